@@ -1,0 +1,42 @@
+/** The end of a channel that receives. All calls are synchronous and must not throw. */
+export interface ChannelHandler {
+  /**
+   * One message as text, without its delimiter. Whether it is JSON is not known yet.
+   *
+   * @param text The message.
+   * @param bytes Its size in UTF-8 bytes.
+   */
+  message(text: string, bytes: number): void;
+  /** A message that could not be taken; the channel goes on with the next one. */
+  dropped(message: DroppedMessage): void;
+  /**
+   * The channel has ended; nothing follows.
+   *
+   * @param cause Why, where it was not an orderly end.
+   */
+  closed(cause?: Error): void;
+}
+
+/** A message that was skipped, with what is known of it. */
+export interface DroppedMessage {
+  /** `too-long`: beyond the limit; `not-utf8`: bytes that are no text. */
+  readonly reason: "too-long" | "not-utf8";
+  /** Its size in bytes, without the delimiter. */
+  readonly bytes: number;
+  /** Its first bytes as text, at most 1 KiB. */
+  readonly head: string;
+  /** Its last bytes as text, at most 1 KiB. */
+  readonly tail: string;
+}
+
+/** A duplex of JSON-RPC messages as text: over a pipe, in memory, or over HTTP. */
+export interface Channel {
+  /** Starts receiving. Called once. */
+  open(handler: ChannelHandler): void;
+  /** Queues one message; never blocks and never throws. After the end it is dropped. */
+  send(text: string): void;
+  /** Resolves when all that was queued has been handed to the other side, or never will be. */
+  flush(): Promise<void>;
+  /** Ends the sending side after what is queued, then the receiving side. May be called again. */
+  close(): Promise<void>;
+}

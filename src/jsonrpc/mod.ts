@@ -1,0 +1,16 @@
+/**
+ * JSON-RPC 2.0 between two sides that both ask and answer: messages, the router that pairs requests
+ * with answers, and the channels they travel on. Knows nothing of tools, servers or any revision of
+ * MCP. A leaf: imports nothing of the project.
+ *
+ * @module
+ */
+
+export type { Channel, ChannelHandler, DroppedMessage } from "./channel.ts";
+export { IncomingRequest } from "./incoming.ts";
+export { LineChannel, type LineChannelOptions, MAX_MESSAGE_BYTES } from "./line_channel.ts";
+export { createMemoryChannels } from "./memory_channel.ts";
+export { type IdText, JsonText, type Payload, RPC_CODES, type RpcError } from "./message.ts";
+export { Peer, type PeerHandler, type RequestOptions } from "./peer.ts";
+export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
+export { elementTexts, textAt } from "./scan.ts";

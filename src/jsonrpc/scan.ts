@@ -1,0 +1,120 @@
+/**
+ * Finds the text of a value inside the text of a JSON document that `JSON.parse` has already
+ * accepted. What is only passed on keeps its own text this way: numbers beyond 2^53, `-0`, escapes
+ * and duplicate keys arrive as they were sent, and nothing is serialised twice.
+ *
+ * The scanner trusts its input: on text that is not valid JSON its answers mean nothing.
+ */
+
+const QUOTE = 34;
+const COMMA = 44;
+const BACKSLASH = 92;
+
+/**
+ * Text of the value at a path of object keys.
+ *
+ * @param json A valid JSON text.
+ * @param path Keys from the outermost object inwards; of duplicate keys the last one counts, as in
+ * `JSON.parse`.
+ * @returns The value's text, or `undefined` where there is none.
+ */
+export function textAt(json: string, ...path: readonly string[]): string | undefined {
+  let start = skipSpace(json, json.charCodeAt(0) === 0xfeff ? 1 : 0);
+  let end = json.length;
+  for (const key of path) {
+    const span = findMember(json, start, key);
+    if (span === undefined) return undefined;
+    [start, end] = span;
+  }
+  return json.slice(start, end);
+}
+
+/**
+ * Texts of the elements of an array.
+ *
+ * @param json A valid JSON text that holds an array.
+ */
+export function elementTexts(json: string): string[] {
+  const texts: string[] = [];
+  let at = skipSpace(json, skipSpace(json, 0) + 1);
+  while (json[at] !== "]" && at < json.length) {
+    const end = skipValue(json, at);
+    texts.push(json.slice(at, end));
+    at = skipSpace(json, end);
+    if (json.charCodeAt(at) === COMMA) at = skipSpace(json, at + 1);
+  }
+  return texts;
+}
+
+function findMember(json: string, object: number, wanted: string): [number, number] | undefined {
+  if (json[object] !== "{") return undefined;
+  let found: [number, number] | undefined;
+  let at = skipSpace(json, object + 1);
+  while (json.charCodeAt(at) === QUOTE) {
+    const keyEnd = skipString(json, at);
+    const start = skipSpace(json, skipSpace(json, keyEnd) + 1);
+    const end = skipValue(json, start);
+    if (isKey(json, at, keyEnd, wanted)) found = [start, end];
+    at = skipSpace(json, end);
+    if (json.charCodeAt(at) !== COMMA) break;
+    at = skipSpace(json, at + 1);
+  }
+  return found;
+}
+
+function isKey(json: string, start: number, end: number, wanted: string): boolean {
+  if (end - start === wanted.length + 2 && json.startsWith(wanted, start + 1)) return true;
+  const text = json.slice(start, end);
+  return text.includes("\\") && JSON.parse(text) === wanted;
+}
+
+function skipSpace(json: string, at: number): number {
+  for (;;) {
+    const code = json.charCodeAt(at);
+    if (code !== 32 && code !== 9 && code !== 10 && code !== 13) return at;
+    at++;
+  }
+}
+
+function skipString(json: string, start: number): number {
+  let end = json.indexOf('"', start + 1);
+  // A quote is the end unless an odd run of backslashes stands before it.
+  while (end >= 0) {
+    let before = end - 1;
+    while (json.charCodeAt(before) === BACKSLASH) before--;
+    if ((end - before) % 2 === 1) return end + 1;
+    end = json.indexOf('"', end + 1);
+  }
+  return json.length;
+}
+
+function skipValue(json: string, start: number): number {
+  const first = json.charCodeAt(start);
+  if (first === QUOTE) return skipString(json, start);
+  let depth = 0;
+  let at = start;
+  while (at < json.length) {
+    switch (json.charCodeAt(at)) {
+      case QUOTE:
+        at = skipString(json, at);
+        continue;
+      case 123: // {
+      case 91: // [
+        depth++;
+        break;
+      case 125: // }
+      case 93: // ]
+        if (depth === 0) return at;
+        if (--depth === 0) return at + 1;
+        break;
+      case COMMA:
+      case 32:
+      case 9:
+      case 10:
+      case 13:
+        if (depth === 0) return at;
+    }
+    at++;
+  }
+  return at;
+}
