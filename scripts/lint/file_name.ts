@@ -1,0 +1,41 @@
+/** A file is named after the one thing inside, in `snake_case`. */
+
+import { repositoryPath } from "./layers.ts";
+
+/** Words that name no thing, and words that have a better one in the glossary of README.md. */
+const AVOIDED: ReadonlySet<string> = new Set([
+  "util",
+  "helper",
+  "common",
+  "core",
+  "type",
+  "manager",
+  "upstream",
+  "backend",
+  "target",
+]);
+
+export const fileName: Deno.lint.Rule = {
+  create(context) {
+    const names = repositoryPath(context.filename).split("/");
+    return {
+      Program(node) {
+        for (const name of names.filter((part) => !part.startsWith("."))) {
+          const stem = name.split(".", 1)[0] ?? "";
+          if (!/^[a-z0-9]+(_[a-z0-9]+)*$/.test(stem)) {
+            context.report({ node, message: `${name} is not snake_case` });
+          }
+          const word = stem.toLowerCase().split(/[_-]/).find((part) =>
+            AVOIDED.has(part) || AVOIDED.has(part.replace(/s$/, ""))
+          );
+          if (word === undefined) continue;
+          context.report({
+            node,
+            message: `${name} is named "${word}", which does not say what is inside`,
+            hint: "Name it after the one thing in it.",
+          });
+        }
+      },
+    };
+  },
+};

@@ -1,0 +1,33 @@
+/** Imports in `src/` point downward only, and a folder is entered through its `mod.ts`. */
+
+import { findImportFault, findPlace, sourcePath } from "./layers.ts";
+import { readLiteral, visitImports } from "./imports.ts";
+
+const HINT = "scripts/lint/layers.ts lists the layers; README.md has the picture.";
+
+export const importDirection: Deno.lint.Rule = {
+  create(context) {
+    const from = sourcePath(context.filename);
+    if (from === undefined) return {};
+
+    return {
+      Program(node) {
+        if (findPlace(from) === undefined) {
+          context.report({ node, message: `src/${from} has no layer`, hint: HINT });
+        }
+      },
+      ...visitImports(({ node, specifier }) => {
+        const fault = findImportFault(from, specifier);
+        if (fault !== undefined) context.report({ node, message: fault, hint: HINT });
+      }),
+      "ImportExpression:exit"(node) {
+        if (readLiteral(node.source) !== undefined) return;
+        context.report({
+          node,
+          message: "import() of a computed name can be neither checked nor bundled",
+          hint: 'Write the name out: import("./file.ts").',
+        });
+      },
+    };
+  },
+};

@@ -1,0 +1,88 @@
+/**
+ * The real MCP servers that tests and the demo run: npm packages, pinned by the lock file in
+ * `tests/servers/` and installed there on first use.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** A server of `tests/servers/package.json`. */
+export type TestServer = "everything" | "filesystem" | "memory";
+
+const FOLDER = fileURLToPath(new URL("../tests/servers/", import.meta.url));
+
+/**
+ * Installs the servers unless this has been done for the present lock file. Safe to call from
+ * several processes at once: the others wait for the first.
+ *
+ * @param folder Where `package.json` and `package-lock.json` are.
+ * @throws {Error} When npm cannot be started or fails.
+ */
+export async function ensureServers(folder: string = FOLDER): Promise<void> {
+  const wanted = hashLock(folder);
+  if (readStamp(folder) === wanted) return;
+
+  // A lock of the operating system, which ends with the process that holds it.
+  using lock = await Deno.open(join(folder, ".install.lock"), { create: true, write: true });
+  await lock.lock(true);
+  if (readStamp(folder) === wanted) return;
+
+  await installPackages(folder);
+  // npm makes no folder when there is nothing to put in.
+  Deno.mkdirSync(join(folder, "node_modules"), { recursive: true });
+  Deno.writeTextFileSync(stampPath(folder), wanted);
+}
+
+/**
+ * Finds the program of an installed server, to be run as `node <path>`.
+ *
+ * @throws {Error} When `ensureServers` has not run.
+ */
+export function serverEntry(server: TestServer): string {
+  const home = join(FOLDER, "node_modules", "@modelcontextprotocol", `server-${server}`);
+  const { bin } = JSON.parse(Deno.readTextFileSync(join(home, "package.json"))) as {
+    bin: Record<string, string>;
+  };
+  const program = Object.values(bin)[0];
+  if (program === undefined) throw new Error(`Cannot run server-${server}: it has no program`);
+  return join(home, program);
+}
+
+async function installPackages(folder: string): Promise<void> {
+  // The environment is passed on whole: behind a proxy npm needs its variables and certificates.
+  const command = new Deno.Command(Deno.build.os === "windows" ? "npm.cmd" : "npm", {
+    args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+    cwd: folder,
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+  const { success, code } = await command.output().catch((cause) => {
+    throw new Error("Cannot install the test servers: npm does not start", { cause });
+  });
+  if (!success) throw new Error(`Cannot install the test servers: npm ci ended with ${code}`);
+}
+
+/** Inside `node_modules`, so that it goes when that goes. */
+function stampPath(folder: string): string {
+  return join(folder, "node_modules", ".installed");
+}
+
+function readStamp(folder: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(stampPath(folder));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function hashLock(folder: string): string {
+  const lock = Deno.readFileSync(join(folder, "package-lock.json"));
+  return createHash("sha256").update(lock).digest("hex");
+}
+
+if (import.meta.main) await ensureServers();

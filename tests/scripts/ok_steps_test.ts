@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { readTestSummary, runSteps, type Step } from "../../scripts/ok_steps.ts";
+
+async function printSteps(steps: Step[]): Promise<{ passed: boolean; lines: string[] }> {
+  const lines: string[] = [];
+  let time = 0;
+  const passed = await runSteps(steps, {
+    print: (line) => lines.push(line),
+    now: () => time += 100,
+  });
+  return { passed, lines };
+}
+
+Deno.test("steps run in order, each with its name and time, and the count comes last", async () => {
+  assert.deepEqual(
+    await printSteps([
+      { name: "fmt", run: () => Promise.resolve(true) },
+      { name: "test", run: () => Promise.resolve({ passed: 7, failed: 0 }) },
+    ]),
+    {
+      passed: true,
+      lines: ["== fmt", "== fmt: ok, 0.1 s", "== test", "== test: ok, 0.1 s", "7 passed, 0 failed"],
+    },
+  );
+});
+
+Deno.test("the first step that fails is the last one that runs", async () => {
+  assert.deepEqual(
+    await printSteps([
+      { name: "lint", run: () => Promise.resolve(false) },
+      { name: "test", run: () => Promise.reject(new Error("must not run")) },
+    ]),
+    { passed: false, lines: ["== lint", "== lint: FAILED, 0.1 s", "0 passed, 1 failed"] },
+  );
+});
+
+Deno.test("a step that throws has failed, and says why", async () => {
+  assert.deepEqual(
+    await printSteps([{ name: "servers", run: () => Promise.reject(new Error("no npm")) }]),
+    {
+      passed: false,
+      lines: ["== servers", "no npm", "== servers: FAILED, 0.1 s", "0 passed, 1 failed"],
+    },
+  );
+});
+
+Deno.test("failed tests fail the run", async () => {
+  const { passed, lines } = await printSteps([
+    { name: "test", run: () => Promise.resolve({ passed: 7, failed: 2 }) },
+  ]);
+  assert.equal(passed, false);
+  assert.equal(lines.at(-1), "7 passed, 2 failed");
+});
+
+Deno.test("a run without a single test has failed", async () => {
+  const { passed, lines } = await printSteps([
+    { name: "test", run: () => Promise.resolve({ passed: 0, failed: 0 }) },
+  ]);
+  assert.equal(passed, false);
+  assert.equal(lines.at(-1), "0 passed, 1 failed");
+});
+
+const SUMMARIES: readonly (readonly [text: string, passed: number, failed: number])[] = [
+  ["ok | 1 passed | 0 failed (6ms)\n", 1, 0],
+  ["ok | 12 passed (2 steps) | 0 failed | 1 ignored | 3 filtered out (1m2s)\n", 12, 0],
+  ["FAILED | 3 passed (1 step) | 2 failed (1 step) | 1 ignored (91ms)\n", 3, 2],
+  ["\u001b[0m\u001b[32mok\u001b[0m | 5 passed | 0 failed \u001b[90m(70ms)\u001b[0m\n", 5, 0],
+  // A test wrote a line like it; what counts is the end.
+  ["ok | 99 passed | 0 failed (1ms)\nFAILED | 1 passed | 1 failed (2ms)\n", 1, 1],
+];
+
+for (const [text, passed, failed] of SUMMARIES) {
+  Deno.test(`the summary is read: ${JSON.stringify(text)}`, () => {
+    assert.deepEqual(readTestSummary(text, failed === 0), { passed, failed });
+  });
+}
+
+Deno.test("no summary is a failure, whatever the exit code", () => {
+  for (const success of [true, false]) {
+    assert.deepEqual(readTestSummary("I saw ok | 1 passed | 0 failed\n", success), {
+      passed: 0,
+      failed: 1,
+    });
+  }
+});
+
+Deno.test("an exit code other than 0 is a failure, whatever the summary says", () => {
+  assert.deepEqual(readTestSummary("ok | 2 passed | 0 failed | 1 filtered out (9ms)\n", false), {
+    passed: 2,
+    failed: 1,
+  });
+});

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { permissionFlags } from "../../scripts/permissions.ts";
+import { TempFolder } from "./temp_folder.ts";
+
+const SCRIPT = fileURLToPath(new URL("../../scripts/ok.ts", import.meta.url));
+
+const PROJECT = {
+  "deno.json": '{ "test": { "sanitizeOps": true, "sanitizeResources": true } }\n',
+  "src/greeting/mod.ts": '/** What to say. */\nexport const greeting = "hello";\n',
+  "tests/greeting_test.ts": 'Deno.test("one", () => {});\nDeno.test("two", () => {});\n',
+  "tests/soak/long_test.ts": 'Deno.test("long", () => {\n  throw new Error("not here");\n});\n',
+};
+
+/** Runs every check in a small project of its own. */
+async function runOk(
+  change: Readonly<Record<string, string>>,
+): Promise<{ code: number; steps: string[]; last: string | undefined }> {
+  using folder = new TempFolder();
+  folder.write({ ...PROJECT, ...change });
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", ...permissionFlags("soak"), SCRIPT],
+    cwd: folder.path,
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  const lines = new TextDecoder().decode(stdout).trimEnd().split("\n");
+  const steps = lines.flatMap((line) => /^== (\w+: \w+)/.exec(line)?.[1] ?? []);
+  return { code, steps, last: lines.at(-1) };
+}
+
+Deno.test("ok: every check of a sound project passes, and tests/soak is left out", async () => {
+  assert.deepEqual(await runOk({}), {
+    code: 0,
+    steps: ["fmt: ok", "lint: ok", "check: ok", "doc: ok", "servers: ok", "test: ok"],
+    last: "2 passed, 0 failed",
+  });
+});
+
+const BROKEN: Readonly<Record<string, readonly [file: string, text: string]>> = {
+  fmt: ["src/greeting/mod.ts", "/** What to say. */\nexport const greeting = 'hello'\n"],
+  lint: ["tests/greeting_test.ts", "const unused = 1;\n"],
+  check: ["tests/greeting_test.ts", 'const text: string = 1;\nDeno.test("one", () => text);\n'],
+  doc: ["src/greeting/mod.ts", 'export const greeting = "hello";\n'],
+  test: [
+    "tests/greeting_test.ts",
+    'Deno.test("one", () => {});\nDeno.test("leak", () => {\n' +
+    "  setTimeout(() => {}, 60_000);\n});\n",
+  ],
+};
+
+for (const [step, [file, text]] of Object.entries(BROKEN)) {
+  Deno.test(`ok: what ${step} finds is the end of the run`, async () => {
+    const { code, steps, last } = await runOk({ [file]: text });
+    assert.equal(code, 1);
+    assert.equal(steps.at(-1), `${step}: FAILED`);
+    assert.equal(last, step === "test" ? "1 passed, 1 failed" : "0 passed, 1 failed");
+  });
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import config from "../../deno.json" with { type: "json" };
+import { permissionFlags, readPermissionFlags } from "../../scripts/permissions.ts";
+import { TempFolder } from "./temp_folder.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+Deno.test("permissions are read out of a command", () => {
+  assert.deepEqual(
+    readPermissionFlags(
+      "deno run --watch --no-prompt --allow-read=a,b -N --deny-env -A src/main.ts",
+    ),
+    ["--no-prompt", "--allow-read=a,b", "-N", "--deny-env", "-A"],
+  );
+});
+
+Deno.test("start asks for single permissions, and never prompts", () => {
+  const flags = permissionFlags();
+  assert.ok(flags.includes("--no-prompt"));
+  assert.ok(flags.includes("--allow-read"));
+});
+
+Deno.test("dev has the permissions of start", () => {
+  assert.deepEqual(readPermissionFlags(config.tasks.dev.command), permissionFlags("start"));
+});
+
+Deno.test("no task allows everything, and each says what it is for", () => {
+  for (const [name, { command, description }] of Object.entries(config.tasks)) {
+    assert.doesNotMatch(command, /(^|\s)(-A|--allow-all|-P|--permission-set)(\s|=|$)/, name);
+    assert.notEqual(description, "", name);
+  }
+});
+
+Deno.test("ok is test, and .ci/run is test on a machine without Deno", () => {
+  assert.equal(config.tasks.ok.command, "deno task --quiet test");
+  const lines = Deno.readTextFileSync(new URL(".ci/run", ROOT)).trimEnd().split("\n");
+  assert.equal(lines.at(-1), "exec npx -y deno@2.9.6 task test");
+});
+
+Deno.test("every dependency has one exact version, and nothing changes the lock in passing", () => {
+  assert.equal(config.lock.frozen, true);
+  for (const [name, specifier] of Object.entries(config.imports)) {
+    assert.match(specifier, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+$/, name);
+  }
+});
+
+/** Runs a command of Deno with the settings of the repository on a file of its own. */
+async function runDeno(command: string, file: string, text: string): Promise<string> {
+  using folder = new TempFolder();
+  folder.write({ [file]: text });
+  const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      command,
+      "--config",
+      fileURLToPath(new URL("deno.json", ROOT)),
+      `${folder.path}/${file}`,
+    ],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  assert.equal(success, false);
+  const decoder = new TextDecoder();
+  return decoder.decode(stdout) + decoder.decode(stderr);
+}
+
+Deno.test("the sanitizers of tests are on", async () => {
+  assert.deepEqual(config.test, { sanitizeOps: true, sanitizeResources: true });
+  const leak = 'Deno.test("x", () => { setTimeout(() => {}, 60_000); });';
+  assert.match(await runDeno("test", "leak_test.ts", leak), /Leaks detected/);
+});
+
+Deno.test("deno lint knows the rules of the house", async () => {
+  assert.match(await runDeno("lint", "BadName.ts", "export const x = 1;"), /house\/file-name/);
+});

@@ -1,0 +1,19 @@
+import { join } from "node:path";
+
+/** A folder that is gone at the end of the test; bind it with `using`. */
+export class TempFolder implements Disposable {
+  readonly path: string = Deno.makeTempDirSync({ prefix: "gateway_" });
+
+  /** Writes files, by name. */
+  write(files: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(files)) {
+      const path = join(this.path, name);
+      Deno.mkdirSync(join(path, ".."), { recursive: true });
+      Deno.writeTextFileSync(path, text);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}

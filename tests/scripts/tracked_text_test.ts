@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What belongs to the machine somebody works on. */
+const MACHINE: readonly RegExp[] = [
+  /(?<![\w.~-])\/(root|work)\//,
+  /\/tmp\/(design|bash_)/,
+  /\bdeno-hand\b/,
+  /\bregistry\.[\w-]+\.(org|com|net|io|dev)\b/,
+  /"resolved"\s*:/,
+];
+
+function findMachineText(text: string): string | undefined {
+  return MACHINE.map((pattern) => pattern.exec(text)?.[0]).find((found) => found !== undefined);
+}
+
+/** Files that git tracks or would track; without git, all but what is made from others. */
+function listFiles(): string[] {
+  try {
+    const { success, stdout } = new Deno.Command("git", {
+      args: ["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+      cwd: ROOT,
+      stderr: "null",
+    }).outputSync();
+    if (success) return new TextDecoder().decode(stdout).split("\0").filter((path) => path !== "");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return [...walk("")];
+}
+
+const MADE: ReadonlySet<string> = new Set([".git", "node_modules", "dist", "logs", "coverage"]);
+
+function* walk(folder: string): Generator<string> {
+  for (const { name, isDirectory, isFile } of Deno.readDirSync(ROOT + folder)) {
+    if (MADE.has(name)) continue;
+    if (isDirectory) yield* walk(`${folder}${name}/`);
+    else if (isFile) yield folder + name;
+  }
+}
+
+/** The text of a file; undefined when it is binary, or deleted and not yet committed. */
+function readText(path: string): string | undefined {
+  try {
+    const text = Deno.readTextFileSync(ROOT + path);
+    return text.includes("\0") ? undefined : text;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+Deno.test("machine paths and registry hosts are recognized", () => {
+  const user = "root";
+  const host = ["registry", "npmjs", "org"].join(".");
+  for (const text of [`see /${user}/x`, `"https://${host}/zod"`, `(/${"work"}/main)`]) {
+    assert.notEqual(findMachineText(text), undefined, text);
+  }
+  for (const text of ["root/x", "~/work/x", "the registry.", "/home/me/work/x", "/workspace/x"]) {
+    assert.equal(findMachineText(text), undefined, text);
+  }
+});
+
+Deno.test("no file names a path of a machine or a registry", () => {
+  const files = listFiles();
+  assert.ok(files.includes("deno.json"));
+  assert.ok([...walk("")].includes("src/errors.ts"));
+  const findings = files.flatMap((path) => {
+    const found = findMachineText(readText(path) ?? "");
+    return found === undefined ? [] : [`${path}: ${found}`];
+  });
+  assert.deepEqual(findings, []);
+});
+
+Deno.test("no file of src/ silences a rule of the house, or all rules", () => {
+  const silenced = listFiles().filter((path) =>
+    path.startsWith("src/") &&
+    /deno-lint-ignore\S*([^\n]*\bhouse\/|\s*$)/m.test(readText(path) ?? "")
+  );
+  assert.deepEqual(silenced, []);
+});
