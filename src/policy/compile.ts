@@ -1,0 +1,121 @@
+import { type Characters, compareCharacters, toCharacters } from "./characters.ts";
+import { compilePattern, type Pattern } from "./pattern.ts";
+import { formatPath } from "./rule_path.ts";
+import type { AgentGrants, GrantLists } from "./rules.ts";
+
+/** Which entries of a list a step of the decision looks at. */
+export type EntryKind = "explicit" | "wildcard" | "any";
+
+/** One list of patterns of the rules file, ready to be searched. */
+export interface RuleList {
+  /** Where the list stands, such as `agents.backend.deny.tools.postgres`. */
+  readonly path: string;
+  /** The lowest index among the entries of that kind that match the name. */
+  find(kind: EntryKind, name: string): number | undefined;
+}
+
+/** All tool lists under one `allow` or `deny`. */
+export interface KeyedLists {
+  /** The lists whose key matches the server; where several decide alike, the first counts. */
+  matching(server: string): RuleList[];
+}
+
+/** One agent's rules, ready to be asked. */
+export interface CompiledAgent {
+  readonly allow: CompiledGrants;
+  readonly deny: CompiledGrants;
+}
+
+/** One `allow` or `deny`, ready to be asked. */
+export interface CompiledGrants {
+  readonly servers: RuleList;
+  readonly tools: KeyedLists;
+}
+
+/** Where something stands in the rules, part by part. */
+type Place = readonly string[];
+
+/** Prepares the rules of one agent. */
+export function compileAgent(agent: string, grants: AgentGrants): CompiledAgent {
+  return {
+    allow: compileGrants(grants.allow, ["agents", agent, "allow"]),
+    deny: compileGrants(grants.deny, ["agents", agent, "deny"]),
+  };
+}
+
+function compileGrants(grants: GrantLists | undefined, place: Place): CompiledGrants {
+  return {
+    servers: compileList(grants?.servers ?? [], [...place, "servers"]),
+    tools: compileKeyedLists(grants?.tools ?? new Map(), [...place, "tools"]),
+  };
+}
+
+/** Compiled when first searched: of an agent's lists most calls concern one or two. */
+function compileList(entries: readonly string[], place: Place): RuleList {
+  let search: RuleList["find"] | undefined;
+  return {
+    get path() {
+      return formatPath(place);
+    },
+    find: (kind, name) => (search ??= compileEntries(entries))(kind, name),
+  };
+}
+
+function compileEntries(entries: readonly string[]): RuleList["find"] {
+  const explicit = new Map<string, number>();
+  const wildcards: { index: number; matches: Pattern["matches"] }[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const pattern = compilePattern(entry);
+    if (!pattern.explicit) wildcards.push({ index, matches: pattern.matches });
+    else if (!explicit.has(entry)) explicit.set(entry, index);
+  }
+  return (kind, name) => {
+    const named = kind === "wildcard" ? undefined : explicit.get(name);
+    if (kind === "explicit") return named;
+    const wildcard = wildcards.find(({ matches }) => matches(name))?.index;
+    return named !== undefined && wildcard !== undefined
+      ? Math.min(named, wildcard)
+      : named ?? wildcard;
+  };
+}
+
+interface WildcardKey {
+  readonly key: string;
+  readonly characters: Characters;
+  readonly matches: Pattern["matches"];
+  readonly list: RuleList;
+}
+
+/*
+ * Nothing is remembered per server: names of servers come from callers, so whatever is kept by name
+ * could be made to grow. Keys that name a server are found by hash, and only keys with wildcards are
+ * tried one after the other.
+ */
+function compileKeyedLists(
+  lists: ReadonlyMap<string, readonly string[]>,
+  place: Place,
+): KeyedLists {
+  const byKey = new Map<string, RuleList>();
+  const wildcardKeys: WildcardKey[] = [];
+  for (const [key, entries] of lists) {
+    const list = compileList(entries, [...place, key]);
+    byKey.set(key, list);
+    const { explicit, matches } = compilePattern(key);
+    if (!explicit) wildcardKeys.push({ key, characters: toCharacters(key), matches, list });
+  }
+  wildcardKeys.sort(compareKeys);
+  const matching = (server: string) => {
+    const exact = byKey.get(server);
+    const others = wildcardKeys
+      .filter(({ key, matches }) => key !== server && matches(server))
+      .map(({ list }) => list);
+    return exact === undefined ? others : [exact, ...others];
+  };
+  return { matching };
+}
+
+/** The longest key first, then code-point order. */
+function compareKeys(left: WildcardKey, right: WildcardKey): number {
+  return right.characters.length - left.characters.length ||
+    compareCharacters(left.characters, right.characters);
+}

@@ -1,0 +1,77 @@
+import type { Characters } from "./characters.ts";
+
+/** Stands for `?` among the code points of a pattern; no code point is negative. */
+export const ANY = -1;
+
+/** Whether these characters stand in the name at exactly this place. */
+export function standsAt(wanted: readonly number[], name: Characters, start: number): boolean {
+  for (let at = 0; at < wanted.length; at++) {
+    const character = wanted[at];
+    if (character !== ANY && character !== name.charCodeAt(start + at)) return false;
+  }
+  return true;
+}
+
+/** The characters between two stars of a pattern, prepared for being found in a name. */
+export interface Segment {
+  readonly characters: readonly number[];
+  /** The longest run without `?`; the search looks for that. */
+  readonly anchor: readonly number[];
+  /** Where in the segment the anchor begins. */
+  readonly anchorAt: number;
+  /** Knuth-Morris-Pratt: how much of the anchor still stands when its next character differs. */
+  readonly fallback: readonly number[];
+}
+
+/** Prepares the characters for being searched. */
+export function compileSegment(characters: readonly number[]): Segment {
+  let anchorAt = 0;
+  let anchorEnd = 0;
+  let runAt = 0;
+  for (let at = 0; at < characters.length; at++) {
+    if (characters[at] === ANY) {
+      runAt = at + 1;
+    } else if (at + 1 - runAt > anchorEnd - anchorAt) {
+      anchorAt = runAt;
+      anchorEnd = at + 1;
+    }
+  }
+  const anchor = characters.slice(anchorAt, anchorEnd);
+  return { characters, anchor, anchorAt, fallback: compileFallback(anchor) };
+}
+
+function compileFallback(anchor: readonly number[]): number[] {
+  const fallback = [0];
+  let matched = 0;
+  for (let at = 1; at < anchor.length; at++) {
+    while (matched > 0 && anchor[matched] !== anchor[at]) matched = fallback[matched - 1] as number;
+    if (anchor[matched] === anchor[at]) matched++;
+    fallback.push(matched);
+  }
+  return fallback;
+}
+
+/**
+ * The first place from `from` on where the segment stands and ends before `end`, or -1. Reads each
+ * character of the name once, and in a segment with `?` the rest of it wherever its anchor stands.
+ */
+export function findSegment(
+  segment: Segment,
+  name: Characters,
+  { from, end }: { from: number; end: number },
+): number {
+  const { characters, anchor, anchorAt, fallback } = segment;
+  if (anchor.length === 0) return from + characters.length <= end ? from : -1;
+  const anchorsEnd = end - (characters.length - anchorAt - anchor.length);
+  let matched = 0;
+  for (let at = from + anchorAt; at < anchorsEnd; at++) {
+    const character = name.charCodeAt(at);
+    while (matched > 0 && anchor[matched] !== character) matched = fallback[matched - 1] as number;
+    if (anchor[matched] === character) matched++;
+    if (matched < anchor.length) continue;
+    const start = at + 1 - anchor.length - anchorAt;
+    if (anchor.length === characters.length || standsAt(characters, name, start)) return start;
+    matched = fallback[matched - 1] as number;
+  }
+  return -1;
+}

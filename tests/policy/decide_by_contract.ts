@@ -1,0 +1,80 @@
+import {
+  type AgentGrants,
+  compilePattern,
+  type Decision,
+  type PolicyRules,
+} from "../../src/policy/mod.ts";
+
+interface Entry {
+  readonly effect: "allow" | "deny";
+  readonly key: string;
+  readonly entry: string;
+  readonly index: number;
+}
+
+/**
+ * The contract's section on rules, read plainly and slowly: every entry is written out, filtered and
+ * sorted. Shares no code with the policy but the patterns, which have a definition of their own.
+ */
+export function decideByContract(
+  rules: PolicyRules,
+  { agent, server, tool }: { agent: string; server: string; tool: string | undefined },
+): Decision {
+  const place = `agents${quote(agent)}`;
+  const grants = rules.agents.get(agent);
+  if (grants === undefined) return { allowed: false, rule: place };
+
+  const aboutServer = decideServer(grants, server, place);
+  if (tool === undefined || !aboutServer.allowed) return aboutServer;
+
+  const matching = (effect: Entry["effect"]) =>
+    [...grants[effect]?.tools ?? []]
+      .filter(([key]) => matches(key, server))
+      .flatMap(([key, entries]) => entries.map((entry, index) => ({ effect, key, entry, index })));
+  const entries = [...matching("allow"), ...matching("deny")]
+    .filter(({ entry }) => matches(entry, tool));
+  const steps = [["deny", true], ["allow", true], ["deny", false], ["allow", false]] as const;
+  const order = rules.denyOverrides ? [0, 2, 1, 3] as const : [0, 1, 2, 3] as const;
+  for (const position of order) {
+    const [effect, explicit] = steps[position];
+    const [best] = entries
+      .filter((entry) => entry.effect === effect && isExplicit(entry.entry) === explicit)
+      .sort((left, right) => compareKeys(server, left.key, right.key) || left.index - right.index);
+    if (best !== undefined) {
+      const rule = `${place}.${effect}.tools${quote(best.key)}[${best.index}]`;
+      return { allowed: effect === "allow", rule };
+    }
+  }
+
+  const [key] = [...grants.allow?.tools?.keys() ?? []]
+    .filter((key) => matches(key, server))
+    .sort((left, right) => compareKeys(server, left, right));
+  if (key === undefined) return aboutServer;
+  return { allowed: false, rule: `${place}.allow.tools${quote(key)}` };
+}
+
+function decideServer(grants: AgentGrants, server: string, place: string): Decision {
+  for (const effect of ["deny", "allow"] as const) {
+    const index = grants[effect]?.servers?.findIndex((entry) => matches(entry, server)) ?? -1;
+    if (index >= 0) {
+      return { allowed: effect === "allow", rule: `${place}.${effect}.servers[${index}]` };
+    }
+  }
+  return { allowed: false, rule: `${place}.allow.servers` };
+}
+
+/** The exact key first, then the longest key, then code-point order. */
+function compareKeys(server: string, left: string, right: string): number {
+  const exact = Number(right === server) - Number(left === server);
+  const [leftPoints, rightPoints] = [left, right].map((key) =>
+    Array.from(key, (character) => character.codePointAt(0) ?? 0)
+  ) as [number[], number[]];
+  const longest = rightPoints.length - leftPoints.length;
+  const order = leftPoints.map((point, at) => point - (rightPoints[at] ?? 0))
+    .find((difference) => difference !== 0);
+  return exact || longest || order || 0;
+}
+
+const isExplicit = (pattern: string) => !pattern.includes("*") && !pattern.includes("?");
+const matches = (pattern: string, name: string) => compilePattern(pattern).matches(name);
+const quote = (part: string) => /^[\w-]+$/.test(part) ? `.${part}` : `[${JSON.stringify(part)}]`;

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { type Identity, isAgentId, resolveAgent } from "../../src/policy/mod.ts";
+
+const known = ["backend", "team.frontend", "default"];
+
+function identity(overrides: Partial<Identity> = {}, agents: readonly string[] = known): Identity {
+  return { denyOnMissing: false, has: (agent) => agents.includes(agent), ...overrides };
+}
+
+function refusalOf(given: string | undefined, who: Identity) {
+  const resolution = resolveAgent(given, who);
+  assert.ok("refused" in resolution, `resolved to ${JSON.stringify(resolution)}`);
+  return resolution.refused;
+}
+
+const strict = { denyOnMissing: true };
+
+Deno.test("[identity.agent-ids] agent ids are 1 to 128 letters, digits, -, _ and .", () => {
+  const good = ["a", "Z", "0", "team.role", "a-b_c.d", "..", "a".repeat(128), "__proto__"];
+  const letters = ["\u00e9", "\u0430", "\u{1f600}", "\uff41"];
+  const bad = ["", "a".repeat(129), "a b", "a/b", "a\n", "\na", "a*", "a\u0000", ...letters];
+  assert.deepEqual(good.filter(isAgentId), good);
+  assert.deepEqual(bad.filter(isAgentId), []);
+});
+
+Deno.test("[identity.given] a given agent_id that is in the rules is who calls", () => {
+  for (const denyOnMissing of [true, false]) {
+    const who = identity({ denyOnMissing, defaultAgent: "backend" });
+    assert.deepEqual(resolveAgent("team.frontend", who), { agent: "team.frontend" });
+  }
+});
+
+Deno.test("[identity.unknown-agent] an unknown agent is refused in every mode", () => {
+  for (const name of ["ghost", "Backend", "backend.", "toString", "__proto__"]) {
+    for (const denyOnMissing of [true, false]) {
+      const { code, message } = refusalOf(
+        name,
+        identity({ denyOnMissing, defaultAgent: "backend" }),
+      );
+      assert.equal(code, "INVALID_AGENT_ID");
+      assert.ok(message.includes(`"${name}"`));
+    }
+  }
+});
+
+Deno.test("[identity.malformed] a malformed agent_id is refused, even where the rules would have it", () => {
+  const agents = ["a b", "x".repeat(129)];
+  for (const name of [...agents, " ", "a\nb", "*"]) {
+    for (const overrides of [strict, { bound: "backend" }, { bound: name }]) {
+      const { code } = refusalOf(name, identity(overrides, [...agents, ...known]));
+      assert.equal(code, "INVALID_AGENT_ID");
+    }
+  }
+});
+
+Deno.test("[identity.malformed] a malformed agent_id is quoted cut and in printable ASCII", () => {
+  const hostile = [
+    "\u001b[31m\r\n\u202e\u0000\u007f\u{1f600}",
+    "\u009b".repeat(5_000_000),
+    '"\\" ',
+  ];
+  for (const name of hostile) {
+    const { message, hint = "" } = refusalOf(name, identity());
+    assert.match(message + hint, /^[ -~]+$/);
+    assert.ok(message.length < 500);
+  }
+  const { message } = refusalOf("a\nb", identity());
+  assert.ok(message.includes(String.raw`"a\nb"`));
+});
+
+Deno.test("[identity.missing-denied] without agent_id, deny_on_missing_agent refuses whatever the fallback", () => {
+  for (const given of [undefined, ""]) {
+    const who = identity({ ...strict, defaultAgent: "backend" });
+    assert.equal(refusalOf(given, who).code, "INVALID_AGENT_ID");
+  }
+});
+
+Deno.test("[identity.fallback] without agent_id: GATEWAY_DEFAULT_AGENT, else the agent default", () => {
+  for (const given of [undefined, ""]) {
+    assert.deepEqual(resolveAgent(given, identity({ defaultAgent: "backend" })), {
+      agent: "backend",
+    });
+    assert.deepEqual(resolveAgent(given, identity()), { agent: "default" });
+    assert.deepEqual(resolveAgent(given, identity({ defaultAgent: "" })), { agent: "default" });
+  }
+});
+
+Deno.test("[identity.no-fallback] without agent_id and any fallback: NO_FALLBACK_CONFIGURED", () => {
+  for (const given of [undefined, ""]) {
+    assert.equal(refusalOf(given, identity({}, ["backend"])).code, "NO_FALLBACK_CONFIGURED");
+  }
+});
+
+Deno.test("[identity.fallback-not-in-rules] a configured fallback that is not in the rules is refused, though default is there", () => {
+  const { code, message, hint } = refusalOf(undefined, identity({ defaultAgent: "ghost" }));
+  assert.equal(code, "FALLBACK_AGENT_NOT_IN_RULES");
+  assert.ok(!`${message} ${hint}`.includes("ghost"));
+});
+
+Deno.test("[identity.bound] a bound gateway takes calls without agent_id, or with its own", () => {
+  for (const given of [undefined, "", "backend"]) {
+    for (const denyOnMissing of [true, false]) {
+      const who = identity({ denyOnMissing, bound: "backend", defaultAgent: "default" });
+      assert.deepEqual(resolveAgent(given, who), { agent: "backend" });
+    }
+  }
+});
+
+Deno.test("[identity.bound] another agent_id than the bound one is refused, known or not, in the same words", () => {
+  const messages = ["default", "ghost"].map((given) => {
+    const { code, message, hint } = refusalOf(given, identity({ bound: "backend" }));
+    assert.equal(code, "INVALID_AGENT_ID");
+    return `${message} ${hint}`.replaceAll(given, "");
+  });
+  assert.equal(messages[0], messages[1]);
+  assert.ok(!messages[0]?.includes("backend"));
+});
+
+Deno.test("[identity.bound] a bound agent that is not in the rules is refused and falls back on nobody", () => {
+  for (const bound of ["ghost", "", "toString"]) {
+    for (const given of [undefined, "", bound]) {
+      const { code } = refusalOf(given, identity({ bound, defaultAgent: "backend" }));
+      assert.equal(code, "INVALID_AGENT_ID");
+    }
+  }
+});
+
+Deno.test("[identity.no-other-names] refusals name no agent but the one that was given", () => {
+  const agents = ["zeta-one", "zeta-two", "default"];
+  const situations: [string | undefined, Partial<Identity>][] = [
+    ["ghost", {}],
+    ["zeta-two", { bound: "zeta-one" }],
+    ["ghost", { bound: "zeta-one" }],
+    [undefined, { bound: "ghost" }],
+    [undefined, { ...strict, defaultAgent: "zeta-one" }],
+    [undefined, { defaultAgent: "ghost" }],
+    ["not valid", { bound: "zeta-one", defaultAgent: "zeta-two" }],
+  ];
+  for (const [given, overrides] of situations) {
+    const { message, hint = "" } = refusalOf(given, identity(overrides, agents));
+    const text = given === undefined ? message + hint : (message + hint).replaceAll(given, "");
+    for (const name of ["zeta-one", "zeta-two", "ghost"]) {
+      assert.ok(!text.includes(name), `${name} in: ${text}`);
+    }
+  }
+});

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { type AgentGrants, compilePattern, compilePolicy } from "../../src/policy/mod.ts";
+import { readRules } from "./read_rules.ts";
+
+Deno.test("[rules.explain-steps] an explanation lists the steps in order, with what each searched and found", () => {
+  const policy = compilePolicy(readRules({
+    agents: {
+      backend: {
+        allow: { servers: ["pg"], tools: { pg: ["query"], "*": ["list_*"] } },
+        deny: { tools: { "p*": ["drop_*"] } },
+      },
+    },
+  }));
+  const allow = ["agents.backend.allow.tools.pg", 'agents.backend.allow.tools["*"]'];
+  const deny = ['agents.backend.deny.tools["p*"]'];
+  const granted = { allowed: true, rule: "agents.backend.allow.servers[0]" };
+  const denied = { allowed: false, rule: 'agents.backend.deny.tools["p*"][0]' };
+  assert.deepEqual(policy.explain("backend", "pg", "drop_table"), {
+    ...denied,
+    steps: [
+      { name: "server deny", searched: ["agents.backend.deny.servers"] },
+      { name: "server allow", searched: ["agents.backend.allow.servers"], found: granted },
+      { name: "explicit deny", searched: deny },
+      { name: "explicit allow", searched: allow },
+      { name: "wildcard deny", searched: deny, found: denied },
+    ],
+  });
+  const names = (server: string, tool?: string) =>
+    policy.explain("backend", server, tool).steps.map(({ name }) => name);
+  assert.deepEqual(names("pg"), ["server deny", "server allow"]);
+  assert.deepEqual(names("git", "x"), ["server deny", "server allow", "server default"]);
+  assert.deepEqual(names("pg", "insert").slice(2), [
+    "explicit deny",
+    "explicit allow",
+    "wildcard deny",
+    "wildcard allow",
+    "tool default",
+  ]);
+  assert.deepEqual(policy.explain("ghost", "pg", "query").steps.map(({ name }) => name), ["agent"]);
+});
+
+Deno.test("[rules.explain-steps] deny_overrides shows in the order of the steps", () => {
+  const policy = compilePolicy(readRules({
+    agents: { a: { allow: { servers: ["*"] } } },
+    defaults: { deny_overrides: true },
+  }));
+  assert.deepEqual(policy.explain("a", "pg", "x").steps.map(({ name }) => name), [
+    "server deny",
+    "server allow",
+    "explicit deny",
+    "wildcard deny",
+    "explicit allow",
+    "wildcard allow",
+    "tool default",
+  ]);
+});
+
+Deno.test("[rules.explain-steps] a list is searched once, also where its key is a pattern and names the server", () => {
+  const policy = compilePolicy(readRules({
+    agents: { a: { allow: { servers: ["*"], tools: { "p*": ["x"] } } } },
+  }));
+  const { steps } = policy.explain("a", "p*", "y");
+  assert.deepEqual(steps.find(({ name }) => name === "explicit allow")?.searched, [
+    'agents.a.allow.tools["p*"]',
+  ]);
+});
+
+Deno.test("functions of a policy and a pattern may be passed on alone", () => {
+  const { has, decideTool } = compilePolicy(readRules({ agents: { a: {} } }));
+  assert.deepEqual(["a", "b"].filter(has), ["a"]);
+  assert.equal(decideTool("a", "s", "t").allowed, false);
+  assert.deepEqual(["get_a", "set_a"].filter(compilePattern("get_*").matches), ["get_a"]);
+});
+
+/** An agent in one of four shapes of 100 rules, in which nothing is decided early. */
+function hundredRules(shape: number): AgentGrants {
+  const rows = (count: number, entry: (row: number) => string) =>
+    Array.from({ length: count }, (_, row) => entry(row));
+  const keyed = (keys: number, entry: (row: number) => string, key: (row: number) => string) =>
+    new Map(rows(keys, key).map((name): [string, string[]] => [name, rows(50 / keys, entry)]));
+  switch (shape % 4) {
+    case 0:
+      return {
+        allow: { servers: rows(50, (row) => `s${row}`) },
+        deny: { servers: rows(50, (row) => `*x${row}*`) },
+      };
+    case 1:
+      return {
+        allow: { servers: ["*"], tools: keyed(1, (row) => `get_${row}*`, () => "pg") },
+        deny: { tools: keyed(1, (row) => `drop_${row}`, () => "pg") },
+      };
+    case 2:
+      return {
+        allow: { servers: ["*"], tools: keyed(50, () => "get_*", (row) => `server${row}`) },
+        deny: { tools: keyed(50, () => "*", (row) => row === 7 ? "pg" : `server${row}`) },
+      };
+    default:
+      return {
+        allow: {
+          servers: ["*"],
+          tools: keyed(10, (row) => `*t${row}*x`, (row) => `*${"*".repeat(row)}`),
+        },
+        deny: { tools: keyed(10, (row) => `*d${row}*y`, (row) => `p*${"*".repeat(row)}`) },
+      };
+  }
+}
+
+Deno.test("[rules.denial-fast] with 1,000 agents of 100 rules each the median denial takes under 0.1 ms", () => {
+  const agents = new Map(
+    Array.from({ length: 1_000 }, (_, at) => [`agent${at}`, hundredRules(at)] as const),
+  );
+  const policy = compilePolicy({ agents, denyOverrides: false });
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    for (const agent of agents.keys()) {
+      const start = performance.now();
+      const { allowed } = policy.decideTool(agent, "pg", "some_tool_with_d_and_t_in_its_name");
+      times.push(performance.now() - start);
+      assert.equal(allowed, false);
+    }
+  }
+  const median = times.sort((left, right) => left - right)[times.length / 2] ?? Infinity;
+  assert.ok(median < 0.1, `median ${median} ms`);
+});

@@ -1,0 +1,29 @@
+import type { AgentGrants, GrantLists, PolicyRules } from "../../src/policy/mod.ts";
+
+/** The rules as they stand in a file, as far as decisions need them. */
+export interface WrittenRules {
+  readonly agents: Record<string, { allow?: WrittenGrants; deny?: WrittenGrants }>;
+  readonly defaults?: { readonly deny_overrides?: boolean };
+}
+
+interface WrittenGrants {
+  readonly servers?: readonly string[];
+  readonly tools?: Record<string, readonly string[]>;
+}
+
+/** Turns rules as written into rules as the policy takes them. */
+export function readRules(written: WrittenRules): PolicyRules {
+  const agents = Object.entries(written.agents)
+    .map(([id, { allow, deny }]): [string, AgentGrants] => [
+      id,
+      { ...(allow && { allow: readGrants(allow) }), ...(deny && { deny: readGrants(deny) }) },
+    ]);
+  return {
+    agents: new Map(agents),
+    denyOverrides: written.defaults?.deny_overrides ?? false,
+  };
+}
+
+function readGrants({ servers, tools }: WrittenGrants): GrantLists {
+  return { ...(servers && { servers }), ...(tools && { tools: new Map(Object.entries(tools)) }) };
+}

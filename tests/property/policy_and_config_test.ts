@@ -1,0 +1,36 @@
+/**
+ * The policy runs no code of the configuration, so as to stay pure; what both must know stands twice,
+ * and this holds the two together.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { formatPath, isAgentId, type Rules } from "../../src/config/mod.ts";
+import { compilePolicy, isAgentId as isPolicyAgentId, type Policy } from "../../src/policy/mod.ts";
+
+// What the configuration makes of the rules file must fit the policy's smaller idea of rules.
+compilePolicy satisfies (rules: Rules) => Policy;
+
+const text = fc.string({ unit: fc.constantFrom("a", "Z", "9", "-", "_", ".", " ", '"', "\u00e9") });
+
+Deno.test("[identity.agent-ids] the rules file and the calls take the same agent ids", () => {
+  fc.assert(
+    fc.property(fc.oneof(text, text.map((some) => some.repeat(16))), (id) => {
+      assert.equal(isPolicyAgentId(id), isAgentId(id));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("[rules.rule-path] a rule is written as the configuration writes paths in its errors", () => {
+  fc.assert(
+    fc.property(text, text, (agent, key) => {
+      const grants = { servers: ["*"], tools: new Map([[key, ["*"]]]) };
+      const agents = new Map([[agent, { allow: grants }]]);
+      assert.equal(
+        compilePolicy({ agents, denyOverrides: false }).decideTool(agent, key, "any").rule,
+        formatPath(["agents", agent, "allow", "tools", key, 0]),
+      );
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { compilePattern, compilePolicy, type PolicyRules } from "../../src/policy/mod.ts";
+import { decideByContract } from "../policy/decide_by_contract.ts";
+
+type Tools = [key: string, entries: string[]][];
+interface Lists {
+  servers: string[];
+  tools: Tools;
+}
+interface Written {
+  agents: [id: string, { allow: Lists; deny: Lists }][];
+  denyOverrides: boolean;
+}
+
+const servers = ["pg", "px", "git", "__proto__", "p*", "\uff01\u{1f600}"];
+const tools = ["query", "drop", "drop_all", "toString", "constructor"];
+const serverPattern = fc.constantFrom(
+  ...servers,
+  ...["*", "**", "p?", "?g", "*g", "g*", "*\uff01*", "*\u{1f600}*", "*_*"],
+);
+const toolPattern = fc.constantFrom(...tools, "*", "drop*", "*o*", "q????", "*all", "?o*");
+
+const lists: fc.Arbitrary<Lists> = fc.record({
+  servers: fc.array(serverPattern, { maxLength: 4 }),
+  tools: fc.uniqueArray(fc.tuple(serverPattern, fc.array(toolPattern, { maxLength: 4 })), {
+    maxLength: 4,
+    selector: ([key]) => key,
+  }),
+});
+const ids = ["a", "team.b", "__proto__", "constructor"];
+const written: fc.Arbitrary<Written> = fc.record({
+  agents: fc.uniqueArray(
+    fc.tuple(fc.constantFrom(...ids), fc.record({ allow: lists, deny: lists })),
+    { maxLength: 3, selector: ([id]) => id },
+  ),
+  denyOverrides: fc.boolean(),
+});
+
+function rulesOf({ agents, denyOverrides }: Written): PolicyRules {
+  const read = ({ servers, tools }: Lists) => ({ servers, tools: new Map(tools) });
+  return {
+    agents: new Map(
+      agents.map(([id, { allow, deny }]) => [id, { allow: read(allow), deny: read(deny) }]),
+    ),
+    denyOverrides,
+  };
+}
+
+const policyOf = (rules: Written) => compilePolicy(rulesOf(rules));
+
+interface Question {
+  agent: string;
+  server: string;
+  tool: string | undefined;
+}
+
+const questions: Question[] = [...ids, "toString", "*"].flatMap((agent) =>
+  servers.flatMap((server) => [undefined, ...tools].map((tool) => ({ agent, server, tool })))
+);
+
+function ask(rules: Written) {
+  const policy = policyOf(rules);
+  return ({ agent, server, tool }: Question) =>
+    tool === undefined
+      ? policy.decideServer(agent, server)
+      : policy.decideTool(agent, server, tool);
+}
+
+const runs = { numRuns: 150 };
+
+Deno.test("[rules.five-steps] decisions and their rules are those of a plain reading of the contract", () => {
+  fc.assert(
+    fc.property(written, (rules) => {
+      const decide = ask(rules);
+      for (const question of questions) {
+        assert.deepEqual(decide(question), decideByContract(rulesOf(rules), question));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
+  const added = fc.record({
+    of: fc.nat(),
+    at: fc.nat(),
+    place: fc.oneof(
+      fc.record({ server: serverPattern }),
+      fc.record({ key: serverPattern, tool: toolPattern }),
+    ),
+  });
+  fc.assert(
+    fc.property(written, added, (rules, { of, at, place }) => {
+      fc.pre(rules.agents.length > 0);
+      const more = structuredClone(rules);
+      const [, { deny }] = more.agents[of % more.agents.length] as Written["agents"][number];
+      if ("server" in place) {
+        deny.servers.splice(at % (deny.servers.length + 1), 0, place.server);
+      } else {
+        const present = deny.tools.find(([key]) => key === place.key);
+        if (present === undefined) deny.tools.push([place.key, [place.tool]]);
+        else present[1].splice(at % (present[1].length + 1), 0, place.tool);
+      }
+      const [before, after] = [ask(rules), ask(more)];
+      for (const question of questions) {
+        if (after(question).allowed) assert.ok(before(question).allowed);
+      }
+    }),
+    runs,
+  );
+});
+
+Deno.test("[rules.deny-overrides] deny_overrides never allows more than its absence", () => {
+  fc.assert(
+    fc.property(written, (rules) => {
+      const overriding = ask({ ...rules, denyOverrides: true });
+      const plain = ask({ ...rules, denyOverrides: false });
+      for (const question of questions) {
+        if (overriding(question).allowed) assert.ok(plain(question).allowed);
+      }
+    }),
+    runs,
+  );
+});
+
+Deno.test("[rules.server-decision] an allowed tool is always on an allowed server", () => {
+  fc.assert(
+    fc.property(written, (rules) => {
+      const decide = ask(rules);
+      for (const question of questions) {
+        const server = decide({ ...question, tool: undefined });
+        if (!server.allowed) assert.deepEqual(decide(question), server);
+      }
+    }),
+    runs,
+  );
+});
+
+Deno.test("[rules.unknown-agent] an agent that is not in the rules never gets anything", () => {
+  fc.assert(
+    fc.property(written, fc.string(), (rules, stranger) => {
+      const policy = policyOf(rules);
+      for (const agent of [...ids, "toString", "*", "", stranger]) {
+        if (rules.agents.some(([id]) => id === agent)) continue;
+        assert.ok(!policy.has(agent));
+        for (const server of servers) {
+          assert.ok(!policy.decideServer(agent, server).allowed);
+          assert.ok(!policy.decideTool(agent, server, "query").allowed);
+        }
+      }
+    }),
+    runs,
+  );
+});
+
+Deno.test("[rules.order-independent] decisions and their rules do not depend on the order of keys", () => {
+  const reversed = ({ servers, tools }: Lists) => ({ servers, tools: tools.toReversed() });
+  fc.assert(
+    fc.property(written, (rules) => {
+      const turned: Written = {
+        ...rules,
+        agents: rules.agents.toReversed().map(([id, { allow, deny }]) => [
+          id,
+          { allow: reversed(allow), deny: reversed(deny) },
+        ]),
+      };
+      const [decide, decideTurned] = [ask(rules), ask(turned)];
+      for (const question of questions) {
+        assert.deepEqual(decideTurned(question), decide(question));
+      }
+    }),
+    runs,
+  );
+});
+
+Deno.test("[rules.order-independent] decisions do not depend on what was asked before", () => {
+  fc.assert(
+    fc.property(written, (rules) => {
+      const decide = ask(rules);
+      const forwards = questions.map(decide);
+      assert.deepEqual(questions.toReversed().map(decide).toReversed(), forwards);
+    }),
+    runs,
+  );
+});
+
+Deno.test("[rules.explain-steps] an explanation is the decision, and its last step has found it", () => {
+  fc.assert(
+    fc.property(written, (rules) => {
+      const policy = policyOf(rules);
+      const decide = ask(rules);
+      for (const question of questions) {
+        const { agent, server, tool } = question;
+        const { steps, ...decision } = policy.explain(agent, server, tool);
+        assert.deepEqual(decision, decide(question));
+        assert.deepEqual(steps.at(-1)?.found, decision);
+        const early = steps.slice(0, -1).filter(({ found }) => found !== undefined);
+        assert.ok(early.every(({ name }) => tool !== undefined && name === "server allow"));
+      }
+    }),
+    runs,
+  );
+});
+
+Deno.test("[rules.rule-path] an allowing rule points at an entry that matches what was asked", () => {
+  fc.assert(
+    fc.property(written, (rules) => {
+      const decide = ask(rules);
+      const { agents } = rulesOf(rules);
+      for (const { agent, server, tool } of questions) {
+        const { allowed, rule } = decide({ agent, server, tool });
+        if (!allowed) continue;
+        const allow = agents.get(agent)?.allow;
+        const index = Number(/\[(\d+)\]$/.exec(rule)?.[1]);
+        if (rule.includes(".allow.servers[")) {
+          assert.ok(compilePattern(allow?.servers?.[index] ?? "").matches(server));
+        } else {
+          const found = [...allow?.tools ?? []].some(([key, entries]) =>
+            (rule.endsWith(`.allow.tools[${JSON.stringify(key)}][${index}]`) ||
+              rule.endsWith(`.allow.tools.${key}[${index}]`)) &&
+            compilePattern(key).matches(server) &&
+            compilePattern(entries[index] ?? "").matches(tool ?? "")
+          );
+          assert.ok(found, rule);
+        }
+      }
+    }),
+    runs,
+  );
+});

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { toCharacters } from "../../src/policy/characters.ts";
+import { compilePattern } from "../../src/policy/mod.ts";
+import { compileWildcards } from "../../src/policy/pattern.ts";
+
+/** Says by the definition, on whole characters, whether a name matches. */
+function matchesByDefinition(pattern: string, name: string): boolean {
+  const characters = Array.from(name);
+  // reached[n]: whether what was read of the pattern matches the first n characters.
+  let reached = [true, ...characters.map(() => false)];
+  for (const part of Array.from(pattern)) {
+    const before = reached;
+    reached = before.map((_, length) =>
+      part === "*"
+        ? before.slice(0, length + 1).includes(true)
+        : length > 0 && before[length - 1] === true &&
+          (part === "?" || part === characters[length - 1])
+    );
+  }
+  return reached[characters.length] === true;
+}
+
+const units = ["a", "b", "A", ".", "\u00e9", "\ufffd", "\u{1f600}", "\ud83d", "\ude00"];
+const name = fc.string({ unit: fc.constantFrom(...units), maxLength: 12 });
+const pattern = fc.string({ unit: fc.constantFrom("*", "?", "a", "*", ...units), maxLength: 10 });
+
+Deno.test("[rules.patterns] a compiled pattern matches what the definition of wildcards says", () => {
+  fc.assert(
+    fc.property(pattern, name, (pattern, name) => {
+      assert.equal(compilePattern(pattern).matches(name), matchesByDefinition(pattern, name));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+/** All texts of at most that many of the units. */
+function textsOf(units: readonly string[], longest: number): string[] {
+  if (longest === 0) return [""];
+  const shorter = textsOf(units, longest - 1);
+  const full = shorter.filter((text) => text.length === longest - 1);
+  return [...shorter, ...full.flatMap((text) => units.map((unit) => text + unit))];
+}
+
+Deno.test("[rules.patterns] all short patterns match exactly the short names that the definition says", () => {
+  const names = textsOf(["a", "b"], 6);
+  for (const pattern of textsOf(["a", "b", "?", "*"], 4)) {
+    const { matches } = compilePattern(pattern);
+    const wrong = names.filter((name) => matches(name) !== matchesByDefinition(pattern, name));
+    assert.deepEqual(wrong, [], pattern);
+  }
+});
+
+Deno.test("[rules.patterns] a segment is found also amid its own beginnings", () => {
+  const segment = fc.string({
+    unit: fc.constantFrom("a", "b", "a", "?"),
+    minLength: 1,
+    maxLength: 8,
+  });
+  const beginnings = fc.array(fc.nat(8), { maxLength: 8 });
+  fc.assert(
+    fc.property(segment, segment, beginnings, fc.boolean(), (first, second, lengths, filler) => {
+      const name = lengths.map((length) => first.slice(0, length)).join("")
+        .replaceAll("?", filler ? "a" : "b");
+      for (const pattern of [`*${first}*`, `*${first}*${second}*`, `*${first}*${second}`]) {
+        assert.equal(
+          compilePattern(pattern).matches(name),
+          matchesByDefinition(pattern, name),
+          `${pattern} and ${name}`,
+        );
+      }
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+Deno.test("[rules.patterns] a pattern matches names made by filling in its wildcards", () => {
+  const filled = fc.array(
+    fc.oneof(
+      fc.constantFrom(...units.slice(0, 7)).map((unit) => [unit, unit]),
+      fc.constantFrom(...units.slice(0, 7)).map((unit) => ["?", unit]),
+      fc.string({ unit: fc.constantFrom(...units.slice(0, 7)) }).map((run) => ["*", run]),
+    ),
+    { maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(filled, (parts) => {
+      const pattern = parts.map(([written]) => written).join("");
+      const name = parts.map(([, meant]) => meant).join("");
+      assert.ok(compilePattern(pattern).matches(name));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("[rules.patterns] a pattern is explicit exactly when it has neither * nor ?", () => {
+  fc.assert(
+    fc.property(pattern, (pattern) => {
+      assert.equal(compilePattern(pattern).explicit, !/[*?]/.test(pattern));
+    }),
+  );
+});
+
+function countReads(pattern: string, name: string): number {
+  let reads = 0;
+  const characters = toCharacters(name);
+  compileWildcards(pattern)({
+    length: characters.length,
+    charCodeAt: (at) => {
+      reads++;
+      return characters.charCodeAt(at);
+    },
+  });
+  return reads;
+}
+
+Deno.test("[rules.patterns-linear] each character of a name is read once, whatever the literal pattern", () => {
+  const hostile = [
+    "*".repeat(10_000),
+    "*a".repeat(10_000),
+    "*a".repeat(10_000) + "b",
+    "*a".repeat(1_000) + "*b*",
+    "*aa*aaa*aaaa*b*",
+    `*${"a".repeat(5_000)}b*`,
+    `*b${"a".repeat(5_000)}*`,
+    `*${"ab".repeat(2_500)}*c*`,
+    "?*".repeat(10_000),
+    "*?".repeat(5_000) + "*b",
+  ];
+  for (const pattern of hostile) {
+    for (const length of [20_000, 40_000]) {
+      for (const unit of ["a", "ab"]) {
+        const name = unit.repeat(length / unit.length);
+        const reads = countReads(pattern, name);
+        assert.ok(reads <= length, `${pattern.slice(0, 20)}: ${reads} reads of ${length}`);
+      }
+    }
+  }
+});
+
+Deno.test("[rules.patterns-linear] with ? amid literals, reads stay under the name times its longest segment", () => {
+  const long = fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 6 })
+    .map((unit) => unit.repeat(200));
+  const pattern = fc.array(fc.constantFrom("*", "?", "a", "b", "aab"), { maxLength: 40 })
+    .map((parts) => `*${parts.join("")}*c*`);
+  fc.assert(
+    fc.property(pattern, long, (pattern, name) => {
+      const longest = Math.max(...pattern.split("*").map((segment) => segment.length));
+      for (const text of [name, name + name]) {
+        assert.ok(countReads(pattern, text) <= text.length * (longest + 1));
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
