@@ -21,11 +21,14 @@ export interface ConfigProblem {
 
 /** The configuration cannot be used; the operator has to act. Holds every problem found at once. */
 export class ConfigError extends Error {
+  /** Tells this class from others. */
   override readonly name = "ConfigError";
   /** All problems, in the order of files and lines. */
   readonly problems: readonly ConfigProblem[];
 
   /**
+   * Keeps the problems.
+   *
    * @param problems At least one problem.
    * @param options The failure behind it, where there is one.
    */
@@ -72,6 +75,7 @@ export interface ErrorDetails {
 
 /** The operation is refused for a reason that the calling agent can act on. */
 export class CallerError extends Error {
+  /** Tells this class from others. */
   override readonly name = "CallerError";
   /** The code of the answer. */
   readonly code: ErrorCode;
@@ -79,6 +83,8 @@ export class CallerError extends Error {
   readonly details: ErrorDetails;
 
   /**
+   * Says what the agent is told.
+   *
    * @param code One of the codes of SPEC section 3.
    * @param message What happened, to what, and what to do; crosses the wire as it is.
    * @param options Details of the answer, and the failure behind it.
@@ -93,6 +99,7 @@ export class CallerError extends Error {
 
 /** A downstream server failed; neither the agent nor the operator did anything wrong. */
 export class DownstreamError extends Error {
+  /** Tells this class from others. */
   override readonly name = "DownstreamError";
   /** The code of the answer. */
   readonly code: "SERVER_UNAVAILABLE" | "TIMEOUT" | "AUTH_REQUIRED";
@@ -102,6 +109,8 @@ export class DownstreamError extends Error {
   readonly details: ErrorDetails;
 
   /**
+   * Says what the agent is told.
+   *
    * @param code What kind of failure.
    * @param server Name of the server.
    * @param message What happened, free of secrets; crosses the wire as it is.

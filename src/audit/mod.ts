@@ -1,0 +1,9 @@
+/**
+ * The audit log: one JSON line per operation, on disk before its answer leaves. Decides nothing and
+ * never makes an operation fail. Imports the leaves.
+ *
+ * @module
+ */
+
+export { type AuditEntry, auditLine, type Decided } from "./entry.ts";
+export { AuditLog, type AuditOptions } from "./audit_log.ts";

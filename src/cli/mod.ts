@@ -1,0 +1,115 @@
+/**
+ * The commands, one a file; each is loaded when it is called. Reads the command line, prints, and
+ * decides the exit code. Imports `gateway` and everything below.
+ *
+ * @module
+ */
+import {
+  buildApplication,
+  buildCommand,
+  buildRouteMap,
+  type CommandContext,
+  ExitCode,
+  type FlagParametersForType,
+  run,
+} from "@stricli/core";
+import { listSettings } from "../config/mod.ts";
+import type { ServeFlags } from "./serve.ts";
+import { VERSION } from "./version.ts";
+
+/** Exit code of a command line that makes no sense. */
+const USAGE_ERROR = 2;
+
+/** What a command runs in. */
+interface Context extends CommandContext {
+  /** What the command ends with. */
+  exitCode: number;
+}
+
+const serve = buildCommand<ServeFlags, [], Context>({
+  loader: async () => {
+    const { serve } = await import("./serve.ts");
+    return async function (this: Context, flags: ServeFlags) {
+      this.exitCode = await serve(flags);
+    };
+  },
+  parameters: { flags: settingFlags() },
+  docs: {
+    brief: "Serve the gateway; what happens when no command is given",
+    fullDescription: "Serves an MCP client over standard input and output. Each flag has a twin " +
+      "among the environment variables, named in parentheses; the flag wins.\n\n" +
+      "Example: agent-mcp-gateway serve --mcp-config ./.mcp.json --agent researcher",
+  },
+});
+
+const routes = buildRouteMap<"serve", Context>({
+  routes: { serve },
+  defaultCommand: "serve",
+  docs: {
+    brief: "One MCP server in front of all of yours, with rules for each agent",
+    fullDescription: "One MCP server in front of all of yours: agents load three small tools, " +
+      "discover the rest on demand, and may call what your rules allow.\n\n" +
+      "Example: agent-mcp-gateway --agent researcher",
+  },
+});
+
+/**
+ * Runs a command line.
+ *
+ * @param args The words after the program's name.
+ * @returns The exit code: 2 where the command line makes no sense, otherwise the command's own.
+ */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  const app = buildApplication(routes, {
+    name: "agent-mcp-gateway",
+    versionInfo: { currentVersion: VERSION },
+    scanner: { caseStyle: "allow-kebab-for-camel" },
+    documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
+  });
+  const process: { stdout: Output; stderr: Output; exitCode?: number | string | null } = {
+    stdout: output(Deno.stdout),
+    stderr: output(Deno.stderr),
+  };
+  const context = { process, exitCode: 0 };
+  await run(app, args, context);
+  switch (process.exitCode) {
+    case ExitCode.Success:
+      return context.exitCode;
+    case ExitCode.UnknownCommand:
+    case ExitCode.InvalidArgument:
+      return USAGE_ERROR;
+    default:
+      return 1;
+  }
+}
+
+/** One optional flag for each setting that has one; the values are checked with the variables. */
+function settingFlags(): FlagParametersForType<ServeFlags, Context> {
+  const flags = listSettings().filter(({ flag }) => flag !== undefined).map((setting) => {
+    const brief = `${setting.brief} (${setting.variable})`;
+    const kind = setting.boolean
+      ? { kind: "boolean" as const, withNegated: false }
+      : { kind: "parsed" as const, parse: String };
+    return [setting.key, { brief, optional: true as const, ...kind }];
+  });
+  return Object.fromEntries(flags);
+}
+
+interface Output {
+  write(text: string): void;
+}
+
+function output(stream: { writeSync(bytes: Uint8Array): number }): Output {
+  const encoder = new TextEncoder();
+  return {
+    write(text) {
+      try {
+        const bytes = encoder.encode(text);
+        for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        // Whoever read has seen enough.
+      }
+    },
+  };
+}

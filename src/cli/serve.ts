@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import {
+  type Configuration,
+  homeFolder,
+  loadConfiguration,
+  locateFiles,
+  MAX_DEPTH,
+  noteFinds,
+  readDepth,
+  readSettings,
+  type SettingFlags,
+  type Settings,
+} from "../config/mod.ts";
+import { ConfigError, formatProblem } from "../errors.ts";
+import { Gateway, serveStdio } from "../gateway/mod.ts";
+import { createLog, type Log } from "../log.ts";
+import { VERSION } from "./version.ts";
+
+/** The flags of `serve`. */
+export type ServeFlags = SettingFlags;
+
+/**
+ * Serves until the client or the system ends it.
+ *
+ * @param flags As typed.
+ * @returns The exit code: 1 where the configuration cannot be used, 2 where a flag cannot.
+ */
+export async function serve(flags: ServeFlags): Promise<number> {
+  let log = createLog();
+  try {
+    const settings = readSettings(flags, Deno.env);
+    log = createLog({ level: settings.logLevel, format: settings.logFormat });
+    refuseLoops();
+    const configuration = await load(settings, log);
+    const gateway = new Gateway({
+      settings,
+      configuration,
+      auditFallback: auditFallback(),
+      version: VERSION,
+      log,
+    });
+    summarize({ settings, configuration, gateway, log });
+    await serveStdio(gateway, log);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const problems = error.problems.map(formatProblem);
+    log.error(`The gateway cannot start:\n${problems.join("\n")}`);
+    return error.problems.some(({ path }) => path.startsWith("--")) ? 2 : 1;
+  }
+}
+
+async function load(settings: Settings, log: Log): Promise<Configuration> {
+  const cwd = Deno.cwd();
+  const files = locateFiles(settings, { home: homeFolder(Deno.env), cwd });
+  log.info(`Loading MCP server configuration from: ${files.mcpConfig.shown}`);
+  log.info(`Loading gateway rules from: ${files.rules.shown}`);
+  const configuration = await loadConfiguration(files, { env: Deno.env, cwd });
+  for (const note of noteFinds(files)) log.info(note);
+  for (const warning of configuration.warnings) log.warn(formatProblem(warning));
+  return configuration;
+}
+
+function refuseLoops(): void {
+  if (readDepth(Deno.env) < MAX_DEPTH) return;
+  const message = `${MAX_DEPTH} gateways have started one another; take the gateway's own entry ` +
+    "out of the servers that it starts";
+  throw new ConfigError([{ file: "", line: 0, column: 0, path: "", message }]);
+}
+
+/** Where the audit log goes when its own place cannot be written: the user's state folder. */
+function auditFallback(): string {
+  const home = homeFolder(Deno.env) ?? ".";
+  const state = Deno.build.os === "windows"
+    ? Deno.env.get("LOCALAPPDATA") ?? join(home, "AppData", "Local")
+    : Deno.env.get("XDG_STATE_HOME") ?? join(home, ".local", "state");
+  return join(state, "agent-mcp-gateway", "audit.jsonl");
+}
+
+function summarize(
+  { settings, configuration, gateway, log }: {
+    settings: Settings;
+    configuration: Configuration;
+    gateway: Gateway;
+    log: Log;
+  },
+): void {
+  const { servers, rules } = configuration;
+  const missing = rules.denyOnMissingAgent ? "refused" : "the fallback agent";
+  log.info(`Audit log will be written to: ${gateway.auditPath ?? "nowhere"}`);
+  log.info(
+    [
+      `Agent MCP Gateway ${VERSION} initialized successfully`,
+      `- ${servers.size} MCP server(s) configured`,
+      `- ${rules.agents.size} agent(s) configured`,
+      `- Default policy: deny unknown agents; calls without an agent: ${missing}`,
+      `- ${gateway.tools.size} gateway tools available: ${[...gateway.tools.keys()].join(", ")}`,
+    ].join("\n"),
+  );
+  if (settings.agent !== undefined) log.info(`Bound to agent: ${settings.agent}`);
+  log.info(`Gateway is ready. Running with ${settings.transport} transport...`);
+}

@@ -1,0 +1,40 @@
+import type { JsonText, Payload, Reply } from "../jsonrpc/mod.ts";
+
+/** What a client says it can do, as in its `initialize`. */
+export type ClientCapabilities = Readonly<Record<string, unknown>>;
+
+/** The way back to the client of a call, for what a server asks or says meanwhile. */
+export interface ClientLink {
+  /** Sends a server's request on to the client. */
+  request(method: string, params: Payload | undefined, signal: AbortSignal): Promise<Reply>;
+  /** Sends a server's notification on to the client. */
+  notify(method: string, params: Payload | undefined): void;
+}
+
+/** Who a call is for. */
+export interface Caller {
+  /** Id of the client's connection to the gateway. */
+  readonly client: string;
+  /** The agent, already identified and allowed. */
+  readonly agent: string;
+  /** What the client declared. */
+  readonly capabilities: ClientCapabilities;
+  /** The way back to the client. */
+  readonly link: ClientLink;
+}
+
+/** One call of a tool. */
+export interface ToolCall {
+  /** The tool's name at its server. */
+  readonly tool: string;
+  /** The tool's arguments: the text of a JSON object. */
+  readonly args: JsonText;
+  /** Fields of `_meta` to pass on; a progress token among them is replaced. */
+  readonly meta?: Readonly<Record<string, unknown>>;
+  /** Milliseconds after which the call ends whatever happens; replaces the server's own limit. */
+  readonly timeoutMs?: number;
+  /** Cancels the call. */
+  readonly signal: AbortSignal;
+  /** Takes the server's progress, its token among the parameters. */
+  readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
+}

@@ -1,0 +1,72 @@
+import type { Forwarded } from "../config/mod.ts";
+import { type IncomingRequest, type Payload, RPC_CODES } from "../jsonrpc/mod.ts";
+import type { ClientLink } from "./caller.ts";
+import { isRecord } from "./handshake.ts";
+
+/** Where a server's requests and notifications go. */
+export interface Forwarding {
+  /** The server's name, which people see beside what it says. */
+  readonly server: string;
+  /** Which requests may pass. */
+  readonly forward: readonly Forwarded[];
+  /** The client, where one is known. */
+  readonly link: ClientLink | undefined;
+}
+
+const METHODS: Readonly<Record<string, Forwarded>> = {
+  "elicitation/create": "elicitation",
+  "roots/list": "roots",
+  "sampling/createMessage": "sampling",
+};
+
+/**
+ * Answers a request of a server: by itself a ping, through the client what is forwarded.
+ *
+ * @param request What the server asks.
+ * @param forwarding Where it may go.
+ */
+export function forwardRequest(request: IncomingRequest, forwarding: Forwarding): void {
+  if (request.method === "ping") return request.reply({});
+  const { link } = forwarding;
+  const needed = Object.hasOwn(METHODS, request.method) ? METHODS[request.method] : undefined;
+  if (needed === undefined || !forwarding.forward.includes(needed)) {
+    return request.failUnknownMethod();
+  }
+  if (link === undefined) {
+    const message = `No client is there to answer ${request.method}`;
+    return request.fail({ code: RPC_CODES.internalError, message });
+  }
+  link.request(request.method, requestParams(request, forwarding.server), request.signal).then(
+    (reply) => reply.ok ? request.reply(reply.result.text) : request.fail(reply.text),
+    () => {
+      const message = `The client did not answer ${request.method}`;
+      request.fail({ code: RPC_CODES.internalError, message });
+    },
+  );
+}
+
+/** An elicitation says which server asks: people must know whom they answer. */
+function requestParams(request: IncomingRequest, server: string): Payload | undefined {
+  const { params } = request;
+  if (request.method !== "elicitation/create" || !isRecord(params)) return request.paramText();
+  return { ...params, message: `[${server}] ${String(params.message ?? "")}` };
+}
+
+/**
+ * Passes a notification of a server on where clients have a use for it.
+ *
+ * @param method Its method.
+ * @param params Its parameters.
+ * @param forwarding Where it may go.
+ */
+export function forwardNotification(
+  method: string,
+  params: unknown,
+  { server, link }: Pick<Forwarding, "server" | "link">,
+): void {
+  if (link === undefined || !isRecord(params)) return;
+  if (method === "notifications/message") {
+    const logger = typeof params.logger === "string" ? `${server}/${params.logger}` : server;
+    link.notify(method, { ...params, logger });
+  } else if (method === "notifications/elicitation/complete") link.notify(method, params);
+}

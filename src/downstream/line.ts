@@ -1,0 +1,76 @@
+/** Someone who waits for a place. */
+interface Waiting {
+  readonly admit: () => void;
+}
+
+/**
+ * Lets a bounded number in at a time; the others wait in line. The line is fair: those who wait are
+ * served in turns by who they are, so that one with a thousand calls does not starve one with one.
+ */
+export class FairLine {
+  readonly #places: number;
+  #taken = 0;
+  // Of each who waits, the own line; the one whose turn is next stands first.
+  readonly #lines = new Map<string, Waiting[]>();
+
+  /**
+   * Opens the line.
+   *
+   * @param places How many may be in at a time, at least 1.
+   */
+  constructor(places: number) {
+    this.#places = places;
+  }
+
+  /**
+   * Waits for a place. Every place that was given must be left.
+   *
+   * @param who Who waits.
+   * @param signal Gives up; its reason is thrown.
+   */
+  async enter(who: string, signal: AbortSignal): Promise<void> {
+    if (this.#taken < this.#places) {
+      this.#taken++;
+      return;
+    }
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const waiting: Waiting = {
+        admit: () => {
+          signal.removeEventListener("abort", onAbort);
+          resolve();
+        },
+      };
+      const onAbort = (): void => {
+        this.#remove(who, waiting);
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", onAbort, { once: true });
+      const own = this.#lines.get(who);
+      if (own === undefined) this.#lines.set(who, [waiting]);
+      else own.push(waiting);
+    });
+  }
+
+  /** Gives a place back; the next in line gets it. */
+  leave(): void {
+    const [next] = this.#lines;
+    if (next === undefined) {
+      this.#taken--;
+      return;
+    }
+    const [who, own] = next;
+    const first = own.shift();
+    // The turn goes round: who was served stands last now.
+    this.#lines.delete(who);
+    if (own.length > 0) this.#lines.set(who, own);
+    first?.admit();
+  }
+
+  #remove(who: string, waiting: Waiting): void {
+    const own = this.#lines.get(who) ?? [];
+    const rest = own.filter((other) => other !== waiting);
+    if (rest.length > 0) this.#lines.set(who, rest);
+    else this.#lines.delete(who);
+  }
+}

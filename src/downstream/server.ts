@@ -1,0 +1,282 @@
+import type { ServerConfig } from "../config/mod.ts";
+import { DownstreamError } from "../errors.ts";
+import type { Reply } from "../jsonrpc/mod.ts";
+import type { Log } from "../log.ts";
+import { CallClock } from "./call_clock.ts";
+import type { Caller, ToolCall } from "./caller.ts";
+import type { Catalog, Tool } from "./catalog.ts";
+import { type Place, SessionPool, type Wanted } from "./pool.ts";
+import { Session, type SessionState } from "./session.ts";
+import type { Patience, Transport } from "./transport.ts";
+import { untilAborted } from "./within.ts";
+
+/** What every server of a gateway shares. */
+export interface ServerContext {
+  /** The gateway's version, told to servers. */
+  readonly version: string;
+  /** Takes what servers print and what is odd about them. */
+  readonly log: Log;
+  /** Opens a connection. */
+  readonly open: (config: ServerConfig, log: Log) => Promise<Transport>;
+}
+
+/** How a call of a tool ended, failures of the server apart. */
+export type CallAnswer =
+  | {
+    readonly kind: "answer";
+    /** What the server answered, JSON-RPC errors included. */
+    readonly reply: Reply;
+    /** The tool that was called. */
+    readonly tool: Tool;
+    /** Milliseconds between call and answer. */
+    readonly downstreamMs: number;
+  }
+  | {
+    readonly kind: "no-such-tool";
+    /** The tools that the server has. */
+    readonly catalog: Catalog;
+  };
+
+/** How a server stands, for the status tool. */
+export interface ServerStatus {
+  /** `idle` where no session is open, otherwise the best of its sessions' states. */
+  readonly state: "idle" | SessionState | "unavailable";
+  /** Process ids of its sessions. */
+  readonly pids: readonly number[];
+  /** How many sessions are open. */
+  readonly sessions: number;
+  /** Calls under way. */
+  readonly calls_in_flight: number;
+  /** The last failure; null where there was none. */
+  readonly last_error: string | null;
+  /** Sessions that were started after one had failed. */
+  readonly restarts: number;
+  /** Tools of the server; null until they were listed. */
+  readonly tools: number | null;
+  /** Milliseconds from the start of the newest session to its handshake; null until there was one. */
+  readonly connect_ms: number | null;
+}
+
+/** A configured server: its sessions, and the tools that it lists. */
+export class DownstreamServer {
+  /** Its entry in the configuration. */
+  readonly config: ServerConfig;
+  readonly #context: ServerContext;
+  readonly #pool: SessionPool;
+  // By declared capabilities: a server may list other tools to a client that can do more.
+  readonly #catalogs = new Map<string, Promise<Catalog>>();
+  #lastError: string | undefined;
+  #failures = 0;
+  #restarts = 0;
+  #toolCount: number | undefined;
+  #connectMs: number | undefined;
+
+  /**
+   * Prepares the server; nothing is started yet.
+   *
+   * @param config Its entry.
+   * @param context What all servers share.
+   */
+  constructor(config: ServerConfig, context: ServerContext) {
+    this.config = config;
+    this.#context = context;
+    const { isolation, maxConcurrency, idleTimeoutMs } = config.options;
+    this.#pool = new SessionPool({
+      isolation,
+      maxConcurrency,
+      idleTimeoutMs,
+      start: (wanted, closed) => this.#startSession(wanted, closed),
+    });
+  }
+
+  /**
+   * Starts a session and lists the tools, ahead of the first call. Never throws: who calls first is
+   * told what went wrong.
+   *
+   * @param client The client it is for.
+   */
+  async warm(client: Pick<Caller, "client" | "capabilities" | "link">): Promise<void> {
+    if (this.config.unavailable !== undefined) return;
+    try {
+      await this.#catalog(this.#pool.warm(client), JSON.stringify(client.capabilities));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#context.log.warn(reason, { server: this.config.name });
+    }
+  }
+
+  /**
+   * The server's tools as this caller's client sees them, cached.
+   *
+   * @param caller Who asks.
+   * @param signal Gives up; its reason is thrown.
+   * @throws {DownstreamError} where the server is not there.
+   */
+  async listTools(caller: Caller, signal: AbortSignal): Promise<Catalog> {
+    const key = JSON.stringify(caller.capabilities);
+    const cached = this.#catalogs.get(key);
+    if (cached !== undefined) {
+      try {
+        return await untilAborted(cached, signal);
+      } catch (error) {
+        // Another session failed to list them; this caller's own may do better.
+        if (signal.aborted) throw error;
+      }
+    }
+    return await this.#use(caller, (place) => {
+      return untilAborted(this.#catalog(place.session, key), signal);
+    });
+  }
+
+  /**
+   * Calls a tool. A tool that is not known is looked for in a fresh list before it counts as missing.
+   *
+   * @param call The call.
+   * @param caller Who calls.
+   * @throws {DownstreamError} where the server is not there, or takes too long.
+   */
+  async callTool(call: ToolCall, caller: Caller): Promise<CallAnswer> {
+    const { callTimeoutMs, maxCallMs } = this.config.options;
+    const { timeoutMs } = call;
+    const limits = timeoutMs === undefined
+      ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
+      : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) };
+    return await this.#use(caller, async ({ session, line }) => {
+      const clock = new CallClock(this.config.name, limits, call.signal);
+      const { signal } = clock;
+      try {
+        let catalog = await this.listTools(caller, signal);
+        if (catalog.get(call.tool) === undefined) {
+          const key = JSON.stringify(caller.capabilities);
+          catalog = await untilAborted(this.#refresh(session, key), signal);
+        }
+        const tool = catalog.get(call.tool);
+        if (tool === undefined) return { kind: "no-such-tool", catalog };
+        await line.enter(caller.agent, signal);
+        try {
+          const started = performance.now();
+          const reply = await this.#call(session, { tool, call, caller, clock });
+          return { kind: "answer", reply, tool, downstreamMs: performance.now() - started };
+        } finally {
+          line.leave();
+        }
+      } finally {
+        clock.stop();
+      }
+    });
+  }
+
+  /** Ends the sessions of a client that is gone. */
+  async releaseClient(client: string, patience: Patience): Promise<void> {
+    await this.#pool.releaseClient(client, patience);
+  }
+
+  /**
+   * Ends all sessions, each after its calls.
+   *
+   * @param drainMs How long calls may take to end.
+   * @param patience How long processes may take to end.
+   */
+  async close(drainMs: number, patience: Patience): Promise<void> {
+    await this.#pool.close(drainMs, patience);
+  }
+
+  /** Ends all processes at once, without asking. */
+  kill(): void {
+    this.#pool.kill();
+  }
+
+  /** How the server stands. */
+  status(): ServerStatus {
+    const { sessions } = this.#pool;
+    const states = sessions.map((session) => session.state);
+    const best = (["ready", "connecting", "draining"] as const).find((state) => {
+      return states.includes(state);
+    });
+    return {
+      state: this.config.unavailable === undefined ? best ?? "idle" : "unavailable",
+      pids: sessions.flatMap((session) => session.pid ?? []),
+      sessions: sessions.length,
+      calls_in_flight: sessions.reduce((sum, session) => sum + session.calls, 0),
+      last_error: this.config.unavailable ?? this.#lastError ?? null,
+      restarts: this.#restarts,
+      tools: this.#toolCount ?? null,
+      connect_ms: this.#connectMs ?? null,
+    };
+  }
+
+  #call(
+    session: Session,
+    { tool, call, caller, clock }: { tool: Tool; call: ToolCall; caller: Caller; clock: CallClock },
+  ): Promise<Reply> {
+    clock.restart();
+    const onProgress = (params: Readonly<Record<string, unknown>>): void => {
+      clock.restart();
+      call.onProgress?.(params);
+    };
+    const { link } = caller;
+    return session.callTool(tool, { ...call, onProgress }, { link, signal: clock.signal });
+  }
+
+  /** Runs something on the caller's session, and remembers what went wrong. */
+  async #use<T>(caller: Caller, run: (place: Place) => Promise<T>): Promise<T> {
+    const { name, unavailable } = this.config;
+    if (unavailable !== undefined) {
+      const message = `Server "${name}" is not available: ${unavailable}.`;
+      throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
+    }
+    const place = this.#pool.acquire(caller);
+    try {
+      return await run(place);
+    } catch (error) {
+      if (error instanceof DownstreamError) this.#lastError = error.message;
+      throw error;
+    } finally {
+      this.#pool.release(place);
+    }
+  }
+
+  /** The cached tools; where there are none, those that this session lists. */
+  #catalog(session: Session, key: string): Promise<Catalog> {
+    return this.#catalogs.get(key) ?? this.#refresh(session, key);
+  }
+
+  #refresh(session: Session, key: string): Promise<Catalog> {
+    const listing = session.listTools();
+    this.#catalogs.set(key, listing);
+    listing.then((catalog) => {
+      this.#toolCount = catalog.tools.length;
+    }, () => {
+      if (this.#catalogs.get(key) === listing) this.#catalogs.delete(key);
+    });
+    return listing;
+  }
+
+  #startSession(wanted: Wanted, closed: () => void): Session {
+    const { capabilities, capabilitiesKey, link } = wanted;
+    const { version, log, open } = this.#context;
+    if (this.#failures > 0) this.#restarts++;
+    const session: Session = new Session({
+      config: this.config,
+      capabilities,
+      link,
+      version,
+      log,
+      open: () => open(this.config, log),
+      onToolsChanged: () => this.#catalogs.delete(capabilitiesKey),
+      onClosed: (failed) => {
+        // The server that comes back may have other tools.
+        if (failed) {
+          this.#failures++;
+          this.#catalogs.delete(capabilitiesKey);
+        }
+        closed();
+      },
+    });
+    session.ready().then(() => {
+      this.#failures = 0;
+      this.#connectMs = session.connectMs;
+    }, () => {});
+    return session;
+  }
+}

@@ -1,0 +1,118 @@
+import { childEnvironment, type ConnectStdio, type ServerConfig } from "../config/mod.ts";
+import { DownstreamError } from "../errors.ts";
+import { LineChannel } from "../jsonrpc/mod.ts";
+import type { Log } from "../log.ts";
+import { redact } from "../redact.ts";
+import { groupEnds, signalGroup } from "./process_group.ts";
+import { StderrTail } from "./stderr_tail.ts";
+import type { Patience, Transport } from "./transport.ts";
+import { within } from "./within.ts";
+
+/** How long a dead process may take to be told dead, in milliseconds. */
+const LAST_WORDS_MS = 100;
+
+/** A server as a process of ours, in a process group of its own, spoken to over its pipes. */
+export class StdioTransport implements Transport {
+  readonly channel: LineChannel;
+  readonly pid: number;
+  readonly #child: Deno.ChildProcess;
+  readonly #stderr: StderrTail;
+  readonly #secrets: readonly string[];
+  #exit: Deno.CommandStatus | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(child: Deno.ChildProcess, server: string, secrets: readonly string[], log: Log) {
+    this.#child = child;
+    this.#secrets = secrets;
+    this.pid = child.pid;
+    this.channel = new LineChannel(child.stdout, child.stdin);
+    this.#stderr = new StderrTail(child.stderr, (line) => {
+      log.debug(this.#clean(line), { server, stream: "stderr" });
+    });
+    child.status.then((status) => this.#exit = status);
+  }
+
+  async lastWords(): Promise<string> {
+    await within(Promise.all([this.#child.status, this.#stderr.done]), LAST_WORDS_MS);
+    const exit = this.#exit;
+    const how = exit === undefined
+      ? ""
+      : exit.signal === null
+      ? `It exited with code ${exit.code}.`
+      : `It was ended by ${exit.signal}.`;
+    const said = this.#clean(this.#stderr.text());
+    const quote = said === "" ? "" : `Its last lines on stderr:\n${said}`;
+    return [how, quote].filter((part) => part !== "").join(" ");
+  }
+
+  kill(): void {
+    signalGroup(this.pid, "SIGKILL");
+  }
+
+  end(patience: Patience): Promise<void> {
+    this.#ending ??= this.#end(patience);
+    return this.#ending;
+  }
+
+  async #end(patience: Patience): Promise<void> {
+    // A server that does not read its input cannot be waited for to take what is queued.
+    const inputTaken = this.channel.endWriting();
+    await within(inputTaken.then(() => this.#child.status), patience.inputMs);
+    // Its children may be left when the server itself is gone.
+    if (signalGroup(this.pid, "SIGTERM") && !await groupEnds(this.pid, patience.terminateMs)) {
+      signalGroup(this.pid, "SIGKILL");
+    }
+    await this.#child.status;
+    // A process that left the group may hold the pipes open; they are not waited for.
+    await within(Promise.all([this.channel.close(), this.#stderr.done]), LAST_WORDS_MS);
+  }
+
+  #clean(text: string): string {
+    return redact(text, this.#secrets, Deno.env.get("HOME"));
+  }
+}
+
+/**
+ * Starts a server's process.
+ *
+ * @param config The server's entry.
+ * @param connect Its command.
+ * @param log Takes what it prints on stderr, at debug level.
+ * @throws {DownstreamError} `SERVER_UNAVAILABLE` where the command cannot be started.
+ */
+export function openStdio(config: ServerConfig, connect: ConnectStdio, log: Log): StdioTransport {
+  const secrets = Object.values(connect.env);
+  const env = childEnvironment(
+    { env: connect.env, inheritEnv: config.options.inheritEnv },
+    Deno.env,
+  );
+  try {
+    const command = new Deno.Command(connect.command, {
+      args: [...connect.args],
+      env,
+      clearEnv: true,
+      ...(connect.cwd === undefined ? {} : { cwd: connect.cwd }),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      detached: true,
+    });
+    return new StdioTransport(command.spawn(), config.name, secrets, log);
+  } catch (cause) {
+    throw new DownstreamError("SERVER_UNAVAILABLE", config.name, describe(connect, cause), {
+      cause,
+    });
+  }
+}
+
+function describe(connect: ConnectStdio, cause: unknown): string {
+  if (cause instanceof Deno.errors.NotFound) {
+    return connect.cwd === undefined
+      ? `its command "${connect.command}" was not found`
+      : `its command "${connect.command}" or its folder was not found`;
+  }
+  if (cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable) {
+    return `its command "${connect.command}" may not be run`;
+  }
+  return `its command "${connect.command}" cannot be started`;
+}

@@ -1,0 +1,27 @@
+import type { Channel } from "../jsonrpc/mod.ts";
+
+/** How long a server gets for each step of its end, in milliseconds. */
+export interface Patience {
+  /** After its input was closed. */
+  readonly inputMs: number;
+  /** After it was asked to end. */
+  readonly terminateMs: number;
+}
+
+/** An open connection to a server, whatever it runs over. The seam for further transports. */
+export interface Transport {
+  /** The way messages take. */
+  readonly channel: Channel;
+  /** The process id, where the server is a process of ours. */
+  readonly pid?: number;
+  /**
+   * What the server last said about itself, such as its last lines on stderr and its exit code;
+   * free of secrets, at most 20 lines and 2 KB. Empty where it said nothing. Waits a moment for a
+   * process that is ending to have its say.
+   */
+  lastWords(): Promise<string>;
+  /** Ends everything that was started for the connection, at once and without asking. */
+  kill(): void;
+  /** Ends the connection and everything that was started for it. May be called again. */
+  end(patience: Patience): Promise<void>;
+}

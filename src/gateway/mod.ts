@@ -1,0 +1,10 @@
+/**
+ * Where the parts meet: the snapshot in force, the pipeline that every operation runs through, the
+ * clients' sessions and the doors they come in by. Imports everything below; holds no rule, no
+ * server and no file of its own.
+ *
+ * @module
+ */
+
+export { type EndOptions, Gateway, type GatewayOptions } from "./gateway.ts";
+export { serveStdio } from "./stdio_door.ts";

@@ -1,0 +1,202 @@
+import type { Caller, ClientCapabilities, ClientLink } from "../downstream/mod.ts";
+import { JsonText, RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
+import type { Log } from "../log.ts";
+import { type Decision, type Identity, resolveAgent } from "../policy/mod.ts";
+import { OperationRecord, type Records, utf8Bytes } from "./records.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { type GatewayTool, parseArguments, type StatusSource, type Subject } from "./tools/mod.ts";
+import {
+  errorResult,
+  rpcErrorResult,
+  textResult,
+  wireDenial,
+  type WireError,
+  wireErrorOf,
+  wireRefusal,
+} from "./wire_error.ts";
+
+/** JSON-RPC code of "URL elicitation required", which clients act on themselves. */
+const URL_ELICITATION_REQUIRED = -32042;
+
+/** One call of a gateway tool, as a client sent it. */
+export interface Operation {
+  /** The tool. */
+  readonly tool: GatewayTool;
+  /** Its arguments as parsed. */
+  readonly arguments: unknown;
+  /** Gives the text of an argument as it came. */
+  readonly argumentText: (name: string) => JsonText | undefined;
+  /** Fields of the request's `_meta`. */
+  readonly meta: Readonly<Record<string, unknown>>;
+  /** Id of the request. */
+  readonly requestId: string | number;
+  /** Aborts when the client cancels or is gone. */
+  readonly signal: AbortSignal;
+  /** Takes a server's progress, where the client asked for it. */
+  readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
+}
+
+/** The client's connection that an operation came over. */
+export interface Connection {
+  /** Its id. */
+  readonly id: string;
+  /** What the client declared. */
+  readonly capabilities: ClientCapabilities;
+  /** The way back to the client. */
+  readonly link: ClientLink;
+}
+
+/** What operations run on; the snapshot is taken once for each. */
+export interface Surroundings {
+  /** The configuration in force. */
+  readonly snapshot: Snapshot;
+  /** The agent that the process or the credential stands for, and the fallback. */
+  readonly identity: Pick<Identity, "bound" | "defaultAgent">;
+  /** Audit and figures. */
+  readonly records: Records;
+  /** Takes the gateway's own faults. */
+  readonly log: Log;
+  /** The gateway's own state. */
+  readonly gateway: StatusSource;
+}
+
+/** What a client gets: a result, an error that it must see as one, or nothing because it cancelled. */
+export type Outcome =
+  | { readonly kind: "result"; readonly result: JsonText }
+  | { readonly kind: "error"; readonly error: JsonText | RpcError }
+  | { readonly kind: "cancelled" };
+
+/**
+ * Runs one operation, from its arguments to its record. Never throws: whatever goes wrong while
+ * deciding denies, and what is not foreseen is logged and answered as an internal error.
+ *
+ * @param operation What the client asks.
+ * @param connection Over which connection.
+ * @param surroundings What is in force.
+ */
+export async function runOperation(
+  operation: Operation,
+  connection: Connection,
+  surroundings: Surroundings,
+): Promise<Outcome> {
+  const { tool, signal } = operation;
+  const { snapshot, identity, records, log, gateway } = surroundings;
+  const { policy, servers, configuration } = snapshot;
+  const { name } = tool.definition;
+  const record = new OperationRecord(records, {
+    operation: name,
+    session: connection.id,
+    requestId: operation.requestId,
+  });
+  try {
+    noteClaim(record, operation.arguments);
+
+    // Arguments.
+    const args = parseArguments(tool.definition, operation.arguments, operation.argumentText);
+    const subject = tool.subject(args);
+    record.setSubject(
+      subject,
+      args.args instanceof JsonText ? utf8Bytes(args.args.text) : undefined,
+    );
+
+    // Who is calling.
+    const given = typeof args.agent_id === "string" ? args.agent_id : undefined;
+    const who = resolveAgent(given, {
+      ...identity,
+      denyOnMissing: configuration.rules.denyOnMissingAgent,
+      has: policy.has,
+    });
+    if ("refused" in who) return refuse(record, wireRefusal(who.refused));
+    const { agent } = who;
+    record.setAgent(agent);
+
+    // Decision.
+    const decision = decide(snapshot, agent, subject);
+    if (decision !== undefined) {
+      record.setRule(decision.rule);
+      if (!decision.allowed) return refuse(record, wireDenial(agent, subject, decision.rule));
+    }
+
+    // Downstream.
+    const caller: Caller = { ...pick(connection), agent };
+    const { meta, onProgress } = operation;
+    const progress = onProgress === undefined ? {} : { onProgress };
+    const answer = await tool.run(args, {
+      caller,
+      policy,
+      servers,
+      signal,
+      meta,
+      gateway,
+      ...progress,
+    });
+
+    // Result.
+    switch (answer.kind) {
+      case "own": {
+        const result = textResult(answer.json);
+        record.finish("ALLOW", { resultBytes: utf8Bytes(result.text) });
+        return { kind: "result", result };
+      }
+      case "result": {
+        const { result, downstreamMs } = answer;
+        record.finish("ALLOW", { resultBytes: utf8Bytes(result.text), downstreamMs });
+        return { kind: "result", result };
+      }
+      case "error": {
+        const { error, downstreamMs, text } = answer;
+        record.finish("ERROR", { code: String(error.code), downstreamMs });
+        if (error.code === URL_ELICITATION_REQUIRED && takesUrls(connection.capabilities)) {
+          return { kind: "error", error: text };
+        }
+        return { kind: "result", result: rpcErrorResult(answer) };
+      }
+    }
+  } catch (error) {
+    if (signal.aborted) {
+      record.finish("ERROR", { code: "CANCELLED" });
+      return { kind: "cancelled" };
+    }
+    const wireError = wireErrorOf(error);
+    if (wireError !== undefined) return fail(record, wireError);
+    const id = crypto.randomUUID();
+    record.finish("ERROR", { code: "INTERNAL_ERROR" });
+    const reason = error instanceof Error ? error.stack ?? error.message : String(error);
+    log.error("An operation failed for a fault of the gateway", { id, operation: name, reason });
+    const message = `The gateway failed to run ${name}; its log has the reason under ${id}`;
+    return { kind: "error", error: { code: RPC_CODES.internalError, message } };
+  }
+}
+
+function decide(snapshot: Snapshot, agent: string, subject: Subject): Decision | undefined {
+  const { server, tool } = subject;
+  if (server === undefined) return undefined;
+  return tool === undefined
+    ? snapshot.policy.decideServer(agent, server)
+    : snapshot.policy.decideTool(agent, server, tool);
+}
+
+function refuse(record: OperationRecord, error: WireError): Outcome {
+  record.finish("DENY", { code: error.code });
+  return { kind: "result", result: errorResult(error) };
+}
+
+function fail(record: OperationRecord, error: WireError): Outcome {
+  record.finish("ERROR", { code: error.code });
+  return { kind: "result", result: errorResult(error) };
+}
+
+/** What the caller says of itself is recorded even where the call is refused for its form. */
+function noteClaim(record: OperationRecord, given: unknown): void {
+  if (typeof given !== "object" || given === null || !("agent_id" in given)) return;
+  if (typeof given.agent_id === "string" && given.agent_id !== "") record.setAgent(given.agent_id);
+}
+
+function pick({ id, capabilities, link }: Connection): Omit<Caller, "agent"> {
+  return { client: id, capabilities, link };
+}
+
+function takesUrls(capabilities: ClientCapabilities): boolean {
+  const { elicitation } = capabilities;
+  return typeof elicitation === "object" && elicitation !== null && "url" in elicitation;
+}

@@ -1,0 +1,98 @@
+import type { AuditEntry, AuditLog, Decided } from "../audit/mod.ts";
+import type { Metrics } from "../metrics/mod.ts";
+import type { Subject } from "./tools/mod.ts";
+
+/** Where operations are recorded. */
+export interface Records {
+  /** One line per operation. */
+  readonly audit: AuditLog;
+  /** Figures of all operations. */
+  readonly metrics: Metrics;
+}
+
+/** Longest refused agent id that is recorded. */
+const MAX_AGENT_ID = 128;
+
+/** Collects what is known of one operation while it runs, and records it once it is answered. */
+export class OperationRecord {
+  readonly #records: Records;
+  readonly #started = performance.now();
+  readonly #operation: string;
+  readonly #session: string;
+  readonly #requestId: string | number;
+  #agent: string | null = null;
+  #subject: Subject = {};
+  #rule: string | undefined;
+  #argsBytes: number | undefined;
+
+  /**
+   * Begins with what is known when the request arrives.
+   *
+   * @param records Where to record.
+   * @param about The gateway's tool, the client's connection and request.
+   */
+  constructor(
+    records: Records,
+    about: { operation: string; session: string; requestId: string | number },
+  ) {
+    this.#records = records;
+    this.#operation = about.operation;
+    this.#session = about.session;
+    this.#requestId = about.requestId;
+  }
+
+  /** Who calls, or claims to. */
+  setAgent(agent: string): void {
+    this.#agent = agent.slice(0, MAX_AGENT_ID);
+  }
+
+  /** What it is about. */
+  setSubject(subject: Subject, argsBytes: number | undefined): void {
+    this.#subject = subject;
+    this.#argsBytes = argsBytes;
+  }
+
+  /** The rule that decided. */
+  setRule(rule: string): void {
+    this.#rule = rule;
+  }
+
+  /** Records the operation; must be called before its answer leaves. */
+  finish(
+    decision: Decided,
+    outcome: { code?: string; resultBytes?: number; downstreamMs?: number } = {},
+  ): void {
+    const latency = performance.now() - this.#started;
+    const { code, resultBytes, downstreamMs } = outcome;
+    const entry: AuditEntry = {
+      timestamp: new Date().toISOString(),
+      agent_id: this.#agent,
+      operation: this.#operation,
+      decision,
+      ...this.#subject,
+      ...(code === undefined ? {} : { code }),
+      ...(this.#rule === undefined ? {} : { rule: this.#rule }),
+      latency_ms: latency,
+      ...(downstreamMs === undefined ? {} : { downstream_ms: downstreamMs }),
+      session: this.#session,
+      request_id: this.#requestId,
+      ...(this.#argsBytes === undefined ? {} : { args_bytes: this.#argsBytes }),
+      ...(resultBytes === undefined ? {} : { result_bytes: resultBytes }),
+    };
+    this.#records.audit.append(entry);
+    this.#records.metrics.observe({ operation: this.#operation, code, latencyMs: latency });
+  }
+}
+
+/** Size of a text in UTF-8. */
+export function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x80) continue;
+    bytes += code < 0x800 ? 1 : 2;
+    // A pair of surrogates is two units and four bytes; the second unit is counted already.
+    if (code >= 0xd800 && code < 0xdc00) at++;
+  }
+  return bytes;
+}

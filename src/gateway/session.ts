@@ -1,0 +1,211 @@
+import type { ClientCapabilities, ClientLink } from "../downstream/mod.ts";
+import {
+  type Channel,
+  type IncomingRequest,
+  JsonText,
+  type Payload,
+  Peer,
+  RPC_CODES,
+} from "../jsonrpc/mod.ts";
+import type { Log } from "../log.ts";
+import { type Connection, runOperation, type Surroundings } from "./pipeline.ts";
+import type { GatewayTool } from "./tools/mod.ts";
+
+/** The revisions of MCP that are spoken with clients, the newest first. */
+const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
+
+/** How agents learn what to do; two sentences. */
+const INSTRUCTIONS = "Call list_servers, then get_server_tools for the server you need, then " +
+  "execute_tool with the server, the tool and its args. Pass your agent_id in every call if you " +
+  "were given one.";
+
+/** Severities of MCP log messages, from the least on. */
+const LOG_LEVELS = [
+  "debug",
+  "info",
+  "notice",
+  "warning",
+  "error",
+  "critical",
+  "alert",
+  "emergency",
+] as const;
+
+/** What a client's session works with. */
+export interface SessionOptions {
+  /** The gateway's tools by name. */
+  readonly tools: ReadonlyMap<string, GatewayTool>;
+  /** What is in force now; asked anew for each operation. */
+  readonly surroundings: () => Surroundings;
+  /** The gateway's version. */
+  readonly version: string;
+  /** Takes what is odd. */
+  readonly log: Log;
+  /** The client has introduced itself. */
+  readonly onInitialized: (connection: Connection) => void;
+  /** The client says nothing any more. */
+  readonly onClosed: () => void;
+}
+
+/**
+ * A client's connection to the gateway, as the revisions of MCP from 2024-11-05 to 2025-11-25 have
+ * it: turns its requests into operations, and is the way back for what servers ask.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle}
+ */
+export class ClientSession {
+  /** Id of the connection, for the records. */
+  readonly id: string = crypto.randomUUID();
+  readonly #options: SessionOptions;
+  readonly #peer: Peer;
+  readonly #toolList: JsonText;
+  readonly #link: ClientLink;
+  #capabilities: ClientCapabilities = {};
+  #isInitialized = false;
+  #leastLevel = 0;
+
+  /**
+   * Starts to serve the client.
+   *
+   * @param channel The way to the client.
+   * @param options See there.
+   */
+  constructor(channel: Channel, options: SessionOptions) {
+    this.#options = options;
+    const definitions = [...options.tools.values()].map((tool) => tool.definition);
+    this.#toolList = new JsonText(JSON.stringify({ tools: definitions }));
+    this.#link = {
+      request: (method, params, signal) => this.#peer.request(method, params, { signal }),
+      notify: (method, params) => this.#notify(method, params),
+    };
+    this.#peer = new Peer(channel, {
+      answersNoise: true,
+      request: (request) => this.#answer(request),
+      notification: () => {},
+      noise: (description, excerpt) => {
+        options.log.warn(`Skipped a message of the client: ${description}`, { excerpt });
+      },
+      closed: () => options.onClosed(),
+    });
+  }
+
+  /**
+   * Ends the connection: calls under way get a moment to be answered, the rest is given up.
+   *
+   * @param withinMs How long that moment is at most, in milliseconds.
+   */
+  async end(withinMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tooLong = new Promise<void>((resolve) => timer = setTimeout(resolve, withinMs));
+    await Promise.race([this.#peer.answered().then(() => this.#peer.flush()), tooLong]);
+    clearTimeout(timer);
+    this.#peer.cancelIncoming("The gateway ends");
+  }
+
+  #answer(request: IncomingRequest): void {
+    switch (request.method) {
+      case "tools/call":
+        return void this.#callTool(request);
+      case "tools/list":
+        return request.reply(this.#toolList);
+      case "ping":
+        return request.reply({});
+      case "initialize":
+        return this.#initialize(request);
+      case "logging/setLevel":
+        return this.#setLevel(request);
+      default:
+        return request.failUnknownMethod();
+    }
+  }
+
+  /** @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#version-negotiation} */
+  #initialize(request: IncomingRequest): void {
+    if (this.#isInitialized) {
+      const message = "The connection is initialized already";
+      return request.fail({ code: RPC_CODES.invalidRequest, message });
+    }
+    const { protocolVersion, capabilities } = fieldsOf(request.params);
+    if (typeof protocolVersion !== "string") {
+      const message = 'initialize needs "protocolVersion", a string';
+      return request.fail({ code: RPC_CODES.invalidParams, message });
+    }
+    this.#isInitialized = true;
+    this.#capabilities = fieldsOf(capabilities);
+    request.reply({
+      protocolVersion: REVISIONS.find((known) => known === protocolVersion) ?? REVISIONS[0],
+      capabilities: { tools: {}, logging: {} },
+      serverInfo: {
+        name: "agent-mcp-gateway",
+        title: "Agent MCP Gateway",
+        version: this.#options.version,
+      },
+      instructions: INSTRUCTIONS,
+    });
+    this.#options.onInitialized(this.#connection());
+  }
+
+  async #callTool(request: IncomingRequest): Promise<void> {
+    const { name, arguments: given, _meta } = fieldsOf(request.params);
+    const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
+    if (tool === undefined) {
+      const known = [...this.#options.tools.keys()].join(", ");
+      const message = `Unknown tool: ${String(name).slice(0, 128)}. This server has ${known}; ` +
+        "tools of other servers are called through execute_tool.";
+      return request.fail({ code: RPC_CODES.invalidParams, message });
+    }
+    const meta = fieldsOf(_meta);
+    const { progressToken } = meta;
+    const wantsProgress = typeof progressToken === "string" || typeof progressToken === "number";
+    const outcome = await runOperation(
+      {
+        tool,
+        arguments: given,
+        argumentText: (argument) => request.paramText("arguments", argument),
+        meta,
+        requestId: JSON.parse(request.id),
+        signal: request.signal,
+        ...(wantsProgress
+          ? {
+            onProgress: (params) => {
+              this.#peer.notify("notifications/progress", { ...params, progressToken });
+            },
+          }
+          : {}),
+      },
+      this.#connection(),
+      this.#options.surroundings(),
+    );
+    if (outcome.kind === "result") request.reply(outcome.result);
+    else if (outcome.kind === "error") request.fail(outcome.error);
+  }
+
+  #setLevel(request: IncomingRequest): void {
+    const { level } = fieldsOf(request.params);
+    const rank = LOG_LEVELS.findIndex((known) => known === level);
+    if (rank < 0) {
+      const message = `"level" must be one of ${LOG_LEVELS.join(", ")}`;
+      return request.fail({ code: RPC_CODES.invalidParams, message });
+    }
+    this.#leastLevel = rank;
+    request.reply({});
+  }
+
+  #notify(method: string, params: Payload | undefined): void {
+    if (method === "notifications/message") {
+      const { level } = fieldsOf(params);
+      if (LOG_LEVELS.findIndex((known) => known === level) < this.#leastLevel) return;
+    }
+    this.#peer.notify(method, params);
+  }
+
+  #connection(): Connection {
+    return { id: this.id, capabilities: this.#capabilities, link: this.#link };
+  }
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Readonly<Record<string, unknown>>
+    : {};
+}

@@ -1,0 +1,62 @@
+import { LineChannel } from "../jsonrpc/mod.ts";
+import type { Log } from "../log.ts";
+import type { EndOptions, Gateway } from "./gateway.ts";
+
+/** What is left to do when the client has closed its end: it kills us after 2 to 4 seconds. */
+const CLIENT_GONE: EndOptions = {
+  callsMs: 1000,
+  patience: { inputMs: 500, terminateMs: 500 },
+};
+
+/** What is left to do when the system asks the process to end. */
+const ASKED_TO_END: EndOptions = {
+  callsMs: 5000,
+  patience: { inputMs: 2000, terminateMs: 2000 },
+};
+
+/**
+ * Serves one client over standard input and output, until the client closes its end or the system
+ * asks the process to end.
+ *
+ * @param gateway The gateway.
+ * @param log Takes what an operator should know.
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#shutdown}
+ */
+export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
+  const { promise: clientGone, resolve: onClosed } = Promise.withResolvers<void>();
+  const signals = listenForSignals();
+  const channel = new LineChannel(Deno.stdin.readable, Deno.stdout.writable, {
+    pauseWhenUnread: true,
+  });
+  gateway.connect(channel, onClosed);
+  const why = await Promise.race([clientGone.then(() => "the client is gone"), signals.first]);
+  log.debug(`Ending: ${why}`);
+  const end = gateway.end(why === "the client is gone" ? CLIENT_GONE : ASKED_TO_END);
+  // Whoever sends a second signal does not want to wait.
+  await Promise.race([end, signals.second.then(() => gateway.kill())]);
+  signals.stop();
+}
+
+function listenForSignals(): { first: Promise<string>; second: Promise<void>; stop: () => void } {
+  const names: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM"];
+  const first = Promise.withResolvers<string>();
+  const second = Promise.withResolvers<void>();
+  let count = 0;
+  const listeners = names.map((name) => {
+    const listener = (): void => {
+      if (++count === 1) first.resolve(`received ${name}`);
+      else second.resolve();
+    };
+    Deno.addSignalListener(name, listener);
+    return { name, listener };
+  });
+  return {
+    first: first.promise,
+    second: second.promise,
+    stop: () => {
+      for (const { name, listener } of listeners) Deno.removeSignalListener(name, listener);
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { CallerError } from "../../errors.ts";
+import { JsonText, RPC_CODES } from "../../jsonrpc/mod.ts";
+import { findServer } from "./find_server.ts";
+import { nearNames } from "../../near_names.ts";
+import { AGENT_ID, ALWAYS_LOAD, type GatewayTool } from "./tool.ts";
+
+/** Calls a tool of a server and passes its result on as it is. */
+export const executeTool: GatewayTool = {
+  definition: {
+    name: "execute_tool",
+    description: "Call a server's tool. Returns its result unchanged.",
+    inputSchema: {
+      type: "object",
+      properties: {
+        agent_id: AGENT_ID,
+        server: { type: "string" },
+        tool: { type: "string" },
+        args: { type: "object", description: "Arguments per the tool's schema" },
+        timeout_ms: { type: "integer", minimum: 1 },
+      },
+      required: ["server", "tool", "args"],
+    },
+    annotations: { readOnlyHint: false },
+    _meta: ALWAYS_LOAD,
+  },
+
+  subject: (args) => ({ server: String(args.server), tool: String(args.tool) }),
+
+  async run(args, context) {
+    const { caller, policy, meta, signal, onProgress } = context;
+    const server = findServer(context, String(args.server));
+    const tool = String(args.tool);
+    const answer = await server.callTool({
+      tool,
+      args: args.args instanceof JsonText ? args.args : new JsonText("{}"),
+      meta,
+      signal,
+      ...(typeof args.timeout_ms === "number" ? { timeoutMs: args.timeout_ms } : {}),
+      ...(onProgress === undefined ? {} : { onProgress }),
+    }, caller);
+    if (answer.kind === "no-such-tool") {
+      const { name } = server.config;
+      const callable = answer.catalog.tools.map((known) => known.name).filter((known) => {
+        return policy.decideTool(caller.agent, name, known).allowed;
+      });
+      const near = nearNames(tool, callable, 3);
+      const hint = near.length > 0
+        ? `Near names: ${near.join(", ")}`
+        : `Call get_server_tools with server "${name}" to see its tools`;
+      throw new CallerError("TOOL_NOT_FOUND", `Server "${name}" has no tool "${tool}".`, { hint });
+    }
+    const { reply, downstreamMs } = answer;
+    if (reply.ok) return { kind: "result", result: reply.result.text, downstreamMs };
+    const { error, text } = reply;
+    const inputSchema = error.code === RPC_CODES.invalidParams
+      ? { inputSchema: answer.tool.definition.inputSchema }
+      : {};
+    return { kind: "error", error, text, ...inputSchema, downstreamMs };
+  },
+};

@@ -1,0 +1,18 @@
+import { AGENT_ID, ALWAYS_LOAD, type GatewayTool } from "./tool.ts";
+
+/** Tells how the gateway stands; offered in debug mode only. */
+export const getGatewayStatus: GatewayTool = {
+  definition: {
+    name: "get_gateway_status",
+    description: "Show the gateway's health: reloads, rules, servers, figures.",
+    inputSchema: { type: "object", properties: { agent_id: AGENT_ID } },
+    annotations: { readOnlyHint: true },
+    _meta: ALWAYS_LOAD,
+  },
+
+  subject: () => ({}),
+
+  run: (_args, { gateway }) => {
+    return Promise.resolve({ kind: "own", json: JSON.stringify(gateway.status()) });
+  },
+};

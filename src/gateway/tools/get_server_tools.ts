@@ -1,0 +1,135 @@
+import type { Tool } from "../../downstream/mod.ts";
+import { nearNames } from "../../near_names.ts";
+import { compilePattern } from "../../policy/mod.ts";
+import { findServer } from "./find_server.ts";
+import { signatureOf, summaryOf } from "./signature.ts";
+import { estimateTokens } from "./tokens.ts";
+import { AGENT_ID, ALWAYS_LOAD, type Arguments, type GatewayTool } from "./tool.ts";
+
+/** Beyond this many tokens, an unasked-for full answer becomes signatures. */
+const MAX_FULL_TOKENS = 4000;
+
+type Detail = "full" | "signatures" | "names";
+
+/** Shows the tools of a server that the agent may call, as much of each as is asked for. */
+export const getServerTools: GatewayTool = {
+  definition: {
+    name: "get_server_tools",
+    description: "List a server's tools that you may call.",
+    inputSchema: {
+      type: "object",
+      properties: {
+        agent_id: AGENT_ID,
+        server: { type: "string" },
+        names: { type: "string", description: "Comma-separated" },
+        pattern: { type: "string", description: "Wildcard, e.g. get_*" },
+        max_schema_tokens: { type: "integer", minimum: 1 },
+        detail: { type: "string", enum: ["full", "signatures", "names"] },
+      },
+      required: ["server"],
+    },
+    annotations: { readOnlyHint: true },
+    _meta: ALWAYS_LOAD,
+  },
+
+  subject: (args) => ({ server: String(args.server) }),
+
+  async run(args, context) {
+    const { caller, policy, signal } = context;
+    const server = findServer(context, String(args.server));
+    const { name } = server.config;
+    const { tools } = await server.listTools(caller, signal);
+    const callable = tools.filter((tool) =>
+      policy.decideTool(caller.agent, name, tool.name).allowed
+    );
+    const { wanted, missing } = select(callable, args);
+    const { detail, hint } = chooseDetail(wanted, args);
+    const { shown, omitted } = fit(
+      wanted.map((tool) => ({ tool, text: render(tool, detail) })),
+      args,
+    );
+    const list = `[${shown.map(({ text }) => text).join(",")}]`;
+    const hints = [hint, ...missing.map((one) => missingHint(one, callable))].filter(isText);
+    const rest = JSON.stringify({
+      server: name,
+      total_available: tools.length,
+      returned: shown.length,
+      tokens_used: shown.length === 0 ? 0 : estimateTokens(list),
+      ...(detail === "full" ? {} : { detail }),
+      ...(omitted.length === 0 ? {} : { omitted }),
+      ...(hints.length === 0 ? {} : { hint: hints.join(" ") }),
+    });
+    // The definitions go in as the server wrote them.
+    return { kind: "own", json: `{"tools":${list},${rest.slice(1)}` };
+  },
+};
+
+function select(tools: readonly Tool[], args: Arguments): { wanted: Tool[]; missing: string[] } {
+  const names = typeof args.names === "string"
+    ? new Set(args.names.split(",").map((name) => name.trim()).filter((name) => name !== ""))
+    : undefined;
+  const pattern = typeof args.pattern === "string" ? compilePattern(args.pattern) : undefined;
+  const wanted = tools.filter((tool) => {
+    return (names?.has(tool.name) ?? true) && (pattern?.matches(tool.name) ?? true);
+  });
+  const known = new Set(tools.map((tool) => tool.name));
+  return { wanted, missing: [...names ?? []].filter((name) => !known.has(name)) };
+}
+
+function chooseDetail(tools: readonly Tool[], args: Arguments): { detail: Detail; hint?: string } {
+  if (args.detail !== undefined) return { detail: args.detail as Detail };
+  const isNarrowed = args.names !== undefined || args.pattern !== undefined ||
+    args.max_schema_tokens !== undefined;
+  if (isNarrowed) return { detail: "full" };
+  const tokens = tools.reduce((sum, tool) => sum + estimateTokens(tool.text.text), 0);
+  if (tokens <= MAX_FULL_TOKENS) return { detail: "full" };
+  return {
+    detail: "signatures",
+    hint: `Full schemas would take about ${tokens} tokens; ask for those you need with "names".`,
+  };
+}
+
+function render(tool: Tool, detail: Detail): string {
+  switch (detail) {
+    case "full":
+      return tool.text.text;
+    case "names":
+      return JSON.stringify({ name: tool.name });
+    case "signatures": {
+      const description = summaryOf(tool.definition);
+      return JSON.stringify({
+        name: tool.name,
+        signature: signatureOf(tool.definition),
+        ...(description === "" ? {} : { description }),
+      });
+    }
+  }
+}
+
+/** Takes the tools in the server's order while they fit the budget. */
+function fit<T extends { tool: Tool; text: string }>(
+  rendered: readonly T[],
+  args: Arguments,
+): { shown: readonly T[]; omitted: string[] } {
+  const budget = args.max_schema_tokens;
+  if (typeof budget !== "number") return { shown: rendered, omitted: [] };
+  let used = 0;
+  let count = 0;
+  for (const { text } of rendered) {
+    used += estimateTokens(text);
+    if (used > budget) break;
+    count++;
+  }
+  const omitted = rendered.slice(count).map(({ tool }) => tool.name);
+  return { shown: rendered.slice(0, count), omitted };
+}
+
+function missingHint(name: string, callable: readonly Tool[]): string {
+  const near = nearNames(name, callable.map((tool) => tool.name), 3);
+  const instead = near.length === 0 ? "" : ` Near names: ${near.join(", ")}.`;
+  return `You may call no tool "${name}" here.${instead}`;
+}
+
+function isText(text: string | undefined): text is string {
+  return text !== undefined;
+}

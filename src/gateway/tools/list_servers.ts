@@ -1,0 +1,32 @@
+import { AGENT_ID, ALWAYS_LOAD, type GatewayTool } from "./tool.ts";
+
+/** Names the servers that the agent may use, failing ones too. */
+export const listServers: GatewayTool = {
+  definition: {
+    name: "list_servers",
+    description: "List the MCP servers you may use. Start here.",
+    inputSchema: {
+      type: "object",
+      properties: {
+        agent_id: AGENT_ID,
+        include_metadata: { type: "boolean" },
+      },
+    },
+    annotations: { readOnlyHint: true },
+    _meta: ALWAYS_LOAD,
+  },
+
+  subject: () => ({}),
+
+  run(args, { caller, policy, servers }) {
+    const visible = [...servers.values()].filter(({ config }) => {
+      return policy.decideServer(caller.agent, config.name).allowed;
+    });
+    const list = visible.map(({ config: { name, description, shown } }) => ({
+      name,
+      ...(description === undefined ? {} : { description }),
+      ...(args.include_metadata === true ? shown : {}),
+    }));
+    return Promise.resolve({ kind: "own", json: JSON.stringify(list) });
+  },
+};

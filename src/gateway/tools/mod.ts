@@ -1,0 +1,37 @@
+/**
+ * The gateway's own tools, one a file, and the table that lists them. A tool works on one snapshot
+ * and knows neither clients nor records. Imports `policy`, `downstream`, `jsonrpc` and the leaves.
+ *
+ * @module
+ */
+import { executeTool } from "./execute_tool.ts";
+import { getGatewayStatus } from "./get_gateway_status.ts";
+import { getServerTools } from "./get_server_tools.ts";
+import { listServers } from "./list_servers.ts";
+import type { GatewayTool } from "./tool.ts";
+
+export { parseArguments } from "./arguments.ts";
+export type {
+  Arguments,
+  ArgumentSchema,
+  GatewayTool,
+  StatusSource,
+  Subject,
+  ToolAnswer,
+  ToolContext,
+  ToolDefinition,
+} from "./tool.ts";
+
+/**
+ * The gateway's tools, in the order in which `tools/list` shows them.
+ *
+ * @param options Whether the status tool is among them.
+ * @returns The tools by name.
+ */
+export function gatewayTools(
+  options: { readonly debug: boolean },
+): ReadonlyMap<string, GatewayTool> {
+  const tools = [listServers, getServerTools, executeTool];
+  if (options.debug) tools.push(getGatewayStatus);
+  return new Map(tools.map((tool) => [tool.definition.name, tool]));
+}

@@ -1,0 +1,103 @@
+/**
+ * What `detail: "signatures"` shows of a tool: one TypeScript-like line made from its input schema,
+ * and the beginning of its description.
+ */
+
+import { cut, parametersText } from "./schema_text.ts";
+import { estimateTokens } from "./tokens.ts";
+
+/** The parts of a tool definition, as a server gave it, that are shown. */
+export interface DescribedTool {
+  readonly name?: unknown;
+  readonly description?: unknown;
+  readonly inputSchema?: unknown;
+}
+
+const maxNameChars = 128;
+/** Characters of all parameters, and of the type of one. */
+const room = { list: 1_600, type: 400 };
+/**
+ * Tokens of a summary: what is left of `share` of the full definition, within these bounds. Measured
+ * over 14 public servers (225 tools): see the tests for what the whole then costs.
+ */
+export const summaryTokens = { share: 0.4, min: 30, max: 100 };
+/** Characters of a description that are looked at; far more than a summary can hold. */
+const maxReadChars = 4_000;
+
+/**
+ * Writes the input of a tool as one line such as
+ * `search(query: string, limit?: number = 10, sort?: "asc" | "desc")`, whatever its schema is. An
+ * ellipsis stands for parts too deep or too long to show, or for a schema that says nothing usable.
+ */
+export function signatureOf(tool: DescribedTool): string {
+  const name = typeof tool.name === "string" ? tool.name : "";
+  const shownName = name.length > maxNameChars ? name.slice(0, maxNameChars) + cut : name;
+  return escapeControls(`${shownName}(${parametersText(tool.inputSchema, room)})`);
+}
+
+/**
+ * Takes as many whole sentences and lines from the beginning of a tool's description as it may cost
+ * beside its signature, on one line; an ellipsis tells that there is more. Empty without description.
+ */
+export function summaryOf(tool: DescribedTool): string {
+  if (typeof tool.description !== "string") return "";
+  const description = tool.description.slice(0, maxReadChars);
+  const sentences = sentencesOf(description);
+  const shown: string[] = [];
+  let left = summaryRoom(tool);
+  for (const sentence of sentences) {
+    left -= estimateTokens(` ${sentence}`);
+    if (left < 0) break;
+    shown.push(sentence);
+  }
+  if (shown.length === sentences.length && description.length === tool.description.length) {
+    return shown.join(" ");
+  }
+  // A heading without what it heads says nothing.
+  while (shown.length > 1 && /^#|:\W*$/.test(shown.at(-1) ?? "")) shown.pop();
+  if (shown.length > 0) return `${shown.join(" ")} ${cut}`;
+  return beginningOf(sentences[0] ?? "", summaryRoom(tool));
+}
+
+/** Splits a text at the ends of sentences and lines, every run of blanks made one space. */
+function sentencesOf(text: string): string[] {
+  return text.split(/\s*\n\s*|(?<=[.!?])\s+(?=[^\sa-z])|(?<=[\u3002\uff01\uff1f])/)
+    .map((sentence) => sentence.replace(/\s+/g, " ").trim())
+    .filter((sentence) => sentence !== "");
+}
+
+/** The words of one sentence that fit; at least the first one. */
+function beginningOf(sentence: string, tokens: number): string {
+  let left = tokens - 1;
+  let end = 0;
+  for (const { 0: word, index } of sentence.matchAll(/\S+/g)) {
+    left -= estimateTokens(` ${word}`);
+    if (left < 0) break;
+    end = index + word.length;
+  }
+  return sentence.slice(0, end === 0 ? tokens : end) + cut;
+}
+
+function summaryRoom(tool: DescribedTool): number {
+  const { share, min, max } = summaryTokens;
+  const left = share * fullTokens(tool) - estimateTokens(signatureOf(tool)) - 20;
+  return Math.max(min, Math.min(max, Math.floor(left)));
+}
+
+function fullTokens(tool: DescribedTool): number {
+  try {
+    return estimateTokens(JSON.stringify(tool));
+  } catch (error) {
+    // Nested deeper than the stack, or a cycle: such a tool gets the least.
+    if (error instanceof RangeError || error instanceof TypeError) return 0;
+    throw error;
+  }
+}
+
+/** Ends of lines, and characters that hide or reorder text, have no place in a line of code. */
+function escapeControls(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cs}\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,96 @@
+import type { Caller, DownstreamServer } from "../../downstream/mod.ts";
+import type { JsonText, RpcError } from "../../jsonrpc/mod.ts";
+import type { Policy } from "../../policy/mod.ts";
+
+/** The part of JSON Schema that the gateway's own tools are described with, and checked by. */
+export interface ArgumentSchema {
+  readonly type: "string" | "integer" | "boolean" | "object";
+  readonly description?: string;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+}
+
+/** A gateway tool as `tools/list` shows it. */
+export interface ToolDefinition {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: {
+    readonly type: "object";
+    readonly properties: Readonly<Record<string, ArgumentSchema>>;
+    readonly required?: readonly string[];
+  };
+  readonly annotations: Readonly<Record<string, boolean>>;
+  readonly _meta: Readonly<Record<string, unknown>>;
+}
+
+/** Arguments that were checked against the tool's schema; absent ones are left out. */
+export type Arguments = Readonly<Record<string, string | number | boolean | JsonText>>;
+
+/** What an operation is about, for the decision. */
+export interface Subject {
+  readonly server?: string;
+  readonly tool?: string;
+}
+
+/** What the gateway tells about itself to `get_gateway_status`. */
+export interface StatusSource {
+  /** The answer of the status tool, except for its message. */
+  status(): Readonly<Record<string, unknown>>;
+}
+
+/** What a tool works with; all of one snapshot. */
+export interface ToolContext {
+  /** Who calls; identified and allowed. */
+  readonly caller: Caller;
+  /** Who may do what. */
+  readonly policy: Policy;
+  /** The servers, in the file's order. */
+  readonly servers: ReadonlyMap<string, DownstreamServer>;
+  /** Aborts when the client cancels or is gone. */
+  readonly signal: AbortSignal;
+  /** Fields of the request's `_meta`. */
+  readonly meta: Readonly<Record<string, unknown>>;
+  /** Takes a server's progress, where the client asked for it. */
+  readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
+  /** The gateway's own state. */
+  readonly gateway: StatusSource;
+}
+
+/** How a tool answers. Failures are thrown as `CallerError` or `DownstreamError`. */
+export type ToolAnswer =
+  /** The gateway's own answer, as JSON text; becomes one text block. */
+  | { readonly kind: "own"; readonly json: string }
+  /** A server's result, passed on as it is. */
+  | { readonly kind: "result"; readonly result: JsonText; readonly downstreamMs: number }
+  /** A server's JSON-RPC error. */
+  | {
+    readonly kind: "error";
+    readonly error: RpcError;
+    readonly text: JsonText;
+    /** The tool's input schema, where it may help to mend the call. */
+    readonly inputSchema?: unknown;
+    readonly downstreamMs: number;
+  };
+
+/** One of the gateway's tools. */
+export interface GatewayTool {
+  readonly definition: ToolDefinition;
+  /** What the decision is about; an empty subject needs no more than a known agent. */
+  subject(args: Arguments): Subject;
+  /**
+   * Does the work.
+   *
+   * @throws {CallerError} where the caller has to act.
+   * @throws {DownstreamError} where a server failed.
+   */
+  run(args: Arguments, context: ToolContext): Promise<ToolAnswer>;
+}
+
+/** Keeps the gateway's tools in sight where a client hides tools behind a search of its own. */
+export const ALWAYS_LOAD = { "anthropic/alwaysLoad": true } as const;
+
+/** How every tool takes the agent's name. */
+export const AGENT_ID: ArgumentSchema = {
+  type: "string",
+  description: "Your agent id, if you have one",
+};

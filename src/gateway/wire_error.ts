@@ -1,0 +1,65 @@
+import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
+import { JsonText } from "../jsonrpc/mod.ts";
+import type { Refusal } from "../policy/mod.ts";
+import type { ToolAnswer } from "./tools/mod.ts";
+
+/** What the agent is told of a failure. */
+export interface WireError extends ErrorDetails {
+  /** One of SPEC section 3. */
+  readonly code: ErrorCode;
+  /** What happened, to what, and what to do. */
+  readonly message: string;
+}
+
+/**
+ * What crosses the wire of something that was thrown.
+ *
+ * @param error Anything.
+ * @returns `undefined` for what is no failure of caller or server, and so a bug of the gateway.
+ */
+export function wireErrorOf(error: unknown): WireError | undefined {
+  if (!(error instanceof CallerError || error instanceof DownstreamError)) return undefined;
+  const { code, message, details } = error;
+  return { code, message, ...details };
+}
+
+/** What crosses the wire when nobody was recognised. */
+export function wireRefusal({ code, message, hint }: Refusal): WireError {
+  return hint === undefined ? { code, message } : { code, message, hint };
+}
+
+/** What crosses the wire when the rules say no. */
+export function wireDenial(
+  agent: string,
+  subject: { readonly server?: string; readonly tool?: string },
+  rule: string,
+): WireError {
+  const { server, tool } = subject;
+  const what = tool === undefined ? `server "${server}"` : `tool "${tool}" of server "${server}"`;
+  return {
+    code: "DENIED_BY_POLICY",
+    message: `Agent "${agent}" may not use ${what}.`,
+    rule,
+    hint: "Use another tool, or tell the user that the gateway's rules do not allow this",
+  };
+}
+
+/** A result of `tools/call` with one text block. */
+export function textResult(text: string, isError = false): JsonText {
+  const block = `{"content":[{"type":"text","text":${JSON.stringify(text)}}]`;
+  return new JsonText(isError ? `${block},"isError":true}` : `${block}}`);
+}
+
+/** The result that tells the agent of a failure. */
+export function errorResult(error: WireError): JsonText {
+  return textResult(JSON.stringify({ error }), true);
+}
+
+/** The result that tells the agent of a server's JSON-RPC error. */
+export function rpcErrorResult(answer: ToolAnswer & { kind: "error" }): JsonText {
+  const { error, inputSchema } = answer;
+  return textResult(
+    JSON.stringify({ error: inputSchema === undefined ? error : { ...error, inputSchema } }),
+    true,
+  );
+}
