@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  type ApplicationText,
   buildApplication,
   buildCommand,
   buildRouteMap,
@@ -12,6 +13,8 @@ import {
   ExitCode,
   type FlagParametersForType,
   run,
+  text_en,
+  UnexpectedPositionalError,
 } from "@stricli/core";
 import { listSettings } from "../config/mod.ts";
 import type { ServeFlags } from "./serve.ts";
@@ -64,6 +67,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     name: "agent-mcp-gateway",
     versionInfo: { currentVersion: VERSION },
     scanner: { caseStyle: "allow-kebab-for-camel" },
+    localization: { text: messages() },
     documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
   });
   const process: { stdout: Output; stderr: Output; exitCode?: number | string | null } = {
@@ -81,6 +85,21 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     default:
       return 1;
   }
+}
+
+/** The parser's own messages, but for a word that is no command. */
+function messages(): ApplicationText {
+  return {
+    ...text_en,
+    exceptionWhileParsingArguments(error, ansiColor) {
+      if (error instanceof UnexpectedPositionalError && error.expectedCount === 0) {
+        return `There is no command ${
+          JSON.stringify(error.input)
+        }; agent-mcp-gateway --help lists them`;
+      }
+      return text_en.exceptionWhileParsingArguments.call(this, error, ansiColor);
+    },
+  };
 }
 
 /** One optional flag for each setting that has one; the values are checked with the variables. */

@@ -31,6 +31,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     const settings = readSettings(flags, Deno.env);
     log = createLog({ level: settings.logLevel, format: settings.logFormat });
     refuseLoops();
+    refuseHttp(settings);
     const configuration = await load(settings, log);
     const gateway = new Gateway({
       settings,
@@ -66,6 +67,13 @@ function refuseLoops(): void {
   const message = `${MAX_DEPTH} gateways have started one another; take the gateway's own entry ` +
     "out of the servers that it starts";
   throw new ConfigError([{ file: "", line: 0, column: 0, path: "", message }]);
+}
+
+function refuseHttp({ transport }: Settings): void {
+  if (transport === "stdio") return;
+  const message =
+    "this version serves over stdio only; leave --transport and GATEWAY_TRANSPORT out";
+  throw new ConfigError([{ file: "", line: 0, column: 0, path: "transport http", message }]);
 }
 
 /** Where the audit log goes when its own place cannot be written: the user's state folder. */

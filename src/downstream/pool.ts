@@ -72,6 +72,7 @@ export class SessionPool {
   warm(client: Pick<Caller, "client" | "capabilities" | "link">): Session {
     const place = this.#startFor(client);
     this.#spare = place;
+    this.release(place);
     return place.session;
   }
 
@@ -131,9 +132,8 @@ export class SessionPool {
 
   #adopt(caller: Caller, capabilitiesKey: string): Place | undefined {
     const spare = this.#spare;
-    if (spare?.client !== caller.client || spare.capabilitiesKey !== capabilitiesKey) {
-      return undefined;
-    }
+    if (spare?.capabilitiesKey !== capabilitiesKey) return undefined;
+    if (spare.client !== undefined && spare.client !== caller.client) return undefined;
     this.#spare = undefined;
     return spare;
   }

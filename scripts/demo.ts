@@ -1,0 +1,147 @@
+/**
+ * Shows the gateway at work: starts it on the example configuration with real servers, plays an
+ * agent's part through a real MCP client, and prints what is said. Exits with 0 only if every step
+ * gave what it should.
+ */
+
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { encode } from "gpt-tokenizer/encoding/o200k_base";
+import { strict as assert } from "node:assert";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { permissionFlags } from "./permissions.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const AGENT = "researcher";
+
+/** A text as it appears in the transcript: one line, cut. */
+function excerpt(text: string, most = 300): string {
+  return text.length <= most ? text : `${text.slice(0, most)}… (${text.length} characters)`;
+}
+
+function say(line: string): void {
+  // The transcript is what this program is for.
+  // deno-lint-ignore no-console
+  console.log(line);
+}
+
+/** Makes the folder that server-filesystem serves, with something to find in it. */
+async function makeFolder(): Promise<string> {
+  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "gateway-demo-" }));
+  await Deno.mkdir(join(folder, "files"));
+  await Deno.writeTextFile(join(folder, "files", "hello.txt"), "Hello from a real server.\n");
+  return folder;
+}
+
+async function connect(folder: string): Promise<Client> {
+  const transport = new StdioClientTransport({
+    command: Deno.execPath(),
+    args: ["run", ...permissionFlags("start"), join(ROOT, "src", "main.ts")],
+    cwd: folder,
+    env: {
+      ...Deno.env.toObject(),
+      GATEWAY_MCP_CONFIG: join(ROOT, "config", ".mcp.json"),
+      GATEWAY_RULES: join(ROOT, "config", ".mcp-gateway-rules.json"),
+      GATEWAY_AUDIT_LOG: join(folder, "audit.jsonl"),
+      GATEWAY_LOG_LEVEL: "warning",
+      DEMO_FOLDER: join(folder, "files"),
+    },
+    stderr: "inherit",
+  });
+  const client = new Client({ name: "demo", version: "1.0.0" });
+  await client.connect(transport);
+  return client;
+}
+
+interface ToolResult {
+  readonly content: readonly { readonly type: string; readonly text?: string }[];
+  readonly isError?: boolean;
+}
+
+/** Calls a gateway tool as the agent and prints call and answer. */
+async function call(
+  client: Client,
+  name: string,
+  args: Record<string, unknown>,
+): Promise<ToolResult & { text: string }> {
+  const given = { agent_id: AGENT, ...args };
+  say(`\n> ${name}(${JSON.stringify(given)})`);
+  const result = await client.callTool({ name, arguments: given }) as ToolResult;
+  const text = result.content[0]?.text ?? "";
+  say(excerpt(text));
+  return { ...result, text };
+}
+
+async function play(client: Client): Promise<void> {
+  const { tools } = await client.listTools();
+  const tokens = encode(JSON.stringify(tools)).length;
+  say(`> tools/list\n${tools.map((tool) => tool.name).join(", ")}: ${tokens} tokens`);
+  assert.equal(tools.length, 3, "the gateway shows three tools");
+  assert.ok(tokens <= 400, "the three tools cost at most 400 tokens");
+
+  const servers = await call(client, "list_servers", {});
+  const names = JSON.parse(servers.text).map((server: { name: string }) => server.name);
+  assert.deepEqual(names, ["everything", "files"]);
+
+  const found = await call(client, "get_server_tools", { server: "files", detail: "signatures" });
+  const { returned, total_available, tools: signatures } = JSON.parse(found.text);
+  say(`${returned} of ${total_available} tools are this agent's, for instance:`);
+  for (const tool of signatures.slice(0, 3)) say(`  ${tool.signature}`);
+  assert.ok(returned > 0 && returned < total_available, "the rules leave some tools out");
+
+  const read = await call(client, "execute_tool", {
+    server: "files",
+    tool: "read_text_file",
+    args: { path: "hello.txt" },
+  });
+  assert.match(read.text, /Hello from a real server/);
+
+  const echo = await call(client, "execute_tool", {
+    server: "everything",
+    tool: "echo",
+    args: { message: "Hello through the gateway" },
+  });
+  assert.match(echo.text, /Hello through the gateway/);
+
+  const refused = await call(client, "execute_tool", {
+    server: "files",
+    tool: "write_file",
+    args: { path: "hello.txt", content: "changed" },
+  });
+  const { error } = JSON.parse(refused.text);
+  assert.equal(refused.isError, true);
+  assert.equal(error.code, "DENIED_BY_POLICY");
+  assert.equal(error.rule, "agents.researcher.deny.tools.files[0]");
+}
+
+async function showAudit(path: string): Promise<void> {
+  const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
+  say("\nThe audit log of all this:");
+  for (const line of lines) {
+    const { agent_id, operation, decision, server, tool, rule, latency_ms } = JSON.parse(line);
+    const what = [operation, server, tool].filter((part) => part !== undefined).join(" ");
+    say(
+      `  ${decision} ${agent_id}: ${what}${
+        rule === undefined ? "" : ` by ${rule}`
+      }, ${latency_ms} ms`,
+    );
+  }
+  const decisions = lines.map((line) => JSON.parse(line).decision);
+  assert.deepEqual(decisions, ["ALLOW", "ALLOW", "ALLOW", "ALLOW", "DENY"]);
+}
+
+const folder = await makeFolder();
+try {
+  say("Starting the gateway, which starts its servers from npm …\n");
+  const client = await connect(folder);
+  try {
+    await play(client);
+  } finally {
+    await client.close();
+  }
+  await showAudit(join(folder, "audit.jsonl"));
+  say("\nEvery step gave what it should.");
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
