@@ -19,9 +19,14 @@ export interface Caller {
   readonly agent: string;
   /** What the client declared. */
   readonly capabilities: ClientCapabilities;
+  /** The same as text: equal for clients that declare alike. */
+  readonly capabilitiesKey: string;
   /** The way back to the client. */
   readonly link: ClientLink;
 }
+
+/** A client's connection, whichever agent calls. */
+export type ClientConnection = Omit<Caller, "agent">;
 
 /** One call of a tool. */
 export interface ToolCall {

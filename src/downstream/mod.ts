@@ -6,7 +6,13 @@
  * @module
  */
 
-export type { Caller, ClientCapabilities, ClientLink, ToolCall } from "./caller.ts";
+export type {
+  Caller,
+  ClientCapabilities,
+  ClientConnection,
+  ClientLink,
+  ToolCall,
+} from "./caller.ts";
 export { Catalog, type Tool } from "./catalog.ts";
 export { openTransport } from "./open.ts";
 export {

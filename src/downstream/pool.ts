@@ -1,8 +1,9 @@
 import type { Isolation } from "../config/mod.ts";
-import type { Caller, ClientCapabilities, ClientLink } from "./caller.ts";
+import type { Caller, ClientCapabilities, ClientConnection, ClientLink } from "./caller.ts";
 import { FairLine } from "./line.ts";
 import type { Session } from "./session.ts";
 import type { Patience } from "./transport.ts";
+import { within } from "./within.ts";
 
 /** A session with its place in the pool. */
 export interface Place {
@@ -14,6 +15,10 @@ export interface Place {
   readonly client: string | undefined;
   /** Equal for clients that declare alike. */
   readonly capabilitiesKey: string;
+  /** Operations that hold it now. */
+  users: number;
+  /** Is called when the last of them gives it back. */
+  onUnused?: () => void;
 }
 
 /** What a pool is made with. */
@@ -69,10 +74,10 @@ export class SessionPool {
    *
    * @param client The client it is for.
    */
-  warm(client: Pick<Caller, "client" | "capabilities" | "link">): Session {
-    const place = this.#startFor(client);
+  warm(client: ClientConnection): Session {
+    const place = this.#start(client);
     this.#spare = place;
-    this.release(place);
+    this.#awaitIdle(place);
     return place.session;
   }
 
@@ -82,28 +87,24 @@ export class SessionPool {
    * @param caller Who calls.
    */
   acquire(caller: Caller): Place {
-    const { isolation } = this.#options;
-    const capabilitiesKey = JSON.stringify(caller.capabilities);
-    if (isolation === "call") return this.#adopt(caller, capabilitiesKey) ?? this.#startFor(caller);
-    const key = poolKey(isolation, caller, capabilitiesKey);
-    let place = this.#places.get(key);
+    const key = this.#keyOf(caller);
+    let place = key === undefined ? undefined : this.#places.get(key);
     if (place === undefined) {
-      place = this.#adopt(caller, capabilitiesKey) ?? this.#startFor(caller);
-      this.#places.set(key, place);
+      place = this.#adopt(caller) ?? this.#start(caller);
+      if (key !== undefined) this.#places.set(key, place);
     }
+    place.users++;
     this.#stopTimer(place);
     return place;
   }
 
   /** Gives a session back: it stays for the next call, until it has been idle for long. */
   release(place: Place): void {
-    if (!this.#all.has(place) || place.session.calls > 0) return;
-    if (this.#options.isolation === "call") return this.#end(place, IDLE_PATIENCE);
-    this.#stopTimer(place);
-    this.#timers.set(
-      place,
-      setTimeout(() => this.#end(place, IDLE_PATIENCE), this.#options.idleTimeoutMs),
-    );
+    if (--place.users > 0) return;
+    place.onUnused?.();
+    if (!this.#all.has(place) || place.session.state === "draining") return;
+    if (this.#options.isolation === "call") this.#end(place, IDLE_PATIENCE);
+    else this.#awaitIdle(place);
   }
 
   /** Ends the sessions of a client that is gone. */
@@ -130,36 +131,48 @@ export class SessionPool {
     for (const place of [...this.#all]) place.session.kill();
   }
 
-  #adopt(caller: Caller, capabilitiesKey: string): Place | undefined {
+  #adopt(caller: Caller): Place | undefined {
     const spare = this.#spare;
-    if (spare?.capabilitiesKey !== capabilitiesKey) return undefined;
+    if (spare?.capabilitiesKey !== caller.capabilitiesKey) return undefined;
     if (spare.client !== undefined && spare.client !== caller.client) return undefined;
     this.#spare = undefined;
     return spare;
   }
 
-  #startFor(client: Pick<Caller, "client" | "capabilities" | "link">): Place {
+  #start(connection: ClientConnection): Place {
     const { isolation, maxConcurrency, start } = this.#options;
-    const { capabilities } = client;
-    const capabilitiesKey = JSON.stringify(capabilities);
+    const { client, capabilities, capabilitiesKey, link } = connection;
     const isShared = isolation === "shared";
-    const link = isShared ? undefined : client.link;
-    const session = start({ capabilities, capabilitiesKey, link }, () => this.#forget(place));
+    const wanted = { capabilities, capabilitiesKey, link: isShared ? undefined : link };
     const place: Place = {
-      session,
+      session: start(wanted, () => this.#forget(place)),
       line: new FairLine(maxConcurrency),
-      client: isShared ? undefined : client.client,
+      client: isShared ? undefined : client,
       capabilitiesKey,
+      users: 0,
     };
     this.#all.add(place);
     return place;
   }
 
+  #awaitIdle(place: Place): void {
+    const timer = setTimeout(() => this.#end(place, IDLE_PATIENCE), this.#options.idleTimeoutMs);
+    this.#timers.set(place, timer);
+  }
+
   #end(place: Place, patience: Patience, drainMs = 0): void {
     this.#withdraw(place);
-    const ending = place.session.drain(drainMs, patience);
+    const ending = this.#drain(place, drainMs).then(() => place.session.close(patience));
     this.#ending.add(ending);
     ending.then(() => this.#ending.delete(ending));
+  }
+
+  async #drain(place: Place, withinMs: number): Promise<void> {
+    place.session.drain();
+    if (place.users === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    place.onUnused = resolve;
+    await within(promise, withinMs);
   }
 
   #forget(place: Place): void {
@@ -180,15 +193,18 @@ export class SessionPool {
     clearTimeout(this.#timers.get(place));
     this.#timers.delete(place);
   }
-}
 
-function poolKey(isolation: Isolation, caller: Caller, capabilitiesKey: string): string {
-  switch (isolation) {
-    case "shared":
-      return capabilitiesKey;
-    case "session":
-      return caller.client;
-    default:
-      return `${caller.client} ${caller.agent}`;
+  /** Callers with the same key share a session; without a key, nobody does. */
+  #keyOf({ client, agent, capabilitiesKey }: Caller): string | undefined {
+    switch (this.#options.isolation) {
+      case "shared":
+        return capabilitiesKey;
+      case "session":
+        return client;
+      case "agent":
+        return `${client} ${agent}`;
+      case "call":
+        return undefined;
+    }
   }
 }

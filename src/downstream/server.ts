@@ -3,7 +3,7 @@ import { DownstreamError } from "../errors.ts";
 import type { Reply } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { CallClock } from "./call_clock.ts";
-import type { Caller, ToolCall } from "./caller.ts";
+import type { Caller, ClientConnection, ToolCall } from "./caller.ts";
 import type { Catalog, Tool } from "./catalog.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
 import { Session, type SessionState } from "./session.ts";
@@ -18,6 +18,13 @@ export interface ServerContext {
   readonly log: Log;
   /** Opens a connection. */
   readonly open: (config: ServerConfig, log: Log) => Promise<Transport>;
+}
+
+/** A list of tools that was asked for. */
+interface Listing {
+  readonly promise: Promise<Catalog>;
+  /** The same once it is there, so that a call need not wait a turn for it. */
+  catalog?: Catalog;
 }
 
 /** How a call of a tool ended, failures of the server apart. */
@@ -64,7 +71,7 @@ export class DownstreamServer {
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
   // By declared capabilities: a server may list other tools to a client that can do more.
-  readonly #catalogs = new Map<string, Promise<Catalog>>();
+  readonly #listings = new Map<string, Listing>();
   #lastError: string | undefined;
   #failures = 0;
   #restarts = 0;
@@ -95,10 +102,10 @@ export class DownstreamServer {
    *
    * @param client The client it is for.
    */
-  async warm(client: Pick<Caller, "client" | "capabilities" | "link">): Promise<void> {
+  async warm(client: ClientConnection): Promise<void> {
     if (this.config.unavailable !== undefined) return;
     try {
-      await this.#catalog(this.#pool.warm(client), JSON.stringify(client.capabilities));
+      await this.#list(this.#pool.warm(client), client.capabilitiesKey);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#context.log.warn(reason, { server: this.config.name });
@@ -113,18 +120,16 @@ export class DownstreamServer {
    * @throws {DownstreamError} where the server is not there.
    */
   async listTools(caller: Caller, signal: AbortSignal): Promise<Catalog> {
-    const key = JSON.stringify(caller.capabilities);
-    const cached = this.#catalogs.get(key);
-    if (cached !== undefined) {
-      try {
-        return await untilAborted(cached, signal);
-      } catch (error) {
-        // Another session failed to list them; this caller's own may do better.
-        if (signal.aborted) throw error;
-      }
+    const listing = this.#listings.get(caller.capabilitiesKey);
+    if (listing?.catalog !== undefined) return listing.catalog;
+    try {
+      if (listing !== undefined) return await untilAborted(listing.promise, signal);
+    } catch (error) {
+      // Another session failed to list them; this caller's own may do better.
+      if (signal.aborted) throw error;
     }
-    return await this.#use(caller, (place) => {
-      return untilAborted(this.#catalog(place.session, key), signal);
+    return await this.#use(caller, ({ session }) => {
+      return untilAborted(this.#list(session, caller.capabilitiesKey), signal);
     });
   }
 
@@ -147,8 +152,7 @@ export class DownstreamServer {
       try {
         let catalog = await this.listTools(caller, signal);
         if (catalog.get(call.tool) === undefined) {
-          const key = JSON.stringify(caller.capabilities);
-          catalog = await untilAborted(this.#refresh(session, key), signal);
+          catalog = await untilAborted(this.#list(session, caller.capabilitiesKey, true), signal);
         }
         const tool = catalog.get(call.tool);
         if (tool === undefined) return { kind: "no-such-tool", catalog };
@@ -201,7 +205,7 @@ export class DownstreamServer {
       last_error: this.config.unavailable ?? this.#lastError ?? null,
       restarts: this.#restarts,
       tools: this.#toolCount ?? null,
-      connect_ms: this.#connectMs ?? null,
+      connect_ms: this.#connectMs === undefined ? null : Math.round(this.#connectMs),
     };
   }
 
@@ -236,20 +240,19 @@ export class DownstreamServer {
     }
   }
 
-  /** The cached tools; where there are none, those that this session lists. */
-  #catalog(session: Session, key: string): Promise<Catalog> {
-    return this.#catalogs.get(key) ?? this.#refresh(session, key);
-  }
-
-  #refresh(session: Session, key: string): Promise<Catalog> {
-    const listing = session.listTools();
-    this.#catalogs.set(key, listing);
-    listing.then((catalog) => {
+  /** Asks a session for the tools; one that is asked already is not asked again unless told to. */
+  #list(session: Session, key: string, afresh = false): Promise<Catalog> {
+    const known = this.#listings.get(key);
+    if (known !== undefined && (known.catalog === undefined || !afresh)) return known.promise;
+    const listing: Listing = { promise: session.listTools() };
+    this.#listings.set(key, listing);
+    listing.promise.then((catalog) => {
+      listing.catalog = catalog;
       this.#toolCount = catalog.tools.length;
     }, () => {
-      if (this.#catalogs.get(key) === listing) this.#catalogs.delete(key);
+      if (this.#listings.get(key) === listing) this.#listings.delete(key);
     });
-    return listing;
+    return listing.promise;
   }
 
   #startSession(wanted: Wanted, closed: () => void): Session {
@@ -263,12 +266,12 @@ export class DownstreamServer {
       version,
       log,
       open: () => open(this.config, log),
-      onToolsChanged: () => this.#catalogs.delete(capabilitiesKey),
+      onToolsChanged: () => this.#listings.delete(capabilitiesKey),
       onClosed: (failed) => {
         // The server that comes back may have other tools.
         if (failed) {
           this.#failures++;
-          this.#catalogs.delete(capabilitiesKey);
+          this.#listings.delete(capabilitiesKey);
         }
         closed();
       },

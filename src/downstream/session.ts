@@ -50,7 +50,6 @@ export class Session {
   #peer: Peer | undefined;
   readonly #calls = new Set<ClientLink>();
   #connectMs: number | undefined;
-  #idle: (() => void) | undefined;
 
   /**
    * Starts to connect at once.
@@ -148,23 +147,12 @@ export class Session {
       throw await this.#explain(cause, "it failed during the call");
     } finally {
       this.#calls.delete(caller);
-      if (this.#calls.size === 0) this.#idle?.();
     }
   }
 
-  /** Waits for the calls under way, then ends the session. */
-  async drain(withinMs: number, patience: Patience): Promise<void> {
+  /** Marks the session as one that is about to end: it takes no new callers. */
+  drain(): void {
     if (this.#state === "ready") this.#state = "draining";
-    if (this.#calls.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, withinMs);
-        this.#idle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    await this.close(patience);
   }
 
   /** Ends the session now; calls under way fail. */
@@ -270,12 +258,16 @@ export class Session {
       this.#markClosed(true);
       return cause;
     }
+    if (cause instanceof AnswerTooLong) {
+      const message =
+        `Server "${this.#server}" answered with ${cause.bytes} bytes, which is more ` +
+        "than the gateway takes; ask for less.";
+      return new DownstreamError("SERVER_UNAVAILABLE", this.#server, message, { cause });
+    }
     let why: string;
     if (cause instanceof HandshakeError || cause instanceof CatalogError) why = cause.message;
     else if (cause instanceof ChannelClosed) why = "its connection ended";
-    else if (cause instanceof AnswerTooLong) {
-      why = `its answer of ${cause.bytes} bytes is longer than the gateway takes`;
-    } else if (cause instanceof DOMException && cause.name === "TimeoutError") why = timedOut;
+    else if (cause instanceof DOMException && cause.name === "TimeoutError") why = timedOut;
     else throw cause;
     const words = await this.#transport?.lastWords() ?? "";
     if (this.#state === "connecting") {

@@ -1,10 +1,9 @@
 import { AuditLog } from "../audit/mod.ts";
 import type { Configuration, Settings } from "../config/mod.ts";
-import { openTransport, type Patience } from "../downstream/mod.ts";
+import { type ClientConnection, openTransport, type Patience } from "../downstream/mod.ts";
 import type { Channel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { Metrics } from "../metrics/mod.ts";
-import type { Connection } from "./pipeline.ts";
 import type { Records } from "./records.ts";
 import { ClientSession } from "./session.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
@@ -116,10 +115,10 @@ export class Gateway {
   }
 
   /** Starts all servers in the background, so that the first call need not wait for its own. */
-  #warm({ id, capabilities, link }: Connection): void {
+  #warm(connection: ClientConnection): void {
     if (this.#options.settings.initStrategy === "lazy") return;
     for (const server of this.#snapshot.servers.values()) {
-      void server.warm({ client: id, capabilities, link });
+      void server.warm(connection);
     }
   }
 }

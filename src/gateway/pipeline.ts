@@ -1,4 +1,4 @@
-import type { Caller, ClientCapabilities, ClientLink } from "../downstream/mod.ts";
+import type { Caller, ClientCapabilities, ClientConnection } from "../downstream/mod.ts";
 import { JsonText, RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { type Decision, type Identity, resolveAgent } from "../policy/mod.ts";
@@ -36,16 +36,6 @@ export interface Operation {
   readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
 }
 
-/** The client's connection that an operation came over. */
-export interface Connection {
-  /** Its id. */
-  readonly id: string;
-  /** What the client declared. */
-  readonly capabilities: ClientCapabilities;
-  /** The way back to the client. */
-  readonly link: ClientLink;
-}
-
 /** What operations run on; the snapshot is taken once for each. */
 export interface Surroundings {
   /** The configuration in force. */
@@ -76,7 +66,7 @@ export type Outcome =
  */
 export async function runOperation(
   operation: Operation,
-  connection: Connection,
+  connection: ClientConnection,
   surroundings: Surroundings,
 ): Promise<Outcome> {
   const { tool, signal } = operation;
@@ -85,7 +75,7 @@ export async function runOperation(
   const { name } = tool.definition;
   const record = new OperationRecord(records, {
     operation: name,
-    session: connection.id,
+    session: connection.client,
     requestId: operation.requestId,
   });
   try {
@@ -118,7 +108,7 @@ export async function runOperation(
     }
 
     // Downstream.
-    const caller: Caller = { ...pick(connection), agent };
+    const caller: Caller = { ...connection, agent };
     const { meta, onProgress } = operation;
     const progress = onProgress === undefined ? {} : { onProgress };
     const answer = await tool.run(args, {
@@ -190,10 +180,6 @@ function fail(record: OperationRecord, error: WireError): Outcome {
 function noteClaim(record: OperationRecord, given: unknown): void {
   if (typeof given !== "object" || given === null || !("agent_id" in given)) return;
   if (typeof given.agent_id === "string" && given.agent_id !== "") record.setAgent(given.agent_id);
-}
-
-function pick({ id, capabilities, link }: Connection): Omit<Caller, "agent"> {
-  return { client: id, capabilities, link };
 }
 
 function takesUrls(capabilities: ClientCapabilities): boolean {

@@ -1,4 +1,4 @@
-import type { ClientCapabilities, ClientLink } from "../downstream/mod.ts";
+import type { ClientCapabilities, ClientConnection, ClientLink } from "../downstream/mod.ts";
 import {
   type Channel,
   type IncomingRequest,
@@ -8,7 +8,7 @@ import {
   RPC_CODES,
 } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import { type Connection, runOperation, type Surroundings } from "./pipeline.ts";
+import { runOperation, type Surroundings } from "./pipeline.ts";
 import type { GatewayTool } from "./tools/mod.ts";
 
 /** The revisions of MCP that are spoken with clients, the newest first. */
@@ -42,7 +42,7 @@ export interface SessionOptions {
   /** Takes what is odd. */
   readonly log: Log;
   /** The client has introduced itself. */
-  readonly onInitialized: (connection: Connection) => void;
+  readonly onInitialized: (connection: ClientConnection) => void;
   /** The client says nothing any more. */
   readonly onClosed: () => void;
 }
@@ -60,7 +60,7 @@ export class ClientSession {
   readonly #peer: Peer;
   readonly #toolList: JsonText;
   readonly #link: ClientLink;
-  #capabilities: ClientCapabilities = {};
+  #connection: ClientConnection;
   #isInitialized = false;
   #leastLevel = 0;
 
@@ -78,6 +78,7 @@ export class ClientSession {
       request: (method, params, signal) => this.#peer.request(method, params, { signal }),
       notify: (method, params) => this.#notify(method, params),
     };
+    this.#connection = this.#describe({});
     this.#peer = new Peer(channel, {
       answersNoise: true,
       request: (request) => this.#answer(request),
@@ -131,7 +132,7 @@ export class ClientSession {
       return request.fail({ code: RPC_CODES.invalidParams, message });
     }
     this.#isInitialized = true;
-    this.#capabilities = fieldsOf(capabilities);
+    this.#connection = this.#describe(fieldsOf(capabilities));
     request.reply({
       protocolVersion: REVISIONS.find((known) => known === protocolVersion) ?? REVISIONS[0],
       capabilities: { tools: {}, logging: {} },
@@ -142,7 +143,7 @@ export class ClientSession {
       },
       instructions: INSTRUCTIONS,
     });
-    this.#options.onInitialized(this.#connection());
+    this.#options.onInitialized(this.#connection);
   }
 
   async #callTool(request: IncomingRequest): Promise<void> {
@@ -173,7 +174,7 @@ export class ClientSession {
           }
           : {}),
       },
-      this.#connection(),
+      this.#connection,
       this.#options.surroundings(),
     );
     if (outcome.kind === "result") request.reply(outcome.result);
@@ -199,8 +200,9 @@ export class ClientSession {
     this.#peer.notify(method, params);
   }
 
-  #connection(): Connection {
-    return { id: this.id, capabilities: this.#capabilities, link: this.#link };
+  #describe(capabilities: ClientCapabilities): ClientConnection {
+    const capabilitiesKey = JSON.stringify(capabilities);
+    return { client: this.id, capabilities, capabilitiesKey, link: this.#link };
   }
 }
 

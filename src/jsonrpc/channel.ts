@@ -19,8 +19,11 @@ export interface ChannelHandler {
 
 /** A message that was skipped, with what is known of it. */
 export interface DroppedMessage {
-  /** `too-long`: beyond the limit; `not-utf8`: bytes that are no text. */
-  readonly reason: "too-long" | "not-utf8";
+  /**
+   * `too-long`: beyond the limit; `not-utf8`: bytes that are no text; `too-complex`: JSON that would
+   * take many times its size to read.
+   */
+  readonly reason: "too-long" | "not-utf8" | "too-complex";
   /** Its size in bytes, without the delimiter. */
   readonly bytes: number;
   /** Its first bytes as text, at most 1 KiB. */

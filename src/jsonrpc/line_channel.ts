@@ -10,6 +10,9 @@ const MAX_QUEUED = 64 * 1024 * 1024;
 /** What one write takes at the most, in bytes; more is written in turns. */
 const WRITE_BYTES = 128 * 1024;
 
+/** How long answers may still come in from a side that no longer takes what we write. */
+const LAST_ANSWERS_MS = 1000;
+
 /** How a line channel is set up. */
 export interface LineChannelOptions {
   /** Longest message that is taken, in bytes. */
@@ -39,12 +42,16 @@ export class LineChannel implements Channel {
   #writing: Promise<void> | undefined;
   #ended = false;
   #closing: Promise<void> | undefined;
+  #cancelled: { cause?: Error } | undefined;
+  #hasRead = false;
+  #lastAnswers: ReturnType<typeof setTimeout> | undefined;
 
   /**
    * Takes hold of both streams.
    *
    * @param readable Bytes from the other side.
-   * @param writable Bytes to the other side.
+   * @param writable Bytes to the other side. It must be done with the bytes of a write when that
+   * write resolves, as pipes and sockets are: they lie in a buffer that the next write uses again.
    * @param options Limits.
    */
   constructor(
@@ -75,9 +82,13 @@ export class LineChannel implements Channel {
     this.#writing ??= this.#write();
   }
 
-  /** Resolves when the queue is empty, or the other side is gone. */
+  /** Resolves when all that is queued now is written, or the other side is gone. */
   async flush(): Promise<void> {
+    // What is queued leaves with the write under way or with the next; what others go on queueing
+    // must not keep who waits here for ever.
+    const isQueued = this.#queue.length > 0;
     await this.#writing;
+    if (isQueued) await this.#writing;
   }
 
   /** Ends the sending side after what is queued, then the receiving side. */
@@ -88,13 +99,19 @@ export class LineChannel implements Channel {
 
   /** Ends the sending side alone, after what is queued: the other side sees the end of its input. */
   async endWriting(): Promise<void> {
-    await this.#writing;
     this.#ended = true;
+    while (this.#writing !== undefined) await this.#writing;
     await this.#writer.close().catch(() => {});
   }
 
   async #close(): Promise<void> {
     await this.endWriting();
+    await this.#cancel({});
+  }
+
+  async #cancel(cancelled: { cause?: Error }): Promise<void> {
+    this.#cancelled ??= cancelled;
+    clearTimeout(this.#lastAnswers);
     await this.#reader.cancel().catch(() => {});
   }
 
@@ -118,32 +135,47 @@ export class LineChannel implements Channel {
       },
       tooLong: (message) => handler.dropped(message),
     });
-    for (;;) {
-      const { value, done } = await this.#reader.read();
-      if (done) break;
-      splitter.push(value);
-      if (this.#queued > this.#pauseAt) await this.flush();
+    try {
+      for (;;) {
+        const { value, done } = await this.#reader.read();
+        if (done) break;
+        splitter.push(value);
+        if (this.#queued > this.#pauseAt) await this.flush();
+      }
+    } finally {
+      clearTimeout(this.#lastAnswers);
+      this.#hasRead = true;
     }
-    splitter.end();
+    // Where we broke off ourselves, what is left is a piece of a message and no last line.
+    if (this.#cancelled === undefined) splitter.end();
+    else if (this.#cancelled.cause !== undefined) throw this.#cancelled.cause;
   }
 
   async #write(): Promise<void> {
     // One turn later, everything that this turn sends is there and leaves in one write.
     await Promise.resolve();
+    const batch = this.#queue;
+    this.#queue = [];
     try {
-      while (this.#queue.length > 0) {
-        const batch = this.#queue;
-        this.#queue = [];
-        await this.#writeBatch(batch);
-      }
-    } catch {
-      // The other side is gone. Its end of the reading side tells those who wait.
-      this.#ended = true;
-      this.#queue = [];
-      this.#queued = 0;
-    } finally {
-      this.#writing = undefined;
+      await this.#writeBatch(batch);
+    } catch (cause) {
+      this.#loseWriter(cause);
     }
+    this.#writing = this.#queue.length > 0 ? this.#write() : undefined;
+  }
+
+  /**
+   * The other side takes nothing any more. Mostly it is gone, and the end of the reading side tells
+   * those who wait; but a process may close its input and live on, and whoever asks it something
+   * would wait for ever.
+   */
+  #loseWriter(cause: unknown): void {
+    this.#ended = true;
+    this.#queue = [];
+    this.#queued = 0;
+    if (this.#hasRead) return;
+    const error = new Error("The other side no longer takes messages", { cause });
+    this.#lastAnswers = setTimeout(() => this.#cancel({ cause: error }), LAST_ANSWERS_MS);
   }
 
   async #writeBatch(batch: readonly string[]): Promise<void> {

@@ -3,24 +3,28 @@ import type { DroppedMessage } from "./channel.ts";
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const EXCERPT_BYTES = 1024;
+/** Room that is kept for the start of the next line; more is given back once its line is taken. */
+const KEPT_BYTES = 64 * 1024;
 
 /**
- * Cuts a stream of bytes into lines, in time linear to its size: no byte is looked at twice, and a
- * line that came in many chunks is joined once. A line beyond the limit is skipped up to its end,
- * with nothing of it held but its first and last bytes.
+ * Cuts a stream of bytes into lines, in time linear to its size. A line within one chunk is passed
+ * on as it lies there; one that came in many is put together in a buffer that doubles. No chunk is
+ * held on to: a line that trickles in byte by byte would hold a whole read buffer for each of them.
+ * A line beyond the limit is skipped up to its end, with nothing of it held but its first and last
+ * bytes.
  */
 export class LineSplitter {
   readonly #maxBytes: number;
   readonly #onLine: (line: Uint8Array) => void;
   readonly #onTooLong: (message: DroppedMessage) => void;
-  #chunks: Uint8Array[] = [];
+  #buffer = new Uint8Array(0);
   #held = 0;
   #skipped: { bytes: number; head: Uint8Array; tail: Uint8Array } | undefined;
 
   /**
    * @param maxBytes Longest line that is passed on, in bytes without its delimiter.
-   * @param handlers Called synchronously from `push` and `end`. A line is valid for as long as the
-   * chunks are; empty lines are left out, and so is a carriage return before the line feed.
+   * @param handlers Called synchronously from `push` and `end`. A line is valid until the call
+   * returns; empty lines are left out, and so is a carriage return before the line feed.
    */
   constructor(
     maxBytes: number,
@@ -31,14 +35,17 @@ export class LineSplitter {
     this.#onTooLong = handlers.tooLong;
   }
 
-  /** Takes the next bytes; the splitter may hold on to them until their line ends. */
+  /** Takes the next bytes; nothing of them is held when the call returns. */
   push(chunk: Uint8Array): void {
     let start = 0;
     for (;;) {
       const end = chunk.indexOf(LINE_FEED, start);
       if (end < 0) break;
-      this.#hold(chunk.subarray(start, end));
-      this.end();
+      if (this.#held === 0 && this.#skipped === undefined) this.#take(chunk.subarray(start, end));
+      else {
+        this.#hold(chunk.subarray(start, end));
+        this.end();
+      }
       start = end + 1;
     }
     if (start < chunk.length) this.#hold(chunk.subarray(start));
@@ -49,62 +56,78 @@ export class LineSplitter {
     if (this.#skipped !== undefined) {
       const { bytes, head, tail } = this.#skipped;
       this.#skipped = undefined;
-      const text = new TextDecoder();
-      this.#onTooLong({
-        reason: "too-long",
-        bytes,
-        head: text.decode(head),
-        tail: text.decode(tail),
-      });
-      return;
+      this.#drop(tail.at(-1) === CARRIAGE_RETURN ? bytes - 1 : bytes, head, tail);
+    } else if (this.#held > 0) {
+      const line = this.#buffer.subarray(0, this.#held);
+      this.#held = 0;
+      if (this.#buffer.length > KEPT_BYTES) this.#buffer = new Uint8Array(0);
+      this.#take(line);
     }
-    if (this.#held === 0) return;
-    const line = this.#takeLine();
-    const last = line.length - 1;
-    const trimmed = line[last] === CARRIAGE_RETURN ? line.subarray(0, last) : line;
-    if (trimmed.length > 0) this.#onLine(trimmed);
+  }
+
+  #take(part: Uint8Array): void {
+    const line = part.at(-1) === CARRIAGE_RETURN ? part.subarray(0, -1) : part;
+    if (line.length > this.#maxBytes) {
+      this.#drop(line.length, line.subarray(0, EXCERPT_BYTES), line.subarray(-EXCERPT_BYTES));
+    } else if (line.length > 0) this.#onLine(line);
+  }
+
+  #drop(bytes: number, head: Uint8Array, tail: Uint8Array): void {
+    const text = new TextDecoder();
+    this.#onTooLong({
+      reason: "too-long",
+      bytes,
+      head: text.decode(head),
+      tail: text.decode(tail),
+    });
   }
 
   #hold(part: Uint8Array): void {
-    if (part.length === 0) return;
     if (this.#skipped !== undefined) {
       this.#skipped.bytes += part.length;
       this.#skipped.tail = lastBytes(this.#skipped.tail, part);
       return;
     }
-    this.#chunks.push(part);
-    this.#held += part.length;
-    if (this.#held <= this.#maxBytes) return;
-    const line = this.#takeLine();
+    const size = this.#held + part.length;
+    // One byte beyond the limit may yet turn out to be the carriage return of the delimiter.
+    if (size <= this.#maxBytes + 1) {
+      this.#reserve(size);
+      this.#buffer.set(part, this.#held);
+      this.#held = size;
+      return;
+    }
+    const held = this.#buffer.subarray(0, this.#held);
     this.#skipped = {
-      bytes: line.length,
-      head: line.slice(0, EXCERPT_BYTES),
-      tail: line.slice(-EXCERPT_BYTES),
+      bytes: size,
+      head: firstBytes(held, part),
+      tail: lastBytes(held, part),
     };
+    this.#buffer = new Uint8Array(0);
+    this.#held = 0;
   }
 
-  #takeLine(): Uint8Array {
-    const chunks = this.#chunks;
-    const size = this.#held;
-    this.#chunks = [];
-    this.#held = 0;
-    const [first] = chunks;
-    if (chunks.length === 1 && first !== undefined) return first;
-    const line = new Uint8Array(size);
-    let offset = 0;
-    for (const chunk of chunks) {
-      line.set(chunk, offset);
-      offset += chunk.length;
-    }
-    return line;
+  #reserve(size: number): void {
+    if (size <= this.#buffer.length) return;
+    const doubled = Math.max(size, Math.min(2 * this.#buffer.length, this.#maxBytes + 1));
+    const buffer = new Uint8Array(doubled);
+    buffer.set(this.#buffer.subarray(0, this.#held));
+    this.#buffer = buffer;
   }
 }
 
+function firstBytes(before: Uint8Array, part: Uint8Array): Uint8Array {
+  return join(before.subarray(0, EXCERPT_BYTES), part.subarray(0, EXCERPT_BYTES))
+    .slice(0, EXCERPT_BYTES);
+}
+
 function lastBytes(before: Uint8Array, part: Uint8Array): Uint8Array {
-  if (part.length >= EXCERPT_BYTES) return part.slice(-EXCERPT_BYTES);
-  const kept = before.subarray(Math.max(0, before.length + part.length - EXCERPT_BYTES));
-  const joined = new Uint8Array(kept.length + part.length);
-  joined.set(kept);
-  joined.set(part, kept.length);
+  return join(before.subarray(-EXCERPT_BYTES), part.subarray(-EXCERPT_BYTES))
+    .slice(-EXCERPT_BYTES);
+}
+
+function join(before: Uint8Array, part: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(before.length + part.length);
+  joined.set(before);
+  joined.set(part, before.length);
   return joined;
 }

@@ -5,15 +5,19 @@ class MemoryChannel implements Channel {
   other: MemoryChannel | undefined;
   #handler: ChannelHandler | undefined;
   #waiting: string[] = [];
-  #closed = false;
+  #ended = false;
+  #hasTold = false;
 
   open(handler: ChannelHandler): void {
-    this.#handler = handler;
-    this.#deliver();
+    // Nothing arrives before the call returns: the handler's owner may still be under construction.
+    queueMicrotask(() => {
+      this.#handler = handler;
+      this.#deliver();
+    });
   }
 
   send(text: string): void {
-    if (!this.#closed) this.other?.take(text);
+    if (!this.#ended) this.other?.take(text);
   }
 
   take(text: string): void {
@@ -32,9 +36,8 @@ class MemoryChannel implements Channel {
   }
 
   end(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    queueMicrotask(() => this.#handler?.closed());
+    this.#ended = true;
+    queueMicrotask(() => this.#deliver());
   }
 
   #deliver(): void {
@@ -43,6 +46,9 @@ class MemoryChannel implements Channel {
     this.#waiting = [];
     const encoder = new TextEncoder();
     for (const text of messages) this.#handler.message(text, encoder.encode(text).length);
+    if (!this.#ended || this.#hasTold) return;
+    this.#hasTold = true;
+    this.#handler.closed();
   }
 }
 

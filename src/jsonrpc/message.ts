@@ -1,3 +1,4 @@
+import type { DroppedMessage } from "./channel.ts";
 import { textAt } from "./scan.ts";
 
 /** The id of a request: a string or a number, kept as its JSON text so that none is ever rounded. */
@@ -51,9 +52,23 @@ export type Message =
   | { kind: "request"; id: IdText; method: string; params: unknown; text: string }
   | { kind: "notification"; method: string; params: unknown; text: string }
   | { kind: "result"; id: IdText; value: unknown; text: string }
-  | { kind: "error"; id: IdText | undefined; error: RpcError; text: string }
+  | { kind: "error"; id: IdText | undefined; error: RpcError; errorText: JsonText; text: string }
   | { kind: "batch"; messages: readonly Message[]; text: string }
-  | { kind: "invalid"; error: RpcError; id: IdText | undefined; isCall: boolean; text: string };
+  | InvalidMessage;
+
+/** What is no message, or was not taken as one. */
+export interface InvalidMessage {
+  readonly kind: "invalid";
+  readonly error: RpcError;
+  /** The id, where one shows. */
+  readonly id: IdText | undefined;
+  /** What it looks like; an answer must never be answered. */
+  readonly seems: "call" | "answer" | undefined;
+  /** The text, or its beginning. */
+  readonly text: string;
+  /** What the channel says of it, where it was not read. */
+  readonly dropped?: DroppedMessage;
+}
 
 /**
  * Sorts one parsed message, a batch excepted.
@@ -66,57 +81,82 @@ export function readMessage(value: unknown, text: string): Message {
     return invalid("A message must be an object", undefined, text);
   }
   const message = value as Record<string, unknown>;
-  const id = readId(message.id, text);
+  const id = readId(message.id, text, "id");
   if (message.jsonrpc !== "2.0") {
-    return invalid('"jsonrpc" must be "2.0"', id, text, "method" in message);
+    const seems = "method" in message
+      ? "call"
+      : "result" in message || "error" in message
+      ? "answer"
+      : undefined;
+    return invalid('"jsonrpc" must be "2.0"', id, text, seems);
   }
   if ("method" in message) return readCall(message, id, text);
-  if ("result" in message && id !== undefined) {
-    return { kind: "result", id, value: message.result, text };
-  }
-  if ("error" in message) {
-    return { kind: "error", id, error: readError(message.error), text };
+  if (isError(message)) return { kind: "error", id, ...readError(message.error, text), text };
+  if ("result" in message) {
+    return id === undefined
+      ? invalid("An answer must have an id", undefined, text, "answer")
+      : { kind: "result", id, value: message.result, text };
   }
   return invalid("A message must have a method, a result or an error", id, text);
 }
 
+/** Some servers always write both members of an answer, and the one that does not apply as null. */
+function isError(message: Record<string, unknown>): boolean {
+  const { error, result } = message;
+  if (typeof error === "object" && error !== null) return true;
+  return "result" in message ? result === null && Boolean(error) : "error" in message;
+}
+
 function readCall(message: Record<string, unknown>, id: IdText | undefined, text: string): Message {
   const { method, params } = message;
-  if (typeof method !== "string") return invalid('"method" must be a string', id, text, true);
+  if (typeof method !== "string") return invalid('"method" must be a string', id, text, "call");
   if (params !== undefined && (typeof params !== "object" || params === null)) {
-    return invalid('"params" must be an object', id, text, true);
+    return invalid('"params" must be an object', id, text, "call");
   }
   if (!("id" in message)) return { kind: "notification", method, params, text };
-  if (id === undefined) return invalid('"id" must be a string or a number', undefined, text, true);
+  if (id === undefined) {
+    return invalid('"id" must be a string or a number', undefined, text, "call");
+  }
   return { kind: "request", id, method, params, text };
 }
 
-function readId(id: unknown, text: string): IdText | undefined {
+/**
+ * Writes an id as JSON text, the same for every way to write the same integer.
+ *
+ * @param id What `JSON.parse` made of it.
+ * @param text The message it stands in, at the keys of `path`.
+ * @returns `undefined` for what is no id.
+ */
+export function readId(id: unknown, text: string, ...path: string[]): IdText | undefined {
   if (typeof id === "string") return JSON.stringify(id);
   if (typeof id !== "number") return undefined;
   // A number that doubles cannot hold is answered with the digits it came with.
-  return Number.isSafeInteger(id) ? String(id) : textAt(text, "id");
+  return Number.isSafeInteger(id) ? String(id) : textAt(text, ...path);
 }
 
-function readError(error: unknown): RpcError {
-  const { code, message, data } = typeof error === "object" && error !== null
-    ? error as Record<string, unknown>
+function readError(value: unknown, text: string): { error: RpcError; errorText: JsonText } {
+  const { code, message, data } = typeof value === "object" && value !== null
+    ? value as Record<string, unknown>
     : {};
-  return {
-    code: typeof code === "number" ? code : RPC_CODES.internalError,
+  const error = {
+    code: Number.isInteger(code) ? Number(code) : RPC_CODES.internalError,
     message: typeof message === "string" ? message : "The error came without a message",
     ...(data === undefined ? {} : { data }),
   };
+  // Passed on as it came only where it is an error that others can read.
+  const isWhole = error.code === code && error.message === message;
+  const own = isWhole ? textAt(text, "error") : undefined;
+  return { error, errorText: new JsonText(own ?? JSON.stringify(error)) };
 }
 
 function invalid(
   message: string,
   id: IdText | undefined,
   text: string,
-  isCall = false,
-): Message & { kind: "invalid" } {
+  seems?: "call" | "answer",
+): InvalidMessage {
   const error = { code: RPC_CODES.invalidRequest, message };
-  return { kind: "invalid", error, id, isCall, text };
+  return { kind: "invalid", error, id, seems, text };
 }
 
 /** Text of a request. */

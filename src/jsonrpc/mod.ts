@@ -11,6 +11,7 @@ export { IncomingRequest } from "./incoming.ts";
 export { LineChannel, type LineChannelOptions, MAX_MESSAGE_BYTES } from "./line_channel.ts";
 export { createMemoryChannels } from "./memory_channel.ts";
 export { type IdText, JsonText, type Payload, RPC_CODES, type RpcError } from "./message.ts";
-export { Peer, type PeerHandler, type RequestOptions } from "./peer.ts";
+export type { RequestOptions } from "./outgoing.ts";
+export { Peer, type PeerHandler } from "./peer.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 export { elementTexts, textAt } from "./scan.ts";

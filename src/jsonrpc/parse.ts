@@ -1,41 +1,87 @@
 import type { DroppedMessage } from "./channel.ts";
-import { type Message, readMessage, RPC_CODES } from "./message.ts";
-import { elementTexts } from "./scan.ts";
+import {
+  type IdText,
+  type InvalidMessage,
+  type Message,
+  readMessage,
+  RPC_CODES,
+} from "./message.ts";
+import { elementTexts, isTooComplex } from "./scan.ts";
+
+/** How many messages a batch may hold; each that is wrong costs an answer many times its size. */
+const MAX_BATCH = 1000;
+
+/** How much is looked at of a message that is not read, in UTF-16 code units at either end. */
+const EXCERPT = 1024;
 
 /**
  * Sorts the text of a message.
  *
  * @param text What came; anything.
+ * @param bytes Its size in bytes.
  */
-export function parseMessage(text: string): Message {
+export function parseMessage(text: string, bytes: number): Message {
+  if (isTooComplex(text)) {
+    const head = text.slice(0, EXCERPT);
+    return readDropped({ reason: "too-complex", bytes, head, tail: text.slice(-EXCERPT) });
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    const error = { code: RPC_CODES.parseError, message: "The message is not JSON" };
-    return { kind: "invalid", error, id: undefined, isCall: false, text };
+    return invalid(RPC_CODES.parseError, "The message is not JSON", text);
   }
   if (!Array.isArray(value)) return readMessage(value, text);
   if (value.length === 0) {
-    const error = { code: RPC_CODES.invalidRequest, message: "A batch must not be empty" };
-    return { kind: "invalid", error, id: undefined, isCall: false, text };
+    return invalid(RPC_CODES.invalidRequest, "A batch must not be empty", text);
+  }
+  if (value.length > MAX_BATCH) {
+    const message = `A batch must not hold more than ${MAX_BATCH} messages`;
+    return invalid(RPC_CODES.invalidRequest, message, text);
   }
   const texts = elementTexts(text);
   const messages = value.map((element, index) => readMessage(element, texts[index] ?? ""));
   return { kind: "batch", messages, text };
 }
 
+const DROPPED: Readonly<Record<DroppedMessage["reason"], string>> = {
+  "too-long": "is longer than is taken",
+  "not-utf8": "is not UTF-8",
+  "too-complex": "is nested too deeply or holds too many objects",
+};
+
 /**
- * What can be told of a message of which only the ends are known. SDKs write the id and the method
- * first, or the id last.
+ * Sorts a message of which only the ends are looked at.
  *
  * @param dropped The message's ends.
- * @returns Whether it asks or answers, and its id as JSON text where it shows.
  */
-export function guessMessage({ head, tail }: DroppedMessage): { isCall: boolean; id?: string } {
-  const isCall = /^\s*\{\s*(?:"(?:jsonrpc|id)"\s*:\s*(?:\d+|"[^"\\]*")\s*,\s*)*"method"/.test(head);
-  const first = /^\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d+|"[^"\\]*")\s*,/.exec(head);
-  const last = /,\s*"id"\s*:\s*(\d+|"[^"\\]*")\s*\}\s*$/.exec(tail);
-  const id = first?.[1] ?? last?.[1];
-  return id === undefined ? { isCall } : { isCall, id };
+export function readDropped(dropped: DroppedMessage): InvalidMessage {
+  const message = `The message of ${dropped.bytes} bytes ${DROPPED[dropped.reason]}`;
+  const error = { code: RPC_CODES.parseError, message };
+  return { kind: "invalid", error, ...guess(dropped), text: dropped.head, dropped };
+}
+
+const ID = String.raw`(0|[1-9]\d*|"[^"\\\p{Cc}\ufffd]*")`;
+const VERSION = String.raw`(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?`;
+const HEAD = new RegExp(
+  String.raw`^\s*\{\s*${VERSION}(?:"id"\s*:\s*${ID}\s*,\s*)?${VERSION}` +
+    String.raw`"(method|params|result|error)"\s*:`,
+  "u",
+);
+const TAIL = new RegExp(
+  String.raw`,\s*"id"\s*:\s*${ID}\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$`,
+  "u",
+);
+
+/** SDKs write the id and the method first, or the id last. */
+function guess({ head, tail }: DroppedMessage): Pick<InvalidMessage, "id" | "seems"> {
+  const [, first, member] = HEAD.exec(head) ?? [];
+  // What does not begin as a message ends as one by accident.
+  if (member === undefined) return { id: undefined, seems: undefined };
+  const id: IdText | undefined = first ?? TAIL.exec(tail)?.[1];
+  return { id, seems: member === "method" || member === "params" ? "call" : "answer" };
+}
+
+function invalid(code: number, message: string, text: string): InvalidMessage {
+  return { kind: "invalid", error: { code, message }, id: undefined, seems: undefined, text };
 }

@@ -1,30 +1,30 @@
-import type { Channel, DroppedMessage } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import { IncomingRequest } from "./incoming.ts";
 import {
   errorText,
+  type InvalidMessage,
   JsonText,
   type Message,
   notificationText,
   type Payload,
-  requestText,
+  readId,
   RPC_CODES,
 } from "./message.ts";
-import { guessMessage, parseMessage } from "./parse.ts";
+import { OutgoingRequests, type RequestOptions } from "./outgoing.ts";
+import { parseMessage, readDropped } from "./parse.ts";
 import { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 import { textAt } from "./scan.ts";
 
 /** How much of a stray message is told, in UTF-16 code units. */
 const EXCERPT = 200;
 
-/** How a request is sent. */
-export interface RequestOptions {
-  /** Aborting it cancels the request on the other side and rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-  /** Takes the parameters of each progress notification for this request. */
-  readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
-}
+/** Size up to which the answers to a batch are sent as one message, in UTF-16 code units. */
+const MAX_BATCH_ANSWER = 64 * 1024 * 1024;
 
-/** What the owner of a peer does with what arrives. Calls must not throw. */
+/**
+ * What the owner of a peer does with what arrives. Should a call throw or reject, that is told as
+ * noise, a request is answered with an internal error, and the peer goes on.
+ */
 export interface PeerHandler {
   /**
    * Whether what is no message is answered with an error, as a server does. A client must not: what
@@ -32,19 +32,20 @@ export interface PeerHandler {
    */
   readonly answersNoise?: boolean;
   /** A request to be answered through the object itself, now or later. */
-  request(request: IncomingRequest): void;
+  request(request: IncomingRequest): void | Promise<void>;
   /** A notification that the peer does not handle itself (cancellation and progress it does). */
-  notification(method: string, params: unknown, text: () => JsonText | undefined): void;
+  notification(
+    method: string,
+    params: unknown,
+    text: () => JsonText | undefined,
+  ): void | Promise<void>;
   /** Something that is no message, or belongs to nothing. For the log; nothing need be done. */
   noise(description: string, excerpt: string): void;
-  /** The channel has ended; requests under way have been rejected and cancelled. */
+  /**
+   * The other side says nothing any more; our requests under way have been rejected. It may still
+   * listen: its own requests can be answered, until they are given up with `cancelIncoming`.
+   */
   closed(cause?: Error): void;
-}
-
-interface Pending {
-  readonly resolve: (reply: Reply) => void;
-  readonly reject: (cause: unknown) => void;
-  readonly onProgress: RequestOptions["onProgress"];
 }
 
 /**
@@ -59,11 +60,10 @@ export class Peer {
   readonly #channel: Channel;
   readonly #handler: PeerHandler;
   readonly #answersNoise: boolean;
-  readonly #pending = new Map<number, Pending>();
+  readonly #outgoing: OutgoingRequests;
   readonly #incoming = new Map<string, IncomingRequest>();
-  // Ids start at 1: clients of the 1.x SDK take a cancellation of request 0 for none.
-  #nextId = 1;
   #closed: Error | undefined;
+  #onAnswered: (() => void)[] = [];
 
   /**
    * Opens the channel and takes what arrives.
@@ -75,16 +75,17 @@ export class Peer {
     this.#channel = channel;
     this.#handler = handler;
     this.#answersNoise = handler.answersNoise ?? false;
+    this.#outgoing = new OutgoingRequests((text) => channel.send(text));
     channel.open({
-      message: (text) => this.#receive(text),
-      dropped: (message) => this.#receiveDropped(message),
+      message: (text, bytes) => this.#receive(parseMessage(text, bytes)),
+      dropped: (message) => this.#receive(readDropped(message)),
       closed: (cause) => this.#receiveEnd(cause),
     });
   }
 
   /** How many requests of ours are under way. */
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.#outgoing.count;
   }
 
   /** How many requests of the other side are under way. */
@@ -108,29 +109,8 @@ export class Peer {
     params?: Payload | ((id: number) => Payload),
     options: RequestOptions = {},
   ): Promise<Reply> {
-    const { signal, onProgress } = options;
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
-    const id = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    if (signal === undefined) {
-      this.#pending.set(id, { resolve, reject, onProgress });
-    } else {
-      const cancel = (): void => {
-        this.#pending.delete(id);
-        this.notify("notifications/cancelled", { requestId: id, reason: String(signal.reason) });
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", cancel, { once: true });
-      const forget = (): void => signal.removeEventListener("abort", cancel);
-      this.#pending.set(id, {
-        resolve: (reply) => (forget(), resolve(reply)),
-        reject: (cause) => (forget(), reject(cause)),
-        onProgress,
-      });
-    }
-    this.#channel.send(requestText(id, method, typeof params === "function" ? params(id) : params));
-    return promise;
+    return this.#outgoing.request(method, params, options);
   }
 
   /** Sends a notification. */
@@ -143,95 +123,116 @@ export class Peer {
     return this.#channel.flush();
   }
 
+  /** Resolves when every request of the other side has been answered. */
+  answered(): Promise<void> {
+    if (this.#incoming.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onAnswered.push(resolve));
+  }
+
+  /**
+   * Gives up the requests of the other side that are under way.
+   *
+   * @param reason Why nobody waits for them any more.
+   */
+  cancelIncoming(reason: string): void {
+    for (const request of [...this.#incoming.values()]) request.cancel(reason);
+  }
+
   /** Ends the conversation after what is queued. */
   close(): Promise<void> {
     return this.#channel.close();
   }
 
-  #receive(text: string): void {
-    const message = parseMessage(text);
+  #receive(message: Message): void {
     if (message.kind === "batch") this.#receiveBatch(message.messages);
     else this.#dispatch(message, (answer) => this.#channel.send(answer));
-  }
-
-  #receiveDropped(dropped: DroppedMessage): void {
-    const { isCall, id } = guessMessage(dropped);
-    const what = dropped.reason === "too-long"
-      ? `The message of ${dropped.bytes} bytes is longer than is taken`
-      : "The message is not UTF-8";
-    this.#handler.noise(what, dropped.head.slice(0, EXCERPT));
-    const pending = isCall || id === undefined ? undefined : this.#take(Number(id));
-    if (pending !== undefined) pending.reject(new AnswerTooLong(dropped.bytes));
-    else if (isCall || this.#answersNoise) {
-      this.#channel.send(errorText(id, { code: RPC_CODES.parseError, message: what }));
-    }
   }
 
   #receiveEnd(cause?: Error): void {
     if (this.#closed !== undefined) return;
     this.#closed = new ChannelClosed("The connection ended", { cause });
-    for (const pending of this.#pending.values()) pending.reject(this.#closed);
-    this.#pending.clear();
-    for (const request of this.#incoming.values()) request.cancel("The connection ended");
-    this.#incoming.clear();
-    this.#handler.closed(cause);
+    this.#outgoing.rejectAll(this.#closed);
+    try {
+      this.#handler.closed(cause);
+    } catch (failure) {
+      this.#tellFailure(failure, "");
+    }
   }
 
   #receiveBatch(messages: readonly Message[]): void {
     const answers: string[] = [];
     let open = messages.length;
+    let size = 0;
+    const send = (answer: string): void => {
+      answers.push(answer);
+      size += answer.length + 1;
+    };
     const finish = (): void => {
-      if (--open === 0 && answers.length > 0) this.#channel.send(`[${answers.join(",")}]`);
+      if (--open > 0 || answers.length === 0) return;
+      // Longer, they would be skipped by the other side, or be no string any more.
+      if (size > MAX_BATCH_ANSWER) answers.forEach((answer) => this.#channel.send(answer));
+      else this.#channel.send(`[${answers.join(",")}]`);
     };
     for (const message of messages) {
       if (message.kind === "request") {
-        this.#dispatch(message, (answer) => answers.push(answer), finish);
+        this.#dispatch(message, send, finish);
       } else {
-        this.#dispatch(message, (answer) => answers.push(answer));
+        this.#dispatch(message, send);
         finish();
       }
     }
   }
 
   #dispatch(message: Message, send: (answer: string) => void, finish?: () => void): void {
-    switch (message.kind) {
-      case "request":
-        return this.#dispatchRequest(message, send, finish);
-      case "notification":
-        return this.#dispatchNotification(message);
-      case "result":
-      case "error":
-        return this.#dispatchAnswer(message);
-      case "invalid":
-        return this.#dispatchInvalid(message, send);
-      case "batch":
-        this.#handler.noise("A batch within a batch", message.text.slice(0, EXCERPT));
+    try {
+      switch (message.kind) {
+        case "request":
+          return this.#dispatchRequest(message, send, finish);
+        case "notification":
+          return this.#dispatchNotification(message);
+        case "result":
+        case "error":
+          return this.#dispatchAnswer(message);
+        case "invalid":
+          return this.#dispatchInvalid(message, send);
+        case "batch":
+          this.#handler.noise("A batch within a batch", message.text.slice(0, EXCERPT));
+      }
+    } catch (cause) {
+      this.#tellFailure(cause, message.text);
     }
   }
 
   #dispatchAnswer(message: Message & { kind: "result" | "error" }): void {
-    const pending = message.id === undefined ? undefined : this.#take(Number(message.id));
-    if (pending === undefined) {
-      this.#handler.noise("An answer to no request", message.text.slice(0, EXCERPT));
-    } else if (message.kind === "error") {
-      const text = new JsonText(textAt(message.text, "error") ?? "null");
-      pending.resolve({ ok: false, error: message.error, text });
-    } else pending.resolve({ ok: true, result: new Result(message.value, message.text) });
+    const isAwaited = this.#outgoing.resolve(
+      message.id,
+      message.kind === "error"
+        ? { ok: false, error: message.error, text: message.errorText }
+        : { ok: true, result: new Result(message.value, message.text) },
+    );
+    if (!isAwaited) this.#handler.noise("An answer to no request", message.text.slice(0, EXCERPT));
   }
 
-  #dispatchInvalid(message: Message & { kind: "invalid" }, send: (answer: string) => void): void {
-    this.#handler.noise(message.error.message, message.text.slice(0, EXCERPT));
-    const pending = message.isCall || message.id === undefined
-      ? undefined
-      : this.#take(Number(message.id));
-    if (pending !== undefined) {
-      // The other side meant to answer; whoever waits must not wait for ever.
-      const error = {
-        ...message.error,
-        message: `The answer is not valid: ${message.error.message}`,
-      };
-      pending.resolve({ ok: false, error, text: new JsonText(JSON.stringify(error)) });
-    } else if (this.#answersNoise) send(errorText(message.id, message.error));
+  #dispatchInvalid(message: InvalidMessage, send: (answer: string) => void): void {
+    const { error, id, seems, dropped } = message;
+    // An error sent for an answer, or under an id in use, would be taken for the answer to a request.
+    if (!this.#settleInvalid(message) && seems !== "answer") {
+      const freeId = id === undefined || this.#incoming.has(id) ? undefined : id;
+      const isOwed = seems === "call" && dropped !== undefined && freeId !== undefined;
+      if (this.#answersNoise || isOwed) send(errorText(freeId, error));
+    }
+    this.#handler.noise(error.message, message.text.slice(0, EXCERPT));
+  }
+
+  /** Where the other side meant to answer, whoever waits must not wait for ever. */
+  #settleInvalid({ id, error, seems, dropped }: InvalidMessage): boolean {
+    if (seems === "call") return false;
+    if (dropped?.reason === "too-long") {
+      return this.#outgoing.reject(id, new AnswerTooLong(dropped.bytes));
+    }
+    const reply = { ...error, message: `The answer is not valid: ${error.message}` };
+    const text = new JsonText(JSON.stringify(reply));
+    return this.#outgoing.resolve(id, { ok: false, error: reply, text });
   }
 
   #dispatchRequest(
@@ -250,30 +251,47 @@ export class Peer {
       this.#incoming.delete(message.id);
       if (answer !== undefined) send(answer);
       finish?.();
+      if (this.#incoming.size === 0) this.#onAnswered.splice(0).forEach((resolve) => resolve());
     });
     this.#incoming.set(message.id, request);
-    this.#handler.request(request);
+    const fail = (cause: unknown): void => {
+      request.fail({ code: RPC_CODES.internalError, message: "Internal error" });
+      this.#tellFailure(cause, message.text);
+    };
+    try {
+      const handled = this.#handler.request(request);
+      if (handled instanceof Promise) handled.catch(fail);
+    } catch (cause) {
+      fail(cause);
+    }
   }
 
   #dispatchNotification({ method, params, text }: Message & { kind: "notification" }): void {
     const fields = (params ?? {}) as Readonly<Record<string, unknown>>;
     if (method === "notifications/cancelled") {
       const { requestId, reason } = fields;
-      const id = typeof requestId === "number" ? textAt(text, "params", "requestId") : undefined;
-      this.#incoming.get(id ?? JSON.stringify(requestId))?.cancel(String(reason ?? "cancelled"));
+      const id = readId(requestId, text, "params", "requestId");
+      const request = id === undefined ? undefined : this.#incoming.get(id);
+      // Only a text is a reason: turning anything else into one may throw (`{"toString": null}`).
+      request?.cancel(typeof reason === "string" ? reason : "cancelled");
     } else if (method === "notifications/progress") {
-      this.#pending.get(Number(fields.progressToken))?.onProgress?.(fields);
+      this.#outgoing.progress(fields);
     } else {
-      this.#handler.notification(method, params, () => {
+      const handled = this.#handler.notification(method, params, () => {
         const own = textAt(text, "params");
         return own === undefined ? undefined : new JsonText(own);
       });
+      if (handled instanceof Promise) handled.catch((cause) => this.#tellFailure(cause, text));
     }
   }
 
-  #take(id: number): Pending | undefined {
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
-    return pending;
+  /** A bug on our side, which must end neither the reading nor the process. */
+  #tellFailure(cause: unknown, text: string): void {
+    const description = cause instanceof Error ? cause.stack ?? cause.message : String(cause);
+    try {
+      this.#handler.noise(`A handler threw: ${description}`, text.slice(0, EXCERPT));
+    } catch {
+      // It was the telling that threw; there is nobody left to tell.
+    }
   }
 }

@@ -1,0 +1,59 @@
+import { entriesOf } from "./json_value.ts";
+import type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
+import { readInstant, type RulesFile } from "./rules_schema.ts";
+
+type AgentEntry = RulesFile["agents"][string];
+type GrantsEntry = NonNullable<AgentEntry["allow"]>;
+type LimitsEntry = NonNullable<AgentEntry["limits"]>;
+type TokenEntry = NonNullable<AgentEntry["token_sha256"]>[number];
+type JwtEntry = NonNullable<NonNullable<RulesFile["auth"]>["jwt"]>;
+
+/** Turns a checked rules file into rules, defaults filled in. */
+export function buildRules({ agents, defaults, auth }: RulesFile): Rules {
+  return {
+    agents: new Map(entriesOf(agents).map(([id, agent]) => [id, buildAgent(agent)])),
+    denyOnMissingAgent: defaults?.deny_on_missing_agent ?? true,
+    denyOverrides: defaults?.deny_overrides ?? false,
+    ...(defaults?.limits === undefined ? {} : { limits: buildLimits(defaults.limits) }),
+    ...(auth?.jwt === undefined ? {} : { jwt: buildJwt(auth.jwt) }),
+  };
+}
+
+function buildAgent({ allow, deny, limits, status, token_sha256: tokens }: AgentEntry): AgentRules {
+  return {
+    ...(allow === undefined ? {} : { allow: buildGrants(allow) }),
+    ...(deny === undefined ? {} : { deny: buildGrants(deny) }),
+    ...(limits === undefined ? {} : { limits: buildLimits(limits) }),
+    status: status ?? false,
+    tokens: (tokens ?? []).map(buildToken),
+  };
+}
+
+function buildGrants({ servers, tools }: GrantsEntry): Grants {
+  return {
+    ...(servers === undefined ? {} : { servers }),
+    ...(tools === undefined ? {} : { tools: new Map(entriesOf(tools)) }),
+  };
+}
+
+function buildLimits({ per_minute: perMinute, concurrent }: LimitsEntry): Limits {
+  return {
+    ...(perMinute === undefined ? {} : { perMinute }),
+    ...(concurrent === undefined ? {} : { concurrent }),
+  };
+}
+
+function buildToken(token: TokenEntry): TokenHash {
+  if (typeof token === "string") return { sha256: token.toLowerCase() };
+  const expiresAtMs = token.expires === undefined ? undefined : readInstant(token.expires);
+  return {
+    sha256: token.sha256.toLowerCase(),
+    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+  };
+}
+
+function buildJwt(
+  { issuer, audience, jwks_url: jwksUrl, agent_claim: agentClaim }: JwtEntry,
+): JwtOptions {
+  return { issuer, audience, ...(jwksUrl === undefined ? {} : { jwksUrl }), agentClaim };
+}

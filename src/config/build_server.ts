@@ -1,0 +1,159 @@
+import { familyOf, headerValueMessage, isHeaderValue, isHttpUrl } from "./check_entries.ts";
+import { expandText, type Variables } from "./expand.ts";
+import { entriesOf } from "./json_value.ts";
+import { formatPath } from "./path.ts";
+import type { Connect, ServerConfig, ServerOptions, ShownServer } from "./server.ts";
+import type { ServerEntry } from "./servers_schema.ts";
+import { showUrl } from "./shown_url.ts";
+
+/** Why a field cannot be used. */
+export interface Trouble {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** A server, and what keeps it from being used. */
+export interface BuiltServer {
+  readonly server: ServerConfig;
+  readonly troubles: readonly Trouble[];
+}
+
+/** Expands a checked entry of the servers file and fills in the defaults. */
+export async function buildServer(
+  name: string,
+  entry: ServerEntry,
+  variables: Variables,
+): Promise<BuiltServer> {
+  const filler = new Filler(["mcpServers", name], variables);
+  const connect = buildConnect(entry, filler);
+  const options = buildOptions(entry, filler);
+  const { troubles } = filler;
+  const unavailable = troubles.length === 0
+    ? {}
+    : { unavailable: troubles.map((one) => `${one.message} (${formatPath(one.path)})`).join("; ") };
+  const server: ServerConfig = {
+    name,
+    ...(entry.description === undefined ? {} : { description: entry.description }),
+    shown: buildShown(entry),
+    connect,
+    ...unavailable,
+    options,
+    fingerprint: await fingerprint([connect, options, unavailable]),
+  };
+  return { server, troubles };
+}
+
+/** Expands texts and collects what goes wrong, with paths. */
+class Filler {
+  readonly troubles: Trouble[] = [];
+  readonly #base: Trouble["path"];
+  readonly #variables: Variables;
+
+  constructor(base: Trouble["path"], variables: Variables) {
+    this.#base = base;
+    this.#variables = variables;
+  }
+
+  /** The expanded text; as written where that fails or the result does not pass the test. */
+  fill(
+    text: string,
+    path: Trouble["path"],
+    test: (text: string) => boolean = () => true,
+    expected = "",
+  ): string {
+    const expanded = expandText(text, this.#variables);
+    // A literal that does not pass is an error of the file, which `checkEntries` reports.
+    const isBad = text.includes("${") && !test(expanded.text);
+    const message = expanded.trouble ??
+      (isBad ? `variables replaced, ${expected}` : undefined);
+    if (message !== undefined) this.troubles.push({ path: [...this.#base, ...path], message });
+    return expanded.text;
+  }
+
+  /** Expands the values of a record; names are kept, also `__proto__`. */
+  fillRecord(
+    record: Readonly<Record<string, string>>,
+    key: string,
+    test?: (text: string) => boolean,
+    expected?: string,
+  ): Record<string, string> {
+    const filled: Record<string, string> = Object.create(null);
+    for (const [name, text] of entriesOf(record)) {
+      filled[name] = this.fill(text, [key, name], test, expected);
+    }
+    return filled;
+  }
+}
+
+function buildConnect(entry: ServerEntry, filler: Filler): Connect {
+  if (entry.command === undefined) {
+    const isGood = (text: string) => isHttpUrl(text);
+    const url = filler.fill(entry.url ?? "", ["url"], isGood, "this is no http or https address");
+    const headers = entry.headers ?? {};
+    const family = familyOf(entry.type ?? entry.transport);
+    return {
+      kind: family === "http" || family === "sse" ? family : "auto",
+      url,
+      headers: filler.fillRecord(headers, "headers", isHeaderValue, headerValueMessage),
+    };
+  }
+  const isGood = (text: string) => text.trim() !== "";
+  return {
+    kind: "stdio",
+    command: filler.fill(entry.command, ["command"], isGood, "this names no program"),
+    args: (entry.args ?? []).map((text, index) => filler.fill(text, ["args", index])),
+    env: filler.fillRecord(entry.env ?? {}, "env"),
+    ...(entry.cwd === undefined ? {} : { cwd: filler.fill(entry.cwd, ["cwd"]) }),
+  };
+}
+
+function buildOptions({ gateway }: ServerEntry, filler: Filler): ServerOptions {
+  const options = {
+    isolation: gateway.isolation,
+    idleTimeoutMs: gateway.idle_timeout_s * 1000,
+    connectTimeoutMs: gateway.connect_timeout_ms,
+    callTimeoutMs: gateway.call_timeout_ms,
+    maxCallMs: gateway.max_call_ms,
+    maxConcurrency: gateway.max_concurrency,
+    forward: gateway.forward,
+    inheritEnv: gateway.inherit_env,
+  };
+  const { oauth } = gateway;
+  if (oauth === undefined) return options;
+  const { client_id: id, client_secret: secret, scopes, redirect_port: port, grant } = oauth;
+  const base = ["gateway", "oauth"];
+  return {
+    ...options,
+    oauth: {
+      ...(id === undefined ? {} : { clientId: filler.fill(id, [...base, "client_id"]) }),
+      ...(secret === undefined
+        ? {}
+        : { clientSecret: filler.fill(secret, [...base, "client_secret"]) }),
+      ...(scopes === undefined ? {} : {
+        scopes: scopes.map((text, index) => filler.fill(text, [...base, "scopes", index])),
+      }),
+      ...(port === undefined ? {} : { redirectPort: port }),
+      grant,
+    },
+  };
+}
+
+function buildShown({ command, url = "" }: ServerEntry): ShownServer {
+  if (command !== undefined) return { transport: "stdio", command };
+  return { transport: "http", url: showUrl(url) };
+}
+
+let salt: string | undefined;
+
+/** Equal for equal values, within one process: who reads one cannot try out secrets. */
+async function fingerprint(value: unknown): Promise<string> {
+  salt ??= crypto.randomUUID();
+  const bytes = new TextEncoder().encode(salt + JSON.stringify(value, sortKeys));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+function sortKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  // Pairs instead of an object, which would put names like `7` first and lose `__proto__`.
+  return Object.entries(value).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+}

@@ -1,0 +1,109 @@
+import type { ConfigProblem } from "../errors.ts";
+import type { Document } from "./document.ts";
+import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { suggest } from "./suggest.ts";
+
+type Report = (path: readonly string[], message: string, at?: "key") => void;
+
+/**
+ * What a schema cannot say about servers: keys that need or exclude one another, addresses,
+ * names of headers and variables. Looks at the raw value, so that it also runs where another
+ * part of the file is wrong.
+ */
+export function checkEntries(document: Document): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const { value } = document;
+  const servers = isObject(value) ? value["mcpServers"] : undefined;
+  if (isObject(value) && servers === undefined && isObject(value["servers"])) {
+    const message = 'MCP clients such as VS Code say "servers" here: rename it to "mcpServers"';
+    problems.push(document.problem(["servers"], message, "key"));
+  }
+  if (!isObject(servers)) return problems;
+  for (const [name, entry] of entriesOf(servers)) {
+    const report: Report = (path, message, at) =>
+      void problems.push(document.problem(["mcpServers", name, ...path], message, at));
+    if (name === "") report([], "a server needs a name", "key");
+    if (isObject(entry)) checkEntry(entry, report);
+  }
+  return problems;
+}
+
+function checkEntry(entry: JsonObject, report: Report): void {
+  const { command, url, env, headers, gateway } = entry;
+  if (command !== undefined && url !== undefined) {
+    const message = "both `command` and `url` are given: a server is either started or called, " +
+      "remove one of them";
+    report(["url"], message, "key");
+  } else if (command === undefined && url === undefined) {
+    const known = ["command", "url"];
+    const near = Object.keys(entry).map((key) => suggest(key, known)).find((hint) => hint !== "");
+    const message = "neither `command` nor `url` is given: expected the program to start, " +
+      `or the address to call${near ?? ""}`;
+    report([], message);
+  }
+  checkTransport(entry, report);
+  if (typeof url === "string" && !url.includes("${") && !isHttpUrl(url)) {
+    report(["url"], "expected an address such as https://example.com/mcp");
+  }
+  if (isObject(env)) {
+    for (const [name] of entriesOf(env)) {
+      if (!/^[^=\0]+$/.test(name)) report(["env", name], "expected the name of a variable", "key");
+    }
+  }
+  if (isObject(headers)) {
+    for (const [name, value] of entriesOf(headers)) {
+      if (!isHeaderName(name)) report(["headers", name], "expected the name of a header", "key");
+      if (typeof value === "string" && !value.includes("${") && !isHeaderValue(value)) {
+        report(["headers", name], headerValueMessage);
+      }
+    }
+  }
+  const oauth = isObject(gateway) ? gateway["oauth"] : undefined;
+  if (isObject(oauth) && oauth["grant"] === "client_credentials") {
+    for (const key of ["client_id", "client_secret"]) {
+      if (oauth[key] !== undefined) continue;
+      report(["gateway", "oauth", key], 'this key is missing: "client_credentials" needs it');
+    }
+  }
+}
+
+function checkTransport(entry: JsonObject, report: Report): void {
+  const { command, url, type, transport } = entry;
+  const [first, second] = [familyOf(type), familyOf(transport)];
+  if (first !== undefined && second !== undefined && first !== second) {
+    report(["transport"], "contradicts `type`: remove one of the two");
+  }
+  for (const [key, family] of [["type", first], ["transport", second]] as const) {
+    if (family === undefined) continue;
+    if (family === "stdio" && command === undefined && url !== undefined) {
+      report([key], '"stdio" contradicts `url`: it goes with `command`');
+    } else if (family !== "stdio" && command !== undefined && url === undefined) {
+      report([key], `${JSON.stringify(entry[key])} contradicts \`command\`: it goes with \`url\``);
+    }
+  }
+}
+
+/** What a `type` or `transport` means; undefined where it is absent or unknown. */
+export function familyOf(word: JsonValue | undefined): "stdio" | "http" | "sse" | undefined {
+  if (word === "stdio" || word === "sse") return word;
+  const streamable = ["http", "streamable-http", "streamableHttp"];
+  return streamable.some((name) => name === word) ? "http" : undefined;
+}
+
+/** Whether a text is an absolute http or https address. */
+export function isHttpUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url?.protocol === "https:" || url?.protocol === "http:";
+}
+
+function isHeaderName(text: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
+}
+
+/** What is said of a header that HTTP cannot carry. */
+export const headerValueMessage = "this is no header value: it must be one line of Latin letters";
+
+/** Whether HTTP can carry a header value. */
+export function isHeaderValue(text: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(text.trim());
+}

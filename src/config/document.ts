@@ -1,0 +1,99 @@
+import type { Node } from "jsonc-parser";
+import type { ConfigProblem } from "../errors.ts";
+import { type JsonValue, valueOf } from "./json_value.ts";
+import { formatPath } from "./path.ts";
+import { type Place, placesOf } from "./place.ts";
+import { parseSyntax } from "./syntax.ts";
+
+/** Keys as strings, list positions as numbers. */
+export type Path = readonly (string | number)[];
+
+/** A configuration file whose syntax is right. */
+export interface Document {
+  /** The whole value. */
+  readonly value: JsonValue;
+  /** The node at a path, where there is one. */
+  find(path: Path): Node | undefined;
+  /** A problem at a value, at the object that lacks it, or at the key that names it. */
+  problem(path: Path, message: string, at?: "value" | "key"): ConfigProblem;
+}
+
+/** What became of a file: no document where its syntax is wrong. */
+export interface Parsed {
+  readonly document?: Document;
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** Parses JSON with comments; never throws, whatever the text. */
+export function parseDocument(file: string, text: string): Parsed {
+  const placeOf = placesOf(text);
+  const problemAt = (offset: number, path: Path, message: string): ConfigProblem => ({
+    file,
+    ...placeOf(offset),
+    path: formatPath(path),
+    message,
+  });
+  const { root, faults } = parseSyntax(text);
+  if (root === undefined) {
+    return { problems: faults.map(({ offset, message }) => problemAt(offset, [], message)) };
+  }
+  const document: Document = {
+    value: valueOf(root),
+    find: (path) => walk(root, path).at(path.length),
+    problem(path, message, at = "value") {
+      const found = walk(root, path);
+      const node = found.at(-1) ?? root;
+      const whole = found.length === path.length + 1;
+      const key = at === "key" && whole ? node.parent?.children?.[0] : undefined;
+      return problemAt((key ?? node).offset, path, message);
+    },
+  };
+  const problems = findDuplicates(root, [], placeOf)
+    .map(({ offset, path, message }) => problemAt(offset, path, message));
+  return { document, problems };
+}
+
+/** The nodes along a path, the root first, as far as they are there. */
+function walk(root: Node, path: Path): Node[] {
+  const nodes = [root];
+  for (const part of path) {
+    const { type, children = [] } = nodes.at(-1) ?? root;
+    const next = typeof part === "number"
+      ? type === "array" ? children[part] : undefined
+      : type === "object"
+      ? children.find((property) => property.children?.[0]?.value === part)?.children?.[1]
+      : undefined;
+    if (next === undefined) break;
+    nodes.push(next);
+  }
+  return nodes;
+}
+
+interface Duplicate {
+  readonly offset: number;
+  readonly path: Path;
+  readonly message: string;
+}
+
+function findDuplicates(node: Node, path: Path, placeOf: (offset: number) => Place): Duplicate[] {
+  const children = node.children ?? [];
+  if (node.type === "array") {
+    return children.flatMap((child, index) => findDuplicates(child, [...path, index], placeOf));
+  }
+  if (node.type !== "object") return [];
+  const firsts = new Map<string, number>();
+  return children.flatMap(({ children: [key, value] = [] }) => {
+    if (key === undefined || value === undefined) return [];
+    const here = [...path, String(key.value)];
+    const within = findDuplicates(value, here, placeOf);
+    const first = firsts.get(key.value);
+    if (first === undefined) {
+      firsts.set(key.value, key.offset);
+      return within;
+    }
+    const { line, column } = placeOf(first);
+    const message = `this key stands twice in the object, first at line ${line}, ` +
+      `column ${column}: keep one of the two`;
+    return [{ offset: key.offset, path: here, message }, ...within];
+  });
+}

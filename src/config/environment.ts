@@ -1,0 +1,109 @@
+import { DEPTH_VARIABLE, readDepth } from "./depth.ts";
+
+/** Read access to environment variables; `Deno.env` fits. */
+export interface Environment {
+  /** The value of one variable. */
+  get(name: string): string | undefined;
+  /** All variables. */
+  toObject(): Record<string, string>;
+}
+
+/** Which platform's customs hold. */
+export interface PlatformOptions {
+  /** Whether they are those of Windows; default: where this runs. */
+  readonly windows?: boolean;
+}
+
+/** What `childEnvironment` reads of a server. */
+export interface ChildVariables {
+  /** The entry's own variables. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Names of further variables of the gateway to pass on. */
+  readonly inheritEnv: readonly string[];
+}
+
+const safeNames = new Set(
+  [
+    ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR"],
+    ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "FTP_PROXY"],
+    // Behind a company's proxy, `npx` and `uvx` fail with an unknown issuer without these.
+    ...["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA"],
+    ...["DENO_CERT", "DENO_TLS_CA_STORE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"],
+    ...["AWS_CA_BUNDLE", "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO", "UV_SYSTEM_CERTS"],
+  ],
+);
+const lowerCaseToo = new Set(["http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy"]);
+const windowsNames = new Set(
+  ["SYSTEMROOT", "PATHEXT", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "TEMP", "COMSPEC"],
+);
+
+/**
+ * The whole environment of a server's process: the safe set, the named extra variables, the
+ * entry's own ones (which win), and the nesting depth. Give it to `Deno.Command` with `clearEnv`.
+ *
+ * @param server The entry's own variables and the names to inherit.
+ * @param env The gateway's own environment.
+ * @param options The platform, whose names have no case on Windows.
+ * @throws {ConfigError} The gateway's own depth variable is not a whole number.
+ */
+export function childEnvironment(
+  server: ChildVariables,
+  env: Environment,
+  options: PlatformOptions = {},
+): Record<string, string> {
+  const windows = options.windows ?? Deno.build.os === "windows";
+  const same = (name: string) => windows ? name.toUpperCase() : name;
+  const inherited = new Set(server.inheritEnv.map(same));
+  // Keyed by what the platform takes for the same name, so that `Path` replaces `PATH` on Windows.
+  const result = new Map<string, [name: string, value: string]>();
+  for (const [name, value] of listVariables(env, server.inheritEnv)) {
+    if (isSafe(same(name), windows) || inherited.has(same(name))) {
+      result.set(same(name), [name, value]);
+    }
+  }
+  for (const entry of Object.entries(server.env)) result.set(same(entry[0]), entry);
+  // Last, so that no entry can hide a loop.
+  result.set(DEPTH_VARIABLE, [DEPTH_VARIABLE, String(readDepth(env) + 1)]);
+  return Object.fromEntries(result.values());
+}
+
+/** All variables, or those with known names where Deno may not list them (`--allow-env=NAMES`). */
+function listVariables(env: Environment, more: readonly string[]): [string, string][] {
+  try {
+    return Object.entries(env.toObject());
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    const names = [...safeNames, ...lowerCaseToo, ...windowsNames, ...more];
+    return names.flatMap((name) => {
+      const value = readVariable(env, name);
+      return value === undefined ? [] : [[name, value]];
+    });
+  }
+}
+
+/** The value of a variable; one that Deno may not read counts as not set. */
+export function readVariable(env: Environment, name: string): string | undefined {
+  try {
+    return env.get(name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+function isSafe(name: string, windows: boolean): boolean {
+  return safeNames.has(name) || lowerCaseToo.has(name) || (windows && windowsNames.has(name)) ||
+    name.startsWith("LC_") || name.startsWith("XDG_") || /^npm_config_/i.test(name);
+}
+
+/** The user's home folder: `HOME`, on Windows `USERPROFILE` where that is missing. */
+export function homeFolder(env: Environment, options: PlatformOptions = {}): string | undefined {
+  const windows = options.windows ?? Deno.build.os === "windows";
+  return env.get("HOME") || (windows && env.get("USERPROFILE")) || undefined;
+}
+
+/** Replaces a leading `~` by the home folder, where there is one. */
+export function expandHome(path: string, home: string | undefined): string {
+  if (home === undefined || !/^~(?:$|[/\\])/.test(path)) return path;
+  return home + path.slice(1);
+}

@@ -1,0 +1,190 @@
+import { ConfigError, type ConfigProblem } from "../errors.ts";
+import { buildRules } from "./build_rules.ts";
+import { buildServer, type BuiltServer } from "./build_server.ts";
+import { checkEntries } from "./check_entries.ts";
+import { checkRules } from "./check_rules.ts";
+import type { Configuration } from "./configuration.ts";
+import { type Document, parseDocument } from "./document.ts";
+import { type Environment, homeFolder } from "./environment.ts";
+import { explainIssues } from "./explain_issues.ts";
+import { entriesOf, isObject } from "./json_value.ts";
+import type { FoundFile, FoundFiles } from "./locate.ts";
+import { type Program, thisProgram } from "./program.ts";
+import { readText } from "./read_text.ts";
+import { rulesSchema } from "./rules_schema.ts";
+import { isSelfReference } from "./self_reference.ts";
+import { type ServersFile, serversSchema } from "./servers_schema.ts";
+import { type KnownServers, warnRules } from "./warn_rules.ts";
+
+/** What loading needs to know besides the files. */
+export interface LoadOptions {
+  /** Where variables come from. */
+  readonly env: Environment;
+  /** The working folder, absolute: `${workspaceFolder}`. */
+  readonly cwd: string;
+  /** Whether Windows' customs hold; default: where this runs. */
+  readonly windows?: boolean;
+  /** How a server that is this gateway again is recognised; default: the running program. */
+  readonly program?: Program;
+}
+
+/** Everything wrong and odd in the two files; `configuration` is there when nothing is wrong. */
+export interface Checked {
+  /** What loading would give. */
+  readonly configuration?: Configuration;
+  /** What is wrong, in the order of files and lines, the servers file first. */
+  readonly errors: readonly ConfigProblem[];
+  /** What is odd, in the same order. */
+  readonly warnings: readonly ConfigProblem[];
+}
+
+/**
+ * Reads both files into a configuration; may be called again for every reload.
+ *
+ * @param files What `locateFiles` found.
+ * @param options Where variables come from.
+ * @throws {ConfigError} Holds every error of both files.
+ */
+export async function loadConfiguration(
+  files: FoundFiles,
+  options: LoadOptions,
+): Promise<Configuration> {
+  const { configuration, errors } = await checkConfiguration(files, options);
+  if (configuration === undefined) throw new ConfigError(errors);
+  return configuration;
+}
+
+/**
+ * Reads and checks both files; tells what is in them instead of throwing, as `validate` needs it.
+ *
+ * @param files What `locateFiles` found.
+ * @param options Where variables come from.
+ */
+export async function checkConfiguration(
+  files: FoundFiles,
+  options: LoadOptions,
+): Promise<Checked> {
+  const [servers, rules] = await Promise.all([
+    readFile(files.mcpConfig, "--mcp-config or GATEWAY_MCP_CONFIG", checkServersFile),
+    readFile(files.rules, "--rules or GATEWAY_RULES", checkRulesFile),
+  ]);
+  const errors = [...sort(servers.problems), ...sort(rules.problems)];
+  const built = servers.file === undefined ? [] : await buildServers(servers.file, files, options);
+  const warnings: ConfigProblem[] = [];
+  if (servers.document !== undefined) {
+    warnings.push(...sort(warnServers(servers.document, built)));
+    if (rules.document !== undefined) {
+      warnings.push(...sort(warnRules(rules.document, knownServers(servers.document, built))));
+    }
+  }
+  if (servers.file === undefined || rules.file === undefined || errors.length > 0) {
+    return { errors, warnings };
+  }
+  const configuration: Configuration = {
+    servers: new Map(built.filter((one) => !one.isSelf).map(({ server }) => [server.name, server])),
+    rules: buildRules(rules.file),
+    warnings,
+    files: { mcpConfig: files.mcpConfig.path, rules: files.rules.path },
+  };
+  return { configuration, errors, warnings };
+}
+
+/** As much of a file as could be read. */
+interface ReadFile<T> {
+  readonly document?: Document;
+  /** There where the schema found nothing wrong. */
+  readonly file?: T;
+  readonly problems: readonly ConfigProblem[];
+}
+
+async function readFile<T>(
+  found: FoundFile,
+  names: string,
+  check: (document: Document) => Omit<ReadFile<T>, "document">,
+): Promise<ReadFile<T>> {
+  const whole = (message: string) => ({
+    problems: [{ file: found.shown, line: 0, column: 0, path: "", message }],
+  });
+  if (found.origin === "missing") {
+    return whole(
+      `not found, looked for ${found.looked.join(", ")}: ` +
+        `make one with "agent-mcp-gateway init", or name one with ${names}`,
+    );
+  }
+  const read = await readText(found.path);
+  if ("failure" in read) {
+    return whole(found.origin === "given" ? `${read.failure} (named by ${names})` : read.failure);
+  }
+  const parsed = parseDocument(found.shown, read.text);
+  if (parsed.document === undefined) return parsed;
+  const checked = check(parsed.document);
+  return {
+    ...checked,
+    document: parsed.document,
+    problems: [...parsed.problems, ...checked.problems],
+  };
+}
+
+function checkServersFile(document: Document): Omit<ReadFile<ServersFile>, "document"> {
+  const { data, error } = serversSchema.safeParse(document.value);
+  const problems = [...explainIssues(document, error?.issues ?? []), ...checkEntries(document)];
+  return { ...(data === undefined ? {} : { file: data }), problems };
+}
+
+function checkRulesFile(document: Document) {
+  const { data, error } = rulesSchema.safeParse(document.value);
+  const problems = [...explainIssues(document, error?.issues ?? []), ...checkRules(document)];
+  return { ...(data === undefined ? {} : { file: data }), problems };
+}
+
+interface Built extends BuiltServer {
+  readonly isSelf: boolean;
+}
+
+async function buildServers(
+  file: ServersFile,
+  files: FoundFiles,
+  options: LoadOptions,
+): Promise<Built[]> {
+  const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
+  const variables = { env, cwd, home: homeFolder(env, { windows }) };
+  const self = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
+  const enabled = entriesOf(file.mcpServers).filter(([, entry]) => entry.disabled !== true);
+  return await Promise.all(enabled.map(async ([name, entry]) => {
+    const built = await buildServer(name, entry, variables);
+    return { ...built, isSelf: await isSelfReference(built.server, self) };
+  }));
+}
+
+function warnServers(document: Document, built: readonly Built[]): ConfigProblem[] {
+  return built.flatMap(({ server: { name }, troubles, isSelf }) => {
+    if (isSelf) {
+      const message = "skipped: it would start this gateway again, on the same servers file";
+      return [document.problem(["mcpServers", name], message, "key")];
+    }
+    return troubles.map(({ path, message }) =>
+      document.problem(path, `server ${JSON.stringify(name)} is not available: ${message}`)
+    );
+  });
+}
+
+/** Reads the raw value, so that rules can be checked beside a servers file that has errors. */
+function knownServers({ value }: Document, built: readonly Built[]): KnownServers {
+  const names = new Set<string>();
+  const left = new Map<string, string>();
+  const servers = isObject(value) ? value["mcpServers"] : undefined;
+  for (const [name, entry] of entriesOf(isObject(servers) ? servers : {})) {
+    if (isObject(entry) && entry["disabled"] === true) left.set(name, "it is disabled");
+    else names.add(name);
+  }
+  for (const { server: { name }, isSelf } of built) {
+    if (!isSelf) continue;
+    names.delete(name);
+    left.set(name, "it is this gateway itself");
+  }
+  return { names, left };
+}
+
+function sort(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+}

@@ -1,0 +1,33 @@
+/**
+ * The two configuration files and the settings: find, read, check, expand. Every error of both
+ * files is found in one go, each with its place. May read files; must not start, connect or log
+ * anything. Imports `errors.ts` only.
+ *
+ * @module
+ */
+export type { ConfigProblem } from "../errors.ts";
+export type { Configuration } from "./configuration.ts";
+export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
+export { childEnvironment, homeFolder } from "./environment.ts";
+export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
+export { checkConfiguration, loadConfiguration } from "./load.ts";
+export type { Checked, LoadOptions } from "./load.ts";
+export { locateFiles, noteFinds } from "./locate.ts";
+export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";
+export type { Program } from "./program.ts";
+export { formatPath } from "./path.ts";
+export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
+export type {
+  Connect,
+  ConnectHttp,
+  ConnectStdio,
+  Forwarded,
+  Isolation,
+  OAuthOptions,
+  ServerConfig,
+  ServerOptions,
+  ShownServer,
+} from "./server.ts";
+export { isAgentId } from "./agent_id.ts";
+export { listSettings, readSettings } from "./settings.ts";
+export type { SettingFlags, SettingRow, Settings } from "./settings.ts";

@@ -1,0 +1,23 @@
+/** A place in a text, both parts counted from 1, columns in UTF-16 code units. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Makes a function that turns offsets into a text into places. */
+export function placesOf(text: string): (offset: number) => Place {
+  const starts = [0];
+  for (const lineEnd of text.matchAll(/\r\n|\n|\r/g)) {
+    starts.push(lineEnd.index + lineEnd[0].length);
+  }
+  return (offset) => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+  };
+}

@@ -1,0 +1,101 @@
+import { folderOf, nameOf, resolvePath } from "./file_path.ts";
+
+/** How this program can be recognised in the command of a server. */
+export interface Program {
+  /** The executable, where this is a compiled one. */
+  readonly executable?: string;
+  /** The folder that holds `src/main.ts` and `dist/`, where this runs from there. */
+  readonly root?: string;
+}
+
+/** How to recognise the program that is running. */
+export function thisProgram(): Program {
+  if (Deno.build.standalone) return { executable: Deno.execPath() };
+  const main = pathOf(Deno.mainModule);
+  return main === undefined ? {} : { root: folderOf(folderOf(main)) };
+}
+
+/** What a command that starts this program passes on. */
+export interface Start {
+  /** The arguments meant for the program. */
+  readonly args: readonly string[];
+  /** Its working folder. */
+  readonly cwd: string;
+}
+
+/** Recognises a command that starts this program in one of the usual ways; else undefined. */
+export function findStart(
+  words: readonly string[],
+  cwd: string,
+  program: Program,
+): Start | undefined {
+  const [command = "", ...args] = isShell(words) ? words.slice(2) : words;
+  const name = nameOf(command.replaceAll("\\", "/")).toLowerCase().replace(/\.(exe|cmd)$/, "");
+  if (name === "agent-mcp-gateway") return { args, cwd };
+  if (program.executable !== undefined && resolvePath(cwd, command) === program.executable) {
+    return { args, cwd };
+  }
+  if (["npx", "bunx", "pnpx", "uvx"].includes(name)) return findPackage(args, cwd, program);
+  if (name === "deno" && args[0] === "task") return findTask(args.slice(1), cwd, program);
+  if (!["deno", "node", "bun"].includes(name)) return undefined;
+  const script = args.findIndex((arg) => isScript(arg, cwd, program) || isPackage(arg));
+  return script < 0 ? undefined : { args: args.slice(script + 1), cwd };
+}
+
+/** `cmd /c npx ...`, as configurations for Windows have it. */
+function isShell([command = "", flag = ""]: readonly string[]): boolean {
+  return /(?:^|[/\\])cmd(?:\.exe)?$/i.test(command) && /^\/c$/i.test(flag);
+}
+
+/** `npx -y agent-mcp-gateway ...`, also `npx -y deno run ...`. */
+function findPackage(args: readonly string[], cwd: string, program: Program): Start | undefined {
+  const withValue = ["-p", "--package", "--from", "--python", "--with"];
+  let at = 0;
+  while (args[at]?.startsWith("-")) at += withValue.includes(args[at] ?? "") ? 2 : 1;
+  const rest = args.slice(at + 1);
+  const name = args[at] ?? "";
+  if (isPackage(name)) return { args: rest, cwd };
+  return /^deno(?:@|$)/.test(name) ? findStart(["deno", ...rest], cwd, program) : undefined;
+}
+
+function isPackage(name: string): boolean {
+  return /^(?:npm:)?(?:(?:@[^/]+\/)?agent-mcp-gateway|@agent-mcp-gateway\/gateway)(?:@.*)?$/
+    .test(name);
+}
+
+/** `deno task start ...` in the folder of this program. */
+function findTask(args: readonly string[], cwd: string, program: Program): Start | undefined {
+  let folder = cwd;
+  for (const [at, arg] of args.entries()) {
+    const [, flag, value = args[at + 1] ?? ""] = /^(--cwd|--config|-c)(?:=(.*))?$/.exec(arg) ?? [];
+    if (flag !== undefined) folder = resolvePath(cwd, value, flag === "--cwd" ? "." : "..");
+    if (arg !== "start" && arg !== "dev") continue;
+    return isRoot(folder, program) ? { args: args.slice(at + 1), cwd: folder } : undefined;
+  }
+  return undefined;
+}
+
+function isScript(arg: string, cwd: string, program: Program): boolean {
+  if (!/\.[jt]s$/.test(arg)) return false;
+  const path = resolvePath(cwd, pathOf(arg) ?? arg);
+  if (nameOf(path) === "agent-mcp-gateway.js") return true;
+  const root = folderOf(folderOf(path));
+  return path === resolvePath(root, "src", "main.ts") && isRoot(root, program);
+}
+
+function isRoot(folder: string, program: Program): boolean {
+  return folder === program.root || nameOf(folder) === "agent-mcp-gateway";
+}
+
+/** The path of a `file:` address. */
+function pathOf(address: string): string | undefined {
+  const url = address.startsWith("file:") ? URL.parse(address) : null;
+  try {
+    return url === null
+      ? undefined
+      : decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, "$1");
+  } catch {
+    // A `%` that begins no escape: then the address names no file.
+    return undefined;
+  }
+}

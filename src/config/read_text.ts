@@ -1,0 +1,45 @@
+/** No configuration is this large; a log or an image named by mistake may be. */
+const maxBytes = 16 * 1024 * 1024;
+
+/** The text of a file, or in plain words why there is none. */
+export type ReadText = { readonly text: string } | { readonly failure: string };
+
+/** Reads a configuration file; never throws. */
+export async function readText(path: string): Promise<ReadText> {
+  try {
+    const { isDirectory, size } = await Deno.stat(path);
+    if (isDirectory) return { failure: "this is a folder: name the file in it" };
+    if (size > maxBytes) {
+      return { failure: "the file is too large for a configuration: expected at most 16 MiB" };
+    }
+    return decode(await Deno.readFile(path));
+  } catch (error) {
+    return { failure: explain(error) };
+  }
+}
+
+function decode(bytes: Uint8Array): ReadText {
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    return { failure: "the file is UTF-16: save it as UTF-8" };
+  }
+  try {
+    // A byte order mark is taken off by the decoder.
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch {
+    return { failure: "the file is not UTF-8 text: save it as UTF-8" };
+  }
+}
+
+function explain(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+    return "there is no such file";
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "no permission to read the file: give the user that runs the gateway read access";
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    return "Deno was not allowed to read the file: add it to --allow-read";
+  }
+  return `cannot read the file: ${error instanceof Error ? error.message : String(error)}`;
+}

@@ -1,0 +1,104 @@
+import {
+  createScanner,
+  type Node,
+  type ParseError,
+  parseTree,
+  printParseErrorCode,
+} from "jsonc-parser";
+
+/** Deeper than any configuration, and far from where recursion would overflow. */
+const maxDepth = 64;
+
+/** Something that keeps a text from being JSON with comments. */
+export interface SyntaxFault {
+  readonly offset: number;
+  readonly message: string;
+}
+
+const messages = new Map(Object.entries({
+  InvalidSymbol: "not JSON: text stands in double quotes, and the only words are true, false, null",
+  InvalidNumberFormat: "not a number as JSON writes it",
+  PropertyNameExpected: "expected a key in double quotes",
+  ValueExpected: "expected a value",
+  ColonExpected: "expected `:` between key and value",
+  CommaExpected: "expected `,` before this, or the end of the list or object",
+  CloseBraceExpected: "the file ends before a `{` is closed: expected `}`",
+  CloseBracketExpected: "the file ends before a `[` is closed: expected `]`",
+  EndOfFileExpected: "expected nothing more: the value ended before this",
+  UnexpectedEndOfComment: "this comment does not end: expected `*/`",
+  UnexpectedEndOfString: 'this text does not end on its line: expected `"`',
+  UnexpectedEndOfNumber: "not a number as JSON writes it",
+  InvalidUnicode: "expected four hex digits after `\\u`",
+  InvalidEscapeCharacter: "unknown escape: write a backslash as `\\\\`",
+  InvalidCharacter: "control characters in text are written as escapes, such as `\\t`",
+}));
+
+/** A syntax tree where nothing is wrong, else the faults, at least one. */
+export interface ParsedSyntax {
+  readonly root?: Node;
+  readonly faults: readonly SyntaxFault[];
+}
+
+/** Parses a text; leaves out faults that follow from an earlier one of the same line. */
+export function parseSyntax(text: string): ParsedSyntax {
+  const scanned = scan(text);
+  // The parser recurses, so it must not see a text that is too deep.
+  if (scanned.tooDeepAt !== undefined) {
+    const message = `nested too deep: expected at most ${maxDepth} levels`;
+    return { faults: [{ offset: scanned.tooDeepAt, message }] };
+  }
+  if (scanned.empty) {
+    return { faults: [{ offset: 0, message: "the file is empty: expected an object" }] };
+  }
+  const errors: ParseError[] = [];
+  const root = parseTree(text, errors, { disallowComments: false, allowTrailingComma: false });
+  if (root !== undefined && errors.length === 0) return { root, faults: [] };
+  const faults: SyntaxFault[] = [];
+  for (const { error, offset } of errors) {
+    const comma = scanned.trailingCommas.get(offset);
+    const last = faults.at(-1)?.offset;
+    if (comma !== undefined) {
+      const message = "trailing comma: remove it, nothing follows in this list or object";
+      if (comma !== last) faults.push({ offset: comma, message });
+      continue;
+    }
+    const sameLine = last !== undefined && !/[\r\n]/.test(text.slice(last, offset));
+    if (sameLine) continue;
+    const name = printParseErrorCode(error);
+    faults.push({ offset, message: messages.get(name) ?? "not JSON" });
+    // What follows text or a comment without end is only noise.
+    if (name === "UnexpectedEndOfString" || name === "UnexpectedEndOfComment") break;
+  }
+  return { faults };
+}
+
+// The package declares its kinds as a `const enum`, which isolated modules cannot read.
+const token = { openBrace: 1, closeBrace: 2, openBracket: 3, closeBracket: 4, comma: 5, end: 17 };
+
+interface Scanned {
+  readonly empty: boolean;
+  readonly tooDeepAt?: number;
+  /** Offsets of commas, by the offset of the closing bracket that follows. */
+  readonly trailingCommas: ReadonlyMap<number, number>;
+}
+
+function scan(text: string): Scanned {
+  const scanner = createScanner(text, true);
+  const trailingCommas = new Map<number, number>();
+  const open: number[] = [];
+  let commaAt: number | undefined;
+  let empty = true;
+  for (let kind: number = scanner.scan(); kind !== token.end; kind = scanner.scan()) {
+    empty = false;
+    const offset = scanner.getTokenOffset();
+    if (kind === token.openBrace || kind === token.openBracket) {
+      if (open.push(kind) > maxDepth) return { empty, tooDeepAt: offset, trailingCommas };
+    } else if (kind === token.closeBrace || kind === token.closeBracket) {
+      // One that does not match closes nothing: the parser may go on within what is open.
+      if (open.at(-1) === kind - 1) open.pop();
+      if (commaAt !== undefined) trailingCommas.set(offset, commaAt);
+    }
+    commaAt = kind === token.comma ? offset : undefined;
+  }
+  return { empty, trailingCommas };
+}
