@@ -21,8 +21,11 @@ Deno.test("start asks for single permissions, and never prompts", () => {
   assert.ok(flags.includes("--allow-read"));
 });
 
-Deno.test("dev has the permissions of start", () => {
-  assert.deepEqual(readPermissionFlags(config.tasks.dev.command), permissionFlags("start"));
+Deno.test("dev may do no more than start, and starts the gateway with the same permissions", () => {
+  const flags = readPermissionFlags(config.tasks.dev.command);
+  assert.deepEqual(flags.filter((flag) => !permissionFlags("start").includes(flag)), []);
+  const script = Deno.readTextFileSync(new URL("scripts/dev.ts", ROOT));
+  assert.match(script, /args: \["run", \.\.\.permissionFlags\("start"\)/);
 });
 
 Deno.test("no task allows everything, and each says what it is for", () => {
