@@ -77,11 +77,10 @@ class Filler {
     test?: (text: string) => boolean,
     expected?: string,
   ): Record<string, string> {
-    const filled: Record<string, string> = Object.create(null);
-    for (const [name, text] of entriesOf(record)) {
-      filled[name] = this.fill(text, [key, name], test, expected);
-    }
-    return filled;
+    // `fromEntries` defines properties where an assignment to `__proto__` would do nothing.
+    return Object.fromEntries(
+      entriesOf(record).map(([name, text]) => [name, this.fill(text, [key, name], test, expected)]),
+    );
   }
 }
 

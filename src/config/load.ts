@@ -64,10 +64,12 @@ export async function checkConfiguration(
   files: FoundFiles,
   options: LoadOptions,
 ): Promise<Checked> {
-  const [servers, rules] = await Promise.all([
-    readFile(files.mcpConfig, "--mcp-config or GATEWAY_MCP_CONFIG", checkServersFile),
-    readFile(files.rules, "--rules or GATEWAY_RULES", checkRulesFile),
-  ]);
+  const servers = readFile(
+    files.mcpConfig,
+    "--mcp-config or GATEWAY_MCP_CONFIG",
+    checkServersFile,
+  );
+  const rules = readFile(files.rules, "--rules or GATEWAY_RULES", checkRulesFile);
   const errors = [...sort(servers.problems), ...sort(rules.problems)];
   const built = servers.file === undefined ? [] : await buildServers(servers.file, files, options);
   const warnings: ConfigProblem[] = [];
@@ -97,11 +99,11 @@ interface ReadFile<T> {
   readonly problems: readonly ConfigProblem[];
 }
 
-async function readFile<T>(
+function readFile<T>(
   found: FoundFile,
   names: string,
   check: (document: Document) => Omit<ReadFile<T>, "document">,
-): Promise<ReadFile<T>> {
+): ReadFile<T> {
   const whole = (message: string) => ({
     problems: [{ file: found.shown, line: 0, column: 0, path: "", message }],
   });
@@ -111,7 +113,7 @@ async function readFile<T>(
         `make one with "agent-mcp-gateway init", or name one with ${names}`,
     );
   }
-  const read = await readText(found.path);
+  const read = readText(found.path);
   if ("failure" in read) {
     return whole(found.origin === "given" ? `${read.failure} (named by ${names})` : read.failure);
   }

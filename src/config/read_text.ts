@@ -4,15 +4,18 @@ const maxBytes = 16 * 1024 * 1024;
 /** The text of a file, or in plain words why there is none. */
 export type ReadText = { readonly text: string } | { readonly failure: string };
 
-/** Reads a configuration file; never throws. */
-export async function readText(path: string): Promise<ReadText> {
+/**
+ * Reads a configuration file; never throws. Synchronous, because at start two files read in the
+ * background take 3 ms, and like this a tenth of that.
+ */
+export function readText(path: string): ReadText {
   try {
-    const { isDirectory, size } = await Deno.stat(path);
+    const { isDirectory, size } = Deno.statSync(path);
     if (isDirectory) return { failure: "this is a folder: name the file in it" };
     if (size > maxBytes) {
       return { failure: "the file is too large for a configuration: expected at most 16 MiB" };
     }
-    return decode(await Deno.readFile(path));
+    return decode(Deno.readFileSync(path));
   } catch (error) {
     return { failure: explain(error) };
   }

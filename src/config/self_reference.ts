@@ -1,4 +1,5 @@
 import { childEnvironment, type Environment, expandHome, homeFolder } from "./environment.ts";
+import { resolvePath } from "./file_path.ts";
 import { locateFiles } from "./locate.ts";
 import { findStart, type Program } from "./program.ts";
 import type { ServerConfig } from "./server.ts";
@@ -24,7 +25,7 @@ export async function isSelfReference(
   const { connect } = server;
   if (connect.kind !== "stdio") return false;
   const { windows, program } = options;
-  const folder = connect.cwd ?? options.cwd;
+  const folder = resolvePath(options.cwd, connect.cwd ?? ".");
   const start = findStart([connect.command, ...connect.args], folder, program);
   if (start === undefined) return false;
   const variables = { env: connect.env, inheritEnv: server.options.inheritEnv };

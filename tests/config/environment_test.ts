@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import {
+  childEnvironment,
+  DEPTH_VARIABLE,
+  homeFolder,
+  MAX_DEPTH,
+  readDepth,
+} from "../../src/config/mod.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { environmentOf } from "./support.ts";
+
+const nothing = { env: {}, inheritEnv: [] };
+
+const safe = {
+  PATH: "/bin",
+  HOME: "/home/someone",
+  USER: "someone",
+  LOGNAME: "someone",
+  SHELL: "/bin/sh",
+  LANG: "C",
+  LC_ALL: "C",
+  TZ: "UTC",
+  TERM: "dumb",
+  TMPDIR: "/tmp",
+  XDG_CACHE_HOME: "/cache",
+  HTTPS_PROXY: "http://proxy",
+  no_proxy: "localhost",
+  SSL_CERT_FILE: "/ca.pem",
+  NODE_EXTRA_CA_CERTS: "/ca.pem",
+  npm_config_registry: "https://example.com",
+  NPM_CONFIG_CAFILE: "/ca.pem",
+};
+const onWindows = {
+  SystemRoot: "C:\\Windows",
+  PATHEXT: ".EXE",
+  APPDATA: "a",
+  LOCALAPPDATA: "b",
+  USERPROFILE: "c",
+  TEMP: "d",
+  ComSpec: "cmd.exe",
+};
+const secret = {
+  AWS_SECRET_ACCESS_KEY: "x",
+  GATEWAY_RULES: "r.json",
+  DATABASE_URL: "y",
+  path: "z",
+};
+
+Deno.test("[servers.safe-environment] a process gets the safe set and nothing else", () => {
+  const env = environmentOf({ ...safe, ...onWindows, ...secret });
+  const child = childEnvironment(nothing, env, { windows: false });
+  assert.deepEqual(child, { ...safe, [DEPTH_VARIABLE]: "1" });
+});
+
+Deno.test("[servers.safe-environment] on Windows also its own variables, names without case", () => {
+  const env = environmentOf({ Path: "C:\\bin", ...onWindows, DATABASE_URL: "y" });
+  const child = childEnvironment(nothing, env, { windows: true });
+  assert.deepEqual(child, { Path: "C:\\bin", ...onWindows, [DEPTH_VARIABLE]: "1" });
+});
+
+Deno.test("[servers.inherit-env] named variables are passed on, the entry's own win", () => {
+  const env = environmentOf({ ...secret, HOME: "/home/someone" });
+  const server = { env: { HOME: "/srv", OWN: "1" }, inheritEnv: ["DATABASE_URL", "ABSENT"] };
+  assert.deepEqual(childEnvironment(server, env, { windows: false }), {
+    HOME: "/srv",
+    OWN: "1",
+    DATABASE_URL: "y",
+    [DEPTH_VARIABLE]: "1",
+  });
+});
+
+Deno.test("[servers.inherit-env] on Windows an own Path replaces PATH, and names match without case", () => {
+  const env = environmentOf({ PATH: "a", Database_Url: "y" });
+  const server = { env: { Path: "b" }, inheritEnv: ["DATABASE_URL"] };
+  assert.deepEqual(childEnvironment(server, env, { windows: true }), {
+    Path: "b",
+    Database_Url: "y",
+    [DEPTH_VARIABLE]: "1",
+  });
+  assert.equal(childEnvironment(server, env, { windows: false })["PATH"], "a");
+});
+
+Deno.test("[nesting.depth] each gateway adds one, whatever the entry says", () => {
+  const at = (depth: string) => environmentOf({ [DEPTH_VARIABLE]: depth });
+  assert.equal(readDepth(environmentOf({})), 0);
+  assert.equal(readDepth(at("")), 0);
+  assert.equal(readDepth(at(String(MAX_DEPTH))), 3);
+  const server = { env: { [DEPTH_VARIABLE]: "0" }, inheritEnv: [] };
+  assert.equal(childEnvironment(server, at("2"), { windows: false })[DEPTH_VARIABLE], "3");
+  for (const text of ["-1", "x", "1.5", " 1", "1e9"]) {
+    assert.throws(() => readDepth(at(text)), ConfigError, text);
+  }
+});
+
+Deno.test({
+  name: "[servers.safe-environment] where Deno may not list variables, those with known names",
+  permissions: { env: ["HOME", "PATH", "SOME_OTHER", DEPTH_VARIABLE] },
+  fn() {
+    const child = childEnvironment({ env: {}, inheritEnv: ["SOME_OTHER"] }, Deno.env);
+    assert.equal(child["PATH"], Deno.env.get("PATH"));
+    assert.ok(Object.keys(child).every((name) => ["HOME", "PATH", DEPTH_VARIABLE].includes(name)));
+  },
+});
+
+Deno.test("[config.tilde] the home folder is HOME, on Windows USERPROFILE where that is missing", () => {
+  const both = environmentOf({ HOME: "/a", USERPROFILE: "/b" });
+  const profile = environmentOf({ HOME: "", USERPROFILE: "/b" });
+  assert.equal(homeFolder(both, { windows: true }), "/a");
+  assert.equal(homeFolder(profile, { windows: true }), "/b");
+  assert.equal(homeFolder(profile, { windows: false }), undefined);
+});

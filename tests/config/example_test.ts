@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { checkConfiguration, locateFiles } from "../../src/config/mod.ts";
+import { environmentOf } from "./support.ts";
+
+const root = new URL("../../", import.meta.url).pathname;
+
+Deno.test("[config.example] the example files are found last, and valid without variables", async () => {
+  const files = locateFiles({}, {
+    home: undefined,
+    cwd: root,
+    exists: (path) => path.startsWith(`${root}config/`),
+  });
+  assert.equal(files.mcpConfig.path, `${root}config/.mcp.json`);
+  const options = { env: environmentOf({}), cwd: root, windows: false };
+  const { configuration, errors, warnings } = await checkConfiguration(files, options);
+  assert.deepEqual([errors, warnings], [[], []]);
+  assert.ok(configuration !== undefined);
+  assert.deepEqual([...configuration.servers.keys()], ["everything", "files"]);
+  for (const server of configuration.servers.values()) {
+    assert.equal(server.unavailable, undefined);
+    assert.ok(server.description !== undefined);
+    assert.ok(server.connect.kind === "stdio" && server.connect.command === "npx");
+  }
+  assert.deepEqual([...configuration.rules.agents.keys()], ["researcher", "developer", "default"]);
+  assert.deepEqual(configuration.rules.agents.get("default")?.deny?.servers, ["*"]);
+  assert.equal(configuration.rules.agents.get("default")?.allow, undefined);
+});
+
+Deno.test("[config.example] the folder of the file server can be set", async () => {
+  const named = {
+    mcpConfig: `${root}config/.mcp.json`,
+    rules: `${root}config/.mcp-gateway-rules.json`,
+  };
+  const env = environmentOf({ DEMO_FOLDER: "/demo" });
+  const files = locateFiles(named, { home: undefined, cwd: root });
+  const { configuration } = await checkConfiguration(files, { env, cwd: root, windows: false });
+  const connect = configuration?.servers.get("files")?.connect;
+  assert.ok(connect?.kind === "stdio");
+  assert.equal(connect.args.at(-1), "/demo");
+});

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { expandText } from "../../src/config/expand.ts";
+import { environmentOf } from "./support.ts";
+
+const variables = {
+  env: environmentOf({
+    SET: "value",
+    EMPTY: "",
+    REF: "${SET}",
+    userHome: "not this",
+    "ProgramFiles(x86)": "C:\\x86",
+  }),
+  home: "/home/someone",
+  cwd: "/work",
+};
+
+const expand = (text: string) => expandText(text, variables);
+
+const expanded: [text: string, result: string][] = [
+  ["plain $HOME {x} }", "plain $HOME {x} }"],
+  ["${SET}", "value"],
+  ["a${SET}b${SET}", "avaluebvalue"],
+  ["${env:SET}", "value"],
+  ["${EMPTY}", ""],
+  ["${EMPTY:-default}", "default"],
+  ["${NOT_SET:-default}", "default"],
+  ["${NOT_SET:-}", ""],
+  ["${SET:-default}", "value"],
+  ["${env:NOT_SET:-default}", "default"],
+  ["${NOT_SET:-a:-b}", "a:-b"],
+  ["${NOT_SET:-{}}", "{}"],
+  ["${NOT_SET:-${SET}!}", "value!"],
+  ["${NOT_SET:-${EMPTY:-${SET}}}", "value"],
+  ["${SET:-${NOT_SET}}", "value"],
+  ["${NOT_SET:-$${SET}", "${SET"],
+  ["${userHome}/x", "/home/someone/x"],
+  ["${workspaceFolder}/x", "/work/x"],
+  ["${env:userHome}", "not this"],
+  ["${env:ProgramFiles(x86)}", "C:\\x86"],
+  ["$${SET}", "${SET}"],
+  ["$$${SET}", "$${SET}"],
+  ["$$ $5 $", "$$ $5 $"],
+  ["${REF}", "${SET}"],
+];
+
+for (const [text, result] of expanded) {
+  Deno.test(`[servers.expansion] ${JSON.stringify(text)} becomes ${JSON.stringify(result)}`, () => {
+    const { text: found, trouble } = expand(text);
+    assert.deepEqual([found, trouble], [result, undefined]);
+  });
+}
+
+Deno.test("[servers.unset-variable] an unset variable is named, the text stays as it is", () => {
+  for (const text of ["a ${NOT_SET}", "${env:NOT_SET}", "${X:-${NOT_SET}}", "${SET} ${NOT_SET}"]) {
+    assert.deepEqual(expand(text), {
+      text,
+      used: true,
+      trouble: 'variable "NOT_SET" is not set',
+    });
+  }
+  const homeless = expandText("${userHome}", { ...variables, home: undefined });
+  assert.equal(homeless.trouble, 'variable "userHome" is not set');
+});
+
+Deno.test("[servers.expansion] what begins like a reference but is none is told, not passed on", () => {
+  const texts = ["${", "${SET", "${}", "${1A}", "${A B}", "${input:key}", "${A-b}", "${A:b}"];
+  for (const text of [...texts, "${SET:-x", "${SET:-${", "${X:-${1}}", "${NOT_SET} ${"]) {
+    const { text: found, trouble } = expand(text);
+    assert.equal(found, text);
+    assert.match(trouble ?? "", /^a `\$\{` begins no variable/, text);
+  }
+});
+
+Deno.test("[servers.expansion] long and deep texts take linear time and no stack", () => {
+  const deep = "${A:-".repeat(100_000) + "}".repeat(100_000);
+  assert.match(expand(deep).trouble ?? "", /begins no variable/);
+  const long = "${NOT_SET:-x}$${".repeat(100_000);
+  const started = performance.now();
+  assert.equal(expand(long).text, "x${".repeat(100_000));
+  assert.ok(performance.now() - started < 2000);
+});
+
+Deno.test({
+  name: "[servers.unset-variable] a variable that Deno may not read counts as not set",
+  permissions: { env: ["SOME_OTHER"] },
+  fn() {
+    const { trouble } = expandText("${NOT_ALLOWED}", { ...variables, env: Deno.env });
+    assert.equal(trouble, 'variable "NOT_ALLOWED" is not set');
+  },
+});

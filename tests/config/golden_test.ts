@@ -1,0 +1,28 @@
+/**
+ * Files in, problems out: every folder of tests/golden/config holds `mcp.json`, `rules.json` and
+ * what is said about them. A new case is a new folder; `GOLDEN=write` writes what is said now.
+ */
+import assert from "node:assert/strict";
+import { checkConfiguration, locateFiles } from "../../src/config/mod.ts";
+import { formatProblem } from "../../src/errors.ts";
+import { environmentOf } from "./support.ts";
+
+const folder = new URL("../golden/config/", import.meta.url).pathname;
+const env = environmentOf({ HOME: "/home/someone", SET: "value", EMPTY: "", HOST: "example.com" });
+
+for (const { name } of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)) {
+  Deno.test(`[config.all-errors-at-once] golden: ${name}`, async () => {
+    const cwd = `${folder}${name}`;
+    const files = locateFiles({ mcpConfig: "mcp.json", rules: "rules.json" }, {
+      home: undefined,
+      cwd,
+    });
+    const { errors, warnings } = await checkConfiguration(files, { env, cwd, windows: false });
+    const said = [
+      ...errors.map((problem) => `error ${formatProblem(problem)}\n`),
+      ...warnings.map((problem) => `warning ${formatProblem(problem)}\n`),
+    ].join("");
+    if (Deno.env.get("GOLDEN") === "write") Deno.writeTextFileSync(`${cwd}/expected.txt`, said);
+    assert.equal(said, Deno.readTextFileSync(`${cwd}/expected.txt`));
+  });
+}

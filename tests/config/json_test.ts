@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { loadConfiguration, locateFiles } from "../../src/config/mod.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { check, environmentOf } from "./support.ts";
+
+Deno.test("[config.comments] comments, a byte order mark and CRLF are fine", async () => {
+  const text =
+    '\ufeff// one\r\n{ /* two */ "mcpServers": { "a": { "command": "x" } } } // three\r\n';
+  const { configuration } = await check(text);
+  assert.deepEqual([...configuration?.servers.keys() ?? []], ["a"]);
+});
+
+for (const [name, lineEnd] of [["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]] as const) {
+  Deno.test(`[config.error-place] lines and columns count from 1, lines ending in ${name}`, async () => {
+    const lines = ["{", '  "mcpServers": {', '    "a": { "command": 5 }', "  }", "}"];
+    const { errors } = await check(lines.join(lineEnd));
+    assert.deepEqual(errors, [{
+      file: "mcp.json",
+      line: 3,
+      column: 23,
+      path: "mcpServers.a.command",
+      message: "expected the name or path of a program, found a number",
+    }]);
+  });
+}
+
+Deno.test("[config.error-place] a byte order mark takes no column, letters are UTF-16 units", async () => {
+  const { errors } = await check('\ufeff{"mcpServers": {"\u{1f600}": 5}}');
+  assert.deepEqual([errors[0]?.line, errors[0]?.column], [1, 23]);
+});
+
+Deno.test("[config.error-place] unknown key: the key; missing key: the object; wrong value: the value", async () => {
+  const rules = '{"agents": {\n"a": {"alow": 1},\n"b": {"status": 5}},\n"auth": {"jwt": {}}}';
+  const { errors } = await check(undefined, rules);
+  assert.deepEqual(
+    errors.map(({ line, column, path }) => [line, column, path]),
+    [
+      [2, 7, "agents.a.alow"],
+      [3, 17, "agents.b.status"],
+      [4, 17, "auth.jwt.issuer"],
+      [4, 17, "auth.jwt.audience"],
+      [4, 17, "auth.jwt.agent_claim"],
+    ],
+  );
+});
+
+Deno.test("[config.strict-json] trailing commas are errors, at the comma", async () => {
+  const { errors } = await check(
+    '{"mcpServers": {},}',
+    '{"agents": {"a": {"allow": {"servers": ["x",]}}}}',
+  );
+  assert.deepEqual(
+    errors.map(({ file, column, message }) => [file, column, message.split(":")[0]]),
+    [["mcp.json", 18, "trailing comma"], ["rules.json", 44, "trailing comma"]],
+  );
+});
+
+Deno.test("[config.strict-json] a key that stands twice is an error naming both places", async () => {
+  const { errors } = await check(
+    '{"mcpServers": {\n "a": {"command": "x"},\n "a": {"command": "y"}}}',
+  );
+  assert.equal(errors.length, 1);
+  assert.deepEqual([errors[0]?.line, errors[0]?.column], [3, 2]);
+  assert.match(errors[0]?.message ?? "", /first at line 2, column 2/);
+});
+
+Deno.test("[config.strict-json] nesting without end is an error, not an overflow", async () => {
+  for (const text of ["[".repeat(1e6), '{"a":'.repeat(1e5), "[}".repeat(1e5), "{]".repeat(1e5)]) {
+    const { errors } = await check(text);
+    assert.match(errors[0]?.message ?? "", /nested too deep/);
+  }
+});
+
+Deno.test("[config.all-errors-at-once] loading throws one error that holds them all, in order", async () => {
+  const files = locateFiles({ mcpConfig: "/nowhere/a", rules: "/nowhere/b" }, {
+    home: undefined,
+    cwd: "/",
+  });
+  await assert.rejects(
+    loadConfiguration(files, { env: environmentOf({}), cwd: "/" }),
+    (error) => error instanceof ConfigError && error.problems.length === 2,
+  );
+});
+
+Deno.test("[config.no-secrets-in-errors] messages quote no value of args, env, headers or url", async () => {
+  const secret = "hunter2";
+  const values = [secret, [secret], { [`x-${secret}`]: 1 }, 20406080, null, `\u0000${secret}`];
+  for (const value of values) {
+    for (const key of ["args", "env", "headers", "url", "cwd", "command"]) {
+      const entry = { command: "x", ...(key === "url" ? { url: value } : { [key]: value }) };
+      const nested = key === "env" || key === "headers"
+        ? { command: "x", [key]: { K: value } }
+        : {};
+      const list = { command: "x", args: ["x", value] };
+      for (const candidate of [entry, nested, list]) {
+        const { errors, warnings } = await check({ mcpServers: { a: candidate } });
+        for (const { message } of [...errors, ...warnings]) {
+          assert.doesNotMatch(message, /hunter2|20406080/);
+        }
+      }
+    }
+  }
+});

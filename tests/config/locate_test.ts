@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { locateFiles, noteFinds } from "../../src/config/mod.ts";
+import { check, environmentOf, TempFolder } from "./support.ts";
+import { checkConfiguration } from "../../src/config/mod.ts";
+
+const home = "/home/someone";
+const cwd = "/work";
+const userServers = `${home}/.config/agent-mcp-gateway/.mcp.json`;
+const userRules = `${home}/.config/agent-mcp-gateway/.mcp-gateway-rules.json`;
+const here = "/work/.mcp.json";
+const inConfig = "/work/config/.mcp.json";
+
+function locate(present: string[], named: { mcpConfig?: string; rules?: string } = {}) {
+  const exists = (path: string) => present.includes(path);
+  const files = locateFiles(named, { home, cwd, exists });
+  return { ...files, notes: noteFinds(files, exists) };
+}
+
+Deno.test("[config.search-order] the named file, the user's own, the working folder, config/", () => {
+  const all = [userServers, here, inConfig];
+  assert.equal(locate(all, { mcpConfig: "x.json" }).mcpConfig.path, "/work/x.json");
+  assert.equal(locate(all, { mcpConfig: "/etc/x.json" }).mcpConfig.path, "/etc/x.json");
+  assert.equal(locate(all).mcpConfig.path, userServers);
+  assert.equal(locate([here, inConfig]).mcpConfig.path, here);
+  assert.equal(locate([inConfig]).mcpConfig.path, inConfig);
+  assert.equal(locate([]).mcpConfig.origin, "missing");
+});
+
+Deno.test("[config.search-order] the two files are looked for apart", () => {
+  const { mcpConfig, rules } = locate([here, userRules, "/work/.mcp-gateway-rules.json"]);
+  assert.deepEqual([mcpConfig.path, mcpConfig.origin], [here, "folder"]);
+  assert.deepEqual([rules.path, rules.origin], [userRules, "home"]);
+});
+
+Deno.test("[config.search-order] without a home folder only the working folder is searched", () => {
+  const files = locateFiles({}, { home: undefined, cwd, exists: () => true });
+  assert.equal(files.mcpConfig.path, here);
+});
+
+Deno.test("[config.announced] files passed over and files of the working folder are told", () => {
+  assert.deepEqual(locate([userServers, userRules]).notes, []);
+  assert.deepEqual(locate([userServers, here, userRules]).notes, [
+    `passing over ${here}, because ${userServers} is used`,
+  ]);
+  assert.deepEqual(locate([here, inConfig, userRules]).notes, [
+    `using ${here}, found in the working folder`,
+    `passing over ${inConfig}, because ${here} is used`,
+  ]);
+  assert.deepEqual(locate([here], { mcpConfig: here, rules: "r.json" }).notes, []);
+});
+
+Deno.test("[config.search-order] in the user's own folder no file is announced as another one", () => {
+  const cwd = `${home}/.config/agent-mcp-gateway`;
+  const exists = (path: string) => path === userServers;
+  const files = locateFiles({}, { home, cwd, exists });
+  assert.equal(files.mcpConfig.origin, "home");
+  assert.deepEqual(noteFinds(files, exists), []);
+});
+
+Deno.test("[config.search-order] on the disk a folder is no file", () => {
+  using folder = new TempFolder();
+  folder.write(".mcp.json/x", "");
+  const inConfig = folder.write("config/.mcp.json", {});
+  const files = locateFiles({}, { home: `${folder.path}/nobody`, cwd: folder.path });
+  assert.equal(files.mcpConfig.path, inConfig);
+  assert.equal(files.rules.origin, "missing");
+});
+
+Deno.test("[config.missing-explained] none found: where was looked, how to make one", async () => {
+  using folder = new TempFolder();
+  const files = locateFiles({}, { home: `${folder.path}/home`, cwd: folder.path });
+  const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd: folder.path });
+  assert.deepEqual(errors.map(({ file }) => file), [".mcp.json", ".mcp-gateway-rules.json"]);
+  for (const { message, file } of errors) {
+    assert.ok(message.includes(`${folder.path}/home/.config/agent-mcp-gateway/${file}, `), message);
+    assert.ok(message.includes(`${folder.path}/${file}, ${folder.path}/config/${file}: `), message);
+    assert.match(message, /make one with "agent-mcp-gateway init"/);
+  }
+});
+
+Deno.test("[config.unreadable-explained] folders, other encodings and huge files", async () => {
+  const said = async (content: Uint8Array | string) =>
+    (await check(content)).errors.map(({ message }) => message);
+  assert.deepEqual(await said(new Uint8Array([0xff, 0xfe, 0x7b, 0])), [
+    "the file is UTF-16: save it as UTF-8 (named by --mcp-config or GATEWAY_MCP_CONFIG)",
+  ]);
+  assert.match((await said(new Uint8Array([0x7b, 0xc3, 0x28, 0x7d])))[0] ?? "", /not UTF-8 text/);
+  assert.match((await said(" ".repeat(16 * 1024 * 1024 + 1)))[0] ?? "", /too large/);
+  assert.match((await said(" ".repeat(1024)))[0] ?? "", /the file is empty/);
+  using folder = new TempFolder();
+  const files = locateFiles({ mcpConfig: folder.path, rules: "/nowhere/r.json" }, { home, cwd });
+  const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd });
+  assert.match(errors[0]?.message ?? "", /this is a folder/);
+  assert.match(errors[1]?.message ?? "", /no such file \(named by --rules or GATEWAY_RULES\)/);
+});
+
+Deno.test({
+  name: "[config.unreadable-explained] a file that Deno may not read",
+  permissions: { read: false },
+  async fn() {
+    const files = locateFiles({ mcpConfig: "/a", rules: "/b" }, { home, cwd });
+    const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd });
+    assert.match(errors[0]?.message ?? "", /^Deno was not allowed to read the file/);
+  },
+});

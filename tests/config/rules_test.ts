@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import type { Rules } from "../../src/config/mod.ts";
+import { check } from "./support.ts";
+
+async function load(rules: string | object): Promise<Rules> {
+  const { configuration, errors } = await check(undefined, rules);
+  assert.deepEqual(errors, []);
+  assert.ok(configuration !== undefined);
+  return configuration.rules;
+}
+
+Deno.test("[rules.shape] everything a rules file can say", async () => {
+  const rules = await load({
+    $schema: "rules.schema.json",
+    agents: {
+      "team.role": {
+        allow: { servers: ["pg", "*"], tools: { pg: ["query", "list_*"], "*": ["*"] } },
+        deny: { servers: [], tools: {} },
+        token_sha256: [
+          "A".repeat(64),
+          { sha256: "b".repeat(64), expires: "2027-01-31T12:00:00+01:00" },
+          { sha256: "c".repeat(64), expires: "2027-01-31" },
+        ],
+        limits: { per_minute: 5, concurrent: 2 },
+        status: true,
+      },
+    },
+    defaults: { deny_on_missing_agent: false, deny_overrides: true, limits: { per_minute: 9 } },
+    auth: {
+      jwt: {
+        issuer: "https://example.com",
+        audience: "gateway",
+        jwks_url: "https://example.com/keys",
+        agent_claim: "agent",
+      },
+    },
+  });
+  assert.deepEqual(rules, {
+    agents: new Map([["team.role", {
+      allow: {
+        servers: ["pg", "*"],
+        tools: new Map([["pg", ["query", "list_*"]], ["*", ["*"]]]),
+      },
+      deny: { servers: [], tools: new Map() },
+      limits: { perMinute: 5, concurrent: 2 },
+      status: true,
+      tokens: [
+        { sha256: "a".repeat(64) },
+        { sha256: "b".repeat(64), expiresAtMs: Date.UTC(2027, 0, 31, 11) },
+        { sha256: "c".repeat(64), expiresAtMs: Date.UTC(2027, 0, 31) },
+      ],
+    }]]),
+    denyOnMissingAgent: false,
+    denyOverrides: true,
+    limits: { perMinute: 9 },
+    jwt: {
+      issuer: "https://example.com",
+      audience: "gateway",
+      jwksUrl: "https://example.com/keys",
+      agentClaim: "agent",
+    },
+  });
+});
+
+Deno.test("[rules.defaults] what a file does not say: a missing agent id is refused", async () => {
+  assert.deepEqual(await load({ agents: { a: {} } }), {
+    agents: new Map([["a", { status: false, tokens: [] }]]),
+    denyOnMissingAgent: true,
+    denyOverrides: false,
+  });
+  assert.equal((await load({ agents: {}, defaults: {} })).denyOnMissingAgent, true);
+});
+
+Deno.test("[rules.odd-names] __proto__ and constructor are ordinary names everywhere", async () => {
+  const names = ["b", "__proto__", "10", "constructor", "2", "toString", "hasOwnProperty"];
+  const agents = names.map((name) =>
+    `"${name}": {"allow": {"servers": ["${name}"], "tools": {"${name}": ["${name}"]}}}`
+  );
+  const rules = await load(`{"agents": {${agents.join(", ")}}}`);
+  assert.deepEqual([...rules.agents.keys()], names);
+  for (const name of names) {
+    const allow = rules.agents.get(name)?.allow;
+    assert.deepEqual(allow, { servers: [name], tools: new Map([[name, [name]]]) });
+  }
+});
+
+Deno.test("[rules.unknown-server-warns] a server that is not configured is a warning, the rule stays", async () => {
+  const { configuration, warnings } = await check({ mcpServers: { a: { command: "x" } } }, {
+    agents: { x: { allow: { servers: ["a", "gone", "go*"] }, deny: { tools: { lost: ["y"] } } } },
+  });
+  assert.deepEqual(warnings.map(({ path, message }) => [path, message]), [
+    [
+      "agents.x.allow.servers[1]",
+      'agent "x" names server "gone", which is not configured; the rule stays',
+    ],
+    [
+      "agents.x.deny.tools.lost",
+      'agent "x" names server "lost", which is not configured; the rule stays',
+    ],
+  ]);
+  assert.deepEqual(configuration?.warnings, warnings);
+  assert.deepEqual(configuration?.rules.agents.get("x")?.allow?.servers, ["a", "gone", "go*"]);
+});

@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import type { ServerConfig } from "../../src/config/mod.ts";
+import { check } from "./support.ts";
+
+async function load(
+  mcpServers: Record<string, unknown>,
+  variables: Record<string, string> = {},
+): Promise<ReadonlyMap<string, ServerConfig>> {
+  const { configuration, errors } = await check({ mcpServers }, undefined, variables);
+  assert.deepEqual(errors, []);
+  assert.ok(configuration !== undefined);
+  return configuration.servers;
+}
+
+Deno.test("[servers.stdio] command, args, env and cwd", async () => {
+  const servers = await load({
+    full: { command: "npx", args: ["-y", "x"], env: { A: "1", B: "" }, cwd: "/srv" },
+    short: { command: "npx" },
+  });
+  assert.deepEqual(servers.get("full")?.connect, {
+    kind: "stdio",
+    command: "npx",
+    args: ["-y", "x"],
+    env: { A: "1", B: "" },
+    cwd: "/srv",
+  });
+  assert.deepEqual(servers.get("short")?.connect, {
+    kind: "stdio",
+    command: "npx",
+    args: [],
+    env: {},
+  });
+});
+
+Deno.test("[servers.remote] the type decides how a url is called; without one both ways are tried", async () => {
+  const url = "https://example.com/mcp";
+  const kinds: [Record<string, string>, string][] = [
+    [{}, "auto"],
+    [{ type: "http" }, "http"],
+    [{ transport: "http" }, "http"],
+    [{ type: "streamable-http" }, "http"],
+    [{ transport: "streamableHttp" }, "http"],
+    [{ type: "sse" }, "sse"],
+    [{ type: "http", transport: "streamable-http" }, "http"],
+  ];
+  for (const [entry, kind] of kinds) {
+    const servers = await load({ a: { url, ...entry, headers: { "X-Id": "1" } } });
+    assert.deepEqual(servers.get("a")?.connect, { kind, url, headers: { "X-Id": "1" } });
+  }
+});
+
+Deno.test("[servers.gateway-defaults] the gateway block, left out and filled in", async () => {
+  const servers = await load({
+    none: { command: "x" },
+    empty: { command: "x", gateway: {} },
+    full: {
+      url: "https://example.com",
+      gateway: {
+        isolation: "call",
+        idle_timeout_s: 2,
+        connect_timeout_ms: 3,
+        call_timeout_ms: 4,
+        max_call_ms: 5,
+        max_concurrency: 6,
+        forward: ["sampling"],
+        inherit_env: ["A"],
+        oauth: { client_id: "id", client_secret: "s", scopes: ["a"], redirect_port: 7 },
+      },
+    },
+  });
+  const defaults = {
+    isolation: "agent",
+    idleTimeoutMs: 300_000,
+    connectTimeoutMs: 30_000,
+    callTimeoutMs: 60_000,
+    maxCallMs: 600_000,
+    maxConcurrency: 64,
+    forward: ["elicitation", "roots"],
+    inheritEnv: [],
+  };
+  assert.deepEqual(servers.get("none")?.options, defaults);
+  assert.deepEqual(servers.get("empty")?.options, defaults);
+  assert.deepEqual(servers.get("full")?.options, {
+    isolation: "call",
+    idleTimeoutMs: 2000,
+    connectTimeoutMs: 3,
+    callTimeoutMs: 4,
+    maxCallMs: 5,
+    maxConcurrency: 6,
+    forward: ["sampling"],
+    inheritEnv: ["A"],
+    oauth: {
+      clientId: "id",
+      clientSecret: "s",
+      scopes: ["a"],
+      redirectPort: 7,
+      grant: "authorization_code",
+    },
+  });
+});
+
+Deno.test("[servers.file-order] servers keep the file's order, numbers and odd names included", async () => {
+  const text = '{"mcpServers": {"b": {"command": "x"}, "10": {"command": "x"}, ' +
+    '"__proto__": {"command": "x"}, "2": {"command": "x"}, "constructor": {"command": "x"}}}';
+  const { configuration } = await check(text);
+  assert.deepEqual([...configuration?.servers.keys() ?? []], [
+    "b",
+    "10",
+    "__proto__",
+    "2",
+    "constructor",
+  ]);
+});
+
+Deno.test("[servers.odd-names] a variable or header named __proto__ is an ordinary one", async () => {
+  const text = '{"mcpServers": {"a": {"command": "x", "env": {"__proto__": "1", "7": "2"}}}}';
+  const { configuration } = await check(text);
+  const connect = configuration?.servers.get("a")?.connect;
+  assert.ok(connect?.kind === "stdio");
+  assert.deepEqual(Object.entries(connect.env).sort(), [["7", "2"], ["__proto__", "1"]]);
+});
+
+Deno.test("[servers.disabled] a disabled server counts as not configured", async () => {
+  const servers = await load({
+    a: { command: "${NOT_SET}", disabled: true },
+    b: { command: "x", disabled: false },
+  });
+  assert.deepEqual([...servers.keys()], ["b"]);
+});
+
+Deno.test("[servers.shown] the command and the url as written, the url without its secrets", async () => {
+  const shown = async (entry: Record<string, unknown>) =>
+    (await load({ a: entry }, { HOST: "example.com", TOKEN: "t", CMD: "npx" })).get("a")?.shown;
+  assert.deepEqual(await shown({ command: "${CMD}", args: ["secret"], env: { A: "secret" } }), {
+    transport: "stdio",
+    command: "${CMD}",
+  });
+  const urls: [string, string][] = [
+    ["https://example.com", "https://example.com"],
+    ["https://example.com/mcp/", "https://example.com/mcp/"],
+    ["https://user:pass@example.com:8443/mcp?key=1#x", "https://example.com:8443/mcp"],
+    ["https://user@pass@example.com/a@b", "https://example.com/a@b"],
+    ["https://${TOKEN}:${TOKEN}@${HOST}/mcp?token=${TOKEN}", "https://${HOST}/mcp"],
+    ["https://${HOST}/${TOKEN:-a}/mcp#${TOKEN}", "https://${HOST}/${TOKEN:-a}/mcp"],
+    ["${BASE:-https://user:pass@example.com/mcp?key=1}", "${BASE:-https://example.com/mcp}"],
+    ["${BASE:-https://example.com/mcp?a}&key=secret", "${BASE:-https://example.com/mcp}"],
+    ["https://example.com/?a=${TOKEN:-/}@x", "https://example.com/"],
+    ["https:\\\\user:pass@example.com\\mcp", "https://example.com/mcp"],
+    ["https:user:pass@example.com/mcp", "https://example.com/mcp"],
+    ["ht\ttps://us\ner:pass@example.com/mcp", "ht\ttps://example.com/mcp"],
+  ];
+  for (const [url, expected] of urls) {
+    assert.deepEqual(await shown({ url }), { transport: "http", url: expected }, url);
+  }
+});
+
+Deno.test("[servers.unset-variable] disables that server alone, and says which variable and field", async () => {
+  const { configuration, warnings } = await check(
+    {
+      mcpServers: {
+        pg: { command: "x", env: { DATABASE_URL: "${DB}" }, args: ["${SET}", "${ALSO}"] },
+        ok: { command: "${SET}" },
+      },
+    },
+    undefined,
+    { SET: "run" },
+  );
+  const [pg, ok] = [...configuration?.servers.values() ?? []];
+  assert.equal(
+    pg?.unavailable,
+    'variable "ALSO" is not set (mcpServers.pg.args[1]); ' +
+      'variable "DB" is not set (mcpServers.pg.env.DATABASE_URL)',
+  );
+  assert.equal(ok?.unavailable, undefined);
+  assert.ok(ok?.connect.kind === "stdio" && ok.connect.command === "run");
+  assert.deepEqual(warnings.map(({ path }) => path), [
+    "mcpServers.pg.env.DATABASE_URL",
+    "mcpServers.pg.args[1]",
+  ]);
+});
+
+Deno.test("[servers.expansion-everywhere] variables count in every string of the keys we use", async () => {
+  const variables = { V: "v", HOST: "example.com" };
+  const servers = await load({
+    a: { command: "${V}", args: ["${V}"], env: { A: "${V}" }, cwd: "${V}" },
+    b: {
+      url: "https://${HOST}/${V}",
+      headers: { H: "${V}" },
+      gateway: { oauth: { client_id: "${V}", client_secret: "${V}", scopes: ["${V}"] } },
+    },
+  }, variables);
+  const [a, b] = [...servers.values()];
+  assert.ok(a?.connect.kind === "stdio" && b?.connect.kind === "auto");
+  assert.deepEqual([a.connect.command, a.connect.args, a.connect.env["A"], a.connect.cwd], [
+    "v",
+    ["v"],
+    "v",
+    "v",
+  ]);
+  assert.deepEqual([b.connect.url, b.connect.headers["H"]], ["https://example.com/v", "v"]);
+  assert.deepEqual(b.options.oauth, {
+    clientId: "v",
+    clientSecret: "v",
+    scopes: ["v"],
+    grant: "authorization_code",
+  });
+});
+
+Deno.test("[servers.expansion-everywhere] a value that makes no url or header makes the server unavailable", async () => {
+  const servers = await load({
+    a: { url: "${V}/mcp" },
+    b: { url: "https://example.com", headers: { H: "${LINES}" } },
+    c: { url: "https://example.com", headers: { H: "${LINE}" } },
+  }, { V: "secret", LINES: "a\nsecret", LINE: "a\n" });
+  const [a, b, c] = [...servers.values()];
+  assert.match(a?.unavailable ?? "", /no http or https address \(mcpServers\.a\.url\)/);
+  assert.match(b?.unavailable ?? "", /no header value/);
+  assert.doesNotMatch(`${a?.unavailable} ${b?.unavailable}`, /secret/);
+  assert.equal(c?.unavailable, undefined);
+});
+
+Deno.test("[servers.fingerprint] equal for equal entries, another for another value, no secret in it", async () => {
+  const entry = { command: "x", env: { A: "secret", B: "2" } };
+  const of = async (entry: unknown, variables = {}) =>
+    (await load({ a: entry }, variables)).get("a")?.fingerprint;
+  const first = await of(entry);
+  assert.equal(await of(structuredClone(entry)), first);
+  assert.equal(await of({ env: { B: "2", A: "secret" }, command: "x", gateway: {} }), first);
+  assert.equal(await of({ ...entry, description: "other" }), first);
+  assert.equal(await of({ ...entry, env: { A: "${S}", B: "2" } }, { S: "secret" }), first);
+  for (
+    const other of [
+      { ...entry, command: "y" },
+      { ...entry, args: ["x"] },
+      { ...entry, env: { A: "secret", B: "3" } },
+      { ...entry, env: { A: "secret" } },
+      { ...entry, gateway: { max_concurrency: 1 } },
+    ]
+  ) {
+    assert.notEqual(await of(other), first);
+  }
+  assert.match(first ?? "", /^[0-9a-f]{64}$/);
+});
+
+Deno.test("[config.reload] loading again gives an equal configuration", async () => {
+  const file = { mcpServers: { a: { command: "x", gateway: { oauth: {} } } } };
+  const [one, two] = [await check(file), await check(file)];
+  assert.deepEqual(one.configuration?.servers, two.configuration?.servers);
+  assert.deepEqual(one.configuration?.rules, two.configuration?.rules);
+});

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { listSettings, readSettings, type SettingFlags } from "../../src/config/mod.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { environmentOf } from "./support.ts";
+
+const empty = environmentOf({});
+
+function problemsOf(flags: SettingFlags, variables: Record<string, string> = {}): string[] {
+  try {
+    readSettings(flags, environmentOf(variables));
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems.map(({ path, message }) => `${path}: ${message}`);
+  }
+  return [];
+}
+
+Deno.test("[settings.defaults] without flags and variables the defaults hold", () => {
+  assert.deepEqual(readSettings({}, empty), {
+    transport: "stdio",
+    host: "127.0.0.1",
+    port: 8080,
+    auditLog: "./logs/audit.jsonl",
+    auditArgs: "none",
+    initStrategy: "eager",
+    debug: false,
+    logLevel: "info",
+    logFormat: "text",
+    maxProcesses: 256,
+  });
+});
+
+const twins: [keyof SettingFlags, string, string, string, unknown, unknown][] = [
+  ["mcpConfig", "GATEWAY_MCP_CONFIG", "a.json", "b.json", "a.json", "b.json"],
+  ["rules", "GATEWAY_RULES", "a.json", "b.json", "a.json", "b.json"],
+  ["agent", "GATEWAY_AGENT", "team.a", "team.b", "team.a", "team.b"],
+  ["defaultAgent", "GATEWAY_DEFAULT_AGENT", "a", "b", "a", "b"],
+  ["transport", "GATEWAY_TRANSPORT", "http", "stdio", "http", "stdio"],
+  ["host", "GATEWAY_HOST", "0.0.0.0", "::1", "0.0.0.0", "::1"],
+  ["port", "GATEWAY_PORT", "0", "65535", 0, 65535],
+  ["auditLog", "GATEWAY_AUDIT_LOG", "a.jsonl", "b.jsonl", "a.jsonl", "b.jsonl"],
+  ["initStrategy", "GATEWAY_INIT_STRATEGY", "lazy", "eager", "lazy", "eager"],
+  ["debug", "GATEWAY_DEBUG", "yes", "0", true, false],
+  ["logLevel", "GATEWAY_LOG_LEVEL", "warning", "debug", "warn", "debug"],
+  ["logFormat", "GATEWAY_LOG_FORMAT", "json", "text", "json", "text"],
+];
+
+for (const [key, variable, byFlag, byVariable, flagValue, variableValue] of twins) {
+  Deno.test(`[settings.twins] ${variable} sets ${key}, its flag wins, empty means not given`, () => {
+    const env = environmentOf({ [variable]: byVariable });
+    assert.deepEqual(readSettings({}, env)[key], variableValue);
+    assert.deepEqual(readSettings({ [key]: byFlag }, env)[key], flagValue);
+    assert.deepEqual(readSettings({ [key]: "" }, env)[key], variableValue);
+    const fallback = readSettings({}, empty)[key];
+    assert.deepEqual(readSettings({}, environmentOf({ [variable]: "" }))[key], fallback);
+  });
+}
+
+Deno.test("[settings.twins] every setting with a flag is in the table of twins", () => {
+  const flags = listSettings().filter(({ flag }) => flag !== undefined);
+  assert.deepEqual(flags.map(({ key }) => key).sort(), twins.map(([key]) => key).sort());
+  assert.deepEqual(
+    listSettings().filter(({ boolean }) => boolean).map(({ flag }) => flag),
+    ["debug"],
+  );
+});
+
+Deno.test("[settings.twins] settings that are variables only", () => {
+  const env = environmentOf({ GATEWAY_AUDIT_ARGS: "redacted", GATEWAY_MAX_PROCESSES: "3" });
+  const { auditArgs, maxProcesses } = readSettings({}, env);
+  assert.deepEqual([auditArgs, maxProcesses], ["redacted", 3]);
+});
+
+Deno.test("[settings.booleans] 1, true, yes and 0, false, no, in any case; nothing else", () => {
+  const debugOf = (text: string) => readSettings({}, environmentOf({ GATEWAY_DEBUG: text })).debug;
+  for (const text of ["1", "true", "yes", "TRUE", "Yes"]) assert.equal(debugOf(text), true, text);
+  for (const text of ["0", "false", "no", "No", ""]) assert.equal(debugOf(text), false, text);
+  assert.equal(readSettings({ debug: true }, empty).debug, true);
+  for (const text of ["2", "on", "enabled", " 1"]) {
+    assert.deepEqual(problemsOf({}, { GATEWAY_DEBUG: text }), [
+      `GATEWAY_DEBUG: expected 1, true or yes, or 0, false or no, found ${JSON.stringify(text)}`,
+    ]);
+  }
+});
+
+Deno.test("[settings.bad-value-named] all bad values are told, by flag or variable", () => {
+  const flags = { port: "80a", transport: "sse", agent: "two words" };
+  const variables = {
+    GATEWAY_MAX_PROCESSES: "0",
+    GATEWAY_LOG_LEVEL: "loud",
+    GATEWAY_TRANSPORT: "http",
+    GATEWAY_HOST: "a b",
+  };
+  assert.deepEqual(problemsOf(flags, variables), [
+    '--agent: expected 1 to 128 letters, digits, `-`, `_` or `.`, found "two words"',
+    '--transport: expected stdio or http, found "sse"',
+    'GATEWAY_HOST: expected an address or host name, found "a b"',
+    '--port: expected a whole number from 0 to 65535, found "80a"',
+    'GATEWAY_LOG_LEVEL: expected debug or info or warning or error, found "loud"',
+    'GATEWAY_MAX_PROCESSES: expected a whole number from 1 to 1000000, found "0"',
+  ]);
+  for (const port of ["-1", "65536", "1e3", "0x50", " 80", "99999999999"]) {
+    assert.equal(problemsOf({ port }).length, 1, port);
+  }
+});
+
+Deno.test("[config.tilde] `~` at the start of a path is the home folder", () => {
+  const env = environmentOf({ HOME: "/home/someone", GATEWAY_RULES: "~/rules.json" });
+  const settings = readSettings({ mcpConfig: "~", auditLog: "~someone/audit.jsonl" }, env);
+  assert.equal(settings.mcpConfig, "/home/someone");
+  assert.equal(settings.rules, "/home/someone/rules.json");
+  assert.equal(settings.auditLog, "~someone/audit.jsonl");
+  assert.equal(readSettings({ rules: "~/x" }, empty).rules, "~/x");
+});

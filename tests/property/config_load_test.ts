@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { expandText } from "../../src/config/expand.ts";
+import { showUrl } from "../../src/config/shown_url.ts";
+import { checkConfiguration, loadConfiguration, locateFiles } from "../../src/config/mod.ts";
+import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
+import { environmentOf, TempFolder } from "../config/support.ts";
+
+const env = environmentOf({ HOME: "/home/someone", SET: "value" });
+
+/** Pieces that configuration files are made of, so that random texts get somewhere. */
+const pieces = fc.constantFrom(
+  ...["{", "}", "[", "]", ",", ":", "\n", "\r\n", " ", "//x\n", "/*", "*/", '"', "\\", "${SET}"],
+  ...['"mcpServers":', '"agents":', '"a":', '"command":', '"x"', '"gateway":', "{}", "[]", "5"],
+  ...["null", "true", '"__proto__":', '"allow":', '"servers":', '"deny":', '"tools":', "\ufeff"],
+);
+const text = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.array(pieces, { maxLength: 60 }).map((list) => list.join("")),
+  fc.json(),
+);
+
+const key = fc.constantFrom(
+  ...["mcpServers", "agents", "a", "pg", "command", "args", "env", "url", "headers", "type"],
+  ...[
+    "gateway",
+    "oauth",
+    "isolation",
+    "allow",
+    "deny",
+    "servers",
+    "tools",
+    "token_sha256",
+    "limits",
+  ],
+  ...["defaults", "auth", "jwt", "__proto__", "constructor", "7", ""],
+);
+const { tree } = fc.letrec((tie) => ({
+  tree: fc.oneof({ maxDepth: 6 }, tie("leaf"), tie("list"), tie("object")),
+  leaf: fc.oneof(
+    fc.integer(),
+    fc.string(),
+    fc.constantFrom("x", "${SET}", "https://x", null, true),
+  ),
+  list: fc.array(tie("tree"), { maxLength: 4 }),
+  object: fc.dictionary(key, tie("tree"), { maxKeys: 6 }),
+}));
+const file = fc.oneof(
+  text,
+  tree.map((value) => JSON.stringify(value)),
+  tree.map((value) => JSON.stringify({ mcpServers: value, agents: value }, null, 2)),
+);
+
+Deno.test("[config.never-crashes] any text is a configuration or a ConfigError, places in the file", async () => {
+  using folder = new TempFolder();
+  const files = locateFiles({ mcpConfig: "mcp.json", rules: "rules.json" }, {
+    home: undefined,
+    cwd: folder.path,
+  });
+  const options = { env, cwd: folder.path, windows: false };
+  await fc.assert(
+    fc.asyncProperty(file, file, async (mcpConfig, rules) => {
+      folder.write("mcp.json", mcpConfig);
+      folder.write("rules.json", rules);
+      const { configuration, errors, warnings } = await checkConfiguration(files, options);
+      assert.equal(configuration === undefined, errors.length > 0);
+      for (const problem of [...errors, ...warnings]) {
+        assertInside(problem, problem.file === "mcp.json" ? mcpConfig : rules);
+      }
+      try {
+        await loadConfiguration(files, options);
+      } catch (error) {
+        assert.ok(error instanceof ConfigError);
+        assert.deepEqual(error.problems, errors);
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+function assertInside({ line, column, message }: ConfigProblem, text: string): void {
+  assert.ok(message.length > 0);
+  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\n|\r/);
+  // Line 0 is the file as a whole.
+  if (line === 0) return assert.equal(column, 0);
+  assert.ok(line >= 1 && line <= lines.length, `line ${line} of ${lines.length}`);
+  const length = lines[line - 1]?.length ?? 0;
+  assert.ok(column >= 1 && column <= length + 1, `column ${column} of ${length}`);
+}
+
+const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/)
+  .filter((name) => name !== "userHome" && name !== "workspaceFolder");
+const value = fc.string().filter((text) => text !== "" && !/[${]/.test(text));
+const plain = fc.string().map((text) => text.replaceAll("$", ""));
+
+Deno.test("[servers.expansion] set variables leave no reference behind, the rest is unchanged", () => {
+  const part = fc.record({ before: plain, name, value, form: fc.nat(3) });
+  fc.assert(fc.property(fc.array(part), plain, (parts, end) => {
+    const values: Record<string, string> = {};
+    for (const { name, value } of parts) values[name] = value;
+    const forms = (name: string) => [
+      `\${${name}}`,
+      `\${env:${name}}`,
+      `\${${name}:-default}`,
+      `\${NEVER_SET_1:-\${${name}}}`,
+    ];
+    const written = parts.map(({ before, name, form }) => before + forms(name)[form]).join("") +
+      end;
+    const expected = parts.map(({ before, name }) => before + values[name]).join("") + end;
+    const variables = { env: environmentOf(values), home: "/", cwd: "/" };
+    const { text, trouble } = expandText(written, variables);
+    assert.deepEqual([text, trouble], [expected, undefined]);
+  }));
+});
+
+Deno.test("[servers.expansion] any text written with $${ for each ${ stays what it is", () => {
+  const variables = { env: environmentOf({}), home: "/", cwd: "/" };
+  const soup = fc.array(fc.constantFrom("$", "{", "}", "a", "${", ":-")).map((list) =>
+    list.join("")
+  );
+  fc.assert(fc.property(fc.oneof(fc.string(), soup), (text) => {
+    const escaped = text.replaceAll("${", () => "$${");
+    const result = expandText(escaped, variables);
+    assert.deepEqual([result.text, result.trouble], [text, undefined]);
+  }));
+});
+
+Deno.test("[servers.shown] no userinfo, query or fragment is ever shown", () => {
+  const secret = "s3cr3t";
+  const around = fc.stringMatching(/^[a-z0-9%:&=.~-]{0,6}$/);
+  const wrap = fc.constantFrom((text: string) => text, (text: string) => `\${BASE:-${text}}`);
+  fc.assert(fc.property(around, around, around, wrap, (a, b, c, wrapped) => {
+    for (
+      const url of [
+        `https://${a}${secret}${b}@example.com/${c}`,
+        `https://example.com/${a}?${b}${secret}${c}`,
+        `https://example.com/${a}#${b}${secret}${c}`,
+        `https://${secret}:\${PASS}@\${HOST}/${a}?${secret}=\${X:-${secret}}`,
+      ]
+    ) {
+      assert.ok(!showUrl(wrapped(url)).includes(secret), wrapped(url));
+    }
+  }));
+});
