@@ -25,7 +25,7 @@ const summary = { share: 0.45, min: 40, max: 100, besides: 20 };
 /** `## Usage`, `**Note:**`, `2.` */
 const heading = /^#|:[^\p{L}\p{N}]*$|^[^\p{L}]*$/u;
 /** Characters of a description that are looked at; far more than a summary can hold. */
-const maxReadChars = 4_000;
+const maxReadChars = 1_000;
 
 /**
  * Writes the input of a tool as one line such as

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { signatureOf } from "../../src/gateway/tools/signature.ts";
+
+const hostileSchemas: Readonly<Record<string, () => unknown>> = {
+  "a reference to itself": () => ({ $ref: "#" }),
+  "references in a circle": () => ({
+    $ref: "#/$defs/A",
+    $defs: { A: { $ref: "#/$defs/B" }, B: { anyOf: [{ $ref: "#/$defs/A" }, { $ref: "#" }] } },
+  }),
+  "parts of itself": () => ({ allOf: [{ $ref: "#" }, { $ref: "#" }], properties: { a: true } }),
+  "references that double at each step": () => {
+    const $defs: Record<string, unknown> = {};
+    for (let i = 0; i < 60; i++) {
+      const next = { $ref: `#/$defs/D${i + 1}` };
+      $defs[`D${i}`] = { anyOf: [next, { type: "array", items: next }], allOf: [next, next] };
+    }
+    return { type: "object", properties: { a: { $ref: "#/$defs/D0" } }, $defs };
+  },
+  "100,000 arrays in one another": () => {
+    let schema: unknown = {};
+    for (let i = 0; i < 100_000; i++) schema = { type: "array", items: schema };
+    return schema;
+  },
+  "100,000 objects in one another as a default": () => {
+    let value: unknown = {};
+    for (let i = 0; i < 100_000; i++) value = { a: value };
+    return { type: "object", properties: { a: { default: value } } };
+  },
+  "10,000 members of 1,000 properties": () => {
+    const properties = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`p${i}`, {}]));
+    const member = { type: "object", properties };
+    return { anyOf: Array(10_000).fill(member), allOf: Array(10_000).fill(member) };
+  },
+  "1,000 properties that each refer to 10,000": () => {
+    const properties = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`p${i}`, {}]));
+    const a = { $ref: "#/$defs/A" };
+    return {
+      properties: Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`q${i}`, a])),
+      $defs: { A: { properties } },
+    };
+  },
+  "a name of a megabyte": () => ({ properties: { ["a".repeat(1_000_000)]: { type: "string" } } }),
+  "keywords of wrong types": () => ({
+    type: { a: 1 },
+    properties: [1],
+    required: "a",
+    anyOf: 3,
+    allOf: [null, 1, "x"],
+    enum: "abc",
+    items: 5,
+    $ref: 7,
+  }),
+};
+
+for (const [what, makeSchema] of Object.entries(hostileSchemas)) {
+  Deno.test(`[tools.signature-of-schema] a hostile schema, ${what}, takes no long time or text`, () => {
+    const tool = { name: "f", inputSchema: makeSchema() };
+    const started = performance.now();
+    const signature = signatureOf(tool);
+    assert.ok(performance.now() - started < 1_000);
+    assert.match(signature, /^f\(.*\)$/);
+    assert.ok(signature.length < 5_000);
+  });
+}
+
+const keyword = fc.constantFrom(
+  ..."type properties required items prefixItems anyOf oneOf allOf $ref enum const default".split(
+    " ",
+  ),
+  ..."additionalProperties patternProperties nullable $defs".split(" "),
+);
+const { schema: anySchema } = fc.letrec((tie) => ({
+  schema: fc.oneof(
+    { depthSize: "medium" },
+    fc.constantFrom("string", "object", "array", "#", "#/$defs/a", "#/properties/a"),
+    fc.jsonValue({ maxDepth: 1 }),
+    fc.array(tie("schema"), { maxLength: 4 }),
+    fc.dictionary(keyword, tie("schema"), { maxKeys: 5 }),
+    fc.dictionary(fc.constantFrom("a", "b", "c-d", "__proto__"), tie("schema"), { maxKeys: 3 }),
+  ),
+}));
+
+Deno.test("[tools.signature-of-schema] any tool, however broken, gets one line of bounded length", () => {
+  const anyTool = fc.record({
+    name: fc.oneof(fc.string({ unit: "binary" }), fc.anything()),
+    inputSchema: fc.oneof(anySchema, fc.anything()),
+  });
+  fc.assert(
+    fc.property(anyTool, (tool) => {
+      const signature = signatureOf(tool);
+      assert.match(signature, /^[^\p{Cc}\p{Cs}\u2028\u2029]*\(.*\)$/u);
+      assert.ok(signature.length < 10_000);
+    }),
+    { numRuns: 2_000 },
+  );
+});

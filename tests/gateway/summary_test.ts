@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
+import { type DescribedTool, signatureOf, summaryOf } from "../../src/gateway/tools/signature.ts";
+import { readToolLists } from "../fixtures/tool_lists/mod.ts";
+
+const cut = "\u2026";
+const longSentence = "It explains at great length what nobody needs to know beforehand. ".repeat(
+  20,
+);
+
+Deno.test("[tools.signatures-60-percent] of every public server, and of all together", () => {
+  let full = 0;
+  let short = 0;
+  for (const { server, tools } of readToolLists()) {
+    const fullHere = countTokens(JSON.stringify(tools));
+    const shortHere = countTokens(JSON.stringify(tools.map(shorten)));
+    assert.ok(shortHere <= 0.4 * fullHere, `${server}: ${shortHere} of ${fullHere}`);
+    full += fullHere;
+    short += shortHere;
+  }
+  assert.ok(short <= 0.25 * full, `${short} of ${full}`);
+});
+
+Deno.test("a short description is shown whole, on one line", () => {
+  const description = "  Lists files.\n\nHidden ones\tincluded;\r\n- sorted\n";
+  assert.equal(
+    summaryOf({ name: "ls", description }),
+    "Lists files. Hidden ones included; - sorted",
+  );
+});
+
+Deno.test("a long description is cut behind a sentence, and says so", () => {
+  const description = `Lists files, e.g. those of version 1.2 too. Fast! ${longSentence}`;
+  const summary = summaryOf({ name: "ls", description });
+  assert.ok(summary.startsWith("Lists files, e.g. those of version 1.2 too. Fast! It explains"));
+  assert.ok(summary.endsWith(`beforehand. ${cut}`), summary);
+  assert.ok(countTokens(summary) <= 105, summary);
+});
+
+Deno.test("no heading, list number or half sentence is left at the end", () => {
+  for (const heading of ["## Usage", "**Note:**", "How to use it:", "1."]) {
+    const description = `Lists files.\n\n${heading}\n${longSentence.replaceAll(".", ",")}`;
+    assert.equal(summaryOf({ name: "ls", description }), `Lists files. ${cut}`);
+  }
+});
+
+Deno.test("a first sentence that is too long is cut behind a word, or anywhere where none are", () => {
+  const english = summaryOf({ name: "ls", description: longSentence.replaceAll(".", "") });
+  assert.match(english, /^It explains .*[a-z]\u2026$/);
+  assert.ok(countTokens(english) <= 105, english);
+
+  for (const character of ["\u6587", "\u{1f433}"]) {
+    const summary = summaryOf({ name: "ls", description: character.repeat(500) });
+    assert.ok(summary.isWellFormed() && summary.endsWith(character + cut));
+    assert.ok(countTokens(summary) < 200);
+  }
+});
+
+Deno.test("a tool with a large definition may say more", () => {
+  const properties = Object.fromEntries(
+    Array.from({ length: 30 }, (_, i) => [`option_${i}`, {
+      type: "object",
+      description: `What option ${i} does, and when to use it.`,
+    }]),
+  );
+  const description = "It explains what somebody may need to know. ".repeat(8).trim();
+  const inputSchema = { type: "object", properties };
+  assert.ok(summaryOf({ name: "f", description }).endsWith(cut));
+  assert.equal(summaryOf({ name: "f", description, inputSchema }), description);
+});
+
+Deno.test("whatever a tool holds, its summary is short and on one line", () => {
+  assert.equal(summaryOf({}), "");
+  assert.equal(summaryOf({ description: 7 }), "");
+  let inputSchema: unknown = {};
+  for (let i = 0; i < 100_000; i++) inputSchema = [inputSchema];
+  assert.equal(summaryOf({ description: "Deep.", inputSchema }), "Deep.");
+
+  const texts = ["a", " ", "\n", " \n", ". ", ".", "\u3002", ":", "#"];
+  for (const text of texts) assertShort(text.repeat(1_000_000 / text.length));
+  fc.assert(fc.property(fc.string({ unit: "binary", size: "large" }), assertShort));
+});
+
+function assertShort(description: string): void {
+  const started = performance.now();
+  const summary = summaryOf({ name: "f", description });
+  assert.ok(performance.now() - started < 1_000);
+  assert.ok(summary.length <= 1_002 && !summary.includes("\n"), summary);
+}
+
+function shorten(tool: DescribedTool): unknown {
+  return { name: tool.name, signature: signatureOf(tool), description: summaryOf(tool) };
+}
