@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import {
   type Configuration,
   homeFolder,
@@ -80,9 +79,9 @@ function refuseHttp({ transport }: Settings): void {
 function auditFallback(): string {
   const home = homeFolder(Deno.env) ?? ".";
   const state = Deno.build.os === "windows"
-    ? Deno.env.get("LOCALAPPDATA") ?? join(home, "AppData", "Local")
-    : Deno.env.get("XDG_STATE_HOME") ?? join(home, ".local", "state");
-  return join(state, "agent-mcp-gateway", "audit.jsonl");
+    ? Deno.env.get("LOCALAPPDATA") ?? `${home}/AppData/Local`
+    : Deno.env.get("XDG_STATE_HOME") ?? `${home}/.local/state`;
+  return `${state}/agent-mcp-gateway/audit.jsonl`;
 }
 
 function summarize(

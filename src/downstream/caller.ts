@@ -1,4 +1,5 @@
 import type { JsonText, Payload, Reply } from "../jsonrpc/mod.ts";
+import type { Catalog, Tool } from "./catalog.ts";
 
 /** What a client says it can do, as in its `initialize`. */
 export type ClientCapabilities = Readonly<Record<string, unknown>>;
@@ -9,6 +10,8 @@ export interface ClientLink {
   request(method: string, params: Payload | undefined, signal: AbortSignal): Promise<Reply>;
   /** Sends a server's notification on to the client. */
   notify(method: string, params: Payload | undefined): void;
+  /** The least severity of log messages that the client asked for; `undefined` while it did not. */
+  logLevel(): string | undefined;
 }
 
 /** Who a call is for. */
@@ -43,3 +46,20 @@ export interface ToolCall {
   /** Takes the server's progress, its token among the parameters. */
   readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
 }
+
+/** How a call of a tool ended, failures of the server apart. */
+export type CallAnswer =
+  | {
+    readonly kind: "answer";
+    /** What the server answered, JSON-RPC errors included. */
+    readonly reply: Reply;
+    /** The tool that was called. */
+    readonly tool: Tool;
+    /** Milliseconds between call and answer. */
+    readonly downstreamMs: number;
+  }
+  | {
+    readonly kind: "no-such-tool";
+    /** The tools that the server has. */
+    readonly catalog: Catalog;
+  };

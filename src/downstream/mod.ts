@@ -7,6 +7,7 @@
  */
 
 export type {
+  CallAnswer,
   Caller,
   ClientCapabilities,
   ClientConnection,
@@ -15,11 +16,9 @@ export type {
 } from "./caller.ts";
 export { Catalog, type Tool } from "./catalog.ts";
 export { openTransport } from "./open.ts";
-export {
-  type CallAnswer,
-  DownstreamServer,
-  type ServerContext,
-  type ServerStatus,
-} from "./server.ts";
-export type { SessionState } from "./session.ts";
+export { Processes } from "./processes.ts";
+export { DownstreamServer, type ServerContext } from "./server.ts";
+export type { ServerStatus } from "./server_status.ts";
+export type { SessionState } from "./session_options.ts";
+export type { Surroundings } from "./stdio_transport.ts";
 export type { Patience, Transport } from "./transport.ts";

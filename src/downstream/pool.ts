@@ -29,8 +29,8 @@ export interface PoolOptions {
   readonly maxConcurrency: number;
   /** Milliseconds after which an unused session is closed. */
   readonly idleTimeoutMs: number;
-  /** Makes a session; `closed` must be called when it is of no use any more. */
-  readonly start: (wanted: Wanted, closed: () => void) => Session;
+  /** Makes a session; `ended` must be called when it is of no use any more. */
+  readonly start: (wanted: Wanted, ended: () => void) => Session;
 }
 
 /** What a session is needed for. */
@@ -69,6 +69,11 @@ export class SessionPool {
     return [...this.#all].map((place) => place.session);
   }
 
+  /** The sessions that a client has for its own. */
+  sessionsOf(client: string): Session[] {
+    return [...this.#all].filter((place) => place.client === client).map((place) => place.session);
+  }
+
   /**
    * Starts a session ahead of the first call.
    *
@@ -105,6 +110,18 @@ export class SessionPool {
     if (!this.#all.has(place) || place.session.state === "draining") return;
     if (this.#options.isolation === "call") this.#end(place, IDLE_PATIENCE);
     else this.#awaitIdle(place);
+  }
+
+  /**
+   * Gives a session to nobody any more, and ends it after its calls.
+   *
+   * @param place The session.
+   * @param drainMs How long the calls may take to end.
+   */
+  retire(place: Place, drainMs: number): void {
+    if (this.#all.has(place) && place.session.state === "ready") {
+      this.#end(place, IDLE_PATIENCE, drainMs);
+    }
   }
 
   /** Ends the sessions of a client that is gone. */

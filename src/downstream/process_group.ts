@@ -1,19 +1,25 @@
+/** What a group can be sent; 0 asks whether it is there. */
+export type GroupSignal = "SIGTERM" | "SIGKILL" | 0;
+
 /**
  * Signals every process of a group. A server is often a grandchild (`npx` starts `sh` starts
  * `node`), so its process alone is never the whole of it.
  *
  * @param groupId Id of the group, which is the id of its first process.
- * @param signal What to send; 0 asks whether the group is there.
+ * @param signal What to send.
  * @returns Whether there was any process to take it.
  */
-export function signalGroup(groupId: number, signal: Deno.Signal | 0): boolean {
+export function signalGroup(groupId: number, signal: GroupSignal): boolean {
+  if (Deno.build.os === "windows") return signal !== 0 && runQuietly(treeKillCommand(groupId));
   try {
     // Deno takes 0 as kill(2) does; its type does not say so.
     Deno.kill(-groupId, signal as Deno.Signal);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof TypeError) return false;
-    throw error;
+    // With permissions narrowed to some commands, Deno signals nobody; the command does.
+    if (error instanceof Deno.errors.NotCapable) return runQuietly(killCommand(groupId, signal));
+    // ESRCH: there is no such group. EPERM, which only zombies of others give, is no group either.
+    return false;
   }
 }
 
@@ -31,4 +37,21 @@ export async function groupEnds(groupId: number, withinMs: number): Promise<bool
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   return true;
+}
+
+/** The command that signals a group; dash wants the signal's name after `-s`. */
+export function killCommand(groupId: number, signal: GroupSignal): string[] {
+  const name = signal === 0 ? "0" : signal.slice("SIG".length);
+  return ["kill", "-s", name, "--", `-${groupId}`];
+}
+
+/** The command that ends a process and all it started, on Windows. */
+export function treeKillCommand(processId: number): string[] {
+  return ["taskkill", "/pid", String(processId), "/t", "/f"];
+}
+
+function runQuietly([command = "", ...args]: string[]): boolean {
+  const { success } = new Deno.Command(command, { args, stdout: "null", stderr: "null" })
+    .outputSync();
+  return success;
 }

@@ -3,10 +3,12 @@ import { DownstreamError } from "../errors.ts";
 import type { Reply } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { CallClock } from "./call_clock.ts";
-import type { Caller, ClientConnection, ToolCall } from "./caller.ts";
+import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
 import type { Catalog, Tool } from "./catalog.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
-import { Session, type SessionState } from "./session.ts";
+import { readServerStatus, type ServerStatus } from "./server_status.ts";
+import { Session } from "./session.ts";
+import { StartGuard } from "./start_guard.ts";
 import type { Patience, Transport } from "./transport.ts";
 import { untilAborted } from "./within.ts";
 
@@ -17,7 +19,7 @@ export interface ServerContext {
   /** Takes what servers print and what is odd about them. */
   readonly log: Log;
   /** Opens a connection. */
-  readonly open: (config: ServerConfig, log: Log) => Promise<Transport>;
+  readonly open: (config: ServerConfig) => Promise<Transport>;
 }
 
 /** A list of tools that was asked for. */
@@ -27,49 +29,13 @@ interface Listing {
   catalog?: Catalog;
 }
 
-/** How a call of a tool ended, failures of the server apart. */
-export type CallAnswer =
-  | {
-    readonly kind: "answer";
-    /** What the server answered, JSON-RPC errors included. */
-    readonly reply: Reply;
-    /** The tool that was called. */
-    readonly tool: Tool;
-    /** Milliseconds between call and answer. */
-    readonly downstreamMs: number;
-  }
-  | {
-    readonly kind: "no-such-tool";
-    /** The tools that the server has. */
-    readonly catalog: Catalog;
-  };
-
-/** How a server stands, for the status tool. */
-export interface ServerStatus {
-  /** `idle` where no session is open, otherwise the best of its sessions' states. */
-  readonly state: "idle" | SessionState | "unavailable";
-  /** Process ids of its sessions. */
-  readonly pids: readonly number[];
-  /** How many sessions are open. */
-  readonly sessions: number;
-  /** Calls under way. */
-  readonly calls_in_flight: number;
-  /** The last failure; null where there was none. */
-  readonly last_error: string | null;
-  /** Sessions that were started after one had failed. */
-  readonly restarts: number;
-  /** Tools of the server; null until they were listed. */
-  readonly tools: number | null;
-  /** Milliseconds from the start of the newest session to its handshake; null until there was one. */
-  readonly connect_ms: number | null;
-}
-
 /** A configured server: its sessions, and the tools that it lists. */
 export class DownstreamServer {
   /** Its entry in the configuration. */
   readonly config: ServerConfig;
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
+  readonly #guard: StartGuard;
   // By declared capabilities: a server may list other tools to a client that can do more.
   readonly #listings = new Map<string, Listing>();
   #lastError: string | undefined;
@@ -87,12 +53,13 @@ export class DownstreamServer {
   constructor(config: ServerConfig, context: ServerContext) {
     this.config = config;
     this.#context = context;
+    this.#guard = new StartGuard(config.name);
     const { isolation, maxConcurrency, idleTimeoutMs } = config.options;
     this.#pool = new SessionPool({
       isolation,
       maxConcurrency,
       idleTimeoutMs,
-      start: (wanted, closed) => this.#startSession(wanted, closed),
+      start: (wanted, ended) => this.#startSession(wanted, ended),
     });
   }
 
@@ -192,21 +159,34 @@ export class DownstreamServer {
 
   /** How the server stands. */
   status(): ServerStatus {
-    const { sessions } = this.#pool;
-    const states = sessions.map((session) => session.state);
-    const best = (["ready", "connecting", "draining"] as const).find((state) => {
-      return states.includes(state);
-    });
-    return {
-      state: this.config.unavailable === undefined ? best ?? "idle" : "unavailable",
-      pids: sessions.flatMap((session) => session.pid ?? []),
-      sessions: sessions.length,
-      calls_in_flight: sessions.reduce((sum, session) => sum + session.calls, 0),
-      last_error: this.config.unavailable ?? this.#lastError ?? null,
+    return readServerStatus(this.#pool.sessions, {
+      unavailable: this.config.unavailable,
+      isBroken: this.#failures > 0,
+      lastError: this.#lastError,
       restarts: this.#restarts,
-      tools: this.#toolCount ?? null,
-      connect_ms: this.#connectMs === undefined ? null : Math.round(this.#connectMs),
-    };
+      tools: this.#toolCount,
+      connectMs: this.#connectMs,
+    });
+  }
+
+  /**
+   * Passes a notification of a client on to its sessions, such as that its roots have changed.
+   *
+   * @param client Id of the client's connection.
+   * @param method The notification.
+   */
+  tell(client: string, method: string): void {
+    for (const session of this.#pool.sessionsOf(client)) session.tell(method);
+  }
+
+  /**
+   * Has the server log to a client from a level on.
+   *
+   * @param client Id of the client's connection.
+   * @param level A severity of MCP.
+   */
+  setLogLevel(client: string, level: string): void {
+    for (const session of this.#pool.sessionsOf(client)) void session.setLogLevel(level);
   }
 
   #call(
@@ -233,11 +213,24 @@ export class DownstreamServer {
     try {
       return await run(place);
     } catch (error) {
-      if (error instanceof DownstreamError) this.#lastError = error.message;
+      if (error instanceof DownstreamError) {
+        this.#lastError = error.message;
+        if (error.code === "TIMEOUT") void this.#examine(place);
+      }
       throw error;
     } finally {
       this.#pool.release(place);
     }
+  }
+
+  /**
+   * A call took too long: finds out whether its server hangs. If so, the next call gets a new
+   * session; calls that are under way on the old one may still end well.
+   */
+  async #examine(place: Place): Promise<void> {
+    if (await place.session.isAlive()) return;
+    this.#lastError = `Server "${this.config.name}" does not even answer a ping`;
+    this.#pool.retire(place, this.config.options.maxCallMs);
   }
 
   /** Asks a session for the tools; one that is asked already is not asked again unless told to. */
@@ -255,7 +248,7 @@ export class DownstreamServer {
     return listing.promise;
   }
 
-  #startSession(wanted: Wanted, closed: () => void): Session {
+  #startSession(wanted: Wanted, ended: () => void): Session {
     const { capabilities, capabilitiesKey, link } = wanted;
     const { version, log, open } = this.#context;
     if (this.#failures > 0) this.#restarts++;
@@ -265,15 +258,16 @@ export class DownstreamServer {
       link,
       version,
       log,
-      open: () => open(this.config, log),
+      open: () => open(this.config),
+      guard: this.#guard,
       onToolsChanged: () => this.#listings.delete(capabilitiesKey),
-      onClosed: (failed) => {
-        // The server that comes back may have other tools.
-        if (failed) {
+      onEnded: (state) => {
+        if (state === "broken") {
           this.#failures++;
+          // The server that comes back may have other tools.
           this.#listings.delete(capabilitiesKey);
         }
-        closed();
+        ended();
       },
     });
     session.ready().then(() => {

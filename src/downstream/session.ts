@@ -1,43 +1,20 @@
-import type { ServerConfig } from "../config/mod.ts";
-import { DownstreamError } from "../errors.ts";
-import { AnswerTooLong, ChannelClosed, Peer, type Reply } from "../jsonrpc/mod.ts";
-import type { Log } from "../log.ts";
-import type { ClientCapabilities, ClientLink, ToolCall } from "./caller.ts";
-import { type Catalog, CatalogError, fetchCatalog, type Tool } from "./catalog.ts";
+import { ChannelClosed, Peer, type Reply } from "../jsonrpc/mod.ts";
+import type { ClientLink, ToolCall } from "./caller.ts";
+import { type Catalog, fetchCatalog, type Tool } from "./catalog.ts";
+import { explainFailure } from "./failure.ts";
 import { forwardNotification, forwardRequest } from "./forward.ts";
-import { declaredCapabilities, HandshakeError, type ServerFacts, shakeHands } from "./handshake.ts";
+import { declaredCapabilities, type ServerFacts, shakeHands } from "./handshake.ts";
+import type { SessionOptions, SessionState } from "./session_options.ts";
+import { StartAbandoned } from "./start_guard.ts";
 import { callParams, isTaskTool, runAsTask } from "./task.ts";
 import type { Patience, Transport } from "./transport.ts";
 import { withDeadline } from "./within.ts";
 
-/**
- * Where a session stands. `connecting` → `ready` → `draining` → `closed`; a failed start or a crash
- * leads to `closed` from anywhere. There is no way back: the next call gets a new session.
- */
-export type SessionState = "connecting" | "ready" | "draining" | "closed";
-
-/** What a session is made with. */
-export interface SessionOptions {
-  /** The server's entry. */
-  readonly config: ServerConfig;
-  /** What the client can do that the session is for. */
-  readonly capabilities: ClientCapabilities;
-  /** The way back to the client that has the session for its own; of a shared one, `undefined`. */
-  readonly link: ClientLink | undefined;
-  /** Opens the connection. */
-  readonly open: () => Promise<Transport>;
-  /** The gateway's version, told to the server. */
-  readonly version: string;
-  /** Takes what is odd. */
-  readonly log: Log;
-  /** The server's tools may have changed. */
-  readonly onToolsChanged: () => void;
-  /** The session is of no use any more, by a failure or because it was told to end. Called once. */
-  readonly onClosed: (failed: boolean) => void;
-}
-
-/** How long a broken session's rests get to end, in milliseconds. */
+/** How long a broken session's rests get to end. */
 const BROKEN: Patience = { inputMs: 100, terminateMs: 500 };
+
+/** How long a server may take to answer a ping, in milliseconds. */
+const PING_MS = 5000;
 
 /** One connection to a server, from its start to its end; many calls at a time. */
 export class Session {
@@ -45,10 +22,10 @@ export class Session {
   readonly #server: string;
   readonly #starting: Promise<ServerFacts>;
   readonly #started = performance.now();
+  readonly #calls = new Set<ClientLink>();
   #state: SessionState = "connecting";
   #transport: Transport | undefined;
   #peer: Peer | undefined;
-  readonly #calls = new Set<ClientLink>();
   #connectMs: number | undefined;
 
   /**
@@ -59,7 +36,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#server = options.config.name;
-    this.#starting = this.#connect();
+    this.#starting = this.#start();
     // Whoever needs the session awaits it and sees the failure; nobody may need it.
     this.#starting.catch(() => {});
   }
@@ -100,12 +77,12 @@ export class Session {
    */
   async listTools(): Promise<Catalog> {
     await this.#starting;
-    const { connectTimeoutMs } = this.#options.config.options;
-    const server = this.#server;
+    const { log, config: { options: { connectTimeoutMs } } } = this.#options;
+    const onOdd = (what: string): void => {
+      log.warn(`Tool left out: ${what}`, { server: this.#server });
+    };
     try {
       const peer = this.#livePeer();
-      const { log } = this.#options;
-      const onOdd = (what: string): void => log.warn(`Tool left out: ${what}`, { server });
       return await withDeadline(
         connectTimeoutMs,
         (signal) => fetchCatalog(peer, { signal, onOdd }),
@@ -120,8 +97,7 @@ export class Session {
    *
    * @param tool The tool.
    * @param call Its arguments and what goes with them.
-   * @param link The way back to the calling client.
-   * @param signal Ends the call; its reason is thrown.
+   * @param options The way back to the calling client, and what ends the call; its reason is thrown.
    * @returns The server's answer, errors included.
    * @throws {DownstreamError} where the server went away before it answered.
    */
@@ -150,6 +126,33 @@ export class Session {
     }
   }
 
+  /** Whether the server answers at all, however busy its tools are. */
+  async isAlive(): Promise<boolean> {
+    const peer = this.#peer;
+    if (peer === undefined || this.#state === "broken") return false;
+    try {
+      await withDeadline(PING_MS, (signal) => peer.request("ping", undefined, { signal }));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Tells the server something that the client said, such as that its roots have changed. */
+  tell(method: string): void {
+    if (this.#state === "ready") this.#peer?.notify(method);
+  }
+
+  /** Has the server log from a level on, where it can. */
+  async setLogLevel(level: string): Promise<void> {
+    try {
+      const { capabilities } = await this.#starting;
+      if ("logging" in capabilities) await this.#peer?.request("logging/setLevel", { level });
+    } catch {
+      // It failed to start or went away; the next session is told anew.
+    }
+  }
+
   /** Marks the session as one that is about to end: it takes no new callers. */
   drain(): void {
     if (this.#state === "ready") this.#state = "draining";
@@ -157,54 +160,57 @@ export class Session {
 
   /** Ends the session now; calls under way fail. */
   async close(patience: Patience): Promise<void> {
-    this.#markClosed(false);
+    this.#end("closed");
     await this.#endTransport(patience);
   }
 
   /** Ends the server's process at once, without asking. */
   kill(): void {
-    this.#markClosed(false);
+    this.#end("closed");
     this.#transport?.kill();
+  }
+
+  async #start(): Promise<ServerFacts> {
+    const { connectTimeoutMs } = this.#options.config.options;
+    try {
+      const facts = await this.#options.guard.run(() => this.#connect());
+      this.#connectMs = performance.now() - this.#started;
+      if (this.#state === "connecting") this.#state = "ready";
+      const level = this.#options.link?.logLevel();
+      if (level !== undefined) void this.setLogLevel(level);
+      return facts;
+    } catch (cause) {
+      const timedOut = `it did not answer within ${connectTimeoutMs} ms of its start`;
+      const error = await this.#explain(cause, timedOut);
+      this.#end("broken");
+      this.#endTransport(BROKEN);
+      throw error;
+    }
   }
 
   async #connect(): Promise<ServerFacts> {
     const { config, capabilities, version, open } = this.#options;
-    const { connectTimeoutMs, forward } = config.options;
+    const transport = await open();
+    this.#transport = transport;
+    const peer = this.#openPeer(transport);
+    this.#peer = peer;
+    const declared = declaredCapabilities(capabilities, config.options.forward);
     try {
-      const transport = await open();
-      this.#transport = transport;
-      if (this.#state === "closed") {
-        await transport.end(BROKEN);
-        throw new ChannelClosed("The session was closed while it connected");
-      }
-      const peer = this.#openPeer(transport);
-      this.#peer = peer;
-      const declared = declaredCapabilities(capabilities, forward);
-      const facts = await withDeadline(
-        connectTimeoutMs,
-        (signal) => shakeHands(peer, declared, { version, signal }),
-      );
-      this.#connectMs = performance.now() - this.#started;
-      this.#state = "ready";
-      return facts;
+      return await withDeadline(config.options.connectTimeoutMs, (signal) => {
+        return shakeHands(peer, declared, { version, signal });
+      });
     } catch (cause) {
-      throw await this.#explain(
-        cause,
-        `it did not answer within ${connectTimeoutMs} ms of its start`,
-      );
+      throw this.#state === "closed" ? new StartAbandoned("closed", { cause }) : cause;
     }
   }
 
   #openPeer(transport: Transport): Peer {
     const { log, config, onToolsChanged } = this.#options;
+    const { forward } = config.options;
     const server = this.#server;
     const peer = new Peer(transport.channel, {
       request: (request) => {
-        forwardRequest(request, {
-          server,
-          forward: config.options.forward,
-          link: this.#clientLink(),
-        });
+        forwardRequest(request, { server, forward, link: this.#clientLink() });
       },
       notification: (method, params) => {
         if (method === "notifications/tools/list_changed") onToolsChanged();
@@ -215,7 +221,9 @@ export class Session {
       },
       closed: () => {
         peer.cancelIncoming("The server is gone");
-        this.#markClosed(true);
+        // While it connects, the start itself fails and says why.
+        if (this.#state === "connecting") return;
+        this.#end("broken");
         this.#endTransport(BROKEN);
       },
     });
@@ -237,6 +245,20 @@ export class Session {
     return this.#peer;
   }
 
+  #explain(cause: unknown, timedOut: string): Promise<Error> {
+    return explainFailure(cause, {
+      server: this.#server,
+      timedOut,
+      lastWords: () => this.#transport?.lastWords() ?? Promise.resolve(""),
+    });
+  }
+
+  #end(state: "closed" | "broken"): void {
+    if (this.#state === "closed" || this.#state === "broken") return;
+    this.#state = state;
+    this.#options.onEnded(state);
+  }
+
   async #endTransport(patience: Patience): Promise<void> {
     try {
       await this.#transport?.end(patience);
@@ -244,39 +266,5 @@ export class Session {
       const reason = String(error);
       this.#options.log.error("A server could not be ended", { server: this.#server, reason });
     }
-  }
-
-  #markClosed(failed: boolean): void {
-    if (this.#state === "closed") return;
-    this.#state = "closed";
-    this.#options.onClosed(failed);
-  }
-
-  /** Turns a failure into what the agent is told; a session that cannot connect is ended. */
-  async #explain(cause: unknown, timedOut: string): Promise<DownstreamError> {
-    if (cause instanceof DownstreamError) {
-      this.#markClosed(true);
-      return cause;
-    }
-    if (cause instanceof AnswerTooLong) {
-      const message =
-        `Server "${this.#server}" answered with ${cause.bytes} bytes, which is more ` +
-        "than the gateway takes; ask for less.";
-      return new DownstreamError("SERVER_UNAVAILABLE", this.#server, message, { cause });
-    }
-    let why: string;
-    if (cause instanceof HandshakeError || cause instanceof CatalogError) why = cause.message;
-    else if (cause instanceof ChannelClosed) why = "its connection ended";
-    else if (cause instanceof DOMException && cause.name === "TimeoutError") why = timedOut;
-    else throw cause;
-    const words = await this.#transport?.lastWords() ?? "";
-    if (this.#state === "connecting") {
-      this.#markClosed(true);
-      this.#endTransport(BROKEN);
-    }
-    const message = `Server "${this.#server}" is not available: ${why}.`;
-    return new DownstreamError("SERVER_UNAVAILABLE", this.#server, `${message} ${words}`.trim(), {
-      cause,
-    });
   }
 }

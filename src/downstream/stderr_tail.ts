@@ -1,5 +1,5 @@
 const MAX_LINES = 20;
-const MAX_CHARACTERS = 2048;
+const MAX_BYTES = 2048;
 const MAX_LINE = 4096;
 
 /**
@@ -21,9 +21,17 @@ export class StderrTail {
     this.done = this.#read(stream, onLine);
   }
 
-  /** The last lines, at most 20 and 2048 characters. */
-  text(): string {
-    return this.#lines.join("\n").slice(-MAX_CHARACTERS);
+  /**
+   * The last lines, at most 20 and 2048 bytes.
+   *
+   * @param clean Takes secrets out; sees the lines before they are cut, for half a secret is none
+   * that could be found.
+   */
+  text(clean: (lines: string) => string): string {
+    const bytes = new TextEncoder().encode(clean(this.#lines.join("\n")));
+    if (bytes.length <= MAX_BYTES) return new TextDecoder().decode(bytes);
+    // The cut may go through a character.
+    return new TextDecoder().decode(bytes.subarray(-MAX_BYTES)).replace(/^\ufffd+/, "");
   }
 
   async #read(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {

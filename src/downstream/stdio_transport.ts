@@ -4,12 +4,21 @@ import { LineChannel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { redact } from "../redact.ts";
 import { groupEnds, signalGroup } from "./process_group.ts";
+import type { Processes } from "./processes.ts";
 import { StderrTail } from "./stderr_tail.ts";
 import type { Patience, Transport } from "./transport.ts";
 import { within } from "./within.ts";
 
 /** How long a dead process may take to be told dead, in milliseconds. */
 const LAST_WORDS_MS = 100;
+
+/** What a server's process is started with, besides its entry. */
+export interface Surroundings {
+  /** Takes what it prints on stderr, at debug level. */
+  readonly log: Log;
+  /** Where it is counted. */
+  readonly processes: Processes;
+}
 
 /** A server as a process of ours, in a process group of its own, spoken to over its pipes. */
 export class StdioTransport implements Transport {
@@ -18,13 +27,20 @@ export class StdioTransport implements Transport {
   readonly #child: Deno.ChildProcess;
   readonly #stderr: StderrTail;
   readonly #secrets: readonly string[];
+  readonly #processes: Processes;
   #exit: Deno.CommandStatus | undefined;
   #ending: Promise<void> | undefined;
 
-  constructor(child: Deno.ChildProcess, server: string, secrets: readonly string[], log: Log) {
+  constructor(
+    child: Deno.ChildProcess,
+    options: Surroundings & { server: string; secrets: readonly string[] },
+  ) {
+    const { server, secrets, log, processes } = options;
     this.#child = child;
     this.#secrets = secrets;
+    this.#processes = processes;
     this.pid = child.pid;
+    processes.add(child.pid);
     this.channel = new LineChannel(child.stdout, child.stdin);
     this.#stderr = new StderrTail(child.stderr, (line) => {
       log.debug(this.#clean(line), { server, stream: "stderr" });
@@ -40,7 +56,7 @@ export class StdioTransport implements Transport {
       : exit.signal === null
       ? `It exited with code ${exit.code}.`
       : `It was ended by ${exit.signal}.`;
-    const said = this.#clean(this.#stderr.text());
+    const said = this.#stderr.text((lines) => this.#clean(lines));
     const quote = said === "" ? "" : `Its last lines on stderr:\n${said}`;
     return [how, quote].filter((part) => part !== "").join(" ");
   }
@@ -63,6 +79,7 @@ export class StdioTransport implements Transport {
       signalGroup(this.pid, "SIGKILL");
     }
     await this.#child.status;
+    this.#processes.remove(this.pid);
     // A process that left the group may hold the pipes open; they are not waited for.
     await within(Promise.all([this.channel.close(), this.#stderr.done]), LAST_WORDS_MS);
   }
@@ -77,11 +94,26 @@ export class StdioTransport implements Transport {
  *
  * @param config The server's entry.
  * @param connect Its command.
- * @param log Takes what it prints on stderr, at debug level.
+ * @param surroundings Log and count of processes.
  * @throws {DownstreamError} `SERVER_UNAVAILABLE` where the command cannot be started.
  */
-export function openStdio(config: ServerConfig, connect: ConnectStdio, log: Log): StdioTransport {
-  const secrets = Object.values(connect.env);
+export function openStdio(
+  config: ServerConfig,
+  connect: ConnectStdio,
+  surroundings: Surroundings,
+): StdioTransport {
+  const { processes } = surroundings;
+  if (!processes.hasRoom) {
+    const message = `Server "${config.name}" is not available: the gateway runs ` +
+      `${processes.most} server processes already (GATEWAY_MAX_PROCESSES).`;
+    const hint = "Try again when other calls are done";
+    throw new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { hint });
+  }
+  const inherited = config.options.inheritEnv.map((name) => Deno.env.get(name) ?? "");
+  // Of a key of several lines each line is told apart, for that is how it comes back.
+  const secrets = [...Object.values(connect.env), ...inherited].flatMap((value) => {
+    return [value, ...value.split("\n")];
+  });
   const env = childEnvironment(
     { env: connect.env, inheritEnv: config.options.inheritEnv },
     Deno.env,
@@ -97,11 +129,10 @@ export function openStdio(config: ServerConfig, connect: ConnectStdio, log: Log)
       stderr: "piped",
       detached: true,
     });
-    return new StdioTransport(command.spawn(), config.name, secrets, log);
+    return new StdioTransport(command.spawn(), { ...surroundings, server: config.name, secrets });
   } catch (cause) {
-    throw new DownstreamError("SERVER_UNAVAILABLE", config.name, describe(connect, cause), {
-      cause,
-    });
+    const message = `Server "${config.name}" is not available: ${describe(connect, cause)}.`;
+    throw new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { cause });
   }
 }
 

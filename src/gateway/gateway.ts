@@ -1,6 +1,11 @@
 import { AuditLog } from "../audit/mod.ts";
 import type { Configuration, Settings } from "../config/mod.ts";
-import { type ClientConnection, openTransport, type Patience } from "../downstream/mod.ts";
+import {
+  type ClientConnection,
+  openTransport,
+  type Patience,
+  Processes,
+} from "../downstream/mod.ts";
 import type { Channel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { Metrics } from "../metrics/mod.ts";
@@ -46,6 +51,7 @@ export class Gateway {
   readonly #sessions = new Set<ClientSession>();
   readonly #loadedAt = new Date().toISOString();
   readonly #snapshot: Snapshot;
+  readonly #processes: Processes;
 
   /**
    * Makes the gateway; no server is started yet.
@@ -59,10 +65,11 @@ export class Gateway {
     const audit = new AuditLog({ path: settings.auditLog, fallbackPath: auditFallback, log });
     this.auditPath = audit.path;
     this.#records = { audit, metrics: new Metrics() };
+    this.#processes = new Processes(settings.maxProcesses, log);
     this.#snapshot = buildSnapshot(configuration, {
       version,
       log,
-      open: (config) => openTransport(config, log),
+      open: (config) => openTransport(config, { log, processes: this.#processes }),
     });
   }
 
@@ -86,6 +93,12 @@ export class Gateway {
         gateway: this,
       }),
       onInitialized: (connection) => this.#warm(connection),
+      onLogLevel: ({ client }, level) => {
+        for (const server of this.#snapshot.servers.values()) server.setLogLevel(client, level);
+      },
+      onTold: ({ client }, method) => {
+        for (const server of this.#snapshot.servers.values()) server.tell(client, method);
+      },
       onClosed,
     });
     this.#sessions.add(session);
@@ -106,6 +119,7 @@ export class Gateway {
     await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
     const servers = [...this.#snapshot.servers.values()];
     await Promise.all(servers.map((server) => server.close(0, patience)));
+    await this.#processes.close();
     this.#records.audit.close();
   }
 

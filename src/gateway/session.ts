@@ -43,6 +43,10 @@ export interface SessionOptions {
   readonly log: Log;
   /** The client has introduced itself. */
   readonly onInitialized: (connection: ClientConnection) => void;
+  /** The client asked for log messages from a level on. */
+  readonly onLogLevel: (connection: ClientConnection, level: string) => void;
+  /** The client said something that its servers may want to know, such as that its roots changed. */
+  readonly onTold: (connection: ClientConnection, method: string) => void;
   /** The client says nothing any more. */
   readonly onClosed: () => void;
 }
@@ -62,7 +66,7 @@ export class ClientSession {
   readonly #link: ClientLink;
   #connection: ClientConnection;
   #isInitialized = false;
-  #leastLevel = 0;
+  #leastLevel: string | undefined;
 
   /**
    * Starts to serve the client.
@@ -77,12 +81,17 @@ export class ClientSession {
     this.#link = {
       request: (method, params, signal) => this.#peer.request(method, params, { signal }),
       notify: (method, params) => this.#notify(method, params),
+      logLevel: () => this.#leastLevel,
     };
     this.#connection = this.#describe({});
     this.#peer = new Peer(channel, {
       answersNoise: true,
       request: (request) => this.#answer(request),
-      notification: () => {},
+      notification: (method) => {
+        if (method === "notifications/roots/list_changed") {
+          options.onTold(this.#connection, method);
+        }
+      },
       noise: (description, excerpt) => {
         options.log.warn(`Skipped a message of the client: ${description}`, { excerpt });
       },
@@ -183,19 +192,19 @@ export class ClientSession {
 
   #setLevel(request: IncomingRequest): void {
     const { level } = fieldsOf(request.params);
-    const rank = LOG_LEVELS.findIndex((known) => known === level);
-    if (rank < 0) {
+    if (typeof level !== "string" || rankOf(level) < 0) {
       const message = `"level" must be one of ${LOG_LEVELS.join(", ")}`;
       return request.fail({ code: RPC_CODES.invalidParams, message });
     }
-    this.#leastLevel = rank;
+    this.#leastLevel = level;
     request.reply({});
+    this.#options.onLogLevel(this.#connection, level);
   }
 
   #notify(method: string, params: Payload | undefined): void {
     if (method === "notifications/message") {
       const { level } = fieldsOf(params);
-      if (LOG_LEVELS.findIndex((known) => known === level) < this.#leastLevel) return;
+      if (this.#leastLevel !== undefined && rankOf(level) < rankOf(this.#leastLevel)) return;
     }
     this.#peer.notify(method, params);
   }
@@ -204,6 +213,10 @@ export class ClientSession {
     const capabilitiesKey = JSON.stringify(capabilities);
     return { client: this.id, capabilities, capabilitiesKey, link: this.#link };
   }
+}
+
+function rankOf(level: unknown): number {
+  return LOG_LEVELS.findIndex((known) => known === level);
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -56,7 +56,8 @@ export class LineSplitter {
     if (this.#skipped !== undefined) {
       const { bytes, head, tail } = this.#skipped;
       this.#skipped = undefined;
-      this.#drop(tail.at(-1) === CARRIAGE_RETURN ? bytes - 1 : bytes, head, tail);
+      const line = trimReturn(tail);
+      this.#drop(bytes - (tail.length - line.length), head, line);
     } else if (this.#held > 0) {
       const line = this.#buffer.subarray(0, this.#held);
       this.#held = 0;
@@ -66,10 +67,9 @@ export class LineSplitter {
   }
 
   #take(part: Uint8Array): void {
-    const line = part.at(-1) === CARRIAGE_RETURN ? part.subarray(0, -1) : part;
-    if (line.length > this.#maxBytes) {
-      this.#drop(line.length, line.subarray(0, EXCERPT_BYTES), line.subarray(-EXCERPT_BYTES));
-    } else if (line.length > 0) this.#onLine(line);
+    const line = trimReturn(part);
+    if (line.length > this.#maxBytes) this.#drop(line.length, line, line);
+    else if (line.length > 0) this.#onLine(line);
   }
 
   #drop(bytes: number, head: Uint8Array, tail: Uint8Array): void {
@@ -77,8 +77,8 @@ export class LineSplitter {
     this.#onTooLong({
       reason: "too-long",
       bytes,
-      head: text.decode(head),
-      tail: text.decode(tail),
+      head: text.decode(head.subarray(0, EXCERPT_BYTES)),
+      tail: text.decode(tail.subarray(-EXCERPT_BYTES)),
     });
   }
 
@@ -120,9 +120,14 @@ function firstBytes(before: Uint8Array, part: Uint8Array): Uint8Array {
     .slice(0, EXCERPT_BYTES);
 }
 
+function trimReturn(line: Uint8Array): Uint8Array {
+  return line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
+}
+
 function lastBytes(before: Uint8Array, part: Uint8Array): Uint8Array {
-  return join(before.subarray(-EXCERPT_BYTES), part.subarray(-EXCERPT_BYTES))
-    .slice(-EXCERPT_BYTES);
+  // One more than is told: the very last may be the carriage return of the delimiter.
+  const size = EXCERPT_BYTES + 1;
+  return join(before.subarray(-size), part.subarray(-size)).slice(-size);
 }
 
 function join(before: Uint8Array, part: Uint8Array): Uint8Array {

@@ -1,0 +1,46 @@
+import { DownstreamError } from "../errors.ts";
+import { AnswerTooLong, ChannelClosed } from "../jsonrpc/mod.ts";
+import { CatalogError } from "./catalog.ts";
+import { HandshakeError } from "./handshake.ts";
+import { StartAbandoned } from "./start_guard.ts";
+
+/** What is known when something with a server went wrong. */
+export interface FailureContext {
+  /** The server's name. */
+  readonly server: string;
+  /** What it means that the time ran out. */
+  readonly timedOut: string;
+  /** What the server last said; empty where it said nothing. */
+  readonly lastWords: () => Promise<string>;
+}
+
+/**
+ * Turns what went wrong with a server into what the agent is told.
+ *
+ * @param cause What was thrown.
+ * @param context What is known besides.
+ * @throws The cause itself where it is no failure of the server.
+ */
+export async function explainFailure(
+  cause: unknown,
+  { server, timedOut, lastWords }: FailureContext,
+): Promise<DownstreamError> {
+  if (cause instanceof DownstreamError) return cause;
+  if (cause instanceof AnswerTooLong) {
+    const message = `Server "${server}" answered with ${cause.bytes} bytes, which is more than ` +
+      "the gateway takes; ask for less.";
+    return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
+  }
+  const why = reasonOf(cause, timedOut);
+  if (why === undefined) throw cause;
+  const message = `Server "${server}" is not available: ${why}. ${await lastWords()}`.trim();
+  return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
+}
+
+function reasonOf(cause: unknown, timedOut: string): string | undefined {
+  if (cause instanceof HandshakeError || cause instanceof CatalogError) return cause.message;
+  if (cause instanceof ChannelClosed) return "its connection ended";
+  if (cause instanceof StartAbandoned) return "its session was closed while it started";
+  if (cause instanceof DOMException && cause.name === "TimeoutError") return timedOut;
+  return undefined;
+}

@@ -1,0 +1,46 @@
+import type { Log } from "../log.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** The processes of all servers of a gateway: how many there may be, and who ends them if we cannot. */
+export class Processes {
+  readonly #most: number;
+  readonly #groups = new Set<number>();
+  readonly #watchdog: Watchdog;
+
+  /**
+   * Begins with none.
+   *
+   * @param most How many there may be at a time.
+   * @param log Is told when there is no watchdog.
+   */
+  constructor(most: number, log: Log) {
+    this.#most = most;
+    this.#watchdog = new Watchdog(log);
+  }
+
+  /** How many there may be at a time. */
+  get most(): number {
+    return this.#most;
+  }
+
+  /** Whether there is room for one more. */
+  get hasRoom(): boolean {
+    return this.#groups.size < this.#most;
+  }
+
+  /** A process group was started. */
+  add(groupId: number): void {
+    this.#groups.add(groupId);
+    this.#watchdog.register(groupId);
+  }
+
+  /** A process group has ended; the system may give its id to others. */
+  remove(groupId: number): void {
+    if (this.#groups.delete(groupId)) this.#watchdog.unregister(groupId);
+  }
+
+  /** Ends the watchdog, which ends whatever is left. */
+  async close(): Promise<void> {
+    await this.#watchdog.close();
+  }
+}
