@@ -30,7 +30,8 @@ function* findModules(folder: string): Generator<string> {
   for (const entry of Deno.readDirSync(folder)) {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory) yield* findModules(path);
-    else if (entry.name === "mod.ts") yield path;
+    // What stands in src/ itself are the leaves, which have no folder to be entered.
+    else if (entry.name === "mod.ts" || folder === "src") yield path;
   }
 }
 

@@ -4,22 +4,31 @@ import type { Policy } from "../../policy/mod.ts";
 
 /** The part of JSON Schema that the gateway's own tools are described with, and checked by. */
 export interface ArgumentSchema {
+  /** What kind of value it takes. */
   readonly type: "string" | "integer" | "boolean" | "object";
+  /** What agents read about it. */
   readonly description?: string;
+  /** The only values it takes. */
   readonly enum?: readonly string[];
+  /** The least number it takes. */
   readonly minimum?: number;
 }
 
 /** A gateway tool as `tools/list` shows it. */
 export interface ToolDefinition {
+  /** Its name. */
   readonly name: string;
+  /** What agents read about it. */
   readonly description: string;
+  /** Its arguments; others than these are refused. */
   readonly inputSchema: {
     readonly type: "object";
     readonly properties: Readonly<Record<string, ArgumentSchema>>;
     readonly required?: readonly string[];
   };
+  /** Hints for clients. */
   readonly annotations: Readonly<Record<string, boolean>>;
+  /** More hints for clients. */
   readonly _meta: Readonly<Record<string, unknown>>;
 }
 
@@ -28,7 +37,9 @@ export type Arguments = Readonly<Record<string, string | number | boolean | Json
 
 /** What an operation is about, for the decision. */
 export interface Subject {
+  /** The server. */
   readonly server?: string;
+  /** The server's tool. */
   readonly tool?: string;
 }
 
@@ -74,6 +85,7 @@ export type ToolAnswer =
 
 /** One of the gateway's tools. */
 export interface GatewayTool {
+  /** How it is shown and what it takes. */
   readonly definition: ToolDefinition;
   /** What the decision is about; an empty subject needs no more than a known agent. */
   subject(args: Arguments): Subject;

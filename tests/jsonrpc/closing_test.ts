@@ -1,0 +1,240 @@
+import assert from "node:assert/strict";
+import {
+  ChannelClosed,
+  type IncomingRequest,
+  JsonText,
+  LineChannel,
+  Peer,
+  type PeerHandler,
+} from "../../src/jsonrpc/mod.ts";
+import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
+
+const SILENT: PeerHandler = {
+  request: () => {},
+  notification: () => {},
+  noise: () => {},
+  closed: () => {},
+};
+
+const MB = 1024 * 1024;
+
+Deno.test("[protocol.closing] when reading fails, all who wait learn why", async () => {
+  const source = new ByteSource();
+  const closed = Promise.withResolvers<Error | undefined>();
+  const peer = new Peer(new LineChannel(source.readable, new ByteSink().writable), {
+    ...SILENT,
+    closed: (cause) => closed.resolve(cause),
+  });
+  const request = peer.request("a");
+  const cause = new Error("Connection reset");
+  source.fail(cause);
+  const isClosed = (error: unknown): boolean =>
+    error instanceof ChannelClosed && error.cause === cause;
+  await assert.rejects(request, isClosed);
+  assert.equal(await closed.promise, cause);
+  await assert.rejects(peer.request("b"), isClosed);
+  assert.equal(peer.pendingCount, 0);
+  await peer.close();
+});
+
+Deno.test("[protocol.closing] the end rejects our requests and lets theirs be answered", async () => {
+  const [source, sink] = [new ByteSource(), new ByteSink()];
+  const incoming: IncomingRequest[] = [];
+  const peer = new Peer(new LineChannel(source.readable, sink.writable), {
+    ...SILENT,
+    request: (request) => void incoming.push(request),
+  });
+  for (const id of [1, 2, 3]) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
+  source.end();
+  await settle();
+  let isAnswered = false;
+  const answered = Promise.all([peer.answered(), peer.answered()]).then(() => isAnswered = true);
+  const [one, two, three] = incoming;
+  assert.equal(one?.signal.aborted, false);
+  one?.reply({ a: 1 });
+  two?.fail({ code: 1, message: "m" });
+  await settle();
+  assert.equal(isAnswered, false);
+  peer.cancelIncoming("the end");
+  await answered;
+  assert.equal(three?.signal.reason, "the end");
+  three?.reply({ too: "late" });
+  await peer.answered();
+  await peer.close();
+  assert.deepEqual(sink.lines(), [
+    '{"jsonrpc":"2.0","id":1,"result":{"a":1}}',
+    '{"jsonrpc":"2.0","id":2,"error":{"code":1,"message":"m"}}',
+  ]);
+  assert.equal(sink.isClosed, true);
+});
+
+Deno.test("[protocol.closing] sending to a side that is gone does nothing", async () => {
+  const [source, sink] = [new ByteSource(), new ByteSink()];
+  const peer = new Peer(new LineChannel(source.readable, sink.writable), SILENT);
+  sink.break();
+  const abort = new AbortController();
+  const request = peer.request("a", undefined, { signal: abort.signal });
+  await peer.flush();
+  peer.notify("b");
+  abort.abort("no longer");
+  await assert.rejects(request, (reason) => reason === "no longer");
+  await peer.flush();
+  source.end();
+  await settle();
+  await peer.close();
+  await peer.close();
+  assert.equal(sink.text(), "");
+});
+
+Deno.test("[protocol.closing] a piece of a message that we broke off ourselves is no message", async () => {
+  const source = new ByteSource();
+  const noises: string[] = [];
+  const peer = new Peer(new LineChannel(source.readable, new ByteSink().writable), {
+    ...SILENT,
+    noise: (description) => void noises.push(description),
+  });
+  source.push('{"jsonrpc":"2.0","id":1,');
+  await settle();
+  await peer.close();
+  assert.equal(source.isCancelled, true);
+  assert.deepEqual(noises, []);
+});
+
+Deno.test("[protocol.closing] closing ends though others go on sending", async () => {
+  const sink = new ByteSink();
+  const channel = new LineChannel(new ByteSource().readable, sink.writable);
+  let isClosed = false;
+  const goOn = async (): Promise<void> => {
+    while (!isClosed) {
+      channel.send("more");
+      await settle();
+    }
+  };
+  channel.send("first");
+  const sending = goOn();
+  await channel.flush();
+  await channel.close();
+  isClosed = true;
+  await sending;
+  assert.equal(sink.lines()[0], "first");
+});
+
+Deno.test("[protocol.closing] ending the writing alone leaves the answers to come", async () => {
+  const [source, sink] = [new ByteSource(), new ByteSink()];
+  const channel = new LineChannel(source.readable, sink.writable);
+  const peer = new Peer(channel, SILENT);
+  const request = peer.request("a");
+  await channel.endWriting();
+  assert.equal(sink.isClosed, true);
+  source.push('{"jsonrpc":"2.0","id":1,"result":{"a":1}}\n');
+  const reply = await request;
+  assert.ok(reply.ok);
+  assert.equal(reply.result.text.text, '{"a":1}');
+  await peer.close();
+});
+
+Deno.test("[protocol.closing] a process that closes its input and lives on is given up", async () => {
+  const answer = '{"jsonrpc":"2.0","id":1,"result":{"last":"words"}}';
+  const child = new Deno.Command("sh", {
+    args: [
+      "-c",
+      `exec 0<&-; trap "echo '$ANSWER'" USR1; echo ready; while :; do sleep 0.1; done`,
+    ],
+    env: { ANSWER: answer },
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const ready = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<Error | undefined>();
+  const peer = new Peer(new LineChannel(child.stdout, child.stdin), {
+    ...SILENT,
+    noise: () => ready.resolve(),
+    closed: (cause) => closed.resolve(cause),
+  });
+  await ready.promise;
+  const [answered, lost] = [peer.request("a"), peer.request("b")];
+  const isLost = assert.rejects(lost, ChannelClosed);
+  await peer.flush();
+  // What it has still to say is not lost.
+  child.kill("SIGUSR1");
+  assert.equal((await answered).ok, true);
+  await isLost;
+  assert.match(String(await closed.promise), /no longer takes messages/);
+  child.kill("SIGKILL");
+  await child.status;
+  await peer.close();
+});
+
+Deno.test("[protocol.backpressure] what is sent while a write is under way leaves in one write", async () => {
+  const sink = new ByteSink();
+  const channel = new LineChannel(new ByteSource().readable, sink.writable);
+  sink.stop();
+  channel.send("a");
+  await settle();
+  for (let count = 0; count < 100; count++) channel.send("b");
+  sink.go();
+  await channel.flush();
+  assert.equal(sink.writes, 2);
+  await channel.close();
+  assert.equal(sink.lines().length, 101);
+});
+
+Deno.test("[protocol.backpressure] waiting for what is sent does not wait for what others send", async () => {
+  let count = 0;
+  // Each write makes the next one necessary, for ever.
+  const writable = new WritableStream<Uint8Array>({
+    write: () => {
+      if (++count < 1000) channel.send("more");
+    },
+  });
+  const channel: LineChannel = new LineChannel(new ByteSource().readable, writable);
+  channel.send("first");
+  await channel.flush();
+  assert.ok(count < 5, `waited for ${count} writes`);
+  await channel.close();
+});
+
+/** A side that asks for 8 MiB twenty times over and reads nothing. */
+async function askAndNotRead(
+  options: { pauseWhenUnread?: boolean },
+): Promise<{ taken: number; unread: number; takenAfter: number; written: number }> {
+  const source = new ByteSource();
+  const gate = Promise.withResolvers<void>();
+  let written = 0;
+  const writable = new WritableStream<Uint8Array>({
+    write: async (chunk) => {
+      await gate.promise;
+      written += chunk.length;
+    },
+  });
+  const payload = new JsonText(`{"a":"${"x".repeat(8 * MB)}"}`);
+  let taken = 0;
+  const peer = new Peer(new LineChannel(source.readable, writable, options), {
+    ...SILENT,
+    request: (request) => {
+      taken++;
+      request.reply(payload);
+    },
+  });
+  for (let id = 0; id < 20; id++) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
+  await settle();
+  const before = { taken, unread: source.unread };
+  gate.resolve();
+  while (taken < 20) await settle();
+  await peer.close();
+  return { ...before, takenAfter: taken, written };
+}
+
+Deno.test("[protocol.backpressure] a side that reads nothing is not read from, until it reads", async () => {
+  const { taken, unread, takenAfter, written } = await askAndNotRead({ pauseWhenUnread: true });
+  // 64 MiB may wait, and the message that goes beyond.
+  assert.ok(taken >= 8 && taken <= 10, `${taken} requests were taken`);
+  assert.equal(taken + unread, 20);
+  assert.equal(takenAfter, 20);
+  assert.ok(written > 160 * MB);
+});
+
+Deno.test("[protocol.backpressure] by default reading goes on", async () => {
+  const { taken, unread } = await askAndNotRead({});
+  assert.deepEqual([taken, unread], [20, 0]);
+});

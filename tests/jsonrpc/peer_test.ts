@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import {
+  AnswerTooLong,
+  createMemoryChannels,
+  type IncomingRequest,
+  JsonText,
+  LineChannel,
+  Peer,
+  type PeerHandler,
+} from "../../src/jsonrpc/mod.ts";
+import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
+
+interface Side {
+  readonly peer: Peer;
+  /** Sends a line as the other side. */
+  readonly say: (line: string) => void;
+  /** What the peer sent. */
+  readonly heard: string[];
+  readonly noises: string[];
+  readonly incoming: IncomingRequest[];
+}
+
+/** A peer within the process, and the other side of it by hand. */
+function open(handler: Partial<PeerHandler> = {}): Side {
+  const [own, other] = createMemoryChannels();
+  const [heard, noises, incoming]: [string[], string[], IncomingRequest[]] = [[], [], []];
+  other.open({ message: (text) => heard.push(text), dropped: () => {}, closed: () => {} });
+  const peer = new Peer(own, {
+    request: (request) => void incoming.push(request),
+    notification: () => {},
+    noise: (description) => void noises.push(description),
+    closed: () => {},
+    ...handler,
+  });
+  return { peer, say: (line) => other.send(line), heard, noises, incoming };
+}
+
+const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+
+Deno.test("[protocol.too-long] the request whose answer is too long is rejected, and no other", async () => {
+  const [source, sink] = [new ByteSource(), new ByteSink()];
+  const channel = new LineChannel(source.readable, sink.writable, { maxBytes: 4000 });
+  const noises: string[] = [];
+  const peer = new Peer(channel, {
+    request: (request) => request.reply({}),
+    notification: () => {},
+    noise: (description) => void noises.push(description),
+    closed: () => {},
+  });
+  const text = "x".repeat(5000);
+  const answers = [
+    (id: number) => `{"jsonrpc":"2.0","id":${id},"result":{"a":"${text}"}}`,
+    (id: number) => `{"id":${id},"jsonrpc":"2.0","result":{"a":"${text}"}}`,
+    (id: number) => `{ "id" : ${id} , "result" : { "a" : "${text}" } , "jsonrpc" : "2.0" }`,
+    (id: number) => `{"jsonrpc":"2.0","result":{"a":"${text}"},"id":${id}}`,
+    (id: number) => `{"result":{"a":"${text}"},"id":${id},"jsonrpc":"2.0"}`,
+    (id: number) => `{"result":{"a":"${text}"},"jsonrpc":"2.0","id":${id}}\r`,
+    (id: number) => `{"jsonrpc":"2.0","id":${id},"error":{"code":1,"message":"${text}"}}`,
+  ];
+  for (const answer of answers) {
+    const [lost, other] = [peer.request("a"), peer.request("b")];
+    const id = sink.lines().length + 1;
+    await peer.flush();
+    const line = answer(id);
+    source.push(`${line}\n{"jsonrpc":"2.0","id":${id + 1},"result":{}}\n`);
+    const bytes = line.trimEnd().length;
+    await assert.rejects(lost, (error) => error instanceof AnswerTooLong && error.bytes === bytes);
+    assert.equal((await other).ok, true);
+  }
+  assert.equal(noises.length, answers.length);
+
+  // What is too long and no answer to it must not be taken for one.
+  const kept = peer.request("kept");
+  await peer.flush();
+  const id = sink.lines().length;
+  for (
+    const line of [
+      `{"jsonrpc":"2.0","id":${id},"method":"m","params":{"a":"${text}"}}`,
+      `{"params":{"a":"${text}"},"method":"m","jsonrpc":"2.0","id":${id}}`,
+      `{"jsonrpc":"2.0","method":"m","params":{"a":"${text}","id":${id}}}`,
+      `{"jsonrpc":"2.0","id":0${id},"result":{"a":"${text}"}}`,
+      `{"jsonrpc":"2.0","id":"${id}","result":{"a":"${text}"}}`,
+      `{"level":"info","msg":"${text}","id":${id}}`,
+      `${text},"id":${id}}`,
+      `[{"jsonrpc":"2.0","id":${id},"result":{"a":"${text}"}}]`,
+    ]
+  ) source.push(`${line}\n`);
+  await settle();
+  assert.equal(peer.pendingCount, 1);
+  source.push(`{"jsonrpc":"2.0","id":${id},"result":{}}\n`);
+  assert.equal((await kept).ok, true);
+  await peer.close();
+  // A request is owed an answer, even by a client.
+  const told = sink.lines().slice(id).map((line) => JSON.parse(line));
+  assert.deepEqual(told.map(({ id, error }) => [id, error.code]), [[id, -32700], [id, -32700]]);
+});
+
+Deno.test("[protocol.too-complex] brackets without end are refused before they are read", async () => {
+  const { peer, say, heard, noises } = open({ answersNoise: true });
+  const reply = peer.request("a");
+  const size = 16 * 1024 * 1024;
+  const start = performance.now();
+  say("[".repeat(size));
+  say(`{"jsonrpc":"2.0","id":5,"method":"m","params":{"a":${nested(size / 2)}}}`);
+  say(`{"jsonrpc":"2.0","id":6,"method":"m","params":{"a":[${"{},".repeat(size / 3)}1]}}`);
+  say(`{"jsonrpc":"2.0","id":1,"result":{"a":${nested(size / 2)}}}`);
+  const answer = await reply;
+  // Reading it all takes ten times as long, and gigabytes.
+  assert.ok(performance.now() - start < 3000);
+  assert.equal(answer.ok, false);
+  assert.match(answer.ok ? "" : answer.error.message, /^The answer is not valid: .* too deeply/);
+  await settle();
+  const told = heard.slice(1).map((line) => JSON.parse(line));
+  assert.deepEqual(told.map(({ id }) => id), [null, 5, 6]);
+  assert.equal(noises.length, 4);
+  await peer.close();
+});
+
+Deno.test("[protocol.invalid] deep nesting in any place of a message does not end the reading", async () => {
+  const { peer, say, heard, incoming } = open({ answersNoise: true });
+  const deep = nested(200_000);
+  say('{"jsonrpc":"2.0","id":1,"method":"hold"}');
+  const params = [`{"requestId":${deep}}`, `{"requestId":1,"reason":${deep}}`];
+  for (const text of params) {
+    say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${text}}`);
+  }
+  say(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${deep}}}`);
+  say(`{"jsonrpc":${deep},"id":${deep},"method":${deep}}`);
+  say(`{"jsonrpc":"2.0","id":${deep},"result":${deep}}`);
+  say(`{"jsonrpc":"2.0","id":9,"error":${deep}}`);
+  say(deep);
+  say('{"jsonrpc":"2.0","id":2,"method":"last"}');
+  await settle();
+  assert.deepEqual(incoming.map(({ method }) => method), ["hold", "last"]);
+  assert.equal(incoming[0]?.signal.aborted, true);
+  // The message without a version, and the batch of one array.
+  assert.equal(heard.length, 2);
+  peer.cancelIncoming("the end");
+  await peer.close();
+});
+
+Deno.test("[protocol.batch] a batch of too many messages is refused as a whole", async () => {
+  const { peer, say, heard, incoming } = open({ answersNoise: true });
+  const batch = (size: number) => `[${Array.from({ length: size }, () => "1").join(",")}]`;
+  say(batch(1000));
+  say(batch(1001));
+  say(batch(1_000_000));
+  await settle();
+  const [accepted, ...refused] = heard.map((line) => JSON.parse(line));
+  assert.equal(accepted.length, 1000);
+  assert.deepEqual(refused.map(({ id, error }) => [id, error.code]), [[null, -32600], [
+    null,
+    -32600,
+  ]]);
+  assert.equal(incoming.length, 0);
+  await peer.close();
+});
+
+Deno.test("[protocol.batch] answers too big for one message are sent one by one", async () => {
+  const { peer, say, heard, incoming } = open();
+  const ids = Array.from({ length: 3 }, (_, index) => index);
+  say(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
+  await settle();
+  // Together they would be longer than the other side takes; more would be no string any more.
+  const big = new JsonText(`"${"x".repeat(32 * 1024 * 1024)}"`);
+  for (const request of incoming) request.reply(big);
+  await settle();
+  assert.deepEqual(heard.map((line) => line.slice(0, 32)), [
+    ...ids.map((id) => `{"jsonrpc":"2.0","id":${id},"result":"xxxx`.slice(0, 32)),
+  ]);
+  await peer.close();
+});
+
+Deno.test("[protocol.progress] the parameters can carry the id as the token to use", async () => {
+  const { peer, say, heard } = open();
+  const seen: unknown[] = [];
+  const ask = () =>
+    peer.request("m", (id) => ({ _meta: { progressToken: id } }), {
+      onProgress: ({ progress }) => seen.push(progress),
+    });
+  const replies = [ask(), ask()];
+  await settle();
+  for (const line of heard) {
+    const { id, params } = JSON.parse(line);
+    assert.equal(params._meta.progressToken, id);
+    say(
+      `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${id},"progress":${id}}}`,
+    );
+    say(`{"jsonrpc":"2.0","id":${id},"result":{}}`);
+  }
+  await Promise.all(replies);
+  assert.deepEqual(seen, [1, 2]);
+  await peer.close();
+});
+
+Deno.test("[protocol.handler-fails] parameters that cannot be written leave nothing waiting", async () => {
+  const { peer, heard } = open();
+  const { signal } = new AbortController();
+  const cyclic: Record<string, unknown> = {};
+  cyclic.self = cyclic;
+  const failure = new Error("no parameters");
+  await assert.rejects(async () => await peer.request("m", cyclic, { signal }), TypeError);
+  await assert.rejects(
+    async () =>
+      await peer.request("m", () => {
+        throw failure;
+      }, { signal }),
+    failure,
+  );
+  assert.equal(peer.pendingCount, 0);
+  await settle();
+  assert.deepEqual(heard, []);
+  await peer.close();
+});
+
+Deno.test("[protocol.handler-fails] even an owner that fails everywhere does not end the reading", async () => {
+  const fail = (): never => {
+    throw new Error("on purpose");
+  };
+  const { peer, say, heard } = open({
+    answersNoise: true,
+    request: fail,
+    notification: () => Promise.reject(new Error("on purpose")),
+    noise: fail,
+    closed: fail,
+  });
+  const reply = peer.request("m");
+  for (const line of ["not JSON", '{"jsonrpc":"2.0","id":9,"result":{}}', "[1]"]) say(line);
+  say('{"jsonrpc":"2.0","method":"n"}');
+  say('{"jsonrpc":"2.0","id":1,"method":"m"}');
+  say('{"jsonrpc":"1.0","id":1,"result":{}}');
+  assert.equal((await reply).ok, false);
+  await settle();
+  const codes = heard.slice(1).map((line) => [JSON.parse(line)].flat()[0].error.code);
+  assert.deepEqual(codes, [-32700, -32600, -32603]);
+  await peer.close();
+  await settle();
+});
+
+Deno.test("[protocol.cancel] a request that is cancelled before it is sent is not sent", async () => {
+  const { peer, heard } = open();
+  await assert.rejects(
+    peer.request("m", {}, { signal: AbortSignal.abort("at once") }),
+    (reason) => reason === "at once",
+  );
+  assert.equal(peer.pendingCount, 0);
+  await settle();
+  assert.deepEqual(heard, []);
+  await peer.close();
+});
+
+Deno.test("[protocol.cancel] whatever the reason, the cancellation is sent", async () => {
+  const { peer, heard } = open();
+  for (const reason of [undefined, Object.create(null), Symbol("s"), 5n, { toString: null }]) {
+    const abort = new AbortController();
+    const request = peer.request("m", undefined, { signal: abort.signal });
+    abort.abort(reason);
+    await assert.rejects(request.finally(() => {}), (cause) => cause === abort.signal.reason);
+  }
+  await settle();
+  const sent = heard.map((line) => JSON.parse(line));
+  assert.deepEqual(
+    sent.filter(({ method }) => method !== "m").map(({ method, params }) =>
+      `${method} ${params.requestId} ${typeof params.reason}`
+    ),
+    [1, 2, 3, 4, 5].map((id) => `notifications/cancelled ${id} string`),
+  );
+  await peer.close();
+});
+
+Deno.test("[protocol.cancel] the signal of a request says why, whenever it is first looked at", async () => {
+  const { peer, say, incoming } = open();
+  for (const id of [1, 2]) say(`{"jsonrpc":"2.0","id":${id},"method":"m"}`);
+  await settle();
+  const early = incoming[0]?.signal;
+  for (const id of [1, 2]) {
+    const params = `{"requestId":${id},"reason":"changed my mind"}`;
+    say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`);
+  }
+  await settle();
+  for (const signal of [early, incoming[0]?.signal, incoming[1]?.signal]) {
+    assert.equal(signal?.aborted, true);
+    assert.equal(signal?.reason, "changed my mind");
+  }
+  assert.equal(peer.incomingCount, 0);
+  await peer.close();
+});
+
+Deno.test("[protocol.pass-through] a parameter can be taken as the text it came as", async () => {
+  const { peer, say, incoming } = open();
+  say('{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":{"b":1.0},"n":[12345678901234567890]}}');
+  await settle();
+  const [request] = incoming;
+  assert.equal(request?.paramText("a", "b")?.text, "1.0");
+  assert.equal(request?.paramText("n")?.text, "[12345678901234567890]");
+  assert.equal(request?.paramText("a", "c"), undefined);
+  assert.equal(request?.paramText("toString"), undefined);
+  request?.reply({});
+  await peer.close();
+});

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { elementTexts, JsonText, textAt } from "../../src/jsonrpc/mod.ts";
+import { isTooComplex } from "../../src/jsonrpc/scan.ts";
+
+Deno.test("[protocol.pass-through] a key is compared by what it means, not by how it is written", () => {
+  assert.equal(textAt('{"a\\nb":1}', "a\nb"), "1");
+  assert.equal(textAt('{"a\\nb":1}', "a\\nb"), undefined);
+  assert.equal(textAt('{"a\\\\nb":1}', "a\\nb"), "1");
+  assert.equal(textAt('{"\\u0061":1,"a":2}', "a"), "2");
+  assert.equal(textAt('{"a":1,"\\u0061":2}', "a"), "2");
+  assert.equal(textAt('{"ab":1,"a":2}', "a"), "2");
+});
+
+Deno.test("[protocol.pass-through] there is no text below what is no object", () => {
+  for (const json of ['"a"', "5", "null", "true", "[1]", "[]", "{}", '[{"a":1}]']) {
+    assert.equal(textAt(json, "a"), undefined);
+    assert.equal(textAt(`{"b":${json}}`, "b", "a"), undefined);
+  }
+});
+
+Deno.test("[protocol.pass-through] what is no array has no elements, and asking for them ends", () => {
+  for (const json of ['{"a":1}', '{"a":[1]}', '"[1]"', "5", "null", "", " "]) {
+    assert.deepEqual(elementTexts(json), []);
+  }
+  assert.deepEqual(elementTexts(" [ ] "), []);
+  assert.deepEqual(elementTexts('\t[ 1 ,"]" , {"a":[2]},[ ],null\n]'), [
+    "1",
+    '"]"',
+    '{"a":[2]}',
+    "[ ]",
+    "null",
+  ]);
+});
+
+Deno.test("[protocol.pass-through] text to pass on is on one line", () => {
+  assert.equal(new JsonText('{\r\n"a":\n1\r}').text, '{  "a": 1 }');
+  assert.equal(new JsonText('{"a":"\u2028"}').text, '{"a":"\u2028"}');
+});
+
+const MB = 1024 * 1024;
+const padding = `"${"x".repeat(MB)}"`;
+
+Deno.test("[protocol.too-complex] depth and objects are counted outside strings", () => {
+  const deep = (depth: number) => `${"[".repeat(depth)}${padding}${"]".repeat(depth)}`;
+  assert.equal(isTooComplex(deep(1000)), false);
+  assert.equal(isTooComplex(deep(1001)), true);
+  assert.equal(isTooComplex(`[${padding}${',{"a":[]}'.repeat(1000)}]`), false);
+  assert.equal(isTooComplex(`["${"[".repeat(2 * MB)}"]`), false);
+  assert.equal(isTooComplex(`["\\"${"[{".repeat(MB)}"]`), false);
+  // Each object begins with its bracket and ends with it, so that only their number counts.
+  assert.equal(isTooComplex(`[${"{},".repeat(3_999_999)}1]`), false);
+  assert.equal(isTooComplex(`[${"{},".repeat(4_000_000)}1]`), true);
+});
+
+Deno.test("[protocol.too-complex] counting takes no long time, whatever the text", () => {
+  const texts = ["[", '"', "\\", '"\\', '\\"', "[]", '"",', "a"].map((part) =>
+    part.repeat(Math.ceil(4 * MB / part.length))
+  );
+  for (const text of texts) {
+    const start = performance.now();
+    isTooComplex(text);
+    isTooComplex(`["${text}`);
+    const took = performance.now() - start;
+    // A tenth of a second at most where it is linear; hours where it is not.
+    assert.ok(took < 5000, `${text.slice(0, 4)}: ${took} ms`);
+  }
+});

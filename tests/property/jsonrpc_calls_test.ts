@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  type IncomingRequest,
+  LineChannel,
+  Peer,
+  type PeerHandler,
+} from "../../src/jsonrpc/mod.ts";
+import { createPipe, settle } from "../jsonrpc/byte_streams.ts";
+
+const QUIET: PeerHandler = {
+  request: (request) => request.failUnknownMethod(),
+  notification: () => {},
+  noise: (description, excerpt) => assert.fail(`${description}: ${excerpt}`),
+  closed: () => {},
+};
+
+interface Pair extends AsyncDisposable {
+  readonly asking: Peer;
+  readonly answering: Peer;
+  /** Requests that came, not answered yet. */
+  readonly waiting: IncomingRequest[];
+  readonly noises: string[];
+}
+
+/** Two peers that talk over a pair of pipes; both ask each other. */
+function connect(): Pair {
+  const [there, back] = [createPipe(), createPipe()];
+  const waiting: IncomingRequest[] = [];
+  const noises: string[] = [];
+  const noise = (description: string): void => void noises.push(description);
+  const asking = new Peer(new LineChannel(back.readable, there.writable), {
+    ...QUIET,
+    noise,
+    request: (request) => request.reply({ of: request.params }),
+  });
+  const answering = new Peer(new LineChannel(there.readable, back.writable), {
+    ...QUIET,
+    noise,
+    request: (request) => void waiting.push(request),
+  });
+  return {
+    asking,
+    answering,
+    waiting,
+    noises,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([asking.close(), answering.close()]);
+    },
+  };
+}
+
+/** Puts a list into the order of some random numbers. */
+function shuffle<Item>(items: readonly Item[], order: readonly number[]): Item[] {
+  return items.map((item, index) => ({ item, place: order[index % order.length] ?? 0 }))
+    .sort((a, b) => a.place - b.place).map(({ item }) => item);
+}
+
+const order = fc.array(fc.nat(), { minLength: 1, maxLength: 40 });
+
+Deno.test("[protocol.multiplex] answers in any order reach those who asked, each once", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 40 }), order, async (count, order) => {
+      await using pair = connect();
+      const progress: [number, unknown][] = [];
+      const replies = Array.from(
+        { length: count },
+        (_, index) =>
+          pair.asking.request("ask", (id) => ({ index, token: id }), {
+            onProgress: (params) => progress.push([index, params.index]),
+          }),
+      );
+      // The other direction uses the same numbers for its ids.
+      const others = Array.from(
+        { length: count },
+        (_, index) => pair.answering.request("other", { index }),
+      );
+      await settle();
+      assert.equal(pair.asking.pendingCount, count);
+      assert.equal(pair.answering.incomingCount, count);
+      for (const request of shuffle(pair.waiting, order)) {
+        const { index, token } = request.params as { index: number; token: number };
+        pair.answering.notify("notifications/progress", { progressToken: token, index });
+        if (index % 3 === 0) request.fail({ code: index, message: "m" });
+        else request.reply({ index });
+        request.reply({ index: -1 });
+      }
+      const seen = (await Promise.all(replies)).map((reply) =>
+        reply.ok ? (reply.result.value as { index: number }).index : reply.error.code
+      );
+      const indexes = Array.from({ length: count }, (_, index) => index);
+      assert.deepEqual(seen, indexes);
+      assert.deepEqual(progress.sort(([a], [b]) => a - b), indexes.map((index) => [index, index]));
+      assert.deepEqual(
+        (await Promise.all(others)).map((reply) => reply.ok && reply.result.value),
+        indexes.map((index) => ({ of: { index } })),
+      );
+      assert.deepEqual([pair.asking.pendingCount, pair.answering.incomingCount], [0, 0]);
+      assert.deepEqual(pair.noises, []);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the others go on", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.constantFrom("before", "crossing", "never")), async (cancels) => {
+      await using pair = connect();
+      const aborts = cancels.map(() => new AbortController());
+      const ends = aborts.map(({ signal }, index) =>
+        pair.asking.request("ask", { index }, { signal })
+          .then((reply) => reply.ok && reply.result.value, (reason) => reason)
+      );
+      await settle();
+      const abortAll = (when: string): void =>
+        aborts.forEach((abort, index) => cancels[index] === when && abort.abort(`not ${index}`));
+      abortAll("before");
+      await settle();
+      assert.equal(pair.answering.incomingCount, cancels.filter((c) => c !== "before").length);
+      // The answer and the cancellation pass each other on the way.
+      abortAll("crossing");
+      for (const request of pair.waiting) request.reply(request.params as { index: number });
+      assert.deepEqual(
+        await Promise.all(ends),
+        cancels.map((cancel, index) => cancel === "never" ? { index } : `not ${index}`),
+      );
+      await settle();
+      const late = cancels.filter((cancel) => cancel === "crossing");
+      assert.deepEqual(pair.noises, late.map(() => "An answer to no request"));
+      for (const [index, request] of pair.waiting.entries()) {
+        assert.equal(request.signal.aborted, cancels[index] === "before");
+      }
+    }),
+    { numRuns: 60 },
+  );
+});

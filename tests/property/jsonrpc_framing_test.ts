@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { LineSplitter } from "../../src/jsonrpc/line_splitter.ts";
+import { LineChannel } from "../../src/jsonrpc/mod.ts";
+import { ByteSink, ByteSource, joinBytes } from "../jsonrpc/byte_streams.ts";
+
+type Line = readonly ["line", string] | readonly ["too long", number];
+
+/** Lines by their definition, with one character for each byte. */
+function splitByDefinition(bytes: Uint8Array, maxBytes: number): Line[] {
+  return toLatin1(bytes).split("\n").map((line) => line.replace(/\r$/, ""))
+    .filter((line) => line !== "")
+    .map((line) => line.length > maxBytes ? ["too long", line.length] : ["line", line]);
+}
+
+function toLatin1(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** Cuts bytes at the given places, as far as they are within. */
+function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
+  const within = places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b);
+  return [0, ...within].map((start, index) => bytes.slice(start, within[index]));
+}
+
+const places = fc.array(fc.nat(5000), { maxLength: 12 });
+const anyBytes = fc.array(fc.constantFrom(10, 10, 13, 97, 98, 0, 255), { maxLength: 80 });
+
+Deno.test("[protocol.framing] bytes in any chunks are cut into the lines of the definition", () => {
+  fc.assert(
+    fc.property(anyBytes, places, fc.nat(20), (bytes, places, maxBytes) => {
+      const lines: Line[] = [];
+      const splitter = new LineSplitter(maxBytes, {
+        line: (line) => lines.push(["line", toLatin1(line)]),
+        tooLong: ({ bytes }) => lines.push(["too long", bytes]),
+      });
+      const all = new Uint8Array(bytes);
+      for (const chunk of cut(all, places)) {
+        splitter.push(chunk);
+        // What is read into the same buffer next must not change what was taken.
+        chunk.fill(120);
+      }
+      splitter.end();
+      assert.deepEqual(lines, splitByDefinition(all, maxBytes));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("[protocol.too-long] the ends of a line that is too long are told, in whatever chunks", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1025, max: 4000 }),
+      places,
+      fc.boolean(),
+      (size, places, hasReturn) => {
+        const line = new Uint8Array(size).map((_, index) => 97 + index % 26);
+        const told: { head: string; tail: string }[] = [];
+        const splitter = new LineSplitter(1024, {
+          line: () => assert.fail("the line is too long"),
+          tooLong: (message) => told.push(message),
+        });
+        const all = joinBytes([line, new Uint8Array(hasReturn ? [13, 10] : [10])]);
+        for (const chunk of cut(all, places)) splitter.push(chunk);
+        const [{ head, tail } = { head: "", tail: "" }, ...more] = told;
+        assert.equal(more.length, 0);
+        const text = toLatin1(line);
+        assert.equal(head, text.slice(0, 1024));
+        assert.equal(tail, text.slice(-1024));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+/** What a channel makes of the chunks. */
+async function receive(chunks: readonly Uint8Array[]): Promise<string[]> {
+  const source = new ByteSource();
+  const { promise, resolve, reject } = Promise.withResolvers<string[]>();
+  const texts: string[] = [];
+  new LineChannel(source.readable, new ByteSink().writable).open({
+    message: (text) => texts.push(text),
+    dropped: ({ reason }) => texts.push(reason),
+    closed: (cause) => cause === undefined ? resolve(texts) : reject(cause),
+  });
+  for (const chunk of chunks) source.push(chunk);
+  source.end();
+  return await promise;
+}
+
+const messages = fc.array(
+  fc.jsonValue().map((value) => JSON.stringify({ value, "\u00e9": "😀" })),
+  {
+    maxLength: 4,
+  },
+);
+
+Deno.test("[protocol.framing] messages cut at any bytes arrive as they were sent", async () => {
+  await fc.assert(
+    fc.asyncProperty(messages, places, fc.constantFrom("\n", "\r\n"), async (messages, at, end) => {
+      const bytes = new TextEncoder().encode(messages.map((message) => message + end).join(""));
+      assert.deepEqual(await receive(cut(bytes, at)), messages);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("[protocol.framing] messages cut at every single byte arrive as they were sent", async () => {
+  const messages = ['{"a":"\u00e9\u20ac😀\u2028"}', '{"b":"\\n"}', "not JSON"];
+  const bytes = new TextEncoder().encode(messages.join("\r\n"));
+  assert.deepEqual(await receive(Array.from(bytes, (byte) => new Uint8Array([byte]))), messages);
+  for (let at = 0; at <= bytes.length; at++) {
+    assert.deepEqual(await receive([bytes.slice(0, at), bytes.slice(at)]), messages);
+  }
+});
+
+const WRITE_BYTES = 128 * 1024;
+const characters = ["a", "\u00e9", "\u20ac", "😀", "\ud83d", "\ude00"];
+
+/** Texts around the size of the write buffer, so that characters fall on its end. */
+const bigText = fc.tuple(
+  fc.integer({ min: -6, max: 6 }),
+  fc.constantFrom(1, 2),
+  fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 8 }),
+  fc.nat(3),
+).map(([off, buffers, text, after]) =>
+  "x".repeat(buffers * WRITE_BYTES + off) + text.repeat(after)
+);
+const anyText = fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 20 });
+const turns = fc.array(
+  fc.array(fc.oneof({ weight: 3, arbitrary: anyText }, bigText), { maxLength: 4 }),
+  { maxLength: 4 },
+);
+
+Deno.test("[protocol.framing] what is sent leaves whole and in order, whatever the size", async () => {
+  await fc.assert(
+    fc.asyncProperty(turns, fc.array(fc.boolean()), async (turns, waits) => {
+      const sink = new ByteSink();
+      const channel = new LineChannel(new ByteSource().readable, sink.writable);
+      for (const [index, turn] of turns.entries()) {
+        for (const text of turn) channel.send(text);
+        if (waits[index] === true) await channel.flush();
+      }
+      await channel.close();
+      // Half of a surrogate pair is no character, and cannot be written.
+      assert.deepEqual(sink.lines(), turns.flat().map((text) => text.toWellFormed()));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+Deno.test("[protocol.framing] every character survives every place on the edge of a write", async () => {
+  const sink = new ByteSink();
+  const channel = new LineChannel(new ByteSource().readable, sink.writable);
+  const texts = characters.slice(0, 4).flatMap((character) =>
+    [-5, -4, -3, -2, -1, 0, 1].map((off) => "x".repeat(WRITE_BYTES + off) + character)
+  );
+  for (const text of texts) {
+    channel.send(text);
+    // Each write begins with an empty buffer.
+    await channel.flush();
+  }
+  await channel.close();
+  assert.deepEqual(sink.lines(), texts);
+});
