@@ -1,5 +1,6 @@
 import type { Channel, ChannelHandler } from "./channel.ts";
 import { LineSplitter } from "./line_splitter.ts";
+import { Turn } from "./turn.ts";
 
 /** The longest message that is taken, in bytes: 64 MiB. */
 export const MAX_MESSAGE_BYTES: number = 64 * 1024 * 1024;
@@ -61,8 +62,6 @@ export class LineChannel implements Channel {
   ) {
     this.#reader = readable.getReader();
     this.#writer = writable.getWriter();
-    // The end of the writing side is seen by the next write; unheard it would be an unhandled rejection.
-    this.#writer.closed.catch(() => {});
     this.#maxBytes = options.maxBytes ?? MAX_MESSAGE_BYTES;
     this.#pauseAt = options.pauseWhenUnread === true ? MAX_QUEUED : Infinity;
   }
@@ -117,6 +116,7 @@ export class LineChannel implements Channel {
 
   async #read(handler: ChannelHandler): Promise<void> {
     const decoder = new TextDecoder("utf-8", { fatal: true });
+    const turn = new Turn();
     const splitter = new LineSplitter(this.#maxBytes, {
       line: (line) => {
         let text: string;
@@ -139,7 +139,8 @@ export class LineChannel implements Channel {
       for (;;) {
         const { value, done } = await this.#reader.read();
         if (done) break;
-        splitter.push(value);
+        const pause = turn.do(() => splitter.push(value));
+        if (pause !== undefined) await pause;
         if (this.#queued > this.#pauseAt) await this.flush();
       }
     } finally {

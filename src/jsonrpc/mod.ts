@@ -15,3 +15,4 @@ export type { RequestOptions } from "./outgoing.ts";
 export { Peer, type PeerHandler } from "./peer.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 export { elementTexts, textAt } from "./scan.ts";
+export { Turn } from "./turn.ts";

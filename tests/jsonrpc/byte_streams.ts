@@ -36,19 +36,16 @@ export class ByteSource {
   }
 }
 
-/** Takes bytes and keeps them; can be made to stand still, or to fail as a broken pipe does. */
+/** Takes bytes and keeps them; can be made to fail as a broken pipe does. */
 export class ByteSink {
   readonly writable: WritableStream<Uint8Array>;
   readonly #chunks: Uint8Array[] = [];
-  #gate: Promise<void> = Promise.resolve();
-  #openGate: () => void = () => {};
   #broken: Error | undefined;
   isClosed = false;
 
   constructor() {
     this.writable = new WritableStream<Uint8Array>({
-      write: async (chunk) => {
-        await this.#gate;
+      write: (chunk) => {
         if (this.#broken !== undefined) throw this.#broken;
         this.#chunks.push(chunk.slice());
       },
@@ -58,25 +55,9 @@ export class ByteSink {
     });
   }
 
-  /** How many writes were taken. */
-  get writes(): number {
-    return this.#chunks.length;
-  }
-
-  /** From now on writes wait. */
-  stop(): void {
-    ({ promise: this.#gate, resolve: this.#openGate } = Promise.withResolvers<void>());
-  }
-
-  /** Waiting writes go on. */
-  go(): void {
-    this.#openGate();
-  }
-
   /** Writes fail from now on. */
   break(): void {
     this.#broken = new Error("Broken pipe");
-    this.#openGate();
   }
 
   bytes(): Uint8Array {
@@ -113,7 +94,11 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
-/** One turn of the event loop: all that can happen without anything new from outside has happened. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+/**
+ * Some turns of the event loop: all that can happen without anything new from outside has happened,
+ * the pauses too that a channel makes to let others run.
+ */
+export async function settle(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

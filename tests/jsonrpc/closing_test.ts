@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import {
   ChannelClosed,
   type IncomingRequest,
-  JsonText,
   LineChannel,
   Peer,
   type PeerHandler,
@@ -15,8 +14,6 @@ const SILENT: PeerHandler = {
   noise: () => {},
   closed: () => {},
 };
-
-const MB = 1024 * 1024;
 
 Deno.test("[protocol.closing] when reading fails, all who wait learn why", async () => {
   const source = new ByteSource();
@@ -163,78 +160,4 @@ Deno.test("[protocol.closing] a process that closes its input and lives on is gi
   child.kill("SIGKILL");
   await child.status;
   await peer.close();
-});
-
-Deno.test("[protocol.backpressure] what is sent while a write is under way leaves in one write", async () => {
-  const sink = new ByteSink();
-  const channel = new LineChannel(new ByteSource().readable, sink.writable);
-  sink.stop();
-  channel.send("a");
-  await settle();
-  for (let count = 0; count < 100; count++) channel.send("b");
-  sink.go();
-  await channel.flush();
-  assert.equal(sink.writes, 2);
-  await channel.close();
-  assert.equal(sink.lines().length, 101);
-});
-
-Deno.test("[protocol.backpressure] waiting for what is sent does not wait for what others send", async () => {
-  let count = 0;
-  // Each write makes the next one necessary, for ever.
-  const writable = new WritableStream<Uint8Array>({
-    write: () => {
-      if (++count < 1000) channel.send("more");
-    },
-  });
-  const channel: LineChannel = new LineChannel(new ByteSource().readable, writable);
-  channel.send("first");
-  await channel.flush();
-  assert.ok(count < 5, `waited for ${count} writes`);
-  await channel.close();
-});
-
-/** A side that asks for 8 MiB twenty times over and reads nothing. */
-async function askAndNotRead(
-  options: { pauseWhenUnread?: boolean },
-): Promise<{ taken: number; unread: number; takenAfter: number; written: number }> {
-  const source = new ByteSource();
-  const gate = Promise.withResolvers<void>();
-  let written = 0;
-  const writable = new WritableStream<Uint8Array>({
-    write: async (chunk) => {
-      await gate.promise;
-      written += chunk.length;
-    },
-  });
-  const payload = new JsonText(`{"a":"${"x".repeat(8 * MB)}"}`);
-  let taken = 0;
-  const peer = new Peer(new LineChannel(source.readable, writable, options), {
-    ...SILENT,
-    request: (request) => {
-      taken++;
-      request.reply(payload);
-    },
-  });
-  for (let id = 0; id < 20; id++) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
-  await settle();
-  const before = { taken, unread: source.unread };
-  gate.resolve();
-  while (taken < 20) await settle();
-  await peer.close();
-  return { ...before, takenAfter: taken, written };
-}
-
-Deno.test("[protocol.backpressure] a side that reads nothing is not read from, until it reads", async () => {
-  const { taken, unread, takenAfter, written } = await askAndNotRead({ pauseWhenUnread: true });
-  // 64 MiB may wait, and the message that goes beyond.
-  assert.ok(taken >= 8 && taken <= 10, `${taken} requests were taken`);
-  assert.equal(taken + unread, 20);
-  assert.equal(takenAfter, 20);
-  assert.ok(written > 160 * MB);
-});
-
-Deno.test("[protocol.backpressure] by default reading goes on", async () => {
-  const { taken, unread } = await askAndNotRead({});
-  assert.deepEqual([taken, unread], [20, 0]);
 });

@@ -99,6 +99,21 @@ Deno.test("[protocol.framing] a line that trickles in does not hold the buffers 
   assert.deepEqual(lines, ['{"a":"b"}', '{"a":"b"}']);
 });
 
+Deno.test("[protocol.framing] the room of a long line is given back, be it taken or skipped", () => {
+  for (const size of [MB, MB + 2]) {
+    const rooms: number[] = [];
+    const splitter = new LineSplitter(MB, {
+      line: (line) => rooms.push(line.buffer.byteLength),
+      tooLong: ({ bytes }) => rooms.push(bytes),
+    });
+    for (const piece of ["a".repeat(100_000), "a".repeat(size - 100_000), "\n", "a", "b\n"]) {
+      splitter.push(new TextEncoder().encode(piece));
+    }
+    const [long = 0, short = 0] = rooms;
+    assert.ok(long >= size && short < 100_000, `${rooms}`);
+  }
+});
+
 /** The shortest of three runs, in milliseconds. */
 async function measure(run: () => Promise<unknown>): Promise<number> {
   const times: number[] = [];

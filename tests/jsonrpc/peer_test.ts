@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import {
-  AnswerTooLong,
   createMemoryChannels,
   type IncomingRequest,
   JsonText,
-  LineChannel,
   Peer,
   type PeerHandler,
 } from "../../src/jsonrpc/mod.ts";
-import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
+import { settle } from "./byte_streams.ts";
 
 interface Side {
   readonly peer: Peer;
@@ -36,64 +34,6 @@ function open(handler: Partial<PeerHandler> = {}): Side {
 }
 
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
-
-Deno.test("[protocol.too-long] the request whose answer is too long is rejected, and no other", async () => {
-  const [source, sink] = [new ByteSource(), new ByteSink()];
-  const channel = new LineChannel(source.readable, sink.writable, { maxBytes: 4000 });
-  const noises: string[] = [];
-  const peer = new Peer(channel, {
-    request: (request) => request.reply({}),
-    notification: () => {},
-    noise: (description) => void noises.push(description),
-    closed: () => {},
-  });
-  const text = "x".repeat(5000);
-  const answers = [
-    (id: number) => `{"jsonrpc":"2.0","id":${id},"result":{"a":"${text}"}}`,
-    (id: number) => `{"id":${id},"jsonrpc":"2.0","result":{"a":"${text}"}}`,
-    (id: number) => `{ "id" : ${id} , "result" : { "a" : "${text}" } , "jsonrpc" : "2.0" }`,
-    (id: number) => `{"jsonrpc":"2.0","result":{"a":"${text}"},"id":${id}}`,
-    (id: number) => `{"result":{"a":"${text}"},"id":${id},"jsonrpc":"2.0"}`,
-    (id: number) => `{"result":{"a":"${text}"},"jsonrpc":"2.0","id":${id}}\r`,
-    (id: number) => `{"jsonrpc":"2.0","id":${id},"error":{"code":1,"message":"${text}"}}`,
-  ];
-  for (const answer of answers) {
-    const [lost, other] = [peer.request("a"), peer.request("b")];
-    const id = sink.lines().length + 1;
-    await peer.flush();
-    const line = answer(id);
-    source.push(`${line}\n{"jsonrpc":"2.0","id":${id + 1},"result":{}}\n`);
-    const bytes = line.trimEnd().length;
-    await assert.rejects(lost, (error) => error instanceof AnswerTooLong && error.bytes === bytes);
-    assert.equal((await other).ok, true);
-  }
-  assert.equal(noises.length, answers.length);
-
-  // What is too long and no answer to it must not be taken for one.
-  const kept = peer.request("kept");
-  await peer.flush();
-  const id = sink.lines().length;
-  for (
-    const line of [
-      `{"jsonrpc":"2.0","id":${id},"method":"m","params":{"a":"${text}"}}`,
-      `{"params":{"a":"${text}"},"method":"m","jsonrpc":"2.0","id":${id}}`,
-      `{"jsonrpc":"2.0","method":"m","params":{"a":"${text}","id":${id}}}`,
-      `{"jsonrpc":"2.0","id":0${id},"result":{"a":"${text}"}}`,
-      `{"jsonrpc":"2.0","id":"${id}","result":{"a":"${text}"}}`,
-      `{"level":"info","msg":"${text}","id":${id}}`,
-      `${text},"id":${id}}`,
-      `[{"jsonrpc":"2.0","id":${id},"result":{"a":"${text}"}}]`,
-    ]
-  ) source.push(`${line}\n`);
-  await settle();
-  assert.equal(peer.pendingCount, 1);
-  source.push(`{"jsonrpc":"2.0","id":${id},"result":{}}\n`);
-  assert.equal((await kept).ok, true);
-  await peer.close();
-  // A request is owed an answer, even by a client.
-  const told = sink.lines().slice(id).map((line) => JSON.parse(line));
-  assert.deepEqual(told.map(({ id, error }) => [id, error.code]), [[id, -32700], [id, -32700]]);
-});
 
 Deno.test("[protocol.too-complex] brackets without end are refused before they are read", async () => {
   const { peer, say, heard, noises } = open({ answersNoise: true });

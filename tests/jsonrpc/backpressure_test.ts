@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { JsonText, LineChannel, Peer } from "../../src/jsonrpc/mod.ts";
+import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
+
+const MB = 1024 * 1024;
+
+Deno.test("[protocol.backpressure] what is sent while a write is under way leaves in one write", async () => {
+  const writes: number[] = [];
+  const writable = new WritableStream<Uint8Array>({
+    write: async (chunk) => {
+      await settle();
+      writes.push(chunk.length);
+    },
+  });
+  const channel = new LineChannel(new ByteSource().readable, writable);
+  for (let count = 0; count < 3; count++) channel.send("a");
+  await Promise.resolve();
+  await Promise.resolve();
+  for (let count = 0; count < 100; count++) channel.send("b");
+  await channel.flush();
+  assert.deepEqual(writes, [6, 200]);
+  await channel.close();
+});
+
+Deno.test("[protocol.backpressure] waiting for what is sent does not wait for what others send", async () => {
+  let count = 0;
+  // Each write makes the next one necessary, for ever.
+  const writable = new WritableStream<Uint8Array>({
+    write: () => {
+      if (++count < 1000) channel.send("more");
+    },
+  });
+  const channel: LineChannel = new LineChannel(new ByteSource().readable, writable);
+  channel.send("first");
+  await channel.flush();
+  assert.ok(count < 5, `waited for ${count} writes`);
+  await channel.close();
+});
+
+/** A side that asks for 8 MiB twenty times over and reads nothing. */
+async function askAndNotRead(
+  options: { pauseWhenUnread?: boolean },
+): Promise<{ taken: number; unread: number; takenAfter: number; written: number }> {
+  const source = new ByteSource();
+  let gate = Promise.withResolvers<void>();
+  let written = 0;
+  const writable = new WritableStream<Uint8Array>({
+    write: async (chunk) => {
+      await gate.promise;
+      written += chunk.length;
+    },
+  });
+  const payload = new JsonText(`{"a":"${"x".repeat(8 * MB)}"}`);
+  let taken = 0;
+  const peer = new Peer(new LineChannel(source.readable, writable, options), {
+    request: (request) => {
+      taken++;
+      request.reply(payload);
+    },
+    notification: () => {},
+    noise: () => {},
+    closed: () => {},
+  });
+  for (let id = 0; id < 20; id++) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
+  await settle();
+  const before = { taken, unread: source.unread };
+  gate.resolve();
+  while (taken < 20) await settle();
+  await peer.flush();
+  // What has been written counts no longer: there is room again.
+  gate = Promise.withResolvers<void>();
+  for (const id of [20, 21, 22]) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
+  await settle();
+  gate.resolve();
+  await peer.close();
+  return { ...before, takenAfter: taken, written };
+}
+
+Deno.test("[protocol.backpressure] a side that reads nothing is not read from, until it reads", async () => {
+  const { taken, unread, takenAfter, written } = await askAndNotRead({ pauseWhenUnread: true });
+  // 64 MiB may wait, and the message that goes beyond.
+  assert.ok(taken >= 8 && taken <= 10, `${taken} requests were taken`);
+  assert.equal(taken + unread, 20);
+  assert.equal(takenAfter, 23);
+  assert.ok(written > 160 * MB);
+});
+
+Deno.test("[protocol.backpressure] by default reading goes on", async () => {
+  const { taken, unread } = await askAndNotRead({});
+  assert.deepEqual([taken, unread], [20, 0]);
+});
+
+Deno.test("[protocol.backpressure] a pipe that is always full lets everything else run", async () => {
+  const lines = new TextEncoder().encode("a\n".repeat(1000));
+  let [reads, hasRun] = [0, false];
+  const source = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      if (hasRun || ++reads > 50_000) controller.close();
+      else controller.enqueue(lines);
+    },
+  }, { highWaterMark: 0 });
+  const closed = Promise.withResolvers<void>();
+  const channel = new LineChannel(source, new ByteSink().writable);
+  channel.open({ message: () => {}, dropped: () => {}, closed: () => closed.resolve() });
+  setTimeout(() => hasRun = true);
+  await closed.promise;
+  assert.ok(hasRun, "the timer had to wait until the pipe was empty");
+  await channel.close();
+});
