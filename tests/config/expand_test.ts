@@ -11,7 +11,7 @@ const variables = {
     "ProgramFiles(x86)": "C:\\x86",
   }),
   home: "/home/someone",
-  cwd: "/work",
+  cwd: "/project",
 };
 
 const expand = (text: string) => expandText(text, variables);
@@ -34,7 +34,7 @@ const expanded: [text: string, result: string][] = [
   ["${SET:-${NOT_SET}}", "value"],
   ["${NOT_SET:-$${SET}", "${SET"],
   ["${userHome}/x", "/home/someone/x"],
-  ["${workspaceFolder}/x", "/work/x"],
+  ["${workspaceFolder}/x", "/project/x"],
   ["${env:userHome}", "not this"],
   ["${env:ProgramFiles(x86)}", "C:\\x86"],
   ["$${SET}", "${SET}"],

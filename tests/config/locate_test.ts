@@ -4,11 +4,11 @@ import { check, environmentOf, TempFolder } from "./support.ts";
 import { checkConfiguration } from "../../src/config/mod.ts";
 
 const home = "/home/someone";
-const cwd = "/work";
+const cwd = "/project";
 const userServers = `${home}/.config/agent-mcp-gateway/.mcp.json`;
 const userRules = `${home}/.config/agent-mcp-gateway/.mcp-gateway-rules.json`;
-const here = "/work/.mcp.json";
-const inConfig = "/work/config/.mcp.json";
+const here = "/project/.mcp.json";
+const inConfig = "/project/config/.mcp.json";
 
 function locate(present: string[], named: { mcpConfig?: string; rules?: string } = {}) {
   const exists = (path: string) => present.includes(path);
@@ -18,7 +18,7 @@ function locate(present: string[], named: { mcpConfig?: string; rules?: string }
 
 Deno.test("[config.search-order] the named file, the user's own, the working folder, config/", () => {
   const all = [userServers, here, inConfig];
-  assert.equal(locate(all, { mcpConfig: "x.json" }).mcpConfig.path, "/work/x.json");
+  assert.equal(locate(all, { mcpConfig: "x.json" }).mcpConfig.path, "/project/x.json");
   assert.equal(locate(all, { mcpConfig: "/etc/x.json" }).mcpConfig.path, "/etc/x.json");
   assert.equal(locate(all).mcpConfig.path, userServers);
   assert.equal(locate([here, inConfig]).mcpConfig.path, here);
@@ -27,7 +27,7 @@ Deno.test("[config.search-order] the named file, the user's own, the working fol
 });
 
 Deno.test("[config.search-order] the two files are looked for apart", () => {
-  const { mcpConfig, rules } = locate([here, userRules, "/work/.mcp-gateway-rules.json"]);
+  const { mcpConfig, rules } = locate([here, userRules, "/project/.mcp-gateway-rules.json"]);
   assert.deepEqual([mcpConfig.path, mcpConfig.origin], [here, "folder"]);
   assert.deepEqual([rules.path, rules.origin], [userRules, "home"]);
 });
