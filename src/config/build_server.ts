@@ -38,6 +38,7 @@ export async function buildServer(
     connect,
     ...unavailable,
     options,
+    secrets: filler.secrets,
     fingerprint: await fingerprint([connect, options, unavailable]),
   };
   return { server, troubles };
@@ -48,10 +49,22 @@ class Filler {
   readonly troubles: Trouble[] = [];
   readonly #base: Trouble["path"];
   readonly #variables: Variables;
+  readonly #read = new Set<string>();
 
   constructor(base: Trouble["path"], variables: Variables) {
     this.#base = base;
-    this.#variables = variables;
+    const { env } = variables;
+    const get = (name: string): string | undefined => {
+      const value = env.get(name);
+      if (value !== undefined && value !== "") this.#read.add(value);
+      return value;
+    };
+    this.#variables = { ...variables, env: { get, toObject: () => env.toObject() } };
+  }
+
+  /** Values of the variables that were read so far. */
+  get secrets(): string[] {
+    return [...this.#read];
   }
 
   /** The expanded text; as written where that fails or the result does not pass the test. */

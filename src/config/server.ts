@@ -12,6 +12,11 @@ export interface ServerConfig {
   readonly unavailable?: string;
   /** The `gateway` block, defaults filled in. */
   readonly options: ServerOptions;
+  /**
+   * Values of the variables that the entry names, wherever in it. People keep secrets in variables,
+   * so these must not appear in what is written.
+   */
+  readonly secrets: readonly string[];
   /** Equal within one process for entries that connect and behave alike; a keyed hash, so it tells no secret. */
   readonly fingerprint: string;
 }

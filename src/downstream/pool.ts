@@ -17,8 +17,10 @@ export interface Place {
   readonly capabilitiesKey: string;
   /** Operations that hold it now. */
   users: number;
-  /** Is called when the last of them gives it back. */
-  onUnused?: () => void;
+  /** Are called when the last of them gives it back. */
+  readonly onUnused: (() => void)[];
+  /** Nobody gets it any more. */
+  isWithdrawn: boolean;
 }
 
 /** What a pool is made with. */
@@ -44,6 +46,9 @@ export interface Wanted {
 }
 
 const IDLE_PATIENCE: Patience = { inputMs: 2000, terminateMs: 2000 };
+
+/** One that does not even answer a ping has nothing left to put in order. */
+const HANGING_PATIENCE: Patience = { inputMs: 100, terminateMs: 500 };
 
 /** The sessions of one server: who gets which, and when they end. */
 export class SessionPool {
@@ -106,30 +111,29 @@ export class SessionPool {
   /** Gives a session back: it stays for the next call, until it has been idle for long. */
   release(place: Place): void {
     if (--place.users > 0) return;
-    place.onUnused?.();
-    if (!this.#all.has(place) || place.session.state === "draining") return;
+    for (const tell of place.onUnused.splice(0)) tell();
+    if (place.isWithdrawn) return;
     if (this.#options.isolation === "call") this.#end(place, IDLE_PATIENCE);
     else this.#awaitIdle(place);
   }
 
   /**
-   * Gives a session to nobody any more, and ends it after its calls.
+   * Gives a session that hangs to nobody any more, and ends it after its calls.
    *
    * @param place The session.
    * @param drainMs How long the calls may take to end.
    */
   retire(place: Place, drainMs: number): void {
     if (this.#all.has(place) && place.session.state === "ready") {
-      this.#end(place, IDLE_PATIENCE, drainMs);
+      this.#end(place, HANGING_PATIENCE, drainMs);
     }
   }
 
   /** Ends the sessions of a client that is gone. */
   async releaseClient(client: string, patience: Patience): Promise<void> {
-    for (const place of this.#all) {
-      if (place.client === client) this.#end(place, patience);
-    }
-    await Promise.all(this.#ending);
+    const own = [...this.#all].filter((place) => place.client === client);
+    // Not all that end now: another client's session may be waiting for a long call.
+    await Promise.all(own.map((place) => this.#end(place, patience)));
   }
 
   /**
@@ -139,7 +143,7 @@ export class SessionPool {
    * @param patience How long processes may take to end.
    */
   async close(drainMs: number, patience: Patience): Promise<void> {
-    for (const place of this.#all) this.#end(place, patience, drainMs);
+    for (const place of [...this.#all]) this.#end(place, patience, drainMs);
     await Promise.all(this.#ending);
   }
 
@@ -167,6 +171,8 @@ export class SessionPool {
       client: isShared ? undefined : client,
       capabilitiesKey,
       users: 0,
+      onUnused: [],
+      isWithdrawn: false,
     };
     this.#all.add(place);
     return place;
@@ -177,28 +183,34 @@ export class SessionPool {
     this.#timers.set(place, timer);
   }
 
-  #end(place: Place, patience: Patience, drainMs = 0): void {
+  #end(place: Place, patience: Patience, drainMs = 0): Promise<void> {
     this.#withdraw(place);
-    const ending = this.#drain(place, drainMs).then(() => place.session.close(patience));
+    return this.#track(this.#drain(place, drainMs).then(() => place.session.close(patience)));
+  }
+
+  #track(ending: Promise<void>): Promise<void> {
     this.#ending.add(ending);
-    ending.then(() => this.#ending.delete(ending));
+    return ending.finally(() => this.#ending.delete(ending));
   }
 
   async #drain(place: Place, withinMs: number): Promise<void> {
     place.session.drain();
     if (place.users === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    place.onUnused = resolve;
+    place.onUnused.push(resolve);
     await within(promise, withinMs);
   }
 
   #forget(place: Place): void {
     this.#withdraw(place);
     this.#all.delete(place);
+    // What is left of a broken session takes a moment to end, too.
+    this.#track(place.session.close(IDLE_PATIENCE));
   }
 
   /** Takes a session out of use: nobody gets it any more. */
   #withdraw(place: Place): void {
+    place.isWithdrawn = true;
     this.#stopTimer(place);
     if (this.#spare === place) this.#spare = undefined;
     for (const [key, other] of this.#places) {

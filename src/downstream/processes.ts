@@ -1,5 +1,23 @@
+import { DownstreamError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { signalGroup } from "./process_group.ts";
 import { Watchdog } from "./watchdog.ts";
+
+/** There is no room for one more process, which says nothing about its server. */
+export class NoRoom extends DownstreamError {
+  /**
+   * Says what the agent is told.
+   *
+   * @param server Name of the server.
+   * @param most How many processes there may be.
+   */
+  constructor(server: string, most: number) {
+    const message = `Server "${server}" is not available: the gateway runs ${most} server ` +
+      "processes already (GATEWAY_MAX_PROCESSES).";
+    const hint = "Try again when other calls are done";
+    super("SERVER_UNAVAILABLE", server, message, { hint });
+  }
+}
 
 /** The processes of all servers of a gateway: how many there may be, and who ends them if we cannot. */
 export class Processes {
@@ -37,6 +55,11 @@ export class Processes {
   /** A process group has ended; the system may give its id to others. */
   remove(groupId: number): void {
     if (this.#groups.delete(groupId)) this.#watchdog.unregister(groupId);
+  }
+
+  /** Ends all of them at once, without asking; those of sessions that are just ending too. */
+  kill(): void {
+    for (const groupId of this.#groups) signalGroup(groupId, "SIGKILL");
   }
 
   /** Ends the watchdog, which ends whatever is left. */

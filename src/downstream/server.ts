@@ -5,6 +5,7 @@ import type { Log } from "../log.ts";
 import { CallClock } from "./call_clock.ts";
 import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
 import type { Catalog, Tool } from "./catalog.ts";
+import { Listings } from "./listings.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
 import { readServerStatus, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
@@ -20,13 +21,10 @@ export interface ServerContext {
   readonly log: Log;
   /** Opens a connection. */
   readonly open: (config: ServerConfig) => Promise<Transport>;
-}
-
-/** A list of tools that was asked for. */
-interface Listing {
-  readonly promise: Promise<Catalog>;
-  /** The same once it is there, so that a call need not wait a turn for it. */
-  catalog?: Catalog;
+  /** Milliseconds of the clock by which a server that fails to start is left alone; default the system's. */
+  readonly now?: () => number;
+  /** How long a server may take to answer a ping, in milliseconds; default 5000. */
+  readonly pingMs?: number;
 }
 
 /** A configured server: its sessions, and the tools that it lists. */
@@ -36,12 +34,11 @@ export class DownstreamServer {
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
   readonly #guard: StartGuard;
-  // By declared capabilities: a server may list other tools to a client that can do more.
-  readonly #listings = new Map<string, Listing>();
+  readonly #listings = new Listings();
   #lastError: string | undefined;
+  #isClosed = false;
   #failures = 0;
   #restarts = 0;
-  #toolCount: number | undefined;
   #connectMs: number | undefined;
 
   /**
@@ -53,7 +50,7 @@ export class DownstreamServer {
   constructor(config: ServerConfig, context: ServerContext) {
     this.config = config;
     this.#context = context;
-    this.#guard = new StartGuard(config.name);
+    this.#guard = new StartGuard(config.name, context.now);
     const { isolation, maxConcurrency, idleTimeoutMs } = config.options;
     this.#pool = new SessionPool({
       isolation,
@@ -70,9 +67,9 @@ export class DownstreamServer {
    * @param client The client it is for.
    */
   async warm(client: ClientConnection): Promise<void> {
-    if (this.config.unavailable !== undefined) return;
+    if (this.config.unavailable !== undefined || this.#isClosed) return;
     try {
-      await this.#list(this.#pool.warm(client), client.capabilitiesKey);
+      await this.#listings.ask(this.#pool.warm(client), client.capabilitiesKey);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#context.log.warn(reason, { server: this.config.name });
@@ -87,16 +84,9 @@ export class DownstreamServer {
    * @throws {DownstreamError} where the server is not there.
    */
   async listTools(caller: Caller, signal: AbortSignal): Promise<Catalog> {
-    const listing = this.#listings.get(caller.capabilitiesKey);
-    if (listing?.catalog !== undefined) return listing.catalog;
-    try {
-      if (listing !== undefined) return await untilAborted(listing.promise, signal);
-    } catch (error) {
-      // Another session failed to list them; this caller's own may do better.
-      if (signal.aborted) throw error;
-    }
-    return await this.#use(caller, ({ session }) => {
-      return untilAborted(this.#list(session, caller.capabilitiesKey), signal);
+    const key = caller.capabilitiesKey;
+    return await this.#listings.known(key, signal) ?? await this.#use(caller, ({ session }) => {
+      return untilAborted(this.#listings.ask(session, key), signal);
     });
   }
 
@@ -117,14 +107,19 @@ export class DownstreamServer {
       const clock = new CallClock(this.config.name, limits, call.signal);
       const { signal } = clock;
       try {
-        let catalog = await this.listTools(caller, signal);
+        const key = caller.capabilitiesKey;
+        // Not through listTools: with a session for each call that would start another one.
+        let catalog = await this.#listings.known(key, signal) ??
+          await untilAborted(this.#listings.ask(session, key), signal);
         if (catalog.get(call.tool) === undefined) {
-          catalog = await untilAborted(this.#list(session, caller.capabilitiesKey, true), signal);
+          catalog = await untilAborted(this.#listings.ask(session, key, true), signal);
         }
         const tool = catalog.get(call.tool);
         if (tool === undefined) return { kind: "no-such-tool", catalog };
         await line.enter(caller.agent, signal);
         try {
+          // The list may be known while this session still connects, and may do so for long.
+          await untilAborted(session.ready(), signal);
           const started = performance.now();
           const reply = await this.#call(session, { tool, call, caller, clock });
           return { kind: "answer", reply, tool, downstreamMs: performance.now() - started };
@@ -149,11 +144,13 @@ export class DownstreamServer {
    * @param patience How long processes may take to end.
    */
   async close(drainMs: number, patience: Patience): Promise<void> {
+    this.#isClosed = true;
     await this.#pool.close(drainMs, patience);
   }
 
   /** Ends all processes at once, without asking. */
   kill(): void {
+    this.#isClosed = true;
     this.#pool.kill();
   }
 
@@ -164,7 +161,7 @@ export class DownstreamServer {
       isBroken: this.#failures > 0,
       lastError: this.#lastError,
       restarts: this.#restarts,
-      tools: this.#toolCount,
+      tools: this.#listings.toolCount,
       connectMs: this.#connectMs,
     });
   }
@@ -209,6 +206,10 @@ export class DownstreamServer {
       const message = `Server "${name}" is not available: ${unavailable}.`;
       throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
     }
+    if (this.#isClosed) {
+      const message = `Server "${name}" is not available: the gateway has taken it out of use.`;
+      throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
+    }
     const place = this.#pool.acquire(caller);
     try {
       return await run(place);
@@ -228,29 +229,16 @@ export class DownstreamServer {
    * session; calls that are under way on the old one may still end well.
    */
   async #examine(place: Place): Promise<void> {
-    if (await place.session.isAlive()) return;
+    // One that still connects, or has ended meanwhile, answers no ping either.
+    if (place.session.state !== "ready" || await place.session.isAlive()) return;
+    if (place.session.state !== "ready") return;
     this.#lastError = `Server "${this.config.name}" does not even answer a ping`;
     this.#pool.retire(place, this.config.options.maxCallMs);
   }
 
-  /** Asks a session for the tools; one that is asked already is not asked again unless told to. */
-  #list(session: Session, key: string, afresh = false): Promise<Catalog> {
-    const known = this.#listings.get(key);
-    if (known !== undefined && (known.catalog === undefined || !afresh)) return known.promise;
-    const listing: Listing = { promise: session.listTools() };
-    this.#listings.set(key, listing);
-    listing.promise.then((catalog) => {
-      listing.catalog = catalog;
-      this.#toolCount = catalog.tools.length;
-    }, () => {
-      if (this.#listings.get(key) === listing) this.#listings.delete(key);
-    });
-    return listing.promise;
-  }
-
   #startSession(wanted: Wanted, ended: () => void): Session {
     const { capabilities, capabilitiesKey, link } = wanted;
-    const { version, log, open } = this.#context;
+    const { version, log, open, pingMs } = this.#context;
     if (this.#failures > 0) this.#restarts++;
     const session: Session = new Session({
       config: this.config,
@@ -260,12 +248,13 @@ export class DownstreamServer {
       log,
       open: () => open(this.config),
       guard: this.#guard,
-      onToolsChanged: () => this.#listings.delete(capabilitiesKey),
+      ...(pingMs === undefined ? {} : { pingMs }),
+      onToolsChanged: () => this.#listings.forget(capabilitiesKey),
       onEnded: (state) => {
         if (state === "broken") {
           this.#failures++;
           // The server that comes back may have other tools.
-          this.#listings.delete(capabilitiesKey);
+          this.#listings.forget(capabilitiesKey);
         }
         ended();
       },

@@ -1,13 +1,14 @@
-import { ChannelClosed, Peer, type Reply } from "../jsonrpc/mod.ts";
-import type { ClientLink, ToolCall } from "./caller.ts";
+import { type Channel, ChannelClosed, type Peer, type Reply } from "../jsonrpc/mod.ts";
+import type { ClientCapabilities, ClientLink, ToolCall } from "./caller.ts";
 import { type Catalog, fetchCatalog, type Tool } from "./catalog.ts";
+import { Connection } from "./connection.ts";
 import { explainFailure } from "./failure.ts";
-import { forwardNotification, forwardRequest } from "./forward.ts";
 import { declaredCapabilities, type ServerFacts, shakeHands } from "./handshake.ts";
+import { openServerPeer } from "./server_peer.ts";
 import type { SessionOptions, SessionState } from "./session_options.ts";
 import { StartAbandoned } from "./start_guard.ts";
-import { callParams, isTaskTool, runAsTask } from "./task.ts";
-import type { Patience, Transport } from "./transport.ts";
+import { isTaskTool, runAsCall, runAsTask } from "./task.ts";
+import type { Patience } from "./transport.ts";
 import { withDeadline } from "./within.ts";
 
 /** How long a broken session's rests get to end. */
@@ -16,17 +17,24 @@ const BROKEN: Patience = { inputMs: 100, terminateMs: 500 };
 /** How long a server may take to answer a ping, in milliseconds. */
 const PING_MS = 5000;
 
+/** The same for what is left of a server whose process has ended. */
+const REST_PING_MS = 500;
+
 /** One connection to a server, from its start to its end; many calls at a time. */
 export class Session {
   readonly #options: SessionOptions;
   readonly #server: string;
   readonly #starting: Promise<ServerFacts>;
+  readonly #declared: ClientCapabilities;
+  readonly #connection: Connection;
   readonly #started = performance.now();
-  readonly #calls = new Set<ClientLink>();
+  // One entry for each call, because a client may have many under way.
+  readonly #calls = new Set<{ readonly link: ClientLink }>();
   #state: SessionState = "connecting";
-  #transport: Transport | undefined;
   #peer: Peer | undefined;
   #connectMs: number | undefined;
+  #isLost = false;
+  #ending: Promise<void> | undefined;
 
   /**
    * Starts to connect at once.
@@ -36,6 +44,13 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#server = options.config.name;
+    const { forward } = options.config.options;
+    this.#declared = declaredCapabilities(options.capabilities, forward);
+    this.#connection = new Connection({
+      server: this.#server,
+      open: options.open,
+      log: options.log,
+    });
     this.#starting = this.#start();
     // Whoever needs the session awaits it and sees the failure; nobody may need it.
     this.#starting.catch(() => {});
@@ -48,7 +63,7 @@ export class Session {
 
   /** The server's process, where it is one. */
   get pid(): number | undefined {
-    return this.#transport?.pid;
+    return this.#connection.pid;
   }
 
   /** Calls under way. */
@@ -107,31 +122,29 @@ export class Session {
     { link, signal }: { readonly link: ClientLink; readonly signal: AbortSignal },
   ): Promise<Reply> {
     const facts = await this.#starting;
-    // A wrapper of its own for each call, because a client may have many under way.
-    const caller = { ...link };
-    this.#calls.add(caller);
+    const entry = { link };
+    this.#calls.add(entry);
     try {
-      const peer = this.#livePeer();
-      if (isTaskTool(tool, facts)) return await runAsTask(peer, call, signal);
-      const { onProgress } = call;
-      return await peer.request("tools/call", (id) => callParams(call, id), {
-        signal,
-        ...(onProgress === undefined ? {} : { onProgress }),
-      });
+      const asTask = isTaskTool(tool, facts);
+      return await (asTask ? runAsTask : runAsCall)(this.#livePeer(), call, signal);
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       throw await this.#explain(cause, "it failed during the call");
     } finally {
-      this.#calls.delete(caller);
+      this.#calls.delete(entry);
     }
   }
 
-  /** Whether the server answers at all, however busy its tools are. */
-  async isAlive(): Promise<boolean> {
+  /**
+   * Whether the server answers at all, however busy its tools are.
+   *
+   * @param withinMs How long it may take to answer, in milliseconds.
+   */
+  async isAlive(withinMs: number = this.#options.pingMs ?? PING_MS): Promise<boolean> {
     const peer = this.#peer;
     if (peer === undefined || this.#state === "broken") return false;
     try {
-      await withDeadline(PING_MS, (signal) => peer.request("ping", undefined, { signal }));
+      await withDeadline(withinMs, (signal) => peer.request("ping", undefined, { signal }));
       return true;
     } catch {
       return false;
@@ -140,6 +153,7 @@ export class Session {
 
   /** Tells the server something that the client said, such as that its roots have changed. */
   tell(method: string): void {
+    if (method === "notifications/roots/list_changed" && !("roots" in this.#declared)) return;
     if (this.#state === "ready") this.#peer?.notify(method);
   }
 
@@ -158,76 +172,92 @@ export class Session {
     if (this.#state === "ready") this.#state = "draining";
   }
 
-  /** Ends the session now; calls under way fail. */
+  /** Ends the session now; calls under way fail. Resolves when what was started for it is gone. */
   async close(patience: Patience): Promise<void> {
-    this.#end("closed");
-    await this.#endTransport(patience);
+    this.#end("closed", patience);
+    await this.#ending;
   }
 
   /** Ends the server's process at once, without asking. */
   kill(): void {
-    this.#end("closed");
-    this.#transport?.kill();
+    this.#end("closed", BROKEN);
+    this.#connection.kill();
   }
 
   async #start(): Promise<ServerFacts> {
     const { connectTimeoutMs } = this.#options.config.options;
+    const timedOut = `it did not answer within ${connectTimeoutMs} ms of its start`;
     try {
-      const facts = await this.#options.guard.run(() => this.#connect());
-      this.#connectMs = performance.now() - this.#started;
-      if (this.#state === "connecting") this.#state = "ready";
+      const facts = await this.#options.guard.run(async () => {
+        try {
+          return await this.#connect();
+        } catch (cause) {
+          // The guard knows this one, and repeats the others while the server is left alone.
+          throw cause instanceof StartAbandoned ? cause : await this.#explain(cause, timedOut);
+        }
+      });
       const level = this.#options.link?.logLevel();
       if (level !== undefined) void this.setLogLevel(level);
       return facts;
     } catch (cause) {
-      const timedOut = `it did not answer within ${connectTimeoutMs} ms of its start`;
       const error = await this.#explain(cause, timedOut);
-      this.#end("broken");
-      this.#endTransport(BROKEN);
+      this.#end("broken", BROKEN);
       throw error;
     }
   }
 
   async #connect(): Promise<ServerFacts> {
-    const { config, capabilities, version, open } = this.#options;
-    const transport = await open();
-    this.#transport = transport;
-    const peer = this.#openPeer(transport);
+    const { config, version } = this.#options;
+    this.#refuseIfEnded();
+    const transport = await this.#connection.open();
+    this.#refuseIfEnded();
+    const peer = this.#openPeer(transport.channel);
     this.#peer = peer;
-    const declared = declaredCapabilities(capabilities, config.options.forward);
+    transport.exited?.then(() => this.#examineRest(peer));
     try {
-      return await withDeadline(config.options.connectTimeoutMs, (signal) => {
-        return shakeHands(peer, declared, { version, signal });
+      const facts = await withDeadline(config.options.connectTimeoutMs, (signal) => {
+        return shakeHands(peer, this.#declared, { version, signal });
       });
+      // It may be gone in the same breath, and nobody would be told of it any more.
+      if (this.#isLost) throw new ChannelClosed("The connection ended after the handshake");
+      this.#connectMs = performance.now() - this.#started;
+      if (this.#state === "connecting") this.#state = "ready";
+      return facts;
     } catch (cause) {
       throw this.#state === "closed" ? new StartAbandoned("closed", { cause }) : cause;
     }
   }
 
-  #openPeer(transport: Transport): Peer {
+  /** Nobody wants the session any more: what is not started yet is not started. */
+  #refuseIfEnded(): void {
+    if (this.#state !== "connecting") throw new StartAbandoned("closed");
+  }
+
+  /**
+   * The server's process has ended, but not its channel. That may be a launcher whose server talks
+   * on, or a child that holds the pipes and will never answer.
+   */
+  async #examineRest(peer: Peer): Promise<void> {
+    const hasStarted = await this.#starting.then(() => true, () => false);
+    if (!hasStarted || this.#isOver || await this.isAlive(REST_PING_MS)) return;
+    void peer.close();
+    this.#end("broken", BROKEN);
+  }
+
+  #openPeer(channel: Channel): Peer {
     const { log, config, onToolsChanged } = this.#options;
-    const { forward } = config.options;
-    const server = this.#server;
-    const peer = new Peer(transport.channel, {
-      request: (request) => {
-        forwardRequest(request, { server, forward, link: this.#clientLink() });
-      },
-      notification: (method, params) => {
-        if (method === "notifications/tools/list_changed") onToolsChanged();
-        else forwardNotification(method, params, { server, link: this.#clientLink() });
-      },
-      noise: (description, excerpt) => {
-        log.warn(`Skipped what the server wrote to stdout: ${description}`, { server, excerpt });
-      },
-      closed: () => {
-        peer.cancelIncoming("The server is gone");
+    return openServerPeer(channel, {
+      server: this.#server,
+      forward: config.options.forward,
+      log,
+      link: () => this.#clientLink(),
+      onToolsChanged,
+      onClosed: () => {
         // While it connects, the start itself fails and says why.
-        if (this.#state === "connecting") return;
-        this.#end("broken");
-        this.#endTransport(BROKEN);
+        if (this.#state === "connecting") this.#isLost = true;
+        else this.#end("broken", BROKEN);
       },
     });
-    return peer;
   }
 
   /**
@@ -237,7 +267,7 @@ export class Session {
   #clientLink(): ClientLink | undefined {
     if (this.#options.link !== undefined) return this.#options.link;
     const [only, ...others] = this.#calls;
-    return others.length === 0 ? only : undefined;
+    return others.length === 0 ? only?.link : undefined;
   }
 
   #livePeer(): Peer {
@@ -249,22 +279,18 @@ export class Session {
     return explainFailure(cause, {
       server: this.#server,
       timedOut,
-      lastWords: () => this.#transport?.lastWords() ?? Promise.resolve(""),
+      lastWords: () => this.#connection.lastWords(),
     });
   }
 
-  #end(state: "closed" | "broken"): void {
-    if (this.#state === "closed" || this.#state === "broken") return;
-    this.#state = state;
-    this.#options.onEnded(state);
+  get #isOver(): boolean {
+    return this.#state === "closed" || this.#state === "broken";
   }
 
-  async #endTransport(patience: Patience): Promise<void> {
-    try {
-      await this.#transport?.end(patience);
-    } catch (error) {
-      const reason = String(error);
-      this.#options.log.error("A server could not be ended", { server: this.#server, reason });
-    }
+  #end(state: "closed" | "broken", patience: Patience): void {
+    if (this.#isOver) return;
+    this.#state = state;
+    this.#ending = this.#connection.end(patience);
+    this.#options.onEnded(state);
   }
 }

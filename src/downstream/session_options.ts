@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly guard: StartGuard;
   /** The gateway's version, told to the server. */
   readonly version: string;
+  /** How long the server may take to answer a ping, in milliseconds; default 5000. */
+  readonly pingMs?: number;
   /** Takes what is odd. */
   readonly log: Log;
   /** The server's tools may have changed. */

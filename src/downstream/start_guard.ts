@@ -1,12 +1,13 @@
 import {
-  BrokenCircuitError,
   circuitBreaker,
   type CircuitBreakerPolicy,
+  CircuitState,
   ConsecutiveBreaker,
   DelegateBackoff,
   handleWhen,
 } from "cockatiel";
 import { DownstreamError } from "../errors.ts";
+import { NoRoom } from "./processes.ts";
 
 /** Failed starts in a row after which a server is left alone for a while. */
 const MAX_FAILURES = 5;
@@ -29,7 +30,9 @@ export class StartAbandoned extends Error {
  */
 export class StartGuard {
   readonly #server: string;
+  readonly #now: () => number;
   readonly #breaker: CircuitBreakerPolicy;
+  #probe: Promise<void> | undefined;
   #triesAgainAt = 0;
   #lastFailure = "";
 
@@ -37,18 +40,23 @@ export class StartGuard {
    * Begins with trust.
    *
    * @param server Name of the server, for the error.
-   * @param now Milliseconds of a clock.
+   * @param now Milliseconds of the clock that pauses are measured by.
    */
   constructor(server: string, now: () => number = Date.now) {
     this.#server = server;
-    const counted = handleWhen((error) => !(error instanceof StartAbandoned));
+    this.#now = now;
+    const counted = handleWhen((error) => {
+      // What does not count would pass for a success while the server is on trial.
+      return this.#breaker.state === CircuitState.HalfOpen ||
+        !(error instanceof StartAbandoned || error instanceof NoRoom);
+    });
     this.#breaker = circuitBreaker(counted, {
       breaker: new ConsecutiveBreaker(MAX_FAILURES),
       halfOpenAfter: new DelegateBackoff(({ attempt }) => {
         const pause = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LAST_PAUSE_MS);
-        const withJitter = pause * (1 + JITTER * Math.random());
-        this.#triesAgainAt = now() + withJitter;
-        return withJitter;
+        this.#triesAgainAt = now() + pause * (1 + JITTER * Math.random());
+        // The breaker knows only the system's clock, so the pause is kept here.
+        return 0;
       }),
     });
   }
@@ -60,17 +68,31 @@ export class StartGuard {
    * @throws {DownstreamError} at once while the server is left alone, otherwise what `start` throws.
    */
   async run<T>(start: () => Promise<T>): Promise<T> {
+    while (this.#probe !== undefined) await this.#probe;
+    if (this.#breaker.state === CircuitState.Closed) return await this.#try(start);
+    if (this.#now() < this.#triesAgainAt) throw this.#refusal();
+    const trial = this.#try(start);
+    const settle = (): void => {
+      this.#probe = undefined;
+    };
+    this.#probe = trial.then(settle, settle);
+    return await trial;
+  }
+
+  async #try<T>(start: () => Promise<T>): Promise<T> {
     try {
       return await this.#breaker.execute(start);
     } catch (error) {
-      if (!(error instanceof BrokenCircuitError)) {
-        if (error instanceof Error) this.#lastFailure = error.message;
-        throw error;
-      }
-      const seconds = Math.max(1, Math.ceil((this.#triesAgainAt - Date.now()) / 1000));
-      const message = `Server "${this.#server}" is not available: it failed to start several ` +
-        `times in a row and is tried again in ${seconds} s. Last failure: ${this.#lastFailure}`;
-      throw new DownstreamError("SERVER_UNAVAILABLE", this.#server, message, { cause: error });
+      if (error instanceof Error) this.#lastFailure = error.message;
+      throw error;
     }
+  }
+
+  #refusal(): DownstreamError {
+    const seconds = Math.max(1, Math.ceil((this.#triesAgainAt - this.#now()) / 1000));
+    const unavailable = `Server "${this.#server}" is not available: `;
+    const message = `${unavailable}it failed to start several times in a row and is tried ` +
+      `again in ${seconds} s. Last failure: ${this.#lastFailure.replace(unavailable, "")}`;
+    return new DownstreamError("SERVER_UNAVAILABLE", this.#server, message);
   }
 }

@@ -1,13 +1,30 @@
+import { Turn } from "../jsonrpc/mod.ts";
+
 const MAX_LINES = 20;
 const MAX_BYTES = 2048;
 const MAX_LINE = 4096;
 
+/** How the lines of a server's stderr are read. */
+export interface StderrOptions {
+  /** Takes secrets out of whole lines. */
+  readonly clean: (lines: string) => string;
+  /** Length of the longest secret, in UTF-16 code units. */
+  readonly longestSecret: number;
+  /** Takes each line, cleaned, and cut where it is longer than 4096 characters. */
+  readonly onLine: (line: string) => void;
+}
+
 /**
  * Reads a server's stderr to its end, for a pipe that nobody reads stalls the server, and keeps the
- * last lines for errors.
+ * last lines for errors. A server may write faster than we can do much about each line, so secrets
+ * are taken out of as many lines at once as came at once.
  */
 export class StderrTail {
+  readonly #options: StderrOptions;
   readonly #lines: string[] = [];
+  // The beginning of a line that goes on, and whether some of it was left out.
+  #rest = "";
+  #isCut = false;
   /** Resolves when the stream has ended. */
   readonly done: Promise<void>;
 
@@ -15,44 +32,66 @@ export class StderrTail {
    * Starts to read.
    *
    * @param stream The server's stderr.
-   * @param onLine Takes each line, cut at 4096 characters.
+   * @param options See there.
    */
-  constructor(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void) {
-    this.done = this.#read(stream, onLine);
+  constructor(stream: ReadableStream<Uint8Array>, options: StderrOptions) {
+    this.#options = options;
+    this.done = this.#read(stream);
   }
 
-  /**
-   * The last lines, at most 20 and 2048 bytes.
-   *
-   * @param clean Takes secrets out; sees the lines before they are cut, for half a secret is none
-   * that could be found.
-   */
-  text(clean: (lines: string) => string): string {
-    const bytes = new TextEncoder().encode(clean(this.#lines.join("\n")));
+  /** The last lines, at most 20 and 2048 bytes. */
+  text(): string {
+    const bytes = new TextEncoder().encode(this.#lines.join("\n"));
     if (bytes.length <= MAX_BYTES) return new TextDecoder().decode(bytes);
     // The cut may go through a character.
     return new TextDecoder().decode(bytes.subarray(-MAX_BYTES)).replace(/^\ufffd+/, "");
   }
 
-  async #read(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {
-    let rest = "";
-    const take = (line: string): void => {
-      const text = line.trimEnd().slice(0, MAX_LINE);
-      if (text === "") return;
-      this.#lines.push(text);
-      if (this.#lines.length > MAX_LINES) this.#lines.shift();
-      onLine(text);
-    };
+  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    const turn = new Turn();
     try {
-      const decoder = new TextDecoder();
       for await (const chunk of stream) {
-        const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-        rest = (lines.pop() ?? "").slice(0, MAX_LINE);
-        for (const line of lines) take(line);
+        const pause = turn.do(() => this.#add(decoder.decode(chunk, { stream: true })));
+        if (pause !== undefined) await pause;
       }
     } catch (error) {
-      onLine(`The end of stderr was not read: ${error}`);
+      this.#take(`The end of stderr was not read: ${error}`);
     }
-    take(rest);
+    this.#take(this.#rest);
   }
+
+  #add(text: string): void {
+    // What follows the part of a line that was kept is left out, up to its end.
+    const added = this.#isCut ? text.slice(endOfLine(text)) : text;
+    this.#isCut &&= added === "";
+    const lines = this.#rest + added;
+    const end = lines.lastIndexOf("\n");
+    if (end >= 0) this.#take(lines.slice(0, end));
+    this.#rest = lines.slice(end + 1);
+    if (this.#isCut || this.#rest.length <= MAX_LINE) return;
+    this.#rest = this.#cut(this.#rest);
+    this.#isCut = true;
+  }
+
+  #take(lines: string): void {
+    for (const line of this.#options.clean(lines).split("\n")) {
+      const text = line.slice(0, MAX_LINE).trimEnd();
+      if (text === "") continue;
+      this.#lines.push(text);
+      if (this.#lines.length > MAX_LINES) this.#lines.shift();
+      this.#options.onLine(text);
+    }
+  }
+
+  /** What is kept of a line that goes on: without its end, which may be half a secret. */
+  #cut(line: string): string {
+    const { clean, longestSecret } = this.#options;
+    return clean(line).slice(0, MAX_LINE).slice(0, -Math.max(1, longestSecret));
+  }
+}
+
+function endOfLine(text: string): number {
+  const end = text.indexOf("\n");
+  return end < 0 ? text.length : end;
 }

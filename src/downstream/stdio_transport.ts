@@ -4,9 +4,10 @@ import { LineChannel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { redact } from "../redact.ts";
 import { groupEnds, signalGroup } from "./process_group.ts";
-import type { Processes } from "./processes.ts";
+import { NoRoom, type Processes } from "./processes.ts";
 import { StderrTail } from "./stderr_tail.ts";
 import type { Patience, Transport } from "./transport.ts";
+import { type CommandLine, CommandLineError, windowsCommand } from "./windows_command.ts";
 import { within } from "./within.ts";
 
 /** How long a dead process may take to be told dead, in milliseconds. */
@@ -18,15 +19,17 @@ export interface Surroundings {
   readonly log: Log;
   /** Where it is counted. */
   readonly processes: Processes;
+  /** The longest message that is taken from it, in bytes; default 64 MiB. */
+  readonly maxBytes?: number;
 }
 
 /** A server as a process of ours, in a process group of its own, spoken to over its pipes. */
 export class StdioTransport implements Transport {
   readonly channel: LineChannel;
   readonly pid: number;
+  readonly exited: Promise<unknown>;
   readonly #child: Deno.ChildProcess;
   readonly #stderr: StderrTail;
-  readonly #secrets: readonly string[];
   readonly #processes: Processes;
   #exit: Deno.CommandStatus | undefined;
   #ending: Promise<void> | undefined;
@@ -35,17 +38,20 @@ export class StdioTransport implements Transport {
     child: Deno.ChildProcess,
     options: Surroundings & { server: string; secrets: readonly string[] },
   ) {
-    const { server, secrets, log, processes } = options;
+    const { server, secrets, log, processes, maxBytes } = options;
     this.#child = child;
-    this.#secrets = secrets;
     this.#processes = processes;
     this.pid = child.pid;
     processes.add(child.pid);
-    this.channel = new LineChannel(child.stdout, child.stdin);
-    this.#stderr = new StderrTail(child.stderr, (line) => {
-      log.debug(this.#clean(line), { server, stream: "stderr" });
+    const limits = maxBytes === undefined ? {} : { maxBytes };
+    this.channel = new LineChannel(child.stdout, child.stdin, limits);
+    const home = Deno.env.get("HOME");
+    this.#stderr = new StderrTail(child.stderr, {
+      clean: (lines) => redact(lines, secrets, home),
+      longestSecret: Math.max(0, home?.length ?? 0, ...secrets.map(({ length }) => length)),
+      onLine: (line) => log.debug(line, { server, stream: "stderr" }),
     });
-    child.status.then((status) => this.#exit = status);
+    this.exited = child.status.then((status) => this.#exit = status);
   }
 
   async lastWords(): Promise<string> {
@@ -56,7 +62,7 @@ export class StdioTransport implements Transport {
       : exit.signal === null
       ? `It exited with code ${exit.code}.`
       : `It was ended by ${exit.signal}.`;
-    const said = this.#stderr.text((lines) => this.#clean(lines));
+    const said = this.#stderr.text();
     const quote = said === "" ? "" : `Its last lines on stderr:\n${said}`;
     return [how, quote].filter((part) => part !== "").join(" ");
   }
@@ -83,10 +89,6 @@ export class StdioTransport implements Transport {
     // A process that left the group may hold the pipes open; they are not waited for.
     await within(Promise.all([this.channel.close(), this.#stderr.done]), LAST_WORDS_MS);
   }
-
-  #clean(text: string): string {
-    return redact(text, this.#secrets, Deno.env.get("HOME"));
-  }
 }
 
 /**
@@ -103,31 +105,31 @@ export function openStdio(
   surroundings: Surroundings,
 ): StdioTransport {
   const { processes } = surroundings;
-  if (!processes.hasRoom) {
-    const message = `Server "${config.name}" is not available: the gateway runs ` +
-      `${processes.most} server processes already (GATEWAY_MAX_PROCESSES).`;
-    const hint = "Try again when other calls are done";
-    throw new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { hint });
-  }
+  if (!processes.hasRoom) throw new NoRoom(config.name, processes.most);
   const inherited = config.options.inheritEnv.map((name) => Deno.env.get(name) ?? "");
   // Of a key of several lines each line is told apart, for that is how it comes back.
-  const secrets = [...Object.values(connect.env), ...inherited].flatMap((value) => {
-    return [value, ...value.split("\n")];
-  });
+  const secrets = [...config.secrets, ...Object.values(connect.env), ...inherited].flatMap(
+    (value) => {
+      return [value, ...value.split("\n")];
+    },
+  );
   const env = childEnvironment(
     { env: connect.env, inheritEnv: config.options.inheritEnv },
     Deno.env,
   );
   try {
-    const command = new Deno.Command(connect.command, {
-      args: [...connect.args],
+    const { file, args, raw } = commandLine(connect, env);
+    const command = new Deno.Command(file, {
+      args: [...args],
+      windowsRawArguments: raw,
       env,
       clearEnv: true,
       ...(connect.cwd === undefined ? {} : { cwd: connect.cwd }),
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
-      detached: true,
+      // A group of its own. On Windows that would be a console window of its own.
+      detached: Deno.build.os !== "windows",
     });
     return new StdioTransport(command.spawn(), { ...surroundings, server: config.name, secrets });
   } catch (cause) {
@@ -136,7 +138,23 @@ export function openStdio(
   }
 }
 
+function commandLine(connect: ConnectStdio, env: Record<string, string>): CommandLine {
+  const { command, args, cwd } = connect;
+  if (Deno.build.os !== "windows") return { file: command, args, raw: false };
+  return windowsCommand(command, args, { env, exists, ...(cwd === undefined ? {} : { cwd }) });
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    // What may not be read is not there for us; Deno itself looks once more.
+    return false;
+  }
+}
+
 function describe(connect: ConnectStdio, cause: unknown): string {
+  if (cause instanceof CommandLineError) return cause.message;
   if (cause instanceof Deno.errors.NotFound) {
     return connect.cwd === undefined
       ? `its command "${connect.command}" was not found`

@@ -11,7 +11,7 @@ import { isRecord, type ServerFacts } from "./handshake.ts";
  * @param token The progress token.
  * @param task Whether to run it as a task.
  */
-export function callParams(call: ToolCall, token: number, task = false): JsonText {
+function callParams(call: ToolCall, token: number, task: boolean): JsonText {
   const meta = JSON.stringify({ ...call.meta, progressToken: token });
   const name = JSON.stringify(call.tool);
   const extra = task ? ',"task":{}' : "";
@@ -32,6 +32,17 @@ export function isTaskTool(tool: Tool, { capabilities }: ServerFacts): boolean {
 }
 
 /**
+ * Runs a tool by a plain call.
+ *
+ * @param peer The way to the server.
+ * @param call What to call.
+ * @param signal Ends the call.
+ */
+export async function runAsCall(peer: Peer, call: ToolCall, signal: AbortSignal): Promise<Reply> {
+  return await requestCall(peer, call, { signal, task: false });
+}
+
+/**
  * Runs a tool as a task and waits for its result, as a plain call would.
  *
  * @param peer The way to the server.
@@ -39,12 +50,7 @@ export function isTaskTool(tool: Tool, { capabilities }: ServerFacts): boolean {
  * @param signal Ends the wait, and the task with it.
  */
 export async function runAsTask(peer: Peer, call: ToolCall, signal: AbortSignal): Promise<Reply> {
-  const { onProgress } = call;
-  const progress = onProgress === undefined ? {} : { onProgress };
-  const created = await peer.request("tools/call", (id) => callParams(call, id, true), {
-    signal,
-    ...progress,
-  });
+  const created = await requestCall(peer, call, { signal, task: true });
   if (!created.ok) return created;
   const answer = created.result.value;
   const task = isRecord(answer) ? answer.task : undefined;
@@ -57,4 +63,16 @@ export async function runAsTask(peer: Peer, call: ToolCall, signal: AbortSignal)
     if (signal.aborted) peer.request("tasks/cancel", { taskId }).catch(() => {});
     throw cause;
   }
+}
+
+function requestCall(
+  peer: Peer,
+  call: ToolCall,
+  { signal, task }: { readonly signal: AbortSignal; readonly task: boolean },
+): Promise<Reply> {
+  const { onProgress } = call;
+  return peer.request("tools/call", (id) => callParams(call, id, task), {
+    signal,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
 }

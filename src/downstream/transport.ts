@@ -14,6 +14,8 @@ export interface Transport {
   readonly channel: Channel;
   /** The process id, where the server is a process of ours. */
   readonly pid?: number;
+  /** Resolves when that process has ended; what it started may hold the channel open for longer. */
+  readonly exited?: Promise<unknown>;
   /**
    * What the server last said about itself, such as its last lines on stderr and its exit code;
    * free of secrets, at most 20 lines and 2 KB. Empty where it said nothing. Waits a moment for a

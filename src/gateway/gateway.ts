@@ -79,7 +79,7 @@ export class Gateway {
    * @param channel The way to it.
    * @param onClosed The client says nothing any more.
    */
-  connect(channel: Channel, onClosed: () => void): ClientSession {
+  connect(channel: Channel, onClosed: () => void): void {
     const { settings, version, log } = this.#options;
     const session = new ClientSession(channel, {
       tools: this.tools,
@@ -102,7 +102,6 @@ export class Gateway {
       onClosed,
     });
     this.#sessions.add(session);
-    return session;
   }
 
   /** How the gateway stands, for the status tool. */
@@ -119,6 +118,8 @@ export class Gateway {
     await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
     const servers = [...this.#snapshot.servers.values()];
     await Promise.all(servers.map((server) => server.close(0, patience)));
+    // What is left belongs to sessions that broke a moment ago; patience is over for it too.
+    this.#processes.kill();
     await this.#processes.close();
     this.#records.audit.close();
   }
@@ -126,6 +127,7 @@ export class Gateway {
   /** Ends the servers' processes at once, without asking. */
   kill(): void {
     for (const server of this.#snapshot.servers.values()) server.kill();
+    this.#processes.kill();
   }
 
   /** Starts all servers in the background, so that the first call need not wait for its own. */

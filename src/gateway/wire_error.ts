@@ -57,9 +57,10 @@ export function errorResult(error: WireError): JsonText {
 
 /** The result that tells the agent of a server's JSON-RPC error. */
 export function rpcErrorResult(answer: ToolAnswer & { kind: "error" }): JsonText {
-  const { error, inputSchema } = answer;
-  return textResult(
-    JSON.stringify({ error: inputSchema === undefined ? error : { ...error, inputSchema } }),
-    true,
-  );
+  const { text: { text }, inputSchema } = answer;
+  // The server's own text, so that nothing in it is rounded; it is an object that is not empty.
+  const error = inputSchema === undefined
+    ? text
+    : `${text.slice(0, text.lastIndexOf("}"))},"inputSchema":${inputSchema}}`;
+  return textResult(`{"error":${error}}`, true);
 }

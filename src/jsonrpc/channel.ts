@@ -38,6 +38,13 @@ export interface Channel {
   open(handler: ChannelHandler): void;
   /** Queues one message; never blocks and never throws. After the end it is dropped. */
   send(text: string): void;
+  /**
+   * Pauses receiving some time soon, where that keeps the other side from sending: what it sends is
+   * not worth the work.
+   *
+   * @param ms For how long; small figures add up until they are worth a pause.
+   */
+  rest?(ms: number): void;
   /** Resolves when all that was queued has been handed to the other side, or never will be. */
   flush(): Promise<void>;
   /** Ends the sending side after what is queued, then the receiving side. May be called again. */

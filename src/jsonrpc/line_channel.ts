@@ -38,6 +38,7 @@ export class LineChannel implements Channel {
   readonly #maxBytes: number;
   readonly #pauseAt: number;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
+  readonly #turn = new Turn();
   #queue: string[] = [];
   #queued = 0;
   #writing: Promise<void> | undefined;
@@ -81,6 +82,11 @@ export class LineChannel implements Channel {
     this.#writing ??= this.#write();
   }
 
+  /** Pauses reading some time soon. */
+  rest(ms: number): void {
+    this.#turn.owe(ms);
+  }
+
   /** Resolves when all that is queued now is written, or the other side is gone. */
   async flush(): Promise<void> {
     // What is queued leaves with the write under way or with the next; what others go on queueing
@@ -111,12 +117,12 @@ export class LineChannel implements Channel {
   async #cancel(cancelled: { cause?: Error }): Promise<void> {
     this.#cancelled ??= cancelled;
     clearTimeout(this.#lastAnswers);
+    this.#turn.end();
     await this.#reader.cancel().catch(() => {});
   }
 
   async #read(handler: ChannelHandler): Promise<void> {
     const decoder = new TextDecoder("utf-8", { fatal: true });
-    const turn = new Turn();
     const splitter = new LineSplitter(this.#maxBytes, {
       line: (line) => {
         let text: string;
@@ -139,7 +145,7 @@ export class LineChannel implements Channel {
       for (;;) {
         const { value, done } = await this.#reader.read();
         if (done) break;
-        const pause = turn.do(() => splitter.push(value));
+        const pause = this.#turn.do(() => splitter.push(value));
         if (pause !== undefined) await pause;
         if (this.#queued > this.#pauseAt) await this.flush();
       }

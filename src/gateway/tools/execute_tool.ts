@@ -1,5 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import { JsonText, RPC_CODES } from "../../jsonrpc/mod.ts";
+import { JsonText, RPC_CODES, textAt } from "../../jsonrpc/mod.ts";
 import { findServer } from "./find_server.ts";
 import { nearNames } from "../../near_names.ts";
 import { AGENT_ID, ALWAYS_LOAD, type GatewayTool } from "./tool.ts";
@@ -53,8 +53,9 @@ export const executeTool: GatewayTool = {
     if (reply.ok) return { kind: "result", result: reply.result.text, downstreamMs };
     const { error, text } = reply;
     const inputSchema = error.code === RPC_CODES.invalidParams
-      ? { inputSchema: answer.tool.definition.inputSchema }
-      : {};
-    return { kind: "error", error, text, ...inputSchema, downstreamMs };
+      ? textAt(answer.tool.text.text, "inputSchema")
+      : undefined;
+    const help = inputSchema === undefined ? {} : { inputSchema };
+    return { kind: "error", error, text, ...help, downstreamMs };
   },
 };

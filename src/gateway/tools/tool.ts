@@ -78,8 +78,8 @@ export type ToolAnswer =
     readonly kind: "error";
     readonly error: RpcError;
     readonly text: JsonText;
-    /** The tool's input schema, where it may help to mend the call. */
-    readonly inputSchema?: unknown;
+    /** Text of the tool's input schema, where it may help to mend the call. */
+    readonly inputSchema?: string;
     readonly downstreamMs: number;
   };
 

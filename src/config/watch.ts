@@ -1,0 +1,170 @@
+import { folderOf } from "./file_path.ts";
+
+/** A change is told this long after the last sign of it, because editors write in several steps. */
+const DEBOUNCE_MS = 300;
+
+/** However often a file changes, it is looked at this long after the first sign. */
+const MAX_WAIT_MS = 1000;
+
+/** How often files are looked at where their folder cannot be watched. */
+const POLL_MS = 500;
+
+/** How often they are looked at anyway: some file systems change without a sign. */
+const SAFETY_POLL_MS = 5000;
+
+/** Stands for the identity of a folder that is not there. */
+const MISSING = "missing";
+
+/** How files are watched. */
+export interface WatchOptions {
+  /** Is told of the files whose content has changed. Not called again before it resolves. */
+  readonly onChange: (paths: readonly string[]) => Promise<void>;
+  /** Is told, once per folder, when watching fails and files are polled instead. */
+  readonly onPolling?: (folder: string, reason: string) => void;
+}
+
+/**
+ * Watches the content of files. It is the folders that are watched, because editors replace files
+ * and a watch on a file ends with the first replacement; where that fails, the files are polled.
+ */
+export class FileWatch implements Disposable {
+  readonly #paths: readonly string[];
+  readonly #options: WatchOptions;
+  readonly #contents = new Map<string, string>();
+  // By folder and its identity: one that was deleted and made again is another folder.
+  readonly #watchers = new Map<string, { watcher: Deno.FsWatcher; folder: string }>();
+  readonly #failed = new Set<string>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #poll: ReturnType<typeof setTimeout> | undefined;
+  #firstSign: number | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  /**
+   * Begins to watch; what the files hold now is no change.
+   *
+   * @param paths The files, absolute; they need not exist.
+   * @param options Who is told.
+   */
+  constructor(paths: readonly string[], options: WatchOptions) {
+    this.#paths = paths;
+    this.#options = options;
+    for (const path of paths) this.#contents.set(path, readContent(path));
+    this.#watchFolders();
+    this.#schedulePoll();
+  }
+
+  /** Looks at the files now, and resolves when what was found has been dealt with. */
+  async look(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look());
+    await this.#looking;
+  }
+
+  /** Watches no longer. */
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#poll);
+    for (const { watcher } of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#watchFolders();
+    const changed = this.#paths.filter((path) => {
+      const content = readContent(path);
+      if (content === this.#contents.get(path)) return false;
+      this.#contents.set(path, content);
+      return true;
+    });
+    if (changed.length > 0) await this.#options.onChange(changed);
+  }
+
+  /** Waits for quiet, but not for ever. */
+  #noteSign(): void {
+    const now = performance.now();
+    this.#firstSign ??= now;
+    const wait = Math.min(DEBOUNCE_MS, this.#firstSign + MAX_WAIT_MS - now);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#firstSign = undefined;
+      void this.look();
+    }, Math.max(0, wait));
+  }
+
+  #watchFolders(): void {
+    // Of a link, the folder of what it stands for counts too: it may be replaced there.
+    const folders = new Set(this.#paths.flatMap((path) => [path, realPath(path)]).map(folderOf));
+    const wanted = new Map(
+      [...folders].map((folder) => [`${folder} ${identityOf(folder)}`, folder]),
+    );
+    for (const [key, { watcher, folder }] of this.#watchers) {
+      if (wanted.has(key)) continue;
+      this.#watchers.delete(key);
+      watcher.close();
+      // Deno ends the new watch of a path together with the old one when they meet: polling bridges.
+      wanted.delete(`${folder} ${identityOf(folder)}`);
+      if (folders.has(folder)) this.#fail(folder, "the folder was replaced");
+    }
+    for (const [key, folder] of wanted) {
+      if (!this.#watchers.has(key)) void this.#watchFolder(folder, key);
+    }
+  }
+
+  async #watchFolder(folder: string, key: string): Promise<void> {
+    // Deno watches a folder that is not there without a word, and sees nothing when it comes.
+    if (key.endsWith(MISSING)) return this.#fail(folder, "the folder is not there");
+    try {
+      const watcher = Deno.watchFs(folder, { recursive: false });
+      this.#watchers.set(key, { watcher, folder });
+      this.#failed.delete(folder);
+      for await (const { kind } of watcher) if (kind !== "access") this.#noteSign();
+    } catch (error) {
+      this.#watchers.delete(key);
+      this.#fail(folder, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #fail(folder: string, reason: string): void {
+    if (this.#isClosed || this.#failed.has(folder)) return;
+    this.#failed.add(folder);
+    this.#options.onPolling?.(folder, reason);
+    this.#schedulePoll();
+  }
+
+  #schedulePoll(): void {
+    clearTimeout(this.#poll);
+    if (this.#isClosed) return;
+    this.#poll = setTimeout(async () => {
+      await this.look();
+      this.#schedulePoll();
+    }, this.#failed.size > 0 ? POLL_MS : SAFETY_POLL_MS);
+  }
+}
+
+/** What a file holds; a text that no file holds where it cannot be read. */
+function readContent(path: string): string {
+  try {
+    return `=${Deno.readTextFileSync(path)}`;
+  } catch (error) {
+    return error instanceof Error ? error.name : "unreadable";
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function identityOf(folder: string): string {
+  try {
+    const { dev, ino } = Deno.statSync(folder);
+    return `${dev}:${ino}`;
+  } catch {
+    return MISSING;
+  }
+}

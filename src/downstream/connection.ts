@@ -1,0 +1,65 @@
+import type { Log } from "../log.ts";
+import type { Patience, Transport } from "./transport.ts";
+
+/** What a connection is made with. */
+export interface ConnectionOptions {
+  /** The server's name. */
+  readonly server: string;
+  /** Opens the transport. */
+  readonly open: () => Promise<Transport>;
+  /** Is told when the end goes wrong. */
+  readonly log: Log;
+}
+
+/** A session's transport, which may be ended while it is still being opened. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  #opening: Promise<Transport> | undefined;
+  #transport: Transport | undefined;
+
+  /**
+   * Prepares the connection; nothing is opened yet.
+   *
+   * @param options See there.
+   */
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** The server's process, where it is one. */
+  get pid(): number | undefined {
+    return this.#transport?.pid;
+  }
+
+  /** Opens it. Called once. */
+  async open(): Promise<Transport> {
+    this.#opening = this.#options.open();
+    this.#transport = await this.#opening;
+    return this.#transport;
+  }
+
+  /** What the server last said about itself. */
+  async lastWords(): Promise<string> {
+    return await this.#transport?.lastWords() ?? "";
+  }
+
+  /** Ends the server's process at once, without asking. */
+  kill(): void {
+    this.#transport?.kill();
+  }
+
+  /** Ends everything that was started for it, once it is there. Never throws. */
+  async end(patience: Patience): Promise<void> {
+    const { server, log } = this.#options;
+    try {
+      if (this.#transport === undefined) await this.#opening;
+    } catch {
+      // It was not opened, so there is nothing to end; the start says why.
+    }
+    try {
+      await this.#transport?.end(patience);
+    } catch (error) {
+      log.error("A server could not be ended", { server, reason: String(error) });
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import type { Catalog } from "./catalog.ts";
+import type { Session } from "./session.ts";
+import { untilAborted } from "./within.ts";
+
+/** A list of tools that was asked for. */
+interface Listing {
+  readonly promise: Promise<Catalog>;
+  /** The same once it is there, so that a call need not wait a turn for it. */
+  catalog?: Catalog;
+}
+
+/**
+ * The tool lists of a server, each asked for once. There is one for each set of declared
+ * capabilities, because a server may list other tools to a client that can do more.
+ */
+export class Listings {
+  readonly #byKey = new Map<string, Listing>();
+  #toolCount: number | undefined;
+
+  /** Length of the newest list; `undefined` until there was one. */
+  get toolCount(): number | undefined {
+    return this.#toolCount;
+  }
+
+  /**
+   * The tools as they were listed, or are just being.
+   *
+   * @param key Names the declared capabilities.
+   * @param signal Gives up; its reason is thrown.
+   * @returns `undefined` where nobody asked yet, or a session failed to list them.
+   */
+  async known(key: string, signal: AbortSignal): Promise<Catalog | undefined> {
+    const listing = this.#byKey.get(key);
+    if (listing === undefined || listing.catalog !== undefined) return listing?.catalog;
+    try {
+      return await untilAborted(listing.promise, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // It was another session that failed; the one of who asks now may do better.
+      return undefined;
+    }
+  }
+
+  /**
+   * Asks a session for the tools; while one is being asked, no other is.
+   *
+   * @param session Whom to ask.
+   * @param key Names the capabilities declared to it.
+   * @param afresh Whether a list that is there already will not do.
+   */
+  ask(session: Session, key: string, afresh = false): Promise<Catalog> {
+    const known = this.#byKey.get(key);
+    if (known !== undefined && (known.catalog === undefined || !afresh)) return known.promise;
+    const listing: Listing = { promise: session.listTools() };
+    this.#byKey.set(key, listing);
+    listing.promise.then((catalog) => {
+      listing.catalog = catalog;
+      this.#toolCount = catalog.tools.length;
+    }, () => {
+      if (this.#byKey.get(key) === listing) this.#byKey.delete(key);
+    });
+    return listing.promise;
+  }
+
+  /** The list may be out of date: the next who needs it asks. */
+  forget(key: string): void {
+    this.#byKey.delete(key);
+  }
+}

@@ -1,0 +1,55 @@
+import type { Forwarded } from "../config/mod.ts";
+import { type Channel, Peer } from "../jsonrpc/mod.ts";
+import type { Log } from "../log.ts";
+import type { ClientLink } from "./caller.ts";
+import { NoiseLog } from "./noise_log.ts";
+import { forwardNotification, forwardRequest } from "./forward.ts";
+
+/**
+ * How long a server is not read for each line that is no message, in milliseconds. One that shouts
+ * all the time would have all of our time; this way it waits itself.
+ */
+const NOISE_REST_MS = 0.2;
+
+/** Who hears what a server says. */
+export interface ServerListener {
+  /** The server's name. */
+  readonly server: string;
+  /** Which of its requests may reach the client. */
+  readonly forward: readonly Forwarded[];
+  /** Takes what is odd. */
+  readonly log: Log;
+  /** The client that a request or a log message is for, where one is known. */
+  readonly link: () => ClientLink | undefined;
+  /** The server's tools may have changed. */
+  readonly onToolsChanged: () => void;
+  /** The server says nothing any more. */
+  readonly onClosed: () => void;
+}
+
+/**
+ * Opens the conversation with a server: what it asks and says goes to the client it is for.
+ *
+ * @param channel The way to the server.
+ * @param listener Who hears it.
+ */
+export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
+  const { server, forward, log, link, onToolsChanged, onClosed } = listener;
+  const noise = new NoiseLog(log, server);
+  const peer = new Peer(channel, {
+    request: (request) => forwardRequest(request, { server, forward, link: link() }),
+    notification: (method, params) => {
+      if (method === "notifications/tools/list_changed") onToolsChanged();
+      else forwardNotification(method, params, { server, link: link() });
+    },
+    noise: (description, excerpt) => {
+      noise.note(description, excerpt);
+      channel.rest?.(NOISE_REST_MS);
+    },
+    closed: () => {
+      peer.cancelIncoming("The server is gone");
+      onClosed();
+    },
+  });
+  return peer;
+}

@@ -1,0 +1,124 @@
+/** How a process is started. */
+export interface CommandLine {
+  /** The program. */
+  readonly file: string;
+  /** Its arguments. */
+  readonly args: readonly string[];
+  /** Whether the arguments are quoted already, and must be passed on as they are. */
+  readonly raw: boolean;
+}
+
+/** What a command is looked for with. */
+export interface WindowsSurroundings {
+  /** The environment that the process gets; the case of names does not count. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The folder that the process starts in, where it is not our own. */
+  readonly cwd?: string;
+  /** Whether there is a file of this path. */
+  readonly exists: (path: string) => boolean;
+}
+
+/** A command cannot be started with these arguments; the message goes to the agent. */
+export class CommandLineError extends Error {
+  override readonly name = "CommandLineError";
+}
+
+const STARTABLE = [".com", ".exe", ".bat", ".cmd"];
+const SCRIPT = /\.(?:bat|cmd)$/i;
+
+/** Characters that mean nothing to `cmd.exe`, nor to a script that looks at its arguments. */
+const PLAIN = /^[\w\-.:/\\@+#$]*[\w\-.:/@+#$]$/;
+
+/**
+ * Finds out how a command is started on Windows. What is called `npx` there is `npx.cmd`, a script,
+ * which only `cmd.exe` can run.
+ *
+ * @param command Name or path, as the server's entry has it.
+ * @param args Its arguments.
+ * @param surroundings Where to look.
+ * @returns The command as it is where no file is found: then starting it says so.
+ * @throws {CommandLineError} where an argument cannot be given to a script.
+ */
+export function windowsCommand(
+  command: string,
+  args: readonly string[],
+  surroundings: WindowsSurroundings,
+): CommandLine {
+  const file = findFile(command, surroundings);
+  if (file === undefined) return { file: command, args, raw: false };
+  if (!SCRIPT.test(file)) return { file, args, raw: false };
+  const line = [quote(file.replaceAll("/", "\\")), ...args.map(quoteArgument)].join(" ");
+  return {
+    file: valueOf("COMSPEC", surroundings.env) ?? "cmd.exe",
+    // No start-up commands of the user (/d), the extensions that quoting relies on (/e), nothing
+    // special about `!` (/v), and only the outermost quotes taken away (/s).
+    args: ["/d", "/e:on", "/v:off", "/s", "/c", `"${line}"`],
+    raw: true,
+  };
+}
+
+/**
+ * Never in the current folder, where `cmd.exe` looks first: a stranger's repository may have a
+ * `npx.cmd` of its own.
+ */
+function findFile(command: string, { env, cwd, exists }: WindowsSurroundings): string | undefined {
+  const names = fileNames(command, env);
+  if (!/[\\/:]/.test(command)) {
+    const folders = listFolders(valueOf("PATH", env) ?? "");
+    return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(exists);
+  }
+  const isRelative = cwd !== undefined && !/^(?:[\\/]|[A-Za-z]:)/.test(command);
+  return names.map((name) => isRelative ? join(cwd, name) : name).find(exists);
+}
+
+/** A name without extension is never a file by itself: beside `npx.cmd` lies `npx`, for Unix. */
+function fileNames(command: string, env: Readonly<Record<string, string>>): string[] {
+  const listed = (valueOf("PATHEXT", env) ?? "").split(";").map((text) => text.trim());
+  const known = listed.filter((extension) => STARTABLE.includes(extension.toLowerCase()));
+  const extensions = known.length > 0 ? known : STARTABLE;
+  const longer = extensions.map((extension) => command + extension);
+  const isWhole = STARTABLE.some((extension) => command.toLowerCase().endsWith(extension));
+  return isWhole ? [command, ...longer] : longer;
+}
+
+/** The absolute folders of a search path, whose entries may be quoted. */
+function listFolders(path: string): string[] {
+  const entries = path.match(/(?:"[^"]*"?|[^;"])+/g) ?? [];
+  return entries.map((entry) => entry.replaceAll('"', "").trim())
+    .filter((folder) => /^(?:[A-Za-z]:[\\/]|[\\/]{2})/.test(folder));
+}
+
+function join(folder: string, name: string): string {
+  return /[\\/]$/.test(folder) ? folder + name : `${folder}\\${name}`;
+}
+
+function valueOf(name: string, env: Readonly<Record<string, string>>): string | undefined {
+  const found = Object.entries(env).find(([key]) => key.toUpperCase() === name);
+  return found?.[1] === "" ? undefined : found?.[1];
+}
+
+function quoteArgument(argument: string): string {
+  return PLAIN.test(argument) ? argument : quote(argument);
+}
+
+/**
+ * Quotes an argument so that it stays one however often `cmd.exe` reads it: once for us, and again
+ * where the script passes it on (`%*`, as npm's scripts do).
+ *
+ * Between double quotes `cmd.exe` leaves everything alone but `%`, so no caret is needed, which
+ * would have to be doubled for each reading. A quote is doubled: for `cmd.exe` that closes and opens
+ * the quotes again, and the C runtime takes it for one quote. Backslashes count for the C runtime
+ * where a quote follows. After a `%` stands a variable without a value (no characters of the current
+ * folder's name), so that none that has one begins there; the scripts' own `%*` is not read again.
+ *
+ * @see {@link https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments}
+ */
+function quote(text: string): string {
+  if (/[\r\n\0]/.test(text)) {
+    throw new CommandLineError("a line break or a NUL cannot be given to a script (.cmd, .bat)");
+  }
+  const doubled = text.replace(/(\\*)("|$)/g, (_, slashes: string, mark: string) => {
+    return slashes + slashes + mark + mark;
+  });
+  return `"${doubled.replaceAll("%", "%%cd:~,%")}"`;
+}

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { executeParams, oddServer, startGateway } from "./gateway.ts";
+import type { AuditLine } from "./setup.ts";
+
+const RULES = {
+  agents: {
+    a: { allow: { servers: ["*"] }, deny: { tools: { odd: ["env"] } } },
+  },
+};
+const NEVER_WRITTEN = "canary-argument";
+
+/** The line without what is different every time, which is checked on the way. */
+function steady(line: AuditLine | undefined): AuditLine {
+  const { timestamp, latency_ms, downstream_ms, session, ...rest } = line ?? {};
+  assert.match(String(timestamp), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.ok(Math.abs(Date.parse(String(timestamp)) - Date.now()) < 60_000);
+  assert.ok(Number(latency_ms) >= 0);
+  assert.match(String(session), /^[\w-]{8,}$/);
+  if (downstream_ms === undefined) return rest;
+  assert.ok(Number(downstream_ms) <= Number(latency_ms));
+  return { ...rest, downstream_ms: "some" };
+}
+
+Deno.test("the audit log has a line for every operation", async (t) => {
+  await using gateway = await startGateway({ servers: { odd: oddServer() }, rules: RULES });
+  const { client } = gateway;
+
+  /** Makes a call and gives its line, which must be there when the answer is. */
+  const lineOf = async (name: string, args: object, id?: string | number): Promise<AuditLine> => {
+    const before = gateway.audit().length;
+    await client.request("tools/call", { name, arguments: { agent_id: "a", ...args } }, id);
+    const lines = gateway.audit();
+    assert.equal(lines.length, before + 1);
+    return steady(lines.at(-1));
+  };
+
+  const written = "[audit.before-answer] [audit.fields] it is there before the answer";
+  await t.step(written, async () => {
+    const text = `${NEVER_WRITTEN} é`;
+    const args = `{ "text": "${text}" }`;
+    const params = `{"name":"execute_tool","arguments":{"agent_id":"a","server":"odd",` +
+      `"tool":"echo","args":${args}}}`;
+    const answer = await client.requestText("tools/call", params, "first");
+    const result = answer.text.slice(answer.text.indexOf('"result":') + 9, -1);
+    const lines = gateway.audit();
+    assert.equal(lines.length, 1);
+    assert.deepEqual(steady(lines[0]), {
+      agent_id: "a",
+      operation: "execute_tool",
+      decision: "ALLOW",
+      server: "odd",
+      tool: "echo",
+      rule: "agents.a.allow.servers[0]",
+      downstream_ms: "some",
+      request_id: "first",
+      args_bytes: new TextEncoder().encode(args).length,
+      result_bytes: new TextEncoder().encode(result).length,
+    });
+  });
+
+  await t.step("[audit.before-answer] a hundred times", async () => {
+    for (let number = 0; number < 100; number++) {
+      const { request_id } = await lineOf("list_servers", {}, `n${number}`);
+      assert.equal(request_id, `n${number}`);
+    }
+  });
+
+  await t.step("[audit.fields] discovery", async () => {
+    const { result_bytes: _, ...list } = await lineOf("list_servers", {}, 0);
+    assert.deepEqual(list, {
+      agent_id: "a",
+      operation: "list_servers",
+      decision: "ALLOW",
+      request_id: 0,
+    });
+    const { result_bytes: __, ...tools } = await lineOf("get_server_tools", { server: "odd" }, 1e6);
+    assert.deepEqual(tools, {
+      agent_id: "a",
+      operation: "get_server_tools",
+      decision: "ALLOW",
+      server: "odd",
+      rule: "agents.a.allow.servers[0]",
+      request_id: 1e6,
+    });
+  });
+
+  await t.step("[audit.decision] DENY for policy and identity", async () => {
+    const denied = await lineOf("execute_tool", { server: "odd", tool: "env", args: {} });
+    assert.deepEqual([denied.decision, denied.code, denied.rule], [
+      "DENY",
+      "DENIED_BY_POLICY",
+      "agents.a.deny.tools.odd[0]",
+    ]);
+    const missing = await lineOf("list_servers", { agent_id: "" });
+    assert.deepEqual([missing.decision, missing.code, missing.agent_id], [
+      "DENY",
+      "INVALID_AGENT_ID",
+      null,
+    ]);
+    const unknown = await lineOf("list_servers", { agent_id: "stranger" });
+    assert.deepEqual([unknown.decision, unknown.agent_id], ["DENY", "stranger"]);
+    const long = await lineOf("list_servers", { agent_id: "x".repeat(500) });
+    assert.equal(long.agent_id, "x".repeat(128));
+  });
+
+  await t.step("[audit.decision] ERROR for what fails", async () => {
+    const call = (tool: string, args: object, more = {}) => {
+      return lineOf("execute_tool", { server: "odd", tool, args, ...more });
+    };
+    const lines = [
+      await call("no_such_tool", {}),
+      await call("wait", {}, { timeout_ms: 50 }),
+      await call("crash", { say: NEVER_WRITTEN }),
+      await call("rpc_error", { error: { code: -32000, message: NEVER_WRITTEN } }),
+      await call("echo", {}, { args: NEVER_WRITTEN }),
+      await lineOf("execute_tool", { server: "gone", tool: "echo", args: {} }),
+    ];
+    assert.deepEqual(lines.map(({ decision, code }) => `${decision} ${code}`), [
+      "ERROR TOOL_NOT_FOUND",
+      "ERROR TIMEOUT",
+      "ERROR SERVER_UNAVAILABLE",
+      "ERROR -32000",
+      "ERROR INVALID_ARGUMENTS",
+      "ERROR SERVER_UNAVAILABLE",
+    ]);
+  });
+
+  await t.step("[audit.decision] ALLOW for a tool's own isError", async () => {
+    const { decision, code } = await lineOf("execute_tool", {
+      server: "odd",
+      tool: "fails",
+      args: {},
+    });
+    assert.deepEqual([decision, code], ["ALLOW", undefined]);
+  });
+
+  await t.step("[audit.fields] one session for one connection", () => {
+    assert.equal(new Set(gateway.audit().map(({ session }) => session)).size, 1);
+  });
+
+  await t.step("[audit.fields] only operations have a line", async () => {
+    const before = gateway.audit().length;
+    await client.request("tools/list");
+    await client.request("ping");
+    await client.request("tools/call", { name: "no_such_tool", arguments: {} });
+    assert.equal(gateway.audit().length, before);
+  });
+
+  await t.step("[audit.no-values] argument values are not written", () => {
+    const text = Deno.readTextFileSync(join(gateway.setup.folder, "logs/audit.jsonl"));
+    assert.equal(text.includes(NEVER_WRITTEN), false);
+  });
+});
+
+Deno.test("the place of the audit log", async (t) => {
+  await t.step("[audit.place] is what GATEWAY_AUDIT_LOG or --audit-log says", async () => {
+    for (
+      const [args, env] of [
+        [["--agent", "tester"], { GATEWAY_AUDIT_LOG: "~/deep/audit.log" }],
+        [["--agent", "tester", "--audit-log", "~/deep/audit.log"], { GATEWAY_AUDIT_LOG: "no.log" }],
+      ] as const
+    ) {
+      await using gateway = await startGateway({ args, env });
+      await gateway.ask("list_servers");
+      assert.equal(gateway.setup.audit("../home/deep/audit.log").length, 1);
+    }
+  });
+
+  await t.step("[audit.fallback] is the state folder where that cannot be written", async () => {
+    await using gateway = await startGateway({
+      servers: { odd: oddServer() },
+      env: { GATEWAY_AUDIT_LOG: ".mcp.json/audit.jsonl" },
+    });
+    await gateway.client.request("tools/call", executeParams("odd", "echo"));
+    const place = "../home/.local/state/agent-mcp-gateway/audit.jsonl";
+    assert.equal(gateway.setup.audit(place).length, 1);
+    assert.match(gateway.program.stderr, /^warn: .*audit log.*\.mcp\.json\/audit\.jsonl/m);
+  });
+
+  await t.step("[audit.failing-disk] and nowhere at all fails no call", async () => {
+    await using gateway = await startGateway({
+      servers: { odd: oddServer() },
+      env: {
+        GATEWAY_AUDIT_LOG: ".mcp.json/audit.jsonl",
+        XDG_STATE_HOME: "/proc/nowhere",
+        LOCALAPPDATA: ".mcp.json",
+      },
+    });
+    assert.equal(await gateway.text("odd", "count"), "1");
+    assert.equal(await gateway.text("odd", "count"), "2");
+    assert.equal(gateway.program.stderr.match(/error: .*audit log cannot be written/g)?.length, 1);
+  });
+});

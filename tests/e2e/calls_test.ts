@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { executeParams, type Fields, oddServer, onlyText, startGateway } from "./gateway.ts";
+import { until } from "./until.ts";
+
+Deno.test("many calls are under way at once", async (t) => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer(), other: oddServer() },
+    args: ["--agent", "tester", "--init-strategy", "lazy"],
+  });
+  const { client } = gateway;
+  const waiting = (count: number) => {
+    return until(`${count} calls wait`, async () => {
+      return await gateway.text("odd", "waiting") === String(count);
+    });
+  };
+  const cancel = (requestId: unknown, reason = "not needed any more") => {
+    return client.notify("notifications/cancelled", { requestId, reason });
+  };
+
+  await t.step("[protocol.multiplex] a slow call delays no other", async () => {
+    const slow = client.request("tools/call", executeParams("odd", "wait"), "slow");
+    const quick = Array.from({ length: 200 }, (_, n) => gateway.text("odd", "echo", { n }));
+    const answers = await Promise.all(quick);
+    for (const [n, line] of answers.entries()) {
+      assert.deepEqual(JSON.parse(line).params.arguments, { n });
+    }
+    assert.equal(await gateway.text("odd", "release"), "done");
+    assert.equal(onlyText((await slow).result), "released");
+  });
+
+  await t.step("[protocol.cancel] a cancelled call is cancelled at the server", async () => {
+    const before = client.received.length;
+    for (const id of ["to cancel", 4711, 0]) {
+      void client.send(JSON.stringify({
+        jsonrpc: "2.0",
+        id,
+        method: "tools/call",
+        params: executeParams("odd", "wait"),
+      }));
+    }
+    await waiting(3);
+    for (const id of ["to cancel", 4711, 0]) await cancel(id);
+    await waiting(0);
+    const cancels = (await gateway.text("odd", "received")).split("\n")
+      .filter((line) => line.includes('"notifications/cancelled"'));
+    assert.equal(cancels.length, 3);
+    assert.equal(JSON.parse(cancels[0] ?? "").params.reason, "not needed any more");
+    await gateway.text("odd", "release");
+    const answered = client.received.slice(before).map(({ message }) => message.id);
+    for (const id of ["to cancel", 4711, 0]) assert.equal(answered.includes(id), false);
+  });
+
+  await t.step("[protocol.cancel] one that is over, or never was, is nothing", async () => {
+    await gateway.text("odd", "echo");
+    for (const id of [1, 2, 999, "never", null, {}, undefined]) await cancel(id);
+    await client.notify("notifications/cancelled");
+    assert.equal(await gateway.text("odd", "waiting"), "0");
+  });
+
+  await t.step("[protocol.cancel] while the server still starts", async () => {
+    const id = client.newId();
+    const params = executeParams("other", "wait");
+    await client.send(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }));
+    await cancel(id);
+    assert.doesNotMatch(await gateway.text("other", "received"), /"wait"/);
+  });
+
+  await t.step("[protocol.ids] ids of every kind come back as they were", async () => {
+    const ids = ["", "a", "0", "\\u0000é", '"', -1, 1.5, "12345678901234567890", "__proto__"];
+    const answers = ids.map((id) => client.request("ping", {}, id));
+    for (const [index, answer] of (await Promise.all(answers)).entries()) {
+      assert.deepEqual(answer, { jsonrpc: "2.0", id: ids[index], result: {} });
+    }
+    // No double holds this one.
+    await client.send('{"jsonrpc":"2.0","id":12345678901234567890,"method":"ping"}');
+    await client.next("its answer", ({ id }) => id === 12345678901234567890);
+    assert.ok(client.program.lines.at(-1)?.includes('"id":12345678901234567890'));
+  });
+
+  await t.step("[protocol.ids] 0, text and number ids of calls do not mix", async () => {
+    const ids = [0, "0", 900, "900"];
+    const calls = ids.map((id) => {
+      return client.request("tools/call", executeParams("odd", "echo", { id }), id);
+    });
+    for (const [index, { result }] of (await Promise.all(calls)).entries()) {
+      assert.equal(JSON.parse(onlyText(result)).params.arguments.id, ids[index]);
+    }
+  });
+
+  await t.step("[protocol.ids] an id in use is refused, the call goes on", async () => {
+    const slow = client.request("tools/call", executeParams("odd", "wait"), "twice");
+    await waiting(1);
+    await client.send('{"jsonrpc":"2.0","id":"twice","method":"ping"}');
+    const { message } = await client.answerTo(null);
+    assert.equal(message.error?.code, -32600);
+    await gateway.text("odd", "release");
+    assert.equal(onlyText((await slow).result), "released");
+  });
+});
+
+Deno.test("progress comes back under the client's own token", async (t) => {
+  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+  const { client } = gateway;
+  const run = async (token: unknown): Promise<Fields[]> => {
+    const before = client.received.length;
+    const { result } = await client.request("tools/call", {
+      ...executeParams("odd", "progress"),
+      _meta: { progressToken: token },
+    });
+    assert.equal(onlyText(result), "done");
+    return client.received.slice(before).map(({ message }) => message)
+      .filter(({ method }) => method === "notifications/progress")
+      .map(({ params = {} }) => params);
+  };
+
+  for (const token of ["mine", "", "7", 7, 0, 1.5]) {
+    await t.step(`[protocol.progress] ${JSON.stringify(token)}, all of it, in order`, async () => {
+      const expected = [1, 2.5, 3].map((progress) => {
+        const message = `step ${progress}`;
+        return { progressToken: token, progress, total: 3, message, odd: [] };
+      });
+      assert.deepEqual(await run(token), expected);
+    });
+  }
+
+  await t.step("[protocol.progress] none for a client that did not ask", async () => {
+    const before = client.notifications("notifications/progress").length;
+    assert.equal(await gateway.text("odd", "progress"), "done");
+    assert.equal(client.notifications("notifications/progress").length, before);
+    assert.deepEqual(await run(null), []);
+  });
+
+  await t.step("[protocol.progress] of calls under one token, to that token", async () => {
+    const [one, two] = await Promise.all([run("one"), run("two")]);
+    const tokens = [...one, ...two].map(({ progressToken }) => progressToken);
+    assert.ok(tokens.every((token) => token === "one" || token === "two"));
+    assert.equal(client.notifications("notifications/progress").length, 6 * 3 + 6);
+  });
+});

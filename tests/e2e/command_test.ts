@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { VERSION } from "./gateway_command.ts";
+import { runOnce } from "./run_once.ts";
+
+const FLAGS = [
+  "--mcp-config",
+  "--rules",
+  "--agent",
+  "--default-agent",
+  "--transport",
+  "--host",
+  "--port",
+  "--audit-log",
+  "--init-strategy",
+  "--debug",
+  "--log-level",
+  "--log-format",
+];
+
+Deno.test("[cli.help] --help names the flags and their twins", async () => {
+  for (const args of [["serve", "--help"], ["--help"]]) {
+    const { code, stdout } = await runOnce(args);
+    assert.equal(code, 0);
+    assert.match(stdout, /agent-mcp-gateway/);
+    assert.match(stdout, /\bserve\b/);
+    if (args[0] !== "serve") continue;
+    for (const flag of FLAGS) {
+      const twin = `GATEWAY_${flag.slice(2).toUpperCase().replaceAll("-", "_")}`;
+      assert.ok(stdout.includes(flag), flag);
+      assert.ok(stdout.includes(twin), twin);
+    }
+  }
+});
+
+Deno.test("[cli.version] --version is the version alone", async () => {
+  const { code, stdout } = await runOnce(["--version"]);
+  assert.deepEqual([code, stdout], [0, VERSION]);
+});
+
+const USAGE_ERRORS: readonly (readonly string[])[] = [
+  ["--no-such-flag"],
+  ["serve", "--no-such-flag"],
+  ["no-such-command"],
+  ["serve", "too", "many"],
+  ["--agent"],
+  ["--port", "x"],
+  ["--port", "70000"],
+  ["--transport", "pigeon"],
+  ["--init-strategy", "soon"],
+  ["--log-level", "loud"],
+  ["--log-format", "xml"],
+  ["--agent", "two words"],
+];
+
+Deno.test("[cli.usage-errors] a wrong command line exits 2, with nothing on stdout", async () => {
+  const ended = await Promise.all(USAGE_ERRORS.map((args) => runOnce(args)));
+  for (const [index, { code, stdout, stderr }] of ended.entries()) {
+    const line = USAGE_ERRORS[index]?.join(" ");
+    assert.deepEqual([code, stdout], [2, ""], line);
+    assert.notEqual(stderr, "", line);
+    assert.doesNotMatch(stderr, /^\s+at /m, line);
+  }
+});
+
+Deno.test("[cli.config-errors] a wrong variable exits 1 and is named", async () => {
+  const env = { GATEWAY_PORT: "x", GATEWAY_DEBUG: "maybe", GATEWAY_TRANSPORT: "pigeon" };
+  const { code, stdout, stderr } = await runOnce([], { env });
+  assert.deepEqual([code, stdout], [1, ""]);
+  for (const name of Object.keys(env)) assert.ok(stderr.includes(name), name);
+});
+
+const BROKEN_SERVERS = `{
+  "mcpServers": {
+    "both": { "command": "x", "url": "https://example.com/mcp" },
+    "neither": {},
+    "odd": { "command": "x", "gateway": { "isolated": true } }
+  }
+}`;
+const BROKEN_RULES = `{
+  // comments are fine
+  "agents": { "a": { "allow": { "server": ["*"] } }, "b": { "deny": { "tools": ["x"] } } }
+}`;
+
+const ALL_AT_ONCE = "[cli.config-errors] [config.all-errors-at-once] [servers.both-or-neither] " +
+  "[servers.gateway-strict] [rules.strict] all that is wrong, in one go";
+Deno.test(ALL_AT_ONCE, async () => {
+  const { code, stdout, stderr } = await runOnce([], {
+    servers: BROKEN_SERVERS,
+    rules: BROKEN_RULES,
+  });
+  assert.deepEqual([code, stdout], [1, ""]);
+  const places = [
+    ".mcp.json:3:",
+    ".mcp.json:4:",
+    ".mcp.json:5:",
+    ".mcp-gateway-rules.json:3:",
+    "mcpServers.both",
+    "mcpServers.neither",
+    "mcpServers.odd.gateway.isolated",
+    "agents.a.allow.server",
+    "agents.b.deny.tools",
+  ];
+  for (const place of places) assert.ok(stderr.includes(place), `${place} in ${stderr}`);
+  assert.doesNotMatch(stderr, /^\s+at /m);
+});
+
+Deno.test("[cli.config-errors] [config.strict-json] files that are missing, or no JSON", async () => {
+  const missing = await runOnce(["--mcp-config", "no/such.json", "--rules", "~/no-rules.json"]);
+  assert.deepEqual([missing.code, missing.stdout], [1, ""]);
+  assert.match(missing.stderr, /no\/such\.json/);
+  assert.match(missing.stderr, /no-rules\.json/);
+  const broken = await runOnce([], { servers: '{"mcpServers": {},}', rules: "{" });
+  assert.deepEqual([broken.code, broken.stdout], [1, ""]);
+  assert.match(broken.stderr, /\.mcp\.json:1:18/);
+  assert.match(broken.stderr, /\.mcp-gateway-rules\.json:1:/);
+});
+
+Deno.test("[nesting.depth] a gateway within too many others does not start", async () => {
+  const { code, stdout, stderr } = await runOnce([], { env: { GATEWAY_DEPTH: "3" } });
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /started one another/);
+});

@@ -1,0 +1,50 @@
+import { Program } from "./program.ts";
+import { type Fields, RawClient } from "./raw_client.ts";
+import { denoDir, machineEnvironment } from "./setup.ts";
+
+/** A server without a gateway in front of it, to compare with. Bind it with `await using`. */
+export class DirectServer implements AsyncDisposable {
+  readonly client: RawClient;
+  readonly #program: Program;
+
+  /** Takes a started server. */
+  private constructor(program: Program) {
+    this.#program = program;
+    this.client = new RawClient(program);
+  }
+
+  /** Starts a server, as its entry in `mcpServers` says, and introduces a client to it. */
+  static async start(
+    entry: { readonly command: string; readonly args: readonly string[] },
+    capabilities: Fields = {},
+  ): Promise<DirectServer> {
+    const env = { ...machineEnvironment(), DENO_DIR: denoDir(), HOME: Deno.env.get("HOME") ?? "" };
+    const server = new DirectServer(new Program({ ...entry, cwd: Deno.cwd(), env }));
+    await server.client.initialize({ capabilities });
+    return server;
+  }
+
+  /** All pages of its tools. */
+  async listTools(): Promise<Fields[]> {
+    const tools: Fields[] = [];
+    let params: Fields = {};
+    for (;;) {
+      const { result } = await this.client.request("tools/list", params);
+      tools.push(...result?.tools as Fields[]);
+      if (result?.nextCursor === undefined) return tools;
+      params = { cursor: result.nextCursor };
+    }
+  }
+
+  /** Calls a tool, and gives the text of the whole answer. */
+  async callTool(name: string, args: Fields): Promise<string> {
+    const params = JSON.stringify({ name, arguments: args });
+    return (await this.client.requestText("tools/call", params)).text;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#program.closeInput();
+    this.#program.signal("SIGTERM");
+    await this.#program.ended();
+  }
+}

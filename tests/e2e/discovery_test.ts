@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { runOnce } from "./run_once.ts";
+import { OPEN_RULES } from "./setup.ts";
+
+/** A servers file with one server, whose name tells which file was read. */
+function serversFile(name: string): object {
+  return { mcpServers: { [name]: { command: "true" } } };
+}
+
+async function names(gateway: RunningGateway): Promise<string[]> {
+  return (await gateway.ask<{ name: string }[]>("list_servers")).map(({ name }) => name);
+}
+
+const OWN = "../home/.config/agent-mcp-gateway";
+const LAZY = { GATEWAY_AGENT: "tester", GATEWAY_INIT_STRATEGY: "lazy" };
+
+Deno.test("where the two files are found", async (t) => {
+  const everywhere = {
+    [`${OWN}/.mcp.json`]: serversFile("own"),
+    [`${OWN}/.mcp-gateway-rules.json`]: OPEN_RULES,
+    "config/.mcp.json": serversFile("config"),
+    "config/.mcp-gateway-rules.json": OPEN_RULES,
+    "flag.json": serversFile("flag"),
+    "variable.json": serversFile("variable"),
+    "../home/tilde.json": serversFile("tilde"),
+  };
+
+  await t.step(
+    "[config.search-order] [config.announced] the user's own before the working folder's",
+    async () => {
+      await using gateway = await startGateway({
+        servers: "{",
+        rules: "{",
+        files: everywhere,
+        env: LAZY,
+        args: [],
+      });
+      assert.deepEqual(await names(gateway), ["own"]);
+      const { folder } = gateway.setup;
+      for (const name of [".mcp.json", "config/.mcp.json", ".mcp-gateway-rules.json"]) {
+        const path = join(folder, name);
+        assert.ok(gateway.program.stderr.includes(`passing over ${path}`), path);
+      }
+    },
+  );
+
+  await t.step("[config.search-order] [config.announced] then the working folder's", async () => {
+    const files = { "config/.mcp.json": "{", "config/.mcp-gateway-rules.json": "{" };
+    await using gateway = await startGateway({
+      servers: { folder: { command: "true" } },
+      rules: OPEN_RULES,
+      files,
+      env: LAZY,
+    });
+    assert.deepEqual(await names(gateway), ["folder"]);
+    const { folder } = gateway.setup;
+    assert.ok(gateway.program.stderr.includes(`using ${folder}/.mcp.json, found in the working`));
+  });
+
+  await t.step("[config.search-order] then those in its config", async () => {
+    const files = {
+      "config/.mcp.json": serversFile("config"),
+      "config/.mcp-gateway-rules.json": OPEN_RULES,
+    };
+    const options = { servers: false, rules: false, files, env: LAZY } as const;
+    await using gateway = await startGateway(options);
+    assert.deepEqual(await names(gateway), ["config"]);
+  });
+
+  await t.step("[cli.flags] a flag before a variable, a variable before all files", async () => {
+    const variable = { ...LAZY, GATEWAY_MCP_CONFIG: "variable.json" };
+    const starts = [
+      [["--mcp-config=flag.json"], variable, "flag"],
+      [["serve", "--mcp-config", "flag.json"], variable, "flag"],
+      [["--mcp-config", "~/tilde.json"], variable, "tilde"],
+      [["serve"], variable, "variable"],
+      [[], { ...LAZY, GATEWAY_MCP_CONFIG: "~/tilde.json" }, "tilde"],
+      [[], { ...LAZY, GATEWAY_MCP_CONFIG: "" }, "own"],
+    ] as const;
+    for (const [args, env, expected] of starts) {
+      await using gateway = await startGateway({ files: everywhere, args, env });
+      assert.deepEqual(await names(gateway), [expected]);
+    }
+  });
+
+  await t.step(
+    "[cli.config-errors] [config.missing-explained] nowhere: where was looked",
+    async () => {
+      const { code, stdout, stderr, folder } = await runOnce([], { servers: false, rules: false });
+      assert.deepEqual([code, stdout], [1, ""]);
+      for (const name of [".mcp.json", ".mcp-gateway-rules.json"]) {
+        assert.ok(stderr.includes(join(folder, OWN, name)), name);
+        assert.ok(stderr.includes(join(folder, "config", name)), name);
+      }
+    },
+  );
+});
+
+Deno.test("what the log says", async (t) => {
+  await t.step("[cli.startup-summary] what was loaded, and that all is ready", async () => {
+    const { stderr } = await runOnce([], {
+      servers: { one: oddServer(), two: oddServer() },
+      env: { GATEWAY_DEBUG: "true" },
+    });
+    for (
+      const line of [
+        "Loading MCP server configuration from: .mcp.json",
+        "Loading gateway rules from: .mcp-gateway-rules.json",
+        "Audit log will be written to: ./logs/audit.jsonl",
+        "initialized successfully",
+        "- 2 MCP server(s) configured",
+        "- 1 agent(s) configured",
+        "- Default policy: deny unknown agents",
+        "- 4 gateway tools available: list_servers, get_server_tools, execute_tool, get_gateway_",
+        "Gateway is ready. Running with stdio transport...",
+      ]
+    ) {
+      assert.ok(stderr.includes(line), `${line} in ${stderr}`);
+    }
+  });
+
+  await t.step("[cli.log-level] as much as is asked for", async () => {
+    const rules = { agents: { a: { allow: { servers: ["gone"] } } } };
+    const quiet = await runOnce(["--log-level", "error"], { rules });
+    assert.equal(quiet.stderr, "");
+    const warnings = await runOnce([], { rules, env: { GATEWAY_LOG_LEVEL: "warning" } });
+    assert.match(warnings.stderr, /^warn: [^\n]*"gone"[^\n]*\n$/);
+  });
+
+  await t.step("[cli.log-format] as JSON for machines", async () => {
+    const { stderr } = await runOnce(["--log-format", "json"]);
+    const lines = stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.ok(lines.length >= 4);
+    for (const { time, level, message } of lines) {
+      assert.ok(Date.parse(time) > 0);
+      assert.equal(level, "info");
+      assert.equal(typeof message, "string");
+    }
+  });
+});

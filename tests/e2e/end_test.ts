@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { executeParams, oddServer, onlyText, startGateway } from "./gateway.ts";
+import { until } from "./until.ts";
+
+/** Servers that end by themselves, by SIGTERM, and only by force; two with a child of their own. */
+const STUBBORN = {
+  odd: oddServer(),
+  deaf: oddServer("--deaf"),
+  shell: { command: "sh", args: ["-c", `"$0" "$@"; true`, ...words(oddServer("--deaf"))] },
+};
+
+function words({ command, args }: { command: string; args: string[] }): string[] {
+  return [command, ...args];
+}
+
+async function startStubborn() {
+  const gateway = await startGateway({ servers: STUBBORN });
+  for (const server of Object.keys(STUBBORN)) await gateway.text(server, "spawn");
+  return gateway;
+}
+
+/** Milliseconds until something is over. */
+async function time(run: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  await run();
+  return performance.now() - started;
+}
+
+Deno.test("[lifecycle.end-of-input] everything is gone within 2 s", async () => {
+  await using gateway = await startStubborn();
+  if (Deno.build.os === "linux") {
+    assert.ok((await gateway.setup.processes()).length >= 8, "gateway, servers and their children");
+  }
+  const ms = await time(() => gateway.end());
+  assert.ok(ms < 2000, `${ms} ms`);
+});
+
+Deno.test("[lifecycle.end-of-input] calls get 1 s to be answered", async () => {
+  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+  const { client } = gateway;
+  await gateway.text("odd", "count");
+  const hung = client.request("tools/call", executeParams("odd", "wait"));
+  const hungEnds = assert.rejects(hung, /The program ended/);
+  const params = executeParams("odd", "slow_progress", { every_ms: 100, times: 3 });
+  const answered = client.request("tools/call", params);
+  await until("both are under way", async () => await gateway.text("odd", "waiting") === "1");
+  const ms = await time(() => gateway.end());
+  assert.ok(ms > 900 && ms < 2500, `${ms} ms`);
+  assert.equal(onlyText((await answered).result), "done");
+  await hungEnds;
+});
+
+Deno.test("[lifecycle.end-of-input] before anything was said, at once", async () => {
+  await using gateway = await startGateway({ servers: STUBBORN, client: false });
+  await gateway.end();
+  assert.deepEqual(gateway.program.lines, []);
+});
+
+Deno.test("[lifecycle.end-of-input] while servers still start", async () => {
+  const servers = { hung: oddServer("--hold=initialize"), deaf: oddServer("--deaf") };
+  await using gateway = await startGateway({ servers });
+  const ms = await time(() => gateway.end());
+  assert.ok(ms < 2000, `${ms} ms`);
+});
+
+// SIGTERM with a call that takes longer than the end of input would leave it.
+for (const [signal, times] of [["SIGTERM", 15], ["SIGINT", 3]] as const) {
+  Deno.test(`[lifecycle.signal] ${signal} lets calls end, then servers`, async () => {
+    await using gateway = await startGateway({ servers: { odd: oddServer() } });
+    await gateway.text("odd", "count");
+    const params = executeParams("odd", "slow_progress", { every_ms: 100, times });
+    const answer = gateway.client.request("tools/call", {
+      ...params,
+      _meta: { progressToken: 1 },
+    });
+    await gateway.client.next("the call to be under way", ({ method }) => {
+      return method === "notifications/progress";
+    });
+    gateway.program.signal(signal);
+    assert.equal(onlyText((await answer).result), "done");
+    const ms = await time(() => gateway.checkEnd(0));
+    assert.ok(ms < 1500, `${ms} ms`);
+  });
+}
+
+Deno.test("[lifecycle.second-signal] ends at once, and leaves nothing", async () => {
+  await using gateway = await startStubborn();
+  const hung = gateway.client.request("tools/call", executeParams("odd", "wait"));
+  const hungEnds = assert.rejects(hung, /The program ended/);
+  await until("it waits", async () => await gateway.text("odd", "waiting") === "1");
+  gateway.program.signal("SIGTERM");
+  gateway.program.signal("SIGINT");
+  const ms = await time(async () => void await gateway.program.ended());
+  assert.ok(ms < 1000, `${ms} ms`);
+  await gateway.checkEnd(0, 3000);
+  await hungEnds;
+});
+
+Deno.test("[lifecycle.signal] even with calls that never end", async () => {
+  await using gateway = await startStubborn();
+  // No call: two steps of 2 s for the servers that do not listen.
+  gateway.program.signal("SIGTERM");
+  const ms = await time(() => gateway.checkEnd(0));
+  assert.ok(ms > 3000 && ms < 6000, `${ms} ms`);
+});

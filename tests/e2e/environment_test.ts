@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { oddServer, startGateway } from "./gateway.ts";
+import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { denoDir } from "./setup.ts";
+
+type Variables = Record<string, string>;
+
+/** Variables that every server gets where the gateway has them. */
+const SAFE: Variables = {
+  USER: "someone",
+  LOGNAME: "someone",
+  SHELL: "/bin/sh",
+  LANG: "C.UTF-8",
+  LC_TIME: "C",
+  TZ: "UTC",
+  TERM: "dumb",
+  XDG_DATA_HOME: "/tmp/data",
+  NO_PROXY: "localhost",
+  https_proxy: "http://127.0.0.1:9",
+  REQUESTS_CA_BUNDLE: "/tmp/none.pem",
+  npm_config_fund: "false",
+};
+
+/** What the machine may have of the same kinds, and the gateway's own mark against loops. */
+const ALSO_SAFE = /^(PATH|HOME|TMPDIR|GATEWAY_DEPTH|npm_config_\w+|\w+_proxy|\w*(CERT|_CA)\w*)$/i;
+
+const SECRET: Variables = {
+  AWS_SECRET_ACCESS_KEY: "canary",
+  GITHUB_TOKEN: "canary",
+  GATEWAY_DEBUG: "true",
+  DENO_AUTH_TOKENS: "canary",
+  NODE_OPTIONS: "--max-old-space-size=4096",
+  WANTED: "passed on",
+};
+
+Deno.test("the environment of a server", async (t) => {
+  const expanded = [
+    "${PLAIN}",
+    "${env:PLAIN}",
+    "${EMPTY:-default}",
+    "${NOT_SET_HERE:-a ${PLAIN} b}",
+    "${userHome}/x",
+    "${workspaceFolder}/x",
+    "$${PLAIN} $PLAIN",
+  ];
+  await using gateway = await startGateway({
+    servers: {
+      plain: oddServer(),
+      own: {
+        ...oddServer(),
+        env: {
+          TERM: "mine",
+          ...Object.fromEntries(expanded.map((text, at) => [`V${at}`, text])),
+        },
+        gateway: { inherit_env: ["WANTED", "NOT_SET_HERE"] },
+      },
+      "${PLAIN}": { command: "${DENO}", args: oddServer().args.map((text) => `${text}\${EMPTY}`) },
+      elsewhere: { ...oddServer(), cwd: "${workspaceFolder}/sub" },
+    },
+    args: ["--agent", "tester", "--init-strategy", "lazy"],
+    env: { ...SAFE, ...SECRET, PLAIN: "plain value", EMPTY: "", DENO: Deno.execPath() },
+  });
+  const { home, folder } = gateway.setup;
+  const environment = async (server: string): Promise<Variables> => {
+    return JSON.parse(await gateway.text(server, "env"));
+  };
+
+  await t.step("[servers.safe-environment] the safe variables, and nothing else", async () => {
+    const variables = await environment("plain");
+    for (const [name, value] of Object.entries(SAFE)) assert.equal(variables[name], value, name);
+    assert.equal(variables.HOME, home);
+    assert.equal(variables.PATH, gateway.setup.env.PATH);
+    for (const name of Object.keys(SECRET)) assert.equal(variables[name], undefined, name);
+    const others = Object.keys(variables).filter((name) => {
+      return !Object.hasOwn(SAFE, name) && !ALSO_SAFE.test(name);
+    });
+    assert.deepEqual(others, []);
+  });
+
+  await t.step("[servers.inherit-env] more where the entry asks for it", async () => {
+    const variables = await environment("own");
+    assert.equal(variables.WANTED, "passed on");
+    assert.equal(variables.GITHUB_TOKEN, undefined);
+    assert.equal(Object.hasOwn(variables, "NOT_SET_HERE"), false);
+  });
+
+  await t.step("[servers.expansion] its own, expanded, which win", async () => {
+    const variables = await environment("own");
+    assert.equal(variables.TERM, "mine");
+    assert.deepEqual(expanded.map((_, at) => variables[`V${at}`]), [
+      "plain value",
+      "plain value",
+      "default",
+      "a plain value b",
+      `${home}/x`,
+      `${folder}/x`,
+      "${PLAIN} $PLAIN",
+    ]);
+  });
+
+  await t.step("[servers.expansion] in command and arguments, not in names", async () => {
+    assert.equal(await gateway.text("${PLAIN}", "count"), "1");
+  });
+
+  await t.step("[servers.cwd] its working folder", async () => {
+    Deno.mkdirSync(join(folder, "sub"));
+    assert.equal(await gateway.text("elsewhere", "cwd"), join(folder, "sub"));
+    assert.equal(await gateway.text("plain", "cwd"), folder);
+  });
+});
+
+/** Entry of `mcpServers` that starts the gateway which is under test. */
+async function ownCommand(): Promise<{ command: string; args: string[] }> {
+  const [command, ...args] = await commandWords(GATEWAY_COMMAND);
+  return { command, args };
+}
+
+Deno.test("a gateway that would start itself", async (t) => {
+  await t.step("[servers.self-reference] on the same files is skipped with a warning", async () => {
+    const { command, args } = await ownCommand();
+    await using gateway = await startGateway({
+      servers: { self: { command, args }, odd: oddServer() },
+    });
+    assert.deepEqual(await gateway.ask("list_servers"), [{ name: "odd" }]);
+    assert.match(gateway.program.stderr, /^warn: .*mcpServers\.self/m);
+  });
+
+  await t.step("[nesting.intended] on other files is nesting, which works", async () => {
+    const { command, args } = await ownCommand();
+    const files = ["--mcp-config", "inner.json", "--rules", "inner-rules.json"];
+    await using gateway = await startGateway({
+      servers: {
+        inner: { command, args: [...args, ...files, "--agent", "a"], env: { DENO_DIR: denoDir() } },
+      },
+      files: {
+        "inner.json": { mcpServers: { odd: oddServer() } },
+        "inner-rules.json": { agents: { a: { allow: { servers: ["*"] } } } },
+      },
+    });
+    const call = { server: "odd", tool: "count", args: {} };
+    assert.equal(await gateway.text("inner", "execute_tool", call), "1");
+  });
+
+  await t.step("[nesting.depth] a loop ends", async () => {
+    const { command, args } = await ownCommand();
+    const loop = (next: string) => ({
+      mcpServers: {
+        next: {
+          command,
+          args: [...args, "--mcp-config", next, "--rules", "rules.json", "--agent", "a"],
+          env: { DENO_DIR: denoDir() },
+        },
+      },
+    });
+    await using gateway = await startGateway({
+      servers: loop("b.json").mcpServers,
+      files: {
+        "rules.json": { agents: { a: { allow: { servers: ["*"] } } } },
+        "b.json": loop("c.json"),
+        "c.json": loop("b.json"),
+      },
+    });
+    const inner = (depth: number): unknown => {
+      const args = depth === 0 ? {} : inner(depth - 1);
+      return { server: "next", tool: depth === 0 ? "list_servers" : "execute_tool", args };
+    };
+    const { code, message } = await gateway.refusal(
+      "execute_tool",
+      inner(2) as Record<string, unknown>,
+    );
+    assert.equal(code, "SERVER_UNAVAILABLE");
+    assert.match(message, /3 gateways have started one another/);
+    assert.ok((await gateway.setup.processes()).length < 8);
+  });
+});

@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { executeParams, oddServer, onlyText, readRefusal, startGateway } from "./gateway.ts";
+
+const RULES = {
+  agents: {
+    all: { allow: { servers: ["*"] } },
+    some: {
+      allow: { servers: ["odd", "odder"], tools: { odd: ["echo", "contents", "gr*"] } },
+      deny: { servers: ["secret-*"], tools: { odd: ["grow"] } },
+    },
+  },
+};
+
+Deno.test("an agent is refused with what it needs to go on", async (t) => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer(), "secret-one": oddServer(), other: oddServer() },
+    rules: RULES,
+    args: ["--init-strategy", "lazy"],
+  });
+  const execute = (agent: string, server: string, tool: string) => {
+    return gateway.refusal("execute_tool", { agent_id: agent, server, tool, args: {} });
+  };
+
+  await t.step("[errors.denied] [errors.shape] a tool that the rules deny", async () => {
+    const { result } = await gateway.client.request("tools/call", {
+      name: "execute_tool",
+      arguments: { agent_id: "some", server: "odd", tool: "grow", args: {} },
+    });
+    const error = {
+      code: "DENIED_BY_POLICY",
+      message: 'Agent "some" may not use tool "grow" of server "odd".',
+      rule: "agents.some.deny.tools.odd[0]",
+      hint: "Use another tool, or tell the user that the gateway's rules do not allow this",
+    };
+    assert.deepEqual(result, {
+      content: [{ type: "text", text: JSON.stringify({ error }) }],
+      isError: true,
+    });
+  });
+
+  await t.step("[errors.denied] a tool that no rule grants, and a server", async () => {
+    const tool = await execute("some", "odd", "pid");
+    assert.deepEqual([tool.code, tool.rule], ["DENIED_BY_POLICY", "agents.some.allow.tools.odd"]);
+    const server = await execute("some", "other", "echo");
+    assert.deepEqual([server.code, server.rule], [
+      "DENIED_BY_POLICY",
+      "agents.some.allow.servers",
+    ]);
+    const listing = { agent_id: "some", server: "secret-one" };
+    const { code, rule } = await gateway.refusal("get_server_tools", listing);
+    assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.some.deny.servers[0]"]);
+  });
+
+  await t.step("[errors.denied-hides] the same whether or not the server exists", async () => {
+    for (const [real, unreal] of [["other", "xxxxx"], ["secret-one", "secret-xxx"]] as const) {
+      const refusals = await Promise.all([
+        execute("some", real, "echo"),
+        execute("some", unreal, "echo"),
+        gateway.refusal("get_server_tools", { agent_id: "some", server: real }),
+        gateway.refusal("get_server_tools", { agent_id: "some", server: unreal }),
+      ]);
+      const [one, two, three, four] = refusals.map((refusal) => {
+        return JSON.stringify(refusal).replaceAll(unreal, real);
+      });
+      assert.deepEqual([one, three], [two, four]);
+    }
+  });
+
+  await t.step("[errors.not-configured] an allowed server that is not there", async () => {
+    assert.deepEqual(await execute("all", "nothing", "echo"), {
+      code: "SERVER_UNAVAILABLE",
+      message: 'Server "nothing" is not available: it is not configured.',
+      hint: "Call list_servers to see the servers you may use",
+    });
+  });
+
+  await t.step("[errors.tool-not-found] with near names that the agent may call", async () => {
+    assert.deepEqual(await execute("all", "odd", "ecko"), {
+      code: "TOOL_NOT_FOUND",
+      message: 'Server "odd" has no tool "ecko".',
+      hint: "Near names: echo",
+    });
+    assert.match((await execute("all", "odd", "grov")).hint ?? "", /\bgrow\b/);
+    assert.doesNotMatch((await execute("some", "odd", "grov")).hint ?? "", /\bgrow\b/);
+    assert.ok(((await execute("all", "odd", "wai")).hint ?? "").split(",").length <= 3);
+  });
+
+  await t.step("[errors.tool-not-found] with the way to the tools where none is near", async () => {
+    const { hint } = await execute("all", "odd", "zzzzzzzzzz");
+    assert.match(hint ?? "", /get_server_tools/);
+  });
+
+  await t.step("[errors.asked-afresh] the list is asked for once more", async () => {
+    const run = (tool: string) => {
+      return gateway.text("odd", tool, {}, { agent_id: "all" });
+    };
+    const lists = async () => (await run("received")).match(/"tools\/list"/g)?.length ?? 0;
+    const before = await lists();
+    await execute("all", "odd", "grown");
+    assert.equal(await lists(), before + 1);
+    await run("grow");
+    assert.match(await run("grown"), /"name":"grown"/);
+    assert.equal(await lists(), before + 2);
+    await run("grown");
+    assert.equal(await lists(), before + 2);
+  });
+
+  await t.step("[errors.no-insides] no answer shows the gateway's insides", () => {
+    const answers = gateway.client.received.map(({ text }) => text).join("\n");
+    assert.equal(answers.includes(gateway.setup.folder), false);
+    assert.doesNotMatch(answers, /\bat file:|\.ts:\d|\bsrc\/|Error:/);
+  });
+
+  await t.step("[errors.no-agent-names] no answer names another agent", () => {
+    const refusals = gateway.client.received.map(({ text }) => text).filter((text) => {
+      return text.includes("DENIED_BY_POLICY");
+    });
+    assert.ok(refusals.length > 5);
+    for (const text of refusals) assert.doesNotMatch(text, /agents\.all|Agent \\\\?"all/);
+  });
+});
+
+Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
+  const limits = { call_timeout_ms: 300, max_call_ms: 800 };
+  await using gateway = await startGateway({
+    servers: { odd: oddServer(), limited: { ...oddServer(), gateway: limits } },
+  });
+  const timeout = async (server: string, tool: string, args = {}, more = {}) => {
+    const { code, message } = readRefusal(await gateway.execute(server, tool, args, more));
+    assert.equal(code, "TIMEOUT");
+    return message;
+  };
+
+  const cancelled = "[errors.timeout] [tools.timeout-ms] and is cancelled at the server";
+  await t.step(cancelled, async () => {
+    assert.deepEqual(
+      readRefusal(await gateway.execute("odd", "wait", {}, { timeout_ms: 100 })),
+      {
+        code: "TIMEOUT",
+        message: 'Server "odd" did not finish the call within 100 ms; the call was cancelled',
+      },
+    );
+    assert.equal(await gateway.text("odd", "waiting"), "0");
+    assert.match(await gateway.text("odd", "received"), /"notifications\/cancelled"/);
+  });
+
+  await t.step("[servers.call-timeout] after call_timeout_ms without progress", async () => {
+    assert.match(await timeout("limited", "wait"), /300 ms/);
+    assert.equal(await gateway.text("limited", "waiting"), "0");
+  });
+
+  await t.step("[servers.call-timeout] progress restarts the time", async () => {
+    const args = { every_ms: 100, times: 5 };
+    assert.equal(await gateway.text("limited", "slow_progress", args), "done");
+  });
+
+  await t.step("[servers.call-timeout] the caller's timeout_ms does not restart", async () => {
+    const args = { every_ms: 100, times: 6 };
+    assert.match(await timeout("limited", "slow_progress", args, { timeout_ms: 350 }), /350 ms/);
+  });
+
+  await t.step("[servers.call-timeout] and may be longer than call_timeout_ms", async () => {
+    const answer = gateway.text("limited", "wait", {}, { timeout_ms: 700 });
+    const sent = performance.now();
+    const { result } = await gateway.client.request("tools/call", executeParams("odd", "echo"));
+    onlyText(result);
+    await assert.rejects(answer);
+    assert.ok(performance.now() - sent > 500);
+  });
+
+  await t.step("[servers.max-call] every call ends at max_call_ms", async () => {
+    const args = { every_ms: 100, times: 20 };
+    assert.match(await timeout("limited", "slow_progress", args), /800 ms/);
+    assert.match(await timeout("limited", "wait", {}, { timeout_ms: 60_000 }), /800 ms/);
+  });
+});

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import {
+  type Fields,
+  oddServer,
+  onlyText,
+  readRefusal,
+  type RunningGateway,
+  startGateway,
+} from "./gateway.ts";
+
+/** What the server got as arguments, as text. */
+async function received(gateway: RunningGateway, argumentsText: string): Promise<string> {
+  const { message } = await gateway.client.requestText(
+    "tools/call",
+    `{"name":"execute_tool","arguments":${argumentsText}}`,
+  );
+  const line = onlyText(message.result);
+  return line.slice(line.indexOf('"arguments":') + '"arguments":'.length, line.indexOf(',"_meta"'));
+}
+
+/** Calls that are refused, and what the message must name. */
+const REFUSED: readonly (readonly [tool: string, args: unknown, named: string])[] = [
+  ["execute_tool", { server: "odd", tool: "echo" }, '"args"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: null }, '"args"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: [] }, '"args"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: 7 }, '"args"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: true }, '"args"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: "" }, '"args"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: "text" }, '"args"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: "null" }, '"args"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: "[1]" }, '"args"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: '"{}"' }, '"args"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: '{"a":1' }, '"args"'],
+  ["execute_tool", { tool: "echo", args: {} }, '"server"'],
+  ["execute_tool", { server: "odd", args: {} }, '"tool"'],
+  ["execute_tool", { server: 7, tool: "echo", args: {} }, '"server"'],
+  ["execute_tool", { server: "odd", tool: ["echo"], args: {} }, '"tool"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: 0 }, '"timeout_ms"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: -5 }, '"timeout_ms"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: 1.5 }, '"timeout_ms"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: "9" }, '"timeout_ms"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: 1e300 }, '"timeout_ms"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: {}, arguments: {} }, '"arguments"'],
+  ["execute_tool", { server: "odd", tool: "echo", args: {}, agent_id: 7 }, '"agent_id"'],
+  ["get_server_tools", {}, '"server"'],
+  ["get_server_tools", { server: null }, '"server"'],
+  ["get_server_tools", { server: "odd", names: ["echo"] }, '"names"'],
+  ["get_server_tools", { server: "odd", pattern: 1 }, '"pattern"'],
+  ["get_server_tools", { server: "odd", detail: "short" }, '"detail"'],
+  ["get_server_tools", { server: "odd", max_schema_tokens: 0 }, '"max_schema_tokens"'],
+  ["get_server_tools", { server: "odd", max_schema_tokens: "many" }, '"max_schema_tokens"'],
+  ["get_server_tools", { server: "odd", limit: 3 }, '"limit"'],
+  ["list_servers", { include_metadata: "yes" }, '"include_metadata"'],
+  ["list_servers", { include_metadata: 1 }, '"include_metadata"'],
+  ["list_servers", { metadata: true }, '"metadata"'],
+  ["list_servers", { agent_id: {} }, '"agent_id"'],
+  ["list_servers", [], '"arguments"'],
+  ["list_servers", "{}", '"arguments"'],
+];
+
+Deno.test("the gateway's tools check their arguments", async (t) => {
+  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+
+  await t.step("[tools.args-object] an object goes to the server as it came", async () => {
+    const args =
+      '{"big":12345678901234567890,"f":1.10,"nul":"\\u0000","__proto__":{"a":-0},"":[ ]}';
+    const text = await received(gateway, `{"args": ${args}, "server":"odd","tool":"echo"}`);
+    assert.equal(text, args);
+  });
+
+  await t.step("[tools.args-string] a string that holds an object is that object", async () => {
+    const args = '{"big":12345678901234567890,"text":"a \\"b\\" é"}';
+    for (const string of [args, ` ${args}\n`]) {
+      const given = { server: "odd", tool: "echo", args: string };
+      assert.equal(await received(gateway, JSON.stringify(given)), args);
+    }
+    assert.equal(await received(gateway, '{"server":"odd","tool":"echo","args":"{}"}'), "{}");
+  });
+
+  await t.step("[tools.args-string] line breaks within it do not break the message", async () => {
+    const given = { server: "odd", tool: "echo", args: '{\n"a":\r\n[1,\n2]\n}' };
+    assert.deepEqual(JSON.parse(await received(gateway, JSON.stringify(given))), { a: [1, 2] });
+  });
+
+  const name = "[tools.args-invalid] [tools.unknown-arguments] [tools.wrong-types] " +
+    "[tools.out-of-range] [errors.invalid-arguments] anything else is refused by name";
+  await t.step(name, async () => {
+    for (const [tool, args, named] of REFUSED) {
+      const { code, message } = await gateway.refusal(tool, args as Fields);
+      const call = `${tool} ${JSON.stringify(args)}: ${message}`;
+      assert.equal(code, "INVALID_ARGUMENTS", call);
+      assert.ok(message.includes(named), call);
+    }
+  });
+
+  await t.step("[errors.invalid-arguments] with what the tool takes instead", async () => {
+    assert.deepEqual(await gateway.refusal("list_servers", { metadata: true }), {
+      code: "INVALID_ARGUMENTS",
+      message: 'list_servers: "metadata" is not an argument. Correct it and call again.',
+      hint: "It takes: agent_id, include_metadata",
+    });
+  });
+
+  await t.step("[errors.invalid-arguments] without arguments at all, too", async () => {
+    const { result } = await gateway.client.request("tools/call", { name: "execute_tool" });
+    assert.equal(readRefusal(result).code, "INVALID_ARGUMENTS");
+    const list = await gateway.client.request("tools/call", { name: "list_servers" });
+    assert.equal(onlyText(list.result), '[{"name":"odd"}]');
+  });
+
+  await t.step("[tools.null-absent] null for an optional argument is absence", async () => {
+    const more = { agent_id: null, timeout_ms: null };
+    assert.equal(await gateway.text("odd", "count", {}, more), "1");
+  });
+
+  await t.step("[tools.args-invalid] none of these calls reached the server", async () => {
+    const calls = (await gateway.text("odd", "received")).split("\n").filter((line) => {
+      return line.includes('"tools/call"');
+    });
+    assert.equal(calls.length, 7);
+  });
+});

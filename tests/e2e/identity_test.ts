@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import {
+  type Fields,
+  oddServer,
+  readRefusal,
+  type RunningGateway,
+  startGateway,
+} from "./gateway.ts";
+
+const AGENTS = {
+  reader: { allow: { servers: ["odd"] } },
+  "team.writer": { allow: { servers: ["other"] } },
+  default: { allow: { servers: ["other"] } },
+};
+const SERVERS = { odd: oddServer(), other: oddServer() };
+const LAZY = { GATEWAY_INIT_STRATEGY: "lazy" };
+
+/** What `list_servers` shows to whoever is taken to call. */
+async function see(gateway: RunningGateway, args: Fields = {}): Promise<string[]> {
+  const servers = await gateway.ask<{ name: string }[]>("list_servers", args);
+  return servers.map(({ name }) => name);
+}
+
+/** The same refusal must come from each of the three tools. */
+async function refusals(gateway: RunningGateway, agent: Fields): Promise<Fields[]> {
+  const calls: [string, Fields][] = [
+    ["list_servers", {}],
+    ["get_server_tools", { server: "odd" }],
+    ["execute_tool", { server: "odd", tool: "echo", args: {} }],
+  ];
+  const answers = calls.map(([name, args]) => gateway.callTool(name, { ...args, ...agent }));
+  return (await Promise.all(answers)).map((answer) => ({ ...readRefusal(answer) }));
+}
+
+Deno.test("an agent has to say who it is", async (t) => {
+  await using gateway = await startGateway({
+    servers: SERVERS,
+    rules: { agents: AGENTS },
+    env: { ...LAZY, GATEWAY_DEFAULT_AGENT: "reader" },
+  });
+
+  await t.step("[identity.given] agent_id names the agent", async () => {
+    assert.deepEqual(await see(gateway, { agent_id: "reader" }), ["odd"]);
+    assert.deepEqual(await see(gateway, { agent_id: "team.writer" }), ["other"]);
+  });
+
+  const missing = "[identity.deny-by-default] [identity.missing-denied] [identity.empty] " +
+    "without deny_on_missing_agent nobody falls back";
+  await t.step(missing, async () => {
+    for (const agent of [{}, { agent_id: "" }, { agent_id: null }]) {
+      for (const refusal of await refusals(gateway, agent)) {
+        assert.deepEqual(refusal, {
+          code: "INVALID_AGENT_ID",
+          message: "agent_id is missing. Call again with the agent_id that you were given.",
+        });
+      }
+    }
+  });
+
+  await t.step("[identity.unknown-agent] an unknown agent is allowed nothing", async () => {
+    for (const refusal of await refusals(gateway, { agent_id: "Reader" })) {
+      assert.deepEqual(refusal, {
+        code: "INVALID_AGENT_ID",
+        message: 'Agent "Reader" is not in the gateway\'s rules. Check the spelling of agent_id.',
+        hint: "The operator of the gateway can add the agent to the rules.",
+      });
+    }
+    for (const agent_id of ["__proto__", "constructor", "toString"]) {
+      const [refusal] = await refusals(gateway, { agent_id });
+      assert.equal(refusal?.code, "INVALID_AGENT_ID", agent_id);
+    }
+  });
+
+  await t.step("[identity.malformed] nor one whose id is malformed", async () => {
+    for (const agent_id of ["two words", "a/b", "é", "a".repeat(129), "new\nline", "*"]) {
+      const [refusal] = await refusals(gateway, { agent_id });
+      assert.equal(refusal?.code, "INVALID_AGENT_ID", agent_id);
+      assert.match(String(refusal?.message), /malformed/);
+    }
+  });
+
+  await t.step("[identity.no-other-names] no refusal names another agent", () => {
+    const answers = gateway.client.received.map(({ text }) => text).join("\n");
+    assert.doesNotMatch(answers, /team\.writer|\breader\b/);
+  });
+});
+
+Deno.test("an agent that says nothing", async (t) => {
+  const open = { deny_on_missing_agent: false };
+  const start = (agents: object, env: Record<string, string> = {}, args: string[] = []) => {
+    const rules = { agents, defaults: open };
+    return startGateway({ servers: SERVERS, rules, env: { ...LAZY, ...env }, args });
+  };
+  const { default: _, ...others } = AGENTS;
+
+  await t.step("[identity.fallback] is GATEWAY_DEFAULT_AGENT", async () => {
+    await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "reader" });
+    for (const agent of [{}, { agent_id: "" }, { agent_id: null }]) {
+      assert.deepEqual(await see(gateway, agent), ["odd"]);
+    }
+    assert.deepEqual(await see(gateway, { agent_id: "team.writer" }), ["other"]);
+    const [refusal] = await refusals(gateway, { agent_id: "stranger" });
+    assert.equal(refusal?.code, "INVALID_AGENT_ID");
+  });
+
+  await t.step("[identity.fallback] or --default-agent, which wins", async () => {
+    const env = { GATEWAY_DEFAULT_AGENT: "reader" };
+    await using gateway = await start(AGENTS, env, ["--default-agent", "team.writer"]);
+    assert.deepEqual(await see(gateway), ["other"]);
+  });
+
+  await t.step("[identity.fallback] else the agent default of the rules", async () => {
+    await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "" });
+    assert.deepEqual(await see(gateway), ["other"]);
+  });
+
+  await t.step("[identity.no-fallback] else nobody", async () => {
+    await using gateway = await start(others);
+    for (const refusal of await refusals(gateway, {})) {
+      assert.deepEqual(refusal, {
+        code: "NO_FALLBACK_CONFIGURED",
+        message: "agent_id is missing, and no fallback agent is configured. " +
+          "Call again with the agent_id that you were given.",
+        hint: "The operator of the gateway can configure a fallback agent.",
+      });
+    }
+  });
+
+  await t.step("[identity.fallback-not-in-rules] never one that is not in the rules", async () => {
+    await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "stranger" });
+    for (const refusal of await refusals(gateway, {})) {
+      assert.deepEqual(refusal, {
+        code: "FALLBACK_AGENT_NOT_IN_RULES",
+        message: "agent_id is missing, and the configured fallback agent is not in the " +
+          "gateway's rules. Call again with the agent_id that you were given.",
+        hint: "The operator of the gateway can add the fallback agent to the rules.",
+      });
+    }
+  });
+});
+
+Deno.test("a gateway that is bound to one agent", async (t) => {
+  for (
+    const [how, env, args] of [
+      ["--agent", {}, ["--agent", "reader"]],
+      ["GATEWAY_AGENT", { GATEWAY_AGENT: "reader" }, []],
+    ] as const
+  ) {
+    await t.step(`[identity.bound] by ${how} takes no other agent_id`, async () => {
+      await using gateway = await startGateway({
+        servers: SERVERS,
+        rules: { agents: AGENTS, defaults: { deny_on_missing_agent: false } },
+        env: { ...LAZY, GATEWAY_DEFAULT_AGENT: "team.writer", ...env },
+        args,
+      });
+      for (const agent of [{}, { agent_id: "" }, { agent_id: "reader" }]) {
+        assert.deepEqual(await see(gateway, agent), ["odd"]);
+      }
+      for (const agent_id of ["team.writer", "stranger"]) {
+        for (const refusal of await refusals(gateway, { agent_id })) {
+          assert.deepEqual(refusal, {
+            code: "INVALID_AGENT_ID",
+            message: `This connection may not act as agent "${agent_id}": ` +
+              "it is bound to one agent. Call again without agent_id.",
+          });
+        }
+      }
+    });
+  }
+
+  await t.step("[identity.bound] to nobody of the rules allows nothing", async () => {
+    await using gateway = await startGateway({
+      servers: SERVERS,
+      rules: { agents: AGENTS },
+      args: ["--agent", "stranger"],
+      env: LAZY,
+    });
+    for (const agent of [{}, { agent_id: "stranger" }, { agent_id: "reader" }]) {
+      const [refusal] = await refusals(gateway, agent);
+      assert.equal(refusal?.code, "INVALID_AGENT_ID");
+    }
+  });
+});

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+
+const SECRET = "canary-5c1f0b";
+
+/** One server of every kind, with a secret wherever one may stand. */
+const SERVERS = {
+  "zeta": { ...oddServer(), description: "Stands first", env: { KEY: `${SECRET}-env` } },
+  "dying": { ...oddServer("--die=3"), description: "Fails to start" },
+  "off": { ...oddServer(), disabled: true },
+  "remote": {
+    url: `https://user:${SECRET}@\${HOST:-example.com}/mcp/\${PATH_PART}?key=${SECRET}#${SECRET}`,
+    headers: { Authorization: `Bearer ${SECRET}` },
+  },
+  "unset": { command: "${NOT_SET_HERE}/bin/tool", args: [`--token=${SECRET}`] },
+  "seven": { command: "no-such-program-here", description: "" },
+  "hidden": oddServer(),
+  ["__proto__"]: { command: "true", type: "stdio", vendorKey: { any: "thing" } },
+};
+
+/** A number as name, which JavaScript would put first. */
+const SERVERS_FILE = JSON.stringify({ mcpServers: SERVERS }).replace('"seven":', '"7":');
+
+const RULES = {
+  agents: {
+    reader: { allow: { servers: ["*"] }, deny: { servers: ["hidden"] } },
+    nobody: {},
+  },
+};
+
+async function list(gateway: RunningGateway, args: object = {}): Promise<unknown> {
+  return await gateway.ask("list_servers", { agent_id: "reader", ...args });
+}
+
+Deno.test("list_servers shows what an agent may use", async (t) => {
+  await using gateway = await startGateway({ servers: SERVERS_FILE, rules: RULES });
+
+  const name = "[tools.servers-shape] [tools.servers-order] [tools.servers-allowed] " +
+    "[servers.unknown-keys] " +
+    "names and descriptions of the allowed servers, in the file's order";
+  await t.step(name, async () => {
+    assert.deepEqual(await list(gateway), [
+      { name: "zeta", description: "Stands first" },
+      { name: "dying", description: "Fails to start" },
+      { name: "remote" },
+      { name: "unset" },
+      { name: "7", description: "" },
+      { name: "__proto__" },
+    ]);
+  });
+
+  await t.step("[tools.servers-failing] one that failed stays in the list", async () => {
+    const { code } = await gateway.refusal("execute_tool", {
+      agent_id: "reader",
+      server: "dying",
+      tool: "x",
+      args: {},
+    });
+    assert.equal(code, "SERVER_UNAVAILABLE");
+    const names = (await list(gateway) as { name: string }[]).map((server) => server.name);
+    for (const failing of ["dying", "unset", "7"]) assert.ok(names.includes(failing), failing);
+  });
+
+  await t.step("[tools.servers-disabled] a disabled one counts as not configured", async () => {
+    const { code, message } = await gateway.refusal("execute_tool", {
+      agent_id: "reader",
+      server: "off",
+      tool: "echo",
+      args: {},
+    });
+    assert.equal(code, "SERVER_UNAVAILABLE");
+    assert.match(message, /not configured/);
+  });
+
+  await t.step("[tools.servers-metadata] transport and command or url, as written", async () => {
+    const { command } = oddServer();
+    assert.deepEqual(await list(gateway, { include_metadata: true }), [
+      { name: "zeta", description: "Stands first", transport: "stdio", command },
+      { name: "dying", description: "Fails to start", transport: "stdio", command },
+      {
+        name: "remote",
+        transport: "http",
+        url: "https://${HOST:-example.com}/mcp/${PATH_PART}",
+      },
+      { name: "unset", transport: "stdio", command: "${NOT_SET_HERE}/bin/tool" },
+      { name: "7", description: "", transport: "stdio", command: "no-such-program-here" },
+      { name: "__proto__", transport: "stdio", command: "true" },
+    ]);
+  });
+
+  await t.step("[tools.servers-metadata] false and null are as good as nothing", async () => {
+    for (const include_metadata of [false, null]) {
+      assert.deepEqual(await list(gateway, { include_metadata }), await list(gateway));
+    }
+  });
+
+  await t.step("[tools.servers-no-secrets] nothing that was answered or logged has one", () => {
+    const answers = gateway.client.received.map(({ text }) => text).join("\n");
+    assert.equal(answers.includes(SECRET), false);
+    assert.equal(gateway.program.stderr.includes(SECRET), false);
+  });
+
+  await t.step("[tools.servers-allowed] who may use nothing gets an empty list", async () => {
+    assert.deepEqual(await gateway.ask("list_servers", { agent_id: "nobody" }), []);
+  });
+});
+
+Deno.test("[servers.empty] without servers the list is empty", async () => {
+  await using gateway = await startGateway();
+  assert.deepEqual(await gateway.ask("list_servers"), []);
+});

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import type { Received } from "./raw_client.ts";
+
+/** Sends a line and gives the error that answers it. */
+async function errorFor(gateway: RunningGateway, line: string): Promise<Received> {
+  const { client } = gateway;
+  const answer = client.next(`an error for ${line.slice(0, 80)}`, ({ error }) => {
+    return error !== undefined;
+  });
+  await client.send(line);
+  return await answer;
+}
+
+/** Lines that are no request, with the code and the id of the answer. */
+const WRONG: readonly (readonly [line: string, code: number, id: string | number | null])[] = [
+  ["garbage", -32700, null],
+  ["{", -32700, null],
+  ['{"jsonrpc":"2.0","id":1,"method":"ping"', -32700, null],
+  ["\u0000", -32700, null],
+  ["1", -32600, null],
+  ["null", -32600, null],
+  ['"text"', -32600, null],
+  ["[]", -32600, null],
+  ["{}", -32600, null],
+  ['{"id":901,"method":"ping"}', -32600, 901],
+  ['{"jsonrpc":"1.0","id":"v1","method":"ping"}', -32600, "v1"],
+  ['{"jsonrpc":"2.0","id":902}', -32600, 902],
+  ['{"jsonrpc":"2.0","id":903,"method":7}', -32600, 903],
+  ['{"jsonrpc":"2.0","id":904,"method":"ping","params":"x"}', -32600, 904],
+  ['{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600, null],
+  ['{"jsonrpc":"2.0","id":{},"method":"ping"}', -32600, null],
+  ['{"jsonrpc":"2.0","id":905,"method":"no/such/method"}', -32601, 905],
+  ['{"jsonrpc":"2.0","id":906,"method":"server/discover"}', -32601, 906],
+  ['{"jsonrpc":"2.0","id":907,"method":"__proto__"}', -32601, 907],
+];
+
+Deno.test("whatever a client sends, the gateway goes on", async (t) => {
+  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+  const { client } = gateway;
+
+  await t.step("[protocol.invalid] what is no request is answered with an error", async () => {
+    for (const [line, code, id] of WRONG) {
+      const { message } = await errorFor(gateway, line);
+      assert.deepEqual([message.error?.code, message.id], [code, id], line);
+      assert.equal(typeof message.error?.message, "string");
+    }
+  });
+
+  await t.step("[protocol.invalid] bytes that are no UTF-8", async () => {
+    const answer = client.answerTo(null);
+    await client.program.write(new Uint8Array([0x7b, 0xff, 0xfe, 0x0a]));
+    assert.equal((await answer).message.error?.code, -32700);
+  });
+
+  await t.step("[protocol.invalid] answers and notifications out of nowhere", async () => {
+    await client.send('{"jsonrpc":"2.0","id":12345,"result":{}}');
+    await client.send('{"jsonrpc":"2.0","id":"x","error":{"code":1,"message":"m"}}');
+    await client.send('{"jsonrpc":"2.0","id":12345,"result":');
+    await client.notify("notifications/roots/list_changed");
+    await client.notify("notifications/progress", { progressToken: 1, progress: 1 });
+    await client.notify("no/such/notification");
+    assert.equal(await gateway.text("odd", "count"), "1");
+  });
+
+  await t.step("[protocol.batch] a batch is answered by a batch", async () => {
+    const call = '"method":"tools/call","params":{"name":"execute_tool","arguments":' +
+      '{"server":"odd","tool":"count","args":{}}}';
+    const answer = client.answerTo("b2");
+    await client.send(
+      `[{"jsonrpc":"2.0","id":"b1",${call}},{"jsonrpc":"2.0","method":"notifications/x"},7,` +
+        '{"jsonrpc":"2.0","id":"b2","method":"ping"},{"jsonrpc":"2.0","id":"b3","method":"no"}]',
+    );
+    const messages = JSON.parse((await answer).text);
+    const told = messages.map((message: { id: unknown; error?: { code: number } }) => {
+      return [message.id, message.error?.code];
+    });
+    assert.deepEqual(
+      told.toSorted(),
+      [[null, -32600], ["b1", undefined], ["b2", undefined], ["b3", -32601]].toSorted(),
+    );
+  });
+
+  await t.step("[protocol.framing] CRLF, blanks and several messages in one write", async () => {
+    const answers = [client.answerTo("f1"), client.answerTo("f2"), client.answerTo("f3")];
+    const ping = (id: string) => `{"jsonrpc":"2.0","id":"${id}","method":"ping"}`;
+    await client.program.write(`  ${ping("f1")}\t\r\n\n\r\n${ping("f2")}\n${ping("f3")}\n`);
+    await Promise.all(answers);
+  });
+
+  await t.step("[protocol.framing] a message that comes in pieces", async () => {
+    const bytes = new TextEncoder().encode('{"jsonrpc":"2.0","id":"é😀","method":"ping"}\n');
+    const answer = client.answerTo("é😀");
+    for (const byte of bytes) await client.program.write(new Uint8Array([byte]));
+    await answer;
+  });
+
+  await t.step("[protocol.ping] before and after all this", async () => {
+    assert.deepEqual((await client.request("ping")).result, {});
+  });
+
+  await t.step("[protocol.initialize] a second one is refused", async () => {
+    assert.equal((await client.initialize()).error?.code, -32600);
+  });
+});
+
+Deno.test("[protocol.too-long] a message above 64 MiB is skipped, and answered", async () => {
+  await using gateway = await startGateway();
+  const { client } = gateway;
+  const answer = client.answerTo("huge");
+  await client.program.write('{"jsonrpc":"2.0","id":"huge","method":"ping","params":{"x":"');
+  const piece = new Uint8Array(4 * 1024 * 1024).fill(0x78);
+  for (let written = 0; written <= 64; written += 4) await client.program.write(piece);
+  await client.program.write('"}}\n');
+  assert.equal((await answer).message.error?.code, -32700);
+  assert.deepEqual((await client.request("ping")).result, {});
+});
+
+Deno.test("the handshake", async (t) => {
+  const revisions = [
+    ["2024-11-05", "2024-11-05"],
+    ["2025-03-26", "2025-03-26"],
+    ["2025-06-18", "2025-06-18"],
+    ["2025-11-25", "2025-11-25"],
+    ["2026-07-28", "2025-11-25"],
+    ["1999-01-01", "2025-11-25"],
+  ] as const;
+  for (const [asked, spoken] of revisions) {
+    await t.step(`[protocol.revisions] a client of ${asked} gets ${spoken}`, async () => {
+      await using gateway = await startGateway({
+        servers: { odd: oddServer("--revision=2024-11-05") },
+        client: false,
+      });
+      const { result } = await gateway.client.initialize({ protocolVersion: asked });
+      assert.equal(result?.protocolVersion, spoken);
+      assert.equal(await gateway.text("odd", "count"), "1");
+    });
+  }
+
+  await t.step(
+    "[protocol.initialize] without a version is refused, and may come again",
+    async () => {
+      await using gateway = await startGateway({ client: false });
+      assert.equal((await gateway.client.request("initialize")).error?.code, -32602);
+      const probe = await gateway.client.request("server/discover", {});
+      assert.equal(probe.error?.code, -32601);
+      assert.ok((await gateway.client.initialize()).result);
+    },
+  );
+});

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { oddServer, onlyText, readRefusal } from "./gateway.ts";
+import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { type Fields } from "./raw_client.ts";
+import { Setup } from "./setup.ts";
+import { until } from "./until.ts";
+
+/** What is asked of a client from npm. */
+export interface LibraryClient {
+  instructions(): string | undefined;
+  listTools(): Promise<{ readonly name: string; readonly _meta?: unknown }[]>;
+  callTool(name: string, args: Fields, options?: CallOptions): Promise<Fields>;
+  close(): Promise<void>;
+}
+
+/** How a tool is called. */
+export interface CallOptions {
+  readonly onprogress?: (progress: { progress: number }) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What such a client starts. */
+export interface Launch {
+  readonly command: string;
+  readonly args: string[];
+  readonly cwd: string;
+  readonly env: Record<string, string>;
+}
+
+/** Plays an agent's part through a client from npm, from the start of the gateway to its end. */
+export async function playAgent(connect: (launch: Launch) => Promise<LibraryClient>) {
+  const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+  const setup = new Setup({ servers: { odd: oddServer() } });
+  try {
+    const args = [...words, "--agent", "tester"];
+    const client = await connect({ command, args, cwd: setup.folder, env: setup.env });
+    try {
+      await play(client);
+      if (Deno.build.os === "linux") assert.ok((await setup.processes()).length >= 2);
+    } finally {
+      await client.close();
+    }
+    await until("all is gone", async () => (await setup.processes()).length === 0, 2000);
+    assert.ok(setup.audit().length >= 6);
+  } finally {
+    await setup.close();
+  }
+}
+
+async function play(client: LibraryClient): Promise<void> {
+  const execute = (tool: string, args: Fields, options?: CallOptions) => {
+    return client.callTool("execute_tool", { server: "odd", tool, args }, options);
+  };
+  assert.match(client.instructions() ?? "", /list_servers/);
+  const tools = await client.listTools();
+  assert.deepEqual(tools.map(({ name }) => name), [
+    "list_servers",
+    "get_server_tools",
+    "execute_tool",
+  ]);
+  assert.equal(onlyText(await client.callTool("list_servers", {})), '[{"name":"odd"}]');
+
+  const { params } = JSON.parse(onlyText(await execute("echo", { text: "é😀" })));
+  assert.deepEqual(params.arguments, { text: "é😀" });
+  assert.equal((await execute("fails", {})).isError, true);
+
+  // Progress that arrives together with the answer is lost in these clients; here it does not.
+  const steps: number[] = [];
+  const onprogress = ({ progress }: { progress: number }) => void steps.push(progress);
+  await execute("slow_progress", { every_ms: 50, times: 3 }, { onprogress });
+  assert.deepEqual(steps, [1, 2, 3]);
+
+  const { code } = readRefusal(await execute("no_such_tool", {}));
+  assert.equal(code, "TOOL_NOT_FOUND");
+  await assert.rejects(client.callTool("no_such_tool", {}), /Unknown tool/);
+
+  const controller = new AbortController();
+  const cancelled = assert.rejects(execute("wait", {}, { signal: controller.signal }));
+  const waiting = (count: string) => {
+    return until(`${count} wait`, async () => onlyText(await execute("waiting", {})) === count);
+  };
+  await waiting("1");
+  controller.abort("enough");
+  await cancelled;
+  await waiting("0");
+
+  const many = Array.from({ length: 100 }, (_, n) => execute("echo", { n }));
+  for (const [n, result] of (await Promise.all(many)).entries()) {
+    assert.equal(JSON.parse(onlyText(result)).params.arguments.n, n);
+  }
+}

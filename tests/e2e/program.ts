@@ -1,0 +1,102 @@
+import { soon } from "./until.ts";
+
+/** What a program is started with. */
+export interface ProgramOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  /** The whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A program as a process: lines in, lines out, and what it says on standard error. */
+export class Program {
+  /** Every line of standard output so far. */
+  readonly lines: string[] = [];
+  /** Takes each line of standard output as it comes. */
+  onLine: (line: string) => void = () => {};
+  /** Takes the end of standard output. */
+  onEnd: () => void = () => {};
+  readonly pid: number;
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #outputs: Promise<unknown>;
+  #stderr = "";
+  #hasEnded = false;
+
+  /** Starts the program. */
+  constructor({ command, args, cwd, env }: ProgramOptions) {
+    this.#child = new Deno.Command(command, {
+      args: [...args],
+      cwd,
+      env: { ...env },
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.pid = this.#child.pid;
+    this.#input = this.#child.stdin.getWriter();
+    this.#outputs = Promise.all([
+      this.#readLines().finally(() => this.onEnd()),
+      this.#readStderr(),
+      this.#child.status.then(() => this.#hasEnded = true),
+    ]);
+  }
+
+  /** All that it said on standard error so far. */
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** Writes text to standard input. */
+  async write(text: string | Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#input.write(typeof text === "string" ? new TextEncoder().encode(text) : text);
+  }
+
+  /** Ends standard input. */
+  async closeInput(): Promise<void> {
+    // A program that has ended before us took the pipe with it.
+    await this.#input.close().catch(() => {});
+  }
+
+  /** Sends a signal, if it is still there. */
+  signal(signal: Deno.Signal): void {
+    if (!this.#hasEnded) this.#child.kill(signal);
+  }
+
+  /** Waits for its end, and the end of all that it says. */
+  async ended(withinMs?: number): Promise<Deno.CommandStatus> {
+    const status = await soon("the end of the program", this.#child.status, withinMs);
+    await soon("the end of its output", this.#outputs);
+    await this.closeInput();
+    return status;
+  }
+
+  async #readLines(): Promise<void> {
+    const decoder = new TextDecoder();
+    let rest: string[] = [];
+    for await (const chunk of this.#child.stdout) {
+      const [first = "", ...lines] = decoder.decode(chunk, { stream: true }).split("\n");
+      rest.push(first);
+      for (const line of lines) {
+        this.#take(rest.join(""));
+        rest = [line];
+      }
+    }
+    // What has no end is a line all the same: a test of what is printed must see it.
+    if (rest.join("") !== "") this.#take(rest.join(""));
+  }
+
+  #take(line: string): void {
+    this.lines.push(line);
+    this.onLine(line);
+  }
+
+  async #readStderr(): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of this.#child.stderr) {
+      this.#stderr += decoder.decode(chunk, { stream: true });
+    }
+  }
+}

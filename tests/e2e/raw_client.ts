@@ -1,0 +1,163 @@
+import { Program } from "./program.ts";
+import { soon } from "./until.ts";
+
+/** Members of a JSON object. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A JSON-RPC message; anything may be missing. */
+export interface Message {
+  readonly jsonrpc?: string;
+  readonly id?: string | number | null;
+  readonly method?: string;
+  readonly params?: Fields;
+  readonly result?: Fields;
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
+}
+
+/** A message and the text that it came as. */
+export interface Received {
+  readonly message: Message;
+  readonly text: string;
+}
+
+/** What a client says of itself. */
+export interface Introduction {
+  /** Default: the newest revision. */
+  readonly protocolVersion?: string;
+  readonly capabilities?: Fields;
+}
+
+interface Waiting {
+  readonly matches: (message: Message) => boolean;
+  readonly resolve: (received: Received) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A client without any library: what it sends is text, and it sees each answer as text. */
+export class RawClient {
+  /** Every message so far; those of a batch singly. */
+  readonly received: Received[] = [];
+  /** Lines that are no JSON-RPC, which a program must never write to standard output. */
+  readonly malformed: string[] = [];
+  readonly program: Program;
+  readonly #waiting = new Set<Waiting>();
+  readonly #handlers = new Map<string, (params: Fields) => unknown>();
+  #nextId = 1;
+  #hasEnded = false;
+
+  /** Listens to a program. */
+  constructor(program: Program) {
+    this.program = program;
+    program.onLine = (line) => this.#take(line);
+    program.onEnd = () => {
+      this.#hasEnded = true;
+      for (const { reject } of this.#waiting) reject(this.#endError());
+      this.#waiting.clear();
+    };
+  }
+
+  /** Sends a line as it is. */
+  async send(text: string): Promise<void> {
+    await this.program.write(`${text}\n`);
+  }
+
+  /** Sends a request and waits for its answer. */
+  async request(method: string, params: Fields = {}, id = this.newId()): Promise<Message> {
+    return (await this.requestText(method, JSON.stringify(params), id)).message;
+  }
+
+  /** Sends a request with parameters as they are, and waits for its answer. */
+  async requestText(method: string, params: string, id = this.newId()): Promise<Received> {
+    const answer = this.answerTo(id);
+    await this.send(
+      `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"method":"${method}","params":${params}}`,
+    );
+    return await answer;
+  }
+
+  /** Sends a notification. */
+  async notify(method: string, params: Fields = {}): Promise<void> {
+    await this.send(JSON.stringify({ jsonrpc: "2.0", method, params }));
+  }
+
+  /** Introduces itself, and gives the server's answer. */
+  async initialize(
+    { protocolVersion = "2025-11-25", capabilities = {} }: Introduction = {},
+  ): Promise<Message> {
+    const clientInfo = { name: "raw", version: "1" };
+    const answer = await this.request("initialize", { protocolVersion, capabilities, clientInfo });
+    await this.notify("notifications/initialized");
+    return answer;
+  }
+
+  /** Answers the requests of a method with what the handler gives. */
+  handle(method: string, handler: (params: Fields) => unknown): void {
+    this.#handlers.set(method, handler);
+  }
+
+  /** The answer to a request of ours that has been sent, or will be. */
+  answerTo(id: string | number | null): Promise<Received> {
+    return this.next(`the answer to ${id}`, (message) => {
+      return message.method === undefined && message.id === id;
+    });
+  }
+
+  /** The next message of a kind. */
+  next(what: string, matches: Waiting["matches"]): Promise<Received> {
+    if (this.#hasEnded) return Promise.reject(this.#endError());
+    const arrived = new Promise<Received>((resolve, reject) => {
+      this.#waiting.add({ matches, resolve, reject });
+    });
+    return soon(what, arrived);
+  }
+
+  /** Notifications of a method so far, with their parameters. */
+  notifications(method: string): Fields[] {
+    return this.received.filter(({ message }) => message.method === method)
+      .map(({ message }) => message.params ?? {});
+  }
+
+  /** An id that was not used yet. */
+  newId(): string | number {
+    return this.#nextId++;
+  }
+
+  #take(line: string): void {
+    const messages = parseLine(line);
+    if (messages === undefined) return void this.malformed.push(line);
+    for (const message of messages) {
+      const received = { message, text: line };
+      this.received.push(received);
+      this.#answer(message);
+      for (const waiting of this.#waiting) {
+        if (!waiting.matches(message)) continue;
+        this.#waiting.delete(waiting);
+        waiting.resolve(received);
+      }
+    }
+  }
+
+  #answer({ id, method, params = {} }: Message): void {
+    if (method === undefined || id === undefined) return;
+    const handler = this.#handlers.get(method);
+    const answer = handler === undefined
+      ? { error: { code: -32601, message: `This client does not know ${method}` } }
+      : { result: handler(params) };
+    void this.send(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
+  }
+
+  #endError(): Error {
+    return new Error(`The program ended. It said on stderr:\n${this.program.stderr}`);
+  }
+}
+
+/** The messages of a line; undefined where it is no JSON-RPC. */
+function parseLine(line: string): Message[] | undefined {
+  try {
+    const value: Message | Message[] = JSON.parse(line);
+    const messages = Array.isArray(value) ? value : [value];
+    return messages.every(({ jsonrpc }) => jsonrpc === "2.0") ? messages : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { encode } from "gpt-tokenizer/encoding/o200k_base";
+import { ensureServers, serverEntry, type TestServer } from "../../scripts/test_servers.ts";
+import { DirectServer } from "./direct_server.ts";
+import { type Fields, startGateway } from "./gateway.ts";
+
+/** Entry of `mcpServers` for a server from npm. */
+function realServer(server: TestServer, ...args: string[]): { command: string; args: string[] } {
+  return { command: "node", args: [serverEntry(server), ...args] };
+}
+
+Deno.test("real servers from npm behind the gateway", async (t) => {
+  await ensureServers();
+  const rules = {
+    agents: {
+      reader: {
+        allow: { servers: ["*"], tools: { files: ["read_*", "list_*", "search_files"] } },
+      },
+      writer: { allow: { servers: ["files", "memory"] }, deny: { tools: { "*": ["delete_*"] } } },
+    },
+  };
+  await using gateway = await startGateway({
+    servers: {
+      everything: realServer("everything"),
+      files: realServer("filesystem", "${workspaceFolder}"),
+      memory: {
+        ...realServer("memory"),
+        env: { MEMORY_FILE_PATH: "${workspaceFolder}/memory.jsonl" },
+      },
+    },
+    rules,
+  });
+  const { folder } = gateway.setup;
+  const as = (agent_id: string) => ({ agent_id });
+  await using everything = await DirectServer.start(realServer("everything"));
+
+  await t.step("[tools.listing-fields] server-everything's tools, all of each", async () => {
+    const { tools } = await gateway.ask<{ tools: Fields[] }>("get_server_tools", {
+      agent_id: "reader",
+      server: "everything",
+      detail: "full",
+    });
+    assert.deepEqual(tools, await everything.listTools());
+  });
+
+  const calls: readonly (readonly [tool: string, args: Fields])[] = [
+    ["echo", { message: "é😀" }],
+    ["get-sum", { a: 1, b: 2.5 }],
+    ["get-tiny-image", {}],
+    ["get-annotated-message", { messageType: "error", includeImage: true }],
+    ["get-structured-content", { location: "New York" }],
+    ["get-resource-links", { count: 3 }],
+    ["get-resource-reference", { resourceType: "Text", resourceId: 1 }],
+    ["echo", { message: 7 }],
+  ];
+  await t.step("[tools.execute-unchanged] results equal those of direct calls", async () => {
+    for (const [tool, args] of calls) {
+      const { result } = JSON.parse(await everything.callTool(tool, args));
+      const through = await gateway.execute("everything", tool, args, as("reader"));
+      // Resources of that server say when they were made.
+      const steady = (value: unknown) => JSON.stringify(value).replace(/at \d+:\d+:\d+ \wM/g, "");
+      assert.equal(steady(through), steady(result), tool);
+    }
+  });
+
+  await t.step("[protocol.progress] from server-everything", async () => {
+    const { client } = gateway;
+    const operation = "trigger-long-running-operation";
+    await client.request("tools/call", {
+      name: "execute_tool",
+      arguments: {
+        agent_id: "reader",
+        server: "everything",
+        tool: operation,
+        args: { duration: 0.3, steps: 3 },
+      },
+      _meta: { progressToken: "long" },
+    });
+    assert.deepEqual(client.notifications("notifications/progress"), [
+      { progress: 1, total: 3, progressToken: "long" },
+      { progress: 2, total: 3, progressToken: "long" },
+      { progress: 3, total: 3, progressToken: "long" },
+    ]);
+  });
+
+  await t.step("[rules.five-steps] server-filesystem read by one, written by another", async () => {
+    const path = join(folder, "note.txt");
+    const write = { server: "files", tool: "write_file", args: { path, content: "hello" } };
+    const denied = await gateway.refusal("execute_tool", { ...as("reader"), ...write });
+    assert.deepEqual([denied.code, denied.rule], [
+      "DENIED_BY_POLICY",
+      "agents.reader.allow.tools.files",
+    ]);
+    await gateway.callTool("execute_tool", { ...as("writer"), ...write });
+    assert.equal(Deno.readTextFileSync(path), "hello");
+    const read = await gateway.execute("files", "read_text_file", { path }, as("reader"));
+    assert.equal((read.content as { text: string }[])[0]?.text, "hello");
+  });
+
+  await t.step("[tools.listing-allowed] [tools.listing-counts] and shown alike", async () => {
+    const list = (agent_id: string) => {
+      return gateway.ask<{ tools: { name: string }[]; total_available: number }>(
+        "get_server_tools",
+        { agent_id, server: "files", detail: "names" },
+      );
+    };
+    const [reader, writer] = [await list("reader"), await list("writer")];
+    assert.ok(reader.tools.every(({ name }) => /^(read_|list_|search_files)/.test(name)));
+    assert.equal(reader.total_available, writer.total_available);
+    assert.equal(writer.tools.length, writer.total_available);
+  });
+
+  await t.step("[tools.execute-unchanged] server-memory keeps what it was told", async () => {
+    const entities = [{ name: "gateway", entityType: "program", observations: ["works"] }];
+    await gateway.execute("memory", "create_entities", { entities }, as("writer"));
+    const text = JSON.stringify(await gateway.execute("memory", "read_graph", {}, as("writer")));
+    assert.match(text, /works/);
+    const call = { server: "memory", tool: "delete_entities", args: { entityNames: ["gateway"] } };
+    const { rule } = await gateway.refusal("execute_tool", { ...as("writer"), ...call });
+    assert.equal(rule, 'agents.writer.deny.tools["*"][0]');
+  });
+
+  await t.step(
+    "[tools.tokens-used-15-percent] within 15 % of o200k_base for all three",
+    async () => {
+      for (const server of ["everything", "files", "memory"]) {
+        const call = { agent_id: "reader", server, detail: "full" };
+        const answer = await gateway.ask<{ tools: Fields[]; tokens_used: number }>(
+          "get_server_tools",
+          call,
+        );
+        const tokens = encode(JSON.stringify(answer.tools)).length;
+        assert.ok(Math.abs(answer.tokens_used / tokens - 1) < 0.15, `${server}: ${tokens}`);
+      }
+    },
+  );
+});

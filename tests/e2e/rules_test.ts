@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { type Fields, oddServer, onlyText, readRefusal, startGateway } from "./gateway.ts";
+
+/** The example of the original's user guide, with comments as its readers write them. */
+const SEED_RULES = `{
+  // Who may do what.
+  "agents": {
+    "researcher": {
+      "allow": { "servers": ["brave-search"], "tools": { "brave-search": ["*"] } }
+    },
+    "backend": {
+      "allow": { "servers": ["postgres"], "tools": { "postgres": ["query", "list_*"] } },
+      "deny": { "tools": { "postgres": ["drop_*", "truncate_*"] } }
+    },
+    "admin": { "allow": { "servers": ["*"], "tools": { "*": ["*"] } } },
+    "default": { "deny": { "servers": ["*"] } }
+  },
+  "defaults": { "deny_on_missing_agent": false } /* the fallback denies all */
+}`;
+
+/** Calls, and the rule that decides: an allowed one reaches the server, which has no such tool. */
+const DECISIONS: readonly (readonly [agent: string, server: string, tool: string, rule: string])[] =
+  [
+    ["researcher", "brave-search", "echo", ""],
+    ["researcher", "postgres", "echo", "agents.researcher.allow.servers"],
+    ["backend", "postgres", "query", ""],
+    ["backend", "postgres", "list_tables", ""],
+    ["backend", "postgres", "echo", "agents.backend.allow.tools.postgres"],
+    ["backend", "postgres", "drop_table", "agents.backend.deny.tools.postgres[0]"],
+    ["backend", "postgres", "truncate_all", "agents.backend.deny.tools.postgres[1]"],
+    ["backend", "brave-search", "query", "agents.backend.allow.servers"],
+    ["admin", "brave-search", "drop_table", ""],
+    ["admin", "postgres", "echo", ""],
+    ["default", "postgres", "query", "agents.default.deny.servers[0]"],
+    ["", "postgres", "query", "agents.default.deny.servers[0]"],
+  ];
+
+Deno.test("the example rules of the original's guide", async (t) => {
+  await using gateway = await startGateway({
+    servers: { "brave-search": oddServer(), postgres: oddServer() },
+    rules: SEED_RULES,
+    args: ["--init-strategy", "lazy"],
+  });
+
+  await t.step("[rules.seed-example] [rules.comments] decide every call", async () => {
+    for (const [agent_id, server, tool, rule] of DECISIONS) {
+      const call = { agent_id, server, tool, args: {} };
+      const result: Fields = await gateway.callTool("execute_tool", call);
+      const about = JSON.stringify(call);
+      if (tool === "echo" && rule === "") {
+        assert.match(onlyText(result), /"name":"echo"/, about);
+        continue;
+      }
+      const refusal = readRefusal(result);
+      assert.equal(refusal.code, rule === "" ? "TOOL_NOT_FOUND" : "DENIED_BY_POLICY", about);
+      assert.equal(refusal.rule, rule === "" ? undefined : rule, about);
+    }
+  });
+
+  await t.step("[rules.seed-example] and what is shown", async () => {
+    const seen = async (agent_id: string) => {
+      const servers = await gateway.ask<{ name: string }[]>("list_servers", { agent_id });
+      return servers.map(({ name }) => name);
+    };
+    assert.deepEqual(await seen("researcher"), ["brave-search"]);
+    assert.deepEqual(await seen("backend"), ["postgres"]);
+    assert.deepEqual(await seen("admin"), ["brave-search", "postgres"]);
+    assert.deepEqual(await seen("default"), []);
+    assert.deepEqual(await seen(""), []);
+  });
+});
+
+Deno.test("[rules.deny-overrides] puts every deny before every allow", async () => {
+  const lists = {
+    allow: { servers: ["odd"], tools: { odd: ["echo"] } },
+    deny: { tools: { odd: ["e*"] } },
+  };
+  for (const deny_overrides of [false, true]) {
+    await using gateway = await startGateway({
+      servers: { odd: oddServer() },
+      rules: { agents: { a: lists }, defaults: { deny_overrides } },
+    });
+    const call = { agent_id: "a", server: "odd", tool: "echo", args: {} };
+    const result = await gateway.callTool("execute_tool", call);
+    if (deny_overrides) assert.equal(readRefusal(result).rule, "agents.a.deny.tools.odd[0]");
+    else assert.match(onlyText(result), /"name":"echo"/);
+  }
+});
+
+Deno.test("[rules.unknown-server-warns] is a warning, and the rule stays", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer() },
+    rules: { agents: { a: { allow: { servers: ["odd", "postgres"] } } } },
+  });
+  assert.match(gateway.program.stderr, /^warn: .*agents\.a\.allow\.servers\[1\].*"postgres"/m);
+  const call = { agent_id: "a", server: "postgres", tool: "echo", args: {} };
+  assert.equal((await gateway.refusal("execute_tool", call)).code, "SERVER_UNAVAILABLE");
+});

@@ -1,0 +1,33 @@
+import { commandWords, GATEWAY_COMMAND, type GatewayCommand } from "./gateway_command.ts";
+import { Program } from "./program.ts";
+import { Setup, type SetupOptions } from "./setup.ts";
+
+/** What a program that has ended gave. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The folder that it ran in, gone by now. */
+  readonly folder: string;
+}
+
+/** How the program is started. */
+export interface RunOptions extends SetupOptions {
+  readonly command?: GatewayCommand;
+}
+
+/** Runs the program with an input that has ended already, and checks that it leaves nothing. */
+export async function runOnce(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const [command, ...words] = await commandWords(options.command ?? GATEWAY_COMMAND);
+  const setup = new Setup(options);
+  const { folder, env } = setup;
+  const program = new Program({ command, args: [...words, ...args], cwd: folder, env });
+  try {
+    await program.closeInput();
+    const { code } = await program.ended();
+    return { code, stdout: program.lines.join("\n"), stderr: program.stderr, folder };
+  } finally {
+    program.signal("SIGKILL");
+    await setup.close();
+  }
+}

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { encode } from "gpt-tokenizer/encoding/o200k_base";
+import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import { type Fields, oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+
+interface Listing {
+  readonly tools: readonly Fields[];
+  readonly detail?: string;
+  readonly hint?: string;
+  readonly tokens_used: number;
+  readonly returned: number;
+}
+
+async function list(gateway: RunningGateway, server: string, args: Fields = {}): Promise<Listing> {
+  return await gateway.ask("get_server_tools", { server, ...args });
+}
+
+Deno.test("get_server_tools shows as much as is asked for", async (t) => {
+  await ensureServers();
+  await using gateway = await startGateway({
+    servers: {
+      odd: oddServer("--only=echo,contents,rpc_error"),
+      many: oddServer("--extra=30"),
+      everything: { command: "node", args: [serverEntry("everything")] },
+    },
+    args: ["--agent", "tester", "--init-strategy", "lazy"],
+  });
+
+  await t.step("[tools.names-detail] names alone", async () => {
+    const { tools, detail } = await list(gateway, "odd", { detail: "names" });
+    assert.equal(detail, "names");
+    assert.deepEqual(tools, [{ name: "echo" }, { name: "contents" }, { name: "rpc_error" }]);
+  });
+
+  await t.step("[tools.signatures] name, signature and description", async () => {
+    const { tools, detail } = await list(gateway, "odd", { detail: "signatures" });
+    assert.equal(detail, "signatures");
+    assert.deepEqual(tools, [
+      { name: "echo", signature: "echo(text?: string)", description: "What echo does" },
+      {
+        name: "contents",
+        signature: "contents()",
+        description: "Gives every kind of content",
+      },
+      { name: "rpc_error", signature: "rpc_error(error: object)" },
+    ]);
+  });
+
+  await t.step("[tools.signatures] of a real server", async () => {
+    const { tools } = await list(gateway, "everything", { detail: "signatures" });
+    const signatures = tools.map(({ signature }) => signature);
+    assert.ok(signatures.includes("echo(message: string)"), signatures.join("\n"));
+    assert.ok(signatures.includes("get-sum(a: number, b: number)"), signatures.join("\n"));
+  });
+
+  await t.step("[tools.default-detail] full, where that is not too much", async () => {
+    const { detail, hint, tools } = await list(gateway, "odd");
+    assert.deepEqual([detail, hint], [undefined, undefined]);
+    assert.ok(tools.every(({ inputSchema }) => inputSchema !== undefined));
+  });
+
+  await t.step("[tools.default-detail] signatures with a hint above 4,000 tokens", async () => {
+    const answer = await list(gateway, "many");
+    assert.equal(answer.detail, "signatures");
+    assert.match(answer.hint ?? "", /names/);
+    assert.ok(answer.tools.every(({ signature }) => typeof signature === "string"));
+    assert.ok(encode(JSON.stringify(answer.tools)).length < 4000);
+  });
+
+  await t.step("[tools.default-detail] full above that, where it was asked for", async () => {
+    const asked = [
+      { detail: "full" },
+      { pattern: "*" },
+      { names: Array.from({ length: 30 }, (_, number) => `extra_${number}`).join(",") },
+      { max_schema_tokens: 10_000 },
+    ];
+    for (const args of asked) {
+      const answer = await list(gateway, "many", args);
+      assert.equal(answer.detail, undefined);
+      assert.ok(answer.tools.every(({ inputSchema }) => inputSchema !== undefined));
+      const tokens = encode(JSON.stringify(answer.tools)).length;
+      assert.ok(tokens > 4000, JSON.stringify(args));
+      assert.ok(
+        Math.abs(answer.tokens_used / tokens - 1) < 0.15,
+        `${answer.tokens_used}, ${tokens}`,
+      );
+    }
+  });
+
+  await t.step(
+    "[tools.tokens-used-15-percent] counts what is shown, whatever the detail",
+    async () => {
+      for (const server of ["odd", "many", "everything"]) {
+        for (const detail of ["full", "signatures", "names"]) {
+          const { tools, tokens_used } = await list(gateway, server, { detail });
+          const tokens = encode(JSON.stringify(tools)).length;
+          const error = Math.abs(tokens_used / tokens - 1);
+          assert.ok(error < 0.15, `${server} ${detail}: ${tokens_used} for ${tokens}`);
+        }
+      }
+    },
+  );
+});

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { encode } from "gpt-tokenizer/encoding/o200k_base";
+import { ODD_DEFINITION } from "../fixtures/servers/odd_texts.ts";
+import { DirectServer } from "./direct_server.ts";
+import { type Fields, oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+
+interface Listing {
+  readonly tools: readonly Fields[];
+  readonly server: string;
+  readonly total_available: number;
+  readonly returned: number;
+  readonly tokens_used: number;
+  readonly detail?: string;
+  readonly omitted?: readonly string[];
+  readonly hint?: string;
+}
+
+const RULES = {
+  agents: {
+    all: { allow: { servers: ["*"] } },
+    some: {
+      allow: { servers: ["odd"], tools: { odd: ["e*", "w*", "progress", "__proto__"] } },
+      deny: { tools: { odd: ["env"] } },
+    },
+  },
+};
+
+async function list(gateway: RunningGateway, args: Fields = {}): Promise<Listing> {
+  const answer = await gateway.ask<Listing>("get_server_tools", {
+    agent_id: "all",
+    server: "odd",
+    ...args,
+  });
+  assert.equal(answer.returned, answer.tools.length);
+  return answer;
+}
+
+function names({ tools }: Listing): unknown[] {
+  return tools.map(({ name }) => name);
+}
+
+Deno.test("get_server_tools shows the tools of a server", async (t) => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer("--pages=4", "--odd-list") },
+    rules: RULES,
+  });
+  await using direct = await DirectServer.start(oddServer());
+  const tools = await direct.listTools();
+
+  await t.step("[tools.listing-shape] [tools.listing-counts] all there is to say", async () => {
+    const { tools: shown, tokens_used, ...rest } = await list(gateway);
+    assert.deepEqual(rest, {
+      server: "odd",
+      total_available: tools.length,
+      returned: tools.length,
+    });
+    assert.ok(Math.abs(tokens_used / encode(JSON.stringify(shown)).length - 1) < 0.15);
+  });
+
+  await t.step("[tools.listing-pages] [tools.listing-fields] every tool, every field", async () => {
+    assert.ok(tools.length > 4);
+    assert.deepEqual((await list(gateway)).tools, tools);
+  });
+
+  await t.step("[tools.listing-fields] a definition is given as the server wrote it", async () => {
+    await list(gateway, { names: "contents" });
+    const answer = gateway.client.received.at(-1)?.text ?? "";
+    assert.ok(answer.includes(JSON.stringify(ODD_DEFINITION).slice(1, -1)));
+  });
+
+  const odd = "[tools.listing-odd-entries] what is no tool, or comes twice, harms no other";
+  await t.step(odd, () => {
+    const { stderr } = gateway.program;
+    assert.equal(stderr.match(/Tool left out: .* no name/g)?.length, 4);
+    assert.equal(stderr.match(/Tool left out: .* a name that came before/g)?.length, 1);
+  });
+
+  await t.step("[tools.listing-allowed] only tools that the agent may call", async () => {
+    const answer = await list(gateway, { agent_id: "some" });
+    const allowed = ["echo", "wait", "waiting", "progress", "__proto__"];
+    assert.deepEqual(names(answer).toSorted(), allowed.toSorted());
+    assert.equal(answer.total_available, tools.length);
+    for (const tool of ["env", "crash"]) {
+      assert.deepEqual(names(await list(gateway, { agent_id: "some", names: tool })), []);
+    }
+  });
+
+  await t.step("[tools.listing-filters] names, in the server's order, blanks ignored", async () => {
+    const answer = await list(gateway, { names: " pid,echo ,, __proto__,echo" });
+    assert.deepEqual(names(answer), ["echo", "pid", "__proto__"]);
+    assert.equal(answer.total_available, tools.length);
+  });
+
+  await t.step("[tools.listing-filters] one name is enough", async () => {
+    assert.deepEqual(names(await list(gateway, { names: "käse/名 ." })), ["käse/名 ."]);
+  });
+
+  await t.step("[tools.listing-filters] a pattern is anchored and knows * and ?", async () => {
+    assert.deepEqual(names(await list(gateway, { pattern: "?ait*" })), ["wait", "waiting"]);
+    assert.deepEqual(names(await list(gateway, { pattern: "wai" })), []);
+    assert.deepEqual(names(await list(gateway, { pattern: "W*" })), []);
+  });
+
+  await t.step("[tools.listing-filters] filters combine, with what is allowed too", async () => {
+    const both = { names: "wait,waiting,echo,env", pattern: "*a*" };
+    assert.deepEqual(names(await list(gateway, both)), ["wait", "waiting"]);
+    const some = { agent_id: "some", pattern: "e*" };
+    assert.deepEqual(names(await list(gateway, some)), ["echo"]);
+  });
+
+  await t.step(
+    "[tools.listing-hint] a name that is not there is told, with near ones",
+    async () => {
+      const { hint = "" } = await list(gateway, { agent_id: "some", names: "echoo,enw" });
+      assert.match(hint, /"echoo".*\becho\b/);
+      assert.match(hint, /"enw"/);
+      assert.doesNotMatch(hint, /\benv\b/);
+    },
+  );
+
+  await t.step("[tools.listing-budget] tools are taken in order while they fit", async () => {
+    const tokensOf = async (name: string) => (await list(gateway, { names: name })).tokens_used;
+    const first = await tokensOf("echo");
+    const second = await tokensOf("contents");
+    const answer = await list(gateway, { max_schema_tokens: first + second });
+    assert.deepEqual(names(answer), ["echo", "contents"]);
+    assert.ok(answer.tokens_used <= first + second);
+    assert.deepEqual(answer.omitted, tools.slice(2).map(({ name }) => name));
+    // A small one further on must not overtake one that does not fit.
+    const tight = await list(gateway, { names: "echo,contents,pid", max_schema_tokens: first * 2 });
+    assert.deepEqual([names(tight), tight.omitted], [["echo"], ["contents", "pid"]]);
+  });
+
+  await t.step("[tools.listing-budget] a budget for nothing omits all", async () => {
+    const { omitted, ...answer } = await list(gateway, { max_schema_tokens: 1, pattern: "e*" });
+    assert.deepEqual(omitted, ["echo", "env"]);
+    assert.deepEqual(answer, {
+      tools: [],
+      server: "odd",
+      total_available: tools.length,
+      returned: 0,
+      tokens_used: 0,
+    });
+  });
+
+  await t.step("[tools.null-absent] null is as good as nothing", async () => {
+    const nothing = { names: null, pattern: null, max_schema_tokens: null, detail: null };
+    assert.deepEqual(await list(gateway, nothing), await list(gateway));
+  });
+});

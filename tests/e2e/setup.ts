@@ -1,0 +1,119 @@
+import { join } from "node:path";
+import { until } from "./until.ts";
+
+/** The rules that tests get which are about something else. */
+export const OPEN_RULES = { agents: { tester: { allow: { servers: ["*"] } } } };
+
+/** What the gateway finds on disk. */
+export interface SetupOptions {
+  /** Entries of `mcpServers`, or the text of the whole file; `false` for no file. */
+  readonly servers?: Readonly<Record<string, unknown>> | string | false;
+  /** The rules, or the text of the file, or none. Default: the agent `tester` may do everything. */
+  readonly rules?: Readonly<Record<string, unknown>> | string | false;
+  /** More files, by path from the working folder: texts, or values to write as JSON. */
+  readonly files?: Readonly<Record<string, unknown>>;
+  /** Variables of the gateway's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** One line of the audit log. */
+export type AuditLine = Readonly<Record<string, unknown>>;
+
+/** A folder for one gateway: its home, its working folder with the two files, its environment. */
+export class Setup {
+  /** The home folder. */
+  readonly home: string;
+  /** The working folder. */
+  readonly folder: string;
+  /** The whole environment. */
+  readonly env: Record<string, string>;
+  readonly #root: string;
+
+  /** Makes the folder. */
+  constructor({ servers = {}, rules = OPEN_RULES, files = {}, env = {} }: SetupOptions = {}) {
+    this.#root = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "gateway_" }));
+    this.home = join(this.#root, "home");
+    this.folder = join(this.#root, "work");
+    Deno.mkdirSync(this.home);
+    Deno.mkdirSync(this.folder);
+    this.env = { ...machineEnvironment(), DENO_DIR: denoDir(), HOME: this.home, ...env };
+    const mcpConfig = typeof servers === "object" ? { mcpServers: servers } : servers;
+    if (mcpConfig !== false) this.write(".mcp.json", mcpConfig);
+    if (rules !== false) this.write(".mcp-gateway-rules.json", rules);
+    for (const [name, content] of Object.entries(files)) this.write(name, content);
+  }
+
+  /** Writes a file of the working folder: a text, or a value as JSON. */
+  write(name: string, content: unknown): string {
+    const path = join(this.folder, name);
+    Deno.mkdirSync(join(path, ".."), { recursive: true });
+    Deno.writeTextFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+    return path;
+  }
+
+  /** The lines of the audit log so far. */
+  audit(name = "logs/audit.jsonl"): AuditLine[] {
+    const text = Deno.readTextFileSync(join(this.folder, name));
+    return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+  }
+
+  /**
+   * Process ids of everything that was started from here and is still there, wherever it has gone:
+   * all of it inherits the home folder.
+   */
+  async processes(): Promise<number[]> {
+    if (Deno.build.os !== "linux") return [];
+    // Deno itself must not read another process's environment.
+    const script = 'grep -lzsxF -- "$1" /proc/[0-9]*/environ';
+    const { stdout } = await new Deno.Command("sh", {
+      args: ["-c", script, "sh", `HOME=${this.home}`],
+      stdin: "null",
+    }).output();
+    return [...new TextDecoder().decode(stdout).matchAll(/\d+/g)].map(([pid]) => Number(pid));
+  }
+
+  /**
+   * Takes the folder away; fails where a process is left, and ends it.
+   *
+   * @param withinMs How long processes may take to go.
+   */
+  async close(withinMs = 1000): Promise<void> {
+    try {
+      const isEmpty = async () => (await this.processes()).length === 0;
+      await until("the gateway leaves no process", isEmpty, withinMs);
+    } finally {
+      for (const pid of await this.processes()) kill(pid);
+      Deno.removeSync(this.#root, { recursive: true });
+    }
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** What any program needs here: where programs are, certificates, the way through a proxy. */
+export function machineEnvironment(): Record<string, string> {
+  const needed =
+    /^(PATH|PATHEXT|SYSTEMROOT|TMPDIR|\w+_PROXY|\w*SSL_CERT\w*|\w*CA_CERTS|\w+_CA_BUNDLE|DENO_(CERT|TLS\w+)|NPM_CONFIG_\w+)$/i;
+  return Object.fromEntries(
+    Object.entries(Deno.env.toObject()).filter(([name]) => needed.test(name)),
+  );
+}
+
+let knownDenoDir: string | undefined;
+
+/** Where Deno keeps what it has downloaded; a program with another home would not find it. */
+export function denoDir(): string {
+  knownDenoDir ??= Deno.env.get("DENO_DIR") ?? askDenoDir();
+  return knownDenoDir;
+}
+
+function askDenoDir(): string {
+  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { encode } from "gpt-tokenizer/encoding/o200k_base";
+import { type RunningGateway, startGateway } from "./gateway.ts";
+import { VERSION } from "./gateway_command.ts";
+
+interface ToolDefinition {
+  readonly name: string;
+  readonly inputSchema: { readonly properties: object; readonly required?: readonly string[] };
+  readonly annotations: { readonly readOnlyHint: boolean };
+  readonly outputSchema?: unknown;
+  readonly _meta: unknown;
+}
+
+async function listTools(gateway: RunningGateway): Promise<ToolDefinition[]> {
+  const { result } = await gateway.client.request("tools/list");
+  assert.deepEqual(Object.keys(result ?? {}), ["tools"]);
+  return result?.tools as ToolDefinition[];
+}
+
+Deno.test("a client meets the gateway", async (t) => {
+  await using gateway = await startGateway({ client: false });
+  const { result } = await gateway.client.initialize();
+  const tools = await listTools(gateway);
+
+  await t.step("[tools.list] there are three tools", () => {
+    assert.deepEqual(tools.map(({ name }) => name), [
+      "list_servers",
+      "get_server_tools",
+      "execute_tool",
+    ]);
+  });
+
+  await t.step("[tools.list] each takes the arguments of the contract", () => {
+    const taken = tools.map(({ inputSchema: { properties, required = [] } }) => {
+      return Object.keys(properties).map((name) => required.includes(name) ? name : `${name}?`);
+    });
+    assert.deepEqual(taken, [
+      ["agent_id?", "include_metadata?"],
+      ["agent_id?", "server", "names?", "pattern?", "max_schema_tokens?", "detail?"],
+      ["agent_id?", "server", "tool", "args", "timeout_ms?"],
+    ]);
+  });
+
+  await t.step("[tools.token-budget] their definitions cost at most 400 tokens", () => {
+    const tokens = encode(JSON.stringify(tools)).length;
+    assert.ok(tokens <= 400, `${tokens} tokens`);
+  });
+
+  await t.step(
+    "[tools.annotations] the discovery tools only read, execute_tool may do more",
+    () => {
+      assert.deepEqual(tools.map(({ annotations }) => annotations.readOnlyHint), [
+        true,
+        true,
+        false,
+      ]);
+    },
+  );
+
+  await t.step("[tools.always-load] clients that hide tools are asked to show these", () => {
+    for (const { _meta } of tools) assert.deepEqual(_meta, { "anthropic/alwaysLoad": true });
+  });
+
+  await t.step("[tools.one-text-block] there are no output schemas", () => {
+    for (const tool of tools) assert.equal(Object.hasOwn(tool, "outputSchema"), false);
+  });
+
+  await t.step("[tools.instructions] two sentences say how to use the tools", () => {
+    const instructions = String(result?.instructions);
+    assert.equal(instructions.split(/(?<=\.)\s/).length, 2);
+    for (const { name } of tools) assert.ok(instructions.includes(name), name);
+    assert.ok(instructions.includes("agent_id"));
+  });
+
+  await t.step("[tools.no-resources] neither resources nor prompts are offered", async () => {
+    assert.deepEqual(result?.capabilities, { tools: {}, logging: {} });
+    for (const method of ["resources/list", "resources/templates/list", "prompts/list"]) {
+      assert.equal((await gateway.client.request(method)).error?.code, -32601, method);
+    }
+  });
+
+  await t.step("[cli.version] it says its name and version", () => {
+    const { name, version } = result?.serverInfo as { name: string; version: string };
+    assert.deepEqual({ name, version }, { name: "agent-mcp-gateway", version: VERSION });
+  });
+
+  await t.step("[protocol.unknown-tool] a tool that is not the gateway's is an error", async () => {
+    for (const name of ["get_gateway_status", "echo", "__proto__", 7]) {
+      const { error } = await gateway.client.request("tools/call", { name, arguments: {} });
+      assert.equal(error?.code, -32602, String(name));
+    }
+  });
+});
+
+Deno.test("in debug mode there is a fourth tool", async (t) => {
+  const servers = { "gone": { command: "no-such-program-here" } };
+  await using gateway = await startGateway({
+    servers,
+    args: ["--agent", "tester", "--init-strategy", "lazy"],
+    env: { GATEWAY_DEBUG: "yes" },
+  });
+
+  await t.step("[tools.list-debug] get_gateway_status comes last", async () => {
+    const names = (await listTools(gateway)).map(({ name }) => name);
+    assert.deepEqual(names.length, 4);
+    assert.equal(names.at(-1), "get_gateway_status");
+  });
+
+  await t.step("[tools.status] it tells how the gateway stands", async () => {
+    await gateway.refusal("execute_tool", { server: "gone", tool: "x", args: {} });
+    const status = await gateway.ask<Record<string, Record<string, unknown>>>(
+      "get_gateway_status",
+    );
+    assert.deepEqual(Object.keys(status), [
+      "reload_status",
+      "policy_state",
+      "available_servers",
+      "config_paths",
+      "servers",
+      "metrics",
+      "message",
+    ]);
+    const { mcp_config, gateway_rules } = status.reload_status as Record<string, object>;
+    const keys = [
+      "last_attempt",
+      "last_success",
+      "last_error",
+      "attempt_count",
+      "success_count",
+    ];
+    assert.deepEqual(Object.keys(mcp_config ?? {}), keys);
+    assert.deepEqual(Object.keys(gateway_rules ?? {}), [...keys, "last_warnings"]);
+    assert.deepEqual(status.policy_state, {
+      total_agents: 1,
+      agent_ids: ["tester"],
+      defaults: { deny_on_missing_agent: true, deny_overrides: false },
+    });
+    assert.deepEqual(status.available_servers, ["gone"]);
+    assert.deepEqual(status.config_paths, {
+      mcp_config: `${gateway.setup.folder}/.mcp.json`,
+      gateway_rules: `${gateway.setup.folder}/.mcp-gateway-rules.json`,
+    });
+    const { state, last_error } = status.servers?.gone as Record<string, unknown>;
+    assert.equal(state, "broken");
+    assert.match(String(last_error), /"no-such-program-here" was not found/);
+    assert.equal(typeof status.message, "string");
+  });
+});

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import {
+  executeParams,
+  oddServer,
+  readRefusal,
+  type Refusal,
+  type RunningGateway,
+  startGateway,
+} from "./gateway.ts";
+import { until } from "./until.ts";
+
+const impatient = { connect_timeout_ms: 1000 };
+
+/** Servers that cannot be used, and what an agent is told of each. */
+const UNAVAILABLE: Readonly<Record<string, { entry: object; told: RegExp }>> = {
+  "no-program": {
+    entry: { command: "no-such-program-here" },
+    told: /its command "no-such-program-here" was not found/,
+  },
+  "no-folder": {
+    entry: { ...oddServer(), cwd: "/no/such/folder" },
+    told: /its folder was not found/,
+  },
+  dies: { entry: oddServer("--die=3"), told: /It exited with code 3\..*I cannot live like this/s },
+  silent: {
+    entry: { ...oddServer("--hold=initialize"), gateway: impatient },
+    told: /did not answer within 1000 ms/,
+  },
+  "lists-nothing": {
+    entry: { ...oddServer("--hold=tools/list"), gateway: impatient },
+    told: /did not list its tools within 1000 ms/,
+  },
+  future: { entry: oddServer("--revision=2099-01-01"), told: /MCP revision "2099-01-01"/ },
+  unset: {
+    entry: { ...oddServer(), env: { KEY: "${NOT_SET_HERE}" } },
+    told: /variable "NOT_SET_HERE" is not set \(mcpServers\.unset\.env\.KEY\)/,
+  },
+};
+
+Deno.test("a server that cannot be used is told apart from others", async (t) => {
+  const entries = Object.entries(UNAVAILABLE).map(([name, { entry }]) => [name, entry]);
+  await using gateway = await startGateway({
+    servers: { ...Object.fromEntries(entries), odd: oddServer() },
+  });
+
+  await t.step("[servers.harms-no-other] others answer at once", async () => {
+    let isOver = false;
+    const call = { server: "silent", tool: "echo", args: {} };
+    const refused = gateway.refusal("execute_tool", call).finally(() => isOver = true);
+    assert.equal(await gateway.text("odd", "count"), "1");
+    assert.equal(isOver, false);
+    await refused;
+  });
+
+  const name = "[errors.unavailable] [servers.unset-variable] [servers.connect-timeout] " +
+    "says which server and why";
+  await t.step(name, async () => {
+    const refusals = await Promise.all(
+      Object.keys(UNAVAILABLE).map((server) => {
+        return gateway.refusal("execute_tool", { server, tool: "echo", args: {} });
+      }),
+    );
+    for (const [index, [server, { told }]] of Object.entries(UNAVAILABLE).entries()) {
+      const { code, message } = refusals[index] as Refusal;
+      assert.equal(code, "SERVER_UNAVAILABLE", server);
+      assert.ok(message.startsWith(`Server "${server}" is not available: `), message);
+      assert.match(message, told);
+    }
+  });
+
+  await t.step("[errors.unavailable] get_server_tools says the same", async () => {
+    for (const server of ["no-program", "unset"]) {
+      const { code, message } = await gateway.refusal("get_server_tools", { server });
+      assert.equal(code, "SERVER_UNAVAILABLE");
+      assert.match(message, UNAVAILABLE[server]?.told ?? /$^/);
+    }
+  });
+
+  await t.step("[errors.no-insides] the home folder is ~", async () => {
+    const call = { server: "dies", tool: "echo", args: {} };
+    const { message } = await gateway.refusal("execute_tool", call);
+    assert.match(message, /said ~\/odd/);
+    assert.equal(message.includes(gateway.setup.home), false);
+  });
+
+  await t.step("[servers.harms-no-other] the session of another one lived on", async () => {
+    assert.equal(await gateway.text("odd", "count"), "2");
+  });
+});
+
+const CANARIES = {
+  own: "canary-own-4f81aa",
+  inherited: "canary-inherited-93d0",
+  lines: "-----BEGIN KEY-----\ncanary-line-one-77\ncanary-line-two-88\n-----END KEY-----",
+};
+
+async function crash(gateway: RunningGateway, say: string): Promise<string> {
+  const answer = await gateway.execute("odd", "crash", { say });
+  const { code, message } = readRefusal(answer);
+  assert.equal(code, "SERVER_UNAVAILABLE");
+  return message;
+}
+
+Deno.test("a server that crashes during a call", async (t) => {
+  await using gateway = await startGateway({
+    servers: {
+      odd: {
+        ...oddServer(),
+        env: { OWN: CANARIES.own, LINES: CANARIES.lines },
+        gateway: { inherit_env: ["INHERITED"] },
+      },
+    },
+    env: { INHERITED: CANARIES.inherited },
+    args: ["--agent", "tester", "--log-level", "debug"],
+  });
+
+  await t.step("[errors.crashed] every call under way fails, and the next reconnects", async () => {
+    assert.equal(await gateway.text("odd", "count"), "1");
+    const waiting = gateway.client.request("tools/call", executeParams("odd", "wait"));
+    await until("the call waits", async () => await gateway.text("odd", "waiting") === "1");
+    assert.match(await crash(gateway, "farewell"), /It exited with code 7\..*\nfarewell$/);
+    const refusal = readRefusal((await waiting).result);
+    assert.equal(refusal.code, "SERVER_UNAVAILABLE");
+    assert.equal(await gateway.text("odd", "count"), "1");
+  });
+
+  await t.step("[errors.stderr-quoted] with the last 20 lines at most", async () => {
+    const lines = Array.from({ length: 50 }, (_, number) => `line ${number}`);
+    const message = await crash(gateway, lines.join("\n"));
+    assert.ok(message.endsWith(lines.slice(-20).join("\n")), message);
+    assert.equal(message.includes("line 29\n"), false);
+  });
+
+  await t.step("[errors.stderr-quoted] and 2 KB at most, in any script", async () => {
+    for (const letter of ["x", "é", "名", "😀"]) {
+      const bytes = (text: string) => new TextEncoder().encode(text).length;
+      const message = await crash(gateway, `${letter.repeat(3000 / bytes(letter))}!`);
+      const quoted = message.split("\n").slice(1).join("\n");
+      const length = bytes(quoted);
+      assert.ok(length <= 2048 && length > 2040, `${length} bytes`);
+      assert.match(quoted, /^(.)\1*!$/u);
+    }
+  });
+
+  await t.step("[errors.no-secrets] secrets and the home folder removed", async () => {
+    const { home } = gateway.setup;
+    const said = [...Object.values(CANARIES), `${home}/x`, `KEY=${CANARIES.own}!`].join("\n");
+    const message = await crash(gateway, said);
+    assert.match(message, /~\/x\nKEY=\[redacted\]!$/);
+    // A cut through a secret must leave no half of it.
+    for (let over = 1; over < CANARIES.own.length; over += 3) {
+      await crash(gateway, CANARIES.own + "x".repeat(2048 - CANARIES.own.length + over));
+    }
+    const answers = gateway.client.received.map(({ text }) => text).join("\n");
+    for (const text of [answers, gateway.program.stderr]) {
+      for (const secret of ["y-own-4f81aa", "inherited-93d0", "line-one-77", "line-two-88", home]) {
+        assert.deepEqual(text.split("\n").filter((line) => line.includes(secret)), [], secret);
+      }
+    }
+  });
+});

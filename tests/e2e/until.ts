@@ -1,0 +1,40 @@
+/** How long a test waits for what must come soon, in milliseconds; far more than it takes. */
+export const SOON_MS = 15_000;
+
+/**
+ * Polls until a condition holds.
+ *
+ * @param what Names the condition, for the failure.
+ * @param condition Gives anything but false and undefined once it holds.
+ * @param withinMs How long at most.
+ */
+export async function until<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  withinMs: number = SOON_MS,
+): Promise<Exclude<T, false | undefined>> {
+  const end = performance.now() + withinMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== false && value !== undefined) return value as Exclude<T, false | undefined>;
+    if (performance.now() > end) throw new Error(`Not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Waits for a promise, and fails with what was waited for when it takes too long. */
+export async function soon<T>(
+  what: string,
+  promise: Promise<T>,
+  withinMs: number = SOON_MS,
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Not within ${withinMs} ms: ${what}`)), withinMs);
+  });
+  try {
+    return await Promise.race([promise, tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * What the contract promises, by id. A test that shows a promise carries its id in brackets at the
+ * beginning of its name; `requirements_test.ts` sees that none goes without.
+ *
+ * @module
+ */
+import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
+import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
+import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
+import { TOOLS_AND_ERRORS } from "./requirements/tools_and_errors.ts";
+
+/** A promise of the contract. */
+export interface Requirement {
+  /** Area and name, such as `tools.token-budget`. */
+  readonly id: string;
+  /** Section of the contract. */
+  readonly section: string;
+  /** What is promised. */
+  readonly text: string;
+  /** The issue that will keep the promise, where that is a later one. */
+  readonly issue?: number;
+}
+
+/** Promises of one section by id; those that a later issue keeps stand behind its number. */
+export type Section = Readonly<Record<string, string | readonly [issue: number, text: string]>>;
+
+const sections: readonly (readonly [string, Section])[] = [
+  ...Object.entries(TOOLS_AND_ERRORS),
+  ...Object.entries(RULES_AND_SERVERS),
+  ...Object.entries(SESSIONS_AND_MESSAGES),
+  ...Object.entries(RECORDS_AND_COMMANDS),
+];
+
+/** All promises, in the order of the contract. */
+export const requirements: readonly Requirement[] = sections.flatMap(([section, promises]) => {
+  return Object.entries(promises).map(([id, promise]) => {
+    if (typeof promise === "string") return { id, section, text: promise };
+    const [issue, text] = promise;
+    return { id, section, text, issue };
+  });
+});
