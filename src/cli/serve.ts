@@ -1,7 +1,9 @@
 import {
+  checkConfiguration,
+  type Checked,
   type Configuration,
+  FileWatch,
   homeFolder,
-  loadConfiguration,
   locateFiles,
   MAX_DEPTH,
   noteFinds,
@@ -11,7 +13,7 @@ import {
   type Settings,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
-import { Gateway, serveStdio } from "../gateway/mod.ts";
+import { Gateway, type ReloadOptions, serveStdio } from "../gateway/mod.ts";
 import { createLog, type Log } from "../log.ts";
 import { VERSION } from "./version.ts";
 
@@ -31,10 +33,11 @@ export async function serve(flags: ServeFlags): Promise<number> {
     log = createLog({ level: settings.logLevel, format: settings.logFormat });
     refuseLoops();
     refuseHttp(settings);
-    const configuration = await load(settings, log);
+    const { configuration, reload } = await load(settings, log);
     const gateway = new Gateway({
       settings,
       configuration,
+      reload,
       auditFallback: auditFallback(),
       version: VERSION,
       log,
@@ -50,15 +53,22 @@ export async function serve(flags: ServeFlags): Promise<number> {
   }
 }
 
-async function load(settings: Settings, log: Log): Promise<Configuration> {
+async function load(
+  settings: Settings,
+  log: Log,
+): Promise<{ configuration: Configuration; reload: ReloadOptions }> {
   const cwd = Deno.cwd();
   const files = locateFiles(settings, { home: homeFolder(Deno.env), cwd });
   log.info(`Loading MCP server configuration from: ${files.mcpConfig.shown}`);
   log.info(`Loading gateway rules from: ${files.rules.shown}`);
-  const configuration = await loadConfiguration(files, { env: Deno.env, cwd });
+  // Before the files are read, so that no change between reading and watching is missed.
+  const watch = new FileWatch([files.mcpConfig.path, files.rules.path]);
+  const check = (): Promise<Checked> => checkConfiguration(files, { env: Deno.env, cwd });
+  const { configuration, errors } = await check();
+  if (configuration === undefined) throw new ConfigError(errors);
   for (const note of noteFinds(files)) log.info(note);
   for (const warning of configuration.warnings) log.warn(formatProblem(warning));
-  return configuration;
+  return { configuration, reload: { files, watch, check } };
 }
 
 function refuseLoops(): void {

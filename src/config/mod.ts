@@ -29,5 +29,6 @@ export type {
   ShownServer,
 } from "./server.ts";
 export { isAgentId } from "./agent_id.ts";
+export { FileWatch, type WatchOptions } from "./watch.ts";
 export { listSettings, readSettings } from "./settings.ts";
 export type { SettingFlags, SettingRow, Settings } from "./settings.ts";

@@ -27,31 +27,37 @@ export interface WatchOptions {
  * Watches the content of files. It is the folders that are watched, because editors replace files
  * and a watch on a file ends with the first replacement; where that fails, the files are polled.
  */
-export class FileWatch implements Disposable {
+export class FileWatch {
   readonly #paths: readonly string[];
-  readonly #options: WatchOptions;
   readonly #contents = new Map<string, string>();
   // By folder and its identity: one that was deleted and made again is another folder.
   readonly #watchers = new Map<string, { watcher: Deno.FsWatcher; folder: string }>();
   readonly #failed = new Set<string>();
+  #options: WatchOptions | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setTimeout> | undefined;
   #firstSign: number | undefined;
   #looking: Promise<void> = Promise.resolve();
-  #isClosed = false;
 
   /**
-   * Begins to watch; what the files hold now is no change.
+   * Notes what the files hold now; whatever they hold otherwise later is a change.
    *
    * @param paths The files, absolute; they need not exist.
+   */
+  constructor(paths: readonly string[]) {
+    this.#paths = paths;
+    for (const path of paths) this.#contents.set(path, readContent(path));
+  }
+
+  /**
+   * Begins to watch, and looks whether anything has changed since the beginning.
+   *
    * @param options Who is told.
    */
-  constructor(paths: readonly string[], options: WatchOptions) {
-    this.#paths = paths;
+  start(options: WatchOptions): void {
     this.#options = options;
-    for (const path of paths) this.#contents.set(path, readContent(path));
-    this.#watchFolders();
     this.#schedulePoll();
+    void this.look();
   }
 
   /** Looks at the files now, and resolves when what was found has been dealt with. */
@@ -61,8 +67,8 @@ export class FileWatch implements Disposable {
   }
 
   /** Watches no longer. */
-  [Symbol.dispose](): void {
-    this.#isClosed = true;
+  stop(): void {
+    this.#options = undefined;
     clearTimeout(this.#timer);
     clearTimeout(this.#poll);
     for (const { watcher } of this.#watchers.values()) watcher.close();
@@ -70,7 +76,7 @@ export class FileWatch implements Disposable {
   }
 
   async #look(): Promise<void> {
-    if (this.#isClosed) return;
+    if (this.#options === undefined) return;
     this.#watchFolders();
     const changed = this.#paths.filter((path) => {
       const content = readContent(path);
@@ -127,7 +133,7 @@ export class FileWatch implements Disposable {
   }
 
   #fail(folder: string, reason: string): void {
-    if (this.#isClosed || this.#failed.has(folder)) return;
+    if (this.#options === undefined || this.#failed.has(folder)) return;
     this.#failed.add(folder);
     this.#options.onPolling?.(folder, reason);
     this.#schedulePoll();
@@ -135,7 +141,7 @@ export class FileWatch implements Disposable {
 
   #schedulePoll(): void {
     clearTimeout(this.#poll);
-    if (this.#isClosed) return;
+    if (this.#options === undefined) return;
     this.#poll = setTimeout(async () => {
       await this.look();
       this.#schedulePoll();

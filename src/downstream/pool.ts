@@ -113,7 +113,7 @@ export class SessionPool {
     if (--place.users > 0) return;
     for (const tell of place.onUnused.splice(0)) tell();
     if (place.isWithdrawn) return;
-    if (this.#options.isolation === "call") this.#end(place, IDLE_PATIENCE);
+    if (this.#options.isolation === "call" || this.#isClosed) this.#end(place, IDLE_PATIENCE);
     else this.#awaitIdle(place);
   }
 
@@ -143,6 +143,8 @@ export class SessionPool {
    * @param patience How long processes may take to end.
    */
   async close(drainMs: number, patience: Patience): Promise<void> {
+    // A call that began before may still want a session; it gets one for itself alone.
+    this.#isClosed = true;
     for (const place of [...this.#all]) this.#end(place, patience, drainMs);
     await Promise.all(this.#ending);
   }

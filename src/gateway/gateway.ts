@@ -2,14 +2,17 @@ import { AuditLog } from "../audit/mod.ts";
 import type { Configuration, Settings } from "../config/mod.ts";
 import {
   type ClientConnection,
+  type DownstreamServer,
   openTransport,
   type Patience,
   Processes,
+  type ServerContext,
 } from "../downstream/mod.ts";
 import type { Channel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { Metrics } from "../metrics/mod.ts";
 import type { Records } from "./records.ts";
+import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
 import { readStatus } from "./status.ts";
@@ -25,9 +28,17 @@ export interface GatewayOptions {
   readonly auditFallback: string;
   /** The gateway's version. */
   readonly version: string;
+  /** How the two files are read again. */
+  readonly reload: ReloadOptions;
   /** Takes what an operator should know. */
   readonly log: Log;
 }
+
+/** How long the calls on a server that is no longer configured may take to end. */
+const LEAVING_MS = 10_000;
+
+/** What such a server gets to end. */
+const LEAVING: Patience = { inputMs: 2000, terminateMs: 2000 };
 
 /** How the end of a gateway goes. */
 export interface EndOptions {
@@ -49,9 +60,12 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #records: Records;
   readonly #sessions = new Set<ClientSession>();
-  readonly #loadedAt = new Date().toISOString();
-  readonly #snapshot: Snapshot;
   readonly #processes: Processes;
+  readonly #context: ServerContext;
+  readonly #reloader: Reloader;
+  // Servers of former snapshots that are finishing their calls.
+  readonly #leaving = new Map<DownstreamServer, Promise<void>>();
+  #snapshot: Snapshot;
 
   /**
    * Makes the gateway; no server is started yet.
@@ -66,10 +80,15 @@ export class Gateway {
     this.auditPath = audit.path;
     this.#records = { audit, metrics: new Metrics() };
     this.#processes = new Processes(settings.maxProcesses, log);
-    this.#snapshot = buildSnapshot(configuration, {
+    this.#context = {
       version,
       log,
       open: (config) => openTransport(config, { log, processes: this.#processes }),
+    };
+    this.#snapshot = buildSnapshot(configuration, this.#context);
+    this.#reloader = new Reloader(options.reload, configuration, {
+      apply: (next) => this.#replace(next),
+      log,
     });
   }
 
@@ -109,14 +128,25 @@ export class Gateway {
     return readStatus({
       snapshot: this.#snapshot,
       metrics: this.#records.metrics,
-      loadedAt: this.#loadedAt,
+      reload: this.#reloader.status(),
     });
+  }
+
+  /** Begins to follow changes of the two files. */
+  followFiles(): void {
+    this.#reloader.start();
+  }
+
+  /** Reads the two files again, changed or not. */
+  reload(): Promise<void> {
+    return this.#reloader.reload();
   }
 
   /** Ends the clients' calls, then the servers, then the records. */
   async end({ callsMs, patience }: EndOptions): Promise<void> {
+    this.#reloader.stop();
     await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
-    const servers = [...this.#snapshot.servers.values()];
+    const servers = [...this.#snapshot.servers.values(), ...this.#leaving.keys()];
     await Promise.all(servers.map((server) => server.close(0, patience)));
     // What is left belongs to sessions that broke a moment ago; patience is over for it too.
     this.#processes.kill();
@@ -130,11 +160,25 @@ export class Gateway {
     this.#processes.kill();
   }
 
+  /** Puts a configuration in force. Calls that are under way end on the snapshot they began with. */
+  #replace(configuration: Configuration): void {
+    const last = this.#snapshot;
+    this.#snapshot = buildSnapshot(configuration, this.#context, last);
+    for (const [name, server] of last.servers) {
+      if (this.#snapshot.servers.get(name) === server) continue;
+      const left = server.close(LEAVING_MS, LEAVING).then(() => void this.#leaving.delete(server));
+      this.#leaving.set(server, left);
+    }
+    for (const session of this.#sessions) {
+      if (session.connection !== undefined) this.#warm(session.connection, last);
+    }
+  }
+
   /** Starts all servers in the background, so that the first call need not wait for its own. */
-  #warm(connection: ClientConnection): void {
+  #warm(connection: ClientConnection, last?: Snapshot): void {
     if (this.#options.settings.initStrategy === "lazy") return;
-    for (const server of this.#snapshot.servers.values()) {
-      void server.warm(connection);
+    for (const [name, server] of this.#snapshot.servers) {
+      if (last?.servers.get(name) !== server) void server.warm(connection);
     }
   }
 }

@@ -6,5 +6,6 @@
  * @module
  */
 
+export type { FileStatus, ReloadOptions, ReloadStatus } from "./reload.ts";
 export { type EndOptions, Gateway, type GatewayOptions } from "./gateway.ts";
 export { serveStdio } from "./stdio_door.ts";

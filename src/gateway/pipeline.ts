@@ -114,6 +114,7 @@ export async function runOperation(
     const answer = await tool.run(args, {
       caller,
       policy,
+      entries: configuration.servers,
       servers,
       signal,
       meta,

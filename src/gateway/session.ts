@@ -99,6 +99,11 @@ export class ClientSession {
     });
   }
 
+  /** Who the client is; `undefined` until it has introduced itself. */
+  get connection(): ClientConnection | undefined {
+    return this.#isInitialized ? this.#connection : undefined;
+  }
+
   /**
    * Ends the connection: calls under way get a moment to be answered, the rest is given up.
    *

@@ -13,15 +13,26 @@ export interface Snapshot {
 }
 
 /**
- * Builds a snapshot. Starts nothing.
+ * Builds a snapshot. Starts nothing and ends nothing: servers whose entries have not changed are
+ * taken over with their sessions.
  *
  * @param configuration The two files.
  * @param context What all servers share.
+ * @param last The snapshot before, where there was one.
  */
-export function buildSnapshot(configuration: Configuration, context: ServerContext): Snapshot {
+export function buildSnapshot(
+  configuration: Configuration,
+  context: ServerContext,
+  last?: Snapshot,
+): Snapshot {
   const servers = new Map<string, DownstreamServer>();
   for (const [name, config] of configuration.servers) {
-    servers.set(name, new DownstreamServer(config, context));
+    const known = last?.servers.get(name);
+    const isSame = known?.config.fingerprint === config.fingerprint;
+    servers.set(
+      name,
+      isSame && known !== undefined ? known : new DownstreamServer(config, context),
+    );
   }
   return { configuration, policy: compilePolicy(configuration.rules), servers };
 }

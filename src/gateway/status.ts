@@ -1,4 +1,5 @@
 import type { Metrics } from "../metrics/mod.ts";
+import type { ReloadStatus } from "./reload.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** What the status is read from. */
@@ -7,27 +8,16 @@ export interface StatusOptions {
   readonly snapshot: Snapshot;
   /** Figures of the operations. */
   readonly metrics: Metrics;
-  /** When the two files were read, ISO 8601. */
-  readonly loadedAt: string;
+  /** How reading the two files went. */
+  readonly reload: ReloadStatus;
 }
 
 /** The answer of `get_gateway_status`. */
 export function readStatus(options: StatusOptions): Readonly<Record<string, unknown>> {
   const { configuration, servers } = options.snapshot;
-  const { rules, files, warnings } = configuration;
-  const loaded = {
-    last_attempt: options.loadedAt,
-    last_success: options.loadedAt,
-    last_error: null,
-    attempt_count: 1,
-    success_count: 1,
-  };
-  const rulesWarnings = warnings.filter((warning) => warning.file === files.rules);
+  const { rules, files } = configuration;
   return {
-    reload_status: {
-      mcp_config: loaded,
-      gateway_rules: { ...loaded, last_warnings: rulesWarnings.map((warning) => warning.message) },
-    },
+    reload_status: options.reload,
     policy_state: {
       total_agents: rules.agents.size,
       agent_ids: [...rules.agents.keys()],

@@ -24,11 +24,12 @@ const ASKED_TO_END: EndOptions = {
  */
 export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
   const { promise: clientGone, resolve: onClosed } = Promise.withResolvers<void>();
-  const signals = listenForSignals();
+  const signals = listenForSignals(() => void gateway.reload());
   const channel = new LineChannel(Deno.stdin.readable, Deno.stdout.writable, {
     pauseWhenUnread: true,
   });
   gateway.connect(channel, onClosed);
+  gateway.followFiles();
   const why = await Promise.race([clientGone.then(() => "the client is gone"), signals.first]);
   log.debug(`Ending: ${why}`);
   const end = gateway.end(why === "the client is gone" ? CLIENT_GONE : ASKED_TO_END);
@@ -37,7 +38,9 @@ export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
   signals.stop();
 }
 
-function listenForSignals(): { first: Promise<string>; second: Promise<void>; stop: () => void } {
+function listenForSignals(
+  onHangup: () => void,
+): { first: Promise<string>; second: Promise<void>; stop: () => void } {
   const names: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
     : ["SIGINT", "SIGTERM"];
@@ -52,6 +55,11 @@ function listenForSignals(): { first: Promise<string>; second: Promise<void>; st
     Deno.addSignalListener(name, listener);
     return { name, listener };
   });
+  if (Deno.build.os !== "windows") {
+    // A terminal that closes sends it too; it closes standard input as well, and that ends us.
+    Deno.addSignalListener("SIGHUP", onHangup);
+    listeners.push({ name: "SIGHUP", listener: onHangup });
+  }
   return {
     first: first.promise,
     second: second.promise,

@@ -18,11 +18,11 @@ export const listServers: GatewayTool = {
 
   subject: () => ({}),
 
-  run(args, { caller, policy, servers }) {
-    const visible = [...servers.values()].filter(({ config }) => {
-      return policy.decideServer(caller.agent, config.name).allowed;
+  run(args, { caller, policy, entries }) {
+    const visible = [...entries.values()].filter(({ name }) => {
+      return policy.decideServer(caller.agent, name).allowed;
     });
-    const list = visible.map(({ config: { name, description, shown } }) => ({
+    const list = visible.map(({ name, description, shown }) => ({
       name,
       ...(description === undefined ? {} : { description }),
       ...(args.include_metadata === true ? shown : {}),

@@ -1,3 +1,4 @@
+import type { ServerConfig } from "../../config/mod.ts";
 import type { Caller, DownstreamServer } from "../../downstream/mod.ts";
 import type { JsonText, RpcError } from "../../jsonrpc/mod.ts";
 import type { Policy } from "../../policy/mod.ts";
@@ -55,7 +56,9 @@ export interface ToolContext {
   readonly caller: Caller;
   /** Who may do what. */
   readonly policy: Policy;
-  /** The servers, in the file's order. */
+  /** The servers' entries, in the file's order. */
+  readonly entries: ReadonlyMap<string, ServerConfig>;
+  /** The servers. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;
   /** Aborts when the client cancels or is gone. */
   readonly signal: AbortSignal;

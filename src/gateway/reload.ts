@@ -1,0 +1,181 @@
+import type { Checked, Configuration, FileWatch, FoundFiles } from "../config/mod.ts";
+import { type ConfigProblem, formatProblem } from "../errors.ts";
+import type { Log } from "../log.ts";
+
+/** How reading one of the two files went, as the status tool shows it. */
+export interface FileStatus {
+  /** When it was last read, ISO 8601. */
+  readonly last_attempt: string;
+  /** When what it holds last came into force, ISO 8601. */
+  readonly last_success: string;
+  /** Why the last attempt changed nothing; null where it did not fail. */
+  readonly last_error: string | null;
+  /** How often it was read. */
+  readonly attempt_count: number;
+  /** How often what it holds came into force. */
+  readonly success_count: number;
+}
+
+/** How reading both files went. */
+export interface ReloadStatus {
+  /** The servers file. */
+  readonly mcp_config: FileStatus;
+  /** The rules file. */
+  readonly gateway_rules: FileStatus & {
+    /** What is odd in it. */
+    readonly last_warnings: readonly string[];
+  };
+}
+
+/** What a reload needs. */
+export interface ReloadOptions {
+  /** The two files. */
+  readonly files: FoundFiles;
+  /** Watches them. */
+  readonly watch: FileWatch;
+  /** Reads and checks them. */
+  readonly check: () => Promise<Checked>;
+}
+
+type FileName = "mcp_config" | "gateway_rules";
+
+/**
+ * Brings changes of the two files into force while the gateway serves: both are read, and only when
+ * both are sound does the new configuration replace the old one. Otherwise nothing changes, and the
+ * log and the status say why.
+ */
+export class Reloader {
+  readonly #options: ReloadOptions;
+  readonly #log: Log;
+  readonly #apply: (configuration: Configuration) => void;
+  readonly #status: Record<FileName, FileStatus>;
+  #warnings: readonly string[];
+  #running: Promise<void> = Promise.resolve();
+
+  /**
+   * Begins with the configuration that the gateway started with.
+   *
+   * @param options Where it comes from.
+   * @param loaded What was loaded.
+   * @param use Takes the next configuration, and is told what an operator should know.
+   */
+  constructor(
+    options: ReloadOptions,
+    loaded: Configuration,
+    use: { readonly apply: (configuration: Configuration) => void; readonly log: Log },
+  ) {
+    this.#options = options;
+    this.#apply = use.apply;
+    this.#log = use.log;
+    const now = new Date().toISOString();
+    const status: FileStatus = {
+      last_attempt: now,
+      last_success: now,
+      last_error: null,
+      attempt_count: 1,
+      success_count: 1,
+    };
+    this.#status = { mcp_config: status, gateway_rules: status };
+    this.#warnings = this.#warningsOf(loaded.warnings);
+  }
+
+  /** Begins to watch the files. */
+  start(): void {
+    const { files, watch } = this.#options;
+    watch.start({
+      onChange: (paths) => {
+        const names: FileName[] = [];
+        if (paths.includes(files.mcpConfig.path)) names.push("mcp_config");
+        if (paths.includes(files.rules.path)) names.push("gateway_rules");
+        return this.#reload(names);
+      },
+      onPolling: (folder, reason) => {
+        this.#log.debug("A folder cannot be watched; its files are polled", { folder, reason });
+      },
+    });
+  }
+
+  /** Reads both files again, changed or not. */
+  reload(): Promise<void> {
+    return this.#reload(["mcp_config", "gateway_rules"]);
+  }
+
+  /** Watches no longer. */
+  stop(): void {
+    this.#options.watch.stop();
+  }
+
+  /** How reading went so far. */
+  status(): ReloadStatus {
+    const { mcp_config, gateway_rules } = this.#status;
+    return { mcp_config, gateway_rules: { ...gateway_rules, last_warnings: this.#warnings } };
+  }
+
+  #reload(names: readonly FileName[]): Promise<void> {
+    this.#running = this.#running.then(() => this.#attempt(names));
+    return this.#running;
+  }
+
+  async #attempt(names: readonly FileName[]): Promise<void> {
+    const attempt = new Date().toISOString();
+    const failures = await this.#tryToApply();
+    for (const name of names) {
+      const last = this.#status[name];
+      const attempted = { ...last, last_attempt: attempt, attempt_count: last.attempt_count + 1 };
+      this.#status[name] = failures === undefined
+        ? {
+          ...attempted,
+          last_error: null,
+          last_success: new Date().toISOString(),
+          success_count: last.success_count + 1,
+        }
+        : { ...attempted, last_error: failures[name] };
+    }
+    // An error of a file that did not change is over as soon as both are in force.
+    if (failures !== undefined) return;
+    for (const name of ["mcp_config", "gateway_rules"] as const) {
+      this.#status[name] = { ...this.#status[name], last_error: null };
+    }
+  }
+
+  /** Why nothing changed, for each of the files; `undefined` where the new files are in force. */
+  async #tryToApply(): Promise<Record<FileName, string> | undefined> {
+    try {
+      const { configuration, errors, warnings } = await this.#options.check();
+      if (configuration === undefined) {
+        const lines = errors.map(formatProblem);
+        this.#log.error(`The changed configuration is not used:\n${lines.join("\n")}`);
+        return this.#errorsByFile(errors);
+      }
+      this.#apply(configuration);
+      this.#warnings = this.#warningsOf(warnings);
+      for (const warning of warnings) this.#log.warn(formatProblem(warning));
+      this.#log.info("The changed configuration is in force", {
+        servers: configuration.servers.size,
+        agents: configuration.rules.agents.size,
+      });
+      return undefined;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log.error("The changed configuration is not used", { reason });
+      return { mcp_config: reason, gateway_rules: reason };
+    }
+  }
+
+  #errorsByFile(errors: readonly ConfigProblem[]): Record<FileName, string> {
+    const { mcpConfig, rules } = this.#options.files;
+    const textFor = (file: string, other: string): string => {
+      const own = errors.filter((error) => error.file === file).map(formatProblem);
+      return own.length > 0 ? own.join("\n") : `Not used because of an error in ${other}`;
+    };
+    return {
+      mcp_config: textFor(mcpConfig.shown, rules.shown),
+      gateway_rules: textFor(rules.shown, mcpConfig.shown),
+    };
+  }
+
+  #warningsOf(warnings: readonly ConfigProblem[]): string[] {
+    const { shown } = this.#options.files.rules;
+    return warnings.filter((warning) => warning.file === shown).map((warning) => warning.message);
+  }
+}
