@@ -59,6 +59,7 @@ export class SessionPool {
   readonly #ending = new Set<Promise<void>>();
   // Started ahead of the first call; the first caller whose client declares alike takes it.
   #spare: Place | undefined;
+  #isClosed = false;
 
   /**
    * Opens the pool, empty.
@@ -227,6 +228,7 @@ export class SessionPool {
 
   /** Callers with the same key share a session; without a key, nobody does. */
   #keyOf({ client, agent, capabilitiesKey }: Caller): string | undefined {
+    if (this.#isClosed) return undefined;
     switch (this.#options.isolation) {
       case "shared":
         return capabilitiesKey;

@@ -99,6 +99,9 @@ export async function runOperation(
     if ("refused" in who) return refuse(record, wireRefusal(who.refused));
     const { agent } = who;
     record.setAgent(agent);
+    if (subject.server !== undefined && servers.has(subject.server)) {
+      record.setServer(subject.server);
+    }
 
     // Decision.
     const decision = decide(snapshot, agent, subject);
@@ -180,7 +183,7 @@ function fail(record: OperationRecord, error: WireError): Outcome {
 /** What the caller says of itself is recorded even where the call is refused for its form. */
 function noteClaim(record: OperationRecord, given: unknown): void {
   if (typeof given !== "object" || given === null || !("agent_id" in given)) return;
-  if (typeof given.agent_id === "string" && given.agent_id !== "") record.setAgent(given.agent_id);
+  if (typeof given.agent_id === "string" && given.agent_id !== "") record.setClaim(given.agent_id);
 }
 
 function takesUrls(capabilities: ClientCapabilities): boolean {

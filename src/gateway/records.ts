@@ -23,6 +23,8 @@ export class OperationRecord {
   #agent: string | null = null;
   #subject: Subject = {};
   #rule: string | undefined;
+  #knownAgent: string | undefined;
+  #knownServer: string | undefined;
   #argsBytes: number | undefined;
 
   /**
@@ -41,9 +43,20 @@ export class OperationRecord {
     this.#requestId = about.requestId;
   }
 
-  /** Who calls, or claims to. */
-  setAgent(agent: string): void {
+  /** Who claims to call. */
+  setClaim(agent: string): void {
     this.#agent = agent.slice(0, MAX_AGENT_ID);
+  }
+
+  /** Who calls. */
+  setAgent(agent: string): void {
+    this.#agent = agent;
+    this.#knownAgent = agent;
+  }
+
+  /** The server is a configured one. */
+  setServer(server: string): void {
+    this.#knownServer = server;
   }
 
   /** What it is about. */
@@ -80,7 +93,15 @@ export class OperationRecord {
       ...(resultBytes === undefined ? {} : { result_bytes: resultBytes }),
     };
     this.#records.audit.append(entry);
-    this.#records.metrics.observe({ operation: this.#operation, code, latencyMs: latency });
+    this.#records.metrics.observe({
+      operation: this.#operation,
+      agent: this.#knownAgent,
+      server: this.#knownServer,
+      // Callers may name any tool; only one that was called is told apart.
+      tool: downstreamMs === undefined ? undefined : this.#subject.tool,
+      code,
+      latencyMs: latency,
+    });
   }
 }
 

@@ -1,65 +1,90 @@
+import { Tally, type TallySummary } from "./tally.ts";
+
 /** One operation, as the figures see it. */
 export interface Observation {
   /** The gateway's tool. */
   readonly operation: string;
+  /** The agent, once it is known to be one of the rules. */
+  readonly agent?: string | undefined;
+  /** The server, where it is a configured one. */
+  readonly server?: string | undefined;
+  /** The server's tool, where it was called. */
+  readonly tool?: string | undefined;
   /** Code of the error, where it is one. */
   readonly code?: string | undefined;
   /** Milliseconds from the request to its answer. */
   readonly latencyMs: number;
 }
 
-/** Figures of one kind of operation. */
-export interface OperationSummary {
-  /** How many there were. */
-  readonly count: number;
-  /** How many of them ended with an error, by code. */
-  readonly errors: Readonly<Record<string, number>>;
-  /** Share of errors, 0 to 1. */
-  readonly error_rate: number;
-  /** Average latency in milliseconds. */
-  readonly latency_avg_ms: number;
-}
-
-/** Figures of all operations, by the gateway's tools. */
+/** Figures of all operations, each by name. */
 export interface MetricsSummary {
-  /** By name of the gateway's tool. */
-  readonly operations: Readonly<Record<string, OperationSummary>>;
+  /** By the gateway's tool. */
+  readonly operations: Readonly<Record<string, TallySummary>>;
+  /** By agent; those beyond the first hundred as `other`. */
+  readonly agents: Readonly<Record<string, TallySummary>>;
+  /** By server; those beyond the first hundred as `other`. */
+  readonly servers: Readonly<Record<string, TallySummary>>;
+  /** By `server/tool`; those beyond the first two hundred as `other`. */
+  readonly tools: Readonly<Record<string, TallySummary>>;
 }
 
-interface Tally {
-  count: number;
-  latencyMs: number;
-  readonly errors: Map<string, number>;
-}
+/** What operations are told apart by. */
+export type Dimension = keyof MetricsSummary;
 
-/** Counts operations. Memory is bounded by the gateway's own tools and error codes. */
+/** How many names of each are told apart, so that memory stays bounded whoever calls. */
+const MOST_NAMES: Readonly<Record<Dimension, number>> = {
+  operations: 10,
+  agents: 100,
+  servers: 100,
+  tools: 200,
+};
+
+/** Stands for all names beyond those. */
+const OTHER = "other";
+
+/** Counts operations by several dimensions, in bounded memory. */
 export class Metrics {
-  readonly #tallies = new Map<string, Tally>();
+  /** The tallies by dimension and name. */
+  readonly tallies: Readonly<Record<Dimension, Map<string, Tally>>> = {
+    operations: new Map(),
+    agents: new Map(),
+    servers: new Map(),
+    tools: new Map(),
+  };
 
   /** Takes one operation into account. */
-  observe({ operation, code, latencyMs }: Observation): void {
-    let tally = this.#tallies.get(operation);
-    if (tally === undefined) {
-      tally = { count: 0, latencyMs: 0, errors: new Map() };
-      this.#tallies.set(operation, tally);
-    }
-    tally.count++;
-    tally.latencyMs += latencyMs;
-    if (code !== undefined) tally.errors.set(code, (tally.errors.get(code) ?? 0) + 1);
+  observe({ operation, agent, server, tool, code = "", latencyMs }: Observation): void {
+    this.#tally("operations", operation).add(latencyMs, code);
+    if (agent !== undefined) this.#tally("agents", agent).add(latencyMs, code);
+    if (server === undefined) return;
+    this.#tally("servers", server).add(latencyMs, code);
+    if (tool !== undefined) this.#tally("tools", `${server}/${tool}`).add(latencyMs, code);
   }
 
   /** The figures so far. */
   summary(): MetricsSummary {
-    const operations: Record<string, OperationSummary> = {};
-    for (const [operation, { count, latencyMs, errors }] of this.#tallies) {
-      const failed = [...errors.values()].reduce((sum, number) => sum + number, 0);
-      operations[operation] = {
-        count,
-        errors: Object.fromEntries(errors),
-        error_rate: failed / count,
-        latency_avg_ms: Math.round(latencyMs / count * 1000) / 1000,
-      };
-    }
-    return { operations };
+    const { operations, agents, servers, tools } = this.tallies;
+    return {
+      operations: summarize(operations),
+      agents: summarize(agents),
+      servers: summarize(servers),
+      tools: summarize(tools),
+    };
   }
+
+  #tally(dimension: Dimension, name: string): Tally {
+    const tallies = this.tallies[dimension];
+    const known = tallies.get(name);
+    if (known !== undefined) return known;
+    if (tallies.size >= MOST_NAMES[dimension] && name !== OTHER) {
+      return this.#tally(dimension, OTHER);
+    }
+    const tally = new Tally();
+    tallies.set(name, tally);
+    return tally;
+  }
+}
+
+function summarize(tallies: ReadonlyMap<string, Tally>): Record<string, TallySummary> {
+  return Object.fromEntries([...tallies].map(([name, tally]) => [name, tally.summary()]));
 }

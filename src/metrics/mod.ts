@@ -5,9 +5,6 @@
  * @module
  */
 
-export {
-  Metrics,
-  type MetricsSummary,
-  type Observation,
-  type OperationSummary,
-} from "./metrics.ts";
+export { type Dimension, Metrics, type MetricsSummary, type Observation } from "./metrics.ts";
+export { writePrometheus } from "./prometheus.ts";
+export { Tally, type TallySummary } from "./tally.ts";
