@@ -17,7 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["gateway/tools"],
   ["policy", "downstream", "audit", "metrics"],
   ["config"],
-  ["jsonrpc", "errors.ts", "log.ts", "near_names.ts", "redact.ts"],
+  ["jsonrpc", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
 ];
 
 const PLACES = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))

@@ -15,6 +15,7 @@ import {
 import { ConfigError, formatProblem } from "../errors.ts";
 import { Gateway, type ReloadOptions, serveStdio } from "../gateway/mod.ts";
 import { createLog, type Log } from "../log.ts";
+import { loadTracer } from "../trace.ts";
 import { VERSION } from "./version.ts";
 
 /** The flags of `serve`. */
@@ -40,6 +41,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
       reload,
       auditFallback: auditFallback(),
       version: VERSION,
+      tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),
       log,
     });
     summarize({ settings, configuration, gateway, log });

@@ -1,4 +1,5 @@
 import type { JsonText, Payload, Reply } from "../jsonrpc/mod.ts";
+import type { Span } from "../trace.ts";
 import type { Catalog, Tool } from "./catalog.ts";
 
 /** What a client says it can do, as in its `initialize`. */
@@ -43,6 +44,8 @@ export interface ToolCall {
   readonly timeoutMs?: number;
   /** Cancels the call. */
   readonly signal: AbortSignal;
+  /** The operation in its trace. */
+  readonly span: Span;
   /** Takes the server's progress, its token among the parameters. */
   readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
 }

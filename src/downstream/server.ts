@@ -116,7 +116,12 @@ export class DownstreamServer {
         }
         const tool = catalog.get(call.tool);
         if (tool === undefined) return { kind: "no-such-tool", catalog };
-        await line.enter(caller.agent, signal);
+        const queue = call.span.child("queue");
+        try {
+          await line.enter(caller.agent, signal);
+        } finally {
+          queue.end();
+        }
         try {
           // The list may be known while this session still connects, and may do so for long.
           await untilAborted(session.ready(), signal);
@@ -186,17 +191,38 @@ export class DownstreamServer {
     for (const session of this.#pool.sessionsOf(client)) void session.setLogLevel(level);
   }
 
-  #call(
+  async #call(
     session: Session,
     { tool, call, caller, clock }: { tool: Tool; call: ToolCall; caller: Caller; clock: CallClock },
   ): Promise<Reply> {
+    const { name } = this.config;
+    const span = call.span.child(`tools/call ${tool.name}`, {
+      kind: "client",
+      attributes: {
+        "mcp.method.name": "tools/call",
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": tool.name,
+        "server.address": name,
+      },
+    });
     clock.restart();
     const onProgress = (params: Readonly<Record<string, unknown>>): void => {
       clock.restart();
       call.onProgress?.(params);
     };
     const { link } = caller;
-    return session.callTool(tool, { ...call, onProgress }, { link, signal: clock.signal });
+    const meta = span.carry(call.meta ?? {});
+    try {
+      const { signal } = clock;
+      const reply = await session.callTool(tool, { ...call, meta, onProgress }, { link, signal });
+      if (!reply.ok) span.fail(String(reply.error.code));
+      return reply;
+    } catch (error) {
+      span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
+      throw error;
+    } finally {
+      span.end();
+    }
   }
 
   /** Runs something on the caller's session, and remembers what went wrong. */

@@ -10,6 +10,7 @@ import {
 } from "../downstream/mod.ts";
 import type { Channel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
+import type { Tracer } from "../trace.ts";
 import { Metrics } from "../metrics/mod.ts";
 import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
@@ -28,6 +29,8 @@ export interface GatewayOptions {
   readonly auditFallback: string;
   /** The gateway's version. */
   readonly version: string;
+  /** Begins the traces of operations. */
+  readonly tracer: Tracer;
   /** How the two files are read again. */
   readonly reload: ReloadOptions;
   /** Takes what an operator should know. */
@@ -99,7 +102,7 @@ export class Gateway {
    * @param onClosed The client says nothing any more.
    */
   connect(channel: Channel, onClosed: () => void): void {
-    const { settings, version, log } = this.#options;
+    const { settings, version, tracer, log } = this.#options;
     const session = new ClientSession(channel, {
       tools: this.tools,
       version,
@@ -108,6 +111,7 @@ export class Gateway {
         snapshot: this.#snapshot,
         identity: { bound: settings.agent, defaultAgent: settings.defaultAgent },
         records: this.#records,
+        tracer,
         log,
         gateway: this,
       }),

@@ -2,6 +2,7 @@ import type { Caller, ClientCapabilities, ClientConnection } from "../downstream
 import { JsonText, RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { type Decision, type Identity, resolveAgent } from "../policy/mod.ts";
+import type { Tracer } from "../trace.ts";
 import { OperationRecord, type Records, utf8Bytes } from "./records.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { type GatewayTool, parseArguments, type StatusSource, type Subject } from "./tools/mod.ts";
@@ -44,6 +45,8 @@ export interface Surroundings {
   readonly identity: Pick<Identity, "bound" | "defaultAgent">;
   /** Audit and figures. */
   readonly records: Records;
+  /** Begins the traces of operations. */
+  readonly tracer: Tracer;
   /** Takes the gateway's own faults. */
   readonly log: Log;
   /** The gateway's own state. */
@@ -70,13 +73,23 @@ export async function runOperation(
   surroundings: Surroundings,
 ): Promise<Outcome> {
   const { tool, signal } = operation;
-  const { snapshot, identity, records, log, gateway } = surroundings;
+  const { snapshot, identity, records, tracer, log, gateway } = surroundings;
   const { policy, servers, configuration } = snapshot;
   const { name } = tool.definition;
   const record = new OperationRecord(records, {
     operation: name,
     session: connection.client,
     requestId: operation.requestId,
+    span: tracer.start(`tools/call ${name}`, operation.meta, {
+      kind: "server",
+      attributes: {
+        "mcp.method.name": "tools/call",
+        "mcp.session.id": connection.client,
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": name,
+        "jsonrpc.request.id": String(operation.requestId),
+      },
+    }),
   });
   try {
     noteClaim(record, operation.arguments);
@@ -104,7 +117,10 @@ export async function runOperation(
     }
 
     // Decision.
+    const deciding = record.span.child("decision");
     const decision = decide(snapshot, agent, subject);
+    if (decision !== undefined) deciding.set({ "gateway.rule": decision.rule });
+    deciding.end();
     if (decision !== undefined) {
       record.setRule(decision.rule);
       if (!decision.allowed) return refuse(record, wireDenial(agent, subject, decision.rule));
@@ -122,6 +138,7 @@ export async function runOperation(
       signal,
       meta,
       gateway,
+      span: record.span,
       ...progress,
     });
 

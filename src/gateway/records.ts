@@ -1,5 +1,6 @@
 import type { AuditEntry, AuditLog, Decided } from "../audit/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
+import type { Span } from "../trace.ts";
 import type { Subject } from "./tools/mod.ts";
 
 /** Where operations are recorded. */
@@ -15,6 +16,8 @@ const MAX_AGENT_ID = 128;
 
 /** Collects what is known of one operation while it runs, and records it once it is answered. */
 export class OperationRecord {
+  /** The operation in its trace. */
+  readonly span: Span;
   readonly #records: Records;
   readonly #started = performance.now();
   readonly #operation: string;
@@ -31,12 +34,13 @@ export class OperationRecord {
    * Begins with what is known when the request arrives.
    *
    * @param records Where to record.
-   * @param about The gateway's tool, the client's connection and request.
+   * @param about The gateway's tool, the client's connection and request, and its span.
    */
   constructor(
     records: Records,
-    about: { operation: string; session: string; requestId: string | number },
+    about: { operation: string; session: string; requestId: string | number; span: Span },
   ) {
+    this.span = about.span;
     this.#records = records;
     this.#operation = about.operation;
     this.#session = about.session;
@@ -93,12 +97,15 @@ export class OperationRecord {
       ...(resultBytes === undefined ? {} : { result_bytes: resultBytes }),
     };
     this.#records.audit.append(entry);
+    if (this.#knownAgent !== undefined) this.span.set({ "gen_ai.agent.id": this.#knownAgent });
+    if (code !== undefined) this.span.fail(code);
+    this.span.end();
     this.#records.metrics.observe({
       operation: this.#operation,
       agent: this.#knownAgent,
       server: this.#knownServer,
       // Callers may name any tool; only one that was called is told apart.
-      tool: downstreamMs === undefined ? undefined : this.#subject.tool,
+      tool: downstreamMs !== undefined || code === "TIMEOUT" ? this.#subject.tool : undefined,
       code,
       latencyMs: latency,
     });

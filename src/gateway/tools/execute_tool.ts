@@ -27,7 +27,7 @@ export const executeTool: GatewayTool = {
   subject: (args) => ({ server: String(args.server), tool: String(args.tool) }),
 
   async run(args, context) {
-    const { caller, policy, meta, signal, onProgress } = context;
+    const { caller, policy, meta, signal, onProgress, span } = context;
     const server = findServer(context, String(args.server));
     const tool = String(args.tool);
     const answer = await server.callTool({
@@ -35,6 +35,7 @@ export const executeTool: GatewayTool = {
       args: args.args instanceof JsonText ? args.args : new JsonText("{}"),
       meta,
       signal,
+      span,
       ...(typeof args.timeout_ms === "number" ? { timeoutMs: args.timeout_ms } : {}),
       ...(onProgress === undefined ? {} : { onProgress }),
     }, caller);

@@ -1,6 +1,7 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Caller, DownstreamServer } from "../../downstream/mod.ts";
 import type { JsonText, RpcError } from "../../jsonrpc/mod.ts";
+import type { Span } from "../../trace.ts";
 import type { Policy } from "../../policy/mod.ts";
 
 /** The part of JSON Schema that the gateway's own tools are described with, and checked by. */
@@ -68,6 +69,8 @@ export interface ToolContext {
   readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
   /** The gateway's own state. */
   readonly gateway: StatusSource;
+  /** The operation in its trace. */
+  readonly span: Span;
 }
 
 /** How a tool answers. Failures are thrown as `CallerError` or `DownstreamError`. */

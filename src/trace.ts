@@ -1,0 +1,145 @@
+/**
+ * Traces of operations, through the OpenTelemetry API. Deno exports them where `OTEL_DENO=true`;
+ * otherwise the API is not even loaded, and spans do nothing. A leaf: imports nothing of the project.
+ *
+ * @module
+ */
+import type * as api from "@opentelemetry/api";
+
+/** Values that describe a span, under the names of the semantic conventions. */
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
+
+/** How a span is begun. */
+export interface SpanOptions {
+  /** Whether it is the receiving side of a request, the sending side, or neither. */
+  readonly kind?: "server" | "client";
+  /** What is known of it when it begins. */
+  readonly attributes?: SpanAttributes;
+}
+
+/** `_meta` of a message, which carries the W3C trace context in MCP. */
+export type Meta = Readonly<Record<string, unknown>>;
+
+/** A piece of work within a trace. */
+export interface Span {
+  /** Begins a piece of work within this one. */
+  child(name: string, options?: SpanOptions): Span;
+  /** Adds what has become known. */
+  set(attributes: SpanAttributes): void;
+  /** Marks it as failed, with a code or a class of error. */
+  fail(errorType: string): void;
+  /** The work is done. */
+  end(): void;
+  /** The `_meta` to send along, so that the other side can continue the trace. */
+  carry(meta: Meta): Meta;
+}
+
+/** Begins traces. */
+export interface Tracer {
+  /** Begins a span, continuing the trace that `_meta` carries. */
+  start(name: string, meta: Meta, options?: SpanOptions): Span;
+}
+
+const NO_SPAN: Span = {
+  child: () => NO_SPAN,
+  set: () => {},
+  fail: () => {},
+  end: () => {},
+  carry: (meta) => meta,
+};
+
+/** Does nothing, and passes on the trace context as it came. */
+export const NO_TRACER: Tracer = { start: () => NO_SPAN };
+
+/**
+ * Makes the tracer that the environment asks for.
+ *
+ * @param isOn Whether spans are exported, which `OTEL_DENO` says.
+ * @param version The gateway's version.
+ * @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/}
+ */
+export async function loadTracer(isOn: boolean, version: string): Promise<Tracer> {
+  if (!isOn) return NO_TRACER;
+  const otel = await import("@opentelemetry/api");
+  const tracer = otel.trace.getTracer("agent-mcp-gateway", version);
+  return {
+    start: (name, meta, options) => {
+      const remote = readContext(meta, otel);
+      const parent = remote === undefined
+        ? otel.ROOT_CONTEXT
+        : otel.trace.setSpanContext(otel.ROOT_CONTEXT, remote);
+      return new LiveSpan(otel, tracer, { name, parent, options });
+    },
+  };
+}
+
+type Otel = typeof api;
+
+class LiveSpan implements Span {
+  readonly #otel: Otel;
+  readonly #tracer: api.Tracer;
+  readonly #span: api.Span;
+  readonly #context: api.Context;
+
+  constructor(
+    otel: Otel,
+    tracer: api.Tracer,
+    about: { name: string; parent: api.Context; options: SpanOptions | undefined },
+  ) {
+    const { kind, attributes } = about.options ?? {};
+    const { SpanKind } = otel;
+    this.#otel = otel;
+    this.#tracer = tracer;
+    this.#span = tracer.startSpan(about.name, {
+      kind: kind === "server"
+        ? SpanKind.SERVER
+        : kind === "client"
+        ? SpanKind.CLIENT
+        : SpanKind.INTERNAL,
+      ...(attributes === undefined ? {} : { attributes }),
+    }, about.parent);
+    this.#context = otel.trace.setSpan(about.parent, this.#span);
+  }
+
+  child(name: string, options?: SpanOptions): Span {
+    return new LiveSpan(this.#otel, this.#tracer, { name, parent: this.#context, options });
+  }
+
+  set(attributes: SpanAttributes): void {
+    this.#span.setAttributes(attributes);
+  }
+
+  fail(errorType: string): void {
+    this.#span.setAttribute("error.type", errorType);
+    this.#span.setStatus({ code: this.#otel.SpanStatusCode.ERROR });
+  }
+
+  end(): void {
+    this.#span.end();
+  }
+
+  carry(meta: Meta): Meta {
+    const { traceId, spanId, traceFlags, traceState } = this.#span.spanContext();
+    const flags = traceFlags.toString(16).padStart(2, "0");
+    const carried = { ...meta, traceparent: `00-${traceId}-${spanId}-${flags}` };
+    const state = traceState?.serialize();
+    return state === undefined || state === "" ? carried : { ...carried, tracestate: state };
+  }
+}
+
+/** @see {@link https://www.w3.org/TR/trace-context/#traceparent-header} */
+function readContext(meta: Meta, otel: Otel): api.SpanContext | undefined {
+  const { traceparent, tracestate } = meta;
+  if (typeof traceparent !== "string") return undefined;
+  const shape = /^(?!ff)[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(?:-|$)/;
+  const [, traceId, spanId, flags] = shape.exec(traceparent) ?? [];
+  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
+  const context: api.SpanContext = {
+    traceId,
+    spanId,
+    traceFlags: Number.parseInt(flags, 16),
+    isRemote: true,
+    ...(typeof tracestate === "string" ? { traceState: otel.createTraceState(tracestate) } : {}),
+  };
+  return otel.isSpanContextValid(context) ? context : undefined;
+}
