@@ -115,7 +115,11 @@ export class Gateway {
         log,
         gateway: this,
       }),
-      onInitialized: (connection) => this.#warm(connection),
+      onInitialized: (connection) => {
+        // Not before: watching costs 10 ms, and the first thing a client waits for is its handshake.
+        this.#reloader.start();
+        this.#warm(connection);
+      },
       onLogLevel: ({ client }, level) => {
         for (const server of this.#snapshot.servers.values()) server.setLogLevel(client, level);
       },
@@ -134,11 +138,6 @@ export class Gateway {
       metrics: this.#records.metrics,
       reload: this.#reloader.status(),
     });
-  }
-
-  /** Begins to follow changes of the two files. */
-  followFiles(): void {
-    this.#reloader.start();
   }
 
   /** Reads the two files again, changed or not. */

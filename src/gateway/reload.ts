@@ -50,6 +50,7 @@ export class Reloader {
   readonly #apply: (configuration: Configuration) => void;
   readonly #status: Record<FileName, FileStatus>;
   #warnings: readonly string[];
+  #isStarted = false;
   #running: Promise<void> = Promise.resolve();
 
   /**
@@ -79,8 +80,10 @@ export class Reloader {
     this.#warnings = this.#warningsOf(loaded.warnings);
   }
 
-  /** Begins to watch the files. */
+  /** Begins to watch the files; whatever changed since they were read counts. May be called again. */
   start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     const { files, watch } = this.#options;
     watch.start({
       onChange: (paths) => {

@@ -29,7 +29,6 @@ export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
     pauseWhenUnread: true,
   });
   gateway.connect(channel, onClosed);
-  gateway.followFiles();
   const why = await Promise.race([clientGone.then(() => "the client is gone"), signals.first]);
   log.debug(`Ending: ${why}`);
   const end = gateway.end(why === "the client is gone" ? CLIENT_GONE : ASKED_TO_END);
