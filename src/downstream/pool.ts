@@ -80,15 +80,16 @@ export class SessionPool {
   }
 
   /**
-   * Starts a session ahead of the first call.
+   * Starts a session ahead of the first call. Give it back with `release` when it is ready, for only
+   * then it begins to be idle.
    *
    * @param client The client it is for.
    */
-  warm(client: ClientConnection): Session {
+  warm(client: ClientConnection): Place {
     const place = this.#start(client);
     this.#spare = place;
-    this.#awaitIdle(place);
-    return place.session;
+    place.users++;
+    return place;
   }
 
   /**
@@ -113,7 +114,8 @@ export class SessionPool {
     if (--place.users > 0) return;
     for (const tell of place.onUnused.splice(0)) tell();
     if (place.isWithdrawn) return;
-    if (this.#options.isolation === "call") this.#end(place, IDLE_PATIENCE);
+    const isUsedUp = this.#options.isolation === "call" && place !== this.#spare;
+    if (isUsedUp) this.#end(place, IDLE_PATIENCE);
     else this.#awaitIdle(place);
   }
 
@@ -229,9 +231,10 @@ export class SessionPool {
       case "shared":
         return capabilitiesKey;
       case "session":
-        return client;
+        return `${client} ${capabilitiesKey}`;
       case "agent":
-        return `${client} ${agent}`;
+        // What the client can do is known only once it has introduced itself.
+        return `${client} ${agent} ${capabilitiesKey}`;
       case "call":
         return undefined;
     }

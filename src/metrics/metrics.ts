@@ -26,6 +26,12 @@ export interface MetricsSummary {
   readonly operations: Readonly<Record<string, OperationSummary>>;
 }
 
+/** How many codes are told apart; servers choose those of their errors. */
+const MAX_CODES = 50;
+
+/** Stands for the codes beyond these. */
+const OTHER = "other";
+
 interface Tally {
   count: number;
   latencyMs: number;
@@ -45,7 +51,9 @@ export class Metrics {
     }
     tally.count++;
     tally.latencyMs += latencyMs;
-    if (code !== undefined) tally.errors.set(code, (tally.errors.get(code) ?? 0) + 1);
+    if (code === undefined) return;
+    const known = tally.errors.has(code) || tally.errors.size < MAX_CODES ? code : OTHER;
+    tally.errors.set(known, (tally.errors.get(known) ?? 0) + 1);
   }
 
   /** The figures so far. */
