@@ -40,17 +40,22 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
 
   Deno.test(`[sessions.close] ${name}: what is just being opened is closed, too`, async () => {
     await using scene = new Scene(create());
-    const gate = Promise.withResolvers<void>();
+    const [gate, endGate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     scene.gate = gate.promise;
+    scene.endGate = endGate.promise;
     const failing = failure(scene.call("echo"));
     const closing = scene.server.close(0, PATIENCE);
     // The session is given up, but something is about to be started for it.
     await until(() => scene.server.status().sessions === 0);
     gate.resolve();
-    await closing;
     assert.match(await failing, /its session was closed while it started/);
-    assert.deepEqual(scene.taps.map((tap) => tap.hasEnded), [true]);
-    assert.deepEqual(scene.taps.map((tap) => tap.methods), [[]]);
+    endGate.resolve();
+    await closing;
+    const [tap] = scene.taps;
+    assert.deepEqual({ hasEnded: tap?.hasEnded, methods: tap?.methods }, {
+      hasEnded: true,
+      methods: [],
+    });
   });
 
   Deno.test(`[sessions.close] ${name}: a session that is given up before its start is not started`, async () => {
@@ -91,9 +96,9 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
 
   Deno.test(`[sessions.close] ${name}: it waits for what is left of a session that broke`, async () => {
     await using scene = new Scene(create());
-    const { answer, tap } = await scene.hold();
     const gate = Promise.withResolvers<void>();
-    tap.gate = gate.promise;
+    scene.endGate = gate.promise;
+    const { answer, tap } = await scene.hold();
     tap.crash();
     await failure(answer);
     const order: string[] = [];

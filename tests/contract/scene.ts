@@ -79,6 +79,8 @@ export class Scene implements AsyncDisposable {
   script: Script;
   /** What opening a connection waits for. */
   gate: Promise<void> = Promise.resolve();
+  /** What ending one waits for. */
+  endGate: Promise<void> = Promise.resolve();
   readonly #transport: TransportUnderTest;
   readonly #opened: Seen<Tap> = new Seen("a connection");
 
@@ -105,7 +107,7 @@ export class Scene implements AsyncDisposable {
           log,
           ...(maxBytes === undefined ? {} : { maxBytes }),
         });
-        const tap = new Tap(await opening);
+        const tap = new Tap(await opening, this.endGate);
         this.taps.push(tap);
         this.#opened.add(tap);
         return tap;

@@ -118,18 +118,4 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     assert.match(resultText(await scene.call("echo")), /"done"/);
     assert.equal(scene.taps.length, 7);
   });
-
-  Deno.test(`[sessions.start-guard] ${name}: a handshake makes failures forgotten`, async () => {
-    await using scene = new Scene(create(), { now: () => 0 });
-    for (let round = 0; round < 2; round++) {
-      scene.script = { refuses: { initialize: "no licence" } };
-      for (let start = 0; start < 4; start++) await failure(scene.call("echo"));
-      scene.script = {};
-      assert.match(resultText(await scene.call("echo")), /"done"/);
-      const tap = scene.taps.at(-1);
-      tap?.crash();
-      await tap?.ended;
-    }
-    assert.equal(scene.taps.length, 10);
-  });
 }

@@ -18,18 +18,21 @@ export class Tap implements Transport {
   readonly channel: Channel;
   readonly pid?: number;
   readonly exited?: Promise<unknown>;
-  /** What its end waits for. */
-  gate: Promise<void> = Promise.resolve();
   /** Resolves when the gateway has ended the transport. */
   readonly ended: Promise<void>;
   readonly #inner: Transport;
+  readonly #gate: Promise<void>;
   readonly #seen: Seen<Received> = new Seen("a message to the server");
   readonly #onEnded: () => void;
   #hasEnded = false;
 
-  /** @param inner Leads to the server. */
-  constructor(inner: Transport) {
+  /**
+   * @param inner Leads to the server.
+   * @param gate What its end waits for.
+   */
+  constructor(inner: Transport, gate: Promise<void>) {
     this.#inner = inner;
+    this.#gate = gate;
     if (inner.pid !== undefined) this.pid = inner.pid;
     if (inner.exited !== undefined) this.exited = inner.exited;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -66,7 +69,7 @@ export class Tap implements Transport {
   }
 
   async end(patience: Patience): Promise<void> {
-    await this.gate;
+    await this.#gate;
     await this.#inner.end(patience);
     this.#hasEnded = true;
     this.#onEnded();

@@ -58,11 +58,11 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
 
   Deno.test(`[sessions.tool-list] ${name}: a server that does not list its tools is given up in time`, async () => {
     const script = { holds: ["tools/list"] };
-    await using scene = new Scene(create(), { script, options: { connectTimeoutMs: 1000 } });
+    await using scene = new Scene(create(), { script, options: { connectTimeoutMs: 1500 } });
     const listing = scene.listTools();
     const tap = await scene.opened();
     await tap.saw("tools/list");
-    assert.match(await failure(listing), /it did not list its tools within 1000 ms/);
+    assert.match(await failure(listing), /it did not list its tools within 1500 ms/);
     await tap.saw("notifications/cancelled");
   });
 

@@ -168,7 +168,7 @@ Deno.test("[sessions.windows-quoting] whatever the arguments, they pass through 
     fc.property(fc.array(argument, { maxLength: 4 }), fc.nat(3), (args, scripts) => {
       assert.deepEqual(readCommand(scriptArgs(args), ENV, scripts).args, args);
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });
 

@@ -119,3 +119,20 @@ Deno.test("a session from before the introduction is not taken for one from afte
     assert.notEqual(await gateway.text("odd", "pid"), before);
   });
 });
+
+Deno.test("a bound connection leaves no line in another agent's name", async (t) => {
+  await using gateway = await startGateway({
+    rules: { agents: { tester: {}, other: {} } },
+    args: ["--agent", "tester"],
+  });
+  await t.step("[audit.fields] [identity.bound] unless it is refused for the name", async () => {
+    await gateway.refusal("execute_tool", { agent_id: "other", server: "odd", tool: "echo" });
+    await gateway.refusal("execute_tool", { server: "odd", tool: "echo" });
+    await gateway.refusal("list_servers", { agent_id: "other" });
+    assert.deepEqual(gateway.audit().map(({ agent_id, code }) => [agent_id, code]), [
+      ["tester", "INVALID_ARGUMENTS"],
+      ["tester", "INVALID_ARGUMENTS"],
+      ["other", "INVALID_AGENT_ID"],
+    ]);
+  });
+});

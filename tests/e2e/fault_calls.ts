@@ -39,3 +39,14 @@ export async function noZombies(gateway: RunningGateway): Promise<void> {
     return zombies.length === 0;
   }, AT_ONCE_MS);
 }
+
+/** Runs steps that mostly wait, at the same time; a failure of one is its own. */
+export async function runTogether(
+  t: Deno.TestContext,
+  steps: Readonly<Record<string, () => Promise<void>>>,
+): Promise<void> {
+  // They must not mind one another's resources; the test minds all.
+  const unwatched = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
+  const running = Object.entries(steps).map(([name, fn]) => t.step({ name, fn, ...unwatched }));
+  await Promise.all(running);
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AT_ONCE_MS, callUnderWay, noZombies, timed } from "./fault_calls.ts";
+import { AT_ONCE_MS, callUnderWay, noZombies, runTogether, timed } from "./fault_calls.ts";
 import {
   faultServer,
   findProcess,
@@ -87,26 +87,6 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[faults.outlived] so does the death of a server whose children live on",
-  ignore,
-  fn: async () => {
-    const faults = ["stubborn", "stubborn-child"];
-    assert.match(await failDuringCall(faults, killFromOutside), /It was ended by SIGKILL/);
-  },
-});
-
-Deno.test({
-  name: "[faults.held-pipes] so does the death of a server whose child holds its pipes",
-  ignore,
-  fn: async () => {
-    assert.match(
-      await failDuringCall(["holding-child"], killFromOutside),
-      /It was ended by SIGKILL/,
-    );
-  },
-});
-
-Deno.test({
   name: "[faults.output-closed] so does a server that closes its output and lives on",
   ignore,
   fn: async () => {
@@ -114,23 +94,26 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "[faults.input-closed] so does a server that closes its input and lives on",
-  ignore,
-  fn: async () => {
+/** Of these most of the time is waiting, so they wait together. */
+const SLOW: Readonly<Record<string, () => Promise<void>>> = {
+  "[faults.outlived] a server dies whose children live on": async () => {
+    const faults = ["stubborn", "stubborn-child"];
+    assert.match(await failDuringCall(faults, killFromOutside), /It was ended by SIGKILL/);
+  },
+  "[faults.held-pipes] a server dies whose child holds its pipes": async () => {
+    assert.match(
+      await failDuringCall(["holding-child"], killFromOutside, 2 * AT_ONCE_MS),
+      /It was ended by SIGKILL/,
+    );
+  },
+  "[faults.input-closed] a server closes its input and lives on": async () => {
     await failDuringCall(["stubborn"], async (gateway) => {
       // Nobody can tell before there is something to write.
       assert.equal(await gateway.text("bad", "close_input"), "closed");
       await gateway.execute("bad", "echo");
     }, 2 * AT_ONCE_MS);
   },
-});
-void findProcess;
-
-Deno.test({
-  name: "[faults.launcher] a server whose launcher ends is served on",
-  ignore,
-  fn: async () => {
+  "[faults.launcher] a server whose launcher ends is served on": async () => {
     const mark = newMark();
     const { command, args } = faultServer(mark);
     const script = 'exec 3<&0; "$@" <&3 & exit 0';
@@ -143,42 +126,44 @@ Deno.test({
     await gateway.end();
     await waitUntilGone([], mark, AT_ONCE_MS);
   },
-});
+  "[faults.hang] a server that hangs times out, gives way to a new process, and is gone":
+    async () => {
+      const mark = newMark();
+      await using gateway = await startGateway({
+        servers: {
+          hung: { ...faultServer(mark, "stubborn-child"), gateway: { call_timeout_ms: 300 } },
+          good: faultServer(newMark()),
+        },
+      });
+      const pid = await gateway.text("hung", "pid");
+      const before = await markedProcesses(mark);
+      assert.equal(before.length, 2);
+      const waiting = gateway.client.request("tools/call", executeParams("hung", "wait"));
+      const [tookMs, refusal] = await timed(async () => {
+        return readRefusal(await gateway.execute("hung", "freeze"));
+      });
+      assert.equal(refusal.code, "TIMEOUT");
+      assert.ok(tookMs >= 300 && tookMs < 300 + AT_ONCE_MS, `${tookMs} ms`);
+      assert.equal(readRefusal((await waiting).result).code, "TIMEOUT");
+      assert.equal(await gateway.text("good", "echo", { token: "x" }), "x");
+      // It is given five seconds to show that it is only busy.
+      const next = await until("the next process answers", async () => {
+        const result = await gateway.execute("hung", "pid", {}, { timeout_ms: 200 });
+        return result.isError === true ? undefined : onlyText(result);
+      });
+      assert.notEqual(next, pid);
+      const all = new Set(before.map((process) => process.pid));
+      await until("nothing is left of the hung one", async () => {
+        return !(await markedProcesses(mark)).some((process) => all.has(process.pid));
+      }, RESTS_MS);
+      await noZombies(gateway);
+    },
+};
 
 Deno.test({
-  name: "[faults.hang] a server that hangs times out, gives way to a new process, and is gone",
+  name: "servers that are slow to be told dead",
   ignore,
-  fn: async () => {
-    const mark = newMark();
-    await using gateway = await startGateway({
-      servers: {
-        hung: { ...faultServer(mark, "stubborn-child"), gateway: { call_timeout_ms: 300 } },
-        good: faultServer(newMark()),
-      },
-    });
-    const pid = await gateway.text("hung", "pid");
-    const before = await markedProcesses(mark);
-    assert.equal(before.length, 2);
-    const waiting = gateway.client.request("tools/call", executeParams("hung", "wait"));
-    const [tookMs, refusal] = await timed(async () => {
-      return readRefusal(await gateway.execute("hung", "freeze"));
-    });
-    assert.equal(refusal.code, "TIMEOUT");
-    assert.ok(tookMs >= 300 && tookMs < 300 + AT_ONCE_MS, `${tookMs} ms`);
-    assert.equal(readRefusal((await waiting).result).code, "TIMEOUT");
-    assert.equal(await gateway.text("good", "echo", { token: "x" }), "x");
-    // It is given five seconds to show that it is only busy.
-    const next = await until("the next process answers", async () => {
-      const result = await gateway.execute("hung", "pid", {}, { timeout_ms: 200 });
-      return result.isError === true ? undefined : onlyText(result);
-    });
-    assert.notEqual(next, pid);
-    const all = new Set(before.map((process) => process.pid));
-    await until("nothing is left of the hung one", async () => {
-      return !(await markedProcesses(mark)).some((process) => all.has(process.pid));
-    }, RESTS_MS);
-    await noZombies(gateway);
-  },
+  fn: (t) => runTogether(t, SLOW),
 });
 
 /** Calls a server as long as a condition holds, one call at a time; gives how long each took. */
