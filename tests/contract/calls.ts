@@ -132,6 +132,25 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.equal(resultText(await answer), ODD_RESULT);
   });
 
+  Deno.test(`[sessions.tasks] ${name}: the progress of a task reaches its call until it ends`, async () => {
+    await using scene = new Scene(create(), {
+      script: { ...TASK_SERVER, holds: ["tasks/result"] },
+    });
+    const seen: Fields[] = [];
+    const { answer, tap, request } = await scene.hold({
+      onProgress: (params) => seen.push(params),
+    });
+    const { progressToken } = request.params?._meta as Fields;
+    const step = { progressToken, progress: 1 };
+    tap.answer(request, { task: { taskId: "t1", status: "working" } });
+    const wait = await tap.saw("tasks/result");
+    // The call itself is answered; its token lives as long as the task.
+    tap.send({ method: "notifications/progress", params: step });
+    tap.sendText(`{"jsonrpc":"2.0","id":${wait.id},"result":${ODD_RESULT}}`);
+    assert.equal(resultText(await answer), ODD_RESULT);
+    assert.deepEqual(seen, [step]);
+  });
+
   Deno.test(`[sessions.tasks] ${name}: who gives up a task has it cancelled`, async () => {
     await using scene = new Scene(create(), {
       script: { ...TASK_SERVER, holds: ["tasks/result"] },
