@@ -27,7 +27,7 @@ export function nearNames(given: string, names: Iterable<string>, most: number):
 }
 
 /** Letters to insert, remove, replace or swap with their neighbour; `Infinity` for long texts. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   if (a.length > 64 || b.length > 64) return a === b ? 0 : Infinity;
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);

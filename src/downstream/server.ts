@@ -75,7 +75,10 @@ export class DownstreamServer {
       await this.#listings.ask(place.session, client.capabilitiesKey);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#context.log.warn(reason, { server: this.config.name });
+      const { log } = this.#context;
+      // A client that goes before its servers have started is no trouble of theirs.
+      if (this.#isClosed) log.debug(reason, { server: this.config.name });
+      else log.warn(reason, { server: this.config.name });
     } finally {
       this.#pool.release(place);
     }

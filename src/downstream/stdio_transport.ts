@@ -152,6 +152,9 @@ function exists(path: string): boolean {
 
 function describe(connect: ConnectStdio, cause: unknown): string {
   if (cause instanceof CommandLineError) return cause.message;
+  if (cause instanceof Deno.errors.NotFound && / /.test(connect.command)) {
+    return `its command "${connect.command}" was not found; put what follows the program into "args"`;
+  }
   if (cause instanceof Deno.errors.NotFound) {
     return connect.cwd === undefined
       ? `its command "${connect.command}" was not found`

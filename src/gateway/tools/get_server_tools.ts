@@ -52,7 +52,10 @@ export const getServerTools: GatewayTool = {
       args,
     );
     const list = `[${shown.map(({ text }) => text).join(",")}]`;
-    const hints = [hint, ...missingHints(missing, callable)].filter(isText);
+    const unmatched = args.pattern !== undefined && wanted.length === 0
+      ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`
+      : undefined;
+    const hints = [hint, unmatched, ...missingHints(missing, callable)].filter(isText);
     const rest = JSON.stringify({
       server: name,
       total_available: tools.length,
