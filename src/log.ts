@@ -60,7 +60,9 @@ function formatText(level: LogLevel, message: string, fields: LogFields): string
   const about = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${typeof value === "string" ? quote(value) : value}`);
-  return `${mark}${escapeControls(message)}${about.join("")}\n`;
+  // The fields go to the first line: what follows it may be quoted from somewhere.
+  const [first = "", ...rest] = escapeControls(message).split("\n");
+  return `${[`${mark}${first}${about.join("")}`, ...rest].join("\n")}\n`;
 }
 
 function formatJson(level: LogLevel, message: string, fields: LogFields): string {

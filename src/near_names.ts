@@ -17,6 +17,8 @@ export function nearNames(given: string, names: Iterable<string>, most: number):
   const furthest = Math.max(1, Math.floor(given.length / 3));
   const near: { name: string; distance: number }[] = [];
   for (const name of names) {
+    // Lengths alone tell most names apart, and no text is taken apart that is no name.
+    if (Math.abs(name.length - given.length) > furthest) continue;
     const distance = editDistance(wanted, name.toLowerCase());
     if (distance <= furthest) near.push({ name, distance });
   }
@@ -25,7 +27,7 @@ export function nearNames(given: string, names: Iterable<string>, most: number):
 }
 
 /** Letters to insert, remove, replace or swap with their neighbour; `Infinity` for long texts. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   if (a.length > 64 || b.length > 64) return a === b ? 0 : Infinity;
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);

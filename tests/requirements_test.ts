@@ -27,7 +27,10 @@ function idsOfTests(source: string): string[] {
 }
 
 function idsOf(path: string): string[] {
-  if (path.endsWith("_test.ts")) return idsOfTests(Deno.readTextFileSync(path));
+  const isContract = path.startsWith(join(TESTS, "contract")) && path.endsWith(".ts");
+  if (isContract || path.endsWith("_test.ts")) return idsOfTests(Deno.readTextFileSync(path));
+  // The first line of a written conversation is its title.
+  if (path.endsWith(".txt")) return leadingIds(Deno.readTextFileSync(path).replace(/^#\s*/, ""));
   if (!path.endsWith(".json")) return [];
   // Not parsed: some golden files are broken on purpose.
   const [, title = ""] = /"title":\s*"([^"]*)/.exec(Deno.readTextFileSync(path)) ?? [];

@@ -15,6 +15,7 @@ import {
 import { ConfigError, formatProblem } from "../errors.ts";
 import { Gateway, type ReloadOptions, serveStdio } from "../gateway/mod.ts";
 import { createLog, type Log } from "../log.ts";
+import { nearNames } from "../near_names.ts";
 import { loadTracer } from "../trace.ts";
 import { VERSION } from "./version.ts";
 
@@ -105,17 +106,35 @@ function summarize(
   },
 ): void {
   const { servers, rules } = configuration;
-  const missing = rules.denyOnMissingAgent ? "refused" : "the fallback agent";
+  const fallback = settings.agent ??
+    (rules.denyOnMissingAgent ? undefined : settings.defaultAgent ?? "default");
+  const missing = fallback === undefined ? "are refused" : `count as "${fallback}"`;
   log.info(`Audit log will be written to: ${gateway.auditPath ?? "nowhere"}`);
   log.info(
     [
       `Agent MCP Gateway ${VERSION} initialized successfully`,
       `- ${servers.size} MCP server(s) configured`,
       `- ${rules.agents.size} agent(s) configured`,
-      `- Default policy: deny unknown agents; calls without an agent: ${missing}`,
+      `- Default policy: deny unknown agents; calls without agent_id ${missing}`,
       `- ${gateway.tools.size} gateway tools available: ${[...gateway.tools.keys()].join(", ")}`,
     ].join("\n"),
   );
-  if (settings.agent !== undefined) log.info(`Bound to agent: ${settings.agent}`);
+  warnOfAgents(settings, configuration, log);
   log.info(`Gateway is ready. Running with ${settings.transport} transport...`);
+}
+
+/** What makes every call fail can be told before the first one. */
+function warnOfAgents(settings: Settings, { rules }: Configuration, log: Log): void {
+  const { agent, defaultAgent } = settings;
+  for (const [name, what] of [[agent, "is bound to"], [defaultAgent, "has by default"]] as const) {
+    if (name === undefined || rules.agents.has(name)) continue;
+    const [near] = nearNames(name, rules.agents.keys(), 1);
+    const meant = near === undefined ? "" : `; did you mean "${near}"?`;
+    log.warn(`The agent "${name}" that the gateway ${what} is not in the rules${meant}`);
+  }
+  if (defaultAgent !== undefined && agent === undefined && rules.denyOnMissingAgent) {
+    log.warn(
+      `The default agent "${defaultAgent}" has no effect: defaults.deny_on_missing_agent is true`,
+    );
+  }
 }

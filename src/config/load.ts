@@ -9,6 +9,7 @@ import { type Environment, homeFolder } from "./environment.ts";
 import { explainIssues } from "./explain_issues.ts";
 import { entriesOf, isObject } from "./json_value.ts";
 import type { FoundFile, FoundFiles } from "./locate.ts";
+import { warnOddKeys } from "./odd_keys.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
 import { rulesSchema } from "./rules_schema.ts";
@@ -74,7 +75,8 @@ export async function checkConfiguration(
   const built = servers.file === undefined ? [] : await buildServers(servers.file, files, options);
   const warnings: ConfigProblem[] = [];
   if (servers.document !== undefined) {
-    warnings.push(...sort(warnServers(servers.document, built)));
+    const { document } = servers;
+    warnings.push(...sort([...warnServers(document, built), ...warnOddKeys(document)]));
     if (rules.document !== undefined) {
       warnings.push(...sort(warnRules(rules.document, knownServers(servers.document, built))));
     }
@@ -110,7 +112,7 @@ function readFile<T>(
   if (found.origin === "missing") {
     return whole(
       `not found, looked for ${found.looked.join(", ")}: ` +
-        `make one with "agent-mcp-gateway init", or name one with ${names}`,
+        `put one there, such as the example in the gateway's config folder, or name one with ${names}`,
     );
   }
   const read = readText(found.path);

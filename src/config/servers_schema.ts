@@ -76,32 +76,40 @@ const gateway = strict({
 const transports = ["stdio", "http", "streamable-http", "streamableHttp", "sse"] as const;
 
 // Keys of other clients live in an entry too; they are kept and ignored.
+const fields = {
+  description: z.optional(text("What the server is for; agents read it.")),
+  disabled: z.optional(yesOrNo("Treats the server as if it were not here.")),
+  command: z.optional(
+    textThat(
+      (value) => value.trim() !== "" && !value.includes("\0"),
+      "the name or path of a program",
+      "The program to start.",
+    ),
+  ),
+  args: z.optional(listOf(plain("An argument."), "strings", "Arguments of the program.")),
+  env: z.optional(
+    recordOf(plain("A value."), "strings", "Variables for the program, as values or ${VAR}."),
+  ),
+  cwd: z.optional(plain("Working folder of the program.")),
+  url: z.optional(text("Address of a remote server.")),
+  headers: z.optional(
+    recordOf(text("A value."), "strings", "Headers of every request; secrets better as ${VAR}."),
+  ),
+  type: z.optional(oneOf(transports, "How to talk to the server.")),
+  transport: z.optional(oneOf(transports, "The same as `type`.")),
+  gateway: z.prefault(gateway, {}),
+};
+
 const entry = described(
-  z.looseObject({
-    description: z.optional(text("What the server is for; agents read it.")),
-    disabled: z.optional(yesOrNo("Treats the server as if it were not here.")),
-    command: z.optional(
-      textThat(
-        (value) => value.trim() !== "" && !value.includes("\0"),
-        "the name or path of a program",
-        "The program to start.",
-      ),
-    ),
-    args: z.optional(listOf(plain("An argument."), "strings", "Arguments of the program.")),
-    env: z.optional(
-      recordOf(plain("A value."), "strings", "Variables for the program, as values or ${VAR}."),
-    ),
-    cwd: z.optional(plain("Working folder of the program.")),
-    url: z.optional(text("Address of a remote server.")),
-    headers: z.optional(
-      recordOf(text("A value."), "strings", "Headers of every request; secrets better as ${VAR}."),
-    ),
-    type: z.optional(oneOf(transports, "How to talk to the server.")),
-    transport: z.optional(oneOf(transports, "The same as `type`.")),
-    gateway: z.prefault(gateway, {}),
-  }, "an object"),
+  z.looseObject(fields, "an object"),
   "A server: `command` to start one, `url` to call one.",
 );
+
+/** The keys of an entry that mean something to the gateway. */
+export const entryKeys: readonly string[] = Object.keys(fields);
+
+/** The keys under `gateway`. */
+export const gatewayKeys: readonly string[] = Object.keys(gateway.shape);
 
 /** The schema of the servers file. */
 export const serversSchema = described(

@@ -4,6 +4,15 @@ import { isRecord } from "./handshake.ts";
 /** More pages than any server has; one that sends them for ever is cut here. */
 const MAX_PAGES = 1000;
 
+/** The longest name that can be called: the longest text argument of a gateway tool. */
+const MAX_NAME = 8192;
+
+/** Size that all definitions of a server may have together, in UTF-16 code units. */
+const MAX_SIZE = 64 * 1024 * 1024;
+
+/** How many definitions that were left out are told one by one. */
+const MAX_ODD = 20;
+
 /** A tool of a server. */
 export interface Tool {
   /** Its name, unique within its server. */
@@ -57,6 +66,8 @@ export async function fetchCatalog(
   const tools = new Map<string, Tool>();
   const cursors = new Set<string>();
   let cursor: string | undefined;
+  let size = 0;
+  let odd = 0;
   for (let page = 0; page < MAX_PAGES; page++) {
     const params = cursor === undefined ? {} : { cursor };
     const reply = await peer.request("tools/list", params, { signal: options.signal });
@@ -67,13 +78,14 @@ export async function fetchCatalog(
     }
     const answer = reply.result.value;
     const { tools: listed, nextCursor } = isRecord(answer) ? answer : {};
+    size += reply.result.text.text.length;
+    if (size > MAX_SIZE) throw new CatalogError("its list of tools has more than 64 MiB");
     const texts = elementTexts(textAt(reply.result.text.text, "tools") ?? "[]");
     for (const [index, definition] of (Array.isArray(listed) ? listed : []).entries()) {
       const name: unknown = isRecord(definition) ? definition.name : undefined;
-      if (typeof name !== "string" || tools.has(name)) {
-        options.onOdd(
-          `tools[${index}] has ${typeof name === "string" ? "a name that came before" : "no name"}`,
-        );
+      const problem = problemOf(name, tools);
+      if (typeof name !== "string" || problem !== undefined) {
+        if (++odd <= MAX_ODD) options.onOdd(`tools[${index}] has ${problem}`);
         continue;
       }
       tools.set(name, { name, definition, text: new JsonText(texts[index] ?? "null") });
@@ -82,5 +94,13 @@ export async function fetchCatalog(
     cursors.add(nextCursor);
     cursor = nextCursor;
   }
+  if (odd > MAX_ODD) options.onOdd(`and ${odd - MAX_ODD} more`);
   return new Catalog([...tools.values()]);
+}
+
+/** Why a tool of this name could not be called. */
+function problemOf(name: unknown, tools: ReadonlyMap<string, Tool>): string | undefined {
+  if (typeof name !== "string") return "no name";
+  if (name.length > MAX_NAME) return "a name that is too long";
+  return tools.has(name) ? "a name that came before" : undefined;
 }

@@ -1,13 +1,15 @@
+import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { AnswerTooLong, ChannelClosed } from "../jsonrpc/mod.ts";
 import { CatalogError } from "./catalog.ts";
 import { HandshakeError } from "./handshake.ts";
+import { quotable } from "./secrets.ts";
 import { StartAbandoned } from "./start_guard.ts";
 
 /** What is known when something with a server went wrong. */
 export interface FailureContext {
-  /** The server's name. */
-  readonly server: string;
+  /** The server's entry. */
+  readonly config: ServerConfig;
   /** What it means that the time ran out. */
   readonly timedOut: string;
   /** What the server last said; empty where it said nothing. */
@@ -23,9 +25,10 @@ export interface FailureContext {
  */
 export async function explainFailure(
   cause: unknown,
-  { server, timedOut, lastWords }: FailureContext,
+  { config, timedOut, lastWords }: FailureContext,
 ): Promise<DownstreamError> {
   if (cause instanceof DownstreamError) return cause;
+  const server = config.name;
   if (cause instanceof AnswerTooLong) {
     const message = `Server "${server}" answered with ${cause.bytes} bytes, which is more than ` +
       "the gateway takes; ask for less.";
@@ -33,7 +36,10 @@ export async function explainFailure(
   }
   const why = reasonOf(cause, timedOut);
   if (why === undefined) throw cause;
-  const message = `Server "${server}" is not available: ${why}. ${await lastWords()}`.trim();
+  const message = `Server "${server}" is not available: ${
+    quotable(why, config)
+  }. ${await lastWords()}`
+    .trim();
   return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
 }
 

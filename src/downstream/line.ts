@@ -11,7 +11,8 @@ export class FairLine {
   readonly #places: number;
   #taken = 0;
   // Of each who waits, the own line; the one whose turn is next stands first.
-  readonly #lines = new Map<string, Waiting[]>();
+  // Sets, because thousands may give up at the same time.
+  readonly #lines = new Map<string, Set<Waiting>>();
 
   /**
    * Opens the line.
@@ -47,8 +48,8 @@ export class FairLine {
       };
       signal.addEventListener("abort", onAbort, { once: true });
       const own = this.#lines.get(who);
-      if (own === undefined) this.#lines.set(who, [waiting]);
-      else own.push(waiting);
+      if (own === undefined) this.#lines.set(who, new Set([waiting]));
+      else own.add(waiting);
     });
   }
 
@@ -60,17 +61,17 @@ export class FairLine {
       return;
     }
     const [who, own] = next;
-    const first = own.shift();
+    const [first] = own;
+    if (first !== undefined) own.delete(first);
     // The turn goes round: who was served stands last now.
     this.#lines.delete(who);
-    if (own.length > 0) this.#lines.set(who, own);
+    if (own.size > 0) this.#lines.set(who, own);
     first?.admit();
   }
 
   #remove(who: string, waiting: Waiting): void {
-    const own = this.#lines.get(who) ?? [];
-    const rest = own.filter((other) => other !== waiting);
-    if (rest.length > 0) this.#lines.set(who, rest);
-    else this.#lines.delete(who);
+    const own = this.#lines.get(who);
+    own?.delete(waiting);
+    if (own?.size === 0) this.#lines.delete(who);
   }
 }

@@ -31,9 +31,9 @@ export class NoiseLog {
    * Takes one line of noise.
    *
    * @param description What is wrong with it.
-   * @param excerpt Its beginning.
+   * @param excerptOf Gives its beginning, free of secrets; not asked where the line is not logged.
    */
-  note(description: string, excerpt: string): void {
+  note(description: string, excerptOf: () => string): void {
     const now = performance.now();
     const server = this.#server;
     if (now - this.#since > STRETCH_MS) {
@@ -43,6 +43,7 @@ export class NoiseLog {
       this.#count = 0;
     }
     if (++this.#count > MAX_LINES) return;
+    const excerpt = excerptOf();
     this.#log.warn(`Skipped what the server wrote to stdout: ${description}`, { server, excerpt });
     if (this.#count < MAX_LINES) return;
     this.#log.warn("Skips more such lines without a word for a while", { server });

@@ -59,7 +59,6 @@ export class SessionPool {
   readonly #ending = new Set<Promise<void>>();
   // Started ahead of the first call; the first caller whose client declares alike takes it.
   #spare: Place | undefined;
-  #isClosed = false;
 
   /**
    * Opens the pool, empty.
@@ -81,15 +80,16 @@ export class SessionPool {
   }
 
   /**
-   * Starts a session ahead of the first call.
+   * Starts a session ahead of the first call. Give it back with `release` when it is ready, for only
+   * then it begins to be idle.
    *
    * @param client The client it is for.
    */
-  warm(client: ClientConnection): Session {
+  warm(client: ClientConnection): Place {
     const place = this.#start(client);
     this.#spare = place;
-    this.#awaitIdle(place);
-    return place.session;
+    place.users++;
+    return place;
   }
 
   /**
@@ -114,7 +114,8 @@ export class SessionPool {
     if (--place.users > 0) return;
     for (const tell of place.onUnused.splice(0)) tell();
     if (place.isWithdrawn) return;
-    if (this.#options.isolation === "call" || this.#isClosed) this.#end(place, IDLE_PATIENCE);
+    const isUsedUp = this.#options.isolation === "call" && place !== this.#spare;
+    if (isUsedUp) this.#end(place, IDLE_PATIENCE);
     else this.#awaitIdle(place);
   }
 
@@ -144,8 +145,6 @@ export class SessionPool {
    * @param patience How long processes may take to end.
    */
   async close(drainMs: number, patience: Patience): Promise<void> {
-    // A call that began before may still want a session; it gets one for itself alone.
-    this.#isClosed = true;
     for (const place of [...this.#all]) this.#end(place, patience, drainMs);
     await Promise.all(this.#ending);
   }
@@ -228,14 +227,14 @@ export class SessionPool {
 
   /** Callers with the same key share a session; without a key, nobody does. */
   #keyOf({ client, agent, capabilitiesKey }: Caller): string | undefined {
-    if (this.#isClosed) return undefined;
     switch (this.#options.isolation) {
       case "shared":
         return capabilitiesKey;
       case "session":
-        return client;
+        return `${client} ${capabilitiesKey}`;
       case "agent":
-        return `${client} ${agent}`;
+        // What the client can do is known only once it has introduced itself.
+        return `${client} ${agent} ${capabilitiesKey}`;
       case "call":
         return undefined;
     }

@@ -35,6 +35,8 @@ export class DownstreamServer {
   readonly #pool: SessionPool;
   readonly #guard: StartGuard;
   readonly #listings = new Listings();
+  // Once at a time each, for thousands of calls may take too long together.
+  readonly #examined = new Set<Place>();
   #lastError: string | undefined;
   #isClosed = false;
   #failures = 0;
@@ -68,11 +70,17 @@ export class DownstreamServer {
    */
   async warm(client: ClientConnection): Promise<void> {
     if (this.config.unavailable !== undefined || this.#isClosed) return;
+    const place = this.#pool.warm(client);
     try {
-      await this.#listings.ask(this.#pool.warm(client), client.capabilitiesKey);
+      await this.#listings.ask(place.session, client.capabilitiesKey);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#context.log.warn(reason, { server: this.config.name });
+      const { log } = this.#context;
+      // A client that goes before its servers have started is no trouble of theirs.
+      if (this.#isClosed) log.debug(reason, { server: this.config.name });
+      else log.warn(reason, { server: this.config.name });
+    } finally {
+      this.#pool.release(place);
     }
   }
 
@@ -256,8 +264,11 @@ export class DownstreamServer {
    */
   async #examine(place: Place): Promise<void> {
     // One that still connects, or has ended meanwhile, answers no ping either.
-    if (place.session.state !== "ready" || await place.session.isAlive()) return;
-    if (place.session.state !== "ready") return;
+    if (place.session.state !== "ready" || this.#examined.has(place)) return;
+    this.#examined.add(place);
+    const isAlive = await place.session.isAlive();
+    this.#examined.delete(place);
+    if (isAlive || place.session.state !== "ready") return;
     this.#lastError = `Server "${this.config.name}" does not even answer a ping`;
     this.#pool.retire(place, this.config.options.maxCallMs);
   }

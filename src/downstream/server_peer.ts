@@ -1,8 +1,9 @@
-import type { Forwarded } from "../config/mod.ts";
-import { type Channel, Peer } from "../jsonrpc/mod.ts";
+import type { Forwarded, ServerConfig } from "../config/mod.ts";
+import { type Channel, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import type { ClientLink } from "./caller.ts";
 import { NoiseLog } from "./noise_log.ts";
+import { quotable } from "./secrets.ts";
 import { forwardNotification, forwardRequest } from "./forward.ts";
 
 /**
@@ -11,10 +12,13 @@ import { forwardNotification, forwardRequest } from "./forward.ts";
  */
 const NOISE_REST_MS = 0.2;
 
+/** Requests of a server that may wait for the client; people answer one at a time. */
+const MAX_REQUESTS = 100;
+
 /** Who hears what a server says. */
 export interface ServerListener {
-  /** The server's name. */
-  readonly server: string;
+  /** The server's entry. */
+  readonly config: ServerConfig;
   /** Which of its requests may reach the client. */
   readonly forward: readonly Forwarded[];
   /** Takes what is odd. */
@@ -34,16 +38,22 @@ export interface ServerListener {
  * @param listener Who hears it.
  */
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
-  const { server, forward, log, link, onToolsChanged, onClosed } = listener;
+  const { config, forward, log, link, onToolsChanged, onClosed } = listener;
+  const server = config.name;
   const noise = new NoiseLog(log, server);
   const peer = new Peer(channel, {
-    request: (request) => forwardRequest(request, { server, forward, link: link() }),
+    request: (request) => {
+      if (peer.incomingCount > MAX_REQUESTS) {
+        const message = `More than ${MAX_REQUESTS} requests are under way`;
+        request.fail({ code: RPC_CODES.internalError, message });
+      } else forwardRequest(request, { server, forward, link: link() });
+    },
     notification: (method, params) => {
       if (method === "notifications/tools/list_changed") onToolsChanged();
       else forwardNotification(method, params, { server, link: link() });
     },
     noise: (description, excerpt) => {
-      noise.note(description, excerpt);
+      noise.note(description, () => quotable(excerpt, config));
       channel.rest?.(NOISE_REST_MS);
     },
     closed: () => {

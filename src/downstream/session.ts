@@ -247,8 +247,9 @@ export class Session {
   #openPeer(channel: Channel): Peer {
     const { log, config, onToolsChanged } = this.#options;
     return openServerPeer(channel, {
-      server: this.#server,
-      forward: config.options.forward,
+      config,
+      // A client is asked only what it said it can answer.
+      forward: config.options.forward.filter((name) => name in this.#declared),
       log,
       link: () => this.#clientLink(),
       onToolsChanged,
@@ -277,7 +278,7 @@ export class Session {
 
   #explain(cause: unknown, timedOut: string): Promise<Error> {
     return explainFailure(cause, {
-      server: this.#server,
+      config: this.#options.config,
       timedOut,
       lastWords: () => this.#connection.lastWords(),
     });

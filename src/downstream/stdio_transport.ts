@@ -5,6 +5,7 @@ import type { Log } from "../log.ts";
 import { redact } from "../redact.ts";
 import { groupEnds, signalGroup } from "./process_group.ts";
 import { NoRoom, type Processes } from "./processes.ts";
+import { quotable, secretsOf } from "./secrets.ts";
 import { StderrTail } from "./stderr_tail.ts";
 import type { Patience, Transport } from "./transport.ts";
 import { type CommandLine, CommandLineError, windowsCommand } from "./windows_command.ts";
@@ -106,13 +107,7 @@ export function openStdio(
 ): StdioTransport {
   const { processes } = surroundings;
   if (!processes.hasRoom) throw new NoRoom(config.name, processes.most);
-  const inherited = config.options.inheritEnv.map((name) => Deno.env.get(name) ?? "");
-  // Of a key of several lines each line is told apart, for that is how it comes back.
-  const secrets = [...config.secrets, ...Object.values(connect.env), ...inherited].flatMap(
-    (value) => {
-      return [value, ...value.split("\n")];
-    },
-  );
+  const secrets = secretsOf(config);
   const env = childEnvironment(
     { env: connect.env, inheritEnv: config.options.inheritEnv },
     Deno.env,
@@ -133,7 +128,9 @@ export function openStdio(
     });
     return new StdioTransport(command.spawn(), { ...surroundings, server: config.name, secrets });
   } catch (cause) {
-    const message = `Server "${config.name}" is not available: ${describe(connect, cause)}.`;
+    const message = `Server "${config.name}" is not available: ${
+      quotable(describe(connect, cause), config)
+    }.`;
     throw new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { cause });
   }
 }
@@ -155,6 +152,9 @@ function exists(path: string): boolean {
 
 function describe(connect: ConnectStdio, cause: unknown): string {
   if (cause instanceof CommandLineError) return cause.message;
+  if (cause instanceof Deno.errors.NotFound && / /.test(connect.command)) {
+    return `its command "${connect.command}" was not found; put what follows the program into "args"`;
+  }
   if (cause instanceof Deno.errors.NotFound) {
     return connect.cwd === undefined
       ? `its command "${connect.command}" was not found`

@@ -1,4 +1,4 @@
-import { JsonText, type Peer, type Reply } from "../jsonrpc/mod.ts";
+import { JsonText, type Peer, type Reply, type RequestOptions } from "../jsonrpc/mod.ts";
 import type { ToolCall } from "./caller.ts";
 import type { Tool } from "./catalog.ts";
 import { isRecord, type ServerFacts } from "./handshake.ts";
@@ -38,8 +38,11 @@ export function isTaskTool(tool: Tool, { capabilities }: ServerFacts): boolean {
  * @param call What to call.
  * @param signal Ends the call.
  */
-export async function runAsCall(peer: Peer, call: ToolCall, signal: AbortSignal): Promise<Reply> {
-  return await requestCall(peer, call, { signal, task: false });
+export function runAsCall(peer: Peer, call: ToolCall, signal: AbortSignal): Promise<Reply> {
+  return peer.request("tools/call", (id) => callParams(call, id, false), {
+    signal,
+    ...progressOf(call),
+  });
 }
 
 /**
@@ -50,7 +53,9 @@ export async function runAsCall(peer: Peer, call: ToolCall, signal: AbortSignal)
  * @param signal Ends the wait, and the task with it.
  */
 export async function runAsTask(peer: Peer, call: ToolCall, signal: AbortSignal): Promise<Reply> {
-  const created = await requestCall(peer, call, { signal, task: true });
+  let token = 0;
+  const params = (id: number): JsonText => callParams(call, token = id, true);
+  const created = await peer.request("tools/call", params, { signal, ...progressOf(call) });
   if (!created.ok) return created;
   const answer = created.result.value;
   const task = isRecord(answer) ? answer.task : undefined;
@@ -58,21 +63,14 @@ export async function runAsTask(peer: Peer, call: ToolCall, signal: AbortSignal)
   if (!isRecord(task) || typeof task.taskId !== "string") return created;
   const { taskId } = task;
   try {
-    return await peer.request("tasks/result", { taskId }, { signal });
+    const options = { signal, continues: token, ...progressOf(call) };
+    return await peer.request("tasks/result", { taskId }, options);
   } catch (cause) {
     if (signal.aborted) peer.request("tasks/cancel", { taskId }).catch(() => {});
     throw cause;
   }
 }
 
-function requestCall(
-  peer: Peer,
-  call: ToolCall,
-  { signal, task }: { readonly signal: AbortSignal; readonly task: boolean },
-): Promise<Reply> {
-  const { onProgress } = call;
-  return peer.request("tools/call", (id) => callParams(call, id, task), {
-    signal,
-    ...(onProgress === undefined ? {} : { onProgress }),
-  });
+function progressOf({ onProgress }: ToolCall): Pick<RequestOptions, "onProgress"> {
+  return onProgress === undefined ? {} : { onProgress };
 }

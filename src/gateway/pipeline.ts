@@ -92,7 +92,7 @@ export async function runOperation(
     }),
   });
   try {
-    noteClaim(record, operation.arguments);
+    noteCaller(record, operation.arguments, identity.bound);
 
     // Arguments.
     const args = parseArguments(tool.definition, operation.arguments, operation.argumentText);
@@ -109,7 +109,10 @@ export async function runOperation(
       denyOnMissing: configuration.rules.denyOnMissingAgent,
       has: policy.has,
     });
-    if ("refused" in who) return refuse(record, wireRefusal(who.refused));
+    if ("refused" in who) {
+      if (given) record.setAgent(given);
+      return refuse(record, wireRefusal(who.refused));
+    }
     const { agent } = who;
     record.setAgent(agent);
     if (subject.server !== undefined && servers.has(subject.server)) {
@@ -197,8 +200,12 @@ function fail(record: OperationRecord, error: WireError): Outcome {
   return { kind: "result", result: errorResult(error) };
 }
 
-/** What the caller says of itself is recorded even where the call is refused for its form. */
-function noteClaim(record: OperationRecord, given: unknown): void {
+/**
+ * A call that is refused for its form is recorded, too: as that of the agent the connection is bound
+ * to, whatever the caller says of itself; of one that is not bound, what it says is all there is.
+ */
+function noteCaller(record: OperationRecord, given: unknown, bound: string | undefined): void {
+  if (bound) return record.setAgent(bound);
   if (typeof given !== "object" || given === null || !("agent_id" in given)) return;
   if (typeof given.agent_id === "string" && given.agent_id !== "") record.setClaim(given.agent_id);
 }

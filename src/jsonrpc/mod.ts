@@ -14,5 +14,5 @@ export { type IdText, JsonText, type Payload, RPC_CODES, type RpcError } from ".
 export type { RequestOptions } from "./outgoing.ts";
 export { Peer, type PeerHandler } from "./peer.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
-export { elementTexts, textAt } from "./scan.ts";
+export { elementTexts, isTooComplex, textAt } from "./scan.ts";
 export { Turn } from "./turn.ts";

@@ -7,18 +7,26 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   /** Takes the parameters of each progress notification for this request. */
   readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
+  /**
+   * Id of an earlier request, answered since, whose progress token lives on: its progress counts as
+   * this request's. MCP keeps the token of a call that became a task until the task ends.
+   */
+  readonly continues?: number;
 }
 
 interface Pending {
   readonly resolve: (reply: Reply) => void;
   readonly reject: (cause: unknown) => void;
   readonly onProgress: RequestOptions["onProgress"];
+  readonly continues: number | undefined;
 }
 
 /** The requests of ours that wait for their answers, each under an id of its own. */
 export class OutgoingRequests {
   readonly #send: (text: string) => void;
   readonly #pending = new Map<number, Pending>();
+  // By the id of an earlier request, the id of the one that continues it.
+  readonly #continued = new Map<number, number>();
   // Ids start at 1: clients of the 1.x SDK take a cancellation of request 0 for none.
   #nextId = 1;
 
@@ -36,7 +44,7 @@ export class OutgoingRequests {
   request(
     method: string,
     params: Payload | ((id: number) => Payload) | undefined,
-    { signal, onProgress }: RequestOptions,
+    { signal, onProgress, continues }: RequestOptions,
   ): Promise<Reply> {
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = this.#nextId++;
@@ -44,10 +52,10 @@ export class OutgoingRequests {
     const text = requestText(id, method, typeof params === "function" ? params(id) : params);
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
     if (signal === undefined) {
-      this.#pending.set(id, { resolve, reject, onProgress });
+      this.#pending.set(id, { resolve, reject, onProgress, continues });
     } else {
       const cancel = (): void => {
-        this.#pending.delete(id);
+        this.#take(String(id));
         const reason = describeReason(signal.reason);
         this.#send(notificationText("notifications/cancelled", { requestId: id, reason }));
         reject(signal.reason);
@@ -58,8 +66,10 @@ export class OutgoingRequests {
         resolve: (reply) => (forget(), resolve(reply)),
         reject: (cause) => (forget(), reject(cause)),
         onProgress,
+        continues,
       });
     }
+    if (continues !== undefined) this.#continued.set(continues, id);
     this.#send(text);
     return promise;
   }
@@ -82,6 +92,7 @@ export class OutgoingRequests {
   rejectAll(cause: Error): void {
     const pending = [...this.#pending.values()];
     this.#pending.clear();
+    this.#continued.clear();
     for (const { reject } of pending) reject(cause);
   }
 
@@ -90,7 +101,9 @@ export class OutgoingRequests {
     const { progressToken } = params;
     // Our tokens are numbers. To turn anything else into one may throw (`{"valueOf": null}`), or
     // find a request that was not meant (`true`).
-    if (typeof progressToken === "number") this.#pending.get(progressToken)?.onProgress?.(params);
+    if (typeof progressToken !== "number") return;
+    const id = this.#continued.get(progressToken) ?? progressToken;
+    this.#pending.get(id)?.onProgress?.(params);
   }
 
   #take(id: IdText | undefined): Pending | undefined {
@@ -98,6 +111,7 @@ export class OutgoingRequests {
     const key = Number(id);
     const pending = this.#pending.get(key);
     this.#pending.delete(key);
+    if (pending?.continues !== undefined) this.#continued.delete(pending.continues);
     return pending;
   }
 }

@@ -8,6 +8,7 @@
 
 const QUOTE = 34;
 const COMMA = 44;
+const COLON = 58;
 const BACKSLASH = 92;
 
 /** Texts up to this size, in UTF-16 code units, are read whatever they hold: it takes 0.1 s. */
@@ -18,6 +19,12 @@ const MAX_DEPTH = 1000;
 
 /** How many objects and arrays it may hold: each takes some 100 bytes of memory. */
 const MAX_CONTAINERS = 4_000_000;
+
+/** How many different keys: `JSON.parse` keeps each for its own, at up to 2.5 µs. */
+const MAX_KEYS = 400_000;
+
+/** How many kinds of keys are told apart; a prime, so that no bits of their hash go unused. */
+const KEY_KINDS = 4_194_301;
 
 /**
  * Text of the value at a path of object keys.
@@ -59,8 +66,9 @@ export function elementTexts(json: string): string[] {
 }
 
 /**
- * Whether a long text, JSON or not, nests deeper or holds more objects and arrays than any real
- * message. `JSON.parse` takes ten seconds and gigabytes for 64 MiB of brackets.
+ * Whether a long text, JSON or not, nests deeper or holds more objects, arrays and different keys
+ * than any real message. `JSON.parse` takes ten seconds and gigabytes for 64 MiB of brackets, and
+ * as long for 64 MiB of keys.
  *
  * @param text Any text.
  */
@@ -68,11 +76,16 @@ export function isTooComplex(text: string): boolean {
   if (text.length <= SIMPLE_SIZE) return false;
   let depth = 0;
   let containers = 0;
+  const keys = new KeyCount();
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
-      case QUOTE:
-        at = skipString(text, at) - 1;
+      case QUOTE: {
+        const end = skipString(text, at);
+        if (text.charCodeAt(skipSpace(text, end)) === COLON) keys.add(text, at, end);
+        if (keys.count > MAX_KEYS) return true;
+        at = end - 1;
         break;
+      }
       case 123: // {
       case 91: // [
         if (++depth > MAX_DEPTH || ++containers > MAX_CONTAINERS) return true;
@@ -83,6 +96,26 @@ export function isTooComplex(text: string): boolean {
     }
   }
   return false;
+}
+
+/** Counts different keys, nearly, in little memory and one look at each of their characters. */
+class KeyCount {
+  readonly #seen = new Uint8Array(Math.ceil(KEY_KINDS / 8));
+  // Nobody can choose keys that are all taken for the same one.
+  readonly #seed = Math.floor(Math.random() * 0x7fffffff);
+  /** How many were different. */
+  count = 0;
+
+  add(text: string, start: number, end: number): void {
+    let hash = this.#seed;
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+    const kind = (hash >>> 0) % KEY_KINDS;
+    const bit = 1 << (kind & 7);
+    const byte = this.#seen[kind >>> 3] ?? 0;
+    if ((byte & bit) !== 0) return;
+    this.#seen[kind >>> 3] = byte | bit;
+    this.count++;
+  }
 }
 
 function findMember(json: string, object: number, wanted: string): [number, number] | undefined {

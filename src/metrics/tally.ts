@@ -3,6 +3,12 @@ import type { RecordableHistogram } from "node:perf_hooks";
 /** Latencies are told apart to 1 % (two figures), from a microsecond to half an hour. */
 const HISTOGRAM = { lowest: 1, highest: 2 ** 31, figures: 2 } as const;
 
+/** How many codes are told apart; servers choose those of their errors. */
+const MAX_CODES = 50;
+
+/** Stands for the codes beyond these. */
+const OTHER = "other";
+
 /** Figures of one thing: an operation, an agent, a server or a tool. */
 export interface TallySummary {
   /** How many operations there were. */
@@ -32,7 +38,8 @@ export class Tally {
 
   /** Takes one operation into account. */
   add(latencyMs: number, code: string): void {
-    this.counts.set(code, (this.counts.get(code) ?? 0) + 1);
+    const known = this.counts.has(code) || this.counts.size < MAX_CODES ? code : OTHER;
+    this.counts.set(known, (this.counts.get(known) ?? 0) + 1);
     this.sumMs += latencyMs;
     this.#histogram.record(Math.min(Math.max(1, Math.round(latencyMs * 1000)), HISTOGRAM.highest));
   }

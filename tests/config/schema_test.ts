@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import * as z from "zod/mini";
 import { rulesSchema } from "../../src/config/rules_schema.ts";
 import { serversSchema } from "../../src/config/servers_schema.ts";
-import { editDistance, suggest } from "../../src/config/suggest.ts";
+import { suggest } from "../../src/config/suggest.ts";
+import { editDistance } from "../../src/near_names.ts";
 
 type Schema = { [key: string]: unknown; properties?: Record<string, Schema> };
 

@@ -52,6 +52,15 @@ Deno.test("[protocol.too-complex] depth and objects are counted outside strings"
   assert.equal(isTooComplex(`[${"{},".repeat(4_000_000)}1]`), true);
 });
 
+Deno.test("[protocol.too-complex] different keys are counted, the same ones and other texts not", () => {
+  const list = (form: (index: number) => string) => {
+    return `[${padding},${Array.from({ length: 600_000 }, (_, index) => form(index)).join(",")}]`;
+  };
+  assert.equal(isTooComplex(list((index) => `{"key${index}" : 1}`)), true);
+  assert.equal(isTooComplex(list((index) => `{"key${index % 1000}":1}`)), false);
+  assert.equal(isTooComplex(list((index) => `"key${index}"`)), false);
+});
+
 Deno.test("[protocol.too-complex] counting takes no long time, whatever the text", () => {
   const texts = ["[", '"', "\\", '"\\', '\\"', "[]", '"",', "a"].map((part) =>
     part.repeat(Math.ceil(4 * MB / part.length))

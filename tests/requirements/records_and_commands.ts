@@ -9,6 +9,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "audit.no-values": "argument values are not written",
     "audit.place": "where GATEWAY_AUDIT_LOG says, by default ./logs/audit.jsonl",
     "audit.fallback": "where that cannot be written, the user's state folder, with a warning",
+    "metrics.bounded": "metrics take bounded memory, whatever servers and callers say",
     "audit.failing-disk": "a failing disk fails no call",
   },
   "12 The command": {

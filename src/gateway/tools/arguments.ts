@@ -1,5 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import { JsonText } from "../../jsonrpc/mod.ts";
+import { isTooComplex, JsonText } from "../../jsonrpc/mod.ts";
 import type { Arguments, ArgumentSchema, ToolDefinition } from "./tool.ts";
 
 /** Longest text argument in UTF-16 code units; no name or list of names needs more. */
@@ -74,6 +74,10 @@ function objectText(
 ): JsonText {
   if (isObject(value)) return text ?? new JsonText(JSON.stringify(value));
   if (typeof value === "string") {
+    // The message was looked at from outside, where all of this is one string.
+    if (isTooComplex(value)) {
+      throw refuse(definition, `"${name}" is nested too deeply or holds too many objects`);
+    }
     try {
       if (isObject(JSON.parse(value))) return new JsonText(value.trim());
     } catch {

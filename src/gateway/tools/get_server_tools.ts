@@ -9,6 +9,9 @@ import { AGENT_ID, ALWAYS_LOAD, type Arguments, type GatewayTool } from "./tool.
 /** Beyond this many tokens, an unasked-for full answer becomes signatures. */
 const MAX_FULL_TOKENS = 4000;
 
+/** How many wrong names get near ones: looking for those takes time with every tool there is. */
+const MAX_HINTS = 5;
+
 type Detail = "full" | "signatures" | "names";
 
 /** Shows the tools of a server that the agent may call, as much of each as is asked for. */
@@ -49,7 +52,10 @@ export const getServerTools: GatewayTool = {
       args,
     );
     const list = `[${shown.map(({ text }) => text).join(",")}]`;
-    const hints = [hint, ...missing.map((one) => missingHint(one, callable))].filter(isText);
+    const unmatched = args.pattern !== undefined && wanted.length === 0
+      ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`
+      : undefined;
+    const hints = [hint, unmatched, ...missingHints(missing, callable)].filter(isText);
     const rest = JSON.stringify({
       server: name,
       total_available: tools.length,
@@ -122,6 +128,12 @@ function fit<T extends { tool: Tool; text: string }>(
   }
   const omitted = rendered.slice(count).map(({ tool }) => tool.name);
   return { shown: rendered.slice(0, count), omitted };
+}
+
+function missingHints(names: readonly string[], callable: readonly Tool[]): string[] {
+  const hints = names.slice(0, MAX_HINTS).map((name) => missingHint(name, callable));
+  const rest = names.length - hints.length;
+  return rest > 0 ? [...hints, `Nor ${rest} more of these names.`] : hints;
 }
 
 function missingHint(name: string, callable: readonly Tool[]): string {

@@ -1,0 +1,59 @@
+import type { Caller, ClientCapabilities, ClientConnection } from "../../src/downstream/mod.ts";
+import { JsonText, type Payload, type Reply, Result } from "../../src/jsonrpc/mod.ts";
+import type { Fields } from "./scripted_server.ts";
+import { Seen } from "./seen.ts";
+
+/** A request or notification of a server that reached the client. */
+export interface Told {
+  readonly method: string;
+  readonly params: Fields;
+  /** Of a request, aborts when the server no longer wants the answer. */
+  readonly signal?: AbortSignal;
+}
+
+/** A client of the gateway, as a server behind it meets it. */
+export class Client implements ClientConnection {
+  readonly client: string;
+  readonly capabilities: ClientCapabilities;
+  readonly capabilitiesKey: string;
+  readonly link: Caller["link"];
+  /** What reached it. */
+  readonly told: Seen<Told>;
+  /** Answers requests; by default with an empty result. */
+  answer: (told: Told) => Promise<Reply> = () => Promise.resolve(resultReply({}));
+  /** The least severity of log messages that it asked for. */
+  logLevel: string | undefined;
+
+  constructor(name: string, capabilities: ClientCapabilities = {}) {
+    this.client = name;
+    this.capabilities = capabilities;
+    this.capabilitiesKey = JSON.stringify(capabilities);
+    this.told = new Seen(`something for the client ${name}`);
+    this.link = {
+      request: (method, params, signal) => this.#hear({ method, params: read(params), signal }),
+      notify: (method, params) => this.told.add({ method, params: read(params) }),
+      logLevel: () => this.logLevel,
+    };
+  }
+
+  /** An agent of this client. */
+  agent(agent: string): Caller {
+    const { client, capabilities, capabilitiesKey, link } = this;
+    return { client, capabilities, capabilitiesKey, link, agent };
+  }
+
+  #hear(told: Told): Promise<Reply> {
+    this.told.add(told);
+    return this.answer(told);
+  }
+}
+
+/** A client's answer to a request of a server. */
+export function resultReply(result: Fields): Reply {
+  return { ok: true, result: new Result(result, JSON.stringify({ result })) };
+}
+
+function read(params: Payload | undefined): Fields {
+  const text = params instanceof JsonText ? params.text : JSON.stringify(params ?? {});
+  return JSON.parse(text);
+}

@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import type { Connect, ServerConfig, ServerOptions } from "../../src/config/mod.ts";
+import {
+  type CallAnswer,
+  type Caller,
+  type Catalog,
+  DownstreamServer,
+  type Patience,
+  type ToolCall,
+  type Transport,
+} from "../../src/downstream/mod.ts";
+import { DownstreamError } from "../../src/errors.ts";
+import { JsonText } from "../../src/jsonrpc/mod.ts";
+import { createLog, type Log } from "../../src/log.ts";
+import { Client } from "./client.ts";
+import type { Script } from "./scripted_server.ts";
+import { Seen } from "./seen.ts";
+import { Tap } from "./tap.ts";
+
+/** What a transport has to offer so that the suite can try it. */
+export interface TransportUnderTest {
+  /** The part of a server's entry that leads to a scripted server with this script. */
+  connect(script: Script): Connect;
+  /** Opens a connection. */
+  open(config: ServerConfig, options: OpenOptions): Promise<Transport>;
+  /** Ends what was needed for all of them. */
+  close(): Promise<void>;
+}
+
+/** How a connection is opened. */
+export interface OpenOptions {
+  readonly log: Log;
+  /** The longest message that is taken, in bytes. */
+  readonly maxBytes?: number;
+}
+
+/** How a scene is set. */
+export interface SceneOptions {
+  readonly script?: Script;
+  /** Of the server's entry, where it matters. */
+  readonly options?: Partial<ServerOptions>;
+  /** Milliseconds of the clock by which failed starts are forgiven. */
+  readonly now?: () => number;
+  readonly pingMs?: number;
+  readonly maxBytes?: number;
+}
+
+/** How a tool is called. */
+export interface CallOptions extends Partial<Omit<ToolCall, "tool" | "args">> {
+  readonly by?: Caller;
+  /** Text of the arguments. */
+  readonly args?: string;
+}
+
+const DEFAULTS: ServerOptions = {
+  isolation: "agent",
+  idleTimeoutMs: 300_000,
+  connectTimeoutMs: 30_000,
+  callTimeoutMs: 60_000,
+  maxCallMs: 600_000,
+  maxConcurrency: 64,
+  forward: ["elicitation", "roots"],
+  inheritEnv: [],
+};
+
+/** What servers of tests get to end: enough that none has to be killed. */
+export const PATIENCE: Patience = { inputMs: 5000, terminateMs: 5000 };
+
+/** A downstream server as the gateway has it, with a scripted one behind it. */
+export class Scene implements AsyncDisposable {
+  readonly server: DownstreamServer;
+  /** All connections, in the order of their opening. */
+  readonly taps: Tap[] = [];
+  /** Lines of the log. */
+  readonly log: string[] = [];
+  /** The client that calls where no other is named. */
+  readonly client = new Client("client-1", { elicitation: { form: {}, url: {} } });
+  /** What the servers that are opened from now on do. */
+  script: Script;
+  /** What opening a connection waits for. */
+  gate: Promise<void> = Promise.resolve();
+  /** What ending one waits for. */
+  endGate: Promise<void> = Promise.resolve();
+  readonly #transport: TransportUnderTest;
+  readonly #opened: Seen<Tap> = new Seen("a connection");
+
+  constructor(transport: TransportUnderTest, scene: SceneOptions = {}) {
+    const { script = {}, options = {}, now, pingMs, maxBytes } = scene;
+    this.script = script;
+    this.#transport = transport;
+    const log = createLog({ level: "warn", write: (line) => this.log.push(line) });
+    const config: ServerConfig = {
+      name: "files",
+      shown: { transport: "stdio" },
+      connect: transport.connect(script),
+      options: { ...DEFAULTS, ...options },
+      secrets: [],
+      fingerprint: "",
+    };
+    this.server = new DownstreamServer(config, {
+      version: "1.2.3",
+      log,
+      open: async () => {
+        await this.gate;
+        const entry = { ...config, connect: transport.connect(this.script) };
+        const opening = transport.open(entry, {
+          log,
+          ...(maxBytes === undefined ? {} : { maxBytes }),
+        });
+        const tap = new Tap(await opening, this.endGate);
+        this.taps.push(tap);
+        this.#opened.add(tap);
+        return tap;
+      },
+      ...(now === undefined ? {} : { now }),
+      ...(pingMs === undefined ? {} : { pingMs }),
+    });
+  }
+
+  /** The next connection that is opened. */
+  opened(): Promise<Tap> {
+    return this.#opened.take();
+  }
+
+  /** Calls a tool. */
+  async call(tool: string, options: CallOptions = {}): Promise<CallAnswer> {
+    const { by = this.client.agent("agent"), args = "{}", signal, ...rest } = options;
+    return await this.server.callTool({
+      tool,
+      args: new JsonText(args),
+      signal: signal ?? new AbortController().signal,
+      ...rest,
+    }, by);
+  }
+
+  /** Calls a tool that waits for the test, and gives the call and its connection when it is there. */
+  async hold(options: CallOptions = {}): Promise<Held> {
+    const answer = this.call("held", options);
+    // Whether it fails is seen by who awaits it.
+    answer.catch(() => {});
+    const tap = this.taps.at(-1) ?? await this.opened();
+    return { answer, tap, request: await tap.saw("tools/call") };
+  }
+
+  /** The tools that a caller sees. */
+  listTools(by: Caller = this.client.agent("agent")): Promise<Catalog> {
+    return this.server.listTools(by, new AbortController().signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.close(0, PATIENCE);
+    const open = this.taps.filter((tap) => !tap.hasEnded);
+    await this.#transport.close();
+    assert.equal(open.length, 0, "A connection is left open");
+    assert.equal(this.server.status().sessions, 0);
+  }
+}
+
+/** A call that is under way. */
+export interface Held {
+  readonly answer: Promise<CallAnswer>;
+  readonly tap: Tap;
+  readonly request: Awaited<ReturnType<Tap["saw"]>>;
+}
+
+/** Text of the result that a call was answered with. */
+export function resultText(answer: CallAnswer): string {
+  assert.equal(answer.kind, "answer");
+  assert.ok(answer.kind === "answer" && answer.reply.ok);
+  return answer.reply.result.text.text;
+}
+
+/** Asserts that a call fails as failures of servers do, and gives the message. */
+export async function failure(
+  call: Promise<unknown>,
+  code: DownstreamError["code"] = "SERVER_UNAVAILABLE",
+): Promise<string> {
+  const error = await call.then(() => undefined, (cause: unknown) => cause);
+  assert.ok(error instanceof DownstreamError, `It did not fail as it should: ${error}`);
+  assert.equal(error.code, code);
+  assert.equal(error.server, "files");
+  return error.message;
+}

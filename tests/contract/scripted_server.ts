@@ -1,0 +1,156 @@
+/**
+ * An MCP server that does by itself what its script says, and else what the test tells it. It runs
+ * over any channel: in memory, or as a process (`deno run scripted_server.ts SCRIPT`).
+ *
+ * Every message that it gets it reports by the notification `test/saw`; the notification `test/do`
+ * tells it what to do. A `Tap` in front of the gateway keeps both from it.
+ */
+import { type Channel, LineChannel } from "../../src/jsonrpc/mod.ts";
+
+/** What the server does by itself. Can be sent to a process as JSON. */
+export interface Script {
+  /** The revision that it speaks, whatever was asked; by default what was asked. */
+  readonly revision?: string;
+  /** What it can do. Default: log. */
+  readonly capabilities?: Fields;
+  /** Definitions of its tools as JSON texts, by pages. Default: one page with `TOOLS`. */
+  readonly pages?: readonly (readonly string[])[];
+  /** Methods that it fails with this message. */
+  readonly refuses?: Readonly<Record<string, string>>;
+  /** Methods that it leaves to the test to answer. */
+  readonly holds?: readonly string[];
+  /** Whether it answers nothing at all. */
+  readonly hangs?: boolean;
+  /** When it ends with code 3, without being told. */
+  readonly dies?: "at-start" | "after-handshake";
+  /** What it says on stderr before. */
+  readonly lastWords?: string;
+}
+
+/** What the test tells the server. */
+export interface Command {
+  /** Texts to send, each as one message. */
+  readonly send?: readonly string[];
+  /** Changes of the script. */
+  readonly script?: Script;
+  /** To end, with this code, without a word to those who wait. */
+  readonly exit?: number;
+}
+
+/** Members of a JSON object. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A message as it is read; anything may be missing. */
+export interface Message {
+  readonly id?: string | number;
+  readonly method?: string;
+  readonly params?: Fields;
+  readonly result?: unknown;
+  readonly error?: Fields;
+}
+
+/** What the server needs of the place that it runs in. */
+export interface Place {
+  /** Says something on stderr. */
+  say(text: string): void;
+  /** Ends, after what was sent. */
+  exit(code: number): void;
+}
+
+/** Definition of a tool, as JSON text. */
+export function definition(name: string, more: Fields = {}): string {
+  return JSON.stringify({ name, inputSchema: { type: "object" }, ...more });
+}
+
+/** `echo` answers at once with its parameters, `held` when the test says so. */
+export const TOOLS: readonly string[] = [definition("echo"), definition("held")];
+
+/** Has a server play a script. */
+export function playScript(channel: Channel, script: Script, place: Place): void {
+  const server = new ScriptedServer(channel, script, place);
+  const nothing = (): void => {};
+  channel.open({ message: (text) => server.take(text), dropped: nothing, closed: nothing });
+  server.start();
+}
+
+class ScriptedServer {
+  readonly #channel: Channel;
+  readonly #place: Place;
+  #script: Script;
+
+  constructor(channel: Channel, script: Script, place: Place) {
+    this.#channel = channel;
+    this.#script = script;
+    this.#place = place;
+  }
+
+  start(): void {
+    if (this.#script.dies === "at-start") this.#die(3);
+  }
+
+  take(text: string): void {
+    const message = JSON.parse(text) as Message;
+    if (message.method === "test/do") return this.#obey(message.params ?? {});
+    this.#send({ method: "test/saw", params: { text } });
+    if (message.method === undefined || message.id === undefined) return;
+    const { hangs, holds, refuses } = this.#script;
+    if (hangs === true || holds?.includes(message.method)) return;
+    const refusal = refuses?.[message.method];
+    if (refusal !== undefined) {
+      this.#send({ id: message.id, error: { code: -32000, message: refusal } });
+    } else this.#answer(message);
+  }
+
+  #obey({ send = [], script, exit }: Command): void {
+    for (const text of send) this.#channel.send(text);
+    this.#script = { ...this.#script, ...script };
+    if (exit !== undefined) this.#die(exit);
+  }
+
+  #answer({ id, method, params = {} }: Message): void {
+    const { revision, capabilities = { logging: {} }, dies } = this.#script;
+    switch (method) {
+      case "initialize": {
+        const protocolVersion = revision ?? params.protocolVersion;
+        const serverInfo = { name: "scripted", version: "1" };
+        this.#send({ id, result: { protocolVersion, capabilities, serverInfo } });
+        if (dies === "after-handshake") this.#die(3);
+        break;
+      }
+      case "ping":
+      case "logging/setLevel":
+        return this.#send({ id, result: {} });
+      case "tools/list":
+        return this.#listTools(id, Number(params.cursor ?? 0));
+      case "tools/call":
+        if (params.name === "held") break;
+        return this.#send({ id, result: { content: [{ type: "text", text: "done" }], params } });
+      default:
+        this.#send({ id, error: { code: -32601, message: `Method not found: ${method}` } });
+    }
+  }
+
+  #listTools(id: Message["id"], page: number): void {
+    const { pages = [TOOLS] } = this.#script;
+    const next = page + 1 < pages.length ? `,"nextCursor":"${page + 1}"` : "";
+    const tools = `{"tools":[${(pages[page] ?? []).join(",")}]${next}}`;
+    this.#channel.send(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${tools}}`);
+  }
+
+  #send(message: Fields): void {
+    this.#channel.send(JSON.stringify({ jsonrpc: "2.0", ...message }));
+  }
+
+  #die(code: number): void {
+    if (this.#script.lastWords !== undefined) this.#place.say(this.#script.lastWords);
+    this.#place.exit(code);
+  }
+}
+
+if (import.meta.main) {
+  const channel = new LineChannel(Deno.stdin.readable, Deno.stdout.writable);
+  playScript(channel, JSON.parse(Deno.args[0] ?? "{}"), {
+    say: (text) => Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`)),
+    exit: (code) => void channel.flush().then(() => Deno.exit(code)),
+  });
+}

@@ -1,0 +1,56 @@
+/** How long a test waits for what must come soon, in milliseconds; far more than it takes. */
+const SOON_MS = 15_000;
+
+/** What came, in order, each of it to be taken once; who asks for what has not come yet waits. */
+export class Seen<T> {
+  /** Everything that came, taken or not. */
+  readonly all: T[] = [];
+  readonly #what: string;
+  readonly #untaken: T[] = [];
+  readonly #waiting: { fits: (item: T) => boolean; resolve: (item: T) => void }[] = [];
+
+  /** @param what Names what comes, for the failure. */
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** Something came. */
+  add(item: T): void {
+    this.all.push(item);
+    const at = this.#waiting.findIndex(({ fits }) => fits(item));
+    if (at < 0) this.#untaken.push(item);
+    else this.#waiting.splice(at, 1)[0]?.resolve(item);
+  }
+
+  /** Takes the first that fits and was not taken; fails where it does not come soon. */
+  async take(fits: (item: T) => boolean = () => true): Promise<T> {
+    const at = this.#untaken.findIndex(fits);
+    const [item] = at < 0 ? [] : this.#untaken.splice(at, 1);
+    if (item !== undefined) return item;
+    const { promise, resolve } = Promise.withResolvers<T>();
+    this.#waiting.push({ fits, resolve });
+    return await soon(`${this.#what} that fits ${fits}`, promise);
+  }
+}
+
+/** Waits for a promise, and fails with what was waited for when it takes too long. */
+export async function soon<T>(what: string, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`It did not come: ${what}`)), SOON_MS);
+  });
+  try {
+    return await Promise.race([promise, tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Polls until a condition holds; fails where it does not soon. */
+export async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + SOON_MS;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`It did not come to hold: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}

@@ -1,0 +1,121 @@
+/** Contract: how a session begins, and what becomes of a server that does not start. */
+import assert from "node:assert/strict";
+import { failure, resultText, Scene, type TransportUnderTest } from "./scene.ts";
+import { Client } from "./client.ts";
+
+const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+
+export function describeStart(name: string, create: () => TransportUnderTest): void {
+  for (const revision of REVISIONS) {
+    Deno.test(`[sessions.handshake] ${name}: a server of revision ${revision} is spoken with`, async () => {
+      await using scene = new Scene(create(), { script: { revision } });
+      assert.match(resultText(await scene.call("echo")), /"done"/);
+      const [tap] = scene.taps;
+      assert.ok(tap !== undefined);
+      const { params } = await tap.saw("initialize");
+      assert.equal(params?.protocolVersion, "2025-11-25");
+      assert.deepEqual(params?.clientInfo, { name: "agent-mcp-gateway", version: "1.2.3" });
+      // In this order: nothing may be asked before the server was told that it may begin.
+      assert.deepEqual(tap.methods, [
+        "initialize",
+        "notifications/initialized",
+        "tools/list",
+        "tools/call",
+      ]);
+    });
+  }
+
+  Deno.test(`[sessions.unknown-revision] ${name}: a server of an unknown revision is refused`, async () => {
+    await using scene = new Scene(create(), { script: { revision: "2031-01-01" } });
+    const message = await failure(scene.call("echo"));
+    assert.match(message, /"2031-01-01", not one of 2025-11-25, .*2024-11-05/);
+    const tap = await scene.opened();
+    await tap.ended;
+    assert.equal(tap.count("notifications/initialized"), 0);
+  });
+
+  Deno.test(`[sessions.handshake] ${name}: a server that refuses to begin is quoted`, async () => {
+    const script = { refuses: { initialize: "no licence" } };
+    await using scene = new Scene(create(), { script });
+    assert.match(await failure(scene.call("echo")), /it refused to initialize: no licence/);
+  });
+
+  const able = { elicitation: { form: {}, url: {} }, roots: { listChanged: true } };
+  const capabilities = { ...able, sampling: { tools: {} }, experimental: { x: {} } };
+  for (
+    const [forward, declared] of [
+      [["elicitation", "roots"], able],
+      [["sampling"], { sampling: { tools: {} } }],
+      [[], {}],
+    ] as const
+  ) {
+    const what = forward.length === 0 ? "nothing" : forward.join(" and ");
+    Deno.test(`[sessions.capabilities] ${name}: of what the client can do, ${what} is declared`, async () => {
+      await using scene = new Scene(create(), { options: { forward } });
+      await scene.call("echo", { by: new Client("able", capabilities).agent("a") });
+      const { params } = await (await scene.opened()).saw("initialize");
+      assert.deepEqual(params?.capabilities, declared);
+    });
+  }
+
+  Deno.test(`[sessions.capabilities] ${name}: what the client cannot do is not declared`, async () => {
+    await using scene = new Scene(create());
+    await scene.call("echo", {
+      by: new Client("plain", { roots: {}, elicitation: true }).agent("a"),
+    });
+    const { params } = await (await scene.opened()).saw("initialize");
+    assert.deepEqual(params?.capabilities, { roots: {} });
+  });
+
+  Deno.test(`[sessions.connect-timeout] ${name}: a server that is slow to start is given up`, async () => {
+    const script = { holds: ["initialize"] };
+    await using scene = new Scene(create(), { script, options: { connectTimeoutMs: 80 } });
+    const message = await failure(scene.call("echo"));
+    assert.match(message, /it did not answer within 80 ms of its start/);
+    await (await scene.opened()).ended;
+    assert.equal(scene.server.status().state, "broken");
+  });
+
+  Deno.test(`[sessions.failed-start] ${name}: a server that ends at once is quoted, and tried again`, async () => {
+    const script = { dies: "at-start", lastWords: "no such database" } as const;
+    await using scene = new Scene(create(), { script });
+    const both = [failure(scene.call("echo")), failure(scene.call("echo"))];
+    for (const message of await Promise.all(both)) {
+      assert.match(message, /^Server "files" is not available: its connection ended\./);
+      assert.match(message, /no such database/);
+    }
+    assert.equal(scene.taps.length, 1);
+    scene.script = {};
+    assert.match(resultText(await scene.call("echo")), /"done"/);
+    const { state, restarts, last_error } = scene.server.status();
+    assert.deepEqual({ state, restarts }, { state: "ready", restarts: 1 });
+    assert.match(last_error ?? "", /no such database/);
+  });
+
+  Deno.test(`[sessions.start-guard] ${name}: after five failed starts a server is left alone for a while`, async () => {
+    let now = 0;
+    const script = { refuses: { initialize: "no licence" } };
+    await using scene = new Scene(create(), { script, now: () => now });
+    const call = () => failure(scene.call("echo"));
+    for (let start = 1; start <= 5; start++) {
+      assert.doesNotMatch(await call(), /tried again/);
+      assert.equal(scene.taps.length, start);
+    }
+    const leftAlone = /tried again in 2 s\. Last failure: it refused to initialize: no licence/;
+    assert.match(await call(), leftAlone);
+    now = 999;
+    assert.match(await call(), /tried again in 1 s/);
+    assert.equal(scene.taps.length, 5);
+    // Of those who come when the pause is over, one tries; it fails, and the pause is twice as long.
+    now = 1200;
+    await Promise.all([call(), failure(scene.call("echo", { by: new Client("2").agent("a") }))]);
+    assert.equal(scene.taps.length, 6);
+    now = 1200 + 1999;
+    await call();
+    assert.equal(scene.taps.length, 6);
+    now = 1200 + 2400;
+    scene.script = {};
+    assert.match(resultText(await scene.call("echo")), /"done"/);
+    assert.equal(scene.taps.length, 7);
+  });
+}

@@ -1,0 +1,30 @@
+/**
+ * What every transport to downstream servers promises. A transport joins by a test file of its own
+ * that calls `describeTransport`, and by a way to reach `scripted_server.ts`.
+ */
+import { describeCalls } from "./calls.ts";
+import { describeEnd } from "./end.ts";
+import { describeFailures } from "./failures.ts";
+import { describeForwarding } from "./forwarding.ts";
+import { describeLimits } from "./limits.ts";
+import type { TransportUnderTest } from "./scene.ts";
+import { describeSharing } from "./sharing.ts";
+import { describeStart } from "./start.ts";
+import { describeTools } from "./tools.ts";
+
+/**
+ * Registers the suite for a transport.
+ *
+ * @param name Names the transport in the tests' names.
+ * @param create Makes the transport; each test has one for itself.
+ */
+export function describeTransport(name: string, create: () => TransportUnderTest): void {
+  describeStart(name, create);
+  describeTools(name, create);
+  describeCalls(name, create);
+  describeLimits(name, create);
+  describeForwarding(name, create);
+  describeSharing(name, create);
+  describeFailures(name, create);
+  describeEnd(name, create);
+}

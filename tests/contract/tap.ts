@@ -1,0 +1,144 @@
+import type { Patience, Transport } from "../../src/downstream/mod.ts";
+import type { Channel } from "../../src/jsonrpc/mod.ts";
+import type { Command, Fields, Message, Script } from "./scripted_server.ts";
+import { Seen } from "./seen.ts";
+
+const REPORT = '{"jsonrpc":"2.0","method":"test/saw"';
+
+/** A message that the server got: parsed, and as it came. */
+export interface Received extends Message {
+  readonly text: string;
+}
+
+/**
+ * A transport to a scripted server, with a side entrance for the test. The gateway sees nothing of
+ * what goes through there.
+ */
+export class Tap implements Transport {
+  readonly channel: Channel;
+  readonly pid?: number;
+  readonly exited?: Promise<unknown>;
+  /** Resolves when the gateway has ended the transport. */
+  readonly ended: Promise<void>;
+  readonly #inner: Transport;
+  readonly #gate: Promise<void>;
+  readonly #seen: Seen<Received> = new Seen("a message to the server");
+  readonly #onEnded: () => void;
+  #hasEnded = false;
+
+  /**
+   * @param inner Leads to the server.
+   * @param gate What its end waits for.
+   */
+  constructor(inner: Transport, gate: Promise<void>) {
+    this.#inner = inner;
+    this.#gate = gate;
+    if (inner.pid !== undefined) this.pid = inner.pid;
+    if (inner.exited !== undefined) this.exited = inner.exited;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    this.#onEnded = resolve;
+    this.channel = {
+      open: (handler) =>
+        inner.channel.open({
+          message: (text, bytes) => {
+            if (text.startsWith(REPORT)) this.#record(text);
+            else handler.message(text, bytes);
+          },
+          dropped: (message) => handler.dropped(message),
+          closed: (cause) => handler.closed(cause),
+        }),
+      send: (text) => inner.channel.send(text),
+      rest: (ms) => inner.channel.rest?.(ms),
+      flush: () => inner.channel.flush(),
+      close: () => inner.channel.close(),
+    };
+  }
+
+  /** Whether the gateway has ended the transport. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  lastWords(): Promise<string> {
+    return this.#inner.lastWords();
+  }
+
+  kill(): void {
+    this.#inner.kill();
+  }
+
+  async end(patience: Patience): Promise<void> {
+    await this.#gate;
+    await this.#inner.end(patience);
+    this.#hasEnded = true;
+    this.#onEnded();
+  }
+
+  /** The next message of a method that the server got. */
+  saw(method: string): Promise<Received> {
+    return this.#seen.take((message) => message.method === method);
+  }
+
+  /** The gateway's answer to a request of the server. */
+  sawAnswer(id: string): Promise<Received> {
+    return this.#seen.take((message) => message.method === undefined && message.id === id);
+  }
+
+  /** Methods of all that the server got so far, in order. */
+  get methods(): string[] {
+    return this.#seen.all.flatMap(({ method }) => method ?? []);
+  }
+
+  /** How many messages of a method the server got so far. */
+  count(method: string): number {
+    return this.methods.filter((other) => other === method).length;
+  }
+
+  /** The server sends a message. */
+  send(message: Fields): void {
+    this.sendText(JSON.stringify({ jsonrpc: "2.0", ...message }));
+  }
+
+  /** The server sends texts, whatever they are. */
+  sendText(...send: string[]): void {
+    this.#tell({ send });
+  }
+
+  /** The server answers a request with a result. */
+  answer({ id }: Message, result: Fields): void {
+    this.send({ id, result });
+  }
+
+  /** The server sends a request, and takes the answer to it. */
+  async ask(id: string, method: string, params?: Fields): Promise<Received> {
+    this.send({ id, method, params });
+    return await this.sawAnswer(id);
+  }
+
+  /** Resolves when the gateway has taken everything that the server sent before. */
+  async settle(): Promise<void> {
+    await this.ask(crypto.randomUUID(), "ping");
+  }
+
+  /** Changes what the server does by itself. */
+  change(script: Script): void {
+    this.#tell({ script });
+  }
+
+  /** The server ends, without a word to those who wait. */
+  crash(lastWords?: string): void {
+    this.#tell({ exit: 7, ...(lastWords === undefined ? {} : { script: { lastWords } }) });
+  }
+
+  #tell(command: Command): void {
+    this.#inner.channel.send(
+      JSON.stringify({ jsonrpc: "2.0", method: "test/do", params: command }),
+    );
+  }
+
+  #record(report: string): void {
+    const { text } = JSON.parse(report).params;
+    this.#seen.add({ ...JSON.parse(text), text });
+  }
+}

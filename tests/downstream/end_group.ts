@@ -1,0 +1,32 @@
+/**
+ * Starts a process that ignores SIGTERM, with a child that does too, and ends their group. Says what
+ * it saw as JSON. Run with few permissions, to see the ways that need no more.
+ */
+import { groupEnds, signalGroup } from "../../src/downstream/process_group.ts";
+
+// The child keeps no pipe of ours open.
+const script =
+  `trap '' TERM; sh -c "trap '' TERM; sleep 600; sleep 600" >/dev/null & echo $!; wait`;
+const child = new Deno.Command("sh", {
+  args: ["-c", script],
+  stdin: "null",
+  stdout: "piped",
+  stderr: "null",
+  detached: true,
+}).spawn();
+const { value } = await child.stdout.getReader().read();
+
+const seen = [
+  signalGroup(child.pid, 0),
+  signalGroup(child.pid, "SIGTERM"),
+  await groupEnds(child.pid, 50),
+  signalGroup(child.pid, "SIGKILL"),
+];
+await child.status;
+seen.push(await groupEnds(child.pid, 5000), signalGroup(child.pid, "SIGKILL"));
+const report = JSON.stringify({
+  mayRunAll: Deno.permissions.querySync({ name: "run" }).state === "granted",
+  grandchild: Number(new TextDecoder().decode(value)),
+  seen,
+});
+Deno.stdout.writeSync(new TextEncoder().encode(report));

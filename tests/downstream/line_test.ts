@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { FairLine } from "../../src/downstream/line.ts";
+
+Deno.test("[servers.max-concurrency] thousands in line may give up at the same time", async () => {
+  const line = new FairLine(1);
+  const { signal } = new AbortController();
+  await line.enter("first", signal);
+  const controllers = Array.from({ length: 40_000 }, () => new AbortController());
+  const waiting = controllers.map((one) => line.enter("many", one.signal));
+  const last = line.enter("last", signal);
+  const start = performance.now();
+  for (const one of controllers) one.abort("enough");
+  const outcomes = await Promise.allSettled(waiting);
+  assert.ok(performance.now() - start < 2000);
+  assert.ok(outcomes.every(({ status }) => status === "rejected"));
+  line.leave();
+  await last;
+});

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { killCommand, treeKillCommand } from "../../src/downstream/process_group.ts";
+
+Deno.test("[sessions.group-commands] a group is signalled by a command that every shell's kill takes", () => {
+  assert.deepEqual(killCommand(123, "SIGKILL"), ["kill", "-s", "KILL", "--", "-123"]);
+  assert.deepEqual(killCommand(123, "SIGTERM"), ["kill", "-s", "TERM", "--", "-123"]);
+  assert.deepEqual(killCommand(123, 0), ["kill", "-s", "0", "--", "-123"]);
+});
+
+Deno.test("[sessions.group-commands] on Windows a process is ended with all that it started", () => {
+  assert.deepEqual(treeKillCommand(123), ["taskkill", "/pid", "123", "/t", "/f"]);
+});
+
+const PERMISSIONS: readonly [what: string, flag: string][] = [
+  ["by Deno itself", "--allow-run"],
+  ["by the kill command, where Deno may run only some", "--allow-run=sh,kill"],
+];
+
+for (const [what, flag] of PERMISSIONS) {
+  Deno.test({
+    name: `[sessions.groups] a group that ignores SIGTERM is ended to its last process, ${what}`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      const program = fileURLToPath(new URL("end_group.ts", import.meta.url));
+      const args = ["run", "--quiet", "--no-prompt", "--no-config", flag, program];
+      const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), { args })
+        .output();
+      assert.ok(success, new TextDecoder().decode(stderr));
+      const { mayRunAll, grandchild, seen } = JSON.parse(new TextDecoder().decode(stdout));
+      // With every permission the second way would not be tried.
+      assert.equal(mayRunAll, flag === "--allow-run");
+      // It is there, is asked to end, does not, is killed, is gone, and takes no more signals.
+      assert.deepEqual(seen, [true, true, false, true, true, false]);
+      assert.throws(() => Deno.kill(grandchild, 0 as unknown as Deno.Signal), Deno.errors.NotFound);
+    },
+  });
+}

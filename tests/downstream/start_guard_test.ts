@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { StartAbandoned, StartGuard } from "../../src/downstream/start_guard.ts";
+import { DownstreamError } from "../../src/errors.ts";
+
+/** A guard with a clock of its own, and how many starts it has let through. */
+function createGuard() {
+  const clock = { now: 0, starts: 0 };
+  const guard = new StartGuard("files", () => clock.now);
+  /** Runs a start, and gives what it was refused or failed with. */
+  const run = (error?: Error): Promise<unknown> => {
+    const start = () => {
+      clock.starts++;
+      return error === undefined ? Promise.resolve("started") : Promise.reject(error);
+    };
+    return guard.run(start).catch((cause: unknown) => cause);
+  };
+  const fail = () => run(new Error("no licence"));
+  return { clock, guard, run, fail };
+}
+
+Deno.test("[sessions.start-guard] the pause doubles from 1 s to 60 s, longer by a fifth at most", async () => {
+  const { clock, fail } = createGuard();
+  for (let start = 0; start < 5; start++) await fail();
+  for (const seconds of [1, 2, 4, 8, 16, 32, 60, 60]) {
+    const before = clock.starts;
+    const from = clock.now;
+    clock.now = from + seconds * 1000 - 1;
+    const refusal = await fail();
+    assert.ok(refusal instanceof DownstreamError && refusal.code === "SERVER_UNAVAILABLE");
+    assert.match(refusal.message, /tried again in \d+ s\. Last failure: no licence$/);
+    assert.equal(clock.starts, before);
+    clock.now = from + seconds * 1200;
+    await fail();
+    assert.equal(clock.starts, before + 1);
+  }
+});
+
+Deno.test("[sessions.start-guard] servers that failed together are not tried together", async () => {
+  const answers = [];
+  for (let guard = 0; guard < 50; guard++) {
+    const { clock, run, fail } = createGuard();
+    for (let start = 0; start < 5; start++) await fail();
+    clock.now = 1100;
+    answers.push(await run());
+  }
+  // Half of them on average; that all 50 agree is as likely as heads 50 times.
+  assert.ok(answers.includes("started"));
+  assert.ok(answers.some((answer) => answer instanceof DownstreamError));
+});
+
+Deno.test("[sessions.start-guard] a start that goes well makes failures forgotten", async () => {
+  const { clock, run, fail } = createGuard();
+  for (let round = 0; round < 3; round++) {
+    for (let start = 0; start < 4; start++) await fail();
+    assert.equal(await run(), "started");
+  }
+  assert.equal(clock.starts, 15);
+});
+
+Deno.test("[sessions.start-guard] a start that nobody wanted any more says nothing about the server", async () => {
+  const { clock, run, fail } = createGuard();
+  for (let start = 0; start < 20; start++) await run(new StartAbandoned("closed"));
+  assert.equal(clock.starts, 20);
+  for (let start = 0; start < 5; start++) await fail();
+  clock.now = 1200;
+  // On trial it shows nothing good, either.
+  await run(new StartAbandoned("closed"));
+  assert.ok(await run() instanceof DownstreamError);
+  assert.equal(clock.starts, 26);
+});
+
+Deno.test("[sessions.start-guard] one start is the trial; who waits for it goes by what it found", async () => {
+  for (const works of [true, false]) {
+    const { clock, guard, run, fail } = createGuard();
+    for (let start = 0; start < 5; start++) await fail();
+    clock.now = 1200;
+    const trial = Promise.withResolvers<string>();
+    const trying = guard.run(() => trial.promise).catch(() => "failed");
+    const waiting = [run(), run()];
+    assert.equal(clock.starts, 5);
+    if (works) trial.resolve("started");
+    else trial.reject(new Error("still no licence"));
+    await trying;
+    const answers = await Promise.all(waiting);
+    if (works) assert.deepEqual(answers, ["started", "started"]);
+    else assert.ok(answers.every((answer) => /still no licence/.test(String(answer))));
+    assert.equal(clock.starts, works ? 7 : 5);
+  }
+});

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { StderrTail } from "../../src/downstream/stderr_tail.ts";
+import { redact } from "../../src/redact.ts";
+
+const SECRET = "canary-0123456789";
+
+/** Reads a text that arrives in pieces of a size; gives the lines that were told, and the tail. */
+async function readIn(pieces: number, text: string): Promise<{ lines: string[]; tail: string }> {
+  const bytes = new TextEncoder().encode(text);
+  const starts = Array.from({ length: Math.ceil(bytes.length / pieces) }, (_, at) => at * pieces);
+  const lines: string[] = [];
+  const stderr = new StderrTail(
+    ReadableStream.from(starts.map((start) => bytes.subarray(start, start + pieces))),
+    {
+      clean: (said) => redact(said, [SECRET]),
+      longestSecret: SECRET.length,
+      onLine: (line) => lines.push(line),
+    },
+  );
+  await stderr.done;
+  return { lines, tail: stderr.text() };
+}
+
+Deno.test("[errors.no-secrets] no half of a secret is left where a long line is cut", async () => {
+  for (const pieces of [1000, 4096, 4100, 65_536]) {
+    for (let before = 4060; before <= 4110; before += 5) {
+      const text = `${"x".repeat(before)}${SECRET}${"y".repeat(9000)}\nthe next line\n`;
+      const { lines, tail } = await readIn(pieces, text);
+      const said = [...lines, tail].join("\n");
+      assert.equal(said.includes(SECRET.slice(0, 6)), false, `${pieces} ${before}`);
+      assert.equal(said.includes(SECRET.slice(-6)), false, `${pieces} ${before}`);
+      assert.equal(lines.length, 2);
+      assert.ok((lines[0]?.length ?? 0) > 4000);
+      assert.ok(tail.endsWith("\nthe next line"));
+    }
+  }
+});
+
+Deno.test("[errors.stderr-quoted] lines arrive whole, however they are cut up", async () => {
+  const sent = Array.from({ length: 40 }, (_, number) => `${number} é 名 😀 ${SECRET}`);
+  const told = sent.map((line) => line.replace(SECRET, "[redacted]"));
+  for (const pieces of [1, 7, 100, 65_536]) {
+    const { lines, tail } = await readIn(pieces, `\r\n${sent.join("\r\n")}`);
+    assert.deepEqual(lines, told);
+    assert.equal(tail, told.slice(-20).join("\n"));
+  }
+});

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { type Fields, oddServer, readRefusal, startGateway } from "./gateway.ts";
+
+const SECRET = "sk-0123456789";
+const READY =
+  '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}';
+
+/** A server that gives these answers in turn; a shell fills in variables. */
+function parrot(...answers: string[]): Fields {
+  // After the first answer the gateway says that it is initialized.
+  const script = answers.map((answer, index) => {
+    return `${"read -r line; ".repeat(index === 0 ? 1 : 2)}cat <<END\n${answer}\nEND\n`;
+  });
+  const args = ["-c", `${script.join("")}cat >/dev/null`];
+  return { command: "sh", args, env: { API_KEY: SECRET } };
+}
+
+Deno.test("what a server says of its failure tells no secrets", async (t) => {
+  const said = `the key $API_KEY in $HOME/keys is bad ${"x".repeat(5000)}`;
+  const error = (id: number) =>
+    `{"jsonrpc":"2.0","id":${id},"error":{"code":1,"message":"${said}"}}`;
+  const gateway = await startGateway({
+    servers: {
+      refuses: parrot(error(1)),
+      "lists-nothing": parrot(READY, error(2)),
+      prints: parrot("noise with $API_KEY", ""),
+      nowhere: { command: "${userHome}/${MY_PLACE}/server" },
+    },
+    env: { MY_PLACE: "place-of-secrets" },
+    args: ["--agent", "tester", "--init-strategy", "lazy"],
+  });
+  const messageOf = async (server: string): Promise<string> => {
+    const { code, message } = await gateway.refusal("execute_tool", {
+      server,
+      tool: "x",
+      args: {},
+    });
+    assert.equal(code, "SERVER_UNAVAILABLE");
+    return message;
+  };
+
+  await t.step("[errors.no-secrets] an error instead of an answer is quoted in short", async () => {
+    for (const server of ["refuses", "lists-nothing"]) {
+      const message = await messageOf(server);
+      assert.match(message, /the key \[redacted\] in ~\/keys is bad x/);
+      assert.ok(message.length < 1000);
+    }
+  });
+
+  await t.step("[errors.no-secrets] nor does the command that was not found", async () => {
+    assert.match(await messageOf("nowhere"), /its command "~\/\[redacted\]\/server" was not found/);
+  });
+
+  await t.step("[errors.no-secrets] nor does the log tell what a server printed", async () => {
+    const call = { server: "prints", tool: "x", args: {}, timeout_ms: 500 };
+    await gateway.callTool("execute_tool", call);
+    assert.match(gateway.program.stderr, /noise with \[redacted\]/);
+    assert.equal(gateway.program.stderr.includes(SECRET), false);
+  });
+  await gateway.end();
+});
+
+Deno.test("a server cannot flood the log with tools that are none", async (t) => {
+  const list = `{"jsonrpc":"2.0","id":2,"result":{"tools":[${"1,".repeat(999)}1]}}`;
+  await using gateway = await startGateway({ servers: { odd: parrot(READY, list) } });
+  await t.step("[tools.listing-odd-entries] they are told by number", async () => {
+    const { total_available } = await gateway.ask<Fields>("get_server_tools", { server: "odd" });
+    assert.equal(total_available, 0);
+    assert.equal(gateway.program.stderr.match(/Tool left out: tools/g)?.length, 20);
+    assert.match(gateway.program.stderr, /Tool left out: and 980 more/);
+  });
+});
+
+Deno.test("what is asked in excess is refused without the work", async (t) => {
+  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+
+  await t.step("[tools.listing-hint] of many wrong names a few get near ones", async () => {
+    const names = Array.from({ length: 1000 }, (_, index) => `ech${index}`).join(",");
+    const answer = await gateway.ask<{ hint: string }>("get_server_tools", {
+      server: "odd",
+      names,
+    });
+    assert.equal(answer.hint.match(/You may call no tool/g)?.length, 5);
+    assert.match(answer.hint, /Nor 995 more of these names\.$/);
+  });
+
+  const nested = "[tools.args-invalid] [protocol.too-complex] a string that is nested too deeply";
+  await t.step(nested, async () => {
+    const args = `{"a":${"[".repeat(600_000)}${"]".repeat(600_000)}}`;
+    const refusal = readRefusal(
+      await gateway.callTool("execute_tool", { server: "odd", tool: "echo", args }),
+    );
+    assert.equal(refusal.code, "INVALID_ARGUMENTS");
+    assert.match(refusal.message, /"args" is nested too deeply/);
+  });
+});
+
+Deno.test("a server asks nothing that the client did not say it can answer", async (t) => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer() },
+    client: { capabilities: { roots: {} } },
+  });
+  gateway.client.handle("roots/list", () => ({ roots: [] }));
+  await t.step("[servers.forward] only what was declared is passed on", async () => {
+    const ask = async (method: string) => {
+      return JSON.parse(await gateway.text("odd", "ask", { method, params: {} }));
+    };
+    assert.deepEqual(await ask("roots/list"), { roots: [] });
+    assert.equal((await ask("elicitation/create")).code, -32601);
+    assert.equal(gateway.client.notifications("elicitation/create").length, 0);
+  });
+});
+
+Deno.test("a session from before the introduction is not taken for one from after it", async (t) => {
+  await using gateway = await startGateway({ servers: { odd: oddServer() }, client: false });
+  await t.step("[servers.isolation] it declared less", async () => {
+    const before = await gateway.text("odd", "pid");
+    await gateway.client.initialize({ capabilities: { roots: {} } });
+    assert.notEqual(await gateway.text("odd", "pid"), before);
+  });
+});
+
+Deno.test("a bound connection leaves no line in another agent's name", async (t) => {
+  await using gateway = await startGateway({
+    rules: { agents: { tester: {}, other: {} } },
+    args: ["--agent", "tester"],
+  });
+  await t.step("[audit.fields] [identity.bound] unless it is refused for the name", async () => {
+    await gateway.refusal("execute_tool", { agent_id: "other", server: "odd", tool: "echo" });
+    await gateway.refusal("execute_tool", { server: "odd", tool: "echo" });
+    await gateway.refusal("list_servers", { agent_id: "other" });
+    assert.deepEqual(gateway.audit().map(({ agent_id, code }) => [agent_id, code]), [
+      ["tester", "INVALID_ARGUMENTS"],
+      ["tester", "INVALID_ARGUMENTS"],
+      ["other", "INVALID_AGENT_ID"],
+    ]);
+  });
+});

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { AT_ONCE_MS, callUnderWay } from "./fault_calls.ts";
+import {
+  faultServer,
+  isRunning,
+  listProcesses,
+  markedProcesses,
+  newMark,
+  waitUntilGone,
+} from "./fault_processes.ts";
+import { MEMORY, startPreloaded } from "./fault_preload.ts";
+import type { RunningGateway } from "./gateway.ts";
+import { until } from "./until.ts";
+
+/** After as many before these the gateway has all that it needs. */
+const WARM_UP = 100;
+
+/** How much its memory may grow from then on, in bytes. */
+const MAX_GROWTH = 30_000_000;
+
+/** How much more it may hold: 10 KB for each crash would be too much. */
+const MAX_HELD = 1_500_000;
+
+/** Ways for a server to fail while a call is under way. */
+const CRASHES: readonly ((gateway: RunningGateway, pid: number) => Promise<unknown>)[] = [
+  (gateway) => gateway.execute("bad", "crash"),
+  (gateway) => gateway.execute("bad", "close_output"),
+  (_, pid) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
+];
+
+async function cycle(gateway: RunningGateway, number: number): Promise<void> {
+  const pid = Number(await gateway.text("bad", "pid"));
+  const ended = await callUnderWay(gateway, "bad");
+  await CRASHES[number % CRASHES.length]?.(gateway, pid);
+  assert.equal((await ended()).code, "SERVER_UNAVAILABLE");
+}
+
+/** What the gateway's process needs, in bytes. */
+interface Memory {
+  /** Resident in memory. */
+  readonly rss: number;
+  /** Of that, what the program holds. */
+  readonly held: number;
+}
+
+/** Has the gateway tidy up, and asks what it needs then. */
+async function measure({ program }: RunningGateway, count: number): Promise<Memory> {
+  program.signal("SIGUSR2");
+  return await until("the gateway tells its memory", () => {
+    const line = program.stderr.split("\n").find((text) => text.startsWith(`{"memory":${count},`));
+    return line === undefined ? undefined : JSON.parse(line) as Memory;
+  });
+}
+
+/** Waits until of all servers that were started one is left. */
+async function settle(mark: string): Promise<void> {
+  await until("only the last server's group is left", async () => {
+    const groups = (await markedProcesses(mark)).map(({ group }) => group);
+    return new Set(groups).size <= 1;
+  });
+}
+
+/**
+ * Has a server crash again and again, in one way after the other, and checks that nothing is left of
+ * it: no process, no zombie, no memory.
+ *
+ * @param cycles How often, after the first hundred.
+ * @returns What the gateway needed before and after.
+ */
+export async function crashAgainAndAgain(cycles: number): Promise<string> {
+  const mark = newMark();
+  await using gateway = await startPreloaded(
+    MEMORY,
+    {
+      // Each leaves a child behind that must be killed.
+      servers: { bad: faultServer(mark, "stubborn-child") },
+      // The engine's room for what is new stays as it is; else it grows up to 48 MB, with the work.
+      env: { GATEWAY_AGENT: "tester", DENO_V8_FLAGS: "--expose-gc,--max-semi-space-size=2" },
+    },
+  );
+  for (let number = 1; number <= WARM_UP; number++) await cycle(gateway, number);
+  await settle(mark);
+  const early = await measure(gateway, 1);
+  for (let number = 1; number <= cycles; number++) await cycle(gateway, number);
+  await settle(mark);
+  const late = await measure(gateway, 2);
+  const figures = JSON.stringify({ early, late });
+  assert.ok(late.rss - early.rss < MAX_GROWTH, figures);
+  assert.ok(late.held - early.held < MAX_HELD, figures);
+
+  await gateway.text("bad", "pid");
+  const children = (await listProcesses()).filter(({ parent }) => parent === gateway.program.pid);
+  assert.deepEqual(children.filter((child) => !isRunning(child)), [], "no zombies");
+  assert.equal(children.length, 2, "the server and the watchdog");
+  await gateway.end();
+  await waitUntilGone(children, mark, AT_ONCE_MS);
+  return figures;
+}

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { AT_ONCE_MS, callUnderWay, noZombies, runTogether, timed } from "./fault_calls.ts";
+import {
+  faultServer,
+  findProcess,
+  listProcesses,
+  markedProcesses,
+  newMark,
+  NO_SHELL,
+  waitUntilGone,
+} from "./fault_processes.ts";
+import {
+  executeParams,
+  onlyText,
+  readRefusal,
+  type RunningGateway,
+  startGateway,
+} from "./gateway.ts";
+import { until } from "./until.ts";
+
+/** How long a broken session's rests may take to be gone, in milliseconds. */
+const RESTS_MS = 3000;
+
+/**
+ * Has a server fail while a call is under way on it, and checks what must hold however it fails: the
+ * call ends soon, the next one is answered by a new process, nothing is left of the old one.
+ */
+async function failDuringCall(
+  faults: readonly string[],
+  fail: (gateway: RunningGateway, pid: number) => Promise<unknown>,
+  withinMs: number = AT_ONCE_MS,
+): Promise<string> {
+  const mark = newMark();
+  await using gateway = await startGateway({
+    servers: { bad: faultServer(mark, ...faults), good: faultServer(newMark()) },
+  });
+  const pid = Number(await gateway.text("bad", "pid"));
+  const before = await markedProcesses(mark);
+  assert.ok(before.length >= 1 + faults.filter((fault) => fault.endsWith("child")).length);
+  const goodPid = await gateway.text("good", "pid");
+  const ended = await callUnderWay(gateway, "bad");
+  const [tookMs, refusal] = await timed(async () => {
+    void fail(gateway, pid).catch(() => {});
+    return await ended();
+  });
+  assert.equal(refusal.code, "SERVER_UNAVAILABLE");
+  assert.ok(refusal.message.startsWith('Server "bad" is not available: '), refusal.message);
+  assert.ok(tookMs < withinMs, `the call ended after ${tookMs} ms`);
+  const [reconnectMs, newPid] = await timed(() => gateway.text("bad", "pid"));
+  assert.notEqual(Number(newPid), pid);
+  assert.ok(reconnectMs < AT_ONCE_MS, `the next call took ${reconnectMs} ms`);
+  // Everything of the first one goes; the second has the same mark.
+  await until("nothing is left of the first process", async () => {
+    const all = await listProcesses();
+    return before.every(({ pid, args }) => {
+      return !all.some((other) => other.pid === pid && other.args === args);
+    });
+  }, RESTS_MS);
+  await noZombies(gateway);
+  assert.equal(await gateway.text("good", "pid"), goodPid, "the other server lived on");
+  await gateway.end();
+  await waitUntilGone([], mark, AT_ONCE_MS);
+  return refusal.message;
+}
+
+const ignore = NO_SHELL;
+
+async function killFromOutside(_: RunningGateway, pid: number): Promise<void> {
+  await Promise.resolve(Deno.kill(pid, "SIGKILL"));
+}
+
+Deno.test({
+  name: "[faults.crash] a crash ends the calls under way, and the next call reconnects",
+  ignore,
+  fn: async () => {
+    const message = await failDuringCall([], (gateway) => gateway.execute("bad", "crash"));
+    assert.match(message, /It exited with code 7\..*\nfarewell$/s);
+  },
+});
+
+Deno.test({
+  name: "[faults.killed] so does a SIGKILL from outside",
+  ignore,
+  fn: async () => {
+    assert.match(await failDuringCall([], killFromOutside), /It was ended by SIGKILL/);
+  },
+});
+
+Deno.test({
+  name: "[faults.output-closed] so does a server that closes its output and lives on",
+  ignore,
+  fn: async () => {
+    await failDuringCall([], (gateway) => gateway.execute("bad", "close_output"));
+  },
+});
+
+/** Of these most of the time is waiting, so they wait together. */
+const SLOW: Readonly<Record<string, () => Promise<void>>> = {
+  "[faults.outlived] a server dies whose children live on": async () => {
+    const faults = ["stubborn", "stubborn-child"];
+    assert.match(await failDuringCall(faults, killFromOutside), /It was ended by SIGKILL/);
+  },
+  "[faults.held-pipes] a server dies whose child holds its pipes": async () => {
+    assert.match(
+      await failDuringCall(["holding-child"], killFromOutside, 2 * AT_ONCE_MS),
+      /It was ended by SIGKILL/,
+    );
+  },
+  "[faults.input-closed] a server closes its input and lives on": async () => {
+    await failDuringCall(["stubborn"], async (gateway) => {
+      // Nobody can tell before there is something to write.
+      assert.equal(await gateway.text("bad", "close_input"), "closed");
+      await gateway.execute("bad", "echo");
+    }, 2 * AT_ONCE_MS);
+  },
+  "[faults.launcher] a server whose launcher ends is served on": async () => {
+    const mark = newMark();
+    const { command, args } = faultServer(mark);
+    const script = 'exec 3<&0; "$@" <&3 & exit 0';
+    await using gateway = await startGateway({
+      servers: { launched: { command: "sh", args: ["-c", script, "sh", command, ...args] } },
+    });
+    const pid = await gateway.text("launched", "pid");
+    const until = performance.now() + 700;
+    while (performance.now() < until) assert.equal(await gateway.text("launched", "pid"), pid);
+    await gateway.end();
+    await waitUntilGone([], mark, AT_ONCE_MS);
+  },
+  "[faults.hang] a server that hangs times out, gives way to a new process, and is gone":
+    async () => {
+      const mark = newMark();
+      await using gateway = await startGateway({
+        servers: {
+          hung: { ...faultServer(mark, "stubborn-child"), gateway: { call_timeout_ms: 300 } },
+          good: faultServer(newMark()),
+        },
+      });
+      const pid = await gateway.text("hung", "pid");
+      const before = await markedProcesses(mark);
+      assert.equal(before.length, 2);
+      const waiting = gateway.client.request("tools/call", executeParams("hung", "wait"));
+      const [tookMs, refusal] = await timed(async () => {
+        return readRefusal(await gateway.execute("hung", "freeze"));
+      });
+      assert.equal(refusal.code, "TIMEOUT");
+      assert.ok(tookMs >= 300 && tookMs < 300 + AT_ONCE_MS, `${tookMs} ms`);
+      assert.equal(readRefusal((await waiting).result).code, "TIMEOUT");
+      assert.equal(await gateway.text("good", "echo", { token: "x" }), "x");
+      // It is given five seconds to show that it is only busy.
+      const next = await until("the next process answers", async () => {
+        const result = await gateway.execute("hung", "pid", {}, { timeout_ms: 200 });
+        return result.isError === true ? undefined : onlyText(result);
+      });
+      assert.notEqual(next, pid);
+      const all = new Set(before.map((process) => process.pid));
+      await until("nothing is left of the hung one", async () => {
+        return !(await markedProcesses(mark)).some((process) => all.has(process.pid));
+      }, RESTS_MS);
+      await noZombies(gateway);
+    },
+};
+
+Deno.test({
+  name: "servers that are slow to be told dead",
+  ignore,
+  fn: (t) => runTogether(t, SLOW),
+});
+
+/** Calls a server as long as a condition holds, one call at a time; gives how long each took. */
+async function callWhile(gateway: RunningGateway, goesOn: (calls: number) => boolean) {
+  const times: number[] = [];
+  while (goesOn(times.length)) {
+    const [ms, answer] = await timed(() => gateway.text("good", "echo", { token: "x" }));
+    assert.equal(answer, "x");
+    times.push(ms);
+  }
+  times.sort((one, two) => one - two);
+  return { median: times[times.length >> 1] ?? NaN, slowest: times.at(-1) ?? NaN };
+}
+
+for (const flood of ["flood_stderr", "flood_stdout"]) {
+  Deno.test({
+    name: `[faults.flood] a ${flood} slows no other server, fills no memory and no log`,
+    ignore,
+    fn: async () => {
+      await using gateway = await startGateway({
+        servers: { loud: faultServer(newMark()), good: faultServer(newMark()) },
+      });
+      assert.equal(await gateway.text("loud", "echo", { token: "x" }), "x");
+      const alone = await callWhile(gateway, (calls) => calls < 50);
+      const before = (await findProcess(gateway.program.pid)).rss;
+      let isOver = false;
+      const flooding = gateway.text("loud", flood, { token: "done" }).finally(() => isOver = true);
+      const beside = await callWhile(gateway, () => !isOver);
+      assert.equal(await flooding, "done");
+      const grown = (await findProcess(gateway.program.pid)).rss - before;
+      const figures = JSON.stringify({ alone, beside, grown });
+      assert.ok(beside.median < 5 * alone.median + 20, figures);
+      assert.ok(beside.slowest < AT_ONCE_MS, figures);
+      assert.ok(grown < 150_000, figures);
+      assert.ok(gateway.program.stderr.length < 20_000, gateway.program.stderr.slice(0, 5000));
+    },
+  });
+}

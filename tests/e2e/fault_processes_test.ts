@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import { runTogether } from "./fault_calls.ts";
+import {
+  faultServer,
+  markedProcesses,
+  newMark,
+  NO_SHELL,
+  type Process,
+  type StdioEntry,
+  treeOf,
+  waitUntilGone,
+} from "./fault_processes.ts";
+import { EXCEPTION, isCompiled, preload, startWrapped, type Wrap } from "./fault_preload.ts";
+import { executeParams, type RunningGateway } from "./gateway.ts";
+import { Setup } from "./setup.ts";
+import { until } from "./until.ts";
+
+const SERVERS_FOLDER = fileURLToPath(new URL("../servers/", import.meta.url));
+
+/** How long the slowest of our machines may take for what is not waiting, in milliseconds. */
+const SLACK_MS = 500;
+
+/** Servers whose processes are hard to end, and how many processes each has at least. */
+function hardServers(mark: string): Record<string, { entry: StdioEntry; atLeast: number }> {
+  const everything = serverEntry("everything");
+  return {
+    // npm exec, then often sh, then node.
+    npx: {
+      entry: {
+        command: "npx",
+        args: ["--offline", "mcp-server-everything", "stdio", mark],
+        cwd: SERVERS_FOLDER,
+        env: { npm_config_update_notifier: "false" },
+      },
+      atLeast: 2,
+    },
+    chain: {
+      entry: {
+        command: "bash",
+        args: ["-c", `sh -c 'node "$0" stdio "$1"; true' "$0" "$1"; true`, everything, mark],
+      },
+      atLeast: 3,
+    },
+    // Ignores what can be ignored, and so does its child.
+    stubborn: { entry: faultServer(mark, "stubborn", "stubborn-child"), atLeast: 2 },
+    // Ends with its input; its child does not, and nor does one that holds the pipes.
+    outlived: { entry: faultServer(mark, "stubborn-child"), atLeast: 2 },
+    holding: { entry: faultServer(mark, "holding-child"), atLeast: 2 },
+  };
+}
+
+/** One way in which a gateway can go. */
+interface Way {
+  readonly name: string;
+  /** How long everything may take to be gone, in milliseconds. */
+  readonly withinMs: number;
+  readonly go: (gateway: RunningGateway, mark: string) => Promise<void> | void;
+  readonly wrap?: Wrap;
+  /** Whether a call waits for its answer meanwhile. */
+  readonly callUnderWay?: boolean;
+  readonly ignore?: boolean;
+}
+
+/**
+ * Starts a gateway with all the hard servers, makes it go in some way, and waits until everything is
+ * gone: servers, their children, the watchdog.
+ */
+async function goAway({ withinMs, go, wrap, callUnderWay }: Way): Promise<void> {
+  await ensureServers();
+  const mark = newMark();
+  const servers = hardServers(mark);
+  const entries = Object.entries(servers).map(([name, { entry }]) => [name, entry]);
+  const setup = new Setup({
+    servers: Object.fromEntries(entries),
+    env: { GATEWAY_AGENT: "tester", GATEWAY_LOG_LEVEL: "debug" },
+  });
+  const gateway = await startWrapped(setup, wrap);
+  try {
+    if (wrap === atTerminal) {
+      // From here on the terminal does not show what is typed, which would look like messages.
+      await until("the gateway is there", () => gateway.program.lines.join().includes("is ready"));
+    }
+    await gateway.client.initialize();
+    for (const [name, { entry }] of Object.entries(servers)) {
+      const isFault = entry.command === "sh";
+      const args = isFault ? { token: name } : { message: name };
+      assert.equal(await gateway.text(name, "echo", args), isFault ? name : `Echo: ${name}`);
+    }
+    if (callUnderWay === true) {
+      gateway.client.request("tools/call", executeParams("stubborn", "wait")).catch(() => {});
+    }
+    const before = await treeOf(gateway.program.pid, mark);
+    checkHardness(before, servers);
+    await go(gateway, mark);
+    await waitUntilGone(before, mark, withinMs + SLACK_MS);
+  } finally {
+    gateway.program.signal("SIGKILL");
+    await gateway.program.closeInput();
+    await gateway.program.ended();
+    await setup.close();
+  }
+}
+
+/** What is to be ended must be there first: a server that ends by itself proves nothing. */
+function checkHardness(
+  before: readonly Process[],
+  servers: Record<string, { entry: StdioEntry; atLeast: number }>,
+): void {
+  const shown = before.map(({ pid, parent, args }) => `${pid} ${parent} ${args}`).join("\n");
+  const least = Object.values(servers).reduce((sum, { atLeast }) => sum + atLeast, 0);
+  const gateway = before.find(({ args }) => args.includes("fault_server.sh"))?.parent;
+  const children = before.filter(({ parent }) => parent === gateway);
+  assert.equal(children.length, Object.keys(servers).length + 1, `with a watchdog:\n${shown}`);
+  assert.ok(before.length >= least + 2, `at least ${least + 2} processes:\n${shown}`);
+}
+
+/** Has the gateway lead a group of its own. */
+const inOwnGroup: Wrap = (words) => ["perl", "-e", "setpgrp(0, 0); exec @ARGV", "--", ...words];
+
+/** Has the gateway run at a terminal, which closes when the program that shows it is gone. */
+const atTerminal: Wrap = (words) => {
+  const quiet = ["sh", "-c", 'stty -echo; exec "$@"', "sh", ...words];
+  const quoted = quiet.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  return Deno.build.os === "darwin"
+    ? ["script", "-q", "/dev/null", ...quiet]
+    : ["script", "-qfec", `exec ${quoted}`, "/dev/null"];
+};
+
+/** Has the gateway allowed to run these programs only, so that Deno signals no group for it. */
+const withFewPrograms: Wrap = (words) => {
+  return words.map((word) => word === "--allow-run" ? "--allow-run=sh,bash,npx,kill" : word);
+};
+
+function hasTerminal(): boolean {
+  const { success } = new Deno.Command("sh", { args: ["-c", "command -v script"], stdout: "null" })
+    .outputSync();
+  return success;
+}
+
+const signal = (name: Deno.Signal) => ({ program }: RunningGateway): void => program.signal(name);
+
+/**
+ * What SPEC 7 gives each; of the 9 s after a signal 5 are for calls, and there are none. Those that
+ * stand together mostly wait, and do so at the same time.
+ */
+const WAYS: readonly (readonly Way[])[] = [
+  [{
+    name: "[faults.end-of-input] the end of its input, within 2.5 s, a call under way",
+    withinMs: 2000,
+    go: ({ program }) => program.closeInput(),
+    callUnderWay: true,
+  }],
+  [{
+    name: "[faults.narrow-permissions] the end of its input, where it may run few programs",
+    withinMs: 2000,
+    go: ({ program }) => program.closeInput(),
+    wrap: withFewPrograms,
+    ignore: isCompiled,
+  }],
+  [
+    { name: "[faults.sigterm] SIGTERM", withinMs: 4000, go: signal("SIGTERM") },
+    { name: "[faults.sigint] SIGINT", withinMs: 4000, go: signal("SIGINT") },
+  ],
+  [{
+    name: "[faults.second-signal] a second SIGTERM, which ends at once",
+    // The watchdog looks a second longer whether all has ended.
+    withinMs: 1500,
+    go: async ({ program }, mark) => {
+      program.signal("SIGTERM");
+      await until("the first is heard", () => program.stderr.includes("Ending:"));
+      program.signal("SIGTERM");
+      const hasEnded = async () => (await markedProcesses(mark)).length === 0;
+      await until("the servers have ended", hasEnded, SLACK_MS);
+    },
+  }],
+  [
+    { name: "[faults.sighup] SIGHUP", withinMs: 3000, go: signal("SIGHUP") },
+    {
+      name: "[faults.terminal] its terminal closes",
+      withinMs: 3000,
+      // Of the program that shows the terminal.
+      go: signal("SIGKILL"),
+      wrap: atTerminal,
+      ignore: NO_SHELL || !hasTerminal(),
+    },
+    {
+      name: "[faults.exception] an exception of ours that nobody catches",
+      withinMs: 3000,
+      go: signal("SIGUSR2"),
+      wrap: preload(EXCEPTION),
+      ignore: isCompiled,
+    },
+  ],
+  [
+    { name: "[faults.sigkill] SIGKILL, within 3 s", withinMs: 2500, go: signal("SIGKILL") },
+    {
+      name: "[faults.sigkill-group] SIGKILL of its process group, within 3 s",
+      withinMs: 2500,
+      go: ({ program }) => Deno.kill(-program.pid, "SIGKILL"),
+      wrap: inOwnGroup,
+    },
+  ],
+];
+
+for (const ways of WAYS) {
+  const possible = ways.filter(({ ignore }) => ignore !== true);
+  const names = ways.map(({ name }) => name.replace(/^\S+ /, "")).join("; ");
+  Deno.test({
+    name: `servers that are hard to end go with the gateway: ${names}`,
+    ignore: NO_SHELL || possible.length === 0,
+    fn: (t) => {
+      return runTogether(
+        t,
+        Object.fromEntries(possible.map((way) => [way.name, () => goAway(way)])),
+      );
+    },
+  });
+}

@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  faultServer,
+  markedProcesses,
+  newMark,
+  NO_SHELL,
+  waitUntilGone,
+} from "./fault_processes.ts";
+import { type Refusal, type RunningGateway, startGateway } from "./gateway.ts";
+import { until } from "./until.ts";
+
+const ignore = NO_SHELL;
+
+/** No server is started before it is called. */
+const LAZY = ["--agent", "tester", "--init-strategy", "lazy"];
+
+function refuse(gateway: RunningGateway, server: string): Promise<Refusal> {
+  return gateway.refusal("execute_tool", { server, tool: "echo", args: { token: "x" } });
+}
+
+/** What a refusal quotes, and what stands before it. */
+function quoteOf({ message }: Refusal): [string, string] {
+  const at = message.indexOf("\n");
+  return [message.slice(0, at), message.slice(at + 1)];
+}
+
+Deno.test({
+  name: "[faults.exit-at-start] a server that ends at its start is quoted, without its secrets",
+  ignore,
+  fn: async () => {
+    const KEY = "canary-5f2b90c4";
+    await using gateway = await startGateway({
+      servers: {
+        dying: { ...faultServer(newMark(), "dying"), env: { KEY } },
+        verbose: { ...faultServer(newMark(), "dying-at-length"), env: { KEY } },
+      },
+      args: LAZY,
+    });
+    const [said, quote] = quoteOf(await refuse(gateway, "dying"));
+    assert.equal(
+      said,
+      'Server "dying" is not available: its connection ended. It exited with code 3. ' +
+        "Its last lines on stderr:",
+    );
+    // The last 20 of 30.
+    const numbered = Array.from({ length: 17 }, (_, number) => `line ${number + 11}`);
+    assert.deepEqual(quote.split("\n"), [
+      ...numbered,
+      "KEY=[redacted]",
+      "at ~/server.js:1",
+      "farewell",
+    ]);
+    const [, long] = quoteOf(await refuse(gateway, "verbose"));
+    const bytes = new TextEncoder().encode(long).length;
+    assert.ok(bytes <= 2048 && bytes > 1900, `${bytes} bytes`);
+    assert.match(long, /\nKEY=\[redacted\]\nat ~\/server\.js:1 0+\nfarewell$/);
+    const all = gateway.client.received.map(({ text }) => text).join() + gateway.program.stderr;
+    assert.equal(all.includes(KEY), false);
+    assert.equal(all.includes(gateway.setup.home), false);
+  },
+});
+
+Deno.test({
+  name: "[faults.slow-start] calls wait for a server that starts slowly, and for no other",
+  ignore,
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: { slow: faultServer(newMark(), "slow"), quick: faultServer(newMark()) },
+    });
+    const order: string[] = [];
+    const call = async (server: string) => {
+      assert.equal(await gateway.text(server, "echo", { token: server }), server);
+      order.push(server);
+    };
+    await Promise.all([call("slow"), call("quick"), call("quick")]);
+    assert.deepEqual(order, ["quick", "quick", "slow"]);
+  },
+});
+
+Deno.test({
+  name: "[faults.mute] a server that never answers is given up after connect_timeout_ms, and ended",
+  ignore,
+  fn: async () => {
+    const mark = newMark();
+    await using gateway = await startGateway({
+      servers: {
+        mute: {
+          ...faultServer(mark, "mute", "stubborn", "stubborn-child"),
+          gateway: { connect_timeout_ms: 300 },
+        },
+      },
+      args: LAZY,
+    });
+    const started = performance.now();
+    const refusal = refuse(gateway, "mute");
+    const before = await until("it has started", async () => {
+      const found = await markedProcesses(mark);
+      return found.length >= 2 && found;
+    });
+    const { code, message } = await refusal;
+    const tookMs = performance.now() - started;
+    assert.equal(code, "SERVER_UNAVAILABLE");
+    assert.equal(
+      message,
+      'Server "mute" is not available: it did not answer within 300 ms of its start.',
+    );
+    assert.ok(tookMs >= 300 && tookMs < 1000, `${tookMs} ms`);
+    await waitUntilGone(before, mark, 3000);
+  },
+});
+
+Deno.test({
+  name: "[faults.garbage] what a server prints beside its answers harms nothing",
+  ignore,
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: { noisy: faultServer(newMark(), "noisy") },
+    });
+    const tokens = Array.from({ length: 50 }, (_, number) => `token ${number}`);
+    const answers = tokens.map((token, number) => {
+      return gateway.text("noisy", number % 2 === 0 ? "garbage" : "later", { token });
+    });
+    assert.deepEqual(await Promise.all(answers), tokens);
+    assert.equal((await gateway.audit()).length, tokens.length);
+  },
+});
+
+/** A server of which every start is counted. */
+function countedServer(
+  folder: string,
+  ...faults: string[]
+): { entry: Record<string, unknown>; starts: () => number; mend: () => void } {
+  const [STARTS, READY] = [join(folder, "starts"), join(folder, "ready")];
+  Deno.writeTextFileSync(STARTS, "");
+  return {
+    entry: { ...faultServer(newMark(), ...faults), env: { STARTS, READY } },
+    starts: () => Deno.readTextFileSync(STARTS).split("\n").length - 1,
+    mend: () => Deno.writeTextFileSync(READY, ""),
+  };
+}
+
+Deno.test({
+  name: "[faults.guard] a server that cannot start is started 5 times at most, not once per call",
+  ignore,
+  fn: async (t) => {
+    const folder = Deno.makeTempDirSync();
+    const { entry, starts, mend } = countedServer(folder, "waiting");
+    try {
+      await using gateway = await startGateway({
+        servers: { waiting: entry, good: faultServer(newMark()) },
+        args: LAZY,
+      });
+      await t.step("50 calls one after the other", async () => {
+        const times: number[] = [];
+        for (let call = 1; call <= 50; call++) {
+          const since = performance.now();
+          const { code, message } = await refuse(gateway, "waiting");
+          times.push(performance.now() - since);
+          assert.equal(code, "SERVER_UNAVAILABLE");
+          assert.match(message, /farewell$/);
+          if (call > 5) assert.match(message, /failed to start several times in a row/);
+        }
+        assert.equal(starts(), 5);
+        const slowest = Math.max(...times.slice(5));
+        assert.ok(slowest < 100, `${slowest} ms while it is left alone`);
+      });
+
+      await t.step("others are answered meanwhile", async () => {
+        assert.equal(await gateway.text("good", "echo", { token: "x" }), "x");
+      });
+
+      await t.step("50 calls at once start it once, when it is tried again", async () => {
+        await until("it is tried again", async () => {
+          const answers = Array.from({ length: 50 }, () => refuse(gateway, "waiting"));
+          await Promise.all(answers);
+          return starts() > 5;
+        });
+        assert.equal(starts(), 6);
+      });
+
+      await t.step("once it works again, its calls are answered", async () => {
+        mend();
+        const answered = await until("it is tried once more", async () => {
+          const result = await gateway.execute("waiting", "echo", { token: "back" });
+          return result.isError === true ? undefined : result;
+        });
+        assert.deepEqual(answered.content, [{ type: "text", text: "back" }]);
+        assert.equal(starts(), 7);
+      });
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "[faults.ceiling] past GATEWAY_MAX_PROCESSES a call is refused until there is room",
+  ignore,
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: {
+        one: faultServer(newMark()),
+        two: faultServer(newMark()),
+        three: faultServer(newMark()),
+      },
+      env: { GATEWAY_MAX_PROCESSES: "2" },
+      args: LAZY,
+    });
+    for (const server of ["one", "two"]) {
+      assert.equal(await gateway.text(server, "echo", { token: server }), server);
+    }
+    // More often than a server may fail to start: it is not the server's fault.
+    for (let call = 1; call <= 10; call++) {
+      assert.deepEqual(await refuse(gateway, "three"), {
+        code: "SERVER_UNAVAILABLE",
+        message: 'Server "three" is not available: the gateway runs 2 server processes already ' +
+          "(GATEWAY_MAX_PROCESSES).",
+        hint: "Try again when other calls are done",
+      });
+    }
+    await gateway.execute("one", "crash");
+    const answered = await until("there is room", async () => {
+      const result = await gateway.execute("three", "echo", { token: "room" });
+      return result.isError === true ? undefined : result;
+    });
+    assert.deepEqual(answered.content, [{ type: "text", text: "room" }]);
+    assert.match((await refuse(gateway, "one")).message, /GATEWAY_MAX_PROCESSES/);
+    assert.equal(await gateway.text("two", "echo", { token: "still" }), "still");
+  },
+});

@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import { DirectServer } from "./direct_server.ts";
+import {
+  executeParams,
+  type Fields,
+  oddServer,
+  type RunningGateway,
+  startGateway,
+} from "./gateway.ts";
+import type { Message, RawClient } from "./raw_client.ts";
+
+/** What both clients declare, and the servers list their tools by. */
+const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
+
+/** Something in an answer that is another one each time; what it becomes, and why. */
+interface Mask {
+  readonly why: string;
+  readonly apply: (text: string) => string;
+}
+
+const TIME: Mask = {
+  why: "the resources of server-everything tell the time of the call",
+  apply: (text) => text.replaceAll(/\d{1,2}:\d{2}:\d{2}( [AP]M)?/g, "TIME"),
+};
+
+const TIME_IN_BLOB: Mask = {
+  why: TIME.why,
+  apply: (text) => {
+    return text.replaceAll(/"blob":"([^"]+)"/g, (_, blob) => {
+      return `"blob":${JSON.stringify(TIME.apply(atob(blob)))}`;
+    });
+  },
+};
+
+const RANDOM_ID: Mask = {
+  why: "ids of tasks and elicitations are random",
+  apply: (text) => text.replaceAll(/[\da-f]{8}-?([\da-f]{4}-?){3}[\da-f]{12}/g, "ID"),
+};
+
+const ENVIRONMENT: Mask = {
+  why: "each process has an environment of its own; from the gateway it gets little (SPEC 6)",
+  apply: (text) => {
+    const { content: [{ type, text: env }], ...rest } = JSON.parse(text);
+    return JSON.stringify({ ...rest, type, PATH: JSON.parse(env).PATH });
+  },
+};
+
+interface Case {
+  readonly tool: string;
+  readonly args?: Fields;
+  readonly masks?: readonly Mask[];
+  /** It must run as a task, which the gateway does of itself. */
+  readonly isTask?: boolean;
+}
+
+/** Calls of every tool that server-everything lists, in every kind of answer it has. */
+const EVERYTHING: readonly Case[] = [
+  { tool: "echo", args: { message: "täxt \u0000 😀" } },
+  ...["error", "success", "debug"].map((messageType) => {
+    return { tool: "get-annotated-message", args: { messageType, includeImage: true } };
+  }),
+  { tool: "get-env", masks: [ENVIRONMENT] },
+  { tool: "get-resource-links", args: { count: 10 } },
+  { tool: "get-resource-reference", args: { resourceType: "Text" }, masks: [TIME] },
+  { tool: "get-resource-reference", args: { resourceType: "Blob" }, masks: [TIME_IN_BLOB] },
+  { tool: "get-structured-content", args: { location: "Chicago" } },
+  { tool: "get-sum", args: { a: 0.1, b: 0.2 } },
+  // Wrong arguments, which this server answers with a result.
+  { tool: "get-sum", args: { a: "one" } },
+  { tool: "get-tiny-image" },
+  ...["resource", "resourceLink"].map((outputType) => {
+    const data = "data:text/plain,pressed";
+    return { tool: "gzip-file-as-resource", args: { name: "x.gz", data, outputType } };
+  }),
+  { tool: "toggle-simulated-logging" },
+  { tool: "toggle-simulated-logging" },
+  { tool: "toggle-subscriber-updates" },
+  { tool: "toggle-subscriber-updates" },
+  { tool: "trigger-long-running-operation", args: { duration: 0.2, steps: 4 } },
+  { tool: "get-roots-list" },
+  { tool: "trigger-elicitation-request" },
+  { tool: "trigger-url-elicitation", args: { url: "https://example.com/a" }, masks: [RANDOM_ID] },
+  // Error -32042, and its second call, which asks.
+  ...[1, 2].map(() => {
+    const args = { url: "https://example.com/b", errorPath: true };
+    return { tool: "trigger-url-elicitation", args, masks: [RANDOM_ID] };
+  }),
+  { tool: "trigger-sampling-request", args: { prompt: "Say hello", maxTokens: 5 } },
+  {
+    tool: "simulate-research-query",
+    args: { topic: "python", ambiguous: true },
+    masks: [RANDOM_ID],
+    isTask: true,
+  },
+];
+
+/** Calls of our own server, which says what no library would let it say. */
+const ODD: readonly Case[] = [
+  { tool: "contents" },
+  { tool: "fails" },
+  { tool: "big", args: { length: 200_000 } },
+];
+
+/** Answers what servers ask, and notes it. */
+function answerServers(client: RawClient): Message[] {
+  const asked: Message[] = [];
+  const answer = (method: string, result: unknown): void => {
+    client.handle(method, (params) => {
+      asked.push({ method, params });
+      return result;
+    });
+  };
+  answer("elicitation/create", {
+    action: "accept",
+    content: { name: "Ada", check: true, integer: 7, interpretation: "snake", vendor: "kept" },
+    _meta: { "vendor/answer": 1 },
+  });
+  answer("sampling/createMessage", {
+    model: "none",
+    role: "assistant",
+    content: { type: "text", text: "hello" },
+    stopReason: "endTurn",
+    vendorField: [null],
+  });
+  answer("roots/list", { roots: [{ uri: "file:///work", name: "work" }] });
+  return asked;
+}
+
+function directCall(client: RawClient, { tool, args = {}, isTask }: Case): Promise<Message> {
+  if (isTask !== true) return client.request("tools/call", { name: tool, arguments: args });
+  return client.request("tools/call", { name: tool, arguments: args, task: {} }).then(
+    ({ result }) => {
+      const { taskId } = result?.task as { taskId: string };
+      return client.request("tasks/result", { taskId });
+    },
+  );
+}
+
+/** What an answer says, without what is another one each time. */
+function answerValue({ result, error }: Message, { masks }: Case): unknown {
+  const value = result ?? { error };
+  // Only where it must: numbers beyond a double would not come back from their text.
+  if (masks === undefined) return value;
+  return JSON.parse(masks.reduce((text, mask) => mask.apply(text), JSON.stringify(value)));
+}
+
+interface Both {
+  readonly direct: DirectServer;
+  readonly gateway: RunningGateway;
+}
+
+async function compare({ direct, gateway }: Both, server: string, call: Case): Promise<void> {
+  const params = executeParams(server, call.tool, call.args);
+  const [expected, actual] = await Promise.all([
+    directCall(direct.client, call),
+    gateway.client.request("tools/call", params),
+  ]);
+  assert.deepEqual(answerValue(actual, call), answerValue(expected, call));
+}
+
+Deno.test("[faults.transparency] server-everything answers through the gateway as directly", async (t) => {
+  await ensureServers();
+  const entry = { command: "node", args: [serverEntry("everything"), "stdio"] };
+  const forward = ["elicitation", "roots", "sampling"];
+  await using direct = await DirectServer.start(entry, CAPABILITIES);
+  const askedDirectly = answerServers(direct.client);
+  await using gateway = await startGateway({
+    servers: { everything: { ...entry, gateway: { forward } } },
+    client: { capabilities: CAPABILITIES },
+  });
+  const askedThrough = answerServers(gateway.client);
+
+  await t.step("lists the same tools, and each of them is called here", async () => {
+    const listed = await direct.listTools();
+    const answer = await gateway.ask<{ tools: Fields[] }>("get_server_tools", {
+      server: "everything",
+      detail: "full",
+    });
+    assert.deepEqual(answer.tools, listed);
+    const called = new Set(EVERYTHING.map(({ tool }) => tool));
+    assert.deepEqual(
+      listed.map(({ name }) => name).filter((name) => !called.has(String(name))),
+      [],
+    );
+  });
+
+  // The task takes seconds; the others are called meanwhile.
+  const tasks = new Map(
+    EVERYTHING.filter(({ isTask }) => isTask === true).map((call) => {
+      return [call, compare({ direct, gateway }, "everything", call)];
+    }),
+  );
+  for (const task of tasks.values()) task.catch(() => {});
+  for (const [index, call] of EVERYTHING.entries()) {
+    const name = `${index + 1}: ${call.tool} ${JSON.stringify(call.args ?? {})}`;
+    await t.step({
+      name,
+      fn: () => tasks.get(call) ?? compare({ direct, gateway }, "everything", call),
+    });
+  }
+
+  await t.step("asks the client the same, and names the server where people are asked", () => {
+    const asked = (messages: readonly Message[], method: string): Message[] => {
+      const texts = messages.filter((message) => message.method === method)
+        .map((message) => RANDOM_ID.apply(JSON.stringify(message)));
+      // The task asks when it has come so far, whatever is called meanwhile.
+      return texts.toSorted().map((text) => JSON.parse(text));
+    };
+    const elicitations = asked(askedDirectly, "elicitation/create").map(({ method, params }) => {
+      return { method, params: { ...params, message: `[everything] ${params?.message}` } };
+    });
+    assert.equal(elicitations.length, 4);
+    assert.deepEqual(asked(askedThrough, "elicitation/create"), elicitations);
+    for (const [method, times] of [["sampling/createMessage", 1], ["roots/list", 1]] as const) {
+      const requests = asked(askedDirectly, method);
+      assert.equal(requests.length, times);
+      assert.deepEqual(asked(askedThrough, method), requests);
+    }
+  });
+});
+
+Deno.test("[faults.transparency] so does a server with every kind of content", async (t) => {
+  await using direct = await DirectServer.start(oddServer(), CAPABILITIES);
+  await using gateway = await startGateway({
+    servers: { odd: oddServer() },
+    client: { capabilities: CAPABILITIES },
+  });
+  for (const call of ODD) {
+    await t.step(call.tool, () => compare({ direct, gateway }, "odd", call));
+  }
+});
