@@ -40,7 +40,8 @@ export interface Tracer {
   start(name: string, meta: Meta, options?: SpanOptions): Span;
 }
 
-const NO_SPAN: Span = {
+/** Does nothing; its `_meta` is what it is given. */
+export const NO_SPAN: Span = {
   child: () => NO_SPAN,
   set: () => {},
   fail: () => {},

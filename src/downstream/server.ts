@@ -1,10 +1,10 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import type { Reply } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
+import { callOnSession } from "./call_on_session.ts";
 import { CallClock } from "./call_clock.ts";
 import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
-import type { Catalog, Tool } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
 import { Listings } from "./listings.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
 import { readServerStatus, type ServerStatus } from "./server_status.ts";
@@ -134,7 +134,7 @@ export class DownstreamServer {
           // The list may be known while this session still connects, and may do so for long.
           await untilAborted(session.ready(), signal);
           const started = performance.now();
-          const reply = await this.#call(session, { tool, call, caller, clock });
+          const reply = await callOnSession(session, { tool, call, caller, clock });
           return { kind: "answer", reply, tool, downstreamMs: performance.now() - started };
         } finally {
           line.leave();
@@ -197,40 +197,6 @@ export class DownstreamServer {
    */
   setLogLevel(client: string, level: string): void {
     for (const session of this.#pool.sessionsOf(client)) void session.setLogLevel(level);
-  }
-
-  async #call(
-    session: Session,
-    { tool, call, caller, clock }: { tool: Tool; call: ToolCall; caller: Caller; clock: CallClock },
-  ): Promise<Reply> {
-    const { name } = this.config;
-    const span = call.span.child(`tools/call ${tool.name}`, {
-      kind: "client",
-      attributes: {
-        "mcp.method.name": "tools/call",
-        "gen_ai.operation.name": "execute_tool",
-        "gen_ai.tool.name": tool.name,
-        "server.address": name,
-      },
-    });
-    clock.restart();
-    const onProgress = (params: Readonly<Record<string, unknown>>): void => {
-      clock.restart();
-      call.onProgress?.(params);
-    };
-    const { link } = caller;
-    const meta = span.carry(call.meta ?? {});
-    try {
-      const { signal } = clock;
-      const reply = await session.callTool(tool, { ...call, meta, onProgress }, { link, signal });
-      if (!reply.ok) span.fail(String(reply.error.code));
-      return reply;
-    } catch (error) {
-      span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
-      throw error;
-    } finally {
-      span.end();
-    }
   }
 
   /** Runs something on the caller's session, and remembers what went wrong. */

@@ -16,6 +16,7 @@ import { Client } from "./client.ts";
 import type { Script } from "./scripted_server.ts";
 import { Seen } from "./seen.ts";
 import { Tap } from "./tap.ts";
+import { NO_SPAN } from "../../src/trace.ts";
 
 /** What a transport has to offer so that the suite can try it. */
 export interface TransportUnderTest {
@@ -129,6 +130,7 @@ export class Scene implements AsyncDisposable {
       tool,
       args: new JsonText(args),
       signal: signal ?? new AbortController().signal,
+      span: NO_SPAN,
       ...rest,
     }, by);
   }
