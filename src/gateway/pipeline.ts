@@ -110,7 +110,7 @@ export async function runOperation(
       has: policy.has,
     });
     if ("refused" in who) {
-      if (given) record.setAgent(given);
+      if (given) record.setClaim(given);
       return refuse(record, wireRefusal(who.refused));
     }
     const { agent } = who;

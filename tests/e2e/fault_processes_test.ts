@@ -176,7 +176,6 @@ const WAYS: readonly (readonly Way[])[] = [
     },
   }],
   [
-    { name: "[faults.sighup] SIGHUP", withinMs: 3000, go: signal("SIGHUP") },
     {
       name: "[faults.terminal] its terminal closes",
       withinMs: 3000,

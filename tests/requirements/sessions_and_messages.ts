@@ -80,7 +80,6 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "faults.narrow-permissions": "also where the gateway may run few programs",
     "faults.sigterm": "whole process trees end on SIGTERM",
     "faults.sigint": "and on SIGINT",
-    "faults.sighup": "and on SIGHUP",
     "faults.second-signal": "and at once on a second signal",
     "faults.terminal": "and with the terminal",
     "faults.sigkill": "and within 3 s of SIGKILL",
