@@ -23,8 +23,6 @@ export interface Caller {
   readonly agent: string;
   /** What the client declared. */
   readonly capabilities: ClientCapabilities;
-  /** The same as text: equal for clients that declare alike. */
-  readonly capabilitiesKey: string;
   /** The way back to the client. */
   readonly link: ClientLink;
 }

@@ -31,6 +31,8 @@ export interface PoolOptions {
   readonly maxConcurrency: number;
   /** Milliseconds after which an unused session is closed. */
   readonly idleTimeoutMs: number;
+  /** Names what is declared to the server of what a client can do. */
+  readonly keyOf: (capabilities: ClientCapabilities) => string;
   /** Makes a session; `ended` must be called when it is of no use any more. */
   readonly start: (wanted: Wanted, ended: () => void) => Session;
 }
@@ -156,7 +158,7 @@ export class SessionPool {
 
   #adopt(caller: Caller): Place | undefined {
     const spare = this.#spare;
-    if (spare?.capabilitiesKey !== caller.capabilitiesKey) return undefined;
+    if (spare?.capabilitiesKey !== this.#options.keyOf(caller.capabilities)) return undefined;
     if (spare.client !== undefined && spare.client !== caller.client) return undefined;
     this.#spare = undefined;
     return spare;
@@ -164,7 +166,8 @@ export class SessionPool {
 
   #start(connection: ClientConnection): Place {
     const { isolation, maxConcurrency, start } = this.#options;
-    const { client, capabilities, capabilitiesKey, link } = connection;
+    const { client, capabilities, link } = connection;
+    const capabilitiesKey = this.#options.keyOf(capabilities);
     const isShared = isolation === "shared";
     const wanted = { capabilities, capabilitiesKey, link: isShared ? undefined : link };
     const place: Place = {
@@ -226,7 +229,8 @@ export class SessionPool {
   }
 
   /** Callers with the same key share a session; without a key, nobody does. */
-  #keyOf({ client, agent, capabilitiesKey }: Caller): string | undefined {
+  #keyOf({ client, agent, capabilities }: Caller): string | undefined {
+    const capabilitiesKey = this.#options.keyOf(capabilities);
     switch (this.#options.isolation) {
       case "shared":
         return capabilitiesKey;

@@ -3,7 +3,14 @@ import { DownstreamError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { callOnSession } from "./call_on_session.ts";
 import { CallClock } from "./call_clock.ts";
-import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
+import type {
+  CallAnswer,
+  Caller,
+  ClientCapabilities,
+  ClientConnection,
+  ToolCall,
+} from "./caller.ts";
+import { declaredCapabilities } from "./handshake.ts";
 import type { Catalog } from "./catalog.ts";
 import { Listings } from "./listings.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
@@ -37,6 +44,7 @@ export class DownstreamServer {
   readonly #listings = new Listings();
   // Once at a time each, for thousands of calls may take too long together.
   readonly #examined = new Set<Place>();
+  readonly #keys = new WeakMap<ClientCapabilities, string>();
   #lastError: string | undefined;
   #isClosed = false;
   #failures = 0;
@@ -58,6 +66,7 @@ export class DownstreamServer {
       isolation,
       maxConcurrency,
       idleTimeoutMs,
+      keyOf: (capabilities) => this.#keyOf(capabilities),
       start: (wanted, ended) => this.#startSession(wanted, ended),
     });
   }
@@ -72,7 +81,7 @@ export class DownstreamServer {
     if (this.config.unavailable !== undefined || this.#isClosed) return;
     const place = this.#pool.warm(client);
     try {
-      await this.#listings.ask(place.session, client.capabilitiesKey);
+      await this.#listings.ask(place.session, this.#keyOf(client.capabilities));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const { log } = this.#context;
@@ -92,7 +101,7 @@ export class DownstreamServer {
    * @throws {DownstreamError} where the server is not there.
    */
   async listTools(caller: Caller, signal: AbortSignal): Promise<Catalog> {
-    const key = caller.capabilitiesKey;
+    const key = this.#keyOf(caller.capabilities);
     return await this.#listings.known(key, signal) ?? await this.#use(caller, ({ session }) => {
       return untilAborted(this.#listings.ask(session, key), signal);
     });
@@ -115,7 +124,7 @@ export class DownstreamServer {
       const clock = new CallClock(this.config.name, limits, call.signal);
       const { signal } = clock;
       try {
-        const key = caller.capabilitiesKey;
+        const key = this.#keyOf(caller.capabilities);
         // Not through listTools: with a session for each call that would start another one.
         let catalog = await this.#listings.known(key, signal) ??
           await untilAborted(this.#listings.ask(session, key), signal);
@@ -134,7 +143,13 @@ export class DownstreamServer {
           // The list may be known while this session still connects, and may do so for long.
           await untilAborted(session.ready(), signal);
           const started = performance.now();
-          const reply = await callOnSession(session, { tool, call, caller, clock });
+          const reply = await callOnSession(session, {
+            config: this.config,
+            tool,
+            call,
+            caller,
+            clock,
+          });
           return { kind: "answer", reply, tool, downstreamMs: performance.now() - started };
         } finally {
           line.leave();
@@ -222,6 +237,16 @@ export class DownstreamServer {
     } finally {
       this.#pool.release(place);
     }
+  }
+
+  /** Clients that can do the same, as far as this server is told, share lists and sessions. */
+  #keyOf(capabilities: ClientCapabilities): string {
+    let key = this.#keys.get(capabilities);
+    if (key === undefined) {
+      key = JSON.stringify(declaredCapabilities(capabilities, this.config.options.forward));
+      this.#keys.set(capabilities, key);
+    }
+    return key;
   }
 
   /**

@@ -215,8 +215,7 @@ export class ClientSession {
   }
 
   #describe(capabilities: ClientCapabilities): ClientConnection {
-    const capabilitiesKey = JSON.stringify(capabilities);
-    return { client: this.id, capabilities, capabilitiesKey, link: this.#link };
+    return { client: this.id, capabilities, link: this.#link };
   }
 }
 

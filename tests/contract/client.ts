@@ -15,7 +15,6 @@ export interface Told {
 export class Client implements ClientConnection {
   readonly client: string;
   readonly capabilities: ClientCapabilities;
-  readonly capabilitiesKey: string;
   readonly link: Caller["link"];
   /** What reached it. */
   readonly told: Seen<Told>;
@@ -27,7 +26,6 @@ export class Client implements ClientConnection {
   constructor(name: string, capabilities: ClientCapabilities = {}) {
     this.client = name;
     this.capabilities = capabilities;
-    this.capabilitiesKey = JSON.stringify(capabilities);
     this.told = new Seen(`something for the client ${name}`);
     this.link = {
       request: (method, params, signal) => this.#hear({ method, params: read(params), signal }),
@@ -38,8 +36,8 @@ export class Client implements ClientConnection {
 
   /** An agent of this client. */
   agent(agent: string): Caller {
-    const { client, capabilities, capabilitiesKey, link } = this;
-    return { client, capabilities, capabilitiesKey, link, agent };
+    const { client, capabilities, link } = this;
+    return { client, capabilities, link, agent };
   }
 
   #hear(told: Told): Promise<Reply> {
