@@ -27,3 +27,210 @@ export function redact(text: string, secrets: readonly string[], home?: string):
   }
   return home === undefined || home.length < 2 ? clean : clean.replaceAll(home, "~");
 }
+
+/** Words that make a name the name of a secret; `api_key`, `apiKey` and `API-Key` are one word. */
+const WORDS = "pass(?:word|wd|phrase|code)|pwd|secret|token|credential|authorization|cookie|" +
+  "bearer|jwt|signature|(?:api|access|private|secret|signing|encryption|master|auth|account)" +
+  "[-_ ]?key|session[-_ ]?id|connection[-_ ]?string";
+
+const SECRET_NAME = new RegExp(`${WORDS}|^(?:auth|pin|otp|cvv|cvc|sig)$`, "i");
+
+/** `max_tokens` and the like count something; only a number is believed to be a count. */
+const COUNT_NAME = /tokens$|tokens?[-_ ]?(?:count|limit|budget|size)|length$|count$/i;
+
+/** Whether what goes by that name is a secret. */
+export function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name);
+}
+
+// Every pattern is linear: it either starts with something that it cannot run over again, or takes
+// all that it has looked at, or looks at a bounded number of characters.
+const QUOTE = `[\\\\"'\`]{0,16}`;
+const VALUE = `"(?:[^"\\\\]|\\\\[^])*"?|'(?:[^'\\\\]|\\\\[^])*'?|\\\\+"[^"]*"?|[^\\s"'\`&]+`;
+const SCHEME = "(?:bearer|basic|digest|negotiate|token|apikey)";
+
+const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
+  // A private key; one that is cut off, too.
+  [
+    /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[^]*?(?:-----END [A-Z0-9 ]{0,40}KEY[A-Z ]{0,10}-----|$)/g,
+    "",
+  ],
+  // user:password@ and token@ of an address.
+  [/(:\/\/[^\s/?#@:]{0,256}:)[^\s/?#]+@/g, `$1${REDACTED}@`],
+  [/(:\/\/)[^\s/?#@:]{12,}@/g, `$1${REDACTED}@`],
+  // Headers, to the end of their line.
+  [
+    new RegExp(
+      `((?:authorization|cookie)${QUOTE}\\s{0,8}[:=]\\s{0,8}${QUOTE})(?!\\[redacted\\])[^\\r\\n"'\`]+`,
+      "gi",
+    ),
+    `$1${REDACTED}`,
+  ],
+  // name=value, "name": "value", --name value.
+  [
+    new RegExp(
+      `((?:${WORDS})[\\w-]{0,24}${QUOTE}\\s{0,8}(?::=|=>|[:=])\\s{0,8}(?:${SCHEME}\\s{1,8})?)(?:${VALUE})`,
+      "gi",
+    ),
+    `$1${REDACTED}`,
+  ],
+  [
+    new RegExp(`(--?[\\w-]{0,24}(?:${WORDS})[\\w-]{0,24}\\s{1,8})(?!-)(?:${VALUE})`, "gi"),
+    `$1${REDACTED}`,
+  ],
+  [/(\s(?:-u|--user)[\s=]{1,8}[^\s:]{1,256}:)[^\s]+/g, `$1${REDACTED}`],
+  [/\b(bearer|basic|digest|negotiate)(\s{1,8})[\w\-.~+/=]{8,}/gi, `$1$2${REDACTED}`],
+  // JSON in base64, which JWTs are made of.
+  [/eyJ[\w-]{16,}(?:\.[\w-]*)*/g, ""],
+  // What providers begin their keys with.
+  [/\b(?:[sr]k[-_]|pk_(?:live|test)_)[\w-]{16,}/g, ""],
+  [
+    /(?:gh[pousr]|npm|hf|whsec|ntn|sbp|shp(?:at|ss|ca|pa)|lin_api|dop_v1|figd)_[A-Za-z0-9]{16,}/g,
+    "",
+  ],
+  [
+    /(?:github_pat_|secret_|glpat-|pypi-|xox[a-z]-|xapp-|PMAK-|hv[sb]\.|ya29\.|GOCSPX-)[\w-]{10,}/g,
+    "",
+  ],
+  [/SG\.[\w-]{16,}\.[\w-]{16,}/g, ""],
+  [/(?:AKIA|ASIA)[A-Z0-9]{16}/g, ""],
+  [/AIza[\w-]{30,}/g, ""],
+  [/ATATT3[\w=-]{20,}/g, ""],
+  [/\b\d{8,10}:[\w-]{35}\b/g, ""],
+  [/(hooks\.slack\.com\/(?:services|workflows)\/)[^\s"']+/g, `$1${REDACTED}`],
+];
+
+/**
+ * Removes what looks like a secret from a text: private keys, bearer tokens, JWTs, keys of known
+ * providers, passwords in addresses, and values that stand behind the name of a secret.
+ *
+ * @param text Any text; the time is linear in its length.
+ */
+export function redactText(text: string): string {
+  let clean = text;
+  for (const [pattern, replacement] of PATTERNS) {
+    clean = clean.replace(pattern, replacement === "" ? REDACTED : replacement);
+  }
+  return clean;
+}
+
+/** How much of a long text is looked at, in UTF-16 code units; far more than is ever shown. */
+const WINDOW = 16 * 1024;
+
+/** Stands for what there was no room for. */
+const CUT = "…";
+
+/**
+ * Writes a value as JSON without what looks like a secret, by the names of members and by the shape
+ * of values, wherever it is nested; JSON within texts is looked through as well.
+ *
+ * @param value Anything that came as JSON.
+ * @param maxBytes Longest answer in UTF-8 bytes; what has no room is left out, with a `…`.
+ */
+export function redactedJson(value: unknown, maxBytes: number): string {
+  const room = { bytes: maxBytes };
+  return JSON.stringify(redactValue(value, room));
+}
+
+interface Room {
+  bytes: number;
+}
+
+function redactValue(value: unknown, room: Room): unknown {
+  if (typeof value === "string") return fit(redactString(value, room), room);
+  if (Array.isArray(value)) return redactArray(value, room);
+  if (typeof value === "object" && value !== null) return redactObject(value, room);
+  room.bytes -= String(value).length;
+  return value;
+}
+
+function redactString(text: string, room: Room): string {
+  if (text.length > WINDOW) {
+    // What is cut off in its middle may not look like a secret any more.
+    let end = WINDOW;
+    while (end > 0 && !/\s/.test(text[end] ?? "")) end--;
+    return `${redactText(text.slice(0, end))}${CUT}`;
+  }
+  const inner = /^\s*[[{]/.test(text) ? parse(text) : undefined;
+  if (inner === undefined) return redactText(text);
+  return JSON.stringify(redactValue(inner, { ...room }));
+}
+
+function redactArray(values: readonly unknown[], room: Room): unknown[] {
+  const clean: unknown[] = [];
+  room.bytes -= 2;
+  let isNamed = false;
+  for (const value of values) {
+    if (room.bytes < MIN_ROOM) {
+      clean.push(CUT);
+      break;
+    }
+    room.bytes -= 1;
+    // ["--password", "x"] and ["Authorization", "x"].
+    clean.push(isNamed ? hide(value, room) : redactValue(value, room));
+    isNamed = typeof value === "string" && value.length < 64 && /^[\w-]+$/.test(value) &&
+      isSecretName(value);
+  }
+  return clean;
+}
+
+function redactObject(fields: object, room: Room): Record<string, unknown> {
+  const clean: Record<string, unknown> = Object.create(null);
+  room.bytes -= 2;
+  // {"name": "Authorization", "value": "x"}.
+  const isPair = ["name", "key", "header"].some((key) => {
+    const name: unknown = (fields as Record<string, unknown>)[key];
+    return typeof name === "string" && name.length < 64 && isSecretName(name);
+  });
+  for (const [name, value] of Object.entries(fields)) {
+    if (room.bytes < MIN_ROOM) {
+      clean[CUT] = CUT;
+      break;
+    }
+    room.bytes -= 4;
+    const key = fit(redactString(name, room), room);
+    const isSecret = isSecretName(name) && !(typeof value === "number" && COUNT_NAME.test(name));
+    clean[key] = isSecret || isPair && /value/i.test(name)
+      ? hide(value, room)
+      : redactValue(value, room);
+  }
+  return clean;
+}
+
+/** Room for a member, its marks and what stands for the rest. */
+const MIN_ROOM = 64;
+
+function hide(value: unknown, room: Room): unknown {
+  room.bytes -= REDACTED.length + 2;
+  return value === null || typeof value === "boolean" ? value : REDACTED;
+}
+
+/** As much of a text as there is room for. */
+function fit(text: string, room: Room): string {
+  room.bytes -= 2;
+  for (let at = 0; at < text.length; at++) {
+    const cost = jsonBytes(text.charCodeAt(at));
+    if (cost > room.bytes - 8) {
+      room.bytes = 0;
+      return `${text.slice(0, at)}${CUT}`;
+    }
+    room.bytes -= cost;
+  }
+  return text;
+}
+
+/** Bytes that a code unit takes at most, as JSON in UTF-8. */
+function jsonBytes(code: number): number {
+  if (code < 0x20 || (code >= 0xd800 && code < 0xe000)) return 6;
+  if (code === 0x22 || code === 0x5c) return 2;
+  if (code < 0x80) return 1;
+  return code < 0x800 ? 2 : 3;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

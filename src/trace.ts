@@ -69,7 +69,7 @@ export async function loadTracer(isOn: boolean, version: string): Promise<Tracer
       const parent = remote === undefined
         ? otel.ROOT_CONTEXT
         : otel.trace.setSpanContext(otel.ROOT_CONTEXT, remote);
-      return new LiveSpan(otel, tracer, { name, parent, options });
+      return new LiveSpan(otel, tracer, { name, parent, state: remote?.traceState, options });
     },
   };
 }
@@ -81,16 +81,23 @@ class LiveSpan implements Span {
   readonly #tracer: api.Tracer;
   readonly #span: api.Span;
   readonly #context: api.Context;
+  readonly #state: api.TraceState | undefined;
 
   constructor(
     otel: Otel,
     tracer: api.Tracer,
-    about: { name: string; parent: api.Context; options: SpanOptions | undefined },
+    about: {
+      name: string;
+      parent: api.Context;
+      state: api.TraceState | undefined;
+      options: SpanOptions | undefined;
+    },
   ) {
     const { kind, attributes } = about.options ?? {};
     const { SpanKind } = otel;
     this.#otel = otel;
     this.#tracer = tracer;
+    this.#state = about.state;
     this.#span = tracer.startSpan(about.name, {
       kind: kind === "server"
         ? SpanKind.SERVER
@@ -103,7 +110,12 @@ class LiveSpan implements Span {
   }
 
   child(name: string, options?: SpanOptions): Span {
-    return new LiveSpan(this.#otel, this.#tracer, { name, parent: this.#context, options });
+    return new LiveSpan(this.#otel, this.#tracer, {
+      name,
+      parent: this.#context,
+      state: this.#state,
+      options,
+    });
   }
 
   set(attributes: SpanAttributes): void {
@@ -120,10 +132,13 @@ class LiveSpan implements Span {
   }
 
   carry(meta: Meta): Meta {
-    const { traceId, spanId, traceFlags, traceState } = this.#span.spanContext();
+    const { traceId, spanId, traceFlags } = this.#span.spanContext();
     const flags = traceFlags.toString(16).padStart(2, "0");
-    const carried = { ...meta, traceparent: `00-${traceId}-${spanId}-${flags}` };
-    const state = traceState?.serialize();
+    // A state that came with a context we did not continue belongs to nothing any more.
+    const { tracestate: _, ...rest } = meta;
+    const carried = { ...rest, traceparent: `00-${traceId}-${spanId}-${flags}` };
+    // Deno's own spans forget the state that their parent came with.
+    const state = this.#state?.serialize();
     return state === undefined || state === "" ? carried : { ...carried, tracestate: state };
   }
 }

@@ -48,13 +48,14 @@ export class AuditFile {
     const { size, identity } = describe(this.#file.statSync());
     this.#size = size;
     this.#identity = identity;
+    this.#isTorn = isTorn(this.#file, size);
   }
 
   /**
    * Appends lines.
    *
-   * @param text Whole lines.
-   * @throws what the system says against it; some of the text may have been written.
+   * @param text A line, or several.
+   * @throws what the system says against it; then none of the text counts as written.
    */
   append(text: string): void {
     if (text === "") return;
@@ -66,17 +67,30 @@ export class AuditFile {
     try {
       while (written < bytes.length) written += this.#file.writeSync(bytes.subarray(written));
       this.#isTorn = false;
-    } catch (error) {
-      if (written > 0) this.#isTorn = true;
-      throw error;
-    } finally {
       this.#size += written;
+    } catch (error) {
+      if (written > 0) this.#takeBack(written);
+      throw error;
     }
   }
 
   /** Closes the file. */
   close(): void {
     this.#file.close();
+  }
+
+  /** Half a line helps nobody, and the next line of another process would run into it. */
+  #takeBack(written: number): void {
+    this.#isTorn = true;
+    try {
+      const end = this.#file.seekSync(0, Deno.SeekMode.Current);
+      // Another process wrote behind it: what it wrote stays.
+      if (this.#file.statSync().size !== end) return;
+      this.#file.truncateSync(end - written);
+      this.#isTorn = false;
+    } catch {
+      // The next line begins with a line feed.
+    }
   }
 
   /** Somebody may have put the file aside, or deleted it; then the lines belong into the new one. */
@@ -94,15 +108,15 @@ export class AuditFile {
     const { size, identity } = describe(file.statSync());
     this.#size = size;
     this.#identity = identity;
-    this.#isTorn = false;
+    this.#isTorn = isTorn(file, size);
   }
 
   #rotate(): void {
     // A file that cannot be put aside grows on: a line too many is better than one too few.
     this.#rotateAt = performance.now() + ROTATION_RETRY_MS;
-    // The lock is the file itself: who gets it second finds another file at the path.
-    this.#file.lockSync(true);
     try {
+      // The lock is the file itself: who gets it second finds another file at the path.
+      this.#file.lockSync(true);
       if (lookAt(this.path)?.identity === this.#identity) {
         for (let number = this.#maxFiles - 1; number > 0; number--) {
           const from = number === 1 ? this.path : `${this.path}.${number - 1}`;
@@ -114,18 +128,34 @@ export class AuditFile {
     } catch {
       return;
     } finally {
-      this.#file.unlockSync();
+      this.#unlock();
     }
     this.#reopen();
     this.#rotateAt = 0;
   }
+
+  #unlock(): void {
+    try {
+      this.#file.unlockSync();
+    } catch {
+      // It was never locked: not every file system has locks.
+    }
+  }
+}
+
+/** Whether the last line has no end, because whoever wrote it was stopped. */
+function isTorn(file: Deno.FsFile, size: number): boolean {
+  if (size === 0) return false;
+  const last = new Uint8Array(1);
+  file.seekSync(size - 1, Deno.SeekMode.Start);
+  return file.readSync(last) === 1 && last[0] !== 0x0a;
 }
 
 function openFile(path: string): Deno.FsFile {
   // Without node:path, which costs 5 ms of the start.
   const folder = path.replace(/[\\/]?[^\\/]*$/, "");
   if (folder !== "") Deno.mkdirSync(folder, { recursive: true });
-  return Deno.openSync(path, { create: true, append: true, mode: 0o600 });
+  return Deno.openSync(path, { create: true, append: true, read: true, mode: 0o600 });
 }
 
 function describe({ size, dev, ino }: Deno.FileInfo): { size: number; identity: string } {

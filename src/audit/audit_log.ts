@@ -14,28 +14,46 @@ export interface AuditOptions {
   readonly maxBytes?: number;
   /** Files that are kept, the current one among them. Default: 5. */
   readonly maxFiles?: number;
+  /** How often it is tried to write again after a failure, in milliseconds. Default: 1000. */
+  readonly retryMs?: number;
+  /** How often the wanted place is tried while the log is elsewhere, in ms. Default: a minute. */
+  readonly returnMs?: number;
 }
 
-/** How often a place that failed is tried again, in milliseconds. */
+/** How the audit log stands. */
+export interface AuditStatus {
+  /** Where the lines go; null while no place can be written. */
+  readonly path: string | null;
+  /** Places that could not be opened, and writes that failed. */
+  readonly failures: number;
+  /** Entries that wait for the disk to recover. */
+  readonly waiting: number;
+  /** Entries that were given up. */
+  readonly dropped: number;
+}
+
 const RETRY_MS = 1000;
+const RETURN_MS = 60_000;
 
 /** Text of entries that may wait for the disk to recover, in UTF-16 code units. */
 const MAX_WAITING = 1024 * 1024;
 
 /**
  * The record of operations, on disk before their answers leave. A failing disk never fails an
- * operation: what could not be written waits, up to a bound, for the disk to recover; beyond it
- * entries are dropped and counted.
+ * operation: what could be written at neither place waits, up to a bound, for the disk to recover;
+ * beyond it entries are dropped and counted.
  */
 export class AuditLog {
   readonly #options: AuditOptions;
   #file: AuditFile | undefined;
-  #waiting: string[] = [];
+  readonly #waiting: string[] = [];
   #waitingSize = 0;
   #dropped = 0;
   #failures = 0;
-  #retryAt = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #returnAt = 0;
   #isFailing = false;
+  #isClosed = false;
 
   /**
    * Opens the file, and its folder where it is missing.
@@ -44,7 +62,7 @@ export class AuditLog {
    */
   constructor(options: AuditOptions) {
     this.#options = options;
-    this.#open();
+    this.#recover();
   }
 
   /** Where the lines go; `undefined` while no place can be written. */
@@ -52,14 +70,14 @@ export class AuditLog {
     return this.#file?.path;
   }
 
-  /** Writes that failed so far. */
-  get failures(): number {
-    return this.#failures;
-  }
-
-  /** Entries that were given up. */
-  get dropped(): number {
-    return this.#dropped;
+  /** How it stands. */
+  status(): AuditStatus {
+    return {
+      path: this.path ?? null,
+      failures: this.#failures,
+      waiting: this.#waiting.length,
+      dropped: this.#dropped,
+    };
   }
 
   /**
@@ -69,53 +87,100 @@ export class AuditLog {
    */
   append(entry: AuditEntry): void {
     const line = auditLine(entry);
-    if (!this.#isFailing && this.#write(line)) return;
+    if (this.#isClosed) {
+      this.#dropped++;
+      return;
+    }
+    if (this.#returnAt > 0 && performance.now() >= this.#returnAt) this.#return();
+    if (this.#write(line)) return;
     this.#keep(line);
-    if (performance.now() >= this.#retryAt) this.#retry();
+    if (!this.#isFailing) this.#recover();
   }
 
   /** Writes what still waits, and closes the file. */
   close(): void {
-    if (this.#isFailing) this.#retry();
+    if (this.#isFailing) this.#recover();
+    clearTimeout(this.#retry);
+    if (this.#waiting.length > 0) {
+      this.#dropped += this.#waiting.splice(0).length;
+      const dropped = this.#dropped;
+      this.#options.log.error("Entries of the audit log were lost", { dropped });
+    }
     this.#file?.close();
     this.#file = undefined;
+    this.#isClosed = true;
   }
 
-  #open(): void {
-    const { path, fallbackPath, log } = this.#options;
-    for (const place of [path, fallbackPath]) {
-      try {
-        this.#file = new AuditFile(place, this.#options);
-        if (place !== path && !this.#isFailing) {
-          log.warn(`The audit log cannot be written at ${path}; it is at ${place}`);
-        }
-        return;
-      } catch (error) {
-        this.#failures++;
-        const reason = error instanceof Error ? error.message : String(error);
-        if (!this.#isFailing) log.warn(`The audit log cannot be opened at ${place}`, { reason });
-      }
+  /** Writes what waits to the first place that takes it. */
+  #recover(): void {
+    const { path, fallbackPath, log, retryMs = RETRY_MS, returnMs = RETURN_MS } = this.#options;
+    clearTimeout(this.#retry);
+    this.#file?.close();
+    this.#file = undefined;
+    const written = this.#waiting.length;
+    const reason = this.#moveTo(path);
+    if (reason === undefined) {
+      this.#returnAt = 0;
+      if (this.#isFailing) this.#tellRecovery(written);
+      return;
     }
-    this.#fail("no place for it can be written; set GATEWAY_AUDIT_LOG to one that can");
-  }
-
-  #write(text: string): boolean {
-    try {
-      if (this.#file === undefined) return false;
-      this.#file.append(text);
-      return true;
-    } catch (error) {
-      this.#failures++;
-      this.#fail(error instanceof Error ? error.message : String(error));
-      return false;
+    const fallbackReason = this.#moveTo(fallbackPath);
+    if (fallbackReason === undefined) {
+      this.#returnAt = performance.now() + returnMs;
+      log.warn(`The audit log cannot be written at ${path}; it is at ${fallbackPath}`, { reason });
+      if (this.#isFailing) this.#tellRecovery(written);
+      return;
     }
-  }
-
-  #fail(reason: string): void {
-    this.#retryAt = performance.now() + RETRY_MS;
+    this.#retry = setTimeout(() => this.#recover(), retryMs);
+    // It must not keep a program alive that has nothing else to do.
+    Deno.unrefTimer(Number(this.#retry));
     if (this.#isFailing) return;
     this.#isFailing = true;
-    this.#options.log.error("The audit log cannot be written; operations go on", { reason });
+    log.error("The audit log cannot be written; operations go on. Set GATEWAY_AUDIT_LOG", {
+      reason: `${reason}; ${fallbackReason}`,
+    });
+  }
+
+  /** Tries the wanted place again; where it still takes nothing, the fallback stays. */
+  #return(): void {
+    const { path, log, returnMs = RETURN_MS } = this.#options;
+    this.#returnAt = performance.now() + returnMs;
+    if (this.#moveTo(path) !== undefined) return;
+    this.#returnAt = 0;
+    log.info(`The audit log is at ${path} again`);
+  }
+
+  /** Opens a place and writes there what waits; gives the reason where that fails. */
+  #moveTo(path: string): string | undefined {
+    let file: AuditFile | undefined;
+    let count = 0;
+    try {
+      file = new AuditFile(path, this.#options);
+      // One by one: after a failure halfway, no line is written twice.
+      for (const line of this.#waiting) {
+        file.append(line);
+        count++;
+      }
+      this.#file?.close();
+      this.#file = file;
+      return undefined;
+    } catch (error) {
+      file?.close();
+      this.#failures++;
+      return error instanceof Error ? error.message : String(error);
+    } finally {
+      for (const line of this.#waiting.splice(0, count)) this.#waitingSize -= line.length;
+    }
+  }
+
+  #write(line: string): boolean {
+    try {
+      this.#file?.append(line);
+      return this.#file !== undefined;
+    } catch {
+      this.#failures++;
+      return false;
+    }
   }
 
   #keep(line: string): void {
@@ -127,20 +192,9 @@ export class AuditLog {
     this.#waitingSize += line.length;
   }
 
-  #retry(): void {
-    this.#file?.close();
-    this.#file = undefined;
-    this.#open();
-    if (!this.#write(this.#waiting.join(""))) {
-      this.#retryAt = performance.now() + RETRY_MS;
-      return;
-    }
+  #tellRecovery(written: number): void {
     this.#isFailing = false;
-    this.#options.log.info("The audit log is written again", {
-      written: this.#waiting.length,
-      dropped: this.#dropped,
-    });
-    this.#waiting = [];
-    this.#waitingSize = 0;
+    const dropped = this.#dropped;
+    this.#options.log.info("The audit log is written again", { path: this.path, written, dropped });
   }
 }

@@ -31,19 +31,18 @@ export interface AuditEntry {
   readonly args_bytes?: number;
   /** Size of the result in UTF-8 bytes. */
   readonly result_bytes?: number;
+  /** The tool's arguments without secrets, as JSON text; the line has the value. */
+  readonly args?: string;
 }
 
 /** Longest text in an entry, in UTF-16 code units; callers choose some of them. */
 const MAX_TEXT = 256;
 
 /** Writes an entry as one line, with its line feed. */
-export function auditLine(entry: AuditEntry): string {
-  return `${
-    JSON.stringify(entry, (_key, value: unknown) => {
-      if (typeof value === "number") return Math.round(value * 1000) / 1000;
-      return typeof value === "string" && value.length > MAX_TEXT
-        ? value.slice(0, MAX_TEXT)
-        : value;
-    })
-  }\n`;
+export function auditLine({ args, ...entry }: AuditEntry): string {
+  const line = JSON.stringify(entry, (_key, value: unknown) => {
+    if (typeof value === "number") return Math.round(value * 1000) / 1000;
+    return typeof value === "string" && value.length > MAX_TEXT ? value.slice(0, MAX_TEXT) : value;
+  });
+  return args === undefined ? `${line}\n` : `${line.slice(0, -1)},"args":${args}}\n`;
 }

@@ -6,4 +6,4 @@
  */
 
 export { type AuditEntry, auditLine, type Decided } from "./entry.ts";
-export { AuditLog, type AuditOptions } from "./audit_log.ts";
+export { AuditLog, type AuditOptions, type AuditStatus } from "./audit_log.ts";

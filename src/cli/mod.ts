@@ -17,6 +17,7 @@ import {
   UnexpectedPositionalError,
 } from "@stricli/core";
 import { listSettings } from "../config/mod.ts";
+import { audit } from "./audit_routes.ts";
 import type { ServeFlags } from "./serve.ts";
 import { VERSION } from "./version.ts";
 
@@ -45,8 +46,8 @@ const serve = buildCommand<ServeFlags, [], Context>({
   },
 });
 
-const routes = buildRouteMap<"serve", Context>({
-  routes: { serve },
+const routes = buildRouteMap<"serve" | "audit", Context>({
+  routes: { serve, audit },
   defaultCommand: "serve",
   docs: {
     brief: "One MCP server in front of all of yours, with rules for each agent",

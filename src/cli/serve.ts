@@ -17,6 +17,8 @@ import { Gateway, type ReloadOptions, serveStdio } from "../gateway/mod.ts";
 import { createLog, type Log } from "../log.ts";
 import { nearNames } from "../near_names.ts";
 import { loadTracer } from "../trace.ts";
+import { LogSecrets } from "./log_secrets.ts";
+import { auditFallback } from "./audit_place.ts";
 import { VERSION } from "./version.ts";
 
 /** The flags of `serve`. */
@@ -29,13 +31,15 @@ export type ServeFlags = SettingFlags;
  * @returns The exit code: 1 where the configuration cannot be used, 2 where a flag cannot.
  */
 export async function serve(flags: ServeFlags): Promise<number> {
-  let log = createLog();
+  const secrets = new LogSecrets([homeFolder(Deno.env) ?? "", Deno.cwd()]);
+  const style = { clean: secrets.clean, colours: Deno.stderr.isTerminal() && !Deno.noColor };
+  let log = createLog(style);
   try {
     const settings = readSettings(flags, Deno.env);
-    log = createLog({ level: settings.logLevel, format: settings.logFormat });
+    log = createLog({ ...style, level: settings.logLevel, format: settings.logFormat });
     refuseLoops();
     refuseHttp(settings);
-    const { configuration, reload } = await load(settings, log);
+    const { configuration, reload } = await load(settings, secrets, log);
     const gateway = new Gateway({
       settings,
       configuration,
@@ -58,6 +62,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
 
 async function load(
   settings: Settings,
+  secrets: LogSecrets,
   log: Log,
 ): Promise<{ configuration: Configuration; reload: ReloadOptions }> {
   const cwd = Deno.cwd();
@@ -66,7 +71,11 @@ async function load(
   log.info(`Loading gateway rules from: ${files.rules.shown}`);
   // Before the files are read, so that no change between reading and watching is missed.
   const watch = new FileWatch([files.mcpConfig.path, files.rules.path]);
-  const check = (): Promise<Checked> => checkConfiguration(files, { env: Deno.env, cwd });
+  const check = async (): Promise<Checked> => {
+    const checked = await checkConfiguration(files, { env: Deno.env, cwd });
+    if (checked.configuration !== undefined) secrets.add(checked.configuration);
+    return checked;
+  };
   const { configuration, errors } = await check();
   if (configuration === undefined) throw new ConfigError(errors);
   for (const note of noteFinds(files)) log.info(note);
@@ -86,15 +95,6 @@ function refuseHttp({ transport }: Settings): void {
   const message =
     "this version serves over stdio only; leave --transport and GATEWAY_TRANSPORT out";
   throw new ConfigError([{ file: "", line: 0, column: 0, path: "transport http", message }]);
-}
-
-/** Where the audit log goes when its own place cannot be written: the user's state folder. */
-function auditFallback(): string {
-  const home = homeFolder(Deno.env) ?? ".";
-  const state = Deno.build.os === "windows"
-    ? Deno.env.get("LOCALAPPDATA") ?? `${home}/AppData/Local`
-    : Deno.env.get("XDG_STATE_HOME") ?? `${home}/.local/state`;
-  return `${state}/agent-mcp-gateway/audit.jsonl`;
 }
 
 function summarize(

@@ -1,10 +1,13 @@
-import { folderOf } from "./file_path.ts";
+import { folderOf, nameOf, resolvePath } from "./file_path.ts";
 
 /** A change is told this long after the last sign of it, because editors write in several steps. */
 const DEBOUNCE_MS = 300;
 
-/** However often a file changes, it is looked at this long after the first sign. */
-const MAX_WAIT_MS = 1000;
+/**
+ * However often a file changes, it is looked at this long after the first sign: a change is to be in
+ * force within a second, and that takes a moment, too.
+ */
+const MAX_WAIT_MS = 700;
 
 /** How often files are looked at where their folder cannot be watched. */
 const POLL_MS = 500;
@@ -66,6 +69,20 @@ export class FileWatch {
     await this.#looking;
   }
 
+  /**
+   * Notes what the files hold now, for who is about to read them: that is no change later.
+   *
+   * @returns The files that held something else before.
+   */
+  note(): string[] {
+    return this.#paths.filter((path) => {
+      const content = readContent(path);
+      if (content === this.#contents.get(path)) return false;
+      this.#contents.set(path, content);
+      return true;
+    });
+  }
+
   /** Watches no longer. */
   stop(): void {
     this.#options = undefined;
@@ -78,17 +95,14 @@ export class FileWatch {
   async #look(): Promise<void> {
     if (this.#options === undefined) return;
     this.#watchFolders();
-    const changed = this.#paths.filter((path) => {
-      const content = readContent(path);
-      if (content === this.#contents.get(path)) return false;
-      this.#contents.set(path, content);
-      return true;
-    });
+    const changed = this.note();
     if (changed.length > 0) await this.#options.onChange(changed);
   }
 
   /** Waits for quiet, but not for ever. */
   #noteSign(): void {
+    // A sign may have been on its way when the watch was stopped.
+    if (this.#options === undefined) return;
     const now = performance.now();
     this.#firstSign ??= now;
     const wait = Math.min(DEBOUNCE_MS, this.#firstSign + MAX_WAIT_MS - now);
@@ -100,8 +114,8 @@ export class FileWatch {
   }
 
   #watchFolders(): void {
-    // Of a link, the folder of what it stands for counts too: it may be replaced there.
-    const folders = new Set(this.#paths.flatMap((path) => [path, realPath(path)]).map(folderOf));
+    const ways = this.#paths.map(wayTo);
+    const folders = new Set(ways.flatMap((way) => [...way.folders]));
     const wanted = new Map(
       [...folders].map((folder) => [`${folder} ${identityOf(folder)}`, folder]),
     );
@@ -115,6 +129,9 @@ export class FileWatch {
     }
     for (const [key, folder] of wanted) {
       if (!this.#watchers.has(key)) void this.#watchFolder(folder, key);
+    }
+    for (const link of ways.flatMap((way) => [...way.links])) {
+      this.#fail(link, "a link to a folder may be replaced without a sign");
     }
   }
 
@@ -158,11 +175,37 @@ function readContent(path: string): string {
   }
 }
 
-function realPath(path: string): string {
+/**
+ * The folders where a path may come to stand for another file: its own, and those of the links that
+ * it leads to. And the links to folders on the way: Deno tells of their replacement only those who
+ * watch what they lead to next.
+ */
+function wayTo(path: string): { folders: ReadonlySet<string>; links: ReadonlySet<string> } {
+  const folders = new Set([folderOf(path)]);
+  const links = new Set<string>();
+  const seen = new Set<string>();
+  const follow = (place: string, isFolder: boolean): string => {
+    const parent = folderOf(place);
+    if (parent === place) return place;
+    const folder = follow(parent, true);
+    const here = resolvePath(folder, nameOf(place));
+    const target = readLink(here);
+    if (target === undefined || seen.has(here)) return here;
+    seen.add(here);
+    if (!isFolder) folders.add(folder);
+    // Links of the root, such as /tmp of macOS, are the system's, and stay.
+    else if (folderOf(folder) !== folder) links.add(here);
+    return follow(resolvePath(folder, target), isFolder);
+  };
+  folders.add(folderOf(follow(path, false)));
+  return { folders, links };
+}
+
+function readLink(path: string): string | undefined {
   try {
-    return Deno.realPathSync(path);
+    return Deno.readLinkSync(path);
   } catch {
-    return path;
+    return undefined;
   }
 }
 

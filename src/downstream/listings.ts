@@ -27,18 +27,11 @@ export class Listings {
    *
    * @param key Names the declared capabilities.
    * @param signal Gives up; its reason is thrown.
-   * @returns `undefined` where nobody asked yet, or a session failed to list them.
+   * @returns At once `undefined` where nobody asked yet; later where a session failed to list them.
    */
-  async known(key: string, signal: AbortSignal): Promise<Catalog | undefined> {
+  known(key: string, signal: AbortSignal): Promise<Catalog | undefined> | undefined {
     const listing = this.#byKey.get(key);
-    if (listing === undefined || listing.catalog !== undefined) return listing?.catalog;
-    try {
-      return await untilAborted(listing.promise, signal);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      // It was another session that failed; the one of who asks now may do better.
-      return undefined;
-    }
+    return listing === undefined ? undefined : catalogOf(listing, signal);
   }
 
   /**
@@ -65,5 +58,16 @@ export class Listings {
   /** The list may be out of date: the next who needs it asks. */
   forget(key: string): void {
     this.#byKey.delete(key);
+  }
+}
+
+async function catalogOf(listing: Listing, signal: AbortSignal): Promise<Catalog | undefined> {
+  if (listing.catalog !== undefined) return listing.catalog;
+  try {
+    return await untilAborted(listing.promise, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // It was another session that failed; the one of who asks now may do better.
+    return undefined;
   }
 }

@@ -17,7 +17,8 @@ export type {
 export { Catalog, type Tool } from "./catalog.ts";
 export { openTransport } from "./open.ts";
 export { Processes } from "./processes.ts";
-export { DownstreamServer, type ServerContext } from "./server.ts";
+export { DownstreamServer } from "./server.ts";
+export type { ServerContext } from "./server_context.ts";
 export type { ServerStatus } from "./server_status.ts";
 export type { SessionState } from "./session_options.ts";
 export type { Surroundings } from "./stdio_transport.ts";

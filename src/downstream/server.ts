@@ -1,6 +1,5 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import type { Log } from "../log.ts";
 import { callOnSession } from "./call_on_session.ts";
 import { CallClock } from "./call_clock.ts";
 import type {
@@ -14,25 +13,12 @@ import { declaredCapabilities } from "./handshake.ts";
 import type { Catalog } from "./catalog.ts";
 import { Listings } from "./listings.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
+import type { ServerContext } from "./server_context.ts";
 import { readServerStatus, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
 import { StartGuard } from "./start_guard.ts";
-import type { Patience, Transport } from "./transport.ts";
+import type { Patience } from "./transport.ts";
 import { untilAborted } from "./within.ts";
-
-/** What every server of a gateway shares. */
-export interface ServerContext {
-  /** The gateway's version, told to servers. */
-  readonly version: string;
-  /** Takes what servers print and what is odd about them. */
-  readonly log: Log;
-  /** Opens a connection. */
-  readonly open: (config: ServerConfig) => Promise<Transport>;
-  /** Milliseconds of the clock by which a server that fails to start is left alone; default the system's. */
-  readonly now?: () => number;
-  /** How long a server may take to answer a ping, in milliseconds; default 5000. */
-  readonly pingMs?: number;
-}
 
 /** A configured server: its sessions, and the tools that it lists. */
 export class DownstreamServer {
@@ -102,9 +88,15 @@ export class DownstreamServer {
    */
   async listTools(caller: Caller, signal: AbortSignal): Promise<Catalog> {
     const key = this.#keyOf(caller.capabilities);
-    return await this.#listings.known(key, signal) ?? await this.#use(caller, ({ session }) => {
-      return untilAborted(this.#listings.ask(session, key), signal);
-    });
+    const known = this.#listings.known(key, signal);
+    const ask = (): Promise<Catalog> => {
+      return this.#use(caller, ({ session }) => {
+        return untilAborted(this.#listings.ask(session, key), signal);
+      });
+    };
+    // Without a turn in between, so that a reload cannot take the server away before it is asked.
+    if (known === undefined) return await ask();
+    return await known ?? await ask();
   }
 
   /**

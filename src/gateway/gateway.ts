@@ -81,7 +81,7 @@ export class Gateway {
     this.tools = gatewayTools({ debug: settings.debug });
     const audit = new AuditLog({ path: settings.auditLog, fallbackPath: auditFallback, log });
     this.auditPath = audit.path;
-    this.#records = { audit, metrics: new Metrics() };
+    this.#records = { audit, metrics: new Metrics(), auditArgs: settings.auditArgs };
     this.#processes = new Processes(settings.maxProcesses, log);
     this.#context = {
       version,
@@ -112,6 +112,7 @@ export class Gateway {
         identity: { bound: settings.agent, defaultAgent: settings.defaultAgent },
         records: this.#records,
         tracer,
+        transport: settings.transport === "stdio" ? "pipe" : "tcp",
         log,
         gateway: this,
       }),
@@ -136,6 +137,7 @@ export class Gateway {
     return readStatus({
       snapshot: this.#snapshot,
       metrics: this.#records.metrics,
+      audit: this.#records.audit.status(),
       reload: this.#reloader.status(),
     });
   }

@@ -47,6 +47,8 @@ export interface Surroundings {
   readonly records: Records;
   /** Begins the traces of operations. */
   readonly tracer: Tracer;
+  /** How the client is connected, in the words of the semantic conventions. */
+  readonly transport: "pipe" | "tcp";
   /** Takes the gateway's own faults. */
   readonly log: Log;
   /** The gateway's own state. */
@@ -73,7 +75,7 @@ export async function runOperation(
   surroundings: Surroundings,
 ): Promise<Outcome> {
   const { tool, signal } = operation;
-  const { snapshot, identity, records, tracer, log, gateway } = surroundings;
+  const { snapshot, identity, records, tracer, transport, log, gateway } = surroundings;
   const { policy, servers, configuration } = snapshot;
   const { name } = tool.definition;
   const record = new OperationRecord(records, {
@@ -88,6 +90,7 @@ export async function runOperation(
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": name,
         "jsonrpc.request.id": String(operation.requestId),
+        "network.transport": transport,
       },
     }),
   });
@@ -101,6 +104,7 @@ export async function runOperation(
       subject,
       args.args instanceof JsonText ? utf8Bytes(args.args.text) : undefined,
     );
+    record.setArgs((operation.arguments as { args?: unknown } | undefined)?.args);
 
     // Who is calling.
     const given = typeof args.agent_id === "string" ? args.agent_id : undefined;

@@ -1,5 +1,6 @@
 import type { AuditEntry, AuditLog, Decided } from "../audit/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
+import { redactedJson } from "../redact.ts";
 import type { Span } from "../trace.ts";
 import type { Subject } from "./tools/mod.ts";
 
@@ -9,7 +10,12 @@ export interface Records {
   readonly audit: AuditLog;
   /** Figures of all operations. */
   readonly metrics: Metrics;
+  /** Whether the audit has the tools' arguments, without secrets. */
+  readonly auditArgs: "none" | "redacted";
 }
+
+/** Room for a call's arguments in its line, in bytes. */
+const MAX_ARGS_BYTES = 4096;
 
 /** Longest refused agent id that is recorded. */
 const MAX_AGENT_ID = 128;
@@ -29,6 +35,7 @@ export class OperationRecord {
   #knownAgent: string | undefined;
   #knownServer: string | undefined;
   #argsBytes: number | undefined;
+  #args: string | undefined;
 
   /**
    * Begins with what is known when the request arrives.
@@ -69,6 +76,12 @@ export class OperationRecord {
     this.#argsBytes = argsBytes;
   }
 
+  /** The tool's arguments, as parsed; nothing is kept of them unless the operator wants it. */
+  setArgs(args: unknown): void {
+    if (this.#records.auditArgs === "none" || args === undefined) return;
+    this.#args = redactedJson(args, MAX_ARGS_BYTES);
+  }
+
   /** The rule that decided. */
   setRule(rule: string): void {
     this.#rule = rule;
@@ -95,6 +108,7 @@ export class OperationRecord {
       request_id: this.#requestId,
       ...(this.#argsBytes === undefined ? {} : { args_bytes: this.#argsBytes }),
       ...(resultBytes === undefined ? {} : { result_bytes: resultBytes }),
+      ...(this.#args === undefined ? {} : { args: this.#args }),
     };
     this.#records.audit.append(entry);
     if (this.#knownAgent !== undefined) this.span.set({ "gen_ai.agent.id": this.#knownAgent });

@@ -84,14 +84,8 @@ export class Reloader {
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    const { files, watch } = this.#options;
-    watch.start({
-      onChange: (paths) => {
-        const names: FileName[] = [];
-        if (paths.includes(files.mcpConfig.path)) names.push("mcp_config");
-        if (paths.includes(files.rules.path)) names.push("gateway_rules");
-        return this.#reload(names);
-      },
+    this.#options.watch.start({
+      onChange: (paths) => this.#reload(this.#namesOf(paths)),
       onPolling: (folder, reason) => {
         this.#log.debug("A folder cannot be watched; its files are polled", { folder, reason });
       },
@@ -114,30 +108,43 @@ export class Reloader {
     return { mcp_config, gateway_rules: { ...gateway_rules, last_warnings: this.#warnings } };
   }
 
+  #namesOf(paths: readonly string[]): FileName[] {
+    const { mcpConfig, rules } = this.#options.files;
+    const names: FileName[] = [];
+    if (paths.includes(mcpConfig.path)) names.push("mcp_config");
+    if (paths.includes(rules.path)) names.push("gateway_rules");
+    return names;
+  }
+
   #reload(names: readonly FileName[]): Promise<void> {
     this.#running = this.#running.then(() => this.#attempt(names));
     return this.#running;
   }
 
-  async #attempt(names: readonly FileName[]): Promise<void> {
+  async #attempt(asked: readonly FileName[]): Promise<void> {
     const attempt = new Date().toISOString();
+    // What is read next is what the watch must compare with: a file may change, be read on a signal,
+    // and be as before when the watch looks.
+    const names = [...asked, ...this.#namesOf(this.#options.watch.note())];
     const failures = await this.#tryToApply();
-    for (const name of names) {
+    for (const name of ["mcp_config", "gateway_rules"] as const) {
       const last = this.#status[name];
-      const attempted = { ...last, last_attempt: attempt, attempt_count: last.attempt_count + 1 };
-      this.#status[name] = failures === undefined
-        ? {
+      const isAttempted = names.includes(name);
+      const attempted = isAttempted
+        ? { ...last, last_attempt: attempt, attempt_count: last.attempt_count + 1 }
+        : last;
+      if (failures !== undefined) {
+        const error = isAttempted ? { last_error: failures[name] } : {};
+        this.#status[name] = { ...attempted, ...error };
+      } else if (isAttempted || last.last_error !== null) {
+        // One that waited for the other file to be mended comes into force with it.
+        this.#status[name] = {
           ...attempted,
           last_error: null,
           last_success: new Date().toISOString(),
           success_count: last.success_count + 1,
-        }
-        : { ...attempted, last_error: failures[name] };
-    }
-    // An error of a file that did not change is over as soon as both are in force.
-    if (failures !== undefined) return;
-    for (const name of ["mcp_config", "gateway_rules"] as const) {
-      this.#status[name] = { ...this.#status[name], last_error: null };
+        };
+      }
     }
   }
 

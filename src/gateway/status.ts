@@ -1,3 +1,4 @@
+import type { AuditStatus } from "../audit/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import type { ReloadStatus } from "./reload.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -8,6 +9,8 @@ export interface StatusOptions {
   readonly snapshot: Snapshot;
   /** Figures of the operations. */
   readonly metrics: Metrics;
+  /** How the audit log stands. */
+  readonly audit: AuditStatus;
   /** How reading the two files went. */
   readonly reload: ReloadStatus;
 }
@@ -31,7 +34,7 @@ export function readStatus(options: StatusOptions): Readonly<Record<string, unkn
     servers: Object.fromEntries(
       [...servers].map(([name, server]) => [name, server.status()]),
     ),
-    metrics: options.metrics.summary(),
+    metrics: { ...options.metrics.summary(), audit: options.audit },
     message: "Gateway is operational. Check reload_status for hot reload health.",
   };
 }

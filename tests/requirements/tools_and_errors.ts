@@ -47,7 +47,7 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "tools.task": "a tool that must run as a task is run as one, and awaited",
     "tools.no-resources": "resources and prompts are not exposed",
     "tools.status": "get_gateway_status answers in the shapes of the original",
-    "tools.status-metrics": [4, "its metrics are the summary of section 8"],
+    "tools.status-metrics": "its metrics are the summary of section 8",
     "tools.status-http": [7, "over HTTP only for agents with status: true"],
   },
   "3 Errors": {

@@ -1,0 +1,113 @@
+import { ConfigError, formatProblem } from "../errors.ts";
+import { AuditCounter, type AuditFigures } from "./audit_figures.ts";
+import { AuditFiles } from "./audit_files.ts";
+import { auditPlaces } from "./audit_place.ts";
+import { entryText, figuresText } from "./audit_text.ts";
+
+/** Which entries of the audit log are wanted, and how they are shown. */
+export interface AuditFlags {
+  /** Only entries from then on, in milliseconds since 1970. */
+  readonly since?: number;
+  /** Only entries of this agent. */
+  readonly agent?: string;
+  /** Whether the answer is JSON. */
+  readonly json: boolean;
+}
+
+/** The flags of `audit tail`. */
+export interface TailFlags extends AuditFlags {
+  /** How many entries. */
+  readonly lines: number;
+}
+
+/** Where a command says something; a closed pipe is fine. */
+export interface Outputs {
+  /** Takes the answer. */
+  readonly stdout: { write(text: string): void };
+  /** Takes what is about the answer. */
+  readonly stderr: { write(text: string): void };
+}
+
+/**
+ * Prints the figures of an audit log.
+ *
+ * @param flags As typed.
+ * @param file The log; default: where the gateway writes it.
+ * @param outputs Where to print.
+ * @returns The exit code: 1 where there is no log.
+ */
+export function auditStats(flags: AuditFlags, file: string | undefined, outputs: Outputs): number {
+  return withFiles(file, outputs, (files) => {
+    const { since = -Infinity, agent, json } = flags;
+    const counter = new AuditCounter();
+    for (const { entry } of files.entries(since)) {
+      if (entry.time >= since && (agent === undefined || entry.agent === agent)) counter.add(entry);
+    }
+    const figures: AuditFigures = counter.figures();
+    const { paths, damaged } = files;
+    const text = json
+      ? `${JSON.stringify({ files: paths.toReversed(), damaged_lines: damaged, ...figures })}\n`
+      : figuresText(figures);
+    outputs.stdout.write(text);
+  });
+}
+
+/**
+ * Prints the last entries of an audit log, the youngest last.
+ *
+ * @param flags As typed.
+ * @param file The log; default: where the gateway writes it.
+ * @param outputs Where to print.
+ * @returns The exit code: 1 where there is no log.
+ */
+export function auditTail(flags: TailFlags, file: string | undefined, outputs: Outputs): number {
+  return withFiles(file, outputs, (files) => {
+    const { since = -Infinity, agent, json, lines } = flags;
+    const found: string[] = [];
+    for (const { entry, text } of files.newestFirst()) {
+      if (found.length >= lines) break;
+      if (entry.time < since || (agent !== undefined && entry.agent !== agent)) continue;
+      found.push(json ? `${text}\n` : entryText(entry));
+    }
+    outputs.stdout.write(found.reverse().join(""));
+  });
+}
+
+function withFiles(
+  file: string | undefined,
+  { stderr }: Outputs,
+  use: (files: AuditFiles) => void,
+): number {
+  try {
+    using files = openFirst(auditPlaces(file));
+    stderr.write(`Audit log: ${files.paths.toReversed().join(", ")}\n`);
+    use(files);
+    if (files.damaged > 0) stderr.write(`Skipped ${files.damaged} damaged line(s)\n`);
+    return 0;
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      stderr.write(`${error.problems.map(formatProblem).join("\n")}\n`);
+    } else {
+      stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    }
+    return 1;
+  }
+}
+
+function openFirst(places: readonly string[]): AuditFiles {
+  for (const place of places) {
+    try {
+      return new AuditFiles(place);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+        continue;
+      }
+      throw new Error(`Cannot read the audit log ${place}: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+  throw new Error(`There is no audit log at ${places.join(" or ")}; name its file`);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,57 @@
+/** An entry of the audit log, as far as its line could be read. */
+export interface ReadEntry {
+  /** When it ended, in milliseconds since 1970. */
+  readonly time: number;
+  /** Who called; `""` where nobody was named. */
+  readonly agent: string;
+  /** The gateway's tool. */
+  readonly operation: string;
+  /** `ALLOW`, `DENY` or `ERROR`. */
+  readonly decision: string;
+  /** The server it was about, or `""`. */
+  readonly server: string;
+  /** The server's tool, or `""`. */
+  readonly tool: string;
+  /** Code of the error, or `""`. */
+  readonly code: string;
+  /** The rule that decided, or `""`. */
+  readonly rule: string;
+  /** How long it took, in milliseconds. */
+  readonly latencyMs: number;
+}
+
+/** Reads a line; undefined where it is no entry. */
+export function readEntry(text: string): ReadEntry | undefined {
+  const line = parseObject(text);
+  if (line === undefined) return undefined;
+  const time = Date.parse(textOf(line.timestamp));
+  const operation = textOf(line.operation);
+  const decision = textOf(line.decision);
+  if (Number.isNaN(time) || operation === "" || !/^(ALLOW|DENY|ERROR)$/.test(decision)) {
+    return undefined;
+  }
+  return {
+    time,
+    agent: textOf(line.agent_id),
+    operation,
+    decision,
+    server: textOf(line.server),
+    tool: textOf(line.tool),
+    code: textOf(line.code),
+    rule: textOf(line.rule),
+    latencyMs: typeof line.latency_ms === "number" ? line.latency_ms : 0,
+  };
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,163 @@
+import type { ReadEntry } from "./audit_entry.ts";
+
+/** Figures of one agent, server or tool. */
+export interface Figures {
+  readonly name: string;
+  /** Operations. */
+  readonly count: number;
+  /** How many of them were refused. */
+  readonly denied: number;
+  /** How many of them failed. */
+  readonly errors: number;
+  /** Milliseconds that 95 % stay within, to 2 %. */
+  readonly p95_ms: number;
+  /** Milliseconds of the slowest. */
+  readonly max_ms: number;
+}
+
+/** How often something happened. */
+export interface Count {
+  readonly count: number;
+}
+
+/** All that is known of a log. */
+export interface AuditFigures {
+  /** Entries that were counted. */
+  readonly count: number;
+  /** When the first and the last of them were, ISO 8601; absent where there are none. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly decisions: Readonly<Record<string, number>>;
+  readonly operations: readonly Figures[];
+  readonly agents: readonly Figures[];
+  readonly servers: readonly Figures[];
+  readonly tools: readonly Figures[];
+  /** Refusals, by who was refused and why. */
+  readonly denials: readonly (Count & { readonly agent: string; readonly rule: string })[];
+  /** Errors, by their code. */
+  readonly errors: readonly (Count & { readonly code: string })[];
+}
+
+/** How many names of a kind are told apart, so that memory is bounded whatever a log holds. */
+const MOST_NAMES = 10_000;
+
+const OTHER = "other";
+
+/** Counts entries. */
+export class AuditCounter {
+  #first = Infinity;
+  #last = -Infinity;
+  #count = 0;
+  readonly #decisions = new Map<string, number>();
+  readonly #operations = new Map<string, Tally>();
+  readonly #agents = new Map<string, Tally>();
+  readonly #servers = new Map<string, Tally>();
+  readonly #tools = new Map<string, Tally>();
+  readonly #denials = new Map<string, number>();
+  readonly #errors = new Map<string, number>();
+
+  /** Counts one. */
+  add(entry: ReadEntry): void {
+    const { time, agent, server, tool, decision, code, rule } = entry;
+    this.#count++;
+    // Several gateways may write to one log, so that lines are not strictly in order.
+    this.#first = Math.min(this.#first, time);
+    this.#last = Math.max(this.#last, time);
+    increase(this.#decisions, decision);
+    tallyOf(this.#operations, entry.operation).add(entry);
+    tallyOf(this.#agents, agent).add(entry);
+    if (server !== "") tallyOf(this.#servers, server).add(entry);
+    if (tool !== "") tallyOf(this.#tools, `${server}/${tool}`).add(entry);
+    if (decision === "DENY") increase(this.#denials, JSON.stringify([agent, rule || code]));
+    if (decision === "ERROR") increase(this.#errors, code);
+  }
+
+  /** The figures so far, the most frequent first. */
+  figures(): AuditFigures {
+    const span = this.#count === 0
+      ? {}
+      : { from: new Date(this.#first).toISOString(), to: new Date(this.#last).toISOString() };
+    return {
+      count: this.#count,
+      ...span,
+      decisions: Object.fromEntries(byCount(this.#decisions)),
+      operations: figuresOf(this.#operations),
+      agents: figuresOf(this.#agents),
+      servers: figuresOf(this.#servers),
+      tools: figuresOf(this.#tools),
+      denials: byCount(this.#denials).map(([key, count]) => {
+        if (key === OTHER) return { agent: OTHER, rule: OTHER, count };
+        const [agent, rule]: [string, string] = JSON.parse(key);
+        return { agent, rule, count };
+      }),
+      errors: byCount(this.#errors).map(([code, count]) => ({ code, count })),
+    };
+  }
+}
+
+/** Buckets of latencies grow by 2 %, beginning at a microsecond. */
+const GROWTH = Math.log(1.02);
+
+/** One name's entries; a few hundred bytes, unlike a histogram of a library (30 kB). */
+class Tally {
+  count = 0;
+  denied = 0;
+  errors = 0;
+  maxMs = 0;
+  readonly #buckets = new Map<number, number>();
+
+  add({ decision, latencyMs }: ReadEntry): void {
+    this.count++;
+    if (decision === "DENY") this.denied++;
+    if (decision === "ERROR") this.errors++;
+    this.maxMs = Math.max(this.maxMs, latencyMs);
+    const bucket = Math.ceil(Math.log(Math.max(1, latencyMs * 1000)) / GROWTH);
+    this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + 1);
+  }
+
+  p95Ms(): number {
+    let left = Math.ceil(this.count * 0.95);
+    for (const [bucket, count] of [...this.#buckets].sort(([one], [two]) => one - two)) {
+      left -= count;
+      if (left <= 0) return Math.min(this.maxMs, Math.exp(bucket * GROWTH) / 1000);
+    }
+    return 0;
+  }
+}
+
+function tallyOf(tallies: Map<string, Tally>, name: string): Tally {
+  const known = tallies.size < MOST_NAMES || tallies.has(name) ? name : OTHER;
+  let tally = tallies.get(known);
+  if (tally === undefined) tallies.set(known, tally = new Tally());
+  return tally;
+}
+
+function increase(counts: Map<string, number>, name: string): void {
+  const known = counts.size < MOST_NAMES || counts.has(name) ? name : OTHER;
+  counts.set(known, (counts.get(known) ?? 0) + 1);
+}
+
+function byCount(counts: ReadonlyMap<string, number>): [string, number][] {
+  return [...counts].sort(([one, count], [two, other]) => other - count || compare(one, two));
+}
+
+function figuresOf(tallies: ReadonlyMap<string, Tally>): Figures[] {
+  return [...tallies]
+    .map(([name, tally]) => ({
+      name,
+      count: tally.count,
+      denied: tally.denied,
+      errors: tally.errors,
+      p95_ms: round(tally.p95Ms()),
+      max_ms: round(tally.maxMs),
+    }))
+    .sort((one, two) => two.count - one.count || compare(one.name, two.name));
+}
+
+function compare(one: string, two: string): number {
+  return one < two ? -1 : 1;
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,165 @@
+import { type ReadEntry, readEntry } from "./audit_entry.ts";
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** Longest line that is read; the gateway's are far shorter. */
+const MAX_LINE_BYTES = 1024 * 1024;
+
+const LINE_FEED = 0x0a;
+
+/** An entry, and the line it stands in. */
+export interface ReadLine {
+  readonly entry: ReadEntry;
+  readonly text: string;
+}
+
+/**
+ * An audit log with the files that were put aside, as they were when it was opened. Reads in chunks:
+ * a log of any size takes the same memory. Bind it with `using`.
+ */
+export class AuditFiles implements Disposable {
+  /** Paths of the files, the newest first. */
+  readonly paths: string[] = [];
+  /** Lines that were no entries so far. */
+  damaged = 0;
+  readonly #files: Deno.FsFile[] = [];
+
+  /**
+   * Opens the files.
+   *
+   * @param path Where the newest is; the others are beside it, as `PATH.1` and so on.
+   * @throws what the system says, where there is none at all.
+   */
+  constructor(path: string) {
+    const seen = new Set<string>();
+    let missing: unknown;
+    for (let number = 0;; number++) {
+      const name = number === 0 ? path : `${path}.${number}`;
+      try {
+        const file = Deno.openSync(name);
+        const { dev, ino, isFile } = file.statSync();
+        // It may be put aside while we are at it; then it is met twice.
+        if (seen.has(`${dev}:${ino}`) || !isFile) {
+          file.close();
+          if (!isFile && number === 0) throw new Error(`${path} is no file`);
+          continue;
+        }
+        seen.add(`${dev}:${ino}`);
+        this.paths.push(name);
+        this.#files.push(file);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        missing ??= error;
+        // The newest is not there for a moment while it is put aside.
+        if (number > 0) break;
+      }
+    }
+    if (this.#files.length === 0) throw missing;
+  }
+
+  /** All entries, the oldest first. */
+  *entries(since = -Infinity): Generator<ReadLine> {
+    for (const file of this.#files.toReversed()) {
+      // What was last written before then has nothing that is younger.
+      const changedAt = file.statSync().mtime?.getTime() ?? Infinity;
+      if (changedAt >= since) yield* this.#sort(linesOf(file));
+    }
+  }
+
+  /** All entries, the newest first. */
+  *newestFirst(): Generator<ReadLine> {
+    for (const file of this.#files) yield* this.#sort(linesBackwards(file));
+  }
+
+  [Symbol.dispose](): void {
+    for (const file of this.#files) file.close();
+  }
+
+  *#sort(lines: Iterable<string | undefined>): Generator<ReadLine> {
+    for (const text of lines) {
+      if (text === "") continue;
+      const entry = text === undefined ? undefined : readEntry(text);
+      if (entry === undefined || text === undefined) this.damaged++;
+      else yield { entry, text };
+    }
+  }
+}
+
+/** The lines of a file; undefined for one that is too long. */
+function* linesOf(file: Deno.FsFile): Generator<string | undefined> {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  let rest: Uint8Array = new Uint8Array();
+  let isTooLong = false;
+  file.seekSync(0, Deno.SeekMode.Start);
+  for (;;) {
+    const size = file.readSync(chunk);
+    if (size === null) break;
+    const bytes = join(rest, chunk.subarray(0, size));
+    const end = bytes.lastIndexOf(LINE_FEED) + 1;
+    rest = bytes.slice(end);
+    if (end > 0) {
+      const lines: (string | undefined)[] = decoder.decode(bytes.subarray(0, end - 1)).split("\n");
+      if (isTooLong) lines[0] = undefined;
+      isTooLong = false;
+      yield* lines;
+    }
+    if (rest.length > MAX_LINE_BYTES) {
+      rest = new Uint8Array();
+      isTooLong = true;
+    }
+  }
+  if (isTooLong) yield undefined;
+  // The gateway may just be writing it.
+  else if (rest.length > 0) yield decoder.decode(rest);
+}
+
+/** The lines of a file from its end; undefined for one that is too long. */
+function* linesBackwards(file: Deno.FsFile): Generator<string | undefined> {
+  const decoder = new TextDecoder();
+  let rest: Uint8Array = new Uint8Array();
+  let isTooLong = false;
+  let at = file.statSync().size;
+  while (at > 0) {
+    const size = Math.min(CHUNK_BYTES, at);
+    at -= size;
+    const bytes = join(readAt(file, at, size), rest);
+    // What stands before the first line feed may have begun further up.
+    const start = at === 0 ? 0 : bytes.indexOf(LINE_FEED) + 1;
+    if (at > 0 && start === 0) {
+      rest = bytes;
+    } else {
+      const lines: (string | undefined)[] = decoder.decode(bytes.subarray(start)).split("\n")
+        .reverse();
+      if (isTooLong) lines[0] = undefined;
+      isTooLong = false;
+      yield* lines;
+      rest = bytes.slice(0, Math.max(0, start - 1));
+      continue;
+    }
+    if (rest.length > MAX_LINE_BYTES) {
+      rest = new Uint8Array();
+      isTooLong = true;
+    }
+  }
+  if (isTooLong) yield undefined;
+}
+
+function readAt(file: Deno.FsFile, at: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  file.seekSync(at, Deno.SeekMode.Start);
+  let length = 0;
+  while (length < size) {
+    const read = file.readSync(bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return bytes.subarray(0, length);
+}
+
+function join(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(first.length + second.length);
+  bytes.set(first);
+  bytes.set(second, first.length);
+  return bytes;
+}

@@ -1,0 +1,94 @@
+import { buildCommand, buildRouteMap, type CommandContext, numberParser } from "@stricli/core";
+import type { AuditFlags, Outputs, TailFlags } from "./audit.ts";
+import { readSince } from "./audit_since.ts";
+
+/** What these commands run in. */
+interface Context extends CommandContext {
+  /** What the command ends with. */
+  exitCode: number;
+}
+
+const file = {
+  kind: "tuple",
+  parameters: [{
+    brief: "The log; by default where the gateway writes it (GATEWAY_AUDIT_LOG)",
+    placeholder: "file",
+    parse: String,
+    optional: true,
+  }],
+} as const;
+
+const filters = {
+  since: {
+    kind: "parsed",
+    parse: (text: string) => readSince(text),
+    brief: "Only what is younger: 30m, 1h, 2d, or a date in ISO 8601",
+    optional: true,
+  },
+  agent: { kind: "parsed", parse: String, brief: "Only this agent's", optional: true },
+} as const;
+
+const stats = buildCommand<AuditFlags, [file?: string], Context>({
+  loader: async () => {
+    const { auditStats } = await import("./audit.ts");
+    return function (this: Context, flags: AuditFlags, file?: string) {
+      this.exitCode = auditStats(flags, file, this.process as Outputs);
+    };
+  },
+  parameters: {
+    flags: {
+      ...filters,
+      json: { kind: "boolean", withNegated: false, default: false, brief: "Print JSON" },
+    },
+    positional: file,
+  },
+  docs: {
+    brief: "Count the operations by agent, server, tool, denial and error",
+    fullDescription:
+      "Counts the operations in the audit log and in the files that were put aside: " +
+      "by agent, server and tool, with denials by their rules, errors by code, and the slowest " +
+      "tools. Damaged lines are skipped and counted.\n\n" +
+      "Example: agent-mcp-gateway audit stats --since 1h --agent researcher",
+  },
+});
+
+const tail = buildCommand<TailFlags, [file?: string], Context>({
+  loader: async () => {
+    const { auditTail } = await import("./audit.ts");
+    return function (this: Context, flags: TailFlags, file?: string) {
+      this.exitCode = auditTail(flags, file, this.process as Outputs);
+    };
+  },
+  parameters: {
+    flags: {
+      lines: { kind: "parsed", parse: readCount, default: "10", brief: "How many operations" },
+      ...filters,
+      json: {
+        kind: "boolean",
+        withNegated: false,
+        default: false,
+        brief: "Print the lines as they are",
+      },
+    },
+    aliases: { n: "lines" },
+    positional: file,
+  },
+  docs: {
+    brief: "Show the last operations",
+    fullDescription: "Shows the last operations of the audit log, the youngest last: when, " +
+      "decision, agent, what, how long, and the rule or the error.\n\n" +
+      "Example: agent-mcp-gateway audit tail -n 20 --agent researcher",
+  },
+});
+
+function readCount(text: string): number {
+  const count = numberParser(text);
+  if (Number.isInteger(count) && count > 0 && count <= 1_000_000) return count;
+  throw new SyntaxError("expected a whole number from 1 to 1000000");
+}
+
+/** `audit stats` and `audit tail`. */
+export const audit = buildRouteMap<"stats" | "tail", Context>({
+  routes: { stats, tail },
+  docs: { brief: "Read the audit log" },
+});

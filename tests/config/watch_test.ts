@@ -1,0 +1,301 @@
+import assert from "node:assert/strict";
+import { FileWatch } from "../../src/config/mod.ts";
+import { Seen } from "../contract/seen.ts";
+import { TempFolder } from "./support.ts";
+
+/** Much longer than a sign takes, and much shorter than the look at everything every 5 s. */
+const BY_SIGN_MS = 2500;
+
+/** Between two steps of one edit; not waited for anything, it is how fast editors are. */
+const STEP_MS = 50;
+
+/** What was told at once, and what the files held then. */
+interface Told {
+  readonly paths: readonly string[];
+  readonly texts: readonly string[];
+}
+
+/** A watch over files of a folder of its own. */
+class Scene implements Disposable {
+  readonly folder = new TempFolder();
+  readonly told: Seen<Told> = new Seen("a change");
+  /** Folders that are polled, with why. */
+  readonly polled: string[] = [];
+  readonly watch: FileWatch;
+  #taken = 0;
+  /** What being told waits for. */
+  gate: Promise<void> = Promise.resolve();
+
+  constructor(names: readonly string[], prepare: (folder: TempFolder) => void = () => {}) {
+    prepare(this.folder);
+    this.watch = new FileWatch(names.map((name) => this.path(name)));
+  }
+
+  path(name: string): string {
+    return `${this.folder.path}/${name}`;
+  }
+
+  /** Begins, and has looked once: what is told from now on is told by a sign. */
+  async start(): Promise<void> {
+    this.watch.start({
+      onChange: async (paths) => {
+        this.told.add({ paths, texts: paths.map(readText) });
+        await this.gate;
+      },
+      onPolling: (folder, reason) => {
+        this.polled.push(`${folder.slice(this.folder.path.length)}: ${reason}`);
+      },
+    });
+    await this.watch.look();
+  }
+
+  /** The next that is told. */
+  async next(): Promise<Told> {
+    this.#taken++;
+    return await this.told.take();
+  }
+
+  /** Edits a file, and checks that it is told with what it holds then. */
+  async edit(name: string, text: string, edit: () => void): Promise<void> {
+    const since = performance.now();
+    edit();
+    const told = await this.next();
+    assert.deepEqual(told, { paths: [this.path(name)], texts: [text] });
+    assert.ok(performance.now() - since < BY_SIGN_MS, "told by a sign, not by the last resort");
+  }
+
+  [Symbol.dispose](): void {
+    this.watch.stop();
+    this.folder[Symbol.dispose]();
+    assert.equal(this.told.all.length, this.#taken, "nothing is told that was not asked for");
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "(none)";
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Ways to give a file another content, each of which must not be the last that is seen. */
+const EDITS: Readonly<Record<string, (path: string, text: string) => void>> = {
+  "is written in place": (path, text) => Deno.writeTextFileSync(path, text),
+  "is replaced by renaming": (path, text) => {
+    Deno.writeTextFileSync(`${path}.tmp`, text);
+    Deno.renameSync(`${path}.tmp`, path);
+  },
+  "is moved away and written anew, as vim does": (path, text) => {
+    Deno.renameSync(path, `${path}~`);
+    Deno.writeTextFileSync(path, text);
+  },
+  "is deleted and written anew": (path, text) => {
+    Deno.removeSync(path);
+    Deno.writeTextFileSync(path, text);
+  },
+  "becomes a link": (path, text) => {
+    const other = Deno.makeTempFileSync({ dir: path.slice(0, path.lastIndexOf("/")) });
+    Deno.writeTextFileSync(other, text);
+    Deno.removeSync(path);
+    Deno.symlinkSync(other, path);
+  },
+};
+
+for (const [what, edit] of Object.entries(EDITS)) {
+  Deno.test(`[reload.edits] a change is seen when a file ${what}, again and again`, async () => {
+    using scene = new Scene(["a.json", "b.json"], (folder) => {
+      folder.write("a.json", "old");
+      folder.write("b.json", "other");
+    });
+    await scene.start();
+    for (const text of ["new", "newer"]) {
+      await scene.edit("a.json", text, () => edit(scene.path("a.json"), text));
+    }
+    await scene.edit("b.json", "changed", () => scene.folder.write("b.json", "changed"));
+    assert.deepEqual(scene.polled, []);
+  });
+}
+
+Deno.test("[reload.edits] a link that is swapped as Kubernetes swaps its folders is seen", async () => {
+  const swap = (folder: TempFolder, version: number): void => {
+    folder.write(`etc/..v${version}/a.json`, `version ${version}`);
+    Deno.symlinkSync(`..v${version}`, `${folder.path}/etc/..data_tmp`);
+    Deno.renameSync(`${folder.path}/etc/..data_tmp`, `${folder.path}/etc/..data`);
+    if (version > 1) Deno.removeSync(`${folder.path}/etc/..v${version - 1}`, { recursive: true });
+  };
+  using scene = new Scene(["etc/a.json"], (folder) => {
+    swap(folder, 1);
+    Deno.symlinkSync("..data/a.json", `${folder.path}/etc/a.json`);
+  });
+  await scene.start();
+  for (const version of [2, 3, 4]) {
+    await scene.edit("etc/a.json", `version ${version}`, () => swap(scene.folder, version));
+  }
+});
+
+Deno.test("[reload.edits] any link on the way to a file may be swapped, and the file it leads to written", async () => {
+  using scene = new Scene(["site/current/a.json"], (folder) => {
+    folder.write("releases/1/a.json", "release 1");
+    folder.write("releases/2/a.json", "release 2");
+    folder.write("files/a.json", "shared");
+    folder.write("site/other", "");
+    Deno.symlinkSync(`${folder.path}/releases/1`, `${folder.path}/site/current`);
+  });
+  const { folder } = scene;
+  const relink = (target: string, link: string): void => {
+    Deno.symlinkSync(target, `${folder.path}/new`);
+    Deno.renameSync(`${folder.path}/new`, `${folder.path}/${link}`);
+  };
+  await scene.start();
+  const name = "site/current/a.json";
+  await scene.edit(name, "release 2", () => relink("../releases/2", "site/current"));
+  await scene.edit(name, "shared", () => relink("../../files/a.json", "releases/2/a.json"));
+  await scene.edit(name, "written", () => folder.write("files/a.json", "written"));
+  await scene.edit(name, "release 1", () => relink("../releases/1", "site/current"));
+});
+
+Deno.test("[reload.edits] links that lead in a circle are a file that is not there", async () => {
+  using scene = new Scene(["a.json"], (folder) => {
+    Deno.symlinkSync("b.json", `${folder.path}/a.json`);
+    Deno.symlinkSync("a.json", `${folder.path}/b.json`);
+  });
+  await scene.start();
+  await scene.edit("a.json", "new", () => {
+    Deno.removeSync(scene.path("b.json"));
+    scene.folder.write("b.json", "new");
+  });
+});
+
+Deno.test("[reload.edits] a file that is deleted is a change, and so is its return", async () => {
+  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
+  await scene.start();
+  await scene.edit("a.json", "(none)", () => Deno.removeSync(scene.path("a.json")));
+  await scene.edit("a.json", "old", () => scene.folder.write("a.json", "old"));
+  await scene.edit("a.json", "", () => scene.folder.write("a.json", ""));
+});
+
+Deno.test("[reload.edits] a folder that is deleted and made again is watched again", async () => {
+  using scene = new Scene(["etc/a.json"], (folder) => folder.write("etc/a.json", "old"));
+  await scene.start();
+  for (const round of [1, 2]) {
+    await scene.edit("etc/a.json", "(none)", () => {
+      Deno.removeSync(scene.path("etc"), { recursive: true });
+    });
+    const text = `round ${round}`;
+    await scene.edit("etc/a.json", text, () => void scene.folder.write("etc/a.json", text));
+    await scene.edit("etc/a.json", "more", () => void scene.folder.write("etc/a.json", "more"));
+  }
+});
+
+Deno.test("[reload.edits] a folder that is replaced at once is watched again", async () => {
+  using scene = new Scene(["etc/a.json"], (folder) => folder.write("etc/a.json", "old"));
+  await scene.start();
+  for (const round of [1, 2, 3]) {
+    const text = `round ${round}`;
+    await scene.edit("etc/a.json", text, () => {
+      scene.folder.write("new/a.json", text);
+      Deno.removeSync(scene.path("etc"), { recursive: true });
+      Deno.renameSync(scene.path("new"), scene.path("etc"));
+    });
+    await scene.edit("etc/a.json", "more", () => void scene.folder.write("etc/a.json", "more"));
+  }
+});
+
+Deno.test("[reload.polling] files of a folder that is not there are polled until it comes", async () => {
+  using scene = new Scene(["missing/a.json", "b.json"]);
+  await scene.start();
+  assert.deepEqual(scene.polled, ["/missing: the folder is not there"]);
+  await scene.edit("missing/a.json", "new", () => scene.folder.write("missing/a.json", "new"));
+  await scene.edit("missing/a.json", "newer", () => scene.folder.write("missing/a.json", "newer"));
+  await scene.edit("b.json", "here", () => scene.folder.write("b.json", "here"));
+  assert.equal(scene.polled.length, 1);
+});
+
+Deno.test("[reload.debounce] a file that never rests is told of within a second", async () => {
+  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
+  await scene.start();
+  let isTold = false;
+  const told = scene.next().finally(() => isTold = true);
+  const since = performance.now();
+  for (let edit = 1; !isTold; edit++) {
+    scene.folder.write("a.json", `edit ${edit}`);
+    await pause(STEP_MS);
+  }
+  const tookMs = performance.now() - since;
+  assert.ok(tookMs > 500 && tookMs < 1000, `${tookMs} ms`);
+  const { texts: [text = ""] } = await told;
+  assert.match(text, /^edit \d+$/);
+  // The last edit of all is told, too.
+  await scene.edit("a.json", "last", () => scene.folder.write("a.json", "last"));
+});
+
+Deno.test("[reload.debounce] an editor that writes in steps is told of once, with the whole", async () => {
+  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
+  await scene.start();
+  scene.folder.write("a.json", "");
+  for (const text of ["{", '"a"', ":1}"]) {
+    await pause(STEP_MS);
+    Deno.writeTextFileSync(scene.path("a.json"), text, { append: true });
+  }
+  await scene.edit("a.json", '{"a":1}', () => {});
+});
+
+Deno.test("[reload.debounce] both files changed together are told of together", async () => {
+  using scene = new Scene(["a.json", "b.json"]);
+  await scene.start();
+  scene.folder.write("a.json", "a");
+  scene.folder.write("b.json", "b");
+  const told = await scene.next();
+  assert.deepEqual(told.paths, [scene.path("a.json"), scene.path("b.json")]);
+});
+
+Deno.test("[reload.debounce] what holds the same afterwards has not changed", async () => {
+  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
+  await scene.start();
+  scene.folder.write("a.json", "old");
+  scene.folder.write("unrelated", "new");
+  Deno.utimeSync(scene.path("a.json"), 1, 1);
+  await scene.watch.look();
+  assert.equal(scene.told.all.length, 0);
+  await scene.edit("a.json", "new", () => scene.folder.write("a.json", "new"));
+});
+
+Deno.test("[reload.start] a change between the reading of the files and the watching is seen", async () => {
+  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
+  scene.folder.write("a.json", "new");
+  await scene.start();
+  assert.deepEqual(await scene.next(), { paths: [scene.path("a.json")], texts: ["new"] });
+});
+
+Deno.test("[reload.debounce] a change is told of when the one before has been dealt with", async () => {
+  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  scene.gate = promise;
+  await scene.start();
+  await scene.edit("a.json", "new", () => scene.folder.write("a.json", "new"));
+  scene.folder.write("a.json", "newer");
+  const looking = scene.watch.look();
+  await pause(0);
+  assert.equal(scene.told.all.length, 1);
+  resolve();
+  await looking;
+  assert.equal((await scene.next()).texts[0], "newer");
+});
+
+Deno.test("[reload.stop] a watch that is stopped tells nothing and leaves nothing behind", async () => {
+  using scene = new Scene(["a.json", "missing/b.json"], (folder) => folder.write("a.json", "old"));
+  scene.watch.stop();
+  await scene.start();
+  for (let edit = 0; edit < 20; edit++) scene.folder.write("a.json", `edit ${edit}`);
+  // Signs are under way, and perhaps the timer runs: the sanitizers see what stays.
+  await pause(0);
+  scene.watch.stop();
+  await scene.watch.look();
+  scene.watch.stop();
+  assert.equal(scene.told.all.length, 0);
+});

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { oddServer, startGateway } from "./gateway.ts";
+import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { Setup } from "./setup.ts";
+import { until } from "./until.ts";
+
+const KEY = `sk-${"a1b2".repeat(8)}`;
+const VALUE = "a-value-of-a-variable";
+
+/** What a noisy server says, as the log has it. */
+async function logOf(format: string): Promise<string> {
+  await using gateway = await startGateway({
+    servers: { odd: { ...oddServer(), env: { MINE: "${MINE}" } } },
+    env: { MINE: VALUE, GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
+  });
+  const say = `the key is ${KEY}, the value ${VALUE}`;
+  await gateway.callTool("execute_tool", { server: "odd", tool: "crash", args: { say } });
+  await until("the log has it", () => gateway.program.stderr.includes("the key is"));
+  await gateway.end();
+  return gateway.program.stderr;
+}
+
+Deno.test("[log.redacted] secrets that a server prints are not logged, as text or JSON", async () => {
+  for (const log of await Promise.all(["text", "json"].map(logOf))) {
+    assert.equal(log.includes(KEY), false);
+    assert.equal(log.includes(VALUE), false);
+    assert.match(log, /the key is \[redacted\],? the value \[redacted\]/);
+  }
+});
+
+Deno.test("[log.json] each line of the log is one JSON object, the startup's too", async () => {
+  await using gateway = await startGateway({
+    env: { GATEWAY_LOG_FORMAT: "json", GATEWAY_LOG_LEVEL: "debug" },
+  });
+  await gateway.end();
+  const events = gateway.program.stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const times = events.map(({ time }) => time);
+  assert.deepEqual(times, times.toSorted());
+  assert.match(events[0].message, /^Loading MCP server configuration/);
+  assert.match(events.at(-1).message, /^Ending: /);
+});
+
+Deno.test("[log.colours] none where nobody looks, whatever the variables want", async () => {
+  await using gateway = await startGateway({
+    servers: { gone: { command: "no-such-command" } },
+    env: { FORCE_COLOR: "1", CLICOLOR_FORCE: "1" },
+  });
+  await gateway.callTool("execute_tool", { server: "gone", tool: "x", args: {} });
+  await until("a warning", () => gateway.program.stderr.includes("warn: "));
+  assert.equal(gateway.program.stderr.includes("\x1b"), false);
+});
+
+/** What the gateway logs at a terminal when it cannot start. */
+async function logAtTerminal(env: Record<string, string>): Promise<string> {
+  const setup = new Setup({ servers: false, env: { TERM: "xterm", ...env } });
+  try {
+    const words = await commandWords(GATEWAY_COMMAND);
+    const command = words.map((word) => `'${word}'`).join(" ");
+    const { stdout } = await new Deno.Command("script", {
+      args: ["--quiet", "--return", "--command", `${command} </dev/null >stdout.txt`, "log.txt"],
+      cwd: setup.folder,
+      env: setup.env,
+      clearEnv: true,
+      stdin: "null",
+    }).output();
+    assert.equal(Deno.readTextFileSync(`${setup.folder}/stdout.txt`), "");
+    return new TextDecoder().decode(stdout);
+  } finally {
+    await setup.close();
+  }
+}
+
+/** `script` of util-linux gives a program a terminal. */
+function hasScript(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    return new Deno.Command("script", { args: ["--version"], stdout: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test({
+  name: "[log.colours] at a terminal, unless NO_COLOR is set",
+  ignore: !hasScript(),
+  fn: async () => {
+    const start = "The gateway cannot start:";
+    assert.ok((await logAtTerminal({})).includes(`\x1b[31merror: \x1b[0m${start}`));
+    const plain = await logAtTerminal({ NO_COLOR: "1" });
+    assert.ok(plain.includes(`error: ${start}`));
+    assert.equal(plain.includes("\x1b"), false);
+  },
+});

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { oddServer, startGateway } from "./gateway.ts";
+
+interface Tally {
+  readonly count: number;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly error_rate: number;
+  readonly latency_avg_ms: number;
+  readonly latency_p50_ms: number;
+  readonly latency_p95_ms: number;
+  readonly latency_p99_ms: number;
+}
+
+type Figures = Readonly<Record<string, Readonly<Record<string, Tally>>>>;
+
+const RULES = {
+  agents: {
+    a: { allow: { servers: ["odd"] }, deny: { tools: { odd: ["pid"] } } },
+    b: { allow: { servers: ["odd"] } },
+  },
+};
+
+Deno.test("[tools.status-metrics] the status has the figures of all operations", async (t) => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer() },
+    rules: RULES,
+    args: ["--debug"],
+  });
+  const call = async (agent_id: string, tool: string, args = {}): Promise<void> => {
+    await gateway.callTool("execute_tool", { agent_id, server: "odd", tool, args });
+  };
+  await call("a", "count");
+  await call("a", "count");
+  await call("b", "count");
+  await call("a", "pid");
+  await call("a", "rpc_error", { error: { code: -32050, message: "no" } });
+  await call("nobody", "count");
+  await gateway.callTool("list_servers", { agent_id: "b" });
+  const asked = await gateway.ask<{ metrics: Figures }>("get_gateway_status", { agent_id: "b" });
+  const { operations = {}, agents = {}, servers = {}, tools = {} } = asked.metrics;
+
+  const counted = (figures: Figures[string]) => {
+    return Object.fromEntries(
+      Object.entries(figures).map(([name, { count, errors }]) => [name, { count, errors }]),
+    );
+  };
+  await t.step("[metrics.dimensions] counts and errors by code", () => {
+    const refused = { DENIED_BY_POLICY: 1, "-32050": 1, INVALID_AGENT_ID: 1 };
+    assert.deepEqual(counted(operations), {
+      execute_tool: { count: 6, errors: refused },
+      list_servers: { count: 1, errors: {} },
+    });
+    const { INVALID_AGENT_ID: _, ...refusedOfA } = refused;
+    assert.deepEqual(counted(agents), {
+      a: { count: 4, errors: refusedOfA },
+      b: { count: 2, errors: {} },
+    });
+    assert.deepEqual(counted(servers), { odd: { count: 5, errors: refusedOfA } });
+    assert.deepEqual(counted(tools), {
+      "odd/count": { count: 3, errors: {} },
+      "odd/rpc_error": { count: 1, errors: { "-32050": 1 } },
+    });
+    assert.equal(operations.execute_tool?.error_rate, 0.5);
+  });
+
+  await t.step("[metrics.percentiles] latencies that agree with the audit's", () => {
+    const latencies = gateway.audit().filter(({ operation }) => operation === "execute_tool")
+      .map(({ latency_ms }) => Number(latency_ms)).toSorted((one, two) => one - two);
+    const figures = operations.execute_tool;
+    assert.ok(figures);
+    const close = (figure: number, exact = NaN): void => {
+      assert.ok(Math.abs(figure - exact) <= exact * 0.01 + 0.01, `${figure} for ${exact}`);
+    };
+    close(figures.latency_avg_ms, latencies.reduce((sum, each) => sum + each) / latencies.length);
+    close(figures.latency_p50_ms, latencies[2]);
+    close(figures.latency_p95_ms, latencies[5]);
+    close(figures.latency_p99_ms, latencies[5]);
+  });
+});
+
+Deno.test("[metrics.bounded] what callers make up has no figures of its own", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer() },
+    rules: RULES,
+    args: ["--debug"],
+  });
+  for (let number = 0; number < 30; number++) {
+    const name = `made-up-${number}`;
+    const args = {};
+    await gateway.callTool("execute_tool", { agent_id: name, server: "odd", tool: "count", args });
+    await gateway.callTool("execute_tool", { agent_id: "a", server: name, tool: "count", args });
+    await gateway.callTool("execute_tool", { agent_id: "a", server: "odd", tool: name, args });
+  }
+  const { metrics } = await gateway.ask<{ metrics: Figures }>("get_gateway_status", {
+    agent_id: "a",
+  });
+  const names = Object.entries(metrics).map(([kind, figures]) => [kind, Object.keys(figures)]);
+  assert.deepEqual(Object.fromEntries(names), {
+    operations: ["execute_tool"],
+    agents: ["a"],
+    servers: ["odd"],
+    tools: [],
+  });
+});

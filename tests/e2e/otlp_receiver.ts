@@ -1,0 +1,86 @@
+import { until } from "./until.ts";
+
+/** A span as OTLP's JSON has it, its attributes as an object. */
+export interface ReceivedSpan {
+  readonly name: string;
+  readonly kind: number;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly status?: { readonly code?: number };
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+/** Numbers of OTLP for the kinds of spans. */
+export const KIND = { internal: 1, server: 2, client: 3 } as const;
+
+/** Number of OTLP for the status of what failed. */
+export const FAILED = 2;
+
+interface Attribute {
+  readonly key: string;
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+interface Export {
+  readonly resourceSpans?: {
+    readonly scopeSpans: {
+      readonly scope?: { readonly name?: string };
+      readonly spans: (Omit<ReceivedSpan, "attributes"> & { attributes?: Attribute[] })[];
+    }[];
+  }[];
+}
+
+/** Takes what a program exports over OTLP, on loopback. */
+export class OtlpReceiver implements AsyncDisposable {
+  /** The gateway's spans so far; what Deno itself traces is left out. */
+  readonly spans: ReceivedSpan[] = [];
+  /** Everything that came, as text. */
+  text = "";
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  /** Listens. */
+  constructor() {
+    const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+    this.#server = Deno.serve(options, async (request) => {
+      const text = await request.text();
+      this.text += text;
+      if (new URL(request.url).pathname === "/v1/traces") this.#take(JSON.parse(text));
+      return Response.json({});
+    });
+  }
+
+  /** The variables that have a program export to here. */
+  get env(): Record<string, string> {
+    return {
+      OTEL_DENO: "true",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${this.#server.addr.port}`,
+      OTEL_BSP_SCHEDULE_DELAY: "100",
+      NO_PROXY: "127.0.0.1",
+    };
+  }
+
+  /** Waits for a span. */
+  span(name: string, matches: (span: ReceivedSpan) => boolean = () => true): Promise<ReceivedSpan> {
+    return until(`a span ${name}`, () => {
+      return this.spans.find((span) => span.name === name && matches(span));
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+
+  #take({ resourceSpans = [] }: Export): void {
+    for (const { scope, spans } of resourceSpans.flatMap(({ scopeSpans }) => scopeSpans)) {
+      if (scope?.name !== "agent-mcp-gateway") continue;
+      this.spans.push(...spans.map((span) => ({ ...span, attributes: read(span.attributes) })));
+    }
+  }
+}
+
+/** Of a value such as `{ stringValue: "x" }` only the inside matters. */
+function read(attributes: readonly Attribute[] = []): Record<string, unknown> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+}

@@ -1,0 +1,249 @@
+import assert from "node:assert/strict";
+import { listProcesses } from "./fault_processes.ts";
+import { executeParams, onlyText, readRefusal, startGateway } from "./gateway.ts";
+import type { Fields, RunningGateway } from "./gateway.ts";
+import { FILES, namedServer, readStatus } from "./reload_scene.ts";
+import { until } from "./until.ts";
+
+const IN_FLIGHT = 64;
+const IN_FORCE_WITHIN_MS = 1000;
+
+/** One pair of valid files; the next differs in one of them. */
+interface State {
+  /** Name that the server `changing` says. */
+  readonly version: number;
+  readonly hasComing: boolean;
+  readonly isDenied: boolean;
+}
+
+type File = keyof typeof FILES;
+
+/** The files as they were written, and which of them may be in force. */
+class History {
+  readonly states: State[] = [{ version: 0, hasComing: false, isDenied: false }];
+  /** The state that is in force at least. */
+  confirmed = 0;
+
+  get last(): State {
+    return this.states.at(-1) ?? assert.fail();
+  }
+
+  /** The next state, different in one of the files. */
+  next(file: File): State {
+    const { version, hasComing, isDenied } = this.last;
+    return file === "gateway_rules"
+      ? { ...this.last, isDenied: !isDenied }
+      : { version: version + 1, hasComing: !hasComing, isDenied };
+  }
+
+  /** Fails unless an answer is right in one of the states that may have been in force. */
+  check(from: number, isRight: (state: State) => boolean, what: () => string): void {
+    if (this.states.slice(from).some(isRight)) return;
+    assert.fail(`${what()}\nis right in none of ${JSON.stringify(this.states.slice(from))}`);
+  }
+}
+
+function contentOf(file: File, { version, hasComing, isDenied }: State, mark: string): unknown {
+  if (file === "gateway_rules") {
+    const deny = isDenied ? { deny: { tools: { kept: ["other"] } } } : {};
+    return { agents: { tester: { allow: { servers: ["*"] }, ...deny } } };
+  }
+  return {
+    mcpServers: {
+      kept: namedServer("kept", mark),
+      changing: namedServer(`changing-${version}`, mark),
+      ...(hasComing ? { coming: namedServer("coming", mark) } : {}),
+    },
+  };
+}
+
+/** Ways to be invalid; written over a file that was valid. */
+const INVALID: readonly string[] = ['{"agents": {', '{"agents": 7, "mcpServers": 7}', ""];
+
+/** Calls on and on, 64 at a time, and checks each answer. */
+class Load {
+  readonly ids: (string | number)[] = [];
+  refused = 0;
+  isOver = false;
+  readonly #gateway: RunningGateway;
+  readonly #history: History;
+  #keptPid: string | undefined;
+
+  constructor(gateway: RunningGateway, history: History) {
+    this.#gateway = gateway;
+    this.#history = history;
+  }
+
+  async run(): Promise<void> {
+    try {
+      await Promise.all(Array.from({ length: IN_FLIGHT }, () => this.#callOn()));
+    } finally {
+      this.isOver = true;
+    }
+  }
+
+  async #callOn(): Promise<void> {
+    while (!this.isOver) {
+      const { client } = this.#gateway;
+      const number = this.ids.length;
+      const server = ["kept", "changing", "coming"][number % 3] ?? "";
+      const tool = number % 2 === 0 ? "whose" : "other";
+      const token = `token-${number}`;
+      const id = client.newId();
+      this.ids.push(id);
+      const from = this.#history.confirmed;
+      const params = executeParams(server, tool, { token, after_ms: (number % 50) * 4 });
+      const { result = {}, error } = await client.request("tools/call", params, id);
+      assert.equal(error, undefined);
+      const what = () => `${server} ${tool} ${token}: ${JSON.stringify(result)}`;
+      if (result.isError === true) this.#checkRefusal(result, { server, tool, from, what });
+      else this.#checkAnswer(onlyText(result), { server, tool, token, from, what });
+    }
+  }
+
+  #checkRefusal(
+    result: Fields,
+    { server, tool, from, what }: {
+      server: string;
+      tool: string;
+      from: number;
+      what: () => string;
+    },
+  ): void {
+    this.refused++;
+    const { code } = readRefusal(result);
+    this.#history.check(from, ({ hasComing, isDenied }) => {
+      if (code === "SERVER_UNAVAILABLE") return server === "coming" && !hasComing;
+      return code === "DENIED_BY_POLICY" && server === "kept" && tool === "other" && isDenied;
+    }, what);
+  }
+
+  #checkAnswer(text: string, { server, tool, token, from, what }: {
+    server: string;
+    tool: string;
+    token: string;
+    from: number;
+    what: () => string;
+  }): void {
+    const [name, pid, answered] = text.split(" ");
+    assert.equal(answered, token, what());
+    if (server === "kept") assert.equal(pid, this.#keptPid ??= pid, what());
+    this.#history.check(from, ({ version, hasComing, isDenied }) => {
+      if (server === "changing") return name === `changing-${version}`;
+      if (server === "coming") return name === "coming" && hasComing;
+      return name === "kept" && !(tool === "other" && isDenied);
+    }, what);
+  }
+}
+
+/** Edits both files, a third of the edits invalid; gives what the valid ones that stood took. */
+async function editOnAndOn(
+  { gateway, history, mark, edits, isOver }: {
+    gateway: RunningGateway;
+    history: History;
+    mark: string;
+    edits: number;
+    isOver: () => boolean;
+  },
+): Promise<number[]> {
+  const times: number[] = [];
+  const { setup } = gateway;
+  const count = async (file: File, name: "attempt_count" | "success_count"): Promise<number> => {
+    return (await readStatus(gateway)).reload_status[file][name];
+  };
+  const write = (file: File): void => {
+    const next = history.next(file);
+    history.states.push(next);
+    setup.write(FILES[file], contentOf(file, next, mark));
+  };
+  for (let edit = 0; edit < edits && !isOver(); edit++) {
+    const round = Math.floor(edit / 3);
+    const [file, other]: [File, File] = round % 2 === 0
+      ? ["mcp_config", "gateway_rules"]
+      : ["gateway_rules", "mcp_config"];
+    switch (edit % 3) {
+      case 0: // Valid, and does not stand: sometimes in force, sometimes not.
+        write(other);
+        await new Promise((resolve) => setTimeout(resolve, (round * 37) % 350));
+        break;
+      case 1: { // Invalid; some stand until they are found out.
+        const attempts = await count(file, "attempt_count");
+        setup.write(FILES[file], INVALID[round % INVALID.length]);
+        if (round % 3 !== 0) break;
+        await until("it is found out", async () => await count(file, "attempt_count") > attempts);
+        const { last_error } = (await readStatus(gateway)).reload_status[file];
+        assert.notEqual(last_error, null);
+        break;
+      }
+      case 2: { // Valid, mends what was invalid, and stands until it is in force.
+        const successes = await count(file, "success_count");
+        const since = performance.now();
+        write(file);
+        await until("it is in force", async () => await count(file, "success_count") > successes);
+        times.push(performance.now() - since);
+        history.confirmed = history.states.length - 1;
+      }
+    }
+  }
+  return times;
+}
+
+/**
+ * Edits both files under 64 calls in flight, and checks that each call is answered once, by the
+ * server it is for, under rules and servers that were in force while it was under way; that no
+ * process is left of former servers; and that each valid edit that stands is soon in force.
+ *
+ * @param edits How many edits.
+ * @returns The figures.
+ */
+export async function editUnderLoad(edits: number): Promise<string> {
+  const mark = `reload-${crypto.randomUUID()}`;
+  const history = new History();
+  await using gateway = await startGateway({
+    servers: JSON.stringify(contentOf("mcp_config", history.last, mark)),
+    rules: JSON.stringify(contentOf("gateway_rules", history.last, mark)),
+    args: ["--agent", "tester", "--debug"],
+    env: { GATEWAY_LOG_LEVEL: "warn" },
+  });
+  const load = new Load(gateway, history);
+  const loading = load.run();
+  loading.catch(() => {});
+  const since = performance.now();
+  const isOver = () => load.isOver;
+  const times = await editOnAndOn({ gateway, history, mark, edits, isOver }).finally(() => {
+    load.isOver = true;
+  });
+  await loading;
+  const tookMs = performance.now() - since;
+
+  const answers = new Map<unknown, number>();
+  for (const { message: { id, method } } of gateway.client.received) {
+    if (method === undefined) answers.set(id, (answers.get(id) ?? 0) + 1);
+  }
+  assert.deepEqual(load.ids.filter((id) => answers.get(id) !== 1), [], "each is answered once");
+  const most = await untilOnlyTheWantedRun(gateway, mark);
+
+  const sorted = times.toSorted((a, b) => a - b);
+  const [median = 0, last = 0] = [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
+  const figures =
+    `${edits} edits, ${times.length} stood: in force after ${Math.round(median)} ms ` +
+    `(median), ${Math.round(last)} ms (most); ${load.ids.length} calls, ${load.refused} refused ` +
+    `as they should be, none lost; ${most} servers at the end; ${Math.round(tookMs / 1000)} s`;
+  assert.equal(times.length, Math.floor(edits / 3), figures);
+  assert.ok(last <= IN_FORCE_WITHIN_MS, figures);
+  assert.ok(load.refused > 0 && load.refused < load.ids.length / 2, figures);
+  return figures;
+}
+
+/** Waits until of all servers that were started only those of the last files are left. */
+async function untilOnlyTheWantedRun(gateway: RunningGateway, mark: string): Promise<number> {
+  const { servers } = await readStatus(gateway);
+  const wanted = Object.values(servers).flatMap(({ pids }) => pids).toSorted();
+  assert.equal(wanted.length, Object.keys(servers).length);
+  if (Deno.build.os === "windows") return wanted.length;
+  await until("former servers are gone", async () => {
+    const left = (await listProcesses()).filter(({ args }) => args.includes(mark));
+    return left.map(({ pid }) => pid).toSorted().join() === wanted.join();
+  });
+  return wanted.length;
+}

@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { executeParams, type Message, readRefusal, startGateway } from "./gateway.ts";
+import { edit, FILES, namedServer, readStatus, type Status, whose } from "./reload_scene.ts";
+import { until } from "./until.ts";
+
+const ALLOWED = { agents: { tester: { allow: { servers: ["*"] } } } };
+const DENIED = {
+  agents: { tester: { allow: { servers: ["*"] }, deny: { tools: { one: ["whose"] } } } },
+};
+const ARGS = ["--agent", "tester", "--debug"];
+const IN_FORCE = "The changed configuration is in force";
+
+function toolCall(name: string, args: object, id: string): string {
+  return JSON.stringify({
+    jsonrpc: "2.0",
+    id,
+    method: "tools/call",
+    params: { name, arguments: args },
+  });
+}
+
+Deno.test("rules change while the gateway serves", async (t) => {
+  await using gateway = await startGateway({
+    servers: { one: namedServer("one") },
+    rules: ALLOWED,
+    args: ARGS,
+  });
+  const { client, setup, program } = gateway;
+  const { pid } = await whose(gateway, "one");
+  const execute = { server: "one", tool: "whose", args: { token: "x" } };
+
+  await t.step("[reload.revoked] what is taken away is denied to the next operation", async () => {
+    for (let round = 0; round < 3; round++) {
+      const { success_count } = (await readStatus(gateway)).reload_status.gateway_rules;
+      setup.write(FILES.gateway_rules, DENIED);
+      await until("the status tells of the reload", async () => {
+        // Sent in one breath: nothing comes between the report and the call.
+        const ids = [client.newId(), client.newId()].map(String);
+        const [report, call] = ids.map((id) => client.answerTo(id));
+        const lines = [
+          toolCall("get_gateway_status", {}, ids[0] ?? ""),
+          toolCall("execute_tool", execute, ids[1] ?? ""),
+        ];
+        await client.send(lines.join("\n"));
+        const [status, answer] = [statusIn((await report)?.message), (await call)?.message];
+        if (status.reload_status.gateway_rules.success_count === success_count) return false;
+        const { code, rule } = readRefusal(answer?.result);
+        assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.tester.deny.tools.one[0]"]);
+        return true;
+      });
+      await edit(gateway, "gateway_rules", ALLOWED);
+      assert.equal((await whose(gateway, "one")).pid, pid);
+    }
+  });
+
+  await t.step("[reload.revoked] and so it is when the log tells of it", async () => {
+    const before = program.stderr.split(IN_FORCE).length;
+    setup.write(FILES.gateway_rules, DENIED);
+    await until("the log tells of it", () => program.stderr.split(IN_FORCE).length > before);
+    assert.equal((await gateway.refusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
+    await edit(gateway, "gateway_rules", ALLOWED);
+  });
+
+  await t.step("[reload.in-flight] a call that is under way ends as it was allowed", async () => {
+    const params = executeParams("one", "whose", { token: "late", after_ms: 1000 });
+    const answer = client.request("tools/call", params);
+    await edit(gateway, "gateway_rules", DENIED);
+    assert.equal((await gateway.refusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
+    assert.deepEqual((await answer).result?.content, [{ type: "text", text: `one ${pid} late` }]);
+    await edit(gateway, "gateway_rules", ALLOWED);
+  });
+
+  await t.step(
+    "[reload.bad-file] a bad file changes nothing; log and status tell all of it",
+    async () => {
+      const bad = '{"agents": {"tester": {"allow": {"servers": "*"}}, "b c": {}},\n "defaults": 7}';
+      const status = await edit(gateway, "gateway_rules", bad);
+      const { mcp_config, gateway_rules } = status.reload_status;
+      const errors = gateway_rules.last_error?.split("\n") ?? [];
+      assert.equal(errors.length, 3, gateway_rules.last_error ?? "none");
+      for (const error of errors) {
+        assert.match(error, /^\.mcp-gateway-rules\.json:[12]:\d+: \S/);
+        assert.ok(program.stderr.includes(error), error);
+      }
+      assert.ok(gateway_rules.success_count < gateway_rules.attempt_count);
+      assert.ok(gateway_rules.last_success < gateway_rules.last_attempt);
+      assert.equal(mcp_config.last_error, null);
+      assert.equal((await whose(gateway, "one")).pid, pid);
+    },
+  );
+
+  await t.step("[reload.bad-file] a good file waits for the bad one, and is told why", async () => {
+    const mcpServers = { one: namedServer("one"), two: namedServer("two") };
+    const { reload_status, available_servers } = await edit(gateway, "mcp_config", { mcpServers });
+    assert.match(String(reload_status.mcp_config.last_error), /error in \.mcp-gateway-rules\.json/);
+    assert.deepEqual(available_servers, ["one"]);
+
+    const mended = await edit(gateway, "gateway_rules", ALLOWED);
+    const { mcp_config, gateway_rules } = mended.reload_status;
+    assert.deepEqual([mcp_config.last_error, gateway_rules.last_error], [null, null]);
+    assert.equal(mcp_config.success_count, reload_status.mcp_config.success_count + 1);
+    assert.equal((await whose(gateway, "two")).name, "two");
+    assert.equal((await whose(gateway, "one")).pid, pid);
+  });
+
+  await t.step(
+    "[reload.bad-file] a file that is gone changes nothing, until it is back",
+    async () => {
+      const before = await readStatus(gateway);
+      Deno.removeSync(`${setup.folder}/${FILES.gateway_rules}`);
+      const missing = await until("the status tells of it", async () => {
+        const { last_error } = (await readStatus(gateway)).reload_status.gateway_rules;
+        return last_error ?? undefined;
+      });
+      assert.match(missing, /there is no such file/);
+      assert.equal((await whose(gateway, "one")).pid, pid);
+      const { reload_status } = await edit(gateway, "gateway_rules", DENIED);
+      assert.equal(reload_status.gateway_rules.last_error, null);
+      const { success_count } = before.reload_status.gateway_rules;
+      assert.equal(reload_status.gateway_rules.success_count, success_count + 1);
+      assert.equal(
+        (await gateway.refusal("execute_tool", execute)).code,
+        "DENIED_BY_POLICY",
+      );
+    },
+  );
+
+  await t.step("[reload.warnings] what is odd is told in log and status", async () => {
+    const odd = { agents: { tester: { allow: { servers: ["one", "nowhere"] } } } };
+    const { reload_status } = await edit(gateway, "gateway_rules", odd);
+    const { last_warnings, last_error } = reload_status.gateway_rules;
+    assert.equal(last_error, null);
+    assert.equal(last_warnings.length, 1);
+    assert.match(last_warnings[0] ?? "", /nowhere/);
+    assert.ok(program.stderr.includes(last_warnings[0] ?? "none"));
+    const after = await edit(gateway, "gateway_rules", ALLOWED);
+    assert.deepEqual(after.reload_status.gateway_rules.last_warnings, []);
+  });
+});
+
+Deno.test({
+  name: "[reload.sighup] SIGHUP reads both files again, changed or not",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: { one: namedServer("one") },
+      rules: ALLOWED,
+      args: ARGS,
+    });
+    const { pid } = await whose(gateway, "one");
+    for (const count of [2, 3]) {
+      gateway.program.signal("SIGHUP");
+      const { mcp_config, gateway_rules } = await until("both are read again", async () => {
+        const { reload_status } = await readStatus(gateway);
+        return reload_status.gateway_rules.attempt_count === count && reload_status;
+      });
+      for (const { attempt_count, success_count, last_error } of [mcp_config, gateway_rules]) {
+        assert.deepEqual([attempt_count, success_count, last_error], [count, count, null]);
+      }
+    }
+    // Changed, read, and changed back before the watch has seen it.
+    gateway.setup.write(FILES.gateway_rules, DENIED);
+    gateway.program.signal("SIGHUP");
+    await until("it is denied", async () => {
+      return (await gateway.execute("one", "whose", { token: "x" })).isError === true;
+    });
+    await edit(gateway, "gateway_rules", ALLOWED);
+    assert.equal((await whose(gateway, "one")).pid, pid);
+  },
+});
+
+Deno.test("[reload.start] a change before the client has introduced itself counts", async () => {
+  await using gateway = await startGateway({
+    servers: { one: namedServer("one") },
+    rules: ALLOWED,
+    args: ARGS,
+    client: false,
+  });
+  await until("it is ready", () => gateway.program.stderr.includes("Gateway is ready"));
+  gateway.setup.write(FILES.gateway_rules, DENIED);
+  await gateway.client.initialize();
+  await until("it is denied", async () => {
+    return (await gateway.execute("one", "whose", { token: "x" })).isError === true;
+  });
+});
+
+function statusIn(message: Message | undefined): Status {
+  const [block] = message?.result?.content as { text: string }[];
+  return JSON.parse(block?.text ?? "");
+}

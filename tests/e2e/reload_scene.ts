@@ -1,0 +1,76 @@
+import { fileURLToPath } from "node:url";
+import { type RunningGateway } from "./gateway.ts";
+import { until } from "./until.ts";
+
+/** The two files, by their names in the status. */
+export const FILES = { mcp_config: ".mcp.json", gateway_rules: ".mcp-gateway-rules.json" } as const;
+
+/** How reading a file went, as the status tool shows it. */
+export interface FileStatus {
+  readonly last_attempt: string;
+  readonly last_success: string;
+  readonly last_error: string | null;
+  readonly attempt_count: number;
+  readonly success_count: number;
+}
+
+/** As much of the status as these tests look at. */
+export interface Status {
+  readonly reload_status: {
+    readonly mcp_config: FileStatus;
+    readonly gateway_rules: FileStatus & { readonly last_warnings: readonly string[] };
+  };
+  readonly available_servers: readonly string[];
+  readonly servers: Readonly<Record<string, ServerStatus>>;
+}
+
+interface ServerStatus {
+  readonly state: string;
+  readonly pids: readonly number[];
+  readonly sessions: number;
+  readonly calls_in_flight: number;
+}
+
+const NAMED_SERVER = fileURLToPath(new URL("../fixtures/servers/named_server.ts", import.meta.url));
+const FLAGS = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
+
+/** Entry of `mcpServers` for the server that says who it is. */
+export function namedServer(name: string, ...more: string[]): { command: string; args: string[] } {
+  return { command: Deno.execPath(), args: [...FLAGS, NAMED_SERVER, name, ...more] };
+}
+
+/** How the gateway stands. */
+export function readStatus(gateway: RunningGateway): Promise<Status> {
+  return gateway.ask<Status>("get_gateway_status");
+}
+
+/**
+ * Writes a file and waits until the gateway has read it, for better or worse.
+ *
+ * @returns The status then, and the milliseconds since the write.
+ */
+export async function edit(
+  gateway: RunningGateway,
+  file: keyof typeof FILES,
+  content: unknown,
+): Promise<Status & { readonly tookMs: number }> {
+  const before = (await readStatus(gateway)).reload_status[file].attempt_count;
+  const since = performance.now();
+  gateway.setup.write(FILES[file], content);
+  const status = await until(`the gateway reads ${FILES[file]}`, async () => {
+    const status = await readStatus(gateway);
+    return status.reload_status[file].attempt_count > before && status;
+  });
+  return { ...status, tookMs: performance.now() - since };
+}
+
+/** What the server that says who it is answered: its first word, its process, the call's token. */
+export async function whose(
+  gateway: RunningGateway,
+  server: string,
+  args: { readonly token?: string; readonly after_ms?: number } = {},
+): Promise<{ name: string; pid: number; token: string }> {
+  const text = await gateway.text(server, "whose", { token: "none", ...args });
+  const [name = "", pid, token = ""] = text.split(" ");
+  return { name, pid: Number(pid), token };
+}

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { executeParams, onlyText, startGateway } from "./gateway.ts";
+import { edit, namedServer, readStatus, whose } from "./reload_scene.ts";
+import { until } from "./until.ts";
+
+const ARGS = ["--agent", "tester", "--debug"];
+
+Deno.test("servers come, change and go while the gateway serves", async (t) => {
+  const kept = namedServer("kept");
+  await using gateway = await startGateway({
+    servers: { kept, changing: namedServer("first"), going: namedServer("going") },
+    args: ARGS,
+  });
+  const { client } = gateway;
+  const keptPid = (await whose(gateway, "kept")).pid;
+
+  await t.step(
+    "[reload.untouched] servers whose entries stay keep process and session",
+    async () => {
+      const spelled = { ...kept, type: "stdio", disabled: false, gateway: {} };
+      const servers = {
+        going: namedServer("going"),
+        kept: spelled,
+        changing: namedServer("first"),
+      };
+      const { servers: before } = await readStatus(gateway);
+      const { servers: after } = await edit(gateway, "mcp_config", { mcpServers: servers });
+      assert.deepEqual(Object.keys(after), ["going", "kept", "changing"]);
+      for (const name of Object.keys(before)) {
+        assert.deepEqual(after[name]?.pids, before[name]?.pids, name);
+        assert.equal(after[name]?.sessions, 1);
+      }
+      assert.equal((await whose(gateway, "kept")).pid, keptPid);
+    },
+  );
+
+  await t.step("[reload.description] a description changes, and its server runs on", async () => {
+    const servers = { kept: { ...kept, description: "New words" }, changing: namedServer("first") };
+    const mcpServers = { ...servers, going: namedServer("going") };
+    await edit(gateway, "mcp_config", { mcpServers });
+    const list = await gateway.ask<{ description?: string }[]>("list_servers");
+    assert.deepEqual(list[0], { name: "kept", description: "New words" });
+    assert.equal((await whose(gateway, "kept")).pid, keptPid);
+  });
+
+  await t.step("[reload.drain] changed and removed servers end after their calls", async () => {
+    const old = await whose(gateway, "changing");
+    // Longer than a server gets to end once it was told to.
+    const answers = ["changing", "going"].map((server) => {
+      const args = { token: server, after_ms: 2500 };
+      return client.request("tools/call", executeParams(server, "whose", args));
+    });
+    const servers = { kept, changing: namedServer("second"), coming: namedServer("coming") };
+    const status = await edit(gateway, "mcp_config", { mcpServers: servers });
+    assert.deepEqual(status.available_servers, ["kept", "changing", "coming"]);
+
+    // Those who come now get the new ones, while the others are under way.
+    const renewed = await whose(gateway, "changing");
+    assert.equal(renewed.name, "second");
+    assert.notEqual(renewed.pid, old.pid);
+    assert.equal((await whose(gateway, "coming")).name, "coming");
+    const { code } = await gateway.refusal("execute_tool", {
+      server: "going",
+      tool: "whose",
+      args: {},
+    });
+    assert.equal(code, "SERVER_UNAVAILABLE");
+    const running = await gateway.setup.processes();
+    assert.ok(Deno.build.os !== "linux" || running.includes(old.pid), "it is still there");
+
+    const texts = (await Promise.all(answers)).map(({ result }) => onlyText(result).split(" "));
+    assert.deepEqual(texts.map(([name, , token]) => [name, token]), [
+      ["first", "changing"],
+      ["going", "going"],
+    ]);
+    const gone = texts.map(([, pid]) => Number(pid));
+    await until("the old processes end", async () => {
+      const left = await gateway.setup.processes();
+      return !gone.some((pid) => left.includes(pid));
+    });
+    assert.equal((await whose(gateway, "kept")).pid, keptPid);
+  });
+
+  await t.step("[reload.new-servers] a new server is started before anyone calls it", async () => {
+    const servers = { kept, early: namedServer("early") };
+    await edit(gateway, "mcp_config", { mcpServers: servers });
+    const [pid] = await until("it starts", async () => {
+      const { early } = (await readStatus(gateway)).servers;
+      return early?.state === "ready" && early.pids;
+    });
+    assert.deepEqual(await whose(gateway, "early"), { name: "early", pid, token: "none" });
+    const { tools } = await gateway.ask<{ tools: object[] }>("get_server_tools", {
+      server: "early",
+    });
+    assert.equal(tools.length, 2);
+  });
+
+  await t.step("[reload.drain] one that comes back as it was is started anew", async () => {
+    await edit(gateway, "mcp_config", { mcpServers: { kept } });
+    const servers = { kept, early: namedServer("early") };
+    await edit(gateway, "mcp_config", { mcpServers: servers });
+    assert.equal((await whose(gateway, "early")).name, "early");
+    assert.equal((await whose(gateway, "kept")).pid, keptPid);
+  });
+});
+
+Deno.test("[reload.new-servers] with lazy start a new server waits for its first call", async () => {
+  await using gateway = await startGateway({
+    args: ARGS,
+    env: { GATEWAY_INIT_STRATEGY: "lazy" },
+  });
+  const mcpServers = { late: namedServer("late") };
+  const { servers } = await edit(gateway, "mcp_config", { mcpServers });
+  assert.equal(servers.late?.state, "idle");
+  assert.equal((await whose(gateway, "late")).name, "late");
+});
+
+Deno.test("[reload.drain] a gateway ends with the calls on a server that was taken out", async () => {
+  const gateway = await startGateway({ servers: { going: namedServer("going") }, args: ARGS });
+  await whose(gateway, "going");
+  const params = executeParams("going", "whose", { token: "late", after_ms: 60_000 });
+  gateway.client.request("tools/call", params).catch(() => {});
+  await edit(gateway, "mcp_config", { mcpServers: {} });
+  // Which checks that no process is left.
+  await gateway.end();
+});

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import config from "../../deno.json" with { type: "json" };
+import { oddServer, startGateway } from "./gateway.ts";
+import { ROOT } from "./gateway_command.ts";
+import { OtlpReceiver } from "./otlp_receiver.ts";
+
+/** A module in a library's place that says that it was loaded, and fails. */
+function trap(name: string): string {
+  return `data:text/javascript,throw new Error("${name} was loaded")`;
+}
+
+/** Words that run a file of the gateway's source with a trap in each library's place. */
+function trapped(file: string, folder: string, ...names: string[]): string[] {
+  const traps = Object.fromEntries(names.map((name) => [name, trap(name)]));
+  const path = `${folder}/trapped.json`;
+  const imports = { ...config.imports, ...traps };
+  Deno.writeTextFileSync(path, JSON.stringify({ imports, unstable: config.unstable }));
+  const permissions = ["--allow-read", "--allow-write", "--allow-env", "--allow-run"];
+  const graph = ["--no-lock", "--no-check", "--cached-only", "--config", path];
+  return ["run", "--quiet", "--no-prompt", ...permissions, ...graph, `${ROOT}${file}`];
+}
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the gateway from its source, with traps, for one operation. */
+async function runTrapped(env: Record<string, string>): Promise<Ran> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const rules = { agents: { a: { allow: { servers: ["odd"] } } } };
+    Deno.writeTextFileSync(
+      `${folder}/mcp.json`,
+      JSON.stringify({ mcpServers: { odd: oddServer() } }),
+    );
+    Deno.writeTextFileSync(`${folder}/rules.json`, JSON.stringify(rules));
+    const words = trapped("src/main.ts", folder, "@opentelemetry/api", "prom-client");
+    const files = ["--mcp-config", "mcp.json", "--rules", "rules.json", "--agent", "a", "--debug"];
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...words, ...files],
+      cwd: folder,
+      env,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    const initialize = {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      clientInfo: { name: "raw", version: "1" },
+    };
+    const call = {
+      name: "execute_tool",
+      arguments: { server: "odd", tool: "count", args: {} },
+    };
+    const lines = [
+      { jsonrpc: "2.0", id: 1, method: "initialize", params: initialize },
+      { jsonrpc: "2.0", method: "notifications/initialized" },
+      { jsonrpc: "2.0", id: 2, method: "tools/call", params: call },
+      { jsonrpc: "2.0", id: 3, method: "tools/call", params: { name: "get_gateway_status" } },
+    ];
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+    // A gateway that fell into a trap reads nothing any more.
+    await writer.write(new TextEncoder().encode(text)).catch(() => {});
+    await writer.close().catch(() => {});
+    const { code, stdout, stderr } = await child.output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("[trace.off] without OTEL_DENO the library is not loaded", async () => {
+  const { code, stdout, stderr } = await runTrapped({ OTEL_DENO: "false" });
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout.trimEnd().split("\n").length, 3, stdout);
+  assert.doesNotMatch(stderr, /was loaded/);
+});
+
+Deno.test("[trace.off] with it, it is: the trap above is one", async () => {
+  await using receiver = new OtlpReceiver();
+  const { code, stderr } = await runTrapped(receiver.env);
+  assert.notEqual(code, 0);
+  assert.match(stderr, /@opentelemetry\/api was loaded/);
+});
+
+Deno.test("[trace.off] without it the client's context is passed on as it came", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer() },
+    env: { OTEL_DENO: "false" },
+  });
+  const meta = {
+    traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-00`,
+    tracestate: "vendor=one",
+    baggage: "user=1",
+  };
+  const args = { server: "odd", tool: "echo", args: {} };
+  const result = await gateway.callTool("execute_tool", args, meta);
+  const [{ text }] = result.content as [{ text: string }];
+  const { progressToken: _, ...sent } = JSON.parse(text).params._meta;
+  assert.deepEqual(sent, meta);
+});

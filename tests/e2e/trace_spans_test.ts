@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { oddServer, onlyText, startGateway } from "./gateway.ts";
+import { FAILED, KIND, OtlpReceiver } from "./otlp_receiver.ts";
+import type { Fields } from "./raw_client.ts";
+
+const RULES = {
+  agents: { tester: { allow: { servers: ["odd"] }, deny: { tools: { odd: ["pid"] } } } },
+};
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
+const PARENT = "b7ad6b7169203331";
+const SECRET = "value-that-no-span-may-hold";
+
+/** The `_meta` that a call came to the server with. */
+function metaOf(line: string): Fields {
+  return JSON.parse(line).params._meta ?? {};
+}
+
+Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
+  await using receiver = new OtlpReceiver();
+  await using gateway = await startGateway({
+    servers: { odd: oddServer() },
+    rules: RULES,
+    env: receiver.env,
+    args: ["--agent", "tester"],
+  });
+
+  await t.step("[trace.context] the client's trace is continued and passed on", async () => {
+    const meta = {
+      traceparent: `00-${TRACE}-${PARENT}-01`,
+      tracestate: "vendor=one,other=two",
+      baggage: "user=1",
+      mine: 7,
+    };
+    const args = { server: "odd", tool: "echo", args: { text: SECRET } };
+    const sent = metaOf(onlyText(await gateway.callTool("execute_tool", args, meta)));
+    const call = await receiver.span("tools/call echo");
+    assert.equal(sent.traceparent, `00-${TRACE}-${call.spanId}-01`);
+    assert.equal(sent.tracestate, meta.tracestate);
+    assert.equal(sent.baggage, meta.baggage);
+    assert.equal(sent.mine, 7);
+    const operation = await receiver.span("tools/call execute_tool");
+    assert.equal(operation.traceId, TRACE);
+    assert.equal(operation.parentSpanId, PARENT);
+  });
+
+  await t.step("[trace.spans] decision, queue and call stand below their operation", async () => {
+    const operation = await receiver.span("tools/call execute_tool");
+    const [decision, queue, call] = await Promise.all([
+      receiver.span("decision"),
+      receiver.span("queue"),
+      receiver.span("tools/call echo"),
+    ]);
+    for (const { traceId, parentSpanId } of [decision, queue, call]) {
+      assert.deepEqual({ traceId, parentSpanId }, {
+        traceId: TRACE,
+        parentSpanId: operation.spanId,
+      });
+    }
+    assert.deepEqual([operation, decision, queue, call].map(({ kind }) => kind), [
+      KIND.server,
+      KIND.internal,
+      KIND.internal,
+      KIND.client,
+    ]);
+  });
+
+  await t.step("[trace.attributes] under the names of the conventions of MCP", async () => {
+    const operation = await receiver.span("tools/call execute_tool");
+    const { "mcp.session.id": session, "jsonrpc.request.id": id, ...rest } = operation.attributes;
+    const [record] = gateway.audit();
+    assert.equal(session, record?.session);
+    assert.equal(id, String(record?.request_id));
+    assert.deepEqual(rest, {
+      "mcp.method.name": "tools/call",
+      "gen_ai.operation.name": "execute_tool",
+      "gen_ai.tool.name": "execute_tool",
+      "network.transport": "pipe",
+      "gen_ai.agent.id": "tester",
+    });
+    assert.deepEqual((await receiver.span("tools/call echo")).attributes, {
+      "mcp.method.name": "tools/call",
+      "gen_ai.operation.name": "execute_tool",
+      "gen_ai.tool.name": "echo",
+      "network.transport": "pipe",
+      "gateway.server": "odd",
+    });
+    const { attributes } = await receiver.span("decision");
+    assert.deepEqual(attributes, { "gateway.rule": record?.rule });
+  });
+
+  await t.step("[trace.failures] a failure is told at the span that it happened in", async () => {
+    await gateway.refusal("execute_tool", { server: "odd", tool: "pid", args: {} });
+    const denied = await receiver.span("tools/call execute_tool", ({ status, attributes }) => {
+      return status?.code === FAILED && attributes["error.type"] === "DENIED_BY_POLICY";
+    });
+    const decision = await receiver.span("decision", (span) => span.traceId === denied.traceId);
+    assert.match(String(decision.attributes["gateway.rule"]), /^deny\b|\bdeny\b/);
+
+    await gateway.execute("odd", "fails");
+    const failed = await receiver.span("tools/call fails");
+    assert.equal(failed.attributes["error.type"], "tool_error");
+    assert.equal(failed.status?.code, FAILED);
+
+    await gateway.execute("odd", "rpc_error", { error: { code: -32050, message: SECRET } });
+    const { attributes, status } = await receiver.span("tools/call rpc_error");
+    assert.equal(attributes["error.type"], "-32050");
+    assert.equal(attributes["rpc.response.status_code"], "-32050");
+    assert.equal(status?.code, FAILED);
+  });
+
+  await t.step("[trace.context] a context that is none begins a new trace", async () => {
+    for (
+      const traceparent of [`00-${"0".repeat(32)}-${PARENT}-01`, `ff-${TRACE}-${PARENT}-01`, 7]
+    ) {
+      const args = { server: "odd", tool: "echo", args: {} };
+      const meta = { traceparent, tracestate: "stale=1" };
+      const sent = metaOf(onlyText(await gateway.callTool("execute_tool", args, meta)));
+      const [, trace = "", span] = String(sent.traceparent).split("-");
+      assert.notEqual(trace, TRACE);
+      assert.equal(sent.tracestate, undefined);
+      await receiver.span("tools/call echo", ({ spanId, traceId }) => {
+        return spanId === span && traceId === trace;
+      });
+    }
+  });
+
+  await t.step(
+    "[trace.context] a client that does not trace gets a trace all the same",
+    async () => {
+      const sent = metaOf(await gateway.text("odd", "echo"));
+      assert.match(String(sent.traceparent), /^00-[\da-f]{32}-[\da-f]{16}-01$/);
+      const span = String(sent.traceparent).split("-")[2];
+      await receiver.span("tools/call echo", ({ spanId }) => spanId === span);
+    },
+  );
+
+  await t.step("[trace.no-values] no values of arguments", () => {
+    assert.equal(receiver.text.includes(SECRET), false);
+  });
+});
+
+Deno.test("[trace.spans] the last spans are exported before the gateway ends", async () => {
+  await using receiver = new OtlpReceiver();
+  const env = { ...receiver.env, OTEL_BSP_SCHEDULE_DELAY: "600000" };
+  const gateway = await startGateway({ servers: { odd: oddServer() }, env });
+  await gateway.text("odd", "count");
+  assert.deepEqual(receiver.spans, [], "none is exported before its time");
+  await gateway.end();
+  assert.deepEqual(receiver.spans.map(({ name }) => name).sort(), [
+    "decision",
+    "queue",
+    "tools/call count",
+    "tools/call execute_tool",
+  ]);
+});

@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  checkConfiguration,
+  type Configuration,
+  FileWatch,
+  locateFiles,
+  type ServerConfig,
+} from "../../src/config/mod.ts";
+import type { ServerContext } from "../../src/downstream/mod.ts";
+import { Reloader, type ReloadStatus } from "../../src/gateway/reload.ts";
+import { buildSnapshot, type Snapshot } from "../../src/gateway/snapshot.ts";
+import { createLog } from "../../src/log.ts";
+import { environmentOf, TempFolder } from "../config/support.ts";
+
+const SERVERS = { mcpServers: { one: { command: "one" } } };
+const MORE_SERVERS = { mcpServers: { one: { command: "one" }, two: { command: "two" } } };
+const RULES = { agents: { a: { allow: { servers: ["*"] } } } };
+const MORE_RULES = { agents: { a: {}, b: {} } };
+
+/** A reloader over two real files. */
+class Scene implements Disposable {
+  readonly folder = new TempFolder();
+  /** Configurations that came into force. */
+  readonly applied: Configuration[] = [];
+  readonly log: string[] = [];
+  readonly watch: FileWatch;
+  readonly reloader: Reloader;
+  /** Has the next configuration fail to come into force. */
+  applyError: Error | undefined;
+  /** How often the files were checked. */
+  checks = 0;
+
+  private constructor(folder: TempFolder, loaded: Configuration, watch: FileWatch) {
+    this.folder = folder;
+    this.watch = watch;
+    const files = filesIn(folder);
+    const check = async () => {
+      this.checks++;
+      return await checkFiles(folder);
+    };
+    this.reloader = new Reloader({ files, watch, check }, loaded, {
+      apply: (configuration) => {
+        if (this.applyError !== undefined) throw this.applyError;
+        this.applied.push(configuration);
+      },
+      log: createLog({ level: "info", write: (line) => this.log.push(line) }),
+    });
+  }
+
+  static async open(rules: object = RULES): Promise<Scene> {
+    const folder = new TempFolder();
+    folder.write("mcp.json", SERVERS);
+    folder.write("rules.json", rules);
+    const { mcpConfig, rules: rulesFile } = filesIn(folder);
+    const watch = new FileWatch([mcpConfig.path, rulesFile.path]);
+    const { configuration } = await checkFiles(folder);
+    assert.ok(configuration);
+    return new Scene(folder, configuration, watch);
+  }
+
+  /** Writes a file and has it looked at now. */
+  async edit(name: "mcp.json" | "rules.json", content: string | object): Promise<ReloadStatus> {
+    this.folder.write(name, content);
+    await this.watch.look();
+    return this.reloader.status();
+  }
+
+  [Symbol.dispose](): void {
+    this.reloader.stop();
+    this.folder[Symbol.dispose]();
+  }
+}
+
+function filesIn(folder: TempFolder) {
+  const named = { mcpConfig: "mcp.json", rules: "rules.json" };
+  return locateFiles(named, { home: undefined, cwd: folder.path });
+}
+
+function checkFiles(folder: TempFolder) {
+  return checkConfiguration(filesIn(folder), { env: environmentOf({}), cwd: folder.path });
+}
+
+/** Attempts and successes, first of the servers file. */
+function counts({ mcp_config, gateway_rules }: ReloadStatus): number[][] {
+  return [mcp_config, gateway_rules].map((one) => [one.attempt_count, one.success_count]);
+}
+
+function errors({ mcp_config, gateway_rules }: ReloadStatus): (string | null)[] {
+  return [mcp_config.last_error, gateway_rules.last_error];
+}
+
+Deno.test("[reload.status] the start is the first attempt and the first success", async () => {
+  const before = new Date().toISOString();
+  using scene = await Scene.open({ agents: { a: { allow: { servers: ["nowhere"] } } } });
+  const status = scene.reloader.status();
+  assert.deepEqual(Object.keys(status), ["mcp_config", "gateway_rules"]);
+  const { last_attempt, last_success, ...rest } = status.mcp_config;
+  assert.ok(last_attempt >= before && last_attempt === last_success);
+  assert.deepEqual(rest, { last_error: null, attempt_count: 1, success_count: 1 });
+  assert.equal(status.gateway_rules.last_warnings.length, 1);
+});
+
+Deno.test("[reload.status] each file counts for itself", async () => {
+  using scene = await Scene.open();
+  scene.reloader.start();
+  scene.reloader.start();
+  assert.deepEqual(counts(await scene.edit("mcp.json", MORE_SERVERS)), [[2, 2], [1, 1]]);
+  assert.deepEqual(counts(await scene.edit("rules.json", MORE_RULES)), [[2, 2], [2, 2]]);
+  assert.deepEqual(counts(await scene.edit("rules.json", MORE_RULES)), [[2, 2], [2, 2]]);
+  scene.folder.write("mcp.json", SERVERS);
+  assert.deepEqual(counts(await scene.edit("rules.json", RULES)), [[3, 3], [3, 3]]);
+  assert.equal(scene.checks, 3);
+  assert.deepEqual(scene.applied.map(({ servers, rules }) => [servers.size, rules.agents.size]), [
+    [2, 1],
+    [2, 2],
+    [1, 1],
+  ]);
+});
+
+Deno.test("[reload.bad-file] all errors are told, each with the file it is in", async () => {
+  using scene = await Scene.open();
+  scene.reloader.start();
+  const bad = await scene.edit("rules.json", '{"agents": 7,\n"defaults": 7}');
+  const [none, told] = errors(bad);
+  assert.equal(none, null);
+  assert.match(told ?? "", /^rules\.json:1:\d+: agents: .+\nrules\.json:2:\d+: defaults: .+$/);
+  assert.deepEqual(counts(bad), [[1, 1], [2, 1]]);
+  for (const line of told?.split("\n") ?? []) assert.ok(scene.log.join("").includes(line));
+
+  const worse = await scene.edit("mcp.json", "{");
+  const [own, still] = errors(worse);
+  assert.match(own ?? "", /^mcp\.json:1:/);
+  assert.equal(still, told);
+  assert.deepEqual(counts(worse), [[2, 1], [2, 1]]);
+  assert.equal(scene.applied.length, 0);
+});
+
+Deno.test("[reload.bad-file] a good file that waited counts when the bad one is mended", async () => {
+  using scene = await Scene.open();
+  scene.reloader.start();
+  await scene.edit("rules.json", "{");
+  const waiting = await scene.edit("mcp.json", MORE_SERVERS);
+  assert.equal(errors(waiting)[0], "Not used because of an error in rules.json");
+  assert.deepEqual(counts(waiting), [[2, 1], [2, 1]]);
+  const mended = await scene.edit("rules.json", RULES);
+  assert.deepEqual(errors(mended), [null, null]);
+  assert.deepEqual(counts(mended), [[2, 2], [3, 2]]);
+  assert.ok(mended.mcp_config.last_success >= mended.gateway_rules.last_attempt);
+  assert.equal(scene.applied[0]?.servers.size, 2);
+});
+
+Deno.test("[reload.bad-file] what was bad and is as before is no error any more", async () => {
+  using scene = await Scene.open();
+  scene.reloader.start();
+  await scene.edit("mcp.json", "{");
+  const status = await scene.edit("mcp.json", SERVERS);
+  assert.deepEqual(errors(status), [null, null]);
+  assert.deepEqual(counts(status), [[3, 2], [1, 1]]);
+});
+
+Deno.test("[reload.bad-file] a fault while it is put in force is told, and the next is tried", async () => {
+  using scene = await Scene.open();
+  scene.reloader.start();
+  scene.applyError = new Error("a fault");
+  assert.deepEqual(errors(await scene.edit("mcp.json", MORE_SERVERS)), ["a fault", null]);
+  scene.applyError = undefined;
+  const status = await scene.edit("mcp.json", SERVERS);
+  assert.deepEqual([errors(status), counts(status)], [[null, null], [[3, 2], [1, 1]]]);
+});
+
+Deno.test("[reload.warnings] the status has those of the rules in force, the log all", async () => {
+  using scene = await Scene.open();
+  scene.reloader.start();
+  const odd = { agents: { a: { allow: { servers: ["nowhere"] } } } };
+  const warned = (await scene.edit("rules.json", odd)).gateway_rules.last_warnings;
+  assert.equal(warned.length, 1);
+  assert.ok(scene.log.some((line) => line.startsWith("warn: rules.json:")));
+  // Those of a file that is not used are not those of what is in force.
+  assert.deepEqual((await scene.edit("rules.json", "{")).gateway_rules.last_warnings, warned);
+  assert.deepEqual((await scene.edit("rules.json", RULES)).gateway_rules.last_warnings, []);
+});
+
+Deno.test("[reload.sighup] reading on demand is an attempt for both, before the watch begins, too", async () => {
+  using scene = await Scene.open();
+  await scene.reloader.reload();
+  assert.deepEqual(counts(scene.reloader.status()), [[2, 2], [2, 2]]);
+  scene.reloader.start();
+  await scene.watch.look();
+  scene.folder.write("rules.json", MORE_RULES);
+  await scene.reloader.reload();
+  // What was read on demand is no change any more.
+  await scene.watch.look();
+  assert.deepEqual(counts(scene.reloader.status()), [[3, 3], [3, 3]]);
+  await Promise.all([scene.reloader.reload(), scene.reloader.reload()]);
+  assert.deepEqual(counts(scene.reloader.status()), [[5, 5], [5, 5]]);
+  assert.equal(scene.applied.at(-1)?.rules.agents.size, 2);
+});
+
+Deno.test("[reload.sighup] a file that is changed, read on demand and changed back is in force as it is", async () => {
+  using scene = await Scene.open();
+  scene.reloader.start();
+  await scene.watch.look();
+  scene.folder.write("rules.json", MORE_RULES);
+  await scene.reloader.reload();
+  await scene.edit("rules.json", RULES);
+  assert.deepEqual(scene.applied.map(({ rules }) => rules.agents.size), [2, 1]);
+});
+
+const unused = (): never => assert.fail("nothing is started");
+const context: ServerContext = { version: "1", log: createLog({ write: unused }), open: unused };
+
+function configurationOf(base: Configuration, entries: readonly [string, string][]): Configuration {
+  const [one] = base.servers.values();
+  assert.ok(one);
+  const servers = entries.map(([name, fingerprint]): [string, ServerConfig] => {
+    return [name, { ...one, name, fingerprint }];
+  });
+  return { ...base, servers: new Map(servers) };
+}
+
+Deno.test("[reload.untouched] from any start, the servers become those of the file, and equal ones stay", async () => {
+  using scene = await Scene.open();
+  const { configuration: base } = await checkFiles(scene.folder);
+  assert.ok(base);
+  const name = fc.constantFrom("a", "b", "c", "__proto__", "constructor");
+  const file = fc.uniqueArray(fc.tuple(name, fc.constantFrom("1", "2")), { selector: ([n]) => n });
+  fc.assert(fc.property(fc.array(file, { minLength: 1, maxLength: 8 }), (files) => {
+    let last: Snapshot | undefined;
+    for (const entries of files) {
+      const next = buildSnapshot(configurationOf(base, entries), context, last);
+      assert.deepEqual([...next.servers.keys()], entries.map(([name]) => name));
+      for (const [name, fingerprint] of entries) {
+        const [server, before] = [next.servers.get(name), last?.servers.get(name)];
+        assert.equal(server?.config.fingerprint, fingerprint);
+        assert.equal(server === before, before?.config.fingerprint === fingerprint);
+      }
+      last = next;
+    }
+  }));
+});

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { LogSecrets } from "../../src/cli/log_secrets.ts";
+import type { Configuration } from "../../src/config/mod.ts";
+
+function configurationWith(...secrets: string[]): Configuration {
+  const server = { secrets } as unknown as Configuration["servers"] extends
+    ReadonlyMap<string, infer Server> ? Server : never;
+  return { servers: new Map([["a", server]]) } as unknown as Configuration;
+}
+
+Deno.test("[log.redacted] the values of a configuration's variables, also of a former one", () => {
+  const secrets = new LogSecrets(["/home/user"]);
+  secrets.add(configurationWith("quite-a-value", "/home/user"));
+  secrets.add(configurationWith("another-value"));
+  assert.equal(
+    secrets.clean("quite-a-value and another-value in /home/user/x"),
+    "[redacted] and [redacted] in /home/user/x",
+  );
+});
+
+Deno.test("[log.redacted] what looks like a secret", () => {
+  const { clean } = new LogSecrets([]);
+  const key = `sk-${"a1b2".repeat(8)}`;
+  for (
+    const [text, secret] of [
+      ["Authorization: Bearer abcdefgh12345678", "abcdefgh12345678"],
+      ["postgres://me:hunter2@host/db", "hunter2"],
+      [`the key is ${key}.`, key],
+      ['{"password":"hunter2"}', "hunter2"],
+      ["line one\nAPI_TOKEN=hunter2\nline three", "hunter2"],
+    ] as const
+  ) {
+    assert.equal(clean(text).includes(secret), false, clean(text));
+  }
+});
+
+Deno.test("[log.redacted] a place in a file is no secret, whatever it is called", () => {
+  const { clean } = new LogSecrets([]);
+  const problems = [
+    "The changed configuration is not used:",
+    "/etc/mcp.json:3:14: mcpServers.pg.env.DB_PASSWORD: must be a string",
+    "/etc/rules.json:9:2: agents.a.token_sha256: must be 64 digits",
+  ].join("\n");
+  assert.equal(clean(problems), problems);
+  const quoting = "/etc/mcp.json:3:14: mcpServers.pg.url: cannot be http://me:hunter2@host/";
+  assert.equal(clean(quoting), quoting.replace("hunter2", "[redacted]"));
+});

@@ -1,0 +1,195 @@
+import { AuditLog } from "../../src/audit/mod.ts";
+import type { AgentRules, Configuration, ServerConfig } from "../../src/config/mod.ts";
+import type { ClientConnection } from "../../src/downstream/mod.ts";
+import { runOperation, type Surroundings } from "../../src/gateway/pipeline.ts";
+import { buildSnapshot } from "../../src/gateway/snapshot.ts";
+import { gatewayTools } from "../../src/gateway/tools/mod.ts";
+import { type Channel, createMemoryChannels, JsonText } from "../../src/jsonrpc/mod.ts";
+import { createLog } from "../../src/log.ts";
+import { Metrics } from "../../src/metrics/mod.ts";
+import { NO_TRACER } from "../../src/trace.ts";
+
+/** Agents of the rules. */
+const AGENTS = 10_000;
+
+/** How many operations run at once. */
+const AT_ONCE = 64;
+
+const SERVER: ServerConfig = {
+  name: "files",
+  shown: { transport: "stdio" },
+  connect: { kind: "stdio", command: "", args: [], env: {} },
+  options: {
+    isolation: "shared",
+    idleTimeoutMs: 300_000,
+    connectTimeoutMs: 30_000,
+    callTimeoutMs: 60_000,
+    maxCallMs: 600_000,
+    maxConcurrency: 64,
+    forward: [],
+    inheritEnv: [],
+  },
+  secrets: [],
+  fingerprint: "",
+};
+
+/** The gateway's pipeline with all its records, and a server in this process. */
+export class BusyPipeline implements AsyncDisposable {
+  /** The figures. */
+  readonly metrics = new Metrics();
+  readonly #folder = Deno.makeTempDirSync();
+  readonly #log = createLog({ level: "error" });
+  readonly #audit: AuditLog;
+  readonly #surroundings: Surroundings;
+  readonly #client: ClientConnection;
+  readonly #tools = gatewayTools({ debug: false });
+  #next = 0;
+
+  /** Makes it; the server starts with the first call. */
+  constructor() {
+    const log = this.#log;
+    const path = `${this.#folder}/audit.jsonl`;
+    this.#audit = new AuditLog({ path, fallbackPath: path, log });
+    const agents = new Map<string, AgentRules>();
+    const rules: AgentRules = { allow: { servers: ["files"] }, status: false, tokens: [] };
+    for (let index = 0; index < AGENTS; index++) agents.set(`agent-${index}`, rules);
+    const configuration: Configuration = {
+      servers: new Map([["files", SERVER]]),
+      rules: { agents, denyOnMissingAgent: true, denyOverrides: false },
+      warnings: [],
+      files: { mcpConfig: "", rules: "" },
+    };
+    const snapshot = buildSnapshot(configuration, { version: "1", log, open: openInMemory });
+    this.#surroundings = {
+      snapshot,
+      identity: { bound: undefined, defaultAgent: undefined },
+      records: { audit: this.#audit, metrics: this.metrics, auditArgs: "none" },
+      tracer: NO_TRACER,
+      transport: "pipe",
+      log,
+      gateway: { status: () => ({}) },
+    };
+    this.#client = {
+      client: "client-1",
+      capabilities: {},
+      link: {
+        request: () => Promise.reject(new Error("Nothing is asked here")),
+        notify: () => {},
+        logLevel: () => undefined,
+      },
+    };
+  }
+
+  /** Runs operations of all agents, and of callers and tools that are made up, in turn. */
+  async run(count: number): Promise<void> {
+    const end = this.#next + count;
+    const runOn = async (): Promise<void> => {
+      while (this.#next < end) await this.#runOne(this.#next++);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, runOn));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const patience = { inputMs: 1000, terminateMs: 1000 };
+    for (const server of this.#surroundings.snapshot.servers.values()) {
+      await server.close(0, patience);
+    }
+    this.#audit.close();
+    Deno.removeSync(this.#folder, { recursive: true });
+  }
+
+  async #runOne(number: number): Promise<void> {
+    const agent_id = `agent-${number % AGENTS}`;
+    const server = "files";
+    // What makes the server list its tools is dear, so it comes seldom.
+    switch (number % 256) {
+      case 0:
+        return await this.#operate(number, "list_servers", { agent_id });
+      case 1:
+        return await this.#operate(number, "get_server_tools", { agent_id, server });
+      case 2:
+        // Nobody of the rules, and another one each time.
+        return await this.#call(number, { agent_id: `made-up-${number}`, server, tool: "echo" });
+      case 3:
+        return await this.#call(number, { agent_id, server: `made-up-${number}`, tool: "echo" });
+      case 4:
+        return await this.#call(number, { agent_id, server, tool: `made-up-${number % 50}` });
+      default: {
+        // The server answers `fails` with an error whose code is another one each time.
+        const tool = number % 16 === 5 ? "fails" : `tool-${number % 300}`;
+        return await this.#call(number, { agent_id, server, tool });
+      }
+    }
+  }
+
+  async #call(number: number, args: Readonly<Record<string, string>>): Promise<void> {
+    await this.#operate(number, "execute_tool", { ...args, args: { number } });
+  }
+
+  async #operate(
+    number: number,
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const tool = this.#tools.get(name);
+    if (tool === undefined) throw new Error(`There is no ${name}`);
+    const outcome = await runOperation(
+      {
+        tool,
+        arguments: args,
+        argumentText: (argument) => {
+          return argument in args ? new JsonText(JSON.stringify(args[argument])) : undefined;
+        },
+        meta: {},
+        requestId: number,
+        signal: new AbortController().signal,
+      },
+      this.#client,
+      this.#surroundings,
+    );
+    if (outcome.kind !== "result") throw new Error(JSON.stringify(outcome));
+  }
+}
+
+/** A server that remembers nothing. */
+function openInMemory(): ReturnType<Parameters<typeof buildSnapshot>[1]["open"]> {
+  const [ours, theirs] = createMemoryChannels();
+  theirs.open({
+    message: (text) => answer(theirs, JSON.parse(text)),
+    dropped: () => {},
+    closed: () => {},
+  });
+  return Promise.resolve({
+    channel: ours,
+    lastWords: () => Promise.resolve(""),
+    kill: () => void ours.close(),
+    end: () => ours.close(),
+  });
+}
+
+const NAMES = ["fails", ...Array.from({ length: 300 }, (_, index) => `tool-${index}`)];
+const RESULTS: Readonly<Record<string, unknown>> = {
+  initialize: {
+    protocolVersion: "2025-11-25",
+    capabilities: { tools: {} },
+    serverInfo: { name: "memory", version: "1" },
+  },
+  "tools/list": { tools: NAMES.map((name) => ({ name, inputSchema: { type: "object" } })) },
+  "tools/call": { content: [{ type: "text", text: "done" }] },
+};
+
+function answer(
+  channel: Channel,
+  message: {
+    readonly id?: number;
+    readonly method: string;
+    readonly params?: { readonly name?: string; readonly arguments?: { readonly number: number } };
+  },
+): void {
+  const { id, method, params } = message;
+  if (id === undefined) return;
+  const reply = params?.name === "fails"
+    ? { error: { code: params.arguments?.number, message: "It failed" } }
+    : { result: RESULTS[method] ?? {} };
+  channel.send(JSON.stringify({ jsonrpc: "2.0", id, ...reply }));
+}

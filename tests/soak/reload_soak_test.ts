@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { executeParams, readRefusal, startGateway } from "../e2e/gateway.ts";
+import { editUnderLoad } from "../e2e/reload_load.ts";
+import { edit, namedServer, whose } from "../e2e/reload_scene.ts";
+import { until } from "../e2e/until.ts";
+
+Deno.test("[reload.load] 1,000 edits, a third invalid, under 64 calls in flight lose none", async () => {
+  const figures = await editUnderLoad(1000);
+  Deno.stdout.writeSync(new TextEncoder().encode(`${figures}\n`));
+});
+
+Deno.test("[reload.drain] a call holds a server that was taken out for 10 s at most", async () => {
+  await using gateway = await startGateway({
+    servers: { going: namedServer("going") },
+    args: ["--agent", "tester", "--debug"],
+  });
+  const { pid } = await whose(gateway, "going");
+  const id = gateway.client.newId();
+  const args = { token: "late", after_ms: 60_000 };
+  const params = executeParams("going", "whose", args);
+  await gateway.client.send(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }));
+  await edit(gateway, "mcp_config", { mcpServers: {} });
+  const since = performance.now();
+  const message = await until("the call ends", () => {
+    return gateway.client.received.find(({ message }) => message.id === id)?.message;
+  }, 20_000);
+  const tookMs = performance.now() - since;
+  assert.equal(readRefusal(message.result).code, "SERVER_UNAVAILABLE");
+  assert.ok(tookMs > 9000 && tookMs < 15_000, `${tookMs} ms`);
+  await until("its process ends", async () => !(await gateway.setup.processes()).includes(pid));
+});
