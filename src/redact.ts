@@ -158,25 +158,27 @@ function redactString(text: string, room: Room): string {
 
 function redactArray(values: readonly unknown[], room: Room): unknown[] {
   const clean: unknown[] = [];
-  room.bytes -= 2;
+  // The brackets, and the mark where it is cut.
+  room.bytes -= 2 + MARK_BYTES;
   let isNamed = false;
   for (const value of values) {
     if (room.bytes < MIN_ROOM) {
       clean.push(CUT);
-      break;
+      return clean;
     }
     room.bytes -= 1;
     // ["--password", "x"] and ["Authorization", "x"].
     clean.push(isNamed ? hide(value, room) : redactValue(value, room));
     isNamed = typeof value === "string" && value.length < 64 && /^[\w-]+$/.test(value) &&
-      isSecretName(value);
+      isSecretName(value.replace(/^-{1,2}/, ""));
   }
+  room.bytes += MARK_BYTES;
   return clean;
 }
 
 function redactObject(fields: object, room: Room): Record<string, unknown> {
   const clean: Record<string, unknown> = Object.create(null);
-  room.bytes -= 2;
+  room.bytes -= 2 + MARK_BYTES;
   // {"name": "Authorization", "value": "x"}.
   const isPair = ["name", "key", "header"].some((key) => {
     const name: unknown = (fields as Record<string, unknown>)[key];
@@ -185,20 +187,26 @@ function redactObject(fields: object, room: Room): Record<string, unknown> {
   for (const [name, value] of Object.entries(fields)) {
     if (room.bytes < MIN_ROOM) {
       clean[CUT] = CUT;
-      break;
+      return clean;
     }
-    room.bytes -= 4;
+    // The name leaves room for a value.
+    room.bytes -= 2 + MIN_ROOM / 2;
     const key = fit(redactString(name, room), room);
+    room.bytes += MIN_ROOM / 2;
     const isSecret = isSecretName(name) && !(typeof value === "number" && COUNT_NAME.test(name));
-    clean[key] = isSecret || isPair && /value/i.test(name)
+    clean[key] = isSecret || (isPair && /value/i.test(name))
       ? hide(value, room)
       : redactValue(value, room);
   }
+  room.bytes += MARK_BYTES;
   return clean;
 }
 
-/** Room for a member, its marks and what stands for the rest. */
+/** Room for a member: at least a short name, and a number or an empty object with its mark. */
 const MIN_ROOM = 64;
+
+/** `,"…":"…"` in UTF-8. */
+const MARK_BYTES = 12;
 
 function hide(value: unknown, room: Room): unknown {
   room.bytes -= REDACTED.length + 2;
@@ -210,8 +218,9 @@ function fit(text: string, room: Room): string {
   room.bytes -= 2;
   for (let at = 0; at < text.length; at++) {
     const cost = jsonBytes(text.charCodeAt(at));
-    if (cost > room.bytes - 8) {
-      room.bytes = 0;
+    // Three bytes for the mark.
+    if (cost > room.bytes - 3) {
+      room.bytes = Math.min(0, room.bytes - 3);
       return `${text.slice(0, at)}${CUT}`;
     }
     room.bytes -= cost;

@@ -12,6 +12,8 @@ const DEFAULT_MAX_FILES = 5;
 /** How long after a failure a file is tried to be put aside again, in milliseconds. */
 const ROTATION_RETRY_MS = 60_000;
 
+const LINE_FEED = 0x0a;
+
 /** How often it is looked whether the file is still the one at its path, in milliseconds. */
 const CHECK_MS = 500;
 
@@ -48,7 +50,7 @@ export class AuditFile {
     const { size, identity } = describe(this.#file.statSync());
     this.#size = size;
     this.#identity = identity;
-    this.#isTorn = isTorn(this.#file, size);
+    this.#isTorn = isTorn(this.#file);
   }
 
   /**
@@ -108,7 +110,7 @@ export class AuditFile {
     const { size, identity } = describe(file.statSync());
     this.#size = size;
     this.#identity = identity;
-    this.#isTorn = isTorn(file, size);
+    this.#isTorn = isTorn(file);
   }
 
   #rotate(): void {
@@ -143,12 +145,21 @@ export class AuditFile {
   }
 }
 
+/** How often a line that has no end is looked at again. */
+const LOOKS = 20;
+
 /** Whether the last line has no end, because whoever wrote it was stopped. */
-function isTorn(file: Deno.FsFile, size: number): boolean {
-  if (size === 0) return false;
+function isTorn(file: Deno.FsFile): boolean {
   const last = new Uint8Array(1);
-  file.seekSync(size - 1, Deno.SeekMode.Start);
-  return file.readSync(last) === 1 && last[0] !== 0x0a;
+  // A line that another process is just writing has its end in a moment. Should it take longer, an
+  // empty line is all that comes of it.
+  for (let look = 0; look < LOOKS; look++) {
+    const { size } = file.statSync();
+    if (size === 0) return false;
+    file.seekSync(size - 1, Deno.SeekMode.Start);
+    if (file.readSync(last) === 1 && last[0] === LINE_FEED) return false;
+  }
+  return true;
 }
 
 function openFile(path: string): Deno.FsFile {

@@ -47,6 +47,7 @@ export class AuditLog {
   readonly #options: AuditOptions;
   #file: AuditFile | undefined;
   readonly #waiting: string[] = [];
+  // Of what has waited since there was nothing.
   #waitingSize = 0;
   #dropped = 0;
   #failures = 0;
@@ -91,7 +92,8 @@ export class AuditLog {
       this.#dropped++;
       return;
     }
-    if (this.#returnAt > 0 && performance.now() >= this.#returnAt) this.#return();
+    const isDue = this.#returnAt > 0 && performance.now() >= this.#returnAt;
+    if (isDue && this.#return(line)) return;
     if (this.#write(line)) return;
     this.#keep(line);
     if (!this.#isFailing) this.#recover();
@@ -118,13 +120,13 @@ export class AuditLog {
     this.#file?.close();
     this.#file = undefined;
     const written = this.#waiting.length;
-    const reason = this.#moveTo(path);
+    const reason = this.#moveTo(path, this.#waiting);
     if (reason === undefined) {
       this.#returnAt = 0;
       if (this.#isFailing) this.#tellRecovery(written);
       return;
     }
-    const fallbackReason = this.#moveTo(fallbackPath);
+    const fallbackReason = this.#moveTo(fallbackPath, this.#waiting);
     if (fallbackReason === undefined) {
       this.#returnAt = performance.now() + returnMs;
       log.warn(`The audit log cannot be written at ${path}; it is at ${fallbackPath}`, { reason });
@@ -141,23 +143,24 @@ export class AuditLog {
     });
   }
 
-  /** Tries the wanted place again; where it still takes nothing, the fallback stays. */
-  #return(): void {
+  /** Tries the wanted place with a line; where it still takes nothing, the fallback stays. */
+  #return(line: string): boolean {
     const { path, log, returnMs = RETURN_MS } = this.#options;
     this.#returnAt = performance.now() + returnMs;
-    if (this.#moveTo(path) !== undefined) return;
+    if (this.#moveTo(path, [line]) !== undefined) return false;
     this.#returnAt = 0;
     log.info(`The audit log is at ${path} again`);
+    return true;
   }
 
-  /** Opens a place and writes there what waits; gives the reason where that fails. */
-  #moveTo(path: string): string | undefined {
+  /** Opens a place and moves lines there; gives the reason where that fails. */
+  #moveTo(path: string, lines: string[]): string | undefined {
     let file: AuditFile | undefined;
     let count = 0;
     try {
       file = new AuditFile(path, this.#options);
       // One by one: after a failure halfway, no line is written twice.
-      for (const line of this.#waiting) {
+      for (const line of lines) {
         file.append(line);
         count++;
       }
@@ -169,7 +172,7 @@ export class AuditLog {
       this.#failures++;
       return error instanceof Error ? error.message : String(error);
     } finally {
-      for (const line of this.#waiting.splice(0, count)) this.#waitingSize -= line.length;
+      lines.splice(0, count);
     }
   }
 
@@ -184,6 +187,7 @@ export class AuditLog {
   }
 
   #keep(line: string): void {
+    if (this.#waiting.length === 0) this.#waitingSize = 0;
     if (this.#waitingSize + line.length > MAX_WAITING) {
       this.#dropped++;
       return;

@@ -69,6 +69,8 @@ export class RawClient {
   /** Sends a request with parameters as they are, and waits for its answer. */
   async requestText(method: string, params: string, id = this.newId()): Promise<Received> {
     const answer = this.answerTo(id);
+    // The program may end while this is being sent; who asked is told when it has been.
+    answer.catch(() => {});
     await this.send(
       `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"method":"${method}","params":${params}}`,
     );

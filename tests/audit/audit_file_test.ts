@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { AuditLog } from "../../src/audit/mod.ts";
+import { idsIn, silentLog, testEntry, TestFolder } from "./support.ts";
+
+const WRITER = fileURLToPath(new URL("audit_writer.ts", import.meta.url));
+const isWindows = Deno.build.os === "windows";
+
+function filesOf(folder: TestFolder): string[] {
+  return [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+}
+
+function startWriter(args: string[], shell?: string): Promise<Deno.CommandOutput> {
+  const words = ["run", "--quiet", "--no-check", "--allow-read", "--allow-write", WRITER, ...args];
+  const command = shell === undefined
+    ? new Deno.Command(Deno.execPath(), { args: words, stdin: "null" })
+    : new Deno.Command("sh", { args: ["-c", shell, Deno.execPath(), ...words], stdin: "null" });
+  return command.output();
+}
+
+Deno.test("[audit.rotation] five files are kept, the youngest lines among them", () => {
+  using folder = new TestFolder();
+  const path = folder.at("audit.jsonl");
+  const audit = new AuditLog({
+    path,
+    fallbackPath: folder.at("no.jsonl"),
+    log: silentLog(),
+    maxBytes: 1000,
+  });
+  for (let number = 0; number < 100; number++) audit.append(testEntry({ request_id: number }));
+  audit.close();
+  const names = ["", ".1", ".2", ".3", ".4"].map((end) => `audit.jsonl${end}`);
+  assert.deepEqual(filesOf(folder), names);
+  const kept = names.toReversed().flatMap((name) => idsIn(folder.at(name)));
+  const first = 100 - kept.length;
+  assert.ok(kept.length >= 20 && first > 0, `${kept.length} lines`);
+  assert.deepEqual(kept, kept.map((_, index) => `a ${first + index}`));
+  for (const name of names) {
+    const { size, mode } = Deno.statSync(folder.at(name));
+    assert.ok(size < 1000 + 300, `${size} bytes`);
+    if (!isWindows) assert.equal((mode ?? 0) & 0o777, 0o600);
+  }
+});
+
+Deno.test({
+  name: "[audit.shared] four processes share a log that is put aside again and again",
+  // An open file cannot be put aside there.
+  ignore: isWindows,
+  fn: async () => {
+    using folder = new TestFolder();
+    const path = folder.at("audit.jsonl");
+    const names = ["one", "two", "three", "four"];
+    const ended = await Promise.all(names.map((name) => {
+      return startWriter([path, folder.at("no.jsonl"), name, "2000", "20000"]);
+    }));
+    for (const { code, stdout, stderr } of ended) {
+      assert.equal(code, 0, new TextDecoder().decode(stderr));
+      assert.deepEqual(JSON.parse(new TextDecoder().decode(stdout)), { failures: 0, dropped: 0 });
+    }
+    const files = filesOf(folder);
+    assert.ok(files.length > 10, `${files.length} files`);
+    const found = files.flatMap((name) => idsIn(folder.at(name)));
+    const wanted = names.flatMap((name) => Array.from({ length: 2000 }, (_, n) => `${name} ${n}`));
+    assert.deepEqual(found.sort(), wanted.sort());
+  },
+});
+
+Deno.test({
+  name: "[audit.failing-disk] a write that breaks off leaves no half line",
+  ignore: isWindows,
+  fn: async () => {
+    using folder = new TestFolder();
+    const path = folder.at("audit.jsonl");
+    // The system breaks the write off that would make the file longer than 8 blocks.
+    const shell = 'trap \'\' XFSZ; ulimit -f 8; exec "$0" "$@"';
+    const { code, stdout, stderr } = await startWriter([path, path, "one", "200"], shell);
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    const { failures, dropped } = JSON.parse(new TextDecoder().decode(stdout));
+    const found = idsIn(path);
+    assert.ok(failures > 0 && found.length > 10, `${failures} failures, ${found.length} lines`);
+    assert.deepEqual(found, found.map((_, index) => `one ${index}`));
+    assert.equal(found.length + dropped, 200);
+  },
+});
+
+Deno.test("[audit.failing-disk] a line goes on a line of its own, whatever was there", () => {
+  using folder = new TestFolder();
+  const path = folder.at("audit.jsonl");
+  Deno.writeTextFileSync(path, '{"timestamp":"20');
+  const audit = new AuditLog({ path, fallbackPath: path, log: silentLog() });
+  audit.append(testEntry());
+  audit.append(testEntry());
+  audit.close();
+  const lines = Deno.readTextFileSync(path).split("\n");
+  assert.equal(lines.length, 4);
+  assert.equal(JSON.parse(lines[1] ?? "").agent_id, "a");
+  assert.equal(JSON.parse(lines[2] ?? "").agent_id, "a");
+});

@@ -1,0 +1,20 @@
+/** Writes lines to an audit log as a process of its own: PATH FALLBACK NAME COUNT MAX_BYTES. */
+import { AuditLog } from "../../src/audit/mod.ts";
+import { silentLog, testEntry } from "./support.ts";
+
+const [path = "", fallbackPath = "", name = "", count = "0", maxBytes = "0"] = Deno.args;
+const audit = new AuditLog({
+  path,
+  fallbackPath,
+  log: silentLog(),
+  ...(maxBytes === "0" ? {} : { maxBytes: Number(maxBytes), maxFiles: 200 }),
+});
+for (let number = 0; number < Number(count); number++) {
+  audit.append(testEntry({ agent_id: name, request_id: number }));
+  if (number % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+}
+const { failures } = audit.status();
+audit.close();
+Deno.stdout.writeSync(
+  new TextEncoder().encode(JSON.stringify({ failures, dropped: audit.status().dropped })),
+);

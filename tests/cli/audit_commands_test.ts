@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { readSince } from "../../src/cli/audit_since.ts";
+import { TestFolder } from "../audit/support.ts";
+import { auditText, runStats, runStatsText, runTail } from "./audit_support.ts";
+
+const DENIED = { decision: "DENY", code: "DENIED_BY_POLICY", rule: "agents.b.deny.tools.db[0]" };
+
+/** A log of three files, with damage. */
+function writeLog(folder: TestFolder): string {
+  const path = folder.at("audit.jsonl");
+  const at = (minute: number) => ({ timestamp: `2026-01-31T08:${minute}:00.000Z` });
+  const write = (name: string, ...lines: string[]): void => {
+    Deno.writeTextFileSync(folder.at(name), lines.join(""));
+  };
+  const slow = Array.from({ length: 20 }, (_, n) => auditText({ ...at(10), latency_ms: n + 1 }));
+  write("audit.jsonl.2", ...slow, '{"timestamp":"2026-01-', "\n", "\n", "[]\n", "{}\n");
+  const denied = auditText({ ...at(20), agent_id: "b", server: "db", tool: "drop", ...DENIED });
+  write("audit.jsonl.1", denied, denied, "\xff\n");
+  const timeout = { agent_id: "b", decision: "ERROR", code: "TIMEOUT", latency_ms: 9000 };
+  const nobody = { agent_id: null, decision: "DENY", code: "INVALID_AGENT_ID" };
+  const list = { operation: "list_servers", server: undefined, tool: undefined };
+  write(
+    "audit.jsonl",
+    auditText({ ...at(30), ...timeout, server: "db", tool: "query" }),
+    auditText({ ...at(31), ...nobody, ...list }),
+  );
+  return path;
+}
+
+Deno.test("[audit.stats] [audit.damaged] all files are counted, damaged lines apart", () => {
+  using folder = new TestFolder();
+  const path = writeLog(folder);
+  const { code, stdout, stderr } = runStats(path);
+  assert.equal(code, 0);
+  assert.match(stderr, /Skipped 4 damaged/);
+  const figures = JSON.parse(stdout);
+  assert.deepEqual(figures.files, [`${path}.2`, `${path}.1`, path]);
+  assert.deepEqual([figures.count, figures.damaged_lines], [24, 4]);
+  assert.deepEqual(figures.decisions, { ALLOW: 20, DENY: 3, ERROR: 1 });
+  assert.deepEqual([figures.from, figures.to], [
+    "2026-01-31T08:10:00.000Z",
+    "2026-01-31T08:31:00.000Z",
+  ]);
+  const counts = (rows: Record<string, unknown>[]) => {
+    return rows.map(({ name, count, denied, errors }) => [name, count, denied, errors]);
+  };
+  assert.deepEqual(counts(figures.agents), [["a", 20, 0, 0], ["b", 3, 2, 1], ["", 1, 1, 0]]);
+  assert.deepEqual(counts(figures.servers), [["files", 20, 0, 0], ["db", 3, 2, 1]]);
+  assert.deepEqual(counts(figures.tools), [
+    ["files/read", 20, 0, 0],
+    ["db/drop", 2, 2, 0],
+    ["db/query", 1, 0, 1],
+  ]);
+  assert.deepEqual(figures.denials, [
+    { agent: "b", rule: DENIED.rule, count: 2 },
+    { agent: "", rule: "INVALID_AGENT_ID", count: 1 },
+  ]);
+  assert.deepEqual(figures.errors, [{ code: "TIMEOUT", count: 1 }]);
+  const [read] = figures.tools;
+  assert.ok(Math.abs(read.p95_ms - 19) <= 0.4, `${read.p95_ms} ms`);
+  assert.equal(read.max_ms, 20);
+});
+
+Deno.test("[audit.stats] for people: 80 columns, the slowest first, no control characters", () => {
+  using folder = new TestFolder();
+  const path = writeLog(folder);
+  const name = `long\x1b[2J\u202e${"x".repeat(200)}`;
+  const many = Array.from({ length: 30 }, (_, n) => auditText({ ...DENIED, tool: `${name}${n}` }));
+  Deno.writeTextFileSync(path, many.join(""), { append: true });
+  const { stdout } = runStatsText(path);
+  for (const line of stdout.split("\n")) assert.ok([...line].length <= 80, line);
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(stdout, /[\x00-\x09\x0b-\x1f\u202e]/);
+  assert.match(stdout, /^54 operations: 33 DENY, 20 ALLOW, 1 ERROR$/m);
+  assert.match(stdout, /^SLOWEST TOOL.*\ndb\/query +9000 +9000\nfiles\/read +19 +20$/m);
+  assert.match(stdout, /^b {2}agents\.b\.deny\.tools\.db\[0\] +2$/m);
+  assert.match(stdout, /^\(none\) {2}INVALID_AGENT_ID +1$/m);
+  assert.match(stdout, /^TIMEOUT +1$/m);
+  assert.match(stdout, /^and 23 more; --json has all$/m);
+});
+
+Deno.test("[audit.stats] [audit.tail] --since and --agent", () => {
+  using folder = new TestFolder();
+  const path = writeLog(folder);
+  const since = Date.parse("2026-01-31T08:20:00Z");
+  const count = (flags: { since?: number; agent?: string }) => {
+    return JSON.parse(runStats(path, flags).stdout).count;
+  };
+  assert.deepEqual([count({ since }), count({ agent: "b" }), count({ since, agent: "a" })], [
+    4,
+    3,
+    0,
+  ]);
+  assert.equal(count({ agent: "nobody" }), 0);
+  assert.equal(runTail(path, { agent: "a", lines: 3, json: true }).stdout.split("\n").length, 4);
+  assert.equal(runTail(path, { since, agent: "a" }).stdout, "");
+  const now = Date.parse("2026-01-31T08:00:00Z");
+  assert.equal(readSince("90s", now), now - 90_000);
+  assert.equal(readSince("1h", now), now - 3_600_000);
+  assert.equal(readSince("2d", now), now - 2 * 86_400_000);
+  assert.equal(readSince("2026-01-31T08:00:00Z"), now);
+  for (const bad of ["", "1", "h", "-1h", "1.5h", "yesterday", "2026", "2026-13-01"]) {
+    assert.throws(() => readSince(bad), SyntaxError, bad);
+  }
+});
+
+Deno.test("[audit.tail] the last operations, the youngest last, from all files", () => {
+  using folder = new TestFolder();
+  const path = writeLog(folder);
+  const { code, stdout } = runTail(path, { lines: 5 });
+  assert.equal(code, 0);
+  const lines = stdout.split("\n").slice(0, -1);
+  for (const line of lines) assert.ok(line.length <= 80, line);
+  assert.deepEqual(lines, [
+    "2026-01-31 08:10:00 ALLOW a files/read 20 ms",
+    "2026-01-31 08:20:00 DENY  b db/drop 1.50 ms agents.b.deny.tools.db[0]",
+    "2026-01-31 08:20:00 DENY  b db/drop 1.50 ms agents.b.deny.tools.db[0]",
+    "2026-01-31 08:30:00 ERROR b db/query 9000 ms TIMEOUT",
+    "2026-01-31 08:31:00 DENY  (none) list_servers 1.50 ms INVALID_AGENT_ID",
+  ]);
+  const json = runTail(path, { lines: 2, json: true }).stdout;
+  assert.equal(json, Deno.readTextFileSync(path));
+});
+
+Deno.test("[audit.tail] lines that run over the chunks are read whole, from either end", () => {
+  using folder = new TestFolder();
+  const path = folder.at("audit.jsonl");
+  const texts = Array.from({ length: 3000 }, (_, n) => {
+    return auditText({ request_id: n, note: "é".repeat(n % 700) });
+  });
+  const monster = `"${"x".repeat(3 * 1024 * 1024)}"\n`;
+  Deno.writeTextFileSync(path, [...texts, monster, ...texts].join(""));
+  const { stdout, stderr } = runTail(path, { lines: 10_000, json: true });
+  assert.equal(stdout, [...texts, ...texts].join(""));
+  assert.match(stderr, /Skipped 1 damaged/);
+  const figures = JSON.parse(runStats(path).stdout);
+  assert.deepEqual([figures.count, figures.damaged_lines], [6000, 1]);
+});
+
+Deno.test("[audit.stream] a log of 20 MB takes no more memory than one of 2 MB", () => {
+  using folder = new TestFolder();
+  const path = folder.at("audit.jsonl");
+  const lines = Array.from({ length: 10_000 }, (_, n) => {
+    return auditText({ agent_id: `agent-${n % 100}`, latency_ms: n % 500 });
+  }).join("");
+  Deno.writeTextFileSync(path, lines);
+  runStats(path);
+  const before = Deno.memoryUsage().rss;
+  const times = Math.ceil(20e6 / lines.length);
+  for (let time = 1; time < times; time++) Deno.writeTextFileSync(path, lines, { append: true });
+  const { count } = JSON.parse(runStats(path).stdout);
+  assert.equal(count, times * 10_000);
+  const grown = Deno.memoryUsage().rss - before;
+  assert.ok(grown < 60e6, `${grown} bytes more`);
+});
+
+Deno.test("[audit.stats] no log at all is told", () => {
+  using folder = new TestFolder();
+  const { code, stdout, stderr } = runStats(folder.at("none.jsonl"));
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /no audit log at .*none\.jsonl/);
+  assert.equal(runTail(folder.path).code, 1);
+});

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { oddServer, startGateway } from "./gateway.ts";
+
+const SECRETS = ["hunter2-canary", "ghp_canaryCanaryCanaryCanary1234567890"];
+
+Deno.test("[audit.args] the arguments are in the log on demand, without secrets", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer() },
+    env: { GATEWAY_AUDIT_ARGS: "redacted" },
+  });
+  const [password, key] = SECRETS;
+  const args = { path: "/tmp/a", deep: [{ password }], text: `use ${key} now` };
+  await gateway.text("odd", "echo", args);
+  await gateway.text("odd", "echo", { long: "x y".repeat(30_000) });
+  await gateway.ask("list_servers");
+  const [first, long, list] = gateway.audit();
+  assert.deepEqual(first?.args, {
+    path: "/tmp/a",
+    deep: [{ password: "[redacted]" }],
+    text: "use [redacted] now",
+  });
+  const size = JSON.stringify(long?.args).length;
+  assert.ok(size > 4000 && size <= 4096, `${size} characters`);
+  assert.equal(list?.args, undefined);
+  const all = JSON.stringify(gateway.audit());
+  for (const secret of SECRETS) assert.equal(all.includes(secret), false);
+});

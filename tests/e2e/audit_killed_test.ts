@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { executeParams, oddServer, startGateway } from "./gateway.ts";
+import { until } from "./until.ts";
+
+const KILLS = 20;
+const IN_FLIGHT = 64;
+
+/** Kills a gateway under load after so many answers, and gives how many answers there were. */
+async function killUnderLoad(answers: number): Promise<number> {
+  const gateway = await startGateway({ servers: { odd: oddServer() } });
+  const { client, program } = gateway;
+  try {
+    await gateway.text("odd", "echo");
+    let isOver = false;
+    const load = Array.from({ length: IN_FLIGHT }, async (_, lane) => {
+      for (let number = 0; !isOver; number++) {
+        const params = executeParams("odd", "echo", { lane, number });
+        await client.request("tools/call", params, `${lane}-${number}`).catch(() => isOver = true);
+      }
+    });
+    await until("the answers are there", () => client.received.length >= answers);
+    program.signal("SIGKILL");
+    await program.ended();
+    await Promise.all(load);
+    // The client reads to the end of the pipe: what left the gateway has been received.
+    const answered = client.received.map(({ message }) => message)
+      .filter(({ id, result }) => typeof id === "string" && result !== undefined)
+      .map(({ id }) => id);
+    const lines = new Map(gateway.audit().map((line) => [line.request_id, line]));
+    assert.deepEqual(answered.filter((id) => lines.get(id)?.decision !== "ALLOW"), []);
+    return answered.length;
+  } finally {
+    await gateway.kill();
+  }
+}
+
+Deno.test(`[audit.killed] what was answered is there, after SIGKILL at ${KILLS} moments`, async () => {
+  const turns = Array.from({ length: KILLS }, (_, turn) => turn);
+  const answered: number[] = [];
+  const killOnAndOn = async (): Promise<void> => {
+    for (let turn = turns.pop(); turn !== undefined; turn = turns.pop()) {
+      // Moments in the first burst, and long after it.
+      answered.push(await killUnderLoad(3 + turn * turn * 4));
+    }
+  };
+  // Several gateways at a time: most of a turn is the start, and the wait for the watchdog.
+  await Promise.all(Array.from({ length: 4 }, killOnAndOn));
+  assert.equal(answered.length, KILLS);
+  assert.ok(Math.max(...answered) > 1000, `${answered} answers`);
+});
