@@ -100,5 +100,6 @@ Deno.test("[metrics.bounded] what callers make up has no figures of its own", as
     agents: ["a"],
     servers: ["odd"],
     tools: [],
+    audit: ["path", "failures", "waiting", "dropped"],
   });
 });
