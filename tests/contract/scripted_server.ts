@@ -77,6 +77,8 @@ class ScriptedServer {
   readonly #channel: Channel;
   readonly #place: Place;
   #script: Script;
+  // What was sent is still on its way out then, and must not be followed by more.
+  #isDying = false;
 
   constructor(channel: Channel, script: Script, place: Place) {
     this.#channel = channel;
@@ -89,6 +91,7 @@ class ScriptedServer {
   }
 
   take(text: string): void {
+    if (this.#isDying) return;
     const message = JSON.parse(text) as Message;
     if (message.method === "test/do") return this.#obey(message.params ?? {});
     this.#send({ method: "test/saw", params: { text } });
@@ -142,6 +145,7 @@ class ScriptedServer {
   }
 
   #die(code: number): void {
+    this.#isDying = true;
     if (this.#script.lastWords !== undefined) this.#place.say(this.#script.lastWords);
     this.#place.exit(code);
   }
