@@ -1,0 +1,41 @@
+import type { ClientCapabilities, ClientLink } from "./caller.ts";
+
+/**
+ * Gives the requests to a remote server their authorization. The seam between a remote transport,
+ * which sends requests, and OAuth, which knows what they have to bear.
+ */
+export interface Authorization {
+  /**
+   * What a request bears now: an `Authorization` header, or nothing where no token is known. Renews
+   * a token that is about to expire.
+   *
+   * @param signal Gives up; its reason is thrown.
+   * @throws {DownstreamError} `SERVER_UNAVAILABLE` where a token cannot be renewed for now.
+   */
+  headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+  /**
+   * Makes a refusal good, 401 or 403 `insufficient_scope`. When it resolves, the request may be sent
+   * again, once: it never reached a tool.
+   *
+   * @param refusal The answer that refused it; its body is not needed.
+   * @param options See there.
+   * @throws {DownstreamError} `AUTH_REQUIRED` where a person has to log in first.
+   */
+  recover(refusal: Response, options: RecoverOptions): Promise<void>;
+}
+
+/** What is known of a request that was refused. */
+export interface RecoverOptions {
+  /** The header that it bore; another request may have brought a newer token meanwhile. */
+  readonly sent: string | undefined;
+  /** Gives up; its reason is thrown. */
+  readonly signal: AbortSignal;
+}
+
+/** A call that waits for a server, so that a person may be asked to log in. */
+export interface Waiting {
+  /** What the calling client can do; a login is offered through URL elicitation where it can. */
+  readonly capabilities: ClientCapabilities;
+  /** The way to the calling client. */
+  readonly link: ClientLink;
+}
