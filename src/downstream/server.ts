@@ -9,6 +9,7 @@ import type {
   ClientConnection,
   ToolCall,
 } from "./caller.ts";
+import { Deadlines } from "./deadlines.ts";
 import { declaredCapabilities } from "./handshake.ts";
 import type { Catalog } from "./catalog.ts";
 import { Listings } from "./listings.ts";
@@ -28,6 +29,7 @@ export class DownstreamServer {
   readonly #pool: SessionPool;
   readonly #guard: StartGuard;
   readonly #listings = new Listings();
+  readonly #deadlines = new Deadlines();
   // Once at a time each, for thousands of calls may take too long together.
   readonly #examined = new Set<Place>();
   readonly #keys = new WeakMap<ClientCapabilities, string>();
@@ -115,7 +117,12 @@ export class DownstreamServer {
       ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
       : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) };
     return await this.#use(caller, async ({ session, line }) => {
-      const clock = new CallClock(this.config.name, limits, call.signal);
+      const clock = new CallClock({
+        server: this.config.name,
+        limits,
+        caller: call.signal,
+        deadlines: this.#deadlines,
+      });
       const { signal } = clock;
       try {
         const key = this.#keyOf(caller.capabilities);
@@ -168,12 +175,14 @@ export class DownstreamServer {
   async close(drainMs: number, patience: Patience): Promise<void> {
     this.#isClosed = true;
     await this.#pool.close(drainMs, patience);
+    this.#deadlines.close();
   }
 
   /** Ends all processes at once, without asking. */
   kill(): void {
     this.#isClosed = true;
     this.#pool.kill();
+    this.#deadlines.close();
   }
 
   /** How the server stands. */
