@@ -149,7 +149,7 @@ export class Gateway {
 
   /** Ends the clients' calls, then the servers, then the records. */
   async end({ callsMs, patience }: EndOptions): Promise<void> {
-    this.#reloader.stop();
+    this.#reloader.silence();
     await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
     const servers = [...this.#snapshot.servers.values(), ...this.#leaving.keys()];
     await Promise.all(servers.map((server) => server.close(0, patience)));
