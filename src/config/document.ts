@@ -3,7 +3,7 @@ import type { ConfigProblem } from "../errors.ts";
 import { type JsonValue, valueOf } from "./json_value.ts";
 import { formatPath } from "./path.ts";
 import { type Place, placesOf } from "./place.ts";
-import { parseSyntax } from "./syntax.ts";
+import { parseSyntax, type SyntaxOptions } from "./syntax.ts";
 
 /** Keys as strings, list positions as numbers. */
 export type Path = readonly (string | number)[];
@@ -25,7 +25,7 @@ export interface Parsed {
 }
 
 /** Parses JSON with comments; never throws, whatever the text. */
-export function parseDocument(file: string, text: string): Parsed {
+export function parseDocument(file: string, text: string, options: SyntaxOptions = {}): Parsed {
   const placeOf = placesOf(text);
   const problemAt = (offset: number, path: Path, message: string): ConfigProblem => ({
     file,
@@ -33,7 +33,7 @@ export function parseDocument(file: string, text: string): Parsed {
     path: formatPath(path),
     message,
   });
-  const { root, faults } = parseSyntax(text);
+  const { root, faults } = parseSyntax(text, options);
   if (root === undefined) {
     return { problems: faults.map(({ offset, message }) => problemAt(offset, [], message)) };
   }
