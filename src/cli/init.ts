@@ -20,6 +20,7 @@ import {
   FIRST_AGENT,
   type Found,
   isClientId,
+  isFromNpx,
   launchWords,
   type Machine,
   mergeServers,
@@ -119,6 +120,9 @@ async function thisOptions(): Promise<InitOptions | undefined> {
 
 async function openTerminal(): Promise<Terminal> {
   const { default: { stdin, stderr } } = await import("node:process");
+  // A terminal of unknown size says 0, and every letter would get a line of its own.
+  if (stderr.columns === 0) stderr.columns = 80;
+  if (stderr.rows === 0) stderr.rows = 24;
   return { input: stdin, output: stderr };
 }
 
@@ -188,6 +192,11 @@ async function writeInit(
     say(`Wrote ${path}${before}`);
   }
   await tellMore(plan, found, { files, options, say });
+  if (isFromNpx(changes.words)) {
+    say(
+      "The entry names the Deno that npx has fetched: install Deno if npx's cache is ever cleared",
+    );
+  }
   outputs.stdout.write(pasteText(plan, clientsOf(flags.from, found), changes));
   return 0;
 }

@@ -30,11 +30,12 @@ export function thisRun(): Running {
 export function launchWords(run: Running): [string, ...string[]] {
   if (run.launcher !== undefined) return readWords(run.launcher);
   if (run.standalone) return [run.execPath];
-  const rest = ["run", ...permissionFlags(), mainPath(run)];
-  // What npx has fetched may be cleared away any day; npx itself is there to stay.
-  if (!/[/\\]_npx[/\\]/.test(run.execPath)) return [run.execPath, ...rest];
-  const npx = ["npx", "-y", `deno@${Deno.version.deno}`, ...rest];
-  return run.windows ? ["cmd", "/c", ...npx] : ["npx", ...npx.slice(1)];
+  return [run.execPath, "run", ...permissionFlags(), mainPath(run)];
+}
+
+/** Whether the words name a Deno that `npx` has fetched, which may be cleared away some day. */
+export function isFromNpx([command]: readonly string[]): boolean {
+  return /[/\\]_npx[/\\]/.test(command ?? "");
 }
 
 /** A launcher's words: a JSON list, or text with spaces between. */

@@ -9,7 +9,7 @@ export { askPlan, askYes } from "./ask.ts";
 export type { Questions, Terminal } from "./ask.ts";
 export { planChanges } from "./changes.ts";
 export type { ChangeOptions } from "./changes.ts";
-export { launchWords, schemaAddress, thisRun } from "./client_entry.ts";
+export { isFromNpx, launchWords, schemaAddress, thisRun } from "./client_entry.ts";
 export type { EntryOptions, Running } from "./client_entry.ts";
 export { CLIENT_IDS, clientPlaces, isClientId, thisMachine } from "./clients.ts";
 export type { ClientId, ClientPlace, Machine } from "./clients.ts";
