@@ -67,6 +67,10 @@ class Asker {
   readonly #terminal: Terminal;
   readonly #end = new AbortController();
   readonly #stop = () => this.#end.abort();
+  // It ends the line reader below the questions, which would then wait for ever.
+  readonly #stopAtEnd = (_: unknown, key?: { readonly ctrl?: boolean; readonly name?: string }) => {
+    if (key?.ctrl === true && key.name === "d") this.#stop();
+  };
 
   static async open(terminal: Terminal): Promise<Asker> {
     // Loaded here only: no other command has questions.
@@ -78,10 +82,12 @@ class Asker {
     this.#terminal = terminal;
     // Where the input ends, no answer will come.
     terminal.input.once("end", this.#stop).once("close", this.#stop);
+    terminal.input.on("keypress", this.#stopAtEnd);
   }
 
   close(): void {
     this.#terminal.input.off("end", this.#stop).off("close", this.#stop);
+    this.#terminal.input.off("keypress", this.#stopAtEnd);
   }
 
   async askPlan(questions: Questions): Promise<Plan> {
