@@ -20,11 +20,19 @@ export interface Document {
 
 /** What became of a file: no document where its syntax is wrong. */
 export interface Parsed {
+  /** The document, where the syntax is right. */
   readonly document?: Document;
+  /** What is wrong. */
   readonly problems: readonly ConfigProblem[];
 }
 
-/** Parses JSON with comments; never throws, whatever the text. */
+/**
+ * Parses JSON with comments; never throws, whatever the text.
+ *
+ * @param file The file's name, for problems.
+ * @param text What stands in it.
+ * @param options What may stand in it besides.
+ */
 export function parseDocument(file: string, text: string, options: SyntaxOptions = {}): Parsed {
   const placeOf = placesOf(text);
   const problemAt = (offset: number, path: Path, message: string): ConfigProblem => ({

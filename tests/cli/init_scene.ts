@@ -109,7 +109,7 @@ export class Scene implements Disposable {
       });
       shown = "";
       // One key at a time, as fingers press them.
-      for (const key of keys.match(/\x1b\[.|./gs) ?? []) {
+      for (const key of keys.split(/(?=\p{C})|(?<=\p{C})(?!\[)/u)) {
         input.write(key);
         await new Promise((resolve) => setTimeout(resolve));
       }

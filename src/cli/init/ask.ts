@@ -7,12 +7,15 @@ import { ACCESS_LABELS } from "./rules_text.ts";
 
 /** Where questions are asked and answered. */
 export interface Terminal {
+  /** Where keys come from. */
   readonly input: Readable;
+  /** Where questions are shown. */
   readonly output: Writable;
 }
 
 /** What there is to ask about. */
 export interface Questions {
+  /** Servers to choose from. */
   readonly servers: readonly NamedServer[];
   /** Names of servers that the gateway has already. */
   readonly kept: readonly string[];

@@ -12,6 +12,7 @@ import type { Change } from "./write_files.ts";
 
 /** What the changes depend on besides the plan. */
 export interface ChangeOptions {
+  /** The gateway's own files. */
   readonly files: OwnFiles;
   /** What starts the program. */
   readonly words: readonly [string, ...string[]];

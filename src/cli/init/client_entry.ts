@@ -9,9 +9,11 @@ export interface Running {
   readonly launcher: string | undefined;
   /** Whether this is an executable of its own. */
   readonly standalone: boolean;
+  /** Path of the executable that runs. */
   readonly execPath: string;
   /** Address of the first module. */
   readonly mainModule: string;
+  /** Whether Windows' customs hold. */
   readonly windows: boolean;
 }
 

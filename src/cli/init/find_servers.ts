@@ -1,16 +1,20 @@
-import { getNodeValue, type Node } from "jsonc-parser";
 import {
   checkText,
-  type Document,
+  type ClientDocument,
   findStart,
-  parseDocument,
-  type Path,
+  parseClientText,
   type Program,
 } from "../../config/mod.ts";
-import { type ConfigProblem, formatProblem } from "../../errors.ts";
+import { formatProblem } from "../../errors.ts";
 import type { ClientPlace, Machine } from "./clients.ts";
 import type { Disk } from "./disk.ts";
-import { type ImportedEntry, importEntry, isRecord, type JsonRecord } from "./import_entry.ts";
+import {
+  type ImportedEntry,
+  importEntry,
+  isRecord,
+  type JsonPath,
+  type JsonRecord,
+} from "./import_entry.ts";
 
 /** The name of the gateway's entry in a client. */
 export const GATEWAY_NAME = "agent-mcp-gateway";
@@ -27,17 +31,21 @@ export interface ClientFile extends ClientPlace {
 
 /** A server that stands in a client's file. */
 export interface FoundServer extends ImportedEntry {
+  /** Its name. */
   readonly name: string;
+  /** The file that it stands in. */
   readonly file: ClientFile;
   /** Where it stands in the file. */
-  readonly at: Path;
+  readonly at: JsonPath;
   /** The project that it is for, where it stands under one. */
   readonly project?: string;
 }
 
 /** All that was found. */
 export interface Found {
+  /** Files that could be read. */
   readonly files: readonly ClientFile[];
+  /** Servers that can be taken over, in the order of clients and files. */
   readonly servers: readonly FoundServer[];
   /** What could not be read or used, a line each. */
   readonly problems: readonly string[];
@@ -47,7 +55,9 @@ export interface Found {
 
 /** What finding servers needs to know. */
 export interface FindOptions {
+  /** The machine, which need not be this one. */
   readonly machine: Machine;
+  /** Where files are read. */
   readonly disk: Disk;
   /** How the gateway itself is recognised. */
   readonly program: Program;
@@ -81,14 +91,6 @@ export function showPath(path: string, home: string): string {
   return path.startsWith(home) && /^[/\\]/.test(rest) ? `~${rest}` : path;
 }
 
-/** Parses a client's file; one that is empty has no servers. */
-export function parseClientText(shown: string, text: string): {
-  readonly document?: Document;
-  readonly problems: readonly ConfigProblem[];
-} {
-  return parseDocument(shown, text.trim() === "" ? "{}" : text, { trailingCommas: true });
-}
-
 function readPlace(place: ClientPlace, found: Mutable<Found>, options: FindOptions): void {
   const shown = showPath(place.path, options.machine.home);
   const read = options.disk.read(place.path);
@@ -107,10 +109,10 @@ function readPlace(place: ClientPlace, found: Mutable<Found>, options: FindOptio
   const gateways: NonNullable<ClientFile["gateway"]>[] = [];
   const servers: FoundServer[] = [];
   for (const path of lists) {
-    for (const [name, node] of membersOf(document.find(path))) {
+    for (const name of document.keysAt(path) ?? []) {
       const at = [...path, name];
-      const problem = (message: string) => formatProblem(document.problem(at, message, "key"));
-      const value: unknown = getNodeValue(node);
+      const problem = (message: string) => formatProblem(document.problem(at, message));
+      const value = document.valueAt(at);
       if (!isRecord(value)) {
         found.problems.push(problem("left out: expected an object"));
       } else if (isGateway(name, value, options)) {
@@ -137,25 +139,18 @@ function readPlace(place: ClientPlace, found: Mutable<Found>, options: FindOptio
 }
 
 /** Where servers may stand in a file; those of the working folder's project before others'. */
-function serverLists(place: ClientPlace, document: Document): Path[] {
-  const lists: Path[] = place.client === undefined
+function serverLists(place: ClientPlace, document: ClientDocument): JsonPath[] {
+  const lists: JsonPath[] = place.client === undefined
     ? [["mcpServers"], ["servers"], ["mcp", "servers"]]
     : [[place.client === "vscode" ? "servers" : "mcpServers"]];
   if (place.hasProjects || place.client === undefined) {
-    const projects = membersOf(document.find(["projects"])).map(([name]) => name);
+    const projects = document.keysAt(["projects"]) ?? [];
     lists.push(...projects.map((name) => ["projects", name, "mcpServers"]));
   }
-  return lists.filter((path) => document.find(path)?.type === "object");
+  return lists.filter((path) => document.keysAt(path) !== undefined);
 }
 
-function membersOf(node: Node | undefined): [string, Node][] {
-  if (node?.type !== "object") return [];
-  return (node.children ?? []).flatMap(({ children: [key, value] = [] }): [string, Node][] =>
-    key === undefined || value === undefined ? [] : [[String(key.value), value]]
-  );
-}
-
-function projectOf(place: ClientPlace, path: Path, cwd: string): string | undefined {
+function projectOf(place: ClientPlace, path: JsonPath, cwd: string): string | undefined {
   if (path[0] === "projects") return String(path[1]);
   return place.scope === "project" ? cwd : undefined;
 }

@@ -3,11 +3,16 @@ export type Json = string | number | boolean | null | readonly Json[] | JsonReco
 
 /** An object of JSON. */
 export interface JsonRecord {
+  /** A value by its name. */
   readonly [key: string]: Json;
 }
 
+/** Keys as texts, list positions as numbers. */
+export type JsonPath = readonly (string | number)[];
+
 /** A client's entry in the gateway's words. */
 export interface ImportedEntry {
+  /** The entry. */
   readonly entry: JsonRecord;
   /** What a person should know of it. */
   readonly notes: readonly string[];

@@ -3,6 +3,7 @@ import { lookAt, removeIfThere, replaceFile } from "./replace_file.ts";
 
 /** A value that was set or taken out in a client's file. */
 export interface ChangedValue {
+  /** Where it stands in the file. */
   readonly at: readonly (string | number)[];
   /** Fingerprint of the value that was written, as JSON; null where it was taken out. */
   readonly wrote: string | null;
@@ -10,6 +11,7 @@ export interface ChangedValue {
 
 /** A file that was changed or made. */
 export interface ChangedFile {
+  /** Absolute path. */
   readonly path: string;
   /** Fingerprint of what stood in it; null where it was not there. */
   readonly before: string | null;

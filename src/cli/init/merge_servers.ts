@@ -3,6 +3,7 @@ import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 
 /** A server by its name, with all that goes by that name. */
 export interface NamedServer {
+  /** The name. */
   readonly name: string;
   /** Those that differ, the preferred one first. */
   readonly versions: readonly ServerVersion[];
@@ -10,6 +11,7 @@ export interface NamedServer {
 
 /** Entries that say the same. */
 export interface ServerVersion {
+  /** The one that is taken over. */
   readonly server: FoundServer;
   /** Every place where it stands so. */
   readonly places: readonly FoundServer[];

@@ -17,7 +17,7 @@ export { thisDisk } from "./disk.ts";
 export type { Disk } from "./disk.ts";
 export { findServers, showPath } from "./find_servers.ts";
 export type { ClientFile, FindOptions, Found, FoundServer } from "./find_servers.ts";
-export type { ImportedEntry, Json, JsonRecord } from "./import_entry.ts";
+export type { ImportedEntry, Json, JsonPath, JsonRecord } from "./import_entry.ts";
 export type { ChangedFile, ChangedValue } from "./journal.ts";
 export { mergeServers } from "./merge_servers.ts";
 export type { NamedServer, ServerVersion } from "./merge_servers.ts";

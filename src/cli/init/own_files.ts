@@ -1,10 +1,12 @@
-import { checkText, parseDocument, resolvePath } from "../../config/mod.ts";
+import { checkText, parseClientText, resolvePath } from "../../config/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import type { Disk } from "./disk.ts";
 
 /** Where the gateway's own files are. */
 export interface OwnFiles {
+  /** The servers file, absolute. */
   readonly servers: string;
+  /** The rules file, absolute. */
   readonly rules: string;
 }
 
@@ -42,6 +44,5 @@ export function readOwn(
     say("The gateway has files already that are no good: mend them or move them away first");
     return undefined;
   }
-  const list = parseDocument("", texts.servers).document?.find(["mcpServers"])?.children ?? [];
-  return list.map(({ children: [key] = [] }) => String(key?.value));
+  return parseClientText("", texts.servers).document?.keysAt(["mcpServers"]) ?? [];
 }

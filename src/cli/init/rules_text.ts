@@ -1,5 +1,4 @@
-import { getNodeValue } from "jsonc-parser";
-import { parseDocument } from "../../config/mod.ts";
+import { parseClientText } from "../../config/mod.ts";
 import { editJson, type JsonEdit } from "./edit_json.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 import type { Access, AgentPlan } from "./plan.ts";
@@ -63,8 +62,7 @@ function edits(
   agents: readonly AgentPlan[],
   off: ReadonlyMap<string, readonly string[]>,
 ): JsonEdit[] {
-  const node = parseDocument("", before).document?.find(["agents"]);
-  const known: unknown = node === undefined ? {} : getNodeValue(node);
+  const known = parseClientText("", before).document?.valueAt(["agents"]);
   return agents.map((agent): JsonEdit => {
     const rules = isRecord(known) ? known[agent.name] : undefined;
     if (!isRecord(rules)) return { at: ["agents", agent.name], value: agentRules(agent, off) };

@@ -1,6 +1,5 @@
-import { getNodeValue } from "jsonc-parser";
+import { parseClientText } from "../../config/mod.ts";
 import { editJson } from "./edit_json.ts";
-import { parseClientText } from "./find_servers.ts";
 import type { Json } from "./import_entry.ts";
 import { type ChangedFile, readJournal, writeJournal } from "./journal.ts";
 import {
@@ -15,6 +14,7 @@ import {
 
 /** What is to be done with a file, so that it is as before. */
 export interface UndoStep {
+  /** The file, as it was changed. */
   readonly file: ChangedFile;
   /**
    * `none`: it is as it was; `back`: nobody has changed it since; `values`: other things in it have
@@ -27,6 +27,7 @@ export interface UndoStep {
 export interface Undo {
   /** When the run was, ISO 8601. */
   readonly time: string;
+  /** What is to be done, a file each. */
   readonly steps: readonly UndoStep[];
 }
 
@@ -78,8 +79,8 @@ function readText(path: string): string | undefined {
 }
 
 function valueAt(text: string, at: readonly (string | number)[]): Json | undefined {
-  const node = parseClientText("", text).document?.find(at);
-  return node === undefined ? undefined : getNodeValue(node);
+  // What JSON can hold is all that a parser of JSON gives.
+  return parseClientText("", text).document?.valueAt(at) as Json | undefined;
 }
 
 /**

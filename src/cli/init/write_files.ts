@@ -14,6 +14,7 @@ import {
 
 /** A file to write. */
 export interface Change {
+  /** Absolute path. */
   readonly path: string;
   /** Gives what is to stand in it for what stands in it now. */
   edit(text: string | undefined): string;
@@ -28,6 +29,7 @@ export interface Change {
 
 /** A file that was written. */
 export interface WrittenFile {
+  /** Absolute path. */
   readonly path: string;
   /** Where what stood in it is kept, where something did. */
   readonly backup?: string;
