@@ -39,8 +39,14 @@ export interface ParsedSyntax {
   readonly faults: readonly SyntaxFault[];
 }
 
+/** What a text may hold besides JSON and comments. */
+export interface SyntaxOptions {
+  /** Whether a comma may stand behind the last value, as files of some MCP clients have it. */
+  readonly trailingCommas?: boolean;
+}
+
 /** Parses a text; leaves out faults that follow from an earlier one of the same line. */
-export function parseSyntax(text: string): ParsedSyntax {
+export function parseSyntax(text: string, options: SyntaxOptions = {}): ParsedSyntax {
   const scanned = scan(text);
   // The parser recurses, so it must not see a text that is too deep.
   if (scanned.tooDeepAt !== undefined) {
@@ -51,7 +57,10 @@ export function parseSyntax(text: string): ParsedSyntax {
     return { faults: [{ offset: 0, message: "the file is empty: expected an object" }] };
   }
   const errors: ParseError[] = [];
-  const root = parseTree(text, errors, { disallowComments: false, allowTrailingComma: false });
+  const root = parseTree(text, errors, {
+    disallowComments: false,
+    allowTrailingComma: options.trailingCommas ?? false,
+  });
   if (root !== undefined && errors.length === 0) return { root, faults: [] };
   const faults: SyntaxFault[] = [];
   for (const { error, offset } of errors) {
