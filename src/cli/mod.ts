@@ -9,7 +9,6 @@ import {
   buildApplication,
   buildCommand,
   buildRouteMap,
-  type CommandContext,
   ExitCode,
   type FlagParametersForType,
   run,
@@ -18,17 +17,14 @@ import {
 } from "@stricli/core";
 import { listSettings } from "../config/mod.ts";
 import { audit } from "./audit_routes.ts";
+import { doctor, explain, savings, validate } from "./check_routes.ts";
+import type { Context } from "./context.ts";
 import type { ServeFlags } from "./serve.ts";
+import { call, completions, schema, tools } from "./shell_routes.ts";
 import { VERSION } from "./version.ts";
 
 /** Exit code of a command line that makes no sense. */
 const USAGE_ERROR = 2;
-
-/** What a command runs in. */
-interface Context extends CommandContext {
-  /** What the command ends with. */
-  exitCode: number;
-}
 
 const serve = buildCommand<ServeFlags, [], Context>({
   loader: async () => {
@@ -46,8 +42,21 @@ const serve = buildCommand<ServeFlags, [], Context>({
   },
 });
 
-const routes = buildRouteMap<"serve" | "audit", Context>({
-  routes: { serve, audit },
+const commands = {
+  serve,
+  validate,
+  doctor,
+  explain,
+  tools,
+  call,
+  savings,
+  audit,
+  schema,
+  completions,
+};
+
+const routes = buildRouteMap<keyof typeof commands, Context>({
+  routes: commands,
   defaultCommand: "serve",
   docs: {
     brief: "One MCP server in front of all of yours, with rules for each agent",
@@ -76,6 +85,11 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     stderr: output(Deno.stderr),
   };
   const context = { process, exitCode: 0 };
+  const [word, ...words] = args;
+  if (word === "__complete") {
+    const { complete } = await import("./complete.ts");
+    return await complete(app, words, context, process);
+  }
   await run(app, args, context);
   switch (process.exitCode) {
     case ExitCode.Success:
