@@ -1,5 +1,5 @@
 import { JsonText } from "../jsonrpc/mod.ts";
-import { readResult, resultText } from "./call_result.ts";
+import { readResult, refusalText, resultText } from "./call_result.ts";
 import { withGateway } from "./in_process.ts";
 import { interruptible } from "./interruptible.ts";
 import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
@@ -52,7 +52,7 @@ export async function call(
         const reply = await callGateway("execute_tool", new JsonText(`{${fields.join(",")}}`));
         const result = readResult(reply);
         if (json) outputs.stdout.write(`${result.json}\n`);
-        else if (result.refusal !== undefined) outputs.stderr.write(`${result.refusal}\n`);
+        else if (result.refusal !== undefined) outputs.stderr.write(`${refusalText(result)}\n`);
         else outputs.stdout.write(resultText(result.fields, lookOf(Deno.stdout)));
         return result.isError ? 1 : 0;
       });

@@ -31,6 +31,13 @@ export function ownAnswer({ fields }: CallResult): unknown {
   return JSON.parse(textsOf(fields)[0] ?? "null");
 }
 
+/** Why the gateway refused, in words for who sits at a shell. */
+export function refusalText({ refusal, json }: CallResult): string {
+  const words = refusal ?? json;
+  const isNameless = /^(INVALID_AGENT_ID|NO_FALLBACK_CONFIGURED):/.test(words);
+  return isNameless ? `${words}\nhint: name the agent with --agent` : words;
+}
+
 /**
  * Writes a result for people: texts as they are, a line for everything else.
  *

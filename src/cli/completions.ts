@@ -30,6 +30,7 @@ _agent_mcp_gateway() {
     case "$last" in
       *[:=]*) reply="\${reply#"\${last%"\${last##*[:=]}"}"}" ;;
     esac
+    printf -v reply %q "$reply"
     COMPREPLY+=("$reply")
   done < <("$1" __complete "\${words[@]:1}" 2>/dev/null)
 }

@@ -75,7 +75,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     const quote = JSON.stringify(noise[0]?.slice(0, 80));
     return {
       kind: "stdout-noise",
-      message: `${message} On stdout, where only MCP messages belong, it wrote ${quote}`,
+      message: `${message}. On stdout, where only MCP messages belong, it wrote ${quote}`,
       mend: "Make sure that the command starts an MCP server over stdio, and that it logs to " +
         "stderr; call it without wrappers that print, such as `npm start`",
     };
@@ -159,7 +159,7 @@ function isFolder(path: string): boolean {
 /** What was thrown, without what the reader knows: which server this is about. */
 function wordsOf(error: unknown, name: string): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replace(`Server "${name}" is not available: `, "");
+  return text.replace(`Server "${name}" is not available: `, "").replace(/\.$/, "");
 }
 
 function causesOf(error: unknown): unknown[] {

@@ -125,7 +125,7 @@ async function tools(
     if (probe === undefined) return { ...row, error: "not configured" };
     if (probe.tools === undefined) {
       const { message } = findCause(probe, { warnings: configuration.warnings });
-      return { ...row, error: message };
+      return { ...row, error: message.replaceAll("\n", " ") };
     }
     const decided = probe.tools.map(({ name }) => {
       const { decision, rule } = answerOf(policy.explain(agent, server, name));

@@ -106,7 +106,7 @@ export function toolsText(rows: readonly ServerRow[], look: Look = lookOf(Deno.s
   const columns = [{ title: "SERVER" }, { title: "TOOL" }, DECISION, { title: "RULE" }];
   const failures = rows.filter(({ error }) => error !== undefined).map(({ server, error }) => {
     const text = `${server}: its tools are not known: ${error}; agent-mcp-gateway doctor says more`;
-    return paragraph(text.replaceAll("\n", " "), look);
+    return paragraph(text, look);
   });
   const notes = failures.length === 0 ? "" : `\n${failures.join("")}`;
   return table(columns, cells, look) + notes;

@@ -88,7 +88,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const [word, ...words] = args;
   if (word === "__complete") {
     const { complete } = await import("./complete.ts");
-    return await complete(app, words, context, process);
+    return await complete(words, { app, routes, context }, process);
   }
   await run(app, args, context);
   switch (process.exitCode) {

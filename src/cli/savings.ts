@@ -111,7 +111,7 @@ async function countAll(started: readonly Probe[], counting: Counting): Promise<
   }
   const failed = started.filter(({ tools }) => tools === undefined).map((probe) => {
     const { message } = findCause(probe, { warnings: configuration.warnings });
-    return { server: probe.config.name, error: message };
+    return { server: probe.config.name, error: message.replaceAll("\n", " ") };
   });
   return { tokenizer: "o200k_base", servers, fixed, total: sumUp(servers, fixed), failed };
 }

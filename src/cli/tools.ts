@@ -1,5 +1,5 @@
 import { JsonText } from "../jsonrpc/mod.ts";
-import { type CallResult, ownAnswer, readResult } from "./call_result.ts";
+import { type CallResult, ownAnswer, readResult, refusalText } from "./call_result.ts";
 import { type CallGateway, withGateway } from "./in_process.ts";
 import { interruptible } from "./interruptible.ts";
 import { type FileFlags, openConfiguration, reporting } from "./open_configuration.ts";
@@ -38,7 +38,7 @@ interface Listed {
   readonly name: string;
   readonly description?: string;
   readonly listing?: Listing;
-  readonly refusal?: string;
+  readonly failed?: CallResult;
 }
 
 /**
@@ -80,7 +80,7 @@ async function showOne(
   const result = await ask(call, server, { ...wanted, detail });
   if (result.isError) {
     if (json) stdout.write(`${result.json}\n`);
-    else stderr.write(`${result.refusal ?? result.json}\n`);
+    else stderr.write(`${refusalText(result)}\n`);
     return 1;
   }
   const listing = ownAnswer(result) as Listing;
@@ -100,34 +100,39 @@ async function showAll(
   const answer = readResult(await call("list_servers", new JsonText("{}")));
   if (answer.isError) {
     if (json) stdout.write(`${answer.json}\n`);
-    else stderr.write(`${answer.refusal ?? answer.json}\n`);
+    else stderr.write(`${refusalText(answer)}\n`);
     return 1;
   }
   const servers = ownAnswer(answer) as readonly Omit<Listed, "listing">[];
   const listed = await Promise.all(servers.map(async (server): Promise<Listed> => {
     const result = await ask(call, server.name, { ...wanted, detail: wanted.detail ?? "names" });
-    if (result.isError) return { ...server, refusal: result.refusal ?? result.json };
+    if (result.isError) return { ...server, failed: result };
     return { ...server, listing: ownAnswer(result) as Listing };
   }));
   if (json) {
-    const rows = listed.map(({ listing, refusal, ...server }) => {
-      return { ...server, ...listing, ...(refusal === undefined ? {} : { error: refusal }) };
+    const rows = listed.map(({ listing, failed, ...server }) => {
+      return { ...server, ...listing, ...(failed === undefined ? {} : errorOf(failed)) };
     });
     stdout.write(`${JSON.stringify(rows)}\n`);
   } else {
     const look = lookOf(Deno.stdout);
     stdout.write(listed.map((server) => serverText(server, wanted.detail, look)).join("\n"));
   }
-  const failed = listed.filter(({ refusal }) => refusal !== undefined);
-  for (const { refusal } of failed) stderr.write(`${refusal}\n`);
+  const failures = listed.flatMap(({ failed }) => failed ?? []);
+  for (const failure of failures) stderr.write(`${refusalText(failure)}\n`);
   if (listed.length === 0) stderr.write("This agent may use no server\n");
-  return failed.length > 0 ? 1 : 0;
+  return failures.length > 0 ? 1 : 0;
 }
 
 async function ask(call: CallGateway, server: string, wanted: Wanted): Promise<CallResult> {
   const given = Object.entries({ server, ...wanted }).filter(([, value]) => value !== undefined);
   const args = new JsonText(JSON.stringify(Object.fromEntries(given)));
   return readResult(await call("get_server_tools", args));
+}
+
+/** The refusal's `{error}`, as it crosses the wire. */
+function errorOf(failed: CallResult): object {
+  return (failed.refusal === undefined ? { error: failed.json } : ownAnswer(failed)) as object;
 }
 
 function serverText(
