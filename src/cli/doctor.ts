@@ -1,6 +1,6 @@
 import type { ConfigProblem } from "../config/mod.ts";
 import { nearNames } from "../near_names.ts";
-import { type CountTokens, loadTokenizer } from "./count_tokens.ts";
+import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause, type Finding } from "./doctor_finding.ts";
 import { interruptible } from "./interruptible.ts";
 import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
@@ -20,7 +20,7 @@ interface Report {
   readonly server: string;
   readonly ok: boolean;
   readonly tools?: number;
-  /** Tokens of all its definitions; absent where no tokenizer could be loaded. */
+  /** Tokens of all its definitions. */
   readonly tokens?: number;
   readonly ms: number;
   readonly warnings?: readonly string[];
@@ -45,21 +45,17 @@ export async function doctor(
     const { settings, configuration, log } = await openConfiguration({ mcpConfig, rules });
     const names = chooseServers(only, configuration.servers.keys());
     // While servers start there is time to load it.
-    const tokenizer = loadTokenizer().catch((error: Error) => {
-      log.warn(`Tokens are not counted. ${error.message}`);
-      return undefined;
-    });
+    const counter = loadTokenCounter();
     return await interruptible(async (interrupts) => {
       const options = { settings, log, interrupts };
       using progress = new Progress(names, outputs.stderr);
       const reports = await withProbes(configuration, options, async (probes) => {
-        const count = tokenizer;
         const found = await probes.run(names, ({ config, error, tools, ms }) => {
           const how = error === undefined ? `${tools?.length} tools` : "FAILED";
           progress.done(config.name, `${how} ${seconds(ms)}`);
         });
-        const counter = await count;
-        return found.map((probe) => report(probe, counter, configuration.warnings));
+        const { count } = await counter;
+        return found.map((probe) => report(probe, count, configuration.warnings));
       });
       progress[Symbol.dispose]();
       const text = json ? `${JSON.stringify({ servers: reports })}\n` : reportText(reports);
@@ -81,7 +77,7 @@ function chooseServers(only: string | undefined, known: Iterable<string>): strin
 
 function report(
   probe: Probe,
-  count: CountTokens | undefined,
+  count: TokenCounter["count"],
   warnings: readonly ConfigProblem[],
 ): Report {
   const { config, tools, ms, noise, oddities } = probe;
@@ -97,10 +93,10 @@ function report(
   return {
     server: config.name,
     ok: tools !== undefined,
-    ...(tools === undefined ? {} : { tools: tools.length }),
-    ...(tools === undefined || count === undefined
-      ? {}
-      : { tokens: count(`[${tools.map(({ text }) => text.text).join(",")}]`) }),
+    ...(tools === undefined ? {} : {
+      tools: tools.length,
+      tokens: count(`[${tools.map(({ text }) => text.text).join(",")}]`),
+    }),
     ms: Math.round(ms),
     ...(said.length === 0 ? {} : { warnings: said }),
     ...(tools === undefined ? { error: findCause(probe, { warnings }) } : {}),

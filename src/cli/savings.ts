@@ -7,7 +7,7 @@ import {
 } from "../gateway/mod.ts";
 import { compilePolicy } from "../policy/mod.ts";
 import { NO_SPAN } from "../trace.ts";
-import { type CountTokens, loadTokenizer } from "./count_tokens.ts";
+import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause } from "./doctor_finding.ts";
 import { interruptible } from "./interruptible.ts";
 import { type FileFlags, openConfiguration, reporting } from "./open_configuration.ts";
@@ -34,13 +34,7 @@ export async function savings(flags: SavingsFlags, outputs: Outputs): Promise<nu
   const { json, ...files } = flags;
   return await reporting(outputs, async () => {
     const { settings, configuration, log } = await openConfiguration(files);
-    let count: CountTokens;
-    try {
-      count = await loadTokenizer();
-    } catch (error) {
-      outputs.stderr.write(`${error instanceof Error ? error.message : error}\n`);
-      return 1;
-    }
+    const counter = await loadTokenCounter();
     return await interruptible(async (interrupts) => {
       const names = [...configuration.servers.keys()];
       using progress = new Progress(names, outputs.stderr);
@@ -54,7 +48,7 @@ export async function savings(flags: SavingsFlags, outputs: Outputs): Promise<nu
           return await countAll(started, {
             probes,
             configuration,
-            count,
+            counter,
             signal: interrupts.signal,
           });
         },
@@ -72,12 +66,12 @@ export async function savings(flags: SavingsFlags, outputs: Outputs): Promise<nu
 interface Counting {
   readonly probes: Probes;
   readonly configuration: Configuration;
-  readonly count: CountTokens;
+  readonly counter: TokenCounter;
   readonly signal: AbortSignal;
 }
 
 async function countAll(started: readonly Probe[], counting: Counting): Promise<Savings> {
-  const { configuration, count } = counting;
+  const { configuration, counter: { tokenizer, count } } = counting;
   const tools = gatewayTools({ debug: false });
   const definitions = [...tools.values()].map(({ definition }) => definition);
   const ask = asker(tools, counting);
@@ -113,13 +107,13 @@ async function countAll(started: readonly Probe[], counting: Counting): Promise<
     const { message } = findCause(probe, { warnings: configuration.warnings });
     return { server: probe.config.name, error: message.replaceAll("\n", " ") };
   });
-  return { tokenizer: "o200k_base", servers, fixed, total: sumUp(servers, fixed), failed };
+  return { tokenizer, servers, fixed, total: sumUp(servers, fixed), failed };
 }
 
 /** Asks the gateway's own tools, as an agent that may do everything; gives tokens of call and answer. */
 function asker(
   tools: ReadonlyMap<string, GatewayTool>,
-  { probes, configuration, count, signal }: Counting,
+  { probes, configuration, counter: { count }, signal }: Counting,
 ): (name: string, args: Arguments) => Promise<number> {
   const all = { allow: { servers: ["*"] } };
   const agents = new Map([[NOBODY.agent, all]]);

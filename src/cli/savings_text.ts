@@ -1,3 +1,4 @@
+import type { TokenCounter } from "./count_tokens.ts";
 import { formatCount, type Look, lookOf } from "./outputs.ts";
 import { paragraph, table } from "./table.ts";
 
@@ -44,7 +45,7 @@ export interface Total {
 
 /** All figures. */
 export interface Savings {
-  readonly tokenizer: "o200k_base";
+  readonly tokenizer: TokenCounter["tokenizer"];
   readonly servers: readonly ServerSavings[];
   readonly fixed: FixedCosts;
   readonly total: Total;
@@ -76,7 +77,7 @@ export function sumUp(servers: readonly ServerSavings[], fixed: FixedCosts): Tot
 
 /** Writes the figures for people. */
 export function savingsText(
-  { servers, fixed, total }: Savings,
+  { tokenizer, servers, fixed, total }: Savings,
   look: Look = lookOf(Deno.stdout),
 ): string {
   if (servers.length === 0) return "";
@@ -91,8 +92,11 @@ export function savingsText(
     ["list of servers", "-", "-", formatCount(list_servers)],
     ["SUM: one task", formatCount(tools), formatCount(direct), formatCount(gateway)],
   ];
+  const how = tokenizer === "estimate"
+    ? "estimated to 15 %, because gpt-tokenizer is not installed here"
+    : tokenizer;
   const text =
-    `Tokens (o200k_base). DIRECT: all definitions, loaded at the start of every session. TASK: ` +
+    `Tokens (${how}). DIRECT: all definitions, loaded at the start of every session. TASK: ` +
     `through the gateway, the signatures of a server's tools, one full schema, and a call. The sum ` +
     `has one task of mean cost: ${saved_percent} % saved; on the dearest server ` +
     `${formatCount(gateway_most)} tokens: ${saved_percent_least} % saved.`;

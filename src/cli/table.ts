@@ -84,14 +84,11 @@ function breakText(text: string, width: number): string[] {
   const lines: string[] = [];
   let rest = [...text];
   while (rest.length > width) {
-    const joint = rest.slice(0, width + 1).findLastIndex((character, at) => {
-      // A blank may fall beyond the edge, because it is not shown.
-      return character === " "
-        ? at > 0
-        : at < width && at > width / 2 && /[-._/[\],]/.test(character);
-    });
-    const isBlank = rest[joint] === " ";
-    const end = joint < 0 ? width : isBlank ? joint : joint + 1;
+    // A blank may fall beyond the edge, because it is not shown.
+    const blank = rest.lastIndexOf(" ", width);
+    const joint = rest.findLastIndex((character, at) => at < width && /[-._/[\],]/.test(character));
+    const isBlank = blank > width / 3 || (blank > 0 && joint < width / 2);
+    const end = isBlank ? blank : joint < width / 2 ? width : joint + 1;
     lines.push(rest.slice(0, end).join(""));
     rest = rest.slice(isBlank ? end + 1 : end);
   }

@@ -12,6 +12,7 @@ export { serveStdio } from "./stdio_door.ts";
 export {
   type Arguments,
   type ArgumentSchema,
+  estimateTokens,
   type GatewayTool,
   gatewayTools,
   type StatusSource,
