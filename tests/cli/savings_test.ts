@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { ensureServers, serverEntry, type TestServer } from "../../scripts/test_servers.ts";
 import { sumUp } from "../../src/cli/savings_text.ts";
+import { readToolLists } from "../fixtures/tool_lists/mod.ts";
 import { DirectServer } from "../e2e/direct_server.ts";
 import { Shell } from "./command_support.ts";
 
@@ -41,6 +43,25 @@ Deno.test("[cli.savings] real servers, counted with a real tokenizer", async () 
   assert.match(text.stdout, /^SERVER +TOOLS +DIRECT +TASK$/m);
   assert.match(text.stdout, /^SUM: one task +\d+ /m);
   assert.ok(text.stdout.includes(`${total.saved_percent} % saved`));
+});
+
+const LISTING_SERVER = fileURLToPath(
+  new URL("../fixtures/servers/listing_server.ts", import.meta.url),
+);
+
+Deno.test("[cli.savings] recorded tools of 14 real servers: a task of mean cost under 5 %", async () => {
+  const deno = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--allow-read"];
+  const servers = Object.fromEntries(
+    readToolLists().map(({ server }) => {
+      const list = fileURLToPath(new URL(`../fixtures/tool_lists/${server}.json`, import.meta.url));
+      return [server, { command: Deno.execPath(), args: [...deno, LISTING_SERVER, list] }];
+    }),
+  );
+  await using shell = new Shell({ servers });
+  const { stdout } = await shell.run(["savings", "--json"]);
+  const { servers: found, total } = JSON.parse(stdout);
+  assert.ok(found.length >= 14, `${found.length} servers`);
+  assert.ok(total.saved_percent > 95, `${total.saved_percent} % saved`);
 });
 
 Deno.test("[cli.savings] the sum: all definitions against one task of mean cost", () => {
