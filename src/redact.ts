@@ -33,14 +33,17 @@ const WORDS = "pass(?:word|wd|phrase|code)|pwd|secret|token|credential|authoriza
   "bearer|jwt|signature|(?:api|access|private|secret|signing|encryption|master|auth|account)" +
   "[-_ ]?key|session[-_ ]?id|connection[-_ ]?string";
 
-const SECRET_NAME = new RegExp(`${WORDS}|^(?:auth|pin|otp|cvv|cvc|sig)$`, "i");
+const SECRET_NAME = new RegExp(`${WORDS}|^(?:auth|pin|otp|cvv|cvc|sig)$|(?:^|[-_ ])pass$`, "i");
+
+/** `dbPass`, but not `compass`. */
+const CAMEL_PASS = /[a-z\d]Pass$/;
 
 /** `max_tokens` and the like count something; only a number is believed to be a count. */
 const COUNT_NAME = /tokens$|tokens?[-_ ]?(?:count|limit|budget|size)|length$|count$/i;
 
 /** Whether what goes by that name is a secret. */
 export function isSecretName(name: string): boolean {
-  return SECRET_NAME.test(name);
+  return SECRET_NAME.test(name) || CAMEL_PASS.test(name);
 }
 
 // Every pattern is linear: it either starts with something that it cannot run over again, or takes
@@ -76,6 +79,11 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   ],
   [
     new RegExp(`(--?[\\w-]{0,24}(?:${WORDS})[\\w-]{0,24}\\s{1,8})(?!-)(?:${VALUE})`, "gi"),
+    `$1${REDACTED}`,
+  ],
+  // DB_PASS=x, and the signatures in addresses of shared files.
+  [
+    new RegExp(`([-_]pass${QUOTE}\\s{0,8}[:=]\\s{0,8}|[?&;]sig=)(?:${VALUE})`, "gi"),
     `$1${REDACTED}`,
   ],
   [/(\s(?:-u|--user)[\s=]{1,8}[^\s:]{1,256}:)[^\s]+/g, `$1${REDACTED}`],
@@ -117,6 +125,9 @@ export function redactText(text: string): string {
 /** How much of a long text is looked at, in UTF-16 code units; far more than is ever shown. */
 const WINDOW = 16 * 1024;
 
+/** How much of all texts together is looked at: what is left out of the answer costs time, too. */
+const MAX_LOOKED_AT = 64 * 1024;
+
 /** Stands for what there was no room for. */
 const CUT = "…";
 
@@ -128,12 +139,15 @@ const CUT = "…";
  * @param maxBytes Longest answer in UTF-8 bytes; what has no room is left out, with a `…`.
  */
 export function redactedJson(value: unknown, maxBytes: number): string {
-  const room = { bytes: maxBytes };
+  const room = { bytes: maxBytes, looks: MAX_LOOKED_AT };
   return JSON.stringify(redactValue(value, room));
 }
 
 interface Room {
+  /** Bytes of the answer. */
   bytes: number;
+  /** Code units that are still looked at. */
+  looks: number;
 }
 
 function redactValue(value: unknown, room: Room): unknown {
@@ -145,15 +159,20 @@ function redactValue(value: unknown, room: Room): unknown {
 }
 
 function redactString(text: string, room: Room): string {
-  if (text.length > WINDOW) {
+  const window = Math.min(WINDOW, room.looks);
+  room.looks -= Math.min(window, text.length);
+  if (text.length > window) {
     // What is cut off in its middle may not look like a secret any more.
-    let end = WINDOW;
+    let end = window;
     while (end > 0 && !/\s/.test(text[end] ?? "")) end--;
     return `${redactText(text.slice(0, end))}${CUT}`;
   }
   const inner = /^\s*[[{]/.test(text) ? parse(text) : undefined;
   if (inner === undefined) return redactText(text);
-  return JSON.stringify(redactValue(inner, { ...room }));
+  const within = { ...room };
+  const clean = JSON.stringify(redactValue(inner, within));
+  room.looks = within.looks;
+  return clean;
 }
 
 function redactArray(values: readonly unknown[], room: Room): unknown[] {

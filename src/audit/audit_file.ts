@@ -116,9 +116,16 @@ export class AuditFile {
   #rotate(): void {
     // A file that cannot be put aside grows on: a line too many is better than one too few.
     this.#rotateAt = performance.now() + ROTATION_RETRY_MS;
+    // A device such as /dev/null is not ours to put aside.
+    if (!this.#file.statSync().isFile) return;
     try {
-      // The lock is the file itself: who gets it second finds another file at the path.
-      this.#file.lockSync(true);
+      // The lock is the file itself: who gets it second finds another file at the path. Nobody waits
+      // for it: any program that can read the file could keep it.
+      if (!this.#file.tryLockSync(true)) {
+        this.#rotateAt = performance.now() + CHECK_MS;
+        this.#checkedAt = -Infinity;
+        return;
+      }
       if (lookAt(this.path)?.identity === this.#identity) {
         for (let number = this.#maxFiles - 1; number > 0; number--) {
           const from = number === 1 ? this.path : `${this.path}.${number - 1}`;

@@ -79,8 +79,15 @@ function withFiles(
   use: (files: AuditFiles) => void,
 ): number {
   try {
-    using files = openFirst(auditPlaces(file));
+    const places = auditPlaces(file);
+    using files = openFirst(places);
     stderr.write(`Audit log: ${files.paths.toReversed().join(", ")}\n`);
+    for (const place of places) {
+      if (place === files.path || !isThere(place)) continue;
+      stderr.write(
+        `There is another at ${place}, for when this one cannot be written; name it to read it\n`,
+      );
+    }
     use(files);
     if (files.damaged > 0) stderr.write(`Skipped ${files.damaged} damaged line(s)\n`);
     return 0;
@@ -106,6 +113,14 @@ function openFirst(places: readonly string[]): AuditFiles {
     }
   }
   throw new Error(`There is no audit log at ${places.join(" or ")}; name its file`);
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 function reasonOf(error: unknown): string {

@@ -18,6 +18,8 @@ export interface ReadLine {
  * a log of any size takes the same memory. Bind it with `using`.
  */
 export class AuditFiles implements Disposable {
+  /** Where the newest is. */
+  readonly path: string;
   /** Paths of the files, the newest first. */
   readonly paths: string[] = [];
   /** Lines that were no entries so far. */
@@ -31,6 +33,7 @@ export class AuditFiles implements Disposable {
    * @throws what the system says, where there is none at all.
    */
   constructor(path: string) {
+    this.path = path;
     const seen = new Set<string>();
     let missing: unknown;
     for (let number = 0;; number++) {

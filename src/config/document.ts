@@ -37,11 +37,12 @@ export function parseDocument(file: string, text: string): Parsed {
   if (root === undefined) {
     return { problems: faults.map(({ offset, message }) => problemAt(offset, [], message)) };
   }
+  const members: Members = new Map();
   const document: Document = {
     value: valueOf(root),
-    find: (path) => walk(root, path).at(path.length),
+    find: (path) => walk(root, path, members).at(path.length),
     problem(path, message, at = "value") {
-      const found = walk(root, path);
+      const found = walk(root, path, members);
       const node = found.at(-1) ?? root;
       const whole = found.length === path.length + 1;
       const key = at === "key" && whole ? node.parent?.children?.[0] : undefined;
@@ -53,20 +54,35 @@ export function parseDocument(file: string, text: string): Parsed {
   return { document, problems };
 }
 
+/** The members of the objects that were walked through, by their keys. */
+type Members = Map<Node, ReadonlyMap<string, Node | undefined>>;
+
 /** The nodes along a path, the root first, as far as they are there. */
-function walk(root: Node, path: Path): Node[] {
+function walk(root: Node, path: Path, members: Members): Node[] {
   const nodes = [root];
   for (const part of path) {
-    const { type, children = [] } = nodes.at(-1) ?? root;
+    const node = nodes.at(-1) ?? root;
     const next = typeof part === "number"
-      ? type === "array" ? children[part] : undefined
-      : type === "object"
-      ? children.find((property) => property.children?.[0]?.value === part)?.children?.[1]
-      : undefined;
+      ? node.type === "array" ? node.children?.[part] : undefined
+      : membersOf(node, members).get(part);
     if (next === undefined) break;
     nodes.push(next);
   }
   return nodes;
+}
+
+/** Kept, because a file with thousands of agents may have as many problems. */
+function membersOf(node: Node, members: Members): ReadonlyMap<string, Node | undefined> {
+  const known = members.get(node);
+  if (known !== undefined) return known;
+  const own = new Map<string, Node | undefined>();
+  const properties = node.type === "object" ? node.children ?? [] : [];
+  for (const { children: [key, value] = [] } of properties) {
+    // Of keys that stand twice the first counts.
+    if (key !== undefined && !own.has(key.value)) own.set(key.value, value);
+  }
+  members.set(node, own);
+  return own;
 }
 
 interface Duplicate {

@@ -10,8 +10,10 @@ export type ReadText = { readonly text: string } | { readonly failure: string };
  */
 export function readText(path: string): ReadText {
   try {
-    const { isDirectory, size } = Deno.statSync(path);
+    const { isDirectory, isFile, size } = Deno.statSync(path);
     if (isDirectory) return { failure: "this is a folder: name the file in it" };
+    // A pipe may never give an answer, a device may never end.
+    if (!isFile) return { failure: "this is a pipe or a device: name a file" };
     if (size > maxBytes) {
       return { failure: "the file is too large for a configuration: expected at most 16 MiB" };
     }

@@ -1,4 +1,5 @@
 import { folderOf, nameOf, resolvePath } from "./file_path.ts";
+import { readText } from "./read_text.ts";
 
 /** A change is told this long after the last sign of it, because editors write in several steps. */
 const DEBOUNCE_MS = 300;
@@ -83,11 +84,19 @@ export class FileWatch {
     });
   }
 
-  /** Watches no longer. */
-  stop(): void {
+  /**
+   * Tells nothing any longer; the watches themselves end with the process. Deno opens whatever a
+   * watched folder gets: a pipe holds its thread, and who closes the watch then waits for ever.
+   */
+  silence(): void {
     this.#options = undefined;
     clearTimeout(this.#timer);
     clearTimeout(this.#poll);
+  }
+
+  /** Watches no longer. */
+  stop(): void {
+    this.silence();
     for (const { watcher } of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
@@ -166,13 +175,10 @@ export class FileWatch {
   }
 }
 
-/** What a file holds; a text that no file holds where it cannot be read. */
+/** What a file holds, as it is loaded; where it cannot be used, why. No file holds such a text. */
 function readContent(path: string): string {
-  try {
-    return `=${Deno.readTextFileSync(path)}`;
-  } catch (error) {
-    return error instanceof Error ? error.name : "unreadable";
-  }
+  const read = readText(path);
+  return "text" in read ? `=${read.text}` : read.failure;
 }
 
 /**

@@ -65,6 +65,8 @@ export class DownstreamServer {
    */
   async warm(client: ClientConnection): Promise<void> {
     if (this.config.unavailable !== undefined || this.#isClosed) return;
+    // A call came first, and started one for itself.
+    if (this.#pool.sessions.length > 0) return;
     const place = this.#pool.warm(client);
     try {
       await this.#listings.ask(place.session, this.#keyOf(client.capabilities));

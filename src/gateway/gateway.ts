@@ -119,7 +119,7 @@ export class Gateway {
       onInitialized: (connection) => {
         // Not before: watching costs 10 ms, and the first thing a client waits for is its handshake.
         this.#reloader.start();
-        this.#warm(connection);
+        void this.#warm(connection);
       },
       onLogLevel: ({ client }, level) => {
         for (const server of this.#snapshot.servers.values()) server.setLogLevel(client, level);
@@ -149,7 +149,7 @@ export class Gateway {
 
   /** Ends the clients' calls, then the servers, then the records. */
   async end({ callsMs, patience }: EndOptions): Promise<void> {
-    this.#reloader.stop();
+    this.#reloader.silence();
     await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
     const servers = [...this.#snapshot.servers.values(), ...this.#leaving.keys()];
     await Promise.all(servers.map((server) => server.close(0, patience)));
@@ -175,15 +175,18 @@ export class Gateway {
       this.#leaving.set(server, left);
     }
     for (const session of this.#sessions) {
-      if (session.connection !== undefined) this.#warm(session.connection, last);
+      if (session.connection !== undefined) void this.#warm(session.connection, last);
     }
   }
 
   /** Starts all servers in the background, so that the first call need not wait for its own. */
-  #warm(connection: ClientConnection, last?: Snapshot): void {
+  async #warm(connection: ClientConnection, last?: Snapshot): Promise<void> {
     if (this.#options.settings.initStrategy === "lazy") return;
     for (const [name, server] of this.#snapshot.servers) {
-      if (last?.servers.get(name) !== server) void server.warm(connection);
+      if (last?.servers.get(name) === server) continue;
+      void server.warm(connection);
+      // To start a process takes milliseconds, in which nothing else is done.
+      await new Promise((resolve) => setTimeout(resolve));
     }
   }
 }

@@ -97,9 +97,9 @@ export class Reloader {
     return this.#reload(["mcp_config", "gateway_rules"]);
   }
 
-  /** Watches no longer. */
-  stop(): void {
-    this.#options.watch.stop();
+  /** Heeds no change any longer; the process is about to end. */
+  silence(): void {
+    this.#options.watch.silence();
   }
 
   /** How reading went so far. */

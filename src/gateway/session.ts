@@ -157,7 +157,8 @@ export class ClientSession {
       },
       instructions: INSTRUCTIONS,
     });
-    this.#options.onInitialized(this.#connection);
+    // Starting servers takes a while, and the client waits for its handshake.
+    void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
   }
 
   async #callTool(request: IncomingRequest): Promise<void> {

@@ -1,5 +1,6 @@
 import { LineChannel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
+import { standardInput, standardOutput } from "./standard_streams.ts";
 import type { EndOptions, Gateway } from "./gateway.ts";
 
 /** What is left to do when the client has closed its end: it kills us after 2 to 4 seconds. */
@@ -25,7 +26,7 @@ const ASKED_TO_END: EndOptions = {
 export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
   const { promise: clientGone, resolve: onClosed } = Promise.withResolvers<void>();
   const signals = listenForSignals(() => void gateway.reload());
-  const channel = new LineChannel(Deno.stdin.readable, Deno.stdout.writable, {
+  const channel = new LineChannel(standardInput, standardOutput, {
     pauseWhenUnread: true,
   });
   gateway.connect(channel, onClosed);

@@ -14,6 +14,34 @@ const WRITE_BYTES = 128 * 1024;
 /** How long answers may still come in from a side that no longer takes what we write. */
 const LAST_ANSWERS_MS = 1000;
 
+/** Where bytes come from, such as a `ReadableStream`. */
+export interface ByteSource {
+  /** Takes hold of it. */
+  getReader(): ByteReader;
+}
+
+/** The reading end of a source. */
+export interface ByteReader {
+  /** The next bytes. */
+  read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: unknown }>;
+  /** Ends it: a read under way is done, and there is nothing more to read. */
+  cancel(): Promise<void>;
+}
+
+/** Where bytes go, such as a `WritableStream`. */
+export interface ByteSink {
+  /** Takes hold of it. */
+  getWriter(): ByteWriter;
+}
+
+/** The writing end of a sink. */
+export interface ByteWriter {
+  /** Writes bytes. It must be done with them when it resolves, for they are used again. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends it: the other side sees the end of its input. */
+  close(): Promise<void>;
+}
+
 /** How a line channel is set up. */
 export interface LineChannelOptions {
   /** Longest message that is taken, in bytes. */
@@ -33,8 +61,8 @@ export interface LineChannelOptions {
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio}
  */
 export class LineChannel implements Channel {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #reader: ByteReader;
+  readonly #writer: ByteWriter;
   readonly #maxBytes: number;
   readonly #pauseAt: number;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
@@ -52,13 +80,12 @@ export class LineChannel implements Channel {
    * Takes hold of both streams.
    *
    * @param readable Bytes from the other side.
-   * @param writable Bytes to the other side. It must be done with the bytes of a write when that
-   * write resolves, as pipes and sockets are: they lie in a buffer that the next write uses again.
+   * @param writable Bytes to the other side.
    * @param options Limits.
    */
   constructor(
-    readable: ReadableStream<Uint8Array>,
-    writable: WritableStream<Uint8Array>,
+    readable: ByteSource,
+    writable: ByteSink,
     options: LineChannelOptions = {},
   ) {
     this.#reader = readable.getReader();
@@ -143,9 +170,9 @@ export class LineChannel implements Channel {
     });
     try {
       for (;;) {
-        const { value, done } = await this.#reader.read();
-        if (done) break;
-        const pause = this.#turn.do(() => splitter.push(value));
+        const bytes = await this.#reader.read();
+        if (bytes.done) break;
+        const pause = this.#turn.do(() => splitter.push(bytes.value));
         if (pause !== undefined) await pause;
         if (this.#queued > this.#pauseAt) await this.flush();
       }

@@ -66,6 +66,48 @@ Deno.test({
 });
 
 Deno.test({
+  name: "[audit.rotation] who keeps the file locked delays nobody",
+  ignore: isWindows,
+  fn: () => {
+    using folder = new TestFolder();
+    const path = folder.at("audit.jsonl");
+    const options = { path, fallbackPath: folder.at("no.jsonl"), log: silentLog(), maxBytes: 1000 };
+    const audit = new AuditLog(options);
+    audit.append(testEntry());
+    {
+      using other = Deno.openSync(path);
+      other.lockSync(false);
+      for (let number = 0; number < 20; number++) audit.append(testEntry());
+    }
+    assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
+    audit.close();
+    // Whoever opens it next puts it aside.
+    const next = new AuditLog(options);
+    next.append(testEntry());
+    next.close();
+    assert.deepEqual(filesOf(folder), ["audit.jsonl", "audit.jsonl.1"]);
+    assert.equal(idsIn(`${path}.1`).length + idsIn(path).length, 22);
+  },
+});
+
+Deno.test({
+  name: "[audit.rotation] a device is not put aside",
+  ignore: isWindows,
+  fn: () => {
+    using folder = new TestFolder();
+    // The link would be renamed, not the device.
+    const path = folder.at("audit.jsonl");
+    Deno.symlinkSync("/dev/null", path);
+    const fallbackPath = folder.at("no.jsonl");
+    const audit = new AuditLog({ path, fallbackPath, log: silentLog(), maxBytes: 1000 });
+    for (let number = 0; number < 20; number++) audit.append(testEntry());
+    audit.close();
+    assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
+    assert.equal(Deno.readLinkSync(path), "/dev/null");
+  },
+});
+
+Deno.test({
   name: "[audit.failing-disk] a write that breaks off leaves no half line",
   ignore: isWindows,
   fn: async () => {

@@ -101,3 +101,15 @@ Deno.test("[config.no-secrets-in-errors] messages quote no value of args, env, h
     }
   }
 });
+
+Deno.test("[config.all-errors-at-once] as many errors as there are agents take linear time", async () => {
+  const agents = Object.fromEntries(
+    Array.from({ length: 30_000 }, (_, index) => [`a${index}`, { alow: 1 }]),
+  );
+  const since = performance.now();
+  const { errors } = await check(undefined, { agents });
+  assert.equal(errors.length, 30_000);
+  // Where every error walks through all agents it takes six times as long.
+  const tookMs = performance.now() - since;
+  assert.ok(tookMs < 5000, `${tookMs} ms`);
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { locateFiles, noteFinds } from "../../src/config/mod.ts";
-import { check, environmentOf, TempFolder } from "./support.ts";
+import { check, environmentOf, makePipe, TempFolder } from "./support.ts";
 import { checkConfiguration } from "../../src/config/mod.ts";
 
 const home = "/home/someone";
@@ -92,6 +92,19 @@ Deno.test("[config.unreadable-explained] folders, other encodings and huge files
   const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd });
   assert.match(errors[0]?.message ?? "", /this is a folder/);
   assert.match(errors[1]?.message ?? "", /no such file \(named by --rules or GATEWAY_RULES\)/);
+});
+
+Deno.test({
+  name: "[config.unreadable-explained] a pipe, which may never answer, and a device without end",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = new TempFolder();
+    const pipe = makePipe(`${folder.path}/pipe`);
+    const files = locateFiles({ mcpConfig: pipe, rules: "/dev/zero" }, { home, cwd });
+    const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd });
+    assert.equal(errors.length, 2);
+    for (const { message } of errors) assert.match(message, /^this is a pipe or a device: /);
+  },
 });
 
 Deno.test({

@@ -30,6 +30,13 @@ export class TempFolder {
   }
 }
 
+/** Makes a named pipe; who reads it waits for somebody to write. */
+export function makePipe(path: string): string {
+  const { success } = new Deno.Command("mkfifo", { args: [path] }).outputSync();
+  if (!success) throw new Error(`cannot make the pipe ${path}`);
+  return path;
+}
+
 /** Checks two files, given as text or as values, in a folder of their own. */
 export async function check(
   mcpConfig: string | Uint8Array | object = { mcpServers: {} },

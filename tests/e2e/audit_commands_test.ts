@@ -19,6 +19,10 @@ Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote",
   const fallback = { "../home/.local/state/agent-mcp-gateway/audit.jsonl": auditText() };
   const found = await runOnce(["audit", "tail"], { files: fallback, env });
   assert.match(found.stdout, /^2026-01-31 08:00:00 ALLOW a files\/read 1\.50 ms$/);
+  assert.doesNotMatch(found.stderr, /another/);
+  // A disk that was full for a while leaves a log in both places.
+  const both = await runOnce(["audit", "tail"], { files: { ...files, ...fallback } });
+  assert.match(both.stderr, /another at .*\.local\/state\/agent-mcp-gateway\/audit\.jsonl, /);
 });
 
 Deno.test("[audit.stats] [audit.tail] help, and wrong command lines", async () => {

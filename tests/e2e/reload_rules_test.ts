@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { makePipe } from "../config/support.ts";
 import { executeParams, type Message, readRefusal, startGateway } from "./gateway.ts";
 import { edit, FILES, namedServer, readStatus, type Status, whose } from "./reload_scene.ts";
 import { until } from "./until.ts";
@@ -188,3 +189,27 @@ function statusIn(message: Message | undefined): Status {
   const [block] = message?.result?.content as { text: string }[];
   return JSON.parse(block?.text ?? "");
 }
+
+Deno.test({
+  name: "[reload.bad-file] a pipe in a file's place holds nobody, and not the end",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: { one: namedServer("one") },
+      rules: ALLOWED,
+      args: ARGS,
+    });
+    const path = `${gateway.setup.folder}/${FILES.gateway_rules}`;
+    Deno.removeSync(path);
+    makePipe(path);
+    await until("the status tells of it", async () => {
+      const { last_error } = (await readStatus(gateway)).reload_status.gateway_rules;
+      return last_error?.includes("this is a pipe or a device");
+    });
+    await whose(gateway, "one");
+    Deno.removeSync(path);
+    const { reload_status } = await edit(gateway, "gateway_rules", DENIED);
+    assert.equal(reload_status.gateway_rules.last_error, null);
+    await gateway.end();
+  },
+});

@@ -67,7 +67,7 @@ class Scene implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.reloader.stop();
+    this.watch.stop();
     this.folder[Symbol.dispose]();
   }
 }
