@@ -9,7 +9,6 @@ import {
   buildApplication,
   buildCommand,
   buildRouteMap,
-  type CommandContext,
   ExitCode,
   type FlagParametersForType,
   run,
@@ -19,17 +18,14 @@ import {
 import { listSettings } from "../config/mod.ts";
 import { audit } from "./audit_routes.ts";
 import { init } from "./init_route.ts";
+import { doctor, explain, savings, validate } from "./check_routes.ts";
+import type { Context } from "./context.ts";
 import type { ServeFlags } from "./serve.ts";
+import { call, completions, schema, tools } from "./shell_routes.ts";
 import { VERSION } from "./version.ts";
 
 /** Exit code of a command line that makes no sense. */
 const USAGE_ERROR = 2;
-
-/** What a command runs in. */
-interface Context extends CommandContext {
-  /** What the command ends with. */
-  exitCode: number;
-}
 
 const serve = buildCommand<ServeFlags, [], Context>({
   loader: async () => {
@@ -47,8 +43,22 @@ const serve = buildCommand<ServeFlags, [], Context>({
   },
 });
 
-const routes = buildRouteMap<"serve" | "init" | "audit", Context>({
-  routes: { serve, init, audit },
+const commands = {
+  serve,
+  init,
+  validate,
+  doctor,
+  explain,
+  tools,
+  call,
+  savings,
+  audit,
+  schema,
+  completions,
+};
+
+const routes = buildRouteMap<keyof typeof commands, Context>({
+  routes: commands,
   defaultCommand: "serve",
   docs: {
     brief: "One MCP server in front of all of yours, with rules for each agent",
@@ -77,6 +87,11 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     stderr: output(Deno.stderr),
   };
   const context = { process, exitCode: 0 };
+  const [word, ...words] = args;
+  if (word === "__complete") {
+    const { complete } = await import("./complete.ts");
+    return await complete(words, { app, routes, context }, process);
+  }
   await run(app, args, context);
   switch (process.exitCode) {
     case ExitCode.Success:

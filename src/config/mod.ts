@@ -7,6 +7,8 @@
  */
 export type { ConfigProblem } from "../errors.ts";
 export type { Configuration } from "./configuration.ts";
+export { describeFile } from "./describe_file.ts";
+export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
 export { childEnvironment, homeFolder } from "./environment.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
