@@ -17,7 +17,9 @@ import {
   UnexpectedPositionalError,
 } from "@stricli/core";
 import { listSettings } from "../config/mod.ts";
+import type { Outputs } from "./audit.ts";
 import { audit } from "./audit_routes.ts";
+import type { PermissionsFlags } from "./permissions.ts";
 import type { ServeFlags } from "./serve.ts";
 import { VERSION } from "./version.ts";
 
@@ -46,8 +48,31 @@ const serve = buildCommand<ServeFlags, [], Context>({
   },
 });
 
-const routes = buildRouteMap<"serve" | "audit", Context>({
-  routes: { serve, audit },
+const permissions = buildCommand<PermissionsFlags, [], Context>({
+  loader: async () => {
+    const { permissions } = await import("./permissions.ts");
+    return async function (this: Context, flags: PermissionsFlags) {
+      this.exitCode = await permissions(flags, this.process as Outputs);
+    };
+  },
+  parameters: {
+    flags: {
+      ...settingFlags(),
+      json: { kind: "boolean", withNegated: false, default: false, brief: "Print JSON" },
+    },
+  },
+  docs: {
+    brief: "Print the narrowest permissions that serve the present configuration",
+    fullDescription: "Prints Deno's permission flags for the present configuration, one a line: " +
+      "its programs, hosts, variables and places, and nothing else. Start the gateway with them, " +
+      "or build an executable that has them: deno task compile --locked. Give it the flags that " +
+      "you start the gateway with.\n\n" +
+      "Example: deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gateway.js",
+  },
+});
+
+const routes = buildRouteMap<"serve" | "audit" | "permissions", Context>({
+  routes: { serve, audit, permissions },
   defaultCommand: "serve",
   docs: {
     brief: "One MCP server in front of all of yours, with rules for each agent",

@@ -8,12 +8,13 @@
 export type { ConfigProblem } from "../errors.ts";
 export type { Configuration } from "./configuration.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
-export { childEnvironment, homeFolder } from "./environment.ts";
+export { childEnvironment, homeFolder, safeVariables } from "./environment.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { checkConfiguration, loadConfiguration } from "./load.ts";
 export type { Checked, LoadOptions } from "./load.ts";
 export { locateFiles, noteFinds } from "./locate.ts";
 export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";
+export { folderOf, resolvePath } from "./file_path.ts";
 export type { Program } from "./program.ts";
 export { formatPath } from "./path.ts";
 export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";

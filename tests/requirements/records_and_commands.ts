@@ -73,6 +73,10 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "settings.twins": "each flag has its variable; the flag wins, empty is not given",
     "settings.booleans": "1, true and yes",
     "settings.bad-value-named": "a bad value is told by flag or variable",
+    "permissions.flags":
+      "permissions prints the narrowest flags: programs, hosts, variables, places",
+    "permissions.narrow": "the gateway serves, and ends, with exactly these flags",
+    "permissions.reload": "a reload that needs more makes that server unavailable, and says why",
     "start.lazy-built-ins":
       "a start of the bundle loads no built-in module of Node that it does not use",
   },
