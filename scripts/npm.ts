@@ -65,7 +65,6 @@ export function serverJson(repository: string): Record<string, unknown> {
     repository: { url: `https://github.com/${repository}`, source: "github" },
     packages: [{
       registryType: "npm",
-      registryBaseUrl: "https://registry.npmjs.org",
       identifier: NAME,
       version: config.version,
       runtimeHint: "npx",

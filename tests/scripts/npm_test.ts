@@ -98,7 +98,6 @@ Deno.test("[install.registry] server.json says what the registry's schema wants"
   const { environmentVariables, ...rest } = npm ?? {};
   assert.deepEqual(rest, {
     registryType: "npm",
-    registryBaseUrl: "https://registry.npmjs.org",
     identifier: "agent-mcp-gateway",
     version: config.version,
     runtimeHint: "npx",
