@@ -16,10 +16,12 @@ import {
   UnexpectedPositionalError,
 } from "@stricli/core";
 import { listSettings } from "../config/mod.ts";
+import type { Outputs } from "./audit.ts";
 import { audit } from "./audit_routes.ts";
 import { init } from "./init_route.ts";
 import { doctor, explain, savings, validate } from "./check_routes.ts";
 import type { Context } from "./context.ts";
+import type { PermissionsFlags } from "./permissions.ts";
 import type { ServeFlags } from "./serve.ts";
 import { call, completions, schema, tools } from "./shell_routes.ts";
 import { VERSION } from "./version.ts";
@@ -43,6 +45,29 @@ const serve = buildCommand<ServeFlags, [], Context>({
   },
 });
 
+const permissions = buildCommand<PermissionsFlags, [], Context>({
+  loader: async () => {
+    const { permissions } = await import("./permissions.ts");
+    return async function (this: Context, flags: PermissionsFlags) {
+      this.exitCode = await permissions(flags, this.process as Outputs);
+    };
+  },
+  parameters: {
+    flags: {
+      ...settingFlags(),
+      json: { kind: "boolean", withNegated: false, default: false, brief: "Print JSON" },
+    },
+  },
+  docs: {
+    brief: "Print the narrowest permissions that serve the present configuration",
+    fullDescription: "Prints Deno's permission flags for the present configuration, one a line: " +
+      "its programs, hosts, variables and places, and nothing else. Start the gateway with them, " +
+      "or build an executable that has them: deno task compile --locked. Give it the flags that " +
+      "you start the gateway with.\n\n" +
+      "Example: deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gateway.js",
+  },
+});
+
 const commands = {
   serve,
   init,
@@ -54,6 +79,7 @@ const commands = {
   savings,
   audit,
   schema,
+  permissions,
   completions,
 };
 

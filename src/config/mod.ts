@@ -10,7 +10,7 @@ export type { Configuration } from "./configuration.ts";
 export { describeFile } from "./describe_file.ts";
 export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
-export { childEnvironment, homeFolder } from "./environment.ts";
+export { childEnvironment, homeFolder, safeVariables } from "./environment.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { agentIdShape, isAgentId } from "./agent_id.ts";
 export { checkText } from "./check_text.ts";

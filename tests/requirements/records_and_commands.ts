@@ -85,5 +85,20 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "settings.twins": "each flag has its variable; the flag wins, empty is not given",
     "settings.booleans": "1, true and yes",
     "settings.bad-value-named": "a bad value is told by flag or variable",
+    "permissions.flags":
+      "permissions prints the narrowest flags: programs, hosts, variables, places",
+    "permissions.narrow": "the gateway serves, and ends, with exactly these flags",
+    "permissions.reload": "a reload that needs more makes that server unavailable, and says why",
+    "compile.command": "the command line that builds the executable from the bundle",
+    "compile.permissions": "it has the permissions of start, each explicit; no FFI, no import",
+    "compile.no-runtime": "without the base runtime nothing pretends to have been compiled",
+    "compile.locked": "--locked: the permissions of the present configuration",
+    "compile.release": "executables for five platforms, with checksums",
+    "install.deno": "deno install makes the command",
+    "install.npm":
+      "the npm package runs on the Deno it brings, passing stdio, signals and exit codes",
+    "install.registry": "server.json for the MCP registry names the npm package",
+    "start.lazy-built-ins":
+      "a start of the bundle loads no built-in module of Node that it does not use",
   },
 };
