@@ -5,8 +5,6 @@
  */
 import { runCommand } from "./cli/mod.ts";
 
-if (import.meta.main) {
-  const exitCode = await runCommand(Deno.args);
-  // A process that ignores its end may hold a pipe of ours open; it must not hold us.
-  Deno.exit(exitCode);
-}
+// Neither `await` nor `import.meta` here: a bundle that loads its parts when they are needed has
+// neither. A process that ignores its end may hold a pipe of ours open; it must not hold us.
+void runCommand(Deno.args).then((exitCode) => Deno.exit(exitCode));

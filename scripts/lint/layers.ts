@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 export const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["cli"],
+  ["cli/init"],
   ["gateway"],
   ["gateway/tools"],
   ["policy", "downstream", "audit", "metrics"],

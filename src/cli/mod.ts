@@ -9,7 +9,6 @@ import {
   buildApplication,
   buildCommand,
   buildRouteMap,
-  type CommandContext,
   ExitCode,
   type FlagParametersForType,
   run,
@@ -17,18 +16,18 @@ import {
   UnexpectedPositionalError,
 } from "@stricli/core";
 import { listSettings } from "../config/mod.ts";
+import type { Outputs } from "./audit.ts";
 import { audit } from "./audit_routes.ts";
+import { init } from "./init_route.ts";
+import { doctor, explain, savings, validate } from "./check_routes.ts";
+import type { Context } from "./context.ts";
+import type { PermissionsFlags } from "./permissions.ts";
 import type { ServeFlags } from "./serve.ts";
+import { call, completions, schema, tools } from "./shell_routes.ts";
 import { VERSION } from "./version.ts";
 
 /** Exit code of a command line that makes no sense. */
 const USAGE_ERROR = 2;
-
-/** What a command runs in. */
-interface Context extends CommandContext {
-  /** What the command ends with. */
-  exitCode: number;
-}
 
 const serve = buildCommand<ServeFlags, [], Context>({
   loader: async () => {
@@ -46,8 +45,46 @@ const serve = buildCommand<ServeFlags, [], Context>({
   },
 });
 
-const routes = buildRouteMap<"serve" | "audit", Context>({
-  routes: { serve, audit },
+const permissions = buildCommand<PermissionsFlags, [], Context>({
+  loader: async () => {
+    const { permissions } = await import("./permissions.ts");
+    return async function (this: Context, flags: PermissionsFlags) {
+      this.exitCode = await permissions(flags, this.process as Outputs);
+    };
+  },
+  parameters: {
+    flags: {
+      ...settingFlags(),
+      json: { kind: "boolean", withNegated: false, default: false, brief: "Print JSON" },
+    },
+  },
+  docs: {
+    brief: "Print the narrowest permissions that serve the present configuration",
+    fullDescription: "Prints Deno's permission flags for the present configuration, one a line: " +
+      "its programs, hosts, variables and places, and nothing else. Start the gateway with them, " +
+      "or build an executable that has them: deno task compile --locked. Give it the flags that " +
+      "you start the gateway with.\n\n" +
+      "Example: deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gateway.js",
+  },
+});
+
+const commands = {
+  serve,
+  init,
+  validate,
+  doctor,
+  explain,
+  tools,
+  call,
+  savings,
+  audit,
+  schema,
+  permissions,
+  completions,
+};
+
+const routes = buildRouteMap<keyof typeof commands, Context>({
+  routes: commands,
   defaultCommand: "serve",
   docs: {
     brief: "One MCP server in front of all of yours, with rules for each agent",
@@ -76,6 +113,11 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     stderr: output(Deno.stderr),
   };
   const context = { process, exitCode: 0 };
+  const [word, ...words] = args;
+  if (word === "__complete") {
+    const { complete } = await import("./complete.ts");
+    return await complete(words, { app, routes, context }, process);
+  }
   await run(app, args, context);
   switch (process.exitCode) {
     case ExitCode.Success:

@@ -3,7 +3,7 @@ import type { ConfigProblem } from "../errors.ts";
 import { type JsonValue, valueOf } from "./json_value.ts";
 import { formatPath } from "./path.ts";
 import { type Place, placesOf } from "./place.ts";
-import { parseSyntax } from "./syntax.ts";
+import { parseSyntax, type SyntaxOptions } from "./syntax.ts";
 
 /** Keys as strings, list positions as numbers. */
 export type Path = readonly (string | number)[];
@@ -20,12 +20,20 @@ export interface Document {
 
 /** What became of a file: no document where its syntax is wrong. */
 export interface Parsed {
+  /** The document, where the syntax is right. */
   readonly document?: Document;
+  /** What is wrong. */
   readonly problems: readonly ConfigProblem[];
 }
 
-/** Parses JSON with comments; never throws, whatever the text. */
-export function parseDocument(file: string, text: string): Parsed {
+/**
+ * Parses JSON with comments; never throws, whatever the text.
+ *
+ * @param file The file's name, for problems.
+ * @param text What stands in it.
+ * @param options What may stand in it besides.
+ */
+export function parseDocument(file: string, text: string, options: SyntaxOptions = {}): Parsed {
   const placeOf = placesOf(text);
   const problemAt = (offset: number, path: Path, message: string): ConfigProblem => ({
     file,
@@ -33,7 +41,7 @@ export function parseDocument(file: string, text: string): Parsed {
     path: formatPath(path),
     message,
   });
-  const { root, faults } = parseSyntax(text);
+  const { root, faults } = parseSyntax(text, options);
   if (root === undefined) {
     return { problems: faults.map(({ offset, message }) => problemAt(offset, [], message)) };
   }

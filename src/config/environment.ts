@@ -67,6 +67,18 @@ export function childEnvironment(
   return Object.fromEntries(result.values());
 }
 
+/**
+ * Names of the variables of the safe set, in the form that Deno's `--allow-env` takes: `LC_*` stands
+ * for all that begin so.
+ *
+ * @param options The platform.
+ */
+export function safeVariables(options: PlatformOptions = {}): string[] {
+  const windows = options.windows ?? Deno.build.os === "windows";
+  const families = ["LC_*", "XDG_*", "npm_config_*", "NPM_CONFIG_*"];
+  return [...safeNames, ...lowerCaseToo, ...(windows ? windowsNames : []), ...families];
+}
+
 /** All variables, or those with known names where Deno may not list them (`--allow-env=NAMES`). */
 function listVariables(env: Environment, more: readonly string[]): [string, string][] {
   try {

@@ -12,7 +12,7 @@ import type { FoundFile, FoundFiles } from "./locate.ts";
 import { warnOddKeys } from "./odd_keys.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
-import { rulesSchema } from "./rules_schema.ts";
+import { type RulesFile, rulesSchema } from "./rules_schema.ts";
 import { isSelfReference } from "./self_reference.ts";
 import { type ServersFile, serversSchema } from "./servers_schema.ts";
 import { type KnownServers, warnRules } from "./warn_rules.ts";
@@ -129,13 +129,15 @@ function readFile<T>(
   };
 }
 
-function checkServersFile(document: Document): Omit<ReadFile<ServersFile>, "document"> {
+/** What the schema and the rules beyond it say of a servers file. */
+export function checkServersFile(document: Document): Omit<ReadFile<ServersFile>, "document"> {
   const { data, error } = serversSchema.safeParse(document.value);
   const problems = [...explainIssues(document, error?.issues ?? []), ...checkEntries(document)];
   return { ...(data === undefined ? {} : { file: data }), problems };
 }
 
-function checkRulesFile(document: Document) {
+/** What the schema and the rules beyond it say of a rules file. */
+export function checkRulesFile(document: Document): Omit<ReadFile<RulesFile>, "document"> {
   const { data, error } = rulesSchema.safeParse(document.value);
   const problems = [...explainIssues(document, error?.issues ?? []), ...checkRules(document)];
   return { ...(data === undefined ? {} : { file: data }), problems };

@@ -7,14 +7,24 @@
  */
 export type { ConfigProblem } from "../errors.ts";
 export type { Configuration } from "./configuration.ts";
+export { describeFile } from "./describe_file.ts";
+export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
-export { childEnvironment, homeFolder } from "./environment.ts";
+export { childEnvironment, homeFolder, safeVariables } from "./environment.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
+export { agentIdShape, isAgentId } from "./agent_id.ts";
+export { checkText } from "./check_text.ts";
+export { parseClientText } from "./client_text.ts";
+export type { ClientDocument, ParsedClient } from "./client_text.ts";
+export { folderOf, nameOf, resolvePath } from "./file_path.ts";
 export { checkConfiguration, loadConfiguration } from "./load.ts";
 export type { Checked, LoadOptions } from "./load.ts";
 export { locateFiles, noteFinds } from "./locate.ts";
 export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";
-export type { Program } from "./program.ts";
+export { findStart, thisProgram } from "./program.ts";
+export type { Program, Start } from "./program.ts";
+export { readText } from "./read_text.ts";
+export type { ReadText } from "./read_text.ts";
 export { formatPath } from "./path.ts";
 export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
 export type {
@@ -28,7 +38,6 @@ export type {
   ServerOptions,
   ShownServer,
 } from "./server.ts";
-export { isAgentId } from "./agent_id.ts";
 export { FileWatch, type WatchOptions } from "./watch.ts";
 export { listSettings, readSettings } from "./settings.ts";
 export type { SettingFlags, SettingRow, Settings } from "./settings.ts";

@@ -39,8 +39,14 @@ export interface ParsedSyntax {
   readonly faults: readonly SyntaxFault[];
 }
 
+/** What a text may hold besides JSON and comments. */
+export interface SyntaxOptions {
+  /** Whether a comma may stand behind the last value, as files of some MCP clients have it. */
+  readonly trailingCommas?: boolean;
+}
+
 /** Parses a text; leaves out faults that follow from an earlier one of the same line. */
-export function parseSyntax(text: string): ParsedSyntax {
+export function parseSyntax(text: string, options: SyntaxOptions = {}): ParsedSyntax {
   const scanned = scan(text);
   // The parser recurses, so it must not see a text that is too deep.
   if (scanned.tooDeepAt !== undefined) {
@@ -48,10 +54,17 @@ export function parseSyntax(text: string): ParsedSyntax {
     return { faults: [{ offset: scanned.tooDeepAt, message }] };
   }
   if (scanned.empty) {
-    return { faults: [{ offset: 0, message: "the file is empty: expected an object" }] };
+    const comment = findOpenComment(text);
+    const message = comment === undefined
+      ? "the file is empty: expected an object"
+      : messages.get("UnexpectedEndOfComment") ?? "";
+    return { faults: [{ offset: comment ?? 0, message }] };
   }
   const errors: ParseError[] = [];
-  const root = parseTree(text, errors, { disallowComments: false, allowTrailingComma: false });
+  const root = parseTree(text, errors, {
+    disallowComments: false,
+    allowTrailingComma: options.trailingCommas ?? false,
+  });
   if (root !== undefined && errors.length === 0) return { root, faults: [] };
   const faults: SyntaxFault[] = [];
   for (const { error, offset } of errors) {
@@ -65,11 +78,58 @@ export function parseSyntax(text: string): ParsedSyntax {
     const sameLine = last !== undefined && !/[\r\n]/.test(text.slice(last, offset));
     if (sameLine) continue;
     const name = printParseErrorCode(error);
-    faults.push({ offset, message: messages.get(name) ?? "not JSON" });
+    const message = name === "InvalidSymbol" ? explainSymbol(text, offset) : messages.get(name);
+    faults.push({ offset, message: message ?? "not JSON" });
     // What follows text or a comment without end is only noise.
     if (name === "UnexpectedEndOfString" || name === "UnexpectedEndOfComment") break;
   }
   return { faults };
+}
+
+const otherWords = new Map(Object.entries({
+  none: "null",
+  nil: "null",
+  undefined: "null",
+  yes: "true",
+  no: "false",
+}));
+
+/** What is not JSON comes from another language; says how JSON has it. */
+function explainSymbol(text: string, offset: number): string | undefined {
+  const [word = ""] = /^[^\s,:{}[\]"]+/.exec(text.slice(offset, offset + 100)) ?? [];
+  if (/^['\u2018-\u201f`]/.test(word)) {
+    return `text stands in double quotes: write " for ${word[0]}`;
+  }
+  if (word.startsWith("#")) return "a comment begins with `//`, or stands between `/*` and `*/`";
+  if (/^[+-]?(?:nan|infinity)$/i.test(word)) return "JSON has no such number: write it in digits";
+  if (/^[-+.]?\d/.test(word)) {
+    return "not a number as JSON writes it: decimal digits, such as 16, 0.5 or -1e3";
+  }
+  const lower = word.toLowerCase();
+  const meant = ["true", "false", "null"].find((one) => one === lower) ?? otherWords.get(lower);
+  if (meant !== undefined) return `JSON writes this as \`${meant}\``;
+  // Not quoted where it may be a value, and so a secret.
+  const isKey = /^\s*:/.test(text.slice(offset + word.length, offset + word.length + 20));
+  if (isKey) return `a key stands in double quotes: write ${JSON.stringify(word)}`;
+  return messages.get("InvalidSymbol");
+}
+
+/** Where a comment begins that does not end, in a text that has nothing but comments. */
+function findOpenComment(text: string): number | undefined {
+  for (let at = text.indexOf("/"); at >= 0;) {
+    const isBlock = text[at + 1] === "*";
+    const end = isBlock ? text.indexOf("*/", at + 2) : lineEnd(text, at);
+    if (end < at) return isBlock ? at : undefined;
+    at = text.indexOf("/", end + (isBlock ? 2 : 0));
+  }
+  return undefined;
+}
+
+/** Where the line ends that goes on at an offset; -1 on the last one. */
+function lineEnd(text: string, at: number): number {
+  const pattern = /[\r\n]/g;
+  pattern.lastIndex = at;
+  return pattern.exec(text)?.index ?? -1;
 }
 
 // The package declares its kinds as a `const enum`, which isolated modules cannot read.

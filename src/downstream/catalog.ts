@@ -47,6 +47,7 @@ export class Catalog {
 
 /** The server did not list its tools; the message goes to the agent. */
 export class CatalogError extends Error {
+  /** Tells this class from others. */
   override readonly name = "CatalogError";
 }
 

@@ -15,6 +15,7 @@ export interface ServerFacts {
 
 /** The server answered the handshake in a way that ends it; the message goes to the agent. */
 export class HandshakeError extends Error {
+  /** Tells this class from others. */
   override readonly name = "HandshakeError";
 }
 

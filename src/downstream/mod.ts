@@ -14,7 +14,8 @@ export type {
   ClientLink,
   ToolCall,
 } from "./caller.ts";
-export { Catalog, type Tool } from "./catalog.ts";
+export { Catalog, CatalogError, type Tool } from "./catalog.ts";
+export { HandshakeError } from "./handshake.ts";
 export { openTransport } from "./open.ts";
 export { Processes } from "./processes.ts";
 export { DownstreamServer } from "./server.ts";

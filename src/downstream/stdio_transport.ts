@@ -160,7 +160,12 @@ function describe(connect: ConnectStdio, cause: unknown): string {
       ? `its command "${connect.command}" was not found`
       : `its command "${connect.command}" or its folder was not found`;
   }
-  if (cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable) {
+  if (cause instanceof Deno.errors.NotCapable) {
+    // The gateway was started with narrowed permissions, and the entry is newer than they are.
+    return `the gateway's own permissions do not allow to run its command "${connect.command}"; ` +
+      "the operator has to start the gateway with what agent-mcp-gateway permissions prints";
+  }
+  if (cause instanceof Deno.errors.PermissionDenied) {
     return `its command "${connect.command}" may not be run`;
   }
   return `its command "${connect.command}" cannot be started`;

@@ -9,3 +9,15 @@
 export type { FileStatus, ReloadOptions, ReloadStatus } from "./reload.ts";
 export { type EndOptions, Gateway, type GatewayOptions } from "./gateway.ts";
 export { serveStdio } from "./stdio_door.ts";
+export {
+  type Arguments,
+  type ArgumentSchema,
+  estimateTokens,
+  type GatewayTool,
+  gatewayTools,
+  type StatusSource,
+  type Subject,
+  type ToolAnswer,
+  type ToolContext,
+  type ToolDefinition,
+} from "./tools/mod.ts";

@@ -46,7 +46,7 @@ async function makeBundle(): Promise<string> {
 }
 
 function inputs(): string[] {
-  const root = ["deno.json", "deno.lock"].map((name) => join(ROOT, name));
+  const root = ["deno.json", "deno.lock", "scripts/bundle.ts"].map((name) => join(ROOT, name));
   return [...root, ...filesBelow(join(ROOT, "src"))];
 }
 

@@ -11,6 +11,7 @@ import { listServers } from "./list_servers.ts";
 import type { GatewayTool } from "./tool.ts";
 
 export { parseArguments } from "./arguments.ts";
+export { estimateTokens } from "./tokens.ts";
 export type {
   Arguments,
   ArgumentSchema,

@@ -1,0 +1,100 @@
+/**
+ * Builds the npm package in `dist/npm`: the bundle, and a launcher that starts it with the Deno that
+ * npm installs beside it. Where `GITHUB_REPOSITORY` (`owner/name`) says whose it is, also the entry
+ * for the MCP registry, `dist/server.json`.
+ *
+ * @module
+ */
+
+import config from "../deno.json" with { type: "json" };
+import { listSettings } from "../src/config/mod.ts";
+import { bundle } from "./bundle.ts";
+import { runTask, say } from "./compile.ts";
+import { permissionFlags } from "./permissions.ts";
+
+const FOLDER = "dist/npm";
+const NAME = "agent-mcp-gateway";
+const DESCRIPTION = "One MCP server in front of all of yours, with rules for each agent";
+
+/** The name in the MCP registry, which GitHub vouches for. */
+function registryName(repository: string): string {
+  const [owner = ""] = repository.split("/");
+  return `io.github.${owner}/${NAME}`;
+}
+
+/**
+ * The `package.json` of the package.
+ *
+ * @param repository `owner/name` on GitHub, where it is known.
+ */
+export function packageJson(repository?: string): Record<string, unknown> {
+  return {
+    name: NAME,
+    version: config.version,
+    description: DESCRIPTION,
+    keywords: ["mcp", "mcp-server", "gateway", "proxy", "agents"],
+    license: config.license,
+    ...(repository === undefined ? {} : {
+      // By this the registry knows that the package and its entry belong together.
+      mcpName: registryName(repository),
+      repository: { type: "git", url: `git+https://github.com/${repository}.git` },
+    }),
+    type: "module",
+    bin: { [NAME]: "launcher.cjs" },
+    files: ["launcher.cjs", `${NAME}.js`],
+    engines: { node: ">=18" },
+    // The one that it was bundled with and tested on.
+    dependencies: { deno: Deno.version.deno },
+    permissions: permissionFlags(),
+  };
+}
+
+/**
+ * The entry for the MCP registry.
+ *
+ * @param repository `owner/name` on GitHub.
+ * @see {@link https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json}
+ */
+export function serverJson(repository: string): Record<string, unknown> {
+  return {
+    $schema: "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
+    name: registryName(repository),
+    title: "Agent MCP Gateway",
+    description: DESCRIPTION,
+    version: config.version,
+    repository: { url: `https://github.com/${repository}`, source: "github" },
+    packages: [{
+      registryType: "npm",
+      identifier: NAME,
+      version: config.version,
+      runtimeHint: "npx",
+      transport: { type: "stdio" },
+      environmentVariables: listSettings().map(({ variable, brief, boolean }) => ({
+        name: variable,
+        description: brief,
+        ...(boolean ? { format: "boolean" } : {}),
+      })),
+    }],
+  };
+}
+
+function toText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+if (import.meta.main) {
+  await runTask(async () => {
+    const repository = Deno.env.get("GITHUB_REPOSITORY") || undefined;
+    await bundle({ entry: "src/main.ts", output: `${FOLDER}/${NAME}.js` });
+    await Deno.copyFile("scripts/npm_launcher.cjs", `${FOLDER}/launcher.cjs`);
+    for (const name of ["README.md", "LICENSE"]) await Deno.copyFile(name, `${FOLDER}/${name}`);
+    await Deno.writeTextFile(`${FOLDER}/package.json`, toText(packageJson(repository)));
+    say(`Wrote ${FOLDER}`);
+    if (repository === undefined) {
+      say("No dist/server.json: GITHUB_REPOSITORY (owner/name) does not say whose it would be.");
+    } else {
+      await Deno.writeTextFile("dist/server.json", toText(serverJson(repository)));
+      say("Wrote dist/server.json");
+    }
+  });
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+// Starts the gateway with the Deno that comes as a dependency, and stands for it: what arrives on
+// standard input, signals and the exit code pass through. Runs on Node, where Deno is not yet.
+"use strict";
+
+const { spawn } = require("node:child_process");
+const { join } = require("node:path");
+const { permissions } = require("./package.json");
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"];
+
+function start() {
+  // The version of Deno is exact, and so is what is known of its insides. Its own command would
+  // neither pass signals on nor end by them.
+  const { runInstall: findDeno } = require("deno/install_api.cjs");
+  const program = join(__dirname, "agent-mcp-gateway.js");
+  const flags = ["run", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"];
+  return spawn(findDeno(), [...flags, ...permissions, program, ...process.argv.slice(2)], {
+    stdio: "inherit",
+  });
+}
+
+function fail(error) {
+  process.stderr.write(`Agent MCP Gateway cannot start Deno: ${error.message}\n`);
+  process.exit(1);
+}
+
+function stand(child) {
+  for (const signal of SIGNALS) {
+    try {
+      process.on(signal, () => {
+        // At a terminal Ctrl-C reaches the child, too; a second signal would end it at once.
+        if (signal === "SIGINT" && process.stdin.isTTY) return;
+        child.kill(signal);
+      });
+    } catch {
+      // This system does not have that signal.
+    }
+  }
+  child.on("error", fail);
+  child.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+try {
+  stand(start());
+} catch (error) {
+  fail(error);
+}

@@ -1,0 +1,57 @@
+/**
+ * Builds what a release consists of in `dist/release/`: an executable for each platform, and
+ * `SHA256SUMS`, which `sha256sum --check` reads. All of it, or none.
+ *
+ * @module
+ */
+
+import { bundle } from "./bundle.ts";
+import { BUNDLE, compile, executableName, runTask, say } from "./compile.ts";
+import { permissionFlags } from "./permissions.ts";
+
+/** The platforms that there are executables for. */
+export const TARGETS: readonly string[] = [
+  "x86_64-unknown-linux-gnu",
+  "aarch64-unknown-linux-gnu",
+  "x86_64-apple-darwin",
+  "aarch64-apple-darwin",
+  "x86_64-pc-windows-msvc",
+];
+
+/** The name of the executable for a platform. */
+export function releaseName(target: string): string {
+  return executableName(`agent-mcp-gateway-${target}`, target);
+}
+
+/**
+ * The text of `SHA256SUMS`.
+ *
+ * @param folder Where the files are.
+ * @param names The files.
+ */
+export async function checksums(folder: string, names: readonly string[]): Promise<string> {
+  const lines = await Promise.all(names.map(async (name) => {
+    const bytes = await Deno.readFile(`${folder}/${name}`);
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    return `${digest.toHex()}  ${name}\n`;
+  }));
+  return lines.join("");
+}
+
+if (import.meta.main) {
+  await runTask(async () => {
+    const folder = "dist/release";
+    await Deno.mkdir(folder, { recursive: true });
+    // What is left of another release must not be taken for this one.
+    for await (const { name } of Deno.readDir(folder)) await Deno.remove(`${folder}/${name}`);
+    await bundle({ entry: "src/main.ts", output: BUNDLE });
+    for (const target of TARGETS) {
+      const output = `${folder}/${releaseName(target)}`;
+      await compile({ output, target, permissions: permissionFlags() });
+      say(`Wrote ${output}`);
+    }
+    const sums = await checksums(folder, TARGETS.map(releaseName));
+    await Deno.writeTextFile(`${folder}/SHA256SUMS`, sums);
+    say(`Wrote ${folder}/SHA256SUMS`);
+  });
+}

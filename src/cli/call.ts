@@ -1,0 +1,78 @@
+import { JsonText } from "../jsonrpc/mod.ts";
+import { readResult, refusalText, resultText } from "./call_result.ts";
+import { withGateway } from "./in_process.ts";
+import { interruptible } from "./interruptible.ts";
+import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
+import { lookOf, type Outputs } from "./outputs.ts";
+
+/** The flags of `call`. */
+export interface CallFlags extends FileFlags {
+  /** Who calls. */
+  readonly agent?: string;
+  /** Milliseconds after which the call ends. */
+  readonly timeout?: number;
+  /** Whether the whole result is printed, as JSON. */
+  readonly json: boolean;
+}
+
+/** What is called. */
+export interface Called {
+  readonly server: string;
+  readonly tool: string;
+  /** Its arguments as JSON; `-` for what standard input holds. */
+  readonly args?: string | undefined;
+}
+
+/**
+ * Calls a tool through the gateway's pipeline, and prints its result.
+ *
+ * @param flags As typed.
+ * @param called What is called.
+ * @param outputs Where to print.
+ * @returns The exit code: 1 where the call is refused or fails.
+ */
+export async function call(
+  flags: CallFlags,
+  { server, tool, args = "{}" }: Called,
+  outputs: Outputs,
+): Promise<number> {
+  const { json, timeout, ...settings } = flags;
+  return await reporting(outputs, async () => {
+    const text = readArguments(args === "-" ? await readInput() : args);
+    const opened = await openConfiguration(settings);
+    return await interruptible(async (interrupts) => {
+      return await withGateway(opened, { outputs, interrupts }, async (callGateway) => {
+        const fields = [
+          `"server":${JSON.stringify(server)}`,
+          `"tool":${JSON.stringify(tool)}`,
+          // As it was written: a parser of ours would round its numbers.
+          `"args":${text}`,
+          ...(timeout === undefined ? [] : [`"timeout_ms":${timeout}`]),
+        ];
+        const reply = await callGateway("execute_tool", new JsonText(`{${fields.join(",")}}`));
+        const result = readResult(reply);
+        if (json) outputs.stdout.write(`${result.json}\n`);
+        else if (result.refusal !== undefined) outputs.stderr.write(`${refusalText(result)}\n`);
+        else outputs.stdout.write(resultText(result.fields, lookOf(Deno.stdout)));
+        return result.isError ? 1 : 0;
+      });
+    });
+  });
+}
+
+function readArguments(text: string): string {
+  try {
+    JSON.parse(text);
+    return text;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(
+      `The arguments are no JSON (${reason}): give an object in quotes of your shell, such as ` +
+        `'{"path": "notes.txt"}', or - to read it from standard input`,
+    );
+  }
+}
+
+async function readInput(): Promise<string> {
+  return await new Response(Deno.stdin.readable).text();
+}

@@ -1,0 +1,116 @@
+import type { Reply } from "../jsonrpc/mod.ts";
+import { cleanLine, type Look } from "./outputs.ts";
+
+/** An answer of the gateway, sorted. */
+export interface CallResult {
+  /** The whole result, or the error, as JSON. */
+  readonly json: string;
+  /** The result's fields; empty for an error. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Whether it failed, here or at the server. */
+  readonly isError: boolean;
+  /** What the gateway refused, or the server's error, in words. */
+  readonly refusal?: string;
+}
+
+/** Sorts an answer. */
+export function readResult(reply: Reply): CallResult {
+  if (!reply.ok) {
+    const json = `{"error":${reply.text.text}}`;
+    return { json, fields: {}, isError: true, refusal: errorText(reply.error) };
+  }
+  const fields = fieldsOf(reply.result.value);
+  const isError = fields["isError"] === true;
+  const refusal = isError ? refusalOf(fields) : undefined;
+  const { text: json } = reply.result.text;
+  return { json, fields, isError, ...(refusal === undefined ? {} : { refusal }) };
+}
+
+/** The text of the gateway's own answers, which are JSON. */
+export function ownAnswer({ fields }: CallResult): unknown {
+  return JSON.parse(textsOf(fields)[0] ?? "null");
+}
+
+/** Why the gateway refused, in words for who sits at a shell. */
+export function refusalText({ refusal, json }: CallResult): string {
+  const words = refusal ?? json;
+  const isNameless = /^(INVALID_AGENT_ID|NO_FALLBACK_CONFIGURED):/.test(words);
+  return isNameless ? `${words}\nhint: name the agent with --agent` : words;
+}
+
+/**
+ * Writes a result for people: texts as they are, a line for everything else.
+ *
+ * @param fields The result.
+ * @param look Where it goes; a terminal gets no control characters.
+ */
+export function resultText(fields: Readonly<Record<string, unknown>>, look: Look): string {
+  const { content, structuredContent } = fields;
+  const blocks = Array.isArray(content) ? content.map(fieldsOf) : [];
+  const parts = blocks.map(blockText);
+  if (parts.length === 0 && structuredContent !== undefined) {
+    parts.push(JSON.stringify(structuredContent, null, 2));
+  }
+  const text = parts.map((part) => part.endsWith("\n") ? part : `${part}\n`).join("");
+  if (!look.isTerminal) return text;
+  return text.split("\n").map((line) => line.split("\t").map(cleanLine).join("\t")).join("\n");
+}
+
+function blockText(block: Readonly<Record<string, unknown>>): string {
+  const { type, text, data, mimeType, uri, name } = block;
+  switch (type) {
+    case "text":
+      return String(text);
+    case "image":
+    case "audio":
+      return `[${type} ${mimeType}, ${bytesOf(data)} bytes; --json has them]`;
+    case "resource_link":
+      return `[resource ${name}: ${uri}]`;
+    case "resource": {
+      const resource = fieldsOf(block["resource"]);
+      if (typeof resource["text"] === "string") return resource["text"];
+      return `[resource ${resource["uri"]}, ${bytesOf(resource["blob"])} bytes; --json has them]`;
+    }
+    default:
+      return JSON.stringify(block);
+  }
+}
+
+function bytesOf(base64: unknown): number {
+  const length = typeof base64 === "string" ? base64.replace(/=+$/, "").length : 0;
+  return Math.floor(length * 3 / 4);
+}
+
+/** The error that a refusal holds; `undefined` where it is the tool's own way to fail. */
+function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefined {
+  const [text, ...more] = textsOf(fields);
+  if (text === undefined || more.length > 0) return undefined;
+  try {
+    const { error } = fieldsOf(JSON.parse(text));
+    const found = fieldsOf(error);
+    return "code" in found && "message" in found ? errorText(found) : undefined;
+  } catch {
+    // A text that is no JSON is the tool's.
+    return undefined;
+  }
+}
+
+function errorText(error: object): string {
+  const { code, message, ...more } = error as Readonly<Record<string, unknown>>;
+  const details = Object.entries(more).map(([name, value]) => {
+    return `\n${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`;
+  });
+  return `${code}: ${message}${details.join("")}`;
+}
+
+function textsOf(fields: Readonly<Record<string, unknown>>): string[] {
+  const { content } = fields;
+  return (Array.isArray(content) ? content : []).map(fieldsOf)
+    .filter(({ type }) => type === "text").map(({ text }) => String(text));
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Readonly<Record<string, unknown>>
+    : {};
+}

@@ -1,0 +1,140 @@
+import type { ConfigProblem } from "../config/mod.ts";
+import { nearNames } from "../near_names.ts";
+import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
+import { findCause, type Finding } from "./doctor_finding.ts";
+import { interruptible } from "./interruptible.ts";
+import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
+import { formatCount, type Look, lookOf, type Outputs } from "./outputs.ts";
+import { type Probe, withProbes } from "./probe.ts";
+import { Progress } from "./progress.ts";
+import { paragraph, table } from "./table.ts";
+
+/** The flags of `doctor`. */
+export interface DoctorFlags extends FileFlags {
+  /** Whether the answer is JSON. */
+  readonly json: boolean;
+}
+
+/** What is told of a server. */
+interface Report {
+  readonly server: string;
+  readonly ok: boolean;
+  readonly tools?: number;
+  /** Tokens of all its definitions. */
+  readonly tokens?: number;
+  readonly ms: number;
+  readonly warnings?: readonly string[];
+  readonly error?: Finding;
+}
+
+/**
+ * Starts servers, and tells what is wrong with them and how to mend it.
+ *
+ * @param flags As typed.
+ * @param only The one server to look at; default: all.
+ * @param outputs Where to print.
+ * @returns The exit code: 1 if any fails.
+ */
+export async function doctor(
+  flags: DoctorFlags,
+  only: string | undefined,
+  outputs: Outputs,
+): Promise<number> {
+  const { json, mcpConfig, rules } = flags;
+  return await reporting(outputs, async () => {
+    const { settings, configuration, log } = await openConfiguration({ mcpConfig, rules });
+    const names = chooseServers(only, configuration.servers.keys());
+    // While servers start there is time to load it.
+    const counter = loadTokenCounter();
+    return await interruptible(async (interrupts) => {
+      const options = { settings, log, interrupts };
+      using progress = new Progress(names, outputs.stderr);
+      const reports = await withProbes(configuration, options, async (probes) => {
+        const found = await probes.run(names, ({ config, error, tools, ms }) => {
+          const how = error === undefined ? `${tools?.length} tools` : "FAILED";
+          progress.done(config.name, `${how} ${seconds(ms)}`);
+        });
+        const { count } = await counter;
+        return found.map((probe) => report(probe, count, configuration.warnings));
+      });
+      progress[Symbol.dispose]();
+      const text = json ? `${JSON.stringify({ servers: reports })}\n` : reportText(reports);
+      outputs.stdout.write(text);
+      if (reports.length === 0) outputs.stderr.write("No server is configured\n");
+      return reports.every(({ ok }) => ok) ? 0 : 1;
+    });
+  });
+}
+
+/** The servers that are meant. */
+function chooseServers(only: string | undefined, known: Iterable<string>): string[] {
+  const names = [...known];
+  if (only === undefined || names.includes(only)) return only === undefined ? names : [only];
+  const [near] = nearNames(only, names, 1);
+  const meant = near === undefined ? "" : `; did you mean "${near}"?`;
+  throw new UsageError(`There is no server "${only}" in the configuration${meant}`);
+}
+
+function report(
+  probe: Probe,
+  count: TokenCounter["count"],
+  warnings: readonly ConfigProblem[],
+): Report {
+  const { config, tools, ms, noise, oddities } = probe;
+  const said = tools === undefined ? oddities : [
+    ...oddities,
+    ...noise.slice(0, 1).map((text) => {
+      return `it writes to stdout what is no MCP message, such as ${
+        JSON.stringify(text.slice(0, 80))
+      }` +
+        ": it should log to stderr";
+    }),
+  ];
+  return {
+    server: config.name,
+    ok: tools !== undefined,
+    ...(tools === undefined ? {} : {
+      tools: tools.length,
+      tokens: count(`[${tools.map(({ text }) => text.text).join(",")}]`),
+    }),
+    ms: Math.round(ms),
+    ...(said.length === 0 ? {} : { warnings: said }),
+    ...(tools === undefined ? { error: findCause(probe, { warnings }) } : {}),
+  };
+}
+
+const GREEN = "\x1b[32m";
+const RED = "\x1b[31m";
+
+function reportText(reports: readonly Report[], look: Look = lookOf(Deno.stdout)): string {
+  if (reports.length === 0) return "";
+  const overview = table(
+    [
+      { title: "SERVER" },
+      { title: "RESULT", colour: (cell) => cell === "ok" ? GREEN : RED },
+      { title: "TOOLS", isNumber: true },
+      { title: "TOKENS", isNumber: true },
+      { title: "TIME", isNumber: true },
+    ],
+    reports.map(({ server, ok, tools, tokens, ms }) => {
+      const number = (value?: number) => value === undefined ? "-" : formatCount(value);
+      return [server, ok ? "ok" : "FAILED", number(tools), number(tokens), seconds(ms)];
+    }),
+    look,
+  );
+  const details = reports.map(({ server, warnings = [], error }) => {
+    const lines = warnings.map((warning) => `Warning: ${warning}`);
+    if (error !== undefined) {
+      lines.push(error.message);
+      if (error.looked !== undefined) lines.push(`Looked in: ${error.looked.join(", ")}`);
+      lines.push(`Mend: ${error.mend}`);
+    }
+    if (lines.length === 0) return "";
+    return `\n${server}\n${lines.map((line) => paragraph(line, look, "  ")).join("")}`;
+  });
+  return overview + details.join("");
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
+}

@@ -1,0 +1,183 @@
+import { childEnvironment, type ConfigProblem, type ConnectStdio } from "../config/mod.ts";
+import { CatalogError, HandshakeError } from "../downstream/mod.ts";
+import { DownstreamError } from "../errors.ts";
+import { ChannelClosed } from "../jsonrpc/mod.ts";
+import type { Probe } from "./probe.ts";
+
+/** Why a server failed, and how to mend it. */
+export interface Finding {
+  /** What kind of failure. */
+  readonly kind: FindingKind;
+  /** What happened. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly mend: string;
+  /** Where a command was looked for. */
+  readonly looked?: readonly string[];
+}
+
+/** The kinds of failure that are told apart. */
+export type FindingKind =
+  | "variable"
+  | "command-not-found"
+  | "folder-not-found"
+  | "not-allowed"
+  | "refused"
+  | "login-needed"
+  | "protocol"
+  | "stdout-noise"
+  | "too-slow"
+  | "exited"
+  | "other";
+
+/** What is known besides. */
+export interface FindingContext {
+  /** What is odd in the servers file, with places. */
+  readonly warnings: readonly ConfigProblem[];
+  /** Whether Windows' customs hold; default: where this runs. */
+  readonly windows?: boolean;
+}
+
+/**
+ * Finds out why a server failed.
+ *
+ * @param probe A server that failed.
+ * @param context What is known besides.
+ */
+export function findCause(probe: Probe, context: FindingContext): Finding {
+  const { config, error, noise } = probe;
+  const { name, connect, unavailable } = config;
+  const message = wordsOf(error, name);
+  if (unavailable !== undefined) return unusable(name, unavailable, context);
+  if (error instanceof DownstreamError && error.code === "AUTH_REQUIRED") {
+    const command = error.details.command ?? `agent-mcp-gateway auth login ${name}`;
+    return { kind: "login-needed", message, mend: `Log in: ${command}` };
+  }
+  const causes = causesOf(error);
+  const is = (test: (cause: unknown) => boolean): boolean => causes.some(test);
+  if (connect.kind === "stdio" && is((cause) => cause instanceof Deno.errors.NotFound)) {
+    return notFound(name, connect, { message, windows: context.windows });
+  }
+  if (is((cause) => isOf(cause, Deno.errors.PermissionDenied, Deno.errors.NotCapable))) {
+    const mend = connect.kind === "stdio"
+      ? `Make ${connect.command} executable for the user that runs the gateway, and allow Deno to ` +
+        "run it (--allow-run)"
+      : `Allow Deno to connect to ${connect.url} (--allow-net)`;
+    return { kind: "not-allowed", message, mend };
+  }
+  if (is(isRefused) && connect.kind !== "stdio") {
+    const mend =
+      `Start the server at ${URL.parse(connect.url)?.host ?? "its address"}, or correct ` +
+      `mcpServers.${name}.url`;
+    return { kind: "refused", message, mend };
+  }
+  if (noise.length > 0 && is((cause) => isOf(cause, ChannelClosed, DOMException, HandshakeError))) {
+    const quote = JSON.stringify(noise[0]?.slice(0, 80));
+    return {
+      kind: "stdout-noise",
+      message: `${message}. On stdout, where only MCP messages belong, it wrote ${quote}`,
+      mend: "Make sure that the command starts an MCP server over stdio, and that it logs to " +
+        "stderr; call it without wrappers that print, such as `npm start`",
+    };
+  }
+  if (is((cause) => cause instanceof DOMException && cause.name === "TimeoutError")) {
+    const { connectTimeoutMs } = config.options;
+    return {
+      kind: "too-slow",
+      message,
+      mend:
+        `Raise mcpServers.${name}.gateway.connect_timeout_ms (now ${connectTimeoutMs}); a first ` +
+        "start through npx or uvx also downloads, so run its command once by hand",
+    };
+  }
+  if (is((cause) => isOf(cause, HandshakeError, CatalogError))) {
+    const mend = "Bring the server up to date, or report this to its authors: it does not speak " +
+      "MCP as the gateway knows it";
+    return { kind: "protocol", message, mend };
+  }
+  if (is((cause) => cause instanceof ChannelClosed)) {
+    const mend = connect.kind === "stdio"
+      ? "Look at its last lines above; run its command by hand in the same folder and environment"
+      : "Look at the server's own log";
+    return { kind: "exited", message, mend };
+  }
+  return { kind: "other", message, mend: "Run again with GATEWAY_LOG_LEVEL=debug for all it says" };
+}
+
+/** Its entry says something that cannot be used, such as a variable that is not set. */
+function unusable(name: string, unavailable: string, { warnings }: FindingContext): Finding {
+  const places = warnings.filter(({ path }) => path.startsWith(`mcpServers.${name}.`))
+    .map(({ file, line, column }) => `${file}:${line}:${column}`);
+  const variables = [...unavailable.matchAll(/variable "([^"]+)" is not set/g)].map(([, one]) =>
+    one
+  );
+  const [first] = variables;
+  const message = places.length === 0 ? unavailable : `${unavailable}, at ${places.join(", ")}`;
+  const mend = first === undefined
+    ? "Correct the entry"
+    : `Set ${
+      [...new Set(variables)].join(", ")
+    } where the gateway runs (for a desktop client: in ` +
+      `"env" of the gateway's entry), or write a default: \${${first}:-value}`;
+  return { kind: "variable", message, mend };
+}
+
+function notFound(
+  name: string,
+  connect: ConnectStdio,
+  { message, windows = Deno.build.os === "windows" }: {
+    message: string;
+    windows?: boolean | undefined;
+  },
+): Finding {
+  const { command, cwd } = connect;
+  if (cwd !== undefined && !isFolder(cwd)) {
+    const mend = `Make the folder ${cwd}, or correct mcpServers.${name}.cwd`;
+    return { kind: "folder-not-found", message: `its folder ${cwd} does not exist`, mend };
+  }
+  const isPath = command.includes("/") || (windows && command.includes("\\"));
+  const path = childEnvironment({ env: connect.env, inheritEnv: [] }, Deno.env)["PATH"] ?? "";
+  const looked = isPath ? [command] : path.split(windows ? ";" : ":").filter((part) => part !== "");
+  const mend = /\s/.test(command)
+    ? `Put the program alone into mcpServers.${name}.command, and what follows it into "args"`
+    : isPath
+    ? `Correct mcpServers.${name}.command: there is no such program`
+    : `Install ${command}, or write its full path into mcpServers.${name}.command; programs ` +
+      "started from a desktop have another PATH than a shell";
+  return { kind: "command-not-found", message, mend, looked };
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    // What may not be looked at is no folder to start in.
+    return false;
+  }
+}
+
+/** What was thrown, without what the reader knows: which server this is about. */
+function wordsOf(error: unknown, name: string): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(`Server "${name}" is not available: `, "").replace(/\.$/, "");
+}
+
+function causesOf(error: unknown): unknown[] {
+  const causes: unknown[] = [];
+  for (let cause = error; cause instanceof Error && causes.length < 10; cause = cause.cause) {
+    causes.push(cause);
+  }
+  return causes;
+}
+
+// deno-lint-ignore no-explicit-any -- any class of errors, whatever it is made with
+type ErrorClass = abstract new (...args: any[]) => unknown;
+
+function isOf(cause: unknown, ...classes: ErrorClass[]): boolean {
+  return classes.some((one) => cause instanceof one);
+}
+
+function isRefused(cause: unknown): boolean {
+  if (isOf(cause, Deno.errors.ConnectionRefused)) return true;
+  return cause instanceof Error && /ECONNREFUSED|connection refused/i.test(cause.message);
+}

@@ -1,0 +1,153 @@
+import type { Explanation, Step, StepName } from "../policy/mod.ts";
+import { cleanLine, type Look, lookOf } from "./outputs.ts";
+import { type Column, paragraph, table } from "./table.ts";
+
+/** A decision as it is told. */
+export interface Decided {
+  readonly decision: "allow" | "deny";
+  /** The entry that decided, or the list that did not grant it. */
+  readonly rule: string;
+}
+
+/** A decision with the way to it. */
+export interface Answer extends Decided {
+  readonly steps: readonly ToldStep[];
+}
+
+/** A step on the way; `found` where it decided. */
+export interface ToldStep {
+  readonly step: StepName;
+  /** The lists that were searched. */
+  readonly searched: readonly string[];
+  readonly found?: Decided;
+}
+
+/** What is decided about a server and its tools. */
+export interface ServerRow extends Decided {
+  readonly server: string;
+  readonly tools?: readonly (Decided & { readonly tool: string })[];
+  /** Why its tools are not known. */
+  readonly error?: string;
+}
+
+/** What is decided about an agent and the servers. */
+export interface AgentRow {
+  readonly agent: string;
+  readonly servers: readonly (Decided & { readonly server: string })[];
+}
+
+/** What was asked. */
+export interface Asked {
+  readonly agent: string;
+  readonly server?: string | undefined;
+  readonly tool?: string | undefined;
+}
+
+/** Puts the policy's explanation into the words of the command. */
+export function answerOf({ allowed, rule, steps }: Explanation): Answer {
+  return { ...decidedOf({ allowed, rule }), steps: steps.map(stepOf) };
+}
+
+function stepOf({ name, searched, found }: Step): ToldStep {
+  const step = { step: name, searched };
+  return found === undefined ? step : { ...step, found: decidedOf(found) };
+}
+
+function decidedOf({ allowed, rule }: { allowed: boolean; rule: string }): Decided {
+  return { decision: allowed ? "allow" : "deny", rule };
+}
+
+const GREEN = "\x1b[32m";
+const RED = "\x1b[31m";
+const DIM = "\x1b[2m";
+
+const colourOf = (cell: string): string => {
+  return cell === "allow" ? GREEN : cell === "deny" ? RED : DIM;
+};
+
+const DECISION: Column = { title: "DECISION", colour: colourOf };
+
+/** One decision and the steps before it. */
+export function decisionText(
+  { agent, server, tool }: Asked,
+  { decision, rule, steps }: Answer,
+  look: Look = lookOf(Deno.stdout),
+): string {
+  const what = server === undefined
+    ? "anything"
+    : tool === undefined
+    ? `server "${server}"`
+    : `tool "${tool}" of server "${server}"`;
+  const code = look.colours ? colourOf(decision) : "";
+  const word = code === "" ? decision : `${code}${decision}\x1b[0m`;
+  const may = decision === "allow" ? "may use" : "may not use";
+  const heads = `${word}: ${cleanLine(`agent "${agent}" ${may} ${what}`)}\n` +
+    `rule: ${cleanLine(rule)}\n`;
+  const rows = steps.map(({ step, searched, found }, index) => [
+    String(index + 1),
+    step,
+    found === undefined ? noMatch(searched) : `${found.decision} by ${found.rule}`,
+  ]);
+  const columns: Column[] = [{ title: "", isNumber: true }, { title: "STEP" }, { title: "FOUND" }];
+  return `${heads}\n${table(columns, rows, look)}`;
+}
+
+function noMatch(searched: readonly string[]): string {
+  return searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
+}
+
+/** An agent's servers and tools. */
+export function toolsText(rows: readonly ServerRow[], look: Look = lookOf(Deno.stdout)): string {
+  const cells = rows.flatMap(({ server, decision, rule, tools, error }) => {
+    if (tools === undefined) return [[server, "*", error === undefined ? decision : "?", rule]];
+    if (tools.length === 0) return [[server, "(none)", decision, rule]];
+    return tools.map(({ tool, decision, rule }) => [server, tool, decision, rule]);
+  });
+  const columns = [{ title: "SERVER" }, { title: "TOOL" }, DECISION, { title: "RULE" }];
+  const failures = rows.filter(({ error }) => error !== undefined).map(({ server, error }) => {
+    const text = `${server}: its tools are not known: ${error}; agent-mcp-gateway doctor says more`;
+    return paragraph(text, look);
+  });
+  const notes = failures.length === 0 ? "" : `\n${failures.join("")}`;
+  return table(columns, cells, look) + notes;
+}
+
+/** Columns of servers get no wider than this. */
+const SERVER_WIDTH = 16;
+
+/** Agents against servers; where they do not fit beside one another, in several tables. */
+export function matrixText(rows: readonly AgentRow[], look: Look = lookOf(Deno.stdout)): string {
+  const servers = rows[0]?.servers.map(({ server }) => server) ?? [];
+  const agents = rows.map(({ agent }) => [...agent].length);
+  const first = Math.min(Math.max("AGENT".length, ...agents), Math.floor(look.columns / 2));
+  const blocks: number[][] = [];
+  let left = 0;
+  servers.forEach((server, index) => {
+    const width = Math.min(SERVER_WIDTH, Math.max("allow".length, [...server].length)) + 2;
+    left -= width;
+    if (left < 0 || blocks.length === 0) {
+      blocks.push([]);
+      left = look.columns - first - width;
+    }
+    blocks.at(-1)?.push(index);
+  });
+  if (blocks.length === 0) blocks.push([]);
+  return blocks.map((indexes) => {
+    const columns = indexes.map((index) => {
+      return { title: cut(servers[index] ?? "", SERVER_WIDTH), colour: colourOf };
+    });
+    const cells = rows.map(({ agent, servers }) => [
+      agent,
+      ...indexes.map((index) => servers[index]?.decision ?? ""),
+    ]);
+    return table([{ title: "AGENT" }, ...columns], cells, look);
+  }).join("\n");
+}
+
+/** The middle of long names tells them apart least. */
+function cut(name: string, width: number): string {
+  const letters = [...name];
+  if (letters.length <= width) return name;
+  const end = Math.floor((width - 1) / 2);
+  return [...letters.slice(0, width - 1 - end), "…", ...letters.slice(-end)].join("");
+}

@@ -1,0 +1,93 @@
+import { checkConfiguration, FileWatch } from "../config/mod.ts";
+import { Gateway } from "../gateway/mod.ts";
+import { createMemoryChannels, JsonText, Peer, type Reply } from "../jsonrpc/mod.ts";
+import { loadTracer } from "../trace.ts";
+import { auditFallback } from "./audit_place.ts";
+import type { Interrupts } from "./interruptible.ts";
+import type { Opened } from "./open_configuration.ts";
+import { cleanLine, type Outputs } from "./outputs.ts";
+import { VERSION } from "./version.ts";
+
+/** Calls a tool of the gateway. */
+export type CallGateway = (name: string, args: JsonText) => Promise<Reply>;
+
+/** What is left to do when the answer is there. */
+const DONE = { callsMs: 0, patience: { inputMs: 500, terminateMs: 1000 } };
+
+/**
+ * Runs a gateway within this process and talks to it as a client does, so that a command goes the
+ * way of every other call: identity, rules, server, audit. Progress and what servers log is printed.
+ *
+ * @param opened The configuration.
+ * @param options Where to print, and what ends it early.
+ * @param use Talks to the gateway; all is ended when it returns.
+ */
+export async function withGateway<T>(
+  opened: Opened,
+  { outputs, interrupts }: { readonly outputs: Outputs; readonly interrupts: Interrupts },
+  use: (call: CallGateway) => Promise<T>,
+): Promise<T> {
+  const { settings, configuration, files, log } = opened;
+  const gateway = new Gateway({
+    // Only the servers that are asked are started; what is open to a client is open to a shell.
+    settings: { ...settings, initStrategy: "lazy", transport: "stdio" },
+    configuration,
+    auditFallback: auditFallback(),
+    version: VERSION,
+    tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),
+    // A command is over before a change of the files would matter.
+    reload: {
+      files,
+      watch: new FileWatch([]),
+      check: () => checkConfiguration(files, { env: Deno.env, cwd: Deno.cwd() }),
+    },
+    log,
+  });
+  interrupts.onSecond = () => gateway.kill();
+  const [ours, theirs] = createMemoryChannels();
+  gateway.connect(theirs, () => {});
+  const peer = new Peer(ours, {
+    request: (request) => request.failUnknownMethod(),
+    notification: (method, params) => {
+      if (method === "notifications/message") outputs.stderr.write(`${messageText(params)}\n`);
+    },
+    noise: (description) => log.warn(description),
+    closed: () => {},
+  });
+  const { signal } = interrupts;
+  try {
+    await peer.request("initialize", {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      clientInfo: { name: "agent-mcp-gateway", version: VERSION },
+    }, { signal });
+    peer.notify("notifications/initialized");
+    return await use((name, args) => {
+      const params = (id: number) => {
+        const meta = JSON.stringify({ progressToken: id });
+        // Text, so that the arguments stay as they were written.
+        return new JsonText(`{"name":"${name}","arguments":${args.text},"_meta":${meta}}`);
+      };
+      return peer.request("tools/call", params, {
+        signal,
+        onProgress: (params) => outputs.stderr.write(`${progressText(params)}\n`),
+      });
+    });
+  } finally {
+    await gateway.end(DONE);
+    await ours.close();
+  }
+}
+
+function progressText({ progress, total, message }: Readonly<Record<string, unknown>>): string {
+  const of = typeof total === "number" ? `/${total}` : "";
+  return cleanLine(
+    `progress: ${progress}${of} ${typeof message === "string" ? message : ""}`.trim(),
+  );
+}
+
+function messageText(params: unknown): string {
+  const { level, logger, data } = params as Readonly<Record<string, unknown>>;
+  const said = typeof data === "string" ? data : JSON.stringify(data);
+  return cleanLine(`${level} ${logger ?? ""}: ${said}`);
+}

@@ -1,0 +1,94 @@
+import { checkText } from "../../config/mod.ts";
+import { formatProblem } from "../../errors.ts";
+import { gatewayEntry } from "./client_entry.ts";
+import { editJson } from "./edit_json.ts";
+import { GATEWAY_NAME } from "./find_servers.ts";
+import type { Json, JsonRecord } from "./import_entry.ts";
+import type { OwnFiles } from "./own_files.ts";
+import type { ClientPlan, Plan } from "./plan.ts";
+import { rulesText } from "./rules_text.ts";
+import { serversText } from "./servers_text.ts";
+import type { Change } from "./write_files.ts";
+
+/** What the changes depend on besides the plan. */
+export interface ChangeOptions {
+  /** The gateway's own files. */
+  readonly files: OwnFiles;
+  /** What starts the program. */
+  readonly words: readonly [string, ...string[]];
+  /** Addresses of the JSON Schemas, where there are any. */
+  readonly schemas: { readonly servers?: string; readonly rules?: string };
+  /** Whether the servers file may hold comments: other programs may read it too. */
+  readonly comments: boolean;
+}
+
+/** The files that a plan changes, the gateway's own first. */
+export function planChanges(plan: Plan, options: ChangeOptions): Change[] {
+  const { files, schemas, comments } = options;
+  const servers = schemas.servers === undefined ? {} : { schema: schemas.servers };
+  const rules = schemas.rules === undefined ? {} : { schema: schemas.rules };
+  const off = new Map(plan.servers.map(({ server }) => [server.name, server.deniedTools]));
+  return [
+    {
+      path: files.servers,
+      mode: 0o600,
+      edit: (text) =>
+        checked(
+          "servers",
+          files.servers,
+          serversText(text, plan.servers, { ...servers, comments }),
+        ),
+    },
+    {
+      path: files.rules,
+      mode: 0o644,
+      edit: (text) =>
+        checked("rules", files.rules, rulesText(text, plan.agents, { ...rules, off })),
+    },
+    ...plan.clients.map((client) => clientChange(client, plan, options)),
+  ];
+}
+
+/** A file that the gateway would refuse is never written. */
+function checked(kind: "servers" | "rules", path: string, text: string): string {
+  const problems = checkText(kind, path, text);
+  if (problems.length === 0) return text;
+  throw new Error(`This would be no good file:\n${problems.map(formatProblem).join("\n")}`);
+}
+
+function clientChange(client: ClientPlan, plan: Plan, options: ChangeOptions): Change {
+  const { file, takeOut } = client;
+  const name = file.gateway?.name ?? GATEWAY_NAME;
+  const values: { at: (string | number)[]; value: Json | undefined }[] = [
+    { at: [file.key, name], value: clientEntry(client, plan, options) },
+  ];
+  if (takeOut) {
+    const places = plan.servers.flatMap((server) => server.places)
+      .filter((place) => place.file.path === file.path);
+    values.push(...places.map(({ at }) => ({ at: [...at], value: undefined })));
+  }
+  return {
+    path: file.path,
+    mode: 0o600,
+    values,
+    edit: (text) => editJson(text ?? "", values),
+  };
+}
+
+/** The gateway's entry for a client; variables that it has there already stay. */
+function clientEntry({ file }: ClientPlan, plan: Plan, options: ChangeOptions): JsonRecord {
+  const env: Record<string, Json> = { ...file.gateway?.env };
+  for (const { places } of plan.servers) {
+    for (const place of places.filter((one) => one.file.path === file.path)) {
+      // The client goes on asking for its inputs, now on behalf of the gateway.
+      for (const [variable, id] of place.inputs) env[variable] = `\${input:${id}}`;
+    }
+  }
+  return gatewayEntry(file.client, { ...options, ...boundAgent(plan), env });
+}
+
+/** With one agent only the gateway can be bound to it, so that nobody need say who they are. */
+export function boundAgent({ agents }: Plan): { readonly agent?: string } {
+  const [only, second] = agents;
+  return only === undefined || second !== undefined ? {} : { agent: only.name };
+}

@@ -1,0 +1,107 @@
+import configuration from "../../../deno.json" with { type: "json" };
+import { resolvePath } from "../../config/mod.ts";
+import type { ClientId } from "./clients.ts";
+import type { JsonRecord } from "./import_entry.ts";
+
+/** What tells how this program was started. */
+export interface Running {
+  /** What a launcher says that it is called by, in `AGENT_MCP_GATEWAY_LAUNCHER`. */
+  readonly launcher: string | undefined;
+  /** Whether this is an executable of its own. */
+  readonly standalone: boolean;
+  /** Path of the executable that runs. */
+  readonly execPath: string;
+  /** Address of the first module. */
+  readonly mainModule: string;
+  /** Whether Windows' customs hold. */
+  readonly windows: boolean;
+}
+
+/** How the running program was started. */
+export function thisRun(): Running {
+  return {
+    launcher: Deno.env.get("AGENT_MCP_GATEWAY_LAUNCHER") || undefined,
+    standalone: Deno.build.standalone,
+    execPath: Deno.execPath(),
+    mainModule: Deno.mainModule,
+    windows: Deno.build.os === "windows",
+  };
+}
+
+/** The words that start this program from anywhere, the command first. */
+export function launchWords(run: Running): [string, ...string[]] {
+  if (run.launcher !== undefined) return readWords(run.launcher);
+  if (run.standalone) return [run.execPath];
+  return [run.execPath, "run", ...permissionFlags(), mainPath(run)];
+}
+
+/** Whether the words name a Deno that `npx` has fetched, which may be cleared away some day. */
+export function isFromNpx([command]: readonly string[]): boolean {
+  return /[/\\]_npx[/\\]/.test(command ?? "");
+}
+
+/** A launcher's words: a JSON list, or text with spaces between. */
+function readWords(text: string): [string, ...string[]] {
+  const words: unknown = text.startsWith("[") ? JSON.parse(text) : text.trim().split(/\s+/);
+  const [command = "agent-mcp-gateway", ...args] = Array.isArray(words) ? words.map(String) : [];
+  return [command, ...args];
+}
+
+/** The permissions as the task `start` gives them, where they are defined. */
+function permissionFlags(): string[] {
+  const words = configuration.tasks.start.command.split(/\s+/);
+  return words.filter((word) => /^--(?:no-prompt$|(?:allow|deny|ignore)-)/.test(word));
+}
+
+function mainPath({ mainModule, windows }: Running): string {
+  const url = URL.parse(mainModule);
+  if (url?.protocol !== "file:") return mainModule;
+  const path = decodeURIComponent(url.pathname);
+  return windows ? path.slice(1).replaceAll("/", "\\") : path;
+}
+
+/** What a client's entry for the gateway is made of. */
+export interface EntryOptions {
+  /** What starts the program. */
+  readonly words: readonly [string, ...string[]];
+  /** The servers file and the rules file, absolute. */
+  readonly files: { readonly servers: string; readonly rules: string };
+  /** The agent that the gateway is bound to, where there is only one. */
+  readonly agent?: string;
+  /** Variables for the gateway. */
+  readonly env?: JsonRecord;
+}
+
+/** The entry that makes a client start the gateway. */
+export function gatewayEntry(client: ClientId | undefined, options: EntryOptions): JsonRecord {
+  const { words: [command, ...args], files, agent, env = {} } = options;
+  return {
+    ...(client === "claude-code" || client === "vscode" ? { type: "stdio" } : {}),
+    command,
+    args: [
+      ...args,
+      ...["--mcp-config", files.servers, "--rules", files.rules],
+      ...(agent === undefined ? [] : ["--agent", agent]),
+    ],
+    ...(Object.keys(env).length === 0 ? {} : { env }),
+    // Three small tools that are always wanted need not hide behind the client's tool search.
+    ...(client === "claude-code" ? { alwaysLoad: true } : {}),
+  };
+}
+
+/** Where the JSON Schema of a file is, where this runs from a folder that has it. */
+export function schemaAddress(
+  kind: "servers" | "rules",
+  root: string | undefined,
+): string | undefined {
+  if (root === undefined) return undefined;
+  const path = resolvePath(root, "config", `${kind}.schema.json`);
+  try {
+    Deno.statSync(path);
+  } catch {
+    // Then the file goes without; editors complete nothing, and all else is the same.
+    return undefined;
+  }
+  const slashes = path.replaceAll("\\", "/").split("/").map(encodeURIComponent).join("/");
+  return `file://${slashes.startsWith("/") ? "" : "/"}${slashes.replace("%3A", ":")}`;
+}

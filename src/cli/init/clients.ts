@@ -1,0 +1,154 @@
+import { type Environment, homeFolder } from "../../config/mod.ts";
+
+/** The MCP clients whose configurations are known. */
+export const CLIENT_IDS = [
+  "claude-code",
+  "claude-desktop",
+  "cursor",
+  "vscode",
+  "windsurf",
+] as const;
+
+/** One of the known clients. */
+export type ClientId = typeof CLIENT_IDS[number];
+
+/** The machine that clients are looked for on. */
+export interface Machine {
+  /** The operating system, as Deno names it. */
+  readonly os: "linux" | "darwin" | "windows";
+  /** The user's home folder. */
+  readonly home: string;
+  /** The working folder, absolute. */
+  readonly cwd: string;
+  /** Where variables come from. */
+  readonly env: Environment;
+}
+
+/** Where a client may keep its servers. */
+export interface ClientPlace {
+  /** The client; absent for a file that was named by its path. */
+  readonly client?: ClientId;
+  /** The client's name as people know it. */
+  readonly title: string;
+  /** Absolute path; `*` stands for any one folder. */
+  readonly path: string;
+  /** The user's own file, or one that comes with the working folder. */
+  readonly scope: "user" | "project";
+  /** Whether servers of single projects stand in it too, under `projects`. */
+  readonly hasProjects: boolean;
+}
+
+type FileRow = readonly [
+  scope: "user" | "project",
+  path: string,
+  only?: { readonly os?: Machine["os"]; readonly hasProjects?: true },
+];
+
+interface ClientRow {
+  readonly title: string;
+  readonly files: readonly FileRow[];
+}
+
+/**
+ * Where each client keeps its servers, by its documentation of 2026. `{apps}` is where programs
+ * keep their data on a system; the other words in braces stand for folders, too.
+ *
+ * @see https://code.claude.com/docs/en/mcp
+ * @see https://code.visualstudio.com/docs/copilot/reference/mcp-configuration
+ * @see https://docs.windsurf.com/windsurf/cascade/mcp
+ */
+const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
+  "claude-code": {
+    title: "Claude Code",
+    files: [
+      ["user", "{claude}/.claude.json", { hasProjects: true }],
+      ["project", "{cwd}/.mcp.json"],
+    ],
+  },
+  "claude-desktop": {
+    title: "Claude Desktop",
+    files: [
+      ["user", "{apps}/Claude/claude_desktop_config.json"],
+      // As installed from the Microsoft Store, where a package sees a folder of its own.
+      [
+        "user",
+        "{local}/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json",
+        { os: "windows" },
+      ],
+    ],
+  },
+  cursor: {
+    title: "Cursor",
+    files: [["user", "{home}/.cursor/mcp.json"], ["project", "{cwd}/.cursor/mcp.json"]],
+  },
+  vscode: {
+    title: "VS Code",
+    files: [
+      ["user", "{apps}/Code/User/mcp.json"],
+      ["user", "{apps}/Code/User/profiles/*/mcp.json"],
+      ["user", "{apps}/Code - Insiders/User/mcp.json"],
+      ["user", "{apps}/Code - Insiders/User/profiles/*/mcp.json"],
+      ["project", "{cwd}/.vscode/mcp.json"],
+    ],
+  },
+  // Called Devin Desktop since June 2026, with files of its own.
+  windsurf: {
+    title: "Windsurf",
+    files: [
+      ["user", "{home}/.codeium/windsurf/mcp_config.json"],
+      ["user", "{home}/.codeium/mcp_config.json"],
+      ["user", "{devin}/devin/mcp_config.json"],
+      ["project", "{cwd}/.devin/mcp_config.json"],
+    ],
+  },
+};
+
+/** The name of a client as people know it. */
+export function clientTitle(client: ClientId): string {
+  return CLIENTS[client].title;
+}
+
+/** Whether a word names a client. */
+export function isClientId(word: string): word is ClientId {
+  return CLIENT_IDS.some((id) => id === word);
+}
+
+/**
+ * All places where a client may keep its servers, whether there is a file or not.
+ *
+ * @param machine The machine, which need not be this one.
+ */
+export function clientPlaces(machine: Machine): ClientPlace[] {
+  const folders = foldersOf(machine);
+  return CLIENT_IDS.flatMap((client) => {
+    const { title, files } = CLIENTS[client];
+    return files.filter(([, , only]) => (only?.os ?? machine.os) === machine.os)
+      .map(([scope, template, only]) => {
+        const [first = "", ...rest] = template.split("/");
+        const folder = folders[first.slice(1, -1)] ?? first;
+        const path = [folder, ...rest].join(machine.os === "windows" ? "\\" : "/");
+        return { client, title, path, scope, hasProjects: only?.hasProjects ?? false };
+      });
+  });
+}
+
+function foldersOf({ os, home, cwd, env }: Machine): Readonly<Record<string, string>> {
+  const config = env.get("XDG_CONFIG_HOME") || `${home}/.config`;
+  const claude = env.get("CLAUDE_CONFIG_DIR") || home;
+  if (os !== "windows") {
+    const apps = os === "darwin" ? `${home}/Library/Application Support` : config;
+    return { home, cwd, claude, apps, devin: config };
+  }
+  const apps = env.get("APPDATA") || `${home}\\AppData\\Roaming`;
+  const local = env.get("LOCALAPPDATA") || `${home}\\AppData\\Local`;
+  return { home, cwd, claude, apps, local, devin: apps };
+}
+
+/** The machine that this runs on; undefined where the user has no home folder. */
+export function thisMachine(): Machine | undefined {
+  const { os } = Deno.build;
+  const home = homeFolder(Deno.env);
+  if (home === undefined) return undefined;
+  const known = os === "windows" || os === "darwin" ? os : "linux";
+  return { os: known, home, cwd: Deno.cwd(), env: Deno.env };
+}

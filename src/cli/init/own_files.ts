@@ -1,0 +1,48 @@
+import { checkText, parseClientText, resolvePath } from "../../config/mod.ts";
+import { formatProblem } from "../../errors.ts";
+import type { Disk } from "./disk.ts";
+
+/** Where the gateway's own files are. */
+export interface OwnFiles {
+  /** The servers file, absolute. */
+  readonly servers: string;
+  /** The rules file, absolute. */
+  readonly rules: string;
+}
+
+/** The gateway's own files in a folder. */
+export function ownFiles(folder: string): OwnFiles {
+  return {
+    servers: resolvePath(folder, ".mcp.json"),
+    rules: resolvePath(folder, ".mcp-gateway-rules.json"),
+  };
+}
+
+/** Names of the gateway's present servers; undefined where a file is no good. */
+export function readOwn(
+  files: OwnFiles,
+  disk: Disk,
+  say: (line: string) => void,
+): string[] | undefined {
+  const texts = { servers: "", rules: "" };
+  let isGood = true;
+  for (const kind of ["servers", "rules"] as const) {
+    const path = files[kind];
+    if (!disk.isThere(path)) continue;
+    const read = disk.read(path);
+    const text = "text" in read ? read.text : "";
+    const problems = "failure" in read
+      ? [`${path}: ${read.failure}`]
+      : text.trim() === ""
+      ? []
+      : checkText(kind, path, text).map(formatProblem);
+    for (const problem of problems) say(problem);
+    isGood &&= problems.length === 0;
+    texts[kind] = text;
+  }
+  if (!isGood) {
+    say("The gateway has files already that are no good: mend them or move them away first");
+    return undefined;
+  }
+  return parseClientText("", texts.servers).document?.keysAt(["mcpServers"]) ?? [];
+}

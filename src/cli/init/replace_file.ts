@@ -1,0 +1,100 @@
+import { folderOf, nameOf, resolvePath } from "../../config/mod.ts";
+
+/** A file as it is on disk. */
+export interface FileState {
+  /** Where it really is, links followed. */
+  readonly real: string;
+  /** What stands in it; undefined where there is none. */
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
+  /** Its permissions, where there is one and the system has them. */
+  readonly mode: number | undefined;
+}
+
+/**
+ * Looks at a file.
+ *
+ * @throws what the system says, where it cannot be read.
+ */
+export function lookAt(path: string): FileState {
+  let isLink = false;
+  try {
+    isLink = Deno.lstatSync(path).isSymlink;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return { real: path, bytes: undefined, mode: undefined };
+  }
+  // A link stays one: what it leads to is replaced.
+  const real = isLink ? Deno.realPathSync(path) : path;
+  const { mode } = Deno.statSync(real);
+  return { real, bytes: Deno.readFileSync(real), mode: mode === null ? undefined : mode & 0o7777 };
+}
+
+/** Puts bytes in a file's place in one step: whenever this ends, the file is the old or the new one. */
+export function replaceFile(real: string, bytes: Uint8Array, mode: number): void {
+  const folder = folderOf(real);
+  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const temporary = resolvePath(folder, `.${nameOf(real)}.${crypto.randomUUID()}.tmp`);
+  try {
+    writeNew(temporary, bytes, mode);
+    Deno.renameSync(temporary, real);
+  } catch (error) {
+    removeIfThere(temporary);
+    throw error;
+  }
+}
+
+/** Writes a file that must not be there yet, down to the disk. */
+export function writeNew(path: string, bytes: Uint8Array, mode: number): void {
+  {
+    using file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
+    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    file.syncDataSync();
+  }
+  if (Deno.build.os !== "windows") Deno.chmodSync(path, mode);
+}
+
+/** Removes a file; one that is not there is fine. */
+export function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Whether two files hold the same. */
+export function isSameBytes(one: Uint8Array | undefined, two: Uint8Array | undefined): boolean {
+  if (one === undefined || two === undefined) return one === two;
+  return one.length === two.length && one.every((byte, index) => byte === two[index]);
+}
+
+/** A fingerprint of a file's bytes or of a text. */
+export async function hashOf(what: Uint8Array<ArrayBuffer> | string): Promise<string> {
+  const bytes = typeof what === "string" ? new TextEncoder().encode(what) : what;
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+/** A name beside a file that is still free, with a time in it. */
+export function backupPath(path: string, stamp: string): string {
+  const wanted = `${path}.backup-${stamp}`;
+  let name = wanted;
+  for (let number = 2; isThere(name); number++) name = `${wanted}-${number}`;
+  return name;
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Local time as `YYYYMMDD-HHMMSS`. */
+export function stampOf(now: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  return `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+}

@@ -1,0 +1,55 @@
+import { applyUndo, askYes, planUndo, type Terminal } from "./init/mod.ts";
+
+/** What undoing runs on. */
+export interface UndoOptions {
+  /** Whether nobody is asked. */
+  readonly yes: boolean;
+  /** Where the runs that can be undone are written down. */
+  readonly journal: string;
+  /** Where questions are asked; absent where nobody is there to answer. */
+  readonly terminal?: Terminal;
+  readonly now: Date;
+  /** Takes what there is to say, a line each. */
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Puts back the files of the last `init`, and asks where one has been changed since.
+ *
+ * @returns The exit code: 1 where something could not be put back, 130 where it was cancelled.
+ */
+export async function undoInit(options: UndoOptions): Promise<number> {
+  const { yes, journal, terminal, now, say } = options;
+  const undo = await planUndo(journal);
+  if (undo === undefined) {
+    say("There is no init to undo");
+    return 1;
+  }
+  const changed = undo.steps.filter(({ how }) => how === "changed").map(({ file }) => file.path);
+  let force = false;
+  if (changed.length > 0 && !yes) {
+    say(`Changed since ${undo.time}: ${changed.join(", ")}`);
+    if (terminal === undefined) {
+      say("Nothing has been put back: add --yes to keep what has changed and put back the rest");
+      return 1;
+    }
+    force = await askYes("Put them back all the same? (they are kept as a backup)", terminal);
+    if (!force) {
+      say("Cancelled: nothing has been put back");
+      return 130;
+    }
+  }
+  const kept = await applyUndo(undo, { journal, force, now });
+  for (const { file, how } of undo.steps) {
+    const { path, before, backup } = file;
+    if (how === "lost") say(`Cannot put back ${path}: its backup ${backup} is not there any more`);
+    else if (kept.includes(file)) say(`Kept ${path}, which has changed since${heldIn(backup)}`);
+    else if (how === "values") say(`Put back what init changed in ${path}; later changes stay`);
+    else if (how !== "none") say(before === null ? `Removed ${path}` : `Put back ${path}`);
+  }
+  return undo.steps.some(({ how }) => how === "lost") ? 1 : 0;
+}
+
+function heldIn(backup: string | null): string {
+  return backup === null ? "" : `; what it was before is in ${backup}`;
+}

@@ -1,0 +1,217 @@
+import {
+  childEnvironment,
+  type Configuration,
+  type ConnectStdio,
+  DEPTH_VARIABLE,
+  type Environment,
+  folderOf,
+  type FoundFiles,
+  listSettings,
+  resolvePath,
+  safeVariables,
+  type ServerConfig,
+  type Settings,
+} from "../config/mod.ts";
+import { auditFallback } from "./audit_place.ts";
+
+/** What a gateway that serves a configuration has to be allowed. */
+export interface Needs {
+  /** Files and folders that it reads. */
+  readonly read: Set<string>;
+  /** Files and folders that it writes. */
+  readonly write: Set<string>;
+  /** Variables that it reads. */
+  readonly env: Set<string>;
+  /** Programs that it starts; `undefined` where Deno wants the permission to start any. */
+  run: Set<string> | undefined;
+  /** Hosts that it connects to or listens on, with ports. */
+  readonly net: Set<string>;
+  /** What an operator should know about all this. */
+  readonly notes: string[];
+}
+
+/** What serving depends on. */
+export interface Served {
+  readonly settings: Settings;
+  readonly files: FoundFiles;
+  readonly configuration: Configuration;
+  /** Names of the variables that were read while the files were expanded. */
+  readonly variables: Iterable<string>;
+  readonly env: Environment;
+  /** The user's home folder. */
+  readonly home: string | undefined;
+  /** The working folder. */
+  readonly cwd: string;
+}
+
+const isWindows = Deno.build.os === "windows";
+
+/** Finds out what serving needs, and nothing else. */
+export function findNeeds(served: Served): Needs {
+  const needs: Needs = {
+    read: new Set(),
+    write: new Set(),
+    env: new Set(),
+    run: new Set(),
+    net: new Set(),
+    notes: [],
+  };
+  needFiles(needs, served);
+  needVariables(needs, served);
+  for (const server of served.configuration.servers.values()) {
+    if (server.connect.kind === "stdio") needProgram(needs, server, server.connect, served);
+    else needHost(needs, server, server.connect.url, served);
+  }
+  needListener(needs, served);
+  return needs;
+}
+
+function needFiles(needs: Needs, { settings, files, cwd }: Served): void {
+  for (const { path, looked } of [files.mcpConfig, files.rules]) {
+    // Where else one is looked for is asked too; without an answer it would count as being there.
+    for (const place of looked) needs.read.add(place);
+    // Changes are seen by watching the folder, and that of the file that a link leads to.
+    needs.read.add(folderOf(path)).add(folderOf(realPath(path)));
+  }
+  // Full logs are put aside in their folder, which is made where it is missing.
+  for (const log of [settings.auditLog, auditFallback()]) {
+    const folder = folderOf(resolvePath(cwd, log));
+    needs.read.add(folder);
+    needs.write.add(folder);
+  }
+}
+
+function needVariables(needs: Needs, { configuration, variables }: Served): void {
+  const own = [DEPTH_VARIABLE, "HOME", "OTEL_DENO", ...isWindows ? ["USERPROFILE"] : []];
+  const settings = listSettings().map(({ variable }) => variable);
+  const inherited = [...configuration.servers.values()]
+    .flatMap(({ options }) => options.inheritEnv);
+  // In Deno's flag a comma would end the name, and a `*` would stand for many.
+  const named = [...variables, ...inherited].filter((name) => /^[^,*]+$/.test(name));
+  for (const name of [...own, ...settings, ...safeVariables(), ...named]) needs.env.add(name);
+}
+
+function needProgram(
+  needs: Needs,
+  { name, options }: ServerConfig,
+  connect: ConnectStdio,
+  { env, cwd }: Served,
+): void {
+  if (isWindows) return needAnyProgram(needs, env);
+  const variables = childEnvironment({ env: connect.env, inheritEnv: options.inheritEnv }, env);
+  const loader = Object.keys(variables).find((variable) => /^(?:LD|DYLD)_/.test(variable));
+  if (loader !== undefined) {
+    needs.run = undefined;
+    needs.notes.push(
+      `Server "${name}" gets the variable ${loader}, which decides what code programs load: ` +
+        "Deno passes it on only where every program may be started.",
+    );
+  }
+  const folder = connect.cwd === undefined ? cwd : resolvePath(cwd, connect.cwd);
+  const program = findProgram(connect.command, { path: variables["PATH"], env, folder });
+  if (program.includes(",")) {
+    needs.run = undefined;
+    needs.notes.push(`The path of server "${name}" has a comma, which Deno's flag cannot hold.`);
+  }
+  needs.run?.add(program);
+  // What ends process groups, and what ends them should the gateway be killed.
+  needs.run?.add("kill").add("sh");
+}
+
+/** What is called `npx` is a script there, which is looked for, and run by `cmd.exe`. */
+function needAnyProgram(needs: Needs, env: Environment): void {
+  const places = (env.get("PATH") ?? "").split(";").map((text) => text.replaceAll('"', "").trim());
+  for (const place of places) if (place !== "") needs.read.add(place);
+  if (needs.run === undefined) return;
+  needs.run = undefined;
+  needs.notes.push(
+    "On Windows programs from npm are scripts of cmd.exe, which can start any program: " +
+      "which ones may be started is not narrowed.",
+  );
+}
+
+/** Deno looks a name up when it starts, with its own PATH; a server may have another one. */
+function findProgram(
+  command: string,
+  { path, env, folder }: { path: string | undefined; env: Environment; folder: string },
+): string {
+  if (/[/\\]/.test(command)) return resolvePath(folder, command);
+  if (path === undefined || path === env.get("PATH")) return command;
+  const places = path.split(":").map((place) => resolvePath(folder, place, command));
+  return places.find(isFile) ?? command;
+}
+
+function needHost(needs: Needs, server: ServerConfig, url: string, served: Served): void {
+  const { name, connect, options, unavailable } = server;
+  if (unavailable !== undefined || connect.kind === "stdio") return;
+  needs.net.add(hostOf(url));
+  if (Object.keys(connect.headers).some((header) => /^authorization$/i.test(header))) return;
+  needs.notes.push(
+    `Server "${name}" may want a login (OAuth), at hosts that only it knows: ` +
+      "if it does, add them to --allow-net.",
+  );
+  needTokens(needs, served);
+  if (options.oauth?.grant === "client_credentials") return;
+  const { redirectPort } = options.oauth ?? {};
+  needs.net.add(redirectPort === undefined ? "127.0.0.1" : `127.0.0.1:${redirectPort}`);
+}
+
+/** What a login needs: the tokens' folder, and a program that opens the browser. */
+function needTokens(needs: Needs, { env, home }: Served): void {
+  const named = env.get(isWindows ? "APPDATA" : "XDG_CONFIG_HOME");
+  const base = named || (home && `${home}/${isWindows ? "AppData/Roaming" : ".config"}`);
+  if (base) {
+    const folder = resolvePath(base, "agent-mcp-gateway", "oauth");
+    needs.read.add(folder);
+    needs.write.add(folder);
+  }
+  const variables = isWindows
+    ? ["BROWSER", "USERDOMAIN", "USERNAME"]
+    : ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"];
+  for (const variable of variables) needs.env.add(variable);
+  for (const program of browserPrograms(env)) needs.run?.add(program);
+}
+
+function browserPrograms(env: Environment): string[] {
+  const chosen = env.get("BROWSER")?.trim() ?? "";
+  if (chosen === "none") return [];
+  if (isWindows) return ["icacls", chosen.split(/\s+/)[0] || "rundll32"];
+  if (chosen !== "") return chosen.split(":").map((text) => text.trim().split(/\s+/)[0] ?? "");
+  if (Deno.build.os === "darwin") return ["open"];
+  return (env.get("PATH") ?? "").split(":").flatMap((folder) =>
+    ["xdg-open", "wslview"].filter((program) => isFile(resolvePath("/", folder, program)))
+  );
+}
+
+function needListener(needs: Needs, { settings, configuration }: Served): void {
+  if (settings.transport !== "http") return;
+  const { host, port } = settings;
+  const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  needs.net.add(port === 0 ? name : `${name}:${port}`);
+  const { jwt } = configuration.rules;
+  if (jwt === undefined) return;
+  const keys = jwt.jwksUrl ?? jwt.issuer;
+  if (URL.canParse(keys)) needs.net.add(hostOf(keys));
+}
+
+function hostOf(url: string): string {
+  const { protocol, hostname, port } = new URL(url);
+  return `${hostname}:${port || (protocol === "http:" ? "80" : "443")}`;
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    // Not there: then it is no link, either.
+    return path;
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,160 @@
+import type { Configuration, ServerConfig, Settings } from "../config/mod.ts";
+import {
+  type Caller,
+  DownstreamServer,
+  openTransport,
+  type Patience,
+  Processes,
+  type Tool,
+} from "../downstream/mod.ts";
+import { JsonText, RPC_CODES } from "../jsonrpc/mod.ts";
+import type { Log, LogFields } from "../log.ts";
+import type { Interrupts } from "./interruptible.ts";
+import { VERSION } from "./version.ts";
+
+/** What starting a server showed. */
+export interface Probe {
+  /** Its entry. */
+  readonly config: ServerConfig;
+  /** Its tools; absent where it failed. */
+  readonly tools?: readonly Tool[];
+  /** Why it failed. */
+  readonly error?: unknown;
+  /** Milliseconds until its tools were listed, or it failed. */
+  readonly ms: number;
+  /** What it wrote to stdout that is no message; the beginning of each line. */
+  readonly noise: readonly string[];
+  /** What else is odd about it. */
+  readonly oddities: readonly string[];
+}
+
+/** How servers are started. */
+export interface ProbeOptions {
+  /** Flags and variables. */
+  readonly settings: Settings;
+  /** Takes what servers write to stderr, at debug level. */
+  readonly log: Log;
+  /** End the wait. */
+  readonly interrupts: Interrupts;
+}
+
+/** What a server gets to end that did no work. */
+const PATIENCE: Patience = { inputMs: 500, terminateMs: 1000 };
+
+/** Someone who asks for tools and can do nothing that a server might ask for. */
+export const NOBODY: Caller = {
+  client: "command",
+  agent: "",
+  capabilities: {},
+  link: {
+    request: () => {
+      const error = { code: RPC_CODES.methodNotFound, message: "Nobody is there to answer" };
+      return Promise.resolve({ ok: false, error, text: new JsonText(JSON.stringify(error)) });
+    },
+    notify: () => {},
+    logLevel: () => undefined,
+  },
+};
+
+/** Servers that a command starts, on the code that serves agents. `close` leaves no process behind. */
+export class Probes {
+  /** The servers by name, in the file's order. */
+  readonly servers: ReadonlyMap<string, DownstreamServer>;
+  readonly #options: ProbeOptions;
+  readonly #processes: Processes;
+  readonly #noise = new Map<string, string[]>();
+  readonly #oddities = new Map<string, string[]>();
+
+  /**
+   * Prepares; nothing is started yet.
+   *
+   * @param configuration Has the servers.
+   * @param options See there.
+   */
+  constructor(configuration: Configuration, options: ProbeOptions) {
+    this.#options = options;
+    const { settings, log } = options;
+    this.#processes = new Processes(settings.maxProcesses, log);
+    const context = {
+      version: VERSION,
+      log: this.#listen(log),
+      open: (config: ServerConfig) => openTransport(config, { log, processes: this.#processes }),
+    };
+    this.servers = new Map(
+      [...configuration.servers].map((
+        [name, config],
+      ) => [name, new DownstreamServer(config, context)]),
+    );
+  }
+
+  /**
+   * Starts servers, all at once.
+   *
+   * @param names Which; they are configured.
+   * @param onDone Is told of each as it is done.
+   */
+  async run(names: Iterable<string>, onDone: (probe: Probe) => void = () => {}): Promise<Probe[]> {
+    return await Promise.all([...names].map(async (name) => {
+      const probe = await this.#probe(name);
+      onDone(probe);
+      return probe;
+    }));
+  }
+
+  /** Ends all that was started. */
+  async close(): Promise<void> {
+    await Promise.all([...this.servers.values()].map((server) => server.close(0, PATIENCE)));
+    this.#processes.kill();
+    await this.#processes.close();
+  }
+
+  /** Ends all processes at once, without asking. */
+  kill(): void {
+    for (const server of this.servers.values()) server.kill();
+    this.#processes.kill();
+  }
+
+  async #probe(name: string): Promise<Probe> {
+    const server = this.servers.get(name);
+    if (server === undefined) throw new Error(`There is no server ${name}`);
+    const { signal } = this.#options.interrupts;
+    const begun = performance.now();
+    const result = await server.listTools(NOBODY, signal).then(
+      ({ tools }) => ({ tools }),
+      (error: unknown) => ({ error }),
+    );
+    signal.throwIfAborted();
+    return {
+      config: server.config,
+      ...result,
+      ms: performance.now() - begun,
+      noise: this.#noise.get(name) ?? [],
+      oddities: this.#oddities.get(name) ?? [],
+    };
+  }
+
+  /** Keeps what is said about a server for its report. */
+  #listen(log: Log): Log {
+    const keep = (message: string, { server, excerpt }: LogFields = {}): void => {
+      const kept = excerpt === undefined ? this.#oddities : this.#noise;
+      const name = String(server);
+      kept.set(name, [...kept.get(name) ?? [], String(excerpt ?? message)]);
+    };
+    return { ...log, warn: keep, error: keep };
+  }
+}
+
+/** Runs something on servers, and ends them whatever happens. */
+export async function withProbes<T>(
+  configuration: Configuration,
+  options: ProbeOptions,
+  use: (probes: Probes) => Promise<T>,
+): Promise<T> {
+  const probes = new Probes(configuration, options);
+  options.interrupts.onSecond = () => probes.kill();
+  try {
+    return await use(probes);
+  } finally {
+    await probes.close();
+  }
+}

@@ -1,0 +1,63 @@
+import { cleanLine, lookOf } from "./outputs.ts";
+
+/** Where progress is shown; `isLive` where a line may be written over. */
+export interface ProgressLine {
+  write(text: string): void;
+}
+
+/**
+ * Shows which of several things are still awaited: at a terminal in one line that changes, elsewhere
+ * with a line for each that is done.
+ */
+export class Progress implements Disposable {
+  readonly #waiting: Set<string>;
+  readonly #total: number;
+  readonly #line: ProgressLine;
+  readonly #columns: number;
+  readonly #isLive: boolean;
+  readonly #begun = performance.now();
+  readonly #timer: ReturnType<typeof setInterval> | undefined;
+  #isOver = false;
+
+  /**
+   * Begins.
+   *
+   * @param names What is awaited.
+   * @param line Where it is shown.
+   */
+  constructor(names: readonly string[], line: ProgressLine) {
+    const { isTerminal, columns } = lookOf(Deno.stderr);
+    this.#waiting = new Set(names);
+    this.#total = names.length;
+    this.#line = line;
+    this.#columns = columns;
+    this.#isLive = isTerminal;
+    if (isTerminal) this.#timer = setInterval(() => this.#show(), 200);
+    this.#show();
+  }
+
+  /** One of them is done. */
+  done(name: string, how: string): void {
+    this.#waiting.delete(name);
+    if (this.#isLive) this.#show();
+    else this.#line.write(`${name}: ${how}\n`);
+  }
+
+  /** Takes the line away. */
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    if (this.#isLive && !this.#isOver) this.#line.write("\r\x1b[K");
+    this.#isOver = true;
+  }
+
+  #show(): void {
+    if (!this.#isLive || this.#isOver) return;
+    const seconds = Math.floor((performance.now() - this.#begun) / 1000);
+    const text =
+      `${this.#total - this.#waiting.size}/${this.#total} in ${seconds} s; waiting for ` +
+      [...this.#waiting].join(", ");
+    const shown = cleanLine(text);
+    const fits = shown.length < this.#columns ? shown : `${shown.slice(0, this.#columns - 2)}…`;
+    this.#line.write(`\r${fits}\x1b[K`);
+  }
+}

@@ -1,0 +1,105 @@
+import type { TokenCounter } from "./count_tokens.ts";
+import { formatCount, type Look, lookOf } from "./outputs.ts";
+import { paragraph, table } from "./table.ts";
+
+/** What one server costs, in tokens. */
+export interface ServerSavings {
+  readonly server: string;
+  readonly tools: number;
+  /** All its definitions, as a client loads them. */
+  readonly direct: number;
+  /** A task through the gateway: the sum of the next three. */
+  readonly gateway: number;
+  /** Asking for the signatures, and the answer. */
+  readonly signatures: number;
+  /** Asking for one full schema, and the answer. */
+  readonly schema: number;
+  /** What a call names: server, tool and no arguments yet. */
+  readonly call: number;
+  /** The tool whose schema was fetched: the one of middle size. */
+  readonly example: string;
+}
+
+/** What every session through the gateway costs, in tokens. */
+export interface FixedCosts {
+  /** The definitions of the gateway's own tools. */
+  readonly definitions: number;
+  /** Asking for the servers, and the answer. */
+  readonly list_servers: number;
+}
+
+/** The sum. */
+export interface Total {
+  readonly tools: number;
+  /** All definitions of all servers. */
+  readonly direct: number;
+  /** A session with one task, on a server of middling cost: the fixed costs and the mean. */
+  readonly gateway: number;
+  /** The same on the dearest server. */
+  readonly gateway_most: number;
+  /** What is saved of the direct costs, in percent; by a session with one task. */
+  readonly saved_percent: number;
+  /** The same on the dearest server. */
+  readonly saved_percent_least: number;
+}
+
+/** All figures. */
+export interface Savings {
+  readonly tokenizer: TokenCounter["tokenizer"];
+  readonly servers: readonly ServerSavings[];
+  readonly fixed: FixedCosts;
+  readonly total: Total;
+  /** Servers that did not start, and so are in no sum. */
+  readonly failed: readonly { readonly server: string; readonly error: string }[];
+}
+
+/** Adds up what servers cost. */
+export function sumUp(servers: readonly ServerSavings[], fixed: FixedCosts): Total {
+  const sum = (pick: (one: ServerSavings) => number) => {
+    return servers.reduce((total, one) => total + pick(one), 0);
+  };
+  const direct = sum((one) => one.direct);
+  const always = fixed.definitions + fixed.list_servers;
+  const gateway = always + Math.round(sum((one) => one.gateway) / Math.max(1, servers.length));
+  const most = always + Math.max(0, ...servers.map((one) => one.gateway));
+  const saved = (tokens: number) => {
+    return direct === 0 ? 0 : Math.round(1000 * (1 - tokens / direct)) / 10;
+  };
+  return {
+    tools: sum((one) => one.tools),
+    direct,
+    gateway,
+    gateway_most: most,
+    saved_percent: saved(gateway),
+    saved_percent_least: saved(most),
+  };
+}
+
+/** Writes the figures for people. */
+export function savingsText(
+  { tokenizer, servers, fixed, total }: Savings,
+  look: Look = lookOf(Deno.stdout),
+): string {
+  if (servers.length === 0) return "";
+  const number = (title: string) => ({ title, isNumber: true });
+  const rows = servers.map(({ server, tools, direct, gateway }) => {
+    return [server, String(tools), formatCount(direct), formatCount(gateway)];
+  });
+  const { definitions, list_servers } = fixed;
+  const { tools, direct, gateway, gateway_most, saved_percent, saved_percent_least } = total;
+  const sums = [
+    ["gateway's own tools", "3", "-", formatCount(definitions)],
+    ["list of servers", "-", "-", formatCount(list_servers)],
+    ["SUM: one task", formatCount(tools), formatCount(direct), formatCount(gateway)],
+  ];
+  const how = tokenizer === "estimate"
+    ? "estimated to 15 %, because gpt-tokenizer is not installed here"
+    : tokenizer;
+  const text =
+    `Tokens (${how}). DIRECT: all definitions, loaded at the start of every session. TASK: ` +
+    `through the gateway, the signatures of a server's tools, one full schema, and a call. The sum ` +
+    `has one task of mean cost: ${saved_percent} % saved; on the dearest server ` +
+    `${formatCount(gateway_most)} tokens: ${saved_percent_least} % saved.`;
+  const columns = [{ title: "SERVER" }, number("TOOLS"), number("DIRECT"), number("TASK")];
+  return `${table(columns, [...rows, ...sums], look)}\n${paragraph(text, look)}`;
+}

@@ -1,0 +1,101 @@
+import { cleanLine, type Look } from "./outputs.ts";
+
+/** A column of a table. */
+export interface Column {
+  /** Stands above it. */
+  readonly title: string;
+  /** Numbers stand to the right, and are never broken. */
+  readonly isNumber?: boolean;
+  /** Code of a terminal's colour for a cell; empty for none. */
+  readonly colour?: (cell: string) => string;
+}
+
+/** Narrower than this no column gets. */
+const LEAST_WIDTH = 8;
+
+/** A cell takes at most as many lines. */
+const MOST_LINES = 4;
+
+const GAP = 2;
+
+/**
+ * Writes a table. Where it does not fit, the widest columns become narrower and their cells are
+ * broken over several lines, at the joints of names where there are any.
+ */
+export function table(columns: readonly Column[], rows: readonly string[][], look: Look): string {
+  const cells = rows.map((row) => row.map(cleanLine));
+  const widths = fitWidths(columns, cells, look.columns);
+  const heads = columns.map(({ title }) => title);
+  return [heads, ...cells].flatMap((row, index) => {
+    const broken = row.map((cell, at) => breakCell(cell, widths[at] ?? LEAST_WIDTH));
+    const height = Math.max(...broken.map((lines) => lines.length));
+    return Array.from({ length: height }, (_, line) => {
+      const parts = columns.map(({ isNumber, colour }, at) => {
+        const text = broken[at]?.[line] ?? "";
+        const width = widths[at] ?? 0;
+        const blank = " ".repeat(Math.max(0, width - lengthOf(text)));
+        const code = look.colours && index > 0 ? colour?.(row[at] ?? "") ?? "" : "";
+        const shown = code === "" || text === "" ? text : `${code}${text}\x1b[0m`;
+        return isNumber ? blank + shown : shown + blank;
+      });
+      return `${parts.join(" ".repeat(GAP)).trimEnd()}\n`;
+    });
+  }).join("");
+}
+
+/** Breaks a text for people into lines that fit, each behind an indent. */
+export function paragraph(text: string, look: Look, indent = ""): string {
+  const width = Math.max(LEAST_WIDTH, look.columns - indent.length);
+  const lines = text.split("\n").flatMap((line) => breakText(cleanLine(line), width));
+  return lines.map((line) => `${indent}${line}\n`).join("");
+}
+
+function fitWidths(
+  columns: readonly Column[],
+  rows: readonly string[][],
+  most: number,
+): number[] {
+  const widths = columns.map(({ title }, at) => {
+    return Math.max(lengthOf(title), ...rows.map((row) => lengthOf(row[at] ?? "")));
+  });
+  const least = columns.map(({ isNumber }, at) => {
+    return isNumber ? widths[at] ?? 0 : Math.min(widths[at] ?? 0, LEAST_WIDTH);
+  });
+  for (;;) {
+    const total = widths.reduce((sum, width) => sum + width + GAP, -GAP);
+    if (total <= most) return widths;
+    const room = widths.map((width, at) => width - (least[at] ?? 0));
+    const at = widths.reduce((best, width, index) => {
+      return (room[index] ?? 0) > 0 && (best < 0 || width > (widths[best] ?? 0)) ? index : best;
+    }, -1);
+    if (at < 0) return widths;
+    widths[at] = (widths[at] ?? 0) - 1;
+  }
+}
+
+function breakCell(cell: string, width: number): string[] {
+  const lines = breakText(cell, width);
+  if (lines.length <= MOST_LINES) return lines;
+  const last = [...lines[MOST_LINES - 1] ?? ""].slice(0, width - 1).join("");
+  return [...lines.slice(0, MOST_LINES - 1), `${last}…`];
+}
+
+function breakText(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let rest = [...text];
+  while (rest.length > width) {
+    // A blank may fall beyond the edge, because it is not shown.
+    const blank = rest.lastIndexOf(" ", width);
+    const joint = rest.findLastIndex((character, at) => at < width && /[-._/[\],]/.test(character));
+    const isBlank = blank > width / 3 || (blank > 0 && joint < width / 2);
+    const end = isBlank ? blank : joint < width / 2 ? width : joint + 1;
+    lines.push(rest.slice(0, end).join(""));
+    rest = rest.slice(isBlank ? end + 1 : end);
+  }
+  return [...lines, rest.join("")];
+}
+
+/** In columns; wide characters are rare in names. */
+function lengthOf(text: string): number {
+  return [...text].length;
+}

@@ -1,0 +1,162 @@
+import { JsonText } from "../jsonrpc/mod.ts";
+import { type CallResult, ownAnswer, readResult, refusalText } from "./call_result.ts";
+import { type CallGateway, withGateway } from "./in_process.ts";
+import { interruptible } from "./interruptible.ts";
+import { type FileFlags, openConfiguration, reporting } from "./open_configuration.ts";
+import { counted, type Look, lookOf, type Outputs } from "./outputs.ts";
+import { paragraph } from "./table.ts";
+
+/** The flags of `tools`. */
+export interface ToolsFlags extends FileFlags {
+  /** Whose tools. */
+  readonly agent?: string;
+  /** Of one server only. */
+  readonly server?: string;
+  /** Only these, separated by commas. */
+  readonly names?: string;
+  /** Only those that match. */
+  readonly pattern?: string;
+  /** How much of each. */
+  readonly detail?: "full" | "signatures" | "names";
+  /** Whether the answer is JSON. */
+  readonly json: boolean;
+}
+
+/** What `get_server_tools` answers, as far as it is read here. */
+interface Listing {
+  readonly total_available: number;
+  readonly returned: number;
+  readonly tools: readonly {
+    readonly name: string;
+    readonly signature?: string;
+    readonly description?: string;
+  }[];
+}
+
+/** What `list_servers` answers, and what came of asking each. */
+interface Listed {
+  readonly name: string;
+  readonly description?: string;
+  readonly listing?: Listing;
+  readonly failed?: CallResult;
+}
+
+/**
+ * Prints the servers and tools that an agent may use, as `list_servers` and `get_server_tools` show
+ * them.
+ *
+ * @param flags As typed.
+ * @param outputs Where to print.
+ * @returns The exit code: 1 where the gateway refuses, or a server fails.
+ */
+export async function tools(flags: ToolsFlags, outputs: Outputs): Promise<number> {
+  const { server, names, pattern, detail, json, ...settings } = flags;
+  return await reporting(outputs, async () => {
+    const opened = await openConfiguration(settings);
+    return await interruptible(async (interrupts) => {
+      return await withGateway(opened, { outputs, interrupts }, async (call) => {
+        const wanted = { names, pattern, detail };
+        return server === undefined
+          ? await showAll(call, { wanted, json }, outputs)
+          : await showOne(call, { server, wanted, json }, outputs);
+      });
+    });
+  });
+}
+
+interface Wanted {
+  readonly names?: string | undefined;
+  readonly pattern?: string | undefined;
+  readonly detail?: ToolsFlags["detail"];
+}
+
+async function showOne(
+  call: CallGateway,
+  { server, wanted, json }: { server: string; wanted: Wanted; json: boolean },
+  { stdout, stderr }: Outputs,
+): Promise<number> {
+  // For people a signature says more than a schema does.
+  const detail = wanted.detail ?? (json ? undefined : "signatures");
+  const result = await ask(call, server, { ...wanted, detail });
+  if (result.isError) {
+    if (json) stdout.write(`${result.json}\n`);
+    else stderr.write(`${refusalText(result)}\n`);
+    return 1;
+  }
+  const listing = ownAnswer(result) as Listing;
+  const look = lookOf(Deno.stdout);
+  if (json) stdout.write(`${JSON.stringify(listing)}\n`);
+  else stdout.write(listing.tools.map((tool) => toolText(tool, wanted.detail, look)).join(""));
+  const { returned, total_available } = listing;
+  stderr.write(`${returned} of ${counted(total_available, "tool")}\n`);
+  return 0;
+}
+
+async function showAll(
+  call: CallGateway,
+  { wanted, json }: { wanted: Wanted; json: boolean },
+  { stdout, stderr }: Outputs,
+): Promise<number> {
+  const answer = readResult(await call("list_servers", new JsonText("{}")));
+  if (answer.isError) {
+    if (json) stdout.write(`${answer.json}\n`);
+    else stderr.write(`${refusalText(answer)}\n`);
+    return 1;
+  }
+  const servers = ownAnswer(answer) as readonly Omit<Listed, "listing">[];
+  const listed = await Promise.all(servers.map(async (server): Promise<Listed> => {
+    const result = await ask(call, server.name, { ...wanted, detail: wanted.detail ?? "names" });
+    if (result.isError) return { ...server, failed: result };
+    return { ...server, listing: ownAnswer(result) as Listing };
+  }));
+  if (json) {
+    const rows = listed.map(({ listing, failed, ...server }) => {
+      return { ...server, ...listing, ...(failed === undefined ? {} : errorOf(failed)) };
+    });
+    stdout.write(`${JSON.stringify(rows)}\n`);
+  } else {
+    const look = lookOf(Deno.stdout);
+    stdout.write(listed.map((server) => serverText(server, wanted.detail, look)).join("\n"));
+  }
+  const failures = listed.flatMap(({ failed }) => failed ?? []);
+  for (const failure of failures) stderr.write(`${refusalText(failure)}\n`);
+  if (listed.length === 0) stderr.write("This agent may use no server\n");
+  return failures.length > 0 ? 1 : 0;
+}
+
+async function ask(call: CallGateway, server: string, wanted: Wanted): Promise<CallResult> {
+  const given = Object.entries({ server, ...wanted }).filter(([, value]) => value !== undefined);
+  const args = new JsonText(JSON.stringify(Object.fromEntries(given)));
+  return readResult(await call("get_server_tools", args));
+}
+
+/** The refusal's `{error}`, as it crosses the wire. */
+function errorOf(failed: CallResult): object {
+  return (failed.refusal === undefined ? { error: failed.json } : ownAnswer(failed)) as object;
+}
+
+function serverText(
+  { name, description, listing }: Listed,
+  detail: Wanted["detail"],
+  look: Look,
+): string {
+  const head = paragraph(description === undefined ? name : `${name}: ${description}`, look);
+  if (listing === undefined) return `${head}  (not available)\n`;
+  if (detail !== undefined && detail !== "names") {
+    return head + listing.tools.map((tool) => toolText(tool, detail, look, "  ")).join("");
+  }
+  const names = listing.tools.map((tool) => tool.name).join(", ");
+  return head + paragraph(names === "" ? "(no tools)" : names, look, "  ");
+}
+
+function toolText(
+  tool: Listing["tools"][number],
+  detail: Wanted["detail"],
+  look: Look,
+  indent = "",
+): string {
+  if (detail === "full") return `${JSON.stringify(tool)}\n`;
+  const head = paragraph(tool.signature ?? tool.name, look, indent);
+  if (tool.description === undefined) return head;
+  return head + paragraph(tool.description, look, `${indent}    `);
+}

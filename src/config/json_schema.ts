@@ -1,0 +1,58 @@
+import * as z from "zod/mini";
+import { RULES_DETAILS, SERVERS_DETAILS } from "./json_schema_details.ts";
+import { rulesSchema } from "./rules_schema.ts";
+import { serversSchema } from "./servers_schema.ts";
+
+/** A JSON Schema, or a part of one. */
+export type JsonSchema = { [key: string]: unknown };
+
+/**
+ * Makes the JSON Schema of a file from the schema that the gateway checks it with. Draft 7, because
+ * that is what editors know best.
+ *
+ * @see {@link https://json-schema.org/draft-07}
+ */
+export function makeJsonSchema(file: "servers" | "rules"): JsonSchema {
+  const [schema, details] = file === "servers"
+    ? [serversSchema, SERVERS_DETAILS] as const
+    : [rulesSchema, RULES_DETAILS] as const;
+  const made = z.toJSONSchema(schema, { io: "input", target: "draft-7" }) as JsonSchema;
+  return complete(made, "", details);
+}
+
+/** Adds what zod's functions check, and examples, to a part and all within it. */
+function complete(
+  schema: JsonSchema,
+  path: string,
+  details: Readonly<Record<string, JsonSchema>>,
+): JsonSchema {
+  const within = (value: unknown, part: string): unknown => {
+    return isSchema(value) ? complete(value, `${path}${part}`, details) : value;
+  };
+  const { properties, additionalProperties, items, anyOf, propertyNames, ...rest } = schema;
+  const isPlain = isSchema(propertyNames) && JSON.stringify(propertyNames) === '{"type":"string"}';
+  return {
+    ...rest,
+    // A name that may be anything need not be told.
+    ...(propertyNames === undefined || isPlain ? {} : { propertyNames }),
+    ...(details[path] ?? {}),
+    ...(isSchema(properties)
+      ? {
+        properties: Object.fromEntries(
+          Object.entries(properties).map(([key, value]) => {
+            return [key, within(value, path === "" ? key : `.${key}`)];
+          }),
+        ),
+      }
+      : {}),
+    ...(Array.isArray(anyOf) ? { anyOf: anyOf.map((one) => within(one, "")) } : {}),
+    ...(items === undefined ? {} : { items: within(items, "[]") }),
+    ...(additionalProperties === undefined
+      ? {}
+      : { additionalProperties: within(additionalProperties, ".*") }),
+  };
+}
+
+function isSchema(value: unknown): value is JsonSchema {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

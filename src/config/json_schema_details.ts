@@ -1,0 +1,168 @@
+/**
+ * What the JSON Schemas of the two files say beyond what can be read off zod's: an example for every
+ * key, and in the words of JSON Schema what functions check. By path, where `*` stands for a name
+ * and `[]` for the items of a list.
+ */
+import type { JsonSchema } from "./json_schema.ts";
+
+type Details = Readonly<Record<string, JsonSchema>>;
+
+/** Editors that know these allow comments and mark trailing commas. */
+const WHOLE = { allowComments: true, allowTrailingCommas: false };
+
+const NO_NUL = { pattern: "^[^\\u0000]*$" };
+const VARIABLE_NAME = { pattern: "^[^=\\u0000]+$" };
+const REMOTE_TYPES = ["http", "streamable-http", "streamableHttp", "sse"];
+const STREAMABLE = REMOTE_TYPES.slice(0, -1);
+
+const both = (type: unknown, transport: unknown): JsonSchema => ({
+  required: ["type", "transport"],
+  properties: { type, transport },
+});
+
+/** Of the servers file. */
+export const SERVERS_DETAILS: Details = {
+  "": { title: "Servers behind Agent MCP Gateway", ...WHOLE },
+  "$schema": { examples: ["./servers.schema.json"] },
+  "mcpServers": {
+    propertyNames: { minLength: 1 },
+    examples: [{ memory: { command: "npx", args: ["-y", "@modelcontextprotocol/server-memory"] } }],
+  },
+  "mcpServers.*": {
+    examples: [
+      { command: "uvx", args: ["mcp-server-git"], description: "Read and change git repositories" },
+      { url: "https://example.com/mcp", headers: { Authorization: "Bearer ${API_TOKEN}" } },
+    ],
+    oneOf: [
+      {
+        title: "A program to start",
+        required: ["command"],
+        not: { required: ["url"] },
+        properties: { type: { const: "stdio" }, transport: { const: "stdio" } },
+      },
+      {
+        title: "An address to call",
+        required: ["url"],
+        properties: { type: { enum: REMOTE_TYPES }, transport: { enum: REMOTE_TYPES } },
+        not: {
+          anyOf: [
+            { required: ["command"] },
+            both({ const: "sse" }, { enum: STREAMABLE }),
+            both({ enum: STREAMABLE }, { const: "sse" }),
+          ],
+        },
+      },
+    ],
+  },
+  "mcpServers.*.description": { examples: ["Query the sales database, read only"] },
+  "mcpServers.*.disabled": { examples: [true] },
+  "mcpServers.*.command": { examples: ["npx", "uvx", "/usr/local/bin/my-server"], pattern: "\\S" },
+  "mcpServers.*.args": {
+    examples: [["-y", "@modelcontextprotocol/server-filesystem", "${workspaceFolder}"]],
+  },
+  "mcpServers.*.args[]": NO_NUL,
+  "mcpServers.*.env": {
+    examples: [{ DATABASE_URL: "${DATABASE_URL}" }],
+    propertyNames: VARIABLE_NAME,
+  },
+  "mcpServers.*.env.*": NO_NUL,
+  "mcpServers.*.cwd": { examples: ["${userHome}/projects/shop"], ...NO_NUL },
+  "mcpServers.*.url": {
+    examples: ["https://example.com/mcp"],
+    pattern: "\\$\\{|^[\\u0000-\\u0020]*[Hh][Tt][Tt][Pp][Ss]?:",
+  },
+  "mcpServers.*.headers": {
+    examples: [{ Authorization: "Bearer ${API_TOKEN}" }],
+    propertyNames: { pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" },
+  },
+  "mcpServers.*.headers.*": {
+    pattern: "\\$\\{|^\\s*[\\t\\u0020-\\u007e\\u0080-\\u00ff]*\\s*$",
+  },
+  "mcpServers.*.type": { examples: ["http"] },
+  "mcpServers.*.transport": { examples: ["sse"] },
+  "mcpServers.*.gateway": { examples: [{ isolation: "shared", call_timeout_ms: 30000 }] },
+  "mcpServers.*.gateway.isolation": { examples: ["shared"] },
+  "mcpServers.*.gateway.idle_timeout_s": { examples: [60] },
+  "mcpServers.*.gateway.connect_timeout_ms": { examples: [60000] },
+  "mcpServers.*.gateway.call_timeout_ms": { examples: [120000] },
+  "mcpServers.*.gateway.max_call_ms": { examples: [3600000] },
+  "mcpServers.*.gateway.max_concurrency": { examples: [4] },
+  "mcpServers.*.gateway.forward": { examples: [["elicitation", "roots", "sampling"]] },
+  "mcpServers.*.gateway.inherit_env": { examples: [["AWS_PROFILE", "AWS_REGION"]] },
+  "mcpServers.*.gateway.inherit_env[]": VARIABLE_NAME,
+  "mcpServers.*.gateway.oauth": {
+    examples: [{ client_id: "my-gateway", scopes: ["read"] }],
+    if: { required: ["grant"], properties: { grant: { const: "client_credentials" } } },
+    then: { required: ["client_id", "client_secret"] },
+  },
+  "mcpServers.*.gateway.oauth.client_id": { examples: ["my-gateway"] },
+  "mcpServers.*.gateway.oauth.client_secret": { examples: ["${CLIENT_SECRET}"] },
+  "mcpServers.*.gateway.oauth.scopes": { examples: [["read", "write"]] },
+  "mcpServers.*.gateway.oauth.redirect_port": { examples: [8765] },
+  "mcpServers.*.gateway.oauth.grant": { examples: ["client_credentials"] },
+};
+
+const HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+const DATE = "\\d{4}-\\d\\d-\\d\\d";
+const TIME = "T\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?(Z|[+-]\\d\\d:\\d\\d)";
+
+const grants = (
+  path: string,
+  examples: { readonly all: unknown; readonly servers: unknown; readonly tools: unknown },
+): Details => ({
+  [path]: { examples: [examples.all] },
+  [`${path}.servers`]: { examples: [examples.servers] },
+  [`${path}.tools`]: { examples: [examples.tools] },
+});
+
+/** Of the rules file. */
+export const RULES_DETAILS: Details = {
+  "": { title: "Rules of Agent MCP Gateway", ...WHOLE },
+  "$schema": { examples: ["./rules.schema.json"] },
+  "agents": { examples: [{ researcher: { allow: { servers: ["docs"] } } }] },
+  "agents.*": {
+    examples: [{ allow: { servers: ["postgres"], tools: { postgres: ["query", "list_*"] } } }],
+  },
+  ...grants("agents.*.allow", {
+    all: { servers: ["postgres"], tools: { postgres: ["query", "list_*"] } },
+    servers: ["postgres", "docs-*"],
+    tools: { postgres: ["query", "list_*"] },
+  }),
+  ...grants("agents.*.deny", {
+    all: { tools: { "*": ["delete_*"] } },
+    servers: ["billing"],
+    tools: { "*": ["delete_*", "drop_*"] },
+  }),
+  "agents.*.token_sha256": { examples: [[{ sha256: HASH, expires: "2027-01-31" }]] },
+  "agents.*.token_sha256[]": { pattern: "^[0-9a-fA-F]{64}$" },
+  "agents.*.token_sha256[].sha256": { examples: [HASH], pattern: "^[0-9a-fA-F]{64}$" },
+  "agents.*.token_sha256[].expires": {
+    examples: ["2027-01-31", "2027-01-31T12:00:00Z"],
+    pattern: `^${DATE}(${TIME})?$`,
+  },
+  "agents.*.limits": { examples: [{ per_minute: 60, concurrent: 4 }] },
+  "agents.*.limits.per_minute": { examples: [60] },
+  "agents.*.limits.concurrent": { examples: [4] },
+  "agents.*.status": { examples: [true] },
+  "defaults": { examples: [{ deny_on_missing_agent: true, deny_overrides: false }] },
+  "defaults.deny_on_missing_agent": { default: true, examples: [false] },
+  "defaults.deny_overrides": { default: false, examples: [true] },
+  "defaults.limits": { examples: [{ per_minute: 600 }] },
+  "defaults.limits.per_minute": { examples: [600] },
+  "defaults.limits.concurrent": { examples: [16] },
+  "auth": {
+    examples: [{
+      jwt: { issuer: "https://id.example.com", audience: "gateway", agent_claim: "agent" },
+    }],
+  },
+  "auth.jwt": {
+    examples: [{ issuer: "https://id.example.com", audience: "gateway", agent_claim: "agent" }],
+  },
+  "auth.jwt.issuer": { examples: ["https://id.example.com"], minLength: 1 },
+  "auth.jwt.audience": { examples: ["gateway"], minLength: 1 },
+  "auth.jwt.jwks_url": {
+    examples: ["https://id.example.com/.well-known/jwks.json"],
+    pattern: "^[\\u0000-\\u0020]*[Hh][Tt][Tt][Pp][Ss]?:",
+  },
+  "auth.jwt.agent_claim": { examples: ["agent"], minLength: 1 },
+};

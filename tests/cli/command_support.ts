@@ -1,0 +1,52 @@
+import { Program } from "../e2e/program.ts";
+import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
+import type { Ended } from "../e2e/run_once.ts";
+import { Setup, type SetupOptions } from "../e2e/setup.ts";
+
+/** A folder in which a test runs the program several times. Bind it with `await using`. */
+export class Shell implements AsyncDisposable {
+  readonly setup: Setup;
+
+  constructor(options: SetupOptions = {}) {
+    this.setup = new Setup(options);
+  }
+
+  /** Starts the program. */
+  async start(...args: string[]): Promise<Program> {
+    const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+    const { folder: cwd, env } = this.setup;
+    return new Program({ command, args: [...words, ...args], cwd, env });
+  }
+
+  /** Runs the program to its end, with this input. */
+  async run(args: readonly string[], input = ""): Promise<Ended> {
+    const program = await this.start(...args);
+    try {
+      if (input !== "") await program.write(input);
+      await program.closeInput();
+      const { code } = await program.ended();
+      const { folder } = this.setup;
+      return { code, stdout: program.lines.join("\n"), stderr: program.stderr, folder };
+    } finally {
+      program.signal("SIGKILL");
+    }
+  }
+
+  /** Runs a script of bash in which `$@` is the program; gives all that it printed. */
+  async bash(script: string): Promise<string> {
+    const { stdout, stderr } = await new Deno.Command("bash", {
+      args: ["-c", script, "bash", ...await commandWords(GATEWAY_COMMAND)],
+      cwd: this.setup.folder,
+      env: this.setup.env,
+      clearEnv: true,
+      stdin: "null",
+    }).output();
+    const decoder = new TextDecoder();
+    return decoder.decode(stdout) + decoder.decode(stderr);
+  }
+
+  /** Fails where a process is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.setup.close();
+  }
+}

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { runOnce } from "../e2e/run_once.ts";
+import { Shell } from "./command_support.ts";
+
+const SERVERS = { files: { command: "true" }, "a:b": { command: "true" } };
+const RULES = { agents: { reader: {}, writer: {} } };
+
+Deno.test({
+  name: "[cli.completions] bash completes commands, flags, servers and agents",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using shell = new Shell({ servers: SERVERS, rules: RULES });
+    const lines: readonly (readonly [line: string, replies: string])[] = [
+      [
+        "",
+        "serve init validate doctor explain tools call savings audit schema permissions completions",
+      ],
+      ["ex", "explain"],
+      ["audit ", "stats tail"],
+      ["explain --agent ", "reader writer"],
+      ["explain --agent r", "reader"],
+      ["explain --agent=w", "writer"],
+      ["explain --agent reader --server ", "files a:b"],
+      ["doctor f", "files"],
+      ["doctor a:", "b"],
+      ["call fi", "files"],
+      ["validate --s", "--strict"],
+      ["tools --detail ", "full signatures names"],
+      ["schema ", "servers rules"],
+      ["completions ", "bash zsh fish powershell"],
+      ["--default", "--default-agent"],
+      ["nonsense ", ""],
+    ];
+    // What bash itself does at the press of a key, but for the key.
+    const script = [
+      'program=("$@")',
+      'agent-mcp-gateway() { "${program[@]}" "$@"; }',
+      "source <(agent-mcp-gateway completions bash)",
+      'complete -p agent-mcp-gateway >/dev/null || echo "not registered"',
+      'try() { COMP_LINE="agent-mcp-gateway $1"; COMP_POINT=${#COMP_LINE}; COMPREPLY=()',
+      '  _agent_mcp_gateway agent-mcp-gateway; echo "${COMPREPLY[*]}"; }',
+      ...lines.map(([line]) => `try "${line}"`),
+    ].join("\n");
+    const said = (await shell.bash(script)).split("\n");
+    for (const [index, [line, replies]] of lines.entries()) {
+      assert.deepEqual([line, said[index]], [line, replies]);
+    }
+  },
+});
+
+for (const shell of ["bash", "zsh", "fish", "powershell"]) {
+  Deno.test(`[cli.completions] the script for ${shell} asks the program and parses`, async () => {
+    const { code, stdout, stderr } = await runOnce(["completions", shell]);
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(stdout, /agent-mcp-gateway/);
+    assert.match(stdout, /__complete/);
+    const checks: Readonly<Record<string, readonly string[]>> = {
+      bash: ["bash", "-n"],
+      zsh: ["zsh", "-n"],
+      fish: ["fish", "--no-execute"],
+    };
+    const [program, ...args] = checks[shell] ?? [];
+    if (program === undefined || !await isThere(program)) return;
+    const file = Deno.makeTempFileSync();
+    try {
+      Deno.writeTextFileSync(file, stdout);
+      const { success } = await new Deno.Command(program, { args: [...args, file] }).output();
+      assert.ok(success);
+    } finally {
+      Deno.removeSync(file);
+    }
+  });
+}
+
+async function isThere(program: string): Promise<boolean> {
+  try {
+    return (await new Deno.Command(program, { args: ["--version"] }).output()).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+Deno.test("[cli.completions] broken files are no trouble, and others are usage errors", async () => {
+  const { code, stdout, stderr } = await runOnce(["__complete", "explain", "--agent", ""], {
+    rules: "{",
+  });
+  assert.deepEqual([code, stdout, stderr], [0, "", ""]);
+  for (const args of [["completions"], ["completions", "tcsh"], ["schema", "agents"]]) {
+    const ended = await runOnce(args);
+    assert.deepEqual([ended.code, ended.stdout], [2, ""], args.join(" "));
+  }
+});

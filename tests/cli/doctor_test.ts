@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { oddServer } from "../e2e/gateway.ts";
+import { faultServer, markedProcesses, newMark, NO_SHELL } from "../e2e/fault_processes.ts";
+import { until } from "../e2e/until.ts";
+import { Shell } from "./command_support.ts";
+
+Deno.test({
+  name: "[cli.doctor] each failure comes with its cause and its mend",
+  ignore: NO_SHELL,
+  fn: async () => {
+    const mark = newMark();
+    const servers = {
+      good: faultServer(mark),
+      chatty: faultServer(mark, "noisy"),
+      missing: { command: "no-such-program" },
+      path: { command: "./no/such/program" },
+      words: { command: "npx -y something" },
+      folder: { command: "true", cwd: "no/such/folder" },
+      unset: { command: "true", env: { KEY: "${NOT_SET_ANYWHERE}" } },
+      banner: { command: "echo", args: ["Welcome!"] },
+      dying: faultServer(mark, "dying"),
+      mute: { ...faultServer(mark, "mute"), gateway: { connect_timeout_ms: 400 } },
+      revision: oddServer("--revision=1999-01-01"),
+    };
+    await using shell = new Shell({ servers });
+    const { code, stdout, stderr } = await shell.run(["doctor", "--json"]);
+    assert.equal(code, 1);
+    // deno-lint-ignore no-explicit-any -- as printed
+    const reports = new Map<string, any>(
+      JSON.parse(stdout).servers.map((report: { server: string }) => [report.server, report]),
+    );
+    assert.deepEqual([...reports.keys()], Object.keys(servers));
+    const good = reports.get("good");
+    assert.deepEqual([good.ok, good.tools, good.error], [true, 11, undefined]);
+    assert.ok(good.tokens > 50 && good.ms > 0);
+    assert.equal(reports.get("chatty").ok, true);
+    assert.match(reports.get("chatty").warnings[0], /writes to stdout .*Welcome!/);
+    const found = (name: string, kind: string, message: RegExp, mend: RegExp) => {
+      const { ok, error } = reports.get(name);
+      assert.deepEqual([ok, error.kind], [false, kind], name);
+      assert.match(error.message, message, name);
+      assert.match(error.mend, mend, name);
+      return error;
+    };
+    const { looked } = found(
+      "missing",
+      "command-not-found",
+      /"no-such-program"/,
+      /Install no-such/,
+    );
+    assert.deepEqual(looked, shell.setup.env["PATH"]?.split(":").filter((part) => part !== ""));
+    found("path", "command-not-found", /no\/such\/program/, /mcpServers\.path\.command/);
+    found("words", "command-not-found", /npx -y/, /what follows it into "args"/);
+    found("folder", "folder-not-found", /no\/such\/folder/, /mcpServers\.folder\.cwd/);
+    found("unset", "variable", /"NOT_SET_ANYWHERE".*at \.mcp\.json:1:\d+/, /Set NOT_SET_ANYWHERE/);
+    found("banner", "stdout-noise", /"Welcome!"/, /logs to stderr/);
+    found("dying", "exited", /code 3.*farewell/s, /last lines/);
+    found("mute", "too-slow", /within 400 ms/, /mute\.gateway\.connect_timeout_ms \(now 400\)/);
+    found("revision", "protocol", /1999-01-01/, /up to date/);
+    // Not at a terminal: a line for each as it is done, nothing that moves the cursor.
+    assert.equal(stderr.trimEnd().split("\n").length, reports.size, stderr);
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(stderr, /[\x1b\r]/);
+    assert.deepEqual(await markedProcesses(mark), []);
+  },
+});
+
+Deno.test({
+  name: "[cli.doctor] one server, as text; an unknown one",
+  ignore: NO_SHELL,
+  fn: async () => {
+    const servers = { good: faultServer(newMark()), bad: { command: "no-such-program" } };
+    await using shell = new Shell({ servers });
+    const good = await shell.run(["doctor", "good"]);
+    assert.equal(good.code, 0);
+    assert.match(
+      good.stdout,
+      /^SERVER +RESULT +TOOLS +TOKENS +TIME\ngood +ok +11 +\d+ +\d\.\d\d s$/,
+    );
+    const all = await shell.run(["doctor"]);
+    assert.equal(all.code, 1);
+    assert.match(all.stdout, /^bad +FAILED +- +- /m);
+    assert.match(all.stdout, /^bad\n {2}its command .*\n {2}Looked in: .*\n {2}Mend: Install/m);
+    const unknown = await shell.run(["doctor", "goood"]);
+    assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
+    assert.match(unknown.stderr, /did you mean "good"\?/);
+    const broken = await shell.run(["doctor", "--mcp-config", "none.json"]);
+    assert.deepEqual([broken.code, broken.stdout], [1, ""]);
+  },
+});
+
+Deno.test({
+  name: "[cli.doctor] Ctrl-C leaves no process behind, not even of one that does not end",
+  ignore: NO_SHELL,
+  fn: async () => {
+    const mark = newMark();
+    const servers = { mute: faultServer(mark, "mute", "stubborn", "stubborn-child") };
+    await using shell = new Shell({ servers });
+    const program = await shell.start("doctor");
+    await until("the server runs", async () => (await markedProcesses(mark)).length >= 2);
+    program.signal("SIGINT");
+    assert.equal((await program.ended()).code, 130);
+    assert.deepEqual(program.lines, []);
+    assert.deepEqual(await markedProcesses(mark), []);
+  },
+});

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { runOnce } from "../e2e/run_once.ts";
+import { Shell } from "./command_support.ts";
+
+Deno.test("[cli.help] every command is listed, and has help with an example", async () => {
+  const { stdout } = await runOnce(["--help"]);
+  const listed = stdout.slice(stdout.indexOf("\nCOMMANDS\n")).split("\n").slice(2);
+  const names = listed.flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? []);
+  for (
+    const name of [
+      ...["serve", "validate", "doctor", "explain", "tools", "call", "savings"],
+      ...["audit", "schema", "completions"],
+    ]
+  ) {
+    assert.ok(names.includes(name), name);
+  }
+  const helps = await Promise.all(
+    names.filter((name) => name !== "audit").map(async (name) => {
+      return [name, await runOnce([name, "--help"])] as const;
+    }),
+  );
+  for (const [name, { code, stdout, stderr }] of helps) {
+    assert.deepEqual([code, stderr], [0, ""], name);
+    assert.match(stdout, new RegExp(`Example: .*agent-mcp-gateway ${name}\\b`), name);
+  }
+});
+
+Deno.test({
+  name: "[cli.closed-pipe] a reader that has seen enough is no failure of any command",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const agents = Object.fromEntries(
+      Array.from({ length: 3000 }, (_, n) => [`agent-${n}`, { alow: 1 }]),
+    );
+    await using shell = new Shell();
+    shell.setup.write("broken.json", { agents });
+    const right = Object.fromEntries(Object.keys(agents).map((name) => [name, {}]));
+    shell.setup.write("many.json", { agents: right });
+    shell.setup.write("one.json", { mcpServers: { a: { command: "true" } } });
+    const script = (line: string) =>
+      `"$@" ${line} 2>/dev/null | head -n 1 >/dev/null; ` +
+      'echo "${PIPESTATUS[0]}"';
+    const codes = await shell.bash([
+      script("explain --all --rules many.json --mcp-config one.json"),
+      script("validate --rules broken.json"),
+      script("schema servers"),
+      script("completions bash"),
+    ].join("\n"));
+    assert.equal(codes, "0\n1\n0\n0\n");
+  },
+});
+
+/** Runs a line at a terminal of 60 columns, through the `script` of util-linux; undefined without it. */
+async function atTerminal(shell: Shell, line: string): Promise<string | undefined> {
+  const said = await shell.bash([
+    "command -v script >/dev/null && script --version 2>/dev/null | grep -q util-linux || exit 0",
+    'printf "%q " "$@" >program; echo shown:',
+    `script -qec "stty cols 60; $(cat program) ${line}" /dev/null`,
+  ].join("\n"));
+  return said.startsWith("shown:") ? said : undefined;
+}
+
+Deno.test({
+  name:
+    "[cli.no-color] [cli.tables] at a terminal: its width, colours unless NO_COLOR, a live line",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const names = Array.from({ length: 12 }, (_, n) => `server-number-${n}`);
+    const servers = Object.fromEntries(names.map((name) => [name, { command: "no-such-program" }]));
+    const green = "\x1b[32mallow\x1b[0m";
+    await using shell = new Shell({ servers });
+    const coloured = await atTerminal(shell, "explain --all");
+    if (coloured === undefined) return;
+    assert.ok(coloured.includes(green), coloured);
+    const last = "server-number-11";
+    assert.ok(coloured.includes(last));
+    const live = await atTerminal(shell, `doctor ${last}`);
+    assert.ok(live?.includes(`\r0/1 in 0 s; waiting for ${last}\x1b[K`), live);
+    await using plain = new Shell({ servers, env: { NO_COLOR: "1" } });
+    const text = await atTerminal(plain, "explain --all");
+    assert.ok(text !== undefined && !text.includes("\x1b[3"), text);
+    // What Deno itself sends to a terminal stands before the first line.
+    const lines = text.slice(text.indexOf("AGENT")).split("\n").map((line) => line.trimEnd());
+    assert.ok(lines.every((line) => line.length <= 60), text);
+  },
+});

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { faultServer, newMark, NO_SHELL } from "../e2e/fault_processes.ts";
+import { Shell } from "./command_support.ts";
+
+const RULES = {
+  agents: {
+    reader: {
+      allow: { servers: ["fault", "gone"], tools: { fault: ["echo", "l*"] } },
+      deny: { tools: { "*": ["p*"] } },
+    },
+    writer: { allow: { servers: ["*"] }, deny: { servers: ["other"] } },
+  },
+};
+
+function open(): Shell {
+  const servers = {
+    fault: faultServer(newMark()),
+    other: { command: "true" },
+    gone: { command: "no-such-program" },
+  };
+  return new Shell({ servers, rules: RULES });
+}
+
+Deno.test({
+  name: "explain",
+  ignore: NO_SHELL,
+  fn: async (t) => {
+    await using shell = open();
+    const explain = async (...args: string[]) => await shell.run(["explain", ...args]);
+    const asJson = async (...args: string[]) => {
+      const { code, stdout, stderr } = await explain(...args, "--json");
+      return { code, stderr, ...JSON.parse(stdout) };
+    };
+
+    await t.step("[cli.explain] a tool: the decision, its rule, the steps before it", async () => {
+      const allowed = await asJson("--agent", "reader", "--server", "fault", "--tool", "echo");
+      assert.equal(allowed.code, 0);
+      assert.equal(allowed.decision, "allow");
+      assert.equal(allowed.rule, "agents.reader.allow.tools.fault[0]");
+      assert.deepEqual(allowed.steps.map(({ step }: { step: string }) => step), [
+        "server deny",
+        "server allow",
+        "explicit deny",
+        "explicit allow",
+      ]);
+      assert.equal(allowed.steps.at(-1).found.rule, allowed.rule);
+      const denied = await explain("--agent", "reader", "--server", "fault", "--tool", "pid");
+      assert.equal(denied.code, 3);
+      assert.match(denied.stdout, /^deny: agent "reader" may not use tool "pid" of server "fault"/);
+      assert.match(denied.stdout, /^rule: agents\.reader\.deny\.tools\["\*"\]\[0\]$/m);
+      assert.match(denied.stdout, /^5 {2}wildcard deny +deny by agents\.reader/m);
+      assert.equal(denied.stderr, "");
+    });
+
+    await t.step("[cli.explain] a server: its tools, or the denial", async () => {
+      const { code, decision, servers: [{ tools }] } = await asJson(
+        ...["--agent", "reader", "--server", "fault"],
+      );
+      assert.deepEqual([code, decision], [0, "allow"]);
+      const byTool = new Map(
+        tools.map(({ tool, decision }: Record<string, string>) => [tool, decision]),
+      );
+      assert.equal(byTool.get("later"), "allow");
+      assert.equal(byTool.get("crash"), "deny");
+      const denied = await asJson("--agent", "writer", "--server", "other");
+      assert.deepEqual([denied.code, denied.rule], [3, "agents.writer.deny.servers[0]"]);
+      const unknown = await asJson("--agent", "writer", "--server", "falt", "--tool", "x");
+      assert.equal(unknown.code, 0);
+      assert.match(unknown.stderr, /"falt" is not configured; did you mean "fault"\?/);
+    });
+
+    await t.step("[cli.explain] an agent: servers and tools, with what did not start", async () => {
+      const { code, stdout } = await explain("--agent", "reader");
+      assert.equal(code, 0);
+      const lines = stdout.split("\n");
+      assert.match(lines[0] ?? "", /^SERVER +TOOL +DECISION +RULE$/);
+      const rows = lines.map((line) => line.replaceAll(/ +/g, " "));
+      assert.ok(rows.includes("fault echo allow agents.reader.allow.tools.fault[0]"), stdout);
+      assert.ok(rows.includes("fault crash deny agents.reader.allow.tools.fault"), stdout);
+      assert.ok(rows.includes("other * deny agents.reader.allow.servers"), stdout);
+      assert.ok(rows.includes("gone * ? agents.reader.allow.servers[1]"), stdout);
+      assert.match(stdout, /gone: its tools are not known: .*"no-such-program" was not found/);
+    });
+
+    await t.step("[cli.explain] nobody: denied, whatever is asked", async () => {
+      const { code, decision, rule, stderr } = await asJson("--agent", "raeder");
+      assert.deepEqual([code, decision, rule], [3, "deny", "agents.raeder"]);
+      assert.match(stderr, /did you mean "reader"\?/);
+    });
+
+    await t.step("[cli.explain] --all: agents against servers", async () => {
+      const { code, stdout } = await explain("--all");
+      assert.equal(code, 0);
+      assert.equal(
+        stdout,
+        "AGENT   fault  other  gone\nreader  allow  deny   allow\nwriter  allow  deny   allow",
+      );
+      const { agents } = await asJson("--all", "--agent", "writer", "--server", "other");
+      assert.deepEqual(agents, [{
+        agent: "writer",
+        servers: [{ server: "other", decision: "deny", rule: "agents.writer.deny.servers[0]" }],
+      }]);
+    });
+
+    await t.step("[cli.explain] [cli.usage-errors] what makes no sense exits 2", async () => {
+      for (const args of [[], ["--agent", "reader", "--tool", "x"], ["--all", "--tool", "x"]]) {
+        const { code, stdout, stderr } = await explain(...args);
+        assert.deepEqual([code, stdout], [2, ""], args.join(" "));
+        assert.notEqual(stderr, "");
+      }
+    });
+  },
+});
+
+Deno.test("[cli.explain] [cli.tables] tables fit the width, colours only at a terminal", async () => {
+  const server = "a-server-with-a-name-that-is-much-too-long";
+  const servers = Object.fromEntries(
+    Array.from({ length: 30 }, (_, n) => [`${server}-${n}`, { command: "true" }]),
+  );
+  const agents = { [`team.${"role.".repeat(20)}x`]: { allow: { servers: ["*"] } }, b: {} };
+  await using shell = new Shell({ servers, rules: { agents }, env: { COLUMNS: "60" } });
+  const { stdout } = await shell.run(["explain", "--all"]);
+  const lines = stdout.split("\n");
+  assert.ok(lines.every((line) => [...line].length <= 60), stdout);
+  assert.equal(stdout.match(/allow/g)?.length, 30);
+  assert.equal(stdout.match(/deny/g)?.length, 30);
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(stdout, /\x1b/);
+});

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import {
+  type ClientId,
+  clientPlaces,
+  type Disk,
+  findServers,
+  type Machine,
+} from "../../src/cli/init/mod.ts";
+import { environment } from "./init_scene.ts";
+
+const SYSTEMS: Readonly<Record<Machine["os"], Pick<Machine, "home" | "cwd">>> = {
+  linux: { home: "/home/me", cwd: "/home/me/work" },
+  darwin: { home: "/Users/me", cwd: "/Users/me/work" },
+  windows: { home: "C:\\Users\\me", cwd: "D:\\work" },
+};
+
+/** Where each client keeps its servers, written out. */
+const PLACES: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly string[]>>>> = {
+  linux: {
+    "claude-code": ["/home/me/.claude.json", "/home/me/work/.mcp.json"],
+    "claude-desktop": ["/home/me/.config/Claude/claude_desktop_config.json"],
+    cursor: ["/home/me/.cursor/mcp.json", "/home/me/work/.cursor/mcp.json"],
+    vscode: [
+      "/home/me/.config/Code/User/mcp.json",
+      "/home/me/.config/Code/User/profiles/*/mcp.json",
+      "/home/me/.config/Code - Insiders/User/mcp.json",
+      "/home/me/.config/Code - Insiders/User/profiles/*/mcp.json",
+      "/home/me/work/.vscode/mcp.json",
+    ],
+    windsurf: [
+      "/home/me/.codeium/windsurf/mcp_config.json",
+      "/home/me/.codeium/mcp_config.json",
+      "/home/me/.config/devin/mcp_config.json",
+      "/home/me/work/.devin/mcp_config.json",
+    ],
+  },
+  darwin: {
+    "claude-code": ["/Users/me/.claude.json", "/Users/me/work/.mcp.json"],
+    "claude-desktop": [
+      "/Users/me/Library/Application Support/Claude/claude_desktop_config.json",
+    ],
+    cursor: ["/Users/me/.cursor/mcp.json", "/Users/me/work/.cursor/mcp.json"],
+    vscode: [
+      "/Users/me/Library/Application Support/Code/User/mcp.json",
+      "/Users/me/Library/Application Support/Code/User/profiles/*/mcp.json",
+      "/Users/me/Library/Application Support/Code - Insiders/User/mcp.json",
+      "/Users/me/Library/Application Support/Code - Insiders/User/profiles/*/mcp.json",
+      "/Users/me/work/.vscode/mcp.json",
+    ],
+    windsurf: [
+      "/Users/me/.codeium/windsurf/mcp_config.json",
+      "/Users/me/.codeium/mcp_config.json",
+      "/Users/me/.config/devin/mcp_config.json",
+      "/Users/me/work/.devin/mcp_config.json",
+    ],
+  },
+  windows: {
+    "claude-code": ["C:\\Users\\me\\.claude.json", "D:\\work\\.mcp.json"],
+    "claude-desktop": [
+      "C:\\Users\\me\\AppData\\Roaming\\Claude\\claude_desktop_config.json",
+      "C:\\Users\\me\\AppData\\Local\\Packages\\Claude_pzs8sxrjxfjjc\\LocalCache\\Roaming\\" +
+      "Claude\\claude_desktop_config.json",
+    ],
+    cursor: ["C:\\Users\\me\\.cursor\\mcp.json", "D:\\work\\.cursor\\mcp.json"],
+    vscode: [
+      "C:\\Users\\me\\AppData\\Roaming\\Code\\User\\mcp.json",
+      "C:\\Users\\me\\AppData\\Roaming\\Code\\User\\profiles\\*\\mcp.json",
+      "C:\\Users\\me\\AppData\\Roaming\\Code - Insiders\\User\\mcp.json",
+      "C:\\Users\\me\\AppData\\Roaming\\Code - Insiders\\User\\profiles\\*\\mcp.json",
+      "D:\\work\\.vscode\\mcp.json",
+    ],
+    windsurf: [
+      "C:\\Users\\me\\.codeium\\windsurf\\mcp_config.json",
+      "C:\\Users\\me\\.codeium\\mcp_config.json",
+      "C:\\Users\\me\\AppData\\Roaming\\devin\\mcp_config.json",
+      "D:\\work\\.devin\\mcp_config.json",
+    ],
+  },
+};
+
+function machineOf(os: Machine["os"], variables: Record<string, string> = {}): Machine {
+  return { os, ...SYSTEMS[os], env: environment(variables) };
+}
+
+function pathsOf(machine: Machine, client: ClientId): string[] {
+  return clientPlaces(machine).filter((place) => place.client === client).map(({ path }) => path);
+}
+
+/** A disk of these files, wherever this runs. */
+function diskOf(files: Readonly<Record<string, string>>, separator: string): Disk {
+  return {
+    isThere: (path) => path in files,
+    read: (path) => {
+      const text = files[path];
+      return text === undefined ? { failure: "there is no such file" } : { text };
+    },
+    list(folder) {
+      const names = Object.keys(files).filter((path) => path.startsWith(folder + separator))
+        .map((path) => path.slice(folder.length + 1).split(separator)[0] ?? "");
+      return [...new Set(names)];
+    },
+  };
+}
+
+for (const os of ["linux", "darwin", "windows"] as const) {
+  Deno.test(`[init.places] every client's files on ${os}`, () => {
+    for (const [client, paths] of Object.entries(PLACES[os])) {
+      assert.deepEqual(pathsOf(machineOf(os), client as ClientId), paths);
+    }
+  });
+
+  Deno.test(`[init.clients] servers of all clients on ${os}`, () => {
+    const machine = machineOf(os);
+    const separator = os === "windows" ? "\\" : "/";
+    const files: Record<string, string> = {};
+    const wanted: string[] = [];
+    for (const [client, paths] of Object.entries(PLACES[os])) {
+      for (const [index, path] of paths.entries()) {
+        const name = `${client}-${index}`;
+        const key = client === "vscode" ? "servers" : "mcpServers";
+        files[path.replace("*", "1a2b")] = JSON.stringify({ [key]: { [name]: { command: "x" } } });
+        wanted.push(name);
+      }
+    }
+    const disk = diskOf(files, separator);
+    const found = findServers(clientPlaces(machine), { machine, disk, program: {}, own: [] });
+    assert.deepEqual(found.servers.map(({ name }) => name), wanted);
+    assert.deepEqual(found.problems, []);
+    assert.equal(found.files[0]?.shown, `~${separator}.claude.json`);
+  });
+}
+
+Deno.test("[init.places] variables that move the folders", () => {
+  const linux = machineOf("linux", { XDG_CONFIG_HOME: "/cfg", CLAUDE_CONFIG_DIR: "/claude" });
+  assert.deepEqual(pathsOf(linux, "claude-desktop"), ["/cfg/Claude/claude_desktop_config.json"]);
+  assert.equal(pathsOf(linux, "claude-code")[0], "/claude/.claude.json");
+  const windows = machineOf("windows", { APPDATA: "E:\\roaming", LOCALAPPDATA: "E:\\local" });
+  assert.deepEqual(pathsOf(windows, "claude-desktop"), [
+    "E:\\roaming\\Claude\\claude_desktop_config.json",
+    "E:\\local\\Packages\\Claude_pzs8sxrjxfjjc\\LocalCache\\Roaming\\Claude\\" +
+    "claude_desktop_config.json",
+  ]);
+});

@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { parse } from "jsonc-parser";
+import { checkText } from "../../src/config/mod.ts";
+import { BACKUP, NOW, Scene } from "./init_scene.ts";
+import { writeFiles } from "../../src/cli/init/mod.ts";
+
+const CURSOR = { mcpServers: { one: { command: "x", env: { API_TOKEN: "hush-hush" } } } };
+const isPosix = Deno.build.os !== "windows";
+
+function modeOf(path: string): number {
+  return (Deno.lstatSync(path).mode ?? 0) & 0o777;
+}
+
+Deno.test("[init.yes] [init.rules] both files, and no client is touched", async () => {
+  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+  const before = scene.files();
+  const { code, stdout, stderr } = await scene.run({ yes: true });
+  assert.equal(code, 0, stderr);
+  const { "home/.config/agent-mcp-gateway/.mcp.json": servers = "", ...others } = scene.files();
+  const {
+    "home/.config/agent-mcp-gateway/.mcp-gateway-rules.json": rules = "",
+    "home/.config/agent-mcp-gateway/init-journal.json": _journal,
+    ...rest
+  } = others;
+  assert.deepEqual(rest, before);
+  assert.deepEqual([...checkText("servers", "", servers), ...checkText("rules", "", rules)], []);
+  assert.match(servers, /^\/\/ The servers behind the gateway/);
+  assert.match(servers, /\/\/ From Cursor, ~\/\.cursor\/mcp\.json/);
+  assert.deepEqual(parse(servers), CURSOR);
+  assert.deepEqual(parse(rules), {
+    agents: { developer: { allow: { servers: ["one"] } } },
+    defaults: { deny_on_missing_agent: true },
+  });
+  assert.match(stdout, /agent_id: "developer"/);
+  assert.match(stderr, /holds secrets in clear text \(one: env\.API_TOKEN\)/);
+  assert.doesNotMatch(stdout + stderr, /hush-hush/);
+});
+
+Deno.test({
+  name: "[init.mode] what holds secrets is for the user only",
+  ignore: !isPosix,
+  fn: async () => {
+    using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+    scene.write(".config/agent-mcp-gateway/.mcp.json", { mcpServers: {} });
+    Deno.chmodSync(scene.own(".mcp.json"), 0o644);
+    await scene.run({ yes: true });
+    assert.equal(modeOf(scene.own(".mcp.json")), 0o600);
+    assert.equal(modeOf(scene.own("init-journal.json")), 0o600);
+  },
+});
+
+Deno.test("[init.again] [init.backup] the gateway's own files are added to, with a backup", async () => {
+  using scene = new Scene({
+    ".cursor/mcp.json": { mcpServers: { one: { command: "other" }, two: { command: "y" } } },
+  });
+  const own =
+    '// mine\n{\n  "mcpServers": {\n    // first\n    "one": { "command": "x" }\n  }\n}\n';
+  const rules =
+    '{\n  "agents": {\n    // he\n    "developer": { "allow": { "servers": ["one"] } },\n' +
+    '    "b": {}\n  }\n}\n';
+  scene.write(".config/agent-mcp-gateway/.mcp.json", own);
+  scene.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", rules);
+  const { stderr } = await scene.run({ yes: true });
+  const servers = Deno.readTextFileSync(scene.own(".mcp.json"));
+  assert.match(servers, /^\/\/ mine\n\{\n {2}"mcpServers": \{\n {4}\/\/ first\n/);
+  assert.deepEqual(parse(servers).mcpServers, { one: { command: "x" }, two: { command: "y" } });
+  const written = Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json"));
+  assert.match(written, /\/\/ he/);
+  assert.deepEqual(parse(written).agents, {
+    developer: { allow: { servers: ["one", "two"] } },
+    b: {},
+  });
+  assert.match(stderr, /has a server "one" already, which stays as it is/);
+  for (const [name, text] of [[".mcp.json", own], [".mcp-gateway-rules.json", rules]] as const) {
+    assert.equal(Deno.readTextFileSync(scene.own(name + BACKUP)), text);
+    assert.ok(stderr.includes(scene.own(name + BACKUP)));
+  }
+  const again = await scene.run({ yes: true });
+  assert.match(again.stderr, /^Nothing has changed$/m);
+});
+
+Deno.test("[init.again] the gateway's own files that are no good stop it", async () => {
+  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+  scene.write(".config/agent-mcp-gateway/.mcp.json", '{\n  "mcpServers": {},\n}\n');
+  const before = scene.files();
+  const { code, stdout, stderr } = await scene.run({ yes: true });
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /\.mcp\.json:2:19: trailing comma/);
+  assert.match(stderr, /mend them or move them away/);
+  assert.deepEqual(scene.files(), before);
+});
+
+Deno.test("[init.here] the working folder's file keeps its servers, and gets no comments", async () => {
+  using scene = new Scene({
+    "../work/.mcp.json": { mcpServers: { near: { command: "n" } } },
+    ".cursor/mcp.json": CURSOR,
+  });
+  const { code, stdout } = await scene.run({ yes: true, here: true });
+  assert.equal(code, 0);
+  const servers = scene.read("../work/.mcp.json");
+  assert.deepEqual(Object.keys(JSON.parse(servers).mcpServers), ["near", "one"]);
+  assert.deepEqual(JSON.parse(scene.read(`../work/.mcp.json${BACKUP}`)), {
+    mcpServers: { near: { command: "n" } },
+  });
+  assert.ok(stdout.includes(JSON.stringify(`${scene.cwd}/.mcp-gateway-rules.json`)));
+  const undone = await scene.run({ yes: true, undo: true });
+  assert.equal(undone.code, 0, undone.stderr);
+  assert.deepEqual(Object.keys(scene.files()).sort(), ["home/.cursor/mcp.json", "work/.mcp.json"]);
+});
+
+Deno.test("[init.here] a new file there is JSON that every client reads", async () => {
+  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+  await scene.run({ yes: true, here: true });
+  assert.deepEqual(JSON.parse(scene.read("../work/.mcp.json")), CURSOR);
+});
+
+Deno.test("[init.yes] where there is nothing to take over, both files are there to fill in", async () => {
+  using scene = new Scene();
+  const { code, stderr } = await scene.run({ yes: true });
+  assert.equal(code, 0);
+  assert.match(stderr, /No server was taken over: add yours to /);
+  const servers = Deno.readTextFileSync(scene.own(".mcp.json"));
+  assert.match(servers, /\/\/ "memory": \{/);
+  assert.deepEqual(parse(servers), { mcpServers: {} });
+});
+
+Deno.test("[init.from] a client that is not there, a word that is none", async () => {
+  using scene = new Scene();
+  const absent = await scene.run({ yes: true, from: "cursor" });
+  assert.equal(absent.code, 1);
+  assert.match(absent.stderr, /looked for ~\/\.cursor\/mcp\.json, /);
+  const wrong = await scene.run({ yes: true, from: "curser" });
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /no client "curser"; did you mean cursor\?/);
+  assert.deepEqual(scene.files(), {});
+});
+
+Deno.test("[init.no-terminal] nobody to ask is a usage error", async () => {
+  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+  const { code, stdout, stderr } = await scene.run({});
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.match(stderr, /add --yes/);
+});
+
+Deno.test({
+  name: "[init.links] a link stays a link, and what it leads to keeps its permissions",
+  ignore: !isPosix,
+  fn: async () => {
+    using scene = new Scene({ "dotfiles/rules.json": '{"agents": {}}' });
+    Deno.chmodSync(scene.at("dotfiles/rules.json"), 0o640);
+    Deno.mkdirSync(scene.own(""), { recursive: true });
+    Deno.symlinkSync(scene.at("dotfiles/rules.json"), scene.own(".mcp-gateway-rules.json"));
+    const { code, stderr } = await scene.run({ yes: true });
+    assert.equal(code, 0, stderr);
+    assert.ok(Deno.lstatSync(scene.own(".mcp-gateway-rules.json")).isSymlink);
+    assert.match(scene.read("dotfiles/rules.json"), /developer/);
+    assert.equal(modeOf(scene.at("dotfiles/rules.json")), 0o640);
+  },
+});
+
+Deno.test("[init.whole] what fails half-way leaves every file as it was", async () => {
+  using scene = new Scene({ "a.json": "1", "b.json": "2" });
+  const before = scene.files();
+  const change = (name: string, edit: (text: string | undefined) => string) => ({
+    path: scene.at(name),
+    mode: 0o600,
+    edit,
+  });
+  const options = { journal: scene.at("journal.json"), now: NOW };
+  const edits = [
+    change("a.json", () => "changed"),
+    change("new.json", () => "made"),
+    // Another program writes to it between the reading and the writing.
+    change("b.json", () => "changed"),
+    change("c.json", () => {
+      scene.write("b.json", "2, and more");
+      return "made";
+    }),
+  ];
+  await assert.rejects(writeFiles(edits, options), /b\.json: another program has just changed it/);
+  assert.deepEqual(scene.files(), { ...before, "home/b.json": "2, and more" });
+  const bad = [change("a.json", () => "changed"), change("a.json/below", () => "made")];
+  await assert.rejects(writeFiles(bad, options), /nothing has been changed/);
+  assert.deepEqual(scene.files(), { ...before, "home/b.json": "2, and more" });
+});
+
+Deno.test("[init.undo] [init.undo-changed] files go back, changed ones only with a word", async () => {
+  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+  const before = scene.files();
+  assert.equal((await scene.run({ undo: true })).code, 1);
+  await scene.run({ yes: true });
+  const back = await scene.run({ undo: true });
+  assert.equal(back.code, 0, back.stderr);
+  assert.deepEqual(scene.files(), before);
+
+  await scene.run({ yes: true });
+  const rules = ".config/agent-mcp-gateway/.mcp-gateway-rules.json";
+  scene.write(rules, '{"agents": {"mine": {}}}');
+  const now = scene.files();
+  const refused = await scene.run({ undo: true });
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /Changed since .*rules\.json\n.*add --yes/);
+  assert.deepEqual(scene.files(), now);
+  const partly = await scene.run({ undo: true, yes: true });
+  assert.equal(partly.code, 0);
+  assert.match(partly.stderr, /^Kept .*rules\.json, which has changed since/m);
+  assert.match(partly.stderr, /^Removed .*\.mcp\.json$/m);
+  assert.equal(scene.read(rules), '{"agents": {"mine": {}}}');
+  const forced = await scene.ask([[/Put them back all the same/, "y"]], { undo: true });
+  assert.equal(forced.code, 0, forced.stderr);
+  assert.equal(scene.read(rules + BACKUP), '{"agents": {"mine": {}}}');
+  assert.deepEqual(Object.keys(scene.files()), [
+    `home/${rules}${BACKUP}`,
+    "home/.cursor/mcp.json",
+  ]);
+});
+
+Deno.test("[init.undo] what was killed before it wrote anything leaves nothing", async () => {
+  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+  const name = ".config/agent-mcp-gateway/.mcp.json";
+  scene.write(name, '{"mcpServers": {}}');
+  const before = scene.files();
+  await scene.run({ yes: true });
+  // Backup and journal are written first: this is what a kill behind them leaves.
+  scene.write(name, '{"mcpServers": {}}');
+  Deno.removeSync(scene.own(".mcp-gateway-rules.json"));
+  const { code, stderr } = await scene.run({ undo: true });
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(scene.files(), before);
+});
+
+Deno.test("[init.undo] the runs before the last can be undone, too", async () => {
+  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+  const before = scene.files();
+  await scene.run({ yes: true });
+  const first = Deno.readTextFileSync(scene.own(".mcp.json"));
+  scene.write(".codeium/windsurf/mcp_config.json", { mcpServers: { two: { command: "y" } } });
+  await scene.run({ yes: true });
+  assert.notEqual(Deno.readTextFileSync(scene.own(".mcp.json")), first);
+  await scene.run({ undo: true });
+  assert.equal(Deno.readTextFileSync(scene.own(".mcp.json")), first);
+  await scene.run({ undo: true });
+  Deno.removeSync(scene.at(".codeium"), { recursive: true });
+  assert.deepEqual(scene.files(), before);
+});
+
+Deno.test("[init.undo] a backup that is gone is told, and the file stays", async () => {
+  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+  scene.write(".config/agent-mcp-gateway/.mcp.json", '{"mcpServers": {}}');
+  await scene.run({ yes: true });
+  Deno.removeSync(scene.own(`.mcp.json${BACKUP}`));
+  const { code, stderr } = await scene.run({ undo: true });
+  assert.equal(code, 1);
+  assert.match(stderr, /Cannot put back .*\.mcp\.json: its backup .* is not there any more/);
+  assert.deepEqual(parse(Deno.readTextFileSync(scene.own(".mcp.json"))), CURSOR);
+});

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { parse } from "jsonc-parser";
+import { Scene } from "./init_scene.ts";
+
+/** The servers that `init --yes` takes out of a client's file. */
+async function taken(
+  name: string,
+  content: unknown,
+): Promise<{ servers: Record<string, unknown>; rules: { agents: unknown }; stderr: string }> {
+  using scene = new Scene({ [name]: content });
+  const { code, stderr } = await scene.run({ yes: true });
+  assert.equal(code, 0, stderr);
+  const servers = parse(Deno.readTextFileSync(scene.own(".mcp.json"))).mcpServers;
+  return {
+    servers,
+    rules: parse(Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json"))),
+    stderr,
+  };
+}
+
+Deno.test("[init.import] comments and trailing commas, values that are no texts", async () => {
+  const { servers } = await taken(
+    ".cursor/mcp.json",
+    `\uFEFF// mine\r\n{ "mcpServers": { /* one */ "a": {\r\n` +
+      `"command": "x", "args": ["-p", 80,], "env": {"PORT": 80, "ON": true, "NO": null},` +
+      ` "autoApprove": ["y"], "type": "odd" }, }, }`,
+  );
+  assert.deepEqual(servers, {
+    a: { command: "x", args: ["-p", "80"], env: { PORT: "80", ON: "true" }, autoApprove: ["y"] },
+  });
+});
+
+Deno.test("[init.import] Claude Code: servers of the user and of single projects", async () => {
+  const { servers, stderr } = await taken(".claude.json", {
+    numStartups: 3,
+    mcpServers: {
+      web: {
+        type: "http",
+        url: "https://example.com/mcp",
+        oauth: { clientId: "c", callbackPort: 9 },
+      },
+    },
+    projects: {
+      "/p/one": { allowedTools: [], mcpServers: { near: { command: "./run", args: [] } } },
+      "/p/two": { mcpServers: { other: { command: "npx", args: ["other"] } } },
+    },
+  });
+  assert.deepEqual(servers, {
+    web: {
+      type: "http",
+      url: "https://example.com/mcp",
+      gateway: { oauth: { client_id: "c", redirect_port: 9 } },
+    },
+    near: { command: "./run", args: [], cwd: "/p/one" },
+    other: { command: "npx", args: ["other"] },
+  });
+  assert.match(stderr, /^near: runs in \/p\/one, because/m);
+});
+
+Deno.test("[init.import] VS Code: servers, and inputs that become variables", async () => {
+  const { servers, stderr } = await taken(".config/Code/User/mcp.json", {
+    inputs: [{ id: "github-token", type: "promptString" }],
+    servers: {
+      github: {
+        type: "http",
+        url: "https://example.com/mcp",
+        headers: { Authorization: "Bearer ${input:github-token}" },
+      },
+      odd: { command: "x", args: ["a${/}b", "${config:editor.font}"], envFile: "${userHome}/.env" },
+    },
+  });
+  assert.deepEqual(servers.github, {
+    type: "http",
+    url: "https://example.com/mcp",
+    headers: { Authorization: "Bearer ${GITHUB_TOKEN}" },
+  });
+  assert.match(
+    stderr,
+    /^github: asked for the input "github-token": set the variable GITHUB_TOKEN/m,
+  );
+  assert.match(stderr, /server "github" is not available: variable "GITHUB_TOKEN" is not set/);
+  assert.match(stderr, /^odd: reads variables from \$\{userHome\}\/\.env/m);
+  assert.match(stderr, /^odd: uses \$\{config:editor\.font\}, which only its client knows/m);
+});
+
+Deno.test("[init.import] Windsurf: serverUrl, and tools that were switched off", async () => {
+  const { servers, rules } = await taken(".codeium/windsurf/mcp_config.json", {
+    mcpServers: { far: { serverUrl: "https://example.com/sse", disabledTools: ["rm"] } },
+  });
+  assert.deepEqual(servers, { far: { url: "https://example.com/sse" } });
+  assert.deepEqual(rules.agents, {
+    developer: { allow: { servers: ["far"] }, deny: { tools: { far: ["rm"] } } },
+  });
+});
+
+Deno.test("[init.import] Cursor's own OAuth settings", async () => {
+  const auth = { CLIENT_ID: "c", CLIENT_SECRET: "${env:S}", scopes: ["read"] };
+  const { servers } = await taken(".cursor/mcp.json", {
+    mcpServers: { far: { url: "https://example.com/mcp", auth } },
+  });
+  const oauth = { client_id: "c", client_secret: "${env:S}", scopes: ["read"] };
+  assert.deepEqual(servers.far, { url: "https://example.com/mcp", gateway: { oauth } });
+});
+
+Deno.test("[init.self] the gateway itself is left out, however it is started", async () => {
+  const { servers, stderr } = await taken(".cursor/mcp.json", {
+    mcpServers: {
+      "agent-mcp-gateway": { command: "uv", args: ["run", "python", "main.py"] },
+      second: { command: "npx", args: ["-y", "agent-mcp-gateway"] },
+      third: { command: "/opt/agent-mcp-gateway" },
+      real: { command: "x" },
+    },
+  });
+  assert.deepEqual(servers, { real: { command: "x" } });
+  for (const name of ["agent-mcp-gateway", "second", "third"]) {
+    assert.match(stderr, new RegExp(`left out "${name}", which is the gateway itself`));
+  }
+});
+
+Deno.test("[init.damaged] a damaged file is told with its place, and the others count", async () => {
+  using scene = new Scene({
+    ".claude.json": '{\n  "mcpServers": {\n    "a": {"command": "x",,}\n  }\n}\n',
+    ".cursor/mcp.json": {
+      mcpServers: {
+        both: { command: "x", url: "https://example.com" },
+        no: 1,
+        good: { command: "g" },
+      },
+    },
+    ".codeium/windsurf/mcp_config.json": "",
+    ".config/Code/User/mcp.json/folder": "",
+  });
+  const { code, stderr } = await scene.run({ yes: true });
+  assert.equal(code, 0);
+  assert.match(stderr, /^~\/\.claude\.json:3:26: expected a key in double quotes$/m);
+  assert.match(stderr, /^~\/\.cursor\/mcp\.json:1:16: mcpServers\.both: left out: both `command`/m);
+  assert.match(
+    stderr,
+    /^~\/\.cursor\/mcp\.json:1:\d+: mcpServers\.no: left out: expected an object/m,
+  );
+  assert.match(stderr, /^~\/\.config\/Code\/User\/mcp\.json: this is a folder/m);
+  assert.doesNotMatch(stderr, /windsurf/);
+  assert.deepEqual(parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers, {
+    good: { command: "g" },
+  });
+});
+
+Deno.test("[init.collisions] equal entries are one, of others one is chosen and told", async () => {
+  using scene = new Scene({
+    ".claude.json": {
+      mcpServers: {
+        same: { type: "stdio", command: "x", args: [], env: {} },
+        differs: { command: "one" },
+      },
+    },
+    ".cursor/mcp.json": { mcpServers: { same: { command: "x" }, differs: { command: "two" } } },
+  });
+  const { stderr } = await scene.run({ yes: true });
+  assert.match(
+    stderr,
+    /^"differs" is taken from ~\/\.claude\.json, not from ~\/\.cursor\/mcp\.json$/m,
+  );
+  assert.doesNotMatch(stderr, /"same"/);
+  const { mcpServers } = parse(scene.read(".config/agent-mcp-gateway/.mcp.json"));
+  assert.deepEqual(Object.keys(mcpServers), ["same", "differs"]);
+  assert.deepEqual(mcpServers.differs, { command: "one" });
+});
+
+Deno.test("[init.stranger] files of the working folder are taken only where they are named", async () => {
+  using scene = new Scene({
+    "../work/.mcp.json": { mcpServers: { near: { command: "x" } } },
+    "../work/.cursor/mcp.json": { mcpServers: { also: { command: "y" } } },
+  });
+  const serversOf = () => parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers;
+  const first = await scene.run({ yes: true });
+  assert.equal(first.code, 0);
+  assert.match(first.stderr, /\.mcp\.json: passed over "near".*add --from claude-code to take it/);
+  assert.deepEqual(serversOf(), {});
+  const second = await scene.run({ yes: true, from: "cursor" });
+  assert.equal(second.code, 0, second.stderr);
+  assert.deepEqual(serversOf(), { also: { command: "y" } });
+  const third = await scene.run({ yes: true, from: "../work/.mcp.json" });
+  assert.equal(third.code, 0, third.stderr);
+  assert.deepEqual(Object.keys(serversOf()), ["also", "near"]);
+});

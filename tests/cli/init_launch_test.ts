@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { permissionFlags } from "../../scripts/permissions.ts";
+import { launchWords, type Running } from "../../src/cli/init/mod.ts";
+
+const FROM_SOURCE: Running = {
+  launcher: undefined,
+  standalone: false,
+  execPath: "/opt/deno",
+  mainModule: "file:///my%20code/src/main.ts",
+  windows: false,
+};
+
+Deno.test("[init.launch] from source and bundle: Deno with the permissions of the task start", () => {
+  const words = ["/opt/deno", "run", ...permissionFlags("start"), "/my code/src/main.ts"];
+  assert.deepEqual(launchWords(FROM_SOURCE), words);
+  const windows = {
+    execPath: "C:\\deno.exe",
+    mainModule: "file:///D:/a%20b/main.js",
+    windows: true,
+  };
+  assert.equal(launchWords({ ...FROM_SOURCE, ...windows }).at(-1), "D:\\a b\\main.js");
+});
+
+Deno.test("[init.launch] an executable names itself, a launcher what it says", () => {
+  const executable = { ...FROM_SOURCE, standalone: true, execPath: "/opt/agent-mcp-gateway" };
+  assert.deepEqual(launchWords(executable), ["/opt/agent-mcp-gateway"]);
+  const npx = ["npx", "-y", "agent-mcp-gateway"];
+  assert.deepEqual(launchWords({ ...executable, launcher: npx.join(" ") }), npx);
+  const spaced = ["C:\\Program Files\\x.exe", "a b"];
+  assert.deepEqual(launchWords({ ...executable, launcher: JSON.stringify(spaced) }), spaced);
+});

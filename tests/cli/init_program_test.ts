@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
+import { oddServer } from "../e2e/gateway.ts";
+import { Program } from "../e2e/program.ts";
+import { RawClient } from "../e2e/raw_client.ts";
+import type { Ended } from "../e2e/run_once.ts";
+import { Setup } from "../e2e/setup.ts";
+
+/** Runs the program in a folder that is there before and after. */
+async function run(setup: Setup, args: readonly string[]): Promise<Ended> {
+  const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+  return await runWords(setup, [command, ...words, ...args]);
+}
+
+async function runWords(setup: Setup, [command, ...args]: [string, ...string[]]): Promise<Ended> {
+  const { folder, env } = setup;
+  const program = new Program({ command, args, cwd: folder, env });
+  await program.closeInput();
+  const { code } = await program.ended();
+  return { code, stdout: program.lines.join("\n"), stderr: program.stderr, folder };
+}
+
+/** A home with files of clients, without files of the gateway. */
+function home(files: Readonly<Record<string, unknown>>): Setup {
+  const below = Object.entries(files).map(([name, content]) => [join("../home", name), content]);
+  return new Setup({ servers: false, rules: false, files: Object.fromEntries(below) });
+}
+
+/** All files below a folder, with what stands in them. */
+function filesBelow(folder: string): [string, string][] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }): [string, string][] => {
+    const path = join(folder, name);
+    return isDirectory ? filesBelow(path) : [[path, Deno.readTextFileSync(path)]];
+  }).sort();
+}
+
+Deno.test("[init.yes] [init.valid] what is printed serves what was taken over", async () => {
+  const setup = home({
+    ".claude.json": { mcpServers: { odd: { type: "stdio", ...oddServer() } } },
+  });
+  try {
+    const { code, stdout, stderr } = await run(setup, ["init", "--yes"]);
+    assert.equal(code, 0, stderr);
+    const [, json = ""] = /```json\n(.*?)```/s.exec(stdout) ?? [];
+    const { command, args, alwaysLoad } = JSON.parse(json).mcpServers["agent-mcp-gateway"];
+    assert.equal(alwaysLoad, true);
+    assert.match(command, /^(?:\/|[A-Z]:\\)/);
+    const program = new Program({ command, args, cwd: setup.folder, env: setup.env });
+    const client = new RawClient(program);
+    await client.initialize();
+    const call = { name: "list_servers", arguments: { agent_id: "developer" } };
+    const { result } = await client.request("tools/call", call);
+    assert.deepEqual(result, { content: [{ type: "text", text: '[{"name":"odd"}]' }] });
+    await program.closeInput();
+    assert.equal((await program.ended()).code, 0);
+  } finally {
+    await setup.close();
+  }
+});
+
+Deno.test("[init.here] [init.undo] --here and --undo as a person types them", async () => {
+  const setup = home({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
+  try {
+    const before = filesBelow(join(setup.folder, ".."));
+    const { code, stderr } = await run(setup, ["init", "--yes", "--here", "--from", "cursor"]);
+    assert.equal(code, 0, stderr);
+    const names = [...Deno.readDirSync(setup.folder)].map(({ name }) => name).sort();
+    assert.deepEqual(names, [".mcp-gateway-rules.json", ".mcp.json"]);
+    const undone = await run(setup, ["init", "--undo"]);
+    assert.equal(undone.code, 0, undone.stderr);
+    assert.deepEqual(filesBelow(join(setup.folder, "..")), before);
+  } finally {
+    await setup.close();
+  }
+});
+
+Deno.test("[init.no-terminal] [init.from] what makes no sense exits 2 and prints nothing", async () => {
+  const setup = home({});
+  try {
+    for (const args of [[], ["--from", "nobody", "--yes"], ["--undo", "--here"], ["--nope"]]) {
+      const { code, stdout, stderr } = await run(setup, ["init", ...args]);
+      assert.deepEqual([code, stdout], [2, ""], stderr);
+      assert.notEqual(stderr, "");
+    }
+    const help = await run(setup, ["init", "--help"]);
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /Example: agent-mcp-gateway init /);
+  } finally {
+    await setup.close();
+  }
+});
+
+Deno.test({
+  name: "[init.whole] where no file can be written whole, every file is as it was",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const setup = home({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
+    try {
+      const before = filesBelow(setup.home);
+      // A write past the first block fails, as on a full disk.
+      const limited = 'trap "" XFSZ; ulimit -f 1; exec "$@"';
+      const words = await commandWords(GATEWAY_COMMAND);
+      const script: [string, ...string[]] = ["sh", "-c", limited, "sh", ...words, "init", "--yes"];
+      const { code, stdout, stderr } = await runWords(setup, script);
+      assert.deepEqual([code, stdout], [1, ""], stderr);
+      assert.match(stderr, /Cannot write .*; nothing has been changed/);
+      assert.deepEqual(filesBelow(setup.home), before);
+    } finally {
+      await setup.close();
+    }
+  },
+});

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { runOnce, type RunOptions } from "../e2e/run_once.ts";
+
+/** Asks for the flags, as JSON. */
+async function ask(
+  options: RunOptions,
+  ...args: string[]
+): Promise<{ flags: Map<string, string[] | true>; notes: string[]; folder: string }> {
+  const { code, stdout, stderr, folder } = await runOnce(
+    ["permissions", "--json", ...args],
+    options,
+  );
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr, "");
+  const { flags, notes, ...rest } = JSON.parse(stdout) as { flags: string[]; notes: string[] };
+  assert.deepEqual(rest, {});
+  const pairs = flags.map((flag) => {
+    const [, name = "", values] = /^--([\w-]+)(?:=(.*))?$/.exec(flag) ?? [];
+    return [name, values === undefined ? true : values.split(",")] as const;
+  });
+  assert.equal(new Set(pairs.map(([name]) => name)).size, pairs.length);
+  return { flags: new Map(pairs), notes, folder };
+}
+
+const unix = { ignore: Deno.build.os === "windows" };
+
+Deno.test("[permissions.flags] programs: the servers', and what ends them", unix, async () => {
+  const { flags } = await ask({
+    servers: {
+      one: { command: "npx", args: ["x"] },
+      two: { command: "./bin/two", cwd: "${workspaceFolder}/sub" },
+      off: { command: "uvx", disabled: true },
+    },
+  });
+  const run = flags.get("allow-run") as string[];
+  assert.deepEqual(run.filter((name) => !name.startsWith("/")), ["kill", "npx", "sh"]);
+  assert.deepEqual(run.filter((name) => name.startsWith("/")).map((name) => name.slice(-12)), [
+    "/sub/bin/two",
+  ]);
+  assert.equal(flags.has("allow-net"), false);
+  assert.equal(flags.get("no-prompt"), true);
+  assert.equal(flags.get("ignore-env"), true);
+});
+
+Deno.test("[permissions.flags] no server, no program", async () => {
+  const { flags } = await ask({});
+  assert.deepEqual([...flags.keys()], [
+    "no-prompt",
+    "allow-read",
+    "allow-write",
+    "allow-env",
+    "ignore-env",
+  ]);
+});
+
+Deno.test("[permissions.flags] a program is looked for where its server would", unix, async () => {
+  const { flags } = await ask({
+    servers: { own: { command: "tool", env: { PATH: "${workspaceFolder}/bin" } } },
+    files: { "bin/tool": "#!/bin/sh\n" },
+  });
+  const [tool = ""] = (flags.get("allow-run") as string[]).filter((name) => name.startsWith("/"));
+  assert.match(tool, /\/work\/bin\/tool$/);
+});
+
+Deno.test("[permissions.flags] what Deno passes on to all or none is told", unix, async () => {
+  const env = { LD_LIBRARY_PATH: "/opt/lib" };
+  const { flags, notes } = await ask({ servers: { one: { command: "true", env } } });
+  assert.equal(flags.get("allow-run"), true);
+  assert.match(notes.join(), /"one".*LD_LIBRARY_PATH/);
+});
+
+Deno.test("[permissions.flags] variables: settings, expanded, inherited, the safe set", async () => {
+  const { flags } = await ask({
+    servers: {
+      one: {
+        command: "true",
+        args: ["${ONE:-${TWO}}"],
+        env: { GIVEN: "${env:THREE:-}" },
+        gateway: { inherit_env: ["FOUR"] },
+      },
+    },
+    env: { TWO: "2", SECRET: "not asked for" },
+  });
+  const env = flags.get("allow-env") as string[];
+  for (const name of ["ONE", "TWO", "THREE", "FOUR", "GATEWAY_RULES", "PATH", "LC_*"]) {
+    assert.ok(env.includes(name), name);
+  }
+  assert.deepEqual(env.filter((name) => ["SECRET", "GIVEN", "*"].includes(name)), []);
+});
+
+Deno.test("[permissions.flags] places: the files, their folders, logs, and no more", async () => {
+  const { flags } = await ask({ servers: { one: { command: "true" } } });
+  const read = flags.get("allow-read") as string[];
+  const places = (all: string[]) => all.map((path) => path.replace(/^.*?[/\\](?=home|work)/, ""));
+  const state = join("home", ".local", "state", "agent-mcp-gateway");
+  assert.deepEqual(places(flags.get("allow-write") as string[]).sort(), [
+    ...Deno.build.os === "windows" ? [] : [state],
+    join("work", "logs"),
+  ]);
+  if (Deno.build.os === "windows") return;
+  assert.deepEqual(places(read).sort(), [
+    "home/.config/agent-mcp-gateway/.mcp-gateway-rules.json",
+    "home/.config/agent-mcp-gateway/.mcp.json",
+    state,
+    "work",
+  ]);
+});
+
+Deno.test("[permissions.flags] places that flags name, and where links lead to", unix, async () => {
+  const elsewhere = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "gateway_" }));
+  try {
+    Deno.mkdirSync(join(elsewhere, "real"));
+    Deno.mkdirSync(join(elsewhere, "shown"));
+    Deno.writeTextFileSync(join(elsewhere, "real", "servers.json"), '{"mcpServers": {}}');
+    Deno.symlinkSync(join(elsewhere, "real", "servers.json"), join(elsewhere, "shown", "s.json"));
+    const { flags } = await ask(
+      {},
+      "--mcp-config",
+      join(elsewhere, "shown", "s.json"),
+      "--audit-log",
+      join(elsewhere, "a,b", "log.jsonl"),
+    );
+    // What has a comma cannot be said to Deno; the folder around it can.
+    assert.ok((flags.get("allow-write") as string[]).includes(elsewhere));
+    assert.ok((flags.get("allow-read") as string[]).includes(elsewhere));
+    const narrow = await ask({}, "--mcp-config", join(elsewhere, "shown", "s.json"));
+    const read = narrow.flags.get("allow-read") as string[];
+    assert.ok(read.includes(join(elsewhere, "shown")) && read.includes(join(elsewhere, "real")));
+    assert.ok(!read.includes(elsewhere));
+  } finally {
+    Deno.removeSync(elsewhere, { recursive: true });
+  }
+});
+
+Deno.test("[permissions.flags] hosts: those of servers; that logins need more is told", async () => {
+  const { flags, notes } = await ask({
+    servers: {
+      plain: { url: "http://one.example/mcp", headers: { authorization: "Bearer x" } },
+      login: { url: "https://two.example:8443/mcp" },
+      fixed: { url: "https://three.example/mcp", gateway: { oauth: { redirect_port: 7777 } } },
+      unset: { url: "https://${NOT_SET}/mcp" },
+    },
+    env: { BROWSER: "none" },
+  });
+  assert.deepEqual(flags.get("allow-net"), [
+    "127.0.0.1",
+    "127.0.0.1:7777",
+    "one.example:80",
+    "three.example:443",
+    "two.example:8443",
+  ]);
+  assert.equal(flags.has("allow-run"), false);
+  const told = notes.filter((note) => note.includes("OAuth"));
+  assert.deepEqual(told.map((note) => /"(\w+)"/.exec(note)?.[1]), ["login", "fixed"]);
+  const write = flags.get("allow-write") as string[];
+  assert.ok(write.some((path) => /agent-mcp-gateway.oauth$/.test(path)), String(write));
+});
+
+Deno.test("[permissions.flags] the address to listen on, and where keys are fetched", async () => {
+  const rules = {
+    agents: { a: {} },
+    auth: { jwt: { issuer: "https://id.example", audience: "gateway", agent_claim: "agent" } },
+  };
+  const { flags } = await ask({ rules }, "--transport", "http", "--port", "9999");
+  assert.deepEqual(flags.get("allow-net"), ["127.0.0.1:9999", "id.example:443"]);
+});
+
+Deno.test("[permissions.flags] for people: flags on stdout, one a line, notes on stderr", async () => {
+  const { code, stdout, stderr } = await runOnce(["permissions"], {
+    servers: { login: { url: "https://two.example/mcp" } },
+  });
+  assert.equal(code, 0);
+  assert.ok(stdout.split("\n").every((line) => line.startsWith("--")), stdout);
+  assert.match(stderr, /"login" may want a login/);
+  assert.match(stderr, /ask for them again/);
+});
+
+Deno.test("[permissions.flags] a configuration that cannot be used has no flags", async () => {
+  const broken = await runOnce(["permissions"], { servers: "{" });
+  assert.deepEqual([broken.code, broken.stdout], [1, ""]);
+  assert.match(broken.stderr, /\.mcp\.json:1/);
+  const usage = await runOnce(["permissions", "--port", "x"], {});
+  assert.deepEqual([usage.code, usage.stdout], [2, ""]);
+});

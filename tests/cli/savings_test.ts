@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { encode } from "gpt-tokenizer/encoding/o200k_base";
+import { ensureServers, serverEntry, type TestServer } from "../../scripts/test_servers.ts";
+import { sumUp } from "../../src/cli/savings_text.ts";
+import { readToolLists } from "../fixtures/tool_lists/mod.ts";
+import { DirectServer } from "../e2e/direct_server.ts";
+import { Shell } from "./command_support.ts";
+
+function realServer(server: TestServer, ...args: string[]): { command: string; args: string[] } {
+  return { command: "node", args: [serverEntry(server), ...args] };
+}
+
+Deno.test("[cli.savings] real servers, counted with a real tokenizer", async () => {
+  await ensureServers();
+  const servers = {
+    everything: realServer("everything"),
+    files: realServer("filesystem", "."),
+    memory: realServer("memory"),
+    gone: { command: "no-such-program" },
+  };
+  await using shell = new Shell({ servers });
+  const { code, stdout, stderr } = await shell.run(["savings", "--json"]);
+  assert.equal(code, 0);
+  assert.match(stderr, /^Not counted: gone: .*was not found$/m);
+  const { tokenizer, servers: found, fixed, total, failed } = JSON.parse(stdout);
+  assert.equal(tokenizer, "o200k_base");
+  assert.deepEqual(failed.map(({ server }: { server: string }) => server), ["gone"]);
+  assert.equal(found.length, 3);
+  for (const { server, direct, gateway, signatures, schema, call } of found) {
+    assert.equal(gateway, signatures + schema + call);
+    assert.ok(signatures > 0 && schema > 0 && call > 0 && gateway < direct, server);
+  }
+  assert.deepEqual(total, sumUp(found, fixed));
+  assert.ok(fixed.definitions <= 400);
+  // The same list as a client gets that asks the server itself.
+  await using direct = await DirectServer.start(servers.memory);
+  const tokens = encode(JSON.stringify(await direct.listTools())).length;
+  const memory = found.find(({ server }: { server: string }) => server === "memory");
+  assert.equal(memory.direct, tokens);
+
+  const text = await shell.run(["savings"]);
+  assert.match(text.stdout, /^SERVER +TOOLS +DIRECT +TASK$/m);
+  assert.match(text.stdout, /^SUM: one task +\d+ /m);
+  assert.ok(text.stdout.includes(`${total.saved_percent} % saved`));
+});
+
+const LISTING_SERVER = fileURLToPath(
+  new URL("../fixtures/servers/listing_server.ts", import.meta.url),
+);
+
+Deno.test("[cli.savings] recorded tools of 14 real servers: a task of mean cost under 5 %", async () => {
+  const deno = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--allow-read"];
+  const servers = Object.fromEntries(
+    readToolLists().map(({ server }) => {
+      const list = fileURLToPath(new URL(`../fixtures/tool_lists/${server}.json`, import.meta.url));
+      return [server, { command: Deno.execPath(), args: [...deno, LISTING_SERVER, list] }];
+    }),
+  );
+  await using shell = new Shell({ servers });
+  const { stdout } = await shell.run(["savings", "--json"]);
+  const { servers: found, total } = JSON.parse(stdout);
+  assert.ok(found.length >= 14, `${found.length} servers`);
+  assert.ok(total.saved_percent > 95, `${total.saved_percent} % saved`);
+});
+
+Deno.test("[cli.savings] the sum: all definitions against one task of mean cost", () => {
+  const server = (direct: number, gateway: number) => ({
+    server: "s",
+    tools: 2,
+    direct,
+    gateway,
+    signatures: gateway,
+    schema: 0,
+    call: 0,
+    example: "t",
+  });
+  const fixed = { definitions: 300, list_servers: 100 };
+  assert.deepEqual(sumUp([server(10_000, 400), server(30_000, 1200)], fixed), {
+    tools: 4,
+    direct: 40_000,
+    gateway: 1200,
+    gateway_most: 1600,
+    saved_percent: 97,
+    saved_percent_least: 96,
+  });
+  assert.equal(sumUp([], fixed).saved_percent, 0);
+});

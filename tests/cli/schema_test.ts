@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { Ajv } from "@modelcontextprotocol/client/validators/ajv";
+import { parse } from "jsonc-parser";
+import { checkConfiguration, describeFile, locateFiles } from "../../src/config/mod.ts";
+import { environmentOf } from "../config/support.ts";
+import { runOnce } from "../e2e/run_once.ts";
+
+type Schema = { [key: string]: unknown };
+
+const config = new URL("../../config/", import.meta.url);
+const golden = new URL("../golden/config/", import.meta.url).pathname;
+
+/** Makes the function that checks a value by one of the schemas. */
+async function validator(file: "servers" | "rules") {
+  const ajv = new Ajv({ strict: true, strictRequired: false, strictTypes: false });
+  for (const word of ["allowComments", "allowTrailingCommas"]) ajv.addKeyword(word);
+  return ajv.compile(await describeFile(file));
+}
+
+for (const file of ["servers", "rules"] as const) {
+  Deno.test(`[config.json-schema] [cli.schema] config/${file}.schema.json is current`, async () => {
+    const { code, stdout } = await runOnce(["schema", file], { servers: false, rules: false });
+    assert.equal(code, 0);
+    const committed = new URL(`${file}.schema.json`, config);
+    if (Deno.env.get("GOLDEN") === "write") Deno.writeTextFileSync(committed, `${stdout}\n`);
+    assert.equal(`${stdout}\n`, Deno.readTextFileSync(committed));
+  });
+
+  Deno.test(`[config.json-schema] every key of the ${file} file has an example`, async () => {
+    let count = 0;
+    const visit = (value: unknown, path: string): void => {
+      if (typeof value !== "object" || value === null) return;
+      const { properties, oneOf: _branches, if: _if, ...rest } = value as Schema;
+      for (const [key, child] of Object.entries((properties ?? {}) as Record<string, Schema>)) {
+        assert.ok(Array.isArray(child["examples"]), `${path}.${key} has no example`);
+        assert.equal(typeof child["description"], "string", `${path}.${key}`);
+        count++;
+        visit(child, `${path}.${key}`);
+      }
+      for (const [key, child] of Object.entries(rest)) {
+        if (key !== "examples" && key !== "default") visit(child, `${path}.${key}`);
+      }
+    };
+    visit(await describeFile(file), "");
+    assert.ok(count > 15, `${count} keys`);
+  });
+
+  Deno.test(`[config.json-schema] the examples of the ${file} file are valid themselves`, async () => {
+    const ajv = new Ajv({ strict: false });
+    const visit = (value: unknown): void => {
+      if (typeof value !== "object" || value === null) return;
+      const { examples, ...rest } = value as Schema;
+      for (const example of Array.isArray(examples) ? examples : []) {
+        assert.ok(ajv.validate(rest, example), JSON.stringify(example));
+      }
+      Object.values(rest).forEach(visit);
+    };
+    visit(await describeFile(file));
+  });
+}
+
+/** What JSON Schema cannot see: syntax, places of keys, other entries, variables. */
+const BEYOND = /^(duplicate_keys|trailing_commas|syntax_\w+|too_deep|brackets_\w+|comma_missing)$/;
+
+const AGREE = "[config.json-schema] a file is refused by its schema as the gateway refuses it";
+Deno.test(AGREE, async () => {
+  const validators = { mcp: await validator("servers"), rules: await validator("rules") };
+  const env = environmentOf({
+    HOME: "/home/someone",
+    SET: "value",
+    EMPTY: "",
+    HOST: "example.com",
+  });
+  let [accepted, refused] = [0, 0];
+  for (const { name } of Deno.readDirSync(golden)) {
+    if (BEYOND.test(name)) continue;
+    const cwd = `${golden}${name}`;
+    const named = { mcpConfig: "mcp.json", rules: "rules.json" };
+    const files = locateFiles(named, { home: undefined, cwd });
+    const { errors } = await checkConfiguration(files, { env, cwd, windows: false });
+    for (const file of ["mcp", "rules"] as const) {
+      const value = readValue(`${cwd}/${file}.json`);
+      if (value === undefined) continue;
+      const own = errors.filter((error) => error.file === `${file}.json`);
+      // The same token for two agents is a matter of two places.
+      const isWrong = own.some(({ message }) => !/has the same token/.test(message));
+      const isValid = validators[file](value);
+      assert.equal(
+        isValid,
+        !isWrong,
+        `${name}/${file}.json ${JSON.stringify(validators[file].errors)}`,
+      );
+      if (isWrong) refused++;
+      else accepted++;
+    }
+  }
+  assert.ok(accepted > 25 && refused > 20, `${accepted} accepted, ${refused} refused`);
+  for (
+    const [file, validate] of [[".mcp.json", validators.mcp], [
+      ".mcp-gateway-rules.json",
+      validators.rules,
+    ]] as const
+  ) {
+    const value = parse(Deno.readTextFileSync(new URL(file, config)));
+    assert.ok(validate(value), JSON.stringify(validate.errors));
+  }
+});
+
+/** The value of a file with comments; nothing where its syntax is broken. */
+function readValue(path: string): unknown {
+  try {
+    const errors: never[] = [];
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
+    const value = parse(text, errors, { disallowComments: false });
+    return errors.length === 0 ? value : undefined;
+  } catch {
+    // A folder, a missing file, or no text.
+    return undefined;
+  }
+}
+
+Deno.test("[config.json-schema] $schema is accepted in both files", async () => {
+  const servers = '{"$schema": "./servers.schema.json", "mcpServers": {}}';
+  const rules = '{"$schema": "./rules.schema.json", "agents": {}}';
+  const { code } = await runOnce(["validate", "--strict"], { servers, rules });
+  assert.equal(code, 0);
+});

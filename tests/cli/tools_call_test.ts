@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { oddServer } from "../e2e/gateway.ts";
+import { until } from "../e2e/until.ts";
+import { Shell } from "./command_support.ts";
+
+const RULES = {
+  agents: {
+    reader: { allow: { servers: ["odd"], tools: { odd: ["echo", "contents", "fails"] } } },
+    writer: { allow: { servers: ["*"] } },
+  },
+};
+
+Deno.test("tools and call", async (t) => {
+  const servers = {
+    odd: { description: "Odd things", ...oddServer() },
+    gone: { command: "no-such-program" },
+  };
+  await using shell = new Shell({ servers, rules: RULES });
+  const reader = ["--agent", "reader"];
+  const writer = ["--agent", "writer"];
+
+  await t.step("[cli.tools] the servers and tools of the agent", async () => {
+    const { code, stdout } = await shell.run(["tools", ...reader]);
+    assert.deepEqual([code, stdout], [0, "odd: Odd things\n  echo, contents, fails"]);
+    const all = await shell.run(["tools", ...writer, "--json"]);
+    assert.equal(all.code, 1);
+    assert.match(all.stderr, /^SERVER_UNAVAILABLE: .*"no-such-program" was not found/);
+    const [odd, gone] = JSON.parse(all.stdout);
+    assert.deepEqual([odd.name, odd.description], ["odd", "Odd things"]);
+    assert.ok(odd.returned > 3);
+    assert.equal(gone.error.code, "SERVER_UNAVAILABLE");
+  });
+
+  await t.step("[cli.tools] one server's, as get_server_tools answers", async () => {
+    const text = await shell.run(["tools", "--server", "odd", ...reader]);
+    assert.equal(text.code, 0);
+    assert.match(text.stdout, /^echo\(/m);
+    assert.match(text.stderr, /^3 of \d+ tools$/m);
+    const pattern = ["--pattern", "e*", "--detail", "names", "--json"];
+    const json = await shell.run(["tools", "--server", "odd", ...reader, ...pattern]);
+    const { tools, detail } = JSON.parse(json.stdout);
+    assert.deepEqual([tools, detail], [[{ name: "echo" }], "names"]);
+    const denied = await shell.run(["tools", "--server", "gone", ...reader]);
+    assert.deepEqual([denied.code, denied.stdout], [1, ""]);
+    assert.match(denied.stderr, /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.servers$/m);
+  });
+
+  await t.step("[cli.call] arguments from the line and from standard input", async () => {
+    const big = '{"token":"é 😀","number":12345678901234567890}';
+    const lines = await Promise.all([
+      shell.run(["call", "odd", "echo", big, ...reader]),
+      shell.run(["call", "odd", "echo", "-", ...reader], `${big}\n`),
+    ]);
+    for (const { code, stdout } of lines) {
+      assert.equal(code, 0);
+      // The server gives back the line that came: no number was rounded on the way.
+      assert.ok(stdout.includes('"number":12345678901234567890'), stdout);
+      assert.ok(stdout.includes("é 😀"));
+    }
+  });
+
+  await t.step("[cli.call] texts are readable, --json is the whole result", async () => {
+    const { stdout } = await shell.run(["call", "odd", "contents", ...reader]);
+    assert.match(stdout, /^\[image image\/\S+, \d+ bytes; --json has them\]$/m);
+    const json = await shell.run(["call", "odd", "contents", "--json", ...reader]);
+    const { content } = JSON.parse(json.stdout);
+    assert.ok(content.some(({ type }: { type: string }) => type === "image"));
+  });
+
+  await t.step("[cli.call] what is refused or fails exits 1", async () => {
+    const denied = await shell.run(["call", "odd", "wait", ...reader]);
+    assert.deepEqual([denied.code, denied.stdout], [1, ""]);
+    assert.match(denied.stderr, /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.tools\.odd$/m);
+    const fails = await shell.run(["call", "odd", "fails", ...reader]);
+    assert.deepEqual([fails.code, fails.stdout], [1, "it went wrong"]);
+    const json = await shell.run(["call", "odd", "wait", "--json", ...reader]);
+    assert.equal(json.code, 1);
+    assert.equal(JSON.parse(json.stdout).isError, true);
+    const nobody = await shell.run(["call", "odd", "echo"]);
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stderr, /^INVALID_AGENT_ID: .*\nhint: name the agent with --agent$/m);
+    const list = await shell.run(["call", "odd", "echo", "[1]", ...reader]);
+    assert.equal(list.code, 1);
+    assert.match(list.stderr, /^INVALID_ARGUMENTS: .*"args" must be an object/);
+    const late = await shell.run(["call", "odd", "wait", "{}", "--timeout", "50", ...writer]);
+    assert.equal(late.code, 1);
+    assert.match(late.stderr, /^TIMEOUT: /m);
+  });
+
+  await t.step("[cli.call] progress goes to stderr", async () => {
+    const { stdout, stderr } = await shell.run(["call", "odd", "progress", ...writer]);
+    assert.equal(stdout, "done");
+    assert.match(stderr, /^progress: 1\/3 step 1\nprogress: 2\.5\/3 step 2\.5\n/m);
+  });
+
+  await t.step("[cli.call] [cli.usage-errors] a wrong line exits 2", async () => {
+    const wrong = [["odd"], ["odd", "echo", "{bad"], ["odd", "echo", "{}", "--timeout", "0"]];
+    for (
+      const words of [...wrong, ["odd", "echo", "{}", "more"], ["odd", "echo", "--agent", "a b"]]
+    ) {
+      const { code, stdout, stderr } = await shell.run(["call", ...words]);
+      assert.deepEqual([code, stdout], [2, ""], words.join(" "));
+      assert.notEqual(stderr, "");
+    }
+  });
+
+  await t.step("[cli.call] [audit.fields] every call is recorded as any other", () => {
+    const lines = shell.setup.audit();
+    const denied = lines.find(({ decision, tool }) => decision === "DENY" && tool === "wait");
+    assert.equal(denied?.rule, "agents.reader.allow.tools.odd");
+    const operations = new Set(lines.map(({ operation }) => operation));
+    assert.deepEqual([...operations].sort(), ["execute_tool", "get_server_tools", "list_servers"]);
+  });
+
+  await t.step({
+    name: "[cli.call] a signal ends it, and all that it started",
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      const program = await shell.start("call", "odd", "wait", "{}", ...writer);
+      await until("the server runs", async () => (await shell.setup.processes()).length > 1);
+      program.signal("SIGINT");
+      assert.equal((await program.ended()).code, 130);
+    },
+  });
+});

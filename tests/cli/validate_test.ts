@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { validate, type ValidateFlags } from "../../src/cli/validate.ts";
+import { runOnce } from "../e2e/run_once.ts";
+import { environmentOf, TempFolder } from "../config/support.ts";
+import { Shell } from "./command_support.ts";
+
+const golden = new URL("../golden/config/", import.meta.url).pathname;
+
+/** Runs `validate` on the files `mcp.json` and `rules.json` of a folder. */
+async function validateFolder(cwd: string, flags: Partial<ValidateFlags> = {}) {
+  let [stdout, stderr] = ["", ""];
+  const variables = { HOME: "/home/someone", SET: "value", EMPTY: "", HOST: "example.com" };
+  const code = await validate(
+    { json: false, strict: false, mcpConfig: "mcp.json", rules: "rules.json", ...flags },
+    {
+      stdout: { write: (text) => void (stdout += text) },
+      stderr: { write: (text) => void (stderr += text) },
+    },
+    { env: environmentOf(variables), cwd },
+  );
+  return { code, stdout, stderr };
+}
+
+const NAMES = [...Deno.readDirSync(golden)].map(({ name }) => name).sort();
+
+Deno.test("[cli.validate] all hand-broken files, as they are told", async () => {
+  let broken = 0;
+  for (const name of NAMES) {
+    const { code, stdout } = await validateFolder(`${golden}${name}`);
+    const expected = Deno.readTextFileSync(`${golden}${name}/expected.txt`);
+    assert.equal(stdout, expected, name);
+    const errors = expected.split("\n").filter((line) => line.startsWith("error "));
+    assert.equal(code, errors.length > 0 ? 1 : 0, name);
+    if (errors.length > 0) broken++;
+    // What is wrong within a file has a line and a column.
+    const isWhole = /^error (mcp|rules)\.json: (there is no|this is a folder|the file is)/;
+    for (const line of errors) {
+      assert.match(
+        line,
+        isWhole.test(line) ? isWhole : /^error (mcp|rules)\.json:\d+:\d+: ./,
+        name,
+      );
+    }
+  }
+  assert.ok(broken >= 30, `${broken} broken files`);
+});
+
+Deno.test("[cli.validate] --json says the same, an unknown key's place being the key", async () => {
+  for (const name of NAMES) {
+    const { stdout } = await validateFolder(`${golden}${name}`, { json: true });
+    const { errors, warnings, ...more } = JSON.parse(stdout);
+    assert.deepEqual(more, {});
+    const expected = Deno.readTextFileSync(`${golden}${name}/expected.txt`).trimEnd().split("\n");
+    assert.equal(errors.length + warnings.length, expected.filter((line) => line !== "").length);
+    for (const problem of [...errors, ...warnings]) {
+      assert.deepEqual(Object.keys(problem).sort(), ["column", "file", "line", "message", "path"]);
+    }
+  }
+  const { stdout } = await validateFolder(`${golden}unknown_agent_keys`, { json: true });
+  const [first] = JSON.parse(stdout).errors;
+  assert.deepEqual([first.file, first.line, first.column, first.path], [
+    "rules.json",
+    1,
+    22,
+    "agents.a.allowed",
+  ]);
+});
+
+Deno.test("[cli.validate] warnings fail with --strict only", async () => {
+  const folder = `${golden}odd_keys`;
+  assert.equal((await validateFolder(folder)).code, 0);
+  const { code, stderr } = await validateFolder(folder, { strict: true });
+  assert.equal(code, 1);
+  assert.match(stderr, /3 warnings/);
+  assert.equal((await validateFolder(`${golden}seed_example`, { strict: true })).code, 0);
+});
+
+Deno.test("[cli.validate] files that cannot be read: huge ones, and without permission", async () => {
+  using folder = new TempFolder();
+  folder.write("mcp.json", " ".repeat(16 * 1024 * 1024 + 1));
+  const rules = folder.write("rules.json", { agents: {} });
+  Deno.chmodSync(rules, 0);
+  const { code, stdout } = await validateFolder(folder.path);
+  assert.equal(code, 1);
+  assert.match(stdout, /^error mcp\.json: the file is too large .*at most 16 MiB/m);
+  // Root may read everything, and so may everybody on Windows.
+  if (mayRead(rules)) return;
+  assert.match(stdout, /^error rules\.json: no permission to read .*give the user/m);
+});
+
+function mayRead(path: string): boolean {
+  try {
+    Deno.readTextFileSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return false;
+    throw error;
+  }
+}
+
+Deno.test("[cli.validate] [cli.usage-errors] the program: streams and exit codes", async () => {
+  await using shell = new Shell({ servers: { a: { command: "true" } } });
+  const good = await shell.run(["validate"]);
+  assert.deepEqual([good.code, good.stdout], [0, ""]);
+  assert.match(good.stderr, /^\.mcp\.json: 1 server; .*: 1 agent; no errors$/m);
+  shell.setup.write("broken.json", '{"agents": {"a": {"alow": {}}}}');
+  const broken = await shell.run(["validate", "--rules", "broken.json"]);
+  assert.equal(broken.code, 1);
+  assert.match(broken.stdout, /^error broken\.json:1:19: agents\.a\.alow: unknown key; did you/);
+  assert.equal(broken.stderr, "1 error\n");
+  const json = await shell.run(["validate", "--json", "--rules", "broken.json"]);
+  assert.equal(JSON.parse(json.stdout).errors[0].column, 19);
+  for (const wrong of [["--no-such-flag"], ["file.json"], ["--rules"]]) {
+    const { code, stdout } = await shell.run(["validate", ...wrong]);
+    assert.deepEqual([code, stdout], [2, ""], wrong.join(" "));
+  }
+  const missing = await runOnce(["validate"], { servers: false, rules: false });
+  assert.equal(missing.code, 1);
+  assert.match(missing.stdout, /^error \.mcp\.json: not found, looked for /);
+  const variable = await runOnce(["validate"], { env: { GATEWAY_PORT: "x" } });
+  assert.equal(variable.code, 1);
+  assert.match(variable.stdout, /GATEWAY_PORT/);
+});

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import { isCompiled } from "./fault_preload.ts";
+import { type Fields, RunningGateway } from "./gateway.ts";
+import { commandWords, EVERY_COMMAND, type GatewayCommand } from "./gateway_command.ts";
+import { Program } from "./program.ts";
+import { edit } from "./reload_scene.ts";
+import { Setup, type SetupOptions } from "./setup.ts";
+
+const ARGS = ["--agent", "tester", "--debug"];
+
+/** Asks the program for the flags that it needs, as somebody in the setup's folder would. */
+async function askForFlags(setup: Setup, command: GatewayCommand): Promise<string[]> {
+  const [deno, ...words] = await commandWords(command);
+  const { success, stdout, stderr } = await new Deno.Command(deno, {
+    args: [...words, "permissions", ...ARGS],
+    cwd: setup.folder,
+    env: setup.env,
+    clearEnv: true,
+    stdin: "null",
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).trimEnd().split("\n");
+}
+
+/** Starts the gateway with the permissions that it has asked for, and introduces a client. */
+async function startNarrowed(
+  options: SetupOptions,
+  command: GatewayCommand,
+): Promise<RunningGateway> {
+  const setup = new Setup(options);
+  const flags = await askForFlags(setup, command);
+  const [deno, run = "", ...words] = await commandWords(command);
+  const entry = words.at(-1) ?? "";
+  const args = [run, ...flags, entry, ...ARGS];
+  const program = new Program({ command: deno, args, cwd: setup.folder, env: setup.env });
+  const gateway = new RunningGateway(setup, program);
+  try {
+    await gateway.client.initialize();
+    return gateway;
+  } catch (error) {
+    await gateway.kill();
+    throw new Error(program.stderr, { cause: error });
+  }
+}
+
+const SERVERS = () => ({
+  // A program by name, which is started by way of another one, and leaves a child.
+  everything: {
+    command: "sh",
+    args: ["-c", 'sleep 60 & exec node "$0"', serverEntry("everything")],
+    gateway: { inherit_env: ["EXTRA_ONE"] },
+  },
+  files: { command: "node", args: [serverEntry("filesystem"), "${SHOWN:-/nowhere}"] },
+});
+
+for (const command of EVERY_COMMAND) {
+  const options = { ignore: isCompiled || Deno.build.os === "windows" };
+  const name = `[permissions.narrow] ${command} serves with the flags that it asks for`;
+  Deno.test(name, options, async (t) => {
+    await ensureServers();
+    const env = { EXTRA_ONE: "1", LC_ALL: "C.UTF-8" };
+    const servers = SERVERS();
+    await using gateway = await startNarrowed({ servers, env }, command);
+    const { setup } = gateway;
+
+    await t.step("discovery and calls, of real servers", async () => {
+      const tools = async (server: string) => {
+        const answer = await gateway.ask<{ tools: Fields[] }>("get_server_tools", { server });
+        return answer.tools.map((tool) => tool.name);
+      };
+      assert.ok((await tools("everything")).includes("echo"));
+      assert.equal(await gateway.text("everything", "echo", { message: "hi" }), "Echo: hi");
+      const said = await gateway.execute("everything", "get-env");
+      const seen = JSON.parse((said.content as { text: string }[])[0]?.text ?? "");
+      assert.deepEqual([seen.EXTRA_ONE, seen.LC_ALL], ["1", "C.UTF-8"]);
+      assert.ok(seen.PATH.length > 0);
+      assert.equal(seen.GATEWAY_DEPTH, "1");
+    });
+
+    await t.step("the audit log", () => {
+      assert.ok(gateway.audit().length > 0);
+      assert.doesNotMatch(gateway.program.stderr, /NotCapable|access to|watchdog|cannot be/);
+    });
+
+    await t.step("[permissions.reload] a reload, with more of the same", async () => {
+      setup.write("shown/hello.txt", "hello");
+      const files = { command: "node", args: [serverEntry("filesystem"), `${setup.folder}/shown`] };
+      await edit(gateway, "mcp_config", { mcpServers: { ...servers, files } });
+      const path = `${setup.folder}/shown/hello.txt`;
+      const read = await gateway.execute("files", "read_text_file", { path });
+      assert.equal((read.content as { text: string }[])[0]?.text, "hello");
+    });
+
+    await t.step("[permissions.reload] a program that they do not cover is refused", async () => {
+      const added = { command: "cat", args: [] };
+      await edit(gateway, "mcp_config", { mcpServers: { ...servers, added } });
+      const refusal = await gateway.refusal("execute_tool", {
+        server: "added",
+        tool: "x",
+        args: {},
+      });
+      assert.equal(refusal.code, "SERVER_UNAVAILABLE");
+      assert.match(refusal.message, /permissions do not allow to run its command "cat"/);
+      assert.match(refusal.message, /agent-mcp-gateway permissions/);
+      assert.equal(await gateway.text("everything", "echo", { message: "on" }), "Echo: on");
+    });
+
+    // The end of the test checks that no process is left.
+  });
+
+  const killed = `[permissions.narrow] ${command}: servers end when the gateway is killed`;
+  Deno.test(killed, options, async () => {
+    await ensureServers();
+    const gateway = await startNarrowed({ servers: SERVERS() }, command);
+    assert.equal(await gateway.text("everything", "echo", { message: "hi" }), "Echo: hi");
+    gateway.program.signal("SIGKILL");
+    await gateway.program.ended();
+    await gateway.setup.close(5000);
+  });
+}

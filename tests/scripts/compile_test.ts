@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import config from "../../deno.json" with { type: "json" };
+import { compile, compileWords, executableName } from "../../scripts/compile.ts";
+import { permissionFlags } from "../../scripts/permissions.ts";
+import { checksums, releaseName, TARGETS } from "../../scripts/release.ts";
+import { commandWords } from "../e2e/gateway_command.ts";
+import { Setup } from "../e2e/setup.ts";
+import { TempFolder } from "./temp_folder.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+Deno.test("[compile.command] the command line that builds the executable", () => {
+  assert.deepEqual(
+    compileWords({ output: "dist/x", permissions: ["--no-prompt", "--allow-read"] }),
+    [
+      "compile",
+      "--quiet",
+      "--no-config",
+      "--no-lock",
+      "--no-check",
+      "--output",
+      "dist/x",
+      "--no-prompt",
+      "--allow-read",
+      "dist/agent-mcp-gateway.js",
+    ],
+  );
+  const words = compileWords({ output: "y", permissions: [], target: "x86_64-apple-darwin" });
+  assert.equal(words[words.indexOf("--target") + 1], "x86_64-apple-darwin");
+});
+
+Deno.test("[compile.permissions] single ones, those of start: no FFI, no import", () => {
+  const flags = permissionFlags("start");
+  assert.ok(flags.includes("--no-prompt"));
+  for (const flag of flags) {
+    assert.match(flag, /^--(no-prompt|allow-(read|write|env|net|run|sys))(=|$)/);
+  }
+  for (const script of ["compile", "release", "npm", "install"] as const) {
+    const text = Deno.readTextFileSync(join(ROOT, "scripts", `${script}.ts`));
+    assert.match(text, /permissionFlags\(\)/, script);
+    assert.ok(config.tasks[script].command.endsWith(`scripts/${script}.ts`));
+  }
+});
+
+/** Runs the compile task's script with a runtime of the test's choice, and no network. */
+async function runCompile(denort: string): Promise<{ code: number; stderr: string }> {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "-R", "-W=dist", "-E", "--allow-run", "scripts/compile.ts"],
+    cwd: ROOT,
+    env: { DENORT_BIN: denort },
+    stdin: "null",
+    stdout: "null",
+  }).output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
+
+Deno.test("[compile.no-runtime] without its base runtime it says what is missing", async () => {
+  using folder = new TempFolder();
+  const { code, stderr } = await runCompile(join(folder.path, "none"));
+  assert.equal(code, 1);
+  for (
+    const part of [
+      "Nothing was compiled",
+      `denort ${Deno.version.deno} for ${Deno.build.target}`,
+      `denort-${Deno.build.target}.zip`,
+      "DENORT_BIN names",
+      "dl.deno.land",
+      `deno run ${permissionFlags().join(" ")} dist/agent-mcp-gateway.js`,
+    ]
+  ) assert.ok(stderr.includes(part), part);
+  assert.doesNotMatch(stderr, /Stack backtrace|^\s+at /m);
+});
+
+Deno.test("[compile.no-runtime] what does not run the gateway is no executable", async () => {
+  using folder = new TempFolder();
+  await commandWords("bundle");
+  const output = join(folder.path, executableName("gateway"));
+  Deno.writeTextFileSync(output, "the last one");
+  // The full Deno can be taken for its runtime, and then is what it was.
+  const before = Deno.env.get("DENORT_BIN");
+  Deno.env.set("DENORT_BIN", Deno.execPath());
+  try {
+    const cwd = Deno.cwd();
+    Deno.chdir(ROOT);
+    await assert.rejects(
+      compile({ output, permissions: permissionFlags() }),
+      /does not run the gateway[^]*Nothing was compiled/,
+    ).finally(() => Deno.chdir(cwd));
+  } finally {
+    if (before === undefined) Deno.env.delete("DENORT_BIN");
+    else Deno.env.set("DENORT_BIN", before);
+  }
+  assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), [
+    executableName("gateway"),
+  ]);
+  assert.equal(Deno.readTextFileSync(output), "the last one");
+});
+
+Deno.test("[compile.release] executables for five platforms, by name", () => {
+  assert.deepEqual(TARGETS.map(releaseName), [
+    "agent-mcp-gateway-x86_64-unknown-linux-gnu",
+    "agent-mcp-gateway-aarch64-unknown-linux-gnu",
+    "agent-mcp-gateway-x86_64-apple-darwin",
+    "agent-mcp-gateway-aarch64-apple-darwin",
+    "agent-mcp-gateway-x86_64-pc-windows-msvc.exe",
+  ]);
+});
+
+Deno.test("[compile.release] checksums that sha256sum reads", async () => {
+  using folder = new TempFolder();
+  folder.write({ one: "abc", two: "" });
+  assert.equal(
+    await checksums(folder.path, ["one", "two"]),
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  one\n" +
+      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  two\n",
+  );
+});
+
+Deno.test("[compile.locked] only what the present configuration needs", async () => {
+  const setup = new Setup({ servers: { one: { command: "npx" } } });
+  try {
+    const words = ["--locked", "--mcp-config", `${setup.folder}/.mcp.json`];
+    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--no-prompt", "-R", "-W=dist", "-E", "--allow-run", "scripts/compile.ts"],
+        ...["--", ...words, "--rules", `${setup.folder}/.mcp-gateway-rules.json`],
+      ],
+      cwd: ROOT,
+      env: { ...setup.env, DENORT_BIN: join(setup.folder, "none") },
+      stdin: "null",
+      stderr: "null",
+    }).output();
+    const said = new TextDecoder().decode(stdout);
+    assert.equal(code, 1);
+    const allowed = Deno.build.os === "windows" ? "--allow-run" : "--allow-run=kill,npx,sh";
+    assert.ok(said.split("\n").includes(allowed), said);
+    assert.ok(said.includes(setup.folder));
+  } finally {
+    await setup.close();
+  }
+});
