@@ -1,5 +1,5 @@
 import { AuditLog } from "../audit/mod.ts";
-import type { Configuration, Settings } from "../config/mod.ts";
+import type { Configuration, Rules, Settings } from "../config/mod.ts";
 import {
   type ClientConnection,
   type DownstreamServer,
@@ -9,6 +9,7 @@ import {
   type ServerContext,
 } from "../downstream/mod.ts";
 import type { Channel } from "../jsonrpc/mod.ts";
+import { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import type { Tracer } from "../trace.ts";
 import { Metrics } from "../metrics/mod.ts";
@@ -16,7 +17,7 @@ import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
-import { readStatus } from "./status.ts";
+import { readsStatus, readStatus } from "./status.ts";
 import { type GatewayTool, gatewayTools } from "./tools/mod.ts";
 
 /** What a gateway is made with. */
@@ -61,6 +62,7 @@ export class Gateway {
   /** Where the audit log is; `undefined` where none could be opened. */
   readonly auditPath: string | undefined;
   readonly #options: GatewayOptions;
+  readonly #limits: CallLimits;
   readonly #records: Records;
   readonly #sessions = new Set<ClientSession>();
   readonly #processes: Processes;
@@ -79,6 +81,7 @@ export class Gateway {
     const { settings, configuration, auditFallback, version, log } = options;
     this.#options = options;
     this.tools = gatewayTools({ debug: settings.debug });
+    this.#limits = new CallLimits({ ...settings, log });
     const audit = new AuditLog({ path: settings.auditLog, fallbackPath: auditFallback, log });
     this.auditPath = audit.path;
     this.#records = { audit, metrics: new Metrics(), auditArgs: settings.auditArgs };
@@ -100,19 +103,26 @@ export class Gateway {
    *
    * @param channel The way to it.
    * @param onClosed The client says nothing any more.
+   * @param agent The agent that the client's credential names, where it has one.
    */
-  connect(channel: Channel, onClosed: () => void): void {
+  connect(channel: Channel, onClosed: () => void, agent?: string): void {
     const { settings, version, tracer, log } = this.#options;
+    const transport = settings.transport === "stdio" ? "pipe" : "tcp";
+    const bound = bindAgent(settings.agent, agent);
     const session = new ClientSession(channel, {
       tools: this.tools,
+      offers: ({ needsStatus = false }) => {
+        return !needsStatus || transport === "pipe" || readsStatus(this.rules, bound);
+      },
       version,
       log,
       surroundings: () => ({
         snapshot: this.#snapshot,
-        identity: { bound: settings.agent, defaultAgent: settings.defaultAgent },
+        identity: { bound, defaultAgent: settings.defaultAgent },
+        limits: this.#limits,
         records: this.#records,
         tracer,
-        transport: settings.transport === "stdio" ? "pipe" : "tcp",
+        transport,
         log,
         gateway: this,
       }),
@@ -130,6 +140,11 @@ export class Gateway {
       onClosed,
     });
     this.#sessions.add(session);
+  }
+
+  /** The rules in force. */
+  get rules(): Rules {
+    return this.#snapshot.configuration.rules;
   }
 
   /** How the gateway stands, for the status tool. */
@@ -156,6 +171,7 @@ export class Gateway {
     // What is left belongs to sessions that broke a moment ago; patience is over for it too.
     this.#processes.kill();
     await this.#processes.close();
+    await this.#limits.close();
     this.#records.audit.close();
   }
 
@@ -189,4 +205,10 @@ export class Gateway {
       await new Promise((resolve) => setTimeout(resolve));
     }
   }
+}
+
+/** Who a client is bound to; to nobody (`""`) where the process stands for another agent. */
+function bindAgent(process: string | undefined, credential: string | undefined) {
+  if (process === undefined || credential === undefined) return credential ?? process;
+  return process === credential ? process : "";
 }

@@ -1,5 +1,7 @@
 import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
+import { formatPath } from "../config/mod.ts";
 import { JsonText } from "../jsonrpc/mod.ts";
+import type { Admission } from "../limits/mod.ts";
 import type { Refusal } from "../policy/mod.ts";
 import type { ToolAnswer } from "./tools/mod.ts";
 
@@ -26,6 +28,21 @@ export function wireErrorOf(error: unknown): WireError | undefined {
 /** What crosses the wire when nobody was recognised. */
 export function wireRefusal({ code, message, hint }: Refusal): WireError {
   return hint === undefined ? { code, message } : { code, message, hint };
+}
+
+/** What crosses the wire when there is too much of something. */
+export function wireLimit({ message, retryAfterMs }: Admission & { kind: "refused" }): WireError {
+  return { code: "RATE_LIMITED", message, retry_after_ms: retryAfterMs };
+}
+
+/** What crosses the wire when the rules do not let an agent see the gateway's own state. */
+export function wireNoStatus(agent: string): WireError & { readonly rule: string } {
+  return {
+    code: "DENIED_BY_POLICY",
+    message: `Agent "${agent}" may not read the gateway's status.`,
+    rule: formatPath(["agents", agent, "status"]),
+    hint: "The operator of the gateway can set `status` to true for this agent in the rules",
+  };
 }
 
 /** What crosses the wire when the rules say no. */
