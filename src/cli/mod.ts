@@ -19,6 +19,7 @@ import {
 import { listSettings } from "../config/mod.ts";
 import { audit } from "./audit_routes.ts";
 import type { ServeFlags } from "./serve.ts";
+import { token } from "./token_route.ts";
 import { VERSION } from "./version.ts";
 
 /** Exit code of a command line that makes no sense. */
@@ -46,8 +47,8 @@ const serve = buildCommand<ServeFlags, [], Context>({
   },
 });
 
-const routes = buildRouteMap<"serve" | "audit", Context>({
-  routes: { serve, audit },
+const routes = buildRouteMap<"serve" | "audit" | "token", Context>({
+  routes: { serve, audit, token },
   defaultCommand: "serve",
   docs: {
     brief: "One MCP server in front of all of yours, with rules for each agent",

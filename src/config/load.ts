@@ -12,7 +12,7 @@ import type { FoundFile, FoundFiles } from "./locate.ts";
 import { warnOddKeys } from "./odd_keys.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
-import { rulesSchema } from "./rules_schema.ts";
+import { type RulesFile, rulesSchema } from "./rules_schema.ts";
 import { isSelfReference } from "./self_reference.ts";
 import { type ServersFile, serversSchema } from "./servers_schema.ts";
 import { type KnownServers, warnRules } from "./warn_rules.ts";
@@ -135,7 +135,8 @@ function checkServersFile(document: Document): Omit<ReadFile<ServersFile>, "docu
   return { ...(data === undefined ? {} : { file: data }), problems };
 }
 
-function checkRulesFile(document: Document) {
+/** Checks the rules without the servers. */
+export function checkRulesFile(document: Document): Omit<ReadFile<RulesFile>, "document"> {
   const { data, error } = rulesSchema.safeParse(document.value);
   const problems = [...explainIssues(document, error?.issues ?? []), ...checkRules(document)];
   return { ...(data === undefined ? {} : { file: data }), problems };

@@ -6,8 +6,10 @@
  * @module
  */
 export type { ConfigProblem } from "../errors.ts";
+export { addToken, type NewToken } from "./add_token.ts";
 export type { Configuration } from "./configuration.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
+export { editFile } from "./edit_file.ts";
 export { childEnvironment, homeFolder } from "./environment.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { checkConfiguration, loadConfiguration } from "./load.ts";
@@ -16,6 +18,7 @@ export { locateFiles, noteFinds } from "./locate.ts";
 export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";
 export type { Program } from "./program.ts";
 export { formatPath } from "./path.ts";
+export { readInstant } from "./rules_schema.ts";
 export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
 export type {
   Connect,

@@ -124,10 +124,12 @@ export class IssuerKeys {
     } catch (cause) {
       const why = controller.signal.aborted ? "it did not answer in time" : reasonOf(cause);
       this.#failure = new KeysUnavailable(why, { cause });
-      this.#restUntil = performance.now() + this.#times.restMs;
+      const hasOld = this.#ageMs() < this.#times.staleMs;
+      // With old keys there is less of a hurry, and each look may hold up requests.
+      this.#restUntil = performance.now() + this.#times.restMs * (hasOld ? 10 : 1);
       const { issuer } = this.#options;
       const message = "The keys of the issuer (auth.jwt) cannot be had: its tokens are " +
-        (this.#ageMs() < this.#times.staleMs ? "checked with old ones" : "refused");
+        (hasOld ? "checked with old ones" : "refused");
       this.#log.warn(message, { issuer, reason: why });
       throw this.#failure;
     } finally {
