@@ -71,8 +71,8 @@ interface Row<T> extends Reading<NonNullable<T>> {
   readonly variable: string;
   readonly brief: string;
   readonly fallback: T;
-  /** Whether a bad value must not be shown, because it may hold a password. */
-  readonly isSecret?: boolean;
+  /** Whether a bad value must not be repeated. */
+  readonly isSecret?: true;
 }
 
 const path: Reading<string> = { expected: "a path", read: expandHome };
@@ -266,8 +266,8 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     if (value !== undefined) settings[key] = value;
     if (value !== undefined || text === "") continue;
     const path = flag === "" ? row.variable : `--${row.flag}`;
-    const found = row.isSecret ? "" : `, found ${JSON.stringify(text.slice(0, 60))}`;
-    const message = `expected ${row.expected}${found}`;
+    const found = row.isSecret ? "something else" : JSON.stringify(text.slice(0, 60));
+    const message = `expected ${row.expected}, found ${found}`;
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
   if (problems.length > 0) throw new ConfigError(problems);

@@ -1,5 +1,5 @@
 import { AuditLog } from "../audit/mod.ts";
-import type { Configuration, Rules, Settings } from "../config/mod.ts";
+import type { Configuration, Settings } from "../config/mod.ts";
 import {
   type ClientConnection,
   type DownstreamServer,
@@ -43,6 +43,14 @@ const LEAVING_MS = 10_000;
 
 /** What such a server gets to end. */
 const LEAVING: Patience = { inputMs: 2000, terminateMs: 2000 };
+
+/** How a client is served. */
+export interface ConnectOptions {
+  /** The agent that the client's credential names; the process may be bound to one besides. */
+  readonly agent?: string | undefined;
+  /** The client says nothing any more. */
+  readonly onClosed: () => void;
+}
 
 /** How the end of a gateway goes. */
 export interface EndOptions {
@@ -102,17 +110,16 @@ export class Gateway {
    * Serves a client.
    *
    * @param channel The way to it.
-   * @param onClosed The client says nothing any more.
-   * @param agent The agent that the client's credential names, where it has one.
+   * @param options See there.
    */
-  connect(channel: Channel, onClosed: () => void, agent?: string): void {
+  connect(channel: Channel, { agent, onClosed }: ConnectOptions): void {
     const { settings, version, tracer, log } = this.#options;
     const transport = settings.transport === "stdio" ? "pipe" : "tcp";
-    const bound = bindAgent(settings.agent, agent);
+    const bound = boundAgent(settings.agent, agent);
     const session = new ClientSession(channel, {
       tools: this.tools,
       offers: ({ needsStatus = false }) => {
-        return !needsStatus || transport === "pipe" || readsStatus(this.rules, bound);
+        return !needsStatus || transport === "pipe" || readsStatus(this.configuration.rules, bound);
       },
       version,
       log,
@@ -142,9 +149,9 @@ export class Gateway {
     this.#sessions.add(session);
   }
 
-  /** The rules in force. */
-  get rules(): Rules {
-    return this.#snapshot.configuration.rules;
+  /** The two files in force. */
+  get configuration(): Configuration {
+    return this.#snapshot.configuration;
   }
 
   /** How the gateway stands, for the status tool. */
@@ -207,8 +214,8 @@ export class Gateway {
   }
 }
 
-/** Who a client is bound to; to nobody (`""`) where the process stands for another agent. */
-function bindAgent(process: string | undefined, credential: string | undefined) {
-  if (process === undefined || credential === undefined) return credential ?? process;
-  return process === credential ? process : "";
+/** Where process and credential stand for different agents, the client stands for nobody. */
+function boundAgent(ofProcess: string | undefined, ofClient: string | undefined) {
+  if (ofProcess === undefined || ofClient === undefined) return ofProcess ?? ofClient;
+  return ofProcess === ofClient ? ofProcess : "";
 }

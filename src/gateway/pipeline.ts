@@ -1,3 +1,4 @@
+import { formatPath } from "../config/mod.ts";
 import type { Caller, ClientCapabilities, ClientConnection } from "../downstream/mod.ts";
 import { JsonText, RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import { type CallLimits, limitsOf } from "../limits/mod.ts";
@@ -16,7 +17,6 @@ import {
   type WireError,
   wireErrorOf,
   wireLimit,
-  wireNoStatus,
   wireRefusal,
 } from "./wire_error.ts";
 
@@ -142,11 +142,6 @@ export async function runOperation(
     using _slot = admission;
 
     // Decision.
-    if (tool.needsStatus && transport === "tcp" && !readsStatus(rules, agent)) {
-      const denial = wireNoStatus(agent);
-      record.setRule(denial.rule);
-      return refuse(record, denial);
-    }
     const deciding = record.span.child("decision");
     const decision = decide(snapshot, agent, subject);
     if (decision !== undefined) deciding.set({ "gateway.rule": decision.rule });
@@ -154,6 +149,11 @@ export async function runOperation(
     if (decision !== undefined) {
       record.setRule(decision.rule);
       if (!decision.allowed) return refuse(record, wireDenial(agent, subject, decision.rule));
+    }
+    if (tool.needsStatus && transport === "tcp" && !readsStatus(rules, agent)) {
+      const rule = formatPath(["agents", agent, "status"]);
+      record.setRule(rule);
+      return refuse(record, wireDenial(agent, { operation: name }, rule));
     }
 
     // Downstream.

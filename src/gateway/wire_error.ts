@@ -1,5 +1,4 @@
 import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
-import { formatPath } from "../config/mod.ts";
 import { JsonText } from "../jsonrpc/mod.ts";
 import type { Admission } from "../limits/mod.ts";
 import type { Refusal } from "../policy/mod.ts";
@@ -35,24 +34,17 @@ export function wireLimit({ message, retryAfterMs }: Admission & { kind: "refuse
   return { code: "RATE_LIMITED", message, retry_after_ms: retryAfterMs };
 }
 
-/** What crosses the wire when the rules do not let an agent see the gateway's own state. */
-export function wireNoStatus(agent: string): WireError & { readonly rule: string } {
-  return {
-    code: "DENIED_BY_POLICY",
-    message: `Agent "${agent}" may not read the gateway's status.`,
-    rule: formatPath(["agents", agent, "status"]),
-    hint: "The operator of the gateway can set `status` to true for this agent in the rules",
-  };
-}
-
 /** What crosses the wire when the rules say no. */
 export function wireDenial(
   agent: string,
-  subject: { readonly server?: string; readonly tool?: string },
+  subject: { readonly server?: string; readonly tool?: string; readonly operation?: string },
   rule: string,
 ): WireError {
-  const { server, tool } = subject;
-  const what = tool === undefined ? `server "${server}"` : `tool "${tool}" of server "${server}"`;
+  const { server, tool, operation } = subject;
+  const ofServer = tool === undefined
+    ? `server "${server}"`
+    : `tool "${tool}" of server "${server}"`;
+  const what = operation ?? ofServer;
   return {
     code: "DENIED_BY_POLICY",
     message: `Agent "${agent}" may not use ${what}.`,

@@ -1,52 +1,63 @@
 /** Who a request is from, as its credential says. */
 export interface Credential {
-  /** Equal for the same credential; for a JWT made of issuer, subject and agent. */
+  /** Equal for the same credential; for a JWT its issuer, subject and agent. */
   readonly id: string;
-  /** The agent that it names; one of the rules. */
+  /** The agent that it names. */
   readonly agent: string;
-  /** From when on it counts no more, in milliseconds since 1970. */
+  /** When it ends, in milliseconds since 1970. */
   readonly expiresAt?: number;
 }
 
-/** Who a request is from, or why nobody was recognised. */
+/** What is known of who sent a request. */
 export type Identified =
-  /** No credentials are configured: fit for loopback only. */
+  /** No credentials are configured: whoever reaches the listener, which is on loopback, may ask. */
   | { readonly kind: "open" }
   | { readonly kind: "credential"; readonly credential: Credential }
   | {
     readonly kind: "refused";
-    /** 503: nothing is wrong with the credential, but the issuer's keys cannot be had. */
+    /**
+     * 401: no good credential; 403: a good one that may do nothing; 429: too many bad ones; 503: it
+     * cannot be checked, because the issuer's keys cannot be had.
+     */
     readonly status: 401 | 403 | 429 | 503;
     /** Value of the header of that name. */
     readonly wwwAuthenticate?: string;
-    /** Value of `Retry-After`, in seconds. */
+    /** Seconds after which it may be tried again. */
     readonly retryAfterS?: number;
-    /** What happened and what to do; fit to be sent. */
+    /** What happened and what to do, fit for whoever sent the request. */
     readonly message: string;
   };
 
-/** What a request says of who sent it. */
-export interface Unidentified {
-  /** Value of its `Authorization` header. */
+/** What a request shows of who sent it. */
+export interface Claim {
+  /** The `Authorization` header; null where there is none. */
   readonly authorization: string | null;
-  /** The address that it came from. */
+  /** The address it came from. */
   readonly address: string;
-  /** Its address, as the client knows it. */
+  /** The address it was sent to. */
   readonly url: URL;
 }
 
-/** Finds out who requests are from. */
+/** Finds out who sends requests. The seam between the HTTP service and its credentials. */
 export interface Identification {
-  /** Finds out who a request is from, by the rules in force. */
-  identify(request: Unidentified): Promise<Identified>;
-  /** Whether this credential is still good: after a reload, and by its expiry. */
-  isValid(credential: Credential): boolean;
-  /** Whether any credential is configured, so that every request needs one. */
+  /** Whether any credential is configured now; then every request to `/mcp` needs one. */
   readonly isConfigured: boolean;
+  /** Who a request is from. Never throws: what cannot be checked is refused. */
+  identify(claim: Claim): Promise<Identified>;
+  /** Whether a credential is still good: neither expired nor taken out of the configuration. */
+  isValid(credential: Credential): boolean;
   /**
-   * The protected resource's metadata, where an issuer is configured.
+   * Gives the metadata of the protected resource for the service's address without a path; there
+   * while an issuer is configured.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc9728}
    */
-  readonly metadata?: ((origin: string) => object) | undefined;
+  readonly metadata?: ((origin: string) => Readonly<Record<string, unknown>>) | undefined;
 }
+
+/** No credentials are configured; the listener is on loopback. */
+export const OPEN: Identification = {
+  isConfigured: false,
+  identify: () => Promise.resolve({ kind: "open" }),
+  isValid: () => false,
+};

@@ -1,7 +1,7 @@
 import { isAgentId, type JwtOptions, type Rules } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import { readBearer, writeChallenge } from "./bearer.ts";
-import type { Credential, Identification, Identified, Unidentified } from "./credentials.ts";
+import type { Claim, Credential, Identification, Identified } from "./credentials.ts";
 import type { KeyTimes } from "./issuer_keys.ts";
 import { JwtCheck } from "./jwt_check.ts";
 import { LoginThrottle } from "./login_throttle.ts";
@@ -54,7 +54,7 @@ export class Identifier implements Identification {
   }
 
   /** The protected resource's metadata, where an issuer is configured that clients can go to. */
-  get metadata(): ((origin: string) => object) | undefined {
+  get metadata(): ((origin: string) => Readonly<Record<string, unknown>>) | undefined {
     const { jwt } = this.#options.rules();
     if (jwt === undefined || !isAddress(jwt.issuer)) return undefined;
     return (origin) => ({
@@ -66,7 +66,7 @@ export class Identifier implements Identification {
   }
 
   /** Finds out who a request is from. Never throws for what the request says. */
-  async identify({ authorization, address, url }: Unidentified): Promise<Identified> {
+  async identify({ authorization, address, url }: Claim): Promise<Identified> {
     const rules = this.#options.rules();
     if (!isConfigured(rules)) return { kind: "open" };
     const metadataUrl = this.metadata === undefined ? undefined : `${url.origin}${METADATA_PATH}`;
