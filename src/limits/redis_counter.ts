@@ -41,7 +41,8 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
     maxRetriesPerRequest: 0,
     connectTimeout: 5000,
     commandTimeout: ANSWER_MS,
-    retryStrategy: (attempt) => Math.min(100 * attempt, 5000),
+    // It is the calls that connect anew: without any, nobody needs a connection.
+    retryStrategy: () => null,
   });
   const limiter = new Limiter({
     storeClient: client,
@@ -58,6 +59,8 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
     async count(key) {
       if (!outage.isResting()) {
         try {
+          // Not waited for: this call is counted here. Should it fail, the listener is told.
+          if (client.status === "end") client.connect().catch(() => {});
           const answer = readAnswer(await limiter.penalty(key));
           outage.end();
           return answer;
@@ -69,9 +72,10 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
     },
     async close() {
       const ended = new Promise<void>((resolve) => void client.once("end", () => resolve()));
-      const isOver = client.status === "end";
-      client.disconnect();
-      if (!isOver) await ended;
+      if (client.status !== "end") {
+        client.disconnect();
+        await ended;
+      }
       await fallback.close();
     },
   };
