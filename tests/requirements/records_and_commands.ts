@@ -64,6 +64,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.startup-summary": "the startup summary of the original, on stderr",
     "cli.log-level": "the log says as much as is asked for",
     "cli.log-format": "as text, or as JSON",
+    "cli.token": "token: shown once, its hash written into the rules, all else kept",
     "config.search-order": "flag, variable, the user's own folder, the working folder, config/",
     "config.announced": "files passed over, or found in the working folder, are announced",
     "config.missing-explained": "no file: where was looked, and how to make one",
