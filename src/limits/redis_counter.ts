@@ -41,6 +41,8 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
     maxRetriesPerRequest: 0,
     connectTimeout: 5000,
     commandTimeout: ANSWER_MS,
+    // The end of the gateway must not wait for a Redis that hangs.
+    disconnectTimeout: 100,
     // It is the calls that connect anew: without any, nobody needs a connection.
     retryStrategy: () => null,
   });
