@@ -24,6 +24,7 @@ import type { Context } from "./context.ts";
 import type { PermissionsFlags } from "./permissions.ts";
 import type { ServeFlags } from "./serve.ts";
 import { call, completions, schema, tools } from "./shell_routes.ts";
+import { token } from "./token_route.ts";
 import { VERSION } from "./version.ts";
 
 /** Exit code of a command line that makes no sense. */
@@ -79,6 +80,7 @@ const commands = {
   savings,
   audit,
   schema,
+  token,
   permissions,
   completions,
 };

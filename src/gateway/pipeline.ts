@@ -1,10 +1,13 @@
+import { formatPath } from "../config/mod.ts";
 import type { Caller, ClientCapabilities, ClientConnection } from "../downstream/mod.ts";
 import { JsonText, RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
+import { type CallLimits, limitsOf } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import { type Decision, type Identity, resolveAgent } from "../policy/mod.ts";
 import type { Tracer } from "../trace.ts";
 import { OperationRecord, type Records, utf8Bytes } from "./records.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { readsStatus } from "./status.ts";
 import { type GatewayTool, parseArguments, type StatusSource, type Subject } from "./tools/mod.ts";
 import {
   errorResult,
@@ -13,6 +16,7 @@ import {
   wireDenial,
   type WireError,
   wireErrorOf,
+  wireLimit,
   wireRefusal,
 } from "./wire_error.ts";
 
@@ -31,6 +35,8 @@ export interface Operation {
   readonly meta: Readonly<Record<string, unknown>>;
   /** Id of the request. */
   readonly requestId: string | number;
+  /** Requests of the client that wait for an answer, this one included. */
+  readonly unanswered: number;
   /** Aborts when the client cancels or is gone. */
   readonly signal: AbortSignal;
   /** Takes a server's progress, where the client asked for it. */
@@ -43,6 +49,8 @@ export interface Surroundings {
   readonly snapshot: Snapshot;
   /** The agent that the process or the credential stands for, and the fallback. */
   readonly identity: Pick<Identity, "bound" | "defaultAgent">;
+  /** How much agents may do. */
+  readonly limits: CallLimits;
   /** Audit and figures. */
   readonly records: Records;
   /** Begins the traces of operations. */
@@ -75,7 +83,7 @@ export async function runOperation(
   surroundings: Surroundings,
 ): Promise<Outcome> {
   const { tool, signal } = operation;
-  const { snapshot, identity, records, tracer, transport, log, gateway } = surroundings;
+  const { snapshot, identity, limits, records, tracer, transport, log, gateway } = surroundings;
   const { policy, servers, configuration } = snapshot;
   const { name } = tool.definition;
   const record = new OperationRecord(records, {
@@ -123,6 +131,16 @@ export async function runOperation(
       record.setServer(subject.server);
     }
 
+    // Limits: before what costs, and whatever the rules will say, so that probing them is limited.
+    const { rules } = configuration;
+    const admission = await limits.admit({
+      agent,
+      limits: limitsOf(rules, agent),
+      unanswered: operation.unanswered,
+    });
+    if (admission.kind === "refused") return refuse(record, wireLimit(admission));
+    using _slot = admission;
+
     // Decision.
     const deciding = record.span.child("decision");
     const decision = decide(snapshot, agent, subject);
@@ -131,6 +149,11 @@ export async function runOperation(
     if (decision !== undefined) {
       record.setRule(decision.rule);
       if (!decision.allowed) return refuse(record, wireDenial(agent, subject, decision.rule));
+    }
+    if (tool.needsStatus && transport === "tcp" && !readsStatus(rules, agent)) {
+      const rule = formatPath(["agents", agent, "status"]);
+      record.setRule(rule);
+      return refuse(record, wireDenial(agent, { operation: name }, rule));
     }
 
     // Downstream.

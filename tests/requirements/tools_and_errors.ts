@@ -65,7 +65,7 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "errors.asked-afresh": "the tool is looked for in a fresh list once",
     "errors.timeout": "TIMEOUT, and the call is cancelled at the server",
     "errors.invalid-arguments": "INVALID_ARGUMENTS for the gateway tool's own arguments",
-    "errors.rate-limited": [7, "RATE_LIMITED with retry_after_ms"],
+    "errors.rate-limited": "RATE_LIMITED with retry_after_ms",
     "errors.no-insides": "no stack traces and no file paths",
     "errors.no-agent-names": "no names of other agents",
   },
@@ -82,6 +82,6 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "identity.fallback-not-in-rules": "a fallback that is not in the rules is refused",
     "identity.bound": "--agent and GATEWAY_AGENT bind the process to one agent",
     "identity.no-other-names": "no refusal names another agent",
-    "identity.credential": [7, "over HTTP the credential binds the agent"],
+    "identity.credential": "over HTTP the credential binds the agent",
   },
 };
