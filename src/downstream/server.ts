@@ -142,7 +142,7 @@ export class DownstreamServer {
         }
         try {
           // The list may be known while this session still connects, and may do so for long.
-          await untilAborted(session.ready(), signal);
+          if (session.state === "connecting") await untilAborted(session.ready(), signal);
           const started = performance.now();
           const reply = await callOnSession(session, {
             config: this.config,

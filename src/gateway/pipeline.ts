@@ -123,7 +123,7 @@ export async function runOperation(
     });
     if ("refused" in who) {
       if (given) record.setClaim(given);
-      return refuse(record, wireRefusal(who.refused));
+      return await refuse(record, wireRefusal(who.refused));
     }
     const { agent } = who;
     record.setAgent(agent);
@@ -138,7 +138,7 @@ export async function runOperation(
       limits: limitsOf(rules, agent),
       unanswered: operation.unanswered,
     });
-    if (admission.kind === "refused") return refuse(record, wireLimit(admission));
+    if (admission.kind === "refused") return await refuse(record, wireLimit(admission));
     using _slot = admission;
 
     // Decision.
@@ -148,12 +148,12 @@ export async function runOperation(
     deciding.end();
     if (decision !== undefined) {
       record.setRule(decision.rule);
-      if (!decision.allowed) return refuse(record, wireDenial(agent, subject, decision.rule));
+      if (!decision.allowed) return await refuse(record, wireDenial(agent, subject, decision.rule));
     }
     if (tool.needsStatus && transport === "tcp" && !readsStatus(rules, agent)) {
       const rule = formatPath(["agents", agent, "status"]);
       record.setRule(rule);
-      return refuse(record, wireDenial(agent, { operation: name }, rule));
+      return await refuse(record, wireDenial(agent, { operation: name }, rule));
     }
 
     // Downstream.
@@ -176,17 +176,17 @@ export async function runOperation(
     switch (answer.kind) {
       case "own": {
         const result = textResult(answer.json);
-        record.finish("ALLOW", { resultBytes: utf8Bytes(result.text) });
+        await record.finish("ALLOW", { resultBytes: utf8Bytes(result.text) });
         return { kind: "result", result };
       }
       case "result": {
         const { result, downstreamMs } = answer;
-        record.finish("ALLOW", { resultBytes: utf8Bytes(result.text), downstreamMs });
+        await record.finish("ALLOW", { resultBytes: utf8Bytes(result.text), downstreamMs });
         return { kind: "result", result };
       }
       case "error": {
         const { error, downstreamMs, text } = answer;
-        record.finish("ERROR", { code: String(error.code), downstreamMs });
+        await record.finish("ERROR", { code: String(error.code), downstreamMs });
         if (error.code === URL_ELICITATION_REQUIRED && takesUrls(connection.capabilities)) {
           return { kind: "error", error: text };
         }
@@ -195,13 +195,13 @@ export async function runOperation(
     }
   } catch (error) {
     if (signal.aborted) {
-      record.finish("ERROR", { code: "CANCELLED" });
+      await record.finish("ERROR", { code: "CANCELLED" });
       return { kind: "cancelled" };
     }
     const wireError = wireErrorOf(error);
-    if (wireError !== undefined) return fail(record, wireError);
+    if (wireError !== undefined) return await fail(record, wireError);
     const id = crypto.randomUUID();
-    record.finish("ERROR", { code: "INTERNAL_ERROR" });
+    await record.finish("ERROR", { code: "INTERNAL_ERROR" });
     const reason = error instanceof Error ? error.stack ?? error.message : String(error);
     log.error("An operation failed for a fault of the gateway", { id, operation: name, reason });
     const message = `The gateway failed to run ${name}; its log has the reason under ${id}`;
@@ -217,13 +217,13 @@ function decide(snapshot: Snapshot, agent: string, subject: Subject): Decision |
     : snapshot.policy.decideTool(agent, server, tool);
 }
 
-function refuse(record: OperationRecord, error: WireError): Outcome {
-  record.finish("DENY", { code: error.code });
+async function refuse(record: OperationRecord, error: WireError): Promise<Outcome> {
+  await record.finish("DENY", { code: error.code });
   return { kind: "result", result: errorResult(error) };
 }
 
-function fail(record: OperationRecord, error: WireError): Outcome {
-  record.finish("ERROR", { code: error.code });
+async function fail(record: OperationRecord, error: WireError): Promise<Outcome> {
+  await record.finish("ERROR", { code: error.code });
   return { kind: "result", result: errorResult(error) };
 }
 
