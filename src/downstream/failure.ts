@@ -3,6 +3,7 @@ import { DownstreamError } from "../errors.ts";
 import { AnswerTooLong, ChannelClosed } from "../jsonrpc/mod.ts";
 import { CatalogError } from "./catalog.ts";
 import { HandshakeError } from "./handshake.ts";
+import { RemoteFailure } from "./remote_failure.ts";
 import { quotable } from "./secrets.ts";
 import { StartAbandoned } from "./start_guard.ts";
 
@@ -45,6 +46,7 @@ export async function explainFailure(
 
 function reasonOf(cause: unknown, timedOut: string): string | undefined {
   if (cause instanceof HandshakeError || cause instanceof CatalogError) return cause.message;
+  if (cause instanceof RemoteFailure) return cause.message;
   if (cause instanceof ChannelClosed) return "its connection ended";
   if (cause instanceof StartAbandoned) return "its session was closed while it started";
   if (cause instanceof DOMException && cause.name === "TimeoutError") return timedOut;
