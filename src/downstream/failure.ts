@@ -37,10 +37,9 @@ export async function explainFailure(
   }
   const why = reasonOf(cause, timedOut);
   if (why === undefined) throw cause;
-  const message = `Server "${server}" is not available: ${
-    quotable(why, config)
-  }. ${await lastWords()}`
-    .trim();
+  // What is known of a remote server's failure is all that there is to say.
+  const words = cause instanceof RemoteFailure ? "" : await lastWords();
+  const message = `Server "${server}" is not available: ${quotable(why, config)}. ${words}`.trim();
   return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
 }
 

@@ -49,12 +49,8 @@ const WORDS: readonly (readonly [RegExp, (host: string, name: string) => string]
 export function networkFailure(cause: unknown, url: URL, isAnswering: boolean): RemoteFailure {
   const said = describe(cause);
   // Nothing was sent yet, so nothing can have been done.
-  const reach = !isAnswering && /\(Connect\)|are blocked|NotCapable/.test(said) ? "never" : "maybe";
+  const reach = !isAnswering && /\(Connect\)|are blocked/.test(said) ? "never" : "maybe";
   const options = { reach, endsSession: true, cause } as const;
-  if (cause instanceof Deno.errors.NotCapable) {
-    const message = "the gateway may not open network connections; start it with --allow-net";
-    return new RemoteFailure(message, options);
-  }
   if (isAnswering) return new RemoteFailure(`${url.host} broke off its answer`, options);
   const [, words] = WORDS.find(([pattern]) => pattern.test(said)) ?? [];
   const otherwise = reach === "never"

@@ -2,6 +2,7 @@ import type { ConnectHttp, ServerConfig } from "../../config/mod.ts";
 import { MAX_MESSAGE_BYTES, type Turn } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { Authorization } from "../authorization.ts";
+import { RemoteFailure } from "../remote_failure.ts";
 import type { Transport } from "../transport.ts";
 import { HttpWay } from "./http_way.ts";
 import { RemoteChannel, type WayListener } from "./remote_channel.ts";
@@ -28,12 +29,15 @@ export interface RemoteSurroundings {
  * @param config The server's entry.
  * @param connect Its url.
  * @param surroundings Log and authorization.
+ * @throws {RemoteFailure} where the gateway may not open it.
  */
 export async function openRemote(
   config: ServerConfig,
   connect: ConnectHttp,
   { log, maxBytes = MAX_MESSAGE_BYTES, authorization }: RemoteSurroundings,
 ): Promise<Transport> {
+  const url = new URL(connect.url);
+  await refuseWithoutPermission(url);
   // Here and nowhere else: it takes 0.1 s and 30 MB, which who has no such server must not pay.
   const sdk = await import("@modelcontextprotocol/client");
   const { name: server, options: { connectTimeoutMs, callTimeoutMs } } = config;
@@ -42,7 +46,7 @@ export async function openRemote(
   const wayOptions = (listener: WayListener): WayOptions => ({
     ...listener,
     sdk,
-    url: new URL(connect.url),
+    url,
     requests,
     tickets: new Tickets(),
     maxBytes,
@@ -63,4 +67,12 @@ export async function openRemote(
     },
   });
   return new RemoteTransport(channel, requests);
+}
+
+/** Beforehand, because a request that is refused for it leaves its body open. */
+async function refuseWithoutPermission({ host }: URL): Promise<void> {
+  const { state } = await Deno.permissions.query({ name: "net", host });
+  if (state === "granted") return;
+  const message = `the gateway may not connect to ${host}; start it with --allow-net`;
+  throw new RemoteFailure(message, { reach: "never", endsSession: true });
 }

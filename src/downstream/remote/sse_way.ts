@@ -93,6 +93,8 @@ export class SseWay implements Way {
         turns,
         isOfRequest: false,
         onEnd: (broken) => {
+          // The SDK itself breaks it off where it finds no good endpoint.
+          if (request.signal.aborted) return;
           const how = broken === undefined ? "ended" : "broke off";
           const message = `${url.host} ${how} the event stream that is its session`;
           onLost(new RemoteFailure(message, { reach: "maybe", endsSession: true, cause: broken }));
