@@ -6,7 +6,6 @@ import { ListeningStream } from "./listening_stream.ts";
 import { networkFailure } from "./network_words.ts";
 import { HttpRefusal } from "./refusals.ts";
 import { readBody, rewriteEvents } from "./rewritten_body.ts";
-import type { RemoteRequest } from "./requests.ts";
 import type { Exchange, Outgoing } from "./tickets.ts";
 import type { Way, WayOptions } from "./way.ts";
 
@@ -112,25 +111,24 @@ export class HttpWay implements Way {
     });
   }
 
-  #fetch(url: URL, init: RequestInit): Promise<Response> {
-    const { method = "GET", body } = init;
-    const request = {
-      headers: new Headers(init.headers),
-      signal: init.signal ?? new AbortController().signal,
-    };
-    if (method === "POST") return this.#post(url, { ...request, stub: String(body) });
-    if (method === "GET") return this.#resume(url, request);
+  #fetch(
+    url: URL,
+    { method = "GET", headers: sent, body, signal }: RequestInit,
+  ): Promise<Response> {
+    const headers = new Headers(sent);
+    if (method === "POST") return this.#post(url, headers, String(body));
+    if (method === "GET") return this.#resume(url, headers);
     const { requests } = this.#options;
-    return requests.send(url, { ...request, method: "DELETE", patienceMs: 0 });
+    const never = new AbortController().signal;
+    const request = { method: "DELETE", headers, signal: signal ?? never, patienceMs: 0 } as const;
+    return requests.send(url, request);
   }
 
-  async #post(
-    url: URL,
-    { headers, signal, stub }: Pick<RemoteRequest, "headers" | "signal"> & { stub: string },
-  ): Promise<Response> {
+  async #post(url: URL, headers: Headers, stub: string): Promise<Response> {
     const { tickets, requests, busyMs, maxBytes } = this.#options;
     const exchange = tickets.sent(stub);
     if (exchange === undefined) throw new Error("The SDK sends a message of its own");
+    const { signal } = exchange;
     const { text: body, id, method } = exchange.outgoing;
     const patienceMs = method === "initialize" ? busyMs.start : busyMs.call;
     const request = { method: "POST", headers, body, signal, patienceMs } as const;
@@ -156,7 +154,7 @@ export class HttpWay implements Way {
       );
     }
     try {
-      const data = await readBody(response.body, maxBytes);
+      const data = await readBody(response.body, { maxBytes, signal });
       return new Response(tickets.keep(data, true), { headers: kept });
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
@@ -165,15 +163,18 @@ export class HttpWay implements Way {
   }
 
   /** Takes up the stream of a request where it broke off; 405 tells the SDK that it cannot be. */
-  async #resume(url: URL, request: Pick<RemoteRequest, "headers" | "signal">): Promise<Response> {
+  async #resume(url: URL, headers: Headers): Promise<Response> {
     const { requests, busyMs } = this.#options;
-    const last = request.headers.get("last-event-id");
+    const last = headers.get("last-event-id");
     const exchange = [...this.#exchanges].find(({ lastEventId }) => lastEventId === last);
+    const gone = new Response(null, { status: 405 });
+    if (exchange === undefined) return gone;
+    const { signal } = exchange;
     try {
-      const patienceMs = busyMs.call;
-      const response = await requests.send(url, { ...request, method: "GET", patienceMs });
+      const request = { method: "GET", headers, signal, patienceMs: busyMs.call } as const;
+      const response = await requests.send(url, request);
       if (REDIRECTS.has(response.status)) return response;
-      if (exchange !== undefined && isStream(response)) {
+      if (isStream(response)) {
         exchange.failure = undefined;
         return new Response(this.#rewrite(response, url, exchange), {
           headers: keptHeaders(response),
@@ -184,7 +185,7 @@ export class HttpWay implements Way {
       const { status } = cause instanceof RemoteFailure ? cause : { status: undefined };
       if (status === undefined || status >= 500) throw cause;
     }
-    return new Response(null, { status: 405 });
+    return gone;
   }
 
   #rewrite(response: Response, url: URL, exchange: Exchange): ReadableStream<Uint8Array> {
@@ -193,6 +194,7 @@ export class HttpWay implements Way {
       tickets,
       maxBytes,
       turns,
+      signal: exchange.signal,
       isOfRequest: true,
       onId: (id) => {
         exchange.lastEventId = id;
@@ -201,6 +203,7 @@ export class HttpWay implements Way {
         exchange.isAnswered = true;
       },
       onEnd: (broken) => {
+        if (exchange.signal.aborted) return;
         if (broken !== undefined) exchange.failure = networkFailure(broken, url, true);
       },
     });

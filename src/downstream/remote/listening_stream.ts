@@ -81,6 +81,7 @@ export class ListeningStream {
           tickets,
           maxBytes,
           turns,
+          signal,
           isOfRequest: false,
           onRetry: (ms) => this.#pace.ask(ms),
           onEnd: (broken) => this.#pace.ended(broken !== undefined),

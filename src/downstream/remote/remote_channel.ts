@@ -41,6 +41,7 @@ export interface WayListener {
 export class RemoteChannel implements Channel {
   readonly #options: RemoteChannelOptions;
   readonly #requests = new Map<string, AbortController>();
+  readonly #controllers = new Set<AbortController>();
   readonly #sending = new Set<Promise<void>>();
   // Of these, what is no request: a request may take long.
   readonly #telling = new Set<Promise<void>>();
@@ -128,6 +129,7 @@ export class RemoteChannel implements Channel {
   async #send(message: Outgoing): Promise<void> {
     const { id } = message;
     const controller = new AbortController();
+    this.#controllers.add(controller);
     if (id !== undefined) this.#requests.set(id, controller);
     const { signal } = controller;
     try {
@@ -141,6 +143,7 @@ export class RemoteChannel implements Channel {
     } catch (cause) {
       if (!signal.aborted && !this.#isOver) this.#fail(id, cause);
     } finally {
+      this.#controllers.delete(controller);
       if (id !== undefined) this.#requests.delete(id);
     }
   }
@@ -193,7 +196,7 @@ export class RemoteChannel implements Channel {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#way.close();
-    for (const request of this.#requests.values()) request.abort();
+    for (const controller of this.#controllers) controller.abort();
     this.#handler?.closed(cause);
   }
 }

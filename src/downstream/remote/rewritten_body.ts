@@ -15,6 +15,8 @@ export interface RewriteOptions {
   readonly maxBytes: number;
   /** Whether it is the stream of a request, which its answer ends. */
   readonly isOfRequest: boolean;
+  /** Breaks it off. */
+  readonly signal: AbortSignal;
   /** Loops that read, which can be asked to pause. */
   readonly turns: Set<Turn>;
   /** The stream has ended, of itself or because it broke. */
@@ -37,8 +39,9 @@ export function rewriteEvents(
   body: ReadableStream<Uint8Array>,
   options: RewriteOptions,
 ): ReadableStream<Uint8Array> {
-  const { tickets, maxBytes, isOfRequest, turns, onEnd, onRetry, onId, onAnswer } = options;
+  const { tickets, maxBytes, isOfRequest, turns, signal, onEnd, onRetry, onId, onAnswer } = options;
   const reader = body.getReader();
+  const letGo = cancelOnAbort(reader, signal);
   const encoder = new TextEncoder();
   const turn = new Turn();
   turns.add(turn);
@@ -60,6 +63,7 @@ export function rewriteEvents(
   });
   const end = (broken?: unknown): void => {
     clearTimeout(lingering);
+    letGo();
     turns.delete(turn);
     turn.end();
     onEnd(broken);
@@ -70,6 +74,7 @@ export function rewriteEvents(
         // The pull is repeated only when something was given.
         while (out.length === 0) {
           const { value, done } = await reader.read();
+          signal.throwIfAborted();
           if (done) {
             end();
             return controller.close();
@@ -111,27 +116,51 @@ function plainText(data: SseData | undefined): string {
 }
 
 /**
+ * Breaks off the reading of a body. The signal that its request was made with does not do that: once
+ * the headers are there Deno follows it only by a weak reference, and after a garbage collection the
+ * connection would stay open for as long as the server likes.
+ */
+function cancelOnAbort(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  signal: AbortSignal,
+): () => void {
+  const cancel = (): void => void reader.cancel(signal.reason).catch(() => {});
+  if (signal.aborted) cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  return () => signal.removeEventListener("abort", cancel);
+}
+
+/**
  * Reads the whole of a body.
  *
  * @param body The body as it comes.
- * @param maxBytes How much is taken; more is counted and thrown away.
+ * @param options How much is taken, more being counted and thrown away, and what breaks it off.
  */
 export async function readBody(
   body: ReadableStream<Uint8Array> | null,
-  maxBytes: number,
+  { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal },
 ): Promise<SseData> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   let tail: Uint8Array = new Uint8Array();
-  for await (const chunk of body ?? []) {
-    bytes += chunk.length;
-    if (bytes <= maxBytes) chunks.push(chunk);
-    else {
-      // Of what is too long the first and the last bytes are enough.
-      if (chunks.length === 0) chunks.push(chunk);
-      chunks.splice(1);
-      tail = concat([tail, chunk]).slice(-1024);
+  const reader = (body ?? ReadableStream.from<Uint8Array>([])).getReader();
+  const letGo = cancelOnAbort(reader, signal);
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      signal.throwIfAborted();
+      if (done) break;
+      bytes += value.length;
+      if (bytes <= maxBytes) chunks.push(value);
+      else {
+        // Of what is too long the first and the last bytes are enough.
+        if (chunks.length === 0) chunks.push(value);
+        chunks.splice(1);
+        tail = concat([tail, value]).slice(-1024);
+      }
     }
+  } finally {
+    letGo();
   }
   if (bytes > maxBytes) {
     const lossy = new TextDecoder();

@@ -29,13 +29,10 @@ export class SseWay implements Way {
     const { sdk, url, tickets, onMessage } = options;
     this.#transport = new sdk.SSEClientTransport(url, {
       fetch: (target, { method, headers, body, signal } = {}) => {
-        const request = {
-          headers: new Headers(headers),
-          signal: signal ?? new AbortController().signal,
-        };
-        return method === "POST"
-          ? this.#post(new URL(target), { ...request, stub: String(body) })
-          : this.#open(new URL(target), request);
+        const sent = new Headers(headers);
+        if (method === "POST") return this.#post(new URL(target), sent, String(body));
+        const never = new AbortController().signal;
+        return this.#open(new URL(target), { headers: sent, signal: signal ?? never });
       },
     });
     this.#transport.onmessage = (stub) => {
@@ -91,6 +88,7 @@ export class SseWay implements Way {
         tickets,
         maxBytes,
         turns,
+        signal: request.signal,
         isOfRequest: false,
         onEnd: (broken) => {
           // The SDK itself breaks it off where it finds no good endpoint.
@@ -108,10 +106,7 @@ export class SseWay implements Way {
     }
   }
 
-  async #post(
-    url: URL,
-    { headers, signal, stub }: { headers: Headers; signal: AbortSignal; stub: string },
-  ): Promise<Response> {
+  async #post(url: URL, headers: Headers, stub: string): Promise<Response> {
     const { tickets, requests, busyMs } = this.#options;
     const exchange = tickets.sent(stub);
     if (exchange === undefined) throw new Error("The SDK sends a message of its own");
@@ -120,7 +115,7 @@ export class SseWay implements Way {
       headers,
       body: exchange.outgoing.text,
       // The SDK knows no end of a single request; one that nobody waits for must not be sent.
-      signal: AbortSignal.any([signal, exchange.signal]),
+      signal: exchange.signal,
       patienceMs: exchange.outgoing.method === "initialize" ? busyMs.start : busyMs.call,
     }).catch((cause) => {
       const isGone = cause instanceof HttpRefusal && cause.status === 404;
