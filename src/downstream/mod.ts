@@ -14,13 +14,14 @@ export type {
   ClientLink,
   ToolCall,
 } from "./caller.ts";
+export type { Authorization, RecoverOptions } from "./authorization.ts";
 export { Catalog, CatalogError, type Tool } from "./catalog.ts";
 export { HandshakeError } from "./handshake.ts";
-export { openTransport } from "./open.ts";
+export { openTransport, type Surroundings } from "./open.ts";
 export { Processes } from "./processes.ts";
 export { DownstreamServer } from "./server.ts";
 export type { ServerContext } from "./server_context.ts";
 export type { ServerStatus } from "./server_status.ts";
 export type { SessionState } from "./session_options.ts";
-export type { Surroundings } from "./stdio_transport.ts";
+export type { StdioSurroundings } from "./stdio_transport.ts";
 export type { Patience, Transport } from "./transport.ts";

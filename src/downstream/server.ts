@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import { callOnSession } from "./call_on_session.ts";
+import { callOnPlace } from "./call_on_place.ts";
 import { CallClock } from "./call_clock.ts";
 import type {
   CallAnswer,
@@ -11,9 +11,11 @@ import type {
 } from "./caller.ts";
 import { Deadlines } from "./deadlines.ts";
 import { declaredCapabilities } from "./handshake.ts";
-import type { Catalog } from "./catalog.ts";
+import type { Catalog, Tool } from "./catalog.ts";
 import { Listings } from "./listings.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
+import { remoteFailureBehind } from "./remote_failure.ts";
+import { mayRepeat } from "./repeat.ts";
 import type { ServerContext } from "./server_context.ts";
 import { readServerStatus, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
@@ -116,49 +118,30 @@ export class DownstreamServer {
     const limits = timeoutMs === undefined
       ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
       : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) };
-    return await this.#use(caller, async ({ session, line }) => {
-      const clock = new CallClock({
-        server: this.config.name,
-        limits,
-        caller: call.signal,
-        deadlines: this.#deadlines,
-      });
-      const { signal } = clock;
-      try {
-        const key = this.#keyOf(caller.capabilities);
-        // Not through listTools: with a session for each call that would start another one.
-        let catalog = await this.#listings.known(key, signal) ??
-          await untilAborted(this.#listings.ask(session, key), signal);
-        if (catalog.get(call.tool) === undefined) {
-          catalog = await untilAborted(this.#listings.ask(session, key, true), signal);
-        }
-        const tool = catalog.get(call.tool);
-        if (tool === undefined) return { kind: "no-such-tool", catalog };
-        const queue = call.span.child("queue");
-        try {
-          await line.enter(caller.agent, signal);
-        } finally {
-          queue.end();
-        }
-        try {
-          // The list may be known while this session still connects, and may do so for long.
-          if (session.state === "connecting") await untilAborted(session.ready(), signal);
-          const started = performance.now();
-          const reply = await callOnSession(session, {
-            config: this.config,
-            tool,
-            call,
-            caller,
-            clock,
-          });
-          return { kind: "answer", reply, tool, downstreamMs: performance.now() - started };
-        } finally {
-          line.leave();
-        }
-      } finally {
-        clock.stop();
-      }
+    const clock = new CallClock({
+      server: this.config.name,
+      limits,
+      caller: call.signal,
+      deadlines: this.#deadlines,
     });
+    let called: Tool | undefined;
+    const wanted = {
+      config: this.config,
+      listings: this.#listings,
+      listKey: this.#keyOf(caller.capabilities),
+      call,
+      caller,
+      clock,
+      onCall: (tool: Tool): void => {
+        called = tool;
+      },
+    };
+    try {
+      const isRepeatable = (error: unknown): boolean => mayRepeat(error, called);
+      return await this.#use(caller, (place) => callOnPlace(place, wanted), isRepeatable);
+    } finally {
+      clock.stop();
+    }
   }
 
   /** Ends the sessions of a client that is gone. */
@@ -217,29 +200,53 @@ export class DownstreamServer {
     for (const session of this.#pool.sessionsOf(client)) void session.setLogLevel(level);
   }
 
-  /** Runs something on the caller's session, and remembers what went wrong. */
-  async #use<T>(caller: Caller, run: (place: Place) => Promise<T>): Promise<T> {
-    const { name, unavailable } = this.config;
-    if (unavailable !== undefined) {
-      const message = `Server "${name}" is not available: ${unavailable}.`;
-      throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
-    }
-    if (this.#isClosed) {
-      const message = `Server "${name}" is not available: the gateway has taken it out of use.`;
-      throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
-    }
-    const place = this.#pool.acquire(caller);
-    try {
-      return await run(place);
-    } catch (error) {
-      if (error instanceof DownstreamError) {
-        this.#lastError = error.message;
-        if (error.code === "TIMEOUT") void this.#examine(place);
+  /**
+   * Runs something on the caller's session, and remembers what went wrong.
+   *
+   * @param caller Whose session.
+   * @param run What to run.
+   * @param isRepeatable Whether it may be run again, once, where a session that had begun is lost.
+   */
+  async #use<T>(
+    caller: Caller,
+    run: (place: Place) => Promise<T>,
+    isRepeatable: (error: unknown) => boolean = (error) => mayRepeat(error, undefined),
+  ): Promise<T> {
+    for (let isFirst = true;; isFirst = false) {
+      const { name, unavailable } = this.config;
+      if (unavailable !== undefined) {
+        const message = `Server "${name}" is not available: ${unavailable}.`;
+        throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
       }
-      throw error;
-    } finally {
-      this.#pool.release(place);
+      if (this.#isClosed) {
+        const message = `Server "${name}" is not available: the gateway has taken it out of use.`;
+        throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
+      }
+      const place = this.#pool.acquire(caller);
+      try {
+        return await run(place);
+      } catch (error) {
+        if (!(error instanceof DownstreamError)) throw error;
+        // One that did not begin has failed as a start, and is tried again by the next call.
+        const hadBegun = place.session.connectMs !== undefined;
+        if (isFirst && hadBegun && isRepeatable(error)) this.#leave(place, error);
+        else {
+          this.#lastError = error.message;
+          if (error.code === "TIMEOUT") void this.#examine(place);
+          throw error;
+        }
+      } finally {
+        this.#pool.release(place);
+      }
     }
+  }
+
+  /** A session that its server does not know any more: what is under way on it may still end well. */
+  #leave(place: Place, error: DownstreamError): void {
+    if (remoteFailureBehind(error)?.reach !== "never" || place.session.state !== "ready") return;
+    // The server that has forgotten its sessions may have been started anew, with other tools.
+    this.#listings.forget(place.capabilitiesKey);
+    this.#pool.retire(place, this.config.options.maxCallMs);
   }
 
   /** Clients that can do the same, as far as this server is told, share lists and sessions. */

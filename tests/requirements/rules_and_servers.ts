@@ -47,7 +47,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "servers.stdio": "stdio: command, args, env, cwd",
     "servers.cwd": "the process runs in its cwd, or in the gateway's",
     "servers.remote": "remote: url, headers, and type or transport",
-    "servers.remote-fallback": [5, "streamable HTTP, falling back to SSE"],
+    "servers.remote-fallback": "streamable HTTP, falling back to SSE",
     "servers.both-or-neither": "both or neither of command and url is an error",
     "servers.disabled": "a disabled server counts as not configured",
     "servers.shown": "what is shown of a server is as written, its url without secrets",

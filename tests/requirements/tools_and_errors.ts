@@ -57,7 +57,7 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "errors.not-configured": "SERVER_UNAVAILABLE: not configured",
     "errors.unavailable": "SERVER_UNAVAILABLE says which server and why",
     "errors.crashed": "SERVER_UNAVAILABLE for the calls under way when a server crashes",
-    "errors.unreachable": [5, "SERVER_UNAVAILABLE: a remote server cannot be reached"],
+    "errors.unreachable": "SERVER_UNAVAILABLE: a remote server cannot be reached, in plain words",
     "errors.stderr-quoted": "the last lines of stderr, 20 and 2 KB at most",
     "errors.no-secrets": "secrets are removed, the home folder is ~",
     "errors.auth-required": [5, "AUTH_REQUIRED with url and command"],
