@@ -6,6 +6,8 @@
  * @module
  */
 
+export { NobodyWaited } from "./authorization.ts";
+export type { Authorization, OwnAuthorization, RecoverOptions, Waiting } from "./authorization.ts";
 export type {
   CallAnswer,
   Caller,
@@ -15,6 +17,9 @@ export type {
   ToolCall,
 } from "./caller.ts";
 export { Catalog, type Tool } from "./catalog.ts";
+export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
+export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
+export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { openTransport } from "./open.ts";
 export { Processes } from "./processes.ts";
 export { DownstreamServer } from "./server.ts";

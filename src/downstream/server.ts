@@ -1,7 +1,9 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
+import { NobodyWaited, type OwnAuthorization } from "./authorization.ts";
 import { callOnSession } from "./call_on_session.ts";
 import { CallClock } from "./call_clock.ts";
+import { CallsWaiting } from "./calls_waiting.ts";
 import type {
   CallAnswer,
   Caller,
@@ -10,6 +12,7 @@ import type {
   ToolCall,
 } from "./caller.ts";
 import { declaredCapabilities } from "./handshake.ts";
+import { History } from "./history.ts";
 import type { Catalog } from "./catalog.ts";
 import { Listings } from "./listings.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
@@ -31,11 +34,10 @@ export class DownstreamServer {
   // Once at a time each, for thousands of calls may take too long together.
   readonly #examined = new Set<Place>();
   readonly #keys = new WeakMap<ClientCapabilities, string>();
-  #lastError: string | undefined;
+  readonly #waiting = new CallsWaiting();
+  readonly #authorization: OwnAuthorization | undefined;
+  readonly #history = new History();
   #isClosed = false;
-  #failures = 0;
-  #restarts = 0;
-  #connectMs: number | undefined;
 
   /**
    * Prepares the server; nothing is started yet.
@@ -47,6 +49,7 @@ export class DownstreamServer {
     this.config = config;
     this.#context = context;
     this.#guard = new StartGuard(config.name, context.now);
+    this.#authorization = context.authorize?.(config, () => this.#waiting.best);
     const { isolation, maxConcurrency, idleTimeoutMs } = config.options;
     this.#pool = new SessionPool({
       isolation,
@@ -69,10 +72,12 @@ export class DownstreamServer {
     try {
       await this.#listings.ask(place.session, this.#keyOf(client.capabilities));
     } catch (error) {
+      if (error instanceof NobodyWaited) this.#history.note(error);
       const reason = error instanceof Error ? error.message : String(error);
       const { log } = this.#context;
       // A client that goes before its servers have started is no trouble of theirs.
       if (this.#isClosed) log.debug(reason, { server: this.config.name });
+      else if (error instanceof NobodyWaited) log.info(reason);
       else log.warn(reason, { server: this.config.name });
     } finally {
       this.#pool.release(place);
@@ -166,6 +171,7 @@ export class DownstreamServer {
   async close(drainMs: number, patience: Patience): Promise<void> {
     this.#isClosed = true;
     await this.#pool.close(drainMs, patience);
+    await this.#authorization?.close();
   }
 
   /** Ends all processes at once, without asking. */
@@ -176,14 +182,9 @@ export class DownstreamServer {
 
   /** How the server stands. */
   status(): ServerStatus {
-    return readServerStatus(this.#pool.sessions, {
-      unavailable: this.config.unavailable,
-      isBroken: this.#failures > 0,
-      lastError: this.#lastError,
-      restarts: this.#restarts,
-      tools: this.#listings.toolCount,
-      connectMs: this.#connectMs,
-    });
+    const { unavailable } = this.config;
+    const tools = this.#listings.toolCount;
+    return readServerStatus(this.#pool.sessions, { history: this.#history, unavailable, tools });
   }
 
   /**
@@ -217,14 +218,23 @@ export class DownstreamServer {
       const message = `Server "${name}" is not available: the gateway has taken it out of use.`;
       throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
     }
+    using _waiting = this.#waiting.enter(caller);
+    try {
+      return await this.#useOnce(caller, run);
+    } catch (error) {
+      if (!(error instanceof NobodyWaited)) throw error;
+      // It joined a session that was started ahead, and was not there yet when the server refused.
+      return await this.#useOnce(caller, run);
+    }
+  }
+
+  async #useOnce<T>(caller: Caller, run: (place: Place) => Promise<T>): Promise<T> {
     const place = this.#pool.acquire(caller);
     try {
       return await run(place);
     } catch (error) {
-      if (error instanceof DownstreamError) {
-        this.#lastError = error.message;
-        if (error.code === "TIMEOUT") void this.#examine(place);
-      }
+      this.#history.note(error);
+      if (error instanceof DownstreamError && error.code === "TIMEOUT") void this.#examine(place);
       throw error;
     } finally {
       this.#pool.release(place);
@@ -252,37 +262,34 @@ export class DownstreamServer {
     const isAlive = await place.session.isAlive();
     this.#examined.delete(place);
     if (isAlive || place.session.state !== "ready") return;
-    this.#lastError = `Server "${this.config.name}" does not even answer a ping`;
+    this.#history.lastError = `Server "${this.config.name}" does not even answer a ping`;
     this.#pool.retire(place, this.config.options.maxCallMs);
   }
 
   #startSession(wanted: Wanted, ended: () => void): Session {
     const { capabilities, capabilitiesKey, link } = wanted;
     const { version, log, open, pingMs } = this.#context;
-    if (this.#failures > 0) this.#restarts++;
+    this.#history.started();
     const session: Session = new Session({
       config: this.config,
       capabilities,
       link,
       version,
       log,
-      open: () => open(this.config),
+      open: () => open(this.config, this.#authorization),
       guard: this.#guard,
       ...(pingMs === undefined ? {} : { pingMs }),
       onToolsChanged: () => this.#listings.forget(capabilitiesKey),
       onEnded: (state) => {
         if (state === "broken") {
-          this.#failures++;
+          this.#history.broke();
           // The server that comes back may have other tools.
           this.#listings.forget(capabilitiesKey);
         }
         ended();
       },
     });
-    session.ready().then(() => {
-      this.#failures = 0;
-      this.#connectMs = session.connectMs;
-    }, () => {});
+    session.ready().then(() => this.#history.connected(session.connectMs), () => {});
     return session;
   }
 }

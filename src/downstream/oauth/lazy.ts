@@ -1,0 +1,4 @@
+/** What is loaded when a remote server is used for the first time. */
+export { OAuth } from "./oauth.ts";
+export { fitsEntry, isDue } from "./stored_login.ts";
+export { oauthFolder, TokenStore } from "./token_store.ts";
