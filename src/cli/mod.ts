@@ -18,6 +18,7 @@ import {
 } from "@stricli/core";
 import { listSettings } from "../config/mod.ts";
 import { audit } from "./audit_routes.ts";
+import { auth } from "./auth_routes.ts";
 import type { ServeFlags } from "./serve.ts";
 import { VERSION } from "./version.ts";
 
@@ -46,8 +47,8 @@ const serve = buildCommand<ServeFlags, [], Context>({
   },
 });
 
-const routes = buildRouteMap<"serve" | "audit", Context>({
-  routes: { serve, audit },
+const routes = buildRouteMap<"serve" | "audit" | "auth", Context>({
+  routes: { serve, audit, auth },
   defaultCommand: "serve",
   docs: {
     brief: "One MCP server in front of all of yours, with rules for each agent",
