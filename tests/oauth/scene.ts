@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { OAuthOptions, ServerConfig } from "../../src/config/mod.ts";
 import { authorize, type OwnAuthorization, type Waiting } from "../../src/downstream/mod.ts";
 import { DownstreamError } from "../../src/errors.ts";
@@ -8,14 +7,15 @@ import { Client } from "../contract/client.ts";
 import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
 
-const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
-
 /** How a scene differs from the usual one. */
 export interface SceneOptions {
   readonly oauth?: Partial<OAuthOptions>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Whether there is a browser; by default there is one. */
-  readonly browser?: string;
+  /**
+   * Whether there is a browser, with a person who does what is asked; `blind` opens links that nobody
+   * looks at. By default there is one.
+   */
+  readonly browser?: "person" | "blind" | "none";
   readonly isInteractive?: boolean;
   readonly waitMs?: number;
   readonly loginMs?: number;
@@ -35,28 +35,15 @@ export class OAuthScene implements AsyncDisposable {
   /** The call that waits. */
   waiting: Waiting | undefined = this.client;
   readonly #options: SceneOptions;
-  readonly #browser = Deno.env.get("BROWSER");
+  /** The links that the browser opened. */
+  readonly opened: string[] = [];
+  /** The pages that it showed at last. */
+  readonly shown: string[] = [];
+  readonly #browsing: Promise<void>[] = [];
   readonly #made: OwnAuthorization[] = [];
 
   constructor(options: SceneOptions = {}) {
     this.#options = options;
-    const usual = `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config --no-lock ` +
-      `${BROWSER} ${this.browserLog}`;
-    Deno.env.set("BROWSER", options.browser ?? usual);
-  }
-
-  get browserLog(): string {
-    return join(this.folder, "browser.log");
-  }
-
-  /** The links that the browser opened. */
-  opened(): string[] {
-    return this.#browserLines().flatMap((line) => /^opened (.+)$/.exec(line)?.[1] ?? []);
-  }
-
-  /** The pages that the browser showed at last. */
-  shown(): string[] {
-    return this.#browserLines().flatMap((line) => /^shown (.+)$/.exec(line)?.[1] ?? []);
   }
 
   /** The entry of the server. */
@@ -90,6 +77,7 @@ export class OAuthScene implements AsyncDisposable {
       isInteractive,
       log,
       folder: this.store,
+      openBrowser: (url) => this.#open(url),
       ...(waitMs === undefined ? {} : { waitMs }),
       ...(loginMs === undefined ? {} : { loginMs }),
     });
@@ -121,19 +109,23 @@ export class OAuthScene implements AsyncDisposable {
     for (const made of this.#made) await made.close();
     await this.server[Symbol.asyncDispose]();
     await this.service[Symbol.asyncDispose]();
-    if (this.#browser === undefined) Deno.env.delete("BROWSER");
-    else Deno.env.set("BROWSER", this.#browser);
+    await Promise.all(this.#browsing);
     Deno.removeSync(this.folder, { recursive: true });
   }
 
-  #browserLines(): string[] {
-    try {
-      return Deno.readTextFileSync(this.browserLog).split("\n");
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
+  #open(url: string): Promise<boolean> {
+    const { browser = "person" } = this.#options;
+    if (browser !== "none") this.opened.push(url);
+    if (browser === "person") {
+      this.#browsing.push(follow(url).then((page) => void this.shown.push(page)));
     }
+    return Promise.resolve(browser !== "none");
   }
+}
+
+/** Does what a person does with a link, and gives the page at its end. */
+export async function follow(link: string | undefined): Promise<string> {
+  return await (await fetch(link ?? "")).text();
 }
 
 /** What a file of the store holds, as far as tests look. */

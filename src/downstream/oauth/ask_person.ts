@@ -1,7 +1,6 @@
 import { isRecord } from "../handshake.ts";
 import type { Waiting } from "../authorization.ts";
 import { takesLinks } from "../calls_waiting.ts";
-import { openBrowser } from "./browser.ts";
 
 /** How somebody was asked to log in. */
 export type Asked = "client" | "browser" | "nobody" | "declined";
@@ -14,6 +13,8 @@ export interface Question {
   readonly url: string;
   /** The call that waits for it. */
   readonly waiting: Waiting;
+  /** Opens a link in the browser, and says whether that worked. */
+  readonly openBrowser: (url: string) => Promise<boolean>;
   /** Names the question, so that its end can be told. */
   readonly id: string;
   /** The login is over, one way or the other. */
@@ -28,7 +29,7 @@ export interface Question {
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#url-mode-elicitation-requests}
  */
 export async function askPerson(question: Question): Promise<Asked> {
-  const { waiting, url } = question;
+  const { waiting, url, openBrowser } = question;
   if (takesLinks(waiting)) {
     const answer = await askClient(question);
     if (answer !== undefined) return answer;

@@ -24,6 +24,8 @@ export interface AuthorizeOptions {
   readonly waitMs?: number;
   /** How long a login may take, in milliseconds; default 300000. */
   readonly loginMs?: number;
+  /** Opens a link in the user's browser, and says whether that worked; default: with a program. */
+  readonly openBrowser?: (url: string) => Promise<boolean>;
 }
 
 /**
@@ -65,11 +67,15 @@ class LateOAuth implements OwnAuthorization {
   ) {
     const { isInteractive, log, folder, waitMs = WAIT_MS, loginMs = LOGIN_MS } = options;
     this.#make = async () => {
-      const { OAuth, oauthFolder, TokenStore } = await import("./lazy.ts");
+      const { OAuth, oauthFolder, openBrowser, TokenStore } = await import("./lazy.ts");
       const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
       const patience = config.options.connectTimeoutMs * WAIT_SHARE;
       const settings = { config, url, store, isInteractive, waiting, loginMs, log };
-      return new OAuth({ ...settings, waitMs: Math.min(waitMs, patience) });
+      return new OAuth({
+        ...settings,
+        waitMs: Math.min(waitMs, patience),
+        openBrowser: options.openBrowser ?? openBrowser,
+      });
     };
   }
 

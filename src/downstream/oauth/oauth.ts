@@ -40,6 +40,8 @@ export class OAuth implements OwnAuthorization {
   #attempt: LoginAttempt | undefined;
   #renewsAgainAt = -Infinity;
   #ownChallenge: Challenge = {};
+  // Logins in a row whose tokens were refused at once.
+  #wasted = 0;
 
   /**
    * Begins; nothing is read or sent yet.
@@ -174,7 +176,10 @@ export class OAuth implements OwnAuthorization {
   /** The server refuses a token, whatever is known of its end. */
   async #renewRefused(sent: string | undefined): Promise<boolean> {
     const { config } = this.#settings;
-    if (sent !== undefined && this.#isFresh && this.#origin.how === "given") {
+    const isWasted = sent !== undefined && this.#isFresh && this.#origin.how === "given";
+    this.#wasted = isWasted ? this.#wasted + 1 : 0;
+    // Once may be chance. But nobody is to log in again and again for nothing.
+    if (this.#wasted > 1) {
       throw authRequired(
         config.name,
         "refuses the token that its own login service has just given. Log in again, and if that " +

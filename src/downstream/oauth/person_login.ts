@@ -24,7 +24,7 @@ export interface LoginStart {
  * @throws {NobodyWaited} where no call waits.
  */
 export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAttempt {
-  const { config, url, waiting, loginMs, log } = settings;
+  const { config, url, waiting, loginMs, openBrowser, log } = settings;
   const { name } = config;
   const call = waiting();
   if (call === undefined) {
@@ -39,7 +39,8 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
     url,
     withinMs: loginMs,
     ask: async (link, signal) => {
-      const asked = await askPerson({ server: name, url: link, waiting: call, id, signal });
+      const question = { server: name, url: link, waiting: call, id, signal, openBrowser };
+      const asked = await askPerson(question);
       wasLinked = asked === "client";
       log.info("A login was asked for", { server: name, by: asked });
       return asked;

@@ -19,6 +19,8 @@ export interface OAuthSettings {
   readonly waitMs: number;
   /** How long a login may take, in milliseconds. */
   readonly loginMs: number;
+  /** Opens a link in the user's browser, and says whether that worked. */
+  readonly openBrowser: (url: string) => Promise<boolean>;
   /** Takes what the operator should know. */
   readonly log: Log;
 }
