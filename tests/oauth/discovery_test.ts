@@ -180,6 +180,7 @@ Deno.test("[oauth.scopes] what was asked for and not granted is not asked for ag
   scene.server.needs = "admin";
   scene.service.behaviour.grants = "read";
   assert.equal(await send(gateway, scene.server.url), 403);
+  assert.equal(await send(gateway, scene.server.url), 403);
   const { code, message } = await failure(send(gateway, scene.server.url));
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /although all that it asks for was asked for/);

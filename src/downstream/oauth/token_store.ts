@@ -11,13 +11,12 @@ const LOCK_MS = 25_000;
 export interface Found {
   /** One for each issuer, the newest first. */
   readonly logins: readonly StoredLogin[];
-  /** Whether a file was there that could not be read. */
+  /** Whether a file was found damaged since the last logout. */
   readonly isDamaged: boolean;
 }
 
-/** Where tokens are kept when no folder can hold them. */
+/** A file that was read. */
 interface Place {
-  readonly path: string;
   readonly login: StoredLogin;
   readonly modified: number;
 }
@@ -73,7 +72,8 @@ export class TokenStore {
     const places: Place[] = [];
     let isDamaged = false;
     for (const path of await this.#list(url)) {
-      const place = await this.#readFile(path);
+      // Whoever set it aside, it says that a login was there.
+      const place = path.endsWith(".json") ? await this.#readFile(path) : "damaged";
       if (place === "damaged") isDamaged = true;
       else if (place?.login.url === url) places.push(place);
     }
@@ -143,16 +143,15 @@ export class TokenStore {
     return this.#folder;
   }
 
-  /** The files of a server. */
+  /** The files of a server, and those of them that were set aside. */
   async #list(url: string): Promise<string[]> {
     const paths: string[] = [];
     if (this.#folder === undefined) return paths;
     const prefix = await prefixOf(url);
     try {
       for await (const { name } of Deno.readDir(this.#folder)) {
-        if (name.startsWith(`${prefix}-`) && name.endsWith(".json")) {
-          paths.push(`${this.#folder}/${name}`);
-        }
+        const isIts = name.startsWith(`${prefix}-`) && /\.json(?:\.damaged-\d+)?$/.test(name);
+        if (isIts) paths.push(`${this.#folder}/${name}`);
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) this.#warn("Logins cannot be read", error);
@@ -165,7 +164,7 @@ export class TokenStore {
       const login = parseLogin(await Deno.readTextFile(path));
       if (login === undefined) return await this.#setAside(path);
       const { mtime } = await Deno.stat(path);
-      return { path, login, modified: mtime?.getTime() ?? 0 };
+      return { login, modified: mtime?.getTime() ?? 0 };
     } catch (error) {
       // Another process has just removed it.
       if (!(error instanceof Deno.errors.NotFound)) this.#warn("A login cannot be read", error);
