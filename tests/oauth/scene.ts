@@ -1,6 +1,11 @@
 import { join } from "node:path";
 import type { OAuthOptions, ServerConfig } from "../../src/config/mod.ts";
-import { authorize, type OwnAuthorization, type Waiting } from "../../src/downstream/mod.ts";
+import {
+  type Authorization,
+  authorize,
+  type OwnAuthorization,
+  type Waiting,
+} from "../../src/downstream/mod.ts";
 import { DownstreamError } from "../../src/errors.ts";
 import { createLog } from "../../src/log.ts";
 import { Client } from "../contract/client.ts";
@@ -70,10 +75,10 @@ export class OAuthScene implements AsyncDisposable {
   }
 
   /** Another gateway's authorization of the server. */
-  gateway(): OwnAuthorization {
+  gateway(waiting: () => Waiting | undefined = () => this.waiting): OwnAuthorization {
     const { isInteractive = true, waitMs, loginMs } = this.#options;
     const log = createLog({ level: "debug", write: (line) => this.log.push(line) });
-    const made = authorize(this.config(), () => this.waiting, {
+    const made = authorize(this.config(), waiting, {
       isInteractive,
       log,
       folder: this.store,
@@ -143,7 +148,7 @@ export interface Kept {
 
 /** Sends a request as a remote transport does: with authorization, and once more after a refusal. */
 export async function send(
-  authorization: OwnAuthorization,
+  authorization: Authorization,
   url: string,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<number> {

@@ -110,8 +110,11 @@ export class OAuth implements OwnAuthorization {
     return this.#settings.config.options.oauth?.grant === "client_credentials";
   }
 
+  /** Whether the tokens are so new that they should be good. */
   get #isFresh(): boolean {
-    return performance.now() - this.#origin.at < FRESH_MS;
+    const { tokens } = this;
+    const hasEnded = tokens !== undefined && isDue(tokens, Date.now());
+    return !hasEnded && performance.now() - this.#origin.at < FRESH_MS;
   }
 
   #isNewerThan(sent: string | undefined): boolean {
