@@ -49,10 +49,8 @@ export function authLogin(flags: AuthFlags, name: string, outputs: Outputs): Pro
     const config = findServer(servers, name, outputs);
     if (config === undefined) return USAGE_ERROR;
     const { stdout, stderr } = outputs;
-    const show = (url: string, isOpened: boolean): void => {
-      const how = isOpened
-        ? "Your browser opens the login. If it does not, open this link:"
-        : "Open this link in a browser on this machine:";
+    const show = (url: string): void => {
+      const how = "Log in with this link, in a browser on this machine; it should open by itself:";
       stderr.write(`${how}\n\n  ${url}\n\nWaiting for you to finish; Ctrl-C gives up.\n`);
     };
     const outcome = await logIn(config, show, options);

@@ -44,7 +44,8 @@ export class OAuthScene implements AsyncDisposable {
   readonly opened: string[] = [];
   /** The pages that it showed at last. */
   readonly shown: string[] = [];
-  readonly #browsing: Promise<void>[] = [];
+  /** What the browser is doing. */
+  readonly browsing: Promise<void>[] = [];
   readonly #made: OwnAuthorization[] = [];
 
   constructor(options: SceneOptions = {}) {
@@ -114,7 +115,7 @@ export class OAuthScene implements AsyncDisposable {
     for (const made of this.#made) await made.close();
     await this.server[Symbol.asyncDispose]();
     await this.service[Symbol.asyncDispose]();
-    await Promise.all(this.#browsing);
+    await Promise.all(this.browsing);
     Deno.removeSync(this.folder, { recursive: true });
   }
 
@@ -122,7 +123,7 @@ export class OAuthScene implements AsyncDisposable {
     const { browser = "person" } = this.#options;
     if (browser !== "none") this.opened.push(url);
     if (browser === "person") {
-      this.#browsing.push(follow(url).then((page) => void this.shown.push(page)));
+      this.browsing.push(follow(url).then((page) => void this.shown.push(page)));
     }
     return Promise.resolve(browser !== "none");
   }

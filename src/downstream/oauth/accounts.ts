@@ -57,13 +57,13 @@ export interface LoginState {
  * Logs a person in at a server.
  *
  * @param config The server's entry.
- * @param show Takes the link that was opened in the browser, and whether one could be opened.
+ * @param show Takes the link, just before it is opened in the browser.
  * @param options See there.
  * @throws {DownstreamError} where that did not work.
  */
 export async function logIn(
   config: ServerConfig,
-  show: (url: string, isOpened: boolean) => void,
+  show: (url: string) => void,
   options: AccountOptions,
 ): Promise<LoginOutcome> {
   const connect = loginPlace(config);

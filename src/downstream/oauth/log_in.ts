@@ -26,7 +26,7 @@ const LOGIN_MS = 900_000;
 export async function logInAt(
   config: ServerConfig,
   connect: ConnectHttp,
-  options: AccountOptions & { readonly show: (url: string, isOpened: boolean) => void },
+  options: AccountOptions & { readonly show: (url: string) => void },
 ): Promise<LoginOutcome> {
   const { log, signal, show } = options;
   const { url } = connect;
@@ -49,9 +49,8 @@ export async function logInAt(
     last: logins.find((login) => fitsEntry(login, config)),
     withinMs: LOGIN_MS,
     ask: async (link) => {
-      const isOpened = await openBrowser(link);
-      show(link, isOpened);
-      return isOpened ? "browser" : "nobody";
+      show(link);
+      return await openBrowser(link) ? "browser" : "nobody";
     },
     keep: async (login: StoredLogin) => {
       ({ issuer } = login);
