@@ -183,23 +183,33 @@ Deno.test("[oauth.network] a token that still holds is used while it cannot be r
 Deno.test("[oauth.network] a request for tokens is never sent twice", async () => {
   await using scene = await loggedIn();
   age(scene, 7200);
-  // Takes the request, and closes the connection without an answer.
+  // Answers the first request, and leaves the connection open; closes at the next without a word.
   using rude = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let requests = 0;
-  const serving = (async () => {
-    for await (const connection of rude) {
-      requests++;
-      await connection.read(new Uint8Array(4096));
-      connection.close();
+  const serve = async (connection: Deno.TcpConn): Promise<void> => {
+    using _connection = connection;
+    while (await connection.read(new Uint8Array(4096)) !== null) {
+      if (++requests > 1) return;
+      const body = '{"access_token":"a","refresh_token":"b","token_type":"Bearer","expires_in":0}';
+      const answer = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+      await connection.write(new TextEncoder().encode(answer));
     }
+  };
+  const serving = (async () => {
+    const connections: Promise<void>[] = [];
+    for await (const connection of rude) connections.push(serve(connection));
+    await Promise.all(connections);
   })();
   scene.keep((kept) => {
     const token = `http://127.0.0.1:${rude.addr.port}/token`;
     return { ...kept, endpoints: { authorization: token, token } };
   });
-  const { code } = await failure(send(scene.gateway(), scene.server.url));
-  assert.equal(code, "SERVER_UNAVAILABLE");
+  const gateway = scene.gateway();
+  await gateway.headers(new AbortController().signal);
   assert.equal(requests, 1);
+  const { code } = await failure(gateway.headers(new AbortController().signal));
+  assert.equal(code, "SERVER_UNAVAILABLE");
+  assert.equal(requests, 2);
   rude.close();
   await serving;
 });
