@@ -33,4 +33,4 @@ while (!isOver) {
 }
 await ended;
 await authorization.close();
-console.log(JSON.stringify(counts));
+Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(counts)}\n`));
