@@ -84,17 +84,24 @@ Deno.test("[oauth.link] a client that shows links gets it, and is told the end",
   await using scene = new OAuthScene();
   const client = new Client("client-2", LINKS);
   scene.waiting = client;
-  client.answer = async ({ params }) => {
-    void follow(String(params.url));
-    await until("the login is made", () => scene.service.tokenRequests.length === 1);
-    return resultReply({ action: "accept" });
+  // The person is done before the client has said so.
+  const answers: Promise<unknown>[] = [];
+  client.answer = ({ params }) => {
+    const answer = follow(String(params.url)).then(() => resultReply({ action: "accept" }));
+    answers.push(answer);
+    return answer;
   };
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   const asked = await client.told.take();
   assert.equal(asked.method, "elicitation/create");
   assert.equal(asked.params.mode, "url");
   assert.match(String(asked.params.message), /"notes" needs you to log in at 127\.0\.0\.1:\d+/);
-  assert.match(String(asked.params.elicitationId), /^[0-9a-f-]{36}$/);
+  const { elicitationId } = asked.params;
+  assert.match(String(elicitationId), /^[0-9a-f-]{36}$/);
+  const done = await client.told.take();
+  assert.equal(done.method, "notifications/elicitation/complete");
+  assert.deepEqual(done.params, { elicitationId });
+  await Promise.all(answers);
   assert.deepEqual(scene.opened, []);
 });
 

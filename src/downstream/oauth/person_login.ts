@@ -1,5 +1,6 @@
 import { NobodyWaited } from "../authorization.ts";
-import { askPerson, tellDone } from "./ask_person.ts";
+import { takesLinks } from "../calls_waiting.ts";
+import { type Asked, askPerson, tellDone } from "./ask_person.ts";
 import type { Challenge } from "./discovery.ts";
 import { loginCommand } from "./failures.ts";
 import { LoginAttempt } from "./login_attempt.ts";
@@ -32,7 +33,7 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
     throw new NobodyWaited("AUTH_REQUIRED", name, message, { command: loginCommand(name) });
   }
   const id = crypto.randomUUID();
-  let wasLinked = false;
+  let asked: Asked | undefined;
   const attempt = new LoginAttempt({
     ...start,
     config,
@@ -40,14 +41,14 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
     withinMs: loginMs,
     ask: async (link, signal) => {
       const question = { server: name, url: link, waiting: call, id, signal, openBrowser };
-      const asked = await askPerson(question);
-      wasLinked = asked === "client";
+      asked = await askPerson(question);
       log.info("A login was asked for", { server: name, by: asked });
       return asked;
     },
   });
   const tell = (): void => {
-    if (wasLinked) tellDone(call, id);
+    // Who is quick is done before the client has said that the link was taken.
+    if (takesLinks(call) && (asked ?? "client") === "client") tellDone(call, id);
   };
   attempt.done.then(() => {
     log.info("Logged in", { server: name });
