@@ -219,3 +219,20 @@ Deno.test("[oauth.wait] the end of the gateway ends a login, and its listener", 
   await gateway.close();
   assert.match((await call).message, /given up/);
 });
+
+Deno.test("[oauth.checks] nobody logs in again and again for tokens that are refused", async () => {
+  await using scene = new OAuthScene();
+  const gateway = scene.gateway();
+  const results: unknown[] = [];
+  for (let time = 0; time < 6; time++) {
+    // Many at a time, whose token is refused for all of them.
+    const calls = [1, 2, 3].map(() => send(gateway, scene.server.url).catch((error) => error));
+    results.push((await Promise.all(calls))[0]);
+    scene.service.revokeAll(true);
+  }
+  assert.equal(scene.opened.length, 2);
+  assert.match(
+    String(results.at(-1)),
+    /refuses the token that its own login service has just given/,
+  );
+});

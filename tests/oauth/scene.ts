@@ -155,7 +155,8 @@ export async function send(
 ): Promise<number> {
   const post = async () => {
     const headers = await authorization.headers(signal);
-    const response = await fetch(url, { method: "POST", headers, body: "{}", signal });
+    const body = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+    const response = await fetch(url, { method: "POST", headers, body, signal });
     await response.body?.cancel();
     return { response, sent: headers.authorization };
   };

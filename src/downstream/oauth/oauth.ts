@@ -40,8 +40,8 @@ export class OAuth implements OwnAuthorization {
   #attempt: LoginAttempt | undefined;
   #renewsAgainAt = -Infinity;
   #ownChallenge: Challenge = {};
-  // Logins in a row whose tokens were refused at once.
-  #wasted = 0;
+  // What logins in a row gave and the server refused at once.
+  readonly #wasted = new Set<string>();
 
   /**
    * Begins; nothing is read or sent yet.
@@ -180,9 +180,10 @@ export class OAuth implements OwnAuthorization {
   async #renewRefused(sent: string | undefined): Promise<boolean> {
     const { config } = this.#settings;
     const isWasted = sent !== undefined && this.#isFresh && this.#origin.how === "given";
-    this.#wasted = isWasted ? this.#wasted + 1 : 0;
+    if (!isWasted) this.#wasted.clear();
+    else this.#wasted.add(sent);
     // Once may be chance. But nobody is to log in again and again for nothing.
-    if (this.#wasted > 1) {
+    if (this.#wasted.size > 1) {
       throw authRequired(
         config.name,
         "refuses the token that its own login service has just given. Log in again, and if that " +
