@@ -41,8 +41,9 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
     withinMs: loginMs,
     ask: async (link, signal) => {
       const question = { server: name, url: link, waiting: call, id, signal, openBrowser };
+      log.info("Somebody is asked to log in", { server: name });
       asked = await askPerson(question);
-      log.info("A login was asked for", { server: name, by: asked });
+      log.debug("Asked for a login", { server: name, by: asked });
       return asked;
     },
   });
