@@ -22,6 +22,7 @@ import { init } from "./init_route.ts";
 import { doctor, explain, savings, validate } from "./check_routes.ts";
 import type { Context } from "./context.ts";
 import type { PermissionsFlags } from "./permissions.ts";
+import { auth } from "./auth_routes.ts";
 import type { ServeFlags } from "./serve.ts";
 import { call, completions, schema, tools } from "./shell_routes.ts";
 import { token } from "./token_route.ts";
@@ -79,6 +80,7 @@ const commands = {
   call,
   savings,
   audit,
+  auth,
   schema,
   token,
   permissions,

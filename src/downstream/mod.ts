@@ -6,6 +6,8 @@
  * @module
  */
 
+export { NobodyWaited } from "./authorization.ts";
+export type { Authorization, OwnAuthorization, RecoverOptions, Waiting } from "./authorization.ts";
 export type {
   CallAnswer,
   Caller,
@@ -14,9 +16,11 @@ export type {
   ClientLink,
   ToolCall,
 } from "./caller.ts";
-export type { Authorization, RecoverOptions } from "./authorization.ts";
 export { Catalog, CatalogError, type Tool } from "./catalog.ts";
 export { HandshakeError } from "./handshake.ts";
+export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
+export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
+export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { openTransport, type Surroundings } from "./open.ts";
 export { Processes } from "./processes.ts";
 export { DownstreamServer } from "./server.ts";

@@ -1,4 +1,4 @@
-import type { ConnectHttp, ServerConfig } from "../config/mod.ts";
+import type { ServerConfig } from "../config/mod.ts";
 import type { Authorization } from "./authorization.ts";
 import { openRemote } from "./remote/mod.ts";
 import { openStdio, type StdioSurroundings } from "./stdio_transport.ts";
@@ -6,8 +6,8 @@ import type { Transport } from "./transport.ts";
 
 /** What a connection is opened with, besides the server's entry. */
 export interface Surroundings extends StdioSurroundings {
-  /** What the requests to a remote server have to bear beside its headers; default nothing. */
-  readonly authorize?: (config: ServerConfig) => Authorization | undefined;
+  /** What gives the requests to a remote server what they bear beside its headers. */
+  readonly authorization?: Authorization | undefined;
 }
 
 /**
@@ -23,15 +23,10 @@ export async function openTransport(
 ): Promise<Transport> {
   const { connect } = config;
   if (connect.kind === "stdio") return openStdio(config, connect, surroundings);
-  const { log, maxBytes, authorize } = surroundings;
+  const { log, maxBytes, authorization } = surroundings;
   return await openRemote(config, connect, {
     log,
     ...(maxBytes === undefined ? {} : { maxBytes }),
-    // Who gives the credentials in the configuration wants no others.
-    authorization: namesAuthorization(connect) ? undefined : authorize?.(config),
+    authorization,
   });
-}
-
-function namesAuthorization({ headers }: ConnectHttp): boolean {
-  return Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
 }

@@ -1,6 +1,7 @@
 import { AuditLog } from "../audit/mod.ts";
 import type { Configuration, Settings } from "../config/mod.ts";
 import {
+  authorize,
   type ClientConnection,
   type DownstreamServer,
   openTransport,
@@ -97,7 +98,13 @@ export class Gateway {
     this.#context = {
       version,
       log,
-      open: (config) => openTransport(config, { log, processes: this.#processes }),
+      open: (config, authorization) => {
+        return openTransport(config, { log, processes: this.#processes, authorization });
+      },
+      authorize: (config, waiting) => {
+        // Whoever calls over HTTP may sit anywhere; a browser would open here.
+        return authorize(config, waiting, { isInteractive: settings.transport === "stdio", log });
+      },
     };
     this.#snapshot = buildSnapshot(configuration, this.#context);
     this.#reloader = new Reloader(options.reload, configuration, {

@@ -13,7 +13,7 @@ Deno.test({
     const lines: readonly (readonly [line: string, replies: string])[] = [
       [
         "",
-        "serve init validate doctor explain tools call savings audit schema token permissions completions",
+        "serve init validate doctor explain tools call savings audit auth schema token permissions completions",
       ],
       ["ex", "explain"],
       ["audit ", "stats tail"],

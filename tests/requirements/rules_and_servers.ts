@@ -60,7 +60,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "servers.max-call": "every call ends at max_call_ms",
     "servers.max-concurrency": "max_concurrency calls in flight, more wait in line",
     "servers.forward": "forward says which requests reach the client",
-    "servers.oauth": [5, "the oauth block"],
+    "servers.oauth": "the oauth block",
     "servers.inherit-env": "inherit_env adds variables of the gateway",
     "servers.safe-environment": "otherwise a process gets the safe set and its own env",
     "servers.expansion": "${VAR}, ${VAR:-default}, ${env:VAR}, the folders, and $${",

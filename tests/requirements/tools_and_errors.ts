@@ -60,7 +60,7 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "errors.unreachable": "SERVER_UNAVAILABLE: a remote server cannot be reached, in plain words",
     "errors.stderr-quoted": "the last lines of stderr, 20 and 2 KB at most",
     "errors.no-secrets": "secrets are removed, the home folder is ~",
-    "errors.auth-required": [5, "AUTH_REQUIRED with url and command"],
+    "errors.auth-required": "AUTH_REQUIRED with url and command",
     "errors.tool-not-found": "TOOL_NOT_FOUND with up to three near names that may be called",
     "errors.asked-afresh": "the tool is looked for in a fresh list once",
     "errors.timeout": "TIMEOUT, and the call is cancelled at the server",

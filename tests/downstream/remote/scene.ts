@@ -21,7 +21,7 @@ export function remoteScene(url: string, remote: RemoteOptions = {}): Scene {
       openTransport(config, {
         ...surroundings,
         processes,
-        authorize: () => authorization,
+        authorization,
       }),
     close: () => processes.close(),
   }, options);
