@@ -6,7 +6,7 @@
  * @module
  */
 
-export type { Channel, ChannelHandler, DroppedMessage } from "./channel.ts";
+export type { Channel, ChannelHandler, DroppedMessage, Exchange } from "./channel.ts";
 export { IncomingRequest } from "./incoming.ts";
 export { LineChannel, type LineChannelOptions, MAX_MESSAGE_BYTES } from "./line_channel.ts";
 export { createMemoryChannels } from "./memory_channel.ts";
