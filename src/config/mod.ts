@@ -8,6 +8,7 @@
 export type { ConfigProblem } from "../errors.ts";
 export type { Configuration } from "./configuration.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
+export { findExposure, hasCredentials, isLoopback } from "./exposure.ts";
 export { childEnvironment, homeFolder } from "./environment.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { checkConfiguration, loadConfiguration } from "./load.ts";

@@ -18,6 +18,22 @@ export interface Settings {
   readonly host: string;
   /** Listening port for HTTP, 0 for any free one; default 8080. */
   readonly port: number;
+  /** Host names besides addresses under which an HTTP listener may be reached; default none. */
+  readonly allowedHosts: readonly string[];
+  /** Origins of web pages that may use an HTTP listener; default none. */
+  readonly corsOrigins: readonly string[];
+  /** Certificate chain of an HTTP listener, a PEM file; only with `tlsKey`. */
+  readonly tlsCert?: string;
+  /** Its private key, a PEM file. */
+  readonly tlsKey?: string;
+  /** Bearer token that reads `/metrics`; without one it is read from loopback. A secret. */
+  readonly metricsToken?: string;
+  /** Sessions over HTTP at a time, at least 1; default 1000. */
+  readonly maxSessions: number;
+  /** Seconds after which an unused session over HTTP ends; default 1800. */
+  readonly sessionIdleS: number;
+  /** Seconds after which a session over HTTP ends in any case; default 86400. */
+  readonly sessionMaxS: number;
   /** The audit log; `~` expanded; default `./logs/audit.jsonl`. */
   readonly auditLog: string;
   /** Whether argument values are recorded; default `none`. */
@@ -65,6 +81,8 @@ interface Row<T> extends Reading<NonNullable<T>> {
   readonly variable: string;
   readonly brief: string;
   readonly fallback: T;
+  /** Whether a bad value must not be repeated. */
+  readonly isSecret?: true;
 }
 
 const path: Reading<string> = { expected: "a path", read: expandHome };
@@ -94,6 +112,16 @@ function wholeNumber(least: number, most: number): Reading<number> {
     read(text) {
       const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
       return value >= least && value <= most ? value : undefined;
+    },
+  };
+}
+
+function listOf(expected: string, shape: RegExp): Reading<readonly string[]> {
+  return {
+    expected: `${expected}, several with commas between them`,
+    read(text) {
+      const items = text.split(",").map((item) => item.trim().toLowerCase());
+      return items.every((item) => shape.test(item)) ? items : undefined;
     },
   };
 }
@@ -149,6 +177,56 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
     brief: "Port to listen on, for http",
     ...wholeNumber(0, 65535),
     fallback: 8080,
+  },
+  allowedHosts: {
+    variable: "GATEWAY_ALLOWED_HOSTS",
+    brief: "Host names under which an http listener may be reached",
+    ...listOf("host names without a port", /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
+    fallback: [],
+  },
+  corsOrigins: {
+    variable: "GATEWAY_CORS_ORIGINS",
+    brief: "Origins of web pages that may use an http listener",
+    ...listOf("origins such as https://app.example.com", /^https?:\/\/[a-z0-9.[\]:-]+$/),
+    fallback: [],
+  },
+  tlsCert: {
+    variable: "GATEWAY_TLS_CERT",
+    brief: "Certificate chain of an http listener, PEM",
+    ...path,
+    fallback: undefined,
+  },
+  tlsKey: {
+    variable: "GATEWAY_TLS_KEY",
+    brief: "Private key of an http listener, PEM",
+    ...path,
+    fallback: undefined,
+  },
+  metricsToken: {
+    variable: "GATEWAY_METRICS_TOKEN",
+    brief: "Bearer token that reads /metrics",
+    expected: "16 or more letters, digits and signs without blanks",
+    read: (text) => /^[!-~]{16,512}$/.test(text) ? text : undefined,
+    fallback: undefined,
+    isSecret: true,
+  },
+  maxSessions: {
+    variable: "GATEWAY_MAX_SESSIONS",
+    brief: "Sessions over http at a time",
+    ...wholeNumber(1, 100_000),
+    fallback: 1000,
+  },
+  sessionIdleS: {
+    variable: "GATEWAY_SESSION_IDLE_S",
+    brief: "Seconds after which an unused session over http ends",
+    ...wholeNumber(1, 1_000_000),
+    fallback: 1800,
+  },
+  sessionMaxS: {
+    variable: "GATEWAY_SESSION_MAX_S",
+    brief: "Seconds after which a session over http ends in any case",
+    ...wholeNumber(1, 100_000_000),
+    fallback: 86_400,
   },
   auditLog: {
     flag: "audit-log",
@@ -233,7 +311,14 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     if (value !== undefined) settings[key] = value;
     if (value !== undefined || text === "") continue;
     const path = flag === "" ? row.variable : `--${row.flag}`;
-    const message = `expected ${row.expected}, found ${JSON.stringify(text.slice(0, 60))}`;
+    const found = row.isSecret ? "something else" : JSON.stringify(text.slice(0, 60));
+    const message = `expected ${row.expected}, found ${found}`;
+    problems.push({ file: "", line: 0, column: 0, path, message });
+  }
+  const [one, other] = [table.tlsCert.variable, table.tlsKey.variable];
+  if (("tlsCert" in settings) !== ("tlsKey" in settings)) {
+    const path = "tlsCert" in settings ? one : other;
+    const message = `is set alone; set both ${one} and ${other}, or neither`;
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
   if (problems.length > 0) throw new ConfigError(problems);

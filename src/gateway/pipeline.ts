@@ -1,3 +1,4 @@
+import { formatPath } from "../config/mod.ts";
 import type { Caller, ClientCapabilities, ClientConnection } from "../downstream/mod.ts";
 import { JsonText, RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
@@ -131,6 +132,12 @@ export async function runOperation(
     if (decision !== undefined) {
       record.setRule(decision.rule);
       if (!decision.allowed) return refuse(record, wireDenial(agent, subject, decision.rule));
+    }
+    const { agents } = configuration.rules;
+    if (tool.needsStatus && transport === "tcp" && agents.get(agent)?.status !== true) {
+      const rule = formatPath(["agents", agent, "status"]);
+      record.setRule(rule);
+      return refuse(record, wireDenial(agent, { operation: name }, rule));
     }
 
     // Downstream.

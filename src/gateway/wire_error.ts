@@ -31,11 +31,14 @@ export function wireRefusal({ code, message, hint }: Refusal): WireError {
 /** What crosses the wire when the rules say no. */
 export function wireDenial(
   agent: string,
-  subject: { readonly server?: string; readonly tool?: string },
+  subject: { readonly server?: string; readonly tool?: string; readonly operation?: string },
   rule: string,
 ): WireError {
-  const { server, tool } = subject;
-  const what = tool === undefined ? `server "${server}"` : `tool "${tool}" of server "${server}"`;
+  const { server, tool, operation } = subject;
+  const ofServer = tool === undefined
+    ? `server "${server}"`
+    : `tool "${tool}" of server "${server}"`;
+  const what = operation ?? ofServer;
   return {
     code: "DENIED_BY_POLICY",
     message: `Agent "${agent}" may not use ${what}.`,
