@@ -1,6 +1,6 @@
 import { ConfigError, type ConfigProblem } from "../errors.ts";
-import { agentIdShape, isAgentId } from "./agent_id.ts";
-import { type Environment, expandHome, homeFolder } from "./environment.ts";
+import { type Environment, homeFolder } from "./environment.ts";
+import { agentId, listOf, oneOf, path, type Reading, wholeNumber, yesOrNo } from "./reading.ts";
 
 /** What flags and `GATEWAY_*` variables say, checked, defaults filled in. */
 export interface Settings {
@@ -69,13 +69,6 @@ export interface SettingRow {
   readonly boolean: boolean;
 }
 
-interface Reading<T> {
-  /** What a good value is, after "expected". */
-  readonly expected: string;
-  /** The value, or undefined for a bad one. */
-  readonly read: (text: string, home: string | undefined) => T | undefined;
-}
-
 interface Row<T> extends Reading<NonNullable<T>> {
   readonly flag?: string;
   readonly variable: string;
@@ -83,47 +76,6 @@ interface Row<T> extends Reading<NonNullable<T>> {
   readonly fallback: T;
   /** Whether a bad value must not be repeated. */
   readonly isSecret?: true;
-}
-
-const path: Reading<string> = { expected: "a path", read: expandHome };
-const agentId: Reading<string> = {
-  expected: agentIdShape,
-  read: (text) => isAgentId(text) ? text : undefined,
-};
-const yesOrNo: Reading<boolean> = {
-  expected: "1, true or yes, or 0, false or no",
-  read(text) {
-    const word = text.toLowerCase();
-    if (["1", "true", "yes"].includes(word)) return true;
-    return ["0", "false", "no"].includes(word) ? false : undefined;
-  },
-};
-
-function oneOf<const T extends string>(...values: T[]): Reading<T> {
-  return {
-    expected: values.join(" or "),
-    read: (text) => values.find((value) => value === text.toLowerCase()),
-  };
-}
-
-function wholeNumber(least: number, most: number): Reading<number> {
-  return {
-    expected: `a whole number from ${least} to ${most}`,
-    read(text) {
-      const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
-      return value >= least && value <= most ? value : undefined;
-    },
-  };
-}
-
-function listOf(expected: string, shape: RegExp): Reading<readonly string[]> {
-  return {
-    expected: `${expected}, several with commas between them`,
-    read(text) {
-      const items = text.split(",").map((item) => item.trim().toLowerCase());
-      return items.every((item) => shape.test(item)) ? items : undefined;
-    },
-  };
 }
 
 /** A new setting is a new row here and a line in `Settings`. */
