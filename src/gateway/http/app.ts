@@ -73,23 +73,23 @@ export function createApp(options: AppOptions): Hono<McpEnv> {
     return c.text(await options.metrics(), 200, { "content-type": "text/plain; version=0.0.4" });
   });
 
-  app.use(
-    "*",
-    cors({
-      origin: (origin) => guard.allowsReading(origin) ? origin : null,
-      allowMethods: ["GET", "POST", "DELETE"],
-      allowHeaders: [
-        "Accept",
-        "Authorization",
-        "Content-Type",
-        "Last-Event-ID",
-        "Mcp-Protocol-Version",
-        "Mcp-Session-Id",
-      ],
-      exposeHeaders: ["Mcp-Session-Id", "WWW-Authenticate", "Retry-After"],
-      maxAge: 600,
-    }),
-  );
+  const withCors = cors({
+    origin: (origin) => guard.allowsReading(origin) ? origin : null,
+    allowMethods: ["GET", "POST", "DELETE"],
+    allowHeaders: [
+      "Accept",
+      "Authorization",
+      "Content-Type",
+      "Last-Event-ID",
+      "Mcp-Protocol-Version",
+      "Mcp-Session-Id",
+    ],
+    exposeHeaders: ["Mcp-Session-Id", "WWW-Authenticate", "Retry-After"],
+    maxAge: 600,
+  });
+  app.use("*", async (c, next) => {
+    return c.req.header("origin") === undefined ? await next() : await withCors(c, next);
+  });
   for (const path of METADATA) {
     app.get(path, (c) => {
       const metadata = identification.metadata?.(new URL(c.req.url).origin);
