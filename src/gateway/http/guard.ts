@@ -10,8 +10,8 @@ export interface GuardOptions {
   readonly corsOrigins: readonly string[];
 }
 
-/** The methods that anything is answered with but a refusal. */
-const METHODS: ReadonlySet<string> = new Set(["GET", "POST", "DELETE", "OPTIONS"]);
+/** The methods that are looked at further. */
+const METHODS: ReadonlySet<string> = new Set(["GET", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"]);
 
 /** Headers that must come once: of two, a proxy may read one and we the other. */
 const SINGLE: ReadonlySet<string> = new Set([
@@ -24,6 +24,9 @@ const SINGLE: ReadonlySet<string> = new Set([
   "mcp-session-id",
   "origin",
 ]);
+
+/** How many headers a request may have: a server may forget those beyond a number of its own. */
+const MOST_HEADERS = 200;
 
 const HOST = /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 
@@ -41,8 +44,9 @@ const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/i;
 export function findHeadFault(
   method: string | undefined,
   rawHeaders: readonly string[],
-): 400 | 405 | undefined {
+): 400 | 405 | 431 | undefined {
   if (method === undefined || !METHODS.has(method)) return 405;
+  if (rawHeaders.length > 2 * MOST_HEADERS) return 431;
   const seen = new Set<string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? "").toLowerCase();

@@ -52,6 +52,8 @@ export class Listener {
   readonly #outlets = new Set<Outlet>();
   readonly #connections = new Set<Socket>();
   readonly #requests = new WeakMap<Socket, number>();
+  // By the client's end of the connection: the secured socket is not the one that it is made of.
+  readonly #handshakes = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #timer: ReturnType<typeof setInterval>;
 
   private constructor(server: Server, options: ListenerOptions) {
@@ -63,6 +65,7 @@ export class Listener {
     }, STALL_CHECK_MS);
     server.maxConnections = options.limits.connections;
     server.on("connection", (socket: Socket) => this.#take(socket));
+    server.on("secureConnection", (socket: Socket) => this.#endHandshake(nameOf(socket)));
     server.on("request", (incoming: IncomingMessage, response: ServerResponse) => {
       this.#answer(incoming, response).catch((error) => {
         options.onFault(error);
@@ -145,9 +148,14 @@ export class Listener {
     if (this.#options.certificate === undefined) return;
     // Node's server under Deno waits for a handshake without end.
     const timer = setTimeout(() => socket.destroy(), this.#options.limits.headersMs);
-    const stop = (): void => clearTimeout(timer);
-    socket.on("close", stop);
-    this.#server.once("secureConnection", stop);
+    const name = nameOf(socket);
+    this.#handshakes.set(name, timer);
+    socket.on("close", () => this.#endHandshake(name));
+  }
+
+  #endHandshake(name: string): void {
+    clearTimeout(this.#handshakes.get(name));
+    this.#handshakes.delete(name);
   }
 
   async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -207,6 +215,10 @@ async function write(
   if (answer.status !== 204) response.setHeader("content-length", bytes.length);
   outlet.writeBytes(bytes);
   outlet.end();
+}
+
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function pathOf(url: string): string {
