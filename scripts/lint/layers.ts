@@ -14,7 +14,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["cli"],
   ["gateway"],
-  ["gateway/tools"],
+  ["gateway/tools", "gateway/http"],
   ["policy", "downstream", "limits", "audit", "metrics"],
   ["config"],
   ["jsonrpc", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],

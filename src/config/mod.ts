@@ -10,6 +10,7 @@ export { addToken, type NewToken } from "./add_token.ts";
 export type { Configuration } from "./configuration.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
 export { editFile } from "./edit_file.ts";
+export { findExposure, hasCredentials, isLoopback } from "./exposure.ts";
 export { childEnvironment, homeFolder } from "./environment.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { checkConfiguration, loadConfiguration } from "./load.ts";
