@@ -15,7 +15,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["cli"],
   ["cli/init"],
   ["gateway"],
-  ["gateway/tools"],
+  ["gateway/tools", "gateway/http"],
   ["policy", "downstream", "limits", "audit", "metrics"],
   ["config"],
   ["jsonrpc", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],

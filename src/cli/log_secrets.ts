@@ -29,6 +29,11 @@ export class LogSecrets {
     }
   }
 
+  /** Remembers a secret that a setting holds, where it does. */
+  addText(secret: string | undefined): void {
+    if (secret !== undefined) this.#known.add(secret);
+  }
+
   /** The text without them. */
   readonly clean = (text: string): string => {
     // Known ones first: what is left of one after the patterns would not be known any more.

@@ -3,6 +3,7 @@ import {
   type Checked,
   type Configuration,
   FileWatch,
+  findExposure,
   homeFolder,
   locateFiles,
   MAX_DEPTH,
@@ -13,7 +14,7 @@ import {
   type Settings,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
-import { Gateway, type ReloadOptions, serveStdio } from "../gateway/mod.ts";
+import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
 import { createLog, type Log } from "../log.ts";
 import { nearNames } from "../near_names.ts";
 import { loadTracer } from "../trace.ts";
@@ -38,7 +39,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     const settings = readSettings(flags, Deno.env);
     log = createLog({ ...style, level: settings.logLevel, format: settings.logFormat });
     refuseLoops();
-    refuseHttp(settings);
+    secrets.addText(settings.metricsToken);
     const { configuration, reload } = await load(settings, secrets, log);
     const gateway = new Gateway({
       settings,
@@ -50,7 +51,8 @@ export async function serve(flags: ServeFlags): Promise<number> {
       log,
     });
     summarize({ settings, configuration, gateway, log });
-    await serveStdio(gateway, log);
+    if (settings.transport === "http") await serveHttp(gateway, { settings, log });
+    else await serveStdio(gateway, log);
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -73,8 +75,10 @@ async function load(
   const watch = new FileWatch([files.mcpConfig.path, files.rules.path]);
   const check = async (): Promise<Checked> => {
     const checked = await checkConfiguration(files, { env: Deno.env, cwd });
-    if (checked.configuration !== undefined) secrets.add(checked.configuration);
-    return checked;
+    if (checked.configuration === undefined) return checked;
+    secrets.add(checked.configuration);
+    const exposed = findExposure(settings, checked.configuration.rules, files.rules.shown);
+    return exposed.length > 0 ? { errors: exposed, warnings: checked.warnings } : checked;
   };
   const { configuration, errors } = await check();
   if (configuration === undefined) throw new ConfigError(errors);
@@ -88,13 +92,6 @@ function refuseLoops(): void {
   const message = `${MAX_DEPTH} gateways have started one another; take the gateway's own entry ` +
     "out of the servers that it starts";
   throw new ConfigError([{ file: "", line: 0, column: 0, path: "", message }]);
-}
-
-function refuseHttp({ transport }: Settings): void {
-  if (transport === "stdio") return;
-  const message =
-    "this version serves over stdio only; leave --transport and GATEWAY_TRANSPORT out";
-  throw new ConfigError([{ file: "", line: 0, column: 0, path: "transport http", message }]);
 }
 
 function summarize(

@@ -13,6 +13,7 @@ export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
 export { childEnvironment, homeFolder, safeVariables } from "./environment.ts";
 export { editFile } from "./edit_file.ts";
+export { findExposure, hasCredentials, isLoopback } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { agentIdShape, isAgentId } from "./agent_id.ts";
 export { checkText } from "./check_text.ts";

@@ -1,6 +1,7 @@
 import { ConfigError, type ConfigProblem } from "../errors.ts";
-import { agentIdShape, isAgentId } from "./agent_id.ts";
-import { type Environment, expandHome, homeFolder } from "./environment.ts";
+import { type Environment, homeFolder } from "./environment.ts";
+import type { Row } from "./reading.ts";
+import { agentId, listOf, memoryOrRedis, oneOf, path, wholeNumber, yesOrNo } from "./reading.ts";
 
 /** What flags and `GATEWAY_*` variables say, checked, defaults filled in. */
 export interface Settings {
@@ -18,6 +19,22 @@ export interface Settings {
   readonly host: string;
   /** Listening port for HTTP, 0 for any free one; default 8080. */
   readonly port: number;
+  /** Host names besides addresses under which an HTTP listener may be reached; default none. */
+  readonly allowedHosts: readonly string[];
+  /** Origins of web pages that may use an HTTP listener; default none. */
+  readonly corsOrigins: readonly string[];
+  /** Certificate chain of an HTTP listener, a PEM file; only with `tlsKey`. */
+  readonly tlsCert?: string;
+  /** Its private key, a PEM file. */
+  readonly tlsKey?: string;
+  /** Bearer token that reads `/metrics`; without one it is read from loopback. A secret. */
+  readonly metricsToken?: string;
+  /** Sessions over HTTP at a time, at least 1; default 1000. */
+  readonly maxSessions: number;
+  /** Seconds after which an unused session over HTTP ends; default 1800. */
+  readonly sessionIdleS: number;
+  /** Seconds after which a session over HTTP ends in any case; default 86400. */
+  readonly sessionMaxS: number;
   /** The audit log; `~` expanded; default `./logs/audit.jsonl`. */
   readonly auditLog: string;
   /** Whether argument values are recorded; default `none`. */
@@ -57,58 +74,6 @@ export interface SettingRow {
   readonly brief: string;
   /** Whether the flag stands alone. */
   readonly boolean: boolean;
-}
-
-interface Reading<T> {
-  /** What a good value is, after "expected". */
-  readonly expected: string;
-  /** The value, or undefined for a bad one. */
-  readonly read: (text: string, home: string | undefined) => T | undefined;
-}
-
-interface Row<T> extends Reading<NonNullable<T>> {
-  readonly flag?: string;
-  readonly variable: string;
-  readonly brief: string;
-  readonly fallback: T;
-  /** Whether a bad value must not be repeated. */
-  readonly isSecret?: true;
-}
-
-const path: Reading<string> = { expected: "a path", read: expandHome };
-const agentId: Reading<string> = {
-  expected: agentIdShape,
-  read: (text) => isAgentId(text) ? text : undefined,
-};
-const yesOrNo: Reading<boolean> = {
-  expected: "1, true or yes, or 0, false or no",
-  read(text) {
-    const word = text.toLowerCase();
-    if (["1", "true", "yes"].includes(word)) return true;
-    return ["0", "false", "no"].includes(word) ? false : undefined;
-  },
-};
-
-function oneOf<const T extends string>(...values: T[]): Reading<T> {
-  return {
-    expected: values.join(" or "),
-    read: (text) => values.find((value) => value === text.toLowerCase()),
-  };
-}
-
-function wholeNumber(least: number, most: number): Reading<number> {
-  return {
-    expected: `a whole number from ${least} to ${most}`,
-    read(text) {
-      const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
-      return value >= least && value <= most ? value : undefined;
-    },
-  };
-}
-
-function isRedisAddress(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && ["redis:", "rediss:"].includes(url.protocol) && url.hostname !== "";
 }
 
 /** A new setting is a new row here and a line in `Settings`. */
@@ -162,6 +127,56 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
     brief: "Port to listen on, for http",
     ...wholeNumber(0, 65535),
     fallback: 8080,
+  },
+  allowedHosts: {
+    variable: "GATEWAY_ALLOWED_HOSTS",
+    brief: "Host names under which an http listener may be reached",
+    ...listOf("host names without a port", /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
+    fallback: [],
+  },
+  corsOrigins: {
+    variable: "GATEWAY_CORS_ORIGINS",
+    brief: "Origins of web pages that may use an http listener",
+    ...listOf("origins such as https://app.example.com", /^https?:\/\/[a-z0-9.[\]:-]+$/),
+    fallback: [],
+  },
+  tlsCert: {
+    variable: "GATEWAY_TLS_CERT",
+    brief: "Certificate chain of an http listener, PEM",
+    ...path,
+    fallback: undefined,
+  },
+  tlsKey: {
+    variable: "GATEWAY_TLS_KEY",
+    brief: "Private key of an http listener, PEM",
+    ...path,
+    fallback: undefined,
+  },
+  metricsToken: {
+    variable: "GATEWAY_METRICS_TOKEN",
+    brief: "Bearer token that reads /metrics",
+    expected: "16 or more letters, digits and signs without blanks",
+    read: (text) => /^[!-~]{16,512}$/.test(text) ? text : undefined,
+    fallback: undefined,
+    isSecret: true,
+  },
+  maxSessions: {
+    variable: "GATEWAY_MAX_SESSIONS",
+    brief: "Sessions over http at a time",
+    ...wholeNumber(1, 100_000),
+    fallback: 1000,
+  },
+  sessionIdleS: {
+    variable: "GATEWAY_SESSION_IDLE_S",
+    brief: "Seconds after which an unused session over http ends",
+    ...wholeNumber(1, 1_000_000),
+    fallback: 1800,
+  },
+  sessionMaxS: {
+    variable: "GATEWAY_SESSION_MAX_S",
+    brief: "Seconds after which a session over http ends in any case",
+    ...wholeNumber(1, 100_000_000),
+    fallback: 86_400,
   },
   auditLog: {
     flag: "audit-log",
@@ -229,8 +244,7 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
   state: {
     variable: "GATEWAY_STATE",
     brief: "Where calls per minute are counted: memory, or the address of a Redis",
-    expected: "memory, or an address such as redis://host:6379",
-    read: (text) => text === "memory" || isRedisAddress(text) ? text : undefined,
+    ...memoryOrRedis,
     fallback: "memory",
     isSecret: true,
   },
@@ -268,6 +282,12 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     const path = flag === "" ? row.variable : `--${row.flag}`;
     const found = row.isSecret ? "something else" : JSON.stringify(text.slice(0, 60));
     const message = `expected ${row.expected}, found ${found}`;
+    problems.push({ file: "", line: 0, column: 0, path, message });
+  }
+  const [one, other] = [table.tlsCert.variable, table.tlsKey.variable];
+  if (("tlsCert" in settings) !== ("tlsKey" in settings)) {
+    const path = "tlsCert" in settings ? one : other;
+    const message = `is set alone; set both ${one} and ${other}, or neither`;
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
   if (problems.length > 0) throw new ConfigError(problems);

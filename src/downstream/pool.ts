@@ -11,8 +11,10 @@ export interface Place {
   readonly session: Session;
   /** Whose calls may be on it at a time, and who waits. */
   readonly line: FairLine;
-  /** The client it belongs to; `undefined` where several share it. */
-  readonly client: string | undefined;
+  /** The client it belongs to; `undefined` where several share it, or nobody has taken it yet. */
+  client: string | undefined;
+  /** The way to that client. */
+  link: ClientLink | undefined;
   /** Equal for clients that declare alike. */
   readonly capabilitiesKey: string;
   /** Operations that hold it now. */
@@ -43,9 +45,12 @@ export interface Wanted {
   readonly capabilities: ClientCapabilities;
   /** Equal for clients that declare alike. */
   readonly capabilitiesKey: string;
-  /** The client, where the session is its alone. */
-  readonly link: ClientLink | undefined;
+  /** The client, where the session is its alone; one that was started ahead gets it later. */
+  readonly link: () => ClientLink | undefined;
 }
+
+/** What a session declares that is started for no client in particular. */
+const NO_CAPABILITIES: ClientCapabilities = {};
 
 const IDLE_PATIENCE: Patience = { inputMs: 2000, terminateMs: 2000 };
 
@@ -85,9 +90,9 @@ export class SessionPool {
    * Starts a session ahead of the first call. Give it back with `release` when it is ready, for only
    * then it begins to be idle.
    *
-   * @param client The client it is for.
+   * @param client The client it is for; without one it goes to the first whose client declares alike.
    */
-  warm(client: ClientConnection): Place {
+  warm(client: ClientConnection | undefined): Place {
     const place = this.#start(client);
     this.#spare = place;
     place.users++;
@@ -161,19 +166,26 @@ export class SessionPool {
     if (spare?.capabilitiesKey !== this.#options.keyOf(caller.capabilities)) return undefined;
     if (spare.client !== undefined && spare.client !== caller.client) return undefined;
     this.#spare = undefined;
+    if (spare.client === undefined && this.#options.isolation !== "shared") {
+      spare.client = caller.client;
+      spare.link = caller.link;
+      const level = caller.link.logLevel();
+      if (level !== undefined) void spare.session.setLogLevel(level);
+    }
     return spare;
   }
 
-  #start(connection: ClientConnection): Place {
+  #start(connection: ClientConnection | undefined): Place {
     const { isolation, maxConcurrency, start } = this.#options;
-    const { client, capabilities, link } = connection;
+    const capabilities = connection?.capabilities ?? NO_CAPABILITIES;
     const capabilitiesKey = this.#options.keyOf(capabilities);
-    const isShared = isolation === "shared";
-    const wanted = { capabilities, capabilitiesKey, link: isShared ? undefined : link };
+    const owner = isolation === "shared" ? undefined : connection;
+    const wanted = { capabilities, capabilitiesKey, link: () => place.link };
     const place: Place = {
       session: start(wanted, () => this.#forget(place)),
       line: new FairLine(maxConcurrency),
-      client: isShared ? undefined : client,
+      client: owner?.client,
+      link: owner?.link,
       capabilitiesKey,
       users: 0,
       onUnused: [],

@@ -69,15 +69,15 @@ export class DownstreamServer {
    * Starts a session and lists the tools, ahead of the first call. Never throws: who calls first is
    * told what went wrong.
    *
-   * @param client The client it is for.
+   * @param client The client it is for; over HTTP none is there yet.
    */
-  async warm(client: ClientConnection): Promise<void> {
+  async warm(client?: ClientConnection): Promise<void> {
     if (this.config.unavailable !== undefined || this.#isClosed) return;
     // A call came first, and started one for itself.
     if (this.#pool.sessions.length > 0) return;
     const place = this.#pool.warm(client);
     try {
-      await this.#listings.ask(place.session, this.#keys.of(client.capabilities));
+      await this.#listings.ask(place.session, place.capabilitiesKey);
     } catch (error) {
       if (error instanceof NobodyWaited) this.#history.note(error);
       const reason = error instanceof Error ? error.message : String(error);

@@ -196,7 +196,7 @@ export class Session {
           throw cause instanceof StartAbandoned ? cause : await this.#explain(cause, timedOut);
         }
       });
-      const level = this.#options.link?.logLevel();
+      const level = this.#options.link()?.logLevel();
       if (level !== undefined) void this.setLogLevel(level);
       return facts;
     } catch (cause) {
@@ -263,13 +263,13 @@ export class Session {
   }
 
   /**
-   * The client that a request or a log message of the server is for. On a session that several
-   * share the protocol does not say, so it is known only while there is one call.
+   * The client that a request or a log message of the server is for, by the call it belongs to. The
+   * protocol does not say which one that is, so it is known only while there is one; on a session
+   * that several clients share, nobody can be told otherwise.
    */
   #clientLink(): ClientLink | undefined {
-    if (this.#options.link !== undefined) return this.#options.link;
     const [only, ...others] = this.#calls;
-    return others.length === 0 ? only?.link : undefined;
+    return only !== undefined && others.length === 0 ? only.link : this.#options.link();
   }
 
   #livePeer(): Peer {

@@ -22,7 +22,7 @@ export interface SessionOptions {
   /** What the client can do that the session is for. */
   readonly capabilities: ClientCapabilities;
   /** The way back to the client that has the session for its own; of a shared one, `undefined`. */
-  readonly link: ClientLink | undefined;
+  readonly link: () => ClientLink | undefined;
   /** Opens the connection. */
   readonly open: () => Promise<Transport>;
   /** Decides whether the server may be started. */

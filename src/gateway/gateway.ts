@@ -13,7 +13,7 @@ import type { Channel } from "../jsonrpc/mod.ts";
 import { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import type { Tracer } from "../trace.ts";
-import { Metrics } from "../metrics/mod.ts";
+import { Metrics, writePrometheus } from "../metrics/mod.ts";
 import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";
@@ -45,12 +45,23 @@ const LEAVING_MS = 10_000;
 /** What such a server gets to end. */
 const LEAVING: Patience = { inputMs: 2000, terminateMs: 2000 };
 
+/** What a client that is gone leaves to its servers. */
+const CLIENT_LEFT: Patience = { inputMs: 500, terminateMs: 500 };
+
 /** How a client is served. */
 export interface ConnectOptions {
   /** The agent that the client's credential names; the process may be bound to one besides. */
   readonly agent?: string | undefined;
   /** The client says nothing any more. */
   readonly onClosed: () => void;
+}
+
+/** A client that is being served. */
+export interface Connected {
+  /** Whether it has introduced itself. */
+  readonly isInitialized: boolean;
+  /** The client is gone: gives up its calls, and ends what was started for it alone. */
+  leave(): void;
 }
 
 /** How the end of a gateway goes. */
@@ -79,6 +90,7 @@ export class Gateway {
   readonly #reloader: Reloader;
   // Servers of former snapshots that are finishing their calls.
   readonly #leaving = new Map<DownstreamServer, Promise<void>>();
+  readonly #onReplaced: (() => void)[] = [];
   #snapshot: Snapshot;
 
   /**
@@ -113,13 +125,18 @@ export class Gateway {
     });
   }
 
+  /** The two files in force. */
+  get configuration(): Configuration {
+    return this.#snapshot.configuration;
+  }
+
   /**
    * Serves a client.
    *
    * @param channel The way to it.
    * @param options See there.
    */
-  connect(channel: Channel, { agent, onClosed }: ConnectOptions): void {
+  connect(channel: Channel, { agent, onClosed }: ConnectOptions): Connected {
     const { settings, version, tracer, log } = this.#options;
     const transport = settings.transport === "stdio" ? "pipe" : "tcp";
     const bound = boundAgent(settings.agent, agent);
@@ -143,7 +160,8 @@ export class Gateway {
       onInitialized: (connection) => {
         // Not before: watching costs 10 ms, and the first thing a client waits for is its handshake.
         this.#reloader.start();
-        void this.#warm(connection);
+        // Over HTTP they have been started before, once for all clients.
+        if (settings.transport === "stdio") void this.#warm(connection);
       },
       onLogLevel: ({ client }, level) => {
         for (const server of this.#snapshot.servers.values()) server.setLogLevel(client, level);
@@ -154,11 +172,37 @@ export class Gateway {
       onClosed,
     });
     this.#sessions.add(session);
+    return {
+      get isInitialized() {
+        return session.connection !== undefined;
+      },
+      leave: () => {
+        this.#sessions.delete(session);
+        void session.end(0);
+        for (const server of [...this.#snapshot.servers.values(), ...this.#leaving.keys()]) {
+          void server.releaseClient(session.id, CLIENT_LEFT);
+        }
+      },
+    };
   }
 
-  /** The two files in force. */
-  get configuration(): Configuration {
-    return this.#snapshot.configuration;
+  /**
+   * Begins to serve before there is any client: watches the files, and starts the servers unless
+   * that is for their first use. Resolves when each of them has answered or failed.
+   */
+  async open(): Promise<void> {
+    this.#reloader.start();
+    await this.#warm(undefined);
+  }
+
+  /** Has something called whenever another configuration has come into force. */
+  onReplaced(listener: () => void): void {
+    this.#onReplaced.push(listener);
+  }
+
+  /** The figures in the text format of Prometheus. */
+  prometheus(): Promise<string> {
+    return writePrometheus(this.#records.metrics);
   }
 
   /** How the gateway stands, for the status tool. */
@@ -204,20 +248,26 @@ export class Gateway {
       const left = server.close(LEAVING_MS, LEAVING).then(() => void this.#leaving.delete(server));
       this.#leaving.set(server, left);
     }
-    for (const session of this.#sessions) {
-      if (session.connection !== undefined) void this.#warm(session.connection, last);
+    if (this.#options.settings.transport === "http") void this.#warm(undefined, last);
+    else {
+      for (const { connection } of this.#sessions) {
+        if (connection !== undefined) void this.#warm(connection, last);
+      }
     }
+    for (const listener of this.#onReplaced) listener();
   }
 
   /** Starts all servers in the background, so that the first call need not wait for its own. */
-  async #warm(connection: ClientConnection, last?: Snapshot): Promise<void> {
+  async #warm(connection: ClientConnection | undefined, last?: Snapshot): Promise<void> {
     if (this.#options.settings.initStrategy === "lazy") return;
+    const warming: Promise<void>[] = [];
     for (const [name, server] of this.#snapshot.servers) {
       if (last?.servers.get(name) === server) continue;
-      void server.warm(connection);
+      warming.push(server.warm(connection));
       // To start a process takes milliseconds, in which nothing else is done.
       await new Promise((resolve) => setTimeout(resolve));
     }
+    await Promise.all(warming);
   }
 }
 

@@ -7,7 +7,14 @@
  */
 
 export type { FileStatus, ReloadOptions, ReloadStatus } from "./reload.ts";
-export { type ConnectOptions, type EndOptions, Gateway, type GatewayOptions } from "./gateway.ts";
+export {
+  type Connected,
+  type ConnectOptions,
+  type EndOptions,
+  Gateway,
+  type GatewayOptions,
+} from "./gateway.ts";
+export { type HttpDoorOptions, serveHttp } from "./http_door.ts";
 export { serveStdio } from "./stdio_door.ts";
 export {
   type Arguments,

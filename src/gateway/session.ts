@@ -11,7 +11,7 @@ import { runOperation, type Surroundings } from "./pipeline.ts";
 import type { GatewayTool } from "./tools/mod.ts";
 
 /** The revisions of MCP that are spoken with clients, the newest first. */
-const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
+export const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
 
 /** How agents learn what to do; two sentences. */
 const INSTRUCTIONS = "Call list_servers, then get_server_tools for the server you need, then " +
@@ -76,11 +76,7 @@ export class ClientSession {
    */
   constructor(channel: Channel, options: SessionOptions) {
     this.#options = options;
-    this.#link = {
-      request: (method, params, signal) => this.#peer.request(method, params, { signal }),
-      notify: (method, params) => this.#notify(method, params),
-      logLevel: () => this.#leastLevel,
-    };
+    this.#link = this.#linkDuring(undefined);
     this.#connection = this.#describe({});
     this.#peer = new Peer(channel, {
       answersNoise: true,
@@ -189,12 +185,13 @@ export class ClientSession {
         ...(wantsProgress
           ? {
             onProgress: (params) => {
-              this.#peer.notify("notifications/progress", { ...params, progressToken });
+              const progress = { ...params, progressToken };
+              this.#peer.notify("notifications/progress", progress, request);
             },
           }
           : {}),
       },
-      this.#connection,
+      { ...this.#connection, link: this.#linkDuring(request) },
       this.#options.surroundings(),
     );
     if (outcome.kind === "result") request.reply(outcome.result);
@@ -212,12 +209,23 @@ export class ClientSession {
     this.#options.onLogLevel(this.#connection, level);
   }
 
-  #notify(method: string, params: Payload | undefined): void {
+  /** What a server asks or says during a call belongs to that call, where the client can tell. */
+  #linkDuring(request: IncomingRequest | undefined): ClientLink {
+    const during = request === undefined ? {} : { during: request };
+    return {
+      request: (method, params, signal) =>
+        this.#peer.request(method, params, { signal, ...during }),
+      notify: (method, params) => this.#notify(method, params, request),
+      logLevel: () => this.#leastLevel,
+    };
+  }
+
+  #notify(method: string, params: Payload | undefined, request?: IncomingRequest): void {
     if (method === "notifications/message") {
       const { level } = fieldsOf(params);
       if (this.#leastLevel !== undefined && rankOf(level) < rankOf(this.#leastLevel)) return;
     }
-    this.#peer.notify(method, params);
+    this.#peer.notify(method, params, request);
   }
 
   #describe(capabilities: ClientCapabilities): ClientConnection {

@@ -2,17 +2,12 @@ import { LineChannel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { standardInput, standardOutput } from "./standard_streams.ts";
 import type { EndOptions, Gateway } from "./gateway.ts";
+import { ASKED_TO_END, listenForSignals } from "./signals.ts";
 
 /** What is left to do when the client has closed its end: it kills us after 2 to 4 seconds. */
 const CLIENT_GONE: EndOptions = {
   callsMs: 1000,
   patience: { inputMs: 500, terminateMs: 500 },
-};
-
-/** What is left to do when the system asks the process to end. */
-const ASKED_TO_END: EndOptions = {
-  callsMs: 5000,
-  patience: { inputMs: 2000, terminateMs: 2000 },
 };
 
 /**
@@ -36,35 +31,4 @@ export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
   // Whoever sends a second signal does not want to wait.
   await Promise.race([end, signals.second.then(() => gateway.kill())]);
   signals.stop();
-}
-
-function listenForSignals(
-  onHangup: () => void,
-): { first: Promise<string>; second: Promise<void>; stop: () => void } {
-  const names: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM"];
-  const first = Promise.withResolvers<string>();
-  const second = Promise.withResolvers<void>();
-  let count = 0;
-  const listeners = names.map((name) => {
-    const listener = (): void => {
-      if (++count === 1) first.resolve(`received ${name}`);
-      else second.resolve();
-    };
-    Deno.addSignalListener(name, listener);
-    return { name, listener };
-  });
-  if (Deno.build.os !== "windows") {
-    // A terminal that closes sends it too; it closes standard input as well, and that ends us.
-    Deno.addSignalListener("SIGHUP", onHangup);
-    listeners.push({ name: "SIGHUP", listener: onHangup });
-  }
-  return {
-    first: first.promise,
-    second: second.promise,
-    stop: () => {
-      for (const { name, listener } of listeners) Deno.removeSignalListener(name, listener);
-    },
-  };
 }

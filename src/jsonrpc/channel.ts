@@ -5,10 +5,11 @@ export interface ChannelHandler {
    *
    * @param text The message.
    * @param bytes Its size in UTF-8 bytes.
+   * @param exchange Where what belongs to it goes, on a channel that has more than one way back.
    */
-  message(text: string, bytes: number): void;
+  message(text: string, bytes: number, exchange?: Exchange): void;
   /** A message that could not be taken; the channel goes on with the next one. */
-  dropped(message: DroppedMessage): void;
+  dropped(message: DroppedMessage, exchange?: Exchange): void;
   /**
    * A request gets no answer any more, though the channel goes on: over HTTP each has a way of its
    * own. Where the request was answered before, this means nothing.
@@ -23,6 +24,21 @@ export interface ChannelHandler {
    * @param cause Why, where it was not an orderly end.
    */
   closed(cause?: Error): void;
+}
+
+/** The way back to whoever sent one message; over HTTP that is the answer to its POST. */
+export interface Exchange {
+  /**
+   * Sends an answer to what the message asked.
+   *
+   * @param text The answer.
+   * @param id Id of what it answers; `undefined` where none could be read.
+   */
+  answer(text: string, id: string | undefined): void;
+  /** Sends something that belongs to it: progress, or a question before it can be answered. */
+  tell(text: string): void;
+  /** All that the message asked has been answered, or never will be. Called once. */
+  end(): void;
 }
 
 /** A message that was skipped, with what is known of it. */

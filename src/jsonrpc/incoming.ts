@@ -17,6 +17,8 @@ export class IncomingRequest {
   readonly method: string;
   /** The parsed parameters; `undefined` where there are none. */
   readonly params: unknown;
+  /** Sends the text of a message of ours that belongs to this request. */
+  readonly tell: (text: string) => void;
   readonly #text: string;
   readonly #finish: (answer: string | undefined) => void;
   #abort: AbortController | undefined;
@@ -27,16 +29,19 @@ export class IncomingRequest {
    * Takes the request.
    *
    * @param message The request and its text.
+   * @param tell Sends what belongs to it.
    * @param finish Takes the answer's text, or nothing where none is to be sent.
    */
   constructor(
     message: { id: IdText; method: string; params: unknown; text: string },
+    tell: (text: string) => void,
     finish: (answer: string | undefined) => void,
   ) {
     this.id = message.id;
     this.method = message.method;
     this.params = message.params;
     this.#text = message.text;
+    this.tell = tell;
     this.#finish = finish;
   }
 

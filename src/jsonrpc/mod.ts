@@ -6,7 +6,7 @@
  * @module
  */
 
-export type { Channel, ChannelHandler, DroppedMessage } from "./channel.ts";
+export type { Channel, ChannelHandler, DroppedMessage, Exchange } from "./channel.ts";
 export { IncomingRequest } from "./incoming.ts";
 export {
   type ByteReader,

@@ -12,6 +12,8 @@ export interface RequestOptions {
    * this request's. MCP keeps the token of a call that became a task until the task ends.
    */
   readonly continues?: number;
+  /** The other side's request that ours belongs to; ours takes its way, where there are several. */
+  readonly during?: { tell(text: string): void };
 }
 
 interface Pending {
@@ -44,20 +46,21 @@ export class OutgoingRequests {
   request(
     method: string,
     params: Payload | ((id: number) => Payload) | undefined,
-    { signal, onProgress, continues }: RequestOptions,
+    { signal, onProgress, continues, during }: RequestOptions,
   ): Promise<Reply> {
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = this.#nextId++;
     // Made first, because it may throw: nothing must wait for what was never sent.
     const text = requestText(id, method, typeof params === "function" ? params(id) : params);
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    const send = during === undefined ? this.#send : (text: string) => during.tell(text);
     if (signal === undefined) {
       this.#pending.set(id, { resolve, reject, onProgress, continues });
     } else {
       const cancel = (): void => {
         this.#take(String(id));
         const reason = describeReason(signal.reason);
-        this.#send(notificationText("notifications/cancelled", { requestId: id, reason }));
+        send(notificationText("notifications/cancelled", { requestId: id, reason }));
         reject(signal.reason);
       };
       signal.addEventListener("abort", cancel, { once: true });
@@ -70,7 +73,7 @@ export class OutgoingRequests {
       });
     }
     if (continues !== undefined) this.#continued.set(continues, id);
-    this.#send(text);
+    send(text);
     return promise;
   }
 

@@ -1,4 +1,5 @@
-import type { Channel } from "./channel.ts";
+import { BatchExchange } from "./batch.ts";
+import type { Channel, Exchange } from "./channel.ts";
 import { IncomingRequest } from "./incoming.ts";
 import {
   errorText,
@@ -17,9 +18,6 @@ import { textAt } from "./scan.ts";
 
 /** How much of a stray message is told, in UTF-16 code units. */
 const EXCERPT = 200;
-
-/** Size up to which the answers to a batch are sent as one message, in UTF-16 code units. */
-const MAX_BATCH_ANSWER = 64 * 1024 * 1024;
 
 /**
  * What the owner of a peer does with what arrives. Should a call throw or reject, that is told as
@@ -60,6 +58,8 @@ export class Peer {
   readonly #channel: Channel;
   readonly #handler: PeerHandler;
   readonly #answersNoise: boolean;
+  // Where the channel has one way back only, everything takes it.
+  readonly #exchange: Exchange;
   readonly #outgoing: OutgoingRequests;
   readonly #incoming = new Map<string, IncomingRequest>();
   #closed: Error | undefined;
@@ -75,10 +75,12 @@ export class Peer {
     this.#channel = channel;
     this.#handler = handler;
     this.#answersNoise = handler.answersNoise ?? false;
-    this.#outgoing = new OutgoingRequests((text) => channel.send(text));
+    const send = (text: string): void => channel.send(text);
+    this.#outgoing = new OutgoingRequests(send);
+    this.#exchange = { answer: send, tell: send, end: () => {} };
     channel.open({
-      message: (text, bytes) => this.#receive(parseMessage(text, bytes)),
-      dropped: (message) => this.#receive(readDropped(message)),
+      message: (text, bytes, exchange) => this.#receive(parseMessage(text, bytes), exchange),
+      dropped: (message, exchange) => this.#receive(readDropped(message), exchange),
       unanswered: (id, cause) => void this.#outgoing.reject(id, cause),
       closed: (cause) => this.#receiveEnd(cause),
     });
@@ -115,9 +117,11 @@ export class Peer {
     return this.#outgoing.request(method, params, options);
   }
 
-  /** Sends a notification. */
-  notify(method: string, params?: Payload): void {
-    this.#channel.send(notificationText(method, params));
+  /** Sends a notification, which may belong to a request of the other side. */
+  notify(method: string, params?: Payload, during?: IncomingRequest): void {
+    const text = notificationText(method, params);
+    if (during === undefined) this.#channel.send(text);
+    else during.tell(text);
   }
 
   /** Resolves when what was sent has left. */
@@ -145,9 +149,10 @@ export class Peer {
     return this.#channel.close();
   }
 
-  #receive(message: Message): void {
-    if (message.kind === "batch") this.#receiveBatch(message.messages);
-    else this.#dispatch(message, (answer) => this.#channel.send(answer));
+  #receive(message: Message, exchange: Exchange = this.#exchange): void {
+    if (message.kind !== "batch") return this.#dispatch(message, exchange);
+    const batch = new BatchExchange(exchange, message.messages.length);
+    for (const part of message.messages) this.#dispatch(part, batch);
   }
 
   #receiveEnd(cause?: Error): void {
@@ -161,47 +166,27 @@ export class Peer {
     }
   }
 
-  #receiveBatch(messages: readonly Message[]): void {
-    const answers: string[] = [];
-    let open = messages.length;
-    let size = 0;
-    const send = (answer: string): void => {
-      answers.push(answer);
-      size += answer.length + 1;
-    };
-    const finish = (): void => {
-      if (--open > 0 || answers.length === 0) return;
-      // Longer, they would be skipped by the other side, or be no string any more.
-      if (size > MAX_BATCH_ANSWER) answers.forEach((answer) => this.#channel.send(answer));
-      else this.#channel.send(`[${answers.join(",")}]`);
-    };
-    for (const message of messages) {
-      if (message.kind === "request") {
-        this.#dispatch(message, send, finish);
-      } else {
-        this.#dispatch(message, send);
-        finish();
-      }
-    }
-  }
-
-  #dispatch(message: Message, send: (answer: string) => void, finish?: () => void): void {
+  #dispatch(message: Message, exchange: Exchange): void {
+    if (message.kind === "request") return this.#dispatchRequest(message, exchange);
     try {
-      switch (message.kind) {
-        case "request":
-          return this.#dispatchRequest(message, send, finish);
-        case "notification":
-          return this.#dispatchNotification(message);
-        case "result":
-        case "error":
-          return this.#dispatchAnswer(message);
-        case "invalid":
-          return this.#dispatchInvalid(message, send);
-        case "batch":
-          this.#handler.noise("A batch within a batch", message.text.slice(0, EXCERPT));
-      }
+      this.#dispatchOther(message, exchange);
     } catch (cause) {
       this.#tellFailure(cause, message.text);
+    }
+    exchange.end();
+  }
+
+  #dispatchOther(message: Exclude<Message, { kind: "request" }>, exchange: Exchange): void {
+    switch (message.kind) {
+      case "notification":
+        return this.#dispatchNotification(message);
+      case "result":
+      case "error":
+        return this.#dispatchAnswer(message);
+      case "invalid":
+        return this.#dispatchInvalid(message, exchange);
+      case "batch":
+        this.#handler.noise("A batch within a batch", message.text.slice(0, EXCERPT));
     }
   }
 
@@ -215,13 +200,13 @@ export class Peer {
     if (!isAwaited) this.#handler.noise("An answer to no request", message.text.slice(0, EXCERPT));
   }
 
-  #dispatchInvalid(message: InvalidMessage, send: (answer: string) => void): void {
+  #dispatchInvalid(message: InvalidMessage, exchange: Exchange): void {
     const { error, id, seems, dropped } = message;
     // An error sent for an answer, or under an id in use, would be taken for the answer to a request.
     if (!this.#settleInvalid(message) && seems !== "answer") {
       const freeId = id === undefined || this.#incoming.has(id) ? undefined : id;
       const isOwed = seems === "call" && dropped !== undefined && freeId !== undefined;
-      if (this.#answersNoise || isOwed) send(errorText(freeId, error));
+      if (this.#answersNoise || isOwed) exchange.answer(errorText(freeId, error), freeId);
     }
     this.#handler.noise(error.message, message.text.slice(0, EXCERPT));
   }
@@ -237,25 +222,23 @@ export class Peer {
     return this.#outgoing.resolve(id, { ok: false, error: reply, text });
   }
 
-  #dispatchRequest(
-    message: Message & { kind: "request" },
-    send: (answer: string) => void,
-    finish: (() => void) | undefined,
-  ): void {
-    if (this.#incoming.has(message.id)) {
+  #dispatchRequest(message: Message & { kind: "request" }, exchange: Exchange): void {
+    const { id } = message;
+    if (this.#incoming.has(id)) {
       // The answer must not be taken for the answer to the request that is under way.
-      const reason = `The id ${message.id} is in use by a request under way`;
-      send(errorText(undefined, { code: RPC_CODES.invalidRequest, message: reason }));
-      finish?.();
-      return;
+      const reason = `The id ${id} is in use by a request under way`;
+      const error = { code: RPC_CODES.invalidRequest, message: reason };
+      exchange.answer(errorText(undefined, error), undefined);
+      return exchange.end();
     }
-    const request = new IncomingRequest(message, (answer) => {
-      this.#incoming.delete(message.id);
-      if (answer !== undefined) send(answer);
-      finish?.();
+    const tell = (text: string): void => exchange.tell(text);
+    const request = new IncomingRequest(message, tell, (answer) => {
+      this.#incoming.delete(id);
+      if (answer !== undefined) exchange.answer(answer, id);
+      exchange.end();
       if (this.#incoming.size === 0) this.#onAnswered.splice(0).forEach((resolve) => resolve());
     });
-    this.#incoming.set(message.id, request);
+    this.#incoming.set(id, request);
     const fail = (cause: unknown): void => {
       request.fail({ code: RPC_CODES.internalError, message: "Internal error" });
       this.#tellFailure(cause, message.text);

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { commandWords, GATEWAY_COMMAND, type GatewayCommand } from "./gateway_command.ts";
+import { HttpWire } from "./http_wire.ts";
 import { Program } from "./program.ts";
 import { type Fields, type Introduction, type Message, RawClient } from "./raw_client.ts";
 import { type AuditLine, Setup, type SetupOptions } from "./setup.ts";
+import { until } from "./until.ts";
+
+/** How a client connects. */
+export type Transport = "stdio" | "http";
+
+const TRANSPORT: Transport = Deno.env.get("GATEWAY_E2E_TRANSPORT") === "http" ? "http" : "stdio";
 
 /** How a gateway is started. */
 export interface GatewayOptions extends SetupOptions {
@@ -11,6 +18,8 @@ export interface GatewayOptions extends SetupOptions {
   readonly args?: readonly string[];
   /** What to start. Default: what the suite is run for. */
   readonly command?: GatewayCommand;
+  /** How the client connects. Default: what `GATEWAY_E2E_TRANSPORT` says, or stdio. */
+  readonly transport?: Transport;
   /** What the client says of itself; `false` leaves the introduction to the test. */
   readonly client?: Introduction | false;
 }
@@ -35,11 +44,18 @@ export function oddServer(...flags: string[]): { command: string; args: string[]
 /** Starts a gateway and introduces a client to it. Bind it with `await using`. */
 export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
   const { args = options.rules === undefined ? ["--agent", "tester"] : [] } = options;
+  const { transport = TRANSPORT } = options;
   const [command, ...words] = await commandWords(options.command ?? GATEWAY_COMMAND);
   const setup = new Setup(options);
   const { folder: cwd, env } = setup;
-  const program = new Program({ command, args: [...words, ...args], cwd, env });
-  const gateway = new RunningGateway(setup, program);
+  const http = transport === "http" ? ["--transport", "http", "--port", "0"] : [];
+  const program = new Program({ command, args: [...words, ...args, ...http], cwd, env });
+  let wire: HttpWire | undefined;
+  if (transport === "http") {
+    const url = await listeningUrl(program);
+    wire = new HttpWire({ url, stderr: () => program.stderr });
+  }
+  const gateway = new RunningGateway(setup, program, wire);
   if (options.client === false) return gateway;
   try {
     await gateway.client.initialize(options.client);
@@ -50,18 +66,33 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   }
 }
 
+/** Waits for a gateway to listen, and gives the address of its MCP endpoint. */
+export async function listeningUrl(program: Program): Promise<string> {
+  return await until(`the gateway listens: ${program.stderr}`, () => {
+    if (program.hasEnded) throw new Error(`The program ended. It said:\n${program.stderr}`);
+    return /Listening on (https?:\/\/\S+\/mcp)/.exec(program.stderr)?.[1];
+  });
+}
+
 /** A gateway as a process, with a client that talks to it. */
 export class RunningGateway implements AsyncDisposable {
   readonly setup: Setup;
   readonly program: Program;
   readonly client: RawClient;
+  readonly #wire: HttpWire | undefined;
   #isOver = false;
 
-  /** Listens to the gateway. */
-  constructor(setup: Setup, program: Program) {
+  /** Listens to the gateway: on its output, or over HTTP. */
+  constructor(setup: Setup, program: Program, wire?: HttpWire) {
     this.setup = setup;
     this.program = program;
-    this.client = new RawClient(program);
+    this.#wire = wire;
+    this.client = new RawClient(wire ?? program);
+  }
+
+  /** The address of its MCP endpoint; over stdio there is none. */
+  get url(): string {
+    return /Listening on (https?:\/\/\S+\/mcp)/.exec(this.program.stderr)?.[1] ?? "";
   }
 
   /** Calls a gateway tool; fails where the call itself is answered with an error. */
@@ -100,13 +131,15 @@ export class RunningGateway implements AsyncDisposable {
   }
 
   /**
-   * Closes the gateway's input and checks how it ends.
+   * Closes the gateway's input, or over HTTP asks it to end, and checks how it ends.
    *
    * @param code The exit code that it must end with.
    */
   async end(code = 0): Promise<void> {
     if (this.#isOver) return;
-    await this.program.closeInput();
+    await this.#wire?.close();
+    if (this.#wire === undefined) await this.program.closeInput();
+    else this.program.signal("SIGTERM");
     await this.checkEnd(code);
   }
 
@@ -131,6 +164,7 @@ export class RunningGateway implements AsyncDisposable {
 
   /** Ends everything at once. */
   async kill(): Promise<void> {
+    await this.#wire?.close();
     this.program.signal("SIGKILL");
     await this.program.ended();
     this.#isOver = true;

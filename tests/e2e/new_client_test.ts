@@ -1,6 +1,26 @@
-import { Client } from "@modelcontextprotocol/client";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { playAgent } from "./play_agent.ts";
+import { type LibraryClient, playAgent, playAgentOverHttp } from "./play_agent.ts";
+
+type Transport = Parameters<Client["connect"]>[0];
+
+async function connect(
+  transport: Transport,
+  { leave, probes = false }: { leave?: () => Promise<void>; probes?: boolean } = {},
+): Promise<LibraryClient> {
+  const options = probes ? { versionNegotiation: { mode: "auto" as const } } : {};
+  const client = new Client({ name: "client", version: "1" }, options);
+  await client.connect(transport);
+  return {
+    instructions: () => client.getInstructions(),
+    listTools: async () => (await client.listTools()).tools,
+    callTool: (name, args, options) => client.callTool({ name, arguments: args }, options),
+    close: async () => {
+      await leave?.();
+      await client.close();
+    },
+  };
+}
 
 Deno.test({
   name: "[protocol.sdk-2] a client of @modelcontextprotocol/client 2.x works",
@@ -8,15 +28,22 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    await playAgent(async (launch) => {
-      const client = new Client({ name: "client", version: "1" });
-      await client.connect(new StdioClientTransport({ ...launch, stderr: "ignore" }));
-      return {
-        instructions: () => client.getInstructions(),
-        listTools: async () => (await client.listTools()).tools,
-        callTool: (name, args, options) => client.callTool({ name, arguments: args }, options),
-        close: () => client.close(),
-      };
-    });
+    await playAgent((launch) => connect(new StdioClientTransport({ ...launch, stderr: "ignore" })));
   },
 });
+
+for (const probes of [false, true]) {
+  Deno.test({
+    name: "[http.clients] a client of @modelcontextprotocol/client 2.x works over HTTP" +
+      (probes ? ", one that asks for a later revision first" : ""),
+    // Timers of its calls, and what is left of its streams.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      await playAgentOverHttp((url) => {
+        const transport = new StreamableHTTPClientTransport(url);
+        return connect(transport, { leave: () => transport.terminateSession(), probes });
+      });
+    },
+  });
+}

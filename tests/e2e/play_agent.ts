@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { oddServer, onlyText, readRefusal } from "./gateway.ts";
+import { listeningUrl, oddServer, onlyText, readRefusal } from "./gateway.ts";
 import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { Program } from "./program.ts";
 import { type Fields } from "./raw_client.ts";
 import { Setup } from "./setup.ts";
 import { until } from "./until.ts";
@@ -43,6 +44,28 @@ export async function playAgent(connect: (launch: Launch) => Promise<LibraryClie
     await until("all is gone", async () => (await setup.processes()).length === 0, 2000);
     assert.ok(setup.audit().length >= 6);
   } finally {
+    await setup.close();
+  }
+}
+
+/** The same over HTTP: the gateway is there before the client and after it. */
+export async function playAgentOverHttp(connect: (url: URL) => Promise<LibraryClient>) {
+  const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+  const setup = new Setup({ servers: { odd: oddServer() } });
+  const args = [...words, "--agent", "tester", "--transport", "http", "--port", "0"];
+  const program = new Program({ command, args, cwd: setup.folder, env: setup.env });
+  try {
+    const client = await connect(new URL(await listeningUrl(program)));
+    try {
+      await play(client);
+    } finally {
+      await client.close();
+    }
+    assert.ok(setup.audit().length >= 6);
+    program.signal("SIGTERM");
+    assert.equal((await program.ended()).code, 0, program.stderr);
+  } finally {
+    program.signal("SIGKILL");
     await setup.close();
   }
 }

@@ -49,6 +49,11 @@ export class Program {
     return this.#stderr;
   }
 
+  /** Whether it is over. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** Writes text to standard input. */
   async write(text: string | Uint8Array<ArrayBuffer>): Promise<void> {
     await this.#input.write(typeof text === "string" ? new TextEncoder().encode(text) : text);

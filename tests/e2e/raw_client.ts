@@ -1,4 +1,3 @@
-import { Program } from "./program.ts";
 import { soon } from "./until.ts";
 
 /** Members of a JSON object. */
@@ -33,20 +32,34 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** A program or a service that takes lines and gives lines. */
+export interface Wire {
+  /** Every line so far. */
+  readonly lines: readonly string[];
+  /** Takes each line as it comes. */
+  onLine: (line: string) => void;
+  /** Takes the end of the lines. */
+  onEnd: () => void;
+  /** What the program said on standard error. */
+  readonly stderr: string;
+  /** Writes text. */
+  write(text: string | Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
 /** A client without any library: what it sends is text, and it sees each answer as text. */
 export class RawClient {
   /** Every message so far; those of a batch singly. */
   readonly received: Received[] = [];
   /** Lines that are no JSON-RPC, which a program must never write to standard output. */
   readonly malformed: string[] = [];
-  readonly program: Program;
+  readonly program: Wire;
   readonly #waiting = new Set<Waiting>();
   readonly #handlers = new Map<string, (params: Fields) => unknown>();
   #nextId = 1;
   #hasEnded = false;
 
   /** Listens to a program. */
-  constructor(program: Program) {
+  constructor(program: Wire) {
     this.program = program;
     program.onLine = (line) => this.#take(line);
     program.onEnd = () => {

@@ -1,6 +1,25 @@
 import { Client } from "@modelcontextprotocol/sdk/client";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
-import { playAgent } from "./play_agent.ts";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { type LibraryClient, playAgent, playAgentOverHttp } from "./play_agent.ts";
+
+type Transport = Parameters<Client["connect"]>[0];
+
+async function connect(transport: Transport, leave?: () => Promise<void>): Promise<LibraryClient> {
+  const client = new Client({ name: "sdk", version: "1" });
+  await client.connect(transport);
+  return {
+    instructions: () => client.getInstructions(),
+    listTools: async () => (await client.listTools()).tools,
+    callTool: (name, args, options) => {
+      return client.callTool({ name, arguments: args }, undefined, options);
+    },
+    close: async () => {
+      await leave?.();
+      await client.close();
+    },
+  };
+}
 
 Deno.test({
   name: "[protocol.sdk-1] a client of @modelcontextprotocol/sdk 1.x works",
@@ -8,17 +27,19 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    await playAgent(async (launch) => {
-      const client = new Client({ name: "sdk", version: "1" });
-      await client.connect(new StdioClientTransport({ ...launch, stderr: "ignore" }));
-      return {
-        instructions: () => client.getInstructions(),
-        listTools: async () => (await client.listTools()).tools,
-        callTool: (name, args, options) => {
-          return client.callTool({ name, arguments: args }, undefined, options);
-        },
-        close: () => client.close(),
-      };
+    await playAgent((launch) => connect(new StdioClientTransport({ ...launch, stderr: "ignore" })));
+  },
+});
+
+Deno.test({
+  name: "[http.clients] a client of @modelcontextprotocol/sdk 1.x works over HTTP",
+  // Timers of its calls, and what is left of its streams.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await playAgentOverHttp((url) => {
+      const transport = new StreamableHTTPClientTransport(url);
+      return connect(transport as Transport, () => transport.terminateSession());
     });
   },
 });

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { executeParams, oddServer, startGateway } from "./gateway.ts";
 import { until } from "./until.ts";
 
-const AGENTS = { a: { allow: { servers: ["*"] } }, b: { allow: { servers: ["*"] } } };
+const AGENTS = {
+  a: { allow: { servers: ["*"] }, status: true },
+  b: { allow: { servers: ["*"] } },
+};
 
 interface Status {
   readonly servers: Readonly<Record<string, { sessions: number; calls_in_flight: number }>>;

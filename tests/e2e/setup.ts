@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { until } from "./until.ts";
 
 /** The rules that tests get which are about something else. */
-export const OPEN_RULES = { agents: { tester: { allow: { servers: ["*"] } } } };
+export const OPEN_RULES = { agents: { tester: { allow: { servers: ["*"] }, status: true } } };
 
 /** What the gateway finds on disk. */
 export interface SetupOptions {

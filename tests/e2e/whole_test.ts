@@ -5,89 +5,92 @@ import { runOnce } from "./run_once.ts";
 
 /** What must hold of the program in whatever form it is started: source, bundle, executable. */
 for (const command of EVERY_COMMAND) {
-  Deno.test(`the whole job, from ${command}`, async (t) => {
-    await using gateway = await startGateway({
-      command,
-      servers: { odd: oddServer(), dies: oddServer("--die=1") },
-      rules: {
-        agents: {
-          a: { allow: { servers: ["odd", "dies"] }, deny: { tools: { odd: ["env"] } } },
+  for (const transport of ["stdio", "http"] as const) {
+    Deno.test(`the whole job, from ${command}, over ${transport}`, async (t) => {
+      await using gateway = await startGateway({
+        command,
+        transport,
+        servers: { odd: oddServer(), dies: oddServer("--die=1") },
+        rules: {
+          agents: {
+            a: { allow: { servers: ["odd", "dies"] }, deny: { tools: { odd: ["env"] } } },
+          },
         },
-      },
-      client: false,
-    });
-    const { client } = gateway;
-
-    await t.step("[lifecycle.handshake] a client connects", async () => {
-      const { result } = await client.initialize();
-      assert.equal(result?.protocolVersion, "2025-11-25");
-      assert.equal((result?.serverInfo as { version: string }).version, VERSION);
-    });
-
-    await t.step("[tools.list] sees three tools", async () => {
-      const { result } = await client.request("tools/list");
-      assert.equal((result?.tools as unknown[]).length, 3);
-    });
-
-    await t.step("[tools.servers-shape] discovers servers", async () => {
-      const servers = await gateway.ask("list_servers", { agent_id: "a" });
-      assert.deepEqual(servers, [{ name: "odd" }, { name: "dies" }]);
-    });
-
-    await t.step("[tools.listing-shape] [tools.signatures] discovers tools", async () => {
-      const answer = await gateway.ask<{ tools: unknown[]; detail: string }>("get_server_tools", {
-        agent_id: "a",
-        server: "odd",
-        names: "echo",
-        detail: "signatures",
+        client: false,
       });
-      const description = "What echo does";
-      assert.deepEqual(answer.tools, [
-        { name: "echo", signature: "echo(text?: string)", description },
-      ]);
-    });
+      const { client } = gateway;
 
-    await t.step("[tools.execute-unchanged] calls one", async () => {
-      const text = await gateway.text("odd", "echo", { text: "é" }, { agent_id: "a" });
-      assert.deepEqual(JSON.parse(text).params.arguments, { text: "é" });
-    });
-
-    await t.step("[tools.task] [protocol.progress] also a task, also with progress", async () => {
-      await gateway.text("odd", "must_be_task", {}, { agent_id: "a" });
-      const { result } = await client.request("tools/call", {
-        name: "execute_tool",
-        arguments: { agent_id: "a", server: "odd", tool: "progress", args: {} },
-        _meta: { progressToken: 0 },
+      await t.step("[lifecycle.handshake] a client connects", async () => {
+        const { result } = await client.initialize();
+        assert.equal(result?.protocolVersion, "2025-11-25");
+        assert.equal((result?.serverInfo as { version: string }).version, VERSION);
       });
-      assert.equal(onlyText(result), "done");
-      assert.equal(client.notifications("notifications/progress").length, 3);
-    });
 
-    await t.step("[errors.denied] is refused", async () => {
-      const call = { agent_id: "a", server: "odd", tool: "env", args: {} };
-      const { code, rule } = await gateway.refusal("execute_tool", call);
-      assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.a.deny.tools.odd[0]"]);
-    });
+      await t.step("[tools.list] sees three tools", async () => {
+        const { result } = await client.request("tools/list");
+        assert.equal((result?.tools as unknown[]).length, 3);
+      });
 
-    await t.step("[errors.unavailable] [errors.timeout] meets failures", async () => {
-      const dies = { agent_id: "a", server: "dies", tool: "x", args: {} };
-      assert.equal((await gateway.refusal("execute_tool", dies)).code, "SERVER_UNAVAILABLE");
-      const slow = { agent_id: "a", server: "odd", tool: "wait", args: {}, timeout_ms: 50 };
-      assert.equal((await gateway.refusal("execute_tool", slow)).code, "TIMEOUT");
-    });
+      await t.step("[tools.servers-shape] discovers servers", async () => {
+        const servers = await gateway.ask("list_servers", { agent_id: "a" });
+        assert.deepEqual(servers, [{ name: "odd" }, { name: "dies" }]);
+      });
 
-    await t.step("[audit.fields] and all of it is on record", () => {
-      const decisions = gateway.audit().map(({ decision }) => decision);
-      assert.deepEqual(decisions, [
-        ...["ALLOW", "ALLOW", "ALLOW", "ALLOW", "ALLOW"],
-        ...["DENY", "ERROR", "ERROR"],
-      ]);
-    });
+      await t.step("[tools.listing-shape] [tools.signatures] discovers tools", async () => {
+        const answer = await gateway.ask<{ tools: unknown[]; detail: string }>("get_server_tools", {
+          agent_id: "a",
+          server: "odd",
+          names: "echo",
+          detail: "signatures",
+        });
+        const description = "What echo does";
+        assert.deepEqual(answer.tools, [
+          { name: "echo", signature: "echo(text?: string)", description },
+        ]);
+      });
 
-    await t.step("[lifecycle.end-of-input] then it ends", async () => {
-      await gateway.end();
+      await t.step("[tools.execute-unchanged] calls one", async () => {
+        const text = await gateway.text("odd", "echo", { text: "é" }, { agent_id: "a" });
+        assert.deepEqual(JSON.parse(text).params.arguments, { text: "é" });
+      });
+
+      await t.step("[tools.task] [protocol.progress] also a task, also with progress", async () => {
+        await gateway.text("odd", "must_be_task", {}, { agent_id: "a" });
+        const { result } = await client.request("tools/call", {
+          name: "execute_tool",
+          arguments: { agent_id: "a", server: "odd", tool: "progress", args: {} },
+          _meta: { progressToken: 0 },
+        });
+        assert.equal(onlyText(result), "done");
+        assert.equal(client.notifications("notifications/progress").length, 3);
+      });
+
+      await t.step("[errors.denied] is refused", async () => {
+        const call = { agent_id: "a", server: "odd", tool: "env", args: {} };
+        const { code, rule } = await gateway.refusal("execute_tool", call);
+        assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.a.deny.tools.odd[0]"]);
+      });
+
+      await t.step("[errors.unavailable] [errors.timeout] meets failures", async () => {
+        const dies = { agent_id: "a", server: "dies", tool: "x", args: {} };
+        assert.equal((await gateway.refusal("execute_tool", dies)).code, "SERVER_UNAVAILABLE");
+        const slow = { agent_id: "a", server: "odd", tool: "wait", args: {}, timeout_ms: 50 };
+        assert.equal((await gateway.refusal("execute_tool", slow)).code, "TIMEOUT");
+      });
+
+      await t.step("[audit.fields] and all of it is on record", () => {
+        const decisions = gateway.audit().map(({ decision }) => decision);
+        assert.deepEqual(decisions, [
+          ...["ALLOW", "ALLOW", "ALLOW", "ALLOW", "ALLOW"],
+          ...["DENY", "ERROR", "ERROR"],
+        ]);
+      });
+
+      await t.step("[lifecycle.end-of-input] then it ends", async () => {
+        await gateway.end();
+      });
     });
-  });
+  }
 
   Deno.test(`the command line, from ${command}`, async (t) => {
     await t.step("[cli.version] [cli.help] tells about itself", async () => {

@@ -1,0 +1,77 @@
+import { agentIdShape, isAgentId } from "./agent_id.ts";
+import { expandHome } from "./environment.ts";
+
+/** How the text of a flag or variable becomes a value. */
+export interface Reading<T> {
+  /** What a good value is, after "expected". */
+  readonly expected: string;
+  /** The value, or undefined for a bad one. */
+  readonly read: (text: string, home: string | undefined) => T | undefined;
+}
+
+/** A path; `~` is expanded. */
+export const path: Reading<string> = { expected: "a path", read: expandHome };
+/** The id of an agent. */
+export const agentId: Reading<string> = {
+  expected: agentIdShape,
+  read: (text) => isAgentId(text) ? text : undefined,
+};
+/** Whether something is on. */
+export const yesOrNo: Reading<boolean> = {
+  expected: "1, true or yes, or 0, false or no",
+  read(text) {
+    const word = text.toLowerCase();
+    if (["1", "true", "yes"].includes(word)) return true;
+    return ["0", "false", "no"].includes(word) ? false : undefined;
+  },
+};
+
+/** One of a few words. */
+export function oneOf<const T extends string>(...values: T[]): Reading<T> {
+  return {
+    expected: values.join(" or "),
+    read: (text) => values.find((value) => value === text.toLowerCase()),
+  };
+}
+
+/** A whole number within a range. */
+export function wholeNumber(least: number, most: number): Reading<number> {
+  return {
+    expected: `a whole number from ${least} to ${most}`,
+    read(text) {
+      const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+      return value >= least && value <= most ? value : undefined;
+    },
+  };
+}
+
+/** Several values of one shape, in lower case. */
+export function listOf(expected: string, shape: RegExp): Reading<readonly string[]> {
+  return {
+    expected: `${expected}, several with commas between them`,
+    read(text) {
+      const items = text.split(",").map((item) => item.trim().toLowerCase());
+      return items.every((item) => shape.test(item)) ? items : undefined;
+    },
+  };
+}
+
+/** `memory`, or the address of a Redis. */
+export const memoryOrRedis: Reading<string> = {
+  expected: "memory, or an address such as redis://host:6379",
+  read(text) {
+    const { protocol = "", hostname = "" } = URL.parse(text) ?? {};
+    const isRedis = ["redis:", "rediss:"].includes(protocol) && hostname !== "";
+    return text === "memory" || isRedis ? text : undefined;
+  },
+};
+
+/** A row of the table of settings. */
+export interface Row<T> extends Reading<NonNullable<T>> {
+  readonly flag?: string;
+  readonly variable: string;
+  readonly brief: string;
+  readonly fallback: T;
+  /** Whether a bad value must not be repeated. */
+  readonly isSecret?: true;
+}

@@ -1,0 +1,227 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { EventStream } from "./event_stream.ts";
+import { findHeadFault } from "./guard.ts";
+import type { Limits } from "./limits.ts";
+import { Outlet } from "./outlet.ts";
+import { BodyBudget, readBody } from "./read_body.ts";
+import type { Certificate } from "./tls_files.ts";
+import type { Visit } from "./visit.ts";
+
+/** What a listener works with. */
+export interface ListenerOptions {
+  /** Address to listen on. */
+  readonly host: string;
+  /** Port, 0 for any free one. */
+  readonly port: number;
+  /** What it shows of itself over TLS; without it, it speaks plain HTTP. */
+  readonly certificate: Certificate | undefined;
+  /** See there. */
+  readonly limits: Limits;
+  /** The only paths that there are. */
+  readonly paths: ReadonlySet<string>;
+  /** Answers requests. */
+  readonly fetch: (request: Request, visit: Visit) => Response | Promise<Response>;
+  /** Takes what failed for a fault of ours. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Headers of every answer: nothing of it is to be kept, guessed at, or shown in a page. */
+const HEADERS: readonly (readonly [string, string])[] = [
+  ["cache-control", "no-store"],
+  ["content-security-policy", "default-src 'none'; frame-ancestors 'none'"],
+  ["referrer-policy", "no-referrer"],
+  ["x-content-type-options", "nosniff"],
+  ["x-frame-options", "DENY"],
+];
+
+const OVER_TLS = ["strict-transport-security", "max-age=31536000"] as const;
+
+/** How often the open answers are looked at for clients that take nothing. */
+const STALL_CHECK_MS = 1000;
+
+/**
+ * Listens for HTTP. Built on Node's server because that one, under Deno, ends clients that are slow
+ * with their headers or bodies, and refuses what two readers might understand differently;
+ * `Deno.serve` has no time limit at all.
+ */
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+  readonly #bodies: BodyBudget;
+  readonly #outlets = new Set<Outlet>();
+  readonly #connections = new Set<Socket>();
+  readonly #requests = new WeakMap<Socket, number>();
+  // By the client's end of the connection: the secured socket is not the one that it is made of.
+  readonly #handshakes = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  private constructor(server: Server, options: ListenerOptions) {
+    this.#server = server;
+    this.#options = options;
+    this.#bodies = new BodyBudget(options.limits.allBodiesBytes);
+    this.#timer = setInterval(() => {
+      for (const outlet of this.#outlets) outlet.cutIfStalled();
+    }, STALL_CHECK_MS);
+    server.maxConnections = options.limits.connections;
+    server.on("connection", (socket: Socket) => this.#take(socket));
+    server.on("secureConnection", (socket: Socket) => this.#endHandshake(nameOf(socket)));
+    server.on("request", (incoming: IncomingMessage, response: ServerResponse) => {
+      this.#answer(incoming, response).catch((error) => {
+        options.onFault(error);
+        response.destroy();
+      });
+    });
+  }
+
+  /**
+   * Begins to listen.
+   *
+   * @param options See there.
+   * @throws {Error} where the address cannot be had.
+   */
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const { host, port, certificate, limits } = options;
+    const settings = {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: Math.min(1000, limits.headersMs),
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+    };
+    const server: Server = certificate === undefined
+      ? (await import("node:http")).createServer(settings)
+      : (await import("node:https")).createServer({
+        ...settings,
+        ...certificate,
+        minVersion: "TLSv1.2",
+      });
+    const listener = new Listener(server, options);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(port, host.replace(/^\[|\]$/g, ""), () => {
+          server.off("error", reject);
+          resolve();
+        });
+      });
+    } catch (error) {
+      clearInterval(listener.#timer);
+      throw error;
+    }
+    server.on("error", options.onFault);
+    return listener;
+  }
+
+  /** The address that it got. */
+  get address(): { readonly address: string; readonly port: number } {
+    return this.#server.address() as AddressInfo;
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Shows another certificate from now on; connections that are open stay. */
+  setCertificate(certificate: Certificate): void {
+    (this.#server as Server & { setSecureContext(options: Certificate): void })
+      .setSecureContext(certificate);
+  }
+
+  /** Takes no connections any more, and ends those that are open. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    for (const socket of this.#connections) socket.destroy();
+    await closed;
+  }
+
+  #take(socket: Socket): void {
+    this.#connections.add(socket);
+    socket.on("close", () => this.#connections.delete(socket));
+    // What goes wrong with a connection ends it; who was on it is told by its end.
+    socket.on("error", () => socket.destroy());
+    if (this.#options.certificate === undefined) return;
+    // Node's server under Deno waits for a handshake without end.
+    const timer = setTimeout(() => socket.destroy(), this.#options.limits.headersMs);
+    const name = nameOf(socket);
+    this.#handshakes.set(name, timer);
+    socket.on("close", () => this.#endHandshake(name));
+  }
+
+  #endHandshake(name: string): void {
+    clearTimeout(this.#handshakes.get(name));
+    this.#handshakes.delete(name);
+  }
+
+  async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { limits, paths, certificate, fetch } = this.#options;
+    const { method, url = "", headers, rawHeaders, socket } = incoming;
+    incoming.on("error", () => {});
+    if (!this.#count(socket, response)) return void socket.destroy();
+    const outlet = new Outlet(response, limits);
+    this.#outlets.add(outlet);
+    outlet.whenOver(() => this.#outlets.delete(outlet));
+    for (const [name, value] of HEADERS) response.setHeader(name, value);
+    if (certificate !== undefined) response.setHeader(...OVER_TLS);
+    const fault = findHeadFault(method, rawHeaders) ?? (paths.has(pathOf(url)) ? undefined : 404);
+    if (fault !== undefined) {
+      response.writeHead(fault, { "content-length": 0, connection: "close" });
+      return outlet.end();
+    }
+    const visit: Visit = {
+      address: socket.remoteAddress ?? "",
+      readBody: (most) => readBody(incoming, most, this.#bodies),
+    };
+    const scheme = certificate === undefined ? "http" : "https";
+    const request = new Request(`${scheme}://${headers.host}${url}`, {
+      method: method ?? "GET",
+      headers: Object.entries(headers).map(([name, value]) => [name, String(value)] as const)
+        .map(([name, value]) => [name, value]),
+    });
+    await write(await fetch(request, visit), visit.body, { response, outlet });
+  }
+
+  /** Counts the requests of a connection; whether it may have one more. */
+  #count(socket: Socket, response: ServerResponse): boolean {
+    const count = (this.#requests.get(socket) ?? 0) + 1;
+    this.#requests.set(socket, count);
+    response.on("close", () => {
+      this.#requests.set(socket, (this.#requests.get(socket) ?? 1) - 1);
+    });
+    return count <= this.#options.limits.pipelined;
+  }
+}
+
+async function write(
+  answer: Response,
+  body: string | EventStream | undefined,
+  { response, outlet }: { response: ServerResponse; outlet: Outlet },
+): Promise<void> {
+  for (const [name, value] of answer.headers) response.setHeader(name, value);
+  response.statusCode = answer.status;
+  if (body instanceof EventStream) {
+    if (outlet.isOver) return body.end();
+    response.flushHeaders();
+    return body.attach(outlet);
+  }
+  const bytes = typeof body === "string"
+    ? new TextEncoder().encode(body)
+    : new Uint8Array(await answer.arrayBuffer());
+  if (answer.status !== 204) response.setHeader("content-length", bytes.length);
+  outlet.writeBytes(bytes);
+  outlet.end();
+}
+
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf("?");
+  return query < 0 ? url : url.slice(0, query);
+}

@@ -1,0 +1,235 @@
+import { Hono, type HonoRequest } from "hono";
+import { JsonText, RPC_CODES, textAt } from "../../jsonrpc/mod.ts";
+import type { Credential } from "./credentials.ts";
+import type { HttpSession } from "./http_session.ts";
+import type { HttpSessions } from "./http_sessions.ts";
+import type { Limits } from "./limits.ts";
+import type { PostOptions, PostReply } from "./post_exchange.ts";
+import { refuse } from "./refusal.ts";
+import type { Unread, Visit } from "./visit.ts";
+
+/** What handlers of requests find beside the request. */
+export interface McpEnv {
+  Bindings: Visit;
+  Variables: { credential: Credential | undefined };
+}
+
+/** What the endpoint works with. */
+export interface McpOptions {
+  /** The clients' sessions. */
+  readonly sessions: HttpSessions;
+  /** Revisions of MCP that are spoken. */
+  readonly revisions: readonly string[];
+  /** Whether no new work is taken: the gateway ends. */
+  readonly isDraining: () => boolean;
+  /** See there. */
+  readonly limits: Limits;
+}
+
+const SESSION = "mcp-session-id";
+const JSON_TYPE = { "content-type": "application/json" };
+const EVENTS_TYPE = { "content-type": "text/event-stream", "x-accel-buffering": "no" };
+
+/** The first revision whose clients know events without a message. */
+const PRIMING_SINCE = "2025-11-25";
+
+/**
+ * The MCP endpoint: messages of clients, the streams that they open, and the end of sessions.
+ *
+ * @param options See there.
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http}
+ */
+export function mcpRoutes(options: McpOptions): Hono<McpEnv> {
+  const routes = new Hono<McpEnv>();
+  routes.post("/", async ({ req, env, get }) => {
+    const refusal = checkPost(req, options);
+    if (refusal !== undefined) return refusal;
+    const id = req.header(SESSION);
+    const credential = get("credential");
+    if (id === undefined) return await openSession({ req, env, credential }, options);
+    const session = options.sessions.find(id, credential);
+    if (session === undefined) return unknownSession();
+    const body = await env.readBody(options.limits.bodyBytes);
+    if (typeof body === "string") return unread(body);
+    return await answer(env, await takeBody(session, body, postOptions(req, options)));
+  });
+
+  routes.get("/", ({ req, env, get }) => {
+    if (!accepts(req, "text/event-stream")) {
+      return refuse(406, "A GET opens a stream: it must accept text/event-stream");
+    }
+    const session = findSession(req, get("credential"), options);
+    if (session instanceof Response) return session;
+    const lastId = req.header("last-event-id");
+    const stream = lastId === undefined ? session.listen() : session.resume(lastId);
+    if (stream === undefined) {
+      return refuse(
+        400,
+        "What follows that Last-Event-ID is not known any more: send the call again",
+      );
+    }
+    env.body = stream;
+    return new Response(null, { headers: EVENTS_TYPE });
+  });
+
+  routes.delete("/", ({ req, get }) => {
+    const session = findSession(req, get("credential"), options);
+    if (session instanceof Response) return session;
+    options.sessions.end(session);
+    return new Response(null, { status: 204 });
+  });
+
+  routes.all("/", () => {
+    return refuse(405, "This endpoint takes GET, POST and DELETE", {
+      headers: { allow: "GET, POST, DELETE" },
+    });
+  });
+  return routes;
+}
+
+function checkPost(req: HonoRequest, options: McpOptions): Response | undefined {
+  if (options.isDraining()) return refuseForNow("The gateway is about to end; try again");
+  const [type = ""] = (req.header("content-type") ?? "").split(";");
+  if (type.trim().toLowerCase() !== "application/json") {
+    return refuse(415, "The body must be of type application/json");
+  }
+  if (req.header("content-encoding") !== undefined) {
+    return refuse(415, "The body must not be compressed");
+  }
+  if (!accepts(req, "application/json") && !accepts(req, "text/event-stream")) {
+    return refuse(406, "A POST must accept application/json and text/event-stream");
+  }
+  return checkRevision(req, options);
+}
+
+/** @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#protocol-version-header} */
+function checkRevision(req: HonoRequest, { revisions }: McpOptions): Response | undefined {
+  const revision = req.header("mcp-protocol-version");
+  // Before there is a session the message itself says which revision is wanted.
+  if (revision === undefined || req.header(SESSION) === undefined) return undefined;
+  if (revisions.includes(revision)) return undefined;
+  return refuse(400, `MCP-Protocol-Version must be one of ${revisions.join(", ")}`);
+}
+
+function findSession(
+  req: HonoRequest,
+  credential: Credential | undefined,
+  options: McpOptions,
+): HttpSession | Response {
+  const id = req.header(SESSION);
+  if (id === undefined) return refuse(400, "The header Mcp-Session-Id is missing");
+  return checkRevision(req, options) ?? options.sessions.find(id, credential) ?? unknownSession();
+}
+
+/** The first message of a client, which must be its introduction. */
+async function openSession(
+  { req, env, credential }: {
+    req: HonoRequest;
+    env: Visit;
+    credential: Credential | undefined;
+  },
+  options: McpOptions,
+): Promise<Response> {
+  const body = await env.readBody(options.limits.firstBodyBytes);
+  if (typeof body === "string") return unread(body);
+  const first = readFirst(body);
+  if (first instanceof Response) return first;
+  const session = options.sessions.open(credential);
+  if (session === undefined) {
+    return refuseForNow("All sessions of the gateway are taken; try again later");
+  }
+  const reply = await takeBody(session, body, postOptions(req, options));
+  const isOpen = options.sessions.endUnlessInitialized(session);
+  const response = await answer(env, reply);
+  if (isOpen) response.headers.set(SESSION, session.id);
+  return response;
+}
+
+/** Whether the first message is an introduction; otherwise what it is answered with. */
+function readFirst(body: Uint8Array): Response | undefined {
+  let message: unknown;
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    message = JSON.parse(text);
+  } catch {
+    return refuse(400, "The body is not JSON in UTF-8", { code: RPC_CODES.parseError });
+  }
+  const isObject = typeof message === "object" && message !== null && !Array.isArray(message);
+  const { method, id } = isObject ? message as Record<string, unknown> : {};
+  if (method === "initialize") return undefined;
+  if (method === "server/discover" && (typeof id === "string" || typeof id === "number")) {
+    // A client of a later revision asks whether we speak it; told no, it introduces itself.
+    const own = new JsonText(textAt(text, "id") ?? "null").text;
+    const error = { code: RPC_CODES.methodNotFound, id: own };
+    return refuse(400, "Method not found: server/discover", error);
+  }
+  const text400 = "The header Mcp-Session-Id is missing: a session begins with initialize";
+  return refuse(400, text400, { code: RPC_CODES.invalidRequest });
+}
+
+async function takeBody(
+  session: HttpSession,
+  body: Uint8Array<ArrayBuffer>,
+  options: PostOptions,
+): Promise<PostReply> {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+  } catch {
+    return await session.takeDropped(body, options).reply;
+  }
+  return await session.take(text, body.length, options).reply;
+}
+
+function answer(env: Visit, reply: PostReply): Response {
+  switch (reply.kind) {
+    case "accepted":
+      return new Response(null, { status: 202 });
+    case "message":
+      env.body = reply.text;
+      return new Response(null, { status: reply.isRefused ? 400 : 200, headers: JSON_TYPE });
+    case "stream":
+      env.body = reply.stream;
+      return new Response(null, { headers: EVENTS_TYPE });
+    case "gone":
+      return unknownSession();
+  }
+}
+
+function postOptions(req: HonoRequest, { limits }: McpOptions): PostOptions {
+  return {
+    takesEvents: accepts(req, "text/event-stream"),
+    takesPriming: (req.header("mcp-protocol-version") ?? "") >= PRIMING_SINCE,
+    streamAfterMs: limits.streamAfterMs,
+  };
+}
+
+function accepts(req: HonoRequest, type: string): boolean {
+  const header = req.header("accept");
+  if (header === undefined) return true;
+  const wildcard = `${type.split("/")[0]}/*`;
+  return header.split(",").some((range) => {
+    const [name = ""] = range.split(";");
+    return [type, wildcard, "*/*"].includes(name.trim().toLowerCase());
+  });
+}
+
+function unread(reason: Unread): Response {
+  switch (reason) {
+    case "too-long":
+      return refuse(413, "The message is longer than is taken", { code: RPC_CODES.invalidRequest });
+    case "busy":
+      return refuseForNow("Too many long messages are being read; try again");
+    case "gone":
+      return refuse(408, "The message did not come in time");
+  }
+}
+
+function unknownSession(): Response {
+  return refuse(404, "There is no such session: introduce yourself again with initialize");
+}
+
+function refuseForNow(message: string): Response {
+  return refuse(503, message, { headers: { "retry-after": "5" } });
+}

@@ -1,0 +1,18 @@
+/**
+ * The gateway's clients over HTTP: the listener and its limits, who may come in, the sessions and
+ * their streams. Turns requests into messages on channels and knows nothing of what they say.
+ * Imports `config`, `jsonrpc` and the leaves.
+ *
+ * @module
+ */
+export {
+  type Claim,
+  type Credential,
+  type Identification,
+  type Identified,
+  OPEN,
+} from "./credentials.ts";
+export { type IdentificationOptions, Identifier } from "./identification.ts";
+export { LIMITS, type Limits } from "./limits.ts";
+export { HttpService, type ServiceOptions } from "./service.ts";
+export type { Served } from "./http_sessions.ts";

@@ -1,0 +1,55 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+
+/** What a listener shows of itself, and the proof that it may. */
+export interface Certificate {
+  /** The certificate chain, PEM. */
+  readonly cert: string;
+  /** The private key, PEM. */
+  readonly key: string;
+}
+
+/** Where these are. */
+export interface TlsFiles {
+  /** File of the certificate chain. */
+  readonly cert: string;
+  /** File of the private key. */
+  readonly key: string;
+}
+
+/**
+ * Reads both files and checks that they belong together.
+ *
+ * @param files Where they are.
+ * @throws {Error} Says what is wrong, without anything of the key.
+ */
+export function readCertificate(files: TlsFiles): Certificate {
+  const cert = read("certificate", files.cert);
+  const key = read("private key", files.key);
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(cert);
+  } catch (cause) {
+    throw new Error(`${files.cert} holds no certificate in PEM form`, { cause });
+  }
+  let isPair: boolean;
+  try {
+    isPair = certificate.checkPrivateKey(createPrivateKey(key));
+  } catch (cause) {
+    throw new Error(`${files.key} holds no private key in PEM form without a passphrase`, {
+      cause,
+    });
+  }
+  if (!isPair) {
+    throw new Error(`The key in ${files.key} is not that of the certificate ${files.cert}`);
+  }
+  return { cert, key };
+}
+
+function read(what: string, path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.name : "unknown";
+    throw new Error(`The ${what} ${path} cannot be read (${reason})`, { cause });
+  }
+}

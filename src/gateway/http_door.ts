@@ -1,0 +1,57 @@
+import type { Settings } from "../config/mod.ts";
+import { ConfigError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Gateway } from "./gateway.ts";
+import { REVISIONS } from "./session.ts";
+import { ASKED_TO_END, listenForSignals } from "./signals.ts";
+
+/** What serving over HTTP takes. */
+export interface HttpDoorOptions {
+  /** Where to listen. */
+  readonly settings: Settings;
+  /** Takes what an operator should know. */
+  readonly log: Log;
+}
+
+/**
+ * Serves clients over HTTP until the system asks the process to end. Standard input is ignored: it
+ * may be `/dev/null`.
+ *
+ * @param gateway The gateway.
+ * @param options See there.
+ * @throws {ConfigError} where the address cannot be had, or the certificate not be used.
+ */
+export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Promise<void> {
+  const { settings, log } = options;
+  // Loaded here, so that stdio does not pay for it.
+  const { HttpService, Identifier } = await import("./http/mod.ts");
+  let isReady = false;
+  const signals = listenForSignals(() => void gateway.reload());
+  const identification = new Identifier({ rules: () => gateway.configuration.rules, log });
+  const service = await HttpService.open({
+    settings,
+    revisions: REVISIONS,
+    identification,
+    accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
+    isReady: () => isReady,
+    metrics: () => gateway.prometheus(),
+    log,
+  }).catch((error) => {
+    signals.stop();
+    const message = error instanceof Error ? error.message : String(error);
+    const path = `${settings.host}:${settings.port}`;
+    throw new ConfigError([{ file: "", line: 0, column: 0, path, message }], { cause: error });
+  });
+  gateway.onReplaced(() => service.recheck());
+  void gateway.open().then(() => isReady = true);
+  log.info(`Listening on ${service.url}`);
+  const why = await signals.first;
+  log.debug(`Ending: ${why}`);
+  service.drain();
+  // Whoever sends a second signal does not want to wait.
+  const second = signals.second.then(() => gateway.kill());
+  await Promise.race([gateway.end(ASKED_TO_END), second]);
+  await Promise.race([service.close(), second]);
+  await identification.close();
+  signals.stop();
+}

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { BIG, EventReader, request, Scene } from "./scene.ts";
+
+Deno.test("messages over HTTP", async (t) => {
+  await using scene = await Scene.open({ limits: { streamAfterMs: 50, keepStreamMs: 100 } });
+
+  await t.step("[http.initialize] the first message opens a session", async () => {
+    const response = await scene.send("POST", request("initialize", 7));
+    assert.equal(response.headers.get("content-type"), "application/json");
+    assert.match(response.headers.get("mcp-session-id") ?? "", /^[!-~]{20,}$/);
+    assert.equal((await response.json()).id, 7);
+  });
+
+  const session = await scene.initialize();
+  const client = scene.clients.at(-1);
+  assert.ok(client);
+
+  await t.step("[http.json] a call that is answered at once is answered as JSON", async () => {
+    const response = await session.post(request("echo", "a", { text: "é😀" }));
+    assert.equal(response.headers.get("content-type"), "application/json");
+    assert.deepEqual(await response.json(), { jsonrpc: "2.0", id: "a", result: { text: "é😀" } });
+  });
+
+  await t.step("[http.unchanged] nothing is rounded, in answers and streams", async () => {
+    const id = `{"jsonrpc":"2.0","id":${BIG},"method":"big"}`;
+    const text = `{"jsonrpc":"2.0","id":${BIG},"result":{"big":${BIG}}}`;
+    assert.equal(await (await session.post(id)).text(), text);
+    const call = `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"n":${BIG}}}`;
+    assert.equal(
+      await (await session.post(call)).text(),
+      `{"jsonrpc":"2.0","id":1,"result":{"n":${BIG}}}`,
+    );
+    const batch = `[${id},{"jsonrpc":"2.0","id":2,"method":"progress"}]`;
+    const messages = await new EventReader(await session.post(batch)).rest();
+    assert.equal(messages.length, 3);
+    assert.ok(messages.at(-1)?.includes(text));
+  });
+
+  await t.step("[http.accepted] what asks nothing is accepted", async () => {
+    const response = await session.post({ jsonrpc: "2.0", method: "notifications/x" });
+    assert.deepEqual([response.status, await response.text()], [202, ""]);
+    assert.deepEqual(client.told, ["notifications/x"]);
+    const answer = await session.post({ jsonrpc: "2.0", id: 99, result: {} });
+    assert.deepEqual([answer.status, await answer.text()], [202, ""]);
+  });
+
+  await t.step("[http.invalid] what is no message is refused with a JSON-RPC error", async () => {
+    for (const [body, code] of [["{", -32700], ["7", -32600], ["[]", -32600]] as const) {
+      const response = await session.post(body);
+      assert.equal(response.status, 400, body);
+      assert.equal((await response.json()).error.code, code, body);
+    }
+    const bytes = new Uint8Array([0x7b, 0xff, 0x7d]);
+    const response = await fetch(scene.url, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...session.headers },
+      body: bytes,
+    });
+    assert.equal(response.status, 400);
+    assert.equal((await response.json()).error.code, -32700);
+  });
+
+  await t.step("[http.no-insides] a fault shows nothing of the inside", async () => {
+    const response = await session.post(request("fault"));
+    assert.deepEqual((await response.json()).error, { code: -32603, message: "Internal error" });
+  });
+
+  await t.step("[http.stream] progress makes the answer a stream, the answer last", async () => {
+    const messages = await new EventReader(await session.post(request("progress", 5))).rest();
+    const told = messages.map((text) => JSON.parse(text)).map(({ method, id }) => method ?? id);
+    assert.deepEqual(told, ["progress", "progress", 5]);
+  });
+
+  await t.step("[http.stream] a call that takes long becomes a stream, kept alive", async () => {
+    const reader = new EventReader(
+      await session.post(request("wait", "slow"), {
+        "mcp-protocol-version": "2025-11-25",
+      }),
+    );
+    const first = await reader.next();
+    assert.deepEqual([first?.data, typeof first?.id], ["", "string"]);
+    assert.deepEqual(await reader.next(), { comment: "keep-alive" });
+    client.waiting.splice(0).forEach((call) => call.reply({}));
+    assert.equal(JSON.parse((await reader.message())?.data ?? "").id, "slow");
+    assert.equal(await reader.next(), undefined);
+  });
+
+  await t.step("[http.stream] clients before 2025-11-25 get no event without data", async () => {
+    const reader = new EventReader(
+      await session.post(request("wait", "old"), {
+        "mcp-protocol-version": "2025-06-18",
+      }),
+    );
+    assert.deepEqual(await reader.next(), { comment: "keep-alive" });
+    client.waiting.splice(0).forEach((call) => call.reply({}));
+    assert.equal((await reader.rest()).length, 1);
+  });
+
+  await t.step("[http.stream] a client that takes JSON only gets JSON", async () => {
+    const listening = new EventReader(await session.get());
+    const response = await session.post(request("progress", 6), { accept: "application/json" });
+    assert.equal((await response.json()).id, 6);
+    assert.match((await listening.message())?.data ?? "", /"progress"/);
+    await listening.cancel();
+  });
+
+  await t.step("[http.call-stream] a question during a call comes on its stream", async () => {
+    const listening = new EventReader(await session.get());
+    const reader = new EventReader(await session.post(request("ask", "asks")));
+    const question = JSON.parse((await reader.message())?.data ?? "");
+    assert.equal(question.method, "question");
+    const answer = { jsonrpc: "2.0", id: question.id, result: { said: BIG } };
+    await (await session.post(answer)).text();
+    assert.deepEqual(JSON.parse((await reader.message())?.data ?? "").result, { said: BIG });
+    client.peer.notify("later");
+    assert.match((await listening.message())?.data ?? "", /"later"/);
+    await listening.cancel();
+  });
+
+  await t.step("[http.cancel] a cancelled call gets no answer, and its stream ends", async () => {
+    const reader = new EventReader(await session.post(request("wait", "gone")));
+    const cancel = { method: "notifications/cancelled", params: { requestId: "gone" } };
+    await (await session.post({ jsonrpc: "2.0", ...cancel })).text();
+    assert.deepEqual(await reader.rest(), []);
+  });
+
+  await t.step("[http.batch] a batch is answered as one", async () => {
+    const response = await session.post([request("echo", 1), request("nothing", 2), 7]);
+    const answers: { id: unknown }[] = await response.json();
+    assert.deepEqual(new Set(answers.map(({ id }) => id)), new Set([1, 2, null]));
+  });
+
+  await t.step("[http.delete] a client ends its session", async () => {
+    const reader = new EventReader(await session.get());
+    assert.equal(await session.delete(), 204);
+    assert.deepEqual(await reader.rest(), []);
+    assert.equal(client.hasLeft, true);
+    const after = await session.post(request("echo"));
+    assert.equal(after.status, 404);
+    assert.equal((await after.json()).error.code, -32000);
+  });
+});
+
+Deno.test("requests that make no sense over HTTP", async (t) => {
+  await using scene = await Scene.open();
+  const session = await scene.initialize();
+  const refused = async (what: string, status: number, answer: Promise<Response>) => {
+    await t.step(`[http.requests] ${what}: ${status}`, async () => {
+      const response = await answer;
+      assert.equal(response.status, status);
+      assert.match((await response.json()).error.message, /\w/);
+    });
+  };
+  const echo = request("echo");
+  await refused("no session", 400, scene.send("POST", echo));
+  await refused("no session", 400, scene.send("GET", undefined));
+  await refused("no session", 400, scene.send("DELETE", undefined));
+  await refused("no such session", 404, scene.send("POST", echo, { "mcp-session-id": "x" }));
+  await refused("a batch to begin with", 400, scene.send("POST", [request("initialize")]));
+  await refused("no JSON to begin with", 400, scene.send("POST", "{"));
+  await refused("another type", 415, session.post("x", { "content-type": "text/plain" }));
+  await refused("compressed", 415, session.post(echo, { "content-encoding": "gzip" }));
+  await refused("no type that fits", 406, session.post(echo, { accept: "text/html" }));
+  await refused("no stream", 406, session.get({ accept: "application/json" }));
+  await refused("another method", 405, scene.send("PUT", "{}"));
+  await refused(
+    "another revision",
+    400,
+    session.post(echo, { "mcp-protocol-version": "1999-01-01" }),
+  );
+  await refused("an id of no stream", 400, session.get({ "last-event-id": "nonsense" }));
+
+  await t.step("[http.later-revision] a probe is told that the method is not there", async () => {
+    const response = await scene.send("POST", request("server/discover", "probe"), {
+      "mcp-protocol-version": "2026-07-28",
+    });
+    const { id, error } = await response.json();
+    assert.deepEqual([id, error.code], ["probe", -32601]);
+  });
+
+  await t.step("[http.initialize] one that fails opens no session", async () => {
+    const [before, open] = [scene.clients.length, "mcp-session-id"];
+    const response = await scene.send("POST", { jsonrpc: "2.0", method: "initialize" });
+    assert.deepEqual([response.status, response.headers.get(open)], [202, null]);
+    await response.text();
+    assert.equal(scene.clients[before]?.hasLeft, true);
+  });
+});

@@ -1,0 +1,274 @@
+import assert from "node:assert/strict";
+import { until } from "../../e2e/until.ts";
+import { RawConnection, sendRaw } from "./raw_http.ts";
+import { EventReader, request, Scene } from "./scene.ts";
+
+const INITIALIZE = JSON.stringify(request("initialize"));
+
+/** The text of a request, with the headers that it needs. */
+function post(headers: readonly string[], body = INITIALIZE, first = "POST /mcp HTTP/1.1"): string {
+  const all = ["Content-Type: application/json", "Connection: close", ...headers];
+  const length = headers.some((header) => /^(content-length|transfer-encoding)/i.test(header))
+    ? []
+    : [`Content-Length: ${body.length}`];
+  return [first, ...all, ...length, "", body].join("\r\n");
+}
+
+Deno.test("who may come in", async (t) => {
+  await using scene = await Scene.open({
+    settings: { allowedHosts: ["gateway.example"], corsOrigins: ["https://app.example"] },
+  });
+  const host = `Host: 127.0.0.1:${scene.port}`;
+  const status = async (...headers: string[]) => {
+    return (await sendRaw(scene.port, post(headers))).status;
+  };
+
+  await t.step("[http.host] names that are not the gateway's are refused", async () => {
+    for (
+      const name of ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "gateway.example.evil"]
+    ) {
+      assert.equal(await status(`Host: ${name}`), 403, name);
+      assert.equal(await status(`Host: ${name}:${scene.port}`), 403, name);
+    }
+    for (const name of ["localhost:1", "127.0.0.1", "[::1]:80", "gateway.example:443"]) {
+      assert.equal(await status(`Host: ${name}`), 200, name);
+    }
+  });
+
+  await t.step("[http.origin] pages from elsewhere are refused, programs not", async () => {
+    for (const origin of ["https://evil.example", "null", "https://app.example.evil", "file://"]) {
+      assert.equal(await status(host, `Origin: ${origin}`), 403, origin);
+    }
+    for (const origin of ["https://app.example", "http://localhost:3000"]) {
+      assert.equal(await status(host, `Origin: ${origin}`), 200, origin);
+    }
+  });
+
+  await t.step("[http.cors] listed pages may read the answers, others not", async () => {
+    const ask = async (origin: string) => {
+      const response = await scene.send("OPTIONS", undefined, {
+        origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "mcp-session-id",
+      });
+      await response.body?.cancel();
+      return response.headers;
+    };
+    const allowed = await ask("https://app.example");
+    assert.equal(allowed.get("access-control-allow-origin"), "https://app.example");
+    assert.match(allowed.get("access-control-allow-headers") ?? "", /Mcp-Session-Id/);
+    for (const origin of ["https://evil.example", "http://localhost:3000"]) {
+      assert.equal((await ask(origin)).get("access-control-allow-origin"), null);
+    }
+    const page = { origin: "https://app.example" };
+    const response = await scene.send("POST", request("initialize"), page);
+    assert.equal(response.headers.get("access-control-allow-origin"), "https://app.example");
+    assert.match(response.headers.get("access-control-expose-headers") ?? "", /Mcp-Session-Id/);
+    await response.text();
+  });
+
+  await t.step("[http.paths] only the very paths are there, however they are written", async () => {
+    const tricks = [
+      "/",
+      "/mcp/",
+      "//mcp",
+      "/MCP",
+      "/./mcp",
+      "/x/../mcp",
+      "/%6dcp",
+      "/mcp%2f",
+      "/mcp;x",
+      "/mcp%00",
+      "/mcp\\",
+      "/health/../mcp",
+      "http://evil.example/mcp",
+      "/metrics/..;/mcp",
+      "*",
+    ];
+    for (const path of tricks) {
+      const { status } = await sendRaw(
+        scene.port,
+        post([host], INITIALIZE, `POST ${path} HTTP/1.1`),
+      );
+      assert.ok(status === 404 || status === 400, `${path}: ${status}`);
+    }
+    assert.equal(scene.clients.length, 7);
+  });
+
+  await t.step("[http.headers] answers are not to be kept, framed or guessed at", async () => {
+    for (const path of ["/mcp", "/health", "/nothing"]) {
+      const text = post([host], INITIALIZE, `POST ${path} HTTP/1.1`);
+      const { text: answer } = await sendRaw(scene.port, text);
+      for (const header of [/^cache-control: no-store/mi, /^x-content-type-options: nosniff/mi]) {
+        assert.match(answer, header);
+      }
+      assert.doesNotMatch(
+        answer,
+        /^(server|x-powered-by):|deno|hono|node|\.ts\b|\d+\.\d+\.\d+\.\d+.*at /mi,
+      );
+    }
+  });
+});
+
+/** Requests that two readers might take for different ones, with what follows in the same bytes. */
+const SMUGGLED: Readonly<Record<string, readonly string[]>> = {
+  "both lengths": ["Content-Length: 4", "Transfer-Encoding: chunked"],
+  "two lengths": ["Content-Length: 4", "Content-Length: 40"],
+  "a length with a sign": ["Content-Length: +4"],
+  "a negative length": ["Content-Length: -1"],
+  "a list of lengths": ["Content-Length: 4, 4"],
+  "another coding": ["Transfer-Encoding: xchunked"],
+  "two codings": ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
+  "a blank before the colon": ["Transfer-Encoding : chunked"],
+  "a folded header": ["X: a\r\n Content-Length: 4"],
+  "two hosts": ["Host: evil.example"],
+  "two credentials": ["Authorization: Bearer a", "Authorization: Bearer b"],
+  "two sessions": ["Mcp-Session-Id: a", "Mcp-Session-Id: b"],
+};
+
+Deno.test("requests within requests", async (t) => {
+  await using scene = await Scene.open();
+  const host = `Host: 127.0.0.1:${scene.port}`;
+  const inner = `GET /health HTTP/1.1\r\n${host}\r\n\r\n`;
+  for (const [what, headers] of Object.entries(SMUGGLED)) {
+    await t.step(`[http.smuggling] ${what}`, async () => {
+      const text = post([host, ...headers], `0\r\n\r\n${inner}`);
+      const { status, text: answer } = await sendRaw(scene.port, text);
+      assert.equal(status, 400, answer);
+      assert.equal(answer.match(/^HTTP/mg)?.length, 1, "nothing but one refusal");
+    });
+  }
+
+  await t.step("[http.smuggling] no host, bare line feeds, no HTTP", async () => {
+    const texts = [
+      "GET /health HTTP/1.1\r\n\r\n",
+      `GET /health HTTP/1.1\n${host}\n\n`,
+      "\x16\x03\r\n\r\n",
+    ];
+    for (const text of texts) assert.equal((await sendRaw(scene.port, text)).status, 400, text);
+  });
+
+  await t.step("[http.smuggling] many requests at once on one connection", async () => {
+    using connection = await RawConnection.open(scene.port);
+    const session = await scene.initialize();
+    const id = session.headers["mcp-session-id"];
+    const call = (number: number) => {
+      const body = JSON.stringify(request("wait", number));
+      const headers = [host, `Mcp-Session-Id: ${id}`, `Content-Length: ${body.length}`];
+      return ["POST /mcp HTTP/1.1", "Content-Type: application/json", ...headers, "", body].join(
+        "\r\n",
+      );
+    };
+    for (let number = 0; number < 40; number++) await connection.send(call(number)).catch(() => {});
+    await connection.readAll();
+    const [client] = scene.clients;
+    assert.ok(client && client.waiting.length <= 16, "most of them were never taken");
+  });
+});
+
+Deno.test("too much, too slow", async (t) => {
+  const limits = {
+    headersMs: 300,
+    requestMs: 600,
+    headerBytes: 4096,
+    bodyBytes: 1024 * 1024,
+    firstBodyBytes: 1000,
+    allBodiesBytes: 3 * 1024 * 1024,
+    connections: 40,
+    unread: 100_000,
+    stalledMs: 300,
+    streamAfterMs: 20,
+  };
+  await using scene = await Scene.open({ limits });
+  const host = `Host: 127.0.0.1:${scene.port}`;
+  const session = await scene.initialize();
+  const works = async () => assert.equal((await scene.initialize()) !== undefined, true);
+
+  await t.step("[http.body-limit] a long body is refused before it is read", async () => {
+    using connection = await RawConnection.open(scene.port);
+    const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
+    await connection.send(post([host, id, "Content-Length: 80000000"], ""));
+    assert.ok(await connection.readUntil((text) => text.includes("longer than is taken")));
+    assert.equal(connection.answer.status, 413);
+  });
+
+  await t.step("[http.body-limit] one that does not say so, too", async () => {
+    using connection = await RawConnection.open(scene.port);
+    const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
+    await connection.send(post([host, id, "Transfer-Encoding: chunked"], ""));
+    const piece = `10000\r\n${"x".repeat(65536)}\r\n`;
+    for (let sent = 0; sent < 20; sent++) await connection.send(piece).catch(() => {});
+    assert.ok(await connection.readUntil((text) => text.includes("longer than is taken")));
+    assert.equal(connection.answer.status, 413);
+  });
+
+  await t.step("[http.body-limit] a client without a session has less", async () => {
+    const response = await scene.send("POST", request("initialize", 1, { x: "x".repeat(2000) }));
+    assert.equal(response.status, 413);
+    await response.text();
+  });
+
+  await t.step("[http.body-limit] all together have a limit, too", async () => {
+    const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
+    const open: RawConnection[] = [];
+    for (let number = 0; number < 4; number++) {
+      const connection = await RawConnection.open(scene.port);
+      open.push(connection);
+      await connection.send(post([host, id, "Content-Length: 1000000"], "x".repeat(990_000)));
+    }
+    const [, , , last] = open;
+    assert.ok(last && await last.readUntil((text) => text.includes("HTTP/1.1")));
+    assert.equal(last.answer.status, 503);
+    for (const connection of open) connection[Symbol.dispose]();
+  });
+
+  await t.step("[http.header-limit] long and many headers are refused with 431", async () => {
+    for (const header of [`X: ${"x".repeat(5000)}`, ...["A: b\r\n".repeat(1000).trimEnd()]]) {
+      assert.equal((await sendRaw(scene.port, post([host, header]))).status, 431);
+    }
+  });
+
+  await t.step("[http.slow] slow headers and bodies are answered with 408", async () => {
+    const texts = ["", "POST /mcp HT", post([host, "Content-Length: 500"], "{")];
+    const answers = await Promise.all(texts.map((text) => sendRaw(scene.port, text)));
+    assert.deepEqual(answers.map(({ status }) => status), [408, 408, 408]);
+  });
+
+  await t.step("[http.slow-reader] a client that reads nothing is cut off", async () => {
+    using connection = await RawConnection.open(scene.port);
+    const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
+    const body = JSON.stringify(request("fill", 1, { size: 20_000_000 }));
+    await connection.send(post([host, id, "Accept: */*"], body));
+    // It begins to read when the connection has been given up.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await connection.readAll();
+    assert.ok(connection.answer.text.length < 20_000_000);
+    await works();
+  });
+
+  await t.step("[http.slow-reader] also one that lets a stream pile up", async () => {
+    using connection = await RawConnection.open(scene.port);
+    const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
+    const body = JSON.stringify(request("flood", 2, { size: 1_000_000 }));
+    await connection.send(post([host, id, "Accept: */*"], body));
+    assert.equal(await connection.readUntil((text) => text.length > 50_000_000), false);
+    await works();
+  });
+
+  await t.step("[http.connections] there are not too many, and they end", async () => {
+    const open = await Promise.all(
+      Array.from({ length: 300 }, () => RawConnection.open(scene.port)),
+    );
+    await Promise.all(open.map((connection) => connection.send("POST /m").catch(() => {})));
+    const answers = await Promise.all(open.map((connection) => connection.readAll()));
+    const statuses = new Set(answers.map(({ status }) => status));
+    assert.deepEqual([...statuses].toSorted(), [0, 408]);
+    const served = answers.filter(({ status }) => status === 408).length;
+    assert.ok(served <= limits.connections, `${served} were let in`);
+    for (const connection of open) connection[Symbol.dispose]();
+    await until("it goes on", async () => {
+      return await works().then(() => true, () => false);
+    });
+  });
+  await new EventReader(await session.get()).cancel();
+});

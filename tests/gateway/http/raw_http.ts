@@ -1,0 +1,69 @@
+import { soon } from "../../e2e/until.ts";
+
+/** What came back on a connection. */
+export interface RawAnswer {
+  /** Status of the first answer; 0 where there was none. */
+  readonly status: number;
+  /** All that came, heads and bodies. */
+  readonly text: string;
+}
+
+/** A connection to a listener that sends what it is told, however wrong. */
+export class RawConnection implements Disposable {
+  readonly #connection: Deno.TcpConn;
+  #text = "";
+
+  private constructor(connection: Deno.TcpConn) {
+    this.#connection = connection;
+  }
+
+  static async open(port: number): Promise<RawConnection> {
+    return new RawConnection(await Deno.connect({ hostname: "127.0.0.1", port }));
+  }
+
+  async send(text: string | Uint8Array): Promise<void> {
+    let bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
+    while (bytes.length > 0) bytes = bytes.subarray(await this.#connection.write(bytes));
+  }
+
+  /** Reads until a condition holds or the other side closes; whether it holds. */
+  async readUntil(condition: (text: string) => boolean): Promise<boolean> {
+    const buffer = new Uint8Array(64 * 1024);
+    const decoder = new TextDecoder();
+    while (!condition(this.#text)) {
+      const count = await soon("bytes", this.#connection.read(buffer)).catch((error) => {
+        if (error instanceof Deno.errors.ConnectionReset) return null;
+        throw error;
+      });
+      if (count === null) return false;
+      this.#text += decoder.decode(buffer.subarray(0, count), { stream: true });
+    }
+    return true;
+  }
+
+  /** Reads until the other side closes. */
+  async readAll(): Promise<RawAnswer> {
+    await this.readUntil(() => false);
+    return this.answer;
+  }
+
+  /** What came so far. */
+  get answer(): RawAnswer {
+    const [, status = "0"] = /^HTTP\/1\.1 (\d{3})/.exec(this.#text) ?? [];
+    return { status: Number(status), text: this.#text };
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection.close();
+  }
+}
+
+/** Sends a text on a connection of its own, and reads until that is closed. */
+export async function sendRaw(port: number, text: string | Uint8Array): Promise<RawAnswer> {
+  using connection = await RawConnection.open(port);
+  await connection.send(text).catch((error) => {
+    // It may be closed for what was sent already.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  });
+  return await connection.readAll();
+}

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import type { Credential, Identification } from "../../../src/gateway/http/mod.ts";
+import { until } from "../../e2e/until.ts";
+import { EventReader, request, Scene } from "./scene.ts";
+
+/** Knows agents by their own names as tokens; any may be taken out. */
+class Names implements Identification {
+  readonly isConfigured = true;
+  readonly gone = new Set<string>();
+
+  identify({ authorization }: { authorization: string | null }) {
+    const [, name = ""] = /^Bearer (.+)$/.exec(authorization ?? "") ?? [];
+    if (name === "" || this.gone.has(name)) {
+      const refused = { status: 401 as const, wwwAuthenticate: 'Bearer realm="x"', retryAfterS: 3 };
+      return Promise.resolve({ kind: "refused" as const, message: "Who are you?", ...refused });
+    }
+    const credential: Credential = { id: name, agent: `agent-${name}` };
+    return Promise.resolve({ kind: "credential" as const, credential });
+  }
+
+  isValid({ id }: Credential): boolean {
+    return !this.gone.has(id);
+  }
+
+  metadata(origin: string) {
+    return { resource: `${origin}/mcp` };
+  }
+}
+
+const bearer = (name: string) => ({ authorization: `Bearer ${name}` });
+
+Deno.test("sessions belong to who opened them", async (t) => {
+  const identification = new Names();
+  await using scene = await Scene.open({ identification });
+  const session = await scene.initialize(bearer("one"));
+
+  await t.step("[http.credential] the agent is the credential's", () => {
+    assert.equal(scene.clients[0]?.agent, "agent-one");
+  });
+
+  await t.step("[http.credential] no request goes without one", async () => {
+    const response = await scene.send("POST", request("initialize"));
+    assert.equal(response.status, 401);
+    assert.equal(response.headers.get("www-authenticate"), 'Bearer realm="x"');
+    assert.equal(response.headers.get("retry-after"), "3");
+    assert.equal((await response.json()).error.message, "Who are you?");
+  });
+
+  await t.step("[http.stolen-session] to another credential it does not exist", async () => {
+    for (const method of ["POST", "GET", "DELETE"]) {
+      const body = method === "POST" ? request("echo") : undefined;
+      const response = await scene.send(method, body, { ...session.headers, ...bearer("two") });
+      assert.equal(response.status, 404, method);
+      await response.body?.cancel();
+    }
+    const own = await session.post(request("echo"));
+    assert.equal(own.status, 200);
+    await own.text();
+  });
+
+  await t.step("[http.credential-end] it ends with its credential, streams too", async () => {
+    const other = await scene.initialize(bearer("two"));
+    const [listening, calling] = [
+      new EventReader(await session.get()),
+      session.post(request("wait", "w")),
+    ];
+    await until("the call is there", () => scene.clients[0]?.waiting.length === 1);
+    identification.gone.add("one");
+    scene.service.recheck();
+    assert.deepEqual(await listening.rest(), []);
+    assert.equal((await calling).status, 404);
+    await (await calling).text();
+    assert.equal(scene.clients[0]?.hasLeft, true);
+    const left = await other.post(request("echo"));
+    assert.equal(left.status, 200);
+    await left.text();
+  });
+
+  await t.step("[http.metadata] the protected resource describes itself", async () => {
+    const url = new URL("/.well-known/oauth-protected-resource/mcp", scene.url);
+    const metadata = await (await fetch(url)).json();
+    assert.deepEqual(metadata, { resource: scene.url });
+  });
+});
+
+Deno.test("sessions end, and there are not too many", async (t) => {
+  await t.step("[http.idle] one that is not used ends, one that listens does not", async () => {
+    await using scene = await Scene.open({ settings: { sessionIdleS: 1 } });
+    const [idle, used] = [await scene.initialize(), await scene.initialize()];
+    const listening = new EventReader(await used.get());
+    await until("it ends", () => scene.clients[0]?.hasLeft === true);
+    assert.equal(await idle.delete(), 404);
+    assert.equal(scene.clients[1]?.hasLeft, false);
+    await listening.cancel();
+  });
+
+  await t.step("[http.max-age] none lasts for ever, used or not", async () => {
+    await using scene = await Scene.open({ settings: { sessionMaxS: 1 } });
+    const session = await scene.initialize();
+    const listening = new EventReader(await session.get());
+    assert.deepEqual(await listening.rest(), []);
+    assert.equal(scene.clients[0]?.hasLeft, true);
+  });
+
+  await t.step("[http.session-ceiling] more are refused, with the time to wait", async () => {
+    await using scene = await Scene.open({ settings: { maxSessions: 2 } });
+    const first = await scene.initialize();
+    await scene.initialize();
+    const response = await scene.send("POST", request("initialize"));
+    assert.equal(response.status, 503);
+    assert.match(response.headers.get("retry-after") ?? "", /^\d+$/);
+    await response.text();
+    await first.delete();
+    await scene.initialize();
+  });
+
+  await t.step("[http.abandoned] one that was left gives up its place", async () => {
+    await using scene = await Scene.open({
+      settings: { maxSessions: 100 },
+      limits: { yieldMs: 0 },
+    });
+    const kept = await scene.initialize();
+    const listening = new EventReader(await kept.get());
+    for (let number = 0; number < 1000; number++) await scene.initialize();
+    assert.equal(scene.clients.filter(({ hasLeft }) => !hasLeft).length, 100);
+    assert.equal(scene.clients[0]?.hasLeft, false);
+    await listening.cancel();
+  });
+});

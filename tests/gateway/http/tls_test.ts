@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { until } from "../../e2e/until.ts";
+import { RawConnection } from "./raw_http.ts";
+import { request, Scene } from "./scene.ts";
+
+const FIXTURES = fileURLToPath(new URL("../../fixtures/tls/", import.meta.url));
+
+/** Whether a client that trusts one of the certificates gets an answer. */
+async function isShown(scene: Scene, name: string): Promise<boolean> {
+  const caCerts = [Deno.readTextFileSync(join(FIXTURES, `${name}.crt`))];
+  using client = Deno.createHttpClient({ caCerts, poolMaxIdlePerHost: 0 });
+  try {
+    const response = await fetch(new URL("/health", scene.url), { client });
+    await response.text();
+    assert.match(response.headers.get("strict-transport-security") ?? "", /max-age/);
+    return true;
+  } catch (error) {
+    assert.match(String(error), /fetch failed|certificate/);
+    return false;
+  }
+}
+
+Deno.test("over TLS", async (t) => {
+  const folder = Deno.realPathSync(Deno.makeTempDirSync());
+  const [tlsCert, tlsKey] = [join(folder, "tls.crt"), join(folder, "tls.key")];
+  const use = (name: string) => {
+    for (const [to, kind] of [[tlsCert, "crt"], [tlsKey, "key"]] as const) {
+      Deno.copyFileSync(join(FIXTURES, `${name}.${kind}`), `${to}.new`);
+      Deno.renameSync(`${to}.new`, to);
+    }
+  };
+  try {
+    use("first");
+    await using scene = await Scene.open({
+      settings: { tlsCert, tlsKey },
+      limits: { headersMs: 300 },
+    });
+
+    await t.step("[http.tls] the certificate is shown, and sessions work", async () => {
+      assert.match(scene.url, /^https:/);
+      assert.deepEqual([await isShown(scene, "first"), await isShown(scene, "second")], [
+        true,
+        false,
+      ]);
+      const caCerts = [Deno.readTextFileSync(join(FIXTURES, "first.crt"))];
+      using client = Deno.createHttpClient({ caCerts });
+      const response = await fetch(scene.url, {
+        client,
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(request("initialize")),
+      });
+      assert.equal(response.status, 200);
+      await response.text();
+    });
+
+    await t.step("[http.tls-slow] who does not shake hands is cut off, others not", async () => {
+      using silent = await RawConnection.open(scene.port);
+      const caCerts = [Deno.readTextFileSync(join(FIXTURES, "first.crt"))];
+      using client = Deno.createHttpClient({ caCerts });
+      const health = async () => {
+        const response = await fetch(new URL("/health", scene.url), { client });
+        return (await response.json()).status;
+      };
+      assert.equal(await health(), "ok");
+      assert.deepEqual(await silent.readAll(), { status: 0, text: "" });
+      assert.equal(await health(), "ok");
+    });
+
+    await t.step("[http.tls-reload] changed files are shown without a restart", async () => {
+      use("second");
+      await until("it is shown", () => isShown(scene, "second"));
+      assert.equal(await isShown(scene, "first"), false);
+    });
+
+    await t.step("[http.tls-reload] files that do not fit change nothing", async () => {
+      Deno.copyFileSync(join(FIXTURES, "first.key"), tlsKey);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      assert.equal(await isShown(scene, "second"), true);
+      use("first");
+      await until("it is shown", () => isShown(scene, "first"));
+    });
+
+    await t.step("[http.tls] files that do not fit refuse the start, and say why", async () => {
+      Deno.copyFileSync(join(FIXTURES, "second.key"), tlsKey);
+      const open = (settings: object) => Scene.open({ settings });
+      await assert.rejects(open({ tlsCert, tlsKey }), /is not that of the certificate/);
+      await assert.rejects(open({ tlsCert, tlsKey: tlsCert }), /holds no private key/);
+      await assert.rejects(open({ tlsCert: tlsKey, tlsKey }), /holds no certificate/);
+      await assert.rejects(open({ tlsCert: join(folder, "no"), tlsKey }), /cannot be read/);
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
