@@ -6,6 +6,7 @@
  */
 import { COMMAND_INIT } from "./requirements/command_init.ts";
 import { OAUTH } from "./requirements/oauth.ts";
+import { OVER_HTTP } from "./requirements/over_http.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
 import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
 import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
@@ -33,6 +34,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(OAUTH),
   ...Object.entries(RECORDS_AND_COMMANDS),
   ...Object.entries(COMMAND_INIT),
+  ...Object.entries(OVER_HTTP),
 ];
 
 /** All promises, in the order of the contract. */

@@ -280,8 +280,13 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     if (value !== undefined) settings[key] = value;
     if (value !== undefined || text === "") continue;
     const path = flag === "" ? row.variable : `--${row.flag}`;
-    const found = row.isSecret ? "something else" : JSON.stringify(text.slice(0, 60));
-    const message = `expected ${row.expected}, found ${found}`;
+    // Neither the value is told, nor would the log show what stands where one could be.
+    if (row.isSecret) {
+      const message = `${path} must be ${row.expected}`;
+      problems.push({ file: "", line: 0, column: 0, path: "", message });
+      continue;
+    }
+    const message = `expected ${row.expected}, found ${JSON.stringify(text.slice(0, 60))}`;
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
   const [one, other] = [table.tlsCert.variable, table.tlsKey.variable];

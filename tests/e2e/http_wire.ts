@@ -112,7 +112,9 @@ export class HttpWire implements Wire {
 
   #track(work: Promise<void>): Promise<void> {
     const tracked = work.catch((error) => {
-      if (!this.#abort.signal.aborted) this.#take(`HTTP failed: ${error}`);
+      if (!(error instanceof TypeError) && !this.#abort.signal.aborted) throw error;
+      // The service is gone, and with it who was asked.
+      this.onEnd();
     }).finally(() => this.#open.delete(tracked));
     this.#open.add(tracked);
     return tracked;

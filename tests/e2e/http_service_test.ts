@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { type Fields, oddServer, onlyText, startGateway } from "./gateway.ts";
+import { HttpWire } from "./http_wire.ts";
+import { RawClient } from "./raw_client.ts";
+import { runOnce } from "./run_once.ts";
+import { until } from "./until.ts";
+
+const HTTP = { transport: "http" } as const;
+const TOKEN = "figures-are-for-me-only";
+const HASH = "0".repeat(64);
+const INITIALIZE = {
+  jsonrpc: "2.0",
+  id: 1,
+  method: "initialize",
+  params: {
+    protocolVersion: "2025-11-25",
+    capabilities: {},
+    clientInfo: { name: "x", version: "1" },
+  },
+};
+
+/** Asks a path of the service, and gives status and body. */
+async function ask(url: string, path: string, headers: Record<string, string> = {}) {
+  const response = await fetch(new URL(path, url), { headers });
+  return { status: response.status, text: await response.text() };
+}
+
+/** Another client of the same gateway. */
+async function another(url: string): Promise<RawClient & { readonly program: HttpWire }> {
+  const client = new RawClient(new HttpWire({ url }));
+  await client.initialize();
+  return client as RawClient & { readonly program: HttpWire };
+}
+
+async function execute(client: RawClient, tool: string): Promise<string> {
+  const params = { name: "execute_tool", arguments: { server: "odd", tool, args: {} } };
+  return onlyText((await client.request("tools/call", params)).result);
+}
+
+Deno.test("the service from its start to its end", async (t) => {
+  await using gateway = await startGateway({
+    ...HTTP,
+    servers: { odd: oddServer("--started=starts"), slow: oddServer("--hold=initialize") },
+    env: { GATEWAY_DEBUG: "1" },
+    client: false,
+  });
+  const { url, program } = gateway;
+  // It may be /dev/null.
+  await program.closeInput();
+  const pid = (client: RawClient) => execute(client, "pid");
+
+  await t.step(
+    "[http.health] [http.ready] it is alive, and ready when servers answered",
+    async () => {
+      assert.deepEqual(await ask(url, "/health"), { status: 200, text: '{"status":"ok"}' });
+      assert.equal((await ask(url, "/ready")).status, 503);
+    },
+  );
+
+  await t.step("[http.eager] servers start before any client is there", async () => {
+    const starts = () =>
+      Deno.readTextFileSync(`${gateway.setup.folder}/starts`).split("\n").length - 1;
+    await until("it starts", () => {
+      try {
+        return starts() === 1;
+      } catch (error) {
+        if (error instanceof Deno.errors.NotFound) return false;
+        throw error;
+      }
+    });
+    await gateway.client.initialize();
+    assert.equal(await execute(gateway.client, "count"), "1");
+    assert.equal(starts(), 1, "the first client takes what is there");
+  });
+
+  await t.step("[http.isolation] each client has its own sessions, gone when it goes", async () => {
+    const other = await another(url);
+    assert.notEqual(await pid(other), await pid(gateway.client));
+    const sessions = async () => {
+      const { servers } = await gateway.ask<{ servers: Record<string, { sessions: number }> }>(
+        "get_gateway_status",
+      );
+      return servers.odd?.sessions;
+    };
+    assert.equal(await sessions(), 2);
+    const headers = { "mcp-session-id": other.program.session ?? "" };
+    await (await fetch(url, { method: "DELETE", headers })).text();
+    await until("its session ends", async () => await sessions() === 1);
+    await other.program.close();
+  });
+
+  await t.step(
+    "[http.audit] the log tells clients apart, and has nobody's session id",
+    async () => {
+      const other = await another(url);
+      await pid(other);
+      const ids = new Set(gateway.audit().map(({ session }) => session));
+      assert.equal(ids.size, 3);
+      assert.equal(ids.has(other.program.session), false);
+      await other.program.close();
+    },
+  );
+
+  await t.step("[http.metrics] the figures are for this machine", async () => {
+    const { status, text } = await ask(url, "/metrics");
+    assert.equal(status, 200);
+    assert.match(text, /^mcp_gateway_operation_requests_total\{operation="execute_tool"/m);
+    assert.equal((await ask(url, "/metrics", { "x-forwarded-for": "10.0.0.1" })).status, 403);
+  });
+
+  await t.step("[http.input-ignored] the end of input was no end", async () => {
+    assert.equal((await ask(url, "/health")).status, 200);
+    await gateway.end();
+  });
+});
+
+Deno.test("[http.ready] without slow servers it is ready soon", async () => {
+  await using gateway = await startGateway({
+    ...HTTP,
+    servers: { odd: oddServer() },
+    client: false,
+  });
+  await until("it is ready", async () => (await ask(gateway.url, "/ready")).status === 200);
+});
+
+Deno.test("[tools.status-http] the status is for agents that may read it", async () => {
+  const agents = {
+    a: { allow: { servers: ["*"] }, status: true },
+    "team.b": { allow: { servers: ["*"] } },
+  };
+  await using gateway = await startGateway({ ...HTTP, rules: { agents }, args: ["--debug"] });
+  assert.ok(await gateway.ask<Fields>("get_gateway_status", { agent_id: "a" }));
+  const { code, rule } = await gateway.refusal("get_gateway_status", { agent_id: "team.b" });
+  assert.deepEqual([code, rule], ["DENIED_BY_POLICY", 'agents["team.b"].status']);
+  assert.equal(gateway.audit().at(-1)?.decision, "DENY");
+});
+
+Deno.test("[http.metrics] with a token the figures are for who has it", async () => {
+  await using gateway = await startGateway({
+    ...HTTP,
+    env: { GATEWAY_METRICS_TOKEN: TOKEN, GATEWAY_LOG_LEVEL: "debug" },
+    client: false,
+  });
+  const status = async (authorization: string) => {
+    return (await ask(gateway.url, "/metrics", { authorization })).status;
+  };
+  assert.equal((await ask(gateway.url, "/metrics")).status, 401);
+  for (const wrong of [`Bearer ${TOKEN}x`, "Bearer", `Basic ${TOKEN}`, "Bearer x"]) {
+    assert.equal(await status(wrong), 401, wrong);
+  }
+  assert.equal(await status(`Bearer ${TOKEN}`), 200);
+  await gateway.end();
+  assert.equal(gateway.program.stderr.includes(TOKEN), false);
+});
+
+Deno.test("[http.drain] asked to end, it finishes calls and takes no new ones", async () => {
+  await using gateway = await startGateway({ ...HTTP, servers: { odd: oddServer() } });
+  const { client, program, url } = gateway;
+  const params = { server: "odd", tool: "slow_progress", args: { every_ms: 150, times: 8 } };
+  const call = client.request("tools/call", {
+    name: "execute_tool",
+    arguments: params,
+    _meta: { progressToken: 1 },
+  });
+  await client.next("progress", ({ method }) => method === "notifications/progress");
+  program.signal("SIGTERM");
+  await until("it drains", async () => (await ask(url, "/ready")).status === 503);
+  const refused = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(INITIALIZE),
+  });
+  assert.equal(refused.status, 503);
+  assert.match(refused.headers.get("retry-after") ?? "", /^\d+$/);
+  await refused.text();
+  assert.equal(onlyText((await call).result), "done");
+  await gateway.checkEnd(0);
+});
+
+Deno.test("[http.second-signal] a second signal ends at once", async () => {
+  await using gateway = await startGateway({ ...HTTP, servers: { odd: oddServer() } });
+  const { client, program, url } = gateway;
+  const call = client.request("tools/call", {
+    name: "execute_tool",
+    arguments: { server: "odd", tool: "wait", args: {} },
+  });
+  const callEnds = assert.rejects(call, /The program ended/);
+  await until("it waits", async () => await execute(client, "waiting") === "1");
+  const started = performance.now();
+  program.signal("SIGTERM");
+  await until("it drains", async () => (await ask(url, "/ready")).status === 503);
+  program.signal("SIGTERM");
+  await program.ended();
+  assert.ok(performance.now() - started < 3000, "the call would have had 5 s");
+  await gateway.checkEnd(0, 3000);
+  await callEnds;
+});
+
+Deno.test("a listener that others can reach", async (t) => {
+  const rules = { agents: { a: { allow: { servers: ["*"] }, token_sha256: [HASH] } } };
+  const bare = { agents: { a: { allow: { servers: ["*"] } } } };
+  const open = ["--host", "0.0.0.0"];
+
+  await t.step("[http.public] does not start without a credential", async () => {
+    const { code, stdout, stderr } = await runOnce(
+      ["--transport", "http", "--port", "0", ...open],
+      {
+        rules: bare,
+      },
+    );
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /other machines can reach 0\.0\.0\.0, and no agent has a credential/);
+    assert.match(stderr, /token_sha256/);
+  });
+
+  await t.step("[http.public-reload] is not left without one by a reload", async () => {
+    await using gateway = await startGateway({
+      ...HTTP,
+      rules,
+      args: open,
+      client: false,
+    });
+    const url = gateway.url.replace("0.0.0.0", "127.0.0.1");
+    const status = async () => {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(INITIALIZE),
+      });
+      await response.text();
+      return response.status;
+    };
+    assert.equal(await status(), 401);
+    gateway.setup.write(".mcp-gateway-rules.json", bare);
+    await until("it is refused", () => {
+      return /changed configuration is not used:[^]*no agent has a credential/.test(
+        gateway.program.stderr,
+      );
+    });
+    assert.equal(await status(), 401);
+  });
+});
+
+Deno.test("[http.public] on loopback it starts; a credential that comes later counts", async () => {
+  const bare = { agents: { a: { allow: { servers: ["*"] } } } };
+  await using gateway = await startGateway({ ...HTTP, rules: bare });
+  const rules = { agents: { a: { allow: { servers: ["*"] }, token_sha256: [HASH] } } };
+  gateway.setup.write(".mcp-gateway-rules.json", rules);
+  await until("it counts", async () => {
+    const response = await fetch(gateway.url, { method: "DELETE" });
+    await response.text();
+    return response.status === 401;
+  });
+});
+
+Deno.test("[http.start-errors] what cannot be listened on is said", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const port = String(taken.addr.port);
+  const http = ["--transport", "http"];
+  const ended = await Promise.all([
+    runOnce([...http, "--port", port]),
+    runOnce([...http, "--port", "0", "--host", "192.0.2.1"], {
+      rules: { agents: { a: { token_sha256: [HASH] } } },
+    }),
+    runOnce([...http, "--port", "0"], { env: { GATEWAY_TLS_CERT: "no.crt" } }),
+    runOnce([...http, "--port", "0"], {
+      env: { GATEWAY_TLS_CERT: "a.crt", GATEWAY_TLS_KEY: "a.key" },
+    }),
+    runOnce([...http, "--port", "0"], { env: { GATEWAY_METRICS_TOKEN: "a secret" } }),
+    runOnce([...http, "--port", "0"], { env: { GATEWAY_CORS_ORIGINS: "*" } }),
+  ]);
+  const expected = [
+    new RegExp(`127\\.0\\.0\\.1:${port}: .*in use`, "i"),
+    /192\.0\.2\.1/,
+    /GATEWAY_TLS_CERT: is set alone/,
+    /a\.crt cannot be read/,
+    /GATEWAY_METRICS_TOKEN must be 16 or more (?!.*a secret)/,
+    /GATEWAY_CORS_ORIGINS: expected origins/,
+  ];
+  for (const [index, { code, stdout, stderr }] of ended.entries()) {
+    assert.deepEqual([code, stdout], [1, ""], stderr);
+    assert.match(stderr, expected[index] ?? /never/);
+    assert.doesNotMatch(stderr, /^\s+at /m);
+  }
+});
