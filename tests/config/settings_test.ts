@@ -27,6 +27,11 @@ Deno.test("[settings.defaults] without flags and variables the defaults hold", (
     logLevel: "info",
     logFormat: "text",
     maxProcesses: 256,
+    allowedHosts: [],
+    corsOrigins: [],
+    maxSessions: 1000,
+    sessionIdleS: 1800,
+    sessionMaxS: 86_400,
     maxCalls: 100_000,
     state: "memory",
   });
@@ -84,7 +89,7 @@ Deno.test("[settings.twins] limits of the gateway as a whole, and where calls ar
   for (const state of ["http://:word@host", "redis:", "redis://", "word", "file:///word"]) {
     // It may hold a password.
     assert.deepEqual(problemsOf({}, { GATEWAY_STATE: state }), [
-      "GATEWAY_STATE: expected memory, or an address such as redis://host:6379, found something else",
+      ": GATEWAY_STATE must be memory, or an address such as redis://host:6379",
     ]);
   }
 });

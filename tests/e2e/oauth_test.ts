@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AuthorizationServer, CANARY } from "../fixtures/oauth/authorization_server.ts";
+import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
+import { follow } from "../oauth/scene.ts";
+import { type Fields, type RunningGateway, startGateway } from "./gateway.ts";
+import { until } from "./until.ts";
+
+const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
+
+/** A server that wants a login, and the gateway in front of it. */
+class Scene implements AsyncDisposable {
+  readonly service = new AuthorizationServer();
+  readonly server = new ProtectedServer(this.service);
+  readonly folder: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "oauth_" }));
+  readonly #gateways: RunningGateway[] = [];
+
+  get browserLog(): string {
+    return join(this.folder, "browser.log");
+  }
+
+  /** How often the browser was opened. */
+  opened(): number {
+    try {
+      return Deno.readTextFileSync(this.browserLog).match(/^opened /gm)?.length ?? 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  async start(
+    { browser, capabilities = {}, entry = {} }: {
+      readonly browser?: string;
+      readonly capabilities?: Fields;
+      readonly entry?: Fields;
+    } = {},
+  ): Promise<RunningGateway> {
+    const usual = `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config ${BROWSER} ` +
+      this.browserLog;
+    const gateway = await startGateway({
+      servers: { notes: { url: this.server.url, ...entry } },
+      args: ["--agent", "tester", "--debug", "--log-level", "debug"],
+      env: { BROWSER: browser ?? usual, XDG_CONFIG_HOME: this.folder },
+      client: { capabilities },
+    });
+    this.#gateways.push(gateway);
+    return gateway;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const gateway of this.#gateways) await gateway.end();
+    await this.server[Symbol.asyncDispose]();
+    await this.service[Symbol.asyncDispose]();
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+interface Status {
+  readonly servers: Readonly<
+    Record<string, { readonly state: string; readonly last_error: string }>
+  >;
+}
+
+Deno.test("[oauth.discovered] [oauth.browser] [oauth.renewal] calls log in once and stay so", async () => {
+  await using scene = new Scene();
+  const gateway = await scene.start();
+  await until("the eager start is refused", async () => {
+    const { servers } = await gateway.ask<Status>("get_gateway_status");
+    return servers.notes?.state === "login-required";
+  });
+  assert.equal(scene.opened(), 0);
+  const calls = Array.from({ length: 20 }, () => gateway.text("notes", "read"));
+  assert.deepEqual(await Promise.all(calls), Array(20).fill("read"));
+  assert.equal(scene.opened(), 1);
+  scene.service.revokeAll();
+  const again = Array.from({ length: 20 }, () => gateway.text("notes", "read"));
+  assert.deepEqual(await Promise.all(again), Array(20).fill("read"));
+  assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
+  const other = await scene.start();
+  assert.equal(await other.text("notes", "read"), "read");
+  assert.equal(scene.opened(), 1);
+});
+
+Deno.test("[errors.auth-required] [oauth.wait] without a browser the agent gets link and command", async () => {
+  await using scene = new Scene();
+  const gateway = await scene.start({ browser: "none" });
+  for (let time = 0; time < 7; time++) {
+    const refusal = await gateway.refusal("execute_tool", {
+      server: "notes",
+      tool: "read",
+      args: {},
+    });
+    assert.equal(refusal.code, "AUTH_REQUIRED");
+    const { url = "", command } = refusal as { url?: string; command?: string };
+    assert.equal(command, "agent-mcp-gateway auth login notes");
+    if (time === 6) assert.match(await follow(url), /Logged in to notes/);
+  }
+  assert.equal(await gateway.text("notes", "read"), "read");
+});
+
+Deno.test("[oauth.link] a client with URL elicitation shows the link", async () => {
+  await using scene = new Scene();
+  const gateway = await scene.start({ capabilities: { elicitation: { url: {} } } });
+  const pages: Promise<string>[] = [];
+  gateway.client.handle("elicitation/create", (params) => {
+    pages.push(follow(String(params.url)));
+    return { action: "accept" };
+  });
+  assert.equal(await gateway.text("notes", "read"), "read");
+  assert.match((await Promise.all(pages)).join(), /Logged in to notes/);
+  assert.equal(scene.opened(), 0);
+});
+
+Deno.test("[oauth.no-secrets] log, audit, status and errors hold no secret", async () => {
+  await using scene = new Scene();
+  const headers = { "x-key": `${CANARY}-header` };
+  const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
+  scene.service.addClient("mine", {
+    redirects: ["http://127.0.0.1/callback"],
+    secret: oauth.client_secret,
+  });
+  const gateway = await scene.start({ entry: { headers, gateway: { oauth } } });
+  const told: unknown[] = [];
+  told.push(await gateway.callTool("list_servers", { include_metadata: true }));
+  told.push(await gateway.execute("notes", "read"));
+  scene.service.revokeAll();
+  scene.service.behaviour.token = {
+    status: 400,
+    body: '{"error":"$form","error_description":"$form"}',
+  };
+  told.push(await gateway.execute("notes", "read"));
+  scene.service.behaviour.token = { status: 400, body: '{"error":"invalid_grant"}' };
+  scene.service.behaviour.denies = "access_denied";
+  told.push(await gateway.execute("notes", "read"));
+  told.push(await gateway.callTool("get_gateway_status", {}));
+  const all = [JSON.stringify(told), gateway.program.stderr, JSON.stringify(gateway.audit())];
+  assert.match(all.join(""), /SERVER_UNAVAILABLE.*AUTH_REQUIRED/s);
+  assert.doesNotMatch(all.join("\n"), new RegExp(CANARY));
+});
