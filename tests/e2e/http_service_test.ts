@@ -174,6 +174,10 @@ Deno.test("[http.drain] asked to end, it finishes calls and takes no new ones", 
   assert.equal(refused.status, 503);
   assert.match(refused.headers.get("retry-after") ?? "", /^\d+$/);
   await refused.text();
+  // Also on sessions that are there; what asks nothing is still taken.
+  await client.notify("notifications/roots/list_changed");
+  void client.send('{"jsonrpc":"2.0","id":"late","method":"ping"}');
+  await client.next("a refusal", ({ error }) => /about to end/.test(error?.message ?? ""));
   assert.equal(onlyText((await call).result), "done");
   await gateway.checkEnd(0);
 });
