@@ -2,6 +2,7 @@ import type { Settings } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Gateway } from "./gateway.ts";
+import type { HttpService } from "./http/mod.ts";
 import { REVISIONS } from "./session.ts";
 import { ASKED_TO_END, listenForSignals } from "./signals.ts";
 
@@ -24,17 +25,17 @@ export interface HttpDoorOptions {
 export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Promise<void> {
   const { settings, log } = options;
   // Loaded here, so that stdio does not pay for it.
-  const { HttpService, Identifier } = await import("./http/mod.ts");
+  const { HttpService: Service, Identifier } = await import("./http/mod.ts");
   let isReady = false;
   const signals = listenForSignals(() => void gateway.reload());
   const identification = new Identifier({ rules: () => gateway.configuration.rules, log });
-  const service = await HttpService.open({
+  const service: HttpService = await Service.open({
     settings,
     revisions: REVISIONS,
     identification,
     accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
     isReady: () => isReady,
-    metrics: () => gateway.prometheus(),
+    metrics: async () => await gateway.prometheus() + writeGauges(service),
     log,
   }).catch((error) => {
     signals.stop();
@@ -54,4 +55,12 @@ export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Pro
   await Promise.race([service.close(), second]);
   await identification.close();
   signals.stop();
+}
+
+/** What the service itself has to tell, beside the figures of operations. */
+function writeGauges({ sessions, connections }: HttpService): string {
+  return Object.entries({ sessions, connections }).map(([what, count]) => {
+    const name = `mcp_gateway_http_${what}`;
+    return `\n# HELP ${name} ${what} that are open\n# TYPE ${name} gauge\n${name} ${count}\n`;
+  }).join("");
 }
