@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Authorization, RecoverOptions } from "../../../src/downstream/mod.ts";
 import { DownstreamError } from "../../../src/errors.ts";
+import { ConfiguredHeader } from "../../../src/downstream/oauth/configured_header.ts";
 import { failure, resultText } from "../../contract/scene.ts";
 import { type Answer, OddHttp } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
@@ -79,7 +80,7 @@ Deno.test("[remote.authorization] one that cannot be made good is told as it is;
 
 Deno.test("[remote.authorization] a configured header switches it off", async () => {
   await using odd = await OddHttp.start(guarded(() => "configured"));
-  const authorization = new FakeAuthorization();
+  const authorization = new ConfiguredHeader("files");
   const headers = { authorization: "Bearer configured" };
   {
     await using scene = remoteScene(odd.url, { authorization, headers });
@@ -89,8 +90,8 @@ Deno.test("[remote.authorization] a configured header switches it off", async ()
     authorization,
     headers: { AUTHORIZATION: "Bearer wrong" },
   });
-  assert.match(await failure(scene.call("echo")), /HTTP 401/);
-  assert.deepEqual(authorization.recovered, []);
+  const message = await failure(scene.call("echo"), "AUTH_REQUIRED");
+  assert.match(message, /refused the Authorization header of its entry \(HTTP 401\)/);
 });
 
 Deno.test("[remote.authorization] an SSE server gets it with the stream and with every message", async () => {
