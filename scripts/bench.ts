@@ -16,6 +16,7 @@ import {
   measureMemory,
   measureStarts,
 } from "./bench/gateway_figures.ts";
+import { measureHttp } from "./bench/http_figures.ts";
 import { MAPPINGS } from "./bench/mappings.ts";
 import { formatTable } from "./bench/report.ts";
 import { Figures } from "./bench/summary.ts";
@@ -60,6 +61,7 @@ function peers(): Contestant[] {
 function beside(figure: string): string | undefined {
   if (figure.startsWith("initialize")) return "empty program";
   if (figure.includes("calls per second")) return "byte pipe";
+  if (figure.startsWith("HTTP")) return "over stdio";
   if (figure.includes("added")) return undefined;
   return "direct";
 }
@@ -84,6 +86,7 @@ const parts: Record<string, () => Promise<void>> = {
   large: () => measureLargeResults([DIRECT, ...own], flags.quick ? 1 : 3, figures),
   start: () => measureStarts(gateways, flags.quick ? 3 : 7, figures),
   denials: () => measureDenials(own, rounds, figures),
+  http: () => measureHttp(own.filter(({ name }) => name !== "source"), rounds, figures),
   discovery: () => measureDiscovery(own, rounds, figures),
   // The bundle alone, for a million calls take a minute.
   memory: () => {

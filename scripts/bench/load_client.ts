@@ -3,26 +3,7 @@
  * looked at only for their id and size, so that it does not measure itself.
  */
 
-/** What many calls took. */
-export interface Load {
-  /** Milliseconds that half of the calls took at most. */
-  readonly p50: number;
-  /** The same of 99 in 100. */
-  readonly p99: number;
-  readonly perSecond: number;
-}
-
-/** How a server is loaded. */
-export interface LoadOptions {
-  /** How many calls. */
-  readonly count: number;
-  /** How many of them at a time. */
-  readonly inFlight: number;
-  /** The method and parameters, as text: `"method":…,"params":…`. */
-  readonly call: string;
-  /** Bytes that an answer has at least; a shorter one is a failure, such as a refusal. */
-  readonly leastBytes: number;
-}
+import { type Load, type LoadOptions, sumUp } from "./load.ts";
 
 /** Opens and feeds a process that speaks MCP on its standard input and output. */
 export class LoadClient implements AsyncDisposable {
@@ -92,10 +73,7 @@ export class LoadClient implements AsyncDisposable {
         times[number] = performance.now() - since;
         if (bytes < leastBytes) return reject(new Error(`Not what was called: ${line()}`));
         if (++answered < count) return next();
-        const perSecond = count / (performance.now() - started) * 1000;
-        times.sort();
-        const at = (share: number): number => times[Math.floor((count - 1) * share)] ?? NaN;
-        resolve({ p50: at(0.5), p99: at(0.99), perSecond });
+        resolve(sumUp(times, performance.now() - started));
       });
     };
     for (let started = 0; started < inFlight; started++) next();

@@ -1,0 +1,164 @@
+/**
+ * The load client over HTTP: each call in flight has a connection of its own, which is kept. Raw as
+ * well: requests are written as text, of answers only the head and the size are looked at.
+ */
+
+import { type Load, type LoadOptions, sumUp } from "./load.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A gateway that serves over HTTP. */
+export class HttpGateway implements AsyncDisposable {
+  readonly pid: number;
+  readonly #child: Deno.ChildProcess;
+  readonly #stderr: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #connections: Connection[] = [];
+  #draining: Promise<void> | undefined;
+  #port = 0;
+  #session = "";
+
+  private constructor(command: readonly string[], env: Readonly<Record<string, string>>) {
+    const [file = "", ...args] = command;
+    this.#child = new Deno.Command(file, {
+      args: [...args, "--transport", "http", "--port", "0"],
+      env,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    this.pid = this.#child.pid;
+    this.#stderr = this.#child.stderr.getReader();
+  }
+
+  /** Starts a gateway and opens a session. */
+  static async open(
+    command: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<HttpGateway> {
+    const gateway = new HttpGateway(command, env);
+    await gateway.#findPort();
+    await gateway.#openSession();
+    return gateway;
+  }
+
+  /** Makes many calls. */
+  async load({ count, inFlight, call, leastBytes }: LoadOptions): Promise<Load> {
+    while (this.#connections.length < inFlight) {
+      this.#connections.push(await Connection.open(this.#port));
+    }
+    const times = new Float64Array(count);
+    let asked = 0;
+    const started = performance.now();
+    await Promise.all(
+      this.#connections.slice(0, inFlight).map(async (connection) => {
+        while (asked < count) {
+          const number = asked++;
+          const since = performance.now();
+          const { bytes } = await connection.post(this.#request(`"id":${number},${call}`));
+          times[number] = performance.now() - since;
+          if (bytes < leastBytes) throw new Error(`Not what was called: ${bytes} bytes`);
+        }
+      }),
+    );
+    return sumUp(times, performance.now() - started);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const connection of this.#connections) connection.close();
+    this.#child.kill("SIGTERM");
+    await Promise.all([this.#child.status, this.#draining]);
+  }
+
+  async #findPort(): Promise<void> {
+    let text = "";
+    for (;;) {
+      const { value, done } = await this.#stderr.read();
+      if (done) throw new Error(`The gateway does not listen:\n${text}`);
+      text += decoder.decode(value);
+      const found = /Listening on http:\/\/[^:]+:(\d+)/.exec(text);
+      if (found === null) continue;
+      this.#port = Number(found[1]);
+      break;
+    }
+    this.#draining = this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    while (!(await this.#stderr.read()).done);
+  }
+
+  async #openSession(): Promise<void> {
+    using connection = await Connection.open(this.#port);
+    const params = '{"protocolVersion":"2025-06-18","capabilities":{},' +
+      '"clientInfo":{"name":"bench","version":"1"}}';
+    const begin = this.#request(`"id":0,"method":"initialize","params":${params}`);
+    const { head } = await connection.post(begin);
+    this.#session = /mcp-session-id: *(\S+)/i.exec(head)?.[1] ?? "";
+    await connection.post(this.#request('"method":"notifications/initialized"'));
+  }
+
+  #request(members: string): Uint8Array {
+    const body = `{"jsonrpc":"2.0",${members}}`;
+    const session = this.#session === "" ? "" : `mcp-session-id: ${this.#session}\r\n` +
+      "mcp-protocol-version: 2025-06-18\r\n";
+    return encoder.encode(
+      `POST /mcp HTTP/1.1\r\nhost: 127.0.0.1:${this.#port}\r\ncontent-type: application/json\r\n` +
+        `accept: application/json, text/event-stream\r\n${session}` +
+        `content-length: ${body.length}\r\n\r\n${body}`,
+    );
+  }
+}
+
+/** One connection, one request at a time. */
+class Connection implements Disposable {
+  readonly #socket: Deno.TcpConn;
+  readonly #buffer = new Uint8Array(256 * 1024);
+
+  private constructor(socket: Deno.TcpConn) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+  }
+
+  static async open(port: number): Promise<Connection> {
+    return new Connection(await Deno.connect({ hostname: "127.0.0.1", port }));
+  }
+
+  /** Sends a request and reads its whole answer. */
+  async post(request: Uint8Array): Promise<{ head: string; bytes: number }> {
+    for (let at = 0; at < request.length;) at += await this.#socket.write(request.subarray(at));
+    let text = "";
+    for (;;) {
+      text += await this.#read();
+      const end = text.indexOf("\r\n\r\n");
+      if (end < 0) continue;
+      const head = text.slice(0, end);
+      const length = /content-length: *(\d+)/i.exec(head)?.[1];
+      const isChunked = /transfer-encoding: *chunked/i.test(head);
+      let bytes = text.length - end - 4;
+      let tail = text.slice(-8);
+      const isWhole = (): boolean =>
+        isChunked ? tail.endsWith("0\r\n\r\n") : bytes >= Number(length ?? 0);
+      while (!isWhole()) {
+        const more = await this.#read();
+        bytes += more.length;
+        tail = (tail + more).slice(-8);
+      }
+      return { head, bytes };
+    }
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #read(): Promise<string> {
+    const count = await this.#socket.read(this.#buffer);
+    if (count === null) throw new Error("The gateway closed a connection");
+    return decoder.decode(this.#buffer.subarray(0, count));
+  }
+}
