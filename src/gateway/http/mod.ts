@@ -13,6 +13,7 @@ export {
   OPEN,
 } from "./credentials.ts";
 export { type IdentificationOptions, Identifier } from "./identification.ts";
+export type { KeyTimes } from "./issuer_keys.ts";
 export { LIMITS, type Limits } from "./limits.ts";
 export { HttpService, type ServiceOptions } from "./service.ts";
 export type { Served } from "./http_sessions.ts";
