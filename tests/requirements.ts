@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { OVER_HTTP } from "./requirements/over_http.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
 import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
 import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
@@ -29,6 +30,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(RULES_AND_SERVERS),
   ...Object.entries(SESSIONS_AND_MESSAGES),
   ...Object.entries(RECORDS_AND_COMMANDS),
+  ...Object.entries(OVER_HTTP),
 ];
 
 /** All promises, in the order of the contract. */

@@ -2,7 +2,7 @@ import { hasCredentials, type Settings } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Gateway } from "./gateway.ts";
-import type { Identification } from "./http/mod.ts";
+import type { HttpService, Identification } from "./http/mod.ts";
 import { REVISIONS } from "./session.ts";
 import { ASKED_TO_END, listenForSignals } from "./signals.ts";
 
@@ -25,16 +25,16 @@ export interface HttpDoorOptions {
 export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Promise<void> {
   const { settings, log } = options;
   // Loaded here, so that stdio does not pay for it.
-  const { HttpService, OPEN } = await import("./http/mod.ts");
+  const { HttpService: Service, OPEN } = await import("./http/mod.ts");
   let isReady = false;
   const signals = listenForSignals(() => void gateway.reload());
-  const service = await HttpService.open({
+  const service: HttpService = await Service.open({
     settings,
     revisions: REVISIONS,
     identification: identify(gateway, OPEN),
     accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
     isReady: () => isReady,
-    metrics: () => gateway.prometheus(),
+    metrics: async () => await gateway.prometheus() + writeGauges(service),
     log,
   }).catch((error) => {
     signals.stop();
@@ -53,6 +53,14 @@ export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Pro
   await Promise.race([gateway.end(ASKED_TO_END), second]);
   await Promise.race([service.close(), second]);
   signals.stop();
+}
+
+/** What the service itself has to tell, beside the figures of operations. */
+function writeGauges({ sessions, connections }: HttpService): string {
+  return Object.entries({ sessions, connections }).map(([what, count]) => {
+    const name = `mcp_gateway_http_${what}`;
+    return `\n# HELP ${name} ${what} that are open\n# TYPE ${name} gauge\n${name} ${count}\n`;
+  }).join("");
 }
 
 /** Nobody comes in where there are credentials that cannot be checked. */

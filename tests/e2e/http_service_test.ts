@@ -105,6 +105,7 @@ Deno.test("the service from its start to its end", async (t) => {
     const { status, text } = await ask(url, "/metrics");
     assert.equal(status, 200);
     assert.match(text, /^mcp_gateway_operation_requests_total\{operation="execute_tool"/m);
+    assert.match(text, /^mcp_gateway_http_sessions 2$/m);
     assert.equal((await ask(url, "/metrics", { "x-forwarded-for": "10.0.0.1" })).status, 403);
   });
 
@@ -173,6 +174,10 @@ Deno.test("[http.drain] asked to end, it finishes calls and takes no new ones", 
   assert.equal(refused.status, 503);
   assert.match(refused.headers.get("retry-after") ?? "", /^\d+$/);
   await refused.text();
+  // Also on sessions that are there; what asks nothing is still taken.
+  await client.notify("notifications/roots/list_changed");
+  void client.send('{"jsonrpc":"2.0","id":"late","method":"ping"}');
+  await client.next("a refusal", ({ error }) => /about to end/.test(error?.message ?? ""));
   assert.equal(onlyText((await call).result), "done");
   await gateway.checkEnd(0);
 });

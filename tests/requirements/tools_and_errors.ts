@@ -48,7 +48,7 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "tools.no-resources": "resources and prompts are not exposed",
     "tools.status": "get_gateway_status answers in the shapes of the original",
     "tools.status-metrics": "its metrics are the summary of section 8",
-    "tools.status-http": [7, "over HTTP only for agents with status: true"],
+    "tools.status-http": "over HTTP only for agents with status: true",
   },
   "3 Errors": {
     "errors.shape": "isError and one text block with code, message and more",

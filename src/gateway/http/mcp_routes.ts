@@ -30,6 +30,8 @@ const SESSION = "mcp-session-id";
 const JSON_TYPE = { "content-type": "application/json" };
 const EVENTS_TYPE = { "content-type": "text/event-stream", "x-accel-buffering": "no" };
 
+const ENDING = "The gateway is about to end; try again";
+
 /** The first revision whose clients know events without a message. */
 const PRIMING_SINCE = "2025-11-25";
 
@@ -51,6 +53,7 @@ export function mcpRoutes(options: McpOptions): Hono<McpEnv> {
     if (session === undefined) return unknownSession();
     const body = await env.readBody(options.limits.bodyBytes);
     if (typeof body === "string") return unread(body);
+    if (options.isDraining() && asks(body)) return refuseForNow(ENDING);
     return await answer(env, await takeBody(session, body, postOptions(req, options)));
   });
 
@@ -88,7 +91,9 @@ export function mcpRoutes(options: McpOptions): Hono<McpEnv> {
 }
 
 function checkPost(req: HonoRequest, options: McpOptions): Response | undefined {
-  if (options.isDraining()) return refuseForNow("The gateway is about to end; try again");
+  // What calls under way ask of their client may still be answered.
+  const isNew = req.header(SESSION) === undefined;
+  if (isNew && options.isDraining()) return refuseForNow(ENDING);
   const [type = ""] = (req.header("content-type") ?? "").split(";");
   if (type.trim().toLowerCase() !== "application/json") {
     return refuse(415, "The body must be of type application/json");
@@ -166,6 +171,18 @@ function readFirst(body: Uint8Array): Response | undefined {
   }
   const text400 = "The header Mcp-Session-Id is missing: a session begins with initialize";
   return refuse(400, text400, { code: RPC_CODES.invalidRequest });
+}
+
+/** Whether a body holds a request, and not only answers and notifications. */
+function asks(body: Uint8Array): boolean {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return (Array.isArray(value) ? value : [value]).some(({ method, id }) => {
+      return method !== undefined && id !== undefined;
+    });
+  } catch {
+    return true;
+  }
 }
 
 async function takeBody(

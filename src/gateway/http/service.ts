@@ -136,6 +136,16 @@ export class HttpService {
     return new HttpService(listener, sessions, { watch, draining, scheme, limits });
   }
 
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#listener.connections;
+  }
+
+  /** How many sessions there are. */
+  get sessions(): number {
+    return this.#sessions.count;
+  }
+
   /** Takes no new work; calls that are under way go on. */
   drain(): void {
     this.#draining.isOn = true;

@@ -239,8 +239,9 @@ Deno.test("too much, too slow", async (t) => {
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const body = JSON.stringify(request("fill", 1, { size: 20_000_000 }));
     await connection.send(post([host, id, "Accept: */*"], body));
+    const before = scene.service.connections;
     // It begins to read when the connection has been given up.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await until("it is given up", () => scene.service.connections < before);
     await connection.readAll();
     assert.ok(connection.answer.text.length < 20_000_000);
     await works();

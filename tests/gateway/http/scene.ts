@@ -79,12 +79,15 @@ export class Client {
 /** A service with sessions that answer a few methods. */
 export class Scene implements AsyncDisposable {
   readonly service: HttpService;
+  /** What was logged, warnings and errors. */
+  readonly log: readonly string[];
   /** All clients so far. */
   readonly clients: Client[];
   readonly url: string;
   readonly port: number;
 
-  private constructor(service: HttpService, clients: Client[]) {
+  private constructor(service: HttpService, clients: Client[], log: readonly string[]) {
+    this.log = log;
     this.service = service;
     this.clients = clients;
     this.url = service.url;
@@ -93,6 +96,7 @@ export class Scene implements AsyncDisposable {
 
   static async open(options: SceneOptions = {}): Promise<Scene> {
     const clients: Client[] = [];
+    const log: string[] = [];
     const service = await HttpService.open({
       settings: {
         host: "127.0.0.1",
@@ -121,10 +125,10 @@ export class Scene implements AsyncDisposable {
       },
       isReady: () => true,
       metrics: () => Promise.resolve("figures 1\n"),
-      log: createLog({ level: "error", write: () => {} }),
+      log: createLog({ level: "warn", write: (text) => void log.push(text) }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
-    return new Scene(service, clients);
+    return new Scene(service, clients, log);
   }
 
   /** Sends a request. */

@@ -77,7 +77,7 @@ Deno.test("over TLS", async (t) => {
 
     await t.step("[http.tls-reload] files that do not fit change nothing", async () => {
       Deno.copyFileSync(join(FIXTURES, "first.key"), tlsKey);
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await until("it is told", () => scene.log.join().includes("changed certificate is not used"));
       assert.equal(await isShown(scene, "second"), true);
       use("first");
       await until("it is shown", () => isShown(scene, "first"));

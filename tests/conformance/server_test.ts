@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ensureServers } from "../../scripts/test_servers.ts";
+import { oddServer, startGateway } from "../e2e/gateway.ts";
+
+const PACKAGES = fileURLToPath(new URL("../servers/", import.meta.url));
+const PROGRAM = join(PACKAGES, "node_modules/@modelcontextprotocol/conformance/dist/index.js");
+
+/** Scenarios that concern every server: lifecycle, transport, headers, DNS rebinding. */
+const SCENARIOS = [
+  "server-initialize",
+  "ping",
+  "logging-set-level",
+  "tools-list",
+  "server-sse-multiple-streams",
+  "dns-rebinding-protection",
+] as const;
+
+/** Why the other scenarios of `conformance list --server` are left out. */
+const LEFT_OUT: Readonly<Record<string, string>> = {
+  "tools-call-": "they call fixture tools by name, and the gateway's tools are its own three",
+  "elicitation-": "they call fixture tools by name",
+  "json-schema-2020-12": "it looks for a fixture tool in tools/list",
+  "server-sse-polling":
+    "it calls the fixture tool test_reconnection, and checks nothing without it",
+  "resources-": "the gateway offers no resources in this version",
+  "prompts-": "the gateway offers no prompts in this version",
+  "completion-complete": "without prompts and resources there is nothing to complete",
+};
+
+async function run(...words: string[]): Promise<{ code: number; output: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-lock", PROGRAM, ...words],
+    cwd: dirname(PROGRAM),
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+Deno.test("the official conformance suite", async (t) => {
+  await ensureServers();
+  await using gateway = await startGateway({
+    transport: "http",
+    servers: { odd: oddServer() },
+    client: false,
+  });
+
+  await t.step("[http.conformance] every scenario is run, or left out for a reason", async () => {
+    const { output } = await run("list", "--server");
+    const names = [...output.matchAll(/^ {2}- (\S+)/gm)].map(([, name = ""]) => name);
+    assert.ok(names.length > 20, output);
+    const forgotten = names.filter((name) => {
+      const isLeftOut = Object.keys(LEFT_OUT).some((start) => name.startsWith(start));
+      return !isLeftOut && !SCENARIOS.some((scenario) => scenario === name);
+    });
+    assert.deepEqual(forgotten, []);
+  });
+
+  for (const scenario of SCENARIOS) {
+    await t.step(`[http.conformance] ${scenario}`, async () => {
+      const { code, output } = await run("server", "--url", gateway.url, "--scenario", scenario);
+      assert.equal(code, 0, output);
+      assert.match(output, /Passed: ([1-9]\d*)\/\1, 0 failed, 0 warnings/);
+    });
+  }
+});

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { type Fields, oddServer, onlyText, startGateway } from "./gateway.ts";
+import { HttpWire } from "./http_wire.ts";
+import { RawClient } from "./raw_client.ts";
+
+/** How many ask at once, and how often each. */
+export interface Crowd {
+  readonly clients: number;
+  readonly calls: number;
+}
+
+/** One client: a session of its own, one call after the other, each with its own words. */
+async function take(url: string, name: string, calls: number): Promise<number[]> {
+  const wire = new HttpWire({ url });
+  const client = new RawClient(wire);
+  const latencies: number[] = [];
+  try {
+    await client.initialize();
+    for (let number = 0; number < calls; number++) {
+      const args: Fields = { text: `${name}, call ${number}` };
+      const params = { name: "execute_tool", arguments: { server: "odd", tool: "echo", args } };
+      const started = performance.now();
+      const { result } = await client.request("tools/call", params);
+      latencies.push(performance.now() - started);
+      assert.deepEqual(JSON.parse(onlyText(result)).params.arguments, args);
+    }
+    // Nothing that was meant for another one has come.
+    assert.equal(client.received.length, calls + 1);
+    assert.deepEqual(new Set(wire.statuses), new Set([200, 202]));
+    return latencies;
+  } finally {
+    await wire.close();
+  }
+}
+
+/**
+ * Has many clients call at once over HTTP, and checks that each gets its own answers and no other.
+ *
+ * @returns What it took, for people.
+ */
+export async function meetCrowd({ clients, calls }: Crowd): Promise<string> {
+  await using gateway = await startGateway({
+    transport: "http",
+    servers: { odd: { ...oddServer(), gateway: { isolation: "shared" } } },
+    client: false,
+  });
+  const started = performance.now();
+  const all = await Promise.all(Array.from({ length: clients }, (_, number) => {
+    return take(gateway.url, `client ${number}`, calls);
+  }));
+  const seconds = (performance.now() - started) / 1000;
+  const latencies = all.flat().toSorted((a, b) => a - b);
+  const at = (share: number) => latencies[Math.floor(latencies.length * share)]?.toFixed(1);
+  assert.equal(latencies.length, clients * calls);
+  assert.equal(gateway.audit().length, clients * calls);
+  const sessions = new Set(gateway.audit().map(({ session }) => session));
+  assert.equal(sessions.size, clients);
+  return `${clients} clients, ${latencies.length} calls: ${
+    (latencies.length / seconds).toFixed(0)
+  }/s, ` +
+    `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`;
+}

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { meetCrowd } from "../e2e/http_crowd.ts";
+import { isCompiled, MEMORY, preload } from "../e2e/fault_preload.ts";
+import { listeningUrl, startGateway } from "../e2e/gateway.ts";
+import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
+import { Program } from "../e2e/program.ts";
+import { Setup } from "../e2e/setup.ts";
+import { soon, until } from "../e2e/until.ts";
+
+function print(figures: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${figures}\n`));
+}
+
+Deno.test("[http.crowd] 200 clients at once, 20,000 calls, no error, no wrong answer", async () => {
+  print(await meetCrowd({ clients: 200, calls: 100 }));
+});
+
+Deno.test("[http.connections] 10,000 half-open connections, and it goes on", async () => {
+  await using gateway = await startGateway({ transport: "http" });
+  const { hostname, port } = new URL(gateway.url);
+  const open: Deno.TcpConn[] = [];
+  const first = new TextEncoder().encode("POST /mcp HT");
+  // In turns, for this process has a limit of its own.
+  for (let turn = 0; turn < 10; turn++) {
+    const some = await Promise.all(Array.from({ length: 1000 }, async () => {
+      const connection = await Deno.connect({ hostname, port: Number(port) });
+      await connection.write(first).catch(() => {});
+      return connection;
+    }));
+    open.push(...some);
+  }
+  const buffer = new Uint8Array(1000);
+  const ends = open.map(async (connection) => {
+    try {
+      while (await connection.read(buffer) !== null);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
+    }
+  });
+  await soon("all are ended by the gateway", Promise.all(ends), 60_000);
+  for (const connection of open) connection.close();
+  assert.equal(
+    (await fetch(new URL("/health", gateway.url)).then((answer) => answer.text())).length,
+    15,
+  );
+  assert.equal((await gateway.ask<unknown[]>("list_servers")).length, 0);
+});
+
+/** What the gateway holds after it has tidied up, in bytes. */
+async function held(program: Program, count: number): Promise<number> {
+  program.signal("SIGUSR2");
+  return await until("the gateway tells its memory", () => {
+    const line = program.stderr.split("\n").find((text) => text.startsWith(`{"memory":${count},`));
+    return line === undefined ? undefined : (JSON.parse(line) as { held: number }).held;
+  });
+}
+
+Deno.test({
+  name: "[http.abandoned] 1,000 sessions opened and abandoned, and memory returns",
+  ignore: isCompiled || Deno.build.os === "windows",
+  async fn() {
+    const setup = new Setup({
+      env: {
+        GATEWAY_AGENT: "tester",
+        GATEWAY_SESSION_IDLE_S: "1",
+        DENO_V8_FLAGS: "--expose-gc,--max-semi-space-size=2",
+      },
+    });
+    const [command = "", ...args] = preload(MEMORY)(await commandWords(GATEWAY_COMMAND));
+    const http = ["--transport", "http", "--port", "0"];
+    const program = new Program({
+      command,
+      args: [...args, ...http],
+      cwd: setup.folder,
+      env: setup.env,
+    });
+    try {
+      const url = await listeningUrl(program);
+      const body = JSON.stringify({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "initialize",
+        params: {
+          protocolVersion: "2025-11-25",
+          capabilities: {},
+          clientInfo: { name: "x", version: "1" },
+        },
+      });
+      const open = async () => {
+        const headers = { "content-type": "application/json" };
+        const response = await fetch(url, { method: "POST", headers, body });
+        await response.text();
+        return response.status;
+      };
+      const sizes: number[] = [];
+      for (let round = 1; round <= 5; round++) {
+        for (let number = 0; number < 1000; number++) {
+          await until("there is room", async () => await open() === 200);
+        }
+        sizes.push(await held(program, round));
+      }
+      print(
+        `held after each 1,000 sessions, in MB: ${
+          sizes.map((size) => (size / 1e6).toFixed(1)).join(" ")
+        }`,
+      );
+      assert.ok((sizes.at(-1) ?? 0) - (sizes[1] ?? 0) < 2_000_000, "it does not grow");
+      program.signal("SIGTERM");
+      assert.equal((await program.ended()).code, 0);
+    } finally {
+      program.signal("SIGKILL");
+      await setup.close();
+    }
+  },
+});
