@@ -17,7 +17,8 @@ RUN deno run --no-prompt scripts/image_command.ts /opt/agent-mcp-gateway/agent-m
   && chmod 755 dist/agent-mcp-gateway
 
 FROM debian:trixie-slim
-# tini waits for processes that servers leave behind; nobody else would in a container.
+# tini waits for processes that servers leave behind; nobody else would in a container. By -s also
+# where an engine puts an init of its own before it.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends tini \
   && rm -rf /var/lib/apt/lists/* \
@@ -44,4 +45,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 \
   CMD ["deno", "run", "--no-prompt", "--no-config", "--no-lock", "--allow-env", "--allow-net", \
        "--unsafely-ignore-certificate-errors", "/opt/agent-mcp-gateway/image_health.ts"]
-ENTRYPOINT ["tini", "--", "agent-mcp-gateway"]
+ENTRYPOINT ["tini", "-s", "--", "agent-mcp-gateway"]

@@ -145,9 +145,9 @@ Deno.test({
           agents: { a: { token_sha256: [hash] } },
         }),
       });
-      const [init, end, command = "", ...args] = readWords(valuesOf("ENTRYPOINT")[0] ?? "");
+      const [init, reaps, end, command = "", ...args] = readWords(valuesOf("ENTRYPOINT")[0] ?? "");
       // In place of the step that takes it from Debian, it is left out.
-      assert.deepEqual([init, end], ["tini", "--"]);
+      assert.deepEqual([init, reaps, end], ["tini", "-s", "--"]);
       const program = new Program({
         command: join(bin, command),
         args,
