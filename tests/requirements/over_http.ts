@@ -60,4 +60,12 @@ export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>
     "http.audit": "the log tells clients apart and has nobody's session id",
     "http.conformance": "the official conformance scenarios of the transport pass",
   },
+  "9 Over HTTP: deployment": {
+    "deploy.image":
+      "the steps of the Dockerfile give a gateway that is healthy and ends when asked",
+    "docs.http": "what the page about HTTP has a reader type does what it says",
+    "docs.deployment": "compose file, manifest and unit fit the image and the gateway",
+    "docs.settings": "the pages name only settings that there are",
+    "docs.links": "the links of the pages lead somewhere",
+  },
 };

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parse, parseAllDocuments } from "yaml";
+import { checkConfiguration, listSettings, locateFiles } from "../../src/config/mod.ts";
+import { LIMITS } from "../../src/gateway/http/limits.ts";
+import { ASKED_TO_END } from "../../src/gateway/signals.ts";
+import { readDockerfile, readEnv } from "../scripts/dockerfile.ts";
+import { ROOT } from "../e2e/gateway_command.ts";
+import { Setup } from "../e2e/setup.ts";
+import { Page } from "./page.ts";
+
+const PAGE = new Page("docs/deployment.md");
+const [COMPOSE = "", KUBERNETES = "", PROMETHEUS = ""] = PAGE.texts("yaml");
+const IMAGE = readEnv(
+  readDockerfile(Deno.readTextFileSync(join(ROOT, "Dockerfile"))).at(-1) ?? assert.fail(),
+);
+const USER = 10001;
+
+/** How long the gateway takes to end at most, in seconds. */
+const END_S = (ASKED_TO_END.callsMs + ASKED_TO_END.patience.inputMs +
+  ASKED_TO_END.patience.terminateMs) / 1000;
+
+/** The gateway's own variables among those that a platform is told to set. */
+function readVariables(names: Iterable<string>): string[] {
+  return [...names].filter((name) => name.startsWith("GATEWAY_"));
+}
+
+const VARIABLES = new Set(listSettings().map(({ variable }) => variable));
+
+function documents(): Map<string, Record<string, unknown>> {
+  return new Map(
+    parseAllDocuments(KUBERNETES).map((document) => {
+      assert.deepEqual([document.errors, document.warnings], [[], []]);
+      const value = document.toJS();
+      return [value.kind, value];
+    }),
+  );
+}
+
+Deno.test("[docs.deployment] the compose file fits the image", () => {
+  const { services: { gateway }, volumes } = parse(COMPOSE);
+  const [port] = gateway.ports;
+  assert.match(port, new RegExp(`^127\\.0\\.0\\.1:\\d+:${IMAGE.GATEWAY_PORT}$`));
+  const places = gateway.volumes.map((volume: string) => volume.split(":")[1]);
+  assert.deepEqual(places, ["/config", IMAGE.HOME]);
+  assert.deepEqual(Object.keys(volumes), [gateway.volumes[1].split(":")[0]]);
+  assert.ok(Number.parseInt(gateway.stop_grace_period) > END_S);
+  const names = readVariables(Object.keys(gateway.environment));
+  assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
+});
+
+Deno.test("[docs.deployment] the Kubernetes manifest fits the image", () => {
+  const kinds = documents();
+  assert.deepEqual([...kinds.keys()], ["ConfigMap", "Secret", "Deployment", "Service"]);
+  // deno-lint-ignore no-explicit-any
+  const { Deployment, Secret, Service } = Object.fromEntries(kinds) as Record<string, any>;
+  const { spec, metadata } = Deployment.spec.template;
+  const [gateway] = spec.containers;
+  assert.deepEqual(metadata.labels, Deployment.spec.selector.matchLabels);
+  assert.deepEqual(metadata.labels, Service.spec.selector);
+  assert.equal(gateway.ports[0].containerPort, Number(IMAGE.GATEWAY_PORT));
+  assert.deepEqual(
+    [gateway.readinessProbe.httpGet.path, gateway.livenessProbe.httpGet.path],
+    ["/ready", "/health"],
+  );
+  const pause = gateway.lifecycle.preStop.sleep.seconds;
+  assert.ok(spec.terminationGracePeriodSeconds > pause + END_S);
+  assert.deepEqual([spec.securityContext.runAsUser, spec.securityContext.fsGroup], [USER, USER]);
+  const mounts = gateway.volumeMounts.map((one: { mountPath: string }) => one.mountPath);
+  assert.deepEqual(mounts, ["/config", IMAGE.HOME, "/tmp"]);
+  const names = readVariables([
+    ...gateway.env.map(({ name }: { name: string }) => name),
+    ...Object.keys(Secret.stringData),
+  ]);
+  assert.equal(names.length, 3);
+  assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
+});
+
+Deno.test("[docs.deployment] the two files in the manifest are good", async () => {
+  // deno-lint-ignore no-explicit-any
+  const { ConfigMap, Secret } = Object.fromEntries(documents()) as Record<string, any>;
+  const files: Record<string, string> = ConfigMap.data;
+  const setup = new Setup({ servers: false, rules: false, files, env: Secret.stringData });
+  const places = { home: setup.home, cwd: setup.folder };
+  const env = {
+    get: (name: string): string | undefined => setup.env[name],
+    toObject: () => setup.env,
+  };
+  const found = locateFiles({}, places);
+  const { configuration, errors } = await checkConfiguration(found, { env, cwd: setup.folder });
+  assert.deepEqual(errors, []);
+  assert.deepEqual(configuration?.warnings, []);
+  assert.equal(configuration.servers.get("tickets")?.unavailable, undefined);
+  await setup.close();
+});
+
+Deno.test("[docs.deployment] the unit for systemd sets what there is, and waits long enough", () => {
+  const lines = (PAGE.texts("ini")[0] ?? "").split("\n").filter((line) => !/^(#|\[|$)/.test(line));
+  const settings = lines.map((line) =>
+    /^([A-Za-z]+)=(.*)$/.exec(line)?.slice(1) ?? assert.fail(line)
+  );
+  const values = (name: string) => settings.filter(([key]) => key === name).map(([, v = ""]) => v);
+  const names = readVariables(values("Environment").map((text) => text.split("=")[0] ?? ""));
+  assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
+  assert.ok(Number(values("TimeoutStopSec")) > END_S);
+  // It would end the servers of calls under way, or leave them behind.
+  assert.deepEqual(values("KillMode"), ["mixed"]);
+  // It would end the compiler of JavaScript.
+  assert.deepEqual(values("MemoryDenyWriteExecute"), []);
+});
+
+Deno.test("[docs.deployment] figures on the page are those in force", () => {
+  const { scrape_configs: [job] } = parse(PROMETHEUS);
+  assert.equal(job.metrics_path ?? "/metrics", "/metrics");
+  const text = PAGE.text.replaceAll(/\s+/g, " ");
+  assert.ok(text.includes(`\`SIGTERM\` ends it in ${END_S} seconds at most`));
+  assert.ok(text.includes(`calls under way get ${ASKED_TO_END.callsMs / 1000} s`));
+  assert.ok(text.includes(`the gateway takes ${LIMITS.bodyBytes / 1024 ** 2} MiB`));
+  assert.ok(text.includes(`within ${LIMITS.keepAliveMs / 1000} s`));
+  assert.ok(text.includes(`every ${LIMITS.keepStreamMs / 1000} s`));
+});

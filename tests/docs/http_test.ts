@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import { LIMITS } from "../../src/gateway/http/limits.ts";
+import { listeningUrl } from "../e2e/gateway.ts";
+import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
+import { Program } from "../e2e/program.ts";
+import { Setup } from "../e2e/setup.ts";
+import { until } from "../e2e/until.ts";
+import { type Block, Page } from "./page.ts";
+
+const PAGE = new Page("docs/http.md");
+
+/** Where the page's gateway listens. */
+const ORIGIN = "http://127.0.0.1:8080";
+
+function has(command: string): boolean {
+  try {
+    return new Deno.Command(command, { args: ["--version"] }).outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Runs what the page has a reader type, and gives what each of the texts printed. */
+async function type(
+  texts: readonly string[],
+  { folder, env }: { readonly folder: string; readonly env: Record<string, string> },
+): Promise<string[]> {
+  const mark = "-- next --";
+  // In one shell: what one sets, the next one uses.
+  const script = texts.map((text) => `${text}\necho; echo '${mark}'\n`).join("");
+  const { success, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-euc", script],
+    cwd: folder,
+    env,
+    clearEnv: true,
+    stdin: "null",
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).split(`${mark}\n`).slice(0, -1);
+}
+
+/** Compares what was printed with what the page shows, where it shows something. */
+function compare(printed: string, shown: Block | undefined, typed: string): void {
+  if (shown?.language === "json") {
+    assert.deepEqual(JSON.parse(printed), JSON.parse(shown.text), typed);
+  } else assert.equal(printed.trim(), shown?.language === "text" ? shown.text.trim() : "", typed);
+}
+
+Deno.test({
+  name: "[docs.http] what docs/http.md has a reader type does what it says",
+  ignore: Deno.build.os === "windows" || !has("curl"),
+  async fn() {
+    await ensureServers();
+    const [rules = ""] = PAGE.texts("json");
+    const [token = "", start = "", ...rest] = PAGE.texts("sh");
+    const memory = { command: "node", args: [serverEntry("memory")] };
+    const setup = new Setup({ rules: JSON.parse(rules), servers: { memory } });
+    const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+    const script = setup.write(
+      "bin/agent-mcp-gateway",
+      `#!/bin/sh\nexec ${[command, ...words].map((word) => `'${word}'`).join(" ")} "$@"\n`,
+    );
+    Deno.chmodSync(script, 0o755);
+    const env = { ...setup.env, PATH: `${join(script, "..")}:${setup.env.PATH}` };
+    const [shown = ""] = await type([`${token}\necho "$TOKEN"`], { folder: setup.folder, env });
+    const TOKEN = shown.trim();
+    assert.match(TOKEN, /^\S{20,}$/);
+
+    const [name = "", ...args] = start.trim().split(" ");
+    assert.equal(name, "agent-mcp-gateway");
+    const anyPort = args.map((word) => word === "8080" ? "0" : word);
+    const program = new Program({ command: script, args: anyPort, cwd: setup.folder, env });
+    try {
+      const { origin } = new URL(await listeningUrl(program));
+      await until("it is ready", async () => {
+        const response = await fetch(`${origin}/ready`);
+        await response.text();
+        return response.ok;
+      });
+      const texts = rest.map((text) => text.replaceAll(ORIGIN, origin));
+      const printed = await type(texts, { folder: setup.folder, env: { ...env, TOKEN } });
+      for (const [index, typed] of rest.entries()) {
+        const at = PAGE.blocks.findIndex(({ text }) => text === typed);
+        compare(printed[index] ?? "", PAGE.blocks[at + 1], typed);
+      }
+      assert.ok(rest.length > 5);
+      program.signal("SIGTERM");
+      assert.equal((await program.ended()).code, 0, program.stderr);
+      assert.equal(program.stderr.includes(TOKEN), false);
+    } finally {
+      program.signal("SIGKILL");
+      await program.ended();
+      // Where the test failed, the program was killed, and its servers end a little later.
+      await setup.close(5000);
+    }
+  },
+});
+
+Deno.test("[docs.http] the limits on the page are those in force", () => {
+  const [table = ""] = /^\| what +\| how much[^]*?\n\n/m.exec(PAGE.text) ?? [];
+  const rows = new Map(
+    table.split("\n").map((row) => row.split("|").map((cell) => cell.trim()))
+      .map(([, what = "", much = ""]) => [what, much]),
+  );
+  const kib = (bytes: number) => `${bytes / 1024} KiB`;
+  const mib = (bytes: number) => `${bytes / 1024 ** 2} MiB`;
+  const s = (ms: number) => `${ms / 1000} s`;
+  const { headerBytes, headersMs, bodyBytes, requestMs, firstBodyBytes, unread } = LIMITS;
+  assert.deepEqual([...rows].slice(2, -1), [
+    ["connections", `${LIMITS.connections}`],
+    ["headers of a request", `${kib(headerBytes)} in ${s(headersMs)}`],
+    [
+      "a message",
+      `${mib(bodyBytes)} in ${s(requestMs)}; the first of a session ${mib(firstBodyBytes)}`,
+    ],
+    ["messages being read, all together", mib(LIMITS.allBodiesBytes)],
+    ["idle connection", s(LIMITS.keepAliveMs)],
+    [
+      "waiting for a client that reads slowly",
+      `${unread / 1024 ** 2} Mi characters, or nothing read for ${s(LIMITS.stalledMs)}`,
+    ],
+  ]);
+});

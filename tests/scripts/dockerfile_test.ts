@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { permissionFlags } from "../../scripts/permissions.ts";
+import { healthUrl } from "../../scripts/image_health.ts";
+import { listeningUrl } from "../e2e/gateway.ts";
+import { ROOT } from "../e2e/gateway_command.ts";
+import { Program } from "../e2e/program.ts";
+import { denoDir, machineEnvironment } from "../e2e/setup.ts";
+import { ImageRoot, readContext, readDockerfile, readEnv, readWords } from "./dockerfile.ts";
+import { TempFolder } from "./temp_folder.ts";
+
+// There is no container engine where these tests run. So no image is built here: its steps are
+// played in a folder, but for those that install what comes from elsewhere (npm, Debian).
+
+const [build, image, ...more] = readDockerfile(Deno.readTextFileSync(join(ROOT, "Dockerfile")));
+const CONTEXT = readContext(Deno.readTextFileSync(join(ROOT, ".dockerignore")));
+const DEPLOYMENT = Deno.readTextFileSync(join(ROOT, "docs/deployment.md"));
+
+/** What Docker's own list of its images gives for `debian:trixie-slim`, in bytes. */
+const BASE_BYTES = 78_640_000;
+
+/** What an image may have at most, in bytes. */
+const MOST_BYTES = 200_000_000;
+
+function valuesOf(name: string): string[] {
+  return (image?.instructions ?? []).filter((one) => one.name === name).map(({ text }) => text);
+}
+
+async function run(command: string, args: string[], options: Deno.CommandOptions): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, {
+    args,
+    clearEnv: true,
+    stdin: "null",
+    ...options,
+  }).output();
+  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assert.ok(success, said);
+  return said;
+}
+
+Deno.test("[deploy.image] two stages: what builds is left behind, and nobody is root", () => {
+  assert.deepEqual(more, []);
+  assert.equal(build?.name, "build");
+  assert.match(build.base, /^node:\d+-trixie-slim$/);
+  assert.equal(image?.base, "debian:trixie-slim");
+  assert.match(valuesOf("USER").at(-1) ?? "", /^[1-9]\d*:[1-9]\d*$/);
+  assert.deepEqual(valuesOf("STOPSIGNAL"), ["SIGTERM"]);
+  const { GATEWAY_PORT, ...env } = readEnv(image);
+  assert.deepEqual(valuesOf("EXPOSE"), [GATEWAY_PORT]);
+  assert.equal(env.GATEWAY_MCP_CONFIG, "/config/.mcp.json");
+  assert.equal(env.GATEWAY_RULES, "/config/.mcp-gateway-rules.json");
+  assert.deepEqual([env.GATEWAY_TRANSPORT, env.GATEWAY_HOST], ["http", "0.0.0.0"]);
+  assert.equal(env.GATEWAY_AUDIT_LOG?.startsWith(`${env.HOME}/`), true);
+});
+
+Deno.test("[deploy.image] it has the Deno that everything here is tested with", () => {
+  const text = build?.instructions.map(({ text }) => text).join("\n") ?? "";
+  const ci = Deno.readTextFileSync(join(ROOT, ".ci/run"));
+  const [, version] = /\bdeno@(\d+\.\d+\.\d+)/.exec(text) ?? [];
+  assert.equal(version, /\bdeno@(\d+\.\d+\.\d+)/.exec(ci)?.[1]);
+});
+
+Deno.test("[deploy.image] the build sees only what the image is made of", () => {
+  const copied = build?.instructions.filter(({ name }) => name === "COPY")
+    .flatMap(({ text }) => text.split(" ").slice(0, -1));
+  assert.deepEqual(copied?.sort(), CONTEXT.sort());
+});
+
+Deno.test("[deploy.image] the health check goes where the gateway listens", () => {
+  const ask = (env: Record<string, string>) => healthUrl((name) => env[name]);
+  assert.equal(ask({}), "http://127.0.0.1:8080/health");
+  assert.equal(ask({ GATEWAY_HOST: "0.0.0.0", GATEWAY_PORT: "1" }), "http://127.0.0.1:1/health");
+  assert.equal(ask({ GATEWAY_HOST: "::" }), "http://[::1]:8080/health");
+  assert.equal(ask({ GATEWAY_HOST: "10.1.2.3" }), "http://10.1.2.3:8080/health");
+  assert.equal(ask({ GATEWAY_HOST: "fd00::1" }), "http://[fd00::1]:8080/health");
+  assert.equal(ask({ GATEWAY_TLS_CERT: "/c" }), "https://127.0.0.1:8080/health");
+});
+
+Deno.test({
+  name: "[deploy.image] its steps, played in a clean folder, give a gateway",
+  ignore: Deno.build.os === "windows",
+  async fn(t) {
+    assert.ok(build && image);
+    using folder = new TempFolder();
+    const root = new ImageRoot(folder.path);
+    const bin = root.path("/usr/local/bin");
+    Deno.mkdirSync(bin, { recursive: true });
+    // In place of the step that takes it from npm.
+    Deno.symlinkSync(Deno.execPath(), join(bin, "deno"));
+    const PATH = `${bin}:${Deno.env.get("PATH")}`;
+    const makes = { ...machineEnvironment(), PATH, HOME: folder.path, DENO_DIR: denoDir() };
+    let played = 0;
+
+    await t.step("the build stage", async () => {
+      let cwd = "/";
+      for (const { name, text } of build.instructions) {
+        if (name === "WORKDIR") Deno.mkdirSync(root.path(cwd = text), { recursive: true });
+        else if (name === "COPY") {
+          const words = text.split(" ");
+          const target = words.pop() ?? "";
+          root.copy(words.map((word) => join(ROOT, word)), join(cwd, target));
+        } else if (name === "RUN" && !text.startsWith("npm install ")) {
+          played++;
+          const options = { cwd: root.path(cwd), env: makes };
+          await run("sh", ["-euc", root.move(text)], options);
+        }
+      }
+      assert.equal(played, 2, "the bundle and the command");
+    });
+
+    await t.step("the image", () => {
+      for (const name of ["/config", "/data"]) Deno.mkdirSync(root.path(name));
+      for (const text of valuesOf("COPY")) {
+        const words = text.replace(/^--from=build /, "").split(" ");
+        const target = words.pop() ?? "";
+        if (words[0] !== target) root.copy(words.map((word) => root.path(word)), target);
+      }
+      const command = Deno.readTextFileSync(join(bin, "agent-mcp-gateway"));
+      assert.equal(command.includes(` ${permissionFlags().join(" ")} `), true, command);
+      assert.match(command, /^#!\/bin\/sh\nexec deno run /);
+    });
+
+    const moved = Object.entries(readEnv(image)).map(([name, value]) => [name, root.move(value)]);
+    const env = { ...machineEnvironment(), PATH, ...Object.fromEntries(moved) };
+    const cwd = root.path(valuesOf("WORKDIR").at(-1) ?? "");
+    const health = readWords(valuesOf("HEALTHCHECK")[0] ?? "").map((word) => root.move(word));
+    const check = (port: string) => {
+      const [command = "", ...args] = health;
+      return new Deno.Command(command, {
+        args,
+        cwd,
+        clearEnv: true,
+        env: { ...env, GATEWAY_PORT: port },
+        stdin: "null",
+        stdout: "null",
+        stderr: "piped",
+      }).output();
+    };
+
+    await t.step("it serves what is in /config, is healthy, and ends when asked", async () => {
+      const hash = "0".repeat(64);
+      folder.write({
+        "config/.mcp.json": JSON.stringify({ mcpServers: {} }),
+        "config/.mcp-gateway-rules.json": JSON.stringify({
+          agents: { a: { token_sha256: [hash] } },
+        }),
+      });
+      const [init, reaps, end, command = "", ...args] = readWords(valuesOf("ENTRYPOINT")[0] ?? "");
+      // In place of the step that takes it from Debian, it is left out.
+      assert.deepEqual([init, reaps, end], ["tini", "-s", "--"]);
+      const program = new Program({
+        command: join(bin, command),
+        args,
+        cwd,
+        env: { ...env, GATEWAY_PORT: "0" },
+      });
+      try {
+        const url = await listeningUrl(program);
+        const { port } = new URL(url);
+        const response = await fetch(`http://127.0.0.1:${port}/health`);
+        assert.deepEqual([response.status, await response.text()], [200, '{"status":"ok"}']);
+        assert.deepEqual((await check(port)).code, 0);
+        program.signal("SIGTERM");
+        assert.equal((await program.ended()).code, 0, program.stderr);
+        const { code, stderr } = await check(port);
+        assert.equal(code, 1);
+        assert.match(new TextDecoder().decode(stderr), /is not healthy/);
+      } finally {
+        program.signal("SIGKILL");
+        await program.ended();
+      }
+      assert.ok(program.stderr.includes(root.path("/data/audit.jsonl")), program.stderr);
+      assert.deepEqual(program.lines, []);
+    });
+
+    await t.step("what is added up stays below 200 MB, and is what the page says", () => {
+      const files = ["agent-mcp-gateway.js", "image_health.ts"].map((name) => {
+        return root.path(`/opt/agent-mcp-gateway/${name}`);
+      });
+      const sizes = [Deno.execPath(), ...files].map((path) => Deno.statSync(path).size);
+      const total = sizes.reduce((sum, size) => sum + size, BASE_BYTES);
+      assert.ok(total < MOST_BYTES, `${total}`);
+      // Executables of other platforms have other sizes.
+      if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") return;
+      const [, said] = /estimated at (\d+) MB/.exec(DEPLOYMENT) ?? [];
+      assert.ok(Math.abs(Number(said) - total / 1e6) < 3, `${said} MB, added up: ${total}`);
+    });
+  },
+});
