@@ -5,6 +5,7 @@
  * @module
  */
 import { COMMAND_INIT } from "./requirements/command_init.ts";
+import { DOCS } from "./requirements/docs.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
 import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
 import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
@@ -31,6 +32,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(SESSIONS_AND_MESSAGES),
   ...Object.entries(RECORDS_AND_COMMANDS),
   ...Object.entries(COMMAND_INIT),
+  ...Object.entries(DOCS),
 ];
 
 /** All promises, in the order of the contract. */
