@@ -97,7 +97,7 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
     "",
   ],
   [
-    /(?:github_pat_|secret_|glpat-|pypi-|xox[a-z]-|xapp-|PMAK-|hv[sb]\.|ya29\.|GOCSPX-)[\w-]{10,}/g,
+    /(?:github_pat_|secret_|glpat-|pypi-|xox[a-z]-|xapp-|PMAK-|hv[sb]\.|amg_|ya29\.|GOCSPX-)[\w-]{10,}/g,
     "",
   ],
   [/SG\.[\w-]{16,}\.[\w-]{16,}/g, ""],

@@ -6,6 +6,7 @@
  */
 import { COMMAND_INIT } from "./requirements/command_init.ts";
 import { DOCS } from "./requirements/docs.ts";
+import { OAUTH } from "./requirements/oauth.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
 import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
 import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
@@ -30,6 +31,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(TOOLS_AND_ERRORS),
   ...Object.entries(RULES_AND_SERVERS),
   ...Object.entries(SESSIONS_AND_MESSAGES),
+  ...Object.entries(OAUTH),
   ...Object.entries(RECORDS_AND_COMMANDS),
   ...Object.entries(COMMAND_INIT),
   ...Object.entries(DOCS),

@@ -16,7 +16,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["cli/init"],
   ["gateway"],
   ["gateway/tools"],
-  ["policy", "downstream", "audit", "metrics"],
+  ["policy", "downstream", "limits", "audit", "metrics"],
   ["config"],
   ["jsonrpc", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
 ];

@@ -46,6 +46,9 @@ const MAX_WAITING = 1024 * 1024;
 export class AuditLog {
   readonly #options: AuditOptions;
   #file: AuditFile | undefined;
+  // Lines of this turn, and when they are written.
+  readonly #joined: string[] = [];
+  #writing: Promise<void> | undefined;
   readonly #waiting: string[] = [];
   // Of what has waited since there was nothing.
   #waitingSize = 0;
@@ -82,25 +85,21 @@ export class AuditLog {
   }
 
   /**
-   * Writes an entry; it is with the operating system when this returns. Never throws.
+   * Writes an entry, in one piece with all others of the same turn: a write for each costs a tenth
+   * of a call's whole way.
    *
    * @param entry The operation.
+   * @returns Resolves when the operating system has it, or the disk fails. Never rejects.
    */
-  append(entry: AuditEntry): void {
-    const line = auditLine(entry);
-    if (this.#isClosed) {
-      this.#dropped++;
-      return;
-    }
-    const isDue = this.#returnAt > 0 && performance.now() >= this.#returnAt;
-    if (isDue && this.#return(line)) return;
-    if (this.#write(line)) return;
-    this.#keep(line);
-    if (!this.#isFailing) this.#recover();
+  append(entry: AuditEntry): Promise<void> {
+    if (this.#isClosed) this.#dropped++;
+    else this.#joined.push(auditLine(entry));
+    return this.#writing ??= Promise.resolve().then(() => this.#writeJoined());
   }
 
   /** Writes what still waits, and closes the file. */
   close(): void {
+    this.#writeJoined();
     if (this.#isFailing) this.#recover();
     clearTimeout(this.#retry);
     if (this.#waiting.length > 0) {
@@ -175,6 +174,17 @@ export class AuditLog {
     } finally {
       lines.splice(0, count);
     }
+  }
+
+  #writeJoined(): void {
+    this.#writing = undefined;
+    const lines = this.#joined.splice(0);
+    const [text = ""] = lines.length > 1 ? [lines.join("")] : lines;
+    const isDue = this.#returnAt > 0 && performance.now() >= this.#returnAt;
+    if (isDue && this.#return(text)) return;
+    if (this.#write(text)) return;
+    for (const line of lines) this.#keep(line);
+    if (!this.#isFailing) this.#recover();
   }
 
   #write(line: string): boolean {

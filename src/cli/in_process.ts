@@ -45,7 +45,7 @@ export async function withGateway<T>(
   });
   interrupts.onSecond = () => gateway.kill();
   const [ours, theirs] = createMemoryChannels();
-  gateway.connect(theirs, () => {});
+  gateway.connect(theirs, { onClosed: () => {} });
   const peer = new Peer(ours, {
     request: (request) => request.failUnknownMethod(),
     notification: (method, params) => {

@@ -22,8 +22,10 @@ import { init } from "./init_route.ts";
 import { doctor, explain, savings, validate } from "./check_routes.ts";
 import type { Context } from "./context.ts";
 import type { PermissionsFlags } from "./permissions.ts";
+import { auth } from "./auth_routes.ts";
 import type { ServeFlags } from "./serve.ts";
 import { call, completions, schema, tools } from "./shell_routes.ts";
+import { token } from "./token_route.ts";
 import { VERSION } from "./version.ts";
 
 /** Exit code of a command line that makes no sense. */
@@ -78,7 +80,9 @@ const commands = {
   call,
   savings,
   audit,
+  auth,
   schema,
+  token,
   permissions,
   completions,
 };

@@ -1,10 +1,12 @@
 import type { Configuration, ServerConfig, Settings } from "../config/mod.ts";
 import {
+  authorize,
   type Caller,
   DownstreamServer,
   openTransport,
   type Patience,
   Processes,
+  type ServerContext,
   type Tool,
 } from "../downstream/mod.ts";
 import { JsonText, RPC_CODES } from "../jsonrpc/mod.ts";
@@ -75,10 +77,14 @@ export class Probes {
     this.#options = options;
     const { settings, log } = options;
     this.#processes = new Processes(settings.maxProcesses, log);
-    const context = {
+    const context: ServerContext = {
       version: VERSION,
       log: this.#listen(log),
-      open: (config: ServerConfig) => openTransport(config, { log, processes: this.#processes }),
+      open: (config, authorization) => {
+        return openTransport(config, { log, processes: this.#processes, authorization });
+      },
+      // A login that is there is used; nobody is asked for one.
+      authorize: (config, waiting) => authorize(config, waiting, { isInteractive: false, log }),
     };
     this.servers = new Map(
       [...configuration.servers].map((

@@ -1,10 +1,29 @@
 import type { ConfigProblem } from "../errors.ts";
 import { agentIdShape, isAgentId } from "./agent_id.ts";
 import type { Document, Path } from "./document.ts";
-import { entriesOf, isObject } from "./json_value.ts";
+import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
+import { isSafeUrl } from "./rules_schema.ts";
 
-/** What a schema cannot say about rules: the shape of agent ids, tokens that name two agents. */
+/**
+ * What a schema cannot say about rules: the shape of agent ids, tokens that name two agents, an
+ * issuer whose keys cannot be found.
+ */
 export function checkRules(document: Document): ConfigProblem[] {
+  return [...checkAgents(document), ...checkIssuer(document)];
+}
+
+function checkIssuer(document: Document): ConfigProblem[] {
+  const auth = isObject(document.value) ? document.value["auth"] : undefined;
+  const jwt = isObject(auth) ? auth["jwt"] : undefined;
+  const { issuer, jwks_url: jwksUrl }: JsonObject = isObject(jwt) ? jwt : {};
+  if (typeof issuer !== "string" || issuer === "" || jwksUrl !== undefined) return [];
+  if (isSafeUrl(issuer)) return [];
+  const message = "expected an https address, or http on this machine; where the issuer is none, " +
+    "`jwks_url` has to say where its keys are";
+  return [document.problem(["auth", "jwt", "issuer"], message)];
+}
+
+function checkAgents(document: Document): ConfigProblem[] {
   const { value } = document;
   const agents = isObject(value) ? value["agents"] : undefined;
   if (!isObject(agents)) return [];

@@ -6,11 +6,13 @@
  * @module
  */
 export type { ConfigProblem } from "../errors.ts";
+export { addToken, type NewToken } from "./add_token.ts";
 export type { Configuration } from "./configuration.ts";
 export { describeFile } from "./describe_file.ts";
 export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
 export { childEnvironment, homeFolder, safeVariables } from "./environment.ts";
+export { editFile } from "./edit_file.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { agentIdShape, isAgentId } from "./agent_id.ts";
 export { checkText } from "./check_text.ts";
@@ -26,6 +28,7 @@ export type { Program, Start } from "./program.ts";
 export { readText } from "./read_text.ts";
 export type { ReadText } from "./read_text.ts";
 export { formatPath } from "./path.ts";
+export { readInstant } from "./rules_schema.ts";
 export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
 export type {
   Connect,

@@ -103,7 +103,8 @@ export function readInstant(text: string): number | undefined {
   return isReal ? instant : undefined;
 }
 
-function isSafeUrl(text: string): boolean {
+/** Whether nobody on the way can change what an address answers: https, or this machine. */
+export function isSafeUrl(text: string): boolean {
   const url = URL.parse(text);
   const local = ["localhost", "127.0.0.1", "[::1]"];
   return url?.protocol === "https:" ||

@@ -32,6 +32,12 @@ export interface Settings {
   readonly logFormat: "text" | "json";
   /** Server processes at a time, at least 1; default 256. */
   readonly maxProcesses: number;
+  /** Calls under way at a time, of all clients, at least 1; default 100,000. */
+  readonly maxCalls: number;
+  /** Calls in a minute, of all clients, at least 1; no limit where absent. */
+  readonly callsPerMinute?: number;
+  /** Where calls per minute are counted: `memory`, or the address of a Redis; default `memory`. */
+  readonly state: string;
 }
 
 /** Flags of the command line as typed, by setting; `undefined` and `""` mean not given. */
@@ -65,6 +71,8 @@ interface Row<T> extends Reading<NonNullable<T>> {
   readonly variable: string;
   readonly brief: string;
   readonly fallback: T;
+  /** Whether a bad value must not be repeated. */
+  readonly isSecret?: true;
 }
 
 const path: Reading<string> = { expected: "a path", read: expandHome };
@@ -96,6 +104,11 @@ function wholeNumber(least: number, most: number): Reading<number> {
       return value >= least && value <= most ? value : undefined;
     },
   };
+}
+
+function isRedisAddress(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && ["redis:", "rediss:"].includes(url.protocol) && url.hostname !== "";
 }
 
 /** A new setting is a new row here and a line in `Settings`. */
@@ -201,6 +214,26 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
     ...wholeNumber(1, 1_000_000),
     fallback: 256,
   },
+  maxCalls: {
+    variable: "GATEWAY_MAX_CALLS",
+    brief: "Calls under way at a time, of all clients",
+    ...wholeNumber(1, 10_000_000),
+    fallback: 100_000,
+  },
+  callsPerMinute: {
+    variable: "GATEWAY_CALLS_PER_MINUTE",
+    brief: "Calls in a minute, of all clients",
+    ...wholeNumber(1, 2 ** 31 - 1),
+    fallback: undefined,
+  },
+  state: {
+    variable: "GATEWAY_STATE",
+    brief: "Where calls per minute are counted: memory, or the address of a Redis",
+    expected: "memory, or an address such as redis://host:6379",
+    read: (text) => text === "memory" || isRedisAddress(text) ? text : undefined,
+    fallback: "memory",
+    isSecret: true,
+  },
 };
 const rows = Object.entries(table) as [keyof Settings, Row<Settings[keyof Settings]>][];
 
@@ -233,7 +266,8 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     if (value !== undefined) settings[key] = value;
     if (value !== undefined || text === "") continue;
     const path = flag === "" ? row.variable : `--${row.flag}`;
-    const message = `expected ${row.expected}, found ${JSON.stringify(text.slice(0, 60))}`;
+    const found = row.isSecret ? "something else" : JSON.stringify(text.slice(0, 60));
+    const message = `expected ${row.expected}, found ${found}`;
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
   if (problems.length > 0) throw new ConfigError(problems);

@@ -1,3 +1,4 @@
+import { DownstreamError } from "../errors.ts";
 import type { ClientCapabilities, ClientLink } from "./caller.ts";
 
 /**
@@ -39,3 +40,15 @@ export interface Waiting {
   /** The way to the calling client. */
   readonly link: ClientLink;
 }
+
+/** A server's authorization, as the server owns it. */
+export interface OwnAuthorization extends Authorization {
+  /** Gives up a login that is under way; waits for tokens that are just being renewed. */
+  close(): Promise<void>;
+}
+
+/**
+ * A login is needed, and no call was there for which somebody could have been asked. A call that came
+ * meanwhile may begin once more. The code is `AUTH_REQUIRED`.
+ */
+export class NobodyWaited extends DownstreamError {}

@@ -1,4 +1,5 @@
 import { DownstreamError } from "../errors.ts";
+import type { Deadlines, Due } from "./deadlines.ts";
 
 /** Limits of one call, in milliseconds. */
 export interface CallLimits {
@@ -8,32 +9,44 @@ export interface CallLimits {
   readonly hardMs: number;
 }
 
+/** What a call's clock works with. */
+export interface CallClockOptions {
+  /** Name of the server, for the error. */
+  readonly server: string;
+  /** When the call ends. */
+  readonly limits: CallLimits;
+  /** The caller's own signal. */
+  readonly caller: AbortSignal;
+  /** Wakes the clock. */
+  readonly deadlines: Deadlines;
+}
+
 /**
- * Ends a call that takes too long, or that its caller cancels. Progress moves a number, not a timer:
- * the timer is set again only when it fires early.
+ * Ends a call that takes too long, or that its caller cancels. Progress moves a number, not its
+ * deadline, which is set again only when it comes early.
  */
-export class CallClock {
+export class CallClock implements Due {
   readonly #controller = new AbortController();
   readonly #server: string;
   readonly #limits: CallLimits;
   readonly #hardUntil: number;
   readonly #caller: AbortSignal;
+  readonly #deadlines: Deadlines;
   readonly #onCancel: () => void;
   #idleUntil = Infinity;
   #armedUntil = Infinity;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #tick = NaN;
 
   /**
    * Starts to run.
    *
-   * @param server Name of the server, for the error.
-   * @param limits When the call ends.
-   * @param caller The caller's own signal.
+   * @param options See there.
    */
-  constructor(server: string, limits: CallLimits, caller: AbortSignal) {
+  constructor({ server, limits, caller, deadlines }: CallClockOptions) {
     this.#server = server;
     this.#limits = limits;
     this.#caller = caller;
+    this.#deadlines = deadlines;
     this.#hardUntil = performance.now() + limits.hardMs;
     this.#onCancel = () => this.#controller.abort(caller.reason);
     if (caller.aborted) this.#onCancel();
@@ -54,18 +67,12 @@ export class CallClock {
 
   /** The call is over. */
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#deadlines.remove(this, this.#tick);
     this.#caller.removeEventListener("abort", this.#onCancel);
   }
 
-  #arm(): void {
-    clearTimeout(this.#timer);
-    this.#armedUntil = Math.min(this.#idleUntil, this.#hardUntil);
-    const ms = Math.max(0, this.#armedUntil - performance.now());
-    this.#timer = setTimeout(() => this.#check(), ms);
-  }
-
-  #check(): void {
+  /** The deadline has come, which progress may have put off meanwhile. */
+  expire(): void {
     const now = performance.now();
     const isHard = now >= this.#hardUntil;
     if (!isHard && now < this.#idleUntil) return this.#arm();
@@ -74,5 +81,11 @@ export class CallClock {
       ? `Server "${this.#server}" did not finish the call within ${this.#limits.hardMs} ms; the call was cancelled`
       : `Server "${this.#server}" neither answered nor showed progress for ${this.#limits.idleMs} ms; the call was cancelled`;
     this.#controller.abort(new DownstreamError("TIMEOUT", this.#server, message));
+  }
+
+  #arm(): void {
+    this.#deadlines.remove(this, this.#tick);
+    this.#armedUntil = Math.min(this.#idleUntil, this.#hardUntil);
+    this.#tick = this.#deadlines.add(this, this.#armedUntil);
   }
 }

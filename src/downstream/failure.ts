@@ -3,6 +3,7 @@ import { DownstreamError } from "../errors.ts";
 import { AnswerTooLong, ChannelClosed } from "../jsonrpc/mod.ts";
 import { CatalogError } from "./catalog.ts";
 import { HandshakeError } from "./handshake.ts";
+import { RemoteFailure } from "./remote_failure.ts";
 import { quotable } from "./secrets.ts";
 import { StartAbandoned } from "./start_guard.ts";
 
@@ -36,15 +37,15 @@ export async function explainFailure(
   }
   const why = reasonOf(cause, timedOut);
   if (why === undefined) throw cause;
-  const message = `Server "${server}" is not available: ${
-    quotable(why, config)
-  }. ${await lastWords()}`
-    .trim();
+  // What is known of a remote server's failure is all that there is to say.
+  const words = cause instanceof RemoteFailure ? "" : await lastWords();
+  const message = `Server "${server}" is not available: ${quotable(why, config)}. ${words}`.trim();
   return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
 }
 
 function reasonOf(cause: unknown, timedOut: string): string | undefined {
   if (cause instanceof HandshakeError || cause instanceof CatalogError) return cause.message;
+  if (cause instanceof RemoteFailure) return cause.message;
   if (cause instanceof ChannelClosed) return "its connection ended";
   if (cause instanceof StartAbandoned) return "its session was closed while it started";
   if (cause instanceof DOMException && cause.name === "TimeoutError") return timedOut;

@@ -13,6 +13,16 @@ export interface ServerFacts {
   readonly capabilities: Readonly<Record<string, unknown>>;
 }
 
+/** How hands are shaken. */
+export interface HandshakeOptions {
+  /** The gateway's version. */
+  readonly version: string;
+  /** Ends the attempt. */
+  readonly signal: AbortSignal;
+  /** Takes the revision before anything else is sent. */
+  readonly onAgreed: (revision: string) => void;
+}
+
 /** The server answered the handshake in a way that ends it; the message goes to the agent. */
 export class HandshakeError extends Error {
   /** Tells this class from others. */
@@ -31,7 +41,7 @@ export class HandshakeError extends Error {
 export async function shakeHands(
   peer: Peer,
   capabilities: ClientCapabilities,
-  options: { readonly version: string; readonly signal: AbortSignal },
+  options: HandshakeOptions,
 ): Promise<ServerFacts> {
   const reply = await peer.request("initialize", {
     protocolVersion: REVISIONS[0],
@@ -48,8 +58,10 @@ export async function shakeHands(
       }`,
     );
   }
+  const revision = String(protocolVersion);
+  options.onAgreed(revision);
   peer.notify("notifications/initialized");
-  return { revision: String(protocolVersion), capabilities: isRecord(offered) ? offered : {} };
+  return { revision, capabilities: isRecord(offered) ? offered : {} };
 }
 
 /**

@@ -6,6 +6,8 @@
  * @module
  */
 
+export { NobodyWaited } from "./authorization.ts";
+export type { Authorization, OwnAuthorization, RecoverOptions, Waiting } from "./authorization.ts";
 export type {
   CallAnswer,
   Caller,
@@ -16,11 +18,14 @@ export type {
 } from "./caller.ts";
 export { Catalog, CatalogError, type Tool } from "./catalog.ts";
 export { HandshakeError } from "./handshake.ts";
-export { openTransport } from "./open.ts";
+export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
+export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
+export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
+export { openTransport, type Surroundings } from "./open.ts";
 export { Processes } from "./processes.ts";
 export { DownstreamServer } from "./server.ts";
 export type { ServerContext } from "./server_context.ts";
 export type { ServerStatus } from "./server_status.ts";
 export type { SessionState } from "./session_options.ts";
-export type { Surroundings } from "./stdio_transport.ts";
+export type { StdioSurroundings } from "./stdio_transport.ts";
 export type { Patience, Transport } from "./transport.ts";

@@ -1,7 +1,14 @@
 import type { ServerConfig } from "../config/mod.ts";
-import { DownstreamError } from "../errors.ts";
-import { openStdio, type Surroundings } from "./stdio_transport.ts";
+import type { Authorization } from "./authorization.ts";
+import { openRemote } from "./remote/mod.ts";
+import { openStdio, type StdioSurroundings } from "./stdio_transport.ts";
 import type { Transport } from "./transport.ts";
+
+/** What a connection is opened with, besides the server's entry. */
+export interface Surroundings extends StdioSurroundings {
+  /** What gives the requests to a remote server what they bear beside its headers. */
+  readonly authorization?: Authorization | undefined;
+}
 
 /**
  * Opens a connection to a server the way its entry says.
@@ -14,8 +21,12 @@ export async function openTransport(
   config: ServerConfig,
   surroundings: Surroundings,
 ): Promise<Transport> {
-  const { connect, name } = config;
+  const { connect } = config;
   if (connect.kind === "stdio") return openStdio(config, connect, surroundings);
-  const message = `Server "${name}" is not available: remote servers are not supported yet.`;
-  throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
+  const { log, maxBytes, authorization } = surroundings;
+  return await openRemote(config, connect, {
+    log,
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+    authorization,
+  });
 }

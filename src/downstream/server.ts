@@ -1,18 +1,19 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import { callOnSession } from "./call_on_session.ts";
+import { NobodyWaited, type OwnAuthorization } from "./authorization.ts";
+import { callOnPlace } from "./call_on_place.ts";
 import { CallClock } from "./call_clock.ts";
-import type {
-  CallAnswer,
-  Caller,
-  ClientCapabilities,
-  ClientConnection,
-  ToolCall,
-} from "./caller.ts";
-import { declaredCapabilities } from "./handshake.ts";
-import type { Catalog } from "./catalog.ts";
+import { CapabilityKeys } from "./capability_keys.ts";
+import { CallsWaiting } from "./calls_waiting.ts";
+import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
+import { Deadlines } from "./deadlines.ts";
+import { HangCheck } from "./hang_check.ts";
+import { History } from "./history.ts";
+import type { Catalog, Tool } from "./catalog.ts";
 import { Listings } from "./listings.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
+import { remoteFailureBehind } from "./remote_failure.ts";
+import { mayRepeat } from "./repeat.ts";
 import type { ServerContext } from "./server_context.ts";
 import { readServerStatus, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
@@ -28,14 +29,13 @@ export class DownstreamServer {
   readonly #pool: SessionPool;
   readonly #guard: StartGuard;
   readonly #listings = new Listings();
-  // Once at a time each, for thousands of calls may take too long together.
-  readonly #examined = new Set<Place>();
-  readonly #keys = new WeakMap<ClientCapabilities, string>();
-  #lastError: string | undefined;
+  readonly #deadlines = new Deadlines();
+  readonly #keys: CapabilityKeys;
+  readonly #waiting = new CallsWaiting();
+  readonly #authorization: OwnAuthorization | undefined;
+  readonly #history = new History();
+  readonly #hangs: HangCheck;
   #isClosed = false;
-  #failures = 0;
-  #restarts = 0;
-  #connectMs: number | undefined;
 
   /**
    * Prepares the server; nothing is started yet.
@@ -46,14 +46,22 @@ export class DownstreamServer {
   constructor(config: ServerConfig, context: ServerContext) {
     this.config = config;
     this.#context = context;
+    this.#keys = new CapabilityKeys(config.options.forward);
     this.#guard = new StartGuard(config.name, context.now);
+    this.#authorization = context.authorize?.(config, () => this.#waiting.best);
     const { isolation, maxConcurrency, idleTimeoutMs } = config.options;
     this.#pool = new SessionPool({
       isolation,
       maxConcurrency,
       idleTimeoutMs,
-      keyOf: (capabilities) => this.#keyOf(capabilities),
+      keyOf: (capabilities) => this.#keys.of(capabilities),
       start: (wanted, ended) => this.#startSession(wanted, ended),
+    });
+    this.#hangs = new HangCheck({
+      server: config.name,
+      pool: this.#pool,
+      history: this.#history,
+      drainMs: config.options.maxCallMs,
     });
   }
 
@@ -69,12 +77,14 @@ export class DownstreamServer {
     if (this.#pool.sessions.length > 0) return;
     const place = this.#pool.warm(client);
     try {
-      await this.#listings.ask(place.session, this.#keyOf(client.capabilities));
+      await this.#listings.ask(place.session, this.#keys.of(client.capabilities));
     } catch (error) {
+      if (error instanceof NobodyWaited) this.#history.note(error);
       const reason = error instanceof Error ? error.message : String(error);
       const { log } = this.#context;
       // A client that goes before its servers have started is no trouble of theirs.
       if (this.#isClosed) log.debug(reason, { server: this.config.name });
+      else if (error instanceof NobodyWaited) log.info(reason);
       else log.warn(reason, { server: this.config.name });
     } finally {
       this.#pool.release(place);
@@ -89,7 +99,7 @@ export class DownstreamServer {
    * @throws {DownstreamError} where the server is not there.
    */
   async listTools(caller: Caller, signal: AbortSignal): Promise<Catalog> {
-    const key = this.#keyOf(caller.capabilities);
+    const key = this.#keys.of(caller.capabilities);
     const known = this.#listings.known(key, signal);
     const ask = (): Promise<Catalog> => {
       return this.#use(caller, ({ session }) => {
@@ -114,44 +124,30 @@ export class DownstreamServer {
     const limits = timeoutMs === undefined
       ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
       : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) };
-    return await this.#use(caller, async ({ session, line }) => {
-      const clock = new CallClock(this.config.name, limits, call.signal);
-      const { signal } = clock;
-      try {
-        const key = this.#keyOf(caller.capabilities);
-        // Not through listTools: with a session for each call that would start another one.
-        let catalog = await this.#listings.known(key, signal) ??
-          await untilAborted(this.#listings.ask(session, key), signal);
-        if (catalog.get(call.tool) === undefined) {
-          catalog = await untilAborted(this.#listings.ask(session, key, true), signal);
-        }
-        const tool = catalog.get(call.tool);
-        if (tool === undefined) return { kind: "no-such-tool", catalog };
-        const queue = call.span.child("queue");
-        try {
-          await line.enter(caller.agent, signal);
-        } finally {
-          queue.end();
-        }
-        try {
-          // The list may be known while this session still connects, and may do so for long.
-          await untilAborted(session.ready(), signal);
-          const started = performance.now();
-          const reply = await callOnSession(session, {
-            config: this.config,
-            tool,
-            call,
-            caller,
-            clock,
-          });
-          return { kind: "answer", reply, tool, downstreamMs: performance.now() - started };
-        } finally {
-          line.leave();
-        }
-      } finally {
-        clock.stop();
-      }
+    const clock = new CallClock({
+      server: this.config.name,
+      limits,
+      caller: call.signal,
+      deadlines: this.#deadlines,
     });
+    let called: Tool | undefined;
+    const wanted = {
+      config: this.config,
+      listings: this.#listings,
+      listKey: this.#keys.of(caller.capabilities),
+      call,
+      caller,
+      clock,
+      onCall: (tool: Tool): void => {
+        called = tool;
+      },
+    };
+    try {
+      const isRepeatable = (error: unknown): boolean => mayRepeat(error, called);
+      return await this.#use(caller, (place) => callOnPlace(place, wanted), isRepeatable);
+    } finally {
+      clock.stop();
+    }
   }
 
   /** Ends the sessions of a client that is gone. */
@@ -168,24 +164,22 @@ export class DownstreamServer {
   async close(drainMs: number, patience: Patience): Promise<void> {
     this.#isClosed = true;
     await this.#pool.close(drainMs, patience);
+    this.#deadlines.close();
+    await this.#authorization?.close();
   }
 
   /** Ends all processes at once, without asking. */
   kill(): void {
     this.#isClosed = true;
     this.#pool.kill();
+    this.#deadlines.close();
   }
 
   /** How the server stands. */
   status(): ServerStatus {
-    return readServerStatus(this.#pool.sessions, {
-      unavailable: this.config.unavailable,
-      isBroken: this.#failures > 0,
-      lastError: this.#lastError,
-      restarts: this.#restarts,
-      tools: this.#listings.toolCount,
-      connectMs: this.#connectMs,
-    });
+    const { unavailable } = this.config;
+    const tools = this.#listings.toolCount;
+    return readServerStatus(this.#pool.sessions, { history: this.#history, unavailable, tools });
   }
 
   /**
@@ -208,83 +202,91 @@ export class DownstreamServer {
     for (const session of this.#pool.sessionsOf(client)) void session.setLogLevel(level);
   }
 
-  /** Runs something on the caller's session, and remembers what went wrong. */
-  async #use<T>(caller: Caller, run: (place: Place) => Promise<T>): Promise<T> {
-    const { name, unavailable } = this.config;
-    if (unavailable !== undefined) {
-      const message = `Server "${name}" is not available: ${unavailable}.`;
-      throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
-    }
-    if (this.#isClosed) {
-      const message = `Server "${name}" is not available: the gateway has taken it out of use.`;
-      throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
-    }
-    const place = this.#pool.acquire(caller);
-    try {
-      return await run(place);
-    } catch (error) {
-      if (error instanceof DownstreamError) {
-        this.#lastError = error.message;
-        if (error.code === "TIMEOUT") void this.#examine(place);
-      }
-      throw error;
-    } finally {
-      this.#pool.release(place);
-    }
-  }
-
-  /** Clients that can do the same, as far as this server is told, share lists and sessions. */
-  #keyOf(capabilities: ClientCapabilities): string {
-    let key = this.#keys.get(capabilities);
-    if (key === undefined) {
-      key = JSON.stringify(declaredCapabilities(capabilities, this.config.options.forward));
-      this.#keys.set(capabilities, key);
-    }
-    return key;
-  }
-
   /**
-   * A call took too long: finds out whether its server hangs. If so, the next call gets a new
-   * session; calls that are under way on the old one may still end well.
+   * Runs something on the caller's session, and remembers what went wrong.
+   *
+   * @param caller Whose session.
+   * @param run What to run.
+   * @param isRepeatable Whether it may be run again, once, where a session that had begun is lost.
    */
-  async #examine(place: Place): Promise<void> {
-    // One that still connects, or has ended meanwhile, answers no ping either.
-    if (place.session.state !== "ready" || this.#examined.has(place)) return;
-    this.#examined.add(place);
-    const isAlive = await place.session.isAlive();
-    this.#examined.delete(place);
-    if (isAlive || place.session.state !== "ready") return;
-    this.#lastError = `Server "${this.config.name}" does not even answer a ping`;
+  async #use<T>(
+    caller: Caller,
+    run: (place: Place) => Promise<T>,
+    isRepeatable: (error: unknown) => boolean = (error) => mayRepeat(error, undefined),
+  ): Promise<T> {
+    using _waiting = this.#waiting.enter(caller);
+    for (let isFirst = true;; isFirst = false) {
+      this.#refuseWhereUnusable();
+      const place = this.#pool.acquire(caller);
+      try {
+        return await run(place);
+      } catch (error) {
+        if (isFirst && this.#mayTryAgain(place, error, isRepeatable)) continue;
+        this.#history.note(error);
+        const isLate = error instanceof DownstreamError && error.code === "TIMEOUT";
+        if (isLate) void this.#hangs.examine(place);
+        throw error;
+      } finally {
+        this.#pool.release(place);
+      }
+    }
+  }
+
+  #refuseWhereUnusable(): void {
+    const { name, unavailable } = this.config;
+    const reason = unavailable ??
+      (this.#isClosed ? "the gateway has taken it out of use" : undefined);
+    if (reason === undefined) return;
+    const message = `Server "${name}" is not available: ${reason}.`;
+    throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
+  }
+
+  /** Whether another session may do better than one that failed. */
+  #mayTryAgain(
+    place: Place,
+    error: unknown,
+    isRepeatable: (error: unknown) => boolean,
+  ): boolean {
+    // It joined a session that was started ahead, and was not there yet when the server refused.
+    if (error instanceof NobodyWaited) return true;
+    // One that did not begin has failed as a start, and is tried again by the next call.
+    if (place.session.connectMs === undefined || !isRepeatable(error)) return false;
+    this.#leave(place, error);
+    return true;
+  }
+
+  /** A session that its server does not know any more: what is under way on it may still end well. */
+  #leave(place: Place, error: unknown): void {
+    if (remoteFailureBehind(error)?.reach !== "never" || place.session.state !== "ready") return;
+    // The server that has forgotten its sessions may have been started anew, with other tools.
+    this.#listings.forget(place.capabilitiesKey);
     this.#pool.retire(place, this.config.options.maxCallMs);
   }
 
   #startSession(wanted: Wanted, ended: () => void): Session {
     const { capabilities, capabilitiesKey, link } = wanted;
     const { version, log, open, pingMs } = this.#context;
-    if (this.#failures > 0) this.#restarts++;
+    this.#history.started();
     const session: Session = new Session({
       config: this.config,
       capabilities,
       link,
       version,
       log,
-      open: () => open(this.config),
+      open: () => open(this.config, this.#authorization),
       guard: this.#guard,
       ...(pingMs === undefined ? {} : { pingMs }),
       onToolsChanged: () => this.#listings.forget(capabilitiesKey),
       onEnded: (state) => {
         if (state === "broken") {
-          this.#failures++;
+          this.#history.broke();
           // The server that comes back may have other tools.
           this.#listings.forget(capabilitiesKey);
         }
         ended();
       },
     });
-    session.ready().then(() => {
-      this.#failures = 0;
-      this.#connectMs = session.connectMs;
-    }, () => {});
+    session.ready().then(() => this.#history.connected(session.connectMs), () => {});
     return session;
   }
 }

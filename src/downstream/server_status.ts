@@ -1,13 +1,14 @@
+import type { History } from "./history.ts";
 import type { Session } from "./session.ts";
 import type { SessionState } from "./session_options.ts";
 
 /** How a server stands, for the status tool. */
 export interface ServerStatus {
   /**
-   * The best of its sessions' states; without a session `idle`, `broken` where the last one broke, or
-   * `unavailable` where its entry cannot be used.
+   * The best of its sessions' states; without a session `idle`, `login-required` where a person has to
+   * log in, `broken` where the last one broke, or `unavailable` where its entry cannot be used.
    */
-  readonly state: "idle" | SessionState | "unavailable";
+  readonly state: "idle" | SessionState | "login-required" | "unavailable";
   /** Process ids of its sessions. */
   readonly pids: readonly number[];
   /** How many sessions are open. */
@@ -25,37 +26,32 @@ export interface ServerStatus {
 }
 
 /** What a status says beyond the sessions that are open. */
-export interface ServerHistory {
+export interface ServerFacts {
+  /** What went on before. */
+  readonly history: History;
   /** Why the server cannot be used at all. */
   readonly unavailable: string | undefined;
-  /** Whether the last session broke. */
-  readonly isBroken: boolean;
-  /** The last failure. */
-  readonly lastError: string | undefined;
-  /** Sessions that were started after one had failed. */
-  readonly restarts: number;
   /** Tools of the server. */
   readonly tools: number | undefined;
-  /** Milliseconds from the start of the newest session to its handshake. */
-  readonly connectMs: number | undefined;
 }
 
 /**
  * Writes a server's status.
  *
  * @param sessions Its sessions.
- * @param history What happened before.
+ * @param facts See there.
  */
 export function readServerStatus(
   sessions: readonly Session[],
-  history: ServerHistory,
+  { history, unavailable, tools }: ServerFacts,
 ): ServerStatus {
-  const { unavailable, isBroken, lastError, restarts, tools, connectMs } = history;
+  const { needsLogin, isBroken, lastError, restarts, connectMs } = history;
   const states = sessions.map((session) => session.state);
   const best = (["ready", "connecting", "draining"] as const).find((state) => {
     return states.includes(state);
   });
-  const rest = unavailable !== undefined ? "unavailable" : isBroken ? "broken" : "idle";
+  const without = needsLogin ? "login-required" : isBroken ? "broken" : "idle";
+  const rest = unavailable === undefined ? without : "unavailable";
   return {
     state: best ?? rest,
     pids: sessions.flatMap((session) => session.pid ?? []),

@@ -216,7 +216,8 @@ export class Session {
     transport.exited?.then(() => this.#examineRest(peer));
     try {
       const facts = await withDeadline(config.options.connectTimeoutMs, (signal) => {
-        return shakeHands(peer, this.#declared, { version, signal });
+        const onAgreed = (revision: string): void => transport.negotiated?.(revision);
+        return shakeHands(peer, this.#declared, { version, signal, onAgreed });
       });
       // It may be gone in the same breath, and nobody would be told of it any more.
       if (this.#isLost) throw new ChannelClosed("The connection ended after the handshake");

@@ -46,6 +46,8 @@ export class StartGuard {
     this.#server = server;
     this.#now = now;
     const counted = handleWhen((error) => {
+      // The server answers; it only wants somebody to log in.
+      if (error instanceof DownstreamError && error.code === "AUTH_REQUIRED") return false;
       // What does not count would pass for a success while the server is on trial.
       return this.#breaker.state === CircuitState.HalfOpen ||
         !(error instanceof StartAbandoned || error instanceof NoRoom);

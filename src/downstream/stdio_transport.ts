@@ -15,7 +15,7 @@ import { within } from "./within.ts";
 const LAST_WORDS_MS = 100;
 
 /** What a server's process is started with, besides its entry. */
-export interface Surroundings {
+export interface StdioSurroundings {
   /** Takes what it prints on stderr, at debug level. */
   readonly log: Log;
   /** Where it is counted. */
@@ -37,7 +37,7 @@ export class StdioTransport implements Transport {
 
   constructor(
     child: Deno.ChildProcess,
-    options: Surroundings & { server: string; secrets: readonly string[] },
+    options: StdioSurroundings & { server: string; secrets: readonly string[] },
   ) {
     const { server, secrets, log, processes, maxBytes } = options;
     this.#child = child;
@@ -103,7 +103,7 @@ export class StdioTransport implements Transport {
 export function openStdio(
   config: ServerConfig,
   connect: ConnectStdio,
-  surroundings: Surroundings,
+  surroundings: StdioSurroundings,
 ): StdioTransport {
   const { processes } = surroundings;
   if (!processes.hasRoom) throw new NoRoom(config.name, processes.most);

@@ -16,6 +16,8 @@ export interface Transport {
   readonly pid?: number;
   /** Resolves when that process has ended; what it started may hold the channel open for longer. */
   readonly exited?: Promise<unknown>;
+  /** Takes the revision that was agreed on, where requests have to name it. */
+  negotiated?(revision: string): void;
   /**
    * What the server last said about itself, such as its last lines on stderr and its exit code;
    * free of secrets, at most 20 lines and 2 KB. Empty where it said nothing. Waits a moment for a

@@ -1,6 +1,7 @@
 import { AuditLog } from "../audit/mod.ts";
 import type { Configuration, Settings } from "../config/mod.ts";
 import {
+  authorize,
   type ClientConnection,
   type DownstreamServer,
   openTransport,
@@ -9,6 +10,7 @@ import {
   type ServerContext,
 } from "../downstream/mod.ts";
 import type { Channel } from "../jsonrpc/mod.ts";
+import { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import type { Tracer } from "../trace.ts";
 import { Metrics } from "../metrics/mod.ts";
@@ -16,7 +18,7 @@ import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
-import { readStatus } from "./status.ts";
+import { readsStatus, readStatus } from "./status.ts";
 import { type GatewayTool, gatewayTools } from "./tools/mod.ts";
 
 /** What a gateway is made with. */
@@ -43,6 +45,14 @@ const LEAVING_MS = 10_000;
 /** What such a server gets to end. */
 const LEAVING: Patience = { inputMs: 2000, terminateMs: 2000 };
 
+/** How a client is served. */
+export interface ConnectOptions {
+  /** The agent that the client's credential names; the process may be bound to one besides. */
+  readonly agent?: string | undefined;
+  /** The client says nothing any more. */
+  readonly onClosed: () => void;
+}
+
 /** How the end of a gateway goes. */
 export interface EndOptions {
   /** What calls under way get to be answered, in milliseconds. */
@@ -61,6 +71,7 @@ export class Gateway {
   /** Where the audit log is; `undefined` where none could be opened. */
   readonly auditPath: string | undefined;
   readonly #options: GatewayOptions;
+  readonly #limits: CallLimits;
   readonly #records: Records;
   readonly #sessions = new Set<ClientSession>();
   readonly #processes: Processes;
@@ -79,6 +90,7 @@ export class Gateway {
     const { settings, configuration, auditFallback, version, log } = options;
     this.#options = options;
     this.tools = gatewayTools({ debug: settings.debug });
+    this.#limits = new CallLimits({ ...settings, log });
     const audit = new AuditLog({ path: settings.auditLog, fallbackPath: auditFallback, log });
     this.auditPath = audit.path;
     this.#records = { audit, metrics: new Metrics(), auditArgs: settings.auditArgs };
@@ -86,7 +98,13 @@ export class Gateway {
     this.#context = {
       version,
       log,
-      open: (config) => openTransport(config, { log, processes: this.#processes }),
+      open: (config, authorization) => {
+        return openTransport(config, { log, processes: this.#processes, authorization });
+      },
+      authorize: (config, waiting) => {
+        // Whoever calls over HTTP may sit anywhere; a browser would open here.
+        return authorize(config, waiting, { isInteractive: settings.transport === "stdio", log });
+      },
     };
     this.#snapshot = buildSnapshot(configuration, this.#context);
     this.#reloader = new Reloader(options.reload, configuration, {
@@ -99,20 +117,26 @@ export class Gateway {
    * Serves a client.
    *
    * @param channel The way to it.
-   * @param onClosed The client says nothing any more.
+   * @param options See there.
    */
-  connect(channel: Channel, onClosed: () => void): void {
+  connect(channel: Channel, { agent, onClosed }: ConnectOptions): void {
     const { settings, version, tracer, log } = this.#options;
+    const transport = settings.transport === "stdio" ? "pipe" : "tcp";
+    const bound = boundAgent(settings.agent, agent);
     const session = new ClientSession(channel, {
       tools: this.tools,
+      offers: ({ needsStatus = false }) => {
+        return !needsStatus || transport === "pipe" || readsStatus(this.configuration.rules, bound);
+      },
       version,
       log,
       surroundings: () => ({
         snapshot: this.#snapshot,
-        identity: { bound: settings.agent, defaultAgent: settings.defaultAgent },
+        identity: { bound, defaultAgent: settings.defaultAgent },
+        limits: this.#limits,
         records: this.#records,
         tracer,
-        transport: settings.transport === "stdio" ? "pipe" : "tcp",
+        transport,
         log,
         gateway: this,
       }),
@@ -130,6 +154,11 @@ export class Gateway {
       onClosed,
     });
     this.#sessions.add(session);
+  }
+
+  /** The two files in force. */
+  get configuration(): Configuration {
+    return this.#snapshot.configuration;
   }
 
   /** How the gateway stands, for the status tool. */
@@ -156,6 +185,7 @@ export class Gateway {
     // What is left belongs to sessions that broke a moment ago; patience is over for it too.
     this.#processes.kill();
     await this.#processes.close();
+    await this.#limits.close();
     this.#records.audit.close();
   }
 
@@ -189,4 +219,10 @@ export class Gateway {
       await new Promise((resolve) => setTimeout(resolve));
     }
   }
+}
+
+/** Where process and credential stand for different agents, the client stands for nobody. */
+function boundAgent(ofProcess: string | undefined, ofClient: string | undefined) {
+  if (ofProcess === undefined || ofClient === undefined) return ofProcess ?? ofClient;
+  return ofProcess === ofClient ? ofProcess : "";
 }

@@ -7,7 +7,7 @@
  */
 
 export type { FileStatus, ReloadOptions, ReloadStatus } from "./reload.ts";
-export { type EndOptions, Gateway, type GatewayOptions } from "./gateway.ts";
+export { type ConnectOptions, type EndOptions, Gateway, type GatewayOptions } from "./gateway.ts";
 export { serveStdio } from "./stdio_door.ts";
 export {
   type Arguments,

@@ -1,10 +1,13 @@
+import { formatPath } from "../config/mod.ts";
 import type { Caller, ClientCapabilities, ClientConnection } from "../downstream/mod.ts";
 import { JsonText, RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
+import { type CallLimits, limitsOf } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import { type Decision, type Identity, resolveAgent } from "../policy/mod.ts";
 import type { Tracer } from "../trace.ts";
 import { OperationRecord, type Records, utf8Bytes } from "./records.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { readsStatus } from "./status.ts";
 import { type GatewayTool, parseArguments, type StatusSource, type Subject } from "./tools/mod.ts";
 import {
   errorResult,
@@ -13,6 +16,7 @@ import {
   wireDenial,
   type WireError,
   wireErrorOf,
+  wireLimit,
   wireRefusal,
 } from "./wire_error.ts";
 
@@ -31,6 +35,8 @@ export interface Operation {
   readonly meta: Readonly<Record<string, unknown>>;
   /** Id of the request. */
   readonly requestId: string | number;
+  /** Requests of the client that wait for an answer, this one included. */
+  readonly unanswered: number;
   /** Aborts when the client cancels or is gone. */
   readonly signal: AbortSignal;
   /** Takes a server's progress, where the client asked for it. */
@@ -43,6 +49,8 @@ export interface Surroundings {
   readonly snapshot: Snapshot;
   /** The agent that the process or the credential stands for, and the fallback. */
   readonly identity: Pick<Identity, "bound" | "defaultAgent">;
+  /** How much agents may do. */
+  readonly limits: CallLimits;
   /** Audit and figures. */
   readonly records: Records;
   /** Begins the traces of operations. */
@@ -75,7 +83,7 @@ export async function runOperation(
   surroundings: Surroundings,
 ): Promise<Outcome> {
   const { tool, signal } = operation;
-  const { snapshot, identity, records, tracer, transport, log, gateway } = surroundings;
+  const { snapshot, identity, limits, records, tracer, transport, log, gateway } = surroundings;
   const { policy, servers, configuration } = snapshot;
   const { name } = tool.definition;
   const record = new OperationRecord(records, {
@@ -115,13 +123,23 @@ export async function runOperation(
     });
     if ("refused" in who) {
       if (given) record.setClaim(given);
-      return refuse(record, wireRefusal(who.refused));
+      return await refuse(record, wireRefusal(who.refused));
     }
     const { agent } = who;
     record.setAgent(agent);
     if (subject.server !== undefined && servers.has(subject.server)) {
       record.setServer(subject.server);
     }
+
+    // Limits: before what costs, and whatever the rules will say, so that probing them is limited.
+    const { rules } = configuration;
+    const admission = await limits.admit({
+      agent,
+      limits: limitsOf(rules, agent),
+      unanswered: operation.unanswered,
+    });
+    if (admission.kind === "refused") return await refuse(record, wireLimit(admission));
+    using _slot = admission;
 
     // Decision.
     const deciding = record.span.child("decision");
@@ -130,7 +148,12 @@ export async function runOperation(
     deciding.end();
     if (decision !== undefined) {
       record.setRule(decision.rule);
-      if (!decision.allowed) return refuse(record, wireDenial(agent, subject, decision.rule));
+      if (!decision.allowed) return await refuse(record, wireDenial(agent, subject, decision.rule));
+    }
+    if (tool.needsStatus && transport === "tcp" && !readsStatus(rules, agent)) {
+      const rule = formatPath(["agents", agent, "status"]);
+      record.setRule(rule);
+      return await refuse(record, wireDenial(agent, { operation: name }, rule));
     }
 
     // Downstream.
@@ -153,17 +176,17 @@ export async function runOperation(
     switch (answer.kind) {
       case "own": {
         const result = textResult(answer.json);
-        record.finish("ALLOW", { resultBytes: utf8Bytes(result.text) });
+        await record.finish("ALLOW", { resultBytes: utf8Bytes(result.text) });
         return { kind: "result", result };
       }
       case "result": {
         const { result, downstreamMs } = answer;
-        record.finish("ALLOW", { resultBytes: utf8Bytes(result.text), downstreamMs });
+        await record.finish("ALLOW", { resultBytes: utf8Bytes(result.text), downstreamMs });
         return { kind: "result", result };
       }
       case "error": {
         const { error, downstreamMs, text } = answer;
-        record.finish("ERROR", { code: String(error.code), downstreamMs });
+        await record.finish("ERROR", { code: String(error.code), downstreamMs });
         if (error.code === URL_ELICITATION_REQUIRED && takesUrls(connection.capabilities)) {
           return { kind: "error", error: text };
         }
@@ -172,13 +195,13 @@ export async function runOperation(
     }
   } catch (error) {
     if (signal.aborted) {
-      record.finish("ERROR", { code: "CANCELLED" });
+      await record.finish("ERROR", { code: "CANCELLED" });
       return { kind: "cancelled" };
     }
     const wireError = wireErrorOf(error);
-    if (wireError !== undefined) return fail(record, wireError);
+    if (wireError !== undefined) return await fail(record, wireError);
     const id = crypto.randomUUID();
-    record.finish("ERROR", { code: "INTERNAL_ERROR" });
+    await record.finish("ERROR", { code: "INTERNAL_ERROR" });
     const reason = error instanceof Error ? error.stack ?? error.message : String(error);
     log.error("An operation failed for a fault of the gateway", { id, operation: name, reason });
     const message = `The gateway failed to run ${name}; its log has the reason under ${id}`;
@@ -194,13 +217,13 @@ function decide(snapshot: Snapshot, agent: string, subject: Subject): Decision |
     : snapshot.policy.decideTool(agent, server, tool);
 }
 
-function refuse(record: OperationRecord, error: WireError): Outcome {
-  record.finish("DENY", { code: error.code });
+async function refuse(record: OperationRecord, error: WireError): Promise<Outcome> {
+  await record.finish("DENY", { code: error.code });
   return { kind: "result", result: errorResult(error) };
 }
 
-function fail(record: OperationRecord, error: WireError): Outcome {
-  record.finish("ERROR", { code: error.code });
+async function fail(record: OperationRecord, error: WireError): Promise<Outcome> {
+  await record.finish("ERROR", { code: error.code });
   return { kind: "result", result: errorResult(error) };
 }
 

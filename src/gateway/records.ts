@@ -87,11 +87,11 @@ export class OperationRecord {
     this.#rule = rule;
   }
 
-  /** Records the operation; must be called before its answer leaves. */
+  /** Records the operation; resolves when its answer may leave. */
   finish(
     decision: Decided,
     outcome: { code?: string; resultBytes?: number; downstreamMs?: number } = {},
-  ): void {
+  ): Promise<void> {
     const latency = performance.now() - this.#started;
     const { code, resultBytes, downstreamMs } = outcome;
     const entry: AuditEntry = {
@@ -110,7 +110,7 @@ export class OperationRecord {
       ...(resultBytes === undefined ? {} : { result_bytes: resultBytes }),
       ...(this.#args === undefined ? {} : { args: this.#args }),
     };
-    this.#records.audit.append(entry);
+    const written = this.#records.audit.append(entry);
     if (this.#knownAgent !== undefined) this.span.set({ "gen_ai.agent.id": this.#knownAgent });
     if (code !== undefined) this.span.fail(code);
     this.span.end();
@@ -123,6 +123,7 @@ export class OperationRecord {
       code,
       latencyMs: latency,
     });
+    return written;
   }
 }
 

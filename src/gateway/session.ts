@@ -2,7 +2,6 @@ import type { ClientCapabilities, ClientConnection, ClientLink } from "../downst
 import {
   type Channel,
   type IncomingRequest,
-  JsonText,
   type Payload,
   Peer,
   RPC_CODES,
@@ -35,6 +34,8 @@ const LOG_LEVELS = [
 export interface SessionOptions {
   /** The gateway's tools by name. */
   readonly tools: ReadonlyMap<string, GatewayTool>;
+  /** Whether the client is offered one of them; asked anew each time. Default: all. */
+  readonly offers?: (tool: GatewayTool) => boolean;
   /** What is in force now; asked anew for each operation. */
   readonly surroundings: () => Surroundings;
   /** The gateway's version. */
@@ -62,7 +63,6 @@ export class ClientSession {
   readonly id: string = crypto.randomUUID();
   readonly #options: SessionOptions;
   readonly #peer: Peer;
-  readonly #toolList: JsonText;
   readonly #link: ClientLink;
   #connection: ClientConnection;
   #isInitialized = false;
@@ -76,8 +76,6 @@ export class ClientSession {
    */
   constructor(channel: Channel, options: SessionOptions) {
     this.#options = options;
-    const definitions = [...options.tools.values()].map((tool) => tool.definition);
-    this.#toolList = new JsonText(JSON.stringify({ tools: definitions }));
     this.#link = {
       request: (method, params, signal) => this.#peer.request(method, params, { signal }),
       notify: (method, params) => this.#notify(method, params),
@@ -122,7 +120,7 @@ export class ClientSession {
       case "tools/call":
         return void this.#callTool(request);
       case "tools/list":
-        return request.reply(this.#toolList);
+        return request.reply({ tools: this.#offered().map((tool) => tool.definition) });
       case "ping":
         return request.reply({});
       case "initialize":
@@ -161,11 +159,17 @@ export class ClientSession {
     void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
   }
 
+  #offered(): GatewayTool[] {
+    const { tools, offers = () => true } = this.#options;
+    return [...tools.values()].filter(offers);
+  }
+
   async #callTool(request: IncomingRequest): Promise<void> {
     const { name, arguments: given, _meta } = fieldsOf(request.params);
     const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
-    if (tool === undefined) {
-      const known = [...this.#options.tools.keys()].join(", ");
+    const offered = this.#offered();
+    if (tool === undefined || !offered.includes(tool)) {
+      const known = offered.map(({ definition }) => definition.name).join(", ");
       const message = `Unknown tool: ${String(name).slice(0, 128)}. This server has ${known}; ` +
         "tools of other servers are called through execute_tool.";
       return request.fail({ code: RPC_CODES.invalidParams, message });
@@ -180,6 +184,7 @@ export class ClientSession {
         argumentText: (argument) => request.paramText("arguments", argument),
         meta,
         requestId: JSON.parse(request.id),
+        unanswered: this.#peer.incomingCount,
         signal: request.signal,
         ...(wantsProgress
           ? {

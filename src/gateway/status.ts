@@ -1,7 +1,19 @@
 import type { AuditStatus } from "../audit/mod.ts";
+import type { Rules } from "../config/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import type { ReloadStatus } from "./reload.ts";
 import type { Snapshot } from "./snapshot.ts";
+
+/**
+ * Whether an agent may read the status over the network.
+ *
+ * @param rules The rules in force.
+ * @param agent Who asks; `undefined` asks whether anybody may.
+ */
+export function readsStatus({ agents }: Rules, agent: string | undefined): boolean {
+  if (agent !== undefined) return agents.get(agent)?.status ?? false;
+  return agents.values().some(({ status }) => status);
+}
 
 /** What the status is read from. */
 export interface StatusOptions {

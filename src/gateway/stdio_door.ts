@@ -29,7 +29,7 @@ export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
   const channel = new LineChannel(standardInput, standardOutput, {
     pauseWhenUnread: true,
   });
-  gateway.connect(channel, onClosed);
+  gateway.connect(channel, { onClosed });
   const why = await Promise.race([clientGone.then(() => "the client is gone"), signals.first]);
   log.debug(`Ending: ${why}`);
   const end = gateway.end(why === "the client is gone" ? CLIENT_GONE : ASKED_TO_END);

@@ -1,5 +1,6 @@
 import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
 import { JsonText } from "../jsonrpc/mod.ts";
+import type { Admission } from "../limits/mod.ts";
 import type { Refusal } from "../policy/mod.ts";
 import type { ToolAnswer } from "./tools/mod.ts";
 
@@ -28,14 +29,22 @@ export function wireRefusal({ code, message, hint }: Refusal): WireError {
   return hint === undefined ? { code, message } : { code, message, hint };
 }
 
+/** What crosses the wire when there is too much of something. */
+export function wireLimit({ message, retryAfterMs }: Admission & { kind: "refused" }): WireError {
+  return { code: "RATE_LIMITED", message, retry_after_ms: retryAfterMs };
+}
+
 /** What crosses the wire when the rules say no. */
 export function wireDenial(
   agent: string,
-  subject: { readonly server?: string; readonly tool?: string },
+  subject: { readonly server?: string; readonly tool?: string; readonly operation?: string },
   rule: string,
 ): WireError {
-  const { server, tool } = subject;
-  const what = tool === undefined ? `server "${server}"` : `tool "${tool}" of server "${server}"`;
+  const { server, tool, operation } = subject;
+  const ofServer = tool === undefined
+    ? `server "${server}"`
+    : `tool "${tool}" of server "${server}"`;
+  const what = operation ?? ofServer;
   return {
     code: "DENIED_BY_POLICY",
     message: `Agent "${agent}" may not use ${what}.`,

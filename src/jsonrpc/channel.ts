@@ -10,6 +10,14 @@ export interface ChannelHandler {
   /** A message that could not be taken; the channel goes on with the next one. */
   dropped(message: DroppedMessage): void;
   /**
+   * A request gets no answer any more, though the channel goes on: over HTTP each has a way of its
+   * own. Where the request was answered before, this means nothing.
+   *
+   * @param id The request's id as JSON text.
+   * @param cause Why.
+   */
+  unanswered?(id: string, cause: Error): void;
+  /**
    * The channel has ended; nothing follows.
    *
    * @param cause Why, where it was not an orderly end.

@@ -6,6 +6,20 @@ const EXCERPT_BYTES = 1024;
 /** Room that is kept for the start of the next line; more is given back once its line is taken. */
 const KEPT_BYTES = 64 * 1024;
 
+/** Who takes the lines; called synchronously from `push` and `end`. */
+export interface LineSplitterOptions {
+  /**
+   * One line without its delimiter, which may be a line feed or a carriage return and a line feed.
+   *
+   * @param line Valid until the call returns.
+   */
+  line(line: Uint8Array): void;
+  /** A line beyond the limit, which was skipped. */
+  tooLong(message: DroppedMessage): void;
+  /** Whether empty lines count. Default: they are left out. */
+  readonly keepsEmpty?: boolean;
+}
+
 /**
  * Cuts a stream of bytes into lines, in time linear to its size. A line within one chunk is passed
  * on as it lies there; one that came in many is put together in a buffer that doubles. No chunk is
@@ -15,6 +29,7 @@ const KEPT_BYTES = 64 * 1024;
  */
 export class LineSplitter {
   readonly #maxBytes: number;
+  readonly #keepsEmpty: boolean;
   readonly #onLine: (line: Uint8Array) => void;
   readonly #onTooLong: (message: DroppedMessage) => void;
   #buffer = new Uint8Array(0);
@@ -22,17 +37,16 @@ export class LineSplitter {
   #skipped: { bytes: number; head: Uint8Array; tail: Uint8Array } | undefined;
 
   /**
+   * Begins with a new line.
+   *
    * @param maxBytes Longest line that is passed on, in bytes without its delimiter.
-   * @param handlers Called synchronously from `push` and `end`. A line is valid until the call
-   * returns; empty lines are left out, and so is a carriage return before the line feed.
+   * @param options Who takes the lines.
    */
-  constructor(
-    maxBytes: number,
-    handlers: { line(line: Uint8Array): void; tooLong(message: DroppedMessage): void },
-  ) {
+  constructor(maxBytes: number, options: LineSplitterOptions) {
     this.#maxBytes = maxBytes;
-    this.#onLine = handlers.line;
-    this.#onTooLong = handlers.tooLong;
+    this.#onLine = options.line;
+    this.#onTooLong = options.tooLong;
+    this.#keepsEmpty = options.keepsEmpty ?? false;
   }
 
   /** Takes the next bytes; nothing of them is held when the call returns. */
@@ -69,7 +83,7 @@ export class LineSplitter {
   #take(part: Uint8Array): void {
     const line = trimReturn(part);
     if (line.length > this.#maxBytes) this.#drop(line.length, line, line);
-    else if (line.length > 0) this.#onLine(line);
+    else if (line.length > 0 || this.#keepsEmpty) this.#onLine(line);
   }
 
   #drop(bytes: number, head: Uint8Array, tail: Uint8Array): void {

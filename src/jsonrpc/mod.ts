@@ -17,6 +17,7 @@ export {
   type LineChannelOptions,
   MAX_MESSAGE_BYTES,
 } from "./line_channel.ts";
+export { LineSplitter, type LineSplitterOptions } from "./line_splitter.ts";
 export { createMemoryChannels } from "./memory_channel.ts";
 export { type IdText, JsonText, type Payload, RPC_CODES, type RpcError } from "./message.ts";
 export type { RequestOptions } from "./outgoing.ts";

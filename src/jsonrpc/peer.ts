@@ -79,6 +79,7 @@ export class Peer {
     channel.open({
       message: (text, bytes) => this.#receive(parseMessage(text, bytes)),
       dropped: (message) => this.#receive(readDropped(message)),
+      unanswered: (id, cause) => void this.#outgoing.reject(id, cause),
       closed: (cause) => this.#receiveEnd(cause),
     });
   }
@@ -101,7 +102,8 @@ export class Peer {
    * is also the progress token to use.
    * @param options Cancellation and progress.
    * @returns The answer, errors included.
-   * @throws {ChannelClosed} when the channel ends before the answer.
+   * @throws {ChannelClosed} when the channel ends before the answer; what the channel says of it when
+   * the request alone gets none.
    * @throws {AnswerTooLong} when the answer was skipped for its size.
    */
   request(

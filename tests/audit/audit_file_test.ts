@@ -18,7 +18,7 @@ function startWriter(args: string[], shell?: string): Promise<Deno.CommandOutput
   return command.output();
 }
 
-Deno.test("[audit.rotation] five files are kept, the youngest lines among them", () => {
+Deno.test("[audit.rotation] five files are kept, the youngest lines among them", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   const audit = new AuditLog({
@@ -27,7 +27,9 @@ Deno.test("[audit.rotation] five files are kept, the youngest lines among them",
     log: silentLog(),
     maxBytes: 1000,
   });
-  for (let number = 0; number < 100; number++) audit.append(testEntry({ request_id: number }));
+  for (let number = 0; number < 100; number++) {
+    await audit.append(testEntry({ request_id: number }));
+  }
   audit.close();
   const names = ["", ".1", ".2", ".3", ".4"].map((end) => `audit.jsonl${end}`);
   assert.deepEqual(filesOf(folder), names);
@@ -68,22 +70,22 @@ Deno.test({
 Deno.test({
   name: "[audit.rotation] who keeps the file locked delays nobody",
   ignore: isWindows,
-  fn: () => {
+  fn: async () => {
     using folder = new TestFolder();
     const path = folder.at("audit.jsonl");
     const options = { path, fallbackPath: folder.at("no.jsonl"), log: silentLog(), maxBytes: 1000 };
     const audit = new AuditLog(options);
-    audit.append(testEntry());
+    await audit.append(testEntry());
     {
       using other = Deno.openSync(path);
       other.lockSync(false);
-      for (let number = 0; number < 20; number++) audit.append(testEntry());
+      for (let number = 0; number < 20; number++) await audit.append(testEntry());
     }
     assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
     audit.close();
     // Whoever opens it next puts it aside.
     const next = new AuditLog(options);
-    next.append(testEntry());
+    await next.append(testEntry());
     next.close();
     assert.deepEqual(filesOf(folder), ["audit.jsonl", "audit.jsonl.1"]);
     assert.equal(idsIn(`${path}.1`).length + idsIn(path).length, 22);
@@ -93,14 +95,14 @@ Deno.test({
 Deno.test({
   name: "[audit.rotation] a device is not put aside",
   ignore: isWindows,
-  fn: () => {
+  fn: async () => {
     using folder = new TestFolder();
     // The link would be renamed, not the device.
     const path = folder.at("audit.jsonl");
     Deno.symlinkSync("/dev/null", path);
     const fallbackPath = folder.at("no.jsonl");
     const audit = new AuditLog({ path, fallbackPath, log: silentLog(), maxBytes: 1000 });
-    for (let number = 0; number < 20; number++) audit.append(testEntry());
+    for (let number = 0; number < 20; number++) await audit.append(testEntry());
     audit.close();
     assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
     assert.equal(Deno.readLinkSync(path), "/dev/null");
@@ -125,13 +127,13 @@ Deno.test({
   },
 });
 
-Deno.test("[audit.failing-disk] a line goes on a line of its own, whatever was there", () => {
+Deno.test("[audit.failing-disk] a line goes on a line of its own, whatever was there", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   Deno.writeTextFileSync(path, '{"timestamp":"20');
   const audit = new AuditLog({ path, fallbackPath: path, log: silentLog() });
-  audit.append(testEntry());
-  audit.append(testEntry());
+  await audit.append(testEntry());
+  await audit.append(testEntry());
   audit.close();
   const lines = Deno.readTextFileSync(path).split("\n");
   assert.equal(lines.length, 4);

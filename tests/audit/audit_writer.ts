@@ -10,7 +10,7 @@ const audit = new AuditLog({
   ...(maxBytes === "0" ? {} : { maxBytes: Number(maxBytes), maxFiles: 200 }),
 });
 for (let number = 0; number < Number(count); number++) {
-  audit.append(testEntry({ agent_id: name, request_id: number }));
+  await audit.append(testEntry({ agent_id: name, request_id: number }));
   if (number % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 const { failures } = audit.status();

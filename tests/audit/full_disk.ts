@@ -17,7 +17,9 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     Deno.symlinkSync("/dev/full", path);
     const log = silentLog();
     const audit = new AuditLog({ path, fallbackPath: path, log, retryMs: 5 });
-    for (let number = 0; number < 50; number++) audit.append(testEntry({ request_id: number }));
+    for (let number = 0; number < 50; number++) {
+      await audit.append(testEntry({ request_id: number }));
+    }
     await until("it was tried again", () => audit.status().failures > 5);
     assert.equal(audit.status().waiting, 50);
     assert.deepEqual([audit.status().path, audit.status().dropped], [null, 0]);
@@ -25,7 +27,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     swap(path, folder.at("real.jsonl"));
     // Without a further operation.
     await until("it is written", () => audit.status().waiting === 0);
-    audit.append(testEntry({ request_id: 50 }));
+    await audit.append(testEntry({ request_id: 50 }));
     assert.deepEqual(
       idsIn(folder.at("real.jsonl")),
       Array.from({ length: 51 }, (_, number) => `a ${number}`),
@@ -33,12 +35,12 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.deepEqual(log.told.map((text) => text.split(" ")[0]), ["error", "info"]);
     audit.close();
   },
-  bound() {
+  async bound() {
     using folder = new TestFolder();
     const log = silentLog();
     const audit = new AuditLog({ path: "/dev/full", fallbackPath: "/dev/full", log });
     const entry = testEntry({ args: JSON.stringify("x".repeat(4000)) });
-    for (let number = 0; number < 1000; number++) audit.append(entry);
+    for (let number = 0; number < 1000; number++) await audit.append(entry);
     const { waiting, dropped } = audit.status();
     assert.equal(waiting + dropped, 1000);
     assert.ok(waiting > 200 && waiting * 4000 <= 1024 * 1024, `${waiting} wait`);
@@ -47,22 +49,24 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.match(log.told.at(-1) ?? "", /^error .*lost/);
     assert.deepEqual([...Deno.readDirSync(folder.path)], []);
   },
-  elsewhere() {
+  async elsewhere() {
     using folder = new TestFolder();
     const path = folder.at("audit.jsonl");
     Deno.symlinkSync("/dev/full", path);
     const log = silentLog();
     const fallbackPath = folder.at("state", "audit.jsonl");
     const audit = new AuditLog({ path, fallbackPath, log, returnMs: 0.001 });
-    for (let number = 0; number < 5; number++) audit.append(testEntry({ request_id: number }));
+    for (let number = 0; number < 5; number++) {
+      await audit.append(testEntry({ request_id: number }));
+    }
     assert.equal(audit.path, fallbackPath);
     // Every one of them was on disk when its call was answered.
     assert.deepEqual(idsIn(fallbackPath), ["a 0", "a 1", "a 2", "a 3", "a 4"]);
     assert.deepEqual(log.told.map((text) => text.split(" ")[0]), ["warn"]);
     assert.ok(log.told[0]?.includes(path) && log.told[0].includes(fallbackPath));
     swap(path, folder.at("real.jsonl"));
-    audit.append(testEntry({ request_id: 5 }));
-    audit.append(testEntry({ request_id: 6 }));
+    await audit.append(testEntry({ request_id: 5 }));
+    await audit.append(testEntry({ request_id: 6 }));
     assert.equal(audit.path, path);
     assert.deepEqual(idsIn(folder.at("real.jsonl")), ["a 5", "a 6"]);
     audit.close();

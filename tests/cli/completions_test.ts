@@ -11,7 +11,10 @@ Deno.test({
   fn: async () => {
     await using shell = new Shell({ servers: SERVERS, rules: RULES });
     const lines: readonly (readonly [line: string, replies: string])[] = [
-      ["", "serve validate doctor explain tools call savings audit schema completions"],
+      [
+        "",
+        "serve init validate doctor explain tools call savings audit auth schema token permissions completions",
+      ],
       ["ex", "explain"],
       ["audit ", "stats tail"],
       ["explain --agent ", "reader writer"],

@@ -27,6 +27,8 @@ Deno.test("[settings.defaults] without flags and variables the defaults hold", (
     logLevel: "info",
     logFormat: "text",
     maxProcesses: 256,
+    maxCalls: 100_000,
+    state: "memory",
   });
 });
 
@@ -69,6 +71,22 @@ Deno.test("[settings.twins] settings that are variables only", () => {
   const env = environmentOf({ GATEWAY_AUDIT_ARGS: "redacted", GATEWAY_MAX_PROCESSES: "3" });
   const { auditArgs, maxProcesses } = readSettings({}, env);
   assert.deepEqual([auditArgs, maxProcesses], ["redacted", 3]);
+});
+
+Deno.test("[settings.twins] limits of the gateway as a whole, and where calls are counted", () => {
+  const read = (state: string) => readSettings({}, environmentOf({ GATEWAY_STATE: state })).state;
+  for (const state of ["memory", "redis://host", "rediss://:word@host:1/2", "redis://[::1]:6379"]) {
+    assert.equal(read(state), state);
+  }
+  const env = environmentOf({ GATEWAY_MAX_CALLS: "5", GATEWAY_CALLS_PER_MINUTE: "6" });
+  const { maxCalls, callsPerMinute } = readSettings({}, env);
+  assert.deepEqual([maxCalls, callsPerMinute], [5, 6]);
+  for (const state of ["http://:word@host", "redis:", "redis://", "word", "file:///word"]) {
+    // It may hold a password.
+    assert.deepEqual(problemsOf({}, { GATEWAY_STATE: state }), [
+      "GATEWAY_STATE: expected memory, or an address such as redis://host:6379, found something else",
+    ]);
+  }
 });
 
 Deno.test("[settings.booleans] 1, true, yes and 0, false, no, in any case; nothing else", () => {

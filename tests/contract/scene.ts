@@ -22,6 +22,8 @@ import { NO_SPAN } from "../../src/trace.ts";
 export interface TransportUnderTest {
   /** The part of a server's entry that leads to a scripted server with this script. */
   connect(script: Script): Connect;
+  /** Whether a server's last words on stderr are heard. Default: yes. */
+  readonly hearsLastWords?: boolean;
   /** Opens a connection. */
   open(config: ServerConfig, options: OpenOptions): Promise<Transport>;
   /** Ends what was needed for all of them. */
@@ -116,6 +118,11 @@ export class Scene implements AsyncDisposable {
       ...(now === undefined ? {} : { now }),
       ...(pingMs === undefined ? {} : { pingMs }),
     });
+  }
+
+  /** Whether a message quotes what the server said before it ended, where that can be heard. */
+  quotes(message: string, words: string): boolean {
+    return this.#transport.hearsLastWords === false || message.includes(words);
   }
 
   /** The next connection that is opened. */

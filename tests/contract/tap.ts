@@ -46,6 +46,7 @@ export class Tap implements Transport {
             else handler.message(text, bytes);
           },
           dropped: (message) => handler.dropped(message),
+          unanswered: (id, cause) => handler.unanswered?.(id, cause),
           closed: (cause) => handler.closed(cause),
         }),
       send: (text) => inner.channel.send(text),
@@ -58,6 +59,10 @@ export class Tap implements Transport {
   /** Whether the gateway has ended the transport. */
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  negotiated(revision: string): void {
+    this.#inner.negotiated?.(revision);
   }
 
   lastWords(): Promise<string> {

@@ -106,11 +106,15 @@ export class BlockChecker {
       this.#checkFile("servers", block);
     } else if ("agents" in value) {
       this.#checkFile("rules", block);
+    } else if ("command" in value || "url" in value) {
+      // One server's entry, shown by itself.
+      const text = JSON.stringify({ mcpServers: { one: value } });
+      assert.deepEqual(checkText("servers", place, text).map(formatProblem), []);
     } else if ("error" in value) {
       const { code } = value["error"] as { code: string };
       assert.ok(ERROR_CODES.includes(code), `${place}: ${code}`);
     } else {
-      throw new Error(`${place}: neither servers, rules, a client's entry nor an error`);
+      throw new Error(`${place}: neither servers, a server, rules, a client's entry nor an error`);
     }
   }
 

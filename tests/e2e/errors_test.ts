@@ -125,6 +125,8 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: oddServer(), limited: { ...oddServer(), gateway: limits } },
   });
+  // A server that still starts has nothing to cancel.
+  for (const server of ["odd", "limited"]) await gateway.text(server, "waiting");
   const timeout = async (server: string, tool: string, args = {}, more = {}) => {
     const { code, message } = readRefusal(await gateway.execute(server, tool, args, more));
     assert.equal(code, "TIMEOUT");

@@ -6,6 +6,7 @@ import { buildSnapshot } from "../../src/gateway/snapshot.ts";
 import { gatewayTools } from "../../src/gateway/tools/mod.ts";
 import { type Channel, createMemoryChannels, JsonText } from "../../src/jsonrpc/mod.ts";
 import { createLog } from "../../src/log.ts";
+import { CallLimits } from "../../src/limits/mod.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
 
@@ -63,6 +64,7 @@ export class BusyPipeline implements AsyncDisposable {
     this.#surroundings = {
       snapshot,
       identity: { bound: undefined, defaultAgent: undefined },
+      limits: new CallLimits({ maxCalls: 1000, state: "memory", log }),
       records: { audit: this.#audit, metrics: this.metrics, auditArgs: "none" },
       tracer: NO_TRACER,
       transport: "pipe",
@@ -142,6 +144,7 @@ export class BusyPipeline implements AsyncDisposable {
         },
         meta: {},
         requestId: number,
+        unanswered: 1,
         signal: new AbortController().signal,
       },
       this.#client,

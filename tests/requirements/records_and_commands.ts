@@ -76,6 +76,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.tables": "tables fit the terminal and move no cursor",
     "cli.no-color": "colours at a terminal only, and not with NO_COLOR",
     "cli.closed-pipe": "a closed pipe is no failure",
+    "cli.token": "token: shown once, its hash written into the rules, all else kept",
     "config.search-order": "flag, variable, the user's own folder, the working folder, config/",
     "config.announced": "files passed over, or found in the working folder, are announced",
     "config.missing-explained": "no file: where was looked, and how to make one",

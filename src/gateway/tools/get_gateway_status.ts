@@ -10,6 +10,8 @@ export const getGatewayStatus: GatewayTool = {
     _meta: ALWAYS_LOAD,
   },
 
+  needsStatus: true,
+
   subject: () => ({}),
 
   run: (_args, { gateway }) => {

@@ -93,6 +93,8 @@ export type ToolAnswer =
 export interface GatewayTool {
   /** How it is shown and what it takes. */
   readonly definition: ToolDefinition;
+  /** Whether agents that connect over HTTP need `status: true` in the rules. */
+  readonly needsStatus?: true;
   /** What the decision is about; an empty subject needs no more than a known agent. */
   subject(args: Arguments): Subject;
   /**

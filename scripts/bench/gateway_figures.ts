@@ -1,0 +1,137 @@
+import { AGENT, callTool, type Contestant, emptyCommand } from "./contestants.ts";
+import { LoadClient } from "./load_client.ts";
+import { residentMb } from "./process_figures.ts";
+import { Scene } from "./scene.ts";
+import type { Figures } from "./summary.ts";
+
+const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
+  '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}';
+
+/** Milliseconds from the start of a program to its answer to `initialize`. */
+async function timeStart(command: readonly string[], env: Record<string, string>): Promise<number> {
+  const started = performance.now();
+  await using client = new LoadClient(command, env);
+  await client.request(INITIALIZE);
+  return performance.now() - started;
+}
+
+/** How soon `initialize` is answered, beside an empty program; with servers, of which one hangs. */
+export async function measureStarts(
+  gateways: readonly Contestant[],
+  rounds: number,
+  figures: Figures,
+): Promise<void> {
+  for (const count of [0, 10, 30]) {
+    const servers = Array.from({ length: count }, (_, at) => at === 1 ? ["--hang"] : []);
+    using scene = new Scene({ servers });
+    const figure = `initialize after start, ${count} servers`;
+    for (let round = 0; round < rounds; round++) {
+      figures.note(figure, "empty program", "ms", await timeStart(emptyCommand(), {}));
+      for (const { name, command, env } of gateways) {
+        figures.note(figure, name, "ms", await timeStart(command(scene), env(scene)));
+      }
+    }
+  }
+}
+
+/** 1,000 agents of 100 rules each, and one that is refused by the last of its own. */
+function manyRules(): unknown {
+  const agents: Record<string, unknown> = {};
+  for (let agent = 0; agent < 1000; agent++) {
+    const tools = Array.from({ length: 99 }, (_, rule) => `forbidden_${agent}_${rule}_*`);
+    agents[`agent-${agent}`] = { allow: { servers: ["*"] }, deny: { tools: { "*": tools } } };
+  }
+  agents[AGENT] = {
+    allow: { servers: ["*"] },
+    deny: { tools: { "*": [...Array.from({ length: 98 }, (_, rule) => `no_${rule}_*`), "ech?"] } },
+  };
+  return { agents };
+}
+
+/** How quickly calls are refused; how long that takes inside is told by the audit log. */
+export async function measureDenials(
+  gateways: readonly Contestant[],
+  rounds: number,
+  figures: Figures,
+): Promise<void> {
+  for (const gateway of gateways) {
+    using scene = new Scene({ rules: manyRules() });
+    await using client = await LoadClient.open(gateway.command(scene), gateway.env(scene));
+    const call = gateway.call("echo", { n: 1 });
+    const answer = await client.request(call);
+    if (!answer.includes("DENIED_BY_POLICY")) throw new Error(`Not refused: ${answer}`);
+    const load = { call, leastBytes: answer.length - 20 };
+    await client.load({ ...load, count: 4000, inFlight: 64 });
+    for (let round = 0; round < rounds; round++) {
+      const { perSecond } = await client.load({ ...load, count: 6000, inFlight: 64 });
+      figures.note("denials per second, 1,000 agents of 100 rules", gateway.name, "/s", perSecond);
+      await client.load({ ...load, count: 200, inFlight: 1 });
+      const lines = (await Deno.readTextFile(scene.audit)).trimEnd().split("\n").slice(-200);
+      const times = lines.map((line): number => JSON.parse(line).latency_ms);
+      times.sort((one, two) => one - two);
+      figures.note("a denial, inside the gateway, p50", gateway.name, "ms", times[100] ?? NaN);
+      figures.note("a denial, inside the gateway, p99", gateway.name, "ms", times[197] ?? NaN);
+    }
+  }
+}
+
+/** How long discovery takes on a server of 500 tools. */
+export async function measureDiscovery(
+  gateways: readonly Contestant[],
+  rounds: number,
+  figures: Figures,
+): Promise<void> {
+  using scene = new Scene({ servers: [["--tools=499"]] });
+  for (const gateway of gateways) {
+    await using client = await LoadClient.open(gateway.command(scene), gateway.env(scene));
+    for (const detail of ["full", "signatures", "names"]) {
+      const given = { agent_id: AGENT, server: "echo", detail };
+      const call = callTool({ name: "get_server_tools", arguments: given });
+      const load = { call, inFlight: 1, leastBytes: 5000 };
+      await client.load({ ...load, count: 3 });
+      for (let round = 0; round < rounds; round++) {
+        const { p50 } = await client.load({ ...load, count: 10 });
+        figures.note(`get_server_tools on 500 tools, ${detail}`, gateway.name, "ms", p50);
+      }
+    }
+  }
+}
+
+/** Memory: idle, for each connected server, after load, and after very many calls. */
+export async function measureMemory(
+  gateways: readonly Contestant[],
+  calls: number,
+  figures: Figures,
+): Promise<void> {
+  for (const gateway of gateways) {
+    const { name } = gateway;
+    const idle = await idleMb(gateway, 0);
+    figures.note("memory, idle", name, "MB", idle);
+    figures.note(
+      "memory, each connected server",
+      name,
+      "MB",
+      (await idleMb(gateway, 10) - idle) / 10,
+    );
+    using scene = new Scene();
+    await using client = await LoadClient.open(gateway.command(scene), gateway.env(scene));
+    const call = gateway.call("echo", { n: 100 });
+    await client.load({ call, count: 50_000, inFlight: 64, leastBytes: 100 });
+    figures.note("memory, after 50,000 calls", name, "MB", residentMb(client.pid));
+    if (calls === 0) continue;
+    await client.load({ call, count: calls, inFlight: 64, leastBytes: 100 });
+    const figure = `memory, after ${calls.toLocaleString("en")} calls more`;
+    figures.note(figure, name, "MB", residentMb(client.pid));
+  }
+}
+
+async function idleMb(gateway: Contestant, count: number): Promise<number> {
+  using scene = new Scene({ servers: Array.from({ length: count }, () => []) });
+  await using client = await LoadClient.open(gateway.command(scene), gateway.env(scene));
+  for (let server = 0; server < count; server++) {
+    const name = server === 0 ? "echo" : `echo_${server}`;
+    const given = { agent_id: AGENT, server: name, detail: "names" };
+    await client.request(callTool({ name: "get_server_tools", arguments: given }));
+  }
+  return residentMb(client.pid);
+}

@@ -1,0 +1,163 @@
+/**
+ * A client that loads a server with calls. It is raw: requests are joined from text, answers are
+ * looked at only for their id and size, so that it does not measure itself.
+ */
+
+/** What many calls took. */
+export interface Load {
+  /** Milliseconds that half of the calls took at most. */
+  readonly p50: number;
+  /** The same of 99 in 100. */
+  readonly p99: number;
+  readonly perSecond: number;
+}
+
+/** How a server is loaded. */
+export interface LoadOptions {
+  /** How many calls. */
+  readonly count: number;
+  /** How many of them at a time. */
+  readonly inFlight: number;
+  /** The method and parameters, as text: `"method":…,"params":…`. */
+  readonly call: string;
+  /** Bytes that an answer has at least; a shorter one is a failure, such as a refusal. */
+  readonly leastBytes: number;
+}
+
+/** Opens and feeds a process that speaks MCP on its standard input and output. */
+export class LoadClient implements AsyncDisposable {
+  readonly pid: number;
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder();
+  // What is to be done with an answer, by id.
+  readonly #waiting = new Map<number, (bytes: number, line: () => string) => void>();
+  readonly #reading: Promise<void>;
+  #fail: ((error: Error) => void) | undefined;
+  #queue: string[] = [];
+  #isWriting = false;
+  #nextId = 0;
+
+  /** Starts a program; it has not been spoken with. */
+  constructor(command: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const [file = "", ...args] = command;
+    this.#child = new Deno.Command(file, {
+      args,
+      env,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.pid = this.#child.pid;
+    this.#input = this.#child.stdin.getWriter();
+    this.#reading = this.#read();
+  }
+
+  /** Starts a program and shakes hands. */
+  static async open(
+    command: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<LoadClient> {
+    const client = new LoadClient(command, env);
+    await client.request(
+      '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
+        '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}',
+    );
+    client.#send('{"jsonrpc":"2.0","method":"notifications/initialized"}\n');
+    return client;
+  }
+
+  /** Sends a request and gives its whole answer. */
+  request(text: string): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    this.#fail = reject;
+    this.#ask(text, (_, line) => resolve(line()));
+    return promise;
+  }
+
+  /** Makes many calls. */
+  load({ count, inFlight, call, leastBytes }: LoadOptions): Promise<Load> {
+    const { promise, resolve, reject } = Promise.withResolvers<Load>();
+    const times = new Float64Array(count);
+    const started = performance.now();
+    let asked = 0;
+    let answered = 0;
+    this.#fail = reject;
+    const next = (): void => {
+      if (asked === count) return;
+      const number = asked++;
+      const since = performance.now();
+      this.#ask(call, (bytes, line) => {
+        times[number] = performance.now() - since;
+        if (bytes < leastBytes) return reject(new Error(`Not what was called: ${line()}`));
+        if (++answered < count) return next();
+        const perSecond = count / (performance.now() - started) * 1000;
+        times.sort();
+        const at = (share: number): number => times[Math.floor((count - 1) * share)] ?? NaN;
+        resolve({ p50: at(0.5), p99: at(0.99), perSecond });
+      });
+    };
+    for (let started = 0; started < inFlight; started++) next();
+    return promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#input.close().catch(() => {});
+    await Promise.all([this.#child.status, this.#reading]);
+  }
+
+  #ask(text: string, onAnswer: (bytes: number, line: () => string) => void): void {
+    const id = this.#nextId++;
+    this.#waiting.set(id, onAnswer);
+    this.#send(`{"jsonrpc":"2.0","id":${id},${text}}\n`);
+  }
+
+  #send(line: string): void {
+    this.#queue.push(line);
+    if (!this.#isWriting) void this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    this.#isWriting = true;
+    // What is said in one breath goes out in one write.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const text = this.#queue.join("");
+      this.#queue = [];
+      await this.#input.write(this.#encoder.encode(text)).catch(() => {});
+    }
+    this.#isWriting = false;
+  }
+
+  async #read(): Promise<void> {
+    let parts: Uint8Array[] = [];
+    for await (const chunk of this.#child.stdout) {
+      let from = 0;
+      for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+        parts.push(chunk.subarray(from, end));
+        this.#take(parts);
+        parts = [];
+        from = end + 1;
+      }
+      if (from < chunk.length) parts.push(chunk.subarray(from));
+    }
+    this.#fail?.(new Error("The program ended"));
+  }
+
+  #take(parts: readonly Uint8Array[]): void {
+    const [first = new Uint8Array()] = parts;
+    const last = parts.at(-1) ?? first;
+    // The id stands at the head or at the end, whoever wrote the answer.
+    const head = this.#decoder.decode(first.subarray(0, 80));
+    const found = /"id":(\d+)/.exec(head) ??
+      /.*"id":(\d+)/.exec(this.#decoder.decode(last.subarray(-80)));
+    if (found === null) return;
+    const id = Number(found[1]);
+    const onAnswer = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    let bytes = 0;
+    for (const part of parts) bytes += part.length;
+    onAnswer?.(bytes, () => parts.map((part) => this.#decoder.decode(part)).join(""));
+  }
+}

@@ -1,0 +1,25 @@
+/** Ticks of the processor's clock in a second, as Linux counts them for programs. */
+const TICKS_PER_SECOND = 100;
+
+/** Resident memory of a process, in MB of 1,000,000 bytes; NaN where the system does not tell. */
+export function residentMb(pid: number): number {
+  return Number(printed("ps", "-o", "rss=", "-p", String(pid))) * 1024 / 1e6;
+}
+
+/** Seconds of processor time that a process has taken; NaN where the system does not tell. */
+export function processorSeconds(pid: number): number {
+  if (Deno.build.os !== "linux") return NaN;
+  // The name, in parentheses, may hold spaces.
+  const fields = printed("cat", `/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+function printed(command: string, ...args: string[]): string {
+  try {
+    const { success, stdout } = new Deno.Command(command, { args, stderr: "null" }).outputSync();
+    return success ? new TextDecoder().decode(stdout).trim() : "NaN";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "NaN";
+    throw error;
+  }
+}

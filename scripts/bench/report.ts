@@ -1,0 +1,35 @@
+import type { Row } from "./summary.ts";
+
+const HEAD = ["figure", "of", "min", "median", "max", "ratio"] as const;
+
+/** Writes rows as a table in Markdown, which a terminal shows as well. */
+export function formatTable(rows: readonly Row[]): string {
+  const lines: string[][] = [[...HEAD]];
+  let last = "";
+  for (const { figure, who, unit, summary, beside, ratio } of rows) {
+    const value = (number: number): string => `${formatNumber(number)} ${unit}`;
+    lines.push([
+      figure === last ? "" : figure,
+      who,
+      value(summary.min),
+      value(summary.median),
+      value(summary.max),
+      ratio === undefined ? "" : `${ratio.toFixed(2)} × ${beside}`,
+    ]);
+    last = figure;
+  }
+  const widths = HEAD.map((_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0))
+  );
+  const text = lines.map((line) => {
+    return `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
+  });
+  const rule = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`;
+  return [text[0], rule, ...text.slice(1)].join("\n");
+}
+
+function formatNumber(value: number): string {
+  if (Number.isNaN(value)) return "?";
+  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en");
+  return value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 3);
+}

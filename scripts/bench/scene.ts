@@ -1,0 +1,41 @@
+import { join } from "node:path";
+import { AGENT, echoCommand, type SceneFiles } from "./contestants.ts";
+
+/** What a scene consists of. */
+export interface SceneOptions {
+  /** Flags of each echo server; the first is called `echo`. Default: one without flags. */
+  readonly servers?: readonly (readonly string[])[];
+  /** The rules; by default the agent may use everything. */
+  readonly rules?: unknown;
+}
+
+/** A folder with the two files of a gateway, taken away in the end. */
+export class Scene implements SceneFiles, Disposable {
+  readonly mcp: string;
+  readonly rules: string;
+  readonly audit: string;
+  readonly server: readonly string[];
+  readonly #folder: string;
+
+  constructor({ servers = [[]], rules }: SceneOptions = {}) {
+    this.#folder = Deno.makeTempDirSync({ prefix: "gateway-bench-" });
+    this.mcp = join(this.#folder, "mcp.json");
+    this.rules = join(this.#folder, "rules.json");
+    this.audit = join(this.#folder, "audit.jsonl");
+    this.server = echoCommand(...servers[0] ?? []);
+    const entries = servers.map((flags, number) => {
+      const [command, ...args] = echoCommand(...flags);
+      return [number === 0 ? "echo" : `echo_${number}`, { command, args }];
+    });
+    write(this.mcp, { mcpServers: Object.fromEntries(entries) });
+    write(this.rules, rules ?? { agents: { [AGENT]: { allow: { servers: ["*"] } } } });
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.#folder, { recursive: true });
+  }
+}
+
+function write(path: string, value: unknown): void {
+  Deno.writeTextFileSync(path, JSON.stringify(value));
+}

@@ -1,0 +1,59 @@
+/** What one figure was in several rounds. */
+export interface Summary {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+/** Sums rounds up. */
+export function summarize(values: readonly number[]): Summary {
+  const sorted = [...values].sort((one, two) => one - two);
+  const at = (index: number): number => sorted[index] ?? NaN;
+  return { min: at(0), median: at(sorted.length >> 1), max: at(sorted.length - 1) };
+}
+
+/** A figure of one contestant. */
+export interface Row {
+  /** What was measured, such as `100 B, 64 in flight, calls per second`. */
+  readonly figure: string;
+  /** Who was measured, such as `bundle`. */
+  readonly who: string;
+  readonly unit: string;
+  readonly summary: Summary;
+  /** Beside whom the ratio is. */
+  readonly beside?: string;
+  /** This median by that of `beside`. */
+  readonly ratio?: number;
+}
+
+/** Collects what was measured, round by round. */
+export class Figures {
+  readonly #values = new Map<
+    string,
+    { figure: string; who: string; unit: string; all: number[] }
+  >();
+
+  /** Notes a value of one round. */
+  note(figure: string, who: string, unit: string, value: number): void {
+    const key = `${figure}\n${who}`;
+    let known = this.#values.get(key);
+    if (known === undefined) this.#values.set(key, known = { figure, who, unit, all: [] });
+    known.all.push(value);
+  }
+
+  /**
+   * All figures, in the order of their first value.
+   *
+   * @param beside Names whom a figure's ratios are to, where it has any.
+   */
+  rows(beside: (figure: string) => string | undefined): Row[] {
+    return [...this.#values.values()].map(({ figure, who, unit, all }) => {
+      const row: Row = { figure, who, unit, summary: summarize(all) };
+      const other = beside(figure);
+      const reference = this.#values.get(`${figure}\n${other}`);
+      if (other === undefined || reference === undefined || other === who) return row;
+      const ratio = row.summary.median / summarize(reference.all).median;
+      return { ...row, beside: other, ratio };
+    });
+  }
+}

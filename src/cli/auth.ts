@@ -1,0 +1,220 @@
+import {
+  type Configuration,
+  homeFolder,
+  loadConfiguration,
+  locateFiles,
+  readSettings,
+  type ServerConfig,
+} from "../config/mod.ts";
+import {
+  type AccountOptions,
+  logIn,
+  type LoginState,
+  logOut,
+  readLoginState,
+} from "../downstream/mod.ts";
+import { ConfigError, DownstreamError, formatProblem } from "../errors.ts";
+import { createLog } from "../log.ts";
+import { nearNames } from "../near_names.ts";
+import type { Outputs } from "./audit.ts";
+import { LogSecrets } from "./log_secrets.ts";
+
+/** Where the configuration is. */
+export interface AuthFlags {
+  /** The servers file. */
+  readonly mcpConfig?: string;
+  /** The rules file. */
+  readonly rules?: string;
+}
+
+/** The flags of `auth status`. */
+export interface AuthStatusFlags extends AuthFlags {
+  /** Whether the answer is JSON. */
+  readonly json: boolean;
+}
+
+/** The exit code of a name that is not configured. */
+const USAGE_ERROR = 2;
+
+/**
+ * Logs in at a server.
+ *
+ * @param flags As typed.
+ * @param name The server.
+ * @param outputs Where to print.
+ * @returns The exit code: 0 once logged in, or where no login is needed.
+ */
+export function authLogin(flags: AuthFlags, name: string, outputs: Outputs): Promise<number> {
+  return withServers(flags, outputs, async ({ servers, options }) => {
+    const config = findServer(servers, name, outputs);
+    if (config === undefined) return USAGE_ERROR;
+    const { stdout, stderr } = outputs;
+    const show = (url: string): void => {
+      const how = "Log in with this link, in a browser on this machine; it should open by itself:";
+      stderr.write(`${how}\n\n  ${url}\n\nWaiting for you to finish; Ctrl-C gives up.\n`);
+    };
+    const outcome = await logIn(config, show, options);
+    stdout.write(
+      outcome.kind === "done"
+        ? `Logged in to "${name}" by ${plain(outcome.issuer)}\n`
+        : `Server "${name}" needs no login: ${outcome.why}\n`,
+    );
+    return 0;
+  });
+}
+
+/**
+ * Shows how the logins stand.
+ *
+ * @param flags As typed.
+ * @param name The server; all remote ones where absent.
+ * @param outputs Where to print.
+ * @returns The exit code.
+ */
+export function authStatus(
+  flags: AuthStatusFlags,
+  name: string | undefined,
+  outputs: Outputs,
+): Promise<number> {
+  return withServers(flags, outputs, async ({ servers, options }) => {
+    const config = name === undefined ? undefined : findServer(servers, name, outputs);
+    if (name !== undefined && config === undefined) return USAGE_ERROR;
+    const remote = [...servers.values()].filter(({ connect }) => connect.kind !== "stdio");
+    const states = [];
+    for (const one of config === undefined ? remote : [config]) {
+      states.push({ config: one, state: await readLoginState(one, options) });
+    }
+    outputs.stdout.write(
+      flags.json
+        ? `${JSON.stringify(states.map(statusJson))}\n`
+        : states.map((one) => `${statusText(one)}\n`).join(""),
+    );
+    if (states.length === 0) outputs.stderr.write("No remote servers are configured\n");
+    return 0;
+  });
+}
+
+/**
+ * Logs out of a server.
+ *
+ * @param flags As typed.
+ * @param name The server.
+ * @param outputs Where to print.
+ * @returns The exit code: 1 where the login is forgotten, but its service did not take it back.
+ */
+export function authLogout(flags: AuthFlags, name: string, outputs: Outputs): Promise<number> {
+  return withServers(flags, outputs, async ({ servers, options }) => {
+    const config = findServer(servers, name, outputs);
+    if (config === undefined) return USAGE_ERROR;
+    const { wasLoggedIn, revoked, reason } = await logOut(config, options);
+    const { stdout, stderr } = outputs;
+    if (!wasLoggedIn) {
+      stdout.write(`You were not logged in to "${name}"\n`);
+      return 0;
+    }
+    stdout.write(`Logged out of "${name}"\n`);
+    if (revoked === "unsupported") {
+      stderr.write("Its login service cannot take logins back; the tokens end by themselves\n");
+    }
+    if (revoked !== "failed") return 0;
+    stderr.write(`The login is forgotten here, but was not taken back: ${reason}\n`);
+    return 1;
+  });
+}
+
+interface Loaded {
+  readonly servers: Configuration["servers"];
+  readonly options: AccountOptions;
+}
+
+async function withServers(
+  flags: AuthFlags,
+  { stderr }: Outputs,
+  run: (loaded: Loaded) => Promise<number>,
+): Promise<number> {
+  const end = new AbortController();
+  const giveUp = (): void => end.abort(new DOMException("Given up", "AbortError"));
+  Deno.addSignalListener("SIGINT", giveUp);
+  try {
+    const secrets = new LogSecrets([homeFolder(Deno.env) ?? "", Deno.cwd()]);
+    const log = createLog({ level: "warn", clean: secrets.clean });
+    const cwd = Deno.cwd();
+    const settings = readSettings({ ...flags }, Deno.env);
+    const files = locateFiles(settings, { home: homeFolder(Deno.env), cwd });
+    const configuration = await loadConfiguration(files, { env: Deno.env, cwd });
+    secrets.add(configuration);
+    return await run({
+      servers: configuration.servers,
+      options: { log, signal: end.signal },
+    });
+  } catch (error) {
+    const isKnown = error instanceof DownstreamError || error instanceof DOMException;
+    if (error instanceof ConfigError) {
+      stderr.write(`${error.problems.map(formatProblem).join("\n")}\n`);
+    } else if (isKnown) stderr.write(`${error.message}\n`);
+    else throw error;
+    return 1;
+  } finally {
+    Deno.removeSignalListener("SIGINT", giveUp);
+  }
+}
+
+function findServer(
+  servers: Configuration["servers"],
+  name: string,
+  { stderr }: Outputs,
+): ServerConfig | undefined {
+  const config = servers.get(name);
+  if (config === undefined) {
+    const [near] = nearNames(name, servers.keys(), 1);
+    const meant = near === undefined ? "" : `; did you mean "${near}"?`;
+    stderr.write(`There is no server ${JSON.stringify(name)}${meant}\n`);
+  } else if (config.unavailable !== undefined) {
+    const message = `Server "${name}" is not available: ${config.unavailable}.`;
+    throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
+  }
+  return config;
+}
+
+interface Standing {
+  readonly config: ServerConfig;
+  readonly state: LoginState;
+}
+
+function statusJson({ config, state }: Standing): Readonly<Record<string, unknown>> {
+  const { expiresAt, isRenewable, ...rest } = state;
+  return {
+    server: config.name,
+    ...(config.shown.url === undefined ? {} : { url: config.shown.url }),
+    ...rest,
+    ...(expiresAt === undefined ? {} : { expires_at: new Date(expiresAt).toISOString() }),
+    ...(isRenewable === undefined ? {} : { renewable: isRenewable }),
+  };
+}
+
+const STATES: Readonly<Record<LoginState["state"], string>> = {
+  local: "needs no login: it is a program on this machine",
+  header: "needs no login: its entry has an Authorization header",
+  client: "logs in by itself, with the client of its entry",
+  "logged-in": "logged in",
+  expired: "expired",
+  "logged-out": "not logged in",
+};
+
+function statusText({ config, state }: Standing): string {
+  const { issuer, scope, expiresAt, isRenewable } = state;
+  const until = expiresAt === undefined ? "" : ` until ${new Date(expiresAt).toISOString()}`;
+  const how = isRenewable === undefined
+    ? ""
+    : isRenewable
+    ? ", renewed by itself"
+    : ", not renewed by itself";
+  const by = issuer === undefined ? "" : ` by ${plain(issuer)}`;
+  const what = scope === undefined ? "" : `, scope ${JSON.stringify(scope)}`;
+  return `${config.name}: ${STATES[state.state]}${by}${until}${how}${what}`;
+}
+
+/** What a server says must not move the cursor. */
+function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, "");
+}

@@ -1,0 +1,106 @@
+import type { Node } from "jsonc-parser";
+import { ConfigError, type ConfigProblem } from "../errors.ts";
+import { buildRules } from "./build_rules.ts";
+import { type Document, parseDocument } from "./document.ts";
+import { checkRulesFile } from "./load.ts";
+import type { Rules } from "./rules.ts";
+import { suggest } from "./suggest.ts";
+
+/** A bearer token to be written into the rules. */
+export interface NewToken {
+  /** The agent that it names. */
+  readonly agent: string;
+  /** SHA-256 of the token, 64 hex digits in lower case. */
+  readonly sha256: string;
+  /** From when on it counts no more, as ISO 8601. */
+  readonly expires?: string | undefined;
+}
+
+/**
+ * Writes a token's hash into the text of a rules file. Everything else stays as it is, comments and
+ * layout included: a comment that follows an entry on its line goes on to do so.
+ *
+ * @param file The file's name, for messages.
+ * @param text What it holds.
+ * @param token The token.
+ * @throws {ConfigError} The file has errors, or no such agent.
+ */
+export function addToken(file: string, text: string, token: NewToken): string {
+  const mark = text.startsWith("\ufeff") ? "\ufeff" : "";
+  const body = text.slice(mark.length);
+  const { document, rules } = read(file, body);
+  const { agent, sha256, expires } = token;
+  const node = document.find(["agents", agent]);
+  if (node === undefined) {
+    const near = suggest(agent, rules.agents.keys());
+    const message = `there is no agent ${JSON.stringify(agent)} in the rules${near}: add it first`;
+    throw new ConfigError([document.problem(["agents"], message)]);
+  }
+  const entry = expires === undefined
+    ? JSON.stringify(sha256)
+    : `{ "sha256": ${JSON.stringify(sha256)}, "expires": ${JSON.stringify(expires)} }`;
+  const list = document.find(["agents", agent, "token_sha256"]);
+  const edited = list === undefined
+    ? append(body, node, `"token_sha256": [${entry}]`)
+    : append(body, list, entry);
+  // Better no token than rules that are not what they were.
+  const after = read(file, edited).rules;
+  const before = rules.agents.get(agent)?.tokens.length ?? 0;
+  if (after.agents.size !== rules.agents.size || countOf(after, agent) !== before + 1) {
+    throw new Error(`The token could not be written into ${file}; the file is unchanged`);
+  }
+  return mark + edited;
+}
+
+function countOf({ agents }: Rules, agent: string): number | undefined {
+  return agents.get(agent)?.tokens.length;
+}
+
+function read(file: string, text: string): { document: Document; rules: Rules } {
+  const { document, problems } = parseDocument(file, text);
+  if (document === undefined) throw new ConfigError(problems);
+  const checked = checkRulesFile(document);
+  const all: ConfigProblem[] = [...problems, ...checked.problems];
+  if (checked.file === undefined || all.length > 0) throw new ConfigError(all);
+  return { document, rules: buildRules(checked.file) };
+}
+
+/** Writes a member behind the others of a list or an object, in the layout that it has. */
+function append(text: string, container: Node, member: string): string {
+  const { offset, length, children = [], type } = container;
+  const last = children.at(-1);
+  const start = last === undefined ? offset + 1 : last.offset + last.length;
+  const end = offset + length - 1;
+  const gap = text.slice(start, end);
+  // Comments are in the gap: what is new comes behind them.
+  const at = start + gap.trimEnd().length;
+  const rest = text.slice(at);
+  if (!gap.includes("\n")) {
+    const isTight = type === "object" && gap === "" && last === undefined;
+    const before = last !== undefined ? ", " : type === "object" || gap.trim() !== "" ? " " : "";
+    return `${text.slice(0, at)}${before}${member}${isTight ? " " : ""}${rest}`;
+  }
+  const lineEnd = text.includes("\r\n") ? "\r\n" : "\n";
+  const own = last === undefined ? undefined : indentAt(text, last.offset);
+  const indent = own ?? (lineIndent(text, offset) + unitOf(text));
+  // The comma directly behind the last member: a comment would swallow it.
+  const comma = last === undefined ? "" : ",";
+  return `${text.slice(0, start)}${comma}${
+    text.slice(start, at)
+  }${lineEnd}${indent}${member}${rest}`;
+}
+
+/** What stands before something that is the first of its line. */
+function indentAt(text: string, offset: number): string | undefined {
+  const before = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
+  return before.trim() === "" ? before : undefined;
+}
+
+function lineIndent(text: string, offset: number): string {
+  const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
+  return /^[ \t]*/.exec(line)?.[0] ?? "";
+}
+
+function unitOf(text: string): string {
+  return /^([ \t]+)\S/m.exec(text)?.[1] ?? "  ";
+}

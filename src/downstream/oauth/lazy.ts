@@ -1,0 +1,5 @@
+/** What is loaded when a remote server is used for the first time. */
+export { openBrowser } from "./browser.ts";
+export { OAuth } from "./oauth.ts";
+export { fitsEntry, isDue } from "./stored_login.ts";
+export { oauthFolder, TokenStore } from "./token_store.ts";

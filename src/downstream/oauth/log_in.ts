@@ -1,0 +1,103 @@
+import type { ConnectHttp, ServerConfig } from "../../config/mod.ts";
+import { DownstreamError } from "../../errors.ts";
+import { untilAborted } from "../within.ts";
+import type { AccountOptions, LoginOutcome } from "./accounts.ts";
+import { openBrowser } from "./browser.ts";
+import { explainLogin } from "./failures.ts";
+import { guardedFetch } from "./guarded_fetch.ts";
+import { LoginAttempt } from "./login_attempt.ts";
+import { probeServer } from "./probe.ts";
+import { isSafeAddress } from "./safe_address.ts";
+import { loadSdk } from "./sdk.ts";
+import { fitsEntry, type StoredLogin } from "./stored_login.ts";
+import { oauthFolder, TokenStore } from "./token_store.ts";
+
+/** How long a person may take at a terminal, in milliseconds; Ctrl-C ends it sooner. */
+const LOGIN_MS = 900_000;
+
+/**
+ * Logs a person in who sits at a terminal.
+ *
+ * @param config The server's entry.
+ * @param connect How the server is reached.
+ * @param options What shows the link, and see there.
+ * @throws {DownstreamError} where that did not work.
+ */
+export async function logInAt(
+  config: ServerConfig,
+  connect: ConnectHttp,
+  options: AccountOptions & { readonly show: (url: string) => void },
+): Promise<LoginOutcome> {
+  const { log, signal, show } = options;
+  const { url } = connect;
+  const sdk = await loadSdk();
+  const refusal = await probe(config, connect, signal);
+  if (refusal.status !== 401 && !await describesLogin(url, signal)) {
+    return { kind: "not-needed", why: "it answers without one" };
+  }
+  const { resourceMetadataUrl, scope } = sdk.extractWWWAuthenticateParams(refusal);
+  const store = new TokenStore(options.folder ?? oauthFolder(Deno.env), log);
+  const { logins } = await store.read(url);
+  let issuer = "";
+  const attempt = new LoginAttempt({
+    config,
+    url,
+    challenge: {
+      ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl }),
+      ...(scope === undefined ? {} : { scope }),
+    },
+    last: logins.find((login) => fitsEntry(login, config)),
+    withinMs: LOGIN_MS,
+    ask: async (link) => {
+      show(link);
+      return await openBrowser(link) ? "browser" : "nobody";
+    },
+    keep: async (login: StoredLogin) => {
+      ({ issuer } = login);
+      await store.locked(url, signal, () => store.write(login));
+    },
+  });
+  try {
+    await untilAborted(attempt.done, signal);
+    return { kind: "done", issuer };
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw explainLogin(error, config.name);
+  } finally {
+    attempt.close();
+    // Its listener is gone then.
+    await attempt.done.catch(() => {});
+  }
+}
+
+async function probe(
+  { name }: ServerConfig,
+  connect: ConnectHttp,
+  signal: AbortSignal,
+): Promise<Response> {
+  try {
+    const answer = await probeServer(connect, signal);
+    if (answer.status < 500) return answer;
+    const message = `Server "${name}" is not available: it answered with HTTP ${answer.status}.`;
+    throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (cause instanceof DownstreamError) throw cause;
+    const message = `Server "${name}" is not available: it cannot be reached.`;
+    throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { cause });
+  }
+}
+
+/** Some servers refuse calls only, and say beforehand where people log in. */
+async function describesLogin(url: string, signal: AbortSignal): Promise<boolean> {
+  if (!isSafeAddress(new URL(url))) return false;
+  const sdk = await loadSdk();
+  try {
+    const fetchFn = guardedFetch(signal);
+    const described = await sdk.discoverOAuthProtectedResourceMetadata(url, {}, fetchFn);
+    return (described.authorization_servers ?? []).length > 0;
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
+}

@@ -1,0 +1,42 @@
+import type { ServerConfig } from "../../config/mod.ts";
+import type { AccountOptions, LogoutOutcome } from "./accounts.ts";
+import { guardedFetch } from "./guarded_fetch.ts";
+import { keepSecret, loadSdk } from "./sdk.ts";
+import { oauthFolder, TokenStore } from "./token_store.ts";
+import { revoke } from "./tokens.ts";
+
+/**
+ * Forgets the logins at a server, and takes them back at their services where those can.
+ *
+ * @param config The server's entry.
+ * @param url Its address.
+ * @param options See there.
+ */
+export async function logOutOf(
+  config: ServerConfig,
+  url: string,
+  { log, folder, signal }: AccountOptions,
+): Promise<LogoutOutcome> {
+  const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
+  return await store.locked(url, signal, async () => {
+    const { logins } = await store.read(url);
+    const live = logins.filter(({ tokens }) => tokens !== undefined);
+    // Forgotten first: a service that hangs must not keep anybody logged in here.
+    await store.remove(url);
+    let outcome: LogoutOutcome = { wasLoggedIn: live.length > 0, revoked: "unsupported" };
+    for (const login of live) {
+      const { tokens, client } = login;
+      keepSecret(config, tokens?.access_token, tokens?.refresh_token, client.client_secret);
+      const sdk = await loadSdk();
+      const requests = { config, url, sdk, fetchFn: guardedFetch(signal) };
+      try {
+        if (await revoke(login, requests)) outcome = { ...outcome, revoked: "yes" };
+      } catch (error) {
+        signal.throwIfAborted();
+        const reason = error instanceof Error ? error.message : String(error);
+        return { wasLoggedIn: true, revoked: "failed", reason };
+      }
+    }
+    return outcome;
+  });
+}

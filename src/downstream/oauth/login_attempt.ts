@@ -1,0 +1,233 @@
+import { untilAborted } from "../within.ts";
+import type { Asked } from "./ask_person.ts";
+import { type Challenge, discover, type LoginService, revocationEndpoint } from "./discovery.ts";
+import { LoginFailed, quoteServer } from "./failures.ts";
+import { guardedFetch } from "./guarded_fetch.ts";
+import { RedirectListener } from "./redirect_listener.ts";
+import { findClient } from "./registration.ts";
+import { isSafeAddress } from "./safe_address.ts";
+import { keepSecret, loadSdk, readFailure, type Requests } from "./sdk.ts";
+import { clientOf, type StoredClient, type StoredLogin } from "./stored_login.ts";
+import { keepTokens } from "./tokens.ts";
+import type { ServerConfig } from "../../config/mod.ts";
+
+/** What a login is made for. */
+export interface AttemptOptions {
+  /** The server's entry. */
+  readonly config: ServerConfig;
+  /** Its address. */
+  readonly url: string;
+  /** What it said when it refused. */
+  readonly challenge: Challenge;
+  /** The login before, whose client is used again where it can be. */
+  readonly last: StoredLogin | undefined;
+  /** How long the person may take, in milliseconds. */
+  readonly withinMs: number;
+  /** Asks the person; the signal ends with the login. */
+  readonly ask: (url: string, signal: AbortSignal) => Promise<Asked>;
+  /** Keeps what comes out. */
+  readonly keep: (login: StoredLogin) => Promise<void>;
+}
+
+/** One login of a person, for however many calls wait for it. */
+export class LoginAttempt {
+  /** Is there when the login is; fails with what the person should know. */
+  readonly done: Promise<void>;
+  /** Is there when nobody could be asked, and the link has to be passed on. */
+  readonly unattended: Promise<void>;
+  readonly #options: AttemptOptions;
+  readonly #end = new AbortController();
+  readonly #unattended = Promise.withResolvers<void>();
+  #url: string | undefined;
+
+  /**
+   * Begins.
+   *
+   * @param options See there.
+   */
+  constructor(options: AttemptOptions) {
+    this.#options = options;
+    this.unattended = this.#unattended.promise;
+    this.done = this.#run();
+    // It may end long after the last call has gone.
+    this.done.catch(() => {});
+  }
+
+  /** Where to log in; `undefined` until that is known, and when it is over. */
+  get url(): string | undefined {
+    return this.#end.signal.aborted ? undefined : this.#url;
+  }
+
+  /** Gives up. */
+  close(): void {
+    this.#stop("it was given up, because the gateway ends or its configuration has changed.");
+  }
+
+  async #run(): Promise<void> {
+    const { config, withinMs } = this.#options;
+    const timer = setTimeout(() => {
+      this.#stop(`nobody finished it within ${Math.round(withinMs / 1000)} s.`);
+    }, withinMs);
+    try {
+      const sdk = await loadSdk();
+      const fetchFn = guardedFetch(this.#end.signal);
+      await this.#logIn({ sdk, config, url: this.#options.url, fetchFn });
+    } finally {
+      clearTimeout(timer);
+      this.#stop("it is over.");
+    }
+  }
+
+  async #logIn(requests: Requests): Promise<void> {
+    const { challenge, last, config, keep } = this.#options;
+    const { sdk } = requests;
+    const service = await discover(challenge, requests);
+    const state = randomText();
+    await using listener = openListener(state, { config, last });
+    const client = await findClient(service, listener.uri, { last, requests });
+    const { authorizationUrl, codeVerifier } = await this.#begin(service, client, {
+      state,
+      requests,
+    });
+    keepSecret(config, codeVerifier);
+    if (!isSafeAddress(authorizationUrl)) throw new LoginFailed("its login page is not https.");
+    this.#url = authorizationUrl.href;
+    try {
+      const answer = await this.#ask(authorizationUrl.href, listener);
+      const code = readAnswer(answer, { service, requests });
+      keepSecret(config, code);
+      const { metadata, isDescribed, resource } = service;
+      const iss = answer.get("iss");
+      const tokens = await sdk.exchangeAuthorization(service.issuer, {
+        metadata,
+        clientInformation: clientOf(client, config),
+        authorizationCode: code,
+        // Of a service that does not describe itself nobody knows how it is called.
+        ...(iss === null || !isDescribed ? {} : { iss }),
+        codeVerifier,
+        redirectUri: listener.uri,
+        ...(resource === undefined ? {} : { resource }),
+        fetchFn: requests.fetchFn,
+      });
+      await keep(describe(requests.url, { service, client, tokens: keepTokens(tokens, requests) }));
+      const text = "You can close this page and go back to your agent.";
+      listener.show({ title: `Logged in to ${config.name}`, text });
+    } catch (error) {
+      const failure = readFailure(error, "to log in", requests);
+      const text = `${failure.message} You can close this page.`;
+      listener.show({ title: `Not logged in to ${config.name}`, text });
+      throw failure;
+    }
+  }
+
+  async #begin(
+    service: LoginService,
+    client: StoredClient,
+    { state, requests }: { readonly state: string; readonly requests: Requests },
+  ): Promise<{ authorizationUrl: URL; codeVerifier: string }> {
+    const { metadata, resource, scope } = service;
+    try {
+      return await requests.sdk.startAuthorization(service.issuer, {
+        metadata,
+        clientInformation: { client_id: client.client_id },
+        redirectUrl: client.redirect_uri,
+        ...(scope === undefined ? {} : { scope }),
+        state,
+        ...(resource === undefined ? {} : { resource }),
+      });
+    } catch (error) {
+      throw readFailure(error, "to begin a login", requests);
+    }
+  }
+
+  /** Waits for the browser to come back, unless the person does not want to. */
+  async #ask(url: string, listener: RedirectListener): Promise<URLSearchParams> {
+    const { ask } = this.#options;
+    const { signal } = this.#end;
+    const declined = Promise.withResolvers<never>();
+    ask(url, signal).then((asked) => {
+      if (asked === "nobody") this.#unattended.resolve();
+      if (asked === "declined") declined.reject(new LoginFailed("the login was declined."));
+    }, () => {
+      // The client went away with the question; somebody may still have the link.
+      this.#unattended.resolve();
+    });
+    return await untilAborted(Promise.race([listener.answer, declined.promise]), signal);
+  }
+
+  #stop(why: string): void {
+    this.#end.abort(new LoginFailed(why));
+  }
+}
+
+/** At the configured port, else where the client was registered, else anywhere. */
+function openListener(
+  state: string,
+  { config, last }: Pick<AttemptOptions, "config" | "last">,
+): RedirectListener {
+  const port = config.options.oauth?.redirectPort;
+  if (port !== undefined) return new RedirectListener(state, port);
+  const known = Number(URL.parse(last?.client.redirect_uri ?? "")?.port ?? 0);
+  try {
+    return new RedirectListener(state, known);
+  } catch {
+    return new RedirectListener(state, 0);
+  }
+}
+
+/** The code that the browser brings; its issuer is checked before anything else is believed. */
+function readAnswer(
+  answer: URLSearchParams,
+  { service, requests }: { readonly service: LoginService; readonly requests: Requests },
+): string {
+  const { metadata, isDescribed } = service;
+  const { sdk, config } = requests;
+  if (isDescribed) {
+    sdk.validateAuthorizationResponseIssuer({
+      iss: answer.get("iss") ?? undefined,
+      expectedIssuer: metadata.issuer,
+      issParameterSupported: metadata.authorization_response_iss_parameter_supported === true,
+    });
+  }
+  const error = answer.get("error");
+  if (error !== null) {
+    const said = answer.get("error_description");
+    const more = said === null ? "" : `: ${quoteServer(said, config)}`;
+    throw new LoginFailed(`the login page answered ${quoteServer(error, config)}${more}.`);
+  }
+  const code = answer.get("code");
+  if (code === null) throw new LoginFailed("the login page sent the browser back without a code.");
+  return code;
+}
+
+function describe(
+  url: string,
+  { service, client, tokens }: {
+    readonly service: LoginService;
+    readonly client: StoredClient;
+    readonly tokens: NonNullable<StoredLogin["tokens"]>;
+  },
+): StoredLogin {
+  const { issuer, metadata, resource, scope } = service;
+  const revocation = revocationEndpoint(metadata);
+  const methods = metadata.token_endpoint_auth_methods_supported;
+  return {
+    url,
+    issuer,
+    endpoints: {
+      authorization: metadata.authorization_endpoint,
+      token: metadata.token_endpoint,
+      ...(revocation === undefined ? {} : { revocation }),
+      ...(methods === undefined ? {} : { auth_methods: methods }),
+    },
+    ...(resource === undefined ? {} : { resource }),
+    ...(scope === undefined ? {} : { requested_scope: scope }),
+    client,
+    tokens,
+  };
+}
+
+function randomText(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}

@@ -1,0 +1,63 @@
+import { NobodyWaited } from "../authorization.ts";
+import { takesLinks } from "../calls_waiting.ts";
+import { type Asked, askPerson, tellDone } from "./ask_person.ts";
+import type { Challenge } from "./discovery.ts";
+import { loginCommand } from "./failures.ts";
+import { LoginAttempt } from "./login_attempt.ts";
+import type { OAuthSettings } from "./settings.ts";
+import type { StoredLogin } from "./stored_login.ts";
+
+/** What a login begins with. */
+export interface LoginStart {
+  /** What the server said when it refused. */
+  readonly challenge: Challenge;
+  /** The login before, if there was one. */
+  readonly last: StoredLogin | undefined;
+  /** Keeps what comes out. */
+  readonly keep: (login: StoredLogin) => Promise<void>;
+}
+
+/**
+ * Begins a login for the call that waits, and tells the log and the client how it goes.
+ *
+ * @param settings Of the server.
+ * @param start See there.
+ * @throws {NobodyWaited} where no call waits.
+ */
+export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAttempt {
+  const { config, url, waiting, loginMs, openBrowser, log } = settings;
+  const { name } = config;
+  const call = waiting();
+  if (call === undefined) {
+    const message = `Server "${name}" needs a login; the first call asks for it.`;
+    throw new NobodyWaited("AUTH_REQUIRED", name, message, { command: loginCommand(name) });
+  }
+  const id = crypto.randomUUID();
+  let asked: Asked | undefined;
+  const attempt = new LoginAttempt({
+    ...start,
+    config,
+    url,
+    withinMs: loginMs,
+    ask: async (link, signal) => {
+      const question = { server: name, url: link, waiting: call, id, signal, openBrowser };
+      log.info("Somebody is asked to log in", { server: name });
+      asked = await askPerson(question);
+      log.debug("Asked for a login", { server: name, by: asked });
+      return asked;
+    },
+  });
+  const tell = (): void => {
+    // Who is quick is done before the client has said that the link was taken.
+    if (takesLinks(call) && (asked ?? "client") === "client") tellDone(call, id);
+  };
+  attempt.done.then(() => {
+    log.info("Logged in", { server: name });
+    tell();
+  }, (error) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn("A login did not work", { server: name, reason });
+    tell();
+  });
+  return attempt;
+}

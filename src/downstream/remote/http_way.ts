@@ -1,0 +1,225 @@
+import type { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { RemoteFailure } from "../remote_failure.ts";
+import { untilAborted, within } from "../within.ts";
+import { isStream, keptHeaders, mediaType, REDIRECTS } from "./answers.ts";
+import { ListeningStream } from "./listening_stream.ts";
+import { networkFailure } from "./network_words.ts";
+import { HttpRefusal } from "./refusals.ts";
+import { readBody, rewriteEvents } from "./rewritten_body.ts";
+import type { Exchange, Outgoing } from "./tickets.ts";
+import type { Way, WayOptions } from "./way.ts";
+
+/** How often and how soon the stream of a request is taken up again, where the server allows it. */
+const RESUMPTION = {
+  initialReconnectionDelay: 500,
+  reconnectionDelayGrowFactor: 2,
+  maxReconnectionDelay: 10_000,
+  maxRetries: 5,
+};
+
+/** Of the other messages servers say in these words that they do not know the session. */
+const NO_SESSION =
+  /\bno valid session|\bsession\b.*\b(not found|invalid|unknown|expired|missing)\b/i;
+
+/**
+ * Streamable HTTP. The SDK's transport keeps the session's id, builds the headers, and takes up
+ * streams again by the ids of their events. What it does not do is done around it: see `Tickets` for
+ * the messages themselves, `Requests` for how each is sent, and `ListeningStream`.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http}
+ */
+export class HttpWay implements Way {
+  readonly #options: WayOptions;
+  readonly #transport: StreamableHTTPClientTransport;
+  readonly #exchanges = new Set<Exchange>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #listening: ListeningStream | undefined;
+  #isClosed = false;
+
+  /**
+   * Prepares; nothing is opened yet.
+   *
+   * @param options See there.
+   */
+  constructor(options: WayOptions) {
+    this.#options = options;
+    const { sdk, url, tickets, onMessage } = options;
+    this.#transport = new sdk.StreamableHTTPClientTransport(url, {
+      fetch: (target, init = {}) => this.#fetch(new URL(target), init),
+      reconnectionOptions: RESUMPTION,
+      // The SDK remembers one timer only, so that those of other streams would outlive its end.
+      reconnectionScheduler: (reconnect, delayMs) => {
+        const timer = setTimeout(() => {
+          this.#timers.delete(timer);
+          reconnect();
+        }, delayMs);
+        this.#timers.add(timer);
+        return () => {};
+      },
+    });
+    this.#transport.onmessage = (stub) => {
+      const data = tickets.take(stub);
+      if (data !== undefined) onMessage(data);
+    };
+    // It only marks the transport as started.
+    void this.#transport.start();
+  }
+
+  async send(message: Outgoing, signal: AbortSignal): Promise<"over" | "open"> {
+    const { tickets } = this.#options;
+    const { stub, exchange } = tickets.send(message, signal);
+    this.#exchanges.add(exchange);
+    const ended = Promise.withResolvers<void>();
+    try {
+      await this.#transport.send(stub, {
+        requestSignal: signal,
+        onRequestStreamEnd: () => ended.resolve(),
+      });
+      if (exchange.isStream) await untilAborted(ended.promise, signal);
+      if (!exchange.isAnswered && exchange.failure !== undefined) throw exchange.failure;
+    } finally {
+      tickets.forget(stub);
+      this.#exchanges.delete(exchange);
+    }
+    if (message.method === "notifications/initialized") this.#listen();
+    return "over";
+  }
+
+  negotiated(revision: string): void {
+    this.#transport.setProtocolVersion(revision);
+  }
+
+  async leave(withinMs: number): Promise<void> {
+    this.#listening?.close();
+    // A server that knows no end of a session, or that is gone, need not be told.
+    if (!this.#isClosed) await within(this.#transport.terminateSession(), withinMs);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#listening?.close();
+    for (const timer of this.#timers) clearTimeout(timer);
+    void this.#transport.close();
+  }
+
+  #listen(): void {
+    if (this.#isClosed) return;
+    const { sessionId, protocolVersion } = this.#transport;
+    this.#listening = new ListeningStream(this.#options, {
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(protocolVersion === undefined ? {} : { protocolVersion }),
+    });
+  }
+
+  #fetch(
+    url: URL,
+    { method = "GET", headers: sent, body, signal }: RequestInit,
+  ): Promise<Response> {
+    const headers = new Headers(sent);
+    if (method === "POST") return this.#post(url, headers, String(body));
+    if (method === "GET") return this.#resume(url, headers);
+    const { requests } = this.#options;
+    const never = new AbortController().signal;
+    const request = { method: "DELETE", headers, signal: signal ?? never, patienceMs: 0 } as const;
+    return requests.send(url, request);
+  }
+
+  async #post(url: URL, headers: Headers, stub: string): Promise<Response> {
+    const { tickets, requests, busyMs, maxBytes } = this.#options;
+    const exchange = tickets.sent(stub);
+    if (exchange === undefined) throw new Error("The SDK sends a message of its own");
+    const { signal } = exchange;
+    const { text: body, id, method } = exchange.outgoing;
+    const patienceMs = method === "initialize" ? busyMs.start : busyMs.call;
+    const request = { method: "POST", headers, body, signal, patienceMs } as const;
+    const response = await requests.send(url, request).catch((cause) => {
+      throw headers.has("mcp-session-id") && isSessionGone(cause) ? sessionGone(cause) : cause;
+    });
+    if (REDIRECTS.has(response.status)) return response;
+    const kept = keptHeaders(response);
+    if (id === undefined || response.status === 202 || response.status === 204) {
+      await response.body?.cancel();
+      return new Response(null, { status: 202, headers: kept });
+    }
+    if (isStream(response)) {
+      exchange.isStream = true;
+      return new Response(this.#rewrite(response, url, exchange), { headers: kept });
+    }
+    if (mediaType(response) !== "application/json") {
+      await response.body?.cancel();
+      throw new RemoteFailure(
+        `${url.host} answered with ${mediaType(response) || "nothing"} instead of MCP's JSON; ` +
+          "check its url",
+        { reach: "refused", status: response.status },
+      );
+    }
+    try {
+      const data = await readBody(response.body, { maxBytes, signal });
+      return new Response(tickets.keep(data, true), { headers: kept });
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      throw networkFailure(cause, url, true);
+    }
+  }
+
+  /** Takes up the stream of a request where it broke off; 405 tells the SDK that it cannot be. */
+  async #resume(url: URL, headers: Headers): Promise<Response> {
+    const { requests, busyMs } = this.#options;
+    const last = headers.get("last-event-id");
+    const exchange = [...this.#exchanges].find(({ lastEventId }) => lastEventId === last);
+    const gone = new Response(null, { status: 405 });
+    if (exchange === undefined) return gone;
+    const { signal } = exchange;
+    try {
+      const request = { method: "GET", headers, signal, patienceMs: busyMs.call } as const;
+      const response = await requests.send(url, request);
+      if (REDIRECTS.has(response.status)) return response;
+      if (isStream(response)) {
+        exchange.failure = undefined;
+        return new Response(this.#rewrite(response, url, exchange), {
+          headers: keptHeaders(response),
+        });
+      }
+      await response.body?.cancel();
+    } catch (cause) {
+      const { status } = cause instanceof RemoteFailure ? cause : { status: undefined };
+      if (status === undefined || status >= 500) throw cause;
+    }
+    return gone;
+  }
+
+  #rewrite(response: Response, url: URL, exchange: Exchange): ReadableStream<Uint8Array> {
+    const { tickets, maxBytes, turns } = this.#options;
+    return rewriteEvents(response.body ?? ReadableStream.from([]), {
+      tickets,
+      maxBytes,
+      turns,
+      signal: exchange.signal,
+      isOfRequest: true,
+      onId: (id) => {
+        exchange.lastEventId = id;
+      },
+      onAnswer: () => {
+        exchange.isAnswered = true;
+      },
+      onEnd: (broken) => {
+        if (exchange.signal.aborted) return;
+        if (broken !== undefined) exchange.failure = networkFailure(broken, url, true);
+      },
+    });
+  }
+}
+
+/**
+ * 404 says that the session is gone. Many servers answer 400 instead, as the first examples of the
+ * SDK did. Either way the message was looked at no further.
+ */
+function isSessionGone(cause: unknown): cause is HttpRefusal {
+  if (!(cause instanceof HttpRefusal)) return false;
+  return cause.status === 404 || (cause.status === 400 && NO_SESSION.test(cause.said ?? ""));
+}
+
+function sessionGone(cause: HttpRefusal): RemoteFailure {
+  const message = "its session has ended there";
+  return new RemoteFailure(message, { reach: "never", status: 404, cause });
+}

@@ -1,0 +1,69 @@
+import { RemoteFailure } from "../remote_failure.ts";
+
+const TRUST = "name a file with that authority's certificate in NODE_EXTRA_CA_CERTS, in the " +
+  "gateway's environment";
+
+/**
+ * What Deno says of a failed connection, and the same in plain words. Its messages are all there is
+ * to go by, and they hold the whole url, so none of them is passed on.
+ */
+const WORDS: readonly (readonly [RegExp, (host: string, name: string) => string])[] = [
+  [/certificate expired/i, (host) => `the TLS certificate of ${host} has expired`],
+  [/certificate not valid yet/i, (host) => {
+    return `the TLS certificate of ${host} is not valid yet; check the clock of this machine`;
+  }],
+  [/not valid for name/i, (host, name) => {
+    return `the TLS certificate of ${host} is for another name than "${name}"`;
+  }],
+  [/CaUsedAsEndEntity|SelfSigned/i, (host) => {
+    return `the TLS certificate of ${host} is self-signed; give the server one that an authority ` +
+      `has signed, and ${TRUST}`;
+  }],
+  [/UnknownIssuer/i, (host) => {
+    return `the TLS certificate of ${host} is self-signed, or signed by an authority that is ` +
+      `unknown here; ${TRUST}`;
+  }],
+  [/peer certificate/i, (host) => `the TLS certificate of ${host} is not accepted`],
+  [/corrupt message|InvalidContentType/i, (host) => {
+    return `${host} does not speak TLS; perhaps its url should begin with http:`;
+  }],
+  [/tunnel|proxy/i, (host) => `the proxy of this machine did not open a way to ${host}`],
+  [/dns error|failed to lookup/i, (_, name) => `there is no host named "${name}"`],
+  [/refused/i, (host) => {
+    return `the connection to ${host} was refused; check that the server runs and its url is right`;
+  }],
+  [/unreachable|no route/i, (host) => `there is no way to ${host} through the network`],
+  [/timed out|timeout/i, (host) => `${host} does not answer`],
+  [/handshake|tls|ssl/i, (host) => `no TLS connection to ${host} could be made`],
+  [/invalid HTTP|parse/i, (host) => `${host} does not speak HTTP`],
+  [/ports? \d+ (is|are) blocked/i, (host) => `no connection is made to the port of ${host}`],
+];
+
+/**
+ * Puts into plain words why a request got no answer.
+ *
+ * @param cause What `fetch` threw, or the reading of a body.
+ * @param url The url that was asked.
+ * @param isAnswering Whether the answer had begun.
+ */
+export function networkFailure(cause: unknown, url: URL, isAnswering: boolean): RemoteFailure {
+  const said = describe(cause);
+  // Nothing was sent yet, so nothing can have been done.
+  const reach = !isAnswering && /\(Connect\)|are blocked/.test(said) ? "never" : "maybe";
+  const options = { reach, endsSession: true, cause } as const;
+  if (isAnswering) return new RemoteFailure(`${url.host} broke off its answer`, options);
+  const [, words] = WORDS.find(([pattern]) => pattern.test(said)) ?? [];
+  const otherwise = reach === "never"
+    ? `no connection to ${url.host} could be made`
+    : `${url.host} closed the connection without an answer`;
+  return new RemoteFailure(words?.(url.host, url.hostname) ?? otherwise, options);
+}
+
+function describe(cause: unknown): string {
+  const texts: string[] = [];
+  for (let error = cause; error instanceof Error; error = error.cause) {
+    // The url may hold any word.
+    texts.push(`${error.name} ${error.message.replace(/\b(for|url) \(?https?:\/\/\S+/g, "")}`);
+  }
+  return texts.join(" ");
+}

@@ -1,0 +1,179 @@
+import type { Authorization } from "../authorization.ts";
+import { RemoteFailure } from "../remote_failure.ts";
+import { REDIRECTS } from "./answers.ts";
+import { networkFailure } from "./network_words.ts";
+import { refusalOf } from "./refusals.ts";
+import { pause, readRetryAfter } from "./retry_after.ts";
+
+/**
+ * How long a connection waits for its next request, in milliseconds. Servers close theirs after 5 s
+ * and more; a request that meets a closing one gets no answer, and must not be sent again.
+ */
+const POOL_IDLE_MS = 4000;
+
+/** A request before it is sent. */
+export interface RemoteRequest {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** What the SDK puts into its headers. */
+  readonly headers: Headers;
+  /** The message of a POST. */
+  readonly body?: string;
+  /** Gives up; its reason is thrown. */
+  readonly signal: AbortSignal;
+  /** How long may be waited for a server that is busy, in milliseconds. */
+  readonly patienceMs: number;
+}
+
+/** How requests are made. */
+export interface RequestsOptions {
+  /** Headers of every request, as configured. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Where what else they bear comes from. */
+  readonly authorization: Authorization | undefined;
+}
+
+/** Sends the requests of one remote server, each of them once as far as its tools can tell. */
+export class Requests {
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #authorization: Authorization | undefined;
+  // It takes the way through a proxy from the environment, and authorities from NODE_EXTRA_CA_CERTS.
+  readonly #client = Deno.createHttpClient({ poolIdleTimeout: POOL_IDLE_MS });
+  #wantsLength = false;
+  #lengthClient: Deno.HttpClient | undefined;
+
+  /**
+   * Prepares; nothing is opened yet.
+   *
+   * @param options See there.
+   */
+  constructor({ headers, authorization }: RequestsOptions) {
+    this.#headers = headers;
+    this.#authorization = authorization;
+  }
+
+  /** Closes the connections that wait for a next request. */
+  close(): void {
+    this.#client.close();
+    this.#lengthClient?.close();
+  }
+
+  /**
+   * Sends a request.
+   *
+   * @param url Where to.
+   * @param request What.
+   * @returns The answer, where it is a good one or a redirect within the origin.
+   * @throws {RemoteFailure} in all other cases.
+   * @throws {DownstreamError} where a login is needed.
+   */
+  async send(url: URL, request: RemoteRequest): Promise<Response> {
+    const started = performance.now();
+    let isRecovered = false;
+    for (;;) {
+      const { response, sent } = await this.#sendOnce(url, request);
+      if (response.ok || REDIRECTS.has(response.status)) {
+        return await refuseForeignRedirect(response, url, request);
+      }
+      if (this.#authorization !== undefined && !isRecovered && needsAuthorization(response)) {
+        isRecovered = true;
+        await response.body?.cancel();
+        await this.#authorization.recover(response, { sent, signal: request.signal });
+        continue;
+      }
+      if (response.status === 411 && !this.#wantsLength) {
+        // Refused for its form alone, so it did not reach a tool.
+        this.#wantsLength = true;
+        await response.body?.cancel();
+        continue;
+      }
+      const waitMs = isBusy(response)
+        ? readRetryAfter(response.headers.get("retry-after"))
+        : undefined;
+      const left = request.patienceMs - (performance.now() - started);
+      if (waitMs === undefined || waitMs > left) throw await refusalOf(response, url, waitMs);
+      await response.body?.cancel();
+      await pause(waitMs, request.signal);
+    }
+  }
+
+  async #sendOnce(
+    url: URL,
+    { method, headers: own, body, signal }: RemoteRequest,
+  ): Promise<{ response: Response; sent: string | undefined }> {
+    const headers = new Headers(this.#headers);
+    for (const [name, value] of own) headers.set(name, value);
+    const borne = await this.#authorization?.headers(signal) ?? {};
+    for (const [name, value] of Object.entries(borne)) headers.set(name, value);
+    try {
+      const response = await fetch(url, {
+        method,
+        headers,
+        signal,
+        redirect: "manual",
+        ...this.#bodyOf(body),
+      });
+      return { response, sent: headers.get("authorization") ?? undefined };
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      throw networkFailure(cause, url, false);
+    }
+  }
+
+  /**
+   * Deno sends a request again by itself when a connection that it kept closes without an answer, and
+   * a call would be made twice. It cannot do that with a stream, whose bytes are gone; nor on
+   * connections that are not kept, for servers that want to know the length beforehand.
+   */
+  #bodyOf(body: string | undefined): RequestInit & { client: Deno.HttpClient } {
+    if (body === undefined) return { client: this.#client };
+    if (this.#wantsLength) {
+      this.#lengthClient ??= Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+      return { client: this.#lengthClient, body };
+    }
+    return { client: this.#client, body: ReadableStream.from([new TextEncoder().encode(body)]) };
+  }
+}
+
+function isBusy({ status }: Response): boolean {
+  return status === 429 || status === 503;
+}
+
+function needsAuthorization({ status, headers }: Response): boolean {
+  return status === 401 ||
+    (status === 403 && /insufficient_scope/.test(headers.get("www-authenticate") ?? ""));
+}
+
+/**
+ * What a request bears is meant for this origin alone. Within it the SDK follows, except where the
+ * message would be lost on the way.
+ */
+async function refuseForeignRedirect(
+  response: Response,
+  url: URL,
+  { method }: RemoteRequest,
+): Promise<Response> {
+  const location = response.headers.get("location");
+  if (response.ok || location === null) {
+    if (response.ok) return response;
+    throw await refusalOf(response, url);
+  }
+  const { status } = response;
+  const options = { reach: "refused", status } as const;
+  const target = URL.parse(location, url);
+  if (target?.origin !== url.origin) {
+    await response.body?.cancel();
+    const where = target === null ? "nowhere" : target.origin;
+    const message =
+      `${url.host} redirects to ${where}, which is another origin and is not followed; ` +
+      "if that is right, put the new address into its url";
+    throw new RemoteFailure(message, options);
+  }
+  if (method !== "GET" && status !== 307 && status !== 308) {
+    await response.body?.cancel();
+    const message =
+      `${url.host} redirects a message in a way that would lose it (HTTP ${status}); ` +
+      "put the address that it redirects to into its url";
+    throw new RemoteFailure(message, options);
+  }
+  return response;
+}

@@ -1,0 +1,39 @@
+/** Shortest and longest pause that is taken from a server's word, in milliseconds. */
+const MIN_MS = 100;
+const MAX_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Reads how long a server asks to be left alone.
+ *
+ * @param value The `Retry-After` header: seconds, or a date.
+ * @param now Milliseconds since 1970.
+ * @returns Milliseconds; `undefined` where it says nothing that can be read.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9110#field.retry-after}
+ */
+export function readRetryAfter(value: string | null, now: number = Date.now()): number | undefined {
+  if (value === null) return undefined;
+  const text = value.trim();
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, MIN_MS), MAX_MS);
+}
+
+/**
+ * Waits.
+ *
+ * @param ms For how long, in milliseconds.
+ * @param signal Ends the wait; its reason is thrown.
+ */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", abort);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", abort, { once: true });
+  });
+}

@@ -1,0 +1,155 @@
+import { type DroppedMessage, LineSplitter } from "../../jsonrpc/mod.ts";
+
+/** One event of a stream. */
+export interface SseEvent {
+  /** Its kind; `message` where it has none. */
+  readonly kind: string;
+  /** Its id, where it brought one. */
+  readonly id: string | undefined;
+  /** How long to wait before the stream is opened again, in milliseconds, where it says so. */
+  readonly retryMs: number | undefined;
+  /** What it says; `undefined` where it says nothing. */
+  readonly data: SseData | undefined;
+}
+
+/** Text with its size in bytes, or what is known of one that could not be taken. */
+export type SseData = { readonly text: string; readonly bytes: number } | DroppedMessage;
+
+const CARRIAGE_RETURN = 13;
+const LINE_FEED = 10;
+
+/** Room for the name of a field before its value. */
+const FIELD_BYTES = 16;
+
+/**
+ * Cuts a stream of bytes into server-sent events, in time linear to its size and with no event held
+ * that is longer than the limit.
+ *
+ * @see {@link https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream}
+ */
+export class SseSplitter {
+  readonly #lines: LineSplitter;
+  readonly #onEvent: (event: SseEvent) => void;
+  readonly #maxBytes: number;
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  #endsWithReturn = false;
+  #kind = "";
+  #id: string | undefined;
+  #retryMs: number | undefined;
+  #data: SseData | undefined;
+
+  /**
+   * Begins with a new event.
+   *
+   * @param maxBytes Longest text of an event, in bytes.
+   * @param onEvent Takes each event, synchronously.
+   */
+  constructor(maxBytes: number, onEvent: (event: SseEvent) => void) {
+    this.#maxBytes = maxBytes;
+    this.#onEvent = onEvent;
+    this.#lines = new LineSplitter(maxBytes + FIELD_BYTES, {
+      keepsEmpty: true,
+      line: (line) => this.#take(line),
+      tooLong: (line) => {
+        const head = fieldValue(line.head);
+        const bytes = line.bytes - (line.head.length - head.length);
+        if (line.head.startsWith("data:")) this.#data = { ...line, bytes, head };
+      },
+    });
+  }
+
+  /** Takes the next bytes. */
+  push(chunk: Uint8Array): void {
+    this.#lines.push(this.#withLineFeeds(chunk));
+  }
+
+  /** A line ends with either of the two, or with both; hardly ever with a carriage return alone. */
+  #withLineFeeds(chunk: Uint8Array): Uint8Array {
+    const rest = this.#endsWithReturn && chunk[0] === LINE_FEED ? chunk.subarray(1) : chunk;
+    this.#endsWithReturn = rest.at(-1) === CARRIAGE_RETURN ||
+      (this.#endsWithReturn && chunk.length === 0);
+    return hasLoneReturn(rest) ? replaceReturns(rest) : rest;
+  }
+
+  #take(line: Uint8Array): void {
+    if (line.length === 0) return this.#dispatch();
+    let text: string;
+    try {
+      text = this.#decoder.decode(line);
+    } catch {
+      const lossy = new TextDecoder();
+      this.#data = {
+        reason: "not-utf8",
+        bytes: line.length,
+        head: fieldValue(lossy.decode(line.subarray(0, 1024))),
+        tail: lossy.decode(line.subarray(-1024)),
+      };
+      return;
+    }
+    const value = fieldValue(text);
+    switch (text.slice(0, text.length - value.length).replace(/: ?$/, "")) {
+      case "data":
+        return this.#add(value, line.length - (text.length - value.length));
+      case "event":
+        this.#kind = value;
+        break;
+      case "id":
+        if (!value.includes("\0")) this.#id = value;
+        break;
+      case "retry":
+        if (/^\d+$/.test(value)) this.#retryMs = Number(value);
+    }
+  }
+
+  #add(text: string, bytes: number): void {
+    const before = this.#data;
+    const size = before === undefined ? bytes : before.bytes + 1 + bytes;
+    if (before !== undefined && "reason" in before) {
+      this.#data = { ...before, bytes: size };
+      return;
+    }
+    const all = before === undefined ? text : `${before.text}\n${text}`;
+    this.#data = size <= this.#maxBytes
+      ? { text: all, bytes: size }
+      : { reason: "too-long", bytes: size, head: all.slice(0, 1024), tail: all.slice(-1024) };
+  }
+
+  #dispatch(): void {
+    const event = {
+      kind: this.#kind === "" ? "message" : this.#kind,
+      id: this.#id,
+      retryMs: this.#retryMs,
+      data: this.#data,
+    };
+    this.#kind = "";
+    this.#id = undefined;
+    this.#retryMs = undefined;
+    this.#data = undefined;
+    if (event.id !== undefined || event.retryMs !== undefined || event.data !== undefined) {
+      this.#onEvent(event);
+    }
+  }
+}
+
+function hasLoneReturn(bytes: Uint8Array): boolean {
+  let at = bytes.indexOf(CARRIAGE_RETURN);
+  while (at >= 0 && bytes[at + 1] === LINE_FEED) at = bytes.indexOf(CARRIAGE_RETURN, at + 1);
+  return at >= 0;
+}
+
+function replaceReturns(bytes: Uint8Array): Uint8Array {
+  const replaced = new Uint8Array(bytes.length);
+  let length = 0;
+  for (const [at, byte] of bytes.entries()) {
+    if (byte === LINE_FEED && bytes[at - 1] === CARRIAGE_RETURN) continue;
+    replaced[length++] = byte === CARRIAGE_RETURN ? LINE_FEED : byte;
+  }
+  return replaced.subarray(0, length);
+}
+
+/** What stands after the first colon, and one space. */
+function fieldValue(line: string): string {
+  const colon = line.indexOf(":");
+  if (colon < 0) return "";
+  return line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
+}

@@ -1,0 +1,43 @@
+/** What is known of a request that failed. */
+export interface RemoteFailureOptions extends ErrorOptions {
+  /**
+   * How far it came: `never` where it cannot have reached a tool, so that it may be sent again;
+   * `maybe` where it was cut off, and nobody knows what it has done; `refused` where the server
+   * answered it with something else than a result.
+   */
+  readonly reach: "never" | "maybe" | "refused";
+  /** Whether the whole session is over, as a process is that has crashed. */
+  readonly endsSession?: boolean;
+  /** The HTTP status, where there was one. */
+  readonly status?: number;
+}
+
+/** A remote server cannot be reached, or did not answer as it should. */
+export class RemoteFailure extends Error {
+  override readonly name = "RemoteFailure";
+  readonly reach: "never" | "maybe" | "refused";
+  readonly endsSession: boolean;
+  readonly status: number | undefined;
+
+  /**
+   * Says it.
+   *
+   * @param message What happened, such as `it answered with HTTP 500`: without the url's userinfo,
+   * path and query, and no headers.
+   * @param options How far the request came.
+   */
+  constructor(message: string, options: RemoteFailureOptions) {
+    super(message, options);
+    this.reach = options.reach;
+    this.endsSession = options.endsSession ?? false;
+    this.status = options.status;
+  }
+}
+
+/** The failure of a remote server that is behind an error, where it is one. */
+export function remoteFailureBehind(error: unknown): RemoteFailure | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof RemoteFailure) return cause;
+  }
+  return undefined;
+}

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { addToken, editFile } from "../../src/config/mod.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { TempFolder } from "./support.ts";
+
+const HASH = "0".repeat(63) + "1";
+const OLD = "a".repeat(64);
+
+function add(text: string, agent?: string, expires?: string): string {
+  return addToken("rules.json", text, { agent: agent ?? "a", sha256: HASH, expires });
+}
+
+Deno.test("[cli.token] a hash is written, and comments and layout stay", () => {
+  const cases: [before: string, after: string][] = [
+    [`{"agents":{"a":{}}}`, `{"agents":{"a":{ "token_sha256": ["NEW"] }}}`],
+    [
+      `{ "agents": { "a": { "status": true } } } // end`,
+      `{ "agents": { "a": { "status": true, "token_sha256": ["NEW"] } } } // end`,
+    ],
+    [`{"agents":{"a":{"token_sha256":[]}}}`, `{"agents":{"a":{"token_sha256":["NEW"]}}}`],
+    [
+      `{"agents":{"a":{"token_sha256":["OLD" /* laptop */]}}}`,
+      `{"agents":{"a":{"token_sha256":["OLD" /* laptop */, "NEW"]}}}`,
+    ],
+    [
+      `{\n  "agents": {\n    "a": {\n      "status": true // yes\n    }\n  }\n}\n`,
+      `{\n  "agents": {\n    "a": {\n      "status": true, // yes\n      "token_sha256": ["NEW"]\n    }\n  }\n}\n`,
+    ],
+    [
+      `{\r\n\t"agents": {\r\n\t\t"a": {\r\n\t\t\t// nothing yet\r\n\t\t}\r\n\t}\r\n}\r\n`,
+      `{\r\n\t"agents": {\r\n\t\t"a": {\r\n\t\t\t// nothing yet\r\n\t\t\t"token_sha256": ["NEW"]\r\n\t\t}\r\n\t}\r\n}\r\n`,
+    ],
+    [
+      `{\n "agents": {\n  "a": { "token_sha256": [\n   "OLD" // Ann's\n   // more\n  ] } } }`,
+      `{\n "agents": {\n  "a": { "token_sha256": [\n   "OLD", // Ann's\n   // more\n   "NEW"\n  ] } } }`,
+    ],
+    [`\ufeff{"agents":{"a":{}}}`, `\ufeff{"agents":{"a":{ "token_sha256": ["NEW"] }}}`],
+  ];
+  for (const [before, after] of cases) {
+    const text = add(before.replaceAll("OLD", OLD));
+    assert.equal(text.replaceAll(HASH, "NEW").replaceAll(OLD, "OLD"), after);
+  }
+  assert.equal(
+    add(`{"agents":{"a":{}}}`, "a", "2099-01-31").replaceAll(HASH, "NEW"),
+    `{"agents":{"a":{ "token_sha256": [{ "sha256": "NEW", "expires": "2099-01-31" }] }}}`,
+  );
+});
+
+Deno.test("[cli.token] agents of any name get theirs, and only theirs", () => {
+  const text = `{"agents":{"a":{},"7":{},"team.x":{},"constructor":{}}}`;
+  for (const agent of ["7", "team.x", "constructor"]) {
+    const { agents } = JSON.parse(add(text, agent));
+    assert.deepEqual(agents[agent], { token_sha256: [HASH] });
+    assert.deepEqual(Object.keys(agents).length, 4);
+    delete agents[agent];
+    assert.ok(Object.values(agents).every((one) => Object.keys(one as object).length === 0));
+  }
+});
+
+Deno.test("[cli.token] an unknown agent, and rules with errors, are told", () => {
+  const told = (text: string, agent?: string, expires?: string): string => {
+    try {
+      add(text, agent, expires);
+    } catch (error) {
+      assert.ok(error instanceof ConfigError);
+      return error.message;
+    }
+    throw new Error("It was written");
+  };
+  assert.equal(
+    told(`{"agents":{"team.writer":{}}}`, "team.writr"),
+    'rules.json:1:11: agents: there is no agent "team.writr" in the rules; did you mean ' +
+      '"team.writer"?: add it first',
+  );
+  assert.match(told(`{"agents":{"a":{},}}`), /trailing comma/);
+  assert.match(told(`{"agents":{"a":{}},"more":1}`), /more: unknown key/);
+  assert.match(told(`{"agents":{"a":{},"a":{}}}`), /stands twice/);
+  assert.match(told(``), /empty/);
+  // The hash of another agent would name two.
+  assert.match(told(`{"agents":{"a":{},"b":{"token_sha256":["${HASH}"]}}}`), /names one agent/);
+  assert.match(told(`{"agents":{"a":{}}}`, "a", "soon"), /expires/);
+});
+
+Deno.test("[cli.token] whatever the layout, what was there is there", () => {
+  const comment = fc.constantFrom("", " ", "\n", "/* x */", "// y\n", "\n\t// z\n\t", "\r\n  ");
+  fc.assert(
+    fc.property(fc.array(comment, { minLength: 12, maxLength: 12 }), fc.nat(3), (gaps, count) => {
+      const gap = (index: number): string => gaps[index % gaps.length] ?? "";
+      const tokens = Array.from({ length: count }, (_, index) => {
+        return `${gap(index + 3)}"${String(index + 2).padStart(64, "0")}"${gap(index + 7)}`;
+      });
+      const list = count === 0
+        ? ""
+        : `${gap(1)}"token_sha256":${gap(2)}[${tokens.join(",")}]${gap(6)}`;
+      const text = `${gap(8)}{"agents":{"a":{${list}${gap(9)}},"b":{}}${gap(10)}}${gap(11)}`;
+      const after = add(text);
+      for (const one of [...text.matchAll(/\/\*.*?\*\/|\/\/.*/g)]) {
+        assert.ok(after.includes(one[0]));
+      }
+      // Twice, so that what it writes can be read by it.
+      const twice = addToken("x", after, { agent: "a", sha256: "f".repeat(64) });
+      const plain = twice.replace(/\/\*.*?\*\/|\/\/.*/g, "");
+      const { a, b } = JSON.parse(plain).agents;
+      assert.equal(a.token_sha256.length, count + 2);
+      assert.deepEqual(a.token_sha256.slice(-2), [HASH, "f".repeat(64)]);
+      assert.deepEqual(b, {});
+    }),
+  );
+});
+
+Deno.test("[cli.token] a file is replaced whole, its mode and links to it stay", async () => {
+  using folder = new TempFolder();
+  const path = folder.write("real/rules.json", "\ufeffone");
+  const isWindows = Deno.build.os === "windows";
+  if (!isWindows) {
+    Deno.chmodSync(path, 0o640);
+    Deno.symlinkSync(path, `${folder.path}/link.json`);
+  }
+  const named = isWindows ? path : `${folder.path}/link.json`;
+  await editFile(named, (text) => `${text} two`);
+  assert.equal(Deno.readTextFileSync(path), "\ufeffone two");
+  if (!isWindows) {
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o640);
+    assert.ok(Deno.lstatSync(named).isSymlink);
+  }
+  const failing = editFile(named, () => {
+    throw new Error("no");
+  });
+  await assert.rejects(failing, /no/);
+  assert.equal(Deno.readTextFileSync(path), "\ufeffone two");
+  assert.deepEqual([...Deno.readDirSync(`${folder.path}/real`)].map(({ name }) => name), [
+    "rules.json",
+  ]);
+});
+
+Deno.test("[cli.token] edits at the same time all count", async () => {
+  using folder = new TempFolder();
+  const path = folder.write("rules.txt", "");
+  const edits = Array.from(
+    { length: 20 },
+    (_, index) => editFile(path, (text) => `${text}${index} `),
+  );
+  await Promise.all(edits);
+  const found = Deno.readTextFileSync(path).trim().split(" ").map(Number);
+  assert.deepEqual(found.sort((a, b) => a - b), Array.from({ length: 20 }, (_, index) => index));
+});
+
+Deno.test("[cli.token] what an editor writes meanwhile is not lost", async () => {
+  using folder = new TempFolder();
+  const path = folder.write("rules.txt", "old");
+  let times = 0;
+  await editFile(path, (text) => {
+    if (times++ === 0) Deno.writeTextFileSync(path, "edited");
+    return `${text} + token`;
+  });
+  assert.equal(Deno.readTextFileSync(path), "edited + token");
+  const busy = editFile(path, (text) => {
+    Deno.writeTextFileSync(path, `x${text}`);
+    return "lost";
+  });
+  await assert.rejects(busy, /is being changed by another program/);
+  assert.match(Deno.readTextFileSync(path), /^x+edited \+ token$/);
+});

@@ -1,0 +1,253 @@
+/**
+ * Scripted servers behind HTTP: in this process, on real sockets. What the test tells a server and
+ * what the server reports goes past the network, so that its order is certain.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { openTransport, Processes, type Transport } from "../../src/downstream/mod.ts";
+import type { Channel, ChannelHandler } from "../../src/jsonrpc/mod.ts";
+import { createLog } from "../../src/log.ts";
+import type { TransportUnderTest } from "./scene.ts";
+import { type Message, playScript, type Script } from "./scripted_server.ts";
+
+const REPORT = '{"jsonrpc":"2.0","method":"test/saw"';
+const COMMAND = '{"jsonrpc":"2.0","method":"test/do"';
+
+/** A server of one session. */
+abstract class RemotePlace implements Channel {
+  readonly path: string;
+  /** Takes what the server reports. */
+  onReport: (text: string) => void = () => {};
+  readonly #script: Script;
+  readonly #responses = new Set<ServerResponse>();
+  #handler: ChannelHandler | undefined;
+  #hasDied = false;
+
+  constructor(path: string, script: Script) {
+    this.path = path;
+    this.#script = script;
+  }
+
+  start(): void {
+    playScript(this, this.#script, { say: () => {}, exit: () => void this.#die() });
+  }
+
+  open(handler: ChannelHandler): void {
+    this.#handler = handler;
+  }
+
+  send(text: string): void {
+    if (text.startsWith(REPORT)) this.onReport(text);
+    else if (!this.#hasDied) this.carry(text);
+  }
+
+  /** The server gets a message. */
+  take(text: string): void {
+    this.#handler?.message(text, text.length);
+  }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#responses.add(response);
+    response.on("close", () => this.#responses.delete(response));
+    if (this.#hasDied) return void request.socket.destroy();
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    this.answer(request, response, body);
+  }
+
+  protected abstract answer(request: IncomingMessage, response: ServerResponse, body: string): void;
+
+  /** Sends a message to the gateway. */
+  protected abstract carry(text: string): void;
+
+  /** As a process that ends: connections break off, after what was sent. */
+  async #die(): Promise<void> {
+    this.#hasDied = true;
+    const sent = [...this.#responses].map((response) => {
+      return new Promise<void>((resolve) => {
+        if (!response.headersSent || response.writableEnded) resolve();
+        else response.write(": farewell\n\n", () => resolve());
+      });
+    });
+    await Promise.all(sent);
+    for (const response of this.#responses) response.socket?.destroy();
+  }
+}
+
+/** Streamable HTTP: a stream for each request, and one to listen to. */
+class StreamablePlace extends RemotePlace {
+  readonly #streams = new Map<string, ServerResponse>();
+  readonly #unsent: string[] = [];
+  #listener: ServerResponse | undefined;
+
+  protected answer(request: IncomingMessage, response: ServerResponse, body: string): void {
+    if (request.method === "DELETE") {
+      response.writeHead(200).end();
+      this.#listener?.end();
+      return;
+    }
+    if (request.method === "GET") {
+      startStream(response, { "mcp-session-id": this.path });
+      this.#listener = response;
+      for (const text of this.#unsent.splice(0)) sendEvent(response, text);
+      return;
+    }
+    const message: Message = JSON.parse(body);
+    if (message.id === undefined || message.method === undefined) {
+      if (message.method === "notifications/cancelled") {
+        this.#end(JSON.stringify(message.params?.requestId));
+      }
+      this.take(body);
+      response.writeHead(202).end();
+      return;
+    }
+    const id = JSON.stringify(message.id);
+    startStream(response, { "mcp-session-id": this.path });
+    this.#streams.set(id, response);
+    response.on("close", () => this.#streams.delete(id));
+    this.take(body);
+  }
+
+  protected carry(text: string): void {
+    const id = answeredId(text);
+    const own = id === undefined ? undefined : this.#streams.get(id);
+    const stream = own ?? [...this.#streams.values()].at(-1) ?? this.#listener;
+    if (stream === undefined) this.#unsent.push(text);
+    else sendEvent(stream, text);
+    if (own !== undefined) this.#end(id);
+  }
+
+  #end(id: string | undefined): void {
+    const stream = this.#streams.get(id ?? "");
+    this.#streams.delete(id ?? "");
+    stream?.end();
+  }
+}
+
+/** The older transport: one stream for everything. */
+class SsePlace extends RemotePlace {
+  #stream: ServerResponse | undefined;
+
+  protected answer(request: IncomingMessage, response: ServerResponse, body: string): void {
+    if (request.method === "GET") {
+      startStream(response);
+      response.write(`event: endpoint\ndata: ${this.path}?session=1\n\n`);
+      this.#stream = response;
+      return;
+    }
+    response.writeHead(202).end("Accepted");
+    this.take(body);
+  }
+
+  protected carry(text: string): void {
+    if (this.#stream !== undefined) sendEvent(this.#stream, text);
+  }
+}
+
+function startStream(response: ServerResponse, headers: Record<string, string> = {}): void {
+  response.writeHead(200, { "content-type": "text/event-stream", ...headers });
+  response.flushHeaders();
+}
+
+function sendEvent(response: ServerResponse, text: string): void {
+  const lines = text.split("\n").map((line) => `data: ${line}\n`).join("");
+  response.write(`event: message\n${lines}\n`);
+}
+
+/** The id of the request that a message answers. */
+function answeredId(text: string): string | undefined {
+  try {
+    const { id, method } = JSON.parse(text) as Message;
+    return method === undefined && id !== undefined ? JSON.stringify(id) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Scripted servers behind one port, each at a path of its own. */
+export class RemotePlaces implements TransportUnderTest {
+  readonly hearsLastWords = false;
+  readonly #kind: "http" | "sse";
+  readonly #places = new Map<string, RemotePlace>();
+  readonly #server: Server;
+  readonly #listening: Promise<void>;
+  #count = 0;
+
+  constructor(kind: "http" | "sse") {
+    this.#kind = kind;
+    this.#server = createServer((request, response) => {
+      const place = this.#places.get(new URL(request.url ?? "", "http://x").pathname);
+      response.on("error", () => {});
+      // A request that breaks off is no concern of the server.
+      if (place === undefined) response.writeHead(404).end();
+      else place.handle(request, response).catch(() => {});
+    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#listening = promise;
+    this.#server.listen(0, "127.0.0.1", () => resolve());
+  }
+
+  connect(script: Script): ReturnType<TransportUnderTest["connect"]> {
+    const path = `/${++this.#count}`;
+    const place = this.#kind === "http"
+      ? new StreamablePlace(path, script)
+      : new SsePlace(path, script);
+    this.#places.set(path, place);
+    // The port is known when it is opened.
+    return { kind: this.#kind, url: `http://127.0.0.1${path}`, headers: {} };
+  }
+
+  async open(
+    config: Parameters<TransportUnderTest["open"]>[0],
+    options: Parameters<TransportUnderTest["open"]>[1],
+  ): Promise<Transport> {
+    await this.#listening;
+    const { connect } = config;
+    if (connect.kind === "stdio") throw new Error("This is for remote servers");
+    const url = new URL(connect.url);
+    const place = this.#places.get(url.pathname);
+    if (place === undefined) throw new Error(`There is no server at ${url.pathname}`);
+    url.port = String((this.#server.address() as { port: number }).port);
+    const processes = new Processes(0, createLog());
+    const inner = await openTransport(
+      { ...config, connect: { ...connect, url: url.href } },
+      { ...options, processes },
+    );
+    await processes.close();
+    place.start();
+    return withSideEntrance(inner, place);
+  }
+
+  async close(): Promise<void> {
+    await this.#listening;
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+function withSideEntrance(inner: Transport, place: RemotePlace): Transport {
+  const { channel } = inner;
+  return {
+    channel: {
+      open: (handler) => {
+        place.onReport = (text) => handler.message(text, text.length);
+        channel.open(handler);
+      },
+      send: (text) => text.startsWith(COMMAND) ? place.take(text) : channel.send(text),
+      rest: (ms) => channel.rest?.(ms),
+      flush: () => channel.flush(),
+      close: () => channel.close(),
+    },
+    negotiated: (revision) => inner.negotiated?.(revision),
+    lastWords: () => inner.lastWords(),
+    kill: () => inner.kill(),
+    end: (patience) => inner.end(patience),
+  };
+}

@@ -1,0 +1,5 @@
+import { RemotePlaces } from "./remote_places.ts";
+import { describeTransport } from "./suite.ts";
+
+/** Servers behind the older transport, HTTP with SSE. */
+describeTransport("sse", () => new RemotePlaces("sse"));

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import type { Authorization, RecoverOptions } from "../../../src/downstream/mod.ts";
+import { DownstreamError } from "../../../src/errors.ts";
+import { failure, resultText } from "../../contract/scene.ts";
+import { type Answer, OddHttp } from "./odd_http.ts";
+import { remoteScene } from "./scene.ts";
+
+/** Gives tokens by number, and a new one whenever one is refused. */
+class FakeAuthorization implements Authorization {
+  readonly recovered: { status: number; challenge: string | null; sent: string | undefined }[] = [];
+  number = 0;
+  failure: Error | undefined;
+
+  headers(): Promise<Readonly<Record<string, string>>> {
+    return Promise.resolve(this.number === 0 ? {} : { Authorization: `Bearer t${this.number}` });
+  }
+
+  recover({ status, headers }: Response, { sent }: RecoverOptions): Promise<void> {
+    this.recovered.push({ status, challenge: headers.get("www-authenticate"), sent });
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    this.number++;
+    return Promise.resolve();
+  }
+}
+
+/** Lets in who bears the token. */
+function guarded(token: () => string, status = 401, challenge = "Bearer"): Answer {
+  return ({ headers }, response) => {
+    if (headers.authorization === `Bearer ${token()}`) return false;
+    response.writeHead(status, { "www-authenticate": challenge }).end();
+    return true;
+  };
+}
+
+Deno.test("[remote.authorization] a refusal is made good, and the request is sent again once", async () => {
+  let token = "t1";
+  await using odd = await OddHttp.start(guarded(() => token));
+  const authorization = new FakeAuthorization();
+  await using scene = remoteScene(odd.url, { authorization });
+  assert.match(resultText(await scene.call("echo")), /called echo/);
+  assert.deepEqual(authorization.recovered, [{
+    status: 401,
+    challenge: "Bearer",
+    sent: undefined,
+  }]);
+  assert.equal(odd.count("initialize"), 2);
+  // The token expires; the call does not reach its tool before the new one.
+  token = "t2";
+  assert.match(resultText(await scene.call("echo")), /called echo/);
+  assert.equal(authorization.recovered.at(-1)?.sent, "Bearer t1");
+  assert.equal(odd.count("tools/call"), 3);
+  assert.equal(odd.count("initialize"), 2);
+});
+
+Deno.test("[remote.authorization] a scope that is missing is asked for, another 403 is not", async () => {
+  const challenge = 'Bearer error="insufficient_scope", scope="write"';
+  await using odd = await OddHttp.start(guarded(() => "t2", 403, challenge));
+  const authorization = new FakeAuthorization();
+  authorization.number = 1;
+  await using scene = remoteScene(odd.url, { authorization });
+  assert.match(resultText(await scene.call("echo")), /called echo/);
+  assert.deepEqual(authorization.recovered, [{ status: 403, challenge, sent: "Bearer t1" }]);
+  odd.answer = guarded(() => "never", 403, "Bearer");
+  assert.match(await failure(scene.call("echo")), /answered with HTTP 403/);
+  assert.equal(authorization.recovered.length, 1);
+});
+
+Deno.test("[remote.authorization] one that cannot be made good is told as it is; the second refusal ends it", async () => {
+  await using odd = await OddHttp.start(guarded(() => "never"));
+  const authorization = new FakeAuthorization();
+  const url = "https://login.example";
+  authorization.failure = new DownstreamError("AUTH_REQUIRED", "files", "Log in.", { url });
+  await using scene = remoteScene(odd.url, { authorization });
+  assert.equal(await failure(scene.call("echo"), "AUTH_REQUIRED"), "Log in.");
+  authorization.failure = undefined;
+  assert.match(await failure(scene.call("echo")), /answered with HTTP 401; check the credentials/);
+  assert.equal(authorization.recovered.length, 2);
+});
+
+Deno.test("[remote.authorization] a configured header switches it off", async () => {
+  await using odd = await OddHttp.start(guarded(() => "configured"));
+  const authorization = new FakeAuthorization();
+  const headers = { authorization: "Bearer configured" };
+  {
+    await using scene = remoteScene(odd.url, { authorization, headers });
+    assert.match(resultText(await scene.call("echo")), /called echo/);
+  }
+  await using scene = remoteScene(odd.url, {
+    authorization,
+    headers: { AUTHORIZATION: "Bearer wrong" },
+  });
+  assert.match(await failure(scene.call("echo")), /HTTP 401/);
+  assert.deepEqual(authorization.recovered, []);
+});
+
+Deno.test("[remote.authorization] an SSE server gets it with the stream and with every message", async () => {
+  await using odd = await OddHttp.start((asked, response, request) => {
+    if (guarded(() => "t1")(asked, response, request) === true) return true;
+    if (asked.method === "GET") {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("event: endpoint\ndata: /messages\n\n");
+      stream = response;
+      return true;
+    }
+    response.writeHead(202).end();
+    const { id, method } = asked.message;
+    if (id === undefined) return true;
+    const result = method === "initialize"
+      ? { protocolVersion: "2024-11-05", capabilities: {} }
+      : { tools: [] };
+    stream?.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id, result })}\n\n`);
+    return true;
+  });
+  let stream: { write(text: string): unknown } | undefined;
+  const authorization = new FakeAuthorization();
+  await using scene = remoteScene(odd.url, { authorization, kind: "sse" });
+  assert.deepEqual((await scene.listTools()).tools, []);
+  assert.equal(authorization.recovered.length, 1);
+});

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { failure, resultText } from "../../contract/scene.ts";
+import { until } from "../../contract/seen.ts";
+import { readRetryAfter } from "../../../src/downstream/remote/retry_after.ts";
+import { type Answer, OddHttp } from "./odd_http.ts";
+import { remoteScene } from "./scene.ts";
+
+/** Says so many times that it is busy. */
+function busy(times: number, status: number, after: string | undefined, method: string): Answer {
+  let left = times;
+  return ({ message }, response) => {
+    if (message.method !== method || left-- <= 0) return false;
+    response.writeHead(status, after === undefined ? {} : { "retry-after": after }).end();
+    return true;
+  };
+}
+
+Deno.test("[remote.busy] Retry-After is seconds or a date, and bounded", () => {
+  const now = Date.parse("2026-01-01T00:00:00Z");
+  assert.equal(readRetryAfter("7", now), 7000);
+  assert.equal(readRetryAfter(" 0 ", now), 100);
+  assert.equal(readRetryAfter("Thu, 01 Jan 2026 00:00:30 GMT", now), 30_000);
+  assert.equal(readRetryAfter("Thu, 01 Jan 2020 00:00:30 GMT", now), 100);
+  assert.equal(readRetryAfter("999999999999", now), 24 * 60 * 60 * 1000);
+  for (const nothing of [null, "", "soon", "-5x"]) assert.equal(readRetryAfter(nothing), undefined);
+});
+
+for (const status of [429, 503]) {
+  for (const method of ["initialize", "tools/call"]) {
+    Deno.test(`[remote.busy] ${status} to ${method} is waited out`, async () => {
+      await using odd = await OddHttp.start(busy(2, status, "0", method));
+      await using scene = remoteScene(odd.url);
+      const started = performance.now();
+      assert.match(resultText(await scene.call("echo")), /called echo/);
+      assert.ok(performance.now() - started >= 190, "It did not wait");
+      assert.equal(odd.count(method), 3);
+    });
+  }
+
+  Deno.test(`[remote.busy] ${status} that asks for more time than there is says when to try again`, async () => {
+    await using odd = await OddHttp.start(busy(9, status, "120", "tools/call"));
+    await using scene = remoteScene(odd.url, { options: { callTimeoutMs: 60_000 } });
+    const message = await failure(scene.call("echo"));
+    const told = new RegExp(`is busy \\(HTTP ${status}\\) and asks to be tried again in 120 s\\.$`);
+    assert.match(message, told);
+    assert.equal(odd.count("tools/call"), 1);
+  });
+}
+
+Deno.test("[remote.busy] 429 that says nothing of a time is told at once", async () => {
+  await using odd = await OddHttp.start(busy(9, 429, undefined, "tools/call"));
+  await using scene = remoteScene(odd.url);
+  assert.match(await failure(scene.call("echo")), /answered with HTTP 429\.$/);
+  assert.equal(odd.count("tools/call"), 1);
+});
+
+Deno.test("[remote.busy] who cancels while the server is busy is not called for", async () => {
+  await using odd = await OddHttp.start(busy(9, 429, "1", "tools/call"));
+  await using scene = remoteScene(odd.url);
+  const controller = new AbortController();
+  const call = scene.call("echo", { signal: controller.signal });
+  call.catch(() => {});
+  await until(() => odd.count("tools/call") === 1);
+  controller.abort(new Error("enough"));
+  await assert.rejects(call, /enough/);
+  await until(() => odd.count("notifications/cancelled") === 1);
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  assert.equal(odd.count("tools/call"), 1);
+});

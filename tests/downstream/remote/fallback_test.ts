@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { failure, resultText } from "../../contract/scene.ts";
+import { type Answer, answerText, OddHttp } from "./odd_http.ts";
+import { remoteScene } from "./scene.ts";
+
+/** A server of the older transport that refuses messages at its url with this status. */
+function olderServer(status: number): Answer {
+  let stream: ServerResponse | undefined;
+  return ({ method, path, message }, response) => {
+    if (method === "GET" && path === "/mcp") {
+      stream = response.writeHead(200, { "content-type": "text/event-stream" });
+      stream.write("event: endpoint\ndata: /messages?session=1\n\n");
+    } else if (path !== "/messages?session=1") response.writeHead(status).end();
+    else {
+      response.writeHead(202).end("Accepted");
+      if (message.id === undefined) return true;
+      const result = message.method === "initialize"
+        ? { protocolVersion: "2024-11-05", capabilities: {} }
+        : message.method === "tools/list"
+        ? { tools: [{ name: "echo" }] }
+        : { content: [] };
+      stream?.write(`event: message\ndata: ${answerText(message, result)}\n\n`);
+    }
+    return true;
+  };
+}
+
+for (const status of [400, 404, 405]) {
+  Deno.test(`[servers.remote-fallback] ${status} to the first message: SSE is tried`, async () => {
+    await using odd = await OddHttp.start(olderServer(status));
+    await using scene = remoteScene(odd.url, { kind: "auto" });
+    assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+    assert.deepEqual(
+      odd.asked.slice(0, 3).map(({ method, path }) => `${method} ${path}`),
+      ["POST /mcp", "GET /mcp", "POST /messages?session=1"],
+    );
+    assert.equal(scene.taps.length, 1);
+  });
+}
+
+Deno.test("[servers.remote-fallback] another refusal is told, and nothing else is tried", async () => {
+  for (const status of [401, 403, 406, 500, 503]) {
+    await using odd = await OddHttp.start(olderServer(status));
+    await using scene = remoteScene(odd.url, { kind: "auto" });
+    assert.match(await failure(scene.call("echo")), new RegExp(`answered with HTTP ${status}`));
+    assert.equal(odd.asked.length, 1);
+  }
+});
+
+Deno.test("[servers.remote-fallback] who is neither is told of as both", async () => {
+  await using odd = await OddHttp.start((_, response) => {
+    response.writeHead(404).end();
+    return true;
+  });
+  await using scene = remoteScene(odd.url, { kind: "auto" });
+  const host = `127.0.0.1:${odd.port}`;
+  const refusal = `${host} answered with HTTP 404; check its url`;
+  assert.equal(
+    await failure(scene.call("echo")),
+    `Server "files" is not available: ${refusal}; and as a server of the older transport: ${refusal}.`,
+  );
+});
+
+Deno.test("[servers.remote-fallback] with a type there is none", async () => {
+  await using odd = await OddHttp.start(olderServer(405));
+  {
+    await using scene = remoteScene(odd.url, { kind: "http" });
+    assert.match(await failure(scene.call("echo")), /answered with HTTP 405; check its url\.$/);
+  }
+  {
+    await using scene = remoteScene(odd.url, { kind: "sse" });
+    assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+  }
+  assert.equal(
+    odd.asked.filter(({ method, path }) => `${method} ${path}` === "POST /mcp").length,
+    1,
+  );
+});
+
+Deno.test("[servers.remote-fallback] an endpoint of another origin is not used", async () => {
+  await using odd = await OddHttp.start((_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("event: endpoint\ndata: http://127.0.0.2:9/elsewhere\n\n");
+    return true;
+  });
+  await using scene = remoteScene(odd.url, { kind: "sse" });
+  assert.match(await failure(scene.call("echo")), /names no endpoint of its own origin/);
+});
+
+Deno.test("[remote.session-gone] the end of the stream is the end of an SSE session", async () => {
+  let stream: ServerResponse | undefined;
+  const older = olderServer(405);
+  await using odd = await OddHttp.start((asked, response, request) => {
+    if (asked.method === "GET") stream = response;
+    return older(asked, response, request);
+  });
+  await using scene = remoteScene(odd.url, { kind: "sse" });
+  await scene.call("echo");
+  stream?.end();
+  await scene.taps[0]?.ended;
+  assert.equal(scene.server.status().state, "broken");
+  assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+  assert.equal(scene.taps.length, 2);
+});

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { resultText } from "../../contract/scene.ts";
+import { until } from "../../contract/seen.ts";
+import { OddHttp } from "./odd_http.ts";
+import { remoteScene } from "./scene.ts";
+
+Deno.test("[remote.headers] configured ones go with every request, those of the protocol too", async () => {
+  await using odd = await OddHttp.start();
+  {
+    const headers = { "X-Key": "k1", authorization: "Bearer t", Accept: "text/html" };
+    await using scene = remoteScene(odd.url, { headers });
+    assert.match(resultText(await scene.call("echo")), /called echo/);
+    await until(() => odd.asked.some(({ method }) => method === "GET"));
+  }
+  for (const { headers, method, message } of odd.asked) {
+    assert.equal(headers["x-key"], "k1", method);
+    assert.equal(headers.authorization, "Bearer t");
+    const isFirst = message.method === "initialize";
+    assert.equal(headers["mcp-session-id"], isFirst ? undefined : "session-1");
+    // The revision is named as soon as it is agreed on.
+    assert.equal(headers["mcp-protocol-version"], isFirst ? undefined : "2025-11-25");
+    if (method === "POST") {
+      assert.match(headers.accept ?? "", /application\/json, text\/event-stream/);
+      assert.equal(headers["content-type"], "application/json");
+    }
+    if (method === "GET") assert.match(headers.accept ?? "", /text\/event-stream/);
+  }
+  assert.deepEqual(odd.asked.map(({ method }) => method).slice(0, 2), ["POST", "POST"]);
+  // The session was ended in good order, once.
+  assert.deepEqual(odd.asked.filter(({ method }) => method === "DELETE").length, 1);
+});
+
+Deno.test("[remote.headers] a server without sessions is asked without one, and told of no end", async () => {
+  await using odd = await OddHttp.start(({ method, message }, response) => {
+    if (method !== "POST") return false;
+    if (message.method === "initialize") odd.sessions.add("undefined");
+    const set = response.setHeader.bind(response);
+    response.setHeader = (name, value) => name === "mcp-session-id" ? response : set(name, value);
+    return false;
+  });
+  {
+    await using scene = remoteScene(odd.url);
+    odd.answer = ({ method, message, headers }, response) => {
+      assert.equal(headers["mcp-session-id"], undefined);
+      if (method !== "POST") return false;
+      if (message.id === undefined) return (response.writeHead(202).end(), true);
+      const result = message.method === "initialize"
+        ? { protocolVersion: "2025-06-18", capabilities: {} }
+        : message.method === "tools/list"
+        ? { tools: [{ name: "echo" }] }
+        : { content: [] };
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result }));
+      return true;
+    };
+    assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+  }
+  assert.equal(odd.asked.filter(({ method }) => method === "DELETE").length, 0);
+});

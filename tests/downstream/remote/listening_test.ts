@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { ListeningPace } from "../../../src/downstream/remote/listening_pace.ts";
+import { resultText } from "../../contract/scene.ts";
+import { until } from "../../contract/seen.ts";
+import { type Answer, OddHttp, sendStream } from "./odd_http.ts";
+import { remoteScene } from "./scene.ts";
+
+const LOG =
+  '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}';
+const PING = '{"jsonrpc":"2.0","id":"q1","method":"ping"}';
+
+/** Takes every stream that is opened to listen. */
+function listeners(): { answer: Answer; streams: ServerResponse[]; asked: (string | undefined)[] } {
+  const streams: ServerResponse[] = [];
+  const asked: (string | undefined)[] = [];
+  const answer: Answer = ({ method, headers }, response) => {
+    if (method !== "GET") return false;
+    asked.push(headers["last-event-id"]);
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.flushHeaders();
+    streams.push(response);
+    return true;
+  };
+  return { answer, streams, asked };
+}
+
+Deno.test("[remote.listening] what the server says and asks unasked arrives, and is answered", async () => {
+  const { answer, streams } = listeners();
+  await using odd = await OddHttp.start(answer);
+  await using scene = remoteScene(odd.url);
+  await scene.listTools();
+  await until(() => streams.length === 1);
+  streams[0]?.write(`data: ${LOG}\n\ndata: ${PING}\n\n`);
+  const { params } = await scene.client.told.take();
+  assert.deepEqual(params, { level: "info", data: "x", logger: "files" });
+  await until(() => odd.asked.some(({ message }) => message.id === "q1"));
+  const pong = odd.asked.find(({ message }) => message.id === "q1");
+  assert.equal(pong?.body, '{"jsonrpc":"2.0","id":"q1","result":{}}');
+});
+
+for (const how of ["ends", "breaks off"]) {
+  Deno.test(`[remote.listening] a stream that ${how} is opened again where it was, and nothing is said of it`, async () => {
+    const { answer, streams, asked } = listeners();
+    await using odd = await OddHttp.start(answer);
+    await using scene = remoteScene(odd.url);
+    await scene.listTools();
+    await until(() => streams.length === 1);
+    streams[0]?.write(`id: e1\ndata: ${LOG}\n\nid: e2\ndata:\n\n`);
+    await scene.client.told.take();
+    if (how === "ends") streams[0]?.end();
+    else streams[0]?.socket?.destroy();
+    await until(() => streams.length === 2);
+    assert.deepEqual(asked, [undefined, "e2"]);
+    streams[1]?.write(`data: ${LOG}\n\n`);
+    await scene.client.told.take();
+    assert.match(resultText(await scene.call("echo")), /called echo/);
+    assert.equal(odd.count("initialize"), 1);
+    assert.deepEqual(scene.log, []);
+  });
+}
+
+for (const status of [405, 404, 400, 501, 200]) {
+  Deno.test(`[remote.listening] a server that answers ${status} offers no stream, and is left alone`, async () => {
+    await using odd = await OddHttp.start(({ method }, response) => {
+      return method === "GET" ? (response.writeHead(status).end(), true) : false;
+    });
+    await using scene = remoteScene(odd.url);
+    await scene.call("echo");
+    await until(() => odd.asked.some(({ method }) => method === "GET"));
+    await scene.call("echo");
+    assert.equal(odd.asked.filter(({ method }) => method === "GET").length, 1);
+    assert.equal(odd.count("initialize"), 1);
+    assert.deepEqual(scene.log, []);
+  });
+}
+
+Deno.test("[remote.listening] one that ends each time at once is opened less and less often", () => {
+  const pace = new ListeningPace();
+  assert.equal(pace.pauseMs, 0);
+  const pauses = Array.from({ length: 8 }, () => {
+    pace.opened();
+    pace.ended(false);
+    return pace.pauseMs;
+  });
+  assert.deepEqual(pauses, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+});
+
+Deno.test("[remote.listening] one that broke is tried at once, but only once; a server may ask for more time", () => {
+  const pace = new ListeningPace();
+  const end = (isBroken: boolean) => {
+    pace.opened();
+    pace.ended(isBroken);
+    return pace.pauseMs;
+  };
+  assert.deepEqual([end(true), end(true), end(true)], [0, 2000, 4000]);
+  pace.ask(30_000);
+  assert.deepEqual([end(false), end(false), end(false)], [30_000, 30_000, 32_000]);
+});
+
+Deno.test("[remote.resumption] the stream of a call is taken up where it broke off", async () => {
+  for (const how of ["ends", "breaks off"]) {
+    const { answer, streams } = listeners();
+    await using odd = await OddHttp.start((asked, response, request) => {
+      const { method, message, headers } = asked;
+      if (message.method === "tools/call") {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        response.write(`id: c1\nretry: 20\ndata:\n\nid: c2\ndata: ${LOG}\n\n`, () => {
+          if (how === "ends") response.end();
+          else response.socket?.destroy();
+        });
+        return true;
+      }
+      if (method !== "GET" || headers["last-event-id"] === undefined) {
+        return answer(asked, response, request);
+      }
+      assert.equal(headers["last-event-id"], "c2");
+      const [call] = odd.asked.filter(({ message }) => message.method === "tools/call");
+      const result = { jsonrpc: "2.0", id: call?.message.id, result: { content: [] } };
+      return sendStream(response, JSON.stringify(result));
+    });
+    await using scene = remoteScene(odd.url);
+    assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+    assert.equal(odd.count("tools/call"), 1);
+    assert.equal((await scene.client.told.take()).method, "notifications/message");
+    assert.equal(scene.server.status().state, "ready");
+    assert.ok(streams.length <= 1);
+  }
+});
+
+Deno.test("[remote.resumption] where it cannot be taken up, the call fails", async () => {
+  await using odd = await OddHttp.start(({ message }, response) => {
+    if (message.method !== "tools/call") return false;
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end("id: c1\nretry: 20\ndata:\n\n");
+    return true;
+  });
+  await using scene = remoteScene(odd.url);
+  const failing = scene.call("echo");
+  await assert.rejects(failing, /it ended its answer before the result came/);
+  assert.ok(odd.asked.some(({ headers }) => headers["last-event-id"] === "c1"));
+  assert.equal(odd.count("tools/call"), 1);
+});

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { networkFailure } from "../../../src/downstream/remote/network_words.ts";
+import { failure, PATIENCE, resultText } from "../../contract/scene.ts";
+import { until } from "../../contract/seen.ts";
+import { OddHttp } from "./odd_http.ts";
+import { remoteScene } from "./scene.ts";
+
+/** A port that nobody listens on. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+for (const kind of ["http", "sse", "auto"] as const) {
+  Deno.test(`[errors.unreachable] ${kind}: a server that is not there`, async () => {
+    const port = freePort();
+    const url = `http://user:canary-1@127.0.0.1:${port}/canary-2?key=canary-3`;
+    await using scene = remoteScene(url, { kind, headers: { "X-Key": "canary-4" } });
+    assert.equal(
+      await failure(scene.call("echo")),
+      `Server "files" is not available: the connection to 127.0.0.1:${port} was refused; ` +
+        "check that the server runs and its url is right.",
+    );
+    assert.equal(scene.server.status().state, "broken");
+  });
+}
+
+Deno.test("[errors.unreachable] what Deno says of a connection is told in plain words", () => {
+  const url = new URL("https://user:secret@host.example/secret?secret");
+  const connect = "error sending request for url (https://host.example/tls-dns-refused): ";
+  const client = "client error (Connect): ";
+  const told = (said: string): string => {
+    const cause = new TypeError("fetch failed", { cause: new Error(connect + client + said) });
+    const failure = networkFailure(cause, url, false);
+    assert.equal(failure.reach, "never", said);
+    assert.equal(failure.endsSession, true);
+    return failure.message;
+  };
+  assert.equal(
+    told("dns error: failed to lookup address information: Name or service not known"),
+    'there is no host named "host.example"',
+  );
+  assert.equal(
+    told("tcp connect error: Network is unreachable (os error 101)"),
+    "there is no way to host.example through the network",
+  );
+  assert.match(told("unexpected eof while tunneling"), /^the proxy of this machine did not open/);
+  assert.match(
+    told('invalid peer certificate: certificate not valid for name "host.example"; certificate …'),
+    /^the TLS certificate of host.example is for another name than "host.example"$/,
+  );
+  assert.equal(told("something new"), "no connection to host.example could be made");
+  const broken = new TypeError("error reading a body from connection");
+  assert.equal(networkFailure(broken, url, true).reach, "maybe");
+  assert.equal(networkFailure(broken, url, true).message, "host.example broke off its answer");
+});
+
+Deno.test("[errors.unreachable] without the permission to open connections that is told", async () => {
+  await using scene = remoteScene("http://192.0.2.1/mcp");
+  const status = await Deno.permissions.query({ name: "net", host: "192.0.2.1" });
+  if (status.state === "granted") return;
+  assert.match(await failure(scene.call("echo")), /start it with --allow-net\.$/);
+});
+
+Deno.test("[errors.unreachable] a server that goes away between calls, and comes back", async () => {
+  const odd = await OddHttp.start();
+  await using scene = remoteScene(odd.url);
+  assert.match(resultText(await scene.call("echo")), /called echo/);
+  await odd[Symbol.asyncDispose]();
+  // It was never reached, so a new session is tried at once, and says how it is.
+  assert.match(await failure(scene.call("echo")), /: the connection to \S+ was refused; /);
+  assert.equal(scene.taps.length, 2);
+});
+
+Deno.test("[servers.connect-timeout] a server that accepts and never answers is given up, with its socket", async () => {
+  for (const kind of ["http", "sse", "auto"] as const) {
+    await using odd = await OddHttp.start(() => true);
+    await using scene = remoteScene(odd.url, { kind, options: { connectTimeoutMs: 100 } });
+    assert.match(await failure(scene.call("echo")), /it did not answer within 100 ms of its start/);
+    await until(() => odd.sockets.size === 0);
+  }
+});
+
+Deno.test("[remote.no-leak] a call that is given up gives up its socket", async () => {
+  let held = 0;
+  await using odd = await OddHttp.start(({ message }) =>
+    message.method === "tools/call" && ++held > 0
+  );
+  await using scene = remoteScene(odd.url);
+  await scene.listTools();
+  const controller = new AbortController();
+  const calls = [1, 2, 3].map(() => scene.call("echo", { signal: controller.signal }));
+  for (const call of calls) call.catch(() => {});
+  await until(() => held === 3);
+  controller.abort(new Error("enough"));
+  for (const call of calls) await assert.rejects(call, /enough/);
+  await until(() => odd.count("notifications/cancelled") === 3);
+  // What is left waits for the next request.
+  const ids = odd.asked.filter(({ message }) => message.method === "tools/call")
+    .map(({ message }) => message.id);
+  const told = odd.asked.filter(({ message }) => message.method === "notifications/cancelled")
+    .map(({ message }) => message.params?.requestId);
+  assert.deepEqual(told.sort(), ids.sort());
+  odd.answer = () => {};
+  assert.match(resultText(await scene.call("echo")), /called echo/);
+  assert.equal(odd.count("initialize"), 1);
+});
+
+Deno.test("[remote.no-leak] at the end no connection is left, though the server answers nothing more", async () => {
+  await using odd = await OddHttp.start();
+  await using scene = remoteScene(odd.url);
+  await scene.listTools();
+  odd.answer = ({ method }, response) => {
+    // It even keeps the stream for listening open, and does not say whether the session has ended.
+    if (method === "GET") response.writeHead(200, { "content-type": "text/event-stream" });
+    return true;
+  };
+  const call = failure(scene.call("echo"));
+  await until(() => odd.count("tools/call") === 1);
+  const started = performance.now();
+  await scene.server.close(0, { ...PATIENCE, inputMs: 300 });
+  const took = performance.now() - started;
+  assert.ok(took >= 250 && took < 2500, `${took} ms`);
+  await call;
+  assert.ok(odd.asked.some(({ method }) => method === "DELETE"));
+  await until(() => odd.sockets.size === 0);
+});
+
+Deno.test("[remote.no-leak] a kill breaks everything off at once", async () => {
+  await using odd = await OddHttp.start(({ message, method }) => {
+    return message.method === "tools/call" || method === "GET";
+  });
+  await using scene = remoteScene(odd.url);
+  const call = failure(scene.call("echo"));
+  await until(() => odd.count("tools/call") === 1);
+  scene.server.kill();
+  assert.match(await call, /its connection ended/);
+  await until(() => odd.sockets.size === 0);
+  assert.equal(odd.asked.filter(({ method }) => method === "DELETE").length, 0);
+});

@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { failure, resultText } from "../../contract/scene.ts";
+import { OddHttp, sendJson } from "./odd_http.ts";
+import { remoteScene } from "./scene.ts";
+
+const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
+
+Deno.test("[remote.session-gone] 404 for the session: a new one, and the call is sent again", async () => {
+  await using odd = await OddHttp.start();
+  await using scene = remoteScene(odd.url);
+  assert.equal(resultText(await scene.call("echo")), CALLED);
+  odd.sessions.clear();
+  assert.equal(resultText(await scene.call("echo", { args: '{"again":1}' })), CALLED);
+  assert.equal(odd.count("initialize"), 2);
+  // The one that was refused, and the one that was not.
+  assert.equal(odd.asked.filter(({ body }) => body.includes('"again":1')).length, 2);
+  assert.equal(scene.server.status().last_error, null);
+  assert.equal(scene.server.status().restarts, 0);
+});
+
+Deno.test("[remote.session-gone] many calls share the new session", async () => {
+  await using odd = await OddHttp.start();
+  await using scene = remoteScene(odd.url);
+  await scene.call("echo");
+  odd.sessions.clear();
+  const calls = Array.from({ length: 20 }, () => scene.call("echo"));
+  for (const call of calls) assert.equal(resultText(await call), CALLED);
+  assert.equal(odd.count("initialize"), 2);
+  assert.equal(odd.count("tools/call"), 1 + 20 + 20);
+});
+
+Deno.test("[remote.session-gone] tools are asked for again, also when it is the list that is refused", async () => {
+  await using odd = await OddHttp.start();
+  await using scene = remoteScene(odd.url);
+  await scene.listTools();
+  odd.sessions.clear();
+  // Not known, so the list is asked for afresh.
+  const answer = await scene.call("nothing");
+  assert.equal(answer.kind, "no-such-tool");
+  assert.equal(odd.count("initialize"), 2);
+});
+
+Deno.test("[remote.session-gone] servers that answer 400 for an unknown session are understood", async () => {
+  await using odd = await OddHttp.start(({ message, headers }, response) => {
+    if (message.method !== "tools/call" || headers["mcp-session-id"] !== "session-1") return false;
+    const error = { code: -32000, message: "Bad Request: No valid session ID provided" };
+    return sendJson(response, { jsonrpc: "2.0", error, id: null }, 400);
+  });
+  await using scene = remoteScene(odd.url);
+  assert.equal(resultText(await scene.call("echo")), CALLED);
+  assert.equal(odd.count("tools/call"), 2);
+});
+
+Deno.test("[remote.session-gone] a server that always answers 404 is not asked for ever", async () => {
+  await using odd = await OddHttp.start(({ message }, response) => {
+    return message.method === "tools/call" ? (response.writeHead(404).end(), true) : false;
+  });
+  await using scene = remoteScene(odd.url);
+  const message = await failure(scene.call("echo"));
+  assert.match(message, /is not available: its session has ended there\.$/);
+  assert.equal(odd.count("tools/call"), 2);
+});
+
+Deno.test("[remote.cut-off] a call that was cut off is made once, and the next one reconnects", async () => {
+  await using odd = await OddHttp.start(({ message }, _response, request) => {
+    if (message.method !== "tools/call" || odd.count("tools/call") > 1) return false;
+    request.socket.destroy();
+    return true;
+  });
+  await using scene = remoteScene(odd.url);
+  const host = new URL(odd.url).host;
+  assert.equal(
+    await failure(scene.call("echo")),
+    'Server "files" is not available: its connection ended. ' +
+      `${host} closed the connection without an answer.`,
+  );
+  assert.equal(odd.count("tools/call"), 1);
+  assert.equal(scene.server.status().state, "broken");
+  assert.equal(resultText(await scene.call("echo")), CALLED);
+  assert.equal(odd.count("initialize"), 2);
+});
+
+for (const [tool, hint] of [["read", "readOnlyHint"], ["put", "idempotentHint"]] as const) {
+  Deno.test(`[remote.cut-off] with ${hint} it is made again, once`, async () => {
+    let cuts = 1;
+    await using odd = await OddHttp.start(({ message }, _response, request) => {
+      if (message.method !== "tools/call" || cuts-- <= 0) return false;
+      request.socket.destroy();
+      return true;
+    });
+    await using scene = remoteScene(odd.url);
+    assert.match(resultText(await scene.call(tool)), new RegExp(`called ${tool}`));
+    assert.equal(odd.count("tools/call"), 2);
+    cuts = 5;
+    await failure(scene.call(tool));
+    assert.equal(odd.count("tools/call"), 4);
+  });
+}
+
+/** Whether a request has come to its end. */
+function isWhole(text: string): boolean {
+  const head = text.indexOf("\r\n\r\n");
+  if (head < 0) return false;
+  if (/^transfer-encoding: chunked/im.test(text)) return text.endsWith("\r\n0\r\n\r\n");
+  const [, length = "0"] = /^content-length: (\d+)/im.exec(text) ?? [];
+  return text.length >= head + 4 + Number(length);
+}
+
+/**
+ * A server of one session that answers the first requests of each connection, reads a call on the
+ * same connection, and closes it without a word.
+ */
+function closingServer(): {
+  port: number;
+  calls: () => number;
+  reused: () => number;
+  close(): void;
+} {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let [calls, reused] = [0, 0];
+  const open = new Set<Deno.Conn>();
+  const serve = async (conn: Deno.Conn): Promise<void> => {
+    open.add(conn);
+    const buffer = new Uint8Array(65536);
+    let text = "";
+    let answered = 0;
+    try {
+      for (;;) {
+        const size = await conn.read(buffer);
+        if (size === null) break;
+        text += new TextDecoder().decode(buffer.subarray(0, size));
+        if (!isWhole(text)) continue;
+        const [, id] = /"id":(\d+)/.exec(text) ?? [];
+        const [, method = ""] = /"method":"([^"]+)"/.exec(text) ?? [];
+        text = "";
+        if (method === "tools/call") {
+          calls++;
+          if (answered > 0) reused++;
+          break;
+        }
+        answered++;
+        const result = method === "initialize"
+          ? { protocolVersion: "2025-11-25", capabilities: {} }
+          : { tools: [{ name: "echo", inputSchema: { type: "object" } }] };
+        const body = id === undefined
+          ? ""
+          : JSON.stringify({ jsonrpc: "2.0", id: Number(id), result });
+        const status = method === "" ? "405 No" : id === undefined ? "202 Yes" : "200 OK";
+        const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\n` +
+          `mcp-session-id: one\r\ncontent-length: ${body.length}\r\n\r\n`;
+        await conn.write(new TextEncoder().encode(head + body));
+      }
+    } catch {
+      // The other side went first.
+    } finally {
+      open.delete(conn);
+      conn.close();
+    }
+  };
+  (async () => {
+    for await (const conn of listener) void serve(conn);
+  })();
+  const { port } = listener.addr as Deno.NetAddr;
+  return {
+    port,
+    calls: () => calls,
+    reused: () => reused,
+    close: () => listener.close(),
+  };
+}
+
+Deno.test("[remote.cut-off] nor is it repeated by the HTTP stack, on a connection that was kept", async () => {
+  const server = closingServer();
+  {
+    await using scene = remoteScene(`http://127.0.0.1:${server.port}/mcp`);
+    // A new connection is never tried again, so the test shows something only with one that was kept.
+    for (let calls = 1; server.reused() === 0 && calls < 50; calls++) {
+      await scene.listTools();
+      await failure(scene.call("echo"));
+      assert.equal(server.calls(), calls);
+    }
+    assert.equal(server.reused(), 1);
+  }
+  server.close();
+});
+
+Deno.test("[remote.cut-off] servers that want the length beforehand get it, and each message once", async () => {
+  await using odd = await OddHttp.start(({ method, headers }, response) => {
+    if (method !== "POST" || headers["content-length"] !== undefined) return false;
+    response.writeHead(411).end();
+    return true;
+  });
+  await using scene = remoteScene(odd.url);
+  assert.equal(resultText(await scene.call("echo")), CALLED);
+  assert.equal(odd.count("initialize"), 2);
+  assert.equal(odd.count("tools/call"), 1);
+});

@@ -1,0 +1,31 @@
+import type { Server } from "node:http";
+import type { SdkServer } from "./sdk_servers.ts";
+
+/** Has a server listen, and knows how it ends. */
+export async function createHttpServer<T extends { server: { close(): Promise<void> } }>(
+  http: Server,
+  sessions: Map<string, T>,
+  path: string,
+  tell: (session: T) => Promise<void>,
+): Promise<SdkServer> {
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", () => resolve()));
+  const opened = new Set<T>();
+  const set = sessions.set.bind(sessions);
+  sessions.set = (id, session) => {
+    opened.add(session);
+    return set(id, session);
+  };
+  return {
+    url: `http://127.0.0.1:${(http.address() as { port: number }).port}${path}`,
+    sessions,
+    forget: () => sessions.clear(),
+    tellChange: async () => {
+      for (const session of sessions.values()) await tell(session);
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const { server } of opened) await server.close();
+      http.closeAllConnections();
+      await new Promise<void>((resolve) => http.close(() => resolve()));
+    },
+  };
+}

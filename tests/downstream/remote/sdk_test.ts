@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { resultReply } from "../../contract/client.ts";
+import { resultText } from "../../contract/scene.ts";
+import type { Fields } from "../../contract/scripted_server.ts";
+import { until } from "../../contract/seen.ts";
+import { remoteScene } from "./scene.ts";
+import { startNew, startOld, startOldSse } from "./sdk_servers.ts";
+
+const SERVERS = [
+  ["SDK 1.32", "http", startOld],
+  ["SDK 2.4", "http", startNew],
+  ["SDK 1.32 over SSE", "sse", startOldSse],
+  ["SDK 1.32 over SSE, found out", "auto", startOldSse],
+] as const;
+
+for (const [name, kind, start] of SERVERS) {
+  Deno.test(`[remote.sdk-servers] ${name}: tools, progress, questions, changes and the end`, async () => {
+    await using sdk = await start();
+    {
+      await using scene = remoteScene(sdk.url, { kind });
+      const { tools } = await scene.listTools();
+      assert.deepEqual(tools.map((tool) => tool.name), ["progress", "ask", "resumed", "plain"]);
+      assert.deepEqual(tools[0]?.definition.annotations, { title: "progress" });
+
+      const steps: Fields[] = [];
+      const onProgress = (step: Fields): void => void steps.push(step);
+      const done = await scene.call("progress", { onProgress });
+      assert.equal(resultText(done), '{"content":[{"type":"text","text":"progress"}]}');
+      assert.deepEqual(steps.map(({ progress, total }) => [progress, total]), [[1, 2]]);
+
+      const reply = { action: "accept", content: { name: "Ada" } };
+      scene.client.answer = () => Promise.resolve(resultReply(reply));
+      const asked = resultText(await scene.call("ask"));
+      assert.deepEqual(JSON.parse(JSON.parse(asked).content[0].text), reply);
+      assert.equal((await scene.client.told.take()).params.message, "[files] Your name?");
+
+      assert.match(resultText(await scene.call("resumed")), /resumed/);
+
+      // The list is asked for again when the change has arrived, by the stream that listens.
+      const before = await scene.listTools();
+      await until(() => sdk.sessions.size === 1);
+      for (let isSame = true; isSame;) {
+        await sdk.tellChange();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        isSame = await scene.listTools() === before;
+      }
+      assert.deepEqual(scene.log, []);
+      assert.equal(scene.taps.length, 1);
+    }
+    // The server was told of the end, or saw it.
+    await until(() => sdk.sessions.size === 0);
+  });
+}
+
+for (const [name, start] of [["SDK 1.32", startOld], ["SDK 2.4", startNew]] as const) {
+  Deno.test(`[remote.session-gone] ${name}: a server that was started anew is served on`, async () => {
+    await using sdk = await start();
+    await using scene = remoteScene(sdk.url);
+    assert.match(resultText(await scene.call("plain")), /plain/);
+    sdk.forget();
+    const calls = [1, 2, 3].map(() => scene.call("plain"));
+    for (const call of calls) assert.match(resultText(await call), /plain/);
+    assert.equal(sdk.sessions.size, 1);
+  });
+}

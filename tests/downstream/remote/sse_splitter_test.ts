@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type SseEvent, SseSplitter } from "../../../src/downstream/remote/sse_splitter.ts";
+
+function split(chunks: readonly (string | Uint8Array)[], maxBytes = 1000): SseEvent[] {
+  const events: SseEvent[] = [];
+  const splitter = new SseSplitter(maxBytes, (event) => events.push(event));
+  const encoder = new TextEncoder();
+  for (const chunk of chunks) {
+    splitter.push(typeof chunk === "string" ? encoder.encode(chunk) : chunk);
+  }
+  return events;
+}
+
+function texts(events: readonly SseEvent[]): (string | undefined)[] {
+  return events.map(({ data }) => data !== undefined && "text" in data ? data.text : undefined);
+}
+
+Deno.test("[remote.answers] events are cut as the standard says", () => {
+  const stream = "\ufeff: comment\nevent: hello\nid: 1\nretry: 250\ndata: a\ndata:b\ndata:  c\n\n" +
+    "data\n\nid: 2\nid: 3\\0\nretry: soon\nunknown: x\n\nevent: only\n\ndata: unfinished\n";
+  assert.deepEqual(split([stream.replace("3\\0", "3\0")]), [
+    { kind: "hello", id: "1", retryMs: 250, data: { text: "a\nb\n c", bytes: 6 } },
+    { kind: "message", id: undefined, retryMs: undefined, data: { text: "", bytes: 0 } },
+    { kind: "message", id: "2", retryMs: undefined, data: undefined },
+  ]);
+});
+
+Deno.test("[remote.answers] however the bytes come, and whatever ends the lines", () => {
+  const piece = fc.stringMatching(/^[a-zé😀: ]{0,8}$/u);
+  const lines = fc.array(piece, { minLength: 1, maxLength: 4 });
+  const ends = fc.constantFrom("\n", "\r\n", "\r");
+  const property = fc.property(
+    fc.array(lines, { maxLength: 5 }),
+    ends,
+    fc.array(fc.nat(400), { maxLength: 8 }),
+    (events, end, cuts) => {
+      const stream = events.map((data) => {
+        return [...data.map((line) => `data: ${line}`), "", ""].join(end);
+      }).join("");
+      // So that what a lone carriage return ends is seen to end.
+      const bytes = new TextEncoder().encode(`${stream}:${end}`);
+      const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) =>
+        a - b
+      );
+      const chunks = [0, ...places].map((place, index) => {
+        return bytes.slice(place, places[index] ?? bytes.length);
+      });
+      assert.deepEqual(texts(split(chunks)), events.map((data) => data.join("\n")));
+    },
+  );
+  fc.assert(property);
+});
+
+Deno.test("[remote.max-bytes] an event that is too long is counted, and nothing of it kept but its ends", () => {
+  const long = "x".repeat(1200);
+  for (const data of [`data: ${long}`, `data: ${"x".repeat(600)}\ndata: ${"x".repeat(599)}`]) {
+    const [first, second] = split([`${data}\n\ndata: next\n\n`]);
+    assert.ok(first?.data !== undefined && "reason" in first.data);
+    const { reason, bytes, head, tail } = first.data;
+    assert.deepEqual([reason, bytes], ["too-long", 1200]);
+    assert.ok(head.length <= 1024 && tail.length <= 1024 && head.startsWith("xxx"));
+    assert.deepEqual(second?.data, { text: "next", bytes: 4 });
+  }
+  assert.deepEqual(texts(split([`data: ${"x".repeat(1000)}\n\n`])), ["x".repeat(1000)]);
+  assert.deepEqual(texts(split([`: ${long}\ndata: a\n\n`])), ["a"]);
+});
+
+Deno.test("[remote.answers] bytes that are no text are told as such", () => {
+  const [event] = split(["data: ", new Uint8Array([0xff, 0xfe]), "\n\n"]);
+  assert.ok(event?.data !== undefined && "reason" in event.data);
+  assert.equal(event.data.reason, "not-utf8");
+});
+
+Deno.test("[remote.max-bytes] a long event takes time linear to its size", () => {
+  const chunk = new TextEncoder().encode("y".repeat(16 * 1024));
+  const run = (chunks: number): number => {
+    const started = performance.now();
+    let bytes = 0;
+    const splitter = new SseSplitter(Infinity, ({ data }) => bytes = data?.bytes ?? 0);
+    splitter.push(new TextEncoder().encode("data: "));
+    for (let count = 0; count < chunks; count++) splitter.push(chunk);
+    splitter.push(new TextEncoder().encode("\n\n"));
+    assert.equal(bytes, chunks * chunk.length);
+    return performance.now() - started;
+  };
+  run(64);
+  const [small, large] = [Math.max(run(128), 1), run(1024)];
+  // Eight times the size; twice for what the machine does besides. Quadratic would be 64 times.
+  assert.ok(large < 8 * 3 * small + 50, `${small} ms, ${large} ms`);
+});

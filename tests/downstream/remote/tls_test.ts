@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:https";
+import { failure } from "../../contract/scene.ts";
+import { OddHttp } from "./odd_http.ts";
+import { remoteScene } from "./scene.ts";
+
+const UNKNOWN = /is self-signed, or signed by an authority that is unknown here; name a file /;
+
+/** Certificates that are not accepted, and what is told of each. */
+const CERTIFICATES: Readonly<Record<string, RegExp>> = {
+  localhost: UNKNOWN,
+  elsewhere: UNKNOWN,
+  expired: /the TLS certificate of localhost:\d+ has expired\.$/,
+  self_signed: /the TLS certificate of localhost:\d+ is self-signed; give the server one that /,
+};
+
+function readPem(name: string): { cert: string; key: string } {
+  const url = new URL(`../../fixtures/tls/${name}.pem`, import.meta.url);
+  const pem = Deno.readTextFileSync(url);
+  const start = pem.indexOf("-----BEGIN PRIVATE KEY");
+  return { cert: pem.slice(0, start), key: pem.slice(start) };
+}
+
+for (const [name, told] of Object.entries(CERTIFICATES)) {
+  Deno.test(`[remote.tls] the certificate ${name} is refused, in plain words`, async () => {
+    await using odd = await OddHttp.start(() => {}, createServer(readPem(name)));
+    await using scene = remoteScene(`https://localhost:${odd.port}/mcp?key=canary-5d`);
+    const message = await failure(scene.call("echo"));
+    assert.match(message, told);
+    assert.equal(message.includes("canary"), false);
+    assert.equal(odd.asked.length, 0);
+  });
+}
+
+Deno.test("[remote.tls] a server that speaks no TLS", async () => {
+  await using odd = await OddHttp.start();
+  await using scene = remoteScene(`https://127.0.0.1:${odd.port}/mcp`);
+  const message = await failure(scene.call("echo"));
+  assert.match(message, /does not speak TLS; perhaps its url should begin with http:\.$/);
+});

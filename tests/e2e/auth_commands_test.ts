@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AuthorizationServer, CANARY } from "../fixtures/oauth/authorization_server.ts";
+import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
+import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { Program } from "./program.ts";
+import { Setup } from "./setup.ts";
+import { until } from "./until.ts";
+
+const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
+
+/** A server that wants a login, and a user of the command. */
+class Desk implements AsyncDisposable {
+  readonly service = new AuthorizationServer();
+  readonly server = new ProtectedServer(this.service);
+  readonly setup: Setup;
+  readonly #browser: string;
+
+  constructor(servers: Readonly<Record<string, unknown>> = {}) {
+    this.setup = new Setup({
+      servers: {
+        notes: { url: this.server.url },
+        files: { command: "true" },
+        keyed: { url: "https://keyed.test/mcp", headers: { Authorization: "Bearer k" } },
+        ...servers,
+      },
+    });
+    this.#browser = `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config ` +
+      `${BROWSER} ${this.browserLog}`;
+  }
+
+  get browserLog(): string {
+    return join(this.setup.folder, "browser.log");
+  }
+
+  /** The folder of the tokens. */
+  get store(): string {
+    return join(this.setup.home, ".config", "agent-mcp-gateway", "oauth");
+  }
+
+  /** Starts `auth` with these words. */
+  async start(words: readonly string[], browser = this.#browser): Promise<Program> {
+    const [command, ...first] = await commandWords(GATEWAY_COMMAND);
+    const { folder, env } = this.setup;
+    const args = [...first, "auth", ...words];
+    const program = new Program({ command, args, cwd: folder, env: { ...env, BROWSER: browser } });
+    await program.closeInput();
+    return program;
+  }
+
+  /** Runs `auth` to its end. */
+  async run(words: readonly string[], browser?: string): Promise<Ended> {
+    const program = await this.start(words, browser);
+    const { code } = await program.ended();
+    return { code, stdout: program.lines.join("\n"), stderr: program.stderr };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.setup.close();
+    await this.server[Symbol.asyncDispose]();
+    await this.service[Symbol.asyncDispose]();
+  }
+}
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+Deno.test("[auth.login] [auth.status] [auth.logout] a login, from the first to the last", async () => {
+  await using desk = new Desk();
+  const before = await desk.run(["status"]);
+  assert.equal(before.code, 0, before.stderr);
+  assert.deepEqual(before.stdout.split("\n"), [
+    "notes: not logged in",
+    "keyed: needs no login: its entry has an Authorization header",
+  ]);
+
+  const login = await desk.run(["login", "notes"]);
+  assert.equal(login.code, 0, login.stderr);
+  assert.equal(login.stdout, `Logged in to "notes" by ${desk.service.issuer}`);
+  assert.match(
+    login.stderr,
+    /^Log in with this link.*:\n\n {2}http:\/\/127\.0\.0\.1:\d+\/authorize\?/m,
+  );
+  await until("the page is shown", () => {
+    const log = Deno.readTextFileSync(desk.browserLog);
+    return /^opened .*\nshown 200 .*Logged in to notes/.test(log);
+  });
+
+  const status = await desk.run(["status", "notes", "--json"]);
+  assert.equal(status.code, 0, status.stderr);
+  const [{ expires_at, ...row }] = JSON.parse(status.stdout);
+  assert.deepEqual(row, {
+    server: "notes",
+    url: desk.server.url,
+    state: "logged-in",
+    issuer: desk.service.issuer,
+    scope: "",
+    renewable: true,
+  });
+  assert.ok(Date.parse(expires_at) > Date.now());
+
+  const [file = ""] = [...Deno.readDirSync(desk.store)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".json"));
+  const { tokens } = JSON.parse(Deno.readTextFileSync(join(desk.store, file)));
+  const logout = await desk.run(["logout", "notes"]);
+  assert.deepEqual([logout.code, logout.stdout, logout.stderr], [0, 'Logged out of "notes"', ""]);
+  assert.ok(desk.service.isEnded(tokens.refresh_token));
+  assert.match((await desk.run(["status"])).stdout, /^notes: not logged in$/m);
+  assert.equal((await desk.run(["logout", "notes"])).stdout, 'You were not logged in to "notes"');
+
+  // No secret was printed anywhere.
+  for (const { stdout, stderr } of [before, login, status, logout]) {
+    assert.doesNotMatch(stdout + stderr, new RegExp(CANARY));
+  }
+});
+
+Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C gives up", async () => {
+  await using desk = new Desk();
+  const program = await desk.start(["login", "notes"], "none");
+  const [, url = ""] = await until("the link is shown", () => {
+    return /Log in with this link, .*:\n\n {2}(\S+)\n/.exec(program.stderr) ??
+      undefined;
+  });
+  program.signal("SIGINT");
+  const { code } = await program.ended();
+  assert.equal(code, 1, program.stderr);
+  assert.match(program.stderr, /Given up\n$/);
+  await assert.rejects(fetch(url), TypeError, "Its listener is gone");
+
+  const other = await desk.start(["login", "notes"], "none");
+  const [, link = ""] = await until("the link is shown", () => {
+    return / {2}(http\S+)/.exec(other.stderr) ?? undefined;
+  });
+  assert.match(await (await fetch(link)).text(), /Logged in to notes/);
+  assert.equal((await other.ended()).code, 0, other.stderr);
+});
+
+Deno.test("[auth.login] a server that needs no login, or none, is told", async () => {
+  await using desk = new Desk();
+  desk.server.isOpen = true;
+  desk.server.describes = "none";
+  const open = await desk.run(["login", "notes"]);
+  assert.deepEqual([open.code, open.stdout], [
+    0,
+    'Server "notes" needs no login: it answers without one',
+  ]);
+  const local = await desk.run(["login", "files"]);
+  assert.match(local.stdout, /^Server "files" needs no login: it is a program on this machine$/);
+  const keyed = await desk.run(["login", "keyed"]);
+  assert.match(keyed.stdout, /needs no login: its entry has an Authorization header/);
+  const unknown = await desk.run(["login", "note"]);
+  assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
+  assert.match(unknown.stderr, /^There is no server "note"; did you mean "notes"\?$/m);
+});
+
+Deno.test("[auth.login] what goes wrong is told, with exit code 1", async () => {
+  await using desk = new Desk({ gone: { url: "http://127.0.0.1:9/mcp" } });
+  desk.service.behaviour.denies = "access_denied";
+  const denied = await desk.run(["login", "notes"]);
+  assert.deepEqual([denied.code, denied.stdout], [1, ""]);
+  assert.match(denied.stderr, /the login page answered "access_denied"/);
+  const gone = await desk.run(["login", "gone"]);
+  assert.deepEqual([gone.code, gone.stdout], [1, ""]);
+  assert.match(gone.stderr, /Server "gone" is not available: it cannot be reached/);
+});
+
+Deno.test("[auth.logout] a login that cannot be taken back is forgotten all the same", async () => {
+  await using desk = new Desk();
+  const { says } = desk.service.behaviour;
+  desk.service.behaviour.says = { ...says, revocation_endpoint: "http://127.0.0.1:9/revoke" };
+  assert.equal((await desk.run(["login", "notes"])).code, 0);
+  const { code, stdout, stderr } = await desk.run(["logout", "notes"]);
+  assert.deepEqual([code, stdout], [1, 'Logged out of "notes"']);
+  assert.match(stderr, /forgotten here, but was not taken back: cannot be reached/);
+  assert.match((await desk.run(["status", "notes"])).stdout, /not logged in/);
+});
+
+Deno.test("[auth.login] [auth.status] [auth.logout] help, and wrong command lines", async () => {
+  await using desk = new Desk();
+  for (const name of ["login", "status", "logout"]) {
+    const { code, stdout } = await desk.run([name, "--help"]);
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`Example: agent-mcp-gateway auth ${name} `));
+  }
+  for (const words of [["login"], ["logout"], ["nope"], ["login", "notes", "more"]]) {
+    const { code, stdout, stderr } = await desk.run(words);
+    assert.deepEqual([code, stdout], [2, ""], words.join(" "));
+    assert.notEqual(stderr, "");
+  }
+});

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { createServer, type IncomingMessage } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { connect, type Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import { OddHttp } from "../downstream/remote/odd_http.ts";
+import { startGateway } from "./gateway.ts";
+
+const TLS = new URL("../fixtures/tls/", import.meta.url);
+
+/** A proxy that leads everything to one port of this machine, and notes where it was to go. */
+async function startProxy(
+  port: number,
+): Promise<AsyncDisposable & { url: string; asked: string[] }> {
+  const asked: string[] = [];
+  const sockets = new Set<Socket>();
+  const proxy = createServer();
+  proxy.on("connect", (request: IncomingMessage, socket: Socket) => {
+    asked.push(`CONNECT ${request.url}`);
+    const through = connect(port, "127.0.0.1", () => {
+      socket.write("HTTP/1.1 200 OK\r\n\r\n");
+      through.pipe(socket).pipe(through);
+    });
+    for (const one of [socket, through]) {
+      sockets.add(one);
+      one.on("error", () => {});
+    }
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", () => resolve()));
+  return {
+    url: `http://127.0.0.1:${(proxy.address() as { port: number }).port}`,
+    asked,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      proxy.closeAllConnections();
+      await new Promise<void>((resolve) => proxy.close(() => resolve()));
+    },
+  };
+}
+
+Deno.test("[remote.proxy] the gateway's connections go where the environment says", async () => {
+  const pem = Deno.readTextFileSync(new URL("localhost.pem", TLS));
+  const start = pem.indexOf("-----BEGIN PRIVATE KEY");
+  const tls = createTlsServer({ cert: pem.slice(0, start), key: pem.slice(start) });
+  await using far = await OddHttp.start(() => {}, tls);
+  await using near = await OddHttp.start();
+  await using proxy = await startProxy(far.port);
+  await using gateway = await startGateway({
+    servers: {
+      far: { url: "https://remote.example/mcp", type: "http" },
+      near: { url: near.url, type: "http" },
+    },
+    env: {
+      HTTP_PROXY: "http://127.0.0.1:9",
+      HTTPS_PROXY: proxy.url,
+      NO_PROXY: "127.0.0.1",
+      // Deno itself would ask for its newest version.
+      DENO_NO_UPDATE_CHECK: "1",
+      NODE_EXTRA_CA_CERTS: fileURLToPath(new URL("authority.pem", TLS)),
+    },
+  });
+  assert.equal(await gateway.text("far", "echo"), "called echo");
+  assert.equal(await gateway.text("near", "echo"), "called echo");
+  assert.ok(proxy.asked.length > 0);
+  assert.deepEqual(new Set(proxy.asked), new Set(["CONNECT remote.example:443"]));
+});

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { runOnce } from "./run_once.ts";
+import { readExpiry } from "../../src/cli/token_expiry.ts";
+import { redactText } from "../../src/redact.ts";
+import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { Program } from "./program.ts";
+import { Setup } from "./setup.ts";
+
+const RULES = '{\n  // Who.\n  "agents": { "researcher": {} } // all\n}\n';
+
+Deno.test("[cli.token] a token is shown once, and its hash is in the rules", async () => {
+  const setup = new Setup({ rules: RULES });
+  const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+  const make = async (...flags: string[]) => {
+    const args = [...words, "token", "researcher", ...flags];
+    const program = new Program({ command, args, cwd: setup.folder, env: setup.env });
+    await program.closeInput();
+    const { code } = await program.ended();
+    return { code, stdout: program.lines.join("\n"), stderr: program.stderr };
+  };
+  const path = `${setup.folder}/.mcp-gateway-rules.json`;
+  const hash = (token: string) => createHash("sha256").update(token).digest("hex");
+
+  const first = await make();
+  assert.equal(first.code, 0, first.stderr);
+  assert.match(first.stdout, /^amg_[\w-]{43}$/);
+  assert.match(first.stderr, /This is the only time the token is shown/);
+  assert.ok(!first.stderr.includes(first.stdout));
+  const list = `"token_sha256": ["${hash(first.stdout)}"`;
+  const text = RULES.replace("{}", `{ ${list}] }`);
+  assert.equal(Deno.readTextFileSync(path), text);
+
+  const second = await make("--json", "--expires", "2099-01-31");
+  const { agent, token, sha256, expires, rules } = JSON.parse(second.stdout);
+  assert.deepEqual([agent, expires, rules], ["researcher", "2099-01-31", path]);
+  assert.notEqual(token, first.stdout);
+  assert.equal(sha256, hash(token));
+  const entry = `{ "sha256": "${sha256}", "expires": "2099-01-31" }`;
+  assert.equal(Deno.readTextFileSync(path), text.replace(list, `${list}, ${entry}`));
+  await setup.close();
+});
+
+Deno.test("[cli.token] what cannot be done is told, and changes nothing", async () => {
+  const unknown = await runOnce(["token", "resercher"], { rules: RULES });
+  assert.deepEqual([unknown.code, unknown.stdout], [1, ""]);
+  assert.match(unknown.stderr, /there is no agent "resercher" .* did you mean "researcher"\?/);
+  const missing = await runOnce(["token", "a"], { rules: false });
+  assert.deepEqual([missing.code, missing.stdout], [1, ""]);
+  assert.match(missing.stderr, /There are no rules at .* name them with --rules/);
+  for (
+    const words of [[], ["a", "b"], ["a", "--expires", "soon"], ["a", "--expires", "2020-01-01"]]
+  ) {
+    const { code, stdout } = await runOnce(["token", ...words]);
+    assert.deepEqual([code, stdout], [2, ""], words.join(" "));
+  }
+});
+
+Deno.test("[cli.token] an expiry is a time from now on, or a date to come", () => {
+  const now = Date.parse("2026-01-31T08:00:00.500Z");
+  assert.equal(readExpiry("12h", now), "2026-01-31T20:00:00Z");
+  assert.equal(readExpiry("30d", now), "2026-03-02T08:00:00Z");
+  assert.equal(readExpiry("1w", now), "2026-02-07T08:00:00Z");
+  assert.equal(readExpiry("2026-02-01", now), "2026-02-01");
+  assert.equal(readExpiry("2026-02-01T00:00+02:00", now), "2026-02-01T00:00+02:00");
+  for (const text of ["", "0d", "-1d", "1y", "30", "d", "2026-02-30", "tomorrow", "999999w"]) {
+    assert.throws(() => readExpiry(text, now), /expected 12h/, text);
+  }
+  assert.throws(() => readExpiry("2026-01-31", now), /in the past/);
+});
+
+Deno.test("[log.redacted] a token of ours is known as a secret", () => {
+  const token = `amg_${"aB3-_".repeat(8)}xyz`;
+  assert.equal(redactText(`Sent ${token} by mistake`), "Sent [redacted] by mistake");
+});

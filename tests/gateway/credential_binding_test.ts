@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { SessionScene } from "./session_scene.ts";
+
+const AGENTS = { a: { status: true }, b: {}, default: {} };
+
+Deno.test("[identity.credential] a credential binds its session to its agent", async () => {
+  const rules = { agents: AGENTS, defaults: { deny_on_missing_agent: false } };
+  await using scene = await SessionScene.open(rules, { bound: "b", transport: "tcp" });
+  for (const agent_id of ["b", "", null, undefined]) {
+    assert.deepEqual(await scene.call("list_servers", { agent_id }), {});
+  }
+  for (const agent_id of ["a", "default", "nobody"]) {
+    const { code, message } = await scene.call("list_servers", { agent_id });
+    assert.equal(code, "INVALID_AGENT_ID");
+    assert.equal(
+      message,
+      `This connection may not act as agent "${agent_id}": it is bound to one agent. ` +
+        "Call again without agent_id.",
+    );
+  }
+  const agents = scene.audit().map(({ agent_id, decision }) => `${agent_id} ${decision}`);
+  assert.deepEqual(agents.slice(0, 4), Array(4).fill("b ALLOW"));
+  // It is the bound agent that tried, whatever it called itself.
+  assert.deepEqual(agents.slice(4), ["a DENY", "default DENY", "nobody DENY"]);
+});
+
+Deno.test("[identity.credential] an agent that leaves the rules is refused at once", async () => {
+  await using scene = await SessionScene.open({ agents: AGENTS }, { bound: "a" });
+  assert.deepEqual(await scene.call("list_servers"), {});
+  await scene.reload({ agents: { b: {} } });
+  assert.equal((await scene.call("list_servers")).code, "INVALID_AGENT_ID");
+});
+
+Deno.test("[identity.credential] limits count the bound agent", async () => {
+  const rules = { agents: { a: { limits: { per_minute: 1 } }, b: {} } };
+  await using scene = await SessionScene.open(rules, { bound: "a" });
+  assert.deepEqual(await scene.call("list_servers"), {});
+  assert.equal((await scene.call("list_servers", { agent_id: "b" })).code, "INVALID_AGENT_ID");
+  assert.equal((await scene.call("list_servers")).code, "RATE_LIMITED");
+});
+
+const STATUS = "get_gateway_status";
+
+Deno.test("[rules.status] over HTTP an agent with status: true sees the status", async () => {
+  await using scene = await SessionScene.open({ agents: AGENTS }, { bound: "a", transport: "tcp" });
+  assert.ok((await scene.toolNames()).includes(STATUS));
+  assert.deepEqual(await scene.call(STATUS), {});
+  // And only as long as the rules say so.
+  await scene.reload({ agents: { ...AGENTS, a: {} } });
+  assert.ok(!(await scene.toolNames()).includes(STATUS));
+  const { code, message } = await scene.call(STATUS);
+  assert.equal(code, "-32602");
+  assert.match(message ?? "", /^Unknown tool: get_gateway_status\. This server has list_servers, /);
+  assert.doesNotMatch(message?.slice(20) ?? "", /get_gateway_status.*get_gateway_status/);
+});
+
+Deno.test("[rules.status] over HTTP another agent does not", async () => {
+  await using scene = await SessionScene.open({ agents: AGENTS }, { bound: "b", transport: "tcp" });
+  assert.ok(!(await scene.toolNames()).includes(STATUS));
+  assert.equal((await scene.call(STATUS)).code, "-32602");
+});
+
+Deno.test("[rules.status] where nobody is bound it is decided by the call", async () => {
+  await using scene = await SessionScene.open({ agents: AGENTS }, { transport: "tcp" });
+  assert.ok((await scene.toolNames()).includes(STATUS));
+  assert.deepEqual(await scene.call(STATUS, { agent_id: "a" }), {});
+  const { code, rule } = await scene.call(STATUS, { agent_id: "b" });
+  assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.b.status"]);
+  await scene.reload({ agents: { b: {} } });
+  assert.ok(!(await scene.toolNames()).includes(STATUS));
+});
+
+Deno.test("[rules.status] over stdio every agent does, in debug mode", async () => {
+  await using scene = await SessionScene.open({ agents: AGENTS });
+  assert.ok((await scene.toolNames()).includes(STATUS));
+  assert.deepEqual(await scene.call(STATUS, { agent_id: "b" }), {});
+});

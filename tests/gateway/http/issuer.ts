@@ -1,0 +1,101 @@
+import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
+import type { Rules } from "../../../src/config/mod.ts";
+import { readRules } from "../session_scene.ts";
+
+/** A key of the issuer. */
+export interface IssuerKey {
+  readonly kid: string;
+  readonly algorithm: string;
+  readonly privateKey: CryptoKey;
+  readonly publicJwk: JWK;
+}
+
+/** Makes a key. */
+export async function makeKey(kid: string, algorithm = "ES256"): Promise<IssuerKey> {
+  const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true });
+  const publicJwk = { ...await exportJWK(publicKey), kid, alg: algorithm, use: "sig" };
+  return { kid, algorithm, privateKey, publicJwk };
+}
+
+/** What a token says, and how it is signed. */
+export interface TokenOptions {
+  /** Claims besides those that make the token good; `undefined` takes one away. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+  readonly header?: Readonly<Record<string, unknown>>;
+  readonly key?: IssuerKey;
+}
+
+/** A real issuer on loopback: metadata, keys, and tokens for the agent `a`. */
+export class Issuer implements AsyncDisposable {
+  readonly url: string;
+  /** The keys that it publishes. */
+  keys: IssuerKey[];
+  /** Paths that were asked for. */
+  readonly asked: string[] = [];
+  /** Answers instead of the issuer. */
+  answer: ((path: string) => Response | Promise<Response> | undefined) | undefined;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  private constructor(keys: IssuerKey[]) {
+    this.keys = keys;
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+      const { pathname } = new URL(request.url);
+      this.asked.push(pathname);
+      return this.answer?.(pathname) ?? this.#answer(pathname);
+    });
+    this.url = `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  static async open(): Promise<Issuer> {
+    return new Issuer([await makeKey("one")]);
+  }
+
+  /** Makes a token that is good unless it is told otherwise. */
+  async token(
+    { claims = {}, header = {}, key = this.keys[0] }: TokenOptions = {},
+  ): Promise<string> {
+    if (key === undefined) throw new Error("There is no key");
+    const now = Math.floor(Date.now() / 1000);
+    const good = {
+      iss: this.url,
+      aud: "gateway",
+      sub: "user",
+      agent: "a",
+      iat: now,
+      exp: now + 60,
+    };
+    return await new SignJWT({ ...good, ...claims } as JWTPayload)
+      .setProtectedHeader({ alg: key.algorithm, kid: key.kid, ...header })
+      .sign(key.privateKey, { crit: { "urn:odd": true } });
+  }
+
+  /** What a rules file says of this issuer. */
+  jwt(more: Readonly<Record<string, unknown>> = {}): object {
+    return { issuer: this.url, audience: "gateway", agent_claim: "agent", ...more };
+  }
+
+  /** Rules with the agents `a` and `b` and this issuer. */
+  async rules(more: Readonly<Record<string, unknown>> = {}): Promise<Rules> {
+    const rules = { agents: { a: {}, b: {} }, auth: { jwt: this.jwt(more) } };
+    return (await readRules(rules)).rules;
+  }
+
+  /** Nobody listens at its address any more. */
+  async end(): Promise<void> {
+    await this.#server.shutdown();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
+
+  #answer(path: string): Response {
+    if (path === "/.well-known/openid-configuration") {
+      return Response.json({ issuer: this.url, jwks_uri: `${this.url}/keys` });
+    }
+    if (path === "/keys") {
+      return Response.json({ keys: this.keys.map(({ publicJwk }) => publicJwk) });
+    }
+    return new Response("no", { status: 404 });
+  }
+}

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { until } from "../../e2e/until.ts";
+import { Desk } from "./desk.ts";
+import { Issuer, makeKey } from "./issuer.ts";
+
+function fetches(issuer: Issuer): number {
+  return issuer.asked.filter((path) => path === "/keys").length;
+}
+
+Deno.test("[rules.credentials] the issuer's keys may change at any time", async () => {
+  await using issuer = await Issuer.open();
+  await using desk = new Desk(await issuer.rules());
+  const old = await issuer.token();
+  assert.equal(await desk.login(old), "a");
+  issuer.keys = [await makeKey("two", "RS256"), ...issuer.keys];
+  assert.equal(await desk.login(await issuer.token()), "a");
+  assert.equal(await desk.login(old), "a");
+  assert.equal(fetches(issuer), 2);
+  // One that is withdrawn counts no more once the keys are fetched again.
+  issuer.keys = [await makeKey("three", "EdDSA")];
+  assert.equal(await desk.login(await issuer.token()), "a");
+  assert.equal(await desk.login(old), 401);
+  assert.equal(fetches(issuer), 3);
+});
+
+Deno.test("[rules.credentials] made-up names of keys do not make us ask again and again", async () => {
+  await using issuer = await Issuer.open();
+  await using desk = new Desk(await issuer.rules(), { keyTimes: { looksMs: 400 } });
+  const good = await issuer.token();
+  assert.equal(await desk.login(good), "a");
+  const logins = Array.from({ length: 100 }, async (_, index) => {
+    const token = await issuer.token({ header: { kid: `made-up-${index}` } });
+    return await desk.login(token, `192.0.2.${index}`);
+  });
+  assert.deepEqual(new Set(await Promise.all(logins)), new Set([401]));
+  assert.ok(fetches(issuer) <= 3, String(fetches(issuer)));
+  assert.equal(await desk.login(good), "a");
+  // A real new key is found when some time has passed.
+  issuer.keys = [await makeKey("new")];
+  const token = await issuer.token();
+  await until("the new key is found", async () => await desk.login(token, "192.0.2.200") === "a");
+});
+
+Deno.test("[rules.credentials] many clients at once ask the issuer once", async () => {
+  await using issuer = await Issuer.open();
+  await using desk = new Desk(await issuer.rules());
+  const token = await issuer.token();
+  const logins = await Promise.all(Array.from({ length: 50 }, () => desk.login(token)));
+  assert.deepEqual(new Set(logins), new Set(["a"]));
+  assert.equal(fetches(issuer), 1);
+});
+
+Deno.test("[rules.credentials] keys are fetched again when they are old", async () => {
+  await using issuer = await Issuer.open();
+  await using desk = new Desk(await issuer.rules(), { keyTimes: { freshMs: 0 } });
+  const old = await issuer.token();
+  assert.equal(await desk.login(old), "a");
+  issuer.keys = [await makeKey("two")];
+  assert.equal(await desk.login(old), 401);
+});
+
+Deno.test("[rules.credentials] an issuer that fails is told, and lets nobody in", async () => {
+  const failures: Record<string, Issuer["answer"]> = {
+    "errors": () => new Response("no", { status: 500 }),
+    "no JSON": () => new Response("<html>"),
+    "null": () => Response.json(null),
+    "no keys": (path) => path === "/keys" ? Response.json({ keys: "none" }) : undefined,
+    "another issuer": (path) =>
+      path.startsWith("/.well-known")
+        ? Response.json({ issuer: "https://example.com" })
+        : undefined,
+    "keys that anybody on the way can change": (path) =>
+      path.startsWith("/.well-known")
+        ? Response.json({ issuer: "ISSUER", jwks_uri: "http://example.com/keys" })
+        : undefined,
+    "keys in a file": (path) =>
+      path.startsWith("/.well-known")
+        ? Response.json({ issuer: "ISSUER", jwks_uri: "file:///etc/passwd" })
+        : undefined,
+    "a redirect": () => new Response(null, { status: 302, headers: { location: "/keys" } }),
+    "an endless answer": () => new Response("x".repeat(2_000_000)),
+  };
+  for (const [what, answer] of Object.entries(failures)) {
+    await using issuer = await Issuer.open();
+    issuer.answer = async (path) => {
+      const response = await answer?.(path);
+      if (response === undefined) return await own(path);
+      const text = (await response.text()).replace("ISSUER", issuer.url);
+      const body = response.status === 302 ? null : text;
+      return new Response(body, { status: response.status, headers: response.headers });
+    };
+    const own = (path: string): Response =>
+      path === "/keys"
+        ? Response.json({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) })
+        : Response.json({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` });
+    await using desk = new Desk(await issuer.rules());
+    const refused = await desk.identify(`Bearer ${await issuer.token()}`);
+    assert.deepEqual(refused, {
+      kind: "refused",
+      status: 503,
+      retryAfterS: 5,
+      message: "The token cannot be checked now, because its issuer does not answer. Send the " +
+        "request again in a few seconds.",
+    }, what);
+    assert.equal(desk.log.told.length, 1);
+    assert.match(desk.log.told[0] ?? "", /^warn The keys of the issuer .* its tokens are refused/);
+    // It is left alone for a while.
+    const asked = issuer.asked.length;
+    assert.equal(await desk.login(await issuer.token()), 503);
+    assert.equal(issuer.asked.length, asked);
+  }
+});
+
+Deno.test("[rules.credentials] an issuer that hangs holds nobody up for long", async () => {
+  await using issuer = await Issuer.open();
+  const { promise: hanging, resolve: goOn } = Promise.withResolvers<Response>();
+  issuer.answer = () => hanging;
+  await using desk = new Desk(await issuer.rules(), { keyTimes: { timeoutMs: 100, restMs: 50 } });
+  const token = await issuer.token();
+  assert.equal(await desk.login(token), 503);
+  issuer.answer = undefined;
+  goOn(new Response("late"));
+  await until("the keys are there", async () => await desk.login(token) === "a");
+});
+
+Deno.test("[rules.credentials] with an issuer out of reach known keys count for a while", async () => {
+  const issuer = await Issuer.open();
+  const token = await issuer.token();
+  await using desk = new Desk(await issuer.rules(), { keyTimes: { freshMs: 0 } });
+  await using strict = new Desk(desk.rules, { keyTimes: { freshMs: 0, staleMs: 0 } });
+  assert.deepEqual([await desk.login(token), await strict.login(token)], ["a", "a"]);
+  await issuer.end();
+  assert.deepEqual([await desk.login(token), await strict.login(token)], ["a", 503]);
+  assert.match(desk.log.told[0] ?? "", /its tokens are checked with old ones$/);
+});
+
+Deno.test("[rules.credentials] keys may have an address of their own", async () => {
+  await using issuer = await Issuer.open();
+  await using desk = new Desk(await issuer.rules({ jwks_url: `${issuer.url}/keys` }));
+  assert.equal(await desk.login(await issuer.token()), "a");
+  assert.deepEqual(issuer.asked, ["/keys"]);
+});
+
+Deno.test("[rules.credentials] an issuer with a path has its metadata where the standards say", async () => {
+  const places = [
+    "/.well-known/oauth-authorization-server/team",
+    "/.well-known/openid-configuration/team",
+    "/team/.well-known/openid-configuration",
+  ];
+  for (const place of places) {
+    await using issuer = await Issuer.open();
+    const iss = `${issuer.url}/team`;
+    issuer.answer = (path) => {
+      if (path === place) return Response.json({ issuer: iss, jwks_uri: `${issuer.url}/keys` });
+      return path === "/keys" ? undefined : new Response("no", { status: 404 });
+    };
+    await using desk = new Desk(await issuer.rules({ issuer: iss }));
+    assert.equal(await desk.login(await issuer.token({ claims: { iss } })), "a", place);
+  }
+});

@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { createHmac } from "node:crypto";
+import { exportSPKI, importJWK } from "jose";
+import { Desk, sha256 } from "./desk.ts";
+import { Issuer, makeKey } from "./issuer.ts";
+
+function encode(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return Buffer.from(text).toString("base64url");
+}
+
+Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a claim", async () => {
+  await using issuer = await Issuer.open();
+  await using desk = new Desk(await issuer.rules());
+  assert.equal(desk.identifier.isConfigured, true);
+  assert.deepEqual(issuer.asked, []);
+  const token = await issuer.token();
+  const { id, agent, expiresAt = 0 } = await desk.credential(token);
+  assert.equal(agent, "a");
+  const left = expiresAt - Date.now();
+  assert.ok(left > 55_000 && left <= 66_000, `${left}`);
+
+  // A renewed token is the same credential, that of another subject or agent is not.
+  const renewed = await issuer.token({ claims: { exp: Math.floor(Date.now() / 1000) + 600 } });
+  assert.equal((await desk.credential(renewed)).id, id);
+  const others = [{ sub: "other" }, { agent: "b" }, { sub: 'user","b' }, { sub: undefined }];
+  for (const claims of others) {
+    assert.notEqual((await desk.credential(await issuer.token({ claims }))).id, id);
+  }
+  assert.equal(await desk.login(await issuer.token({ claims: { aud: ["x", "gateway"] } })), "a");
+  const typed = await issuer.token({ header: { typ: "application/AT+jwt" } });
+  assert.equal(await desk.login(typed), "a");
+  // Keys were fetched once for all.
+  const paths = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
+  assert.deepEqual(issuer.asked, [...paths, "/keys"]);
+});
+
+Deno.test("[rules.credentials] a JWT that names no agent of the rules is 403", async () => {
+  await using issuer = await Issuer.open();
+  await using desk = new Desk(await issuer.rules());
+  const odd = ["nobody", "", undefined, 5, ["a"], { a: 1 }, "a ", "__proto__", "x".repeat(5000)];
+  for (const agent of odd) {
+    assert.equal(await desk.login(await issuer.token({ claims: { agent } })), 403, String(agent));
+  }
+  desk.rules = await issuer.rules({ agent_claim: "__proto__" });
+  assert.equal(await desk.login(await issuer.token()), 403);
+  desk.rules = await issuer.rules({ agent_claim: "https://example.com/agent" });
+  const claims = { "https://example.com/agent": "b" };
+  assert.equal(await desk.login(await issuer.token({ claims })), "b");
+});
+
+Deno.test("[rules.credentials] a JWT that is not good now, not for us, or not the issuer's is 401", async () => {
+  await using issuer = await Issuer.open();
+  await using desk = new Desk(await issuer.rules());
+  const now = Math.floor(Date.now() / 1000);
+  const own = await makeKey("one");
+  const bad = {
+    "expired": { claims: { exp: now - 30 } },
+    "not good yet": { claims: { nbf: now + 30 } },
+    "from the future": { claims: { iat: now + 30 } },
+    "without an end": { claims: { exp: undefined } },
+    "an end that is no number": { claims: { exp: "never" } },
+    "for another audience": { claims: { aud: "other" } },
+    "for no audience": { claims: { aud: undefined } },
+    "for the audience in other letters": { claims: { aud: "Gateway" } },
+    "of another issuer": { claims: { iss: "https://example.com" } },
+    "of an issuer with a slash": { claims: { iss: `${issuer.url}/` } },
+    "of no issuer": { claims: { iss: undefined } },
+    "signed with another key of the same name": { key: own },
+    "signed with a key that it brings itself": { key: own, header: { jwk: own.publicJwk } },
+    "signed with a key of another name": { header: { kid: "../../keys" } },
+    "signed with a key whose name is an object's": { header: { kid: "__proto__" } },
+    "with a part that must be understood": { header: { crit: ["urn:odd"], "urn:odd": 1 } },
+    "of another kind": { header: { typ: "logout+jwt" } },
+  };
+  let index = 0;
+  for (const [what, options] of Object.entries(bad)) {
+    const status = await desk.login(await issuer.token(options), `192.0.2.${++index}`);
+    assert.equal(status, 401, what);
+  }
+  // Clocks may differ a little.
+  for (const claims of [{ exp: now - 1 }, { nbf: now + 3 }, { iat: now + 3 }]) {
+    assert.equal(await desk.login(await issuer.token({ claims })), "a");
+  }
+});
+
+Deno.test("[rules.credentials] a JWT without a signature, or with one that anybody can make, is 401", async () => {
+  await using issuer = await Issuer.open();
+  const key = await makeKey("rsa", "RS256");
+  issuer.keys = [key];
+  await using desk = new Desk(await issuer.rules());
+  const good = await issuer.token();
+  assert.equal(await desk.login(good), "a");
+  const [header = "", payload = "", signature = ""] = good.split(".");
+  const publicKey = await importJWK(key.publicJwk, "RS256", { extractable: true });
+  assert.ok(publicKey instanceof CryptoKey);
+  const pem = await exportSPKI(publicKey);
+
+  const forged = [
+    `${encode({ alg: "none" })}.${payload}.`,
+    `${encode({ alg: "none", kid: "rsa" })}.${payload}.${signature}`,
+    `${encode({ alg: "None", kid: "rsa" })}.${payload}.`,
+    `${encode({ kid: "rsa" })}.${payload}.${signature}`,
+    `${encode({ alg: "", kid: "rsa" })}.${payload}.${signature}`,
+    `${encode({ alg: ["RS256"], kid: "rsa" })}.${payload}.${signature}`,
+    `${header}.${payload}.`,
+    `${header}.${encode({ ...JSON.parse(atob(payload)), agent: "b" })}.${signature}`,
+    `${header}.${payload}.${signature.slice(0, -4)}`,
+    `${header}.${payload}.${"A".repeat(signature.length)}`,
+    `${header}..${signature}`,
+    `..`,
+    `${encode("not json")}.${payload}.${signature}`,
+    `${encode("[]")}.${payload}.${signature}`,
+    `${encode('{"alg":"RS256","alg":"none"}')}.${payload}.`,
+    `${good}.${signature}`,
+    // Encrypted ones have five parts.
+    `${good}..`,
+    `${encode({ alg: "RS256", kid: "rsa", b64: false, crit: ["b64"] })}.${payload}.${signature}`,
+    `${header}.${payload}\u00e9.${signature}`,
+  ];
+  for (const alg of ["HS256", "HS384", "HS512"]) {
+    const hash = alg.replace("HS", "sha");
+    for (const secret of [pem, pem.trim(), JSON.stringify(key.publicJwk), key.publicJwk.n ?? ""]) {
+      const signed = `${encode({ alg, kid: "rsa", typ: "JWT" })}.${payload}`;
+      forged.push(`${signed}.${createHmac(hash, secret).update(signed).digest("base64url")}`);
+    }
+  }
+  for (const [index, token] of forged.entries()) {
+    assert.equal(await desk.login(token, `192.0.2.${index}`), 401, token.slice(0, 60));
+  }
+  assert.equal(await desk.login(good), "a");
+  assert.ok(issuer.asked.filter((path) => path === "/keys").length <= 3);
+});
+
+Deno.test("[rules.credentials] an issuer that publishes a shared secret gains nothing", async () => {
+  await using issuer = await Issuer.open();
+  const k = encode("a secret of thirty-two bytes, yes!");
+  const jwk = { kty: "oct", k, kid: "one", alg: "HS256" };
+  issuer.answer = (path) => path === "/keys" ? Response.json({ keys: [jwk] }) : undefined;
+  await using desk = new Desk(await issuer.rules());
+  const [, payload] = (await issuer.token()).split(".");
+  const signed = `${encode({ alg: "HS256", kid: "one" })}.${payload}`;
+  const secret = Buffer.from(k, "base64url");
+  const token = `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+  assert.equal(await desk.login(token), 401);
+});
+
+Deno.test("[rules.credentials] bearer tokens and JWTs count side by side", async () => {
+  await using issuer = await Issuer.open();
+  const rules = {
+    agents: { a: {}, b: { token_sha256: [sha256("amg_b"), sha256("x.y.z")] } },
+    auth: { jwt: issuer.jwt() },
+  };
+  await using desk = await Desk.open(rules);
+  assert.deepEqual(
+    [await desk.login("amg_b"), await desk.login("x.y.z"), await desk.login(await issuer.token())],
+    ["b", "b", "a"],
+  );
+  assert.equal(await desk.login("amg_c"), 401);
+});
+
+Deno.test("[rules.credentials] sessions of a JWT end with it, its agent, or its issuer", async () => {
+  await using issuer = await Issuer.open();
+  await using desk = new Desk(await issuer.rules());
+  const { identifier } = desk;
+  const credential = await desk.credential(await issuer.token());
+  assert.equal(identifier.isValid(credential), true);
+  assert.equal(identifier.isValid({ ...credential, expiresAt: Date.now() - 1 }), false);
+  desk.rules = await issuer.rules();
+  assert.equal(identifier.isValid(credential), true);
+  for (
+    const more of [{ audience: "other" }, { issuer: "https://example.com" }, { agent_claim: "x" }]
+  ) {
+    desk.rules = await issuer.rules(more);
+    assert.equal(identifier.isValid(credential), false, JSON.stringify(more));
+  }
+  await desk.reload({ agents: { b: {} }, auth: { jwt: issuer.jwt() } });
+  assert.equal(identifier.isValid(credential), false);
+  await desk.reload({ agents: { a: { token_sha256: [sha256("amg_a")] } } });
+  assert.equal(identifier.isValid(credential), false);
+});
+
+Deno.test("[rules.credentials] where an issuer is configured clients are told where to log in", async () => {
+  await using issuer = await Issuer.open();
+  await using desk = new Desk(await issuer.rules());
+  const { metadata } = desk.identifier;
+  assert.ok(metadata !== undefined);
+  assert.deepEqual(metadata("https://gateway.example"), {
+    resource: "https://gateway.example/mcp",
+    resource_name: "Agent MCP Gateway",
+    authorization_servers: [issuer.url],
+    bearer_methods_supported: ["header"],
+  });
+  const where =
+    'resource_metadata="https://gateway.example/.well-known/oauth-protected-resource/mcp"';
+  const none = await desk.identify(null);
+  assert.ok(none.kind === "refused");
+  assert.equal(none.wwwAuthenticate, `Bearer realm="agent-mcp-gateway", ${where}`);
+  const bad = await desk.identify("Bearer bad");
+  assert.ok(bad.kind === "refused");
+  assert.equal(
+    bad.wwwAuthenticate,
+    `Bearer realm="agent-mcp-gateway", error="invalid_token", ${where}`,
+  );
+  // An issuer that is no address is nowhere to go to.
+  desk.rules = await issuer.rules({ issuer: "the-issuer", jwks_url: `${issuer.url}/keys` });
+  assert.equal(desk.identifier.metadata, undefined);
+  const claims = { iss: "the-issuer" };
+  assert.equal(await desk.login(await issuer.token({ claims })), "a");
+});

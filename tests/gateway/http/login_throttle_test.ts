@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { LoginThrottle } from "../../../src/gateway/http/login_throttle.ts";
+import { Desk, sha256 } from "./desk.ts";
+
+const RULES = { agents: { a: { token_sha256: [sha256("good"), sha256("other")] } } };
+
+/** How many of some logins were answered with 401, and how many with 429. */
+async function count(logins: Iterable<Promise<string | number>>): Promise<[number, number]> {
+  const answers = await Promise.all(logins);
+  return [401, 429].map((status) => answers.filter((one) => one === status).length) as [
+    number,
+    number,
+  ];
+}
+
+function* guesses(desk: Desk, address: string, times: number) {
+  for (let index = 0; index < times; index++) yield desk.login(`guess-${index}`, address);
+}
+
+Deno.test("[rules.credentials] whoever guesses tokens has to wait", async () => {
+  await using desk = await Desk.open(RULES);
+  assert.deepEqual(await count(guesses(desk, "192.0.2.1", 50)), [20, 30]);
+  const refused = await desk.identify("Bearer one-more", "192.0.2.1");
+  assert.ok(refused.kind === "refused" && refused.status === 429);
+  const { retryAfterS = 0, message } = refused;
+  assert.ok(retryAfterS > 50 && retryAfterS <= 60);
+  assert.equal(message, `Too many logins from this address failed. Try again in ${retryAfterS} s.`);
+  // A good guess cannot be told from others.
+  assert.deepEqual(await desk.identify("Bearer good", "192.0.2.1"), refused);
+  // Others are not concerned.
+  assert.equal(await desk.login("good", "192.0.2.2"), "a");
+  assert.equal(await desk.login("bad", "192.0.2.2"), 401);
+});
+
+Deno.test("[rules.credentials] who has logged in goes on, whoever guesses from the same address", async () => {
+  await using desk = await Desk.open(RULES);
+  assert.equal(await desk.login("good"), "a");
+  await count(guesses(desk, "192.0.2.1", 50));
+  assert.equal(await desk.login("good"), "a");
+  assert.equal(await desk.login("other"), 429);
+});
+
+Deno.test("[rules.credentials] a client with an old token holds up itself only", async () => {
+  await using desk = await Desk.open(RULES);
+  const logins = Array.from({ length: 50 }, () => desk.login("old"));
+  assert.deepEqual(await count(logins), [20, 30]);
+  assert.equal(await desk.login("good"), "a");
+  assert.equal(await desk.login("another-old-one"), 401);
+});
+
+Deno.test("[rules.credentials] addresses of one network are one", async () => {
+  const networks = [
+    ["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:DB8:1:2:3::"],
+    ["::ffff:192.0.2.7", "192.0.2.7", "::FFFF:192.0.2.7"],
+  ];
+  for (const [first = "", ...others] of networks) {
+    await using desk = await Desk.open(RULES);
+    await count(guesses(desk, first, 30));
+    for (const other of others) assert.equal(await desk.login("another", other), 429, other);
+    assert.equal(await desk.login("another", "2001:db8:1:3::1"), 401);
+    assert.equal(await desk.login("another", "::1"), 401);
+  }
+});
+
+Deno.test("[rules.credentials] no crowd of addresses fills the memory", async () => {
+  const throttle = new LoginThrottle();
+  for (let index = 0; index < 150_000; index++) {
+    const address = `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
+    await throttle.fail(address, String(index));
+    await throttle.pass(address, String(index));
+  }
+  assert.ok(await throttle.size() <= 2 ** 14 + 2 ** 16);
+  await throttle.close();
+  assert.equal(await throttle.size(), 0);
+});

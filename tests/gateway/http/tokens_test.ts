@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { Desk, sha256 } from "./desk.ts";
+
+const IN_AN_HOUR = new Date(Date.now() + 3_600_000).toISOString();
+const YESTERDAY = new Date(Date.now() - 86_400_000).toISOString();
+
+const RULES = {
+  agents: {
+    a: { token_sha256: [sha256("amg_one"), { sha256: sha256("amg_two").toUpperCase() }] },
+    b: {
+      token_sha256: [
+        { sha256: sha256("amg_later"), expires: IN_AN_HOUR },
+        { sha256: sha256("amg_over"), expires: YESTERDAY },
+      ],
+    },
+    "team.c": {},
+  },
+};
+
+Deno.test("[rules.credentials] a token names its agent, by its hash", async () => {
+  await using desk = await Desk.open(RULES);
+  assert.equal(desk.identifier.isConfigured, true);
+  assert.equal(await desk.login("amg_one"), "a");
+  assert.equal(await desk.login("amg_two"), "a");
+  assert.equal(await desk.login("amg_later"), "b");
+  const { id, expiresAt } = await desk.credential("amg_later");
+  assert.equal(expiresAt, Date.parse(IN_AN_HOUR));
+  assert.equal((await desk.credential("amg_later")).id, id);
+  assert.notEqual((await desk.credential("amg_one")).id, (await desk.credential("amg_two")).id);
+  assert.ok(!id.includes("amg_later"));
+});
+
+Deno.test("[rules.credentials] unknown and expired tokens get one and the same answer", async () => {
+  await using desk = await Desk.open(RULES);
+  const answers = [];
+  for (
+    const token of ["amg_unknown", "amg_over", "AMG_ONE", "amg_on", sha256("amg_one"), "a.b.c"]
+  ) {
+    answers.push(await desk.identify(`Bearer ${token}`));
+  }
+  const [first] = answers;
+  assert.deepEqual(first, {
+    kind: "refused",
+    status: 401,
+    wwwAuthenticate: 'Bearer realm="agent-mcp-gateway", error="invalid_token"',
+    message:
+      "The bearer token is not accepted: it is unknown, has expired or was made for somebody " +
+      "else. Get a new one, or ask the operator of the gateway.",
+  });
+  for (const answer of answers) assert.deepEqual(answer, first);
+});
+
+Deno.test("[rules.credentials] what is no bearer token is refused", async () => {
+  await using desk = await Desk.open(RULES);
+  for (const header of [null, "", "  "]) {
+    const refused = await desk.identify(header);
+    assert.ok(refused.kind === "refused" && refused.status === 401);
+    // Without an error: nothing was wrong, there was nothing.
+    assert.equal(refused.wwwAuthenticate, 'Bearer realm="agent-mcp-gateway"');
+  }
+  const odd = [
+    "amg_one",
+    "Basic amg_one",
+    "Bearer",
+    "Bearer ",
+    "Bearer amg_one, Bearer amg_two",
+    "Bearer amg_one amg_one",
+    "Bearer amg_one\u00e9",
+    "Bearer amg_\u043ene",
+    "Bearer\tamg_one",
+    "Bearer amg_one\0",
+    "Bearer amg_one\r\nX: y",
+    `Bearer ${"a".repeat(1_000_000)}`,
+    "__proto__",
+  ];
+  for (const [index, header] of odd.entries()) {
+    const refused = await desk.identify(header, `192.0.2.${index}`);
+    assert.ok(refused.kind === "refused" && refused.status === 401, header.slice(0, 40));
+  }
+  for (const header of ["bearer amg_one", "BEARER   amg_one", "Bearer amg_one  "]) {
+    assert.equal((await desk.identify(header)).kind, "credential", header);
+  }
+});
+
+Deno.test("[rules.credentials] the rules in force count, for the next request and for open sessions", async () => {
+  await using desk = await Desk.open(RULES);
+  const { identifier } = desk;
+  const [one, two] = [await desk.credential("amg_one"), await desk.credential("amg_two")];
+  const later = await desk.credential("amg_later");
+  assert.ok([one, two, later].every((credential) => identifier.isValid(credential)));
+  assert.equal(identifier.isValid({ ...later, expiresAt: Date.now() - 1 }), false);
+  assert.equal(identifier.isValid({ ...one, agent: "b" }), false);
+  assert.equal(identifier.isValid({ id: "token:", agent: "a" }), false);
+
+  // `amg_one` is taken away, `amg_two` goes to another agent, `amg_later` has ended meanwhile.
+  await desk.reload({
+    agents: {
+      a: {},
+      b: {
+        token_sha256: [sha256("amg_two"), { sha256: sha256("amg_later"), expires: YESTERDAY }],
+      },
+    },
+  });
+  assert.deepEqual([one, two, later].map((credential) => identifier.isValid(credential)), [
+    false,
+    false,
+    false,
+  ]);
+  assert.deepEqual([await desk.login("amg_one"), await desk.login("amg_two")], [401, "b"]);
+  assert.equal(await desk.login("amg_later"), 401);
+});
+
+Deno.test("[rules.credentials] without any credential the gateway is open; an expired one is one", async () => {
+  await using desk = await Desk.open({ agents: { a: {} } });
+  assert.equal(desk.identifier.isConfigured, false);
+  assert.deepEqual(await desk.identify(null), { kind: "open" });
+  assert.deepEqual(await desk.identify("Bearer amg_one"), { kind: "open" });
+  await desk.reload({
+    agents: { a: { token_sha256: [{ sha256: sha256("x"), expires: YESTERDAY }] } },
+  });
+  assert.equal(desk.identifier.isConfigured, true);
+  assert.equal(await desk.login("x"), 401);
+  assert.equal(desk.identifier.metadata, undefined);
+});
+
+Deno.test("[rules.credentials] one of 20,000 tokens is found at once", async () => {
+  const agents = Array.from({ length: 10_000 }, (_, index) => {
+    const token_sha256 = [sha256(`amg_${index}`), sha256(`amg_other_${index}`)];
+    return [`agent-${index}`, { token_sha256 }] as const;
+  });
+  await using desk = await Desk.open({ agents: Object.fromEntries(agents) });
+  assert.equal(await desk.login("amg_0"), "agent-0");
+  const before = performance.now();
+  for (let index = 0; index < 10_000; index += 100) {
+    assert.equal(await desk.login(`amg_other_${index}`), `agent-${index}`);
+  }
+  const each = (performance.now() - before) / 100;
+  assert.ok(each < 10, `${each} ms`);
+});
+
+Deno.test("[rules.credentials] the log has no token", async () => {
+  await using desk = await Desk.open(RULES);
+  for (let index = 0; index < 40; index++) await desk.login(`amg_guess_${index}`);
+  assert.equal(desk.log.told.length, 1);
+  assert.match(desk.log.told[0] ?? "", /^warn Too many different tokens failed from an address/);
+});

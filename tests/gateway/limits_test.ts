@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { until } from "../e2e/until.ts";
+import { SessionScene } from "./session_scene.ts";
+
+const ANY = { allow: { servers: ["*"] } };
+
+Deno.test("[errors.rate-limited] [rules.limits] too many calls in a minute", async () => {
+  await using scene = await SessionScene.open({
+    agents: { a: { ...ANY, limits: { per_minute: 2 } }, b: ANY },
+  });
+  const list = (agent_id: string) => scene.call("list_servers", { agent_id });
+  assert.deepEqual([await list("a"), await list("a")], [{}, {}]);
+  const { code, message = "", retry_after_ms = 0, ...rest } = await list("a");
+  assert.equal(code, "RATE_LIMITED");
+  assert.ok(retry_after_ms > 50_000 && retry_after_ms <= 60_000, String(retry_after_ms));
+  const seconds = Math.ceil(retry_after_ms / 1000);
+  assert.equal(
+    message,
+    `Agent "a" has made the 2 calls that it may make in a minute. Call again in ${seconds} s.`,
+  );
+  assert.deepEqual(rest, {});
+  assert.deepEqual(await list("b"), {});
+  const { agent_id, decision, code: recorded } = scene.audit()[2] ?? {};
+  assert.deepEqual([agent_id, decision, recorded], ["a", "DENY", "RATE_LIMITED"]);
+  assert.match(JSON.stringify(scene.metrics.summary()), /"RATE_LIMITED":1/);
+});
+
+Deno.test("[rules.limits] what the rules refuse counts as well, and who is not known does not", async () => {
+  await using scene = await SessionScene.open({
+    agents: { a: { limits: { per_minute: 2 } } },
+  });
+  const probe = (agent_id: string, server: string) =>
+    scene.call("get_server_tools", { agent_id, server }).then(({ code }) => code);
+  const denied = "DENIED_BY_POLICY";
+  assert.deepEqual([await probe("a", "x"), await probe("a", "y")], [denied, denied]);
+  assert.equal(await probe("a", "z"), "RATE_LIMITED");
+  assert.equal(await probe("nobody", "z"), "INVALID_AGENT_ID");
+});
+
+Deno.test("[rules.limits] defaults hold part by part where an agent says nothing", async () => {
+  await using scene = await SessionScene.open({
+    agents: { own: { limits: { per_minute: 3 } }, other: {}, more: { limits: { concurrent: 2 } } },
+    defaults: { limits: { per_minute: 1, concurrent: 1 } },
+  });
+  const codes = async (agent_id: string, times: number) => {
+    const all = [];
+    for (let time = 0; time < times; time++) {
+      all.push((await scene.call("list_servers", { agent_id })).code);
+    }
+    return all;
+  };
+  const limited = "RATE_LIMITED";
+  assert.deepEqual(await codes("own", 4), [undefined, undefined, undefined, limited]);
+  // Each agent has the default for itself.
+  assert.deepEqual(await codes("other", 2), [undefined, limited]);
+  assert.deepEqual(await codes("more", 2), [undefined, limited]);
+});
+
+Deno.test("[errors.rate-limited] [rules.limits] too many calls at the same time", async () => {
+  await using scene = await SessionScene.open({
+    agents: { a: { limits: { concurrent: 2 } }, b: {} },
+  });
+  const [first] = await scene.begin("a");
+  // Whichever client it is: the agent is one.
+  await scene.begin("a", { client: scene.addClient() });
+  const refused = await scene.call("wait", { agent_id: "a" });
+  assert.deepEqual(refused, {
+    code: "RATE_LIMITED",
+    message:
+      'Agent "a" has 2 calls under way, as many as it may (2). Call again when one of them is answered.',
+    retry_after_ms: 1000,
+  });
+  await scene.begin("b");
+  scene.waiting[0]?.end();
+  assert.deepEqual(await first, {});
+  await scene.begin("a");
+});
+
+Deno.test("[rules.limits] a place is given back however the call ends", async () => {
+  await using scene = await SessionScene.open({ agents: { a: { limits: { concurrent: 1 } } } });
+  const [failing] = await scene.begin("a");
+  scene.waiting[0]?.fail(new Error("a fault of the gateway"));
+  assert.equal((await failing)?.code, "-32603");
+
+  const controller = new AbortController();
+  await scene.begin("a", { signal: controller.signal });
+  controller.abort();
+  await until("a cancelled call is over", () => scene.limits.callCount === 0);
+
+  const gone = scene.addClient();
+  await scene.begin("a", { client: gone });
+  await scene.peer(gone).close();
+  await until("the call of a client that is gone is over", () => scene.limits.callCount === 0);
+
+  assert.equal((await scene.call("get_server_tools", { agent_id: "a" })).code, "INVALID_ARGUMENTS");
+  assert.equal(
+    (await scene.call("get_server_tools", { agent_id: "a", server: "x" })).code,
+    "DENIED_BY_POLICY",
+  );
+  assert.equal(scene.limits.callCount, 0);
+});
+
+Deno.test("[rules.limits] a reload changes limits, and forgets no count", async () => {
+  const rules = (per_minute: number, concurrent: number) => ({
+    agents: { a: { limits: { per_minute, concurrent } } },
+  });
+  await using scene = await SessionScene.open(rules(10, 1));
+  await scene.begin("a");
+  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /under way/);
+  await scene.reload(rules(2, 2));
+  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /in a minute/);
+  await scene.reload(rules(5, 2));
+  await scene.begin("a");
+  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /under way/);
+  await scene.reload({ agents: { a: {} } });
+  await scene.begin("a");
+  await scene.begin("a");
+});
+
+Deno.test("[rules.limits] the gateway as a whole has limits, too", async () => {
+  const rules = { agents: { a: { limits: { per_minute: 1 } }, b: {} } };
+  await using scene = await SessionScene.open(rules, {
+    limits: { maxCalls: 2, callsPerMinute: 3 },
+  });
+  await scene.begin("b");
+  await scene.begin("a");
+  // What an agent's own limit refuses uses up nothing of the others.
+  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /^Agent "a" has made/);
+  const { code, message } = await scene.call("wait", { agent_id: "b" });
+  assert.equal(code, "RATE_LIMITED");
+  assert.match(message ?? "", /^The gateway has 2 calls under way, as many as it may\./);
+  scene.waiting[0]?.end();
+  await until("a place is free", () => scene.limits.callCount === 1);
+  const late = await scene.call("wait", { agent_id: "b" });
+  assert.match(late.message ?? "", /^The gateway has made the 3 calls/);
+  assert.ok((late.retry_after_ms ?? 0) > 50_000);
+});
+
+Deno.test("[rules.limits] a flood of calls that are not answered is bounded", async () => {
+  await using scene = await SessionScene.open({ agents: { a: {} } });
+  const calls = Array.from({ length: 10_500 }, () => scene.call("wait", { agent_id: "a" }));
+  const answers = Promise.all(calls);
+  await until("all have begun", () => {
+    return scene.audit().length === 500 && scene.waiting.length === 10_000;
+  });
+  // Another client is not concerned.
+  await scene.begin("a", { client: scene.addClient() });
+  for (const { end } of scene.waiting) end();
+  const codes = (await answers).map(({ code }) => code);
+  assert.equal(codes.filter((code) => code === "RATE_LIMITED").length, 500);
+  assert.equal(codes.filter((code) => code === undefined).length, 10_000);
+});

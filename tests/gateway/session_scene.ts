@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { AuditLog } from "../../src/audit/mod.ts";
+import { checkConfiguration, type Configuration, locateFiles } from "../../src/config/mod.ts";
+import type { Surroundings } from "../../src/gateway/pipeline.ts";
+import { ClientSession } from "../../src/gateway/session.ts";
+import { buildSnapshot } from "../../src/gateway/snapshot.ts";
+import { readsStatus } from "../../src/gateway/status.ts";
+import { type GatewayTool, gatewayTools, type ToolAnswer } from "../../src/gateway/tools/mod.ts";
+import { createMemoryChannels, Peer } from "../../src/jsonrpc/mod.ts";
+import { CallLimits, type CallLimitsOptions } from "../../src/limits/mod.ts";
+import { Metrics } from "../../src/metrics/mod.ts";
+import { NO_TRACER } from "../../src/trace.ts";
+import { silentLog, TestFolder } from "../audit/support.ts";
+import { environmentOf, TempFolder } from "../config/support.ts";
+import { until } from "../e2e/until.ts";
+
+/** What an operation was answered with: its refusal, or nothing. */
+export interface Answer {
+  readonly code?: string;
+  readonly message?: string;
+  readonly rule?: string;
+  readonly retry_after_ms?: number;
+}
+
+/** How a scene is set. */
+export interface SceneOptions {
+  /** The agent of the client's credential. */
+  readonly bound?: string;
+  readonly transport?: Surroundings["transport"];
+  readonly limits?: Partial<CallLimitsOptions>;
+}
+
+/** Rules from what a rules file says. */
+export async function readRules(rules: object): Promise<Configuration> {
+  using folder = new TempFolder();
+  folder.write("mcp.json", { mcpServers: {} });
+  folder.write("rules.json", rules);
+  const named = { mcpConfig: "mcp.json", rules: "rules.json" };
+  const files = locateFiles(named, { home: undefined, cwd: folder.path });
+  const { configuration, errors } = await checkConfiguration(files, {
+    env: environmentOf({}),
+    cwd: folder.path,
+  });
+  assert.ok(configuration !== undefined, JSON.stringify(errors));
+  return configuration;
+}
+
+/** Clients in this process, the gateway's pipeline, and a tool `wait` that waits for the test. */
+export class SessionScene implements AsyncDisposable {
+  readonly metrics = new Metrics();
+  readonly limits: CallLimits;
+  readonly log = silentLog();
+  /** What lets the calls of `wait` end, in their order. */
+  readonly waiting: { end(answer?: ToolAnswer): void; fail(error: Error): void }[] = [];
+  readonly #folder = new TestFolder();
+  readonly #audit: AuditLog;
+  readonly #options: SceneOptions;
+  readonly #clients: { readonly session: ClientSession; readonly peer: Peer }[] = [];
+  #configuration: Configuration;
+
+  private constructor(configuration: Configuration, options: SceneOptions) {
+    this.#configuration = configuration;
+    this.#options = options;
+    const { log } = this;
+    const path = this.#folder.at("audit.jsonl");
+    this.#audit = new AuditLog({ path, fallbackPath: path, log });
+    this.limits = new CallLimits({ maxCalls: 100_000, state: "memory", log, ...options.limits });
+  }
+
+  static async open(rules: object, options: SceneOptions = {}): Promise<SessionScene> {
+    const scene = new SessionScene(await readRules(rules), options);
+    scene.addClient();
+    return scene;
+  }
+
+  /** Puts other rules in force. */
+  async reload(rules: object): Promise<void> {
+    this.#configuration = await readRules(rules);
+  }
+
+  /** Connects one more client, and gives its number. */
+  addClient(): number {
+    const { bound, transport = "pipe" } = this.#options;
+    const { log, limits, metrics } = this;
+    const [ours, theirs] = createMemoryChannels();
+    const session = new ClientSession(ours, {
+      tools: new Map([...gatewayTools({ debug: true }), ["wait", this.#waitTool()]]),
+      offers: ({ needsStatus }) => {
+        return !needsStatus || transport === "pipe" ||
+          readsStatus(this.#configuration.rules, bound);
+      },
+      version: "1",
+      log,
+      surroundings: () => ({
+        snapshot: buildSnapshot(this.#configuration, {
+          version: "1",
+          log,
+          open: () => Promise.reject(new Error("No server is started here")),
+        }),
+        identity: { bound, defaultAgent: undefined },
+        limits,
+        records: { audit: this.#audit, metrics, auditArgs: "none" },
+        tracer: NO_TRACER,
+        transport,
+        log,
+        gateway: { status: () => ({ message: "all is well" }) },
+      }),
+      onInitialized: () => {},
+      onLogLevel: () => {},
+      onTold: () => {},
+      onClosed: () => session.end(0),
+    });
+    const peer = new Peer(theirs, {
+      request: (request) => request.failUnknownMethod(),
+      notification: () => {},
+      noise: (description) => log.warn(description),
+      closed: () => {},
+    });
+    return this.#clients.push({ session, peer }) - 1;
+  }
+
+  /** Calls a gateway tool; gives the refusal, or `{}`. */
+  async call(
+    name: string,
+    args: Readonly<Record<string, unknown>> = {},
+    how: { readonly signal?: AbortSignal; readonly client?: number } = {},
+  ): Promise<Answer> {
+    const { signal, client = 0 } = how;
+    const params = { name, arguments: args };
+    const options = signal === undefined ? {} : { signal };
+    const reply = await this.peer(client).request("tools/call", params, options);
+    if (!reply.ok) return { code: String(reply.error.code), message: reply.error.message };
+    const result = reply.result.value as { isError?: boolean; content: { text: string }[] };
+    return result.isError === true ? JSON.parse(result.content[0]?.text ?? "").error : {};
+  }
+
+  /** Begins a call of `wait`, and resolves when it runs. */
+  async begin(
+    agent_id: string,
+    how?: { readonly signal?: AbortSignal; readonly client?: number },
+  ): Promise<Promise<Answer>[]> {
+    const before = this.waiting.length;
+    const answer = this.call("wait", { agent_id }, how);
+    // Whether it fails is seen by who awaits it.
+    answer.catch(() => {});
+    await until("the call runs", () => this.waiting.length > before);
+    return [answer];
+  }
+
+  /** Names of the tools that a client sees. */
+  async toolNames(): Promise<string[]> {
+    const reply = await this.peer(0).request("tools/list", {});
+    assert.ok(reply.ok);
+    return (reply.result.value as { tools: { name: string }[] }).tools.map(({ name }) => name);
+  }
+
+  /** The client's side of a connection. */
+  peer(client: number): Peer {
+    const found = this.#clients[client];
+    assert.ok(found !== undefined);
+    return found.peer;
+  }
+
+  /** Lines of the audit log. */
+  audit(): Readonly<Record<string, unknown>>[] {
+    const text = Deno.readTextFileSync(this.#folder.at("audit.jsonl"));
+    return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { end } of this.waiting) end();
+    for (const { session, peer } of this.#clients) {
+      await session.end(1000);
+      await peer.close();
+    }
+    await this.limits.close();
+    this.#audit.close();
+    this.#folder[Symbol.dispose]();
+    assert.equal(this.limits.callCount, 0, "A call was not given back");
+  }
+
+  #waitTool(): GatewayTool {
+    return {
+      definition: {
+        name: "wait",
+        description: "",
+        inputSchema: { type: "object", properties: { agent_id: { type: "string" } } },
+        annotations: {},
+        _meta: {},
+      },
+      subject: () => ({}),
+      run: (_args, { signal }) => {
+        const { promise, resolve, reject } = Promise.withResolvers<ToolAnswer>();
+        signal.addEventListener("abort", () => reject(signal.reason));
+        const end = (answer: ToolAnswer = { kind: "own", json: "{}" }): void => resolve(answer);
+        this.waiting.push({ end, fail: reject });
+        return promise;
+      },
+    };
+  }
+}

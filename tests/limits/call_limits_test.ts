@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { CallLimits, limitsOf } from "../../src/limits/mod.ts";
+import { openMemoryCounter } from "../../src/limits/minute_counter.ts";
+import { silentLog } from "../audit/support.ts";
+import { readRules } from "../gateway/session_scene.ts";
+
+const OPTIONS = { maxCalls: 100_000, state: "memory", log: silentLog() };
+
+Deno.test("[rules.limits] an agent's limits are its own, and the defaults' where it has none", async () => {
+  const { rules } = await readRules({
+    agents: {
+      none: {},
+      some: { limits: { per_minute: 5 } },
+      all: { limits: { per_minute: 6, concurrent: 7 } },
+    },
+    defaults: { limits: { per_minute: 1, concurrent: 2 } },
+  });
+  assert.deepEqual(limitsOf(rules, "none"), { perMinute: 1, concurrent: 2 });
+  assert.deepEqual(limitsOf(rules, "some"), { perMinute: 5, concurrent: 2 });
+  assert.deepEqual(limitsOf(rules, "all"), { perMinute: 6, concurrent: 7 });
+  assert.deepEqual(limitsOf((await readRules({ agents: { none: {} } })).rules, "none"), {});
+});
+
+Deno.test("[rules.limits] 10,000 agents with limits take bounded memory, and give it back", async () => {
+  const limits = new CallLimits(OPTIONS);
+  const before = Deno.memoryUsage().heapUsed;
+  for (let round = 0; round < 3; round++) {
+    for (let index = 0; index < 10_000; index++) {
+      const agent = `agent-${index}`;
+      const own = { perMinute: 2, concurrent: 1 };
+      const admission = await limits.admit({ agent, limits: own, unanswered: 1 });
+      assert.equal(admission.kind, round < 2 ? "admitted" : "refused");
+      if (admission.kind === "admitted") admission[Symbol.dispose]();
+    }
+  }
+  const grown = (Deno.memoryUsage().heapUsed - before) / 10_000;
+  assert.ok(grown < 4096, `${grown} bytes an agent`);
+  assert.equal(limits.callCount, 0);
+  await limits.close();
+});
+
+Deno.test("[rules.limits] a call that is over twice gives back one place", async () => {
+  const limits = new CallLimits(OPTIONS);
+  const newcomer = { agent: "a", limits: { concurrent: 2 }, unanswered: 1 };
+  const first = await limits.admit(newcomer);
+  const second = await limits.admit(newcomer);
+  assert.ok(first.kind === "admitted" && second.kind === "admitted");
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  assert.equal(limits.callCount, 1);
+  assert.equal((await limits.admit(newcomer)).kind, "admitted");
+  assert.equal((await limits.admit(newcomer)).kind, "refused");
+  await limits.close();
+});
+
+Deno.test("[rules.limits] the minute of a key begins with its first count, and ends", async () => {
+  const counter = await openMemoryCounter();
+  const { count, resetMs } = await counter.count("a");
+  assert.equal(count, 1);
+  assert.equal(resetMs, 60_000);
+  assert.equal((await counter.count("a")).count, 2);
+  assert.equal((await counter.count("b")).count, 1);
+  await counter.close();
+  assert.equal((await counter.count("a")).count, 1);
+  await counter.close();
+});
+
+Deno.test("[rules.limits] calls at the same moment do not slip through together", async () => {
+  const limits = new CallLimits(OPTIONS);
+  const newcomer = { agent: "a", limits: { perMinute: 50, concurrent: 10 }, unanswered: 1 };
+  const admissions = await Promise.all(Array.from({ length: 200 }, () => limits.admit(newcomer)));
+  const admitted = admissions.filter(({ kind }) => kind === "admitted");
+  assert.equal(admitted.length, 10);
+  const messages = new Set(admissions.map((one) => one.kind === "refused" ? one.message : ""));
+  // 50 of the minute, 10 of which at the same time.
+  assert.equal(messages.size, 3);
+  for (const one of admitted) if (one.kind === "admitted") one[Symbol.dispose]();
+  await limits.close();
+});

@@ -1,0 +1,81 @@
+import { TestFolder } from "../audit/support.ts";
+import { soon, until } from "../e2e/until.ts";
+
+/** Whether Debian's redis-server, or another one, is installed here. */
+export const HAS_REDIS: boolean = await isInstalled();
+
+async function isInstalled(): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command("redis-server", { args: ["--version"] }).output();
+    return success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** A port of this machine where nobody listens. */
+export async function freePort(): Promise<number> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return await Promise.resolve(port);
+}
+
+/** A real Redis of the test's own, which can be frozen and ended. */
+export class RedisServer implements AsyncDisposable {
+  readonly url: string;
+  readonly #folder: TestFolder;
+  readonly #process: Deno.ChildProcess;
+  #isOver = false;
+
+  private constructor(folder: TestFolder, process: Deno.ChildProcess, url: string) {
+    this.#folder = folder;
+    this.#process = process;
+    this.url = url;
+  }
+
+  static async start(port: number): Promise<RedisServer> {
+    const folder = new TestFolder();
+    const settings = { port, bind: "127.0.0.1", dir: folder.path, save: "", appendonly: "no" };
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const process = new Deno.Command("redis-server", { args, stdout: "null", stderr: "null" })
+      .spawn();
+    const server = new RedisServer(folder, process, `redis://127.0.0.1:${port}`);
+    await until("Redis listens", () => canConnect(port));
+    return server;
+  }
+
+  /** It answers no more, and holds its connections. */
+  freeze(): void {
+    this.#process.kill("SIGSTOP");
+  }
+
+  /** It answers again. */
+  thaw(): void {
+    this.#process.kill("SIGCONT");
+  }
+
+  async end(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#process.kill("SIGKILL");
+    await soon("Redis ends", this.#process.status);
+    this.#folder[Symbol.dispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
+}
+
+async function canConnect(port: number): Promise<boolean> {
+  try {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(new TextEncoder().encode("PING\r\n"));
+    return await connection.read(new Uint8Array(16)) !== null;
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { CallLimits } from "../../src/limits/mod.ts";
+import { silentLog } from "../audit/support.ts";
+import { until } from "../e2e/until.ts";
+import { freePort, HAS_REDIS, RedisServer } from "./redis.ts";
+
+/** One gateway's limits, with the log that it writes. */
+class Replica implements AsyncDisposable {
+  readonly log = silentLog();
+  readonly limits: CallLimits;
+
+  constructor(state: string) {
+    this.limits = new CallLimits({ maxCalls: 100, state, log: this.log });
+  }
+
+  /** Whether a call of the agent is admitted; it is over at once. */
+  async call(agent: string, perMinute: number): Promise<boolean> {
+    const admission = await this.limits.admit({ agent, limits: { perMinute }, unanswered: 1 });
+    if (admission.kind === "refused") {
+      assert.ok(admission.retryAfterMs > 0 && admission.retryAfterMs <= 60_000);
+      return false;
+    }
+    admission[Symbol.dispose]();
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.limits.close();
+  }
+}
+
+Deno.test("[rules.limits] without a Redis each gateway counts for itself, and says so once", async () => {
+  await using replica = new Replica(`redis://:secret-word@127.0.0.1:${await freePort()}`);
+  const before = performance.now();
+  const answers = [];
+  for (let index = 0; index < 4; index++) answers.push(await replica.call("a", 2));
+  assert.deepEqual(answers, [true, true, false, false]);
+  assert.ok(performance.now() - before < 3000, "A call waited for Redis");
+  assert.deepEqual(replica.log.told, [
+    "warn Redis (GATEWAY_STATE) does not answer: this gateway counts calls for itself until it " +
+    "does, and other gateways do not see them",
+  ]);
+});
+
+Deno.test({
+  name: "[rules.limits] several gateways count together through a Redis",
+  ignore: !HAS_REDIS,
+  fn: async () => {
+    await using redis = await RedisServer.start(await freePort());
+    await using one = new Replica(redis.url);
+    await using other = new Replica(redis.url);
+    const answers = [];
+    for (let index = 0; index < 3; index++) {
+      answers.push(await one.call("a", 4), await other.call("a", 4));
+    }
+    assert.deepEqual(answers, [true, true, true, true, false, false]);
+    assert.equal(await one.call("b", 4), true);
+    // A gateway that is started again knows what was counted.
+    await using restarted = new Replica(redis.url);
+    assert.equal(await restarted.call("a", 4), false);
+    assert.deepEqual([one.log.told, other.log.told], [[], []]);
+  },
+});
+
+Deno.test({
+  name: "[rules.limits] a Redis that goes, hangs and comes back holds up no call",
+  ignore: !HAS_REDIS || Deno.build.os === "windows",
+  fn: async () => {
+    const port = await freePort();
+    await using redis = await RedisServer.start(port);
+    await using replica = new Replica(redis.url);
+    assert.equal(await replica.call("a", 100), true);
+
+    redis.freeze();
+    const before = performance.now();
+    const answers = [];
+    for (let index = 0; index < 12; index++) answers.push(await replica.call("a", 10));
+    // Its own count begins anew, and is as strict.
+    assert.deepEqual(answers, [...Array(10).fill(true), false, false]);
+    assert.ok(performance.now() - before < 3000, "Calls waited for Redis each");
+    assert.equal(replica.log.told.length, 1, String(replica.log.told));
+
+    redis.thaw();
+    await until("it is back", async () => {
+      await replica.call("a", 1000);
+      return replica.log.told.length === 2;
+    });
+    assert.match(replica.log.told[1] ?? "", /^info Redis \(GATEWAY_STATE\) answers again/);
+
+    await redis.end();
+    await until("its end is told", async () => {
+      await replica.call("b", 1000);
+      return replica.log.told.length === 3;
+    });
+    await using again = await RedisServer.start(port);
+    assert.equal(again.url, redis.url);
+    await until("the next one is used", async () => {
+      await replica.call("b", 1000);
+      return replica.log.told.length === 4;
+    });
+  },
+});

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { browserCommands, openBrowser } from "../../src/downstream/oauth/browser.ts";
+import { loginCommand } from "../../src/downstream/oauth/failures.ts";
+import { isSafeAddress } from "../../src/downstream/oauth/safe_address.ts";
+
+const URL_ = "https://login.test/a?b=c&d=$(e)";
+
+function commands(os: typeof Deno.build.os, env: Record<string, string>): string[][] {
+  return browserCommands(URL_, { os, env: new Map(Object.entries(env)) });
+}
+
+Deno.test("[oauth.addresses] a link is opened as one argument of a program of the system", () => {
+  assert.deepEqual(commands("darwin", {}), [["open", URL_]]);
+  assert.deepEqual(commands("windows", {}), [["rundll32", "url.dll,FileProtocolHandler", URL_]]);
+  assert.deepEqual(commands("linux", { DISPLAY: ":0" }), [["xdg-open", URL_]]);
+  assert.deepEqual(commands("linux", { WAYLAND_DISPLAY: "w" }), [["xdg-open", URL_]]);
+  assert.deepEqual(commands("linux", { WSL_DISTRO_NAME: "U" })[0], ["wslview", URL_]);
+  // Nobody sees a browser where there is no screen.
+  assert.deepEqual(commands("linux", {}), []);
+});
+
+Deno.test("[oauth.addresses] BROWSER names another one, as desktops read it", () => {
+  assert.deepEqual(commands("linux", { BROWSER: "firefox --new-tab:lynx %s -x" }), [
+    ["firefox", "--new-tab", URL_],
+    ["lynx", URL_, "-x"],
+  ]);
+  assert.deepEqual(commands("windows", { BROWSER: "C:\\b.exe" }), [["C:\\b.exe", URL_]]);
+  assert.deepEqual(commands("linux", { BROWSER: "none", DISPLAY: ":0" }), []);
+});
+
+Deno.test("[oauth.addresses] https is opened and fetched, and http on this machine", () => {
+  const safe = [
+    "https://a.test/x",
+    "http://127.0.0.1:8/x",
+    "http://127.8.8.8/",
+    "http://localhost/",
+    "http://a.localhost/",
+    "http://[::1]:9/",
+  ];
+  for (const url of safe) assert.ok(isSafeAddress(new URL(url)), url);
+  const unsafe = [
+    "http://a.test/x",
+    "http://127.0.0.1.evil.test/",
+    "http://localhost.evil.test/",
+    "http://10.0.0.1/",
+    "https://bank.test@evil.test/",
+    "file:///etc/passwd",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "ftp://a.test/",
+    "ms-settings:",
+  ];
+  for (const url of unsafe) assert.ok(!isSafeAddress(new URL(url)), url);
+});
+
+Deno.test("[oauth.addresses] nothing else is given to a program", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const env = new Map([["BROWSER", `touch ${folder}/made`]]);
+    assert.equal(await openBrowser("file:///etc/passwd", { env }), false);
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("[oauth.browser] a browser that fails gives way to the next, and to none", async () => {
+  const place = (BROWSER: string) => ({
+    os: "linux" as const,
+    env: new Map([["BROWSER", BROWSER]]),
+  });
+  assert.equal(await openBrowser(URL_, place("false:no-such-program-here")), false);
+  assert.equal(await openBrowser(URL_, place("no-such-program-here:true")), true);
+});
+
+Deno.test("[oauth.browser] a link reaches the program as it is", async () => {
+  const folder = Deno.realPathSync(Deno.makeTempDirSync());
+  const script = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+    return new Response("hello");
+  });
+  const log = join(folder, "log");
+  const url = `http://127.0.0.1:${server.addr.port}/?a=1&b=$(x)%20%22;'`;
+  try {
+    const BROWSER = `${Deno.execPath()} run --allow-all --quiet --no-config ${script} ${log}`;
+    assert.equal(
+      await openBrowser(url, { os: "linux", env: new Map([["BROWSER", BROWSER]]) }),
+      true,
+    );
+    assert.equal(Deno.readTextFileSync(log).split("\n")[0], `opened ${url}`);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("[errors.auth-required] the command can be pasted into a shell", () => {
+  assert.equal(loginCommand("git.hub-1"), "agent-mcp-gateway auth login git.hub-1");
+  assert.equal(loginCommand("-x"), "agent-mcp-gateway auth login -- '-x'");
+  assert.equal(loginCommand("a b'c"), "agent-mcp-gateway auth login -- 'a b'\\''c'");
+});

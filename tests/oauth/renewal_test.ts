@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { until } from "../e2e/until.ts";
+import { failure, type Kept, OAuthScene, send } from "./scene.ts";
+
+/** Changes the tokens as if they had been given so long ago, in seconds. */
+function age(scene: OAuthScene, seconds: number): void {
+  scene.keep((kept: Kept) => {
+    const { tokens } = kept;
+    const back = seconds * 1000;
+    const { obtained_at, expires_at = 0 } = tokens;
+    return {
+      ...kept,
+      tokens: { ...tokens, obtained_at: obtained_at - back, expires_at: expires_at - back },
+    };
+  });
+}
+
+/** A scene in which somebody has logged in; its tokens hold for an hour. */
+async function loggedIn(): Promise<OAuthScene> {
+  const scene = new OAuthScene();
+  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  return scene;
+}
+
+Deno.test("[oauth.renewal] tokens are renewed on use when a minute is left, not before", async () => {
+  await using scene = await loggedIn();
+  age(scene, 3600 - 90);
+  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  assert.equal(scene.service.refreshes, 0);
+  age(scene, 45);
+  const { tokens: old } = scene.kept();
+  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  assert.equal(scene.service.refreshes, 1);
+  assert.notEqual(scene.kept().tokens.access_token, old.access_token);
+  assert.notEqual(scene.kept().tokens.refresh_token, old.refresh_token);
+  // The server never saw the old one again.
+  assert.equal(scene.server.bore.at(-1), `Bearer ${scene.kept().tokens.access_token}`);
+});
+
+Deno.test("[oauth.renewal] a tenth of the life counts where that is less than a minute", async () => {
+  await using scene = new OAuthScene();
+  scene.service.behaviour.lifetimeS = 100;
+  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  age(scene, 85);
+  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  assert.equal(scene.service.refreshes, 0);
+  age(scene, 10);
+  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  assert.equal(scene.service.refreshes, 1);
+});
+
+Deno.test("[oauth.renewal] 20 calls with an expired token renew it once", async () => {
+  await using scene = await loggedIn();
+  age(scene, 7200);
+  const gateway = scene.gateway();
+  const calls = Array.from({ length: 20 }, () => send(gateway, scene.server.url));
+  assert.deepEqual(await Promise.all(calls), Array(20).fill(200));
+  assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
+  assert.equal(scene.opened.length, 1);
+});
+
+Deno.test("[oauth.renewal] 20 calls whose token is refused renew it once", async () => {
+  await using scene = await loggedIn();
+  const gateway = scene.gateway();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  scene.service.revokeAll();
+  const calls = Array.from({ length: 20 }, () => send(gateway, scene.server.url));
+  assert.deepEqual(await Promise.all(calls), Array(20).fill(200));
+  assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
+  assert.equal(scene.opened.length, 1);
+});
+
+Deno.test("[oauth.renewal] a call that is given up does not end the renewal of the others", async () => {
+  await using scene = await loggedIn();
+  age(scene, 7200);
+  const gate = Promise.withResolvers<void>();
+  scene.service.behaviour.gate = gate.promise;
+  const gateway = scene.gateway();
+  const end = new AbortController();
+  const first = send(gateway, scene.server.url, end.signal);
+  const second = send(gateway, scene.server.url);
+  await until("tokens are asked for", () => scene.service.seen.at(-1) === "POST /token");
+  end.abort(new Error("cancelled"));
+  await assert.rejects(first, { message: "cancelled" });
+  gate.resolve();
+  assert.equal(await second, 200);
+  assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
+});
+
+Deno.test("[oauth.renewal] what another gateway has renewed is taken over", async () => {
+  await using scene = await loggedIn();
+  const [one, other] = [scene.gateway(), scene.gateway()];
+  for (const gateway of [one, other]) assert.equal(await send(gateway, scene.server.url), 200);
+  scene.service.revokeAll();
+  assert.equal(await send(one, scene.server.url), 200);
+  assert.equal(await send(other, scene.server.url), 200);
+  assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
+});
+
+Deno.test("[oauth.renewal] a login that was revoked means another login", async () => {
+  await using scene = await loggedIn();
+  const gateway = scene.gateway();
+  age(scene, 7200);
+  scene.service.revokeAll(true);
+  assert.equal(await send(gateway, scene.server.url), 200);
+  assert.equal(scene.opened.length, 2);
+  assert.equal(scene.service.registrations.length, 1);
+});
+
+Deno.test("[oauth.renewal] a login of another gateway, or by the command, is found", async () => {
+  await using scene = new OAuthScene({ browser: "none" });
+  const [one, other] = [scene.gateway(), scene.gateway()];
+  const { details: { url = "" } } = await failure(send(one, scene.server.url));
+  await failure(send(other, scene.server.url));
+  await (await fetch(url)).body?.cancel();
+  assert.equal(await send(other, scene.server.url), 200);
+  assert.equal(scene.service.tokenRequests.length, 1);
+});
+
+Deno.test("[oauth.renewal] who was logged out elsewhere is asked to log in", async () => {
+  await using scene = await loggedIn();
+  const gateway = scene.gateway();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  scene.service.revokeAll();
+  Deno.removeSync(scene.store, { recursive: true });
+  assert.equal(await send(gateway, scene.server.url), 200);
+  assert.deepEqual([scene.opened.length, scene.service.refreshes], [2, 0]);
+});
+
+const TROUBLE = [
+  ["503", { status: 503, body: "later" }],
+  ["500", { status: 500, body: '{"error":"invalid_grant"}' }],
+  ["429", { status: 429, body: "" }],
+  ["a portal's page", { status: 200, body: "<html>Welcome to the hotel</html>" }],
+  ["a portal's refusal", { status: 403, body: "<html>no</html>" }],
+  ["temporarily_unavailable", { status: 400, body: '{"error":"temporarily_unavailable"}' }],
+] as const;
+
+for (const [what, answer] of TROUBLE) {
+  Deno.test(`[oauth.network] trouble is no logout: ${what}`, async () => {
+    await using scene = await loggedIn();
+    age(scene, 7200);
+    const { tokens } = scene.kept();
+    const gateway = scene.gateway();
+    scene.service.behaviour.token = answer;
+    const { code, message } = await failure(send(gateway, scene.server.url));
+    assert.equal(code, "SERVER_UNAVAILABLE");
+    assert.match(
+      message,
+      /Server "notes" is not available: its login service .*Nobody was logged out/,
+    );
+    assert.deepEqual(scene.kept().tokens, tokens);
+    scene.service.behaviour.token = undefined;
+    assert.equal(await send(gateway, scene.server.url), 200);
+    assert.equal(scene.opened.length, 1);
+  });
+}
+
+Deno.test("[oauth.network] nor is a login service that cannot be reached", async () => {
+  await using scene = await loggedIn();
+  age(scene, 7200);
+  const { tokens } = scene.kept();
+  await scene.service[Symbol.asyncDispose]();
+  const { code, message } = await failure(send(scene.gateway(), scene.server.url));
+  assert.equal(code, "SERVER_UNAVAILABLE");
+  assert.match(message, /cannot be reached/);
+  assert.doesNotMatch(message, /127\.0\.0\.1/);
+  assert.deepEqual(scene.kept().tokens, tokens);
+});
+
+Deno.test("[oauth.network] a token that still holds is used while it cannot be renewed", async () => {
+  await using scene = await loggedIn();
+  age(scene, 3590);
+  scene.service.behaviour.token = { status: 503, body: "" };
+  const gateway = scene.gateway();
+  for (let call = 0; call < 5; call++) {
+    assert.equal(await send(gateway, scene.server.url), 200);
+  }
+  // And its service is not asked every time.
+  assert.equal(scene.service.refreshes, 1);
+});
+
+Deno.test("[oauth.network] a request for tokens is never sent twice", async () => {
+  await using scene = await loggedIn();
+  age(scene, 7200);
+  // Answers the first request, and leaves the connection open; closes at the next without a word.
+  using rude = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let requests = 0;
+  const serve = async (connection: Deno.TcpConn): Promise<void> => {
+    using _connection = connection;
+    while (await connection.read(new Uint8Array(4096)) !== null) {
+      if (++requests > 1) return;
+      const body = '{"access_token":"a","refresh_token":"b","token_type":"Bearer","expires_in":0}';
+      const answer = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+      await connection.write(new TextEncoder().encode(answer));
+    }
+  };
+  const serving = (async () => {
+    const connections: Promise<void>[] = [];
+    for await (const connection of rude) connections.push(serve(connection));
+    await Promise.all(connections);
+  })();
+  scene.keep((kept) => {
+    const token = `http://127.0.0.1:${rude.addr.port}/token`;
+    return { ...kept, endpoints: { authorization: token, token } };
+  });
+  const gateway = scene.gateway();
+  await gateway.headers(new AbortController().signal);
+  assert.equal(requests, 1);
+  const { code } = await failure(gateway.headers(new AbortController().signal));
+  assert.equal(code, "SERVER_UNAVAILABLE");
+  assert.equal(requests, 2);
+  rude.close();
+  await serving;
+});

@@ -1,0 +1,180 @@
+import { join } from "node:path";
+import type { OAuthOptions, ServerConfig } from "../../src/config/mod.ts";
+import {
+  type Authorization,
+  authorize,
+  type OwnAuthorization,
+  type Waiting,
+} from "../../src/downstream/mod.ts";
+import { DownstreamError } from "../../src/errors.ts";
+import { createLog } from "../../src/log.ts";
+import { Client } from "../contract/client.ts";
+import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
+import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
+
+/** How a scene differs from the usual one. */
+export interface SceneOptions {
+  readonly oauth?: Partial<OAuthOptions>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Whether there is a browser, with a person who does what is asked; `blind` opens links that nobody
+   * looks at. By default there is one.
+   */
+  readonly browser?: "person" | "blind" | "none";
+  readonly isInteractive?: boolean;
+  readonly waitMs?: number;
+  readonly loginMs?: number;
+}
+
+/** A protected server, its authorization server, and gateways that log in there. */
+export class OAuthScene implements AsyncDisposable {
+  readonly service = new AuthorizationServer();
+  readonly server = new ProtectedServer(this.service);
+  readonly folder: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "oauth_" }));
+  /** Where tokens are kept. */
+  readonly store: string = join(this.folder, "config", "oauth");
+  /** Lines of the log, at debug. */
+  readonly log: string[] = [];
+  /** The client that calls; it can show no links. */
+  readonly client = new Client("client-1");
+  /** The call that waits. */
+  waiting: Waiting | undefined = this.client;
+  readonly #options: SceneOptions;
+  /** The links that the browser opened. */
+  readonly opened: string[] = [];
+  /** The pages that it showed at last. */
+  readonly shown: string[] = [];
+  /** What the browser is doing. */
+  readonly browsing: Promise<void>[] = [];
+  readonly #made: OwnAuthorization[] = [];
+
+  constructor(options: SceneOptions = {}) {
+    this.#options = options;
+  }
+
+  /** The entry of the server. */
+  config(): ServerConfig {
+    const { oauth, headers = {} } = this.#options;
+    return {
+      name: "notes",
+      shown: { transport: "http", url: this.server.url },
+      connect: { kind: "http", url: this.server.url, headers },
+      options: {
+        isolation: "agent",
+        idleTimeoutMs: 300_000,
+        connectTimeoutMs: 30_000,
+        callTimeoutMs: 60_000,
+        maxCallMs: 600_000,
+        maxConcurrency: 64,
+        forward: ["elicitation", "roots"],
+        inheritEnv: [],
+        ...(oauth === undefined ? {} : { oauth: { grant: "authorization_code", ...oauth } }),
+      },
+      secrets: [],
+      fingerprint: "",
+    };
+  }
+
+  /** Another gateway's authorization of the server. */
+  gateway(waiting: () => Waiting | undefined = () => this.waiting): OwnAuthorization {
+    const { isInteractive = true, waitMs, loginMs } = this.#options;
+    const log = createLog({ level: "debug", write: (line) => this.log.push(line) });
+    const made = authorize(this.config(), waiting, {
+      isInteractive,
+      log,
+      folder: this.store,
+      openBrowser: (url) => this.#open(url),
+      ...(waitMs === undefined ? {} : { waitMs }),
+      ...(loginMs === undefined ? {} : { loginMs }),
+    });
+    if (made === undefined) throw new Error("No authorization");
+    this.#made.push(made);
+    return made;
+  }
+
+  /** The files of the store. */
+  files(): string[] {
+    return [...Deno.readDirSync(this.store)].map(({ name }) => name).sort();
+  }
+
+  /** What is kept of the login. */
+  kept(): Kept {
+    const [name, more] = this.files().filter((file) => file.endsWith(".json"));
+    if (name === undefined || more !== undefined) throw new Error(`Files: ${this.files()}`);
+    return JSON.parse(Deno.readTextFileSync(join(this.store, name)));
+  }
+
+  /** Changes what is kept. */
+  keep(change: (kept: Kept) => unknown): void {
+    const name = this.files().find((file) => file.endsWith(".json")) ?? "";
+    const changed = JSON.stringify(change(this.kept()));
+    Deno.writeTextFileSync(join(this.store, name), changed);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const made of this.#made) await made.close();
+    await this.server[Symbol.asyncDispose]();
+    await this.service[Symbol.asyncDispose]();
+    await Promise.all(this.browsing);
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+
+  #open(url: string): Promise<boolean> {
+    const { browser = "person" } = this.#options;
+    if (browser !== "none") this.opened.push(url);
+    if (browser === "person") {
+      this.browsing.push(follow(url).then((page) => void this.shown.push(page)));
+    }
+    return Promise.resolve(browser !== "none");
+  }
+}
+
+/** Does what a person does with a link, and gives the page at its end. */
+export async function follow(link: string | undefined): Promise<string> {
+  return await (await fetch(link ?? "")).text();
+}
+
+/** What a file of the store holds, as far as tests look. */
+export interface Kept {
+  readonly issuer: string;
+  readonly client: Readonly<Record<string, unknown>>;
+  readonly tokens: {
+    readonly access_token: string;
+    readonly refresh_token?: string;
+    readonly scope?: string;
+    readonly obtained_at: number;
+    readonly expires_at?: number;
+  };
+}
+
+/** Sends a request as a remote transport does: with authorization, and once more after a refusal. */
+export async function send(
+  authorization: Authorization,
+  url: string,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<number> {
+  const post = async () => {
+    const headers = await authorization.headers(signal);
+    const body = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+    const response = await fetch(url, { method: "POST", headers, body, signal });
+    await response.body?.cancel();
+    return { response, sent: headers.authorization };
+  };
+  const { response, sent } = await post();
+  const isRefused = response.status === 401 ||
+    /insufficient_scope/.test(response.headers.get("www-authenticate") ?? "");
+  if (!isRefused) return response.status;
+  await authorization.recover(response, { sent, signal });
+  return (await post()).response.status;
+}
+
+/** What a request fails with. */
+export async function failure(request: Promise<unknown>): Promise<DownstreamError> {
+  try {
+    await request;
+  } catch (error) {
+    if (error instanceof DownstreamError) return error;
+    throw error;
+  }
+  throw new Error("It did not fail");
+}

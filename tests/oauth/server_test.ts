@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import type { ServerConfig } from "../../src/config/mod.ts";
+import {
+  type Authorization,
+  type CallAnswer,
+  type Caller,
+  DownstreamServer,
+  NobodyWaited,
+  type Transport,
+} from "../../src/downstream/mod.ts";
+import { StartGuard } from "../../src/downstream/start_guard.ts";
+import { DownstreamError } from "../../src/errors.ts";
+import { wireErrorOf } from "../../src/gateway/wire_error.ts";
+import { createMemoryChannels, JsonText } from "../../src/jsonrpc/mod.ts";
+import { createLog } from "../../src/log.ts";
+import { NO_SPAN } from "../../src/trace.ts";
+import { Client, resultReply } from "../contract/client.ts";
+import { playScript } from "../contract/scripted_server.ts";
+import { until } from "../e2e/until.ts";
+import { failure, OAuthScene, send } from "./scene.ts";
+
+const PATIENCE = { inputMs: 1000, terminateMs: 1000 };
+
+/** A server that is opened once its authorization lets it, and then answers from memory. */
+async function openMemory(
+  { connect }: ServerConfig,
+  authorization: Authorization | undefined,
+): Promise<Transport> {
+  if (connect.kind === "stdio" || authorization === undefined) throw new Error("not remote");
+  const status = await send(authorization, connect.url);
+  if (status !== 200) throw new Error(`HTTP ${status}`);
+  const [ours, theirs] = createMemoryChannels();
+  playScript(theirs, {}, { say: () => {}, exit: () => void theirs.close() });
+  return {
+    channel: ours,
+    lastWords: () => Promise.resolve(""),
+    kill: () => void ours.close(),
+    end: () => ours.close(),
+  };
+}
+
+function makeServer(
+  scene: OAuthScene,
+  open: typeof openMemory = openMemory,
+): DownstreamServer & AsyncDisposable {
+  const server = new DownstreamServer(scene.config(), {
+    version: "1.2.3",
+    log: createLog({ level: "debug", write: (line) => scene.log.push(line) }),
+    open,
+    authorize: (_config, waiting) => scene.gateway(waiting),
+  });
+  return Object.assign(server, {
+    [Symbol.asyncDispose]: () => server.close(0, PATIENCE),
+  });
+}
+
+function call(server: DownstreamServer, by: Caller): Promise<CallAnswer> {
+  const signal = new AbortController().signal;
+  return server.callTool({ tool: "echo", args: new JsonText("{}"), signal, span: NO_SPAN }, by);
+}
+
+Deno.test("[oauth.discovered] eager starts ask for no login, and the status says so", async () => {
+  await using scene = new OAuthScene();
+  await using server = makeServer(scene);
+  await server.warm(scene.client);
+  assert.deepEqual([scene.opened, scene.service.seen], [[], []]);
+  const before = server.status();
+  assert.equal(before.state, "login-required");
+  assert.match(before.last_error ?? "", /needs a login; the first call asks for it/);
+  assert.match(scene.log.join(""), /^Server "notes" needs a login/m);
+  assert.equal((await call(server, scene.client.agent("a"))).kind, "answer");
+  assert.equal(server.status().state, "ready");
+});
+
+Deno.test("[oauth.discovered] a call that joins an eager start begins it once more", async () => {
+  await using scene = new OAuthScene();
+  const gate = Promise.withResolvers<void>();
+  let opened = 0;
+  await using server = makeServer(scene, async (config, authorization) => {
+    opened++;
+    try {
+      return await openMemory(config, authorization);
+    } catch (error) {
+      assert.ok(error instanceof NobodyWaited);
+      await gate.promise;
+      throw error;
+    }
+  });
+  const warming = server.warm(scene.client);
+  await until("the server has refused", () => scene.server.bore.length === 1);
+  const answer = call(server, scene.client.agent("a"));
+  gate.resolve();
+  assert.equal((await answer).kind, "answer");
+  await warming;
+  assert.deepEqual([opened, scene.opened.length], [2, 1]);
+});
+
+Deno.test("[errors.auth-required] [oauth.wait] a missing login is no failed start", async () => {
+  await using scene = new OAuthScene({ browser: "none" });
+  await using server = makeServer(scene);
+  for (let time = 0; time < 8; time++) {
+    const error = await failure(call(server, scene.client.agent("a")));
+    assert.equal(error.code, "AUTH_REQUIRED");
+    // What the agent is told.
+    const wire = wireErrorOf(error);
+    assert.equal(wire?.command, "agent-mcp-gateway auth login notes");
+    assert.match(wire?.url ?? "", /^http:\/\/127\.0\.0\.1:\d+\/authorize\?/);
+  }
+  assert.equal(server.status().state, "login-required");
+});
+
+Deno.test("[errors.auth-required] a server that answers on trial is left alone no longer", async () => {
+  let now = 0;
+  const guard = new StartGuard("notes", () => now);
+  const fail = () => guard.run(() => Promise.reject(new Error("down")));
+  for (let time = 0; time < 5; time++) await assert.rejects(fail(), /down/);
+  await assert.rejects(fail(), /several times in a row/);
+  now = 10_000;
+  const missing = new DownstreamError("AUTH_REQUIRED", "notes", "log in");
+  for (let time = 0; time < 3; time++) {
+    await assert.rejects(guard.run(() => Promise.reject(missing)), /log in/);
+  }
+});
+
+Deno.test("[oauth.link] of the calls that wait, one whose client shows links is asked", async () => {
+  await using scene = new OAuthScene();
+  const gate = Promise.withResolvers<void>();
+  await using server = makeServer(scene, async (config, authorization) => {
+    await gate.promise;
+    return await openMemory(config, authorization);
+  });
+  const plain = new Client("plain");
+  const linked = new Client("linked", { elicitation: { url: {} } });
+  linked.answer = async ({ params }) => {
+    await (await fetch(String(params.url))).body?.cancel();
+    return resultReply({ action: "accept" });
+  };
+  const calls = [call(server, plain.agent("a")), call(server, linked.agent("a"))];
+  gate.resolve();
+  for (const answer of await Promise.all(calls)) assert.equal(answer.kind, "answer");
+  assert.deepEqual(scene.opened, []);
+  assert.equal(linked.told.all[0]?.method, "elicitation/create");
+});
+
+Deno.test("[oauth.renewal] a token that is refused in the middle is renewed unnoticed", async () => {
+  await using scene = new OAuthScene();
+  await using server = makeServer(scene);
+  assert.equal((await call(server, scene.client.agent("a"))).kind, "answer");
+  scene.service.revokeAll();
+  // Another agent's session.
+  assert.equal((await call(server, scene.client.agent("b"))).kind, "answer");
+  assert.deepEqual([scene.opened.length, scene.service.refreshes], [1, 1]);
+});

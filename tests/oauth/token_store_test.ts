@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { createLog } from "../../src/log.ts";
+import { lockFile, LockTimeout } from "../../src/downstream/oauth/file_lock.ts";
+import { accessArguments } from "../../src/downstream/oauth/private_file.ts";
+import { oauthFolder } from "../../src/downstream/oauth/token_store.ts";
+import { TokenStore } from "../../src/downstream/oauth/token_store.ts";
+import type { StoredLogin } from "../../src/downstream/oauth/stored_login.ts";
+import { OAuthScene, send } from "./scene.ts";
+
+const isWindows = Deno.build.os === "windows";
+
+function login(url: string, more: Partial<StoredLogin> = {}): StoredLogin {
+  return {
+    url,
+    issuer: "https://login.test",
+    endpoints: { authorization: "https://login.test/a", token: "https://login.test/t" },
+    client: { client_id: "c", redirect_uri: "http://127.0.0.1:1/callback", kind: "registered" },
+    tokens: { access_token: "secret-token", obtained_at: 1 },
+    ...more,
+  };
+}
+
+async function withFolder(
+  run: (folder: string, log: string[], store: TokenStore) => Promise<void>,
+): Promise<void> {
+  const root = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "store_" }));
+  const lines: string[] = [];
+  const log = createLog({ level: "debug", write: (line) => lines.push(line) });
+  const folder = join(root, "oauth");
+  try {
+    await run(folder, lines, new TokenStore(folder, log));
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+}
+
+const URL_A = "https://mcp.test/a";
+
+Deno.test("[oauth.store] one file for each server and issuer, for the user's eyes only", async () => {
+  await withFolder(async (folder, _log, store) => {
+    await store.write(login(URL_A));
+    await store.write(login("https://mcp.test/b"));
+    await store.write(login(URL_A, { issuer: "https://other.test" }));
+    const files = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    assert.equal(files.length, 3);
+    for (const name of files) {
+      assert.match(name, /^mcp\.test-[0-9a-f]{16}-[0-9a-f]{16}\.json$/);
+      if (!isWindows) assert.equal((Deno.statSync(join(folder, name)).mode ?? 0) & 0o777, 0o600);
+    }
+    if (!isWindows) assert.equal((Deno.statSync(folder).mode ?? 0) & 0o777, 0o700);
+    assert.equal((await store.read(URL_A)).logins.length, 2);
+    await store.remove(URL_A);
+    assert.deepEqual((await store.read(URL_A)).logins, []);
+    assert.equal((await store.read("https://mcp.test/b")).logins.length, 1);
+  });
+});
+
+Deno.test("[oauth.store] odd hosts make no odd file names", async () => {
+  await withFolder(async (folder, _log, store) => {
+    const urls = [`https://${"a".repeat(63)}.${"b".repeat(63)}.test/`, "http://[::1]:80/../../x"];
+    for (const url of urls) {
+      await store.write(login(url));
+      assert.equal((await store.read(url)).logins[0]?.url, url);
+    }
+    for (const { name } of Deno.readDirSync(folder)) assert.match(name, /^[a-z0-9._-]{1,120}$/);
+  });
+});
+
+Deno.test({
+  name: "[oauth.store] a link in a file's place is replaced, and not followed",
+  ignore: isWindows,
+  fn: () =>
+    withFolder(async (folder, _log, store) => {
+      await store.write(login(URL_A));
+      const [{ name = "" } = {}] = [...Deno.readDirSync(folder)];
+      const [path, elsewhere] = [join(folder, name), join(folder, "elsewhere")];
+      Deno.renameSync(path, elsewhere);
+      const before = Deno.readTextFileSync(elsewhere);
+      Deno.symlinkSync(elsewhere, path);
+      await store.write(login(URL_A, { tokens: { access_token: "new", obtained_at: 2 } }));
+      assert.equal(Deno.readTextFileSync(elsewhere), before);
+      assert.equal(Deno.lstatSync(path).isSymlink, false);
+      // Nor is one in the place of the lock.
+      await store.locked(URL_A, new AbortController().signal, () => Promise.resolve());
+      const lock = [...Deno.readDirSync(folder)].find((one) => one.name.endsWith(".lock"));
+      const lockPath = join(folder, lock?.name ?? "");
+      Deno.removeSync(lockPath);
+      Deno.symlinkSync(join(folder, "nowhere"), lockPath);
+      await store.locked(URL_A, new AbortController().signal, () => Promise.resolve());
+      assert.throws(() => Deno.statSync(join(folder, "nowhere")), Deno.errors.NotFound);
+    }),
+});
+
+for (const text of ["", "{", "[]", '{"url":1}', '{"url":"https://mcp.test/a","tokens":"x"}']) {
+  Deno.test(`[oauth.store] a damaged file is set aside: ${text}`, async () => {
+    await withFolder(async (folder, log, store) => {
+      await store.write(login(URL_A));
+      const [{ name = "" } = {}] = [...Deno.readDirSync(folder)];
+      Deno.writeTextFileSync(join(folder, name), `${text}secret-rest`);
+      assert.deepEqual(await store.read(URL_A), { logins: [], isDamaged: true });
+      const [left] = [...Deno.readDirSync(folder)].map((one) => one.name);
+      assert.match(left ?? "", /\.json\.damaged-\d+$/);
+      assert.match(log.join(""), /^warn: A damaged login was set aside/);
+      assert.doesNotMatch(log.join(""), /secret-rest/);
+    });
+  });
+}
+
+Deno.test("[oauth.store] a damaged file is no logout for who knows the tokens", async () => {
+  await using scene = new OAuthScene();
+  const gateway = scene.gateway();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  const name = scene.files().find((file) => file.endsWith(".json")) ?? "";
+  Deno.writeTextFileSync(join(scene.store, name), "{");
+  scene.service.revokeAll();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  assert.deepEqual([scene.opened.length, scene.service.refreshes], [1, 1]);
+  // And it is whole again.
+  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  assert.equal(scene.opened.length, 1);
+});
+
+Deno.test("[oauth.store] without a place to write logins live in memory, and that is told", async () => {
+  await using scene = new OAuthScene();
+  // A file where the folder should be.
+  Deno.writeTextFileSync(join(scene.folder, "config"), "");
+  const gateway = scene.gateway();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  scene.service.revokeAll();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  assert.deepEqual([scene.opened.length, scene.service.refreshes], [1, 1]);
+  const warnings = scene.log.filter((line) => line.startsWith("warn: Logins cannot be saved"));
+  assert.equal(warnings.length, 1);
+});
+
+Deno.test("[oauth.store] waiting for the lock is bounded, and can be given up", async () => {
+  await withFolder(async (folder) => {
+    Deno.mkdirSync(folder);
+    const path = join(folder, "a.lock");
+    const signal = new AbortController().signal;
+    {
+      using _held = await lockFile(path, { signal, withinMs: 1000 });
+      await assert.rejects(lockFile(path, { signal, withinMs: 30 }), LockTimeout);
+      const end = new AbortController();
+      const waiting = lockFile(path, { signal: end.signal, withinMs: 60_000 });
+      end.abort(new Error("enough"));
+      await assert.rejects(waiting, { message: "enough" });
+    }
+    using _again = await lockFile(path, { signal, withinMs: 1000 });
+  });
+});
+
+Deno.test("[oauth.store] a lock ends with the process that holds it", async () => {
+  await withFolder(async (folder, _log, store) => {
+    const signal = new AbortController().signal;
+    await store.locked(URL_A, signal, () => Promise.resolve());
+    const [{ name = "" } = {}] = [...Deno.readDirSync(folder)];
+    const script = "const f = await Deno.open(Deno.args[0], { write: true }); await f.lock(true);" +
+      "console.log('held'); setInterval(() => {}, 1000);";
+    await using holder = new Deno.Command(Deno.execPath(), {
+      args: ["eval", script, join(folder, name)],
+      stdout: "piped",
+    }).spawn();
+    const reader = holder.stdout.getReader();
+    await reader.read();
+    const taken = store.locked(URL_A, signal, () => Promise.resolve("mine"));
+    holder.kill("SIGKILL");
+    assert.equal(await taken, "mine");
+    await reader.cancel();
+  });
+});
+
+Deno.test("[oauth.store] on Windows only the user gets access to the folder", () => {
+  const env = new Map([["USERDOMAIN", "OFFICE"], ["USERNAME", "ada"]]);
+  assert.deepEqual(accessArguments("C:\\x y\\oauth", env), [
+    "C:\\x y\\oauth",
+    "/inheritance:r",
+    "/grant:r",
+    "OFFICE\\ada:(OI)(CI)F",
+  ]);
+});
+
+Deno.test("[oauth.store] the folder is in the user's configuration, wherever that is", () => {
+  const folder = (os: typeof Deno.build.os, variables: Record<string, string>) => {
+    const env = new Map(Object.entries(variables));
+    return oauthFolder({ get: (name) => env.get(name), toObject: () => variables }, os);
+  };
+  assert.equal(folder("linux", { HOME: "/h" }), "/h/.config/agent-mcp-gateway/oauth");
+  assert.equal(folder("darwin", { HOME: "/h" }), "/h/.config/agent-mcp-gateway/oauth");
+  const named = { HOME: "/h", XDG_CONFIG_HOME: "/x" };
+  assert.equal(folder("linux", named), "/x/agent-mcp-gateway/oauth");
+  assert.equal(folder("windows", { APPDATA: "C:\\r" }), "C:\\r/agent-mcp-gateway/oauth");
+  assert.equal(folder("linux", {}), undefined);
+});
