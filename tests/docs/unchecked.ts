@@ -4,13 +4,14 @@
  * has and a test has not. `no-check`: not looked at at all.
  */
 export const UNCHECKED: readonly string[] = [
+  "README.md: text no-check: agent ──> MCP client ──stdio──> Agent MCP Gateway ──stdio──>",
   "README.md: sh no-run: agent-mcp-gateway savings",
+  "README.md: sh no-run: npm install --ignore-scripts @modelcontextprotocol/server-ev",
   "README.md: sh no-run: npx -y deno@2.9.6 task demo",
   "README.md: sh no-run: npx -y deno@2.9.6 task test",
   "README.md: sh no-run: agent-mcp-gateway init",
   "README.md: sh no-run: claude mcp add --scope user agent-mcp-gateway --  npx -y den",
   "README.md: sh no-run: npx @modelcontextprotocol/inspector npx -y deno@2.9.6 run --",
-  "README.md: text no-check: agent ──> MCP client ──stdio──> Agent MCP Gateway ──stdio──>",
   "README.md: text no-check: src/main.ts              start a command, set the exit code",
   "docs/configuration.md: sh no-run: agent-mcp-gateway validate",
   "docs/configuration.md: sh no-run: agent-mcp-gateway --agent researcher --log-level debug --aud",
