@@ -5,6 +5,7 @@
  * @module
  */
 import { COMMAND_INIT } from "./requirements/command_init.ts";
+import { DOCS } from "./requirements/docs.ts";
 import { OAUTH } from "./requirements/oauth.ts";
 import { OVER_HTTP } from "./requirements/over_http.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
@@ -35,6 +36,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(RECORDS_AND_COMMANDS),
   ...Object.entries(COMMAND_INIT),
   ...Object.entries(OVER_HTTP),
+  ...Object.entries(DOCS),
 ];
 
 /** All promises, in the order of the contract. */

@@ -112,7 +112,7 @@ function readFile<T>(
   if (found.origin === "missing") {
     return whole(
       `not found, looked for ${found.looked.join(", ")}: ` +
-        `put one there, such as the example in the gateway's config folder, or name one with ${names}`,
+        `run agent-mcp-gateway init, which writes both files, or name one with ${names}`,
     );
   }
   const read = readText(found.path);

@@ -74,7 +74,10 @@ Deno.test("[config.missing-explained] none found: where was looked, how to make 
   for (const { message, file } of errors) {
     assert.ok(message.includes(`${folder.path}/home/.config/agent-mcp-gateway/${file}, `), message);
     assert.ok(message.includes(`${folder.path}/${file}, ${folder.path}/config/${file}: `), message);
-    assert.match(message, /put one there, such as the example/);
+    assert.match(
+      message,
+      /run agent-mcp-gateway init, which writes both files, or name one with --/,
+    );
   }
 });
 

@@ -1,43 +1,55 @@
 import { join } from "node:path";
 import { ROOT } from "../e2e/gateway_command.ts";
 
-/** A block of a page that is no prose. */
+/** A fenced block of a page. */
 export interface Block {
-  /** What it says to be, such as `sh`. */
+  /** The page, from the root of the repository. */
+  readonly page: string;
+  /** Line of the fence, counted from 1. */
+  readonly line: number;
+  /** The first word after the fence, such as `sh`. */
   readonly language: string;
+  /** The words after that, such as `no-run` or `exit=3`. */
+  readonly marks: readonly string[];
+  /** What stands in it. */
   readonly text: string;
 }
 
-/** A page of the documentation. */
-export class Page {
-  readonly text: string;
-  readonly blocks: readonly Block[];
-
-  /** @param path From the repository's root. */
-  constructor(path: string) {
-    this.text = Deno.readTextFileSync(join(ROOT, path));
-    const fences = this.text.matchAll(/^( *)```(\w+)\n([^]*?)^\1```$/gm);
-    this.blocks = [...fences].map(([, indent = "", language = "", text = ""]) => {
-      return { language, text: text.replaceAll(new RegExp(`^${indent}`, "gm"), "") };
-    });
-  }
-
-  /** The texts of the blocks in a language. */
-  texts(language: string): string[] {
-    return this.blocks.filter((block) => block.language === language).map(({ text }) => text);
-  }
-
-  /** The names of the gateway's variables that the page gives. */
-  variables(): string[] {
-    return [...new Set(this.text.match(/\bGATEWAY_[A-Z_]*[A-Z]\b/g) ?? [])];
-  }
-}
-
-/** All pages of the folder `docs`. */
+/** The pages that people read: README.md and everything in docs/. */
 export function listPages(): string[] {
-  return [...Deno.readDirSync(join(ROOT, "docs"))]
-    .map(({ name }) => name)
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => `docs/${name}`)
-    .sort();
+  const docs = [...Deno.readDirSync(join(ROOT, "docs"))].map(({ name }) => name)
+    .filter((name) => name.endsWith(".md")).sort();
+  return ["README.md", ...docs.map((name) => `docs/${name}`)];
+}
+
+/** The text of a page. */
+export function readPage(page: string): string {
+  return Deno.readTextFileSync(join(ROOT, page));
+}
+
+/** The fenced blocks of a page, in its order. */
+export function readBlocks(page: string, text: string = readPage(page)): Block[] {
+  const blocks: Block[] = [];
+  let open: { fence: string; indent: number; block: Block; lines: string[] } | undefined;
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    const [, indent = "", fence = "", info = ""] = /^( *)(`{3,}|~{3,})(.*)$/.exec(line) ?? [];
+    if (open === undefined) {
+      if (fence === "") continue;
+      const [language = "", ...marks] = info.trim().split(/\s+/);
+      const block = { page, line: index + 1, language, marks, text: "" };
+      open = { fence, indent: indent.length, block, lines: [] };
+    } else if (fence.startsWith(open.fence) && info.trim() === "") {
+      blocks.push({ ...open.block, text: open.lines.map((one) => `${one}\n`).join("") });
+      open = undefined;
+    } else {
+      open.lines.push(line.slice(Math.min(open.indent, line.search(/\S|$/))));
+    }
+  }
+  if (open !== undefined) throw new Error(`${placeOf(open.block)}: the block has no end`);
+  return blocks;
+}
+
+/** Where a block is, for messages. */
+export function placeOf({ page, line }: Block): string {
+  return `${page}:${line}`;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { listSettings } from "../../src/config/mod.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
-import { listPages, Page } from "./page.ts";
+import { listPages, Page } from "./typed_page.ts";
 
 const VARIABLES = new Set(listSettings().map(({ variable }) => variable));
 

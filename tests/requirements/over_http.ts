@@ -65,7 +65,5 @@ export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>
       "the steps of the Dockerfile give a gateway that is healthy and ends when asked",
     "docs.http": "what the page about HTTP has a reader type does what it says",
     "docs.deployment": "compose file, manifest and unit fit the image and the gateway",
-    "docs.settings": "the pages name only settings that there are",
-    "docs.links": "the links of the pages lead somewhere",
   },
 };

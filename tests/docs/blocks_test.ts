@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { ensureServers } from "../../scripts/test_servers.ts";
+import { BlockChecker, commandLines } from "./check_block.ts";
+import { type Block, listPages, readBlocks } from "./page.ts";
+import { PagePlay } from "./page_play.ts";
+import { UNCHECKED } from "./unchecked.ts";
+
+/** What a block is called in the list of those that are not checked in full. */
+function nameOf({ page, language, marks, text }: Block): string {
+  const [first = ""] = commandLines(text);
+  return `${page}: ${[language, ...marks].join(" ")}: ${first.slice(0, 60)}`;
+}
+
+for (const page of listPages()) {
+  Deno.test({
+    name: `[docs.blocks] ${page}: every block is run, loaded or parsed`,
+    // The scripts are a shell's, as the pages say; the files that they show hold everywhere.
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      await ensureServers();
+      await using play = new PagePlay();
+      const checker = new BlockChecker(play);
+      const inPart: string[] = [];
+      for (const block of readBlocks(page)) {
+        if (await checker.check(block) === "in part") inPart.push(nameOf(block));
+      }
+      const listed = UNCHECKED.filter((name) => name.startsWith(`${page}: `));
+      assert.deepEqual(inPart, listed);
+    },
+  });
+}
+
+Deno.test("[docs.unchecked] every block that is not checked in full is listed, with its page", () => {
+  const pages = listPages();
+  const lost = UNCHECKED.filter((name) => !pages.includes(name.slice(0, name.indexOf(": "))));
+  assert.deepEqual(lost, []);
+  const marked = pages.flatMap((page) => readBlocks(page))
+    .filter(({ marks }) => marks.includes("no-run") || marks.includes("no-check"));
+  assert.equal(marked.length, UNCHECKED.length);
+});
+
+Deno.test("[docs.blocks] what is wrong or not understood fails", {
+  ignore: Deno.build.os === "windows",
+}, async (t) => {
+  await ensureServers();
+  await using play = new PagePlay();
+  const wrong = [
+    '```json\n{ "agents": { "a": { "alow": {} } } }\n```',
+    '```json\n{ "mcpServers": { "a": { "command": "x", "gateway": { "isolation": "no" } } } }\n```',
+    '```json\n{ "error": { "code": "NO_SUCH_CODE" } }\n```',
+    '```json\n{ "what": 1 }\n```',
+    '```json\n{ "mcpServers": { "agent-mcp-gateway": { "command": "agent-mcp-gateway", "args": ["--nope"] } } }\n```',
+    "```sh\nagent-mcp-gateway nonsense\n```",
+    "```sh no-run\nagent-mcp-gateway savings --nope\n```",
+    "```sh no-run\nagent-mcp-gateway nonsense\n```",
+    "```sh no-run\ndeno task nonsense\n```",
+    "```sh\necho one\n```\n\n```text output\ntwo\n```",
+    "```text\nwhose?\n```",
+    "```cobol\nSTOP RUN.\n```",
+    "```\nno language\n```",
+  ];
+  for (const text of wrong) {
+    await t.step(text.split("\n").slice(0, 2).join(" "), async () => {
+      const checker = new BlockChecker(play);
+      await assert.rejects(async () => {
+        for (const block of readBlocks("a page", text)) await checker.check(block);
+      });
+    });
+  }
+  assert.throws(() => readBlocks("a page", "```json\n{}"), /has no end/);
+});

@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parse as parseYaml } from "yaml";
+import config from "../../deno.json" with { type: "json" };
+import { permissionFlags, readPermissionFlags } from "../../scripts/permissions.ts";
+import { checkText, listSettings } from "../../src/config/mod.ts";
+import { formatProblem } from "../../src/errors.ts";
+import { ROOT } from "../e2e/gateway_command.ts";
+import { ERROR_CODES } from "./error_codes.ts";
+import { type Block, placeOf } from "./page.ts";
+import { assertShown, PagePlay, type Played } from "./page_play.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Plays the blocks of a page, in their order; fails at one that is wrong or not understood. */
+export class BlockChecker {
+  readonly #play: PagePlay;
+  #last: Played | undefined;
+
+  constructor(play: PagePlay) {
+    this.#play = play;
+  }
+
+  /** Checks a block; tells whether all of it was. */
+  async check(block: Block): Promise<"checked" | "in part"> {
+    const { language, marks } = block;
+    if (marks.includes("no-check")) return "in part";
+    switch (language) {
+      case "json":
+      case "jsonc":
+        await this.#checkJson(block);
+        return "checked";
+      case "sh":
+        if (!marks.includes("no-run")) await this.#run(block);
+        else await this.#parse(block);
+        return marks.includes("no-run") ? "in part" : "checked";
+      case "text": {
+        assert.ok(marks.includes("output"), `${placeOf(block)}: whose output is this?`);
+        assert.ok(this.#last, `${placeOf(block)}: nothing has run before`);
+        assertShown(block.text, this.#last, this.#play.setup.home);
+        return "checked";
+      }
+      case "yaml":
+        parseYaml(block.text);
+        return "checked";
+      case "markdown":
+        // The prompt for an agent: it names tools that there are.
+        assert.match(block.text, /list_servers[^]*get_server_tools[^]*execute_tool/);
+        return "checked";
+      default:
+        throw new Error(`${placeOf(block)}: a block in ${language || "no language"}`);
+    }
+  }
+
+  async #run({ text, marks, ...block }: Block): Promise<void> {
+    const [, exit = "0"] = /^exit=(\d+)$/m.exec(marks.join("\n")) ?? [];
+    this.#last = await this.#play.run(text);
+    const { code, stdout, stderr } = this.#last;
+    assert.equal(code, Number(exit), `${block.page}:${block.line}\n${stdout}\n${stderr}`);
+  }
+
+  /** Checks the words of a script that is not run: commands, flags, tasks. */
+  async #parse({ text, ...block }: Block): Promise<void> {
+    for (const line of commandLines(text)) {
+      const task = /(?:^|\s)deno(?:@\S+)? task (?:--\S+ )*(\S+)/.exec(line)?.[1];
+      if (task !== undefined) {
+        assert.ok(task in config.tasks, `${placeOf({ text, ...block })}: ${task}`);
+      }
+      const [, words] = /(?:^|\$\(|<\(|\s)agent-mcp-gateway((?: [^|>)]*)?)/.exec(line) ?? [];
+      if (
+        words !== undefined && /^\s*(?:\S*\/)?agent-mcp-gateway|[(]agent-mcp-gateway/.test(line)
+      ) {
+        await this.#assertWords(words.trim().split(/\s+/), placeOf({ text, ...block }));
+      }
+      const flags = readPermissionFlags(line);
+      if (line.includes("src/main.ts")) assert.deepEqual(flags, permissionFlags(), line);
+    }
+  }
+
+  /** Checks that a command is there and has these flags. */
+  async #assertWords(words: readonly string[], place: string): Promise<void> {
+    const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.split("=")[0]);
+    const first = words.findIndex((word) => word.startsWith("-"));
+    const command = words.slice(0, first < 0 ? words.length : first).filter((word) => word !== "");
+    const routes = command.slice(0, command[0] === "audit" || command[0] === "auth" ? 2 : 1);
+    const { stdout } = await this.#play.start("agent-mcp-gateway", ["--help"]);
+    const isThere = routes.length === 0 || new RegExp(`^ {2}${routes[0]} `, "m").test(stdout);
+    assert.ok(isThere, `${place}: there is no ${routes[0]}`);
+    const help = await this.#play.start("agent-mcp-gateway", [...routes, "--help"]);
+    const serve = await this.#play.start("agent-mcp-gateway", ["serve", "--help"]);
+    assert.equal(help.code, 0, `${place}: ${words.join(" ")}\n${help.stderr}`);
+    const known = routes.length === 0 ? help.stdout + serve.stdout : help.stdout;
+    for (const flag of flags) {
+      assert.ok(known.includes(String(flag)), `${place}: ${words.join(" ")} has no ${flag}`);
+    }
+  }
+
+  async #checkJson(block: Block): Promise<void> {
+    const place = placeOf(block);
+    const value = parseCommented(block.text, place);
+    const servers = value["mcpServers"] ?? value["servers"];
+    const gateway = (servers as Json | undefined)?.["agent-mcp-gateway"];
+    if (gateway !== undefined) {
+      await this.#checkClientEntry(gateway as Json, place);
+    } else if ("mcpServers" in value) {
+      this.#checkFile("servers", block);
+    } else if ("agents" in value) {
+      this.#checkFile("rules", block);
+    } else if ("command" in value || "url" in value) {
+      // One server's entry, shown by itself.
+      const text = JSON.stringify({ mcpServers: { one: value } });
+      assert.deepEqual(checkText("servers", place, text).map(formatProblem), []);
+    } else if ("error" in value) {
+      const { code } = value["error"] as { code: string };
+      assert.ok(ERROR_CODES.includes(code), `${place}: ${code}`);
+    } else {
+      throw new Error(`${place}: neither servers, a server, rules, a client's entry nor an error`);
+    }
+  }
+
+  /** Checks one of the two files, and puts it in place for the commands that follow. */
+  #checkFile(kind: "servers" | "rules", { text, ...block }: Block): void {
+    const problems = checkText(kind, placeOf({ text, ...block }), text).map(formatProblem);
+    assert.deepEqual(problems, []);
+    this.#play.writeOwn(kind === "servers" ? ".mcp.json" : ".mcp-gateway-rules.json", text);
+  }
+
+  /** Starts the gateway as a client does that has this entry. */
+  async #checkClientEntry(entry: Json, place: string): Promise<void> {
+    const { command, args = [], env = {}, ...more } = entry as {
+      command: string;
+      args?: string[];
+      env?: Record<string, string>;
+    };
+    for (const key of Object.keys(more)) {
+      assert.ok(["type", "alwaysLoad"].includes(key), `${place}: ${key}`);
+    }
+    const settings = listSettings().map(({ variable }) => variable);
+    for (const name of Object.keys(env)) {
+      if (name.startsWith("GATEWAY_")) assert.ok(settings.includes(name), `${place}: ${name}`);
+    }
+    // Some pages show the entry before they have shown the files.
+    this.#play.writeMissing();
+    const { home, env: own } = this.#play.setup;
+    const words = [command, ...args].map((word) =>
+      word.replace(/^\/path\/to\/agent-mcp-gateway\/(?=src\/)/, ROOT)
+        .replace(/^\/path\/to\/agent-mcp-gateway$/, "agent-mcp-gateway")
+        .replace(/^\/home\/you(?=\/)/, home)
+    );
+    if (words.some((word) => word === join(ROOT, "src/main.ts"))) {
+      const before = words.slice(0, words.indexOf(join(ROOT, "src/main.ts")));
+      assert.deepEqual(readPermissionFlags(before.join(" ")), permissionFlags(), place);
+    }
+    const kept = { ...own };
+    Object.assign(own, env);
+    const [program = "", ...rest] = words;
+    const { code, stderr } = await this.#play.start(program, rest);
+    for (const name of Object.keys(env)) delete own[name];
+    Object.assign(own, kept);
+    assert.equal(code, 0, `${place}\n${stderr}`);
+  }
+}
+
+/** The lines of a script, those that a backslash continues joined. */
+export function commandLines(text: string): string[] {
+  return text.replace(/\\\n\s*/g, " ").split("\n").map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+function parseCommented(text: string, place: string): Json {
+  // Enough to know what the block is; the loader checks the rest.
+  const plain = text.replace(/^\s*\/\/.*$|(?<=[,{[\]}]) +\/\/.*$/gm, "");
+  try {
+    return JSON.parse(plain);
+  } catch (error) {
+    throw new Error(`${place}: ${error instanceof Error ? error.message : error}`);
+  }
+}

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { ensureServers } from "../../scripts/test_servers.ts";
+import { onlyText, readRefusal } from "../e2e/gateway.ts";
+import { Program } from "../e2e/program.ts";
+import { RawClient } from "../e2e/raw_client.ts";
+import { BlockChecker } from "./check_block.ts";
+import { readBlocks } from "./page.ts";
+import { PagePlay } from "./page_play.ts";
+
+const PAGE = "docs/getting-started.md";
+
+/** Starts what `init` printed as the entry of Claude Code, as that client does. */
+function startEntry(printed: string, play: PagePlay, env: Record<string, string>): RawClient {
+  const [, json = ""] = /```json\n(.*?)```/s.exec(printed) ?? [];
+  const { command, args } = JSON.parse(json).mcpServers["agent-mcp-gateway"];
+  const { folder: cwd, env: own } = play.setup;
+  return new RawClient(new Program({ command, args, cwd, env: { ...own, ...env } }));
+}
+
+/** Plays an agent's part: what there is, what it can do, a call that works and one that does not. */
+async function playAgent(client: RawClient): Promise<void> {
+  const call = async (name: string, args: Record<string, unknown>) => {
+    const { result } = await client.request("tools/call", { name, arguments: args });
+    return result;
+  };
+  await client.initialize();
+  const { result } = await client.request("tools/list");
+  const names = (result?.["tools"] as { name: string }[]).map(({ name }) => name);
+  assert.deepEqual(names, ["list_servers", "get_server_tools", "execute_tool"]);
+  const servers: { name: string }[] = JSON.parse(onlyText(await call("list_servers", {})));
+  assert.deepEqual(servers.map(({ name }) => name), ["memory", "files"]);
+  const { tools } = JSON.parse(
+    onlyText(await call("get_server_tools", { server: "files", pattern: "*_text_file" })),
+  );
+  assert.deepEqual(tools.map(({ name }: { name: string }) => name), ["read_text_file"]);
+  const place = { server: "files", args: { path: "today.txt" } };
+  const { content } = await call("execute_tool", { ...place, tool: "read_text_file" }) ?? {};
+  assert.deepEqual(content, [{ type: "text", text: "Buy milk\n" }]);
+  const refused = await call("execute_tool", { ...place, tool: "write_file" });
+  assert.equal(readRefusal(refused).rule, "agents.developer.deny.tools.files[0]");
+}
+
+Deno.test({
+  name: "[docs.start] the getting-started page, played in a fresh home folder",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await ensureServers();
+    await using play = new PagePlay();
+    const start = performance.now();
+    const times: string[] = [];
+    const checker = new BlockChecker(play);
+    const env = { GATEWAY_AUDIT_LOG: "~/.local/state/agent-mcp-gateway/audit.jsonl" };
+    let printed = "";
+    let hasCalled = false;
+    for (const block of readBlocks(PAGE)) {
+      const [word = ""] = block.text.split("\n");
+      const isRun = block.language === "sh" && block.marks[0] !== "no-run";
+      if (isRun && word.startsWith("agent-mcp-gateway init")) {
+        // What is printed is pasted into the client, so it is needed here.
+        const { code, stdout, stderr } = await play.run(block.text);
+        assert.equal(code, 0, stderr);
+        assert.match(stderr, /No server was taken over/);
+        printed = stdout;
+      } else {
+        await checker.check(block);
+      }
+      if (isRun) times.push(`${Math.round(performance.now() - start)} ms: ${word}`);
+      if (block.language === "json" && block.text.includes('"GATEWAY_AUDIT_LOG"')) {
+        const client = startEntry(printed, play, env);
+        try {
+          await playAgent(client);
+          await client.program.closeInput();
+          assert.equal((await client.program.ended()).code, 0);
+          assert.deepEqual(client.malformed, []);
+        } finally {
+          client.program.signal("SIGKILL");
+        }
+        hasCalled = true;
+        times.push(`${Math.round(performance.now() - start)} ms: the client's calls`);
+        // The page goes on with a log of two operations, as who has not called yet finds it.
+        Deno.removeSync(`${play.setup.home}/.local`, { recursive: true });
+      }
+    }
+    assert.ok(hasCalled);
+    const { code, stderr } = await play.run("agent-mcp-gateway init --undo --yes");
+    assert.equal(code, 0, stderr);
+    // For who wants to know; a page that takes longer is no fault of the test.
+    // deno-lint-ignore no-console
+    console.log(times.join("\n"));
+  },
+});
+
+Deno.test({
+  name: "[docs.start] with servers in a client, init takes them over and the page goes on",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await ensureServers();
+    const [servers] = readBlocks(PAGE).filter(({ text }) => text.includes('"mcpServers"'));
+    await using play = new PagePlay({
+      ".claude.json": servers?.text,
+      "notes/today.txt": "Buy milk\n",
+    });
+    const init = await play.run("agent-mcp-gateway init --yes");
+    assert.equal(init.code, 0, init.stderr);
+    for (const words of ["validate", "doctor", "explain --agent developer", "savings"]) {
+      const { code, stdout, stderr } = await play.run(`agent-mcp-gateway ${words}`);
+      assert.equal(code, 0, `${words}\n${stdout}\n${stderr}`);
+    }
+    const { stdout } = await play.run(
+      `agent-mcp-gateway call files read_text_file '{"path": "today.txt"}' --agent developer`,
+    );
+    assert.equal(stdout.trim(), "Buy milk");
+    const all = await play.run("agent-mcp-gateway explain --all");
+    assert.match(all.stdout, /^developer +allow +allow$/m);
+  },
+});

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import serversSchema from "../../config/servers.schema.json" with { type: "json" };
+import rulesSchema from "../../config/rules.schema.json" with { type: "json" };
+import { listSettings } from "../../src/config/mod.ts";
+import { runOnce } from "../e2e/run_once.ts";
+import { ERROR_CODES } from "./error_codes.ts";
+import { listPages, readPage } from "./page.ts";
+
+const configuration = readPage("docs/configuration.md");
+
+/** Whether a word stands in code, as the start of a key or alone. */
+function isNamed(word: string, page: string): boolean {
+  const escaped = word.replace(/[.$]/g, "\\$&");
+  return new RegExp(`\`(?:[\\w.]+\\.)?${escaped}\``).test(page);
+}
+
+/** All keys of a JSON Schema that is a file's. */
+function keysOf(schema: unknown): string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  return Object.entries(schema).flatMap(([name, part]) => {
+    if (name === "examples" || name === "default") return [];
+    return [...(name === "properties" ? Object.keys(part) : []), ...keysOf(part)];
+  });
+}
+
+Deno.test("[docs.settings] every setting stands in docs/configuration.md with flag and variable", () => {
+  for (const { flag, variable } of listSettings()) {
+    const row = configuration.split("\n").find((line) => {
+      const [, first = "", second = ""] = line.split("|").map((cell) => cell.trim());
+      return first === (flag === undefined ? "" : `\`--${flag}\``) && second === `\`${variable}\``;
+    });
+    assert.ok(row, variable);
+  }
+});
+
+Deno.test("[docs.settings] every variable and flag that a page names is there", () => {
+  const settings = listSettings();
+  // These are not settings: the metrics' token, and what a launcher and the gateway tell others.
+  const known = new Set([
+    ...settings.map(({ variable }) => variable),
+    "GATEWAY_METRICS_TOKEN",
+    "GATEWAY_COMMAND",
+  ]);
+  for (const page of listPages()) {
+    const named = readPage(page).match(/\bGATEWAY_[A-Z_]+\b/g) ?? [];
+    assert.deepEqual(named.filter((name) => !known.has(name)), [], page);
+  }
+});
+
+for (const [file, schema] of [["servers", serversSchema], ["rules", rulesSchema]] as const) {
+  Deno.test(`[docs.keys] every key of the ${file} file stands in docs/configuration.md`, () => {
+    const keys = [...new Set(keysOf(schema))];
+    assert.ok(keys.length > 10, keys.join());
+    assert.deepEqual(keys.filter((key) => !isNamed(key, configuration)), []);
+  });
+}
+
+Deno.test("[docs.codes] every error code has a section in docs/troubleshooting.md", () => {
+  const page = readPage("docs/troubleshooting.md");
+  const sections = new Map(
+    page.split(/^## /m).slice(1).map((section) => {
+      const [title = ""] = section.split("\n", 1);
+      return [title.replaceAll("`", "").trim(), section];
+    }),
+  );
+  assert.ok(ERROR_CODES.length >= 10);
+  for (const code of ERROR_CODES) {
+    const section = sections.get(code) ?? "";
+    assert.match(section, /\*\*Cause\.?\*\*/, code);
+    assert.match(section, /\*\*Mend\.?\*\*/, code);
+  }
+});
+
+Deno.test("[docs.commands] every command stands in README.md", async () => {
+  const { stdout } = await runOnce(["--help"]);
+  const listed = stdout.slice(stdout.indexOf("\nCOMMANDS\n")).split("\n").slice(2);
+  const names = listed.flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? []);
+  assert.ok(names.length >= 10, stdout);
+  const readme = readPage("README.md");
+  const isThere = (name: string) => new RegExp(`\`${name}[ \`]`).test(readme);
+  assert.deepEqual(names.filter((name) => !isThere(name)), []);
+});
+
+Deno.test("[docs.links] every link to a file of the repository leads somewhere", () => {
+  for (const page of listPages()) {
+    const folder = new URL(`../../${page}`, import.meta.url);
+    const text = readPage(page).replace(/^```[^]*?^```$/gm, "").replace(/`[^`\n]*`/g, "");
+    for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const [path = "", anchor] = target.split("#");
+      const file = path === "" ? folder : new URL(path, folder);
+      const there = Deno.readTextFileSync(file);
+      if (anchor !== undefined) assert.ok(anchorsOf(there).includes(anchor), `${page}: ${target}`);
+    }
+  }
+});
+
+/** The anchors that GitHub gives the headings of a page. */
+function anchorsOf(page: string): string[] {
+  return [...page.matchAll(/^#{1,6} (.*)$/gm)].map(([, title = ""]) =>
+    title.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")
+  );
+}

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { serverEntry, type TestServer } from "../../scripts/test_servers.ts";
+import { commandWords, ROOT } from "../e2e/gateway_command.ts";
+import { Program } from "../e2e/program.ts";
+import { Setup } from "../e2e/setup.ts";
+
+/** What a script of a page printed. */
+export interface Played {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const SERVERS: readonly TestServer[] = ["everything", "filesystem", "memory"];
+
+/**
+ * A fresh home folder, in which the scripts of a page run one after another as in one terminal:
+ * variables and the working folder stay. `agent-mcp-gateway` is the gateway from source; `npx` knows
+ * Deno and the servers that the tests have anyway, so that nothing is downloaded. Bind it with
+ * `await using`.
+ */
+export class PagePlay implements AsyncDisposable {
+  readonly setup: Setup;
+  readonly #state: string;
+  #hasPrograms = false;
+
+  /** Makes the folders; files are named from the home folder. */
+  constructor(files: Readonly<Record<string, unknown>> = {}) {
+    const below = Object.entries(files).map(([name, content]) => [join("../home", name), content]);
+    this.setup = new Setup({ servers: false, rules: false, files: Object.fromEntries(below) });
+    this.#state = join(this.setup.home, "../state");
+    const { env, home } = this.setup;
+    env["PATH"] = `${join(home, "../bin")}:${env["PATH"] ?? ""}`;
+  }
+
+  /** The folder where `init` writes, as the pages say it. */
+  get own(): string {
+    return join(this.setup.home, ".config/agent-mcp-gateway");
+  }
+
+  /** Writes one of the gateway's own files. */
+  writeOwn(name: ".mcp.json" | ".mcp-gateway-rules.json", text: string): void {
+    Deno.mkdirSync(this.own, { recursive: true });
+    Deno.writeTextFileSync(join(this.own, name), text);
+  }
+
+  /** Writes those of the two files that are not there, with nothing in them. */
+  writeMissing(): void {
+    const files = [[".mcp.json", "mcpServers"], [".mcp-gateway-rules.json", "agents"]] as const;
+    const there = existing(this.own);
+    for (const [name, key] of files) {
+      if (!there.includes(name)) this.writeOwn(name, JSON.stringify({ [key]: {} }));
+    }
+  }
+
+  /** Runs a script to its end, with the variables and the folder that the last one left. */
+  async run(script: string): Promise<Played> {
+    const before = `state=${quote(this.#state)}
+      if [ -f "$state" ]; then . "$state"; cd "$OLDPWD_OF_PAGE"; fi
+      trap 'code=$?; OLDPWD_OF_PAGE=$PWD; export OLDPWD_OF_PAGE; export -p >"$state"; exit $code' EXIT
+      set -e\n`;
+    return await this.start("bash", ["-c", before + script]);
+  }
+
+  /** Runs a program to its end, without input. */
+  async start(command: string, args: readonly string[]): Promise<Played> {
+    await this.#makePrograms();
+    const { folder: cwd, env } = this.setup;
+    const program = new Program({ command, args, cwd, env });
+    try {
+      await program.closeInput();
+      const { code } = await program.ended(60_000);
+      return { code, stdout: program.lines.join("\n"), stderr: program.stderr };
+    } finally {
+      program.signal("SIGKILL");
+    }
+  }
+
+  /** Checks that no process is left, and takes the folders away. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.setup.close();
+  }
+
+  async #makePrograms(): Promise<void> {
+    if (this.#hasPrograms) return;
+    this.#hasPrograms = true;
+    const gateway = await commandWords("source");
+    const cases = SERVERS.map((server) => {
+      return `@modelcontextprotocol/server-${server}*) exec node ${
+        quote(serverEntry(server))
+      } "$@";;`;
+    });
+    this.#program("agent-mcp-gateway", `exec ${gateway.map(quote).join(" ")} "$@"`);
+    this.#program(
+      "npx",
+      `test "$1" = -y && shift; package=$1; shift; case $package in
+        deno@*) exec ${quote(Deno.execPath())} "$@";;
+        agent-mcp-gateway) exec agent-mcp-gateway "$@";;
+        ${cases.join("\n")}
+      esac
+      echo "the tests have no $package" >&2; exit 1`,
+    );
+  }
+
+  #program(name: string, script: string): void {
+    const bin = join(this.setup.home, "../bin");
+    Deno.mkdirSync(bin, { recursive: true });
+    Deno.writeTextFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+}
+
+function existing(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A text in which what differs from run to run is alike: figures, widths, and the home folder. */
+export function leveled(text: string, { home }: { readonly home: string }): string[] {
+  return text.replaceAll(home, "/home/you").replaceAll(ROOT, "/path/to/agent-mcp-gateway/")
+    .split("\n").map((line) => line.replace(/\d[\d.,]*/g, "0").replace(/\s+/g, " ").trim())
+    .filter((line) => line !== "");
+}
+
+/** Checks that each line of what a page shows was printed, in this order; `…` stands for others. */
+export function assertShown(shown: string, { stdout, stderr }: Played, home: string): void {
+  const printed = leveled(`${stderr}\n${stdout}`, { home });
+  let at = 0;
+  for (const line of leveled(shown, { home })) {
+    if (line === "…") continue;
+    const found = printed.indexOf(line, at);
+    assert.ok(found >= 0, `not printed: ${line}\nprinted:\n${printed.join("\n")}`);
+    at = found + 1;
+  }
+}

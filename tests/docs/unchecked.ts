@@ -1,0 +1,27 @@
+/**
+ * The blocks of the pages that are not checked in full. `no-run`: a script whose commands, flags and
+ * tasks are looked up and not run, because it asks, waits, installs, builds or names what a reader
+ * has and a test has not. `no-check`: not looked at at all.
+ */
+export const UNCHECKED: readonly string[] = [
+  "README.md: text no-check: agent ──> MCP client ──stdio──> Agent MCP Gateway ──stdio──>",
+  "README.md: sh no-run: agent-mcp-gateway savings",
+  "README.md: sh no-run: npm install --ignore-scripts @modelcontextprotocol/server-ev",
+  "README.md: sh no-run: npx -y deno@2.9.6 task demo",
+  "README.md: sh no-run: npx -y deno@2.9.6 task test",
+  "README.md: sh no-run: agent-mcp-gateway init",
+  "README.md: sh no-run: claude mcp add --scope user agent-mcp-gateway --  npx -y den",
+  "README.md: sh no-run: npx @modelcontextprotocol/inspector npx -y deno@2.9.6 run --",
+  "README.md: text no-check: src/main.ts              start a command, set the exit code",
+  "docs/configuration.md: sh no-run: agent-mcp-gateway validate",
+  "docs/configuration.md: sh no-run: agent-mcp-gateway --agent researcher --log-level debug --aud",
+  "docs/configuration.md: sh no-run: agent-mcp-gateway audit stats --since 1h",
+  "docs/getting-started.md: sh no-run: chmod +x agent-mcp-gateway-x86_64-unknown-linux-gnu",
+  "docs/getting-started.md: sh no-run: npm install --global ./agent-mcp-gateway-0.1.0.tgz",
+  "docs/getting-started.md: sh no-run: deno task install",
+  "docs/migrating.md: sh no-run: agent-mcp-gateway validate --mcp-config .mcp.json --rules .m",
+  "docs/oauth.md: sh no-run: agent-mcp-gateway auth login notes",
+  "docs/security.md: sh no-run: deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gat",
+  "docs/security.md: sh no-run: agent-mcp-gateway audit stats --since 1d",
+  "docs/troubleshooting.md: sh no-run: agent-mcp-gateway validate",
+];

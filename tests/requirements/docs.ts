@@ -1,0 +1,15 @@
+import type { Section } from "../requirements.ts";
+
+/** What is promised of the pages that people read. */
+export const DOCS: Readonly<Record<string, Section>> = {
+  "12 The command: docs": {
+    "docs.blocks": "every block of README.md and docs/ is run, loaded or parsed",
+    "docs.unchecked": "blocks that are not run, or not checked, are counted and listed",
+    "docs.start": "the getting-started page, played in a fresh home folder",
+    "docs.settings": "every setting is described, and nothing that is none",
+    "docs.keys": "every key of both files is described",
+    "docs.codes": "every error code has its cause and mend",
+    "docs.commands": "every command stands in README.md",
+    "docs.links": "links between pages lead somewhere",
+  },
+};
