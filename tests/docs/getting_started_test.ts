@@ -10,11 +10,11 @@ import { PagePlay } from "./page_play.ts";
 const PAGE = "docs/getting-started.md";
 
 /** Starts what `init` printed as the entry of Claude Code, as that client does. */
-function startEntry(printed: string, play: PagePlay, env: Record<string, string>): RawClient {
+function startEntry(printed: string, play: PagePlay, env: Record<string, string>): Program {
   const [, json = ""] = /```json\n(.*?)```/s.exec(printed) ?? [];
   const { command, args } = JSON.parse(json).mcpServers["agent-mcp-gateway"];
   const { folder: cwd, env: own } = play.setup;
-  return new RawClient(new Program({ command, args, cwd, env: { ...own, ...env } }));
+  return new Program({ command, args, cwd, env: { ...own, ...env } });
 }
 
 /** Plays an agent's part: what there is, what it can do, a call that works and one that does not. */
@@ -66,14 +66,15 @@ Deno.test({
       }
       if (isRun) times.push(`${Math.round(performance.now() - start)} ms: ${word}`);
       if (block.language === "json" && block.text.includes('"GATEWAY_AUDIT_LOG"')) {
-        const client = startEntry(printed, play, env);
+        const program = startEntry(printed, play, env);
+        const client = new RawClient(program);
         try {
           await playAgent(client);
-          await client.program.closeInput();
-          assert.equal((await client.program.ended()).code, 0);
+          await program.closeInput();
+          assert.equal((await program.ended()).code, 0);
           assert.deepEqual(client.malformed, []);
         } finally {
-          client.program.signal("SIGKILL");
+          program.signal("SIGKILL");
         }
         hasCalled = true;
         times.push(`${Math.round(performance.now() - start)} ms: the client's calls`);
