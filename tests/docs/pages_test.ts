@@ -6,14 +6,11 @@ import { listPages, Page } from "./typed_page.ts";
 
 const VARIABLES = new Set(listSettings().map(({ variable }) => variable));
 
-/** Not a setting: what a client of ours might call its token. */
-const OTHERS: ReadonlySet<string> = new Set(["GATEWAY_TOKEN"]);
-
 for (const path of listPages()) {
   const page = new Page(path);
 
   Deno.test(`[docs.settings] ${path} names only settings that there are`, () => {
-    const unknown = page.variables().filter((name) => !VARIABLES.has(name) && !OTHERS.has(name));
+    const unknown = page.variables().filter((name) => !VARIABLES.has(name));
     assert.deepEqual(unknown, []);
   });
 
