@@ -8,7 +8,10 @@ const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-1
   '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}';
 
 /** Milliseconds from the start of a program to its answer to `initialize`. */
-async function timeStart(command: readonly string[], env: Record<string, string>): Promise<number> {
+export async function timeStart(
+  command: readonly string[],
+  env: Record<string, string>,
+): Promise<number> {
   const started = performance.now();
   await using client = new LoadClient(command, env);
   await client.request(INITIALIZE);

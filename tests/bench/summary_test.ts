@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { formatTable } from "../../scripts/bench/report.ts";
+import { Figures } from "../../scripts/bench/summary.ts";
+
+Deno.test("bench: figures are summed up over rounds, with ratios of their medians", () => {
+  const figures = new Figures();
+  for (const [direct, gateway] of [[2, 9], [1, 6], [3, 6]] as const) {
+    figures.note("a call", "direct", "ms", direct);
+    figures.note("a call", "bundle", "ms", gateway);
+  }
+  figures.note("memory", "bundle", "MB", 1234);
+  const rows = figures.rows((figure) => figure === "a call" ? "direct" : undefined);
+  assert.deepEqual(rows, [
+    { figure: "a call", who: "direct", unit: "ms", summary: { min: 1, median: 2, max: 3 } },
+    {
+      figure: "a call",
+      who: "bundle",
+      unit: "ms",
+      summary: { min: 6, median: 6, max: 9 },
+      beside: "direct",
+      ratio: 3,
+    },
+    {
+      figure: "memory",
+      who: "bundle",
+      unit: "MB",
+      summary: { min: 1234, median: 1234, max: 1234 },
+    },
+  ]);
+  assert.equal(
+    formatTable(rows),
+    [
+      "| figure | of     | min      | median   | max      | ratio         |",
+      "|--------|--------|----------|----------|----------|---------------|",
+      "| a call | direct | 1.000 ms | 2.000 ms | 3.000 ms |               |",
+      "|        | bundle | 6.000 ms | 6.000 ms | 9.000 ms | 3.00 × direct |",
+      "| memory | bundle | 1,234 MB | 1,234 MB | 1,234 MB |               |",
+    ].join("\n"),
+  );
+});
