@@ -126,3 +126,12 @@ for (
     assert.deepEqual([scene.opened, scene.service.registrations], [[], []]);
   });
 }
+
+Deno.test("[oauth.checks] a link that would fill the agent's context is not passed on", async () => {
+  await using scene = new OAuthScene({ browser: "none" });
+  scene.server.asks = "read ".repeat(2000).trim();
+  const { code, message, details } = await failure(send(scene.gateway(), scene.server.url));
+  assert.equal(code, "AUTH_REQUIRED");
+  assert.match(message, /the link to its login page is longer than 8192 characters/);
+  assert.deepEqual(details, {});
+});
