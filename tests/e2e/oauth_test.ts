@@ -5,6 +5,7 @@ import { AuthorizationServer, CANARY } from "../fixtures/oauth/authorization_ser
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
 import { follow } from "../oauth/scene.ts";
 import { type Fields, type RunningGateway, startGateway } from "./gateway.ts";
+import { OtlpReceiver } from "./otlp_receiver.ts";
 import { until } from "./until.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
@@ -30,10 +31,11 @@ class Scene implements AsyncDisposable {
   }
 
   async start(
-    { browser, capabilities = {}, entry = {} }: {
+    { browser, capabilities = {}, entry = {}, env = {} }: {
       readonly browser?: string;
       readonly capabilities?: Fields;
       readonly entry?: Fields;
+      readonly env?: Readonly<Record<string, string>>;
     } = {},
   ): Promise<RunningGateway> {
     const usual = `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config ${BROWSER} ` +
@@ -41,7 +43,7 @@ class Scene implements AsyncDisposable {
     const gateway = await startGateway({
       servers: { notes: { url: this.server.url, ...entry } },
       args: ["--agent", "tester", "--debug", "--log-level", "debug"],
-      env: { BROWSER: browser ?? usual, XDG_CONFIG_HOME: this.folder },
+      env: { BROWSER: browser ?? usual, XDG_CONFIG_HOME: this.folder, ...env },
       client: { capabilities },
     });
     this.#gateways.push(gateway);
@@ -137,4 +139,48 @@ Deno.test("[oauth.no-secrets] log, audit, status and errors hold no secret", asy
   const all = [JSON.stringify(told), gateway.program.stderr, JSON.stringify(gateway.audit())];
   assert.match(all.join(""), /SERVER_UNAVAILABLE.*AUTH_REQUIRED/s);
   assert.doesNotMatch(all.join("\n"), new RegExp(CANARY));
+});
+
+Deno.test("[oauth.no-secrets] nor do traces, those of Deno itself included", async () => {
+  await using receiver = new OtlpReceiver();
+  await using scene = new Scene();
+  const { service } = scene;
+  const headers = { "x-key": `${CANARY}-header` };
+  const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
+  service.addClient("mine", {
+    redirects: ["http://127.0.0.1/callback"],
+    secret: oauth.client_secret,
+  });
+  const gateway = await scene.start({
+    entry: { headers, gateway: { oauth } },
+    capabilities: { elicitation: { url: {} } },
+    // Not the browser: a fake one of Deno's would trace what it does itself.
+    env: receiver.env,
+  });
+  const pages: Promise<string>[] = [];
+  gateway.client.handle("elicitation/create", (params) => {
+    pages.push(follow(String(params.url)));
+    return { action: "accept" };
+  });
+  assert.equal(await gateway.text("notes", "read"), "read");
+  assert.match((await Promise.all(pages)).join(), /Logged in to notes/);
+  service.revokeAll();
+  assert.equal(await gateway.text("notes", "read"), "read");
+  service.revokeAll();
+  service.behaviour.token = {
+    status: 400,
+    body: '{"error":"$form","error_description":"$form"}',
+  };
+  await gateway.execute("notes", "read");
+  await gateway.end();
+  assert.deepEqual([service.refreshes, (await Promise.all(pages)).length], [1, 2]);
+  // What is searched holds the requests for tokens, too.
+  assert.match(receiver.text, /"tools\/call read"/);
+  assert.ok(receiver.text.includes(`${service.origin}/token`), "Deno's own spans");
+  assert.doesNotMatch(receiver.text, new RegExp(CANARY));
+  const secrets = service.tokenRequests.map((form) => form.get("code_verifier"))
+    .concat(service.authorizations.map((query) => query.get("state")));
+  for (const secret of secrets) {
+    if (secret !== null) assert.ok(!receiver.text.includes(secret), "a verifier or a state");
+  }
 });

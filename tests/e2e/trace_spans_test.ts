@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { oddServer, onlyText, startGateway } from "./gateway.ts";
+import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
 import { FAILED, KIND, OtlpReceiver } from "./otlp_receiver.ts";
 import type { Fields } from "./raw_client.ts";
 
@@ -152,4 +153,24 @@ Deno.test("[trace.spans] the last spans are exported before the gateway ends", a
     "tools/call count",
     "tools/call execute_tool",
   ]);
+});
+
+Deno.test("[trace.no-values] a key in a url is warned of, which Deno's own spans would hold", async () => {
+  await using receiver = new OtlpReceiver();
+  await using server = new ProtectedServer();
+  server.isOpen = true;
+  const { host } = new URL(server.url);
+  const servers = {
+    keyed: { url: `${server.url}?key=\${KEY}` },
+    placed: { url: "http://${PLACE}/mcp" },
+  };
+  const env = { ...receiver.env, KEY: SECRET, PLACE: host };
+  await using gateway = await startGateway({ servers, env });
+  for (const name of ["keyed", "keyed", "placed"]) {
+    assert.equal(await gateway.text(name, "read"), "read");
+  }
+  const warnings = gateway.program.stderr.match(/.*will stand in Deno's traces.*/g) ?? [];
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /put keys into headers instead server=keyed$/);
+  assert.equal(warnings.join().includes(SECRET), false);
 });

@@ -32,6 +32,24 @@ Deno.test("[oauth.discovery] servers of the first revision have their login at t
   assert.deepEqual(details, {});
 });
 
+Deno.test("[oauth.discovery] and may describe it there", async () => {
+  await using scene = new OAuthScene();
+  const { server, service } = scene;
+  server.describes = "none";
+  server.metadata = {
+    issuer: server.origin,
+    authorization_endpoint: `${service.origin}/authorize`,
+    token_endpoint: `${service.origin}/token`,
+    registration_endpoint: `${service.origin}/register`,
+    response_types_supported: ["code"],
+  };
+  service.behaviour.redirects = { iss: null };
+  assert.equal(await send(scene.gateway(), server.url), 200);
+  assert.equal(scene.kept().issuer, server.origin);
+  // Nobody has said how the server is called as a resource.
+  assert.equal(service.authorizations[0]?.get("resource"), null);
+});
+
 Deno.test("[oauth.discovery] a login that is for another resource is not made", async () => {
   await using scene = new OAuthScene();
   scene.server.resource = "https://other.test/mcp";

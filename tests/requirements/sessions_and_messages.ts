@@ -72,6 +72,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "remote.proxy": "HTTPS_PROXY, HTTP_PROXY and NO_PROXY count",
     "remote.max-bytes": "answers and events that are too long are not kept",
     "remote.no-leak": "no connection is left, whatever was given up",
+    "remote.conformance": "the official conformance scenarios for clients pass",
     "remote.lazy": "what remote servers need is loaded only for them",
     "faults.crowd": "servers that hang, die and shout leave the others as fast as alone",
     "faults.crash": "a crash ends the calls under way, the next call reconnects",

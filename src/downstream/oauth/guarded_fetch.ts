@@ -19,8 +19,9 @@ const BODILESS: ReadonlySet<number> = new Set([101, 204, 205, 304]);
  * request, follows no redirect by itself, and tells trouble with the way from a refusal.
  *
  * @param signal Gives up; its reason is thrown.
+ * @param answerMs How long an answer may take, to its last byte, in milliseconds.
  */
-export function guardedFetch(signal: AbortSignal): FetchLike {
+export function guardedFetch(signal: AbortSignal, answerMs: number = ANSWER_MS): FetchLike {
   return async (address, init = {}) => {
     const url = safeAddress(address, "address");
     signal.throwIfAborted();
@@ -28,7 +29,7 @@ export function guardedFetch(signal: AbortSignal): FetchLike {
     // a refresh token that comes twice revokes the login.
     using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
     const tooLong = new AbortController();
-    const timer = setTimeout(() => tooLong.abort(), ANSWER_MS);
+    const timer = setTimeout(() => tooLong.abort(), answerMs);
     try {
       const response = await fetch(url, {
         redirect: "manual",

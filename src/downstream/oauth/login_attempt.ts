@@ -11,6 +11,9 @@ import { clientOf, type StoredClient, type StoredLogin } from "./stored_login.ts
 import { keepTokens } from "./tokens.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 
+/** The longest link that is passed on, in UTF-16 code units: agents read it, and programs get it. */
+const MAX_LINK = 8192;
+
 /** What a login is made for. */
 export interface AttemptOptions {
   /** The server's entry. */
@@ -91,6 +94,10 @@ export class LoginAttempt {
     });
     keepSecret(config, codeVerifier);
     if (!isSafeAddress(authorizationUrl)) throw new LoginFailed("its login page is not https.");
+    if (authorizationUrl.href.length > MAX_LINK) {
+      const message = `the link to its login page is longer than ${MAX_LINK} characters.`;
+      throw new LoginFailed(message, { canRetry: false });
+    }
     this.#url = authorizationUrl.href;
     try {
       const answer = await this.#ask(authorizationUrl.href, listener);

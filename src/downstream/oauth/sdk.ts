@@ -1,4 +1,5 @@
 import type { ServerConfig } from "../../config/mod.ts";
+import { isRecord } from "../handshake.ts";
 import { learnSecrets } from "../secrets.ts";
 import { LoginFailed, quoteServer, Unreachable } from "./failures.ts";
 import { UnsafeAddress } from "./safe_address.ts";
@@ -53,8 +54,18 @@ export function readFailure(error: unknown, what: string, { sdk, config }: Reque
     const said = error.message === "" ? "" : `: ${quoteServer(error.message, config)}`;
     return new LoginFailed(`its login service refused ${what}, ${code}${said}.`, { cause: error });
   }
-  const said = error instanceof Error ? quoteServer(error.message, config) : "";
-  return new LoginFailed(`its login service did not understand ${what}: ${said}.`, {
+  const said = error instanceof Error
+    ? quoteServer(firstIssue(error) ?? error.message, config)
+    : "";
+  return new LoginFailed(`its login service answered oddly when asked ${what}: ${said}.`, {
     cause: error,
   });
+}
+
+/** Of an answer that is not as its schema has it: the first thing that is wrong, and where. */
+function firstIssue(error: Error): string | undefined {
+  const issues: unknown = "issues" in error ? error.issues : undefined;
+  const [first] = Array.isArray(issues) ? issues : [];
+  if (!isRecord(first) || !Array.isArray(first.path)) return undefined;
+  return `${first.path.join(".")}: ${first.message}`;
 }

@@ -89,6 +89,7 @@ function isLogin(value: unknown): value is StoredLogin {
 
 function isTokens(value: unknown): boolean {
   return isRecord(value) && hasTexts(value, ["access_token"], ["refresh_token", "scope"]) &&
+    isToken(String(value.access_token)) &&
     typeof value.obtained_at === "number" &&
     ["number", "undefined"].includes(typeof value.expires_at);
 }
@@ -121,6 +122,16 @@ export function isOwnClient(id: string | undefined): boolean {
 export function isDocumentId(id: string): boolean {
   const url = URL.parse(id);
   return url?.protocol === "https:" && url.pathname !== "/";
+}
+
+/**
+ * Whether a text can be an access token. Anything else could not be put into a header, and what is
+ * said about that would hold it.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6749#appendix-A.12}
+ */
+export function isToken(text: string): boolean {
+  return /^[\x20-\x7e]+$/.test(text);
 }
 
 /** Whether a token is to be renewed before it is used again. */

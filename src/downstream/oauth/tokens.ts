@@ -2,7 +2,13 @@ import type { OAuthTokens } from "@modelcontextprotocol/client";
 import type { LoginService } from "./discovery.ts";
 import { LoginFailed, quoteServer, Unreachable } from "./failures.ts";
 import { keepSecret, readFailure, type Requests } from "./sdk.ts";
-import { clientOf, metadataOf, type StoredLogin, type StoredTokens } from "./stored_login.ts";
+import {
+  clientOf,
+  isToken,
+  metadataOf,
+  type StoredLogin,
+  type StoredTokens,
+} from "./stored_login.ts";
 
 /** Refusals that say that a refresh token will never be good again. */
 const ENDED: ReadonlySet<string> = new Set([
@@ -114,6 +120,11 @@ export function keepTokens(tokens: OAuthTokens, { config }: Requests): StoredTok
     const kind = quoteServer(token_type, config);
     const message = `its login service gave a token of the kind ${kind}, and only bearer tokens ` +
       "can be used.";
+    throw new LoginFailed(message, { canRetry: false });
+  }
+  if (!isToken(access_token)) {
+    const message = "its login service gave a token that cannot be sent: it is empty, or holds " +
+      "characters that no token has.";
     throw new LoginFailed(message, { canRetry: false });
   }
   const obtained_at = Date.now();

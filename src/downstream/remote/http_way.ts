@@ -17,6 +17,9 @@ const RESUMPTION = {
   maxRetries: 5,
 };
 
+/** A server may ask for less of a pause than this, in milliseconds, and end the stream each time. */
+const LEAST_PAUSE_MS = 100;
+
 /** Of the other messages servers say in these words that they do not know the session. */
 const NO_SESSION =
   /\bno valid session|\bsession\b.*\b(not found|invalid|unknown|expired|missing)\b/i;
@@ -52,7 +55,7 @@ export class HttpWay implements Way {
         const timer = setTimeout(() => {
           this.#timers.delete(timer);
           reconnect();
-        }, delayMs);
+        }, Math.max(delayMs, LEAST_PAUSE_MS));
         this.#timers.add(timer);
         return () => {};
       },

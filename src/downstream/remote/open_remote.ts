@@ -37,6 +37,7 @@ export async function openRemote(
   { log, maxBytes = MAX_MESSAGE_BYTES, authorization }: RemoteSurroundings,
 ): Promise<Transport> {
   const url = new URL(connect.url);
+  warnOfTraces(config, connect.url, log);
   await refuseWithoutPermission(url);
   // Here and nowhere else: it takes 0.1 s and 30 MB, which who has no such server must not pay.
   const sdk = await import("@modelcontextprotocol/client");
@@ -67,6 +68,21 @@ export async function openRemote(
     },
   });
   return new RemoteTransport(channel, requests);
+}
+
+const warned = new WeakSet<ServerConfig>();
+
+/** Deno adds a span of its own for each request, with the whole address, and cannot be told not to. */
+function warnOfTraces(config: ServerConfig, address: string, log: Log): void {
+  const { name: server, secrets } = config;
+  if (Deno.env.get("OTEL_DENO") !== "true" || warned.has(config)) return;
+  // What stands behind the host.
+  const [, place = ""] = /^\w+:\/\/[^/?#]*(.*)$/.exec(address) ?? [];
+  if (!secrets.some((secret) => secret !== "" && place.includes(secret))) return;
+  warned.add(config);
+  const what =
+    "The variables in its url will stand in Deno's traces; put keys into headers instead";
+  log.warn(what, { server });
 }
 
 /** Beforehand, because a request that is refused for it leaves its body open. */

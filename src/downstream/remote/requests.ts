@@ -68,15 +68,17 @@ export class Requests {
    */
   async send(url: URL, request: RemoteRequest): Promise<Response> {
     const started = performance.now();
-    let isRecovered = false;
+    // A login may be good, and not reach for this request: either is made good, once.
+    const recovered = new Set<number>();
     for (;;) {
       const { response, sent } = await this.#sendOnce(url, request);
       if (response.ok || REDIRECTS.has(response.status)) {
         return await refuseForeignRedirect(response, url, request);
       }
-      if (this.#authorization !== undefined && !isRecovered && needsAuthorization(response)) {
-        isRecovered = true;
+      if (this.#authorization !== undefined && needsAuthorization(response)) {
         await response.body?.cancel();
+        if (recovered.has(response.status)) throw stillRefused(response, url);
+        recovered.add(response.status);
         await this.#authorization.recover(response, { sent, signal: request.signal });
         continue;
       }
@@ -141,6 +143,13 @@ function isBusy({ status }: Response): boolean {
 function needsAuthorization({ status, headers }: Response): boolean {
   return status === 401 ||
     (status === 403 && /insufficient_scope/.test(headers.get("www-authenticate") ?? ""));
+}
+
+/** Of a login that was just made or widened; the headers of the entry have nothing to do with it. */
+function stillRefused({ status }: Response, { host }: URL): RemoteFailure {
+  const message = `${host} refuses the token that it has just asked for (HTTP ${status}); ` +
+    "call again, and if that does not help, tell whoever runs the server";
+  return new RemoteFailure(message, { reach: "refused", status });
 }
 
 /**

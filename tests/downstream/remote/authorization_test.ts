@@ -66,6 +66,26 @@ Deno.test("[remote.authorization] a scope that is missing is asked for, another 
   assert.equal(authorization.recovered.length, 1);
 });
 
+Deno.test("[remote.authorization] a login that does not reach for the call is widened at once", async () => {
+  const challenge = 'Bearer error="insufficient_scope", scope="write"';
+  const seen: (string | undefined)[] = [];
+  await using odd = await OddHttp.start((asked, response, request) => {
+    const { authorization } = asked.headers;
+    if (asked.message.method === "tools/call") seen.push(authorization);
+    const status = authorization === undefined ? 401 : 403;
+    return guarded(() => "t2", status, challenge)(asked, response, request);
+  });
+  const authorization = new FakeAuthorization();
+  await using scene = remoteScene(odd.url, { authorization });
+  assert.match(resultText(await scene.call("echo")), /called echo/);
+  assert.deepEqual(authorization.recovered.map(({ status }) => status), [401, 403]);
+  // The token that is known by then was made by the first message.
+  assert.deepEqual(seen, ["Bearer t2"]);
+  odd.answer = guarded(() => "never", 403, challenge);
+  assert.match(await failure(scene.call("echo")), /just asked for \(HTTP 403\)/);
+  assert.equal(authorization.recovered.length, 3);
+});
+
 Deno.test("[remote.authorization] one that cannot be made good is told as it is; the second refusal ends it", async () => {
   await using odd = await OddHttp.start(guarded(() => "never"));
   const authorization = new FakeAuthorization();
@@ -74,7 +94,10 @@ Deno.test("[remote.authorization] one that cannot be made good is told as it is;
   await using scene = remoteScene(odd.url, { authorization });
   assert.equal(await failure(scene.call("echo"), "AUTH_REQUIRED"), "Log in.");
   authorization.failure = undefined;
-  assert.match(await failure(scene.call("echo")), /answered with HTTP 401; check the credentials/);
+  assert.match(
+    await failure(scene.call("echo")),
+    /refuses the token that it has just asked for \(HTTP 401\)/,
+  );
   assert.equal(authorization.recovered.length, 2);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { ListeningPace } from "../../../src/downstream/remote/listening_pace.ts";
-import { resultText } from "../../contract/scene.ts";
+import { failure, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
 import { type Answer, OddHttp, sendStream } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
@@ -126,6 +126,21 @@ Deno.test("[remote.resumption] the stream of a call is taken up where it broke o
     assert.equal(scene.server.status().state, "ready");
     assert.ok(streams.length <= 1);
   }
+});
+
+Deno.test("[remote.resumption] not in a haste, if the server ends it each time", async () => {
+  let resumed = 0;
+  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    const isResumed = method === "GET" && headers["last-event-id"] !== undefined;
+    if (isResumed) resumed++;
+    if (!isResumed && message.method !== "tools/call") return false;
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end(`id: ${resumed}\nretry: 0\ndata: \n\n`);
+    return true;
+  });
+  await using scene = remoteScene(odd.url, { options: { callTimeoutMs: 600 } });
+  await failure(scene.call("echo"), "TIMEOUT");
+  assert.ok(resumed > 1 && resumed <= 6, `${resumed} times`);
 });
 
 Deno.test("[remote.resumption] where it cannot be taken up, the call fails", async () => {

@@ -1,0 +1,51 @@
+import type { Fields } from "../e2e/gateway.ts";
+
+/** What a scenario needs besides the address of its server, and how it goes. */
+export interface ClientScenario {
+  /** `gateway.oauth` of the server's entry, besides what the scenario itself hands over. */
+  readonly oauth?: Fields;
+  /** How the refusal reads that it ends with. By default every call works. */
+  readonly refusal?: RegExp;
+}
+
+/** The scenarios that the gateway has to pass as a client of its servers. */
+export const SCENARIOS: Readonly<Record<string, ClientScenario>> = {
+  "initialize": {},
+  "tools_call": {},
+  "elicitation-sep1034-client-defaults": {},
+  "sse-retry": {},
+  "auth/metadata-default": {},
+  "auth/metadata-var1": {},
+  "auth/metadata-var2": {},
+  "auth/metadata-var3": {},
+  "auth/basic-cimd": {
+    oauth: { client_id: "https://conformance-test.local/client-metadata.json" },
+  },
+  "auth/scope-from-www-authenticate": {},
+  "auth/scope-from-scopes-supported": {},
+  "auth/scope-omitted-when-undefined": {},
+  "auth/scope-step-up": {},
+  "auth/scope-retry-limit": { refusal: /AUTH_REQUIRED.*all that it asks for was asked for/ },
+  "auth/token-endpoint-auth-basic": {},
+  "auth/token-endpoint-auth-post": {},
+  "auth/token-endpoint-auth-none": {},
+  "auth/pre-registration": {},
+  "auth/2025-03-26-oauth-endpoint-fallback": {},
+  "auth/resource-mismatch": { refusal: /AUTH_REQUIRED.*which is not its own address/ },
+  "auth/offline-access-scope": {},
+  "auth/offline-access-not-supported": {},
+  "auth/client-credentials-basic": { oauth: { grant: "client_credentials" } },
+};
+
+/** Why the others of `conformance list --client` are left out. */
+export const LEFT_OUT: Readonly<Record<string, string>> = {
+  "auth/2025-03-26-oauth-metadata-backcompat":
+    "its login service calls itself by another name (/oauth) than the address that it describes " +
+    "itself at, which must not be used (RFC 8414, 3.3), and which later versions of the suite have " +
+    "mended; tests/oauth/discovery_test.ts has the case as it should be",
+  "auth/client-credentials-jwt":
+    "an extension: the gateway's own tokens are got with client_id and client_secret, and an entry " +
+    "has no place for a private key",
+  "auth/cross-app-access-complete-flow":
+    "an extension: a company's identity provider gives the token, and an entry has no place for it",
+};

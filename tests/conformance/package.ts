@@ -1,0 +1,30 @@
+/** The official conformance suite, run under Deno. */
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PACKAGES = fileURLToPath(new URL("../servers/", import.meta.url));
+const PROGRAM = join(PACKAGES, "node_modules/@modelcontextprotocol/conformance/dist/index.js");
+
+/** What all of its scenarios that passed come to. */
+export const PASSED = /Passed: ([1-9]\d*)\/\1, 0 failed, 0 warnings/;
+
+/** Runs it with these words, and gives all that it says. */
+export async function runConformance(
+  ...words: string[]
+): Promise<{ code: number; output: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-lock", PROGRAM, ...words],
+    cwd: dirname(PROGRAM),
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+/** The names of its scenarios, of those for servers or those for clients. */
+export async function listScenarios(side: "--server" | "--client"): Promise<string[]> {
+  const { output } = await runConformance("list", side);
+  const names = [...output.matchAll(/^ {2}- (\S+)/gm)].map(([, name = ""]) => name);
+  if (names.length < 20) throw new Error(`No list of scenarios: ${output}`);
+  return names;
+}

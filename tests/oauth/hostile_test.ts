@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { Unreachable } from "../../src/downstream/oauth/failures.ts";
+import { guardedFetch } from "../../src/downstream/oauth/guarded_fetch.ts";
+import { soon } from "../e2e/until.ts";
+import { failure, OAuthScene, send } from "./scene.ts";
+
+const NEVER = new AbortController().signal;
+
+/** A login service that answers everything with the same. */
+class Service implements AsyncDisposable {
+  readonly paths: string[] = [];
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(answer: () => Response) {
+    const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+    this.#server = Deno.serve(options, ({ url }) => {
+      this.paths.push(new URL(url).pathname);
+      return answer();
+    });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}/metadata`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+}
+
+/** Gives the same bytes for ever, until nobody takes them. */
+function endless(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({ pull: (controller) => controller.enqueue(bytes) });
+}
+
+function gzip(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  return body.pipeThrough(new CompressionStream("gzip") as TransformStream<Uint8Array, Uint8Array>);
+}
+
+const ZEROS = new Uint8Array(64 * 1024);
+
+for (
+  const [what, answer] of [
+    ["has no end", () => new Response(endless(ZEROS))],
+    [
+      "grows when it is unpacked",
+      () => {
+        const zeros = ReadableStream.from(Array<typeof ZEROS>(64).fill(ZEROS));
+        return new Response(gzip(zeros), { headers: { "content-encoding": "gzip" } });
+      },
+    ],
+  ] as const
+) {
+  Deno.test(`[oauth.checks] an answer that ${what} is not read on`, async () => {
+    await using service = new Service(answer);
+    await assert.rejects(guardedFetch(NEVER)(service.url), (error) => {
+      assert.ok(error instanceof Unreachable);
+      assert.equal(error.message, "answered with more than 1 MiB");
+      return true;
+    });
+  });
+}
+
+Deno.test("[oauth.addresses] no redirect is followed", async () => {
+  await using other = new Service(() => Response.json({}));
+  await using service = new Service(() => Response.redirect(other.url));
+  const response = await guardedFetch(NEVER)(service.url);
+  assert.equal(response.status, 302);
+  assert.deepEqual(other.paths, []);
+});
+
+Deno.test("[oauth.checks] an answer that drips is waited for so long", async () => {
+  const closed = Promise.withResolvers<void>();
+  let timer: ReturnType<typeof setInterval> | undefined;
+  await using service = new Service(() => {
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        timer = setInterval(() => controller.enqueue(new Uint8Array([32])), 10);
+      },
+      cancel() {
+        clearInterval(timer);
+        closed.resolve();
+      },
+    });
+    return new Response(body);
+  });
+  await assert.rejects(guardedFetch(NEVER, 100)(service.url), {
+    message: "did not answer in time",
+  });
+  await soon("the end of the connection", closed.promise);
+});
+
+for (const token of ["", "canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
+  Deno.test(`[oauth.checks] [oauth.no-secrets] a token that no header can hold: ${JSON.stringify(token)}`, async () => {
+    await using scene = new OAuthScene();
+    scene.service.behaviour.token = {
+      status: 200,
+      body: JSON.stringify({ access_token: token, token_type: "Bearer" }),
+    };
+    const { code, message } = await failure(send(scene.gateway(), scene.server.url));
+    assert.equal(code, "AUTH_REQUIRED");
+    assert.match(message, /gave a token that cannot be sent/);
+    assert.doesNotMatch(message + scene.log.join(), /canary/);
+    // It is not kept either, or every request would fail until somebody logs out.
+    assert.throws(() => scene.files(), Deno.errors.NotFound);
+  });
+}
+
+for (
+  const [says, told] of [
+    [{ authorization_endpoint: "javascript:alert(1)" }, /"authorization_endpoint: .*"/],
+    [{ authorization_endpoint: "data:text/html,hello" }, /"authorization_endpoint: .*"/],
+    [{ authorization_endpoint: "/authorize" }, /"authorization_endpoint: .*"/],
+    [{ authorization_endpoint: "file:///etc/passwd" }, /its login page file: is no https address/],
+    [{ authorization_endpoint: "https://you@login.test/" }, /is no https address/],
+    [{ token_endpoint: 5 }, /"token_endpoint: .*"/],
+    [{ response_types_supported: null }, /"response_types_supported: .*"/],
+  ] as const
+) {
+  Deno.test(`[oauth.addresses] a login service that says ${JSON.stringify(says)}`, async () => {
+    await using scene = new OAuthScene();
+    scene.service.behaviour.says = says;
+    const { code, message } = await failure(send(scene.gateway(), scene.server.url));
+    assert.equal(code, "AUTH_REQUIRED");
+    assert.match(message, told);
+    assert.deepEqual([scene.opened, scene.service.registrations], [[], []]);
+  });
+}
+
+Deno.test("[oauth.checks] a link that would fill the agent's context is not passed on", async () => {
+  await using scene = new OAuthScene({ browser: "none" });
+  scene.server.asks = "read ".repeat(2000).trim();
+  const { code, message, details } = await failure(send(scene.gateway(), scene.server.url));
+  assert.equal(code, "AUTH_REQUIRED");
+  assert.match(message, /the link to its login page is longer than 8192 characters/);
+  assert.deepEqual(details, {});
+});
