@@ -62,6 +62,11 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential sa
     await visitor.open();
     assert.equal(await visitor.call("list_servers"), "ok");
     assert.equal(await visitor.call("list_servers"), "RATE_LIMITED");
+    for (let connection = 0; connection < 3; connection++) {
+      const another = new Visitor(gateway, "amg_b");
+      await another.open();
+      assert.equal(await another.call("list_servers"), "RATE_LIMITED", "nor by another session");
+    }
   });
 
   await t.step(
