@@ -294,7 +294,7 @@ Deno.test("too much, too slow", async (t) => {
   await new EventReader(await session.get()).cancel();
 });
 
-Deno.test("[http.slow-reader] answers that wait for all clients have a limit, too", async () => {
+Deno.test("[http.slow-readers] answers that wait for all clients have a limit, too", async () => {
   const unreadAll = 25_000_000;
   await using scene = await Scene.open({ limits: { unreadAll } });
   const session = await scene.initialize();

@@ -114,7 +114,7 @@ Deno.test("sessions end, and there are not too many", async (t) => {
     await scene.initialize();
   });
 
-  await t.step("[http.session-ceiling] one agent cannot keep all others out", async () => {
+  await t.step("[http.session-share] one agent cannot keep all others out", async () => {
     await using scene = await Scene.open({
       settings: { maxSessions: 4 },
       identification: new Names(),
