@@ -1,56 +1,9 @@
 import assert from "node:assert/strict";
 import { sha256 } from "../gateway/http/desk.ts";
 import { Issuer } from "../gateway/http/issuer.ts";
-import { type Fields, type RunningGateway, startGateway } from "./gateway.ts";
+import { startGateway } from "./gateway.ts";
 import { soon, until } from "./until.ts";
-
-/** A client that speaks with the gateway request by request. */
-class Visitor {
-  readonly #url: string;
-  /** What it sends as `Authorization`; nothing where empty. */
-  token: string;
-  #session = "";
-
-  constructor(gateway: RunningGateway, token = "") {
-    this.#url = gateway.url;
-    this.token = token;
-  }
-
-  async send(message: Fields): Promise<Response> {
-    return await fetch(this.#url, {
-      method: "POST",
-      headers: {
-        ...(this.token === "" ? {} : { authorization: `Bearer ${this.token}` }),
-        ...(this.#session === "" ? {} : { "mcp-session-id": this.#session }),
-        "content-type": "application/json",
-        accept: "application/json, text/event-stream",
-      },
-      body: JSON.stringify({ jsonrpc: "2.0", ...message }),
-    });
-  }
-
-  /** Opens a session, and gives the status. */
-  async open(): Promise<number> {
-    this.#session = "";
-    const clientInfo = { name: "visitor", version: "1" };
-    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
-    const response = await this.send({ id: 1, method: "initialize", params });
-    await response.body?.cancel();
-    this.#session = response.headers.get("mcp-session-id") ?? "";
-    return response.status;
-  }
-
-  /** Calls a gateway tool; gives the code of the refusal, `"ok"`, or the status. */
-  async call(name: string, args: Fields = {}): Promise<string | number> {
-    const params = { name, arguments: args };
-    const response = await this.send({ id: 2, method: "tools/call", params });
-    const text = await response.text();
-    if (response.status !== 200) return response.status;
-    const { result, error } = JSON.parse(text.replace(/^(?:\w+:.*\n)*?data: /, "").trim());
-    if (error !== undefined) return error.code;
-    return result.isError ? JSON.parse(result.content[0].text).error.code : "ok";
-  }
-}
+import { Visitor } from "./visitor.ts";
 
 Deno.test("[identity.credential] [rules.credentials] over HTTP the credential says who calls", async (t) => {
   await using issuer = await Issuer.open();
@@ -109,6 +62,11 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential sa
     await visitor.open();
     assert.equal(await visitor.call("list_servers"), "ok");
     assert.equal(await visitor.call("list_servers"), "RATE_LIMITED");
+    for (let connection = 0; connection < 3; connection++) {
+      const another = new Visitor(gateway, "amg_b");
+      await another.open();
+      assert.equal(await another.call("list_servers"), "RATE_LIMITED", "nor by another session");
+    }
   });
 
   await t.step(

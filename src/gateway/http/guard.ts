@@ -11,7 +11,15 @@ export interface GuardOptions {
 }
 
 /** The methods that are looked at further. */
-const METHODS: ReadonlySet<string> = new Set(["GET", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"]);
+const METHODS: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "POST",
+  "DELETE",
+  "OPTIONS",
+  "PUT",
+  "PATCH",
+]);
 
 /** Headers that must come once: of two, a proxy may read one and we the other. */
 const SINGLE: ReadonlySet<string> = new Set([
@@ -53,9 +61,14 @@ export function findHeadFault(
     if (!SINGLE.has(name)) continue;
     if (seen.has(name)) return 400;
     seen.add(name);
-    if (name === "host" && !HOST.test(rawHeaders[at + 1] ?? "")) return 400;
+    if (name === "host" && !isHost(rawHeaders[at + 1] ?? "")) return 400;
   }
   return seen.has("host") ? undefined : 400;
+}
+
+/** Whether it names a host: `999.9.9.9`, `[::::]` and port 99999 look as if they did. */
+function isHost(header: string): boolean {
+  return HOST.test(header) && URL.canParse(`http://${header}`);
 }
 
 /** Keeps web pages away that reach the listener through the browser of somebody who can. */

@@ -56,21 +56,15 @@ export class HttpSession implements Channel, ExchangeHome {
 
   /** Takes a message of the client. */
   take(text: string, bytes: number, options: PostOptions): PostExchange {
-    this.usedAt = performance.now();
-    const exchange = new PostExchange(this, options);
-    if (this.#isOver) {
-      exchange.abandon();
-      return exchange;
-    }
-    this.#exchanges.add(exchange);
-    this.#handler?.message(text, bytes, exchange);
+    const exchange = this.#openExchange(options);
+    if (!this.#isOver) this.#handler?.message(text, bytes, exchange);
     return exchange;
   }
 
   /** Takes bytes of the client that are no text. */
   takeDropped(bytes: Uint8Array, options: PostOptions): PostExchange {
-    const exchange = new PostExchange(this, options);
-    this.#exchanges.add(exchange);
+    const exchange = this.#openExchange(options);
+    if (this.#isOver) return exchange;
     this.#handler?.dropped(
       { reason: "not-utf8", bytes: bytes.length, head: "", tail: "" },
       exchange,
@@ -171,6 +165,15 @@ export class HttpSession implements Channel, ExchangeHome {
     if (stream === undefined) return;
     this.#streams.delete(stream);
     this.#places.delete(stream);
+  }
+
+  /** The session may have ended while the message came in. */
+  #openExchange(options: PostOptions): PostExchange {
+    this.usedAt = performance.now();
+    const exchange = new PostExchange(this, options);
+    if (this.#isOver) exchange.abandon();
+    else this.#exchanges.add(exchange);
+    return exchange;
   }
 
   #keep(stream: number, text: string): number {

@@ -53,7 +53,7 @@ export class HttpSessions {
    */
   open(credential: Credential | undefined): HttpSession | undefined {
     const { accept, most, limits: { replay } } = this.#options;
-    if (this.#sessions.size >= most && !this.#makeRoom()) return undefined;
+    if (this.#sessions.size >= most && !this.#makeRoom(credential?.agent)) return undefined;
     const session = new HttpSession({ credential, replay, budget: this.#budget });
     const served = accept(session, credential?.agent);
     this.#sessions.set(session.id, { session, served });
@@ -120,18 +120,44 @@ export class HttpSessions {
       : !identification.isValid(credential);
   }
 
-  /** Ends the session that was unused for longest, where that is long enough. */
-  #makeRoom(): boolean {
+  /** Ends a session that was left, or one of an agent that has more than its share. */
+  #makeRoom(agent: string | undefined): boolean {
     this.sweep();
     if (this.#sessions.size < this.#options.most) return true;
+    const leftBefore = performance.now() - this.#options.limits.yieldMs;
+    const unused = this.#findOldest(({ isInUse }) => !isInUse);
+    if (unused !== undefined && unused.usedAt <= leftBefore) return this.#endOne(unused);
+    // Otherwise one agent could keep all others out.
+    const rich = this.#findRichest(agent);
+    if (rich === undefined) return false;
+    const isTheirs = ({ credential }: HttpSession): boolean => credential?.agent === rich;
+    return this.#endOne(
+      this.#findOldest((session) => isTheirs(session) && !session.isInUse) ??
+        this.#findOldest(isTheirs),
+    );
+  }
+
+  /** The agent with the most sessions, where it has more than another would with one more. */
+  #findRichest(other: string | undefined): string | undefined {
+    const counts = new Map<string | undefined, number>();
+    for (const { session: { credential } } of this.#sessions.values()) {
+      counts.set(credential?.agent, (counts.get(credential?.agent) ?? 0) + 1);
+    }
+    const [richest] = [...counts].toSorted(([, one], [, two]) => two - one);
+    const [agent, count = 0] = richest ?? [];
+    return count > (counts.get(other) ?? 0) + 1 ? agent : undefined;
+  }
+
+  #findOldest(isMeant: (session: HttpSession) => boolean): HttpSession | undefined {
     let oldest: HttpSession | undefined;
     for (const { session } of this.#sessions.values()) {
-      if (session.isInUse || session.usedAt >= (oldest?.usedAt ?? Infinity)) continue;
-      oldest = session;
+      if (session.usedAt < (oldest?.usedAt ?? Infinity) && isMeant(session)) oldest = session;
     }
-    if (oldest === undefined) return false;
-    if (performance.now() - oldest.usedAt < this.#options.limits.yieldMs) return false;
-    this.end(oldest);
-    return true;
+    return oldest;
+  }
+
+  #endOne(session: HttpSession | undefined): boolean {
+    if (session !== undefined) this.end(session);
+    return session !== undefined;
   }
 }

@@ -20,6 +20,8 @@ export interface Limits {
   readonly allBodiesBytes: number;
   /** How much may wait for a client that does not read, in UTF-16 code units, before it is cut off. */
   readonly unread: number;
+  /** How much may wait for all clients together, in bytes; who lets it wait longest is cut off. */
+  readonly unreadAll: number;
   /** How long a client may read nothing of what waits for it, in milliseconds. */
   readonly stalledMs: number;
   /** After this long a call that is still open is answered by a stream, in milliseconds. */
@@ -46,6 +48,7 @@ export const LIMITS: Limits = {
   firstBodyBytes: 1024 * 1024,
   allBodiesBytes: 256 * 1024 * 1024,
   unread: 8 * 1024 * 1024,
+  unreadAll: 256 * 1024 * 1024,
   stalledMs: 30_000,
   streamAfterMs: 1000,
   keepStreamMs: 15_000,

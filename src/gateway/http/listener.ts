@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { EventStream } from "./event_stream.ts";
 import { findHeadFault } from "./guard.ts";
 import type { Limits } from "./limits.ts";
-import { Outlet } from "./outlet.ts";
+import { Outlet, UnreadBudget } from "./outlet.ts";
 import { BodyBudget, readBody } from "./read_body.ts";
 import type { Certificate } from "./tls_files.ts";
 import type { Visit } from "./visit.ts";
@@ -49,6 +49,7 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #bodies: BodyBudget;
+  readonly #unread: UnreadBudget;
   readonly #outlets = new Set<Outlet>();
   readonly #connections = new Set<Socket>();
   readonly #requests = new WeakMap<Socket, number>();
@@ -60,6 +61,7 @@ export class Listener {
     this.#server = server;
     this.#options = options;
     this.#bodies = new BodyBudget(options.limits.allBodiesBytes);
+    this.#unread = new UnreadBudget(options.limits.unreadAll);
     this.#timer = setInterval(() => {
       for (const outlet of this.#outlets) outlet.cutIfStalled();
     }, STALL_CHECK_MS);
@@ -163,7 +165,7 @@ export class Listener {
     const { method, url = "", headers, rawHeaders, socket } = incoming;
     incoming.on("error", () => {});
     if (!this.#count(socket, response)) return void socket.destroy();
-    const outlet = new Outlet(response, limits);
+    const outlet = new Outlet(response, limits, this.#unread);
     this.#outlets.add(outlet);
     outlet.whenOver(() => this.#outlets.delete(outlet));
     for (const [name, value] of HEADERS) response.setHeader(name, value);
@@ -212,7 +214,8 @@ async function write(
   const bytes = typeof body === "string"
     ? new TextEncoder().encode(body)
     : new Uint8Array(await answer.arrayBuffer());
-  if (answer.status !== 204) response.setHeader("content-length", bytes.length);
+  const isHead = response.req.method === "HEAD";
+  if (answer.status !== 204 && !isHead) response.setHeader("content-length", bytes.length);
   outlet.writeBytes(bytes);
   outlet.end();
 }

@@ -58,6 +58,8 @@ export function mcpRoutes(options: McpOptions): Hono<McpEnv> {
   });
 
   routes.get("/", ({ req, env, get }) => {
+    // Routes for GET are asked for HEAD, too; that must not take the client's stream away.
+    if (req.method === "HEAD") return refuseMethod();
     if (!accepts(req, "text/event-stream")) {
       return refuse(406, "A GET opens a stream: it must accept text/event-stream");
     }
@@ -82,12 +84,13 @@ export function mcpRoutes(options: McpOptions): Hono<McpEnv> {
     return new Response(null, { status: 204 });
   });
 
-  routes.all("/", () => {
-    return refuse(405, "This endpoint takes GET, POST and DELETE", {
-      headers: { allow: "GET, POST, DELETE" },
-    });
-  });
+  routes.all("/", refuseMethod);
   return routes;
+}
+
+function refuseMethod(): Response {
+  const headers = { allow: "GET, POST, DELETE" };
+  return refuse(405, "This endpoint takes GET, POST and DELETE", { headers });
 }
 
 function checkPost(req: HonoRequest, options: McpOptions): Response | undefined {

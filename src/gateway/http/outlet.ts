@@ -4,6 +4,31 @@ import type { Limits } from "./limits.ts";
 /** What one write takes at the most, in bytes, so that a slow client is seen to take something. */
 const PIECE_BYTES = 128 * 1024;
 
+/** What waits for all clients together. */
+export class UnreadBudget {
+  /** How much it is, in bytes. */
+  used = 0;
+  readonly #most: number;
+  // In the order in which they began to wait for their clients.
+  readonly #waiting = new Set<Outlet>();
+
+  /** @param most How much it may be, in bytes. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Notes how much waits for a client now, and how much that is more than before. */
+  note(outlet: Outlet, { queued, more }: { readonly queued: number; readonly more: number }): void {
+    this.used += more;
+    if (queued === 0) this.#waiting.delete(outlet);
+    else this.#waiting.add(outlet);
+    for (const longest of this.#waiting) {
+      if (this.used <= this.#most) break;
+      longest.cut();
+    }
+  }
+}
+
 /**
  * The way to a client: what is written waits in line until the client takes it. A client that lets
  * too much wait, or takes nothing for long, is cut off.
@@ -11,6 +36,7 @@ const PIECE_BYTES = 128 * 1024;
 export class Outlet {
   readonly #response: ServerResponse;
   readonly #limits: Limits;
+  readonly #unread: UnreadBudget;
   readonly #queue: Uint8Array[] = [];
   #queued = 0;
   #isBlocked = false;
@@ -22,23 +48,20 @@ export class Outlet {
   /**
    * @param response Whose body is written.
    * @param limits How much may wait, and for how long.
+   * @param unread What waits for all clients.
    */
-  constructor(response: ServerResponse, limits: Limits) {
+  constructor(response: ServerResponse, limits: Limits, unread: UnreadBudget) {
     this.#response = response;
     this.#limits = limits;
+    this.#unread = unread;
     response.on("drain", () => {
       this.#movedAt = performance.now();
       this.#isBlocked = false;
       this.#pump();
     });
-    const over = (): void => {
-      this.#isOver = true;
-      this.#queue.length = 0;
-      for (const tell of this.#onOver.splice(0)) tell();
-    };
-    response.on("error", over);
-    response.on("close", over);
-    if (response.destroyed) over();
+    response.on("error", () => this.#over());
+    response.on("close", () => this.#over());
+    if (response.destroyed) this.#over();
   }
 
   /** Whether nothing can be written any more. */
@@ -66,7 +89,7 @@ export class Outlet {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       this.#queue.push(bytes.subarray(at, at + PIECE_BYTES));
     }
-    this.#queued += bytes.length;
+    this.#note(bytes.length);
     this.#pump();
   }
 
@@ -78,6 +101,7 @@ export class Outlet {
 
   /** Closes the connection at once. */
   cut(): void {
+    this.#over();
     this.#response.destroy();
   }
 
@@ -92,11 +116,24 @@ export class Outlet {
     while (!this.#isBlocked) {
       const piece = this.#queue.shift();
       if (piece === undefined) break;
-      this.#queued -= piece.length;
+      this.#note(-piece.length);
       this.#isBlocked = !this.#response.write(piece);
     }
     if (this.#isEnding && this.#queue.length === 0 && !this.#response.writableEnded) {
       this.#response.end();
     }
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#queue.length = 0;
+    this.#note(-this.#queued);
+    for (const tell of this.#onOver.splice(0)) tell();
+  }
+
+  #note(more: number): void {
+    this.#queued += more;
+    this.#unread.note(this, { queued: this.#queued, more });
   }
 }

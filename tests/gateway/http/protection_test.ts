@@ -35,6 +35,16 @@ Deno.test("who may come in", async (t) => {
     }
   });
 
+  await t.step("[http.host] what names no host is refused, and no fault of ours", async () => {
+    const names = ["999.999.999.999", "127.0.0.999", "127.0.0.1:99999", "[::::]", "xn--a"];
+    for (const name of names) {
+      assert.equal(await status(`Host: ${name}`), 400, name);
+      const health = post([`Host: ${name}`], "", "GET /health HTTP/1.1");
+      assert.equal((await sendRaw(scene.port, health)).status, 400, name);
+    }
+    assert.deepEqual(scene.log, []);
+  });
+
   await t.step("[http.origin] pages from elsewhere are refused, programs not", async () => {
     for (const origin of ["https://evil.example", "null", "https://app.example.evil", "file://"]) {
       assert.equal(await status(host, `Origin: ${origin}`), 403, origin);
@@ -93,6 +103,16 @@ Deno.test("who may come in", async (t) => {
       assert.ok(status === 404 || status === 400, `${path}: ${status}`);
     }
     assert.equal(scene.clients.length, 7);
+  });
+
+  await t.step("[http.health] monitors that ask for the head alone are answered", async () => {
+    const head = async (path: string) => {
+      return (await sendRaw(scene.port, post([host], "", `HEAD ${path} HTTP/1.1`))).text;
+    };
+    for (const path of ["/health", "/ready"]) {
+      assert.match(await head(path), /^HTTP\/1\.1 200 [^]*\r\n\r\n$/);
+    }
+    assert.match(await head("/mcp"), /^HTTP\/1\.1 405 [^]*allow: GET, POST, DELETE/);
   });
 
   await t.step("[http.headers] answers are not to be kept, framed or guessed at", async () => {
@@ -272,4 +292,44 @@ Deno.test("too much, too slow", async (t) => {
     });
   });
   await new EventReader(await session.get()).cancel();
+});
+
+Deno.test("[http.slow-readers] answers that wait for all clients have a limit, too", async () => {
+  const unreadAll = 25_000_000;
+  await using scene = await Scene.open({ limits: { unreadAll } });
+  const session = await scene.initialize();
+  const ask = async (id: number) => {
+    const connection = await RawConnection.open(scene.port);
+    const body = JSON.stringify(request("fill", id, { size: 20_000_000 }));
+    const to = [
+      `Host: 127.0.0.1:${scene.port}`,
+      `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`,
+    ];
+    await connection.send(post(to, body));
+    return connection;
+  };
+  using first = await ask(1);
+  await first.readUntil((text) => text.includes("200 OK"));
+  const before = scene.service.connections;
+  using second = await ask(2);
+  assert.ok(await second.readUntil((text) => text.includes("200 OK")));
+  await until("who waited longest is cut off", () => scene.service.connections <= before);
+  assert.ok((await first.readAll()).text.length < 20_000_000);
+  assert.ok((await second.readAll()).text.length > 20_000_000, "the other gets everything");
+});
+
+Deno.test("[http.stolen-session] a session that ended while a message came takes it no more", async () => {
+  await using scene = await Scene.open();
+  for (const last of ["\xff", "1"]) {
+    const session = await scene.initialize();
+    using connection = await RawConnection.open(scene.port);
+    const to = [
+      `Host: 127.0.0.1:${scene.port}`,
+      `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`,
+    ];
+    await connection.send(post([...to, "Content-Length: 2"], "1"));
+    assert.equal(await session.delete(), 204);
+    await connection.send(last === "1" ? last : new Uint8Array([0xff]));
+    assert.equal((await connection.readAll()).status, 404);
+  }
 });

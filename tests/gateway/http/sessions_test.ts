@@ -114,6 +114,33 @@ Deno.test("sessions end, and there are not too many", async (t) => {
     await scene.initialize();
   });
 
+  await t.step("[http.session-share] one agent cannot keep all others out", async () => {
+    await using scene = await Scene.open({
+      settings: { maxSessions: 4 },
+      identification: new Names(),
+    });
+    const open = async (name: string) => {
+      const response = await scene.send("POST", request("initialize"), bearer(name));
+      await response.text();
+      return response.status;
+    };
+    const left = () => scene.clients.flatMap(({ hasLeft }, at) => hasLeft ? [at] : []);
+    const streams: EventReader[] = [];
+    for (let number = 0; number < 4; number++) {
+      const session = await scene.initialize(bearer("greedy"));
+      if (number !== 1) streams.push(new EventReader(await session.get()));
+    }
+    assert.equal(await open("greedy"), 503);
+    assert.equal(await open("one"), 200);
+    assert.deepEqual(left(), [1], "the one that is not in use is the first to go");
+    assert.equal(await open("one"), 200);
+    assert.deepEqual(left(), [0, 1]);
+    for (const name of ["one", "greedy"]) assert.equal(await open(name), 503, name);
+    assert.equal(await open("two"), 200, "now both have more than one more would give it");
+    assert.equal(await open("two"), 503);
+    for (const stream of streams) await stream.cancel();
+  });
+
   await t.step("[http.abandoned] one that was left gives up its place", async () => {
     await using scene = await Scene.open({
       settings: { maxSessions: 100 },

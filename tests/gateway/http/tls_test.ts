@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { until } from "../../e2e/until.ts";
-import { RawConnection } from "./raw_http.ts";
+import { RawConnection, sendRaw } from "./raw_http.ts";
 import { request, Scene } from "./scene.ts";
 
 const FIXTURES = fileURLToPath(new URL("../../fixtures/tls/", import.meta.url));
@@ -54,6 +54,12 @@ Deno.test("over TLS", async (t) => {
       });
       assert.equal(response.status, 200);
       await response.text();
+    });
+
+    await t.step("[http.tls] who speaks plain HTTP is let go, and gets nothing", async () => {
+      const { text } = await sendRaw(scene.port, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      assert.doesNotMatch(text, /HTTP|ok/);
+      assert.equal(await isShown(scene, "first"), true);
     });
 
     await t.step("[http.tls-slow] who does not shake hands is cut off, others not", async () => {

@@ -1,0 +1,274 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { createHmac } from "node:crypto";
+import { sha256 } from "../gateway/http/desk.ts";
+import { Issuer, makeKey } from "../gateway/http/issuer.ts";
+import { RawConnection, sendRaw } from "../gateway/http/raw_http.ts";
+import { type RunningGateway, startGateway } from "./gateway.ts";
+import { soon } from "./until.ts";
+import { Visitor } from "./visitor.ts";
+
+const RULES = ".mcp-gateway-rules.json";
+const METRICS_TOKEN = "figures-are-for-me-only";
+const INITIALIZE = JSON.stringify({
+  jsonrpc: "2.0",
+  id: 1,
+  method: "initialize",
+  params: {
+    protocolVersion: "2025-11-25",
+    capabilities: {},
+    clientInfo: { name: "attacker", version: "1" },
+  },
+});
+
+/** A JWT part as it is on the wire. */
+function part(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}
+
+/** Opens the stream of a client; gives all of it when the gateway has ended it. */
+async function listen(visitor: Visitor): Promise<{ readonly all: Promise<string> }> {
+  const response = await visitor.ask("GET");
+  assert.equal(response.status, 200);
+  return { all: response.text() };
+}
+
+/** A client with an open session. */
+async function enter(gateway: RunningGateway, token: string): Promise<Visitor> {
+  const visitor = new Visitor(gateway, token);
+  assert.equal(await visitor.open(), 200);
+  return visitor;
+}
+
+function portOf(gateway: RunningGateway): number {
+  return Number(new URL(gateway.url).port);
+}
+
+/** A request as text, with what the attacker adds. */
+function text(gateway: RunningGateway, headers: readonly string[], body = INITIALIZE): string {
+  const own = [`Host: 127.0.0.1:${portOf(gateway)}`, "Content-Type: application/json"];
+  const length = headers.some((header) => /^(content-length|transfer-encoding)/i.test(header))
+    ? []
+    : [`Content-Length: ${body.length}`];
+  return ["POST /mcp HTTP/1.1", ...own, "Connection: close", ...headers, ...length, "", body]
+    .join("\r\n");
+}
+
+Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
+  await using issuer = await Issuer.open();
+  const rules = (without: readonly string[] = []) => ({
+    agents: Object.fromEntries(
+      ["a", "b", "c"].filter((agent) => !without.includes(agent)).map((agent) => {
+        return [agent, { token_sha256: [sha256(`amg_${agent}`)], allow: { servers: ["*"] } }];
+      }),
+    ),
+    auth: { jwt: issuer.jwt() },
+  });
+  await using gateway = await startGateway({
+    rules: rules(),
+    transport: "http",
+    client: false,
+    env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN, GATEWAY_LOG_LEVEL: "debug" },
+  });
+  const owner = await enter(gateway, "amg_b");
+  const secrets = ["amg_a", "amg_b", "amg_c", METRICS_TOKEN, owner.session];
+
+  await t.step("[http.stolen-session] to others it cannot be used, read or ended", async () => {
+    const stream = await listen(owner);
+    for (
+      const token of ["amg_a", await issuer.token(), await issuer.token({ claims: { agent: "b" } })]
+    ) {
+      const thief = new Visitor(gateway, token);
+      thief.session = owner.session;
+      assert.equal(await thief.call("list_servers"), 404);
+      assert.equal(await thief.status("GET"), 404);
+      assert.equal(await thief.status("GET", { "last-event-id": "0-0" }), 404);
+      assert.equal(await thief.status("DELETE"), 404);
+    }
+    assert.equal(await owner.call("list_servers"), "ok");
+    // It was not taken away: it ends when its owner says so.
+    assert.equal(await owner.status("DELETE"), 204);
+    assert.equal(await soon("the stream ends", stream.all), "");
+    assert.equal(await owner.open(), 200);
+    secrets.push(owner.session);
+  });
+
+  await t.step("[http.resume] forged ids of events give nothing and harm nothing", async () => {
+    for (const forged of ["1-0", "7-1", "0", "-1-0", "0-1e5", `1-${"9".repeat(40)}`, "0-0, 1-0"]) {
+      assert.equal(await owner.status("GET", { "last-event-id": forged }), 400, forged);
+    }
+    const first = await listen(owner);
+    const second = await listen(owner);
+    assert.equal(await soon("the first stream ends for the second", first.all), "");
+    assert.equal(await owner.status("DELETE"), 204);
+    await soon("the second ends with the session", second.all);
+    assert.equal(await owner.open(), 200);
+  });
+
+  await t.step("[rules.credentials] forged, foreign and expired JWTs are refused", async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: issuer.url, aud: "gateway", sub: "user", agent: "a", exp: now + 60 };
+    const [key] = issuer.keys;
+    assert.ok(key);
+    const hs = `${part({ alg: "HS256", kid: key.kid, typ: "JWT" })}.${part(claims)}`;
+    const secret = JSON.stringify(key.publicJwk);
+    const good = await issuer.token();
+    const [head, , signature] = good.split(".");
+    const forged = {
+      "no algorithm": `${part({ alg: "none" })}.${part(claims)}.`,
+      "no algorithm, a signature": `${part({ alg: "none" })}.${part(claims)}.${signature}`,
+      "the public key as a secret": `${hs}.${
+        createHmac("sha256", secret).update(hs).digest("base64url")
+      }`,
+      "other claims": `${head}.${part({ ...claims, agent: "b" })}.${signature}`,
+      "another key": await issuer.token({ key: await makeKey(key.kid) }),
+      "a key that it brings": await issuer.token({
+        key: await makeKey("own"),
+        header: { jwk: key.publicJwk, jku: `${issuer.url}/evil` },
+      }),
+      "expired": await issuer.token({ claims: { exp: now - 60 } }),
+      "not yet": await issuer.token({ claims: { nbf: now + 600 } }),
+      "for another": await issuer.token({ claims: { aud: "another" } }),
+      "from another": await issuer.token({ claims: { iss: "https://evil.example" } }),
+      "for ever": await issuer.token({ claims: { exp: undefined } }),
+    };
+    for (const [what, token] of Object.entries(forged)) {
+      assert.equal(await new Visitor(gateway, token).open(), 401, what);
+    }
+    assert.equal(issuer.asked.includes("/evil"), false);
+    assert.equal(await new Visitor(gateway, good).open(), 200);
+    secrets.push(good, ...Object.values(forged));
+  });
+
+  await t.step(
+    "[http.credential-end] a JWT is good no longer than it says, streams too",
+    async () => {
+      // Five seconds are for clocks that differ.
+      const exp = Math.floor(Date.now() / 1000) - 2;
+      const token = await issuer.token({ claims: { exp } });
+      const visitor = await enter(gateway, token);
+      const stream = await listen(visitor);
+      await soon("its stream ends", stream.all);
+      assert.equal(await visitor.call("list_servers"), 401);
+      assert.equal(await new Visitor(gateway, token).open(), 401, "it is not good once more");
+      const renewed = new Visitor(gateway, await issuer.token());
+      renewed.session = visitor.session;
+      assert.equal(await renewed.call("list_servers"), 404);
+    },
+  );
+
+  await t.step("[http.credential-end] an agent that is taken out is out at once", async () => {
+    const byToken = await enter(gateway, "amg_c");
+    const byJwt = await enter(gateway, await issuer.token({ claims: { agent: "c" } }));
+    const streams = [await listen(byToken), await listen(byJwt)];
+    gateway.setup.write(RULES, rules(["c"]));
+    assert.deepEqual(await soon("the streams end", Promise.all(streams.map(({ all }) => all))), [
+      "",
+      "",
+    ]);
+    assert.deepEqual([await byToken.call("list_servers"), await byJwt.call("list_servers")], [
+      401,
+      403,
+    ]);
+    assert.deepEqual([await byToken.open(), await byJwt.open()], [401, 403]);
+    assert.equal(await owner.call("list_servers"), "ok", "the others go on");
+  });
+
+  await t.step("[http.credential] only the header counts, and only one", async () => {
+    const good = "Authorization: Bearer amg_a";
+    const attempts: Readonly<Record<string, readonly [number, string]>> = {
+      "in the query": [
+        401,
+        text(gateway, []).replace("/mcp", "/mcp?access_token=amg_a"),
+      ],
+      "in a cookie": [401, text(gateway, ["Cookie: Authorization=Bearer amg_a"])],
+      "of a proxy": [401, text(gateway, ["Proxy-Authorization: Bearer amg_a"])],
+      "in a trailer": [
+        401,
+        text(
+          gateway,
+          ["Transfer-Encoding: chunked", "Trailer: Authorization"],
+          `0\r\n${good}\r\n\r\n`,
+        ),
+      ],
+      "two": [400, text(gateway, [good, "authorization: Bearer amg_b"])],
+      "two in one": [401, text(gateway, [`${good}, Bearer amg_b`])],
+      "of another scheme": [401, text(gateway, ["Authorization: Basic amg_a"])],
+      "forwarded": [401, text(gateway, ["X-Forwarded-For: 127.0.0.1", "X-Forwarded-User: a"])],
+      "of the figures": [401, text(gateway, [`Authorization: Bearer ${METRICS_TOKEN}`])],
+      "with both lengths": [
+        400,
+        text(gateway, [good, "Content-Length: 5", "Transfer-Encoding: chunked"]),
+      ],
+      "with a foreign host": [400, text(gateway, [good, "Host: evil.example"])],
+      "with a foreign origin": [403, text(gateway, [good, "Origin: https://evil.example"])],
+      "in an absolute request": [
+        404,
+        text(gateway, [good]).replace("/mcp", "http://evil.example/mcp"),
+      ],
+      "rightly": [200, text(gateway, [good])],
+      "rightly, in HTTP/1.0": [200, text(gateway, [good]).replace("HTTP/1.1", "HTTP/1.0")],
+    };
+    for (const [what, [status, request]] of Object.entries(attempts)) {
+      const answer = await sendRaw(portOf(gateway), request);
+      assert.equal(answer.status, status, `${what}: ${answer.text}`);
+      assert.equal(answer.text.match(/^HTTP\//mg)?.length, 1, what);
+    }
+    const agent = new Visitor(gateway, "amg_a");
+    assert.equal(
+      await (await fetch(new URL("/metrics", agent.url), agent)).text().then((body) => {
+        return /bearer token of GATEWAY_METRICS_TOKEN/.test(body);
+      }),
+      true,
+      "nor does an agent's token open the figures",
+    );
+  });
+
+  await t.step("[http.no-insides] names that are header lines stay what they are", async () => {
+    const crlf = "a\r\nSet-Cookie: x=y";
+    assert.equal(await owner.call("list_servers", { agent_id: crlf }), "INVALID_AGENT_ID");
+    const response = await owner.send({ id: crlf, method: "ping" });
+    assert.equal(response.headers.get("set-cookie"), null);
+    assert.equal((await response.json()).id, crlf);
+    const token = await issuer.token({ claims: { agent: crlf } });
+    assert.equal(await new Visitor(gateway, token).open(), 403);
+  });
+
+  await t.step("[http.body-limit] 80 MB are refused before they are read", async () => {
+    for (const [token, status] of [["amg_b", 413], ["amg_wrong", 401]] as const) {
+      using connection = await RawConnection.open(portOf(gateway));
+      const headers = [
+        `Authorization: Bearer ${token}`,
+        `Mcp-Session-Id: ${owner.session}`,
+        "Content-Length: 80000000",
+      ];
+      await connection.send(text(gateway, headers, ""));
+      assert.ok(await connection.readUntil((answer) => answer.includes("jsonrpc")));
+      assert.equal(connection.answer.status, status);
+    }
+    assert.equal(await owner.call("list_servers"), "ok");
+  });
+
+  await t.step(
+    "[rules.credentials] guessing is slowed down, whatever address is claimed",
+    async () => {
+      const guesser = new Visitor(gateway);
+      let last: Response | undefined;
+      for (let guess = 0; guess < 40 && last?.status !== 429; guess++) {
+        guesser.token = `amg_guess${guess}`;
+        last = await guesser.ask("GET", { headers: { "x-forwarded-for": `10.0.0.${guess}` } });
+        await last.body?.cancel();
+      }
+      assert.equal(last?.status, 429);
+      assert.match(last?.headers.get("retry-after") ?? "", /^\d+$/);
+      assert.equal(await owner.call("list_servers"), "ok", "who has been let in before goes on");
+    },
+  );
+
+  await t.step("[http.audit] none of the secrets is written anywhere", () => {
+    assert.ok(gateway.audit().some(({ code }) => code === "INVALID_AGENT_ID"));
+    const said = gateway.program.stderr + JSON.stringify(gateway.audit());
+    for (const secret of secrets) assert.equal(said.includes(secret), false);
+    assert.doesNotMatch(said, /fault of the gateway/);
+  });
+});

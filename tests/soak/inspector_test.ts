@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { oddServer, startGateway } from "../e2e/gateway.ts";
+import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
+import { machineEnvironment, Setup } from "../e2e/setup.ts";
+import { sha256 } from "../gateway/http/desk.ts";
+
+const INSPECTOR = "@modelcontextprotocol/inspector@2.12.0";
+
+/** The Inspector needs Node 22, which not every machine has that has npm. */
+const NODE = `node-${platform()}@22.23.3`;
+
+const INSTALL_MS = 180_000;
+
+/** What npm says when there is no network, or no way through it. */
+const NO_NETWORK = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH)\b/;
+
+const TOKEN = "amg_inspector";
+const SERVERS = { odd: oddServer() };
+const AGENT = { allow: { servers: ["odd"] } };
+
+/** How a run of the Inspector ended. */
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Inspect = (
+  args: readonly string[],
+  setup: Pick<Setup, "env" | "folder">,
+) => Promise<Run>;
+
+function platform(): string {
+  const os = { darwin: "darwin", windows: "win" }[Deno.build.os as string] ?? "linux";
+  return `${os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
+}
+
+/** Installs the Inspector and a Node that runs it; gives the reason where there is no network. */
+async function installInspector(folder: string): Promise<Inspect | string> {
+  const npm = Deno.build.os === "windows" ? "npm.cmd" : "npm";
+  const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"];
+  const signal = AbortSignal.timeout(INSTALL_MS);
+  const output = await new Deno.Command(npm, {
+    args: ["install", "--prefix", folder, ...quiet, INSPECTOR, NODE],
+    cwd: folder,
+    stdin: "null",
+    stdout: "null",
+    signal,
+  }).output();
+  if (signal.aborted) return `the Inspector was not installed within ${INSTALL_MS / 1000} s`;
+  if (!output.success) {
+    const said = new TextDecoder().decode(output.stderr);
+    const [code] = NO_NETWORK.exec(said) ?? [];
+    if (code === undefined) throw new Error(`npm could not install the Inspector: ${said}`);
+    return `the Inspector cannot be downloaded: ${code}`;
+  }
+  const modules = join(folder, "node_modules");
+  const inspector = join(modules, "@modelcontextprotocol", "inspector");
+  const { bin } = JSON.parse(Deno.readTextFileSync(join(inspector, "package.json")));
+  const [program] = Object.values<string>(bin);
+  assert.ok(program);
+  const [nodeName = ""] = NODE.split("@");
+  const node = join(modules, nodeName, "bin", Deno.build.os === "windows" ? "node.exe" : "node");
+  return async (args, { env, folder: cwd }) => {
+    const run = await new Deno.Command(node, {
+      args: [join(inspector, program), "--cli", ...args],
+      cwd,
+      clearEnv: true,
+      env: { ...machineEnvironment(), ...env },
+      stdin: "null",
+      signal: AbortSignal.timeout(60_000),
+    }).output();
+    const [stdout, stderr] = [run.stdout, run.stderr].map((text) => new TextDecoder().decode(text));
+    return { code: run.code, stdout: stdout ?? "", stderr: stderr ?? "" };
+  };
+}
+
+const folder = Deno.makeTempDirSync({ prefix: "inspector_" });
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+const inspect = await installInspector(folder);
+
+/** Does the whole job with the Inspector's command line. */
+async function checkJob(ask: (...args: string[]) => Promise<Run>): Promise<void> {
+  const call = (tool: string, ...args: string[]) => {
+    const pairs = args.length === 0 ? [] : ["--tool-arg", ...args];
+    return ask("--method", "tools/call", "--tool-name", tool, ...pairs);
+  };
+  const read = ({ code, stdout, stderr }: Run) => {
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout);
+  };
+  const text = (run: Run) => JSON.parse(read(run).content[0].text);
+
+  const { tools } = read(await ask("--method", "tools/list"));
+  assert.deepEqual(tools.map(({ name }: { name: string }) => name), [
+    "list_servers",
+    "get_server_tools",
+    "execute_tool",
+  ]);
+  assert.deepEqual(text(await call("list_servers")), [{ name: "odd" }]);
+  const listed = text(await call("get_server_tools", "server=odd", "names=echo"));
+  assert.equal(listed.tools[0].name, "echo");
+  const echo = await call("execute_tool", "server=odd", "tool=echo", 'args={"text":"é\\r\\n"}');
+  assert.deepEqual(text(echo).params.arguments, { text: "é\r\n" });
+  const denied = await call("execute_tool", "server=other", "tool=x", "args={}");
+  assert.notEqual(denied.code, 0);
+  assert.match(denied.stdout, /DENIED_BY_POLICY/);
+}
+
+if (typeof inspect === "string") {
+  Deno.test({ name: `[http.clients] not run: ${inspect}`, ignore: true, fn: () => {} });
+} else {
+  Deno.test("[http.clients] the Inspector's command line, over HTTP with a bearer token", async () => {
+    const rules = { agents: { a: { ...AGENT, token_sha256: [sha256(TOKEN)] } } };
+    await using gateway = await startGateway({
+      servers: SERVERS,
+      rules,
+      transport: "http",
+      client: false,
+    });
+    const ask = (token: string) => (...args: string[]) => {
+      const how = [
+        gateway.url,
+        "--transport",
+        "http",
+        "--header",
+        `Authorization: Bearer ${token}`,
+      ];
+      return inspect([...how, ...args], gateway.setup);
+    };
+    await checkJob(ask(TOKEN));
+    assert.notEqual((await ask("amg_wrong")("--method", "tools/list")).code, 0);
+  });
+
+  Deno.test("[http.clients] the Inspector's command line, over stdio", async () => {
+    const setup = new Setup({ servers: SERVERS, rules: { agents: { a: AGENT } } });
+    try {
+      const words = [...await commandWords(GATEWAY_COMMAND), "--agent", "a"];
+      const env = ["-e", `DENO_DIR=${setup.env.DENO_DIR}`];
+      await checkJob((...args) => inspect([...args, ...env, "--", ...words], setup));
+    } finally {
+      await setup.close(5000);
+    }
+  });
+}
