@@ -5,6 +5,9 @@
 
 import { type Load, type LoadOptions, sumUp } from "./load.ts";
 
+/** How long a load may take at the most, in milliseconds, besides one for each call. */
+const MOST_MS = 30_000;
+
 /** Opens and feeds a process that speaks MCP on its standard input and output. */
 export class LoadClient implements AsyncDisposable {
   readonly pid: number;
@@ -60,6 +63,12 @@ export class LoadClient implements AsyncDisposable {
   /** Makes many calls. */
   load({ count, inFlight, call, leastBytes }: LoadOptions): Promise<Load> {
     const { promise, resolve, reject } = Promise.withResolvers<Load>();
+    const tooLong = setTimeout(() => {
+      reject(
+        new Error(`${answered} of ${asked} calls were answered within ${MOST_MS} ms: ${call}`),
+      );
+    }, MOST_MS);
+    promise.catch(() => {}).finally(() => clearTimeout(tooLong));
     const times = new Float64Array(count);
     const started = performance.now();
     let asked = 0;
