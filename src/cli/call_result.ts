@@ -1,5 +1,5 @@
 import type { Reply } from "../jsonrpc/mod.ts";
-import { cleanLine, type Look } from "./outputs.ts";
+import { cleanText, type Look } from "./outputs.ts";
 
 /** An answer of the gateway, sorted. */
 export interface CallResult {
@@ -31,9 +31,9 @@ export function ownAnswer({ fields }: CallResult): unknown {
   return JSON.parse(textsOf(fields)[0] ?? "null");
 }
 
-/** Why the gateway refused, in words for who sits at a shell. */
+/** Why the gateway refused, in words for who sits at a shell; a server may have chosen some. */
 export function refusalText({ refusal, json }: CallResult): string {
-  const words = refusal ?? json;
+  const words = cleanText(refusal ?? json);
   const isNameless = /^(INVALID_AGENT_ID|NO_FALLBACK_CONFIGURED):/.test(words);
   return isNameless ? `${words}\nhint: name the agent with --agent` : words;
 }
@@ -52,8 +52,7 @@ export function resultText(fields: Readonly<Record<string, unknown>>, look: Look
     parts.push(JSON.stringify(structuredContent, null, 2));
   }
   const text = parts.map((part) => part.endsWith("\n") ? part : `${part}\n`).join("");
-  if (!look.isTerminal) return text;
-  return text.split("\n").map((line) => line.split("\t").map(cleanLine).join("\t")).join("\n");
+  return look.isTerminal ? cleanText(text) : text;
 }
 
 function blockText(block: Readonly<Record<string, unknown>>): string {

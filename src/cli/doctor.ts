@@ -4,7 +4,7 @@ import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause, type Finding } from "./doctor_finding.ts";
 import { interruptible } from "./interruptible.ts";
 import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
-import { formatCount, type Look, lookOf, type Outputs } from "./outputs.ts";
+import { cleanLine, formatCount, type Look, lookOf, type Outputs } from "./outputs.ts";
 import { type Probe, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 import { paragraph, table } from "./table.ts";
@@ -130,7 +130,7 @@ function reportText(reports: readonly Report[], look: Look = lookOf(Deno.stdout)
       lines.push(`Mend: ${error.mend}`);
     }
     if (lines.length === 0) return "";
-    return `\n${server}\n${lines.map((line) => paragraph(line, look, "  ")).join("")}`;
+    return `\n${cleanLine(server)}\n${lines.map((line) => paragraph(line, look, "  ")).join("")}`;
   });
   return overview + details.join("");
 }

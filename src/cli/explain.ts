@@ -18,7 +18,7 @@ import {
   reporting,
   UsageError,
 } from "./open_configuration.ts";
-import type { Outputs } from "./outputs.ts";
+import { cleanText, type Outputs } from "./outputs.ts";
 import { type Probe, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 
@@ -160,7 +160,7 @@ function noteUnknown(
   const note = (what: string, name: string, known: Iterable<string>, where: string): void => {
     const [near] = nearNames(name, known, 1);
     const meant = near === undefined ? "" : `; did you mean "${near}"?`;
-    stderr.write(`The ${what} "${name}" is not ${where}${meant}\n`);
+    stderr.write(`${cleanText(`The ${what} "${name}" is not ${where}${meant}`)}\n`);
   };
   if (agent !== undefined && !rules.agents.has(agent)) {
     note("agent", agent, rules.agents.keys(), "in the rules");

@@ -8,6 +8,7 @@ import {
 import { formatProblem } from "../errors.ts";
 import { nearNames } from "../near_names.ts";
 import type { Outputs } from "./audit.ts";
+import { cleanText } from "./outputs.ts";
 import {
   askPlan,
   type ChangeOptions,
@@ -78,7 +79,7 @@ export async function init(
   outputs: Outputs,
   options?: InitOptions,
 ): Promise<number> {
-  const say = (text: string) => outputs.stderr.write(`${text}\n`);
+  const say = (text: string) => outputs.stderr.write(`${cleanText(text)}\n`);
   try {
     const known = options ?? await thisOptions();
     if (known === undefined) {
@@ -133,7 +134,7 @@ async function writeInit(
   options: InitOptions,
   outputs: Outputs,
 ): Promise<number> {
-  const say: Say = (text) => outputs.stderr.write(`${text}\n`);
+  const say: Say = (text) => outputs.stderr.write(`${cleanText(text)}\n`);
   const { machine, disk, program, terminal } = options;
   const places = choosePlaces(flags.from, machine);
   if (typeof places === "string") {

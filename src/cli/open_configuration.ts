@@ -14,7 +14,7 @@ import {
 import { ConfigError, formatProblem } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
 import { LogSecrets } from "./log_secrets.ts";
-import type { Outputs } from "./outputs.ts";
+import { cleanText, type Outputs } from "./outputs.ts";
 
 /** Flags that say which two files are meant; those of `serve`, as far as a command has them. */
 export interface FileFlags {
@@ -106,11 +106,11 @@ export async function reporting(
     return await run();
   } catch (error) {
     if (error instanceof UsageError) {
-      stderr.write(`${error.message}\n`);
+      stderr.write(`${cleanText(error.message)}\n`);
       return 2;
     }
     if (!(error instanceof ConfigError)) throw error;
-    stderr.write(`${error.problems.map(formatProblem).join("\n")}\n`);
+    stderr.write(`${cleanText(error.problems.map(formatProblem).join("\n"))}\n`);
     return error.problems.some(({ path }) => path.startsWith("--")) ? 2 : 1;
   }
 }

@@ -42,6 +42,11 @@ export function cleanLine(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");
 }
 
+/** Cleans a text of several lines, such as what a server said last; tabs stay. */
+export function cleanText(text: string): string {
+  return text.split("\n").map((line) => line.split("\t").map(cleanLine).join("\t")).join("\n");
+}
+
 /** A number for people. */
 export function formatCount(value: number): string {
   return value.toLocaleString("en-US");

@@ -9,6 +9,7 @@ import {
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import type { Outputs } from "./audit.ts";
+import { cleanText, lookOf } from "./outputs.ts";
 import { findNeeds, type Needs } from "./permission_needs.ts";
 
 /** The flags of `permissions`: those of `serve`, on which it depends what serving needs. */
@@ -34,13 +35,15 @@ export async function permissions(flags: PermissionsFlags, outputs: Outputs): Pr
     if (json) {
       stdout.write(`${JSON.stringify({ flags: words, notes })}\n`);
     } else {
-      stdout.write(words.map((word) => `${word}\n`).join(""));
-      stderr.write(notes.map((note) => `${note}\n`).join(""));
+      const text = words.map((word) => `${word}\n`).join("");
+      // A program that reads it needs the names as they are.
+      stdout.write(lookOf(Deno.stdout).isTerminal ? cleanText(text) : text);
+      stderr.write(cleanText(notes.map((note) => `${note}\n`).join("")));
     }
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    stderr.write(`${error.problems.map(formatProblem).join("\n")}\n`);
+    stderr.write(`${cleanText(error.problems.map(formatProblem).join("\n"))}\n`);
     return error.problems.some(({ path }) => path.startsWith("--")) ? 2 : 1;
   }
 }

@@ -40,7 +40,7 @@ export class Progress implements Disposable {
   done(name: string, how: string): void {
     this.#waiting.delete(name);
     if (this.#isLive) this.#show();
-    else this.#line.write(`${name}: ${how}\n`);
+    else this.#line.write(`${cleanLine(name)}: ${how}\n`);
   }
 
   /** Takes the line away. */

@@ -11,7 +11,7 @@ import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause } from "./doctor_finding.ts";
 import { interruptible } from "./interruptible.ts";
 import { type FileFlags, openConfiguration, reporting } from "./open_configuration.ts";
-import type { Outputs } from "./outputs.ts";
+import { cleanText, type Outputs } from "./outputs.ts";
 import { NOBODY, type Probe, type Probes, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 import { type Savings, savingsText, type ServerSavings, sumUp } from "./savings_text.ts";
@@ -56,7 +56,7 @@ export async function savings(flags: SavingsFlags, outputs: Outputs): Promise<nu
       progress[Symbol.dispose]();
       outputs.stdout.write(json ? `${JSON.stringify(found)}\n` : savingsText(found));
       for (const { server, error } of found.failed) {
-        outputs.stderr.write(`Not counted: ${server}: ${error}\n`);
+        outputs.stderr.write(`${cleanText(`Not counted: ${server}: ${error}`)}\n`);
       }
       return found.servers.length > 0 ? 0 : 1;
     });

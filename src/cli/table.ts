@@ -25,7 +25,7 @@ const GAP = 2;
 export function table(columns: readonly Column[], rows: readonly string[][], look: Look): string {
   const cells = rows.map((row) => row.map(cleanLine));
   const widths = fitWidths(columns, cells, look.columns);
-  const heads = columns.map(({ title }) => title);
+  const heads = columns.map(({ title }) => cleanLine(title));
   return [heads, ...cells].flatMap((row, index) => {
     const broken = row.map((cell, at) => breakCell(cell, widths[at] ?? LEAST_WIDTH));
     const height = Math.max(...broken.map((lines) => lines.length));

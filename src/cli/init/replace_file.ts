@@ -47,8 +47,14 @@ export function replaceFile(real: string, bytes: Uint8Array, mode: number): void
 export function writeNew(path: string, bytes: Uint8Array, mode: number): void {
   {
     using file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
-    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-    file.syncDataSync();
+    try {
+      for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+      file.syncDataSync();
+    } catch (error) {
+      // On a full disk: half a backup is none.
+      removeIfThere(path);
+      throw error;
+    }
   }
   if (Deno.build.os !== "windows") Deno.chmodSync(path, mode);
 }

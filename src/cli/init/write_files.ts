@@ -1,5 +1,11 @@
 import type { Json } from "./import_entry.ts";
-import { type ChangedFile, type ChangedValue, readJournal, writeJournal } from "./journal.ts";
+import {
+  type ChangedFile,
+  type ChangedValue,
+  type JournalEntry,
+  readJournal,
+  writeJournal,
+} from "./journal.ts";
 import {
   backupPath,
   type FileState,
@@ -60,8 +66,10 @@ export async function writeFiles(
 ): Promise<WrittenFile[]> {
   const steps = changes.flatMap((change) => planStep(change, stampOf(now)) ?? []);
   if (steps.length === 0) return [];
-  const runs = readJournal(journal);
   const files = await Promise.all(steps.map(describeStep));
+  const run = { time: now.toISOString(), files };
+  // Late, because another `init` may have written there meanwhile.
+  const runs = readJournal(journal);
   const undo: (() => void)[] = [];
   let at = "";
   try {
@@ -72,8 +80,8 @@ export async function writeFiles(
       undo.push(() => removeIfThere(backup));
     }
     at = journal;
-    writeJournal(journal, [...runs, { time: now.toISOString(), files }]);
-    undo.push(() => writeJournal(journal, runs));
+    writeJournal(journal, [...runs, run]);
+    undo.push(() => forgetRun(journal, run));
     for (const { change, state, next, mode } of steps) {
       at = change.path;
       const { bytes } = lookAt(change.path);
@@ -88,6 +96,12 @@ export async function writeFiles(
   return steps.map(({ change: { path }, backup }) =>
     backup === undefined ? { path } : { path, backup }
   );
+}
+
+/** Takes out one run, and leaves those that another `init` has written. */
+function forgetRun(journal: string, run: JournalEntry): void {
+  const ours = JSON.stringify(run);
+  writeJournal(journal, readJournal(journal).filter((entry) => JSON.stringify(entry) !== ours));
 }
 
 function planStep(change: Change, stamp: string): Step | undefined {

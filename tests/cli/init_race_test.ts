@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { readJournal } from "../../src/cli/init/journal.ts";
+import { writeFiles } from "../../src/cli/init/write_files.ts";
+
+Deno.test("[init.undo] an init that comes too late leaves the other's undo", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = `${folder}/servers.json`;
+    const journal = `${folder}/journal.json`;
+    const write = (text: string, second: number) => {
+      const change = { path, edit: () => text, mode: 0o600 };
+      return writeFiles([change], { journal, now: new Date(2026, 0, 1, 0, 0, second) });
+    };
+    const ended = await Promise.allSettled([write("one", 1), write("two", 2)]);
+    // Which of them is first, is open.
+    assert.deepEqual(ended.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    assert.equal(Deno.readTextFileSync(path), ended[0]?.status === "fulfilled" ? "one" : "two");
+    assert.deepEqual(readJournal(journal).map(({ files }) => files[0]?.path), [path]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
