@@ -31,7 +31,7 @@ export async function permissions(flags: PermissionsFlags, outputs: Outputs): Pr
   try {
     const needs = await readNeeds(settingFlags);
     const words = formatFlags(needs);
-    const notes = [...needs.notes, LATER];
+    const notes = [...needs.notes, ...noteCommas(needs), LATER];
     if (json) {
       stdout.write(`${JSON.stringify({ flags: words, notes })}\n`);
     } else {
@@ -88,13 +88,24 @@ export function formatFlags({ read, write, env, run, net }: Needs): string[] {
   ];
 }
 
+/** What can be said of a path to Deno: itself, or the folder around what has a comma. */
+function sayable(path: string): string {
+  let place = path;
+  while (place.includes(",")) place = folderOf(place);
+  return place;
+}
+
+/** Tells where more is allowed than is needed. */
+function noteCommas({ read, write }: Needs): string[] {
+  return [...new Set([...read, ...write])].filter((path) => path.includes(",")).map((path) => {
+    return `Deno's flags cannot hold the comma of ${path}: all of ${sayable(path)} is allowed. ` +
+      "Move it to a path without a comma.";
+  });
+}
+
 /** Paths without those that others contain; a comma, which would end a path, ends it earlier. */
 function withoutInner(paths: Iterable<string>): string[] {
-  const all = [...paths].map((path) => {
-    let place = path;
-    while (place.includes(",")) place = folderOf(place);
-    return place;
-  });
+  const all = [...paths].map(sayable);
   return all.filter((path) => {
     return !all.some((other) => other !== path && path.startsWith(withSeparator(other)));
   });

@@ -114,7 +114,7 @@ Deno.test("[permissions.flags] places that flags name, and where links lead to",
     Deno.mkdirSync(join(elsewhere, "shown"));
     Deno.writeTextFileSync(join(elsewhere, "real", "servers.json"), '{"mcpServers": {}}');
     Deno.symlinkSync(join(elsewhere, "real", "servers.json"), join(elsewhere, "shown", "s.json"));
-    const { flags } = await ask(
+    const { flags, notes } = await ask(
       {},
       "--mcp-config",
       join(elsewhere, "shown", "s.json"),
@@ -124,6 +124,8 @@ Deno.test("[permissions.flags] places that flags name, and where links lead to",
     // What has a comma cannot be said to Deno; the folder around it can.
     assert.ok((flags.get("allow-write") as string[]).includes(elsewhere));
     assert.ok((flags.get("allow-read") as string[]).includes(elsewhere));
+    const told = notes.filter((note: string) => note.includes(`all of ${elsewhere} is allowed`));
+    assert.equal(told.length > 0, true, notes.join("\n"));
     const narrow = await ask({}, "--mcp-config", join(elsewhere, "shown", "s.json"));
     const read = narrow.flags.get("allow-read") as string[];
     assert.ok(read.includes(join(elsewhere, "shown")) && read.includes(join(elsewhere, "real")));
