@@ -40,12 +40,35 @@ async function installServers(): Promise<boolean> {
   return true;
 }
 
+/** Tests of the whole program, which wait for processes most of the time. */
+const WHOLE = ["tests/e2e", "tests/docs"];
+
+/**
+ * Runs every test, those of the whole program beside the others: on two cores that saves a third of
+ * the time. The long suites in tests/soak have a task of their own.
+ */
 async function runTests(): Promise<Count> {
-  // Types have been checked by then. The long suites in tests/soak have a task of their own.
+  const whole = WHOLE.filter(isThere);
   // With a path on the command line, --ignore would do nothing.
-  const args = ["test", "--no-check", ...permissionFlags("soak")];
+  const others = runTestProcess([`--ignore=${["tests/soak", ...whole].join(",")}`], writeAll);
+  if (whole.length === 0) return await others;
+  // Told in one piece, when the others have had their say.
+  const told: Uint8Array[] = [];
+  const counts = await Promise.all([others, runTestProcess(whole, (bytes) => told.push(bytes))]);
+  told.forEach(writeAll);
+  return {
+    passed: counts.reduce((sum, { passed }) => sum + passed, 0),
+    failed: counts.reduce((sum, { failed }) => sum + failed, 0),
+  };
+}
+
+async function runTestProcess(
+  which: readonly string[],
+  take: (bytes: Uint8Array) => void,
+): Promise<Count> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: [...args, "--ignore=tests/soak"],
+    // Types have been checked by then.
+    args: ["test", "--no-check", ...permissionFlags("soak"), ...which],
     env: childEnvironment(),
     stdin: "null",
     stdout: "piped",
@@ -55,10 +78,19 @@ async function runTests(): Promise<Count> {
   let tail = "";
   const decoder = new TextDecoder();
   for await (const chunk of child.stdout) {
-    writeAll(chunk);
+    take(chunk);
     tail = (tail + decoder.decode(chunk, { stream: true })).slice(-TAIL_CHARS);
   }
   return readTestSummary(tail, (await child.status).success);
+}
+
+function isThere(folder: string): boolean {
+  try {
+    return Deno.statSync(folder).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 async function runDeno(...args: string[]): Promise<boolean> {
