@@ -213,3 +213,18 @@ Deno.test("[oauth.network] a request for tokens is never sent twice", async () =
   rude.close();
   await serving;
 });
+
+Deno.test("[oauth.processes] a login that another process changes or ends counts here as well", async () => {
+  await using scene = await loggedIn();
+  const gateway = scene.gateway();
+  const { signal } = new AbortController();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  scene.keep((kept: Kept) => ({ ...kept, tokens: { ...kept.tokens, access_token: "another" } }));
+  await until("the other login is used", async () => {
+    return (await gateway.headers(signal)).authorization === "Bearer another";
+  });
+  for (const file of scene.files()) Deno.removeSync(`${scene.store}/${file}`);
+  await until("nobody is logged in", async () => {
+    return (await gateway.headers(signal)).authorization === undefined;
+  });
+});

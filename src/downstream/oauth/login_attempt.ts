@@ -238,3 +238,23 @@ function randomText(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
   return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 }
+
+/**
+ * Waits for a person, as long as one can be asked.
+ *
+ * @param attempt What is waited for; its failure is thrown.
+ * @param ms How long at most, in milliseconds.
+ * @returns Whether it is done.
+ */
+export async function isDoneWithin(attempt: LoginAttempt, ms: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    const done = attempt.done.then(() => true);
+    return await Promise.race([done, attempt.unattended.then(() => false), tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

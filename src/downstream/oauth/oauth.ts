@@ -4,7 +4,7 @@ import { type Challenge, discover } from "./discovery.ts";
 import { authRequired, explainLogin, loginCommand, LoginFailed } from "./failures.ts";
 import { LockTimeout } from "./file_lock.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
-import type { LoginAttempt } from "./login_attempt.ts";
+import { isDoneWithin, type LoginAttempt } from "./login_attempt.ts";
 import { startLogin } from "./person_login.ts";
 import { renew } from "./renew.ts";
 import { keepSecret, loadSdk } from "./sdk.ts";
@@ -21,6 +21,9 @@ const PAUSE_MS = 10_000;
 /** How long the end waits for tokens that are just being renewed, in milliseconds. */
 const LAST_RENEWAL_MS = 1000;
 
+/** How often it is looked whether another process has changed the login, in milliseconds. */
+const LOOK_MS = 500;
+
 /** How the tokens came that are used now. */
 interface Origin {
   readonly how: "stored" | "renewed" | "given";
@@ -36,6 +39,7 @@ export class OAuth implements OwnAuthorization {
   #own: StoredTokens | undefined;
   #origin: Origin = { how: "stored", at: -Infinity };
   #reading: Promise<void> | undefined;
+  #looksAgainAt = Infinity;
   #renewing: Promise<boolean> | undefined;
   #attempt: LoginAttempt | undefined;
   #renewsAgainAt = -Infinity;
@@ -54,6 +58,7 @@ export class OAuth implements OwnAuthorization {
 
   /** What a request bears now. */
   async headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+    if (performance.now() > this.#looksAgainAt) this.#reading = undefined;
     await untilAborted(this.#reading ??= this.#read(), signal);
     const { tokens } = this;
     const now = Date.now();
@@ -124,8 +129,14 @@ export class OAuth implements OwnAuthorization {
   async #read(): Promise<void> {
     if (this.#isOwn) return;
     const { store, url, config } = this.#settings;
+    this.#looksAgainAt = Infinity;
+    const known = this.#login;
     const { logins } = await store.read(url);
-    this.#use(logins.find((login) => fitsEntry(login, config)), "stored");
+    this.#looksAgainAt = performance.now() + LOOK_MS;
+    const found = logins.find((login) => fitsEntry(login, config));
+    // Unless another one came meanwhile, by way of this process.
+    const isChanged = known === undefined || bearerOf(found) !== bearerOf(known);
+    if (this.#login === known && isChanged) this.#use(found, "stored");
   }
 
   #use(login: StoredLogin | undefined, how: Origin["how"]): void {
@@ -227,23 +238,7 @@ export class OAuth implements OwnAuthorization {
       throw authRequired(name, why, { command });
     }
     const attempt = this.#attempt ?? this.#begin(challenge);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const tooLong = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), waitMs);
-    });
-    try {
-      const isDone = await untilAborted(
-        Promise.race([
-          attempt.done.then(() => true),
-          attempt.unattended.then(() => false),
-          tooLong,
-        ]),
-        signal,
-      );
-      if (isDone) return;
-    } finally {
-      clearTimeout(timer);
-    }
+    if (await untilAborted(isDoneWithin(attempt, waitMs), signal)) return;
     const { url } = attempt;
     const how = url === undefined ? "run the command" : "open the link, or run the command";
     const why = `needs a login: a person has to ${how} in a terminal. Then call again.`;
