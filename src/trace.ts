@@ -31,13 +31,13 @@ export interface Span {
   /** The work is done. */
   end(): void;
   /** The `_meta` to send along, so that the other side can continue the trace. */
-  carry(meta: Meta): Meta;
+  carry(meta: Meta | undefined): Meta | undefined;
 }
 
 /** Begins traces. */
 export interface Tracer {
   /** Begins a span, continuing the trace that `_meta` carries. */
-  start(name: string, meta: Meta, options?: SpanOptions): Span;
+  start(name: string, meta: Meta | undefined, options?: SpanOptions): Span;
 }
 
 /** Does nothing; its `_meta` is what it is given. */
@@ -65,7 +65,7 @@ export async function loadTracer(isOn: boolean, version: string): Promise<Tracer
   const tracer = otel.trace.getTracer("agent-mcp-gateway", version);
   return {
     start: (name, meta, options) => {
-      const remote = readContext(meta, otel);
+      const remote = readContext(meta ?? {}, otel);
       const parent = remote === undefined
         ? otel.ROOT_CONTEXT
         : otel.trace.setSpanContext(otel.ROOT_CONTEXT, remote);
@@ -131,7 +131,7 @@ class LiveSpan implements Span {
     this.#span.end();
   }
 
-  carry(meta: Meta): Meta {
+  carry(meta: Meta = {}): Meta {
     const { traceId, spanId, traceFlags } = this.#span.spanContext();
     const flags = traceFlags.toString(16).padStart(2, "0");
     // A state that came with a context we did not continue belongs to nothing any more.

@@ -1,4 +1,5 @@
 import { DownstreamError } from "../errors.ts";
+import { Cancellation, type CancelSignal } from "../jsonrpc/mod.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
 
 /** Limits of one call, in milliseconds. */
@@ -16,26 +17,25 @@ export interface CallClockOptions {
   /** When the call ends. */
   readonly limits: CallLimits;
   /** The caller's own signal. */
-  readonly caller: AbortSignal;
+  readonly caller: CancelSignal;
   /** Wakes the clock. */
   readonly deadlines: Deadlines;
 }
 
-/**
- * Ends a call that takes too long, or that its caller cancels. Progress moves a number, not its
- * deadline, which is set again only when it comes early.
- */
+/** Ends a call that takes too long, or that its caller cancels. Progress only moves a number. */
 export class CallClock implements Due {
-  readonly #controller = new AbortController();
+  /** Aborts with a `DownstreamError` of code `TIMEOUT`, or with the caller's reason. */
+  readonly signal: CancelSignal;
+  /** See `Listed`. */
+  place = -1;
+  readonly #cancellation = new Cancellation();
   readonly #server: string;
   readonly #limits: CallLimits;
   readonly #hardUntil: number;
-  readonly #caller: AbortSignal;
+  readonly #caller: CancelSignal;
   readonly #deadlines: Deadlines;
   readonly #onCancel: () => void;
   #idleUntil = Infinity;
-  #armedUntil = Infinity;
-  #tick = NaN;
 
   /**
    * Starts to run.
@@ -43,49 +43,43 @@ export class CallClock implements Due {
    * @param options See there.
    */
   constructor({ server, limits, caller, deadlines }: CallClockOptions) {
+    this.signal = this.#cancellation;
     this.#server = server;
     this.#limits = limits;
     this.#caller = caller;
     this.#deadlines = deadlines;
     this.#hardUntil = performance.now() + limits.hardMs;
-    this.#onCancel = () => this.#controller.abort(caller.reason);
+    this.#onCancel = () => this.#cancellation.cancel(caller.reason);
     if (caller.aborted) this.#onCancel();
     else caller.addEventListener("abort", this.#onCancel, { once: true });
-    this.#arm();
+    deadlines.add(this);
   }
 
-  /** Aborts with a `DownstreamError` of code `TIMEOUT`, or with the caller's reason. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+  /** When it ends the call as things stand, on the clock of `performance.now()`. */
+  get dueAt(): number {
+    return Math.min(this.#idleUntil, this.#hardUntil);
   }
 
-  /** The server was asked, or showed that it is at work. */
-  restart(): void {
-    this.#idleUntil = performance.now() + this.#limits.idleMs;
-    if (this.#idleUntil < this.#armedUntil) this.#arm();
+  /** The server is asked, or shows that it is at work; gives the time, by `performance.now()`. */
+  restart(): number {
+    const now = performance.now();
+    this.#idleUntil = now + this.#limits.idleMs;
+    this.#deadlines.add(this);
+    return now;
   }
 
   /** The call is over. */
   stop(): void {
-    this.#deadlines.remove(this, this.#tick);
+    this.#deadlines.remove(this);
     this.#caller.removeEventListener("abort", this.#onCancel);
   }
 
-  /** The deadline has come, which progress may have put off meanwhile. */
+  /** The deadline has come. */
   expire(): void {
-    const now = performance.now();
-    const isHard = now >= this.#hardUntil;
-    if (!isHard && now < this.#idleUntil) return this.#arm();
     this.stop();
-    const message = isHard
+    const message = performance.now() >= this.#hardUntil
       ? `Server "${this.#server}" did not finish the call within ${this.#limits.hardMs} ms; the call was cancelled`
       : `Server "${this.#server}" neither answered nor showed progress for ${this.#limits.idleMs} ms; the call was cancelled`;
-    this.#controller.abort(new DownstreamError("TIMEOUT", this.#server, message));
-  }
-
-  #arm(): void {
-    this.#deadlines.remove(this, this.#tick);
-    this.#armedUntil = Math.min(this.#idleUntil, this.#hardUntil);
-    this.#tick = this.#deadlines.add(this, this.#armedUntil);
+    this.#cancellation.cancel(new DownstreamError("TIMEOUT", this.#server, message));
   }
 }

@@ -1,53 +1,121 @@
-import { callOnSession, type RunningCall } from "./call_on_session.ts";
-import type { CallAnswer } from "./caller.ts";
-import type { Tool } from "./catalog.ts";
+import type { ServerConfig } from "../config/mod.ts";
+import { DownstreamError } from "../errors.ts";
+import type { Reply } from "../jsonrpc/mod.ts";
+import type { Span } from "../trace.ts";
+import type { CallClock } from "./call_clock.ts";
+import type { CallAnswer, Caller, ToolCall } from "./caller.ts";
+import type { Catalog, Tool } from "./catalog.ts";
 import type { Listings } from "./listings.ts";
 import type { Place } from "./pool.ts";
 import { untilAborted } from "./within.ts";
 
 /** What is called, for whom, and until when; the tool is still to be found. */
-export interface WantedCall extends Omit<RunningCall, "tool"> {
+export interface WantedCall {
+  /** The server's entry. */
+  readonly config: ServerConfig;
   /** The server's lists of tools. */
   readonly listings: Listings;
   /** Which of them is the caller's. */
   readonly listKey: string;
-  /** The tool is called from here on, and not only looked for. */
-  readonly onCall: (tool: Tool) => void;
+  /** The call. */
+  readonly call: ToolCall;
+  /** Who calls. */
+  readonly caller: Caller;
+  /** Ends the call. */
+  readonly clock: CallClock;
+  /** The tool that is called, from then on, and not only looked for. */
+  called: Tool | undefined;
 }
 
 /**
- * Looks for a tool, waits in line, and calls it on a session that may still be connecting.
+ * Looks for a tool, waits in line, and calls it on a session that may still be connecting. Its clock
+ * runs from there on and is restarted by progress, and its span goes on at the server.
+ *
+ * Each call comes through here, so what is there already is not waited for.
  *
  * @param place The session.
  * @param wanted The call.
  */
-export async function callOnPlace(
-  { session, line }: Place,
-  { listings, listKey, onCall, ...running }: WantedCall,
-): Promise<CallAnswer> {
-  const { call, caller, clock: { signal } } = running;
-  // Not through listTools: with a session for each call that would start another one.
-  let catalog = await listings.known(listKey, signal) ??
-    await untilAborted(listings.ask(session, listKey), signal);
-  if (catalog.get(call.tool) === undefined) {
-    catalog = await untilAborted(listings.ask(session, listKey, true), signal);
+export async function callOnPlace(place: Place, wanted: WantedCall): Promise<CallAnswer> {
+  const { session, line } = place;
+  const { listings, listKey, call, caller, clock } = wanted;
+  const { signal } = clock;
+  let tool = listings.known(listKey)?.get(call.tool);
+  if (tool === undefined) {
+    const catalog = await lookFor(call.tool, place, wanted);
+    tool = catalog.get(call.tool);
+    if (tool === undefined) return { kind: "no-such-tool", catalog };
   }
-  const tool = catalog.get(call.tool);
-  if (tool === undefined) return { kind: "no-such-tool", catalog };
   const queue = call.span.child("queue");
   try {
-    await line.enter(caller.agent, signal);
+    const turn = line.enter(caller.agent, signal);
+    if (turn !== undefined) await turn;
   } finally {
     queue.end();
   }
   try {
     // The list may be known while this session still connects, and may do so for long.
     if (session.state === "connecting") await untilAborted(session.ready(), signal);
-    onCall(tool);
-    const started = performance.now();
-    const reply = await callOnSession(session, { ...running, tool });
-    return { kind: "answer", reply, tool, downstreamMs: performance.now() - started };
+    wanted.called = tool;
+    const span = beginSpan(tool, wanted);
+    const started = clock.restart();
+    const onProgress = (params: Readonly<Record<string, unknown>>): void => {
+      clock.restart();
+      call.onProgress?.(params);
+    };
+    const sent = { tool, args: call.args, meta: span.carry(call.meta), onProgress };
+    try {
+      const reply = await session.callTool(sent, { link: caller.link, signal });
+      noteFailure(span, reply);
+      return { kind: "answer", reply, tool, downstreamMs: performance.now() - started };
+    } catch (error) {
+      span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
+      throw error;
+    } finally {
+      span.end();
+    }
   } finally {
     line.leave();
   }
+}
+
+/** The list that should have the tool, asked for afresh where the one that is known has it not. */
+async function lookFor(
+  name: string,
+  { session }: Place,
+  { listings, listKey, clock: { signal } }: WantedCall,
+): Promise<Catalog> {
+  // Not through listTools: with a session for each call that would start another one.
+  const catalog = await listings.coming(listKey, signal) ??
+    await untilAborted(listings.ask(session, listKey), signal);
+  if (catalog.get(name) !== undefined) return catalog;
+  return await untilAborted(listings.ask(session, listKey, true), signal);
+}
+
+/** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
+function beginSpan(tool: Tool, { call, config }: WantedCall): Span {
+  return call.span.child(`tools/call ${tool.name}`, {
+    kind: "client",
+    attributes: {
+      "mcp.method.name": "tools/call",
+      "gen_ai.operation.name": "execute_tool",
+      "gen_ai.tool.name": tool.name,
+      "network.transport": config.connect.kind === "stdio" ? "pipe" : "tcp",
+      "gateway.server": config.name,
+    },
+  });
+}
+
+/** What the server says went wrong. */
+function noteFailure(span: Span, reply: Reply): void {
+  if (!reply.ok) {
+    const code = String(reply.error.code);
+    span.set({ "rpc.response.status_code": code });
+    span.fail(code);
+    return;
+  }
+  const { value } = reply.result;
+  const isError = typeof value === "object" && value !== null && "isError" in value &&
+    value.isError === true;
+  if (isError) span.fail("tool_error");
 }

@@ -1,4 +1,4 @@
-import type { JsonText, Payload, Reply } from "../jsonrpc/mod.ts";
+import type { CancelSignal, JsonText, Payload, Reply } from "../jsonrpc/mod.ts";
 import type { Span } from "../trace.ts";
 import type { Catalog, Tool } from "./catalog.ts";
 
@@ -8,7 +8,7 @@ export type ClientCapabilities = Readonly<Record<string, unknown>>;
 /** The way back to the client of a call, for what a server asks or says meanwhile. */
 export interface ClientLink {
   /** Sends a server's request on to the client. */
-  request(method: string, params: Payload | undefined, signal: AbortSignal): Promise<Reply>;
+  request(method: string, params: Payload | undefined, signal: CancelSignal): Promise<Reply>;
   /** Sends a server's notification on to the client. */
   notify(method: string, params: Payload | undefined): void;
   /** The least severity of log messages that the client asked for; `undefined` while it did not. */
@@ -37,15 +37,15 @@ export interface ToolCall {
   /** The tool's arguments: the text of a JSON object. */
   readonly args: JsonText;
   /** Fields of `_meta` to pass on; a progress token among them is replaced. */
-  readonly meta?: Readonly<Record<string, unknown>>;
+  readonly meta?: Readonly<Record<string, unknown>> | undefined;
   /** Milliseconds after which the call ends whatever happens; replaces the server's own limit. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Cancels the call. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** The operation in its trace. */
   readonly span: Span;
   /** Takes the server's progress, its token among the parameters. */
-  readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
+  readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
 }
 
 /** How a call of a tool ended, failures of the server apart. */

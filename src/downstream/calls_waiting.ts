@@ -1,10 +1,14 @@
 import type { Waiting } from "./authorization.ts";
 import { isRecord } from "./handshake.ts";
 
+/** One for each operation, because a client may have many. */
+interface Entry {
+  readonly call: Waiting;
+}
+
 /** The operations that wait for a server, so that a person may be asked something for them. */
 export class CallsWaiting {
-  // One entry for each, because a client may have many.
-  readonly #calls = new Set<{ readonly call: Waiting }>();
+  readonly #calls = new Set<Entry>();
 
   /** The one to ask for: the first whose client can show links, else the first. */
   get best(): Waiting | undefined {
@@ -12,15 +16,16 @@ export class CallsWaiting {
     return calls.find(takesLinks) ?? calls[0];
   }
 
-  /**
-   * Adds one, until what is given back is disposed of.
-   *
-   * @param call Who calls.
-   */
-  enter(call: Waiting): Disposable {
+  /** Adds one, and gives what takes it out again. */
+  enter(call: Waiting): Entry {
     const entry = { call };
     this.#calls.add(entry);
-    return { [Symbol.dispose]: () => void this.#calls.delete(entry) };
+    return entry;
+  }
+
+  /** Takes one out. */
+  leave(entry: Entry): void {
+    this.#calls.delete(entry);
   }
 }
 

@@ -1,4 +1,11 @@
-import { elementTexts, JsonText, type Peer, RPC_CODES, textAt } from "../jsonrpc/mod.ts";
+import {
+  type CancelSignal,
+  elementTexts,
+  JsonText,
+  type Peer,
+  RPC_CODES,
+  textAt,
+} from "../jsonrpc/mod.ts";
 import { isRecord } from "./handshake.ts";
 
 /** More pages than any server has; one that sends them for ever is cut here. */
@@ -62,7 +69,7 @@ export class CatalogError extends Error {
  */
 export async function fetchCatalog(
   peer: Peer,
-  options: { readonly signal: AbortSignal; readonly onOdd: (what: string) => void },
+  options: { readonly signal: CancelSignal; readonly onOdd: (what: string) => void },
 ): Promise<Catalog> {
   const tools = new Map<string, Tool>();
   const cursors = new Set<string>();

@@ -1,76 +1,69 @@
-/** How exact a deadline is kept, in milliseconds. */
-const TICK_MS = 10;
+import { type Listed, Roster } from "../jsonrpc/mod.ts";
+
+/** How exact a deadline is kept, in milliseconds: many of about the same time are one turn's work. */
+const EXACT_MS = 10;
 
 /** The longest that a timer of the system can be set for; what is due later is waited for in turns. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Something that has a deadline. */
-export interface Due {
-  /** The deadline has come. */
+export interface Due extends Listed {
+  /** When it is due, on the clock of `performance.now()`; it may be put off meanwhile. */
+  readonly dueAt: number;
+  /** The deadline has come. It is not asked again. */
   expire(): void;
 }
 
 /**
- * Deadlines of many calls behind one timer of the system. A timer for each call, set and taken back,
- * costs more than everything else that is kept about the call (measured: 7 % of its whole way).
+ * Deadlines of many calls behind one timer of the system, set for the earliest. Most calls are over
+ * long before, so that it rarely fires, and then looks at all that are under way. A timer for each
+ * call, set and taken back, costs more than everything else that is kept about the call (measured:
+ * 7 % of its whole way).
  */
 export class Deadlines {
-  readonly #due = new Map<number, Set<Due>>();
+  readonly #all = new Roster<Due>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  // The tick that the timer stands at; it may be one at which nothing is due any more.
-  #nextTick = Infinity;
+  // When the timer fires; by then the deadline that it was set for may be gone.
+  #wakesAt = Infinity;
 
-  /**
-   * Sets a deadline.
-   *
-   * @param due What it is for.
-   * @param at When, on the clock of `performance.now()`.
-   * @returns What takes it back.
-   */
-  add(due: Due, at: number): number {
-    const tick = Math.ceil(at / TICK_MS);
-    const others = this.#due.get(tick);
-    if (others === undefined) this.#due.set(tick, new Set([due]));
-    else others.add(due);
-    if (tick < this.#nextTick) this.#arm(tick);
-    return tick;
+  /** Watches over a deadline; to be called again where it has come nearer. */
+  add(due: Due): void {
+    this.#all.add(due);
+    if (due.dueAt < this.#wakesAt) this.#arm(due.dueAt);
   }
 
-  /** Takes a deadline back. */
-  remove(due: Due, tick: number): void {
-    const all = this.#due.get(tick);
-    if (all === undefined) return;
-    all.delete(due);
+  /** Forgets a deadline. */
+  remove(due: Due): void {
     // The timer stays: it is set for the next call anyway, and finds nothing to do at worst.
-    if (all.size === 0) this.#due.delete(tick);
+    this.#all.delete(due);
   }
 
   /** Stops the timer; what is due later expires no more. */
   close(): void {
     clearTimeout(this.#timer);
-    this.#due.clear();
-    this.#nextTick = Infinity;
+    this.#all.clear();
+    this.#wakesAt = Infinity;
   }
 
-  #arm(tick: number): void {
+  #arm(at: number): void {
     clearTimeout(this.#timer);
-    this.#nextTick = tick;
-    const ms = Math.min(Math.max(0, tick * TICK_MS - performance.now()), MAX_TIMER_MS);
-    this.#timer = setTimeout(() => this.#expire(), ms);
+    this.#wakesAt = at;
+    const ms = Math.ceil(Math.max(0, at - performance.now()) / EXACT_MS) * EXACT_MS;
+    this.#timer = setTimeout(() => this.#wake(), Math.min(ms, MAX_TIMER_MS));
   }
 
-  #expire(): void {
-    this.#nextTick = Infinity;
-    const nowTick = Math.floor(performance.now() / TICK_MS);
+  #wake(): void {
+    this.#wakesAt = Infinity;
+    const now = performance.now();
     let next = Infinity;
-    for (const [tick, all] of [...this.#due]) {
-      if (tick > nowTick) {
-        next = Math.min(next, tick);
+    for (const due of this.#all.all()) {
+      if (due.dueAt > now) {
+        next = Math.min(next, due.dueAt);
         continue;
       }
-      this.#due.delete(tick);
-      for (const due of all) due.expire();
+      this.#all.delete(due);
+      due.expire();
     }
-    if (next < this.#nextTick) this.#arm(next);
+    if (next < this.#wakesAt) this.#arm(next);
   }
 }

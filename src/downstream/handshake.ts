@@ -1,5 +1,5 @@
 import type { Forwarded } from "../config/mod.ts";
-import type { Peer } from "../jsonrpc/mod.ts";
+import type { CancelSignal, Peer } from "../jsonrpc/mod.ts";
 import type { ClientCapabilities } from "./caller.ts";
 
 /** The revisions of MCP that are spoken with servers, the newest first. */
@@ -18,7 +18,7 @@ export interface HandshakeOptions {
   /** The gateway's version. */
   readonly version: string;
   /** Ends the attempt. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** Takes the revision before anything else is sent. */
   readonly onAgreed: (revision: string) => void;
 }

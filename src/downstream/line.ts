@@ -1,3 +1,5 @@
+import type { CancelSignal } from "../jsonrpc/mod.ts";
+
 /** Someone who waits for a place. */
 interface Waiting {
   readonly admit: () => void;
@@ -28,12 +30,34 @@ export class FairLine {
    *
    * @param who Who waits.
    * @param signal Gives up; its reason is thrown.
+   * @returns `undefined` where there is a place, which is taken then.
    */
-  async enter(who: string, signal: AbortSignal): Promise<void> {
+  enter(who: string, signal: CancelSignal): Promise<void> | undefined {
     if (this.#taken < this.#places) {
       this.#taken++;
+      return undefined;
+    }
+    return this.#wait(who, signal);
+  }
+
+  /** Gives a place back; the next in line gets it. */
+  leave(): void {
+    if (this.#lines.size === 0) {
+      this.#taken--;
       return;
     }
+    const [next] = this.#lines;
+    if (next === undefined) return;
+    const [who, own] = next;
+    const [first] = own;
+    if (first !== undefined) own.delete(first);
+    // The turn goes round: who was served stands last now.
+    this.#lines.delete(who);
+    if (own.size > 0) this.#lines.set(who, own);
+    first?.admit();
+  }
+
+  async #wait(who: string, signal: CancelSignal): Promise<void> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const waiting: Waiting = {
@@ -51,22 +75,6 @@ export class FairLine {
       if (own === undefined) this.#lines.set(who, new Set([waiting]));
       else own.add(waiting);
     });
-  }
-
-  /** Gives a place back; the next in line gets it. */
-  leave(): void {
-    const [next] = this.#lines;
-    if (next === undefined) {
-      this.#taken--;
-      return;
-    }
-    const [who, own] = next;
-    const [first] = own;
-    if (first !== undefined) own.delete(first);
-    // The turn goes round: who was served stands last now.
-    this.#lines.delete(who);
-    if (own.size > 0) this.#lines.set(who, own);
-    first?.admit();
   }
 
   #remove(who: string, waiting: Waiting): void {

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Session } from "./session.ts";
 import { untilAborted } from "./within.ts";
@@ -23,13 +24,22 @@ export class Listings {
   }
 
   /**
+   * The tools as they were listed.
+   *
+   * @param key Names the declared capabilities.
+   */
+  known(key: string): Catalog | undefined {
+    return this.#byKey.get(key)?.catalog;
+  }
+
+  /**
    * The tools as they were listed, or are just being.
    *
    * @param key Names the declared capabilities.
    * @param signal Gives up; its reason is thrown.
    * @returns At once `undefined` where nobody asked yet; later where a session failed to list them.
    */
-  known(key: string, signal: AbortSignal): Promise<Catalog | undefined> | undefined {
+  coming(key: string, signal: CancelSignal): Promise<Catalog | undefined> | undefined {
     const listing = this.#byKey.get(key);
     return listing === undefined ? undefined : catalogOf(listing, signal);
   }
@@ -61,7 +71,7 @@ export class Listings {
   }
 }
 
-async function catalogOf(listing: Listing, signal: AbortSignal): Promise<Catalog | undefined> {
+async function catalogOf(listing: Listing, signal: CancelSignal): Promise<Catalog | undefined> {
   if (listing.catalog !== undefined) return listing.catalog;
   try {
     return await untilAborted(listing.promise, signal);

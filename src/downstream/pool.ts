@@ -1,12 +1,13 @@
 import type { Isolation } from "../config/mod.ts";
 import type { Caller, ClientCapabilities, ClientConnection, ClientLink } from "./caller.ts";
+import type { Deadlines, Due } from "./deadlines.ts";
 import { FairLine } from "./line.ts";
 import type { Session } from "./session.ts";
 import type { Patience } from "./transport.ts";
 import { within } from "./within.ts";
 
-/** A session with its place in the pool. */
-export interface Place {
+/** A session with its place in the pool; as a deadline, when it has been idle for too long. */
+export interface Place extends Due {
   /** The session. */
   readonly session: Session;
   /** Whose calls may be on it at a time, and who waits. */
@@ -23,6 +24,7 @@ export interface Place {
   readonly onUnused: (() => void)[];
   /** Nobody gets it any more. */
   isWithdrawn: boolean;
+  dueAt: number;
 }
 
 /** What a pool is made with. */
@@ -33,6 +35,8 @@ export interface PoolOptions {
   readonly maxConcurrency: number;
   /** Milliseconds after which an unused session is closed. */
   readonly idleTimeoutMs: number;
+  /** Tells when that is. */
+  readonly deadlines: Deadlines;
   /** Names what is declared to the server of what a client can do. */
   readonly keyOf: (capabilities: ClientCapabilities) => string;
   /** Makes a session; `ended` must be called when it is of no use any more. */
@@ -62,7 +66,6 @@ export class SessionPool {
   readonly #options: PoolOptions;
   readonly #places = new Map<string, Place>();
   readonly #all = new Set<Place>();
-  readonly #timers = new Map<Place, ReturnType<typeof setTimeout>>();
   readonly #ending = new Set<Promise<void>>();
   // Started ahead of the first call; the first caller whose client declares alike takes it.
   #spare: Place | undefined;
@@ -112,7 +115,7 @@ export class SessionPool {
       if (key !== undefined) this.#places.set(key, place);
     }
     place.users++;
-    this.#stopTimer(place);
+    this.#options.deadlines.remove(place);
     return place;
   }
 
@@ -123,7 +126,10 @@ export class SessionPool {
     if (place.isWithdrawn) return;
     const isUsedUp = this.#options.isolation === "call" && place !== this.#spare;
     if (isUsedUp) this.#end(place, IDLE_PATIENCE);
-    else this.#awaitIdle(place);
+    else {
+      place.dueAt = performance.now() + this.#options.idleTimeoutMs;
+      this.#options.deadlines.add(place);
+    }
   }
 
   /**
@@ -190,14 +196,12 @@ export class SessionPool {
       users: 0,
       onUnused: [],
       isWithdrawn: false,
+      dueAt: Infinity,
+      place: -1,
+      expire: () => void this.#end(place, IDLE_PATIENCE),
     };
     this.#all.add(place);
     return place;
-  }
-
-  #awaitIdle(place: Place): void {
-    const timer = setTimeout(() => this.#end(place, IDLE_PATIENCE), this.#options.idleTimeoutMs);
-    this.#timers.set(place, timer);
   }
 
   #end(place: Place, patience: Patience, drainMs = 0): Promise<void> {
@@ -228,16 +232,11 @@ export class SessionPool {
   /** Takes a session out of use: nobody gets it any more. */
   #withdraw(place: Place): void {
     place.isWithdrawn = true;
-    this.#stopTimer(place);
+    this.#options.deadlines.remove(place);
     if (this.#spare === place) this.#spare = undefined;
     for (const [key, other] of this.#places) {
       if (other === place) this.#places.delete(key);
     }
-  }
-
-  #stopTimer(place: Place): void {
-    clearTimeout(this.#timers.get(place));
-    this.#timers.delete(place);
   }
 
   /** Callers with the same key share a session; without a key, nobody does. */

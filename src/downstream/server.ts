@@ -1,7 +1,8 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
+import type { CancelSignal } from "../jsonrpc/mod.ts";
 import { NobodyWaited, type OwnAuthorization } from "./authorization.ts";
-import { callOnPlace } from "./call_on_place.ts";
+import { callOnPlace, type WantedCall } from "./call_on_place.ts";
 import { CallClock } from "./call_clock.ts";
 import { CapabilityKeys } from "./capability_keys.ts";
 import { CallsWaiting } from "./calls_waiting.ts";
@@ -20,6 +21,16 @@ import { Session } from "./session.ts";
 import { StartGuard } from "./start_guard.ts";
 import type { Patience } from "./transport.ts";
 import { untilAborted } from "./within.ts";
+
+/** Something that is done on a session. */
+interface Use<T> {
+  /** Does it; once more, on another session, where the first that had begun is lost. */
+  readonly run: (place: Place) => Promise<T>;
+  /** The tool that was called meanwhile. */
+  readonly called?: () => Tool | undefined;
+  /** It is over, however it ended. */
+  readonly end?: () => void;
+}
 
 /** A configured server: its sessions, and the tools that it lists. */
 export class DownstreamServer {
@@ -54,6 +65,7 @@ export class DownstreamServer {
       isolation,
       maxConcurrency,
       idleTimeoutMs,
+      deadlines: this.#deadlines,
       keyOf: (capabilities) => this.#keys.of(capabilities),
       start: (wanted, ended) => this.#startSession(wanted, ended),
     });
@@ -98,12 +110,12 @@ export class DownstreamServer {
    * @param signal Gives up; its reason is thrown.
    * @throws {DownstreamError} where the server is not there.
    */
-  async listTools(caller: Caller, signal: AbortSignal): Promise<Catalog> {
+  async listTools(caller: Caller, signal: CancelSignal): Promise<Catalog> {
     const key = this.#keys.of(caller.capabilities);
-    const known = this.#listings.known(key, signal);
+    const known = this.#listings.known(key) ?? this.#listings.coming(key, signal);
     const ask = (): Promise<Catalog> => {
-      return this.#use(caller, ({ session }) => {
-        return untilAborted(this.#listings.ask(session, key), signal);
+      return this.#use(caller, {
+        run: ({ session }) => untilAborted(this.#listings.ask(session, key), signal),
       });
     };
     // Without a turn in between, so that a reload cannot take the server away before it is asked.
@@ -118,7 +130,7 @@ export class DownstreamServer {
    * @param caller Who calls.
    * @throws {DownstreamError} where the server is not there, or takes too long.
    */
-  async callTool(call: ToolCall, caller: Caller): Promise<CallAnswer> {
+  callTool(call: ToolCall, caller: Caller): Promise<CallAnswer> {
     const { callTimeoutMs, maxCallMs } = this.config.options;
     const { timeoutMs } = call;
     const limits = timeoutMs === undefined
@@ -130,24 +142,20 @@ export class DownstreamServer {
       caller: call.signal,
       deadlines: this.#deadlines,
     });
-    let called: Tool | undefined;
-    const wanted = {
+    const wanted: WantedCall = {
       config: this.config,
       listings: this.#listings,
       listKey: this.#keys.of(caller.capabilities),
       call,
       caller,
       clock,
-      onCall: (tool: Tool): void => {
-        called = tool;
-      },
+      called: undefined,
     };
-    try {
-      const isRepeatable = (error: unknown): boolean => mayRepeat(error, called);
-      return await this.#use(caller, (place) => callOnPlace(place, wanted), isRepeatable);
-    } finally {
-      clock.stop();
-    }
+    return this.#use(caller, {
+      run: (place) => callOnPlace(place, wanted),
+      called: () => wanted.called,
+      end: () => clock.stop(),
+    });
   }
 
   /** Ends the sessions of a client that is gone. */
@@ -202,33 +210,29 @@ export class DownstreamServer {
     for (const session of this.#pool.sessionsOf(client)) void session.setLogLevel(level);
   }
 
-  /**
-   * Runs something on the caller's session, and remembers what went wrong.
-   *
-   * @param caller Whose session.
-   * @param run What to run.
-   * @param isRepeatable Whether it may be run again, once, where a session that had begun is lost.
-   */
-  async #use<T>(
-    caller: Caller,
-    run: (place: Place) => Promise<T>,
-    isRepeatable: (error: unknown) => boolean = (error) => mayRepeat(error, undefined),
-  ): Promise<T> {
-    using _waiting = this.#waiting.enter(caller);
-    for (let isFirst = true;; isFirst = false) {
-      this.#refuseWhereUnusable();
-      const place = this.#pool.acquire(caller);
-      try {
-        return await run(place);
-      } catch (error) {
-        if (isFirst && this.#mayTryAgain(place, error, isRepeatable)) continue;
-        this.#history.note(error);
-        const isLate = error instanceof DownstreamError && error.code === "TIMEOUT";
-        if (isLate) void this.#hangs.examine(place);
-        throw error;
-      } finally {
-        this.#pool.release(place);
+  /** Runs something on the caller's session, and remembers what went wrong. */
+  async #use<T>(caller: Caller, { run, called, end }: Use<T>): Promise<T> {
+    // Only for a login is one of those who wait asked for something.
+    const waiting = this.#authorization && this.#waiting.enter(caller);
+    try {
+      for (let isFirst = true;; isFirst = false) {
+        this.#refuseWhereUnusable();
+        const place = this.#pool.acquire(caller);
+        try {
+          return await run(place);
+        } catch (error) {
+          if (isFirst && this.#mayTryAgain(place, error, called?.())) continue;
+          this.#history.note(error);
+          const isLate = error instanceof DownstreamError && error.code === "TIMEOUT";
+          if (isLate) void this.#hangs.examine(place);
+          throw error;
+        } finally {
+          this.#pool.release(place);
+        }
       }
+    } finally {
+      if (waiting !== undefined) this.#waiting.leave(waiting);
+      end?.();
     }
   }
 
@@ -242,15 +246,11 @@ export class DownstreamServer {
   }
 
   /** Whether another session may do better than one that failed. */
-  #mayTryAgain(
-    place: Place,
-    error: unknown,
-    isRepeatable: (error: unknown) => boolean,
-  ): boolean {
+  #mayTryAgain(place: Place, error: unknown, called: Tool | undefined): boolean {
     // It joined a session that was started ahead, and was not there yet when the server refused.
     if (error instanceof NobodyWaited) return true;
     // One that did not begin has failed as a start, and is tried again by the next call.
-    if (place.session.connectMs === undefined || !isRepeatable(error)) return false;
+    if (place.session.connectMs === undefined || !mayRepeat(error, called)) return false;
     this.#leave(place, error);
     return true;
   }

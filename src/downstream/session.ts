@@ -1,13 +1,20 @@
-import { type Channel, ChannelClosed, type Peer, type Reply } from "../jsonrpc/mod.ts";
-import type { ClientCapabilities, ClientLink, ToolCall } from "./caller.ts";
-import { type Catalog, fetchCatalog, type Tool } from "./catalog.ts";
+import {
+  type CancelSignal,
+  type Channel,
+  ChannelClosed,
+  type Peer,
+  type Reply,
+} from "../jsonrpc/mod.ts";
+import { CallsUnderWay } from "./calls_under_way.ts";
+import type { ClientCapabilities, ClientLink } from "./caller.ts";
+import { type Catalog, fetchCatalog } from "./catalog.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure } from "./failure.ts";
 import { declaredCapabilities, type ServerFacts, shakeHands } from "./handshake.ts";
 import { openServerPeer } from "./server_peer.ts";
 import type { SessionOptions, SessionState } from "./session_options.ts";
 import { StartAbandoned } from "./start_guard.ts";
-import { isTaskTool, runAsCall, runAsTask } from "./task.ts";
+import { isTaskTool, runAsCall, runAsTask, type SentCall } from "./task.ts";
 import type { Patience } from "./transport.ts";
 import { withDeadline } from "./within.ts";
 
@@ -28,10 +35,10 @@ export class Session {
   readonly #declared: ClientCapabilities;
   readonly #connection: Connection;
   readonly #started = performance.now();
-  // One entry for each call, because a client may have many under way.
-  readonly #calls = new Set<{ readonly link: ClientLink }>();
+  readonly #calls = new CallsUnderWay();
   #state: SessionState = "connecting";
   #peer: Peer | undefined;
+  #facts: ServerFacts | undefined;
   #connectMs: number | undefined;
   #isLost = false;
   #ending: Promise<void> | undefined;
@@ -68,7 +75,7 @@ export class Session {
 
   /** Calls under way. */
   get calls(): number {
-    return this.#calls.size;
+    return this.#calls.count;
   }
 
   /** Milliseconds from start to ready; `undefined` until then. */
@@ -110,28 +117,25 @@ export class Session {
   /**
    * Calls a tool.
    *
-   * @param tool The tool.
-   * @param call Its arguments and what goes with them.
+   * @param call The tool, its arguments and what goes with them.
    * @param options The way back to the calling client, and what ends the call; its reason is thrown.
    * @returns The server's answer, errors included.
    * @throws {DownstreamError} where the server went away before it answered.
    */
   async callTool(
-    tool: Tool,
-    call: ToolCall,
-    { link, signal }: { readonly link: ClientLink; readonly signal: AbortSignal },
+    call: SentCall,
+    { link, signal }: { readonly link: ClientLink; readonly signal: CancelSignal },
   ): Promise<Reply> {
-    const facts = await this.#starting;
-    const entry = { link };
-    this.#calls.add(entry);
+    const facts = this.#facts ?? await this.#starting;
+    const entry = this.#calls.begin(link);
     try {
-      const asTask = isTaskTool(tool, facts);
+      const asTask = isTaskTool(call.tool, facts);
       return await (asTask ? runAsTask : runAsCall)(this.#livePeer(), call, signal);
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       throw await this.#explain(cause, "it failed during the call");
     } finally {
-      this.#calls.delete(entry);
+      this.#calls.end(entry);
     }
   }
 
@@ -221,6 +225,7 @@ export class Session {
       });
       // It may be gone in the same breath, and nobody would be told of it any more.
       if (this.#isLost) throw new ChannelClosed("The connection ended after the handshake");
+      this.#facts = facts;
       this.#connectMs = performance.now() - this.#started;
       if (this.#state === "connecting") this.#state = "ready";
       return facts;
@@ -252,7 +257,8 @@ export class Session {
       // A client is asked only what it said it can answer.
       forward: config.options.forward.filter((name) => name in this.#declared),
       log,
-      link: () => this.#clientLink(),
+      // On a session that several clients share, nobody can be told otherwise.
+      link: () => this.#calls.onlyLink ?? this.#options.link(),
       onToolsChanged,
       onClosed: () => {
         // While it connects, the start itself fails and says why.
@@ -260,16 +266,6 @@ export class Session {
         else this.#end("broken", BROKEN);
       },
     });
-  }
-
-  /**
-   * The client that a request or a log message of the server is for, by the call it belongs to. The
-   * protocol does not say which one that is, so it is known only while there is one; on a session
-   * that several clients share, nobody can be told otherwise.
-   */
-  #clientLink(): ClientLink | undefined {
-    const [only, ...others] = this.#calls;
-    return only !== undefined && others.length === 0 ? only.link : this.#options.link();
   }
 
   #livePeer(): Peer {

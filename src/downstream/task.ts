@@ -1,7 +1,18 @@
-import { JsonText, type Peer, type Reply, type RequestOptions } from "../jsonrpc/mod.ts";
-import type { ToolCall } from "./caller.ts";
+import { type CancelSignal, JsonText, type Peer, type Reply } from "../jsonrpc/mod.ts";
 import type { Tool } from "./catalog.ts";
 import { isRecord, type ServerFacts } from "./handshake.ts";
+
+/** A call as it is sent. */
+export interface SentCall {
+  /** The tool. */
+  readonly tool: Tool;
+  /** Its arguments: the text of a JSON object. */
+  readonly args: JsonText;
+  /** Fields of `_meta`; a progress token among them is replaced. */
+  readonly meta: Readonly<Record<string, unknown>> | undefined;
+  /** Takes the server's progress, its token among the parameters. */
+  readonly onProgress: (params: Readonly<Record<string, unknown>>) => void;
+}
 
 /**
  * Parameters of `tools/call`: the arguments as they came, `_meta` with the token under which
@@ -11,11 +22,13 @@ import { isRecord, type ServerFacts } from "./handshake.ts";
  * @param token The progress token.
  * @param task Whether to run it as a task.
  */
-function callParams(call: ToolCall, token: number, task: boolean): JsonText {
-  const meta = JSON.stringify({ ...call.meta, progressToken: token });
-  const name = JSON.stringify(call.tool);
+function callParams({ tool, args, meta }: SentCall, token: number, task: boolean): JsonText {
+  const metaText = meta === undefined
+    ? `{"progressToken":${token}}`
+    : JSON.stringify({ ...meta, progressToken: token });
+  const name = JSON.stringify(tool.name);
   const extra = task ? ',"task":{}' : "";
-  return new JsonText(`{"name":${name},"arguments":${call.args.text},"_meta":${meta}${extra}}`);
+  return new JsonText(`{"name":${name},"arguments":${args.text},"_meta":${metaText}${extra}}`);
 }
 
 /**
@@ -38,11 +51,9 @@ export function isTaskTool(tool: Tool, { capabilities }: ServerFacts): boolean {
  * @param call What to call.
  * @param signal Ends the call.
  */
-export function runAsCall(peer: Peer, call: ToolCall, signal: AbortSignal): Promise<Reply> {
-  return peer.request("tools/call", (id) => callParams(call, id, false), {
-    signal,
-    ...progressOf(call),
-  });
+export function runAsCall(peer: Peer, call: SentCall, signal: CancelSignal): Promise<Reply> {
+  const { onProgress } = call;
+  return peer.request("tools/call", (id) => callParams(call, id, false), { signal, onProgress });
 }
 
 /**
@@ -52,10 +63,11 @@ export function runAsCall(peer: Peer, call: ToolCall, signal: AbortSignal): Prom
  * @param call What to call.
  * @param signal Ends the wait, and the task with it.
  */
-export async function runAsTask(peer: Peer, call: ToolCall, signal: AbortSignal): Promise<Reply> {
+export async function runAsTask(peer: Peer, call: SentCall, signal: CancelSignal): Promise<Reply> {
   let token = 0;
   const params = (id: number): JsonText => callParams(call, token = id, true);
-  const created = await peer.request("tools/call", params, { signal, ...progressOf(call) });
+  const { onProgress } = call;
+  const created = await peer.request("tools/call", params, { signal, onProgress });
   if (!created.ok) return created;
   const answer = created.result.value;
   const task = isRecord(answer) ? answer.task : undefined;
@@ -63,14 +75,10 @@ export async function runAsTask(peer: Peer, call: ToolCall, signal: AbortSignal)
   if (!isRecord(task) || typeof task.taskId !== "string") return created;
   const { taskId } = task;
   try {
-    const options = { signal, continues: token, ...progressOf(call) };
+    const options = { signal, continues: token, onProgress };
     return await peer.request("tasks/result", { taskId }, options);
   } catch (cause) {
     if (signal.aborted) peer.request("tasks/cancel", { taskId }).catch(() => {});
     throw cause;
   }
-}
-
-function progressOf({ onProgress }: ToolCall): Pick<RequestOptions, "onProgress"> {
-  return onProgress === undefined ? {} : { onProgress };
 }

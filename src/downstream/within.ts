@@ -1,3 +1,5 @@
+import type { CancelSignal } from "../jsonrpc/mod.ts";
+
 /**
  * Waits for a promise, but not for ever. Leaves no timer behind.
  *
@@ -43,7 +45,7 @@ export async function withDeadline<T>(
  * @param promise What to wait for; its later failure is nobody's concern then.
  * @param signal Its reason is thrown when it aborts first.
  */
-export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function untilAborted<T>(promise: Promise<T>, signal: CancelSignal): Promise<T> {
   signal.throwIfAborted();
   let onAbort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {

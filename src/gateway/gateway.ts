@@ -14,6 +14,7 @@ import { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import type { Tracer } from "../trace.ts";
 import { Metrics, writePrometheus } from "../metrics/mod.ts";
+import type { Surroundings } from "./pipeline.ts";
 import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";
@@ -140,6 +141,16 @@ export class Gateway {
     const { settings, version, tracer, log } = this.#options;
     const transport = settings.transport === "stdio" ? "pipe" : "tcp";
     const bound = boundAgent(settings.agent, agent);
+    let surroundings: Surroundings = {
+      snapshot: this.#snapshot,
+      identity: { bound, defaultAgent: settings.defaultAgent },
+      limits: this.#limits,
+      records: this.#records,
+      tracer,
+      transport,
+      log,
+      gateway: this,
+    };
     const session = new ClientSession(channel, {
       tools: this.tools,
       offers: ({ needsStatus = false }) => {
@@ -147,16 +158,13 @@ export class Gateway {
       },
       version,
       log,
-      surroundings: () => ({
-        snapshot: this.#snapshot,
-        identity: { bound, defaultAgent: settings.defaultAgent },
-        limits: this.#limits,
-        records: this.#records,
-        tracer,
-        transport,
-        log,
-        gateway: this,
-      }),
+      // Each operation asks, and mostly for what the last one had.
+      surroundings: () => {
+        if (surroundings.snapshot !== this.#snapshot) {
+          surroundings = { ...surroundings, snapshot: this.#snapshot };
+        }
+        return surroundings;
+      },
       onInitialized: (connection) => {
         // Not before: watching costs 10 ms, and the first thing a client waits for is its handshake.
         this.#reloader.start();

@@ -1,11 +1,17 @@
 import { formatPath } from "../config/mod.ts";
 import type { Caller, ClientCapabilities, ClientConnection } from "../downstream/mod.ts";
-import { JsonText, RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
+import {
+  type CancelSignal,
+  JsonText,
+  RPC_CODES,
+  type RpcError,
+  utf8Bytes,
+} from "../jsonrpc/mod.ts";
 import { type CallLimits, limitsOf } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import { type Decision, type Identity, resolveAgent } from "../policy/mod.ts";
 import type { Tracer } from "../trace.ts";
-import { OperationRecord, type Records, utf8Bytes } from "./records.ts";
+import { OperationRecord, type Records } from "./records.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { readsStatus } from "./status.ts";
 import { type GatewayTool, parseArguments, type StatusSource, type Subject } from "./tools/mod.ts";
@@ -31,16 +37,16 @@ export interface Operation {
   readonly arguments: unknown;
   /** Gives the text of an argument as it came. */
   readonly argumentText: (name: string) => JsonText | undefined;
-  /** Fields of the request's `_meta`. */
-  readonly meta: Readonly<Record<string, unknown>>;
+  /** Fields of the request's `_meta`, where it has any. */
+  readonly meta: Readonly<Record<string, unknown>> | undefined;
   /** Id of the request. */
   readonly requestId: string | number;
   /** Requests of the client that wait for an answer, this one included. */
   readonly unanswered: number;
   /** Aborts when the client cancels or is gone. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** Takes a server's progress, where the client asked for it. */
-  readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
+  readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
 }
 
 /** What operations run on; the snapshot is taken once for each. */
@@ -102,6 +108,7 @@ export async function runOperation(
       },
     }),
   });
+  let slot: Disposable | undefined;
   try {
     noteCaller(record, operation.arguments, identity.bound);
 
@@ -133,13 +140,11 @@ export async function runOperation(
 
     // Limits: before what costs, and whatever the rules will say, so that probing them is limited.
     const { rules } = configuration;
-    const admission = await limits.admit({
-      agent,
-      limits: limitsOf(rules, agent),
-      unanswered: operation.unanswered,
-    });
+    const { unanswered } = operation;
+    const admitted = limits.admit({ agent, limits: limitsOf(rules, agent), unanswered });
+    const admission = admitted instanceof Promise ? await admitted : admitted;
     if (admission.kind === "refused") return await refuse(record, wireLimit(admission));
-    using _slot = admission;
+    slot = admission;
 
     // Decision.
     const deciding = record.span.child("decision");
@@ -157,9 +162,9 @@ export async function runOperation(
     }
 
     // Downstream.
-    const caller: Caller = { ...connection, agent };
+    const { client, capabilities, link } = connection;
+    const caller: Caller = { client, agent, capabilities, link };
     const { meta, onProgress } = operation;
-    const progress = onProgress === undefined ? {} : { onProgress };
     const answer = await tool.run(args, {
       caller,
       policy,
@@ -169,30 +174,27 @@ export async function runOperation(
       meta,
       gateway,
       span: record.span,
-      ...progress,
+      onProgress,
     });
 
     // Result.
-    switch (answer.kind) {
-      case "own": {
-        const result = textResult(answer.json);
-        await record.finish("ALLOW", { resultBytes: utf8Bytes(result.text) });
-        return { kind: "result", result };
-      }
-      case "result": {
-        const { result, downstreamMs } = answer;
-        await record.finish("ALLOW", { resultBytes: utf8Bytes(result.text), downstreamMs });
-        return { kind: "result", result };
-      }
-      case "error": {
-        const { error, downstreamMs, text } = answer;
-        await record.finish("ERROR", { code: String(error.code), downstreamMs });
-        if (error.code === URL_ELICITATION_REQUIRED && takesUrls(connection.capabilities)) {
-          return { kind: "error", error: text };
-        }
-        return { kind: "result", result: rpcErrorResult(answer) };
-      }
+    if (answer.kind === "own") {
+      const result = textResult(answer.json);
+      await record.finish("ALLOW", { resultBytes: utf8Bytes(result.text) });
+      return { kind: "result", result };
     }
+    const { downstreamMs } = answer;
+    if (answer.kind === "result") {
+      const { result, bytes } = answer;
+      await record.finish("ALLOW", { resultBytes: bytes, downstreamMs });
+      return { kind: "result", result };
+    }
+    const { error, text } = answer;
+    await record.finish("ERROR", { code: String(error.code), downstreamMs });
+    if (error.code === URL_ELICITATION_REQUIRED && takesUrls(connection.capabilities)) {
+      return { kind: "error", error: text };
+    }
+    return { kind: "result", result: rpcErrorResult(answer) };
   } catch (error) {
     if (signal.aborted) {
       await record.finish("ERROR", { code: "CANCELLED" });
@@ -206,6 +208,8 @@ export async function runOperation(
     log.error("An operation failed for a fault of the gateway", { id, operation: name, reason });
     const message = `The gateway failed to run ${name}; its log has the reason under ${id}`;
     return { kind: "error", error: { code: RPC_CODES.internalError, message } };
+  } finally {
+    slot?.[Symbol.dispose]();
   }
 }
 

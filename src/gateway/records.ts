@@ -1,4 +1,4 @@
-import type { AuditEntry, AuditLog, Decided } from "../audit/mod.ts";
+import type { AuditLog, Decided } from "../audit/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import { redactedJson } from "../redact.ts";
 import type { Span } from "../trace.ts";
@@ -94,23 +94,23 @@ export class OperationRecord {
   ): Promise<void> {
     const latency = performance.now() - this.#started;
     const { code, resultBytes, downstreamMs } = outcome;
-    const entry: AuditEntry = {
-      timestamp: new Date().toISOString(),
+    const written = this.#records.audit.append({
+      timestamp: timeNow(),
       agent_id: this.#agent,
       operation: this.#operation,
       decision,
-      ...this.#subject,
-      ...(code === undefined ? {} : { code }),
-      ...(this.#rule === undefined ? {} : { rule: this.#rule }),
+      server: this.#subject.server,
+      tool: this.#subject.tool,
+      code,
+      rule: this.#rule,
       latency_ms: latency,
-      ...(downstreamMs === undefined ? {} : { downstream_ms: downstreamMs }),
+      downstream_ms: downstreamMs,
       session: this.#session,
       request_id: this.#requestId,
-      ...(this.#argsBytes === undefined ? {} : { args_bytes: this.#argsBytes }),
-      ...(resultBytes === undefined ? {} : { result_bytes: resultBytes }),
-      ...(this.#args === undefined ? {} : { args: this.#args }),
-    };
-    const written = this.#records.audit.append(entry);
+      args_bytes: this.#argsBytes,
+      result_bytes: resultBytes,
+      args: this.#args,
+    });
     if (this.#knownAgent !== undefined) this.span.set({ "gen_ai.agent.id": this.#knownAgent });
     if (code !== undefined) this.span.fail(code);
     this.span.end();
@@ -127,15 +127,15 @@ export class OperationRecord {
   }
 }
 
-/** Size of a text in UTF-8. */
-export function utf8Bytes(text: string): number {
-  let bytes = text.length;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code < 0x80) continue;
-    bytes += code < 0x800 ? 1 : 2;
-    // A pair of surrogates is two units and four bytes; the second unit is counted already.
-    if (code >= 0xd800 && code < 0xdc00) at++;
+let lastMs = NaN;
+let lastTime = "";
+
+/** The time, ISO 8601 in UTC; of the many calls in a millisecond only the first pays for it. */
+function timeNow(): string {
+  const ms = Date.now();
+  if (ms !== lastMs) {
+    lastMs = ms;
+    lastTime = new Date(ms).toISOString();
   }
-  return bytes;
+  return lastTime;
 }

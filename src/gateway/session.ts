@@ -1,13 +1,8 @@
 import type { ClientCapabilities, ClientConnection, ClientLink } from "../downstream/mod.ts";
-import {
-  type Channel,
-  type IncomingRequest,
-  type Payload,
-  Peer,
-  RPC_CODES,
-} from "../jsonrpc/mod.ts";
+import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import { runOperation, type Surroundings } from "./pipeline.ts";
+import { CallLink, LOG_LEVELS, LogThreshold, rankOf } from "./call_link.ts";
+import { type Operation, runOperation, type Surroundings } from "./pipeline.ts";
 import type { GatewayTool } from "./tools/mod.ts";
 
 /** The revisions of MCP that are spoken with clients, the newest first. */
@@ -17,18 +12,6 @@ export const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"
 const INSTRUCTIONS = "Call list_servers, then get_server_tools for the server you need, then " +
   "execute_tool with the server, the tool and its args. Pass your agent_id in every call if you " +
   "were given one.";
-
-/** Severities of MCP log messages, from the least on. */
-const LOG_LEVELS = [
-  "debug",
-  "info",
-  "notice",
-  "warning",
-  "error",
-  "critical",
-  "alert",
-  "emergency",
-] as const;
 
 /** What a client's session works with. */
 export interface SessionOptions {
@@ -63,10 +46,10 @@ export class ClientSession {
   readonly id: string = crypto.randomUUID();
   readonly #options: SessionOptions;
   readonly #peer: Peer;
+  readonly #threshold = new LogThreshold();
   readonly #link: ClientLink;
   #connection: ClientConnection;
   #isInitialized = false;
-  #leastLevel: string | undefined;
 
   /**
    * Starts to serve the client.
@@ -76,8 +59,6 @@ export class ClientSession {
    */
   constructor(channel: Channel, options: SessionOptions) {
     this.#options = options;
-    this.#link = this.#linkDuring(undefined);
-    this.#connection = this.#describe({});
     this.#peer = new Peer(channel, {
       answersNoise: true,
       request: (request) => this.#answer(request),
@@ -91,6 +72,8 @@ export class ClientSession {
       },
       closed: () => options.onClosed(),
     });
+    this.#link = new CallLink(this.#peer, this.#threshold);
+    this.#connection = this.#describe({});
   }
 
   /** Who the client is; `undefined` until it has introduced itself. */
@@ -111,10 +94,10 @@ export class ClientSession {
     this.#peer.cancelIncoming("The gateway ends");
   }
 
-  #answer(request: IncomingRequest): void {
+  #answer(request: IncomingRequest): void | Promise<void> {
     switch (request.method) {
       case "tools/call":
-        return void this.#callTool(request);
+        return this.#callTool(request);
       case "tools/list":
         return request.reply({ tools: this.#offered().map((tool) => tool.definition) });
       case "ping":
@@ -156,46 +139,52 @@ export class ClientSession {
   }
 
   #offered(): GatewayTool[] {
-    const { tools, offers = () => true } = this.#options;
-    return [...tools.values()].filter(offers);
+    return [...this.#options.tools.values()].filter((tool) => this.#isOffered(tool));
+  }
+
+  #isOffered(tool: GatewayTool): boolean {
+    return this.#options.offers?.(tool) ?? true;
   }
 
   async #callTool(request: IncomingRequest): Promise<void> {
-    const { name, arguments: given, _meta } = fieldsOf(request.params);
+    const { name, arguments: given, _meta: meta } = fieldsOf(request.params);
     const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
-    const offered = this.#offered();
-    if (tool === undefined || !offered.includes(tool)) {
-      const known = offered.map(({ definition }) => definition.name).join(", ");
-      const message = `Unknown tool: ${String(name).slice(0, 128)}. This server has ${known}; ` +
-        "tools of other servers are called through execute_tool.";
-      return request.fail({ code: RPC_CODES.invalidParams, message });
-    }
-    const meta = fieldsOf(_meta);
-    const { progressToken } = meta;
-    const wantsProgress = typeof progressToken === "string" || typeof progressToken === "number";
+    if (tool === undefined || !this.#isOffered(tool)) return this.#refuseTool(request, name);
+    const { client, capabilities } = this.#connection;
     const outcome = await runOperation(
       {
         tool,
         arguments: given,
         argumentText: (argument) => request.paramText("arguments", argument),
-        meta,
+        meta: meta === undefined ? undefined : fieldsOf(meta),
         requestId: JSON.parse(request.id),
         unanswered: this.#peer.incomingCount,
         signal: request.signal,
-        ...(wantsProgress
-          ? {
-            onProgress: (params) => {
-              const progress = { ...params, progressToken };
-              this.#peer.notify("notifications/progress", progress, request);
-            },
-          }
-          : {}),
+        onProgress: meta === undefined ? undefined : this.#progressOf(request, fieldsOf(meta)),
       },
-      { ...this.#connection, link: this.#linkDuring(request) },
+      { client, capabilities, link: new CallLink(this.#peer, this.#threshold, request) },
       this.#options.surroundings(),
     );
     if (outcome.kind === "result") request.reply(outcome.result);
     else if (outcome.kind === "error") request.fail(outcome.error);
+  }
+
+  #refuseTool(request: IncomingRequest, name: unknown): void {
+    const known = this.#offered().map(({ definition }) => definition.name).join(", ");
+    const message = `Unknown tool: ${String(name).slice(0, 128)}. This server has ${known}; ` +
+      "tools of other servers are called through execute_tool.";
+    request.fail({ code: RPC_CODES.invalidParams, message });
+  }
+
+  /** Sends a server's progress on under the client's own token, where it gave one. */
+  #progressOf(
+    request: IncomingRequest,
+    { progressToken }: Readonly<Record<string, unknown>>,
+  ): Operation["onProgress"] {
+    if (typeof progressToken !== "string" && typeof progressToken !== "number") return undefined;
+    return (params) => {
+      this.#peer.notify("notifications/progress", { ...params, progressToken }, request);
+    };
   }
 
   #setLevel(request: IncomingRequest): void {
@@ -204,37 +193,14 @@ export class ClientSession {
       const message = `"level" must be one of ${LOG_LEVELS.join(", ")}`;
       return request.fail({ code: RPC_CODES.invalidParams, message });
     }
-    this.#leastLevel = level;
+    this.#threshold.least = level;
     request.reply({});
     this.#options.onLogLevel(this.#connection, level);
-  }
-
-  /** What a server asks or says during a call belongs to that call, where the client can tell. */
-  #linkDuring(request: IncomingRequest | undefined): ClientLink {
-    const during = request === undefined ? {} : { during: request };
-    return {
-      request: (method, params, signal) =>
-        this.#peer.request(method, params, { signal, ...during }),
-      notify: (method, params) => this.#notify(method, params, request),
-      logLevel: () => this.#leastLevel,
-    };
-  }
-
-  #notify(method: string, params: Payload | undefined, request?: IncomingRequest): void {
-    if (method === "notifications/message") {
-      const { level } = fieldsOf(params);
-      if (this.#leastLevel !== undefined && rankOf(level) < rankOf(this.#leastLevel)) return;
-    }
-    this.#peer.notify(method, params, request);
   }
 
   #describe(capabilities: ClientCapabilities): ClientConnection {
     return { client: this.id, capabilities, link: this.#link };
   }
-}
-
-function rankOf(level: unknown): number {
-  return LOG_LEVELS.findIndex((known) => known === level);
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -20,8 +20,7 @@ export const standardInput: ByteSource = {
           if (isStopped) return stop();
           Deno.stdin.read(buffer).then((count) => {
             if (count === null) stop();
-            // A copy, because who takes it may keep a part of it.
-            else resolve({ done: false, value: buffer.slice(0, count) });
+            else resolve({ done: false, value: buffer.subarray(0, count) });
           }, reject);
         }),
       cancel() {

@@ -1,13 +1,24 @@
+import { Cancellation, type CancelSignal } from "./cancellation.ts";
+import type { Exchange } from "./channel.ts";
 import {
   errorText,
   type IdText,
   JsonText,
   type Payload,
+  type RequestMessage,
   resultText,
   RPC_CODES,
   type RpcError,
 } from "./message.ts";
 import { textAt } from "./scan.ts";
+
+/** Where a request came from. */
+export interface RequestOrigin {
+  /** The way back to whoever sent it. */
+  readonly exchange: Exchange;
+  /** Takes the request when it is over, and its answer where one is to be sent. */
+  readonly onEnd: (request: IncomingRequest, answer: string | undefined) => void;
+}
 
 /** A request of the other side, to be answered once. */
 export class IncomingRequest {
@@ -17,39 +28,39 @@ export class IncomingRequest {
   readonly method: string;
   /** The parsed parameters; `undefined` where there are none. */
   readonly params: unknown;
-  /** Sends the text of a message of ours that belongs to this request. */
-  readonly tell: (text: string) => void;
-  readonly #text: string;
-  readonly #finish: (answer: string | undefined) => void;
-  #abort: AbortController | undefined;
-  #cancelled: string | undefined;
+  /** The way back to whoever sent it. */
+  readonly exchange: Exchange;
+  readonly #body: string | undefined;
+  readonly #onEnd: RequestOrigin["onEnd"];
+  readonly #cancellation = new Cancellation();
   #done = false;
 
   /**
    * Takes the request.
    *
-   * @param message The request and its text.
-   * @param tell Sends what belongs to it.
-   * @param finish Takes the answer's text, or nothing where none is to be sent.
+   * @param message The request.
+   * @param origin Where it came from.
    */
   constructor(
-    message: { id: IdText; method: string; params: unknown; text: string },
-    tell: (text: string) => void,
-    finish: (answer: string | undefined) => void,
+    message: Pick<RequestMessage, "id" | "method" | "params" | "body">,
+    { exchange, onEnd }: RequestOrigin,
   ) {
     this.id = message.id;
     this.method = message.method;
     this.params = message.params;
-    this.#text = message.text;
-    this.tell = tell;
-    this.#finish = finish;
+    this.exchange = exchange;
+    this.#body = message.body;
+    this.#onEnd = onEnd;
   }
 
-  /** Aborts when the other side cancels the request or is gone; made on first use. */
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.#cancelled !== undefined) this.#abort.abort(this.#cancelled);
-    return this.#abort.signal;
+  /** Aborts when the other side cancels the request or is gone. */
+  get signal(): CancelSignal {
+    return this.#cancellation;
+  }
+
+  /** Sends the text of a message of ours that belongs to this request. */
+  tell(text: string): void {
+    this.exchange.tell(text);
   }
 
   /**
@@ -59,7 +70,7 @@ export class IncomingRequest {
    * @returns `undefined` where there is no such parameter.
    */
   paramText(...path: readonly string[]): JsonText | undefined {
-    const text = textAt(this.#text, "params", ...path);
+    const text = this.#body === undefined ? undefined : textAt(this.#body, ...path);
     return text === undefined ? undefined : new JsonText(text);
   }
 
@@ -85,13 +96,12 @@ export class IncomingRequest {
    */
   cancel(reason: string): void {
     if (this.#done) return;
-    this.#cancelled = reason;
     this.#end(undefined);
-    this.#abort?.abort(reason);
+    this.#cancellation.cancel(reason);
   }
 
   #end(answer: string | undefined): void {
     this.#done = true;
-    this.#finish(answer);
+    this.#onEnd(this, answer);
   }
 }

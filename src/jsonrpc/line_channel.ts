@@ -1,4 +1,5 @@
 import type { Channel, ChannelHandler } from "./channel.ts";
+import { LineDecoder } from "./line_decoder.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { Turn } from "./turn.ts";
 
@@ -11,6 +12,9 @@ const MAX_QUEUED = 64 * 1024 * 1024;
 /** What one write takes at the most, in bytes; more is written in turns. */
 const WRITE_BYTES = 128 * 1024;
 
+/** How long messages that are encoded together may be at the least, in UTF-16 code units. */
+const JOINED = 32 * 1024;
+
 /** How long answers may still come in from a side that no longer takes what we write. */
 const LAST_ANSWERS_MS = 1000;
 
@@ -22,7 +26,7 @@ export interface ByteSource {
 
 /** The reading end of a source. */
 export interface ByteReader {
-  /** The next bytes. */
+  /** The next bytes, valid until it is called again. */
   read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: unknown }>;
   /** Ends it: a read under way is done, and there is nothing more to read. */
   cancel(): Promise<void>;
@@ -66,6 +70,7 @@ export class LineChannel implements Channel {
   readonly #maxBytes: number;
   readonly #pauseAt: number;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
+  readonly #encoder = new TextEncoder();
   readonly #turn = new Turn();
   #queue: string[] = [];
   #queued = 0;
@@ -105,7 +110,7 @@ export class LineChannel implements Channel {
   send(text: string): void {
     if (this.#ended) return;
     this.#queue.push(text);
-    this.#queued += text.length;
+    this.#queued += text.length + 1;
     this.#writing ??= this.#write();
   }
 
@@ -149,25 +154,7 @@ export class LineChannel implements Channel {
   }
 
   async #read(handler: ChannelHandler): Promise<void> {
-    const decoder = new TextDecoder("utf-8", { fatal: true });
-    const splitter = new LineSplitter(this.#maxBytes, {
-      line: (line) => {
-        let text: string;
-        try {
-          text = decoder.decode(line);
-        } catch {
-          handler.dropped({
-            reason: "not-utf8",
-            bytes: line.length,
-            head: new TextDecoder().decode(line.subarray(0, 1024)),
-            tail: new TextDecoder().decode(line.subarray(-1024)),
-          });
-          return;
-        }
-        handler.message(text, line.length);
-      },
-      tooLong: (message) => handler.dropped(message),
-    });
+    const splitter = new LineSplitter(this.#maxBytes, new LineDecoder(handler));
     try {
       for (;;) {
         const bytes = await this.#reader.read();
@@ -213,26 +200,17 @@ export class LineChannel implements Channel {
   }
 
   async #writeBatch(batch: readonly string[]): Promise<void> {
-    const encoder = new TextEncoder();
-    const buffer = this.#buffer;
-    let filled = 0;
-    for (const text of batch) {
-      let rest = text;
-      while (rest.length > 0) {
-        const { read, written } = encoder.encodeInto(rest, buffer.subarray(filled));
-        filled += written;
-        rest = rest.slice(read);
-        if (rest.length === 0) break;
-        await this.#writer.write(buffer.subarray(0, filled));
-        filled = 0;
+    for (let at = 0; at < batch.length;) {
+      // Short ones are encoded together.
+      let lines = `${batch[at++]}\n`;
+      while (at < batch.length && lines.length < JOINED) lines += `${batch[at++]}\n`;
+      const { length } = lines;
+      while (lines.length > 0) {
+        const { read, written } = this.#encoder.encodeInto(lines, this.#buffer);
+        await this.#writer.write(this.#buffer.subarray(0, written));
+        lines = lines.slice(read);
       }
-      if (filled === buffer.length) {
-        await this.#writer.write(buffer.subarray(0, filled));
-        filled = 0;
-      }
-      buffer[filled++] = 10;
-      this.#queued -= text.length;
+      this.#queued -= length;
     }
-    await this.#writer.write(buffer.subarray(0, filled));
   }
 }

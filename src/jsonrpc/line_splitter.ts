@@ -5,6 +5,8 @@ const CARRIAGE_RETURN = 13;
 const EXCERPT_BYTES = 1024;
 /** Room that is kept for the start of the next line; more is given back once its line is taken. */
 const KEPT_BYTES = 64 * 1024;
+/** How much is passed on at once, for whoever keeps one line keeps its whole block. */
+const BLOCK_BYTES = 8 * 1024;
 
 /** Who takes the lines; called synchronously from `push` and `end`. */
 export interface LineSplitterOptions {
@@ -14,6 +16,13 @@ export interface LineSplitterOptions {
    * @param line Valid until the call returns.
    */
   line(line: Uint8Array): void;
+  /**
+   * Several whole lines at once, with the line feeds between them: where given, lines that came in
+   * one chunk come this way. Each may end in a carriage return, or be empty.
+   *
+   * @param lines Valid until the call returns.
+   */
+  block?(lines: Uint8Array): void;
   /** A line beyond the limit, which was skipped. */
   tooLong(message: DroppedMessage): void;
   /** Whether empty lines count. Default: they are left out. */
@@ -29,9 +38,7 @@ export interface LineSplitterOptions {
  */
 export class LineSplitter {
   readonly #maxBytes: number;
-  readonly #keepsEmpty: boolean;
-  readonly #onLine: (line: Uint8Array) => void;
-  readonly #onTooLong: (message: DroppedMessage) => void;
+  readonly #options: LineSplitterOptions;
   #buffer = new Uint8Array(0);
   #held = 0;
   #skipped: { bytes: number; head: Uint8Array; tail: Uint8Array } | undefined;
@@ -44,9 +51,7 @@ export class LineSplitter {
    */
   constructor(maxBytes: number, options: LineSplitterOptions) {
     this.#maxBytes = maxBytes;
-    this.#onLine = options.line;
-    this.#onTooLong = options.tooLong;
-    this.#keepsEmpty = options.keepsEmpty ?? false;
+    this.#options = options;
   }
 
   /** Takes the next bytes; nothing of them is held when the call returns. */
@@ -55,12 +60,17 @@ export class LineSplitter {
     for (;;) {
       const end = chunk.indexOf(LINE_FEED, start);
       if (end < 0) break;
-      if (this.#held === 0 && this.#skipped === undefined) this.#take(chunk.subarray(start, end));
-      else {
+      if (this.#held > 0 || this.#skipped !== undefined) {
         this.#hold(chunk.subarray(start, end));
         this.end();
+        start = end + 1;
+        continue;
       }
-      start = end + 1;
+      const most = start + Math.min(BLOCK_BYTES, this.#maxBytes);
+      const last = this.#options.block === undefined ? end : chunk.lastIndexOf(LINE_FEED, most);
+      if (last > end) this.#options.block?.(chunk.subarray(start, last));
+      else this.#take(chunk.subarray(start, end));
+      start = Math.max(last, end) + 1;
     }
     if (start < chunk.length) this.#hold(chunk.subarray(start));
   }
@@ -83,12 +93,12 @@ export class LineSplitter {
   #take(part: Uint8Array): void {
     const line = trimReturn(part);
     if (line.length > this.#maxBytes) this.#drop(line.length, line, line);
-    else if (line.length > 0 || this.#keepsEmpty) this.#onLine(line);
+    else if (line.length > 0 || this.#options.keepsEmpty) this.#options.line(line);
   }
 
   #drop(bytes: number, head: Uint8Array, tail: Uint8Array): void {
     const text = new TextDecoder();
-    this.#onTooLong({
+    this.#options.tooLong({
       reason: "too-long",
       bytes,
       head: text.decode(head.subarray(0, EXCERPT_BYTES)),

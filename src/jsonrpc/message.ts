@@ -1,5 +1,6 @@
 import type { DroppedMessage } from "./channel.ts";
 import { textAt } from "./scan.ts";
+import { utf8Bytes } from "./utf8_bytes.ts";
 
 /** The id of a request: a string or a number, kept as its JSON text so that none is ever rounded. */
 export type IdText = string;
@@ -49,12 +50,37 @@ export function payloadText(payload: Payload): string {
 
 /** A message of the other side, sorted by what it is. */
 export type Message =
-  | { kind: "request"; id: IdText; method: string; params: unknown; text: string }
+  | RequestMessage
   | { kind: "notification"; method: string; params: unknown; text: string }
-  | { kind: "result"; id: IdText; value: unknown; text: string }
+  | ResultMessage
   | { kind: "error"; id: IdText | undefined; error: RpcError; errorText: JsonText; text: string }
   | { kind: "batch"; messages: readonly Message[]; text: string }
   | InvalidMessage;
+
+/** A request. */
+export interface RequestMessage {
+  readonly kind: "request";
+  readonly id: IdText;
+  readonly method: string;
+  readonly params: unknown;
+  /** Text of the parameters; `undefined` where there are none. */
+  readonly body: string | undefined;
+  /** The message as it came. */
+  readonly text: string;
+}
+
+/** An answer that is no error. */
+export interface ResultMessage {
+  readonly kind: "result";
+  readonly id: IdText;
+  readonly value: unknown;
+  /** Text of the result. */
+  readonly body: string;
+  /** Size of that text in UTF-8, in bytes. */
+  readonly bytes: number;
+  /** The message as it came. */
+  readonly text: string;
+}
 
 /** What is no message, or was not taken as one. */
 export interface InvalidMessage {
@@ -93,9 +119,9 @@ export function readMessage(value: unknown, text: string): Message {
   if ("method" in message) return readCall(message, id, text);
   if (isError(message)) return { kind: "error", id, ...readError(message.error, text), text };
   if ("result" in message) {
-    return id === undefined
-      ? invalid("An answer must have an id", undefined, text, "answer")
-      : { kind: "result", id, value: message.result, text };
+    if (id === undefined) return invalid("An answer must have an id", undefined, text, "answer");
+    const body = textAt(text, "result") ?? "null";
+    return { kind: "result", id, value: message.result, body, bytes: utf8Bytes(body), text };
   }
   return invalid("A message must have a method, a result or an error", id, text);
 }
@@ -117,7 +143,7 @@ function readCall(message: Record<string, unknown>, id: IdText | undefined, text
   if (id === undefined) {
     return invalid('"id" must be a string or a number', undefined, text, "call");
   }
-  return { kind: "request", id, method, params, text };
+  return { kind: "request", id, method, params, body: textAt(text, "params"), text };
 }
 
 /**

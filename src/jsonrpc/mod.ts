@@ -6,6 +6,7 @@
  * @module
  */
 
+export { Cancellation, type CancelSignal } from "./cancellation.ts";
 export type { Channel, ChannelHandler, DroppedMessage, Exchange } from "./channel.ts";
 export { IncomingRequest } from "./incoming.ts";
 export {
@@ -22,6 +23,8 @@ export { createMemoryChannels } from "./memory_channel.ts";
 export { type IdText, JsonText, type Payload, RPC_CODES, type RpcError } from "./message.ts";
 export type { RequestOptions } from "./outgoing.ts";
 export { Peer, type PeerHandler } from "./peer.ts";
+export { type Listed, Roster } from "./roster.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 export { elementTexts, isTooComplex, textAt } from "./scan.ts";
 export { Turn } from "./turn.ts";
+export { utf8Bytes } from "./utf8_bytes.ts";

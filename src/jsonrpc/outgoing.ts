@@ -1,12 +1,14 @@
+import type { CancelSignal } from "./cancellation.ts";
+import { IdTable } from "./id_table.ts";
 import { type IdText, notificationText, type Payload, requestText } from "./message.ts";
 import type { Reply } from "./reply.ts";
 
 /** How a request is sent. */
 export interface RequestOptions {
   /** Aborting it cancels the request on the other side and rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: CancelSignal;
   /** Takes the parameters of each progress notification for this request. */
-  readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
+  readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
   /**
    * Id of an earlier request, answered since, whose progress token lives on: its progress counts as
    * this request's. MCP keeps the token of a call that became a task until the task ends.
@@ -16,17 +18,20 @@ export interface RequestOptions {
   readonly during?: { tell(text: string): void };
 }
 
+/** What waits for an answer. */
 interface Pending {
+  readonly id: number;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (cause: unknown) => void;
-  readonly onProgress: RequestOptions["onProgress"];
-  readonly continues: number | undefined;
+  readonly options: RequestOptions;
+  /** What listens to the signal of the options. */
+  readonly cancel: (() => void) | undefined;
 }
 
 /** The requests of ours that wait for their answers, each under an id of its own. */
 export class OutgoingRequests {
   readonly #send: (text: string) => void;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new IdTable<number, Pending>((id) => id);
   // By the id of an earlier request, the id of the one that continues it.
   readonly #continued = new Map<number, number>();
   // Ids start at 1: clients of the 1.x SDK take a cancellation of request 0 for none.
@@ -46,57 +51,40 @@ export class OutgoingRequests {
   request(
     method: string,
     params: Payload | ((id: number) => Payload) | undefined,
-    { signal, onProgress, continues, during }: RequestOptions,
+    options: RequestOptions,
   ): Promise<Reply> {
+    const { signal, continues, during } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = this.#nextId++;
     // Made first, because it may throw: nothing must wait for what was never sent.
     const text = requestText(id, method, typeof params === "function" ? params(id) : params);
-    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    const send = during === undefined ? this.#send : (text: string) => during.tell(text);
-    if (signal === undefined) {
-      this.#pending.set(id, { resolve, reject, onProgress, continues });
-    } else {
-      const cancel = (): void => {
-        this.#take(String(id));
-        const reason = describeReason(signal.reason);
-        send(notificationText("notifications/cancelled", { requestId: id, reason }));
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", cancel, { once: true });
-      const forget = (): void => signal.removeEventListener("abort", cancel);
-      this.#pending.set(id, {
-        resolve: (reply) => (forget(), resolve(reply)),
-        reject: (cause) => (forget(), reject(cause)),
-        onProgress,
-        continues,
-      });
-    }
-    if (continues !== undefined) this.#continued.set(continues, id);
-    send(text);
-    return promise;
+    return new Promise((resolve, reject) => {
+      const cancel = signal && (() => this.#cancel(id));
+      if (cancel !== undefined) signal?.addEventListener("abort", cancel, { once: true });
+      this.#pending.set(id, { id, resolve, reject, options, cancel });
+      if (continues !== undefined) this.#continued.set(continues, id);
+      if (during === undefined) this.#send(text);
+      else during.tell(text);
+    });
   }
 
   /** Settles the request of this id; whether there is one. */
   resolve(id: IdText | undefined, reply: Reply): boolean {
-    const pending = this.#take(id);
+    const pending = this.#take(Number(id));
     pending?.resolve(reply);
     return pending !== undefined;
   }
 
   /** Rejects the request of this id; whether there is one. */
   reject(id: IdText | undefined, cause: Error): boolean {
-    const pending = this.#take(id);
+    const pending = this.#take(Number(id));
     pending?.reject(cause);
     return pending !== undefined;
   }
 
   /** Rejects all. */
   rejectAll(cause: Error): void {
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    this.#continued.clear();
-    for (const { reject } of pending) reject(cause);
+    for (const { id } of this.#pending.values()) this.#take(id)?.reject(cause);
   }
 
   /** Hands progress to the request that it names; to none where the token is not one of ours. */
@@ -106,15 +94,28 @@ export class OutgoingRequests {
     // find a request that was not meant (`true`).
     if (typeof progressToken !== "number") return;
     const id = this.#continued.get(progressToken) ?? progressToken;
-    this.#pending.get(id)?.onProgress?.(params);
+    this.#pending.get(id)?.options.onProgress?.(params);
   }
 
-  #take(id: IdText | undefined): Pending | undefined {
-    if (id === undefined) return undefined;
-    const key = Number(id);
-    const pending = this.#pending.get(key);
-    this.#pending.delete(key);
-    if (pending?.continues !== undefined) this.#continued.delete(pending.continues);
+  #cancel(id: number): void {
+    const pending = this.#take(id);
+    if (pending === undefined) return;
+    const { reject, options: { signal, during } } = pending;
+    const reason = describeReason(signal?.reason);
+    const text = notificationText("notifications/cancelled", { requestId: id, reason });
+    if (during === undefined) this.#send(text);
+    else during.tell(text);
+    reject(signal?.reason);
+  }
+
+  /** Takes a request out; an id that is none of ours finds none. */
+  #take(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return undefined;
+    this.#pending.delete(id);
+    const { options: { signal, continues }, cancel } = pending;
+    if (cancel !== undefined) signal?.removeEventListener("abort", cancel);
+    if (continues !== undefined) this.#continued.delete(continues);
     return pending;
   }
 }

@@ -1,4 +1,5 @@
 import type { DroppedMessage } from "./channel.ts";
+import { openEnvelope } from "./envelope.ts";
 import {
   type IdText,
   type InvalidMessage,
@@ -25,6 +26,8 @@ export function parseMessage(text: string, bytes: number): Message {
     const head = text.slice(0, EXCERPT);
     return readDropped({ reason: "too-complex", bytes, head, tail: text.slice(-EXCERPT) });
   }
+  const quick = parseQuickly(text, bytes);
+  if (quick !== undefined) return quick;
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -42,6 +45,25 @@ export function parseMessage(text: string, bytes: number): Message {
   const texts = elementTexts(text);
   const messages = value.map((element, index) => readMessage(element, texts[index] ?? ""));
   return { kind: "batch", messages, text };
+}
+
+/** Sorts a message that is written the usual way; the long way finds out what is wrong with others. */
+function parseQuickly(text: string, bytes: number): Message | undefined {
+  const envelope = openEnvelope(text);
+  if (envelope === undefined) return undefined;
+  const { id, method, body } = envelope;
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  if (method === undefined) {
+    // All that stands around the result is ASCII.
+    return { kind: "result", id, value, body, bytes: bytes - (text.length - body.length), text };
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  return { kind: "request", id, method, params: value, body, text };
 }
 
 const DROPPED: Readonly<Record<DroppedMessage["reason"], string>> = {

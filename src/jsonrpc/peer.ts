@@ -1,8 +1,10 @@
 import { BatchExchange } from "./batch.ts";
 import type { Channel, Exchange } from "./channel.ts";
+import { hashText, IdTable } from "./id_table.ts";
 import { IncomingRequest } from "./incoming.ts";
 import {
   errorText,
+  type IdText,
   type InvalidMessage,
   JsonText,
   type Message,
@@ -61,7 +63,7 @@ export class Peer {
   // Where the channel has one way back only, everything takes it.
   readonly #exchange: Exchange;
   readonly #outgoing: OutgoingRequests;
-  readonly #incoming = new Map<string, IncomingRequest>();
+  readonly #incoming = new IdTable<IdText, IncomingRequest>(hashText);
   #closed: Error | undefined;
   #onAnswered: (() => void)[] = [];
 
@@ -195,7 +197,7 @@ export class Peer {
       message.id,
       message.kind === "error"
         ? { ok: false, error: message.error, text: message.errorText }
-        : { ok: true, result: new Result(message.value, message.text) },
+        : { ok: true, result: new Result(message) },
     );
     if (!isAwaited) this.#handler.noise("An answer to no request", message.text.slice(0, EXCERPT));
   }
@@ -204,7 +206,7 @@ export class Peer {
     const { error, id, seems, dropped } = message;
     // An error sent for an answer, or under an id in use, would be taken for the answer to a request.
     if (!this.#settleInvalid(message) && seems !== "answer") {
-      const freeId = id === undefined || this.#incoming.has(id) ? undefined : id;
+      const freeId = id === undefined || this.#incoming.get(id) !== undefined ? undefined : id;
       const isOwed = seems === "call" && dropped !== undefined && freeId !== undefined;
       if (this.#answersNoise || isOwed) exchange.answer(errorText(freeId, error), freeId);
     }
@@ -224,31 +226,37 @@ export class Peer {
 
   #dispatchRequest(message: Message & { kind: "request" }, exchange: Exchange): void {
     const { id } = message;
-    if (this.#incoming.has(id)) {
+    if (this.#incoming.get(id) !== undefined) {
       // The answer must not be taken for the answer to the request that is under way.
       const reason = `The id ${id} is in use by a request under way`;
       const error = { code: RPC_CODES.invalidRequest, message: reason };
       exchange.answer(errorText(undefined, error), undefined);
       return exchange.end();
     }
-    const tell = (text: string): void => exchange.tell(text);
-    const request = new IncomingRequest(message, tell, (answer) => {
-      this.#incoming.delete(id);
-      if (answer !== undefined) exchange.answer(answer, id);
-      exchange.end();
-      if (this.#incoming.size === 0) this.#onAnswered.splice(0).forEach((resolve) => resolve());
-    });
+    const request = new IncomingRequest(message, { exchange, onEnd: this.#onRequestEnd });
     this.#incoming.set(id, request);
-    const fail = (cause: unknown): void => {
-      request.fail({ code: RPC_CODES.internalError, message: "Internal error" });
-      this.#tellFailure(cause, message.text);
-    };
     try {
       const handled = this.#handler.request(request);
-      if (handled instanceof Promise) handled.catch(fail);
+      if (handled instanceof Promise) {
+        handled.catch((cause) => this.#failRequest(request, cause, message.text));
+      }
     } catch (cause) {
-      fail(cause);
+      this.#failRequest(request, cause, message.text);
     }
+  }
+
+  readonly #onRequestEnd = ({ id, exchange }: IncomingRequest, answer: string | undefined) => {
+    this.#incoming.delete(id);
+    if (answer !== undefined) exchange.answer(answer, id);
+    exchange.end();
+    if (this.#incoming.size === 0 && this.#onAnswered.length > 0) {
+      this.#onAnswered.splice(0).forEach((resolve) => resolve());
+    }
+  };
+
+  #failRequest(request: IncomingRequest, cause: unknown, text: string): void {
+    request.fail({ code: RPC_CODES.internalError, message: "Internal error" });
+    this.#tellFailure(cause, text);
   }
 
   #dispatchNotification({ method, params, text }: Message & { kind: "notification" }): void {

@@ -1,5 +1,4 @@
-import { JsonText, type RpcError } from "./message.ts";
-import { textAt } from "./scan.ts";
+import { JsonText, type ResultMessage, type RpcError } from "./message.ts";
 
 /** The other side's answer to a request of ours. */
 export type Reply =
@@ -10,22 +9,20 @@ export type Reply =
 export class Result {
   /** The parsed value. */
   readonly value: unknown;
-  readonly #message: string;
+  /** The result's own text, to pass on unchanged. */
+  readonly text: JsonText;
+  /** Size of that text in UTF-8, in bytes. */
+  readonly bytes: number;
 
   /**
    * Keeps the answer.
    *
-   * @param value The parsed result.
-   * @param message Text of the whole answer.
+   * @param message The parsed result, its text, and the size of that.
    */
-  constructor(value: unknown, message: string) {
+  constructor({ value, body, bytes }: Pick<ResultMessage, "value" | "body" | "bytes">) {
     this.value = value;
-    this.#message = message;
-  }
-
-  /** The result's own text, to pass on unchanged. */
-  get text(): JsonText {
-    return new JsonText(textAt(this.#message, "result") ?? "null");
+    this.text = new JsonText(body);
+    this.bytes = bytes;
   }
 }
 

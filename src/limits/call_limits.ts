@@ -5,6 +5,9 @@ import { type MinuteCounter, openMemoryCounter } from "./minute_counter.ts";
 /** Requests of one client that wait for their answers at the same time. */
 const MAX_UNANSWERED = 10_000;
 
+/** Agents without a call under way that are remembered. */
+const MAX_IDLE_AGENTS = 1000;
+
 /** When somebody may come again who waits for a call to end, in milliseconds. */
 const RETRY_MS = 1000;
 
@@ -42,9 +45,12 @@ export type Admission =
     readonly retryAfterMs: number;
   };
 
+const NO_LIMITS: Limits = {};
+
 /** The limits of an agent: its own, and what the defaults say of the rest. */
 export function limitsOf(rules: Rules, agent: string): Limits {
-  return { ...rules.limits, ...rules.agents.get(agent)?.limits };
+  const own = rules.agents.get(agent)?.limits;
+  return own === undefined ? rules.limits ?? NO_LIMITS : { ...rules.limits, ...own };
 }
 
 /**
@@ -74,19 +80,26 @@ export class CallLimits {
   /**
    * Says whether a call may begin. It counts for the minute even where it may not, so that whoever
    * does not wait gains nothing.
+   *
+   * @returns At once where nothing is counted by the minute.
    */
-  async admit(newcomer: Newcomer): Promise<Admission> {
-    const { agent, limits: { perMinute, concurrent }, unanswered } = newcomer;
-    const { maxCalls, callsPerMinute } = this.#options;
-    const name = `Agent "${agent}"`;
+  admit(newcomer: Newcomer): Admission | Promise<Admission> {
+    const { limits: { perMinute }, unanswered } = newcomer;
     if (unanswered > MAX_UNANSWERED) {
       return refuse(
         `This connection waits for ${MAX_UNANSWERED} answers, as many as it may. ` +
           "Call again when some of them are there.",
       );
     }
+    const isCounted = perMinute !== undefined || this.#options.callsPerMinute !== undefined;
+    return isCounted ? this.#admitCounted(newcomer) : this.#begin(newcomer);
+  }
+
+  async #admitCounted(newcomer: Newcomer): Promise<Admission> {
+    const { agent, limits: { perMinute } } = newcomer;
+    const { callsPerMinute } = this.#options;
     if (perMinute !== undefined) {
-      const refused = await this.#checkRate(`agent:${agent}`, perMinute, name);
+      const refused = await this.#checkRate(`agent:${agent}`, perMinute, `Agent "${agent}"`);
       if (refused !== undefined) return refused;
     }
     // After the agent's own, so that one who is refused anyway uses up nothing of the others.
@@ -94,11 +107,16 @@ export class CallLimits {
       const refused = await this.#checkRate("all", callsPerMinute, "The gateway");
       if (refused !== undefined) return refused;
     }
-    // Nothing is waited for from here on: what is free now is free when it is taken.
+    return this.#begin(newcomer);
+  }
+
+  /** Without waiting for anything: what is free now is free when it is taken. */
+  #begin({ agent, limits: { concurrent } }: Newcomer): Admission {
+    const { maxCalls } = this.#options;
     const running = this.#running.get(agent) ?? 0;
     if (concurrent !== undefined && running >= concurrent) {
       return refuse(
-        `${name} has ${running} ${
+        `Agent "${agent}" has ${running} ${
           callsOf(running)
         } under way, as many as it may (${concurrent}). ` +
           "Call again when one of them is answered.",
@@ -152,9 +170,9 @@ export class CallLimits {
 
   #end(agent: string): void {
     this.#total--;
-    const left = (this.#running.get(agent) ?? 1) - 1;
-    if (left > 0) this.#running.set(agent, left);
-    else this.#running.delete(agent);
+    this.#running.set(agent, (this.#running.get(agent) ?? 1) - 1);
+    // Not one by one: what is put in and taken out with every call keeps more than it holds.
+    if (this.#total === 0 && this.#running.size > MAX_IDLE_AGENTS) this.#running.clear();
   }
 }
 

@@ -1,7 +1,4 @@
-import type { RecordableHistogram } from "node:perf_hooks";
-
-/** Latencies are told apart to 1 % (two figures), from a microsecond to half an hour. */
-const HISTOGRAM = { lowest: 1, highest: 2 ** 31, figures: 2 } as const;
+import { Histogram } from "./histogram.ts";
 
 /** How many codes of servers are told apart, for servers choose them. */
 const MAX_CODES = 50;
@@ -37,15 +34,15 @@ export class Tally {
   /** Sum of latencies in milliseconds. */
   sumMs = 0;
   #codesOfServers = 0;
-  // Made when first used: the histogram is Node's, and Node's layer costs 4 ms of the start.
-  readonly #histogram: RecordableHistogram = createHistogram();
+  // In microseconds: latencies are told apart to 1 %, from one of these to half an hour.
+  readonly #histogram = new Histogram();
 
   /** Takes one operation into account. */
   add(latencyMs: number, code: string): void {
     const known = this.#isToldApart(code) ? code : OTHER;
     this.counts.set(known, (this.counts.get(known) ?? 0) + 1);
     this.sumMs += latencyMs;
-    this.#histogram.record(Math.min(Math.max(1, Math.round(latencyMs * 1000)), HISTOGRAM.highest));
+    this.#histogram.add(latencyMs * 1000);
   }
 
   /** Latency in milliseconds that a share of the operations stays within. */
@@ -75,10 +72,6 @@ export class Tally {
     this.#codesOfServers++;
     return true;
   }
-}
-
-function createHistogram(): RecordableHistogram {
-  return process.getBuiltinModule("node:perf_hooks").createHistogram(HISTOGRAM);
 }
 
 function round(value: number): number {

@@ -53,9 +53,10 @@ function compileGrants(grants: GrantLists | undefined, place: Place): CompiledGr
 /** Compiled when first searched: of an agent's lists most calls concern one or two. */
 function compileList(entries: readonly string[], place: Place): RuleList {
   let search: RuleList["find"] | undefined;
+  let path: string | undefined;
   return {
     get path() {
-      return formatPath(place);
+      return path ??= formatPath(place);
     },
     find: (kind, name) => (search ??= compileEntries(entries))(kind, name),
   };

@@ -1,5 +1,12 @@
 import type { Caller, ClientCapabilities, ClientConnection } from "../../src/downstream/mod.ts";
-import { JsonText, type Payload, type Reply, Result } from "../../src/jsonrpc/mod.ts";
+import {
+  type CancelSignal,
+  JsonText,
+  type Payload,
+  type Reply,
+  Result,
+  utf8Bytes,
+} from "../../src/jsonrpc/mod.ts";
 import type { Fields } from "./scripted_server.ts";
 import { Seen } from "./seen.ts";
 
@@ -8,7 +15,7 @@ export interface Told {
   readonly method: string;
   readonly params: Fields;
   /** Of a request, aborts when the server no longer wants the answer. */
-  readonly signal?: AbortSignal;
+  readonly signal?: CancelSignal;
 }
 
 /** A client of the gateway, as a server behind it meets it. */
@@ -48,7 +55,14 @@ export class Client implements ClientConnection {
 
 /** A client's answer to a request of a server. */
 export function resultReply(result: Fields): Reply {
-  return { ok: true, result: new Result(result, JSON.stringify({ result })) };
+  return {
+    ok: true,
+    result: new Result({
+      value: result,
+      body: JSON.stringify(result),
+      bytes: utf8Bytes(JSON.stringify(result)),
+    }),
+  };
 }
 
 function read(params: Payload | undefined): Fields {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Client, resultReply } from "./client.ts";
 import { type Held, Scene, type TransportUnderTest } from "./scene.ts";
+import type { CancelSignal } from "../../src/jsonrpc/mod.ts";
 import type { Fields } from "./scripted_server.ts";
 
 const SHARED = { isolation: "shared" } as const;
@@ -121,7 +122,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   Deno.test(`[sessions.server-requests] ${name}: what a server no longer asks, the client need not answer`, async () => {
     await using scene = new Scene(create());
     const held = await scene.hold();
-    const asked = async (id: string): Promise<AbortSignal> => {
+    const asked = async (id: string): Promise<CancelSignal> => {
       held.tap.send({ id, method: "elicitation/create", params: { message: "?" } });
       const { signal } = await scene.client.told.take();
       assert.ok(signal !== undefined);

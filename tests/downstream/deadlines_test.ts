@@ -4,9 +4,12 @@ import { Deadlines, type Due } from "../../src/downstream/deadlines.ts";
 /** Notes when it expired. */
 class Noted implements Due {
   readonly expired: Promise<number>;
+  readonly dueAt: number;
+  place = -1;
   #resolve: (at: number) => void;
 
-  constructor() {
+  constructor(dueAt: number) {
+    this.dueAt = dueAt;
     const { promise, resolve } = Promise.withResolvers<number>();
     this.expired = promise;
     this.#resolve = resolve;
@@ -22,8 +25,8 @@ Deno.test("deadlines: each comes in its order, never early, whichever was set fi
   const now = performance.now();
   const order: number[] = [];
   const all = [60, 20, 40, 20].map(async (ms) => {
-    const due = new Noted();
-    deadlines.add(due, now + ms);
+    const due = new Noted(now + ms);
+    deadlines.add(due);
     assert.ok(await due.expired >= now + ms);
     order.push(ms);
   });
@@ -35,16 +38,16 @@ Deno.test("deadlines: each comes in its order, never early, whichever was set fi
 Deno.test("deadlines: one that was taken back does not come, others of the same moment do", async () => {
   const deadlines = new Deadlines();
   const at = performance.now() + 20;
-  const back = new Noted();
+  const back = new Noted(at);
   let hasCome = false;
   back.expired.then(() => hasCome = true);
-  const stays = new Noted();
-  const tick = deadlines.add(back, at);
-  deadlines.add(stays, at);
-  deadlines.remove(back, tick);
+  const stays = new Noted(at);
+  deadlines.add(back);
+  deadlines.add(stays);
+  deadlines.remove(back);
   await stays.expired;
-  const later = new Noted();
-  deadlines.add(later, performance.now() + 20);
+  const later = new Noted(performance.now() + 20);
+  deadlines.add(later);
   await later.expired;
   assert.equal(hasCome, false);
   deadlines.close();
@@ -54,13 +57,34 @@ Deno.test("deadlines: one that is set again when it comes is waited for again", 
   const deadlines = new Deadlines();
   const { promise, resolve } = Promise.withResolvers<void>();
   let times = 0;
-  const due: Due = {
+  const due = {
+    place: -1,
+    dueAt: performance.now() + 5,
     expire: () => {
-      if (++times === 3) resolve();
-      else deadlines.add(due, performance.now() + 5);
+      if (++times === 3) return resolve();
+      due.dueAt = performance.now() + 5;
+      deadlines.add(due);
     },
   };
-  deadlines.add(due, performance.now() + 5);
+  deadlines.add(due);
   await promise;
+  deadlines.close();
+});
+
+Deno.test("deadlines: one that is put off is waited for, one that comes nearer comes earlier", async () => {
+  const deadlines = new Deadlines();
+  const order: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const now = performance.now();
+  const late = { place: -1, dueAt: now + 20, expire: () => (order.push("late"), resolve()) };
+  const soon = { place: -1, dueAt: now + 60_000, expire: () => order.push("soon") };
+  deadlines.add(late);
+  deadlines.add(soon);
+  late.dueAt = now + 80;
+  soon.dueAt = now + 40;
+  deadlines.add(soon);
+  await promise;
+  assert.ok(performance.now() >= now + 80);
+  assert.deepEqual(order, ["soon", "late"]);
   deadlines.close();
 });

@@ -36,8 +36,8 @@ export const executeTool: GatewayTool = {
       meta,
       signal,
       span,
-      ...(typeof args.timeout_ms === "number" ? { timeoutMs: args.timeout_ms } : {}),
-      ...(onProgress === undefined ? {} : { onProgress }),
+      timeoutMs: typeof args.timeout_ms === "number" ? args.timeout_ms : undefined,
+      onProgress,
     }, caller);
     if (answer.kind === "no-such-tool") {
       const { name } = server.config;
@@ -51,7 +51,10 @@ export const executeTool: GatewayTool = {
       throw new CallerError("TOOL_NOT_FOUND", `Server "${name}" has no tool "${tool}".`, { hint });
     }
     const { reply, downstreamMs } = answer;
-    if (reply.ok) return { kind: "result", result: reply.result.text, downstreamMs };
+    if (reply.ok) {
+      const { text: result, bytes } = reply.result;
+      return { kind: "result", result, bytes, downstreamMs };
+    }
     const { error, text } = reply;
     const inputSchema = error.code === RPC_CODES.invalidParams
       ? textAt(answer.tool.text.text, "inputSchema")

@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Caller, DownstreamServer } from "../../downstream/mod.ts";
-import type { JsonText, RpcError } from "../../jsonrpc/mod.ts";
+import type { CancelSignal, JsonText, RpcError } from "../../jsonrpc/mod.ts";
 import type { Span } from "../../trace.ts";
 import type { Policy } from "../../policy/mod.ts";
 
@@ -62,11 +62,11 @@ export interface ToolContext {
   /** The servers. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;
   /** Aborts when the client cancels or is gone. */
-  readonly signal: AbortSignal;
-  /** Fields of the request's `_meta`. */
-  readonly meta: Readonly<Record<string, unknown>>;
+  readonly signal: CancelSignal;
+  /** Fields of the request's `_meta`, where it has any. */
+  readonly meta: Readonly<Record<string, unknown>> | undefined;
   /** Takes a server's progress, where the client asked for it. */
-  readonly onProgress?: (params: Readonly<Record<string, unknown>>) => void;
+  readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
   /** The gateway's own state. */
   readonly gateway: StatusSource;
   /** The operation in its trace. */
@@ -78,7 +78,13 @@ export type ToolAnswer =
   /** The gateway's own answer, as JSON text; becomes one text block. */
   | { readonly kind: "own"; readonly json: string }
   /** A server's result, passed on as it is. */
-  | { readonly kind: "result"; readonly result: JsonText; readonly downstreamMs: number }
+  | {
+    readonly kind: "result";
+    readonly result: JsonText;
+    /** Its size in UTF-8 bytes. */
+    readonly bytes: number;
+    readonly downstreamMs: number;
+  }
   /** A server's JSON-RPC error. */
   | {
     readonly kind: "error";

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { openEnvelope } from "../../src/jsonrpc/envelope.ts";
+import { readMessage } from "../../src/jsonrpc/message.ts";
+import { parseMessage } from "../../src/jsonrpc/parse.ts";
+import { utf8Bytes } from "../../src/jsonrpc/utf8_bytes.ts";
+
+/** Reads a message the quick way where there is one, and the long way. */
+function readBothWays(text: string): void {
+  let long: unknown;
+  try {
+    long = readMessage(JSON.parse(text), text);
+  } catch {
+    return assert.equal(parseMessage(text, utf8Bytes(text)).kind, "invalid", text);
+  }
+  assert.deepEqual(parseMessage(text, utf8Bytes(text)), long, text);
+}
+
+const id = fc.oneof(
+  fc.integer({ min: 0 }).map(String),
+  fc.string().map((value) => JSON.stringify(value)),
+  fc.constantFrom("007", "-0", "1e3", "1.5", "12345678901234567890", "null", '"a\\u0062"', '"ä"'),
+);
+const body = fc.oneof(
+  fc.json(),
+  fc.constantFrom(
+    "{}",
+    "[]",
+    "null",
+    "5",
+    "",
+    " {}",
+    "{} ",
+    '{"a":1},"id":9',
+    '{},"result":{}',
+    '{},"error":{"code":1,"message":"x"}',
+    '{},"method":"m","params":{}',
+    '{"text":"}"}',
+    '{"ä":"\\ud83d\\ude00 😀"}',
+  ),
+);
+const shapes = [
+  (id: string, body: string) => `{"jsonrpc":"2.0","id":${id},"result":${body}}`,
+  (id: string, body: string) => `{"result":${body},"jsonrpc":"2.0","id":${id}}`,
+  (id: string, body: string) =>
+    `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":${body}}`,
+  (id: string, body: string) =>
+    `{"method":"tools/call","params":${body},"jsonrpc":"2.0","id":${id}}`,
+  (id: string, body: string) => `{"jsonrpc":"2.0","id":${id},"result":${body}} `,
+  (id: string, body: string) => `{"jsonrpc":"2.0","id":${id},"result":${body},"id":3}`,
+  (id: string, body: string) =>
+    `{"jsonrpc":"2.0","id":${id},"result":${body},"jsonrpc":"2.0","id":3}`,
+  (id: string, body: string) => `{"jsonrpc":"1.0","id":${id},"result":${body}}`,
+  (_id: string, body: string) => `{"result":${body},"jsonrpc":"2.0"}`,
+  (id: string, body: string) => `{"method":"a b","params":${body},"jsonrpc":"2.0","id":${id}}`,
+];
+
+Deno.test("[protocol.pass-through] the quick way to read a message has the outcome of the long one", () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...shapes), id, body, (shape, id, body) => {
+      readBothWays(shape(id, body));
+    }),
+    { numRuns: 2000 },
+  );
+  for (const shape of shapes) {
+    for (const body of ["{}", '{"a":1},"id":9', '{},"result":{}']) readBothWays(shape("1", body));
+  }
+});
+
+Deno.test("[protocol.pass-through] messages of both SDKs take the quick way", () => {
+  for (const shape of shapes.slice(0, 4)) {
+    for (const id of ["0", "17", '"5cf3"']) {
+      assert.deepEqual(openEnvelope(shape(id, '{"a":1}')), {
+        id,
+        method: shape("", "").includes("method") ? "tools/call" : undefined,
+        body: '{"a":1}',
+      });
+    }
+  }
+});

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { hashText, IdTable } from "../../src/jsonrpc/id_table.ts";
+
+/** Does to a table and to a `Map` what a list of commands says, and compares them after each. */
+function playAgainstMap<Id extends string | number>(
+  table: IdTable<Id, object>,
+  commands: readonly { readonly id: Id; readonly kind: "set" | "delete" }[],
+): void {
+  const map = new Map<Id, object>();
+  for (const { id, kind } of commands) {
+    const value = {};
+    if (kind === "set") {
+      table.set(id, value);
+      map.set(id, value);
+    } else {
+      table.delete(id);
+      map.delete(id);
+    }
+    assert.equal(table.size, map.size);
+    for (const known of [id, ...map.keys()]) assert.equal(table.get(known), map.get(known));
+    assert.deepEqual(new Set(table.values()), new Set(map.values()));
+  }
+}
+
+const kind = fc.constantFrom("set" as const, "delete" as const);
+
+Deno.test("[protocol.multiplex] ids in use are found as in a map, whatever comes and goes", () => {
+  const ids = fc.oneof(fc.nat(100), fc.integer({ min: -50, max: 2 ** 40 }));
+  fc.assert(fc.property(fc.array(fc.record({ id: ids, kind }), { maxLength: 200 }), (commands) => {
+    playAgainstMap(new IdTable((id: number) => id), commands);
+  }));
+  const texts = fc.oneof(fc.nat(30).map(String), fc.string());
+  fc.assert(
+    fc.property(fc.array(fc.record({ id: texts, kind }), { maxLength: 200 }), (commands) => {
+      playAgainstMap(new IdTable(hashText), commands);
+    }),
+  );
+});
+
+Deno.test("[protocol.multiplex] ids that all want the same place are told apart", () => {
+  const ids = fc.nat(40);
+  for (const hash of [() => 0, () => -1, (id: number) => id % 3, (id: number) => id * 16]) {
+    fc.assert(
+      fc.property(fc.array(fc.record({ id: ids, kind }), { maxLength: 100 }), (commands) => {
+        playAgainstMap(new IdTable(hash), commands);
+      }),
+      { numRuns: 50 },
+    );
+  }
+});

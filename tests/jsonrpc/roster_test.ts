@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Roster } from "../../src/jsonrpc/roster.ts";
+
+Deno.test("who stands in a roster is as in a set, whoever comes and goes", () => {
+  const command = fc.record({ who: fc.nat(20), kind: fc.constantFrom("add", "delete", "clear") });
+  fc.assert(fc.property(fc.array(command, { maxLength: 100 }), (commands) => {
+    const people = Array.from({ length: 21 }, () => ({ place: -1 }));
+    const roster = new Roster<{ place: number }>();
+    const set = new Set<{ place: number }>();
+    for (const { who, kind } of commands) {
+      const one = people[who];
+      assert.ok(one);
+      if (kind === "clear") {
+        roster.clear();
+        set.clear();
+      } else if (kind === "add") {
+        roster.add(one);
+        set.add(one);
+      } else {
+        roster.delete(one);
+        set.delete(one);
+      }
+      assert.equal(roster.size, set.size);
+      assert.equal(roster.any !== undefined, set.size > 0);
+      assert.deepEqual(new Set(roster.all()), set);
+      assert.equal(roster.all().length, set.size);
+    }
+  }));
+});
