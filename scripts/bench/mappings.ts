@@ -35,7 +35,10 @@ const SCHEMA = z.strictObject({
   command: z.string().min(1),
   env: z.record(z.string(), z.string()).optional(),
   // A name, and not a path: what a mapping writes stays in the folder of the scene.
-  files: z.record(z.string().regex(/^[\w.-]*\w$/, "is no name of a file"), z.json()).optional(),
+  files: z.record(z.string(), z.json()).refine(
+    (files) => Object.keys(files).every((name) => /^[\w.-]*\w$/.test(name)),
+    "a name of a file is no path",
+  ).optional(),
   call: z.looseObject({ name: z.string().min(1) }),
 });
 

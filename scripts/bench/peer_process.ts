@@ -5,7 +5,7 @@
 
 import type { Contestant } from "./contestants.ts";
 import { LoadClient } from "./load_client.ts";
-import { endProcesses, listChildren, listTree } from "./process_tree.ts";
+import { endProcesses, listTree } from "./process_tree.ts";
 import type { Scene } from "./scene.ts";
 
 /** How long an answer of another gateway is waited for, in milliseconds. */
@@ -17,8 +17,13 @@ const GRACE_MS = 1_000;
 const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
   '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}';
 
+/** Without its last brace, which the client writes. */
+const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"';
+
 /** Thrown where an answer is waited for in vain. */
-export class NotAnswered extends Error {}
+export class NotAnswered extends Error {
+  override readonly name = "NotAnswered";
+}
 
 /** Starts another gateway and shakes hands. */
 export async function openPeer(
@@ -26,16 +31,7 @@ export async function openPeer(
   scene: Scene,
   patienceMs: number = PATIENCE_MS,
 ): Promise<LoadClient> {
-  const before = new Set(listChildren(Deno.pid).map(({ pid }) => pid));
-  try {
-    const opening = LoadClient.open(peer.command(scene), peer.env(scene));
-    return await within(patienceMs, opening, "initialize");
-  } catch (error) {
-    // The client is known only when hands are shaken; its process is the one that is new.
-    const started = listChildren(Deno.pid).filter(({ pid }) => !before.has(pid));
-    await endProcesses(started.flatMap(({ pid }) => listTree(pid)));
-    throw explainStart(peer, scene, error);
-  }
+  return (await startPeer(peer, scene, patienceMs)).client;
 }
 
 /** Milliseconds from the start of another gateway to its answer to `initialize`. */
@@ -44,17 +40,30 @@ export async function timePeerStart(
   scene: Scene,
   patienceMs: number = PATIENCE_MS,
 ): Promise<number> {
-  const command = peer.command(scene);
+  const { client, tookMs } = await startPeer(peer, scene, patienceMs);
+  await endPeer(client);
+  return tookMs;
+}
+
+async function startPeer(
+  peer: Contestant,
+  scene: Scene,
+  patienceMs: number,
+): Promise<{ client: LoadClient; tookMs: number }> {
+  const [command, env] = [peer.command(scene), peer.env(scene)];
   const started = performance.now();
   let client: LoadClient | undefined;
   try {
-    client = new LoadClient(command, peer.env(scene));
-    await within(patienceMs, client.request(INITIALIZE), "initialize");
-    return performance.now() - started;
+    client = new LoadClient(command, env);
+    const answer = await within(patienceMs, client.request(INITIALIZE), "initialize");
+    const tookMs = performance.now() - started;
+    if (!answer.includes('"result"')) throw new Error(`it refused: ${answer.slice(0, 300)}`);
+    // The client can send requests alone, so this rides on one; nobody waits for its answer.
+    client.request(`"method":"ping"}\n${INITIALIZED}`).catch(() => {});
+    return { client, tookMs };
   } catch (error) {
-    throw explainStart(peer, scene, error);
-  } finally {
     if (client !== undefined) await endPeer(client);
+    throw explainStart(peer.name, command, error);
   }
 }
 
@@ -89,22 +98,21 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function explainStart(peer: Contestant, scene: Scene, error: unknown): Error {
-  const [program = "", ...args] = peer.command(scene);
+function explainStart(name: string, command: readonly string[], error: unknown): Error {
   if (error instanceof Deno.errors.NotFound) {
-    const why = `there is no program "${program}" here`;
+    const why = `there is no program "${command[0]}" here`;
     return new Error(
-      `${peer.name} cannot be started: ${why}. Install it, or say with ` +
+      `${name} cannot be started: ${why}. Install it, or say with ` +
         `--peer "COMMAND" --mapping NAME how it is started here`,
       { cause: error },
     );
   }
   const what = error instanceof NotAnswered
     ? error.message
-    : `before it answered initialize: ${error instanceof Error ? error.message : error}`;
+    : `it cannot be spoken with: ${error instanceof Error ? error.message : error}`;
   const Kind = error instanceof NotAnswered ? NotAnswered : Error;
   return new Kind(
-    `${peer.name}: ${what}. Start it by hand to see what it says: ${[program, ...args].join(" ")}`,
+    `${name}: ${what}. Start it by hand to see what it says: ${command.join(" ")}`,
     { cause: error },
   );
 }

@@ -5,18 +5,13 @@ export interface Process {
   readonly started: string;
 }
 
-/** The processes that a process has started, and theirs; none where the system does not tell. */
+/** A process, what it has started, and what that has; none where the system does not tell. */
 export function listTree(pid: number): Process[] {
   const all = listProcesses();
   const tree: Process[] = all.filter((one) => one.pid === pid);
   // Grows while it is gone through: children follow their parents.
   for (const { pid } of tree) tree.push(...all.filter(({ parent }) => parent === pid));
   return tree;
-}
-
-/** The processes that a process has started itself. */
-export function listChildren(pid: number): Process[] {
-  return listProcesses().filter(({ parent }) => parent === pid);
 }
 
 /** Ends those that are left: asks them to, and does not ask a second time. */

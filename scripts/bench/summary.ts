@@ -64,12 +64,13 @@ export class Figures {
   }
 
   /**
-   * All figures, in the order of their first value.
+   * All figures, in the order of their first value; all who have one of them stand together.
    *
    * @param beside Names whom a figure's ratios are to, where it has any.
    */
   rows(beside: (figure: string) => string | undefined): Row[] {
-    return [...this.#values.values()].map(({ figure, who, unit, all, remark }) => {
+    const together = Map.groupBy(this.#values.values(), ({ figure }) => figure);
+    return [...together.values()].flat().map(({ figure, who, unit, all, remark }) => {
       const row: Row = {
         figure,
         who,
