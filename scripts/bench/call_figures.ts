@@ -45,7 +45,7 @@ export async function measureCalls(
     if (contestant.kind === "peer") {
       try {
         const fail = (message: string): void => figures.fail(message);
-        const peer = opened.use(await PeerCaller.open(contestant, scene, { warmUp, fail }));
+        const peer = opened.use(await PeerCaller.open(contestant, scene, { warmUp, rounds, fail }));
         callers.push({ contestant, pid: 0, call: (...what) => peer.load(...what) });
       } catch (error) {
         figures.fail(error instanceof Error ? error.message : String(error));

@@ -64,7 +64,8 @@ async function measurePeerStarts(
     const isLate = error instanceof NotAnswered;
     const remark = isLate ? `not answered within ${PATIENCE_MS / 1000} s` : "failed";
     figures.remark(figure, peer.name, "ms", remark);
-    if (!isLate) figures.fail(error instanceof Error ? error.message : String(error));
+    if (isLate) return;
+    figures.fail(`${figure}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -5,8 +5,8 @@ import { endPeer, NotAnswered, openPeer, PATIENCE_MS, pause, within } from "./pe
 import type { Scene } from "./scene.ts";
 
 /** How long the calls of one load may take in a round, and in all rounds, in milliseconds. */
-const ROUND_MS = 700;
-const ALL_MS = 3_000;
+const ROUND_MS = 500;
+const ALL_MS = 2_000;
 
 /** How long it is called before it counts. */
 const WARM_UP_MS = 1_500;
@@ -14,6 +14,18 @@ const WARM_UP_MS = 1_500;
 /** A load of another gateway, and how it differs from that of the others. */
 export interface PeerLoad extends Load {
   readonly remark?: string;
+}
+
+/** How another gateway is called. */
+export interface PeerCallerOptions {
+  /** How many calls are made before any counts, at the most. */
+  readonly warmUp: number;
+  /** How often each load is to be made. */
+  readonly rounds: number;
+  /** How long its first answers are waited for, in milliseconds. */
+  readonly patienceMs?: number;
+  /** Takes what failed. */
+  fail(message: string): void;
 }
 
 /** What is known of one load. */
@@ -32,26 +44,25 @@ export class PeerCaller implements AsyncDisposable {
   readonly #paces = new Map<string, Pace | undefined>();
   readonly #peer: Contestant;
   readonly #scene: Scene;
+  readonly #rounds: number;
   readonly #fail: (message: string) => void;
   #client: LoadClient | undefined;
 
-  private constructor(peer: Contestant, scene: Scene, fail: (message: string) => void) {
+  private constructor(peer: Contestant, scene: Scene, { rounds, fail }: PeerCallerOptions) {
     this.#peer = peer;
     this.#scene = scene;
+    this.#rounds = rounds;
     this.#fail = fail;
   }
 
-  /** Starts it, waits until its server can be called, and warms it up with a number of calls. */
+  /** Starts it, waits until its server can be called, and warms it up. */
   static async open(
     peer: Contestant,
     scene: Scene,
-    { warmUp, fail, patienceMs = PATIENCE_MS }: {
-      readonly warmUp: number;
-      readonly fail: (message: string) => void;
-      readonly patienceMs?: number;
-    },
+    options: PeerCallerOptions,
   ): Promise<PeerCaller> {
-    const caller = new PeerCaller(peer, scene, fail);
+    const { warmUp, patienceMs = PATIENCE_MS } = options;
+    const caller = new PeerCaller(peer, scene, options);
     try {
       caller.#client = await openPeer(peer, scene, patienceMs);
       await caller.#waitUntilReady(patienceMs);
@@ -81,9 +92,13 @@ export class PeerCaller implements AsyncDisposable {
       const load = await this.#open().load({ count, inFlight, call, leastBytes: pace.leastBytes });
       pace.spentMs += performance.now() - started;
       pace.rounds++;
-      if (count >= wanted && pace.spentMs <= ALL_MS) return load;
-      const rounds = pace.spentMs > ALL_MS ? `, ${pace.rounds} round(s)` : "";
-      return { ...load, remark: `${count} calls instead of ${wanted}${rounds}` };
+      const remarks = [
+        ...count < wanted ? [`${count} calls a round, not ${wanted}`] : [],
+        ...pace.spentMs > ALL_MS && pace.rounds < this.#rounds
+          ? [`${pace.rounds} of ${this.#rounds} rounds`]
+          : [],
+      ];
+      return remarks.length === 0 ? load : { ...load, remark: remarks.join("; ") };
     } catch (error) {
       this.#fail(`${this.#peer.name}, ${key}: ${explain(error)}`);
       this.#paces.set(key, undefined);

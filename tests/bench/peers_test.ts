@@ -102,7 +102,7 @@ Deno.test("bench: an answer that is not what was called for is no figure", async
   // It answers, and quickly, but not with what was asked for.
   const wrong = named("wrong", echoCommand(), { name: "{tool}", arguments: { n: 3 } } as never);
   await assert.rejects(
-    PeerCaller.open(wrong, scene, { warmUp: 1, fail, patienceMs: 300 }),
+    PeerCaller.open(wrong, scene, { warmUp: 1, rounds: 1, fail, patienceMs: 300 }),
     /^NotAnswered: wrong: the tool echo .* could not be called within 0\.3 s; see the mapping.*"xxx"/,
   );
 });
