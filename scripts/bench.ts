@@ -70,6 +70,14 @@ function machine(): Record<string, unknown> {
   };
 }
 
+/** The share of the calls that is made. */
+function readShare(text: string): number {
+  const share = Number(text);
+  if (share > 0 && share <= 1) return share;
+  throw new Error(`--share is a number above 0 and up to 1, and not "${text}"`);
+}
+
+const share = readShare(flags.share);
 const rounds = flags.quick ? 2 : 5;
 const figures = new Figures();
 const own = ourselves();
@@ -79,8 +87,7 @@ const peers = readPeers(pairPeers(tokens), (message) => {
 });
 const gateways = [...own, ...peers];
 const parts: Record<string, () => Promise<void>> = {
-  calls: () =>
-    measureCalls([DIRECT, PIPE, ...gateways], { rounds, share: Number(flags.share) }, figures),
+  calls: () => measureCalls([DIRECT, PIPE, ...gateways], { rounds, share }, figures),
   large: () => measureLargeResults([DIRECT, ...own], flags.quick ? 1 : 3, figures),
   start: () => measureStarts(gateways, flags.quick ? 3 : 7, figures),
   denials: () => measureDenials(own, rounds, figures),

@@ -75,6 +75,18 @@ Deno.test("bench: a mapping is read from a file, and what is wrong with it is to
   }
 });
 
+Deno.test("bench: the mapping that the page on performance shows can be used", () => {
+  const page = Deno.readTextFileSync(new URL("../../docs/performance.md", import.meta.url));
+  const [, shown = ""] = /```json [^\n]*\n([^`]+)```/.exec(page) ?? [];
+  using scene = new Scene();
+  const file = join(scene.folder, "peer.json");
+  Deno.writeTextFileSync(file, shown);
+  const peer = describePeer(readMapping(file));
+  const own = join(scene.folder, "mine.json");
+  assert.deepEqual(peer.command(scene), ["node", "mine/index.js", "--config", own]);
+  assert.deepEqual(JSON.parse(Deno.readTextFileSync(own)), { servers: scene.servers });
+});
+
 Deno.test("bench: --mapping belongs to the --peer before it", () => {
   const option = (name: string, value?: string) => ({ kind: "option", name, value });
   const tokens = [option("peer", "one"), option("quick"), option("peer", "a b")];

@@ -8,6 +8,7 @@ import {
   echoCommand,
   ourselves,
 } from "../../scripts/bench/contestants.ts";
+import type { Mapping } from "../../scripts/bench/mappings.ts";
 import { PeerCaller } from "../../scripts/bench/peer_calls.ts";
 import { openPeer, timePeerStart } from "../../scripts/bench/peer_process.ts";
 import { describePeer } from "../../scripts/bench/peers.ts";
@@ -35,7 +36,7 @@ function itself(): Record<string, unknown> {
   };
 }
 
-function named(name: string, command: readonly string[], call = { name: "{tool}" }): Contestant {
+function named(name: string, command: readonly string[], call: Mapping["call"] = {}): Contestant {
   const words = command.map((word) => `"${word}"`);
   return describePeer({ name, command: words.join(" "), call });
 }
@@ -86,6 +87,40 @@ Deno.test("bench: a peer that fails costs none of the others their figures", asy
   assert.ok(rows.every(({ who }) => who !== "ends"));
 });
 
+Deno.test("bench: a load that a peer does not stand is left out, and its others are measured", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const file = join(folder, "weak.js");
+    Deno.writeTextFileSync(
+      file,
+      `let rest = "";
+      for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + text).split("\\n");
+        rest = lines.pop();
+        for (const line of lines) {
+          const { id, params } = JSON.parse(line);
+          const n = params?.arguments?.n ?? 0;
+          if (n === 1_000_000) Deno.exit();
+          console.log(JSON.stringify({ jsonrpc: "2.0", id, result: "x".repeat(n) }));
+        }
+      }`,
+    );
+    const call = { name: "{tool}", arguments: "{args}" };
+    const weak = named("weak", [Deno.execPath(), "run", "--no-config", file], call);
+    const figures = new Figures();
+    await measureCalls([weak, DIRECT], { rounds: 2, share: 0.001 }, figures);
+    const rows = figures.rows(() => undefined).filter(({ figure }) => figure.endsWith(": p50"));
+    assert.equal(rows.filter(({ who }) => who === "weak").length, 6);
+    assert.equal(rows.filter(({ who }) => who === "direct").length, 9);
+    assert.deepEqual(
+      figures.failures,
+      [1, 8, 64].map((many) => `weak, 1000000 B, ${many} in flight: The program ended`),
+    );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 Deno.test("bench: a peer that answers nothing is waited for no longer than there is patience", async () => {
   using scene = new Scene();
   const before = listTree(Deno.pid).length;
@@ -100,7 +135,7 @@ Deno.test("bench: an answer that is not what was called for is no figure", async
   using scene = new Scene();
   const fail = (message: string): never => assert.fail(message);
   // It answers, and quickly, but not with what was asked for.
-  const wrong = named("wrong", echoCommand(), { name: "{tool}", arguments: { n: 3 } } as never);
+  const wrong = named("wrong", echoCommand(), { name: "{tool}", arguments: { n: 3 } });
   await assert.rejects(
     PeerCaller.open(wrong, scene, { warmUp: 1, rounds: 1, fail, patienceMs: 300 }),
     /^NotAnswered: wrong: the tool echo .* could not be called within 0\.3 s; see the mapping.*"xxx"/,
