@@ -2,14 +2,17 @@
  * Measures the gateway: interleaved in one run, each figure beside what it is compared with. Loads
  * nothing but processes of its own on this machine.
  *
- * `--quick` takes fewer rounds and leaves the million calls out; `--json FILE` says where the figures
- * go; `--peer MAPPING` measures another gateway too, with `--peer-command "COMMAND"` where it is
- * started differently.
+ * `--quick` takes fewer rounds and leaves the million calls out; `--only PART` measures one part,
+ * and `--share 0.1` makes a tenth of its calls; `--json FILE` says where the figures go.
+ *
+ * `--peer NAME` measures another gateway as well, of those in bench/mappings.ts; `--peer "COMMAND"
+ * --mapping NAME` starts it in another way, and a JSON file in place of the name describes any other
+ * gateway. A peer that fails is told of below the table, and costs none of the other figures.
  */
 
 import { parseArgs } from "node:util";
 import { measureCalls, measureLargeResults } from "./bench/call_figures.ts";
-import { type Contestant, DIRECT, ourselves, peer, PIPE } from "./bench/contestants.ts";
+import { DIRECT, ourselves, PIPE } from "./bench/contestants.ts";
 import {
   measureDenials,
   measureDiscovery,
@@ -17,21 +20,23 @@ import {
   measureStarts,
 } from "./bench/gateway_figures.ts";
 import { measureHttp } from "./bench/http_figures.ts";
-import { MAPPINGS } from "./bench/mappings.ts";
+import { pairPeers, readPeers } from "./bench/peers.ts";
 import { formatTable } from "./bench/report.ts";
 import { Figures } from "./bench/summary.ts";
 
 const MILLION = 1_000_000;
 
-const { values: flags } = parseArgs({
+const { values: flags, tokens } = parseArgs({
   args: Deno.args,
   options: {
     quick: { type: "boolean", default: false },
     json: { type: "string", default: "dist/bench.json" },
     peer: { type: "string", multiple: true, default: [] },
-    "peer-command": { type: "string", multiple: true, default: [] },
+    mapping: { type: "string", multiple: true, default: [] },
     only: { type: "string" },
+    share: { type: "string", default: "1" },
   },
+  tokens: true,
 });
 
 function say(text: string): void {
@@ -43,18 +48,6 @@ function say(text: string): void {
 function progress(text: string): void {
   // deno-lint-ignore no-console
   console.error(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${text}`);
-}
-
-function peers(): Contestant[] {
-  return flags.peer.map((name, at) => {
-    const mapping = MAPPINGS[name];
-    if (mapping === undefined) {
-      throw new Error(
-        `There is no mapping "${name}"; there are ${Object.keys(MAPPINGS).join(", ")}`,
-      );
-    }
-    return peer(flags["peer-command"][at] ?? mapping.command, mapping);
-  });
 }
 
 /** What a figure's ratios are to. */
@@ -77,12 +70,24 @@ function machine(): Record<string, unknown> {
   };
 }
 
+/** The share of the calls that is made. */
+function readShare(text: string): number {
+  const share = Number(text);
+  if (share > 0 && share <= 1) return share;
+  throw new Error(`--share is a number above 0 and up to 1, and not "${text}"`);
+}
+
+const share = readShare(flags.share);
 const rounds = flags.quick ? 2 : 5;
 const figures = new Figures();
 const own = ourselves();
-const gateways = [...own, ...peers()];
+const peers = readPeers(pairPeers(tokens), (message) => {
+  progress(message);
+  figures.fail(message);
+});
+const gateways = [...own, ...peers];
 const parts: Record<string, () => Promise<void>> = {
-  calls: () => measureCalls([DIRECT, PIPE, ...gateways], rounds, figures),
+  calls: () => measureCalls([DIRECT, PIPE, ...gateways], { rounds, share }, figures),
   large: () => measureLargeResults([DIRECT, ...own], flags.quick ? 1 : 3, figures),
   start: () => measureStarts(gateways, flags.quick ? 3 : 7, figures),
   denials: () => measureDenials(own, rounds, figures),
@@ -102,6 +107,10 @@ for (const [name, measure] of Object.entries(parts)) {
 progress("done");
 const rows = figures.rows(beside);
 say(formatTable(rows));
-const text = JSON.stringify({ machine: machine(), rows }, null, 2);
+const { failures } = figures;
+for (const message of failures) say(`\nNot measured: ${message}`);
+const text = JSON.stringify({ machine: machine(), rows, failures }, null, 2);
 await Deno.writeTextFile(flags.json, `${text}\n`);
 say(`\nWritten to ${flags.json}`);
+// Whatever a failed peer may have left open must not keep this program.
+if (failures.length > 0) Deno.exit();

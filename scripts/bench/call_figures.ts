@@ -1,5 +1,7 @@
 import { type Contestant, DIRECT } from "./contestants.ts";
+import type { LoadOptions } from "./load.ts";
 import { LoadClient } from "./load_client.ts";
+import { PeerCaller, type PeerLoad } from "./peer_calls.ts";
 import { processorSeconds } from "./process_figures.ts";
 import { Scene } from "./scene.ts";
 import type { Figures } from "./summary.ts";
@@ -13,45 +15,79 @@ const LOADS = [
 
 const IN_FLIGHT = [1, 8, 64] as const;
 
-/** Times calls of all contestants, one after the other in each round, on the same kind of server. */
+/** How calls are measured. */
+export interface CallOptions {
+  readonly rounds: number;
+  /** The share of the calls that is made, from 0 to 1. Default: all. */
+  readonly share?: number;
+}
+
+/** Calls a contestant; undefined where there is nothing to be told. */
+type Call = (size: number, options: Omit<LoadOptions, "leastBytes">) => Promise<
+  PeerLoad | undefined
+>;
+
+/**
+ * Times calls of all contestants, one after the other in each round, on the same kind of server.
+ * Another gateway that cannot be measured is a failure in the figures, and takes nobody else along.
+ */
 export async function measureCalls(
   contestants: readonly Contestant[],
-  rounds: number,
+  { rounds, share = 1 }: CallOptions,
   figures: Figures,
 ): Promise<void> {
   using scene = new Scene();
   await using opened = new AsyncDisposableStack();
-  const clients = new Map<Contestant, LoadClient>();
+  const callers: { readonly contestant: Contestant; readonly pid: number; readonly call: Call }[] =
+    [];
+  const warmUp = Math.max(1, Math.round(4000 * share));
   for (const contestant of contestants) {
+    if (contestant.kind === "peer") {
+      try {
+        const fail = (message: string): void => figures.fail(message);
+        const peer = opened.use(await PeerCaller.open(contestant, scene, { warmUp, rounds, fail }));
+        callers.push({ contestant, pid: 0, call: (...what) => peer.load(...what) });
+      } catch (error) {
+        figures.fail(error instanceof Error ? error.message : String(error));
+      }
+      continue;
+    }
     const client = await LoadClient.open(contestant.command(scene), contestant.env(scene));
-    clients.set(contestant, opened.use(client));
+    opened.use(client);
     // What runs for the first time is slower; nobody's first calls count.
     const call = contestant.call("echo", { n: 100 });
-    await client.load({ count: 4000, inFlight: 64, call, leastBytes: 100 });
+    await client.load({ count: warmUp, inFlight: 64, call, leastBytes: 100 });
+    const load: Call = (size, options) => client.load({ ...options, leastBytes: size });
+    callers.push({ contestant, pid: client.pid, call: load });
   }
   for (let round = 0; round < rounds; round++) {
     for (const { size, name, counts } of LOADS) {
       for (const inFlight of IN_FLIGHT) {
+        const count = Math.max(inFlight, Math.round(counts[inFlight] * share));
+        const what = `${name}, ${inFlight} in flight`;
         let direct = { p50: NaN, p99: NaN };
-        for (const [contestant, client] of clients) {
-          const call = contestant.call("echo", { n: size });
-          const count = counts[inFlight];
-          const cpu = processorSeconds(client.pid);
-          const load = await client.load({ count, inFlight, call, leastBytes: size });
-          const what = `${name}, ${inFlight} in flight`;
-          const who = contestant.name;
-          figures.note(`${what}: p50`, who, "ms", load.p50);
-          figures.note(`${what}: p99`, who, "ms", load.p99);
-          if (size === 100) figures.note(`${what}: calls per second`, who, "/s", load.perSecond);
+        for (const { contestant, pid, call } of callers) {
+          const { kind, name: who } = contestant;
+          const isCounted = kind === "own" && size === 100 && inFlight === 64;
+          const cpu = isCounted ? processorSeconds(pid) : NaN;
+          const text = contestant.call("echo", { n: size });
+          const load = await call(size, { count, inFlight, call: text });
+          if (load === undefined) continue;
+          const note = (figure: string, unit: string, value: number): void => {
+            figures.note(`${what}: ${figure}`, who, unit, value);
+            if (load.remark === undefined) return;
+            figures.remark(`${what}: ${figure}`, who, unit, load.remark);
+          };
+          note("p50", "ms", load.p50);
+          note("p99", "ms", load.p99);
+          if (size === 100) note("calls per second", "/s", load.perSecond);
           if (contestant === DIRECT) direct = load;
           else {
-            figures.note(`${what}: added p50`, who, "ms", load.p50 - direct.p50);
-            figures.note(`${what}: added p99`, who, "ms", load.p99 - direct.p99);
+            note("added p50", "ms", load.p50 - direct.p50);
+            note("added p99", "ms", load.p99 - direct.p99);
           }
-          if (contestant.isGateway && size === 100 && inFlight === 64) {
-            const spent = (processorSeconds(client.pid) - cpu) / count * 1e6;
-            figures.note(`${what}: processor time per call`, who, "µs", spent);
-          }
+          if (!isCounted) continue;
+          note("processor time per call", "µs", (processorSeconds(pid) - cpu) / count * 1e6);
         }
       }
     }

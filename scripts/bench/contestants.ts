@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { permissionFlags } from "../permissions.ts";
-import { fillMapping, type Mapping } from "./mappings.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const HERE = join(ROOT, "scripts", "bench");
@@ -12,8 +11,8 @@ export const AGENT = "bench";
 /** Something that can be called, with or without a gateway in front. */
 export interface Contestant {
   readonly name: string;
-  /** Whether it is a gateway, and not what gateways are compared with. */
-  readonly isGateway: boolean;
+  /** This gateway, another one, or what gateways are compared with. */
+  readonly kind: "own" | "peer" | "reference";
   /** The program, in front of the servers of a scene. */
   command(scene: SceneFiles): string[];
   /** Variables of its environment. */
@@ -24,9 +23,13 @@ export interface Contestant {
 
 /** The files that a gateway reads, and the command of the server that direct calls go to. */
 export interface SceneFiles {
+  /** Where the files are. */
+  readonly folder: string;
   readonly mcp: string;
   readonly rules: string;
   readonly audit: string;
+  /** What `mcpServers` holds. */
+  readonly servers: Readonly<Record<string, unknown>>;
   /** The first server's command. */
   readonly server: readonly string[];
 }
@@ -57,7 +60,7 @@ export function emptyCommand(): string[] {
 /** What gateways are compared with. */
 export const DIRECT: Contestant = {
   name: "direct",
-  isGateway: false,
+  kind: "reference",
   command: ({ server }) => [...server],
   env: () => ({}),
   call: callDirectly,
@@ -66,7 +69,7 @@ export const DIRECT: Contestant = {
 /** The least that can stand in between. */
 export const PIPE: Contestant = {
   name: "byte pipe",
-  isGateway: false,
+  kind: "reference",
   command: ({ server }) => {
     const pipe = [join(HERE, "byte_pipe.ts"), ...server];
     return [Deno.execPath(), "run", "--no-prompt", "--no-config", "--allow-run", ...pipe];
@@ -75,38 +78,22 @@ export const PIPE: Contestant = {
   call: callDirectly,
 };
 
-/** This gateway: from source, as the bundle, and as the executable where there is one. */
+/** This gateway: from source, and as the bundle and the executable where they are built. */
 export function ourselves(): Contestant[] {
   const deno = [Deno.execPath(), "run", ...permissionFlags()];
+  const bundle = join(ROOT, "dist", "agent-mcp-gateway.js");
   const executable = join(ROOT, "dist", "agent-mcp-gateway");
-  const all = [
+  return [
     gateway("source", [...deno, join(ROOT, "src", "main.ts")]),
-    gateway("bundle", [...deno, "--no-config", join(ROOT, "dist", "agent-mcp-gateway.js")]),
+    ...exists(bundle) ? [gateway("bundle", [...deno, "--no-config", bundle])] : [],
+    ...exists(executable) ? [gateway("executable", [executable])] : [],
   ];
-  return exists(executable) ? [...all, gateway("executable", [executable])] : all;
-}
-
-/** Another gateway that speaks MCP on standard input and output. */
-export function peer(command: string, mapping: Mapping): Contestant {
-  return {
-    name: mapping.name,
-    isGateway: true,
-    command: (scene) => command.split(" ").map((word) => fillMapping(word, { ...scene })),
-    env: (scene) => {
-      return Object.fromEntries(
-        Object.entries(mapping.env ?? {}).map((
-          [name, text],
-        ) => [name, fillMapping(text, { ...scene })]),
-      );
-    },
-    call: (tool, args) => callTool(mapping.call({ agent: AGENT, server: "echo", tool, args })),
-  };
 }
 
 function gateway(name: string, program: readonly string[]): Contestant {
   return {
     name,
-    isGateway: true,
+    kind: "own",
     command: ({ mcp, rules }) => [...program, "--mcp-config", mcp, "--rules", rules],
     env: ({ audit }) => ({ GATEWAY_AUDIT_LOG: audit }),
     call: (tool, args, agent_id = AGENT) => {

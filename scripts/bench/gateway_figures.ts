@@ -1,5 +1,6 @@
 import { AGENT, callTool, type Contestant, emptyCommand } from "./contestants.ts";
 import { LoadClient } from "./load_client.ts";
+import { NotAnswered, PATIENCE_MS, timePeerStart } from "./peer_process.ts";
 import { residentMb } from "./process_figures.ts";
 import { Scene } from "./scene.ts";
 import type { Figures } from "./summary.ts";
@@ -18,6 +19,9 @@ export async function timeStart(
   return performance.now() - started;
 }
 
+/** How often another gateway is started, for it may take a second each time. */
+const PEER_STARTS = 3;
+
 /** How soon `initialize` is answered, beside an empty program; with servers, of which one hangs. */
 export async function measureStarts(
   gateways: readonly Contestant[],
@@ -30,10 +34,38 @@ export async function measureStarts(
     const figure = `initialize after start, ${count} servers`;
     for (let round = 0; round < rounds; round++) {
       figures.note(figure, "empty program", "ms", await timeStart(emptyCommand(), {}));
-      for (const { name, command, env } of gateways) {
+      for (const gateway of gateways) {
+        const { name, kind, command, env } = gateway;
+        if (kind === "peer") continue;
         figures.note(figure, name, "ms", await timeStart(command(scene), env(scene)));
       }
     }
+    for (const peer of gateways.filter(({ kind }) => kind === "peer")) {
+      await measurePeerStarts(
+        peer,
+        { scene, figure, rounds: Math.min(rounds, PEER_STARTS) },
+        figures,
+      );
+    }
+  }
+}
+
+/** How soon another gateway answers `initialize`; one that does not in time is not asked again. */
+async function measurePeerStarts(
+  peer: Contestant,
+  { scene, figure, rounds }: { scene: Scene; figure: string; rounds: number },
+  figures: Figures,
+): Promise<void> {
+  try {
+    for (let round = 0; round < rounds; round++) {
+      figures.note(figure, peer.name, "ms", await timePeerStart(peer, scene));
+    }
+  } catch (error) {
+    const isLate = error instanceof NotAnswered;
+    const remark = isLate ? `not answered within ${PATIENCE_MS / 1000} s` : "failed";
+    figures.remark(figure, peer.name, "ms", remark);
+    if (isLate) return;
+    figures.fail(`${figure}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

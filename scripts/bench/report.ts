@@ -2,11 +2,16 @@ import type { Row } from "./summary.ts";
 
 const HEAD = ["figure", "of", "min", "median", "max", "ratio"] as const;
 
+/** Heads a last column, which there is where a figure has a remark. */
+const REMARK = "remark";
+
 /** Writes rows as a table in Markdown, which a terminal shows as well. */
 export function formatTable(rows: readonly Row[]): string {
-  const lines: string[][] = [[...HEAD]];
+  const hasRemarks = rows.some(({ remark }) => remark !== undefined);
+  const head = hasRemarks ? [...HEAD, REMARK] : HEAD;
+  const lines: string[][] = [[...head]];
   let last = "";
-  for (const { figure, who, unit, summary, beside, ratio } of rows) {
+  for (const { figure, who, unit, summary, beside, ratio, remark } of rows) {
     const value = (number: number): string => `${formatNumber(number)} ${unit}`;
     lines.push([
       figure === last ? "" : figure,
@@ -15,10 +20,11 @@ export function formatTable(rows: readonly Row[]): string {
       value(summary.median),
       value(summary.max),
       ratio === undefined ? "" : `${ratio.toFixed(2)} × ${beside}`,
+      ...(hasRemarks ? [remark ?? ""] : []),
     ]);
     last = figure;
   }
-  const widths = HEAD.map((_, column) =>
+  const widths = head.map((_, column) =>
     Math.max(...lines.map((line) => line[column]?.length ?? 0))
   );
   const text = lines.map((line) => {

@@ -11,28 +11,30 @@ export interface SceneOptions {
 
 /** A folder with the two files of a gateway, taken away in the end. */
 export class Scene implements SceneFiles, Disposable {
+  readonly folder: string;
   readonly mcp: string;
   readonly rules: string;
   readonly audit: string;
+  readonly servers: Readonly<Record<string, unknown>>;
   readonly server: readonly string[];
-  readonly #folder: string;
 
   constructor({ servers = [[]], rules }: SceneOptions = {}) {
-    this.#folder = Deno.makeTempDirSync({ prefix: "gateway-bench-" });
-    this.mcp = join(this.#folder, "mcp.json");
-    this.rules = join(this.#folder, "rules.json");
-    this.audit = join(this.#folder, "audit.jsonl");
+    this.folder = Deno.makeTempDirSync({ prefix: "gateway-bench-" });
+    this.mcp = join(this.folder, "mcp.json");
+    this.rules = join(this.folder, "rules.json");
+    this.audit = join(this.folder, "audit.jsonl");
     this.server = echoCommand(...servers[0] ?? []);
     const entries = servers.map((flags, number) => {
       const [command, ...args] = echoCommand(...flags);
       return [number === 0 ? "echo" : `echo_${number}`, { command, args }];
     });
-    write(this.mcp, { mcpServers: Object.fromEntries(entries) });
+    this.servers = Object.fromEntries(entries);
+    write(this.mcp, { mcpServers: this.servers });
     write(this.rules, rules ?? { agents: { [AGENT]: { allow: { servers: ["*"] } } } });
   }
 
   [Symbol.dispose](): void {
-    Deno.removeSync(this.#folder, { recursive: true });
+    Deno.removeSync(this.folder, { recursive: true });
   }
 }
 

@@ -38,3 +38,23 @@ Deno.test("bench: figures are summed up over rounds, with ratios of their median
     ].join("\n"),
   );
 });
+
+Deno.test("bench: a figure without a value is told with its remark", () => {
+  const figures = new Figures();
+  figures.note("start", "direct", "ms", 2);
+  figures.note("memory", "direct", "MB", 2);
+  figures.remark("start", "slow", "ms", "not answered within 20 s");
+  figures.fail("slow: why");
+  figures.fail("slow: why");
+  assert.deepEqual(figures.failures, ["slow: why"]);
+  assert.equal(
+    formatTable(figures.rows(() => "direct")),
+    [
+      "| figure | of     | min      | median   | max      | ratio | remark                   |",
+      "|--------|--------|----------|----------|----------|-------|--------------------------|",
+      "| start  | direct | 2.000 ms | 2.000 ms | 2.000 ms |       |                          |",
+      "|        | slow   | ? ms     | ? ms     | ? ms     |       | not answered within 20 s |",
+      "| memory | direct | 2.000 MB | 2.000 MB | 2.000 MB |       |                          |",
+    ].join("\n"),
+  );
+});

@@ -23,6 +23,8 @@ export const UNCHECKED: readonly string[] = [
   "docs/migrating.md: sh no-run: agent-mcp-gateway validate --mcp-config .mcp.json --rules .m",
   "docs/oauth.md: sh no-run: agent-mcp-gateway auth login notes",
   "docs/performance.md: sh no-run: deno task bench",
+  "docs/performance.md: sh no-run: deno task bench --peer mcp-hub-mcp --peer mcporter --peer ag",
+  "docs/performance.md: json no-check: {",
   "docs/security.md: sh no-run: deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gat",
   "docs/security.md: sh no-run: agent-mcp-gateway audit stats --since 1d",
   "docs/troubleshooting.md: sh no-run: agent-mcp-gateway validate",

@@ -1,0 +1,118 @@
+/**
+ * Other gateways as processes. They may be missing, answer nothing, or stay when they are to end:
+ * everything here takes a bounded time, and leaves nothing running.
+ */
+
+import type { Contestant } from "./contestants.ts";
+import { LoadClient } from "./load_client.ts";
+import { endProcesses, listTree } from "./process_tree.ts";
+import type { Scene } from "./scene.ts";
+
+/** How long an answer of another gateway is waited for, in milliseconds. */
+export const PATIENCE_MS = 20_000;
+
+/** How long it may take to end when its input has ended. */
+const GRACE_MS = 1_000;
+
+const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
+  '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}';
+
+/** Without its last brace, which the client writes. */
+const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"';
+
+/** Thrown where an answer is waited for in vain. */
+export class NotAnswered extends Error {
+  override readonly name = "NotAnswered";
+}
+
+/** Starts another gateway and shakes hands. */
+export async function openPeer(
+  peer: Contestant,
+  scene: Scene,
+  patienceMs: number = PATIENCE_MS,
+): Promise<LoadClient> {
+  return (await startPeer(peer, scene, patienceMs)).client;
+}
+
+/** Milliseconds from the start of another gateway to its answer to `initialize`. */
+export async function timePeerStart(
+  peer: Contestant,
+  scene: Scene,
+  patienceMs: number = PATIENCE_MS,
+): Promise<number> {
+  const { client, tookMs } = await startPeer(peer, scene, patienceMs);
+  await endPeer(client);
+  return tookMs;
+}
+
+async function startPeer(
+  peer: Contestant,
+  scene: Scene,
+  patienceMs: number,
+): Promise<{ client: LoadClient; tookMs: number }> {
+  const [command, env] = [peer.command(scene), peer.env(scene)];
+  const started = performance.now();
+  let client: LoadClient | undefined;
+  try {
+    client = new LoadClient(command, env);
+    const answer = await within(patienceMs, client.request(INITIALIZE), "initialize");
+    const tookMs = performance.now() - started;
+    if (!answer.includes('"result"')) throw new Error(`it refused: ${answer.slice(0, 300)}`);
+    // The client can send requests alone, so this rides on one; nobody waits for its answer.
+    client.request(`"method":"ping"}\n${INITIALIZED}`).catch(() => {});
+    return { client, tookMs };
+  } catch (error) {
+    if (client !== undefined) await endPeer(client);
+    throw explainStart(peer.name, command, error);
+  }
+}
+
+/** Ends another gateway with all it has started, what it would leave behind as well. */
+export async function endPeer(client: LoadClient): Promise<void> {
+  // Listed first: what stays when its parent has ended is nobody's child any more.
+  const tree = listTree(client.pid);
+  const ended = client[Symbol.asyncDispose]();
+  await within(GRACE_MS, ended, "the end of input").catch(() => {});
+  await endProcesses(tree);
+  // Something it has hidden may still hold its output open; that is not waited for.
+  await within(GRACE_MS, ended, "the end of input").catch(() => {});
+}
+
+/** Waits for an answer. @throws NotAnswered when it does not come in time. */
+export async function within<T>(ms: number, answer: Promise<T>, what: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new NotAnswered(`${what} was not answered within ${ms / 1000} s`));
+    }, ms);
+  });
+  try {
+    return await Promise.race([answer, tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function explainStart(name: string, command: readonly string[], error: unknown): Error {
+  if (error instanceof Deno.errors.NotFound) {
+    const why = `there is no program "${command[0]}" here`;
+    return new Error(
+      `${name} cannot be started: ${why}. Install it, or say with ` +
+        `--peer "COMMAND" --mapping NAME how it is started here`,
+      { cause: error },
+    );
+  }
+  const what = error instanceof NotAnswered
+    ? error.message
+    : `it cannot be spoken with: ${error instanceof Error ? error.message : error}`;
+  const Kind = error instanceof NotAnswered ? NotAnswered : Error;
+  return new Kind(
+    `${name}: ${what}. Start it by hand to see what it says: ${command.join(" ")}`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { mapCall, MAPPINGS, readMapping } from "../../scripts/bench/mappings.ts";
+import { describePeer, pairPeers, readPeers } from "../../scripts/bench/peers.ts";
+import { fill, splitCommand } from "../../scripts/bench/places.ts";
+import { Scene } from "../../scripts/bench/scene.ts";
+
+const WANTED = { agent: "bench", server: "echo", tool: "echo", args: { n: 100 } };
+
+Deno.test("bench: a shipped mapping says how a tool is called through a gateway", () => {
+  const filled = Object.entries(MAPPINGS).map(([name, one]) => [name, mapCall(one, WANTED)]);
+  assert.deepEqual(Object.fromEntries(filled), {
+    "agent-mcp-gateway-python": {
+      name: "execute_tool",
+      arguments: { agent_id: "bench", server: "echo", tool: "echo", args: { n: 100 } },
+    },
+    "mcp-hub-mcp": {
+      name: "call-tool",
+      arguments: { serverName: "echo", toolName: "echo", toolArgs: { n: 100 } },
+    },
+    mcporter: { name: "echo__echo", arguments: { n: 100 } },
+  });
+});
+
+Deno.test("bench: a peer finds its files in the folder of the scene", () => {
+  using scene = new Scene();
+  const mapping = readMapping("mcporter");
+  const peer = describePeer(mapping);
+  const file = join(scene.folder, "mcporter.json");
+  assert.deepEqual(peer.command(scene).slice(-4), ["--config", file, "serve", "--stdio"]);
+  assert.deepEqual(peer.env(scene), { MCPORTER_KEEPALIVE: "*", MCPORTER_DAEMON_DIR: scene.folder });
+  const [command, ...args] = scene.server;
+  const { mcpServers } = JSON.parse(Deno.readTextFileSync(file));
+  assert.deepEqual(mcpServers, { echo: { command, args } });
+  assert.equal(
+    peer.call("echo", { n: 7 }),
+    '"method":"tools/call","params":{"name":"echo__echo","arguments":{"n":7}}',
+  );
+});
+
+Deno.test("bench: a place that stands alone keeps its type, and unknown ones stay", () => {
+  const places = { args: { n: 1 }, tool: "echo" };
+  assert.deepEqual(fill({ a: "{args}", b: ["x {tool} {args}", "{other}"], c: 3 }, places), {
+    a: { n: 1 },
+    b: ['x echo {"n":1}', "{other}"],
+    c: 3,
+  });
+  assert.deepEqual(splitCommand(`"/a b/node" x.js --name='it is' {mcp}`), [
+    "/a b/node",
+    "x.js",
+    "--name=it is",
+    "{mcp}",
+  ]);
+});
+
+Deno.test("bench: a mapping is read from a file, and what is wrong with it is told", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const file = join(folder, "peer.json");
+    const write = (text: string): void => Deno.writeTextFileSync(file, text);
+    const mapping = { name: "mine", command: "mine {mcp}", call: { name: "{tool}" } };
+    write(JSON.stringify(mapping));
+    assert.deepEqual(readMapping(file), mapping);
+    write("{");
+    assert.throws(() => readMapping(file), /Cannot use the mapping ".*": the file is not JSON: /);
+    write(JSON.stringify({ ...mapping, call: {}, files: { "../x": 1 }, more: 1 }));
+    assert.throws(() => readMapping(file), (error: Error) => {
+      for (const part of [/call\.name/, /a name of a file is no path/, /"more"/]) {
+        assert.match(error.message, part);
+      }
+      return true;
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("bench: the mapping that the page on performance shows can be used", () => {
+  const page = Deno.readTextFileSync(new URL("../../docs/performance.md", import.meta.url));
+  const [, shown = ""] = /```json [^\n]*\n([^`]+)```/.exec(page) ?? [];
+  using scene = new Scene();
+  const file = join(scene.folder, "peer.json");
+  Deno.writeTextFileSync(file, shown);
+  const peer = describePeer(readMapping(file));
+  const own = join(scene.folder, "mine.json");
+  assert.deepEqual(peer.command(scene), ["node", "mine/index.js", "--config", own]);
+  assert.deepEqual(JSON.parse(Deno.readTextFileSync(own)), { servers: scene.servers });
+});
+
+Deno.test("bench: --mapping belongs to the --peer before it", () => {
+  const option = (name: string, value?: string) => ({ kind: "option", name, value });
+  const tokens = [option("peer", "one"), option("quick"), option("peer", "a b")];
+  assert.deepEqual(pairPeers([...tokens, option("mapping", "m.json")]), [
+    { peer: "one" },
+    { peer: "a b", mapping: "m.json" },
+  ]);
+  assert.throws(() => pairPeers([option("mapping", "m")]), /--mapping m follows no --peer/);
+});
+
+Deno.test("bench: a peer that nobody knows is refused, and the others are measured", () => {
+  const refused: string[] = [];
+  const asked = [
+    { peer: "mcp-hub" },
+    { peer: "mcporter" },
+    { peer: "node mine.js", mapping: "mine" },
+    { peer: "mcporter-here --config x", mapping: "mcporter" },
+  ];
+  const peers = readPeers(asked, (message) => refused.push(message));
+  assert.deepEqual(peers.map(({ name }) => name), ["mcporter", "mcporter (2)"]);
+  assert.equal(refused.length, 2);
+  assert.match(
+    refused[0] ?? "",
+    /^Cannot measure the peer "mcp-hub": it is none of .*mcporter\. .*--mapping/,
+  );
+  assert.match(refused[1] ?? "", /^Cannot use the mapping "mine": it is neither one of .* nor a/);
+});

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { measureCalls } from "../../scripts/bench/call_figures.ts";
+import {
+  type Contestant,
+  DIRECT,
+  echoCommand,
+  ourselves,
+} from "../../scripts/bench/contestants.ts";
+import type { Mapping } from "../../scripts/bench/mappings.ts";
+import { PeerCaller } from "../../scripts/bench/peer_calls.ts";
+import { openPeer, timePeerStart } from "../../scripts/bench/peer_process.ts";
+import { describePeer } from "../../scripts/bench/peers.ts";
+import { listTree } from "../../scripts/bench/process_tree.ts";
+import { Scene } from "../../scripts/bench/scene.ts";
+import { Figures, type Row } from "../../scripts/bench/summary.ts";
+import { permissionFlags } from "../../scripts/permissions.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** This gateway from source, described as any other one would be. */
+function itself(): Record<string, unknown> {
+  using scene = new Scene();
+  const [source] = ourselves() as [Contestant];
+  const command = source.command(scene).map((word) => {
+    return `"${word.replace(scene.mcp, "{folder}/own.json").replace(scene.rules, "{rules}")}"`;
+  });
+  const call = { agent_id: "{agent}", server: "{server}", tool: "{tool}", args: "{args}" };
+  return {
+    name: "itself",
+    command: command.join(" "),
+    env: { GATEWAY_AUDIT_LOG: "{audit}" },
+    files: { "own.json": { mcpServers: "{servers}" } },
+    call: { name: "execute_tool", arguments: call },
+  };
+}
+
+function named(name: string, command: readonly string[], call: Mapping["call"] = {}): Contestant {
+  const words = command.map((word) => `"${word}"`);
+  return describePeer({ name, command: words.join(" "), call });
+}
+
+Deno.test("bench: --peer measures a gateway that a file describes, and tells what failed", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const [mapping, json] = [join(folder, "itself.json"), join(folder, "figures.json")];
+    Deno.writeTextFileSync(mapping, JSON.stringify(itself()));
+    const flags = ["--only", "calls", "--quick", "--share", "0.001", "--json", json];
+    const peers = ["--peer", mapping, "--peer", "no-such-gateway --x", "--mapping", mapping];
+    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", ...permissionFlags("soak"), "scripts/bench.ts", ...flags, ...peers],
+      cwd: ROOT,
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+    const { rows, failures }: { rows: Row[]; failures: string[] } = JSON.parse(
+      Deno.readTextFileSync(json),
+    );
+    const of = (who: string, figure: string): number | undefined => {
+      return rows.find((row) => row.who === who && row.figure === figure)?.summary.median;
+    };
+    for (const load of ["100 B, 1", "10 kB, 8", "1 MB, 64"]) {
+      for (const who of ["direct", "byte pipe", "source", "itself"]) {
+        assert.ok((of(who, `${load} in flight: p50`) ?? 0) > 0, `${who}, ${load}`);
+      }
+    }
+    const [failure = ""] = failures;
+    assert.match(failure, /^itself \(2\) cannot be started: there is no program "no-such-gateway"/);
+    assert.ok(new TextDecoder().decode(stdout).includes(`Not measured: ${failure}`));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("bench: a peer that fails costs none of the others their figures", async () => {
+  const figures = new Figures();
+  const ends = named("ends", [Deno.execPath(), "eval", ""]);
+  await measureCalls([DIRECT, ends], { rounds: 1, share: 0.001 }, figures);
+  const [failure = "", ...more] = figures.failures;
+  assert.deepEqual(more, []);
+  assert.match(
+    failure,
+    /^ends: it cannot be spoken with: The program ended\. Start it by hand/,
+  );
+  const rows = figures.rows(() => undefined);
+  assert.ok(rows.some(({ figure, who }) => figure.startsWith("1 MB, 64") && who === "direct"));
+  assert.ok(rows.every(({ who }) => who !== "ends"));
+});
+
+Deno.test("bench: a load that a peer does not stand is left out, and its others are measured", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const file = join(folder, "weak.js");
+    Deno.writeTextFileSync(
+      file,
+      `let rest = "";
+      for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + text).split("\\n");
+        rest = lines.pop();
+        for (const line of lines) {
+          const { id, params } = JSON.parse(line);
+          const n = params?.arguments?.n ?? 0;
+          if (n === 1_000_000) Deno.exit();
+          console.log(JSON.stringify({ jsonrpc: "2.0", id, result: "x".repeat(n) }));
+        }
+      }`,
+    );
+    const call = { name: "{tool}", arguments: "{args}" };
+    const weak = named("weak", [Deno.execPath(), "run", "--no-config", file], call);
+    const figures = new Figures();
+    await measureCalls([weak, DIRECT], { rounds: 2, share: 0.001 }, figures);
+    const rows = figures.rows(() => undefined).filter(({ figure }) => figure.endsWith(": p50"));
+    assert.equal(rows.filter(({ who }) => who === "weak").length, 6);
+    assert.equal(rows.filter(({ who }) => who === "direct").length, 9);
+    assert.deepEqual(
+      figures.failures,
+      [1, 8, 64].map((many) => `weak, 1000000 B, ${many} in flight: The program ended`),
+    );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("bench: a peer that answers nothing is waited for no longer than there is patience", async () => {
+  using scene = new Scene();
+  const before = listTree(Deno.pid).length;
+  const hung = named("hung", echoCommand("--hang"));
+  const late = /^hung: initialize was not answered within 0\.3 s\. Start it by hand/;
+  await assert.rejects(openPeer(hung, scene, 300), { name: "NotAnswered", message: late });
+  await assert.rejects(timePeerStart(hung, scene, 300), { name: "NotAnswered", message: late });
+  assert.equal(listTree(Deno.pid).length, before);
+});
+
+Deno.test("bench: an answer that is not what was called for is no figure", async () => {
+  using scene = new Scene();
+  const fail = (message: string): never => assert.fail(message);
+  // It answers, and quickly, but not with what was asked for.
+  const wrong = named("wrong", echoCommand(), { name: "{tool}", arguments: { n: 3 } });
+  await assert.rejects(
+    PeerCaller.open(wrong, scene, { warmUp: 1, rounds: 1, fail, patienceMs: 300 }),
+    /^NotAnswered: wrong: the tool echo .* could not be called within 0\.3 s; see the mapping.*"xxx"/,
+  );
+});
+
+Deno.test("bench: what a peer leaves behind is ended", async () => {
+  using scene = new Scene();
+  // Its child outlives it, and it does not end when its input ends.
+  const script = `new Deno.Command("sleep", { args: ["61.25"] }).spawn();
+    const line = await Deno.stdin.readable.getReader().read();
+    const id = /"id":(\\d+)/.exec(new TextDecoder().decode(line.value))[1];
+    console.log('{"jsonrpc":"2.0","id":' + id + ',"result":{}}');
+    setInterval(() => {}, 1000);`;
+  const file = join(scene.folder, "stays.js");
+  Deno.writeTextFileSync(file, script);
+  const stays = named("stays", [Deno.execPath(), "run", "--no-config", "--allow-run", file]);
+  assert.ok(await timePeerStart(stays, scene) > 0);
+  const { stdout } = await new Deno.Command("ps", { args: ["-A", "-o", "args="] }).output();
+  const running = new TextDecoder().decode(stdout);
+  assert.ok(!running.includes(file) && !running.includes("sleep 61.25"));
+});
