@@ -22,7 +22,8 @@ export class Scene implements SceneFiles, Disposable {
     this.folder = Deno.makeTempDirSync({ prefix: "gateway-bench-" });
     this.mcp = join(this.folder, "mcp.json");
     this.rules = join(this.folder, "rules.json");
-    this.audit = join(this.folder, "audit.jsonl");
+    // Not beside the two files, which are watched: by default it has a folder of its own, too.
+    this.audit = join(this.folder, "logs", "audit.jsonl");
     this.server = echoCommand(...servers[0] ?? []);
     const entries = servers.map((flags, number) => {
       const [command, ...args] = echoCommand(...flags);

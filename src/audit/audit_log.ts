@@ -46,7 +46,7 @@ const MAX_WAITING = 1024 * 1024;
 export class AuditLog {
   readonly #options: AuditOptions;
   #file: AuditFile | undefined;
-  // Lines of this turn, and when they are written.
+  // Lines that were taken, and when they are written at the latest where somebody waits for it.
   readonly #joined: string[] = [];
   #writing: Promise<void> | undefined;
   readonly #waiting: string[] = [];
@@ -85,21 +85,30 @@ export class AuditLog {
   }
 
   /**
-   * Writes an entry, in one piece with all others of the same turn: a write for each costs a tenth
-   * of a call's whole way.
-   *
-   * @param entry The operation.
-   * @returns Resolves when the operating system has it, or the disk fails. Never rejects.
+   * Takes an entry. It is written with others, in one piece: a write for each costs a tenth of a
+   * call's whole way. Who lets its answer leave sees to it with `flush` or `written`.
    */
-  append(entry: AuditEntry): Promise<void> {
+  append(entry: AuditEntry): void {
     if (this.#isClosed) this.#dropped++;
     else this.#joined.push(auditLine(entry));
-    return this.#writing ??= Promise.resolve().then(() => this.#writeJoined());
+  }
+
+  /** Writes what was taken. When it returns the operating system has it, or the disk fails. */
+  flush(): void {
+    if (this.#joined.length > 0) this.#writeJoined();
+  }
+
+  /** The same at the end of this turn, together with what else it takes. Never rejects. */
+  written(): Promise<void> {
+    return this.#writing ??= Promise.resolve().then(() => {
+      this.#writing = undefined;
+      this.flush();
+    });
   }
 
   /** Writes what still waits, and closes the file. */
   close(): void {
-    this.#writeJoined();
+    this.flush();
     if (this.#isFailing) this.#recover();
     clearTimeout(this.#retry);
     if (this.#waiting.length > 0) {
@@ -177,7 +186,6 @@ export class AuditLog {
   }
 
   #writeJoined(): void {
-    this.#writing = undefined;
     const lines = this.#joined.splice(0);
     const [text = ""] = lines.length > 1 ? [lines.join("")] : lines;
     const isDue = this.#returnAt > 0 && performance.now() >= this.#returnAt;

@@ -41,6 +41,7 @@ export class FileWatch {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setTimeout> | undefined;
   #firstSign: number | undefined;
+  #lastSign = NaN;
   #looking: Promise<void> = Promise.resolve();
 
   /**
@@ -112,14 +113,23 @@ export class FileWatch {
   #noteSign(): void {
     // A sign may have been on its way when the watch was stopped.
     if (this.#options === undefined) return;
-    const now = performance.now();
-    this.#firstSign ??= now;
-    const wait = Math.min(DEBOUNCE_MS, this.#firstSign + MAX_WAIT_MS - now);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#firstSign = undefined;
-      void this.look();
-    }, Math.max(0, wait));
+    this.#lastSign = performance.now();
+    this.#firstSign ??= this.#lastSign;
+    // One timer for many signs: a log in the same folder makes one with every write.
+    this.#timer ??= setTimeout(() => this.#lookWhenQuiet(), DEBOUNCE_MS);
+  }
+
+  #lookWhenQuiet(): void {
+    this.#timer = undefined;
+    if (this.#options === undefined || this.#firstSign === undefined) return;
+    const due = Math.min(this.#lastSign + DEBOUNCE_MS, this.#firstSign + MAX_WAIT_MS);
+    const wait = due - performance.now();
+    if (wait > 0) {
+      this.#timer = setTimeout(() => this.#lookWhenQuiet(), wait);
+      return;
+    }
+    this.#firstSign = undefined;
+    void this.look();
   }
 
   #watchFolders(): void {

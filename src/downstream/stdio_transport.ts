@@ -1,6 +1,6 @@
 import { childEnvironment, type ConnectStdio, type ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import { LineChannel } from "../jsonrpc/mod.ts";
+import { type ByteSource, LineChannel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { redact } from "../redact.ts";
 import { groupEnds, signalGroup } from "./process_group.ts";
@@ -45,7 +45,7 @@ export class StdioTransport implements Transport {
     this.pid = child.pid;
     processes.add(child.pid);
     const limits = maxBytes === undefined ? {} : { maxBytes };
-    this.channel = new LineChannel(child.stdout, child.stdin, limits);
+    this.channel = new LineChannel(readInto(child.stdout), child.stdin, limits);
     const home = Deno.env.get("HOME");
     this.#stderr = new StderrTail(child.stderr, {
       clean: (lines) => redact(lines, secrets, home),
@@ -169,4 +169,26 @@ function describe(connect: ConnectStdio, cause: unknown): string {
     return `its command "${connect.command}" may not be run`;
   }
   return `its command "${connect.command}" cannot be started`;
+}
+
+/** What one read takes at the most, in bytes. */
+const READ_BYTES = 64 * 1024;
+
+/** A stream that is read into the same memory again and again, instead of into new memory each time. */
+function readInto(stream: ReadableStream<Uint8Array>): ByteSource {
+  return {
+    getReader() {
+      const reader = stream.getReader({ mode: "byob" });
+      let buffer = new ArrayBuffer(READ_BYTES);
+      return {
+        async read() {
+          const { done, value } = await reader.read(new Uint8Array(buffer));
+          if (done) return { done };
+          buffer = value.buffer;
+          return { done, value };
+        },
+        cancel: () => reader.cancel(),
+      };
+    },
+  };
 }

@@ -53,6 +53,8 @@ const CLIENT_LEFT: Patience = { inputMs: 500, terminateMs: 500 };
 export interface ConnectOptions {
   /** The agent that the client's credential names; the process may be bound to one besides. */
   readonly agent?: string | undefined;
+  /** Whether the channel calls `flushRecords` before it writes, each time. Default: no. */
+  readonly flushesFirst?: boolean;
   /** The client says nothing any more. */
   readonly onClosed: () => void;
 }
@@ -106,7 +108,8 @@ export class Gateway {
     this.#limits = new CallLimits({ ...settings, log });
     const audit = new AuditLog({ path: settings.auditLog, fallbackPath: auditFallback, log });
     this.auditPath = audit.path;
-    this.#records = { audit, metrics: new Metrics(), auditArgs: settings.auditArgs };
+    const { auditArgs } = settings;
+    this.#records = { audit, metrics: new Metrics(), auditArgs };
     this.#processes = new Processes(settings.maxProcesses, log);
     this.#context = {
       version,
@@ -137,7 +140,8 @@ export class Gateway {
    * @param channel The way to it.
    * @param options See there.
    */
-  connect(channel: Channel, { agent, onClosed }: ConnectOptions): Connected {
+  connect(channel: Channel, options: ConnectOptions): Connected {
+    const { agent, flushesFirst = false, onClosed } = options;
     const { settings, version, tracer, log } = this.#options;
     const transport = settings.transport === "stdio" ? "pipe" : "tcp";
     const bound = boundAgent(settings.agent, agent);
@@ -145,7 +149,7 @@ export class Gateway {
       snapshot: this.#snapshot,
       identity: { bound, defaultAgent: settings.defaultAgent },
       limits: this.#limits,
-      records: this.#records,
+      records: { ...this.#records, flushesFirst },
       tracer,
       transport,
       log,
@@ -211,6 +215,11 @@ export class Gateway {
   /** The figures in the text format of Prometheus. */
   prometheus(): Promise<string> {
     return writePrometheus(this.#records.metrics);
+  }
+
+  /** Puts on record what has been done so far: no answer leaves before that. */
+  flushRecords(): void {
+    this.#records.audit.flush();
   }
 
   /** How the gateway stands, for the status tool. */

@@ -10,6 +10,8 @@ export interface Records {
   readonly audit: AuditLog;
   /** Figures of all operations. */
   readonly metrics: Metrics;
+  /** Whether the client's channel flushes the audit before it writes. Default: no. */
+  readonly flushesFirst?: boolean;
   /** Whether the audit has the tools' arguments, without secrets. */
   readonly auditArgs: "none" | "redacted";
 }
@@ -87,14 +89,14 @@ export class OperationRecord {
     this.#rule = rule;
   }
 
-  /** Records the operation; resolves when its answer may leave. */
+  /** Records the operation; resolves when its answer may be given to the channel. */
   finish(
     decision: Decided,
     outcome: { code?: string; resultBytes?: number; downstreamMs?: number } = {},
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     const latency = performance.now() - this.#started;
     const { code, resultBytes, downstreamMs } = outcome;
-    const written = this.#records.audit.append({
+    this.#records.audit.append({
       timestamp: timeNow(),
       agent_id: this.#agent,
       operation: this.#operation,
@@ -123,7 +125,7 @@ export class OperationRecord {
       code,
       latencyMs: latency,
     });
-    return written;
+    return this.#records.flushesFirst === true ? undefined : this.#records.audit.written();
   }
 }
 

@@ -151,6 +151,7 @@ export class ClientSession {
     const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
     if (tool === undefined || !this.#isOffered(tool)) return this.#refuseTool(request, name);
     const { client, capabilities } = this.#connection;
+    const surroundings = this.#options.surroundings();
     const outcome = await runOperation(
       {
         tool,
@@ -163,8 +164,10 @@ export class ClientSession {
         onProgress: meta === undefined ? undefined : this.#progressOf(request, fieldsOf(meta)),
       },
       { client, capabilities, link: new CallLink(this.#peer, this.#threshold, request) },
-      this.#options.surroundings(),
+      surroundings,
     );
+    // What is not answered passes no channel that would see to it.
+    if (request.signal.aborted) surroundings.records.audit.flush();
     if (outcome.kind === "result") request.reply(outcome.result);
     else if (outcome.kind === "error") request.fail(outcome.error);
   }

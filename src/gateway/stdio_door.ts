@@ -23,8 +23,9 @@ export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
   const signals = listenForSignals(() => void gateway.reload());
   const channel = new LineChannel(standardInput, standardOutput, {
     pauseWhenUnread: true,
+    beforeWrite: () => gateway.flushRecords(),
   });
-  gateway.connect(channel, { onClosed });
+  gateway.connect(channel, { flushesFirst: true, onClosed });
   const why = await Promise.race([clientGone.then(() => "the client is gone"), signals.first]);
   log.debug(`Ending: ${why}`);
   const end = gateway.end(why === "the client is gone" ? CLIENT_GONE : ASKED_TO_END);
