@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { AuditLog } from "../../src/audit/mod.ts";
-import { idsIn, silentLog, testEntry, TestFolder } from "./support.ts";
+import { idsIn, record, silentLog, testEntry, TestFolder } from "./support.ts";
 
 const WRITER = fileURLToPath(new URL("audit_writer.ts", import.meta.url));
 const isWindows = Deno.build.os === "windows";
@@ -28,7 +28,7 @@ Deno.test("[audit.rotation] five files are kept, the youngest lines among them",
     maxBytes: 1000,
   });
   for (let number = 0; number < 100; number++) {
-    await audit.append(testEntry({ request_id: number }));
+    await record(audit, testEntry({ request_id: number }));
   }
   audit.close();
   const names = ["", ".1", ".2", ".3", ".4"].map((end) => `audit.jsonl${end}`);
@@ -75,17 +75,17 @@ Deno.test({
     const path = folder.at("audit.jsonl");
     const options = { path, fallbackPath: folder.at("no.jsonl"), log: silentLog(), maxBytes: 1000 };
     const audit = new AuditLog(options);
-    await audit.append(testEntry());
+    await record(audit, testEntry());
     {
       using other = Deno.openSync(path);
       other.lockSync(false);
-      for (let number = 0; number < 20; number++) await audit.append(testEntry());
+      for (let number = 0; number < 20; number++) await record(audit, testEntry());
     }
     assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
     audit.close();
     // Whoever opens it next puts it aside.
     const next = new AuditLog(options);
-    await next.append(testEntry());
+    await record(next, testEntry());
     next.close();
     assert.deepEqual(filesOf(folder), ["audit.jsonl", "audit.jsonl.1"]);
     assert.equal(idsIn(`${path}.1`).length + idsIn(path).length, 22);
@@ -102,7 +102,7 @@ Deno.test({
     Deno.symlinkSync("/dev/null", path);
     const fallbackPath = folder.at("no.jsonl");
     const audit = new AuditLog({ path, fallbackPath, log: silentLog(), maxBytes: 1000 });
-    for (let number = 0; number < 20; number++) await audit.append(testEntry());
+    for (let number = 0; number < 20; number++) await record(audit, testEntry());
     audit.close();
     assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
     assert.equal(Deno.readLinkSync(path), "/dev/null");
@@ -132,8 +132,8 @@ Deno.test("[audit.failing-disk] a line goes on a line of its own, whatever was t
   const path = folder.at("audit.jsonl");
   Deno.writeTextFileSync(path, '{"timestamp":"20');
   const audit = new AuditLog({ path, fallbackPath: path, log: silentLog() });
-  await audit.append(testEntry());
-  await audit.append(testEntry());
+  await record(audit, testEntry());
+  await record(audit, testEntry());
   audit.close();
   const lines = Deno.readTextFileSync(path).split("\n");
   assert.equal(lines.length, 4);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { AuditLog } from "../../src/audit/mod.ts";
 import { until } from "../e2e/until.ts";
-import { idsIn, silentLog, testEntry, TestFolder } from "./support.ts";
+import { idsIn, record, silentLog, testEntry, TestFolder } from "./support.ts";
 
 const FULL_DISK = fileURLToPath(new URL("full_disk.ts", import.meta.url));
 
@@ -36,14 +36,14 @@ Deno.test({
     const path = folder.at("logs", "audit.jsonl");
     const log = silentLog();
     const audit = new AuditLog({ path, fallbackPath: folder.at("no.jsonl"), log });
-    await audit.append(testEntry());
+    await record(audit, testEntry());
     Deno.removeSync(folder.at("logs"), { recursive: true });
     let number = 0;
     await until("there is a log again", async () => {
-      await audit.append(testEntry({ request_id: ++number }));
+      await record(audit, testEntry({ request_id: ++number }));
       return exists(path);
     });
-    await audit.append(testEntry({ request_id: "last" }));
+    await record(audit, testEntry({ request_id: "last" }));
     assert.equal(idsIn(path).at(-1), "a last");
     assert.deepEqual([audit.status().failures, log.told], [0, []]);
     audit.close();
@@ -59,14 +59,14 @@ Deno.test({
     const fallbackPath = folder.at("state", "audit.jsonl");
     const log = silentLog();
     const audit = new AuditLog({ path, fallbackPath, log });
-    await audit.append(testEntry({ request_id: "first" }));
+    await record(audit, testEntry({ request_id: "first" }));
     // Modes do not hold for root; in a file's place no user can make one.
     Deno.renameSync(folder.at("logs"), folder.at("moved"));
     Deno.writeTextFileSync(folder.at("logs"), "");
     const wanted = ["a first"];
     await until("the log is elsewhere", async () => {
       wanted.push(`a ${wanted.length}`);
-      await audit.append(testEntry({ request_id: wanted.length - 1 }));
+      await record(audit, testEntry({ request_id: wanted.length - 1 }));
       return audit.path === fallbackPath;
     });
     audit.close();

@@ -1,6 +1,6 @@
 /** Writes lines to an audit log as a process of its own: PATH FALLBACK NAME COUNT MAX_BYTES. */
 import { AuditLog } from "../../src/audit/mod.ts";
-import { silentLog, testEntry } from "./support.ts";
+import { record, silentLog, testEntry } from "./support.ts";
 
 const [path = "", fallbackPath = "", name = "", count = "0", maxBytes = "0"] = Deno.args;
 const audit = new AuditLog({
@@ -10,7 +10,7 @@ const audit = new AuditLog({
   ...(maxBytes === "0" ? {} : { maxBytes: Number(maxBytes), maxFiles: 200 }),
 });
 for (let number = 0; number < Number(count); number++) {
-  await audit.append(testEntry({ agent_id: name, request_id: number }));
+  await record(audit, testEntry({ agent_id: name, request_id: number }));
   if (number % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 const { failures } = audit.status();

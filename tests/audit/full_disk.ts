@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { AuditLog } from "../../src/audit/mod.ts";
 import { until } from "../e2e/until.ts";
-import { idsIn, silentLog, testEntry, TestFolder } from "./support.ts";
+import { idsIn, record, silentLog, testEntry, TestFolder } from "./support.ts";
 
 /** Makes `path` another file. */
 function swap(path: string, target: string): void {
@@ -18,7 +18,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     const log = silentLog();
     const audit = new AuditLog({ path, fallbackPath: path, log, retryMs: 5 });
     for (let number = 0; number < 50; number++) {
-      await audit.append(testEntry({ request_id: number }));
+      await record(audit, testEntry({ request_id: number }));
     }
     await until("it was tried again", () => audit.status().failures > 5);
     assert.equal(audit.status().waiting, 50);
@@ -27,7 +27,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     swap(path, folder.at("real.jsonl"));
     // Without a further operation.
     await until("it is written", () => audit.status().waiting === 0);
-    await audit.append(testEntry({ request_id: 50 }));
+    await record(audit, testEntry({ request_id: 50 }));
     assert.deepEqual(
       idsIn(folder.at("real.jsonl")),
       Array.from({ length: 51 }, (_, number) => `a ${number}`),
@@ -40,7 +40,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     const log = silentLog();
     const audit = new AuditLog({ path: "/dev/full", fallbackPath: "/dev/full", log });
     const entry = testEntry({ args: JSON.stringify("x".repeat(4000)) });
-    for (let number = 0; number < 1000; number++) await audit.append(entry);
+    for (let number = 0; number < 1000; number++) await record(audit, entry);
     const { waiting, dropped } = audit.status();
     assert.equal(waiting + dropped, 1000);
     assert.ok(waiting > 200 && waiting * 4000 <= 1024 * 1024, `${waiting} wait`);
@@ -57,7 +57,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     const fallbackPath = folder.at("state", "audit.jsonl");
     const audit = new AuditLog({ path, fallbackPath, log, returnMs: 0.001 });
     for (let number = 0; number < 5; number++) {
-      await audit.append(testEntry({ request_id: number }));
+      await record(audit, testEntry({ request_id: number }));
     }
     assert.equal(audit.path, fallbackPath);
     // Every one of them was on disk when its call was answered.
@@ -65,8 +65,8 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.deepEqual(log.told.map((text) => text.split(" ")[0]), ["warn"]);
     assert.ok(log.told[0]?.includes(path) && log.told[0].includes(fallbackPath));
     swap(path, folder.at("real.jsonl"));
-    await audit.append(testEntry({ request_id: 5 }));
-    await audit.append(testEntry({ request_id: 6 }));
+    await record(audit, testEntry({ request_id: 5 }));
+    await record(audit, testEntry({ request_id: 6 }));
     assert.equal(audit.path, path);
     assert.deepEqual(idsIn(folder.at("real.jsonl")), ["a 5", "a 6"]);
     audit.close();

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { AuditEntry } from "../../src/audit/mod.ts";
+import type { AuditEntry, AuditLog } from "../../src/audit/mod.ts";
 import type { Log } from "../../src/log.ts";
 
 /** A log that keeps what it is told, as `level message`. */
@@ -53,4 +53,10 @@ export function idsIn(path: string): string[] {
     const { agent_id, request_id } = JSON.parse(line);
     return `${agent_id} ${request_id}`;
   });
+}
+
+/** Takes an entry, and waits until it is written. */
+export async function record(audit: AuditLog, entry: AuditEntry): Promise<void> {
+  audit.append(entry);
+  await audit.written();
 }
