@@ -63,8 +63,12 @@ export function auditLine(entry: AuditEntry): string {
   return `${line}}\n`;
 }
 
+/** Texts that JSON holds as they are, such as names of servers and tools; most are. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function quote(text: string): string {
-  return JSON.stringify(text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text);
+  const cut = text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text;
+  return PLAIN.test(cut) ? `"${cut}"` : JSON.stringify(cut);
 }
 
 function round(value: number): number {

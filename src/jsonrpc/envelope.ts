@@ -17,17 +17,26 @@ export interface Envelope {
 }
 
 /** An id that is the same text however it is written: no escapes, no exponents, no large numbers. */
-const ID = String.raw`(0|[1-9]\d{0,14}|"[ !#-\[\]-~]{0,64}")`;
+const ID = /^(?:0|[1-9]\d{0,14}|"[ !#-+\--[\]-~]{0,64}")$/;
 
-/** How a message begins: `jsonrpc` and `id` first, as most write it, or last, as the SDK for TypeScript. */
-const HEAD = new RegExp(
-  String.raw`^\{(?:"jsonrpc":"2\.0","id":${ID},)?(?:"method":"([\w/]{1,64})","params":|"result":)`,
-);
-const TAIL = new RegExp(String.raw`,"jsonrpc":"2\.0","id":${ID}\}$`);
-const CLOSE = /^\}$/;
+/** A method without escapes. */
+const METHOD = /^[\w/]{1,64}$/;
 
-/** Room for the longest tail, in UTF-16 code units. */
-const TAIL_SIZE = 100;
+/** How a message begins whose id stands first, as most write it. */
+const FIRST = '{"jsonrpc":"2.0","id":';
+
+/** How one ends whose id stands last, as the SDK for TypeScript writes it; but for the id. */
+const LAST = ',"jsonrpc":"2.0","id":';
+
+/** Room for that and the longest id, in UTF-16 code units. */
+const LAST_SIZE = 100;
+
+/** An id, and where the member lies that stands before or after it. */
+interface Found {
+  readonly id: string;
+  readonly start: number;
+  readonly end: number;
+}
 
 /**
  * Takes a request with parameters, or a result, apart.
@@ -36,13 +45,34 @@ const TAIL_SIZE = 100;
  * @returns `undefined` for every message that is written another way.
  */
 export function openEnvelope(text: string): Envelope | undefined {
-  const head = HEAD.exec(text);
-  if (head === null) return undefined;
-  const [{ length }, first, method] = head;
-  const tail = first === undefined ? TAIL.exec(text.slice(-TAIL_SIZE)) : CLOSE.exec(text.slice(-1));
-  const id = first ?? tail?.[1];
-  if (tail === null || id === undefined) return undefined;
-  const body = text.slice(length, -tail[0].length);
-  // Spaces around a value are not passed on with it.
-  return body.trim().length < body.length ? undefined : { id, method, body };
+  const found = text.startsWith(FIRST) ? findFirstId(text) : findLastId(text);
+  if (found === undefined || !ID.test(found.id) || !text.endsWith("}")) return undefined;
+  const { id, start, end } = found;
+  if (text.startsWith('"result":', start)) {
+    return seal({ id, method: undefined, body: text.slice(start + 9, end) });
+  }
+  if (!text.startsWith('"method":"', start)) return undefined;
+  const methodEnd = text.indexOf('"', start + 10);
+  const method = text.slice(start + 10, methodEnd);
+  if (!METHOD.test(method) || !text.startsWith('","params":', methodEnd)) return undefined;
+  return seal({ id, method, body: text.slice(methodEnd + 11, end) });
+}
+
+function findFirstId(text: string): Found {
+  const idEnd = text.indexOf(",", FIRST.length);
+  return { id: text.slice(FIRST.length, idEnd), start: idEnd + 1, end: text.length - 1 };
+}
+
+function findLastId(text: string): Found | undefined {
+  const tail = text.slice(-LAST_SIZE);
+  const at = tail.lastIndexOf(LAST);
+  if (at < 0) return undefined;
+  const end = text.length - tail.length + at;
+  return { id: tail.slice(at + LAST.length, -1), start: 1, end };
+}
+
+/** Spaces around a value are not passed on with it. */
+function seal(envelope: Envelope): Envelope | undefined {
+  const { body } = envelope;
+  return body.trim().length < body.length ? undefined : envelope;
 }

@@ -129,15 +129,7 @@ export class CallLimits {
     }
     this.#running.set(agent, running + 1);
     this.#total++;
-    let isOver = false;
-    return {
-      kind: "admitted",
-      [Symbol.dispose]: () => {
-        if (isOver) return;
-        isOver = true;
-        this.#end(agent);
-      },
-    };
+    return new Slot(() => this.#end(agent));
   }
 
   /** Forgets everything, and ends the connection to Redis where there is one. */
@@ -173,6 +165,21 @@ export class CallLimits {
     this.#running.set(agent, (this.#running.get(agent) ?? 1) - 1);
     // Not one by one: what is put in and taken out with every call keeps more than it holds.
     if (this.#total === 0 && this.#running.size > MAX_IDLE_AGENTS) this.#running.clear();
+  }
+}
+
+/** The place of a call under way. */
+class Slot implements Disposable {
+  readonly kind = "admitted";
+  #onEnd: (() => void) | undefined;
+
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
+  }
+
+  [Symbol.dispose](): void {
+    this.#onEnd?.();
+    this.#onEnd = undefined;
   }
 }
 

@@ -25,7 +25,8 @@ export function parseArguments(
     throw refuse(definition, `"arguments" must be an object, not ${describe(given)}`);
   }
   const args: Record<string, string | number | boolean | JsonText> = {};
-  for (const [name, value] of Object.entries(given ?? {})) {
+  for (const name of given === undefined ? [] : Object.keys(given)) {
+    const value = given?.[name];
     const schema = Object.hasOwn(properties, name) ? properties[name] : undefined;
     if (schema === undefined) {
       const known = Object.keys(properties).join(", ");
