@@ -35,6 +35,8 @@ export interface Exchange {
    * @param id Id of what it answers; `undefined` where none could be read.
    */
   answer(text: string, id: string | undefined): void;
+  /** Sends an answer in parts, which are long and need not be put together first. */
+  answerParts?(parts: readonly string[]): void;
   /** Sends something that belongs to it: progress, or a question before it can be answered. */
   tell(text: string): void;
   /** All that the message asked has been answered, or never will be. Called once. */
@@ -62,6 +64,8 @@ export interface Channel {
   open(handler: ChannelHandler): void;
   /** Queues one message; never blocks and never throws. After the end it is dropped. */
   send(text: string): void;
+  /** Queues one message that comes in parts, which are long and need not be put together first. */
+  sendParts?(parts: readonly string[]): void;
   /**
    * Pauses receiving some time soon, where that keeps the other side from sending: what it sends is
    * not worth the work.

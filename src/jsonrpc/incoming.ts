@@ -6,18 +6,24 @@ import {
   JsonText,
   type Payload,
   type RequestMessage,
-  resultText,
+  resultParts,
   RPC_CODES,
   type RpcError,
 } from "./message.ts";
 import { textAt } from "./scan.ts";
+
+/** The text of an answer, or the parts of it. */
+export type Answer = string | readonly string[];
+
+/** From which length on a result is not put together with what stands around it. */
+const LONG = 32 * 1024;
 
 /** Where a request came from. */
 export interface RequestOrigin {
   /** The way back to whoever sent it. */
   readonly exchange: Exchange;
   /** Takes the request when it is over, and its answer where one is to be sent. */
-  readonly onEnd: (request: IncomingRequest, answer: string | undefined) => void;
+  readonly onEnd: (request: IncomingRequest, answer: Answer | undefined) => void;
 }
 
 /** A request of the other side, to be answered once. */
@@ -76,7 +82,11 @@ export class IncomingRequest {
 
   /** Answers with a result. Only the first answer counts; after a cancellation none is sent. */
   reply(result: Payload): void {
-    if (!this.#done) this.#end(resultText(this.id, result));
+    if (this.#done) return;
+    const parts = resultParts(this.id, result);
+    // Putting a megabyte together takes longer than all else that is done with it (0.5 ms).
+    const isLong = parts[1].length >= LONG && this.exchange.answerParts !== undefined;
+    this.#end(isLong ? parts : parts[0] + parts[1] + parts[2]);
   }
 
   /** Answers with an error. Only the first answer counts; after a cancellation none is sent. */
@@ -100,7 +110,7 @@ export class IncomingRequest {
     this.#cancellation.cancel(reason);
   }
 
-  #end(answer: string | undefined): void {
+  #end(answer: Answer | undefined): void {
     this.#done = true;
     this.#onEnd(this, answer);
   }

@@ -15,7 +15,7 @@ const WRITE_BYTES = 128 * 1024;
 /** How many messages of one turn are a sign that more will follow at once. */
 const MANY = 4;
 
-/** How long messages that are encoded together may be at the least, in UTF-16 code units. */
+/** How long messages that are encoded together may be at the most, in UTF-16 code units. */
 const JOINED = 32 * 1024;
 
 /** How long answers may still come in from a side that no longer takes what we write. */
@@ -78,6 +78,8 @@ export class LineChannel implements Channel {
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   readonly #encoder = new TextEncoder();
   readonly #turn = new Turn();
+  // How much of the buffer waits to be written, in bytes.
+  #filled = 0;
   #queue: string[] = [];
   #queued = 0;
   #writing: Promise<void> | undefined;
@@ -115,9 +117,18 @@ export class LineChannel implements Channel {
 
   /** Queues one message; it leaves with all others that are queued in the same turn. */
   send(text: string): void {
+    this.#enqueue(`${text}\n`);
+  }
+
+  /** Queues one message that comes in parts, which are encoded one after the other. */
+  sendParts(parts: readonly string[]): void {
+    parts.forEach((part, at) => this.#enqueue(at === parts.length - 1 ? `${part}\n` : part));
+  }
+
+  #enqueue(part: string): void {
     if (this.#ended) return;
-    this.#queue.push(text);
-    this.#queued += text.length + 1;
+    this.#queue.push(part);
+    this.#queued += part.length;
     this.#writing ??= this.#write();
   }
 
@@ -205,23 +216,41 @@ export class LineChannel implements Channel {
     this.#ended = true;
     this.#queue = [];
     this.#queued = 0;
+    this.#filled = 0;
     if (this.#hasRead) return;
     const error = new Error("The other side no longer takes messages", { cause });
     this.#lastAnswers = setTimeout(() => this.#cancel({ cause: error }), LAST_ANSWERS_MS);
   }
 
   async #writeBatch(batch: readonly string[]): Promise<void> {
-    for (let at = 0; at < batch.length;) {
-      // Short ones are encoded together.
-      let lines = `${batch[at++]}\n`;
-      while (at < batch.length && lines.length < JOINED) lines += `${batch[at++]}\n`;
-      const { length } = lines;
-      while (lines.length > 0) {
-        const { read, written } = this.#encoder.encodeInto(lines, this.#buffer);
-        await this.#writer.write(this.#buffer.subarray(0, written));
-        lines = lines.slice(read);
+    let joined = "";
+    for (const part of batch) {
+      // Short ones are encoded together: a call of the encoder costs as much as some of them.
+      if (joined.length + part.length > JOINED) {
+        await this.#put(joined);
+        joined = "";
       }
-      this.#queued -= length;
+      joined += part;
     }
+    await this.#put(joined);
+    await this.#writeBuffer();
+  }
+
+  /** Encodes a text into the buffer, which is written whenever it is full. */
+  async #put(text: string): Promise<void> {
+    for (let rest = text; rest.length > 0;) {
+      const room = this.#buffer.subarray(this.#filled);
+      const { read, written } = this.#encoder.encodeInto(rest, room);
+      this.#filled += written;
+      rest = rest.slice(read);
+      if (rest.length > 0) await this.#writeBuffer();
+    }
+    this.#queued -= text.length;
+  }
+
+  async #writeBuffer(): Promise<void> {
+    const bytes = this.#buffer.subarray(0, this.#filled);
+    this.#filled = 0;
+    if (bytes.length > 0) await this.#writer.write(bytes);
   }
 }

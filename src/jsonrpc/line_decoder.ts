@@ -5,13 +5,16 @@ import { utf8Bytes } from "./utf8_bytes.ts";
 /** What may stand before a text, and is no part of it; the decoder leaves it out at its beginning. */
 const BYTE_ORDER_MARK = 0xfeff;
 
+/** What the decoder puts in the place of bytes that are no text. */
+const REPLACEMENT = "\ufffd";
+
 /**
  * Makes messages of lines. Short ones mostly come several at once, and are decoded together: each
  * call of the decoder costs as much as parsing one.
  */
 export class LineDecoder implements LineSplitterOptions {
   readonly #handler: Pick<ChannelHandler, "message" | "dropped">;
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  readonly #decoder = new TextDecoder();
 
   /** @param handler Takes the messages. */
   constructor(handler: Pick<ChannelHandler, "message" | "dropped">) {
@@ -49,8 +52,12 @@ export class LineDecoder implements LineSplitterOptions {
   }
 
   #decode(bytes: Uint8Array): string | undefined {
+    const text = this.#decoder.decode(bytes);
+    // It stands for what is no text, or for itself; the strict decoder tells, and takes eight times
+    // as long for whatever it decodes (a megabyte: 0.5 against 0.06 ms).
+    if (!text.includes(REPLACEMENT)) return text;
     try {
-      return this.#decoder.decode(bytes);
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch {
       return undefined;
     }

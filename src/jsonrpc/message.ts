@@ -197,9 +197,9 @@ export function notificationText(method: string, params: Payload | undefined): s
   return `{"jsonrpc":"2.0","method":${JSON.stringify(method)}${rest}`;
 }
 
-/** Text of an answer. */
-export function resultText(id: IdText, result: Payload): string {
-  return `{"jsonrpc":"2.0","id":${id},"result":${payloadText(result)}}`;
+/** Text of an answer, in parts of which the second is the result. */
+export function resultParts(id: IdText, result: Payload): [string, string, string] {
+  return [`{"jsonrpc":"2.0","id":${id},"result":`, payloadText(result), "}"];
 }
 
 /** Text of an error answer; without an id where the request's could not be read. */

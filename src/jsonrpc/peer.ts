@@ -1,7 +1,7 @@
 import { BatchExchange } from "./batch.ts";
 import type { Channel, Exchange } from "./channel.ts";
 import { hashText, IdTable } from "./id_table.ts";
-import { IncomingRequest } from "./incoming.ts";
+import { IncomingRequest, type RequestOrigin } from "./incoming.ts";
 import {
   errorText,
   type IdText,
@@ -80,6 +80,9 @@ export class Peer {
     const send = (text: string): void => channel.send(text);
     this.#outgoing = new OutgoingRequests(send);
     this.#exchange = { answer: send, tell: send, end: () => {} };
+    if (channel.sendParts !== undefined) {
+      this.#exchange.answerParts = (parts) => channel.sendParts?.(parts);
+    }
     channel.open({
       message: (text, bytes, exchange) => this.#receive(parseMessage(text, bytes), exchange),
       dropped: (message, exchange) => this.#receive(readDropped(message), exchange),
@@ -245,9 +248,10 @@ export class Peer {
     }
   }
 
-  readonly #onRequestEnd = ({ id, exchange }: IncomingRequest, answer: string | undefined) => {
+  readonly #onRequestEnd: RequestOrigin["onEnd"] = ({ id, exchange }, answer) => {
     this.#incoming.delete(id);
-    if (answer !== undefined) exchange.answer(answer, id);
+    if (typeof answer === "string") exchange.answer(answer, id);
+    else if (answer !== undefined) exchange.answerParts?.(answer);
     exchange.end();
     if (this.#incoming.size === 0 && this.#onAnswered.length > 0) {
       this.#onAnswered.splice(0).forEach((resolve) => resolve());
