@@ -3,7 +3,8 @@
  * nothing but processes of its own on this machine.
  *
  * `--quick` takes fewer rounds and leaves the million calls out; `--only PART` measures one part,
- * and `--share 0.1` makes a tenth of its calls; `--json FILE` says where the figures go.
+ * and `--share 0.1` makes a tenth of its calls; `--json FILE` says where the figures go. `--profile`
+ * tells instead where the time of a call goes.
  *
  * `--peer NAME` measures another gateway as well, of those in bench/mappings.ts; `--peer "COMMAND"
  * --mapping NAME` starts it in another way, and a JSON file in place of the name describes any other
@@ -21,6 +22,7 @@ import {
 } from "./bench/gateway_figures.ts";
 import { measureHttp } from "./bench/http_figures.ts";
 import { pairPeers, readPeers } from "./bench/peers.ts";
+import { profileCalls } from "./bench/profile.ts";
 import { formatTable } from "./bench/report.ts";
 import { Figures } from "./bench/summary.ts";
 
@@ -35,6 +37,7 @@ const { values: flags, tokens } = parseArgs({
     mapping: { type: "string", multiple: true, default: [] },
     only: { type: "string" },
     share: { type: "string", default: "1" },
+    profile: { type: "boolean", default: false },
   },
   tokens: true,
 });
@@ -77,6 +80,10 @@ function readShare(text: string): number {
   throw new Error(`--share is a number above 0 and up to 1, and not "${text}"`);
 }
 
+if (flags.profile) {
+  say(await profileCalls());
+  Deno.exit();
+}
 const share = readShare(flags.share);
 const rounds = flags.quick ? 2 : 5;
 const figures = new Figures();

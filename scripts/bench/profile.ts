@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import { type Contestant, ourselves, PIPE } from "./contestants.ts";
+import { LoadClient } from "./load_client.ts";
+import { Scene } from "./scene.ts";
+
+/** How often the processor is looked at, in microseconds. */
+const INTERVAL_US = 200;
+
+/** How many calls are made. */
+const COUNTS = { 1: 20_000, 64: 300_000 } as const;
+
+/** A node of a profile of V8. */
+interface Node {
+  readonly id: number;
+  readonly callFrame: { readonly functionName: string; readonly url: string };
+}
+
+interface Profile {
+  readonly nodes: readonly Node[];
+  readonly samples: readonly number[];
+  readonly timeDeltas: readonly number[];
+}
+
+/** What the time of a call goes into, by the file or the native function that was at work. */
+const PARTS: readonly (readonly [string, RegExp])[] = [
+  ["audit lines, made and written", /\/src\/audit\/|^op_write_sync$/],
+  [
+    "reading and writing pipes",
+    /^op_(read|write)|_streams\.js|12_io\.js|standard_streams|stdio_tr/,
+  ],
+  ["lines: cutting, decoding, encoding", /\/line_\w+\.ts|\/utf8_bytes|encod/],
+  ["messages: parsing, routing, answering", /\/src\/jsonrpc\//],
+  ["rules, limits, figures", /\/src\/(policy|limits|metrics)\//],
+  ["the pipeline: arguments, who calls, the record", /\/src\/gateway\//],
+  ["the server's sessions, lines and clocks", /\/src\/downstream\//],
+  ["collecting garbage", /^\(garbage collector\)$/],
+];
+
+const REST = "Deno and V8 besides";
+
+/**
+ * Where the time of a call of 100 bytes goes, of the gateway from source and of the byte pipe: the
+ * main thread of each, in microseconds a call, as a table in Markdown.
+ *
+ * The profiler costs time itself, so the sum is more than the processor time that is measured
+ * without it.
+ */
+export async function profileCalls(): Promise<string> {
+  const [source] = ourselves();
+  if (source === undefined) throw new Error("There is no gateway to profile");
+  const columns: Map<string, number>[] = [];
+  for (const inFlight of [1, 64] as const) {
+    for (const contestant of [source, PIPE]) {
+      columns.push(await profile(contestant, inFlight));
+    }
+  }
+  const rows = [...PARTS.map(([part]) => part), REST, "together"];
+  const lines = rows.map((row) => {
+    return [row, ...columns.map((column) => (column.get(row) ?? 0).toFixed(1))];
+  });
+  const head = ["µs a call", "1 at a time", "byte pipe", "64 at a time", "byte pipe"];
+  return [head, head.map(() => "---"), ...lines].map((line) => `| ${line.join(" | ")} |`)
+    .join("\n");
+}
+
+async function profile(contestant: Contestant, inFlight: 1 | 64): Promise<Map<string, number>> {
+  using scene = new Scene();
+  const folder = join(scene.folder, "profile");
+  const [deno = "", run = "", ...rest] = contestant.command(scene);
+  const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`, `--cpu-prof-interval=${INTERVAL_US}`];
+  const client = await LoadClient.open([deno, run, ...flags, ...rest], contestant.env(scene));
+  const count = COUNTS[inFlight];
+  const call = contestant.call("echo", { n: 100 });
+  await client.load({ count, inFlight, call, leastBytes: 100 });
+  await client[Symbol.asyncDispose]();
+  const [file] = [...Deno.readDirSync(folder)];
+  if (file === undefined) throw new Error("Deno has written no profile");
+  return sumUp(JSON.parse(Deno.readTextFileSync(join(folder, file.name))), count);
+}
+
+function sumUp({ nodes, samples, timeDeltas }: Profile, count: number): Map<string, number> {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const sums = new Map<string, number>();
+  const add = (part: string, us: number): void => {
+    sums.set(part, (sums.get(part) ?? 0) + us / count);
+  };
+  samples.forEach((id, at) => {
+    const { functionName = "", url = "" } = byId.get(id)?.callFrame ?? {};
+    if (functionName === "(idle)") return;
+    const place = url === "" ? functionName : url;
+    const us = timeDeltas[at] ?? 0;
+    add(PARTS.find(([, pattern]) => pattern.test(place))?.[0] ?? REST, us);
+    add("together", us);
+  });
+  return sums;
+}
