@@ -8,7 +8,7 @@ import type { Figures } from "./summary.ts";
 
 /** Sizes of results in bytes, calls in flight, and how many calls are made in a round. */
 const LOADS = [
-  { size: 100, name: "100 B", counts: { 1: 600, 8: 4000, 64: 12_000 } },
+  { size: 100, name: "100 B", counts: { 1: 2000, 8: 4000, 64: 12_000 } },
   { size: 10_000, name: "10 kB", counts: { 1: 300, 8: 1500, 64: 3000 } },
   { size: 1_000_000, name: "1 MB", counts: { 1: 15, 8: 24, 64: 64 } },
 ] as const;

@@ -1,11 +1,3 @@
-import {
-  circuitBreaker,
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  DelegateBackoff,
-  handleWhen,
-} from "cockatiel";
 import { DownstreamError } from "../errors.ts";
 import { NoRoom } from "./processes.ts";
 
@@ -24,6 +16,14 @@ export class StartAbandoned extends Error {
   override readonly name = "StartAbandoned";
 }
 
+/** What counts failed starts. */
+interface Breaker {
+  /** Whether the server may be started as often as it is asked for. */
+  isClosed(): boolean;
+  /** Starts it, and counts. */
+  execute<T>(start: () => Promise<T>): Promise<T>;
+}
+
 /**
  * Keeps a server that cannot start from being started once per call: after five failures in a row
  * it is left alone, and then one start at a time finds out whether it works again.
@@ -31,7 +31,7 @@ export class StartAbandoned extends Error {
 export class StartGuard {
   readonly #server: string;
   readonly #now: () => number;
-  readonly #breaker: CircuitBreakerPolicy;
+  #breaker: Promise<Breaker> | undefined;
   #probe: Promise<void> | undefined;
   #triesAgainAt = 0;
   #lastFailure = "";
@@ -45,22 +45,6 @@ export class StartGuard {
   constructor(server: string, now: () => number = Date.now) {
     this.#server = server;
     this.#now = now;
-    const counted = handleWhen((error) => {
-      // The server answers; it only wants somebody to log in.
-      if (error instanceof DownstreamError && error.code === "AUTH_REQUIRED") return false;
-      // What does not count would pass for a success while the server is on trial.
-      return this.#breaker.state === CircuitState.HalfOpen ||
-        !(error instanceof StartAbandoned || error instanceof NoRoom);
-    });
-    this.#breaker = circuitBreaker(counted, {
-      breaker: new ConsecutiveBreaker(MAX_FAILURES),
-      halfOpenAfter: new DelegateBackoff(({ attempt }) => {
-        const pause = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LAST_PAUSE_MS);
-        this.#triesAgainAt = now() + pause * (1 + JITTER * Math.random());
-        // The breaker knows only the system's clock, so the pause is kept here.
-        return 0;
-      }),
-    });
   }
 
   /**
@@ -70,10 +54,11 @@ export class StartGuard {
    * @throws {DownstreamError} at once while the server is left alone, otherwise what `start` throws.
    */
   async run<T>(start: () => Promise<T>): Promise<T> {
+    const breaker = await (this.#breaker ??= this.#makeBreaker());
     while (this.#probe !== undefined) await this.#probe;
-    if (this.#breaker.state === CircuitState.Closed) return await this.#try(start);
+    if (breaker.isClosed()) return await this.#try(breaker, start);
     if (this.#now() < this.#triesAgainAt) throw this.#refusal();
-    const trial = this.#try(start);
+    const trial = this.#try(breaker, start);
     const settle = (): void => {
       this.#probe = undefined;
     };
@@ -81,9 +66,35 @@ export class StartGuard {
     return await trial;
   }
 
-  async #try<T>(start: () => Promise<T>): Promise<T> {
+  /** Loaded with the first server that is started, while the client has its handshake already. */
+  async #makeBreaker(): Promise<Breaker> {
+    const { circuitBreaker, CircuitState, ConsecutiveBreaker, DelegateBackoff, handleWhen } =
+      await import("cockatiel");
+    const counted = handleWhen((error) => {
+      // The server answers; it only wants somebody to log in.
+      if (error instanceof DownstreamError && error.code === "AUTH_REQUIRED") return false;
+      // What does not count would pass for a success while the server is on trial.
+      return breaker.state === CircuitState.HalfOpen ||
+        !(error instanceof StartAbandoned || error instanceof NoRoom);
+    });
+    const breaker = circuitBreaker(counted, {
+      breaker: new ConsecutiveBreaker(MAX_FAILURES),
+      halfOpenAfter: new DelegateBackoff(({ attempt }) => {
+        const pause = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LAST_PAUSE_MS);
+        this.#triesAgainAt = this.#now() + pause * (1 + JITTER * Math.random());
+        // The breaker knows only the system's clock, so the pause is kept here.
+        return 0;
+      }),
+    });
+    return {
+      isClosed: () => breaker.state === CircuitState.Closed,
+      execute: (start) => breaker.execute(start),
+    };
+  }
+
+  async #try<T>(breaker: Breaker, start: () => Promise<T>): Promise<T> {
     try {
-      return await this.#breaker.execute(start);
+      return await breaker.execute(start);
     } catch (error) {
       if (error instanceof Error) this.#lastFailure = error.message;
       throw error;

@@ -4,7 +4,7 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const EXCERPT_BYTES = 1024;
 /** Room that is kept for the start of the next line; more is given back once its line is taken. */
-const KEPT_BYTES = 64 * 1024;
+const KEPT_BYTES = 1024 * 1024;
 /** How much is passed on at once, for whoever keeps one line keeps its whole block. */
 const BLOCK_BYTES = 8 * 1024;
 
