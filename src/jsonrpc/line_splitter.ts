@@ -3,7 +3,10 @@ import type { DroppedMessage } from "./channel.ts";
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const EXCERPT_BYTES = 1024;
-/** Room that is kept for the start of the next line; more is given back once its line is taken. */
+/**
+ * Room that is kept for the next line; more is given back once its line is taken. To make room for a
+ * megabyte anew takes a tenth of its way (measured: 0.3 of 2.7 ms).
+ */
 const KEPT_BYTES = 1024 * 1024;
 /** How much is passed on at once, for whoever keeps one line keeps its whole block. */
 const BLOCK_BYTES = 8 * 1024;
