@@ -47,7 +47,7 @@ export class AuditLog {
   readonly #options: AuditOptions;
   #file: AuditFile | undefined;
   // Lines that were taken, and when they are written at the latest where somebody waits for it.
-  readonly #joined: string[] = [];
+  #joined = "";
   #writing: Promise<void> | undefined;
   readonly #waiting: string[] = [];
   // Of what has waited since there was nothing.
@@ -90,12 +90,12 @@ export class AuditLog {
    */
   append(entry: AuditEntry): void {
     if (this.#isClosed) this.#dropped++;
-    else this.#joined.push(auditLine(entry));
+    else this.#joined += auditLine(entry);
   }
 
   /** Writes what was taken. When it returns the operating system has it, or the disk fails. */
   flush(): void {
-    if (this.#joined.length > 0) this.#writeJoined();
+    if (this.#joined !== "") this.#writeJoined();
   }
 
   /** The same at the end of this turn, together with what else it takes. Never rejects. */
@@ -186,12 +186,12 @@ export class AuditLog {
   }
 
   #writeJoined(): void {
-    const lines = this.#joined.splice(0);
-    const [text = ""] = lines.length > 1 ? [lines.join("")] : lines;
+    const text = this.#joined;
+    this.#joined = "";
     const isDue = this.#returnAt > 0 && performance.now() >= this.#returnAt;
     if (isDue && this.#return(text)) return;
     if (this.#write(text)) return;
-    for (const line of lines) this.#keep(line);
+    for (const line of text.split(/(?<=\n)/)) this.#keep(line);
     if (!this.#isFailing) this.#recover();
   }
 
