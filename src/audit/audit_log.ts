@@ -35,6 +35,9 @@ export interface AuditStatus {
 const RETRY_MS = 1000;
 const RETURN_MS = 60_000;
 
+/** How long an entry may wait for its answer to leave, in milliseconds. */
+const LATEST_MS = 20;
+
 /** Text of entries that may wait for the disk to recover, in UTF-16 code units. */
 const MAX_WAITING = 1024 * 1024;
 
@@ -46,9 +49,10 @@ const MAX_WAITING = 1024 * 1024;
 export class AuditLog {
   readonly #options: AuditOptions;
   #file: AuditFile | undefined;
-  // Lines that were taken, and when they are written at the latest where somebody waits for it.
+  // Lines that were taken and are not written yet; the promise is that of the turn's end.
   #joined = "";
   #writing: Promise<void> | undefined;
+  #latest: ReturnType<typeof setTimeout> | undefined;
   readonly #waiting: string[] = [];
   // Of what has waited since there was nothing.
   #waitingSize = 0;
@@ -89,8 +93,12 @@ export class AuditLog {
    * call's whole way. Who lets its answer leave sees to it with `flush` or `written`.
    */
   append(entry: AuditEntry): void {
-    if (this.#isClosed) this.#dropped++;
-    else this.#joined += auditLine(entry);
+    if (this.#isClosed) {
+      this.#dropped++;
+      return;
+    }
+    this.#joined += auditLine(entry);
+    this.#latest ??= this.#flushLater();
   }
 
   /** Writes what was taken. When it returns the operating system has it, or the disk fails. */
@@ -111,6 +119,7 @@ export class AuditLog {
     this.flush();
     if (this.#isFailing) this.#recover();
     clearTimeout(this.#retry);
+    clearTimeout(this.#latest);
     if (this.#waiting.length > 0) {
       this.#dropped += this.#waiting.splice(0).length;
       const dropped = this.#dropped;
@@ -183,6 +192,16 @@ export class AuditLog {
     } finally {
       lines.splice(0, count);
     }
+  }
+
+  /** An answer may not leave for long, or never: its client does not read, its batch is not whole. */
+  #flushLater(): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => {
+      this.#latest = undefined;
+      this.flush();
+    }, LATEST_MS);
+    Deno.unrefTimer(Number(timer));
+    return timer;
   }
 
   #writeJoined(): void {

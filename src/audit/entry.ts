@@ -55,7 +55,7 @@ export function auditLine(entry: AuditEntry): string {
   if (downstream_ms !== undefined) line += `,"downstream_ms":${round(downstream_ms)}`;
   const { session, request_id } = entry;
   line += `,"session":${quote(session)},"request_id":${
-    typeof request_id === "string" ? quote(request_id) : request_id
+    typeof request_id === "string" ? quote(request_id) : JSON.stringify(request_id)
   }`;
   if (args_bytes !== undefined) line += `,"args_bytes":${args_bytes}`;
   if (result_bytes !== undefined) line += `,"result_bytes":${result_bytes}`;

@@ -9,7 +9,7 @@ export interface CancelSignal {
   readonly reason: unknown;
   /** Throws the reason where it is not wanted any more. */
   throwIfAborted(): void;
-  /** Has something called when that happens; not where it has happened already. */
+  /** Has something called when that happens, which must not throw; not where it has happened. */
   addEventListener(type: "abort", listener: () => void, options?: { readonly once: boolean }): void;
   /** Takes a listener back. */
   removeEventListener(type: "abort", listener: () => void): void;
@@ -54,6 +54,9 @@ export class Cancellation implements CancelSignal {
     if (this.#isCancelled) return;
     this.#isCancelled = true;
     this.#reason = reason;
-    for (const listener of this.#listeners.splice(0)) listener();
+    // One by one, because a listener may take others back.
+    for (let next = this.#listeners.shift(); next !== undefined; next = this.#listeners.shift()) {
+      next();
+    }
   }
 }

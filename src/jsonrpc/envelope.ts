@@ -66,13 +66,13 @@ function findFirstId(text: string): Found {
 function findLastId(text: string): Found | undefined {
   const tail = text.slice(-LAST_SIZE);
   const at = tail.lastIndexOf(LAST);
-  if (at < 0) return undefined;
+  if (at < 0 || !text.startsWith("{")) return undefined;
   const end = text.length - tail.length + at;
   return { id: tail.slice(at + LAST.length, -1), start: 1, end };
 }
 
-/** Spaces around a value are not passed on with it. */
+/** Where other members follow the value, that mostly shows in its end, before it is parsed in vain. */
 function seal(envelope: Envelope): Envelope | undefined {
   const { body } = envelope;
-  return body.trim().length < body.length ? undefined : envelope;
+  return body.startsWith("{") && body.endsWith("}") ? envelope : undefined;
 }

@@ -85,8 +85,7 @@ export class IncomingRequest {
     if (this.#done) return;
     const parts = resultParts(this.id, result);
     // Putting a megabyte together takes longer than all else that is done with it (0.5 ms).
-    const isLong = parts[1].length >= LONG && this.exchange.answerParts !== undefined;
-    this.#end(isLong ? parts : parts[0] + parts[1] + parts[2]);
+    this.#end(parts[1].length >= LONG ? parts : parts[0] + parts[1] + parts[2]);
   }
 
   /** Answers with an error. Only the first answer counts; after a cancellation none is sent. */

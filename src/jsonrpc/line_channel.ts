@@ -12,7 +12,7 @@ const MAX_QUEUED = 64 * 1024 * 1024;
 /** What one write takes at the most, in bytes; more is written in turns. */
 const WRITE_BYTES = 128 * 1024;
 
-/** How many messages of one turn are a sign that more will follow at once. */
+/** How many messages of one turn, or parts of them, are a sign that more will follow at once. */
 const MANY = 4;
 
 /** How long messages that are encoded together may be at the most, in UTF-16 code units. */
@@ -59,7 +59,7 @@ export interface LineChannelOptions {
    * stops reading a server may wait for it for ever.
    */
   readonly pauseWhenUnread?: boolean;
-  /** Called before anything is written, each time: what has to be on record before it leaves. */
+  /** Puts on record what has to be there before anything leaves; called each time, must not throw. */
   readonly beforeWrite?: () => void;
 }
 

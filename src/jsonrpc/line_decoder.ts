@@ -2,8 +2,9 @@ import type { ChannelHandler, DroppedMessage } from "./channel.ts";
 import { LineSplitter, type LineSplitterOptions } from "./line_splitter.ts";
 import { utf8Bytes } from "./utf8_bytes.ts";
 
-/** What may stand before a text, and is no part of it; the decoder leaves it out at its beginning. */
+/** What may stand before a text, and is no part of it. */
 const BYTE_ORDER_MARK = 0xfeff;
+const BYTE_ORDER_MARK_BYTES = 3;
 
 /** What the decoder puts in the place of bytes that are no text. */
 const REPLACEMENT = "\ufffd";
@@ -14,7 +15,8 @@ const REPLACEMENT = "\ufffd";
  */
 export class LineDecoder implements LineSplitterOptions {
   readonly #handler: Pick<ChannelHandler, "message" | "dropped">;
-  readonly #decoder = new TextDecoder();
+  // Byte order marks are left in, so that they are found wherever a line begins.
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
   /** @param handler Takes the messages. */
   constructor(handler: Pick<ChannelHandler, "message" | "dropped">) {
@@ -23,7 +25,7 @@ export class LineDecoder implements LineSplitterOptions {
 
   line(line: Uint8Array): void {
     const text = this.#decode(line);
-    if (text !== undefined) return this.#handler.message(text, line.length);
+    if (text !== undefined) return this.#tell(text, line.length);
     this.#handler.dropped({
       reason: "not-utf8",
       bytes: line.length,
@@ -40,9 +42,8 @@ export class LineDecoder implements LineSplitterOptions {
     for (let start = 0; start < text.length;) {
       const feed = text.indexOf("\n", start);
       const end = feed < 0 ? text.length : feed;
-      const first = text.charCodeAt(start) === BYTE_ORDER_MARK ? start + 1 : start;
-      const line = text.slice(first, text[end - 1] === "\r" ? end - 1 : end);
-      if (line !== "") this.#handler.message(line, isAscii ? line.length : utf8Bytes(line));
+      const line = text.slice(start, text[end - 1] === "\r" ? end - 1 : end);
+      if (line !== "") this.#tell(line, isAscii ? line.length : utf8Bytes(line));
       start = end + 1;
     }
   }
@@ -51,13 +52,19 @@ export class LineDecoder implements LineSplitterOptions {
     this.#handler.dropped(message);
   }
 
+  #tell(text: string, bytes: number): void {
+    const hasMark = text.charCodeAt(0) === BYTE_ORDER_MARK;
+    if (hasMark) this.#handler.message(text.slice(1), bytes - BYTE_ORDER_MARK_BYTES);
+    else this.#handler.message(text, bytes);
+  }
+
   #decode(bytes: Uint8Array): string | undefined {
     const text = this.#decoder.decode(bytes);
     // It stands for what is no text, or for itself; the strict decoder tells, and takes eight times
     // as long for whatever it decodes (a megabyte: 0.5 against 0.06 ms).
     if (!text.includes(REPLACEMENT)) return text;
     try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch {
       return undefined;
     }

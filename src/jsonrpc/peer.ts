@@ -251,7 +251,9 @@ export class Peer {
   readonly #onRequestEnd: RequestOrigin["onEnd"] = ({ id, exchange }, answer) => {
     this.#incoming.delete(id);
     if (typeof answer === "string") exchange.answer(answer, id);
-    else if (answer !== undefined) exchange.answerParts?.(answer);
+    else if (answer !== undefined && exchange.answerParts !== undefined) {
+      exchange.answerParts(answer);
+    } else if (answer !== undefined) exchange.answer(answer.join(""), id);
     exchange.end();
     if (this.#incoming.size === 0 && this.#onAnswered.length > 0) {
       this.#onAnswered.splice(0).forEach((resolve) => resolve());

@@ -5,7 +5,7 @@ import { type MinuteCounter, openMemoryCounter } from "./minute_counter.ts";
 /** Requests of one client that wait for their answers at the same time. */
 const MAX_UNANSWERED = 10_000;
 
-/** Agents without a call under way that are remembered. */
+/** Agents that are remembered when no call is under way; those of rules that are gone among them. */
 const MAX_IDLE_AGENTS = 1000;
 
 /** When somebody may come again who waits for a call to end, in milliseconds. */

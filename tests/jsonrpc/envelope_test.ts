@@ -51,6 +51,10 @@ const shapes = [
   (id: string, body: string) =>
     `{"jsonrpc":"2.0","id":${id},"result":${body},"jsonrpc":"2.0","id":3}`,
   (id: string, body: string) => `{"jsonrpc":"1.0","id":${id},"result":${body}}`,
+  (id: string, body: string) => `["result":${body},"jsonrpc":"2.0","id":${id}}`,
+  (id: string, body: string) => `é"method":"m","params":${body},"jsonrpc":"2.0","id":${id}}`,
+  (id: string, body: string) => ` {"result":${body},"jsonrpc":"2.0","id":${id}}`,
+  (id: string, body: string) => `{"result":${body},"jsonrpc":"2.0","id":${id}]`,
   (_id: string, body: string) => `{"result":${body},"jsonrpc":"2.0"}`,
   (id: string, body: string) => `{"method":"a b","params":${body},"jsonrpc":"2.0","id":${id}}`,
 ];

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { LineDecoder } from "../../src/jsonrpc/line_decoder.ts";
+import { LineSplitter } from "../../src/jsonrpc/line_splitter.ts";
+
+type Told = readonly ["message", string, number] | readonly ["dropped", string, number];
+
+/** What is told of a stream that comes in pieces, each in the same memory as the one before. */
+function decode(stream: Uint8Array, pieces: readonly number[], maxBytes: number): Told[] {
+  const told: Told[] = [];
+  const splitter = new LineSplitter(
+    maxBytes,
+    new LineDecoder({
+      message: (text, bytes) => told.push(["message", text, bytes]),
+      dropped: ({ reason, bytes }) => told.push(["dropped", reason, bytes]),
+    }),
+  );
+  const memory = new Uint8Array(stream.length);
+  for (let at = 0, turn = 0; at < stream.length; turn++) {
+    const piece = stream.subarray(at, at + (pieces[turn % pieces.length] ?? 1));
+    memory.fill(0);
+    memory.set(piece);
+    splitter.push(memory.subarray(0, piece.length));
+    at += piece.length;
+  }
+  splitter.end();
+  return told;
+}
+
+/** The same of whole lines, each decoded for itself. */
+function expected(stream: Uint8Array, maxBytes: number): Told[] {
+  const told: Told[] = [];
+  const lines: number[][] = [[]];
+  for (const byte of stream) byte === 10 ? lines.push([]) : lines.at(-1)?.push(byte);
+  for (const line of lines) {
+    if (line.at(-1) === 13) line.pop();
+    if (line.length === 0) continue;
+    const bytes = new Uint8Array(line);
+    const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+    if (line.length > maxBytes) told.push(["dropped", "too-long", line.length]);
+    else {
+      try {
+        const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+        told.push(["message", text.slice(mark === 0 ? 0 : 1), line.length - mark]);
+      } catch {
+        told.push(["dropped", "not-utf8", line.length]);
+      }
+    }
+  }
+  return told;
+}
+
+const encoder = new TextEncoder();
+const parts = fc.oneof(
+  fc.constantFrom("{}", "é", "😀", "\u2028", "\ufffd", "\ufeff", "\n", "\n", "\r\n", "\r", "\r\r\n")
+    .map((text) => encoder.encode(text)),
+  fc.nat(9000).map((length) => encoder.encode("y".repeat(length))),
+  fc.nat(60).map((length) => encoder.encode("é".repeat(length))),
+  // What is no text: stray bytes, half characters, half a pair of surrogates.
+  fc.constantFrom([0xff], [0xc3], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xf0, 0x9f])
+    .map((bytes) => new Uint8Array(bytes)),
+);
+
+Deno.test("[protocol.framing] lines are told alike, however they come and whatever they hold", () => {
+  fc.assert(
+    fc.property(
+      fc.array(parts, { maxLength: 60 }),
+      fc.array(fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 70_000 })), {
+        minLength: 1,
+      }),
+      fc.constantFrom(50, 100, 8191, 8192, 8193, 64 * 1024 * 1024),
+      (some, pieces, maxBytes) => {
+        const stream = new Uint8Array(some.flatMap((part) => [...part]));
+        assert.deepEqual(decode(stream, pieces, maxBytes), expected(stream, maxBytes));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
