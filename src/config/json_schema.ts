@@ -1,4 +1,3 @@
-import * as z from "zod/mini";
 import { RULES_DETAILS, SERVERS_DETAILS } from "./json_schema_details.ts";
 import { rulesSchema } from "./rules_schema.ts";
 import { serversSchema } from "./servers_schema.ts";
@@ -16,11 +15,11 @@ export function makeJsonSchema(file: "servers" | "rules"): JsonSchema {
   const [schema, details] = file === "servers"
     ? [serversSchema, SERVERS_DETAILS] as const
     : [rulesSchema, RULES_DETAILS] as const;
-  const made = z.toJSONSchema(schema, { io: "input", target: "draft-7" }) as JsonSchema;
-  return complete(made, "", details);
+  const $schema = "http://json-schema.org/draft-07/schema#";
+  return complete({ $schema, ...schema.schema }, "", details);
 }
 
-/** Adds what zod's functions check, and examples, to a part and all within it. */
+/** Adds what functions check, and examples, to a part and all within it. */
 function complete(
   schema: JsonSchema,
   path: string,
@@ -29,12 +28,9 @@ function complete(
   const within = (value: unknown, part: string): unknown => {
     return isSchema(value) ? complete(value, `${path}${part}`, details) : value;
   };
-  const { properties, additionalProperties, items, anyOf, propertyNames, ...rest } = schema;
-  const isPlain = isSchema(propertyNames) && JSON.stringify(propertyNames) === '{"type":"string"}';
+  const { properties, additionalProperties, items, anyOf, ...rest } = schema;
   return {
     ...rest,
-    // A name that may be anything need not be told.
-    ...(propertyNames === undefined || isPlain ? {} : { propertyNames }),
     ...(details[path] ?? {}),
     ...(isSchema(properties)
       ? {

@@ -1,7 +1,7 @@
 /**
- * What the JSON Schemas of the two files say beyond what can be read off zod's: an example for every
- * key, and in the words of JSON Schema what functions check. By path, where `*` stands for a name
- * and `[]` for the items of a list.
+ * What the JSON Schemas of the two files say beyond what can be read off the shapes: an example for
+ * every key, and in the words of JSON Schema what functions check. By path, where `*` stands for a
+ * name and `[]` for the items of a list.
  */
 import type { JsonSchema } from "./json_schema.ts";
 

@@ -14,6 +14,7 @@ import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
 import { type RulesFile, rulesSchema } from "./rules_schema.ts";
 import { isSelfReference } from "./self_reference.ts";
+import { readShape } from "./shape.ts";
 import { type ServersFile, serversSchema } from "./servers_schema.ts";
 import { type KnownServers, warnRules } from "./warn_rules.ts";
 
@@ -131,15 +132,15 @@ function readFile<T>(
 
 /** What the schema and the rules beyond it say of a servers file. */
 export function checkServersFile(document: Document): Omit<ReadFile<ServersFile>, "document"> {
-  const { data, error } = serversSchema.safeParse(document.value);
-  const problems = [...explainIssues(document, error?.issues ?? []), ...checkEntries(document)];
+  const { data, issues } = readShape(serversSchema, document.value);
+  const problems = [...explainIssues(document, issues), ...checkEntries(document)];
   return { ...(data === undefined ? {} : { file: data }), problems };
 }
 
 /** What the schema and the rules beyond it say of a rules file. */
 export function checkRulesFile(document: Document): Omit<ReadFile<RulesFile>, "document"> {
-  const { data, error } = rulesSchema.safeParse(document.value);
-  const problems = [...explainIssues(document, error?.issues ?? []), ...checkRules(document)];
+  const { data, issues } = readShape(rulesSchema, document.value);
+  const problems = [...explainIssues(document, issues), ...checkRules(document)];
   return { ...(data === undefined ? {} : { file: data }), problems };
 }
 
