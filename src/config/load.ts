@@ -4,12 +4,13 @@ import { buildServer, type BuiltServer } from "./build_server.ts";
 import { checkEntries } from "./check_entries.ts";
 import { checkRules } from "./check_rules.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Document, parseDocument } from "./document.ts";
+import type { Document, Parsed } from "./document.ts";
 import { type Environment, homeFolder } from "./environment.ts";
 import { explainIssues } from "./explain_issues.ts";
 import { entriesOf, isObject } from "./json_value.ts";
 import type { FoundFile, FoundFiles } from "./locate.ts";
 import { warnOddKeys } from "./odd_keys.ts";
+import { parsePlain } from "./plain_json.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
 import { type RulesFile, rulesSchema } from "./rules_schema.ts";
@@ -66,12 +67,26 @@ export async function checkConfiguration(
   files: FoundFiles,
   options: LoadOptions,
 ): Promise<Checked> {
-  const servers = readFile(
-    files.mcpConfig,
-    "--mcp-config or GATEWAY_MCP_CONFIG",
-    checkServersFile,
-  );
-  const rules = readFile(files.rules, "--rules or GATEWAY_RULES", checkRulesFile);
+  const plain = await check(files, options, parsePlain);
+  if (plain.errors.length === 0 && plain.warnings.length === 0) return plain;
+  // Only who has something to tell needs to know where it stands.
+  const { parseDocument } = await import("./document.ts");
+  return await check(files, options, parseDocument);
+}
+
+type Parse = (file: string, text: string) => Parsed;
+
+async function check(files: FoundFiles, options: LoadOptions, parse: Parse): Promise<Checked> {
+  const servers = readFile(files.mcpConfig, {
+    names: "--mcp-config or GATEWAY_MCP_CONFIG",
+    parse,
+    check: checkServersFile,
+  });
+  const rules = readFile(files.rules, {
+    names: "--rules or GATEWAY_RULES",
+    parse,
+    check: checkRulesFile,
+  });
   const errors = [...sort(servers.problems), ...sort(rules.problems)];
   const built = servers.file === undefined ? [] : await buildServers(servers.file, files, options);
   const warnings: ConfigProblem[] = [];
@@ -104,8 +119,11 @@ interface ReadFile<T> {
 
 function readFile<T>(
   found: FoundFile,
-  names: string,
-  check: (document: Document) => Omit<ReadFile<T>, "document">,
+  { names, parse, check }: {
+    readonly names: string;
+    readonly parse: Parse;
+    readonly check: (document: Document) => Omit<ReadFile<T>, "document">;
+  },
 ): ReadFile<T> {
   const whole = (message: string) => ({
     problems: [{ file: found.shown, line: 0, column: 0, path: "", message }],
@@ -120,7 +138,7 @@ function readFile<T>(
   if ("failure" in read) {
     return whole(found.origin === "given" ? `${read.failure} (named by ${names})` : read.failure);
   }
-  const parsed = parseDocument(found.shown, read.text);
+  const parsed = parse(found.shown, read.text);
   if (parsed.document === undefined) return parsed;
   const checked = check(parsed.document);
   return {
