@@ -176,7 +176,7 @@ async function buildServers(
   const self = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
   const enabled = entriesOf(file.mcpServers).filter(([, entry]) => entry.disabled !== true);
   return await Promise.all(enabled.map(async ([name, entry]) => {
-    const built = await buildServer(name, entry, variables);
+    const built = buildServer(name, entry, variables);
     return { ...built, isSelf: await isSelfReference(built.server, self) };
   }));
 }

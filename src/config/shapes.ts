@@ -24,7 +24,7 @@ type ObjectShape<F extends Fields> = Shape<ReadFields<F>> & {
 
 /** Text of any kind. */
 export function text(brief: string): Shape<string> {
-  return ofKind("string", "a string", brief);
+  return ofKind<string>("", "a string", brief);
 }
 
 /** Text that passes a test, with words for what passes, and for the kind of value. */
@@ -34,7 +34,7 @@ export function textThat(
   brief: string,
   kind: string = expected,
 ): Shape<string> {
-  const any = ofKind<string>("string", kind, brief);
+  const any = ofKind<string>("", kind, brief);
   return {
     schema: any.schema,
     read(value, reader) {
@@ -59,7 +59,7 @@ export function oneOf<const W extends string>(values: readonly W[], brief: strin
 
 /** True or false. */
 export function yesOrNo(brief: string): Shape<boolean> {
-  return ofKind("boolean", "true or false", brief);
+  return ofKind<boolean>(false, "true or false", brief);
 }
 
 /** A whole number in a range. */
@@ -145,19 +145,21 @@ export function withDefault<T>(shape: Shape<T>, value: JsonValue): Shape<T> {
   return {
     schema: { default: value, ...shape.schema },
     absent: "read",
-    read: (given = value, reader) => shape.read(given, reader),
+    read: (given, reader) => shape.read(given === undefined ? value : given, reader),
   };
 }
 
 function ofKind<T extends string | boolean>(
-  type: "string" | "boolean",
+  example: T,
   expected: string,
   brief: string,
 ): Shape<T> {
+  const type = typeof example;
   return {
     schema: { type, description: brief },
     read(value, reader) {
-      if (typeof value !== type) reader.report("kind", expected);
+      const kind = typeof value;
+      if (kind !== type) reader.report("kind", expected);
       return value as T;
     },
   };
@@ -183,7 +185,7 @@ function object<F extends Fields>(
     }
     if (isStrict) {
       for (const key of Object.keys(value)) {
-        if (!(Object.hasOwn(fields, key))) reader.reportKey(key, keys);
+        if (!Object.hasOwn(fields, key)) reader.reportKey(key, keys);
       }
     }
     return made as ReadFields<F>;
