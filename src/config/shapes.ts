@@ -1,6 +1,6 @@
 /**
  * The shapes that both schemas are made of. They are our own, because a validation library is
- * several times as much code, and a start would pay for loading it: 14 ms of 53 were zod.
+ * several times as much code, and every start would pay for loading it: 8 ms of 53 for zod.
  */
 import type { JsonSchema } from "./json_schema.ts";
 import { isObject, type JsonValue } from "./json_value.ts";
