@@ -1,10 +1,10 @@
 import type { Node } from "jsonc-parser";
-import { ConfigError, type ConfigProblem } from "../errors.ts";
-import { buildRules } from "./build_rules.ts";
-import { type Document, parseDocument } from "./document.ts";
-import { checkRulesFile } from "./load.ts";
-import type { Rules } from "./rules.ts";
-import { suggest } from "./suggest.ts";
+import { ConfigError, type ConfigProblem } from "../../errors.ts";
+import { buildRules } from "../build_rules.ts";
+import { type Document, parseDocument } from "../document.ts";
+import { checkRulesFile } from "../load.ts";
+import type { Rules } from "../rules.ts";
+import { suggest } from "../suggest.ts";
 
 /** A bearer token to be written into the rules. */
 export interface NewToken {

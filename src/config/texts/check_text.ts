@@ -1,6 +1,6 @@
-import type { ConfigProblem } from "../errors.ts";
-import { parseDocument } from "./document.ts";
-import { checkRulesFile, checkServersFile } from "./load.ts";
+import type { ConfigProblem } from "../../errors.ts";
+import { parseDocument } from "../document.ts";
+import { checkRulesFile, checkServersFile } from "../load.ts";
 
 /**
  * Checks the text of one of the two files by itself, before it is written.
