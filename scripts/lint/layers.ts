@@ -57,12 +57,15 @@ export function sourcePath(filename: string): string | undefined {
   return path.startsWith("src/") ? path.slice("src/".length) : undefined;
 }
 
+/** Data of the repository that the program reads. */
+const OUTSIDE = ["../deno.json", "../config/servers.schema.json", "../config/rules.schema.json"];
+
 /** Says what is wrong with an import of `specifier` in the file `from`; undefined when nothing is. */
 export function findImportFault(from: string, specifier: string): string | undefined {
   if (!specifier.startsWith(".")) return undefined;
   const target = join(dirname(from), specifier);
   if (target.startsWith("../")) {
-    return target === "../deno.json" ? undefined : `src/ imports nothing outside itself`;
+    return OUTSIDE.includes(target) ? undefined : `src/ imports nothing outside itself`;
   }
   const source = findPlace(from);
   const place = findPlace(target);

@@ -1,37 +1,58 @@
 import type { Node } from "jsonc-parser";
+import type * as z from "zod/mini";
 import type { ConfigProblem } from "../errors.ts";
-import type { Document } from "./document.ts";
+import type { Document, Path } from "./document.ts";
 import { decodeKey } from "./json_value.ts";
-import type { Issue } from "./shape.ts";
 import { suggest } from "./suggest.ts";
 
-/** Turns what does not fit a schema into problems with places and plain words. */
+type Issue = z.core.$ZodIssue;
+
+/** Turns what zod found into problems with places and plain words. */
 export function explainIssues(document: Document, issues: readonly Issue[]): ConfigProblem[] {
-  return issues.map((issue) => explain(document, issue));
+  return issues.flatMap((issue) => explain(document, issue, []));
 }
 
-function explain(document: Document, issue: Issue): ConfigProblem {
-  const path = issue.path.map((part) => typeof part === "number" ? part : decodeKey(part));
-  if (issue.why === "key") {
-    const hint = suggest(String(path.at(-1)), issue.known) ||
-      `; expected ${issue.known.join(", ")}`;
-    return document.problem(path, `unknown key${hint}`, "key");
+function explain(document: Document, issue: Issue, base: Path): ConfigProblem[] {
+  const path = [...base, ...issue.path.map(readPart)];
+  if (issue.code === "unrecognized_keys") {
+    const known = issue.message.split(" ");
+    return issue.keys.map((encoded) => {
+      const key = decodeKey(encoded);
+      const hint = suggest(key, known) || `; expected ${known.join(", ")}`;
+      return document.problem([...path, key], `unknown key${hint}`, "key");
+    });
+  }
+  if (issue.code === "invalid_union") {
+    // Of the branches the one is meant that has the right kind of value at its top.
+    const meant = issue.errors.filter((branch) => !branch.some(isWrongKind));
+    if (meant.length === 1) return (meant[0] ?? []).flatMap((one) => explain(document, one, path));
   }
   const node = document.find(path);
-  const expected = `expected ${issue.expected}`;
-  if (node !== undefined) return document.problem(path, expected + describeFound(issue, node));
-  return document.problem(path, `this key is missing: ${expected}`);
+  const expected = `expected ${issue.message}`;
+  if (node !== undefined) return [document.problem(path, expected + describeFound(issue, node))];
+  return [document.problem(path, `this key is missing: ${expected}`)];
+}
+
+function readPart(part: PropertyKey): string | number {
+  return typeof part === "number" ? part : decodeKey(String(part));
+}
+
+function isWrongKind(issue: Issue): boolean {
+  return issue.code === "invalid_type" && issue.path.length === 0;
 }
 
 /** Says what is there instead; quotes no value that may be a secret. */
-function describeFound({ why, known }: Issue, node: Node): string {
+function describeFound(issue: Issue, node: Node): string {
   // A number in `env` or `args` may be a secret; where a number belongs it is none.
-  if (node.type === "boolean" || why === "number") return `, found ${node.value}`;
-  if (why === "word" && node.type === "string" && node.value.length <= 40) {
-    return `, found ${JSON.stringify(node.value)}${suggest(node.value, known)}`;
+  const isNumeric = issue.code === "too_small" || issue.code === "too_big" ||
+    (issue.code === "invalid_type" && issue.expected === "int");
+  if (node.type === "number" && isNumeric) return `, found ${node.value}`;
+  if (node.type === "boolean") return `, found ${node.value}`;
+  if (issue.code === "invalid_value" && node.type === "string" && node.value.length <= 40) {
+    return `, found ${JSON.stringify(node.value)}${suggest(node.value, issue.values.map(String))}`;
   }
   // A text that fails a test is of the right kind: to say "found a string" would not help.
-  return why === "test" ? "" : `, found ${kinds.get(node.type) ?? node.type}`;
+  return issue.code === "custom" ? "" : `, found ${kinds.get(node.type) ?? node.type}`;
 }
 
 const kinds = new Map(Object.entries({

@@ -1,3 +1,4 @@
+import * as z from "zod/mini";
 import { RULES_DETAILS, SERVERS_DETAILS } from "./json_schema_details.ts";
 import { rulesSchema } from "./rules_schema.ts";
 import { serversSchema } from "./servers_schema.ts";
@@ -15,11 +16,11 @@ export function makeJsonSchema(file: "servers" | "rules"): JsonSchema {
   const [schema, details] = file === "servers"
     ? [serversSchema, SERVERS_DETAILS] as const
     : [rulesSchema, RULES_DETAILS] as const;
-  const $schema = "http://json-schema.org/draft-07/schema#";
-  return complete({ $schema, ...schema.schema }, "", details);
+  const made = z.toJSONSchema(schema, { io: "input", target: "draft-7" }) as JsonSchema;
+  return complete(made, "", details);
 }
 
-/** Adds what functions check, and examples, to a part and all within it. */
+/** Adds what zod's functions check, and examples, to a part and all within it. */
 function complete(
   schema: JsonSchema,
   path: string,
@@ -28,9 +29,12 @@ function complete(
   const within = (value: unknown, part: string): unknown => {
     return isSchema(value) ? complete(value, `${path}${part}`, details) : value;
   };
-  const { properties, additionalProperties, items, anyOf, ...rest } = schema;
+  const { properties, additionalProperties, items, anyOf, propertyNames, ...rest } = schema;
+  const isPlain = isSchema(propertyNames) && JSON.stringify(propertyNames) === '{"type":"string"}';
   return {
     ...rest,
+    // A name that may be anything need not be told.
+    ...(propertyNames === undefined || isPlain ? {} : { propertyNames }),
     ...(details[path] ?? {}),
     ...(isSchema(properties)
       ? {

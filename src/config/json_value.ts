@@ -12,9 +12,9 @@ export interface JsonObject {
 }
 
 /**
- * Makes a key safe to be a property name. `__proto__` is no ordinary name to JavaScript,
- * and names like `7` would move to the front. Both get a mark that no schema knows, so that they
- * stay what they are: names in the file's order.
+ * Makes a key safe to be a property name. `__proto__` is no ordinary name to JavaScript or to
+ * zod's records, which skip it in silence, and names like `7` would move to the front. Both get
+ * a mark that no schema knows, so that they stay what they are: names in the file's order.
  */
 export function encodeKey(key: string): string {
   return key === "__proto__" || key.startsWith("\0") || /^\d+$/.test(key) ? `\0${key}` : key;

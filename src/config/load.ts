@@ -1,22 +1,18 @@
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { buildRules } from "./build_rules.ts";
 import { buildServer, type BuiltServer } from "./build_server.ts";
-import { checkEntries } from "./check_entries.ts";
-import { checkRules } from "./check_rules.ts";
 import type { Configuration } from "./configuration.ts";
-import type { Document, Parsed } from "./document.ts";
+import type { Document } from "./document.ts";
 import { type Environment, homeFolder } from "./environment.ts";
-import { explainIssues } from "./explain_issues.ts";
+import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { entriesOf, isObject } from "./json_value.ts";
 import type { FoundFile, FoundFiles } from "./locate.ts";
 import { warnOddKeys } from "./odd_keys.ts";
-import { parsePlain } from "./plain_json.ts";
+import { plainChecks } from "./plain_checks.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
-import { type RulesFile, rulesSchema } from "./rules_schema.ts";
 import { isSelfReference } from "./self_reference.ts";
-import { readShape } from "./shape.ts";
-import { type ServersFile, serversSchema } from "./servers_schema.ts";
+import type { ServersFile } from "./servers_schema.ts";
 import { type KnownServers, warnRules } from "./warn_rules.ts";
 
 /** What loading needs to know besides the files. */
@@ -67,25 +63,27 @@ export async function checkConfiguration(
   files: FoundFiles,
   options: LoadOptions,
 ): Promise<Checked> {
-  const plain = await check(files, options, parsePlain);
+  const plain = await check(files, options, plainChecks);
   if (plain.errors.length === 0 && plain.warnings.length === 0) return plain;
-  // Only who has something to tell needs to know where it stands.
-  const { parseDocument } = await import("./document.ts");
-  return await check(files, options, parseDocument);
+  // Only who has something to tell needs zod for what it is, and the places of values for where.
+  const { fullChecks } = await import("./full_checks.ts");
+  return await check(files, options, fullChecks);
 }
 
-type Parse = (file: string, text: string) => Parsed;
-
-async function check(files: FoundFiles, options: LoadOptions, parse: Parse): Promise<Checked> {
+async function check(
+  files: FoundFiles,
+  options: LoadOptions,
+  { parse, checkServers, checkRules }: FileChecks,
+): Promise<Checked> {
   const servers = readFile(files.mcpConfig, {
     names: "--mcp-config or GATEWAY_MCP_CONFIG",
     parse,
-    check: checkServersFile,
+    check: checkServers,
   });
   const rules = readFile(files.rules, {
     names: "--rules or GATEWAY_RULES",
     parse,
-    check: checkRulesFile,
+    check: checkRules,
   });
   const errors = [...sort(servers.problems), ...sort(rules.problems)];
   const built = servers.file === undefined ? [] : await buildServers(servers.file, files, options);
@@ -110,19 +108,16 @@ async function check(files: FoundFiles, options: LoadOptions, parse: Parse): Pro
 }
 
 /** As much of a file as could be read. */
-interface ReadFile<T> {
+interface ReadFile<T> extends CheckedFile<T> {
   readonly document?: Document;
-  /** There where the schema found nothing wrong. */
-  readonly file?: T;
-  readonly problems: readonly ConfigProblem[];
 }
 
 function readFile<T>(
   found: FoundFile,
   { names, parse, check }: {
     readonly names: string;
-    readonly parse: Parse;
-    readonly check: (document: Document) => Omit<ReadFile<T>, "document">;
+    readonly parse: FileChecks["parse"];
+    readonly check: (document: Document) => CheckedFile<T>;
   },
 ): ReadFile<T> {
   const whole = (message: string) => ({
@@ -146,20 +141,6 @@ function readFile<T>(
     document: parsed.document,
     problems: [...parsed.problems, ...checked.problems],
   };
-}
-
-/** What the schema and the rules beyond it say of a servers file. */
-export function checkServersFile(document: Document): Omit<ReadFile<ServersFile>, "document"> {
-  const { data, issues } = readShape(serversSchema, document.value);
-  const problems = [...explainIssues(document, issues), ...checkEntries(document)];
-  return { ...(data === undefined ? {} : { file: data }), problems };
-}
-
-/** What the schema and the rules beyond it say of a rules file. */
-export function checkRulesFile(document: Document): Omit<ReadFile<RulesFile>, "document"> {
-  const { data, issues } = readShape(rulesSchema, document.value);
-  const problems = [...explainIssues(document, issues), ...checkRules(document)];
-  return { ...(data === undefined ? {} : { file: data }), problems };
 }
 
 interface Built extends BuiltServer {

@@ -25,7 +25,7 @@ export type { Program, Start } from "./program.ts";
 export { readText } from "./read_text.ts";
 export type { ReadText } from "./read_text.ts";
 export { formatPath } from "./path.ts";
-export { readInstant } from "./rules_schema.ts";
+export { readInstant } from "./instant.ts";
 export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
 export type {
   Connect,

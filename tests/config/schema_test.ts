@@ -1,15 +1,36 @@
 import assert from "node:assert/strict";
-import { describeFile } from "../../src/config/mod.ts";
+import * as z from "zod/mini";
+import { rulesSchema } from "../../src/config/rules_schema.ts";
+import { serversSchema } from "../../src/config/servers_schema.ts";
 import { suggest } from "../../src/config/suggest.ts";
 import { editDistance } from "../../src/near_names.ts";
 
 type Schema = { [key: string]: unknown; properties?: Record<string, Schema> };
 
-Deno.test("[config.json-schema] defaults, ranges and closed objects are in the schema", async () => {
-  const servers = JSON.stringify(await describeFile("servers"));
+const schemas = { servers: serversSchema, rules: rulesSchema };
+
+for (const [name, schema] of Object.entries(schemas)) {
+  Deno.test(`[config.json-schema] every key of the ${name} file has a description`, () => {
+    const json = z.toJSONSchema(schema, { io: "input" }) as Schema;
+    let count = 0;
+    const visit = (value: unknown, path: string) => {
+      if (typeof value !== "object" || value === null) return;
+      for (const [key, child] of Object.entries((value as Schema).properties ?? {})) {
+        assert.ok(typeof child["description"] === "string", `${path}.${key}`);
+        count++;
+      }
+      for (const [key, child] of Object.entries(value)) visit(child, `${path}.${key}`);
+    };
+    visit(json, "");
+    assert.ok(count > 10, `${count} keys`);
+  });
+}
+
+Deno.test("[config.json-schema] defaults, ranges and closed objects are in the schema", () => {
+  const servers = JSON.stringify(z.toJSONSchema(serversSchema, { io: "input" }));
   assert.match(servers, /"default":"agent"/);
   assert.match(servers, /"minimum":1,"maximum":65535/);
-  const rules: Schema = await describeFile("rules");
+  const rules = z.toJSONSchema(rulesSchema, { io: "input" }) as Schema;
   assert.equal(rules["additionalProperties"], false);
   assert.deepEqual(rules["required"], ["agents"]);
   assert.deepEqual(rules.properties?.["agents"]?.["propertyNames"], {

@@ -10,6 +10,7 @@ const CASES: readonly (readonly [from: string, specifier: string, finding: strin
   ["cli/token.ts", "../config/texts/mod.ts", "clean"],
   ["config/texts/check_text.ts", "../load.ts", "clean"],
   ["cli/version.ts", "../../deno.json", "clean"],
+  ["config/odd_keys.ts", "../../config/servers.schema.json", "clean"],
   ["gateway/pipeline.ts", "./session.ts", "clean"],
   ["gateway/pipeline.ts", "./tools/mod.ts", "clean"],
   ["gateway/tools/list_servers.ts", "../../policy/mod.ts", "clean"],
