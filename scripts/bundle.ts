@@ -36,7 +36,10 @@ export interface BundleOptions {
  */
 const LEFT_OUT = ["gpt-tokenizer/encoding/o200k_base", "./ajvProvider-*"];
 
-/** Packages of the gateway that are imported lazily. */
+/**
+ * Packages of the gateway that are imported lazily. zod is one too, but stands with the rest: the
+ * eighth of it that is used costs a start nothing that could be measured, the whole of it 2 ms.
+ */
 const APART = [
   "@clack/prompts",
   "@modelcontextprotocol/client",
