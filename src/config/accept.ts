@@ -1,23 +1,25 @@
 import type { JsonSchema } from "./json_schema.ts";
 import { isObject, type JsonObject, type JsonValue } from "./json_value.ts";
 
-/** What a word of JSON Schema asks of a value. */
-type Ask = (asked: never, value: JsonValue) => boolean;
+type Test = (value: JsonValue) => boolean;
 
-const ASKS = new Map<string, Ask>(Object.entries(
+/** What a word of JSON Schema asks of a value. */
+const ASKS = new Map<string, (asked: never) => Test>(Object.entries(
   {
-    type: (type: string, value) => isOfType(type, value),
-    enum: (words: JsonValue[], value) => words.includes(value),
-    minimum: (least: number, value) => typeof value !== "number" || value >= least,
-    maximum: (most: number, value) => typeof value !== "number" || value <= most,
-    minLength: (least: number, value) => typeof value !== "string" || value.length >= least,
-    pattern: (pattern: string, value) =>
-      typeof value !== "string" || new RegExp(pattern, "u").test(value),
-    required: (names: string[], value) =>
+    type: (type: string) => (value) => isOfType(type, value),
+    enum: (words: JsonValue[]) => (value) => words.includes(value),
+    minimum: (least: number) => (value) => typeof value !== "number" || value >= least,
+    maximum: (most: number) => (value) => typeof value !== "number" || value <= most,
+    minLength: (least: number) => (value) => typeof value !== "string" || value.length >= least,
+    pattern: (pattern: string) => {
+      const shape = new RegExp(pattern, "u");
+      return (value) => typeof value !== "string" || shape.test(value);
+    },
+    required: (names: string[]) => (value) =>
       !isObject(value) || names.every((name) => Object.hasOwn(value, name)),
-    propertyNames: (names: JsonSchema, value) =>
+    propertyNames: (names: JsonSchema) => (value) =>
       !isObject(value) || Object.keys(value).every((name) => accept(names, name) !== undefined),
-  } satisfies Record<string, Ask>,
+  } satisfies Record<string, (asked: never) => Test>,
 ));
 
 /** Words that say what is within a value: `make` reads them. */
@@ -29,6 +31,9 @@ const BESIDE = [
   ...["oneOf", "if", "then"],
 ];
 
+/** The tests that were made of schemas: one schema is for many values. */
+const known = new WeakMap<JsonSchema, readonly Test[]>();
+
 /**
  * Reads a value by a JSON Schema that was made from one of zod's.
  *
@@ -36,11 +41,15 @@ const BESIDE = [
  * wrong, or the schema has a word that is not known here, such as `$comment`.
  */
 export function accept(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
-  for (const [word, asked] of Object.entries(schema)) {
-    if (WITHIN.includes(word) || BESIDE.includes(word)) continue;
-    if (ASKS.get(word)?.(asked as never, value) !== true) return undefined;
-  }
-  return make(schema, value);
+  let tests = known.get(schema);
+  if (tests === undefined) known.set(schema, tests = testsOf(schema));
+  return tests.every((test) => test(value)) ? make(schema, value) : undefined;
+}
+
+function testsOf(schema: JsonSchema): Test[] {
+  return Object.entries(schema)
+    .filter(([word]) => !WITHIN.includes(word) && !BESIDE.includes(word))
+    .map(([word, asked]) => ASKS.get(word)?.(asked as never) ?? (() => false));
 }
 
 function isOfType(type: string, value: JsonValue): boolean {
