@@ -10,6 +10,7 @@ WORKDIR /build
 COPY deno.json deno.lock ./
 COPY scripts scripts
 COPY src src
+COPY config/rules.schema.json config/servers.schema.json config/
 RUN deno task bundle
 # What the program may do is said once, in deno.json.
 RUN deno run --no-prompt scripts/image_command.ts /opt/agent-mcp-gateway/agent-mcp-gateway.js \

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { bundle } from "./bundle.ts";
+import { bundleGateway } from "./bundle.ts";
 import { permissionFlags } from "./permissions.ts";
 
 /** The program as one file. */
@@ -154,7 +154,7 @@ if (import.meta.main) {
     if (first !== undefined && first !== "--locked") {
       throw new Error(`Unknown word ${JSON.stringify(first)}; there is --locked only.`);
     }
-    await bundle({ entry: "src/main.ts", output: BUNDLE });
+    await bundleGateway(BUNDLE);
     const permissions = first === undefined ? permissionFlags() : await lockedPermissions(rest);
     const output = `dist/${executableName("agent-mcp-gateway")}`;
     await compile({ output, permissions });

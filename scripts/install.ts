@@ -7,7 +7,7 @@
  */
 
 import { resolve } from "node:path";
-import { bundle } from "./bundle.ts";
+import { bundleGateway } from "./bundle.ts";
 import { BUNDLE, runTask } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
@@ -24,7 +24,7 @@ export function installWords(bundlePath: string, more: readonly string[]): strin
 
 if (import.meta.main) {
   await runTask(async () => {
-    await bundle({ entry: "src/main.ts", output: BUNDLE });
+    await bundleGateway(BUNDLE);
     const { success } = await new Deno.Command(Deno.execPath(), {
       args: installWords(resolve(BUNDLE), Deno.args),
       stdin: "null",

@@ -8,7 +8,7 @@
 
 import config from "../deno.json" with { type: "json" };
 import { listSettings } from "../src/config/mod.ts";
-import { bundle } from "./bundle.ts";
+import { bundleGateway } from "./bundle.ts";
 import { runTask, say } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
@@ -85,7 +85,7 @@ function toText(value: unknown): string {
 if (import.meta.main) {
   await runTask(async () => {
     const repository = Deno.env.get("GITHUB_REPOSITORY") || undefined;
-    await bundle({ entry: "src/main.ts", output: `${FOLDER}/${NAME}.js` });
+    await bundleGateway(`${FOLDER}/${NAME}.js`);
     await Deno.copyFile("scripts/npm_launcher.cjs", `${FOLDER}/launcher.cjs`);
     for (const name of ["README.md", "LICENSE"]) await Deno.copyFile(name, `${FOLDER}/${name}`);
     await Deno.writeTextFile(`${FOLDER}/package.json`, toText(packageJson(repository)));

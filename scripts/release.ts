@@ -5,7 +5,7 @@
  * @module
  */
 
-import { bundle } from "./bundle.ts";
+import { bundleGateway } from "./bundle.ts";
 import { BUNDLE, compile, executableName, runTask, say } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
@@ -44,7 +44,7 @@ if (import.meta.main) {
     await Deno.mkdir(folder, { recursive: true });
     // What is left of another release must not be taken for this one.
     for await (const { name } of Deno.readDir(folder)) await Deno.remove(`${folder}/${name}`);
-    await bundle({ entry: "src/main.ts", output: BUNDLE });
+    await bundleGateway(BUNDLE);
     for (const target of TARGETS) {
       const output = `${folder}/${releaseName(target)}`;
       await compile({ output, target, permissions: permissionFlags() });

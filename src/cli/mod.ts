@@ -4,99 +4,7 @@
  *
  * @module
  */
-import {
-  type ApplicationText,
-  buildApplication,
-  buildCommand,
-  buildRouteMap,
-  ExitCode,
-  type FlagParametersForType,
-  run,
-  text_en,
-  UnexpectedPositionalError,
-} from "@stricli/core";
-import { listSettings } from "../config/mod.ts";
-import type { Outputs } from "./audit.ts";
-import { audit } from "./audit_routes.ts";
-import { init } from "./init_route.ts";
-import { doctor, explain, savings, validate } from "./check_routes.ts";
-import type { Context } from "./context.ts";
-import type { PermissionsFlags } from "./permissions.ts";
-import { auth } from "./auth_routes.ts";
-import type { ServeFlags } from "./serve.ts";
-import { call, completions, schema, tools } from "./shell_routes.ts";
-import { token } from "./token_route.ts";
-import { VERSION } from "./version.ts";
-
-/** Exit code of a command line that makes no sense. */
-const USAGE_ERROR = 2;
-
-const serve = buildCommand<ServeFlags, [], Context>({
-  loader: async () => {
-    const { serve } = await import("./serve.ts");
-    return async function (this: Context, flags: ServeFlags) {
-      this.exitCode = await serve(flags);
-    };
-  },
-  parameters: { flags: settingFlags() },
-  docs: {
-    brief: "Serve the gateway; what happens when no command is given",
-    fullDescription: "Serves an MCP client over standard input and output. Each flag has a twin " +
-      "among the environment variables, named in parentheses; the flag wins.\n\n" +
-      "Example: agent-mcp-gateway serve --mcp-config ./.mcp.json --agent researcher",
-  },
-});
-
-const permissions = buildCommand<PermissionsFlags, [], Context>({
-  loader: async () => {
-    const { permissions } = await import("./permissions.ts");
-    return async function (this: Context, flags: PermissionsFlags) {
-      this.exitCode = await permissions(flags, this.process as Outputs);
-    };
-  },
-  parameters: {
-    flags: {
-      ...settingFlags(),
-      json: { kind: "boolean", withNegated: false, default: false, brief: "Print JSON" },
-    },
-  },
-  docs: {
-    brief: "Print the narrowest permissions that serve the present configuration",
-    fullDescription: "Prints Deno's permission flags for the present configuration, one a line: " +
-      "its programs, hosts, variables and places, and nothing else. Start the gateway with them, " +
-      "or build an executable that has them: deno task compile --locked. Give it the flags that " +
-      "you start the gateway with.\n\n" +
-      "Example: deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gateway.js",
-  },
-});
-
-const commands = {
-  serve,
-  init,
-  validate,
-  doctor,
-  explain,
-  tools,
-  call,
-  savings,
-  audit,
-  auth,
-  schema,
-  token,
-  permissions,
-  completions,
-};
-
-const routes = buildRouteMap<keyof typeof commands, Context>({
-  routes: commands,
-  defaultCommand: "serve",
-  docs: {
-    brief: "One MCP server in front of all of yours, with rules for each agent",
-    fullDescription: "One MCP server in front of all of yours: agents load three small tools, " +
-      "discover the rest on demand, and may call what your rules allow.\n\n" +
-      "Example: agent-mcp-gateway --agent researcher",
-  },
-});
+import { readServeFlags } from "./serve_flags.ts";
 
 /**
  * Runs a command line.
@@ -105,77 +13,18 @@ const routes = buildRouteMap<keyof typeof commands, Context>({
  * @returns The exit code: 2 where the command line makes no sense, otherwise the command's own.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
-  const app = buildApplication(routes, {
-    name: "agent-mcp-gateway",
-    versionInfo: { currentVersion: VERSION },
-    scanner: { caseStyle: "allow-kebab-for-camel" },
-    localization: { text: messages() },
-    documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
-  });
-  const process: { stdout: Output; stderr: Output; exitCode?: number | string | null } = {
-    stdout: output(Deno.stdout),
-    stderr: output(Deno.stderr),
-  };
-  const context = { process, exitCode: 0 };
-  const [word, ...words] = args;
-  if (word === "__complete") {
-    const { complete } = await import("./complete.ts");
-    return await complete(words, { app, routes, context }, process);
+  const flags = readServeFlags(args);
+  if (flags === undefined) {
+    const { runAnyCommand } = await import("./commands.ts");
+    return await runAnyCommand(args);
   }
-  await run(app, args, context);
-  switch (process.exitCode) {
-    case ExitCode.Success:
-      return context.exitCode;
-    case ExitCode.UnknownCommand:
-    case ExitCode.InvalidArgument:
-      return USAGE_ERROR;
-    default:
-      return 1;
+  const { serve } = await import("./serve.ts");
+  try {
+    return await serve(flags);
+  } catch (error) {
+    // In the words of the parser, which runs all other commands.
+    const text = error instanceof Error ? error.stack ?? String(error) : String(error);
+    Deno.stderr.writeSync(new TextEncoder().encode(`Command failed, ${text}\n`));
+    return 1;
   }
-}
-
-/** The parser's own messages, but for a word that is no command. */
-function messages(): ApplicationText {
-  return {
-    ...text_en,
-    exceptionWhileParsingArguments(error, ansiColor) {
-      if (error instanceof UnexpectedPositionalError && error.expectedCount === 0) {
-        return `There is no command ${
-          JSON.stringify(error.input)
-        }; agent-mcp-gateway --help lists them`;
-      }
-      return text_en.exceptionWhileParsingArguments.call(this, error, ansiColor);
-    },
-  };
-}
-
-/** One optional flag for each setting that has one; the values are checked with the variables. */
-function settingFlags(): FlagParametersForType<ServeFlags, Context> {
-  const flags = listSettings().filter(({ flag }) => flag !== undefined).map((setting) => {
-    const brief = `${setting.brief} (${setting.variable})`;
-    const kind = setting.boolean
-      ? { kind: "boolean" as const, withNegated: false }
-      : { kind: "parsed" as const, parse: String };
-    return [setting.key, { brief, optional: true as const, ...kind }];
-  });
-  return Object.fromEntries(flags);
-}
-
-interface Output {
-  write(text: string): void;
-}
-
-function output(stream: { writeSync(bytes: Uint8Array): number }): Output {
-  const encoder = new TextEncoder();
-  return {
-    write(text) {
-      try {
-        const bytes = encoder.encode(text);
-        for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
-      } catch (error) {
-        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-        // Whoever read has seen enough.
-      }
-    },
-  };
 }

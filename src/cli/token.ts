@@ -1,11 +1,11 @@
 import {
-  addToken,
   editFile,
   homeFolder,
   locateFiles,
   readSettings,
   type SettingFlags,
 } from "../config/mod.ts";
+import { addToken } from "../config/texts/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import type { Outputs } from "./audit.ts";
 

@@ -1,6 +1,7 @@
 import { entriesOf } from "./json_value.ts";
+import { readInstant } from "./instant.ts";
 import type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
-import { readInstant, type RulesFile } from "./rules_schema.ts";
+import type { RulesFile } from "./rules_schema.ts";
 
 type AgentEntry = RulesFile["agents"][string];
 type GrantsEntry = NonNullable<AgentEntry["allow"]>;

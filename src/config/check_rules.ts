@@ -2,7 +2,7 @@ import type { ConfigProblem } from "../errors.ts";
 import { agentIdShape, isAgentId } from "./agent_id.ts";
 import type { Document, Path } from "./document.ts";
 import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
-import { isSafeUrl } from "./rules_schema.ts";
+import { isSafeUrl } from "./safe_url.ts";
 
 /**
  * What a schema cannot say about rules: the shape of agent ids, tokens that name two agents, an

@@ -2,6 +2,10 @@
  * What the JSON Schemas of the two files say beyond what can be read off zod's: an example for every
  * key, and in the words of JSON Schema what functions check. By path, where `*` stands for a name
  * and `[]` for the items of a list.
+ *
+ * `accept` reads files by these schemas: what it accepts is not given to zod. So a pattern must let
+ * nothing pass that a function refuses; where no words of JSON Schema are as strict, a `$comment`
+ * says what is missing.
  */
 import type { JsonSchema } from "./json_schema.ts";
 
@@ -56,7 +60,10 @@ export const SERVERS_DETAILS: Details = {
   },
   "mcpServers.*.description": { examples: ["Query the sales database, read only"] },
   "mcpServers.*.disabled": { examples: [true] },
-  "mcpServers.*.command": { examples: ["npx", "uvx", "/usr/local/bin/my-server"], pattern: "\\S" },
+  "mcpServers.*.command": {
+    examples: ["npx", "uvx", "/usr/local/bin/my-server"],
+    pattern: "^\\s*[^\\s\\u0000][^\\u0000]*$",
+  },
   "mcpServers.*.args": {
     examples: [["-y", "@modelcontextprotocol/server-filesystem", "${workspaceFolder}"]],
   },
@@ -139,14 +146,15 @@ export const RULES_DETAILS: Details = {
   "agents.*.token_sha256[].expires": {
     examples: ["2027-01-31", "2027-01-31T12:00:00Z"],
     pattern: `^${DATE}(${TIME})?$`,
+    $comment: "The gateway also checks that there is such a day and time.",
   },
   "agents.*.limits": { examples: [{ per_minute: 60, concurrent: 4 }] },
   "agents.*.limits.per_minute": { examples: [60] },
   "agents.*.limits.concurrent": { examples: [4] },
   "agents.*.status": { examples: [true] },
   "defaults": { examples: [{ deny_on_missing_agent: true, deny_overrides: false }] },
-  "defaults.deny_on_missing_agent": { default: true, examples: [false] },
-  "defaults.deny_overrides": { default: false, examples: [true] },
+  "defaults.deny_on_missing_agent": { examples: [false] },
+  "defaults.deny_overrides": { examples: [true] },
   "defaults.limits": { examples: [{ per_minute: 600 }] },
   "defaults.limits.per_minute": { examples: [600] },
   "defaults.limits.concurrent": { examples: [16] },
@@ -163,6 +171,7 @@ export const RULES_DETAILS: Details = {
   "auth.jwt.jwks_url": {
     examples: ["https://id.example.com/.well-known/jwks.json"],
     pattern: "^[\\u0000-\\u0020]*[Hh][Tt][Tt][Pp][Ss]?:",
+    $comment: "The gateway also checks the host: http is for this machine only.",
   },
   "auth.jwt.agent_claim": { examples: ["agent"], minLength: 1 },
 };

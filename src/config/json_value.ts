@@ -1,5 +1,8 @@
 import type { Node } from "jsonc-parser";
 
+/** How deep a file may be nested: deeper than any configuration, and far from an overflow. */
+export const MAX_NESTING = 64;
+
 /** What JSON can say. Objects have no prototype, and their keys are encoded by `encodeKey`. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 

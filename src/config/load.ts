@@ -1,20 +1,18 @@
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { buildRules } from "./build_rules.ts";
 import { buildServer, type BuiltServer } from "./build_server.ts";
-import { checkEntries } from "./check_entries.ts";
-import { checkRules } from "./check_rules.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Document, parseDocument } from "./document.ts";
+import type { Document } from "./document.ts";
 import { type Environment, homeFolder } from "./environment.ts";
-import { explainIssues } from "./explain_issues.ts";
+import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { entriesOf, isObject } from "./json_value.ts";
 import type { FoundFile, FoundFiles } from "./locate.ts";
 import { warnOddKeys } from "./odd_keys.ts";
+import { plainChecks } from "./plain_checks.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
-import { type RulesFile, rulesSchema } from "./rules_schema.ts";
 import { isSelfReference } from "./self_reference.ts";
-import { type ServersFile, serversSchema } from "./servers_schema.ts";
+import type { ServersFile } from "./servers_schema.ts";
 import { type KnownServers, warnRules } from "./warn_rules.ts";
 
 /** What loading needs to know besides the files. */
@@ -65,12 +63,28 @@ export async function checkConfiguration(
   files: FoundFiles,
   options: LoadOptions,
 ): Promise<Checked> {
-  const servers = readFile(
-    files.mcpConfig,
-    "--mcp-config or GATEWAY_MCP_CONFIG",
-    checkServersFile,
-  );
-  const rules = readFile(files.rules, "--rules or GATEWAY_RULES", checkRulesFile);
+  const plain = await check(files, options, plainChecks);
+  if (plain.errors.length === 0 && plain.warnings.length === 0) return plain;
+  // Only who has something to tell needs zod for what it is, and the places of values for where.
+  const { fullChecks } = await import("./full_checks.ts");
+  return await check(files, options, fullChecks);
+}
+
+async function check(
+  files: FoundFiles,
+  options: LoadOptions,
+  { parse, checkServers, checkRules }: FileChecks,
+): Promise<Checked> {
+  const servers = readFile(files.mcpConfig, {
+    names: "--mcp-config or GATEWAY_MCP_CONFIG",
+    parse,
+    check: checkServers,
+  });
+  const rules = readFile(files.rules, {
+    names: "--rules or GATEWAY_RULES",
+    parse,
+    check: checkRules,
+  });
   const errors = [...sort(servers.problems), ...sort(rules.problems)];
   const built = servers.file === undefined ? [] : await buildServers(servers.file, files, options);
   const warnings: ConfigProblem[] = [];
@@ -94,17 +108,17 @@ export async function checkConfiguration(
 }
 
 /** As much of a file as could be read. */
-interface ReadFile<T> {
+interface ReadFile<T> extends CheckedFile<T> {
   readonly document?: Document;
-  /** There where the schema found nothing wrong. */
-  readonly file?: T;
-  readonly problems: readonly ConfigProblem[];
 }
 
 function readFile<T>(
   found: FoundFile,
-  names: string,
-  check: (document: Document) => Omit<ReadFile<T>, "document">,
+  { names, parse, check }: {
+    readonly names: string;
+    readonly parse: FileChecks["parse"];
+    readonly check: (document: Document) => CheckedFile<T>;
+  },
 ): ReadFile<T> {
   const whole = (message: string) => ({
     problems: [{ file: found.shown, line: 0, column: 0, path: "", message }],
@@ -119,7 +133,7 @@ function readFile<T>(
   if ("failure" in read) {
     return whole(found.origin === "given" ? `${read.failure} (named by ${names})` : read.failure);
   }
-  const parsed = parseDocument(found.shown, read.text);
+  const parsed = parse(found.shown, read.text);
   if (parsed.document === undefined) return parsed;
   const checked = check(parsed.document);
   return {
@@ -127,20 +141,6 @@ function readFile<T>(
     document: parsed.document,
     problems: [...parsed.problems, ...checked.problems],
   };
-}
-
-/** What the schema and the rules beyond it say of a servers file. */
-export function checkServersFile(document: Document): Omit<ReadFile<ServersFile>, "document"> {
-  const { data, error } = serversSchema.safeParse(document.value);
-  const problems = [...explainIssues(document, error?.issues ?? []), ...checkEntries(document)];
-  return { ...(data === undefined ? {} : { file: data }), problems };
-}
-
-/** What the schema and the rules beyond it say of a rules file. */
-export function checkRulesFile(document: Document): Omit<ReadFile<RulesFile>, "document"> {
-  const { data, error } = rulesSchema.safeParse(document.value);
-  const problems = [...explainIssues(document, error?.issues ?? []), ...checkRules(document)];
-  return { ...(data === undefined ? {} : { file: data }), problems };
 }
 
 interface Built extends BuiltServer {
@@ -157,7 +157,7 @@ async function buildServers(
   const self = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
   const enabled = entriesOf(file.mcpServers).filter(([, entry]) => entry.disabled !== true);
   return await Promise.all(enabled.map(async ([name, entry]) => {
-    const built = await buildServer(name, entry, variables);
+    const built = buildServer(name, entry, variables);
     return { ...built, isSelf: await isSelfReference(built.server, self) };
   }));
 }

@@ -6,7 +6,6 @@
  * @module
  */
 export type { ConfigProblem } from "../errors.ts";
-export { addToken, type NewToken } from "./add_token.ts";
 export type { Configuration } from "./configuration.ts";
 export { describeFile } from "./describe_file.ts";
 export type { JsonSchema } from "./json_schema.ts";
@@ -16,9 +15,6 @@ export { editFile } from "./edit_file.ts";
 export { findExposure, hasCredentials, isLoopback } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { agentIdShape, isAgentId } from "./agent_id.ts";
-export { checkText } from "./check_text.ts";
-export { parseClientText } from "./client_text.ts";
-export type { ClientDocument, ParsedClient } from "./client_text.ts";
 export { folderOf, nameOf, resolvePath } from "./file_path.ts";
 export { checkConfiguration, loadConfiguration } from "./load.ts";
 export type { Checked, LoadOptions } from "./load.ts";
@@ -29,7 +25,7 @@ export type { Program, Start } from "./program.ts";
 export { readText } from "./read_text.ts";
 export type { ReadText } from "./read_text.ts";
 export { formatPath } from "./path.ts";
-export { readInstant } from "./rules_schema.ts";
+export { readInstant } from "./instant.ts";
 export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
 export type {
   Connect,

@@ -1,8 +1,12 @@
+import schema from "../../config/servers.schema.json" with { type: "json" };
 import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject } from "./json_value.ts";
-import { entryKeys, gatewayKeys } from "./servers_schema.ts";
 import { suggest } from "./suggest.ts";
+
+const { properties } = schema.properties.mcpServers.additionalProperties;
+const entryKeys = Object.keys(properties);
+const gatewayKeys = Object.keys(properties.gateway.properties);
 
 /**
  * Warns of keys of a server's entry that look like slips. Others are ignored in silence, because

@@ -1,5 +1,7 @@
 import * as z from "zod/mini";
 import { agentIdPattern } from "./agent_id.ts";
+import { readInstant } from "./instant.ts";
+import { isSafeUrl } from "./safe_url.ts";
 import {
   described,
   listOf,
@@ -77,11 +79,13 @@ export const rulesSchema = strict({
     z.meta({ propertyNames: { pattern: agentIdPattern.source } }),
   ),
   defaults: z.optional(strict({
-    deny_on_missing_agent: z.optional(
+    deny_on_missing_agent: z._default(
       yesOrNo("Whether operations without agent_id are refused; true where absent."),
+      true,
     ),
-    deny_overrides: z.optional(
+    deny_overrides: z._default(
       yesOrNo("Whether every deny comes before every allow; false where absent."),
+      false,
     ),
     limits: z.optional(limits),
   }, "What holds where an agent says nothing.")),
@@ -90,23 +94,3 @@ export const rulesSchema = strict({
 
 /** A checked rules file; names are encoded by `encodeKey`. */
 export type RulesFile = z.infer<typeof rulesSchema>;
-
-/** Milliseconds since 1970 of an ISO 8601 date or time with zone. */
-export function readInstant(text: string): number | undefined {
-  const shape = /^(\d{4}-\d\d-\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
-  const [, date = ""] = shape.exec(text) ?? [];
-  const midnight = Date.parse(date);
-  const instant = Date.parse(text);
-  // February 30 would silently become March 2.
-  const isReal = !Number.isNaN(instant) && !Number.isNaN(midnight) &&
-    new Date(midnight).toISOString().startsWith(date);
-  return isReal ? instant : undefined;
-}
-
-/** Whether nobody on the way can change what an address answers: https, or this machine. */
-export function isSafeUrl(text: string): boolean {
-  const url = URL.parse(text);
-  const local = ["localhost", "127.0.0.1", "[::1]"];
-  return url?.protocol === "https:" ||
-    (url?.protocol === "http:" && local.includes(url.hostname));
-}

@@ -17,7 +17,7 @@ export interface ServerConfig {
    * so these must not appear in what is written.
    */
   readonly secrets: readonly string[];
-  /** Equal within one process for entries that connect and behave alike; a keyed hash, so it tells no secret. */
+  /** Equal within one process for entries that connect and behave alike, and for no others; tells no secret. */
   readonly fingerprint: string;
 }
 

@@ -105,12 +105,6 @@ const entry = described(
   "A server: `command` to start one, `url` to call one.",
 );
 
-/** The keys of an entry that mean something to the gateway. */
-export const entryKeys: readonly string[] = Object.keys(fields);
-
-/** The keys under `gateway`. */
-export const gatewayKeys: readonly string[] = Object.keys(gateway.shape);
-
 /** The schema of the servers file. */
 export const serversSchema = described(
   z.looseObject({

@@ -41,7 +41,11 @@ export function yesOrNo(brief: string): z.ZodMiniBoolean<boolean> {
 /** A whole number in a range. */
 export function wholeNumber(least: number, most: number, brief: string) {
   const expected = `a whole number from ${least} to ${most}`;
-  return described(z.int(expected).check(z.gte(least, expected), z.lte(most, expected)), brief);
+  // Otherwise a number that is far out of range would be told twice.
+  return described(
+    z.int({ error: expected, abort: true }).check(z.gte(least, expected), z.lte(most, expected)),
+    brief,
+  );
 }
 
 /** A list; the plural names its items. */

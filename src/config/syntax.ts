@@ -5,9 +5,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser";
-
-/** Deeper than any configuration, and far from where recursion would overflow. */
-const maxDepth = 64;
+import { MAX_NESTING } from "./json_value.ts";
 
 /** Something that keeps a text from being JSON with comments. */
 export interface SyntaxFault {
@@ -50,7 +48,7 @@ export function parseSyntax(text: string, options: SyntaxOptions = {}): ParsedSy
   const scanned = scan(text);
   // The parser recurses, so it must not see a text that is too deep.
   if (scanned.tooDeepAt !== undefined) {
-    const message = `nested too deep: expected at most ${maxDepth} levels`;
+    const message = `nested too deep: expected at most ${MAX_NESTING} levels`;
     return { faults: [{ offset: scanned.tooDeepAt, message }] };
   }
   if (scanned.empty) {
@@ -152,7 +150,7 @@ function scan(text: string): Scanned {
     empty = false;
     const offset = scanner.getTokenOffset();
     if (kind === token.openBrace || kind === token.openBracket) {
-      if (open.push(kind) > maxDepth) return { empty, tooDeepAt: offset, trailingCommas };
+      if (open.push(kind) > MAX_NESTING) return { empty, tooDeepAt: offset, trailingCommas };
     } else if (kind === token.closeBrace || kind === token.closeBracket) {
       // One that does not match closes nothing: the parser may go on within what is open.
       if (open.at(-1) === kind - 1) open.pop();

@@ -99,6 +99,10 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "install.npm":
       "the npm package runs on the Deno it brings, passing stdio, signals and exit codes",
     "install.registry": "server.json for the MCP registry names the npm package",
+    "start.early":
+      "what a start of the bundle calls is compiled with the file, and kept by Deno's cache",
+    "start.good-files":
+      "who serves two files that nothing is wrong with does not load what tells what is wrong",
     "start.lazy-built-ins":
       "a start of the bundle loads no built-in module of Node that it does not use",
   },

@@ -41,28 +41,73 @@ async function run(folder: string, ...words: string[]): Promise<unknown[]> {
   return new TextDecoder().decode(stdout).trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("[start.lazy-built-ins] what a lazy package imports is loaded when it is used", async () => {
-  using folder = new TempFolder();
-  const imports = { "@clack/prompts": config.imports["@clack/prompts"] };
-  folder.write({
-    "deno.json": JSON.stringify({ imports, lock: false }),
-    "main.ts": PROGRAM,
-    "lazy.ts": LAZY,
-    "recorder.js": RECORDER,
+for (const apart of [[], ["@clack/prompts"]] as const) {
+  const how = apart.length === 0 ? "" : ", also of one that stands apart";
+  Deno.test(`[start.lazy-built-ins] what a lazy package imports is loaded when it is used${how}`, async () => {
+    using folder = new TempFolder();
+    const imports = { "@clack/prompts": config.imports["@clack/prompts"] };
+    folder.write({
+      "deno.json": JSON.stringify({ imports, lock: false }),
+      "main.ts": PROGRAM,
+      "lazy.ts": LAZY,
+      "recorder.js": RECORDER,
+    });
+    const output = join(folder.path, "dist", "program.js");
+    await bundle({ entry: join(folder.path, "main.ts"), output, apart });
+    // Nothing but the bundle is left to import from.
+    for (const name of ["deno.json", "main.ts", "lazy.ts"]) {
+      Deno.removeSync(join(folder.path, name));
+    }
+    const words = ["--no-config", "--preload", "recorder.js", output];
+    assert.deepEqual(await run(folder.path, ...words), [[]]);
+    const [atStart, answer, loaded] = await run(folder.path, ...words, "use");
+    assert.deepEqual(atStart, []);
+    assert.deepEqual(answer, ["│", "\u001b[1mloud\u001b[22m", true]);
+    assert.ok((loaded as string[]).includes("node:readline"), String(loaded));
+    assert.ok((loaded as string[]).includes("node:util"), String(loaded));
   });
-  const output = join(folder.path, "dist", "program.js");
-  await bundle({ entry: join(folder.path, "main.ts"), output });
-  // Nothing but the bundle is left to import from.
-  for (const name of ["deno.json", "main.ts", "lazy.ts"]) {
-    Deno.removeSync(join(folder.path, name));
-  }
-  const words = ["--no-config", "--preload", "recorder.js", output];
-  assert.deepEqual(await run(folder.path, ...words), [[]]);
-  const [atStart, answer, loaded] = await run(folder.path, ...words, "use");
-  assert.deepEqual(atStart, []);
-  assert.deepEqual(answer, ["│", "\u001b[1mloud\u001b[22m", true]);
-  assert.ok((loaded as string[]).includes("node:readline"), String(loaded));
-  assert.ok((loaded as string[]).includes("node:util"), String(loaded));
+}
+
+/** Says what it has, and calls some of its functions. */
+const CALLING = `function twice(n: number): number { return n * 2 }
+async function* count() { yield once(1); yield (async (n: number) => twice(n))(2) }
+const once = (n: number): number => [n].map(function keep(one) { return one })[0] ?? 0;
+class Box { #n = 3; get = () => this.#n; static made = (): Box => new Box(); never() { return unused() } }
+function unused(): string { return "unused" }
+function names(...all: unknown[]): string[] { return all.map((one) => (one as Function).name) }
+async function main() {
+  const all: number[] = [];
+  for await (const one of count()) all.push(one, Box.made().get());
+  console.log(JSON.stringify([all, unused.length, names(once, twice, Box.made)]));
+  if (all.length === 0) console.log(unused(), new Box().never());
+}
+void main();
+`;
+
+Deno.test("[start.early] what a trial calls stands in parentheses, and the program does the same", async () => {
+  using folder = new TempFolder();
+  folder.write({ "main.ts": CALLING });
+  const entry = join(folder.path, "main.ts");
+  const [plain, early] = [join(folder.path, "plain.js"), join(folder.path, "early.js")];
+  await bundle({ entry, output: plain });
+  await bundle({ entry, output: early, trial: { args: [], files: {}, input: "" } });
+  const text = Deno.readTextFileSync(early);
+  assert.match(text, /\nvar \w+=\((?:async )?function/);
+  // Neither what is not called nor what is a method.
+  assert.match(text, /[;}]function \w+\(\)\{return"unused"\}/);
+  assert.match(text, /never\(\)\{/);
+  const [said] = await run(folder.path, plain);
+  assert.deepEqual(await run(folder.path, early), [said]);
+  assert.deepEqual((said as unknown[]).slice(0, 2), [[1, 3, 4, 3], 0]);
+});
+
+Deno.test("a trial that says nothing is an error", async () => {
+  using folder = new TempFolder();
+  folder.write({ "main.ts": "Deno.exit(1);\n" });
+  const [entry, output] = [join(folder.path, "main.ts"), join(folder.path, "program.js")];
+  const trial = { args: [], files: {}, input: "" };
+  await assert.rejects(bundle({ entry, output, trial }), /does not start/);
+  assert.throws(() => Deno.statSync(output), Deno.errors.NotFound);
 });
 
 Deno.test("a program that cannot work as a bundle is refused, and none is written", async () => {

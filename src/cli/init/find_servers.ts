@@ -1,10 +1,5 @@
-import {
-  checkText,
-  type ClientDocument,
-  findStart,
-  parseClientText,
-  type Program,
-} from "../../config/mod.ts";
+import { findStart, type Program } from "../../config/mod.ts";
+import { checkText, type ClientDocument, parseClientText } from "../../config/texts/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import type { ClientPlace, Machine } from "./clients.ts";
 import type { Disk } from "./disk.ts";

@@ -1,4 +1,5 @@
-import { checkText, parseClientText, resolvePath } from "../../config/mod.ts";
+import { resolvePath } from "../../config/mod.ts";
+import { checkText, parseClientText } from "../../config/texts/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import type { Disk } from "./disk.ts";
 

@@ -1,4 +1,4 @@
-import { parseClientText } from "../../config/mod.ts";
+import { parseClientText } from "../../config/texts/mod.ts";
 import { editJson } from "./edit_json.ts";
 import type { Json } from "./import_entry.ts";
 import { type ChangedFile, readJournal, writeJournal } from "./journal.ts";

@@ -1,10 +1,10 @@
 import type { Node } from "jsonc-parser";
-import { ConfigError, type ConfigProblem } from "../errors.ts";
-import { buildRules } from "./build_rules.ts";
-import { type Document, parseDocument } from "./document.ts";
-import { checkRulesFile } from "./load.ts";
-import type { Rules } from "./rules.ts";
-import { suggest } from "./suggest.ts";
+import { ConfigError, type ConfigProblem } from "../../errors.ts";
+import { buildRules } from "../build_rules.ts";
+import { type Document, parseDocument } from "../document.ts";
+import { fullChecks } from "../full_checks.ts";
+import type { Rules } from "../rules.ts";
+import { suggest } from "../suggest.ts";
 
 /** A bearer token to be written into the rules. */
 export interface NewToken {
@@ -59,7 +59,7 @@ function countOf({ agents }: Rules, agent: string): number | undefined {
 function read(file: string, text: string): { document: Document; rules: Rules } {
   const { document, problems } = parseDocument(file, text);
   if (document === undefined) throw new ConfigError(problems);
-  const checked = checkRulesFile(document);
+  const checked = fullChecks.checkRules(document);
   const all: ConfigProblem[] = [...problems, ...checked.problems];
   if (checked.file === undefined || all.length > 0) throw new ConfigError(all);
   return { document, rules: buildRules(checked.file) };

@@ -1,6 +1,6 @@
 import { getNodeValue } from "jsonc-parser";
-import type { ConfigProblem } from "../errors.ts";
-import { parseDocument } from "./document.ts";
+import type { ConfigProblem } from "../../errors.ts";
+import { parseDocument } from "../document.ts";
 
 /** What stands in a file of JSON that belongs to an MCP client. */
 export interface ClientDocument {

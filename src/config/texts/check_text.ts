@@ -1,6 +1,6 @@
-import type { ConfigProblem } from "../errors.ts";
-import { parseDocument } from "./document.ts";
-import { checkRulesFile, checkServersFile } from "./load.ts";
+import type { ConfigProblem } from "../../errors.ts";
+import { parseDocument } from "../document.ts";
+import { fullChecks } from "../full_checks.ts";
 
 /**
  * Checks the text of one of the two files by itself, before it is written.
@@ -13,6 +13,8 @@ import { checkRulesFile, checkServersFile } from "./load.ts";
 export function checkText(kind: "servers" | "rules", file: string, text: string): ConfigProblem[] {
   const { document, problems } = parseDocument(file, text);
   if (document === undefined) return [...problems];
-  const check = kind === "servers" ? checkServersFile : checkRulesFile;
-  return [...problems, ...check(document).problems];
+  const { problems: more } = kind === "servers"
+    ? fullChecks.checkServers(document)
+    : fullChecks.checkRules(document);
+  return [...problems, ...more];
 }

@@ -1,0 +1,24 @@
+import { listSettings, type SettingFlags } from "../config/mod.ts";
+
+/**
+ * Reads a command line that does nothing but serve, as MCP clients have it: `--rules FILE --debug`.
+ * The parser of all commands would take 5 ms, while a client waits for its handshake.
+ *
+ * @param args The words after the program's name.
+ * @returns The flags; undefined where anything else stands there, which is for that parser to read.
+ */
+export function readServeFlags(args: readonly string[]): SettingFlags | undefined {
+  const settings = new Map(listSettings().map((setting) => [setting.flag, setting]));
+  const flags: Record<string, string | boolean> = {};
+  const words = args[0] === "serve" ? args.slice(1) : args;
+  for (let at = 0; at < words.length; at++) {
+    const [, flag] = /^--(.+)$/.exec(words[at] ?? "") ?? [];
+    const setting = flag === undefined ? undefined : settings.get(flag);
+    if (setting === undefined || setting.key in flags) return undefined;
+    const value = setting.boolean ? true : words[++at] ?? "";
+    // What begins with a dash may be a value or the next flag.
+    if (value === "" || (value !== true && value.startsWith("-"))) return undefined;
+    flags[setting.key] = value;
+  }
+  return flags;
+}

@@ -1,0 +1,105 @@
+import type { JsonSchema } from "./json_schema.ts";
+import { isObject, type JsonObject, type JsonValue } from "./json_value.ts";
+
+type Test = (value: JsonValue) => boolean;
+
+/** What a word of JSON Schema asks of a value. */
+const ASKS = new Map<string, (asked: never) => Test>(Object.entries(
+  {
+    type: (type: string) => (value) => isOfType(type, value),
+    enum: (words: JsonValue[]) => (value) => words.includes(value),
+    minimum: (least: number) => (value) => typeof value !== "number" || value >= least,
+    maximum: (most: number) => (value) => typeof value !== "number" || value <= most,
+    minLength: (least: number) => (value) => typeof value !== "string" || value.length >= least,
+    pattern: (pattern: string) => {
+      const shape = new RegExp(pattern, "u");
+      return (value) => typeof value !== "string" || shape.test(value);
+    },
+    required: (names: string[]) => (value) =>
+      !isObject(value) || names.every((name) => Object.hasOwn(value, name)),
+    propertyNames: (names: JsonSchema) => (value) =>
+      !isObject(value) || Object.keys(value).every((name) => accept(names, name) !== undefined),
+  } satisfies Record<string, (asked: never) => Test>,
+));
+
+/** Words that say what is within a value: `make` reads them. */
+const WITHIN = ["anyOf", "properties", "additionalProperties", "items", "default"];
+
+/** Words for who reads the schema; and those for which keys go together: `checkEntries` sees to it. */
+const BESIDE = [
+  ...["$schema", "title", "description", "examples", "allowComments", "allowTrailingCommas"],
+  ...["oneOf", "if", "then"],
+];
+
+/** The tests that were made of schemas: one schema is for many values. */
+const known = new WeakMap<JsonSchema, readonly Test[]>();
+
+/**
+ * Reads a value by a JSON Schema that was made from one of zod's.
+ *
+ * @returns What zod makes of it, defaults filled in. Undefined where only zod can tell: something is
+ * wrong, or the schema has a word that is not known here, such as `$comment`.
+ */
+export function accept(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
+  let tests = known.get(schema);
+  if (tests === undefined) known.set(schema, tests = testsOf(schema));
+  return tests.every((test) => test(value)) ? make(schema, value) : undefined;
+}
+
+function testsOf(schema: JsonSchema): Test[] {
+  return Object.entries(schema)
+    .filter(([word]) => !WITHIN.includes(word) && !BESIDE.includes(word))
+    .map(([word, asked]) => ASKS.get(word)?.(asked as never) ?? (() => false));
+}
+
+function isOfType(type: string, value: JsonValue): boolean {
+  if (type === "integer") return Number.isSafeInteger(value);
+  if (type === "array") return Array.isArray(value);
+  if (type === "object") return isObject(value);
+  return (type === "string" || type === "boolean") && typeof value === type;
+}
+
+function make(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
+  const { anyOf, items, properties, additionalProperties: others } = schema;
+  if (Array.isArray(anyOf)) {
+    for (const one of anyOf) {
+      const made = accept(one, value);
+      if (made !== undefined) return made;
+    }
+    return undefined;
+  }
+  if (Array.isArray(value) && items !== undefined) {
+    const made: JsonValue[] = [];
+    for (const item of value) {
+      const one = accept(items as JsonSchema, item);
+      if (one === undefined) return undefined;
+      made.push(one);
+    }
+    return made;
+  }
+  const isRecord = properties !== undefined || others !== undefined;
+  if (!isRecord || !isObject(value)) return value;
+  return makeObject((properties ?? {}) as Record<string, JsonSchema>, others, value);
+}
+
+function makeObject(
+  properties: Readonly<Record<string, JsonSchema>>,
+  others: unknown,
+  value: JsonObject,
+): JsonObject | undefined {
+  const made: Record<string, JsonValue> = {};
+  for (const [key, schema] of Object.entries(properties)) {
+    const given = key in value ? value[key] : schema["default"] as JsonValue | undefined;
+    if (given === undefined) continue;
+    const one = accept(schema, given);
+    if (one === undefined) return undefined;
+    made[key] = one;
+  }
+  for (const [key, member] of Object.entries(value)) {
+    if (Object.hasOwn(properties, key)) continue;
+    const one = others === false ? undefined : accept((others ?? {}) as JsonSchema, member);
+    if (one === undefined) return undefined;
+    made[key] = one;
+  }
+  return made;
+}

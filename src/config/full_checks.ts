@@ -1,0 +1,25 @@
+import type * as z from "zod/mini";
+import { checkEntries } from "./check_entries.ts";
+import { checkRules } from "./check_rules.ts";
+import { type Document, parseDocument } from "./document.ts";
+import { explainIssues } from "./explain_issues.ts";
+import type { CheckedFile, FileChecks } from "./file_checks.ts";
+import { rulesSchema } from "./rules_schema.ts";
+import { serversSchema } from "./servers_schema.ts";
+
+/** Everything that is wrong is found, and where. A start with good files does not load this. */
+export const fullChecks: FileChecks = {
+  parse: parseDocument,
+  checkServers: (document) => check(serversSchema, document, checkEntries),
+  checkRules: (document) => check(rulesSchema, document, checkRules),
+};
+
+function check<T extends z.ZodMiniType>(
+  schema: T,
+  document: Document,
+  checkBeyond: typeof checkRules,
+): CheckedFile<z.infer<T>> {
+  const { data, error } = schema.safeParse(document.value);
+  const problems = [...explainIssues(document, error?.issues ?? []), ...checkBeyond(document)];
+  return { ...(data === undefined ? {} : { file: data }), problems };
+}

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { TempFolder } from "../config/support.ts";
+import { trapped } from "./trapped.ts";
+
+/** Starts the gateway from its source, with a trap in a library's place, and nobody to serve. */
+async function runTrapped(library: string, servers: string): Promise<string> {
+  using folder = new TempFolder();
+  folder.write("mcp.json", servers);
+  folder.write("rules.json", { agents: { a: { allow: { servers: ["*"] }, limits: {} } } });
+  const words = trapped("src/main.ts", folder.path, library);
+  const files = ["--mcp-config", "mcp.json", "--rules", "rules.json"];
+  const { stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...words, ...files, "--init-strategy", "lazy"],
+    cwd: folder.path,
+    stdin: "null",
+  }).output();
+  return new TextDecoder().decode(stderr);
+}
+
+for (const library of ["zod/mini", "jsonc-parser"]) {
+  Deno.test(`[start.good-files] serving good files does not load ${library}`, async () => {
+    const good = { command: "x", args: ["y"], env: { A: "b" }, gateway: { isolation: "shared" } };
+    const said = await runTrapped(library, JSON.stringify({ mcpServers: { a: good } }));
+    assert.match(said, /Gateway is ready/);
+    assert.doesNotMatch(said, /was loaded/);
+  });
+
+  Deno.test(`[start.good-files] ${library} is loaded for others: the trap above is one`, async () => {
+    const said = await runTrapped(library, '{"mcpServers": {"a": {"command": 7}}}');
+    // A trap has no exports: one that is missing is told before the trap runs.
+    assert.match(said, /was loaded|does not provide an export/);
+    assert.ok(said.includes(library), said);
+  });
+}

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { CheckedFile, FileChecks } from "../../src/config/file_checks.ts";
+import { fullChecks } from "../../src/config/full_checks.ts";
+import { plainChecks } from "../../src/config/plain_checks.ts";
+
+type Kind = "servers" | "rules";
+type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** What one way of checking says of a text; undefined where it is not even parsed. */
+function check(checks: FileChecks, kind: Kind, text: string): CheckedFile<unknown> | undefined {
+  const { document, problems } = checks.parse("x.json", text);
+  if (document === undefined || problems.length > 0) return undefined;
+  return kind === "servers" ? checks.checkServers(document) : checks.checkRules(document);
+}
+
+/** Whether a text is accepted without zod; then zod has to say the same of it. */
+function isAccepted(kind: Kind, text: string): boolean {
+  const plain = check(plainChecks, kind, text);
+  if (plain?.file === undefined) return false;
+  const full = check(fullChecks, kind, text);
+  assert.deepEqual(full?.file, plain.file, text);
+  // In the same order, too.
+  assert.equal(JSON.stringify(full?.file), JSON.stringify(plain.file));
+  assert.equal(full?.problems.length, plain.problems.length, text);
+  return true;
+}
+
+const some = { requiredKeys: [] };
+const word = fc.stringMatching(/^[A-Za-z0-9._-]{1,8}$/).filter((word) => !/^\d+$/.test(word));
+const line = fc.oneof(word, fc.string(), fc.constant("${HOME}/x"))
+  .map((text) => text.replaceAll("\0", ""));
+const words = fc.array(line, { maxLength: 3 });
+const transport = fc.constantFrom("stdio", "http", "streamable-http", "streamableHttp", "sse");
+const gateway = fc.record({
+  isolation: fc.constantFrom("shared", "session", "agent", "call"),
+  idle_timeout_s: fc.integer({ min: 0, max: 2147483 }),
+  connect_timeout_ms: fc.integer({ min: 1 }),
+  call_timeout_ms: fc.constantFrom(1, 2 ** 31 - 1),
+  max_call_ms: fc.integer({ min: 1 }),
+  max_concurrency: fc.integer({ min: 1, max: 1e6 }),
+  forward: fc.subarray(["elicitation", "roots", "sampling"]),
+  inherit_env: fc.array(word, { maxLength: 2 }),
+  oauth: fc.record({
+    client_id: line,
+    client_secret: line,
+    scopes: words,
+    redirect_port: fc.integer({ min: 1, max: 65535 }),
+    grant: fc.constantFrom("authorization_code", "client_credentials"),
+  }, some),
+}, some);
+const entry = fc.record({
+  description: fc.string(),
+  disabled: fc.boolean(),
+  command: line.filter((text) => text.trim() !== ""),
+  args: words,
+  env: fc.dictionary(word, line, { maxKeys: 3 }),
+  cwd: line,
+  url: fc.constantFrom("https://example.com/mcp", "${URL}", "HTTP://x"),
+  headers: fc.dictionary(word, word, { maxKeys: 2 }),
+  type: transport,
+  transport,
+  gateway,
+  // Other clients' keys are kept as they are.
+  autoApprove: fc.jsonValue({ maxDepth: 1 })
+    .filter((value) => !/"(?:__proto__|\\u0000|\d+"|[^"]*":.*")/.test(JSON.stringify(value))),
+}, some);
+const limits = fc.record({
+  per_minute: fc.integer({ min: 1 }),
+  concurrent: fc.integer({ min: 1 }),
+}, some);
+const grants = fc.record({
+  servers: words,
+  tools: fc.dictionary(word, words, { maxKeys: 2 }),
+}, some);
+const hash = fc.constantFrom("0".repeat(64), "aB".repeat(32));
+const agent = fc.record({
+  allow: grants,
+  deny: grants,
+  token_sha256: fc.array(fc.oneof(hash, fc.record({ sha256: hash })), { maxLength: 2 }),
+  limits,
+  status: fc.boolean(),
+}, some);
+const files = {
+  servers: fc.record({
+    $schema: fc.string(),
+    mcpServers: fc.dictionary(word, entry, { maxKeys: 3 }),
+    inputs: fc.constant([]),
+  }, { requiredKeys: ["mcpServers"] }),
+  rules: fc.record({
+    $schema: fc.string(),
+    agents: fc.dictionary(word, agent, { maxKeys: 3 }),
+    defaults: fc.record({
+      deny_on_missing_agent: fc.boolean(),
+      deny_overrides: fc.boolean(),
+      limits,
+    }, some),
+    auth: fc.record({
+      jwt: fc.record({
+        issuer: fc.constant("https://id.example.com"),
+        audience: word,
+        agent_claim: word,
+      }),
+    }, some),
+  }, { requiredKeys: ["agents"] }),
+};
+
+/** What does not belong into most places. */
+const odd = fc.constantFrom<Json>(
+  ...[null, true, 0, -0, -1, 1, 1.5, 65536, 2 ** 31, 2 ** 53, 1e300, [], {}, ["x"], [1], { a: 1 }],
+  ...["", " ", "\0", "a\0", "\ufeff", "x", "agent", "sse", "0".repeat(64), "0".repeat(63)],
+  ...["2027-01-31", "2027-02-30", "2027-02-30T25:00Z", "http://example.com", "https://x", "\ud800"],
+  ...[{ sha256: "0".repeat(64), expires: "2027-02-30" }, { sha256: "0".repeat(64), expires: "" }],
+  ...[{ issuer: "x", audience: "x", agent_claim: "x", jwks_url: "http://example.com" }],
+);
+const key = fc.constantFrom(
+  ...["x", "constructor", "toString", "__proto__", "7", "", "\0", "a=b", "command", "expires"],
+  ...["gateway", "jwt", "jwks_url", "servers", "tools", "limits", "token_sha256", "oauth"],
+);
+const change = fc.record({
+  steps: fc.array(fc.nat(), { minLength: 1, maxLength: 7 }),
+  how: fc.constantFrom("replace", "remove", "add"),
+  key,
+  value: odd,
+});
+type Change = { steps: number[]; how: string; key: string; value: Json };
+
+/** Changes something within a value, as deep as there are steps. */
+function mutate(value: Json, { steps, how, key, value: other }: Change): Json {
+  const [step = 0, ...rest] = steps;
+  if (typeof value !== "object" || value === null) return other;
+  const members = Object.entries(value);
+  if (how === "add" && rest.length === 0) members.push([key, other]);
+  else if (members.length > 0) {
+    const at = step % members.length;
+    const [name, member] = members[at] ?? ["", null];
+    if (rest.length > 0) {
+      members[at] = [name, mutate(member, { steps: rest, how, key, value: other })];
+    } else if (how === "remove") members.splice(at, 1);
+    else members[at] = [name, other];
+  }
+  return Array.isArray(value) ? members.map(([, member]) => member) : Object.fromEntries(members);
+}
+
+for (const kind of ["servers", "rules"] as const) {
+  Deno.test(`[config.strict-json] a good ${kind} file is accepted without zod, as zod reads it`, () => {
+    fc.assert(fc.property(files[kind], (file) => {
+      const text = JSON.stringify(file);
+      assert.ok(isAccepted(kind, text), text);
+    }));
+  });
+
+  Deno.test(`[config.strict-json] no ${kind} file is accepted without zod that zod refuses`, () => {
+    let [accepted, left] = [0, 0];
+    const changes = fc.array(change, { minLength: 1, maxLength: 2 });
+    fc.assert(
+      fc.property(files[kind], changes, (file, changes) => {
+        const whole = JSON.parse(JSON.stringify(file)) as Json;
+        if (isAccepted(kind, JSON.stringify(changes.reduce(mutate, whole)))) accepted++;
+        else left++;
+      }),
+      { numRuns: 3000 },
+    );
+    assert.ok(accepted > 300 && left > 300, `${accepted} accepted, ${left} left`);
+  });
+}
+
+const golden = new URL("../golden/config/", import.meta.url);
+Deno.test("[config.strict-json] the golden files are accepted without zod only as zod reads them", () => {
+  let [accepted, left] = [0, 0];
+  for (const { name } of Deno.readDirSync(golden)) {
+    for (const [kind, file] of [["servers", "mcp.json"], ["rules", "rules.json"]] as const) {
+      let text: string;
+      try {
+        text = Deno.readTextFileSync(new URL(`${name}/${file}`, golden));
+      } catch {
+        // A folder, a missing file, or no text.
+        continue;
+      }
+      if (isAccepted(kind, text)) accepted++;
+      else left++;
+    }
+  }
+  assert.ok(accepted > 40 && left > 30, `${accepted} accepted, ${left} left`);
+});
+
+Deno.test("[config.strict-json] what zod checks with functions is not accepted without it", () => {
+  const token = (expires: string) => ({
+    agents: { a: { token_sha256: [{ sha256: "0".repeat(64), expires }] } },
+  });
+  const jwt = { issuer: "x", audience: "x", agent_claim: "x" };
+  const entries: Json[] = [
+    ...["", " \ufeff", "a\0", "\0"].map((command) => ({ command })),
+    ...[{ args: ["\0"] }, { env: { a: "\0" } }, { cwd: "\0" }],
+    ...["", "a=b", "\0"].map((name) => ({ gateway: { inherit_env: [name] } })),
+    ...[1.5, 0, 2 ** 31, 2 ** 53].map((ms) => ({ gateway: { call_timeout_ms: ms } })),
+  ];
+  for (const a of entries) {
+    assert.equal(isAccepted("servers", JSON.stringify({ mcpServers: { a } })), false);
+  }
+  for (
+    const rules of [
+      ...["", "2027-02-30", "2027-01-31T25:00Z", "soon"].map(token),
+      { agents: {}, auth: { jwt: { ...jwt, jwks_url: "http://example.com" } } },
+      { agents: {}, auth: { jwt: { ...jwt, issuer: "" } } },
+      { agents: { a: { token_sha256: ["0".repeat(63)] } } },
+    ]
+  ) assert.equal(isAccepted("rules", JSON.stringify(rules)), false);
+});

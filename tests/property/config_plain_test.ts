@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { parseDocument } from "../../src/config/document.ts";
+import { readPlainJson } from "../../src/config/plain_json.ts";
+
+const pieces = fc.constantFrom(
+  ...[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\n",
+    " ",
+    "// x\n",
+    "/* x */",
+    '"',
+    "\\",
+    '"a"',
+    '"a":',
+    '"b":',
+  ],
+  ...[
+    '"\\u0061":',
+    '"7":',
+    '"__proto__":',
+    '"a\\":"',
+    "{}",
+    "[]",
+    "-0",
+    "1e400",
+    "true",
+    "nul",
+    "\ufeff",
+  ],
+);
+const key = fc.oneof(
+  fc.constantFrom("a", "b", "__proto__", "constructor", "7", "\0", ""),
+  fc.string(),
+);
+const { tree } = fc.letrec((tie) => ({
+  tree: fc.oneof({ maxDepth: 5 }, fc.jsonValue({ maxDepth: 0 }), tie("list"), tie("object")),
+  list: fc.array(tie("tree"), { maxLength: 4 }),
+  object: fc.dictionary(key, tie("tree"), { maxKeys: 5 }),
+}));
+const text = fc.oneof(
+  tree.map((value) => JSON.stringify(value)),
+  tree.map((value) => JSON.stringify(value, null, 2)),
+  // A key that stands twice, perhaps.
+  tree.map((value) => JSON.stringify(value).replace("{", '{"a":[{}],')),
+  fc.array(pieces, { maxLength: 20 }).map((list) => list.join("")),
+);
+
+Deno.test("[config.strict-json] plain JSON is read as the parser with places reads it", () => {
+  let plain = 0;
+  fc.assert(
+    fc.property(text, (text) => {
+      const value = readPlainJson(text);
+      if (value === undefined) return;
+      plain++;
+      const { document, problems } = parseDocument("x.json", text);
+      assert.deepEqual(problems, []);
+      assert.deepEqual(document?.value, value);
+      // In the same order, too.
+      assert.equal(JSON.stringify(document?.value), JSON.stringify(value));
+    }),
+    { numRuns: 2000 },
+  );
+  assert.ok(plain > 300, `${plain} texts`);
+});
+
+Deno.test("[config.strict-json] what needs a look is left to the parser with places", () => {
+  const deep = "[".repeat(65) + "]".repeat(65);
+  for (
+    const text of [
+      ...["", "{", "// x\n{}", "{} /* x */", "[1,]", "{'a': 1}", '{"a": 1, "a": 2}', deep],
+      ...['[{"a": 1, "\\u0061": 2}]', '{"b": {}, "7": {}}', '{"__proto__": {}}', "[".repeat(1e6)],
+    ]
+  ) assert.equal(readPlainJson(text), undefined, text.slice(0, 100));
+  assert.deepEqual(readPlainJson(deep.slice(1, -1)), JSON.parse(deep.slice(1, -1)));
+  const long = `["${"x\\n".repeat(4e6)}"]`;
+  assert.deepEqual(readPlainJson(long), JSON.parse(long));
+});
