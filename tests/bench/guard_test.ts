@@ -46,20 +46,20 @@ Deno.test("bench: a call through the gateway is not slower by another kind than 
 
   await t.step("one at a time", async () => {
     const { direct, gateway } = await compare(async (one) => (await load(one, 100, 100, 1)).p50);
-    assert.ok(gateway < direct + 1.5, `${gateway} ms beside ${direct} ms`);
+    assert.ok(gateway < direct + 2, `${gateway} ms beside ${direct} ms`);
   });
 
   await t.step("64 at a time", async () => {
     const { direct, gateway } = await compare(async (one) => {
       return 1000 / (await load(one, 100, 2000, 64)).perSecond;
     });
-    assert.ok(gateway < 20 * direct, `${gateway} ms a call beside ${direct} ms`);
+    assert.ok(gateway < 30 * direct, `${gateway} ms a call beside ${direct} ms`);
   });
 
   await t.step("1 MB", async () => {
     const size = 1_000_000;
     const { direct, gateway } = await compare(async (one) => (await load(one, size, 4, 1)).p50);
-    assert.ok(gateway < 12 * direct + 20, `${gateway} ms beside ${direct} ms`);
+    assert.ok(gateway < 20 * direct + 50, `${gateway} ms beside ${direct} ms`);
   });
 
   await t.step("32 MB take no more than three times as long per byte as 4 MB", async () => {
@@ -90,7 +90,7 @@ Deno.test("bench: initialize is answered as soon with 10 servers as with none", 
   const many = await timed(10);
   assert.ok(many < 2 * none, `${many} ms beside ${none} ms`);
   const empty = await timeStart(emptyCommand(), {});
-  assert.ok(empty > 0 && none < 300 + 10 * empty, `${none} ms beside ${empty} ms`);
+  assert.ok(empty > 0 && none < 1000 + 20 * empty, `${none} ms beside ${empty} ms`);
 });
 
 Deno.test("bench: a call that is refused is no figure", async () => {
