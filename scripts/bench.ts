@@ -1,17 +1,10 @@
 /**
  * Measures the gateway: interleaved in one run, each figure beside what it is compared with. Loads
- * nothing but processes of its own on this machine.
+ * nothing but processes of its own on this machine. `--help` tells how it is called.
  *
- * `--quick` takes fewer rounds and leaves the million calls out; `--only PART` measures one part,
- * and `--share 0.1` makes a tenth of its calls; `--json FILE` says where the figures go. `--profile`
- * tells instead where the time of a call goes.
- *
- * `--peer NAME` measures another gateway as well, of those in bench/mappings.ts; `--peer "COMMAND"
- * --mapping NAME` starts it in another way, and a JSON file in place of the name describes any other
- * gateway. A peer that fails is told of below the table, and costs none of the other figures.
+ * A peer that fails is told of below the table, and costs none of the other figures.
  */
 
-import { parseArgs } from "node:util";
 import { measureCalls, measureLargeResults } from "./bench/call_figures.ts";
 import { DIRECT, ourselves, PIPE } from "./bench/contestants.ts";
 import {
@@ -21,26 +14,12 @@ import {
   measureStarts,
 } from "./bench/gateway_figures.ts";
 import { measureHttp } from "./bench/http_figures.ts";
-import { pairPeers, readPeers } from "./bench/peers.ts";
+import { type Part, readFlags } from "./bench/flags.ts";
 import { profileCalls } from "./bench/profile.ts";
 import { formatTable } from "./bench/report.ts";
 import { Figures } from "./bench/summary.ts";
 
 const MILLION = 1_000_000;
-
-const { values: flags, tokens } = parseArgs({
-  args: Deno.args,
-  options: {
-    quick: { type: "boolean", default: false },
-    json: { type: "string", default: "dist/bench.json" },
-    peer: { type: "string", multiple: true, default: [] },
-    mapping: { type: "string", multiple: true, default: [] },
-    only: { type: "string" },
-    share: { type: "string", default: "1" },
-    profile: { type: "boolean", default: false },
-  },
-  tokens: true,
-});
 
 function say(text: string): void {
   // The figures are what this program is for.
@@ -73,27 +52,22 @@ function machine(): Record<string, unknown> {
   };
 }
 
-/** The share of the calls that is made. */
-function readShare(text: string): number {
-  const share = Number(text);
-  if (share > 0 && share <= 1) return share;
-  throw new Error(`--share is a number above 0 and up to 1, and not "${text}"`);
+const asked = readFlags(Deno.args);
+if ("message" in asked) {
+  progress(asked.message);
+  Deno.exit(asked.exitCode);
 }
-
+const { flags, share, peers } = asked;
 if (flags.profile) {
+  progress("profile");
   say(await profileCalls());
   Deno.exit();
 }
-const share = readShare(flags.share);
 const rounds = flags.quick ? 2 : 5;
 const figures = new Figures();
 const own = ourselves();
-const peers = readPeers(pairPeers(tokens), (message) => {
-  progress(message);
-  figures.fail(message);
-});
 const gateways = [...own, ...peers];
-const parts: Record<string, () => Promise<void>> = {
+const parts: Record<Part, () => Promise<void>> = {
   calls: () => measureCalls([DIRECT, PIPE, ...gateways], { rounds, share }, figures),
   large: () => measureLargeResults([DIRECT, ...own], flags.quick ? 1 : 3, figures),
   start: () => measureStarts(gateways, flags.quick ? 3 : 7, figures),
@@ -107,7 +81,7 @@ const parts: Record<string, () => Promise<void>> = {
   },
 };
 for (const [name, measure] of Object.entries(parts)) {
-  if (flags.only !== undefined && flags.only !== name) continue;
+  if (flags.only.length > 0 && !flags.only.includes(name)) continue;
   progress(name);
   await measure();
 }
@@ -116,7 +90,8 @@ const rows = figures.rows(beside);
 say(formatTable(rows));
 const { failures } = figures;
 for (const message of failures) say(`\nNot measured: ${message}`);
-const text = JSON.stringify({ machine: machine(), rows, failures }, null, 2);
+const about = { machine: machine(), options: Deno.args, rounds };
+const text = JSON.stringify({ ...about, rows, failures }, null, 2);
 await Deno.writeTextFile(flags.json, `${text}\n`);
 say(`\nWritten to ${flags.json}`);
 // Whatever a failed peer may have left open must not keep this program.

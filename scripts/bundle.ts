@@ -54,7 +54,9 @@ const APART = [
 const REQUIRE = "const required=new Map();const require=(name)=>{" +
   "const load=packages[name];if(load===undefined)return process.getBuiltinModule(name);" +
   "let module=required.get(name);if(module===undefined){module={exports:{}};" +
-  "required.set(name,module);load(module,module.exports)}return module.exports};\n";
+  "required.set(name,module);" +
+  "try{load(module,module.exports)}catch(error){required.delete(name);throw error}}" +
+  "return module.exports};\n";
 
 /**
  * Writes the gateway as one file.

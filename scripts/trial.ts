@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import type { ProgramFunction } from "./early_functions.ts";
+import { listSettings } from "../src/config/mod.ts";
 import { permissionFlags } from "./permissions.ts";
 
 /** How a program is tried out. */
@@ -32,6 +33,15 @@ export const SERVE: Trial = {
     '"capabilities":{},"clientInfo":{"name":"trial","version":"1"}}}\n',
 };
 
+/** How long a trial may take, in milliseconds. */
+const TRIAL_MS = 30_000;
+
+/** Variables that change how the gateway starts; an empty one counts as not set. */
+const OWN_VARIABLES = [
+  ...listSettings().map(({ variable }) => variable),
+  ...["GATEWAY_DEPTH", "NO_COLOR", "FORCE_COLOR"],
+];
+
 /** What a program says, and which of its functions it calls for that. */
 export async function runTrial(
   text: string,
@@ -43,14 +53,19 @@ export async function runTrial(
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissionFlags(), "--no-config", `--coverage=${coverage}`, program, ...args],
     cwd: folder,
+    // What the bundle is must not depend on who makes it.
+    env: { ...Object.fromEntries(OWN_VARIABLES.map((name) => [name, ""])), OTEL_DENO: "false" },
+    signal: AbortSignal.timeout(TRIAL_MS),
     stdin: "piped",
     stdout: "piped",
-    stderr: "null",
+    stderr: "piped",
   }).spawn();
   const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
-  const { stdout } = await child.output();
+  // One that ends before it reads says why.
+  await writer.write(new TextEncoder().encode(input)).catch(() => {});
+  await writer.close().catch(() => {});
+  const { success, stdout, stderr } = await child.output();
+  if (!success) throw new Error(`The program does not start:\n${new TextDecoder().decode(stderr)}`);
   const functions: ProgramFunction[] = [];
   for await (const { name } of Deno.readDir(coverage)) {
     const file: Coverage = JSON.parse(await Deno.readTextFile(join(coverage, name)));

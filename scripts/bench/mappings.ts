@@ -12,8 +12,8 @@ import { fill } from "./places.ts";
 export interface Mapping {
   /** Its name in the table. */
   readonly name: string;
-  /** Its command; words with spaces stand in quotes. */
-  readonly command: string;
+  /** Its command, where `--peer` does not give it; words with spaces stand in quotes. */
+  readonly command?: string | undefined;
   /** Variables of its environment, besides those that the benchmark has. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Files in a format of its own: what each holds, as JSON, by its name in the folder. */
@@ -32,7 +32,7 @@ export interface Wanted {
 
 const SCHEMA = z.strictObject({
   name: z.string().min(1),
-  command: z.string().min(1),
+  command: z.string().min(1).optional(),
   env: z.record(z.string(), z.string()).optional(),
   // A name, and not a path: what a mapping writes stays in the folder of the scene.
   files: z.record(z.string(), z.json()).refine(

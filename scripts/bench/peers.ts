@@ -68,12 +68,16 @@ function readNamed(peer: string): Mapping {
 
 /** Another gateway that speaks MCP on standard input and output. */
 export function describePeer(mapping: Mapping): Contestant {
+  const { command: line } = mapping;
+  if (line === undefined) {
+    throw new Error(`Cannot measure "${mapping.name}": there is no "command" in its mapping`);
+  }
   return {
     name: mapping.name,
     kind: "peer",
     command: (scene) => {
       writeFiles(mapping, scene);
-      return splitCommand(mapping.command).map((word) => fillText(word, { ...scene }));
+      return splitCommand(line).map((word) => fillText(word, { ...scene }));
     },
     env: (scene) => {
       const places = { ...scene };

@@ -9,7 +9,10 @@ export interface Summary {
 export function summarize(values: readonly number[]): Summary {
   const sorted = [...values].sort((one, two) => one - two);
   const at = (index: number): number => sorted[index] ?? NaN;
-  return { min: at(0), median: at(sorted.length >> 1), max: at(sorted.length - 1) };
+  const last = sorted.length - 1;
+  // Of an even number of values, what lies between the two in the middle.
+  const median = (at(Math.floor(last / 2)) + at(Math.ceil(last / 2))) / 2;
+  return { min: at(0), median, max: at(last) };
 }
 
 /** A figure of one contestant. */

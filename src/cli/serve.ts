@@ -39,6 +39,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     const settings = readSettings(flags, Deno.env);
     log = createLog({ ...style, level: settings.logLevel, format: settings.logFormat });
     refuseLoops();
+    refuseNobody(flags);
     secrets.addText(settings.metricsToken);
     const { configuration, reload } = await load(settings, secrets, log);
     const gateway = new Gateway({
@@ -85,6 +86,13 @@ async function load(
   for (const note of noteFinds(files)) log.info(note);
   for (const warning of configuration.warnings) log.warn(formatProblem(warning));
   return { configuration, reload: { files, watch, check } };
+}
+
+/** Such as `--agent "$UNSET"`: a gateway that was to be bound to an agent would serve all of them. */
+function refuseNobody({ agent }: ServeFlags): void {
+  if (agent !== "") return;
+  const message = "is empty; name an agent of the rules, or leave the flag out";
+  throw new ConfigError([{ file: "", line: 0, column: 0, path: "--agent", message }]);
 }
 
 function refuseLoops(): void {

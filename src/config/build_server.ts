@@ -155,8 +155,13 @@ function buildShown({ command, url = "" }: ServerEntry): ShownServer {
   return { transport: "http", url: showUrl(url) };
 }
 
-/** What made servers so far, by the number that stands for it. */
+/** Numbers of the entries that are remembered, by their text; the oldest is forgotten first. */
 const fingerprints = new Map<string, string>();
+
+/** As many as any configuration and the one before it have. */
+const MAX_FINGERPRINTS = 4096;
+
+let lastFingerprint = 0;
 
 /**
  * Equal for equal values, within one process; a number, which tells no secret. A digest would tell
@@ -164,8 +169,12 @@ const fingerprints = new Map<string, string>();
  */
 function fingerprint(value: unknown): string {
   const text = JSON.stringify(value, sortKeys);
-  const known = fingerprints.get(text) ?? String(fingerprints.size + 1);
+  const known = fingerprints.get(text) ?? String(++lastFingerprint);
+  // Used last, it stands last.
+  fingerprints.delete(text);
   fingerprints.set(text, known);
+  const [oldest] = fingerprints.keys();
+  if (fingerprints.size > MAX_FINGERPRINTS && oldest !== undefined) fingerprints.delete(oldest);
   return known;
 }
 

@@ -83,7 +83,7 @@ export const SERVERS_DETAILS: Details = {
     propertyNames: { pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" },
   },
   "mcpServers.*.headers.*": {
-    pattern: "\\$\\{|^\\s*[\\t\\u0020-\\u007e\\u0080-\\u00ff]*\\s*$",
+    pattern: "\\$\\{|^[\\s\\u0020-\\u007e\\u0080-\\u00ff]*$",
   },
   "mcpServers.*.type": { examples: ["http"] },
   "mcpServers.*.transport": { examples: ["sse"] },

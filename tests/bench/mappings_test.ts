@@ -97,7 +97,7 @@ Deno.test("bench: --mapping belongs to the --peer before it", () => {
   assert.throws(() => pairPeers([option("mapping", "m")]), /--mapping m follows no --peer/);
 });
 
-Deno.test("bench: a peer that nobody knows is refused, and the others are measured", () => {
+Deno.test("bench: a peer that nobody knows is refused, with what there is", () => {
   const refused: string[] = [];
   const asked = [
     { peer: "mcp-hub" },

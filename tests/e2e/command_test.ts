@@ -50,6 +50,7 @@ const USAGE_ERRORS: readonly (readonly string[])[] = [
   ["--log-level", "loud"],
   ["--log-format", "xml"],
   ["--agent", "two words"],
+  ["--agent", ""],
 ];
 
 Deno.test("[cli.usage-errors] a wrong command line exits 2, with nothing on stdout", async () => {

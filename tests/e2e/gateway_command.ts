@@ -46,8 +46,11 @@ async function makeBundle(): Promise<string> {
 }
 
 function inputs(): string[] {
-  const root = ["deno.json", "deno.lock", "scripts/bundle.ts"].map((name) => join(ROOT, name));
-  return [...root, ...filesBelow(join(ROOT, "src"))];
+  const root = ["deno.json", "deno.lock"].map((name) => join(ROOT, name));
+  return [
+    ...root,
+    ...["src", "config", "scripts"].flatMap((name) => [...filesBelow(join(ROOT, name))]),
+  ];
 }
 
 function* filesBelow(folder: string): Generator<string> {

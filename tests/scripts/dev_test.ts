@@ -13,7 +13,9 @@ async function copyProject(folder: string): Promise<void> {
   for (const name of ["deno.json", "deno.lock"]) {
     await Deno.copyFile(join(ROOT, name), join(folder, name));
   }
-  for (const name of ["src", "scripts", "config"]) await copyFolder(join(ROOT, name), join(folder, name));
+  for (const name of ["src", "scripts", "config"]) {
+    await copyFolder(join(ROOT, name), join(folder, name));
+  }
 }
 
 async function copyFolder(from: string, to: string): Promise<void> {

@@ -1,0 +1,81 @@
+import { parseArgs } from "node:util";
+import type { Contestant } from "./contestants.ts";
+import { MAPPINGS } from "./mappings.ts";
+import { pairPeers, readPeers } from "./peers.ts";
+
+/** What can be measured for itself. */
+export const PARTS = [
+  "calls",
+  "large",
+  "start",
+  "denials",
+  "http",
+  "discovery",
+  "memory",
+] as const;
+
+/** A part of the benchmark. */
+export type Part = typeof PARTS[number];
+
+const HELP = `Usage: deno task bench [options]
+
+  --quick                     fewer rounds, and no million calls
+  --only PART                 one part, or several: ${PARTS.join(", ")}
+  --share 0.1                 a tenth of the calls
+  --profile                   where the time of a call goes, and nothing else
+  --json FILE                 where the figures go; dist/bench.json
+  --peer NAME                 another gateway as well: ${Object.keys(MAPPINGS).join(", ")},
+                              or a JSON file that describes one
+  --peer "COMMAND" --mapping NAME
+                              the same, started in another way; docs/performance.md tells more`;
+
+/** What is asked for. */
+export interface Asked {
+  readonly flags: {
+    readonly quick: boolean;
+    readonly json: string;
+    readonly only: readonly string[];
+    readonly profile: boolean;
+  };
+  /** The share of the calls that is made, from 0 to 1. */
+  readonly share: number;
+  readonly peers: readonly Contestant[];
+}
+
+/** Reads the command line; what is wrong with it, or the help, is a message to end with. */
+export function readFlags(
+  args: readonly string[],
+): Asked | { readonly message: string; readonly exitCode: number } {
+  try {
+    const { values, tokens } = parseArgs({
+      args: [...args],
+      options: {
+        help: { type: "boolean", default: false },
+        quick: { type: "boolean", default: false },
+        json: { type: "string", default: "dist/bench.json" },
+        peer: { type: "string", multiple: true, default: [] },
+        mapping: { type: "string", multiple: true, default: [] },
+        only: { type: "string", multiple: true, default: [] },
+        share: { type: "string", default: "1" },
+        profile: { type: "boolean", default: false },
+      },
+      tokens: true,
+    });
+    if (values.help) return { message: HELP, exitCode: 0 };
+    const share = Number(values.share);
+    if (!(share > 0 && share <= 1)) {
+      throw new Error(`--share is a number above 0 and up to 1, and not "${values.share}"`);
+    }
+    for (const only of values.only) {
+      if (PARTS.some((part) => part === only)) continue;
+      throw new Error(`There is no part "${only}" to measure: --only takes ${PARTS.join(", ")}`);
+    }
+    const wrong: string[] = [];
+    const peers = readPeers(pairPeers(tokens), (message) => wrong.push(message));
+    if (wrong.length > 0) throw new Error(wrong.join("\n"));
+    return { flags: values, share, peers };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { message: `${message}\n\n${HELP}`, exitCode: 2 };
+  }
+}

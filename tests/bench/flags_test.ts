@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { PARTS, readFlags } from "../../scripts/bench/flags.ts";
+
+Deno.test("bench: a command line that makes no sense is told, with the help, before anything runs", () => {
+  for (
+    const [args, told] of [
+      [["--foo"], /--foo/],
+      [["extra"], /extra/],
+      [["--share", "7"], /--share is a number above 0 and up to 1, and not "7"/],
+      [["--only", "nothere"], /no part "nothere".*calls, large/],
+      [["--peer", "nothere"], /Cannot measure the peer "nothere"/],
+      [["--mapping", "x"], /follows no --peer/],
+      [["--peer", "node x.js", "--mapping", "none.json"], /Cannot use the mapping "none.json"/],
+    ] as const
+  ) {
+    const asked = readFlags(args);
+    assert.ok("message" in asked, args.join(" "));
+    assert.match(asked.message, told);
+    assert.match(asked.message, /Usage: deno task bench/);
+    assert.equal(asked.exitCode, 2);
+  }
+});
+
+Deno.test("bench: parts, peers and shares are read", () => {
+  const asked = readFlags([
+    ...["--quick", "--share", "0.1", "--only", "calls", "--only", "start"],
+    ...["--peer", "mcporter", "--peer", "node x.js", "--mapping", "mcp-hub-mcp"],
+  ]);
+  assert.ok("flags" in asked);
+  assert.equal(asked.flags.quick, true);
+  assert.deepEqual(asked.flags.only, ["calls", "start"]);
+  assert.equal(asked.share, 0.1);
+  assert.deepEqual(asked.peers.map(({ name }) => name), ["mcporter", "mcp-hub-mcp"]);
+  const help = readFlags(["--help"]);
+  assert.ok("message" in help && help.exitCode === 0);
+  for (const part of PARTS) assert.ok(help.message.includes(part));
+});
