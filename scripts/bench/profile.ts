@@ -58,9 +58,12 @@ export async function profileCalls(): Promise<string> {
   const lines = rows.map((row) => {
     return [row, ...columns.map((column) => (column.get(row) ?? 0).toFixed(1))];
   });
-  const head = ["µs a call", "1 at a time", "byte pipe", "64 at a time", "byte pipe"];
-  return [head, head.map(() => "---"), ...lines].map((line) => `| ${line.join(" | ")} |`)
-    .join("\n");
+  const head = ["µs a call", "1 at a time", "byte pipe, 1", "64 at a time", "byte pipe, 64"];
+  const cells = [head, head.map(() => "---"), ...lines];
+  const widths = head.map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
+  return cells.map((line) => {
+    return `| ${line.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
+  }).join("\n");
 }
 
 async function profile(contestant: Contestant, inFlight: 1 | 64): Promise<Map<string, number>> {

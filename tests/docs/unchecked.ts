@@ -7,6 +7,7 @@ export const UNCHECKED: readonly string[] = [
   "README.md: text no-check: agent ──> MCP client ──stdio──> Agent MCP Gateway ──stdio──>",
   "README.md: sh no-run: agent-mcp-gateway savings",
   "README.md: sh no-run: npm install --ignore-scripts @modelcontextprotocol/server-ev",
+  "README.md: sh no-run: deno task bench",
   "README.md: sh no-run: npx -y deno@2.9.6 task demo",
   "README.md: sh no-run: npx -y deno@2.9.6 task test",
   "README.md: sh no-run: agent-mcp-gateway init",
