@@ -27,7 +27,7 @@ export class CallClock implements Due {
   /** Aborts with a `DownstreamError` of code `TIMEOUT`, or with the caller's reason. */
   readonly signal: CancelSignal;
   /** See `Listed`. */
-  place = -1;
+  listedAt = -1;
   readonly #cancellation = new Cancellation();
   readonly #server: string;
   readonly #limits: CallLimits;

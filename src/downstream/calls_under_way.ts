@@ -25,7 +25,7 @@ export class CallsUnderWay {
 
   /** A call begins; gives what ends it. */
   begin(link: ClientLink): Entry {
-    const entry = { link, place: -1 };
+    const entry = { link, listedAt: -1 };
     this.#entries.add(entry);
     return entry;
   }

@@ -197,7 +197,7 @@ export class SessionPool {
       onUnused: [],
       isWithdrawn: false,
       dueAt: Infinity,
-      place: -1,
+      listedAt: -1,
       expire: () => void this.#end(place, IDLE_PATIENCE),
     };
     this.#all.add(place);

@@ -1,7 +1,7 @@
 /** Something that can stand in a roster, in one at a time. */
 export interface Listed {
   /** Its place; kept by the roster, -1 where it stands in none. */
-  place: number;
+  listedAt: number;
 }
 
 /**
@@ -28,23 +28,23 @@ export class Roster<Item extends Listed> {
 
   /** Adds one that is not there; one that is stays. */
   add(item: Item): void {
-    if (item.place >= 0) return;
-    item.place = this.#items.push(item) - 1;
+    if (item.listedAt >= 0) return;
+    item.listedAt = this.#items.push(item) - 1;
   }
 
   /** Takes one out. */
   delete(item: Item): void {
-    const { place } = item;
-    if (place < 0) return;
-    item.place = -1;
+    const { listedAt: at } = item;
+    if (at < 0) return;
+    item.listedAt = -1;
     const last = this.#items.pop();
     if (last === undefined || last === item) return;
-    this.#items[place] = last;
-    last.place = place;
+    this.#items[at] = last;
+    last.listedAt = at;
   }
 
   /** Takes all out. */
   clear(): void {
-    for (const item of this.#items.splice(0)) item.place = -1;
+    for (const item of this.#items.splice(0)) item.listedAt = -1;
   }
 }

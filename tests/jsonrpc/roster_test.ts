@@ -5,9 +5,9 @@ import { Roster } from "../../src/jsonrpc/roster.ts";
 Deno.test("who stands in a roster is as in a set, whoever comes and goes", () => {
   const command = fc.record({ who: fc.nat(20), kind: fc.constantFrom("add", "delete", "clear") });
   fc.assert(fc.property(fc.array(command, { maxLength: 100 }), (commands) => {
-    const people = Array.from({ length: 21 }, () => ({ place: -1 }));
-    const roster = new Roster<{ place: number }>();
-    const set = new Set<{ place: number }>();
+    const people = Array.from({ length: 21 }, () => ({ listedAt: -1 }));
+    const roster = new Roster<{ listedAt: number }>();
+    const set = new Set<{ listedAt: number }>();
     for (const { who, kind } of commands) {
       const one = people[who];
       assert.ok(one);
