@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { formatTable } from "../../scripts/bench/report.ts";
-import { Figures } from "../../scripts/bench/summary.ts";
+import { Figures, summarize } from "../../scripts/bench/summary.ts";
 
 Deno.test("bench: figures are summed up over rounds, with ratios of their medians", () => {
   const figures = new Figures();
@@ -57,4 +57,10 @@ Deno.test("bench: a figure without a value is told with its remark", () => {
       "| memory | direct | 2.000 MB | 2.000 MB | 2.000 MB |       |                          |",
     ].join("\n"),
   );
+});
+
+Deno.test("bench: the median of an even number of rounds lies between the two in the middle", () => {
+  assert.deepEqual(summarize([3, 1]), { min: 1, median: 2, max: 3 });
+  assert.deepEqual(summarize([4, 1, 2, 9]), { min: 1, median: 3, max: 9 });
+  assert.deepEqual(summarize([5]), { min: 5, median: 5, max: 5 });
 });

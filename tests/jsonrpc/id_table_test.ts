@@ -49,3 +49,19 @@ Deno.test("[protocol.multiplex] ids that all want the same place are told apart"
     );
   }
 });
+
+Deno.test("[protocol.multiplex] an id, however long, is looked at when it comes, is asked for or goes", () => {
+  const looked = new Map<string, number>();
+  const table = new IdTable<string, object>((id) => {
+    looked.set(id, (looked.get(id) ?? 0) + 1);
+    return 7;
+  });
+  table.set("long", {});
+  for (let round = 0; round < 100; round++) {
+    for (const id of ["before", "behind"]) table.set(id, {});
+    for (const id of ["before", "behind"]) table.delete(id);
+  }
+  for (let more = 0; more < 100; more++) table.set(`${more}`, {});
+  assert.equal(looked.get("long"), 1);
+  assert.ok(table.get("long"));
+});

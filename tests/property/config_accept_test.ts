@@ -207,3 +207,14 @@ Deno.test("[config.strict-json] what zod checks with functions is not accepted w
     ]
   ) assert.equal(isAccepted("rules", JSON.stringify(rules)), false);
 });
+
+Deno.test("[config.strict-json] the value of a header is read in linear time, whatever it holds", () => {
+  for (const value of [" ".repeat(200_000), `${" ".repeat(200_000)}\u6f22`, "a ".repeat(100_000)]) {
+    const text = JSON.stringify({
+      mcpServers: { a: { url: "https://x.example", headers: { b: value } } },
+    });
+    const { document } = plainChecks.parse("x.json", text);
+    assert.ok(document);
+    assert.equal(plainChecks.checkServers(document).file !== undefined, !value.endsWith("\u6f22"));
+  }
+});
