@@ -130,7 +130,13 @@ Deno.test("[oauth.link] a person who declines ends the login, and is asked anew 
   const gateway = scene.gateway();
   for (const action of ["decline", "cancel"]) {
     const client = new Client(action, LINKS);
-    client.answer = () => Promise.resolve(resultReply({ action }));
+    const before = scene.server.bore.length;
+    client.answer = async () => {
+      // People are slower than requests: by then all three have been refused, and wait.
+      await until("all were refused", () => scene.server.bore.length === before + 3);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return resultReply({ action });
+    };
     scene.waiting = client;
     const calls = [1, 2, 3].map(() => failure(send(gateway, scene.server.url)));
     for (const { code, message, details } of await Promise.all(calls)) {
