@@ -2,7 +2,7 @@
 
 import { sourcePath } from "./layers.ts";
 
-const MAX_LINES = 300;
+const MAX_LINES = 400;
 
 export const fileSize: Deno.lint.Rule = {
   create(context) {
