@@ -3,7 +3,7 @@ import type { ConfigProblem } from "../errors.ts";
 import { type JsonValue, valueOf } from "./json_value.ts";
 import { formatPath } from "./path.ts";
 import { type Place, placesOf } from "./place.ts";
-import { parseSyntax, type SyntaxOptions } from "./syntax.ts";
+import { parseSyntax } from "./syntax.ts";
 
 /** Keys as strings, list positions as numbers. */
 export type Path = readonly (string | number)[];
@@ -27,13 +27,12 @@ export interface Parsed {
 }
 
 /**
- * Parses JSON with comments; never throws, whatever the text.
+ * Parses JSON with comments and trailing commas; never throws, whatever the text.
  *
  * @param file The file's name, for problems.
  * @param text What stands in it.
- * @param options What may stand in it besides.
  */
-export function parseDocument(file: string, text: string, options: SyntaxOptions = {}): Parsed {
+export function parseDocument(file: string, text: string): Parsed {
   const placeOf = placesOf(text);
   const problemAt = (offset: number, path: Path, message: string): ConfigProblem => ({
     file,
@@ -41,7 +40,7 @@ export function parseDocument(file: string, text: string, options: SyntaxOptions
     path: formatPath(path),
     message,
   });
-  const { root, faults } = parseSyntax(text, options);
+  const { root, faults } = parseSyntax(text);
   if (root === undefined) {
     return { problems: faults.map(({ offset, message }) => problemAt(offset, [], message)) };
   }

@@ -11,8 +11,8 @@ import type { JsonSchema } from "./json_schema.ts";
 
 type Details = Readonly<Record<string, JsonSchema>>;
 
-/** Editors that know these allow comments and mark trailing commas. */
-const WHOLE = { allowComments: true, allowTrailingCommas: false };
+/** Editors that know these allow comments and trailing commas. */
+const WHOLE = { allowComments: true, allowTrailingCommas: true };
 
 const NO_NUL = { pattern: "^[^\\u0000]*$" };
 const VARIABLE_NAME = { pattern: "^[^=\\u0000]+$" };

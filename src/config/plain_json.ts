@@ -24,7 +24,7 @@ export function parsePlain(file: string, text: string): Parsed {
  * takes 4 ms less where that need not be loaded.
  *
  * @returns The value as that parser gives it. Undefined where the parser has to look: there are
- * comments, a key stands twice, something is wrong, or a key is one such as `7`, which `JSON.parse`
+ * comments or trailing commas, a key stands twice, something is wrong, or a key is one such as `7`, which `JSON.parse`
  * moves to the front.
  */
 export function readPlainJson(text: string): JsonValue | undefined {

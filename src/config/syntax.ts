@@ -7,7 +7,7 @@ import {
 } from "jsonc-parser";
 import { MAX_NESTING } from "./json_value.ts";
 
-/** Something that keeps a text from being JSON with comments. */
+/** Something that keeps a text from being JSON with comments and trailing commas. */
 export interface SyntaxFault {
   readonly offset: number;
   readonly message: string;
@@ -37,14 +37,11 @@ export interface ParsedSyntax {
   readonly faults: readonly SyntaxFault[];
 }
 
-/** What a text may hold besides JSON and comments. */
-export interface SyntaxOptions {
-  /** Whether a comma may stand behind the last value, as files of some MCP clients have it. */
-  readonly trailingCommas?: boolean;
-}
-
-/** Parses a text; leaves out faults that follow from an earlier one of the same line. */
-export function parseSyntax(text: string, options: SyntaxOptions = {}): ParsedSyntax {
+/**
+ * Parses JSON with comments and trailing commas; leaves out faults that follow from an earlier one
+ * of the same line.
+ */
+export function parseSyntax(text: string): ParsedSyntax {
   const scanned = scan(text);
   // The parser recurses, so it must not see a text that is too deep.
   if (scanned.tooDeepAt !== undefined) {
@@ -59,20 +56,11 @@ export function parseSyntax(text: string, options: SyntaxOptions = {}): ParsedSy
     return { faults: [{ offset: comment ?? 0, message }] };
   }
   const errors: ParseError[] = [];
-  const root = parseTree(text, errors, {
-    disallowComments: false,
-    allowTrailingComma: options.trailingCommas ?? false,
-  });
+  const root = parseTree(text, errors, { disallowComments: false, allowTrailingComma: true });
   if (root !== undefined && errors.length === 0) return { root, faults: [] };
   const faults: SyntaxFault[] = [];
   for (const { error, offset } of errors) {
-    const comma = scanned.trailingCommas.get(offset);
     const last = faults.at(-1)?.offset;
-    if (comma !== undefined) {
-      const message = "trailing comma: remove it, nothing follows in this list or object";
-      if (comma !== last) faults.push({ offset: comma, message });
-      continue;
-    }
     const sameLine = last !== undefined && !/[\r\n]/.test(text.slice(last, offset));
     if (sameLine) continue;
     const name = printParseErrorCode(error);
@@ -131,32 +119,25 @@ function lineEnd(text: string, at: number): number {
 }
 
 // The package declares its kinds as a `const enum`, which isolated modules cannot read.
-const token = { openBrace: 1, closeBrace: 2, openBracket: 3, closeBracket: 4, comma: 5, end: 17 };
+const token = { openBrace: 1, closeBrace: 2, openBracket: 3, closeBracket: 4, end: 17 };
 
 interface Scanned {
   readonly empty: boolean;
   readonly tooDeepAt?: number;
-  /** Offsets of commas, by the offset of the closing bracket that follows. */
-  readonly trailingCommas: ReadonlyMap<number, number>;
 }
 
 function scan(text: string): Scanned {
   const scanner = createScanner(text, true);
-  const trailingCommas = new Map<number, number>();
   const open: number[] = [];
-  let commaAt: number | undefined;
   let empty = true;
   for (let kind: number = scanner.scan(); kind !== token.end; kind = scanner.scan()) {
     empty = false;
-    const offset = scanner.getTokenOffset();
     if (kind === token.openBrace || kind === token.openBracket) {
-      if (open.push(kind) > MAX_NESTING) return { empty, tooDeepAt: offset, trailingCommas };
+      if (open.push(kind) > MAX_NESTING) return { empty, tooDeepAt: scanner.getTokenOffset() };
     } else if (kind === token.closeBrace || kind === token.closeBracket) {
       // One that does not match closes nothing: the parser may go on within what is open.
       if (open.at(-1) === kind - 1) open.pop();
-      if (commaAt !== undefined) trailingCommas.set(offset, commaAt);
     }
-    commaAt = kind === token.comma ? offset : undefined;
   }
-  return { empty, trailingCommas };
+  return { empty };
 }

@@ -81,11 +81,11 @@ Deno.test("[init.again] [init.backup] the gateway's own files are added to, with
 
 Deno.test("[init.again] the gateway's own files that are no good stop it", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-  scene.write(".config/agent-mcp-gateway/.mcp.json", '{\n  "mcpServers": {},\n}\n');
+  scene.write(".config/agent-mcp-gateway/.mcp.json", '{\n  "mcpServers": {},,\n}\n');
   const before = scene.files();
   const { code, stdout, stderr } = await scene.run({ yes: true });
   assert.deepEqual([code, stdout], [1, ""]);
-  assert.match(stderr, /\.mcp\.json:2:19: trailing comma/);
+  assert.match(stderr, /\.mcp\.json:2:20: expected a key/);
   assert.match(stderr, /mend them or move them away/);
   assert.deepEqual(scene.files(), before);
 });

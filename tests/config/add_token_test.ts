@@ -36,6 +36,23 @@ Deno.test("[cli.token] a hash is written, and comments and layout stay", () => {
       `{\n "agents": {\n  "a": { "token_sha256": [\n   "OLD" // Ann's\n   // more\n  ] } } }`,
       `{\n "agents": {\n  "a": { "token_sha256": [\n   "OLD", // Ann's\n   // more\n   "NEW"\n  ] } } }`,
     ],
+    // Trailing commas stay what they are.
+    [
+      `{"agents":{"a":{"token_sha256":["OLD",],},},}`,
+      `{"agents":{"a":{"token_sha256":["OLD", "NEW",],},},}`,
+    ],
+    [
+      `{"agents":{"a":{"status":true, /* x, y */}}}`,
+      `{"agents":{"a":{"status":true, /* x, y */ "token_sha256": ["NEW"],}}}`,
+    ],
+    [
+      `{\n "agents": {\n  "a": {\n   "status": true, // yes, and no\n  },\n },\n}`,
+      `{\n "agents": {\n  "a": {\n   "status": true, // yes, and no\n   "token_sha256": ["NEW"],\n  },\n },\n}`,
+    ],
+    [
+      `{\n "agents": {\n  "a": { "token_sha256": [\n   "OLD" // a, b\n  ] } } }`,
+      `{\n "agents": {\n  "a": { "token_sha256": [\n   "OLD", // a, b\n   "NEW"\n  ] } } }`,
+    ],
     [`\ufeff{"agents":{"a":{}}}`, `\ufeff{"agents":{"a":{ "token_sha256": ["NEW"] }}}`],
   ];
   for (const [before, after] of cases) {
@@ -74,7 +91,7 @@ Deno.test("[cli.token] an unknown agent, and rules with errors, are told", () =>
     'rules.json:1:11: agents: there is no agent "team.writr" in the rules; did you mean ' +
       '"team.writer"?: add it first',
   );
-  assert.match(told(`{"agents":{"a":{},}}`), /trailing comma/);
+  assert.match(told(`{"agents":{"a":{},,}}`), /expected a key/);
   assert.match(told(`{"agents":{"a":{}},"more":1}`), /more: unknown key/);
   assert.match(told(`{"agents":{"a":{},"a":{}}}`), /stands twice/);
   assert.match(told(``), /empty/);
@@ -86,27 +103,35 @@ Deno.test("[cli.token] an unknown agent, and rules with errors, are told", () =>
 Deno.test("[cli.token] whatever the layout, what was there is there", () => {
   const comment = fc.constantFrom("", " ", "\n", "/* x */", "// y\n", "\n\t// z\n\t", "\r\n  ");
   fc.assert(
-    fc.property(fc.array(comment, { minLength: 12, maxLength: 12 }), fc.nat(3), (gaps, count) => {
-      const gap = (index: number): string => gaps[index % gaps.length] ?? "";
-      const tokens = Array.from({ length: count }, (_, index) => {
-        return `${gap(index + 3)}"${String(index + 2).padStart(64, "0")}"${gap(index + 7)}`;
-      });
-      const list = count === 0
-        ? ""
-        : `${gap(1)}"token_sha256":${gap(2)}[${tokens.join(",")}]${gap(6)}`;
-      const text = `${gap(8)}{"agents":{"a":{${list}${gap(9)}},"b":{}}${gap(10)}}${gap(11)}`;
-      const after = add(text);
-      for (const one of [...text.matchAll(/\/\*.*?\*\/|\/\/.*/g)]) {
-        assert.ok(after.includes(one[0]));
-      }
-      // Twice, so that what it writes can be read by it.
-      const twice = addToken("x", after, { agent: "a", sha256: "f".repeat(64) });
-      const plain = twice.replace(/\/\*.*?\*\/|\/\/.*/g, "");
-      const { a, b } = JSON.parse(plain).agents;
-      assert.equal(a.token_sha256.length, count + 2);
-      assert.deepEqual(a.token_sha256.slice(-2), [HASH, "f".repeat(64)]);
-      assert.deepEqual(b, {});
-    }),
+    fc.property(
+      fc.array(comment, { minLength: 12, maxLength: 12 }),
+      fc.nat(3),
+      fc.boolean(),
+      (gaps, count, isTrailing) => {
+        const gap = (index: number): string => gaps[index % gaps.length] ?? "";
+        const comma = isTrailing && count > 0 ? "," : "";
+        const tokens = Array.from({ length: count }, (_, index) => {
+          return `${gap(index + 3)}"${String(index + 2).padStart(64, "0")}"${gap(index + 7)}`;
+        });
+        const list = count === 0
+          ? ""
+          : `${gap(1)}"token_sha256":${gap(2)}[${tokens.join(",")}${comma}]${gap(6)}${comma}`;
+        const text = `${gap(8)}{"agents":{"a":{${list}${gap(9)}},"b":{}}${gap(10)}}${gap(11)}`;
+        const after = add(text);
+        for (const one of [...text.matchAll(/\/\*.*?\*\/|\/\/.*/g)]) {
+          assert.ok(after.includes(one[0]));
+        }
+        // Twice, so that what it writes can be read by it.
+        const twice = addToken("x", after, { agent: "a", sha256: "f".repeat(64) });
+        const bare = twice.replace(/\/\*.*?\*\/|\/\/.*/g, "");
+        const plain = bare.replace(/,(?=\s*[\]}])/g, "");
+        assert.equal(bare !== plain, comma !== "");
+        const { a, b } = JSON.parse(plain).agents;
+        assert.equal(a.token_sha256.length, count + 2);
+        assert.deepEqual(a.token_sha256.slice(-2), [HASH, "f".repeat(64)]);
+        assert.deepEqual(b, {});
+      },
+    ),
   );
 });
 

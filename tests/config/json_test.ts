@@ -44,15 +44,19 @@ Deno.test("[config.error-place] unknown key: the key; missing key: the object; w
   );
 });
 
-Deno.test("[config.strict-json] trailing commas are errors, at the comma", async () => {
-  const { errors } = await check(
-    '{"mcpServers": {},}',
-    '{"agents": {"a": {"allow": {"servers": ["x",]}}}}',
+Deno.test("[config.trailing-commas] both files may have them; a comma between nothing is an error", async () => {
+  const { configuration, errors } = await check(
+    '{"mcpServers": {"x": {"command": "true", "args": ["a", /* last */],},},}',
+    '{"agents": {"a": {"allow": {"servers": ["x",],},},},}',
   );
-  assert.deepEqual(
-    errors.map(({ file, column, message }) => [file, column, message.split(":")[0]]),
-    [["mcp.json", 18, "trailing comma"], ["rules.json", 44, "trailing comma"]],
-  );
+  assert.deepEqual(errors, []);
+  const connect = configuration?.servers.get("x")?.connect;
+  assert.deepEqual(connect?.kind === "stdio" ? connect.args : undefined, ["a"]);
+  assert.deepEqual(configuration?.rules.agents.get("a")?.allow?.servers, ["x"]);
+  for (const list of ["[,]", '["x",,]', '["x",,"y"]']) {
+    const { errors } = await check(undefined, `{"agents": {"a": {"allow": {"servers": ${list}}}}}`);
+    assert.deepEqual(errors.map(({ line, message }) => [line, message]), [[1, "expected a value"]]);
+  }
 });
 
 Deno.test("[config.strict-json] a key that stands twice is an error naming both places", async () => {

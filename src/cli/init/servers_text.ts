@@ -11,7 +11,7 @@ export interface TextOptions {
 
 const HEAD =
   `// The servers behind the gateway, in the format that MCP clients share. Comments are welcome here,
-// trailing commas are not. A change counts at once, without a restart.
+// trailing commas too. A change counts at once, without a restart.
 // - Agents choose servers by "description": add one sentence to each that says what it is good for.
 // - \${NAME} is taken from the environment: "env": { "API_TOKEN": "\${API_TOKEN}" } keeps a secret out
 //   of this file. Whoever starts the gateway must have the variable.

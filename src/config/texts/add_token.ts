@@ -17,8 +17,8 @@ export interface NewToken {
 }
 
 /**
- * Writes a token's hash into the text of a rules file. Everything else stays as it is, comments and
- * layout included: a comment that follows an entry on its line goes on to do so.
+ * Writes a token's hash into the text of a rules file. Everything else stays as it is, comments,
+ * trailing commas and layout included: a comment that follows an entry on its line goes on to do so.
  *
  * @param file The file's name, for messages.
  * @param text What it holds.
@@ -65,6 +65,9 @@ function read(file: string, text: string): { document: Document; rules: Rules } 
   return { document, rules: buildRules(checked.file) };
 }
 
+/** Comments of either kind, in a text without strings. */
+const COMMENTS = /\/\*[^]*?\*\/|\/\/[^\r\n]*/g;
+
 /** Writes a member behind the others of a list or an object, in the layout that it has. */
 function append(text: string, container: Node, member: string): string {
   const { offset, length, children = [], type } = container;
@@ -75,19 +78,23 @@ function append(text: string, container: Node, member: string): string {
   // Comments are in the gap: what is new comes behind them.
   const at = start + gap.trimEnd().length;
   const rest = text.slice(at);
+  // A list that ends with a comma goes on to do so.
+  const hasComma = gap.replaceAll(COMMENTS, "").includes(",");
+  const closing = hasComma ? "," : "";
   if (!gap.includes("\n")) {
     const isTight = type === "object" && gap === "" && last === undefined;
-    const before = last !== undefined ? ", " : type === "object" || gap.trim() !== "" ? " " : "";
-    return `${text.slice(0, at)}${before}${member}${isTight ? " " : ""}${rest}`;
+    const isApart = last !== undefined || type === "object" || gap.trim() !== "";
+    const before = (last !== undefined && !hasComma ? "," : "") + (isApart ? " " : "");
+    return `${text.slice(0, at)}${before}${member}${closing}${isTight ? " " : ""}${rest}`;
   }
   const lineEnd = text.includes("\r\n") ? "\r\n" : "\n";
   const own = last === undefined ? undefined : indentAt(text, last.offset);
   const indent = own ?? (lineIndent(text, offset) + unitOf(text));
   // The comma directly behind the last member: a comment would swallow it.
-  const comma = last === undefined ? "" : ",";
+  const comma = last === undefined || hasComma ? "" : ",";
   return `${text.slice(0, start)}${comma}${
     text.slice(start, at)
-  }${lineEnd}${indent}${member}${rest}`;
+  }${lineEnd}${indent}${member}${closing}${rest}`;
 }
 
 /** What stands before something that is the first of its line. */

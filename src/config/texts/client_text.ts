@@ -29,7 +29,7 @@ export interface ParsedClient {
  */
 export function parseClientText(file: string, text: string): ParsedClient {
   const whole = text.trim() === "" ? "{}" : text;
-  const { document, problems } = parseDocument(file, whole, { trailingCommas: true });
+  const { document, problems } = parseDocument(file, whole);
   if (document === undefined) return { problems };
   return {
     document: {
