@@ -47,7 +47,6 @@ const APART = [
   "@stricli/core",
   "ioredis",
   "jose",
-  "prom-client",
 ] as const;
 
 /** What there is to require: the packages that stand apart, and built-in modules. */

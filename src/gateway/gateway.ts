@@ -213,7 +213,7 @@ export class Gateway {
   }
 
   /** The figures in the text format of Prometheus. */
-  prometheus(): Promise<string> {
+  prometheus(): string {
     return writePrometheus(this.#records.metrics);
   }
 

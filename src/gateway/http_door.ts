@@ -35,7 +35,7 @@ export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Pro
     identification,
     accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
     isReady: () => isReady,
-    metrics: async () => await gateway.prometheus() + writeGauges(service),
+    metrics: () => gateway.prometheus() + writeGauges(service),
     log,
   }).catch((error) => {
     signals.stop();
@@ -61,6 +61,6 @@ export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Pro
 function writeGauges({ sessions, connections }: HttpService): string {
   return Object.entries({ sessions, connections }).map(([what, count]) => {
     const name = `mcp_gateway_http_${what}`;
-    return `\n# HELP ${name} ${what} that are open\n# TYPE ${name} gauge\n${name} ${count}\n`;
+    return `# HELP ${name} Open ${what}.\n# TYPE ${name} gauge\n${name} ${count}\n`;
   }).join("");
 }

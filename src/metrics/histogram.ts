@@ -17,6 +17,11 @@ export class Histogram {
   readonly #counts: (Float64Array | undefined)[] = [];
   #total = 0;
 
+  /** How many values were counted. */
+  get total(): number {
+    return this.#total;
+  }
+
   /** Counts a value; what is less than 0 counts as 0, what is too large as the largest. */
   add(value: number): void {
     const whole = Math.min(Math.max(0, Math.round(value)), MAX);
@@ -44,11 +49,34 @@ export class Histogram {
     }
     return 0;
   }
+
+  /**
+   * How many of the values are no larger than each of several bounds.
+   *
+   * @param bounds Ascending; each is told apart from what is counted as exactly as any value.
+   */
+  countUpTo(bounds: readonly number[]): number[] {
+    const found: number[] = [];
+    let seen = 0;
+    for (let doublings = 0; doublings < this.#counts.length; doublings++) {
+      const counts = this.#counts[doublings];
+      for (let place = 0; counts !== undefined && place < EXACT; place++) {
+        const least = leastAt(doublings, place);
+        while (least > (bounds[found.length] ?? Infinity)) found.push(seen);
+        seen += counts[place] ?? 0;
+      }
+    }
+    return bounds.map((_, index) => found[index] ?? seen);
+  }
 }
 
 /** The middle of the values that are counted at a place. */
 function valueAt(doublings: number, place: number): number {
-  if (doublings === 0) return place;
-  const width = 2 ** (doublings - 1);
-  return (EXACT + place) * width + Math.floor((width - 1) / 2);
+  const width = doublings === 0 ? 1 : 2 ** (doublings - 1);
+  return leastAt(doublings, place) + Math.floor((width - 1) / 2);
+}
+
+/** The smallest of the values that are counted at a place. */
+function leastAt(doublings: number, place: number): number {
+  return doublings === 0 ? place : (EXACT + place) * 2 ** (doublings - 1);
 }

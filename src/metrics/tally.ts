@@ -45,6 +45,20 @@ export class Tally {
     this.#histogram.add(latencyMs * 1000);
   }
 
+  /** How many operations there were. */
+  get count(): number {
+    return this.#histogram.total;
+  }
+
+  /**
+   * How many operations took no longer than each of several times, to 1 %.
+   *
+   * @param times In milliseconds, ascending.
+   */
+  countWithinMs(times: readonly number[]): number[] {
+    return this.#histogram.countUpTo(times.map((ms) => ms * 1000));
+  }
+
   /** Latency in milliseconds that a share of the operations stays within. */
   percentileMs(percent: number): number {
     return this.#histogram.percentile(percent) / 1000;
@@ -54,7 +68,7 @@ export class Tally {
   summary(): TallySummary {
     const errors = [...this.counts].filter(([code]) => code !== "");
     const failed = errors.reduce((sum, [, count]) => sum + count, 0);
-    const count = failed + (this.counts.get("") ?? 0);
+    const { count } = this;
     return {
       count,
       errors: Object.fromEntries(errors),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
 import { checkConfiguration, listSettings, locateFiles } from "../../src/config/mod.ts";
+import { Metrics, writePrometheus } from "../../src/metrics/mod.ts";
 import { LIMITS } from "../../src/gateway/http/limits.ts";
 import { ASKED_TO_END } from "../../src/gateway/signals.ts";
 import { readDockerfile, readEnv } from "../scripts/dockerfile.ts";
@@ -10,7 +11,7 @@ import { Setup } from "../e2e/setup.ts";
 import { Page } from "./typed_page.ts";
 
 const PAGE = new Page("docs/deployment.md");
-const [COMPOSE = "", KUBERNETES = "", PROMETHEUS = ""] = PAGE.texts("yaml");
+const [COMPOSE = "", KUBERNETES = "", PROMETHEUS = "", ALERTS = ""] = PAGE.texts("yaml");
 const IMAGE = readEnv(
   readDockerfile(Deno.readTextFileSync(join(ROOT, "Dockerfile"))).at(-1) ?? assert.fail(),
 );
@@ -118,4 +119,14 @@ Deno.test("[docs.deployment] figures on the page are those in force", () => {
   assert.ok(text.includes(`the gateway takes ${LIMITS.bodyBytes / 1024 ** 2} MiB`));
   assert.ok(text.includes(`within ${LIMITS.keepAliveMs / 1000} s`));
   assert.ok(text.includes(`every ${LIMITS.keepStreamMs / 1000} s`));
+});
+
+Deno.test("[docs.deployment] the alerts ask for figures that there are", () => {
+  const metrics = new Metrics();
+  metrics.observe({ operation: "execute_tool", server: "files", code: "TIMEOUT", latencyMs: 1 });
+  const text = writePrometheus(metrics);
+  const rules: { expr: string }[] = parse(ALERTS).groups[0].rules;
+  const names = rules.flatMap(({ expr }) => expr.match(/mcp_gateway_\w+/g) ?? []);
+  assert.ok(names.length >= rules.length);
+  for (const name of names) assert.match(text, new RegExp(`^${name}\\{server="files",`, "m"));
 });

@@ -105,6 +105,7 @@ Deno.test("the service from its start to its end", async (t) => {
     const { status, text } = await ask(url, "/metrics");
     assert.equal(status, 200);
     assert.match(text, /^mcp_gateway_operation_requests_total\{operation="execute_tool"/m);
+    assert.match(text, /^mcp_gateway_tool_duration_seconds_bucket\{tool="odd\/\w+",le="\+Inf"\} /m);
     assert.match(text, /^mcp_gateway_http_sessions 2$/m);
     assert.equal((await ask(url, "/metrics", { "x-forwarded-for": "10.0.0.1" })).status, 403);
   });

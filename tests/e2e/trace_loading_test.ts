@@ -19,7 +19,7 @@ async function runTrapped(env: Record<string, string>): Promise<Ran> {
       JSON.stringify({ mcpServers: { odd: oddServer() } }),
     );
     Deno.writeTextFileSync(`${folder}/rules.json`, JSON.stringify(rules));
-    const words = trapped("src/main.ts", folder, "@opentelemetry/api", "prom-client");
+    const words = trapped("src/main.ts", folder, "@opentelemetry/api");
     const files = ["--mcp-config", "mcp.json", "--rules", "rules.json", "--agent", "a", "--debug"];
     const child = new Deno.Command(Deno.execPath(), {
       args: [...words, ...files],

@@ -21,7 +21,7 @@ function parse(text: string): Sample[] {
   const types = new Map<string, string>();
   const samples: Sample[] = [];
   for (const line of text.split("\n")) {
-    const [, name = "", type = ""] = /^# TYPE (\w+) (counter|gauge)$/.exec(line) ?? [];
+    const [, name = "", type = ""] = /^# TYPE (\w+) (counter|histogram)$/.exec(line) ?? [];
     if (name !== "") {
       assert.equal(types.has(name), false, `${name} is described once`);
       types.set(name, type);
@@ -34,14 +34,15 @@ function parse(text: string): Sample[] {
 
 function parseSample(line: string, types: ReadonlyMap<string, string>): Sample {
   const [, name = "", labelText = "", value = ""] = SAMPLE.exec(line) ?? [];
-  assert.ok(types.has(name), line);
+  const family = name.replace(/_(bucket|sum|count)$/, "");
+  assert.ok(types.get(name) === "counter" || types.get(family) === "histogram", line);
   const labels = [...labelText.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, quoted]) => {
     return [label, JSON.parse(`"${quoted}"`)];
   });
   return { name, labels: Object.fromEntries(labels), value: Number(value) };
 }
 
-Deno.test("[metrics.prometheus] the text parses and says what the summary says", async () => {
+Deno.test("[metrics.prometheus] the text parses and says what the summary says", () => {
   const metrics = new Metrics();
   const odd = 'a "quoted\\\nname}';
   observe(
@@ -51,7 +52,7 @@ Deno.test("[metrics.prometheus] the text parses and says what the summary says",
     { agent: odd, server: odd, tool: odd, latencyMs: 0.25 },
     { operation: "list_servers", agent: "a", latencyMs: 3 },
   );
-  const samples = parse(await writePrometheus(metrics));
+  const samples = parse(writePrometheus(metrics));
   const summary = metrics.summary();
   let seen = 0;
   for (
@@ -78,20 +79,49 @@ function compare(samples: readonly Sample[], prefix: string, tally: TallySummary
   const errors = requests.filter(({ labels }) => labels.code !== "")
     .map(({ labels, value }) => [labels.code, value]);
   assert.deepEqual(Object.fromEntries(errors), tally.errors);
-  const [sum] = of("latency_seconds_sum");
+  const [sum] = of("duration_seconds_sum");
   assert.ok(Math.abs((sum?.value ?? NaN) * 1000 - tally.latency_avg_ms * tally.count) < 0.01);
-  const quantiles = of("latency_seconds").map(({ labels, value }) => [labels.quantile, value]);
-  assert.deepEqual(Object.fromEntries(quantiles), {
-    "0.5": tally.latency_p50_ms / 1000,
-    "0.95": tally.latency_p95_ms / 1000,
-    "0.99": tally.latency_p99_ms / 1000,
-  });
+  assert.deepEqual(of("duration_seconds_count").map(({ value }) => value), [tally.count]);
 }
 
-Deno.test("[metrics.prometheus] each text is of its own: figures are not added up twice", async () => {
+/** The buckets of an agent: the bound of each, and how many durations are within it. */
+function bucketsOf(metrics: Metrics, agent: string): Map<string | undefined, number> {
+  const samples = parse(writePrometheus(metrics));
+  return new Map(
+    samples.filter(({ name, labels }) => name.endsWith("_bucket") && labels.agent === agent)
+      .map(({ labels, value }) => [labels.le, value]),
+  );
+}
+
+Deno.test("[metrics.replicas] buckets hold what is within their bounds, and never less than the last", () => {
+  const metrics = new Metrics();
+  // Exactly at a bound is within it; no duration is too long for the last bucket.
+  const latencies = [0, 1, 2, 5, 50, 400, 1000, 61_000, 1_200_000];
+  for (const latencyMs of latencies) observe(metrics, { agent: "a", latencyMs });
+  const buckets = bucketsOf(metrics, "a");
+  for (const [le = "", count] of buckets) {
+    const bound = le === "+Inf" ? Infinity : Number(le);
+    assert.equal(count, latencies.filter((ms) => ms / 1000 <= bound).length, le);
+  }
+  assert.deepEqual([...buckets.keys()].at(-1), "+Inf");
+});
+
+Deno.test("[metrics.replicas] buckets of two replicas add up to those of one that did all", () => {
+  const [one, two, both] = [new Metrics(), new Metrics(), new Metrics()];
+  for (let index = 0; index < 2000; index++) {
+    const latencyMs = 1.01 ** index % 400_000;
+    observe(index % 3 === 0 ? one : two, { agent: "a", latencyMs });
+    observe(both, { agent: "a", latencyMs });
+  }
+  const [ofOne, ofTwo] = [bucketsOf(one, "a"), bucketsOf(two, "a")];
+  const sums = [...ofOne].map(([le, count]) => [le, count + (ofTwo.get(le) ?? NaN)]);
+  assert.deepEqual(new Map(sums as [string, number][]), bucketsOf(both, "a"));
+});
+
+Deno.test("[metrics.prometheus] each text is of its own: figures are not added up twice", () => {
   const metrics = new Metrics();
   observe(metrics, { agent: "a" });
-  const first = await writePrometheus(metrics);
-  assert.equal(await writePrometheus(metrics), first);
-  assert.notEqual(first, await writePrometheus(new Metrics()));
+  const first = writePrometheus(metrics);
+  assert.equal(writePrometheus(metrics), first);
+  assert.notEqual(first, writePrometheus(new Metrics()));
 });

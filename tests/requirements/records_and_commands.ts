@@ -14,7 +14,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "metrics.percentiles": "average, median, 95 % and 99 % of latencies, to 1 %",
     "metrics.errors": "errors by code, and their rate",
     "metrics.prometheus": "the text of Prometheus says what the summary says",
-    "metrics.lazy": "the library of Prometheus is not loaded before its text is asked for",
+    "metrics.replicas": "durations are histograms whose buckets add up over replicas",
     "metrics.flat": "a million operations from 10,000 agents leave memory where it was",
     "trace.spans": "spans of operation, decision, queue and downstream call, one below the other",
     "trace.attributes": "attributes by the names of the semantic conventions of MCP",

@@ -34,7 +34,7 @@ export interface ServiceOptions {
   /** Whether every server that starts ahead has answered or failed. */
   readonly isReady: () => boolean;
   /** The figures in the text format of Prometheus. */
-  readonly metrics: () => Promise<string>;
+  readonly metrics: () => string;
   /** Takes what an operator should know. */
   readonly log: Log;
   /** How much it takes; default `LIMITS`. */

@@ -124,7 +124,7 @@ export class Scene implements AsyncDisposable {
         };
       },
       isReady: () => true,
-      metrics: () => Promise.resolve("figures 1\n"),
+      metrics: () => "figures 1\n",
       log: createLog({ level: "warn", write: (text) => void log.push(text) }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
