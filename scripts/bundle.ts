@@ -31,10 +31,19 @@ export interface BundleOptions {
 }
 
 /**
- * What every start would pay for and nearly nobody needs: 3 MB of vocabulary, for commands that are
- * rarely used; and a tenth of the bundle that belongs to a class of the SDK which is not used here.
+ * Modules that the bundle names but does not hold. Loading one fails as it does on a machine that
+ * does not have it, and the code around it goes on without.
  */
-const LEFT_OUT = ["gpt-tokenizer/encoding/o200k_base", "./ajvProvider-*"];
+const LEFT_OUT: readonly string[] = [
+  // 3 MB of vocabulary, which every start would pay for. `doctor` and `savings` estimate without it.
+  "gpt-tokenizer/encoding/o200k_base",
+];
+
+/**
+ * Modules that are replaced by an empty one, because nothing here reaches them: the JSON Schema
+ * validator of the SDK's `Client` class, a tenth of the bundle, and colours of a debug log.
+ */
+const EMPTY: readonly string[] = ["./ajvProvider-*", "supports-color"];
 
 /**
  * Packages of the gateway that are imported lazily. zod is one too, but stands with the rest: the
@@ -49,21 +58,29 @@ const APART = [
   "jose",
 ] as const;
 
-/** What there is to require: the packages that stand apart, and built-in modules. */
+/**
+ * `require` finds the packages that stand apart, and built-in modules. `require.load` is what
+ * `import()` of a package becomes: a promise of its exports.
+ */
 const REQUIRE = "const required=new Map();const require=(name)=>{" +
   "const load=packages[name];if(load===undefined)return process.getBuiltinModule(name);" +
   "let module=required.get(name);if(module===undefined){module={exports:{}};" +
   "required.set(name,module);" +
   "try{load(module,module.exports)}catch(error){required.delete(name);throw error}}" +
-  "return module.exports};\n";
+  "return module.exports};" +
+  "require.load=async(name)=>{const exports=require(name);" +
+  "return exports.__esModule?exports:{...exports,default:exports}};\n";
 
 /**
  * Writes the gateway as one file.
  *
  * @param output The file to write.
  */
-export function bundleGateway(output: string): Promise<void> {
-  return bundle({ entry: "src/main.ts", output, apart: APART, trial: SERVE });
+export async function bundleGateway(output: string): Promise<void> {
+  await bundle({ entry: "src/main.ts", output, apart: APART, trial: SERVE });
+  // Otherwise Deno would take the clone's own deno.json for the bundle's, and download at the first
+  // start every package that is named there.
+  await Deno.writeTextFile(join(dirname(output), "deno.json"), "{}\n");
 }
 
 /**
@@ -72,10 +89,10 @@ export function bundleGateway(output: string): Promise<void> {
  * @throws {Error} The program cannot be bundled so that it works.
  */
 export async function bundle({ entry, output, apart = [], trial }: BundleOptions): Promise<void> {
-  const text = await runBundler(entry, [...LEFT_OUT, ...apart]);
+  const text = await runBundler(entry, apart);
   const packages: string[] = [];
   for (const name of apart) {
-    const own = await runBundler(config.imports[name], LEFT_OUT);
+    const own = await runBundler(config.imports[name], []);
     packages.push(`${JSON.stringify(name)}:(module,exports)=>{${own}\n}`);
   }
   const head = `const packages={${packages.join(",\n")}};\n${REQUIRE}`;
@@ -119,7 +136,9 @@ async function hasten(
   }
 }
 
-async function runBundler(entry: string, external: readonly string[]): Promise<string> {
+/** Bundles a program or a package; what stands apart from it is loaded by `require`. */
+async function runBundler(entry: string, apart: readonly string[]): Promise<string> {
+  const external = [...LEFT_OUT, ...EMPTY, ...apart];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["bundle", "--minify", "--format", "cjs"],
@@ -134,7 +153,38 @@ async function runBundler(entry: string, external: readonly string[]): Promise<s
   // It would be undefined in the bundle, and works from source.
   const [lost] = /^.*import\.meta.*\n.*$/m.exec(said) ?? [];
   if (lost !== undefined) throw new Error(`Cannot bundle ${entry}:\n${lost}`);
-  return new TextDecoder().decode(stdout);
+  return linkModules(new TextDecoder().decode(stdout), { entry, apart });
+}
+
+/**
+ * Has every module that a bundled text names loaded from inside the bundle.
+ *
+ * @throws {Error} The text names a module that a user's machine could not find.
+ */
+function linkModules(
+  text: string,
+  { entry, apart }: { readonly entry: string; readonly apart: readonly string[] },
+): string {
+  return text.replaceAll(
+    /(?<![\w$.])(import|require)\(("[^"]*"|[^)]*)\)/g,
+    (found, kind, argument) => {
+      const name = /^"([^"]*)"$/.exec(argument)?.[1];
+      if (name !== undefined) {
+        if (name.startsWith("node:") || LEFT_OUT.includes(name)) return found;
+        if (EMPTY.some((pattern) => matchesPattern(name, pattern))) return "({})";
+        if (apart.includes(name)) return kind === "import" ? `require.load("${name}")` : found;
+      }
+      throw new Error(
+        `Cannot bundle ${entry}: ${found} would find nothing on a user's machine. ` +
+          "Name the package in APART of scripts/bundle.ts, or import it statically.",
+      );
+    },
+  );
+}
+
+/** Whether a module's name is the pattern, or begins with it where it ends in `*`. */
+function matchesPattern(name: string, pattern: string): boolean {
+  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
 if (import.meta.main) {

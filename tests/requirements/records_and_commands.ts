@@ -95,7 +95,10 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "compile.no-runtime": "without the base runtime nothing pretends to have been compiled",
     "compile.locked": "--locked: the permissions of the present configuration",
     "compile.release": "executables for five platforms, with checksums",
-    "install.deno": "deno install makes the command",
+    "install.whole-bundle": "the bundle holds every module that it names",
+    "install.command":
+      "deno task install gives a command that needs neither Deno on PATH nor the clone",
+    "install.shipped": "the whole job works on what users get, away from the clone",
     "install.npm":
       "the npm package runs on the Deno it brings, passing stdio, signals and exit codes",
     "install.registry": "server.json for the MCP registry names the npm package",

@@ -68,6 +68,32 @@ for (const apart of [[], ["@clack/prompts"]] as const) {
   });
 }
 
+Deno.test("[install.whole-bundle] a package that a user's machine could not find is refused", async () => {
+  using folder = new TempFolder();
+  // An import that esbuild cannot resolve is left as it is where a `try` stands around it.
+  folder.write({
+    "main.cjs": 'try { require("not-installed-anywhere"); } catch { console.log("without"); }\n',
+  });
+  const [entry, output] = [join(folder.path, "main.cjs"), join(folder.path, "program.js")];
+  await assert.rejects(bundle({ entry, output }), /require\("not-installed-anywhere"\) would find/);
+  assert.throws(() => Deno.statSync(output), Deno.errors.NotFound);
+});
+
+Deno.test("[install.whole-bundle] a package that stands apart is imported from inside the bundle", async () => {
+  using folder = new TempFolder();
+  const imports = { "prom-client": config.imports["prom-client"] };
+  folder.write({
+    "deno.json": JSON.stringify({ imports, lock: false }),
+    "main.ts": 'void import("prom-client").then(({ Gauge, default: all }) =>\n' +
+      "  console.log(JSON.stringify([typeof Gauge, typeof all.Counter])));\n",
+  });
+  const output = join(folder.path, "away", "program.js");
+  await bundle({ entry: join(folder.path, "main.ts"), output, apart: ["prom-client"] });
+  for (const name of ["deno.json", "main.ts"]) Deno.removeSync(join(folder.path, name));
+  const said = await run(folder.path, "--no-config", "--cached-only", output);
+  assert.deepEqual(said, [["function", "function"]]);
+});
+
 /** Says what it has, and calls some of its functions. */
 const CALLING = `function twice(n: number): number { return n * 2 }
 async function* count() { yield once(1); yield (async (n: number) => twice(n))(2) }
@@ -118,6 +144,7 @@ Deno.test("a program that cannot work as a bundle is refused, and none is writte
       ["console.log(import.meta.main);\n", /main\.ts[^]*import\.meta|import\.meta[^]*main\.ts/],
       ["await Promise.resolve();\n", /[Tt]op-level await[^]*main\.ts/],
       ['import "./missing.ts";\n', /missing\.ts/],
+      ["void import(Deno.args[0] ?? '');\n", /main\.ts: import\([^]*user's machine/],
     ] as const
   ) {
     folder.write({ "main.ts": text });
