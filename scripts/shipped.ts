@@ -1,0 +1,100 @@
+/**
+ * Makes the program in the forms that users get, in a folder away from the clone, for tests:
+ *
+ * - `bundle`: the one file, copied away, run by Deno with `--no-config`;
+ * - `npm`: the npm package, installed from its tarball into an empty folder;
+ * - `executable`: compiled from the bundle.
+ *
+ * @module
+ */
+
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import config from "../deno.json" with { type: "json" };
+import { executableName } from "./compile.ts";
+import { permissionFlags } from "./permissions.ts";
+
+/** A form of the program that users get. */
+export type Form = "bundle" | "npm" | "executable";
+
+/** Every form. */
+export const FORMS: readonly Form[] = ["bundle", "npm", "executable"];
+
+/** How to start the program: the command first. */
+export type Words = [string, ...string[]];
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const NAME = "agent-mcp-gateway";
+
+/**
+ * Makes one form of the program.
+ *
+ * @param folder An absolute path outside the clone; made if it is not there.
+ * @returns The words that start it.
+ * @throws {Error} It cannot be made here; the message says what is missing.
+ */
+export async function makeForm(form: Form, folder: string): Promise<Words> {
+  await Deno.mkdir(folder, { recursive: true });
+  if (form === "npm") return await installPackage(folder);
+  if (form === "executable") return await compileExecutable(folder);
+  await runTask("bundle");
+  const bundle = join(folder, `${NAME}.js`);
+  await Deno.copyFile(join(ROOT, "dist", `${NAME}.js`), bundle);
+  const flags = ["run", "--no-config", "--no-lock", ...permissionFlags()];
+  return [Deno.execPath(), ...flags, bundle];
+}
+
+async function installPackage(folder: string): Promise<Words> {
+  await runTask("npm");
+  const npm = Deno.build.os === "windows" ? "npm.cmd" : "npm";
+  await run(npm, ["pack", "--silent", "--pack-destination", folder], join(ROOT, "dist", "npm"));
+  await Deno.writeTextFile(join(folder, "package.json"), "{}\n");
+  const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"];
+  await run(npm, ["install", ...quiet, join(folder, `${NAME}-${config.version}.tgz`)], folder);
+  const bin = join(folder, "node_modules", ".bin", NAME);
+  return [Deno.build.os === "windows" ? `${bin}.cmd` : bin];
+}
+
+/**
+ * Compiles the bundle as `deno task compile` does or, where Deno's base runtime cannot be had, with
+ * the tool that the project's workplace has for this.
+ */
+async function compileExecutable(folder: string): Promise<Words> {
+  const output = join(folder, executableName(NAME));
+  const tool = resolve(ROOT, "../shared/tools/compile_here");
+  if (await isThere(tool)) {
+    await runTask("bundle");
+    const bundle = join(ROOT, "dist", `${NAME}.js`);
+    // The tool gives `--no-prompt` itself.
+    const flags = permissionFlags().filter((flag) => flag !== "--no-prompt");
+    await run(tool, [bundle, output, ...flags], folder);
+    return [output];
+  }
+  await runTask("compile");
+  await Deno.copyFile(join(ROOT, "dist", executableName(NAME)), output);
+  return [output];
+}
+
+async function runTask(name: string): Promise<void> {
+  await run(Deno.execPath(), ["task", "--quiet", name], ROOT);
+}
+
+async function run(command: string, args: readonly string[], cwd: string): Promise<void> {
+  const { success, stdout, stderr } = await new Deno.Command(command, {
+    args: [...args],
+    cwd,
+    stdin: "null",
+  }).output();
+  if (success) return;
+  const decoder = new TextDecoder();
+  throw new Error(`${command} failed:\n${decoder.decode(stdout)}${decoder.decode(stderr)}`.trim());
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
