@@ -63,6 +63,8 @@ export interface ConnectOptions {
 export interface Connected {
   /** Whether it has introduced itself. */
   readonly isInitialized: boolean;
+  /** Ends what was started for the client alone; its next call starts it again. */
+  releaseServers(): void;
   /** The client is gone: gives up its calls, and ends what was started for it alone. */
   leave(): void;
 }
@@ -184,16 +186,20 @@ export class Gateway {
       onClosed,
     });
     this.#sessions.add(session);
+    const releaseServers = (): void => {
+      for (const server of [...this.#snapshot.servers.values(), ...this.#leaving.keys()]) {
+        void server.releaseClient(session.id, CLIENT_LEFT);
+      }
+    };
     return {
       get isInitialized() {
         return session.connection !== undefined;
       },
+      releaseServers,
       leave: () => {
         this.#sessions.delete(session);
         void session.end(0);
-        for (const server of [...this.#snapshot.servers.values(), ...this.#leaving.keys()]) {
-          void server.releaseClient(session.id, CLIENT_LEFT);
-        }
+        releaseServers();
       },
     };
   }

@@ -27,6 +27,7 @@ export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>
     "http.session-ceiling": "sessions beyond a number are refused with 503 and Retry-After",
     "http.session-share": "where all are taken, who has more than others gives one up to them",
     "http.abandoned": "sessions that were left behind give up their places",
+    "http.left": "servers of a client that closed its stream and stays away end after 30 s",
     "http.isolation": "clients have their servers' sessions for their own, gone when they go",
     "http.crowd": "many clients at once each get their own answers and no others",
   },

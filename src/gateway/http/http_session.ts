@@ -32,6 +32,11 @@ export class HttpSession implements Channel, ExchangeHome {
   credential: Credential | undefined;
   /** When it was last used, on the same clock. */
   usedAt: number = performance.now();
+  /**
+   * Whether the client has closed its stream and sent nothing since. Clients hold their stream open,
+   * and open it again when they lose it; one that does neither is probably gone.
+   */
+  hasLeft = false;
   readonly #replay: Replay;
   readonly #exchanges = new Set<PostExchange>();
   readonly #streams = new Map<number, PostExchange>();
@@ -78,11 +83,16 @@ export class HttpSession implements Channel, ExchangeHome {
    * @param from Place of the last message that the client has.
    */
   listen(from: number = this.#ownSent): EventStream {
-    this.usedAt = performance.now();
+    this.#noteUse();
     const stream = new EventStream();
-    this.#own?.end();
+    const last = this.#own;
     this.#own = stream;
-    stream.whenOver(() => this.usedAt = performance.now());
+    last?.end();
+    stream.whenOver(() => {
+      this.usedAt = performance.now();
+      // A stream that another one took the place of is no sign.
+      this.hasLeft ||= this.#own === stream;
+    });
     for (const event of this.#replay.rest(OWN_STREAM, from)) this.#sendOwn(event.place, event.text);
     return stream;
   }
@@ -103,7 +113,7 @@ export class HttpSession implements Channel, ExchangeHome {
     const events = this.#replay.rest(number, from);
     const exchange = this.#streams.get(number);
     if (exchange === undefined && events.length === 0) return undefined;
-    this.usedAt = performance.now();
+    this.#noteUse();
     const stream = new EventStream();
     for (const { place, text } of events) stream.send(eventId(number, place), text);
     if (exchange === undefined) stream.end();
@@ -167,9 +177,15 @@ export class HttpSession implements Channel, ExchangeHome {
     this.#places.delete(stream);
   }
 
+  /** The client has sent a request. */
+  #noteUse(): void {
+    this.usedAt = performance.now();
+    this.hasLeft = false;
+  }
+
   /** The session may have ended while the message came in. */
   #openExchange(options: PostOptions): PostExchange {
-    this.usedAt = performance.now();
+    this.#noteUse();
     const exchange = new PostExchange(this, options);
     if (this.#isOver) exchange.abandon();
     else this.#exchanges.add(exchange);

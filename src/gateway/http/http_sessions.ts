@@ -8,6 +8,8 @@ import { ReplayBudget } from "./replay.ts";
 export interface Served {
   /** Whether it has introduced itself. */
   readonly isInitialized: boolean;
+  /** Ends what was started for the client alone; its next call starts it again. */
+  releaseServers(): void;
   /** The client is gone: its calls are given up. */
   leave(): void;
 }
@@ -25,7 +27,7 @@ export interface HttpSessionsOptions {
   /** How long one may last, in milliseconds. */
   readonly maxMs: number;
   /** See there. */
-  readonly limits: Pick<Limits, "replay" | "replayAll" | "yieldMs">;
+  readonly limits: Pick<Limits, "replay" | "replayAll" | "leftMs" | "yieldMs">;
 }
 
 /** The sessions of all clients: who may use which, and when they end. */
@@ -92,10 +94,18 @@ export class HttpSessions {
     served?.leave();
   }
 
-  /** Ends the sessions whose time or credential is over. */
+  /**
+   * Ends the sessions whose time or credential is over, and the servers of clients that seem to be
+   * gone. Those clients' sessions stay: a client that comes back goes on.
+   */
   sweep(): void {
-    for (const { session } of this.#sessions.values()) {
+    const leftBefore = performance.now() - this.#options.limits.leftMs;
+    for (const { session, served } of this.#sessions.values()) {
       if (this.#hasEnded(session)) this.end(session);
+      else if (session.hasLeft && !session.isInUse && session.usedAt <= leftBefore) {
+        session.hasLeft = false;
+        served.releaseServers();
+      }
     }
   }
 

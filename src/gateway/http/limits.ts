@@ -32,6 +32,8 @@ export interface Limits {
   readonly replay: number;
   /** The same for all sessions together. */
   readonly replayAll: number;
+  /** How long a client that closed its stream has to come back before its servers end. */
+  readonly leftMs: number;
   /** Where all places are taken, a session that was unused for this long gives up its own. */
   readonly yieldMs: number;
 }
@@ -54,5 +56,6 @@ export const LIMITS: Limits = {
   keepStreamMs: 15_000,
   replay: 1024 * 1024,
   replayAll: 64 * 1024 * 1024,
+  leftMs: 30_000,
   yieldMs: 300_000,
 };

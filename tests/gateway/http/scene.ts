@@ -30,6 +30,8 @@ export class Client {
   readonly peer: Peer;
   isInitialized = false;
   hasLeft = false;
+  /** How often its servers were released. */
+  releases = 0;
 
   constructor(channel: Channel, agent: string | undefined) {
     this.agent = agent;
@@ -117,6 +119,7 @@ export class Scene implements AsyncDisposable {
           get isInitialized() {
             return client.isInitialized;
           },
+          releaseServers: () => void client.releases++,
           leave: () => {
             client.hasLeft = true;
             client.peer.cancelIncoming("gone");

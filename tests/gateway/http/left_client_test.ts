@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import {
+  checkConfiguration,
+  FileWatch,
+  locateFiles,
+  readSettings,
+} from "../../../src/config/mod.ts";
+import { HttpService, OPEN } from "../../../src/gateway/http/mod.ts";
+import { Gateway } from "../../../src/gateway/mod.ts";
+import { NO_TRACER } from "../../../src/trace.ts";
+import { silentLog } from "../../audit/support.ts";
+import { environmentOf, TempFolder } from "../../config/support.ts";
+import { oddServer } from "../../e2e/gateway.ts";
+import { isRunning, listProcesses, NO_SHELL } from "../../e2e/fault_processes.ts";
+import { until } from "../../e2e/until.ts";
+import { EventReader, request, Scene } from "./scene.ts";
+
+/** How long a client that closed its stream has to come back, in milliseconds. */
+const LEFT_MS = 300;
+
+Deno.test("[http.left] the signs of a client that is gone", async () => {
+  await using scene = await Scene.open({ limits: { leftMs: LEFT_MS } });
+  const open = async () => {
+    const session = await scene.initialize();
+    return { session, client: scene.clients.at(-1) ?? assert.fail() };
+  };
+  const [silent, back, calling, replaced, listening, gone] = [
+    await open(),
+    await open(),
+    await open(),
+    await open(),
+    await open(),
+    await open(),
+  ];
+  const leave = async ({ session }: typeof gone) => new EventReader(await session.get()).cancel();
+  await leave(back);
+  await leave(calling);
+  const call = calling.session.post(request("wait", "w"));
+  await until("the call is there", () => calling.client.waiting.length === 1);
+  const first = new EventReader(await replaced.session.get());
+  const second = new EventReader(await replaced.session.get());
+  assert.deepEqual(await first.rest(), []);
+  const stream = new EventReader(await listening.session.get());
+  // Whoever sends a request after its stream is there.
+  await (await back.session.post(request("echo"))).text();
+  await leave(gone);
+  await until("it counts as gone", () => gone.client.releases === 1);
+  for (const { client } of [silent, back, calling, replaced, listening]) {
+    assert.deepEqual([client.releases, client.hasLeft], [0, false]);
+  }
+  assert.equal(gone.client.hasLeft, false, "its session stays");
+  const answer = await gone.session.post(request("echo"));
+  assert.equal(answer.status, 200);
+  await answer.text();
+  calling.client.waiting[0]?.reply({});
+  await (await call).text();
+  await stream.cancel();
+  await second.cancel();
+  await until("it goes as well", () => listening.client.releases === 1);
+  await until("and this one", () => replaced.client.releases === 1);
+  assert.deepEqual([silent.client.releases, gone.client.releases], [0, 1]);
+});
+
+Deno.test({
+  name: "[http.left] a killed client's server ends; its session goes on when it comes back",
+  ignore: NO_SHELL,
+  fn: async () => {
+    using folder = new TempFolder();
+    folder.write("mcp.json", { mcpServers: { odd: oddServer() } });
+    folder.write("rules.json", { agents: { a: { allow: { servers: ["*"] } } } });
+    const env = environmentOf({ GATEWAY_AUDIT_LOG: `${folder.path}/audit.jsonl` });
+    const settings = readSettings({
+      mcpConfig: "mcp.json",
+      rules: "rules.json",
+      agent: "a",
+      transport: "http",
+      port: "0",
+    }, env);
+    const cwd = folder.path;
+    const files = locateFiles(settings, { home: undefined, cwd });
+    const check = () => checkConfiguration(files, { env, cwd });
+    const { configuration = assert.fail() } = await check();
+    const log = silentLog();
+    const gateway = new Gateway({
+      settings: { ...settings, initStrategy: "lazy" },
+      configuration,
+      auditFallback: `${folder.path}/fallback.jsonl`,
+      version: "0",
+      tracer: NO_TRACER,
+      reload: { files, watch: new FileWatch([]), check },
+      log,
+    });
+    const service = await HttpService.open({
+      settings,
+      revisions: ["2025-11-25"],
+      identification: OPEN,
+      accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
+      isReady: () => true,
+      metrics: () => "",
+      limits: { leftMs: LEFT_MS },
+      log,
+    });
+    const client = new HttpClient(service.url);
+    await client.initialize();
+    const stays = new HttpClient(service.url);
+    await stays.initialize();
+    const [pid, other] = [await client.serverPid(), await stays.serverPid()];
+    // The client is a process that holds its stream open, as all do, until it is killed.
+    const listener = client.listen();
+    await until("its stream is open", () => listener.isOpen());
+    assert.equal(await isThere(pid), true);
+    listener.kill();
+    await until("its server ends", async () => !await isThere(pid));
+    assert.equal(await isThere(other), true, "the other client's stays");
+    const next = await client.serverPid();
+    assert.notEqual(next, pid, "the same session has its server started again");
+    await listener.ended;
+    await service.close();
+    await gateway.end({ callsMs: 0, patience: { inputMs: 500, terminateMs: 500 } });
+    assert.deepEqual([await isThere(next), await isThere(other)], [false, false]);
+  },
+});
+
+async function isThere(pid: number): Promise<boolean> {
+  return (await listProcesses()).some((process) => process.pid === pid && isRunning(process));
+}
+
+/** A client that calls from this process and holds its stream open in one of its own. */
+class HttpClient {
+  readonly #url: string;
+  #headers: Record<string, string> = {
+    "content-type": "application/json",
+    accept: "application/json, text/event-stream",
+  };
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  async initialize(): Promise<void> {
+    const clientInfo = { name: "t", version: "0" };
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+    const response = await this.#post(request("initialize", 0, params));
+    await response.text();
+    const id = response.headers.get("mcp-session-id") ?? assert.fail();
+    this.#headers = { ...this.#headers, "mcp-session-id": id, accept: "application/json" };
+    await (await this.#post({ jsonrpc: "2.0", method: "notifications/initialized" })).text();
+  }
+
+  async serverPid(): Promise<number> {
+    const params = { name: "execute_tool", arguments: { server: "odd", tool: "pid", args: {} } };
+    const response = await this.#post(request("tools/call", 1, { ...params }));
+    const text = await response.text();
+    const pid = Number(JSON.parse(text).result.content[0].text);
+    assert.ok(pid > 0, text);
+    return pid;
+  }
+
+  listen() {
+    const headers = { ...this.#headers, accept: "text/event-stream" };
+    const script = `const { status } = await fetch(${JSON.stringify(this.#url)}, ${
+      JSON.stringify({ headers })
+    });
+      console.log(status);
+      setInterval(() => {}, 1000);`;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--no-config", "--no-lock", script],
+      stdin: "null",
+      stdout: "piped",
+    }).spawn();
+    let text = "";
+    const ended = (async () => {
+      for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) text += chunk;
+      await child.status;
+    })();
+    return { isOpen: () => text.includes("200"), kill: () => child.kill("SIGKILL"), ended };
+  }
+
+  #post(body: unknown): Promise<Response> {
+    return fetch(this.#url, { method: "POST", headers: this.#headers, body: JSON.stringify(body) });
+  }
+}
