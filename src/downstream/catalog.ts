@@ -82,7 +82,8 @@ export async function fetchCatalog(
     if (!reply.ok) {
       // A server without tools need not know the method.
       if (reply.error.code === RPC_CODES.methodNotFound) break;
-      throw new CatalogError(`it did not list its tools: ${reply.error.message}`);
+      const message = `it did not list its tools: ${reply.error.message}`;
+      throw new CatalogError(message, { cause: reply.error });
     }
     const answer = reply.result.value;
     const { tools: listed, nextCursor } = isRecord(answer) ? answer : {};

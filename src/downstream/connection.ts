@@ -31,6 +31,11 @@ export class Connection {
     return this.#transport?.pid;
   }
 
+  /** Whether the server keeps a session under an id, which it may forget. */
+  get hasSessionId(): boolean {
+    return this.#transport?.hasSessionId ?? false;
+  }
+
   /** Opens it. Called once. */
   async open(): Promise<Transport> {
     this.#opening = this.#options.open();

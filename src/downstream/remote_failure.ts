@@ -10,6 +10,8 @@ export interface RemoteFailureOptions extends ErrorOptions {
   readonly endsSession?: boolean;
   /** The HTTP status, where there was one. */
   readonly status?: number;
+  /** Whether the server asks to be left alone for a while. */
+  readonly isBusy?: boolean;
 }
 
 /** A remote server cannot be reached, or did not answer as it should. */
@@ -18,6 +20,7 @@ export class RemoteFailure extends Error {
   readonly reach: "never" | "maybe" | "refused";
   readonly endsSession: boolean;
   readonly status: number | undefined;
+  readonly isBusy: boolean;
 
   /**
    * Says it.
@@ -31,6 +34,7 @@ export class RemoteFailure extends Error {
     this.reach = options.reach;
     this.endsSession = options.endsSession ?? false;
     this.status = options.status;
+    this.isBusy = options.isBusy ?? false;
   }
 }
 

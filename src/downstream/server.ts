@@ -18,6 +18,13 @@ import { mayRepeat } from "./repeat.ts";
 import type { ServerContext } from "./server_context.ts";
 import { readServerStatus, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
+import {
+  isDoubtful,
+  type Loss,
+  refusesSession,
+  SessionCheck,
+  sessionRefusal,
+} from "./session_check.ts";
 import { StartGuard } from "./start_guard.ts";
 import type { Patience } from "./transport.ts";
 import { untilAborted } from "./within.ts";
@@ -26,6 +33,8 @@ import { untilAborted } from "./within.ts";
 interface Use<T> {
   /** Does it; once more, on another session, where the first that had begun is lost. */
   readonly run: (place: Place) => Promise<T>;
+  /** Ends it; its reason is thrown. */
+  readonly signal: CancelSignal;
   /** The tool that was called meanwhile. */
   readonly called?: () => Tool | undefined;
   /** It is over, however it ended. */
@@ -46,6 +55,7 @@ export class DownstreamServer {
   readonly #authorization: OwnAuthorization | undefined;
   readonly #history = new History();
   readonly #hangs: HangCheck;
+  readonly #check: SessionCheck;
   #isClosed = false;
 
   /**
@@ -73,6 +83,13 @@ export class DownstreamServer {
       server: config.name,
       pool: this.#pool,
       history: this.#history,
+      drainMs: config.options.maxCallMs,
+    });
+    this.#check = new SessionCheck({
+      server: config.name,
+      pool: this.#pool,
+      // A server that was started anew may have other tools.
+      onLost: ({ capabilitiesKey }) => this.#listings.forget(capabilitiesKey),
       drainMs: config.options.maxCallMs,
     });
   }
@@ -116,6 +133,7 @@ export class DownstreamServer {
     const ask = (): Promise<Catalog> => {
       return this.#use(caller, {
         run: ({ session }) => untilAborted(this.#listings.ask(session, key), signal),
+        signal,
       });
     };
     // Without a turn in between, so that a reload cannot take the server away before it is asked.
@@ -152,8 +170,16 @@ export class DownstreamServer {
       called: undefined,
     };
     return this.#use(caller, {
-      run: (place) => callOnPlace(place, wanted),
+      run: async (place) => {
+        const answer = await callOnPlace(place, wanted);
+        const error = answer.kind === "answer" && !answer.reply.ok ? answer.reply.error : undefined;
+        if (error === undefined || !refusesSession(error)) return answer;
+        const loss = await this.#lossOf(place, caller, clock.signal);
+        if (loss === undefined) return answer;
+        throw sessionRefusal(this.config, error);
+      },
       called: () => wanted.called,
+      signal: clock.signal,
       end: () => clock.stop(),
     });
   }
@@ -211,7 +237,7 @@ export class DownstreamServer {
   }
 
   /** Runs something on the caller's session, and remembers what went wrong. */
-  async #use<T>(caller: Caller, { run, called, end }: Use<T>): Promise<T> {
+  async #use<T>(caller: Caller, { run, called, end, signal }: Use<T>): Promise<T> {
     // Only for a login is one of those who wait asked for something.
     const waiting = this.#authorization && this.#waiting.enter(caller);
     try {
@@ -220,7 +246,9 @@ export class DownstreamServer {
         const place = this.#pool.acquire(caller);
         try {
           return await run(place);
-        } catch (error) {
+        } catch (cause) {
+          const loss = isDoubtful(cause) ? await this.#lossOf(place, caller, signal) : undefined;
+          const error = loss === undefined ? cause : this.#check.explain(cause, loss, called?.());
           if (isFirst && this.#mayTryAgain(place, error, called?.())) continue;
           this.#history.note(error);
           const isLate = error instanceof DownstreamError && error.code === "TIMEOUT";
@@ -234,6 +262,13 @@ export class DownstreamServer {
       if (waiting !== undefined) this.#waiting.leave(waiting);
       end?.();
     }
+  }
+
+  /** How a session was lost, if its server does not know it any more. */
+  async #lossOf(place: Place, caller: Caller, signal: CancelSignal): Promise<Loss | undefined> {
+    if (!place.session.hasId || this.#isClosed) return undefined;
+    const verdict = await untilAborted(this.#check.examine(place, caller), signal);
+    return verdict === "gone" || verdict === "lost" ? verdict : undefined;
   }
 
   #refuseWhereUnusable(): void {

@@ -16,6 +16,8 @@ import type { SessionOptions, SessionState } from "./session_options.ts";
 import { StartAbandoned } from "./start_guard.ts";
 import { isTaskTool, runAsCall, runAsTask, type SentCall } from "./task.ts";
 import type { Patience } from "./transport.ts";
+import { RemoteFailure } from "./remote_failure.ts";
+import { refusesSession } from "./session_check.ts";
 import { withDeadline } from "./within.ts";
 
 /** How long a broken session's rests get to end. */
@@ -76,6 +78,11 @@ export class Session {
   /** Calls under way. */
   get calls(): number {
     return this.#calls.count;
+  }
+
+  /** Whether the server keeps the session under an id, which it may forget. */
+  get hasId(): boolean {
+    return this.#connection.hasSessionId;
   }
 
   /** Milliseconds from start to ready; `undefined` until then. */
@@ -144,14 +151,32 @@ export class Session {
    *
    * @param withinMs How long it may take to answer, in milliseconds.
    */
-  async isAlive(withinMs: number = this.#options.pingMs ?? PING_MS): Promise<boolean> {
+  async isAlive(withinMs?: number): Promise<boolean> {
+    return await this.probe("ping", withinMs) === "answered";
+  }
+
+  /**
+   * Asks the server something that changes nothing.
+   *
+   * @param method What to ask.
+   * @param withinMs How long it may take to answer, in milliseconds.
+   * @returns `refused` where it turns the session away, `silent` where no answer came.
+   */
+  async probe(
+    method: "ping" | "tools/list",
+    withinMs: number = this.#options.pingMs ?? PING_MS,
+  ): Promise<"answered" | "refused" | "silent"> {
     const peer = this.#peer;
-    if (peer === undefined || this.#state === "broken") return false;
+    if (peer === undefined || this.#state === "broken") return "silent";
     try {
-      await withDeadline(withinMs, (signal) => peer.request("ping", undefined, { signal }));
-      return true;
-    } catch {
-      return false;
+      const reply = await withDeadline(withinMs, (signal) => {
+        return peer.request(method, undefined, { signal });
+      });
+      const isRefused = !reply.ok && this.hasId && refusesSession(reply.error);
+      return isRefused ? "refused" : "answered";
+    } catch (cause) {
+      const isRefused = cause instanceof RemoteFailure && cause.status !== undefined;
+      return isRefused ? "refused" : "silent";
     }
   }
 

@@ -16,6 +16,8 @@ export interface Transport {
   readonly pid?: number;
   /** Resolves when that process has ended; what it started may hold the channel open for longer. */
   readonly exited?: Promise<unknown>;
+  /** Whether the server keeps a session under an id, which it may forget while the channel goes on. */
+  readonly hasSessionId?: boolean;
   /** Takes the revision that was agreed on, where requests have to name it. */
   negotiated?(revision: string): void;
   /**

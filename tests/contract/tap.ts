@@ -61,6 +61,10 @@ export class Tap implements Transport {
     return this.#hasEnded;
   }
 
+  get hasSessionId(): boolean {
+    return this.#inner.hasSessionId ?? false;
+  }
+
   negotiated(revision: string): void {
     this.#inner.negotiated?.(revision);
   }

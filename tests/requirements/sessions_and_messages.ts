@@ -65,6 +65,8 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "remote.listening": "what a server says unasked arrives; its stream may end at any time",
     "remote.resumption": "the stream of a call is taken up where it broke off",
     "remote.session-gone": "404 for the session: a new one, and the call is sent again",
+    "remote.restarted":
+      "a server that has forgotten a session gets a new one, whatever it answers; no call runs twice",
     "remote.cut-off": "a call that was cut off is made once, unless its tool may be called twice",
     "remote.busy": "429 and 503 are waited out, or say when to try again",
     "remote.redirects": "redirects are followed within the origin only",

@@ -20,10 +20,6 @@ const RESUMPTION = {
 /** A server may ask for less of a pause than this, in milliseconds, and end the stream each time. */
 const LEAST_PAUSE_MS = 100;
 
-/** Of the other messages servers say in these words that they do not know the session. */
-const NO_SESSION =
-  /\bno valid session|\bsession\b.*\b(not found|invalid|unknown|expired|missing)\b/i;
-
 /**
  * Streamable HTTP. The SDK's transport keeps the session's id, builds the headers, and takes up
  * streams again by the ids of their events. What it does not do is done around it: see `Tickets` for
@@ -66,6 +62,10 @@ export class HttpWay implements Way {
     };
     // It only marks the transport as started.
     void this.#transport.start();
+  }
+
+  get hasSessionId(): boolean {
+    return this.#transport.sessionId !== undefined;
   }
 
   async send(message: Outgoing, signal: AbortSignal): Promise<"over" | "open"> {
@@ -214,12 +214,11 @@ export class HttpWay implements Way {
 }
 
 /**
- * 404 says that the session is gone. Many servers answer 400 instead, as the first examples of the
- * SDK did. Either way the message was looked at no further.
+ * By the specification a 404 means that the session is gone and that the message was not looked at.
+ * What other refusals mean is found out by `SessionCheck`.
  */
 function isSessionGone(cause: unknown): cause is HttpRefusal {
-  if (!(cause instanceof HttpRefusal)) return false;
-  return cause.status === 404 || (cause.status === 400 && NO_SESSION.test(cause.said ?? ""));
+  return cause instanceof HttpRefusal && cause.status === 404;
 }
 
 function sessionGone(cause: HttpRefusal): RemoteFailure {

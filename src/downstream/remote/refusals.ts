@@ -23,8 +23,15 @@ export class HttpRefusal extends RemoteFailure {
   readonly said: string | undefined;
 
   /** @param said What the server says of it. */
-  constructor(message: string, status: number, said: string | undefined) {
-    super(message, { reach: "refused", status });
+  constructor(
+    message: string,
+    { said, ...options }: {
+      readonly status: number;
+      readonly said: string | undefined;
+      readonly isBusy?: boolean;
+    },
+  ) {
+    super(message, { reach: "refused", ...options });
     this.said = said;
   }
 }
@@ -47,10 +54,11 @@ export async function refusalOf(
   if (waitMs !== undefined) {
     const message = `${url.host} is busy (HTTP ${status}${quote}) and asks to be tried again in ` +
       `${Math.ceil(waitMs / 1000)} s`;
-    return new HttpRefusal(message, status, said);
+    return new HttpRefusal(message, { status, said, isBusy: true });
   }
   const hint = HINTS[status] === undefined ? "" : `; ${HINTS[status]}`;
-  return new HttpRefusal(`${url.host} answered with HTTP ${status}${quote}${hint}`, status, said);
+  const message = `${url.host} answered with HTTP ${status}${quote}${hint}`;
+  return new HttpRefusal(message, { status, said });
 }
 
 /** The message of a JSON-RPC error; a page for people is not quoted. */

@@ -71,6 +71,11 @@ export class RemoteChannel implements Channel {
     return this.#failure;
   }
 
+  /** Whether the server keeps a session under an id, which it may forget. */
+  get hasSessionId(): boolean {
+    return this.#way.hasSessionId;
+  }
+
   open(handler: ChannelHandler): void {
     this.#handler = handler;
   }

@@ -19,6 +19,10 @@ export class RemoteTransport implements Transport {
     this.#requests = requests;
   }
 
+  get hasSessionId(): boolean {
+    return this.channel.hasSessionId;
+  }
+
   negotiated(revision: string): void {
     this.channel.negotiated(revision);
   }

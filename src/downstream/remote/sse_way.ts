@@ -14,6 +14,7 @@ import type { Way, WayOptions } from "./way.ts";
  * @see {@link https://modelcontextprotocol.io/specification/2024-11-05/basic/transports#http-with-sse}
  */
 export class SseWay implements Way {
+  readonly hasSessionId = true;
   readonly #options: WayOptions;
   readonly #transport: SSEClientTransport;
   #opening: Promise<void> | undefined;

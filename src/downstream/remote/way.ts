@@ -13,6 +13,8 @@ export type Sdk = Pick<
 
 /** How messages travel to a remote server and back. */
 export interface Way {
+  /** Whether the server keeps a session under an id, which it may forget. */
+  readonly hasSessionId: boolean;
   /**
    * Sends a message.
    *

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { failure, resultText } from "../../contract/scene.ts";
-import { OddHttp, sendJson } from "./odd_http.ts";
+import { OddHttp } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
 
 const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
@@ -38,17 +38,6 @@ Deno.test("[remote.session-gone] tools are asked for again, also when it is the 
   const answer = await scene.call("nothing");
   assert.equal(answer.kind, "no-such-tool");
   assert.equal(odd.count("initialize"), 2);
-});
-
-Deno.test("[remote.session-gone] servers that answer 400 for an unknown session are understood", async () => {
-  await using odd = await OddHttp.start(({ message, headers }, response) => {
-    if (message.method !== "tools/call" || headers["mcp-session-id"] !== "session-1") return false;
-    const error = { code: -32000, message: "Bad Request: No valid session ID provided" };
-    return sendJson(response, { jsonrpc: "2.0", error, id: null }, 400);
-  });
-  await using scene = remoteScene(odd.url);
-  assert.equal(resultText(await scene.call("echo")), CALLED);
-  assert.equal(odd.count("tools/call"), 2);
 });
 
 Deno.test("[remote.session-gone] a server that always answers 404 is not asked for ever", async () => {

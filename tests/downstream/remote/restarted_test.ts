@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { DownstreamError } from "../../../src/errors.ts";
+import { resultText } from "../../contract/scene.ts";
+import { type Message, OddHttp, sendJson, sendStream } from "./odd_http.ts";
+import { remoteScene } from "./scene.ts";
+
+/** How a server answers a message whose session it has forgotten. */
+type Refusal = (response: ServerResponse, message: Message) => void;
+
+function rpc(status: number, message: string, code = -32000): Refusal {
+  return (response) => {
+    sendJson(response, { jsonrpc: "2.0", id: null, error: { code, message } }, status);
+  };
+}
+
+function body(status: number, type: string, text: string): Refusal {
+  return (response) => {
+    response.writeHead(status, type === "" ? {} : { "content-type": type }).end(text);
+  };
+}
+
+/** Each way of forgetting; `sent again` where the refusal shows that the call was not carried out. */
+const WAYS: Readonly<Record<string, readonly [Refusal, "sent again" | "failed"]>> = {
+  "400 Server not initialized (TypeScript SDK)": [
+    rpc(400, "Bad Request: Server not initialized"),
+    "sent again",
+  ],
+  "400 Mcp-Session-Id header is required (TypeScript SDK)": [
+    rpc(400, "Bad Request: Mcp-Session-Id header is required"),
+    "sent again",
+  ],
+  "400 No valid session ID (examples of the SDK)": [
+    rpc(400, "Bad Request: No valid session ID provided"),
+    "sent again",
+  ],
+  "400 Missing session ID (Python SDK)": [
+    rpc(400, "Bad Request: Missing session ID", -32600),
+    "sent again",
+  ],
+  "400 Invalid session ID": [rpc(400, "Invalid session ID"), "sent again"],
+  "400 Invalid or expired session ID": [rpc(400, "Invalid or expired session ID"), "sent again"],
+  "400 Unknown session": [rpc(400, "Unknown session"), "sent again"],
+  "400 No active session": [rpc(400, "No active session"), "sent again"],
+  "400 Session ID does not exist": [rpc(400, "Session ID abc does not exist"), "sent again"],
+  "400 with an error of its own": [
+    body(400, "application/json", '{"error":"Session not found"}'),
+    "sent again",
+  ],
+  "400 with a message of its own": [
+    body(400, "application/json", '{"message":"Session not found"}'),
+    "sent again",
+  ],
+  "400 as text": [body(400, "text/plain", "Session not found"), "sent again"],
+  "400 as a page": [body(400, "text/html", "<h1>Bad Request</h1>"), "sent again"],
+  "400 with nothing": [body(400, "", ""), "sent again"],
+  "404 as JSON-RPC": [rpc(404, "Session not found", -32001), "sent again"],
+  "404 as a page": [body(404, "text/html", "<h1>Not Found</h1>"), "sent again"],
+  "404 with nothing": [body(404, "", ""), "sent again"],
+  "410": [body(410, "text/plain", "Gone"), "sent again"],
+  "409": [body(409, "application/json", '{"detail":"no session"}'), "failed"],
+  "422": [body(422, "application/json", '{"detail":"session"}'), "failed"],
+  "500 Session not found": [rpc(500, "Session not found"), "failed"],
+  "500 as text": [body(500, "text/plain", "Internal Server Error"), "failed"],
+  "502 of a balancer that lost the server": [body(502, "text/html", "<h1>Oh</h1>"), "failed"],
+  "200 with -32600": [
+    (response, { id }) => {
+      const error = { code: -32600, message: "Invalid Request" };
+      sendJson(response, { jsonrpc: "2.0", id, error });
+    },
+    "failed",
+  ],
+  "200 with -32600 that names no request": [rpc(200, "Invalid Request", -32600), "failed"],
+  "200 with -32000 Session not found": [
+    (response, { id }) => {
+      sendJson(response, { jsonrpc: "2.0", id, error: { code: -32000, message: "No session" } });
+    },
+    "failed",
+  ],
+  "an event with -32000": [
+    (response, { id }) => {
+      const error = { code: -32000, message: "Session expired" };
+      sendStream(response, JSON.stringify({ jsonrpc: "2.0", id, error }));
+    },
+    "failed",
+  ],
+  "an empty stream of events": [(response) => void sendStream(response), "failed"],
+  "202 without an answer": [body(202, "", ""), "failed"],
+  "a connection that closes": [(response) => void response.socket?.destroy(), "failed"],
+};
+
+const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
+
+for (const [what, [refuse, outcome]] of Object.entries(WAYS)) {
+  Deno.test(`[remote.restarted] ${what}: 16 calls share one new session, none runs twice`, async () => {
+    let isForgotten = false;
+    await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+      const session = headers["mcp-session-id"];
+      if (!isForgotten || method !== "POST" || session !== "session-1") return false;
+      refuse(response, message);
+      return true;
+    });
+    await using scene = remoteScene(odd.url);
+    await scene.call("echo");
+    isForgotten = true;
+    const settled = await Promise.allSettled(
+      Array.from({ length: 16 }, (_, index) => scene.call("echo", { args: `{"call":${index}}` })),
+    );
+    const sentTo = (index: number): (string | undefined)[] => {
+      return odd.asked.filter(({ message }) => {
+        const { call } = (message.params?.arguments ?? {}) as { call?: number };
+        return call === index;
+      }).map(({ headers }) => headers["mcp-session-id"]);
+    };
+    for (const [index, call] of settled.entries()) {
+      if (outcome === "sent again") {
+        assert.deepEqual(sentTo(index), ["session-1", "session-2"]);
+        assert.ok(call.status === "fulfilled", call.status === "rejected" ? call.reason : "");
+        assert.equal(resultText(call.value), CALLED);
+      } else {
+        // It may have been carried out, for all that is known.
+        assert.deepEqual(sentTo(index), ["session-1"]);
+        assert.ok(call.status === "rejected" && call.reason instanceof DownstreamError);
+        assert.equal(call.reason.code, "SERVER_UNAVAILABLE");
+      }
+    }
+    assert.equal(resultText(await scene.call("echo")), CALLED);
+    assert.equal(odd.count("initialize"), 2);
+    assert.ok(odd.count("ping") <= 3, `${odd.count("ping")} pings`);
+    assert.equal(scene.server.status().sessions, 1);
+  });
+}
+
+Deno.test("[remote.restarted] a call that may have been carried out says so", async () => {
+  let isForgotten = false;
+  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
+      return false;
+    }
+    rpc(500, "Session not found")(response, message);
+    return true;
+  });
+  await using scene = remoteScene(odd.url);
+  await scene.call("echo");
+  isForgotten = true;
+  await assert.rejects(scene.call("echo"), {
+    message: `Server "files" is not available: ${new URL(odd.url).host} answered with HTTP 500: ` +
+      "Session not found. The server no longer knew the session; a new one is open. This call may " +
+      "have been carried out, so it was not sent again: find out before you repeat it.",
+  });
+  // A tool that may run twice is called again at once.
+  isForgotten = false;
+  await scene.call("read");
+});
+
+for (const tool of ["read", "put"]) {
+  Deno.test(`[remote.restarted] ${tool}, which may run twice, is called again`, async () => {
+    let isForgotten = false;
+    await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+      const session = headers["mcp-session-id"];
+      if (!isForgotten || method !== "POST" || session !== "session-1") return false;
+      rpc(500, "Session not found")(response, message);
+      return true;
+    });
+    await using scene = remoteScene(odd.url);
+    await scene.listTools();
+    isForgotten = true;
+    assert.match(resultText(await scene.call(tool)), new RegExp(`called ${tool}`));
+    assert.equal(odd.count("initialize"), 2);
+  });
+}
+
+Deno.test("[remote.restarted] the list of tools is asked for again, whatever refuses it", async () => {
+  let isForgotten = false;
+  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
+      return false;
+    }
+    sendJson(response, {
+      jsonrpc: "2.0",
+      id: message.id,
+      error: { code: -32600, message: "Session not found" },
+    });
+    return true;
+  });
+  await using scene = remoteScene(odd.url);
+  await scene.call("echo");
+  isForgotten = true;
+  // Unknown, so the list is asked for afresh.
+  assert.equal((await scene.call("nothing")).kind, "no-such-tool");
+  assert.equal(odd.count("initialize"), 2);
+});
+
+Deno.test("[remote.restarted] a server that fails at calls alone keeps its session", async () => {
+  await using odd = await OddHttp.start(({ message }, response) => {
+    if (message.method !== "tools/call") return false;
+    rpc(500, "session store is full")(response, message);
+    return true;
+  });
+  await using scene = remoteScene(odd.url);
+  for (let call = 0; call < 3; call++) {
+    await assert.rejects(scene.call("echo"), /HTTP 500: session store is full\.$/);
+  }
+  assert.equal(odd.count("initialize"), 1);
+  assert.equal(odd.count("tools/call"), 3);
+});
+
+Deno.test("[remote.restarted] a tool's own error about a session arrives as it is", async () => {
+  await using odd = await OddHttp.start(({ message }, response) => {
+    if (message.method !== "tools/call") return false;
+    const error = { code: -32000, message: "There is no browser session", data: { tab: 1 } };
+    return sendJson(response, { jsonrpc: "2.0", id: message.id, error });
+  });
+  await using scene = remoteScene(odd.url);
+  const answer = await scene.call("echo");
+  assert.ok(answer.kind === "answer" && !answer.reply.ok);
+  assert.equal(answer.reply.error.message, "There is no browser session");
+  assert.equal(odd.count("initialize"), 1);
+});
+
+Deno.test("[remote.restarted] a server that refuses pings on every session is asked for its tools", async () => {
+  let isForgotten = false;
+  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    if (message.method === "ping") return sendJson(response, { error: "no pings" }, 400);
+    if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
+      return false;
+    }
+    return sendJson(response, { error: "unknown session" }, 400);
+  });
+  await using scene = remoteScene(odd.url);
+  await scene.call("echo");
+  isForgotten = true;
+  assert.equal(resultText(await scene.call("echo")), CALLED);
+  assert.equal(odd.count("initialize"), 2);
+});
+
+Deno.test("[remote.restarted] while no new session can be opened, the old one is kept", async () => {
+  let isDown = false;
+  await using odd = await OddHttp.start((_, response) => {
+    return isDown ? (response.writeHead(502).end(), true) : false;
+  });
+  await using scene = remoteScene(odd.url);
+  await scene.call("echo");
+  isDown = true;
+  await assert.rejects(scene.call("echo"), /HTTP 502; the server behind it seems to be down\.$/);
+  isDown = false;
+  assert.equal(resultText(await scene.call("echo")), CALLED);
+  const last = odd.asked.at(-1);
+  assert.equal(last?.headers["mcp-session-id"], "session-1");
+});
