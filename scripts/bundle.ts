@@ -24,11 +24,16 @@ export interface BundleOptions {
   readonly entry: string;
   /** The file to write. */
   readonly output: string;
-  /** Packages that no start needs, which nothing imports by default; names of the import map. */
-  readonly apart?: readonly (keyof typeof config.imports)[];
+  /**
+   * Packages that are only imported lazily, by their names in the import map, and files of `src/`,
+   * as their import names them.
+   */
+  readonly apart?: readonly Apart[];
   /** A run of the program that is to begin quickly. */
   readonly trial?: Trial;
 }
+
+type Apart = keyof typeof config.imports | `./${string}`;
 
 /**
  * Modules that the bundle names but does not hold. Loading one fails as it does on a machine that
@@ -56,6 +61,7 @@ const APART = [
   "@stricli/core",
   "ioredis",
   "jose",
+  "./otlp_exporter.ts",
 ] as const;
 
 /**
@@ -92,7 +98,7 @@ export async function bundle({ entry, output, apart = [], trial }: BundleOptions
   const text = await runBundler(entry, apart);
   const packages: string[] = [];
   for (const name of apart) {
-    const own = await runBundler(config.imports[name], []);
+    const own = await runBundler(isFile(name) ? join("src", name) : config.imports[name], []);
     packages.push(`${JSON.stringify(name)}:(module,exports)=>{${own}\n}`);
   }
   const head = `const packages={${packages.join(",\n")}};\n${REQUIRE}`;
@@ -180,6 +186,10 @@ function linkModules(
       );
     },
   );
+}
+
+function isFile(name: Apart): name is `./${string}` {
+  return name.startsWith("./");
 }
 
 /** Whether a module's name is the pattern, or begins with it where it ends in `*`. */

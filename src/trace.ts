@@ -1,6 +1,7 @@
 /**
- * Traces of operations, through the OpenTelemetry API. Deno exports them where `OTEL_DENO=true`;
- * otherwise the API is not even loaded, and spans do nothing. A leaf: imports nothing of the project.
+ * Traces of operations, through the OpenTelemetry API, exported where `OTEL_DENO=true`: by Deno, or
+ * in a compiled executable by the OpenTelemetry SDK. Otherwise neither is loaded, and spans do
+ * nothing. A leaf.
  *
  * @module
  */
@@ -38,7 +39,12 @@ export interface Span {
 export interface Tracer {
   /** Begins a span, continuing the trace that `_meta` carries. */
   start(name: string, meta: Meta | undefined, options?: SpanOptions): Span;
+  /** Exports the spans that are left, within half a second. Never rejects. */
+  close(): Promise<void>;
 }
+
+/** How long the last export may hold up the end of the program, in milliseconds. */
+const LAST_EXPORT_MS = 500;
 
 /** Does nothing; its `_meta` is what it is given. */
 export const NO_SPAN: Span = {
@@ -50,7 +56,7 @@ export const NO_SPAN: Span = {
 };
 
 /** Does nothing, and passes on the trace context as it came. */
-export const NO_TRACER: Tracer = { start: () => NO_SPAN };
+export const NO_TRACER: Tracer = { start: () => NO_SPAN, close: () => Promise.resolve() };
 
 /**
  * Makes the tracer that the environment asks for.
@@ -62,6 +68,10 @@ export const NO_TRACER: Tracer = { start: () => NO_SPAN };
 export async function loadTracer(isOn: boolean, version: string): Promise<Tracer> {
   if (!isOn) return NO_TRACER;
   const otel = await import("@opentelemetry/api");
+  const close = Deno.build.standalone
+    ? (await import("./otlp_exporter.ts")).exportSpans()
+    // Deno exports the rest by itself when it ends.
+    : NO_TRACER.close;
   const tracer = otel.trace.getTracer("agent-mcp-gateway", version);
   return {
     start: (name, meta, options) => {
@@ -71,7 +81,16 @@ export async function loadTracer(isOn: boolean, version: string): Promise<Tracer
         : otel.trace.setSpanContext(otel.ROOT_CONTEXT, remote);
       return new LiveSpan(otel, tracer, { name, parent, state: remote?.traceState, options });
     },
+    close: () => closeWithin(LAST_EXPORT_MS, close),
   };
+}
+
+async function closeWithin(ms: number, close: () => Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+  // A receiver that does not answer is no failure of the gateway.
+  await Promise.race([close().catch(() => {}), late]);
+  clearTimeout(timer);
 }
 
 type Otel = typeof api;

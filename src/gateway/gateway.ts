@@ -254,6 +254,7 @@ export class Gateway {
     await this.#processes.close();
     await this.#limits.close();
     this.#records.audit.close();
+    await this.#options.tracer.close();
   }
 
   /** Ends the servers' processes at once, without asking. */

@@ -1,0 +1,28 @@
+/**
+ * Exports spans over OTLP from a compiled executable. Deno's own exporter does not serve there:
+ * `OTEL_DENO` is read when an executable is compiled, not when it starts.
+ *
+ * A leaf of its own, so that the bundle holds these packages apart.
+ *
+ * @see {@link https://github.com/denoland/deno/issues/28839}
+ * @module
+ */
+import { trace } from "@opentelemetry/api";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
+import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+
+/**
+ * Has all tracers export, where the `OTEL_EXPORTER_OTLP_*` variables say.
+ *
+ * @returns Exports what is left, and ends.
+ */
+export function exportSpans(): () => Promise<void> {
+  const named = resourceFromAttributes({ "service.name": "agent-mcp-gateway" });
+  const provider = new TracerProvider({
+    resource: named.merge(detectResources({ detectors: [envDetector] })),
+    spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
+  });
+  trace.setGlobalTracerProvider(provider);
+  return () => provider.shutdown();
+}
