@@ -1,34 +1,62 @@
 /**
- * Installs the command `agent-mcp-gateway` for the present user, who has Deno: a small script that
- * starts the bundle of this repository, which therefore has to stay where it is. Words that follow
- * are given to `deno install`, such as `--root FOLDER`.
+ * Installs the command `agent-mcp-gateway`: builds the npm package and gives it to
+ * `npm install --global`. The command brings its own Deno and needs this clone no more. Further
+ * words go to npm, such as `--prefix FOLDER`.
  *
  * @module
  */
 
 import { resolve } from "node:path";
-import { bundleGateway } from "./bundle.ts";
-import { BUNDLE, runTask } from "./compile.ts";
-import { permissionFlags } from "./permissions.ts";
+import config from "../deno.json" with { type: "json" };
+import { runTask, say } from "./compile.ts";
+import { buildPackage, PACKAGE_FOLDER } from "./npm.ts";
 
-/** The words after `deno` that install a bundle as a command. */
-export function installWords(bundlePath: string, more: readonly string[]): string[] {
-  const name = ["--name", "agent-mcp-gateway"];
-  return [
-    ...["install", "--global", "--force", "--no-config", "--no-lock", ...name],
-    ...more,
-    ...permissionFlags(),
-    bundlePath,
-  ];
+const NPM = Deno.build.os === "windows" ? "npm.cmd" : "npm";
+
+/** What to do where npm cannot install. */
+const ALTERNATIVES = "npm cannot write into its global folder, or is not installed (see above). " +
+  "Choose another folder, whose `bin` is on your PATH:\n" +
+  "  deno task install --prefix ~/.local\n" +
+  "or build an executable that needs neither npm nor Deno:\n" +
+  "  deno task compile";
+
+/**
+ * Installs a package from its folder for the present user.
+ *
+ * @param more Further words for npm.
+ * @throws {Error} npm is not installed, or fails.
+ */
+export async function installPackage(folder: string, more: readonly string[]): Promise<void> {
+  // From a tarball: npm would only link to a folder, which then could not be removed.
+  await runNpm(["pack", "--silent", "--pack-destination", ".."], { folder, quiet: true });
+  const tarball = resolve(folder, "..", `agent-mcp-gateway-${config.version}.tgz`);
+  const quiet = ["--no-audit", "--no-fund", "--ignore-scripts"];
+  await runNpm(["install", "--global", ...quiet, ...more, tarball], { folder, quiet: false });
+}
+
+async function runNpm(
+  args: readonly string[],
+  { folder, quiet }: { readonly folder: string; readonly quiet: boolean },
+): Promise<void> {
+  try {
+    const { success } = await new Deno.Command(NPM, {
+      args: [...args],
+      cwd: folder,
+      stdin: "null",
+      stdout: quiet ? "null" : "inherit",
+      stderr: "inherit",
+    }).spawn().status;
+    if (success) return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  throw new Error(`The command was not installed. ${ALTERNATIVES}`);
 }
 
 if (import.meta.main) {
   await runTask(async () => {
-    await bundleGateway(BUNDLE);
-    const { success } = await new Deno.Command(Deno.execPath(), {
-      args: installWords(resolve(BUNDLE), Deno.args),
-      stdin: "null",
-    }).spawn().status;
-    if (!success) throw new Error("deno install failed.");
+    await buildPackage();
+    await installPackage(PACKAGE_FOLDER, Deno.args);
+    say("Installed the command agent-mcp-gateway. Next: agent-mcp-gateway init");
   });
 }

@@ -12,7 +12,8 @@ import { bundleGateway } from "./bundle.ts";
 import { runTask, say } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
-const FOLDER = "dist/npm";
+/** Where the package is built. */
+export const PACKAGE_FOLDER = "dist/npm";
 const NAME = "agent-mcp-gateway";
 const DESCRIPTION = "One MCP server in front of all of yours, with rules for each agent";
 
@@ -82,14 +83,25 @@ function toText(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
+/**
+ * Builds the package in `PACKAGE_FOLDER`.
+ *
+ * @param repository `owner/name` on GitHub, where it is known.
+ */
+export async function buildPackage(repository?: string): Promise<void> {
+  await bundleGateway(`${PACKAGE_FOLDER}/${NAME}.js`);
+  await Deno.copyFile("scripts/npm_launcher.cjs", `${PACKAGE_FOLDER}/launcher.cjs`);
+  for (const name of ["README.md", "LICENSE"]) {
+    await Deno.copyFile(name, `${PACKAGE_FOLDER}/${name}`);
+  }
+  await Deno.writeTextFile(`${PACKAGE_FOLDER}/package.json`, toText(packageJson(repository)));
+}
+
 if (import.meta.main) {
   await runTask(async () => {
     const repository = Deno.env.get("GITHUB_REPOSITORY") || undefined;
-    await bundleGateway(`${FOLDER}/${NAME}.js`);
-    await Deno.copyFile("scripts/npm_launcher.cjs", `${FOLDER}/launcher.cjs`);
-    for (const name of ["README.md", "LICENSE"]) await Deno.copyFile(name, `${FOLDER}/${name}`);
-    await Deno.writeTextFile(`${FOLDER}/package.json`, toText(packageJson(repository)));
-    say(`Wrote ${FOLDER}`);
+    await buildPackage(repository);
+    say(`Wrote ${PACKAGE_FOLDER}`);
     if (repository === undefined) {
       say("No dist/server.json: GITHUB_REPOSITORY (owner/name) does not say whose it would be.");
     } else {

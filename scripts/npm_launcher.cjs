@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// Starts the gateway with the Deno that comes as a dependency, and stands for it: what arrives on
-// standard input, signals and the exit code pass through. Runs on Node, where Deno is not yet.
+// Starts the gateway with the Deno that npm installed beside it. Standard input, signals and the exit
+// code pass through. Runs on Node.
 "use strict";
 
 const { spawn } = require("node:child_process");
-const { join } = require("node:path");
-const { permissions } = require("./package.json");
+const { join, sep } = require("node:path");
+const { permissions, version } = require("./package.json");
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"];
 
@@ -17,7 +17,14 @@ function start() {
   const flags = ["run", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"];
   return spawn(findDeno(), [...flags, ...permissions, program, ...process.argv.slice(2)], {
     stdio: "inherit",
+    env: { ...process.env, AGENT_MCP_GATEWAY_LAUNCHER: JSON.stringify(ownCommand()) },
   });
+}
+
+// What a client's entry starts; `init` writes it. The folder of npx is cleared away some day.
+function ownCommand() {
+  const isFromNpx = __dirname.split(sep).includes("_npx");
+  return isFromNpx ? ["npx", "-y", `agent-mcp-gateway@${version}`] : [process.execPath, __filename];
 }
 
 function fail(error) {

@@ -1,36 +1,55 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import config from "../../deno.json" with { type: "json" };
-import { installWords } from "../../scripts/install.ts";
-import { permissionFlags } from "../../scripts/permissions.ts";
-import { commandWords } from "../e2e/gateway_command.ts";
-import { denoDir, machineEnvironment } from "../e2e/setup.ts";
+import { readPermissionFlags } from "../../scripts/permissions.ts";
+import { ROOT, shippedEnvironment } from "../e2e/gateway_command.ts";
+import { machineEnvironment } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-Deno.test("[install.deno] deno install makes a command with the permissions of start", async () => {
-  using folder = new TempFolder();
-  const bundle = (await commandWords("bundle")).at(-1) ?? "";
-  // The command starts whatever `deno` is found first.
-  const bin = join(folder.path, "bin");
-  Deno.mkdirSync(bin);
-  const isWindows = Deno.build.os === "windows";
-  Deno.symlinkSync(Deno.execPath(), join(bin, isWindows ? "deno.exe" : "deno"));
-  const env: Record<string, string> = {
-    ...machineEnvironment(),
-    DENO_DIR: denoDir(),
-    HOME: folder.path,
-  };
-  const path = `${bin}${isWindows ? ";" : ":"}${env["PATH"] ?? ""}`;
-  const options = { env: { ...env, PATH: path }, clearEnv: true, stdin: "null" } as const;
-  const installed = await new Deno.Command(Deno.execPath(), {
-    args: installWords(bundle, ["--root", folder.path]),
-    ...options,
+/** Runs the task `install`, with npm's global folder in the place named. */
+async function install(prefix: string): Promise<{ code: number; said: string }> {
+  const flags = readPermissionFlags(config.tasks.install.command);
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", ...flags, "scripts/install.ts", "--prefer-offline", "--prefix", prefix],
+    cwd: ROOT,
+    stdin: "null",
   }).output();
-  assert.ok(installed.success, new TextDecoder().decode(installed.stderr));
-  const command = join(bin, `agent-mcp-gateway${isWindows ? ".cmd" : ""}`);
-  const text = Deno.readTextFileSync(command);
-  for (const flag of permissionFlags()) assert.ok(text.includes(flag), flag);
-  assert.doesNotMatch(text, /--allow-all|--allow-ffi|-A\b/);
-  const { stdout } = await new Deno.Command(command, { args: ["--version"], ...options }).output();
-  assert.equal(new TextDecoder().decode(stdout).trim(), config.version);
+  const decoder = new TextDecoder();
+  return { code, said: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+Deno.test("[install.command] the command needs neither Deno on PATH nor the clone", async () => {
+  using folder = new TempFolder();
+  const { code, said } = await install(folder.path);
+  assert.equal(code, 0, said);
+  assert.match(said, /Installed the command agent-mcp-gateway\. Next: agent-mcp-gateway init/);
+  const isWindows = Deno.build.os === "windows";
+  const command = isWindows
+    ? join(folder.path, "agent-mcp-gateway.cmd")
+    : join(folder.path, "bin", "agent-mcp-gateway");
+  const home = join(folder.path, "home");
+  Deno.mkdirSync(home);
+  const { stdout, stderr } = await new Deno.Command(command, {
+    args: ["--version"],
+    cwd: home,
+    env: { ...machineEnvironment(), ...shippedEnvironment("npm"), HOME: home },
+    clearEnv: true,
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  assert.equal(decoder.decode(stdout).trim(), config.version, decoder.decode(stderr));
+  // What stands there is a copy, and no link to the clone.
+  assert.ok(Deno.realPathSync(command).startsWith(Deno.realPathSync(folder.path)));
+});
+
+Deno.test({
+  name: "[install.command] where npm cannot write, it says what to do instead",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = new TempFolder();
+    folder.write({ file: "" });
+    const { code, said } = await install(join(folder.path, "file", "below"));
+    assert.equal(code, 1, said);
+    assert.match(said, /deno task install --prefix ~\/\.local\n[^]*deno task compile/);
+  },
 });

@@ -1,53 +1,23 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
 import { packageJson, serverJson } from "../../scripts/npm.ts";
-import { permissionFlags, readPermissionFlags } from "../../scripts/permissions.ts";
+import { permissionFlags } from "../../scripts/permissions.ts";
 import { oddServer, RunningGateway } from "../e2e/gateway.ts";
+import { commandWords, shippedEnvironment } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
 import { Setup } from "../e2e/setup.ts";
-import { TempFolder } from "./temp_folder.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const NPM = Deno.build.os === "windows" ? "npm.cmd" : "npm";
-
-async function run(command: string, args: string[], cwd: string): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    cwd,
-    env: { GITHUB_REPOSITORY: "someone/agent-mcp-gateway" },
-    stdin: "null",
-  }).output();
-  assert.ok(success, `${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-  return new TextDecoder().decode(stdout);
-}
-
-/** Starts the launcher as `npx` does. */
-function start(folder: string, setup: Setup, ...args: string[]): Program {
-  const launcher = join(folder, "node_modules", "agent-mcp-gateway", "launcher.cjs");
-  return new Program({
-    command: "node",
-    args: [launcher, ...args],
-    cwd: setup.folder,
-    env: setup.env,
-  });
+/** Starts the installed package. */
+async function start(setup: Setup, ...args: string[]): Promise<Program> {
+  const [command, ...words] = await commandWords("npm");
+  const env = { ...setup.env, ...shippedEnvironment("npm") };
+  return new Program({ command, args: [...words, ...args], cwd: setup.folder, env });
 }
 
 Deno.test("the npm package, installed from its tarball in an empty folder", async (t) => {
-  using folder = new TempFolder();
-  const dev = readPermissionFlags(config.tasks.npm.command);
-  await run(Deno.execPath(), ["run", ...dev, "scripts/npm.ts"], ROOT);
-  const dist = join(ROOT, "dist", "npm");
-  await run(NPM, ["pack", "--silent", "--pack-destination", folder.path], dist);
-  const tarball = `agent-mcp-gateway-${config.version}.tgz`;
-  folder.write({ "package.json": "{}" });
-  const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"];
-  await run(NPM, ["install", ...quiet, join(folder.path, tarball)], folder.path);
-
   await t.step("[install.npm] serves over stdio, and ends with its input", async () => {
     const setup = new Setup({ servers: { odd: oddServer() } });
-    await using gateway = new RunningGateway(setup, start(folder.path, setup, "--agent", "tester"));
+    await using gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
     await gateway.client.initialize();
     assert.deepEqual(await gateway.ask("list_servers"), [{ name: "odd" }]);
     assert.equal(await gateway.text("odd", "count"), "1");
@@ -55,7 +25,7 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
 
   await t.step("[install.npm] passes signals on", async () => {
     const setup = new Setup({ servers: { odd: oddServer() } });
-    const gateway = new RunningGateway(setup, start(folder.path, setup, "--agent", "tester"));
+    const gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
     await gateway.client.initialize();
     assert.equal(await gateway.text("odd", "count"), "1");
     gateway.program.signal("SIGTERM");
@@ -65,7 +35,7 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
   await t.step("[install.npm] ends as the gateway does", async () => {
     for (const [words, code] of [[["--version"], 0], [["nonsense"], 2]] as const) {
       const setup = new Setup();
-      const program = start(folder.path, setup, ...words);
+      const program = await start(setup, ...words);
       assert.equal((await program.ended()).code, code, program.stderr);
       await setup.close();
     }

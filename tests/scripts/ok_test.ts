@@ -32,7 +32,15 @@ async function runOk(
 Deno.test("ok: every check of a sound project passes, and tests/soak is left out", async () => {
   assert.deepEqual(await runOk({}), {
     code: 0,
-    steps: ["fmt: ok", "lint: ok", "check: ok", "doc: ok", "servers: ok", "test: ok"],
+    steps: [
+      "fmt: ok",
+      "lint: ok",
+      "check: ok",
+      "doc: ok",
+      "servers: ok",
+      "shipped: ok",
+      "test: ok",
+    ],
     last: "2 passed, 0 failed",
   });
 });
