@@ -1,19 +1,28 @@
 import { Program } from "../e2e/program.ts";
-import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
+import {
+  commandWords,
+  GATEWAY_COMMAND,
+  type GatewayCommand,
+  shippedEnvironment,
+} from "../e2e/gateway_command.ts";
 import type { Ended } from "../e2e/run_once.ts";
 import { Setup, type SetupOptions } from "../e2e/setup.ts";
 
 /** A folder in which a test runs the program several times. Bind it with `await using`. */
 export class Shell implements AsyncDisposable {
   readonly setup: Setup;
+  readonly #command: GatewayCommand;
 
-  constructor(options: SetupOptions = {}) {
-    this.setup = new Setup(options);
+  /** @param command What to run; by default what the suite is run for. */
+  constructor(options: SetupOptions = {}, command: GatewayCommand = GATEWAY_COMMAND) {
+    const env = { ...shippedEnvironment(command), ...options.env };
+    this.setup = new Setup({ ...options, env });
+    this.#command = command;
   }
 
   /** Starts the program. */
   async start(...args: string[]): Promise<Program> {
-    const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+    const [command, ...words] = await commandWords(this.#command);
     const { folder: cwd, env } = this.setup;
     return new Program({ command, args: [...words, ...args], cwd, env });
   }
@@ -35,7 +44,7 @@ export class Shell implements AsyncDisposable {
   /** Runs a script of bash in which `$@` is the program; gives all that it printed. */
   async bash(script: string): Promise<string> {
     const { stdout, stderr } = await new Deno.Command("bash", {
-      args: ["-c", script, "bash", ...await commandWords(GATEWAY_COMMAND)],
+      args: ["-c", script, "bash", ...await commandWords(this.#command)],
       cwd: this.setup.folder,
       env: this.setup.env,
       clearEnv: true,

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { commandWords, GATEWAY_COMMAND, type GatewayCommand } from "./gateway_command.ts";
+import {
+  commandWords,
+  GATEWAY_COMMAND,
+  type GatewayCommand,
+  shippedEnvironment,
+} from "./gateway_command.ts";
 import { HttpWire } from "./http_wire.ts";
 import { Program } from "./program.ts";
 import { type Fields, type Introduction, type Message, RawClient } from "./raw_client.ts";
@@ -45,8 +50,9 @@ export function oddServer(...flags: string[]): { command: string; args: string[]
 export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
   const { args = options.rules === undefined ? ["--agent", "tester"] : [] } = options;
   const { transport = TRANSPORT } = options;
-  const [command, ...words] = await commandWords(options.command ?? GATEWAY_COMMAND);
-  const setup = new Setup(options);
+  const form = options.command ?? GATEWAY_COMMAND;
+  const [command, ...words] = await commandWords(form);
+  const setup = new Setup({ ...options, env: { ...shippedEnvironment(form), ...options.env } });
   const { folder: cwd, env } = setup;
   const http = transport === "http" ? ["--transport", "http", "--port", "0"] : [];
   const program = new Program({ command, args: [...words, ...args, ...http], cwd, env });

@@ -1,48 +1,68 @@
+import { createHash } from "node:crypto";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
+import { executableName } from "../../scripts/compile.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
+import { type Form, FORMS, makeForm, type Words } from "../../scripts/shipped.ts";
 
 /** The gateway's repository. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 
-/** `source`, `bundle`, or the path of an executable. */
+/** `source`, a form that users get, or the path of an executable. */
 export type GatewayCommand = string;
 
 /** What the suite is run for: what `GATEWAY_COMMAND` says, or the source. */
 export const GATEWAY_COMMAND: GatewayCommand = Deno.env.get("GATEWAY_COMMAND") || "source";
 
-/** What the tests of the whole are run for: what `GATEWAY_COMMAND` says, or source and bundle. */
-export const EVERY_COMMAND: readonly GatewayCommand[] = Deno.env.get("GATEWAY_COMMAND")
-  ? [GATEWAY_COMMAND]
-  : ["source", "bundle"];
-
 /** The words that start the gateway, the program first. */
-export async function commandWords(command: GatewayCommand): Promise<[string, ...string[]]> {
-  const deno: [string, ...string[]] = [Deno.execPath(), "run", ...permissionFlags()];
-  if (command === "source") return [...deno, join(ROOT, "src/main.ts")];
-  if (command === "bundle") return [...deno, await makeBundle()];
-  return [command];
+export async function commandWords(command: GatewayCommand): Promise<Words> {
+  if (command === "source") {
+    return [Deno.execPath(), "run", ...permissionFlags(), join(ROOT, "src/main.ts")];
+  }
+  const form = FORMS.find((form) => form === command);
+  return form === undefined ? [command] : await shippedWords(form);
 }
 
 /**
- * Makes the bundle as its task does, unless it is there and newer than all that goes into it.
- * Several test processes may ask at once: the others wait for the first.
+ * What the environment of a program in one of the forms has besides a home folder: an empty folder
+ * of Deno's own, and no `deno` on the path.
  */
-async function makeBundle(): Promise<string> {
-  const bundle = join(ROOT, "dist/agent-mcp-gateway.js");
-  Deno.mkdirSync(join(ROOT, "dist"), { recursive: true });
-  using lock = Deno.openSync(join(ROOT, "dist/.bundle.lock"), { create: true, write: true });
+export function shippedEnvironment(command: GatewayCommand): Record<string, string> {
+  if (command === "source") return {};
+  const separator = Deno.build.os === "windows" ? ";" : ":";
+  const path = (Deno.env.get("PATH") ?? "").split(separator)
+    .filter((folder) => !isThere(join(folder, executableName("deno"))));
+  return { DENO_DIR: join(SHIPPED, "deno"), PATH: path.join(separator) };
+}
+
+/** Where the forms are made; `deno task test` names a folder, and removes it at the end. */
+const SHIPPED = Deno.env.get("GATEWAY_SHIPPED") ||
+  join(
+    tmpdir(),
+    `agent-mcp-gateway-${createHash("sha256").update(ROOT).digest("hex").slice(0, 8)}`,
+  );
+
+/**
+ * Makes a form of the program, unless it is there and newer than all that goes into it. Several
+ * test processes may ask at once: the others wait for the first.
+ */
+async function shippedWords(form: Form): Promise<Words> {
+  const folder = join(SHIPPED, form);
+  Deno.mkdirSync(folder, { recursive: true });
+  const words = join(folder, "words.json");
+  // Every form is made from the one bundle.
+  using lock = Deno.openSync(join(SHIPPED, ".lock"), { create: true, write: true });
   await lock.lock(true);
-  if (changedAt(bundle) > Math.max(...inputs().map(changedAt))) return bundle;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "bundle"],
-    cwd: ROOT,
-    stdin: "null",
-    stdout: "null",
-  }).output();
-  if (!success) throw new Error(`The bundle was not made: ${new TextDecoder().decode(stderr)}`);
-  return bundle;
+  if (changedAt(words) <= Math.max(...inputs().map(changedAt))) {
+    Deno.writeTextFileSync(words, JSON.stringify(await makeForm(form, folder)));
+  }
+  return JSON.parse(Deno.readTextFileSync(words));
+}
+
+function isThere(path: string): boolean {
+  return changedAt(path) > 0;
 }
 
 function inputs(): string[] {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startOld, startOldSse } from "../downstream/remote/sdk_servers.ts";
 import { oddServer, startGateway } from "./gateway.ts";
-import { EVERY_COMMAND } from "./gateway_command.ts";
+import { EVERY_COMMAND } from "./every_command.ts";
 import { until } from "./until.ts";
 
 /** A port that nobody listens on. */

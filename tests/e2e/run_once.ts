@@ -1,4 +1,9 @@
-import { commandWords, GATEWAY_COMMAND, type GatewayCommand } from "./gateway_command.ts";
+import {
+  commandWords,
+  GATEWAY_COMMAND,
+  type GatewayCommand,
+  shippedEnvironment,
+} from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 
@@ -18,8 +23,9 @@ export interface RunOptions extends SetupOptions {
 
 /** Runs the program with an input that has ended already, and checks that it leaves nothing. */
 export async function runOnce(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const [command, ...words] = await commandWords(options.command ?? GATEWAY_COMMAND);
-  const setup = new Setup(options);
+  const form = options.command ?? GATEWAY_COMMAND;
+  const [command, ...words] = await commandWords(form);
+  const setup = new Setup({ ...options, env: { ...shippedEnvironment(form), ...options.env } });
   const { folder, env } = setup;
   const program = new Program({ command, args: [...words, ...args], cwd: folder, env });
   try {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { oddServer, onlyText, startGateway } from "./gateway.ts";
-import { EVERY_COMMAND, VERSION } from "./gateway_command.ts";
+import { EVERY_COMMAND } from "./every_command.ts";
+import { VERSION } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
 
 /** What must hold of the program in whatever form it is started: source, bundle, executable. */

@@ -17,6 +17,11 @@ function isFile(path: string): boolean {
   }
 }
 
+if (CHROMIUM === undefined) {
+  // deno-lint-ignore no-console
+  console.error("NOT TESTED: no Chromium is installed here.");
+}
+
 Deno.test({
   name: "[oauth.browser] a real browser comes back to the page that says it worked",
   ignore: CHROMIUM === undefined,

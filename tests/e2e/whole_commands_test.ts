@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { Shell } from "../cli/command_support.ts";
+import { EVERY_COMMAND } from "./every_command.ts";
+import { oddServer } from "./gateway.ts";
+import { VERSION } from "./gateway_command.ts";
+
+/** A command line, its exit code, and what it must print on standard output. */
+type Case = readonly [words: string, code: number, output: RegExp];
+
+const CASES: readonly Case[] = [
+  ["--version", 0, new RegExp(`^${VERSION}$`)],
+  ["--help", 0, /\bdoctor\b/],
+  ["validate --json", 0, /"errors": ?\[\]/],
+  ["doctor", 0, /^odd +ok +\d+/m],
+  ["explain --agent tester --server odd --tool count", 0, /allow/],
+  ["explain --agent tester --server other", 3, /deny/],
+  ["tools --agent tester", 0, /\bodd\b/],
+  ["tools --agent tester --server odd", 0, /\bcount\b/],
+  ["call odd count --agent tester", 0, /^1$/m],
+  ["savings --json", 0, /"servers"/],
+  ["audit stats", 0, /\btester\b/],
+  ["audit tail", 0, /ALLOW tester odd.count/],
+  ["token tester", 0, /\bamg_\w+/],
+  ["schema servers", 0, /"mcpServers"/],
+  ["schema rules", 0, /"agents"/],
+  ["completions bash", 0, /agent-mcp-gateway/],
+  ["permissions", 0, /--allow-run/],
+  ["init --yes", 0, /mcpServers/],
+  ["init --undo", 0, /^$/],
+  ["no-such-command", 2, /^$/],
+];
+
+for (const command of EVERY_COMMAND) {
+  Deno.test(`[install.shipped] every command but auth, from ${command}`, async () => {
+    const rules = { agents: { tester: { allow: { servers: ["odd"] } } } };
+    await using shell = new Shell({ servers: { odd: oddServer() }, rules }, command);
+    for (const [words, code, output] of CASES) {
+      const ended = await shell.run(words.split(" "));
+      const said = `${words}\n${ended.stdout}\n${ended.stderr}`;
+      assert.equal(ended.code, code, said);
+      assert.ok(output.test(ended.stdout), said);
+    }
+  });
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { sha256 } from "../gateway/http/desk.ts";
+import { Issuer } from "../gateway/http/issuer.ts";
+import { freePort, HAS_REDIS, RedisServer } from "../limits/redis.ts";
+import { EVERY_COMMAND } from "./every_command.ts";
+import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { Visitor } from "./visitor.ts";
+
+const METRICS_TOKEN = "only-for-the-monitoring";
+
+async function readMetrics(gateway: RunningGateway, token: string): Promise<[number, string]> {
+  const response = await fetch(new URL("/metrics", gateway.url), {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  return [response.status, await response.text()];
+}
+
+for (const command of EVERY_COMMAND) {
+  Deno.test(`[install.shipped] a token, a JWT and /metrics over HTTP, from ${command}`, async () => {
+    await using issuer = await Issuer.open();
+    await using gateway = await startGateway({
+      command,
+      transport: "http",
+      servers: { odd: oddServer() },
+      rules: {
+        agents: {
+          a: { allow: { servers: ["odd"] }, token_sha256: [sha256("amg_a")] },
+          b: { token_sha256: [sha256("amg_b")], limits: { per_minute: 1 } },
+        },
+        auth: { jwt: issuer.jwt() },
+      },
+      env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN },
+      client: false,
+    });
+    assert.equal(await new Visitor(gateway, "amg_wrong").open(), 401);
+    for (const token of ["amg_a", await issuer.token()]) {
+      const visitor = new Visitor(gateway, token);
+      assert.equal(await visitor.open(), 200);
+      const call = { server: "odd", tool: "count", args: {} };
+      assert.equal(await visitor.call("execute_tool", call), "ok");
+    }
+    const limited = new Visitor(gateway, "amg_b");
+    assert.equal(await limited.open(), 200);
+    assert.equal(await limited.call("list_servers"), "ok");
+    assert.equal(await limited.call("list_servers"), "RATE_LIMITED");
+    assert.equal((await readMetrics(gateway, "wrong"))[0], 401);
+    const [status, metrics] = await readMetrics(gateway, METRICS_TOKEN);
+    assert.equal(status, 200);
+    assert.match(metrics, /^# TYPE mcp_gateway_\w+/m);
+    assert.match(metrics, /odd/);
+  });
+
+  Deno.test({
+    name: `[install.shipped] two gateways count together in a Redis, from ${command}`,
+    ignore: !HAS_REDIS,
+    fn: async () => {
+      await using redis = await RedisServer.start(await freePort());
+      const options = {
+        command,
+        rules: { agents: { a: { limits: { per_minute: 3 } } } },
+        args: ["--agent", "a"],
+        env: { GATEWAY_STATE: redis.url },
+      };
+      await using one = await startGateway(options);
+      await using other = await startGateway(options);
+      for (const gateway of [one, other, one]) {
+        assert.deepEqual(await gateway.ask("list_servers"), []);
+      }
+      assert.equal((await other.refusal("list_servers")).code, "RATE_LIMITED");
+    },
+  });
+}
+if (!HAS_REDIS) {
+  // deno-lint-ignore no-console
+  console.error("NOT TESTED: no redis-server is installed here.");
+}

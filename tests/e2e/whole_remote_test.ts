@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
+import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
+import { Shell } from "../cli/command_support.ts";
+import { EVERY_COMMAND } from "./every_command.ts";
+import { oddServer, startGateway } from "./gateway.ts";
+import { OtlpReceiver } from "./otlp_receiver.ts";
+
+const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
+
+/** A browser that follows the login's link, and writes what it sees to a file. */
+function browserCommand(log: string): string {
+  const deno = `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config`;
+  return `${deno} ${BROWSER} ${log}`;
+}
+
+for (const command of EVERY_COMMAND) {
+  Deno.test(`[install.shipped] a login in a browser, from ${command}`, async () => {
+    await using service = new AuthorizationServer();
+    await using server = new ProtectedServer(service);
+    const log = Deno.makeTempFileSync();
+    {
+      await using gateway = await startGateway({
+        command,
+        servers: { notes: { url: server.url } },
+        env: { BROWSER: browserCommand(log) },
+      });
+      const calls = Array.from({ length: 3 }, () => gateway.text("notes", "read"));
+      assert.deepEqual(await Promise.all(calls), ["read", "read", "read"]);
+      const store = join(gateway.setup.home, ".config", "agent-mcp-gateway", "oauth");
+      assert.equal(
+        [...Deno.readDirSync(store)].filter(({ name }) => /\.json$/.test(name)).length,
+        1,
+      );
+      // The token that was given is renewed when it is refused.
+      service.revokeAll();
+      assert.equal(await gateway.text("notes", "read"), "read");
+    }
+    assert.equal(Deno.readTextFileSync(log).match(/^opened /gm)?.length, 1);
+    Deno.removeSync(log);
+  });
+
+  Deno.test(`[install.shipped] auth login, status and logout, from ${command}`, async () => {
+    await using service = new AuthorizationServer();
+    await using server = new ProtectedServer(service);
+    const servers = { notes: { url: server.url } };
+    const env = { BROWSER: browserCommand("browser.log") };
+    await using shell = new Shell({ servers, env }, command);
+    for (
+      const [words, output] of [
+        ["auth status", /^notes: not logged in$/m],
+        ["auth login notes", /^Logged in to "notes"/],
+        ["auth status", /^notes: logged in/m],
+        ["auth logout notes", /^Logged out of "notes"/],
+      ] as const
+    ) {
+      const { code, stdout, stderr } = await shell.run(words.split(" "));
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, output);
+    }
+  });
+
+  Deno.test(`[install.shipped] traces over OTLP, from ${command}`, async () => {
+    await using receiver = new OtlpReceiver();
+    await using gateway = await startGateway({
+      command,
+      servers: { odd: oddServer() },
+      env: receiver.env,
+    });
+    assert.equal(await gateway.text("odd", "count"), "1");
+    const operation = await receiver.span("tools/call execute_tool");
+    const call = await receiver.span("tools/call count");
+    assert.equal(call.parentSpanId, operation.spanId);
+  });
+}
