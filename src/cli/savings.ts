@@ -121,6 +121,7 @@ function asker(
     caller: NOBODY,
     policy: compilePolicy({ agents, denyOverrides: false }),
     entries: configuration.servers,
+    unused: configuration.unused,
     servers: probes.servers,
     signal,
     meta: {},

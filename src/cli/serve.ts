@@ -12,7 +12,6 @@ import {
   readSettings,
   type SettingFlags,
   type Settings,
-  warnVariables,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
@@ -85,8 +84,7 @@ async function load(
   const { configuration, errors } = await check();
   if (configuration === undefined) throw new ConfigError(errors);
   for (const note of noteFinds(files)) log.info(note);
-  const warnings = [...warnVariables(Deno.env), ...configuration.warnings];
-  for (const warning of warnings) log.warn(formatProblem(warning));
+  for (const warning of configuration.warnings) log.warn(formatProblem(warning));
   return { configuration, reload: { files, watch, check } };
 }
 

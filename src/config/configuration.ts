@@ -6,6 +6,8 @@ import type { ServerConfig } from "./server.ts";
 export interface Configuration {
   /** The servers by name, in the file's order, without disabled and skipped ones. */
   readonly servers: ReadonlyMap<string, ServerConfig>;
+  /** The disabled and skipped ones by name, each with the reason, which begins with "it". */
+  readonly unused: ReadonlyMap<string, string>;
   /** Who may do what. */
   readonly rules: Rules;
   /** What is odd but no reason to refuse, in the order of files and lines. */

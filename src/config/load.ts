@@ -8,13 +8,12 @@ import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { entriesOf, isObject } from "./json_value.ts";
 import type { FoundFile, FoundFiles } from "./locate.ts";
 import { warnOddKeys } from "./odd_keys.ts";
-import { findSwitch } from "./other_clients.ts";
 import { plainChecks } from "./plain_checks.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
 import { isSelfReference } from "./self_reference.ts";
 import type { ServersFile } from "./servers_schema.ts";
-import { type KnownServers, warnRules, warnServerNames } from "./warn_rules.ts";
+import { type KnownServers, warnRules } from "./warn_rules.ts";
 
 /** What loading needs to know besides the files. */
 export interface LoadOptions {
@@ -89,17 +88,12 @@ async function check(
   const errors = [...sort(servers.problems), ...sort(rules.problems)];
   const built = servers.file === undefined ? [] : await buildServers(servers.file, files, options);
   const warnings: ConfigProblem[] = [];
-  if (servers.document !== undefined) {
+  const known = servers.document === undefined ? undefined : knownServers(servers.document, built);
+  if (servers.document !== undefined && known !== undefined) {
     const { document } = servers;
-    warnings.push(
-      ...sort([
-        ...warnServers(document, built),
-        ...warnOddKeys(document),
-        ...warnServerNames(document),
-      ]),
-    );
+    warnings.push(...sort([...warnServers(document, built), ...warnOddKeys(document)]));
     if (rules.document !== undefined) {
-      warnings.push(...sort(warnRules(rules.document, knownServers(servers.document, built))));
+      warnings.push(...sort(warnRules(rules.document, known)));
     }
   }
   if (servers.file === undefined || rules.file === undefined || errors.length > 0) {
@@ -107,6 +101,7 @@ async function check(
   }
   const configuration: Configuration = {
     servers: new Map(built.filter((one) => !one.isSelf).map(({ server }) => [server.name, server])),
+    unused: known?.left ?? new Map(),
     rules: buildRules(rules.file),
     warnings,
     files: { mcpConfig: files.mcpConfig.path, rules: files.rules.path },
@@ -162,7 +157,7 @@ async function buildServers(
   const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
   const variables = { env, cwd, home: homeFolder(env, { windows }) };
   const self = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
-  const enabled = entriesOf(file.mcpServers).filter(([, entry]) => findSwitch(entry) === undefined);
+  const enabled = entriesOf(file.mcpServers).filter(([, entry]) => entry.disabled !== true);
   return await Promise.all(enabled.map(async ([name, entry]) => {
     const built = buildServer(name, entry, variables);
     return { ...built, isSelf: await isSelfReference(built.server, self) };
@@ -170,17 +165,14 @@ async function buildServers(
 }
 
 function warnServers(document: Document, built: readonly Built[]): ConfigProblem[] {
-  return built.flatMap(({ server: { name }, troubles, notes, isSelf }) => {
+  return built.flatMap(({ server: { name }, troubles, isSelf }) => {
     if (isSelf) {
       const message = "skipped: it would start this gateway again, on the same servers file";
       return [document.problem(["mcpServers", name], message, "key")];
     }
-    return [
-      ...troubles.map(({ path, message }) =>
-        document.problem(path, `server ${JSON.stringify(name)} is not available: ${message}`)
-      ),
-      ...notes.map(({ path, message }) => document.problem(path, message)),
-    ];
+    return troubles.map(({ path, message }) =>
+      document.problem(path, `server ${JSON.stringify(name)} is not available: ${message}`)
+    );
   });
 }
 
@@ -190,8 +182,9 @@ function knownServers({ value }: Document, built: readonly Built[]): KnownServer
   const left = new Map<string, string>();
   const servers = isObject(value) ? value["mcpServers"] : undefined;
   for (const [name, entry] of entriesOf(isObject(servers) ? servers : {})) {
-    if (isObject(entry) && findSwitch(entry) !== undefined) left.set(name, "it is disabled");
-    else names.add(name);
+    if (isObject(entry) && entry["disabled"] === true) {
+      left.set(name, "it is disabled in the servers file");
+    } else names.add(name);
   }
   for (const { server: { name }, isSelf } of built) {
     if (!isSelf) continue;

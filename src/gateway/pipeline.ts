@@ -9,12 +9,19 @@ import {
 } from "../jsonrpc/mod.ts";
 import { type CallLimits, limitsOf } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
-import { type Decision, type Identity, resolveAgent } from "../policy/mod.ts";
+import { type Decision, type Identity, type Resolution, resolveAgent } from "../policy/mod.ts";
 import type { Tracer } from "../trace.ts";
 import { OperationRecord, type Records } from "./records.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { readsStatus } from "./status.ts";
-import { type GatewayTool, parseArguments, type StatusSource, type Subject } from "./tools/mod.ts";
+import {
+  type GatewayTool,
+  nearServers,
+  parseArguments,
+  type StatusSource,
+  type Subject,
+  type Usable,
+} from "./tools/mod.ts";
 import {
   errorResult,
   rpcErrorResult,
@@ -113,21 +120,15 @@ export async function runOperation(
     noteCaller(record, operation.arguments, identity.bound);
 
     // Arguments.
-    const args = parseArguments(tool.definition, operation.arguments, operation.argumentText);
+    const args = parseArguments(tool, operation.arguments, operation.argumentText);
     const subject = tool.subject(args);
-    record.setSubject(
-      subject,
-      args.args instanceof JsonText ? utf8Bytes(args.args.text) : undefined,
-    );
-    record.setArgs((operation.arguments as { args?: unknown } | undefined)?.args);
+    const own = typeof args.args === "object" ? args.args : undefined;
+    record.setSubject(subject, own === undefined ? undefined : utf8Bytes(own.text.text));
+    record.setArgs(own?.value);
 
     // Who is calling.
     const given = typeof args.agent_id === "string" ? args.agent_id : undefined;
-    const who = resolveAgent(given, {
-      ...identity,
-      denyOnMissing: configuration.rules.denyOnMissingAgent,
-      has: policy.has,
-    });
+    const who = identify(given, surroundings);
     if ("refused" in who) {
       if (given) record.setClaim(given);
       return await refuse(record, wireRefusal(who.refused));
@@ -153,7 +154,11 @@ export async function runOperation(
     deciding.end();
     if (decision !== undefined) {
       record.setRule(decision.rule);
-      if (!decision.allowed) return await refuse(record, wireDenial(agent, subject, decision.rule));
+      if (!decision.allowed) {
+        const { servers: entries } = configuration;
+        const near = nearServersDenied(agent, subject, { policy, entries });
+        return await refuse(record, wireDenial(agent, { ...subject, near }, decision.rule));
+      }
     }
     if (tool.needsStatus && transport === "tcp" && !readsStatus(rules, agent)) {
       const rule = formatPath(["agents", agent, "status"]);
@@ -169,6 +174,7 @@ export async function runOperation(
       caller,
       policy,
       entries: configuration.servers,
+      unused: configuration.unused,
       servers,
       signal,
       meta,
@@ -179,7 +185,7 @@ export async function runOperation(
 
     // Result.
     if (answer.kind === "own") {
-      const result = textResult(answer.json);
+      const result = textResult(answer.json, { structured: answer.structured });
       await record.finish("ALLOW", { resultBytes: utf8Bytes(result.text) });
       return { kind: "result", result };
     }
@@ -213,12 +219,36 @@ export async function runOperation(
   }
 }
 
+/**
+ * The agent that a connection stands for by itself: the one that it is bound to, else the one that a
+ * call without `agent_id` counts as; `undefined` where such a call is refused.
+ */
+export function connectionAgent(surroundings: Surroundings): string | undefined {
+  const who = identify(undefined, surroundings);
+  return "agent" in who ? who.agent : undefined;
+}
+
+function identify(given: string | undefined, { snapshot, identity }: Surroundings): Resolution {
+  const { configuration: { rules }, policy } = snapshot;
+  return resolveAgent(given, {
+    ...identity,
+    denyOnMissing: rules.denyOnMissingAgent,
+    has: policy.has,
+  });
+}
+
 function decide(snapshot: Snapshot, agent: string, subject: Subject): Decision | undefined {
   const { server, tool } = subject;
   if (server === undefined) return undefined;
   return tool === undefined
     ? snapshot.policy.decideServer(agent, server)
     : snapshot.policy.decideTool(agent, server, tool);
+}
+
+/** What an agent may have meant by a server that it may not use; nothing where only the tool is denied. */
+function nearServersDenied(agent: string, { server }: Subject, usable: Usable): readonly string[] {
+  if (server === undefined || usable.policy.decideServer(agent, server).allowed) return [];
+  return nearServers(agent, server, usable);
 }
 
 async function refuse(record: OperationRecord, error: WireError): Promise<Outcome> {

@@ -2,16 +2,12 @@ import type { ClientCapabilities, ClientConnection, ClientLink } from "../downst
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { CallLink, LOG_LEVELS, LogThreshold, rankOf } from "./call_link.ts";
-import { type Operation, runOperation, type Surroundings } from "./pipeline.ts";
-import type { GatewayTool } from "./tools/mod.ts";
+import { writeInstructions } from "./instructions.ts";
+import { connectionAgent, type Operation, runOperation, type Surroundings } from "./pipeline.ts";
+import { type GatewayTool, usableServers } from "./tools/mod.ts";
 
 /** The revisions of MCP that are spoken with clients, the newest first. */
 export const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
-
-/** How agents learn what to do; two sentences. */
-const INSTRUCTIONS = "Call list_servers, then get_server_tools for the server you need, then " +
-  "execute_tool with the server, the tool and its args. Pass your agent_id in every call if you " +
-  "were given one.";
 
 /** What a client's session works with. */
 export interface SessionOptions {
@@ -132,10 +128,18 @@ export class ClientSession {
         title: "Agent MCP Gateway",
         version: this.#options.version,
       },
-      instructions: INSTRUCTIONS,
+      instructions: this.#instructions(),
     });
     // Starting servers takes a while, and the client waits for its handshake.
     void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
+  }
+
+  /** Begins with what the connection's agent finds behind the gateway, as the files say it. */
+  #instructions(): string {
+    const surroundings = this.#options.surroundings();
+    const { configuration: { servers: entries }, policy } = surroundings.snapshot;
+    const agent = connectionAgent(surroundings);
+    return writeInstructions(agent === undefined ? [] : usableServers(agent, { policy, entries }));
   }
 
   #offered(): GatewayTool[] {

@@ -37,31 +37,53 @@ export function wireLimit({ message, retryAfterMs }: Admission & { kind: "refuse
 /** What crosses the wire when the rules say no. */
 export function wireDenial(
   agent: string,
-  subject: { readonly server?: string; readonly tool?: string; readonly operation?: string },
+  subject: {
+    readonly server?: string;
+    readonly tool?: string;
+    readonly operation?: string;
+    /** Servers that the agent may use, whose names are near the denied one. */
+    readonly near?: readonly string[];
+  },
   rule: string,
 ): WireError {
-  const { server, tool, operation } = subject;
+  const { server, tool, operation, near = [] } = subject;
   const ofServer = tool === undefined
     ? `server "${server}"`
     : `tool "${tool}" of server "${server}"`;
   const what = operation ?? ofServer;
+  const instead = near.length === 0
+    ? "Use another tool"
+    : `Near names among the servers you may use: ${
+      near.join(", ")
+    }. Use one of them if you meant it`;
   return {
     code: "DENIED_BY_POLICY",
     message: `Agent "${agent}" may not use ${what}.`,
     rule,
-    hint: "Use another tool, or tell the user that the gateway's rules do not allow this",
+    hint: `${instead}, or tell the user that the gateway's rules do not allow this`,
   };
 }
 
 /** A result of `tools/call` with one text block. */
-export function textResult(text: string, isError = false): JsonText {
+export function textResult(
+  text: string,
+  { isError = false, structured }: ResultFields = {},
+): JsonText {
   const block = `{"content":[{"type":"text","text":${JSON.stringify(text)}}]`;
-  return new JsonText(isError ? `${block},"isError":true}` : `${block}}`);
+  const content = structured === undefined ? "" : `,"structuredContent":${structured}`;
+  return new JsonText(`${block}${content}${isError ? ',"isError":true' : ""}}`);
+}
+
+/** What a result of one text block may have besides. */
+interface ResultFields {
+  readonly isError?: boolean;
+  /** Its structured content, as JSON text. */
+  readonly structured?: string | undefined;
 }
 
 /** The result that tells the agent of a failure. */
 export function errorResult(error: WireError): JsonText {
-  return textResult(JSON.stringify({ error }), true);
+  return textResult(JSON.stringify({ error }), { isError: true });
 }
 
 /** The result that tells the agent of a server's JSON-RPC error. */
@@ -71,5 +93,5 @@ export function rpcErrorResult(answer: ToolAnswer & { kind: "error" }): JsonText
   const error = inputSchema === undefined
     ? text
     : `${text.slice(0, text.lastIndexOf("}"))},"inputSchema":${inputSchema}}`;
-  return textResult(`{"error":${error}}`, true);
+  return textResult(`{"error":${error}}`, { isError: true });
 }

@@ -1,10 +1,5 @@
-import {
-  type Characters,
-  compareCharacters,
-  compilePattern,
-  type Pattern,
-  toCharacters,
-} from "../wildcards/mod.ts";
+import { type Characters, compareCharacters, toCharacters } from "./characters.ts";
+import { compilePattern, type Pattern } from "./pattern.ts";
 import { formatPath } from "./rule_path.ts";
 import type { AgentGrants, GrantLists } from "./rules.ts";
 

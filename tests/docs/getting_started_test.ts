@@ -27,7 +27,8 @@ async function playAgent(client: RawClient): Promise<void> {
   const { result } = await client.request("tools/list");
   const names = (result?.["tools"] as { name: string }[]).map(({ name }) => name);
   assert.deepEqual(names, ["list_servers", "get_server_tools", "execute_tool"]);
-  const servers: { name: string }[] = JSON.parse(onlyText(await call("list_servers", {})));
+  const { structuredContent: _, ...list } = await call("list_servers", {}) ?? {};
+  const servers: { name: string }[] = JSON.parse(onlyText(list));
   assert.deepEqual(servers.map(({ name }) => name), ["memory", "files"]);
   const { tools } = JSON.parse(
     onlyText(await call("get_server_tools", { server: "files", pattern: "*_text_file" })),

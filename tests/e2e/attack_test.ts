@@ -126,8 +126,8 @@ Deno.test("a bound connection leaves no line in another agent's name", async (t)
     args: ["--agent", "tester"],
   });
   await t.step("[audit.fields] [identity.bound] unless it is refused for the name", async () => {
-    await gateway.refusal("execute_tool", { agent_id: "other", server: "odd", tool: "echo" });
-    await gateway.refusal("execute_tool", { server: "odd", tool: "echo" });
+    await gateway.refusal("execute_tool", { agent_id: "other", server: "odd" });
+    await gateway.refusal("execute_tool", { server: "odd" });
     await gateway.refusal("list_servers", { agent_id: "other" });
     assert.deepEqual(gateway.audit().map(({ agent_id, code }) => [agent_id, code]), [
       ["tester", "INVALID_ARGUMENTS"],

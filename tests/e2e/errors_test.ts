@@ -74,6 +74,34 @@ Deno.test("an agent is refused with what it needs to go on", async (t) => {
     });
   });
 
+  await t.step("[errors.near-servers] a misspelt server brings the agent's near ones", async () => {
+    const hintOf = async (agent: string, server: string) => {
+      const executed = await execute(agent, server, "echo");
+      const listed = await gateway.refusal("get_server_tools", { agent_id: agent, server });
+      assert.equal(executed.hint, listed.hint);
+      return [executed.code, executed.hint ?? ""];
+    };
+    const rest = "Use one of them if you meant it, or tell the user that the gateway's rules do " +
+      "not allow this";
+    assert.deepEqual(await hintOf("some", "ood"), [
+      "DENIED_BY_POLICY",
+      `Near names among the servers you may use: odd. ${rest}`,
+    ]);
+    assert.deepEqual(await hintOf("all", "Oddd"), [
+      "SERVER_UNAVAILABLE",
+      "Near names: odd. Call list_servers to see the servers you may use",
+    ]);
+    // A server that others may use is no near name, nor is one that is only named in the rules.
+    for (const server of ["othr", "secret-one", "secret-onee", "odderr"]) {
+      const [code, hint = ""] = await hintOf("some", server);
+      assert.deepEqual([code, /Near|\bother\b|secret|odder/.test(hint)], [
+        "DENIED_BY_POLICY",
+        false,
+      ]);
+    }
+    assert.doesNotMatch((await execute("some", "odd", "pid")).hint ?? "", /Near/);
+  });
+
   await t.step("[errors.tool-not-found] with near names that the agent may call", async () => {
     assert.deepEqual(await execute("all", "odd", "ecko"), {
       code: "TOOL_NOT_FOUND",

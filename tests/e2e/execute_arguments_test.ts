@@ -20,8 +20,6 @@ async function received(gateway: RunningGateway, argumentsText: string): Promise
 
 /** Calls that are refused, and what the message must name. */
 const REFUSED: readonly (readonly [tool: string, args: unknown, named: string])[] = [
-  ["execute_tool", { server: "odd", tool: "echo" }, '"args"'],
-  ["execute_tool", { server: "odd", tool: "echo", args: null }, '"args"'],
   ["execute_tool", { server: "odd", tool: "echo", args: [] }, '"args"'],
   ["execute_tool", { server: "odd", tool: "echo", args: 7 }, '"args"'],
   ["execute_tool", { server: "odd", tool: "echo", args: true }, '"args"'],
@@ -40,7 +38,8 @@ const REFUSED: readonly (readonly [tool: string, args: unknown, named: string])[
   ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: 1.5 }, '"timeout_ms"'],
   ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: "9" }, '"timeout_ms"'],
   ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: 1e300 }, '"timeout_ms"'],
-  ["execute_tool", { server: "odd", tool: "echo", args: {}, arguments: {} }, '"arguments"'],
+  ["execute_tool", { server: "odd", tool: "echo", arguments: [] }, '"arguments"'],
+  ["execute_tool", { server: "odd", tool: "echo", arguments: "text" }, '"arguments"'],
   ["execute_tool", { server: "odd", tool: "echo", args: {}, agent_id: 7 }, '"agent_id"'],
   ["get_server_tools", {}, '"server"'],
   ["get_server_tools", { server: null }, '"server"'],
@@ -82,6 +81,32 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     assert.deepEqual(JSON.parse(await received(gateway, JSON.stringify(given))), { a: [1, 2] });
   });
 
+  await t.step("[tools.args-absent] absent args are {}, and arguments are args", async () => {
+    const call = '"server":"odd","tool":"echo"';
+    const args = '{"big":12345678901234567890,"a":[{"x":1,"y":null}]}';
+    const same = '{"a": [{"y": null, "x": 1}], "big": 12345678901234567890}';
+    for (
+      const [given, sent] of [
+        [`{${call}}`, "{}"],
+        [`{${call},"args":null}`, "{}"],
+        [`{${call},"arguments":null}`, "{}"],
+        [`{${call},"arguments":${args}}`, args],
+        [`{${call},"arguments":${JSON.stringify(args)}}`, args],
+        [`{${call},"args":null,"arguments":${args}}`, args],
+        [`{${call},"arguments":null,"args":${args}}`, args],
+        [`{${call},"arguments":${same},"args":${args}}`, args],
+      ] as const
+    ) assert.equal(await received(gateway, given), sent);
+    for (const args of [{ a: 2 }, {}, '{"a":2}']) {
+      const both = { server: "odd", tool: "echo", args, arguments: { a: 1 } };
+      assert.deepEqual(await gateway.refusal("execute_tool", both), {
+        code: "INVALID_ARGUMENTS",
+        message: 'execute_tool: "args" and "arguments" mean the same and differ; give "args" ' +
+          "only. Correct it and call again.",
+      });
+    }
+  });
+
   const name = "[tools.args-invalid] [tools.unknown-arguments] [tools.wrong-types] " +
     "[tools.out-of-range] [errors.invalid-arguments] anything else is refused by name";
   await t.step(name, async () => {
@@ -97,15 +122,33 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     assert.deepEqual(await gateway.refusal("list_servers", { metadata: true }), {
       code: "INVALID_ARGUMENTS",
       message: 'list_servers: "metadata" is not an argument. Correct it and call again.',
-      hint: "It takes: agent_id, include_metadata",
+      hint: 'Did you mean "include_metadata"? It takes: agent_id, include_metadata',
+    });
+    const hints: Record<string, string | undefined> = {};
+    for (const name of ["tool_name", "serverName", "agent", "timeout", "tol", "path"]) {
+      const { hint = "" } = await gateway.refusal("execute_tool", { [name]: "x" });
+      hints[name] = /^Did you mean "(\w+)"/.exec(hint)?.[1];
+      assert.match(hint, /It takes: agent_id, server, tool, args, timeout_ms \(the server's tool/);
+    }
+    assert.deepEqual(hints, {
+      tool_name: "tool",
+      serverName: "server",
+      agent: "agent_id",
+      timeout: "timeout_ms",
+      tol: "tool",
+      path: undefined,
     });
   });
 
   await t.step("[errors.invalid-arguments] without arguments at all, too", async () => {
-    const { result } = await gateway.client.request("tools/call", { name: "execute_tool" });
-    assert.equal(readRefusal(result).code, "INVALID_ARGUMENTS");
-    const list = await gateway.client.request("tools/call", { name: "list_servers" });
-    assert.equal(onlyText(list.result), '[{"name":"odd"}]');
+    for (const given of [{}, { arguments: null }]) {
+      const params = { name: "execute_tool", ...given };
+      const { result } = await gateway.client.request("tools/call", params);
+      assert.equal(readRefusal(result).code, "INVALID_ARGUMENTS");
+      const list = await gateway.client.request("tools/call", { ...params, name: "list_servers" });
+      const { structuredContent: _, ...text } = list.result ?? {};
+      assert.equal(onlyText(text), '[{"name":"odd"}]');
+    }
   });
 
   await t.step("[tools.null-absent] null for an optional argument is absence", async () => {
@@ -117,6 +160,6 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     const calls = (await gateway.text("odd", "received")).split("\n").filter((line) => {
       return line.includes('"tools/call"');
     });
-    assert.equal(calls.length, 7);
+    assert.equal(calls.length, 15);
   });
 });

@@ -129,7 +129,8 @@ Deno.test("[tools.one-text-block] the gateway's own answers are compact JSON", a
     ["execute_tool", { server: "gone", tool: "x", args: {} }],
   ];
   for (const [name, args] of calls) {
-    const { isError: _, ...result } = await gateway.callTool(name, args);
+    const { isError: _, structuredContent, ...result } = await gateway.callTool(name, args);
+    assert.equal(structuredContent !== undefined, name === "list_servers");
     const text = onlyText(result);
     assert.equal(text, JSON.stringify(JSON.parse(text)));
   }

@@ -113,7 +113,9 @@ export class RunningGateway implements AsyncDisposable {
 
   /** Asks the gateway itself something, and gives what its one text block holds. */
   async ask<T>(name: string, args: Fields = {}): Promise<T> {
-    return JSON.parse(onlyText(await this.callTool(name, args)));
+    // One of the answers also has structured content, for clients that take its text for that.
+    const { structuredContent: _, ...result } = await this.callTool(name, args);
+    return JSON.parse(onlyText(result));
   }
 
   /** Calls a gateway tool that must be refused, in the shape that every refusal has. */

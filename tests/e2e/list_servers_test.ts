@@ -61,15 +61,31 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     for (const failing of ["dying", "unset", "7"]) assert.ok(names.includes(failing), failing);
   });
 
-  await t.step("[tools.servers-disabled] a disabled one counts as not configured", async () => {
-    const { code, message } = await gateway.refusal("execute_tool", {
+  await t.step("[tools.servers-disabled] a disabled one is told as such", async () => {
+    for (const tool of ["execute_tool", "get_server_tools"]) {
+      const args = { server: "off", ...tool === "execute_tool" ? { tool: "echo" } : {} };
+      assert.deepEqual(await gateway.refusal(tool, { agent_id: "reader", ...args }), {
+        code: "SERVER_UNAVAILABLE",
+        message: 'Server "off" is not available: it is disabled in the servers file.',
+        hint: "Call list_servers to see the servers you may use",
+      });
+      const denied = await gateway.refusal(tool, { agent_id: "nobody", ...args });
+      assert.equal(denied.code, "DENIED_BY_POLICY");
+      assert.doesNotMatch(JSON.stringify(denied), /disabled/);
+    }
+  });
+
+  await t.step("[tools.servers-structured] it alone has structured content, too", async () => {
+    for (const agent_id of ["reader", "nobody"]) {
+      const result = await gateway.callTool("list_servers", { agent_id, include_metadata: true });
+      const servers = await list(gateway, { agent_id, include_metadata: true });
+      assert.deepEqual(result.structuredContent, { servers });
+    }
+    const { structuredContent } = await gateway.callTool("get_server_tools", {
       agent_id: "reader",
-      server: "off",
-      tool: "echo",
-      args: {},
+      server: "zeta",
     });
-    assert.equal(code, "SERVER_UNAVAILABLE");
-    assert.match(message, /not configured/);
+    assert.equal(structuredContent, undefined);
   });
 
   await t.step("[tools.servers-metadata] transport and command or url, as written", async () => {

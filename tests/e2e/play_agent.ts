@@ -81,7 +81,9 @@ async function play(client: LibraryClient): Promise<void> {
     "get_server_tools",
     "execute_tool",
   ]);
-  assert.equal(onlyText(await client.callTool("list_servers", {})), '[{"name":"odd"}]');
+  const { structuredContent, ...list } = await client.callTool("list_servers", {});
+  assert.equal(onlyText(list), '[{"name":"odd"}]');
+  assert.deepEqual(structuredContent, { servers: [{ name: "odd" }] });
 
   const { params } = JSON.parse(onlyText(await execute("echo", { text: "é😀" })));
   assert.deepEqual(params.arguments, { text: "é😀" });

@@ -79,7 +79,10 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     const answer = await list(gateway, { agent_id: "some" });
     const allowed = ["echo", "wait", "waiting", "progress", "__proto__"];
     assert.deepEqual(names(answer).toSorted(), allowed.toSorted());
-    assert.equal(answer.total_available, tools.length);
+    // What it may not call is not counted either: nobody could tell the missing from the denied.
+    assert.equal(answer.total_available, allowed.length);
+    const narrowed = await list(gateway, { agent_id: "some", pattern: "wait*" });
+    assert.deepEqual([narrowed.total_available, narrowed.returned], [allowed.length, 2]);
     for (const tool of ["env", "crash"]) {
       assert.deepEqual(names(await list(gateway, { agent_id: "some", names: tool })), []);
     }

@@ -5,10 +5,14 @@ import { VERSION } from "./gateway_command.ts";
 
 interface ToolDefinition {
   readonly name: string;
-  readonly inputSchema: { readonly properties: object; readonly required?: readonly string[] };
-  readonly annotations: { readonly readOnlyHint: boolean };
+  readonly description: string;
+  readonly inputSchema: {
+    readonly properties: Readonly<Record<string, { readonly additionalProperties?: boolean }>>;
+    readonly required?: readonly string[];
+  };
+  readonly annotations: { readonly title: string; readonly readOnlyHint: boolean };
   readonly outputSchema?: unknown;
-  readonly _meta: unknown;
+  readonly _meta: Readonly<Record<string, unknown>>;
 }
 
 async function listTools(gateway: RunningGateway): Promise<ToolDefinition[]> {
@@ -37,7 +41,7 @@ Deno.test("a client meets the gateway", async (t) => {
     assert.deepEqual(taken, [
       ["agent_id?", "include_metadata?"],
       ["agent_id?", "server", "names?", "pattern?", "max_schema_tokens?", "detail?"],
-      ["agent_id?", "server", "tool", "args", "timeout_ms?"],
+      ["agent_id?", "server", "tool", "args?", "timeout_ms?"],
     ]);
   });
 
@@ -58,7 +62,26 @@ Deno.test("a client meets the gateway", async (t) => {
   );
 
   await t.step("[tools.always-load] clients that hide tools are asked to show these", () => {
-    for (const { _meta } of tools) assert.deepEqual(_meta, { "anthropic/alwaysLoad": true });
+    for (const { _meta } of tools) assert.equal(_meta["anthropic/alwaysLoad"], true);
+  });
+
+  await t.step("[tools.max-result-size] execute_tool asks for results in full", () => {
+    assert.deepEqual(tools.map(({ _meta }) => _meta["anthropic/maxResultSizeChars"]), [
+      undefined,
+      undefined,
+      500_000,
+    ]);
+  });
+
+  await t.step("[tools.titles] people see a title, and agents what comes first", () => {
+    assert.deepEqual(tools.map(({ annotations: { title } }) => title), [
+      "List servers",
+      "List a server's tools",
+      "Call a tool",
+    ]);
+    const { description, inputSchema: { properties } } = tools[2] as ToolDefinition;
+    assert.match(description, /get_server_tools first/);
+    assert.equal(properties.args?.additionalProperties, true);
   });
 
   await t.step("[tools.one-text-block] there are no output schemas", () => {

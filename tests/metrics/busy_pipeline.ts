@@ -56,6 +56,7 @@ export class BusyPipeline implements AsyncDisposable {
     for (let index = 0; index < AGENTS; index++) agents.set(`agent-${index}`, rules);
     const configuration: Configuration = {
       servers: new Map([["files", SERVER]]),
+      unused: new Map(),
       rules: { agents, denyOnMissingAgent: true, denyOverrides: false },
       warnings: [],
       files: { mcpConfig: "", rules: "" },

@@ -2,7 +2,6 @@ import type { ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import type { OwnAuthorization, RecoverOptions, Waiting } from "../authorization.ts";
 import { ConfiguredHeader } from "./configured_header.ts";
-import { explainLogin } from "./failures.ts";
 
 /** The longest that a call waits for a person, in milliseconds. */
 const WAIT_MS = 10_000;
@@ -56,7 +55,6 @@ export function hasOwnHeader(headers: Readonly<Record<string, string>>): boolean
 
 /** OAuth, loaded when the first request is made. */
 class LateOAuth implements OwnAuthorization {
-  readonly #server: string;
   readonly #make: () => Promise<OwnAuthorization>;
   #made: Promise<OwnAuthorization> | undefined;
   #isClosed = false;
@@ -68,7 +66,6 @@ class LateOAuth implements OwnAuthorization {
     options: AuthorizeOptions,
   ) {
     const { isInteractive, log, folder, waitMs = WAIT_MS, loginMs = LOGIN_MS } = options;
-    this.#server = config.name;
     this.#make = async () => {
       const { OAuth, oauthFolder, openBrowser, TokenStore } = await import("./lazy.ts");
       const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
@@ -96,12 +93,8 @@ class LateOAuth implements OwnAuthorization {
   }
 
   async #get(): Promise<OwnAuthorization> {
-    try {
-      const made = await (this.#made ??= this.#make());
-      if (this.#isClosed) await made.close();
-      return made;
-    } catch (error) {
-      throw explainLogin(error, this.#server);
-    }
+    const made = await (this.#made ??= this.#make());
+    if (this.#isClosed) await made.close();
+    return made;
   }
 }

@@ -1,43 +1,58 @@
 import { CallerError } from "../../errors.ts";
 import { isTooComplex, JsonText } from "../../jsonrpc/mod.ts";
-import type { Arguments, ArgumentSchema, ToolDefinition } from "./tool.ts";
+import { nearNames } from "../../near_names.ts";
+import type {
+  Arguments,
+  ArgumentSchema,
+  GatewayTool,
+  ObjectArgument,
+  ToolDefinition,
+} from "./tool.ts";
 
 /** Longest text argument in UTF-16 code units; no name or list of names needs more. */
 const MAX_TEXT = 8192;
+
+/** A name that is shorter is part of too many others. */
+const MIN_PART = 4;
 
 /**
  * Checks a call's arguments against the tool's own schema, the one that `tools/list` shows. `null`
  * counts as absent where an argument is optional. An object may also come as a string of JSON, which
  * is what some models send.
  *
- * @param definition The tool.
+ * @param tool The tool.
  * @param given The arguments as parsed.
  * @param textOf Gives the text of an argument as it came.
  * @throws {CallerError} `INVALID_ARGUMENTS`, naming the argument.
  */
 export function parseArguments(
-  definition: ToolDefinition,
+  { definition, aliases = {} }: GatewayTool,
   given: unknown,
   textOf: (name: string) => JsonText | undefined,
 ): Arguments {
   const { properties, required = [] } = definition.inputSchema;
-  if (given !== undefined && !isObject(given)) {
+  const isAbsent = given === undefined || given === null;
+  if (!isAbsent && !isObject(given)) {
     throw refuse(definition, `"arguments" must be an object, not ${describe(given)}`);
   }
-  const args: Record<string, string | number | boolean | JsonText> = {};
-  for (const name of given === undefined ? [] : Object.keys(given)) {
-    const value = given?.[name];
+  const args: Record<string, string | number | boolean | ObjectArgument> = {};
+  for (const [sent, value] of isAbsent ? [] : Object.entries(given)) {
+    const name = Object.hasOwn(aliases, sent) ? aliases[sent] ?? sent : sent;
     const schema = Object.hasOwn(properties, name) ? properties[name] : undefined;
-    if (schema === undefined) {
-      const known = Object.keys(properties).join(", ");
-      throw refuse(definition, `"${name.slice(0, 64)}" is not an argument`, `It takes: ${known}`);
-    }
+    if (schema === undefined) throw refuseName(definition, sent);
     if (value === null && !required.includes(name)) continue;
     const problem = checkValue(schema, value);
-    if (problem !== undefined) throw refuse(definition, `"${name}" ${problem}`);
-    args[name] = schema.type === "object"
-      ? objectText(definition, { name, value, text: textOf(name) })
+    if (problem !== undefined) throw refuse(definition, `"${sent}" ${problem}`);
+    const taken = schema.type === "object"
+      ? readObject(definition, { name: sent, value, text: textOf(sent) })
       : value as string | number | boolean;
+    const other = args[name];
+    if (other !== undefined && canonical(other) !== canonical(taken)) {
+      const names = [name, ...Object.keys(aliases).filter((alias) => aliases[alias] === name)];
+      const both = names.map((one) => `"${one}"`).join(" and ");
+      throw refuse(definition, `${both} mean the same and differ; give "${name}" only`);
+    }
+    args[name] = taken;
   }
   for (const name of required) {
     if (!Object.hasOwn(args, name)) throw refuse(definition, `"${name}" is missing`);
@@ -69,24 +84,66 @@ function checkValue(schema: ArgumentSchema, value: unknown): string | undefined 
   }
 }
 
-function objectText(
+function readObject(
   definition: ToolDefinition,
   { name, value, text }: { name: string; value: unknown; text: JsonText | undefined },
-): JsonText {
-  if (isObject(value)) return text ?? new JsonText(JSON.stringify(value));
+): ObjectArgument {
+  if (isObject(value)) return { text: text ?? new JsonText(JSON.stringify(value)), value };
   if (typeof value === "string") {
     // The message was looked at from outside, where all of this is one string.
     if (isTooComplex(value)) {
       throw refuse(definition, `"${name}" is nested too deeply or holds too many objects`);
     }
+    let parsed: unknown;
     try {
-      if (isObject(JSON.parse(value))) return new JsonText(value.trim());
+      parsed = JSON.parse(value);
     } catch {
       throw refuse(definition, `"${name}" is a string that holds no JSON; give an object`);
     }
+    if (isObject(parsed)) return { text: new JsonText(value.trim()), value: parsed };
     throw refuse(definition, `"${name}" is a string that holds no JSON object; give an object`);
   }
   throw refuse(definition, `"${name}" must be an object, not ${describe(value)}`);
+}
+
+/** Refuses an argument that the tool does not have, and says which one may have been meant. */
+function refuseName(definition: ToolDefinition, sent: string): CallerError {
+  const { properties } = definition.inputSchema;
+  const known = Object.keys(properties);
+  const near = nearArgument(sent, known);
+  const open = known.find((name) => properties[name]?.additionalProperties);
+  const hint = [
+    ...(near === undefined ? [] : [`Did you mean "${near}"?`]),
+    `It takes: ${known.join(", ")}`,
+    ...(open === undefined ? [] : [`(the server's tool gets what is in "${open}")`]),
+  ].join(" ");
+  return refuse(definition, `"${sent.slice(0, 64)}" is not an argument`, hint);
+}
+
+/** The argument whose name the other one has as a part, or the other way round; else a near one. */
+function nearArgument(sent: string, known: readonly string[]): string | undefined {
+  const given = lettersOf(sent.slice(0, 64));
+  const part = known.find((name) => {
+    const letters = lettersOf(name);
+    const [short, long] = letters.length < given.length ? [letters, given] : [given, letters];
+    return short.length >= MIN_PART && long.includes(short);
+  });
+  return part ?? nearNames(sent, known, 1)[0];
+}
+
+/** `toolName` and `tool_name` are one. */
+function lettersOf(name: string): string {
+  return name.toLowerCase().replace(/[^a-z]/g, "");
+}
+
+/** A text that is equal for equal values, in whatever order their keys are. */
+function canonical(value: Arguments[string]): string {
+  return typeof value === "object" ? JSON.stringify(value.value, sortKeys) : JSON.stringify(value);
+}
+
+function sortKeys(_key: string, value: unknown): unknown {
+  // Pairs instead of an object, which would put names like `7` first and lose `__proto__`.
+  return isObject(value) ? Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1) : value;
 }
 
 function refuse({ name }: ToolDefinition, problem: string, hint?: string): CallerError {

@@ -8,21 +8,30 @@ import { AGENT_ID, ALWAYS_LOAD, type GatewayTool } from "./tool.ts";
 export const executeTool: GatewayTool = {
   definition: {
     name: "execute_tool",
-    description: "Call a server's tool. Returns its result unchanged.",
+    description: "Call a server's tool. Get its schema by get_server_tools first. " +
+      "Returns its result unchanged.",
     inputSchema: {
       type: "object",
       properties: {
         agent_id: AGENT_ID,
         server: { type: "string" },
         tool: { type: "string" },
-        args: { type: "object", description: "Arguments per the tool's schema" },
+        args: {
+          type: "object",
+          description: "Arguments per the tool's schema",
+          additionalProperties: true,
+        },
         timeout_ms: { type: "integer", minimum: 1 },
       },
-      required: ["server", "tool", "args"],
+      required: ["server", "tool"],
     },
-    annotations: { readOnlyHint: false },
-    _meta: ALWAYS_LOAD,
+    annotations: { title: "Call a tool", readOnlyHint: false },
+    // Claude Code cuts results above its own limit, unless the tool says that it may be passed.
+    _meta: { ...ALWAYS_LOAD, "anthropic/maxResultSizeChars": 500_000 },
   },
+
+  // What models send that have the protocol's own word in mind.
+  aliases: { arguments: "args" },
 
   subject: (args) => ({ server: String(args.server), tool: String(args.tool) }),
 
@@ -32,7 +41,7 @@ export const executeTool: GatewayTool = {
     const tool = String(args.tool);
     const answer = await server.callTool({
       tool,
-      args: args.args instanceof JsonText ? args.args : new JsonText("{}"),
+      args: typeof args.args === "object" ? args.args.text : new JsonText("{}"),
       meta,
       signal,
       span,

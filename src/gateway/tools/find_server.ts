@@ -1,17 +1,40 @@
+import type { ServerConfig } from "../../config/mod.ts";
 import { DownstreamError } from "../../errors.ts";
 import type { DownstreamServer } from "../../downstream/mod.ts";
+import { nearNames } from "../../near_names.ts";
 import type { ToolContext } from "./tool.ts";
 
+/** How many near names a hint has at most. */
+const MAX_NEAR = 3;
+
 /**
- * The server of that name. Only for a caller who may use it: others must not learn what exists.
+ * The server of that name. Only for an agent that may use it: others must not learn what exists.
  *
- * @throws {DownstreamError} `SERVER_UNAVAILABLE` where none is configured.
+ * @throws {DownstreamError} `SERVER_UNAVAILABLE` where there is none, or its entry is not in use.
  */
-export function findServer({ servers }: ToolContext, name: string): DownstreamServer {
-  const server = servers.get(name);
+export function findServer(context: ToolContext, name: string): DownstreamServer {
+  const server = context.servers.get(name);
   if (server !== undefined) return server;
-  const message = `Server "${name}" is not available: it is not configured.`;
-  throw new DownstreamError("SERVER_UNAVAILABLE", name, message, {
-    hint: "Call list_servers to see the servers you may use",
-  });
+  const reason = context.unused.get(name);
+  const message = `Server "${name}" is not available: ${reason ?? "it is not configured"}.`;
+  const near = reason === undefined ? nearServers(context.caller.agent, name, context) : [];
+  const instead = near.length === 0 ? "" : `Near names: ${near.join(", ")}. `;
+  const hint = `${instead}Call list_servers to see the servers you may use`;
+  throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { hint });
+}
+
+/** Who may use what, and what there is. */
+export type Usable = Pick<ToolContext, "policy" | "entries">;
+
+/** The servers that an agent may use, in the file's order. */
+export function usableServers(agent: string, { policy, entries }: Usable): ServerConfig[] {
+  return [...entries.values()].filter(({ name }) => policy.decideServer(agent, name).allowed);
+}
+
+/** Up to three servers that an agent may have meant, among those that it may use. */
+export function nearServers(agent: string, name: string, { policy, entries }: Usable): string[] {
+  // Nearly all names are told apart by their lengths, which is quicker than to ask the rules.
+  return nearNames(name, entries.keys(), Infinity)
+    .filter((near) => policy.decideServer(agent, near).allowed)
+    .slice(0, MAX_NEAR);
 }

@@ -6,7 +6,7 @@ export const getGatewayStatus: GatewayTool = {
     name: "get_gateway_status",
     description: "Show the gateway's health: reloads, rules, servers, figures.",
     inputSchema: { type: "object", properties: { agent_id: AGENT_ID } },
-    annotations: { readOnlyHint: true },
+    annotations: { title: "Show the gateway's health", readOnlyHint: true },
     _meta: ALWAYS_LOAD,
   },
 

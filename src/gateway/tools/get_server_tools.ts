@@ -31,7 +31,7 @@ export const getServerTools: GatewayTool = {
       },
       required: ["server"],
     },
-    annotations: { readOnlyHint: true },
+    annotations: { title: "List a server's tools", readOnlyHint: true },
     _meta: ALWAYS_LOAD,
   },
 
@@ -58,7 +58,7 @@ export const getServerTools: GatewayTool = {
     const hints = [hint, unmatched, ...missingHints(missing, callable)].filter(isText);
     const rest = JSON.stringify({
       server: name,
-      total_available: tools.length,
+      total_available: callable.length,
       returned: shown.length,
       tokens_used: shown.length === 0 ? 0 : estimateTokens(list),
       ...(detail === "full" ? {} : { detail }),

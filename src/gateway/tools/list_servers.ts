@@ -1,3 +1,4 @@
+import { usableServers } from "./find_server.ts";
 import { AGENT_ID, ALWAYS_LOAD, type GatewayTool } from "./tool.ts";
 
 /** Names the servers that the agent may use, failing ones too. */
@@ -12,21 +13,22 @@ export const listServers: GatewayTool = {
         include_metadata: { type: "boolean" },
       },
     },
-    annotations: { readOnlyHint: true },
+    annotations: { title: "List servers", readOnlyHint: true },
     _meta: ALWAYS_LOAD,
   },
 
   subject: () => ({}),
 
   run(args, { caller, policy, entries }) {
-    const visible = [...entries.values()].filter(({ name }) => {
-      return policy.decideServer(caller.agent, name).allowed;
-    });
-    const list = visible.map(({ name, description, shown }) => ({
+    const list = usableServers(caller.agent, { policy, entries }).map((
+      { name, description, shown },
+    ) => ({
       name,
       ...(description === undefined ? {} : { description }),
       ...(args.include_metadata === true ? shown : {}),
     }));
-    return Promise.resolve({ kind: "own", json: JSON.stringify(list) });
+    const json = JSON.stringify(list);
+    // Gemini CLI reads a text that is an array as a faulty structured result, unless there is one.
+    return Promise.resolve({ kind: "own", json, structured: `{"servers":${json}}` });
   },
 };

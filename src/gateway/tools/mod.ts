@@ -11,11 +11,13 @@ import { listServers } from "./list_servers.ts";
 import type { GatewayTool } from "./tool.ts";
 
 export { parseArguments } from "./arguments.ts";
+export { nearServers, type Usable, usableServers } from "./find_server.ts";
 export { estimateTokens } from "./tokens.ts";
 export type {
   Arguments,
   ArgumentSchema,
   GatewayTool,
+  ObjectArgument,
   StatusSource,
   Subject,
   ToolAnswer,

@@ -14,6 +14,8 @@ export interface ArgumentSchema {
   readonly enum?: readonly string[];
   /** The least number it takes. */
   readonly minimum?: number;
+  /** Whether an object takes any properties; some clients read a bare object as one without any. */
+  readonly additionalProperties?: true;
 }
 
 /** A gateway tool as `tools/list` shows it. */
@@ -28,14 +30,22 @@ export interface ToolDefinition {
     readonly properties: Readonly<Record<string, ArgumentSchema>>;
     readonly required?: readonly string[];
   };
-  /** Hints for clients. */
-  readonly annotations: Readonly<Record<string, boolean>>;
+  /** Hints for clients, and the title that people see. */
+  readonly annotations: Readonly<Record<string, boolean | string>>;
   /** More hints for clients. */
   readonly _meta: Readonly<Record<string, unknown>>;
 }
 
+/** An argument that is an object. */
+export interface ObjectArgument {
+  /** Its text, as the caller wrote it. */
+  readonly text: JsonText;
+  /** The same, parsed. */
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
 /** Arguments that were checked against the tool's schema; absent ones are left out. */
-export type Arguments = Readonly<Record<string, string | number | boolean | JsonText>>;
+export type Arguments = Readonly<Record<string, string | number | boolean | ObjectArgument>>;
 
 /** What an operation is about, for the decision. */
 export interface Subject {
@@ -59,6 +69,8 @@ export interface ToolContext {
   readonly policy: Policy;
   /** The servers' entries, in the file's order. */
   readonly entries: ReadonlyMap<string, ServerConfig>;
+  /** Entries that are not in use, by name, each with the reason. */
+  readonly unused: ReadonlyMap<string, string>;
   /** The servers. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;
   /** Aborts when the client cancels or is gone. */
@@ -76,7 +88,12 @@ export interface ToolContext {
 /** How a tool answers. Failures are thrown as `CallerError` or `DownstreamError`. */
 export type ToolAnswer =
   /** The gateway's own answer, as JSON text; becomes one text block. */
-  | { readonly kind: "own"; readonly json: string }
+  | {
+    readonly kind: "own";
+    readonly json: string;
+    /** The structured content beside that text, as JSON text, where there is one. */
+    readonly structured?: string;
+  }
   /** A server's result, passed on as it is. */
   | {
     readonly kind: "result";
@@ -99,6 +116,8 @@ export type ToolAnswer =
 export interface GatewayTool {
   /** How it is shown and what it takes. */
   readonly definition: ToolDefinition;
+  /** Other names that arguments are taken by, which `tools/list` does not show. */
+  readonly aliases?: Readonly<Record<string, string>>;
   /** Whether agents that connect over HTTP need `status: true` in the rules. */
   readonly needsStatus?: true;
   /** What the decision is about; an empty subject needs no more than a known agent. */

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { type RunningGateway, startGateway } from "./gateway.ts";
+import { until } from "./until.ts";
+import { Visitor } from "./visitor.ts";
+
+const HOW_TO = /^Call list_servers, [^\n]+$/;
+
+/** None of them can be started. */
+const SERVERS = {
+  files: { command: "no-such-program-here", description: "My notes" },
+  off: { command: "no-such-program-here", disabled: true },
+  unset: { command: "${NOT_SET_HERE}" },
+  secret: { command: "no-such-program-here", description: "The payroll" },
+};
+
+const RULES = {
+  agents: {
+    reader: { allow: { servers: ["*"] }, deny: { servers: ["secret"] } },
+    nobody: {},
+    default: { allow: { servers: ["files"] } },
+  },
+};
+
+/** Lines of the instructions that a client of such a gateway gets. */
+async function introduce(rules: object, args: readonly string[]): Promise<string[]> {
+  await using gateway = await startGateway({
+    servers: SERVERS,
+    rules: { ...rules },
+    args,
+    client: false,
+  });
+  const { result } = await gateway.client.initialize();
+  return String(result?.instructions).split("\n");
+}
+
+Deno.test("a client learns what is behind the gateway", async (t) => {
+  const fallback = { ...RULES, defaults: { deny_on_missing_agent: false } };
+  const name = "[tools.instructions-servers] for the connection's agent, if it has one";
+  await t.step(name, async () => {
+    const read = async (rules: object, ...args: string[]) => {
+      const [howTo = "", ...lines] = (await introduce(rules, args)).reverse();
+      assert.match(howTo, HOW_TO);
+      return lines.reverse();
+    };
+    assert.deepEqual(await read(RULES, "--agent", "reader"), [
+      "MCP servers behind this gateway: files, unset.",
+      "files: My notes",
+    ]);
+    assert.deepEqual(await read(fallback), [
+      "MCP servers behind this gateway: files.",
+      "files: My notes",
+    ]);
+    assert.deepEqual(await read(fallback, "--default-agent", "reader", "--init-strategy", "lazy"), [
+      "MCP servers behind this gateway: files, unset.",
+      "files: My notes",
+    ]);
+    assert.deepEqual(await read(RULES), []);
+    assert.deepEqual(await read(RULES, "--agent", "nobody"), []);
+    assert.deepEqual(await read(RULES, "--agent", "stranger"), []);
+  });
+
+  await t.step("[tools.instructions-servers] after a reload new clients get new ones", async () => {
+    await using gateway = await startGateway({
+      servers: SERVERS,
+      rules: RULES,
+      args: ["--agent", "reader"],
+      transport: "http",
+      client: false,
+    });
+    assert.match(await firstLine(gateway), /: files, unset\.$/);
+    gateway.setup.write(".mcp.json", { mcpServers: { web: { command: "no-such-program-here" } } });
+    await until("new clients get new instructions", async () => {
+      return await firstLine(gateway) === "MCP servers behind this gateway: web.";
+    });
+  });
+});
+
+/** What a new client over HTTP reads first. */
+async function firstLine(gateway: RunningGateway): Promise<string> {
+  const clientInfo = { name: "visitor", version: "1" };
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+  const response = await new Visitor(gateway).send({ id: 1, method: "initialize", params });
+  const text = (await response.text()).replace(/^(?:\w+:.*\n)*?data: /, "").trim();
+  return String(JSON.parse(text).result.instructions).split("\n")[0] ?? "";
+}
