@@ -43,6 +43,20 @@ export async function explainFailure(
   return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
 }
 
+/**
+ * The failure of a call whose result is no object: no client could take it.
+ *
+ * @param server The server's name.
+ * @param value What came in place of a result.
+ */
+export function noResult(server: string, value: unknown): DownstreamError {
+  const what = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
+  const message =
+    `Server "${server}" answered the call with ${what} instead of a result. The tool ` +
+    "may have done its work; report this to the authors of the server.";
+  return new DownstreamError("SERVER_UNAVAILABLE", server, message);
+}
+
 function reasonOf(cause: unknown, timedOut: string): string | undefined {
   if (cause instanceof HandshakeError || cause instanceof CatalogError) return cause.message;
   if (cause instanceof RemoteFailure) return cause.message;

@@ -7,12 +7,13 @@ const MAX_LINES = 20;
 const STRETCH_MS = 10_000;
 
 /**
- * Logs what a server writes to stdout that is no message. A server may write nothing else, and
+ * Logs what a server writes to stdout, or sends, that is no message. A server may write nothing else, and
  * faster than anybody reads a log; that must not slow the other servers' calls.
  */
 export class NoiseLog {
   readonly #log: Log;
   readonly #server: string;
+  readonly #how: string;
   #since = -Infinity;
   #count = 0;
 
@@ -21,10 +22,12 @@ export class NoiseLog {
    *
    * @param log Takes the lines.
    * @param server The server's name.
+   * @param how How messages come, as in "what the server sent".
    */
-  constructor(log: Log, server: string) {
+  constructor(log: Log, server: string, how: "wrote to stdout" | "sent") {
     this.#log = log;
     this.#server = server;
+    this.#how = how;
   }
 
   /**
@@ -44,7 +47,7 @@ export class NoiseLog {
     }
     if (++this.#count > MAX_LINES) return;
     const excerpt = excerptOf();
-    this.#log.warn(`Skipped what the server wrote to stdout: ${description}`, { server, excerpt });
+    this.#log.warn(`Skipped what the server ${this.#how}: ${description}`, { server, excerpt });
     if (this.#count < MAX_LINES) return;
     this.#log.warn("Skips more such lines without a word for a while", { server });
   }

@@ -1,3 +1,30 @@
+import type { RpcError } from "../jsonrpc/mod.ts";
+
+/**
+ * What is wrong, by what an operator has to do about it: the connection (`refused` to `closed`), its
+ * TLS (`tls-…`), or what was answered.
+ */
+export type RemoteProblem =
+  | "refused"
+  | "unknown-host"
+  | "unreachable"
+  | "no-answer"
+  | "proxy"
+  | "port-blocked"
+  | "no-http"
+  | "closed"
+  | "tls-expired"
+  | "tls-not-yet-valid"
+  | "tls-name"
+  | "tls-unknown-issuer"
+  | "tls-other"
+  | "no-tls"
+  | "no-permission"
+  | "status"
+  | "redirect"
+  | "web-page"
+  | "not-mcp";
+
 /** What is known of a request that failed. */
 export interface RemoteFailureOptions extends ErrorOptions {
   /**
@@ -12,6 +39,10 @@ export interface RemoteFailureOptions extends ErrorOptions {
   readonly status?: number;
   /** Whether the server asks to be left alone for a while. */
   readonly isBusy?: boolean;
+  /** What is wrong. */
+  readonly problem?: RemoteProblem | undefined;
+  /** The JSON-RPC error that an answer held. */
+  readonly rpc?: RpcError | undefined;
 }
 
 /** A remote server cannot be reached, or did not answer as it should. */
@@ -21,6 +52,8 @@ export class RemoteFailure extends Error {
   readonly endsSession: boolean;
   readonly status: number | undefined;
   readonly isBusy: boolean;
+  readonly problem: RemoteProblem | undefined;
+  readonly rpc: RpcError | undefined;
 
   /**
    * Says it.
@@ -35,6 +68,8 @@ export class RemoteFailure extends Error {
     this.endsSession = options.endsSession ?? false;
     this.status = options.status;
     this.isBusy = options.isBusy ?? false;
+    this.problem = options.problem;
+    this.rpc = options.rpc;
   }
 }
 

@@ -40,7 +40,11 @@ export interface ServerListener {
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
   const { config, forward, log, link, onToolsChanged, onClosed } = listener;
   const server = config.name;
-  const noise = new NoiseLog(log, server);
+  const noise = new NoiseLog(
+    log,
+    server,
+    config.connect.kind === "stdio" ? "wrote to stdout" : "sent",
+  );
   const peer = new Peer(channel, {
     request: (request) => {
       if (peer.incomingCount > MAX_REQUESTS) {

@@ -9,8 +9,8 @@ import { CallsUnderWay } from "./calls_under_way.ts";
 import type { ClientCapabilities, ClientLink } from "./caller.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
 import { Connection } from "./connection.ts";
-import { explainFailure } from "./failure.ts";
-import { declaredCapabilities, type ServerFacts, shakeHands } from "./handshake.ts";
+import { explainFailure, noResult } from "./failure.ts";
+import { declaredCapabilities, isRecord, type ServerFacts, shakeHands } from "./handshake.ts";
 import { openServerPeer } from "./server_peer.ts";
 import type { SessionOptions, SessionState } from "./session_options.ts";
 import { StartAbandoned } from "./start_guard.ts";
@@ -137,7 +137,11 @@ export class Session {
     const entry = this.#calls.begin(link);
     try {
       const asTask = isTaskTool(call.tool, facts);
-      return await (asTask ? runAsTask : runAsCall)(this.#livePeer(), call, signal);
+      const reply = await (asTask ? runAsTask : runAsCall)(this.#livePeer(), call, signal);
+      if (reply.ok && !isRecord(reply.result.value)) {
+        throw noResult(this.#server, reply.result.value);
+      }
+      return reply;
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       throw await this.#explain(cause, "it failed during the call");

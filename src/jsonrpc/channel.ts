@@ -15,9 +15,9 @@ export interface ChannelHandler {
    * own. Where the request was answered before, this means nothing.
    *
    * @param id The request's id as JSON text.
-   * @param cause Why.
+   * @param cause Why; a function is asked only where the request still waits.
    */
-  unanswered?(id: string, cause: Error): void;
+  unanswered?(id: string, cause: Error | (() => Error)): void;
   /**
    * The channel has ended; nothing follows.
    *

@@ -76,9 +76,9 @@ export class OutgoingRequests {
   }
 
   /** Rejects the request of this id; whether there is one. */
-  reject(id: IdText | undefined, cause: Error): boolean {
+  reject(id: IdText | undefined, cause: Error | (() => Error)): boolean {
     const pending = this.#take(Number(id));
-    pending?.reject(cause);
+    pending?.reject(typeof cause === "function" ? cause() : cause);
     return pending !== undefined;
   }
 

@@ -70,6 +70,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "remote.cut-off": "a call that was cut off is made once, unless its tool may be called twice",
     "remote.busy": "429 and 503 are waited out, or say when to try again",
     "remote.redirects": "redirects are followed within the origin only",
+    "remote.cookies": "cookies that a server sets are kept for the session and its origin",
     "remote.tls": "certificates that are not accepted are told in plain words",
     "remote.proxy": "HTTPS_PROXY, HTTP_PROXY and NO_PROXY count",
     "remote.max-bytes": "answers and events that are too long are not kept",

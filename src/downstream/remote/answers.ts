@@ -1,6 +1,3 @@
-/** The statuses that send to another address. */
-export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-
 /** The media type of an answer, without its parameters. */
 export function mediaType({ headers }: Response): string {
   return (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
@@ -11,12 +8,10 @@ export function isStream(response: Response): boolean {
   return mediaType(response) === "text/event-stream";
 }
 
-/** Of the headers of an answer, those that the SDK reads. */
-export function keptHeaders({ headers }: Response): Headers {
-  const kept = new Headers();
-  for (const name of ["content-type", "mcp-session-id"]) {
-    const value = headers.get(name);
-    if (value !== null) kept.set(name, value);
-  }
+/** What the SDK is told of an answer: whose session it is, and that it has the form it looks for. */
+export function headersForSdk({ headers }: Response, type: string): Headers {
+  const kept = new Headers({ "content-type": type });
+  const session = headers.get("mcp-session-id");
+  if (session !== null) kept.set("mcp-session-id", session);
   return kept;
 }

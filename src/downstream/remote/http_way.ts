@@ -1,12 +1,13 @@
 import type { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { RemoteFailure } from "../remote_failure.ts";
 import { untilAborted, within } from "../within.ts";
-import { isStream, keptHeaders, mediaType, REDIRECTS } from "./answers.ts";
+import { headersForSdk, isStream, mediaType } from "./answers.ts";
 import { ListeningStream } from "./listening_stream.ts";
 import { networkFailure } from "./network_words.ts";
-import { HttpRefusal } from "./refusals.ts";
 import { readBody, rewriteEvents } from "./rewritten_body.ts";
+import type { SseData } from "./sse_splitter.ts";
 import type { Exchange, Outgoing } from "./tickets.ts";
+import { explainUnanswered } from "./unanswered.ts";
 import type { Way, WayOptions } from "./way.ts";
 
 /** How often and how soon the stream of a request is taken up again, where the server allows it. */
@@ -19,6 +20,8 @@ const RESUMPTION = {
 
 /** A server may ask for less of a pause than this, in milliseconds, and end the stream each time. */
 const LEAST_PAUSE_MS = 100;
+
+const JSON_TYPE = "application/json";
 
 /**
  * Streamable HTTP. The SDK's transport keeps the session's id, builds the headers, and takes up
@@ -68,8 +71,8 @@ export class HttpWay implements Way {
     return this.#transport.sessionId !== undefined;
   }
 
-  async send(message: Outgoing, signal: AbortSignal): Promise<"over" | "open"> {
-    const { tickets } = this.#options;
+  async send(message: Outgoing, signal: AbortSignal): Promise<() => RemoteFailure> {
+    const { tickets, requests, url } = this.#options;
     const { stub, exchange } = tickets.send(message, signal);
     this.#exchanges.add(exchange);
     const ended = Promise.withResolvers<void>();
@@ -85,7 +88,9 @@ export class HttpWay implements Way {
       this.#exchanges.delete(exchange);
     }
     if (message.method === "notifications/initialized") this.#listen();
-    return "over";
+    const { id = "" } = message;
+    const clean = (text: string): string => requests.clean(text, url);
+    return () => explainUnanswered(exchange.arrived, { host: url.host, id, clean });
   }
 
   negotiated(revision: string): void {
@@ -138,31 +143,33 @@ export class HttpWay implements Way {
     const response = await requests.send(url, request).catch((cause) => {
       throw headers.has("mcp-session-id") && isSessionGone(cause) ? sessionGone(cause) : cause;
     });
-    if (REDIRECTS.has(response.status)) return response;
-    const kept = keptHeaders(response);
+    const { arrived } = exchange;
+    arrived.status = response.status;
+    arrived.type = mediaType(response);
     if (id === undefined || response.status === 202 || response.status === 204) {
       await response.body?.cancel();
-      return new Response(null, { status: 202, headers: kept });
+      return new Response(null, { status: 202, headers: headersForSdk(response, JSON_TYPE) });
     }
     if (isStream(response)) {
       exchange.isStream = true;
-      return new Response(this.#rewrite(response, url, exchange), { headers: kept });
+      return new Response(this.#rewrite(response, url, exchange), {
+        headers: headersForSdk(response, "text/event-stream"),
+      });
     }
-    if (mediaType(response) !== "application/json") {
-      await response.body?.cancel();
-      throw new RemoteFailure(
-        `${url.host} answered with ${mediaType(response) || "nothing"} instead of MCP's JSON; ` +
-          "check its url",
-        { reach: "refused", status: response.status },
-      );
-    }
+    arrived.encoding = unknownEncoding(response);
+    let data: SseData;
     try {
-      const data = await readBody(response.body, { maxBytes, signal });
-      return new Response(tickets.keep(data, true), { headers: kept });
+      data = await readBody(response.body, { maxBytes, signal });
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       throw networkFailure(cause, url, true);
     }
+    arrived.data = data;
+    // Whatever the server calls it: the tool has run, and what looks like JSON may be its answer.
+    const isJson = "reason" in data || /^\s*[[{]/.test(data.text);
+    const told = headersForSdk(response, JSON_TYPE);
+    if (!isJson) return new Response(null, { status: 202, headers: told });
+    return new Response(tickets.keep(data, true), { headers: told });
   }
 
   /** Takes up the stream of a request where it broke off; 405 tells the SDK that it cannot be. */
@@ -176,11 +183,10 @@ export class HttpWay implements Way {
     try {
       const request = { method: "GET", headers, signal, patienceMs: busyMs.call } as const;
       const response = await requests.send(url, request);
-      if (REDIRECTS.has(response.status)) return response;
       if (isStream(response)) {
         exchange.failure = undefined;
         return new Response(this.#rewrite(response, url, exchange), {
-          headers: keptHeaders(response),
+          headers: headersForSdk(response, "text/event-stream"),
         });
       }
       await response.body?.cancel();
@@ -197,6 +203,7 @@ export class HttpWay implements Way {
       tickets,
       maxBytes,
       turns,
+      arrived: exchange.arrived,
       signal: exchange.signal,
       isOfRequest: true,
       onId: (id) => {
@@ -217,11 +224,17 @@ export class HttpWay implements Way {
  * By the specification a 404 means that the session is gone and that the message was not looked at.
  * What other refusals mean is found out by `SessionCheck`.
  */
-function isSessionGone(cause: unknown): cause is HttpRefusal {
-  return cause instanceof HttpRefusal && cause.status === 404;
+function isSessionGone(cause: unknown): cause is RemoteFailure {
+  return cause instanceof RemoteFailure && cause.status === 404;
 }
 
-function sessionGone(cause: HttpRefusal): RemoteFailure {
+function sessionGone(cause: RemoteFailure): RemoteFailure {
   const message = "its session has ended there";
   return new RemoteFailure(message, { reach: "never", status: 404, cause });
+}
+
+/** How a body is compressed, where Deno could not undo that: it takes the header away where it did. */
+function unknownEncoding({ headers }: Response): string | undefined {
+  const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
+  return encoding === "" || encoding === "identity" ? undefined : encoding;
 }

@@ -3,7 +3,7 @@ import type {
   StreamableHTTPClientTransportOptions,
 } from "@modelcontextprotocol/client";
 import { RemoteFailure } from "../remote_failure.ts";
-import { isStream, REDIRECTS } from "./answers.ts";
+import { isStream } from "./answers.ts";
 import { ListeningPace } from "./listening_pace.ts";
 import { pause } from "./retry_after.ts";
 import { rewriteEvents } from "./rewritten_body.ts";
@@ -71,7 +71,6 @@ export class ListeningStream {
       try {
         const request = { method: "GET", headers, signal, patienceMs: BUSY_MS } as const;
         const response = await requests.send(url, request);
-        if (REDIRECTS.has(response.status)) return response;
         if (!isStream(response)) {
           await response.body?.cancel();
           break;
@@ -95,11 +94,21 @@ export class ListeningStream {
           throw cause;
         }
         // The server does not offer it, or does not know the session; the next call finds out.
-        if (cause.status === undefined || (cause.status < 500 && cause.status !== 429)) break;
+        if (!isPassing(cause.status)) break;
         this.#pace.ended(false);
       }
     }
     // To the SDK this means that there is nothing to listen to.
     return new Response(null, { status: 405 });
   }
+}
+
+/**
+ * Whether a refusal to be listened to may be over soon. 405 is how a server says that it has no such
+ * stream; 501 says the same.
+ *
+ * @param status The HTTP status; `undefined` where there was none.
+ */
+export function isPassing(status: number | undefined): boolean {
+  return status === 429 || (status !== undefined && status >= 500 && status !== 501);
 }

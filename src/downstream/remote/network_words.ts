@@ -1,4 +1,4 @@
-import { RemoteFailure } from "../remote_failure.ts";
+import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
 
 const TRUST = "name a file with that authority's certificate in NODE_EXTRA_CA_CERTS, in the " +
   "gateway's environment";
@@ -7,36 +7,48 @@ const TRUST = "name a file with that authority's certificate in NODE_EXTRA_CA_CE
  * What Deno says of a failed connection, and the same in plain words. Its messages are all there is
  * to go by, and they hold the whole url, so none of them is passed on.
  */
-const WORDS: readonly (readonly [RegExp, (host: string, name: string) => string])[] = [
-  [/certificate expired/i, (host) => `the TLS certificate of ${host} has expired`],
-  [/certificate not valid yet/i, (host) => {
+const WORDS: readonly (readonly [
+  RegExp,
+  RemoteProblem,
+  (host: string, name: string) => string,
+])[] = [
+  [/certificate expired/i, "tls-expired", (host) => `the TLS certificate of ${host} has expired`],
+  [/certificate not valid yet/i, "tls-not-yet-valid", (host) => {
     return `the TLS certificate of ${host} is not valid yet; check the clock of this machine`;
   }],
-  [/not valid for name/i, (host, name) => {
+  [/not valid for name/i, "tls-name", (host, name) => {
     return `the TLS certificate of ${host} is for another name than "${name}"`;
   }],
-  [/CaUsedAsEndEntity|SelfSigned/i, (host) => {
+  [/CaUsedAsEndEntity|SelfSigned/i, "tls-unknown-issuer", (host) => {
     return `the TLS certificate of ${host} is self-signed; give the server one that an authority ` +
       `has signed, and ${TRUST}`;
   }],
-  [/UnknownIssuer/i, (host) => {
+  [/UnknownIssuer/i, "tls-unknown-issuer", (host) => {
     return `the TLS certificate of ${host} is self-signed, or signed by an authority that is ` +
       `unknown here; ${TRUST}`;
   }],
-  [/peer certificate/i, (host) => `the TLS certificate of ${host} is not accepted`],
-  [/corrupt message|InvalidContentType/i, (host) => {
+  [/peer certificate/i, "tls-other", (host) => `the TLS certificate of ${host} is not accepted`],
+  [/corrupt message|InvalidContentType/i, "no-tls", (host) => {
     return `${host} does not speak TLS; perhaps its url should begin with http:`;
   }],
-  [/tunnel|proxy/i, (host) => `the proxy of this machine did not open a way to ${host}`],
-  [/dns error|failed to lookup/i, (_, name) => `there is no host named "${name}"`],
-  [/refused/i, (host) => {
+  [/tunnel|proxy/i, "proxy", (host) => `the proxy of this machine did not open a way to ${host}`],
+  [/dns error|failed to lookup/i, "unknown-host", (_, name) => `there is no host named "${name}"`],
+  [/refused/i, "refused", (host) => {
     return `the connection to ${host} was refused; check that the server runs and its url is right`;
   }],
-  [/unreachable|no route/i, (host) => `there is no way to ${host} through the network`],
-  [/timed out|timeout/i, (host) => `${host} does not answer`],
-  [/handshake|tls|ssl/i, (host) => `no TLS connection to ${host} could be made`],
-  [/invalid HTTP|parse/i, (host) => `${host} does not speak HTTP`],
-  [/ports? \d+ (is|are) blocked/i, (host) => `no connection is made to the port of ${host}`],
+  [
+    /unreachable|no route/i,
+    "unreachable",
+    (host) => `there is no way to ${host} through the network`,
+  ],
+  [/timed out|timeout/i, "no-answer", (host) => `${host} does not answer`],
+  [/handshake|tls|ssl/i, "tls-other", (host) => `no TLS connection to ${host} could be made`],
+  [/invalid HTTP|parse/i, "no-http", (host) => `${host} does not speak HTTP`],
+  [
+    /ports? \d+ (is|are) blocked/i,
+    "port-blocked",
+    (host) => `no connection is made to the port of ${host}`,
+  ],
 ];
 
 /**
@@ -51,12 +63,18 @@ export function networkFailure(cause: unknown, url: URL, isAnswering: boolean): 
   // Nothing was sent yet, so nothing can have been done.
   const reach = !isAnswering && /\(Connect\)|are blocked/.test(said) ? "never" : "maybe";
   const options = { reach, endsSession: true, cause } as const;
-  if (isAnswering) return new RemoteFailure(`${url.host} broke off its answer`, options);
-  const [, words] = WORDS.find(([pattern]) => pattern.test(said)) ?? [];
+  if (isAnswering) {
+    return new RemoteFailure(`${url.host} broke off its answer`, { ...options, problem: "closed" });
+  }
+  const [, problem, words] = WORDS.find(([pattern]) => pattern.test(said)) ?? [];
   const otherwise = reach === "never"
     ? `no connection to ${url.host} could be made`
     : `${url.host} closed the connection without an answer`;
-  return new RemoteFailure(words?.(url.host, url.hostname) ?? otherwise, options);
+  const message = words?.(url.host, url.hostname) ?? otherwise;
+  return new RemoteFailure(message, {
+    ...options,
+    problem: problem ?? (reach === "maybe" ? "closed" : undefined),
+  });
 }
 
 function describe(cause: unknown): string {

@@ -3,6 +3,7 @@ import { MAX_MESSAGE_BYTES, type Turn } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { Authorization } from "../authorization.ts";
 import { RemoteFailure } from "../remote_failure.ts";
+import { secretsOf } from "../secrets.ts";
 import type { Transport } from "../transport.ts";
 import { HttpWay } from "./http_way.ts";
 import { RemoteChannel, type WayListener } from "./remote_channel.ts";
@@ -42,7 +43,11 @@ export async function openRemote(
   // Here and nowhere else: it takes 0.1 s and 30 MB, which who has no such server must not pay.
   const sdk = await import("@modelcontextprotocol/client");
   const { name: server, options: { connectTimeoutMs, callTimeoutMs } } = config;
-  const requests = new Requests({ headers: connect.headers, authorization });
+  const requests = new Requests({
+    headers: connect.headers,
+    authorization,
+    secrets: () => secretsOf(config),
+  });
   const turns = new Set<Turn>();
   const wayOptions = (listener: WayListener): WayOptions => ({
     ...listener,
@@ -90,5 +95,5 @@ async function refuseWithoutPermission({ host }: URL): Promise<void> {
   const { state } = await Deno.permissions.query({ name: "net", host });
   if (state === "granted") return;
   const message = `the gateway may not connect to ${host}; start it with --allow-net`;
-  throw new RemoteFailure(message, { reach: "never", endsSession: true });
+  throw new RemoteFailure(message, { reach: "never", endsSession: true, problem: "no-permission" });
 }

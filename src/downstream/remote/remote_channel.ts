@@ -140,11 +140,8 @@ export class RemoteChannel implements Channel {
     try {
       await this.#inOrder;
       signal.throwIfAborted();
-      const outcome = await this.#sendEitherWay(message, signal);
-      if (outcome === "over" && id !== undefined) {
-        const cause = "it ended its answer before the result came";
-        this.#handler?.unanswered?.(id, new RemoteFailure(cause, { reach: "maybe" }));
-      }
+      const explain = await this.#sendEitherWay(message, signal);
+      if (explain !== undefined && id !== undefined) this.#handler?.unanswered?.(id, explain);
     } catch (cause) {
       if (!signal.aborted && !this.#isOver) this.#fail(id, cause);
     } finally {
@@ -153,7 +150,10 @@ export class RemoteChannel implements Channel {
     }
   }
 
-  async #sendEitherWay(message: Outgoing, signal: AbortSignal): Promise<"over" | "open"> {
+  async #sendEitherWay(
+    message: Outgoing,
+    signal: AbortSignal,
+  ): Promise<(() => RemoteFailure) | undefined> {
     const { olderWay } = this.#options;
     try {
       return await this.#way.send(message, signal);

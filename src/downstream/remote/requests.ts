@@ -1,7 +1,10 @@
+import { redact } from "../../redact.ts";
 import type { Authorization } from "../authorization.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-import { REDIRECTS } from "./answers.ts";
+import { CookieJar } from "./cookie_jar.ts";
 import { networkFailure } from "./network_words.ts";
+import { secretsOfUrl } from "./quote.ts";
+import { MAX_REDIRECTS, REDIRECTS, redirectTarget } from "./redirects.ts";
 import { refusalOf } from "./refusals.ts";
 import { pause, readRetryAfter } from "./retry_after.ts";
 
@@ -30,12 +33,17 @@ export interface RequestsOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Where what else they bear comes from. */
   readonly authorization: Authorization | undefined;
+  /** What must not be quoted of what the server says. */
+  readonly secrets?: () => readonly string[];
 }
 
 /** Sends the requests of one remote server, each of them once as far as its tools can tell. */
 export class Requests {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #authorization: Authorization | undefined;
+  readonly #secrets: () => readonly string[];
+  readonly #cookies = new CookieJar();
+  #sessionId = "";
   // It takes the way through a proxy from the environment, and authorities from NODE_EXTRA_CA_CERTS.
   readonly #client = Deno.createHttpClient({ poolIdleTimeout: POOL_IDLE_MS });
   #wantsLength = false;
@@ -46,8 +54,9 @@ export class Requests {
    *
    * @param options See there.
    */
-  constructor({ headers, authorization }: RequestsOptions) {
+  constructor({ headers, authorization, secrets = () => [] }: RequestsOptions) {
     this.#headers = headers;
+    this.#secrets = secrets;
     this.#authorization = authorization;
   }
 
@@ -58,11 +67,24 @@ export class Requests {
   }
 
   /**
-   * Sends a request.
+   * Removes what must not be said from a text of the server: secrets of its entry, of its url, and of
+   * this session.
+   *
+   * @param text What the server said.
+   * @param url What was asked.
+   */
+  clean(text: string, url: URL): string {
+    const own = [...secretsOfUrl(url), ...this.#cookies.values, this.#sessionId];
+    return redact(text, [...this.#secrets(), ...own]);
+  }
+
+  /**
+   * Sends a request. Redirects are followed within the origin, except where the message would be lost
+   * on the way: what a request bears is meant for this origin alone.
    *
    * @param url Where to.
    * @param request What.
-   * @returns The answer, where it is a good one or a redirect within the origin.
+   * @returns The answer, where it is a good one.
    * @throws {RemoteFailure} in all other cases.
    * @throws {DownstreamError} where a login is needed.
    */
@@ -70,10 +92,21 @@ export class Requests {
     const started = performance.now();
     // A login may be good, and not reach for this request: either is made good, once.
     const recovered = new Set<number>();
-    for (;;) {
-      const { response, sent } = await this.#sendOnce(url, request);
-      if (response.ok || REDIRECTS.has(response.status)) {
-        return await refuseForeignRedirect(response, url, request);
+    const context = { url, clean: (text: string) => this.clean(text, url) };
+    let target = url;
+    for (let redirects = 0;;) {
+      const { response, sent } = await this.#sendOnce(target, request);
+      if (response.ok) return response;
+      if (REDIRECTS.has(response.status)) {
+        await response.body?.cancel();
+        const isLast = ++redirects > MAX_REDIRECTS;
+        target = redirectTarget(response, {
+          from: target,
+          method: request.method,
+          isLast,
+          ...context,
+        });
+        continue;
       }
       if (this.#authorization !== undefined && needsAuthorization(response)) {
         await response.body?.cancel();
@@ -92,7 +125,9 @@ export class Requests {
         ? readRetryAfter(response.headers.get("retry-after"))
         : undefined;
       const left = request.patienceMs - (performance.now() - started);
-      if (waitMs === undefined || waitMs > left) throw await refusalOf(response, url, waitMs);
+      if (waitMs === undefined || waitMs > left) {
+        throw await refusalOf(response, { ...context, waitMs });
+      }
       await response.body?.cancel();
       await pause(waitMs, request.signal);
     }
@@ -106,6 +141,8 @@ export class Requests {
     for (const [name, value] of own) headers.set(name, value);
     const borne = await this.#authorization?.headers(signal) ?? {};
     for (const [name, value] of Object.entries(borne)) headers.set(name, value);
+    const cookie = this.#cookies.header(url, headers.get("cookie"));
+    if (cookie !== undefined) headers.set("cookie", cookie);
     try {
       const response = await fetch(url, {
         method,
@@ -114,6 +151,8 @@ export class Requests {
         redirect: "manual",
         ...this.#bodyOf(body),
       });
+      this.#cookies.keep(response.headers, url);
+      this.#sessionId = response.headers.get("mcp-session-id") ?? this.#sessionId;
       return { response, sent: headers.get("authorization") ?? undefined };
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
@@ -149,40 +188,5 @@ function needsAuthorization({ status, headers }: Response): boolean {
 function stillRefused({ status }: Response, { host }: URL): RemoteFailure {
   const message = `${host} refuses the token that it has just asked for (HTTP ${status}); ` +
     "call again, and if that does not help, tell whoever runs the server";
-  return new RemoteFailure(message, { reach: "refused", status });
-}
-
-/**
- * What a request bears is meant for this origin alone. Within it the SDK follows, except where the
- * message would be lost on the way.
- */
-async function refuseForeignRedirect(
-  response: Response,
-  url: URL,
-  { method }: RemoteRequest,
-): Promise<Response> {
-  const location = response.headers.get("location");
-  if (response.ok || location === null) {
-    if (response.ok) return response;
-    throw await refusalOf(response, url);
-  }
-  const { status } = response;
-  const options = { reach: "refused", status } as const;
-  const target = URL.parse(location, url);
-  if (target?.origin !== url.origin) {
-    await response.body?.cancel();
-    const where = target === null ? "nowhere" : target.origin;
-    const message =
-      `${url.host} redirects to ${where}, which is another origin and is not followed; ` +
-      "if that is right, put the new address into its url";
-    throw new RemoteFailure(message, options);
-  }
-  if (method !== "GET" && status !== 307 && status !== 308) {
-    await response.body?.cancel();
-    const message =
-      `${url.host} redirects a message in a way that would lose it (HTTP ${status}); ` +
-      "put the address that it redirects to into its url";
-    throw new RemoteFailure(message, options);
-  }
-  return response;
+  return new RemoteFailure(message, { reach: "refused", status, problem: "status" });
 }

@@ -1,8 +1,8 @@
 import type { SSEClientTransport } from "@modelcontextprotocol/client";
 import { RemoteFailure } from "../remote_failure.ts";
 import { untilAborted } from "../within.ts";
-import { isStream, REDIRECTS } from "./answers.ts";
-import { HttpRefusal } from "./refusals.ts";
+import { isStream } from "./answers.ts";
+import { explainNoStream } from "./unanswered.ts";
 import { rewriteEvents } from "./rewritten_body.ts";
 import type { Outgoing } from "./tickets.ts";
 import type { Way, WayOptions } from "./way.ts";
@@ -42,7 +42,7 @@ export class SseWay implements Way {
     };
   }
 
-  async send(message: Outgoing, signal: AbortSignal): Promise<"over" | "open"> {
+  async send(message: Outgoing, signal: AbortSignal): Promise<undefined> {
     this.#opening ??= this.#transport.start();
     try {
       await untilAborted(this.#opening, signal);
@@ -54,7 +54,7 @@ export class SseWay implements Way {
     const { stub } = this.#options.tickets.send(message, signal);
     try {
       await this.#transport.send(stub);
-      return "open";
+      return undefined;
     } finally {
       this.#options.tickets.forget(stub);
     }
@@ -78,12 +78,9 @@ export class SseWay implements Way {
     try {
       const patienceMs = busyMs.start;
       const response = await requests.send(url, { ...request, method: "GET", patienceMs });
-      if (REDIRECTS.has(response.status)) return response;
       if (!isStream(response)) {
-        await response.body?.cancel();
-        const { status } = response;
-        const message = `${url.host} offers no event stream; check its url`;
-        throw new RemoteFailure(message, { reach: "refused", status });
+        const clean = (text: string): string => requests.clean(text, url);
+        throw await explainNoStream(response, { host: url.host, clean });
       }
       const body = rewriteEvents(response.body ?? ReadableStream.from([]), {
         tickets,
@@ -119,11 +116,10 @@ export class SseWay implements Way {
       signal: exchange.signal,
       patienceMs: exchange.outgoing.method === "initialize" ? busyMs.start : busyMs.call,
     }).catch((cause) => {
-      const isGone = cause instanceof HttpRefusal && cause.status === 404;
+      const isGone = cause instanceof RemoteFailure && cause.status === 404;
       const message = "its session has ended there";
       throw isGone ? new RemoteFailure(message, { reach: "never", status: 404, cause }) : cause;
     });
-    if (REDIRECTS.has(response.status)) return response;
     // The answer comes on the stream.
     await response.body?.cancel();
     return new Response(null, { status: 202 });

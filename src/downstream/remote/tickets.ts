@@ -1,6 +1,7 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/client";
 import { textAt } from "../../jsonrpc/mod.ts";
 import type { SseData } from "./sse_splitter.ts";
+import type { Arrived } from "./unanswered.ts";
 
 /** A message of ours on its way to a server. */
 export interface Outgoing {
@@ -24,6 +25,8 @@ export interface Exchange {
   lastEventId: string | undefined;
   /** Why the stream ended early, where the network did it. */
   failure: Error | undefined;
+  /** What came of it. */
+  readonly arrived: Arrived;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
 }
@@ -80,6 +83,14 @@ export class Tickets {
       isAnswered: false,
       lastEventId: undefined,
       failure: undefined,
+      arrived: {
+        status: 0,
+        type: "",
+        encoding: undefined,
+        data: undefined,
+        events: 0,
+        head: undefined,
+      },
     };
     this.#sent.set(ticket, exchange);
     const { id, method } = outgoing;

@@ -20,10 +20,11 @@ export interface Way {
    *
    * @param message The message.
    * @param signal Gives up; its reason is thrown.
-   * @returns `over` where no answer will come any more, `open` where it came or may come yet.
+   * @returns Where no answer will come any more, why: to be asked only if none has come. `undefined`
+   * where it may come yet.
    * @throws {RemoteFailure} where it fails.
    */
-  send(message: Outgoing, signal: AbortSignal): Promise<"over" | "open">;
+  send(message: Outgoing, signal: AbortSignal): Promise<(() => RemoteFailure) | undefined>;
   /** Takes the revision that was agreed on, which requests name from then on. */
   negotiated(revision: string): void;
   /**

@@ -25,53 +25,136 @@ function startStream(response: ServerResponse, ...lines: string[]): void {
 const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], RegExp]>> = {
   "a stream that ends at once": [
     (response) => void sendStream(response),
-    /: it ended its answer before the result came\.$/,
+    /:\d+ ended its stream of events before the answer came \(HTTP 200, text\/event-stream\)\.$/,
   ],
   "a stream that ends after another message": [
     (response) => {
       const note = { jsonrpc: "2.0", method: "notifications/message", params: { data: 1 } };
       sendStream(response, JSON.stringify(note));
     },
-    /: it ended its answer before the result came\.$/,
+    /:\d+ ended its stream of events before the answer came \(HTTP 200, text\/event-stream\)\.$/,
   ],
   "a stream that ends within a message": [
     (response) => {
       startStream(response, 'data: {"jsonrpc":"2.0","id":');
       response.end();
     },
-    /: it ended its answer before the result came\.$/,
+    /:\d+ ended its stream of events before the answer came \(HTTP 200, text\/event-stream\)\.$/,
+  ],
+  "a stream with an answer to another request": [
+    (response) => void sendStream(response, '{"jsonrpc":"2.0","id":987,"result":{}}'),
+    /sent an answer with the id 987 instead of \d+ as its last event \(HTTP 200, [^)]+\): "\{.*\}"\.$/,
+  ],
+  "a stream with broken JSON": [
+    (response) => void sendStream(response, '{"jsonrpc":"2.0",'),
+    /sent broken JSON as its last event \(HTTP 200, text\/event-stream\): "\{.*,"\.$/,
+  ],
+  "JSON that is labelled as a stream": [
+    (response, id) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(`{"jsonrpc":"2.0","id":${id},"result":{}}`);
+    },
+    /labelled JSON as a stream of events \(HTTP 200, text\/event-stream\): "\{.*\}"\.$/,
+  ],
+  "a stream that is labelled as JSON": [
+    (response, id) => sendBody(response, `data: {"jsonrpc":"2.0","id":${id},"result":{}}\n\n`),
+    /answered with a stream of events that is not labelled as one \(HTTP 200, application\/json\): "/,
   ],
   "200 with nothing": [
     (response) => void response.writeHead(200).end(),
-    /: 127\.0\.0\.1:\d+ answered with nothing instead of MCP's JSON; check its url\.$/,
+    /:\d+ answered with an empty body \(HTTP 200, no content type\)\.$/,
   ],
   "200 with JSON that is empty": [
-    (response) => void response.writeHead(200, { "content-type": "application/json" }).end(),
-    /: it ended its answer before the result came\.$/,
+    (response) => sendBody(response, " \n"),
+    /:\d+ answered with an empty body \(HTTP 200, application\/json\)\.$/,
   ],
   "202, as if it were no call": [
     (response) => void response.writeHead(202).end(),
-    /: it ended its answer before the result came\.$/,
+    /:\d+ accepted the request \(HTTP 202\) without answering it\.$/,
   ],
-  "a page for people": [
+  "204": [
+    (response) => void response.writeHead(204).end(),
+    /:\d+ accepted the request \(HTTP 204\) without answering it\.$/,
+  ],
+  "an encoding that was not asked for": [
     (response) => {
-      response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
-      response.end("<html>Please log in</html>");
+      const headers = { "content-type": "application/json", "content-encoding": "zstd" };
+      response.writeHead(200, headers).end("(\xb5/\xfd");
     },
-    /: 127\.0\.0\.1:\d+ answered with text\/html instead of MCP's JSON; check its url\.$/,
+    /compressed its answer \(HTTP 200\) as "zstd", which the gateway did not ask for and cannot read/,
   ],
-  "an error as a page for people": [
+  "bytes that are no text": [
+    (response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]));
+    },
+    /answered with what is no UTF-8 text \(HTTP 200, application\/json\)\.$/,
+  ],
+  "broken JSON": [
+    (response) => sendBody(response, '{"jsonrpc":"2.0","id":'),
+    /answered with broken JSON \(HTTP 200, application\/json\): "\{.*:"\.$/,
+  ],
+  "two documents": [
+    (response, id) => sendBody(response, `${answerText({ id: Number(id) }, RESULT)}\n{}`),
+    /answered with more than one JSON document \(HTTP 200, application\/json\): "/,
+  ],
+  "text": [
+    (response) => sendBody(response, "try\n\tlater", "text/plain"),
+    /answered with what is no MCP message \(HTTP 200, text\/plain\): "try later"\.$/,
+  ],
+  "JSON that is no MCP message": [
+    (response) => sendBody(response, '{"error":"invalid api key"}'),
+    /with JSON that is no MCP message \(HTTP 200, application\/json\): "invalid api key"\.$/,
+  ],
+  "an answer without an id": [
+    (response) => sendBody(response, '{"jsonrpc":"2.0","result":{}}'),
+    /answered with an answer without an id \(HTTP 200, application\/json\): "/,
+  ],
+  "an answer with its id as text": [
+    (response, id) => sendBody(response, `{"jsonrpc":"2.0","id":"x${id}","result":{}}`),
+    /answered with an answer with the id "x\d+" instead of \d+ \(HTTP 200, application\/json\): "/,
+  ],
+  "an error that names no request": [
+    (response) => {
+      const error = { code: -32600, message: "Unsupported media" };
+      sendBody(response, JSON.stringify({ jsonrpc: "2.0", id: null, error }));
+    },
+    /with error -32600, which names no request \(HTTP 200, [^)]+\): "Unsupported media"\.$/,
+  ],
+  "a web page": [
+    (response) => {
+      const page = "<!doctype html><html><head><title>Please\n log in</title></head></html>";
+      sendBody(response, page, "text/html; charset=utf-8");
+    },
+    /with a web page \(HTTP 200, text\/html\): "Please log in"; check its url\.$/,
+  ],
+  "an error as a web page": [
     (response) => {
       response.writeHead(500, { "content-type": "text/html" }).end("<h1>Oops</h1>");
     },
     /: 127\.0\.0\.1:\d+ answered with HTTP 500\.$/,
+  ],
+  "an error as a web page with a title": [
+    (response) => {
+      const page = "<html><title>Our &amp; your fault</title><p>Sorry</p></html>";
+      response.writeHead(500, { "content-type": "text/html" }).end(page);
+    },
+    /:\d+ answered with HTTP 500 \(a web page: "Our &amp; your fault"\)\.$/,
   ],
   "an error as JSON-RPC has it": [
     (response) => {
       const error = { code: -32000, message: "database is locked" };
       response.writeHead(500).end(JSON.stringify({ jsonrpc: "2.0", id: null, error }));
     },
-    /: 127\.0\.0\.1:\d+ answered with HTTP 500: database is locked\.$/,
+    /: 127\.0\.0\.1:\d+ answered with HTTP 500: "database is locked"\.$/,
+  ],
+  "an error as frameworks have it": [
+    (response) => void response.writeHead(500).end('{"detail":"database is locked"}'),
+    /: 127\.0\.0\.1:\d+ answered with HTTP 500: "database is locked"\.$/,
+  ],
+  "an error as text": [
+    (response) => void response.writeHead(500).end(`database\r\n is ${"very ".repeat(100)}locked`),
+    /:\d+ answered with HTTP 500: "database is (very )+v?e?r?y?…"\.$/,
   ],
   "a gateway in between that finds no server": [
     (response) => void response.writeHead(502).end(),
@@ -81,11 +164,11 @@ const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], Reg
     (response) => void response.writeHead(403).end(),
     /answered with HTTP 403; check the credentials in its headers\.$/,
   ],
-  "an answer to another request": [
-    (response) => void sendStream(response, '{"jsonrpc":"2.0","id":987,"result":{}}'),
-    /: it ended its answer before the result came\.$/,
-  ],
 };
+
+function sendBody(response: ServerResponse, body: string, type = "application/json"): void {
+  response.writeHead(200, { "content-type": type }).end(body);
+}
 
 for (const [what, [answer, told]] of Object.entries(ODD)) {
   Deno.test(`[remote.no-answer] ${what}: the call fails at once, and the session lives`, async () => {
@@ -129,6 +212,59 @@ Deno.test("[remote.answers] answers come as JSON, too, as they were sent", async
   }));
   await using scene = remoteScene(server.url);
   assert.equal(resultText(await scene.call("echo")), odd);
+});
+
+for (const type of ["text/plain", "application/octet-stream", "text/html", undefined]) {
+  Deno.test(`[remote.answers] JSON with the content type ${type} is read`, async () => {
+    await using odd = await OddHttp.start(forCalls((response, id) => {
+      response.writeHead(200, type === undefined ? {} : { "content-type": type });
+      response.end(answerText({ id: Number(id) }, RESULT));
+    }));
+    await using scene = remoteScene(odd.url);
+    assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+    assert.deepEqual(scene.log, []);
+  });
+}
+
+for (const result of ["null", "7", '"done"', "[]"]) {
+  Deno.test(`[remote.answers] the result ${result} is no result of a tool`, async () => {
+    await using odd = await OddHttp.start(forCalls((response, id) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(`{"jsonrpc":"2.0","id":${id},"result":${result}}`);
+    }));
+    await using scene = remoteScene(odd.url);
+    assert.match(
+      await failure(scene.call("echo")),
+      /^Server "files" answered the call with (null|a number|a string|an array) instead of a result/,
+    );
+    assert.equal(odd.count("tools/call"), 1);
+  });
+}
+
+Deno.test("[remote.no-answer] what is quoted holds no secret, not even one that is cut off", async () => {
+  const secrets = [
+    "canary-key-4711",
+    "canary-user",
+    "canary-pass",
+    "canary-path-1",
+    "canary-query",
+  ];
+  const [key = "", user, pass, path, query] = secrets;
+  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    if (message.method !== "tools/call") {
+      if (method === "POST") response.setHeader("set-cookie", "lb=canary-cookie");
+      return false;
+    }
+    const all = [...secrets, headers.cookie, headers["mcp-session-id"]].join(" ");
+    response.writeHead(500).end(`${all} ${"x".repeat(198 - all.length + 30)}${key}`);
+    return true;
+  });
+  const { host } = new URL(odd.url);
+  const url = `http://${user}:${pass}@${host}/${path}?key=${query}`;
+  await using scene = remoteScene(url, { headers: { "x-key": key } });
+  const message = await failure(scene.call("echo"));
+  assert.match(message, /HTTP 500: "\[redacted\] /);
+  assert.doesNotMatch(message, /canary|session-1/);
 });
 
 Deno.test("[remote.answers] events may have comments, other kinds, several lines and any line ends", async () => {

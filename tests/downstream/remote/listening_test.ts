@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { ListeningPace } from "../../../src/downstream/remote/listening_pace.ts";
+import { isPassing } from "../../../src/downstream/remote/listening_stream.ts";
 import { failure, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
 import { type Answer, OddHttp, sendStream } from "./odd_http.ts";
@@ -74,6 +75,13 @@ for (const status of [405, 404, 400, 501, 200]) {
     assert.deepEqual(scene.log, []);
   });
 }
+
+Deno.test("[remote.listening] only trouble that passes is a reason to ask again", () => {
+  for (const status of [429, 500, 502, 503, 504]) assert.equal(isPassing(status), true);
+  for (const status of [undefined, 200, 400, 404, 405, 409, 501]) {
+    assert.equal(isPassing(status), false, String(status));
+  }
+});
 
 Deno.test("[remote.listening] one that ends each time at once is opened less and less often", () => {
   const pace = new ListeningPace();
@@ -152,7 +160,7 @@ Deno.test("[remote.resumption] where it cannot be taken up, the call fails", asy
   });
   await using scene = remoteScene(odd.url);
   const failing = scene.call("echo");
-  await assert.rejects(failing, /it ended its answer before the result came/);
+  await assert.rejects(failing, /ended its stream of events before the answer came/);
   assert.ok(odd.asked.some(({ headers }) => headers["last-event-id"] === "c1"));
   assert.equal(odd.count("tools/call"), 1);
 });

@@ -14,8 +14,9 @@ Deno.test("[remote.redirects] to another origin is an error, and nothing goes th
     });
     await using scene = remoteScene(odd.url, { headers: HEADERS });
     const message = await failure(scene.call("echo"));
-    const [from, to] = [new URL(odd.url).host, new URL(other.url).origin];
-    assert.ok(message.includes(`${from} redirects to ${to}, which is another origin`), message);
+    const { host } = new URL(odd.url);
+    const told = `${host} redirects (HTTP ${status}) to ${other.url}, which is another origin`;
+    assert.ok(message.includes(told), message);
     assert.equal(message.includes("canary"), false);
   }
   assert.deepEqual(other.asked, []);
@@ -44,8 +45,11 @@ Deno.test("[remote.redirects] within the origin, a message that would be lost is
       return true;
     });
     await using scene = remoteScene(odd.url);
-    const told = new RegExp(`redirects a message in a way that would lose it \\(HTTP ${status}\\)`);
-    assert.match(await failure(scene.call("echo")), told);
+    const told =
+      `redirects a message to ${odd.url}/ in a way that would lose it (HTTP ${status}); ` +
+      "put that address into its url.";
+    const message = await failure(scene.call("echo"));
+    assert.ok(message.endsWith(told), message);
     assert.equal(odd.asked.filter(({ path }) => path === "/mcp/").length, 0);
   }
 });
@@ -56,6 +60,35 @@ Deno.test("[remote.redirects] round and round ends", async () => {
     return true;
   });
   await using scene = remoteScene(odd.url);
-  await failure(scene.call("echo"));
-  assert.ok(odd.asked.length < 20);
+  const message = await failure(scene.call("echo"));
+  assert.ok(message.endsWith(`redirects in a circle (HTTP 307), last to ${odd.url}.`), message);
+  assert.ok(odd.asked.length < 10);
 });
+
+/** Redirects that lead nowhere, and what is told of each. */
+const NOWHERE: Readonly<Record<string, readonly [string | undefined, RegExp]>> = {
+  "a file": [
+    "file:///etc/passwd",
+    /redirects \(HTTP 307\) to a file: address, which is not followed/,
+  ],
+  "no address": [undefined, /redirects \(HTTP 307\) without saying where to\.$/],
+  "a broken address": ["http://[", /redirects \(HTTP 307\) to what is no address: http:\/\/\[\.$/],
+  "an address with secrets": [
+    "https://canary-user:canary-pass@example.com/mcp/canary-path-1?key=canary-query#canary",
+    /redirects \(HTTP 307\) to https:\/\/example\.com\/mcp\/\[redacted\], which is another origin/,
+  ],
+};
+
+for (const [what, [location, told]] of Object.entries(NOWHERE)) {
+  Deno.test(`[remote.redirects] to ${what} is an error that says so`, async () => {
+    await using odd = await OddHttp.start((_, response) => {
+      response.writeHead(307, location === undefined ? {} : { location }).end();
+      return true;
+    });
+    await using scene = remoteScene(`${odd.url}/canary-path-1`);
+    const message = await failure(scene.call("echo"));
+    assert.match(message, told);
+    assert.doesNotMatch(message, /canary/);
+    assert.equal(odd.asked.length, 1);
+  });
+}

@@ -145,7 +145,7 @@ Deno.test("[remote.restarted] a call that may have been carried out says so", as
   isForgotten = true;
   await assert.rejects(scene.call("echo"), {
     message: `Server "files" is not available: ${new URL(odd.url).host} answered with HTTP 500: ` +
-      "Session not found. The server no longer knew the session; a new one is open. This call may " +
+      '"Session not found". The server no longer knew the session; a new one is open. This call may ' +
       "have been carried out, so it was not sent again: find out before you repeat it.",
   });
   // A tool that may run twice is called again at once.
@@ -199,7 +199,7 @@ Deno.test("[remote.restarted] a server that fails at calls alone keeps its sessi
   });
   await using scene = remoteScene(odd.url);
   for (let call = 0; call < 3; call++) {
-    await assert.rejects(scene.call("echo"), /HTTP 500: session store is full\.$/);
+    await assert.rejects(scene.call("echo"), /HTTP 500: "session store is full"\.$/);
   }
   assert.equal(odd.count("initialize"), 1);
   assert.equal(odd.count("tools/call"), 3);

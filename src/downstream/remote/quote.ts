@@ -1,0 +1,75 @@
+/** How much of what a server says is quoted, in UTF-16 code units. */
+const MAX_QUOTE = 200;
+
+/** How much of it is searched for secrets, in UTF-16 code units. */
+const MAX_CLEANED = 16 * 1024;
+
+/** Members of a JSON body that say what is wrong, the best first. */
+const MEMBERS = ["error_description", "message", "detail", "error", "title", "reason"];
+
+/**
+ * What a body says to a person, as a short quoted text: the message of an error, the title of a web
+ * page, or its beginning.
+ *
+ * @param body The body.
+ * @param clean Removes secrets; asked before anything is cut off, which could be the rest of one.
+ * @returns `undefined` where it says nothing.
+ */
+export function quoteBody(body: string, clean: (text: string) => string): string | undefined {
+  const said = messageOf(body) ?? titleOf(body) ?? (isPage(body) ? "" : body);
+  // Control characters and line breaks could pass for something of ours.
+  const text = clean(said.slice(0, MAX_CLEANED)).replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
+  if (text === "") return undefined;
+  return JSON.stringify(text.length > MAX_QUOTE ? `${text.slice(0, MAX_QUOTE)}…` : text);
+}
+
+/** Whether a body is a web page. */
+export function isPage(body: string): boolean {
+  return /^\s*(<!--[^]{0,2000}?-->\s*)?<(!doctype|html|head|body|h\d)\b/i.test(body);
+}
+
+/**
+ * What must not appear in anything that is said about a url: userinfo, query, and what looks like a
+ * key in its path.
+ *
+ * @param url The url.
+ */
+export function secretsOfUrl(
+  { username, password, search, searchParams, pathname }: URL,
+): string[] {
+  const segments = pathname.split("/").filter((one) => /\d/.test(one) || one.length >= 20);
+  const all = [username, password, search, ...searchParams.values(), ...segments];
+  return all.flatMap((one) => [one, decode(one)]);
+}
+
+function messageOf(body: string): string | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  for (let depth = 0; depth < 3; depth++) {
+    if (typeof value === "string") return value;
+    if (typeof value !== "object" || value === null) break;
+    const members = value as Readonly<Record<string, unknown>>;
+    const isRpcError = typeof members.error === "object" && members.error !== null;
+    const name = isRpcError ? "error" : MEMBERS.find((one) => members[one] !== undefined);
+    if (name === undefined) break;
+    value = members[name];
+  }
+  return undefined;
+}
+
+function titleOf(body: string): string | undefined {
+  if (!isPage(body)) return undefined;
+  return /<title[^>]*>([^<]*)/i.exec(body)?.[1];
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,64 @@
+import { RemoteFailure } from "../remote_failure.ts";
+
+/** The statuses that send to another address. */
+export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** How many redirects of one request are followed. */
+export const MAX_REDIRECTS = 5;
+
+/** A request that was answered with a redirect. */
+export interface Redirected {
+  /** What the entry's url led to. */
+  readonly url: URL;
+  /** What was asked. */
+  readonly from: URL;
+  readonly method: string;
+  /** Whether no further redirect is followed. */
+  readonly isLast: boolean;
+  /** Removes what must not be said of the address. */
+  readonly clean: (text: string) => string;
+}
+
+/**
+ * Where a redirect leads.
+ *
+ * @param response The redirect.
+ * @param redirected The request.
+ * @throws {RemoteFailure} where it is not followed; it names the address without userinfo and query.
+ */
+export function redirectTarget(
+  { status, headers }: Response,
+  { url: { origin, host }, from, method, isLast, clean }: Redirected,
+): URL {
+  const refuse = (what: string): RemoteFailure => {
+    const message = `${host} ${what}`;
+    return new RemoteFailure(message, { reach: "refused", status, problem: "redirect" });
+  };
+  const location = headers.get("location");
+  if (location === null) throw refuse(`redirects (HTTP ${status}) without saying where to`);
+  const target = URL.parse(location, from);
+  if (target === null) {
+    throw refuse(
+      `redirects (HTTP ${status}) to what is no address: ${clean(location.slice(0, 200))}`,
+    );
+  }
+  const isWeb = target.protocol === "http:" || target.protocol === "https:";
+  const address = clean(
+    isWeb ? `${target.origin}${target.pathname}` : `a ${target.protocol} address`,
+  );
+  if (!isWeb) throw refuse(`redirects (HTTP ${status}) to ${address}, which is not followed`);
+  if (target.origin !== origin) {
+    throw refuse(
+      `redirects (HTTP ${status}) to ${address}, which is another origin and is not followed; ` +
+        "if that is right, put the new address into its url",
+    );
+  }
+  if (method !== "GET" && status !== 307 && status !== 308) {
+    throw refuse(
+      `redirects a message to ${address} in a way that would lose it (HTTP ${status}); ` +
+        "put that address into its url",
+    );
+  }
+  if (isLast) throw refuse(`redirects in a circle (HTTP ${status}), last to ${address}`);
+  return target;
+}

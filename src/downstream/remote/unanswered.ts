@@ -1,0 +1,162 @@
+import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
+import { mediaType } from "./answers.ts";
+import { isPage, quoteBody } from "./quote.ts";
+import { readHead } from "./refusals.ts";
+import type { SseData } from "./sse_splitter.ts";
+
+/** What came in place of the answer to a request. */
+export interface Arrived {
+  /** The HTTP status. */
+  status: number;
+  /** The media type; empty where none was named. */
+  type: string;
+  /** How the body is compressed, where nothing here can undo that. */
+  encoding: string | undefined;
+  /** The body, where it was read as a whole, or the last message of a stream. */
+  data: SseData | undefined;
+  /** How many messages a stream had. */
+  events: number;
+  /** How a stream began. */
+  head: Uint8Array | undefined;
+}
+
+/** What is known of the request. */
+export interface Unanswered {
+  /** Whom it was sent to, as `host:port`. */
+  readonly host: string;
+  /** Its id as JSON text. */
+  readonly id: string;
+  /** Removes what must not be quoted. */
+  readonly clean: (text: string) => string;
+}
+
+/** Longer bodies are not looked into, in UTF-16 code units. */
+const MAX_LOOK = 1024 * 1024;
+
+/**
+ * Says why a request got no answer, though the server answered it over HTTP: each cause in its own
+ * words, with what the server said quoted.
+ *
+ * @param arrived What came.
+ * @param request What is known of the request.
+ */
+export function explainUnanswered(arrived: Arrived, request: Unanswered): RemoteFailure {
+  const { status, type, data } = arrived;
+  const text = data !== undefined && "text" in data ? data.text.slice(0, MAX_LOOK) : "";
+  const isWebPage = isPage(text);
+  const what = whatCame(arrived, text, request);
+  const problem: RemoteProblem = isWebPage || /^text\/html/.test(type) ? "web-page" : "not-mcp";
+  return new RemoteFailure(`${request.host} ${what}`, {
+    // A page was made for people; whatever else it was, the tool may have run.
+    reach: problem === "web-page" ? "refused" : "maybe",
+    problem,
+    status,
+  });
+}
+
+function whatCame(arrived: Arrived, text: string, request: Unanswered): string {
+  const { status, type, encoding, data } = arrived;
+  const http = `HTTP ${status}`;
+  if (status === 202 || status === 204) {
+    return `accepted the request (${http}) without answering it`;
+  }
+  if (encoding !== undefined) {
+    return `compressed its answer (${http}) as ${
+      JSON.stringify(encoding)
+    }, which the gateway did ` +
+      "not ask for and cannot read";
+  }
+  if (type === "text/event-stream") return streamed(arrived, text, request);
+  const label = `${http}, ${type === "" ? "no content type" : type}`;
+  if (data !== undefined && "reason" in data) {
+    return `answered with what is no UTF-8 text (${label})`;
+  }
+  if (text.trim() === "") return `answered with an empty body (${label})`;
+  const quoted = quote(text, request);
+  if (isPage(text)) return `answered with a web page (${label})${quoted}; check its url`;
+  const message = messageIn(text, request);
+  return `answered with ${message} (${label})${quoted}`;
+}
+
+function streamed(
+  { status, events, head, data }: Arrived,
+  text: string,
+  request: Unanswered,
+): string {
+  const label = `HTTP ${status}, text/event-stream`;
+  if (events === 0) {
+    const begin = new TextDecoder().decode(head?.subarray(0, 2048));
+    if (/^\s*[[{]/.test(begin)) {
+      return `labelled JSON as a stream of events (${label})${quote(begin, request)}`;
+    }
+    return `ended its stream of events before the answer came (${label})`;
+  }
+  if (data !== undefined && "reason" in data) {
+    return `sent an event that is no UTF-8 text (${label})`;
+  }
+  const isNotice = /^\s*\{/.test(text) && methodOf(text) !== undefined;
+  if (isNotice) return `ended its stream of events before the answer came (${label})`;
+  return `sent ${messageIn(text, request)} as its last event (${label})${quote(text, request)}`;
+}
+
+/**
+ * Says what came where a stream of events was asked for.
+ *
+ * @param response The answer; its body is read.
+ * @param request What is known of the request.
+ */
+export async function explainNoStream(
+  response: Response,
+  { host, clean }: Omit<Unanswered, "id">,
+): Promise<RemoteFailure> {
+  const { status } = response;
+  const type = mediaType(response);
+  const text = await readHead(response);
+  const isWebPage = isPage(text) || type === "text/html";
+  const label = `HTTP ${status}, ${type === "" ? "no content type" : type}`;
+  const what = isWebPage ? "a web page" : "no stream of events";
+  const message = `${host} answered with ${what} (${label})${
+    quote(text, { clean })
+  }; check its url`;
+  const problem = isWebPage ? "web-page" : "not-mcp";
+  return new RemoteFailure(message, { reach: "refused", status, problem });
+}
+
+/** What a text is that should have been the answer. */
+function messageIn(text: string, { id }: Unanswered): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    if (/^(:|event:|data:|id:|retry:)/m.test(text.slice(0, 1024))) {
+      return "a stream of events that is not labelled as one";
+    }
+    if (!/^\s*[[{]/.test(text)) return "what is no MCP message";
+    const isDouble = cause instanceof Error && /after JSON/.test(cause.message);
+    return isDouble ? "more than one JSON document" : "broken JSON";
+  }
+  if (typeof value !== "object" || value === null) return "what is no MCP message";
+  const members = value as Readonly<Record<string, unknown>>;
+  if (!Array.isArray(value) && members.jsonrpc !== "2.0") return "JSON that is no MCP message";
+  if (members.method !== undefined) return "a message that is no answer";
+  if (members.error !== undefined && (members.id === null || members.id === undefined)) {
+    const { code } = (members.error ?? {}) as { code?: unknown };
+    return `error ${JSON.stringify(code) ?? "without a code"}, which names no request`;
+  }
+  if (members.id === undefined) return "an answer without an id";
+  if (Array.isArray(value)) return `answers of which none has the id ${id}`;
+  return `an answer with the id ${JSON.stringify(members.id).slice(0, 50)} instead of ${id}`;
+}
+
+function methodOf(text: string): unknown {
+  try {
+    return JSON.parse(text).method;
+  } catch {
+    return undefined;
+  }
+}
+
+function quote(text: string, { clean }: Pick<Unanswered, "clean">): string {
+  const said = quoteBody(text, clean);
+  return said === undefined ? "" : `: ${said}`;
+}

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { CookieJar } from "../../../src/downstream/remote/cookie_jar.ts";
+import { failure, resultText } from "../../contract/scene.ts";
+import { OddHttp } from "./odd_http.ts";
+import { remoteScene } from "./scene.ts";
+
+const URL_HTTP = new URL("http://mcp.example.com/v1/mcp");
+const URL_HTTPS = new URL("https://mcp.example.com/v1/mcp");
+
+/** The header that follows when these cookies were set. */
+function headerAfter(url: URL, ...lines: string[]): string | undefined {
+  const jar = new CookieJar(() => Date.parse("2026-01-01T00:00:00Z"));
+  const headers = new Headers();
+  for (const line of lines) headers.append("set-cookie", line);
+  jar.keep(headers, url);
+  return jar.header(url, null);
+}
+
+/** Cookies as they are set over https, and what is sent. */
+const RULES: readonly (readonly [string, readonly string[], string | undefined])[] = [
+  ["nothing", [], undefined],
+  ["a value with =", ["lb=a=b; Path=/; HttpOnly; SameSite=None"], "lb=a=b"],
+  ["one that is set again", ["lb=1", "lb=2"], "lb=2"],
+  ["without a name", ["=1", "lb"], undefined],
+  ["its own host", ["lb=1; Domain=mcp.example.com"], "lb=1"],
+  ["a domain that the host lies in", ["lb=1; Domain=.Example.com"], "lb=1"],
+  ["another host", ["lb=1; Domain=other.example.com"], undefined],
+  ["a domain that only ends alike", ["lb=1; Domain=ple.com"], undefined],
+  ["secure", ["lb=1; Secure"], "lb=1"],
+  ["the path of what was asked", ["lb=1; Path=/v1/mcp"], "lb=1"],
+  ["another path", ["lb=1; Path=/v2"], undefined],
+  ["a path that only begins alike", ["lb=1; Path=/v1/mc"], undefined],
+  ["the longest path first", ["a=1; Path=/", "b=2; Path=/v1"], "b=2; a=1"],
+  ["no age", ["lb=1; Max-Age=60"], "lb=1"],
+  ["deleted by age", ["lb=1", "lb=; Max-Age=0"], undefined],
+  ["deleted by date", ["lb=1", "lb=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], undefined],
+  ["age goes before date", ["lb=1; Max-Age=9; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], "lb=1"],
+  ["an odd date", ["lb=1; Expires=soon"], "lb=1"],
+];
+
+for (const [what, lines, header] of RULES) {
+  Deno.test(`[remote.cookies] ${what}`, () => {
+    assert.equal(headerAfter(URL_HTTPS, ...lines), header);
+  });
+}
+
+Deno.test("[remote.cookies] a secure one is not kept without TLS", () => {
+  assert.equal(headerAfter(URL_HTTP, "lb=1; Secure", "other=2"), "other=2");
+});
+
+Deno.test("[remote.cookies] those of the entry win, and are kept beside", () => {
+  const jar = new CookieJar();
+  jar.keep(new Headers({ "set-cookie": "lb=theirs" }), URL_HTTP);
+  assert.equal(jar.header(URL_HTTP, "lb=ours; key=1"), "lb=ours; key=1");
+  assert.equal(jar.header(URL_HTTP, "key=1"), "key=1; lb=theirs");
+});
+
+Deno.test("[remote.cookies] memory is bounded", () => {
+  const jar = new CookieJar();
+  for (let count = 0; count < 200; count++) {
+    jar.keep(new Headers({ "set-cookie": `c${count}=1` }), URL_HTTP);
+  }
+  jar.keep(new Headers({ "set-cookie": `long=${"x".repeat(5000)}` }), URL_HTTP);
+  assert.equal(jar.values.length, 50);
+});
+
+Deno.test("[remote.cookies] a balancer finds the replica of each session by its cookie", async () => {
+  let opened = 0;
+  await using odd = await OddHttp.start(({ headers, message }, response) => {
+    if (message.method === "initialize") {
+      assert.equal(headers.cookie, undefined);
+      response.setHeader("set-cookie", [`lb=canary-${++opened}; Path=/`, "other=1; Path=/else"]);
+      return false;
+    }
+    const replica = headers["mcp-session-id"]?.replace("session", "lb=canary");
+    if (headers.cookie === replica) return false;
+    response.writeHead(404).end();
+    return true;
+  });
+  await using scene = remoteScene(odd.url, { options: { isolation: "agent" } });
+  const [one, other] = ["one", "other"].map((agent) => scene.client.agent(agent));
+  for (const by of [one, other, one, other]) {
+    assert.ok(by !== undefined);
+    assert.match(resultText(await scene.call("echo", { by })), /called echo/);
+  }
+  assert.equal(odd.count("initialize"), 2);
+  // Nothing is said of them.
+  odd.answer = (_, response) => (response.writeHead(500).end("canary-1 canary-2"), true);
+  const message = await failure(scene.call("echo", { by: one ?? scene.client.agent("one") }));
+  assert.match(message, /HTTP 500/);
+  assert.doesNotMatch([message, ...scene.log].join(""), /canary-1/);
+});
