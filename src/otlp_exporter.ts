@@ -21,7 +21,12 @@ export function exportSpans(): () => Promise<void> {
   const named = resourceFromAttributes({ "service.name": "agent-mcp-gateway" });
   const provider = new TracerProvider({
     resource: named.merge(detectResources({ detectors: [envDetector] })),
-    spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
+    spanProcessors: [
+      new BatchSpanProcessor({
+        exporter: new OTLPTraceExporter(),
+        scheduledDelayMillis: Number(Deno.env.get("OTEL_BSP_SCHEDULE_DELAY")) || 5000,
+      }),
+    ],
   });
   trace.setGlobalTracerProvider(provider);
   return () => provider.shutdown();

@@ -19,7 +19,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["policy", "downstream", "limits", "audit", "metrics"],
   ["config/texts"],
   ["config"],
-  ["jsonrpc", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
+  ["jsonrpc", "wildcards", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
   ["otlp_exporter.ts"],
 ];
 

@@ -1,5 +1,6 @@
 /**
  * `src/policy/` decides from what it is given alone: the same question has the same answer, always.
+ * So does `src/wildcards/`, which it matches names with.
  *
  * The linter skips what follows a hole in an array pattern (`[, x = here]`) and what follows a stray
  * `;`. The formatter removes the latter, and the former is a place where nobody calls `fetch` by mistake.
@@ -38,14 +39,18 @@ const IMPURE_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** What policy may run, besides its own files; of anything else it may know the types. */
-const PURE_FILES: ReadonlySet<string> = new Set(["errors.ts"]);
+const PURE_FILES: ReadonlySet<string> = new Set(["errors.ts", "wildcards/mod.ts"]);
 
-const HINT = "Pass what is needed in as a value; policy/ has no I/O, no clock and no chance.";
+/** The folders that this holds for. */
+const PURE_FOLDERS: readonly string[] = ["policy/", "wildcards/"];
+
+const HINT = "Pass what is needed in as a value; there is no I/O, no clock and no chance here.";
 
 export const purePolicy: Deno.lint.Rule = {
   create(context) {
     const from = sourcePath(context.filename);
-    if (from === undefined || !from.startsWith("policy/")) return {};
+    const folder = PURE_FOLDERS.find((name) => from?.startsWith(name));
+    if (from === undefined || folder === undefined) return {};
 
     // A shorthand property is visited twice, as key and as value.
     const seen = new Set<number>();
@@ -58,20 +63,20 @@ export const purePolicy: Deno.lint.Rule = {
     return {
       Identifier(node) {
         if (isMemberName(node)) return;
-        if (IMPURE_NAMES.has(node.name)) report(node, `policy/ must not use ${node.name}`);
+        if (IMPURE_NAMES.has(node.name)) report(node, `${folder} must not use ${node.name}`);
         if (node.name === "Math" && mayBeRandom(node)) {
-          report(node, "policy/ must not use Math.random");
+          report(node, `${folder} must not use Math.random`);
         }
       },
       ...visitImports(({ node, specifier, typeOnly }) => {
         if (typeOnly) return;
         if (!specifier.startsWith(".")) {
-          report(node, `policy/ must not import ${specifier}: a package can do I/O unseen`);
+          report(node, `${folder} must not import ${specifier}: a package can do I/O unseen`);
           return;
         }
         const target = join(dirname(from), specifier);
-        if (target.startsWith("policy/") || PURE_FILES.has(target)) return;
-        report(node, `policy/ may import only types from src/${target}: write \`import type\``);
+        if (target.startsWith(folder) || PURE_FILES.has(target)) return;
+        report(node, `${folder} may import only types from src/${target}: write \`import type\``);
       }),
     };
   },

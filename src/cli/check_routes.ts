@@ -9,11 +9,11 @@ import type { ValidateFlags } from "./validate.ts";
 const { files, json, agent, server } = SHARED_FLAGS;
 
 /** `validate`. */
-export const validate = buildCommand<ValidateFlags, [], Context>({
+export const validate = buildCommand<ValidateFlags, string[], Context>({
   loader: async () => {
     const { validate } = await import("./validate.ts");
-    return async function (this: Context, flags: ValidateFlags) {
-      this.exitCode = await validate(flags, this.process as Outputs);
+    return async function (this: Context, flags: ValidateFlags, ...named: string[]) {
+      this.exitCode = await validate(flags, named, this.process as Outputs);
     };
   },
   parameters: {
@@ -22,12 +22,18 @@ export const validate = buildCommand<ValidateFlags, [], Context>({
       strict: { kind: "boolean", withNegated: false, default: false, brief: "Let warnings fail" },
       ...files,
     },
+    positional: {
+      kind: "array",
+      parameter: { brief: "Check this file", placeholder: "file", parse: String },
+      maximum: 2,
+    },
   },
   docs: {
     brief: "Check the two configuration files",
     fullDescription: "Tells everything that is wrong and odd in the servers file and the rules " +
-      "file, with file, line and column. Exit code: 1 on errors.\n\n" +
-      "Example: agent-mcp-gateway validate --strict --rules ./new-rules.json",
+      "file, with file, line and column. A FILE takes the place of the one that would be found; " +
+      "what stands in it says which of the two it is. Exit code: 1 on errors.\n\n" +
+      "Example: agent-mcp-gateway validate --strict ./new-rules.json",
   },
 });
 

@@ -10,6 +10,7 @@ import {
   readSettings,
   type SettingFlags,
   type Settings,
+  warnVariables,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
@@ -70,7 +71,8 @@ export async function readConfiguration(
 ): Promise<Read> {
   const settings = readSettings(flags, env);
   const files = locateFiles(settings, { home: homeFolder(env), cwd });
-  return { settings, files, ...await checkConfiguration(files, { env, cwd }) };
+  const checked = await checkConfiguration(files, { env, cwd });
+  return { settings, files, ...checked, warnings: [...warnVariables(env), ...checked.warnings] };
 }
 
 /**
@@ -89,6 +91,7 @@ export async function openConfiguration(flags: SettingFlags): Promise<Opened> {
   const colours = Deno.stderr.isTerminal() && !Deno.noColor;
   const log = createLog({ level, format: settings.logFormat, colours, clean });
   for (const note of noteFinds(files)) log.info(note);
+  for (const warning of warnVariables(Deno.env)) log.warn(formatProblem(warning));
   return { settings, files, configuration, log, clean };
 }
 

@@ -12,6 +12,7 @@ import {
   readSettings,
   type SettingFlags,
   type Settings,
+  warnVariables,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
@@ -84,7 +85,8 @@ async function load(
   const { configuration, errors } = await check();
   if (configuration === undefined) throw new ConfigError(errors);
   for (const note of noteFinds(files)) log.info(note);
-  for (const warning of configuration.warnings) log.warn(formatProblem(warning));
+  const warnings = [...warnVariables(Deno.env), ...configuration.warnings];
+  for (const warning of warnings) log.warn(formatProblem(warning));
   return { configuration, reload: { files, watch, check } };
 }
 

@@ -1,11 +1,14 @@
+import { expandHome, homeFolder, readText, resolvePath, type SettingFlags } from "../config/mod.ts";
+import { kindOfText } from "../config/texts/mod.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import {
   type FileFlags,
   type Read,
   readConfiguration,
   type Surroundings,
+  UsageError,
 } from "./open_configuration.ts";
-import { counted, type Outputs } from "./outputs.ts";
+import { cleanText, counted, type Outputs } from "./outputs.ts";
 
 /** The flags of `validate`. */
 export interface ValidateFlags extends FileFlags {
@@ -19,23 +22,34 @@ export interface ValidateFlags extends FileFlags {
  * Tells everything that is wrong and odd in the two files.
  *
  * @param flags As typed.
+ * @param named Files to check in place of those that would be found, recognised by what stands in
+ * them: one or both. The other one is found as ever, and may be missing.
  * @param outputs Where to print.
  * @param surroundings Where variables come from; default: the process.
  * @returns The exit code: 1 on errors, with `--strict` on warnings too, 2 where a flag cannot be used.
  */
 export async function validate(
   flags: ValidateFlags,
+  named: readonly string[],
   { stdout, stderr }: Outputs,
-  surroundings?: Surroundings,
+  surroundings: Surroundings = { env: Deno.env, cwd: Deno.cwd() },
 ): Promise<number> {
-  const { read, errors, warnings } = await check(flags, surroundings);
+  let found: Problems;
+  try {
+    found = await check(flags, named, surroundings);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    stderr.write(`${cleanText(error.message)}\n`);
+    return 2;
+  }
+  const { errors, warnings } = found;
   stdout.write(
     flags.json ? `${JSON.stringify({ errors, warnings })}\n` : [
       ...errors.map((problem) => `error ${formatProblem(problem)}\n`),
       ...warnings.map((problem) => `warning ${formatProblem(problem)}\n`),
     ].join(""),
   );
-  stderr.write(`${summarize(read, errors.length, warnings.length)}\n`);
+  stderr.write(`${summarize(found)}\n`);
   if (errors.some(({ path }) => path.startsWith("--"))) return 2;
   return errors.length > 0 || (flags.strict && warnings.length > 0) ? 1 : 0;
 }
@@ -46,22 +60,77 @@ interface Problems {
   readonly warnings: readonly ConfigProblem[];
 }
 
-async function check(flags: FileFlags, surroundings?: Surroundings): Promise<Problems> {
-  const { mcpConfig, rules } = flags;
+async function check(
+  { mcpConfig, rules }: FileFlags,
+  named: readonly string[],
+  surroundings: Surroundings,
+): Promise<Problems> {
+  const sorted = sortFiles({ mcpConfig, rules }, named, surroundings);
+  if ("errors" in sorted) return { errors: sorted.errors, warnings: [] };
   try {
-    const read = await readConfiguration({ mcpConfig, rules }, surroundings);
-    return { read, errors: read.errors, warnings: read.warnings };
+    const read = await readConfiguration(sorted.flags, surroundings);
+    const { mcpConfig, rules } = read.files;
+    // Whoever names one file wants to know of that one.
+    const missing = named.length === 1
+      ? [mcpConfig, rules].filter(({ origin }) => origin === "missing").map(({ shown }) => shown)
+      : [];
+    const errors = read.errors.filter(({ file }) => !missing.includes(file));
+    return { read, errors, warnings: read.warnings };
   } catch (error) {
     if (error instanceof ConfigError) return { errors: error.problems, warnings: [] };
     throw error;
   }
 }
 
-function summarize(read: Read | undefined, errors: number, warnings: number): string {
+/** Finds out which of the two each named file is. */
+function sortFiles(
+  flags: SettingFlags,
+  named: readonly string[],
+  { env, cwd }: Surroundings,
+): { readonly flags: SettingFlags } | { readonly errors: readonly ConfigProblem[] } {
+  const given: { mcpConfig?: SettingFlags["rules"]; rules?: SettingFlags["rules"] } = { ...flags };
+  const errors: ConfigProblem[] = [];
+  for (const file of named) {
+    const report = (message: string) =>
+      errors.push({ file, line: 0, column: 0, path: "", message });
+    const read = readText(resolvePath(cwd, expandHome(file, homeFolder(env))));
+    if ("failure" in read) {
+      report(read.failure);
+      continue;
+    }
+    const kind = kindOfText(read.text);
+    if (kind === undefined) {
+      report(
+        'neither "mcpServers" nor "agents" stands in it, so this may be either file: say which ' +
+          "with --mcp-config or --rules",
+      );
+      continue;
+    }
+    const [key, flag] = kind === "servers"
+      ? ["mcpConfig", "--mcp-config"] as const
+      : ["rules", "--rules"] as const;
+    if (given[key] !== undefined) {
+      throw new UsageError(
+        `${file} is a ${kind} file, and ${given[key]} is named as one already: leave one out ` +
+          `(${flag} names the ${kind} file, too)`,
+      );
+    }
+    given[key] = file;
+  }
+  return errors.length > 0 ? { errors } : { flags: given };
+}
+
+function summarize({ read, errors, warnings }: Problems): string {
   const { configuration, files } = read ?? {};
-  const odd = warnings === 0 ? "" : `, ${counted(warnings, "warning")}`;
+  const odd = warnings.length === 0 ? "" : `, ${counted(warnings.length, "warning")}`;
+  if (files !== undefined && configuration === undefined && errors.length === 0) {
+    const [one, other] = files.rules.origin === "missing"
+      ? [files.mcpConfig, files.rules]
+      : [files.rules, files.mcpConfig];
+    return `${one.shown}: no errors${odd}; checked alone, because ${other.shown} was not found`;
+  }
   if (files === undefined || configuration === undefined) {
-    return `${counted(errors, "error")}${odd}`;
+    return `${counted(errors.length, "error")}${odd}`;
   }
   const { servers, rules } = configuration;
   return `${files.mcpConfig.shown}: ${counted(servers.size, "server")}; ` +

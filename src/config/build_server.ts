@@ -2,7 +2,7 @@ import { familyOf, headerValueMessage, isHeaderValue, isHttpUrl } from "./check_
 import { expandText, type Variables } from "./expand.ts";
 import { entriesOf } from "./json_value.ts";
 import { formatPath } from "./path.ts";
-import type { Connect, ServerConfig, ServerOptions, ShownServer } from "./server.ts";
+import type { Connect, ConnectStdio, ServerConfig, ServerOptions, ShownServer } from "./server.ts";
 import type { ServerEntry } from "./servers_schema.ts";
 import { showUrl } from "./shown_url.ts";
 
@@ -12,10 +12,11 @@ export interface Trouble {
   readonly message: string;
 }
 
-/** A server, and what keeps it from being used. */
+/** A server, what keeps it from being used, and what its fields say that was hardly meant. */
 export interface BuiltServer {
   readonly server: ServerConfig;
   readonly troubles: readonly Trouble[];
+  readonly notes: readonly Trouble[];
 }
 
 /** Expands a checked entry of the servers file and fills in the defaults. */
@@ -27,7 +28,7 @@ export function buildServer(
   const filler = new Filler(["mcpServers", name], variables);
   const connect = buildConnect(entry, filler);
   const options = buildOptions(entry, filler);
-  const { troubles } = filler;
+  const { troubles, notes } = filler;
   const unavailable = troubles.length === 0
     ? {}
     : { unavailable: troubles.map((one) => `${one.message} (${formatPath(one.path)})`).join("; ") };
@@ -41,12 +42,28 @@ export function buildServer(
     secrets: filler.secrets,
     fingerprint: fingerprint([connect, options, unavailable]),
   };
-  return { server, troubles };
+  return {
+    server,
+    troubles,
+    notes: connect.kind === "stdio" && isOnePassword(connect) ? [] : notes,
+  };
 }
+
+/** `op run` puts the secrets themselves in place of the references to them. */
+function isOnePassword({ command, args }: ConnectStdio): boolean {
+  return [command, ...args].some((word) => /(?:^|[\\/])op(?:\.exe)?$/.test(word));
+}
+
+/** A reference to a secret of 1Password, as a whole value or behind `NAME=` or `Bearer`. */
+const SECRET_REFERENCE = /^(?:Bearer +|[\w-]+=)?op:\/\//i;
+
+/** A variable as a shell, Windows or opencode writes it, as a whole value or behind `Bearer`. */
+const OTHER_VARIABLE = /^(?:Bearer +)?(?:\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\{env:\w+\})$/;
 
 /** Expands texts and collects what goes wrong, with paths. */
 class Filler {
   readonly troubles: Trouble[] = [];
+  readonly notes: Trouble[] = [];
   readonly #base: Trouble["path"];
   readonly #variables: Variables;
   readonly #read = new Set<string>();
@@ -80,7 +97,22 @@ class Filler {
     const message = expanded.trouble ??
       (isBad ? `variables replaced, ${expected}` : undefined);
     if (message !== undefined) this.troubles.push({ path: [...this.#base, ...path], message });
+    if (SECRET_REFERENCE.test(expanded.text)) {
+      const message = "passed on as this text, because the gateway does not read secrets from " +
+        "1Password: write ${NAME}, and set NAME to the secret where the gateway runs";
+      this.notes.push({ path: [...this.#base, ...path], message });
+    }
     return expanded.text;
+  }
+
+  /** Some clients expand these too; what a program gets here is the text. */
+  #noteVariable(text: string, path: Trouble["path"]): void {
+    if (!OTHER_VARIABLE.test(text)) return;
+    // The name is not quoted: what looks like one may be a secret.
+    const message =
+      "passed on as this text, although it looks like a variable: write ${NAME} for " +
+      "the value of NAME";
+    this.notes.push({ path: [...this.#base, ...path], message });
   }
 
   /** Expands the values of a record; names are kept, also `__proto__`. */
@@ -92,7 +124,10 @@ class Filler {
   ): Record<string, string> {
     // `fromEntries` defines properties where an assignment to `__proto__` would do nothing.
     return Object.fromEntries(
-      entriesOf(record).map(([name, text]) => [name, this.fill(text, [key, name], test, expected)]),
+      entriesOf(record).map(([name, text]) => {
+        this.#noteVariable(text, [key, name]);
+        return [name, this.fill(text, [key, name], test, expected)];
+      }),
     );
   }
 }

@@ -1,6 +1,7 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { findRenamed } from "./other_clients.ts";
 import { suggest } from "./suggest.ts";
 
 type Report = (path: readonly string[], message: string, at?: "key") => void;
@@ -14,10 +15,6 @@ export function checkEntries(document: Document): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const { value } = document;
   const servers = isObject(value) ? value["mcpServers"] : undefined;
-  if (isObject(value) && servers === undefined && isObject(value["servers"])) {
-    const message = 'MCP clients such as VS Code say "servers" here: rename it to "mcpServers"';
-    problems.push(document.problem(["servers"], message, "key"));
-  }
   if (!isObject(servers)) return problems;
   for (const [name, entry] of entriesOf(servers)) {
     const report: Report = (path, message, at) =>
@@ -35,11 +32,7 @@ function checkEntry(entry: JsonObject, report: Report): void {
       "remove one of them";
     report(["url"], message, "key");
   } else if (command === undefined && url === undefined) {
-    const known = ["command", "url"];
-    const near = Object.keys(entry).map((key) => suggest(key, known)).find((hint) => hint !== "");
-    const message = "neither `command` nor `url` is given: expected the program to start, " +
-      `or the address to call${near ?? ""}`;
-    report([], message);
+    reportNeither(entry, report);
   }
   checkTransport(entry, report);
   if (typeof url === "string" && !url.includes("${") && !isHttpUrl(url)) {
@@ -65,6 +58,19 @@ function checkEntry(entry: JsonObject, report: Report): void {
       report(["gateway", "oauth", key], 'this key is missing: "client_credentials" needs it');
     }
   }
+}
+
+function reportNeither(entry: JsonObject, report: Report): void {
+  for (const key of Object.keys(entry)) {
+    const renamed = findRenamed(key);
+    if (renamed === undefined || !["command", "url"].includes(renamed.ours)) continue;
+    return report([key], renamed.message, "key");
+  }
+  const known = ["command", "url"];
+  const near = Object.keys(entry).map((key) => suggest(key, known)).find((hint) => hint !== "");
+  const message = "neither `command` nor `url` is given: expected the program to start, " +
+    `or the address to call${near ?? ""}`;
+  report([], message);
 }
 
 function checkTransport(entry: JsonObject, report: Report): void {

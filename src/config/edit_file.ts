@@ -1,4 +1,5 @@
 import { folderOf, resolvePath } from "./file_path.ts";
+import { decodeText } from "./read_text.ts";
 
 /** How often an edit is begun anew because somebody else changed the file meanwhile. */
 const MAX_ATTEMPTS = 5;
@@ -26,7 +27,9 @@ export async function editFile(path: string, edit: (text: string) => string): Pr
 
 /** A byte order mark is a part of the text here, which is written back. */
 function readExactly(path: string): string {
-  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Deno.readFileSync(path));
+  const read = decodeText(Deno.readFileSync(path), { ignoreBOM: true });
+  if ("failure" in read) throw new Error(`${path}: ${read.failure}`);
+  return read.text;
 }
 
 /** Whether the new text is there; `false` where the file is not what it was. */

@@ -25,6 +25,30 @@ const maxNesting = 8;
 const malformed = "a `${` begins no variable: write ${NAME}, ${NAME:-default}, " +
   "or $${ for a literal ${";
 
+/** What programs that know more than variables have in braces: the word, and whether a colon follows. */
+const FOREIGN =
+  /(?<!\$)\$\{(?:input:([\w.-]{1,60})\}|(input|config|command|file|workspaceFolder|op|keychain|cmd):)/;
+
+/** Names that VS Code has a value for, and the environment seldom. */
+const VSCODE_NAMES = ["workspaceFolderBasename", "workspaceRoot", "pathSeparator", "fileDirname"];
+
+/** What is said of a text with a `${` that begins no variable; quotes names, and no more of it. */
+function explainMalformed(text: string): string {
+  const [, id, word = ""] = FOREIGN.exec(text) ?? [];
+  if (id !== undefined) {
+    const name = id.toUpperCase().replace(/\W+/g, "_").replace(/^(?=\d)/, "INPUT_");
+    return `\${input:${id}} is a question that VS Code asks, and the gateway asks none: write ` +
+      `\${${name}}, and set ${name} where the gateway runs`;
+  }
+  if (word === "") return malformed;
+  const whole = `\${${word}:…}`;
+  if (["op", "keychain", "cmd", "file"].includes(word)) {
+    return `${whole} is not supported, because the gateway reads secrets from variables only: ` +
+      "write ${NAME}, and set NAME where the gateway runs";
+  }
+  return `${whole} is known to VS Code alone: write its value, or \${NAME} for a variable`;
+}
+
 /**
  * Replaces `${VAR}`, `${VAR:-default}`, `${env:VAR}`, `${userHome}` and `${workspaceFolder}`;
  * `$${` is a literal `${`. As in a shell an empty variable is set for `${VAR}`, and takes the
@@ -34,7 +58,8 @@ export function expandText(text: string, variables: Variables): Expanded {
   if (!text.includes("${")) return { text, used: false };
   const run = expandFrom(text, 0, 0, variables);
   if (run.trouble === undefined) return { text: run.text, used: run.used };
-  return { text, used: run.used, trouble: run.trouble };
+  const trouble = run.trouble === malformed ? explainMalformed(text) : run.trouble;
+  return { text, used: run.used, trouble };
 }
 
 interface Run extends Expanded {
@@ -85,7 +110,10 @@ function expandReference(text: string, start: number, nesting: number, variables
   const end = start + whole.length;
   if (close === "}") {
     if (value !== undefined) return { text: value, used: true, end };
-    return { text: "", used: true, trouble: `variable ${JSON.stringify(name)} is not set`, end };
+    const trouble = VSCODE_NAMES.includes(name)
+      ? `\${${name}} is known to VS Code alone: write its value, or \${NAME} for a variable`
+      : `variable ${JSON.stringify(name)} is not set`;
+    return { text: "", used: true, trouble, end };
   }
   const fallback = expandFrom(text, end, nesting + 1, variables);
   if (fallback.trouble === malformed || !value) return { ...fallback, used: true };

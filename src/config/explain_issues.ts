@@ -29,7 +29,12 @@ function explain(document: Document, issue: Issue, base: Path): ConfigProblem[] 
   }
   const node = document.find(path);
   const expected = `expected ${issue.message}`;
-  if (node !== undefined) return [document.problem(path, expected + describeFound(issue, node))];
+  if (node !== undefined) {
+    const found = expected + describeFound(issue, node);
+    // Some clients write the program and its arguments as one list.
+    const isLine = path.length === 3 && path[2] === "command" && node.type === "array";
+    return [document.problem(path, isLine ? `${found}; its arguments belong in "args"` : found)];
+  }
   return [document.problem(path, `this key is missing: ${expected}`)];
 }
 

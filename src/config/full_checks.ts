@@ -4,14 +4,24 @@ import { checkRules } from "./check_rules.ts";
 import { type Document, parseDocument } from "./document.ts";
 import { explainIssues } from "./explain_issues.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
+import { findOtherShape, findSwapped } from "./other_clients.ts";
 import { rulesSchema } from "./rules_schema.ts";
 import { serversSchema } from "./servers_schema.ts";
 
 /** Everything that is wrong is found, and where. A start with good files does not load this. */
 export const fullChecks: FileChecks = {
   parse: parseDocument,
-  checkServers: (document) => check(serversSchema, document, checkEntries),
-  checkRules: (document) => check(rulesSchema, document, checkRules),
+  checkServers(document) {
+    // Of another client's file the schema would say no more than that `mcpServers` is missing.
+    const shape = findSwapped("servers", document) ?? findOtherShape(document);
+    if (shape !== undefined) return { problems: [shape] };
+    return check(serversSchema, document, checkEntries);
+  },
+  checkRules(document) {
+    const swapped = findSwapped("rules", document);
+    if (swapped !== undefined) return { problems: [swapped] };
+    return check(rulesSchema, document, checkRules);
+  },
 };
 
 function check<T extends z.ZodMiniType>(

@@ -8,12 +8,13 @@ import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { entriesOf, isObject } from "./json_value.ts";
 import type { FoundFile, FoundFiles } from "./locate.ts";
 import { warnOddKeys } from "./odd_keys.ts";
+import { findSwitch } from "./other_clients.ts";
 import { plainChecks } from "./plain_checks.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
 import { isSelfReference } from "./self_reference.ts";
 import type { ServersFile } from "./servers_schema.ts";
-import { type KnownServers, warnRules } from "./warn_rules.ts";
+import { type KnownServers, warnRules, warnServerNames } from "./warn_rules.ts";
 
 /** What loading needs to know besides the files. */
 export interface LoadOptions {
@@ -91,7 +92,13 @@ async function check(
   const known = servers.document === undefined ? undefined : knownServers(servers.document, built);
   if (servers.document !== undefined && known !== undefined) {
     const { document } = servers;
-    warnings.push(...sort([...warnServers(document, built), ...warnOddKeys(document)]));
+    warnings.push(
+      ...sort([
+        ...warnServers(document, built),
+        ...warnOddKeys(document),
+        ...warnServerNames(document),
+      ]),
+    );
     if (rules.document !== undefined) {
       warnings.push(...sort(warnRules(rules.document, known)));
     }
@@ -157,7 +164,7 @@ async function buildServers(
   const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
   const variables = { env, cwd, home: homeFolder(env, { windows }) };
   const self = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
-  const enabled = entriesOf(file.mcpServers).filter(([, entry]) => entry.disabled !== true);
+  const enabled = entriesOf(file.mcpServers).filter(([, entry]) => findSwitch(entry) === undefined);
   return await Promise.all(enabled.map(async ([name, entry]) => {
     const built = buildServer(name, entry, variables);
     return { ...built, isSelf: await isSelfReference(built.server, self) };
@@ -165,14 +172,17 @@ async function buildServers(
 }
 
 function warnServers(document: Document, built: readonly Built[]): ConfigProblem[] {
-  return built.flatMap(({ server: { name }, troubles, isSelf }) => {
+  return built.flatMap(({ server: { name }, troubles, notes, isSelf }) => {
     if (isSelf) {
       const message = "skipped: it would start this gateway again, on the same servers file";
       return [document.problem(["mcpServers", name], message, "key")];
     }
-    return troubles.map(({ path, message }) =>
-      document.problem(path, `server ${JSON.stringify(name)} is not available: ${message}`)
-    );
+    return [
+      ...troubles.map(({ path, message }) =>
+        document.problem(path, `server ${JSON.stringify(name)} is not available: ${message}`)
+      ),
+      ...notes.map(({ path, message }) => document.problem(path, message)),
+    ];
   });
 }
 
@@ -182,7 +192,7 @@ function knownServers({ value }: Document, built: readonly Built[]): KnownServer
   const left = new Map<string, string>();
   const servers = isObject(value) ? value["mcpServers"] : undefined;
   for (const [name, entry] of entriesOf(isObject(servers) ? servers : {})) {
-    if (isObject(entry) && entry["disabled"] === true) {
+    if (isObject(entry) && findSwitch(entry) !== undefined) {
       left.set(name, "it is disabled in the servers file");
     } else names.add(name);
   }

@@ -10,7 +10,7 @@ export type { Configuration } from "./configuration.ts";
 export { describeFile } from "./describe_file.ts";
 export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
-export { childEnvironment, homeFolder, safeVariables } from "./environment.ts";
+export { childEnvironment, expandHome, homeFolder, safeVariables } from "./environment.ts";
 export { editFile } from "./edit_file.ts";
 export { findExposure, hasCredentials, isLoopback } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
@@ -38,6 +38,7 @@ export type {
   ServerOptions,
   ShownServer,
 } from "./server.ts";
+export { warnVariables } from "./odd_variables.ts";
 export { FileWatch, type WatchOptions } from "./watch.ts";
 export { listSettings, readSettings } from "./settings.ts";
 export type { SettingFlags, SettingRow, Settings } from "./settings.ts";

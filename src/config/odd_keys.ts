@@ -1,28 +1,78 @@
 import schema from "../../config/servers.schema.json" with { type: "json" };
 import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
-import { entriesOf, isObject } from "./json_value.ts";
+import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { findRenamed, findSwitch } from "./other_clients.ts";
 import { suggest } from "./suggest.ts";
 
 const { properties } = schema.properties.mcpServers.additionalProperties;
 const entryKeys = Object.keys(properties);
 const gatewayKeys = Object.keys(properties.gateway.properties);
 
+/** Other clients' keys that the gateway has nothing for, with what to write instead. */
+const UNSUPPORTED = new Map<string, Advice>(Object.entries({
+  ...same(["envFile", "env_file"], () => {
+    return 'the gateway reads no file of variables: write them under "env", as values or ${NAME}';
+  }),
+  headersHelper: () => 'the gateway runs no program for headers: write them under "headers"',
+  bearer_token_env_var: () => {
+    return 'write "headers": {"Authorization": "Bearer ${NAME}"}, where NAME is that variable';
+  },
+  ...same(["disabledTools", "disabled_tools", "excludeTools"], (value: JsonValue) => {
+    return isEmpty(value) ? undefined : "the rules say which tools an agent may use: write " +
+      '"deny": {"tools": {SERVER: [TOOL]}} there';
+  }),
+  ...same(["enabledTools", "enabled_tools", "includeTools"], (value: JsonValue) => {
+    return isEmpty(value) ? undefined : "the rules say which tools an agent may use: write " +
+      '"allow": {"tools": {SERVER: [TOOL]}} there';
+  }),
+}));
+
+type Advice = (value: JsonValue) => string | undefined;
+
+function same(keys: readonly string[], advice: Advice): Record<string, Advice> {
+  return Object.fromEntries(keys.map((key) => [key, advice]));
+}
+
+function isEmpty(value: JsonValue): boolean {
+  return !Array.isArray(value) || value.length === 0;
+}
+
 /**
- * Warns of keys of a server's entry that look like slips. Others are ignored in silence, because
- * they may be another client's.
+ * Warns of keys of a server's entry that look like slips, and of other clients' keys where it
+ * matters that they are ignored. The rest is ignored in silence, because it may be another client's.
  */
 export function warnOddKeys(document: Document): ConfigProblem[] {
   const { value } = document;
   const servers = isObject(value) ? value["mcpServers"] : undefined;
   return entriesOf(isObject(servers) ? servers : {}).flatMap(([name, entry]) => {
-    return entriesOf(isObject(entry) ? entry : {}).flatMap(([key]) => {
-      if (entryKeys.includes(key)) return [];
-      const message = gatewayKeys.includes(key)
-        ? 'ignored here: it belongs under "gateway"'
-        : suggest(key, entryKeys).replace(/^; /, "ignored; ");
-      if (message === "") return [];
+    if (!isObject(entry)) return [];
+    return entriesOf(entry).flatMap(([key, member]) => {
+      const message = entryKeys.includes(key) ? undefined : adviseOn(key, member, entry);
+      if (message === undefined) return [];
       return [document.problem(["mcpServers", name, key], message, "key")];
     });
   });
+}
+
+function adviseOn(key: string, value: JsonValue, entry: JsonObject): string | undefined {
+  if (gatewayKeys.includes(key)) return 'ignored here: it belongs under "gateway"';
+  if (key === findSwitch(entry)) {
+    return `this server is off, as "${key}": false says: write "disabled": true in its place ` +
+      "to keep it off, or remove it to switch the server on";
+  }
+  const unsupported = UNSUPPORTED.get(key)?.(value);
+  if (unsupported !== undefined) return `ignored: ${unsupported}`;
+  const renamed = findRenamed(key);
+  if (renamed === undefined) {
+    const hint = suggest(key, entryKeys).replace(/^; /, "ignored; ");
+    return hint === "" ? undefined : hint;
+  }
+  const isServer = entry["command"] !== undefined || entry["url"] !== undefined;
+  const isConnect = ["command", "url"].includes(renamed.ours);
+  // Without a command and a url that is an error, which says the same.
+  if (isConnect) return isServer ? "ignored: the server has `command` or `url` already" : undefined;
+  return entry[renamed.ours] === undefined
+    ? `ignored; ${renamed.message}`
+    : `ignored: "${renamed.ours}" is there already`;
 }

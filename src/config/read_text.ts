@@ -17,20 +17,28 @@ export function readText(path: string): ReadText {
     if (size > maxBytes) {
       return { failure: "the file is too large for a configuration: expected at most 16 MiB" };
     }
-    return decode(Deno.readFileSync(path));
+    return decodeText(Deno.readFileSync(path));
   } catch (error) {
     return { failure: explain(error) };
   }
 }
 
-function decode(bytes: Uint8Array): ReadText {
+/**
+ * The text of a file's bytes.
+ *
+ * @param bytes What the file holds.
+ * @param options Whether a byte order mark stays in the text, for writing it back.
+ */
+export function decodeText(bytes: Uint8Array, options: { ignoreBOM?: boolean } = {}): ReadText {
   const [first, second] = bytes;
-  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+  const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  // JSON begins with an ASCII character, and holds no NUL: without a mark there is one beside it.
+  if (isMarked || first === 0 || second === 0) {
     return { failure: "the file is UTF-16: save it as UTF-8" };
   }
   try {
     // A byte order mark is taken off by the decoder.
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+    return { text: new TextDecoder("utf-8", { fatal: true, ...options }).decode(bytes) };
   } catch {
     return { failure: "the file is not UTF-8 text: save it as UTF-8" };
   }

@@ -1,7 +1,9 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Document, Path } from "./document.ts";
 import { encodeKey, entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
-import { suggest } from "./suggest.ts";
+import { findNameFault, findTwin, foldName, quoteName } from "./odd_names.ts";
+import { compilePattern } from "../wildcards/mod.ts";
+import { suggest, suggestPattern } from "./suggest.ts";
 
 /** What the servers file says, as far as it can be read. */
 export interface KnownServers {
@@ -11,38 +13,136 @@ export interface KnownServers {
   readonly left: ReadonlyMap<string, string>;
 }
 
-/** Rules that name servers which are not configured, or that never come to count. */
+/** Rules that name servers which are not configured, names that are odd, or that never come to count. */
 export function warnRules(document: Document, servers: KnownServers): ConfigProblem[] {
   const agents = objectAt(document.value, "agents");
+  const isKnown = remembered((pattern) => {
+    const { matches } = compilePattern(pattern);
+    return [...servers.names, ...servers.left.keys()].some(matches);
+  });
   return entriesOf(agents ?? {}).flatMap(([id, agent]) => {
     if (!isObject(agent)) return [];
     return [
-      ...warnUnknown(document, id, agent, servers),
+      ...warnUnknown(document, { id, agent, servers, isKnown }),
+      ...warnToolNames(document, id, agent),
       ...warnUseless(document, id, agent),
     ];
   });
 }
 
+/** A file may ask the same of every one of thousands of agents. */
+function remembered<T>(ask: (text: string) => T): (text: string) => T {
+  const answers = new Map<string, T>();
+  return (text) => {
+    const known = answers.get(text);
+    if (known !== undefined) return known;
+    const answer = ask(text);
+    answers.set(text, answer);
+    return answer;
+  };
+}
+
 function warnUnknown(
   document: Document,
-  id: string,
-  agent: JsonObject,
-  servers: KnownServers,
+  { id, agent, servers, isKnown }: {
+    readonly id: string;
+    readonly agent: JsonObject;
+    readonly servers: KnownServers;
+    readonly isKnown: (pattern: string) => boolean;
+  },
 ): ConfigProblem[] {
   const seen = new Set<string>();
   const warnings: ConfigProblem[] = [];
   for (const { name, path, at } of mentions(id, agent)) {
-    if (isWildcard(name) || servers.names.has(name) || seen.has(name)) continue;
+    if (servers.names.has(name) || seen.has(name)) continue;
+    const message = isWildcard(name)
+      ? adviseOnPattern(name, servers, isKnown)
+      : adviseOnName(name, servers);
+    if (message === undefined) continue;
     // One warning for an agent and a server, however often it is named.
     seen.add(name);
-    const why = servers.left.get(name);
-    const state = why === undefined ? "is not configured" : `is not configured (${why})`;
-    const hint = why === undefined ? suggest(name, servers.names) : "";
-    const message = `agent ${JSON.stringify(id)} names server ${JSON.stringify(name)}, which ` +
-      `${state}; the rule stays${hint}`;
-    warnings.push(document.problem(path, message, at));
+    warnings.push(document.problem(path, `agent ${JSON.stringify(id)} names ${message}`, at));
   }
   return warnings;
+}
+
+function adviseOnName(name: string, { names, left }: KnownServers): string {
+  const why = left.get(name);
+  const state = why === undefined ? "is not configured" : `is not configured (${why})`;
+  const hint = why === undefined ? hintFor(name, names) : "";
+  return `server ${quoteName(name)}, which ${state}; the rule stays${hint}`;
+}
+
+/** What to write for a name that no server has. */
+function hintFor(name: string, names: ReadonlySet<string>): string {
+  const twin = findTwin(name, names);
+  const fault = findNameFault(name);
+  if (fault !== undefined) {
+    const meant = twin?.name ?? fault.meant;
+    return `; the name ${fault.what}${meant === "" ? "" : `: write ${quoteName(meant)}`}`;
+  }
+  if (twin === undefined) return suggest(name, names);
+  return twin.isCase
+    ? `; names are case-sensitive: write ${quoteName(twin.name)}`
+    : `; it only looks like ${quoteName(twin.name)}, whose letters are encoded in another way ` +
+      "(Unicode normalization): copy the name from the servers file";
+}
+
+function adviseOnPattern(
+  pattern: string,
+  { names, left }: KnownServers,
+  isKnown: (pattern: string) => boolean,
+): string | undefined {
+  // A star alone means whatever servers there are, and without any there is nothing to compare with.
+  if (/^[*]+$/.test(pattern) || names.size + left.size === 0 || isKnown(pattern)) return undefined;
+  const fault = findNameFault(pattern);
+  const hint = fault === undefined
+    ? suggestPattern(pattern, names)
+    : `; the name ${fault.what}: write ${quoteName(fault.meant)}`;
+  return `servers ${quoteName(pattern)}, which no configured server matches; the rule stays${hint}`;
+}
+
+/** Names of tools that cannot be seen to differ from others. */
+function warnToolNames(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
+  return (["allow", "deny"] as const).flatMap((effect) => {
+    return entriesOf(objectAt(agent[effect], "tools") ?? {}).flatMap(([server, list]) => {
+      return (Array.isArray(list) ? list : []).flatMap((name, index) => {
+        const fault = typeof name === "string" ? findNameFault(name) : undefined;
+        if (fault === undefined) return [];
+        const message = `the name of this tool ${fault.what}, and names match exactly` +
+          (fault.meant === "" ? "" : `: write ${quoteName(fault.meant)}`);
+        return [document.problem(["agents", id, effect, "tools", server, index], message)];
+      });
+    });
+  });
+}
+
+/** Names of servers that rules cannot name alone, or that people take for another one's. */
+export function warnServerNames(document: Document): ConfigProblem[] {
+  const servers = objectAt(document.value, "mcpServers");
+  const folded = new Map<string, string>();
+  return entriesOf(servers ?? {}).flatMap(([name]) => {
+    const twin = folded.get(foldName(name));
+    folded.set(foldName(name), twin ?? name);
+    const message = adviseOnServer(name, twin);
+    return message === undefined ? [] : [document.problem(["mcpServers", name], message, "key")];
+  });
+}
+
+function adviseOnServer(name: string, twin: string | undefined): string | undefined {
+  const fault = findNameFault(name);
+  if (fault !== undefined) {
+    const advice = fault.meant === "" ? "rename it" : `rename it to ${quoteName(fault.meant)}`;
+    return `the name of this server ${fault.what}, and names match exactly: ${advice}`;
+  }
+  if (isWildcard(name)) {
+    return `rules cannot name this server alone, because "*" and "?" are wildcards there: rename it`;
+  }
+  if (twin === undefined) return undefined;
+  const other = quoteName(twin);
+  return twin.toLowerCase() === name.toLowerCase()
+    ? `this name differs from that of server ${other} only in case: rename one of the two`
+    : `this name looks like that of server ${other}: rename one of the two`;
 }
 
 interface Mention {

@@ -22,7 +22,10 @@ export interface CallClockOptions {
   readonly deadlines: Deadlines;
 }
 
-/** Ends a call that takes too long, or that its caller cancels. Progress only moves a number. */
+/**
+ * Ends a call that takes too long, or that its caller cancels. Progress only moves a number. While
+ * the client is asked something for the call, only the hard limit runs: the server waits for us.
+ */
 export class CallClock implements Due {
   /** Aborts with a `DownstreamError` of code `TIMEOUT`, or with the caller's reason. */
   readonly signal: CancelSignal;
@@ -36,6 +39,7 @@ export class CallClock implements Due {
   readonly #deadlines: Deadlines;
   readonly #onCancel: () => void;
   #idleUntil = Infinity;
+  #questions = 0;
 
   /**
    * Starts to run.
@@ -57,7 +61,7 @@ export class CallClock implements Due {
 
   /** When it ends the call as things stand, on the clock of `performance.now()`. */
   get dueAt(): number {
-    return Math.min(this.#idleUntil, this.#hardUntil);
+    return this.#questions > 0 ? this.#hardUntil : Math.min(this.#idleUntil, this.#hardUntil);
   }
 
   /** The server is asked, or shows that it is at work; gives the time, by `performance.now()`. */
@@ -66,6 +70,17 @@ export class CallClock implements Due {
     this.#idleUntil = now + this.#limits.idleMs;
     this.#deadlines.add(this);
     return now;
+  }
+
+  /** The client is asked something for the call; `resume` follows once for each time. */
+  pause(): void {
+    this.#questions++;
+  }
+
+  /** The client has answered, so the server gets its whole time again. */
+  resume(): void {
+    // A call that has ended is watched no more.
+    if (--this.#questions === 0 && this.listedAt >= 0) this.restart();
   }
 
   /** The call is over. */
@@ -77,9 +92,18 @@ export class CallClock implements Due {
   /** The deadline has come. */
   expire(): void {
     this.stop();
-    const message = performance.now() >= this.#hardUntil
-      ? `Server "${this.#server}" did not finish the call within ${this.#limits.hardMs} ms; the call was cancelled`
-      : `Server "${this.#server}" neither answered nor showed progress for ${this.#limits.idleMs} ms; the call was cancelled`;
+    const message = `Server "${this.#server}" ${this.#reason()}; the call was cancelled`;
     this.#cancellation.cancel(new DownstreamError("TIMEOUT", this.#server, message));
+  }
+
+  #reason(): string {
+    const { hardMs, idleMs } = this.#limits;
+    if (performance.now() < this.#hardUntil) {
+      return `neither answered nor showed progress for ${idleMs} ms`;
+    }
+    return this.#questions === 0
+      ? `did not finish the call within ${hardMs} ms`
+      : `did not finish the call within ${hardMs} ms: it asked the client something and was waiting ` +
+        "for the answer";
   }
 }

@@ -65,7 +65,7 @@ export async function callOnPlace(place: Place, wanted: WantedCall): Promise<Cal
     };
     const sent = { tool, args: call.args, meta: span.carry(call.meta), onProgress };
     try {
-      const reply = await session.callTool(sent, { link: caller.link, signal });
+      const reply = await session.callTool(sent, { link: caller.link, clock });
       noteFailure(span, reply);
       return { kind: "answer", reply, tool, downstreamMs: performance.now() - started };
     } catch (error) {

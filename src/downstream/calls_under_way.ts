@@ -1,14 +1,81 @@
-import { type Listed, Roster } from "../jsonrpc/mod.ts";
+import { Cancellation, type CancelSignal, type Listed, Roster } from "../jsonrpc/mod.ts";
 import type { ClientLink } from "./caller.ts";
+import { within } from "./within.ts";
 
-/** One for each call, because a client may have many. */
-interface Entry extends Listed {
+/** The clock of a call, which stops while the server waits for the call's client. */
+export interface StoppableClock {
+  /** The server asked the client something. */
+  pause(): void;
+  /** The client answered, or need not answer any more. */
+  resume(): void;
+}
+
+/** A call that is under way. There is one object for each call, because a client may have many. */
+export interface CallUnderWay extends Listed {
   readonly link: ClientLink;
+  readonly clock: StoppableClock;
+  /** What the server asked the client meanwhile; most calls are asked nothing. */
+  questions: Set<Question> | undefined;
+}
+
+/**
+ * A request of a server that is on its way to the client. It belongs to the calls that were under
+ * way when it came: the protocol does not say to which of them. Their clocks stand still until the
+ * client answers, and once all of them have ended nobody needs the answer any more.
+ */
+export class Question {
+  readonly #calls: Set<CallUnderWay>;
+  readonly #graceMs: number;
+  readonly #request: CancelSignal;
+  readonly #cancellation = new Cancellation();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #onCancel: () => void;
+
+  constructor(calls: readonly CallUnderWay[], request: CancelSignal, graceMs: number) {
+    this.#calls = new Set(calls);
+    this.#request = request;
+    this.#graceMs = graceMs;
+    this.#onCancel = () => this.#cancellation.cancel(request.reason);
+    request.addEventListener("abort", this.#onCancel);
+    for (const call of calls) {
+      (call.questions ??= new Set()).add(this);
+      call.clock.pause();
+    }
+  }
+
+  /** Aborts when the server takes the request back, or when the calls it belongs to have ended. */
+  get signal(): CancelSignal {
+    return this.#cancellation;
+  }
+
+  /** A call that it belongs to has ended. */
+  leave(call: CallUnderWay): void {
+    if (!this.#calls.delete(call) || this.#calls.size > 0) return;
+    if (this.#graceMs === 0) return this.#cancel();
+    void within(this.#closed.promise, this.#graceMs).then((isClosed) => {
+      if (!isClosed) this.#cancel();
+    });
+  }
+
+  /** The client has answered, or never will. */
+  close(): void {
+    this.#closed.resolve();
+    this.#request.removeEventListener("abort", this.#onCancel);
+    for (const call of this.#calls) {
+      call.questions?.delete(this);
+      call.clock.resume();
+    }
+    this.#calls.clear();
+  }
+
+  #cancel(): void {
+    this.#cancellation.cancel("The call that this belongs to has ended");
+  }
 }
 
 /** The calls under way on a session. */
 export class CallsUnderWay {
-  readonly #entries = new Roster<Entry>();
+  readonly #entries = new Roster<CallUnderWay>();
 
   /** How many there are. */
   get count(): number {
@@ -24,14 +91,26 @@ export class CallsUnderWay {
   }
 
   /** A call begins; gives what ends it. */
-  begin(link: ClientLink): Entry {
-    const entry = { link, listedAt: -1 };
+  begin(link: ClientLink, clock: StoppableClock): CallUnderWay {
+    const entry: CallUnderWay = { link, clock, questions: undefined, listedAt: -1 };
     this.#entries.add(entry);
     return entry;
   }
 
   /** A call is over. */
-  end(entry: Entry): void {
+  end(entry: CallUnderWay): void {
     this.#entries.delete(entry);
+    if (entry.questions === undefined) return;
+    for (const question of [...entry.questions]) question.leave(entry);
+  }
+
+  /**
+   * The server asks the client something. To be closed when there is an answer.
+   *
+   * @param request Aborts when the server takes it back, or is gone.
+   * @param graceMs How long the answer may take after the end of the calls, in milliseconds.
+   */
+  ask(request: CancelSignal, graceMs: number): Question {
+    return new Question(this.#entries.all(), request, graceMs);
   }
 }

@@ -1,6 +1,7 @@
 import type { Forwarded } from "../config/mod.ts";
 import { type IncomingRequest, type Payload, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { ClientLink } from "./caller.ts";
+import type { CallsUnderWay } from "./calls_under_way.ts";
 import { isRecord } from "./handshake.ts";
 
 /** Where a server's requests and notifications go. */
@@ -11,7 +12,16 @@ export interface Forwarding {
   readonly forward: readonly Forwarded[];
   /** The client, where one is known. */
   readonly link: ClientLink | undefined;
+  /** The calls under way on the session. */
+  readonly calls: CallsUnderWay;
 }
+
+/**
+ * How long a client gets to answer `roots/list` after the call, in milliseconds. A server asks for
+ * the roots once for its session, right after the handshake, when a call may be under way by chance;
+ * clients answer by themselves, in no time.
+ */
+const ROOTS_GRACE_MS = 2000;
 
 const METHODS: Readonly<Record<string, Forwarded>> = {
   "elicitation/create": "elicitation",
@@ -36,13 +46,18 @@ export function forwardRequest(request: IncomingRequest, forwarding: Forwarding)
     const message = `No client is there to answer ${request.method}`;
     return request.fail({ code: RPC_CODES.internalError, message });
   }
-  link.request(request.method, requestParams(request, forwarding.server), request.signal).then(
+  const params = requestParams(request, forwarding.server);
+  const graceMs = needed === "roots" ? ROOTS_GRACE_MS : 0;
+  const question = forwarding.calls.ask(request.signal, graceMs);
+  link.request(request.method, params, question.signal).then(
     (reply) => reply.ok ? request.reply(reply.result.text) : request.fail(reply.text),
     () => {
-      const message = `The client did not answer ${request.method}`;
+      const message = question.signal.aborted
+        ? `The call that ${request.method} belongs to has ended`
+        : `The client did not answer ${request.method}`;
       request.fail({ code: RPC_CODES.internalError, message });
     },
-  );
+  ).finally(() => question.close());
 }
 
 /** An elicitation says which server asks: people must know whom they answer. */

@@ -2,6 +2,7 @@ import type { Forwarded, ServerConfig } from "../config/mod.ts";
 import { type Channel, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import type { ClientLink } from "./caller.ts";
+import type { CallsUnderWay } from "./calls_under_way.ts";
 import { NoiseLog } from "./noise_log.ts";
 import { quotable } from "./secrets.ts";
 import { forwardNotification, forwardRequest } from "./forward.ts";
@@ -23,6 +24,8 @@ export interface ServerListener {
   readonly forward: readonly Forwarded[];
   /** Takes what is odd. */
   readonly log: Log;
+  /** The calls under way, which a request of the server may belong to. */
+  readonly calls: CallsUnderWay;
   /** The client that a request or a log message is for, where one is known. */
   readonly link: () => ClientLink | undefined;
   /** The server's tools may have changed. */
@@ -38,7 +41,7 @@ export interface ServerListener {
  * @param listener Who hears it.
  */
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
-  const { config, forward, log, link, onToolsChanged, onClosed } = listener;
+  const { config, forward, log, calls, link, onToolsChanged, onClosed } = listener;
   const server = config.name;
   const noise = new NoiseLog(
     log,
@@ -50,7 +53,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
       if (peer.incomingCount > MAX_REQUESTS) {
         const message = `More than ${MAX_REQUESTS} requests are under way`;
         request.fail({ code: RPC_CODES.internalError, message });
-      } else forwardRequest(request, { server, forward, link: link() });
+      } else forwardRequest(request, { server, forward, link: link(), calls });
     },
     notification: (method, params) => {
       if (method === "notifications/tools/list_changed") onToolsChanged();

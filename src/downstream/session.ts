@@ -1,11 +1,6 @@
-import {
-  type CancelSignal,
-  type Channel,
-  ChannelClosed,
-  type Peer,
-  type Reply,
-} from "../jsonrpc/mod.ts";
+import { type Channel, ChannelClosed, type Peer, type Reply } from "../jsonrpc/mod.ts";
 import { CallsUnderWay } from "./calls_under_way.ts";
+import type { CallClock } from "./call_clock.ts";
 import type { ClientCapabilities, ClientLink } from "./caller.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
 import { Connection } from "./connection.ts";
@@ -125,16 +120,18 @@ export class Session {
    * Calls a tool.
    *
    * @param call The tool, its arguments and what goes with them.
-   * @param options The way back to the calling client, and what ends the call; its reason is thrown.
+   * @param options The way back to the calling client, and the clock that ends the call; the reason
+   * of its signal is thrown.
    * @returns The server's answer, errors included.
    * @throws {DownstreamError} where the server went away before it answered.
    */
   async callTool(
     call: SentCall,
-    { link, signal }: { readonly link: ClientLink; readonly signal: CancelSignal },
+    { link, clock }: { readonly link: ClientLink; readonly clock: CallClock },
   ): Promise<Reply> {
     const facts = this.#facts ?? await this.#starting;
-    const entry = this.#calls.begin(link);
+    const { signal } = clock;
+    const entry = this.#calls.begin(link, clock);
     try {
       const asTask = isTaskTool(call.tool, facts);
       const reply = await (asTask ? runAsTask : runAsCall)(this.#livePeer(), call, signal);
@@ -286,6 +283,7 @@ export class Session {
       // A client is asked only what it said it can answer.
       forward: config.options.forward.filter((name) => name in this.#declared),
       log,
+      calls: this.#calls,
       // On a session that several clients share, nobody can be told otherwise.
       link: () => this.#calls.onlyLink ?? this.#options.link(),
       onToolsChanged,

@@ -1,5 +1,10 @@
-import { type Characters, compareCharacters, toCharacters } from "./characters.ts";
-import { compilePattern, type Pattern } from "./pattern.ts";
+import {
+  type Characters,
+  compareCharacters,
+  compilePattern,
+  type Pattern,
+  toCharacters,
+} from "../wildcards/mod.ts";
 import { formatPath } from "./rule_path.ts";
 import type { AgentGrants, GrantLists } from "./rules.ts";
 

@@ -16,6 +16,6 @@ export {
   resolveAgent,
 } from "./identity.ts";
 export type { Decision, Step, StepName } from "./decide.ts";
-export { compilePattern, type Pattern } from "./pattern.ts";
+export { compilePattern, type Pattern } from "../wildcards/mod.ts";
 export { compilePolicy, type Explanation, type Policy } from "./policy.ts";
 export type { AgentGrants, GrantLists, PolicyRules } from "./rules.ts";

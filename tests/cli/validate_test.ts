@@ -7,11 +7,17 @@ import { Shell } from "./command_support.ts";
 const golden = new URL("../golden/config/", import.meta.url).pathname;
 
 /** Runs `validate` on the files `mcp.json` and `rules.json` of a folder. */
-async function validateFolder(cwd: string, flags: Partial<ValidateFlags> = {}) {
+async function validateFolder(
+  cwd: string,
+  flags: Partial<ValidateFlags> = {},
+  named: readonly string[] = [],
+) {
   let [stdout, stderr] = ["", ""];
+  const both = { mcpConfig: "mcp.json", rules: "rules.json" };
   const variables = { HOME: "/home/someone", SET: "value", EMPTY: "", HOST: "example.com" };
   const code = await validate(
-    { json: false, strict: false, mcpConfig: "mcp.json", rules: "rules.json", ...flags },
+    { json: false, strict: false, ...(named.length > 0 ? {} : both), ...flags },
+    named,
     {
       stdout: { write: (text) => void (stdout += text) },
       stderr: { write: (text) => void (stderr += text) },
@@ -110,7 +116,7 @@ Deno.test("[cli.validate] [cli.usage-errors] the program: streams and exit codes
   assert.equal(broken.stderr, "1 error\n");
   const json = await shell.run(["validate", "--json", "--rules", "broken.json"]);
   assert.equal(JSON.parse(json.stdout).errors[0].column, 19);
-  for (const wrong of [["--no-such-flag"], ["file.json"], ["--rules"]]) {
+  for (const wrong of [["--no-such-flag"], ["a", "b", "c"], ["--rules"]]) {
     const { code, stdout } = await shell.run(["validate", ...wrong]);
     assert.deepEqual([code, stdout], [2, ""], wrong.join(" "));
   }
@@ -120,4 +126,57 @@ Deno.test("[cli.validate] [cli.usage-errors] the program: streams and exit codes
   const variable = await runOnce(["validate"], { env: { GATEWAY_PORT: "x" } });
   assert.equal(variable.code, 1);
   assert.match(variable.stdout, /GATEWAY_PORT/);
+});
+
+Deno.test("[cli.validate-file] a file is recognised by what stands in it, the other one is found", async () => {
+  await using shell = new Shell({ servers: { a: { command: "true" } } });
+  const { setup } = shell;
+  setup.write("one.json", '{"agents": {"a": {"alow": {}}}}');
+  const rules = await shell.run(["validate", "one.json"]);
+  assert.equal(rules.code, 1);
+  assert.match(rules.stdout, /^error one\.json:1:19: agents\.a\.alow: unknown key/);
+  setup.write("two.json", '// ours\n{"mcpServers": {"b": {"serverUrl": "https://example.com"}}}');
+  const servers = await shell.run(["validate", "two.json"]);
+  assert.match(servers.stdout, /^error two\.json:2:23: mcpServers\.b\.serverUrl: .*to "url"$/m);
+  // Both, in any order, and also where the syntax is broken.
+  setup.write("three.json", '{"agents": {"a": {"allow": {"servers": ["b"]}}},, }');
+  for (const order of [["three.json", "two.json"], ["two.json", "three.json"]]) {
+    const { code, stdout } = await shell.run(["validate", ...order]);
+    assert.equal(code, 1);
+    assert.match(stdout, /^error two\.json:2:23: .*\nerror three\.json:1:49: expected a key/);
+  }
+  setup.write("four.json", '{"agents": {"a": {"allow": {"servers": ["c"]}}}}');
+  const strict = await shell.run(["validate", "--strict", "four.json"]);
+  assert.equal(strict.code, 1);
+  assert.match(
+    strict.stdout,
+    /^warning four\.json:1:41: .*names server "c", which is not configured/,
+  );
+  const twice = await shell.run(["validate", "one.json", "four.json"]);
+  assert.deepEqual([twice.code, twice.stdout], [2, ""]);
+  assert.match(twice.stderr, /^four\.json is a rules file, and one\.json is named as one already/);
+  const flag = await shell.run(["validate", "--rules", "one.json", "four.json"]);
+  assert.deepEqual([flag.code, flag.stdout], [2, ""]);
+  setup.write("five.json", "{}");
+  const either = await shell.run(["validate", "five.json", "none.json"]);
+  assert.equal(either.code, 1);
+  assert.match(either.stdout, /^error five\.json: neither "mcpServers" nor "agents" stands in it/);
+  assert.match(either.stdout, /^error none\.json: there is no such file$/m);
+});
+
+Deno.test("[cli.validate-file] a file alone, where the other one is nowhere", async () => {
+  using folder = new TempFolder();
+  folder.write("rules.json", '{"agents": {"a": {}},}');
+  const good = await validateFolder(folder.path, {}, ["rules.json"]);
+  assert.deepEqual([good.code, good.stdout], [0, ""]);
+  assert.match(good.stderr, /^rules\.json: no errors; checked alone, because .* was not found$/m);
+});
+
+Deno.test("[settings.unknown-variables] validate warns of them, and so does the log", async () => {
+  const env = { GATEWAY_AGNET: "a" };
+  const { code, stdout } = await runOnce(["validate"], { env });
+  assert.equal(code, 0);
+  assert.match(stdout, /^warning GATEWAY_AGNET: the gateway has no such variable/m);
+  const { stderr } = await runOnce([], { env });
+  assert.match(stderr, /GATEWAY_AGNET: .*did you mean "GATEWAY_AGENT"\?/);
 });

@@ -63,7 +63,7 @@ Deno.test("[servers.unset-variable] an unset variable is named, the text stays a
 });
 
 Deno.test("[servers.expansion] what begins like a reference but is none is told, not passed on", () => {
-  const texts = ["${", "${SET", "${}", "${1A}", "${A B}", "${input:key}", "${A-b}", "${A:b}"];
+  const texts = ["${", "${SET", "${}", "${1A}", "${A B}", "${inputs:key}", "${A-b}", "${A:b}"];
   for (const text of [...texts, "${SET:-x", "${SET:-${", "${X:-${1}}", "${NOT_SET} ${"]) {
     const { text: found, trouble } = expand(text);
     assert.equal(found, text);

@@ -94,6 +94,10 @@ Deno.test("[rules.unknown-server-warns] a server that is not configured is a war
       'agent "x" names server "gone", which is not configured; the rule stays',
     ],
     [
+      "agents.x.allow.servers[2]",
+      'agent "x" names servers "go*", which no configured server matches; the rule stays',
+    ],
+    [
       "agents.x.deny.tools.lost",
       'agent "x" names server "lost", which is not configured; the rule stays',
     ],

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { listSettings, readSettings, type SettingFlags } from "../../src/config/mod.ts";
+import {
+  listSettings,
+  readSettings,
+  type SettingFlags,
+  warnVariables,
+} from "../../src/config/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { environmentOf } from "./support.ts";
 
@@ -134,4 +139,29 @@ Deno.test("[config.tilde] `~` at the start of a path is the home folder", () => 
   assert.equal(settings.rules, "/home/someone/rules.json");
   assert.equal(settings.auditLog, "~someone/audit.jsonl");
   assert.equal(readSettings({ rules: "~/x" }, empty).rules, "~/x");
+});
+
+Deno.test("[settings.unknown-variables] variables near the gateway's own are warned of, others are not", () => {
+  const told = (names: string[], windows = false) => {
+    const env = environmentOf(Object.fromEntries(names.map((name) => [name, "x"])));
+    return warnVariables(env, { windows }).map(({ path, message }) => `${path}: ${message}`);
+  };
+  const all = listSettings().map(({ variable }) => variable);
+  assert.deepEqual(told([...all, "GATEWAY_DEPTH"]), []);
+  assert.deepEqual(
+    told(["GATEWAY_INTERFACE", "GATEWAY_SERVICE_HOST", "GATEWAY_PORT_80_TCP", "GATEWAY", "PATH"]),
+    [],
+  );
+  assert.deepEqual(told(["API_GATEWAY_AGENT", "GETAWAY_HOME", "AGENT", "RULES"]), []);
+  const ignored = "the gateway has no such variable and ignores it";
+  assert.deepEqual(
+    told(["GATEWAY_AGNET", "GATEWY_RULES", "gateway_agent", "GATEWAY_NOTHING_LIKE"]),
+    [
+      `GATEWAY_AGNET: ${ignored}; did you mean "GATEWAY_AGENT"?`,
+      `GATEWAY_NOTHING_LIKE: ${ignored}`,
+      `GATEWY_RULES: ${ignored}; did you mean "GATEWAY_RULES"?`,
+      `gateway_agent: ${ignored}; did you mean "GATEWAY_AGENT"?`,
+    ],
+  );
+  assert.deepEqual(told(["Gateway_Agent"], true), []);
 });

@@ -7,6 +7,7 @@ import { describeEnd } from "./end.ts";
 import { describeFailures } from "./failures.ts";
 import { describeForwarding } from "./forwarding.ts";
 import { describeLimits } from "./limits.ts";
+import { describeQuestions } from "./questions.ts";
 import type { TransportUnderTest } from "./scene.ts";
 import { describeSharing } from "./sharing.ts";
 import { describeStart } from "./start.ts";
@@ -24,6 +25,7 @@ export function describeTransport(name: string, create: () => TransportUnderTest
   describeCalls(name, create);
   describeLimits(name, create);
   describeForwarding(name, create);
+  describeQuestions(name, create);
   describeSharing(name, create);
   describeFailures(name, create);
   describeEnd(name, create);

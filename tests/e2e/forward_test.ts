@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { type Fields, oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import {
+  executeParams,
+  type Fields,
+  oddServer,
+  type RunningGateway,
+  startGateway,
+} from "./gateway.ts";
 import { until } from "./until.ts";
 
 const CAPABILITIES = {
@@ -100,3 +106,78 @@ Deno.test("[servers.forward] a client that can do nothing is asked nothing", asy
   const [line = ""] = (await gateway.text("odd", "received")).split("\n");
   assert.deepEqual(JSON.parse(line).params.capabilities, {});
 });
+
+for (const transport of ["stdio", "http"] as const) {
+  Deno.test(`what a server asks in a call belongs to the call, over ${transport}`, async (t) => {
+    await using gateway = await startGateway({
+      servers: { odd: { ...oddServer(), gateway: { call_timeout_ms: 1000 } } },
+      client: { capabilities: { elicitation: {} } },
+      transport,
+    });
+    const { client } = gateway;
+    const elicitation = { method: "elicitation/create", params: { message: "Your name?" } };
+    const questions = () => {
+      return client.received.filter(({ message }) => message.method === elicitation.method);
+    };
+    /** Waits for the question, and then for the word that it need not be answered any more. */
+    const takenBack = async (count: number): Promise<void> => {
+      await until("the question is there", () => questions().length === count);
+      const id = questions().at(-1)?.message.id;
+      await until("it is taken back", () => {
+        const cancelled = client.notifications("notifications/cancelled");
+        return cancelled.some(({ requestId }) => requestId === id);
+      });
+    };
+
+    await t.step(
+      "[sessions.questions] a person may think for longer than call_timeout_ms",
+      async () => {
+        const answer = { action: "accept", content: { name: "Ada" } };
+        client.handle("elicitation/create", () => {
+          return new Promise((resolve) => setTimeout(() => resolve(answer), 1500));
+        });
+        assert.deepEqual(await ask(gateway, "odd", elicitation), answer);
+        assert.deepEqual(client.notifications("notifications/cancelled"), []);
+      },
+    );
+
+    // From here on nobody answers.
+    client.handle("elicitation/create", () => undefined);
+
+    await t.step(
+      "[sessions.questions] a call that is answered takes its question back",
+      async () => {
+        assert.equal(await gateway.text("odd", "ask", { ...elicitation, early: true }), "early");
+        await takenBack(2);
+      },
+    );
+
+    await t.step("[sessions.questions] a call that is cancelled, too", async () => {
+      const params = executeParams("odd", "ask", elicitation);
+      const text = JSON.stringify({ jsonrpc: "2.0", id: "stopped", method: "tools/call", params });
+      void client.send(text);
+      await until("the question is there", () => questions().length === 3);
+      await client.notify("notifications/cancelled", { requestId: "stopped" });
+      await takenBack(3);
+    });
+
+    await t.step("[sessions.questions] a call that takes too long, too, and says why", async () => {
+      const call = gateway.refusal("execute_tool", {
+        server: "odd",
+        tool: "ask",
+        args: elicitation,
+        timeout_ms: 300,
+      });
+      await takenBack(4);
+      const { code, message } = await call;
+      assert.equal(code, "TIMEOUT");
+      assert.match(message, /it asked the client something and was waiting for the answer/);
+    });
+
+    await t.step("[sessions.questions] the server is told each time", async () => {
+      const received = await gateway.text("odd", "received");
+      const told = received.split("\n").filter((line) => /belongs to has ended/.test(line));
+      assert.equal(told.length, 3);
+    });
+  });
+}

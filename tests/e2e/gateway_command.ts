@@ -6,11 +6,12 @@ import config from "../../deno.json" with { type: "json" };
 import { executableName } from "../../scripts/compile.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
 import { type Form, FORMS, makeForm, type Words } from "../../scripts/shipped.ts";
+import { buildImage } from "../scripts/image.ts";
 
 /** The gateway's repository. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 
-/** `source`, a form that users get, or the path of an executable. */
+/** `source`, a form that users get, `image` for the steps of the Dockerfile, or a path. */
 export type GatewayCommand = string;
 
 /** What the suite is run for: what `GATEWAY_COMMAND` says, or the source. */
@@ -21,7 +22,7 @@ export async function commandWords(command: GatewayCommand): Promise<Words> {
   if (command === "source") {
     return [Deno.execPath(), "run", ...permissionFlags(), join(ROOT, "src/main.ts")];
   }
-  const form = FORMS.find((form) => form === command);
+  const form = [...FORMS, "image" as const].find((form) => form === command);
   return form === undefined ? [command] : await shippedWords(form);
 }
 
@@ -48,7 +49,7 @@ const SHIPPED = Deno.env.get("GATEWAY_SHIPPED") ||
  * Makes a form of the program, unless it is there and newer than all that goes into it. Several
  * test processes may ask at once: the others wait for the first.
  */
-async function shippedWords(form: Form): Promise<Words> {
+async function shippedWords(form: Form | "image"): Promise<Words> {
   const folder = join(SHIPPED, form);
   Deno.mkdirSync(folder, { recursive: true });
   const words = join(folder, "words.json");
@@ -56,9 +57,16 @@ async function shippedWords(form: Form): Promise<Words> {
   using lock = Deno.openSync(join(SHIPPED, ".lock"), { create: true, write: true });
   await lock.lock(true);
   if (changedAt(words) <= Math.max(...inputs().map(changedAt))) {
-    Deno.writeTextFileSync(words, JSON.stringify(await makeForm(form, folder)));
+    const make = form === "image" ? imageWords : (folder: string) => makeForm(form, folder);
+    Deno.writeTextFileSync(words, JSON.stringify(await make(folder)));
   }
   return JSON.parse(Deno.readTextFileSync(words));
+}
+
+async function imageWords(folder: string): Promise<Words> {
+  Deno.removeSync(folder, { recursive: true });
+  const { bin, PATH } = await buildImage(folder);
+  return ["env", `PATH=${PATH}`, join(bin, "agent-mcp-gateway")];
 }
 
 function isThere(path: string): boolean {

@@ -105,7 +105,7 @@ export class RawClient {
     return answer;
   }
 
-  /** Answers the requests of a method with what the handler gives. */
+  /** Answers the requests of a method with what the handler gives; never where that is `undefined`. */
   handle(method: string, handler: (params: Fields) => unknown): void {
     this.#handlers.set(method, handler);
   }
@@ -143,7 +143,7 @@ export class RawClient {
     for (const message of messages) {
       const received = { message, text: line };
       this.received.push(received);
-      this.#answer(message);
+      void this.#answer(message);
       for (const waiting of this.#waiting) {
         if (!waiting.matches(message)) continue;
         this.#waiting.delete(waiting);
@@ -152,13 +152,15 @@ export class RawClient {
     }
   }
 
-  #answer({ id, method, params = {} }: Message): void {
+  async #answer({ id, method, params = {} }: Message): Promise<void> {
     if (method === undefined || id === undefined) return;
     const handler = this.#handlers.get(method);
+    const result = await handler?.(params);
+    if (handler !== undefined && result === undefined) return;
     const answer = handler === undefined
       ? { error: { code: -32601, message: `This client does not know ${method}` } }
-      : { result: handler(params) };
-    void this.send(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
+      : { result };
+    await this.send(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
   }
 
   #endError(): Error {

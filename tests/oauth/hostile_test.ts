@@ -90,7 +90,7 @@ Deno.test("[oauth.checks] an answer that drips is waited for so long", async () 
   await soon("the end of the connection", closed.promise);
 });
 
-for (const token of ["", "canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
+for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
   Deno.test(`[oauth.checks] [oauth.no-secrets] a token that no header can hold: ${JSON.stringify(token)}`, async () => {
     await using scene = new OAuthScene();
     scene.service.behaviour.token = {
@@ -108,13 +108,12 @@ for (const token of ["", "canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"
 
 for (
   const [says, told] of [
-    [{ authorization_endpoint: "javascript:alert(1)" }, /"authorization_endpoint: .*"/],
-    [{ authorization_endpoint: "data:text/html,hello" }, /"authorization_endpoint: .*"/],
-    [{ authorization_endpoint: "/authorize" }, /"authorization_endpoint: .*"/],
+    [{ authorization_endpoint: "javascript:alert(1)" }, /page javascript: is no https address/],
+    [{ authorization_endpoint: "data:text/html,hello" }, /page data: is no https address/],
+    [{ authorization_endpoint: "/authorize" }, /authorization_endpoint is "\/authorize"/],
     [{ authorization_endpoint: "file:///etc/passwd" }, /its login page file: is no https address/],
     [{ authorization_endpoint: "https://you@login.test/" }, /is no https address/],
-    [{ token_endpoint: 5 }, /"token_endpoint: .*"/],
-    [{ response_types_supported: null }, /"response_types_supported: .*"/],
+    [{ token_endpoint: 5 }, /token_endpoint is 5, and has to be an address/],
   ] as const
 ) {
   Deno.test(`[oauth.addresses] a login service that says ${JSON.stringify(says)}`, async () => {

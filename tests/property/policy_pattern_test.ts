@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { toCharacters } from "../../src/policy/characters.ts";
+import { toCharacters } from "../../src/wildcards/characters.ts";
 import { compilePattern } from "../../src/policy/mod.ts";
-import { compileWildcards } from "../../src/policy/pattern.ts";
+import { compileWildcards } from "../../src/wildcards/pattern.ts";
 
 /** Says by the definition, on whole characters, whether a name matches. */
 function matchesByDefinition(pattern: string, name: string): boolean {

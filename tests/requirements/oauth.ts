@@ -7,6 +7,8 @@ export const OAUTH: Readonly<Record<string, Section>> = {
     "oauth.discovery": "login services are found by RFC 9728, RFC 8414, OpenID, or at the server",
     "oauth.clients": "clients are registered, described by a document, or configured",
     "oauth.checks": "PKCE, state and issuer are checked, and what is refused is not taken",
+    "oauth.tolerance": "what a login does not need may be odd; what it needs and is wrong is named",
+    "oauth.client-authentication": "a refused client tries its other method once, with any secret",
     "oauth.issuer": "tokens of one issuer are never sent to another",
     "oauth.scopes": "scopes that a call needs are asked for, and widened once",
     "oauth.client-credentials": "the gateway gets its own tokens by client credentials",

@@ -65,6 +65,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.log-level": "the log says as much as is asked for",
     "cli.log-format": "as text, or as JSON",
     "cli.validate": "validate: everything wrong and odd, with places; --strict, --json",
+    "cli.validate-file": "validate FILE: one file or both, recognised by what stands in them",
     "cli.doctor":
       "doctor: starts the servers; cause and mend of each failure; leaves nothing behind",
     "cli.explain": "explain: the decision, its rule and the steps; tables; exit 0 or 3",
@@ -83,6 +84,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "config.unreadable-explained": "what cannot be read is told",
     "config.tilde": "~ is the home folder",
     "settings.defaults": "the defaults of flags and variables",
+    "settings.unknown-variables":
+      "variables that look like the gateway's own and are none are warned of",
     "settings.twins": "each flag has its variable; the flag wins, empty is not given",
     "settings.booleans": "1, true and yes",
     "settings.bad-value-named": "a bad value is told by flag or variable",

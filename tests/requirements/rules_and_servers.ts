@@ -35,6 +35,8 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "config.error-place": "each with file, line, column and path",
     "config.did-you-mean": "an unknown key or name comes with the nearest known one",
     "config.no-secrets-in-errors": "errors quote no secrets",
+    "config.other-clients": "keys and values of other clients come with what to write instead",
+    "config.odd-names": "names that are not what they look like are warned of",
     "config.json-schema": "the schemas say all this to editors too",
     "config.never-crashes": "no file, however broken, is a crash",
     "config.reload": "loading again gives an equal configuration",
@@ -51,6 +53,8 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "servers.remote-fallback": "streamable HTTP, falling back to SSE",
     "servers.both-or-neither": "both or neither of command and url is an error",
     "servers.disabled": "a disabled server counts as not configured",
+    "servers.switched-off":
+      "a server that another client's key switches off is off, with a warning",
     "servers.shown": "what is shown of a server is as written, its url without secrets",
     "servers.gateway-strict": "unknown keys under gateway are errors",
     "servers.gateway-defaults": "the gateway block has the defaults of the table",

@@ -41,6 +41,8 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "sessions.sampling": "sampling only where opted in",
     "sessions.server-requests":
       "pings are answered, the unknown and undeclared refused, cancellation passed on",
+    "sessions.questions":
+      "a server's request belongs to its calls: it stops their idle clocks, and ends with them",
     "sessions.log": "log messages name their server",
     "sessions.log-level": "the client's level reaches servers that log",
     "sessions.shared-requests": "on a shared session only the one call in flight says whose it is",

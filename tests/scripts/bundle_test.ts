@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { bundle } from "../../scripts/bundle.ts";
 import config from "../../deno.json" with { type: "json" };
-import { commandWords } from "../e2e/gateway_command.ts";
+import { commandWords, ROOT } from "../e2e/gateway_command.ts";
 import { denoDir, machineEnvironment } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
@@ -92,6 +92,22 @@ Deno.test("[install.whole-bundle] a package that stands apart is imported from i
   for (const name of ["deno.json", "main.ts"]) Deno.removeSync(join(folder.path, name));
   const said = await run(folder.path, "--no-config", "--cached-only", output);
   assert.deepEqual(said, [["function", "function"]]);
+});
+
+Deno.test("[install.whole-bundle] the bundle in a clone leaves the clone's packages alone", async () => {
+  await commandWords("bundle");
+  using folder = new TempFolder();
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    // As a person types it, without --no-config.
+    args: ["run", "--allow-all", join(ROOT, "dist", "agent-mcp-gateway.js"), "savings", "--help"],
+    env: { ...machineEnvironment(), HOME: folder.path, DENO_DIR: join(folder.path, "deno") },
+    clearEnv: true,
+    stdin: "null",
+  }).output();
+  const said = new TextDecoder().decode(stderr);
+  assert.ok(success, said);
+  assert.match(new TextDecoder().decode(stdout), /savings/);
+  assert.doesNotMatch(said, /Download/);
 });
 
 /** Says what it has, and calls some of its functions. */

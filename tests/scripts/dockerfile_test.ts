@@ -5,12 +5,10 @@ import { healthUrl } from "../../scripts/image_health.ts";
 import { listeningUrl } from "../e2e/gateway.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
-import { denoDir, machineEnvironment } from "../e2e/setup.ts";
-import { ImageRoot, readContext, readDockerfile, readEnv, readWords } from "./dockerfile.ts";
+import { machineEnvironment } from "../e2e/setup.ts";
+import { readContext, readDockerfile, readEnv, readWords } from "./dockerfile.ts";
+import { buildImage } from "./image.ts";
 import { TempFolder } from "./temp_folder.ts";
-
-// There is no container engine where these tests run. So no image is built here: its steps are
-// played in a folder, but for those that install what comes from elsewhere (npm, Debian).
 
 const [build, image, ...more] = readDockerfile(Deno.readTextFileSync(join(ROOT, "Dockerfile")));
 const CONTEXT = readContext(Deno.readTextFileSync(join(ROOT, ".dockerignore")));
@@ -24,18 +22,6 @@ const MOST_BYTES = 200_000_000;
 
 function valuesOf(name: string): string[] {
   return (image?.instructions ?? []).filter((one) => one.name === name).map(({ text }) => text);
-}
-
-async function run(command: string, args: string[], options: Deno.CommandOptions): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    clearEnv: true,
-    stdin: "null",
-    ...options,
-  }).output();
-  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  assert.ok(success, said);
-  return said;
 }
 
 Deno.test("[deploy.image] two stages: what builds is left behind, and nobody is root", () => {
@@ -82,43 +68,10 @@ Deno.test({
   async fn(t) {
     assert.ok(build && image);
     using folder = new TempFolder();
-    const root = new ImageRoot(folder.path);
-    const bin = root.path("/usr/local/bin");
-    Deno.mkdirSync(bin, { recursive: true });
-    // In place of the step that takes it from npm.
-    Deno.symlinkSync(Deno.execPath(), join(bin, "deno"));
-    const PATH = `${bin}:${Deno.env.get("PATH")}`;
-    const makes = { ...machineEnvironment(), PATH, HOME: folder.path, DENO_DIR: denoDir() };
-    let played = 0;
-
-    await t.step("the build stage", async () => {
-      let cwd = "/";
-      for (const { name, text } of build.instructions) {
-        if (name === "WORKDIR") Deno.mkdirSync(root.path(cwd = text), { recursive: true });
-        else if (name === "COPY") {
-          const words = text.split(" ");
-          const target = words.pop() ?? "";
-          root.copy(words.map((word) => join(ROOT, word)), join(cwd, target));
-        } else if (name === "RUN" && !text.startsWith("npm install ")) {
-          played++;
-          const options = { cwd: root.path(cwd), env: makes };
-          await run("sh", ["-euc", root.move(text)], options);
-        }
-      }
-      assert.equal(played, 2, "the bundle and the command");
-    });
-
-    await t.step("the image", () => {
-      for (const name of ["/config", "/data"]) Deno.mkdirSync(root.path(name));
-      for (const text of valuesOf("COPY")) {
-        const words = text.replace(/^--from=build /, "").split(" ");
-        const target = words.pop() ?? "";
-        if (words[0] !== target) root.copy(words.map((word) => root.path(word)), target);
-      }
-      const command = Deno.readTextFileSync(join(bin, "agent-mcp-gateway"));
-      assert.equal(command.includes(` ${permissionFlags().join(" ")} `), true, command);
-      assert.match(command, /^#!\/bin\/sh\nexec deno run /);
-    });
+    const { root, bin, PATH } = await buildImage(folder.path);
+    const command = Deno.readTextFileSync(join(bin, "agent-mcp-gateway"));
+    assert.equal(command.includes(` ${permissionFlags().join(" ")} `), true, command);
+    assert.match(command, /^#!\/bin\/sh\nexec deno run /);
 
     const moved = Object.entries(readEnv(image)).map(([name, value]) => [name, root.move(value)]);
     const env = { ...machineEnvironment(), PATH, ...Object.fromEntries(moved) };

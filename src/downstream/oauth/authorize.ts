@@ -2,6 +2,7 @@ import type { ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import type { OwnAuthorization, RecoverOptions, Waiting } from "../authorization.ts";
 import { ConfiguredHeader } from "./configured_header.ts";
+import { explainLogin } from "./failures.ts";
 
 /** The longest that a call waits for a person, in milliseconds. */
 const WAIT_MS = 10_000;
@@ -55,6 +56,7 @@ export function hasOwnHeader(headers: Readonly<Record<string, string>>): boolean
 
 /** OAuth, loaded when the first request is made. */
 class LateOAuth implements OwnAuthorization {
+  readonly #server: string;
   readonly #make: () => Promise<OwnAuthorization>;
   #made: Promise<OwnAuthorization> | undefined;
   #isClosed = false;
@@ -66,6 +68,7 @@ class LateOAuth implements OwnAuthorization {
     options: AuthorizeOptions,
   ) {
     const { isInteractive, log, folder, waitMs = WAIT_MS, loginMs = LOGIN_MS } = options;
+    this.#server = config.name;
     this.#make = async () => {
       const { OAuth, oauthFolder, openBrowser, TokenStore } = await import("./lazy.ts");
       const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
@@ -93,8 +96,12 @@ class LateOAuth implements OwnAuthorization {
   }
 
   async #get(): Promise<OwnAuthorization> {
-    const made = await (this.#made ??= this.#make());
-    if (this.#isClosed) await made.close();
-    return made;
+    try {
+      const made = await (this.#made ??= this.#make());
+      if (this.#isClosed) await made.close();
+      return made;
+    } catch (error) {
+      throw explainLogin(error, this.#server);
+    }
   }
 }

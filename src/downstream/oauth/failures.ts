@@ -16,16 +16,22 @@ export class LoginFailed extends Error {
   override readonly name = "LoginFailed";
   /** Whether another try can help; otherwise the entry of the server has to be changed first. */
   readonly canRetry: boolean;
+  /** The error code of the login service, where it refused with one. */
+  readonly code: string | undefined;
 
   /**
    * Says why.
    *
    * @param message What happened and what to do, without the server's name.
-   * @param options Whether another try can help, and the failure behind it.
+   * @param options Whether another try can help, the login service's code, and the failure behind it.
    */
-  constructor(message: string, options: ErrorOptions & { readonly canRetry?: boolean } = {}) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly canRetry?: boolean; readonly code?: string } = {},
+  ) {
     super(message, options);
     this.canRetry = options.canRetry ?? true;
+    this.code = options.code;
   }
 }
 
@@ -60,11 +66,11 @@ export function unavailable(server: string, cause: Unreachable): DownstreamError
 }
 
 /**
- * Turns what went wrong with a login into what the agent is told.
+ * Turns what went wrong with a login into what the agent is told. An error that is none of a login is
+ * a fault of the gateway, and must not look like one of the server.
  *
  * @param error What was thrown.
  * @param server The server's name.
- * @throws The error itself where it is none of a login.
  */
 export function explainLogin(error: unknown, server: string): DownstreamError {
   if (error instanceof DownstreamError) return error;
@@ -73,7 +79,12 @@ export function explainLogin(error: unknown, server: string): DownstreamError {
     const why = `asks for a login, but ${error.message}, so nothing is sent there.`;
     return authRequired(server, why, { cause: error });
   }
-  if (!(error instanceof LoginFailed)) throw error;
+  if (!(error instanceof LoginFailed)) {
+    const kind = error instanceof Error ? error.name : typeof error;
+    const message = `Server "${server}" is not available: its login failed inside the gateway ` +
+      `(${kind}). This is a fault of the gateway, not of the server; please report it.`;
+    return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause: error });
+  }
   const command = error.canRetry ? { command: loginCommand(server) } : {};
   return authRequired(server, `needs a login: ${error.message}`, { ...command, cause: error });
 }

@@ -3,12 +3,13 @@ import { DownstreamError } from "../../errors.ts";
 import { untilAborted } from "../within.ts";
 import type { AccountOptions, LoginOutcome } from "./accounts.ts";
 import { openBrowser } from "./browser.ts";
+import { describeResource, readChallenge } from "./discovery.ts";
 import { explainLogin } from "./failures.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
 import { LoginAttempt } from "./login_attempt.ts";
 import { probeServer } from "./probe.ts";
 import { isSafeAddress } from "./safe_address.ts";
-import { loadSdk } from "./sdk.ts";
+import { loadSdk, type Requests } from "./sdk.ts";
 import { fitsEntry, type StoredLogin } from "./stored_login.ts";
 import { oauthFolder, TokenStore } from "./token_store.ts";
 
@@ -32,20 +33,17 @@ export async function logInAt(
   const { url } = connect;
   const sdk = await loadSdk();
   const refusal = await probe(config, connect, signal);
-  if (refusal.status !== 401 && !await describesLogin(url, signal)) {
+  const requests = { config, url, sdk, fetchFn: guardedFetch(signal) };
+  if (refusal.status !== 401 && !await describesLogin(requests, signal)) {
     return { kind: "not-needed", why: "it answers without one" };
   }
-  const { resourceMetadataUrl, scope } = sdk.extractWWWAuthenticateParams(refusal);
   const store = new TokenStore(options.folder ?? oauthFolder(Deno.env), log);
   const { logins } = await store.read(url);
   let issuer = "";
   const attempt = new LoginAttempt({
     config,
     url,
-    challenge: {
-      ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl }),
-      ...(scope === undefined ? {} : { scope }),
-    },
+    challenge: readChallenge(refusal, sdk),
     last: logins.find((login) => fitsEntry(login, config)),
     withinMs: LOGIN_MS,
     ask: async (link) => {
@@ -89,13 +87,11 @@ async function probe(
 }
 
 /** Some servers refuse calls only, and say beforehand where people log in. */
-async function describesLogin(url: string, signal: AbortSignal): Promise<boolean> {
-  if (!isSafeAddress(new URL(url))) return false;
-  const sdk = await loadSdk();
+async function describesLogin(requests: Requests, signal: AbortSignal): Promise<boolean> {
+  if (!isSafeAddress(new URL(requests.url))) return false;
   try {
-    const fetchFn = guardedFetch(signal);
-    const described = await sdk.discoverOAuthProtectedResourceMetadata(url, {}, fetchFn);
-    return (described.authorization_servers ?? []).length > 0;
+    const { found } = await describeResource({}, requests);
+    return found?.authorization_servers !== undefined;
   } catch {
     signal.throwIfAborted();
     return false;

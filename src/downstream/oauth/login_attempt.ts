@@ -1,14 +1,14 @@
 import { untilAborted } from "../within.ts";
 import type { Asked } from "./ask_person.ts";
-import { type Challenge, discover, type LoginService, revocationEndpoint } from "./discovery.ts";
-import { LoginFailed, quoteServer } from "./failures.ts";
+import { type Challenge, discover, type LoginService, wrongIssuer } from "./discovery.ts";
+import { explainLogin, LoginFailed, quoteServer } from "./failures.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
 import { RedirectListener } from "./redirect_listener.ts";
 import { findClient } from "./registration.ts";
 import { isSafeAddress } from "./safe_address.ts";
-import { keepSecret, loadSdk, readFailure, type Requests } from "./sdk.ts";
-import { clientOf, type StoredClient, type StoredLogin } from "./stored_login.ts";
-import { keepTokens } from "./tokens.ts";
+import { keepSecret, loadSdk, type Requests } from "./sdk.ts";
+import type { StoredClient, StoredLogin } from "./stored_login.ts";
+import { exchangeCode } from "./tokens.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 
 /** The longest link that is passed on, in UTF-16 code units: agents read it, and programs get it. */
@@ -83,7 +83,6 @@ export class LoginAttempt {
 
   async #logIn(requests: Requests): Promise<void> {
     const { challenge, last, config, keep } = this.#options;
-    const { sdk } = requests;
     const service = await discover(challenge, requests);
     const state = randomText();
     await using listener = openListener(state, { config, last });
@@ -103,27 +102,15 @@ export class LoginAttempt {
       const answer = await this.#ask(authorizationUrl.href, listener);
       const code = readAnswer(answer, { service, requests });
       keepSecret(config, code);
-      const { metadata, isDescribed, resource } = service;
-      const iss = answer.get("iss");
-      const tokens = await sdk.exchangeAuthorization(service.issuer, {
-        metadata,
-        clientInformation: clientOf(client, config),
-        authorizationCode: code,
-        // Of a service that does not describe itself nobody knows how it is called.
-        ...(iss === null || !isDescribed ? {} : { iss }),
-        codeVerifier,
-        redirectUri: listener.uri,
-        ...(resource === undefined ? {} : { resource }),
-        fetchFn: requests.fetchFn,
-      });
-      await keep(describe(requests.url, { service, client, tokens: keepTokens(tokens, requests) }));
+      const given = await exchangeCode({ code, codeVerifier }, { service, client, requests });
+      await keep(describe(requests.url, { service, ...given }));
       const text = "You can close this page and go back to your agent.";
       listener.show({ title: `Logged in to ${config.name}`, text });
     } catch (error) {
-      const failure = readFailure(error, "to log in", requests);
-      const text = `${failure.message} You can close this page.`;
+      const { message } = explainLogin(error, config.name);
+      const text = `${message} You can close this page.`;
       listener.show({ title: `Not logged in to ${config.name}`, text });
-      throw failure;
+      throw error;
     }
   }
 
@@ -133,18 +120,22 @@ export class LoginAttempt {
     { state, requests }: { readonly state: string; readonly requests: Requests },
   ): Promise<{ authorizationUrl: URL; codeVerifier: string }> {
     const { metadata, resource, scope } = service;
-    try {
-      return await requests.sdk.startAuthorization(service.issuer, {
-        metadata,
-        clientInformation: { client_id: client.client_id },
-        redirectUrl: client.redirect_uri,
-        ...(scope === undefined ? {} : { scope }),
-        state,
-        ...(resource === undefined ? {} : { resource }),
-      });
-    } catch (error) {
-      throw readFailure(error, "to begin a login", requests);
-    }
+    const { issuer, authorization_endpoint, token_endpoint } = metadata;
+    need("response type", "code", metadata.response_types_supported, requests);
+    need("code challenge method", "S256", metadata.code_challenge_methods_supported, requests);
+    return await requests.sdk.startAuthorization(service.issuer, {
+      metadata: {
+        issuer,
+        authorization_endpoint,
+        token_endpoint,
+        response_types_supported: ["code"],
+      },
+      clientInformation: { client_id: client.client_id },
+      redirectUrl: client.redirect_uri,
+      ...(scope === undefined ? {} : { scope }),
+      state,
+      ...(resource === undefined ? {} : { resource }),
+    });
   }
 
   /** Waits for the browser to come back, unless the person does not want to. */
@@ -188,13 +179,15 @@ function readAnswer(
   { service, requests }: { readonly service: LoginService; readonly requests: Requests },
 ): string {
   const { metadata, isDescribed } = service;
-  const { sdk, config } = requests;
-  if (isDescribed) {
-    sdk.validateAuthorizationResponseIssuer({
-      iss: answer.get("iss") ?? undefined,
-      expectedIssuer: metadata.issuer,
-      issParameterSupported: metadata.authorization_response_iss_parameter_supported === true,
-    });
+  const { config } = requests;
+  const iss = answer.get("iss");
+  // Of a service that does not describe itself nobody knows how it is called. Of any other the name has
+  // to be the very one that it gave itself: RFC 9207 and MCP forbid to let even a slash pass here, and a
+  // service knows how it has just written its own name.
+  const isMissing = iss === null &&
+    metadata.authorization_response_iss_parameter_supported === true;
+  if (isDescribed && (isMissing || (iss !== null && iss !== metadata.issuer))) {
+    throw wrongIssuer(iss ?? undefined, metadata.issuer, config);
   }
   const error = answer.get("error");
   if (error !== null) {
@@ -216,7 +209,7 @@ function describe(
   },
 ): StoredLogin {
   const { issuer, metadata, resource, scope } = service;
-  const revocation = revocationEndpoint(metadata);
+  const revocation = metadata.revocation_endpoint;
   const methods = metadata.token_endpoint_auth_methods_supported;
   return {
     url,
@@ -232,6 +225,20 @@ function describe(
     client,
     tokens,
   };
+}
+
+/** Where a service names what it offers, the gateway's must be among it. */
+function need(
+  what: string,
+  ours: string,
+  offered: readonly string[] | undefined,
+  { config }: Requests,
+): void {
+  if (offered === undefined || offered.includes(ours)) return;
+  const theirs = quoteServer(offered.join(", "), config);
+  const message =
+    `its login service offers the ${what} ${theirs}, and the gateway needs "${ours}".`;
+  throw new LoginFailed(message, { canRetry: false });
 }
 
 function randomText(): string {

@@ -1,15 +1,15 @@
 import type { OwnAuthorization, RecoverOptions } from "../authorization.ts";
 import { untilAborted, within } from "../within.ts";
-import { type Challenge, discover } from "./discovery.ts";
+import type { ClientMethod } from "./client_authentication.ts";
+import { type Challenge, discover, readChallenge } from "./discovery.ts";
 import { authRequired, explainLogin, loginCommand, LoginFailed } from "./failures.ts";
 import { LockTimeout } from "./file_lock.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
 import { isDoneWithin, type LoginAttempt } from "./login_attempt.ts";
-import { startLogin } from "./person_login.ts";
+import { type OAuthSettings, startLogin } from "./person_login.ts";
 import { renew } from "./renew.ts";
 import { keepSecret, loadSdk } from "./sdk.ts";
 import { bearerOf, fitsEntry, isDue, type StoredLogin, type StoredTokens } from "./stored_login.ts";
-import type { OAuthSettings } from "./settings.ts";
 import { fetchOwnTokens } from "./tokens.ts";
 
 /** A token that is refused within this time, in milliseconds, is no better for being renewed. */
@@ -44,6 +44,7 @@ export class OAuth implements OwnAuthorization {
   #attempt: LoginAttempt | undefined;
   #renewsAgainAt = -Infinity;
   #ownChallenge: Challenge = {};
+  #ownMethod: ClientMethod | undefined;
   // What logins in a row gave and the server refused at once.
   readonly #wasted = new Set<string>();
 
@@ -87,14 +88,11 @@ export class OAuth implements OwnAuthorization {
       if (this.#isNewerThan(sent)) return;
       const isScope = refusal.status === 403;
       if (!isScope && await untilAborted(this.#renewRefused(sent), signal)) return;
-      const { extractWWWAuthenticateParams } = await untilAborted(loadSdk(), signal);
-      const { resourceMetadataUrl, scope } = extractWWWAuthenticateParams(refusal);
-      const wanted = isScope ? await this.#widen(scope) : scope;
-      await this.#logIn({
-        ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl }),
-        ...(wanted === undefined ? {} : { scope: wanted }),
-        isWhole: isScope,
-      }, signal);
+      const sdk = await untilAborted(loadSdk(), signal);
+      const { scope: asked, ...challenge } = readChallenge(refusal, sdk);
+      const scope = isScope ? await this.#widen(asked) : asked;
+      const wanted = scope === undefined ? {} : { scope };
+      await this.#logIn({ ...challenge, ...wanted, isWhole: isScope }, signal);
     } catch (error) {
       throw this.#explain(error, signal);
     }
@@ -171,9 +169,8 @@ export class OAuth implements OwnAuthorization {
     const renewed = await renew(login, { config, store, signal: this.#life.signal });
     // Somebody may have logged in meanwhile, elsewhere.
     if (this.#login !== login) return this.#login?.tokens !== undefined;
-    const { tokens: _gone, ...rest } = login;
-    this.#use(renewed ?? rest, "renewed");
-    return renewed !== undefined;
+    this.#use(renewed, "renewed");
+    return renewed?.tokens !== undefined;
   }
 
   /** Uses a login that another process has made meanwhile. */
@@ -278,7 +275,9 @@ export class OAuth implements OwnAuthorization {
     const sdk = await loadSdk();
     const requests = { config, url, sdk, fetchFn: guardedFetch(this.#life.signal) };
     const service = await discover(this.#ownChallenge, requests);
-    this.#own = await fetchOwnTokens(service, requests);
+    const { tokens, method } = await fetchOwnTokens(service, this.#ownMethod, requests);
+    this.#own = tokens;
+    this.#ownMethod = method;
     this.#origin = { how: "given", at: performance.now() };
   }
 

@@ -1,11 +1,14 @@
-import type { OAuthClientMetadata } from "@modelcontextprotocol/client";
+import type { ServerConfig } from "../../config/mod.ts";
+import { ask, errorCodeOf, isOk, readMembers, refusalOf } from "./answers.ts";
+import { isClientMethod } from "./client_authentication.ts";
 import type { LoginService } from "./discovery.ts";
-import { LoginFailed, Unreachable } from "./failures.ts";
-import { keepSecret, readFailure, type Requests } from "./sdk.ts";
+import { LoginFailed, quoteServer, Unreachable } from "./failures.ts";
+import { REDIRECT_PATH } from "./redirect_listener.ts";
+import { keepSecret, type Requests } from "./sdk.ts";
 import { fitsEntry, isDocumentId, type StoredClient, type StoredLogin } from "./stored_login.ts";
 
 /** How the gateway introduces itself. */
-const CLIENT: Omit<OAuthClientMetadata, "redirect_uris"> = {
+const CLIENT = {
   client_name: "Agent MCP Gateway",
   grant_types: ["authorization_code", "refresh_token"],
   response_types: ["code"],
@@ -33,7 +36,16 @@ export async function findClient(
     const isDocument = isDocumentId(id) && config.options.oauth?.clientSecret === undefined;
     const isTaken = !isDocument || metadata.client_id_metadata_document_supported === true ||
       metadata.registration_endpoint === undefined;
-    if (isTaken) return { client_id: id, redirect_uri: redirectUri, kind: "configured" };
+    if (isTaken) {
+      const isKnown = last?.client.client_id === id && last.issuer === service.issuer;
+      const method = isKnown ? last.client.token_endpoint_auth_method : undefined;
+      return {
+        client_id: id,
+        redirect_uri: redirectUri,
+        kind: "configured",
+        ...(method === undefined ? {} : { token_endpoint_auth_method: method }),
+      };
+    }
   }
   if (last !== undefined && fitsEntry(last, config) && isUsable(last, service, redirectUri)) {
     return last.client;
@@ -49,32 +61,38 @@ function isUsable({ issuer, client }: StoredLogin, service: LoginService, uri: s
 
 /** @see {@link https://www.rfc-editor.org/rfc/rfc7591} */
 async function register(
-  { metadata, isDescribed, scope }: LoginService,
+  service: LoginService,
   redirectUri: string,
   requests: Requests,
 ): Promise<StoredClient> {
-  const { sdk, config, fetchFn } = requests;
-  const byHand = "Register a client there by hand, and put its id into `gateway.oauth.client_id` " +
-    "of the server's entry";
-  if (metadata.registration_endpoint === undefined) {
-    const message = `its login service ${metadata.issuer} registers no clients. ${byHand}.`;
+  const { metadata, scope } = service;
+  const { config, fetchFn } = requests;
+  const { registration_endpoint: endpoint } = metadata;
+  if (endpoint === undefined) {
+    const issuer = quoteServer(metadata.issuer, config);
+    const message = `its login service ${issuer} registers no clients. ${byHand(service)}`;
     throw new LoginFailed(message, { canRetry: false });
   }
-  const methods = metadata.token_endpoint_auth_methods_supported;
-  // A program on somebody's machine keeps no secret of its own, unless it is made to.
-  const method = methods === undefined || methods.includes("none") ? "none" : methods[0];
+  const method = chooseMethod(metadata.token_endpoint_auth_methods_supported);
+  const description = {
+    ...CLIENT,
+    redirect_uris: [redirectUri],
+    ...(method === undefined ? {} : { token_endpoint_auth_method: method }),
+    ...(scope === undefined ? {} : { scope }),
+  };
   try {
-    const client = await sdk.registerClient(metadata.issuer, {
-      metadata,
-      clientMetadata: {
-        ...CLIENT,
-        redirect_uris: [redirectUri],
-        ...(method === undefined ? {} : { token_endpoint_auth_method: method }),
-      },
-      ...(scope === undefined ? {} : { scope }),
-      fetchFn,
-    });
-    keepSecret(config, client.client_secret);
+    const headers = { accept: "application/json", "content-type": "application/json" };
+    const body = JSON.stringify(description);
+    const answer = await ask(endpoint, { method: "POST", headers, body }, fetchFn);
+    const secret = answer.body?.client_secret;
+    if (typeof secret === "string") keepSecret(config, secret);
+    const what = "to register the gateway";
+    const isRefused = answer.body?.client_id === undefined && errorCodeOf(answer) !== undefined;
+    if (!isOk(answer) || answer.body === undefined || isRefused) {
+      throw refusalOf(answer, what, config);
+    }
+    const oddly = `its login service answered oddly when asked ${what}`;
+    const client = readMembers(answer, { required: ["client_id"], oddly, config });
     const { client_id, client_secret, client_secret_expires_at: end } = client;
     const { token_endpoint_auth_method: given } = client;
     return {
@@ -85,20 +103,38 @@ async function register(
       ...(end === undefined ? {} : { client_secret_expires_at: end }),
       ...(given === undefined ? {} : { token_endpoint_auth_method: given }),
     };
-  } catch (error) {
-    if (error instanceof Unreachable && isDescribed) throw error;
-    if (!isDescribed) {
-      // Guessed endpoints that do not answer: the server wants a key, not a login.
-      const message =
-        "it refuses requests without authorization and offers no login. Put what it " +
-        "asks for, such as a key, into `headers` of its entry in the servers file.";
-      throw new LoginFailed(message, { cause: error, canRetry: false });
-    }
-    if (!(error instanceof sdk.RegistrationRejectedError)) {
-      throw readFailure(error, "to register the gateway", requests);
-    }
-    const rejection = await sdk.parseErrorResponse(error.body);
-    const { message } = readFailure(rejection, "to register the gateway", requests);
-    throw new LoginFailed(`${message} ${byHand}.`, { cause: error, canRetry: false });
+  } catch (cause) {
+    if (!(cause instanceof LoginFailed) && !(cause instanceof Unreachable)) throw cause;
+    if (!service.isDescribed) throw noLogin(service, cause, config);
+    if (cause instanceof Unreachable) throw cause;
+    throw new LoginFailed(`${cause.message} ${byHand(service)}`, { cause, canRetry: false });
   }
+}
+
+/** A program on somebody's machine keeps no secret of its own, unless it is made to. */
+function chooseMethod(supported: readonly string[] = ["none"]): string | undefined {
+  return supported.includes("none") ? "none" : supported.find(isClientMethod);
+}
+
+/** What to do where no client can be registered. */
+function byHand({ metadata }: LoginService): string {
+  const where = "into `gateway.oauth.client_id` of the server's entry";
+  if (metadata.client_id_metadata_document_supported !== true) {
+    return `Register a client there by hand, and put its id ${where}.`;
+  }
+  return "It takes the https address of a client metadata document in place of a registered " +
+    `client: publish one that lists http://127.0.0.1:PORT${REDIRECT_PATH} under redirect_uris, put ` +
+    `its address ${where}, and PORT into \`gateway.oauth.redirect_port\`. docs/oauth.md has the steps.`;
+}
+
+/** Guessed endpoints that do not answer: there is no login, or nobody can find it. */
+function noLogin(service: LoginService, cause: Error, config: ServerConfig): LoginFailed {
+  const issuer = quoteServer(service.issuer, config);
+  const message = service.isNamed
+    ? `its login service ${issuer} describes itself nowhere, and nothing answers at the usual ` +
+      "addresses. Tell whoever runs the server; if it takes a key as well, put that into `headers` " +
+      "of its entry in the servers file."
+    : "it refuses requests without authorization and offers no login. Put what it asks for, such as " +
+      "a key, into `headers` of its entry in the servers file.";
+  return new LoginFailed(message, { cause, canRetry: false });
 }

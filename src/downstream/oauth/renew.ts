@@ -22,7 +22,8 @@ export interface RenewOptions {
  *
  * @param stale The login as it was used last.
  * @param options See there.
- * @returns The login with new tokens; `undefined` where the login is over.
+ * @returns The login with new tokens; without any where it is over, and its client can log in again;
+ * `undefined` where the client is gone, too.
  * @throws {Unreachable} where that is not known for now; the tokens are kept.
  */
 export async function renew(
@@ -60,14 +61,15 @@ async function renewNow(
   const fetchFn = guardedFetch(new AbortController().signal);
   const renewal = await refresh(login, { config, url: login.url, sdk, fetchFn });
   if (renewal.kind === "tokens") {
-    const renewed = { ...login, tokens: renewal.tokens };
+    const renewed = { ...login, client: renewal.client, tokens: renewal.tokens };
     await store.write(renewed);
     return renewed;
   }
-  if (renewal.isClientGone && login.client.kind === "registered") await store.remove(login.url);
-  else {
-    const { tokens: _gone, ...rest } = login;
-    await store.write(rest);
+  if (renewal.isClientGone && login.client.kind === "registered") {
+    await store.remove(login.url);
+    return undefined;
   }
-  return undefined;
+  const { tokens: _gone, ...rest } = login;
+  await store.write(rest);
+  return rest;
 }

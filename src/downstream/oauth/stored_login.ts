@@ -1,4 +1,3 @@
-import type { AuthorizationServerMetadata } from "@modelcontextprotocol/client";
 import type { ServerConfig } from "../../config/mod.ts";
 import { isRecord } from "../handshake.ts";
 
@@ -16,7 +15,7 @@ export interface StoredClient {
   readonly client_secret?: string;
   /** When that ends, in seconds since 1970; 0 for never. */
   readonly client_secret_expires_at?: number;
-  /** How it authenticates, where the server said so. */
+  /** How it authenticates: what worked last, else what its registration said. */
   readonly token_endpoint_auth_method?: string;
   /** The redirect that it is known with. */
   readonly redirect_uri: string;
@@ -145,24 +144,11 @@ export function bearerOf(login: StoredLogin | undefined): string | undefined {
   return login?.tokens === undefined ? undefined : `Bearer ${login.tokens.access_token}`;
 }
 
-/** The authorization server of a login, as far as it is needed later. */
-export function metadataOf({ issuer, endpoints }: StoredLogin): AuthorizationServerMetadata {
-  return {
-    issuer,
-    authorization_endpoint: endpoints.authorization,
-    token_endpoint: endpoints.token,
-    response_types_supported: ["code"],
-    ...(endpoints.auth_methods === undefined
-      ? {}
-      : { token_endpoint_auth_methods_supported: [...endpoints.auth_methods] }),
-  };
-}
-
 /** The client's id and secret, wherever the secret is kept. */
 export function clientOf(
   client: StoredClient,
   { options }: ServerConfig,
-): { client_id: string; client_secret?: string; token_endpoint_auth_method?: string } {
+): Pick<StoredClient, "client_id" | "client_secret" | "token_endpoint_auth_method"> {
   const { client_id, client_secret, token_endpoint_auth_method: method } = client;
   const secret = client.kind === "configured" ? options.oauth?.clientSecret : client_secret;
   return {

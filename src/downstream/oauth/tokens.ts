@@ -1,11 +1,17 @@
-import type { OAuthTokens } from "@modelcontextprotocol/client";
+import { errorCodeOf, isOk, type MembersWith, readMembers, refusalOf } from "./answers.ts";
+import {
+  type AskingClient,
+  type ClientAnswer,
+  type ClientMethod,
+  postAsClient,
+} from "./client_authentication.ts";
 import type { LoginService } from "./discovery.ts";
 import { LoginFailed, quoteServer, Unreachable } from "./failures.ts";
-import { keepSecret, readFailure, type Requests } from "./sdk.ts";
+import { keepSecret, type Requests } from "./sdk.ts";
 import {
   clientOf,
   isToken,
-  metadataOf,
+  type StoredClient,
   type StoredLogin,
   type StoredTokens,
 } from "./stored_login.ts";
@@ -23,15 +29,68 @@ const ENDED: ReadonlySet<string> = new Set([
 /** Those among them that say it of the client. */
 const CLIENT_ENDED: ReadonlySet<string> = new Set(["invalid_client", "unauthorized_client"]);
 
+/** Tokens that a service gave, and how the client authenticated for them. */
+export interface Granted {
+  readonly tokens: StoredTokens;
+  readonly method: ClientMethod;
+}
+
 /** What asking for new tokens came to. */
 export type Renewal =
-  | { readonly kind: "tokens"; readonly tokens: StoredTokens }
+  | { readonly kind: "tokens"; readonly tokens: StoredTokens; readonly client: StoredClient }
   | {
     /** The login is over. */
     readonly kind: "ended";
     /** Whether the client is gone, too. */
     readonly isClientGone: boolean;
   };
+
+/** A request for tokens. */
+interface TokenRequest {
+  /** Where to. */
+  readonly endpoint: string;
+  /** The client that asks, and the methods of authentication that the service names. */
+  readonly client: AskingClient;
+  readonly supported: readonly string[] | undefined;
+  /** The grant and all that belongs to it. */
+  readonly form: Readonly<Record<string, string>>;
+  /** What is asked for, such as "to log in". */
+  readonly what: string;
+}
+
+/**
+ * Gets tokens for the code that the browser brought.
+ *
+ * @param grant The code, and what belongs to it.
+ * @param options Who gives them, and which client asks.
+ * @returns The tokens, and the client with the way of authentication that worked.
+ * @throws {LoginFailed} where they are refused.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3}
+ */
+export async function exchangeCode(
+  grant: { readonly code: string; readonly codeVerifier: string },
+  { service, client, requests }: {
+    readonly service: LoginService;
+    readonly client: StoredClient;
+    readonly requests: Requests;
+  },
+): Promise<{ readonly tokens: StoredTokens; readonly client: StoredClient }> {
+  const { metadata, resource } = service;
+  const { tokens, method } = await requestTokens({
+    endpoint: metadata.token_endpoint,
+    client: clientOf(client, requests.config),
+    supported: metadata.token_endpoint_auth_methods_supported,
+    form: {
+      grant_type: "authorization_code",
+      code: grant.code,
+      code_verifier: grant.codeVerifier,
+      redirect_uri: client.redirect_uri,
+      ...(resource === undefined ? {} : { resource }),
+    },
+    what: "to log in",
+  }, requests);
+  return { tokens, client: rememberMethod(client, method) };
+}
 
 /**
  * Asks for new tokens with the refresh token.
@@ -42,30 +101,32 @@ export type Renewal =
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-6}
  */
 export async function refresh(login: StoredLogin, requests: Requests): Promise<Renewal> {
-  const { sdk, config, fetchFn } = requests;
-  const refreshToken = login.tokens?.refresh_token;
+  const { endpoints, client, resource, tokens: last } = login;
+  const refreshToken = last?.refresh_token;
   if (refreshToken === undefined) return { kind: "ended", isClientGone: false };
   try {
-    const tokens = await sdk.refreshAuthorization(login.issuer, {
-      metadata: metadataOf(login),
-      clientInformation: clientOf(login.client, config),
-      refreshToken,
-      ...(login.resource === undefined ? {} : { resource: login.resource }),
-      fetchFn,
-    });
-    const { scope = login.tokens?.scope } = tokens;
-    const kept = scope === undefined ? tokens : { ...tokens, scope };
-    return { kind: "tokens", tokens: keepTokens(kept, requests) };
+    const { tokens, method } = await requestTokens({
+      endpoint: endpoints.token,
+      client: clientOf(client, requests.config),
+      supported: endpoints.auth_methods,
+      form: {
+        grant_type: "refresh_token",
+        refresh_token: refreshToken,
+        ...(resource === undefined ? {} : { resource }),
+      },
+      what: "to renew the login",
+    }, requests);
+    const { scope = last?.scope, refresh_token = refreshToken } = tokens;
+    const kept = { ...tokens, refresh_token, ...(scope === undefined ? {} : { scope }) };
+    return { kind: "tokens", tokens: kept, client: rememberMethod(client, method) };
   } catch (error) {
-    if (error instanceof sdk.OAuthError && ENDED.has(error.code)) {
+    if (!(error instanceof LoginFailed)) throw error;
+    if (error.code !== undefined && ENDED.has(error.code)) {
       return { kind: "ended", isClientGone: CLIENT_ENDED.has(error.code) };
     }
-    const failure = readFailure(error, "to renew the login", requests);
-    if (!(failure instanceof LoginFailed)) throw failure;
     // Whatever else it said, it did not say that the login is over.
-    throw new Unreachable(`answered in a way that is not understood: ${failure.message}`, {
-      cause: error,
-    });
+    const message = `answered in a way that is not understood: ${error.message}`;
+    throw new Unreachable(message, { cause: error });
   }
 }
 
@@ -73,49 +134,74 @@ export async function refresh(login: StoredLogin, requests: Requests): Promise<R
  * Gets tokens for the gateway itself, without a person.
  *
  * @param service Who gives them.
+ * @param method How the client authenticated last, where that is known.
  * @param requests How requests are made; the entry has id and secret.
  * @throws {LoginFailed} where they are refused.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.4}
  */
 export async function fetchOwnTokens(
-  service: LoginService,
+  { metadata, resource, scope }: LoginService,
+  method: ClientMethod | undefined,
   requests: Requests,
-): Promise<StoredTokens> {
-  const { sdk, config, fetchFn } = requests;
-  const { clientId = "", clientSecret = "" } = config.options.oauth ?? {};
-  const { issuer, metadata, resource, scope } = service;
-  const provider = new sdk.ClientCredentialsProvider({
-    clientId,
-    clientSecret,
-    expectedIssuer: issuer,
-  });
+): Promise<Granted> {
+  const { clientId = "", clientSecret = "" } = requests.config.options.oauth ?? {};
   try {
-    const tokens = await sdk.fetchToken(provider, issuer, {
-      metadata,
-      ...(resource === undefined ? {} : { resource }),
-      ...(scope === undefined ? {} : { scope }),
-      fetchFn,
-    });
-    return keepTokens(tokens, requests);
-  } catch (error) {
-    const failure = readFailure(error, "to give the gateway a token", requests);
-    if (!(failure instanceof LoginFailed)) throw failure;
-    const message = `${failure.message} Check client_id, client_secret and scopes under ` +
+    return await requestTokens({
+      endpoint: metadata.token_endpoint,
+      client: {
+        client_id: clientId,
+        client_secret: clientSecret,
+        ...(method === undefined ? {} : { token_endpoint_auth_method: method }),
+      },
+      supported: metadata.token_endpoint_auth_methods_supported,
+      form: {
+        grant_type: "client_credentials",
+        ...(scope === undefined ? {} : { scope }),
+        ...(resource === undefined ? {} : { resource }),
+      },
+      what: "to give the gateway a token",
+    }, requests);
+  } catch (cause) {
+    if (!(cause instanceof LoginFailed)) throw cause;
+    const message = `${cause.message} Check client_id, client_secret and scopes under ` +
       "`gateway.oauth` of its entry in the servers file.";
-    throw new LoginFailed(message, { cause: error, canRetry: false });
+    throw new LoginFailed(message, { cause, canRetry: false });
   }
 }
 
-/**
- * Takes tokens from an answer.
- *
- * @param tokens The answer.
- * @param requests What it answers.
- * @throws {LoginFailed} where they are of a kind that the gateway cannot use.
- */
-export function keepTokens(tokens: OAuthTokens, { config }: Requests): StoredTokens {
-  const { access_token, refresh_token, scope, expires_in, token_type } = tokens;
-  keepSecret(config, access_token, refresh_token, tokens.id_token);
+async function requestTokens(request: TokenRequest, requests: Requests): Promise<Granted> {
+  const { endpoint, form, client, supported, what } = request;
+  const { config } = requests;
+  const sent = await postAsClient(endpoint, form, { client, supported, requests });
+  const { answer, method } = sent;
+  const { body } = answer;
+  // Before anything of it can be quoted.
+  const secrets = [body?.access_token, body?.refresh_token, body?.id_token];
+  keepSecret(config, ...secrets.filter((value) => typeof value === "string"));
+  const isRefused = body?.access_token === undefined && errorCodeOf(answer) !== undefined;
+  if (!isOk(answer) || body === undefined || isRefused) throw refusalOfClient(sent, what, requests);
+  const oddly = `its login service answered oddly when asked ${what}`;
+  const members = readMembers(answer, { required: ["access_token"], oddly, config });
+  return { tokens: keepTokens(members, requests), method };
+}
+
+function refusalOfClient(
+  { answer, tried }: ClientAnswer,
+  what: string,
+  { config }: Requests,
+): Error {
+  const ways = tried.length > 1 ? ` (as ${tried.join(" and as ")})` : "";
+  return refusalOf(answer, `${what}${ways}`, config);
+}
+
+/** What worked is tried first the next time. */
+function rememberMethod(client: StoredClient, method: ClientMethod): StoredClient {
+  return method === "none" ? client : { ...client, token_endpoint_auth_method: method };
+}
+
+/** Takes tokens from an answer, where they are of a kind that the gateway can use. */
+function keepTokens(members: MembersWith<"access_token">, { config }: Requests): StoredTokens {
+  const { access_token, refresh_token, scope, expires_in, token_type = "Bearer" } = members;
   if (token_type.toLowerCase() !== "bearer") {
     const kind = quoteServer(token_type, config);
     const message = `its login service gave a token of the kind ${kind}, and only bearer tokens ` +
@@ -123,8 +209,9 @@ export function keepTokens(tokens: OAuthTokens, { config }: Requests): StoredTok
     throw new LoginFailed(message, { canRetry: false });
   }
   if (!isToken(access_token)) {
-    const message = "its login service gave a token that cannot be sent: it is empty, or holds " +
-      "characters that no token has.";
+    const message =
+      "its login service gave a token that cannot be sent: it holds characters that " +
+      "no token has.";
     throw new LoginFailed(message, { canRetry: false });
   }
   const obtained_at = Date.now();
@@ -147,43 +234,22 @@ export function keepTokens(tokens: OAuthTokens, { config }: Requests): StoredTok
  * @see {@link https://www.rfc-editor.org/rfc/rfc7009}
  */
 export async function revoke(login: StoredLogin, requests: Requests): Promise<boolean> {
-  const { endpoints: { revocation }, tokens } = login;
+  const { endpoints: { revocation, auth_methods: supported }, tokens } = login;
   if (revocation === undefined || tokens === undefined) return false;
+  let client: AskingClient = clientOf(login.client, requests.config);
   // The refresh token first: with it goes the whole login.
-  const all = [
-    ["refresh_token", tokens.refresh_token],
-    ["access_token", tokens.access_token],
-  ] as const;
-  for (const [hint, token] of all) {
-    if (token !== undefined) await revokeOne(revocation, { token, hint, login, requests });
+  for (const hint of ["refresh_token", "access_token"] as const) {
+    const token = tokens[hint];
+    if (token === undefined) continue;
+    const form = { token, token_type_hint: hint };
+    const sent = await postAsClient(revocation, form, { client, supported, requests });
+    // Some cannot revoke access tokens, which end by themselves.
+    const isUnsupported = hint === "access_token" &&
+      errorCodeOf(sent.answer) === "unsupported_token_type";
+    if (!isOk(sent.answer) && !isUnsupported) {
+      throw refusalOfClient(sent, "to revoke the login", requests);
+    }
+    client = { ...client, token_endpoint_auth_method: sent.method };
   }
   return true;
-}
-
-async function revokeOne(
-  address: string,
-  { token, hint, login, requests }: {
-    readonly token: string;
-    readonly hint: string;
-    readonly login: StoredLogin;
-    readonly requests: Requests;
-  },
-): Promise<void> {
-  const { sdk, config, fetchFn } = requests;
-  const client = clientOf(login.client, config);
-  const body = new URLSearchParams({ token, token_type_hint: hint });
-  const headers = new Headers({ accept: "application/json" });
-  const method = sdk.selectClientAuthMethod(client, [...login.endpoints.auth_methods ?? []]);
-  if (method === "client_secret_basic" && client.client_secret !== undefined) {
-    headers.set("authorization", `Basic ${btoa(`${client.client_id}:${client.client_secret}`)}`);
-  } else {
-    body.set("client_id", client.client_id);
-    if (method === "client_secret_post") body.set("client_secret", client.client_secret ?? "");
-  }
-  const response = await fetchFn(address, { method: "POST", headers, body });
-  if (response.ok) return;
-  const error = await sdk.parseErrorResponse(response);
-  // Some cannot revoke access tokens, which end by themselves.
-  if (hint === "access_token" && error.code === "unsupported_token_type") return;
-  throw readFailure(error, "to revoke the login", requests);
 }

@@ -1,0 +1,48 @@
+import type { ConfigProblem } from "../errors.ts";
+import { editDistance } from "../near_names.ts";
+import { DEPTH_VARIABLE } from "./depth.ts";
+import { type Environment, type PlatformOptions } from "./environment.ts";
+import { listSettings } from "./settings.ts";
+import { suggest } from "./suggest.ts";
+
+const PREFIX = "GATEWAY";
+
+/** Variables of other programs: those of CGI, and of Kubernetes for a service named `gateway`. */
+const FOREIGN = /^GATEWAY_(?:INTERFACE$|SERVICE_|PORT_\d)/;
+
+/**
+ * Warns of variables that are probably meant for the gateway and are none of its own, such as
+ * `GATEWAY_AGNET`.
+ *
+ * @param env Where the variables are; only their names are looked at.
+ * @param options The platform, whose names have no case on Windows.
+ */
+export function warnVariables(env: Environment, options: PlatformOptions = {}): ConfigProblem[] {
+  const windows = options.windows ?? Deno.build.os === "windows";
+  const known = new Set([...listSettings().map(({ variable }) => variable), DEPTH_VARIABLE]);
+  return listNames(env).sort().flatMap((name) => {
+    const isKnown = known.has(windows ? name.toUpperCase() : name);
+    if (isKnown || FOREIGN.test(name) || !isMeant(name, known)) return [];
+    const message = `the gateway has no such variable and ignores it${suggest(name, known)}`;
+    return [{ file: "", line: 0, column: 0, path: name, message }];
+  });
+}
+
+function isMeant(name: string, known: ReadonlySet<string>): boolean {
+  const upper = name.toUpperCase();
+  const [prefix = ""] = upper.split("_", 1);
+  if (prefix === PREFIX) return upper.length > PREFIX.length;
+  // Every program's variables are here: most differ at once.
+  if (Math.abs(prefix.length - PREFIX.length) > 2 || editDistance(prefix, PREFIX) > 2) return false;
+  return [...known].some((one) => editDistance(upper, one) <= 2);
+}
+
+function listNames(env: Environment): string[] {
+  try {
+    return Object.keys(env.toObject());
+  } catch (error) {
+    // `--allow-env=NAMES` lets us read those, and not ask which others there are.
+    if (error instanceof Deno.errors.NotCapable) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,114 @@
+import type { ConfigProblem } from "../errors.ts";
+import type { Document } from "./document.ts";
+import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
+import { suggest } from "./suggest.ts";
+
+/** Words of other clients' files for `mcpServers`, by who says them. */
+const SERVERS_KEYS = new Map([
+  ["servers", "MCP clients such as VS Code say"],
+  ["context_servers", "Zed says"],
+  ["mcp", "opencode says"],
+  ["amp.mcpServers", "Amp says"],
+  ["mcp_servers", "Codex says"],
+]);
+
+/** Other clients' keys of an entry that mean what a key of ours does. */
+const RENAMED = new Map(Object.entries({
+  httpUrl: { ours: "url", who: "Gemini CLI says" },
+  serverUrl: { ours: "url", who: "Windsurf says" },
+  uri: { ours: "url", who: "Goose says" },
+  ...sameAs("url", "baseUrl", "base_url", "server_url", "endpoint", "address"),
+  cmd: { ours: "command", who: "Goose says" },
+  ...sameAs("args", "arguments"),
+  environment: { ours: "env", who: "opencode says" },
+  envs: { ours: "env", who: "Goose says" },
+  ...sameAs("env", "envVars", "env_vars", "environmentVariables"),
+  http_headers: { ours: "headers", who: "Codex says" },
+  ...sameAs("headers", "httpHeaders"),
+  ...sameAs("cwd", "workingDirectory", "working_directory", "workdir"),
+}));
+
+interface Renamed {
+  /** The gateway's key. */
+  readonly ours: string;
+  /** Who says otherwise. */
+  readonly who: string;
+}
+
+function sameAs(ours: string, ...keys: string[]): Record<string, Renamed> {
+  return Object.fromEntries(keys.map((key) => [key, { ours, who: "some MCP clients say" }]));
+}
+
+/** What a key of another client's entry is called here; undefined for other keys. */
+export function findRenamed(key: string): (Renamed & { readonly message: string }) | undefined {
+  const renamed = RENAMED.get(key);
+  if (renamed === undefined) return undefined;
+  const { ours, who } = renamed;
+  return { ...renamed, message: `${who} "${key}" here: rename it to "${ours}"` };
+}
+
+/** Keys with which other clients switch a server off. */
+const SWITCHES = ["enabled", "active", "isActive"];
+
+/**
+ * The key that says that a server is off: our `disabled`, or another client's word for it. A server
+ * that somebody switched off must not be on because the file was copied.
+ */
+export function findSwitch(entry: { readonly [key: string]: unknown }): string | undefined {
+  if (entry["disabled"] === true) return "disabled";
+  return SWITCHES.find((key) => entry[key] === false);
+}
+
+/** Rules in place of servers, or the other way round. */
+export function findSwapped(
+  kind: "servers" | "rules",
+  document: Document,
+): ConfigProblem | undefined {
+  const { value } = document;
+  const [ours, others] = kind === "servers" ? ["mcpServers", "agents"] : ["agents", "mcpServers"];
+  if (!isObject(value) || value[ours] !== undefined || !isObject(value[others])) return undefined;
+  const found = kind === "servers" ? "rules" : "servers";
+  const message =
+    `this file holds ${found}, where the ${kind} file is expected: name the servers ` +
+    "file with --mcp-config (GATEWAY_MCP_CONFIG) and the rules file with --rules (GATEWAY_RULES)";
+  return document.problem([others], message, "key");
+}
+
+/**
+ * A file of another shape than a servers file has, such as another client's.
+ *
+ * @returns The one thing to say of it; undefined where `mcpServers` is there, or nothing is known.
+ */
+export function findOtherShape(document: Document): ConfigProblem | undefined {
+  const { value } = document;
+  if (!isObject(value) || value["mcpServers"] !== undefined) return undefined;
+  const { mcp } = value;
+  if (isObject(mcp) && isObject(mcp["servers"])) {
+    const message = 'some MCP clients keep servers here: move them to "mcpServers" at the top of ' +
+      "the file";
+    return document.problem(["mcp", "servers"], message, "key");
+  }
+  for (const [key, member] of entriesOf(value)) {
+    const who = SERVERS_KEYS.get(key);
+    if (who !== undefined && isObject(member)) {
+      return document.problem([key], `${who} "${key}" here: rename it to "mcpServers"`, "key");
+    }
+    if (!isObject(member) || suggest(key, ["mcpServers"]) === "") continue;
+    const message = key.toLowerCase() === "mcpservers"
+      ? 'keys are case-sensitive: rename this to "mcpServers"'
+      : 'unknown key: rename it to "mcpServers"';
+    return document.problem([key], message, "key");
+  }
+  const server = entriesOf(value).find(([, member]) => isObject(member) && isEntry(member));
+  if (server === undefined) return undefined;
+  const [name] = server;
+  const message = "a server stands at the top of the file: put all servers into " +
+    `{"mcpServers": {${JSON.stringify(name)}: …}}`;
+  return document.problem([name], message, "key");
+}
+
+function isEntry(member: JsonObject): boolean {
+  return Object.keys(member).some((key) => {
+    return ["command", "url"].includes(RENAMED.get(key)?.ours ?? key);
+  });
+}

@@ -1,0 +1,25 @@
+import { parseDocument } from "../document.ts";
+import { isObject } from "../json_value.ts";
+import { findOtherShape } from "../other_clients.ts";
+
+/** Keys that stand at the top of one of the two files, for a text that cannot be parsed. */
+const FIRST_KEY = /"(?:(mcpServers|servers|context_servers)|(agents|defaults|auth))"\s*:/;
+
+/**
+ * Recognises one of the two files by what stands in it, right or wrong.
+ *
+ * @param text What stands in it.
+ * @returns Undefined where it may be either.
+ */
+export function kindOfText(text: string): "servers" | "rules" | undefined {
+  const { document } = parseDocument("", text);
+  if (document === undefined) {
+    const [, servers, rules] = FIRST_KEY.exec(text) ?? [];
+    return servers !== undefined ? "servers" : rules !== undefined ? "rules" : undefined;
+  }
+  const { value } = document;
+  if (!isObject(value)) return undefined;
+  if ("mcpServers" in value) return "servers";
+  if (["agents", "defaults", "auth"].some((key) => key in value)) return "rules";
+  return findOtherShape(document) === undefined ? undefined : "servers";
+}

@@ -1,0 +1,234 @@
+import type { FetchLike } from "@modelcontextprotocol/client";
+import type { ServerConfig } from "../../config/mod.ts";
+import { isRecord } from "../handshake.ts";
+import { LoginFailed, quoteServer } from "./failures.ts";
+
+/** How many redirects are followed. */
+const MAX_REDIRECTS = 5;
+
+/** Redirects that repeat a POST as it is. */
+const KEEPS_METHOD: ReadonlySet<number> = new Set([307, 308]);
+
+/** What is read of a member, by kind. */
+interface Kinds {
+  readonly text: string;
+  /** Words between blanks, or none. */
+  readonly words: string;
+  readonly texts: readonly string[];
+  readonly address: string;
+  readonly addresses: readonly string[];
+  /** Zero or more. */
+  readonly number: number;
+  readonly flag: boolean;
+}
+
+/**
+ * Every member that the gateway reads, in whichever answer it stands; a name means the same in all of
+ * them (RFC 6749, 7591, 8414, 9728 and OpenID Discovery). Whatever else an answer holds is not looked
+ * at, so it cannot end a login.
+ */
+const MEMBERS = {
+  access_token: "text",
+  authorization_endpoint: "address",
+  authorization_response_iss_parameter_supported: "flag",
+  authorization_servers: "addresses",
+  client_id: "text",
+  client_id_metadata_document_supported: "flag",
+  client_secret: "text",
+  client_secret_expires_at: "number",
+  code_challenge_methods_supported: "texts",
+  error: "text",
+  error_description: "text",
+  expires_in: "number",
+  id_token: "text",
+  issuer: "text",
+  refresh_token: "text",
+  registration_endpoint: "address",
+  resource: "address",
+  response_types_supported: "texts",
+  revocation_endpoint: "address",
+  scope: "words",
+  scopes_supported: "texts",
+  token_endpoint: "address",
+  token_endpoint_auth_method: "text",
+  token_endpoint_auth_methods_supported: "texts",
+  token_type: "text",
+} as const satisfies Readonly<Record<string, keyof Kinds>>;
+
+type Name = keyof typeof MEMBERS;
+
+/** The members that an answer has, each of its right kind. */
+export type Members = { readonly [N in Name]?: Kinds[(typeof MEMBERS)[N]] };
+
+/** The members of an answer of which some are sure to be there. */
+export type MembersWith<N extends Name> = Members & Required<Pick<Members, N>>;
+
+/** Members whose value is not quoted, whatever it is. */
+const SECRETS: readonly Name[] = ["access_token", "client_secret", "id_token", "refresh_token"];
+
+const KIND_WORDS: Readonly<Record<keyof Kinds, string>> = {
+  text: "a text",
+  words: "a text",
+  texts: "a list of texts",
+  address: "an address",
+  addresses: "a list of addresses",
+  number: "a number",
+  flag: "true or false",
+};
+
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+const isAddress = (value: unknown): value is string => isText(value) && URL.canParse(value);
+
+/** Reads a value; `undefined` where it is not of the kind, or says nothing. */
+const READERS: { readonly [K in keyof Kinds]: (value: unknown) => Kinds[K] | undefined } = {
+  text: (value) => isText(value) ? value : undefined,
+  words: (value) => typeof value === "string" ? value : undefined,
+  texts: (value) => listOf(value, isText),
+  address: (value) => isAddress(value) ? value : undefined,
+  addresses: (value) => listOf(value, isAddress),
+  number: (value) => {
+    const number = isText(value) ? Number(value) : value;
+    // Above that it would be written as null.
+    const isNumber = typeof number === "number" && number >= 0 && number <= Number.MAX_SAFE_INTEGER;
+    return isNumber ? number : undefined;
+  },
+  flag: (value) => typeof value === "boolean" ? value : undefined,
+};
+
+function listOf(
+  value: unknown,
+  isOne: (one: unknown) => one is string,
+): readonly string[] | undefined {
+  const list = Array.isArray(value) ? value.filter(isOne) : [];
+  return list.length > 0 ? list : undefined;
+}
+
+/** An answer to a question of a login. */
+export interface Answer {
+  readonly status: number;
+  /** The body, where the status is 2xx or an error and it is a JSON object. */
+  readonly body: Readonly<Record<string, unknown>> | undefined;
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/**
+ * Sends a request of a login, and reads its answer. Redirects are followed within the origin only.
+ *
+ * @param address Where to.
+ * @param init What to send.
+ * @param fetchFn Sends it.
+ */
+export async function ask(
+  address: string | URL,
+  init: RequestInit,
+  fetchFn: FetchLike,
+): Promise<Answer> {
+  let url = new URL(address);
+  for (let followed = 0;; followed++) {
+    const response = await fetchFn(url, init);
+    const { status, headers } = response;
+    const location = status >= 300 && status < 400 ? headers.get("location") : null;
+    const target = location === null ? null : URL.parse(location, url);
+    const isFollowed = target?.origin === url.origin && followed < MAX_REDIRECTS &&
+      (init.method !== "POST" || KEEPS_METHOD.has(status));
+    if (target !== null && isFollowed) {
+      url = target;
+      continue;
+    }
+    const text = await response.text();
+    const contentType = headers.get("content-type")?.split(";")[0]?.trim() ?? "";
+    return { status, contentType, text, body: parseObject(text) };
+  }
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a request was granted, as far as its status says. */
+export function isOk({ status }: Answer): boolean {
+  return status >= 200 && status < 300;
+}
+
+/**
+ * Reads what an answer says. Members that are `null`, empty or of another kind count as absent.
+ *
+ * @param answer The answer.
+ * @param options `required`: members without which it is worth nothing. `oddly`: begins the sentence
+ * about one of those that is missing or wrong.
+ * @throws {LoginFailed} where a required member is missing or wrong; it says what came.
+ */
+export function readMembers<N extends Name>(
+  { body = {} }: Pick<Answer, "body">,
+  { required, oddly, config }: {
+    readonly required: readonly N[];
+    readonly oddly: string;
+    readonly config: ServerConfig;
+  },
+): MembersWith<N> {
+  const members = readOptional(body);
+  for (const name of required) {
+    if (members[name] !== undefined) continue;
+    const came = quoteValue(name, body[name], config);
+    const message = `${oddly}: ${name} is ${came}, and has to be ${KIND_WORDS[MEMBERS[name]]}.`;
+    throw new LoginFailed(message);
+  }
+  return members as MembersWith<N>;
+}
+
+function readOptional(body: Readonly<Record<string, unknown>>): Members {
+  const entries = Object.entries(MEMBERS).map(([name, kind]) => [name, READERS[kind](body[name])]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+function quoteValue(name: Name, value: unknown, config: ServerConfig): string {
+  if (value === undefined) return "missing";
+  if (value === null || value === "") return JSON.stringify(value);
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "an object";
+  if (SECRETS.includes(name)) return `a ${typeof value}`;
+  return typeof value === "string" ? quoteServer(value, config) : String(value);
+}
+
+/** The error code of an answer that refuses a request; some services answer 200 with it. */
+export function errorCodeOf({ body }: Answer): string | undefined {
+  return body === undefined ? undefined : readOptional(body).error;
+}
+
+/**
+ * What an answer that refuses a request comes to; its error code is kept.
+ *
+ * @param answer The answer.
+ * @param what What was asked for, such as "to log in".
+ * @param config The server's entry.
+ */
+export function refusalOf(answer: Answer, what: string, config: ServerConfig): LoginFailed {
+  const { error: code, error_description: said } = readOptional(answer.body ?? {});
+  if (code === undefined) {
+    const message = `its login service answered oddly when asked ${what}: ${
+      describeAnswer(answer, config)
+    }.`;
+    return new LoginFailed(message);
+  }
+  const more = said === undefined ? "" : `: ${quoteServer(said, config)}`;
+  const message = `its login service refused ${what}, ${quoteServer(code, config)}${more}.`;
+  return new LoginFailed(message, { code });
+}
+
+/** Describes an answer that is not what was asked for: its status, and what it holds. */
+export function describeAnswer(
+  { status, contentType, text, body }: Answer,
+  config: ServerConfig,
+): string {
+  const isPage = contentType === "text/html" || /^\s*</.test(text);
+  if (isPage) return `HTTP ${status} with a web page`;
+  if (text.trim() === "") return `HTTP ${status} without a body`;
+  const kind = body === undefined ? ", which is no JSON object" : "";
+  return `HTTP ${status} with ${quoteServer(text, config)}${kind}`;
+}

@@ -1,0 +1,107 @@
+import { type Answer, ask, errorCodeOf } from "./answers.ts";
+import { keepSecret, type Requests } from "./sdk.ts";
+
+/** How a client says who it is at the token endpoint. */
+const METHODS = ["client_secret_basic", "client_secret_post", "none"] as const;
+
+/** One of those. */
+export type ClientMethod = typeof METHODS[number];
+
+/** The client that asks. */
+export interface AskingClient {
+  readonly client_id: string;
+  readonly client_secret?: string;
+  /** How it authenticates: what worked before, or what its registration said. */
+  readonly token_endpoint_auth_method?: string;
+}
+
+/** An answer, and how the client authenticated for it. */
+export interface ClientAnswer {
+  readonly answer: Answer;
+  readonly method: ClientMethod;
+  /** All that was tried. */
+  readonly tried: readonly ClientMethod[];
+}
+
+/** Whether the gateway can authenticate that way. */
+export function isClientMethod(method: string | undefined): method is ClientMethod {
+  return METHODS.some((one) => one === method);
+}
+
+/**
+ * Sends a form as a client. Where the client itself is refused, the other method is tried once: many
+ * services name methods that they do not take. A client that was refused has used up neither code nor
+ * refresh token.
+ *
+ * @param endpoint Where to.
+ * @param form What to send, without the client.
+ * @param options The client, the methods that the service names, and how requests are made.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1}
+ */
+export async function postAsClient(
+  endpoint: string,
+  form: Readonly<Record<string, string>>,
+  { client, supported = [], requests }: {
+    readonly client: AskingClient;
+    readonly supported?: readonly string[] | undefined;
+    readonly requests: Requests;
+  },
+): Promise<ClientAnswer> {
+  const send = async (method: ClientMethod): Promise<Answer> => {
+    const body = new URLSearchParams(form);
+    const headers = new Headers({ accept: "application/json" });
+    authenticate(method, { client, headers, body, requests });
+    return await ask(endpoint, { method: "POST", headers, body }, requests.fetchFn);
+  };
+  const [method, other] = chooseMethods(client, supported);
+  const answer = await send(method);
+  if (other === undefined || !isClientRefused(answer)) return { answer, method, tried: [method] };
+  const second = await send(other);
+  const tried = [method, other];
+  // Who says that the request is wrong does not know the method, and says nothing of the client.
+  const isUnknown = isClientRefused(second) || errorCodeOf(second) === "invalid_request";
+  return isUnknown ? { answer, method, tried } : { answer: second, method: other, tried };
+}
+
+function isClientRefused(answer: Answer): boolean {
+  const code = errorCodeOf(answer);
+  return code === "invalid_client" || (code === undefined && answer.status === 401);
+}
+
+/** What to try first, and where that is refused. */
+function chooseMethods(
+  { client_secret, token_endpoint_auth_method: known }: AskingClient,
+  supported: readonly string[],
+): readonly [ClientMethod, ClientMethod?] {
+  if (client_secret === undefined) return ["none"];
+  const named = METHODS.find((method) => supported.includes(method));
+  const first = isClientMethod(known) ? known : named ?? "client_secret_basic";
+  return [first, first === "client_secret_basic" ? "client_secret_post" : "client_secret_basic"];
+}
+
+function authenticate(
+  method: ClientMethod,
+  { client, headers, body, requests }: {
+    readonly client: AskingClient;
+    readonly headers: Headers;
+    readonly body: URLSearchParams;
+    readonly requests: Requests;
+  },
+): void {
+  const { client_id: id, client_secret: secret = "" } = client;
+  if (method === "client_secret_basic") {
+    const basic = btoa(`${encodeForm(id)}:${encodeForm(secret)}`);
+    keepSecret(requests.config, basic, encodeForm(secret));
+    headers.set("authorization", `Basic ${basic}`);
+    return;
+  }
+  body.set("client_id", id);
+  if (method === "none") return;
+  keepSecret(requests.config, encodeForm(secret));
+  body.set("client_secret", secret);
+}
+
+/** Encodes a text as a form does, in ASCII whatever it holds. */
+function encodeForm(text: string): string {
+  return new URLSearchParams({ "": text }).toString().slice(1);
+}

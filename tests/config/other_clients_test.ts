@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { findNameFault, foldName } from "../../src/config/odd_names.ts";
+import { check } from "./support.ts";
+
+Deno.test("[servers.switched-off] a server that another client switched off is not there", async () => {
+  const command = "x";
+  const { configuration, warnings } = await check({
+    mcpServers: {
+      off: { command, enabled: false },
+      inactive: { command, isActive: false },
+      both: { command, disabled: false, active: false },
+      on: { command, enabled: true, isActive: true },
+      other: { command, enabled: "false" },
+    },
+  });
+  assert.deepEqual([...configuration?.servers.keys() ?? []], ["on", "other"]);
+  assert.deepEqual(warnings.map(({ path }) => path), [
+    "mcpServers.off.enabled",
+    "mcpServers.inactive.isActive",
+    "mcpServers.both.active",
+  ]);
+});
+
+Deno.test("[config.other-clients] the warnings quote no value", async () => {
+  const secrets = ["$HUNTER2", "%HUNTER2%", "{env:hunter2}", "op://hunter2/x", "Bearer $HUNTER2"];
+  for (const secret of secrets) {
+    const { warnings } = await check({
+      mcpServers: {
+        a: { command: "x", args: [secret], env: { A: secret }, bearer_token_env_var: secret },
+        b: { url: "https://example.com/mcp", headers: { A: secret }, envFile: secret },
+      },
+    });
+    assert.ok(warnings.length >= 4, secret);
+    for (const { message } of warnings) assert.doesNotMatch(message, /hunter2/i);
+  }
+});
+
+Deno.test("[config.other-clients] every way to say mcpServers otherwise is one error, at the key", async () => {
+  const servers = { pg: { command: "npx" } };
+  for (
+    const key of ["servers", "context_servers", "mcpservers", "MCPSERVERS", "mcpServer", "mcp"]
+  ) {
+    const { errors } = await check({ theme: "dark", [key]: servers });
+    assert.equal(errors.length, 1, key);
+    assert.deepEqual([errors[0]?.line, errors[0]?.column], [1, 17], key);
+    assert.match(errors[0]?.message ?? "", /to "mcpServers"$/);
+  }
+  for (const entry of [{ command: "npx" }, { url: "x" }, { serverUrl: "x" }, { cmd: "npx" }]) {
+    const { errors } = await check({ pg: entry });
+    assert.match(errors[0]?.message ?? "", /put all servers into \{"mcpServers": \{"pg": …\}\}$/);
+  }
+  // Nothing to go by: the key that is missing.
+  const { errors } = await check({ theme: "dark" });
+  assert.match(errors[0]?.message ?? "", /^this key is missing/);
+});
+
+Deno.test("[config.odd-names] blanks at the ends and what cannot be seen; nothing else", () => {
+  const odd = {
+    "a ": "ends with a blank",
+    "\ta": "begins with a tab",
+    "a\n": "ends with a line break",
+    "\u00a0a": "begins with an odd blank, U+00A0",
+    "\ufeffa": "begins with an invisible character, U+FEFF",
+    "a\u200bb": "holds an invisible character, U+200B",
+    "a\u202eb": "holds an invisible character, U+202E",
+    "a\u200d": "ends with an invisible character, U+200D",
+    "a\u{e0061}b": "holds an invisible character, U+E0061",
+    " \u2060": "holds nothing that can be seen",
+  };
+  for (const [name, what] of Object.entries(odd)) {
+    assert.equal(findNameFault(name)?.what, what, JSON.stringify(name));
+  }
+  const family = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}";
+  const good = ["", "a", "a b", "get_*", "?", "caf\u00e9", "\u4e2d\u6587", family, `${family} x`];
+  for (const name of good) {
+    assert.equal(findNameFault(name), undefined, JSON.stringify(name));
+  }
+  assert.equal(findNameFault(`${family} `)?.meant, family);
+  assert.equal(foldName("Caf\u00e9"), foldName("cafe\u0301\u200b "));
+});
+
+Deno.test("[config.odd-names] a hundred thousand patterns are looked at in no time", async () => {
+  const tools = Array.from({ length: 100 }, (_, index) => `tool_${index}_*`);
+  const agents = Object.fromEntries(
+    Array.from({ length: 1000 }, (_, index) => {
+      return [`a${index}`, { allow: { servers: ["pg*"], tools: { "pg*": tools } } }];
+    }),
+  );
+  const servers = { mcpServers: { pg: { command: "x" } } };
+  const time = async (rules: object): Promise<number> => {
+    const since = performance.now();
+    const { warnings } = await check(servers, rules);
+    assert.deepEqual(warnings, []);
+    return performance.now() - since;
+  };
+  await time({ agents });
+  const tookMs = await time({ agents });
+  assert.ok(tookMs < 1500, `${tookMs} ms`);
+});

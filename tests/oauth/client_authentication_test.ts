@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { createLog } from "../../src/log.ts";
+import { logOut } from "../../src/downstream/mod.ts";
+import { failure, OAuthScene, type SceneOptions, send } from "./scene.ts";
+
+/** What the metadata says, what the service really takes, and what is tried. */
+const METHODS: readonly (readonly [readonly string[] | undefined, "basic" | "post", string[]])[] = [
+  [["client_secret_basic", "client_secret_post"], "post", ["basic", "post"]],
+  [["client_secret_basic"], "post", ["basic", "post"]],
+  [["client_secret_post"], "basic", ["post", "basic"]],
+  [["private_key_jwt"], "post", ["basic", "post"]],
+  [undefined, "post", ["basic", "post"]],
+  [undefined, "basic", ["basic"]],
+  [["client_secret_post"], "post", ["post"]],
+];
+
+for (const [supported, authenticates, tried] of METHODS) {
+  const name = `${JSON.stringify(supported)} that takes ${authenticates}`;
+  const says = { token_endpoint_auth_methods_supported: supported };
+
+  Deno.test(`[oauth.client-authentication] a person logs in: ${name}`, async () => {
+    await using scene = makeScene({ clientId: "mine", clientSecret: "mine-secret" });
+    Object.assign(scene.service.behaviour, { says, authenticates });
+    const gateway = scene.gateway();
+    assert.equal(await send(gateway, scene.server.url), 200);
+    assert.deepEqual(scene.service.authentications, tried);
+    // What worked is tried first from now on, to renew, in the next process and at the next login.
+    scene.service.revokeAll();
+    assert.equal(await send(scene.gateway(), scene.server.url), 200);
+    scene.service.revokeAll(true);
+    assert.equal(await send(scene.gateway(), scene.server.url), 200);
+    assert.deepEqual(scene.service.authentications, [...tried, ...Array(3).fill(authenticates)]);
+    assert.deepEqual([scene.service.refreshes, scene.opened.length], [2, 2]);
+  });
+
+  Deno.test(`[oauth.client-authentication] the gateway itself: ${name}`, async () => {
+    const oauth = { grant: "client_credentials", clientId: "mine", clientSecret: "mine-secret" };
+    await using scene = makeScene(oauth as SceneOptions["oauth"]);
+    Object.assign(scene.service.behaviour, { says, authenticates });
+    const gateway = scene.gateway();
+    assert.equal(await send(gateway, scene.server.url), 200);
+    assert.deepEqual(scene.service.authentications, tried);
+    scene.service.revokeAll();
+    assert.equal(await send(gateway, scene.server.url), 200);
+    assert.deepEqual(scene.service.authentications, [...tried, authenticates]);
+  });
+}
+
+Deno.test("[oauth.client-authentication] a refused renewal does not cost the registered client", async () => {
+  await using scene = new OAuthScene();
+  scene.service.behaviour.givesSecrets = true;
+  const gateway = scene.gateway();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  assert.deepEqual(scene.service.authentications, ["post"]);
+  scene.service.behaviour.authenticates = "basic";
+  scene.service.revokeAll();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  assert.deepEqual(scene.service.authentications, ["post", "post", "basic"]);
+  assert.deepEqual([scene.opened.length, scene.service.registrations.length], [1, 1]);
+  assert.equal(scene.kept().client.token_endpoint_auth_method, "client_secret_basic");
+});
+
+Deno.test("[oauth.client-authentication] a service that has forgotten the client gets a new one", async () => {
+  await using scene = new OAuthScene();
+  scene.service.behaviour.givesSecrets = true;
+  const gateway = scene.gateway();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  scene.service.forgetClients();
+  scene.service.revokeAll();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  assert.deepEqual(scene.service.authentications, ["post", "post", "basic", "post"]);
+  assert.equal(scene.service.registrations.length, 2);
+});
+
+Deno.test("[oauth.client-authentication] a wrong secret is tried each way once, and named with both", async () => {
+  await using scene = makeScene({ clientId: "mine", clientSecret: "wrong-secret" });
+  const { message } = await failure(send(scene.gateway(), scene.server.url));
+  assert.match(
+    message,
+    /refused to log in \(as client_secret_basic and as client_secret_post\), "invalid_client"/,
+  );
+  assert.deepEqual(scene.service.authentications, ["basic", "post"]);
+});
+
+Deno.test("[oauth.client-authentication] a code that is refused is not sent again", async () => {
+  await using scene = makeScene({ clientId: "mine", clientSecret: "mine-secret" });
+  scene.service.behaviour.token = { status: 400, body: '{"error":"invalid_grant"}' };
+  assert.match((await failure(send(scene.gateway(), scene.server.url))).message, /"invalid_grant"/);
+  assert.equal(scene.service.tokenRequests.length, 1);
+});
+
+Deno.test("[oauth.client-authentication] a client without a secret has one way only", async () => {
+  await using scene = makeScene({ clientId: "mine" });
+  const { message } = await failure(send(scene.gateway(), scene.server.url));
+  assert.match(message, /refused to log in, "invalid_client"/);
+  assert.deepEqual(scene.service.authentications, ["none"]);
+});
+
+const SECRETS = ["a:b%c+d é", "pass密word", "~!*'()-._", "päß wörd&=?", "😀 \u0000\r\n", " "];
+
+for (const authenticates of ["basic", "post"] as const) {
+  for (const secret of SECRETS) {
+    Deno.test(`[oauth.client-authentication] by ${authenticates}: ${JSON.stringify(secret)}`, async () => {
+      await using scene = new OAuthScene({ oauth: { clientId: "my:id é", clientSecret: secret } });
+      scene.service.addClient("my:id é", { redirects: ["http://127.0.0.1/callback"], secret });
+      scene.service.behaviour.authenticates = authenticates;
+      assert.equal(await send(scene.gateway(), scene.server.url), 200);
+      assert.equal(scene.service.authentications.at(-1), authenticates);
+    });
+  }
+}
+
+Deno.test("[oauth.client-authentication] a logout is authenticated the same way", async () => {
+  await using scene = makeScene({ clientId: "mine", clientSecret: "mine-secret" });
+  scene.service.behaviour.authenticates = "post";
+  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  const log = createLog({ level: "debug", write: (line) => scene.log.push(line) });
+  const { signal } = new AbortController();
+  const outcome = await logOut(scene.config(), { log, folder: scene.store, signal });
+  assert.deepEqual(outcome, { wasLoggedIn: true, revoked: "yes" });
+  assert.deepEqual(scene.service.authentications, ["basic", "post", "post", "post"]);
+});
+
+/** A scene whose service knows a client with a secret. */
+function makeScene(oauth: SceneOptions["oauth"]): OAuthScene {
+  const scene = new OAuthScene(oauth === undefined ? {} : { oauth });
+  scene.service.addClient("mine", {
+    redirects: ["http://127.0.0.1/callback"],
+    secret: "mine-secret",
+  });
+  return scene;
+}

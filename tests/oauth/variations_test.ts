@@ -1,0 +1,337 @@
+import assert from "node:assert/strict";
+import type { OAuthOptions } from "../../src/config/mod.ts";
+import { explainLogin } from "../../src/downstream/oauth/failures.ts";
+import type { Behaviour } from "../fixtures/oauth/authorization_server.ts";
+import { failure, OAuthScene, send } from "./scene.ts";
+
+type Says = Readonly<Record<string, unknown>>;
+
+/** What answers may hold without ending a login. */
+const ODD: Readonly<Record<"server" | "service" | "registered" | "gives", readonly Says[]>> = {
+  server: [
+    { scopes_supported: null },
+    { scopes_supported: "read write" },
+    { scopes_supported: [null, 5] },
+    { resource_name: null, resource_documentation: "", jwks_uri: "" },
+    { resource_policy_uri: "soon", bearer_methods_supported: "header" },
+    { dpop_bound_access_tokens_required: "no" },
+  ],
+  service: [
+    { scopes_supported: null },
+    { scopes_supported: "read" },
+    { response_types_supported: null },
+    { response_types_supported: undefined },
+    { response_types_supported: ["code", null] },
+    { grant_types_supported: null, response_modes_supported: "query" },
+    { introspection_endpoint: null, service_documentation: "", jwks_uri: "" },
+    { op_policy_uri: null, op_tos_uri: "", claims_supported: null, ui_locales_supported: "de" },
+    { token_endpoint_auth_methods_supported: null },
+    { token_endpoint_auth_methods_supported: [] },
+    { token_endpoint_auth_methods_supported: ["private_key_jwt", "none"] },
+    { code_challenge_methods_supported: null },
+    { code_challenge_methods_supported: "S256" },
+    { revocation_endpoint: null },
+    { revocation_endpoint: "" },
+    { client_id_metadata_document_supported: "false" },
+    { authorization_response_iss_parameter_supported: null },
+    { jwks_uri: undefined, subject_types_supported: undefined },
+  ],
+  registered: [
+    { client_secret: null },
+    { client_secret: "" },
+    { client_secret_expires_at: null },
+    { client_secret_expires_at: "never" },
+    { client_uri: null, logo_uri: null, tos_uri: null, policy_uri: null, contacts: null },
+    { client_uri: "", logo_uri: "", jwks_uri: "" },
+    { redirect_uris: undefined },
+    { redirect_uris: null, grant_types: null, scope: null },
+    { token_endpoint_auth_method: null },
+    { client_id_issued_at: "today" },
+  ],
+  gives: [
+    { id_token: null },
+    { scope: null },
+    { scope: "" },
+    { scope: ["read"] },
+    { error: null },
+    { token_type: undefined },
+    { token_type: null },
+    { token_type: "bearer" },
+    { expires_in: null },
+    { expires_in: "" },
+    { expires_in: "3600" },
+    { expires_in: "soon" },
+    { expires_in: -1 },
+    { expires_in: 1e300 },
+    { refresh_token: null },
+    { refresh_token: "" },
+  ],
+};
+
+function change(scene: OAuthScene, whose: keyof typeof ODD, says: Says): void {
+  if (whose === "server") scene.server.says = says;
+  else if (whose === "service") scene.service.behaviour.says = says;
+  else scene.service.behaviour[whose] = says;
+}
+
+for (const [whose, variations] of Object.entries(ODD)) {
+  for (const says of variations) {
+    for (
+      const metadata of whose === "service" ? ["oauth", "openid"] as const : ["oauth"] as const
+    ) {
+      Deno.test(`[oauth.tolerance] ${whose} ${metadata}: ${show(says)}`, async () => {
+        await using scene = new OAuthScene();
+        scene.service.behaviour.metadata = metadata;
+        change(scene, whose as keyof typeof ODD, says);
+        assert.equal(await send(scene.gateway(), scene.server.url), 200);
+        // And what was kept can be read: the next gateway asks nobody.
+        assert.equal(await send(scene.gateway(), scene.server.url), 200);
+        assert.equal(scene.opened.length, 1);
+      });
+    }
+  }
+}
+
+Deno.test("[oauth.tolerance] [oauth.renewal] null in a renewal keeps what was known", async () => {
+  await using scene = new OAuthScene();
+  const gateway = scene.gateway();
+  scene.server.asks = "read";
+  assert.equal(await send(gateway, scene.server.url), 200);
+  const { tokens: before } = scene.kept();
+  scene.service.revokeAll();
+  scene.service.behaviour.gives = { refresh_token: null, scope: null, expires_in: null };
+  assert.equal(await send(gateway, scene.server.url), 200);
+  const { tokens } = scene.kept();
+  assert.deepEqual([tokens.refresh_token, tokens.scope], [before.refresh_token, "read"]);
+  assert.equal(tokens.expires_at, undefined);
+});
+
+Deno.test("[oauth.tolerance] [oauth.renewal] the end of a login is one with a null beside it, too", async () => {
+  await using scene = new OAuthScene();
+  const gateway = scene.gateway();
+  assert.equal(await send(gateway, scene.server.url), 200);
+  scene.service.revokeAll();
+  scene.waiting = undefined;
+  const body = '{"error":"invalid_grant","error_description":null,"error_uri":null}';
+  scene.service.behaviour.token = { status: 400, body };
+  const { code } = await failure(send(gateway, scene.server.url));
+  assert.equal(code, "AUTH_REQUIRED");
+  assert.equal(scene.kept().tokens, undefined);
+});
+
+for (const metadata of ["oauth", "openid"] as const) {
+  Deno.test(`[oauth.tolerance] [oauth.clients] ${metadata}: a registration endpoint that is null`, async () => {
+    await using scene = new OAuthScene({ oauth: { clientId: "mine" } });
+    scene.service.addClient("mine", { redirects: ["http://127.0.0.1/callback"] });
+    Object.assign(scene.service.behaviour, { metadata, says: { registration_endpoint: null } });
+    assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  });
+}
+
+Deno.test("[oauth.tolerance] [oauth.client-credentials] a service that no person logs in at has no page for it", async () => {
+  const oauth = { grant: "client_credentials", clientId: "robot", clientSecret: "secret" } as const;
+  await using scene = new OAuthScene({ oauth });
+  scene.service.addClient("robot", { redirects: [], secret: "secret" });
+  scene.service.behaviour.says = { authorization_endpoint: null, response_types_supported: null };
+  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+});
+
+/** What has to be right, and what is said of it where it is not. */
+const WRONG: readonly (readonly [keyof typeof ODD, Says, RegExp])[] = [
+  ["server", { resource: null, authorization_servers: [] }, /resource is null, .* an address/],
+  ["service", { issuer: null }, /issuer is null, and has to be a text/],
+  ["service", { token_endpoint: undefined }, /token_endpoint is missing/],
+  ["service", { token_endpoint: "" }, /token_endpoint is "", and has to be an address/],
+  ["service", { authorization_endpoint: ["a"] }, /authorization_endpoint is a list/],
+  ["service", { response_types_supported: ["token"] }, /the response type "token".*needs "code"/],
+  ["service", { code_challenge_methods_supported: ["plain"] }, /method "plain".*needs "S256"/],
+  ["registered", { client_id: null }, /client_id is null, and has to be a text.*by hand/],
+  ["registered", { client_id: 5 }, /client_id is 5/],
+  ["gives", { access_token: null }, /access_token is null/],
+  ["gives", { access_token: "" }, /access_token is ""/],
+  ["gives", { access_token: 123456789 }, /access_token is a number/],
+  ["gives", { token_type: "mac" }, /of the kind "mac"/],
+];
+
+for (const [whose, says, told] of WRONG) {
+  Deno.test(`[oauth.tolerance] named: ${whose} ${show(says)}`, async () => {
+    await using scene = new OAuthScene();
+    change(scene, whose, says);
+    const { code, message } = await failure(send(scene.gateway(), scene.server.url));
+    assert.equal(code, "AUTH_REQUIRED");
+    assert.match(message, told);
+    assert.doesNotMatch(message, /123456789|canary/);
+  });
+}
+
+// What Deno throws for a secret in Latin-1, a header or a file is no fault of the server.
+for (const error of [new DOMException("no", "InvalidCharacterError"), new TypeError("no"), "no"]) {
+  Deno.test(`[oauth.tolerance] the gateway's own failure is told as its own: ${String(error)}`, () => {
+    const { code, message } = explainLogin(error, "notes");
+    assert.equal(code, "SERVER_UNAVAILABLE");
+    assert.match(
+      message,
+      /failed inside the gateway \((?:InvalidCharacterError|TypeError|string)\)/,
+    );
+    assert.match(message, /not of the server/);
+  });
+}
+
+const PAGE = (): Response => {
+  return new Response("<!doctype html><title>App</title>", {
+    headers: { "content-type": "text/html" },
+  });
+};
+const BROKEN = (): Response => new Response("oops", { status: 500 });
+const EMPTY = (): Response => Response.json({});
+const OTHER = (): Response => {
+  return Response.json({
+    issuer: "https://other.test",
+    authorization_endpoint: "https://other.test/authorize",
+    token_endpoint: "https://other.test/token",
+  });
+};
+
+for (const [what, answer] of Object.entries({ PAGE, BROKEN, EMPTY, OTHER })) {
+  for (const path of ["", "/tenant"]) {
+    Deno.test(`[oauth.discovery] ${what} at the first address of "${path}/": the next one is asked`, async () => {
+      await using scene = new OAuthScene();
+      const answers = { [`GET /.well-known/oauth-authorization-server${path}`]: answer };
+      Object.assign(scene.service.behaviour, { metadata: "openid", path, answers });
+      assert.equal(await send(scene.gateway(), scene.server.url), 200);
+    });
+  }
+
+  Deno.test(`[oauth.discovery] ${what} where the server says that it describes itself`, async () => {
+    await using scene = new OAuthScene();
+    const place = "/.well-known/oauth-protected-resource";
+    scene.server.answers = { [`${place}/mcp`]: answer, [place]: () => describe(scene) };
+    assert.equal(await send(scene.gateway(), scene.server.url), 200);
+    assert.equal(scene.kept().issuer, scene.service.issuer);
+  });
+}
+
+function describe(scene: OAuthScene): Response {
+  return Response.json({
+    resource: scene.server.url,
+    authorization_servers: [scene.service.issuer],
+  });
+}
+
+Deno.test("[oauth.discovery] what is broken everywhere is named", async () => {
+  await using scene = new OAuthScene();
+  scene.service.behaviour.answers = {
+    "GET /.well-known/oauth-authorization-server": BROKEN,
+    "GET /.well-known/openid-configuration": PAGE,
+  };
+  const { message } = await failure(send(scene.gateway(), scene.server.url));
+  assert.match(message, /oauth-authorization-server answered HTTP 500 with "oops"/);
+  assert.deepEqual(scene.opened, []);
+});
+
+Deno.test("[oauth.discovery] another challenge before the one for tokens", async () => {
+  await using scene = new OAuthScene();
+  scene.server.before = 'Basic realm="old", ';
+  scene.server.asks = "read";
+  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  assert.equal(scene.service.authorizations[0]?.get("scope"), "read");
+});
+
+for (const path of ["", "/tenant"]) {
+  for (const [named, itself] of [["", "/"], ["/", ""]] as const) {
+    Deno.test(`[oauth.checks] an issuer "${path}${named}" that calls itself "${path}${itself}" is the same`, async () => {
+      await using scene = new OAuthScene();
+      const { service, server } = scene;
+      service.behaviour.path = path;
+      server.says = { authorization_servers: [`${service.issuer}${named}`] };
+      service.behaviour.says = { issuer: `${service.issuer}${itself}` };
+      service.behaviour.redirects = { iss: `${service.issuer}${itself}` };
+      assert.equal(await send(scene.gateway(), server.url), 200);
+      assert.equal(scene.kept().issuer, `${service.issuer}${itself}`);
+    });
+  }
+}
+
+// RFC 9207 and MCP want simple string comparison of `iss`, which protects from mix-ups.
+Deno.test("[oauth.checks] an iss that differs by a slash only is refused, with both values", async () => {
+  await using scene = new OAuthScene();
+  const { service } = scene;
+  service.behaviour.redirects = { iss: `${service.issuer}/` };
+  const { message } = await failure(send(scene.gateway(), scene.server.url));
+  assert.ok(
+    message.includes(`it names the issuer "${service.issuer}/" and not "${service.issuer}"`),
+  );
+  assert.deepEqual(service.tokenRequests, []);
+});
+
+Deno.test("[oauth.checks] refusals name what was wanted and what came", async () => {
+  await using scene = new OAuthScene();
+  const { service, server } = scene;
+  service.behaviour.says = { issuer: "https://evil.test" };
+  const issuer = await failure(send(scene.gateway(), server.url));
+  assert.ok(issuer.message.includes(`"https://evil.test" and not "${service.issuer}"`));
+  server.resource = "https://other.test/mcp";
+  const resource = await failure(send(scene.gateway(), server.url));
+  assert.ok(
+    resource.message.includes(
+      `"https://other.test/mcp", which is not its own address "${server.url}"`,
+    ),
+  );
+});
+
+const REGISTRATIONS: readonly (readonly [string, () => Response, RegExp])[] = [
+  ["a page", PAGE, /HTTP 200 with a web page/],
+  [
+    "a page of refusal",
+    () => new Response("<p>no</p>", { status: 403 }),
+    /HTTP 403 with a web page/,
+  ],
+  ["nothing", () => new Response(null, { status: 404 }), /HTTP 404 without a body/],
+  ["words", () => new Response("ask Bob", { status: 403 }), /HTTP 403 with "ask Bob"/],
+  ["an error with 200", () => Response.json({ error: "denied" }), /refused to register.*"denied"/],
+  ["no client", () => Response.json({ ok: true }), /client_id is missing/],
+];
+
+for (const [what, answer, told] of REGISTRATIONS) {
+  Deno.test(`[oauth.clients] a registration that answers ${what} gets advice`, async () => {
+    await using scene = new OAuthScene();
+    scene.service.behaviour.answers = { "POST /register": answer };
+    const { message } = await failure(send(scene.gateway(), scene.server.url));
+    assert.match(message, told);
+    assert.match(message, /Register a client there by hand, and put its id into/);
+  });
+}
+
+for (
+  const behaviour of [
+    { registers: false },
+    { answers: { "POST /register": () => new Response("<p>no</p>", { status: 403 }) } },
+  ] satisfies Partial<Behaviour>[]
+) {
+  Deno.test(`[oauth.clients] the advice of a service with client-id documents works: ${Object.keys(behaviour)}`, async () => {
+    const port = freePort();
+    const clientId = "https://client.test/agent-mcp-gateway.json";
+    const own: Partial<OAuthOptions> = {};
+    await using scene = new OAuthScene({ oauth: own });
+    Object.assign(scene.service.behaviour, { takesDocuments: true, ...behaviour });
+    const { message } = await failure(send(scene.gateway(), scene.server.url));
+    assert.match(
+      message,
+      /https address of a client metadata document.*http:\/\/127\.0\.0\.1:PORT\/callback.*`gateway\.oauth\.client_id`.*`gateway\.oauth\.redirect_port`/,
+    );
+    Object.assign(own, { clientId, redirectPort: port });
+    assert.equal(await send(scene.gateway(), scene.server.url), 200);
+    const [asked] = scene.service.authorizations;
+    assert.equal(asked?.get("redirect_uri"), `http://127.0.0.1:${port}/callback`);
+    assert.equal(scene.service.tokenRequests[0]?.get("client_id"), clientId);
+  });
+}
+
+function show(says: Says): string {
+  return JSON.stringify(says, (_, value) => value === undefined ? "(absent)" : value);
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
