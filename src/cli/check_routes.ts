@@ -59,7 +59,7 @@ export const doctor = buildCommand<DoctorFlags, [server?: string], Context>({
     },
   },
   docs: {
-    brief: "Start the servers, and say what is wrong and how to mend it",
+    brief: "Start the servers, and say what is wrong and how to fix it",
     fullDescription: "Starts each server, counts its tools and their tokens, and ends it again. " +
       "For one that fails it says why and what to do. Exit code: 1 if any fails.\n\n" +
       "Example: agent-mcp-gateway doctor postgres",

@@ -28,7 +28,7 @@ interface Report {
 }
 
 /**
- * Starts servers, and tells what is wrong with them and how to mend it.
+ * Starts servers, and tells what is wrong with them and how to fix it.
  *
  * @param flags As typed.
  * @param only The one server to look at; default: all.
@@ -127,7 +127,7 @@ function reportText(reports: readonly Report[], look: Look = lookOf(Deno.stdout)
     if (error !== undefined) {
       lines.push(error.message);
       if (error.looked !== undefined) lines.push(`Looked in: ${error.looked.join(", ")}`);
-      lines.push(`Mend: ${error.mend}`);
+      lines.push(`Fix: ${error.fix}`);
     }
     if (lines.length === 0) return "";
     return `\n${cleanLine(server)}\n${lines.map((line) => paragraph(line, look, "  ")).join("")}`;

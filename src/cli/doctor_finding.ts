@@ -2,22 +2,24 @@ import { childEnvironment, type ConfigProblem, type ConnectStdio } from "../conf
 import { CatalogError, HandshakeError } from "../downstream/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { ChannelClosed } from "../jsonrpc/mod.ts";
+import { findLocalCause, isDownloaded, type LocalFindingKind } from "./local_finding.ts";
 import type { Probe } from "./probe.ts";
 
-/** Why a server failed, and how to mend it. */
+/** Why a server failed, and how to fix it. */
 export interface Finding {
   /** What kind of failure. */
   readonly kind: FindingKind;
   /** What happened. */
   readonly message: string;
   /** What to do about it. */
-  readonly mend: string;
+  readonly fix: string;
   /** Where a command was looked for. */
   readonly looked?: readonly string[];
 }
 
 /** The kinds of failure that are told apart. */
 export type FindingKind =
+  | LocalFindingKind
   | "variable"
   | "command-not-found"
   | "folder-not-found"
@@ -51,32 +53,34 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   if (unavailable !== undefined) return unusable(name, unavailable, context);
   if (error instanceof DownstreamError && error.code === "AUTH_REQUIRED") {
     const command = error.details.command ?? `agent-mcp-gateway auth login ${name}`;
-    return { kind: "login-needed", message, mend: `Log in: ${command}` };
+    return { kind: "login-needed", message, fix: `Log in: ${command}` };
   }
   const causes = causesOf(error);
   const is = (test: (cause: unknown) => boolean): boolean => causes.some(test);
   if (connect.kind === "stdio" && is((cause) => cause instanceof Deno.errors.NotFound)) {
     return notFound(name, connect, { message, windows: context.windows });
   }
+  const local = connect.kind === "stdio" ? findLocalCause(name, connect, message) : undefined;
+  if (local !== undefined) return local;
   if (is((cause) => isOf(cause, Deno.errors.PermissionDenied, Deno.errors.NotCapable))) {
-    const mend = connect.kind === "stdio"
+    const fix = connect.kind === "stdio"
       ? `Make ${connect.command} executable for the user that runs the gateway, and allow Deno to ` +
         "run it (--allow-run)"
       : `Allow Deno to connect to ${connect.url} (--allow-net)`;
-    return { kind: "not-allowed", message, mend };
+    return { kind: "not-allowed", message, fix };
   }
   if (is(isRefused) && connect.kind !== "stdio") {
-    const mend =
+    const fix =
       `Start the server at ${URL.parse(connect.url)?.host ?? "its address"}, or correct ` +
       `mcpServers.${name}.url`;
-    return { kind: "refused", message, mend };
+    return { kind: "refused", message, fix };
   }
   if (noise.length > 0 && is((cause) => isOf(cause, ChannelClosed, DOMException, HandshakeError))) {
     const quote = JSON.stringify(noise[0]?.slice(0, 80));
     return {
       kind: "stdout-noise",
       message: `${message}. On stdout, where only MCP messages belong, it wrote ${quote}`,
-      mend: "Make sure that the command starts an MCP server over stdio, and that it logs to " +
+      fix: "Make sure that the command starts an MCP server over stdio, and that it logs to " +
         "stderr; call it without wrappers that print, such as `npm start`",
     };
   }
@@ -85,23 +89,26 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     return {
       kind: "too-slow",
       message,
-      mend:
-        `Raise mcpServers.${name}.gateway.connect_timeout_ms (now ${connectTimeoutMs}); a first ` +
-        "start through npx or uvx also downloads, so run its command once by hand",
+      fix: `Raise mcpServers.${name}.gateway.connect_timeout_ms (now ${connectTimeoutMs})` +
+        (connect.kind === "stdio" && isDownloaded(connect)
+          ? `; the first start downloads the server: run ${connect.command} once by hand, and see ` +
+            "whether its registry can be reached"
+          : ", or see by hand what keeps the server from starting"),
     };
   }
   if (is((cause) => isOf(cause, HandshakeError, CatalogError))) {
-    const mend = "Bring the server up to date, or report this to its authors: it does not speak " +
+    const fix = "Bring the server up to date, or report this to its authors: it does not speak " +
       "MCP as the gateway knows it";
-    return { kind: "protocol", message, mend };
+    return { kind: "protocol", message, fix };
   }
   if (is((cause) => cause instanceof ChannelClosed)) {
-    const mend = connect.kind === "stdio"
-      ? "Look at its last lines above; run its command by hand in the same folder and environment"
+    const fix = connect.kind === "stdio"
+      ? "Run its command by hand, in the same folder and with the same variables, and look at what " +
+        "it says before it ends"
       : "Look at the server's own log";
-    return { kind: "exited", message, mend };
+    return { kind: "exited", message, fix };
   }
-  return { kind: "other", message, mend: "Run again with GATEWAY_LOG_LEVEL=debug for all it says" };
+  return { kind: "other", message, fix: "Run again with GATEWAY_LOG_LEVEL=debug for all it says" };
 }
 
 /** Its entry says something that cannot be used, such as a variable that is not set. */
@@ -113,13 +120,13 @@ function unusable(name: string, unavailable: string, { warnings }: FindingContex
   );
   const [first] = variables;
   const message = places.length === 0 ? unavailable : `${unavailable}, at ${places.join(", ")}`;
-  const mend = first === undefined
+  const fix = first === undefined
     ? "Correct the entry"
     : `Set ${
       [...new Set(variables)].join(", ")
     } where the gateway runs (for a desktop client: in ` +
       `"env" of the gateway's entry), or write a default: \${${first}:-value}`;
-  return { kind: "variable", message, mend };
+  return { kind: "variable", message, fix };
 }
 
 function notFound(
@@ -132,19 +139,19 @@ function notFound(
 ): Finding {
   const { command, cwd } = connect;
   if (cwd !== undefined && !isFolder(cwd)) {
-    const mend = `Make the folder ${cwd}, or correct mcpServers.${name}.cwd`;
-    return { kind: "folder-not-found", message: `its folder ${cwd} does not exist`, mend };
+    const fix = `Make the folder ${cwd}, or correct mcpServers.${name}.cwd`;
+    return { kind: "folder-not-found", message: `its folder ${cwd} does not exist`, fix };
   }
   const isPath = command.includes("/") || (windows && command.includes("\\"));
   const path = childEnvironment({ env: connect.env, inheritEnv: [] }, Deno.env)["PATH"] ?? "";
   const looked = isPath ? [command] : path.split(windows ? ";" : ":").filter((part) => part !== "");
-  const mend = /\s/.test(command)
+  const fix = /\s/.test(command)
     ? `Put the program alone into mcpServers.${name}.command, and what follows it into "args"`
     : isPath
     ? `Correct mcpServers.${name}.command: there is no such program`
     : `Install ${command}, or write its full path into mcpServers.${name}.command; programs ` +
       "started from a desktop have another PATH than a shell";
-  return { kind: "command-not-found", message, mend, looked };
+  return { kind: "command-not-found", message, fix, looked };
 }
 
 function isFolder(path: string): boolean {

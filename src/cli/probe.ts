@@ -11,6 +11,7 @@ import {
 } from "../downstream/mod.ts";
 import { JsonText, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log, LogFields } from "../log.ts";
+import { impatience, isDownloaded } from "./local_finding.ts";
 import type { Interrupts } from "./interruptible.ts";
 import { VERSION } from "./version.ts";
 
@@ -81,7 +82,8 @@ export class Probes {
       version: VERSION,
       log: this.#listen(log),
       open: (config, authorization) => {
-        return openTransport(config, { log, processes: this.#processes, authorization });
+        const started = withImpatience(config);
+        return openTransport(started, { log, processes: this.#processes, authorization });
       },
       // A login that is there is used; nobody is asked for one.
       authorize: (config, waiting) => authorize(config, waiting, { isInteractive: false, log }),
@@ -148,6 +150,14 @@ export class Probes {
     };
     return { ...log, warn: keep, error: keep };
   }
+}
+
+/** Whoever asks what is wrong with a server does not want to wait until npm gives up. */
+function withImpatience(config: ServerConfig): ServerConfig {
+  const { connect, options } = config;
+  if (connect.kind !== "stdio" || !isDownloaded(connect)) return config;
+  const env = { ...impatience(options.connectTimeoutMs), ...connect.env };
+  return { ...config, connect: { ...connect, env } };
 }
 
 /** Runs something on servers, and ends them whatever happens. */

@@ -5,7 +5,7 @@ import { until } from "../e2e/until.ts";
 import { Shell } from "./command_support.ts";
 
 Deno.test({
-  name: "[cli.doctor] each failure comes with its cause and its mend",
+  name: "[cli.doctor] each failure comes with its cause and its fix",
   ignore: NO_SHELL,
   fn: async () => {
     const mark = newMark();
@@ -35,11 +35,11 @@ Deno.test({
     assert.ok(good.tokens > 50 && good.ms > 0);
     assert.equal(reports.get("chatty").ok, true);
     assert.match(reports.get("chatty").warnings[0], /writes to stdout .*Welcome!/);
-    const found = (name: string, kind: string, message: RegExp, mend: RegExp) => {
+    const found = (name: string, kind: string, message: RegExp, fix: RegExp) => {
       const { ok, error } = reports.get(name);
       assert.deepEqual([ok, error.kind], [false, kind], name);
       assert.match(error.message, message, name);
-      assert.match(error.mend, mend, name);
+      assert.match(error.fix, fix, name);
       return error;
     };
     const { looked } = found(
@@ -54,7 +54,7 @@ Deno.test({
     found("folder", "folder-not-found", /no\/such\/folder/, /mcpServers\.folder\.cwd/);
     found("unset", "variable", /"NOT_SET_ANYWHERE".*at \.mcp\.json:1:\d+/, /Set NOT_SET_ANYWHERE/);
     found("banner", "stdout-noise", /"Welcome!"/, /logs to stderr/);
-    found("dying", "exited", /code 3.*farewell/s, /last lines/);
+    found("dying", "exited", /code 3.*farewell/s, /by hand/);
     found("mute", "too-slow", /within 400 ms/, /mute\.gateway\.connect_timeout_ms \(now 400\)/);
     found("revision", "protocol", /1999-01-01/, /up to date/);
     // Not at a terminal: a line for each as it is done, nothing that moves the cursor.
@@ -80,7 +80,7 @@ Deno.test({
     const all = await shell.run(["doctor"]);
     assert.equal(all.code, 1);
     assert.match(all.stdout, /^bad +FAILED +- +- /m);
-    assert.match(all.stdout, /^bad\n {2}its command .*\n {2}Looked in: .*\n {2}Mend: Install/m);
+    assert.match(all.stdout, /^bad\n {2}its command .*\n {2}Looked in: .*\n {2}Fix: Install/m);
     const unknown = await shell.run(["doctor", "goood"]);
     assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
     assert.match(unknown.stderr, /did you mean "good"\?/);

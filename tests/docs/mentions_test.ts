@@ -67,7 +67,7 @@ Deno.test("[docs.codes] every error code has a section in docs/troubleshooting.m
   for (const code of ERROR_CODES) {
     const section = sections.get(code) ?? "";
     assert.match(section, /\*\*Cause\.?\*\*/, code);
-    assert.match(section, /\*\*Mend\.?\*\*/, code);
+    assert.match(section, /\*\*Fix\.?\*\*/, code);
   }
 });
 

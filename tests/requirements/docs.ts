@@ -8,7 +8,7 @@ export const DOCS: Readonly<Record<string, Section>> = {
     "docs.start": "the getting-started page, played in a fresh home folder",
     "docs.settings": "every setting is described, and nothing that is none",
     "docs.keys": "every key of both files is described",
-    "docs.codes": "every error code has its cause and mend",
+    "docs.codes": "every error code has its cause and fix",
     "docs.commands": "every command stands in README.md",
     "docs.links": "links between pages lead somewhere",
   },

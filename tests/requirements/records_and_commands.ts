@@ -66,8 +66,10 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.log-format": "as text, or as JSON",
     "cli.validate": "validate: everything wrong and odd, with places; --strict, --json",
     "cli.validate-file": "validate FILE: one file or both, recognised by what stands in them",
+    "cli.doctor-local":
+      "doctor: a launcher without its registry, package, program or runtime has its own cause",
     "cli.doctor":
-      "doctor: starts the servers; cause and mend of each failure; leaves nothing behind",
+      "doctor: starts the servers; cause and fix of each failure; leaves nothing behind",
     "cli.explain": "explain: the decision, its rule and the steps; tables; exit 0 or 3",
     "cli.tools": "tools: what an agent sees, through the same pipeline",
     "cli.call": "call: a tool through the same pipeline; 1 where it fails",

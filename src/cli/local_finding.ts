@@ -1,0 +1,256 @@
+import type { ConnectStdio } from "../config/mod.ts";
+
+/** Why a local server did not start, as its own output tells, and what to do about it. */
+export interface LocalFinding {
+  readonly kind: LocalFindingKind;
+  readonly message: string;
+  readonly fix: string;
+}
+
+/** The kinds of failure that a local server's own output tells. */
+export type LocalFindingKind =
+  | "registry-unreachable"
+  | "package-not-found"
+  | "no-executable"
+  | "wrong-runtime"
+  | "file-not-found"
+  | "module-not-found";
+
+interface Context {
+  /** The program without its folder and ending, such as `npx`. */
+  readonly program: string;
+  /** The package that the arguments name. */
+  readonly named: string;
+  /** The entry's arguments, as a path in the servers file. */
+  readonly args: string;
+  /** The arguments. */
+  readonly words: readonly string[];
+}
+
+interface Sign {
+  /** What the output says; its groups are for the finding. */
+  readonly said: RegExp;
+  readonly kind: LocalFindingKind;
+  find(groups: readonly (string | undefined)[], context: Context): { message: string; fix: string };
+}
+
+/**
+ * What programs write that download a server and cannot. The first that matches counts; the texts
+ * are those of npm 11 and uv.
+ */
+const DOWNLOAD_SIGNS: readonly Sign[] = [
+  {
+    said:
+      /npm (?:error|ERR!).*\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|FETCH_ERROR|ENOTCACHED|ENETUNREACH|EHOSTUNREACH|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT_LOCALLY)\b/,
+    kind: "registry-unreachable",
+    find: ([, code], { program, named }) => ({
+      message: `${program} could not download ${named}: ${
+        registryOf(program)
+      } did not answer (${code})`,
+      fix: registryFix(program),
+    }),
+  },
+  {
+    said: /Failed to fetch: `?([^\s`]+)/,
+    kind: "registry-unreachable",
+    find: ([, url], { program, named }) => ({
+      message: `${program} could not download ${named}: ${url} did not answer`,
+      fix: registryFix(program),
+    }),
+  },
+  {
+    said: /No matching version found for (\S+?)\.?$|there is no version of (\S+?)==?(\S+) and/m,
+    kind: "package-not-found",
+    find: ([, npm, name, version], { program, args }) => ({
+      message: `there is no version ${npm ?? `${name}==${version}`} in ${registryOf(program)}`,
+      fix: npm === undefined
+        ? `Leave the version out of ${args}, or choose one of https://pypi.org/project/${name}/#history`
+        : `Leave the version out of ${args}, or choose one: npm view ${
+          npm.replace(/(?<=.)@.*/, "")
+        } versions`,
+    }),
+  },
+  {
+    said:
+      /npm (?:error|ERR!) code E404|Because (\S+) was not found in the package registry|No matching distribution found for (\S+)/,
+    kind: "package-not-found",
+    find: ([, ofUv, ofPip], { program, named, args }) => {
+      const name = ofUv ?? ofPip ?? named;
+      return {
+        message: `there is no package ${name} in ${registryOf(program)}, or you may not read it`,
+        fix: isPython(program)
+          ? `Correct the name in ${args}: https://pypi.org/search/?q=${name} finds packages`
+          : `Correct the name in ${args}: \`npm search ${
+            name.replace(/^@[^/]+\//, "")
+          }\` finds packages; for a private one log in first (npm login)`,
+      };
+    },
+  },
+  {
+    said:
+      /could not determine executable to run|does not provide any executables|executable named `(\S+)` is not provided|sh: (?:\d+: |line \d+: )?(\S+?): (?:command )?not found/,
+    kind: "no-executable",
+    find: ([, ofUv, ofShell], { program, named, args }) => {
+      const missing = ofUv ?? ofShell;
+      const words = isPython(program)
+        ? '["--from", "PACKAGE", "PROGRAM"]'
+        : '["-y", "--package=PACKAGE", "PROGRAM"]';
+      return {
+        message: missing === undefined
+          ? `the package ${named} has no program to run`
+          : `the package has no program "${missing}"`,
+        fix:
+          `Make sure that ${args} names an MCP server and not a library; where its program has ` +
+          `another name than the package, write ${words}`,
+      };
+    },
+  },
+  {
+    said: /current Python version \(([\d.]+)\) does not satisfy Python([<>=!~\d.,]+)/,
+    kind: "wrong-runtime",
+    find: ([, has, needs = ""], { named, args, words }) => {
+      const least = /\d+\.\d+/.exec(needs)?.[0] ?? "3.12";
+      return {
+        message: `${named} needs Python ${needs}, and was started with Python ${has}`,
+        fix: words.includes("--python")
+          ? `Write ${least} behind "--python" in ${args}`
+          : `Write "--python", "${least}" first into ${args}`,
+      };
+    },
+  },
+  {
+    said: /No interpreter found for (Python \S+)/,
+    kind: "wrong-runtime",
+    find: ([, wanted], { args }) => ({
+      message: `${wanted} is not installed, and cannot be downloaded`,
+      fix: `Install it, or choose another version behind "--python" in ${args}: ` +
+        "`uv python list` shows them",
+    }),
+  },
+];
+
+/** What the programs themselves write. */
+const RUN_SIGNS: readonly Sign[] = [
+  {
+    said:
+      /required: \{ node: '([^']+)'[^}]*\},?\s*(?:npm warn EBADENGINE\s*)?current: \{ node: '([^']+)'/i,
+    kind: "wrong-runtime",
+    find: ([, needs, has], { named }) => nodeFinding(named, needs, has),
+  },
+  {
+    said: /requires? Node(?:\.js)?(?: version)? ?v?((?:>=?|\^|~)? ?v?[\d.]+\S*)/i,
+    kind: "wrong-runtime",
+    find: ([, needs], { named }) => nodeFinding(named, needs, undefined),
+  },
+  {
+    said:
+      /Cannot find module '([^']+)'|can't open file '([^']+)'|Module not found "(?:file:\/\/)?([^"]+)"/,
+    kind: "file-not-found",
+    find: ([, ofNode, ofPython, ofDeno], { program, args }) => ({
+      message: `${program} did not find ${ofNode ?? ofPython ?? ofDeno}`,
+      fix:
+        `Correct the path in ${args}; a relative one begins in the entry's "cwd", or where the ` +
+        "gateway was started. If the path is right, build the server or install what it imports",
+    }),
+  },
+  {
+    said: /No module named '?([\w.]+)'?|ModuleNotFoundError: (\S+)/,
+    kind: "module-not-found",
+    find: ([, module], { program, args }) => ({
+      message: `${program} has no module ${module}`,
+      fix:
+        `Install it there (${program} -m pip install PACKAGE), or write the path of the Python ` +
+        `that has it, such as /path/to/.venv/bin/python, into ${args.replace(/args$/, "command")}`,
+    }),
+  },
+];
+
+/** Programs that download the server that they start. */
+const DOWNLOADERS = /^(npx|npm|pnpm|pnpx|yarn|bunx|bun|uvx|uv|pipx|pip)$/;
+
+/**
+ * Looks into what a local server wrote before it failed.
+ *
+ * @param name The server.
+ * @param connect Its command.
+ * @param said The end of its stderr.
+ * @returns `undefined` where that tells nothing that is known.
+ */
+export function findLocalCause(
+  name: string,
+  connect: ConnectStdio,
+  said: string,
+): LocalFinding | undefined {
+  const program = programOf(connect);
+  const context = {
+    program,
+    named: packageOf(connect),
+    args: `mcpServers.${name}.args`,
+    words: connect.args,
+  };
+  const signs = isDownloaded(connect) ? [...DOWNLOAD_SIGNS, ...RUN_SIGNS] : RUN_SIGNS;
+  for (const { said: sign, kind, find } of signs) {
+    const groups = sign.exec(said);
+    if (groups !== null) return { kind, ...find(groups, context) };
+  }
+  return undefined;
+}
+
+/** Whether a server's program downloads it first, which takes its time. */
+export function isDownloaded(connect: ConnectStdio): boolean {
+  return DOWNLOADERS.test(programOf(connect));
+}
+
+/**
+ * What makes such programs give up soon: npm tries a registry that is out of reach for more than a
+ * minute, and says nothing meanwhile.
+ *
+ * @param withinMs How long the server has to start.
+ */
+export function impatience(withinMs: number): Readonly<Record<string, string>> {
+  return {
+    npm_config_fetch_retries: "1",
+    npm_config_fetch_retry_mintimeout: "250",
+    npm_config_fetch_timeout: String(Math.floor(withinMs / 4)),
+    UV_HTTP_RETRIES: "1",
+  };
+}
+
+function registryFix(program: string): string {
+  const own = isPython(program) ? "UV_DEFAULT_INDEX" : "npm_config_registry";
+  return "Check the network. Behind a proxy, set HTTPS_PROXY where the gateway runs; for a registry " +
+    `of your own, set ${own} in "env" of the server's entry`;
+}
+
+function nodeFinding(named: string, needs: string | undefined, has?: string) {
+  const found = has === undefined ? "" : `, and was started with Node.js ${has}`;
+  return {
+    message: `${named} needs Node.js ${needs ?? ""}${found}`,
+    fix: "Install that version of Node.js, and see to it that it comes first on the PATH of the " +
+      'gateway, or of the server\'s entry ("env")',
+  };
+}
+
+function isPython(program: string): boolean {
+  return /^(uvx|uv|pipx|pip)$/.test(program);
+}
+
+function programOf({ command }: ConnectStdio): string {
+  return (command.split(/[\\/]/).at(-1) ?? command).replace(/\.(exe|cmd|bat)$/i, "");
+}
+
+function registryOf(program: string): string {
+  return isPython(program) ? "PyPI" : "the npm registry";
+}
+
+/** The package that is started: what a flag names, or else the first word that is no flag. */
+function packageOf({ args }: ConnectStdio): string {
+  const flag = args.findIndex((word) => /^(--package|-p|--from)$/.test(word));
+  const joined = args.find((word) => /^(--package|--from)=/.test(word));
+  const first = args.find((word, at) => {
+    return !word.startsWith("-") && !/^(--python|-p)$/.test(args[at - 1] ?? "") &&
+      !/^(exec|dlx|x|run|tool)$/.test(word);
+  });
+  const named = flag >= 0 ? args[flag + 1] : joined?.replace(/^[^=]+=/, "") ?? first;
+  return named ?? "its package";
+}
