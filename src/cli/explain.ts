@@ -1,5 +1,5 @@
-import type { Configuration } from "../config/mod.ts";
-import { nearNames } from "../near_names.ts";
+import { type ConfigProblem, type Configuration, nameHint } from "../config/mod.ts";
+import { formatProblem } from "../errors.ts";
 import { compilePolicy, type Policy } from "../policy/mod.ts";
 import { findCause } from "./doctor_finding.ts";
 import {
@@ -21,6 +21,7 @@ import {
 import { cleanText, type Outputs } from "./outputs.ts";
 import { type Probe, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
+import { rulesWarnings, unmatchedTools } from "./unmatched_rules.ts";
 
 /** The flags of `explain`. */
 export interface ExplainFlags extends FileFlags {
@@ -62,6 +63,7 @@ export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<nu
     const { configuration } = opened;
     const policy = compilePolicy(configuration.rules);
     noteUnknown(flags, configuration, outputs);
+    warn(rulesWarnings(configuration, agent), outputs);
     const print = (value: unknown, text: () => string): void => {
       outputs.stdout.write(json ? `${JSON.stringify(value)}\n` : text());
     };
@@ -96,10 +98,10 @@ export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<nu
 
 /** Every server's tools with the decisions about them; `undefined` where a signal came first. */
 async function tools(
-  { settings, configuration, log }: Opened,
+  { settings, files, configuration, log }: Opened,
   policy: Policy,
   { agent, servers }: { readonly agent: string; readonly servers: readonly string[] },
-  { stderr }: Outputs,
+  outputs: Outputs,
 ): Promise<ServerRow[] | undefined> {
   // What is denied as a whole needs no list of tools.
   const wanted = servers.filter((name) => {
@@ -107,7 +109,7 @@ async function tools(
   });
   let probes: Probe[] | undefined;
   await interruptible(async (interrupts) => {
-    using progress = new Progress(wanted, stderr);
+    using progress = new Progress(wanted, outputs.stderr);
     probes = await withProbes(configuration, { settings, log, interrupts }, (started) => {
       return started.run(wanted, ({ config, error, tools }) => {
         progress.done(config.name, error === undefined ? `${tools?.length} tools` : "FAILED");
@@ -116,6 +118,11 @@ async function tools(
     return 0;
   });
   if (probes === undefined) return undefined;
+  const known = new Map<string, readonly string[] | undefined>(
+    [...configuration.servers.keys()].map((name) => [name, undefined]),
+  );
+  for (const { config, tools } of probes) known.set(config.name, tools?.map(({ name }) => name));
+  warn(unmatchedTools(configuration.rules, known, { file: files.rules.shown, agent }), outputs);
   const byName = new Map(probes.map((probe) => [probe.config.name, probe]));
   return servers.map((server) => {
     const { decision, rule } = answerOf(policy.explain(agent, server));
@@ -133,6 +140,12 @@ async function tools(
     });
     return { ...row, tools: decided };
   });
+}
+
+function warn(problems: readonly ConfigProblem[], { stderr }: Outputs): void {
+  for (const problem of problems) {
+    stderr.write(`${cleanText(`Warning: ${formatProblem(problem)}`)}\n`);
+  }
 }
 
 function matrix(
@@ -158,9 +171,10 @@ function noteUnknown(
   { stderr }: Outputs,
 ): void {
   const note = (what: string, name: string, known: Iterable<string>, where: string): void => {
-    const [near] = nearNames(name, known, 1);
-    const meant = near === undefined ? "" : `; did you mean "${near}"?`;
-    stderr.write(`${cleanText(`The ${what} "${name}" is not ${where}${meant}`)}\n`);
+    const names = [...known];
+    const hint = nameHint(name, names) ||
+      (names.length === 0 ? "; there is none" : `; there are ${listed(names)}`);
+    stderr.write(`${cleanText(`The ${what} "${name}" is not ${where}${hint}`)}\n`);
   };
   if (agent !== undefined && !rules.agents.has(agent)) {
     note("agent", agent, rules.agents.keys(), "in the rules");
@@ -168,4 +182,11 @@ function noteUnknown(
   if (server !== undefined && !servers.has(server)) {
     note("server", server, servers.keys(), "configured");
   }
+}
+
+/** As many names as one reads. */
+function listed(names: readonly string[]): string {
+  const most = 8;
+  const more = names.length > most ? ` and ${names.length - most} more` : "";
+  return names.slice(0, most).map((name) => `"${name}"`).join(", ") + more;
 }

@@ -38,6 +38,7 @@ export type {
   ServerOptions,
   ShownServer,
 } from "./server.ts";
+export { nameHint } from "./name_hint.ts";
 export { warnVariables } from "./odd_variables.ts";
 export { FileWatch, type WatchOptions } from "./watch.ts";
 export { listSettings, readSettings } from "./settings.ts";

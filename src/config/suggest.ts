@@ -9,10 +9,16 @@ export function suggest(given: string, names: Iterable<string>): string {
 
 /** Like `suggest`, for a wildcard pattern that matches none of the names: one that matches some. */
 export function suggestPattern(pattern: string, names: Iterable<string>): string {
-  const head = pattern.search(/[*?]/);
-  if (head < 3) return "";
-  const rest = pattern.slice(head);
-  const others = [...names].map((name) => ({ name, pattern: name.slice(0, head) + rest }));
-  const fitting = others.filter(({ name, pattern }) => compilePattern(pattern).matches(name));
-  return suggest(pattern, new Set(fitting.map(({ pattern }) => pattern)));
+  const length = pattern.search(/[*?]/);
+  if (length < 3) return "";
+  const [head, rest] = [pattern.slice(0, length), pattern.slice(length)];
+  const heads = new Map([...names].map((name) => [name.slice(0, length), name]));
+  const [near] = nearNames(head, heads.keys(), 1);
+  if (near === undefined) return "";
+  // Where the words do not end at the same place, half a word would be proposed.
+  const isWhole = near.at(-1) === head.at(-1) || !/[^\W_]/.test(near.slice(-1) + head.slice(-1));
+  const meant = near + rest;
+  const name = heads.get(near) ?? "";
+  const fits = isWhole && compilePattern(meant).matches(name);
+  return `; did you mean ${JSON.stringify(fits ? meant : name)}?`;
 }

@@ -1,9 +1,9 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Document, Path } from "./document.ts";
 import { encodeKey, entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
-import { findNameFault, findTwin, foldName, quoteName } from "./odd_names.ts";
+import { nameHint } from "./name_hint.ts";
+import { findNameFault, foldName, quoteName } from "./odd_names.ts";
 import { compilePattern } from "../wildcards/mod.ts";
-import { suggest, suggestPattern } from "./suggest.ts";
 
 /** What the servers file says, as far as it can be read. */
 export interface KnownServers {
@@ -69,23 +69,8 @@ function warnUnknown(
 function adviseOnName(name: string, { names, left }: KnownServers): string {
   const why = left.get(name);
   const state = why === undefined ? "is not configured" : `is not configured (${why})`;
-  const hint = why === undefined ? hintFor(name, names) : "";
+  const hint = why === undefined ? nameHint(name, names) : "";
   return `server ${quoteName(name)}, which ${state}; the rule stays${hint}`;
-}
-
-/** What to write for a name that no server has. */
-function hintFor(name: string, names: ReadonlySet<string>): string {
-  const twin = findTwin(name, names);
-  const fault = findNameFault(name);
-  if (fault !== undefined) {
-    const meant = twin?.name ?? fault.meant;
-    return `; the name ${fault.what}${meant === "" ? "" : `: write ${quoteName(meant)}`}`;
-  }
-  if (twin === undefined) return suggest(name, names);
-  return twin.isCase
-    ? `; names are case-sensitive: write ${quoteName(twin.name)}`
-    : `; it only looks like ${quoteName(twin.name)}, whose letters are encoded in another way ` +
-      "(Unicode normalization): copy the name from the servers file";
 }
 
 function adviseOnPattern(
@@ -95,11 +80,8 @@ function adviseOnPattern(
 ): string | undefined {
   // A star alone means whatever servers there are, and without any there is nothing to compare with.
   if (/^[*]+$/.test(pattern) || names.size + left.size === 0 || isKnown(pattern)) return undefined;
-  const fault = findNameFault(pattern);
-  const hint = fault === undefined
-    ? suggestPattern(pattern, names)
-    : `; the name ${fault.what}: write ${quoteName(fault.meant)}`;
-  return `servers ${quoteName(pattern)}, which no configured server matches; the rule stays${hint}`;
+  return `servers ${quoteName(pattern)}, which no configured server matches; the rule stays` +
+    nameHint(pattern, names);
 }
 
 /** Names of tools that cannot be seen to differ from others. */

@@ -88,6 +88,17 @@ Deno.test({
       assert.match(stderr, /did you mean "reader"\?/);
     });
 
+    await t.step("[cli.explain] an agent that is near no other: those that there are", async () => {
+      const { code, stderr } = await explain("--agent", "nobody-at-all");
+      assert.equal(code, 3);
+      assert.match(
+        stderr,
+        /^The agent "nobody-at-all" is not in the rules; there are "reader", "writer"$/m,
+      );
+      const cased = await explain("--agent", "Reader");
+      assert.match(cased.stderr, /names are case-sensitive: write "reader"$/m);
+    });
+
     await t.step("[cli.explain] --all: agents against servers", async () => {
       const { code, stdout } = await explain("--all");
       assert.equal(code, 0);
@@ -126,4 +137,52 @@ Deno.test("[cli.explain] [cli.tables] tables fit the width, colours only at a te
   assert.equal(stdout.match(/deny/g)?.length, 30);
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(stdout, /\x1b/);
+});
+
+Deno.test({
+  name:
+    "[cli.unmatched-rules] entries that match no server or no tool are told, with what was meant",
+  ignore: NO_SHELL,
+  fn: async () => {
+    const rules = {
+      agents: {
+        writer: {
+          allow: {
+            servers: ["fault", "falt", "oth-*"],
+            tools: { fault: ["ecko", "Echo", "echo ", "zz_*", "echo", "*"], "f*": ["nothing"] },
+          },
+          deny: { tools: { "*": ["drop_*"], fault: ["drop_*"], other: ["anything"] } },
+        },
+        reader: { allow: { servers: ["nowhere"] } },
+      },
+    };
+    const servers = { fault: faultServer(newMark()), other: { command: "no-such-program" } };
+    await using shell = new Shell({ servers, rules });
+    const { code, stderr } = await shell.run(["explain", "--agent", "writer"]);
+    assert.equal(code, 0);
+    const warnings = stderr.split("\n").flatMap((line) => {
+      return /^Warning: [^:]*rules\.json:(?:\d+:\d+:)? (.*)$/.exec(line)?.[1] ?? [];
+    });
+    const no = 'no tool of server "fault" matches';
+    assert.deepEqual(warnings, [
+      'agents.writer.allow.servers[1]: agent "writer" names server "falt", which is not ' +
+      'configured; the rule stays; did you mean "fault"?',
+      'agents.writer.allow.servers[2]: agent "writer" names servers "oth-*", which no configured ' +
+      'server matches; the rule stays; did you mean "other"?',
+      "agents.writer.allow.tools.fault[2]: the name of this tool ends with a blank, and names " +
+      'match exactly: write "echo"',
+      `agents.writer.allow.tools.fault[0]: ${no} "ecko"; did you mean "echo"?`,
+      `agents.writer.allow.tools.fault[1]: ${no} "Echo"; names are case-sensitive: write "echo"`,
+      `agents.writer.allow.tools.fault[2]: ${no} "echo "; the name ends with a blank: write "echo"`,
+      `agents.writer.allow.tools.fault[3]: ${no} "zz_*"`,
+      `agents.writer.allow.tools["f*"][0]: no tool of the servers it is about matches "nothing"`,
+      `agents.writer.deny.tools.fault[0]: ${no} "drop_*"`,
+    ]);
+    // What is about a server that did not start is not known.
+    assert.doesNotMatch(stderr, /anything/);
+    // Without servers being started, what the two files say.
+    const all = await shell.run(["explain", "--all"]);
+    assert.match(all.stderr, /agents\.reader\.allow\.servers\[0\]: .*names server "nowhere"/);
+    assert.doesNotMatch(all.stderr, /ecko/);
+  },
 });

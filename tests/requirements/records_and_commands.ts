@@ -71,6 +71,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.doctor":
       "doctor: starts the servers; cause and fix of each failure; leaves nothing behind",
     "cli.explain": "explain: the decision, its rule and the steps; tables; exit 0 or 3",
+    "cli.unmatched-rules":
+      "entries of the rules that match no server or no tool are told, with near names",
     "cli.tools": "tools: what an agent sees, through the same pipeline",
     "cli.call": "call: a tool through the same pipeline; 1 where it fails",
     "cli.savings": "savings: direct costs against the gateway's, by a real tokenizer",

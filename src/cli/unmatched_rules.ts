@@ -1,0 +1,82 @@
+import {
+  type ConfigProblem,
+  type Configuration,
+  formatPath,
+  type Grants,
+  nameHint,
+  type Rules,
+} from "../config/mod.ts";
+import { compilePattern } from "../policy/mod.ts";
+
+/** The tools of each server by name; undefined where they are not known. */
+export type KnownTools = ReadonlyMap<string, readonly string[] | undefined>;
+
+/**
+ * The warnings of the configuration that are about what agents may use.
+ *
+ * @param configuration What was read.
+ * @param agent Whose rules; default: everybody's.
+ */
+export function rulesWarnings(
+  { warnings }: Configuration,
+  agent: string | undefined,
+): ConfigProblem[] {
+  const base = formatPath(agent === undefined ? ["agents"] : ["agents", agent]);
+  return warnings.filter(({ path }) => {
+    return path.startsWith(base) && /^[.[]/.test(path.slice(base.length));
+  });
+}
+
+/**
+ * Finds entries of the rules that match no tool of the servers they are about. Entries that are also
+ * about a server whose tools are not known are left out.
+ *
+ * @param rules The rules.
+ * @param known The tools of every configured server.
+ * @param options The rules file as the operator knows it, and whose rules; default: everybody's.
+ * @returns Warnings without lines, because the rules are not read again for them.
+ */
+export function unmatchedTools(
+  { agents }: Rules,
+  known: KnownTools,
+  { file, agent }: { readonly file: string; readonly agent?: string },
+): ConfigProblem[] {
+  return [...agents].filter(([id]) => agent === undefined || id === agent)
+    .flatMap(([id, { allow, deny }]) => {
+      const granted = allow === undefined ? [] : unmatchedIn(allow, "allow", known);
+      const denied = deny === undefined ? [] : unmatchedIn(deny, "deny", known);
+      return [...granted, ...denied].map(({ path, message }) => {
+        const at = formatPath(["agents", id, ...path]);
+        return { file, line: 0, column: 0, path: at, message };
+      });
+    });
+}
+
+interface Unmatched {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+function unmatchedIn(
+  { tools }: Grants,
+  effect: "allow" | "deny",
+  known: KnownTools,
+): Unmatched[] {
+  return [...tools ?? []].flatMap(([server, patterns]) => {
+    const key = compilePattern(server);
+    const about = [...known].filter(([name]) => key.matches(name));
+    const names = about.flatMap(([, tools]) => tools ?? []);
+    // A server that is not configured is a warning of its own.
+    if (about.length === 0 || about.some(([, tools]) => tools === undefined)) return [];
+    const whose = key.explicit ? `server ${JSON.stringify(server)}` : "the servers it is about";
+    return patterns.flatMap((pattern, index): Unmatched[] => {
+      const { explicit, matches } = compilePattern(pattern);
+      // Such as `"*": ["delete_*"]` in deny: a precaution against what may come.
+      const isPrecaution = effect === "deny" && !explicit && !key.explicit;
+      if (/^[*]+$/.test(pattern) || isPrecaution || names.some(matches)) return [];
+      const message = `no tool of ${whose} matches ${JSON.stringify(pattern)}` +
+        nameHint(pattern, names);
+      return [{ path: [effect, "tools", server, index], message }];
+    });
+  });
+}

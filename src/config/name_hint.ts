@@ -1,0 +1,25 @@
+import { findNameFault, findTwin, quoteName } from "./odd_names.ts";
+import { suggest, suggestPattern } from "./suggest.ts";
+
+/**
+ * What to write for a name or a pattern in the rules that matches none of the names that there are,
+ * as words to append to a message; else `""`.
+ *
+ * @param given The name or pattern as written.
+ * @param names The names that it may have meant.
+ */
+export function nameHint(given: string, names: Iterable<string>): string {
+  const known = [...names];
+  const twin = findTwin(given, known);
+  const fault = findNameFault(given);
+  if (fault !== undefined) {
+    const meant = twin?.name ?? fault.meant;
+    return `; the name ${fault.what}${meant === "" ? "" : `: write ${quoteName(meant)}`}`;
+  }
+  if (/[*?]/.test(given)) return suggestPattern(given, known);
+  if (twin === undefined) return suggest(given, known);
+  return twin.isCase
+    ? `; names are case-sensitive: write ${quoteName(twin.name)}`
+    : `; it only looks like ${quoteName(twin.name)}, whose letters are encoded in another way ` +
+      "(Unicode normalization): copy that name";
+}
