@@ -62,6 +62,7 @@ const APART = [
   "ioredis",
   "jose",
   "./otlp_exporter.ts",
+  "smol-toml",
 ] as const;
 
 /**

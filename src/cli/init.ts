@@ -8,7 +8,6 @@ import {
 import { formatProblem } from "../errors.ts";
 import { nearNames } from "../near_names.ts";
 import type { Outputs } from "./audit.ts";
-import { cleanText } from "./outputs.ts";
 import {
   askPlan,
   type ChangeOptions,
@@ -22,26 +21,31 @@ import {
   type Found,
   isClientId,
   isFromNpx,
+  type Kept,
   launchWords,
+  type Looked,
   type Machine,
   mergeServers,
-  offerServers,
+  type OfferedServer,
   ownFiles,
   pasteText,
-  plainSecrets,
   type Plan,
   planAll,
   planChanges,
   readOwn,
   type Running,
   schemaAddress,
+  secretPlaces,
+  serversText,
   showPath,
+  summaryText,
   type Terminal,
   thisDisk,
   thisMachine,
   thisRun,
   writeFiles,
 } from "./init/mod.ts";
+import { cleanText } from "./outputs.ts";
 
 /** The flags of `init`. */
 export interface InitFlags {
@@ -149,24 +153,27 @@ async function writeInit(
   const files = ownFiles(flags.here ? machine.cwd : home);
   const kept = readOwn(files, disk, say);
   if (kept === undefined) return 1;
-  const found = findServers(places, { machine, disk, program, own: Object.values(files) });
+  const found = await findServers(places, { machine, disk, program, own: Object.values(files) });
   for (const line of [...found.problems, ...found.remarks]) say(line);
-  if (flags.from !== undefined && found.files.length === 0) {
+  if (flags.from !== undefined && found.files.every(({ isNew }) => isNew)) {
+    if (found.problems.length > 0) return 1;
     const looked = places.map(({ path }) => showPath(path, machine.home)).join(", ");
     say(`Nothing to take servers from; looked for ${looked}`);
     return 1;
   }
-  const servers = offerServers(mergeServers(found.servers), kept, say);
+  const servers = mergeServers(found.servers, kept.servers);
   const trustsFolder = flags.here || flags.from !== undefined;
   const plan = flags.yes || terminal === undefined
-    ? planAll(servers, kept, { trustsFolder, say })
+    ? planAll(servers, Object.keys(kept.servers), { trustsFolder, say })
     : await askPlan({
       servers,
-      kept,
+      kept: Object.keys(kept.servers),
+      agents: kept.agents,
       files: found.files.filter(({ client, scope }) => client !== undefined && scope === "user"),
       trustsFolder,
-      agent: FIRST_AGENT,
+      offered: kept.agents.length > 0 ? kept.agents : [FIRST_AGENT],
       own: Object.values(files).map((path) => showPath(path, machine.home)),
+      look: (chosen) => look(chosen, kept, { machine, outputs }),
     }, terminal);
   if (plan === undefined) {
     say("Cancelled: nothing has been written");
@@ -183,23 +190,32 @@ async function writeInit(
     // Claude Code reads the working folder's file too, and takes no comments there.
     comments: !flags.here,
   };
-  const written = await writeFiles(planChanges(plan, changes), {
+  const written = await writeFiles(await planChanges(plan, changes), {
     journal: journalPath(machine),
     now: options.now,
   });
-  if (written.length === 0) say("Nothing has changed");
-  for (const { path, backup } of written) {
-    const before = backup === undefined ? "" : `; what stood there is in ${backup}`;
-    say(`Wrote ${path}${before}`);
-  }
+  const clients = clientsOf(flags.from, found);
+  outputs.stdout.write(pasteText(plan, clients, changes));
   await tellMore(plan, found, { files, options, say });
   if (isFromNpx(changes.words)) {
     say(
       "The entry names the Deno that npx has fetched: install Deno if npx's cache is ever cleared",
     );
   }
-  outputs.stdout.write(pasteText(plan, clientsOf(flags.from, found), changes));
+  say(summaryText(plan, { written, files, clients, home: machine.home }));
   return 0;
+}
+
+/** Starts the gateway's servers as they would stand in the servers file, and looks at them. */
+async function look(
+  chosen: readonly OfferedServer[],
+  { servers }: Kept,
+  { machine, outputs: { stderr } }: { readonly machine: Machine; readonly outputs: Outputs },
+): Promise<Looked> {
+  const { lookAtServers } = await import("./look_at_servers.ts");
+  const planned = chosen.map((offered) => ({ ...offered, entry: offered.server.entry }));
+  const text = serversText(JSON.stringify({ mcpServers: servers }), planned);
+  return await lookAtServers(text, { machine, stderr });
 }
 
 /** The journal is in the user's own folder, wherever the files are. */
@@ -232,20 +248,31 @@ async function tellMore(
     readonly say: Say;
   },
 ): Promise<void> {
-  for (const { server: { name, notes } } of plan.servers) {
+  for (const { name, server: { notes } } of plan.servers) {
     for (const note of notes) say(`${name}: ${note}`);
   }
-  const secrets = plainSecrets(plan);
+  const secrets = plan.servers.flatMap(({ name, entry }) =>
+    secretPlaces(entry).map((place) => `${name}: ${place}`)
+  );
   if (secrets.length > 0) {
     say(
-      `${files.servers} holds secrets in clear text (${secrets.join(", ")}); only you can read it`,
+      `${files.servers} holds secrets in clear text (${secrets.join(", ")}). Only you can read ` +
+        "it; to keep them out, write ${NAME} there and set the variable",
     );
+  }
+  for (const { name, tools } of plan.agents) {
+    const none = Object.keys(tools).filter((server) => tools[server]?.length === 0);
+    if (none.length > 0) {
+      say(
+        `${name} may call no tool of ${none.join(", ")} yet: write their names into ` +
+          `agents.${name}.allow.tools in ${files.rules}`,
+      );
+    }
   }
   const named = { mcpConfig: files.servers, rules: files.rules };
   const { cwd, env, home } = machine;
   const { warnings } = await checkConfiguration(locateFiles(named, { home, cwd }), { cwd, env });
   for (const warning of warnings) say(formatProblem(warning));
-  if (plan.servers.length === 0) say(`No server was taken over: add yours to ${files.servers}`);
   const project = clientFiles.filter(({ path, scope }) =>
     scope === "project" &&
     plan.servers.some(({ places }) => places.some((place) => place.file.path === path))
@@ -253,7 +280,6 @@ async function tellMore(
   for (const { shown } of project) {
     say(`${shown} belongs to the project and stays as it is: its client still loads those servers`);
   }
-  if (plan.clients.length > 0) say("Start the clients again. init --undo puts everything back");
 }
 
 function clientsOf(from: string | undefined, { files }: Found): ClientId[] {

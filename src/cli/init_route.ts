@@ -22,7 +22,7 @@ export const init: Command<Context> = buildCommand<InitFlags, [], Context>({
         kind: "parsed",
         parse: String,
         brief: "Take servers from this client only: claude-code, claude-desktop, cursor, vscode, " +
-          "windsurf, or the path of a file",
+          "windsurf, codex, gemini, opencode, copilot, or the path of a file",
         optional: true,
       },
       yes: {
@@ -47,12 +47,13 @@ export const init: Command<Context> = buildCommand<InitFlags, [], Context>({
   },
   docs: {
     brief: "Write the two configuration files from what your MCP clients have",
-    fullDescription: "Finds the servers of Claude Code, Claude Desktop, Cursor, VS Code and " +
-      "Windsurf, and writes .mcp.json and .mcp-gateway-rules.json into " +
-      "~/.config/agent-mcp-gateway. At a terminal it asks which servers, which agents, which " +
-      "tools, and whether the gateway is written into the clients. Every file that changes gets " +
-      "a backup beside it. Prints the entry for the client and the prompt for the agent.\n\n" +
-      "Files of the working folder (.mcp.json, .cursor/mcp.json, .vscode/mcp.json) may be a " +
+    fullDescription: "Finds the servers of Claude Code, Claude Desktop, Cursor, VS Code, " +
+      "Windsurf, Codex, Gemini CLI, opencode and Copilot CLI, and writes .mcp.json and " +
+      ".mcp-gateway-rules.json into ~/.config/agent-mcp-gateway. At a terminal it asks which " +
+      "servers, which agents and which tools, starts the servers to see what their tools do, and " +
+      "writes the gateway into the clients that you choose. Every file that changes gets a " +
+      "backup beside it. Prints the entry for each client, in its own format.\n\n" +
+      "Files of the working folder (.mcp.json, .cursor/mcp.json, .vscode/mcp.json, …) may be a " +
       "stranger's: --yes takes them with --from or --here only.\n\n" +
       "Exit codes: 1 nothing could be written, 130 cancelled.\n\n" +
       "Example: agent-mcp-gateway init --from claude-code --yes",

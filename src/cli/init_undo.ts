@@ -47,6 +47,9 @@ export async function undoInit(options: UndoOptions): Promise<number> {
     else if (how === "values") say(`Put back what init changed in ${path}; later changes stay`);
     else if (how !== "none") say(before === null ? `Removed ${path}` : `Put back ${path}`);
   }
+  if (undo.steps.some(({ file, how }) => file.values !== undefined && how !== "none")) {
+    say("Start the clients again");
+  }
   return undo.steps.some(({ how }) => how === "lost") ? 1 : 0;
 }
 

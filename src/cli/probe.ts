@@ -74,7 +74,7 @@ export class Probes {
    * @param configuration Has the servers.
    * @param options See there.
    */
-  constructor(configuration: Configuration, options: ProbeOptions) {
+  constructor(configuration: Pick<Configuration, "servers">, options: ProbeOptions) {
     this.#options = options;
     const { settings, log } = options;
     this.#processes = new Processes(settings.maxProcesses, log);
@@ -162,7 +162,7 @@ function withImpatience(config: ServerConfig): ServerConfig {
 
 /** Runs something on servers, and ends them whatever happens. */
 export async function withProbes<T>(
-  configuration: Configuration,
+  configuration: Pick<Configuration, "servers">,
   options: ProbeOptions,
   use: (probes: Probes) => Promise<T>,
 ): Promise<T> {

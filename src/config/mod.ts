@@ -22,6 +22,7 @@ export { locateFiles, noteFinds } from "./locate.ts";
 export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";
 export { findStart, thisProgram } from "./program.ts";
 export type { Program, Start } from "./program.ts";
+export { serversOfText } from "./servers_of_text.ts";
 export { readText } from "./read_text.ts";
 export type { ReadText } from "./read_text.ts";
 export { formatPath } from "./path.ts";

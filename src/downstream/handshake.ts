@@ -11,6 +11,10 @@ export interface ServerFacts {
   readonly revision: string;
   /** What it can do. */
   readonly capabilities: Readonly<Record<string, unknown>>;
+  /** How it introduces itself, where it says anything. */
+  readonly instructions?: string;
+  /** Its name for people, where it has one. */
+  readonly title?: string;
 }
 
 /** How hands are shaken. */
@@ -50,7 +54,10 @@ export async function shakeHands(
   }, { signal: options.signal });
   if (!reply.ok) throw new HandshakeError(`it refused to initialize: ${reply.error.message}`);
   const answer = reply.result.value;
-  const { protocolVersion, capabilities: offered } = isRecord(answer) ? answer : {};
+  const { protocolVersion, capabilities: offered, instructions, serverInfo } = isRecord(answer)
+    ? answer
+    : {};
+  const title = isRecord(serverInfo) ? serverInfo.title : undefined;
   if (!REVISIONS.some((revision) => revision === protocolVersion)) {
     throw new HandshakeError(
       `it speaks MCP revision ${JSON.stringify(protocolVersion)}, not one of ${
@@ -61,7 +68,12 @@ export async function shakeHands(
   const revision = String(protocolVersion);
   options.onAgreed(revision);
   peer.notify("notifications/initialized");
-  return { revision, capabilities: isRecord(offered) ? offered : {} };
+  return {
+    revision,
+    capabilities: isRecord(offered) ? offered : {},
+    ...(typeof instructions === "string" ? { instructions } : {}),
+    ...(typeof title === "string" ? { title } : {}),
+  };
 }
 
 /**

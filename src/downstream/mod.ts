@@ -17,7 +17,7 @@ export type {
   ToolCall,
 } from "./caller.ts";
 export { Catalog, CatalogError, type Tool } from "./catalog.ts";
-export { HandshakeError } from "./handshake.ts";
+export { HandshakeError, type ServerFacts } from "./handshake.ts";
 export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";

@@ -8,6 +8,7 @@ import { CapabilityKeys } from "./capability_keys.ts";
 import { CallsWaiting } from "./calls_waiting.ts";
 import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
 import { Deadlines } from "./deadlines.ts";
+import type { ServerFacts } from "./handshake.ts";
 import { HangCheck } from "./hang_check.ts";
 import { History } from "./history.ts";
 import type { Catalog, Tool } from "./catalog.ts";
@@ -139,6 +140,19 @@ export class DownstreamServer {
     // Without a turn in between, so that a reload cannot take the server away before it is asked.
     if (known === undefined) return await ask();
     return await known ?? await ask();
+  }
+
+  /**
+   * What the server said of itself in the handshake with this caller's session.
+   *
+   * @param caller The caller.
+   * @param signal Gives up; its reason is thrown.
+   * @throws {DownstreamError} The server did not start.
+   */
+  async introduce(caller: Caller, signal: CancelSignal): Promise<ServerFacts> {
+    return await this.#use(caller, {
+      run: ({ session }) => untilAborted(session.ready(), signal),
+    });
   }
 
   /**

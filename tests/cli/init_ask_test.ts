@@ -1,21 +1,25 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
-import { type Answer, BACKUP, KEYS, Scene } from "./init_scene.ts";
+import { type Answer, BACKUP, KEYS, Scene, undescribed } from "./init_scene.ts";
 
 const { enter, space, down, interrupt, end } = KEYS;
-const SERVERS = /Which servers shall go behind/;
-const AGENTS = /Which agents will use it/;
+const SERVERS = /Which servers go behind the gateway/;
+const LOOK = /Start .* once, to see what/;
+const AGENTS = /Which agents use the gateway/;
 const TOOLS = /Which tools may \S+ call/;
-const CLIENTS = /Into which clients/;
-const STAYING = /What becomes of the servers/;
-const SURE = /Write .*\?/s;
+const CLIENTS = /into which clients/;
+const STAYING = /And the servers that these clients have now/;
+const SURE = /Write ~.*\?/s;
+
+/** The answers that lead past the servers' start; nothing is known of their tools then. */
+const UNKNOWN: readonly Answer[] = [[LOOK, "n"], [AGENTS, enter], [TOOLS, down + enter]];
 
 const CLAUDE = `{
   "numStartups": 3,
   "mcpServers": {
     "memory": {
       "type": "stdio",
-      "command": "npx"
+      "command": "no-such-program"
     },
     "mine": { "command": "x" }
   },
@@ -43,14 +47,47 @@ function ownFiles(
   };
 }
 
+Deno.test("[init.untouched] with Enter alone no file but the gateway's own is changed", async () => {
+  using scene = new Scene({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
+  const { code, stdout, stderr, screen } = await scene.ask([
+    [SERVERS, enter],
+    [LOOK, enter],
+    [AGENTS, enter],
+    [TOOLS, enter],
+    [CLIENTS, enter],
+    [SURE, enter],
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.equal(scene.read(".claude.json"), CLAUDE);
+  assert.equal(scene.read(VSCODE_PATH), VSCODE);
+  assert.match(screen, /space: choose, a: all or none, Enter: continue/);
+  // None of these programs is there, so nothing is known of their tools: nothing is allowed.
+  const { agents } = ownFiles(scene);
+  assert.deepEqual(agents, {
+    developer: {
+      allow: {
+        servers: ["memory", "mine", "only", "near"],
+        tools: { memory: [], mine: [], only: [], near: [] },
+      },
+    },
+  });
+  assert.match(stderr, /^developer may call no tool of memory, mine, only, near yet: write/m);
+  // The last lines say what was written and what to do.
+  const last = stderr.slice(stderr.indexOf("\nWritten:\n"));
+  assert.match(last, /^ {2}~\/\.config\/agent-mcp-gateway\/\.mcp\.json \(the servers\)$/m);
+  assert.match(last, /^ {2}2\. Paste the entry above into Claude Code, VS Code$/m);
+  assert.match(last, /init --undo\n$/);
+  assert.match(stdout, /# Entry for Claude Code\n/);
+  assert.match(stdout, /# Entry for VS Code\n/);
+});
+
 Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-load] everything taken over", async () => {
   using scene = new Scene({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
   const { code, stdout, stderr } = await scene.ask([
     [SERVERS, enter],
-    [AGENTS, enter],
-    [TOOLS, enter],
-    [CLIENTS, enter],
-    [STAYING, enter],
+    ...UNKNOWN,
+    [CLIENTS, `a${enter}`],
+    [STAYING, down + enter],
     [SURE, enter],
   ]);
   assert.equal(code, 0, stderr);
@@ -65,81 +102,93 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
   const entry = { type: "stdio", command: "/opt/agent-mcp-gateway", args };
   assert.deepEqual(JSON.parse(scene.read(".claude.json")), {
     numStartups: 3,
-    mcpServers: { "agent-mcp-gateway": { ...entry, alwaysLoad: true } },
+    mcpServers: { gateway: { ...entry, alwaysLoad: true } },
     projects: { "/p": { mcpServers: {} } },
   });
   const vscode = scene.read(VSCODE_PATH);
   assert.ok(vscode.startsWith('{\n\t// asked for at the start\n\t"inputs": [{ "id": "token"'));
   assert.deepEqual(parse(vscode, [], { allowTrailingComma: true }).servers, {
-    "agent-mcp-gateway": { ...entry, env: { TOKEN: "${input:token}" } },
+    gateway: { ...entry, env: { TOKEN: "${input:token}" } },
   });
   assert.equal(scene.read(`.claude.json${BACKUP}`), CLAUDE);
   assert.equal(scene.read(VSCODE_PATH + BACKUP), VSCODE);
-  assert.ok(stderr.includes(scene.at(`.claude.json${BACKUP}`)));
-  assert.match(stdout, /# Entry for Claude Code\n/);
-  assert.match(stdout, /# Entry for VS Code\n/);
+  assert.match(stderr, /^ {4}before: ~\/\.claude\.json\.backup-/m);
+  // The entries are written: what is left to show are the settings beside them.
+  assert.doesNotMatch(stdout, /# Entry/);
+  assert.match(stdout, /# Settings for Claude Code\n[^]*mcp__gateway/);
 
   const undone = await scene.run({ undo: true });
   assert.equal(undone.code, 0, undone.stderr);
+  assert.match(undone.stderr, /Start the clients again/);
   assert.deepEqual(scene.files(), {
     "home/.claude.json": CLAUDE,
     [`home/${VSCODE_PATH}`]: VSCODE,
   });
 });
 
-Deno.test("[init.questions] some servers, several agents, fewer tools, the servers left beside", async () => {
-  using scene = new Scene({ ".claude.json": CLAUDE });
-  const { code, stderr } = await scene.ask([
+Deno.test("[init.questions] [init.agents] some servers, several agents, an agent for each client", async () => {
+  using scene = new Scene({
+    ".claude.json": CLAUDE,
+    ".cursor/mcp.json": { mcpServers: {} },
+    ".gemini/settings.json": { theme: "x" },
+  });
+  const { code, stderr, stdout } = await scene.ask([
     // All are offered as chosen: the second is not wanted.
     [SERVERS, down + space + enter],
+    [LOOK, "n"],
     [AGENTS, ` team.reader bad/name${enter}`],
     [/bad\/name is no agent name: expected 1 to 128/, `${"\x7f".repeat(9)}${enter}`],
     [/Which servers may developer use/, enter],
     [TOOLS, down + enter],
     [/Which servers may team\.reader use/, space + enter],
-    [TOOLS, down + down + enter],
-    [CLIENTS, enter],
-    [STAYING, down + enter],
+    [TOOLS, enter],
+    [/Which agent is Claude Code\?/, enter],
+    [/Which agent is Cursor\?/, down + enter],
+    [/Which agent is Gemini CLI\?/, down + enter],
+    [CLIENTS, space + down + space + enter],
+    [STAYING, enter],
     [SURE, enter],
   ]);
   assert.equal(code, 0, stderr);
   const { servers, agents } = ownFiles(scene);
   assert.deepEqual(Object.keys(servers), ["memory", "near"]);
-  assert.deepEqual(Object.keys(agents), ["developer", "team.reader"]);
-  const { developer, "team.reader": reader } = agents as Record<string, {
-    allow: { servers: string[]; tools?: Record<string, string[]> };
-    deny: { tools: Record<string, string[]> };
-  }>;
-  assert.deepEqual(developer?.allow, { servers: ["memory", "near"] });
-  assert.ok(developer?.deny.tools["*"]?.includes("*delete*"));
-  assert.deepEqual(reader?.allow.servers, ["near"]);
-  assert.ok(reader?.allow.tools?.["*"]?.includes("get*"));
+  assert.deepEqual(agents, {
+    developer: { allow: { servers: ["memory", "near"] } },
+    "team.reader": { allow: { servers: ["near"], tools: { near: [] } } },
+  });
   const { mcpServers } = JSON.parse(scene.read(".claude.json"));
-  assert.deepEqual(Object.keys(mcpServers), ["memory", "mine", "agent-mcp-gateway"]);
-  // With several agents each must say who it is.
-  assert.ok(!mcpServers["agent-mcp-gateway"].args.includes("--agent"));
+  assert.deepEqual(Object.keys(mcpServers), ["memory", "mine", "gateway"]);
+  assert.deepEqual(mcpServers.gateway.args.slice(-2), ["--agent", "developer"]);
+  const cursor = JSON.parse(scene.read(".cursor/mcp.json")).mcpServers.gateway;
+  assert.deepEqual(cursor.args.slice(-2), ["--agent", "team.reader"]);
+  const [, printed = ""] = /# Entry for Gemini CLI, agent team\.reader\n\n```json\n(.*?)```/s
+    .exec(stdout) ?? [];
+  assert.deepEqual(JSON.parse(printed).mcpServers.gateway.args.slice(-1), ["team.reader"]);
 });
 
-Deno.test("[init.collisions] which of two is asked", async () => {
+Deno.test("[init.collisions] different servers of one name are offered beside each other", async () => {
   using scene = new Scene({
-    ".claude.json": { mcpServers: { one: { command: "first" } } },
-    ".cursor/mcp.json": { mcpServers: { one: { command: "second" } } },
+    ".claude.json": { mcpServers: { one: { command: "npx", args: ["-y", "@x/first@1.2"] } } },
+    ".cursor/mcp.json": { mcpServers: { one: { command: "uvx", args: ["second"] } } },
   });
-  const { code, stderr } = await scene.ask([
-    [SERVERS, enter],
-    [/There are 2 servers named one/, down + enter],
-    [AGENTS, enter],
-    [TOOLS, enter],
-    [CLIENTS, enter],
-    [STAYING, enter],
+  const { code, stderr, screen } = await scene.ask([
+    [SERVERS, space + enter],
+    ...UNKNOWN,
+    [CLIENTS, `a${enter}`],
+    [STAYING, down + enter],
     [SURE, enter],
   ]);
   assert.equal(code, 0, stderr);
-  assert.deepEqual(ownFiles(scene).servers, { one: { command: "second" } });
-  // The other one was not taken over, so it stays where it is.
-  assert.deepEqual(JSON.parse(scene.read(".claude.json")).mcpServers, {
-    one: { command: "first" },
+  // The package tells them apart, not what runs it.
+  assert.match(screen, /@x\/first · Claude Code/);
+  assert.deepEqual(undescribed(ownFiles(scene).servers as never), {
+    "one-cursor": { command: "uvx", args: ["second"] },
   });
+  // The other one was not taken over, so it stays where it is.
+  assert.deepEqual(Object.keys(JSON.parse(scene.read(".claude.json")).mcpServers), [
+    "one",
+    "gateway",
+  ]);
 });
 
 Deno.test("[init.stranger] servers of the working folder are offered, not chosen", async () => {
@@ -151,10 +200,15 @@ Deno.test("[init.stranger] servers of the working folder are offered, not chosen
 
 Deno.test("[init.client-entry] an entry that is there already keeps its name and its variables", async () => {
   const old = { command: "uvx", args: ["agent-mcp-gateway"], env: { KEY: "k" } };
-  using scene = new Scene({ ".cursor/mcp.json": { mcpServers: { gw: old } } });
+  const other = { command: "x" };
+  using scene = new Scene({
+    ".cursor/mcp.json": { mcpServers: { gw: old } },
+    ".claude.json": { mcpServers: { gateway: other } },
+  });
   const { code, stderr } = await scene.ask([
+    [SERVERS, space + enter],
     [AGENTS, enter],
-    [CLIENTS, space + enter],
+    [CLIENTS, `a${enter}`],
     [SURE, enter],
   ]);
   assert.equal(code, 0, stderr);
@@ -162,25 +216,25 @@ Deno.test("[init.client-entry] an entry that is there already keeps its name and
   assert.deepEqual(Object.keys(mcpServers), ["gw"]);
   assert.equal(mcpServers.gw.command, "/opt/agent-mcp-gateway");
   assert.deepEqual(mcpServers.gw.env, { KEY: "k" });
+  // Another server has the short name there.
+  const { mcpServers: claude } = JSON.parse(scene.read(".claude.json"));
+  assert.deepEqual(Object.keys(claude), ["gateway", "agent-mcp-gateway"]);
+  assert.deepEqual(claude.gateway, other);
 });
 
 const CANCELS: readonly (readonly [how: string, answers: readonly Answer[]])[] = [
   ["Ctrl-C at the first question", [[SERVERS, interrupt]]],
   ["Ctrl-C at the last question", [
     [SERVERS, enter],
-    [AGENTS, enter],
-    [TOOLS, enter],
+    ...UNKNOWN,
     [CLIENTS, enter],
-    [STAYING, enter],
     [SURE, interrupt],
   ]],
-  ["Ctrl-D", [[SERVERS, enter], [AGENTS, end]]],
+  ["Ctrl-D", [[SERVERS, enter], [LOOK, "n"], [AGENTS, end]]],
   ["a no", [
     [SERVERS, enter],
-    [AGENTS, enter],
-    [TOOLS, enter],
+    ...UNKNOWN,
     [CLIENTS, enter],
-    [STAYING, enter],
     [SURE, "n"],
   ]],
 ];
@@ -199,10 +253,9 @@ Deno.test("[init.undo-client] of a client's file that lives on only init's part 
   using scene = new Scene({ ".claude.json": CLAUDE });
   await scene.ask([
     [SERVERS, enter],
-    [AGENTS, enter],
-    [TOOLS, enter],
-    [CLIENTS, enter],
-    [STAYING, enter],
+    ...UNKNOWN,
+    [CLIENTS, `a${enter}`],
+    [STAYING, down + enter],
     [SURE, enter],
   ]);
   scene.write(".claude.json", scene.read(".claude.json").replace(": 3,", ": 4,"));

@@ -33,6 +33,17 @@ const PLACES: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly 
       "/home/me/.config/devin/mcp_config.json",
       "/home/me/work/.devin/mcp_config.json",
     ],
+    codex: ["/home/me/.codex/config.toml", "/home/me/work/.codex/config.toml"],
+    gemini: ["/home/me/.gemini/settings.json", "/home/me/work/.gemini/settings.json"],
+    opencode: [
+      "/home/me/.config/opencode/opencode.json",
+      "/home/me/.config/opencode/opencode.jsonc",
+      "/home/me/work/opencode.json",
+      "/home/me/work/opencode.jsonc",
+      "/home/me/work/.opencode/opencode.json",
+      "/home/me/work/.opencode/opencode.jsonc",
+    ],
+    copilot: ["/home/me/.copilot/mcp-config.json", "/home/me/work/.github/mcp.json"],
   },
   darwin: {
     "claude-code": ["/Users/me/.claude.json", "/Users/me/work/.mcp.json"],
@@ -53,6 +64,17 @@ const PLACES: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly 
       "/Users/me/.config/devin/mcp_config.json",
       "/Users/me/work/.devin/mcp_config.json",
     ],
+    codex: ["/Users/me/.codex/config.toml", "/Users/me/work/.codex/config.toml"],
+    gemini: ["/Users/me/.gemini/settings.json", "/Users/me/work/.gemini/settings.json"],
+    opencode: [
+      "/Users/me/.config/opencode/opencode.json",
+      "/Users/me/.config/opencode/opencode.jsonc",
+      "/Users/me/work/opencode.json",
+      "/Users/me/work/opencode.jsonc",
+      "/Users/me/work/.opencode/opencode.json",
+      "/Users/me/work/.opencode/opencode.jsonc",
+    ],
+    copilot: ["/Users/me/.copilot/mcp-config.json", "/Users/me/work/.github/mcp.json"],
   },
   windows: {
     "claude-code": ["C:\\Users\\me\\.claude.json", "D:\\work\\.mcp.json"],
@@ -75,8 +97,22 @@ const PLACES: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly 
       "C:\\Users\\me\\AppData\\Roaming\\devin\\mcp_config.json",
       "D:\\work\\.devin\\mcp_config.json",
     ],
+    codex: ["C:\\Users\\me\\.codex\\config.toml", "D:\\work\\.codex\\config.toml"],
+    gemini: ["C:\\Users\\me\\.gemini\\settings.json", "D:\\work\\.gemini\\settings.json"],
+    opencode: [
+      "C:\\Users\\me\\.config\\opencode\\opencode.json",
+      "C:\\Users\\me\\.config\\opencode\\opencode.jsonc",
+      "D:\\work\\opencode.json",
+      "D:\\work\\opencode.jsonc",
+      "D:\\work\\.opencode\\opencode.json",
+      "D:\\work\\.opencode\\opencode.jsonc",
+    ],
+    copilot: ["C:\\Users\\me\\.copilot\\mcp-config.json", "D:\\work\\.github\\mcp.json"],
   },
 };
+
+/** The key of the servers, where it is not `mcpServers`. */
+const KEYS: Readonly<Record<string, string>> = { vscode: "servers", opencode: "mcp" };
 
 function machineOf(os: Machine["os"], variables: Record<string, string> = {}): Machine {
   return { os, ...SYSTEMS[os], env: environment(variables) };
@@ -109,7 +145,7 @@ for (const os of ["linux", "darwin", "windows"] as const) {
     }
   });
 
-  Deno.test(`[init.clients] servers of all clients on ${os}`, () => {
+  Deno.test(`[init.clients] servers of all clients on ${os}`, async () => {
     const machine = machineOf(os);
     const separator = os === "windows" ? "\\" : "/";
     const files: Record<string, string> = {};
@@ -117,13 +153,15 @@ for (const os of ["linux", "darwin", "windows"] as const) {
     for (const [client, paths] of Object.entries(PLACES[os])) {
       for (const [index, path] of paths.entries()) {
         const name = `${client}-${index}`;
-        const key = client === "vscode" ? "servers" : "mcpServers";
-        files[path.replace("*", "1a2b")] = JSON.stringify({ [key]: { [name]: { command: "x" } } });
+        const key = KEYS[client] ?? "mcpServers";
+        files[path.replace("*", "1a2b")] = client === "codex"
+          ? `[mcp_servers."${name}"]\ncommand = "x"\n`
+          : JSON.stringify({ [key]: { [name]: { command: "x" } } });
         wanted.push(name);
       }
     }
     const disk = diskOf(files, separator);
-    const found = findServers(clientPlaces(machine), { machine, disk, program: {}, own: [] });
+    const found = await findServers(clientPlaces(machine), { machine, disk, program: {}, own: [] });
     assert.deepEqual(found.servers.map(({ name }) => name), wanted);
     assert.deepEqual(found.problems, []);
     assert.equal(found.files[0]?.shown, `~${separator}.claude.json`);
@@ -134,6 +172,8 @@ Deno.test("[init.places] variables that move the folders", () => {
   const linux = machineOf("linux", { XDG_CONFIG_HOME: "/cfg", CLAUDE_CONFIG_DIR: "/claude" });
   assert.deepEqual(pathsOf(linux, "claude-desktop"), ["/cfg/Claude/claude_desktop_config.json"]);
   assert.equal(pathsOf(linux, "claude-code")[0], "/claude/.claude.json");
+  const codex = machineOf("linux", { CODEX_HOME: "/codex" });
+  assert.equal(pathsOf(codex, "codex")[0], "/codex/config.toml");
   const windows = machineOf("windows", { APPDATA: "E:\\roaming", LOCALAPPDATA: "E:\\local" });
   assert.deepEqual(pathsOf(windows, "claude-desktop"), [
     "E:\\roaming\\Claude\\claude_desktop_config.json",

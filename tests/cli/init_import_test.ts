@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
-import { Scene } from "./init_scene.ts";
+import { Scene, undescribed } from "./init_scene.ts";
 
 /** The servers that `init --yes` takes out of a client's file. */
 async function taken(
@@ -12,7 +12,7 @@ async function taken(
   assert.equal(code, 0, stderr);
   const servers = parse(Deno.readTextFileSync(scene.own(".mcp.json"))).mcpServers;
   return {
-    servers,
+    servers: undescribed(servers),
     rules: parse(Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json"))),
     stderr,
   };
@@ -140,30 +140,41 @@ Deno.test("[init.damaged] a damaged file is told with its place, and the others 
   );
   assert.match(stderr, /^~\/\.config\/Code\/User\/mcp\.json: this is a folder/m);
   assert.doesNotMatch(stderr, /windsurf/);
-  assert.deepEqual(parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers, {
-    good: { command: "g" },
-  });
+  assert.deepEqual(
+    undescribed(parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers),
+    { good: { command: "g" } },
+  );
 });
 
-Deno.test("[init.collisions] equal entries are one, of others one is chosen and told", async () => {
+Deno.test("[init.collisions] equal entries are one, others get names of their own", async () => {
   using scene = new Scene({
     ".claude.json": {
       mcpServers: {
         same: { type: "stdio", command: "x", args: [], env: {} },
         differs: { command: "one" },
       },
+      projects: {
+        "/p/shop": { mcpServers: { differs: { command: "two" }, same: { command: "x" } } },
+        "/q/shop": { mcpServers: { differs: { command: "three" } } },
+      },
     },
-    ".cursor/mcp.json": { mcpServers: { same: { command: "x" }, differs: { command: "two" } } },
+    ".cursor/mcp.json": { mcpServers: { same: { command: "x" }, differs: { command: "four" } } },
   });
   const { stderr } = await scene.run({ yes: true });
-  assert.match(
-    stderr,
-    /^"differs" is taken from ~\/\.claude\.json, not from ~\/\.cursor\/mcp\.json$/m,
-  );
+  assert.match(stderr, /^~\/\.cursor\/mcp\.json: "differs" is taken over as "differs-cursor"$/m);
   assert.doesNotMatch(stderr, /"same"/);
-  const { mcpServers } = parse(scene.read(".config/agent-mcp-gateway/.mcp.json"));
-  assert.deepEqual(Object.keys(mcpServers), ["same", "differs"]);
-  assert.deepEqual(mcpServers.differs, { command: "one" });
+  const read = () => parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers;
+  assert.deepEqual(undescribed(read()), {
+    same: { type: "stdio", command: "x", args: [], env: {} },
+    differs: { command: "one" },
+    "differs-cursor": { command: "four" },
+    "differs-shop": { command: "two" },
+    "differs-shop-2": { command: "three" },
+  });
+  // All of them are there now, under whatever name.
+  const again = await scene.run({ yes: true });
+  assert.match(again.stderr, /^Nothing has changed$/m);
+  assert.doesNotMatch(again.stderr, /"differs"/);
 });
 
 Deno.test("[init.stranger] files of the working folder are taken only where they are named", async () => {
@@ -171,7 +182,8 @@ Deno.test("[init.stranger] files of the working folder are taken only where they
     "../work/.mcp.json": { mcpServers: { near: { command: "x" } } },
     "../work/.cursor/mcp.json": { mcpServers: { also: { command: "y" } } },
   });
-  const serversOf = () => parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers;
+  const serversOf = () =>
+    undescribed(parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers);
   const first = await scene.run({ yes: true });
   assert.equal(first.code, 0);
   assert.match(first.stderr, /\.mcp\.json: passed over "near".*add --from claude-code to take it/);

@@ -23,6 +23,15 @@ export function environment(values: Readonly<Record<string, string>> = {}): Mach
   return { get: (name) => values[name], toObject: () => ({ ...values }) };
 }
 
+/** Servers without their descriptions. */
+export function undescribed(
+  servers: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(servers).map(([name, { description: _, ...entry }]) => [name, entry]),
+  );
+}
+
 /** A home folder and a working folder with files of clients. Bind it with `using`. */
 export class Scene implements Disposable {
   readonly #root = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "init_" }));
@@ -50,6 +59,11 @@ export class Scene implements Disposable {
     const path = this.at(name);
     Deno.mkdirSync(dirname(path), { recursive: true });
     Deno.writeTextFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  }
+
+  /** Takes a file or a folder away. */
+  remove(name: string): void {
+    Deno.removeSync(this.at(name), { recursive: true });
   }
 
   read(name: string): string {
@@ -98,11 +112,19 @@ export class Scene implements Disposable {
   }
 
   /** Runs `init` at a terminal, and gives each answer when it is asked for. */
-  async ask(answers: readonly Answer[], flags: Partial<InitFlags> = {}): Promise<Printed> {
+  async ask(
+    answers: readonly Answer[],
+    flags: Partial<InitFlags> = {},
+    more: Parameters<Scene["options"]>[0] = {},
+  ): Promise<Printed & { readonly screen: string }> {
     const [input, output] = [new PassThrough(), new PassThrough()];
     let shown = "";
-    output.on("data", (chunk: Uint8Array) => shown += new TextDecoder().decode(chunk));
-    const run = this.run(flags, { terminal: { input, output } });
+    let screen = "";
+    output.on("data", (chunk: Uint8Array) => {
+      shown += new TextDecoder().decode(chunk);
+      screen += new TextDecoder().decode(chunk);
+    });
+    const run = this.run(flags, { ...more, terminal: { input, output } });
     for (const [question, keys] of answers) {
       await until(`the question ${question}`, () => question.test(shown)).catch((error) => {
         throw new Error(`${error.message}; shown is ${shown}`);
@@ -114,7 +136,8 @@ export class Scene implements Disposable {
         await new Promise((resolve) => setTimeout(resolve));
       }
     }
-    return await soon("the end of init", run);
+    const printed = await soon("the end of init", run);
+    return { ...printed, screen };
   }
 
   [Symbol.dispose](): void {

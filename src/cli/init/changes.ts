@@ -2,12 +2,12 @@ import { checkText } from "../../config/texts/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import { gatewayEntry } from "./client_entry.ts";
 import { editJson } from "./edit_json.ts";
-import { GATEWAY_NAME } from "./find_servers.ts";
 import type { Json, JsonRecord } from "./import_entry.ts";
 import type { OwnFiles } from "./own_files.ts";
-import type { ClientPlan, Plan } from "./plan.ts";
+import { agentFor, type ClientPlan, type Plan } from "./plan.ts";
 import { rulesText } from "./rules_text.ts";
 import { serversText } from "./servers_text.ts";
+import { loadTomlReader, setTomlTable } from "./toml_table.ts";
 import type { Change } from "./write_files.ts";
 
 /** What the changes depend on besides the plan. */
@@ -23,11 +23,11 @@ export interface ChangeOptions {
 }
 
 /** The files that a plan changes, the gateway's own first. */
-export function planChanges(plan: Plan, options: ChangeOptions): Change[] {
+export async function planChanges(plan: Plan, options: ChangeOptions): Promise<Change[]> {
   const { files, schemas, comments } = options;
   const servers = schemas.servers === undefined ? {} : { schema: schemas.servers };
   const rules = schemas.rules === undefined ? {} : { schema: schemas.rules };
-  const off = new Map(plan.servers.map(({ server }) => [server.name, server.deniedTools]));
+  const off = new Map(plan.servers.map(({ name, server }) => [name, server.deniedTools]));
   return [
     {
       path: files.servers,
@@ -45,7 +45,7 @@ export function planChanges(plan: Plan, options: ChangeOptions): Change[] {
       edit: (text) =>
         checked("rules", files.rules, rulesText(text, plan.agents, { ...rules, off })),
     },
-    ...plan.clients.map((client) => clientChange(client, plan, options)),
+    ...await Promise.all(plan.clients.map((client) => clientChange(client, plan, options))),
   ];
 }
 
@@ -56,39 +56,44 @@ function checked(kind: "servers" | "rules", path: string, text: string): string 
   throw new Error(`This would be no good file:\n${problems.map(formatProblem).join("\n")}`);
 }
 
-function clientChange(client: ClientPlan, plan: Plan, options: ChangeOptions): Change {
+async function clientChange(
+  client: ClientPlan,
+  plan: Plan,
+  options: ChangeOptions,
+): Promise<Change> {
   const { file, takeOut } = client;
-  const name = file.gateway?.name ?? GATEWAY_NAME;
-  const values: { at: (string | number)[]; value: Json | undefined }[] = [
-    { at: [file.key, name], value: clientEntry(client, plan, options) },
-  ];
+  const { path, list = ["mcpServers"], entryName, language } = file;
+  const at = [...list, entryName];
+  const entry = clientEntry(client, plan, options);
+  if (language === "toml") {
+    const read = await loadTomlReader();
+    const table = { path: at.map(String), value: entry };
+    const edit = (text: string | undefined) => {
+      try {
+        return setTomlTable(text ?? "", table, read);
+      } catch (cause) {
+        throw new Error(`${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      }
+    };
+    return { path, mode: 0o600, values: [{ at, value: entry }], edit };
+  }
+  const values: { at: (string | number)[]; value: Json | undefined }[] = [{ at, value: entry }];
   if (takeOut) {
     const places = plan.servers.flatMap((server) => server.places)
-      .filter((place) => place.file.path === file.path);
+      .filter((place) => place.file.path === path);
     values.push(...places.map(({ at }) => ({ at: [...at], value: undefined })));
   }
-  return {
-    path: file.path,
-    mode: 0o600,
-    values,
-    edit: (text) => editJson(text ?? "", values),
-  };
+  return { path, mode: 0o600, values, edit: (text) => editJson(text ?? "", values) };
 }
 
 /** The gateway's entry for a client; variables that it has there already stay. */
 function clientEntry({ file }: ClientPlan, plan: Plan, options: ChangeOptions): JsonRecord {
-  const env: Record<string, Json> = { ...file.gateway?.env };
+  const env: Record<string, Json> = { ...file.entryEnv };
   for (const { places } of plan.servers) {
     for (const place of places.filter((one) => one.file.path === file.path)) {
       // The client goes on asking for its inputs, now on behalf of the gateway.
       for (const [variable, id] of place.inputs) env[variable] = `\${input:${id}}`;
     }
   }
-  return gatewayEntry(file.client, { ...options, ...boundAgent(plan), env });
-}
-
-/** With one agent only the gateway can be bound to it, so that nobody need say who they are. */
-export function boundAgent({ agents }: Plan): { readonly agent?: string } {
-  const [only, second] = agents;
-  return only === undefined || second !== undefined ? {} : { agent: only.name };
+  return gatewayEntry(file.client, { ...options, agent: agentFor(plan, file.client), env });
 }

@@ -66,27 +66,36 @@ export interface EntryOptions {
   readonly words: readonly [string, ...string[]];
   /** The servers file and the rules file, absolute. */
   readonly files: { readonly servers: string; readonly rules: string };
-  /** The agent that the gateway is bound to, where there is only one. */
-  readonly agent?: string;
+  /** The agent that the gateway is bound to. */
+  readonly agent: string;
   /** Variables for the gateway. */
   readonly env?: JsonRecord;
 }
 
-/** The entry that makes a client start the gateway. */
+/**
+ * The entry that makes a client start the gateway, in the client's own form. It allows nothing that
+ * the client would ask about.
+ */
 export function gatewayEntry(client: ClientId | undefined, options: EntryOptions): JsonRecord {
-  const { words: [command, ...args], files, agent, env = {} } = options;
-  return {
-    ...(client === "claude-code" || client === "vscode" ? { type: "stdio" } : {}),
-    command,
-    args: [
-      ...args,
-      ...["--mcp-config", files.servers, "--rules", files.rules],
-      ...(agent === undefined ? [] : ["--agent", agent]),
-    ],
-    ...(Object.keys(env).length === 0 ? {} : { env }),
-    // Three small tools that are always wanted need not hide behind the client's tool search.
-    ...(client === "claude-code" ? { alwaysLoad: true } : {}),
-  };
+  const { words: [command, ...first], files, agent, env = {} } = options;
+  const flags = ["--mcp-config", files.servers, "--rules", files.rules, "--agent", agent];
+  const args = [...first, ...flags];
+  const variables = Object.keys(env).length === 0 ? {} : { env };
+  switch (client) {
+    case "opencode": {
+      const environment = Object.keys(env).length === 0 ? {} : { environment: env };
+      return { type: "local", command: [command, ...args], enabled: true, ...environment };
+    }
+    case "copilot":
+      return { type: "local", command, args, ...variables, tools: ["*"] };
+    case "vscode":
+      return { type: "stdio", command, args, ...variables };
+    case "claude-code":
+      // Three small tools that are always wanted need not hide behind the client's tool search.
+      return { type: "stdio", command, args, ...variables, alwaysLoad: true };
+    default:
+      return { command, args, ...variables };
+  }
 }
 
 /** Where the JSON Schema of a file is, where this runs from a folder that has it. */

@@ -7,6 +7,10 @@ export const CLIENT_IDS = [
   "cursor",
   "vscode",
   "windsurf",
+  "codex",
+  "gemini",
+  "opencode",
+  "copilot",
 ] as const;
 
 /** One of the known clients. */
@@ -36,6 +40,8 @@ export interface ClientPlace {
   readonly scope: "user" | "project";
   /** Whether servers of single projects stand in it too, under `projects`. */
   readonly hasProjects: boolean;
+  /** The path of the list of servers in the file; absent where the file has to tell. */
+  readonly list?: readonly (string | number)[];
 }
 
 type FileRow = readonly [
@@ -46,12 +52,15 @@ type FileRow = readonly [
 
 interface ClientRow {
   readonly title: string;
+  /** The path of the list of servers; default: `mcpServers`. */
+  readonly list?: readonly [string, ...string[]];
   readonly files: readonly FileRow[];
 }
 
 /**
  * Where each client keeps its servers, by its documentation of 2026. `{apps}` is where programs
- * keep their data on a system; the other words in braces stand for folders, too.
+ * keep their data on a system; the other words in braces stand for folders, too. Of a client's user
+ * files the first is the one that is made where there is none.
  *
  * @see https://code.claude.com/docs/en/mcp
  * @see https://code.visualstudio.com/docs/copilot/reference/mcp-configuration
@@ -83,6 +92,7 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
   },
   vscode: {
     title: "VS Code",
+    list: ["servers"],
     files: [
       ["user", "{apps}/Code/User/mcp.json"],
       ["user", "{apps}/Code/User/profiles/*/mcp.json"],
@@ -101,11 +111,51 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
       ["project", "{cwd}/.devin/mcp_config.json"],
     ],
   },
+  codex: {
+    title: "Codex",
+    list: ["mcp_servers"],
+    files: [["user", "{codex}/config.toml"], ["project", "{cwd}/.codex/config.toml"]],
+  },
+  gemini: {
+    title: "Gemini CLI",
+    files: [["user", "{home}/.gemini/settings.json"], ["project", "{cwd}/.gemini/settings.json"]],
+  },
+  opencode: {
+    title: "opencode",
+    list: ["mcp"],
+    files: [
+      ["user", "{config}/opencode/opencode.json"],
+      ["user", "{config}/opencode/opencode.jsonc"],
+      ["project", "{cwd}/opencode.json"],
+      ["project", "{cwd}/opencode.jsonc"],
+      ["project", "{cwd}/.opencode/opencode.json"],
+      ["project", "{cwd}/.opencode/opencode.jsonc"],
+    ],
+  },
+  // It reads the folder's `.mcp.json` too, which is Claude Code's above.
+  copilot: {
+    title: "Copilot CLI",
+    files: [
+      ["user", "{home}/.copilot/mcp-config.json"],
+      ["project", "{cwd}/.github/mcp.json"],
+    ],
+  },
 };
 
 /** The name of a client as people know it. */
 export function clientTitle(client: ClientId): string {
   return CLIENTS[client].title;
+}
+
+/** Where the servers of a client stand in its file. */
+export function clientList(client: ClientId): readonly [string, ...string[]] {
+  return CLIENTS[client].list ?? ["mcpServers"];
+}
+
+/** Where a client's own file is, for people. */
+export function clientFile(client: ClientId, machine: Machine): string {
+  const [first] = clientPlaces(machine).filter((place) => place.client === client);
+  return first?.path ?? "";
 }
 
 /** Whether a word names a client. */
@@ -127,21 +177,25 @@ export function clientPlaces(machine: Machine): ClientPlace[] {
         const [first = "", ...rest] = template.split("/");
         const folder = folders[first.slice(1, -1)] ?? first;
         const path = [folder, ...rest].join(machine.os === "windows" ? "\\" : "/");
-        return { client, title, path, scope, hasProjects: only?.hasProjects ?? false };
+        const hasProjects = only?.hasProjects ?? false;
+        return { client, title, path, scope, hasProjects, list: clientList(client) };
       });
   });
 }
 
 function foldersOf({ os, home, cwd, env }: Machine): Readonly<Record<string, string>> {
-  const config = env.get("XDG_CONFIG_HOME") || `${home}/.config`;
+  const slash = os === "windows" ? "\\" : "/";
+  const config = env.get("XDG_CONFIG_HOME") || `${home}${slash}.config`;
   const claude = env.get("CLAUDE_CONFIG_DIR") || home;
+  const codex = env.get("CODEX_HOME") || `${home}${slash}.codex`;
+  const known = { home, cwd, claude, codex, config };
   if (os !== "windows") {
     const apps = os === "darwin" ? `${home}/Library/Application Support` : config;
-    return { home, cwd, claude, apps, devin: config };
+    return { ...known, apps, devin: config };
   }
   const apps = env.get("APPDATA") || `${home}\\AppData\\Roaming`;
   const local = env.get("LOCALAPPDATA") || `${home}\\AppData\\Local`;
-  return { home, cwd, claude, apps, local, devin: apps };
+  return { ...known, apps, local, devin: apps };
 }
 
 /** The machine that this runs on; undefined where the user has no home folder. */

@@ -1,6 +1,7 @@
 import { findStart, type Program } from "../../config/mod.ts";
-import { checkText, type ClientDocument, parseClientText } from "../../config/texts/mod.ts";
+import { checkText, type ClientDocument } from "../../config/texts/mod.ts";
 import { formatProblem } from "../../errors.ts";
+import { type Language, languageOf, parseClientFile } from "./client_document.ts";
 import type { ClientPlace, Machine } from "./clients.ts";
 import type { Disk } from "./disk.ts";
 import {
@@ -11,17 +12,24 @@ import {
   type JsonRecord,
 } from "./import_entry.ts";
 
-/** The name of the gateway's entry in a client. */
-export const GATEWAY_NAME = "agent-mcp-gateway";
+/** The name of the gateway's entry in a client: short, for it begins the names of its tools. */
+export const GATEWAY_NAME = "gateway";
 
-/** A client's file that could be read. */
+/** The name that the entry had, and has where another server is called `gateway`. */
+export const LONG_NAME = "agent-mcp-gateway";
+
+/** A client's file. */
 export interface ClientFile extends ClientPlace {
   /** The path for people: home as `~`. */
   readonly shown: string;
-  /** Where its servers stand. */
-  readonly key: "mcpServers" | "servers";
-  /** The gateway's entry, where it stands in it already. */
-  readonly gateway?: { readonly name: string; readonly env: JsonRecord };
+  /** The language that it is written in. */
+  readonly language: Language;
+  /** Whether the client is there and its file is not yet. */
+  readonly isNew: boolean;
+  /** The name that the gateway's entry has, or would get. */
+  readonly entryName: string;
+  /** Variables of the gateway's entry, where it stands in the file already. */
+  readonly entryEnv?: JsonRecord;
 }
 
 /** A server that stands in a client's file. */
@@ -60,15 +68,44 @@ export interface FindOptions {
   readonly own: readonly string[];
 }
 
-/** Reads the servers of all clients; a file that is damaged is told, and the others count. */
-export function findServers(places: readonly ClientPlace[], options: FindOptions): Found {
+/**
+ * Reads the servers of all clients. A damaged file is reported, and the others are read. The file of
+ * a client that is installed and has none yet is among the files, as new.
+ */
+export async function findServers(
+  places: readonly ClientPlace[],
+  options: FindOptions,
+): Promise<Found> {
   const found: Mutable<Found> = { files: [], servers: [], problems: [], remarks: [] };
-  for (const place of places.flatMap((one) => resolveFolder(one, options.disk))) {
-    if (!options.own.includes(place.path) && options.disk.isThere(place.path)) {
-      readPlace(place, found, options);
-    }
+  const known = new Set<string | undefined>();
+  const resolved = places.flatMap((one) => resolveFolder(one, options.disk));
+  for (const place of resolved) {
+    if (options.own.includes(place.path) || !options.disk.isThere(place.path)) continue;
+    if (place.scope === "user") known.add(place.client);
+    await readPlace(place, found, options);
+  }
+  for (const place of resolved) {
+    if (place.client === undefined || place.scope !== "user" || known.has(place.client)) continue;
+    known.add(place.client);
+    if (isInstalled(place, options)) found.files.push(newFile(place, options));
   }
   return found;
+}
+
+/** Whether the folder of a client's file is there; the home folder says nothing of a client. */
+function isInstalled({ path }: ClientPlace, { disk, machine }: FindOptions): boolean {
+  const folder = path.replace(/[/\\][^/\\]*$/, "");
+  return folder !== machine.home && disk.isThere(folder);
+}
+
+function newFile(place: ClientPlace, { machine }: FindOptions): ClientFile {
+  return {
+    ...place,
+    shown: showPath(place.path, machine.home),
+    language: languageOf(place.path),
+    isNew: true,
+    entryName: GATEWAY_NAME,
+  };
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer I)[] ? I[] : T[K] };
@@ -86,23 +123,29 @@ export function showPath(path: string, home: string): string {
   return path.startsWith(home) && /^[/\\]/.test(rest) ? `~${rest}` : path;
 }
 
-function readPlace(place: ClientPlace, found: Mutable<Found>, options: FindOptions): void {
-  const shown = showPath(place.path, options.machine.home);
+async function readPlace(
+  place: ClientPlace,
+  found: Mutable<Found>,
+  options: FindOptions,
+): Promise<void> {
+  const { shown, language } = newFile(place, options);
   const read = options.disk.read(place.path);
   if ("failure" in read) {
     found.problems.push(`${shown}: ${read.failure}`);
     return;
   }
-  const { document, problems } = parseClientText(shown, read.text);
+  const { document, problems } = await parseClientFile(shown, read.text, language);
   found.problems.push(...problems.map(formatProblem));
   if (document === undefined) return;
   const lists = serverLists(place, document);
-  const key = lists.some(([first]) => first === "servers") || place.client === "vscode"
-    ? "servers"
-    : "mcpServers";
-  const known: ClientFile = { ...place, shown, key };
-  const gateways: NonNullable<ClientFile["gateway"]>[] = [];
-  const servers: FoundServer[] = [];
+  if (place.client === undefined && lists.length === 0) {
+    found.problems.push(
+      `${shown}: no list of servers is in it: init knows mcpServers, servers, mcp, mcp_servers, ` +
+        "context_servers and amp.mcpServers",
+    );
+  }
+  const gateways: { readonly name: string; readonly env: JsonRecord }[] = [];
+  const servers: Omit<FoundServer, "file">[] = [];
   for (const path of lists) {
     for (const name of document.keysAt(path) ?? []) {
       const at = [...path, name];
@@ -110,39 +153,83 @@ function readPlace(place: ClientPlace, found: Mutable<Found>, options: FindOptio
       const value = document.valueAt(at);
       if (!isRecord(value)) {
         found.problems.push(problem("left out: expected an object"));
-      } else if (isGateway(name, value, options)) {
-        const env = isRecord(value.env) ? value.env : {};
-        if (path.length === 1) gateways.push({ name, env });
+        continue;
+      }
+      const project = projectOf(place, path, options.machine.cwd);
+      const origin = {
+        ...(project === undefined ? {} : { project }),
+        ...(place.client === undefined ? {} : { client: place.client }),
+      };
+      const windows = options.machine.os === "windows";
+      const imported = importEntry(value, { windows, ...origin });
+      if (isGateway(name, imported.entry, options)) {
+        const env = isRecord(imported.entry.env) ? imported.entry.env : {};
+        if (path[0] !== "projects") gateways.push({ name, env });
         found.remarks.push(
           `${shown}: left out ${JSON.stringify(name)}, which is the gateway itself`,
         );
-      } else {
-        const project = projectOf(place, path, options.machine.cwd);
-        const windows = options.machine.os === "windows";
-        const origin = project === undefined ? {} : { project };
-        const imported = importEntry(value, { windows, ...origin });
-        const faults = checkEntry(name, imported.entry);
-        found.problems.push(...faults.map((fault) => problem(`left out: ${fault}`)));
-        if (faults.length === 0) servers.push({ ...imported, ...origin, name, file: known, at });
+        continue;
       }
+      const faults = checkEntry(name, imported.entry);
+      found.problems.push(...faults.map((fault) => problem(`left out: ${fault}`)));
+      const owner = project === undefined ? {} : { project };
+      if (faults.length === 0) servers.push({ ...imported, ...owner, name, at });
     }
   }
   const [gateway] = gateways;
-  const file = gateway === undefined ? known : { ...known, gateway };
+  const isTaken = servers.some(({ name, at }) => at[0] !== "projects" && name === GATEWAY_NAME);
+  const list = lists.find((path) => path[0] !== "projects") ?? place.list;
+  const file: ClientFile = {
+    ...place,
+    ...(list === undefined ? {} : { list }),
+    shown,
+    language,
+    isNew: false,
+    entryName: gateway?.name ?? (isTaken ? LONG_NAME : GATEWAY_NAME),
+    ...(gateway === undefined ? {} : { entryEnv: gateway.env }),
+  };
   found.files.push(file);
   found.servers.push(...servers.map((server) => ({ ...server, file })));
 }
 
+/** Keys under which clients keep their servers, for a file of an unknown one. */
+const LISTS: readonly JsonPath[] = [
+  ["mcpServers"],
+  ["servers"],
+  ["mcp", "servers"],
+  ["mcp"],
+  ["mcp_servers"],
+  ["context_servers"],
+  ["amp.mcpServers"],
+];
+
 /** Where servers may stand in a file; those of the working folder's project before others'. */
 function serverLists(place: ClientPlace, document: ClientDocument): JsonPath[] {
-  const lists: JsonPath[] = place.client === undefined
-    ? [["mcpServers"], ["servers"], ["mcp", "servers"]]
-    : [[place.client === "vscode" ? "servers" : "mcpServers"]];
-  if (place.hasProjects || place.client === undefined) {
+  const { client, list = [] } = place;
+  const lists = client === undefined
+    ? [...LISTS]
+    : client === "opencode"
+    ? [["mcp", "servers"], list]
+    : [list];
+  if (place.hasProjects || client === undefined) {
     const projects = document.keysAt(["projects"]) ?? [];
     lists.push(...projects.map((name) => ["projects", name, "mcpServers"]));
   }
-  return lists.filter((path) => document.keysAt(path) !== undefined);
+  const isList = (path: JsonPath) => {
+    const keys = document.keysAt(path);
+    if (keys === undefined || path.join() !== "mcp,servers") return keys !== undefined;
+    // A server may be called `servers`.
+    return !["command", "url", "type"].some((key) => keys.includes(key));
+  };
+  const found = lists.filter(isList);
+  const isNested = found.some((path) => path.join() === "mcp,servers");
+  if (isNested) return found.filter((path) => path.join() !== "mcp");
+  if (found.length > 0 || client !== undefined) return found;
+  // Servers by name, with nothing around them.
+  const names = document.keysAt([]) ?? [];
+  const isServer = (name: string) =>
+    ["command", "url"].some((key) => document.valueAt([name, key]) !== undefined);
+  return names.length > 0 && names.every(isServer) ? [[]] : [];
 }
 
 function projectOf(place: ClientPlace, path: JsonPath, cwd: string): string | undefined {
@@ -151,7 +238,7 @@ function projectOf(place: ClientPlace, path: JsonPath, cwd: string): string | un
 }
 
 function isGateway(name: string, entry: JsonRecord, { machine, program }: FindOptions): boolean {
-  if (name === GATEWAY_NAME) return true;
+  if (name === LONG_NAME) return true;
   const { command, args } = entry;
   if (typeof command !== "string") return false;
   const words = [command, ...(Array.isArray(args) ? args.map(String) : [])];

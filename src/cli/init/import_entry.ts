@@ -1,3 +1,6 @@
+import type { ClientId } from "./clients.ts";
+import { sharedKeys } from "./other_keys.ts";
+
 /** A value of JSON, by plain names. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonRecord;
 
@@ -20,6 +23,8 @@ export interface ImportedEntry {
   readonly inputs: readonly (readonly [variable: string, id: string])[];
   /** Tools that were switched off in the client. */
   readonly deniedTools: readonly string[];
+  /** The only tools that the client takes; absent where it takes all. */
+  readonly onlyTools?: readonly string[];
 }
 
 /** Where an entry comes from, as far as its translation depends on it. */
@@ -28,6 +33,8 @@ export interface EntryOrigin {
   readonly project?: string;
   /** Whether Windows' customs hold. */
   readonly windows: boolean;
+  /** The client, where it is a known one. */
+  readonly client?: ClientId;
 }
 
 /** Whether a value is an object. */
@@ -36,23 +43,23 @@ export function isRecord(value: unknown): value is JsonRecord {
 }
 
 /**
- * Translates an entry of a client: another name of the address, inputs that are asked for, values
- * that are no texts, OAuth settings. What means nothing to the gateway stays as it is.
+ * Translates an entry of a client: other names of keys, inputs that are asked for, values that are
+ * no texts, OAuth settings. What means nothing to the gateway stays as it is.
  */
 export function importEntry(original: JsonRecord, origin: EntryOrigin): ImportedEntry {
-  const notes: string[] = [];
+  const { oauth, auth, ...others } = original;
+  const shared = sharedKeys(others);
+  const notes = [...shared.notes];
   const inputs = new Map<string, string>();
-  const replace = (text: string) => replaceVariables(text, inputs, origin.windows);
-  const { serverUrl, disabledTools, oauth, auth, ...rest } = original;
-  const entry: Record<string, Json> = { ...rest };
-  if (entry.url === undefined && serverUrl !== undefined) entry.url = serverUrl;
+  const replace = (text: string) => replaceVariables(text, inputs, origin);
+  const entry: Record<string, Json> = { ...shared.entry };
   if (isRecord(entry.env)) entry.env = texts(entry.env);
   if (isRecord(entry.headers)) entry.headers = texts(entry.headers);
   if (Array.isArray(entry.args)) entry.args = entry.args.map((arg) => plain(arg));
   // A type of our own choosing would be an error; what it says follows from the other keys.
   for (const key of ["type", "transport"]) {
     if (!TRANSPORTS.has(String(entry[key]))) {
-      if (entry[key] !== undefined) {
+      if (entry[key] !== undefined && !OTHER_TRANSPORTS.has(String(entry[key]))) {
         notes.push(`its ${key} ${JSON.stringify(entry[key])} is dropped`);
       }
       delete entry[key];
@@ -75,11 +82,15 @@ export function importEntry(original: JsonRecord, origin: EntryOrigin): Imported
   for (const [variable, id] of inputs) {
     notes.push(`asked for the input "${id}": set the variable ${variable} instead`);
   }
-  const deniedTools = Array.isArray(disabledTools) ? disabledTools.map(String) : [];
-  return { entry, notes, inputs: [...inputs], deniedTools };
+  const { deniedTools, onlyTools } = shared;
+  const only = onlyTools === undefined ? {} : { onlyTools };
+  return { entry, notes, inputs: [...inputs], deniedTools, ...only };
 }
 
 const TRANSPORTS = new Set(["stdio", "http", "streamable-http", "streamableHttp", "sse"]);
+
+/** Other words for them, which say nothing that the other keys do not say. */
+const OTHER_TRANSPORTS = new Set(["local", "remote", "streamable_http"]);
 
 /** The variable that takes the place of an input. */
 function variableOf(id: string): string {
@@ -87,8 +98,17 @@ function variableOf(id: string): string {
   return /^[A-Z]/.test(name) ? name : `INPUT_${name}`;
 }
 
-function replaceVariables(text: string, inputs: Map<string, string>, windows: boolean): string {
-  return text
+function replaceVariables(
+  text: string,
+  inputs: Map<string, string>,
+  { windows, client }: EntryOrigin,
+): string {
+  const own = client === "gemini"
+    ? text.replace(/\$([A-Z_][A-Z0-9_]*)\b/g, "${$1}")
+    : client === "opencode"
+    ? text.replace(/\{env:([^}]+)\}/g, "${$1}")
+    : text;
+  return own
     .replace(/\$\{input:([^}]+)\}/g, (_, id: string) => {
       const variable = variableOf(id);
       inputs.set(variable, id);
@@ -147,8 +167,9 @@ function noteUnknown(entry: JsonRecord): string[] {
     notes.push("makes headers by a program (headersHelper): put them into its headers");
   }
   const used = JSON.stringify([entry.command, entry.args, entry.env, entry.url, entry.headers]);
-  const unknown = /\$\{(?:config|command|file\w*|workspaceFolderBasename|workspaceFolder:)[^}]*\}/
-    .exec(used)?.[0];
+  const unknown =
+    /\$\{(?:config|command|file\w*|workspaceFolderBasename|workspaceFolder:)[^}]*\}|\{file:[^}]*\}/
+      .exec(used)?.[0];
   if (unknown !== undefined) {
     notes.push(`uses ${unknown}, which only its client knows: write the value`);
   }

@@ -1,45 +1,70 @@
 import type { FoundServer } from "./find_servers.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
+import { programOf } from "./server_program.ts";
 
-/** A server by its name, with all that goes by that name. */
-export interface NamedServer {
-  /** The name. */
+/** A server that can be taken over, under a name of its own. */
+export interface OfferedServer {
+  /** The name behind the gateway, unique among all that are offered and those that are there. */
   readonly name: string;
-  /** Those that differ, the preferred one first. */
-  readonly versions: readonly ServerVersion[];
-}
-
-/** Entries that say the same. */
-export interface ServerVersion {
-  /** The one that is taken over. */
+  /** The entry that is taken over. */
   readonly server: FoundServer;
   /** Every place where it stands so. */
   readonly places: readonly FoundServer[];
+  /** Whether the gateway has another server of the original name already. */
+  readonly clashes: boolean;
 }
 
-/** What decides whether two entries are the same server. */
+/** The keys that decide whether two entries are the same server. */
 const DECISIVE = ["command", "args", "env", "cwd", "url", "headers", "disabled", "gateway"];
 
 /**
- * Puts together what goes by one name: entries that say the same are one, others are versions to
- * choose from. A user's own files come before those of a project.
+ * Puts together entries that say the same. Of different ones with one name the first keeps it, the
+ * others get the name of their project or client behind it. A user's own files come before those of
+ * a project.
+ *
+ * @param servers What was found.
+ * @param kept The servers that the gateway has already, by name; equal ones are not offered.
  */
-export function mergeServers(servers: readonly FoundServer[]): NamedServer[] {
+export function mergeServers(
+  servers: readonly FoundServer[],
+  kept: Readonly<Record<string, JsonRecord>>,
+): OfferedServer[] {
   const rank = ({ file, project }: FoundServer) =>
     file.scope === "project" ? 2 : project === undefined ? 0 : 1;
-  const named = new Map<string, Map<string, FoundServer[]>>();
+  const there = new Set(Object.values(kept).map(entryIdentity));
+  const groups = new Map<string, FoundServer[]>();
   for (const server of servers.toSorted((one, two) => rank(one) - rank(two))) {
-    const versions = named.get(server.name) ?? new Map<string, FoundServer[]>();
-    named.set(server.name, versions);
-    const what = entryIdentity(server.entry);
-    versions.set(what, [...versions.get(what) ?? [], server]);
+    const identity = entryIdentity(server.entry);
+    if (there.has(identity)) continue;
+    const key = JSON.stringify([server.name, identity]);
+    groups.set(key, [...groups.get(key) ?? [], server]);
   }
-  return [...named].map(([name, versions]) => ({
-    name,
-    versions: [...versions.values()].flatMap((places) =>
-      places[0] === undefined ? [] : [{ server: places[0], places }]
-    ),
-  }));
+  const originals = new Set([...groups.values()].flatMap(([first]) => first?.name ?? []));
+  const taken = new Set([...Object.keys(kept), ...originals]);
+  const free = new Set([...originals].filter((name) => !Object.hasOwn(kept, name)));
+  return [...groups.values()].flatMap((places) => {
+    const [server] = places;
+    if (server === undefined) return [];
+    const clashes = Object.hasOwn(kept, server.name);
+    // The first of a name has it.
+    if (free.delete(server.name)) return [{ name: server.name, server, places, clashes }];
+    const name = distinctName(server, taken);
+    taken.add(name);
+    return [{ name, server, places, clashes }];
+  });
+}
+
+function distinctName(
+  { name, project, file, at }: FoundServer,
+  taken: ReadonlySet<string>,
+): string {
+  const isOfProject = at[0] === "projects" && project !== undefined;
+  const owner = isOfProject ? project.replace(/[/\\]+$/, "") : file.client ?? file.path;
+  const [last = ""] = owner.split(/[/\\]/).slice(-1);
+  const wanted = `${name}-${last.replace(/[^\w.-]+/g, "-").replace(/^-+|-+$/g, "") || "other"}`;
+  let free = wanted;
+  for (let number = 2; taken.has(free); number++) free = `${wanted}-${number}`;
+  return free;
 }
 
 /** Equal texts for entries that say the same. */
@@ -61,16 +86,9 @@ function sorted(value: Json | undefined): unknown {
   return entries.toSorted(([one], [two]) => one < two ? -1 : 1);
 }
 
-/** What a server is and where it stands, in a few words without its secrets. */
-export function describeServer({ entry, file, project, at }: FoundServer): string {
-  const { command, url } = entry;
-  const what = typeof command === "string" ? command : addressOf(String(url));
+/** What a server runs and where it stands, in a few words without its secrets. */
+export function describeServer({ server }: OfferedServer): string {
+  const { entry, file, project, at } = server;
   const where = at[0] === "projects" ? `${file.title}, for ${project}` : file.title;
-  return `${what} · ${where}${file.scope === "project" ? " (this folder)" : ""}`;
-}
-
-/** An address without what may be secret in it. */
-function addressOf(url: string): string {
-  const { origin, pathname } = URL.parse(url) ?? { origin: "", pathname: "" };
-  return origin === "" ? "remote" : origin + pathname;
+  return `${programOf(entry).name} · ${where}${file.scope === "project" ? " (this folder)" : ""}`;
 }

@@ -5,13 +5,16 @@
  *
  * @module
  */
-export { askPlan, askYes } from "./ask.ts";
-export type { Questions, Terminal } from "./ask.ts";
+export { askPlan } from "./ask.ts";
+export type { Questions } from "./ask.ts";
+export { askYes } from "./asker.ts";
+export type { Terminal } from "./asker.ts";
 export { planChanges } from "./changes.ts";
 export type { ChangeOptions } from "./changes.ts";
+export type { Language } from "./client_document.ts";
 export { isFromNpx, launchWords, schemaAddress, thisRun } from "./client_entry.ts";
 export type { EntryOptions, Running } from "./client_entry.ts";
-export { CLIENT_IDS, clientPlaces, isClientId, thisMachine } from "./clients.ts";
+export { CLIENT_IDS, clientPlaces, clientTitle, isClientId, thisMachine } from "./clients.ts";
 export type { ClientId, ClientPlace, Machine } from "./clients.ts";
 export { thisDisk } from "./disk.ts";
 export type { Disk } from "./disk.ts";
@@ -20,12 +23,19 @@ export type { ClientFile, FindOptions, Found, FoundServer } from "./find_servers
 export type { ImportedEntry, Json, JsonPath, JsonRecord } from "./import_entry.ts";
 export type { ChangedFile, ChangedValue } from "./journal.ts";
 export { mergeServers } from "./merge_servers.ts";
-export type { NamedServer, ServerVersion } from "./merge_servers.ts";
+export type { OfferedServer } from "./merge_servers.ts";
 export { ownFiles, readOwn } from "./own_files.ts";
-export type { OwnFiles } from "./own_files.ts";
-export { FIRST_AGENT, offerServers, planAll } from "./plan_all.ts";
-export type { Access, AgentPlan, ClientPlan, Plan } from "./plan.ts";
-export { pasteText, plainSecrets } from "./report.ts";
+export type { Kept, OwnFiles } from "./own_files.ts";
+export { agentFor } from "./plan.ts";
+export type { AgentPlan, ClientPlan, Plan, PlannedServer } from "./plan.ts";
+export { FIRST_AGENT, planAll } from "./plan_all.ts";
+export { pasteText } from "./report.ts";
+export { secretPlaces } from "./secret_places.ts";
+export { serversText } from "./servers_text.ts";
+export type { TextOptions } from "./servers_text.ts";
+export { summaryText } from "./summary.ts";
+export type { SummaryOptions } from "./summary.ts";
+export type { Looked, LookedServer, LookedTool } from "./tool_choice.ts";
 export { applyUndo, planUndo } from "./undo.ts";
 export type { Undo, UndoStep } from "./undo.ts";
 export { writeFiles } from "./write_files.ts";

@@ -2,6 +2,7 @@ import { resolvePath } from "../../config/mod.ts";
 import { checkText, parseClientText } from "../../config/texts/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import type { Disk } from "./disk.ts";
+import { isRecord, type JsonRecord } from "./import_entry.ts";
 
 /** Where the gateway's own files are. */
 export interface OwnFiles {
@@ -19,12 +20,20 @@ export function ownFiles(folder: string): OwnFiles {
   };
 }
 
-/** Names of the gateway's present servers; undefined where a file is no good. */
+/** What the gateway has already. */
+export interface Kept {
+  /** Its servers by name. */
+  readonly servers: Readonly<Record<string, JsonRecord>>;
+  /** The names of its agents. */
+  readonly agents: readonly string[];
+}
+
+/** The gateway's present servers and agents; undefined where a file cannot be used. */
 export function readOwn(
   files: OwnFiles,
   disk: Disk,
   say: (line: string) => void,
-): string[] | undefined {
+): Kept | undefined {
   const texts = { servers: "", rules: "" };
   let isGood = true;
   for (const kind of ["servers", "rules"] as const) {
@@ -42,8 +51,12 @@ export function readOwn(
     texts[kind] = text;
   }
   if (!isGood) {
-    say("The gateway has files already that are no good: mend them or move them away first");
+    say("The gateway's own files have errors: fix them or move them away first");
     return undefined;
   }
-  return parseClientText("", texts.servers).document?.keysAt(["mcpServers"]) ?? [];
+  const servers = parseClientText("", texts.servers).document?.valueAt(["mcpServers"]);
+  return {
+    servers: isRecord(servers) ? servers as Kept["servers"] : {},
+    agents: parseClientText("", texts.rules).document?.keysAt(["agents"]) ?? [],
+  };
 }

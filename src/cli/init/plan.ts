@@ -1,8 +1,18 @@
+import type { ClientId } from "./clients.ts";
 import type { ClientFile } from "./find_servers.ts";
-import type { ServerVersion } from "./merge_servers.ts";
+import type { JsonRecord } from "./import_entry.ts";
+import type { OfferedServer } from "./merge_servers.ts";
+import { describeItself, describeProgram } from "./server_program.ts";
+import { allowedTools, type Looked, saysWhatToolsDo } from "./tool_choice.ts";
 
 /** What an agent may do with the tools of its servers. */
 export type Access = "all" | "careful" | "read";
+
+/** A server that is taken over. */
+export interface PlannedServer extends OfferedServer {
+  /** The entry for the servers file, with a description. */
+  readonly entry: JsonRecord;
+}
 
 /** An agent of the rules. */
 export interface AgentPlan {
@@ -10,8 +20,8 @@ export interface AgentPlan {
   readonly name: string;
   /** Names of its servers. */
   readonly servers: readonly string[];
-  /** Which of their tools it may call. */
-  readonly access: Access;
+  /** The only tools that it may call, by server; servers that are missing bring all of theirs. */
+  readonly tools: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A client that gets the gateway's entry. */
@@ -25,9 +35,70 @@ export interface ClientPlan {
 /** What is to be written. */
 export interface Plan {
   /** Servers to take over. */
-  readonly servers: readonly ServerVersion[];
+  readonly servers: readonly PlannedServer[];
   /** Agents that may use them. */
   readonly agents: readonly AgentPlan[];
   /** Clients that get the gateway's entry. */
   readonly clients: readonly ClientPlan[];
+  /** The agent that a client stands for, where there are several; default: the first one. */
+  readonly agentOf: ReadonlyMap<ClientId, string>;
+}
+
+/** What the rules of an agent are made from. */
+export interface AgentChoice {
+  /** Names of its servers. */
+  readonly servers: readonly string[];
+  /** Which tools it may call. */
+  readonly access: Access;
+  /** Whether it may call all tools of servers that say nothing about theirs. */
+  readonly trustsSilent: boolean;
+}
+
+/** Gives each server its description: its own, what it says of itself, or what it runs. */
+export function describePlanned(
+  servers: readonly OfferedServer[],
+  looked: Looked,
+): PlannedServer[] {
+  return servers.map((offered) => {
+    const { entry } = offered.server;
+    const own = entry.description;
+    if (typeof own === "string" && own !== "") return { ...offered, entry };
+    const description = describeItself(looked.get(offered.name) ?? {}) ?? describeProgram(entry);
+    return { ...offered, entry: { ...entry, description } };
+  });
+}
+
+/** Makes an agent of what was chosen: its tools by their names. */
+export function planAgent(
+  name: string,
+  { servers, access, trustsSilent }: AgentChoice,
+  { planned, looked }: { readonly planned: readonly OfferedServer[]; readonly looked: Looked },
+): AgentPlan {
+  const tools: Record<string, readonly string[]> = Object.create(null);
+  for (const server of servers) {
+    const only = planned.find((one) => one.name === server)?.server.onlyTools;
+    const chosen = chosenTools(looked.get(server), access, trustsSilent);
+    if (chosen === undefined && only === undefined) continue;
+    tools[server] = chosen === undefined
+      ? only ?? []
+      : chosen.filter((tool) => only === undefined || only.includes(tool));
+  }
+  return { name, servers, tools };
+}
+
+/** The tools of a server that may be called; undefined for all, those included that are yet to come. */
+function chosenTools(
+  server: ReturnType<Looked["get"]>,
+  access: Access,
+  trustsSilent: boolean,
+): string[] | undefined {
+  if (access === "all") return undefined;
+  if (saysWhatToolsDo(server)) return allowedTools(server?.tools ?? [], access);
+  return trustsSilent ? undefined : [];
+}
+
+/** The agent that a client's entry is bound to. */
+export function agentFor({ agents, agentOf }: Plan, client: ClientId | undefined): string {
+  const own = client === undefined ? undefined : agentOf.get(client);
+  return own ?? agents[0]?.name ?? "developer";
 }

@@ -1,44 +1,40 @@
-import type { NamedServer } from "./merge_servers.ts";
-import type { Plan } from "./plan.ts";
+import type { OfferedServer } from "./merge_servers.ts";
+import { describePlanned, type Plan, planAgent } from "./plan.ts";
 
 /** The agent that is offered, and taken where nobody is asked. */
 export const FIRST_AGENT = "developer";
 
-/** What the gateway does not have yet. */
-export function offerServers(
-  servers: readonly NamedServer[],
-  kept: readonly string[],
-  say: (line: string) => void,
-): NamedServer[] {
-  for (const { name } of servers.filter(({ name }) => kept.includes(name))) {
-    say(`The gateway has a server ${JSON.stringify(name)} already, which stays as it is`);
-  }
-  return servers.filter(({ name }) => !kept.includes(name));
-}
-
-/** Everything, for one agent; no client's file is touched. */
+/** Everything, for one agent; no server is started, and no client's file is touched. */
 export function planAll(
-  servers: readonly NamedServer[],
+  servers: readonly OfferedServer[],
   kept: readonly string[],
   { trustsFolder, say }: { readonly trustsFolder: boolean; readonly say: (line: string) => void },
 ): Plan {
-  const chosen = servers.flatMap(({ name, versions }) => {
-    const offered = versions.filter(({ server }) => trustsFolder || server.file.scope === "user");
-    const [first, ...others] = offered;
-    const passed = versions.find((version) => !offered.includes(version))?.server.file;
-    if (passed?.client !== undefined) {
+  const chosen = servers.filter(({ name, server: { name: original, file }, clashes }) => {
+    if (!trustsFolder && file.scope !== "user") {
+      const how = file.client === undefined ? "" : `; add --from ${file.client} to take it`;
       say(
-        `${passed.shown}: passed over ${JSON.stringify(name)}, because the working folder may be ` +
-          `a stranger's; add --from ${passed.client} to take it`,
+        `${file.shown}: passed over ${JSON.stringify(original)}, because the working folder may ` +
+          `be a stranger's${how}`,
       );
+      return false;
     }
-    if (first !== undefined && others.length > 0) {
-      const from = others.map(({ server }) => server.file.shown).join(", ");
-      say(`${JSON.stringify(name)} is taken from ${first.server.file.shown}, not from ${from}`);
+    if (clashes) {
+      say(
+        `${file.shown}: passed over ${JSON.stringify(original)}: the gateway has another server ` +
+          "of that name already",
+      );
+      return false;
     }
-    return first === undefined ? [] : [first];
+    if (name !== original) {
+      say(`${file.shown}: ${JSON.stringify(original)} is taken over as ${JSON.stringify(name)}`);
+    }
+    return true;
   });
-  const names = [...kept, ...chosen.map(({ server }) => server.name)];
-  const agent = { name: FIRST_AGENT, servers: names, access: "all" as const };
-  return { servers: chosen, agents: [agent], clients: [] };
+  const looked = new Map();
+  const planned = describePlanned(chosen, looked);
+  const names = [...kept, ...planned.map(({ name }) => name)];
+  const choice = { servers: names, access: "all", trustsSilent: true } as const;
+  const agent = planAgent(FIRST_AGENT, choice, { planned, looked });
+  return { servers: planned, agents: [agent], clients: [], agentOf: new Map() };
 }

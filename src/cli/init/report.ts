@@ -1,21 +1,16 @@
-import { isSecretName } from "../../redact.ts";
-import { agentPrompt } from "./agent_prompt.ts";
-import { boundAgent, type ChangeOptions } from "./changes.ts";
+import { AGENT_PROMPT } from "./agent_prompt.ts";
+import type { ChangeOptions } from "./changes.ts";
+import { clientAdvice } from "./client_advice.ts";
 import { gatewayEntry } from "./client_entry.ts";
-import { type ClientId, clientTitle } from "./clients.ts";
+import { CLIENT_IDS, type ClientId, clientList, clientTitle } from "./clients.ts";
 import { GATEWAY_NAME } from "./find_servers.ts";
-import { isRecord } from "./import_entry.ts";
-import type { Plan } from "./plan.ts";
-
-/** Clients whose entries look alike, the form that most of them take last. */
-const FORMS: readonly (readonly ClientId[])[] = [
-  ["claude-code"],
-  ["vscode"],
-  ["claude-desktop", "cursor", "windsurf"],
-];
+import type { JsonRecord } from "./import_entry.ts";
+import { agentFor, type Plan } from "./plan.ts";
+import { tomlTable } from "./toml_table.ts";
 
 /**
- * What is there to paste: the entry for each form of client, and the prompt.
+ * What there is to paste: an entry for each form of client that was not written to, the settings
+ * beside it, and a prompt.
  *
  * @param plan What was written.
  * @param clients The clients that are there; none: all forms are shown.
@@ -26,33 +21,48 @@ export function pasteText(
   clients: readonly ClientId[],
   options: ChangeOptions,
 ): string {
-  const forms = FORMS.map((form) => form.filter((one) => clients.includes(one)))
-    .filter((form) => form.length > 0);
-  const parts = (forms.length > 0 ? forms : FORMS).map((form) => {
-    const [client] = form;
-    const entry = gatewayEntry(client, { ...options, ...boundAgent(plan) });
-    const text = JSON.stringify(
-      { [client === "vscode" ? "servers" : "mcpServers"]: { [GATEWAY_NAME]: entry } },
-      null,
-      2,
-    );
-    return `# Entry for ${form.map(clientTitle).join(", ")}\n\n\`\`\`json\n${text}\n\`\`\`\n`;
+  const written = plan.clients.map(({ file }) => file.client);
+  const shown = clients.length > 0 ? clients : CLIENT_IDS;
+  const blocks = new Map<string, ClientId[]>();
+  for (const client of shown.filter((one) => !written.includes(one))) {
+    const entry = gatewayEntry(client, { ...options, agent: agentFor(plan, client) });
+    const block = entryBlock(client, entry);
+    blocks.set(block, [...blocks.get(block) ?? [], client]);
+  }
+  const isFew = new Set(plan.agents.map(({ name }) => name)).size === 1;
+  const parts = [...blocks].map(([block, alike]) => {
+    const agent = isFew ? "" : `, agent ${agentFor(plan, alike[0])}`;
+    const advice = adviceText(alike);
+    return `# Entry for ${alike.map(clientTitle).join(", ")}${agent}\n\n${block}${advice}`;
   });
-  const [first, ...others] = plan.agents.map(({ name }) => name);
-  const also = others.length === 0
-    ? ""
-    : ` (the same with ${others.map((name) => `"${name}"`).join(", ")} for the others)`;
-  const prompt = agentPrompt(first ?? "YOUR_AGENT_NAME");
-  return `${parts.join("\n")}\n# Prompt for the agent${also}\n\n${prompt}`;
+  for (const { file: { client, entryName } } of plan.clients) {
+    const advice = client === undefined ? [] : clientAdvice(client, entryName);
+    if (client === undefined || advice.length === 0) continue;
+    parts.push(`# Settings for ${clientTitle(client)}\n\n${listed(advice)}`);
+  }
+  return [
+    ...parts,
+    `# Prompt for the agent, where the client shows no instructions\n\n${AGENT_PROMPT}`,
+  ]
+    .join("\n");
 }
 
-/** Where secrets stand in clear text in what was taken over, such as `github: env.TOKEN`. */
-export function plainSecrets({ servers }: Plan): string[] {
-  return servers.flatMap(({ server: { name, entry } }) =>
-    (["env", "headers"] as const).flatMap((key) =>
-      Object.entries(isRecord(entry[key]) ? entry[key] : {})
-        .filter(([field, value]) => isSecretName(field) && !String(value).includes("${"))
-        .map(([field]) => `${name}: ${key}.${field}`)
-    )
-  );
+function entryBlock(client: ClientId, entry: JsonRecord): string {
+  const path = [...clientList(client), GATEWAY_NAME];
+  if (client === "codex") return `\`\`\`toml\n${tomlTable(path, entry)}\`\`\`\n`;
+  const value = path.reduceRight<JsonRecord>((inner, key) => ({ [key]: inner }), entry);
+  return `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\`\n`;
+}
+
+function adviceText(clients: readonly ClientId[]): string {
+  const parts = clients.flatMap((client) => {
+    const advice = clientAdvice(client, GATEWAY_NAME);
+    if (advice.length === 0) return [];
+    return [clients.length === 1 ? listed(advice) : `${clientTitle(client)}:\n${listed(advice)}`];
+  });
+  return parts.length === 0 ? "" : `\n${parts.join("\n")}`;
+}
+
+function listed(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
 }

@@ -1,30 +1,18 @@
 import { parseClientText } from "../../config/texts/mod.ts";
 import { editJson, type JsonEdit } from "./edit_json.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
-import type { Access, AgentPlan } from "./plan.ts";
+import type { AgentPlan } from "./plan.ts";
 import { indented, type TextOptions } from "./servers_text.ts";
 
-/** Names of tools that look as if they only read. */
-const READING = [
-  ...["get*", "list*", "read*", "search*", "find*", "fetch*", "describe*", "view*", "show*"],
-  ...["*_get_*", "*_list_*", "*_read_*", "*_search*", "*-get-*", "*-list-*", "*-search*"],
-];
-
-/** Names of tools that look as if they destroy something. */
-const DESTROYING = [
-  ...["*delete*", "*remove*", "*destroy*", "*purge*", "*truncate*", "*replace*"],
-  ...["drop*", "*_drop*", "*-drop*"],
-];
-
 const HEAD =
-  `// Who may use what. A change counts at once, without a restart; a file with an error changes nothing.
+  `// Who may use what. A change takes effect immediately; a file with an error changes nothing.
 // An agent that can edit this file can edit its permissions: keep it out of the folders where agents
 // work.
 `;
 
 const AGENTS =
-  `    // An agent names itself by \`agent_id\`. It sees and calls only what is allowed here; what is not
-    // named, is refused. For a further agent copy a block. A server that is allowed brings all its
+  `    // The gateway's flag --agent says which of these agents a client is. It sees and calls only what
+    // is allowed here; all else is refused. For another agent copy a block. A server that is allowed brings all its
     // tools, unless "tools" has a list for it: "tools": { "SERVER": ["get_*", "one_tool"] }; the key
     // "*" stands for all servers. "deny" has the same shape and takes away.
 `;
@@ -63,36 +51,46 @@ function edits(
   off: ReadonlyMap<string, readonly string[]>,
 ): JsonEdit[] {
   const known = parseClientText("", before).document?.valueAt(["agents"]);
-  return agents.map((agent): JsonEdit => {
+  return agents.flatMap((agent): JsonEdit[] => {
     const rules = isRecord(known) ? known[agent.name] : undefined;
-    if (!isRecord(rules)) return { at: ["agents", agent.name], value: agentRules(agent, off) };
+    if (!isRecord(rules)) return [{ at: ["agents", agent.name], value: agentRules(agent, off) }];
     const allow = isRecord(rules.allow) ? rules.allow : {};
+    const deny = isRecord(rules.deny) ? rules.deny : {};
     const servers = Array.isArray(allow.servers) ? allow.servers.map(String) : [];
-    const lacking = servers.includes("*")
-      ? []
-      : agent.servers.filter((name) => !servers.includes(name));
-    return { at: ["agents", agent.name, "allow", "servers"], value: [...servers, ...lacking] };
+    const added = agent.servers.filter((name) => !servers.includes(name));
+    const at = (...path: string[]) => ["agents", agent.name, ...path];
+    const lacking = servers.includes("*") ? [] : added;
+    const edits: JsonEdit[] = [
+      { at: at("allow", "servers"), value: [...servers, ...lacking] },
+    ];
+    for (const name of added) {
+      const only = agent.tools[name];
+      if (only !== undefined && !hasKey(allow.tools, name)) {
+        edits.push({ at: at("allow", "tools", name), value: only });
+      }
+      const denied = off.get(name) ?? [];
+      if (denied.length > 0 && !hasKey(deny.tools, name)) {
+        edits.push({ at: at("deny", "tools", name), value: denied });
+      }
+    }
+    return edits;
   });
 }
 
-function agentRules(
-  { servers, access }: AgentPlan,
-  off: ReadonlyMap<string, readonly string[]>,
-): JsonRecord {
-  const denied: Record<string, Json> = access === "all" ? {} : { "*": DESTROYING };
-  for (const name of servers) {
-    const tools = off.get(name) ?? [];
-    if (tools.length > 0) denied[name] = tools;
-  }
-  return {
-    allow: { servers, ...(access === "read" ? { tools: { "*": READING } } : {}) },
-    ...(Object.keys(denied).length === 0 ? {} : { deny: { tools: denied } }),
-  };
+function hasKey(value: Json | undefined, key: string): boolean {
+  return isRecord(value) && Object.hasOwn(value, key);
 }
 
-/** What a choice of tools means, for people. */
-export const ACCESS_LABELS: Readonly<Record<Access, string>> = {
-  all: "All tools of its servers",
-  careful: "All but those that look destructive (delete, remove, drop, …)",
-  read: "Only those that look read-only (get, list, read, search, …)",
-};
+function agentRules(
+  { servers, tools }: AgentPlan,
+  off: ReadonlyMap<string, readonly string[]>,
+): JsonRecord {
+  const denied = servers.flatMap((name) => {
+    const names = off.get(name) ?? [];
+    return names.length > 0 ? [[name, names] as const] : [];
+  });
+  return {
+    allow: { servers, ...(Object.keys(tools).length === 0 ? {} : { tools }) },
+    ...(denied.length === 0 ? {} : { deny: { tools: Object.fromEntries(denied) } }),
+  };
+}

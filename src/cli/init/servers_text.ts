@@ -1,5 +1,5 @@
 import { editJson } from "./edit_json.ts";
-import type { ServerVersion } from "./merge_servers.ts";
+import type { PlannedServer } from "./plan.ts";
 
 /** How the file is written. */
 export interface TextOptions {
@@ -11,10 +11,15 @@ export interface TextOptions {
 
 const HEAD =
   `// The servers behind the gateway, in the format that MCP clients share. Comments are welcome here,
+<<<<<<< HEAD
 // trailing commas too. A change counts at once, without a restart.
 // - Agents choose servers by "description": add one sentence to each that says what it is good for.
+=======
+// and a change takes effect immediately, without a restart.
+// - Agents choose servers by "description": one sentence each that says what the server is good for.
+>>>>>>> bee23f3 (feat(cli): init knows four more clients, looks at real tools, and ends with a summary)
 // - \${NAME} is taken from the environment: "env": { "API_TOKEN": "\${API_TOKEN}" } keeps a secret out
-//   of this file. Whoever starts the gateway must have the variable.
+//   of this file. The program that starts the gateway must have the variable.
 // - A server that is new here is used by no agent before the rules file allows it.
 `;
 
@@ -33,15 +38,14 @@ const EXAMPLE = `    // "memory": {
  */
 export function serversText(
   before: string | undefined,
-  servers: readonly ServerVersion[],
+  servers: readonly PlannedServer[],
   { schema, comments = true }: TextOptions = {},
 ): string {
-  const entries = servers.map(({ server }) => server);
   if (before !== undefined && before.trim() !== "") {
-    const edits = entries.map(({ name, entry }) => ({ at: ["mcpServers", name], value: entry }));
+    const edits = servers.map(({ name, entry }) => ({ at: ["mcpServers", name], value: entry }));
     return editJson(before, edits);
   }
-  const blocks = entries.map(({ name, entry, file }) => {
+  const blocks = servers.map(({ name, entry, server: { file } }) => {
     const from = comments ? `    // From ${file.title}, ${file.shown}\n` : "";
     return `${from}    ${JSON.stringify(name)}: ${indented(entry, 4)}`;
   });

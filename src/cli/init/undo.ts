@@ -1,6 +1,6 @@
-import { parseClientText } from "../../config/texts/mod.ts";
+import { languageOf, parseClientFile } from "./client_document.ts";
 import { editJson } from "./edit_json.ts";
-import type { Json } from "./import_entry.ts";
+import { isRecord, type Json } from "./import_entry.ts";
 import { type ChangedFile, readJournal, writeJournal } from "./journal.ts";
 import {
   backupPath,
@@ -11,6 +11,7 @@ import {
   stampOf,
   writeNew,
 } from "./replace_file.ts";
+import { loadTomlReader, setTomlTable } from "./toml_table.ts";
 
 /** What is to be done with a file, so that it is as before. */
 export interface UndoStep {
@@ -66,7 +67,7 @@ async function canChangeValues({ path, values = [] }: ChangedFile): Promise<bool
   const text = readText(path);
   if (values.length === 0 || text === undefined) return false;
   for (const { at, wrote } of values) {
-    const value = valueAt(text, at);
+    const value = await valueAt(path, text, at);
     const found = value === undefined ? null : await hashOf(JSON.stringify(value));
     if (found !== wrote) return false;
   }
@@ -78,9 +79,14 @@ function readText(path: string): string | undefined {
   return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
 }
 
-function valueAt(text: string, at: readonly (string | number)[]): Json | undefined {
-  // What JSON can hold is all that a parser of JSON gives.
-  return parseClientText("", text).document?.valueAt(at) as Json | undefined;
+async function valueAt(
+  path: string,
+  text: string,
+  at: readonly (string | number)[],
+): Promise<Json | undefined> {
+  const { document } = await parseClientFile("", text, languageOf(path));
+  // What JSON can hold is all that the parser gives.
+  return document?.valueAt(at) as Json | undefined;
 }
 
 /**
@@ -89,7 +95,8 @@ function valueAt(text: string, at: readonly (string | number)[]): Json | undefin
  * @param undo What `planUndo` found.
  * @param options Where the journal is, and whether files that were changed since are put back too;
  * then what was in them is kept beside them, with the time in its name.
- * @returns The files that were kept as they are; the journal keeps them in mind.
+ * @returns The files that were kept as they are. The run is over for them, too: the next undo is of
+ * the run before.
  */
 export async function applyUndo(
   undo: Undo,
@@ -107,10 +114,7 @@ export async function applyUndo(
     else if (how !== "none") await putBack(file, how === "changed" ? stampOf(now) : undefined);
     else if (file.backup !== null) removeIfThere(file.backup);
   }
-  const [last, ...earlier] = readJournal(journal).toReversed();
-  const rest = earlier.toReversed();
-  if (last !== undefined && kept.length > 0) rest.push({ ...last, files: kept.toReversed() });
-  writeJournal(journal, rest);
+  writeJournal(journal, readJournal(journal).slice(0, -1));
   return kept;
 }
 
@@ -130,11 +134,27 @@ async function putBack(file: ChangedFile, stamp: string | undefined): Promise<vo
 async function changeValuesBack(file: ChangedFile): Promise<void> {
   const { real, bytes, mode } = lookAt(file.path);
   const before = await backupOf(file);
-  const original = before === undefined ? "{}" : new TextDecoder().decode(before.bytes);
+  const original = before === undefined ? "" : new TextDecoder().decode(before.bytes);
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-  const edits = (file.values ?? []).map(({ at }) => ({ at, value: valueAt(original, at) }));
+  const edits = await Promise.all((file.values ?? []).map(async ({ at }) => ({
+    at,
+    value: await valueAt(file.path, original, at),
+  })));
   const mark = text.startsWith("\uFEFF") ? "\uFEFF" : "";
-  const edited = mark + editJson(text.slice(mark.length), edits);
-  replaceFile(real, new TextEncoder().encode(edited), mode ?? 0o600);
+  const edited = await edit(file.path, text.slice(mark.length), edits);
+  replaceFile(real, new TextEncoder().encode(mark + edited), mode ?? 0o600);
   if (file.backup !== null) removeIfThere(file.backup);
+}
+
+async function edit(
+  path: string,
+  text: string,
+  edits: readonly { readonly at: readonly (string | number)[]; readonly value: Json | undefined }[],
+): Promise<string> {
+  if (languageOf(path) !== "toml") return editJson(text, edits);
+  const read = await loadTomlReader();
+  return edits.reduce((before, { at, value }) => {
+    const table = { path: at.map(String), value: isRecord(value) ? value : undefined };
+    return setTomlTable(before, table, read);
+  }, text);
 }

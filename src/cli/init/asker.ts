@@ -1,0 +1,149 @@
+import type { Readable, Writable } from "node:stream";
+
+/** Where questions are asked and answered. */
+export interface Terminal {
+  /** Where keys come from. */
+  readonly input: Readable;
+  /** Where questions are shown. */
+  readonly output: Writable;
+}
+
+/** The person cancelled the questions. */
+class Cancelled extends Error {}
+
+/** One of several answers. */
+export interface Choice<T> {
+  readonly value: T;
+  readonly label: string;
+  /** What stands beside it. */
+  readonly hint?: string;
+}
+
+/** The keys of a question with several answers, which it does not show itself. */
+const KEYS = "(space: choose, a: all or none, Enter: continue)";
+
+/** Asks questions at a terminal, one after another. */
+export class Asker {
+  readonly #clack: typeof import("@clack/prompts");
+  readonly #terminal: Terminal;
+  readonly #end = new AbortController();
+  readonly #stop = () => this.#end.abort();
+  // It ends the line reader below the questions, which would then wait for ever.
+  readonly #stopAtEnd = (_: unknown, key?: { readonly ctrl?: boolean; readonly name?: string }) => {
+    if (key?.ctrl === true && key.name === "d") this.#stop();
+  };
+
+  /**
+   * Asks what there is to ask.
+   *
+   * @param terminal Where.
+   * @param ask Asks the questions.
+   * @returns undefined where the person cancelled.
+   */
+  static async run<T>(
+    terminal: Terminal,
+    ask: (asker: Asker) => Promise<T>,
+  ): Promise<T | undefined> {
+    // Loaded here only: no other command has questions.
+    const asker = new Asker(await import("@clack/prompts"), terminal);
+    try {
+      return await ask(asker);
+    } catch (error) {
+      if (!(error instanceof Cancelled)) throw error;
+      return undefined;
+    } finally {
+      asker.#close();
+    }
+  }
+
+  private constructor(clack: typeof import("@clack/prompts"), terminal: Terminal) {
+    this.#clack = clack;
+    this.#terminal = terminal;
+    // Where the input ends, no answer will come.
+    terminal.input.once("end", this.#stop).once("close", this.#stop);
+    terminal.input.on("keypress", this.#stopAtEnd);
+  }
+
+  #close(): void {
+    this.#terminal.input.off("end", this.#stop).off("close", this.#stop);
+    this.#terminal.input.off("keypress", this.#stopAtEnd);
+  }
+
+  /** Begins. */
+  begin(title: string): void {
+    this.#clack.intro(title, this.#streams());
+  }
+
+  /** Shows something between the questions. */
+  note(text: string): void {
+    this.#clack.log.info(text, { output: this.#terminal.output });
+  }
+
+  /** Ends as if the person had cancelled. */
+  cancel(): never {
+    throw new Cancelled();
+  }
+
+  /** Asks a yes or a no. */
+  async confirm(message: string, initialValue: boolean): Promise<boolean> {
+    return await this.#answer(this.#clack.confirm({ message, initialValue, ...this.#streams() }));
+  }
+
+  /** Asks for a text. */
+  async text(
+    message: string,
+    { initialValue, validate }: {
+      readonly initialValue: string;
+      /** What is wrong with an answer; undefined for nothing. */
+      validate(text: string): string | undefined;
+    },
+  ): Promise<string> {
+    return await this.#answer(this.#clack.text({
+      message,
+      initialValue,
+      validate: (text) => validate(text ?? ""),
+      ...this.#streams(),
+    }));
+  }
+
+  /** Asks for one of several; the first is offered. */
+  async choose<T extends string | boolean>(
+    message: string,
+    choices: readonly Choice<T>[],
+  ): Promise<T> {
+    const options = [...choices] as never[];
+    return await this.#answer(
+      this.#clack.select<T>({ message, options, ...this.#streams() }),
+    ) as T;
+  }
+
+  /** Asks for any number of several. */
+  async chooseSome(
+    message: string,
+    choices: readonly Choice<string>[],
+    initialValues: readonly string[],
+  ): Promise<string[]> {
+    return await this.#answer(this.#clack.multiselect({
+      message: `${message} ${KEYS}`,
+      options: [...choices],
+      initialValues: [...initialValues],
+      required: false,
+      ...this.#streams(),
+    }));
+  }
+
+  #streams(): Terminal & { readonly signal: AbortSignal } {
+    return { ...this.#terminal, signal: this.#end.signal };
+  }
+
+  async #answer<T>(question: Promise<T>): Promise<Exclude<T, symbol>> {
+    const answer = await question;
+    if (typeof answer === "symbol") throw new Cancelled();
+    return answer as Exclude<T, symbol>;
+  }
+}
+
+/** Asks a yes or a no; a cancelled question is a no. */
+export async function askYes(message: string, terminal: Terminal): Promise<boolean> {
+  return await Asker.run(terminal, (asker) => asker.confirm(message, false)) ?? false;
+}

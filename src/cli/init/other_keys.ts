@@ -1,0 +1,135 @@
+import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
+
+/** A client's entry in the keys that most clients share. */
+export interface SharedEntry {
+  /** The entry. */
+  readonly entry: JsonRecord;
+  /** The tools that the client takes; absent where it takes all. */
+  readonly onlyTools?: readonly string[];
+  /** The tools that are switched off in the client. */
+  readonly deniedTools: readonly string[];
+  /** What has no translation, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** Other names of the address; the first that is given counts. */
+const ADDRESSES = ["httpUrl", "serverUrl", "url", "uri", "baseUrl"] as const;
+
+/** Other names of the variables. */
+const VARIABLES = ["env", "environment", "envs"] as const;
+
+/** Other names of the headers. */
+const HEADERS = ["headers", "http_headers"] as const;
+
+/** Lists of tools that are switched off. */
+const DENIED = ["disabledTools", "disabled_tools", "excludeTools"] as const;
+
+/** Lists of the only tools that are taken. */
+const ONLY = ["includeTools", "enabled_tools", "tools"] as const;
+
+const TRANSLATED: ReadonlySet<string> = new Set([
+  ...[...ADDRESSES, ...VARIABLES, ...HEADERS, ...DENIED, ...ONLY],
+  ...["command", "cmd", "args", "enabled", "env_vars", "env_http_headers"],
+  ...["bearer_token_env_var", "startup_timeout_sec", "startup_timeout_ms", "tool_timeout_sec"],
+]);
+
+/**
+ * Translates the keys of Codex, Gemini CLI, opencode, Copilot CLI, Zed, Goose, Windsurf and others
+ * into those that most clients share. Keys without a translation stay.
+ */
+export function sharedKeys(original: JsonRecord): SharedEntry {
+  const rest = Object.entries(original).filter(([key]) => !TRANSLATED.has(key));
+  const entry: Record<string, Json> = {};
+  const set = (key: string, value: Json | undefined): void => {
+    if (value !== undefined) entry[key] = value;
+  };
+  const [command, args] = commandOf(original);
+  const address = ADDRESSES.map((key) => original[key]).find((value) => value !== undefined);
+  set("description", original.description);
+  set("type", original.type);
+  set("command", command);
+  set("args", args);
+  set("env", merged(original, VARIABLES));
+  set("url", address);
+  set("headers", headersOf(original));
+  for (const [key, value] of rest) entry[key] = value;
+  if (original.enabled === false) entry.disabled = true;
+  else if (original.enabled !== undefined && original.enabled !== true) {
+    entry.enabled = original.enabled;
+  }
+  const settings = gatewaySettings(original);
+  if (settings !== undefined) {
+    entry.gateway = { ...(isRecord(original.gateway) ? original.gateway : {}), ...settings };
+  }
+  const only = ONLY.map((key) => original[key]).find((value) => Array.isArray(value));
+  const onlyTools = Array.isArray(only) && !only.includes("*") ? only.map(String) : undefined;
+  return {
+    entry,
+    ...(onlyTools === undefined ? {} : { onlyTools }),
+    deniedTools: DENIED.flatMap((key) => listAt(original, key)),
+    notes: notesOn(original),
+  };
+}
+
+/** The program and its arguments: two keys, one list, or Zed's object. */
+function commandOf(original: JsonRecord): [Json | undefined, Json | undefined] {
+  const command = original.command ?? original.cmd;
+  if (Array.isArray(command)) {
+    const [first, ...words] = command;
+    return [first, [...words, ...(Array.isArray(original.args) ? original.args : [])]];
+  }
+  if (isRecord(command)) return [command.path, command.args];
+  return [command, original.args];
+}
+
+function headersOf(original: JsonRecord): Json | undefined {
+  const headers = merged(original, HEADERS);
+  const named = isRecord(original.env_http_headers) ? original.env_http_headers : {};
+  const token = original.bearer_token_env_var;
+  const more = {
+    ...Object.fromEntries(
+      Object.entries(named).map(([header, name]) => [header, `\${${String(name)}}`]),
+    ),
+    ...(typeof token === "string" ? { Authorization: `Bearer \${${token}}` } : {}),
+  };
+  if (Object.keys(more).length === 0) return headers;
+  return { ...(isRecord(headers) ? headers : {}), ...more };
+}
+
+/** Objects of several names as one; a value that is no object stays, so that it is told. */
+function merged(original: JsonRecord, keys: readonly string[]): Json | undefined {
+  const values = keys.map((key) => original[key]).filter((value) => value !== undefined);
+  if (isRecord(original.command) && keys === VARIABLES && isRecord(original.command.env)) {
+    values.push(original.command.env);
+  }
+  const [first] = values;
+  if (values.length < 2) return first;
+  return Object.assign({}, ...values.filter(isRecord));
+}
+
+/** What Codex says of time limits and variables, in the gateway's words. */
+function gatewaySettings(original: JsonRecord): JsonRecord | undefined {
+  const milliseconds = (value: Json | undefined, factor: number) =>
+    typeof value === "number" && value > 0 ? Math.round(value * factor) : undefined;
+  const connect = milliseconds(original.startup_timeout_sec, 1000) ??
+    milliseconds(original.startup_timeout_ms, 1);
+  const call = milliseconds(original.tool_timeout_sec, 1000);
+  const names = listAt(original, "env_vars");
+  const settings = {
+    ...(connect === undefined ? {} : { connect_timeout_ms: connect }),
+    ...(call === undefined ? {} : { call_timeout_ms: call }),
+    ...(names.length === 0 ? {} : { inherit_env: names }),
+  };
+  return Object.keys(settings).length === 0 ? undefined : settings;
+}
+
+function notesOn(original: JsonRecord): string[] {
+  const keys = Array.isArray(original.env_keys) ? original.env_keys.map(String) : [];
+  if (keys.length === 0) return [];
+  return [`takes ${keys.join(", ")} from Goose's own secrets: set these variables`];
+}
+
+function listAt(original: JsonRecord, key: string): string[] {
+  const value = original[key];
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}

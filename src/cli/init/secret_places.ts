@@ -1,0 +1,55 @@
+import { isSecretName, redactText } from "../../redact.ts";
+import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
+
+/**
+ * Where secrets stand in clear text in a server's entry, such as `env.TOKEN` and `args[2]`. A value
+ * that is a reference (`${NAME}`) is none.
+ */
+export function secretPlaces(entry: JsonRecord): string[] {
+  const fields = (["env", "headers"] as const).flatMap((key) =>
+    Object.entries(isRecord(entry[key]) ? entry[key] : {})
+      .filter(([field, value]) => isSecret(field, value))
+      .map(([field]) => `${key}.${field}`)
+  );
+  const args = Array.isArray(entry.args) ? entry.args.map(String) : [];
+  const words = args.flatMap((arg, at) =>
+    isSecretWord(arg, args[at - 1] ?? "") ? [`args[${at}]`] : []
+  );
+  const oauth = isRecord(entry.gateway) && isRecord(entry.gateway.oauth) ? entry.gateway.oauth : {};
+  const own = isSecret("client_secret", oauth.client_secret) ? ["gateway.oauth.client_secret"] : [];
+  return [...fields, ...words, ...(isSecretUrl(entry.url) ? ["url"] : []), ...own];
+}
+
+function isSecret(name: string, value: Json | undefined): boolean {
+  if (value === undefined || value === null || isReference(String(value))) return false;
+  return String(value) !== "" && (isSecretName(name) || looksSecret(String(value)));
+}
+
+/** An argument by itself (`--api-key=x`, `API_KEY=x`), or behind its flag (`--api-key`, `x`). */
+function isSecretWord(arg: string, before: string): boolean {
+  if (isReference(arg)) return false;
+  const [, name, value = ""] = /^-{0,2}([\w.-]+)\s*[=:]\s*([^]*)$/.exec(arg) ?? [];
+  if (name !== undefined && value !== "" && !value.startsWith("//") && isSecretName(name)) {
+    return true;
+  }
+  const isFlag = /^--?[a-z][\w-]*$/i.test(before);
+  if (isFlag && isSecretName(before) && arg !== "" && !arg.startsWith("-")) return true;
+  return looksSecret(arg) || isSecretUrl(arg);
+}
+
+function isSecretUrl(value: Json | undefined): boolean {
+  if (typeof value !== "string" || isReference(value)) return false;
+  const url = URL.parse(value);
+  if (url === null) return false;
+  const names = [...url.searchParams].filter(([, text]) => text !== "").map(([name]) => name);
+  return url.password !== "" || names.some((name) => name === "key" || isSecretName(name)) ||
+    looksSecret(value);
+}
+
+function looksSecret(text: string): boolean {
+  return redactText(text) !== text;
+}
+
+function isReference(text: string): boolean {
+  return text.includes("${");
+}

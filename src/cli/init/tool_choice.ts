@@ -1,0 +1,50 @@
+import { isRecord } from "./import_entry.ts";
+import type { Access } from "./plan.ts";
+
+/** A tool as its server lists it, as far as rules are made from it. */
+export interface LookedTool {
+  /** Its name. */
+  readonly name: string;
+  /** Its definition's annotations. */
+  readonly annotations: unknown;
+}
+
+/** What starting a server showed. */
+export interface LookedServer {
+  /** Its tools; absent where it could not be started. */
+  readonly tools?: readonly LookedTool[];
+  /** Why it could not be started, in one line. */
+  readonly failure?: string;
+  /** What it says of itself. */
+  readonly instructions?: string;
+  /** Its name for people. */
+  readonly title?: string;
+}
+
+/** What is known of servers, by name; a server that was not started is missing. */
+export type Looked = ReadonlyMap<string, LookedServer>;
+
+/** Whether a server says what its tools do: one annotation is enough. */
+export function saysWhatToolsDo({ tools = [] }: LookedServer = {}): boolean {
+  return tools.some(({ annotations }) =>
+    isRecord(annotations) &&
+    (typeof annotations.readOnlyHint === "boolean" ||
+      typeof annotations.destructiveHint === "boolean")
+  );
+}
+
+/**
+ * The tools that a choice allows, by what their server says of them. Where a tool says nothing, it
+ * may change things and destroy them: these are the protocol's defaults.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/schema#toolannotations}
+ */
+export function allowedTools(tools: readonly LookedTool[], access: Access): string[] {
+  return tools.filter(({ name, annotations }) => {
+    // In the rules this would be a pattern, which allows more than the tool.
+    if (/[*?]/.test(name)) return false;
+    if (access === "all") return true;
+    const { readOnlyHint, destructiveHint } = isRecord(annotations) ? annotations : {};
+    return readOnlyHint === true || (access === "careful" && destructiveHint === false);
+  }).map(({ name }) => name);
+}

@@ -1,0 +1,94 @@
+import { readSettings, serversOfText } from "../config/mod.ts";
+import { createLog } from "../log.ts";
+import type { Outputs } from "./audit.ts";
+import type { Looked, LookedServer, Machine } from "./init/mod.ts";
+import { cleanLine } from "./outputs.ts";
+import { NOBODY, type Probes, withProbes } from "./probe.ts";
+import { Progress } from "./progress.ts";
+
+/** Longest time that a server gets to list its tools, in milliseconds. */
+const LOOK_MS = 30_000;
+
+/** How servers are looked at. */
+export interface LookOptions {
+  /** Where variables and the working folder come from. */
+  readonly machine: Machine;
+  /** Where it is shown which servers are awaited. */
+  readonly stderr: Outputs["stderr"];
+  /** Longest time that a server gets, in milliseconds. */
+  readonly lookMs?: number;
+}
+
+/**
+ * Starts the servers of a servers file that is not written yet, all at once, and asks what tools
+ * they have and what they say of themselves. All are ended again. Ctrl-C ends the wait: servers that
+ * have answered by then are known. Never throws for what a server does.
+ *
+ * @param text The text of the servers file.
+ * @param options See there.
+ */
+export async function lookAtServers(
+  text: string,
+  { machine, stderr, lookMs = LOOK_MS }: LookOptions,
+): Promise<Looked> {
+  const { env, cwd } = machine;
+  const servers = serversOfText(text, { env, cwd });
+  const looked = new Map<string, LookedServer>();
+  if (servers.size === 0) return looked;
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new Error("skipped"));
+  const interrupts = { signal: stop.signal, onSecond: () => {} };
+  Deno.addSignalListener("SIGINT", onSignal);
+  try {
+    const settings = readSettings({}, env);
+    // What goes wrong is part of what is shown; a log would run through the questions.
+    const log = createLog({ level: "error", write: () => {} });
+    using progress = new Progress([...servers.keys()], stderr);
+    await withProbes({ servers }, { settings, log, interrupts }, async (probes) => {
+      await Promise.all([...servers.keys()].map(async (name) => {
+        const found = await look(
+          probes,
+          name,
+          AbortSignal.any([
+            stop.signal,
+            AbortSignal.timeout(lookMs),
+          ]),
+        );
+        looked.set(name, found);
+        progress.done(name, found.failure ?? `${found.tools?.length} tools`);
+      }));
+    });
+  } finally {
+    Deno.removeSignalListener("SIGINT", onSignal);
+  }
+  return new Map([...servers.keys()].flatMap((name) => {
+    const found = looked.get(name);
+    return found === undefined ? [] : [[name, found] as const];
+  }));
+}
+
+async function look(probes: Probes, name: string, signal: AbortSignal): Promise<LookedServer> {
+  const server = probes.servers.get(name);
+  if (server === undefined) return { failure: "not there" };
+  try {
+    const { tools } = await server.listTools(NOBODY, signal);
+    const { instructions, title } = await server.introduce(NOBODY, signal);
+    return {
+      tools: tools.map((tool) => ({
+        name: tool.name,
+        annotations: tool.definition["annotations"],
+      })),
+      ...(instructions === undefined ? {} : { instructions }),
+      ...(title === undefined ? {} : { title }),
+    };
+  } catch (error) {
+    return { failure: failureText(error, signal) };
+  }
+}
+
+function failureText(error: unknown, signal: AbortSignal): string {
+  const { reason } = signal;
+  if (signal.aborted && reason instanceof DOMException) return "did not answer in time";
+  const [first = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+  return cleanLine(first.length > 120 ? `${first.slice(0, 119)}…` : first);
+}

@@ -1,0 +1,26 @@
+import { buildServer } from "./build_server.ts";
+import { type Environment, homeFolder } from "./environment.ts";
+import { entriesOf } from "./json_value.ts";
+import { plainChecks } from "./plain_checks.ts";
+import type { ServerConfig } from "./server.ts";
+
+/**
+ * The servers of a servers file that is not written yet. Servers that are disabled, or cannot be
+ * used because a variable is missing, are left out.
+ *
+ * @param text The text of the file; one with errors has no servers.
+ * @param options Where variables come from, and the working folder.
+ */
+export function serversOfText(
+  text: string,
+  { env, cwd }: { readonly env: Environment; readonly cwd: string },
+): ReadonlyMap<string, ServerConfig> {
+  const { document } = plainChecks.parse("", text);
+  const file = document === undefined ? undefined : plainChecks.checkServers(document).file;
+  const variables = { env, cwd, home: homeFolder(env) };
+  const servers = entriesOf(file?.mcpServers ?? {})
+    .filter(([, entry]) => entry.disabled !== true)
+    .map(([name, entry]) => buildServer(name, entry, variables).server)
+    .filter(({ unavailable }) => unavailable === undefined);
+  return new Map(servers.map((server) => [server.name, server]));
+}
