@@ -152,6 +152,7 @@ export class DownstreamServer {
   async introduce(caller: Caller, signal: CancelSignal): Promise<ServerFacts> {
     return await this.#use(caller, {
       run: ({ session }) => untilAborted(session.ready(), signal),
+      signal,
     });
   }
 

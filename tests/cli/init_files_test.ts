@@ -89,13 +89,8 @@ Deno.test("[init.again] the gateway's own files that are no good stop it", async
   const before = scene.files();
   const { code, stdout, stderr } = await scene.run({ yes: true });
   assert.deepEqual([code, stdout], [1, ""]);
-<<<<<<< HEAD
   assert.match(stderr, /\.mcp\.json:2:20: expected a key/);
-  assert.match(stderr, /mend them or move them away/);
-=======
-  assert.match(stderr, /\.mcp\.json:2:19: trailing comma/);
   assert.match(stderr, /fix them or move them away/);
->>>>>>> bee23f3 (feat(cli): init knows four more clients, looks at real tools, and ends with a summary)
   assert.deepEqual(scene.files(), before);
 });
 

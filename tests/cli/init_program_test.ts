@@ -43,7 +43,7 @@ Deno.test("[init.yes] [init.valid] what is printed serves what was taken over", 
     const { code, stdout, stderr } = await run(setup, ["init", "--yes"]);
     assert.equal(code, 0, stderr);
     const [, json = ""] = /```json\n(.*?)```/s.exec(stdout) ?? [];
-    const { command, args, alwaysLoad } = JSON.parse(json).mcpServers["agent-mcp-gateway"];
+    const { command, args, alwaysLoad } = JSON.parse(json).mcpServers.gateway;
     assert.equal(alwaysLoad, true);
     assert.match(command, /^(?:\/|[A-Z]:\\)/);
     const program = new Program({ command, args, cwd: setup.folder, env: setup.env });
@@ -51,7 +51,9 @@ Deno.test("[init.yes] [init.valid] what is printed serves what was taken over", 
     await client.initialize();
     const call = { name: "list_servers", arguments: { agent_id: "developer" } };
     const { result } = await client.request("tools/call", call);
-    assert.deepEqual(result, { content: [{ type: "text", text: '[{"name":"odd"}]' }] });
+    const [{ text = "" } = {}] = result?.["content"] as { text?: string }[];
+    const description = "Tools of the program odd_server.ts";
+    assert.deepEqual(JSON.parse(text), [{ name: "odd", description }]);
     await program.closeInput();
     assert.equal((await program.ended()).code, 0);
   } finally {

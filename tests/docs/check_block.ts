@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { parse as parseToml } from "smol-toml";
 import { parse as parseYaml } from "yaml";
 import config from "../../deno.json" with { type: "json" };
 import { permissionFlags, readPermissionFlags } from "../../scripts/permissions.ts";
@@ -41,6 +42,9 @@ export class BlockChecker {
         assertShown(block.text, this.#last, this.#play.setup.home);
         return "checked";
       }
+      case "toml":
+        await this.#checkToml(block);
+        return "checked";
       case "yaml":
         parseYaml(block.text);
         return "checked";
@@ -99,8 +103,9 @@ export class BlockChecker {
   async #checkJson(block: Block): Promise<void> {
     const place = placeOf(block);
     const value = parseCommented(block.text, place);
-    const servers = value["mcpServers"] ?? value["servers"];
-    const gateway = (servers as Json | undefined)?.["agent-mcp-gateway"];
+    const servers = value["mcpServers"] ?? value["servers"] ?? value["mcp"];
+    const named = servers as Json | undefined;
+    const gateway = named?.["gateway"] ?? named?.["agent-mcp-gateway"];
     if (gateway !== undefined) {
       await this.#checkClientEntry(gateway as Json, place);
     } else if ("mcpServers" in value) {
@@ -119,6 +124,14 @@ export class BlockChecker {
     }
   }
 
+  /** A configuration of Codex; a table below the entry alone says nothing to start. */
+  async #checkToml(block: Block): Promise<void> {
+    const { mcp_servers: servers } = parseToml(block.text) as Json;
+    const entry = (servers as Json | undefined)?.["gateway"] as Json | undefined;
+    assert.ok(entry, `${placeOf(block)}: no entry of the gateway`);
+    if ("command" in entry) await this.#checkClientEntry(entry, placeOf(block));
+  }
+
   /** Checks one of the two files, and puts it in place for the commands that follow. */
   #checkFile(kind: "servers" | "rules", { text, ...block }: Block): void {
     const problems = checkText(kind, placeOf({ text, ...block }), text).map(formatProblem);
@@ -128,13 +141,14 @@ export class BlockChecker {
 
   /** Starts the gateway as a client does that has this entry. */
   async #checkClientEntry(entry: Json, place: string): Promise<void> {
-    const { command, args = [], env = {}, ...more } = entry as {
-      command: string;
+    const { command: start, args: given = [], env = {}, ...more } = entry as {
+      command: string | string[];
       args?: string[];
       env?: Record<string, string>;
     };
+    const [command = "", ...args] = [start, given].flat();
     for (const key of Object.keys(more)) {
-      assert.ok(["type", "alwaysLoad"].includes(key), `${place}: ${key}`);
+      assert.ok(["type", "alwaysLoad", "enabled", "tools"].includes(key), `${place}: ${key}`);
     }
     const settings = listSettings().map(({ variable }) => variable);
     for (const name of Object.keys(env)) {

@@ -12,7 +12,7 @@ const PAGE = "docs/getting-started.md";
 /** Starts what `init` printed as the entry of Claude Code, as that client does. */
 function startEntry(printed: string, play: PagePlay, env: Record<string, string>): Program {
   const [, json = ""] = /```json\n(.*?)```/s.exec(printed) ?? [];
-  const { command, args } = JSON.parse(json).mcpServers["agent-mcp-gateway"];
+  const { command, args } = JSON.parse(json).mcpServers.gateway;
   const { folder: cwd, env: own } = play.setup;
   return new Program({ command, args, cwd, env: { ...own, ...env } });
 }

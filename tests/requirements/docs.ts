@@ -5,6 +5,7 @@ export const DOCS: Readonly<Record<string, Section>> = {
   "12 The command: docs": {
     "docs.blocks": "every block of README.md and docs/ is run, loaded or parsed",
     "docs.unchecked": "blocks that are not run, or not checked, are counted and listed",
+    "docs.clients": "docs/clients.md has the entries and settings that init writes and shows",
     "docs.start": "the getting-started page, played in a fresh home folder",
     "docs.settings": "every setting is described, and nothing that is none",
     "docs.keys": "every key of both files is described",

@@ -10,14 +10,9 @@ export interface TextOptions {
 }
 
 const HEAD =
-  `// The servers behind the gateway, in the format that MCP clients share. Comments are welcome here,
-<<<<<<< HEAD
-// trailing commas too. A change counts at once, without a restart.
-// - Agents choose servers by "description": add one sentence to each that says what it is good for.
-=======
-// and a change takes effect immediately, without a restart.
+  `// The servers behind the gateway, in the format that MCP clients share. Comments and trailing
+// commas are welcome here, and a change takes effect immediately, without a restart.
 // - Agents choose servers by "description": one sentence each that says what the server is good for.
->>>>>>> bee23f3 (feat(cli): init knows four more clients, looks at real tools, and ends with a summary)
 // - \${NAME} is taken from the environment: "env": { "API_TOKEN": "\${API_TOKEN}" } keeps a secret out
 //   of this file. The program that starts the gateway must have the variable.
 // - A server that is new here is used by no agent before the rules file allows it.
