@@ -47,7 +47,7 @@ function ownFiles(
   };
 }
 
-Deno.test("[init.untouched] with Enter alone no file but the gateway's own is changed", async () => {
+Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gateway's own is changed", async () => {
   using scene = new Scene({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
   const { code, stdout, stderr, screen } = await scene.ask([
     [SERVERS, enter],

@@ -143,6 +143,7 @@ async function readPlace(
       `${shown}: no list of servers is in it: init knows mcpServers, servers, mcp, mcp_servers, ` +
         "context_servers and amp.mcpServers",
     );
+    return;
   }
   const gateways: { readonly name: string; readonly env: JsonRecord }[] = [];
   const servers: Omit<FoundServer, "file">[] = [];

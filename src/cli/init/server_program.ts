@@ -156,8 +156,7 @@ function plainText(text: string): string {
 }
 
 function clip(text: string): string {
-  const points = [...text];
-  return text.length <= MAX_DESCRIPTION
-    ? text
-    : `${points.slice(0, MAX_DESCRIPTION - 1).join("").slice(0, MAX_DESCRIPTION - 1)}…`;
+  if (text.length <= MAX_DESCRIPTION) return text;
+  // Not half of a character.
+  return `${text.slice(0, MAX_DESCRIPTION - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }

@@ -1,0 +1,263 @@
+import assert from "node:assert/strict";
+import { parse } from "jsonc-parser";
+import { parse as parseToml } from "smol-toml";
+import { type Answer, KEYS, Scene, undescribed } from "./init_scene.ts";
+
+const { enter, down } = KEYS;
+
+/** The servers that `init --yes` takes out of a file, and what it says. */
+async function taken(
+  name: string,
+  content: unknown,
+  from?: string,
+): Promise<{ servers: Record<string, unknown>; developer: unknown; stderr: string }> {
+  using scene = new Scene({ [name]: content });
+  const { code, stderr } = await scene.run({ yes: true, ...(from === undefined ? {} : { from }) });
+  assert.equal(code, 0, stderr);
+  const { mcpServers } = parse(Deno.readTextFileSync(scene.own(".mcp.json")));
+  const { agents } = parse(Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json")));
+  return { servers: undescribed(mcpServers), developer: agents.developer, stderr };
+}
+
+const CODEX = `# mine
+model = "gpt"   # kept
+
+[mcp_servers.files]
+command = "npx"
+args = ["-y", "files"]
+env_vars = ["TOKEN"]
+startup_timeout_sec = 20
+enabled_tools = ["read"]
+
+[mcp_servers.files.env]
+LANG = "C"
+
+[mcp_servers.web]
+url = "https://example.com/mcp"
+bearer_token_env_var = "WEB_TOKEN"
+enabled = false
+
+# about projects
+[projects."/a.b"]
+trust_level = "trusted"
+`;
+
+Deno.test("[init.formats] Codex: TOML, and its own keys", async () => {
+  const { servers, developer } = await taken(".codex/config.toml", CODEX);
+  assert.deepEqual(servers, {
+    files: {
+      command: "npx",
+      args: ["-y", "files"],
+      env: { LANG: "C" },
+      gateway: { connect_timeout_ms: 20_000, inherit_env: ["TOKEN"] },
+    },
+    web: {
+      url: "https://example.com/mcp",
+      headers: { Authorization: "Bearer ${WEB_TOKEN}" },
+      disabled: true,
+    },
+  });
+  assert.deepEqual(developer, {
+    allow: { servers: ["files", "web"], tools: { files: ["read"] } },
+  });
+});
+
+Deno.test("[init.formats] Gemini CLI: httpUrl, bare variables, tools that are left out", async () => {
+  const { servers, developer } = await taken(".gemini/settings.json", {
+    mcpServers: {
+      web: { httpUrl: "https://example.com/mcp", url: "https://example.com/sse" },
+      run: { command: "x", env: { KEY: "$API_KEY" }, trust: true, excludeTools: ["rm"] },
+    },
+  });
+  assert.deepEqual(servers, {
+    web: { url: "https://example.com/mcp" },
+    run: { command: "x", env: { KEY: "${API_KEY}" }, trust: true },
+  });
+  assert.deepEqual(developer, {
+    allow: { servers: ["web", "run"] },
+    deny: { tools: { run: ["rm"] } },
+  });
+});
+
+Deno.test("[init.formats] opencode: a list as command, environment, enabled; both places", async () => {
+  const local = {
+    type: "local",
+    command: ["npx", "-y", "x"],
+    environment: { KEY: "{env:API_KEY}" },
+    enabled: true,
+  };
+  const wanted = { command: "npx", args: ["-y", "x"], env: { KEY: "${API_KEY}" } };
+  const off = { type: "remote", url: "https://example.com/mcp", enabled: false };
+  const first = await taken(".config/opencode/opencode.jsonc", { mcp: { local, off } });
+  assert.deepEqual(first.servers, {
+    local: wanted,
+    off: { url: "https://example.com/mcp", disabled: true },
+  });
+  const newer = await taken(".config/opencode/opencode.json", { mcp: { servers: { local } } });
+  assert.deepEqual(newer.servers, { local: wanted });
+});
+
+Deno.test("[init.formats] Copilot CLI: the only tools that it takes", async () => {
+  const { servers, developer } = await taken(".copilot/mcp-config.json", {
+    mcpServers: {
+      all: { type: "local", command: "x", args: [], tools: ["*"] },
+      some: { type: "http", url: "https://example.com/mcp", tools: ["one"] },
+    },
+  });
+  assert.deepEqual(servers, {
+    all: { command: "x", args: [] },
+    some: { type: "http", url: "https://example.com/mcp" },
+  });
+  assert.deepEqual(developer, {
+    allow: { servers: ["all", "some"], tools: { some: ["one"] } },
+  });
+});
+
+const FILES: readonly (readonly [name: string, file: string, content: unknown])[] = [
+  ["Zed", "zed.json", { context_servers: { x: { source: "custom", command: "c", args: ["a"] } } }],
+  ["Zed, as it was", "zed.json", {
+    context_servers: { x: { command: { path: "c", args: ["a"] } } },
+  }],
+  ["Amp", "amp.json", { "amp.mcpServers": { x: { command: "c", args: ["a"] } } }],
+  ["opencode", "o.json", { mcp: { x: { type: "local", command: ["c", "a"] } } }],
+  ["VS Code's settings", "s.json", { mcp: { servers: { x: { command: "c", args: ["a"] } } } }],
+  ["Grok CLI", "grok.toml", '[mcp_servers.x]\ncommand = "c"\nargs = ["a"]\n'],
+  ["servers alone", "bare.json", { x: { command: "c", args: ["a"] } }],
+];
+
+for (const [name, file, content] of FILES) {
+  Deno.test(`[init.formats] [init.from] a file of ${name}`, async () => {
+    const { servers } = await taken(`../work/${file}`, content, `./${file}`);
+    const { x } = servers as { x: { command: string; args: string[] } };
+    assert.deepEqual([x.command, x.args], ["c", ["a"]]);
+  });
+}
+
+const UNKNOWN: readonly (readonly [file: string, content: string, said: RegExp])[] = [
+  [
+    "goose.yaml",
+    "extensions:\n  x:\n    cmd: c\n",
+    /goose\.yaml: init does not read YAML, .*Goose/,
+  ],
+  ["other.json", '{"a": 1}', /other\.json: no list of servers is in it: init knows mcpServers, /],
+  ["bad.toml", "a = \n", /bad\.toml:1:\d+: not TOML: /],
+];
+
+for (const [file, content, said] of UNKNOWN) {
+  Deno.test(`[init.formats] [init.from] ${file} is named, and nothing is written`, async () => {
+    using scene = new Scene({ [`../work/${file}`]: content });
+    const { code, stdout, stderr } = await scene.run({ yes: true, from: `./${file}` });
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, said);
+    assert.deepEqual(Object.keys(scene.files()), [`work/${file}`]);
+  });
+}
+
+/** Every server is taken over, nothing is looked at, and every client gets the entry. */
+const EVERYWHERE: readonly Answer[] = [
+  [/Which servers go behind/, enter],
+  [/Start .* once/, "n"],
+  [/Which agents use the gateway/, enter],
+  [/Which tools may developer call/, down + enter],
+  [/into which clients/, `a${enter}`],
+];
+
+Deno.test("[init.formats] [init.undo-client] the entry goes into Codex's file, and out of it again", async () => {
+  using scene = new Scene({ ".codex/config.toml": CODEX });
+  const { code, stdout, stderr } = await scene.ask([...EVERYWHERE, [/Write ~.*\?/s, enter]]);
+  assert.equal(code, 0, stderr);
+  const text = scene.read(".codex/config.toml");
+  // Its own table behind the others, and nothing else.
+  assert.ok(text.startsWith(CODEX), text);
+  const { mcp_servers: servers } = parseToml(text) as { mcp_servers: Record<string, unknown> };
+  const args = [
+    ...["--mcp-config", scene.own(".mcp.json"), "--rules", scene.own(".mcp-gateway-rules.json")],
+    ...["--agent", "developer"],
+  ];
+  assert.deepEqual(JSON.parse(JSON.stringify(servers.gateway)), {
+    command: "/opt/agent-mcp-gateway",
+    args,
+  });
+  assert.match(stdout, /# Settings for Codex\n[^]*approval_mode = "approve"/);
+  // Codex writes into it meanwhile.
+  const lived = text.replace('"gpt"', '"gpt-2"') + '\n[projects."/new"]\ntrust_level = "x"\n';
+  scene.write(".codex/config.toml", lived);
+  const undone = await scene.run({ undo: true });
+  assert.equal(undone.code, 0, undone.stderr);
+  const wanted = `${CODEX.replace('"gpt"', '"gpt-2"')}\n[projects."/new"]\ntrust_level = "x"\n`;
+  assert.equal(scene.read(".codex/config.toml"), wanted);
+});
+
+Deno.test("[init.formats] an entry of the gateway in Codex's file is replaced where it stands", async () => {
+  const old = '[mcp_servers.gw]\ncommand = "agent-mcp-gateway"\n\n[mcp_servers.gw.env]\nA = "1"\n';
+  using scene = new Scene({ ".codex/config.toml": `${old}\n# about\n[tui]\nx = 1\n` });
+  const { code, stderr } = await scene.ask([
+    [/Which agents use the gateway/, enter],
+    [/into which clients/, `a${enter}`],
+    [/Write ~.*\?/s, enter],
+  ]);
+  assert.equal(code, 0, stderr);
+  const text = scene.read(".codex/config.toml");
+  assert.match(
+    text,
+    /^\[mcp_servers\.gw\]\n[^]*\[mcp_servers\.gw\.env\]\nA = "1"\n\n# about\n\[tui\]\nx = 1\n$/,
+  );
+  assert.match(text, /"--agent", "developer"\]/);
+});
+
+Deno.test("[init.formats] what cannot be changed line by line stops it, and nothing is written", async () => {
+  using scene = new Scene({ ".codex/config.toml": 'mcp_servers = { a = { command = "x" } }\n' });
+  const before = scene.files();
+  const { code, stderr } = await scene.ask([...EVERYWHERE, [/Write ~.*\?/s, enter]]);
+  assert.equal(code, 1);
+  assert.match(stderr, /config\.toml: the table \[mcp_servers\.gateway\] cannot be changed there/);
+  assert.deepEqual(scene.files(), before);
+});
+
+Deno.test("[init.formats] opencode and Copilot CLI get their own form, a client without a file a new one", async () => {
+  using scene = new Scene({
+    ".config/opencode/opencode.json": '{\n  // kept\n  "theme": "x"\n}\n',
+    ".copilot/config.json": {},
+  });
+  const { code, stderr } = await scene.ask([
+    [/Which agents use the gateway/, enter],
+    [/into which clients/, `a${enter}`],
+    [/Write ~.*\?/s, enter],
+  ]);
+  assert.equal(code, 0, stderr);
+  const opencode = scene.read(".config/opencode/opencode.json");
+  assert.match(opencode, /\/\/ kept/);
+  const { type, command, enabled } = parse(opencode).mcp.gateway;
+  assert.deepEqual([type, command[0], command.at(-1), enabled], [
+    "local",
+    "/opt/agent-mcp-gateway",
+    "developer",
+    true,
+  ]);
+  const copilot = JSON.parse(scene.read(".copilot/mcp-config.json")).mcpServers.gateway;
+  assert.deepEqual([copilot.type, copilot.tools], ["local", ["*"]]);
+  const undone = await scene.run({ undo: true });
+  assert.equal(undone.code, 0, undone.stderr);
+  assert.deepEqual(Object.keys(scene.files()), [
+    "home/.config/opencode/opencode.json",
+    "home/.copilot/config.json",
+  ]);
+});
+
+Deno.test("[init.formats] where no client is found, every form is shown", async () => {
+  using scene = new Scene();
+  const { stdout } = await scene.run({ yes: true });
+  const blocks = [...stdout.matchAll(/^# Entry for (.*)\n\n```(json|toml)\n([^]*?)```/gm)];
+  assert.deepEqual(blocks.map(([, title, language]) => [title, language]), [
+    ["Claude Code", "json"],
+    ["Claude Desktop, Cursor, Windsurf, Gemini CLI", "json"],
+    ["VS Code", "json"],
+    ["Codex", "toml"],
+    ["opencode", "json"],
+    ["Copilot CLI", "json"],
+  ]);
+  for (const [, , language, text = ""] of blocks) {
+    const value = language === "toml" ? parseToml(text) : JSON.parse(text);
+    assert.match(JSON.stringify(value), /"gateway":\{.*"--agent","developer"\]/);
+  }
+});

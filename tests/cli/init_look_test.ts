@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parse } from "jsonc-parser";
+import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import { describeItself } from "../../src/cli/init/server_program.ts";
+import { ROOT } from "../e2e/gateway_command.ts";
+import { type Answer, KEYS, Scene } from "./init_scene.ts";
+
+const { enter, down } = KEYS;
+
+/** What real programs need. */
+const ENV = Object.fromEntries(
+  ["PATH", "HOME", "SystemRoot", "DENO_DIR"].map((name) => [name, Deno.env.get(name) ?? ""]),
+);
+
+const FIRST: readonly Answer[] = [
+  [/Which servers go behind/, enter],
+  [/Start .* once/, enter],
+  [/Which agents use the gateway/, enter],
+];
+const LAST: readonly Answer[] = [[/into which clients/, enter], [/Write ~.*\?/s, enter]];
+
+/** What a server that lists these tools is started by. */
+function listing(scene: Scene, tools: readonly unknown[]): { command: string; args: string[] } {
+  scene.write("tools.json", tools);
+  const server = join(ROOT, "tests/fixtures/servers/listing_server.ts");
+  const flags = ["run", "--quiet", "--no-config", "--no-lock", "--allow-read"];
+  return { command: Deno.execPath(), args: [...flags, server, scene.at("tools.json")] };
+}
+
+function written(scene: Scene): {
+  servers: Record<string, { description?: string }>;
+  allow: { servers: string[]; tools?: Record<string, string[]> };
+} {
+  const { mcpServers } = parse(Deno.readTextFileSync(scene.own(".mcp.json")));
+  const { agents } = parse(Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json")));
+  return { servers: mcpServers, allow: agents.developer.allow };
+}
+
+async function realServers(scene: Scene): Promise<Record<string, unknown>> {
+  await ensureServers();
+  const node = (...args: string[]) => ({ command: "node", args });
+  return {
+    files: node(serverEntry("filesystem"), scene.home),
+    everything: node(serverEntry("everything")),
+    gone: { command: "no-such-program" },
+    mute: listing(scene, [{ name: "get_all", inputSchema: { type: "object" } }]),
+  };
+}
+
+Deno.test("[init.look] [init.describe] only reading: the tools that real servers mark so, by name", async () => {
+  using scene = new Scene();
+  scene.write(".cursor/mcp.json", { mcpServers: await realServers(scene) });
+  const { code, stderr, screen } = await scene.ask(
+    [
+      ...FIRST,
+      [/Which tools may developer call/, down + down + enter],
+      [/Nothing is known of what the tools of gone, mute do/, enter],
+      ...LAST,
+    ],
+    {},
+    { env: ENV },
+  );
+  assert.equal(code, 0, stderr);
+  assert.match(screen, /files: 14 tools/);
+  assert.match(screen, /gone: .*no-such-program/);
+  const { servers, allow } = written(scene);
+  assert.deepEqual(allow.tools?.files, [
+    ...["read_file", "read_text_file", "read_media_file", "read_multiple_files"],
+    ...["list_directory", "list_directory_with_sizes", "directory_tree", "search_files"],
+    ...["get_file_info", "list_allowed_directories"],
+  ]);
+  assert.ok(allow.tools.everything?.includes("echo"));
+  assert.ok(!allow.tools.everything?.includes("gzip-file-as-resource"));
+  // Its name looks as if it only read; nobody says so.
+  assert.deepEqual([allow.tools.mute, allow.tools.gone], [[], []]);
+  assert.match(stderr, /^developer may call no tool of gone, mute yet/m);
+  assert.match(servers.everything?.description ?? "", /^Audience: These instructions are/);
+  assert.ok((servers.everything?.description ?? "").length <= 200);
+  assert.equal(
+    servers.files?.description,
+    "Tools of the package @modelcontextprotocol/server-filesystem",
+  );
+});
+
+Deno.test("[init.look] all but what destroys: the protocol's defaults hold, silence is asked about", async () => {
+  using scene = new Scene();
+  const tools = [
+    { name: "look", annotations: { readOnlyHint: true } },
+    { name: "add", annotations: { readOnlyHint: false, destructiveHint: false } },
+    { name: "browser_drop", annotations: { readOnlyHint: false } },
+    { name: "get_it", annotations: {} },
+    // As a pattern in the rules it would allow every tool.
+    { name: "*", annotations: { readOnlyHint: true } },
+    { name: "l??k", annotations: { readOnlyHint: true } },
+  ];
+  scene.write(".cursor/mcp.json", {
+    mcpServers: { one: listing(scene, tools), gone: { command: "no-such-program" } },
+  });
+  const { code, stderr, screen } = await scene.ask(
+    [
+      ...FIRST,
+      [/Which tools may developer call/, down + enter],
+      [/May developer call them/, down + enter],
+      ...LAST,
+    ],
+    {},
+    { env: ENV },
+  );
+  assert.equal(code, 0, stderr);
+  assert.match(screen, /2 of 6 tools: those that destroy nothing/);
+  const { allow } = written(scene);
+  assert.deepEqual(allow, { servers: ["one", "gone"], tools: { one: ["look", "add"] } });
+});
+
+Deno.test("[init.look] a second run gives a new server's tools to the agent that is there", async () => {
+  using scene = new Scene();
+  const rules = { agents: { developer: { allow: { servers: ["old"] } }, other: {} } };
+  scene.write(".config/agent-mcp-gateway/.mcp.json", {
+    mcpServers: { old: { command: "no-such-program" } },
+  });
+  scene.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", rules);
+  const tools = [
+    { name: "look", annotations: { readOnlyHint: true } },
+    { name: "drop", annotations: { destructiveHint: true } },
+  ];
+  scene.write(".gemini/settings.json", {
+    mcpServers: { one: { ...listing(scene, tools), excludeTools: ["off"] } },
+  });
+  const { code, stderr } = await scene.ask(
+    [
+      [/Which servers go behind/, enter],
+      [/Start the 2 servers once/, enter],
+      // Both agents that are there are offered.
+      [/developer, other/, `${"\x7f".repeat(7)}${enter}`],
+      [/Which tools may developer call/, down + down + enter],
+      ...LAST,
+    ],
+    {},
+    { env: ENV },
+  );
+  assert.equal(code, 0, stderr);
+  const { agents } = parse(Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json")));
+  assert.deepEqual(agents, {
+    developer: {
+      allow: { servers: ["old", "one"], tools: { one: ["look"] } },
+      deny: { tools: { one: ["off"] } },
+    },
+    other: {},
+  });
+});
+
+Deno.test("[init.describe] a server's own words are one clean sentence", () => {
+  const of = (instructions?: string, title?: string) =>
+    describeItself({
+      ...(instructions === undefined ? {} : { instructions }),
+      ...(title === undefined ? {} : { title }),
+    });
+  assert.equal(of("# Files\n\nReads v1.2 files. And more."), "Reads v1.2 files.");
+  assert.equal(of("a\x1b[31m red\u202e\u200b", "T"), "a [31m red");
+  assert.equal(of("  \n", "Title\u0007 of it"), "Title of it");
+  assert.equal(of(), undefined);
+  const long = of("😀".repeat(300)) ?? "";
+  assert.ok(long.length <= 200 && long.isWellFormed() && long.endsWith("…"), long);
+});
