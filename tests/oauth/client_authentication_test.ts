@@ -110,6 +110,24 @@ for (const authenticates of ["basic", "post"] as const) {
   }
 }
 
+for (const authenticates of ["client_secret_basic", "client_secret_post"]) {
+  Deno.test(`[oauth.client-authentication] [oauth.no-secrets] a secret is none less for being encoded: ${authenticates}`, async () => {
+    const clientSecret = "canary ü:% secret";
+    await using scene = new OAuthScene({ oauth: { clientId: "mine", clientSecret } });
+    scene.service.addClient("mine", { redirects: ["http://127.0.0.1/callback"] });
+    const echo = async (request: Request): Promise<Response> => {
+      const said = `${request.headers.get("authorization")} ${await request.text()}`;
+      return Response.json({ error: "invalid_request", error_description: said }, { status: 400 });
+    };
+    const says = { token_endpoint_auth_methods_supported: [authenticates] };
+    Object.assign(scene.service.behaviour, { says, answers: { "POST /token": echo } });
+    const { message } = await failure(send(scene.gateway(), scene.server.url));
+    assert.match(message, /"invalid_request": ".*\[redacted\]/);
+    const basic = btoa("mine:canary+%C3%BC%3A%25+secret");
+    assert.ok(!message.includes("canary") && !message.includes(basic), message);
+  });
+}
+
 Deno.test("[oauth.client-authentication] a logout is authenticated the same way", async () => {
   await using scene = makeScene({ clientId: "mine", clientSecret: "mine-secret" });
   scene.service.behaviour.authenticates = "post";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { OAuthOptions } from "../../src/config/mod.ts";
 import { explainLogin } from "../../src/downstream/oauth/failures.ts";
-import type { Behaviour } from "../fixtures/oauth/authorization_server.ts";
+import { AuthorizationServer, type Behaviour } from "../fixtures/oauth/authorization_server.ts";
 import { failure, OAuthScene, send } from "./scene.ts";
 
 type Says = Readonly<Record<string, unknown>>;
@@ -218,6 +218,22 @@ function describe(scene: OAuthScene): Response {
   });
 }
 
+for (const [where, status] of [["itself", 302], ["itself", 308], ["another", 302]] as const) {
+  Deno.test(`[oauth.discovery] [oauth.addresses] a description that redirects to ${where}: ${status}`, async () => {
+    await using scene = new OAuthScene();
+    await using other = new AuthorizationServer();
+    const { service } = scene;
+    const place = `/.well-known/openid-configuration`;
+    const location = `${where === "itself" ? service.origin : other.origin}${place}`;
+    const redirect = () => new Response(null, { status, headers: { location } });
+    service.behaviour.answers = { "GET /.well-known/oauth-authorization-server": redirect };
+    service.behaviour.metadata = "openid";
+    assert.equal(await send(scene.gateway(), scene.server.url), 200);
+    const asked = service.seen.filter((line) => line === `GET ${place}`);
+    assert.deepEqual([asked.length, other.seen], [1, []]);
+  });
+}
+
 Deno.test("[oauth.discovery] what is broken everywhere is named", async () => {
   await using scene = new OAuthScene();
   scene.service.behaviour.answers = {
@@ -289,6 +305,11 @@ const REGISTRATIONS: readonly (readonly [string, () => Response, RegExp])[] = [
   ["nothing", () => new Response(null, { status: 404 }), /HTTP 404 without a body/],
   ["words", () => new Response("ask Bob", { status: 403 }), /HTTP 403 with "ask Bob"/],
   ["an error with 200", () => Response.json({ error: "denied" }), /refused to register.*"denied"/],
+  [
+    "a redirect",
+    () => new Response(null, { status: 302, headers: { location: "https://other.test/r?key=1" } }),
+    /HTTP 302, a redirect to "https:\/\/other\.test\/r" that is not followed/,
+  ],
   ["no client", () => Response.json({ ok: true }), /client_id is missing/],
 ];
 

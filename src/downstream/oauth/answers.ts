@@ -24,8 +24,8 @@ interface Kinds {
 
 /**
  * Every member that the gateway reads, in whichever answer it stands; a name means the same in all of
- * them (RFC 6749, 7591, 8414, 9728 and OpenID Discovery). Whatever else an answer holds is not looked
- * at, so it cannot end a login.
+ * them (RFC 6749, 7591, 8414, 9728 and OpenID Discovery). All other members are ignored, so they cannot
+ * end a login.
  */
 const MEMBERS = {
   access_token: "text",
@@ -106,10 +106,12 @@ function listOf(
 /** An answer to a question of a login. */
 export interface Answer {
   readonly status: number;
-  /** The body, where the status is 2xx or an error and it is a JSON object. */
+  /** The body, where it is a JSON object. */
   readonly body: Readonly<Record<string, unknown>> | undefined;
   readonly contentType: string;
   readonly text: string;
+  /** Where it redirects to, where that was not followed; without its query. */
+  readonly redirect: string | undefined;
 }
 
 /**
@@ -138,7 +140,10 @@ export async function ask(
     }
     const text = await response.text();
     const contentType = headers.get("content-type")?.split(";")[0]?.trim() ?? "";
-    return { status, contentType, text, body: parseObject(text) };
+    const redirect = target === null
+      ? undefined
+      : `${target.protocol}//${target.host}${target.pathname}`;
+    return { status, contentType, text, redirect, body: parseObject(text) };
   }
 }
 
@@ -223,9 +228,12 @@ export function refusalOf(answer: Answer, what: string, config: ServerConfig): L
 
 /** Describes an answer that is not what was asked for: its status, and what it holds. */
 export function describeAnswer(
-  { status, contentType, text, body }: Answer,
+  { status, contentType, text, redirect, body }: Answer,
   config: ServerConfig,
 ): string {
+  if (redirect !== undefined) {
+    return `HTTP ${status}, a redirect to ${quoteServer(redirect, config)} that is not followed`;
+  }
   const isPage = contentType === "text/html" || /^\s*</.test(text);
   if (isPage) return `HTTP ${status} with a web page`;
   if (text.trim() === "") return `HTTP ${status} without a body`;

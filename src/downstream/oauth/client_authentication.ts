@@ -58,7 +58,7 @@ export async function postAsClient(
   if (other === undefined || !isClientRefused(answer)) return { answer, method, tried: [method] };
   const second = await send(other);
   const tried = [method, other];
-  // Who says that the request is wrong does not know the method, and says nothing of the client.
+  // A service that calls the request invalid does not know the method, and says nothing of the client.
   const isUnknown = isClientRefused(second) || errorCodeOf(second) === "invalid_request";
   return isUnknown ? { answer, method, tried } : { answer: second, method: other, tried };
 }

@@ -194,7 +194,7 @@ function refusalOfClient(
   return refusalOf(answer, `${what}${ways}`, config);
 }
 
-/** What worked is tried first the next time. */
+/** The method that worked is tried first the next time. */
 function rememberMethod(client: StoredClient, method: ClientMethod): StoredClient {
   return method === "none" ? client : { ...client, token_endpoint_auth_method: method };
 }
