@@ -49,6 +49,21 @@ Deno.test("[oauth.renewal] a tenth of the life counts where that is less than a 
   assert.equal(scene.service.refreshes, 1);
 });
 
+Deno.test("[oauth.renewal] the life of a token begins when it is asked for, not when it arrives", async () => {
+  await using scene = new OAuthScene();
+  const gate = Promise.withResolvers<void>();
+  scene.service.behaviour.gate = gate.promise;
+  const call = send(scene.gateway(), scene.server.url);
+  await until("tokens are asked for", () => scene.service.seen.at(-1) === "POST /token");
+  const now = Date.now();
+  await until("the clock goes on", () => Date.now() > now);
+  gate.resolve();
+  assert.equal(await call, 200);
+  const { obtained_at, expires_at } = scene.kept().tokens;
+  assert.ok(obtained_at <= now);
+  assert.equal(expires_at, obtained_at + 3_600_000);
+});
+
 Deno.test("[oauth.renewal] 20 calls with an expired token renew it once", async () => {
   await using scene = await loggedIn();
   age(scene, 7200);

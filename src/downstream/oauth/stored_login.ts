@@ -29,7 +29,7 @@ export interface StoredTokens {
   readonly refresh_token?: string;
   /** The scope that was granted, where the server said so. */
   readonly scope?: string;
-  /** When they were given, in milliseconds since 1970. */
+  /** When they were asked for, in milliseconds since 1970. */
   readonly obtained_at: number;
   /** When the access token ends, in milliseconds since 1970. */
   readonly expires_at?: number;

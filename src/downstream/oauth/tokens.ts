@@ -172,6 +172,8 @@ export async function fetchOwnTokens(
 async function requestTokens(request: TokenRequest, requests: Requests): Promise<Granted> {
   const { endpoint, form, client, supported, what } = request;
   const { config } = requests;
+  // A slow answer was written long before it arrives, and its token is as much older.
+  const askedAt = Date.now();
   const sent = await postAsClient(endpoint, form, { client, supported, requests });
   const { answer, method } = sent;
   const { body } = answer;
@@ -182,7 +184,7 @@ async function requestTokens(request: TokenRequest, requests: Requests): Promise
   if (!isOk(answer) || body === undefined || isRefused) throw refusalOfClient(sent, what, requests);
   const oddly = `its login service answered oddly when asked ${what}`;
   const members = readMembers(answer, { required: ["access_token"], oddly, config });
-  return { tokens: keepTokens(members, requests), method };
+  return { tokens: keepTokens(members, askedAt, requests), method };
 }
 
 function refusalOfClient(
@@ -200,7 +202,11 @@ function rememberMethod(client: StoredClient, method: ClientMethod): StoredClien
 }
 
 /** Takes tokens from an answer, where they are of a kind that the gateway can use. */
-function keepTokens(members: MembersWith<"access_token">, { config }: Requests): StoredTokens {
+function keepTokens(
+  members: MembersWith<"access_token">,
+  obtained_at: number,
+  { config }: Requests,
+): StoredTokens {
   const { access_token, refresh_token, scope, expires_in, token_type = "Bearer" } = members;
   if (token_type.toLowerCase() !== "bearer") {
     const kind = quoteServer(token_type, config);
@@ -214,7 +220,6 @@ function keepTokens(members: MembersWith<"access_token">, { config }: Requests):
       "no token has.";
     throw new LoginFailed(message, { canRetry: false });
   }
-  const obtained_at = Date.now();
   return {
     access_token,
     ...(refresh_token === undefined ? {} : { refresh_token }),
