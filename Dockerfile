@@ -36,6 +36,7 @@ ENV HOME=/data \
   GATEWAY_TRANSPORT=http \
   GATEWAY_HOST=0.0.0.0 \
   GATEWAY_PORT=8080 \
+  GATEWAY_LOG_LEVEL=info \
   GATEWAY_AUDIT_LOG=/data/audit.jsonl
 # By number, so that Kubernetes can tell that it is not root.
 USER 10001:10001

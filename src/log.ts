@@ -1,10 +1,10 @@
 /**
  * The log: one line per event to stderr, text for people or JSON for machines. Never stdout, which
- * is the protocol. Each line is on its way before the next one is thought of, so that none is lost
- * or overtaken when the process ends. A leaf: imports nothing of the project.
+ * is the protocol. Lines keep their order. A leaf: imports only where its lines go.
  *
  * @module
  */
+import { writeToStandardError } from "./line_queue.ts";
 
 /** How grave an event is, from the least on. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -38,7 +38,10 @@ export interface LogOptions {
    * while a client waits for its handshake. Default: leaves the text alone.
    */
   readonly clean?: (text: string) => string;
-  /** Takes each line, with its line feed. Default: standard error. */
+  /**
+   * Takes each line, with its line feed. Default: standard error, written before the call returns,
+   * which suits a command; whatever serves must not wait for the reader of its log.
+   */
   readonly write?: (line: string) => void;
 }
 
@@ -124,9 +127,8 @@ function escapeControls(text: string): string {
 
 function writeToStderr(line: string): void {
   try {
-    const bytes = new TextEncoder().encode(line);
-    for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+    writeToStandardError(line);
   } catch {
-    // Nobody reads the log any more; the gateway serves on.
+    // Nobody reads the log any more; the command goes on.
   }
 }

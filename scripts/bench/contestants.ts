@@ -95,7 +95,8 @@ function gateway(name: string, program: readonly string[]): Contestant {
     name,
     kind: "own",
     command: ({ mcp, rules }) => [...program, "--mcp-config", mcp, "--rules", rules],
-    env: ({ audit }) => ({ GATEWAY_AUDIT_LOG: audit }),
+    // The address that it listens on is read from its log.
+    env: ({ audit }) => ({ GATEWAY_AUDIT_LOG: audit, GATEWAY_LOG_LEVEL: "info" }),
     call: (tool, args, agent_id = AGENT) => {
       const given = { agent_id, server: "echo", tool, args };
       return callTool({ name: "execute_tool", arguments: given });

@@ -20,7 +20,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["config/texts"],
   ["config"],
   ["jsonrpc", "wildcards", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
-  ["otlp_exporter.ts"],
+  ["otlp_exporter.ts", "line_queue.ts"],
 ];
 
 /**

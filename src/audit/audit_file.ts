@@ -1,3 +1,5 @@
+import type { Destination, FileChange } from "./destination.ts";
+
 /** When a file is put aside. */
 export interface RotationOptions {
   /** Size at which it is put aside, in bytes. Default: 10 MiB. */
@@ -14,16 +16,20 @@ const ROTATION_RETRY_MS = 60_000;
 
 const LINE_FEED = 0x0a;
 
-/** How often it is looked whether the file is still the one at its path, in milliseconds. */
-const CHECK_MS = 500;
+/** How long after another process had the file locked it is tried again, in milliseconds. */
+const LOCKED_RETRY_MS = 500;
+
+/** Text of lines that can be written again should the file be deleted, in UTF-16 code units. */
+const MAX_RECENT = 1024 * 1024;
 
 /**
  * A file that lines are appended to, and that is put aside as `PATH.1`, `PATH.2`, … when it is
  * full. Each append is one write at the file's end, so that several processes may share it; one of
  * them puts it aside, and the others notice.
  */
-export class AuditFile {
-  /** Where it is. */
+export class AuditFile implements Destination {
+  readonly waiting = 0;
+  readonly dropped = 0;
   readonly path: string;
   readonly #maxBytes: number;
   readonly #maxFiles: number;
@@ -31,37 +37,34 @@ export class AuditFile {
   #file: Deno.FsFile;
   #size: number;
   #identity: string;
-  #checkedAt = performance.now();
   #isTorn = false;
   #rotateAt = 0;
+  // Written since the file was last known to be the one at its path.
+  #recent: string[] = [];
+  #recentSize = 0;
+  #forgotten = 0;
 
   /**
-   * Opens the file, and makes its folder where it is missing.
+   * Takes over an open file.
    *
    * @param path Where it is.
+   * @param file As `openFile` opens it.
    * @param options When it is put aside.
    * @throws what the system says against it.
    */
-  constructor(path: string, options: RotationOptions = {}) {
+  constructor(path: string, file: Deno.FsFile, options: RotationOptions = {}) {
     this.path = path;
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
     this.#maxFiles = options.maxFiles ?? DEFAULT_MAX_FILES;
-    this.#file = openFile(path);
-    const { size, identity } = describe(this.#file.statSync());
+    this.#file = file;
+    const { size, identity } = describe(file.statSync());
     this.#size = size;
     this.#identity = identity;
-    this.#isTorn = isTorn(this.#file);
+    this.#isTorn = isTorn(file);
   }
 
-  /**
-   * Appends lines.
-   *
-   * @param text A line, or several.
-   * @throws what the system says against it; then none of the text counts as written.
-   */
   append(text: string): void {
     if (text === "") return;
-    if (performance.now() - this.#checkedAt > CHECK_MS) this.#check();
     if (this.#size >= this.#maxBytes && performance.now() >= this.#rotateAt) this.#rotate();
     // After a write that broke off, the rest of its line must not run into the next one.
     const bytes = this.#encoder.encode(this.#isTorn ? `\n${text}` : text);
@@ -70,15 +73,51 @@ export class AuditFile {
       while (written < bytes.length) written += this.#file.writeSync(bytes.subarray(written));
       this.#isTorn = false;
       this.#size += written;
+      this.#keep(text);
     } catch (error) {
       if (written > 0) this.#takeBack(written);
       throw error;
     }
   }
 
-  /** Closes the file. */
-  close(): void {
+  check(): FileChange | undefined {
+    const recent = this.#recent;
+    const lost = this.#forgotten;
+    let written = 0;
+    try {
+      const what = this.#look();
+      if (what === "same" || what === "rotated") return undefined;
+      if (what === "moved") return { kind: "moved" };
+      // They are in no file any more, though their answers may have left.
+      for (const text of recent) {
+        this.append(text);
+        written++;
+      }
+      const rewritten = recent.reduce((sum, text) => sum + countLines(text), 0);
+      return { kind: "deleted", rewritten, lost };
+    } catch {
+      const isDeleted = written > 0 || hasNoName(this.#file);
+      return { kind: "unwritable", texts: isDeleted ? recent.slice(written) : [], lost };
+    }
+  }
+
+  close(): undefined {
     this.#file.close();
+  }
+
+  #keep(text: string): void {
+    if (this.#recentSize + text.length > MAX_RECENT) {
+      this.#forgotten += countLines(text);
+      return;
+    }
+    this.#recent.push(text);
+    this.#recentSize += text.length;
+  }
+
+  #forget(): void {
+    this.#recent = [];
+    this.#recentSize = 0;
+    this.#forgotten = 0;
   }
 
   /** Half a line helps nobody, and the next line of another process would run into it. */
@@ -95,12 +134,26 @@ export class AuditFile {
     }
   }
 
-  /** Somebody may have put the file aside, or deleted it; then the lines belong into the new one. */
-  #check(): void {
-    this.#checkedAt = performance.now();
+  /** Looks what has become of the file; where another one should be written to, it is opened. */
+  #look(): "same" | "rotated" | "moved" | "deleted" {
     const now = lookAt(this.path);
-    if (now?.identity === this.#identity) this.#size = now.size;
-    else this.#reopen();
+    if (now?.identity === this.#identity) {
+      this.#size = now.size;
+      this.#forget();
+      return "same";
+    }
+    const isDeleted = hasNoName(this.#file);
+    const isRotated = isDeleted ? now !== undefined && this.#recentSize === 0 : this.#isPutAside();
+    this.#reopen();
+    return isRotated ? "rotated" : isDeleted ? "deleted" : "moved";
+  }
+
+  /** Whether a gateway has put it aside. */
+  #isPutAside(): boolean {
+    for (let number = 1; number < this.#maxFiles; number++) {
+      if (lookAt(`${this.path}.${number}`)?.identity === this.#identity) return true;
+    }
+    return false;
   }
 
   #reopen(): void {
@@ -111,6 +164,7 @@ export class AuditFile {
     this.#size = size;
     this.#identity = identity;
     this.#isTorn = isTorn(file);
+    this.#forget();
   }
 
   #rotate(): void {
@@ -122,8 +176,7 @@ export class AuditFile {
       // The lock is the file itself: who gets it second finds another file at the path. Nobody waits
       // for it: any program that can read the file could keep it.
       if (!this.#file.tryLockSync(true)) {
-        this.#rotateAt = performance.now() + CHECK_MS;
-        this.#checkedAt = -Infinity;
+        this.#rotateAt = performance.now() + LOCKED_RETRY_MS;
         return;
       }
       if (lookAt(this.path)?.identity === this.#identity) {
@@ -169,7 +222,12 @@ function isTorn(file: Deno.FsFile): boolean {
   return true;
 }
 
-function openFile(path: string): Deno.FsFile {
+/**
+ * Opens a file to be appended to, and makes it and its folder where they are missing.
+ *
+ * @throws what the system says against it.
+ */
+export function openFile(path: string): Deno.FsFile {
   // Without node:path, which costs 5 ms of the start.
   const folder = path.replace(/[\\/]?[^\\/]*$/, "");
   if (folder !== "") Deno.mkdirSync(folder, { recursive: true });
@@ -178,6 +236,16 @@ function openFile(path: string): Deno.FsFile {
 
 function describe({ size, dev, ino }: Deno.FileInfo): { size: number; identity: string } {
   return { size, identity: `${dev}:${ino}` };
+}
+
+/** Whether an open file was deleted. */
+function hasNoName(file: Deno.FsFile): boolean {
+  try {
+    return file.statSync().nlink === 0;
+  } catch {
+    // Deno resolves the path that it was opened by, which fails when a folder of it became a file.
+    return false;
+  }
 }
 
 function lookAt(path: string): { size: number; identity: string } | undefined {
@@ -194,4 +262,8 @@ function renameIfThere(from: string, to: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+}
+
+function countLines(text: string): number {
+  return text.split("\n").length - 1;
 }

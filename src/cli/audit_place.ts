@@ -1,12 +1,8 @@
-import { homeFolder, readSettings } from "../config/mod.ts";
+import { readSettings, stateFile } from "../config/mod.ts";
 
 /** Where the audit log goes when its own place cannot be written: the user's state folder. */
 export function auditFallback(): string {
-  const home = homeFolder(Deno.env) ?? ".";
-  const state = Deno.build.os === "windows"
-    ? Deno.env.get("LOCALAPPDATA") ?? `${home}/AppData/Local`
-    : Deno.env.get("XDG_STATE_HOME") ?? `${home}/.local/state`;
-  return `${state}/agent-mcp-gateway/audit.jsonl`;
+  return stateFile(Deno.env, "audit.jsonl");
 }
 
 /**
@@ -16,5 +12,6 @@ export function auditFallback(): string {
  * @throws {ConfigError} A variable has a bad value.
  */
 export function auditPlaces(file: string | undefined): string[] {
-  return file === undefined ? [readSettings({}, Deno.env).auditLog, auditFallback()] : [file];
+  if (file !== undefined) return [file];
+  return [...new Set([readSettings({}, Deno.env).auditLog, auditFallback()])];
 }

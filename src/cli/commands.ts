@@ -10,6 +10,7 @@ import {
   UnexpectedPositionalError,
 } from "@stricli/core";
 import { listSettings } from "../config/mod.ts";
+import { writeToStandardError } from "../line_queue.ts";
 import type { Outputs } from "./audit.ts";
 import { audit } from "./audit_routes.ts";
 import { init } from "./init_route.ts";
@@ -107,8 +108,8 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
     documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
   });
   const process: { stdout: Output; stderr: Output; exitCode?: number | string | null } = {
-    stdout: output(Deno.stdout),
-    stderr: output(Deno.stderr),
+    stdout: output(writeToStandardOutput),
+    stderr: output(writeToStandardError),
   };
   const context = { process, exitCode: 0 };
   const [word, ...words] = args;
@@ -156,20 +157,30 @@ function settingFlags(): FlagParametersForType<ServeFlags, Context> {
 }
 
 interface Output {
+  /** Whether whoever read has gone. */
+  readonly isClosed: boolean;
   write(text: string): void;
 }
 
-function output(stream: { writeSync(bytes: Uint8Array): number }): Output {
-  const encoder = new TextEncoder();
+function output(write: (text: string) => void): Output {
+  let isClosed = false;
   return {
+    get isClosed() {
+      return isClosed;
+    },
     write(text) {
       try {
-        const bytes = encoder.encode(text);
-        for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+        write(text);
       } catch (error) {
         if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
         // Whoever read has seen enough.
+        isClosed = true;
       }
     },
   };
+}
+
+function writeToStandardOutput(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }

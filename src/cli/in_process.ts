@@ -1,6 +1,7 @@
 import { checkConfiguration, FileWatch } from "../config/mod.ts";
 import { Gateway } from "../gateway/mod.ts";
 import { createMemoryChannels, JsonText, Peer, type Reply } from "../jsonrpc/mod.ts";
+import { standardOutputLines, standardStream } from "../line_queue.ts";
 import { loadTracer } from "../trace.ts";
 import { auditFallback } from "./audit_place.ts";
 import type { Interrupts } from "./interruptible.ts";
@@ -28,9 +29,12 @@ export async function withGateway<T>(
   use: (call: CallGateway) => Promise<T>,
 ): Promise<T> {
   const { settings, configuration, files, log } = opened;
+  // Standard output is for the command's answer.
+  const isOnOutput = standardStream(settings.auditLog) === standardOutputLines;
+  const auditLog = isOnOutput ? "/dev/stderr" : settings.auditLog;
   const gateway = new Gateway({
     // Only the servers that are asked are started; what is open to a client is open to a shell.
-    settings: { ...settings, initStrategy: "lazy", transport: "stdio" },
+    settings: { ...settings, auditLog, initStrategy: "lazy", transport: "stdio" },
     configuration,
     auditFallback: auditFallback(),
     version: VERSION,

@@ -4,7 +4,11 @@
  *
  * @module
  */
+import { standardError, standardOutputLines } from "../line_queue.ts";
 import { readServeFlags } from "./serve_flags.ts";
+
+/** What the reader of the log gets to take its last lines, in milliseconds. */
+const LAST_LINES_MS = 200;
 
 /**
  * Runs a command line.
@@ -13,6 +17,12 @@ import { readServeFlags } from "./serve_flags.ts";
  * @returns The exit code: 2 where the command line makes no sense, otherwise the command's own.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
+  const code = await run(args);
+  await Promise.all([standardError.flush(LAST_LINES_MS), standardOutputLines.flush(LAST_LINES_MS)]);
+  return code;
+}
+
+async function run(args: readonly string[]): Promise<number> {
   const flags = readServeFlags(args);
   if (flags === undefined) {
     const { runAnyCommand } = await import("./commands.ts");
@@ -24,7 +34,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   } catch (error) {
     // In the words of the parser, which runs all other commands.
     const text = error instanceof Error ? error.stack ?? String(error) : String(error);
-    Deno.stderr.writeSync(new TextEncoder().encode(`Command failed, ${text}\n`));
+    standardError.add(`Command failed, ${text}\n`);
     return 1;
   }
 }

@@ -87,9 +87,9 @@ export async function openConfiguration(flags: SettingFlags): Promise<Opened> {
   secrets.add(configuration);
   const { clean } = secrets;
   // What is usual while serving would hide the answer of a command.
-  const level = Deno.env.get("GATEWAY_LOG_LEVEL") ? settings.logLevel : "warn";
+  const { logLevel = "warn" } = settings;
   const colours = Deno.stderr.isTerminal() && !Deno.noColor;
-  const log = createLog({ level, format: settings.logFormat, colours, clean });
+  const log = createLog({ level: logLevel, format: settings.logFormat, colours, clean });
   for (const note of noteFinds(files)) log.info(note);
   for (const warning of warnVariables(Deno.env)) log.warn(formatProblem(warning));
   return { settings, files, configuration, log, clean };

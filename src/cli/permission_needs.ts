@@ -12,6 +12,7 @@ import {
   type ServerConfig,
   type Settings,
 } from "../config/mod.ts";
+import { standardStream } from "../line_queue.ts";
 import { auditFallback } from "./audit_place.ts";
 
 /** What a gateway that serves a configuration has to be allowed. */
@@ -75,6 +76,8 @@ function needFiles(needs: Needs, { settings, files, cwd }: Served): void {
   }
   // Full logs are put aside in their folder, which is made where it is missing.
   for (const log of [settings.auditLog, auditFallback()]) {
+    // These are open already.
+    if (standardStream(log) !== undefined) continue;
     const folder = folderOf(resolvePath(cwd, log));
     needs.read.add(folder);
     needs.write.add(folder);

@@ -16,7 +16,8 @@ import {
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
-import { createLog, type Log } from "../log.ts";
+import { standardError } from "../line_queue.ts";
+import { createLog, type Log, type LogOptions } from "../log.ts";
 import { nearNames } from "../near_names.ts";
 import { loadTracer } from "../trace.ts";
 import { LogSecrets } from "./log_secrets.ts";
@@ -34,11 +35,23 @@ export type ServeFlags = SettingFlags;
  */
 export async function serve(flags: ServeFlags): Promise<number> {
   const secrets = new LogSecrets([homeFolder(Deno.env) ?? "", Deno.cwd()]);
-  const style = { clean: secrets.clean, colours: Deno.stderr.isTerminal() && !Deno.noColor };
+  const isTerminal = Deno.stderr.isTerminal();
+  const style: LogOptions = {
+    clean: secrets.clean,
+    colours: isTerminal && !Deno.noColor,
+    // Whoever started the gateway may not read its log; that must not stop it.
+    write: (line) => void standardError.add(line),
+  };
   let log = createLog(style);
+  standardError.onRoom = (dropped) => {
+    // At the one level that is always logged.
+    log.error("Lines of the log were dropped, because nothing read standard error", { dropped });
+  };
   try {
     const settings = readSettings(flags, Deno.env);
-    log = createLog({ ...style, level: settings.logLevel, format: settings.logFormat });
+    // A client shows as trouble, or keeps for ever, what is said unasked; a person may read it.
+    const { logLevel = isTerminal ? "info" : "warn", logFormat } = settings;
+    log = createLog({ ...style, level: logLevel, format: logFormat });
     refuseLoops();
     refuseNobody(flags);
     secrets.addText(settings.metricsToken);

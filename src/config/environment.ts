@@ -114,6 +114,22 @@ export function homeFolder(env: Environment, options: PlatformOptions = {}): str
   return env.get("HOME") || (windows && env.get("USERPROFILE")) || undefined;
 }
 
+/**
+ * Path of a file in the folder where programs keep what they have recorded: on Windows
+ * `%LOCALAPPDATA%`, elsewhere `$XDG_STATE_HOME` or `~/.local/state`.
+ *
+ * @see {@link https://specifications.freedesktop.org/basedir-spec/latest/} which has relative paths
+ * ignored
+ */
+export function stateFile(env: Environment, name: string, options: PlatformOptions = {}): string {
+  const windows = options.windows ?? Deno.build.os === "windows";
+  const home = homeFolder(env, options) ?? ".";
+  const named = env.get(windows ? "LOCALAPPDATA" : "XDG_STATE_HOME");
+  const isUsable = named && (windows || named.startsWith("/"));
+  const folder = isUsable ? named : `${home}/${windows ? "AppData/Local" : ".local/state"}`;
+  return `${folder}/agent-mcp-gateway/${name}`;
+}
+
 /** Replaces a leading `~` by the home folder, where there is one. */
 export function expandHome(path: string, home: string | undefined): string {
   if (home === undefined || !/^~(?:$|[/\\])/.test(path)) return path;

@@ -1,7 +1,7 @@
 /**
  * The two configuration files and the settings: find, read, check, expand. Every error of both
  * files is found in one go, each with its place. May read files; must not start, connect or log
- * anything. Imports `errors.ts` only.
+ * anything. Imports the leaves.
  *
  * @module
  */
@@ -10,7 +10,8 @@ export type { Configuration } from "./configuration.ts";
 export { describeFile } from "./describe_file.ts";
 export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
-export { childEnvironment, expandHome, homeFolder, safeVariables } from "./environment.ts";
+export { childEnvironment, expandHome, homeFolder } from "./environment.ts";
+export { safeVariables, stateFile } from "./environment.ts";
 export { editFile } from "./edit_file.ts";
 export { findExposure, hasCredentials, isLoopback } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";

@@ -1,5 +1,6 @@
 import { ConfigError, type ConfigProblem } from "../errors.ts";
-import { type Environment, homeFolder } from "./environment.ts";
+import { standardOutputLines, standardStream } from "../line_queue.ts";
+import { type Environment, homeFolder, stateFile } from "./environment.ts";
 import type { Row } from "./reading.ts";
 import { agentId, listOf, memoryOrRedis, oneOf, path, wholeNumber, yesOrNo } from "./reading.ts";
 
@@ -35,7 +36,7 @@ export interface Settings {
   readonly sessionIdleS: number;
   /** Seconds after which a session over HTTP ends in any case; default 86400. */
   readonly sessionMaxS: number;
-  /** The audit log; `~` expanded; default `./logs/audit.jsonl`. */
+  /** The audit log; `~` expanded; default `audit.jsonl` in the user's state folder. */
   readonly auditLog: string;
   /** Whether argument values are recorded; default `none`. */
   readonly auditArgs: "none" | "redacted";
@@ -43,8 +44,8 @@ export interface Settings {
   readonly initStrategy: "eager" | "lazy";
   /** Whether `get_gateway_status` is offered; default false. */
   readonly debug: boolean;
-  /** Least level that is logged; default `info`. */
-  readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** Least level that is logged; default: `info` at a terminal, else `warn`. */
+  readonly logLevel?: "debug" | "info" | "warn" | "error";
   /** Shape of log lines; default `text`. */
   readonly logFormat: "text" | "json";
   /** Server processes at a time, at least 1; default 256. */
@@ -181,9 +182,10 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
   auditLog: {
     flag: "audit-log",
     variable: "GATEWAY_AUDIT_LOG",
-    brief: "File of the audit log",
+    brief: "File of the audit log; by default in the user's state folder",
     ...path,
-    fallback: "./logs/audit.jsonl",
+    // Depends on the environment.
+    fallback: "",
   },
   auditArgs: {
     variable: "GATEWAY_AUDIT_ARGS",
@@ -208,13 +210,13 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
   logLevel: {
     flag: "log-level",
     variable: "GATEWAY_LOG_LEVEL",
-    brief: "Least level to log: debug, info, warning or error",
+    brief: "Least level to log: debug, info, warning or error; info at a terminal, else warning",
     expected: "debug or info or warning or error",
     read(text) {
       const level = text.toLowerCase() === "warning" ? "warn" : text;
       return oneOf("debug", "info", "warn", "error").read(level, undefined);
     },
-    fallback: "info",
+    fallback: undefined,
   },
   logFormat: {
     flag: "log-format",
@@ -289,6 +291,12 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     const message = `expected ${row.expected}, found ${JSON.stringify(text.slice(0, 60))}`;
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
+  settings["auditLog"] ||= stateFile(env, "audit.jsonl");
+  if (settings["transport"] === "stdio" && isStandardOutput(String(settings["auditLog"]))) {
+    const path = flags.auditLog ? `--${table.auditLog.flag}` : table.auditLog.variable;
+    const message = "standard output carries the protocol; name a file or /dev/stderr";
+    problems.push({ file: "", line: 0, column: 0, path, message });
+  }
   const [one, other] = [table.tlsCert.variable, table.tlsKey.variable];
   if (("tlsCert" in settings) !== ("tlsKey" in settings)) {
     const path = "tlsCert" in settings ? one : other;
@@ -297,4 +305,8 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return settings as unknown as Settings;
+}
+
+function isStandardOutput(path: string): boolean {
+  return standardStream(path) === standardOutputLines;
 }

@@ -253,7 +253,7 @@ export class Gateway {
     this.#processes.kill();
     await this.#processes.close();
     await this.#limits.close();
-    this.#records.audit.close();
+    await this.#records.audit.close();
     await this.#options.tracer.close();
   }
 

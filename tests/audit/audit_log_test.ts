@@ -38,15 +38,84 @@ Deno.test({
     const audit = new AuditLog({ path, fallbackPath: folder.at("no.jsonl"), log });
     await record(audit, testEntry());
     Deno.removeSync(folder.at("logs"), { recursive: true });
-    let number = 0;
-    await until("there is a log again", async () => {
-      await record(audit, testEntry({ request_id: ++number }));
-      return exists(path);
-    });
+    // Their answers may leave before it is noticed; none of them is lost.
+    for (let number = 0; number < 10; number++) {
+      await record(audit, testEntry({ request_id: number }));
+    }
+    await until("there is a log again", () => exists(path));
     await record(audit, testEntry({ request_id: "last" }));
-    assert.equal(idsIn(path).at(-1), "a last");
-    assert.deepEqual([audit.status().failures, log.told], [0, []]);
+    const wanted = Array.from({ length: 10 }, (_, number) => `a ${number}`);
+    assert.deepEqual(idsIn(path), ["a 1", ...wanted, "a last"]);
+    assert.deepEqual(log.told, ["warn The audit log was deleted; a new file was made"]);
+    assert.deepEqual(log.fields.at(-1), { path, rewritten: 11, lost: 0 });
+    assert.deepEqual([audit.status().failures, audit.status().dropped], [0, 0]);
     audit.close();
+  },
+});
+
+Deno.test({
+  name: "[audit.failing-disk] a file that is moved away is made again, and told; no line is lost",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = new TestFolder();
+    const path = folder.at("audit.jsonl");
+    const log = silentLog();
+    const audit = new AuditLog({ path, fallbackPath: folder.at("no.jsonl"), log });
+    await record(audit, testEntry({ request_id: "first" }));
+    Deno.renameSync(path, folder.at("moved.jsonl"));
+    await record(audit, testEntry({ request_id: "second" }));
+    await until("there is a log again", () => exists(path));
+    await record(audit, testEntry({ request_id: "third" }));
+    assert.deepEqual(idsIn(folder.at("moved.jsonl")), ["a first", "a second"]);
+    assert.deepEqual(idsIn(path), ["a third"]);
+    assert.deepEqual(log.told, ["warn The audit log was moved away; a new file was made"]);
+    audit.close();
+  },
+});
+
+Deno.test({
+  name: "[audit.failing-disk] what was written to a deleted file is kept where no file can be made",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = new TestFolder();
+    const path = folder.at("logs", "audit.jsonl");
+    const fallbackPath = folder.at("state", "audit.jsonl");
+    const audit = new AuditLog({ path, fallbackPath, log: silentLog() });
+    await record(audit, testEntry({ request_id: "first" }));
+    Deno.removeSync(path);
+    await record(audit, testEntry({ request_id: "second" }));
+    // In its place nobody can make a file.
+    Deno.mkdirSync(path);
+    await until("the log is elsewhere", () => audit.path === fallbackPath);
+    assert.deepEqual(idsIn(fallbackPath), ["a first", "a second"]);
+    audit.close();
+  },
+});
+
+Deno.test({
+  name: "[audit.shared] what another gateway has put aside is left at once, without a word",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = new TestFolder();
+    const path = folder.at("audit.jsonl");
+    const log = silentLog();
+    const options = { path, fallbackPath: folder.at("no.jsonl"), log, maxBytes: 1000 };
+    const [one, other] = [new AuditLog(options), new AuditLog(options)];
+    await record(other, testEntry({ agent_id: "other", request_id: 0 }));
+    for (let number = 0; !exists(`${path}.1`); number++) {
+      await record(one, testEntry({ agent_id: "one", request_id: number }));
+    }
+    const wanted = ["other 0"];
+    await until("it follows", async () => {
+      wanted.push(`other ${wanted.length}`);
+      await record(other, testEntry({ agent_id: "other", request_id: wanted.length - 1 }));
+      return idsIn(path).includes(wanted.at(-1) ?? "");
+    });
+    const all = [...idsIn(`${path}.1`), ...idsIn(path)];
+    assert.deepEqual(all.filter((id) => id.startsWith("other")), wanted);
+    assert.deepEqual(log.told, []);
+    one.close();
+    other.close();
   },
 });
 

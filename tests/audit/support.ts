@@ -1,17 +1,30 @@
 import { join } from "node:path";
 import type { AuditEntry, AuditLog } from "../../src/audit/mod.ts";
-import type { Log } from "../../src/log.ts";
+import type { Log, LogFields } from "../../src/log.ts";
 
 /** A log that keeps what it is told, as `level message`. */
 export interface KeptLog extends Log {
   readonly told: string[];
+  /** What each was about. */
+  readonly fields: LogFields[];
 }
 
 /** Makes a log that writes nowhere. */
 export function silentLog(): KeptLog {
   const told: string[] = [];
-  const at = (level: string) => (message: string): void => void told.push(`${level} ${message}`);
-  return { told, debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  const fields: LogFields[] = [];
+  const at = (level: string) => (message: string, about: LogFields = {}): void => {
+    told.push(`${level} ${message}`);
+    fields.push(about);
+  };
+  return {
+    told,
+    fields,
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+  };
 }
 
 /** An operation, with what matters to the test. */

@@ -96,8 +96,12 @@ Deno.test("[permissions.flags] places: the files, their folders, logs, and no mo
   const state = join("home", ".local", "state", "agent-mcp-gateway");
   assert.deepEqual(places(flags.get("allow-write") as string[]).sort(), [
     ...Deno.build.os === "windows" ? [] : [state],
-    join("work", "logs"),
   ]);
+  const named = await ask({}, "--audit-log", "./logs/audit.jsonl");
+  const written = places(named.flags.get("allow-write") as string[]);
+  assert.ok(written.includes(join("work", "logs")), written.join());
+  const onStderr = await ask({}, "--audit-log", "/dev/stderr");
+  assert.equal(onStderr.flags.get("allow-write")?.toString().includes("/dev"), false);
   if (Deno.build.os === "windows") return;
   assert.deepEqual(places(read).sort(), [
     "home/.config/agent-mcp-gateway/.mcp-gateway-rules.json",

@@ -3,6 +3,7 @@ import {
   listSettings,
   readSettings,
   type SettingFlags,
+  stateFile,
   warnVariables,
 } from "../../src/config/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
@@ -21,15 +22,15 @@ function problemsOf(flags: SettingFlags, variables: Record<string, string> = {})
 }
 
 Deno.test("[settings.defaults] without flags and variables the defaults hold", () => {
-  assert.deepEqual(readSettings({}, empty), {
+  const home = environmentOf({ HOME: "/home/someone" });
+  assert.deepEqual(readSettings({}, home), {
     transport: "stdio",
     host: "127.0.0.1",
     port: 8080,
-    auditLog: "./logs/audit.jsonl",
+    auditLog: "/home/someone/.local/state/agent-mcp-gateway/audit.jsonl",
     auditArgs: "none",
     initStrategy: "eager",
     debug: false,
-    logLevel: "info",
     logFormat: "text",
     maxProcesses: 256,
     allowedHosts: [],
@@ -40,6 +41,31 @@ Deno.test("[settings.defaults] without flags and variables the defaults hold", (
     maxCalls: 100_000,
     state: "memory",
   });
+});
+
+Deno.test("[audit.place] the default is in the user's state folder, wherever that is", () => {
+  const placeOf = (env: Record<string, string>, windows: boolean) => {
+    return stateFile(environmentOf(env), "audit.jsonl", { windows });
+  };
+  const [home, own] = ["/home/someone", "agent-mcp-gateway/audit.jsonl"];
+  const state = `${home}/.local/state/${own}`;
+  assert.equal(placeOf({ HOME: home, XDG_STATE_HOME: "/var/state" }, false), `/var/state/${own}`);
+  // The specification has a relative path ignored.
+  for (const name of ["", "state"]) {
+    assert.equal(placeOf({ HOME: home, XDG_STATE_HOME: name }, false), state);
+  }
+  const profile = { USERPROFILE: "C:\\Users\\me", HOME: "" };
+  assert.equal(placeOf(profile, true), `C:\\Users\\me/AppData/Local/${own}`);
+  assert.equal(placeOf({ ...profile, LOCALAPPDATA: "D:\\local" }, true), `D:\\local/${own}`);
+});
+
+Deno.test("[audit.protocol] standard output is refused over stdio only", () => {
+  for (const path of ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]) {
+    const message = "standard output carries the protocol; name a file or /dev/stderr";
+    assert.deepEqual(problemsOf({ auditLog: path }), [`--audit-log: ${message}`]);
+    assert.deepEqual(problemsOf({ auditLog: path, transport: "http" }), []);
+  }
+  assert.deepEqual(problemsOf({ auditLog: "/dev/stderr" }), []);
 });
 
 const twins: [keyof SettingFlags, string, string, string, unknown, unknown][] = [

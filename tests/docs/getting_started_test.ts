@@ -10,11 +10,11 @@ import { PagePlay } from "./page_play.ts";
 const PAGE = "docs/getting-started.md";
 
 /** Starts what `init` printed as the entry of Claude Code, as that client does. */
-function startEntry(printed: string, play: PagePlay, env: Record<string, string>): Program {
+function startEntry(printed: string, play: PagePlay): Program {
   const [, json = ""] = /```json\n(.*?)```/s.exec(printed) ?? [];
   const { command, args } = JSON.parse(json).mcpServers.gateway;
-  const { folder: cwd, env: own } = play.setup;
-  return new Program({ command, args, cwd, env: { ...own, ...env } });
+  const { folder: cwd, env } = play.setup;
+  return new Program({ command, args, cwd, env });
 }
 
 /** Plays an agent's part: what there is, what it can do, a call that works and one that does not. */
@@ -50,7 +50,6 @@ Deno.test({
     const start = performance.now();
     const times: string[] = [];
     const checker = new BlockChecker(play);
-    const env = { GATEWAY_AUDIT_LOG: "~/.local/state/agent-mcp-gateway/audit.jsonl" };
     let printed = "";
     let hasCalled = false;
     for (const block of readBlocks(PAGE)) {
@@ -66,8 +65,8 @@ Deno.test({
         await checker.check(block);
       }
       if (isRun) times.push(`${Math.round(performance.now() - start)} ms: ${word}`);
-      if (block.language === "json" && block.text.includes('"GATEWAY_AUDIT_LOG"')) {
-        const program = startEntry(printed, play, env);
+      if (block.language === "json" && block.text.includes('"--mcp-config"')) {
+        const program = startEntry(printed, play);
         const client = new RawClient(program);
         try {
           await playAgent(client);

@@ -5,7 +5,7 @@ import { LIMITS } from "../../src/gateway/http/limits.ts";
 import { listeningUrl } from "../e2e/gateway.ts";
 import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
-import { Setup } from "../e2e/setup.ts";
+import { Setup, TALKATIVE } from "../e2e/setup.ts";
 import { until } from "../e2e/until.ts";
 import { type Block, Page } from "./typed_page.ts";
 
@@ -64,7 +64,7 @@ Deno.test({
       `#!/bin/sh\nexec ${[command, ...words].map((word) => `'${word}'`).join(" ")} "$@"\n`,
     );
     Deno.chmodSync(script, 0o755);
-    const env = { ...setup.env, PATH: `${join(script, "..")}:${setup.env.PATH}` };
+    const env = { ...setup.env, ...TALKATIVE, PATH: `${join(script, "..")}:${setup.env.PATH}` };
     const [shown = ""] = await type([`${token}\necho "$TOKEN"`], { folder: setup.folder, env });
     const TOKEN = shown.trim();
     assert.match(TOKEN, /^\S{20,}$/);

@@ -2,26 +2,30 @@ import assert from "node:assert/strict";
 import { startGateway } from "./gateway.ts";
 import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
+import { AUDIT_LOG } from "./setup.ts";
 import { auditText } from "../cli/audit_support.ts";
 
 Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote", async () => {
   await using gateway = await startGateway();
   await gateway.ask("list_servers");
   const [line] = gateway.audit();
-  const files = { "logs/audit.jsonl": `${JSON.stringify(line)}\n` };
+  const files = { [AUDIT_LOG]: `${JSON.stringify(line)}\n` };
   const stats = await runOnce(["audit", "stats", "--json"], { files });
   assert.equal(stats.code, 0, stats.stderr);
   assert.equal(JSON.parse(stats.stdout).agents[0].name, "tester");
   const env = { GATEWAY_AUDIT_LOG: "~/none.jsonl" };
-  const named = ["audit", "tail", "-n", "1", "--json", "logs/audit.jsonl"];
+  const named = ["audit", "tail", "-n", "1", "--json", AUDIT_LOG];
   const tail = await runOnce(named, { files, env });
   assert.deepEqual(JSON.parse(tail.stdout), line);
-  const fallback = { "../home/.local/state/agent-mcp-gateway/audit.jsonl": auditText() };
+  const fallback = { [AUDIT_LOG]: auditText() };
   const found = await runOnce(["audit", "tail"], { files: fallback, env });
   assert.match(found.stdout, /^2026-01-31 08:00:00 ALLOW a files\/read 1\.50 ms$/);
   assert.doesNotMatch(found.stderr, /another/);
   // A disk that was full for a while leaves a log in both places.
-  const both = await runOnce(["audit", "tail"], { files: { ...files, ...fallback } });
+  const both = await runOnce(["audit", "tail"], {
+    files: { "logs/audit.jsonl": auditText(), ...fallback },
+    env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
+  });
   assert.match(both.stderr, /another at .*\.local\/state\/agent-mcp-gateway\/audit\.jsonl, /);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { executeParams, oddServer, startGateway } from "./gateway.ts";
-import type { AuditLine } from "./setup.ts";
+import { AUDIT_LOG, type AuditLine } from "./setup.ts";
 
 const RULES = {
   agents: {
@@ -148,12 +148,26 @@ Deno.test("the audit log has a line for every operation", async (t) => {
   });
 
   await t.step("[audit.no-values] argument values are not written", () => {
-    const text = Deno.readTextFileSync(join(gateway.setup.folder, "logs/audit.jsonl"));
+    const text = Deno.readTextFileSync(join(gateway.setup.folder, AUDIT_LOG));
     assert.equal(text.includes(NEVER_WRITTEN), false);
   });
 });
 
 Deno.test("the place of the audit log", async (t) => {
+  await t.step("[audit.place] by default it is in the state folder, not in a project", async () => {
+    await using gateway = await startGateway();
+    await gateway.ask("list_servers");
+    assert.equal(gateway.setup.audit().length, 1);
+    const names = [...Deno.readDirSync(gateway.setup.folder)].map(({ name }) => name);
+    assert.deepEqual(names.sort(), [".mcp-gateway-rules.json", ".mcp.json"]);
+    // What the program that this one is modelled on does.
+    await using former = await startGateway({
+      env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
+    });
+    await former.ask("list_servers");
+    assert.equal(former.setup.audit("logs/audit.jsonl").length, 1);
+  });
+
   await t.step("[audit.place] is what GATEWAY_AUDIT_LOG or --audit-log says", async () => {
     for (
       const [args, env] of [
@@ -173,8 +187,7 @@ Deno.test("the place of the audit log", async (t) => {
       env: { GATEWAY_AUDIT_LOG: ".mcp.json/audit.jsonl" },
     });
     await gateway.client.request("tools/call", executeParams("odd", "echo"));
-    const place = "../home/.local/state/agent-mcp-gateway/audit.jsonl";
-    assert.equal(gateway.setup.audit(place).length, 1);
+    assert.equal(gateway.setup.audit().length, 1);
     assert.match(gateway.program.stderr, /^warn: .*audit log.*\.mcp\.json\/audit\.jsonl/m);
   });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { TempFolder } from "../config/support.ts";
+import { denoDir, TALKATIVE } from "./setup.ts";
 import { trapped } from "./trapped.ts";
 
 /** Starts the gateway from its source, with a trap in a library's place, and nobody to serve. */
@@ -12,6 +13,7 @@ async function runTrapped(library: string, servers: string): Promise<string> {
   const { stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...words, ...files, "--init-strategy", "lazy"],
     cwd: folder.path,
+    env: { ...TALKATIVE, DENO_DIR: denoDir(), HOME: folder.path },
     stdin: "null",
   }).output();
   return new TextDecoder().decode(stderr);

@@ -100,7 +100,7 @@ Deno.test("where the two files are found", async (t) => {
 
 Deno.test("what the log says", async (t) => {
   await t.step("[cli.startup-summary] what was loaded, and that all is ready", async () => {
-    const { stderr } = await runOnce([], {
+    const { stderr } = await runOnce(["--log-level", "info"], {
       servers: { one: oddServer(), two: oddServer() },
       env: { GATEWAY_DEBUG: "true" },
     });
@@ -108,7 +108,7 @@ Deno.test("what the log says", async (t) => {
       const line of [
         "Loading MCP server configuration from: .mcp.json",
         "Loading gateway rules from: .mcp-gateway-rules.json",
-        "Audit log will be written to: ./logs/audit.jsonl",
+        "Audit log will be written to: ",
         "initialized successfully",
         "- 2 MCP server(s) configured",
         "- 1 agent(s) configured",
@@ -129,8 +129,17 @@ Deno.test("what the log says", async (t) => {
     assert.match(warnings.stderr, /^warn: [^\n]*"gone"[^\n]*\n$/);
   });
 
+  await t.step("[log.silent] nothing unasked, where no terminal shows it", async () => {
+    const options = { servers: { one: oddServer() } };
+    assert.equal((await runOnce([], options)).stderr, "");
+    const asked = await runOnce([], { ...options, env: { GATEWAY_LOG_LEVEL: "info" } });
+    assert.match(asked.stderr, /^Gateway is ready/m);
+    const wrong = await runOnce([], { ...options, rules: "{" });
+    assert.match(wrong.stderr, /^error: The gateway cannot start/);
+  });
+
   await t.step("[cli.log-format] as JSON for machines", async () => {
-    const { stderr } = await runOnce(["--log-format", "json"]);
+    const { stderr } = await runOnce(["--log-format", "json", "--log-level", "info"]);
     const lines = stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
     assert.ok(lines.length >= 4);
     for (const { time, level, message } of lines) {

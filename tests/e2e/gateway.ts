@@ -9,7 +9,7 @@ import {
 import { HttpWire } from "./http_wire.ts";
 import { Program } from "./program.ts";
 import { type Fields, type Introduction, type Message, RawClient } from "./raw_client.ts";
-import { type AuditLine, Setup, type SetupOptions } from "./setup.ts";
+import { type AuditLine, Setup, type SetupOptions, TALKATIVE } from "./setup.ts";
 import { until } from "./until.ts";
 
 /** How a client connects. */
@@ -25,6 +25,8 @@ export interface GatewayOptions extends SetupOptions {
   readonly command?: GatewayCommand;
   /** How the client connects. Default: what `GATEWAY_E2E_TRANSPORT` says, or stdio. */
   readonly transport?: Transport;
+  /** Whether the gateway's log is left unread. Default: no. */
+  readonly leavesStderr?: boolean;
   /** What the client says of itself; `false` leaves the introduction to the test. */
   readonly client?: Introduction | false;
 }
@@ -52,10 +54,18 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   const { transport = TRANSPORT } = options;
   const form = options.command ?? GATEWAY_COMMAND;
   const [command, ...words] = await commandWords(form);
-  const setup = new Setup({ ...options, env: { ...shippedEnvironment(form), ...options.env } });
+  const known = { ...shippedEnvironment(form), ...TALKATIVE };
+  const setup = new Setup({ ...options, env: { ...known, ...options.env } });
   const { folder: cwd, env } = setup;
+  const { leavesStderr = false } = options;
   const http = transport === "http" ? ["--transport", "http", "--port", "0"] : [];
-  const program = new Program({ command, args: [...words, ...args, ...http], cwd, env });
+  const program = new Program({
+    command,
+    args: [...words, ...args, ...http],
+    cwd,
+    env,
+    leavesStderr,
+  });
   let wire: HttpWire | undefined;
   if (transport === "http") {
     const url = await listeningUrl(program);

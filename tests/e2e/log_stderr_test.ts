@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { oddServer, startGateway } from "./gateway.ts";
 import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
-import { Setup } from "./setup.ts";
+import { Setup, type SetupOptions } from "./setup.ts";
 import { until } from "./until.ts";
 
 const KEY = `sk-${"a1b2".repeat(8)}`;
@@ -51,8 +51,11 @@ Deno.test("[log.colours] none where nobody looks, whatever the variables want", 
 });
 
 /** What the gateway logs at a terminal when it cannot start. */
-async function logAtTerminal(env: Record<string, string>): Promise<string> {
-  const setup = new Setup({ servers: false, env: { TERM: "xterm", ...env } });
+async function logAtTerminal(
+  env: Record<string, string>,
+  servers: SetupOptions["servers"] = false,
+): Promise<string> {
+  const setup = new Setup({ servers, env: { TERM: "xterm", ...env } });
   try {
     const words = await commandWords(GATEWAY_COMMAND);
     const command = words.map((word) => `'${word}'`).join(" ");
@@ -89,5 +92,14 @@ Deno.test({
     const plain = await logAtTerminal({ NO_COLOR: "1" });
     assert.ok(plain.includes(`error: ${start}`));
     assert.equal(plain.includes("\x1b"), false);
+  },
+});
+
+Deno.test({
+  name: "[log.silent] at a terminal the start is told without being asked for",
+  ignore: !hasScript(),
+  fn: async () => {
+    assert.match(await logAtTerminal({}, {}), /^Gateway is ready/m);
+    assert.equal(await logAtTerminal({ GATEWAY_LOG_LEVEL: "warning" }, {}), "");
   },
 });

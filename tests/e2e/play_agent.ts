@@ -3,7 +3,7 @@ import { listeningUrl, oddServer, onlyText, readRefusal } from "./gateway.ts";
 import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { type Fields } from "./raw_client.ts";
-import { Setup } from "./setup.ts";
+import { Setup, TALKATIVE } from "./setup.ts";
 import { until } from "./until.ts";
 
 /** What is asked of a client from npm. */
@@ -51,7 +51,7 @@ export async function playAgent(connect: (launch: Launch) => Promise<LibraryClie
 /** The same over HTTP: the gateway is there before the client and after it. */
 export async function playAgentOverHttp(connect: (url: URL) => Promise<LibraryClient>) {
   const [command, ...words] = await commandWords(GATEWAY_COMMAND);
-  const setup = new Setup({ servers: { odd: oddServer() } });
+  const setup = new Setup({ servers: { odd: oddServer() }, env: TALKATIVE });
   const args = [...words, "--agent", "tester", "--transport", "http", "--port", "0"];
   const program = new Program({ command, args, cwd: setup.folder, env: setup.env });
   try {

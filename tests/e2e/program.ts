@@ -7,6 +7,8 @@ export interface ProgramOptions {
   readonly cwd: string;
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Whether standard error is left unread until `readStderr` is called or the program has ended. */
+  readonly leavesStderr?: boolean;
 }
 
 /** A program as a process: lines in, lines out, and what it says on standard error. */
@@ -21,11 +23,13 @@ export class Program {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #outputs: Promise<unknown>;
+  readonly #isRead = Promise.withResolvers<void>();
   #stderr = "";
   #hasEnded = false;
 
   /** Starts the program. */
-  constructor({ command, args, cwd, env }: ProgramOptions) {
+  constructor({ command, args, cwd, env, leavesStderr = false }: ProgramOptions) {
+    if (!leavesStderr) this.readStderr();
     this.#child = new Deno.Command(command, {
       args: [...args],
       cwd,
@@ -54,6 +58,11 @@ export class Program {
     return this.#hasEnded;
   }
 
+  /** Begins to read standard error, where that was left. */
+  readStderr(): void {
+    this.#isRead.resolve();
+  }
+
   /** Writes text to standard input. */
   async write(text: string | Uint8Array<ArrayBuffer>): Promise<void> {
     await this.#input.write(typeof text === "string" ? new TextEncoder().encode(text) : text);
@@ -73,6 +82,7 @@ export class Program {
   /** Waits for its end, and the end of all that it says. */
   async ended(withinMs?: number): Promise<Deno.CommandStatus> {
     const status = await soon("the end of the program", this.#child.status, withinMs);
+    this.readStderr();
     await soon("the end of its output", this.#outputs);
     await this.closeInput();
     return status;
@@ -99,6 +109,7 @@ export class Program {
   }
 
   async #readStderr(): Promise<void> {
+    await this.#isRead.promise;
     const decoder = new TextDecoder();
     for await (const chunk of this.#child.stderr) {
       this.#stderr += decoder.decode(chunk, { stream: true });

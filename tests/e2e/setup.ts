@@ -16,6 +16,14 @@ export interface SetupOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Has the log say what it says at a terminal, for tests that wait for it. */
+export const TALKATIVE = { GATEWAY_LOG_LEVEL: "info" };
+
+/** Where the audit log is by default, from the working folder. */
+export const AUDIT_LOG: string = Deno.build.os === "windows"
+  ? "../home/AppData/Local/agent-mcp-gateway/audit.jsonl"
+  : "../home/.local/state/agent-mcp-gateway/audit.jsonl";
+
 /** One line of the audit log. */
 export type AuditLine = Readonly<Record<string, unknown>>;
 
@@ -51,8 +59,12 @@ export class Setup {
     return path;
   }
 
-  /** The lines of the audit log so far. */
-  audit(name = "logs/audit.jsonl"): AuditLine[] {
+  /**
+   * The lines of the audit log so far.
+   *
+   * @param name Its path from the working folder. Default: where it is by default.
+   */
+  audit(name: string = AUDIT_LOG): AuditLine[] {
     const text = Deno.readTextFileSync(join(this.folder, name));
     return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
   }

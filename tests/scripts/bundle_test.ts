@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { bundle } from "../../scripts/bundle.ts";
 import config from "../../deno.json" with { type: "json" };
 import { commandWords, ROOT } from "../e2e/gateway_command.ts";
-import { denoDir, machineEnvironment } from "../e2e/setup.ts";
+import { denoDir, machineEnvironment, TALKATIVE } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /** Tells which built-in modules have been loaded so far; run before the program. */
@@ -181,7 +181,7 @@ Deno.test("[start.lazy-built-ins] the gateway serves without any built-in module
   const { stderr } = await new Deno.Command(command, {
     args: ["run", "--preload", join(folder.path, "recorder.js"), ...words.slice(1)],
     cwd: folder.path,
-    env: { ...machineEnvironment(), DENO_DIR: denoDir(), HOME: folder.path },
+    env: { ...machineEnvironment(), ...TALKATIVE, DENO_DIR: denoDir(), HOME: folder.path },
     clearEnv: true,
     stdin: "null",
   }).output();

@@ -4,7 +4,7 @@ import { isCompiled, MEMORY, preload } from "../e2e/fault_preload.ts";
 import { listeningUrl, startGateway } from "../e2e/gateway.ts";
 import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
-import { Setup } from "../e2e/setup.ts";
+import { Setup, TALKATIVE } from "../e2e/setup.ts";
 import { soon, until } from "../e2e/until.ts";
 
 function print(figures: string): void {
@@ -61,6 +61,7 @@ Deno.test({
   async fn() {
     const setup = new Setup({
       env: {
+        ...TALKATIVE,
         GATEWAY_AGENT: "tester",
         GATEWAY_SESSION_IDLE_S: "1",
         DENO_V8_FLAGS: "--expose-gc,--max-semi-space-size=2",

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { runOnce } from "./run_once.ts";
+import { until } from "./until.ts";
+
+const isWindows = Deno.build.os === "windows";
+
+/** More than a pipe and the queue before it hold. */
+const MANY = 6000;
+
+/** Lists the servers, again and again. */
+async function askManyTimes(gateway: RunningGateway, count: number): Promise<void> {
+  for (let done = 0; done < count; done += 500) {
+    await Promise.all(Array.from({ length: 500 }, () => gateway.ask("list_servers")));
+  }
+}
+
+/** Ends a gateway as its client does; what it has to say is not read before it is gone. */
+async function endUnread(gateway: RunningGateway): Promise<void> {
+  const since = performance.now();
+  await gateway.end();
+  const tookMs = performance.now() - since;
+  assert.ok(tookMs < 5000, `${tookMs} ms`);
+}
+
+for (const format of ["text", "json"]) {
+  Deno.test(`[log.unread] nobody reads the log as ${format}: calls are answered, what is dropped is told`, async () => {
+    const gateway = await startGateway({
+      servers: { odd: oddServer() },
+      env: { GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
+      leavesStderr: true,
+    });
+    try {
+      const say = "a line that the log has at debug level\n".repeat(50_000);
+      const crashed = await gateway.refusal("execute_tool", {
+        server: "odd",
+        tool: "crash",
+        args: { say },
+      });
+      assert.equal(crashed.code, "SERVER_UNAVAILABLE");
+      assert.equal(await gateway.text("odd", "count"), "1");
+      gateway.program.readStderr();
+      const dropped = await until("it is told", () => {
+        return /Lines of the log were dropped.*dropped\D+(\d+)/.exec(gateway.program.stderr)?.[1];
+      });
+      assert.ok(Number(dropped) > 1000, dropped);
+      // Those before and behind are whole, and in their order.
+      const said = gateway.program.stderr.split("\n").filter((line) =>
+        line.includes("a line that")
+      );
+      assert.ok(said.length + Number(dropped) >= 50_000, `${said.length} and ${dropped}`);
+      assert.equal(new Set(said.map((line) => line.replace(/"time":"[^"]*"/, ""))).size, 1);
+      await gateway.end();
+      assert.match(gateway.program.stderr, /Ending: the client is gone/);
+    } catch (error) {
+      await gateway.kill();
+      throw error;
+    }
+  });
+}
+
+Deno.test("[log.unread] a gateway whose log nobody reads ends with its client", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer() },
+    env: { GATEWAY_LOG_LEVEL: "debug" },
+    leavesStderr: true,
+  });
+  const say = "a line that fills the pipe\n".repeat(50_000);
+  await gateway.callTool("execute_tool", { server: "odd", tool: "crash", args: { say } });
+  await endUnread(gateway);
+});
+
+Deno.test({
+  name: "[audit.unread] nobody reads an audit pipe: calls are answered, what is dropped is counted",
+  ignore: isWindows,
+  fn: async () => {
+    const folder = Deno.makeTempDirSync();
+    try {
+      const path = join(folder, "audit.fifo");
+      assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+      await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
+      await askManyTimes(gateway, MANY);
+      await until("it is told", () => /Nothing reads the audit log/.test(gateway.program.stderr));
+      let text = "";
+      const decoder = new TextDecoder();
+      using reader = await Deno.open(path, { read: true, write: true });
+      const reading = (async () => {
+        const buffer = new Uint8Array(64 * 1024);
+        for (;;) {
+          const count = await reader.read(buffer);
+          text += decoder.decode(buffer.subarray(0, count ?? 0), { stream: true });
+          if (text.endsWith("\n") && text.includes('"last"')) return;
+        }
+      })();
+      const dropped = await until("the count is told", () => {
+        return /The audit log is read again.* dropped=(\d+)/.exec(gateway.program.stderr)?.[1];
+      });
+      const params = { name: "list_servers", arguments: {} };
+      await gateway.client.request("tools/call", params, "last");
+      await reading;
+      const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line));
+      assert.ok(Number(dropped) > 500, dropped);
+      assert.equal(lines.length + Number(dropped), MANY + 1);
+      await gateway.end();
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "[audit.unread] an audit pipe that nobody reads does not delay the end",
+  ignore: isWindows,
+  fn: async () => {
+    const folder = Deno.makeTempDirSync();
+    try {
+      const path = join(folder, "audit.fifo");
+      assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+      await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
+      await askManyTimes(gateway, 1000);
+      await endUnread(gateway);
+      assert.match(gateway.program.stderr, /^error: Entries of the audit log were lost/m);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "[audit.unread] the audit log on standard error, unread, read, and beside the log",
+  ignore: isWindows,
+  fn: async () => {
+    await using gateway = await startGateway({
+      env: { GATEWAY_AUDIT_LOG: "/dev/stderr", GATEWAY_LOG_FORMAT: "json" },
+      leavesStderr: true,
+    });
+    await askManyTimes(gateway, MANY);
+    gateway.program.readStderr();
+    const dropped = await until("it is told", () => {
+      return /Lines of the log were dropped.*"dropped":(\d+)/.exec(gateway.program.stderr)?.[1];
+    });
+    await gateway.ask("list_servers");
+    await gateway.end();
+    const lines = gateway.program.stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
+    const entries = lines.filter(({ operation }) => operation === "list_servers");
+    assert.equal(entries.length + Number(dropped), MANY + 1);
+  },
+});
+
+Deno.test({
+  name: "[audit.protocol] standard output is no place for the audit log, but over HTTP",
+  ignore: isWindows,
+  fn: async () => {
+    const env = { GATEWAY_AUDIT_LOG: "/dev/stdout" };
+
+    const { code, stdout, stderr } = await runOnce([], { env });
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /GATEWAY_AUDIT_LOG: standard output carries the protocol; /);
+    await using gateway = await startGateway({ env, transport: "http" });
+    await gateway.ask("list_servers");
+    const line = await until("the line", () => gateway.program.lines[0]);
+    assert.equal(JSON.parse(line).operation, "list_servers");
+  },
+});
