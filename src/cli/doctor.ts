@@ -1,4 +1,5 @@
 import type { ConfigProblem } from "../config/mod.ts";
+import { formatProblem } from "../errors.ts";
 import { nearNames } from "../near_names.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause, type Finding } from "./doctor_finding.ts";
@@ -8,6 +9,7 @@ import { cleanLine, formatCount, type Look, lookOf, type Outputs } from "./outpu
 import { type Probe, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 import { paragraph, table } from "./table.ts";
+import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
 
 /** The flags of `doctor`. */
 export interface DoctorFlags extends FileFlags {
@@ -42,28 +44,46 @@ export async function doctor(
 ): Promise<number> {
   const { json, mcpConfig, rules } = flags;
   return await reporting(outputs, async () => {
-    const { settings, configuration, log } = await openConfiguration({ mcpConfig, rules });
+    const { settings, files, configuration, log } = await openConfiguration({ mcpConfig, rules });
     const names = chooseServers(only, configuration.servers.keys());
     // While servers start there is time to load it.
     const counter = loadTokenCounter();
     return await interruptible(async (interrupts) => {
       const options = { settings, log, interrupts };
       using progress = new Progress(names, outputs.stderr);
-      const reports = await withProbes(configuration, options, async (probes) => {
+      const { reports, tools } = await withProbes(configuration, options, async (probes) => {
         const found = await probes.run(names, ({ config, error, tools, ms }) => {
           const how = error === undefined ? `${tools?.length} tools` : "FAILED";
           progress.done(config.name, `${how} ${seconds(ms)}`);
         });
         const { count } = await counter;
-        return found.map((probe) => report(probe, count, configuration.warnings));
+        const reports = found.map((probe) => report(probe, count, configuration.warnings));
+        return { reports, tools: toolsOf(found, configuration.servers.keys()) };
       });
+      const ofRules = only === undefined ? rulesWarnings(configuration, undefined) : [];
+      const unmatched = unmatchedTools(configuration.rules, tools, { file: files.rules.shown });
+      const warnings = [...ofRules, ...unmatched];
       progress[Symbol.dispose]();
-      const text = json ? `${JSON.stringify({ servers: reports })}\n` : reportText(reports);
+      const text = json
+        ? `${JSON.stringify({ servers: reports, warnings })}\n`
+        : reportText(reports) + warningsText(warnings);
       outputs.stdout.write(text);
       if (reports.length === 0) outputs.stderr.write("No server is configured\n");
       return reports.every(({ ok }) => ok) ? 0 : 1;
     });
   });
+}
+
+/** What agents may use, and no server has. */
+function warningsText(
+  warnings: readonly ConfigProblem[],
+  look: Look = lookOf(Deno.stdout),
+): string {
+  if (warnings.length === 0) return "";
+  const lines = warnings.map((problem) => {
+    return paragraph(`Warning: ${cleanLine(formatProblem(problem))}`, look, "  ");
+  });
+  return `\nRules\n${lines.join("")}`;
 }
 
 /** The servers that are meant. */

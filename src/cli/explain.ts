@@ -21,7 +21,7 @@ import {
 import { cleanText, type Outputs } from "./outputs.ts";
 import { type Probe, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
-import { rulesWarnings, unmatchedTools } from "./unmatched_rules.ts";
+import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
 
 /** The flags of `explain`. */
 export interface ExplainFlags extends FileFlags {
@@ -118,10 +118,7 @@ async function tools(
     return 0;
   });
   if (probes === undefined) return undefined;
-  const known = new Map<string, readonly string[] | undefined>(
-    [...configuration.servers.keys()].map((name) => [name, undefined]),
-  );
-  for (const { config, tools } of probes) known.set(config.name, tools?.map(({ name }) => name));
+  const known = toolsOf(probes, configuration.servers.keys());
   warn(unmatchedTools(configuration.rules, known, { file: files.rules.shown, agent }), outputs);
   const byName = new Map(probes.map((probe) => [probe.config.name, probe]));
   return servers.map((server) => {

@@ -7,9 +7,23 @@ import {
   type Rules,
 } from "../config/mod.ts";
 import { compilePattern } from "../policy/mod.ts";
+import type { Probe } from "./probe.ts";
 
 /** The tools of each server by name; undefined where they are not known. */
 export type KnownTools = ReadonlyMap<string, readonly string[] | undefined>;
+
+/**
+ * The names of the tools that servers showed.
+ *
+ * @param probes The servers that were started.
+ * @param servers All that are configured.
+ */
+export function toolsOf(probes: readonly Probe[], servers: Iterable<string>): KnownTools {
+  const known = new Map<string, readonly string[] | undefined>();
+  for (const server of servers) known.set(server, undefined);
+  for (const { config, tools } of probes) known.set(config.name, tools?.map(({ name }) => name));
+  return known;
+}
 
 /**
  * The warnings of the configuration that are about what agents may use.
@@ -52,6 +66,9 @@ export function unmatchedTools(
     });
 }
 
+/** A pattern that every name matches. */
+const ANYTHING = /^[*]+$/;
+
 interface Unmatched {
   readonly path: readonly (string | number)[];
   readonly message: string;
@@ -71,9 +88,9 @@ function unmatchedIn(
     const whose = key.explicit ? `server ${JSON.stringify(server)}` : "the servers it is about";
     return patterns.flatMap((pattern, index): Unmatched[] => {
       const { explicit, matches } = compilePattern(pattern);
-      // Such as `"*": ["delete_*"]` in deny: a precaution against what may come.
-      const isPrecaution = effect === "deny" && !explicit && !key.explicit;
-      if (/^[*]+$/.test(pattern) || isPrecaution || names.some(matches)) return [];
+      // Such as `"*": ["delete_*"]`, which is meant for whatever servers there may be one day.
+      const isGeneral = ANYTHING.test(server) && !explicit;
+      if (ANYTHING.test(pattern) || isGeneral || names.some(matches)) return [];
       const message = `no tool of ${whose} matches ${JSON.stringify(pattern)}` +
         nameHint(pattern, names);
       return [{ path: [effect, "tools", server, index], message }];

@@ -149,7 +149,11 @@ Deno.test({
         writer: {
           allow: {
             servers: ["fault", "falt", "oth-*"],
-            tools: { fault: ["ecko", "Echo", "echo ", "zz_*", "echo", "*"], "f*": ["nothing"] },
+            tools: {
+              fault: ["ecko", "Echo", "echo ", "zz_*", "echo", "*"],
+              "f*": ["nothing"],
+              "*": ["get_*"],
+            },
           },
           deny: { tools: { "*": ["drop_*"], fault: ["drop_*"], other: ["anything"] } },
         },
@@ -180,6 +184,17 @@ Deno.test({
     ]);
     // What is about a server that did not start is not known.
     assert.doesNotMatch(stderr, /anything/);
+    const doctor = await shell.run(["doctor"]);
+    assert.match(doctor.stdout, /^Rules$/m);
+    assert.match(doctor.stdout, /^ *Warning: .*reader\.allow\.servers\[0\]: .*"nowhere"/m);
+    for (const warning of warnings) assert.ok(doctor.stdout.includes(warning), warning);
+    const one = await shell.run(["doctor", "fault", "--json"]);
+    const paths = JSON.parse(one.stdout).warnings.map(({ path }: { path: string }) => path);
+    assert.deepEqual(paths, [
+      ...[0, 1, 2, 3].map((index) => `agents.writer.allow.tools.fault[${index}]`),
+      'agents.writer.allow.tools["f*"][0]',
+      "agents.writer.deny.tools.fault[0]",
+    ]);
     // Without servers being started, what the two files say.
     const all = await shell.run(["explain", "--all"]);
     assert.match(all.stderr, /agents\.reader\.allow\.servers\[0\]: .*names server "nowhere"/);
