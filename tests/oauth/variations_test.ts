@@ -268,6 +268,21 @@ for (const path of ["", "/tenant"]) {
   }
 }
 
+for (
+  const [resource, isIts] of [["/mcp/", true], ["/", true], ["", true], ["/mcp/x", false], [
+    "/mc",
+    false,
+  ]] as const
+) {
+  Deno.test(`[oauth.checks] a server at "/mcp" that says to be "${resource}"`, async () => {
+    await using scene = new OAuthScene();
+    scene.server.resource = `${scene.server.origin}${resource}`;
+    const answer = send(scene.gateway(), scene.server.url);
+    if (isIts) assert.equal(await answer, 200);
+    else assert.match((await failure(answer)).message, /which is not its own address/);
+  });
+}
+
 // RFC 9207 and MCP want simple string comparison of `iss`, which protects from mix-ups.
 Deno.test("[oauth.checks] an iss that differs by a slash only is refused, with both values", async () => {
   await using scene = new OAuthScene();

@@ -161,6 +161,8 @@ export async function describeResource(
 /** No token is asked for that is good for another server. */
 function checkResource(resource: string, { sdk, url, config }: Requests): void {
   const own = sdk.resourceUrlFromServerUrl(url);
+  // The SDK compares lengths first, and takes "/mcp/" for something within "/mcp".
+  own.pathname = own.pathname.replace(/\/?$/, "/");
   const isIts = sdk.checkResourceAllowed({ requestedResource: own, configuredResource: resource });
   if (isIts) return;
   const shown = "url" in config.shown ? config.shown.url : own.origin;
