@@ -1,9 +1,8 @@
 import type { Forwarded } from "../config/mod.ts";
-import type { CancelSignal, Peer } from "../jsonrpc/mod.ts";
+import type { CancelSignal, Peer, RpcError } from "../jsonrpc/mod.ts";
 import type { ClientCapabilities } from "./caller.ts";
-
-/** The revisions of MCP that are spoken with servers, the newest first. */
-export const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
+import { describeNewerRevision, REVISIONS } from "./newer_revision.ts";
+import { remoteFailureBehind } from "./remote_failure.ts";
 
 /** What a server said of itself. */
 export interface ServerFacts {
@@ -31,6 +30,28 @@ export interface HandshakeOptions {
 export class HandshakeError extends Error {
   /** Tells this class from others. */
   override readonly name = "HandshakeError";
+  /** The JSON-RPC error that the server answered; `undefined` where it answered another way. */
+  readonly rpc: RpcError | undefined;
+  /** Whether the server speaks only revisions that are newer than those spoken here. */
+  readonly isNewer: boolean;
+
+  /**
+   * Says why.
+   *
+   * @param message What happened; it goes to the agent.
+   * @param options What the server answered, and whether it is too new.
+   */
+  constructor(
+    message: string,
+    { rpc, isNewer = false, ...options }: ErrorOptions & {
+      readonly rpc?: RpcError | undefined;
+      readonly isNewer?: boolean;
+    } = {},
+  ) {
+    super(message, options);
+    this.rpc = rpc;
+    this.isNewer = isNewer;
+  }
 }
 
 /**
@@ -51,14 +72,27 @@ export async function shakeHands(
     protocolVersion: REVISIONS[0],
     capabilities,
     clientInfo: { name: "agent-mcp-gateway", version: options.version },
-  }, { signal: options.signal });
-  if (!reply.ok) throw new HandshakeError(`it refused to initialize: ${reply.error.message}`);
+  }, { signal: options.signal }).catch((cause) => {
+    // Over HTTP a refusal often has a status of its own, and the error in its body.
+    const rpc = remoteFailureBehind(cause)?.rpc;
+    const newer = rpc && describeNewerRevision(rpc);
+    throw newer === undefined ? cause : new HandshakeError(newer, { rpc, isNewer: true, cause });
+  });
+  if (!reply.ok) {
+    const { error: rpc } = reply;
+    const newer = describeNewerRevision(rpc);
+    const message = newer ?? `it refused to initialize: ${rpc.message} (error ${rpc.code})`;
+    throw new HandshakeError(message, { rpc, isNewer: newer !== undefined });
+  }
   const answer = reply.result.value;
   const { protocolVersion, capabilities: offered, instructions, serverInfo } = isRecord(answer)
     ? answer
     : {};
   const title = isRecord(serverInfo) ? serverInfo.title : undefined;
   if (!REVISIONS.some((revision) => revision === protocolVersion)) {
+    const data = { supported: [protocolVersion] };
+    const newer = describeNewerRevision({ code: 0, message: "", data });
+    if (newer !== undefined) throw new HandshakeError(newer, { isNewer: true });
     throw new HandshakeError(
       `it speaks MCP revision ${JSON.stringify(protocolVersion)}, not one of ${
         REVISIONS.join(", ")

@@ -15,8 +15,8 @@ export interface Script {
   readonly capabilities?: Fields;
   /** Definitions of its tools as JSON texts, by pages. Default: one page with `TOOLS`. */
   readonly pages?: readonly (readonly string[])[];
-  /** Methods that it fails with this message. */
-  readonly refuses?: Readonly<Record<string, string>>;
+  /** Methods that it fails with this message, or this error. */
+  readonly refuses?: Readonly<Record<string, string | Fields>>;
   /** Methods that it leaves to the test to answer. */
   readonly holds?: readonly string[];
   /** Whether it answers nothing at all. */
@@ -100,7 +100,8 @@ class ScriptedServer {
     if (hangs === true || holds?.includes(message.method)) return;
     const refusal = refuses?.[message.method];
     if (refusal !== undefined) {
-      this.#send({ id: message.id, error: { code: -32000, message: refusal } });
+      const error = typeof refusal === "string" ? { code: -32000, message: refusal } : refusal;
+      this.#send({ id: message.id, error });
     } else this.#answer(message);
   }
 

@@ -1,9 +1,42 @@
 /** Contract: how a session begins, and what becomes of a server that does not start. */
+import type { Script } from "./scripted_server.ts";
 import assert from "node:assert/strict";
 import { failure, resultText, Scene, type TransportUnderTest } from "./scene.ts";
 import { Client } from "./client.ts";
 
 const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+
+/** Servers that speak only what is newer, and what is told of each. */
+const NEWER: readonly (readonly [string, Script, RegExp])[] = [
+  [
+    "a server that answers with a newer revision",
+    { revision: "2026-07-28" },
+    /: it speaks only MCP revision 2026-07-28, /,
+  ],
+  [
+    "a server that names the revisions it supports",
+    {
+      refuses: {
+        initialize: {
+          code: -32022,
+          message: "Unsupported protocol version",
+          data: { supported: ["2027-03-01", "2026-07-28"], requested: "2025-11-25" },
+        },
+      },
+    },
+    /: it speaks only MCP revision 2027-03-01, 2026-07-28, /,
+  ],
+  [
+    "a server that names none",
+    { refuses: { initialize: { code: -32022, message: "Unsupported protocol version" } } },
+    /: it speaks only newer MCP revisions, /,
+  ],
+  [
+    "a server that does not know the method",
+    { refuses: { initialize: { code: -32601, message: "Method not found" } } },
+    /: it does not know the method initialize, so it probably speaks only MCP revision 2026-07-28 /,
+  ],
+];
 
 export function describeStart(name: string, create: () => TransportUnderTest): void {
   for (const revision of REVISIONS) {
@@ -26,13 +59,22 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
   }
 
   Deno.test(`[sessions.unknown-revision] ${name}: a server of an unknown revision is refused`, async () => {
-    await using scene = new Scene(create(), { script: { revision: "2031-01-01" } });
+    await using scene = new Scene(create(), { script: { revision: "1999-01-01" } });
     const message = await failure(scene.call("echo"));
-    assert.match(message, /"2031-01-01", not one of 2025-11-25, .*2024-11-05/);
+    assert.match(message, /"1999-01-01", not one of 2025-11-25, .*2024-11-05/);
     const tap = await scene.opened();
     await tap.ended;
     assert.equal(tap.count("notifications/initialized"), 0);
   });
+
+  for (const [what, script, told] of NEWER) {
+    Deno.test(`[sessions.newer-revision] ${name}: ${what}`, async () => {
+      await using scene = new Scene(create(), { script });
+      const message = await failure(scene.call("echo"));
+      assert.match(message, told);
+      assert.match(message, /, and this gateway speaks up to 2025-11-25\.$/);
+    });
+  }
 
   Deno.test(`[sessions.handshake] ${name}: a server that refuses to begin is quoted`, async () => {
     const script = { refuses: { initialize: "no licence" } };

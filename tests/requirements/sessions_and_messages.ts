@@ -15,6 +15,8 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "tools.listing-odd-entries": "what is no tool, or comes twice, harms no other",
     "tools.noise": "what a server prints beside its messages is skipped and logged",
     "sessions.handshake": "each of the four revisions is spoken; a refusal is quoted",
+    "sessions.newer-revision":
+      "a server that speaks only newer revisions of MCP is told as such, over every transport",
     "sessions.unknown-revision": "another revision is refused and named",
     "sessions.capabilities": "only what the client has and `forward` allows is declared",
     "sessions.connect-timeout": "a slow start is given up",

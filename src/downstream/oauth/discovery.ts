@@ -1,5 +1,5 @@
 import type { ServerConfig } from "../../config/mod.ts";
-import { REVISIONS } from "../handshake.ts";
+import { REVISIONS } from "../newer_revision.ts";
 import {
   type Answer,
   ask,

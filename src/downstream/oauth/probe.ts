@@ -1,5 +1,5 @@
 import type { ConnectHttp } from "../../config/mod.ts";
-import { REVISIONS } from "../handshake.ts";
+import { REVISIONS } from "../newer_revision.ts";
 
 /** How long a server may take to answer, in milliseconds. */
 const ANSWER_MS = 30_000;

@@ -1,5 +1,6 @@
 import { DownstreamError } from "../../errors.ts";
 import { type Channel, type ChannelHandler, textAt, type Turn } from "../../jsonrpc/mod.ts";
+import { describeNewerRevision } from "../newer_revision.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { within } from "../within.ts";
 import type { SseData } from "./sse_splitter.ts";
@@ -158,7 +159,8 @@ export class RemoteChannel implements Channel {
     try {
       return await this.#way.send(message, signal);
     } catch (cause) {
-      const isTold = cause instanceof RemoteFailure && OLDER.has(cause.status);
+      const isTold = cause instanceof RemoteFailure && OLDER.has(cause.status) &&
+        (cause.rpc === undefined || describeNewerRevision(cause.rpc) === undefined);
       if (message.method !== "initialize" || olderWay === undefined || !isTold) throw cause;
       this.#way.close();
       this.#way = olderWay(this.#listener);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { failure, resultText } from "../../contract/scene.ts";
-import { type Answer, answerText, OddHttp } from "./odd_http.ts";
+import { type Answer, answerText, OddHttp, sendJson } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
 
 /** A server of the older transport that refuses messages at its url with this status. */
@@ -103,3 +103,39 @@ Deno.test("[remote.session-gone] the end of the stream is the end of an SSE sess
   assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
   assert.equal(scene.taps.length, 2);
 });
+
+/** What servers of the revision 2026-07-28 answer `initialize` with. */
+const NEWER: readonly (readonly [string, number, unknown, RegExp])[] = [
+  [
+    "names what it supports",
+    400,
+    { code: -32022, message: "Unsupported protocol version", data: { supported: ["2026-07-28"] } },
+    /: it speaks only MCP revision 2026-07-28, and this gateway speaks up to 2025-11-25\.$/,
+  ],
+  [
+    "misses a header",
+    400,
+    { code: -32020, message: "Header mismatch: Mcp-Method required" },
+    /: it speaks only newer MCP revisions, and this gateway speaks up to 2025-11-25\.$/,
+  ],
+  [
+    "does not know the method",
+    404,
+    { code: -32601, message: "Method not found" },
+    /: it does not know the method initialize, so .*, and this gateway speaks up to 2025-11-25\.$/,
+  ],
+];
+
+for (const [what, status, error, told] of NEWER) {
+  for (const kind of ["auto", "http"] as const) {
+    Deno.test(`[sessions.newer-revision] ${kind}: a server that ${what} is asked once`, async () => {
+      await using odd = await OddHttp.start(({ method, message: { id } }, response) => {
+        if (method !== "POST") return false;
+        return sendJson(response, { jsonrpc: "2.0", id, error }, status);
+      });
+      await using scene = remoteScene(odd.url, { kind });
+      assert.match(await failure(scene.call("echo")), told);
+      assert.equal(odd.asked.length, 1);
+    });
+  }
+}

@@ -1,0 +1,47 @@
+import { RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
+
+/** The revisions of MCP that are spoken with servers, the newest first. */
+export const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
+
+/**
+ * Codes that only revisions after 2025-11-25 have: a header that is missing or unlike the body, a
+ * capability that is missing, a version that is not supported.
+ */
+const NEWER_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
+
+/** How revisions are written. */
+const REVISION = /^\d{4}-\d\d-\d\d$/;
+
+/** How many revisions of a server are named. */
+const MAX_NAMED = 5;
+
+/**
+ * Says that a server speaks only revisions of MCP after the newest that is spoken here, if that is why
+ * it refused `initialize`: a server of the revision of 2026-07-28 does not know that method.
+ *
+ * @param error What it answered.
+ * @returns A clause whose subject is the server; `undefined` where the reason is another one.
+ */
+export function describeNewerRevision(error: RpcError): string | undefined {
+  const [newest] = REVISIONS;
+  const here = `this gateway speaks up to ${newest}`;
+  const supported = supportedBy(error.data);
+  if (supported.length > 0) {
+    // One that is spoken here would be no reason to refuse.
+    if (supported.some((revision) => revision <= newest)) return undefined;
+    const named = supported.slice(0, MAX_NAMED).join(", ");
+    return `it speaks only MCP revision ${named}, and ${here}`;
+  }
+  if (NEWER_CODES.has(error.code)) return `it speaks only newer MCP revisions, and ${here}`;
+  if (error.code !== RPC_CODES.methodNotFound) return undefined;
+  return "it does not know the method initialize, so it probably speaks only MCP revision " +
+    `2026-07-28 or newer, and ${here}`;
+}
+
+function supportedBy(data: unknown): string[] {
+  if (typeof data !== "object" || data === null) return [];
+  const { supported, supportedVersions } = data as Readonly<Record<string, unknown>>;
+  const listed = supported ?? supportedVersions;
+  if (!Array.isArray(listed)) return [];
+  return listed.filter((one) => typeof one === "string" && REVISION.test(one));
+}
