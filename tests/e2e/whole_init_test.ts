@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { EVERY_COMMAND } from "./every_command.ts";
+import { oddServer } from "./gateway.ts";
+import { commandWords, type GatewayCommand, shippedEnvironment } from "./gateway_command.ts";
+import { Program } from "./program.ts";
+import { RawClient } from "./raw_client.ts";
+import { Setup } from "./setup.ts";
+import { until } from "./until.ts";
+
+/** Whether the `script` of util-linux is here, which gives a program a pseudo-terminal. */
+const HAS_TERMINAL = await hasScript();
+
+async function hasScript(): Promise<boolean> {
+  if (Deno.build.os !== "linux") return false;
+  const args = ["-c", "script --version | grep -q util-linux"];
+  return (await new Deno.Command("sh", { args, stdout: "null", stderr: "null" }).output()).success;
+}
+
+/**
+ * Runs `init` at a pseudo-terminal, and answers every question with Enter.
+ *
+ * @returns All that was shown.
+ */
+async function pressEnter(setup: Setup, command: GatewayCommand): Promise<string> {
+  const words = [...await commandWords(command), "init"];
+  const line = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+  const program = new Program({
+    command: "script",
+    args: ["-qec", `stty cols 100 rows 40; ${line}`, "/dev/null"],
+    cwd: setup.folder,
+    env: { ...setup.env, TERM: "xterm-256color", SHELL: "/bin/sh" },
+  });
+  let shown = "";
+  program.onLine = (text) => shown += `${text}\n`;
+  for (let answered = 0; !program.hasEnded; answered++) {
+    assert.ok(answered < 30, `init asks and asks:\n${shown}`);
+    // The mark of a question that waits for its answer.
+    const asked = () => program.hasEnded || (shown.match(/◆/g)?.length ?? 0) > answered;
+    await until(`question ${answered + 1}, after:\n${shown}`, asked);
+    if (!program.hasEnded) await program.write("\r");
+  }
+  const { code } = await program.ended();
+  assert.equal(code, 0, shown);
+  return shown;
+}
+
+for (const command of EVERY_COMMAND) {
+  Deno.test({
+    name: `[install.shipped] init at a terminal, and what it printed serves, from ${command}`,
+    ignore: !HAS_TERMINAL,
+    fn: async () => {
+      const client = { mcpServers: { odd: { type: "stdio", ...oddServer() } } };
+      const setup = new Setup({
+        servers: false,
+        rules: false,
+        files: { "../home/.claude.json": client },
+        env: shippedEnvironment(command),
+      });
+      try {
+        const shown = await pressEnter(setup, command);
+        // deno-lint-ignore no-control-regex
+        const text = shown.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replaceAll("\r", "");
+        const [, json = ""] = /^(\{\n {2}"mcpServers"[^]*?^\})/m.exec(text) ?? [];
+        assert.notEqual(json, "", text);
+        const [entry] = Object.values(JSON.parse(json).mcpServers) as {
+          command: string;
+          args: string[];
+        }[];
+        assert.ok(entry);
+        const program = new Program({ ...entry, cwd: setup.folder, env: setup.env });
+        const raw = new RawClient(program);
+        await raw.initialize();
+        const { result } = await raw.request("tools/call", {
+          name: "execute_tool",
+          arguments: { server: "odd", tool: "count", args: {} },
+        });
+        assert.equal(JSON.stringify(result?.content), '[{"type":"text","text":"1"}]', text);
+        await program.closeInput();
+        assert.equal((await program.ended()).code, 0);
+        // Nothing but the gateway's own files was written without a yes.
+        const after = Deno.readTextFileSync(join(setup.home, ".claude.json"));
+        assert.deepEqual(JSON.parse(after), client);
+      } finally {
+        await setup.close();
+      }
+    },
+  });
+}
+if (!HAS_TERMINAL) {
+  // deno-lint-ignore no-console
+  console.error("NOT TESTED: init at a terminal; the `script` of util-linux is not here.");
+}
