@@ -251,12 +251,16 @@ async function tellMore(
   for (const { name, server: { notes } } of plan.servers) {
     for (const note of notes) say(`${name}: ${note}`);
   }
+  const shown = {
+    servers: showPath(files.servers, machine.home),
+    rules: showPath(files.rules, machine.home),
+  };
   const secrets = plan.servers.flatMap(({ name, entry }) =>
     secretPlaces(entry).map((place) => `${name}: ${place}`)
   );
   if (secrets.length > 0) {
     say(
-      `${files.servers} holds secrets in clear text (${secrets.join(", ")}). Only you can read ` +
+      `${shown.servers} holds secrets in clear text (${secrets.join(", ")}). Only you can read ` +
         "it; to keep them out, write ${NAME} there and set the variable",
     );
   }
@@ -265,7 +269,7 @@ async function tellMore(
     if (none.length > 0) {
       say(
         `${name} may call no tool of ${none.join(", ")} yet: write their names into ` +
-          `agents.${name}.allow.tools in ${files.rules}`,
+          `agents.${name}.allow.tools in ${shown.rules}`,
       );
     }
   }

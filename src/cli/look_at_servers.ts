@@ -82,13 +82,15 @@ async function look(probes: Probes, name: string, signal: AbortSignal): Promise<
       ...(title === undefined ? {} : { title }),
     };
   } catch (error) {
-    return { failure: failureText(error, signal) };
+    return { failure: failureText(error, name, signal) };
   }
 }
 
-function failureText(error: unknown, signal: AbortSignal): string {
+function failureText(error: unknown, name: string, signal: AbortSignal): string {
   const { reason } = signal;
   if (signal.aborted && reason instanceof DOMException) return "did not answer in time";
   const [first = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-  return cleanLine(first.length > 120 ? `${first.slice(0, 119)}…` : first);
+  const cause = first.replace(`Server "${name}" is not available: `, "")
+    .replace(/ Its last lines? on stderr:$/, "");
+  return cleanLine(cause.length > 120 ? `${cause.slice(0, 119)}…` : cause);
 }

@@ -5,8 +5,7 @@ import { plainChecks } from "./plain_checks.ts";
 import type { ServerConfig } from "./server.ts";
 
 /**
- * The servers of a servers file that is not written yet. Servers that are disabled, or cannot be
- * used because a variable is missing, are left out.
+ * The servers of a servers file that is not written yet, without those that are disabled.
  *
  * @param text The text of the file; one with errors has no servers.
  * @param options Where variables come from, and the working folder.
@@ -20,7 +19,6 @@ export function serversOfText(
   const variables = { env, cwd, home: homeFolder(env) };
   const servers = entriesOf(file?.mcpServers ?? {})
     .filter(([, entry]) => entry.disabled !== true)
-    .map(([name, entry]) => buildServer(name, entry, variables).server)
-    .filter(({ unavailable }) => unavailable === undefined);
+    .map(([name, entry]) => buildServer(name, entry, variables).server);
   return new Map(servers.map((server) => [server.name, server]));
 }

@@ -18,7 +18,9 @@ Deno.test("[init.launch] from source and bundle: Deno with the permissions of th
     mainModule: "file:///D:/a%20b/main.js",
     windows: true,
   };
-  assert.equal(launchWords({ ...FROM_SOURCE, ...windows }).at(-1), "D:\\a b\\main.js");
+  const bundle = launchWords({ ...FROM_SOURCE, ...windows });
+  assert.equal(bundle.at(-1), "D:\\a b\\main.js");
+  assert.ok(bundle.includes("--no-config"));
 });
 
 Deno.test("[init.launch] an executable names itself, a launcher what it says", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "jsonc-parser";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import { lookAtServers } from "../../src/cli/look_at_servers.ts";
 import { describeItself } from "../../src/cli/init/server_program.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { type Answer, KEYS, Scene } from "./init_scene.ts";
@@ -148,6 +149,51 @@ Deno.test("[init.look] a second run gives a new server's tools to the agent that
     },
     other: {},
   });
+});
+
+const LOOK_AT_SERVERS = new URL("../../src/cli/look_at_servers.ts", import.meta.url).href;
+
+/** A program that never says anything. */
+const SILENT = { command: Deno.execPath(), args: ["eval", "setInterval(() => {}, 1000)"] };
+
+Deno.test("[init.look] a server that does not answer is not waited for", async () => {
+  using scene = new Scene();
+  const servers = { silent: SILENT, lost: { command: "x", args: ["${NOT_THERE}"] } };
+  const { machine } = scene.options({ env: ENV });
+  const looked = await lookAtServers(JSON.stringify({ mcpServers: servers }), {
+    machine,
+    stderr: { write: () => {} },
+    lookMs: 200,
+  });
+  assert.deepEqual(looked.get("silent"), { failure: "did not answer in time" });
+  assert.match(looked.get("lost")?.failure ?? "", /NOT_THERE/);
+});
+
+Deno.test({
+  name: "[init.look] Ctrl-C goes on with what is known by then",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using scene = new Scene();
+    const tools = [{ name: "look", annotations: { readOnlyHint: true } }];
+    const text = JSON.stringify({ mcpServers: { silent: SILENT, one: listing(scene, tools) } });
+    // A process of its own, for the signal would end the tests. It sends it when one is done.
+    const script = `
+      import { lookAtServers } from ${JSON.stringify(LOOK_AT_SERVERS)};
+      const looked = await lookAtServers(${JSON.stringify(text)}, {
+        machine: { os: "linux", home: "/", cwd: Deno.cwd(), env: Deno.env },
+        stderr: { write: (text) => text.startsWith("one:") && Deno.kill(Deno.pid, "SIGINT") },
+      });
+      console.log(JSON.stringify([...looked].map(([name, { tools, failure }]) =>
+        [name, failure ?? tools.length])));
+    `;
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--quiet", "--no-check", "--config", join(ROOT, "deno.json"), script],
+      cwd: ROOT,
+    }).output();
+    const said = new TextDecoder().decode(stdout);
+    assert.notEqual(said, "", new TextDecoder().decode(stderr));
+    assert.deepEqual(JSON.parse(said), [["silent", "skipped"], ["one", 1]]);
+  },
 });
 
 Deno.test("[init.describe] a server's own words are one clean sentence", () => {

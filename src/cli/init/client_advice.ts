@@ -4,7 +4,7 @@ import type { ClientId } from "./clients.ts";
 const ADVICE: Readonly<Partial<Record<ClientId, readonly string[]>>> = {
   "claude-code": [
     'Without a terminal: claude -p "..." --allowedTools "mcp__NAME"',
-    'To end its questions: {"permissions": {"allow": ["mcp__NAME"]}} in ~/.claude/settings.json',
+    'To stop the prompts: {"permissions": {"allow": ["mcp__NAME"]}} in ~/.claude/settings.json',
   ],
   codex: [
     "Without a terminal (codex exec) execute_tool is refused unless config.toml has:",
@@ -13,7 +13,7 @@ const ADVICE: Readonly<Partial<Record<ClientId, readonly string[]>>> = {
   ],
   gemini: [
     'Without a terminal: gemini -p "..." --allowed-mcp-server-names NAME',
-    'To end its questions: add "trust": true to the entry',
+    'To stop the prompts: add "trust": true to the entry',
   ],
   opencode: [
     'It runs all tools unasked. To be asked: "permission": {"NAME_execute_tool": "ask"}',
@@ -32,6 +32,7 @@ const ADVICE: Readonly<Partial<Record<ClientId, readonly string[]>>> = {
 export function clientAdvice(client: ClientId, name: string): string[] {
   const lines = ADVICE[client] ?? [];
   if (lines.length === 0) return [];
-  const last = "An approval of execute_tool for good holds for every tool that the rules allow.";
+  const last =
+    "If you approve execute_tool for good, every tool that the rules allow runs unasked.";
   return [...lines.map((line) => line.replaceAll("NAME", name)), last];
 }

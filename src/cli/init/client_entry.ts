@@ -32,7 +32,10 @@ export function thisRun(): Running {
 export function launchWords(run: Running): [string, ...string[]] {
   if (run.launcher !== undefined) return readWords(run.launcher);
   if (run.standalone) return [run.execPath];
-  return [run.execPath, "run", ...permissionFlags(), mainPath(run)];
+  const main = mainPath(run);
+  // The bundle needs no configuration of Deno's, and must not be given one that lies near it.
+  const config = main.endsWith(".js") ? ["--no-config"] : [];
+  return [run.execPath, "run", ...config, ...permissionFlags(), main];
 }
 
 /** Whether the words name a Deno that `npx` has fetched, which may be cleared away some day. */

@@ -11,10 +11,10 @@ const HEAD =
 `;
 
 const AGENTS =
-  `    // The gateway's flag --agent says which of these agents a client is. It sees and calls only what
-    // is allowed here; all else is refused. For another agent copy a block. A server that is allowed brings all its
-    // tools, unless "tools" has a list for it: "tools": { "SERVER": ["get_*", "one_tool"] }; the key
-    // "*" stands for all servers. "deny" has the same shape and takes away.
+  `    // The gateway's flag --agent says which of these agents a client is. The agent sees and calls
+    // only what is allowed here. For another agent copy a block. A server that is allowed brings all
+    // its tools, unless "tools" has a list for it: "tools": { "SERVER": ["get_*", "one_tool"] }; the
+    // key "*" stands for all servers. "deny" has the same shape and takes away.
 `;
 
 const DEFAULTS =

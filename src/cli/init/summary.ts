@@ -50,9 +50,12 @@ function nextSteps(
     const names = toPaste.length > 0 ? toPaste.map(clientTitle).join(", ") : "your client";
     steps.push(`Paste the entry above into ${names}`);
   }
-  const isLeft = plan.clients.length === 0 || plan.clients.some(({ takeOut }) => !takeOut);
-  if (!isEmpty && isLeft) {
-    steps.push("Take the servers out of the clients: they load them as before until then");
+  const emptied = plan.clients.filter(({ takeOut }) => takeOut).map(({ file }) => file.path);
+  const full = plan.servers.flatMap(({ places }) => places.map(({ file }) => file))
+    .filter(({ path, scope }) => scope === "user" && !emptied.includes(path));
+  if (full.length > 0) {
+    const titles = [...new Set(full.map(({ title }) => title))].join(", ");
+    steps.push(`Take the servers out of ${titles}: until then they are loaded there as before`);
   }
   steps.push("Start the clients again");
   return steps;
