@@ -1,3 +1,4 @@
+import { compilePattern } from "../wildcards/mod.ts";
 import { findNameFault, findTwin, quoteName } from "./odd_names.ts";
 import { suggest, suggestPattern } from "./suggest.ts";
 
@@ -16,7 +17,12 @@ export function nameHint(given: string, names: Iterable<string>): string {
     const meant = twin?.name ?? fault.meant;
     return `; the name ${fault.what}${meant === "" ? "" : `: write ${quoteName(meant)}`}`;
   }
-  if (/[*?]/.test(given)) return suggestPattern(given, known);
+  if (/[*?]/.test(given)) {
+    const { matches } = compilePattern(given.toLowerCase());
+    const cased = known.find((name) => matches(name.toLowerCase()));
+    if (cased === undefined) return suggestPattern(given, known);
+    return `; names are case-sensitive, and ${quoteName(cased)} differs in case`;
+  }
   if (twin === undefined) return suggest(given, known);
   return twin.isCase
     ? `; names are case-sensitive: write ${quoteName(twin.name)}`

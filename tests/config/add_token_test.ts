@@ -160,6 +160,19 @@ Deno.test("[cli.token] a file is replaced whole, its mode and links to it stay",
   ]);
 });
 
+Deno.test("[cli.token] a file in another encoding is refused as everywhere, and unchanged", async () => {
+  using folder = new TempFolder();
+  const text = new Uint8Array(
+    new Uint16Array([...'{"agents": {}}'].map((one) => one.charCodeAt(0))).buffer,
+  );
+  const path = folder.write("rules.json", text);
+  await assert.rejects(
+    editFile(path, (text) => `${text} `),
+    /the file is UTF-16: save it as UTF-8/,
+  );
+  assert.deepEqual(Deno.readFileSync(path), text);
+});
+
 Deno.test("[cli.token] edits at the same time all count", async () => {
   using folder = new TempFolder();
   const path = folder.write("rules.txt", "");
