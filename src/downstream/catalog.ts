@@ -1,12 +1,16 @@
 import {
-  type CancelSignal,
+  AnswerTooLong,
   elementTexts,
   JsonText,
   type Peer,
+  type Reply,
   RPC_CODES,
   textAt,
 } from "../jsonrpc/mod.ts";
 import { isRecord } from "./handshake.ts";
+import { RemoteFailure } from "./remote_failure.ts";
+import { refusesSession } from "./session_check.ts";
+import { withDeadline } from "./within.ts";
 
 /** More pages than any server has; one that sends them for ever is cut here. */
 const MAX_PAGES = 1000;
@@ -20,6 +24,18 @@ const MAX_SIZE = 64 * 1024 * 1024;
 /** How many definitions that were left out are told one by one. */
 const MAX_ODD = 20;
 
+/** How long a server that did not declare any tools may take to answer, in milliseconds. */
+const BRIEF_MS = 3000;
+
+/** How much of a name is quoted, in UTF-16 code units. */
+const MAX_QUOTED_NAME = 80;
+
+/** What a server is told to be that has resources or prompts only. */
+const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
+
+/** What a server is told to be that contradicts itself. */
+const UNKNOWN_METHOD = "It declares tools, but it does not know tools/list";
+
 /** A tool of a server. */
 export interface Tool {
   /** Its name, unique within its server. */
@@ -30,19 +46,42 @@ export interface Tool {
   readonly text: JsonText;
 }
 
+/** What there is to say about a list of tools. */
+export interface CatalogNotes {
+  /** Why the list is empty or not whole, as a sentence without a full stop. */
+  readonly shortfall?: string | undefined;
+  /** See `Catalog`; default `whole`. */
+  readonly extent?: Catalog["extent"];
+  /** Definitions that were left out, and why. */
+  readonly leftOut?: readonly string[];
+}
+
 /** The tools of a server, in its order. */
 export class Catalog {
   /** All tools. */
   readonly tools: readonly Tool[];
+  /** Why there are no tools, or not all of them; `undefined` where nothing is missing. */
+  readonly shortfall: string | undefined;
+  /**
+   * How much of the list this is. Of a `partial` one the rest may come when the server is asked again;
+   * where there is `none`, asking again is of no use.
+   */
+  readonly extent: "whole" | "partial" | "none";
+  /** Definitions that were left out, and why. */
+  readonly leftOut: readonly string[];
   readonly #byName: ReadonlyMap<string, Tool>;
 
   /**
    * Keeps the tools.
    *
    * @param tools Names are unique.
+   * @param notes What there is to say about them.
    */
-  constructor(tools: readonly Tool[]) {
+  constructor(tools: readonly Tool[], notes: CatalogNotes = {}) {
     this.tools = tools;
+    this.shortfall = notes.shortfall;
+    this.extent = notes.extent ?? "whole";
+    this.leftOut = notes.leftOut ?? [];
     this.#byName = new Map(tools.map((tool) => [tool.name, tool]));
   }
 
@@ -58,58 +97,187 @@ export class CatalogError extends Error {
   override readonly name = "CatalogError";
 }
 
-/**
- * Asks a server for all pages of its tools. A definition without a name is left out, one whose name
- * came before too: neither could be called.
- *
- * @param peer The way to the server.
- * @param options What ends the attempt; `onOdd` is told of definitions that were left out.
- * @throws {CatalogError} where the server answers with an error.
- * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools#listing-tools}
- */
-export async function fetchCatalog(
-  peer: Peer,
-  options: { readonly signal: CancelSignal; readonly onOdd: (what: string) => void },
-): Promise<Catalog> {
-  const tools = new Map<string, Tool>();
-  const cursors = new Set<string>();
-  let cursor: string | undefined;
-  let size = 0;
-  let odd = 0;
-  for (let page = 0; page < MAX_PAGES; page++) {
-    const params = cursor === undefined ? {} : { cursor };
-    const reply = await peer.request("tools/list", params, { signal: options.signal });
-    if (!reply.ok) {
-      // A server without tools need not know the method.
-      if (reply.error.code === RPC_CODES.methodNotFound) break;
-      const message = `it did not list its tools: ${reply.error.message}`;
-      throw new CatalogError(message, { cause: reply.error });
-    }
-    const answer = reply.result.value;
-    const { tools: listed, nextCursor } = isRecord(answer) ? answer : {};
-    size += reply.result.text.text.length;
-    if (size > MAX_SIZE) throw new CatalogError("its list of tools has more than 64 MiB");
-    const texts = elementTexts(textAt(reply.result.text.text, "tools") ?? "[]");
-    for (const [index, definition] of (Array.isArray(listed) ? listed : []).entries()) {
-      const name: unknown = isRecord(definition) ? definition.name : undefined;
-      const problem = problemOf(name, tools);
-      if (typeof name !== "string" || problem !== undefined) {
-        if (++odd <= MAX_ODD) options.onOdd(`tools[${index}] has ${problem}`);
-        continue;
-      }
-      tools.set(name, { name, definition, text: new JsonText(texts[index] ?? "null") });
-    }
-    if (typeof nextCursor !== "string" || cursors.has(nextCursor)) break;
-    cursors.add(nextCursor);
-    cursor = nextCursor;
-  }
-  if (odd > MAX_ODD) options.onOdd(`and ${odd - MAX_ODD} more`);
-  return new Catalog([...tools.values()]);
+/** How a server is asked for its tools. */
+export interface CatalogOptions {
+  /** How long all pages may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether the server said in its handshake that it has tools. */
+  readonly declaresTools: boolean;
+  /** Makes what the server said fit to be shown. */
+  readonly quote: (text: string) => string;
 }
 
-/** Why a tool of this name could not be called. */
-function problemOf(name: unknown, tools: ReadonlyMap<string, Tool>): string | undefined {
-  if (typeof name !== "string") return "no name";
-  if (name.length > MAX_NAME) return "a name that is too long";
-  return tools.has(name) ? "a name that came before" : undefined;
+/** One page of a list. */
+interface Page {
+  readonly listed: readonly unknown[];
+  /** The definitions as the server wrote them. */
+  readonly texts: readonly string[];
+  readonly size: number;
+  readonly next: unknown;
+}
+
+/**
+ * Asks a server for all pages of its tools. What fails after the first page keeps the pages before
+ * it, and the catalog says so. A server that did not declare any tools is asked all the same,
+ * because some forget to; if it refuses or stays silent, it has none.
+ *
+ * @param peer The way to the server.
+ * @param options What ends the attempt, and what the server declared.
+ * @throws {CatalogError} where the server answers the first page with an error, or with what is no
+ * list.
+ * @throws {DOMException} `TimeoutError` where it does not answer that in time.
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools#listing-tools}
+ */
+export async function fetchCatalog(peer: Peer, options: CatalogOptions): Promise<Catalog> {
+  const { timeoutMs, declaresTools, quote } = options;
+  const endsAt = performance.now() + timeoutMs;
+  const gathered = new GatheredTools(quote);
+  const cursors = new Set<string>();
+  let cursor: string | undefined;
+  for (let number = 1;; number++) {
+    const params = cursor === undefined ? {} : { cursor };
+    let page: Page;
+    try {
+      const left = Math.max(0, endsAt - performance.now());
+      const ms = number === 1 && !declaresTools ? Math.min(left, BRIEF_MS) : left;
+      const reply = await withDeadline(ms, (signal) => {
+        return peer.request("tools/list", params, { signal });
+      });
+      if (number === 1 && !reply.ok) {
+        // An error about the session says nothing about the tools.
+        if (!declaresTools && !refusesSession(reply.error)) return gathered.none(NO_TOOLS);
+        if (reply.error.code === RPC_CODES.methodNotFound) return gathered.none(UNKNOWN_METHOD);
+      }
+      page = readPage(reply);
+      gathered.grow(page.size);
+    } catch (cause) {
+      const isSilent = isTimeout(cause);
+      if (number === 1 && isSilent && !declaresTools) return gathered.none(NO_TOOLS);
+      if (number === 1 || !spoilsOnlyItsPage(cause)) throw cause;
+      const why = isSilent ? "it was not answered in time" : (cause as Error).message;
+      return gathered.partial(`page ${number} is missing: ${why}`);
+    }
+    gathered.add(page, number);
+    const { next } = page;
+    if (next === undefined || next === null) break;
+    if (typeof next !== "string") {
+      const shown = JSON.stringify(next).slice(0, MAX_QUOTED_NAME);
+      return gathered.partial(`"nextCursor" of page ${number} is ${shown} and not a string`);
+    }
+    if (cursors.has(next)) {
+      return gathered.partial(`page ${number} leads back to a page that came before`);
+    }
+    if (number === MAX_PAGES) return gathered.partial(`it has more than ${MAX_PAGES} pages`);
+    cursors.add(next);
+    cursor = next;
+  }
+  const isEmpty = gathered.size === 0 && !declaresTools;
+  return isEmpty ? gathered.none(NO_TOOLS) : gathered.whole();
+}
+
+/** The tools of the pages so far. */
+class GatheredTools {
+  readonly #tools = new Map<string, Tool>();
+  readonly #leftOut: string[] = [];
+  readonly #quote: CatalogOptions["quote"];
+  #leftOutCount = 0;
+  #textSize = 0;
+
+  constructor(quote: CatalogOptions["quote"]) {
+    this.#quote = quote;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#tools.size;
+  }
+
+  /** Makes sure that one more page is not too much. */
+  grow(size: number): void {
+    this.#textSize += size;
+    if (this.#textSize > MAX_SIZE) throw new CatalogError("its list of tools has more than 64 MiB");
+  }
+
+  /** Takes the definitions that can be called. */
+  add({ listed, texts }: Page, number: number): void {
+    for (const [index, definition] of listed.entries()) {
+      const name: unknown = isRecord(definition) ? definition.name : undefined;
+      const problem = this.#problemOf(name);
+      if (typeof name === "string" && problem === undefined) {
+        const text = new JsonText(texts[index] ?? "null");
+        this.#tools.set(name, { name, definition: definition as Tool["definition"], text });
+      } else if (++this.#leftOutCount <= MAX_ODD) {
+        const page = number === 1 ? "" : ` of page ${number}`;
+        this.#leftOut.push(`tools[${index}]${page} has ${problem}`);
+      }
+    }
+  }
+
+  /** All pages came. */
+  whole(): Catalog {
+    return this.#catalog({});
+  }
+
+  /** Some pages came. */
+  partial(why: string): Catalog {
+    const shortfall = `Its list of tools is incomplete: ${this.#quote(why)}`;
+    return this.#catalog({ shortfall, extent: "partial" });
+  }
+
+  /** The server has no tools. */
+  none(shortfall: string): Catalog {
+    return this.#catalog({ shortfall, extent: "none" });
+  }
+
+  #catalog(notes: CatalogNotes): Catalog {
+    const more = this.#leftOutCount - this.#leftOut.length;
+    const leftOut = more === 0 ? this.#leftOut : [...this.#leftOut, `and ${more} more`];
+    return new Catalog([...this.#tools.values()], { ...notes, leftOut });
+  }
+
+  /** Why a tool of this name could not be called. */
+  #problemOf(name: unknown): string | undefined {
+    if (typeof name !== "string") return "no name";
+    if (name === "") return "an empty name";
+    if (name.length > MAX_NAME) return "a name that is too long";
+    if (!this.#tools.has(name)) return undefined;
+    const shown = JSON.stringify(this.#quote(name).slice(0, MAX_QUOTED_NAME));
+    return `the name ${shown}, which came before`;
+  }
+}
+
+function readPage(reply: Reply): Page {
+  if (!reply.ok) {
+    const message = `it did not list its tools: ${reply.error.message}`;
+    throw new CatalogError(message, { cause: reply.error });
+  }
+  const { value, text } = reply.result;
+  if (!isRecord(value)) throw new CatalogError(`it answered tools/list with ${kindOf(value)}`);
+  const { tools, nextCursor } = value;
+  if (!Array.isArray(tools)) {
+    const what = tools === undefined ? 'without "tools"' : `with "tools": ${kindOf(tools)}`;
+    throw new CatalogError(`it answered tools/list ${what}, where a list belongs`);
+  }
+  return {
+    listed: tools,
+    texts: elementTexts(textAt(text.text, "tools") ?? "[]"),
+    size: text.text.length,
+    next: nextCursor,
+  };
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function isTimeout(cause: unknown): boolean {
+  return cause instanceof DOMException && cause.name === "TimeoutError";
+}
+
+/** Whether what went wrong says nothing about the pages before and the calls after it. */
+function spoilsOnlyItsPage(cause: unknown): boolean {
+  if (cause instanceof RemoteFailure) return cause.reach !== "never" && !cause.endsSession;
+  return isTimeout(cause) || cause instanceof CatalogError || cause instanceof AnswerTooLong;
 }

@@ -3,11 +3,20 @@ import type { Catalog } from "./catalog.ts";
 import type { Session } from "./session.ts";
 import { untilAborted } from "./within.ts";
 
+/** How long a list that is not whole is made do with, in milliseconds. */
+const PARTIAL_MS = 60_000;
+
 /** A list of tools that was asked for. */
 interface Listing {
   readonly promise: Promise<Catalog>;
-  /** The same once it is there, so that a call need not wait a turn for it. */
-  catalog?: Catalog;
+  /**
+   * The same once it is there, so that a call need not wait a turn for it; until then the list that
+   * was there before.
+   */
+  catalog: Catalog | undefined;
+  isPending: boolean;
+  /** When the server should be asked again, on the clock of `performance.now()`. */
+  askAgainAt: number;
 }
 
 /**
@@ -16,7 +25,13 @@ interface Listing {
  */
 export class Listings {
   readonly #byKey = new Map<string, Listing>();
+  readonly #onListed: (catalog: Catalog) => void;
   #toolCount: number | undefined;
+
+  /** @param onListed Takes each list as it comes. */
+  constructor(onListed: (catalog: Catalog) => void) {
+    this.#onListed = onListed;
+  }
 
   /** Length of the newest list; `undefined` until there was one. */
   get toolCount(): number | undefined {
@@ -30,6 +45,12 @@ export class Listings {
    */
   known(key: string): Catalog | undefined {
     return this.#byKey.get(key)?.catalog;
+  }
+
+  /** Whether a list that is not whole should be asked for again by now. */
+  isStale(key: string): boolean {
+    const listing = this.#byKey.get(key);
+    return listing !== undefined && performance.now() >= listing.askAgainAt;
   }
 
   /**
@@ -53,12 +74,22 @@ export class Listings {
    */
   ask(session: Session, key: string, afresh = false): Promise<Catalog> {
     const known = this.#byKey.get(key);
-    if (known !== undefined && (known.catalog === undefined || !afresh)) return known.promise;
-    const listing: Listing = { promise: session.listTools() };
+    if (known !== undefined) {
+      if (known.isPending || !afresh || known.catalog?.extent === "none") return known.promise;
+    }
+    const listing: Listing = {
+      promise: session.listTools(),
+      catalog: known?.catalog,
+      isPending: true,
+      askAgainAt: Infinity,
+    };
     this.#byKey.set(key, listing);
     listing.promise.then((catalog) => {
       listing.catalog = catalog;
+      listing.isPending = false;
+      if (catalog.extent === "partial") listing.askAgainAt = performance.now() + PARTIAL_MS;
       this.#toolCount = catalog.tools.length;
+      this.#onListed(catalog);
     }, () => {
       if (this.#byKey.get(key) === listing) this.#byKey.delete(key);
     });

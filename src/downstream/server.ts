@@ -12,6 +12,7 @@ import type { ServerFacts } from "./handshake.ts";
 import { HangCheck } from "./hang_check.ts";
 import { History } from "./history.ts";
 import type { Catalog, Tool } from "./catalog.ts";
+import { CatalogLog } from "./catalog_log.ts";
 import { Listings } from "./listings.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
@@ -49,7 +50,7 @@ export class DownstreamServer {
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
   readonly #guard: StartGuard;
-  readonly #listings = new Listings();
+  readonly #listings: Listings;
   readonly #deadlines = new Deadlines();
   readonly #keys: CapabilityKeys;
   readonly #waiting = new CallsWaiting();
@@ -68,6 +69,8 @@ export class DownstreamServer {
   constructor(config: ServerConfig, context: ServerContext) {
     this.config = config;
     this.#context = context;
+    const catalogLog = new CatalogLog(context.log, config.name);
+    this.#listings = new Listings((catalog) => catalogLog.note(catalog));
     this.#keys = new CapabilityKeys(config.options.forward);
     this.#guard = new StartGuard(config.name, context.now);
     this.#authorization = context.authorize?.(config, () => this.#waiting.best);
@@ -130,10 +133,13 @@ export class DownstreamServer {
    */
   async listTools(caller: Caller, signal: CancelSignal): Promise<Catalog> {
     const key = this.#keys.of(caller.capabilities);
-    const known = this.#listings.known(key) ?? this.#listings.coming(key, signal);
+    const isStale = this.#listings.isStale(key);
+    const known = isStale
+      ? undefined
+      : this.#listings.known(key) ?? this.#listings.coming(key, signal);
     const ask = (): Promise<Catalog> => {
       return this.#use(caller, {
-        run: ({ session }) => untilAborted(this.#listings.ask(session, key), signal),
+        run: ({ session }) => untilAborted(this.#listings.ask(session, key, isStale), signal),
         signal,
       });
     };

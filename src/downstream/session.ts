@@ -7,6 +7,7 @@ import { Connection } from "./connection.ts";
 import { explainFailure, noResult } from "./failure.ts";
 import { declaredCapabilities, isRecord, type ServerFacts, shakeHands } from "./handshake.ts";
 import { openServerPeer } from "./server_peer.ts";
+import { quotable } from "./secrets.ts";
 import type { SessionOptions, SessionState } from "./session_options.ts";
 import { StartAbandoned } from "./start_guard.ts";
 import { isTaskTool, runAsCall, runAsTask, type SentCall } from "./task.ts";
@@ -100,19 +101,17 @@ export class Session {
    * @throws {DownstreamError} where the server is not there or does not answer.
    */
   async listTools(): Promise<Catalog> {
-    await this.#starting;
-    const { log, config: { options: { connectTimeoutMs } } } = this.#options;
-    const onOdd = (what: string): void => {
-      log.warn(`Tool left out: ${what}`, { server: this.#server });
-    };
+    const { capabilities } = await this.#starting;
+    const { config } = this.#options;
+    const timeoutMs = config.options.connectTimeoutMs;
     try {
-      const peer = this.#livePeer();
-      return await withDeadline(
-        connectTimeoutMs,
-        (signal) => fetchCatalog(peer, { signal, onOdd }),
-      );
+      return await fetchCatalog(this.#livePeer(), {
+        timeoutMs,
+        declaresTools: "tools" in capabilities,
+        quote: (text) => quotable(text, config),
+      });
     } catch (cause) {
-      throw await this.#explain(cause, `it did not list its tools within ${connectTimeoutMs} ms`);
+      throw await this.#explain(cause, `it did not list its tools within ${timeoutMs} ms`);
     }
   }
 

@@ -11,7 +11,7 @@ const ODD_RESULT = [
 ].join("");
 
 const TASK_SERVER = {
-  capabilities: { tasks: { requests: { tools: { call: {} } } } },
+  capabilities: { tools: {}, tasks: { requests: { tools: { call: {} } } } },
   pages: [[definition("held", { execution: { taskSupport: "required" } })]],
 };
 

@@ -11,7 +11,7 @@ import { type Channel, LineChannel } from "../../src/jsonrpc/mod.ts";
 export interface Script {
   /** The revision that it speaks, whatever was asked; by default what was asked. */
   readonly revision?: string;
-  /** What it can do. Default: log. */
+  /** What it can do. Default: log, and tools. */
   readonly capabilities?: Fields;
   /** Definitions of its tools as JSON texts, by pages. Default: one page with `TOOLS`. */
   readonly pages?: readonly (readonly string[])[];
@@ -112,7 +112,7 @@ class ScriptedServer {
   }
 
   #answer({ id, method, params = {} }: Message): void {
-    const { revision, capabilities = { logging: {} }, dies } = this.#script;
+    const { revision, capabilities = { logging: {}, tools: {} }, dies } = this.#script;
     switch (method) {
       case "initialize": {
         const protocolVersion = revision ?? params.protocolVersion;

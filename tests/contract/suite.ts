@@ -7,6 +7,7 @@ import { describeEnd } from "./end.ts";
 import { describeFailures } from "./failures.ts";
 import { describeForwarding } from "./forwarding.ts";
 import { describeLimits } from "./limits.ts";
+import { describeOddLists } from "./odd_lists.ts";
 import { describeQuestions } from "./questions.ts";
 import type { TransportUnderTest } from "./scene.ts";
 import { describeSharing } from "./sharing.ts";
@@ -22,6 +23,7 @@ import { describeTools } from "./tools.ts";
 export function describeTransport(name: string, create: () => TransportUnderTest): void {
   describeStart(name, create);
   describeTools(name, create);
+  describeOddLists(name, create);
   describeCalls(name, create);
   describeLimits(name, create);
   describeForwarding(name, create);

@@ -54,9 +54,10 @@ export const executeTool: GatewayTool = {
         return policy.decideTool(caller.agent, name, known).allowed;
       });
       const near = nearNames(tool, callable, 3);
+      const { shortfall } = answer.catalog;
       const hint = near.length > 0
         ? `Near names: ${near.join(", ")}`
-        : `Call get_server_tools with server "${name}" to see its tools`;
+        : shortfall ?? `Call get_server_tools with server "${name}" to see its tools`;
       throw new CallerError("TOOL_NOT_FOUND", `Server "${name}" has no tool "${tool}".`, { hint });
     }
     const { reply, downstreamMs } = answer;

@@ -41,7 +41,7 @@ export const getServerTools: GatewayTool = {
     const { caller, policy, signal } = context;
     const server = findServer(context, String(args.server));
     const { name } = server.config;
-    const { tools } = await server.listTools(caller, signal);
+    const { tools, shortfall } = await server.listTools(caller, signal);
     const callable = tools.filter((tool) =>
       policy.decideTool(caller.agent, name, tool.name).allowed
     );
@@ -55,7 +55,8 @@ export const getServerTools: GatewayTool = {
     const unmatched = args.pattern !== undefined && wanted.length === 0
       ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`
       : undefined;
-    const hints = [hint, unmatched, ...missingHints(missing, callable)].filter(isText);
+    const incomplete = shortfall === undefined ? undefined : `${shortfall}.`;
+    const hints = [incomplete, hint, unmatched, ...missingHints(missing, callable)].filter(isText);
     const rest = JSON.stringify({
       server: name,
       total_available: callable.length,

@@ -1,0 +1,167 @@
+/** Contract: lists of tools that are not as they should be; what is missing is always said. */
+import assert from "node:assert/strict";
+import type { Catalog } from "../../src/downstream/mod.ts";
+import { failure, resultText, Scene, type SceneOptions, type TransportUnderTest } from "./scene.ts";
+import { definition, type Fields } from "./scripted_server.ts";
+import type { Tap } from "./tap.ts";
+
+const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
+const HELD = { script: { holds: ["tools/list"] } };
+
+/** Has the server answer the next request for a page. */
+async function page(tap: Tap, result: unknown): Promise<void> {
+  tap.send({ id: (await tap.saw("tools/list")).id, result });
+}
+
+/** The list of a server whose pages the test gives. */
+async function listPages(scene: Scene, ...pages: readonly unknown[]): Promise<Catalog> {
+  const listing = scene.listTools();
+  listing.catch(() => {});
+  const tap = scene.taps.at(-1) ?? await scene.opened();
+  for (const result of pages) await page(tap, result);
+  return await listing;
+}
+
+export function describeOddLists(name: string, create: () => TransportUnderTest): void {
+  const toolless: readonly [string, Fields][] = [
+    ["answers with an error", { refuses: { "tools/list": "no such thing" } }],
+    ["answers with an empty list", { pages: [[]] }],
+    ["does not answer", { holds: ["tools/list"] }],
+  ];
+  for (const [what, script] of toolless) {
+    Deno.test(`[sessions.no-tools] ${name}: a server that declares no tools and ${what} is asked once, and has none`, async () => {
+      await using scene = new Scene(create(), {
+        script: { ...script, capabilities: { resources: {} } },
+        options: { connectTimeoutMs: 1000 },
+      });
+      for (let count = 0; count < 3; count++) {
+        const { tools, shortfall } = await scene.listTools();
+        assert.deepEqual([tools, shortfall], [[], NO_TOOLS]);
+        const answer = await scene.call("any");
+        assert.ok(answer.kind === "no-such-tool" && answer.catalog.shortfall === NO_TOOLS);
+      }
+      assert.equal((await scene.opened()).count("tools/list"), 1);
+      assert.deepEqual(scene.log, [`warn: ${NO_TOOLS} server=files\n`]);
+      assert.equal(scene.server.status().last_error, null);
+    });
+  }
+
+  Deno.test(`[sessions.no-tools] ${name}: a server that forgot to declare its tools has them all the same`, async () => {
+    const script = { capabilities: {}, pages: [[definition("one")], [definition("two")]] };
+    await using scene = new Scene(create(), { script });
+    const { tools, shortfall } = await scene.listTools();
+    assert.deepEqual(tools.map((tool) => tool.name), ["one", "two"]);
+    assert.equal(shortfall, undefined);
+  });
+
+  Deno.test(`[sessions.no-tools] ${name}: one that declares tools and does not know tools/list is said to`, async () => {
+    await using scene = new Scene(create(), HELD);
+    const listing = scene.listTools();
+    const tap = await scene.opened();
+    const error = { code: -32601, message: "Method not found" };
+    tap.send({ id: (await tap.saw("tools/list")).id, error });
+    assert.match(
+      (await listing).shortfall ?? "",
+      /declares tools, but it does not know tools\/list/,
+    );
+  });
+
+  const malformed: readonly [unknown, RegExp][] = [
+    [null, /it answered tools\/list with null\b/],
+    [[], /it answered tools\/list with a list\b/],
+    ["tools", /it answered tools\/list with a string\b/],
+    [{}, /it answered tools\/list without "tools", where a list belongs/],
+    [{ items: [] }, /without "tools"/],
+    [{ tools: null }, /it answered tools\/list with "tools": null, where a list belongs/],
+    [{ tools: { a: {} } }, /with "tools": an object/],
+    [{ tools: "x" }, /with "tools": a string/],
+  ];
+  Deno.test(`[sessions.malformed-list] ${name}: what is no list is an error that says so, and never empty`, async () => {
+    await using scene = new Scene(create(), HELD);
+    for (const [result, expected] of malformed) {
+      assert.match(await failure(listPages(scene, result)), expected, JSON.stringify(result));
+    }
+    assert.equal(scene.taps.length, 1);
+  });
+
+  const one = { tools: [{ name: "one" }, { name: "held" }], nextCursor: "2" };
+  const partial: readonly [string, readonly unknown[], RegExp][] = [
+    ["is no list", [one, { tools: "x" }], /page 2 is missing: it answered .* "tools": a string/],
+    ["is null", [one, null], /page 2 is missing: it answered tools\/list with null/],
+    ["leads back", [one, { tools: [], nextCursor: "2" }], /page 2 leads back to a page/],
+    ["has a number for its cursor", [{ ...one, nextCursor: 5 }], /"nextCursor" of page 1 is 5 /],
+    ["has an object for its cursor", [{ ...one, nextCursor: {} }], /"nextCursor" .* is \{\} /],
+  ];
+  for (const [what, pages, expected] of partial) {
+    Deno.test(`[sessions.partial-list] ${name}: a page that ${what} keeps what came, and it is said`, async () => {
+      await using scene = new Scene(create(), HELD);
+      const { tools, shortfall } = await listPages(scene, ...pages);
+      assert.deepEqual(tools.map((tool) => tool.name), ["one", "held"]);
+      assert.match(shortfall ?? "", /^Its list of tools is incomplete: /);
+      assert.match(shortfall ?? "", expected);
+      assert.equal(scene.log.length, 1);
+      assert.match(scene.log[0] ?? "", expected);
+    });
+  }
+
+  Deno.test(`[sessions.partial-list] ${name}: a page that fails keeps what came, and its tools can be called`, async () => {
+    await using scene = new Scene(create(), HELD);
+    const listing = scene.listTools();
+    const tap = await scene.opened();
+    await page(tap, one);
+    const error = { code: -32602, message: "Invalid cursor" };
+    tap.send({ id: (await tap.saw("tools/list")).id, error });
+    assert.equal(
+      (await listing).shortfall,
+      "Its list of tools is incomplete: page 2 is missing: it did not list its tools: Invalid cursor",
+    );
+    const { answer, request } = await scene.hold();
+    tap.answer(request, { content: [] });
+    assert.equal(resultText(await answer), '{"content":[]}');
+    assert.equal(tap.count("tools/list"), 2);
+  });
+
+  Deno.test(`[sessions.partial-list] ${name}: a page that never comes keeps what came`, async () => {
+    const timed: SceneOptions = { ...HELD, options: { connectTimeoutMs: 1000 } };
+    await using scene = new Scene(create(), timed);
+    const { tools, shortfall } = await listPages(scene, one);
+    assert.equal(tools.length, 2);
+    assert.match(shortfall ?? "", /page 2 is missing: it was not answered in time/);
+    // The cut is known now; nobody waits for that page a second time.
+    assert.equal((await scene.listTools()).tools.length, 2);
+    assert.equal(scene.taps[0]?.count("tools/list"), 2);
+  });
+
+  Deno.test(`[sessions.partial-list] ${name}: a server that is gone in the middle of its list is not there`, async () => {
+    await using scene = new Scene(create(), HELD);
+    const listing = scene.listTools();
+    const tap = await scene.opened();
+    await page(tap, one);
+    await tap.saw("tools/list");
+    tap.crash();
+    await failure(listing);
+  });
+
+  Deno.test(`[sessions.odd-tools] ${name}: what is left out is logged once, however often it is asked for`, async () => {
+    const odd = [definition("one"), definition("one"), definition("")];
+    await using scene = new Scene(create(), { script: { pages: [odd, [definition("one")]] } });
+    for (let count = 0; count < 4; count++) await scene.call("unknown");
+    const tap = await scene.opened();
+    assert.ok(tap.count("tools/list") > 4);
+    const told = [
+      'Tool left out: tools[1] has the name "one", which came before',
+      "Tool left out: tools[2] has an empty name",
+      'Tool left out: tools[0] of page 2 has the name "one", which came before',
+    ].map((line) => `warn: ${line} server=files\n`);
+    assert.deepEqual(scene.log, told);
+    assert.equal((await scene.call("")).kind, "no-such-tool");
+    // Another list tells what is new about it, and never more than a hundred lines in all.
+    for (let round = 0; round < 10; round++) {
+      const names = Array.from({ length: 15 }, (_, n) => definition(`twice ${round} ${n}`));
+      tap.change({ pages: [[...names, ...names]] });
+      await scene.call("unknown");
+    }
+    assert.equal(scene.log.length, 101);
+    assert.match(scene.log.at(-1) ?? "", /Nothing more is logged about its lists of tools/);
+  });
+}
