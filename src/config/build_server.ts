@@ -1,4 +1,5 @@
 import { familyOf, headerValueMessage, isHeaderValue, isHttpUrl } from "./check_entries.ts";
+import { expandHome } from "./environment.ts";
 import { expandText, type Variables } from "./expand.ts";
 import { entriesOf } from "./json_value.ts";
 import { formatPath } from "./path.ts";
@@ -105,6 +106,11 @@ class Filler {
     return expanded.text;
   }
 
+  /** The same for a path, whose leading `~` is the home folder. */
+  fillPath(...args: Parameters<Filler["fill"]>): string {
+    return expandHome(this.fill(...args), this.#variables.home);
+  }
+
   /** Some clients expand these too; what a program gets here is the text. */
   #noteVariable(text: string, path: Trouble["path"]): void {
     if (!OTHER_VARIABLE.test(text)) return;
@@ -147,10 +153,10 @@ function buildConnect(entry: ServerEntry, filler: Filler): Connect {
   const isGood = (text: string) => text.trim() !== "";
   return {
     kind: "stdio",
-    command: filler.fill(entry.command, ["command"], isGood, "this names no program"),
+    command: filler.fillPath(entry.command, ["command"], isGood, "this names no program"),
     args: (entry.args ?? []).map((text, index) => filler.fill(text, ["args", index])),
     env: filler.fillRecord(entry.env ?? {}, "env"),
-    ...(entry.cwd === undefined ? {} : { cwd: filler.fill(entry.cwd, ["cwd"]) }),
+    ...(entry.cwd === undefined ? {} : { cwd: filler.fillPath(entry.cwd, ["cwd"]) }),
   };
 }
 

@@ -26,6 +26,7 @@ export { Processes } from "./processes.ts";
 export { DownstreamServer } from "./server.ts";
 export type { ServerContext } from "./server_context.ts";
 export type { ServerStatus } from "./server_status.ts";
+export { StartFailure, type StartFailureKind } from "./start_failure.ts";
 export type { SessionState } from "./session_options.ts";
 export type { StdioSurroundings } from "./stdio_transport.ts";
 export type { Patience, Transport } from "./transport.ts";

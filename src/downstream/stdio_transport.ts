@@ -6,9 +6,10 @@ import { redact } from "../redact.ts";
 import { groupEnds, signalGroup } from "./process_group.ts";
 import { NoRoom, type Processes } from "./processes.ts";
 import { quotable, secretsOf } from "./secrets.ts";
+import { explainStart } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
 import type { Patience, Transport } from "./transport.ts";
-import { type CommandLine, CommandLineError, windowsCommand } from "./windows_command.ts";
+import { type CommandLine, windowsCommand } from "./windows_command.ts";
 import { within } from "./within.ts";
 
 /** How long a dead process may take to be told dead, in milliseconds. */
@@ -127,10 +128,9 @@ export function openStdio(
       detached: Deno.build.os !== "windows",
     });
     return new StdioTransport(command.spawn(), { ...surroundings, server: config.name, secrets });
-  } catch (cause) {
-    const message = `Server "${config.name}" is not available: ${
-      quotable(describe(connect, cause), config)
-    }.`;
+  } catch (thrown) {
+    const cause = explainStart(connect, env, thrown);
+    const message = `Server "${config.name}" is not available: ${quotable(cause.message, config)}.`;
     throw new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { cause });
   }
 }
@@ -148,27 +148,6 @@ function exists(path: string): boolean {
     // What may not be read is not there for us; Deno itself looks once more.
     return false;
   }
-}
-
-function describe(connect: ConnectStdio, cause: unknown): string {
-  if (cause instanceof CommandLineError) return cause.message;
-  if (cause instanceof Deno.errors.NotFound && / /.test(connect.command)) {
-    return `its command "${connect.command}" was not found; put what follows the program into "args"`;
-  }
-  if (cause instanceof Deno.errors.NotFound) {
-    return connect.cwd === undefined
-      ? `its command "${connect.command}" was not found`
-      : `its command "${connect.command}" or its folder was not found`;
-  }
-  if (cause instanceof Deno.errors.NotCapable) {
-    // The gateway was started with narrowed permissions, and the entry is newer than they are.
-    return `the gateway's own permissions do not allow to run its command "${connect.command}"; ` +
-      "the operator has to start the gateway with what agent-mcp-gateway permissions prints";
-  }
-  if (cause instanceof Deno.errors.PermissionDenied) {
-    return `its command "${connect.command}" may not be run`;
-  }
-  return `its command "${connect.command}" cannot be started`;
 }
 
 /** What one read takes at the most, in bytes. */

@@ -179,6 +179,27 @@ Deno.test("[servers.unset-variable] disables that server alone, and says which v
   ]);
 });
 
+Deno.test("[servers.home] a leading ~ of command and cwd is the home folder, and nowhere else", async () => {
+  const variables = { HOME: "/home/someone", TOOLS: "~/tools" };
+  const servers = await load({
+    paths: { command: "~/bin/x", args: ["~/notes"], env: { A: "~/a" }, cwd: "~" },
+    variable: { command: "${TOOLS}/x" },
+    others: { command: "~other/x", cwd: "./~/x" },
+  }, variables);
+  const connects = [...servers.values()].map(({ connect }) => connect);
+  assert.deepEqual(connects, [
+    {
+      kind: "stdio",
+      command: "/home/someone/bin/x",
+      args: ["~/notes"],
+      env: { A: "~/a" },
+      cwd: "/home/someone",
+    },
+    { kind: "stdio", command: "/home/someone/tools/x", args: [], env: {} },
+    { kind: "stdio", command: "~other/x", args: [], env: {}, cwd: "./~/x" },
+  ]);
+});
+
 Deno.test("[servers.expansion-everywhere] variables count in every string of the keys we use", async () => {
   const variables = { V: "v", HOST: "example.com" };
   const servers = await load({

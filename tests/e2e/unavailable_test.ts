@@ -19,7 +19,7 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; told: RegExp }>> = {
   },
   "no-folder": {
     entry: { ...oddServer(), cwd: "/no/such/folder" },
-    told: /its folder was not found/,
+    told: /its working folder \("cwd"\) does not exist/,
   },
   dies: { entry: oddServer("--die=3"), told: /It exited with code 3\..*I cannot live like this/s },
   silent: {

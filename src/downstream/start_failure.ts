@@ -1,0 +1,178 @@
+import { isAbsolute, resolve } from "node:path";
+import type { ConnectStdio } from "../config/mod.ts";
+import { CommandLineError } from "./windows_command.ts";
+
+/** Why a command could not be started. */
+export type StartFailureKind =
+  | "folder-not-found"
+  | "folder-is-file"
+  | "command-not-found"
+  | "arguments-in-command"
+  | "dangling-link"
+  | "command-is-folder"
+  | "not-executable"
+  | "carriage-return"
+  | "interpreter-not-found"
+  | "foreign-binary"
+  | "not-permitted"
+  | "not-allowed"
+  | "other";
+
+/** A server's command could not be started; the message goes to the agent. */
+export class StartFailure extends Error {
+  /** Tells this class from others. */
+  override readonly name = "StartFailure";
+  /** Which of the causes. */
+  readonly kind: StartFailureKind;
+  /** The program that a script names, or the target of a link. */
+  readonly subject: string | undefined;
+
+  /**
+   * Says it.
+   *
+   * @param kind Which of the causes.
+   * @param message What is wrong.
+   * @param options The failure behind it, and what its message is about besides the command.
+   */
+  constructor(
+    kind: StartFailureKind,
+    message: string,
+    options: ErrorOptions & { subject?: string | undefined } = {},
+  ) {
+    super(message, options);
+    this.kind = kind;
+    this.subject = options.subject;
+  }
+}
+
+/** How much of a file is read to see what it is, in bytes. */
+const HEAD_BYTES = 256;
+
+/**
+ * Finds out why a command could not be started. The system says "not found" for five different
+ * faults, so the files are looked at.
+ *
+ * @param connect The command.
+ * @param env The variables that its process would have got.
+ * @param cause What was thrown.
+ */
+export function explainStart(
+  connect: ConnectStdio,
+  env: Readonly<Record<string, string>>,
+  cause: unknown,
+): StartFailure {
+  const { command } = connect;
+  const fail = (kind: StartFailureKind, message: string, subject?: string): StartFailure => {
+    return new StartFailure(kind, message, { cause, subject });
+  };
+  if (cause instanceof CommandLineError) return fail("other", cause.message);
+  if (cause instanceof Deno.errors.NotCapable) {
+    // The gateway was started with narrowed permissions, and the entry is newer than they are.
+    return fail(
+      "not-permitted",
+      `the gateway's own permissions do not allow to run its command "${command}"; the operator ` +
+        "has to start the gateway with what agent-mcp-gateway permissions prints",
+    );
+  }
+  const folder = folderTrouble(connect.cwd);
+  if (folder !== undefined) return fail(...folder);
+  const found = findFile(connect, env);
+  const trouble = found === undefined ? undefined : fileTrouble(command, found);
+  if (trouble !== undefined) return fail(...trouble);
+  if (cause instanceof Deno.errors.PermissionDenied) {
+    return fail("not-allowed", `its command "${command}" may not be run`);
+  }
+  if (!isMissing(cause)) return fail("other", `its command "${command}" cannot be started`);
+  return command.includes(" ")
+    ? fail(
+      "arguments-in-command",
+      `its command "${command}" was not found; put what follows the program into "args"`,
+    )
+    : fail("command-not-found", `its command "${command}" was not found`);
+}
+
+type Trouble = readonly [kind: StartFailureKind, message: string, subject?: string | undefined];
+
+function folderTrouble(cwd: string | undefined): Trouble | undefined {
+  if (cwd === undefined) return undefined;
+  const info = look(() => Deno.statSync(cwd));
+  if (info === "missing") {
+    return ["folder-not-found", 'its working folder ("cwd") does not exist'];
+  }
+  if (info === undefined || info.isDirectory) return undefined;
+  return ["folder-is-file", 'its working folder ("cwd") is a file'];
+}
+
+/** The file that the command means, whether or not it can be run. */
+function findFile({ command, cwd }: ConnectStdio, env: Readonly<Record<string, string>>) {
+  const isPath = /[\\/]/.test(command);
+  const folders = isPath ? [""] : (env["PATH"] ?? "").split(":");
+  for (const folder of folders) {
+    const path = isPath && isAbsolute(command) ? command : resolve(cwd ?? ".", folder, command);
+    const info = look(() => Deno.lstatSync(path));
+    if (info !== undefined && info !== "missing") return path;
+  }
+  return undefined;
+}
+
+function fileTrouble(command: string, path: string): Trouble | undefined {
+  const info = look(() => Deno.statSync(path));
+  if (info === "missing") {
+    const target = look(() => Deno.readLinkSync(path));
+    return [
+      "dangling-link",
+      `its command "${command}" is a link to a file that does not exist`,
+      target,
+    ];
+  }
+  if (info === undefined) return undefined;
+  if (info.isDirectory) return ["command-is-folder", `its command "${command}" is a folder`];
+  // On Windows there are no such bits, and no first lines.
+  if (Deno.build.os === "windows") return undefined;
+  if (((info.mode ?? 0) & 0o111) === 0) {
+    return ["not-executable", `its command "${command}" is a file that is not executable`];
+  }
+  const head = look(() => readHead(path));
+  if (head === undefined || head === "missing") return undefined;
+  if (head.startsWith("\x7fELF")) {
+    return [
+      "foreign-binary",
+      `its command "${command}" was built for another system: what loads it is not there`,
+    ];
+  }
+  const [, interpreter = ""] = /^#![ \t]*([^ \t\n]+)/.exec(head) ?? [];
+  if (interpreter.endsWith("\r") || /^#![^\n]*\r\n/.test(head)) {
+    return [
+      "carriage-return",
+      `its command "${command}" is a script with Windows line ends, which make a part of the ` +
+      `program's name in its first line ("${interpreter.trimEnd()}\\r")`,
+      interpreter.trimEnd(),
+    ];
+  }
+  if (interpreter === "" || look(() => Deno.statSync(interpreter)) !== "missing") return undefined;
+  return [
+    "interpreter-not-found",
+    `its command "${command}" is a script for "${interpreter}", which does not exist`,
+    interpreter,
+  ];
+}
+
+function readHead(path: string): string {
+  using file = Deno.openSync(path);
+  const bytes = new Uint8Array(HEAD_BYTES);
+  const count = file.readSync(bytes) ?? 0;
+  return new TextDecoder("latin1").decode(bytes.subarray(0, count));
+}
+
+/** What is there; `undefined` where it may not be looked at. */
+function look<T>(read: () => T): T | "missing" | undefined {
+  try {
+    return read();
+  } catch (cause) {
+    return isMissing(cause) ? "missing" : undefined;
+  }
+}
+
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory;
+}
