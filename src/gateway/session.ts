@@ -63,6 +63,9 @@ export class ClientSession {
           options.onTold(this.#connection, method);
         }
       },
+      late: (excerpt) => {
+        options.log.debug("A client answered a request that was cancelled", { excerpt });
+      },
       noise: (description, excerpt) => {
         options.log.warn(`Skipped a message of the client: ${description}`, { excerpt });
       },

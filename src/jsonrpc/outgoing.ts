@@ -28,12 +28,17 @@ interface Pending {
   readonly cancel: (() => void) | undefined;
 }
 
+/** How many cancelled requests are remembered, for their late answers. */
+const MAX_CANCELLED = 1000;
+
 /** The requests of ours that wait for their answers, each under an id of its own. */
 export class OutgoingRequests {
   readonly #send: (text: string) => void;
   readonly #pending = new IdTable<number, Pending>((id) => id);
   // By the id of an earlier request, the id of the one that continues it.
   readonly #continued = new Map<number, number>();
+  // Answers may still come, for the other side had not heard of the cancellation.
+  readonly #cancelled = new Set<number>();
   // Ids start at 1: clients of the 1.x SDK take a cancellation of request 0 for none.
   #nextId = 1;
 
@@ -97,9 +102,19 @@ export class OutgoingRequests {
     this.#pending.get(id)?.options.onProgress?.(params);
   }
 
+  /** Whether an answer is that to a request that was cancelled; each is asked for once. */
+  isLate(id: IdText | undefined): boolean {
+    return this.#cancelled.delete(Number(id));
+  }
+
   #cancel(id: number): void {
     const pending = this.#take(id);
     if (pending === undefined) return;
+    this.#cancelled.add(id);
+    if (this.#cancelled.size > MAX_CANCELLED) {
+      const [oldest = id] = this.#cancelled;
+      this.#cancelled.delete(oldest);
+    }
     const { reject, options: { signal, during } } = pending;
     const reason = describeReason(signal?.reason);
     const text = notificationText("notifications/cancelled", { requestId: id, reason });

@@ -39,6 +39,8 @@ export interface PeerHandler {
     params: unknown,
     text: () => JsonText | undefined,
   ): void | Promise<void>;
+  /** An answer to a request of ours that was cancelled, which MCP allows. Default: it is ignored. */
+  late?(excerpt: string): void;
   /** Something that is no message, or belongs to nothing. For the log; nothing need be done. */
   noise(description: string, excerpt: string): void;
   /**
@@ -202,7 +204,10 @@ export class Peer {
         ? { ok: false, error: message.error, text: message.errorText }
         : { ok: true, result: new Result(message) },
     );
-    if (!isAwaited) this.#handler.noise("An answer to no request", message.text.slice(0, EXCERPT));
+    if (isAwaited) return;
+    const excerpt = message.text.slice(0, EXCERPT);
+    if (this.#outgoing.isLate(message.id)) this.#handler.late?.(excerpt);
+    else this.#handler.noise("An answer to no request", excerpt);
   }
 
   #dispatchInvalid(message: InvalidMessage, exchange: Exchange): void {

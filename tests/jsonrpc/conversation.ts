@@ -41,6 +41,7 @@ export class Conversation {
         // The lines of a stack trace are no part of the contract.
         this.#tell(`noise ${description.split("\n")[0]} | ${excerpt}`);
       },
+      late: (excerpt) => this.#tell(`late | ${excerpt}`),
       closed: (cause) => this.#tell(`closed${cause === undefined ? "" : `: ${cause.message}`}`),
     });
   }

@@ -29,9 +29,11 @@ function connect(): Pair {
   const waiting: IncomingRequest[] = [];
   const noises: string[] = [];
   const noise = (description: string): void => void noises.push(description);
+  const late = (): void => void noises.push("late");
   const asking = new Peer(new LineChannel(back.readable, there.writable), {
     ...QUIET,
     noise,
+    late,
     request: (request) => request.reply({ of: request.params }),
   });
   const answering = new Peer(new LineChannel(there.readable, back.writable), {
@@ -126,7 +128,7 @@ Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the
       );
       await settle();
       const late = cancels.filter((cancel) => cancel === "crossing");
-      assert.deepEqual(pair.noises, late.map(() => "An answer to no request"));
+      assert.deepEqual(pair.noises, late.map(() => "late"));
       for (const [index, request] of pair.waiting.entries()) {
         assert.equal(request.signal.aborted, cancels[index] === "before");
       }
