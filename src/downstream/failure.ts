@@ -13,6 +13,8 @@ export interface FailureContext {
   readonly config: ServerConfig;
   /** What it means that the time ran out. */
   readonly timedOut: string;
+  /** What it sent meanwhile that was no use, as a sentence; empty where it did not. */
+  readonly noise: string;
   /** What the server last said; empty where it said nothing. */
   readonly lastWords: () => Promise<string>;
 }
@@ -26,7 +28,7 @@ export interface FailureContext {
  */
 export async function explainFailure(
   cause: unknown,
-  { config, timedOut, lastWords }: FailureContext,
+  { config, timedOut, noise, lastWords }: FailureContext,
 ): Promise<DownstreamError> {
   if (cause instanceof DownstreamError) return cause;
   const server = config.name;
@@ -39,7 +41,11 @@ export async function explainFailure(
   if (why === undefined) throw cause;
   // What is known of a remote server's failure is all that there is to say.
   const words = cause instanceof RemoteFailure ? "" : await lastWords();
-  const message = `Server "${server}" is not available: ${quotable(why, config)}. ${words}`.trim();
+  const isUnanswered = cause instanceof ChannelClosed || cause instanceof DOMException;
+  const parts = [`${quotable(why, config)}.`, isUnanswered ? noise : "", words];
+  const message = `Server "${server}" is not available: ${
+    parts.filter((part) => part !== "").join(" ")
+  }`;
   return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
 }
 

@@ -28,6 +28,8 @@ export interface ServerListener {
   readonly calls: CallsUnderWay;
   /** The client that a request or a log message is for, where one is known. */
   readonly link: () => ClientLink | undefined;
+  /** The server sent something that is no use, which is told with its beginning. */
+  readonly onNoise: (excerpt: string) => void;
   /** The server's tools may have changed. */
   readonly onToolsChanged: () => void;
   /** The server says nothing any more. */
@@ -41,7 +43,7 @@ export interface ServerListener {
  * @param listener Who hears it.
  */
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
-  const { config, forward, log, calls, link, onToolsChanged, onClosed } = listener;
+  const { config, forward, log, calls, link, onNoise, onToolsChanged, onClosed } = listener;
   const server = config.name;
   const noise = new NoiseLog(
     log,
@@ -59,7 +61,14 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
       if (method === "notifications/tools/list_changed") onToolsChanged();
       else forwardNotification(method, params, { server, link: link() });
     },
+    late: (excerpt) => {
+      log.debug("Answered a request that was cancelled", {
+        server,
+        excerpt: quotable(excerpt, config),
+      });
+    },
     noise: (description, excerpt) => {
+      onNoise(excerpt);
       noise.note(description, () => quotable(excerpt, config));
       channel.rest?.(NOISE_REST_MS);
     },

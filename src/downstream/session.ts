@@ -1,8 +1,10 @@
+import { DownstreamError } from "../errors.ts";
 import { type Channel, ChannelClosed, type Peer, type Reply } from "../jsonrpc/mod.ts";
 import { CallsUnderWay } from "./calls_under_way.ts";
 import type { CallClock } from "./call_clock.ts";
 import type { ClientCapabilities, ClientLink } from "./caller.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
+import { complete } from "./complete.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, noResult } from "./failure.ts";
 import { declaredCapabilities, isRecord, type ServerFacts, shakeHands } from "./handshake.ts";
@@ -22,6 +24,9 @@ const BROKEN: Patience = { inputMs: 100, terminateMs: 500 };
 /** How long a server may take to answer a ping, in milliseconds. */
 const PING_MS = 5000;
 
+/** How much is quoted of what is no message, in UTF-16 code units. */
+const MAX_NOISE = 80;
+
 /** The same for what is left of a server whose process has ended. */
 const REST_PING_MS = 500;
 
@@ -39,6 +44,9 @@ export class Session {
   #facts: ServerFacts | undefined;
   #connectMs: number | undefined;
   #isLost = false;
+  // What the server sent that was no use: how often, and the beginning of the last of it.
+  #noiseCount = 0;
+  #lastNoise = "";
   #ending: Promise<void> | undefined;
 
   /**
@@ -103,6 +111,7 @@ export class Session {
   async listTools(): Promise<Catalog> {
     const { capabilities } = await this.#starting;
     const { config } = this.#options;
+    const noiseBefore = this.#noiseCount;
     const timeoutMs = config.options.connectTimeoutMs;
     try {
       return await fetchCatalog(this.#livePeer(), {
@@ -111,7 +120,8 @@ export class Session {
         quote: (text) => quotable(text, config),
       });
     } catch (cause) {
-      throw await this.#explain(cause, `it did not list its tools within ${timeoutMs} ms`);
+      const timedOut = `it did not list its tools within ${timeoutMs} ms`;
+      throw await this.#explain(cause, timedOut, noiseBefore);
     }
   }
 
@@ -130,6 +140,7 @@ export class Session {
   ): Promise<Reply> {
     const facts = this.#facts ?? await this.#starting;
     const { signal } = clock;
+    const noiseBefore = this.#noiseCount;
     const entry = this.#calls.begin(link, clock);
     try {
       const asTask = isTaskTool(call.tool, facts);
@@ -137,10 +148,10 @@ export class Session {
       if (reply.ok && !isRecord(reply.result.value)) {
         throw noResult(this.#server, reply.result.value);
       }
-      return reply;
+      return complete(reply, this.#server);
     } catch (cause) {
-      if (signal.aborted) throw signal.reason;
-      throw await this.#explain(cause, "it failed during the call");
+      if (signal.aborted) throw this.#addNoise(signal.reason, noiseBefore);
+      throw await this.#explain(cause, "it failed during the call", noiseBefore);
     } finally {
       this.#calls.end(entry);
     }
@@ -283,6 +294,10 @@ export class Session {
       forward: config.options.forward.filter((name) => name in this.#declared),
       log,
       calls: this.#calls,
+      onNoise: (excerpt) => {
+        this.#noiseCount++;
+        this.#lastNoise = excerpt;
+      },
       // On a session that several clients share, nobody can be told otherwise.
       link: () => this.#calls.onlyLink ?? this.#options.link(),
       onToolsChanged,
@@ -299,12 +314,28 @@ export class Session {
     return this.#peer;
   }
 
-  #explain(cause: unknown, timedOut: string): Promise<Error> {
+  #explain(cause: unknown, timedOut: string, noiseBefore = 0): Promise<Error> {
     return explainFailure(cause, {
       config: this.#options.config,
       timedOut,
+      noise: this.#noiseSince(noiseBefore),
       lastWords: () => this.#connection.lastWords(),
     });
+  }
+
+  /** A server whose answer cannot be read is not one that said nothing. */
+  #addNoise(reason: unknown, noiseBefore: number): unknown {
+    const noise = this.#noiseSince(noiseBefore);
+    if (noise === "" || !(reason instanceof DownstreamError)) return reason;
+    const { code, server, message, details } = reason;
+    return new DownstreamError(code, server, `${message}. ${noise}`, { ...details, cause: reason });
+  }
+
+  #noiseSince(count: number): string {
+    if (this.#noiseCount === count) return "";
+    const excerpt = quotable(this.#lastNoise, this.#options.config).slice(0, MAX_NOISE);
+    return `Meanwhile it sent what is no valid MCP message, such as ${JSON.stringify(excerpt)}; ` +
+      "its answer may be among that.";
   }
 
   get #isOver(): boolean {

@@ -36,6 +36,28 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.equal(scene.server.status().last_error, null);
   });
 
+  const incomplete: readonly [unknown, RegExp][] = [
+    [
+      "input_required",
+      /asks for input in the way of MCP revision 2026-07-28 \(resultType "input_required"\)/,
+    ],
+    ["task", /answered with resultType "task", which is no complete result/],
+    [null, /answered with resultType null, /],
+  ];
+  for (const [resultType, expected] of incomplete) {
+    Deno.test(`[sessions.incomplete] ${name}: a result of type ${resultType} is an error, and never passed on`, async () => {
+      await using scene = new Scene(create());
+      const { answer, tap, request } = await scene.hold();
+      tap.answer(request, { resultType, inputRequests: {}, content: [] });
+      assert.match(await failure(answer), expected);
+      // A complete one passes as it is, and the session stays.
+      const next = await scene.hold();
+      tap.answer(next.request, { resultType: "complete", content: [] });
+      assert.equal(resultText(await next.answer), '{"resultType":"complete","content":[]}');
+      assert.equal(scene.taps.length, 1);
+    });
+  }
+
   Deno.test(`[sessions.arguments] ${name}: arguments and _meta arrive as they were given`, async () => {
     await using scene = new Scene(create());
     const args = '{"big":12345678901234567890,"precise":1.10,"twice":1,"twice":2,"😀":"\\ud800"}';

@@ -94,6 +94,29 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     assert.equal(scene.taps.length, 1);
   });
 
+  Deno.test(`[sessions.unreadable] ${name}: the error of a call without an answer says that something unreadable came`, async () => {
+    await using scene = new Scene(create(), { options: { callTimeoutMs: 400 } });
+    await scene.listTools();
+    const before = await scene.hold();
+    before.tap.sendText("Listening on stdio!");
+    before.tap.answer(before.request, { content: [] });
+    await before.answer;
+    // What came before a call is not held against its answer.
+    assert.match(await failure(scene.call("held"), "TIMEOUT"), /; the call was cancelled$/);
+    await before.tap.saw("tools/call");
+    for (const [code, end] of [["TIMEOUT", false], ["SERVER_UNAVAILABLE", true]] as const) {
+      const { answer, tap, request } = await scene.hold();
+      const result = JSON.stringify({ jsonrpc: "2.0", id: request.id, result: { content: [] } });
+      tap.sendText(`Done. ${result}`);
+      await tap.settle();
+      if (end) tap.crash();
+      assert.match(
+        await failure(answer, code),
+        /\. Meanwhile it sent what is no valid MCP message, such as "Done\. \{.*; its answer may be among that\./,
+      );
+    }
+  });
+
   Deno.test(`[sessions.garbage] ${name}: what is no message is skipped and logged`, async () => {
     await using scene = new Scene(create());
     const { answer, tap, request } = await scene.hold();

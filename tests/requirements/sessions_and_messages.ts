@@ -46,6 +46,8 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "sessions.sampling": "sampling only where opted in",
     "sessions.server-requests":
       "pings are answered, the unknown and undeclared refused, cancellation passed on",
+    "sessions.incomplete": "a result of another type than complete is an error",
+    "sessions.unreadable": "an error for want of an answer says that something unreadable came",
     "sessions.questions":
       "a server's request belongs to its calls: it stops their idle clocks, and ends with them",
     "sessions.log": "log messages name their server",

@@ -1,0 +1,39 @@
+import { DownstreamError } from "../errors.ts";
+import type { Reply } from "../jsonrpc/mod.ts";
+import { isRecord } from "./handshake.ts";
+
+const ASKS_FOR_INPUT = 'resultType "input_required"';
+
+/**
+ * What a result says of itself where it is not the end of its request. Servers of revision 2026-07-28
+ * ask for input that way; results of older revisions have no such field.
+ *
+ * @param value The result.
+ * @returns `undefined` where the result is complete.
+ * @see {@link https://modelcontextprotocol.io/specification/draft/basic/index#result-type}
+ */
+export function incompleteness(value: unknown): string | undefined {
+  if (!isRecord(value) || value.resultType === undefined || value.resultType === "complete") {
+    return undefined;
+  }
+  return `resultType ${JSON.stringify(value.resultType).slice(0, 80)}`;
+}
+
+/**
+ * Passes on the answer to a call, unless its result is not complete.
+ *
+ * @param reply The answer.
+ * @param server The server's name.
+ * @throws {DownstreamError} where the server asks for more, which nobody here can give.
+ */
+export function complete(reply: Reply, server: string): Reply {
+  const what = reply.ok ? incompleteness(reply.result.value) : undefined;
+  if (what === undefined) return reply;
+  const message = what === ASKS_FOR_INPUT
+    ? `Server "${server}" asks for input in the way of MCP revision 2026-07-28 (${what}), which this ` +
+      "gateway does not speak yet; the call is not complete."
+    : `Server "${server}" answered with ${what}, which is no complete result and which this gateway ` +
+      "does not know.";
+  const hint = "Use another tool, or call again with all the input the tool may ask for";
+  throw new DownstreamError("SERVER_UNAVAILABLE", server, message, { hint });
+}
