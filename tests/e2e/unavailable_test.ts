@@ -30,7 +30,10 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; told: RegExp }>> = {
     entry: { ...oddServer("--hold=tools/list"), gateway: impatient },
     told: /did not list its tools within 1000 ms/,
   },
-  future: { entry: oddServer("--revision=2099-01-01"), told: /MCP revision "2099-01-01"/ },
+  future: {
+    entry: oddServer("--revision=2099-01-01"),
+    told: /it speaks only MCP revision 2099-01-01/,
+  },
   unset: {
     entry: { ...oddServer(), env: { KEY: "${NOT_SET_HERE}" } },
     told: /variable "NOT_SET_HERE" is not set \(mcpServers\.unset\.env\.KEY\)/,
