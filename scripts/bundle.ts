@@ -62,8 +62,13 @@ const APART = [
   "ioredis",
   "jose",
   "./otlp_exporter.ts",
+  // Not the package by itself: the bundler would take its command for its library.
+  "./read_yaml.ts",
   "smol-toml",
 ] as const;
+
+/** The folders of files that stand apart; default: `src`. */
+const FOLDERS: Readonly<Record<string, string>> = { "./read_yaml.ts": "src/cli/init" };
 
 /**
  * `require` finds the packages that stand apart, and built-in modules. `require.load` is what
@@ -99,7 +104,8 @@ export async function bundle({ entry, output, apart = [], trial }: BundleOptions
   const text = await runBundler(entry, apart);
   const packages: string[] = [];
   for (const name of apart) {
-    const own = await runBundler(isFile(name) ? join("src", name) : config.imports[name], []);
+    const file = isFile(name) ? join(FOLDERS[name] ?? "src", name) : config.imports[name];
+    const own = await runBundler(file, []);
     packages.push(`${JSON.stringify(name)}:(module,exports)=>{${own}\n}`);
   }
   const head = `const packages={${packages.join(",\n")}};\n${REQUIRE}`;

@@ -122,6 +122,13 @@ const FILES: readonly (readonly [name: string, file: string, content: unknown])[
   ["opencode", "o.json", { mcp: { x: { type: "local", command: ["c", "a"] } } }],
   ["VS Code's settings", "s.json", { mcp: { servers: { x: { command: "c", args: ["a"] } } } }],
   ["Grok CLI", "grok.toml", '[mcp_servers.x]\ncommand = "c"\nargs = ["a"]\n'],
+  [
+    "Goose",
+    "goose.yaml",
+    "extensions:\n  x:\n    type: stdio\n    cmd: c\n    args: [a]\n    bundled: null\n" +
+    "  own:\n    type: builtin\n    name: own\n",
+  ],
+  ["Continue", "config.yml", "mcpServers:\n  - name: x\n    command: c\n    args:\n      - a\n"],
   ["servers alone", "bare.json", { x: { command: "c", args: ["a"] } }],
 ];
 
@@ -133,12 +140,21 @@ for (const [name, file, content] of FILES) {
   });
 }
 
+Deno.test("[init.formats] Goose's secrets become variables, its own parts are left out", async () => {
+  const text = "extensions:\n  x:\n    type: streamable_http\n    uri: https://example.com/mcp\n" +
+    "    enabled: false\n  y:\n    cmd: c\n    env_keys: [TOKEN]\n    envs: { A: b }\n" +
+    "  own:\n    type: builtin\n";
+  const { servers, stderr } = await taken("../work/goose.yaml", text, "./goose.yaml");
+  assert.deepEqual(servers, {
+    x: { url: "https://example.com/mcp", disabled: true },
+    y: { command: "c", env: { TOKEN: "${TOKEN}", A: "b" } },
+  });
+  assert.match(stderr, /left out "own", a part of the client/);
+  assert.match(stderr, /y: takes TOKEN from Goose's own secrets: set these variables/);
+});
+
 const UNKNOWN: readonly (readonly [file: string, content: string, said: RegExp])[] = [
-  [
-    "goose.yaml",
-    "extensions:\n  x:\n    cmd: c\n",
-    /goose\.yaml: init does not read YAML, .*Goose/,
-  ],
+  ["bad.yaml", "a: [1\nb: }\n", /bad\.yaml:\d+:\d+: not YAML: /],
   ["other.json", '{"a": 1}', /other\.json: no list of servers is in it: init knows mcpServers, /],
   ["bad.toml", "a = \n", /bad\.toml:1:\d+: not TOML: /],
 ];

@@ -1,5 +1,6 @@
 import { type ClientDocument, parseClientText } from "../../config/texts/mod.ts";
 import type { ParsedClient } from "../../config/texts/mod.ts";
+import type { Reading } from "./read_yaml.ts";
 
 /** The languages that clients write their files in. */
 export type Language = "json" | "toml" | "yaml";
@@ -12,7 +13,7 @@ export function languageOf(path: string): Language {
 }
 
 /**
- * Parses a client's file: JSON with comments, or TOML. Never throws.
+ * Parses a client's file: JSON with comments, TOML or YAML. Never throws.
  *
  * @param file The file's name, for problems.
  * @param text The text of the file.
@@ -24,25 +25,35 @@ export async function parseClientFile(
   language: Language,
 ): Promise<ParsedClient> {
   if (language === "json") return parseClientText(file, text);
-  const whole = (message: string, { line = 0, column = 0 } = {}) => ({
-    problems: [{ file, line, column, path: "", message }],
-  });
-  if (language === "yaml") {
-    return whole(
-      "init does not read YAML, the format of Goose and Continue: add these servers to the " +
-        "gateway's .mcp.json by hand",
-    );
-  }
+  const read = language === "toml" ? await tomlReader() : (await import("./read_yaml.ts")).readYaml;
+  const { value, message = "", line = 0, column = 0 } = read(text.replace(/^\uFEFF/, ""));
+  if (message !== "") return { problems: [{ file, line, column, path: "", message }] };
+  // Dates and big numbers become what JSON has for them.
+  const plain: unknown = JSON.parse(JSON.stringify(value ?? {}));
+  return { document: documentOf(file, byName(plain)), problems: [] };
+}
+
+async function tomlReader(): Promise<(text: string) => Reading> {
   const { parse, TomlError } = await import("smol-toml");
-  try {
-    // Dates and big numbers become what JSON has for them.
-    const value: unknown = JSON.parse(JSON.stringify(parse(text.replace(/^\uFEFF/, ""))));
-    return { document: documentOf(file, value), problems: [] };
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const [first = ""] = error.message.split("\n");
-    return whole(first.replace(/^Invalid TOML document: /, "not TOML: "), error);
-  }
+  return (text) => {
+    try {
+      return { value: parse(text) };
+    } catch (error) {
+      if (!(error instanceof TomlError)) throw error;
+      const [first = ""] = error.message.split("\n");
+      const { line, column } = error;
+      return { message: first.replace(/^Invalid TOML document: /, "not TOML: "), line, column };
+    }
+  };
+}
+
+/** Continue has a list of servers with their names in them. */
+function byName(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const servers: unknown = Reflect.get(value, "mcpServers");
+  if (!Array.isArray(servers)) return value;
+  const named = servers.filter((server) => typeof server?.name === "string");
+  return { ...value, mcpServers: Object.fromEntries(named.map((one) => [one.name, one])) };
 }
 
 /** A document of a language whose values have no known places. */

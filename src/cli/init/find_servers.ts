@@ -141,7 +141,7 @@ async function readPlace(
   if (place.client === undefined && lists.length === 0) {
     found.problems.push(
       `${shown}: no list of servers is in it: init knows mcpServers, servers, mcp, mcp_servers, ` +
-        "context_servers and amp.mcpServers",
+        "context_servers, amp.mcpServers and extensions",
     );
     return;
   }
@@ -154,6 +154,10 @@ async function readPlace(
       const value = document.valueAt(at);
       if (!isRecord(value)) {
         found.problems.push(problem("left out: expected an object"));
+        continue;
+      }
+      if (BUILT_IN.has(String(value.type))) {
+        found.remarks.push(`${shown}: left out ${JSON.stringify(name)}, a part of the client`);
         continue;
       }
       const project = projectOf(place, path, options.machine.cwd);
@@ -193,6 +197,9 @@ async function readPlace(
   found.servers.push(...servers.map((server) => ({ ...server, file })));
 }
 
+/** Types of entries of Goose that are no servers. */
+const BUILT_IN = new Set(["builtin", "platform", "frontend"]);
+
 /** Keys under which clients keep their servers, for a file of an unknown one. */
 const LISTS: readonly JsonPath[] = [
   ["mcpServers"],
@@ -202,6 +209,7 @@ const LISTS: readonly JsonPath[] = [
   ["mcp_servers"],
   ["context_servers"],
   ["amp.mcpServers"],
+  ["extensions"],
 ];
 
 /** Where servers may stand in a file; those of the working folder's project before others'. */

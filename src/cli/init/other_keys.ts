@@ -29,7 +29,7 @@ const ONLY = ["includeTools", "enabled_tools", "tools"] as const;
 
 const TRANSLATED: ReadonlySet<string> = new Set([
   ...[...ADDRESSES, ...VARIABLES, ...HEADERS, ...DENIED, ...ONLY],
-  ...["command", "cmd", "args", "enabled", "env_vars", "env_http_headers"],
+  ...["command", "cmd", "args", "enabled", "env_vars", "env_keys", "env_http_headers"],
   ...["bearer_token_env_var", "startup_timeout_sec", "startup_timeout_ms", "tool_timeout_sec"],
 ]);
 
@@ -41,7 +41,7 @@ export function sharedKeys(original: JsonRecord): SharedEntry {
   const rest = Object.entries(original).filter(([key]) => !TRANSLATED.has(key));
   const entry: Record<string, Json> = {};
   const set = (key: string, value: Json | undefined): void => {
-    if (value !== undefined) entry[key] = value;
+    if (value !== undefined && value !== null) entry[key] = value;
   };
   const [command, args] = commandOf(original);
   const address = ADDRESSES.map((key) => original[key]).find((value) => value !== undefined);
@@ -49,10 +49,10 @@ export function sharedKeys(original: JsonRecord): SharedEntry {
   set("type", original.type);
   set("command", command);
   set("args", args);
-  set("env", merged(original, VARIABLES));
+  set("env", variablesOf(original));
   set("url", address);
   set("headers", headersOf(original));
-  for (const [key, value] of rest) entry[key] = value;
+  for (const [key, value] of rest) set(key, value);
   if (original.enabled === false) entry.disabled = true;
   else if (original.enabled !== undefined && original.enabled !== true) {
     entry.enabled = original.enabled;
@@ -80,6 +80,15 @@ function commandOf(original: JsonRecord): [Json | undefined, Json | undefined] {
   }
   if (isRecord(command)) return [command.path, command.args];
   return [command, original.args];
+}
+
+/** Variables, those included that Goose takes from its own secrets. */
+function variablesOf(original: JsonRecord): Json | undefined {
+  const variables = merged(original, VARIABLES);
+  const keys = listAt(original, "env_keys");
+  if (keys.length === 0) return variables;
+  const references = Object.fromEntries(keys.map((key) => [key, `\${${key}}`]));
+  return { ...references, ...(isRecord(variables) ? variables : {}) };
 }
 
 function headersOf(original: JsonRecord): Json | undefined {
@@ -124,7 +133,7 @@ function gatewaySettings(original: JsonRecord): JsonRecord | undefined {
 }
 
 function notesOn(original: JsonRecord): string[] {
-  const keys = Array.isArray(original.env_keys) ? original.env_keys.map(String) : [];
+  const keys = listAt(original, "env_keys");
   if (keys.length === 0) return [];
   return [`takes ${keys.join(", ")} from Goose's own secrets: set these variables`];
 }

@@ -1,0 +1,28 @@
+/**
+ * Reads YAML. A file of its own, which is loaded for a file in YAML only: in the bundle it stands
+ * apart with its library.
+ */
+
+import { parse, YAMLError } from "yaml";
+
+/** A value, or what is wrong with the text. */
+export interface Reading {
+  readonly value?: unknown;
+  readonly message?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** Reads a text of YAML. Never throws for what the text says. */
+export function readYaml(text: string): Reading {
+  try {
+    return { value: parse(text, { logLevel: "error", maxAliasCount: 100 }) };
+  } catch (error) {
+    // A text with too many aliases is no YAMLError.
+    if (!(error instanceof YAMLError || error instanceof ReferenceError)) throw error;
+    const [first = ""] = error.message.split("\n");
+    const [place] = error instanceof YAMLError ? error.linePos ?? [] : [];
+    const at = place === undefined ? {} : { line: place.line, column: place.col };
+    return { message: `not YAML: ${first.replace(/ at line \d+, column \d+:$/, "")}`, ...at };
+  }
+}
