@@ -69,6 +69,8 @@ export interface ErrorDetails {
   readonly url?: string;
   /** The command that logs in, for `AUTH_REQUIRED`. */
   readonly command?: string;
+  /** The tool's input schema, where the call's arguments do not fit it. */
+  readonly inputSchema?: unknown;
   /** Milliseconds until another try makes sense, for `RATE_LIMITED`. */
   readonly retry_after_ms?: number;
 }

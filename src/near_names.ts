@@ -19,37 +19,58 @@ export function nearNames(given: string, names: Iterable<string>, most: number):
   for (const name of names) {
     // Lengths alone tell most names apart, and no text is taken apart that is no name.
     if (Math.abs(name.length - given.length) > furthest) continue;
-    const distance = editDistance(wanted, name.toLowerCase());
+    const distance = editDistance(wanted, name.toLowerCase(), furthest);
     if (distance <= furthest) near.push({ name, distance });
   }
   near.sort((one, two) => one.distance - two.distance);
   return near.slice(0, most).map(({ name }) => name);
 }
 
-/** Letters to insert, remove, replace or swap with their neighbour; `Infinity` for long texts. */
-export function editDistance(a: string, b: string): number {
-  if (a.length > 64 || b.length > 64) return a === b ? 0 : Infinity;
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+/** Longest texts that are compared letter by letter. */
+const MAX_LENGTH = 64;
+
+/** Three rows of the table of distances, kept because a list of names is compared at once. */
+const ROW = MAX_LENGTH + 1;
+const rows = new Uint8Array(3 * ROW);
+
+/**
+ * Letters to insert, remove, replace or swap with their neighbour.
+ *
+ * @param a A text.
+ * @param b Another one.
+ * @param furthest Beyond it the number does not matter.
+ * @returns `Infinity` for long texts, and for such as are surely further from one another.
+ */
+export function editDistance(a: string, b: string, furthest = Infinity): number {
+  if (a.length > MAX_LENGTH || b.length > MAX_LENGTH) return a === b ? 0 : Infinity;
+  for (let column = 0; column <= b.length; column++) rows[column] = column;
   for (let row = 1; row <= a.length; row++) {
-    const next = [row];
+    const next = (row % 3) * ROW;
+    const last = ((row + 2) % 3) * ROW;
+    const beforeLast = ((row + 1) % 3) * ROW;
+    const letter = a.charCodeAt(row - 1);
+    rows[next] = row;
+    let least = row;
     for (let column = 1; column <= b.length; column++) {
-      const isSame = a[row - 1] === b[column - 1];
+      const other = b.charCodeAt(column - 1);
       let cost = Math.min(
-        at(last, column) + 1,
-        at(next, column - 1) + 1,
-        at(last, column - 1) + (isSame ? 0 : 1),
+        at(last + column) + 1,
+        at(next + column - 1) + 1,
+        at(last + column - 1) + (letter === other ? 0 : 1),
       );
-      if (a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) {
-        cost = Math.min(cost, at(beforeLast, column - 2) + 1);
-      }
-      next.push(cost);
+      if (
+        row > 1 && column > 1 && letter === b.charCodeAt(column - 2) &&
+        a.charCodeAt(row - 2) === other
+      ) cost = Math.min(cost, at(beforeLast + column - 2) + 1);
+      rows[next + column] = cost;
+      if (cost < least) least = cost;
     }
-    [beforeLast, last] = [last, next];
+    // A swap looks back two rows, and may be one better than the last row alone.
+    if (least > furthest + 1) return Infinity;
   }
-  return at(last, b.length);
+  return at((a.length % 3) * ROW + b.length);
 }
 
-function at(row: readonly number[], column: number): number {
-  return row[column] ?? Infinity;
+function at(index: number): number {
+  return rows[index] ?? 0;
 }

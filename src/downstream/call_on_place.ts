@@ -41,10 +41,11 @@ export async function callOnPlace(place: Place, wanted: WantedCall): Promise<Cal
   const { listings, listKey, call, caller, clock } = wanted;
   const { signal } = clock;
   let tool = listings.known(listKey)?.get(call.tool);
-  if (tool === undefined) {
-    const catalog = await lookFor(call.tool, place, wanted);
+  if (!canTake(tool, call)) {
+    const catalog = await lookFor(place, wanted);
     tool = catalog.get(call.tool);
     if (tool === undefined) return { kind: "no-such-tool", catalog };
+    if (!canTake(tool, call)) return { kind: "unfit", tool };
   }
   const queue = call.span.child("queue");
   try {
@@ -79,16 +80,23 @@ export async function callOnPlace(place: Place, wanted: WantedCall): Promise<Cal
   }
 }
 
-/** The list that should have the tool, asked for afresh where the one that is known has it not. */
+/** Whether the tool is there and may take the call. */
+function canTake(tool: Tool | undefined, { isUnfit }: ToolCall): tool is Tool {
+  return tool !== undefined && !(isUnfit?.(tool) ?? false);
+}
+
+/**
+ * The list that should have the tool, asked for afresh where the one that is known does not have it,
+ * or has one that cannot take the call.
+ */
 async function lookFor(
-  name: string,
   { session }: Place,
-  { listings, listKey, clock: { signal } }: WantedCall,
+  { listings, listKey, call, clock: { signal } }: WantedCall,
 ): Promise<Catalog> {
   // Not through listTools: with a session for each call that would start another one.
   const catalog = await listings.coming(listKey, signal) ??
     await untilAborted(listings.ask(session, listKey), signal);
-  if (catalog.get(name) !== undefined) return catalog;
+  if (canTake(catalog.get(call.tool), call)) return catalog;
   return await untilAborted(listings.ask(session, listKey, true), signal);
 }
 

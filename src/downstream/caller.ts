@@ -38,6 +38,8 @@ export interface ToolCall {
   readonly args: JsonText;
   /** Fields of `_meta` to pass on; a progress token among them is replaced. */
   readonly meta?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether the tool, as it is listed, surely refuses these arguments. Default: none does. */
+  readonly isUnfit?: (tool: Tool) => boolean;
   /** Milliseconds after which the call ends whatever happens; replaces the server's own limit. */
   readonly timeoutMs?: number | undefined;
   /** Cancels the call. */
@@ -58,6 +60,12 @@ export type CallAnswer =
     readonly tool: Tool;
     /** Milliseconds between call and answer. */
     readonly downstreamMs: number;
+  }
+  | {
+    /** The call was not made: see `isUnfit`. */
+    readonly kind: "unfit";
+    /** The tool as it was listed a moment ago. */
+    readonly tool: Tool;
   }
   | {
     readonly kind: "no-such-tool";

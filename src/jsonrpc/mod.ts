@@ -25,6 +25,6 @@ export type { RequestOptions } from "./outgoing.ts";
 export { Peer, type PeerHandler } from "./peer.ts";
 export { type Listed, Roster } from "./roster.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
-export { elementTexts, isTooComplex, textAt } from "./scan.ts";
+export { elementTexts, isTooComplex, textAt, withElement } from "./scan.ts";
 export { Turn } from "./turn.ts";
 export { utf8Bytes } from "./utf8_bytes.ts";

@@ -66,6 +66,21 @@ export function elementTexts(json: string): string[] {
 }
 
 /**
+ * The same document with one more element at the end of an array.
+ *
+ * @param json A valid JSON text.
+ * @param key Of the outermost object's members, the one that is the array.
+ * @param element The element's text.
+ * @returns `undefined` where there is no such array.
+ */
+export function withElement(json: string, key: string, element: string): string | undefined {
+  const [start, end] = findMember(json, skipSpace(json, 0), key) ?? [];
+  if (start === undefined || end === undefined || json[start] !== "[") return undefined;
+  const isEmpty = skipSpace(json, start + 1) === end - 1;
+  return `${json.slice(0, end - 1)}${isEmpty ? "" : ","}${element}${json.slice(end - 1)}`;
+}
+
+/**
  * Whether a long text, JSON or not, nests deeper or holds more objects, arrays and different keys
  * than any real message. `JSON.parse` takes ten seconds and gigabytes for 64 MiB of brackets, and
  * as long for 64 MiB of keys.

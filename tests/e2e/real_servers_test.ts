@@ -52,7 +52,6 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
     ["get-structured-content", { location: "New York" }],
     ["get-resource-links", { count: 3 }],
     ["get-resource-reference", { resourceType: "Text", resourceId: 1 }],
-    ["echo", { message: 7 }],
   ];
   await t.step("[tools.execute-unchanged] results equal those of direct calls", async () => {
     for (const [tool, args] of calls) {
@@ -62,6 +61,17 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
       const steady = (value: unknown) => JSON.stringify(value).replace(/at \d+:\d+:\d+ \wM/g, "");
       assert.equal(steady(through), steady(result), tool);
     }
+  });
+
+  await t.step("[tools.misfit-args] but for a schema beside an error about arguments", async () => {
+    const args = { message: 7 };
+    const { result } = JSON.parse(await everything.callTool("echo", args));
+    const { content, ...through } = await gateway.execute("everything", "echo", args, as("reader"));
+    const [error, help, ...more] = content as { text: string }[];
+    assert.deepEqual({ content: [error, ...more], ...through }, result);
+    const { hint, inputSchema } = JSON.parse(help?.text ?? "{}");
+    assert.match(hint, /^In args, "message" must be of type string\./);
+    assert.deepEqual(inputSchema.required, ["message"]);
   });
 
   await t.step("[protocol.progress] from server-everything", async () => {

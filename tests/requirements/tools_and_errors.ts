@@ -50,6 +50,10 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "tools.timeout-ms": "timeout_ms ends the call",
     "tools.rpc-error": "a JSON-RPC error is an isError result with message, code and data",
     "tools.invalid-params-schema": "-32602 brings the tool's input schema",
+    "tools.missing-args":
+      "a call without an argument that the tool surely needs is refused with the schema",
+    "tools.uncertain-args": "a call that a lenient server might take is never refused for its args",
+    "tools.misfit-args": "an error of a tool whose args do not fit the schema brings the schema",
     "tools.url-elicitation": "-32042 reaches a client that declared URL elicitation unchanged",
     "tools.task": "a tool that must run as a task is run as one, and awaited",
     "tools.no-resources": "resources and prompts are not exposed",

@@ -1,8 +1,23 @@
 import { CallerError } from "../../errors.ts";
-import { JsonText, RPC_CODES, textAt } from "../../jsonrpc/mod.ts";
-import { findServer } from "./find_server.ts";
+import type { Tool } from "../../downstream/mod.ts";
+import {
+  JsonText,
+  type Result,
+  RPC_CODES,
+  textAt,
+  utf8Bytes,
+  withElement,
+} from "../../jsonrpc/mod.ts";
 import { nearNames } from "../../near_names.ts";
-import { AGENT_ID, ALWAYS_LOAD, type GatewayTool } from "./tool.ts";
+import { findMisfits, findMissing } from "./check_args.ts";
+import { findServer } from "./find_server.ts";
+import { AGENT_ID, ALWAYS_LOAD, type GatewayTool, type ObjectArgument } from "./tool.ts";
+
+/** Longest schema that is shown with an error, in UTF-16 code units; some 4,000 tokens. */
+const MAX_SCHEMA = 16 * 1024;
+
+/** What a call without `args` sends. */
+const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };
 
 /** Calls a tool of a server and passes its result on as it is. */
 export const executeTool: GatewayTool = {
@@ -38,10 +53,13 @@ export const executeTool: GatewayTool = {
   async run(args, context) {
     const { caller, policy, meta, signal, onProgress, span } = context;
     const server = findServer(context, String(args.server));
+    const { name } = server.config;
     const tool = String(args.tool);
+    const { text, value: own } = typeof args.args === "object" ? args.args : NO_ARGS;
     const answer = await server.callTool({
       tool,
-      args: typeof args.args === "object" ? args.args.text : new JsonText("{}"),
+      args: text,
+      isUnfit: (listed) => findMissing(listed, own).length > 0,
       meta,
       signal,
       span,
@@ -49,7 +67,6 @@ export const executeTool: GatewayTool = {
       onProgress,
     }, caller);
     if (answer.kind === "no-such-tool") {
-      const { name } = server.config;
       const callable = answer.catalog.tools.map((known) => known.name).filter((known) => {
         return policy.decideTool(caller.agent, name, known).allowed;
       });
@@ -60,16 +77,46 @@ export const executeTool: GatewayTool = {
         : shortfall ?? `Call get_server_tools with server "${name}" to see its tools`;
       throw new CallerError("TOOL_NOT_FOUND", `Server "${name}" has no tool "${tool}".`, { hint });
     }
-    const { reply, downstreamMs } = answer;
-    if (reply.ok) {
-      const { text: result, bytes } = reply.result;
-      return { kind: "result", result, bytes, downstreamMs };
+    if (answer.kind === "unfit") {
+      const missing = findMissing(answer.tool, own).join(", ");
+      const message = `execute_tool: "args" for tool "${tool}" of server "${name}" has no ` +
+        `${missing}, which the tool requires. The tool was not called. Add it and call again.`;
+      const { inputSchema } = answer.tool.definition;
+      const hint = `In args, ${findMisfits(answer.tool, own).join("; ")}`;
+      throw new CallerError("INVALID_ARGUMENTS", message, { hint, inputSchema });
     }
-    const { error, text } = reply;
-    const inputSchema = error.code === RPC_CODES.invalidParams
-      ? textAt(answer.tool.text.text, "inputSchema")
-      : undefined;
+    const { reply, downstreamMs } = answer;
+    if (reply.ok) return { ...explainResult(reply.result, answer.tool, own), downstreamMs };
+    const { error } = reply;
+    const isInvalid = error.code === RPC_CODES.invalidParams ||
+      findMisfits(answer.tool, own).length > 0;
+    const inputSchema = isInvalid ? textAt(answer.tool.text.text, "inputSchema") : undefined;
     const help = inputSchema === undefined ? {} : { inputSchema };
-    return { kind: "error", error, text, ...help, downstreamMs };
+    return { kind: "error", error, text: reply.text, ...help, downstreamMs };
   },
 };
+
+/**
+ * Adds to a tool's error what does not fit in the arguments, and the schema, so that the next call
+ * fits. Any other result is passed on as it is.
+ */
+function explainResult(
+  { value, text: result, bytes }: Result,
+  tool: Tool,
+  args: ObjectArgument["value"],
+): { kind: "result"; result: JsonText; bytes: number } {
+  const unchanged = { kind: "result", result, bytes } as const;
+  const isError = typeof value === "object" && value !== null && "isError" in value &&
+    value.isError === true;
+  const misfits = isError ? findMisfits(tool, args) : [];
+  if (misfits.length === 0) return unchanged;
+  const schema = textAt(tool.text.text, "inputSchema") ?? "null";
+  const hint = `In args, ${misfits.join("; ")}. If this is the cause, correct args and call again.`;
+  const help = schema.length > MAX_SCHEMA
+    ? JSON.stringify({ hint: `${hint} get_server_tools with "names" has the tool's schema.` })
+    : `{"hint":${JSON.stringify(hint)},"inputSchema":${schema}}`;
+  const block = `{"type":"text","text":${JSON.stringify(help)}}`;
+  const helped = withElement(result.text, "content", block);
+  if (helped === undefined) return unchanged;
+  return { kind: "result", result: new JsonText(helped), bytes: utf8Bytes(helped) };
+}

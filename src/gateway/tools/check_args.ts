@@ -1,0 +1,199 @@
+/**
+ * Holds a call's arguments against the tool's input schema. Schemas come from servers and may be
+ * anything, so nothing here runs a schema's patterns, throws, or works longer than the walk's budget:
+ * a validator that takes every keyword can be kept busy for minutes by one small schema.
+ */
+
+import type { Tool } from "../../downstream/mod.ts";
+import {
+  alternativesOf,
+  follow,
+  isSchema,
+  listOf,
+  maxNesting,
+  type Schema,
+  shapeOf,
+  startWalk,
+  type Walk,
+} from "./schema_shape.ts";
+
+/** Longest schema that is looked at, in UTF-16 code units; each that is real is far shorter. */
+const MAX_SCHEMA = 256 * 1024;
+
+/** How many misfits are told at most. */
+const MAX_TOLD = 3;
+
+/** Characters of a name and of a list of values that are told. */
+const MAX_NAME = 64;
+const MAX_VALUES = 200;
+
+/** A tool's arguments. */
+type Args = Readonly<Record<string, unknown>>;
+
+/**
+ * The required arguments without which the call cannot work, whatever the server makes of it. Many
+ * servers are more lenient than their schemas: they convert types, drop what they do not know, and
+ * fill in what is missing. So an argument counts only if nothing suggests a default for it, and no
+ * argument was given that may stand for it under another name.
+ *
+ * @param tool The tool; its input schema may be anything.
+ * @param args The arguments.
+ * @returns Each as its name with what it takes, such as `"path" (string)`.
+ */
+export function findMissing({ definition }: Tool, args: Args): string[] {
+  const schema = definition["inputSchema"];
+  // Until draft 7 nothing beside a reference counts.
+  if (!isSchema(schema) || Object.hasOwn(schema, "$ref")) return [];
+  const required = listOf(schema["required"]);
+  const missing = required.filter((name): name is string => {
+    return typeof name === "string" && !Object.hasOwn(args, name);
+  });
+  if (missing.length === 0) return [];
+  const properties = isSchema(schema["properties"]) ? schema["properties"] : {};
+  if (Object.keys(args).some((name) => !Object.hasOwn(properties, name))) return [];
+  return missing.flatMap((name) => {
+    const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    return isSchema(property) && isNeeded(property)
+      ? [`${quoted(name)} (${property["type"]})`]
+      : [];
+  });
+}
+
+/** Whether values are of one plain type, and there is no sign of a default. */
+function isNeeded(property: Schema): boolean {
+  const { type, nullable, description, enum: values } = property;
+  if (typeof type !== "string" || type === "null" || nullable === true) return false;
+  if (Object.hasOwn(property, "default") || Object.hasOwn(property, "const")) return false;
+  if (listOf(values).includes(null)) return false;
+  return typeof description !== "string" || !/default|optional/i.test(description);
+}
+
+/**
+ * What in the arguments does not fit the schema, read strictly. A server may still have taken it.
+ *
+ * @param tool The tool; its input schema may be anything.
+ * @param args The arguments.
+ * @returns Up to three sentences without a full stop; none where all fits, or that cannot be said.
+ */
+export function findMisfits({ definition, text }: Tool, args: Args): string[] {
+  if (text.text.length > MAX_SCHEMA) return [];
+  const schema = definition["inputSchema"];
+  const walk = startWalk(schema);
+  const found: string[] = [];
+  check(schema, args, { path: "", nesting: 0, walk, found });
+  return walk.work < 0 ? [] : [...new Set(found)].slice(0, MAX_TOLD);
+}
+
+interface Place {
+  /** Where the value is within the arguments: `filter.names[0]`. */
+  readonly path: string;
+  readonly nesting: number;
+  readonly walk: Walk;
+  /** Takes what does not fit. */
+  readonly found: string[];
+}
+
+function check(schema: unknown, value: unknown, place: Place): void {
+  const { walk, found, nesting } = place;
+  walk.work -= 1;
+  if (nesting > maxNesting) walk.work = -1;
+  if (walk.work < 0 || found.length >= MAX_TOLD || !isSchema(schema)) return;
+  if (value === null && schema["nullable"] === true) return;
+  const inner = { ...place, nesting: nesting + 1 };
+  const reference = schema["$ref"];
+  if (typeof reference === "string") {
+    follow(reference, walk, (part) => check(part, value, inner));
+    return;
+  }
+  const types = Array.isArray(schema["type"]) ? schema["type"] : [schema["type"] ?? "any"];
+  if (!types.some((type) => isOfType(value, type))) {
+    found.push(`${nameOf(place)} must be of type ${types.join(" or ").slice(0, MAX_NAME)}`);
+    return;
+  }
+  checkValues(schema, value, place);
+  const alternatives = alternativesOf(schema);
+  if (alternatives.length > 0 && !alternatives.some((part) => fits(part, value, inner))) {
+    found.push(`${nameOf(place)} fits none of the alternatives of the schema`);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    checkObject(schema, value as Args, inner);
+    return;
+  }
+  for (const part of listOf(schema["allOf"])) check(part, value, inner);
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      if (walk.work < 0 || found.length >= MAX_TOLD) break;
+      check(schema["items"], item, { ...inner, path: `${place.path}[${index}]` });
+    }
+  }
+}
+
+function fits(schema: unknown, value: unknown, place: Place): boolean {
+  const found: string[] = [];
+  check(schema, value, { ...place, found });
+  return found.length === 0;
+}
+
+function checkValues(schema: Schema, value: unknown, place: Place): void {
+  const values = Object.hasOwn(schema, "const") ? [schema["const"]] : listOf(schema["enum"]);
+  place.walk.work -= values.length;
+  // Objects are equal by what they hold; servers list none.
+  const isPlain = values.every((one) => typeof one !== "object" || one === null);
+  if (values.length === 0 || !isPlain || values.includes(value)) return;
+  const list = values.map((one) => JSON.stringify(one)).join(", ");
+  const shown = list.length > MAX_VALUES ? `${list.slice(0, MAX_VALUES)}…` : list;
+  place.found.push(`${nameOf(place)} must be ${values.length > 1 ? "one of " : ""}${shown}`);
+}
+
+function checkObject(schema: Schema, value: Args, place: Place): void {
+  const { walk, found, path } = place;
+  const shape = shapeOf(schema, walk);
+  const names = Object.keys(value);
+  walk.work -= names.length;
+  for (const name of shape.required) {
+    if (typeof name !== "string" || Object.hasOwn(value, name)) continue;
+    const property = shape.properties.get(name);
+    if (isSchema(property) && Object.hasOwn(property, "default")) continue;
+    found.push(`${nameOf({ path: inside(path, name) })} is missing`);
+  }
+  for (const name of names) {
+    if (walk.work < 0 || found.length >= MAX_TOLD) return;
+    const within = { ...place, path: inside(path, name) };
+    if (shape.properties.has(name)) check(shape.properties.get(name), value[name], within);
+    else if (shape.rest === false) found.push(`${nameOf(within)} is not an argument`);
+    else check(shape.rest, value[name], within);
+  }
+}
+
+function isOfType(value: unknown, type: unknown): boolean {
+  switch (type) {
+    case "string":
+      return typeof value === "string";
+    case "number":
+      return typeof value === "number";
+    case "boolean":
+      return typeof value === "boolean";
+    case "integer":
+      return Number.isInteger(value);
+    case "null":
+      return value === null;
+    case "array":
+      return Array.isArray(value);
+    case "object":
+      return typeof value === "object" && value !== null && !Array.isArray(value);
+    default:
+      return true;
+  }
+}
+
+function inside(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
+
+function nameOf({ path }: { readonly path: string }): string {
+  return path === "" ? "args" : quoted(path);
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name);
+}

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import type { Tool } from "../../src/downstream/mod.ts";
+import { findMisfits, findMissing } from "../../src/gateway/tools/check_args.ts";
+import { JsonText } from "../../src/jsonrpc/mod.ts";
+
+type Args = Readonly<Record<string, unknown>>;
+
+function tool(inputSchema: unknown): Tool {
+  const definition = { name: "t", inputSchema };
+  return { name: "t", definition, text: new JsonText(JSON.stringify(definition)) };
+}
+
+function missing(inputSchema: unknown, args: Args = {}): string[] {
+  return findMissing(tool(inputSchema), args);
+}
+
+function misfits(inputSchema: unknown, args: unknown): string[] {
+  return findMisfits(tool(inputSchema), args as Args);
+}
+
+const properties = { a: { type: "string" }, b: { type: "number" } };
+
+Deno.test("[tools.missing-args] what is required, of a plain type and without a default", () => {
+  const required = ["a", "b"];
+  assert.deepEqual(missing({ type: "object", properties, required }), [
+    '"a" (string)',
+    '"b" (number)',
+  ]);
+  assert.deepEqual(missing({ properties, required }, { a: "" }), ['"b" (number)']);
+  assert.deepEqual(missing({ properties, required }, { a: null, b: null }), []);
+});
+
+Deno.test("[tools.uncertain-args] nothing is missing that may have a default or another name", () => {
+  for (
+    const a of [
+      undefined,
+      true,
+      {},
+      { type: "string", default: "x" },
+      { type: "string", const: "x" },
+      { type: ["string", "null"] },
+      { type: "string", nullable: true },
+      { type: "null" },
+      { type: "string", enum: ["x", null] },
+      { type: "string", description: "Defaults to the home folder" },
+      { type: "string", description: "(Optional) a folder" },
+      { anyOf: [{ type: "string" }, { type: "null" }] },
+      { $ref: "#/$defs/a" },
+    ]
+  ) {
+    const schema = { type: "object", properties: { ...properties, a }, required: ["a"] };
+    assert.deepEqual(missing(schema), [], JSON.stringify(a));
+  }
+  const schema = { type: "object", properties, required: ["a"] };
+  assert.deepEqual(missing(schema, { b: 1 }), ['"a" (string)']);
+  assert.deepEqual(missing(schema, { A: "" }), []);
+  assert.deepEqual(missing({ ...schema, $ref: "#/$defs/x" }), []);
+  for (const odd of [undefined, null, true, [], "x", { required: "a" }, { required: [{}, 7] }]) {
+    assert.deepEqual(missing(odd), []);
+  }
+  for (const name of ["__proto__", "constructor", "toString"]) {
+    assert.deepEqual(missing({ properties, required: [name] }), []);
+  }
+});
+
+Deno.test("[tools.misfit-args] misfits are told with their place", () => {
+  const schema = {
+    type: "object",
+    properties: {
+      text: { type: "string", minLength: 3, pattern: "^x" },
+      count: { type: "integer" },
+      either: { type: ["string", "number"] },
+      mode: { enum: ["a", "b", 1, null] },
+      kind: { const: "x" },
+      list: { type: "array", items: { $ref: "#/$defs/item" } },
+      free: { type: "object", additionalProperties: { type: "number" } },
+      given: { type: "string", default: "x" },
+      any: { anyOf: [{ type: "string" }, { $ref: "#/$defs/item" }] },
+      maybe: { type: "string", nullable: true },
+    },
+    required: ["text", "given"],
+    additionalProperties: false,
+    $defs: {
+      item: { type: "object", properties: { id: { type: "number" } }, required: ["id"] },
+    },
+  };
+  const rows: [Args, string[]][] = [
+    [{ text: "a" }, []],
+    [{}, ['"text" is missing']],
+    [{ text: 1 }, ['"text" must be of type string']],
+    [{ text: "a", txt: "a" }, ['"txt" is not an argument']],
+    [{ text: "a", count: 1.5 }, ['"count" must be of type integer']],
+    [{ text: "a", either: true }, ['"either" must be of type string or number']],
+    [{ text: "a", mode: "c" }, ['"mode" must be one of "a", "b", 1, null']],
+    [{ text: "a", mode: null, kind: "x" }, []],
+    [{ text: "a", kind: "y" }, ['"kind" must be "x"']],
+    [{ text: "a", list: "[]" }, ['"list" must be of type array']],
+    [{ text: "a", list: [{ id: 1 }, {}, { id: "2", more: 1 }] }, [
+      '"list[1].id" is missing',
+      '"list[2].id" must be of type number',
+    ]],
+    [{ text: "a", free: { x: 1, y: "2" } }, ['"free.y" must be of type number']],
+    [{ text: "a", any: "x" }, []],
+    [{ text: "a", any: { id: 1 } }, []],
+    [{ text: "a", any: { id: "1" } }, ['"any" fits none of the alternatives of the schema']],
+    [{ text: "a", maybe: null }, []],
+    [{ a: 1, b: 1, c: 1, d: 1 }, [
+      '"text" is missing',
+      '"a" is not an argument',
+      '"b" is not an argument',
+    ]],
+  ];
+  for (const [args, expected] of rows) assert.deepEqual(misfits(schema, args), expected);
+});
+
+Deno.test("[tools.misfit-args] schemas that are odd, hostile or huge fit everything, at once", () => {
+  const doubling = Object.fromEntries(Array.from({ length: 40 }, (_, index) => {
+    const next = { $ref: `#/$defs/d${index + 1}` };
+    return [`d${index}`, { allOf: [next, next], anyOf: [next, next] }];
+  }));
+  const deep = JSON.parse('{"a":'.repeat(900) + "1" + "}".repeat(900));
+  const deepSchema = JSON.parse(
+    '{"type":"object","properties":{"a":'.repeat(400) + "true" + "}}".repeat(400),
+  );
+  const rows: [unknown, unknown][] = [
+    [{ $ref: "#/$defs/d0", $defs: doubling }, { a: 1 }],
+    [{ properties: { a: { $ref: "#/$defs/d0" } }, $defs: doubling }, { a: 1 }],
+    [{ properties: { a: { pattern: "^(a+)+$" } } }, { a: `${"a".repeat(40)}!` }],
+    [{ $ref: "#" }, {}],
+    [{ allOf: [{ $ref: "#" }], properties: { a: { $ref: "#" } } }, deep],
+    [deepSchema, deep],
+    [{ $ref: "https://example.com/schema.json" }, { a: 1 }],
+    [{ $ref: "#/$defs/gone" }, { a: 1 }],
+    [{ type: "unheard-of" }, { a: 1 }],
+    [{ properties: [], required: {}, enum: "x", items: 7, anyOf: {}, allOf: 1 }, { a: 1 }],
+    [{ properties: { a: { items: { enum: Array.from({ length: 5000 }, (_, at) => at) } } } }, {
+      a: Array.from({ length: 10_000 }, () => 4999),
+    }],
+    [{ properties: { a: { type: "number" } }, description: "x".repeat(300_000) }, { a: "x" }],
+    [undefined, {}],
+    [false, {}],
+  ];
+  for (const [schema, args] of rows) {
+    const started = performance.now();
+    const found = misfits(schema, args);
+    const ms = performance.now() - started;
+    const shown = JSON.stringify(schema)?.slice(0, 80);
+    assert.deepEqual(found, [], shown);
+    assert.ok(ms < 100, `${shown}: ${ms} ms`);
+  }
+});
