@@ -28,6 +28,7 @@ export const UNCHECKED: readonly string[] = [
   "docs/getting-started.md: sh no-run: npx -y deno@2.9.6 task install --prefix ~/.local",
   "docs/migrating.md: sh no-run: agent-mcp-gateway validate --mcp-config .mcp.json --rules .m",
   "docs/oauth.md: sh no-run: agent-mcp-gateway auth login notes",
+  "docs/oauth.md: json no-check: {",
   "docs/performance.md: sh no-run: deno task bench",
   "docs/performance.md: sh no-run: deno task bench --peer mcp-hub-mcp --peer mcporter --peer ag",
   "docs/performance.md: json no-check: {",
