@@ -191,6 +191,36 @@ Deno.test("[init.collisions] different servers of one name are offered beside ea
   ]);
 });
 
+Deno.test("[init.stranger] names in a stranger's file do not move the cursor", async () => {
+  const name = "near\x1b[2J\u202e";
+  using scene = new Scene({
+    "../work/.mcp.json": { mcpServers: { [name]: { command: "npx", args: ["-y", "p\x1b[8m"] } } },
+  });
+  const { code, screen, stderr } = await scene.ask([
+    [SERVERS, space + enter],
+    [LOOK, enter],
+    [AGENTS, ` other${enter}`],
+    [/Which servers may developer use/, enter],
+    [TOOLS, enter],
+    [/Which servers may other use/, enter],
+    [TOOLS, enter],
+    [SURE, enter],
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.match(screen, /near\?\[2J\?/);
+  for (const text of [screen, stderr]) {
+    assert.ok(!text.includes("\x1b[2J\u202e") && !text.includes("\x1b[8m"), text);
+  }
+});
+
+Deno.test("[init.agents] where no client is found, the entries of the other agents are named", async () => {
+  using scene = new Scene();
+  const { code, stdout } = await scene.ask([[AGENTS, ` reviewer${enter}`], [SURE, enter]]);
+  assert.equal(code, 0);
+  assert.match(stdout, /# Entry for Codex, agent developer\n/);
+  assert.match(stdout, /The same entry with --agent reviewer\n/);
+});
+
 Deno.test("[init.stranger] servers of the working folder are offered, not chosen", async () => {
   using scene = new Scene({ "../work/.mcp.json": { mcpServers: { near: { command: "x" } } } });
   const { code } = await scene.ask([[SERVERS, enter], [AGENTS, enter], [SURE, enter]]);

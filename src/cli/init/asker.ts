@@ -19,6 +19,15 @@ export interface Choice<T> {
   readonly hint?: string;
 }
 
+/** Others choose the names of servers and agents; at a terminal they must not move the cursor. */
+function clean(text: string): string {
+  return text.split("\n").map((line) => line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?")).join("\n");
+}
+
+function cleanChoice<T>({ value, label, hint }: Choice<T>): Choice<T> {
+  return { value, label: clean(label), ...(hint === undefined ? {} : { hint: clean(hint) }) };
+}
+
 /** The keys of a question with several answers, which it does not show itself. */
 const KEYS = "(space: choose, a: all or none, Enter: continue)";
 
@@ -76,7 +85,7 @@ export class Asker {
 
   /** Shows something between the questions. */
   note(text: string): void {
-    this.#clack.log.info(text, { output: this.#terminal.output });
+    this.#clack.log.info(clean(text), { output: this.#terminal.output });
   }
 
   /** Ends as if the person had cancelled. */
@@ -86,7 +95,9 @@ export class Asker {
 
   /** Asks a yes or a no. */
   async confirm(message: string, initialValue: boolean): Promise<boolean> {
-    return await this.#answer(this.#clack.confirm({ message, initialValue, ...this.#streams() }));
+    return await this.#answer(
+      this.#clack.confirm({ message: clean(message), initialValue, ...this.#streams() }),
+    );
   }
 
   /** Asks for a text. */
@@ -111,9 +122,9 @@ export class Asker {
     message: string,
     choices: readonly Choice<T>[],
   ): Promise<T> {
-    const options = [...choices] as never[];
+    const options = choices.map(cleanChoice) as never[];
     return await this.#answer(
-      this.#clack.select<T>({ message, options, ...this.#streams() }),
+      this.#clack.select<T>({ message: clean(message), options, ...this.#streams() }),
     ) as T;
   }
 
@@ -124,8 +135,8 @@ export class Asker {
     initialValues: readonly string[],
   ): Promise<string[]> {
     return await this.#answer(this.#clack.multiselect({
-      message: `${message} ${KEYS}`,
-      options: [...choices],
+      message: clean(`${message} ${KEYS}`),
+      options: choices.map(cleanChoice),
       initialValues: [...initialValues],
       required: false,
       ...this.#streams(),

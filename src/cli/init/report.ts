@@ -35,6 +35,10 @@ export function pasteText(
     const advice = adviceText(alike);
     return `# Entry for ${alike.map(clientTitle).join(", ")}${agent}\n\n${block}${advice}`;
   });
+  const others = plan.agents.slice(1).map(({ name }) => name);
+  if (clients.length === 0 && others.length > 0) {
+    parts.push(`# Other agents\n\nThe same entry with --agent ${others.join(" or --agent ")}\n`);
+  }
   for (const { file: { client, entryName } } of plan.clients) {
     const advice = client === undefined ? [] : clientAdvice(client, entryName);
     if (client === undefined || advice.length === 0) continue;
