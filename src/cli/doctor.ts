@@ -104,10 +104,10 @@ function report(
   const said = tools === undefined ? oddities : [
     ...oddities,
     ...noise.slice(0, 1).map((text) => {
-      return `it writes to stdout what is no MCP message, such as ${
-        JSON.stringify(text.slice(0, 80))
-      }` +
-        ": it should log to stderr";
+      const isLocal = config.connect.kind === "stdio";
+      const what = `${isLocal ? "writes to stdout" : "sends"} what is no MCP message`;
+      const quote = JSON.stringify(text.slice(0, 80));
+      return `it ${what}, such as ${quote}${isLocal ? ": it should log to stderr" : ""}`;
     }),
   ];
   return {

@@ -1,9 +1,15 @@
-import { childEnvironment, type ConfigProblem, type ConnectStdio } from "../config/mod.ts";
-import { CatalogError, HandshakeError } from "../downstream/mod.ts";
+import {
+  childEnvironment,
+  type ConfigProblem,
+  type ConnectStdio,
+  formatPath,
+} from "../config/mod.ts";
+import { CatalogError, HandshakeError, remoteFailureBehind } from "../downstream/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { ChannelClosed } from "../jsonrpc/mod.ts";
 import { findLocalCause, isDownloaded, type LocalFindingKind } from "./local_finding.ts";
 import type { Probe } from "./probe.ts";
+import { findRemoteCause, type RemoteFindingKind } from "./remote_finding.ts";
 
 /** Why a server failed, and how to fix it. */
 export interface Finding {
@@ -20,12 +26,12 @@ export interface Finding {
 /** The kinds of failure that are told apart. */
 export type FindingKind =
   | LocalFindingKind
+  | RemoteFindingKind
   | "variable"
   | "command-not-found"
   | "folder-not-found"
-  | "not-allowed"
-  | "refused"
   | "login-needed"
+  | "newer-revision"
   | "protocol"
   | "stdout-noise"
   | "too-slow"
@@ -62,20 +68,31 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   }
   const local = connect.kind === "stdio" ? findLocalCause(name, connect, message) : undefined;
   if (local !== undefined) return local;
-  if (is((cause) => isOf(cause, Deno.errors.PermissionDenied, Deno.errors.NotCapable))) {
-    const fix = connect.kind === "stdio"
-      ? `Make ${connect.command} executable for the user that runs the gateway, and allow Deno to ` +
-        "run it (--allow-run)"
-      : `Allow Deno to connect to ${connect.url} (--allow-net)`;
+  if (is((cause) => cause instanceof HandshakeError && cause.isNewer)) {
+    const disabled = formatPath(["mcpServers", name, "disabled"]);
+    const fix =
+      "Use a release of the gateway that speaks this revision; until there is one, use an " +
+      `older release of the server, or set ${disabled} to true`;
+    return { kind: "newer-revision", message, fix };
+  }
+  const failure = connect.kind === "stdio" ? undefined : remoteFailureBehind(error);
+  if (failure !== undefined && connect.kind !== "stdio") {
+    const remote = findRemoteCause(failure, name, connect);
+    if (remote !== undefined) return { message, ...remote };
+  }
+  const isDenied = is((cause) => {
+    return isOf(cause, Deno.errors.PermissionDenied, Deno.errors.NotCapable);
+  });
+  if (connect.kind === "stdio" && isDenied) {
+    const fix =
+      `Make ${connect.command} executable for the user that runs the gateway, and allow Deno to ` +
+      "run it (--allow-run)";
     return { kind: "not-allowed", message, fix };
   }
-  if (is(isRefused) && connect.kind !== "stdio") {
-    const fix =
-      `Start the server at ${URL.parse(connect.url)?.host ?? "its address"}, or correct ` +
-      `mcpServers.${name}.url`;
-    return { kind: "refused", message, fix };
-  }
-  if (noise.length > 0 && is((cause) => isOf(cause, ChannelClosed, DOMException, HandshakeError))) {
+  if (
+    connect.kind === "stdio" && noise.length > 0 &&
+    is((cause) => isOf(cause, ChannelClosed, DOMException, HandshakeError))
+  ) {
     const quote = JSON.stringify(noise[0]?.slice(0, 80));
     return {
       kind: "stdout-noise",
@@ -89,11 +106,19 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     return {
       kind: "too-slow",
       message,
-      fix: `Raise mcpServers.${name}.gateway.connect_timeout_ms (now ${connectTimeoutMs})` +
+      fix:
+        `Raise ${
+          formatPath(["mcpServers", name])
+        }.gateway.connect_timeout_ms (now ${connectTimeoutMs})` +
         (connect.kind === "stdio" && isDownloaded(connect)
           ? `; the first start downloads the server: run ${connect.command} once by hand, and see ` +
             "whether its registry can be reached"
-          : ", or see by hand what keeps the server from starting"),
+          : connect.kind === "stdio"
+          ? ", or see by hand what keeps the server from starting"
+          : `, or see why the server at ${
+            URL.parse(connect.url)?.host
+          } accepts connections and does ` +
+            "not answer"),
     };
   }
   if (is((cause) => isOf(cause, HandshakeError, CatalogError))) {
@@ -113,7 +138,10 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
 
 /** Its entry says something that cannot be used, such as a variable that is not set. */
 function unusable(name: string, unavailable: string, { warnings }: FindingContext): Finding {
-  const places = warnings.filter(({ path }) => path.startsWith(`mcpServers.${name}.`))
+  const entry = formatPath(["mcpServers", name]);
+  const places = warnings.filter(({ path }) =>
+    path.startsWith(`${entry}.`) || path.startsWith(`${entry}[`)
+  )
     .map(({ file, line, column }) => `${file}:${line}:${column}`);
   const variables = [...unavailable.matchAll(/variable "([^"]+)" is not set/g)].map(([, one]) =>
     one
@@ -139,17 +167,21 @@ function notFound(
 ): Finding {
   const { command, cwd } = connect;
   if (cwd !== undefined && !isFolder(cwd)) {
-    const fix = `Make the folder ${cwd}, or correct mcpServers.${name}.cwd`;
+    const fix = `Make the folder ${cwd}, or correct ${formatPath(["mcpServers", name])}.cwd`;
     return { kind: "folder-not-found", message: `its folder ${cwd} does not exist`, fix };
   }
   const isPath = command.includes("/") || (windows && command.includes("\\"));
   const path = childEnvironment({ env: connect.env, inheritEnv: [] }, Deno.env)["PATH"] ?? "";
   const looked = isPath ? [command] : path.split(windows ? ";" : ":").filter((part) => part !== "");
   const fix = /\s/.test(command)
-    ? `Put the program alone into mcpServers.${name}.command, and what follows it into "args"`
+    ? `Put the program alone into ${
+      formatPath(["mcpServers", name])
+    }.command, and what follows it into "args"`
     : isPath
-    ? `Correct mcpServers.${name}.command: there is no such program`
-    : `Install ${command}, or write its full path into mcpServers.${name}.command; programs ` +
+    ? `Correct ${formatPath(["mcpServers", name])}.command: there is no such program`
+    : `Install ${command}, or write its full path into ${
+      formatPath(["mcpServers", name])
+    }.command; programs ` +
       "started from a desktop have another PATH than a shell";
   return { kind: "command-not-found", message, fix, looked };
 }
@@ -182,9 +214,4 @@ type ErrorClass = abstract new (...args: any[]) => unknown;
 
 function isOf(cause: unknown, ...classes: ErrorClass[]): boolean {
   return classes.some((one) => cause instanceof one);
-}
-
-function isRefused(cause: unknown): boolean {
-  if (isOf(cause, Deno.errors.ConnectionRefused)) return true;
-  return cause instanceof Error && /ECONNREFUSED|connection refused/i.test(cause.message);
 }

@@ -1,4 +1,4 @@
-import type { ConnectStdio } from "../config/mod.ts";
+import { type ConnectStdio, formatPath } from "../config/mod.ts";
 
 /** Why a local server did not start, as its own output tells, and what to do about it. */
 export interface LocalFinding {
@@ -185,7 +185,7 @@ export function findLocalCause(
   const context = {
     program,
     named: packageOf(connect),
-    args: `mcpServers.${name}.args`,
+    args: `${formatPath(["mcpServers", name])}.args`,
     words: connect.args,
   };
   const signs = isDownloaded(connect) ? [...DOWNLOAD_SIGNS, ...RUN_SIGNS] : RUN_SIGNS;

@@ -23,6 +23,7 @@ export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { openTransport, type Surroundings } from "./open.ts";
 export { Processes } from "./processes.ts";
+export { type RemoteFailure, remoteFailureBehind, type RemoteProblem } from "./remote_failure.ts";
 export { DownstreamServer } from "./server.ts";
 export type { ServerContext } from "./server_context.ts";
 export type { ServerStatus } from "./server_status.ts";

@@ -70,6 +70,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.log-format": "as text, or as JSON",
     "cli.validate": "validate: everything wrong and odd, with places; --strict, --json",
     "cli.validate-file": "validate FILE: one file or both, recognised by what stands in them",
+    "cli.doctor-remote": "each failure of a remote server has its own cause, and a fix that works",
     "cli.doctor-local":
       "doctor: a launcher without its registry, package, program or runtime has its own cause",
     "cli.doctor":

@@ -217,8 +217,13 @@ function readOutgoing(text: string): Outgoing {
   };
 }
 
+/** A server that refused the first message and has no stream of the older transport either. */
 function bothRefused(first: RemoteFailure, second: RemoteFailure): RemoteFailure {
-  const message = `${first.message}; and as a server of the older transport: ${second.message}`;
+  const message = first.message === second.message
+    ? first.message
+    : `${first.message}; and to GET, for the older SSE transport, ${second.message}`;
   const { reach, endsSession } = second;
-  return new RemoteFailure(message, { reach, endsSession, cause: second });
+  const { problem, status } = second.problem === "web-page" ? second : first;
+  const options = { reach, endsSession, problem, cause: second };
+  return new RemoteFailure(message, status === undefined ? options : { ...options, status });
 }

@@ -48,17 +48,23 @@ Deno.test("[servers.remote-fallback] another refusal is told, and nothing else i
   }
 });
 
-Deno.test("[servers.remote-fallback] who is neither is told of as both", async () => {
-  await using odd = await OddHttp.start((_, response) => {
-    response.writeHead(404).end();
+Deno.test("[servers.remote-fallback] a server that is neither is told of as both", async () => {
+  await using odd = await OddHttp.start(({ method }, response) => {
+    response.writeHead(method === "POST" ? 404 : 403).end();
     return true;
   });
   await using scene = remoteScene(odd.url, { kind: "auto" });
   const host = `127.0.0.1:${odd.port}`;
-  const refusal = `${host} answered with HTTP 404; check its url`;
   assert.equal(
     await failure(scene.call("echo")),
-    `Server "files" is not available: ${refusal}; and as a server of the older transport: ${refusal}.`,
+    `Server "files" is not available: ${host} answered with HTTP 404; check its url; and to GET, ` +
+      `for the older SSE transport, ${host} answered with HTTP 403; check the credentials in its ` +
+      "headers.",
+  );
+  odd.answer = (_, response) => (response.writeHead(404).end(), true);
+  assert.equal(
+    await failure(scene.call("echo")),
+    `Server "files" is not available: ${host} answered with HTTP 404; check its url.`,
   );
 });
 

@@ -1,0 +1,175 @@
+import { type ConnectHttp, formatPath } from "../config/mod.ts";
+import { type RemoteFailure, type RemoteProblem } from "../downstream/mod.ts";
+
+/** Why a remote server cannot be used, and what to do about it. */
+export interface RemoteFinding {
+  readonly kind: RemoteFindingKind;
+  readonly fix: string;
+}
+
+/** The kinds of failure of remote servers that are told apart. */
+export type RemoteFindingKind =
+  | "refused"
+  | "unknown-host"
+  | "unreachable"
+  | "no-answer"
+  | "not-allowed"
+  | "tls"
+  | "credentials"
+  | "wrong-address"
+  | "not-mcp"
+  | "server-error"
+  | "busy";
+
+interface Context {
+  /** The server's `host:port`. */
+  readonly host: string;
+  /** Its host alone. */
+  readonly hostname: string;
+  /** The keys of its entry, as paths in the servers file. */
+  readonly url: string;
+  readonly headers: string;
+  /** Whether its entry has headers. */
+  readonly hasHeaders: boolean;
+  readonly type: ConnectHttp["kind"];
+}
+
+type Fix = readonly [kind: RemoteFindingKind, fix: (context: Context) => string];
+
+const ENDPOINT = "the documentation of the server names it, and it often ends in /mcp or /sse";
+
+const WRONG_ADDRESS = ({ url }: Context): string => {
+  return `Put the address of the server's MCP endpoint into ${url}: ${ENDPOINT}`;
+};
+
+const CERTIFICATE_OF = ({ host, url }: Context): string => {
+  return `Have the certificate of ${host} renewed by whoever runs the server, or correct ${url}`;
+};
+
+const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
+  "refused": ["refused", ({ host, url }) => `Start the server at ${host}, or correct ${url}`],
+  "unknown-host": ["unknown-host", ({ hostname, url }) => {
+    return `Correct the host in ${url}; if "${hostname}" is right, connect this machine to the ` +
+      "network or VPN that knows it";
+  }],
+  "unreachable": ["unreachable", ({ host, url }) => {
+    return `Connect this machine to the network or VPN of ${host}, or correct ${url}`;
+  }],
+  "no-answer": ["no-answer", ({ host, url }) => {
+    return `See whether the server at ${host} runs and no firewall drops what is sent to it, or ` +
+      `correct ${url}`;
+  }],
+  "proxy": ["unreachable", ({ hostname }) => {
+    return "Correct HTTPS_PROXY or HTTP_PROXY in the gateway's environment, or add " +
+      `${hostname} to NO_PROXY there`;
+  }],
+  "port-blocked": ["wrong-address", ({ url }) => {
+    return `Have the server listen on another port and put that into ${url}: connections to this ` +
+      "one are blocked, as in browsers";
+  }],
+  "no-http": ["wrong-address", ({ url }) => {
+    return `Correct the port in ${url}; if the server speaks TLS there, begin the url with https:`;
+  }],
+  "closed": ["server-error", ({ host }) => {
+    return `Look at the log of the server at ${host}, or of the proxy before it: it closed the ` +
+      "connection instead of answering";
+  }],
+  "tls-expired": ["tls", CERTIFICATE_OF],
+  "tls-not-yet-valid": ["tls", () => "Correct the clock of this machine"],
+  "tls-name": ["tls", ({ url }) => {
+    return `Put the name that the certificate is for into ${url}, or have the certificate made for ` +
+      "the name that is there";
+  }],
+  "tls-unknown-issuer": ["tls", () => {
+    return "Set NODE_EXTRA_CA_CERTS to a file with the certificate (PEM) of the authority that " +
+      'signed it, where the gateway runs (for a desktop client: in "env" of the gateway\'s entry)';
+  }],
+  "tls-other": ["tls", CERTIFICATE_OF],
+  "no-tls": ["tls", ({ url }) => `Begin ${url} with http: instead of https:`],
+  "no-permission": ["not-allowed", () => {
+    return "Start the gateway with the flags that `agent-mcp-gateway permissions` prints";
+  }],
+  "redirect": ["wrong-address", ({ url }) => {
+    return `Put the address that it redirects to into ${url}, if you trust that address`;
+  }],
+  "web-page": ["not-mcp", WRONG_ADDRESS],
+  "not-mcp": ["not-mcp", (context) => {
+    return `${WRONG_ADDRESS(context)}. If the address is right, report the answer to the authors ` +
+      "of the server";
+  }],
+};
+
+const CREDENTIALS: Fix = ["credentials", ({ headers, hasHeaders }) => {
+  return hasHeaders
+    ? `Correct the credentials in ${headers}: they are wrong, have expired or do not suffice`
+    : `Add the credentials that the server wants to ${headers}, such as ` +
+      '{"Authorization": "Bearer ${KEY}"} with KEY set where the gateway runs';
+}];
+
+const NO_POST: Fix = ["wrong-address", (context) => {
+  const older = context.type === "http"
+    ? '. If it is a server of the older SSE transport, take "type" out of its entry'
+    : "";
+  return `${WRONG_ADDRESS(context)}; what is there now takes no messages${older}`;
+}];
+
+const BEHIND: Fix = ["server-error", ({ host }) => {
+  return `Start the server behind ${host}, or tell whoever runs it: a proxy answers in its place`;
+}];
+
+const BUSY: Fix = ["busy", () => "Wait, and ask again: the server takes no more requests now"];
+
+const BY_STATUS: Readonly<Record<number, Fix>> = {
+  401: CREDENTIALS,
+  403: CREDENTIALS,
+  404: ["wrong-address", WRONG_ADDRESS],
+  405: NO_POST,
+  407: ["credentials", () => {
+    return "Put the user and password of the proxy into HTTPS_PROXY or HTTP_PROXY, in the gateway's " +
+      "environment";
+  }],
+  410: ["wrong-address", WRONG_ADDRESS],
+  429: BUSY,
+  501: NO_POST,
+  502: BEHIND,
+  503: BUSY,
+  504: BEHIND,
+};
+
+const SERVER_ERROR: Fix = ["server-error", ({ host }) => {
+  return `Look at the log of the server at ${host}, or tell whoever runs it: the server itself failed`;
+}];
+
+const OTHER: Fix = ["not-mcp", ({ url, headers }) => {
+  return `Check ${url} and ${headers}: the server refuses the first message of MCP`;
+}];
+
+/**
+ * Finds out what to do about a remote server that cannot be used.
+ *
+ * @param failure How it failed.
+ * @param name The server's name.
+ * @param connect How it is reached.
+ * @returns `undefined` where nothing is known of it.
+ */
+export function findRemoteCause(
+  { problem, status = 0 }: Pick<RemoteFailure, "problem" | "status">,
+  name: string,
+  { kind: type, url, headers }: ConnectHttp,
+): RemoteFinding | undefined {
+  if (problem === undefined) return undefined;
+  const otherStatus = status >= 500 ? SERVER_ERROR : OTHER;
+  const [kind, fix] = problem === "status" ? BY_STATUS[status] ?? otherStatus : FIXES[problem];
+  const { host = "its address", hostname = "" } = URL.parse(url) ?? {};
+  return {
+    kind,
+    fix: fix({
+      host,
+      hostname,
+      url: formatPath(["mcpServers", name, "url"]),
+      headers: formatPath(["mcpServers", name, "headers"]),
+      hasHeaders: Object.keys(headers).length > 0,
+      type,
+    }),
+  };
+}

@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:https";
+import { type Answer, OddHttp, sendJson } from "../downstream/remote/odd_http.ts";
+import { Shell } from "./command_support.ts";
+
+type Entry = Readonly<Record<string, unknown>>;
+// deno-lint-ignore no-explicit-any -- as printed
+type Reports = ReadonlyMap<string, any>;
+
+const FIXTURES = new URL("../fixtures/tls/", import.meta.url);
+
+function readPem(name: string): { cert: string; key: string } {
+  const pem = Deno.readTextFileSync(new URL(`${name}.pem`, FIXTURES));
+  const start = pem.indexOf("-----BEGIN PRIVATE KEY");
+  return { cert: pem.slice(0, start), key: pem.slice(start) };
+}
+
+/** Runs `doctor` on these servers. */
+async function diagnose(servers: Readonly<Record<string, Entry>>, env = {}): Promise<Reports> {
+  await using shell = new Shell({ servers, env });
+  const { stdout, stderr } = await shell.run(["doctor", "--json"]);
+  assert.notEqual(stdout, "", stderr);
+  const { servers: reports } = JSON.parse(stdout);
+  return new Map(reports.map((report: { server: string }) => [report.server, report]));
+}
+
+/** A port that nobody listens on. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+/** Has one path of a server answer something else. */
+const PATHS: Readonly<Record<string, (...args: Parameters<Answer>) => boolean>> = {
+  "/key": ({ headers }, response) => {
+    if (headers.authorization === "Bearer good-key") return false;
+    return (response.writeHead(403).end('{"error":"no such key"}'), true);
+  },
+  "/missing": (_, response) => (response.writeHead(404).end(), true),
+  "/files": (_, response) => {
+    // As the file server of Python does.
+    const page = "<!DOCTYPE HTML><html><head><title>Error response</title></head></html>";
+    response.writeHead(501, { "content-type": "text/html" }).end(page);
+    return true;
+  },
+  "/static": ({ method }, response) => {
+    if (method === "POST") return (response.writeHead(405).end(), true);
+    response.writeHead(200, { "content-type": "text/html" });
+    return (response.end("<!doctype html><title>Our product</title>"), true);
+  },
+  "/page": (_, response) => {
+    response.writeHead(200, { "content-type": "text/html" });
+    return (response.end("<!doctype html><title>Sign in</title>"), true);
+  },
+  "/fails": (_, response) => (response.writeHead(500).end("database is locked"), true),
+  "/proxy": (_, response) => (response.writeHead(502).end(), true),
+  "/busy": (_, response) => (response.writeHead(429).end(), true),
+  "/moved": (_, response) => (response.writeHead(301, { location: "/mcp" }).end(), true),
+  "/newer": ({ message: { id } }, response) => {
+    const data = { supported: ["2026-07-28"] };
+    const error = { code: -32022, message: "Unsupported protocol version", data };
+    return sendJson(response, { jsonrpc: "2.0", id, error }, 400);
+  },
+  "/closes": (_, response) => (response.socket?.destroy(), true),
+};
+
+Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause and fix", async () => {
+  await using odd = await OddHttp.start((asked, ...rest) => {
+    return PATHS[asked.path]?.(asked, ...rest) ?? false;
+  });
+  await using tls = await OddHttp.start(() => {}, createServer(readPem("localhost")));
+  await using elsewhere = await OddHttp.start(() => {}, createServer(readPem("elsewhere")));
+  await using expired = await OddHttp.start(() => {}, createServer(readPem("expired")));
+  const port = freePort();
+  const { host, origin } = new URL(odd.url);
+  const at = (path: string, more: Entry = {}): Entry => ({ url: `${origin}${path}`, ...more });
+  const reports = await diagnose({
+    good: at("/mcp"),
+    refused: { url: `http://127.0.0.1:${port}/mcp` },
+    host: { url: "http://no-such-host.invalid/mcp" },
+    plain: { url: `https://${host}/mcp` },
+    issuer: { url: `https://localhost:${tls.port}/mcp` },
+    "my.server": at("/missing"),
+    key: at("/key"),
+    "wrong key": at("/key", { headers: { Authorization: "Bearer bad-key" } }),
+    files: at("/files", { type: "http" }),
+    static: at("/static"),
+    page: at("/page"),
+    fails: at("/fails"),
+    proxy: at("/proxy"),
+    busy: at("/busy"),
+    moved: at("/moved"),
+    newer: at("/newer"),
+    closes: at("/closes"),
+  });
+  const found = (name: string, kind: string, message: RegExp, fix: RegExp): void => {
+    const { ok, error } = reports.get(name) ?? {};
+    assert.deepEqual([ok, error?.kind], [false, kind], `${name}: ${JSON.stringify(error)}`);
+    assert.match(error.message, message, name);
+    assert.match(error.fix, fix, name);
+    assert.doesNotMatch(error.fix, /GATEWAY_LOG_LEVEL/);
+  };
+  assert.equal(reports.get("good")?.ok, true);
+  found(
+    "refused",
+    "refused",
+    /was refused/,
+    new RegExp(`^Start the server at 127.0.0.1:${port}, or`),
+  );
+  found("host", "unknown-host", /no host named/, /^Correct the host in mcpServers\.host\.url; if /);
+  found("plain", "tls", /does not speak TLS/, /^Begin mcpServers\.plain\.url with http: instead/);
+  found("issuer", "tls", /authority that is unknown/, /^Set NODE_EXTRA_CA_CERTS to a file /);
+  const address =
+    /into mcpServers\["my\.server"\]\.url: the documentation .* ends in \/mcp or \/sse$/;
+  found("my.server", "wrong-address", /HTTP 404/, address);
+  found(
+    "key",
+    "credentials",
+    /HTTP 403: "no such key"/,
+    /^Add the credentials .*\.headers, such as /,
+  );
+  found(
+    "wrong key",
+    "credentials",
+    /HTTP 403: "no such key"/,
+    /^Correct the credentials in mcpServers\["wrong key"\]\.headers: /,
+  );
+  found(
+    "files",
+    "wrong-address",
+    /HTTP 501 \(a web page: "Error response"\); check its url$/,
+    /what is there now takes no messages\. If .* SSE transport, take "type" out of its entry$/,
+  );
+  found(
+    "static",
+    "not-mcp",
+    /HTTP 405.* web page .*"Our product"/,
+    /^Put the address of the .*endpoint/,
+  );
+  found(
+    "page",
+    "not-mcp",
+    /a web page .*"Sign in"/,
+    /^Put the address of the server's MCP endpoint/,
+  );
+  found(
+    "fails",
+    "server-error",
+    /HTTP 500: "database is locked"/,
+    /^Look at the log of the server/,
+  );
+  found("proxy", "server-error", /HTTP 502/, /^Start the server behind /);
+  found("busy", "busy", /HTTP 429/, /^Wait, and ask again/);
+  found(
+    "moved",
+    "wrong-address",
+    new RegExp(`to ${origin}/mcp in a way`),
+    /^Put the address that it/,
+  );
+  found(
+    "newer",
+    "newer-revision",
+    /it speaks only MCP revision 2026-07-28, and this gateway speaks up to 2025-11-25$/,
+    /^Use a release of the gateway that speaks this revision; .* mcpServers\.newer\.disabled to true$/,
+  );
+  found("closes", "server-error", /closed the connection/, /^Look at the log of the server at /);
+
+  // What the fixes say was done, it works.
+  const authority = new URL("authority.pem", FIXTURES).pathname;
+  const fixed = await diagnose({
+    plain: { url: `http://${host}/mcp` },
+    issuer: { url: `https://localhost:${tls.port}/mcp` },
+    "my.server": at("/mcp"),
+    key: at("/key", { headers: { Authorization: "Bearer ${KEY}" } }),
+    moved: at("/mcp"),
+    newer: at("/newer", { disabled: true }),
+    // What shows only once the authority is known.
+    name: { url: `https://localhost:${elsewhere.port}/mcp` },
+    date: { url: `https://localhost:${expired.port}/mcp` },
+  }, { KEY: "good-key", NODE_EXTRA_CA_CERTS: authority });
+  const works = [...fixed].filter(([, { ok }]) => ok).map(([name]) => name);
+  assert.deepEqual(works, ["plain", "issuer", "my.server", "key", "moved"]);
+  assert.match(fixed.get("name")?.error.message, /is for another name than "localhost"/);
+  assert.match(fixed.get("name")?.error.fix, /^Put the name that the certificate is for into /);
+  assert.match(fixed.get("date")?.error.fix, /^Have the certificate of localhost:\d+ renewed /);
+});
+
+Deno.test("[cli.doctor-remote] a server whose name stands in brackets has its place, too", async () => {
+  await using shell = new Shell({
+    servers: { "my.server": { url: "http://127.0.0.1/${NOT_SET_ANYWHERE}" } },
+  });
+  const { stdout } = await shell.run(["doctor"]);
+  assert.match(stdout.replace(/\s+/g, " "), /"NOT_SET_ANYWHERE" is not set .*at \.mcp\.json:1:\d+/);
+});
+
+Deno.test("[cli.doctor-remote] what a remote server sends beside messages is told as sent", async () => {
+  await using odd = await OddHttp.start(({ message: { id, method } }, response) => {
+    if (method !== "tools/list") return false;
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    const answer = { jsonrpc: "2.0", id, result: { tools: [] } };
+    response.end(`data: Welcome!\n\ndata: ${JSON.stringify(answer)}\n\n`);
+    return true;
+  });
+  const reports = await diagnose({ chatty: { url: odd.url } });
+  const { ok, warnings } = reports.get("chatty");
+  assert.equal(ok, true);
+  assert.ok(warnings.includes('it sends what is no MCP message, such as "Welcome!"'), warnings);
+});
