@@ -47,12 +47,19 @@ export interface RemoteFailureOptions extends ErrorOptions {
 
 /** A remote server cannot be reached, or did not answer as it should. */
 export class RemoteFailure extends Error {
+  /** Tells this class from others. */
   override readonly name = "RemoteFailure";
+  /** How far the request came. */
   readonly reach: "never" | "maybe" | "refused";
+  /** Whether the whole session is over. */
   readonly endsSession: boolean;
+  /** The HTTP status, where there was one. */
   readonly status: number | undefined;
+  /** Whether the server asks to be left alone for a while. */
   readonly isBusy: boolean;
+  /** What is wrong; `undefined` where nothing is known of it. */
   readonly problem: RemoteProblem | undefined;
+  /** The JSON-RPC error that the answer held. */
   readonly rpc: RpcError | undefined;
 
   /**
