@@ -202,7 +202,10 @@ async function writeInit(
       "The entry names the Deno that npx has fetched: install Deno if npx's cache is ever cleared",
     );
   }
-  say(summaryText(plan, { written, files, clients, home: machine.home }));
+  const ready = found.files.flatMap(({ client, entryEnv }) =>
+    client === undefined || entryEnv === undefined ? [] : [client]
+  );
+  say(summaryText(plan, { written, files, clients, ready, home: machine.home }));
   return 0;
 }
 

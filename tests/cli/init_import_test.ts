@@ -112,6 +112,9 @@ Deno.test("[init.self] the gateway itself is left out, however it is started", a
     },
   });
   assert.deepEqual(servers, { real: { command: "x" } });
+  // Its entry is there: there is nothing to paste.
+  assert.match(stderr, /Next:/);
+  assert.doesNotMatch(stderr, /Paste/);
   for (const name of ["agent-mcp-gateway", "second", "third"]) {
     assert.match(stderr, new RegExp(`left out "${name}", which is the gateway itself`));
   }

@@ -11,13 +11,15 @@ export interface SummaryOptions {
   readonly files: { readonly servers: string; readonly rules: string };
   /** The clients that are there. */
   readonly clients: readonly ClientId[];
+  /** Those of them that have the gateway's entry already. */
+  readonly ready: readonly ClientId[];
   /** The user's home folder. */
   readonly home: string;
 }
 
 /** What was written and what to do next, as the last lines on the screen. */
 export function summaryText(plan: Plan, options: SummaryOptions): string {
-  const { written, files, clients, home } = options;
+  const { written, files, home } = options;
   const lines = ["", written.length === 0 ? "Nothing has changed" : "Written:"];
   for (const { path, backup } of written) {
     const client = plan.clients.find(({ file }) => file.path === path)?.file;
@@ -29,24 +31,23 @@ export function summaryText(plan: Plan, options: SummaryOptions): string {
     lines.push(`  ${showPath(path, home)} (${what})`);
     if (backup !== undefined) lines.push(`    before: ${showPath(backup, home)}`);
   }
-  lines.push("Next:", ...nextSteps(plan, clients, files).map((step, at) => `  ${at + 1}. ${step}`));
+  lines.push("Next:", ...nextSteps(plan, options).map((step, at) => `  ${at + 1}. ${step}`));
   if (written.length > 0) lines.push("To take it all back: agent-mcp-gateway init --undo");
   return lines.join("\n");
 }
 
 function nextSteps(
   plan: Plan,
-  clients: readonly ClientId[],
-  { servers }: { readonly servers: string },
+  { clients, ready, files: { servers } }: SummaryOptions,
 ): string[] {
   const into = plan.clients.map(({ file }) => file.client);
-  const toPaste = clients.filter((client) => !into.includes(client));
+  const toPaste = clients.filter((client) => !into.includes(client) && !ready.includes(client));
   const isEmpty = plan.servers.length === 0 &&
     plan.agents.every((agent) => agent.servers.length === 0);
   const steps: string[] = [];
   if (isEmpty) steps.push(`No server was taken over: add yours to ${servers}`);
   steps.push("agent-mcp-gateway doctor starts each server and says what is wrong");
-  if (toPaste.length > 0 || plan.clients.length === 0) {
+  if (toPaste.length > 0 || clients.length === 0) {
     const names = toPaste.length > 0 ? toPaste.map(clientTitle).join(", ") : "your client";
     steps.push(`Paste the entry above into ${names}`);
   }
