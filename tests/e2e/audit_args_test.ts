@@ -13,12 +13,20 @@ Deno.test("[audit.args] the arguments are in the log on demand, without secrets"
   await gateway.text("odd", "echo", args);
   await gateway.text("odd", "echo", { long: "x y".repeat(30_000) });
   await gateway.ask("list_servers");
-  const [first, long, list] = gateway.audit();
-  assert.deepEqual(first?.args, {
-    path: "/tmp/a",
-    deep: [{ password: "[redacted]" }],
-    text: "use [redacted] now",
-  });
+  // However they are given: as text, or by their other name.
+  const call = { server: "odd", tool: "echo" };
+  await gateway.callTool("execute_tool", { ...call, args: JSON.stringify(args) });
+  await gateway.callTool("execute_tool", { ...call, arguments: args });
+  const [first, long, list, ...others] = gateway.audit();
+  for (const line of [first, ...others]) {
+    assert.deepEqual(line?.args, {
+      path: "/tmp/a",
+      deep: [{ password: "[redacted]" }],
+      text: "use [redacted] now",
+    });
+    assert.equal(line?.args_bytes, JSON.stringify(args).length);
+  }
+  assert.equal(others.length, 2);
   const size = JSON.stringify(long?.args).length;
   assert.ok(size > 4000 && size <= 4096, `${size} characters`);
   assert.equal(list?.args, undefined);
