@@ -31,6 +31,8 @@ export interface AuditEntry {
   readonly args_bytes?: number | undefined;
   /** Size of the result in UTF-8 bytes. */
   readonly result_bytes?: number | undefined;
+  /** `true` where the server's tool itself answered with an error (`isError`). */
+  readonly tool_error?: true | undefined;
   /** The tool's arguments without secrets, as JSON text; the line has the value. */
   readonly args?: string | undefined;
 }
@@ -59,6 +61,7 @@ export function auditLine(entry: AuditEntry): string {
   }`;
   if (args_bytes !== undefined) line += `,"args_bytes":${args_bytes}`;
   if (result_bytes !== undefined) line += `,"result_bytes":${result_bytes}`;
+  if (entry.tool_error === true) line += ',"tool_error":true';
   if (args !== undefined) line += `,"args":${args}`;
   return `${line}}\n`;
 }

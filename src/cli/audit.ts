@@ -1,6 +1,8 @@
 import { ConfigError, formatProblem } from "../errors.ts";
+import { type ReadEntry, readEntry } from "./audit_entry.ts";
 import { AuditCounter, type AuditFigures } from "./audit_figures.ts";
 import { AuditFiles } from "./audit_files.ts";
+import { FollowedLog } from "./audit_follow.ts";
 import { auditPlaces } from "./audit_place.ts";
 import { entryText, figuresText } from "./audit_text.ts";
 
@@ -18,12 +20,18 @@ export interface AuditFlags {
 export interface TailFlags extends AuditFlags {
   /** How many entries. */
   readonly lines: number;
+  /** Whether to go on with what comes. */
+  readonly follow: boolean;
 }
 
 /** Where a command says something; a closed pipe is fine. */
 export interface Outputs {
   /** Takes the answer. */
-  readonly stdout: { write(text: string): void };
+  readonly stdout: {
+    /** Whether whoever read has gone. */
+    readonly isClosed?: boolean;
+    write(text: string): void;
+  };
   /** Takes what is about the answer. */
   readonly stderr: { write(text: string): void };
 }
@@ -62,25 +70,84 @@ export function auditStats(flags: AuditFlags, file: string | undefined, outputs:
  */
 export function auditTail(flags: TailFlags, file: string | undefined, outputs: Outputs): number {
   return withFiles(file, outputs, (files) => {
-    const { since = -Infinity, agent, json, lines } = flags;
-    const found: string[] = [];
-    for (const { entry, text } of files.newestFirst()) {
-      if (found.length >= lines) break;
-      if (entry.time < since || (agent !== undefined && entry.agent !== agent)) continue;
-      found.push(json ? `${text}\n` : entryText(entry));
-    }
-    outputs.stdout.write(found.reverse().join(""));
+    outputs.stdout.write(lastEntries(files, flags));
   });
+}
+
+/** How often it is looked for new entries, in milliseconds. */
+const FOLLOW_MS = 100;
+
+/**
+ * Prints the last entries of an audit log, and then those that come, until the process is ended or
+ * its standard output is closed. No log yet: waits for it.
+ *
+ * @param flags As typed.
+ * @param file The log; default: where the gateway writes it.
+ * @param outputs Where to print.
+ * @returns The exit code: 1 where the log cannot be read.
+ */
+export async function followAudit(
+  flags: TailFlags,
+  file: string | undefined,
+  outputs: Outputs,
+): Promise<number> {
+  const { stdout, stderr } = outputs;
+  let followed: FollowedLog | undefined;
+  const code = withFiles(file, outputs, (files) => {
+    stdout.write(lastEntries(files, flags, files.position.offset));
+    followed = new FollowedLog(files.path, files.position);
+  }, (path) => {
+    stderr.write(`There is no audit log at ${path} yet; waiting for it\n`);
+    followed = new FollowedLog(path);
+  });
+  if (followed === undefined) return code;
+  using log = followed;
+  while (stdout.isClosed !== true) {
+    for (const text of log.lines()) {
+      const entry = readEntry(text);
+      const line = entry === undefined ? undefined : lineOf(entry, text, flags);
+      if (line !== undefined) stdout.write(line);
+    }
+    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+  }
+  return 0;
+}
+
+/** The last entries, the youngest last. */
+function lastEntries(files: AuditFiles, flags: TailFlags, end?: number): string {
+  const found: string[] = [];
+  for (const { entry, text } of files.newestFirst(end)) {
+    if (found.length >= flags.lines) break;
+    const line = lineOf(entry, text, flags);
+    if (line !== undefined) found.push(line);
+  }
+  return found.reverse().join("");
+}
+
+/** An entry as it is printed, where it is wanted. */
+function lineOf(entry: ReadEntry, text: string, flags: AuditFlags): string | undefined {
+  const { since = -Infinity, agent, json } = flags;
+  if (entry.time < since || (agent !== undefined && entry.agent !== agent)) return undefined;
+  return json ? `${text}\n` : entryText(entry);
 }
 
 function withFiles(
   file: string | undefined,
   { stderr }: Outputs,
   use: (files: AuditFiles) => void,
+  useNone?: (path: string) => void,
 ): number {
   try {
     const places = auditPlaces(file);
     using files = openFirst(places);
+    if (files === undefined) {
+      const [path = ""] = places;
+      if (useNone === undefined) {
+        throw new Error(`There is no audit log at ${places.join(" or ")}; name its file`);
+      }
+      useNone(path);
+      return 0;
+    }
     stderr.write(`Audit log: ${files.paths.toReversed().join(", ")}\n`);
     for (const place of places) {
       if (place === files.path || !isThere(place)) continue;
@@ -101,7 +168,7 @@ function withFiles(
   }
 }
 
-function openFirst(places: readonly string[]): AuditFiles {
+function openFirst(places: readonly string[]): AuditFiles | undefined {
   for (const place of places) {
     try {
       return new AuditFiles(place);
@@ -112,7 +179,7 @@ function openFirst(places: readonly string[]): AuditFiles {
       throw new Error(`Cannot read the audit log ${place}: ${reasonOf(error)}`, { cause: error });
     }
   }
-  throw new Error(`There is no audit log at ${places.join(" or ")}; name its file`);
+  return undefined;
 }
 
 function isThere(path: string): boolean {

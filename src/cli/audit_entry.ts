@@ -16,6 +16,8 @@ export interface ReadEntry {
   readonly code: string;
   /** The rule that decided, or `""`. */
   readonly rule: string;
+  /** Whether the server's tool itself answered with an error. */
+  readonly isToolError: boolean;
   /** How long it took, in milliseconds. */
   readonly latencyMs: number;
 }
@@ -39,6 +41,7 @@ export function readEntry(text: string): ReadEntry | undefined {
     tool: textOf(line.tool),
     code: textOf(line.code),
     rule: textOf(line.rule),
+    isToolError: line.tool_error === true,
     latencyMs: typeof line.latency_ms === "number" ? line.latency_ms : 0,
   };
 }

@@ -9,6 +9,8 @@ export interface Figures {
   readonly denied: number;
   /** How many of them failed. */
   readonly errors: number;
+  /** How many were allowed and answered with an error of the server's tool. */
+  readonly tool_errors: number;
   /** Milliseconds that 95 % stay within, to 2 %. */
   readonly p95_ms: number;
   /** Milliseconds of the slowest. */
@@ -28,6 +30,8 @@ export interface AuditFigures {
   readonly from?: string;
   readonly to?: string;
   readonly decisions: Readonly<Record<string, number>>;
+  /** Operations that were allowed and answered with an error of the server's tool. */
+  readonly tool_errors: number;
   readonly operations: readonly Figures[];
   readonly agents: readonly Figures[];
   readonly servers: readonly Figures[];
@@ -48,6 +52,7 @@ export class AuditCounter {
   #first = Infinity;
   #last = -Infinity;
   #count = 0;
+  #toolErrors = 0;
   readonly #decisions = new Map<string, number>();
   readonly #operations = new Map<string, Tally>();
   readonly #agents = new Map<string, Tally>();
@@ -60,6 +65,7 @@ export class AuditCounter {
   add(entry: ReadEntry): void {
     const { time, agent, server, tool, decision, code, rule } = entry;
     this.#count++;
+    if (entry.isToolError) this.#toolErrors++;
     // Several gateways may write to one log, so that lines are not strictly in order.
     this.#first = Math.min(this.#first, time);
     this.#last = Math.max(this.#last, time);
@@ -81,6 +87,7 @@ export class AuditCounter {
       count: this.#count,
       ...span,
       decisions: Object.fromEntries(byCount(this.#decisions)),
+      tool_errors: this.#toolErrors,
       operations: figuresOf(this.#operations),
       agents: figuresOf(this.#agents),
       servers: figuresOf(this.#servers),
@@ -103,11 +110,13 @@ class Tally {
   count = 0;
   denied = 0;
   errors = 0;
+  toolErrors = 0;
   maxMs = 0;
   readonly #buckets = new Map<number, number>();
 
-  add({ decision, latencyMs }: ReadEntry): void {
+  add({ decision, latencyMs, isToolError }: ReadEntry): void {
     this.count++;
+    if (isToolError) this.toolErrors++;
     if (decision === "DENY") this.denied++;
     if (decision === "ERROR") this.errors++;
     this.maxMs = Math.max(this.maxMs, latencyMs);
@@ -148,6 +157,7 @@ function figuresOf(tallies: ReadonlyMap<string, Tally>): Figures[] {
       count: tally.count,
       denied: tally.denied,
       errors: tally.errors,
+      tool_errors: tally.toolErrors,
       p95_ms: round(tally.p95Ms()),
       max_ms: round(tally.maxMs),
     }))

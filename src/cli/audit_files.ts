@@ -3,9 +3,15 @@ import { type ReadEntry, readEntry } from "./audit_entry.ts";
 const CHUNK_BYTES = 256 * 1024;
 
 /** Longest line that is read; the gateway's are far shorter. */
-const MAX_LINE_BYTES = 1024 * 1024;
+export const MAX_LINE_BYTES = 1024 * 1024;
 
 const LINE_FEED = 0x0a;
+
+/** A place in a log: a file, whatever it is called by now, and an offset in bytes. */
+export interface LogPosition {
+  readonly identity: string;
+  readonly offset: number;
+}
 
 /** An entry, and the line it stands in. */
 export interface ReadLine {
@@ -24,6 +30,8 @@ export class AuditFiles implements Disposable {
   readonly paths: string[] = [];
   /** Lines that were no entries so far. */
   damaged = 0;
+  /** The end of the newest file's last whole line. */
+  readonly position: LogPosition;
   readonly #files: Deno.FsFile[] = [];
 
   /**
@@ -40,14 +48,15 @@ export class AuditFiles implements Disposable {
       const name = number === 0 ? path : `${path}.${number}`;
       try {
         const file = Deno.openSync(name);
-        const { dev, ino, isFile } = file.statSync();
+        const info = file.statSync();
+        const { isFile } = info;
         // It may be put aside while we are at it; then it is met twice.
-        if (seen.has(`${dev}:${ino}`) || !isFile) {
+        if (seen.has(identityOf(info)) || !isFile) {
           file.close();
           if (!isFile && number === 0) throw new Error(`${path} is no file`);
           continue;
         }
-        seen.add(`${dev}:${ino}`);
+        seen.add(identityOf(info));
         this.paths.push(name);
         this.#files.push(file);
       } catch (error) {
@@ -57,7 +66,9 @@ export class AuditFiles implements Disposable {
         if (number > 0) break;
       }
     }
-    if (this.#files.length === 0) throw missing;
+    const [newest] = this.#files;
+    if (newest === undefined) throw missing;
+    this.position = endOf(newest);
   }
 
   /** All entries, the oldest first. */
@@ -69,9 +80,16 @@ export class AuditFiles implements Disposable {
     }
   }
 
-  /** All entries, the newest first. */
-  *newestFirst(): Generator<ReadLine> {
-    for (const file of this.#files) yield* this.#sort(linesBackwards(file));
+  /**
+   * All entries, the newest first.
+   *
+   * @param end Where in the newest file to begin. Default: its end.
+   */
+  *newestFirst(end?: number): Generator<ReadLine> {
+    for (const [number, file] of this.#files.entries()) {
+      const from = number === 0 && end !== undefined ? end : file.statSync().size;
+      yield* this.#sort(linesBackwards(file, from));
+    }
   }
 
   [Symbol.dispose](): void {
@@ -118,11 +136,11 @@ function* linesOf(file: Deno.FsFile): Generator<string | undefined> {
 }
 
 /** The lines of a file from its end; undefined for one that is too long. */
-function* linesBackwards(file: Deno.FsFile): Generator<string | undefined> {
+function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | undefined> {
   const decoder = new TextDecoder();
   let rest: Uint8Array = new Uint8Array();
   let isTooLong = false;
-  let at = file.statSync().size;
+  let at = end;
   while (at > 0) {
     const size = Math.min(CHUNK_BYTES, at);
     at -= size;
@@ -148,7 +166,21 @@ function* linesBackwards(file: Deno.FsFile): Generator<string | undefined> {
   if (isTooLong) yield undefined;
 }
 
-function readAt(file: Deno.FsFile, at: number, size: number): Uint8Array {
+/** What tells a file from others, whatever it is called. */
+export function identityOf({ dev, ino }: Deno.FileInfo): string {
+  return `${dev}:${ino}`;
+}
+
+/** The end of a file's last whole line; the gateway may just be writing another one. */
+function endOf(file: Deno.FsFile): LogPosition {
+  const info = file.statSync();
+  const from = Math.max(0, info.size - MAX_LINE_BYTES);
+  const end = readAt(file, from, info.size - from).lastIndexOf(LINE_FEED) + 1;
+  return { identity: identityOf(info), offset: from + end };
+}
+
+/** What a file holds from an offset on; less than was asked for where it ends. */
+export function readAt(file: Deno.FsFile, at: number, size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   file.seekSync(at, Deno.SeekMode.Start);
   let length = 0;
@@ -160,7 +192,8 @@ function readAt(file: Deno.FsFile, at: number, size: number): Uint8Array {
   return bytes.subarray(0, length);
 }
 
-function join(first: Uint8Array, second: Uint8Array): Uint8Array {
+/** One piece after another. */
+export function join(first: Uint8Array, second: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(first.length + second.length);
   bytes.set(first);
   bytes.set(second, first.length);

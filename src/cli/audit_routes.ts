@@ -54,13 +54,20 @@ const stats = buildCommand<AuditFlags, [file?: string], Context>({
 
 const tail = buildCommand<TailFlags, [file?: string], Context>({
   loader: async () => {
-    const { auditTail } = await import("./audit.ts");
-    return function (this: Context, flags: TailFlags, file?: string) {
-      this.exitCode = auditTail(flags, file, this.process as Outputs);
+    const { auditTail, followAudit } = await import("./audit.ts");
+    return async function (this: Context, flags: TailFlags, file?: string) {
+      const print = flags.follow ? followAudit : auditTail;
+      this.exitCode = await print(flags, file, this.process as Outputs);
     };
   },
   parameters: {
     flags: {
+      follow: {
+        kind: "boolean",
+        withNegated: false,
+        default: false,
+        brief: "Go on with what comes, until Ctrl-C",
+      },
       lines: { kind: "parsed", parse: readCount, default: "10", brief: "How many operations" },
       ...filters,
       json: {
@@ -70,13 +77,14 @@ const tail = buildCommand<TailFlags, [file?: string], Context>({
         brief: "Print the lines as they are",
       },
     },
-    aliases: { n: "lines" },
+    aliases: { n: "lines", f: "follow" },
     positional: file,
   },
   docs: {
     brief: "Show the last operations",
-    fullDescription: "Shows the last operations of the audit log, the youngest last: when, " +
-      "decision, agent, what, how long, and the rule or the error.\n\n" +
+    fullDescription: "Shows the last operations of the audit log, the youngest last: when " +
+      "(UTC), decision, agent, what, how long, and the rule, the error, or isError where the tool " +
+      "itself answered with one.\n\n" +
       "Example: agent-mcp-gateway audit tail -n 20 --agent researcher",
   },
 });

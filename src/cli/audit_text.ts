@@ -12,12 +12,15 @@ const NUMBER_WIDTH = 9;
 
 /** Writes the figures for people, in lines of at most 80 columns. */
 export function figuresText(figures: AuditFigures): string {
-  const { count, from, to, decisions } = figures;
+  const { count, from, to, decisions, tool_errors } = figures;
   if (count === 0) return "No operations\n";
   const ways = Object.entries(decisions).map(([name, number]) => `${number} ${name}`).join(", ");
+  const failing = figures.tools.filter((tool) => tool.tool_errors > 0)
+    .sort((one, two) => two.tool_errors - one.tool_errors);
+  const failed = tool_errors > 0 ? `; ${tool_errors} of the allowed with isError` : "";
   const slowest = figures.tools.toSorted((one, two) => two.p95_ms - one.p95_ms);
   const parts = [
-    `${count} operations: ${ways}\n${from} to ${to}\n`,
+    `${count} operations: ${ways}${failed}\n${from} to ${to}\n`,
     figuresTable("AGENT", figures.agents),
     figuresTable("SERVER", figures.servers),
     figuresTable("TOOL", figures.tools),
@@ -31,19 +34,28 @@ export function figuresText(figures: AuditFigures): string {
         { agent, rule, count },
       ) => [`${agent || "(none)"}  ${rule}`, `${count}`]),
     ),
+    table(
+      ["TOOL WITH isError", "COUNT"],
+      failing.map(({ name, tool_errors }) => [name, `${tool_errors}`]),
+    ),
     table(["ERROR", "COUNT"], figures.errors.map(({ code, count }) => [code, `${count}`])),
   ];
   return parts.filter((part) => part !== "").join("\n");
 }
 
-/** Writes an entry for people, in a line of at most 80 columns. */
+/**
+ * Writes an entry for people, in a line. Long names are cut, so that 80 columns hold it without its
+ * end: the rule, which names the entry to change, or the code, in full.
+ */
 export function entryText(entry: ReadEntry): string {
   const { time, decision, agent, operation, server, tool, code, rule, latencyMs } = entry;
-  const when = new Date(time).toISOString().slice(0, 19).replace("T", " ");
+  // In UTC, as in the log itself, and as --since takes it.
+  const when = `${new Date(time).toISOString().slice(0, 19)}Z`;
   const about = tool !== "" ? `${server}/${tool}` : `${operation} ${server}`.trim();
-  const why = decision === "DENY" ? rule || code : code;
-  const text = `${when} ${decision.padEnd(5)} ${agent || "(none)"} ${about} ${ms(latencyMs)} ms`;
-  return `${cut(clean(why === "" ? text : `${text} ${why}`), WIDTH)}\n`;
+  const why = entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code;
+  const took = ` ${ms(latencyMs)} ms`;
+  const what = clean(`${when} ${decision.padEnd(5)} ${agent || "(none)"} ${about}`);
+  return `${cut(what, WIDTH - took.length)}${took}${why === "" ? "" : ` ${clean(why)}`}\n`;
 }
 
 function figuresTable(title: string, rows: readonly Figures[]): string {

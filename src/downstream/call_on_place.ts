@@ -67,8 +67,10 @@ export async function callOnPlace(place: Place, wanted: WantedCall): Promise<Cal
     const sent = { tool, args: call.args, meta: span.carry(call.meta), onProgress };
     try {
       const reply = await session.callTool(sent, { link: caller.link, clock });
-      noteFailure(span, reply);
-      return { kind: "answer", reply, tool, downstreamMs: performance.now() - started };
+      const isToolError = hasToolError(reply);
+      noteFailure(span, reply, isToolError);
+      const downstreamMs = performance.now() - started;
+      return { kind: "answer", reply, tool, downstreamMs, isToolError };
     } catch (error) {
       span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
       throw error;
@@ -115,15 +117,18 @@ function beginSpan(tool: Tool, { call, config }: WantedCall): Span {
 }
 
 /** What the server says went wrong. */
-function noteFailure(span: Span, reply: Reply): void {
+function noteFailure(span: Span, reply: Reply, isToolError: boolean): void {
   if (!reply.ok) {
     const code = String(reply.error.code);
     span.set({ "rpc.response.status_code": code });
     span.fail(code);
-    return;
-  }
+  } else if (isToolError) span.fail("tool_error");
+}
+
+/** Whether the tool itself says that it failed: a result with `isError`. */
+function hasToolError(reply: Reply): boolean {
+  if (!reply.ok) return false;
   const { value } = reply.result;
-  const isError = typeof value === "object" && value !== null && "isError" in value &&
+  return typeof value === "object" && value !== null && "isError" in value &&
     value.isError === true;
-  if (isError) span.fail("tool_error");
 }

@@ -60,6 +60,8 @@ export type CallAnswer =
     readonly tool: Tool;
     /** Milliseconds between call and answer. */
     readonly downstreamMs: number;
+    /** Whether the tool itself answered with an error. */
+    readonly isToolError: boolean;
   }
   | {
     /** The call was not made: see `isUnfit`. */

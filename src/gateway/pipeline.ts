@@ -191,8 +191,8 @@ export async function runOperation(
     }
     const { downstreamMs } = answer;
     if (answer.kind === "result") {
-      const { result, bytes } = answer;
-      await record.finish("ALLOW", { resultBytes: bytes, downstreamMs });
+      const { result, bytes: resultBytes, isToolError } = answer;
+      await record.finish("ALLOW", { resultBytes, downstreamMs, isToolError });
       return { kind: "result", result };
     }
     const { error, text } = answer;

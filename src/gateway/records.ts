@@ -92,10 +92,15 @@ export class OperationRecord {
   /** Records the operation; resolves when its answer may be given to the channel. */
   finish(
     decision: Decided,
-    outcome: { code?: string; resultBytes?: number; downstreamMs?: number } = {},
+    outcome: {
+      code?: string;
+      resultBytes?: number;
+      downstreamMs?: number;
+      isToolError?: boolean;
+    } = {},
   ): Promise<void> | undefined {
     const latency = performance.now() - this.#started;
-    const { code, resultBytes, downstreamMs } = outcome;
+    const { code, resultBytes, downstreamMs, isToolError = false } = outcome;
     this.#records.audit.append({
       timestamp: timeNow(),
       agent_id: this.#agent,
@@ -111,6 +116,7 @@ export class OperationRecord {
       request_id: this.#requestId,
       args_bytes: this.#argsBytes,
       result_bytes: resultBytes,
+      tool_error: isToolError || undefined,
       args: this.#args,
     });
     if (this.#knownAgent !== undefined) this.span.set({ "gen_ai.agent.id": this.#knownAgent });
@@ -123,6 +129,7 @@ export class OperationRecord {
       // Callers may name any tool; only one that was called is told apart.
       tool: downstreamMs !== undefined || code === "TIMEOUT" ? this.#subject.tool : undefined,
       code,
+      isToolError,
       latencyMs: latency,
     });
     return this.#records.flushesFirst === true ? undefined : this.#records.audit.written();

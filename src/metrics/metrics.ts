@@ -12,6 +12,8 @@ export interface Observation {
   readonly tool?: string | undefined;
   /** Code of the error, where it is one. */
   readonly code?: string | undefined;
+  /** Whether the server's tool itself answered with an error. Default: no. */
+  readonly isToolError?: boolean;
   /** Milliseconds from the request to its answer. */
   readonly latencyMs: number;
 }
@@ -53,12 +55,16 @@ export class Metrics {
   };
 
   /** Takes one operation into account. */
-  observe({ operation, agent, server, tool, code = "", latencyMs }: Observation): void {
-    this.#tally("operations", operation).add(latencyMs, code);
-    if (agent !== undefined) this.#tally("agents", agent).add(latencyMs, code);
+  observe(observation: Observation): void {
+    const { operation, agent, server, tool, code = "", latencyMs } = observation;
+    const isToolError = observation.isToolError === true;
+    this.#tally("operations", operation).add(latencyMs, code, isToolError);
+    if (agent !== undefined) this.#tally("agents", agent).add(latencyMs, code, isToolError);
     if (server === undefined) return;
-    this.#tally("servers", server).add(latencyMs, code);
-    if (tool !== undefined) this.#tally("tools", `${server}/${tool}`).add(latencyMs, code);
+    this.#tally("servers", server).add(latencyMs, code, isToolError);
+    if (tool !== undefined) {
+      this.#tally("tools", `${server}/${tool}`).add(latencyMs, code, isToolError);
+    }
   }
 
   /** The figures so far. */

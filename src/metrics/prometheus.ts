@@ -36,10 +36,14 @@ export function writePrometheus(metrics: Metrics): string {
       return { own: `${label}="${escapeValue(name)}"`, tally };
     });
     const total = `mcp_gateway_${label}_requests_total`;
+    const errors = `mcp_gateway_${label}_result_errors_total`;
     const seconds = `mcp_gateway_${label}_duration_seconds`;
     return `# HELP ${total} Requests by ${label} and error code; code is empty for success.\n` +
       `# TYPE ${total} counter\n` +
       tallies.map(({ own, tally }) => counterLines(total, own, tally)).join("") +
+      `# HELP ${errors} Results by ${label} in which a server's tool reports an error (isError).\n` +
+      `# TYPE ${errors} counter\n` +
+      tallies.map(({ own, tally }) => `${errors}{${own}} ${tally.toolErrors}\n`).join("") +
       `# HELP ${seconds} Time from request to answer by ${label}.\n` +
       `# TYPE ${seconds} histogram\n` +
       tallies.map(({ own, tally }) => histogramLines(seconds, own, tally)).join("");

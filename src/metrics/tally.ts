@@ -15,7 +15,9 @@ export interface TallySummary {
   readonly count: number;
   /** How many of them failed or were refused, by code. */
   readonly errors: Readonly<Record<string, number>>;
-  /** Share of these, 0 to 1. */
+  /** Results in which a server's tool itself reports an error (`isError`); no failures here. */
+  readonly tool_errors: number;
+  /** Share of `errors`, 0 to 1. */
   readonly error_rate: number;
   /** Average latency in milliseconds. */
   readonly latency_avg_ms: number;
@@ -33,12 +35,15 @@ export class Tally {
   readonly counts = new Map<string, number>();
   /** Sum of latencies in milliseconds. */
   sumMs = 0;
+  /** Results in which a server's tool itself reports an error. */
+  toolErrors = 0;
   #codesOfServers = 0;
   // In microseconds: latencies are told apart to 1 %, from one of these to half an hour.
   readonly #histogram = new Histogram();
 
   /** Takes one operation into account. */
-  add(latencyMs: number, code: string): void {
+  add(latencyMs: number, code: string, isToolError = false): void {
+    if (isToolError) this.toolErrors++;
     const known = this.#isToldApart(code) ? code : OTHER;
     this.counts.set(known, (this.counts.get(known) ?? 0) + 1);
     this.sumMs += latencyMs;
@@ -72,6 +77,7 @@ export class Tally {
     return {
       count,
       errors: Object.fromEntries(errors),
+      tool_errors: this.toolErrors,
       error_rate: round(failed / Math.max(1, count)),
       latency_avg_ms: round(this.sumMs / Math.max(1, count)),
       latency_p50_ms: this.percentileMs(50),

@@ -112,11 +112,11 @@ Deno.test("[audit.tail] the last operations, the youngest last, from all files",
   const lines = stdout.split("\n").slice(0, -1);
   for (const line of lines) assert.ok(line.length <= 80, line);
   assert.deepEqual(lines, [
-    "2026-01-31 08:10:00 ALLOW a files/read 20 ms",
-    "2026-01-31 08:20:00 DENY  b db/drop 1.50 ms agents.b.deny.tools.db[0]",
-    "2026-01-31 08:20:00 DENY  b db/drop 1.50 ms agents.b.deny.tools.db[0]",
-    "2026-01-31 08:30:00 ERROR b db/query 9000 ms TIMEOUT",
-    "2026-01-31 08:31:00 DENY  (none) list_servers 1.50 ms INVALID_AGENT_ID",
+    "2026-01-31T08:10:00Z ALLOW a files/read 20 ms",
+    "2026-01-31T08:20:00Z DENY  b db/drop 1.50 ms agents.b.deny.tools.db[0]",
+    "2026-01-31T08:20:00Z DENY  b db/drop 1.50 ms agents.b.deny.tools.db[0]",
+    "2026-01-31T08:30:00Z ERROR b db/query 9000 ms TIMEOUT",
+    "2026-01-31T08:31:00Z DENY  (none) list_servers 1.50 ms INVALID_AGENT_ID",
   ]);
   const json = runTail(path, { lines: 2, json: true }).stdout;
   assert.equal(json, Deno.readTextFileSync(path));
@@ -160,4 +160,42 @@ Deno.test("[audit.stats] no log at all is told", () => {
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /no audit log at .*none\.jsonl/);
   assert.equal(runTail(folder.path).code, 1);
+});
+
+Deno.test("[audit.tail] names are cut, the rule and the code never", () => {
+  using folder = new TestFolder();
+  const path = folder.at("audit.jsonl");
+  const long = "x".repeat(100);
+  const rule = `agents.${long}.deny.tools.${long}[17]`;
+  const more = { agent_id: long, server: long, tool: long };
+  const code = "A_CODE_OF_A_SERVER_THAT_IS_RATHER_LONG";
+  Deno.writeTextFileSync(
+    path,
+    auditText({ ...more, decision: "DENY", code: "DENIED_BY_POLICY", rule }) +
+      auditText({ ...more, decision: "ERROR", code }),
+  );
+  const [denied = "", failed = ""] = runTail(path).stdout.split("\n");
+  assert.match(denied, /^2026-01-31T08:00:00Z DENY {2}x+… 1\.50 ms agents\./);
+  assert.ok(denied.endsWith(` ${rule}`), denied);
+  assert.equal(denied.length, 80 + 1 + rule.length);
+  assert.ok(failed.endsWith(` 1.50 ms ${code}`), failed);
+});
+
+Deno.test("[audit.tool-errors] results with isError are counted apart, and marked", () => {
+  using folder = new TestFolder();
+  const path = folder.at("audit.jsonl");
+  const failed = auditText({ tool_error: true });
+  Deno.writeTextFileSync(path, auditText() + failed + failed + auditText({ tool: "write" }));
+  const figures = JSON.parse(runStats(path).stdout);
+  assert.deepEqual([figures.decisions, figures.tool_errors], [{ ALLOW: 4 }, 2]);
+  const toolErrors = (rows: Record<string, unknown>[]) => {
+    return rows.map(({ name, errors, tool_errors }) => [name, errors, tool_errors]);
+  };
+  assert.deepEqual(toolErrors(figures.tools), [["files/read", 0, 2], ["files/write", 0, 0]]);
+  assert.deepEqual(toolErrors(figures.agents), [["a", 0, 2]]);
+  const { stdout } = runStatsText(path);
+  assert.match(stdout, /^4 operations: 4 ALLOW; 2 of the allowed with isError$/m);
+  assert.match(stdout, /^TOOL WITH isError +COUNT\nfiles\/read +2$/m);
+  const [, second] = runTail(path).stdout.split("\n");
+  assert.equal(second, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms isError");
 });

@@ -50,5 +50,7 @@ export function runTail(
   file: string,
   flags: { lines?: number; agent?: string; since?: number; json?: boolean } = {},
 ): Printed {
-  return capture((outputs) => auditTail({ lines: 10, json: false, ...flags }, file, outputs));
+  return capture((outputs) =>
+    auditTail({ lines: 10, json: false, follow: false, ...flags }, file, outputs)
+  );
 }

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { startGateway } from "./gateway.ts";
 import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
-import { AUDIT_LOG } from "./setup.ts";
+import { Program } from "./program.ts";
+import { AUDIT_LOG, Setup } from "./setup.ts";
+import { until } from "./until.ts";
 import { auditText } from "../cli/audit_support.ts";
 
 Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote", async () => {
@@ -19,7 +21,7 @@ Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote",
   assert.deepEqual(JSON.parse(tail.stdout), line);
   const fallback = { [AUDIT_LOG]: auditText() };
   const found = await runOnce(["audit", "tail"], { files: fallback, env });
-  assert.match(found.stdout, /^2026-01-31 08:00:00 ALLOW a files\/read 1\.50 ms$/);
+  assert.match(found.stdout, /^2026-01-31T08:00:00Z ALLOW a files\/read 1\.50 ms$/);
   assert.doesNotMatch(found.stderr, /another/);
   // A disk that was full for a while leaves a log in both places.
   const both = await runOnce(["audit", "tail"], {
@@ -58,9 +60,109 @@ Deno.test({
         stdin: "null",
       }).output();
       const text = new TextDecoder().decode(stdout);
-      assert.match(text, /^2026-01-31 .*\n0\n$/, new TextDecoder().decode(stderr));
+      assert.match(text, /^2026-01-31T.*\n0\n$/, new TextDecoder().decode(stderr));
     } finally {
       Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+/** Starts `audit tail -f` on a log in a folder of its own. */
+async function follow(setup: Setup, ...args: string[]): Promise<Program> {
+  const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+  const { folder: cwd, env } = setup;
+  return new Program({ command, args: [...words, "audit", "tail", "-f", ...args], cwd, env });
+}
+
+Deno.test("[audit.follow] prints what comes, over rotations, until a signal", async () => {
+  const setup = new Setup();
+  const path = setup.write("a.jsonl", auditText({ tool: "t0" }) + auditText({ tool: "t1" }));
+  const program = await follow(setup, "-n", "1", "a.jsonl");
+  try {
+    const shown = () => program.lines.map((line) => /files\/(\S+)/.exec(line)?.[1]);
+    const wanted = ["t1"];
+    await until("the last one", () => shown().length === 1);
+    const write = (name: string): void => {
+      Deno.writeTextFileSync(path, auditText({ tool: name }), { append: true });
+      wanted.push(name);
+    };
+    write("t2");
+    write("t3");
+    await until("what came", () => shown().length === wanted.length);
+    // Half a line is none yet.
+    const [first = "", second = ""] = [
+      auditText({ tool: "t4" }).slice(0, 30),
+      auditText({
+        tool: "t4",
+      }).slice(30),
+    ];
+    Deno.writeTextFileSync(path, first, { append: true });
+    Deno.writeTextFileSync(path, second, { append: true });
+    wanted.push("t4");
+    // Put aside twice between two looks; one of the gateways has not noticed yet.
+    const old = Deno.openSync(path, { append: true });
+    Deno.renameSync(path, `${path}.1`);
+    write("t5");
+    Deno.renameSync(`${path}.1`, `${path}.2`);
+    Deno.renameSync(path, `${path}.1`);
+    write("t6");
+    old.writeSync(new TextEncoder().encode(auditText({ tool: "late" })));
+    wanted.push("late");
+    old.close();
+    write("t7");
+    await until("all of them", () => shown().length === wanted.length);
+    assert.deepEqual(shown().toSorted(), wanted.toSorted());
+    // Emptied in place, as some tools do it.
+    Deno.truncateSync(path);
+    write("t8");
+    await until("after that", () => shown().includes("t8"));
+    program.signal("SIGINT");
+    await program.ended();
+    assert.match(program.stderr, /^Audit log: .*a\.jsonl\n$/);
+  } finally {
+    program.signal("SIGKILL");
+    await setup.close();
+  }
+});
+
+Deno.test("[audit.follow] waits for a log that is not there yet, and shows what is wanted", async () => {
+  const setup = new Setup();
+  const program = await follow(setup, "--agent", "b", "--json", "none.jsonl");
+  try {
+    await until("it waits", () => /no audit log at none\.jsonl yet/.test(program.stderr));
+    const line = auditText({ agent_id: "b" });
+    setup.write("none.jsonl", auditText({ agent_id: "a" }) + line);
+    await until("its line", () => program.lines.length === 1);
+    assert.equal(`${program.lines[0]}\n`, line);
+  } finally {
+    program.signal("SIGKILL");
+    await program.ended();
+    await setup.close();
+  }
+});
+
+Deno.test({
+  name: "[audit.follow] ends quietly when whoever reads it has gone",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const setup = new Setup();
+    const path = setup.write("a.jsonl", auditText());
+    const words = await commandWords(GATEWAY_COMMAND);
+    const script = '"$@" audit tail -f a.jsonl | head -n 1; echo "${PIPESTATUS[0]}"';
+    const args = ["-c", script, "bash", ...words];
+    const program = new Program({ command: "bash", args, cwd: setup.folder, env: setup.env });
+    try {
+      await until("the first", () => program.lines.length === 1);
+      await until("the end", () => {
+        Deno.writeTextFileSync(path, auditText(), { append: true });
+        return program.lines.length === 2;
+      });
+      assert.equal(program.lines[1], "0");
+      await program.ended();
+      assert.match(program.stderr, /^Audit log: .*\n$/);
+    } finally {
+      program.signal("SIGKILL");
+      await setup.close();
     }
   },
 });

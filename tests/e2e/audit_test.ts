@@ -126,14 +126,17 @@ Deno.test("the audit log has a line for every operation", async (t) => {
     ]);
   });
 
-  await t.step("[audit.decision] ALLOW for a tool's own isError", async () => {
-    const { decision, code } = await lineOf("execute_tool", {
-      server: "odd",
-      tool: "fails",
-      args: {},
-    });
-    assert.deepEqual([decision, code], ["ALLOW", undefined]);
-  });
+  await t.step(
+    "[audit.decision] [audit.tool-errors] ALLOW for a tool's own isError, marked",
+    async () => {
+      const { decision, code, tool_error } = await lineOf("execute_tool", {
+        server: "odd",
+        tool: "fails",
+        args: {},
+      });
+      assert.deepEqual([decision, code, tool_error], ["ALLOW", undefined, true]);
+    },
+  );
 
   await t.step("[audit.fields] one session for one connection", () => {
     assert.equal(new Set(gateway.audit().map(({ session }) => session)).size, 1);

@@ -4,6 +4,7 @@ import { oddServer, startGateway } from "./gateway.ts";
 interface Tally {
   readonly count: number;
   readonly errors: Readonly<Record<string, number>>;
+  readonly tool_errors: number;
   readonly error_rate: number;
   readonly latency_avg_ms: number;
   readonly latency_p50_ms: number;
@@ -35,6 +36,7 @@ Deno.test("[tools.status-metrics] the status has the figures of all operations",
   await call("a", "pid");
   await call("a", "rpc_error", { error: { code: -32050, message: "no" } });
   await call("nobody", "count");
+  await call("b", "fails");
   await gateway.callTool("list_servers", { agent_id: "b" });
   const asked = await gateway.ask<{ metrics: Figures }>("get_gateway_status", { agent_id: "b" });
   const { operations = {}, agents = {}, servers = {}, tools = {} } = asked.metrics;
@@ -47,20 +49,25 @@ Deno.test("[tools.status-metrics] the status has the figures of all operations",
   await t.step("[metrics.dimensions] counts and errors by code", () => {
     const refused = { DENIED_BY_POLICY: 1, "-32050": 1, INVALID_AGENT_ID: 1 };
     assert.deepEqual(counted(operations), {
-      execute_tool: { count: 6, errors: refused },
+      execute_tool: { count: 7, errors: refused },
       list_servers: { count: 1, errors: {} },
     });
     const { INVALID_AGENT_ID: _, ...refusedOfA } = refused;
     assert.deepEqual(counted(agents), {
       a: { count: 4, errors: refusedOfA },
-      b: { count: 2, errors: {} },
+      b: { count: 3, errors: {} },
     });
-    assert.deepEqual(counted(servers), { odd: { count: 5, errors: refusedOfA } });
+    assert.deepEqual(counted(servers), { odd: { count: 6, errors: refusedOfA } });
     assert.deepEqual(counted(tools), {
       "odd/count": { count: 3, errors: {} },
       "odd/rpc_error": { count: 1, errors: { "-32050": 1 } },
+      "odd/fails": { count: 1, errors: {} },
     });
-    assert.equal(operations.execute_tool?.error_rate, 0.5);
+    assert.equal(operations.execute_tool?.error_rate, 0.429);
+    for (const tally of [operations.execute_tool, agents.b, servers.odd, tools["odd/fails"]]) {
+      assert.equal(tally?.tool_errors, 1);
+    }
+    assert.equal(tools["odd/count"]?.tool_errors, 0);
   });
 
   await t.step("[metrics.percentiles] latencies that agree with the audit's", () => {
@@ -72,9 +79,9 @@ Deno.test("[tools.status-metrics] the status has the figures of all operations",
       assert.ok(Math.abs(figure - exact) <= exact * 0.01 + 0.01, `${figure} for ${exact}`);
     };
     close(figures.latency_avg_ms, latencies.reduce((sum, each) => sum + each) / latencies.length);
-    close(figures.latency_p50_ms, latencies[2]);
-    close(figures.latency_p95_ms, latencies[5]);
-    close(figures.latency_p99_ms, latencies[5]);
+    close(figures.latency_p50_ms, latencies[3]);
+    close(figures.latency_p95_ms, latencies[6]);
+    close(figures.latency_p99_ms, latencies[6]);
   });
 });
 

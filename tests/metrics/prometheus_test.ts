@@ -49,6 +49,7 @@ Deno.test("[metrics.prometheus] the text parses and says what the summary says",
     metrics,
     { agent: "a", server: "files", tool: "read", latencyMs: 12.5 },
     { agent: "a", server: "files", tool: "read", latencyMs: 80, code: "TIMEOUT" },
+    { agent: "a", server: "files", tool: "read", isToolError: true },
     { agent: odd, server: odd, tool: odd, latencyMs: 0.25 },
     { operation: "list_servers", agent: "a", latencyMs: 3 },
   );
@@ -79,6 +80,7 @@ function compare(samples: readonly Sample[], prefix: string, tally: TallySummary
   const errors = requests.filter(({ labels }) => labels.code !== "")
     .map(({ labels, value }) => [labels.code, value]);
   assert.deepEqual(Object.fromEntries(errors), tally.errors);
+  assert.deepEqual(of("result_errors_total").map(({ value }) => value), [tally.tool_errors]);
   const [sum] = of("duration_seconds_sum");
   assert.ok(Math.abs((sum?.value ?? NaN) * 1000 - tally.latency_avg_ms * tally.count) < 0.01);
   assert.deepEqual(of("duration_seconds_count").map(({ value }) => value), [tally.count]);

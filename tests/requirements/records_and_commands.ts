@@ -27,6 +27,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "log.text": "text for people",
     "log.json": "JSON for machines, one object a line",
     "log.level": "nothing below the level that is asked for",
+    "audit.tool-errors": "a tool's own isError is marked in the line, and counted",
+    "audit.follow": "audit tail -f: prints what comes, over rotations, until it is ended",
     "log.silent": "without a terminal only warnings and errors, unless more is asked for",
     "log.unread": "a log that nobody reads stops nothing; what is dropped is counted and told",
     "log.colours": "colours at a terminal only, and not with NO_COLOR",

@@ -85,8 +85,12 @@ export const executeTool: GatewayTool = {
       const hint = `In args, ${findMisfits(answer.tool, own).join("; ")}`;
       throw new CallerError("INVALID_ARGUMENTS", message, { hint, inputSchema });
     }
-    const { reply, downstreamMs } = answer;
-    if (reply.ok) return { ...explainResult(reply.result, answer.tool, own), downstreamMs };
+    const { reply, downstreamMs, isToolError } = answer;
+    if (reply.ok) {
+      const { text: result, bytes } = reply.result;
+      const shown = isToolError ? explainError(reply.result, answer.tool, own) : { result, bytes };
+      return { kind: "result", ...shown, downstreamMs, isToolError };
+    }
     const { error } = reply;
     const isInvalid = error.code === RPC_CODES.invalidParams ||
       findMisfits(answer.tool, own).length > 0;
@@ -98,17 +102,15 @@ export const executeTool: GatewayTool = {
 
 /**
  * Adds to a tool's error what does not fit in the arguments, and the schema, so that the next call
- * fits. Any other result is passed on as it is.
+ * fits. Any other error is passed on as it is.
  */
-function explainResult(
-  { value, text: result, bytes }: Result,
+function explainError(
+  { text: result, bytes }: Result,
   tool: Tool,
   args: ObjectArgument["value"],
-): { kind: "result"; result: JsonText; bytes: number } {
-  const unchanged = { kind: "result", result, bytes } as const;
-  const isError = typeof value === "object" && value !== null && "isError" in value &&
-    value.isError === true;
-  const misfits = isError ? findMisfits(tool, args) : [];
+): { result: JsonText; bytes: number } {
+  const unchanged = { result, bytes };
+  const misfits = findMisfits(tool, args);
   if (misfits.length === 0) return unchanged;
   const schema = textAt(tool.text.text, "inputSchema") ?? "null";
   const hint = `In args, ${misfits.join("; ")}. If this is the cause, correct args and call again.`;
@@ -118,5 +120,5 @@ function explainResult(
   const block = `{"type":"text","text":${JSON.stringify(help)}}`;
   const helped = withElement(result.text, "content", block);
   if (helped === undefined) return unchanged;
-  return { kind: "result", result: new JsonText(helped), bytes: utf8Bytes(helped) };
+  return { result: new JsonText(helped), bytes: utf8Bytes(helped) };
 }

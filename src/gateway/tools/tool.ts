@@ -101,6 +101,8 @@ export type ToolAnswer =
     /** Its size in UTF-8 bytes. */
     readonly bytes: number;
     readonly downstreamMs: number;
+    /** Whether the tool itself answered with an error. */
+    readonly isToolError: boolean;
   }
   /** A server's JSON-RPC error. */
   | {
