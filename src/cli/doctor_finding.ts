@@ -1,15 +1,17 @@
+import { type ConfigProblem, formatPath } from "../config/mod.ts";
 import {
-  childEnvironment,
-  type ConfigProblem,
-  type ConnectStdio,
-  formatPath,
-} from "../config/mod.ts";
-import { CatalogError, HandshakeError, remoteFailureBehind } from "../downstream/mod.ts";
+  CatalogError,
+  HandshakeError,
+  remoteFailureBehind,
+  StartFailure,
+  type StartFailureKind,
+} from "../downstream/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { ChannelClosed } from "../jsonrpc/mod.ts";
 import { findLocalCause, isDownloaded, type LocalFindingKind } from "./local_finding.ts";
 import type { Probe } from "./probe.ts";
 import { findRemoteCause, type RemoteFindingKind } from "./remote_finding.ts";
+import { findStartCause } from "./start_finding.ts";
 
 /** Why a server failed, and how to fix it. */
 export interface Finding {
@@ -27,16 +29,17 @@ export interface Finding {
 export type FindingKind =
   | LocalFindingKind
   | RemoteFindingKind
+  | StartFailureKind
   | "variable"
-  | "command-not-found"
-  | "folder-not-found"
   | "login-needed"
   | "newer-revision"
   | "protocol"
   | "stdout-noise"
   | "too-slow"
-  | "exited"
-  | "other";
+  | "exited";
+
+/** By this the message of the failure quotes what is no message already. */
+const UNREADABLE = "what is no valid MCP message";
 
 /** What is known besides. */
 export interface FindingContext {
@@ -63,8 +66,9 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   }
   const causes = causesOf(error);
   const is = (test: (cause: unknown) => boolean): boolean => causes.some(test);
-  if (connect.kind === "stdio" && is((cause) => cause instanceof Deno.errors.NotFound)) {
-    return notFound(name, connect, { message, windows: context.windows });
+  const start = causes.find((cause) => cause instanceof StartFailure);
+  if (start !== undefined && connect.kind === "stdio") {
+    return findStartCause(name, connect, start, context.windows);
   }
   const local = connect.kind === "stdio" ? findLocalCause(name, connect, message) : undefined;
   if (local !== undefined) return local;
@@ -80,15 +84,6 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     const remote = findRemoteCause(failure, name, connect);
     if (remote !== undefined) return { message, ...remote };
   }
-  const isDenied = is((cause) => {
-    return isOf(cause, Deno.errors.PermissionDenied, Deno.errors.NotCapable);
-  });
-  if (connect.kind === "stdio" && isDenied) {
-    const fix =
-      `Make ${connect.command} executable for the user that runs the gateway, and allow Deno to ` +
-      "run it (--allow-run)";
-    return { kind: "not-allowed", message, fix };
-  }
   if (
     connect.kind === "stdio" && noise.length > 0 &&
     is((cause) => isOf(cause, ChannelClosed, DOMException, HandshakeError))
@@ -96,7 +91,9 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     const quote = JSON.stringify(noise[0]?.slice(0, 80));
     return {
       kind: "stdout-noise",
-      message: `${message}. On stdout, where only MCP messages belong, it wrote ${quote}`,
+      message: message.includes(UNREADABLE)
+        ? message
+        : `${message}. On stdout, where only MCP messages belong, it wrote ${quote}`,
       fix: "Make sure that the command starts an MCP server over stdio, and that it logs to " +
         "stderr; call it without wrappers that print, such as `npm start`",
     };
@@ -155,44 +152,6 @@ function unusable(name: string, unavailable: string, { warnings }: FindingContex
     } where the gateway runs (for a desktop client: in ` +
       `"env" of the gateway's entry), or write a default: \${${first}:-value}`;
   return { kind: "variable", message, fix };
-}
-
-function notFound(
-  name: string,
-  connect: ConnectStdio,
-  { message, windows = Deno.build.os === "windows" }: {
-    message: string;
-    windows?: boolean | undefined;
-  },
-): Finding {
-  const { command, cwd } = connect;
-  if (cwd !== undefined && !isFolder(cwd)) {
-    const fix = `Make the folder ${cwd}, or correct ${formatPath(["mcpServers", name])}.cwd`;
-    return { kind: "folder-not-found", message: `its folder ${cwd} does not exist`, fix };
-  }
-  const isPath = command.includes("/") || (windows && command.includes("\\"));
-  const path = childEnvironment({ env: connect.env, inheritEnv: [] }, Deno.env)["PATH"] ?? "";
-  const looked = isPath ? [command] : path.split(windows ? ";" : ":").filter((part) => part !== "");
-  const fix = /\s/.test(command)
-    ? `Put the program alone into ${
-      formatPath(["mcpServers", name])
-    }.command, and what follows it into "args"`
-    : isPath
-    ? `Correct ${formatPath(["mcpServers", name])}.command: there is no such program`
-    : `Install ${command}, or write its full path into ${
-      formatPath(["mcpServers", name])
-    }.command; programs ` +
-      "started from a desktop have another PATH than a shell";
-  return { kind: "command-not-found", message, fix, looked };
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    // What may not be looked at is no folder to start in.
-    return false;
-  }
 }
 
 /** What was thrown, without what the reader knows: which server this is about. */

@@ -12,11 +12,15 @@ export type LocalFindingKind =
   | "registry-unreachable"
   | "package-not-found"
   | "no-executable"
+  | "carriage-return"
+  | "interpreter-not-found"
   | "wrong-runtime"
   | "file-not-found"
   | "module-not-found";
 
 interface Context {
+  /** The command of the entry. */
+  readonly command: string;
   /** The program without its folder and ending, such as `npx`. */
   readonly program: string;
   /** The package that the arguments name. */
@@ -132,6 +136,24 @@ const DOWNLOAD_SIGNS: readonly Sign[] = [
 /** What the programs themselves write. */
 const RUN_SIGNS: readonly Sign[] = [
   {
+    said: /env: ['‘"]?([\w.+-]+)(?:\\r|\r)/,
+    kind: "carriage-return",
+    find: ([, interpreter], { command }) => ({
+      message: `${command} is a script with Windows line ends, so that "${interpreter}\\r" is ` +
+        "looked for",
+      fix:
+        `Save ${command} with Unix line ends (LF), for example: perl -pi -e 's/\\r$//' ${command}`,
+    }),
+  },
+  {
+    said: /env: ['‘"]?([\w.+-]+)['’"]?: No such file/,
+    kind: "interpreter-not-found",
+    find: ([, interpreter], { command }) => ({
+      message: `${command} is a script for ${interpreter}, which is not on the server's PATH`,
+      fix: `Install ${interpreter}, or add its folder to PATH in "env" of the server's entry`,
+    }),
+  },
+  {
     said:
       /required: \{ node: '([^']+)'[^}]*\},?\s*(?:npm warn EBADENGINE\s*)?current: \{ node: '([^']+)'/i,
     kind: "wrong-runtime",
@@ -183,6 +205,7 @@ export function findLocalCause(
 ): LocalFinding | undefined {
   const program = programOf(connect);
   const context = {
+    command: connect.command,
     program,
     named: packageOf(connect),
     args: `${formatPath(["mcpServers", name])}.args`,

@@ -26,6 +26,8 @@ export class StartFailure extends Error {
   readonly kind: StartFailureKind;
   /** The program that a script names, or the target of a link. */
   readonly subject: string | undefined;
+  /** The file that the command means, where there is one. */
+  readonly path: string | undefined;
 
   /**
    * Says it.
@@ -37,11 +39,12 @@ export class StartFailure extends Error {
   constructor(
     kind: StartFailureKind,
     message: string,
-    options: ErrorOptions & { subject?: string | undefined } = {},
+    options: ErrorOptions & { subject?: string | undefined; path?: string | undefined } = {},
   ) {
     super(message, options);
     this.kind = kind;
     this.subject = options.subject;
+    this.path = options.path;
   }
 }
 
@@ -62,8 +65,9 @@ export function explainStart(
   cause: unknown,
 ): StartFailure {
   const { command } = connect;
+  const path = findFile(connect, env);
   const fail = (kind: StartFailureKind, message: string, subject?: string): StartFailure => {
-    return new StartFailure(kind, message, { cause, subject });
+    return new StartFailure(kind, message, { cause, subject, path });
   };
   if (cause instanceof CommandLineError) return fail("other", cause.message);
   if (cause instanceof Deno.errors.NotCapable) {
@@ -76,8 +80,7 @@ export function explainStart(
   }
   const folder = folderTrouble(connect.cwd);
   if (folder !== undefined) return fail(...folder);
-  const found = findFile(connect, env);
-  const trouble = found === undefined ? undefined : fileTrouble(command, found);
+  const trouble = path === undefined ? undefined : fileTrouble(command, path);
   if (trouble !== undefined) return fail(...trouble);
   if (cause instanceof Deno.errors.PermissionDenied) {
     return fail("not-allowed", `its command "${command}" may not be run`);

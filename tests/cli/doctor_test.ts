@@ -50,7 +50,7 @@ Deno.test({
     );
     assert.deepEqual(looked, shell.setup.env["PATH"]?.split(":").filter((part) => part !== ""));
     found("path", "command-not-found", /no\/such\/program/, /mcpServers\.path\.command/);
-    found("words", "command-not-found", /npx -y/, /what follows it into "args"/);
+    found("words", "arguments-in-command", /npx -y/, /what follows it into "args"/);
     found("folder", "folder-not-found", /no\/such\/folder/, /mcpServers\.folder\.cwd/);
     found("unset", "variable", /"NOT_SET_ANYWHERE".*at \.mcp\.json:1:\d+/, /Set NOT_SET_ANYWHERE/);
     found("banner", "stdout-noise", /"Welcome!"/, /logs to stderr/);

@@ -151,3 +151,30 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     assert.deepEqual(await list(gateway, nothing), await list(gateway));
   });
 });
+
+Deno.test("[sessions.no-tools] [sessions.partial-list] an agent is told why tools are missing", async () => {
+  await using gateway = await startGateway({
+    servers: {
+      toolless: oddServer("--no-tools", "--hold=tools/list"),
+      partial: { ...oddServer("--pages=2", "--fail-page=1") },
+    },
+  });
+  interface Answer {
+    readonly returned: number;
+    readonly hint: string;
+  }
+  const none = "It offers no tools; its resources and prompts are not passed on";
+  const toolless = await gateway.ask<Answer>("get_server_tools", { server: "toolless" });
+  assert.deepEqual([toolless.returned, toolless.hint], [0, `${none}.`]);
+  const call = { server: "toolless", tool: "echo", args: {} };
+  const refusal = await gateway.refusal("execute_tool", call);
+  assert.deepEqual([refusal.code, refusal.hint], ["TOOL_NOT_FOUND", none]);
+  const partial = await gateway.ask<Answer>("get_server_tools", { server: "partial" });
+  assert.equal(partial.returned, 2);
+  assert.match(partial.hint, /^Its list of tools is incomplete: page 2 is missing: .*no page\.$/);
+  // What came can be called.
+  assert.match(await gateway.text("partial", "echo"), /"echo"/);
+  const { stderr } = gateway.program;
+  assert.equal(stderr.match(/offers no tools/g)?.length, 1);
+  assert.equal(stderr.match(/is incomplete/g)?.length, 1);
+});

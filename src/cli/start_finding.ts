@@ -1,0 +1,90 @@
+import { childEnvironment, type ConnectStdio, formatPath } from "../config/mod.ts";
+import type { StartFailure, StartFailureKind } from "../downstream/mod.ts";
+
+/** Why a command could not be started, and what to do about it. */
+export interface StartFinding {
+  readonly kind: StartFailureKind;
+  readonly message: string;
+  readonly fix: string;
+  /** Where a command was looked for. */
+  readonly looked?: readonly string[];
+}
+
+/**
+ * Says how a command that could not be started can be.
+ *
+ * @param name The server.
+ * @param connect Its command.
+ * @param failure What the start found out.
+ * @param windows Whether Windows' customs hold.
+ */
+export function findStartCause(
+  name: string,
+  connect: ConnectStdio,
+  failure: StartFailure,
+  windows: boolean = Deno.build.os === "windows",
+): StartFinding {
+  const { kind, message, subject } = failure;
+  const { command, cwd } = connect;
+  const entry = formatPath(["mcpServers", name]);
+  const path = failure.path ?? command;
+  const fix = (text: string): StartFinding => ({ kind, message, fix: text });
+  switch (kind) {
+    case "folder-not-found":
+      return {
+        kind,
+        message: `its folder ${cwd} does not exist`,
+        fix: `Make the folder ${cwd}, or correct ${entry}.cwd`,
+      };
+    case "folder-is-file":
+      return fix(`Write the folder that holds ${cwd} into ${entry}.cwd`);
+    case "arguments-in-command":
+      return fix(
+        `Put the program alone into ${entry}.command, and what follows it into "args"`,
+      );
+    case "command-not-found":
+      return notFound(failure, { connect, entry, windows });
+    case "dangling-link":
+      return fix(
+        `Install again what ${path} is a link to (${subject}), or correct ${entry}.command`,
+      );
+    case "command-is-folder":
+      return fix(`Write the path of the program in ${path} into ${entry}.command`);
+    case "not-executable":
+      return fix(`Run: chmod +x ${path}`);
+    case "carriage-return":
+      return fix(
+        `Save ${path} with Unix line ends (LF), for example: perl -pi -e 's/\\r$//' ${path}`,
+      );
+    case "interpreter-not-found":
+      return fix(
+        `Install ${subject}, or correct the first line of ${path}; "#!/usr/bin/env NAME" finds a ` +
+          "program on the PATH",
+      );
+    case "foreign-binary":
+      return fix(`Install the build of ${command} for this system (${Deno.build.target})`);
+    case "not-permitted":
+    case "not-allowed":
+      return fix(
+        `Make ${command} executable for the user that runs the gateway, and allow Deno to run it ` +
+          "(--allow-run)",
+      );
+    case "other":
+      return fix(`Run ${command} by hand, in the same folder, and see what it says`);
+  }
+}
+
+function notFound(
+  { message }: StartFailure,
+  { connect, entry, windows }: { connect: ConnectStdio; entry: string; windows: boolean },
+): StartFinding {
+  const { command, env } = connect;
+  const isPath = command.includes("/") || (windows && command.includes("\\"));
+  const path = childEnvironment({ env, inheritEnv: [] }, Deno.env)["PATH"] ?? "";
+  const looked = isPath ? [command] : path.split(windows ? ";" : ":").filter((part) => part !== "");
+  const fix = isPath
+    ? `Correct ${entry}.command: there is no such program`
+    : `Install ${command}, or write its full path into ${entry}.command; programs started from a ` +
+      "desktop have another PATH than a shell";
+  return { kind: "command-not-found", message, fix, looked };
+}
