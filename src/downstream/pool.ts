@@ -144,6 +144,33 @@ export class SessionPool {
     }
   }
 
+  /**
+   * Starts a session beside others. Nobody gets it before `replace`; give it back with `release`.
+   *
+   * @param client The client it is for.
+   */
+  startBeside(client: ClientConnection): Place {
+    const place = this.#start(client);
+    place.users++;
+    return place;
+  }
+
+  /**
+   * Retires a session, and gives its callers another one.
+   *
+   * @param place The session that is of no use any more.
+   * @param fresh The other one; it is ended where nobody can get it.
+   * @param drainMs How long the calls of the session may take to end.
+   */
+  replace(place: Place, fresh: Place, drainMs: number): void {
+    const keys = [...this.#places].filter(([, other]) => other === place).map(([key]) => key);
+    const isSpare = this.#spare === place;
+    this.retire(place, drainMs);
+    for (const key of keys) this.#places.set(key, fresh);
+    if (isSpare) this.#spare = fresh;
+    else if (keys.length === 0) this.retire(fresh, drainMs);
+  }
+
   /** Ends the sessions of a client that is gone. */
   async releaseClient(client: string, patience: Patience): Promise<void> {
     const own = [...this.#all].filter((place) => place.client === client);

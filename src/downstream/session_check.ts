@@ -101,13 +101,15 @@ export class SessionCheck {
   async #examine(place: Place, caller: Caller): Promise<SessionVerdict> {
     const { pool, onLost, drainMs } = this.#options;
     if (await place.session.probe(PROBES[0]) === "answered") return "alive";
-    const fresh = pool.warm(caller);
+    const fresh = pool.startBeside(caller);
     try {
       await fresh.session.ready();
       const verdict = await compare(place.session, fresh.session);
       const isLost = verdict === "gone" || verdict === "lost";
-      if (isLost) onLost(place);
-      pool.retire(isLost ? place : fresh, drainMs);
+      if (isLost) {
+        onLost(place);
+        pool.replace(place, fresh, drainMs);
+      } else pool.retire(fresh, drainMs);
       return verdict;
     } catch {
       // The server accepts no new session; the old one may be good again when the trouble is over.

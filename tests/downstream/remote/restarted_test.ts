@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { DownstreamError } from "../../../src/errors.ts";
 import { resultText } from "../../contract/scene.ts";
-import { type Message, OddHttp, sendJson, sendStream } from "./odd_http.ts";
+import { answerText, type Message, OddHttp, sendJson, sendStream } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
 
 /** How a server answers a message whose session it has forgotten. */
@@ -248,3 +248,61 @@ Deno.test("[remote.restarted] while no new session can be opened, the old one is
   const last = odd.asked.at(-1);
   assert.equal(last?.headers["mcp-session-id"], "session-1");
 });
+
+for (const isolation of ["shared", "session", "agent", "call"] as const) {
+  Deno.test(`[remote.restarted] isolation ${isolation}: each session is replaced by one of its own`, async () => {
+    const forgotten = new Set<string>();
+    await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+      if (method !== "POST" || !forgotten.has(headers["mcp-session-id"] ?? "")) return false;
+      rpc(400, "Bad Request: Server not initialized")(response, message);
+      return true;
+    });
+    await using scene = remoteScene(odd.url, { options: { isolation } });
+    const agents = ["one", "other"].map((agent) => scene.client.agent(agent));
+    for (const by of agents) await scene.call("echo", { by });
+    const before = odd.count("initialize");
+    for (const session of odd.sessions) forgotten.add(session);
+    const calls = agents.flatMap((by) => [scene.call("echo", { by }), scene.call("echo", { by })]);
+    for (const call of calls) assert.equal(resultText(await call), CALLED);
+    const expected = { shared: 2, session: 2, agent: 4, call: before + 4 }[isolation];
+    assert.equal(odd.count("initialize"), expected);
+    if (isolation !== "call") assert.equal(scene.server.status().sessions, before);
+  });
+}
+
+for (const status of [400, 404, 500]) {
+  Deno.test(`[remote.restarted] SSE: an endpoint that answers ${status} though its stream goes on`, async () => {
+    let opened = 0;
+    const streams = new Map<string, ServerResponse>();
+    await using odd = await OddHttp.start(({ method, path, message }, response) => {
+      if (method === "GET") {
+        const id = `/messages?session=${++opened}`;
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        response.write(`event: endpoint\ndata: ${id}\n\n`);
+        streams.set(id, response);
+        return true;
+      }
+      const stream = streams.get(path);
+      if (stream === undefined) return (response.writeHead(status).end("no session"), true);
+      response.writeHead(202).end();
+      if (message.id === undefined) return true;
+      const result = message.method === "initialize"
+        ? { protocolVersion: "2024-11-05", capabilities: {} }
+        : message.method === "tools/list"
+        ? { tools: [{ name: "echo" }] }
+        : JSON.parse(CALLED);
+      stream.write(`data: ${answerText(message, result)}\n\n`);
+      return true;
+    });
+    await using scene = remoteScene(odd.url, { kind: "sse" });
+    await scene.call("echo");
+    streams.clear();
+    const settled = await Promise.allSettled([scene.call("echo"), scene.call("echo")]);
+    const isSentAgain = status !== 500;
+    for (const { status: outcome } of settled) {
+      assert.equal(outcome, isSentAgain ? "fulfilled" : "rejected");
+    }
+    assert.equal(resultText(await scene.call("echo")), CALLED);
+    assert.equal(opened, 2);
+  });
+}

@@ -127,8 +127,14 @@ function newServer(): NewServer {
   return server;
 }
 
+/** How a server treats a session that it does not know. */
+export interface SdkOptions {
+  /** Leaves the answer to the SDK, whose transport was not initialized; otherwise it is 404. */
+  readonly leavesUnknown?: boolean;
+}
+
 /** Streamable HTTP with the SDK of the first generation. */
-export async function startOld(): Promise<SdkServer> {
+export async function startOld({ leavesUnknown = false }: SdkOptions = {}): Promise<SdkServer> {
   const sessions = new Map<
     string,
     { server: OldServer; transport: StreamableHTTPServerTransport }
@@ -137,7 +143,7 @@ export async function startOld(): Promise<SdkServer> {
     const id = request.headers["mcp-session-id"];
     const known = sessions.get(String(id));
     if (known !== undefined) return await known.transport.handleRequest(request, response);
-    if (id !== undefined) return void response.writeHead(404).end();
+    if (id !== undefined && !leavesUnknown) return void response.writeHead(404).end();
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: () => crypto.randomUUID(),
       eventStore: new Events(),
@@ -183,7 +189,7 @@ export async function startOldSse(): Promise<SdkServer> {
 }
 
 /** Streamable HTTP with the SDK of today. */
-export async function startNew(): Promise<SdkServer> {
+export async function startNew({ leavesUnknown = false }: SdkOptions = {}): Promise<SdkServer> {
   type Session = { server: NewServer; transport: WebStandardStreamableHTTPServerTransport };
   const sessions = new Map<string, Session>();
   const abort = new AbortController();
@@ -192,7 +198,7 @@ export async function startNew(): Promise<SdkServer> {
     const id = request.headers.get("mcp-session-id");
     const known = sessions.get(id ?? "");
     if (known !== undefined) return await known.transport.handleRequest(request);
-    if (id !== null) return new Response(null, { status: 404 });
+    if (id !== null && !leavesUnknown) return new Response(null, { status: 404 });
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => crypto.randomUUID(),
       eventStore: new Events(),

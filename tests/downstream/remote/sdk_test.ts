@@ -63,3 +63,15 @@ for (const [name, start] of [["SDK 1.32", startOld], ["SDK 2.4", startNew]] as c
     assert.equal(sdk.sessions.size, 1);
   });
 }
+
+for (const [name, start] of [["SDK 1.32", startOld], ["SDK 2.4", startNew]] as const) {
+  Deno.test(`[remote.restarted] ${name}: what it answers itself after a restart is understood`, async () => {
+    await using sdk = await start({ leavesUnknown: true });
+    await using scene = remoteScene(sdk.url);
+    assert.match(resultText(await scene.call("plain")), /plain/);
+    sdk.forget();
+    const calls = Array.from({ length: 16 }, () => scene.call("plain"));
+    for (const call of calls) assert.match(resultText(await call), /plain/);
+    assert.equal(sdk.sessions.size, 1);
+  });
+}
