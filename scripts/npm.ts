@@ -103,7 +103,10 @@ if (import.meta.main) {
     await buildPackage(repository);
     say(`Wrote ${PACKAGE_FOLDER}`);
     if (repository === undefined) {
-      say("No dist/server.json: GITHUB_REPOSITORY (owner/name) does not say whose it would be.");
+      say(
+        "The package is complete. For the MCP registry's dist/server.json as well, set " +
+          "GITHUB_REPOSITORY to the repository's owner/name.",
+      );
     } else {
       await Deno.writeTextFile("dist/server.json", toText(serverJson(repository)));
       say("Wrote dist/server.json");

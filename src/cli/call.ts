@@ -1,9 +1,11 @@
 import { JsonText } from "../jsonrpc/mod.ts";
-import { readResult, refusalText, resultText } from "./call_result.ts";
-import { withGateway } from "./in_process.ts";
+import { nearNames } from "../near_names.ts";
+import { type CallResult, ownAnswer, readResult, refusalText, resultText } from "./call_result.ts";
+import { type CallGateway, withGateway } from "./in_process.ts";
 import { interruptible } from "./interruptible.ts";
+import { checkServer, chooseAgent } from "./names.ts";
 import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
-import { lookOf, type Outputs } from "./outputs.ts";
+import { cleanText, lookOf, type Outputs } from "./outputs.ts";
 
 /** The flags of `call`. */
 export interface CallFlags extends FileFlags {
@@ -39,7 +41,9 @@ export async function call(
   const { json, timeout, ...settings } = flags;
   return await reporting(outputs, async () => {
     const text = readArguments(args === "-" ? await readInput() : args);
-    const opened = await openConfiguration(settings);
+    const read = await openConfiguration(settings);
+    checkServer(server, read.configuration);
+    const opened = chooseAgent(read, outputs);
     return await interruptible(async (interrupts) => {
       return await withGateway(opened, { outputs, interrupts }, async (callGateway) => {
         const fields = [
@@ -52,12 +56,29 @@ export async function call(
         const reply = await callGateway("execute_tool", new JsonText(`{${fields.join(",")}}`));
         const result = readResult(reply);
         if (json) outputs.stdout.write(`${result.json}\n`);
-        else if (result.refusal !== undefined) outputs.stderr.write(`${refusalText(result)}\n`);
-        else outputs.stdout.write(resultText(result.fields, lookOf(Deno.stdout)));
+        else if (result.refusal !== undefined) {
+          outputs.stderr.write(`${refusalText(result)}\n`);
+          await meantTool(callGateway, { server, tool, result }, outputs);
+        } else outputs.stdout.write(resultText(result.fields, lookOf(Deno.stdout)));
         return result.isError ? 1 : 0;
       });
     });
   });
+}
+
+/** A tool that is not there is denied like any that is not allowed: a person is told what is near. */
+async function meantTool(
+  callGateway: CallGateway,
+  { server, tool, result }: { server: string; tool: string; result: CallResult },
+  { stderr }: Outputs,
+): Promise<void> {
+  if (!result.refusal?.startsWith("DENIED_BY_POLICY:")) return;
+  const args = new JsonText(JSON.stringify({ server, detail: "names" }));
+  const listing = readResult(await callGateway("get_server_tools", args));
+  if (listing.isError) return;
+  const { tools } = ownAnswer(listing) as { readonly tools: readonly { readonly name: string }[] };
+  const [near] = nearNames(tool, tools.map(({ name }) => name), 1);
+  if (near !== undefined) stderr.write(cleanText(`Did you mean "${near}"?\n`));
 }
 
 function readArguments(text: string): string {

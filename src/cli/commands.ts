@@ -16,6 +16,8 @@ import { audit } from "./audit_routes.ts";
 import { init } from "./init_route.ts";
 import { doctor, explain, savings, validate } from "./check_routes.ts";
 import type { Context } from "./context.ts";
+import { helpText, type ListedCommand } from "./help.ts";
+import { didYouMean } from "./names.ts";
 import type { PermissionsFlags } from "./permissions.ts";
 import { auth } from "./auth_routes.ts";
 import type { ServeFlags } from "./serve.ts";
@@ -104,7 +106,7 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
     name: "agent-mcp-gateway",
     versionInfo: { currentVersion: VERSION },
     scanner: { caseStyle: "allow-kebab-for-camel" },
-    localization: { text: messages() },
+    localization: { text: messages(args) },
     documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
   });
   const process: { stdout: Output; stderr: Output; exitCode?: number | string | null } = {
@@ -112,12 +114,31 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
     stderr: output(writeToStandardError),
   };
   const context = { process, exitCode: 0 };
-  const [word, ...words] = args;
+  const [word = "", ...words] = args;
   if (word === "__complete") {
     const { complete } = await import("./complete.ts");
     return await complete(words, { app, routes, context }, process);
   }
-  await run(app, args, context);
+  if (/^(help|--help|-h)$/.test(word) && words.length === 0) {
+    process.stdout.write(helpText(listCommands()));
+    return 0;
+  }
+  const line = word === "help"
+    ? [...words, "--help"]
+    : word === "version"
+    ? ["--version", ...words]
+    : args;
+  const [command = ""] = line;
+  if (!command.startsWith("-") && command !== "" && !Object.hasOwn(commands, command)) {
+    const meant = didYouMean(command, [...Object.keys(commands), "help", "version"]);
+    process.stderr.write(
+      `There is no command ${JSON.stringify(command)}${meant}${
+        meant === "" ? "; agent-mcp-gateway --help lists them" : ""
+      }\n`,
+    );
+    return USAGE_ERROR;
+  }
+  await run(app, line, context);
   switch (process.exitCode) {
     case ExitCode.Success:
       return context.exitCode;
@@ -129,15 +150,27 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
   }
 }
 
-/** The parser's own messages, but for a word that is no command. */
-function messages(): ApplicationText {
+function listCommands(): ListedCommand[] {
+  return routes.getAllEntries().map(({ name, target }) => {
+    return { name: name["convert-camel-to-kebab"], brief: target.brief };
+  });
+}
+
+/** What somebody means who gives a command a word for which it has a flag. */
+const MEANT_FLAGS: Readonly<Record<string, string>> = { tools: "--server", explain: "--agent" };
+
+/** The parser's own messages, but for a word too many. */
+function messages([command = ""]: readonly string[]): ApplicationText {
   return {
     ...text_en,
     exceptionWhileParsingArguments(error, ansiColor) {
       if (error instanceof UnexpectedPositionalError && error.expectedCount === 0) {
-        return `There is no command ${
-          JSON.stringify(error.input)
-        }; agent-mcp-gateway --help lists them`;
+        const name = Object.hasOwn(commands, command) ? command : "serve";
+        const flag = MEANT_FLAGS[name];
+        const meant = flag === undefined ? "" : `; did you mean ${flag} ${error.input}?`;
+        return `${name} takes no ${JSON.stringify(error.input)}${
+          meant || `: agent-mcp-gateway ${name} --help`
+        }`;
       }
       return text_en.exceptionWhileParsingArguments.call(this, error, ansiColor);
     },

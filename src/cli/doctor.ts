@@ -1,9 +1,9 @@
-import type { ConfigProblem } from "../config/mod.ts";
+import type { ConfigProblem, Configuration } from "../config/mod.ts";
 import { formatProblem } from "../errors.ts";
-import { nearNames } from "../near_names.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause, type Finding } from "./doctor_finding.ts";
 import { interruptible } from "./interruptible.ts";
+import { checkServer } from "./names.ts";
 import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
 import { cleanLine, formatCount, type Look, lookOf, type Outputs } from "./outputs.ts";
 import { type Probe, withProbes } from "./probe.ts";
@@ -45,12 +45,12 @@ export async function doctor(
   const { json, mcpConfig, rules } = flags;
   return await reporting(outputs, async () => {
     const { settings, files, configuration, log } = await openConfiguration({ mcpConfig, rules });
-    const names = chooseServers(only, configuration.servers.keys());
+    const names = chooseServers(only, configuration);
     // While servers start there is time to load it.
     const counter = loadTokenCounter();
     return await interruptible(async (interrupts) => {
       const options = { settings, log, interrupts };
-      using progress = new Progress(names, outputs.stderr);
+      using progress = new Progress(names, outputs.stderr, interrupts.signal);
       const { reports, tools } = await withProbes(configuration, options, async (probes) => {
         const found = await probes.run(names, ({ config, error, tools, ms }) => {
           const how = error === undefined ? `${tools?.length} tools` : "FAILED";
@@ -87,12 +87,12 @@ function warningsText(
 }
 
 /** The servers that are meant. */
-function chooseServers(only: string | undefined, known: Iterable<string>): string[] {
-  const names = [...known];
-  if (only === undefined || names.includes(only)) return only === undefined ? names : [only];
-  const [near] = nearNames(only, names, 1);
-  const meant = near === undefined ? "" : `; did you mean "${near}"?`;
-  throw new UsageError(`There is no server "${only}" in the configuration${meant}`);
+function chooseServers(only: string | undefined, configuration: Configuration): string[] {
+  const { servers, unused } = configuration;
+  if (only === undefined) return [...servers.keys()];
+  checkServer(only, configuration);
+  if (servers.has(only)) return [only];
+  throw new UsageError(`The server "${only}" is not started: ${unused.get(only)}`);
 }
 
 function report(

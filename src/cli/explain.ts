@@ -1,4 +1,4 @@
-import { type ConfigProblem, type Configuration, nameHint } from "../config/mod.ts";
+import type { ConfigProblem, Configuration } from "../config/mod.ts";
 import { formatProblem } from "../errors.ts";
 import { compilePolicy, type Policy } from "../policy/mod.ts";
 import { findCause } from "./doctor_finding.ts";
@@ -10,7 +10,8 @@ import {
   type ServerRow,
   toolsText,
 } from "./explain_text.ts";
-import { interruptible } from "./interruptible.ts";
+import { INTERRUPTED, interruptible } from "./interruptible.ts";
+import { meantOrListed } from "./names.ts";
 import {
   type FileFlags,
   openConfiguration,
@@ -82,7 +83,7 @@ export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<nu
         return explanation.allowed ? 0 : DENIED;
       }
       const rows = await tools(opened, policy, { agent, servers: [server] }, outputs);
-      if (rows === undefined) return 0;
+      if (rows === undefined) return INTERRUPTED;
       print(
         { ...about, ...answer, servers: rows },
         () => `${decisionText(about, answer)}\n${toolsText(rows)}`,
@@ -91,7 +92,8 @@ export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<nu
     }
     const servers = [...configuration.servers.keys()];
     const rows = await tools(opened, policy, { agent, servers }, outputs);
-    if (rows !== undefined) print({ agent, servers: rows }, () => toolsText(rows));
+    if (rows === undefined) return INTERRUPTED;
+    print({ agent, servers: rows }, () => toolsText(rows));
     return 0;
   });
 }
@@ -109,7 +111,7 @@ async function tools(
   });
   let probes: Probe[] | undefined;
   await interruptible(async (interrupts) => {
-    using progress = new Progress(wanted, outputs.stderr);
+    using progress = new Progress(wanted, outputs.stderr, interrupts.signal);
     probes = await withProbes(configuration, { settings, log, interrupts }, (started) => {
       return started.run(wanted, ({ config, error, tools }) => {
         progress.done(config.name, error === undefined ? `${tools?.length} tools` : "FAILED");
@@ -168,9 +170,7 @@ function noteUnknown(
   { stderr }: Outputs,
 ): void {
   const note = (what: string, name: string, known: Iterable<string>, where: string): void => {
-    const names = [...known];
-    const hint = nameHint(name, names) ||
-      (names.length === 0 ? "; there is none" : `; there are ${listed(names)}`);
+    const hint = meantOrListed(name, known);
     stderr.write(`${cleanText(`The ${what} "${name}" is not ${where}${hint}`)}\n`);
   };
   if (agent !== undefined && !rules.agents.has(agent)) {
@@ -179,11 +179,4 @@ function noteUnknown(
   if (server !== undefined && !servers.has(server)) {
     note("server", server, servers.keys(), "configured");
   }
-}
-
-/** As many names as one reads. */
-function listed(names: readonly string[]): string {
-  const most = 8;
-  const more = names.length > most ? ` and ${names.length - most} more` : "";
-  return names.slice(0, most).map((name) => `"${name}"`).join(", ") + more;
 }

@@ -112,35 +112,35 @@ export function toolsText(rows: readonly ServerRow[], look: Look = lookOf(Deno.s
   return table(columns, cells, look) + notes;
 }
 
-/** Columns of servers get no wider than this. */
-const SERVER_WIDTH = 16;
+/** Columns of agents get no wider than this. */
+const AGENT_WIDTH = 16;
 
-/** Agents against servers; where they do not fit beside one another, in several tables. */
-export function matrixText(rows: readonly AgentRow[], look: Look = lookOf(Deno.stdout)): string {
-  const servers = rows[0]?.servers.map(({ server }) => server) ?? [];
-  const agents = rows.map(({ agent }) => [...agent].length);
-  const first = Math.min(Math.max("AGENT".length, ...agents), Math.floor(look.columns / 2));
-  const blocks: number[][] = [];
+/** Servers against agents; where agents do not fit beside one another, in several tables. */
+export function matrixText(agents: readonly AgentRow[], look: Look = lookOf(Deno.stdout)): string {
+  const servers = agents[0]?.servers.map(({ server }) => server) ?? [];
+  const longest = Math.max("SERVER".length, ...servers.map((server) => [...server].length));
+  const first = Math.min(longest, Math.floor(look.columns / 2));
+  const blocks: AgentRow[][] = [];
   let left = 0;
-  servers.forEach((server, index) => {
-    const width = Math.min(SERVER_WIDTH, Math.max("allow".length, [...server].length)) + 2;
+  for (const row of agents) {
+    const width = Math.min(AGENT_WIDTH, Math.max("allow".length, [...row.agent].length)) + 2;
     left -= width;
     if (left < 0 || blocks.length === 0) {
       blocks.push([]);
       left = look.columns - first - width;
     }
-    blocks.at(-1)?.push(index);
-  });
+    blocks.at(-1)?.push(row);
+  }
   if (blocks.length === 0) blocks.push([]);
-  return blocks.map((indexes) => {
-    const columns = indexes.map((index) => {
-      return { title: cut(servers[index] ?? "", SERVER_WIDTH), colour: colourOf };
+  return blocks.map((block) => {
+    const columns = block.map(({ agent }) => ({
+      title: cut(agent, AGENT_WIDTH),
+      colour: colourOf,
+    }));
+    const cells = servers.map((server, index) => {
+      return [server, ...block.map(({ servers }) => servers[index]?.decision ?? "")];
     });
-    const cells = rows.map(({ agent, servers }) => [
-      agent,
-      ...indexes.map((index) => servers[index]?.decision ?? ""),
-    ]);
-    return table([{ title: "AGENT" }, ...columns], cells, look);
+    return table([{ title: "SERVER" }, ...columns], cells, look);
   }).join("\n");
 }
 

@@ -1,5 +1,7 @@
 /** Exit code of a command that was told to end, as shells have it for SIGINT. */
-const INTERRUPTED = 130;
+export const INTERRUPTED = 130;
+
+const CLEAR_LINE = new TextEncoder().encode("\r\x1b[K");
 
 /** What is left to do when a person presses Ctrl-C. */
 export interface Interrupts {
@@ -22,7 +24,11 @@ export async function interruptible(
   const interrupts: Interrupts = { signal: controller.signal, onSecond: () => {} };
   const listener = (): void => {
     if (controller.signal.aborted) interrupts.onSecond();
-    else controller.abort(new DOMException("Interrupted", "AbortError"));
+    else {
+      // A terminal has shown ^C, perhaps behind a line that was to be written over.
+      if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(CLEAR_LINE);
+      controller.abort(new DOMException("Interrupted", "AbortError"));
+    }
   };
   const names: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]

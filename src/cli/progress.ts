@@ -16,6 +16,8 @@ export class Progress implements Disposable {
   readonly #columns: number;
   readonly #isLive: boolean;
   readonly #begun = performance.now();
+  readonly #stop = (): void => this[Symbol.dispose]();
+  readonly #signal: AbortSignal | undefined;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   #isOver = false;
 
@@ -24,12 +26,15 @@ export class Progress implements Disposable {
    *
    * @param names What is awaited.
    * @param line Where it is shown.
+   * @param signal Takes it away: nobody waits any more.
    */
-  constructor(names: readonly string[], line: ProgressLine) {
+  constructor(names: readonly string[], line: ProgressLine, signal?: AbortSignal) {
     const { isTerminal, columns } = lookOf(Deno.stderr);
     this.#waiting = new Set(names);
     this.#total = names.length;
     this.#line = line;
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#stop);
     this.#columns = columns;
     this.#isLive = isTerminal;
     if (isTerminal) this.#timer = setInterval(() => this.#show(), 200);
@@ -39,6 +44,7 @@ export class Progress implements Disposable {
   /** One of them is done. */
   done(name: string, how: string): void {
     this.#waiting.delete(name);
+    if (this.#isOver) return;
     if (this.#isLive) this.#show();
     else this.#line.write(`${cleanLine(name)}: ${how}\n`);
   }
@@ -46,6 +52,7 @@ export class Progress implements Disposable {
   /** Takes the line away. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
+    this.#signal?.removeEventListener("abort", this.#stop);
     if (this.#isLive && !this.#isOver) this.#line.write("\r\x1b[K");
     this.#isOver = true;
   }

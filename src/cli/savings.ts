@@ -37,7 +37,7 @@ export async function savings(flags: SavingsFlags, outputs: Outputs): Promise<nu
     const counter = await loadTokenCounter();
     return await interruptible(async (interrupts) => {
       const names = [...configuration.servers.keys()];
-      using progress = new Progress(names, outputs.stderr);
+      using progress = new Progress(names, outputs.stderr, interrupts.signal);
       const found = await withProbes(
         configuration,
         { settings, log, interrupts },

@@ -66,8 +66,16 @@ export async function serve(flags: ServeFlags): Promise<number> {
       log,
     });
     summarize({ settings, configuration, gateway, log });
-    if (settings.transport === "http") await serveHttp(gateway, { settings, log });
-    else await serveStdio(gateway, log);
+    const isReady = (): void => {
+      log.info(`Gateway is ready. Running with ${settings.transport} transport...`);
+    };
+    if (settings.transport === "http") {
+      await serveHttp(gateway, { settings, onListening: isReady, log });
+    } else {
+      isReady();
+      tellWhoTypes(log);
+      await serveStdio(gateway, log);
+    }
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -140,7 +148,19 @@ function summarize(
     ].join("\n"),
   );
   warnOfAgents(settings, configuration, log);
-  log.info(`Gateway is ready. Running with ${settings.transport} transport...`);
+}
+
+/** A person who starts the command bare sees nothing happen otherwise. */
+function tellWhoTypes(log: Log): void {
+  if (!Deno.stdin.isTerminal()) return;
+  log.info(
+    [
+      "Waiting for an MCP client on standard input. An MCP client starts this command itself:",
+      "- agent-mcp-gateway init writes the configuration and the client's entry",
+      "- agent-mcp-gateway doctor checks the servers",
+      "- Ctrl-C ends it",
+    ].join("\n"),
+  );
 }
 
 /** What makes every call fail can be told before the first one. */

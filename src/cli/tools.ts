@@ -2,8 +2,9 @@ import { JsonText } from "../jsonrpc/mod.ts";
 import { type CallResult, ownAnswer, readResult, refusalText } from "./call_result.ts";
 import { type CallGateway, withGateway } from "./in_process.ts";
 import { interruptible } from "./interruptible.ts";
+import { checkServer, chooseAgent } from "./names.ts";
 import { type FileFlags, openConfiguration, reporting } from "./open_configuration.ts";
-import { counted, type Look, lookOf, type Outputs } from "./outputs.ts";
+import { cleanText, counted, type Look, lookOf, type Outputs } from "./outputs.ts";
 import { paragraph } from "./table.ts";
 
 /** The flags of `tools`. */
@@ -26,6 +27,7 @@ export interface ToolsFlags extends FileFlags {
 interface Listing {
   readonly total_available: number;
   readonly returned: number;
+  readonly hint?: string;
   readonly tools: readonly {
     readonly name: string;
     readonly signature?: string;
@@ -52,7 +54,9 @@ interface Listed {
 export async function tools(flags: ToolsFlags, outputs: Outputs): Promise<number> {
   const { server, names, pattern, detail, json, ...settings } = flags;
   return await reporting(outputs, async () => {
-    const opened = await openConfiguration(settings);
+    const read = await openConfiguration(settings);
+    if (server !== undefined) checkServer(server, read.configuration);
+    const opened = chooseAgent(read, outputs);
     return await interruptible(async (interrupts) => {
       return await withGateway(opened, { outputs, interrupts }, async (call) => {
         const wanted = { names, pattern, detail };
@@ -89,6 +93,7 @@ async function showOne(
   else stdout.write(listing.tools.map((tool) => toolText(tool, wanted.detail, look)).join(""));
   const { returned, total_available } = listing;
   stderr.write(`${returned} of ${counted(total_available, "tool")}\n`);
+  if (listing.hint !== undefined) stderr.write(cleanText(`${listing.hint}\n`));
   return 0;
 }
 

@@ -10,6 +10,8 @@ import { ASKED_TO_END, listenForSignals } from "./signals.ts";
 export interface HttpDoorOptions {
   /** Where to listen. */
   readonly settings: Settings;
+  /** Is called once clients may come. */
+  readonly onListening: () => void;
   /** Takes what an operator should know. */
   readonly log: Log;
 }
@@ -23,7 +25,7 @@ export interface HttpDoorOptions {
  * @throws {ConfigError} where the address cannot be had, or the certificate not be used.
  */
 export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Promise<void> {
-  const { settings, log } = options;
+  const { settings, onListening, log } = options;
   // Loaded here, so that stdio does not pay for it.
   const { HttpService: Service, Identifier } = await import("./http/mod.ts");
   let isReady = false;
@@ -39,13 +41,14 @@ export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Pro
     log,
   }).catch((error) => {
     signals.stop();
-    const message = error instanceof Error ? error.message : String(error);
+    const message = explainListening(error, settings);
     const path = `${settings.host}:${settings.port}`;
     throw new ConfigError([{ file: "", line: 0, column: 0, path, message }], { cause: error });
   });
   gateway.onReplaced(() => service.recheck());
   void gateway.open().then(() => isReady = true);
   log.info(`Listening on ${service.url}`);
+  onListening();
   const why = await signals.first;
   log.debug(`Ending: ${why}`);
   service.drain();
@@ -55,6 +58,26 @@ export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Pro
   await Promise.race([service.close(), second]);
   await identification.close();
   signals.stop();
+}
+
+/** Why an address cannot be had, and what to do about it. */
+function explainListening(error: unknown, { host }: Settings): string {
+  const message = error instanceof Error ? error.message : String(error);
+  switch (error instanceof Error && "code" in error ? error.code : undefined) {
+    case "EADDRINUSE":
+      return "the port is in use by another program. Fix: choose another one with --port (0 takes " +
+        "any that is free), or end that program";
+    case "EACCES":
+      return "this user may not listen on the port. Fix: choose one above 1023 with --port";
+    case "EADDRNOTAVAIL":
+    case "EINVAL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `this machine has no address ${host} (${message}). Fix: leave --host out to listen on ` +
+        "127.0.0.1, or give one of this machine's addresses";
+    default:
+      return message;
+  }
 }
 
 /** What the service itself has to tell, beside the figures of operations. */

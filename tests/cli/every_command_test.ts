@@ -4,8 +4,9 @@ import { Shell } from "./command_support.ts";
 
 Deno.test("[cli.help] every command is listed, and has help with an example", async () => {
   const { stdout } = await runOnce(["--help"]);
-  const listed = stdout.slice(stdout.indexOf("\nCOMMANDS\n")).split("\n").slice(2);
-  const names = listed.flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? []);
+  const listed = stdout.slice(stdout.indexOf("\nSET UP\n"), stdout.indexOf("\nFLAGS\n"));
+  assert.doesNotMatch(listed, /^MORE$/m, "each command has a group");
+  const names = listed.split("\n").flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? []);
   for (
     const name of [
       ...["serve", "validate", "doctor", "explain", "tools", "call", "savings"],
@@ -80,7 +81,36 @@ Deno.test({
     const text = await atTerminal(plain, "explain --all");
     assert.ok(text !== undefined && !text.includes("\x1b[3"), text);
     // What Deno itself sends to a terminal stands before the first line.
-    const lines = text.slice(text.indexOf("AGENT")).split("\n").map((line) => line.trimEnd());
+    const lines = text.slice(text.indexOf("SERVER")).split("\n").map((line) => line.trimEnd());
     assert.ok(lines.every((line) => line.length <= 60), text);
+  },
+});
+
+/** Runs a line at a terminal, and presses Ctrl-C there once a text shows; gives all that it showed. */
+async function interruptAt(shell: Shell, line: string, text: string): Promise<string | undefined> {
+  const said = await shell.bash([
+    "command -v script >/dev/null && script --version 2>/dev/null | grep -q util-linux || exit 0",
+    'printf "%q " "$@" >program; >shown',
+    `press() { until grep -aq ${JSON.stringify(text)} shown; do read -t 0.05 <> <(:); done; ` +
+    "printf '\\003'; until grep -aq '^code ' shown; do read -t 0.05 <> <(:); done; }",
+    "export -f press",
+    "timeout 12 bash -c press | " +
+    `timeout 14 script -qfec "$(cat program) ${line}; echo; echo code \$?" shown >/dev/null`,
+    "echo shown:; cat shown",
+  ].join("\n"));
+  return said.includes("shown:") ? said : undefined;
+}
+
+Deno.test({
+  name: "[cli.terminal] a bare start at a terminal says what it waits for; elsewhere it does not",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using shell = new Shell({ servers: {}, rules: { agents: {} } });
+    const said = await interruptAt(shell, "", "Ctrl-C ends it");
+    if (said === undefined) return;
+    assert.match(said, /Waiting for an MCP client on standard input.*\s+- agent-mcp-gateway init /);
+    const piped = await shell.run([]);
+    assert.equal(piped.code, 0);
+    assert.doesNotMatch(piped.stderr, /Waiting for an MCP client/);
   },
 });

@@ -99,12 +99,12 @@ Deno.test({
       assert.match(cased.stderr, /names are case-sensitive: write "reader"$/m);
     });
 
-    await t.step("[cli.explain] --all: agents against servers", async () => {
+    await t.step("[cli.explain] --all: servers against agents", async () => {
       const { code, stdout } = await explain("--all");
       assert.equal(code, 0);
       assert.equal(
         stdout,
-        "AGENT   fault  other  gone\nreader  allow  deny   allow\nwriter  allow  deny   allow",
+        "SERVER  reader  writer\nfault   allow   allow\nother   deny    deny\ngone    allow   allow",
       );
       const { agents } = await asJson("--all", "--agent", "writer", "--server", "other");
       assert.deepEqual(agents, [{

@@ -112,6 +112,7 @@ Deno.test({
     );
     assert.equal(stdout.trim(), "Buy milk");
     const all = await play.run("agent-mcp-gateway explain --all");
-    assert.match(all.stdout, /^developer +allow +allow$/m);
+    assert.match(all.stdout, /^SERVER +developer$/m);
+    assert.equal(all.stdout.match(/^\w+ +allow$/gm)?.length, 2);
   },
 });

@@ -73,6 +73,9 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.validate": "validate: everything wrong and odd, with places; --strict, --json",
     "cli.validate-file": "validate FILE: one file or both, recognised by what stands in them",
     "cli.doctor-remote": "each failure of a remote server has its own cause, and a fix that works",
+    "cli.near-names": "a mistyped command, server, tool or agent is told what is near",
+    "cli.only-agent": "the only agent of the rules need not be named",
+    "cli.terminal": "a bare start at a terminal says what it waits for",
     "cli.doctor-local":
       "doctor: a launcher without its registry, package, program or runtime has its own cause",
     "cli.doctor":

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { oddServer } from "../e2e/gateway.ts";
+import { Shell } from "./command_support.ts";
+
+const SERVERS = { odd: oddServer(), off: { ...oddServer(), disabled: true } };
+const RULES = {
+  agents: { developer: { allow: { servers: ["odd"], tools: { odd: ["echo", "count"] } } } },
+};
+
+Deno.test("[cli.near-names] a mistyped command, server, tool or agent is told what is near", async () => {
+  await using shell = new Shell({ servers: SERVERS, rules: RULES });
+  const cases: readonly [line: string, code: number, stderr: RegExp][] = [
+    ["inti", 2, /^There is no command "inti"; did you mean "init"\?/],
+    ["zzzzzz", 2, /^There is no command "zzzzzz"; agent-mcp-gateway --help lists them/],
+    ["help docter", 2, /"docter"; did you mean "doctor"\?/],
+    ["versoin", 2, /did you mean "version"\?/],
+    ["auth lgoin", 2, /did you mean `login`\?/],
+    ["--agnet x", 2, /did you mean --agent\?/],
+    ["tools odd", 2, /^tools takes no "odd"; did you mean --server odd\?/],
+    ["explain developer", 2, /did you mean --agent developer\?/],
+    ["savings odd", 2, /^savings takes no "odd": agent-mcp-gateway savings --help/],
+    ["serve odd", 2, /^serve takes no "odd": agent-mcp-gateway serve --help/],
+    ["doctor od", 2, /no server "od" .*did you mean "odd"\?/],
+    ["doctor other", 2, /no server "other" .*; there are "odd"/],
+    ["doctor off", 2, /"off" is not started: it is disabled/],
+    ["call od echo", 2, /no server "od" .*did you mean "odd"\?/],
+    ["call odd cuont", 1, /DENIED_BY_POLICY: .*Did you mean "count"\?/s],
+    ["call odd echo --agent develper", 2, /no agent "develper" .*did you mean "developer"\?/],
+    ["tools --agent develper", 2, /no agent "develper" .*did you mean "developer"\?/],
+    ["tools --server od", 2, /no server "od" .*did you mean "odd"\?/],
+    ["tools --server odd --names cuont", 0, /Near names: count/],
+  ];
+  for (const [line, code, expected] of cases) {
+    const ended = await shell.run(line.split(" "));
+    assert.deepEqual([ended.code, ended.stdout], [code, ""], `${line}\n${ended.stderr}`);
+    assert.match(ended.stderr, expected, line);
+  }
+});
+
+Deno.test("[cli.only-agent] the only agent of the rules need not be named", async () => {
+  await using shell = new Shell({ servers: SERVERS, rules: RULES });
+  const called = await shell.run(["call", "odd", "count"]);
+  assert.deepEqual([called.code, called.stdout], [0, "1"]);
+  assert.match(called.stderr, /^As agent "developer", the only one in the rules$/m);
+  const listed = await shell.run(["tools"]);
+  assert.deepEqual([listed.code, listed.stdout], [0, "odd\n  echo, count"]);
+  assert.deepEqual(
+    new Set(shell.setup.audit().map(({ agent_id }) => agent_id)),
+    new Set(["developer"]),
+  );
+  const { agents } = RULES;
+  shell.setup.write(".mcp-gateway-rules.json", { agents: { ...agents, writer: {} } });
+  for (const words of [["call", "odd", "count"], ["tools"]]) {
+    const { code, stdout, stderr } = await shell.run(words);
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(stderr, /^Name the agent with --agent: "developer", "writer"$/m);
+  }
+  // Where the rules let calls pass without an agent, they count as before.
+  const defaults = { deny_on_missing_agent: false };
+  const all = { allow: { servers: ["*"] } };
+  shell.setup.write(".mcp-gateway-rules.json", { agents: { writer: {}, default: all }, defaults });
+  assert.equal((await shell.run(["call", "odd", "count"])).code, 0);
+});
+
+Deno.test("[cli.help] help and version are commands, too", async () => {
+  await using shell = new Shell();
+  const [flag, word, short, version, number, ofCall, call] = await Promise.all(
+    [["--help"], ["help"], ["-h"], ["version"], ["--version"], ["help", "call"], ["call", "--help"]]
+      .map((words) => shell.run(words)),
+  );
+  assert.equal(flag?.code, 0);
+  assert.ok((flag?.stdout.split("\n").length ?? 99) <= 45);
+  assert.equal(word?.stdout, flag?.stdout);
+  assert.equal(short?.stdout, flag?.stdout);
+  assert.deepEqual(version, { ...number, folder: version?.folder });
+  assert.equal(ofCall?.stdout, call?.stdout);
+});
