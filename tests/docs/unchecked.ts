@@ -12,7 +12,7 @@ export const UNCHECKED: readonly string[] = [
   "README.md: sh no-run: npx -y deno@2.9.6 task test",
   "README.md: sh no-run: npx -y deno@2.9.6 task install",
   "README.md: sh no-run: agent-mcp-gateway init",
-  "README.md: sh no-run: claude mcp add --scope user agent-mcp-gateway --  npx -y den",
+  "README.md: sh no-run: claude mcp add --scope user gateway --  npx -y deno@2.9.6 ru",
   "README.md: sh no-run: npx @modelcontextprotocol/inspector npx -y deno@2.9.6 run --",
   "README.md: sh no-run: deno task start --transport http --agent developer",
   "README.md: text no-check: src/main.ts              start a command, set the exit code",
