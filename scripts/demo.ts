@@ -7,6 +7,7 @@
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
+import { parse } from "jsonc-parser";
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -73,9 +74,35 @@ async function call(
   return { ...result, text };
 }
 
-async function play(client: Client): Promise<void> {
+/** What the definitions of all servers cost a client that loads them itself, in tokens. */
+async function countDirect(folder: string): Promise<number> {
+  const text = await Deno.readTextFile(join(ROOT, "config", ".mcp.json"));
+  const { mcpServers } = parse(text, [], { allowTrailingComma: true });
+  const counts = await Promise.all(
+    (Object.values(mcpServers) as { command: string; args: string[] }[]).map(async (entry) => {
+      const args = entry.args.map((word) =>
+        word.replace(/^\$\{DEMO_FOLDER:-.*\}$/, join(folder, "files"))
+      );
+      const client = new Client({ name: "demo", version: "1.0.0" });
+      await client.connect(new StdioClientTransport({ ...entry, args, stderr: "ignore" }));
+      try {
+        return count((await client.listTools()).tools);
+      } finally {
+        await client.close();
+      }
+    }),
+  );
+  return counts.reduce((sum, tokens) => sum + tokens, 0);
+}
+
+function count(value: unknown): number {
+  return encode(typeof value === "string" ? value : JSON.stringify(value)).length;
+}
+
+/** @returns What finding and choosing the tools cost the agent, in tokens. */
+async function play(client: Client): Promise<number> {
   const { tools } = await client.listTools();
-  const tokens = encode(JSON.stringify(tools)).length;
+  const tokens = count(tools);
   say(`> tools/list\n${tools.map((tool) => tool.name).join(", ")}: ${tokens} tokens`);
   assert.equal(tools.length, 3, "the gateway shows three tools");
   assert.ok(tokens <= 400, "the three tools cost at most 400 tokens");
@@ -111,10 +138,13 @@ async function play(client: Client): Promise<void> {
     tool: "write_file",
     args: { path: "hello.txt", content: "changed" },
   });
+  const asked = [{ server: "files", detail: "signatures" }];
+  const spent = tokens + count(servers.text) + count(found.text) + count(asked);
   const { error } = JSON.parse(refused.text);
   assert.equal(refused.isError, true);
   assert.equal(error.code, "DENIED_BY_POLICY");
   assert.equal(error.rule, "agents.researcher.deny.tools.files[0]");
+  return spent;
 }
 
 async function showAudit(path: string): Promise<void> {
@@ -137,11 +167,18 @@ const folder = await makeFolder();
 try {
   say("Starting the gateway, which starts its servers from npm …\n");
   const client = await connect(folder);
+  let spent: number;
   try {
-    await play(client);
+    spent = await play(client);
   } finally {
     await client.close();
   }
+  const direct = await countDirect(folder);
+  say("\nWhat the tools took of the agent's context, counted with a real tokenizer:");
+  say(`  without the gateway, every definition of both servers: ${direct} tokens`);
+  say(`  through it, its three tools and what this run looked up: ${spent} tokens`);
+  say(`  saved: ${Math.round((1 - spent / direct) * 100)} %; more servers save more`);
+  assert.ok(spent < direct, "the gateway saves tokens");
   await showAudit(join(folder, "audit.jsonl"));
   say("\nEvery step gave what it should.");
 } finally {
