@@ -137,7 +137,7 @@ function summarize(
   const fallback = settings.agent ??
     (rules.denyOnMissingAgent ? undefined : settings.defaultAgent ?? "default");
   const missing = fallback === undefined ? "are refused" : `count as "${fallback}"`;
-  log.info(`Audit log will be written to: ${gateway.auditPath ?? "nowhere"}`);
+  log.info(`Audit log will be written to: ${shown(gateway.auditPath)}`);
   log.info(
     [
       `Agent MCP Gateway ${VERSION} initialized successfully`,
@@ -161,6 +161,13 @@ function tellWhoTypes(log: Log): void {
       "- Ctrl-C ends it",
     ].join("\n"),
   );
+}
+
+/** A path as the log has it: home as `~`. */
+function shown(path: string | undefined): string {
+  const home = homeFolder(Deno.env);
+  if (path === undefined) return "nowhere";
+  return home !== undefined && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
 }
 
 /** What makes every call fail can be told before the first one. */

@@ -75,6 +75,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   if (options.client === false) return gateway;
   try {
     await gateway.client.initialize(options.client);
+    // The log comes by a way of its own; tests look at what it says of the start.
+    if (env.GATEWAY_LOG_LEVEL === TALKATIVE.GATEWAY_LOG_LEVEL && !leavesStderr) {
+      await until("the start is told", () => program.stderr.includes("Gateway is ready"));
+    }
     return gateway;
   } catch (error) {
     await gateway.kill();
