@@ -61,6 +61,8 @@ const PATHS: Readonly<Record<string, (...args: Parameters<Answer>) => boolean>> 
     const error = { code: -32022, message: "Unsupported protocol version", data };
     return sendJson(response, { jsonrpc: "2.0", id, error }, 400);
   },
+  // It accepts the message and never answers.
+  "/mute": () => true,
   "/closes": (_, response) => (response.socket?.destroy(), true),
 };
 
@@ -92,6 +94,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     moved: at("/moved"),
     newer: at("/newer"),
     closes: at("/closes"),
+    mute: at("/mute", { gateway: { connect_timeout_ms: 400 } }),
   });
   const found = (name: string, kind: string, message: RegExp, fix: RegExp): void => {
     const { ok, error } = reports.get(name) ?? {};
@@ -164,6 +167,13 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     /^Use a release of the gateway that speaks this revision; .* mcpServers\.newer\.disabled to true$/,
   );
   found("closes", "server-error", /closed the connection/, /^Look at the log of the server at /);
+
+  found(
+    "mute",
+    "too-slow",
+    /within 400 ms/,
+    /mute\.gateway\.connect_timeout_ms \(now 400\), or see why the server at 127\.0\.0\.1:\d+ accepts/,
+  );
 
   // What the fixes say was done, it works.
   const authority = new URL("authority.pem", FIXTURES).pathname;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { DownstreamError } from "../../../src/errors.ts";
 import { resultText } from "../../contract/scene.ts";
+import { until } from "../../contract/seen.ts";
 import { answerText, type Message, OddHttp, sendJson, sendStream } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
 
@@ -304,5 +305,26 @@ for (const status of [400, 404, 500]) {
     }
     assert.equal(resultText(await scene.call("echo")), CALLED);
     assert.equal(opened, 2);
+  });
+}
+
+for (const how of ["does not answer", "refuses"]) {
+  Deno.test(`[remote.restarted] after a call that got no answer, a session whose ping it ${how} is replaced`, async () => {
+    let isForgotten = false;
+    await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+      if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
+        return false;
+      }
+      if (how === "refuses" && message.method === "ping") rpc(400, "No session")(response, message);
+      return true;
+    });
+    await using scene = remoteScene(odd.url, { options: { callTimeoutMs: 100 }, pingMs: 100 });
+    await scene.listTools();
+    isForgotten = true;
+    await assert.rejects(scene.call("echo"), { code: "TIMEOUT" });
+    await until(() => scene.server.status().sessions === 0);
+    assert.equal(resultText(await scene.call("echo")), CALLED);
+    assert.equal(odd.count("initialize"), 2);
+    assert.equal(odd.count("tools/call"), 2);
   });
 }
