@@ -1,5 +1,4 @@
-import { isAbsolute, resolve } from "node:path";
-import type { ConnectStdio } from "../config/mod.ts";
+import { type ConnectStdio, resolvePath } from "../config/mod.ts";
 import { CommandLineError } from "./windows_command.ts";
 
 /** Why a command could not be started. */
@@ -111,7 +110,7 @@ function findFile({ command, cwd }: ConnectStdio, env: Readonly<Record<string, s
   const isPath = /[\\/]/.test(command);
   const folders = isPath ? [""] : (env["PATH"] ?? "").split(":");
   for (const folder of folders) {
-    const path = isPath && isAbsolute(command) ? command : resolve(cwd ?? ".", folder, command);
+    const path = resolvePath(cwd ?? Deno.cwd(), folder, command);
     const info = look(() => Deno.lstatSync(path));
     if (info !== undefined && info !== "missing") return path;
   }

@@ -12,7 +12,7 @@ function find(line: string, said: string) {
 const CASES: readonly [line: string, said: string, kind: string, message: RegExp, fix: RegExp][] = [
   [
     "npx -y no-such-pkg",
-    "npm error code E404\nnpm error 404 Not Found - GET https://registry.npmjs.org/no-such-pkg",
+    "npm error code E404\nnpm error 404 Not Found - GET https://registry.example/no-such-pkg",
     "package-not-found",
     /no package no-such-pkg in the npm registry/,
     /name in mcpServers\.one\.args/,
@@ -99,16 +99,16 @@ const CASES: readonly [line: string, said: string, kind: string, message: RegExp
   ],
   [
     "node dist/index.js",
-    "Error: Cannot find module '/work/dist/index.js'\n    at Module._resolveFilename\nNode.js v20.20.2",
+    "Error: Cannot find module '/srv/dist/index.js'\n    at Module._resolveFilename\nNode.js v20.20.2",
     "file-not-found",
-    /node did not find \/work\/dist\/index\.js/,
+    /node did not find \/srv\/dist\/index\.js/,
     /"cwd"/,
   ],
   [
     "python3 server.py",
-    "python3: can't open file '/work/server.py': [Errno 2] No such file or directory",
+    "python3: can't open file '/srv/server.py': [Errno 2] No such file or directory",
     "file-not-found",
-    /python3 did not find \/work\/server\.py/,
+    /python3 did not find \/srv\/server\.py/,
     /mcpServers\.one\.args/,
   ],
   [

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Fields, oddServer, readRefusal, startGateway } from "./gateway.ts";
+import { until } from "./until.ts";
 
 const SECRET = "sk-0123456789";
 const READY =
@@ -66,8 +67,8 @@ Deno.test("a server cannot flood the log with tools that are none", async (t) =>
   await t.step("[tools.listing-odd-entries] they are told by number", async () => {
     const { total_available } = await gateway.ask<Fields>("get_server_tools", { server: "odd" });
     assert.equal(total_available, 0);
+    await until("the rest is counted", () => /and 980 more/.test(gateway.program.stderr));
     assert.equal(gateway.program.stderr.match(/Tool left out: tools/g)?.length, 20);
-    assert.match(gateway.program.stderr, /Tool left out: and 980 more/);
   });
 });
 

@@ -110,9 +110,9 @@ Deno.test("[cli.config-errors] [config.strict-json] files that are missing, or n
   assert.deepEqual([missing.code, missing.stdout], [1, ""]);
   assert.match(missing.stderr, /no\/such\.json/);
   assert.match(missing.stderr, /no-rules\.json/);
-  const broken = await runOnce([], { servers: '{"mcpServers": {},}', rules: "{" });
+  const broken = await runOnce([], { servers: '{"mcpServers": {},,}', rules: "{" });
   assert.deepEqual([broken.code, broken.stdout], [1, ""]);
-  assert.match(broken.stderr, /\.mcp\.json:1:18/);
+  assert.match(broken.stderr, /\.mcp\.json:1:19/);
   assert.match(broken.stderr, /\.mcp-gateway-rules\.json:1:/);
 });
 

@@ -37,7 +37,7 @@ Deno.test("[compile.permissions] single ones, those of start: no FFI, no import"
   for (const flag of flags) {
     assert.match(flag, /^--(no-prompt|allow-(read|write|env|net|run|sys))(=|$)/);
   }
-  for (const script of ["compile", "release", "npm", "install"] as const) {
+  for (const script of ["compile", "release", "npm"] as const) {
     const text = Deno.readTextFileSync(join(ROOT, "scripts", `${script}.ts`));
     assert.match(text, /permissionFlags\(\)/, script);
     assert.ok(config.tasks[script].command.endsWith(`scripts/${script}.ts`));
