@@ -158,6 +158,11 @@ export class AuditFile implements Destination {
 
   #reopen(): void {
     const file = openFile(this.path);
+    if (isStream(file)) {
+      file.close();
+      // A write to it would wait for its reader; whoever catches this opens it as a stream.
+      throw new Error(`${this.path} is no longer a file`);
+    }
     this.#file.close();
     this.#file = file;
     const { size, identity } = describe(file.statSync());
@@ -232,6 +237,17 @@ export function openFile(path: string): Deno.FsFile {
   const folder = path.replace(/[\\/]?[^\\/]*$/, "");
   if (folder !== "") Deno.mkdirSync(folder, { recursive: true });
   return Deno.openSync(path, { create: true, append: true, read: true, mode: 0o600 });
+}
+
+/** Whether another process has to read what is written: a pipe, a socket or a terminal. */
+export function isStream(file: Deno.FsFile): boolean {
+  const { isFifo, isSocket } = file.statSync();
+  return isFifo === true || isSocket === true || file.isTerminal();
+}
+
+/** Tells a file from others, whatever its name; `undefined` where there is none at the path. */
+export function identityOf(path: string): string | undefined {
+  return lookAt(path)?.identity;
 }
 
 function describe({ size, dev, ino }: Deno.FileInfo): { size: number; identity: string } {

@@ -1,6 +1,7 @@
 import type { LineQueue } from "../line_queue.ts";
 import type { Log } from "../log.ts";
-import type { Destination } from "./destination.ts";
+import { identityOf } from "./audit_file.ts";
+import type { Destination, FileChange } from "./destination.ts";
 
 /** What the reader of a stream gets to take the last lines, in milliseconds. */
 const LAST_LINES_MS = 200;
@@ -26,6 +27,7 @@ export class AuditStream implements Destination {
   readonly #queue: LineQueue;
   readonly #file: Deno.FsFile | undefined;
   readonly #log: Log;
+  readonly #identity: string | undefined;
   #dropped = 0;
   #isDropping = false;
 
@@ -35,6 +37,7 @@ export class AuditStream implements Destination {
     this.#queue = queue;
     this.#file = file;
     this.#log = log;
+    this.#identity = file === undefined ? undefined : identityOf(path);
     // A standard stream is the log's as well, which tells of all its lines.
     if (file !== undefined) queue.onRoom = (dropped) => this.#tellRoom(dropped);
   }
@@ -62,7 +65,11 @@ export class AuditStream implements Destination {
     }
   }
 
-  check(): undefined {}
+  check(): FileChange | undefined {
+    if (this.#file === undefined || identityOf(this.path) === this.#identity) return undefined;
+    // Its reader may have made it anew; nobody reads the one that is open.
+    return { kind: "unwritable", texts: [], lost: 0 };
+  }
 
   async close(): Promise<void> {
     await this.#queue.flush(LAST_LINES_MS);

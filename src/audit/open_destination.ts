@@ -1,6 +1,6 @@
 import { LineQueue, standardStream } from "../line_queue.ts";
 import type { Log } from "../log.ts";
-import { AuditFile, openFile, type RotationOptions } from "./audit_file.ts";
+import { AuditFile, isStream, openFile, type RotationOptions } from "./audit_file.ts";
 import { AuditStream } from "./audit_stream.ts";
 import type { Destination } from "./destination.ts";
 
@@ -20,8 +20,7 @@ export function openDestination(
   const standard = standardStream(path);
   if (standard !== undefined) return new AuditStream({ path, queue: standard, log });
   const file = openFile(path);
-  const { isFifo, isSocket } = file.statSync();
-  if (isFifo || isSocket || file.isTerminal()) {
+  if (isStream(file)) {
     const queue = new LineQueue((bytes) => file.write(bytes));
     return new AuditStream({ path, queue, file, log });
   }

@@ -24,6 +24,24 @@ async function endUnread(gateway: RunningGateway): Promise<void> {
   assert.ok(tookMs < 5000, `${tookMs} ms`);
 }
 
+/** The first line of a pipe. */
+async function readLine(pipe: Deno.FsFile): Promise<string> {
+  const buffer = new Uint8Array(64 * 1024);
+  let text = "";
+  while (!text.includes("\n")) {
+    const count = await pipe.read(buffer);
+    text += new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+  }
+  return text.split("\n", 1)[0] ?? "";
+}
+
+/** Fails where something takes too long. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`It took more than ${ms} ms`)), ms);
+  return await Promise.race([promise, late.promise]).finally(() => clearTimeout(timer));
+}
+
 for (const format of ["text", "json"]) {
   Deno.test(`[log.unread] nobody reads the log as ${format}: calls are answered, what is dropped is told`, async () => {
     const gateway = await startGateway({
@@ -121,6 +139,42 @@ Deno.test({
       await askManyTimes(gateway, 1000);
       await endUnread(gateway);
       assert.match(gateway.program.stderr, /^error: Entries of the audit log were lost/m);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "[audit.unread] a pipe in the place of the audit file, or of another pipe, delays no call",
+  ignore: isWindows,
+  fn: async () => {
+    const folder = Deno.makeTempDirSync();
+    try {
+      const path = join(folder, "audit.jsonl");
+      const replace = async (): Promise<void> => {
+        Deno.removeSync(path);
+        assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+      };
+      await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
+      await gateway.ask("list_servers");
+      await replace();
+      await until("it is told", async () => {
+        // A call that waits for the pipe's reader waits for ever.
+        await within(askManyTimes(gateway, 500), 10_000);
+        return /Nothing reads the audit log/.test(gateway.program.stderr);
+      });
+      await replace();
+      using reader = await Deno.open(path, { read: true, write: true });
+      const line = readLine(reader);
+      let hasLine = false;
+      void line.then(() => hasLine = true);
+      await until("the new pipe has a line", async () => {
+        await gateway.ask("list_servers");
+        return hasLine;
+      });
+      assert.equal(JSON.parse(await line).operation, "list_servers");
+      await gateway.end();
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
