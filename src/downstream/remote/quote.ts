@@ -18,9 +18,27 @@ const MEMBERS = ["error_description", "message", "detail", "error", "title", "re
 export function quoteBody(body: string, clean: (text: string) => string): string | undefined {
   const said = messageOf(body) ?? titleOf(body) ?? (isPage(body) ? "" : body);
   // Control characters and line breaks could pass for something of ours.
-  const text = clean(said.slice(0, MAX_CLEANED)).replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
-  if (text === "") return undefined;
-  return JSON.stringify(text.length > MAX_QUOTE ? `${text.slice(0, MAX_QUOTE)}…` : text);
+  const text = clean(beginningOf(said)).replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
+  return text === "" ? undefined : JSON.stringify(cut(text, MAX_QUOTE));
+}
+
+/**
+ * Cuts a text that a server chose, though not in the middle of a character.
+ *
+ * @param text The text, without secrets.
+ * @param length How much is kept, in UTF-16 code units.
+ */
+export function cut(text: string, length: number): string {
+  if (text.length <= length) return text;
+  return `${text.slice(0, length).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+/** Without the word that the cut goes through, which may be a secret that is no longer whole. */
+function beginningOf(text: string): string {
+  if (text.length <= MAX_CLEANED) return text;
+  const begin = text.slice(0, MAX_CLEANED);
+  const end = Math.max(begin.lastIndexOf(" "), begin.lastIndexOf("\n"));
+  return end < 0 ? begin : begin.slice(0, end);
 }
 
 /** Whether a body is a web page. */
@@ -63,7 +81,8 @@ function messageOf(body: string): string | undefined {
 
 function titleOf(body: string): string | undefined {
   if (!isPage(body)) return undefined;
-  return /<title[^>]*>([^<]*)/i.exec(body)?.[1];
+  // The parts are bounded: a page that opens a thousand titles must not take a second.
+  return /<title(?:\s[^<>]{0,1000})?>([^<]{0,2000})/i.exec(body)?.[1];
 }
 
 function decode(text: string): string {

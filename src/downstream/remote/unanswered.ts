@@ -1,6 +1,6 @@
 import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
 import { mediaType } from "./answers.ts";
-import { isPage, quoteBody } from "./quote.ts";
+import { cut, isPage, quoteBody } from "./quote.ts";
 import { readHead } from "./refusals.ts";
 import type { SseData } from "./sse_splitter.ts";
 
@@ -29,6 +29,9 @@ export interface Unanswered {
   /** Removes what must not be quoted. */
   readonly clean: (text: string) => string;
 }
+
+/** How much of an id, a code, a type or an encoding is told, in UTF-16 code units. */
+const MAX_DETAIL = 50;
 
 /** Longer bodies are not looked into, in UTF-16 code units. */
 const MAX_LOOK = 1024 * 1024;
@@ -61,13 +64,11 @@ function whatCame(arrived: Arrived, text: string, request: Unanswered): string {
     return `accepted the request (${http}) without answering it`;
   }
   if (encoding !== undefined) {
-    return `compressed its answer (${http}) as ${
-      JSON.stringify(encoding)
-    }, which the gateway did ` +
-      "not ask for and cannot read";
+    return `compressed its answer (${http}) as ${detail(encoding, request)}, which the gateway ` +
+      "did not ask for and cannot read";
   }
   if (type === "text/event-stream") return streamed(arrived, text, request);
-  const label = `${http}, ${type === "" ? "no content type" : type}`;
+  const label = `${http}, ${typeText(type, request)}`;
   if (data !== undefined && "reason" in data) {
     return `answered with what is no UTF-8 text (${label})`;
   }
@@ -113,7 +114,7 @@ export async function explainNoStream(
   const type = mediaType(response);
   const text = await readHead(response);
   const isWebPage = isPage(text) || type === "text/html";
-  const label = `HTTP ${status}, ${type === "" ? "no content type" : type}`;
+  const label = `HTTP ${status}, ${typeText(type, { clean })}`;
   const what = isWebPage ? "a web page" : "no stream of events";
   const message = `${host} answered with ${what} (${label})${
     quote(text, { clean })
@@ -123,7 +124,8 @@ export async function explainNoStream(
 }
 
 /** What a text is that should have been the answer. */
-function messageIn(text: string, { id }: Unanswered): string {
+function messageIn(text: string, request: Unanswered): string {
+  const { id } = request;
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -141,11 +143,12 @@ function messageIn(text: string, { id }: Unanswered): string {
   if (members.method !== undefined) return "a message that is no answer";
   if (members.error !== undefined && (members.id === null || members.id === undefined)) {
     const { code } = (members.error ?? {}) as { code?: unknown };
-    return `error ${JSON.stringify(code) ?? "without a code"}, which names no request`;
+    const what = code === undefined ? "without a code" : detail(code, request);
+    return `error ${what}, which names no request`;
   }
   if (members.id === undefined) return "an answer without an id";
   if (Array.isArray(value)) return `answers of which none has the id ${id}`;
-  return `an answer with the id ${JSON.stringify(members.id).slice(0, 50)} instead of ${id}`;
+  return `an answer with the id ${detail(members.id, request)} instead of ${id}`;
 }
 
 function methodOf(text: string): unknown {
@@ -154,6 +157,15 @@ function methodOf(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** A value that the server chose, as short JSON. */
+function detail(value: unknown, { clean }: Pick<Unanswered, "clean">): string {
+  return cut(clean(JSON.stringify(value)), MAX_DETAIL);
+}
+
+function typeText(type: string, { clean }: Pick<Unanswered, "clean">): string {
+  return type === "" ? "no content type" : cut(clean(type), MAX_DETAIL);
 }
 
 function quote(text: string, { clean }: Pick<Unanswered, "clean">): string {
