@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
 import { parse as parseToml } from "smol-toml";
+import { loadTomlReader, setTomlTable } from "../../src/cli/init/toml_table.ts";
 import { type Answer, KEYS, Scene, undescribed } from "./init_scene.ts";
 
 const { enter, down } = KEYS;
@@ -157,6 +158,9 @@ const UNKNOWN: readonly (readonly [file: string, content: string, said: RegExp])
   ["bad.yaml", "a: [1\nb: }\n", /bad\.yaml:\d+:\d+: not YAML: /],
   ["other.json", '{"a": 1}', /other\.json: no list of servers is in it: init knows mcpServers, /],
   ["bad.toml", "a = \n", /bad\.toml:1:\d+: not TOML: /],
+  ["circle.yaml", "mcpServers: &all\n  x: *all\n", /circle\.yaml: nested too deep, or without end/],
+  ["deep.yaml", "[".repeat(5000), /deep\.yaml:1:\d+: not YAML: /],
+  ["deep.toml", `[${"a.".repeat(20_000)}a]\n`, /deep\.toml: nested too deep, or without end/],
 ];
 
 for (const [file, content, said] of UNKNOWN) {
@@ -202,6 +206,15 @@ Deno.test("[init.formats] [init.undo-client] the entry goes into Codex's file, a
   assert.equal(undone.code, 0, undone.stderr);
   const wanted = `${CODEX.replace('"gpt"', '"gpt-2"')}\n[projects."/new"]\ntrust_level = "x"\n`;
   assert.equal(scene.read(".codex/config.toml"), wanted);
+});
+
+Deno.test("[init.formats] a long line of Codex's file that is no table takes no time", async () => {
+  const toml = await loadTomlReader();
+  const text = `x = """\n[${" ".repeat(20_000)}"""\n[ "a b" . c ] # d\ny = 1\n`;
+  const since = performance.now();
+  const edited = setTomlTable(text, { path: ["a b", "c"], value: { z: 2 } }, toml);
+  assert.ok(performance.now() - since < 2000);
+  assert.deepEqual(JSON.parse(JSON.stringify(parseToml(edited)["a b"])), { c: { z: 2 } });
 });
 
 Deno.test("[init.formats] an entry of the gateway in Codex's file is replaced where it stands", async () => {

@@ -29,8 +29,14 @@ export async function parseClientFile(
   const { value, message = "", line = 0, column = 0 } = read(text.replace(/^\uFEFF/, ""));
   if (message !== "") return { problems: [{ file, line, column, path: "", message }] };
   // Dates and big numbers become what JSON has for them.
-  const plain: unknown = JSON.parse(JSON.stringify(value ?? {}));
-  return { document: documentOf(file, byName(plain)), problems: [] };
+  try {
+    const plain: unknown = JSON.parse(JSON.stringify(value ?? {}));
+    return { document: documentOf(file, byName(plain)), problems: [] };
+  } catch {
+    // An alias of YAML may stand within what it names, and a dotted key of TOML is as deep as long.
+    const message = "nested too deep, or without end";
+    return { problems: [{ file, line: 0, column: 0, path: "", message }] };
+  }
 }
 
 async function tomlReader(): Promise<(text: string) => Reading> {

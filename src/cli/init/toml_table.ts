@@ -78,7 +78,7 @@ function findTable(
   let start = lines.length;
   let end = lines.length;
   for (const [index, line] of lines.entries()) {
-    const [, header] = /^\s*\[\s*([^[\]]+?)\s*\]\s*(?:#.*)?$/.exec(line) ?? [];
+    const [, header] = /^\s*\[([^[\]]+)\]\s*(?:#.*)?$/.exec(line) ?? [];
     if (header === undefined && !/^\s*\[\[/.test(line)) continue;
     const keys = header === undefined ? [] : keysOf(header);
     const isOurs = path.every((key, at) => keys[at] === key);
