@@ -9,9 +9,6 @@ import { type Count, readTestSummary, runSteps, type Step } from "./ok_steps.ts"
 import { permissionFlags } from "./permissions.ts";
 import { ensureServers } from "./test_servers.ts";
 
-/** Enough for the summary, which is the last thing that `deno test` writes. */
-const TAIL_CHARS = 64 * 1024;
-
 const STEPS: readonly Step[] = [
   { name: "fmt", run: () => runDeno("fmt", "--check", "--quiet") },
   { name: "lint", run: () => runDeno("lint", "--quiet") },
@@ -52,48 +49,61 @@ async function makeForms(): Promise<boolean> {
   return (await child.spawn().status).success;
 }
 
-/** Tests of the whole program, which wait for processes most of the time. */
-const WHOLE = ["tests/e2e", "tests/docs"];
+/** Folders whose files take longest; they are started first, so that none is left for the end. */
+const SLOW = ["tests/e2e", "tests/conformance", "tests/contract", "tests/docs", "tests/scripts"];
+
+/** The long suites, which have a task of their own, and what the tests themselves run. */
+const NOT_HERE = ["tests/soak", "tests/servers", "tests/fixtures"];
 
 /**
- * Runs every test, those of the whole program beside the others: on two cores that saves a third of
- * the time. The long suites in tests/soak have a task of their own.
+ * Runs every test file in a process of its own, one more at a time than there are processors,
+ * because many wait for other processes. Prints the output of a file in one piece, and at the end
+ * the files that took longest.
  */
 async function runTests(): Promise<Count> {
-  const whole = WHOLE.filter(isThere);
-  // With a path on the command line, --ignore would do nothing.
-  const others = runTestProcess([`--ignore=${["tests/soak", ...whole].join(",")}`], writeAll);
-  if (whole.length === 0) return await others;
-  // Told in one piece, when the others have had their say.
-  const told: Uint8Array[] = [];
-  const counts = await Promise.all([others, runTestProcess(whole, (bytes) => told.push(bytes))]);
-  told.forEach(writeAll);
-  return {
-    passed: counts.reduce((sum, { passed }) => sum + passed, 0),
-    failed: counts.reduce((sum, { failed }) => sum + failed, 0),
+  const rank = (path: string) => {
+    const index = SLOW.findIndex((folder) => path.startsWith(`${folder}/`));
+    return index < 0 ? SLOW.length : index;
   };
+  const files = [...findTests("tests")].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  const times: { readonly path: string; readonly seconds: number }[] = [];
+  const total = { passed: 0, failed: 0 };
+  const runRest = async () => {
+    for (let path = files.shift(); path !== undefined; path = files.shift()) {
+      const start = performance.now();
+      const { passed, failed } = await runTestFile(path);
+      times.push({ path, seconds: (performance.now() - start) / 1000 });
+      total.passed += passed;
+      total.failed += failed;
+    }
+  };
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 1 }, runRest));
+  times.sort((a, b) => b.seconds - a.seconds);
+  for (const { path, seconds } of times.slice(0, 10)) {
+    writeAll(new TextEncoder().encode(`${seconds.toFixed(1).padStart(6)} s  ${path}\n`));
+  }
+  return total;
 }
 
-async function runTestProcess(
-  which: readonly string[],
-  take: (bytes: Uint8Array) => void,
-): Promise<Count> {
-  const child = new Deno.Command(Deno.execPath(), {
+function* findTests(folder: string): Generator<string> {
+  if (NOT_HERE.includes(folder) || !isThere(folder)) return;
+  for (const entry of Deno.readDirSync(folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) yield* findTests(path);
+    else if (path.endsWith("_test.ts")) yield path;
+  }
+}
+
+async function runTestFile(path: string): Promise<Count> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     // Types have been checked by then.
-    args: ["test", "--no-check", ...permissionFlags("soak"), ...which],
+    args: ["test", "--no-check", ...permissionFlags("soak"), path],
     env: childEnvironment(),
     stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-
-  let tail = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of child.stdout) {
-    take(chunk);
-    tail = (tail + decoder.decode(chunk, { stream: true })).slice(-TAIL_CHARS);
-  }
-  return readTestSummary(tail, (await child.status).success);
+  }).output();
+  writeAll(stdout);
+  writeAll(stderr);
+  return readTestSummary(new TextDecoder().decode(stdout), success);
 }
 
 function isThere(folder: string): boolean {
