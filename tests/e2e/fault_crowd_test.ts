@@ -76,7 +76,8 @@ Deno.test({
     });
     const figures = JSON.stringify({ alone, crowd });
     assert.ok(crowd.median < 5 * alone.median + 20, figures);
-    assert.ok(crowd.p99 < 5 * alone.p99 + 100, figures);
+    // Servers that fail take seconds; what else runs on this machine takes less.
+    assert.ok(crowd.p99 < 5 * alone.p99 + 1000, figures);
     assert.ok(crowd.handshake < 2 * alone.handshake + 200, figures);
     assert.ok(crowd.first < 5 * alone.first + 1000, figures);
     await waitUntilGone([], mark, 1000);

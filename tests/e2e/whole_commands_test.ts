@@ -20,7 +20,7 @@ const CASES: readonly Case[] = [
   ["savings --json", 0, /"servers"/],
   ["audit stats", 0, /\btester\b/],
   ["audit tail", 0, /ALLOW tester odd.count/],
-  ["token tester", 0, /\bamg_\w+/],
+  ["token tester", 0, /^amg_[\w-]{20,}$/m],
   ["schema servers", 0, /"mcpServers"/],
   ["schema rules", 0, /"agents"/],
   ["completions bash", 0, /agent-mcp-gateway/],

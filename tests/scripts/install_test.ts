@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import config from "../../deno.json" with { type: "json" };
+import { installPackage } from "../../scripts/install.ts";
 import { readPermissionFlags } from "../../scripts/permissions.ts";
 import { ROOT, shippedEnvironment } from "../e2e/gateway_command.ts";
 import { machineEnvironment } from "../e2e/setup.ts";
@@ -47,9 +48,13 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TempFolder();
-    folder.write({ file: "" });
-    const { code, said } = await install(join(folder.path, "file", "below"));
-    assert.equal(code, 1, said);
-    assert.match(said, /deno task install --prefix ~\/\.local\n[^]*deno task compile/);
+    folder.write({
+      file: "",
+      "npm/package.json": '{ "name": "agent-mcp-gateway", "version": "0.1.0" }',
+    });
+    await assert.rejects(
+      installPackage(join(folder.path, "npm"), ["--prefix", join(folder.path, "file", "below")]),
+      /deno task install --prefix ~\/\.local\n[^]*deno task compile/,
+    );
   },
 });
