@@ -6,8 +6,11 @@ import { Turn } from "./turn.ts";
 /** The longest message that is taken, in bytes: 64 MiB. */
 export const MAX_MESSAGE_BYTES: number = 64 * 1024 * 1024;
 
-/** How many UTF-16 code units may wait to be written before reading pauses. */
+/** How many UTF-16 code units may wait to be written before reading pauses, or slows down. */
 const MAX_QUEUED = 64 * 1024 * 1024;
+
+/** How long each read waits while that much is unread, where reading only slows down, in milliseconds. */
+const SLOW_READ_MS = 100;
 
 /** What one write takes at the most, in bytes; more is written in turns. */
 const WRITE_BYTES = 128 * 1024;
@@ -56,7 +59,7 @@ export interface LineChannelOptions {
   /**
    * Stop reading while the other side does not read what we write, so that a side that only asks
    * and never listens cannot fill our memory. Only for a side that owes us nothing: a gateway that
-   * stops reading a server may wait for it for ever.
+   * stops reading a server may wait for it for ever. Default: reading slows down instead.
    */
   readonly pauseWhenUnread?: boolean;
   /** Puts on record what has to be there before anything leaves; called each time, must not throw. */
@@ -73,7 +76,7 @@ export class LineChannel implements Channel {
   readonly #reader: ByteReader;
   readonly #writer: ByteWriter;
   readonly #maxBytes: number;
-  readonly #pauseAt: number;
+  readonly #pauses: boolean;
   readonly #beforeWrite: (() => void) | undefined;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   readonly #encoder = new TextEncoder();
@@ -105,7 +108,7 @@ export class LineChannel implements Channel {
     this.#writer = writable.getWriter();
     this.#maxBytes = options.maxBytes ?? MAX_MESSAGE_BYTES;
     this.#beforeWrite = options.beforeWrite;
-    this.#pauseAt = options.pauseWhenUnread === true ? MAX_QUEUED : Infinity;
+    this.#pauses = options.pauseWhenUnread === true;
   }
 
   /** Starts receiving. Called once. */
@@ -179,7 +182,7 @@ export class LineChannel implements Channel {
         if (bytes.done) break;
         const pause = this.#turn.do(() => splitter.push(bytes.value));
         if (pause !== undefined) await pause;
-        if (this.#queued > this.#pauseAt) await this.flush();
+        if (this.#queued > MAX_QUEUED) await this.#waitForReader();
       }
     } finally {
       clearTimeout(this.#lastAnswers);
@@ -188,6 +191,14 @@ export class LineChannel implements Channel {
     // Where we broke off ourselves, what is left is a piece of a message and no last line.
     if (this.#cancelled === undefined) splitter.end();
     else if (this.#cancelled.cause !== undefined) throw this.#cancelled.cause;
+  }
+
+  async #waitForReader(): Promise<void> {
+    if (this.#pauses) return await this.flush();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, SLOW_READ_MS));
+    await Promise.race([this.flush(), late]);
+    clearTimeout(timer);
   }
 
   async #write(): Promise<void> {
