@@ -64,10 +64,12 @@ export class ClientSession {
         }
       },
       late: (excerpt) => {
-        options.log.debug("A client answered a request that was cancelled", { excerpt });
+        const message = "A client answered a request that was cancelled";
+        options.log.debug(message, { excerpt: withoutContent(excerpt) });
       },
       noise: (description, excerpt) => {
-        options.log.warn(`Skipped a message of the client: ${description}`, { excerpt });
+        const message = `Skipped a message of the client: ${description}`;
+        options.log.warn(message, { excerpt: withoutContent(excerpt) });
       },
       closed: () => options.onClosed(),
     });
@@ -217,4 +219,9 @@ function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? value as Readonly<Record<string, unknown>>
     : {};
+}
+
+/** A message up to what a person answered, or an agent passes to a tool: neither is for the log. */
+function withoutContent(excerpt: string): string {
+  return excerpt.replace(/("(?:result|params|error)"\s*:)[^]*/, "$1…");
 }

@@ -28,6 +28,25 @@ Deno.test("[log.redacted] secrets that a server prints are not logged, as text o
   }
 });
 
+Deno.test("[log.redacted] what a person answers, or an agent passes on, is not logged", async () => {
+  await using gateway = await startGateway({ env: { GATEWAY_LOG_LEVEL: "debug" } });
+  const secret = "my-own-pin";
+  const content = { action: "accept", content: { pin: secret } };
+  const odd = [
+    { jsonrpc: "2.0", id: 99, result: content },
+    { id: 98, result: content, jsonrpc: "2.0" },
+    { jsonrpc: "1.0", id: 97, method: "tools/call", params: content },
+    { jsonrpc: "2.0", id: 96, error: { code: 1, message: secret } },
+  ];
+  for (const message of odd) await gateway.client.send(JSON.stringify(message));
+  const { stderr } = await until("all are told", () => {
+    const { stderr } = gateway.program;
+    return stderr.split("Skipped a message of the client").length > odd.length && { stderr };
+  });
+  assert.ok(!stderr.includes(secret), stderr);
+  assert.match(stderr, /An answer to no request excerpt=.*99.*result.*…/);
+});
+
 Deno.test("[log.json] each line of the log is one JSON object, the startup's too", async () => {
   await using gateway = await startGateway({
     env: { GATEWAY_LOG_FORMAT: "json", GATEWAY_LOG_LEVEL: "debug" },
