@@ -4,16 +4,12 @@ import { oddServer, startGateway } from "../e2e/gateway.ts";
 import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
 import { machineEnvironment, Setup } from "../e2e/setup.ts";
 import { sha256 } from "../gateway/http/desk.ts";
+import { installPackages, NODE_PACKAGE } from "./npm_packages.ts";
 
 const INSPECTOR = "@modelcontextprotocol/inspector@2.12.0";
 
-/** The Inspector needs Node 22, which not every machine has that has npm. */
-const NODE = `node-${platform()}@22.23.3`;
-
-const INSTALL_MS = 180_000;
-
-/** What npm says when there is no network, or no way through it. */
-const NO_NETWORK = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH)\b/;
+/** The Inspector needs Node 22. */
+const NODE = `${NODE_PACKAGE}@22.23.3`;
 
 const TOKEN = "amg_inspector";
 const SERVERS = { odd: oddServer() };
@@ -31,37 +27,21 @@ type Inspect = (
   setup: Pick<Setup, "env" | "folder">,
 ) => Promise<Run>;
 
-function platform(): string {
-  const os = { darwin: "darwin", windows: "win" }[Deno.build.os as string] ?? "linux";
-  return `${os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
-}
-
 /** Installs the Inspector and a Node that runs it; gives the reason where there is no network. */
 async function installInspector(folder: string): Promise<Inspect | string> {
-  const npm = Deno.build.os === "windows" ? "npm.cmd" : "npm";
-  const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"];
-  const signal = AbortSignal.timeout(INSTALL_MS);
-  const output = await new Deno.Command(npm, {
-    args: ["install", "--prefix", folder, ...quiet, INSPECTOR, NODE],
-    cwd: folder,
-    stdin: "null",
-    stdout: "null",
-    signal,
-  }).output();
-  if (signal.aborted) return `the Inspector was not installed within ${INSTALL_MS / 1000} s`;
-  if (!output.success) {
-    const said = new TextDecoder().decode(output.stderr);
-    const [code] = NO_NETWORK.exec(said) ?? [];
-    if (code === undefined) throw new Error(`npm could not install the Inspector: ${said}`);
-    return `the Inspector cannot be downloaded: ${code}`;
-  }
+  const reason = await installPackages(folder, [INSPECTOR, NODE]);
+  if (reason !== undefined) return reason;
   const modules = join(folder, "node_modules");
   const inspector = join(modules, "@modelcontextprotocol", "inspector");
   const { bin } = JSON.parse(Deno.readTextFileSync(join(inspector, "package.json")));
   const [program] = Object.values<string>(bin);
   assert.ok(program);
-  const [nodeName = ""] = NODE.split("@");
-  const node = join(modules, nodeName, "bin", Deno.build.os === "windows" ? "node.exe" : "node");
+  const node = join(
+    modules,
+    NODE_PACKAGE,
+    "bin",
+    Deno.build.os === "windows" ? "node.exe" : "node",
+  );
   return async (args, { env, folder: cwd }) => {
     const run = await new Deno.Command(node, {
       args: [join(inspector, program), "--cli", ...args],

@@ -1,0 +1,145 @@
+import { join } from "node:path";
+import { readBlocks, readPage } from "../../docs/page.ts";
+import { nodePlatform } from "../npm_packages.ts";
+
+/** What a client lets a model do when nobody is there to ask and no setting allows anything. */
+export type Unasked = "nothing" | "reading" | "everything";
+
+/** A client that runs without a person, as far as it differs from the others. */
+export interface ClientProgram {
+  /** Its name, and its heading in docs/clients.md. */
+  readonly title: string;
+  /** What npm installs, the client itself first. */
+  readonly packages: readonly string[];
+  /** Its program, from `node_modules`. */
+  readonly program: string;
+  /** Its file of settings, from the home folder. */
+  readonly file: string;
+  /** What it lets a model do where docs/clients.md's settings for headless use are left out. */
+  readonly unasked: Unasked;
+  /** Settings, in the notation of its file, that have it talk to the model at this address. */
+  settings(url: string, model: string): string;
+  /** Variables that do the same. */
+  env(url: string): Readonly<Record<string, string>>;
+  /** Words that have it do one task and end. */
+  words(prompt: string): readonly string[];
+}
+
+/** The part of docs/clients.md about a client. */
+export interface ClientPage {
+  /** The entry. */
+  readonly entry: string;
+  /** What its file gets besides for headless use. */
+  readonly headlessSettings: string;
+  /** Words after the prompt for headless use. */
+  readonly headlessWords: readonly string[];
+}
+
+const none = (): string => "";
+
+/** The clients, in the order of the page. */
+export const CLIENTS: readonly ClientProgram[] = [
+  {
+    title: "Claude Code",
+    packages: ["@anthropic-ai/claude-code@2.1.332"],
+    program: `@anthropic-ai/claude-code-${nodePlatform()}/claude`,
+    file: ".claude.json",
+    unasked: "nothing",
+    settings: none,
+    env: (url) => ({
+      ANTHROPIC_BASE_URL: url,
+      ANTHROPIC_API_KEY: "none",
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    }),
+    words: (prompt) => ["-p", prompt],
+  },
+  {
+    title: "Codex",
+    packages: ["@openai/codex@0.171.0"],
+    program: ".bin/codex",
+    file: ".codex/config.toml",
+    unasked: "reading",
+    settings: (url, model) =>
+      [
+        `model = "${model}"`,
+        'model_provider = "scripted"',
+        "[model_providers.scripted]",
+        'name = "scripted"',
+        `base_url = "${url}/v1"`,
+        'wire_api = "responses"',
+      ].join("\n"),
+    env: () => ({}),
+    words: (prompt) => ["exec", "--skip-git-repo-check", prompt],
+  },
+  {
+    title: "Gemini CLI",
+    packages: ["@google/gemini-cli@0.61.0"],
+    program: ".bin/gemini",
+    file: ".gemini/settings.json",
+    unasked: "nothing",
+    settings: () =>
+      JSON.stringify({
+        security: { auth: { selectedType: "gemini-api-key" } },
+        privacy: { usageStatisticsEnabled: false },
+        general: { enableAutoUpdate: false },
+      }),
+    env: (url) => ({ GEMINI_API_KEY: "none", GOOGLE_GEMINI_BASE_URL: url }),
+    words: (prompt) => ["--skip-trust", "-m", "gemini-2.5-pro", "-p", prompt],
+  },
+  {
+    title: "opencode",
+    packages: ["opencode-ai@1.18.33"],
+    program: `opencode-${nodePlatform()}/bin/opencode`,
+    file: ".config/opencode/opencode.json",
+    unasked: "everything",
+    settings: (url, model) => {
+      const options = { baseURL: `${url}/v1`, apiKey: "none" };
+      const provider = { npm: "@ai-sdk/openai-compatible", options, models: { [model]: {} } };
+      return JSON.stringify({ model: `scripted/${model}`, provider: { scripted: provider } });
+    },
+    env: () => ({ OPENCODE_DISABLE_AUTOUPDATE: "1", OPENCODE_DISABLE_MODELS_FETCH: "1" }),
+    words: (prompt) => ["run", prompt],
+  },
+  {
+    title: "Copilot CLI",
+    packages: ["@github/copilot@1.0.102"],
+    program: ".bin/copilot",
+    file: ".copilot/mcp-config.json",
+    unasked: "reading",
+    settings: none,
+    env: (url) => ({
+      COPILOT_OFFLINE: "true",
+      COPILOT_PROVIDER_BASE_URL: `${url}/v1`,
+      COPILOT_MODEL: "scripted",
+    }),
+    words: (prompt) => ["-p", prompt],
+  },
+];
+
+/** Reads what docs/clients.md has about a client. */
+export function readClientPage(title: string): ClientPage {
+  const page = "docs/clients.md";
+  const [, part = ""] = readPage(page).split(`\n## ${title}\n`);
+  const [text = ""] = part.split("\n## ");
+  const blocks = readBlocks(page, text);
+  const [entry = "", headlessSettings = ""] = blocks
+    .filter(({ language, marks }) => /^(json|toml)$/.test(language) && !marks.includes("no-check"))
+    .map(({ text }) => text);
+  const command = blocks.find(({ language }) => language === "sh")?.text ?? "";
+  const [, after = ""] = command.split('"…"');
+  const headlessWords = [...after.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)]
+    .map(([, double, single, bare]) => double ?? single ?? bare ?? "");
+  return { entry, headlessSettings, headlessWords };
+}
+
+/** The text of a client's file: what the page has, and what leads it to the model. */
+export function joinSettings(client: ClientProgram, given: readonly string[]): string {
+  const texts = given.filter((text) => text !== "");
+  if (client.file.endsWith(".toml")) return texts.join("\n");
+  return JSON.stringify(Object.assign({}, ...texts.map((text) => JSON.parse(text))));
+}
+
+/** The path of a client's program. */
+export function programPath(client: ClientProgram, modules: string): string {
+  return join(modules, client.program);
+}

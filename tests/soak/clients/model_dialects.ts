@@ -1,0 +1,229 @@
+/**
+ * The four languages in which clients talk to a model, as far as a script needs them: what a request
+ * offers and reports, and an answer that calls one tool or says one sentence.
+ *
+ * @module
+ */
+
+/** What the model does next. */
+export type Step =
+  | { readonly kind: "call"; readonly tool: string; readonly args: Fields }
+  | { readonly kind: "search"; readonly query: string }
+  /** Runs JavaScript, for clients that offer tools to scripts only. */
+  | { readonly kind: "code"; readonly source: string }
+  | { readonly kind: "say"; readonly text: string };
+
+/** A tool that a request offers, by the client's name for it. */
+export interface OfferedTool {
+  readonly name: string;
+  /** The namespace that the name stands in, for clients that have them. */
+  readonly namespace?: string;
+}
+
+/** What the script needs of a request. */
+export interface Exchange {
+  /** The tools that the model may call. */
+  readonly tools: readonly OfferedTool[];
+  /** What the tools called so far have answered, each as one text. */
+  readonly results: readonly string[];
+}
+
+/** One language. */
+export interface Dialect {
+  /** Whether a request to this path is in this language. */
+  matches(path: string): boolean;
+  /** Reads a request. */
+  read(body: Fields): Exchange;
+  /**
+   * Writes the answer.
+   *
+   * @param step What the model does; a call names the tool as the client does.
+   * @param id A name for the call, unique in the conversation.
+   */
+  write(step: Step, id: string, tool: OfferedTool, isStreamed: boolean): Response;
+}
+
+/** An object of JSON. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+const list = (value: unknown): Fields[] => Array.isArray(value) ? value : [];
+
+/** The texts of a content that is a text, blocks with texts, or any other value. */
+function textOf(content: unknown): string {
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return JSON.stringify(content) ?? "";
+  return content.map((block) => block.text ?? JSON.stringify(block)).join("\n");
+}
+
+/** Events in the notation of server-sent events. */
+function events(values: readonly Fields[], end = ""): Response {
+  const lines = values.map((value) => {
+    const event = typeof value.type === "string" ? `event: ${value.type}\n` : "";
+    return `${event}data: ${JSON.stringify(value)}\n\n`;
+  });
+  return new Response(lines.join("") + end, { headers: { "content-type": "text/event-stream" } });
+}
+
+/** Anthropic's Messages: Claude Code. */
+const messages: Dialect = {
+  matches: (path) => path.endsWith("/messages"),
+  read(body) {
+    const blocks = list(body.messages).flatMap(({ content }) => list(content));
+    return {
+      tools: list(body.tools).map(({ name }) => ({ name: String(name) })),
+      results: blocks.filter(({ type }) => type === "tool_result")
+        .map(({ content }) => textOf(content)),
+    };
+  },
+  write(step, id, tool, isStreamed) {
+    const usage = { input_tokens: 10, output_tokens: 10 };
+    const message = { id: `msg_${id}`, type: "message", role: "assistant", model: "scripted" };
+    const reason = step.kind === "say" ? "end_turn" : "tool_use";
+    if (!isStreamed) {
+      const content = [{ type: "text", text: step.kind === "say" ? step.text : "" }];
+      return Response.json({ ...message, content, stop_reason: reason, usage });
+    }
+    const input = step.kind === "search" ? { query: step.query, max_results: 5 } : argsOf(step);
+    const [block, delta] = step.kind === "say"
+      ? [{ type: "text", text: "" }, { type: "text_delta", text: step.text }]
+      : [
+        { type: "tool_use", id: `toolu_${id}`, name: tool.name, input: {} },
+        { type: "input_json_delta", partial_json: JSON.stringify(input) },
+      ];
+    return events([
+      { type: "message_start", message: { ...message, content: [], stop_reason: null, usage } },
+      { type: "content_block_start", index: 0, content_block: block },
+      { type: "content_block_delta", index: 0, delta },
+      { type: "content_block_stop", index: 0 },
+      { type: "message_delta", delta: { stop_reason: reason, stop_sequence: null }, usage },
+      { type: "message_stop" },
+    ]);
+  },
+};
+
+/** OpenAI's Responses: Codex. */
+const responses: Dialect = {
+  matches: (path) => path.endsWith("/responses"),
+  read(body) {
+    const input = list(body.input);
+    const carriers = ["additional_tools", "tool_search_output"];
+    const carried = input.filter(({ type }) => carriers.includes(String(type)));
+    const tools = [...list(body.tools), ...carried.flatMap(({ tools }) => list(tools))];
+    return {
+      tools: tools.flatMap((tool): OfferedTool[] => {
+        const name = String(tool.name ?? tool.type);
+        if (tool.type !== "namespace") return [{ name }];
+        return list(tool.tools).map((inner) => ({ name: String(inner.name), namespace: name }));
+      }),
+      results: input.flatMap((item) => {
+        const outputs = ["function_call_output", "custom_tool_call_output"];
+        if (outputs.includes(String(item.type))) return [textOf(item.output)];
+        return item.type === "tool_search_output" ? [textOf(item.tools)] : [];
+      }),
+    };
+  },
+  write(step, id, tool) {
+    const usage = { input_tokens: 10, output_tokens: 10, total_tokens: 20 };
+    const response = { id: `resp_${id}`, object: "response", model: "scripted", output: [] };
+    const output = { id: `item_${id}`, status: "completed", ...responsesItem(step, id, tool) };
+    return events([
+      { type: "response.created", response: { ...response, status: "in_progress" } },
+      { type: "response.output_item.added", output_index: 0, item: output },
+      { type: "response.output_item.done", output_index: 0, item: output },
+      {
+        type: "response.completed",
+        response: { ...response, status: "completed", output: [output], usage },
+      },
+    ]);
+  },
+};
+
+function responsesItem(step: Step, call_id: string, { name, namespace }: OfferedTool): Fields {
+  switch (step.kind) {
+    case "say": {
+      const content = [{ type: "output_text", text: step.text, annotations: [] }];
+      return { type: "message", role: "assistant", content };
+    }
+    case "search": {
+      const args = { query: step.query, limit: 8 };
+      return { type: "tool_search_call", call_id, execution: "client", arguments: args };
+    }
+    case "code":
+      return { type: "custom_tool_call", call_id, name, input: step.source };
+    case "call": {
+      const space = namespace === undefined ? {} : { namespace };
+      const args = JSON.stringify(step.args);
+      return { type: "function_call", call_id, name, ...space, arguments: args };
+    }
+  }
+}
+
+/** OpenAI's Chat Completions: opencode and Copilot CLI. */
+const chat: Dialect = {
+  matches: (path) => path.endsWith("/chat/completions"),
+  read: (body) => ({
+    tools: list(body.tools).map((tool) => {
+      return { name: String((tool.function as Fields | undefined)?.name) };
+    }),
+    results: list(body.messages).filter(({ role }) => role === "tool")
+      .map(({ content }) => textOf(content)),
+  }),
+  write(step, id, tool, isStreamed) {
+    const said = step.kind === "say" ? { content: step.text } : {
+      content: null,
+      tool_calls: [{
+        index: 0,
+        id,
+        type: "function",
+        function: { name: tool.name, arguments: JSON.stringify(argsOf(step)) },
+      }],
+    };
+    const message = { role: "assistant", ...said };
+    const reason = step.kind === "say" ? "stop" : "tool_calls";
+    const usage = { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 };
+    const head = { id: `chat_${id}`, created: 1, model: "scripted" };
+    const choice = { index: 0, finish_reason: reason };
+    if (!isStreamed) {
+      const choices = [{ ...choice, message }];
+      return Response.json({ ...head, object: "chat.completion", choices, usage });
+    }
+    const chunk = { ...head, object: "chat.completion.chunk" };
+    return events([
+      { ...chunk, choices: [{ index: 0, delta: message, finish_reason: null }] },
+      { ...chunk, choices: [{ ...choice, delta: {} }], usage },
+    ], "data: [DONE]\n\n");
+  },
+};
+
+/** Google's generateContent: Gemini CLI. */
+const gemini: Dialect = {
+  matches: (path) => /:(streamG|g)enerateContent$/.test(path),
+  read(body) {
+    const parts = list(body.contents).flatMap(({ parts }) => list(parts));
+    return {
+      tools: list(body.tools).flatMap(({ functionDeclarations }) => list(functionDeclarations))
+        .map(({ name }) => ({ name: String(name) })),
+      results: parts.flatMap(({ functionResponse }) => {
+        const response = (functionResponse as Fields | undefined)?.response as Fields | undefined;
+        return response === undefined ? [] : [textOf(response.output ?? response)];
+      }),
+    };
+  },
+  write(step, id, tool, isStreamed) {
+    const part = step.kind === "say"
+      ? { text: step.text }
+      : { functionCall: { id, name: tool.name, args: argsOf(step) } };
+    const answer = {
+      candidates: [{ index: 0, content: { role: "model", parts: [part] }, finishReason: "STOP" }],
+      usageMetadata: { promptTokenCount: 10, candidatesTokenCount: 10, totalTokenCount: 20 },
+    };
+    return isStreamed ? events([answer]) : Response.json(answer);
+  },
+};
+
+function argsOf(step: Step): Fields {
+  return step.kind === "call" ? step.args : {};
+}
+
+/** Every language. */
+export const DIALECTS: readonly Dialect[] = [messages, responses, chat, gemini];

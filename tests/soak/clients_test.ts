@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { delimiter, dirname, join } from "node:path";
+import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import { commandWords, shippedEnvironment } from "../e2e/gateway_command.ts";
+import { Setup } from "../e2e/setup.ts";
+import {
+  type ClientPage,
+  type ClientProgram,
+  CLIENTS,
+  joinSettings,
+  programPath,
+  readClientPage,
+} from "./clients/client_programs.ts";
+import type { Fields, Step } from "./clients/model_dialects.ts";
+import { ScriptedModel } from "./clients/scripted_model.ts";
+import { installPackages, NODE_PACKAGE } from "./npm_packages.ts";
+
+/** Copilot CLI needs Node 24. */
+const NODE = `${NODE_PACKAGE}@24.22.3`;
+
+/** How long a client may take for the whole job, and the gateway to be gone after it. */
+const RUN_MS = 90_000;
+const LEFT_MS = 5000;
+
+const DONE = "The whole job is done.";
+
+/** What a person looks for who has only the servers' descriptions in mind. */
+const NEED = "take a screenshot of a web page";
+
+const RULES = {
+  agents: {
+    developer: { allow: { servers: ["*"] }, deny: { tools: { memory: ["delete_*"] } } },
+  },
+};
+
+const CALLS: readonly { readonly tool: string; readonly args: Fields }[] = [
+  { tool: "list_servers", args: {} },
+  { tool: "get_server_tools", args: { server: "everything" } },
+  {
+    tool: "execute_tool",
+    args: { server: "everything", tool: "get-sum", args: { a: 2, b: 3 } },
+  },
+  {
+    tool: "execute_tool",
+    args: { server: "memory", tool: "delete_entities", args: { entityNames: ["x"] } },
+  },
+  { tool: "get_server_tools", args: { server: "everything", names: "get-sum" } },
+];
+
+/** What the client must have shown the model of each call. */
+const ANSWERS: readonly RegExp[] = [
+  /everything.*Adds numbers.*memory.*browser/s,
+  /echo.*get-sum/s,
+  /The sum of 2 and 3 is 5\./,
+  /DENIED_BY_POLICY.*agents\.developer\.deny\.tools\.memory\[0\]/s,
+  /get-sum.*inputSchema/s,
+];
+
+/** What is on record of the calls afterwards. */
+const RECORDED = [
+  ["list_servers", "ALLOW"],
+  ["get_server_tools", "ALLOW"],
+  ["execute_tool", "ALLOW"],
+  ["execute_tool", "DENY"],
+  ["get_server_tools", "ALLOW"],
+];
+
+const SCRIPT: readonly Step[] = CALLS.map((call) => ({ kind: "call", ...call }));
+
+const folder = Deno.makeTempDirSync({ prefix: "clients_" });
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+const given = Deno.env.get("GATEWAY_CLIENTS");
+const modules = join(given ?? folder, "node_modules");
+
+/** How a client ended, and what there is to see of it. */
+interface Run {
+  readonly code: number;
+  readonly said: string;
+  readonly results: readonly string[];
+  /** Names of the tools that the first request offered. */
+  readonly firstOffered: readonly string[];
+  /** Operation and decision of each call on record. */
+  readonly recorded: readonly unknown[];
+}
+
+/** What is special about a run. */
+interface RunOptions {
+  readonly script?: readonly Step[];
+  readonly model?: string;
+  /** What the page has about the client. Default: all of it. */
+  readonly page?: ClientPage;
+}
+
+function realServer(name: "everything" | "memory", description: string): Fields {
+  return { command: "node", args: [serverEntry(name)], description };
+}
+
+/** Has a client do one task in a fresh home, with the gateway installed from its npm package. */
+async function run(client: ClientProgram, options: RunOptions = {}): Promise<Run> {
+  const { script = SCRIPT, model = "scripted", page = readClientPage(client.title) } = options;
+  await ensureServers();
+  const [command] = await commandWords("npm");
+  const path = [
+    join(modules, NODE_PACKAGE, "bin"),
+    dirname(command),
+    shippedEnvironment("npm").PATH,
+  ];
+  await using scripted = new ScriptedModel([...script, { kind: "say", text: DONE }]);
+  const setup = new Setup({ servers: false, rules: false });
+  try {
+    const files = join("..", "home", ".config", "agent-mcp-gateway");
+    setup.write(join(files, ".mcp.json"), {
+      mcpServers: {
+        everything: realServer("everything", "Adds numbers, echoes text"),
+        memory: realServer("memory", "A graph of what is known"),
+        browser: realServer("everything", "A web browser: opens a page, takes a screenshot of it"),
+      },
+    });
+    setup.write(join(files, ".mcp-gateway-rules.json"), RULES);
+    const settings = [client.settings(scripted.url, model), page.entry, page.headlessSettings];
+    setup.write(join("..", "home", client.file), joinSettings(client, settings));
+    const output = await new Deno.Command(programPath(client, modules), {
+      args: [...client.words("Do the whole job."), ...page.headlessWords],
+      cwd: setup.folder,
+      clearEnv: true,
+      env: { HOME: setup.home, PATH: path.join(delimiter), ...client.env(scripted.url) },
+      stdin: "null",
+      signal: AbortSignal.timeout(RUN_MS),
+    }).output();
+    const [stdout, stderr] = [output.stdout, output.stderr]
+      .map((bytes) => new TextDecoder().decode(bytes));
+    return {
+      code: output.code,
+      said: `${stdout}\n${stderr}`,
+      results: scripted.results,
+      firstOffered: scripted.firstOffered,
+      recorded: readRecorded(setup),
+    };
+  } finally {
+    await setup.close(LEFT_MS);
+  }
+}
+
+function readRecorded(setup: Setup): unknown[] {
+  try {
+    return setup.audit().map(({ operation, decision }) => [operation, decision]);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** Checks that every call was made, answered and recorded. */
+function checkJob({ code, said, results, recorded }: Run): void {
+  assert.equal(code, 0, said);
+  assert.ok(said.includes(DONE), said);
+  // Clients write JSON into JSON.
+  const plain = results.map((text) => text.replaceAll("\\", ""));
+  assert.equal(plain.length, ANSWERS.length, said);
+  for (const [index, answer] of ANSWERS.entries()) assert.match(plain[index] ?? "", answer);
+  assert.ok(!plain.at(-1)?.includes("Echo"), "only the tool that was named");
+  assert.deepEqual(recorded, RECORDED);
+}
+
+/** Checks that the search found the gateway, and then the job. */
+function checkFoundJob({ results: [found = "", ...results], ...run }: Run): void {
+  for (const { tool } of CALLS) assert.ok(found.includes(tool), found);
+  checkJob({ ...run, results });
+}
+
+/** Makes the client's program ready; gives the reason where that is impossible here. */
+async function installClient({ packages }: ClientProgram): Promise<string | undefined> {
+  return given === undefined ? await installPackages(folder, [...packages, NODE]) : undefined;
+}
+
+const known = new Map<string, ClientProgram>();
+for (const client of CLIENTS) {
+  const name = (what: string) => `[docs.clients] ${client.title} ${what}`;
+  const reason = await installClient(client);
+  if (reason !== undefined) {
+    Deno.test({ name: name(`not run: ${reason}`), ignore: true, fn: () => {} });
+    continue;
+  }
+  known.set(client.title, client);
+
+  Deno.test(name("does the whole job with the entry and settings of its page"), async () => {
+    checkJob(await run(client));
+  });
+
+  Deno.test(name(`runs ${client.unasked} without the settings for headless use`), async () => {
+    const page = { ...readClientPage(client.title), headlessSettings: "", headlessWords: [] };
+    const { recorded } = await run(client, { page });
+    const reads = RECORDED.filter(([tool]) => tool !== "execute_tool");
+    assert.deepEqual(
+      recorded,
+      { nothing: [], reading: reads, everything: RECORDED }[client.unasked],
+    );
+  });
+}
+
+const codex = known.get("Codex");
+Deno.test({
+  name: "[docs.clients] [tools.instructions-servers] Codex's search finds the gateway by a need",
+  ignore: codex === undefined,
+  fn: async () => {
+    assert.ok(codex);
+    const script: Step[] = [{ kind: "search", query: NEED }, ...SCRIPT];
+    const run_ = await run(codex, { script, model: "gpt-5.5" });
+    assert.ok(!run_.firstOffered.includes("list_servers"), "they are hidden at first");
+    checkFoundJob(run_);
+  },
+});
+
+Deno.test({
+  name: "[docs.clients] [tools.instructions-servers] Codex's scripts find and call the tools",
+  ignore: codex === undefined,
+  fn: async () => {
+    assert.ok(codex);
+    const find = "ALL_TOOLS.filter((tool) => /screenshot/.test(JSON.stringify(tool)))";
+    const script: Step[] = [
+      `text(${find})`,
+      ...CALLS.map(({ tool, args }) => {
+        return `text(await tools.mcp__gateway__${tool}(${JSON.stringify(args)}))`;
+      }),
+    ].map((source) => ({ kind: "code", source }));
+    checkFoundJob(await run(codex, { script, model: "gpt-6.1-sol" }));
+  },
+});
+
+const claude = known.get("Claude Code");
+Deno.test({
+  name: "[docs.clients] [tools.always-load] Claude Code shows the tools without alwaysLoad, too",
+  ignore: claude === undefined,
+  fn: async () => {
+    assert.ok(claude);
+    const page = readClientPage(claude.title);
+    const entry = page.entry.replace(/,\s*"alwaysLoad": true/, "");
+    assert.notEqual(entry, page.entry);
+    const { firstOffered } = await run(claude, { page: { ...page, entry } });
+    assert.deepEqual(firstOffered.filter((name) => name.startsWith("mcp__gateway__")).sort(), [
+      "mcp__gateway__execute_tool",
+      "mcp__gateway__get_server_tools",
+      "mcp__gateway__list_servers",
+    ]);
+  },
+});

@@ -1,0 +1,43 @@
+const INSTALL_MS = 300_000;
+
+/** What npm says when there is no network, or no way through it. */
+const NO_NETWORK = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH)\b/;
+
+/** The npm package that has Node's program for this machine; not every machine has a new Node. */
+export const NODE_PACKAGE: string = `node-${nodePlatform()}`;
+
+/** How packages name this machine: `linux-x64`, `darwin-arm64`, `win-x64`. */
+export function nodePlatform(): string {
+  const os = { darwin: "darwin", windows: "win" }[Deno.build.os as string] ?? "linux";
+  return `${os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
+}
+
+/**
+ * Installs packages from npm, without their install scripts.
+ *
+ * @param folder Where `node_modules` is made.
+ * @param packages Names with exact versions.
+ * @returns Why it cannot be done here, if it cannot; `undefined` once they are installed.
+ * @throws {Error} npm failed for another reason than the network.
+ */
+export async function installPackages(
+  folder: string,
+  packages: readonly string[],
+): Promise<string | undefined> {
+  const npm = Deno.build.os === "windows" ? "npm.cmd" : "npm";
+  const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"];
+  const signal = AbortSignal.timeout(INSTALL_MS);
+  const output = await new Deno.Command(npm, {
+    args: ["install", "--prefix", folder, ...quiet, ...packages],
+    cwd: folder,
+    stdin: "null",
+    stdout: "null",
+    signal,
+  }).output();
+  if (signal.aborted) return `${packages[0]} was not installed within ${INSTALL_MS / 1000} s`;
+  if (output.success) return undefined;
+  const said = new TextDecoder().decode(output.stderr);
+  const [code] = NO_NETWORK.exec(said) ?? [];
+  if (code === undefined) throw new Error(`npm could not install ${packages.join(" ")}: ${said}`);
+  return `${packages[0]} cannot be downloaded: ${code}`;
+}
