@@ -8,6 +8,7 @@ import type { Tool } from "../../downstream/mod.ts";
 import {
   alternativesOf,
   follow,
+  hasMoreAlternatives,
   isSchema,
   listOf,
   maxNesting,
@@ -22,6 +23,22 @@ const MAX_SCHEMA = 256 * 1024;
 
 /** How many misfits are told at most. */
 const MAX_TOLD = 3;
+
+/** How many missing arguments are named at most. */
+const MAX_MISSING = 10;
+
+/** Types that an argument may need; a schema can name any others, which say nothing. */
+const TYPES: ReadonlySet<unknown> = new Set([
+  "string",
+  "number",
+  "integer",
+  "boolean",
+  "array",
+  "object",
+]);
+
+/** Signs in a description that a server fills the argument in. */
+const FILLED_IN = /default|optional|omit|leave|left|\bnot (?:given|set|provided|specified)\b/i;
 
 /** Characters of a name and of a list of values that are told. */
 const MAX_NAME = 64;
@@ -38,7 +55,7 @@ type Args = Readonly<Record<string, unknown>>;
  *
  * @param tool The tool; its input schema may be anything.
  * @param args The arguments.
- * @returns Each as its name with what it takes, such as `"path" (string)`.
+ * @returns Up to ten, each as its name with what it takes, such as `"path" (string)`.
  */
 export function findMissing({ definition }: Tool, args: Args): string[] {
   const schema = definition["inputSchema"];
@@ -56,16 +73,17 @@ export function findMissing({ definition }: Tool, args: Args): string[] {
     return isSchema(property) && isNeeded(property)
       ? [`${quoted(name)} (${property["type"]})`]
       : [];
-  });
+  }).slice(0, MAX_MISSING);
 }
 
 /** Whether values are of one plain type, and there is no sign of a default. */
 function isNeeded(property: Schema): boolean {
-  const { type, nullable, description, enum: values } = property;
-  if (typeof type !== "string" || type === "null" || nullable === true) return false;
+  const { type, nullable, readOnly, description, enum: values } = property;
+  // What is read-only is the server's to say, not the caller's.
+  if (!TYPES.has(type) || nullable === true || readOnly === true) return false;
   if (Object.hasOwn(property, "default") || Object.hasOwn(property, "const")) return false;
   if (listOf(values).includes(null)) return false;
-  return typeof description !== "string" || !/default|optional/i.test(description);
+  return typeof description !== "string" || !FILLED_IN.test(description);
 }
 
 /**
@@ -112,7 +130,10 @@ function check(schema: unknown, value: unknown, place: Place): void {
   }
   checkValues(schema, value, place);
   const alternatives = alternativesOf(schema);
-  if (alternatives.length > 0 && !alternatives.some((part) => fits(part, value, inner))) {
+  if (
+    alternatives.length > 0 && !hasMoreAlternatives(schema) &&
+    !alternatives.some((part) => fits(part, value, inner))
+  ) {
     found.push(`${nameOf(place)} fits none of the alternatives of the schema`);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
@@ -120,7 +141,8 @@ function check(schema: unknown, value: unknown, place: Place): void {
     return;
   }
   for (const part of listOf(schema["allOf"])) check(part, value, inner);
-  if (Array.isArray(value)) {
+  // Beside these `items` is only for the rest.
+  if (Array.isArray(value) && !Object.hasOwn(schema, "prefixItems")) {
     for (const [index, item] of value.entries()) {
       if (walk.work < 0 || found.length >= MAX_TOLD) break;
       check(schema["items"], item, { ...inner, path: `${place.path}[${index}]` });
@@ -160,6 +182,8 @@ function checkObject(schema: Schema, value: Args, place: Place): void {
     if (walk.work < 0 || found.length >= MAX_TOLD) return;
     const within = { ...place, path: inside(path, name) };
     if (shape.properties.has(name)) check(shape.properties.get(name), value[name], within);
+    // Which of its patterns a name fits is not tried.
+    else if (shape.hasPatterns) continue;
     else if (shape.rest === false) found.push(`${nameOf(within)} is not an argument`);
     else check(shape.rest, value[name], within);
   }

@@ -12,6 +12,8 @@ export interface ObjectShape {
   readonly required: Set<unknown>;
   /** Schema of values under other names: `false` where there are none, undefined where untold. */
   rest?: unknown;
+  /** Whether some other names are told by patterns, which `rest` knows the first of. */
+  hasPatterns: boolean;
 }
 
 /** What stays the same during one walk through a schema. */
@@ -27,6 +29,7 @@ export interface Walk {
 export const maxNesting = 24;
 /** Members of a union, of an enum or of `allOf` that are looked at. */
 export const maxMembers = 20;
+const maxAlternatives = 2 * maxMembers;
 const maxWork = 20_000;
 
 /** Begins a walk through an input schema. */
@@ -36,7 +39,11 @@ export function startWalk(root: unknown): Walk {
 
 /** Collects the properties of an object schema. */
 export function shapeOf(schema: Schema, walk: Walk): ObjectShape {
-  const shape: ObjectShape = { properties: new Map(), required: new Set() };
+  const shape: ObjectShape = {
+    properties: new Map(),
+    required: new Set(),
+    hasPatterns: false,
+  };
   addShape(shape, schema, walk, 0);
   return shape;
 }
@@ -54,6 +61,7 @@ function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: numb
   }
   for (const name of listOf(schema["required"])) shape.required.add(name);
   const patterns = isSchema(schema["patternProperties"]) ? schema["patternProperties"] : {};
+  shape.hasPatterns ||= isTelling(patterns);
   shape.rest ??= Object.values(patterns)[0] ?? schema["additionalProperties"];
   for (const part of listOf(schema["allOf"]).slice(0, maxMembers)) {
     addShape(shape, part, walk, nesting + 1);
@@ -108,7 +116,12 @@ export function typeNamesOf(schema: Schema): readonly unknown[] {
 /** The parts of `anyOf`, or where there are none of `oneOf`. */
 export function alternativesOf(schema: Schema): readonly unknown[] {
   const anyOf = listOf(schema["anyOf"]);
-  return (anyOf.length > 0 ? anyOf : listOf(schema["oneOf"])).slice(0, 2 * maxMembers);
+  return (anyOf.length > 0 ? anyOf : listOf(schema["oneOf"])).slice(0, maxAlternatives);
+}
+
+/** Whether a schema has alternatives that `alternativesOf` leaves out. */
+export function hasMoreAlternatives(schema: Schema): boolean {
+  return Math.max(listOf(schema["anyOf"]).length, listOf(schema["oneOf"]).length) > maxAlternatives;
 }
 
 /** The value where it is an array, else an empty one. */
