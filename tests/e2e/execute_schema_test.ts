@@ -113,6 +113,18 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
     assert.deepEqual(await thrown({ path: "a" }), error);
   });
 
+  await t.step(
+    "[tools.missing-args] a schema that is too long is named, and not shown",
+    async () => {
+      const refusal = await gateway.refusal("execute_tool", { server: "one", tool: "long" });
+      const where = 'get_server_tools with "names" has the tool\'s schema.';
+      assert.equal(refusal.hint, `In args, "path" is missing. ${where}`);
+      assert.ok(!("inputSchema" in refusal));
+      const { isError: _, ...result } = await gateway.execute("one", "long", { path: "a" });
+      assert.deepEqual(JSON.parse(onlyText(result)).error, { code: -32602, message: "no" });
+    },
+  );
+
   await t.step("[tools.missing-args] a list that is out of date refuses nothing", async () => {
     await gateway.text("one", "relax");
     const lists = await asked("tools/list");

@@ -16,6 +16,9 @@ import { AGENT_ID, ALWAYS_LOAD, type GatewayTool, type ObjectArgument } from "./
 /** Longest schema that is shown with an error, in UTF-16 code units; some 4,000 tokens. */
 const MAX_SCHEMA = 16 * 1024;
 
+/** Where a schema is that is too long to be shown. */
+const SEE_SCHEMA = 'get_server_tools with "names" has the tool\'s schema.';
+
 /** What a call without `args` sends. */
 const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };
 
@@ -81,9 +84,7 @@ export const executeTool: GatewayTool = {
       const missing = findMissing(answer.tool, own).join(", ");
       const message = `execute_tool: "args" for tool "${tool}" of server "${name}" has no ` +
         `${missing}, which the tool requires. The tool was not called. Add it and call again.`;
-      const { inputSchema } = answer.tool.definition;
-      const hint = `In args, ${findMisfits(answer.tool, own).join("; ")}`;
-      throw new CallerError("INVALID_ARGUMENTS", message, { hint, inputSchema });
+      throw new CallerError("INVALID_ARGUMENTS", message, helpFor(answer.tool, own));
     }
     const { reply, downstreamMs, isToolError } = answer;
     if (reply.ok) {
@@ -94,11 +95,29 @@ export const executeTool: GatewayTool = {
     const { error } = reply;
     const isInvalid = error.code === RPC_CODES.invalidParams ||
       findMisfits(answer.tool, own).length > 0;
-    const inputSchema = isInvalid ? textAt(answer.tool.text.text, "inputSchema") : undefined;
+    const inputSchema = isInvalid ? schemaText(answer.tool) : undefined;
     const help = inputSchema === undefined ? {} : { inputSchema };
     return { kind: "error", error, text: reply.text, ...help, downstreamMs };
   },
 };
+
+/** The tool's input schema as the server wrote it; `undefined` where it is too long to be shown. */
+function schemaText(tool: Tool): string | undefined {
+  const text = textAt(tool.text.text, "inputSchema") ?? "null";
+  return text.length > MAX_SCHEMA ? undefined : text;
+}
+
+/** What a caller needs to know to make a call that fits: what does not, and the schema. */
+function helpFor(
+  tool: Tool,
+  args: ObjectArgument["value"],
+): { hint?: string; inputSchema?: unknown } {
+  const misfits = findMisfits(tool, args);
+  const hint = misfits.length === 0 ? "" : `In args, ${misfits.join("; ")}`;
+  if (schemaText(tool) === undefined) return { hint: `${hint && `${hint}. `}${SEE_SCHEMA}` };
+  const { inputSchema } = tool.definition;
+  return { ...(hint === "" ? {} : { hint }), inputSchema };
+}
 
 /**
  * Adds to a tool's error what does not fit in the arguments, and the schema, so that the next call
@@ -112,10 +131,10 @@ function explainError(
   const unchanged = { result, bytes };
   const misfits = findMisfits(tool, args);
   if (misfits.length === 0) return unchanged;
-  const schema = textAt(tool.text.text, "inputSchema") ?? "null";
+  const schema = schemaText(tool);
   const hint = `In args, ${misfits.join("; ")}. If this is the cause, correct args and call again.`;
-  const help = schema.length > MAX_SCHEMA
-    ? JSON.stringify({ hint: `${hint} get_server_tools with "names" has the tool's schema.` })
+  const help = schema === undefined
+    ? JSON.stringify({ hint: `${hint} ${SEE_SCHEMA}` })
     : `{"hint":${JSON.stringify(hint)},"inputSchema":${schema}}`;
   const block = `{"type":"text","text":${JSON.stringify(help)}}`;
   const helped = withElement(result.text, "content", block);
