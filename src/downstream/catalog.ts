@@ -22,6 +22,9 @@ const MAX_NAME = 8192;
 /** Size that all definitions of a server may have together, in UTF-16 code units. */
 const MAX_SIZE = 64 * 1024 * 1024;
 
+/** More tools than any server has; small ones take twenty times their size in memory. */
+const MAX_TOOLS = 100_000;
+
 /** How many definitions that were left out are told one by one. */
 const MAX_ODD = 20;
 
@@ -150,7 +153,7 @@ export async function fetchCatalog(peer: Peer, options: CatalogOptions): Promise
         if (reply.error.code === RPC_CODES.methodNotFound) return gathered.none(UNKNOWN_METHOD);
       }
       page = readPage(reply);
-      gathered.grow(page.size);
+      gathered.grow(page);
     } catch (cause) {
       const isSilent = isTimeout(cause);
       if (number === 1 && isSilent && !declaresTools) return gathered.none(NO_TOOLS);
@@ -194,8 +197,11 @@ class GatheredTools {
   }
 
   /** Makes sure that one more page is not too much. */
-  grow(size: number): void {
+  grow({ size, listed }: Page): void {
     this.#textSize += size;
+    if (this.size + listed.length > MAX_TOOLS) {
+      throw new CatalogError(`its list of tools has more than ${MAX_TOOLS} entries`);
+    }
     if (this.#textSize > MAX_SIZE) throw new CatalogError("its list of tools has more than 64 MiB");
   }
 

@@ -1,24 +1,44 @@
 import assert from "node:assert/strict";
-import { fetchCatalog } from "../../src/downstream/catalog.ts";
+import { type Catalog, fetchCatalog } from "../../src/downstream/catalog.ts";
 import { createMemoryChannels, type IncomingRequest, Peer } from "../../src/jsonrpc/mod.ts";
 
-Deno.test("[sessions.partial-list] a list without an end is cut after 1000 pages, and that is said", async () => {
+/** Lists the tools of a server that never ends its list, and counts the pages that were asked for. */
+async function listEndless(
+  namesOf: (page: number) => string[],
+): Promise<{ catalog: Catalog; pages: number }> {
   const [ours, theirs] = createMemoryChannels();
   const quiet = { notification: () => {}, noise: () => {}, closed: () => {} };
   let pages = 0;
   new Peer(theirs, {
     ...quiet,
     request: (request: IncomingRequest) => {
-      pages++;
-      request.reply({ tools: [{ name: `tool ${pages}` }], nextCursor: String(pages) });
+      const tools = namesOf(++pages).map((name) => ({ name }));
+      request.reply({ tools, nextCursor: String(pages) });
     },
   });
   const peer = new Peer(ours, { ...quiet, request: () => {} });
   const options = { timeoutMs: 60_000, declaresTools: true, quote: (text: string) => text };
-  const { tools, shortfall, extent } = await fetchCatalog(peer, options);
-  assert.equal(pages, 1000);
-  assert.equal(tools.length, 1000);
-  assert.equal(shortfall, "Its list of tools is incomplete: it has more than 1000 pages");
-  assert.equal(extent, "partial");
+  const catalog = await fetchCatalog(peer, options);
   await peer.close();
+  return { catalog, pages };
+}
+
+Deno.test("[sessions.partial-list] a list without an end is cut after 1000 pages, and that is said", async () => {
+  const { catalog, pages } = await listEndless((page) => [`tool ${page}`]);
+  assert.equal(pages, 1000);
+  assert.equal(catalog.tools.length, 1000);
+  assert.equal(catalog.shortfall, "Its list of tools is incomplete: it has more than 1000 pages");
+  assert.equal(catalog.extent, "partial");
+});
+
+Deno.test("[sessions.partial-list] a list of countless small tools is cut before it fills the memory", async () => {
+  const { catalog, pages } = await listEndless((page) => {
+    return Array.from({ length: 40_000 }, (_, index) => `${page}.${index}`);
+  });
+  assert.equal(pages, 3);
+  assert.equal(catalog.tools.length, 80_000);
+  assert.equal(
+    catalog.shortfall,
+    "Its list of tools is incomplete: page 3 is missing: its list of tools has more than 100000 entries",
+  );
 });
