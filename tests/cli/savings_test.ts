@@ -19,7 +19,8 @@ Deno.test("[cli.savings] real servers, counted with a real tokenizer", async () 
     memory: realServer("memory"),
     gone: { command: "no-such-program" },
   };
-  await using shell = new Shell({ servers });
+  // Only the source has the tokenizer; what users get estimates, as the whole job shows.
+  await using shell = new Shell({ servers }, "source");
   const { code, stdout, stderr } = await shell.run(["savings", "--json"]);
   assert.equal(code, 0);
   assert.match(stderr, /^Not counted: gone: .*was not found$/m);

@@ -14,8 +14,8 @@ export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 /** `source`, a form that users get, `image` for the steps of the Dockerfile, or a path. */
 export type GatewayCommand = string;
 
-/** What the suite is run for: what `GATEWAY_COMMAND` says, or the source. */
-export const GATEWAY_COMMAND: GatewayCommand = Deno.env.get("GATEWAY_COMMAND") || "source";
+/** What the suite is run for: what `GATEWAY_COMMAND` says, or the bundle, copied away. */
+export const GATEWAY_COMMAND: GatewayCommand = Deno.env.get("GATEWAY_COMMAND") || "bundle";
 
 /** The words that start the gateway, the program first. */
 export async function commandWords(command: GatewayCommand): Promise<Words> {
