@@ -171,6 +171,8 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
   await using direct = await DirectServer.start(entry, CAPABILITIES);
   const askedDirectly = answerServers(direct.client);
   await using gateway = await startGateway({
+    // The path that the server has when it is called directly.
+    env: { PATH: Deno.env.get("PATH") ?? "" },
     servers: { everything: { ...entry, gateway: { forward } } },
     client: { capabilities: CAPABILITIES },
   });
