@@ -3,7 +3,7 @@ import { nearNames } from "../near_names.ts";
 import { type CallResult, ownAnswer, readResult, refusalText, resultText } from "./call_result.ts";
 import { type CallGateway, withGateway } from "./in_process.ts";
 import { interruptible } from "./interruptible.ts";
-import { checkServer, chooseAgent } from "./names.ts";
+import { checkServer, chooseAgent } from "./resolve_names.ts";
 import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
 import { cleanText, lookOf, type Outputs } from "./outputs.ts";
 

@@ -17,7 +17,7 @@ import { init } from "./init_route.ts";
 import { doctor, explain, savings, validate } from "./check_routes.ts";
 import type { Context } from "./context.ts";
 import { helpText, type ListedCommand } from "./help.ts";
-import { didYouMean } from "./names.ts";
+import { didYouMean } from "./resolve_names.ts";
 import type { PermissionsFlags } from "./permissions.ts";
 import { auth } from "./auth_routes.ts";
 import type { ServeFlags } from "./serve.ts";

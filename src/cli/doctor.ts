@@ -3,7 +3,7 @@ import { formatProblem } from "../errors.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause, type Finding } from "./doctor_finding.ts";
 import { interruptible } from "./interruptible.ts";
-import { checkServer } from "./names.ts";
+import { checkServer } from "./resolve_names.ts";
 import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
 import { cleanLine, formatCount, type Look, lookOf, type Outputs } from "./outputs.ts";
 import { type Probe, withProbes } from "./probe.ts";

@@ -11,7 +11,7 @@ import {
   toolsText,
 } from "./explain_text.ts";
 import { INTERRUPTED, interruptible } from "./interruptible.ts";
-import { meantOrListed } from "./names.ts";
+import { suggestName } from "./resolve_names.ts";
 import {
   type FileFlags,
   openConfiguration,
@@ -170,7 +170,7 @@ function noteUnknown(
   { stderr }: Outputs,
 ): void {
   const note = (what: string, name: string, known: Iterable<string>, where: string): void => {
-    const hint = meantOrListed(name, known);
+    const hint = suggestName(name, known);
     stderr.write(`${cleanText(`The ${what} "${name}" is not ${where}${hint}`)}\n`);
   };
   if (agent !== undefined && !rules.agents.has(agent)) {

@@ -16,14 +16,15 @@ import {
   type ClientPlace,
   clientPlaces,
   type Disk,
+  findClearTextSecrets,
   findServers,
   FIRST_AGENT,
   type Found,
+  type Inspected,
   isClientId,
   isFromNpx,
   type Kept,
   launchWords,
-  type Looked,
   type Machine,
   mergeServers,
   type OfferedServer,
@@ -35,7 +36,6 @@ import {
   readOwn,
   type Running,
   schemaAddress,
-  secretPlaces,
   serversText,
   showPath,
   summaryText,
@@ -214,11 +214,11 @@ async function look(
   chosen: readonly OfferedServer[],
   { servers }: Kept,
   { machine, outputs: { stderr } }: { readonly machine: Machine; readonly outputs: Outputs },
-): Promise<Looked> {
-  const { lookAtServers } = await import("./look_at_servers.ts");
+): Promise<Inspected> {
+  const { inspectServers } = await import("./inspect_servers.ts");
   const planned = chosen.map((offered) => ({ ...offered, entry: offered.server.entry }));
   const text = serversText(JSON.stringify({ mcpServers: servers }), planned);
-  return await lookAtServers(text, { machine, stderr });
+  return await inspectServers(text, { machine, stderr });
 }
 
 /** The journal is in the user's own folder, wherever the files are. */
@@ -259,7 +259,7 @@ async function tellMore(
     rules: showPath(files.rules, machine.home),
   };
   const secrets = plan.servers.flatMap(({ name, entry }) =>
-    secretPlaces(entry).map((place) => `${name}: ${place}`)
+    findClearTextSecrets(entry).map((place) => `${name}: ${place}`)
   );
   if (secrets.length > 0) {
     say(

@@ -31,7 +31,7 @@ interface Context {
   readonly words: readonly string[];
 }
 
-interface Sign {
+interface FailurePattern {
   /** What the output says; its groups are for the finding. */
   readonly said: RegExp;
   readonly kind: LocalFindingKind;
@@ -42,7 +42,7 @@ interface Sign {
  * What programs write that download a server and cannot. The first that matches counts; the texts
  * are those of npm 11 and uv.
  */
-const DOWNLOAD_SIGNS: readonly Sign[] = [
+const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
   {
     said:
       /npm (?:error|ERR!).*\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|FETCH_ERROR|ENOTCACHED|ENETUNREACH|EHOSTUNREACH|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT_LOCALLY)\b/,
@@ -134,7 +134,7 @@ const DOWNLOAD_SIGNS: readonly Sign[] = [
 ];
 
 /** What the programs themselves write. */
-const RUN_SIGNS: readonly Sign[] = [
+const RUN_FAILURES: readonly FailurePattern[] = [
   {
     said: /env: ['‘"]?([\w.+-]+)(?:\\r|\r)/,
     kind: "carriage-return",
@@ -211,7 +211,7 @@ export function findLocalCause(
     args: `${formatPath(["mcpServers", name])}.args`,
     words: connect.args,
   };
-  const signs = isDownloaded(connect) ? [...DOWNLOAD_SIGNS, ...RUN_SIGNS] : RUN_SIGNS;
+  const signs = isDownloaded(connect) ? [...DOWNLOAD_FAILURES, ...RUN_FAILURES] : RUN_FAILURES;
   for (const { said: sign, kind, find } of signs) {
     const groups = sign.exec(said);
     if (groups !== null) return { kind, ...find(groups, context) };
@@ -230,7 +230,7 @@ export function isDownloaded(connect: ConnectStdio): boolean {
  *
  * @param withinMs How long the server has to start.
  */
-export function impatience(withinMs: number): Readonly<Record<string, string>> {
+export function failFastVariables(withinMs: number): Readonly<Record<string, string>> {
   return {
     npm_config_fetch_retries: "1",
     npm_config_fetch_retry_mintimeout: "250",

@@ -11,7 +11,7 @@ import {
 } from "../downstream/mod.ts";
 import { JsonText, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log, LogFields } from "../log.ts";
-import { impatience, isDownloaded } from "./local_finding.ts";
+import { failFastVariables, isDownloaded } from "./local_finding.ts";
 import type { Interrupts } from "./interruptible.ts";
 import { VERSION } from "./version.ts";
 
@@ -82,7 +82,7 @@ export class Probes {
       version: VERSION,
       log: this.#listen(log),
       open: (config, authorization) => {
-        const started = withImpatience(config);
+        const started = failFast(config);
         return openTransport(started, { log, processes: this.#processes, authorization });
       },
       // A login that is there is used; nobody is asked for one.
@@ -153,10 +153,10 @@ export class Probes {
 }
 
 /** Whoever asks what is wrong with a server does not want to wait until npm gives up. */
-function withImpatience(config: ServerConfig): ServerConfig {
+function failFast(config: ServerConfig): ServerConfig {
   const { connect, options } = config;
   if (connect.kind !== "stdio" || !isDownloaded(connect)) return config;
-  const env = { ...impatience(options.connectTimeoutMs), ...connect.env };
+  const env = { ...failFastVariables(options.connectTimeoutMs), ...connect.env };
   return { ...config, connect: { ...connect, env } };
 }
 

@@ -73,7 +73,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
       await serveHttp(gateway, { settings, onListening: isReady, log });
     } else {
       isReady();
-      tellWhoTypes(log);
+      explainWaiting(log);
       await serveStdio(gateway, log);
     }
     return 0;
@@ -151,7 +151,7 @@ function summarize(
 }
 
 /** A person who starts the command bare sees nothing happen otherwise. */
-function tellWhoTypes(log: Log): void {
+function explainWaiting(log: Log): void {
   if (!Deno.stdin.isTerminal()) return;
   log.info(
     [

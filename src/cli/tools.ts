@@ -2,7 +2,7 @@ import { JsonText } from "../jsonrpc/mod.ts";
 import { type CallResult, ownAnswer, readResult, refusalText } from "./call_result.ts";
 import { type CallGateway, withGateway } from "./in_process.ts";
 import { interruptible } from "./interruptible.ts";
-import { checkServer, chooseAgent } from "./names.ts";
+import { checkServer, chooseAgent } from "./resolve_names.ts";
 import { type FileFlags, openConfiguration, reporting } from "./open_configuration.ts";
 import { cleanText, counted, type Look, lookOf, type Outputs } from "./outputs.ts";
 import { paragraph } from "./table.ts";

@@ -1,5 +1,5 @@
 import { expandHome, homeFolder, readText, resolvePath, type SettingFlags } from "../config/mod.ts";
-import { kindOfText } from "../config/texts/mod.ts";
+import { detectFileKind } from "../config/texts/mod.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import {
   type FileFlags,
@@ -98,7 +98,7 @@ function sortFiles(
       report(read.failure);
       continue;
     }
-    const kind = kindOfText(read.text);
+    const kind = detectFileKind(read.text);
     if (kind === undefined) {
       report(
         'neither "mcpServers" nor "agents" stands in it, so this may be either file: say which ' +

@@ -4,7 +4,7 @@ import { checkRules } from "./check_rules.ts";
 import { type Document, parseDocument } from "./document.ts";
 import { explainIssues } from "./explain_issues.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
-import { findOtherShape, findSwapped } from "./other_clients.ts";
+import { findForeignFormat, findSwappedFile } from "./other_clients.ts";
 import { rulesSchema } from "./rules_schema.ts";
 import { serversSchema } from "./servers_schema.ts";
 
@@ -13,12 +13,12 @@ export const fullChecks: FileChecks = {
   parse: parseDocument,
   checkServers(document) {
     // Of another client's file the schema would say no more than that `mcpServers` is missing.
-    const shape = findSwapped("servers", document) ?? findOtherShape(document);
+    const shape = findSwappedFile("servers", document) ?? findForeignFormat(document);
     if (shape !== undefined) return { problems: [shape] };
     return check(serversSchema, document, checkEntries);
   },
   checkRules(document) {
-    const swapped = findSwapped("rules", document);
+    const swapped = findSwappedFile("rules", document);
     if (swapped !== undefined) return { problems: [swapped] };
     return check(rulesSchema, document, checkRules);
   },

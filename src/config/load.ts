@@ -8,7 +8,7 @@ import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { entriesOf, isObject } from "./json_value.ts";
 import type { FoundFile, FoundFiles } from "./locate.ts";
 import { warnOddKeys } from "./odd_keys.ts";
-import { findSwitch } from "./other_clients.ts";
+import { findDisablingKey } from "./other_clients.ts";
 import { plainChecks } from "./plain_checks.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
@@ -164,7 +164,9 @@ async function buildServers(
   const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
   const variables = { env, cwd, home: homeFolder(env, { windows }) };
   const self = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
-  const enabled = entriesOf(file.mcpServers).filter(([, entry]) => findSwitch(entry) === undefined);
+  const enabled = entriesOf(file.mcpServers).filter(([, entry]) =>
+    findDisablingKey(entry) === undefined
+  );
   return await Promise.all(enabled.map(async ([name, entry]) => {
     const built = buildServer(name, entry, variables);
     return { ...built, isSelf: await isSelfReference(built.server, self) };
@@ -192,7 +194,7 @@ function knownServers({ value }: Document, built: readonly Built[]): KnownServer
   const left = new Map<string, string>();
   const servers = isObject(value) ? value["mcpServers"] : undefined;
   for (const [name, entry] of entriesOf(isObject(servers) ? servers : {})) {
-    if (isObject(entry) && findSwitch(entry) !== undefined) {
+    if (isObject(entry) && findDisablingKey(entry) !== undefined) {
       left.set(name, "it is disabled in the servers file");
     } else names.add(name);
   }

@@ -23,7 +23,7 @@ export { locateFiles, noteFinds } from "./locate.ts";
 export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";
 export { findStart, thisProgram } from "./program.ts";
 export type { Program, Start } from "./program.ts";
-export { serversOfText } from "./servers_of_text.ts";
+export { parseServers } from "./parse_servers.ts";
 export { readText } from "./read_text.ts";
 export type { ReadText } from "./read_text.ts";
 export { formatPath } from "./path.ts";
@@ -41,7 +41,7 @@ export type {
   ShownServer,
 } from "./server.ts";
 export { nameHint } from "./name_hint.ts";
-export { warnVariables } from "./odd_variables.ts";
+export { warnVariables } from "./unknown_variables.ts";
 export { FileWatch, type WatchOptions } from "./watch.ts";
 export { listSettings, readSettings } from "./settings.ts";
 export type { SettingFlags, SettingRow, Settings } from "./settings.ts";

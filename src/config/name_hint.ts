@@ -1,5 +1,5 @@
 import { compilePattern } from "../wildcards/mod.ts";
-import { findNameFault, findTwin, quoteName } from "./odd_names.ts";
+import { findLookalike, findNameFault, quoteName } from "./name_faults.ts";
 import { suggest, suggestPattern } from "./suggest.ts";
 
 /**
@@ -11,7 +11,7 @@ import { suggest, suggestPattern } from "./suggest.ts";
  */
 export function nameHint(given: string, names: Iterable<string>): string {
   const known = [...names];
-  const twin = findTwin(given, known);
+  const twin = findLookalike(given, known);
   const fault = findNameFault(given);
   if (fault !== undefined) {
     const meant = twin?.name ?? fault.meant;

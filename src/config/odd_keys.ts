@@ -2,7 +2,7 @@ import schema from "../../config/servers.schema.json" with { type: "json" };
 import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
-import { findRenamed, findSwitch } from "./other_clients.ts";
+import { findDisablingKey, findRenamed } from "./other_clients.ts";
 import { suggest } from "./suggest.ts";
 
 const { properties } = schema.properties.mcpServers.additionalProperties;
@@ -57,7 +57,7 @@ export function warnOddKeys(document: Document): ConfigProblem[] {
 
 function adviseOn(key: string, value: JsonValue, entry: JsonObject): string | undefined {
   if (gatewayKeys.includes(key)) return 'ignored here: it belongs under "gateway"';
-  if (key === findSwitch(entry)) {
+  if (key === findDisablingKey(entry)) {
     return `this server is off, as "${key}": false says: write "disabled": true in its place ` +
       "to keep it off, or remove it to switch the server on";
   }

@@ -54,13 +54,13 @@ const SWITCHES = ["enabled", "active", "isActive"];
  * The key that says that a server is off: our `disabled`, or another client's word for it. A server
  * that somebody switched off must not be on because the file was copied.
  */
-export function findSwitch(entry: { readonly [key: string]: unknown }): string | undefined {
+export function findDisablingKey(entry: { readonly [key: string]: unknown }): string | undefined {
   if (entry["disabled"] === true) return "disabled";
   return SWITCHES.find((key) => entry[key] === false);
 }
 
 /** Rules in place of servers, or the other way round. */
-export function findSwapped(
+export function findSwappedFile(
   kind: "servers" | "rules",
   document: Document,
 ): ConfigProblem | undefined {
@@ -79,7 +79,7 @@ export function findSwapped(
  *
  * @returns The one thing to say of it; undefined where `mcpServers` is there, or nothing is known.
  */
-export function findOtherShape(document: Document): ConfigProblem | undefined {
+export function findForeignFormat(document: Document): ConfigProblem | undefined {
   const { value } = document;
   if (!isObject(value) || value["mcpServers"] !== undefined) return undefined;
   const { mcp } = value;

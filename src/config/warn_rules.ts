@@ -2,7 +2,7 @@ import type { ConfigProblem } from "../errors.ts";
 import type { Document, Path } from "./document.ts";
 import { encodeKey, entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
 import { nameHint } from "./name_hint.ts";
-import { findNameFault, foldName, quoteName } from "./odd_names.ts";
+import { findNameFault, foldName, quoteName } from "./name_faults.ts";
 import { compilePattern } from "../wildcards/mod.ts";
 
 /** What the servers file says, as far as it can be read. */

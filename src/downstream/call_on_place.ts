@@ -41,11 +41,11 @@ export async function callOnPlace(place: Place, wanted: WantedCall): Promise<Cal
   const { listings, listKey, call, caller, clock } = wanted;
   const { signal } = clock;
   let tool = listings.known(listKey)?.get(call.tool);
-  if (!canTake(tool, call)) {
+  if (!isCallable(tool, call)) {
     const catalog = await lookFor(place, wanted);
     tool = catalog.get(call.tool);
     if (tool === undefined) return { kind: "no-such-tool", catalog };
-    if (!canTake(tool, call)) return { kind: "unfit", tool };
+    if (!isCallable(tool, call)) return { kind: "missing-arguments", tool };
   }
   const queue = call.span.child("queue");
   try {
@@ -83,8 +83,8 @@ export async function callOnPlace(place: Place, wanted: WantedCall): Promise<Cal
 }
 
 /** Whether the tool is there and may take the call. */
-function canTake(tool: Tool | undefined, { isUnfit }: ToolCall): tool is Tool {
-  return tool !== undefined && !(isUnfit?.(tool) ?? false);
+function isCallable(tool: Tool | undefined, { lacksArguments }: ToolCall): tool is Tool {
+  return tool !== undefined && !(lacksArguments?.(tool) ?? false);
 }
 
 /**
@@ -98,7 +98,7 @@ async function lookFor(
   // Not through listTools: with a session for each call that would start another one.
   const catalog = await listings.coming(listKey, signal) ??
     await untilAborted(listings.ask(session, listKey), signal);
-  if (canTake(catalog.get(call.tool), call)) return catalog;
+  if (isCallable(catalog.get(call.tool), call)) return catalog;
   return await untilAborted(listings.ask(session, listKey, true), signal);
 }
 

@@ -39,7 +39,7 @@ export interface ToolCall {
   /** Fields of `_meta` to pass on; a progress token among them is replaced. */
   readonly meta?: Readonly<Record<string, unknown>> | undefined;
   /** Whether the tool, as it is listed, surely refuses these arguments. Default: none does. */
-  readonly isUnfit?: (tool: Tool) => boolean;
+  readonly lacksArguments?: (tool: Tool) => boolean;
   /** Milliseconds after which the call ends whatever happens; replaces the server's own limit. */
   readonly timeoutMs?: number | undefined;
   /** Cancels the call. */
@@ -64,8 +64,8 @@ export type CallAnswer =
     readonly isToolError: boolean;
   }
   | {
-    /** The call was not made: see `isUnfit`. */
-    readonly kind: "unfit";
+    /** The call was not made: see `lacksArguments`. */
+    readonly kind: "missing-arguments";
     /** The tool as it was listed a moment ago. */
     readonly tool: Tool;
   }

@@ -15,7 +15,7 @@ export interface CallUnderWay extends Listed {
   readonly link: ClientLink;
   readonly clock: StoppableClock;
   /** What the server asked the client meanwhile; most calls are asked nothing. */
-  questions: Set<Question> | undefined;
+  questions: Set<ServerRequest> | undefined;
 }
 
 /**
@@ -23,7 +23,7 @@ export interface CallUnderWay extends Listed {
  * way when it came: the protocol does not say to which of them. Their clocks stand still until the
  * client answers, and once all of them have ended nobody needs the answer any more.
  */
-export class Question {
+export class ServerRequest {
   readonly #calls: Set<CallUnderWay>;
   readonly #graceMs: number;
   readonly #request: CancelSignal;
@@ -110,7 +110,7 @@ export class CallsUnderWay {
    * @param request Aborts when the server takes it back, or is gone.
    * @param graceMs How long the answer may take after the end of the calls, in milliseconds.
    */
-  ask(request: CancelSignal, graceMs: number): Question {
-    return new Question(this.#entries.all(), request, graceMs);
+  ask(request: CancelSignal, graceMs: number): ServerRequest {
+    return new ServerRequest(this.#entries.all(), request, graceMs);
   }
 }

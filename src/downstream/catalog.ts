@@ -7,7 +7,7 @@ import {
   RPC_CODES,
   textAt,
 } from "../jsonrpc/mod.ts";
-import { incompleteness } from "./complete.ts";
+import { describeIncomplete } from "./complete_result.ts";
 import { isRecord } from "./handshake.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { refusesSession } from "./session_check.ts";
@@ -260,7 +260,7 @@ function readPage(reply: Reply): Page {
   }
   const { value, text } = reply.result;
   if (!isRecord(value)) throw new CatalogError(`it answered tools/list with ${kindOf(value)}`);
-  const incomplete = incompleteness(value);
+  const incomplete = describeIncomplete(value);
   if (incomplete !== undefined) {
     throw new CatalogError(`it answered tools/list with ${incomplete}, which is not a whole page`);
   }

@@ -48,16 +48,16 @@ export function forwardRequest(request: IncomingRequest, forwarding: Forwarding)
   }
   const params = requestParams(request, forwarding.server);
   const graceMs = needed === "roots" ? ROOTS_GRACE_MS : 0;
-  const question = forwarding.calls.ask(request.signal, graceMs);
-  link.request(request.method, params, question.signal).then(
+  const forwarded = forwarding.calls.ask(request.signal, graceMs);
+  link.request(request.method, params, forwarded.signal).then(
     (reply) => reply.ok ? request.reply(reply.result.text) : request.fail(reply.text),
     () => {
-      const message = question.signal.aborted
+      const message = forwarded.signal.aborted
         ? `The call that ${request.method} belongs to has ended`
         : `The client did not answer ${request.method}`;
       request.fail({ code: RPC_CODES.internalError, message });
     },
-  ).finally(() => question.close());
+  ).finally(() => forwarded.close());
 }
 
 /** An elicitation says which server asks: people must know whom they answer. */

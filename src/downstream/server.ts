@@ -21,10 +21,10 @@ import type { ServerContext } from "./server_context.ts";
 import { readServerStatus, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
 import {
-  isDoubtful,
-  type Loss,
+  mayBeSessionLoss,
   refusesSession,
   SessionCheck,
+  type SessionLoss,
   sessionRefusal,
 } from "./session_check.ts";
 import { StartGuard } from "./start_guard.ts";
@@ -268,7 +268,9 @@ export class DownstreamServer {
         try {
           return await run(place);
         } catch (cause) {
-          const loss = isDoubtful(cause) ? await this.#lossOf(place, caller, signal) : undefined;
+          const loss = mayBeSessionLoss(cause)
+            ? await this.#lossOf(place, caller, signal)
+            : undefined;
           const error = loss === undefined ? cause : this.#check.explain(cause, loss, called?.());
           if (isFirst && this.#mayTryAgain(place, error, called?.())) continue;
           this.#history.note(error);
@@ -286,7 +288,11 @@ export class DownstreamServer {
   }
 
   /** How a session was lost, if its server does not know it any more. */
-  async #lossOf(place: Place, caller: Caller, signal: CancelSignal): Promise<Loss | undefined> {
+  async #lossOf(
+    place: Place,
+    caller: Caller,
+    signal: CancelSignal,
+  ): Promise<SessionLoss | undefined> {
     if (!place.session.hasId || this.#isClosed) return undefined;
     const verdict = await untilAborted(this.#check.examine(place, caller), signal);
     return verdict === "gone" || verdict === "lost" ? verdict : undefined;

@@ -4,7 +4,7 @@ import { CallsUnderWay } from "./calls_under_way.ts";
 import type { CallClock } from "./call_clock.ts";
 import type { ClientCapabilities, ClientLink } from "./caller.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
-import { complete } from "./complete.ts";
+import { requireComplete } from "./complete_result.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, noResult } from "./failure.ts";
 import { declaredCapabilities, isRecord, type ServerFacts, shakeHands } from "./handshake.ts";
@@ -148,7 +148,7 @@ export class Session {
       if (reply.ok && !isRecord(reply.result.value)) {
         throw noResult(this.#server, reply.result.value);
       }
-      return complete(reply, this.#server);
+      return requireComplete(reply, this.#server);
     } catch (cause) {
       if (signal.aborted) throw this.#addNoise(signal.reason, noiseBefore);
       throw await this.#explain(cause, "it failed during the call", noiseBefore);

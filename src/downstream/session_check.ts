@@ -12,13 +12,13 @@ import type { Session } from "./session.ts";
  * How a session was lost. `gone`: the server refuses it and accepts a new one. `lost`: the server does
  * not answer on it and accepts a new one.
  */
-export type Loss = "gone" | "lost";
+export type SessionLoss = "gone" | "lost";
 
 /**
  * What a session turned out to be. `unclear`: no new session works either, or the server refuses what
  * it is asked on any session.
  */
-export type SessionVerdict = Loss | "alive" | "unclear";
+export type SessionVerdict = SessionLoss | "alive" | "unclear";
 
 /** What a check is made with. */
 export interface SessionCheckOptions {
@@ -85,7 +85,7 @@ export class SessionCheck {
    * @param loss How its session was lost.
    * @param called The tool, where it was already called.
    */
-  explain(cause: unknown, loss: Loss, called: Tool | undefined): DownstreamError {
+  explain(cause: unknown, loss: SessionLoss, called: Tool | undefined): DownstreamError {
     const { server } = this.#options;
     const status = remoteFailureBehind(cause)?.status;
     const isUnsent = called === undefined || (loss === "gone" && TURNED_AWAY.has(status));
@@ -135,7 +135,7 @@ async function compare(old: Session, fresh: Session): Promise<SessionVerdict> {
  *
  * @param error How an operation failed.
  */
-export function isDoubtful(error: unknown): boolean {
+export function mayBeSessionLoss(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof RemoteFailure) {
       const { reach, endsSession, isBusy, status } = cause;

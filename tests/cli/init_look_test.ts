@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "jsonc-parser";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
-import { lookAtServers } from "../../src/cli/look_at_servers.ts";
+import { inspectServers } from "../../src/cli/inspect_servers.ts";
 import { describeItself } from "../../src/cli/init/server_program.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { type Answer, KEYS, Scene } from "./init_scene.ts";
@@ -151,7 +151,7 @@ Deno.test("[init.look] a second run gives a new server's tools to the agent that
   });
 });
 
-const LOOK_AT_SERVERS = new URL("../../src/cli/look_at_servers.ts", import.meta.url).href;
+const INSPECT_SERVERS = new URL("../../src/cli/inspect_servers.ts", import.meta.url).href;
 
 /** A program that never says anything. */
 const SILENT = { command: Deno.execPath(), args: ["eval", "setInterval(() => {}, 1000)"] };
@@ -160,10 +160,10 @@ Deno.test("[init.look] a server that does not answer is not waited for", async (
   using scene = new Scene();
   const servers = { silent: SILENT, lost: { command: "x", args: ["${NOT_THERE}"] } };
   const { machine } = scene.options({ env: ENV });
-  const looked = await lookAtServers(JSON.stringify({ mcpServers: servers }), {
+  const looked = await inspectServers(JSON.stringify({ mcpServers: servers }), {
     machine,
     stderr: { write: () => {} },
-    lookMs: 200,
+    inspectMs: 200,
   });
   assert.deepEqual(looked.get("silent"), { failure: "did not answer in time" });
   assert.match(looked.get("lost")?.failure ?? "", /NOT_THERE/);
@@ -178,8 +178,8 @@ Deno.test({
     const text = JSON.stringify({ mcpServers: { silent: SILENT, one: listing(scene, tools) } });
     // A process of its own, for the signal would end the tests. It sends it when one is done.
     const script = `
-      import { lookAtServers } from ${JSON.stringify(LOOK_AT_SERVERS)};
-      const looked = await lookAtServers(${JSON.stringify(text)}, {
+      import { inspectServers } from ${JSON.stringify(INSPECT_SERVERS)};
+      const looked = await inspectServers(${JSON.stringify(text)}, {
         machine: { os: "linux", home: "/", cwd: Deno.cwd(), env: Deno.env },
         stderr: { write: (text) => text.startsWith("one:") && Deno.kill(Deno.pid, "SIGINT") },
       });

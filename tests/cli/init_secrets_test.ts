@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { programOf } from "../../src/cli/init/server_program.ts";
-import { secretPlaces } from "../../src/cli/init/secret_places.ts";
+import { findClearTextSecrets } from "../../src/cli/init/clear_text_secrets.ts";
 import type { JsonRecord } from "../../src/cli/init/mod.ts";
 import { Scene } from "./init_scene.ts";
 
@@ -32,7 +32,7 @@ const ENTRIES: readonly (readonly [entry: JsonRecord, places: readonly string[]]
 
 for (const [entry, places] of ENTRIES) {
   Deno.test(`[init.secrets] ${JSON.stringify(entry).replaceAll(SK, "sk-…")}`, () => {
-    assert.deepEqual(secretPlaces(entry), places);
+    assert.deepEqual(findClearTextSecrets(entry), places);
   });
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findNameFault, foldName } from "../../src/config/odd_names.ts";
+import { findNameFault, foldName } from "../../src/config/name_faults.ts";
 import { check } from "./support.ts";
 
 Deno.test("[servers.switched-off] a server that another client switched off is not there", async () => {

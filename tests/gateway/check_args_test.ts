@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Tool } from "../../src/downstream/mod.ts";
-import { findMisfits, findMissing } from "../../src/gateway/tools/check_args.ts";
+import { findMissingArguments, findSchemaErrors } from "../../src/gateway/tools/check_args.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
 
 type Args = Readonly<Record<string, unknown>>;
@@ -11,11 +11,11 @@ function tool(inputSchema: unknown): Tool {
 }
 
 function missing(inputSchema: unknown, args: Args = {}): string[] {
-  return findMissing(tool(inputSchema), args);
+  return findMissingArguments(tool(inputSchema), args);
 }
 
-function misfits(inputSchema: unknown, args: unknown): string[] {
-  return findMisfits(tool(inputSchema), args as Args);
+function schemaErrors(inputSchema: unknown, args: unknown): string[] {
+  return findSchemaErrors(tool(inputSchema), args as Args);
 }
 
 const properties = { a: { type: "string" }, b: { type: "number" } };
@@ -90,11 +90,11 @@ Deno.test("[tools.misfit-args] what only a whole validator could say is no misfi
     [{ properties: { a: { prefixItems: [string], items: false } } }, { a: ["x"] }],
   ];
   for (const [schema, args] of uncertain) {
-    assert.deepEqual(misfits({ type: "object", ...schema as object }, args), []);
+    assert.deepEqual(schemaErrors({ type: "object", ...schema as object }, args), []);
   }
 });
 
-Deno.test("[tools.misfit-args] misfits are told with their place", () => {
+Deno.test("[tools.misfit-args] schemaErrors are told with their place", () => {
   const schema = {
     type: "object",
     properties: {
@@ -141,7 +141,7 @@ Deno.test("[tools.misfit-args] misfits are told with their place", () => {
       '"b" is not an argument',
     ]],
   ];
-  for (const [args, expected] of rows) assert.deepEqual(misfits(schema, args), expected);
+  for (const [args, expected] of rows) assert.deepEqual(schemaErrors(schema, args), expected);
 });
 
 Deno.test("[tools.misfit-args] schemas that are odd, hostile or huge fit everything, at once", () => {
@@ -173,7 +173,7 @@ Deno.test("[tools.misfit-args] schemas that are odd, hostile or huge fit everyth
   ];
   for (const [schema, args] of rows) {
     const started = performance.now();
-    const found = misfits(schema, args);
+    const found = schemaErrors(schema, args);
     const ms = performance.now() - started;
     const shown = JSON.stringify(schema)?.slice(0, 80);
     assert.deepEqual(found, [], shown);

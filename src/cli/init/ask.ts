@@ -1,5 +1,5 @@
 import { agentIdShape, isAgentId } from "../../config/mod.ts";
-import { Asker, type Choice, type Terminal } from "./asker.ts";
+import { type Choice, Prompter, type Terminal } from "./prompter.ts";
 import { type ClientId, clientTitle } from "./clients.ts";
 import type { ClientFile } from "./find_servers.ts";
 import { describeServer, type OfferedServer } from "./merge_servers.ts";
@@ -11,7 +11,7 @@ import {
   type Plan,
   planAgent,
 } from "./plan.ts";
-import { allowedTools, type Looked, saysWhatToolsDo } from "./tool_choice.ts";
+import { allowedTools, hasToolHints, type Inspected } from "./allowed_tools.ts";
 
 /** What there is to ask about. */
 export interface Questions {
@@ -30,7 +30,7 @@ export interface Questions {
   /** The files that are always written, for people. */
   readonly own: readonly string[];
   /** Starts servers and looks at their tools. */
-  look(chosen: readonly OfferedServer[]): Promise<Looked>;
+  look(chosen: readonly OfferedServer[]): Promise<Inspected>;
 }
 
 /**
@@ -43,20 +43,20 @@ export async function askPlan(
   questions: Questions,
   terminal: Terminal,
 ): Promise<Plan | undefined> {
-  return await Asker.run(terminal, async (asker) => {
-    asker.begin("Agent MCP Gateway");
-    const chosen = await askServers(asker, questions);
-    const looked = await askLook(asker, chosen, questions);
-    const agents = await askAgents(asker, { chosen, looked }, questions);
-    const agentOf = await askAgentsOfClients(asker, agents, questions);
-    const clients = await askClients(asker, chosen, questions);
+  return await Prompter.run(terminal, async (prompter) => {
+    prompter.begin("Agent MCP Gateway");
+    const chosen = await askServers(prompter, questions);
+    const inspected = await askInspect(prompter, chosen, questions);
+    const agents = await askAgents(prompter, { chosen, inspected }, questions);
+    const agentOf = await askAgentsOfClients(prompter, agents, questions);
+    const clients = await askClients(prompter, chosen, questions);
     const paths = [...questions.own, ...clients.map(({ file }) => file.shown)];
-    if (!await asker.confirm(`Write ${paths.join(", ")}?`, true)) asker.cancel();
-    return { servers: describePlanned(chosen, looked), agents, clients, agentOf };
+    if (!await prompter.confirm(`Write ${paths.join(", ")}?`, true)) prompter.cancel();
+    return { servers: describePlanned(chosen, inspected), agents, clients, agentOf };
   });
 }
 
-async function askServers(asker: Asker, questions: Questions): Promise<OfferedServer[]> {
+async function askServers(prompter: Prompter, questions: Questions): Promise<OfferedServer[]> {
   const { servers, trustsFolder } = questions;
   if (servers.length === 0) return [];
   const isOffered = ({ server, clashes }: OfferedServer) =>
@@ -68,42 +68,42 @@ async function askServers(asker: Asker, questions: Questions): Promise<OfferedSe
   }));
   const offered = servers.filter(isOffered).map(({ name }) => name);
   const message = "Which servers go behind the gateway?";
-  const names = await asker.chooseSome(message, choices, offered);
+  const names = await prompter.chooseSome(message, choices, offered);
   return servers.filter(({ name }) => names.includes(name));
 }
 
-async function askLook(
-  asker: Asker,
+async function askInspect(
+  prompter: Prompter,
   chosen: readonly OfferedServer[],
   { kept, look }: Questions,
-): Promise<Looked> {
+): Promise<Inspected> {
   const count = chosen.length + kept.length;
   if (count === 0) return new Map();
   const what = count === 1 ? "the server" : `the ${count} servers`;
   const message = `Start ${what} once, to see what their tools do? Rules are made from that ` +
     "(30 seconds at most; Ctrl-C goes on without)";
-  if (!await asker.confirm(count === 1 ? message.replace("their", "its") : message, true)) {
+  if (!await prompter.confirm(count === 1 ? message.replace("their", "its") : message, true)) {
     return new Map();
   }
-  const looked = await look(chosen);
-  const lines = [...looked].map(([name, { tools, failure }]) =>
+  const inspected = await look(chosen);
+  const lines = [...inspected].map(([name, { tools, failure }]) =>
     failure === undefined ? `${name}: ${counted(tools?.length ?? 0)}` : `${name}: ${failure}`
   );
-  if (lines.length > 0) asker.note(lines.join("\n"));
-  return looked;
+  if (lines.length > 0) prompter.note(lines.join("\n"));
+  return inspected;
 }
 
 interface Known {
   readonly chosen: readonly OfferedServer[];
-  readonly looked: Looked;
+  readonly inspected: Inspected;
 }
 
 async function askAgents(
-  asker: Asker,
+  prompter: Prompter,
   known: Known,
   questions: Questions,
 ): Promise<AgentPlan[]> {
-  const text = await asker.text(
+  const text = await prompter.text(
     "Which agents use the gateway? One name, or several with commas between",
     {
       initialValue: questions.offered.join(", "),
@@ -121,46 +121,48 @@ async function askAgents(
     const added = known.chosen.map((server) => server.name);
     // What an agent may do with the servers that it has already, stands in the rules.
     const servers = questions.agents.includes(name) ? added : [...questions.kept, ...added];
-    const allowed = names.length === 1 || servers.length === 0 ? servers : await asker.chooseSome(
-      `Which servers may ${name} use?`,
-      servers.map((value) => ({ value, label: value })),
-      servers,
-    );
-    agents.push(await askTools(asker, { name, servers: allowed }, known));
+    const allowed = names.length === 1 || servers.length === 0
+      ? servers
+      : await prompter.chooseSome(
+        `Which servers may ${name} use?`,
+        servers.map((value) => ({ value, label: value })),
+        servers,
+      );
+    agents.push(await askTools(prompter, { name, servers: allowed }, known));
   }
   return agents;
 }
 
 async function askTools(
-  asker: Asker,
+  prompter: Prompter,
   { name, servers }: { readonly name: string; readonly servers: readonly string[] },
-  { chosen, looked }: Known,
+  { chosen, inspected }: Known,
 ): Promise<AgentPlan> {
-  const of = { planned: chosen, looked };
+  const of = { planned: chosen, inspected };
   if (servers.length === 0) {
-    return planAgent(name, { servers, access: "all", trustsSilent: true }, of);
+    return planAgent(name, { servers, access: "all", allowsUndescribed: true }, of);
   }
-  const speaking = servers.filter((server) => saysWhatToolsDo(looked.get(server)));
-  const silent = servers.filter((server) => !speaking.includes(server));
-  const access = speaking.length === 0
+  const described = servers.filter((server) => hasToolHints(inspected.get(server)));
+  const undescribed = servers.filter((server) => !described.includes(server));
+  const access = described.length === 0
     ? "read"
-    : await asker.choose(`Which tools may ${name} call?`, accessChoices(speaking, looked));
-  if (access === "all" || silent.length === 0) {
-    return planAgent(name, { servers, access, trustsSilent: true }, of);
+    : await prompter.choose(`Which tools may ${name} call?`, accessChoices(described, inspected));
+  if (access === "all" || undescribed.length === 0) {
+    return planAgent(name, { servers, access, allowsUndescribed: true }, of);
   }
-  const list = silent.join(", ");
-  const message = speaking.length === 0
+  const list = undescribed.join(", ");
+  const message = described.length === 0
     ? `Which tools may ${name} call? Nothing is known of what the tools of ${list} do`
     : `Nothing is known of what the tools of ${list} do. May ${name} call them?`;
-  const trustsSilent = await asker.choose(message, [
+  const allowsUndescribed = await prompter.choose(message, [
     { value: false, label: "None of them, until you write them into the rules" },
     { value: true, label: "All of them" },
   ]);
-  return planAgent(name, { servers, access, trustsSilent }, of);
+  return planAgent(name, { servers, access, allowsUndescribed }, of);
 }
 
-function accessChoices(servers: readonly string[], looked: Looked): Choice<Access>[] {
-  const tools = servers.flatMap((server) => looked.get(server)?.tools ?? []);
+function accessChoices(servers: readonly string[], inspected: Inspected): Choice<Access>[] {
+  const tools = servers.flatMap((server) => inspected.get(server)?.tools ?? []);
   const count = (access: Access) => allowedTools(tools, access).length;
   const hint = "as the servers mark them";
   return [
@@ -180,7 +182,7 @@ function accessChoices(servers: readonly string[], looked: Looked): Choice<Acces
 
 /** With several agents each client's entry needs to say which one it is. */
 async function askAgentsOfClients(
-  asker: Asker,
+  prompter: Prompter,
   agents: readonly AgentPlan[],
   { files }: Questions,
 ): Promise<Map<ClientId, string>> {
@@ -189,13 +191,13 @@ async function askAgentsOfClients(
   for (const client of new Set(files.flatMap(({ client }) => client ?? []))) {
     const choices = agents.map(({ name }) => ({ value: name, label: name }));
     const message = `Which agent is ${clientTitle(client)}?`;
-    agentOf.set(client, await asker.choose(message, choices));
+    agentOf.set(client, await prompter.choose(message, choices));
   }
   return agentOf;
 }
 
 async function askClients(
-  asker: Asker,
+  prompter: Prompter,
   servers: readonly OfferedServer[],
   { files }: Questions,
 ): Promise<ClientPlan[]> {
@@ -205,7 +207,7 @@ async function askClients(
     language === "toml"
       ? []
       : servers.flatMap(({ places }) => places).filter(({ file }) => file.path === path);
-  const chosen = await asker.chooseSome(
+  const chosen = await prompter.chooseSome(
     "Write the gateway's entry into which clients? None is changed unless you choose it",
     files.map(({ path, title, shown, isNew }) => ({
       value: path,
@@ -216,7 +218,7 @@ async function askClients(
   );
   const into = files.filter(({ path }) => chosen.includes(path));
   const count = into.flatMap(moved).length;
-  const takeOut = count > 0 && await asker.choose(
+  const takeOut = count > 0 && await prompter.choose(
     "And the servers that these clients have now?",
     [
       {

@@ -1,5 +1,5 @@
 import type { ClientId } from "./clients.ts";
-import { sharedKeys } from "./other_keys.ts";
+import { normalizeKeys } from "./client_keys.ts";
 
 /** A value of JSON, by plain names. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonRecord;
@@ -48,7 +48,7 @@ export function isRecord(value: unknown): value is JsonRecord {
  */
 export function importEntry(original: JsonRecord, origin: EntryOrigin): ImportedEntry {
   const { oauth, auth, ...others } = original;
-  const shared = sharedKeys(others);
+  const shared = normalizeKeys(others);
   const notes = [...shared.notes];
   const inputs = new Map<string, string>();
   const replace = (text: string) => replaceVariables(text, inputs, origin);

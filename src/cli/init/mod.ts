@@ -7,8 +7,8 @@
  */
 export { askPlan } from "./ask.ts";
 export type { Questions } from "./ask.ts";
-export { askYes } from "./asker.ts";
-export type { Terminal } from "./asker.ts";
+export { askYes } from "./prompter.ts";
+export type { Terminal } from "./prompter.ts";
 export { planChanges } from "./changes.ts";
 export type { ChangeOptions } from "./changes.ts";
 export type { Language } from "./client_document.ts";
@@ -30,12 +30,12 @@ export { agentFor } from "./plan.ts";
 export type { AgentPlan, ClientPlan, Plan, PlannedServer } from "./plan.ts";
 export { FIRST_AGENT, planAll } from "./plan_all.ts";
 export { pasteText } from "./report.ts";
-export { secretPlaces } from "./secret_places.ts";
+export { findClearTextSecrets } from "./clear_text_secrets.ts";
 export { serversText } from "./servers_text.ts";
 export type { TextOptions } from "./servers_text.ts";
 export { summaryText } from "./summary.ts";
 export type { SummaryOptions } from "./summary.ts";
-export type { Looked, LookedServer, LookedTool } from "./tool_choice.ts";
+export type { Inspected, InspectedServer, InspectedTool } from "./allowed_tools.ts";
 export { applyUndo, planUndo } from "./undo.ts";
 export type { Undo, UndoStep } from "./undo.ts";
 export { writeFiles } from "./write_files.ts";

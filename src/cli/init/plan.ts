@@ -3,7 +3,7 @@ import type { ClientFile } from "./find_servers.ts";
 import type { JsonRecord } from "./import_entry.ts";
 import type { OfferedServer } from "./merge_servers.ts";
 import { describeItself, describeProgram } from "./server_program.ts";
-import { allowedTools, type Looked, saysWhatToolsDo } from "./tool_choice.ts";
+import { allowedTools, hasToolHints, type Inspected } from "./allowed_tools.ts";
 
 /** What an agent may do with the tools of its servers. */
 export type Access = "all" | "careful" | "read";
@@ -51,19 +51,19 @@ export interface AgentChoice {
   /** Which tools it may call. */
   readonly access: Access;
   /** Whether it may call all tools of servers that say nothing about theirs. */
-  readonly trustsSilent: boolean;
+  readonly allowsUndescribed: boolean;
 }
 
 /** Gives each server its description: its own, what it says of itself, or what it runs. */
 export function describePlanned(
   servers: readonly OfferedServer[],
-  looked: Looked,
+  inspected: Inspected,
 ): PlannedServer[] {
   return servers.map((offered) => {
     const { entry } = offered.server;
     const own = entry.description;
     if (typeof own === "string" && own !== "") return { ...offered, entry };
-    const description = describeItself(looked.get(offered.name) ?? {}) ?? describeProgram(entry);
+    const description = describeItself(inspected.get(offered.name) ?? {}) ?? describeProgram(entry);
     return { ...offered, entry: { ...entry, description } };
   });
 }
@@ -71,13 +71,16 @@ export function describePlanned(
 /** Makes an agent of what was chosen: its tools by their names. */
 export function planAgent(
   name: string,
-  { servers, access, trustsSilent }: AgentChoice,
-  { planned, looked }: { readonly planned: readonly OfferedServer[]; readonly looked: Looked },
+  { servers, access, allowsUndescribed }: AgentChoice,
+  { planned, inspected }: {
+    readonly planned: readonly OfferedServer[];
+    readonly inspected: Inspected;
+  },
 ): AgentPlan {
   const tools: Record<string, readonly string[]> = Object.create(null);
   for (const server of servers) {
     const only = planned.find((one) => one.name === server)?.server.onlyTools;
-    const chosen = chosenTools(looked.get(server), access, trustsSilent);
+    const chosen = chosenTools(inspected.get(server), access, allowsUndescribed);
     if (chosen === undefined && only === undefined) continue;
     tools[server] = chosen === undefined
       ? only ?? []
@@ -88,13 +91,13 @@ export function planAgent(
 
 /** The tools of a server that may be called; undefined for all, those included that are yet to come. */
 function chosenTools(
-  server: ReturnType<Looked["get"]>,
+  server: ReturnType<Inspected["get"]>,
   access: Access,
-  trustsSilent: boolean,
+  allowsUndescribed: boolean,
 ): string[] | undefined {
   if (access === "all") return undefined;
-  if (saysWhatToolsDo(server)) return allowedTools(server?.tools ?? [], access);
-  return trustsSilent ? undefined : [];
+  if (hasToolHints(server)) return allowedTools(server?.tools ?? [], access);
+  return allowsUndescribed ? undefined : [];
 }
 
 /** The agent that a client's entry is bound to. */

@@ -31,10 +31,10 @@ export function planAll(
     }
     return true;
   });
-  const looked = new Map();
-  const planned = describePlanned(chosen, looked);
+  const inspected = new Map();
+  const planned = describePlanned(chosen, inspected);
   const names = [...kept, ...planned.map(({ name }) => name)];
-  const choice = { servers: names, access: "all", trustsSilent: true } as const;
-  const agent = planAgent(FIRST_AGENT, choice, { planned, looked });
+  const choice = { servers: names, access: "all", allowsUndescribed: true } as const;
+  const agent = planAgent(FIRST_AGENT, choice, { planned, inspected });
   return { servers: planned, agents: [agent], clients: [], agentOf: new Map() };
 }

@@ -165,15 +165,15 @@ export function isOk({ status }: Answer): boolean {
  * Reads what an answer says. Members that are `null`, empty or of another kind count as absent.
  *
  * @param answer The answer.
- * @param options `required`: members without which it is worth nothing. `oddly`: begins the sentence
+ * @param options `required`: members without which it is worth nothing. `complaint`: begins the sentence
  * about one of those that is missing or wrong.
  * @throws {LoginFailed} where a required member is missing or wrong; it says what came.
  */
 export function readMembers<N extends Name>(
   { body = {} }: Pick<Answer, "body">,
-  { required, oddly, config }: {
+  { required, complaint, config }: {
     readonly required: readonly N[];
-    readonly oddly: string;
+    readonly complaint: string;
     readonly config: ServerConfig;
   },
 ): MembersWith<N> {
@@ -181,7 +181,7 @@ export function readMembers<N extends Name>(
   for (const name of required) {
     if (members[name] !== undefined) continue;
     const came = quoteValue(name, body[name], config);
-    const message = `${oddly}: ${name} is ${came}, and has to be ${KIND_WORDS[MEMBERS[name]]}.`;
+    const message = `${complaint}: ${name} is ${came}, and has to be ${KIND_WORDS[MEMBERS[name]]}.`;
     throw new LoginFailed(message);
   }
   return members as MembersWith<N>;

@@ -8,7 +8,7 @@ const METHODS = ["client_secret_basic", "client_secret_post", "none"] as const;
 export type ClientMethod = typeof METHODS[number];
 
 /** The client that asks. */
-export interface AskingClient {
+export interface OAuthClient {
   readonly client_id: string;
   readonly client_secret?: string;
   /** How it authenticates: what worked before, or what its registration said. */
@@ -42,7 +42,7 @@ export async function postAsClient(
   endpoint: string,
   form: Readonly<Record<string, string>>,
   { client, supported = [], requests }: {
-    readonly client: AskingClient;
+    readonly client: OAuthClient;
     readonly supported?: readonly string[] | undefined;
     readonly requests: Requests;
   },
@@ -70,7 +70,7 @@ function isClientRefused(answer: Answer): boolean {
 
 /** What to try first, and where that is refused. */
 function chooseMethods(
-  { client_secret, token_endpoint_auth_method: known }: AskingClient,
+  { client_secret, token_endpoint_auth_method: known }: OAuthClient,
   supported: readonly string[],
 ): readonly [ClientMethod, ClientMethod?] {
   if (client_secret === undefined) return ["none"];
@@ -82,7 +82,7 @@ function chooseMethods(
 function authenticate(
   method: ClientMethod,
   { client, headers, body, requests }: {
-    readonly client: AskingClient;
+    readonly client: OAuthClient;
     readonly headers: Headers;
     readonly body: URLSearchParams;
     readonly requests: Requests;

@@ -153,8 +153,8 @@ export async function describeResource(
   const named = resourceMetadataUrl === undefined ? [] : [resourceMetadataUrl.href];
   const addresses = [...new Set([...named, ...known])].map((address) => new URL(address));
   return await findDescription(addresses, (answer, address) => {
-    const oddly = `it describes itself oddly at ${address.origin}${address.pathname}`;
-    return readMembers(answer, { required: ["resource"], oddly, config: requests.config });
+    const complaint = `it describes itself oddly at ${address.origin}${address.pathname}`;
+    return readMembers(answer, { required: ["resource"], complaint, config: requests.config });
   }, requests);
 }
 
@@ -182,14 +182,18 @@ async function describeService(
   const isOwn = config.options.oauth?.grant === "client_credentials";
   const addresses = sdk.buildDiscoveryUrls(service).map(({ url }) => url);
   const { found, fault, broken } = await findDescription(addresses, (answer, address) => {
-    const oddly =
+    const complaint =
       `its login service describes itself oddly at ${address.origin}${address.pathname}`;
-    const members = readMembers(answer, { required: ["issuer", "token_endpoint"], oddly, config });
+    const members = readMembers(answer, {
+      required: ["issuer", "token_endpoint"],
+      complaint,
+      config,
+    });
     if (!isSameIssuer(members.issuer, service)) throw wrongIssuer(members.issuer, service, config);
     // A service that no person logs in at needs no page for it.
     const { authorization_endpoint } = isOwn
       ? firstRevision(service)
-      : readMembers(answer, { required: ["authorization_endpoint"], oddly, config });
+      : readMembers(answer, { required: ["authorization_endpoint"], complaint, config });
     const { response_types_supported = ["code"] } = members;
     return { ...members, authorization_endpoint, response_types_supported };
   }, requests);

@@ -121,8 +121,13 @@ export class LoginAttempt {
   ): Promise<{ authorizationUrl: URL; codeVerifier: string }> {
     const { metadata, resource, scope } = service;
     const { issuer, authorization_endpoint, token_endpoint } = metadata;
-    need("response type", "code", metadata.response_types_supported, requests);
-    need("code challenge method", "S256", metadata.code_challenge_methods_supported, requests);
+    requireOffered("response type", "code", metadata.response_types_supported, requests);
+    requireOffered(
+      "code challenge method",
+      "S256",
+      metadata.code_challenge_methods_supported,
+      requests,
+    );
     return await requests.sdk.startAuthorization(service.issuer, {
       metadata: {
         issuer,
@@ -228,7 +233,7 @@ function describe(
 }
 
 /** Where a service names what it offers, the gateway's must be among it. */
-function need(
+function requireOffered(
   what: string,
   ours: string,
   offered: readonly string[] | undefined,

@@ -70,7 +70,9 @@ async function register(
   const { registration_endpoint: endpoint } = metadata;
   if (endpoint === undefined) {
     const issuer = quoteServer(metadata.issuer, config);
-    const message = `its login service ${issuer} registers no clients. ${byHand(service)}`;
+    const message = `its login service ${issuer} registers no clients. ${
+      manualRegistration(service)
+    }`;
     throw new LoginFailed(message, { canRetry: false });
   }
   const method = chooseMethod(metadata.token_endpoint_auth_methods_supported);
@@ -91,8 +93,8 @@ async function register(
     if (!isOk(answer) || answer.body === undefined || isRefused) {
       throw refusalOf(answer, what, config);
     }
-    const oddly = `its login service answered oddly when asked ${what}`;
-    const client = readMembers(answer, { required: ["client_id"], oddly, config });
+    const complaint = `its login service answered oddly when asked ${what}`;
+    const client = readMembers(answer, { required: ["client_id"], complaint, config });
     const { client_id, client_secret, client_secret_expires_at: end } = client;
     const { token_endpoint_auth_method: given } = client;
     return {
@@ -107,7 +109,10 @@ async function register(
     if (!(cause instanceof LoginFailed) && !(cause instanceof Unreachable)) throw cause;
     if (!service.isDescribed) throw noLogin(service, cause, config);
     if (cause instanceof Unreachable) throw cause;
-    throw new LoginFailed(`${cause.message} ${byHand(service)}`, { cause, canRetry: false });
+    throw new LoginFailed(`${cause.message} ${manualRegistration(service)}`, {
+      cause,
+      canRetry: false,
+    });
   }
 }
 
@@ -117,7 +122,7 @@ function chooseMethod(supported: readonly string[] = ["none"]): string | undefin
 }
 
 /** What to do where no client can be registered. */
-function byHand({ metadata }: LoginService): string {
+function manualRegistration({ metadata }: LoginService): string {
   const where = "into `gateway.oauth.client_id` of the server's entry";
   if (metadata.client_id_metadata_document_supported !== true) {
     return `Register a client there by hand, and put its id ${where}.`;

@@ -1,8 +1,8 @@
 import { errorCodeOf, isOk, type MembersWith, readMembers, refusalOf } from "./answers.ts";
 import {
-  type AskingClient,
   type ClientAnswer,
   type ClientMethod,
+  type OAuthClient,
   postAsClient,
 } from "./client_authentication.ts";
 import type { LoginService } from "./discovery.ts";
@@ -30,7 +30,7 @@ const ENDED: ReadonlySet<string> = new Set([
 const CLIENT_ENDED: ReadonlySet<string> = new Set(["invalid_client", "unauthorized_client"]);
 
 /** Tokens that a service gave, and how the client authenticated for them. */
-export interface Granted {
+export interface GrantedTokens {
   readonly tokens: StoredTokens;
   readonly method: ClientMethod;
 }
@@ -50,7 +50,7 @@ interface TokenRequest {
   /** Where to. */
   readonly endpoint: string;
   /** The client that asks, and the methods of authentication that the service names. */
-  readonly client: AskingClient;
+  readonly client: OAuthClient;
   readonly supported: readonly string[] | undefined;
   /** The grant and all that belongs to it. */
   readonly form: Readonly<Record<string, string>>;
@@ -143,7 +143,7 @@ export async function fetchOwnTokens(
   { metadata, resource, scope }: LoginService,
   method: ClientMethod | undefined,
   requests: Requests,
-): Promise<Granted> {
+): Promise<GrantedTokens> {
   const { clientId = "", clientSecret = "" } = requests.config.options.oauth ?? {};
   try {
     return await requestTokens({
@@ -169,7 +169,7 @@ export async function fetchOwnTokens(
   }
 }
 
-async function requestTokens(request: TokenRequest, requests: Requests): Promise<Granted> {
+async function requestTokens(request: TokenRequest, requests: Requests): Promise<GrantedTokens> {
   const { endpoint, form, client, supported, what } = request;
   const { config } = requests;
   // A slow answer was written long before it arrives, and its token is as much older.
@@ -182,8 +182,8 @@ async function requestTokens(request: TokenRequest, requests: Requests): Promise
   keepSecret(config, ...secrets.filter((value) => typeof value === "string"));
   const isRefused = body?.access_token === undefined && errorCodeOf(answer) !== undefined;
   if (!isOk(answer) || body === undefined || isRefused) throw refusalOfClient(sent, what, requests);
-  const oddly = `its login service answered oddly when asked ${what}`;
-  const members = readMembers(answer, { required: ["access_token"], oddly, config });
+  const complaint = `its login service answered oddly when asked ${what}`;
+  const members = readMembers(answer, { required: ["access_token"], complaint, config });
   return { tokens: keepTokens(members, askedAt, requests), method };
 }
 
@@ -241,7 +241,7 @@ function keepTokens(
 export async function revoke(login: StoredLogin, requests: Requests): Promise<boolean> {
   const { endpoints: { revocation, auth_methods: supported }, tokens } = login;
   if (revocation === undefined || tokens === undefined) return false;
-  let client: AskingClient = clientOf(login.client, requests.config);
+  let client: OAuthClient = clientOf(login.client, requests.config);
   // The refresh token first: with it goes the whole login.
   for (const hint of ["refresh_token", "access_token"] as const) {
     const token = tokens[hint];

@@ -90,7 +90,7 @@ export class HttpWay implements Way {
     if (message.method === "notifications/initialized") this.#listen();
     const { id = "" } = message;
     const clean = (text: string): string => requests.clean(text, url);
-    return () => explainUnanswered(exchange.arrived, { host: url.host, id, clean });
+    return () => explainUnanswered(exchange.received, { host: url.host, id, clean });
   }
 
   negotiated(revision: string): void {
@@ -143,9 +143,9 @@ export class HttpWay implements Way {
     const response = await requests.send(url, request).catch((cause) => {
       throw headers.has("mcp-session-id") && isSessionGone(cause) ? sessionGone(cause) : cause;
     });
-    const { arrived } = exchange;
-    arrived.status = response.status;
-    arrived.type = mediaType(response);
+    const { received } = exchange;
+    received.status = response.status;
+    received.type = mediaType(response);
     if (id === undefined || response.status === 202 || response.status === 204) {
       await response.body?.cancel();
       return new Response(null, { status: 202, headers: headersForSdk(response, JSON_TYPE) });
@@ -156,7 +156,7 @@ export class HttpWay implements Way {
         headers: headersForSdk(response, "text/event-stream"),
       });
     }
-    arrived.encoding = unknownEncoding(response);
+    received.encoding = unknownEncoding(response);
     let data: SseData;
     try {
       data = await readBody(response.body, { maxBytes, signal });
@@ -164,7 +164,7 @@ export class HttpWay implements Way {
       if (signal.aborted) throw signal.reason;
       throw networkFailure(cause, url, true);
     }
-    arrived.data = data;
+    received.data = data;
     // Whatever the server calls it: the tool has run, and what looks like JSON may be its answer.
     const isJson = "reason" in data || /^\s*[[{]/.test(data.text);
     const told = headersForSdk(response, JSON_TYPE);
@@ -203,7 +203,7 @@ export class HttpWay implements Way {
       tickets,
       maxBytes,
       turns,
-      arrived: exchange.arrived,
+      received: exchange.received,
       signal: exchange.signal,
       isOfRequest: true,
       onId: (id) => {

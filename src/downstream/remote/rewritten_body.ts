@@ -1,7 +1,7 @@
 import { type DroppedMessage, Turn } from "../../jsonrpc/mod.ts";
 import { type SseData, type SseEvent, SseSplitter } from "./sse_splitter.ts";
 import { isAnswer, type Tickets } from "./tickets.ts";
-import type { Arrived } from "./unanswered.ts";
+import type { Received } from "./unanswered.ts";
 
 /** Longest pause before a stream is opened again that a server may ask for, in milliseconds. */
 const MAX_RETRY_MS = 60_000;
@@ -15,7 +15,7 @@ export interface RewriteOptions {
   /** The longest message that is taken, in bytes. */
   readonly maxBytes: number;
   /** Is told what came, for the case that no answer does. */
-  readonly arrived?: Arrived;
+  readonly received?: Received;
   /** Whether it is the stream of a request, which its answer ends. */
   readonly isOfRequest: boolean;
   /** Breaks it off. */
@@ -42,7 +42,7 @@ export function rewriteEvents(
   body: ReadableStream<Uint8Array>,
   options: RewriteOptions,
 ): ReadableStream<Uint8Array> {
-  const { tickets, maxBytes, isOfRequest, turns, signal, arrived } = options;
+  const { tickets, maxBytes, isOfRequest, turns, signal, received } = options;
   const { onEnd, onRetry, onId, onAnswer } = options;
   const reader = body.getReader();
   const letGo = cancelOnAbort(reader, signal);
@@ -56,9 +56,9 @@ export function rewriteEvents(
     if (retryMs !== undefined) onRetry?.(Math.min(retryMs, MAX_RETRY_MS));
     if (id !== undefined) onId?.(id);
     const isMessage = kind === "message" && data !== undefined && !isEmpty(data);
-    if (isMessage && arrived !== undefined) {
-      arrived.events++;
-      arrived.data = data;
+    if (isMessage && received !== undefined) {
+      received.events++;
+      received.data = data;
     }
     // On other streams the SDK would take an answer for the end.
     const answers = isOfRequest && isMessage && isAnswer(data);
@@ -87,7 +87,7 @@ export function rewriteEvents(
             end();
             return controller.close();
           }
-          if (arrived !== undefined) arrived.head ??= value;
+          if (received !== undefined) received.head ??= value;
           const pause = turn.do(() => splitter.push(value));
           if (pause !== undefined) await pause;
         }

@@ -1,7 +1,7 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/client";
 import { textAt } from "../../jsonrpc/mod.ts";
 import type { SseData } from "./sse_splitter.ts";
-import type { Arrived } from "./unanswered.ts";
+import type { Received } from "./unanswered.ts";
 
 /** A message of ours on its way to a server. */
 export interface Outgoing {
@@ -26,7 +26,7 @@ export interface Exchange {
   /** Why the stream ended early, where the network did it. */
   failure: Error | undefined;
   /** What came of it. */
-  readonly arrived: Arrived;
+  readonly received: Received;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
 }
@@ -83,7 +83,7 @@ export class Tickets {
       isAnswered: false,
       lastEventId: undefined,
       failure: undefined,
-      arrived: {
+      received: {
         status: 0,
         type: "",
         encoding: undefined,

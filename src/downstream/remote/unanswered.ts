@@ -5,7 +5,7 @@ import { readHead } from "./refusals.ts";
 import type { SseData } from "./sse_splitter.ts";
 
 /** What came in place of the answer to a request. */
-export interface Arrived {
+export interface Received {
   /** The HTTP status. */
   status: number;
   /** The media type; empty where none was named. */
@@ -21,7 +21,7 @@ export interface Arrived {
 }
 
 /** What is known of the request. */
-export interface Unanswered {
+export interface UnansweredRequest {
   /** Whom it was sent to, as `host:port`. */
   readonly host: string;
   /** Its id as JSON text. */
@@ -40,14 +40,14 @@ const MAX_LOOK = 1024 * 1024;
  * Says why a request got no answer, though the server answered it over HTTP: each cause in its own
  * words, with what the server said quoted.
  *
- * @param arrived What came.
+ * @param received What came.
  * @param request What is known of the request.
  */
-export function explainUnanswered(arrived: Arrived, request: Unanswered): RemoteFailure {
-  const { status, type, data } = arrived;
+export function explainUnanswered(received: Received, request: UnansweredRequest): RemoteFailure {
+  const { status, type, data } = received;
   const text = data !== undefined && "text" in data ? data.text.slice(0, MAX_LOOK) : "";
   const isWebPage = isPage(text);
-  const what = whatCame(arrived, text, request);
+  const what = whatCame(received, text, request);
   const problem: RemoteProblem = isWebPage || /^text\/html/.test(type) ? "web-page" : "not-mcp";
   return new RemoteFailure(`${request.host} ${what}`, {
     // A page was made for people; whatever else it was, the tool may have run.
@@ -57,8 +57,8 @@ export function explainUnanswered(arrived: Arrived, request: Unanswered): Remote
   });
 }
 
-function whatCame(arrived: Arrived, text: string, request: Unanswered): string {
-  const { status, type, encoding, data } = arrived;
+function whatCame(received: Received, text: string, request: UnansweredRequest): string {
+  const { status, type, encoding, data } = received;
   const http = `HTTP ${status}`;
   if (status === 202 || status === 204) {
     return `accepted the request (${http}) without answering it`;
@@ -67,7 +67,7 @@ function whatCame(arrived: Arrived, text: string, request: Unanswered): string {
     return `compressed its answer (${http}) as ${detail(encoding, request)}, which the gateway ` +
       "did not ask for and cannot read";
   }
-  if (type === "text/event-stream") return streamed(arrived, text, request);
+  if (type === "text/event-stream") return streamed(received, text, request);
   const label = `${http}, ${typeText(type, request)}`;
   if (data !== undefined && "reason" in data) {
     return `answered with what is no UTF-8 text (${label})`;
@@ -80,9 +80,9 @@ function whatCame(arrived: Arrived, text: string, request: Unanswered): string {
 }
 
 function streamed(
-  { status, events, head, data }: Arrived,
+  { status, events, head, data }: Received,
   text: string,
-  request: Unanswered,
+  request: UnansweredRequest,
 ): string {
   const label = `HTTP ${status}, text/event-stream`;
   if (events === 0) {
@@ -108,7 +108,7 @@ function streamed(
  */
 export async function explainNoStream(
   response: Response,
-  { host, clean }: Omit<Unanswered, "id">,
+  { host, clean }: Omit<UnansweredRequest, "id">,
 ): Promise<RemoteFailure> {
   const { status } = response;
   const type = mediaType(response);
@@ -124,7 +124,7 @@ export async function explainNoStream(
 }
 
 /** What a text is that should have been the answer. */
-function messageIn(text: string, request: Unanswered): string {
+function messageIn(text: string, request: UnansweredRequest): string {
   const { id } = request;
   let value: unknown;
   try {
@@ -160,15 +160,15 @@ function methodOf(text: string): unknown {
 }
 
 /** A value that the server chose, as short JSON. */
-function detail(value: unknown, { clean }: Pick<Unanswered, "clean">): string {
+function detail(value: unknown, { clean }: Pick<UnansweredRequest, "clean">): string {
   return cut(clean(JSON.stringify(value)), MAX_DETAIL);
 }
 
-function typeText(type: string, { clean }: Pick<Unanswered, "clean">): string {
+function typeText(type: string, { clean }: Pick<UnansweredRequest, "clean">): string {
   return type === "" ? "no content type" : cut(clean(type), MAX_DETAIL);
 }
 
-function quote(text: string, { clean }: Pick<Unanswered, "clean">): string {
+function quote(text: string, { clean }: Pick<UnansweredRequest, "clean">): string {
   const said = quoteBody(text, clean);
   return said === undefined ? "" : `: ${said}`;
 }

@@ -21,7 +21,7 @@ import {
 /** Longest schema that is looked at, in UTF-16 code units; each that is real is far shorter. */
 const MAX_SCHEMA = 256 * 1024;
 
-/** How many misfits are told at most. */
+/** How many schema errors are told at most. */
 const MAX_TOLD = 3;
 
 /** How many missing arguments are named at most. */
@@ -57,7 +57,7 @@ type Args = Readonly<Record<string, unknown>>;
  * @param args The arguments.
  * @returns Up to ten, each as its name with what it takes, such as `"path" (string)`.
  */
-export function findMissing({ definition }: Tool, args: Args): string[] {
+export function findMissingArguments({ definition }: Tool, args: Args): string[] {
   const schema = definition["inputSchema"];
   // Until draft 7 nothing beside a reference counts.
   if (!isSchema(schema) || Object.hasOwn(schema, "$ref")) return [];
@@ -93,7 +93,7 @@ function isNeeded(property: Schema): boolean {
  * @param args The arguments.
  * @returns Up to three sentences without a full stop; none where all fits, or that cannot be said.
  */
-export function findMisfits({ definition, text }: Tool, args: Args): string[] {
+export function findSchemaErrors({ definition, text }: Tool, args: Args): string[] {
   if (text.text.length > MAX_SCHEMA) return [];
   const schema = definition["inputSchema"];
   const walk = startWalk(schema);

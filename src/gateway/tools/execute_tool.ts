@@ -9,7 +9,7 @@ import {
   withElement,
 } from "../../jsonrpc/mod.ts";
 import { nearNames } from "../../near_names.ts";
-import { findMisfits, findMissing } from "./check_args.ts";
+import { findMissingArguments, findSchemaErrors } from "./check_args.ts";
 import { findServer } from "./find_server.ts";
 import { AGENT_ID, ALWAYS_LOAD, type GatewayTool, type ObjectArgument } from "./tool.ts";
 
@@ -62,7 +62,7 @@ export const executeTool: GatewayTool = {
     const answer = await server.callTool({
       tool,
       args: text,
-      isUnfit: (listed) => findMissing(listed, own).length > 0,
+      lacksArguments: (listed) => findMissingArguments(listed, own).length > 0,
       meta,
       signal,
       span,
@@ -80,8 +80,8 @@ export const executeTool: GatewayTool = {
         : shortfall ?? `Call get_server_tools with server "${name}" to see its tools`;
       throw new CallerError("TOOL_NOT_FOUND", `Server "${name}" has no tool "${tool}".`, { hint });
     }
-    if (answer.kind === "unfit") {
-      const missing = findMissing(answer.tool, own).join(", ");
+    if (answer.kind === "missing-arguments") {
+      const missing = findMissingArguments(answer.tool, own).join(", ");
       const message = `execute_tool: "args" for tool "${tool}" of server "${name}" has no ` +
         `${missing}, which the tool requires. The tool was not called. Add it and call again.`;
       throw new CallerError("INVALID_ARGUMENTS", message, helpFor(answer.tool, own));
@@ -94,7 +94,7 @@ export const executeTool: GatewayTool = {
     }
     const { error } = reply;
     const isInvalid = error.code === RPC_CODES.invalidParams ||
-      findMisfits(answer.tool, own).length > 0;
+      findSchemaErrors(answer.tool, own).length > 0;
     const inputSchema = isInvalid ? schemaText(answer.tool) : undefined;
     const help = inputSchema === undefined ? {} : { inputSchema };
     return { kind: "error", error, text: reply.text, ...help, downstreamMs };
@@ -112,8 +112,8 @@ function helpFor(
   tool: Tool,
   args: ObjectArgument["value"],
 ): { hint?: string; inputSchema?: unknown } {
-  const misfits = findMisfits(tool, args);
-  const hint = misfits.length === 0 ? "" : `In args, ${misfits.join("; ")}`;
+  const schemaErrors = findSchemaErrors(tool, args);
+  const hint = schemaErrors.length === 0 ? "" : `In args, ${schemaErrors.join("; ")}`;
   if (schemaText(tool) === undefined) return { hint: `${hint && `${hint}. `}${SEE_SCHEMA}` };
   const { inputSchema } = tool.definition;
   return { ...(hint === "" ? {} : { hint }), inputSchema };
@@ -129,10 +129,12 @@ function explainError(
   args: ObjectArgument["value"],
 ): { result: JsonText; bytes: number } {
   const unchanged = { result, bytes };
-  const misfits = findMisfits(tool, args);
-  if (misfits.length === 0) return unchanged;
+  const schemaErrors = findSchemaErrors(tool, args);
+  if (schemaErrors.length === 0) return unchanged;
   const schema = schemaText(tool);
-  const hint = `In args, ${misfits.join("; ")}. If this is the cause, correct args and call again.`;
+  const hint = `In args, ${
+    schemaErrors.join("; ")
+  }. If this is the cause, correct args and call again.`;
   const help = schema === undefined
     ? JSON.stringify({ hint: `${hint} ${SEE_SCHEMA}` })
     : `{"hint":${JSON.stringify(hint)},"inputSchema":${schema}}`;

@@ -12,7 +12,7 @@ const ASKS_FOR_INPUT = 'resultType "input_required"';
  * @returns `undefined` where the result is complete.
  * @see {@link https://modelcontextprotocol.io/specification/draft/basic/index#result-type}
  */
-export function incompleteness(value: unknown): string | undefined {
+export function describeIncomplete(value: unknown): string | undefined {
   if (!isRecord(value) || value.resultType === undefined || value.resultType === "complete") {
     return undefined;
   }
@@ -26,8 +26,8 @@ export function incompleteness(value: unknown): string | undefined {
  * @param server The server's name.
  * @throws {DownstreamError} where the server asks for more, which nobody here can give.
  */
-export function complete(reply: Reply, server: string): Reply {
-  const what = reply.ok ? incompleteness(reply.result.value) : undefined;
+export function requireComplete(reply: Reply, server: string): Reply {
+  const what = reply.ok ? describeIncomplete(reply.result.value) : undefined;
   if (what === undefined) return reply;
   const message = what === ASKS_FOR_INPUT
     ? `Server "${server}" asks for input in the way of MCP revision 2026-07-28 (${what}), which this ` +

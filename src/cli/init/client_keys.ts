@@ -1,7 +1,7 @@
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 
 /** A client's entry in the keys that most clients share. */
-export interface SharedEntry {
+export interface NormalizedEntry {
   /** The entry. */
   readonly entry: JsonRecord;
   /** The tools that the client takes; absent where it takes all. */
@@ -37,7 +37,7 @@ const TRANSLATED: ReadonlySet<string> = new Set([
  * Translates the keys of Codex, Gemini CLI, opencode, Copilot CLI, Zed, Goose, Windsurf and others
  * into those that most clients share. Keys without a translation stay.
  */
-export function sharedKeys(original: JsonRecord): SharedEntry {
+export function normalizeKeys(original: JsonRecord): NormalizedEntry {
   const rest = Object.entries(original).filter(([key]) => !TRANSLATED.has(key));
   const entry: Record<string, Json> = {};
   const set = (key: string, value: Json | undefined): void => {

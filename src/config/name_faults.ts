@@ -7,7 +7,7 @@
 const ORDINARY = /^[!-~](?:[ -~]*[!-~])?$/;
 
 /** Control and format characters, which zero-width, bidi and tag characters are, and odd blanks. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu;
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu;
 
 /** Joins the parts of an emoji, where it belongs. */
 const EMOJI_JOINER = /(?<=\p{Extended_Pictographic}\p{M}*)\u200d(?=\p{Extended_Pictographic})/gu;
@@ -34,23 +34,23 @@ export interface NameFault {
  */
 export function findNameFault(name: string): NameFault | undefined {
   if (ORDINARY.test(name) || name === "") return undefined;
-  const meant = seen(name);
+  const meant = withoutInvisible(name);
   if (meant === name) return undefined;
   if (meant === "") return { what: "holds nothing that can be seen", meant };
   const characters = [...name];
   const [first = "", last = ""] = [characters[0], characters.at(-1)];
-  const isOdd = (character: string) => seen(character) === "";
+  const isOdd = (character: string) => withoutInvisible(character) === "";
   if (isOdd(first)) return { what: `begins with ${describe(first)}`, meant };
   if (isOdd(last)) return { what: `ends with ${describe(last)}`, meant };
   return {
-    what: `holds ${describe(name.replace(EMOJI_JOINER, "").match(UNSEEN)?.[0] ?? "")}`,
+    what: `holds ${describe(name.replace(EMOJI_JOINER, "").match(INVISIBLE)?.[0] ?? "")}`,
     meant,
   };
 }
 
 /** A name without what cannot be seen; joiners inside emoji stay. */
-function seen(name: string): string {
-  const kept = name.replace(EMOJI_JOINER, "\ue000").replace(UNSEEN, "").trim();
+function withoutInvisible(name: string): string {
+  const kept = name.replace(EMOJI_JOINER, "\ue000").replace(INVISIBLE, "").trim();
   return kept.replaceAll("\ue000", "\u200d");
 }
 
@@ -73,7 +73,9 @@ export function quoteName(name: string): string {
 
 /** Equal for names that people take for the same: case, Unicode normalization and the unseen aside. */
 export function foldName(name: string): string {
-  return ORDINARY.test(name) ? name.toLowerCase() : seen(name.normalize("NFKC")).toLowerCase();
+  return ORDINARY.test(name)
+    ? name.toLowerCase()
+    : withoutInvisible(name.normalize("NFKC")).toLowerCase();
 }
 
 /**
@@ -82,7 +84,7 @@ export function foldName(name: string): string {
  * @param name A name.
  * @param others Names that may be meant.
  */
-export function findTwin(
+export function findLookalike(
   name: string,
   others: Iterable<string>,
 ): { readonly name: string; readonly isCase: boolean } | undefined {

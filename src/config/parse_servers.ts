@@ -10,7 +10,7 @@ import type { ServerConfig } from "./server.ts";
  * @param text The text of the file; one with errors has no servers.
  * @param options Where variables come from, and the working folder.
  */
-export function serversOfText(
+export function parseServers(
   text: string,
   { env, cwd }: { readonly env: Environment; readonly cwd: string },
 ): ReadonlyMap<string, ServerConfig> {

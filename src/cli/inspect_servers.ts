@@ -1,22 +1,22 @@
-import { readSettings, serversOfText } from "../config/mod.ts";
+import { parseServers, readSettings } from "../config/mod.ts";
 import { createLog } from "../log.ts";
 import type { Outputs } from "./audit.ts";
-import type { Looked, LookedServer, Machine } from "./init/mod.ts";
+import type { Inspected, InspectedServer, Machine } from "./init/mod.ts";
 import { cleanLine } from "./outputs.ts";
 import { NOBODY, type Probes, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 
 /** Longest time that a server gets to list its tools, in milliseconds. */
-const LOOK_MS = 30_000;
+const INSPECT_MS = 30_000;
 
-/** How servers are looked at. */
-export interface LookOptions {
+/** How servers are inspected. */
+export interface InspectOptions {
   /** Where variables and the working folder come from. */
   readonly machine: Machine;
   /** Where it is shown which servers are awaited. */
   readonly stderr: Outputs["stderr"];
   /** Longest time that a server gets, in milliseconds. */
-  readonly lookMs?: number;
+  readonly inspectMs?: number;
 }
 
 /**
@@ -27,14 +27,14 @@ export interface LookOptions {
  * @param text The text of the servers file.
  * @param options See there.
  */
-export async function lookAtServers(
+export async function inspectServers(
   text: string,
-  { machine, stderr, lookMs = LOOK_MS }: LookOptions,
-): Promise<Looked> {
+  { machine, stderr, inspectMs = INSPECT_MS }: InspectOptions,
+): Promise<Inspected> {
   const { env, cwd } = machine;
-  const servers = serversOfText(text, { env, cwd });
-  const looked = new Map<string, LookedServer>();
-  if (servers.size === 0) return looked;
+  const servers = parseServers(text, { env, cwd });
+  const inspected = new Map<string, InspectedServer>();
+  if (servers.size === 0) return inspected;
   const stop = new AbortController();
   const onSignal = () => stop.abort(new Error("skipped"));
   const interrupts = { signal: stop.signal, onSecond: () => {} };
@@ -51,10 +51,10 @@ export async function lookAtServers(
           name,
           AbortSignal.any([
             stop.signal,
-            AbortSignal.timeout(lookMs),
+            AbortSignal.timeout(inspectMs),
           ]),
         );
-        looked.set(name, found);
+        inspected.set(name, found);
         progress.done(name, found.failure ?? `${found.tools?.length} tools`);
       }));
     });
@@ -62,12 +62,12 @@ export async function lookAtServers(
     Deno.removeSignalListener("SIGINT", onSignal);
   }
   return new Map([...servers.keys()].flatMap((name) => {
-    const found = looked.get(name);
+    const found = inspected.get(name);
     return found === undefined ? [] : [[name, found] as const];
   }));
 }
 
-async function look(probes: Probes, name: string, signal: AbortSignal): Promise<LookedServer> {
+async function look(probes: Probes, name: string, signal: AbortSignal): Promise<InspectedServer> {
   const server = probes.servers.get(name);
   if (server === undefined) return { failure: "not there" };
   try {

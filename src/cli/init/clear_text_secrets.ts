@@ -5,7 +5,7 @@ import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
  * Where secrets stand in clear text in a server's entry, such as `env.TOKEN` and `args[2]`. A value
  * that is a reference (`${NAME}`) is none.
  */
-export function secretPlaces(entry: JsonRecord): string[] {
+export function findClearTextSecrets(entry: JsonRecord): string[] {
   const fields = (["env", "headers"] as const).flatMap((key) =>
     Object.entries(isRecord(entry[key]) ? entry[key] : {})
       .filter(([field, value]) => isSecret(field, value))

@@ -32,7 +32,7 @@ function cleanChoice<T>({ value, label, hint }: Choice<T>): Choice<T> {
 const KEYS = "(space: choose, a: all or none, Enter: continue)";
 
 /** Asks questions at a terminal, one after another. */
-export class Asker {
+export class Prompter {
   readonly #clack: typeof import("@clack/prompts");
   readonly #terminal: Terminal;
   readonly #end = new AbortController();
@@ -51,17 +51,17 @@ export class Asker {
    */
   static async run<T>(
     terminal: Terminal,
-    ask: (asker: Asker) => Promise<T>,
+    ask: (prompter: Prompter) => Promise<T>,
   ): Promise<T | undefined> {
     // Loaded here only: no other command has questions.
-    const asker = new Asker(await import("@clack/prompts"), terminal);
+    const prompter = new Prompter(await import("@clack/prompts"), terminal);
     try {
-      return await ask(asker);
+      return await ask(prompter);
     } catch (error) {
       if (!(error instanceof Cancelled)) throw error;
       return undefined;
     } finally {
-      asker.#close();
+      prompter.#close();
     }
   }
 
@@ -156,5 +156,5 @@ export class Asker {
 
 /** Asks a yes or a no; a cancelled question is a no. */
 export async function askYes(message: string, terminal: Terminal): Promise<boolean> {
-  return await Asker.run(terminal, (asker) => asker.confirm(message, false)) ?? false;
+  return await Prompter.run(terminal, (prompter) => prompter.confirm(message, false)) ?? false;
 }

@@ -20,7 +20,7 @@ export function didYouMean(given: string, known: Iterable<string>): string {
 export function checkServer(name: string, { servers, unused }: Configuration): void {
   if (servers.has(name) || unused.has(name)) return;
   throw new UsageError(
-    `There is no server "${name}" in the configuration${meantOrListed(name, servers.keys())}`,
+    `There is no server "${name}" in the configuration${suggestName(name, servers.keys())}`,
   );
 }
 
@@ -37,7 +37,7 @@ export function chooseAgent(opened: Opened, { stderr }: Outputs): Opened {
   const { agents } = rules;
   if (settings.agent !== undefined) {
     if (agents.has(settings.agent)) return opened;
-    const names = meantOrListed(settings.agent, agents.keys());
+    const names = suggestName(settings.agent, agents.keys());
     throw new UsageError(`There is no agent "${settings.agent}" in the rules${names}`);
   }
   if (!rules.denyOnMissingAgent) return opened;
@@ -51,7 +51,7 @@ export function chooseAgent(opened: Opened, { stderr }: Outputs): Opened {
 }
 
 /** What a mistyped name may have meant, or else the names that there are, to append to a message. */
-export function meantOrListed(given: string, known: Iterable<string>): string {
+export function suggestName(given: string, known: Iterable<string>): string {
   const names = [...known];
   return nameHint(given, names) ||
     (names.length === 0 ? "; there is none" : `; there are ${listed(names)}`);

@@ -1,6 +1,6 @@
 import { parseDocument } from "../document.ts";
 import { isObject } from "../json_value.ts";
-import { findOtherShape } from "../other_clients.ts";
+import { findForeignFormat } from "../other_clients.ts";
 
 /** Keys that stand at the top of one of the two files, for a text that cannot be parsed. */
 const FIRST_KEY = /"(?:(mcpServers|servers|context_servers)|(agents|defaults|auth))"\s*:/;
@@ -11,7 +11,7 @@ const FIRST_KEY = /"(?:(mcpServers|servers|context_servers)|(agents|defaults|aut
  * @param text What stands in it.
  * @returns Undefined where it may be either.
  */
-export function kindOfText(text: string): "servers" | "rules" | undefined {
+export function detectFileKind(text: string): "servers" | "rules" | undefined {
   const { document } = parseDocument("", text);
   if (document === undefined) {
     const [, servers, rules] = FIRST_KEY.exec(text) ?? [];
@@ -21,5 +21,5 @@ export function kindOfText(text: string): "servers" | "rules" | undefined {
   if (!isObject(value)) return undefined;
   if ("mcpServers" in value) return "servers";
   if (["agents", "defaults", "auth"].some((key) => key in value)) return "rules";
-  return findOtherShape(document) === undefined ? undefined : "servers";
+  return findForeignFormat(document) === undefined ? undefined : "servers";
 }

@@ -2,7 +2,7 @@ import { isRecord } from "./import_entry.ts";
 import type { Access } from "./plan.ts";
 
 /** A tool as its server lists it, as far as rules are made from it. */
-export interface LookedTool {
+export interface InspectedTool {
   /** Its name. */
   readonly name: string;
   /** Its definition's annotations. */
@@ -10,9 +10,9 @@ export interface LookedTool {
 }
 
 /** What starting a server showed. */
-export interface LookedServer {
+export interface InspectedServer {
   /** Its tools; absent where it could not be started. */
-  readonly tools?: readonly LookedTool[];
+  readonly tools?: readonly InspectedTool[];
   /** Why it could not be started, in one line. */
   readonly failure?: string;
   /** What it says of itself. */
@@ -22,10 +22,10 @@ export interface LookedServer {
 }
 
 /** What is known of servers, by name; a server that was not started is missing. */
-export type Looked = ReadonlyMap<string, LookedServer>;
+export type Inspected = ReadonlyMap<string, InspectedServer>;
 
 /** Whether a server says what its tools do: one annotation is enough. */
-export function saysWhatToolsDo({ tools = [] }: LookedServer = {}): boolean {
+export function hasToolHints({ tools = [] }: InspectedServer = {}): boolean {
   return tools.some(({ annotations }) =>
     isRecord(annotations) &&
     (typeof annotations.readOnlyHint === "boolean" ||
@@ -39,7 +39,7 @@ export function saysWhatToolsDo({ tools = [] }: LookedServer = {}): boolean {
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/schema#toolannotations}
  */
-export function allowedTools(tools: readonly LookedTool[], access: Access): string[] {
+export function allowedTools(tools: readonly InspectedTool[], access: Access): string[] {
   return tools.filter(({ name, annotations }) => {
     // In the rules this would be a pattern, which allows more than the tool.
     if (/[*?]/.test(name)) return false;
