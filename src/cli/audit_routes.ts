@@ -66,7 +66,7 @@ const tail = buildCommand<TailFlags, [file?: string], Context>({
         kind: "boolean",
         withNegated: false,
         default: false,
-        brief: "Go on with what comes, until Ctrl-C",
+        brief: "Keep printing new operations until Ctrl-C",
       },
       lines: { kind: "parsed", parse: readCount, default: "10", brief: "How many operations" },
       ...filters,
@@ -82,9 +82,9 @@ const tail = buildCommand<TailFlags, [file?: string], Context>({
   },
   docs: {
     brief: "Show the last operations",
-    fullDescription: "Shows the last operations of the audit log, the youngest last: when " +
-      "(UTC), decision, agent, what, how long, and the rule, the error, or isError where the tool " +
-      "itself answered with one.\n\n" +
+    fullDescription: "Shows the last operations of the audit log, the newest last: time " +
+      "(UTC), decision, agent, tool, duration, and the rule, the error code, or isError if the " +
+      "tool itself reported an error.\n\n" +
       "Example: agent-mcp-gateway audit tail -n 20 --agent researcher",
   },
 });

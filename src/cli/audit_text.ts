@@ -17,7 +17,7 @@ export function figuresText(figures: AuditFigures): string {
   const ways = Object.entries(decisions).map(([name, number]) => `${number} ${name}`).join(", ");
   const failing = figures.tools.filter((tool) => tool.tool_errors > 0)
     .sort((one, two) => two.tool_errors - one.tool_errors);
-  const failed = tool_errors > 0 ? `; ${tool_errors} of the allowed with isError` : "";
+  const failed = tool_errors > 0 ? `; ${tool_errors} of the allowed calls returned isError` : "";
   const slowest = figures.tools.toSorted((one, two) => two.p95_ms - one.p95_ms);
   const parts = [
     `${count} operations: ${ways}${failed}\n${from} to ${to}\n`,

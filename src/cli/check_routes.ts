@@ -30,9 +30,10 @@ export const validate = buildCommand<ValidateFlags, string[], Context>({
   },
   docs: {
     brief: "Check the two configuration files",
-    fullDescription: "Tells everything that is wrong and odd in the servers file and the rules " +
-      "file, with file, line and column. A FILE takes the place of the one that would be found; " +
-      "what stands in it says which of the two it is. Exit code: 1 on errors.\n\n" +
+    fullDescription:
+      "Reports every error and warning in the servers file and the rules file, with " +
+      "file, line and column. A FILE is checked instead of the one that the gateway would find; " +
+      "its contents show which of the two it is. Exit code: 1 on errors.\n\n" +
       "Example: agent-mcp-gateway validate --strict ./new-rules.json",
   },
 });
@@ -59,7 +60,7 @@ export const doctor = buildCommand<DoctorFlags, [server?: string], Context>({
     },
   },
   docs: {
-    brief: "Start the servers, and say what is wrong and how to fix it",
+    brief: "Start the servers, and report what is wrong and how to fix it",
     fullDescription: "Starts each server, counts its tools and their tokens, and ends it again. " +
       "For one that fails it says why and what to do. Exit code: 1 if any fails.\n\n" +
       "Example: agent-mcp-gateway doctor postgres",

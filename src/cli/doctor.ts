@@ -105,7 +105,9 @@ function report(
     ...oddities,
     ...noise.slice(0, 1).map((text) => {
       const isLocal = config.connect.kind === "stdio";
-      const what = `${isLocal ? "writes to stdout" : "sends"} what is no MCP message`;
+      const what = isLocal
+        ? "writes text that is not an MCP message to stdout"
+        : "sends data that is not an MCP message";
       const quote = JSON.stringify(text.slice(0, 80));
       return `it ${what}, such as ${quote}${isLocal ? ": it should log to stderr" : ""}`;
     }),

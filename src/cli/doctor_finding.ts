@@ -38,8 +38,8 @@ export type FindingKind =
   | "too-slow"
   | "exited";
 
-/** By this the message of the failure quotes what is no message already. */
-const UNREADABLE = "what is no valid MCP message";
+/** In a failure with these words, the message already quotes that data. */
+const UNREADABLE = "data that is not a valid MCP message";
 
 /** What is known besides. */
 export interface FindingContext {
@@ -94,8 +94,8 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
       message: message.includes(UNREADABLE)
         ? message
         : `${message}. On stdout, where only MCP messages belong, it wrote ${quote}`,
-      fix: "Make sure that the command starts an MCP server over stdio, and that it logs to " +
-        "stderr; call it without wrappers that print, such as `npm start`",
+      fix: "Make sure that the command starts an MCP server over stdio and that it logs to " +
+        "stderr; avoid wrappers that print, such as `npm start`",
     };
   }
   if (is((cause) => cause instanceof DOMException && cause.name === "TimeoutError")) {
@@ -108,29 +108,33 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
           formatPath(["mcpServers", name])
         }.gateway.connect_timeout_ms (now ${connectTimeoutMs})` +
         (connect.kind === "stdio" && isDownloaded(connect)
-          ? `; the first start downloads the server: run ${connect.command} once by hand, and see ` +
+          ? `; the first start downloads the server: run ${connect.command} once by hand to check ` +
             "whether its registry can be reached"
           : connect.kind === "stdio"
-          ? ", or see by hand what keeps the server from starting"
-          : `, or see why the server at ${
+          ? ", or run its command by hand to see why it does not start"
+          : `, or find out why the server at ${
             URL.parse(connect.url)?.host
-          } accepts connections and does ` +
-            "not answer"),
+          } accepts connections but ` +
+            "does not answer"),
     };
   }
   if (is((cause) => isOf(cause, HandshakeError, CatalogError))) {
-    const fix = "Bring the server up to date, or report this to its authors: it does not speak " +
+    const fix = "Update the server, or report this to its authors: it does not speak " +
       "MCP as the gateway knows it";
     return { kind: "protocol", message, fix };
   }
   if (is((cause) => cause instanceof ChannelClosed)) {
     const fix = connect.kind === "stdio"
-      ? "Run its command by hand, in the same folder and with the same variables, and look at what " +
-        "it says before it ends"
+      ? "Run its command by hand, in the same folder and with the same variables, and read " +
+        "what it prints before it exits"
       : "Look at the server's own log";
     return { kind: "exited", message, fix };
   }
-  return { kind: "other", message, fix: "Run again with GATEWAY_LOG_LEVEL=debug for all it says" };
+  return {
+    kind: "other",
+    message,
+    fix: "Run this again with GATEWAY_LOG_LEVEL=debug to see everything it prints",
+  };
 }
 
 /** Its entry says something that cannot be used, such as a variable that is not set. */

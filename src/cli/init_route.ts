@@ -46,7 +46,7 @@ export const init: Command<Context> = buildCommand<InitFlags, [], Context>({
     },
   },
   docs: {
-    brief: "Write the two configuration files from what your MCP clients have",
+    brief: "Write the two configuration files from your MCP clients' configuration",
     fullDescription: "Finds the servers of Claude Code, Claude Desktop, Cursor, VS Code, " +
       "Windsurf, Codex, Gemini CLI, opencode and Copilot CLI, and writes .mcp.json and " +
       ".mcp-gateway-rules.json into ~/.config/agent-mcp-gateway. At a terminal it asks which " +

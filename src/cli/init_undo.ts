@@ -48,7 +48,7 @@ export async function undoInit(options: UndoOptions): Promise<number> {
     else if (how !== "none") say(before === null ? `Removed ${path}` : `Put back ${path}`);
   }
   if (undo.steps.some(({ file, how }) => file.values !== undefined && how !== "none")) {
-    say("Start the clients again");
+    say("Restart the clients");
   }
   return undo.steps.some(({ how }) => how === "lost") ? 1 : 0;
 }

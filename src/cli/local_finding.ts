@@ -68,8 +68,8 @@ const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
     find: ([, npm, name, version], { program, args }) => ({
       message: `there is no version ${npm ?? `${name}==${version}`} in ${registryOf(program)}`,
       fix: npm === undefined
-        ? `Leave the version out of ${args}, or choose one of https://pypi.org/project/${name}/#history`
-        : `Leave the version out of ${args}, or choose one: npm view ${
+        ? `Remove the version from ${args}, or choose one from https://pypi.org/project/${name}/#history`
+        : `Remove the version from ${args}, or choose one that exists: npm view ${
           npm.replace(/(?<=.)@.*/, "")
         } versions`,
     }),
@@ -81,12 +81,14 @@ const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
     find: ([, ofUv, ofPip], { program, named, args }) => {
       const name = ofUv ?? ofPip ?? named;
       return {
-        message: `there is no package ${name} in ${registryOf(program)}, or you may not read it`,
+        message: `there is no package ${name} in ${
+          registryOf(program)
+        }, or you have no access to it`,
         fix: isPython(program)
           ? `Correct the name in ${args}: https://pypi.org/search/?q=${name} finds packages`
           : `Correct the name in ${args}: \`npm search ${
             name.replace(/^@[^/]+\//, "")
-          }\` finds packages; for a private one log in first (npm login)`,
+          }\` finds packages; for a private package, log in first (npm login)`,
       };
     },
   },
@@ -103,9 +105,8 @@ const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
         message: missing === undefined
           ? `the package ${named} has no program to run`
           : `the package has no program "${missing}"`,
-        fix:
-          `Make sure that ${args} names an MCP server and not a library; where its program has ` +
-          `another name than the package, write ${words}`,
+        fix: `Make sure that ${args} names an MCP server and not a library; if its program has ` +
+          `a different name from the package, write ${words}`,
       };
     },
   },
@@ -115,10 +116,10 @@ const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
     find: ([, has, needs = ""], { named, args, words }) => {
       const least = /\d+\.\d+/.exec(needs)?.[0] ?? "3.12";
       return {
-        message: `${named} needs Python ${needs}, and was started with Python ${has}`,
+        message: `${named} needs Python ${needs}, but was started with Python ${has}`,
         fix: words.includes("--python")
-          ? `Write ${least} behind "--python" in ${args}`
-          : `Write "--python", "${least}" first into ${args}`,
+          ? `Write ${least} after "--python" in ${args}`
+          : `Add "--python", "${least}" at the start of ${args}`,
       };
     },
   },
@@ -126,9 +127,9 @@ const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
     said: /No interpreter found for (Python \S+)/,
     kind: "wrong-runtime",
     find: ([, wanted], { args }) => ({
-      message: `${wanted} is not installed, and cannot be downloaded`,
-      fix: `Install it, or choose another version behind "--python" in ${args}: ` +
-        "`uv python list` shows them",
+      message: `${wanted} is not installed and cannot be downloaded`,
+      fix: `Install it, or choose another version after "--python" in ${args}: ` +
+        "`uv python list` shows the versions",
     }),
   },
 ];
@@ -139,10 +140,10 @@ const RUN_FAILURES: readonly FailurePattern[] = [
     said: /env: ['‘"]?([\w.+-]+)(?:\\r|\r)/,
     kind: "carriage-return",
     find: ([, interpreter], { command }) => ({
-      message: `${command} is a script with Windows line ends, so that "${interpreter}\\r" is ` +
-        "looked for",
+      message: `${command} is a script with Windows line endings, so the system looks for ` +
+        `"${interpreter}\\r"`,
       fix:
-        `Save ${command} with Unix line ends (LF), for example: perl -pi -e 's/\\r$//' ${command}`,
+        `Save ${command} with Unix line endings (LF), for example: perl -pi -e 's/\\r$//' ${command}`,
     }),
   },
   {
@@ -171,8 +172,8 @@ const RUN_FAILURES: readonly FailurePattern[] = [
     find: ([, ofNode, ofPython, ofDeno], { program, args }) => ({
       message: `${program} did not find ${ofNode ?? ofPython ?? ofDeno}`,
       fix:
-        `Correct the path in ${args}; a relative one begins in the entry's "cwd", or where the ` +
-        "gateway was started. If the path is right, build the server or install what it imports",
+        `Correct the path in ${args}; a relative path starts from the entry's "cwd", or from where ` +
+        "the gateway was started. If the path is right, build the server or install what it imports",
     }),
   },
   {
@@ -180,8 +181,7 @@ const RUN_FAILURES: readonly FailurePattern[] = [
     kind: "module-not-found",
     find: ([, module], { program, args }) => ({
       message: `${program} has no module ${module}`,
-      fix:
-        `Install it there (${program} -m pip install PACKAGE), or write the path of the Python ` +
+      fix: `Install it (${program} -m pip install PACKAGE), or write the path of the Python ` +
         `that has it, such as /path/to/.venv/bin/python, into ${args.replace(/args$/, "command")}`,
     }),
   },
@@ -241,15 +241,15 @@ export function failFastVariables(withinMs: number): Readonly<Record<string, str
 
 function registryFix(program: string): string {
   const own = isPython(program) ? "UV_DEFAULT_INDEX" : "npm_config_registry";
-  return "Check the network. Behind a proxy, set HTTPS_PROXY where the gateway runs; for a registry " +
-    `of your own, set ${own} in "env" of the server's entry`;
+  return "Check the network. Behind a proxy, set HTTPS_PROXY where the gateway runs; for a private " +
+    `registry, set ${own} in "env" of the server's entry`;
 }
 
 function nodeFinding(named: string, needs: string | undefined, has?: string) {
-  const found = has === undefined ? "" : `, and was started with Node.js ${has}`;
+  const found = has === undefined ? "" : `, but was started with Node.js ${has}`;
   return {
     message: `${named} needs Node.js ${needs ?? ""}${found}`,
-    fix: "Install that version of Node.js, and see to it that it comes first on the PATH of the " +
+    fix: "Install that version of Node.js, and make sure that it comes first on the PATH of the " +
       'gateway, or of the server\'s entry ("env")',
   };
 }

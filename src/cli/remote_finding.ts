@@ -36,14 +36,14 @@ interface Context {
 
 type Fix = readonly [kind: RemoteFindingKind, fix: (context: Context) => string];
 
-const ENDPOINT = "the documentation of the server names it, and it often ends in /mcp or /sse";
+const ENDPOINT = "see the server's documentation; the address often ends in /mcp or /sse";
 
 const WRONG_ADDRESS = ({ url }: Context): string => {
   return `Put the address of the server's MCP endpoint into ${url}: ${ENDPOINT}`;
 };
 
 const CERTIFICATE_OF = ({ host, url }: Context): string => {
-  return `Have the certificate of ${host} renewed by whoever runs the server, or correct ${url}`;
+  return `Ask whoever runs ${host} to renew its certificate, or correct ${url}`;
 };
 
 const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
@@ -56,7 +56,7 @@ const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
     return `Connect this machine to the network or VPN of ${host}, or correct ${url}`;
   }],
   "no-answer": ["no-answer", ({ host, url }) => {
-    return `See whether the server at ${host} runs and no firewall drops what is sent to it, or ` +
+    return `Check that the server at ${host} is running and that no firewall blocks it, or ` +
       `correct ${url}`;
   }],
   "proxy": ["unreachable", ({ hostname }) => {
@@ -64,28 +64,28 @@ const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
       `${hostname} to NO_PROXY there`;
   }],
   "port-blocked": ["wrong-address", ({ url }) => {
-    return `Have the server listen on another port and put that into ${url}: connections to this ` +
+    return `Make the server listen on another port, and put that port into ${url}: connections to this ` +
       "one are blocked, as in browsers";
   }],
   "no-http": ["wrong-address", ({ url }) => {
-    return `Correct the port in ${url}; if the server speaks TLS there, begin the url with https:`;
+    return `Correct the port in ${url}; if the server uses TLS on that port, start the url with https:`;
   }],
   "closed": ["server-error", ({ host }) => {
-    return `Look at the log of the server at ${host}, or of the proxy before it: it closed the ` +
+    return `Look at the log of the server at ${host}, or of the proxy in front of it: it closed the ` +
       "connection instead of answering";
   }],
   "tls-expired": ["tls", CERTIFICATE_OF],
   "tls-not-yet-valid": ["tls", () => "Correct the clock of this machine"],
   "tls-name": ["tls", ({ url }) => {
-    return `Put the name that the certificate is for into ${url}, or have the certificate made for ` +
-      "the name that is there";
+    return `Put the name that the certificate is for into ${url}, or get a certificate for the name ` +
+      "that is there now";
   }],
   "tls-unknown-issuer": ["tls", () => {
     return "Set NODE_EXTRA_CA_CERTS to a file with the certificate (PEM) of the authority that " +
       'signed it, where the gateway runs (for a desktop client: in "env" of the gateway\'s entry)';
   }],
   "tls-other": ["tls", CERTIFICATE_OF],
-  "no-tls": ["tls", ({ url }) => `Begin ${url} with http: instead of https:`],
+  "no-tls": ["tls", ({ url }) => `Start ${url} with http: instead of https:`],
   "no-permission": ["not-allowed", () => {
     return "Start the gateway with the flags that `agent-mcp-gateway permissions` prints";
   }],
@@ -101,23 +101,26 @@ const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
 
 const CREDENTIALS: Fix = ["credentials", ({ headers, hasHeaders }) => {
   return hasHeaders
-    ? `Correct the credentials in ${headers}: they are wrong, have expired or do not suffice`
-    : `Add the credentials that the server wants to ${headers}, such as ` +
+    ? `Correct the credentials in ${headers}: they are wrong, have expired or are not sufficient`
+    : `Add the credentials that the server needs to ${headers}, such as ` +
       '{"Authorization": "Bearer ${KEY}"} with KEY set where the gateway runs';
 }];
 
 const NO_POST: Fix = ["wrong-address", (context) => {
   const older = context.type === "http"
-    ? '. If it is a server of the older SSE transport, take "type" out of its entry'
+    ? '. If the server uses the older SSE transport, remove "type" from its entry'
     : "";
-  return `${WRONG_ADDRESS(context)}; what is there now takes no messages${older}`;
+  return `${WRONG_ADDRESS(context)}; the present address accepts no messages${older}`;
 }];
 
 const BEHIND: Fix = ["server-error", ({ host }) => {
-  return `Start the server behind ${host}, or tell whoever runs it: a proxy answers in its place`;
+  return `Start the server behind ${host}, or tell whoever runs it: a proxy answered instead of it`;
 }];
 
-const BUSY: Fix = ["busy", () => "Wait, and ask again: the server takes no more requests now"];
+const BUSY: Fix = [
+  "busy",
+  () => "Wait and try again: the server is not accepting more requests now",
+];
 
 const BY_STATUS: Readonly<Record<number, Fix>> = {
   401: CREDENTIALS,
@@ -125,7 +128,7 @@ const BY_STATUS: Readonly<Record<number, Fix>> = {
   404: ["wrong-address", WRONG_ADDRESS],
   405: NO_POST,
   407: ["credentials", () => {
-    return "Put the user and password of the proxy into HTTPS_PROXY or HTTP_PROXY, in the gateway's " +
+    return "Put the user name and password of the proxy into HTTPS_PROXY or HTTP_PROXY, in the gateway's " +
       "environment";
   }],
   410: ["wrong-address", WRONG_ADDRESS],
@@ -137,11 +140,11 @@ const BY_STATUS: Readonly<Record<number, Fix>> = {
 };
 
 const SERVER_ERROR: Fix = ["server-error", ({ host }) => {
-  return `Look at the log of the server at ${host}, or tell whoever runs it: the server itself failed`;
+  return `Look at the log of the server at ${host}, or tell whoever runs it: the error is in the server`;
 }];
 
 const OTHER: Fix = ["not-mcp", ({ url, headers }) => {
-  return `Check ${url} and ${headers}: the server refuses the first message of MCP`;
+  return `Check ${url} and ${headers}: the server refuses the initialize request`;
 }];
 
 /**

@@ -44,9 +44,9 @@ export function chooseAgent(opened: Opened, { stderr }: Outputs): Opened {
   const [only, ...others] = agents.keys();
   if (only === undefined) throw new UsageError("There is no agent in the rules: add one");
   if (others.length > 0) {
-    throw new UsageError(`Name the agent with --agent: ${listed([only, ...others])}`);
+    throw new UsageError(`Choose an agent with --agent: ${listed([only, ...others])}`);
   }
-  stderr.write(`As agent "${only}", the only one in the rules\n`);
+  stderr.write(`Using agent "${only}", the only one in the rules\n`);
   return { ...opened, settings: { ...settings, agent: only } };
 }
 
@@ -54,7 +54,7 @@ export function chooseAgent(opened: Opened, { stderr }: Outputs): Opened {
 export function suggestName(given: string, known: Iterable<string>): string {
   const names = [...known];
   return nameHint(given, names) ||
-    (names.length === 0 ? "; there is none" : `; there are ${listed(names)}`);
+    (names.length === 0 ? "; there are none" : `; choose from ${listed(names)}`);
 }
 
 function listed(names: readonly string[]): string {

@@ -34,19 +34,19 @@ export function findStartCause(
       return {
         kind,
         message: `its folder ${cwd} does not exist`,
-        fix: `Make the folder ${cwd}, or correct ${entry}.cwd`,
+        fix: `Create the folder ${cwd}, or correct ${entry}.cwd`,
       };
     case "folder-is-file":
       return fix(`Write the folder that holds ${cwd} into ${entry}.cwd`);
     case "arguments-in-command":
       return fix(
-        `Put the program alone into ${entry}.command, and what follows it into "args"`,
+        `Put only the program into ${entry}.command, and its arguments into "args"`,
       );
     case "command-not-found":
       return notFound(failure, { connect, entry, windows });
     case "dangling-link":
       return fix(
-        `Install again what ${path} is a link to (${subject}), or correct ${entry}.command`,
+        `Reinstall ${subject}, which ${path} links to, or correct ${entry}.command`,
       );
     case "command-is-folder":
       return fix(`Write the path of the program in ${path} into ${entry}.command`);
@@ -54,12 +54,12 @@ export function findStartCause(
       return fix(`Run: chmod +x ${path}`);
     case "carriage-return":
       return fix(
-        `Save ${path} with Unix line ends (LF), for example: perl -pi -e 's/\\r$//' ${path}`,
+        `Save ${path} with Unix line endings (LF), for example: perl -pi -e 's/\\r$//' ${path}`,
       );
     case "interpreter-not-found":
       return fix(
-        `Install ${subject}, or correct the first line of ${path}; "#!/usr/bin/env NAME" finds a ` +
-          "program on the PATH",
+        `Install ${subject}, or correct the first line of ${path}; "#!/usr/bin/env NAME" looks ` +
+          "for the program on the PATH",
       );
     case "foreign-binary":
       return fix(`Install the build of ${command} for this system (${Deno.build.target})`);
@@ -70,7 +70,7 @@ export function findStartCause(
           "(--allow-run)",
       );
     case "other":
-      return fix(`Run ${command} by hand, in the same folder, and see what it says`);
+      return fix(`Run ${command} by hand, in the same folder, and read what it prints`);
   }
 }
 
@@ -85,6 +85,6 @@ function notFound(
   const fix = isPath
     ? `Correct ${entry}.command: there is no such program`
     : `Install ${command}, or write its full path into ${entry}.command; programs started from a ` +
-      "desktop have another PATH than a shell";
+      "desktop have a different PATH from a shell";
   return { kind: "command-not-found", message, fix, looked };
 }

@@ -101,8 +101,8 @@ function sortFiles(
     const kind = detectFileKind(read.text);
     if (kind === undefined) {
       report(
-        'neither "mcpServers" nor "agents" stands in it, so this may be either file: say which ' +
-          "with --mcp-config or --rules",
+        'it contains neither "mcpServers" nor "agents", so it could be either file: name it with ' +
+          "--mcp-config or --rules",
       );
       continue;
     }
@@ -111,8 +111,10 @@ function sortFiles(
       : ["rules", "--rules"] as const;
     if (given[key] !== undefined) {
       throw new UsageError(
-        `${file} is a ${kind} file, and ${given[key]} is named as one already: leave one out ` +
-          `(${flag} names the ${kind} file, too)`,
+        `${file} is a ${kind} file, but you already named ${
+          given[key]
+        } as one: remove one of them ` +
+          `(${flag} also names the ${kind} file)`,
       );
     }
     given[key] = file;

@@ -99,7 +99,7 @@ class Filler {
       (isBad ? `variables replaced, ${expected}` : undefined);
     if (message !== undefined) this.troubles.push({ path: [...this.#base, ...path], message });
     if (SECRET_REFERENCE.test(expanded.text)) {
-      const message = "passed on as this text, because the gateway does not read secrets from " +
+      const message = "passed on unchanged, because the gateway does not read secrets from " +
         "1Password: write ${NAME}, and set NAME to the secret where the gateway runs";
       this.notes.push({ path: [...this.#base, ...path], message });
     }
@@ -115,8 +115,7 @@ class Filler {
   #noteVariable(text: string, path: Trouble["path"]): void {
     if (!OTHER_VARIABLE.test(text)) return;
     // The name is not quoted: what looks like one may be a secret.
-    const message =
-      "passed on as this text, although it looks like a variable: write ${NAME} for " +
+    const message = "passed on unchanged, although it looks like a variable: write ${NAME} for " +
       "the value of NAME";
     this.notes.push({ path: [...this.#base, ...path], message });
   }

@@ -37,7 +37,7 @@ function explainMalformed(text: string): string {
   const [, id, word = ""] = FOREIGN.exec(text) ?? [];
   if (id !== undefined) {
     const name = id.toUpperCase().replace(/\W+/g, "_").replace(/^(?=\d)/, "INPUT_");
-    return `\${input:${id}} is a question that VS Code asks, and the gateway asks none: write ` +
+    return `VS Code asks the user for \${input:${id}}; the gateway does not: write ` +
       `\${${name}}, and set ${name} where the gateway runs`;
   }
   if (word === "") return malformed;
@@ -46,7 +46,7 @@ function explainMalformed(text: string): string {
     return `${whole} is not supported, because the gateway reads secrets from variables only: ` +
       "write ${NAME}, and set NAME where the gateway runs";
   }
-  return `${whole} is known to VS Code alone: write its value, or \${NAME} for a variable`;
+  return `only VS Code knows ${whole}: write its value, or \${NAME} for a variable`;
 }
 
 /**
@@ -111,7 +111,7 @@ function expandReference(text: string, start: number, nesting: number, variables
   if (close === "}") {
     if (value !== undefined) return { text: value, used: true, end };
     const trouble = VSCODE_NAMES.includes(name)
-      ? `\${${name}} is known to VS Code alone: write its value, or \${NAME} for a variable`
+      ? `only VS Code knows \${${name}}: write its value, or \${NAME} for a variable`
       : `variable ${JSON.stringify(name)} is not set`;
     return { text: "", used: true, trouble, end };
   }

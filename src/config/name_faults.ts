@@ -13,7 +13,7 @@ const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800
 const EMOJI_JOINER = /(?<=\p{Extended_Pictographic}\p{M}*)\u200d(?=\p{Extended_Pictographic})/gu;
 
 const WORDS = new Map([
-  [" ", "a blank"],
+  [" ", "a space"],
   ["\t", "a tab"],
   ["\n", "a line break"],
   ["\r", "a line break"],
@@ -21,7 +21,7 @@ const WORDS = new Map([
 
 /** What is wrong with a name, and the name that was probably meant. */
 export interface NameFault {
-  /** Such as `ends with a blank`. */
+  /** Such as `ends with a space`. */
   readonly what: string;
   /** The name without it; empty where nothing is left. */
   readonly meant: string;
@@ -36,14 +36,14 @@ export function findNameFault(name: string): NameFault | undefined {
   if (ORDINARY.test(name) || name === "") return undefined;
   const meant = withoutInvisible(name);
   if (meant === name) return undefined;
-  if (meant === "") return { what: "holds nothing that can be seen", meant };
+  if (meant === "") return { what: "has no visible characters", meant };
   const characters = [...name];
   const [first = "", last = ""] = [characters[0], characters.at(-1)];
   const isOdd = (character: string) => withoutInvisible(character) === "";
   if (isOdd(first)) return { what: `begins with ${describe(first)}`, meant };
   if (isOdd(last)) return { what: `ends with ${describe(last)}`, meant };
   return {
-    what: `holds ${describe(name.replace(EMOJI_JOINER, "").match(INVISIBLE)?.[0] ?? "")}`,
+    what: `contains ${describe(name.replace(EMOJI_JOINER, "").match(INVISIBLE)?.[0] ?? "")}`,
     meant,
   };
 }
@@ -58,7 +58,7 @@ function describe(character: string): string {
   const code = character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0");
   const words = WORDS.get(character);
   if (words !== undefined) return words;
-  return `${/\p{Zs}/u.test(character) ? "an odd blank" : "an invisible character"}, U+${code}`;
+  return `${/\p{Zs}/u.test(character) ? "an unusual space" : "an invisible character"}, U+${code}`;
 }
 
 /** A name in quotes, what cannot be seen as escapes. */

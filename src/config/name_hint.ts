@@ -26,6 +26,6 @@ export function nameHint(given: string, names: Iterable<string>): string {
   if (twin === undefined) return suggest(given, known);
   return twin.isCase
     ? `; names are case-sensitive: write ${quoteName(twin.name)}`
-    : `; it only looks like ${quoteName(twin.name)}, whose letters are encoded in another way ` +
+    : `; it looks like ${quoteName(twin.name)} but is encoded differently ` +
       "(Unicode normalization): copy that name";
 }

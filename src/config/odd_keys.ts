@@ -12,9 +12,10 @@ const gatewayKeys = Object.keys(properties.gateway.properties);
 /** Other clients' keys that the gateway has nothing for, with what to write instead. */
 const UNSUPPORTED = new Map<string, Advice>(Object.entries({
   ...same(["envFile", "env_file"], () => {
-    return 'the gateway reads no file of variables: write them under "env", as values or ${NAME}';
+    return 'the gateway does not read env files: write the variables under "env", as values or ${NAME}';
   }),
-  headersHelper: () => 'the gateway runs no program for headers: write them under "headers"',
+  headersHelper: () =>
+    'the gateway does not run a program to get headers: write the headers under "headers"',
   bearer_token_env_var: () => {
     return 'write "headers": {"Authorization": "Bearer ${NAME}"}, where NAME is that variable';
   },
@@ -58,8 +59,8 @@ export function warnOddKeys(document: Document): ConfigProblem[] {
 function adviseOn(key: string, value: JsonValue, entry: JsonObject): string | undefined {
   if (gatewayKeys.includes(key)) return 'ignored here: it belongs under "gateway"';
   if (key === findDisablingKey(entry)) {
-    return `this server is off, as "${key}": false says: write "disabled": true in its place ` +
-      "to keep it off, or remove it to switch the server on";
+    return `"${key}": false disables this server: write "disabled": true instead to keep it ` +
+      "disabled, or remove the key to enable it";
   }
   const unsupported = UNSUPPORTED.get(key)?.(value);
   if (unsupported !== undefined) return `ignored: ${unsupported}`;
@@ -71,8 +72,8 @@ function adviseOn(key: string, value: JsonValue, entry: JsonObject): string | un
   const isServer = entry["command"] !== undefined || entry["url"] !== undefined;
   const isConnect = ["command", "url"].includes(renamed.ours);
   // Without a command and a url that is an error, which says the same.
-  if (isConnect) return isServer ? "ignored: the server has `command` or `url` already" : undefined;
+  if (isConnect) return isServer ? "ignored: the server already has `command` or `url`" : undefined;
   return entry[renamed.ours] === undefined
     ? `ignored; ${renamed.message}`
-    : `ignored: "${renamed.ours}" is there already`;
+    : `ignored: "${renamed.ours}" is already there`;
 }

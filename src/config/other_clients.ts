@@ -69,7 +69,7 @@ export function findSwappedFile(
   if (!isObject(value) || value[ours] !== undefined || !isObject(value[others])) return undefined;
   const found = kind === "servers" ? "rules" : "servers";
   const message =
-    `this file holds ${found}, where the ${kind} file is expected: name the servers ` +
+    `this file contains ${found}, but the ${kind} file was expected: name the servers ` +
     "file with --mcp-config (GATEWAY_MCP_CONFIG) and the rules file with --rules (GATEWAY_RULES)";
   return document.problem([others], message, "key");
 }
@@ -84,7 +84,8 @@ export function findForeignFormat(document: Document): ConfigProblem | undefined
   if (!isObject(value) || value["mcpServers"] !== undefined) return undefined;
   const { mcp } = value;
   if (isObject(mcp) && isObject(mcp["servers"])) {
-    const message = 'some MCP clients keep servers here: move them to "mcpServers" at the top of ' +
+    const message =
+      'some MCP clients keep servers here: move them to "mcpServers" at the top level of ' +
       "the file";
     return document.problem(["mcp", "servers"], message, "key");
   }
@@ -102,7 +103,7 @@ export function findForeignFormat(document: Document): ConfigProblem | undefined
   const server = entriesOf(value).find(([, member]) => isObject(member) && isEntry(member));
   if (server === undefined) return undefined;
   const [name] = server;
-  const message = "a server stands at the top of the file: put all servers into " +
+  const message = "a server is at the top level of the file: put all servers into " +
     `{"mcpServers": {${JSON.stringify(name)}: …}}`;
   return document.problem([name], message, "key");
 }

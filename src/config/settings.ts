@@ -210,7 +210,8 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
   logLevel: {
     flag: "log-level",
     variable: "GATEWAY_LOG_LEVEL",
-    brief: "Least level to log: debug, info, warning or error; info at a terminal, else warning",
+    brief:
+      "Lowest level to log: debug, info, warning or error; default: info at a terminal, else warning",
     expected: "debug or info or warning or error",
     read(text) {
       const level = text.toLowerCase() === "warning" ? "warn" : text;

@@ -23,7 +23,7 @@ export function warnVariables(env: Environment, options: PlatformOptions = {}): 
   return listNames(env).sort().flatMap((name) => {
     const isKnown = known.has(windows ? name.toUpperCase() : name);
     if (isKnown || FOREIGN.test(name) || !isMeant(name, known)) return [];
-    const message = `the gateway has no such variable and ignores it${suggest(name, known)}`;
+    const message = `the gateway does not know this variable and ignores it${suggest(name, known)}`;
     return [{ file: "", line: 0, column: 0, path: name, message }];
   });
 }

@@ -166,10 +166,10 @@ export async function fetchCatalog(peer: Peer, options: CatalogOptions): Promise
     if (next === undefined || next === null) break;
     if (typeof next !== "string") {
       const shown = JSON.stringify(next).slice(0, MAX_QUOTED_NAME);
-      return gathered.partial(`"nextCursor" of page ${number} is ${shown} and not a string`);
+      return gathered.partial(`"nextCursor" of page ${number} is ${shown}, not a string`);
     }
     if (cursors.has(next)) {
-      return gathered.partial(`page ${number} leads back to a page that came before`);
+      return gathered.partial(`page ${number} has a cursor that an earlier page had`);
     }
     if (number === MAX_PAGES) return gathered.partial(`it has more than ${MAX_PAGES} pages`);
     cursors.add(next);
@@ -249,7 +249,7 @@ class GatheredTools {
     if (name.length > MAX_NAME) return "a name that is too long";
     if (!this.#tools.has(name)) return undefined;
     const shown = JSON.stringify(this.#quote(name).slice(0, MAX_QUOTED_NAME));
-    return `the name ${shown}, which came before`;
+    return `the duplicate name ${shown}`;
   }
 }
 

@@ -30,10 +30,10 @@ export function requireComplete(reply: Reply, server: string): Reply {
   const what = reply.ok ? describeIncomplete(reply.result.value) : undefined;
   if (what === undefined) return reply;
   const message = what === ASKS_FOR_INPUT
-    ? `Server "${server}" asks for input in the way of MCP revision 2026-07-28 (${what}), which this ` +
-      "gateway does not speak yet; the call is not complete."
-    : `Server "${server}" answered with ${what}, which is no complete result and which this gateway ` +
-      "does not know.";
+    ? `Server "${server}" asked for input as MCP revision 2026-07-28 defines it (${what}), which ` +
+      "this gateway does not support yet; the call is not complete."
+    : `Server "${server}" answered with ${what}, which is not a complete result and which this ` +
+      "gateway does not know.";
   const hint = "Use another tool, or call again with all the input the tool may ask for";
   throw new DownstreamError("SERVER_UNAVAILABLE", server, message, { hint });
 }

@@ -334,8 +334,10 @@ export class Session {
   #noiseSince(count: number): string {
     if (this.#noiseCount === count) return "";
     const excerpt = quotable(this.#lastNoise, this.#options.config).slice(0, MAX_NOISE);
-    return `Meanwhile it sent what is no valid MCP message, such as ${JSON.stringify(excerpt)}; ` +
-      "its answer may be among that.";
+    return `Meanwhile it sent data that is not a valid MCP message, such as ${
+      JSON.stringify(excerpt)
+    }; ` +
+      "that data may include its answer.";
   }
 
   get #isOver(): boolean {

@@ -73,8 +73,8 @@ export function explainStart(
     // The gateway was started with narrowed permissions, and the entry is newer than they are.
     return fail(
       "not-permitted",
-      `the gateway's own permissions do not allow to run its command "${command}"; the operator ` +
-        "has to start the gateway with what agent-mcp-gateway permissions prints",
+      `the gateway's own permissions do not allow it to run the command "${command}"; the operator ` +
+        "must start the gateway with the flags that `agent-mcp-gateway permissions` prints",
     );
   }
   const folder = folderTrouble(connect.cwd);
@@ -88,7 +88,7 @@ export function explainStart(
   return command.includes(" ")
     ? fail(
       "arguments-in-command",
-      `its command "${command}" was not found; put what follows the program into "args"`,
+      `its command "${command}" was not found; put its arguments into "args"`,
     )
     : fail("command-not-found", `its command "${command}" was not found`);
 }
@@ -139,15 +139,15 @@ function fileTrouble(command: string, path: string): Trouble | undefined {
   if (head.startsWith("\x7fELF")) {
     return [
       "foreign-binary",
-      `its command "${command}" was built for another system: what loads it is not there`,
+      `its command "${command}" was built for another system: its loader is missing`,
     ];
   }
   const [, interpreter = ""] = /^#![ \t]*([^ \t\n]+)/.exec(head) ?? [];
   if (interpreter.endsWith("\r") || /^#![^\n]*\r\n/.test(head)) {
     return [
       "carriage-return",
-      `its command "${command}" is a script with Windows line ends, which make a part of the ` +
-      `program's name in its first line ("${interpreter.trimEnd()}\\r")`,
+      `its command "${command}" is a script with Windows line endings, which become part of ` +
+      `the program's name in its first line ("${interpreter.trimEnd()}\\r")`,
       interpreter.trimEnd(),
     ];
   }

@@ -65,8 +65,8 @@ function explainListening(error: unknown, { host }: Settings): string {
   const message = error instanceof Error ? error.message : String(error);
   switch (error instanceof Error && "code" in error ? error.code : undefined) {
     case "EADDRINUSE":
-      return "the port is in use by another program. Fix: choose another one with --port (0 takes " +
-        "any that is free), or end that program";
+      return "the port is in use by another program. Fix: choose another port with --port (0 picks a " +
+        "free one), or end that program";
     case "EACCES":
       return "this user may not listen on the port. Fix: choose one above 1023 with --port";
     case "EADDRNOTAVAIL":

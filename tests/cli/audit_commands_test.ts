@@ -194,7 +194,7 @@ Deno.test("[audit.tool-errors] results with isError are counted apart, and marke
   assert.deepEqual(toolErrors(figures.tools), [["files/read", 0, 2], ["files/write", 0, 0]]);
   assert.deepEqual(toolErrors(figures.agents), [["a", 0, 2]]);
   const { stdout } = runStatsText(path);
-  assert.match(stdout, /^4 operations: 4 ALLOW; 2 of the allowed with isError$/m);
+  assert.match(stdout, /^4 operations: 4 ALLOW; 2 of the allowed calls returned isError$/m);
   assert.match(stdout, /^TOOL WITH isError +COUNT\nfiles\/read +2$/m);
   const [, second] = runTail(path).stdout.split("\n");
   assert.equal(second, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms isError");

@@ -51,7 +51,7 @@ const CASES: readonly [line: string, said: string, kind: string, message: RegExp
     "npm warn EBADENGINE   required: { node: '>=22.7.5' },\n" +
     "npm warn EBADENGINE   current: { node: 'v20.20.2', npm: '11.19.1' }\nnpm warn EBADENGINE }\nboom",
     "wrong-runtime",
-    /a-server needs Node\.js >=22\.7\.5, and was started with Node\.js v20\.20\.2/,
+    /a-server needs Node\.js >=22\.7\.5, but was started with Node\.js v20\.20\.2/,
     /PATH/,
   ],
   [
@@ -87,8 +87,8 @@ const CASES: readonly [line: string, said: string, kind: string, message: RegExp
     "uvx mcp-server-time",
     "  cause: Because the current Python version (3.9.18) does not satisfy Python>=3.10 and all",
     "wrong-runtime",
-    /needs Python >=3\.10, and was started with Python 3\.9\.18/,
-    /"--python", "3\.10" first into/,
+    /needs Python >=3\.10, but was started with Python 3\.9\.18/,
+    /"--python", "3\.10" at the start of/,
   ],
   [
     "uvx --python 3.99 six",

@@ -111,10 +111,10 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     new RegExp(`^Start the server at 127.0.0.1:${port}, or`),
   );
   found("host", "unknown-host", /no host named/, /^Correct the host in mcpServers\.host\.url; if /);
-  found("plain", "tls", /does not speak TLS/, /^Begin mcpServers\.plain\.url with http: instead/);
+  found("plain", "tls", /does not speak TLS/, /^Start mcpServers\.plain\.url with http: instead/);
   found("issuer", "tls", /authority that is unknown/, /^Set NODE_EXTRA_CA_CERTS to a file /);
   const address =
-    /into mcpServers\["my\.server"\]\.url: the documentation .* ends in \/mcp or \/sse$/;
+    /into mcpServers\["my\.server"\]\.url: see the server's documentation; .* ends in \/mcp or \/sse$/;
   found("my.server", "wrong-address", /HTTP 404/, address);
   found(
     "key",
@@ -132,7 +132,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     "files",
     "wrong-address",
     /HTTP 501 \(a web page: "Error response"\); check its url$/,
-    /what is there now takes no messages\. If .* SSE transport, take "type" out of its entry$/,
+    /the present address accepts no messages\. If .* SSE transport, remove "type" from its entry$/,
   );
   found(
     "static",
@@ -153,7 +153,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     /^Look at the log of the server/,
   );
   found("proxy", "server-error", /HTTP 502/, /^Start the server behind /);
-  found("busy", "busy", /HTTP 429/, /^Wait, and ask again/);
+  found("busy", "busy", /HTTP 429/, /^Wait and try again/);
   found(
     "moved",
     "wrong-address",
@@ -172,7 +172,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     "mute",
     "too-slow",
     /within 400 ms/,
-    /mute\.gateway\.connect_timeout_ms \(now 400\), or see why the server at 127\.0\.0\.1:\d+ accepts/,
+    /mute\.gateway\.connect_timeout_ms \(now 400\), or find out why the server at 127\.0\.0\.1:\d+ accepts/,
   );
 
   // What the fixes say was done, it works.
@@ -192,7 +192,10 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
   assert.deepEqual(works, ["plain", "issuer", "my.server", "key", "moved"]);
   assert.match(fixed.get("name")?.error.message, /is for another name than "localhost"/);
   assert.match(fixed.get("name")?.error.fix, /^Put the name that the certificate is for into /);
-  assert.match(fixed.get("date")?.error.fix, /^Have the certificate of localhost:\d+ renewed /);
+  assert.match(
+    fixed.get("date")?.error.fix,
+    /^Ask whoever runs localhost:\d+ to renew its certificate/,
+  );
 });
 
 Deno.test("[cli.doctor-remote] a server whose name stands in brackets has its place, too", async () => {
@@ -214,5 +217,8 @@ Deno.test("[cli.doctor-remote] what a remote server sends beside messages is tol
   const reports = await diagnose({ chatty: { url: odd.url } });
   const { ok, warnings } = reports.get("chatty");
   assert.equal(ok, true);
-  assert.ok(warnings.includes('it sends what is no MCP message, such as "Welcome!"'), warnings);
+  assert.ok(
+    warnings.includes('it sends data that is not an MCP message, such as "Welcome!"'),
+    warnings,
+  );
 });

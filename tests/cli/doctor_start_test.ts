@@ -18,8 +18,12 @@ Deno.test({
   ignore: NO_SHELL,
   fn: async () => {
     const expected: Readonly<Record<string, readonly [string, RegExp, RegExp]>> = {
-      crlf: ["carriage-return", /Windows line ends/, /Unix line ends \(LF\), for example: perl/],
-      "env-crlf": ["carriage-return", /"sh\\r" is looked for/, /perl -pi -e 's\/\\r\$\/\/'/],
+      crlf: [
+        "carriage-return",
+        /Windows line endings/,
+        /Unix line endings \(LF\), for example: perl/,
+      ],
+      "env-crlf": ["carriage-return", /looks for "sh\\r"/, /perl -pi -e 's\/\\r\$\/\/'/],
       "no-interpreter": ["interpreter-not-found", /"\/no\/such\/program"/, /Install \/no\/such/],
       "no-env-interpreter": [
         "interpreter-not-found",
@@ -27,7 +31,11 @@ Deno.test({
         /PATH in "env"/,
       ],
       "not-executable": ["not-executable", /not executable/, /Run: chmod \+x .*not-executable$/],
-      dangling: ["dangling-link", /link to a file that does not exist/, /link to \(gone\)/],
+      dangling: [
+        "dangling-link",
+        /link to a file that does not exist/,
+        /Reinstall gone, which .*dangling links to/,
+      ],
       folder: ["command-is-folder", /is a folder/, /Write the path of the program in/],
       "cwd-is-file": ["folder-is-file", /is a file/, /Write the folder that holds/],
     };

@@ -34,7 +34,7 @@ Deno.test({
     assert.deepEqual([good.ok, good.tools, good.error], [true, 11, undefined]);
     assert.ok(good.tokens > 50 && good.ms > 0);
     assert.equal(reports.get("chatty").ok, true);
-    assert.match(reports.get("chatty").warnings[0], /writes to stdout .*Welcome!/);
+    assert.match(reports.get("chatty").warnings[0], /writes text .* to stdout, .*Welcome!/);
     const found = (name: string, kind: string, message: RegExp, fix: RegExp) => {
       const { ok, error } = reports.get(name);
       assert.deepEqual([ok, error.kind], [false, kind], name);
@@ -50,13 +50,13 @@ Deno.test({
     );
     assert.deepEqual(looked, shell.setup.env["PATH"]?.split(":").filter((part) => part !== ""));
     found("path", "command-not-found", /no\/such\/program/, /mcpServers\.path\.command/);
-    found("words", "arguments-in-command", /npx -y/, /what follows it into "args"/);
+    found("words", "arguments-in-command", /npx -y/, /its arguments into "args"/);
     found("folder", "folder-not-found", /no\/such\/folder/, /mcpServers\.folder\.cwd/);
     found("unset", "variable", /"NOT_SET_ANYWHERE".*at \.mcp\.json:1:\d+/, /Set NOT_SET_ANYWHERE/);
     found("banner", "stdout-noise", /"Welcome!"/, /logs to stderr/);
     found("dying", "exited", /code 3.*farewell/s, /by hand/);
     found("mute", "too-slow", /within 400 ms/, /mute\.gateway\.connect_timeout_ms \(now 400\)/);
-    found("revision", "protocol", /1999-01-01/, /up to date/);
+    found("revision", "protocol", /1999-01-01/, /Update the server/);
     // Not at a terminal: a line for each as it is done, nothing that moves the cursor.
     assert.equal(stderr.trimEnd().split("\n").length, reports.size, stderr);
     // deno-lint-ignore no-control-regex

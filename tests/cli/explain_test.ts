@@ -93,7 +93,7 @@ Deno.test({
       assert.equal(code, 3);
       assert.match(
         stderr,
-        /^The agent "nobody-at-all" is not in the rules; there are "reader", "writer"$/m,
+        /^The agent "nobody-at-all" is not in the rules; choose from "reader", "writer"$/m,
       );
       const cased = await explain("--agent", "Reader");
       assert.match(cased.stderr, /names are case-sensitive: write "reader"$/m);
@@ -173,11 +173,11 @@ Deno.test({
       'configured; the rule stays; did you mean "fault"?',
       'agents.writer.allow.servers[2]: agent "writer" names servers "oth-*", which no configured ' +
       'server matches; the rule stays; did you mean "other"?',
-      "agents.writer.allow.tools.fault[2]: the name of this tool ends with a blank, and names " +
+      "agents.writer.allow.tools.fault[2]: the name of this tool ends with a space, and names " +
       'match exactly: write "echo"',
       `agents.writer.allow.tools.fault[0]: ${no} "ecko"; did you mean "echo"?`,
       `agents.writer.allow.tools.fault[1]: ${no} "Echo"; names are case-sensitive: write "echo"`,
-      `agents.writer.allow.tools.fault[2]: ${no} "echo "; the name ends with a blank: write "echo"`,
+      `agents.writer.allow.tools.fault[2]: ${no} "echo "; the name ends with a space: write "echo"`,
       `agents.writer.allow.tools.fault[3]: ${no} "zz_*"`,
       `agents.writer.allow.tools["f*"][0]: no tool of the servers it is about matches "nothing"`,
       `agents.writer.deny.tools.fault[0]: ${no} "drop_*"`,

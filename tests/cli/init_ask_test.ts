@@ -8,7 +8,7 @@ const LOOK = /Start .* once, to see what/;
 const AGENTS = /Which agents use the gateway/;
 const TOOLS = /Which tools may \S+ call/;
 const CLIENTS = /into which clients/;
-const STAYING = /And the servers that these clients have now/;
+const STAYING = /What about the servers that these clients have now/;
 const SURE = /Write ~.*\?/s;
 
 /** The answers that lead past the servers' start; nothing is known of their tools then. */
@@ -119,7 +119,7 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
 
   const undone = await scene.run({ undo: true });
   assert.equal(undone.code, 0, undone.stderr);
-  assert.match(undone.stderr, /Start the clients again/);
+  assert.match(undone.stderr, /Restart the clients/);
   assert.deepEqual(scene.files(), {
     "home/.claude.json": CLAUDE,
     [`home/${VSCODE_PATH}`]: VSCODE,

@@ -74,7 +74,7 @@ Deno.test("[init.again] [init.backup] the gateway's own files are added to, with
     developer: { allow: { servers: ["one", "two"] } },
     b: {},
   });
-  assert.match(stderr, /passed over "one": the gateway has another server of that name already/);
+  assert.match(stderr, /skipped "one": the gateway already has another server with that name/);
   for (const [name, text] of [[".mcp.json", own], [".mcp-gateway-rules.json", rules]] as const) {
     assert.equal(Deno.readTextFileSync(scene.own(name + BACKUP)), text);
     assert.ok(stderr.includes(`~/.config/agent-mcp-gateway/${name}${BACKUP}`));

@@ -150,17 +150,21 @@ Deno.test("[init.formats] Goose's secrets become variables, its own parts are le
     x: { url: "https://example.com/mcp", disabled: true },
     y: { command: "c", env: { TOKEN: "${TOKEN}", A: "b" } },
   });
-  assert.match(stderr, /left out "own", a part of the client/);
-  assert.match(stderr, /y: takes TOKEN from Goose's own secrets: set these variables/);
+  assert.match(stderr, /left out "own", which is built into the client/);
+  assert.match(stderr, /y: Goose reads TOKEN from its own secrets: set these variables/);
 });
 
 const UNKNOWN: readonly (readonly [file: string, content: string, said: RegExp])[] = [
   ["bad.yaml", "a: [1\nb: }\n", /bad\.yaml:\d+:\d+: not YAML: /],
-  ["other.json", '{"a": 1}', /other\.json: no list of servers is in it: init knows mcpServers, /],
+  [
+    "other.json",
+    '{"a": 1}',
+    /other\.json: it contains no list of servers: init looks for mcpServers, /,
+  ],
   ["bad.toml", "a = \n", /bad\.toml:1:\d+: not TOML: /],
-  ["circle.yaml", "mcpServers: &all\n  x: *all\n", /circle\.yaml: nested too deep, or without end/],
+  ["circle.yaml", "mcpServers: &all\n  x: *all\n", /circle\.yaml: nested too deep, or endlessly/],
   ["deep.yaml", "[".repeat(5000), /deep\.yaml:1:\d+: not YAML: /],
-  ["deep.toml", `[${"a.".repeat(20_000)}a]\n`, /deep\.toml: nested too deep, or without end/],
+  ["deep.toml", `[${"a.".repeat(20_000)}a]\n`, /deep\.toml: nested too deep, or endlessly/],
 ];
 
 for (const [file, content, said] of UNKNOWN) {
@@ -239,7 +243,10 @@ Deno.test("[init.formats] what cannot be changed line by line stops it, and noth
   const before = scene.files();
   const { code, stderr } = await scene.ask([...EVERYWHERE, [/Write ~.*\?/s, enter]]);
   assert.equal(code, 1);
-  assert.match(stderr, /config\.toml: the table \[mcp_servers\.gateway\] cannot be changed there/);
+  assert.match(
+    stderr,
+    /config\.toml: the table \[mcp_servers\.gateway\] cannot be changed automatically/,
+  );
   assert.deepEqual(scene.files(), before);
 });
 

@@ -189,7 +189,7 @@ Deno.test("[init.stranger] files of the working folder are taken only where they
     undescribed(parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers);
   const first = await scene.run({ yes: true });
   assert.equal(first.code, 0);
-  assert.match(first.stderr, /\.mcp\.json: passed over "near".*add --from claude-code to take it/);
+  assert.match(first.stderr, /\.mcp\.json: skipped "near".*add --from claude-code to take it/);
   assert.deepEqual(serversOf(), {});
   const second = await scene.run({ yes: true, from: "cursor" });
   assert.equal(second.code, 0, second.stderr);

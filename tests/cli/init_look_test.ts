@@ -56,7 +56,7 @@ Deno.test("[init.look] [init.describe] only reading: the tools that real servers
     [
       ...FIRST,
       [/Which tools may developer call/, down + down + enter],
-      [/Nothing is known of what the tools of gone, mute do/, enter],
+      [/Nothing says what the tools of gone, mute do/, enter],
       ...LAST,
     ],
     {},
@@ -109,7 +109,7 @@ Deno.test("[init.look] all but what destroys: the protocol's defaults hold, sile
     { env: ENV },
   );
   assert.equal(code, 0, stderr);
-  assert.match(screen, /2 of 6 tools: those that destroy nothing/);
+  assert.match(screen, /2 of 6 tools: those that are not destructive/);
   const { allow } = written(scene);
   assert.deepEqual(allow, { servers: ["one", "gone"], tools: { one: ["look", "add"] } });
 });

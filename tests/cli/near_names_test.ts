@@ -21,7 +21,7 @@ Deno.test("[cli.near-names] a mistyped command, server, tool or agent is told wh
     ["savings odd", 2, /^savings takes no "odd": agent-mcp-gateway savings --help/],
     ["serve odd", 2, /^serve takes no "odd": agent-mcp-gateway serve --help/],
     ["doctor od", 2, /no server "od" .*did you mean "odd"\?/],
-    ["doctor other", 2, /no server "other" .*; there are "odd"/],
+    ["doctor other", 2, /no server "other" .*; choose from "odd"/],
     ["doctor off", 2, /"off" is not started: it is disabled/],
     ["call od echo", 2, /no server "od" .*did you mean "odd"\?/],
     ["call odd cuont", 1, /DENIED_BY_POLICY: .*Did you mean "count"\?/s],
@@ -41,7 +41,7 @@ Deno.test("[cli.only-agent] the only agent of the rules need not be named", asyn
   await using shell = new Shell({ servers: SERVERS, rules: RULES });
   const called = await shell.run(["call", "odd", "count"]);
   assert.deepEqual([called.code, called.stdout], [0, "1"]);
-  assert.match(called.stderr, /^As agent "developer", the only one in the rules$/m);
+  assert.match(called.stderr, /^Using agent "developer", the only one in the rules$/m);
   const listed = await shell.run(["tools"]);
   assert.deepEqual([listed.code, listed.stdout], [0, "odd\n  echo, count"]);
   assert.deepEqual(
@@ -53,7 +53,7 @@ Deno.test("[cli.only-agent] the only agent of the rules need not be named", asyn
   for (const words of [["call", "odd", "count"], ["tools"]]) {
     const { code, stdout, stderr } = await shell.run(words);
     assert.deepEqual([code, stdout], [2, ""]);
-    assert.match(stderr, /^Name the agent with --agent: "developer", "writer"$/m);
+    assert.match(stderr, /^Choose an agent with --agent: "developer", "writer"$/m);
   }
   // Where the rules let calls pass without an agent, they count as before.
   const defaults = { deny_on_missing_agent: false };

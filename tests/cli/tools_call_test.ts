@@ -78,7 +78,7 @@ Deno.test("tools and call", async (t) => {
     assert.equal(JSON.parse(json.stdout).isError, true);
     const nobody = await shell.run(["call", "odd", "echo"]);
     assert.equal(nobody.code, 2);
-    assert.match(nobody.stderr, /^Name the agent with --agent: "reader", "writer"$/m);
+    assert.match(nobody.stderr, /^Choose an agent with --agent: "reader", "writer"$/m);
     const list = await shell.run(["call", "odd", "echo", "[1]", ...reader]);
     assert.equal(list.code, 1);
     assert.match(list.stderr, /^INVALID_ARGUMENTS: .*"args" must be an object/);

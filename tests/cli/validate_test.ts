@@ -154,13 +154,13 @@ Deno.test("[cli.validate-file] a file is recognised by what stands in it, the ot
   );
   const twice = await shell.run(["validate", "one.json", "four.json"]);
   assert.deepEqual([twice.code, twice.stdout], [2, ""]);
-  assert.match(twice.stderr, /^four\.json is a rules file, and one\.json is named as one already/);
+  assert.match(twice.stderr, /^four\.json is a rules file, but you already named one\.json as one/);
   const flag = await shell.run(["validate", "--rules", "one.json", "four.json"]);
   assert.deepEqual([flag.code, flag.stdout], [2, ""]);
   setup.write("five.json", "{}");
   const either = await shell.run(["validate", "five.json", "none.json"]);
   assert.equal(either.code, 1);
-  assert.match(either.stdout, /^error five\.json: neither "mcpServers" nor "agents" stands in it/);
+  assert.match(either.stdout, /^error five\.json: it contains neither "mcpServers" nor "agents"/);
   assert.match(either.stdout, /^error none\.json: there is no such file$/m);
 });
 
@@ -176,7 +176,7 @@ Deno.test("[settings.unknown-variables] validate warns of them, and so does the 
   const env = { GATEWAY_AGNET: "a" };
   const { code, stdout } = await runOnce(["validate"], { env });
   assert.equal(code, 0);
-  assert.match(stdout, /^warning GATEWAY_AGNET: the gateway has no such variable/m);
+  assert.match(stdout, /^warning GATEWAY_AGNET: the gateway does not know this variable/m);
   const { stderr } = await runOnce([], { env });
   assert.match(stderr, /GATEWAY_AGNET: .*did you mean "GATEWAY_AGENT"\?/);
 });

@@ -56,16 +56,16 @@ Deno.test("[config.other-clients] every way to say mcpServers otherwise is one e
 
 Deno.test("[config.odd-names] blanks at the ends and what cannot be seen; nothing else", () => {
   const odd = {
-    "a ": "ends with a blank",
+    "a ": "ends with a space",
     "\ta": "begins with a tab",
     "a\n": "ends with a line break",
-    "\u00a0a": "begins with an odd blank, U+00A0",
+    "\u00a0a": "begins with an unusual space, U+00A0",
     "\ufeffa": "begins with an invisible character, U+FEFF",
-    "a\u200bb": "holds an invisible character, U+200B",
-    "a\u202eb": "holds an invisible character, U+202E",
+    "a\u200bb": "contains an invisible character, U+200B",
+    "a\u202eb": "contains an invisible character, U+202E",
     "a\u200d": "ends with an invisible character, U+200D",
-    "a\u{e0061}b": "holds an invisible character, U+E0061",
-    " \u2060": "holds nothing that can be seen",
+    "a\u{e0061}b": "contains an invisible character, U+E0061",
+    " \u2060": "has no visible characters",
   };
   for (const [name, what] of Object.entries(odd)) {
     assert.equal(findNameFault(name)?.what, what, JSON.stringify(name));

@@ -179,7 +179,7 @@ Deno.test("[settings.unknown-variables] variables near the gateway's own are war
     [],
   );
   assert.deepEqual(told(["API_GATEWAY_AGENT", "GETAWAY_HOME", "AGENT", "RULES"]), []);
-  const ignored = "the gateway has no such variable and ignores it";
+  const ignored = "the gateway does not know this variable and ignores it";
   assert.deepEqual(
     told(["GATEWAY_AGNET", "GATEWY_RULES", "gateway_agent", "GATEWAY_NOTHING_LIKE"]),
     [

@@ -39,9 +39,9 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   const incomplete: readonly [unknown, RegExp][] = [
     [
       "input_required",
-      /asks for input in the way of MCP revision 2026-07-28 \(resultType "input_required"\)/,
+      /asked for input as MCP revision 2026-07-28 defines it \(resultType "input_required"\)/,
     ],
-    ["task", /answered with resultType "task", which is no complete result/],
+    ["task", /answered with resultType "task", which is not a complete result/],
     [null, /answered with resultType null, /],
   ];
   for (const [resultType, expected] of incomplete) {

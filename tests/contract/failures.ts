@@ -112,7 +112,7 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
       if (end) tap.crash();
       assert.match(
         await failure(answer, code),
-        /\. Meanwhile it sent what is no valid MCP message, such as "Done\. \{.*; its answer may be among that\./,
+        /\. Meanwhile it sent data that is not a valid MCP message, such as "Done\. \{.*; that data may include its answer\./,
       );
     }
   });

@@ -88,9 +88,13 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
   const partial: readonly [string, readonly unknown[], RegExp][] = [
     ["is no list", [one, { tools: "x" }], /page 2 is missing: it answered .* "tools": a string/],
     ["is null", [one, null], /page 2 is missing: it answered tools\/list with null/],
-    ["leads back", [one, { tools: [], nextCursor: "2" }], /page 2 leads back to a page/],
-    ["has a number for its cursor", [{ ...one, nextCursor: 5 }], /"nextCursor" of page 1 is 5 /],
-    ["has an object for its cursor", [{ ...one, nextCursor: {} }], /"nextCursor" .* is \{\} /],
+    [
+      "leads back",
+      [one, { tools: [], nextCursor: "2" }],
+      /page 2 has a cursor that an earlier page had/,
+    ],
+    ["has a number for its cursor", [{ ...one, nextCursor: 5 }], /"nextCursor" of page 1 is 5, /],
+    ["has an object for its cursor", [{ ...one, nextCursor: {} }], /"nextCursor" .* is \{\}, /],
   ];
   for (const [what, pages, expected] of partial) {
     Deno.test(`[sessions.partial-list] ${name}: a page that ${what} keeps what came, and it is said`, async () => {
@@ -149,9 +153,9 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     const tap = await scene.opened();
     assert.ok(tap.count("tools/list") > 4);
     const told = [
-      'Tool left out: tools[1] has the name "one", which came before',
+      'Tool left out: tools[1] has the duplicate name "one"',
       "Tool left out: tools[2] has an empty name",
-      'Tool left out: tools[0] of page 2 has the name "one", which came before',
+      'Tool left out: tools[0] of page 2 has the duplicate name "one"',
     ].map((line) => `warn: ${line} server=files\n`);
     assert.deepEqual(scene.log, told);
     assert.equal((await scene.call("")).kind, "no-such-tool");

@@ -39,7 +39,7 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     assert.deepEqual(tools.map((tool) => tool.text.text), [first, definition("two")]);
     assert.equal(scene.log.length, odd.length + 1);
     assert.match(scene.log[0] ?? "", /Tool left out: tools\[1\] has no name server=files/);
-    assert.match(scene.log.at(-1) ?? "", /tools\[7\] has the name "one", which came before/);
+    assert.match(scene.log.at(-1) ?? "", /tools\[7\] has the duplicate name "one"/);
   });
 
   Deno.test(`[sessions.tool-list] ${name}: a server without tools has none, one that fails is not there`, async () => {

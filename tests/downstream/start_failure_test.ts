@@ -39,7 +39,7 @@ function makeCommands(folder: string): void {
 type Case = readonly [string, string | undefined, StartFailureKind, RegExp];
 
 const CASES: readonly Case[] = [
-  ["./crlf", undefined, "carriage-return", /is a script with Windows line ends.*"\/bin\/sh\\r"/],
+  ["./crlf", undefined, "carriage-return", /is a script with Windows line endings.*"\/bin\/sh\\r"/],
   ["./no-interpreter", undefined, "interpreter-not-found", /for "\/no\/such\/program", which does/],
   ["./not-executable", undefined, "not-executable", /is a file that is not executable/],
   ["./dangling", undefined, "dangling-link", /is a link to a file that does not exist/],
@@ -47,7 +47,7 @@ const CASES: readonly Case[] = [
   ["./gone", undefined, "command-not-found", /its command "\.\/gone" was not found/],
   ["./file/gone", undefined, "command-not-found", /its command "\.\/file\/gone" was not found/],
   ["no-such-program", undefined, "command-not-found", /"no-such-program" was not found/],
-  ["npx -y some", undefined, "arguments-in-command", /put what follows the program into "args"/],
+  ["npx -y some", undefined, "arguments-in-command", /put its arguments into "args"/],
   ["sh", "file", "folder-is-file", /its working folder \("cwd"\) is a file/],
   ["sh", "gone", "folder-not-found", /its working folder \("cwd"\) does not exist/],
 ];

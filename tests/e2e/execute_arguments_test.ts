@@ -101,8 +101,9 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
       const both = { server: "odd", tool: "echo", args, arguments: { a: 1 } };
       assert.deepEqual(await gateway.refusal("execute_tool", both), {
         code: "INVALID_ARGUMENTS",
-        message: 'execute_tool: "args" and "arguments" mean the same and differ; give "args" ' +
-          "only. Correct it and call again.",
+        message:
+          'execute_tool: "args" and "arguments" mean the same but differ; give only "args". ' +
+          "Correct it and call again.",
       });
     }
   });
@@ -128,7 +129,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     for (const name of ["tool_name", "serverName", "agent", "timeout", "tol", "path"]) {
       const { hint = "" } = await gateway.refusal("execute_tool", { [name]: "x" });
       hints[name] = /^Did you mean "(\w+)"/.exec(hint)?.[1];
-      assert.match(hint, /It takes: agent_id, server, tool, args, timeout_ms \(the server's tool/);
+      assert.match(hint, /It takes: agent_id, server, tool, args, timeout_ms \("args" is what/);
     }
     assert.deepEqual(hints, {
       tool_name: "tool",

@@ -117,7 +117,7 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
     "[tools.missing-args] a schema that is too long is named, and not shown",
     async () => {
       const refusal = await gateway.refusal("execute_tool", { server: "one", tool: "long" });
-      const where = 'get_server_tools with "names" has the tool\'s schema.';
+      const where = 'get_server_tools with "names" returns the tool\'s schema.';
       assert.equal(refusal.hint, `In args, "path" is missing. ${where}`);
       assert.ok(!("inputSchema" in refusal));
       const { isError: _, ...result } = await gateway.execute("one", "long", { path: "a" });

@@ -102,7 +102,7 @@ for (const command of ["source", "bundle"]) {
         args: {},
       });
       assert.equal(refusal.code, "SERVER_UNAVAILABLE");
-      assert.match(refusal.message, /permissions do not allow to run its command "cat"/);
+      assert.match(refusal.message, /permissions do not allow it to run the command "cat"/);
       assert.match(refusal.message, /agent-mcp-gateway permissions/);
       assert.equal(await gateway.text("everything", "echo", { message: "on" }), "Echo: on");
     });

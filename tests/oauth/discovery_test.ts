@@ -28,7 +28,10 @@ Deno.test("[oauth.discovery] servers of the first revision have their login at t
   const { message, details, code } = await failure(send(scene.gateway(), scene.server.url));
   // This one has none there: it wants a key.
   assert.equal(code, "AUTH_REQUIRED");
-  assert.match(message, /offers no login\. Put what it asks for, such as a key, into `headers`/);
+  assert.match(
+    message,
+    /offers no login\. Put the credentials it needs, such as a key, into `headers`/,
+  );
   assert.deepEqual(details, {});
 });
 
@@ -65,7 +68,7 @@ Deno.test("[oauth.checks] metadata that names another issuer is refused", async 
   await using scene = new OAuthScene();
   scene.service.behaviour.says = { issuer: "https://evil.test" };
   const { message } = await failure(send(scene.gateway(), scene.server.url));
-  assert.match(message, /another login service/);
+  assert.match(message, /different login service/);
   assert.deepEqual(scene.service.registrations, []);
 });
 
@@ -121,7 +124,7 @@ Deno.test("[oauth.clients] where nobody registers, the message says what to do",
   await using scene = new OAuthScene();
   scene.service.behaviour.registers = false;
   const { message, details } = await failure(send(scene.gateway(), scene.server.url));
-  assert.match(message, /registers no clients\. Register a client there by hand/);
+  assert.match(message, /does not register clients\. Register a client there by hand/);
   assert.deepEqual(details, {});
 });
 

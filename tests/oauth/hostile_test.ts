@@ -113,7 +113,7 @@ for (
     [{ authorization_endpoint: "/authorize" }, /authorization_endpoint is "\/authorize"/],
     [{ authorization_endpoint: "file:///etc/passwd" }, /its login page file: is no https address/],
     [{ authorization_endpoint: "https://you@login.test/" }, /is no https address/],
-    [{ token_endpoint: 5 }, /token_endpoint is 5, and has to be an address/],
+    [{ token_endpoint: 5 }, /token_endpoint is 5 and must be a URL/],
   ] as const
 ) {
   Deno.test(`[oauth.addresses] a login service that says ${JSON.stringify(says)}`, async () => {

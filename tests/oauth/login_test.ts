@@ -201,7 +201,7 @@ for (const [what, iss] of [["another", "https://evil.test"], ["no", null]] as co
     scene.service.behaviour.redirects = { iss, error_description: "believe me" };
     const { code, message } = await failure(send(scene.gateway(), scene.server.url));
     assert.equal(code, "AUTH_REQUIRED");
-    assert.match(message, /came from another login service/);
+    assert.match(message, /came from a different login service/);
     assert.doesNotMatch(message, /believe/);
     assert.deepEqual(scene.service.tokenRequests, []);
   });

@@ -138,14 +138,14 @@ Deno.test("[oauth.tolerance] [oauth.client-credentials] a service that no person
 
 /** What has to be right, and what is said of it where it is not. */
 const WRONG: readonly (readonly [keyof typeof ODD, Says, RegExp])[] = [
-  ["server", { resource: null, authorization_servers: [] }, /resource is null, .* an address/],
-  ["service", { issuer: null }, /issuer is null, and has to be a text/],
+  ["server", { resource: null, authorization_servers: [] }, /resource is null .* a URL/],
+  ["service", { issuer: null }, /issuer is null and must be a string/],
   ["service", { token_endpoint: undefined }, /token_endpoint is missing/],
-  ["service", { token_endpoint: "" }, /token_endpoint is "", and has to be an address/],
+  ["service", { token_endpoint: "" }, /token_endpoint is "" and must be a URL/],
   ["service", { authorization_endpoint: ["a"] }, /authorization_endpoint is a list/],
   ["service", { response_types_supported: ["token"] }, /the response type "token".*needs "code"/],
   ["service", { code_challenge_methods_supported: ["plain"] }, /method "plain".*needs "S256"/],
-  ["registered", { client_id: null }, /client_id is null, and has to be a text.*by hand/],
+  ["registered", { client_id: null }, /client_id is null and must be a string.*by hand/],
   ["registered", { client_id: 5 }, /client_id is 5/],
   ["gives", { access_token: null }, /access_token is null/],
   ["gives", { access_token: "" }, /access_token is ""/],
@@ -173,7 +173,7 @@ for (const error of [new DOMException("no", "InvalidCharacterError"), new TypeEr
       message,
       /failed inside the gateway \((?:InvalidCharacterError|TypeError|string)\)/,
     );
-    assert.match(message, /not of the server/);
+    assert.match(message, /not in the server/);
   });
 }
 
@@ -290,7 +290,7 @@ Deno.test("[oauth.checks] an iss that differs by a slash only is refused, with b
   service.behaviour.redirects = { iss: `${service.issuer}/` };
   const { message } = await failure(send(scene.gateway(), scene.server.url));
   assert.ok(
-    message.includes(`it names the issuer "${service.issuer}/" and not "${service.issuer}"`),
+    message.includes(`it names the issuer "${service.issuer}/" instead of "${service.issuer}"`),
   );
   assert.deepEqual(service.tokenRequests, []);
 });
@@ -300,7 +300,7 @@ Deno.test("[oauth.checks] refusals name what was wanted and what came", async ()
   const { service, server } = scene;
   service.behaviour.says = { issuer: "https://evil.test" };
   const issuer = await failure(send(scene.gateway(), server.url));
-  assert.ok(issuer.message.includes(`"https://evil.test" and not "${service.issuer}"`));
+  assert.ok(issuer.message.includes(`"https://evil.test" instead of "${service.issuer}"`));
   server.resource = "https://other.test/mcp";
   const resource = await failure(send(scene.gateway(), server.url));
   assert.ok(
@@ -323,7 +323,7 @@ const REGISTRATIONS: readonly (readonly [string, () => Response, RegExp])[] = [
   [
     "a redirect",
     () => new Response(null, { status: 302, headers: { location: "https://other.test/r?key=1" } }),
-    /HTTP 302, a redirect to "https:\/\/other\.test\/r" that is not followed/,
+    /HTTP 302, a redirect to "https:\/\/other\.test\/r", which was not followed/,
   ],
   ["no client", () => Response.json({ ok: true }), /client_id is missing/],
 ];
@@ -334,7 +334,7 @@ for (const [what, answer, told] of REGISTRATIONS) {
     scene.service.behaviour.answers = { "POST /register": answer };
     const { message } = await failure(send(scene.gateway(), scene.server.url));
     assert.match(message, told);
-    assert.match(message, /Register a client there by hand, and put its id into/);
+    assert.match(message, /Register a client there by hand and put its ID into/);
   });
 }
 

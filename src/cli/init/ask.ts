@@ -80,8 +80,9 @@ async function askInspect(
   const count = chosen.length + kept.length;
   if (count === 0) return new Map();
   const what = count === 1 ? "the server" : `the ${count} servers`;
-  const message = `Start ${what} once, to see what their tools do? Rules are made from that ` +
-    "(30 seconds at most; Ctrl-C goes on without)";
+  const message =
+    `Start ${what} once, to see what their tools do? init makes the rules from that ` +
+    "(30 seconds at most; Ctrl-C skips it)";
   if (!await prompter.confirm(count === 1 ? message.replace("their", "its") : message, true)) {
     return new Map();
   }
@@ -104,7 +105,7 @@ async function askAgents(
   questions: Questions,
 ): Promise<AgentPlan[]> {
   const text = await prompter.text(
-    "Which agents use the gateway? One name, or several with commas between",
+    "Which agents use the gateway? One name, or several separated by commas",
     {
       initialValue: questions.offered.join(", "),
       validate: (value) => {
@@ -152,8 +153,8 @@ async function askTools(
   }
   const list = undescribed.join(", ");
   const message = described.length === 0
-    ? `Which tools may ${name} call? Nothing is known of what the tools of ${list} do`
-    : `Nothing is known of what the tools of ${list} do. May ${name} call them?`;
+    ? `Which tools may ${name} call? Nothing says what the tools of ${list} do`
+    : `Nothing says what the tools of ${list} do. May ${name} call them?`;
   const allowsUndescribed = await prompter.choose(message, [
     { value: false, label: "None of them, until you write them into the rules" },
     { value: true, label: "All of them" },
@@ -164,12 +165,12 @@ async function askTools(
 function accessChoices(servers: readonly string[], inspected: Inspected): Choice<Access>[] {
   const tools = servers.flatMap((server) => inspected.get(server)?.tools ?? []);
   const count = (access: Access) => allowedTools(tools, access).length;
-  const hint = "as the servers mark them";
+  const hint = "according to the servers";
   return [
-    { value: "all", label: "All tools, also those that its servers add later" },
+    { value: "all", label: "All tools, including those that its servers add later" },
     {
       value: "careful",
-      label: `${count("careful")} of ${counted(tools.length)}: those that destroy nothing`,
+      label: `${count("careful")} of ${counted(tools.length)}: those that are not destructive`,
       hint,
     },
     {
@@ -219,17 +220,17 @@ async function askClients(
   const into = files.filter(({ path }) => chosen.includes(path));
   const count = into.flatMap(moved).length;
   const takeOut = count > 0 && await prompter.choose(
-    "And the servers that these clients have now?",
+    "What about the servers that these clients have now?",
     [
       {
         value: false,
         label: "Leave them beside the gateway",
-        hint: "the client still loads them, and no rule holds for them",
+        hint: "the client still loads them, and the rules do not apply to them",
       },
       {
         value: true,
-        label: `Take ${count === 1 ? "it" : `the ${count}`} out: they go on behind the gateway`,
-        hint: "saves context, and the rules hold; init --undo puts them back",
+        label: `Remove ${count === 1 ? "it" : `the ${count}`}: the gateway serves them instead`,
+        hint: "saves context, and the rules apply; init --undo puts them back",
       },
     ],
   );

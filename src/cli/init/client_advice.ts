@@ -16,7 +16,7 @@ const ADVICE: Readonly<Partial<Record<ClientId, readonly string[]>>> = {
     'To stop the prompts: add "trust": true to the entry',
   ],
   opencode: [
-    'It runs all tools unasked. To be asked: "permission": {"NAME_execute_tool": "ask"}',
+    'It runs all tools without asking. To be asked: "permission": {"NAME_execute_tool": "ask"}',
   ],
   copilot: [
     "Without a terminal: copilot -p \"...\" --allow-tool 'NAME(execute_tool)'",
@@ -33,6 +33,6 @@ export function clientAdvice(client: ClientId, name: string): string[] {
   const lines = ADVICE[client] ?? [];
   if (lines.length === 0) return [];
   const last =
-    "If you approve execute_tool for good, every tool that the rules allow runs unasked.";
+    "If you approve execute_tool permanently, every tool that the rules allow runs without asking.";
   return [...lines.map((line) => line.replaceAll("NAME", name)), last];
 }

@@ -34,7 +34,7 @@ export async function parseClientFile(
     return { document: documentOf(file, byName(plain)), problems: [] };
   } catch {
     // An alias of YAML may stand within what it names, and a dotted key of TOML is as deep as long.
-    const message = "nested too deep, or without end";
+    const message = "nested too deep, or endlessly";
     return { problems: [{ file, line: 0, column: 0, path: "", message }] };
   }
 }

@@ -135,7 +135,7 @@ function gatewaySettings(original: JsonRecord): JsonRecord | undefined {
 function notesOn(original: JsonRecord): string[] {
   const keys = listAt(original, "env_keys");
   if (keys.length === 0) return [];
-  return [`takes ${keys.join(", ")} from Goose's own secrets: set these variables`];
+  return [`Goose reads ${keys.join(", ")} from its own secrets: set these variables`];
 }
 
 function listAt(original: JsonRecord, key: string): string[] {

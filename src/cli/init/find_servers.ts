@@ -140,8 +140,8 @@ async function readPlace(
   const lists = serverLists(place, document);
   if (place.client === undefined && lists.length === 0) {
     found.problems.push(
-      `${shown}: no list of servers is in it: init knows mcpServers, servers, mcp, mcp_servers, ` +
-        "context_servers, amp.mcpServers and extensions",
+      `${shown}: it contains no list of servers: init looks for mcpServers, servers, mcp, ` +
+        "mcp_servers, context_servers, amp.mcpServers and extensions",
     );
     return;
   }
@@ -157,7 +157,9 @@ async function readPlace(
         continue;
       }
       if (BUILT_IN.has(String(value.type))) {
-        found.remarks.push(`${shown}: left out ${JSON.stringify(name)}, a part of the client`);
+        found.remarks.push(
+          `${shown}: left out ${JSON.stringify(name)}, which is built into the client`,
+        );
         continue;
       }
       const project = projectOf(place, path, options.machine.cwd);

@@ -14,15 +14,17 @@ export function planAll(
     if (!trustsFolder && file.scope !== "user") {
       const how = file.client === undefined ? "" : `; add --from ${file.client} to take it`;
       say(
-        `${file.shown}: passed over ${JSON.stringify(original)}, because the working folder may ` +
-          `be a stranger's${how}`,
+        `${file.shown}: skipped ${JSON.stringify(original)}, because files in the working folder ` +
+          `may not be yours${how}`,
       );
       return false;
     }
     if (clashes) {
       say(
-        `${file.shown}: passed over ${JSON.stringify(original)}: the gateway has another server ` +
-          "of that name already",
+        `${file.shown}: skipped ${
+          JSON.stringify(original)
+        }: the gateway already has another server ` +
+          "with that name",
       );
       return false;
     }

@@ -46,7 +46,7 @@ export function pasteText(
   }
   return [
     ...parts,
-    `# Prompt for the agent, where the client shows no instructions\n\n${AGENT_PROMPT}`,
+    `# Prompt for the agent, if the client does not show instructions\n\n${AGENT_PROMPT}`,
   ]
     .join("\n");
 }

@@ -5,16 +5,16 @@ import type { AgentPlan } from "./plan.ts";
 import { indented, type TextOptions } from "./servers_text.ts";
 
 const HEAD =
-  `// Who may use what. A change takes effect immediately; a file with an error changes nothing.
+  `// What each agent may use. A change takes effect immediately; a file with an error changes nothing.
 // An agent that can edit this file can edit its permissions: keep it out of the folders where agents
 // work.
 `;
 
 const AGENTS =
   `    // The gateway's flag --agent says which of these agents a client is. The agent sees and calls
-    // only what is allowed here. For another agent copy a block. A server that is allowed brings all
-    // its tools, unless "tools" has a list for it: "tools": { "SERVER": ["get_*", "one_tool"] }; the
-    // key "*" stands for all servers. "deny" has the same shape and takes away.
+    // only what is allowed here. To add an agent, copy a block. An allowed server brings all its tools,
+    // unless "tools" has a list for it: "tools": { "SERVER": ["get_*", "one_tool"] }; the key "*"
+    // stands for all servers. "deny" has the same shape and takes access away.
 `;
 
 const DEFAULTS =

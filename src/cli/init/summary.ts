@@ -32,7 +32,7 @@ export function summaryText(plan: Plan, options: SummaryOptions): string {
     if (backup !== undefined) lines.push(`    before: ${showPath(backup, home)}`);
   }
   lines.push("Next:", ...nextSteps(plan, options).map((step, at) => `  ${at + 1}. ${step}`));
-  if (written.length > 0) lines.push("To take it all back: agent-mcp-gateway init --undo");
+  if (written.length > 0) lines.push("To undo all of this: agent-mcp-gateway init --undo");
   return lines.join("\n");
 }
 
@@ -46,7 +46,7 @@ function nextSteps(
     plan.agents.every((agent) => agent.servers.length === 0);
   const steps: string[] = [];
   if (isEmpty) steps.push(`No server was taken over: add yours to ${servers}`);
-  steps.push("agent-mcp-gateway doctor starts each server and says what is wrong");
+  steps.push("Run agent-mcp-gateway doctor: it starts each server and reports what is wrong");
   if (toPaste.length > 0 || clients.length === 0) {
     const names = toPaste.length > 0 ? toPaste.map(clientTitle).join(", ") : "your client";
     steps.push(`Paste the entry above into ${names}`);
@@ -56,8 +56,8 @@ function nextSteps(
     .filter(({ path, scope }) => scope === "user" && !emptied.includes(path));
   if (full.length > 0) {
     const titles = [...new Set(full.map(({ title }) => title))].join(", ");
-    steps.push(`Take the servers out of ${titles}: until then they are loaded there as before`);
+    steps.push(`Remove the servers from ${titles}: until then it loads them as before`);
   }
-  steps.push("Start the clients again");
+  steps.push("Restart the clients");
   return steps;
 }

@@ -45,7 +45,9 @@ export function setTomlTable(
   const edited = [...before, ...(isReplaced ? [] : gap), ...block, ...rest].join(eol);
   const wanted = withValue(read(text), path, value);
   if (!isSameJson(tryRead(edited, read), pruned(wanted))) {
-    throw new Error(`the table [${path.join(".")}] cannot be changed there: do it by hand`);
+    throw new Error(
+      `the table [${path.join(".")}] cannot be changed automatically: edit it by hand`,
+    );
   }
   return edited;
 }

@@ -67,11 +67,11 @@ export type MembersWith<N extends Name> = Members & Required<Pick<Members, N>>;
 const SECRETS: readonly Name[] = ["access_token", "client_secret", "id_token", "refresh_token"];
 
 const KIND_WORDS: Readonly<Record<keyof Kinds, string>> = {
-  text: "a text",
-  words: "a text",
-  texts: "a list of texts",
-  address: "an address",
-  addresses: "a list of addresses",
+  text: "a string",
+  words: "a string",
+  texts: "a list of strings",
+  address: "a URL",
+  addresses: "a list of URLs",
   number: "a number",
   flag: "true or false",
 };
@@ -181,7 +181,7 @@ export function readMembers<N extends Name>(
   for (const name of required) {
     if (members[name] !== undefined) continue;
     const came = quoteValue(name, body[name], config);
-    const message = `${complaint}: ${name} is ${came}, and has to be ${KIND_WORDS[MEMBERS[name]]}.`;
+    const message = `${complaint}: ${name} is ${came} and must be ${KIND_WORDS[MEMBERS[name]]}.`;
     throw new LoginFailed(message);
   }
   return members as MembersWith<N>;
@@ -216,7 +216,7 @@ export function errorCodeOf({ body }: Answer): string | undefined {
 export function refusalOf(answer: Answer, what: string, config: ServerConfig): LoginFailed {
   const { error: code, error_description: said } = readOptional(answer.body ?? {});
   if (code === undefined) {
-    const message = `its login service answered oddly when asked ${what}: ${
+    const message = `its login service sent an unusable answer when asked ${what}: ${
       describeAnswer(answer, config)
     }.`;
     return new LoginFailed(message);
@@ -232,11 +232,11 @@ export function describeAnswer(
   config: ServerConfig,
 ): string {
   if (redirect !== undefined) {
-    return `HTTP ${status}, a redirect to ${quoteServer(redirect, config)} that is not followed`;
+    return `HTTP ${status}, a redirect to ${quoteServer(redirect, config)}, which was not followed`;
   }
   const isPage = contentType === "text/html" || /^\s*</.test(text);
   if (isPage) return `HTTP ${status} with a web page`;
   if (text.trim() === "") return `HTTP ${status} without a body`;
-  const kind = body === undefined ? ", which is no JSON object" : "";
+  const kind = body === undefined ? ", which is not a JSON object" : "";
   return `HTTP ${status} with ${quoteServer(text, config)}${kind}`;
 }

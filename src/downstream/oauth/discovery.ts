@@ -124,7 +124,7 @@ async function findDescription<T>(
     try {
       if (isOk(answer) && answer.body !== undefined) return { found: read(answer, address) };
       if (answer.status >= 500) {
-        const message = `its login service describes itself nowhere, and ${address.origin}` +
+        const message = `its login service publishes no metadata, and ${address.origin}` +
           `${address.pathname} answered ${describeAnswer(answer, config)}.`;
         missed = { broken: new LoginFailed(message), ...missed };
       }
@@ -153,7 +153,7 @@ export async function describeResource(
   const named = resourceMetadataUrl === undefined ? [] : [resourceMetadataUrl.href];
   const addresses = [...new Set([...named, ...known])].map((address) => new URL(address));
   return await findDescription(addresses, (answer, address) => {
-    const complaint = `it describes itself oddly at ${address.origin}${address.pathname}`;
+    const complaint = `it publishes invalid metadata at ${address.origin}${address.pathname}`;
     return readMembers(answer, { required: ["resource"], complaint, config: requests.config });
   }, requests);
 }
@@ -168,7 +168,9 @@ function checkResource(resource: string, { sdk, url, config }: Requests): void {
   const shown = "url" in config.shown ? config.shown.url : own.origin;
   const message =
     `it says that logins are for ${quoteServer(resource, config)}, which is not its ` +
-    `own address ${quoteServer(shown, config)}; no token is asked for that. Check \`url\` in the ` +
+    `own address ${
+      quoteServer(shown, config)
+    }; the gateway asks for no token for another server. Check \`url\` in the ` +
     "servers file.";
   throw new LoginFailed(message, { canRetry: false });
 }
@@ -183,7 +185,7 @@ async function describeService(
   const addresses = sdk.buildDiscoveryUrls(service).map(({ url }) => url);
   const { found, fault, broken } = await findDescription(addresses, (answer, address) => {
     const complaint =
-      `its login service describes itself oddly at ${address.origin}${address.pathname}`;
+      `its login service publishes invalid metadata at ${address.origin}${address.pathname}`;
     const members = readMembers(answer, {
       required: ["issuer", "token_endpoint"],
       complaint,
@@ -226,8 +228,8 @@ export function wrongIssuer(
 ): LoginFailed {
   const named = got === undefined ? "no issuer" : `the issuer ${quoteServer(got, config)}`;
   const message =
-    "the answer came from another login service than the one that was asked: it names " +
-    `${named} and not ${quoteServer(wanted, config)}. Nothing was taken from it.`;
+    "the answer came from a different login service than the one that was asked: it names " +
+    `${named} instead of ${quoteServer(wanted, config)}. The gateway ignored it.`;
   return new LoginFailed(message);
 }
 

@@ -82,7 +82,7 @@ export function explainLogin(error: unknown, server: string): DownstreamError {
   if (!(error instanceof LoginFailed)) {
     const kind = error instanceof Error ? error.name : typeof error;
     const message = `Server "${server}" is not available: its login failed inside the gateway ` +
-      `(${kind}). This is a fault of the gateway, not of the server; please report it.`;
+      `(${kind}). This is a bug in the gateway, not in the server; please report it.`;
     return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause: error });
   }
   const command = error.canRetry ? { command: loginCommand(server) } : {};

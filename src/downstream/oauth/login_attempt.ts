@@ -242,7 +242,7 @@ function requireOffered(
   if (offered === undefined || offered.includes(ours)) return;
   const theirs = quoteServer(offered.join(", "), config);
   const message =
-    `its login service offers the ${what} ${theirs}, and the gateway needs "${ours}".`;
+    `its login service offers the ${what} ${theirs}, but the gateway needs "${ours}".`;
   throw new LoginFailed(message, { canRetry: false });
 }
 

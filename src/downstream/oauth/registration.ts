@@ -70,7 +70,7 @@ async function register(
   const { registration_endpoint: endpoint } = metadata;
   if (endpoint === undefined) {
     const issuer = quoteServer(metadata.issuer, config);
-    const message = `its login service ${issuer} registers no clients. ${
+    const message = `its login service ${issuer} does not register clients. ${
       manualRegistration(service)
     }`;
     throw new LoginFailed(message, { canRetry: false });
@@ -93,7 +93,7 @@ async function register(
     if (!isOk(answer) || answer.body === undefined || isRefused) {
       throw refusalOf(answer, what, config);
     }
-    const complaint = `its login service answered oddly when asked ${what}`;
+    const complaint = `its login service sent an unusable answer when asked ${what}`;
     const client = readMembers(answer, { required: ["client_id"], complaint, config });
     const { client_id, client_secret, client_secret_expires_at: end } = client;
     const { token_endpoint_auth_method: given } = client;
@@ -125,9 +125,9 @@ function chooseMethod(supported: readonly string[] = ["none"]): string | undefin
 function manualRegistration({ metadata }: LoginService): string {
   const where = "into `gateway.oauth.client_id` of the server's entry";
   if (metadata.client_id_metadata_document_supported !== true) {
-    return `Register a client there by hand, and put its id ${where}.`;
+    return `Register a client there by hand and put its ID ${where}.`;
   }
-  return "It takes the https address of a client metadata document in place of a registered " +
+  return "It accepts the https address of a client metadata document instead of a registered " +
     `client: publish one that lists http://127.0.0.1:PORT${REDIRECT_PATH} under redirect_uris, put ` +
     `its address ${where}, and PORT into \`gateway.oauth.redirect_port\`. docs/oauth.md has the steps.`;
 }
@@ -136,10 +136,10 @@ function manualRegistration({ metadata }: LoginService): string {
 function noLogin(service: LoginService, cause: Error, config: ServerConfig): LoginFailed {
   const issuer = quoteServer(service.issuer, config);
   const message = service.isNamed
-    ? `its login service ${issuer} describes itself nowhere, and nothing answers at the usual ` +
-      "addresses. Tell whoever runs the server; if it takes a key as well, put that into `headers` " +
+    ? `its login service ${issuer} publishes no metadata, and nothing answers at the usual ` +
+      "addresses. Tell whoever runs the server; if it also accepts a key, put the key into `headers` " +
       "of its entry in the servers file."
-    : "it refuses requests without authorization and offers no login. Put what it asks for, such as " +
+    : "it refuses requests without authorization and offers no login. Put the credentials it needs, such as " +
       "a key, into `headers` of its entry in the servers file.";
   return new LoginFailed(message, { cause, canRetry: false });
 }

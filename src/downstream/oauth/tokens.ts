@@ -125,7 +125,7 @@ export async function refresh(login: StoredLogin, requests: Requests): Promise<R
       return { kind: "ended", isClientGone: CLIENT_ENDED.has(error.code) };
     }
     // Whatever else it said, it did not say that the login is over.
-    const message = `answered in a way that is not understood: ${error.message}`;
+    const message = `gave an answer that the gateway does not understand: ${error.message}`;
     throw new Unreachable(message, { cause: error });
   }
 }
@@ -182,7 +182,7 @@ async function requestTokens(request: TokenRequest, requests: Requests): Promise
   keepSecret(config, ...secrets.filter((value) => typeof value === "string"));
   const isRefused = body?.access_token === undefined && errorCodeOf(answer) !== undefined;
   if (!isOk(answer) || body === undefined || isRefused) throw refusalOfClient(sent, what, requests);
-  const complaint = `its login service answered oddly when asked ${what}`;
+  const complaint = `its login service sent an unusable answer when asked ${what}`;
   const members = readMembers(answer, { required: ["access_token"], complaint, config });
   return { tokens: keepTokens(members, askedAt, requests), method };
 }

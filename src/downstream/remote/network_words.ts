@@ -47,7 +47,7 @@ const WORDS: readonly (readonly [
   [
     /ports? \d+ (is|are) blocked/i,
     "port-blocked",
-    (host) => `no connection is made to the port of ${host}`,
+    (host) => `connections to the port of ${host} are blocked`,
   ],
 ];
 

@@ -39,26 +39,30 @@ export function redirectTarget(
   const target = URL.parse(location, from);
   if (target === null) {
     throw refuse(
-      `redirects (HTTP ${status}) to what is no address: ${clean(location.slice(0, 200))}`,
+      `redirects (HTTP ${status}) to an invalid address: ${clean(location.slice(0, 200))}`,
     );
   }
   const isWeb = target.protocol === "http:" || target.protocol === "https:";
   const address = clean(
     isWeb ? `${target.origin}${target.pathname}` : `a ${target.protocol} address`,
   );
-  if (!isWeb) throw refuse(`redirects (HTTP ${status}) to ${address}, which is not followed`);
+  if (!isWeb) {
+    throw refuse(`redirects (HTTP ${status}) to ${address}, which the gateway does not follow`);
+  }
   if (target.origin !== origin) {
     throw refuse(
-      `redirects (HTTP ${status}) to ${address}, which is another origin and is not followed; ` +
-        "if that is right, put the new address into its url",
+      `redirects (HTTP ${status}) to ${address}, a different origin, which the gateway does not follow; ` +
+        "if that is the right address, put it into its url",
     );
   }
   if (method !== "GET" && status !== 307 && status !== 308) {
     throw refuse(
-      `redirects a message to ${address} in a way that would lose it (HTTP ${status}); ` +
+      `redirects to ${address} in a way that would drop the message (HTTP ${status}); ` +
         "put that address into its url",
     );
   }
-  if (isLast) throw refuse(`redirects in a circle (HTTP ${status}), last to ${address}`);
+  if (isLast) {
+    throw refuse(`redirects too many times (HTTP ${status}), most recently to ${address}`);
+  }
   return target;
 }

@@ -70,7 +70,7 @@ function whatCame(received: Received, text: string, request: UnansweredRequest):
   if (type === "text/event-stream") return streamed(received, text, request);
   const label = `${http}, ${typeText(type, request)}`;
   if (data !== undefined && "reason" in data) {
-    return `answered with what is no UTF-8 text (${label})`;
+    return `answered with a body that is not UTF-8 text (${label})`;
   }
   if (text.trim() === "") return `answered with an empty body (${label})`;
   const quoted = quote(text, request);
@@ -88,15 +88,15 @@ function streamed(
   if (events === 0) {
     const begin = new TextDecoder().decode(head?.subarray(0, 2048));
     if (/^\s*[[{]/.test(begin)) {
-      return `labelled JSON as a stream of events (${label})${quote(begin, request)}`;
+      return `labelled JSON as an event stream (${label})${quote(begin, request)}`;
     }
-    return `ended its stream of events before the answer came (${label})`;
+    return `ended its event stream without an answer (${label})`;
   }
   if (data !== undefined && "reason" in data) {
-    return `sent an event that is no UTF-8 text (${label})`;
+    return `sent an event that is not UTF-8 text (${label})`;
   }
   const isNotice = /^\s*\{/.test(text) && methodOf(text) !== undefined;
-  if (isNotice) return `ended its stream of events before the answer came (${label})`;
+  if (isNotice) return `ended its event stream without an answer (${label})`;
   return `sent ${messageIn(text, request)} as its last event (${label})${quote(text, request)}`;
 }
 
@@ -115,7 +115,7 @@ export async function explainNoStream(
   const text = await readHead(response);
   const isWebPage = isPage(text) || type === "text/html";
   const label = `HTTP ${status}, ${typeText(type, { clean })}`;
-  const what = isWebPage ? "a web page" : "no stream of events";
+  const what = isWebPage ? "a web page" : "something other than an event stream";
   const message = `${host} answered with ${what} (${label})${
     quote(text, { clean })
   }; check its url`;
@@ -131,23 +131,23 @@ function messageIn(text: string, request: UnansweredRequest): string {
     value = JSON.parse(text);
   } catch (cause) {
     if (/^(:|event:|data:|id:|retry:)/m.test(text.slice(0, 1024))) {
-      return "a stream of events that is not labelled as one";
+      return "an event stream that is not labelled as one";
     }
-    if (!/^\s*[[{]/.test(text)) return "what is no MCP message";
+    if (!/^\s*[[{]/.test(text)) return "something that is not an MCP message";
     const isDouble = cause instanceof Error && /after JSON/.test(cause.message);
     return isDouble ? "more than one JSON document" : "broken JSON";
   }
-  if (typeof value !== "object" || value === null) return "what is no MCP message";
+  if (typeof value !== "object" || value === null) return "something that is not an MCP message";
   const members = value as Readonly<Record<string, unknown>>;
-  if (!Array.isArray(value) && members.jsonrpc !== "2.0") return "JSON that is no MCP message";
-  if (members.method !== undefined) return "a message that is no answer";
+  if (!Array.isArray(value) && members.jsonrpc !== "2.0") return "JSON that is not an MCP message";
+  if (members.method !== undefined) return "a message that is not an answer";
   if (members.error !== undefined && (members.id === null || members.id === undefined)) {
     const { code } = (members.error ?? {}) as { code?: unknown };
     const what = code === undefined ? "without a code" : detail(code, request);
-    return `error ${what}, which names no request`;
+    return `error ${what}, without the id of a request`;
   }
   if (members.id === undefined) return "an answer without an id";
-  if (Array.isArray(value)) return `answers of which none has the id ${id}`;
+  if (Array.isArray(value)) return `several answers, none with the id ${id}`;
   return `an answer with the id ${detail(members.id, request)} instead of ${id}`;
 }
 

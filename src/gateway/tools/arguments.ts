@@ -50,7 +50,7 @@ export function parseArguments(
     if (other !== undefined && canonical(other) !== canonical(taken)) {
       const names = [name, ...Object.keys(aliases).filter((alias) => aliases[alias] === name)];
       const both = names.map((one) => `"${one}"`).join(" and ");
-      throw refuse(definition, `${both} mean the same and differ; give "${name}" only`);
+      throw refuse(definition, `${both} mean the same but differ; give only "${name}"`);
     }
     args[name] = taken;
   }
@@ -115,7 +115,7 @@ function refuseName(definition: ToolDefinition, sent: string): CallerError {
   const hint = [
     ...(near === undefined ? [] : [`Did you mean "${near}"?`]),
     `It takes: ${known.join(", ")}`,
-    ...(open === undefined ? [] : [`(the server's tool gets what is in "${open}")`]),
+    ...(open === undefined ? [] : [`("${open}" is what the server's tool receives)`]),
   ].join(" ");
   return refuse(definition, `"${sent.slice(0, 64)}" is not an argument`, hint);
 }

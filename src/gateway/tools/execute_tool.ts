@@ -17,7 +17,7 @@ import { AGENT_ID, ALWAYS_LOAD, type GatewayTool, type ObjectArgument } from "./
 const MAX_SCHEMA = 16 * 1024;
 
 /** Where a schema is that is too long to be shown. */
-const SEE_SCHEMA = 'get_server_tools with "names" has the tool\'s schema.';
+const SEE_SCHEMA = 'get_server_tools with "names" returns the tool\'s schema.';
 
 /** What a call without `args` sends. */
 const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };

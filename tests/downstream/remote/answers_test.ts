@@ -25,21 +25,21 @@ function startStream(response: ServerResponse, ...lines: string[]): void {
 const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], RegExp]>> = {
   "a stream that ends at once": [
     (response) => void sendStream(response),
-    /:\d+ ended its stream of events before the answer came \(HTTP 200, text\/event-stream\)\.$/,
+    /:\d+ ended its event stream without an answer \(HTTP 200, text\/event-stream\)\.$/,
   ],
   "a stream that ends after another message": [
     (response) => {
       const note = { jsonrpc: "2.0", method: "notifications/message", params: { data: 1 } };
       sendStream(response, JSON.stringify(note));
     },
-    /:\d+ ended its stream of events before the answer came \(HTTP 200, text\/event-stream\)\.$/,
+    /:\d+ ended its event stream without an answer \(HTTP 200, text\/event-stream\)\.$/,
   ],
   "a stream that ends within a message": [
     (response) => {
       startStream(response, 'data: {"jsonrpc":"2.0","id":');
       response.end();
     },
-    /:\d+ ended its stream of events before the answer came \(HTTP 200, text\/event-stream\)\.$/,
+    /:\d+ ended its event stream without an answer \(HTTP 200, text\/event-stream\)\.$/,
   ],
   "a stream with an answer to another request": [
     (response) => void sendStream(response, '{"jsonrpc":"2.0","id":987,"result":{}}'),
@@ -54,11 +54,11 @@ const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], Reg
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.end(`{"jsonrpc":"2.0","id":${id},"result":{}}`);
     },
-    /labelled JSON as a stream of events \(HTTP 200, text\/event-stream\): "\{.*\}"\.$/,
+    /labelled JSON as an event stream \(HTTP 200, text\/event-stream\): "\{.*\}"\.$/,
   ],
   "a stream that is labelled as JSON": [
     (response, id) => sendBody(response, `data: {"jsonrpc":"2.0","id":${id},"result":{}}\n\n`),
-    /answered with a stream of events that is not labelled as one \(HTTP 200, application\/json\): "/,
+    /answered with an event stream that is not labelled as one \(HTTP 200, application\/json\): "/,
   ],
   "200 with nothing": [
     (response) => void response.writeHead(200).end(),
@@ -88,7 +88,7 @@ const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], Reg
       response.writeHead(200, { "content-type": "application/json" });
       response.end(new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]));
     },
-    /answered with what is no UTF-8 text \(HTTP 200, application\/json\)\.$/,
+    /answered with a body that is not UTF-8 text \(HTTP 200, application\/json\)\.$/,
   ],
   "broken JSON": [
     (response) => sendBody(response, '{"jsonrpc":"2.0","id":'),
@@ -100,11 +100,11 @@ const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], Reg
   ],
   "text": [
     (response) => sendBody(response, "try\n\tlater", "text/plain"),
-    /answered with what is no MCP message \(HTTP 200, text\/plain\): "try later"\.$/,
+    /answered with something that is not an MCP message \(HTTP 200, text\/plain\): "try later"\.$/,
   ],
-  "JSON that is no MCP message": [
+  "JSON that is not an MCP message": [
     (response) => sendBody(response, '{"error":"invalid api key"}'),
-    /with JSON that is no MCP message \(HTTP 200, application\/json\): "invalid api key"\.$/,
+    /with JSON that is not an MCP message \(HTTP 200, application\/json\): "invalid api key"\.$/,
   ],
   "an answer without an id": [
     (response) => sendBody(response, '{"jsonrpc":"2.0","result":{}}'),
@@ -119,7 +119,7 @@ const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], Reg
       const error = { code: -32600, message: "Unsupported media" };
       sendBody(response, JSON.stringify({ jsonrpc: "2.0", id: null, error }));
     },
-    /with error -32600, which names no request \(HTTP 200, [^)]+\): "Unsupported media"\.$/,
+    /with error -32600, without the id of a request \(HTTP 200, [^)]+\): "Unsupported media"\.$/,
   ],
   "a web page": [
     (response) => {

@@ -160,7 +160,7 @@ Deno.test("[remote.resumption] where it cannot be taken up, the call fails", asy
   });
   await using scene = remoteScene(odd.url);
   const failing = scene.call("echo");
-  await assert.rejects(failing, /ended its stream of events before the answer came/);
+  await assert.rejects(failing, /ended its event stream without an answer/);
   assert.ok(odd.asked.some(({ headers }) => headers["last-event-id"] === "c1"));
   assert.equal(odd.count("tools/call"), 1);
 });

@@ -15,7 +15,7 @@ Deno.test("[remote.redirects] to another origin is an error, and nothing goes th
     await using scene = remoteScene(odd.url, { headers: HEADERS });
     const message = await failure(scene.call("echo"));
     const { host } = new URL(odd.url);
-    const told = `${host} redirects (HTTP ${status}) to ${other.url}, which is another origin`;
+    const told = `${host} redirects (HTTP ${status}) to ${other.url}, a different origin`;
     assert.ok(message.includes(told), message);
     assert.equal(message.includes("canary"), false);
   }
@@ -46,7 +46,7 @@ Deno.test("[remote.redirects] within the origin, a message that would be lost is
     });
     await using scene = remoteScene(odd.url);
     const told =
-      `redirects a message to ${odd.url}/ in a way that would lose it (HTTP ${status}); ` +
+      `redirects to ${odd.url}/ in a way that would drop the message (HTTP ${status}); ` +
       "put that address into its url.";
     const message = await failure(scene.call("echo"));
     assert.ok(message.endsWith(told), message);
@@ -61,7 +61,10 @@ Deno.test("[remote.redirects] round and round ends", async () => {
   });
   await using scene = remoteScene(odd.url);
   const message = await failure(scene.call("echo"));
-  assert.ok(message.endsWith(`redirects in a circle (HTTP 307), last to ${odd.url}.`), message);
+  assert.ok(
+    message.endsWith(`redirects too many times (HTTP 307), most recently to ${odd.url}.`),
+    message,
+  );
   assert.ok(odd.asked.length < 10);
 });
 
@@ -69,13 +72,13 @@ Deno.test("[remote.redirects] round and round ends", async () => {
 const NOWHERE: Readonly<Record<string, readonly [string | undefined, RegExp]>> = {
   "a file": [
     "file:///etc/passwd",
-    /redirects \(HTTP 307\) to a file: address, which is not followed/,
+    /redirects \(HTTP 307\) to a file: address, which the gateway does not follow/,
   ],
   "no address": [undefined, /redirects \(HTTP 307\) without saying where to\.$/],
-  "a broken address": ["http://[", /redirects \(HTTP 307\) to what is no address: http:\/\/\[\.$/],
+  "a broken address": ["http://[", /redirects \(HTTP 307\) to an invalid address: http:\/\/\[\.$/],
   "an address with secrets": [
     "https://canary-user:canary-pass@example.com/mcp/canary-path-1?key=canary-query#canary",
-    /redirects \(HTTP 307\) to https:\/\/example\.com\/mcp\/\[redacted\], which is another origin/,
+    /redirects \(HTTP 307\) to https:\/\/example\.com\/mcp\/\[redacted\], a different origin/,
   ],
 };
 
