@@ -114,7 +114,7 @@ export class LineQueue {
       try {
         at += await this.#write(bytes.subarray(at));
       } catch (error) {
-        // Whoever shares the pipe with us has made its writes return at once.
+        // Another process that shares the pipe has made it non-blocking.
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }

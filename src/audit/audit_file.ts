@@ -16,10 +16,13 @@ const ROTATION_RETRY_MS = 60_000;
 
 const LINE_FEED = 0x0a;
 
-/** How long after another process had the file locked it is tried again, in milliseconds. */
+/**
+ * How long to wait before another rotation attempt while another process has the file locked, in
+ * milliseconds.
+ */
 const LOCKED_RETRY_MS = 500;
 
-/** Text of lines that can be written again should the file be deleted, in UTF-16 code units. */
+/** How much text is kept to be rewritten if the file is deleted, in UTF-16 code units. */
 const MAX_RECENT = 1024 * 1024;
 
 /**
@@ -39,7 +42,7 @@ export class AuditFile implements Destination {
   #identity: string;
   #isTorn = false;
   #rotateAt = 0;
-  // Written since the file was last known to be the one at its path.
+  // Lines written since the last check found the file at its path.
   #recent: string[] = [];
   #recentSize = 0;
   #forgotten = 0;
@@ -88,7 +91,7 @@ export class AuditFile implements Destination {
       const what = this.#look();
       if (what === "same" || what === "rotated") return undefined;
       if (what === "moved") return { kind: "moved" };
-      // They are in no file any more, though their answers may have left.
+      // These lines are in no file now, although their answers may have been sent.
       for (const text of recent) {
         this.append(text);
         written++;
@@ -134,7 +137,7 @@ export class AuditFile implements Destination {
     }
   }
 
-  /** Looks what has become of the file; where another one should be written to, it is opened. */
+  /** Checks whether the file is still at its path, and reopens the path if it is not. */
   #look(): "same" | "rotated" | "moved" | "deleted" {
     const now = lookAt(this.path);
     if (now?.identity === this.#identity) {
@@ -148,7 +151,7 @@ export class AuditFile implements Destination {
     return isRotated ? "rotated" : isDeleted ? "deleted" : "moved";
   }
 
-  /** Whether a gateway has put it aside. */
+  /** Whether a gateway has rotated it. */
   #isPutAside(): boolean {
     for (let number = 1; number < this.#maxFiles; number++) {
       if (lookAt(`${this.path}.${number}`)?.identity === this.#identity) return true;
@@ -160,7 +163,8 @@ export class AuditFile implements Destination {
     const file = openFile(this.path);
     if (isStream(file)) {
       file.close();
-      // A write to it would wait for its reader; whoever catches this opens it as a stream.
+      // A write to it would wait for its reader. The caller catches this and opens the path as a
+      // stream.
       throw new Error(`${this.path} is no longer a file`);
     }
     this.#file.close();
@@ -228,7 +232,7 @@ function isTorn(file: Deno.FsFile): boolean {
 }
 
 /**
- * Opens a file to be appended to, and makes it and its folder where they are missing.
+ * Opens a file for appending, and creates it and its folder if they are missing.
  *
  * @throws what the system says against it.
  */
@@ -245,7 +249,7 @@ export function isStream(file: Deno.FsFile): boolean {
   return isFifo === true || isSocket === true || file.isTerminal();
 }
 
-/** Tells a file from others, whatever its name; `undefined` where there is none at the path. */
+/** Identifies a file independently of its name; `undefined` if there is none at the path. */
 export function identityOf(path: string): string | undefined {
   return lookAt(path)?.identity;
 }

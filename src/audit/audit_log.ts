@@ -37,13 +37,13 @@ const RETRY_MS = 1000;
 const RETURN_MS = 60_000;
 
 /**
- * How long an entry may wait for its answer to leave, and how long after it was written it is looked
- * whether its file is still there, in milliseconds. A look takes 5 to 7 µs, the write itself 2.5
- * (measured): once in a while it costs nothing, with each write it would be dear.
+ * How long an entry may wait for its answer to be sent, and how long after a write the log checks
+ * that its file is still there, in milliseconds. A check takes 5 to 7 µs, the write itself 2.5
+ * (measured), so a check with each write would cost too much.
  */
 const LATEST_MS = 20;
 
-/** How long after a look an entry is not written before there was another one, in milliseconds. */
+/** If the last check is older than this, the log checks again before it writes, in milliseconds. */
 const CHECK_MS = 500;
 
 /** Text of entries that may wait for the disk to recover, in UTF-16 code units. */
@@ -240,7 +240,7 @@ export class AuditLog {
     }
   }
 
-  /** Closes what is written to; what it has dropped stays counted. */
+  /** Closes the destination, and keeps the count of the lines that it dropped. */
   #leave(): void {
     if (this.#file === undefined) return;
     this.#dropped += this.#file.dropped + this.#file.waiting;
@@ -248,7 +248,7 @@ export class AuditLog {
     this.#file = undefined;
   }
 
-  /** Somebody may have deleted the file, or put it aside; then the lines belong into a new one. */
+  /** Checks whether somebody has deleted or moved the file, and goes on in a new one if so. */
   #check(): void {
     this.#checkedAt = performance.now();
     const change = this.#file?.check();

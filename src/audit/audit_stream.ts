@@ -3,12 +3,12 @@ import type { Log } from "../log.ts";
 import { identityOf } from "./audit_file.ts";
 import type { Destination, FileChange } from "./destination.ts";
 
-/** What the reader of a stream gets to take the last lines, in milliseconds. */
+/** How long the reader has to take the last lines when the stream is closed, in milliseconds. */
 const LAST_LINES_MS = 200;
 
 /** What an audit stream is made with. */
 export interface AuditStreamOptions {
-  /** What names it. */
+  /** Its path. */
   readonly path: string;
   /** Where its lines wait for the reader. */
   readonly queue: LineQueue;
@@ -20,7 +20,8 @@ export interface AuditStreamOptions {
 
 /**
  * A pipe, a socket or a terminal that lines are written to. Its reader may stop at any time, so that
- * a line is taken, not written, when `append` returns; what the reader leaves is dropped and counted.
+ * a line is only queued when `append` returns; lines that the reader does not take are dropped and
+ * counted.
  */
 export class AuditStream implements Destination {
   readonly path: string;
@@ -38,12 +39,12 @@ export class AuditStream implements Destination {
     this.#file = file;
     this.#log = log;
     this.#identity = file === undefined ? undefined : identityOf(path);
-    // A standard stream is the log's as well, which tells of all its lines.
+    // The log shares a standard stream, and reports all of its dropped lines.
     if (file !== undefined) queue.onRoom = (dropped) => this.#tellRoom(dropped);
   }
 
   get waiting(): number {
-    // What waits for a standard stream is the log's, too.
+    // The queue of a standard stream also contains lines of the log.
     return this.#file === undefined ? 0 : this.#queue.waiting;
   }
 
@@ -58,7 +59,7 @@ export class AuditStream implements Destination {
     for (const line of text.split(/(?<=\n)/)) {
       if (line === "" || this.#queue.add(line)) continue;
       this.#dropped++;
-      // Over a standard stream the log could not say it either.
+      // On a standard stream the log could not report this either.
       if (this.#isDropping || this.#file === undefined) continue;
       this.#isDropping = true;
       this.#log.error("Nothing reads the audit log; its lines are dropped", { path: this.path });
@@ -67,7 +68,7 @@ export class AuditStream implements Destination {
 
   check(): FileChange | undefined {
     if (this.#file === undefined || identityOf(this.path) === this.#identity) return undefined;
-    // Its reader may have made it anew; nobody reads the one that is open.
+    // Its reader may have created it again; nobody reads the one that is open.
     return { kind: "unwritable", texts: [], lost: 0 };
   }
 

@@ -9,11 +9,11 @@ export type FileChange =
 
 /** Where lines of the audit log go. */
 export interface Destination {
-  /** What names it. */
+  /** Its path, or that of the standard stream. */
   readonly path: string;
   /** Lines that were taken and are not written yet. */
   readonly waiting: number;
-  /** Lines that were given up. */
+  /** Lines that were dropped. */
   readonly dropped: number;
   /**
    * Takes lines.
@@ -23,11 +23,14 @@ export interface Destination {
    */
   append(text: string): void;
   /**
-   * Looks whether the lines still go where they should, and goes on there.
+   * Checks that the lines still go to the path, and reopens it if they do not.
    *
    * @returns What an operator should know.
    */
   check(): FileChange | undefined;
-  /** Closes: a file at once, a stream when its reader has taken what waits, or does not. */
+  /**
+   * Closes a file immediately, and a stream once its reader has taken the waiting lines or the time
+   * is up.
+   */
   close(): Promise<void> | undefined;
 }

@@ -5,11 +5,11 @@ import { AuditStream } from "./audit_stream.ts";
 import type { Destination } from "./destination.ts";
 
 /**
- * Opens what a path names: a file, which is made where it is missing, or something that another
- * process reads.
+ * Opens a path for the audit log: a file, which is created if it is missing, or a stream that
+ * another process reads.
  *
  * @param path A path, or that of a standard stream, such as `/dev/stderr`.
- * @param options When a file is put aside, and who is told of lines that nobody reads.
+ * @param options When a file is rotated, and the log that reports lines that nobody reads.
  * @throws what the system says against it.
  */
 export function openDestination(

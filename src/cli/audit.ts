@@ -20,7 +20,7 @@ export interface AuditFlags {
 export interface TailFlags extends AuditFlags {
   /** How many entries. */
   readonly lines: number;
-  /** Whether to go on with what comes. */
+  /** Whether to keep printing new entries. */
   readonly follow: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface TailFlags extends AuditFlags {
 export interface Outputs {
   /** Takes the answer. */
   readonly stdout: {
-    /** Whether whoever read has gone. */
+    /** Whether the reader has closed it. */
     readonly isClosed?: boolean;
     write(text: string): void;
   };
@@ -74,7 +74,7 @@ export function auditTail(flags: TailFlags, file: string | undefined, outputs: O
   });
 }
 
-/** How often it is looked for new entries, in milliseconds. */
+/** How often to check for new entries, in milliseconds. */
 const FOLLOW_MS = 100;
 
 /**
@@ -124,7 +124,7 @@ function lastEntries(files: AuditFiles, flags: TailFlags, end?: number): string 
   return found.reverse().join("");
 }
 
-/** An entry as it is printed, where it is wanted. */
+/** An entry as it is printed; `undefined` if the flags exclude it. */
 function lineOf(entry: ReadEntry, text: string, flags: AuditFlags): string | undefined {
   const { since = -Infinity, agent, json } = flags;
   if (entry.time < since || (agent !== undefined && entry.agent !== agent)) return undefined;

@@ -156,10 +156,10 @@ function listCommands(): ListedCommand[] {
   });
 }
 
-/** What somebody means who gives a command a word for which it has a flag. */
+/** The flag that is meant when a command gets an argument instead of that flag. */
 const MEANT_FLAGS: Readonly<Record<string, string>> = { tools: "--server", explain: "--agent" };
 
-/** The parser's own messages, but for a word too many. */
+/** The parser's own messages, except the one for an argument too many. */
 function messages([command = ""]: readonly string[]): ApplicationText {
   return {
     ...text_en,
@@ -190,7 +190,7 @@ function settingFlags(): FlagParametersForType<ServeFlags, Context> {
 }
 
 interface Output {
-  /** Whether whoever read has gone. */
+  /** Whether the reader has closed it. */
   readonly isClosed: boolean;
   write(text: string): void;
 }

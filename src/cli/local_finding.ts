@@ -39,8 +39,8 @@ interface FailurePattern {
 }
 
 /**
- * What programs write that download a server and cannot. The first that matches counts; the texts
- * are those of npm 11 and uv.
+ * What npm and uv print when they cannot download a server. The first match counts; the texts are
+ * those of npm 11 and uv.
  */
 const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
   {
@@ -191,7 +191,7 @@ const RUN_FAILURES: readonly FailurePattern[] = [
 const DOWNLOADERS = /^(npx|npm|pnpm|pnpx|yarn|bunx|bun|uvx|uv|pipx|pip)$/;
 
 /**
- * Looks into what a local server wrote before it failed.
+ * Finds the cause of a failure in what a local server wrote to stderr.
  *
  * @param name The server.
  * @param connect Its command.
@@ -225,8 +225,8 @@ export function isDownloaded(connect: ConnectStdio): boolean {
 }
 
 /**
- * What makes such programs give up soon: npm tries a registry that is out of reach for more than a
- * minute, and says nothing meanwhile.
+ * Variables that make package runners fail fast: npm retries an unreachable registry for more than
+ * a minute and prints nothing meanwhile.
  *
  * @param withinMs How long the server has to start.
  */

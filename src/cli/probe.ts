@@ -152,7 +152,7 @@ export class Probes {
   }
 }
 
-/** Whoever asks what is wrong with a server does not want to wait until npm gives up. */
+/** A person who asks what is wrong with a server does not want to wait until npm gives up. */
 function failFast(config: ServerConfig): ServerConfig {
   const { connect, options } = config;
   if (connect.kind !== "stdio" || !isDownloaded(connect)) return config;

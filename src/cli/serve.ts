@@ -39,7 +39,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   const style: LogOptions = {
     clean: secrets.clean,
     colours: isTerminal && !Deno.noColor,
-    // Whoever started the gateway may not read its log; that must not stop it.
+    // The parent process may not read the log; that must not block the gateway.
     write: (line) => void standardError.add(line),
   };
   let log = createLog(style);
@@ -49,7 +49,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   };
   try {
     const settings = readSettings(flags, Deno.env);
-    // A client shows as trouble, or keeps for ever, what is said unasked; a person may read it.
+    // Clients show log lines as errors or keep them for ever; at a terminal a person reads them.
     const { logLevel = isTerminal ? "info" : "warn", logFormat } = settings;
     log = createLog({ ...style, level: logLevel, format: logFormat });
     refuseLoops();
@@ -150,7 +150,7 @@ function summarize(
   warnOfAgents(settings, configuration, log);
 }
 
-/** A person who starts the command bare sees nothing happen otherwise. */
+/** Without this, a person who starts the command with no client sees nothing happen. */
 function explainWaiting(log: Log): void {
   if (!Deno.stdin.isTerminal()) return;
   log.info(

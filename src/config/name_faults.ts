@@ -1,6 +1,6 @@
 /**
- * Names that do not look like what they are. Names match exactly, so a blank at an end or a character
- * that nobody sees makes a rule match nothing.
+ * Finds faults in names that are hard to see. Names match exactly, so a leading or trailing space
+ * or an invisible character makes a rule match nothing.
  */
 
 /** Most names: ASCII, with blanks only inside. */

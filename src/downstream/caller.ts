@@ -38,7 +38,7 @@ export interface ToolCall {
   readonly args: JsonText;
   /** Fields of `_meta` to pass on; a progress token among them is replaced. */
   readonly meta?: Readonly<Record<string, unknown>> | undefined;
-  /** Whether the tool, as it is listed, surely refuses these arguments. Default: none does. */
+  /** Whether the tool, by its listed schema, requires arguments that are missing. Default: no. */
   readonly lacksArguments?: (tool: Tool) => boolean;
   /** Milliseconds after which the call ends whatever happens; replaces the server's own limit. */
   readonly timeoutMs?: number | undefined;

@@ -2,7 +2,7 @@ import { Cancellation, type CancelSignal, type Listed, Roster } from "../jsonrpc
 import type { ClientLink } from "./caller.ts";
 import { within } from "./within.ts";
 
-/** The clock of a call, which stops while the server waits for the call's client. */
+/** The clock of a call, which is paused while the server waits for the client. */
 export interface StoppableClock {
   /** The server asked the client something. */
   pause(): void;

@@ -207,7 +207,7 @@ export function errorCodeOf({ body }: Answer): string | undefined {
 }
 
 /**
- * What an answer that refuses a request comes to; its error code is kept.
+ * The failure for an answer that refuses a request; it keeps the error code.
  *
  * @param answer The answer.
  * @param what What was asked for, such as "to log in".

@@ -1,5 +1,5 @@
 /**
- * Holds a call's arguments against the tool's input schema. Schemas come from servers and may be
+ * Checks a call's arguments against the tool's input schema. Schemas come from servers and may be
  * anything, so nothing here runs a schema's patterns, throws, or works longer than the walk's budget:
  * a validator that takes every keyword can be kept busy for minutes by one small schema.
  */
@@ -21,7 +21,7 @@ import {
 /** Longest schema that is looked at, in UTF-16 code units; each that is real is far shorter. */
 const MAX_SCHEMA = 256 * 1024;
 
-/** How many schema errors are told at most. */
+/** How many schema errors are reported at most. */
 const MAX_TOLD = 3;
 
 /** How many missing arguments are named at most. */
@@ -37,7 +37,7 @@ const TYPES: ReadonlySet<unknown> = new Set([
   "object",
 ]);
 
-/** Signs in a description that a server fills the argument in. */
+/** Words in a description that suggest that the server fills the argument in. */
 const FILLED_IN = /default|optional|omit|leave|left|\bnot (?:given|set|provided|specified)\b/i;
 
 /** Characters of a name and of a list of values that are told. */
@@ -48,7 +48,7 @@ const MAX_VALUES = 200;
 type Args = Readonly<Record<string, unknown>>;
 
 /**
- * The required arguments without which the call cannot work, whatever the server makes of it. Many
+ * The missing required arguments without which the call cannot succeed. Many
  * servers are more lenient than their schemas: they convert types, drop what they do not know, and
  * fill in what is missing. So an argument counts only if nothing suggests a default for it, and no
  * argument was given that may stand for it under another name.
