@@ -16,7 +16,7 @@ import { createLog } from "../../src/log.ts";
 import { NO_SPAN } from "../../src/trace.ts";
 import { Client, resultReply } from "../contract/client.ts";
 import { playScript } from "../contract/scripted_server.ts";
-import { until } from "../e2e/until.ts";
+import { soon } from "../e2e/until.ts";
 import { failure, OAuthScene, send } from "./scene.ts";
 
 const PATIENCE = { inputMs: 1000, terminateMs: 1000 };
@@ -74,6 +74,7 @@ Deno.test("[oauth.discovered] eager starts ask for no login, and the status says
 
 Deno.test("[oauth.discovered] a call that joins an eager start begins it once more", async () => {
   await using scene = new OAuthScene();
+  const refused = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   let opened = 0;
   await using server = makeServer(scene, async (config, authorization) => {
@@ -82,12 +83,14 @@ Deno.test("[oauth.discovered] a call that joins an eager start begins it once mo
       return await openMemory(config, authorization);
     } catch (error) {
       assert.ok(error instanceof NobodyWaited);
+      refused.resolve();
       await gate.promise;
       throw error;
     }
   });
   const warming = server.warm(scene.client);
-  await until("the server has refused", () => scene.server.bore.length === 1);
+  // Before that, the call would be the one that the eager start asks for the login.
+  await soon("the gateway has seen the refusal", refused.promise);
   const answer = call(server, scene.client.agent("a"));
   gate.resolve();
   assert.equal((await answer).kind, "answer");
