@@ -1,10 +1,17 @@
 import { JsonText } from "../jsonrpc/mod.ts";
 import { nearNames } from "../near_names.ts";
-import { type CallResult, ownAnswer, readResult, refusalText, resultText } from "./call_result.ts";
-import { type CallGateway, withGateway } from "./in_process.ts";
+import { type CallResult, readResult, refusalText, resultText } from "./call_result.ts";
+import { withGateway } from "./in_process.ts";
 import { interruptible } from "./interruptible.ts";
 import { checkServer, chooseAgent } from "./resolve_names.ts";
-import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
+import { compilePattern, compilePolicy } from "../policy/mod.ts";
+import {
+  type FileFlags,
+  openConfiguration,
+  type Opened,
+  reporting,
+  UsageError,
+} from "./open_configuration.ts";
 import { cleanText, lookOf, type Outputs } from "./outputs.ts";
 
 /** The flags of `call`. */
@@ -58,7 +65,7 @@ export async function call(
         if (json) outputs.stdout.write(`${result.json}\n`);
         else if (result.refusal !== undefined) {
           outputs.stderr.write(`${refusalText(result)}\n`);
-          await meantTool(callGateway, { server, tool, result }, outputs);
+          outputs.stderr.write(cleanText(hintOnTool(result, { server, tool }, opened)));
         } else outputs.stdout.write(resultText(result.fields, lookOf(Deno.stdout)));
         return result.isError ? 1 : 0;
       });
@@ -66,19 +73,26 @@ export async function call(
   });
 }
 
-/** A tool that is not there is denied like any that is not allowed: a person is told what is near. */
-async function meantTool(
-  callGateway: CallGateway,
-  { server, tool, result }: { server: string; tool: string; result: CallResult },
-  { stderr }: Outputs,
-): Promise<void> {
-  if (!result.refusal?.startsWith("DENIED_BY_POLICY:")) return;
-  const args = new JsonText(JSON.stringify({ server, detail: "names" }));
-  const listing = readResult(await callGateway("get_server_tools", args));
-  if (listing.isError) return;
-  const { tools } = ownAnswer(listing) as { readonly tools: readonly { readonly name: string }[] };
-  const [near] = nearNames(tool, tools.map(({ name }) => name), 1);
-  if (near !== undefined) stderr.write(cleanText(`Did you mean "${near}"?\n`));
+/**
+ * What a mistyped tool may have meant. A tool that does not exist is denied like any other that is
+ * not allowed, so the names come from the rules: no server is started for a denied call.
+ */
+function hintOnTool(
+  { refusal }: CallResult,
+  { server, tool }: { server: string; tool: string },
+  { settings, configuration: { rules } }: Opened,
+): string {
+  const { agent } = settings;
+  if (agent === undefined || !refusal?.startsWith("DENIED_BY_POLICY:")) return "";
+  const policy = compilePolicy(rules);
+  if (!policy.decideServer(agent, server).allowed) return "";
+  const named = [...rules.agents.get(agent)?.allow?.tools ?? []]
+    .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, names]) => names);
+  const callable = new Set(named.filter((name) => {
+    return compilePattern(name).explicit && policy.decideTool(agent, server, name).allowed;
+  }));
+  const [near] = nearNames(tool, callable, 1);
+  return near === undefined ? "" : `Did you mean "${near}"?\n`;
 }
 
 function readArguments(text: string): string {

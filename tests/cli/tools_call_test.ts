@@ -7,6 +7,10 @@ const RULES = {
   agents: {
     reader: { allow: { servers: ["odd"], tools: { odd: ["echo", "contents", "fails"] } } },
     writer: { allow: { servers: ["*"] } },
+    cautious: {
+      allow: { servers: ["gone"], tools: { "g*": ["echo", "e*"] } },
+      deny: { tools: { gone: ["anything"] } },
+    },
   },
 };
 
@@ -78,7 +82,7 @@ Deno.test("tools and call", async (t) => {
     assert.equal(JSON.parse(json.stdout).isError, true);
     const nobody = await shell.run(["call", "odd", "echo"]);
     assert.equal(nobody.code, 2);
-    assert.match(nobody.stderr, /^Choose an agent with --agent: "reader", "writer"$/m);
+    assert.match(nobody.stderr, /^Choose an agent with --agent: "reader", "writer", "cautious"$/m);
     const list = await shell.run(["call", "odd", "echo", "[1]", ...reader]);
     assert.equal(list.code, 1);
     assert.match(list.stderr, /^INVALID_ARGUMENTS: .*"args" must be an object/);
@@ -86,6 +90,34 @@ Deno.test("tools and call", async (t) => {
     assert.equal(late.code, 1);
     assert.match(late.stderr, /^TIMEOUT: /m);
   });
+
+  await t.step(
+    "[cli.call] a denied call starts no server and leaves its own record alone",
+    async () => {
+      const calls: readonly [server: string, tool: string, hint: RegExp][] = [
+        // Started, it would fail in another way.
+        [
+          "gone",
+          "anything",
+          /^rule: agents\.cautious\.deny\.tools\.gone\[0\]$/m,
+        ],
+        ["gone", "ehco", /Did you mean "echo"\?$/],
+        ["odd", "echo", /^rule: agents\.cautious\.allow\.servers$/m],
+      ];
+      for (const [server, tool, hint] of calls) {
+        const before = shell.setup.audit().length;
+        const { code, stdout, stderr } = await shell.run(
+          ["call", server, tool, "--agent", "cautious"],
+        );
+        assert.deepEqual([code, stdout], [1, ""]);
+        assert.match(stderr.trim(), hint);
+        const records = shell.setup.audit().slice(before).map((entry) => {
+          return [entry.operation, entry.agent_id, entry.server, entry.tool, entry.decision];
+        });
+        assert.deepEqual(records, [["execute_tool", "cautious", server, tool, "DENY"]]);
+      }
+    },
+  );
 
   await t.step("[cli.call] progress goes to stderr", async () => {
     const { stdout, stderr } = await shell.run(["call", "odd", "progress", ...writer]);
