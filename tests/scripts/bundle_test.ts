@@ -94,6 +94,18 @@ Deno.test("[install.whole-bundle] a package that stands apart is imported from i
   assert.deepEqual(said, [["function", "function"]]);
 });
 
+Deno.test("the bundle is ASCII, so that V8 keeps it at one byte a character", async () => {
+  using folder = new TempFolder();
+  // The bundler escapes what stands in texts, not what stands in regular expressions.
+  folder.write({
+    "main.ts": 'console.log(JSON.stringify([/^[‘’]$/.test("’"), /^😀$/u.test("😀"), "é"]));\n',
+  });
+  const output = join(folder.path, "program.js");
+  await bundle({ entry: join(folder.path, "main.ts"), output });
+  assert.match(Deno.readTextFileSync(output), /^[\0-\x7f]*$/);
+  assert.deepEqual(await run(folder.path, "--no-config", output), [[true, true, "é"]]);
+});
+
 Deno.test("[install.whole-bundle] the bundle in a clone leaves the clone's packages alone", async () => {
   await commandWords("bundle");
   using folder = new TempFolder();
