@@ -1,20 +1,16 @@
 /**
  * Writes the program as one file, of which a start pays for nothing but what it uses.
  *
- * An ES module's imports are loaded before its first line runs. So in a bundle that is one, every
- * built-in module (`node:…`) of every package is loaded at the start, those of packages included
- * that are imported lazily; each costs milliseconds. In CommonJS form they are loaded by
- * `require`, when the module that wants them runs: the bundle has that form, and first lines that
- * make it run as an ES module.
- *
- * A package that is imported lazily stands in the bundle as one function of its own. Otherwise all
- * of its functions would be made at every start, and kept in Deno's cache: some 2,500, or 3 ms.
+ * The bundler splits the program into chunks: what is imported lazily, and what several of these
+ * share. Each chunk becomes a function in the file, called when the chunk is loaded first. A start
+ * makes no functions of other chunks, and loads no built-in module (`node:...`) for them, each of
+ * which costs milliseconds.
  *
  * @module
  */
 
 import { dirname, join, resolve } from "node:path";
-import config from "../deno.json" with { type: "json" };
+import { FUNCTION_HEAD, linkChunks, type LinkedChunk, writeProgram } from "./link_chunks.ts";
 import { compileEarly } from "./early_functions.ts";
 import { runTrial, SERVE, type Trial } from "./trial.ts";
 
@@ -24,16 +20,9 @@ export interface BundleOptions {
   readonly entry: string;
   /** The file to write. */
   readonly output: string;
-  /**
-   * Packages that are only imported lazily, by their names in the import map, and files of `src/`,
-   * as their import names them.
-   */
-  readonly apart?: readonly Apart[];
   /** A run of the program that is to begin quickly. */
   readonly trial?: Trial;
 }
-
-type Apart = keyof typeof config.imports | `./${string}`;
 
 /**
  * Modules that the bundle names but does not hold. Loading one fails as it does on a machine that
@@ -51,45 +40,12 @@ const LEFT_OUT: readonly string[] = [
 const EMPTY: readonly string[] = ["./ajvProvider-*", "supports-color"];
 
 /**
- * Packages of the gateway that are imported lazily. zod is one too, but stands with the rest: the
- * eighth of it that is used costs a start nothing that could be measured, the whole of it 2 ms.
- */
-const APART = [
-  "@clack/prompts",
-  "@modelcontextprotocol/client",
-  "@opentelemetry/api",
-  "@stricli/core",
-  "ioredis",
-  "jose",
-  "./otlp_exporter.ts",
-  // Not the package by itself: the bundler would take its command for its library.
-  "./read_yaml.ts",
-  "smol-toml",
-] as const;
-
-/** The folders of files that stand apart; default: `src`. */
-const FOLDERS: Readonly<Record<string, string>> = { "./read_yaml.ts": "src/cli/init" };
-
-/**
- * `require` finds the packages that stand apart, and built-in modules. `require.load` is what
- * `import()` of a package becomes: a promise of its exports.
- */
-const REQUIRE = "const required=new Map();const require=(name)=>{" +
-  "const load=packages[name];if(load===undefined)return process.getBuiltinModule(name);" +
-  "let module=required.get(name);if(module===undefined){module={exports:{}};" +
-  "required.set(name,module);" +
-  "try{load(module,module.exports)}catch(error){required.delete(name);throw error}}" +
-  "return module.exports};" +
-  "require.load=async(name)=>{const exports=require(name);" +
-  "return exports.__esModule?exports:{...exports,default:exports}};\n";
-
-/**
  * Writes the gateway as one file.
  *
  * @param output The file to write.
  */
 export async function bundleGateway(output: string): Promise<void> {
-  await bundle({ entry: "src/main.ts", output, apart: APART, trial: SERVE });
+  await bundle({ entry: "src/main.ts", output, trial: SERVE });
   // Otherwise Deno would take the clone's own deno.json for the bundle's, and download at the first
   // start every package that is named there.
   await Deno.writeTextFile(join(dirname(output), "deno.json"), "{}\n");
@@ -100,119 +56,82 @@ export async function bundleGateway(output: string): Promise<void> {
  *
  * @throws {Error} The program cannot be bundled so that it works.
  */
-export async function bundle({ entry, output, apart = [], trial }: BundleOptions): Promise<void> {
-  const text = await runBundler(entry, apart);
-  const packages: string[] = [];
-  for (const name of apart) {
-    const file = isFile(name) ? join(FOLDERS[name] ?? "src", name) : config.imports[name];
-    const own = await runBundler(file, []);
-    packages.push(`${JSON.stringify(name)}:(module,exports)=>{${own}\n}`);
-  }
-  const head = `const packages={${packages.join(",\n")}};\n${REQUIRE}`;
-  await Deno.mkdir(dirname(output), { recursive: true });
-  const whole = head +
-    (trial === undefined ? text : await hasten({ head, text }, dirname(output), trial));
-  // Others may be starting what is there: it is replaced in one go.
-  const draft = `${output}.${Deno.pid}.tmp`;
-  await Deno.writeTextFile(draft, whole);
-  await Deno.rename(draft, output);
-}
-
-/** Has what the trial calls compiled with the file. */
-async function hasten(
-  { head, text }: { readonly head: string; readonly text: string },
-  place: string,
-  trial: Trial,
-): Promise<string> {
-  const folder = await Deno.makeTempDir({ dir: resolve(place), prefix: "trial-" });
+export async function bundle({ entry, output, trial }: BundleOptions): Promise<void> {
+  const folder = dirname(resolve(output));
+  await Deno.mkdir(folder, { recursive: true });
+  const temporary = await Deno.makeTempDir({ dir: folder, prefix: "bundle-" });
   try {
-    for (const [name, content] of Object.entries(trial.files)) {
-      await Deno.writeTextFile(join(folder, name), content);
-    }
-    const { said, functions } = await runTrial(head + text, folder, trial);
-    const offset = head.length;
-    const hastened = compileEarly(
-      text,
-      functions.filter(({ start }) => start >= offset).map(({ start, end, isCalled }) => {
-        return { start: start - offset, end: end - offset, isCalled };
-      }),
-    );
-    const again = await runTrial(head + hastened, folder, trial);
-    if (said === "" || again.said !== said) {
-      throw new Error(
-        `The program does not start as before: it says ${JSON.stringify(again.said)}`,
-      );
-    }
-    return hastened;
+    const chunks = await linkChunks(await runBundler(entry, join(temporary, "chunks")), {
+      entry,
+      leftOut: LEFT_OUT,
+      empty: EMPTY,
+    });
+    const text = trial === undefined
+      ? writeProgram(chunks, entry)
+      : await writeTried(chunks, { entry, folder: temporary, trial });
+    // A program that is being started reads the old file or the new one, never a part.
+    const draft = join(temporary, "program.js");
+    await Deno.writeTextFile(draft, text);
+    await Deno.rename(draft, output);
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    await Deno.remove(temporary, { recursive: true });
   }
 }
 
-/** Bundles a program or a package; what stands apart from it is loaded by `require`. */
-async function runBundler(entry: string, apart: readonly string[]): Promise<string> {
-  const external = [...LEFT_OUT, ...EMPTY, ...apart];
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+/** Bundles a program as ES modules in chunks, by file name. */
+async function runBundler(entry: string, folder: string): Promise<Map<string, string>> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...["bundle", "--minify", "--format", "cjs"],
-      ...external.map((name) => `--external=${name}`),
+      ...["bundle", "--minify", "--format", "esm", "--code-splitting", "--outdir", folder],
+      ...[...LEFT_OUT, ...EMPTY].map((name) => `--external=${name}`),
       entry,
     ],
     env: { NO_COLOR: "1" },
     stdin: "null",
+    stdout: "null",
   }).output();
-  const said = new TextDecoder().decode(stderr);
-  if (!success) throw new Error(`Cannot bundle ${entry}:\n${said}`);
-  // It would be undefined in the bundle, and works from source.
-  const [lost] = /^.*import\.meta.*\n.*$/m.exec(said) ?? [];
-  if (lost !== undefined) throw new Error(`Cannot bundle ${entry}:\n${lost}`);
-  return escapeNonAscii(linkModules(new TextDecoder().decode(stdout), { entry, apart }));
+  if (!success) {
+    throw new Error(`Cannot bundle ${entry}:\n${new TextDecoder().decode(stderr)}`);
+  }
+  const chunks = new Map<string, string>();
+  for (const { name } of [...Deno.readDirSync(folder)].toSorted(byName)) {
+    chunks.set(`./${name}`, await Deno.readTextFile(join(folder, name)));
+  }
+  return chunks;
 }
 
-/**
- * Keeps the bundle ASCII: one other character, and V8 reads all of it as two bytes a character,
- * which costs each start 8 ms and 2 MB. The bundler leaves such characters in regular expressions.
- */
-function escapeNonAscii(text: string): string {
-  return text.replaceAll(
-    /[^\0-\x7f]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+function byName({ name: one }: Deno.DirEntry, { name: other }: Deno.DirEntry): number {
+  return one < other ? -1 : 1;
 }
 
-/**
- * Has every module that a bundled text names loaded from inside the bundle.
- *
- * @throws {Error} The text names a module that a user's machine could not find.
- */
-function linkModules(
-  text: string,
-  { entry, apart }: { readonly entry: string; readonly apart: readonly string[] },
-): string {
-  return text.replaceAll(
-    /(?<![\w$.])(import|require)\(("[^"]*"|[^)]*)\)/g,
-    (found, kind, argument) => {
-      const name = /^"([^"]*)"$/.exec(argument)?.[1];
-      if (name !== undefined) {
-        if (name.startsWith("node:") || LEFT_OUT.includes(name)) return found;
-        if (EMPTY.some((pattern) => matchesPattern(name, pattern))) return "({})";
-        if (apart.includes(name)) return kind === "import" ? `require.load("${name}")` : found;
-      }
-      throw new Error(
-        `Cannot bundle ${entry}: ${found} would find nothing on a user's machine. ` +
-          "Name the package in APART of scripts/bundle.ts, or import it statically.",
-      );
-    },
-  );
-}
-
-function isFile(name: Apart): name is `./${string}` {
-  return name.startsWith("./");
-}
-
-/** Whether a module's name is the pattern, or begins with it where it ends in `*`. */
-function matchesPattern(name: string, pattern: string): boolean {
-  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+/** Writes a program, with the functions that a trial calls compiled together with the file. */
+async function writeTried(
+  chunks: readonly LinkedChunk[],
+  { entry, folder, trial }: {
+    readonly entry: string;
+    readonly folder: string;
+    readonly trial: Trial;
+  },
+): Promise<string> {
+  for (const [name, content] of Object.entries(trial.files)) {
+    await Deno.writeTextFile(join(folder, name), content);
+  }
+  const plain = writeProgram(chunks, entry);
+  const { said, functions } = await runTrial(plain, folder, trial);
+  const early = chunks.map((chunk) => {
+    const start = plain.indexOf(`${FUNCTION_HEAD}${chunk.text}`) + FUNCTION_HEAD.length;
+    const own = functions
+      .map((one) => ({ ...one, start: one.start - start, end: one.end - start }))
+      .filter((one) => one.start >= 0 && one.end <= chunk.text.length);
+    const whole = functions.find((one) => one.start === start - FUNCTION_HEAD.length);
+    return { ...chunk, text: compileEarly(chunk.text, own), isEarly: whole?.isCalled ?? false };
+  });
+  const text = writeProgram(early, entry);
+  const again = await runTrial(text, folder, trial);
+  if (said === "" || again.said !== said) {
+    throw new Error(`The program does not start as before: it says ${JSON.stringify(again.said)}`);
+  }
+  return text;
 }
 
 if (import.meta.main) {

@@ -2,7 +2,7 @@
  * Exports spans over OTLP from a compiled executable. Deno's own exporter does not serve there:
  * `OTEL_DENO` is read when an executable is compiled, not when it starts.
  *
- * A leaf of its own, so that the bundle holds these packages apart.
+ * A file of its own, so that a start without traces does not load these packages.
  *
  * @see {@link https://github.com/denoland/deno/issues/28839}
  * @module

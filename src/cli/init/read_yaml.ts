@@ -1,6 +1,5 @@
 /**
- * Reads YAML. A file of its own, which is loaded for a file in YAML only: in the bundle it stands
- * apart with its library.
+ * Reads YAML. A file of its own, so that the library is loaded for files in YAML only.
  */
 
 import { parse, YAMLError } from "yaml";

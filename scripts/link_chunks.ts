@@ -1,0 +1,244 @@
+/**
+ * Links the chunks of a bundle into one file. Bundlers write one file only of what is not split.
+ *
+ * Each chunk, an ES module, becomes a function that fills its exports:
+ *
+ * ```js
+ * import { a as b } from "./chunk-X.js";      const {a:b}=require("./chunk-X.js");
+ * import * as fs from "node:fs";              const fs=require("node:fs");
+ * import("./chunk-Y.js")                      require.load("./chunk-Y.js")
+ * export { c as d };                          Object.assign(exports,{d:c});
+ * ```
+ *
+ * An export has the value that it had when its chunk was loaded, which is the last one: chunks do
+ * not import one another in a circle, and a variable that is exported is not assigned later.
+ *
+ * @module
+ */
+
+import { basename, extname } from "node:path";
+import { type Import, init, parse } from "es-module-lexer";
+
+/** Which modules of a bundle are not in it. */
+export interface LinkOptions {
+  /** The file that was bundled; its chunk has the same name, but ends in `.js`. */
+  readonly entry: string;
+  /** Modules that are not there; only `import()` names them. */
+  readonly leftOut: readonly string[];
+  /** Modules that are replaced by an empty one; a name that ends in `*` is the start of names. */
+  readonly empty: readonly string[];
+}
+
+/** A chunk as the body of a function. */
+export interface LinkedChunk {
+  /** Its file name: `./main.js`. */
+  readonly name: string;
+  readonly text: string;
+  /** Whether it is compiled with the file. */
+  readonly isEarly: boolean;
+}
+
+/** Where the body of a chunk begins, after the start of its function. */
+export const FUNCTION_HEAD = "(exports)=>{";
+
+/** Loads chunks and built-in modules. `load` is what `import()` of a chunk becomes. */
+const REQUIRE = "const loaded=new Map();const require=(name)=>{const load=chunks[name];" +
+  "if(load===undefined)return process.getBuiltinModule(name);let exports=loaded.get(name);" +
+  "if(exports===undefined){exports={};loaded.set(name,exports);" +
+  "try{load(exports)}catch(error){loaded.delete(name);throw error}}return exports};" +
+  "require.load=async(name)=>require(name);\n";
+
+/** The bundler's own `require`, for what packages in CommonJS form require. */
+const OWN_REQUIRE = "__deno_internal_createRequire(import.meta.url)";
+
+/**
+ * Links chunks.
+ *
+ * @param chunks The texts of the chunks by name.
+ * @throws {Error} A chunk names a module that a user's machine could not find, or cannot run as a
+ * function.
+ */
+export async function linkChunks(
+  chunks: ReadonlyMap<string, string>,
+  options: LinkOptions,
+): Promise<LinkedChunk[]> {
+  await init();
+  const ownRequire = findOwnRequire(chunks);
+  return [...chunks].map(([name, text]) => {
+    const linked = escapeNonAscii(linkChunk(text, { chunks, options, ownRequire }));
+    checkSyntax(linked, options.entry);
+    return { name, text: linked, isEarly: false };
+  });
+}
+
+/** Writes a program as one file. */
+export function writeProgram(chunks: readonly LinkedChunk[], entry: string): string {
+  const functions = chunks.map(({ name, text, isEarly }) => {
+    const made = `${FUNCTION_HEAD}${text}\n}`;
+    return `${JSON.stringify(name)}:${isEarly ? `(${made})` : made}`;
+  });
+  const first = JSON.stringify(`./${basename(entry, extname(entry))}.js`);
+  return `const chunks={${functions.join(",\n")}};\n${REQUIRE}require(${first});\n`;
+}
+
+interface Context {
+  readonly chunks: ReadonlyMap<string, string>;
+  readonly options: LinkOptions;
+  readonly ownRequire: OwnRequire | undefined;
+}
+
+/** Where the bundler's own `require` is exported, and as what. */
+interface OwnRequire {
+  readonly chunk: string;
+  readonly name: string;
+}
+
+function findOwnRequire(chunks: ReadonlyMap<string, string>): OwnRequire | undefined {
+  for (const [chunk, text] of chunks) {
+    const local = localRequire(text);
+    const [, exports] = parse(text);
+    for (const one of exports) {
+      if (one.type === "direct" && one.localName === local) return { chunk, name: one.name };
+    }
+  }
+  return undefined;
+}
+
+/** What the bundler's own `require` is called in the chunk that makes it. */
+function localRequire(text: string): string | undefined {
+  const [before] = text.split(`=${OWN_REQUIRE}`, 1);
+  return before === text ? undefined : /[\w$]+$/.exec(before ?? "")?.[0];
+}
+
+function linkChunk(text: string, context: Context): string {
+  const [imports, exports] = parse(text);
+  const edits = imports.flatMap((one) => linkImport(one, text, context));
+  for (const start of new Set(exports.map(({ exportStart }) => exportStart))) {
+    edits.push(linkExport(text, start));
+  }
+  const aliases = imports.flatMap((one) => requireAliases(one, text, context));
+  return linkRequires(applyEdits(text, edits), aliases, context.options)
+    .replace(OWN_REQUIRE, "require");
+}
+
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+function applyEdits(text: string, edits: readonly Edit[]): string {
+  let edited = "";
+  let at = 0;
+  for (const { start, end, text: inserted } of edits.toSorted((a, b) => a.start - b.start)) {
+    edited += text.slice(at, start) + inserted;
+    at = end;
+  }
+  return edited + text.slice(at);
+}
+
+function linkImport(one: Import, text: string, { chunks, options }: Context): Edit[] {
+  const { importStart: start, importEnd: end } = one;
+  const found = text.slice(start, end);
+  if (one.type === "import-meta") {
+    if (text.startsWith(OWN_REQUIRE, start - OWN_REQUIRE.indexOf("import.meta"))) return [];
+    // It works from source, and would be of another file here.
+    throw new Error(`Cannot bundle ${options.entry}: it uses import.meta`);
+  }
+  const name = one.specifier;
+  if (one.type === "dynamic") {
+    if (name?.startsWith("node:") || options.leftOut.includes(name ?? "")) return [];
+    if (name === undefined || !chunks.has(name)) throw notFound(found, options);
+    return [{ start, end, text: `require.load("${name}")` }];
+  }
+  if (name === "node:module" && found.includes("__deno_internal")) {
+    return [{ start, end, text: "" }];
+  }
+  const value = isEmpty(name ?? "", options) ? "({})" : `require("${name}")`;
+  if (value !== "({})" && !name?.startsWith("node:") && !chunks.has(name ?? "")) {
+    throw notFound(found, options);
+  }
+  const [, names] = /^import\s*(.*?)\s*(?:from\s*)?["'][^"']*["']$/s.exec(found) ?? [];
+  return [{ start, end, text: names === "" ? value : `const ${bindings(names ?? "")}=${value}` }];
+}
+
+/** What an import names, as a pattern of a declaration. A default import is of a built-in module. */
+function bindings(names: string): string {
+  return names.replace(/^\*\s*as\s+/, "").replaceAll(/\s+as\s+/g, ":");
+}
+
+function linkExport(text: string, start: number): Edit {
+  const [list, names = ""] = /^export\s*\{([^}]*)\}/.exec(text.slice(start)) ?? [];
+  if (list === undefined) {
+    // A package in CommonJS form: its members are exports by name too, as in Deno.
+    const end = text.indexOf(";", start);
+    const value = text.slice(start + "export default ".length, end);
+    return { start, end, text: `Object.assign(exports,exports.default=${value})` };
+  }
+  const members = names.split(",").map((one) => {
+    const [local = "", exported = local] = one.trim().split(/\s+as\s+/);
+    return `${exported}:${local}`;
+  });
+  const [end, assigned] = [start + list.length, `Object.assign(exports,{${members.join(",")}})`];
+  return { start, end, text: assigned };
+}
+
+/** What the bundler's own `require` is called in a chunk. */
+function requireAliases(one: Import, text: string, { ownRequire }: Context): string[] {
+  if (one.type !== "static" || one.specifier !== ownRequire?.chunk) return [];
+  const names = text.slice(one.importStart, one.importEnd).replaceAll("$", "\\$");
+  const [, alias] = new RegExp(`[{,]\\s*${ownRequire.name} as ([\\w$\\\\]+)`).exec(names) ?? [];
+  return alias === undefined ? [] : [alias];
+}
+
+/**
+ * Checks what a package in CommonJS form requires: built-in modules, which `require` finds.
+ *
+ * @throws {Error} A package requires what is not in the bundle.
+ */
+function linkRequires(text: string, aliases: readonly string[], options: LinkOptions): string {
+  const local = localRequire(text)?.replaceAll("$", "\\$");
+  const names = [...aliases, ...local === undefined ? [] : [local]];
+  if (names.length === 0) return text;
+  return text.replaceAll(
+    new RegExp(`(?<![\\w$.])(?:${names.join("|")})\\(("[^"]*"|[^)]*)\\)`, "g"),
+    (found, argument) => {
+      const name = /^"([^"]*)"$/.exec(argument)?.[1];
+      if (name !== undefined && isEmpty(name, options)) return "({})";
+      if (name?.startsWith("node:")) return found;
+      throw notFound(`require(${argument})`, options);
+    },
+  );
+}
+
+function notFound(found: string, { entry }: LinkOptions): Error {
+  return new Error(
+    `Cannot bundle ${entry}: ${found} would find nothing on a user's machine. ` +
+      "Name the package in the imports of deno.json, or in EMPTY or LEFT_OUT of scripts/bundle.ts.",
+  );
+}
+
+function isEmpty(name: string, { empty }: LinkOptions): boolean {
+  return empty.some((one) => one.endsWith("*") ? name.startsWith(one.slice(0, -1)) : name === one);
+}
+
+function checkSyntax(text: string, entry: string): void {
+  try {
+    // Compiles without running.
+    new Function("exports", "require", text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`Cannot bundle ${entry}, as with a top-level await: ${why}`);
+  }
+}
+
+/**
+ * Keeps the bundle ASCII: one other character, and V8 reads all of it as two bytes a character,
+ * which costs each start 8 ms and 2 MB. The bundler leaves such characters in regular expressions.
+ */
+function escapeNonAscii(text: string): string {
+  return text.replaceAll(
+    /[^\0-\x7f]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
