@@ -8,7 +8,7 @@ const RULES = {
     reader: { allow: { servers: ["odd"], tools: { odd: ["echo", "contents", "fails"] } } },
     writer: { allow: { servers: ["*"] } },
     cautious: {
-      allow: { servers: ["gone"], tools: { "g*": ["echo", "e*"] } },
+      allow: { servers: ["gone"], tools: { "g*": ["echo", "x*"] } },
       deny: { tools: { gone: ["anything"] } },
     },
   },
