@@ -20,6 +20,7 @@ import {
   UsageError,
 } from "./open_configuration.ts";
 import { cleanText, type Outputs } from "./outputs.ts";
+import { findToolShare } from "./tool_share.ts";
 import { type Probe, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
@@ -86,7 +87,7 @@ export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<nu
       if (rows === undefined) return INTERRUPTED;
       print(
         { ...about, ...answer, servers: rows },
-        () => `${decisionText(about, answer)}\n${toolsText(rows)}`,
+        () => `${decisionText({ ...about, tools: rows[0]?.tools }, answer)}\n${toolsText(rows)}`,
       );
       return 0;
     }
@@ -158,7 +159,9 @@ function matrix(
     agent,
     servers: names.map((server) => {
       const { decision, rule } = answerOf(policy.explain(agent, server));
-      return { server, decision, rule };
+      const row = { server, decision, rule };
+      if (decision === "deny") return row;
+      return { ...row, tools: findToolShare(agent, server, { rules, policy }) };
     }),
   }));
 }

@@ -1,6 +1,7 @@
 import type { Explanation, Step, StepName } from "../policy/mod.ts";
-import { cleanLine, type Look, lookOf } from "./outputs.ts";
+import { cleanLine, counted, type Look, lookOf } from "./outputs.ts";
 import { type Column, paragraph, table } from "./table.ts";
+import type { ToolShare } from "./tool_share.ts";
 
 /** A decision as it is told. */
 export interface Decided {
@@ -33,7 +34,11 @@ export interface ServerRow extends Decided {
 /** What is decided about an agent and the servers. */
 export interface AgentRow {
   readonly agent: string;
-  readonly servers: readonly (Decided & { readonly server: string })[];
+  readonly servers: readonly (Decided & {
+    readonly server: string;
+    /** How many of its tools, where the server is allowed. */
+    readonly tools?: ToolShare;
+  })[];
 }
 
 /** What was asked. */
@@ -41,6 +46,8 @@ export interface Asked {
   readonly agent: string;
   readonly server?: string | undefined;
   readonly tool?: string | undefined;
+  /** What is decided about the server's tools, where they are known. */
+  readonly tools?: readonly Decided[] | undefined;
 }
 
 /** Puts the policy's explanation into the words of the command. */
@@ -62,14 +69,15 @@ const RED = "\x1b[31m";
 const DIM = "\x1b[2m";
 
 const colourOf = (cell: string): string => {
-  return cell === "allow" ? GREEN : cell === "deny" ? RED : DIM;
+  if (cell === "allow" || cell === "some tools") return GREEN;
+  return cell === "deny" || cell === "no tools" ? RED : DIM;
 };
 
 const DECISION: Column = { title: "DECISION", colour: colourOf };
 
 /** One decision and the steps before it. */
 export function decisionText(
-  { agent, server, tool }: Asked,
+  { agent, server, tool, tools }: Asked,
   { decision, rule, steps }: Answer,
   look: Look = lookOf(Deno.stdout),
 ): string {
@@ -81,7 +89,9 @@ export function decisionText(
   const code = look.colours ? colourOf(decision) : "";
   const word = code === "" ? decision : `${code}${decision}\x1b[0m`;
   const may = decision === "allow" ? "may use" : "may not use";
-  const heads = `${word}: ${cleanLine(`agent "${agent}" ${may} ${what}`)}\n` +
+  const allowed = tools?.filter(({ decision }) => decision === "allow").length;
+  const share = tools === undefined ? "" : `: ${allowed} of ${counted(tools.length, "tool")}`;
+  const heads = `${word}: ${cleanLine(`agent "${agent}" ${may} ${what}${share}`)}\n` +
     `rule: ${cleanLine(rule)}\n`;
   const rows = steps.map(({ step, searched, found }, index) => [
     String(index + 1),
@@ -112,6 +122,10 @@ export function toolsText(rows: readonly ServerRow[], look: Look = lookOf(Deno.s
   return table(columns, cells, look) + notes;
 }
 
+function shareText({ decision, tools }: AgentRow["servers"][number]): string {
+  return tools === "some" ? "some tools" : tools === "none" ? "no tools" : decision;
+}
+
 /** Columns of agents get no wider than this. */
 const AGENT_WIDTH = 16;
 
@@ -123,7 +137,7 @@ export function matrixText(agents: readonly AgentRow[], look: Look = lookOf(Deno
   const blocks: AgentRow[][] = [];
   let left = 0;
   for (const row of agents) {
-    const width = Math.min(AGENT_WIDTH, Math.max("allow".length, [...row.agent].length)) + 2;
+    const width = Math.min(AGENT_WIDTH, Math.max("some tools".length, [...row.agent].length)) + 2;
     left -= width;
     if (left < 0 || blocks.length === 0) {
       blocks.push([]);
@@ -138,7 +152,8 @@ export function matrixText(agents: readonly AgentRow[], look: Look = lookOf(Deno
       colour: colourOf,
     }));
     const cells = servers.map((server, index) => {
-      return [server, ...block.map(({ servers }) => servers[index]?.decision ?? "")];
+      const decided = block.map(({ servers }) => servers[index]);
+      return [server, ...decided.map((one) => one === undefined ? "" : shareText(one))];
     });
     return table([{ title: "SERVER" }, ...columns], cells, look);
   }).join("\n");

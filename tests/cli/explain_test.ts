@@ -104,13 +104,54 @@ Deno.test({
       assert.equal(code, 0);
       assert.equal(
         stdout,
-        "SERVER  reader  writer\nfault   allow   allow\nother   deny    deny\ngone    allow   allow",
+        [
+          "SERVER  reader      writer",
+          "fault   some tools  allow",
+          "other   deny        deny",
+          "gone    some tools  allow",
+        ].join("\n"),
       );
       const { agents } = await asJson("--all", "--agent", "writer", "--server", "other");
       assert.deepEqual(agents, [{
         agent: "writer",
         servers: [{ server: "other", decision: "deny", rule: "agents.writer.deny.servers[0]" }],
       }]);
+    });
+
+    await t.step("[cli.explain] --all: an allowed server without an allowed tool", async () => {
+      const shares: Readonly<Record<string, [share: string, tools: object, deny?: object]>> = {
+        untouched: ["all", { other: ["x"] }],
+        everything: ["all", { fault: ["*"] }],
+        "empty-list": ["none", { fault: [] }],
+        "denied-by-name": ["none", { fault: ["echo"] }, { fault: ["echo"] }],
+        "denied-by-wildcard": ["none", { fault: ["get_*"] }, { "*": ["*"] }],
+        "name-before-wildcard": ["some", { fault: ["echo"] }, { "*": ["*"] }],
+        "short-names-denied": ["some", { fault: ["get_*"] }, { fault: ["get_?", "*_*_*"] }],
+        "rest-allowed": ["some", {}, { fault: ["drop_*"] }],
+      };
+      const agents = Object.fromEntries(
+        Object.entries(shares).map(([agent, [, tools, deny]]) => {
+          const allow = { servers: ["fault"], ...(Object.keys(tools).length > 0 ? { tools } : {}) };
+          return [agent, { allow, ...(deny === undefined ? {} : { deny: { tools: deny } }) }];
+        }),
+      );
+      shell.setup.write("shares.json", { agents });
+      const words = ["--all", "--server", "fault", "--rules", "shares.json"];
+      const answer = await asJson(...words);
+      assert.deepEqual(
+        answer.agents.map(({ agent, servers: [{ decision, tools }] }: {
+          agent: string;
+          servers: [{ decision: string; tools: string }];
+        }) => [agent, decision, tools]),
+        Object.entries(shares).map(([agent, [share]]) => [agent, "allow", share]),
+      );
+      const { stdout } = await explain(...words, "--agent", "empty-list");
+      assert.match(stdout, /^fault +no tools$/m);
+      const one = ["--server", "fault", "--rules", "shares.json", "--agent", "denied-by-name"];
+      assert.match(
+        (await explain(...one)).stdout,
+        /^allow: agent "denied-by-name" may use server "fault": 0 of \d+ tools\n/,
+      );
     });
 
     await t.step("[cli.explain] [cli.usage-errors] what makes no sense exits 2", async () => {
