@@ -17,6 +17,7 @@ import { init } from "./init_route.ts";
 import { doctor, explain, savings, validate } from "./check_routes.ts";
 import type { Context } from "./context.ts";
 import { helpText, type ListedCommand } from "./help.ts";
+import { lookOf } from "./outputs.ts";
 import { didYouMean } from "./resolve_names.ts";
 import type { PermissionsFlags } from "./permissions.ts";
 import { auth } from "./auth_routes.ts";
@@ -24,6 +25,7 @@ import type { ServeFlags } from "./serve.ts";
 import { call, completions, schema, tools } from "./shell_routes.ts";
 import { token } from "./token_route.ts";
 import { VERSION } from "./version.ts";
+import { wrapText } from "./wrap.ts";
 
 /** Exit code of a command line that makes no sense. */
 const USAGE_ERROR = 2;
@@ -109,9 +111,11 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
     localization: { text: messages(args) },
     documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
   });
+  const isHelp = args[0] === "help" || args.some((word) => /^(?:--help|-h)$/.test(word));
+  const help = (text: string): string => wrapText(text, lookOf(Deno.stdout).columns, "");
   const process: { stdout: Output; stderr: Output; exitCode?: number | string | null } = {
-    stdout: output(writeToStandardOutput),
-    stderr: output(writeToStandardError),
+    stdout: output((text) => writeToStandardOutput(isHelp ? help(text) : text)),
+    stderr: output((text) => writeToStandardError(wrapMessage(text))),
   };
   const context = { process, exitCode: 0 };
   const [word = "", ...words] = args;
@@ -211,6 +215,13 @@ function output(write: (text: string) => void): Output {
       }
     },
   };
+}
+
+/** Breaks a whole message for people at words; lines that are written bit by bit stay as they are. */
+function wrapMessage(text: string): string {
+  // deno-lint-ignore no-control-regex -- a line that is written over, or has colours
+  if (!text.endsWith("\n") || /[\r\x1b]/.test(text)) return text;
+  return wrapText(text, lookOf(Deno.stderr).columns);
 }
 
 function writeToStandardOutput(text: string): void {

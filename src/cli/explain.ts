@@ -1,5 +1,4 @@
 import type { ConfigProblem, Configuration } from "../config/mod.ts";
-import { formatProblem } from "../errors.ts";
 import { compilePolicy, type Policy } from "../policy/mod.ts";
 import { findCause } from "./doctor_finding.ts";
 import {
@@ -10,6 +9,7 @@ import {
   type ServerRow,
   toolsText,
 } from "./explain_text.ts";
+import { foldProblems } from "./fold_problems.ts";
 import { INTERRUPTED, interruptible } from "./interruptible.ts";
 import { suggestName } from "./resolve_names.ts";
 import {
@@ -143,9 +143,7 @@ async function tools(
 }
 
 function warn(problems: readonly ConfigProblem[], { stderr }: Outputs): void {
-  for (const problem of problems) {
-    stderr.write(`${cleanText(`Warning: ${formatProblem(problem)}`)}\n`);
-  }
+  for (const line of foldProblems(problems)) stderr.write(`${cleanText(`Warning: ${line}`)}\n`);
 }
 
 function matrix(

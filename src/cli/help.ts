@@ -30,14 +30,14 @@ export function helpText(commands: readonly ListedCommand[]): string {
       .map(({ name, brief }) => `  ${name.padEnd(width)}  ${brief}\n`);
     return lines.length === 0 ? [] : [`\n${title}\n${lines.join("")}`];
   });
-  return `One MCP server in front of all of yours: agents load three small tools, discover the rest on
-demand, and may call what your rules allow.
+  return `One MCP server in front of all of yours: agents load three small tools,
+discover the rest on demand, and may call what your rules allow.
 
 USAGE
   agent-mcp-gateway [COMMAND] [FLAGS]
 
   Without a command it serves an MCP client over standard input and output.
-  agent-mcp-gateway COMMAND --help lists the flags of a command, with an example.
+  agent-mcp-gateway COMMAND --help lists a command's flags, with an example.
 ${groups.join("")}
 FLAGS
   -h --help     Print this

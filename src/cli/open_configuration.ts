@@ -14,6 +14,7 @@ import {
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
+import { foldProblems } from "./fold_problems.ts";
 import { LogSecrets } from "./log_secrets.ts";
 import { cleanText, type Outputs } from "./outputs.ts";
 
@@ -113,7 +114,7 @@ export async function reporting(
       return 2;
     }
     if (!(error instanceof ConfigError)) throw error;
-    stderr.write(`${cleanText(error.problems.map(formatProblem).join("\n"))}\n`);
+    stderr.write(`${cleanText(foldProblems(error.problems).join("\n"))}\n`);
     return error.problems.some(({ path }) => path.startsWith("--")) ? 2 : 1;
   }
 }

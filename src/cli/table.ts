@@ -1,4 +1,5 @@
 import { cleanLine, type Look } from "./outputs.ts";
+import { wrapLine } from "./wrap.ts";
 
 /** A column of a table. */
 export interface Column {
@@ -43,10 +44,10 @@ export function table(columns: readonly Column[], rows: readonly string[][], loo
   }).join("");
 }
 
-/** Breaks a text for people into lines that fit, each behind an indent. */
+/** Breaks a text for people at words into lines, each behind an indent. */
 export function paragraph(text: string, look: Look, indent = ""): string {
   const width = Math.max(LEAST_WIDTH, look.columns - indent.length);
-  const lines = text.split("\n").flatMap((line) => breakText(cleanLine(line), width));
+  const lines = text.split("\n").flatMap((line) => wrapLine(cleanLine(line), width, ""));
   return lines.map((line) => `${indent}${line}\n`).join("");
 }
 

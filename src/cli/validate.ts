@@ -1,6 +1,7 @@
 import { expandHome, homeFolder, readText, resolvePath, type SettingFlags } from "../config/mod.ts";
 import { detectFileKind } from "../config/texts/mod.ts";
-import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
+import { ConfigError, type ConfigProblem } from "../errors.ts";
+import { foldProblems } from "./fold_problems.ts";
 import {
   type FileFlags,
   type Read,
@@ -8,7 +9,8 @@ import {
   type Surroundings,
   UsageError,
 } from "./open_configuration.ts";
-import { cleanText, counted, type Outputs } from "./outputs.ts";
+import { cleanText, counted, lookOf, type Outputs } from "./outputs.ts";
+import { wrapText } from "./wrap.ts";
 
 /** The flags of `validate`. */
 export interface ValidateFlags extends FileFlags {
@@ -43,10 +45,11 @@ export async function validate(
     return 2;
   }
   const { errors, warnings } = found;
+  const { columns } = lookOf(Deno.stdout);
   stdout.write(
     flags.json ? `${JSON.stringify({ errors, warnings })}\n` : [
-      ...errors.map((problem) => `error ${formatProblem(problem)}\n`),
-      ...warnings.map((problem) => `warning ${formatProblem(problem)}\n`),
+      ...foldProblems(errors).map((line) => wrapText(`error ${line}\n`, columns)),
+      ...foldProblems(warnings).map((line) => wrapText(`warning ${line}\n`, columns)),
     ].join(""),
   );
   stderr.write(`${summarize(found)}\n`);

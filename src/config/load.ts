@@ -5,6 +5,7 @@ import type { Configuration } from "./configuration.ts";
 import type { Document } from "./document.ts";
 import { type Environment, homeFolder } from "./environment.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
+import { folderOf } from "./file_path.ts";
 import { entriesOf, isObject } from "./json_value.ts";
 import type { FoundFile, FoundFiles } from "./locate.ts";
 import { warnOddKeys } from "./odd_keys.ts";
@@ -76,13 +77,21 @@ async function check(
   options: LoadOptions,
   { parse, checkServers, checkRules }: FileChecks,
 ): Promise<Checked> {
-  const servers = readFile(files.mcpConfig, {
+  const { mcpConfig, rules: rulesFile } = files;
+  const areBothMissing = mcpConfig.origin === "missing" && rulesFile.origin === "missing";
+  const servers = readFile(mcpConfig, {
     names: "--mcp-config or GATEWAY_MCP_CONFIG",
+    // What to do is said once, with the other one.
+    missing: () => areBothMissing ? "not found" : notFound(mcpConfig, "it with --mcp-config"),
     parse,
     check: checkServers,
   });
-  const rules = readFile(files.rules, {
+  const rules = readFile(rulesFile, {
     names: "--rules or GATEWAY_RULES",
+    missing: () => {
+      const name = areBothMissing ? "them with --mcp-config and --rules" : "it with --rules";
+      return notFound(rulesFile, name);
+    },
     parse,
     check: checkRules,
   });
@@ -116,6 +125,12 @@ async function check(
   return { configuration, errors, warnings };
 }
 
+function notFound({ looked }: FoundFile, name: string): string {
+  const folders = looked.map((path) => folderOf(path)).join(", ");
+  return `not found; run agent-mcp-gateway init, which writes both files, or name ${name}; ` +
+    `looked in ${folders}`;
+}
+
 /** As much of a file as could be read. */
 interface ReadFile<T> extends CheckedFile<T> {
   readonly document?: Document;
@@ -123,8 +138,10 @@ interface ReadFile<T> extends CheckedFile<T> {
 
 function readFile<T>(
   found: FoundFile,
-  { names, parse, check }: {
+  { names, missing, parse, check }: {
     readonly names: string;
+    /** What is said of it where it was not found. */
+    readonly missing: () => string;
     readonly parse: FileChecks["parse"];
     readonly check: (document: Document) => CheckedFile<T>;
   },
@@ -132,12 +149,7 @@ function readFile<T>(
   const whole = (message: string) => ({
     problems: [{ file: found.shown, line: 0, column: 0, path: "", message }],
   });
-  if (found.origin === "missing") {
-    return whole(
-      `not found, looked for ${found.looked.join(", ")}: ` +
-        `run agent-mcp-gateway init, which writes both files, or name one with ${names}`,
-    );
-  }
+  if (found.origin === "missing") return whole(missing());
   const read = readText(found.path);
   if ("failure" in read) {
     return whole(found.origin === "given" ? `${read.failure} (named by ${names})` : read.failure);

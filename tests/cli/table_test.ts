@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { paragraph, table } from "../../src/cli/table.ts";
+import { wrapText } from "../../src/cli/wrap.ts";
 
 const plain = (columns: number) => ({ columns, colours: false, isTerminal: false });
 
@@ -39,6 +40,37 @@ Deno.test("[cli.tables] paragraphs lose no word", () => {
   fc.assert(fc.property(words, fc.integer({ min: 20, max: 80 }), (list, width) => {
     const text = paragraph(list.join(" "), plain(width), "  ");
     assert.equal(text.replaceAll(/\s/g, ""), list.join(""));
-    for (const line of text.split("\n")) assert.ok(line.length <= width, line);
+    for (const line of text.split("\n")) {
+      assert.ok(line.length <= width || !line.trim().includes(" "), line);
+    }
+    assert.deepEqual(text.split(/\s+/).filter((word) => word !== ""), list, "no word is broken");
   }));
+});
+
+Deno.test("[cli.tables] texts are broken at words, but not in commands, flags and paths", () => {
+  const path = "/home/somebody/.config/agent-mcp-gateway/.mcp-gateway-rules.json";
+  const cases: readonly [text: string, expected: string][] = [
+    [
+      `error ${path}: unknown key`,
+      `error\n  ${path}:\n  unknown key`,
+    ],
+    [
+      "run it: agent-mcp-gateway auth login notes",
+      "run it:\n  agent-mcp-gateway auth login\n  notes",
+    ],
+    [
+      "  serve [--mcp-config file] [--rules file]",
+      "  serve [--mcp-config file]\n    [--rules file]",
+    ],
+    [
+      "  --port  The port to listen on, for http, or any",
+      "  --port  The port to listen\n          on, for http, or any",
+    ],
+    [
+      "Example: agent-mcp-gateway call files read '{}'",
+      "Example: agent-mcp-gateway call files read '{}'",
+    ],
+    ["short\n\nlines stay", "short\n\nlines stay"],
+  ];
+  for (const [text, expected] of cases) assert.equal(wrapText(text, 30), expected);
 });

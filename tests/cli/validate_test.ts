@@ -120,9 +120,21 @@ Deno.test("[cli.validate] [cli.usage-errors] the program: streams and exit codes
     const { code, stdout } = await shell.run(["validate", ...wrong]);
     assert.deepEqual([code, stdout], [2, ""], wrong.join(" "));
   }
-  const missing = await runOnce(["validate"], { servers: false, rules: false });
-  assert.equal(missing.code, 1);
-  assert.match(missing.stdout, /^error \.mcp\.json: not found, looked for /);
+  const env = { COLUMNS: "80" };
+  for (const words of [["validate"], ["doctor"], ["tools"]]) {
+    const missing = await runOnce(words, { servers: false, rules: false, env });
+    assert.equal(missing.code, 1);
+    const said = missing.stdout || missing.stderr;
+    assert.match(
+      said,
+      /^(?:error )?\.mcp\.json: not found\n(?:error )?\.mcp-gateway-rules\.json: not found; run/,
+    );
+    const lines = said.trimEnd().split("\n");
+    assert.ok(lines.length <= 8, said);
+    // A path may be longer than a line; it stays whole.
+    for (const line of lines) assert.ok(line.length <= 80 || !line.trim().includes(" "), line);
+    assert.equal(said.match(/agent-mcp-gateway init/g)?.length, 1);
+  }
   const variable = await runOnce(["validate"], { env: { GATEWAY_PORT: "x" } });
   assert.equal(variable.code, 1);
   assert.match(variable.stdout, /GATEWAY_PORT/);
@@ -179,4 +191,22 @@ Deno.test("[settings.unknown-variables] validate warns of them, and so does the 
   assert.match(stdout, /^warning GATEWAY_AGNET: the gateway does not know this variable/m);
   const { stderr } = await runOnce([], { env });
   assert.match(stderr, /GATEWAY_AGNET: .*did you mean "GATEWAY_AGENT"\?/);
+});
+
+Deno.test("[cli.validate] many problems of one kind are one line with their number", async () => {
+  await using shell = new Shell({ servers: { a: { command: "true" } } });
+  const servers = Array.from({ length: 40 }, (_, n) => `server-${n}`);
+  const agents = { dev: { allow: { servers: ["a", ...servers] } } };
+  shell.setup.write("many.json", { agents });
+  const { code, stdout, stderr } = await shell.run(["validate", "--rules", "many.json"]);
+  assert.equal(code, 0);
+  assert.equal(
+    stdout,
+    'warning many.json:1:43: agents.dev.allow.servers[1]: agent "dev" names server "server-0", ' +
+      "which is not configured; the rule stays (and 39 more like this: " +
+      '"server-1", "server-2", "server-3", …; agent-mcp-gateway validate --json lists them all)',
+  );
+  assert.match(stderr, /40 warnings/);
+  const json = await shell.run(["validate", "--rules", "many.json", "--json"]);
+  assert.equal(JSON.parse(json.stdout).warnings.length, 40);
 });

@@ -91,9 +91,10 @@ Deno.test("where the two files are found", async (t) => {
       const { code, stdout, stderr, folder } = await runOnce([], { servers: false, rules: false });
       assert.deepEqual([code, stdout], [1, ""]);
       for (const name of [".mcp.json", ".mcp-gateway-rules.json"]) {
-        assert.ok(stderr.includes(join(folder, OWN, name)), name);
-        assert.ok(stderr.includes(join(folder, "config", name)), name);
+        assert.ok(stderr.includes(`${name}: not found`), name);
       }
+      const looked = [join(folder, OWN), folder, join(folder, "config")].join(", ");
+      assert.ok(stderr.includes(`looked in ${looked}`), stderr);
     },
   );
 });
