@@ -8,6 +8,7 @@ import {
   run,
   text_en,
   UnexpectedPositionalError,
+  UnsatisfiedPositionalError,
 } from "@stricli/core";
 import { listSettings } from "../config/mod.ts";
 import { writeToStandardError } from "../line_queue.ts";
@@ -104,11 +105,15 @@ const routes = buildRouteMap<keyof typeof commands, Context>({
  * @returns The exit code: 2 where the command line makes no sense, otherwise the command's own.
  */
 export async function runAnyCommand(args: readonly string[]): Promise<number> {
+  let hasTooFew = false;
+  const onTooFew = (): void => {
+    hasTooFew = true;
+  };
   const app = buildApplication(routes, {
     name: "agent-mcp-gateway",
     versionInfo: { currentVersion: VERSION },
     scanner: { caseStyle: "allow-kebab-for-camel" },
-    localization: { text: messages(args) },
+    localization: { text: messages(args, onTooFew) },
     documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
   });
   const isHelp = args[0] === "help" || args.some((word) => /^(?:--help|-h)$/.test(word));
@@ -146,8 +151,10 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
   switch (process.exitCode) {
     case ExitCode.Success:
       return context.exitCode;
-    case ExitCode.UnknownCommand:
     case ExitCode.InvalidArgument:
+      if (hasTooFew) process.stderr.write(exampleOf(line));
+      return USAGE_ERROR;
+    case ExitCode.UnknownCommand:
       return USAGE_ERROR;
     default:
       return 1;
@@ -163,11 +170,22 @@ function listCommands(): ListedCommand[] {
 /** The flag that is meant when a command gets an argument instead of that flag. */
 const MEANT_FLAGS: Readonly<Record<string, string>> = { tools: "--server", explain: "--agent" };
 
+/** The example in the help of the command that a line is about; empty where it has none. */
+function exampleOf([name = "", word = ""]: readonly string[]): string {
+  const command = routes.getRoutingTargetForInput(name);
+  const target = command !== undefined && "getRoutingTargetForInput" in command
+    ? command.getRoutingTargetForInput(word) ?? command
+    : command;
+  const example = /^Example: .*$/m.exec(target?.fullDescription ?? "")?.[0];
+  return example === undefined ? "" : `${example}\n`;
+}
+
 /** The parser's own messages, except the one for an argument too many. */
-function messages([command = ""]: readonly string[]): ApplicationText {
+function messages([command = ""]: readonly string[], onTooFew: () => void): ApplicationText {
   return {
     ...text_en,
     exceptionWhileParsingArguments(error, ansiColor) {
+      if (error instanceof UnsatisfiedPositionalError) onTooFew();
       if (error instanceof UnexpectedPositionalError && error.expectedCount === 0) {
         const name = Object.hasOwn(commands, command) ? command : "serve";
         const flag = MEANT_FLAGS[name];

@@ -26,6 +26,20 @@ Deno.test("[cli.help] every command is listed, and has help with an example", as
   }
 });
 
+Deno.test("[cli.usage-errors] a command without its arguments shows an example", async () => {
+  for (const line of ["call", "call files", "schema", "token", "completions", "auth login"]) {
+    const { code, stdout, stderr } = await runOnce(line.split(" "));
+    assert.deepEqual([code, stdout], [2, ""], line);
+    const command = line.replace(" files", "");
+    const example = new RegExp(
+      `^Expected argument .*\\nExample: .*agent-mcp-gateway ${command}\\b.*\\n$`,
+      "s",
+    );
+    assert.match(stderr, example, line);
+    assert.equal(stderr.match(/Example/g)?.length, 1, line);
+  }
+});
+
 Deno.test({
   name: "[cli.closed-pipe] a reader that has seen enough is no failure of any command",
   ignore: Deno.build.os === "windows",
