@@ -109,6 +109,8 @@ export class DownstreamError extends Error {
   readonly server: string;
   /** What the answer carries besides code and message. */
   readonly details: ErrorDetails;
+  /** What the server last printed, free of secrets, where the message has only its cause. */
+  readonly said: string | undefined;
 
   /**
    * Says what the agent is told.
@@ -116,18 +118,19 @@ export class DownstreamError extends Error {
    * @param code What kind of failure.
    * @param server Name of the server.
    * @param message What happened, free of secrets; crosses the wire as it is.
-   * @param options Details of the answer, and the failure behind it.
+   * @param options Details of the answer, the failure behind it, and what the server printed.
    */
   constructor(
     code: "SERVER_UNAVAILABLE" | "TIMEOUT" | "AUTH_REQUIRED",
     server: string,
     message: string,
-    options: ErrorDetails & ErrorOptions = {},
+    options: ErrorDetails & ErrorOptions & { readonly said?: string | undefined } = {},
   ) {
-    const { cause, ...details } = options;
+    const { cause, said, ...details } = options;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.server = server;
     this.details = details;
+    this.said = said;
   }
 }

@@ -17,6 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["gateway"],
   ["gateway/tools", "gateway/http"],
   ["policy", "downstream", "limits", "audit", "metrics"],
+  ["downstream/causes"],
   ["config/texts"],
   ["config"],
   ["jsonrpc", "wildcards", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
@@ -27,7 +28,7 @@ export const LAYERS: readonly (readonly string[])[] = [
  * Folders within another one that are entered by their own `mod.ts` from everywhere above: what they
  * load is not to be loaded with the rest of the other.
  */
-const OWN_ENTRIES: readonly string[] = ["config/texts"];
+const OWN_ENTRIES: readonly string[] = ["config/texts", "downstream/causes"];
 
 const PLACES = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))
   // The longest name first, so that gateway/tools is not taken for gateway.

@@ -33,7 +33,9 @@ export function ownAnswer({ fields }: CallResult): unknown {
 
 /** Why the gateway refused, in words for who sits at a shell; a server may have chosen some. */
 export function refusalText({ refusal, json }: CallResult): string {
-  const words = cleanText(refusal ?? json);
+  // Whoever sits at a shell is the operator.
+  const words = cleanText(refusal ?? json)
+    .replace(/^hint: Ask the operator of the gateway to run: /m, "hint: run ");
   const isNameless = /^(INVALID_AGENT_ID|NO_FALLBACK_CONFIGURED):/.test(words);
   return isNameless ? `${words}\nhint: name the agent with --agent` : words;
 }

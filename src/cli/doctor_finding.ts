@@ -6,9 +6,9 @@ import {
   StartFailure,
   type StartFailureKind,
 } from "../downstream/mod.ts";
+import { findLocalCause, isDownloaded, type LocalFindingKind } from "../downstream/causes/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { ChannelClosed } from "../jsonrpc/mod.ts";
-import { findLocalCause, isDownloaded, type LocalFindingKind } from "./local_finding.ts";
 import type { Probe } from "./probe.ts";
 import { findRemoteCause, type RemoteFindingKind } from "./remote_finding.ts";
 import { findStartCause } from "./start_finding.ts";
@@ -70,8 +70,12 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   if (start !== undefined && connect.kind === "stdio") {
     return findStartCause(name, connect, start, context.windows);
   }
-  const local = connect.kind === "stdio" ? findLocalCause(name, connect, message) : undefined;
-  if (local !== undefined) return local;
+  const said = (error instanceof DownstreamError ? error.said : undefined) ?? message;
+  const local = connect.kind === "stdio" ? findLocalCause(name, connect, said) : undefined;
+  if (local !== undefined) {
+    const { kind, message, fix } = local;
+    return { kind, message, fix };
+  }
   if (is((cause) => cause instanceof HandshakeError && cause.isNewer)) {
     const disabled = formatPath(["mcpServers", name, "disabled"]);
     const fix =

@@ -9,9 +9,9 @@ import {
   type ServerContext,
   type Tool,
 } from "../downstream/mod.ts";
+import { failFastVariables, isDownloaded } from "../downstream/causes/mod.ts";
 import { JsonText, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log, LogFields } from "../log.ts";
-import { failFastVariables, isDownloaded } from "./local_finding.ts";
 import type { Interrupts } from "./interruptible.ts";
 import { VERSION } from "./version.ts";
 

@@ -5,7 +5,11 @@ import { CatalogError } from "./catalog.ts";
 import { HandshakeError } from "./handshake.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { quotable } from "./secrets.ts";
+import { serverCommand } from "./server_command.ts";
 import { StartAbandoned } from "./start_guard.ts";
+
+/** How much of a decisive line is quoted, in UTF-16 code units. */
+const MAX_LINE = 200;
 
 /** What is known when something with a server went wrong. */
 export interface FailureContext {
@@ -41,12 +45,41 @@ export async function explainFailure(
   if (why === undefined) throw cause;
   // What is known of a remote server's failure is all that there is to say.
   const words = cause instanceof RemoteFailure ? "" : await lastWords();
+  const known = await explainWords(words, config);
+  if (known !== undefined) {
+    const message = `Server "${server}" is not available: ${known}`;
+    return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause, said: words });
+  }
   const isUnanswered = cause instanceof ChannelClosed || cause instanceof DOMException;
   const parts = [`${quotable(why, config)}.`, isUnanswered ? noise : "", words];
   const message = `Server "${server}" is not available: ${
     parts.filter((part) => part !== "").join(" ")
   }`;
   return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
+}
+
+/** The cause that a local server's last words tell, and the line that tells it. */
+async function explainWords(words: string, config: ServerConfig): Promise<string | undefined> {
+  const { connect, name } = config;
+  if (words === "" || connect.kind !== "stdio") return undefined;
+  const { findLocalCause } = await import("./causes/mod.ts");
+  const found = findLocalCause(name, connect, words);
+  if (found === undefined) return undefined;
+  const line = JSON.stringify(found.line.slice(0, MAX_LINE));
+  return `${quotable(found.message, config)}. It wrote ${line}.`;
+}
+
+/**
+ * Adds to a failed start who can find its cause, and how.
+ *
+ * @param error What the agent is told; as it is where that has a hint.
+ */
+export function withDoctorHint(error: Error): Error {
+  if (!(error instanceof DownstreamError) || error.code !== "SERVER_UNAVAILABLE") return error;
+  const { code, server, message, details, cause, said } = error;
+  if (details.hint !== undefined) return error;
+  const hint = `Ask the operator of the gateway to run: ${serverCommand("doctor", server)}`;
+  return new DownstreamError(code, server, message, { ...details, hint, cause, said });
 }
 
 /**

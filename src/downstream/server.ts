@@ -15,6 +15,7 @@ import type { Catalog, Tool } from "./catalog.ts";
 import { CatalogLog } from "./catalog_log.ts";
 import { Listings } from "./listings.ts";
 import { type Place, SessionPool, type Wanted } from "./pool.ts";
+import { withDoctorHint } from "./failure.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 import { mayRepeat } from "./repeat.ts";
 import type { ServerContext } from "./server_context.ts";
@@ -304,7 +305,8 @@ export class DownstreamServer {
       (this.#isClosed ? "the gateway has taken it out of use" : undefined);
     if (reason === undefined) return;
     const message = `Server "${name}" is not available: ${reason}.`;
-    throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
+    const error = new DownstreamError("SERVER_UNAVAILABLE", name, message);
+    throw unavailable === undefined ? error : withDoctorHint(error);
   }
 
   /** Whether another session may do better than one that failed. */

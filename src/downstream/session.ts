@@ -6,7 +6,7 @@ import type { ClientCapabilities, ClientLink } from "./caller.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
 import { requireComplete } from "./complete_result.ts";
 import { Connection } from "./connection.ts";
-import { explainFailure, noResult } from "./failure.ts";
+import { explainFailure, noResult, withDoctorHint } from "./failure.ts";
 import { declaredCapabilities, isRecord, type ServerFacts, shakeHands } from "./handshake.ts";
 import { openServerPeer } from "./server_peer.ts";
 import { quotable } from "./secrets.ts";
@@ -121,7 +121,7 @@ export class Session {
       });
     } catch (cause) {
       const timedOut = `it did not list its tools within ${timeoutMs} ms`;
-      throw await this.#explain(cause, timedOut, noiseBefore);
+      throw withDoctorHint(await this.#explain(cause, timedOut, noiseBefore));
     }
   }
 
@@ -242,7 +242,7 @@ export class Session {
     } catch (cause) {
       const error = await this.#explain(cause, timedOut);
       this.#end("broken", BROKEN);
-      throw error;
+      throw withDoctorHint(error);
     }
   }
 

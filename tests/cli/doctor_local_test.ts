@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findLocalCause } from "../../src/cli/local_finding.ts";
+import { findLocalCause } from "../../src/downstream/causes/mod.ts";
 import { Shell } from "./command_support.ts";
 
 /** Finds the cause in what a command wrote. */

@@ -155,3 +155,29 @@ Deno.test("tools and call", async (t) => {
     },
   });
 });
+
+Deno.test("[cli.call] a server that fails to start: one cause, and the command that tells more", async () => {
+  // What npm 11 prints for a package that does not exist.
+  const said = [
+    "npm error code E404",
+    "npm error 404 Not Found - GET https://registry.example/no-such - Not found",
+    "npm error 404  The requested resource 'no-such@*' could not be found",
+    "npm error A complete log of this run can be found in: /home/x/.npm/_logs/debug-0.log",
+  ];
+  await using shell = new Shell({ rules: { agents: { a: { allow: { servers: ["*"] } } } } });
+  shell.setup.write("npx", `#!/bin/sh\ncat >&2 <<'END'\n${said.join("\n")}\nEND\nexit 1\n`);
+  await Deno.chmod(`${shell.setup.folder}/npx`, 0o755);
+  const entry = { command: `${shell.setup.folder}/npx`, args: ["-y", "no-such"] };
+  shell.setup.write(".mcp.json", { mcpServers: { one: entry } });
+  const called = await shell.run(["call", "one", "any"]);
+  assert.deepEqual([called.code, called.stdout], [1, ""]);
+  const cause = "there is no package no-such in the npm registry, or you have no access to it";
+  assert.deepEqual(called.stderr.trimEnd().split("\n"), [
+    'Using agent "a", the only one in the rules',
+    `SERVER_UNAVAILABLE: Server "one" is not available: ${cause}. It wrote "npm error code E404".`,
+    "hint: run agent-mcp-gateway doctor one",
+  ]);
+  const doctor = await shell.run(["doctor", "one", "--json"]);
+  const [{ error }] = JSON.parse(doctor.stdout).servers;
+  assert.equal(error.message, cause);
+});

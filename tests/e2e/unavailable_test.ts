@@ -34,6 +34,15 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; told: RegExp }>> = {
     entry: oddServer("--revision=2099-01-01"),
     told: /it speaks only MCP revision 2099-01-01/,
   },
+  "no-module": {
+    // The rest of what such a program prints says nothing more.
+    entry: {
+      command: "sh",
+      args: ["-c", 'printf "one\\nError: Cannot find module %s\\n  code: 1\\n" "\'/x/y.js\'" >&2'],
+    },
+    told:
+      /^Server "no-module" is not available: sh did not find \/x\/y\.js\. It wrote "Error: Cannot find module '\/x\/y\.js'"\.$/,
+  },
   unset: {
     entry: { ...oddServer(), env: { KEY: "${NOT_SET_HERE}" } },
     told: /variable "NOT_SET_HERE" is not set \(mcpServers\.unset\.env\.KEY\)/,
@@ -64,8 +73,12 @@ Deno.test("a server that cannot be used is told apart from others", async (t) =>
       }),
     );
     for (const [index, [server, { told }]] of Object.entries(UNAVAILABLE).entries()) {
-      const { code, message } = refusals[index] as Refusal;
+      const { code, message, hint } = refusals[index] as Refusal;
       assert.equal(code, "SERVER_UNAVAILABLE", server);
+      assert.equal(
+        hint,
+        `Ask the operator of the gateway to run: agent-mcp-gateway doctor ${server}`,
+      );
       assert.ok(message.startsWith(`Server "${server}" is not available: `), message);
       assert.match(message, told);
     }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { browserCommands, openBrowser } from "../../src/downstream/oauth/browser.ts";
-import { loginCommand } from "../../src/downstream/oauth/failures.ts";
+import { serverCommand } from "../../src/downstream/server_command.ts";
 import { isSafeAddress } from "../../src/downstream/oauth/safe_address.ts";
 
 const URL_ = "https://login.test/a?b=c&d=$(e)";
@@ -96,7 +96,7 @@ Deno.test("[oauth.browser] a link reaches the program as it is", async () => {
 });
 
 Deno.test("[errors.auth-required] the command can be pasted into a shell", () => {
-  assert.equal(loginCommand("git.hub-1"), "agent-mcp-gateway auth login git.hub-1");
-  assert.equal(loginCommand("-x"), "agent-mcp-gateway auth login -- '-x'");
-  assert.equal(loginCommand("a b'c"), "agent-mcp-gateway auth login -- 'a b'\\''c'");
+  assert.equal(serverCommand("auth login", "git.hub-1"), "agent-mcp-gateway auth login git.hub-1");
+  assert.equal(serverCommand("auth login", "-x"), "agent-mcp-gateway auth login -- '-x'");
+  assert.equal(serverCommand("auth login", "a b'c"), "agent-mcp-gateway auth login -- 'a b'\\''c'");
 });

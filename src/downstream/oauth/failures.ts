@@ -1,3 +1,4 @@
+import { serverCommand } from "../server_command.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 import { DownstreamError, type ErrorDetails } from "../../errors.ts";
 import { quotable } from "../secrets.ts";
@@ -33,14 +34,6 @@ export class LoginFailed extends Error {
     this.canRetry = options.canRetry ?? true;
     this.code = options.code;
   }
-}
-
-/** The command that logs in at a server, to be pasted into a shell. */
-export function loginCommand(server: string): string {
-  const word = /^[\w.@:/][\w.@:/-]*$/.test(server)
-    ? server
-    : `-- '${server.replaceAll("'", `'\\''`)}'`;
-  return `agent-mcp-gateway auth login ${word}`;
 }
 
 /**
@@ -85,7 +78,7 @@ export function explainLogin(error: unknown, server: string): DownstreamError {
       `(${kind}). This is a bug in the gateway, not in the server; please report it.`;
     return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause: error });
   }
-  const command = error.canRetry ? { command: loginCommand(server) } : {};
+  const command = error.canRetry ? { command: serverCommand("auth login", server) } : {};
   return authRequired(server, `needs a login: ${error.message}`, { ...command, cause: error });
 }
 

@@ -2,7 +2,8 @@ import type { OwnAuthorization, RecoverOptions } from "../authorization.ts";
 import { untilAborted, within } from "../within.ts";
 import type { ClientMethod } from "./client_authentication.ts";
 import { type Challenge, discover, readChallenge } from "./discovery.ts";
-import { authRequired, explainLogin, loginCommand, LoginFailed } from "./failures.ts";
+import { authRequired, explainLogin, LoginFailed } from "./failures.ts";
+import { serverCommand } from "../server_command.ts";
 import { LockTimeout } from "./file_lock.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
 import { isDoneWithin, type LoginAttempt } from "./login_attempt.ts";
@@ -196,7 +197,7 @@ export class OAuth implements OwnAuthorization {
         config.name,
         "refuses the token that its own login service has just given. Log in again, and if that " +
           "does not help, tell whoever runs the server.",
-        this.#isOwn ? {} : { command: loginCommand(config.name) },
+        this.#isOwn ? {} : { command: serverCommand("auth login", config.name) },
       );
     }
     if (this.#isOwn) return false;
@@ -218,7 +219,7 @@ export class OAuth implements OwnAuthorization {
       name,
       "does not let this login do that, although all that it asks for was asked for. Log in as " +
         "somebody who may.",
-      this.#isOwn ? {} : { command: loginCommand(name) },
+      this.#isOwn ? {} : { command: serverCommand("auth login", name) },
     );
   }
 
@@ -229,7 +230,7 @@ export class OAuth implements OwnAuthorization {
       return;
     }
     const { config: { name }, isInteractive, waitMs } = this.#settings;
-    const command = loginCommand(name);
+    const command = serverCommand("auth login", name);
     if (!isInteractive) {
       const why = "needs a login, which the operator of the gateway has to do by the command.";
       throw authRequired(name, why, { command });

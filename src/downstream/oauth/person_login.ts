@@ -4,7 +4,7 @@ import { NobodyWaited, type Waiting } from "../authorization.ts";
 import { takesLinks } from "../calls_waiting.ts";
 import { type Asked, askPerson, tellDone } from "./ask_person.ts";
 import type { Challenge } from "./discovery.ts";
-import { loginCommand } from "./failures.ts";
+import { serverCommand } from "../server_command.ts";
 import { LoginAttempt } from "./login_attempt.ts";
 import type { StoredLogin } from "./stored_login.ts";
 import type { TokenStore } from "./token_store.ts";
@@ -54,7 +54,9 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
   const call = waiting();
   if (call === undefined) {
     const message = `Server "${name}" needs a login; the first call asks for it.`;
-    throw new NobodyWaited("AUTH_REQUIRED", name, message, { command: loginCommand(name) });
+    throw new NobodyWaited("AUTH_REQUIRED", name, message, {
+      command: serverCommand("auth login", name),
+    });
   }
   const id = crypto.randomUUID();
   let asked: Asked | undefined;

@@ -1,10 +1,12 @@
-import { type ConnectStdio, formatPath } from "../config/mod.ts";
+import { type ConnectStdio, formatPath } from "../../config/mod.ts";
 
 /** Why a local server did not start, as its own output tells, and what to do about it. */
 export interface LocalFinding {
   readonly kind: LocalFindingKind;
   readonly message: string;
   readonly fix: string;
+  /** The line of its output that tells. */
+  readonly line: string;
 }
 
 /** The kinds of failure that a local server's own output tells. */
@@ -214,9 +216,15 @@ export function findLocalCause(
   const signs = isDownloaded(connect) ? [...DOWNLOAD_FAILURES, ...RUN_FAILURES] : RUN_FAILURES;
   for (const { said: sign, kind, find } of signs) {
     const groups = sign.exec(said);
-    if (groups !== null) return { kind, ...find(groups, context) };
+    if (groups === null) continue;
+    return { kind, ...find(groups, context), line: lineAt(said, groups.index) };
   }
   return undefined;
+}
+
+function lineAt(text: string, index: number): string {
+  const end = text.indexOf("\n", index);
+  return text.slice(text.lastIndexOf("\n", index - 1) + 1, end < 0 ? text.length : end).trim();
 }
 
 /** Whether a server's program downloads it first, which takes its time. */

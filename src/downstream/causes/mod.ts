@@ -1,0 +1,14 @@
+/**
+ * What is known of why servers fail: finds the cause in what they print. Loaded when one fails. Starts
+ * nothing and reads no files. Imports `config`.
+ *
+ * @module
+ */
+
+export {
+  failFastVariables,
+  findLocalCause,
+  isDownloaded,
+  type LocalFinding,
+  type LocalFindingKind,
+} from "./local_finding.ts";

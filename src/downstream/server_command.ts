@@ -1,0 +1,12 @@
+/**
+ * A command of the gateway about a server, to be pasted into a shell.
+ *
+ * @param command Its words, such as `auth login`.
+ * @param server The server's name.
+ */
+export function serverCommand(command: string, server: string): string {
+  const word = /^[\w.@:/][\w.@:/-]*$/.test(server)
+    ? server
+    : `-- '${server.replaceAll("'", `'\\''`)}'`;
+  return `agent-mcp-gateway ${command} ${word}`;
+}
