@@ -2,8 +2,11 @@ import { type ConnectStdio, formatPath } from "../../config/mod.ts";
 
 /** Why a local server did not start, as its own output tells, and what to do about it. */
 export interface LocalFinding {
+  /** What kind of failure. */
   readonly kind: LocalFindingKind;
+  /** What happened. */
   readonly message: string;
+  /** What to do about it. */
   readonly fix: string;
   /** The line of its output that tells. */
   readonly line: string;
