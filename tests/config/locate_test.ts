@@ -71,14 +71,19 @@ Deno.test("[config.missing-explained] none found: where was looked, how to make 
   const files = locateFiles({}, { home: `${folder.path}/home`, cwd: folder.path });
   const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd: folder.path });
   assert.deepEqual(errors.map(({ file }) => file), [".mcp.json", ".mcp-gateway-rules.json"]);
-  for (const { message, file } of errors) {
-    assert.ok(message.includes(`${folder.path}/home/.config/agent-mcp-gateway/${file}, `), message);
-    assert.ok(message.includes(`${folder.path}/${file}, ${folder.path}/config/${file}: `), message);
-    assert.match(
-      message,
-      /run agent-mcp-gateway init, which writes both files, or name one with --/,
-    );
-  }
+  // What to do is said once, with the last of them.
+  assert.deepEqual(errors.map(({ message }) => message), [
+    "not found",
+    "not found; run agent-mcp-gateway init, which writes both files, or name them with " +
+    `--mcp-config and --rules; looked in ${folder.path}/home/.config/agent-mcp-gateway, ` +
+    `${folder.path}, ${folder.path}/config`,
+  ]);
+  const mcpConfig = folder.write("servers.json", { mcpServers: {} });
+  const one = await checkConfiguration(
+    locateFiles({ mcpConfig }, { home: `${folder.path}/home`, cwd: folder.path }),
+    { env: environmentOf({}), cwd: folder.path },
+  );
+  assert.match(one.errors[0]?.message ?? "", /^not found; run .* or name it with --rules; looked/);
 });
 
 Deno.test("[config.unreadable-explained] folders, other encodings and huge files", async () => {

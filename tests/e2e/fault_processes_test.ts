@@ -22,20 +22,23 @@ const SERVERS_FOLDER = fileURLToPath(new URL("../servers/", import.meta.url));
 /** How long the slowest of our machines may take for what is not waiting, in milliseconds. */
 const SLACK_MS = 500;
 
+type HardServers = Record<string, { entry: StdioEntry; atLeast: number }>;
+
+/** The launcher that most servers have: npm exec, then often sh, then node. */
+function npxServer(mark: string): HardServers {
+  const entry = {
+    command: "npx",
+    args: ["--offline", "mcp-server-everything", "stdio", mark],
+    cwd: SERVERS_FOLDER,
+    env: { npm_config_update_notifier: "false" },
+  };
+  return { npx: { entry, atLeast: 2 } };
+}
+
 /** Servers whose processes are hard to end, and how many processes each has at least. */
-function hardServers(mark: string): Record<string, { entry: StdioEntry; atLeast: number }> {
+function hardServers(mark: string): HardServers {
   const everything = serverEntry("everything");
   return {
-    // npm exec, then often sh, then node.
-    npx: {
-      entry: {
-        command: "npx",
-        args: ["--offline", "mcp-server-everything", "stdio", mark],
-        cwd: SERVERS_FOLDER,
-        env: { npm_config_update_notifier: "false" },
-      },
-      atLeast: 2,
-    },
     chain: {
       entry: {
         command: "bash",
@@ -60,6 +63,8 @@ interface Way {
   readonly wrap?: Wrap;
   /** Whether a call waits for its answer meanwhile. */
   readonly callUnderWay?: boolean;
+  /** Whether a server is started by `npx`, which takes a second of a processor. Default: no. */
+  readonly withNpx?: boolean;
   readonly ignore?: boolean;
 }
 
@@ -67,10 +72,10 @@ interface Way {
  * Starts a gateway with all the hard servers, makes it go in some way, and waits until everything is
  * gone: servers, their children, the watchdog.
  */
-async function goAway({ withinMs, go, wrap, callUnderWay }: Way): Promise<void> {
+async function goAway({ withinMs, go, wrap, callUnderWay, withNpx }: Way): Promise<void> {
   await ensureServers();
   const mark = newMark();
-  const servers = hardServers(mark);
+  const servers = { ...hardServers(mark), ...(withNpx === true ? npxServer(mark) : {}) };
   const entries = Object.entries(servers).map(([name, { entry }]) => [name, entry]);
   const setup = new Setup({
     servers: Object.fromEntries(entries),
@@ -104,10 +109,7 @@ async function goAway({ withinMs, go, wrap, callUnderWay }: Way): Promise<void> 
 }
 
 /** What is to be ended must be there first: a server that ends by itself proves nothing. */
-function checkHardness(
-  before: readonly Process[],
-  servers: Record<string, { entry: StdioEntry; atLeast: number }>,
-): void {
+function checkHardness(before: readonly Process[], servers: HardServers): void {
   const shown = before.map(({ pid, parent, args }) => `${pid} ${parent} ${args}`).join("\n");
   const least = Object.values(servers).reduce((sum, { atLeast }) => sum + atLeast, 0);
   const gateway = before.find(({ args }) => args.includes("fault_server.sh"))?.parent;
@@ -151,6 +153,7 @@ const WAYS: readonly (readonly Way[])[] = [
     withinMs: 2000,
     go: ({ program }) => program.closeInput(),
     callUnderWay: true,
+    withNpx: true,
   }],
   [{
     name: "[faults.narrow-permissions] the end of its input, where it may run few programs",
@@ -160,7 +163,7 @@ const WAYS: readonly (readonly Way[])[] = [
     ignore: isCompiled,
   }],
   [
-    { name: "[faults.sigterm] SIGTERM", withinMs: 4000, go: signal("SIGTERM") },
+    { name: "[faults.sigterm] SIGTERM", withinMs: 4000, go: signal("SIGTERM"), withNpx: true },
     { name: "[faults.sigint] SIGINT", withinMs: 4000, go: signal("SIGINT") },
   ],
   [{
@@ -193,7 +196,12 @@ const WAYS: readonly (readonly Way[])[] = [
     },
   ],
   [
-    { name: "[faults.sigkill] SIGKILL, within 3 s", withinMs: 2500, go: signal("SIGKILL") },
+    {
+      name: "[faults.sigkill] SIGKILL, within 3 s",
+      withinMs: 2500,
+      go: signal("SIGKILL"),
+      withNpx: true,
+    },
     {
       name: "[faults.sigkill-group] SIGKILL of its process group, within 3 s",
       withinMs: 2500,
