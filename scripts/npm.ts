@@ -17,6 +17,19 @@ export const PACKAGE_FOLDER = "dist/npm";
 const NAME = "agent-mcp-gateway";
 const DESCRIPTION = "One MCP server in front of all of yours, with rules for each agent";
 
+/** What README links to, besides its own sections. */
+const PAGE_FOLDERS = ["docs", "config"];
+
+/** The systems that Deno has a package for. */
+const DENO_SYSTEMS = [
+  "darwin-arm64",
+  "darwin-x64",
+  "linux-arm64-glibc",
+  "linux-x64-glibc",
+  "win32-arm64",
+  "win32-x64",
+];
+
 /** The name in the MCP registry, which GitHub vouches for. */
 function registryName(repository: string): string {
   const [owner = ""] = repository.split("/");
@@ -42,10 +55,12 @@ export function packageJson(repository?: string): Record<string, unknown> {
     }),
     type: "module",
     bin: { [NAME]: "launcher.cjs" },
-    files: ["launcher.cjs", `${NAME}.js`],
+    files: ["launcher.cjs", `${NAME}.js`, ...PAGE_FOLDERS],
     engines: { node: ">=18" },
-    // The one that it was bundled with and tested on.
-    dependencies: { deno: Deno.version.deno },
+    // The one that it was bundled with and tested on. npm installs the package for its system.
+    optionalDependencies: Object.fromEntries(
+      DENO_SYSTEMS.map((system) => [`@deno/${system}`, Deno.version.deno]),
+    ),
     permissions: permissionFlags(),
   };
 }
@@ -94,7 +109,16 @@ export async function buildPackage(repository?: string): Promise<void> {
   for (const name of ["README.md", "LICENSE"]) {
     await Deno.copyFile(name, `${PACKAGE_FOLDER}/${name}`);
   }
+  for (const folder of PAGE_FOLDERS) await copyFolder(folder, `${PACKAGE_FOLDER}/${folder}`);
   await Deno.writeTextFile(`${PACKAGE_FOLDER}/package.json`, toText(packageJson(repository)));
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyFolder(`${from}/${name}`, `${to}/${name}`);
+    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
 }
 
 if (import.meta.main) {

@@ -4,21 +4,35 @@
 "use strict";
 
 const { spawn } = require("node:child_process");
-const { join, sep } = require("node:path");
+const { dirname, join, sep } = require("node:path");
 const { permissions, version } = require("./package.json");
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"];
 
 function start() {
-  // The version of Deno is exact, and so is what is known of its insides. Its own command would
-  // neither pass signals on nor end by them.
-  const { runInstall: findDeno } = require("deno/install_api.cjs");
   const program = join(__dirname, "agent-mcp-gateway.js");
   const flags = ["run", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"];
   return spawn(findDeno(), [...flags, ...permissions, program, ...process.argv.slice(2)], {
     stdio: "inherit",
     env: { ...process.env, AGENT_MCP_GATEWAY_LAUNCHER: JSON.stringify(ownCommand()) },
   });
+}
+
+// Of Deno's packages npm installs the one for this system. The package `deno` would do no more than
+// copy the program from there, in an install script that npm warns of and does not run.
+function findDeno() {
+  const libc = process.platform === "linux" ? "-glibc" : "";
+  const name = `@deno/${process.platform}-${process.arch}${libc}`;
+  try {
+    const folder = dirname(require.resolve(`${name}/package.json`));
+    return join(folder, process.platform === "win32" ? "deno.exe" : "deno");
+  } catch (cause) {
+    throw new Error(
+      `${name} is not installed. If npm installs for this system without optional dependencies, ` +
+        "install again with --include=optional",
+      { cause },
+    );
+  }
 }
 
 // What a client's entry starts; `init` writes it. The folder of npx is cleared away some day.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
 import config from "../../deno.json" with { type: "json" };
 import { packageJson, serverJson } from "../../scripts/npm.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
@@ -23,6 +24,17 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
     assert.equal(await gateway.text("odd", "count"), "1");
   });
 
+  await t.step("[install.npm] has the pages that its README links to", async () => {
+    const [command] = await commandWords("npm");
+    const folder = join(dirname(command), "..", "agent-mcp-gateway");
+    for (const page of ["README.md", "docs/deployment.md"]) {
+      const text = await Deno.readTextFile(join(folder, page));
+      const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link = ""]) => link);
+      assert.ok(links.length > 0, page);
+      for (const link of links) await Deno.stat(join(folder, dirname(page), link));
+    }
+  });
+
   await t.step("[install.npm] passes signals on", async () => {
     const setup = new Setup({ servers: { odd: oddServer() } });
     const gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
@@ -43,11 +55,15 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
 });
 
 Deno.test("[install.npm] the package: pinned Deno, the permissions of start, no more files", () => {
-  const { name, version, bin, files, dependencies, permissions, mcpName } = packageJson("a/b");
+  const { name, version, bin, files, permissions, mcpName, ...rest } = packageJson("a/b");
   assert.deepEqual([name, version], ["agent-mcp-gateway", config.version]);
   assert.deepEqual(bin, { "agent-mcp-gateway": "launcher.cjs" });
-  assert.deepEqual(files, ["launcher.cjs", "agent-mcp-gateway.js"]);
-  assert.deepEqual(dependencies, { deno: Deno.version.deno });
+  assert.deepEqual(files, ["launcher.cjs", "agent-mcp-gateway.js", "docs", "config"]);
+  const { dependencies, optionalDependencies, scripts } = rest;
+  // npm warns of every package with an install script.
+  assert.deepEqual([dependencies, scripts], [undefined, undefined]);
+  const versions = Object.values(optionalDependencies as Record<string, string>);
+  assert.deepEqual([...new Set(versions)], [Deno.version.deno]);
   assert.deepEqual(permissions, permissionFlags());
   assert.equal(mcpName, serverJson("a/b")["name"]);
   assert.equal("mcpName" in packageJson(), false);
