@@ -7,6 +7,7 @@ import { RemoteFailure } from "./remote_failure.ts";
 import { quotable } from "./secrets.ts";
 import { serverCommand } from "./server_command.ts";
 import { StartAbandoned } from "./start_guard.ts";
+import { shortenText } from "../text.ts";
 
 /** How much of a decisive line is quoted, in UTF-16 code units. */
 const MAX_LINE = 200;
@@ -65,7 +66,7 @@ async function explainWords(words: string, config: ServerConfig): Promise<string
   const { findLocalCause } = await import("./causes/mod.ts");
   const found = findLocalCause(name, connect, words);
   if (found === undefined) return undefined;
-  const line = JSON.stringify(found.line.slice(0, MAX_LINE));
+  const line = JSON.stringify(shortenText(found.line, MAX_LINE));
   return `${quotable(found.message, config)}. It wrote ${line}.`;
 }
 

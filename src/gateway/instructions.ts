@@ -1,5 +1,6 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { estimateTokens } from "./tools/mod.ts";
+import { shortenText } from "../text.ts";
 
 /** How agents learn what to do; two sentences. */
 const HOW_TO = "Call list_servers, then get_server_tools for the server you need, then " +
@@ -61,7 +62,8 @@ function namesText(servers: readonly ServerConfig[]): string {
 }
 
 function shortName(name: string): string {
-  return cut(cleaned(name), MAX_NAMES / 2);
+  const text = cleaned(name);
+  return text.length <= MAX_NAMES / 2 ? text : shortenText(text, MAX_NAMES / 2 - 1);
 }
 
 /** On one line, with nothing in it that cannot be seen. */
@@ -78,11 +80,5 @@ function beginningOf(text: string, tokens: number): string {
     end = index + word.length;
   }
   // Where words are not written apart there may be none that fits; a character costs a token at most.
-  return end === 0 ? cut(text, Math.floor(tokens)) : `${text.slice(0, end)}…`;
-}
-
-/** Cuts a text, though not in the middle of a character. */
-function cut(text: string, length: number): string {
-  if (text.length <= length) return text;
-  return `${text.slice(0, length - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+  return end === 0 ? shortenText(text, Math.floor(tokens) - 1) : `${text.slice(0, end)}…`;
 }

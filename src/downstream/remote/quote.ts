@@ -1,3 +1,5 @@
+import { shortenText } from "../../text.ts";
+
 /** How much of what a server says is quoted, in UTF-16 code units. */
 const MAX_QUOTE = 200;
 
@@ -19,18 +21,7 @@ export function quoteBody(body: string, clean: (text: string) => string): string
   const said = messageOf(body) ?? titleOf(body) ?? (isPage(body) ? "" : body);
   // Control characters and line breaks could pass for something of ours.
   const text = clean(beginningOf(said)).replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
-  return text === "" ? undefined : JSON.stringify(cut(text, MAX_QUOTE));
-}
-
-/**
- * Cuts a text that a server chose, though not in the middle of a character.
- *
- * @param text The text, without secrets.
- * @param length How much is kept, in UTF-16 code units.
- */
-export function cut(text: string, length: number): string {
-  if (text.length <= length) return text;
-  return `${text.slice(0, length).replace(/[\ud800-\udbff]$/, "")}…`;
+  return text === "" ? undefined : JSON.stringify(shortenText(text, MAX_QUOTE));
 }
 
 /** Without the word that the cut goes through, which may be a secret that is no longer whole. */

@@ -1,6 +1,7 @@
+import { shortenText } from "../../text.ts";
 import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
 import { mediaType } from "./answers.ts";
-import { cut, isPage, quoteBody } from "./quote.ts";
+import { isPage, quoteBody } from "./quote.ts";
 import { readHead } from "./refusals.ts";
 import type { SseData } from "./sse_splitter.ts";
 
@@ -161,11 +162,11 @@ function methodOf(text: string): unknown {
 
 /** A value that the server chose, as short JSON. */
 function detail(value: unknown, { clean }: Pick<UnansweredRequest, "clean">): string {
-  return cut(clean(JSON.stringify(value)), MAX_DETAIL);
+  return shortenText(clean(JSON.stringify(value)), MAX_DETAIL);
 }
 
 function typeText(type: string, { clean }: Pick<UnansweredRequest, "clean">): string {
-  return type === "" ? "no content type" : cut(clean(type), MAX_DETAIL);
+  return type === "" ? "no content type" : shortenText(clean(type), MAX_DETAIL);
 }
 
 function quote(text: string, { clean }: Pick<UnansweredRequest, "clean">): string {

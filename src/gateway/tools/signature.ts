@@ -5,6 +5,7 @@
 
 import { cut, parametersText } from "./schema_text.ts";
 import { estimateTokens } from "./tokens.ts";
+import { startOfText } from "../../text.ts";
 
 /** The parts of a tool definition, as a server gave it, that are shown. */
 export interface DescribedTool {
@@ -79,7 +80,7 @@ function beginningOf(sentence: string, tokens: number): string {
     end = index + word.length;
   }
   // Not a single word fits where words are not written apart; half a character must not remain.
-  if (end === 0) return sentence.slice(0, tokens).replace(/[\ud800-\udbff]$/, "") + cut;
+  if (end === 0) return startOfText(sentence, tokens) + cut;
   return sentence.slice(0, end) + cut;
 }
 
