@@ -1,10 +1,12 @@
 /**
  * Lines for something that another process has to read: a pipe, a socket, a terminal. A synchronous
  * write to it would wait for that process, and with it everything else this one does. A leaf:
- * imports nothing of the project.
+ * imports other leaves only.
  *
  * @module
  */
+
+import { within } from "./within.ts";
 
 /** Text that may wait to be written, in UTF-16 code units. */
 const MAX_WAITING = 1024 * 1024;
@@ -79,11 +81,7 @@ export class LineQueue {
    * @param withinMs How long to wait at the most.
    */
   async flush(withinMs: number): Promise<void> {
-    if (this.#writing === undefined) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, withinMs));
-    await Promise.race([this.#writing, late]);
-    clearTimeout(timer);
+    if (this.#writing !== undefined) await within(this.#writing, withinMs);
   }
 
   async #writeAll(): Promise<void> {

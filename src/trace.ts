@@ -6,6 +6,7 @@
  * @module
  */
 import type * as api from "@opentelemetry/api";
+import { within } from "./within.ts";
 
 /** Values that describe a span, under the names of the semantic conventions. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
@@ -81,16 +82,9 @@ export async function loadTracer(isOn: boolean, version: string): Promise<Tracer
         : otel.trace.setSpanContext(otel.ROOT_CONTEXT, remote);
       return new LiveSpan(otel, tracer, { name, parent, state: remote?.traceState, options });
     },
-    close: () => closeWithin(LAST_EXPORT_MS, close),
+    // A receiver that does not answer is no failure of the gateway.
+    close: async () => void await within(close(), LAST_EXPORT_MS),
   };
-}
-
-async function closeWithin(ms: number, close: () => Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  // A receiver that does not answer is no failure of the gateway.
-  await Promise.race([close().catch(() => {}), late]);
-  clearTimeout(timer);
 }
 
 type Otel = typeof api;

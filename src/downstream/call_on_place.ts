@@ -7,7 +7,7 @@ import type { CallAnswer, Caller, ToolCall } from "./caller.ts";
 import type { Catalog, Tool } from "./catalog.ts";
 import type { Listings } from "./listings.ts";
 import type { Place } from "./pool.ts";
-import { untilAborted } from "./within.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 /** What is called, for whom, and until when; the tool is still to be found. */
 export interface WantedCall {

@@ -1,6 +1,6 @@
 import { Cancellation, type CancelSignal, type Listed, Roster } from "../jsonrpc/mod.ts";
 import type { ClientLink } from "./caller.ts";
-import { within } from "./within.ts";
+import { within } from "../within.ts";
 
 /** The clock of a call, which is paused while the server waits for the client. */
 export interface StoppableClock {

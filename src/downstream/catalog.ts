@@ -11,7 +11,7 @@ import { describeIncomplete } from "./complete_result.ts";
 import { isRecord } from "./handshake.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { refusesSession } from "./session_check.ts";
-import { withDeadline } from "./within.ts";
+import { withDeadline } from "../within.ts";
 
 /** More pages than any server has; one that sends them for ever is cut here. */
 const MAX_PAGES = 1000;

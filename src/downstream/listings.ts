@@ -1,7 +1,7 @@
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Session } from "./session.ts";
-import { untilAborted } from "./within.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 /** How long a list that is not whole is made do with, in milliseconds. */
 const PARTIAL_MS = 60_000;

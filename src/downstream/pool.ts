@@ -4,7 +4,7 @@ import type { Deadlines, Due } from "./deadlines.ts";
 import { FairLine } from "./line.ts";
 import type { Session } from "./session.ts";
 import type { Patience } from "./transport.ts";
-import { within } from "./within.ts";
+import { within } from "../within.ts";
 
 /** A session with its place in the pool; as a deadline, when it has been idle for too long. */
 export interface Place extends Due {

@@ -30,7 +30,7 @@ import {
 } from "./session_check.ts";
 import { StartGuard } from "./start_guard.ts";
 import type { Patience } from "./transport.ts";
-import { untilAborted } from "./within.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 /** Something that is done on a session. */
 interface Use<T> {

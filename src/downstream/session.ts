@@ -16,7 +16,7 @@ import { isTaskTool, runAsCall, runAsTask, type SentCall } from "./task.ts";
 import type { Patience } from "./transport.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { refusesSession } from "./session_check.ts";
-import { withDeadline } from "./within.ts";
+import { withDeadline } from "../within.ts";
 
 /** How long a broken session's rests get to end. */
 const BROKEN: Patience = { inputMs: 100, terminateMs: 500 };

@@ -10,7 +10,7 @@ import { explainStart } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
 import type { Patience, Transport } from "./transport.ts";
 import { type CommandLine, windowsCommand } from "./windows_command.ts";
-import { within } from "./within.ts";
+import { within } from "../within.ts";
 
 /** How long a dead process may take to be told dead, in milliseconds. */
 const LAST_WORDS_MS = 100;

@@ -5,6 +5,7 @@ import { CallLink, LOG_LEVELS, LogThreshold, rankOf } from "./call_link.ts";
 import { writeInstructions } from "./instructions.ts";
 import { connectionAgent, type Operation, runOperation, type Surroundings } from "./pipeline.ts";
 import { type GatewayTool, usableServers } from "./tools/mod.ts";
+import { within } from "../within.ts";
 
 /** The revisions of MCP that are spoken with clients, the newest first. */
 export const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
@@ -88,10 +89,7 @@ export class ClientSession {
    * @param withinMs How long that moment is at most, in milliseconds.
    */
   async end(withinMs: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const tooLong = new Promise<void>((resolve) => timer = setTimeout(resolve, withinMs));
-    await Promise.race([this.#peer.answered().then(() => this.#peer.flush()), tooLong]);
-    clearTimeout(timer);
+    await within(this.#peer.answered().then(() => this.#peer.flush()), withinMs);
     this.#peer.cancelIncoming("The gateway ends");
   }
 

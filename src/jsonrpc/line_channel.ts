@@ -2,6 +2,7 @@ import type { Channel, ChannelHandler } from "./channel.ts";
 import { LineDecoder } from "./line_decoder.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { Turn } from "./turn.ts";
+import { within } from "../within.ts";
 
 /** The longest message that is taken, in bytes: 64 MiB. */
 export const MAX_MESSAGE_BYTES: number = 64 * 1024 * 1024;
@@ -195,10 +196,7 @@ export class LineChannel implements Channel {
 
   async #waitForReader(): Promise<void> {
     if (this.#pauses) return await this.flush();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, SLOW_READ_MS));
-    await Promise.race([this.flush(), late]);
-    clearTimeout(timer);
+    await within(this.flush(), SLOW_READ_MS);
   }
 
   async #write(): Promise<void> {

@@ -1,4 +1,4 @@
-import { within } from "../within.ts";
+import { within } from "../../within.ts";
 import { isSafeAddress } from "./safe_address.ts";
 
 /** How long a program may take to say that it cannot open anything, in milliseconds. */

@@ -1,6 +1,6 @@
 import type { ConnectHttp, ServerConfig } from "../../config/mod.ts";
 import { DownstreamError } from "../../errors.ts";
-import { untilAborted } from "../within.ts";
+import { untilAborted } from "../until_aborted.ts";
 import type { AccountOptions, LoginOutcome } from "./accounts.ts";
 import { openBrowser } from "./browser.ts";
 import { describeResource, readChallenge } from "./discovery.ts";

@@ -1,4 +1,4 @@
-import { untilAborted } from "../within.ts";
+import { untilAborted } from "../until_aborted.ts";
 import type { Asked } from "./ask_person.ts";
 import { type Challenge, discover, type LoginService, wrongIssuer } from "./discovery.ts";
 import { explainLogin, LoginFailed, quoteServer } from "./failures.ts";

@@ -1,5 +1,6 @@
 import type { OwnAuthorization, RecoverOptions } from "../authorization.ts";
-import { untilAborted, within } from "../within.ts";
+import { untilAborted } from "../until_aborted.ts";
+import { within } from "../../within.ts";
 import type { ClientMethod } from "./client_authentication.ts";
 import { type Challenge, discover, readChallenge } from "./discovery.ts";
 import { authRequired, explainLogin, LoginFailed } from "./failures.ts";

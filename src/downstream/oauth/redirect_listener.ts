@@ -1,4 +1,4 @@
-import { within } from "../within.ts";
+import { within } from "../../within.ts";
 import { LoginFailed } from "./failures.ts";
 import { readTarget, type SmallAnswer, writeAnswer } from "./small_http.ts";
 

@@ -1,6 +1,7 @@
 import type { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { RemoteFailure } from "../remote_failure.ts";
-import { untilAborted, within } from "../within.ts";
+import { untilAborted } from "../until_aborted.ts";
+import { within } from "../../within.ts";
 import { headersForSdk, isStream, mediaType } from "./answers.ts";
 import { ListeningStream } from "./listening_stream.ts";
 import { networkFailure } from "./network_words.ts";

@@ -2,7 +2,7 @@ import { DownstreamError } from "../../errors.ts";
 import { type Channel, type ChannelHandler, textAt, type Turn } from "../../jsonrpc/mod.ts";
 import { describeNewerRevision } from "../newer_revision.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-import { within } from "../within.ts";
+import { within } from "../../within.ts";
 import type { SseData } from "./sse_splitter.ts";
 import type { Outgoing } from "./tickets.ts";
 import type { Way } from "./way.ts";

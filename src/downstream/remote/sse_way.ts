@@ -1,6 +1,6 @@
 import type { SSEClientTransport } from "@modelcontextprotocol/client";
 import { RemoteFailure } from "../remote_failure.ts";
-import { untilAborted } from "../within.ts";
+import { untilAborted } from "../until_aborted.ts";
 import { isStream } from "./answers.ts";
 import { explainNoStream } from "./unanswered.ts";
 import { rewriteEvents } from "./rewritten_body.ts";

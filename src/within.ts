@@ -1,4 +1,8 @@
-import type { CancelSignal } from "../jsonrpc/mod.ts";
+/**
+ * Waits, but not for ever. A leaf: imports nothing of the project.
+ *
+ * @module
+ */
 
 /**
  * Waits for a promise, but not for ever. Leaves no timer behind.
@@ -36,26 +40,5 @@ export async function withDeadline<T>(
     return await run(controller.signal);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/**
- * Waits for a promise until a signal aborts.
- *
- * @param promise What to wait for; its later failure is nobody's concern then.
- * @param signal Its reason is thrown when it aborts first.
- */
-export async function untilAborted<T>(promise: Promise<T>, signal: CancelSignal): Promise<T> {
-  signal.throwIfAborted();
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    promise.catch(() => {});
   }
 }

@@ -1,0 +1,22 @@
+import type { CancelSignal } from "../jsonrpc/mod.ts";
+
+/**
+ * Waits for a promise until a signal aborts.
+ *
+ * @param promise What to wait for; its later failure is nobody's concern then.
+ * @param signal Its reason is thrown when it aborts first.
+ */
+export async function untilAborted<T>(promise: Promise<T>, signal: CancelSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    promise.catch(() => {});
+  }
+}
