@@ -2,6 +2,7 @@ import { checkConfiguration, FileWatch } from "../config/mod.ts";
 import { Gateway } from "../gateway/mod.ts";
 import { createMemoryChannels, JsonText, Peer, type Reply } from "../jsonrpc/mod.ts";
 import { standardOutputLines, standardStream } from "../line_queue.ts";
+import { REVISIONS } from "../revisions.ts";
 import { loadTracer } from "../trace.ts";
 import { auditFallback } from "./audit_place.ts";
 import type { Interrupts } from "./interruptible.ts";
@@ -61,7 +62,7 @@ export async function withGateway<T>(
   const { signal } = interrupts;
   try {
     await peer.request("initialize", {
-      protocolVersion: "2025-11-25",
+      protocolVersion: REVISIONS[0],
       capabilities: {},
       clientInfo: { name: "agent-mcp-gateway", version: VERSION },
     }, { signal });

@@ -1,7 +1,8 @@
 import type { Forwarded } from "../config/mod.ts";
 import type { CancelSignal, Peer, RpcError } from "../jsonrpc/mod.ts";
 import type { ClientCapabilities } from "./caller.ts";
-import { describeNewerRevision, REVISIONS } from "./newer_revision.ts";
+import { REVISIONS } from "../revisions.ts";
+import { describeNewerRevision } from "./newer_revision.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 
 /** What a server said of itself. */

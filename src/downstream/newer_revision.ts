@@ -1,7 +1,5 @@
 import { RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
-
-/** The revisions of MCP that are spoken with servers, the newest first. */
-export const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
+import { REVISIONS } from "../revisions.ts";
 
 /**
  * Codes that only revisions after 2025-11-25 have: a header that is missing or unlike the body, a

@@ -3,7 +3,7 @@ import { ConfigError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Gateway } from "./gateway.ts";
 import type { HttpService } from "./http/mod.ts";
-import { REVISIONS } from "./session.ts";
+import { REVISIONS } from "../revisions.ts";
 import { ASKED_TO_END, listenForSignals } from "./signals.ts";
 
 /** What serving over HTTP takes. */

@@ -5,10 +5,8 @@ import { CallLink, LOG_LEVELS, LogThreshold, rankOf } from "./call_link.ts";
 import { writeInstructions } from "./instructions.ts";
 import { connectionAgent, type Operation, runOperation, type Surroundings } from "./pipeline.ts";
 import { type GatewayTool, usableServers } from "./tools/mod.ts";
+import { REVISIONS } from "../revisions.ts";
 import { within } from "../within.ts";
-
-/** The revisions of MCP that are spoken with clients, the newest first. */
-export const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
 
 /** What a client's session works with. */
 export interface SessionOptions {

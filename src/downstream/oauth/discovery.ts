@@ -1,5 +1,5 @@
 import type { ServerConfig } from "../../config/mod.ts";
-import { REVISIONS } from "../newer_revision.ts";
+import { REVISIONS } from "../../revisions.ts";
 import {
   type Answer,
   ask,

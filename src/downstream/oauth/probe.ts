@@ -1,5 +1,5 @@
 import type { ConnectHttp } from "../../config/mod.ts";
-import { REVISIONS } from "../newer_revision.ts";
+import { REVISIONS } from "../../revisions.ts";
 
 /** How long a server may take to answer, in milliseconds. */
 const ANSWER_MS = 30_000;
