@@ -1,3 +1,4 @@
+import { identityOf } from "../file_identity.ts";
 import type { Destination, FileChange } from "./destination.ts";
 
 /** When a file is put aside. */
@@ -250,12 +251,12 @@ export function isStream(file: Deno.FsFile): boolean {
 }
 
 /** Identifies a file independently of its name; `undefined` if there is none at the path. */
-export function identityOf(path: string): string | undefined {
+export function identityAt(path: string): string | undefined {
   return lookAt(path)?.identity;
 }
 
-function describe({ size, dev, ino }: Deno.FileInfo): { size: number; identity: string } {
-  return { size, identity: `${dev}:${ino}` };
+function describe(info: Deno.FileInfo): { size: number; identity: string } {
+  return { size: info.size, identity: identityOf(info) };
 }
 
 /** Whether an open file was deleted. */

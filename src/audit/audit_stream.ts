@@ -1,6 +1,6 @@
 import type { LineQueue } from "../line_queue.ts";
 import type { Log } from "../log.ts";
-import { identityOf } from "./audit_file.ts";
+import { identityAt } from "./audit_file.ts";
 import type { Destination, FileChange } from "./destination.ts";
 
 /** How long the reader has to take the last lines when the stream is closed, in milliseconds. */
@@ -38,7 +38,7 @@ export class AuditStream implements Destination {
     this.#queue = queue;
     this.#file = file;
     this.#log = log;
-    this.#identity = file === undefined ? undefined : identityOf(path);
+    this.#identity = file === undefined ? undefined : identityAt(path);
     // The log shares a standard stream, and reports all of its dropped lines.
     if (file !== undefined) queue.onRoom = (dropped) => this.#tellRoom(dropped);
   }
@@ -67,7 +67,7 @@ export class AuditStream implements Destination {
   }
 
   check(): FileChange | undefined {
-    if (this.#file === undefined || identityOf(this.path) === this.#identity) return undefined;
+    if (this.#file === undefined || identityAt(this.path) === this.#identity) return undefined;
     // Its reader may have created it again; nobody reads the one that is open.
     return { kind: "unwritable", texts: [], lost: 0 };
   }

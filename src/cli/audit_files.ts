@@ -1,11 +1,14 @@
+import { identityOf } from "../file_identity.ts";
 import { type ReadEntry, readEntry } from "./audit_entry.ts";
-
-const CHUNK_BYTES = 256 * 1024;
-
-/** Longest line that is read; the gateway's are far shorter. */
-export const MAX_LINE_BYTES = 1024 * 1024;
-
-const LINE_FEED = 0x0a;
+import {
+  CHUNK_BYTES,
+  join,
+  LINE_FEED,
+  LineJoiner,
+  logFile,
+  MAX_LINE_BYTES,
+  readAt,
+} from "./audit_lines.ts";
 
 /** A place in a log: a file, whatever it is called by now, and an offset in bytes. */
 export interface LogPosition {
@@ -45,7 +48,7 @@ export class AuditFiles implements Disposable {
     const seen = new Set<string>();
     let missing: unknown;
     for (let number = 0;; number++) {
-      const name = number === 0 ? path : `${path}.${number}`;
+      const name = logFile(path, number);
       try {
         const file = Deno.openSync(name);
         const info = file.statSync();
@@ -108,31 +111,15 @@ export class AuditFiles implements Disposable {
 
 /** The lines of a file; undefined for one that is too long. */
 function* linesOf(file: Deno.FsFile): Generator<string | undefined> {
-  const decoder = new TextDecoder();
+  const joiner = new LineJoiner();
   const chunk = new Uint8Array(CHUNK_BYTES);
-  let rest: Uint8Array = new Uint8Array();
-  let isTooLong = false;
   file.seekSync(0, Deno.SeekMode.Start);
   for (;;) {
     const size = file.readSync(chunk);
     if (size === null) break;
-    const bytes = join(rest, chunk.subarray(0, size));
-    const end = bytes.lastIndexOf(LINE_FEED) + 1;
-    rest = bytes.slice(end);
-    if (end > 0) {
-      const lines: (string | undefined)[] = decoder.decode(bytes.subarray(0, end - 1)).split("\n");
-      if (isTooLong) lines[0] = undefined;
-      isTooLong = false;
-      yield* lines;
-    }
-    if (rest.length > MAX_LINE_BYTES) {
-      rest = new Uint8Array();
-      isTooLong = true;
-    }
+    yield* joiner.add(chunk.subarray(0, size));
   }
-  if (isTooLong) yield undefined;
-  // The gateway may just be writing it.
-  else if (rest.length > 0) yield decoder.decode(rest);
+  yield* joiner.end();
 }
 
 /** The lines of a file from its end; undefined for one that is too long. */
@@ -166,36 +153,10 @@ function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | und
   if (isTooLong) yield undefined;
 }
 
-/** What tells a file from others, whatever it is called. */
-export function identityOf({ dev, ino }: Deno.FileInfo): string {
-  return `${dev}:${ino}`;
-}
-
 /** The end of a file's last whole line; the gateway may just be writing another one. */
 function endOf(file: Deno.FsFile): LogPosition {
   const info = file.statSync();
   const from = Math.max(0, info.size - MAX_LINE_BYTES);
   const end = readAt(file, from, info.size - from).lastIndexOf(LINE_FEED) + 1;
   return { identity: identityOf(info), offset: from + end };
-}
-
-/** What a file holds from an offset on; less than was asked for where it ends. */
-export function readAt(file: Deno.FsFile, at: number, size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  file.seekSync(at, Deno.SeekMode.Start);
-  let length = 0;
-  while (length < size) {
-    const read = file.readSync(bytes.subarray(length));
-    if (read === null) break;
-    length += read;
-  }
-  return bytes.subarray(0, length);
-}
-
-/** One piece after another. */
-export function join(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
-  return bytes;
 }

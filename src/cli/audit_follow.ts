@@ -1,25 +1,21 @@
-import { identityOf, join, type LogPosition, MAX_LINE_BYTES, readAt } from "./audit_files.ts";
+import { identityOf } from "../file_identity.ts";
+import type { LogPosition } from "./audit_files.ts";
+import { CHUNK_BYTES, identityAt, LineJoiner, logFile, openLog, readAt } from "./audit_lines.ts";
 
 /** How many times a file that was put aside is still read: others may not have noticed yet. */
 const LAST_READS = 20;
-
-const CHUNK_BYTES = 256 * 1024;
-
-const LINE_FEED = 0x0a;
 
 interface OpenFile {
   readonly file: Deno.FsFile;
   readonly identity: string;
   offset: number;
-  /** The beginning of a line whose end is not there yet. */
-  rest: Uint8Array;
+  readonly joiner: LineJoiner;
   readsLeft: number;
 }
 
 /** An audit log that is read as it grows, also over its rotations. Bind it with `using`. */
 export class FollowedLog implements Disposable {
   readonly #path: string;
-  readonly #decoder = new TextDecoder();
   #newest: OpenFile | undefined;
   readonly #older = new Set<OpenFile>();
 
@@ -69,26 +65,19 @@ export class FollowedLog implements Disposable {
   /** Which file that was put aside it is; 0 for the newest. */
   #numberOf(identity: string): number | undefined {
     for (let number = 0;; number++) {
-      const found = identityAt(this.#name(number));
+      const found = identityAt(logFile(this.#path, number));
       if (found === identity) return number;
       // The newest is not there for a moment while it is put aside.
       if (found === undefined && number > 0) return undefined;
     }
   }
 
-  #name(number: number): string {
-    return number === 0 ? this.#path : `${this.#path}.${number}`;
-  }
-
   #open(number: number, offset = 0): OpenFile | undefined {
-    try {
-      const file = Deno.openSync(this.#name(number));
-      const identity = identityOf(file.statSync());
-      return { file, identity, offset, rest: new Uint8Array(), readsLeft: LAST_READS };
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
+    const opened = openLog(logFile(this.#path, number));
+    if (opened === undefined) return undefined;
+    const { file, info } = opened;
+    const joiner = new LineJoiner();
+    return { file, identity: identityOf(info), offset, joiner, readsLeft: LAST_READS };
   }
 
   *#read(open: OpenFile): Generator<string> {
@@ -99,19 +88,7 @@ export class FollowedLog implements Disposable {
       const chunk = readAt(open.file, open.offset, Math.min(CHUNK_BYTES, size - open.offset));
       if (chunk.length === 0) return;
       open.offset += chunk.length;
-      const bytes = join(open.rest, chunk);
-      const end = bytes.lastIndexOf(LINE_FEED);
-      open.rest = bytes.length - end - 1 > MAX_LINE_BYTES ? new Uint8Array() : bytes.slice(end + 1);
-      if (end >= 0) yield* this.#decoder.decode(bytes.subarray(0, end)).split("\n");
+      for (const line of open.joiner.add(chunk)) if (line !== undefined) yield line;
     }
-  }
-}
-
-function identityAt(path: string): string | undefined {
-  try {
-    return identityOf(Deno.statSync(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { identityOf } from "../file_identity.ts";
 import { folderOf, nameOf, resolvePath } from "./file_path.ts";
 import { readText } from "./read_text.ts";
 
@@ -136,14 +137,14 @@ export class FileWatch {
     const ways = this.#paths.map(wayTo);
     const folders = new Set(ways.flatMap((way) => [...way.folders]));
     const wanted = new Map(
-      [...folders].map((folder) => [`${folder} ${identityOf(folder)}`, folder]),
+      [...folders].map((folder) => [`${folder} ${folderIdentity(folder)}`, folder]),
     );
     for (const [key, { watcher, folder }] of this.#watchers) {
       if (wanted.has(key)) continue;
       this.#watchers.delete(key);
       watcher.close();
       // Deno ends the new watch of a path together with the old one when they meet: polling bridges.
-      wanted.delete(`${folder} ${identityOf(folder)}`);
+      wanted.delete(`${folder} ${folderIdentity(folder)}`);
       if (folders.has(folder)) this.#fail(folder, "the folder was replaced");
     }
     for (const [key, folder] of wanted) {
@@ -225,10 +226,9 @@ function readLink(path: string): string | undefined {
   }
 }
 
-function identityOf(folder: string): string {
+function folderIdentity(folder: string): string {
   try {
-    const { dev, ino } = Deno.statSync(folder);
-    return `${dev}:${ino}`;
+    return identityOf(Deno.statSync(folder));
   } catch {
     return MISSING;
   }
