@@ -1,13 +1,8 @@
 import type { FetchLike } from "@modelcontextprotocol/client";
 import type { ServerConfig } from "../../config/mod.ts";
 import { isRecord } from "../handshake.ts";
+import { isPage, keepsRequest, MAX_REDIRECTS, mediaType } from "../http_answers.ts";
 import { LoginFailed, quoteServer } from "./failures.ts";
-
-/** How many redirects are followed. */
-const MAX_REDIRECTS = 5;
-
-/** Redirects that repeat a POST as it is. */
-const KEEPS_METHOD: ReadonlySet<number> = new Set([307, 308]);
 
 /** What is read of a member, by kind. */
 interface Kinds {
@@ -133,13 +128,13 @@ export async function ask(
     const location = status >= 300 && status < 400 ? headers.get("location") : null;
     const target = location === null ? null : URL.parse(location, url);
     const isFollowed = target?.origin === url.origin && followed < MAX_REDIRECTS &&
-      (init.method !== "POST" || KEEPS_METHOD.has(status));
+      keepsRequest(init.method, status);
     if (target !== null && isFollowed) {
       url = target;
       continue;
     }
     const text = await response.text();
-    const contentType = headers.get("content-type")?.split(";")[0]?.trim() ?? "";
+    const contentType = mediaType(response);
     const redirect = target === null
       ? undefined
       : `${target.protocol}//${target.host}${target.pathname}`;
@@ -234,8 +229,7 @@ export function describeAnswer(
   if (redirect !== undefined) {
     return `HTTP ${status}, a redirect to ${quoteServer(redirect, config)}, which was not followed`;
   }
-  const isPage = contentType === "text/html" || /^\s*</.test(text);
-  if (isPage) return `HTTP ${status} with a web page`;
+  if (contentType === "text/html" || isPage(text)) return `HTTP ${status} with a web page`;
   if (text.trim() === "") return `HTTP ${status} without a body`;
   const kind = body === undefined ? ", which is not a JSON object" : "";
   return `HTTP ${status} with ${quoteServer(text, config)}${kind}`;

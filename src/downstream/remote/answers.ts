@@ -1,7 +1,4 @@
-/** The media type of an answer, without its parameters. */
-export function mediaType({ headers }: Response): string {
-  return (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
-}
+import { mediaType } from "../http_answers.ts";
 
 /** Whether an answer is a stream of events. */
 export function isStream(response: Response): boolean {

@@ -1,8 +1,9 @@
+import { mediaType } from "../http_answers.ts";
 import type { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { RemoteFailure } from "../remote_failure.ts";
 import { untilAborted } from "../until_aborted.ts";
 import { within } from "../../within.ts";
-import { headersForSdk, isStream, mediaType } from "./answers.ts";
+import { headersForSdk, isStream } from "./answers.ts";
 import { ListeningStream } from "./listening_stream.ts";
 import { networkFailure } from "./network_words.ts";
 import { readBody, rewriteEvents } from "./rewritten_body.ts";

@@ -1,4 +1,5 @@
 import { shortenText } from "../../text.ts";
+import { isPage } from "../http_answers.ts";
 
 /** How much of what a server says is quoted, in UTF-16 code units. */
 const MAX_QUOTE = 200;
@@ -30,11 +31,6 @@ function beginningOf(text: string): string {
   const begin = text.slice(0, MAX_CLEANED);
   const end = Math.max(begin.lastIndexOf(" "), begin.lastIndexOf("\n"));
   return end < 0 ? begin : begin.slice(0, end);
-}
-
-/** Whether a body is a web page. */
-export function isPage(body: string): boolean {
-  return /^\s*(<!--[^]{0,2000}?-->\s*)?<(!doctype|html|head|body|h\d)\b/i.test(body);
 }
 
 /**

@@ -1,10 +1,5 @@
+import { keepsRequest } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-
-/** The statuses that send to another address. */
-export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-
-/** How many redirects of one request are followed. */
-export const MAX_REDIRECTS = 5;
 
 /** A request that was answered with a redirect. */
 export interface Redirected {
@@ -55,7 +50,7 @@ export function redirectTarget(
         "if that is the right address, put it into its url",
     );
   }
-  if (method !== "GET" && status !== 307 && status !== 308) {
+  if (!keepsRequest(method, status)) {
     throw refuse(
       `redirects to ${address} in a way that would drop the message (HTTP ${status}); ` +
         "put that address into its url",

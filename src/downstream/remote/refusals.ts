@@ -1,7 +1,8 @@
+import { isPage } from "../http_answers.ts";
 import type { RpcError } from "../../jsonrpc/mod.ts";
 import { isRecord } from "../handshake.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-import { isPage, quoteBody } from "./quote.ts";
+import { quoteBody } from "./quote.ts";
 
 /** How much of a refusal is read, in UTF-16 code units, and for how long, in milliseconds. */
 const MAX_SIZE = 64 * 1024;

@@ -4,7 +4,8 @@ import { RemoteFailure } from "../remote_failure.ts";
 import { CookieJar } from "./cookie_jar.ts";
 import { networkFailure } from "./network_words.ts";
 import { secretsOfUrl } from "./quote.ts";
-import { MAX_REDIRECTS, REDIRECTS, redirectTarget } from "./redirects.ts";
+import { MAX_REDIRECTS, REDIRECTS } from "../http_answers.ts";
+import { redirectTarget } from "./redirects.ts";
 import { refusalOf } from "./refusals.ts";
 import { pause, readRetryAfter } from "./retry_after.ts";
 

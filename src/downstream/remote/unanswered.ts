@@ -1,7 +1,7 @@
+import { isPage, mediaType } from "../http_answers.ts";
 import { shortenText } from "../../text.ts";
 import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
-import { mediaType } from "./answers.ts";
-import { isPage, quoteBody } from "./quote.ts";
+import { quoteBody } from "./quote.ts";
 import { readHead } from "./refusals.ts";
 import type { SseData } from "./sse_splitter.ts";
 

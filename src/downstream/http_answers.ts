@@ -1,0 +1,20 @@
+/** The statuses that send to another address. */
+export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** How many redirects of one request are followed. */
+export const MAX_REDIRECTS = 5;
+
+/** Whether a redirect repeats a request as it is; the others would turn it into a GET. */
+export function keepsRequest(method: string | undefined, status: number): boolean {
+  return method === undefined || method === "GET" || status === 307 || status === 308;
+}
+
+/** The media type of an answer, without its parameters. */
+export function mediaType({ headers }: Response): string {
+  return (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}
+
+/** Whether a body is a web page. */
+export function isPage(body: string): boolean {
+  return /^\s*(<!--[^]{0,2000}?-->\s*)?<(!doctype|html|head|body|h\d)\b/i.test(body);
+}
