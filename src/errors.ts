@@ -99,6 +99,14 @@ export class CallerError extends Error {
   }
 }
 
+/** What is known of a server's failure besides its code and message. */
+export interface DownstreamErrorOptions extends ErrorDetails, ErrorOptions {
+  /** What the server last printed, free of secrets, where the message has only its cause. */
+  readonly said?: string | undefined;
+  /** Whether the message quotes what the server sent that is no message. Default: no. */
+  readonly quotesNoise?: boolean;
+}
+
 /** A downstream server failed; neither the agent nor the operator did anything wrong. */
 export class DownstreamError extends Error {
   /** Tells this class from others. */
@@ -111,6 +119,8 @@ export class DownstreamError extends Error {
   readonly details: ErrorDetails;
   /** What the server last printed, free of secrets, where the message has only its cause. */
   readonly said: string | undefined;
+  /** Whether the message quotes what the server sent that is no message. */
+  readonly quotesNoise: boolean;
 
   /**
    * Says what the agent is told.
@@ -124,13 +134,14 @@ export class DownstreamError extends Error {
     code: "SERVER_UNAVAILABLE" | "TIMEOUT" | "AUTH_REQUIRED",
     server: string,
     message: string,
-    options: ErrorDetails & ErrorOptions & { readonly said?: string | undefined } = {},
+    options: DownstreamErrorOptions = {},
   ) {
-    const { cause, said, ...details } = options;
+    const { cause, said, quotesNoise = false, ...details } = options;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.server = server;
     this.details = details;
     this.said = said;
+    this.quotesNoise = quotesNoise;
   }
 }

@@ -38,9 +38,6 @@ export type FindingKind =
   | "too-slow"
   | "exited";
 
-/** In a failure with these words, the message already quotes that data. */
-const UNREADABLE = "data that is not a valid MCP message";
-
 /** What is known besides. */
 export interface FindingContext {
   /** What is odd in the servers file, with places. */
@@ -95,7 +92,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     const quote = JSON.stringify(noise[0]?.slice(0, 80));
     return {
       kind: "stdout-noise",
-      message: message.includes(UNREADABLE)
+      message: error instanceof DownstreamError && error.quotesNoise
         ? message
         : `${message}. On stdout, where only MCP messages belong, it wrote ${quote}`,
       fix: "Make sure that the command starts an MCP server over stdio and that it logs to " +

@@ -52,11 +52,12 @@ export async function explainFailure(
     return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause, said: words });
   }
   const isUnanswered = cause instanceof ChannelClosed || cause instanceof DOMException;
-  const parts = [`${quotable(why, config)}.`, isUnanswered ? noise : "", words];
+  const quotesNoise = isUnanswered && noise !== "";
+  const parts = [`${quotable(why, config)}.`, quotesNoise ? noise : "", words];
   const message = `Server "${server}" is not available: ${
     parts.filter((part) => part !== "").join(" ")
   }`;
-  return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
+  return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause, quotesNoise });
 }
 
 /** The cause that a local server's last words tell, and the line that tells it. */
@@ -77,10 +78,10 @@ async function explainWords(words: string, config: ServerConfig): Promise<string
  */
 export function withDoctorHint(error: Error): Error {
   if (!(error instanceof DownstreamError) || error.code !== "SERVER_UNAVAILABLE") return error;
-  const { code, server, message, details, cause, said } = error;
+  const { code, server, message, details, cause, said, quotesNoise } = error;
   if (details.hint !== undefined) return error;
   const hint = `Ask the operator of the gateway to run: ${serverCommand("doctor", server)}`;
-  return new DownstreamError(code, server, message, { ...details, hint, cause, said });
+  return new DownstreamError(code, server, message, { ...details, hint, cause, said, quotesNoise });
 }
 
 /**

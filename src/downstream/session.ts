@@ -328,7 +328,8 @@ export class Session {
     const noise = this.#noiseSince(noiseBefore);
     if (noise === "" || !(reason instanceof DownstreamError)) return reason;
     const { code, server, message, details } = reason;
-    return new DownstreamError(code, server, `${message}. ${noise}`, { ...details, cause: reason });
+    const options = { ...details, cause: reason, quotesNoise: true };
+    return new DownstreamError(code, server, `${message}. ${noise}`, options);
   }
 
   #noiseSince(count: number): string {
