@@ -1,7 +1,7 @@
 import type { FetchLike } from "@modelcontextprotocol/client";
 import type { ServerConfig } from "../../config/mod.ts";
 import { isRecord } from "../handshake.ts";
-import { isPage, keepsRequest, MAX_REDIRECTS, mediaType } from "../http_answers.ts";
+import { keepsRequest, MAX_REDIRECTS, mediaType } from "../http_answers.ts";
 import { LoginFailed, quoteServer } from "./failures.ts";
 
 /** What is read of a member, by kind. */
@@ -229,7 +229,8 @@ export function describeAnswer(
   if (redirect !== undefined) {
     return `HTTP ${status}, a redirect to ${quoteServer(redirect, config)}, which was not followed`;
   }
-  if (contentType === "text/html" || isPage(text)) return `HTTP ${status} with a web page`;
+  // A login service answers in JSON, so that any markup is a page, or a part of one.
+  if (contentType === "text/html" || /^\s*</.test(text)) return `HTTP ${status} with a web page`;
   if (text.trim() === "") return `HTTP ${status} without a body`;
   const kind = body === undefined ? ", which is not a JSON object" : "";
   return `HTTP ${status} with ${quoteServer(text, config)}${kind}`;
