@@ -3,6 +3,7 @@ import { formatProblem } from "../errors.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause, type Finding } from "./doctor_finding.ts";
 import { interruptible } from "./interruptible.ts";
+import { isDownloaded } from "../downstream/causes/mod.ts";
 import { checkServer } from "./resolve_names.ts";
 import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
 import { cleanLine, formatCount, type Look, lookOf, type Outputs } from "./outputs.ts";
@@ -50,7 +51,10 @@ export async function doctor(
     const counter = loadTokenCounter();
     return await interruptible(async (interrupts) => {
       const options = { settings, log, interrupts };
-      using progress = new Progress(names, outputs.stderr, interrupts.signal);
+      using progress = new Progress(names, outputs.stderr, interrupts.signal, (name) => {
+        const connect = configuration.servers.get(name)?.connect;
+        return connect?.kind === "stdio" && isDownloaded(connect);
+      });
       const { reports, tools } = await withProbes(configuration, options, async (probes) => {
         const found = await probes.run(names, ({ config, error, tools, ms }) => {
           const how = error === undefined ? `${tools?.length} tools` : "FAILED";

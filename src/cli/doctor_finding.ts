@@ -6,7 +6,7 @@ import {
   StartFailure,
   type StartFailureKind,
 } from "../downstream/mod.ts";
-import { findLocalCause, isDownloaded, type LocalFindingKind } from "../downstream/causes/mod.ts";
+import { fillCommandOf, findLocalCause, type LocalFindingKind } from "../downstream/causes/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { ChannelClosed } from "../jsonrpc/mod.ts";
 import type { Probe } from "./probe.ts";
@@ -101,6 +101,14 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   }
   if (is((cause) => cause instanceof DOMException && cause.name === "TimeoutError")) {
     const { connectTimeoutMs } = config.options;
+    const fill = connect.kind === "stdio" ? fillCommandOf(connect) : undefined;
+    if (fill !== undefined) {
+      return {
+        kind: "too-slow",
+        message,
+        fix: `Download the package once with this command, then try again: ${fill}`,
+      };
+    }
     return {
       kind: "too-slow",
       message,
@@ -108,10 +116,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
         `Raise ${
           formatPath(["mcpServers", name])
         }.gateway.connect_timeout_ms (now ${connectTimeoutMs})` +
-        (connect.kind === "stdio" && isDownloaded(connect)
-          ? `; the first start downloads the server: run ${connect.command} once by hand to check ` +
-            "whether its registry can be reached"
-          : connect.kind === "stdio"
+        (connect.kind === "stdio"
           ? ", or run its command by hand to see why it does not start"
           : `, or find out why the server at ${
             URL.parse(connect.url)?.host

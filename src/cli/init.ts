@@ -27,6 +27,7 @@ import {
   launchWords,
   type Machine,
   mergeServers,
+  nextText,
   type OfferedServer,
   ownFiles,
   pasteText,
@@ -38,12 +39,12 @@ import {
   schemaAddress,
   serversText,
   showPath,
-  summaryText,
   type Terminal,
   thisDisk,
   thisMachine,
   thisRun,
   writeFiles,
+  writtenText,
 } from "./init/mod.ts";
 import { cleanText } from "./outputs.ts";
 
@@ -173,7 +174,7 @@ async function writeInit(
       trustsFolder,
       offered: kept.agents.length > 0 ? kept.agents : [FIRST_AGENT],
       own: Object.values(files).map((path) => showPath(path, machine.home)),
-      look: (chosen) => look(chosen, kept, { machine, outputs }),
+      look: (chosen, only) => look(chosen, kept, { machine, outputs, only }),
     }, terminal);
   if (plan === undefined) {
     say("Cancelled: nothing has been written");
@@ -195,7 +196,6 @@ async function writeInit(
     now: options.now,
   });
   const clients = clientsOf(flags.from, found);
-  outputs.stdout.write(pasteText(plan, clients, changes));
   await tellMore(plan, found, { files, options, say });
   if (isFromNpx(changes.words)) {
     say(
@@ -205,7 +205,10 @@ async function writeInit(
   const ready = found.files.flatMap(({ client, entryEnv }) =>
     client === undefined || entryEnv === undefined ? [] : [client]
   );
-  say(summaryText(plan, { written, files, clients, ready, home: machine.home }));
+  say(writtenText(plan, { written, files, home: machine.home }));
+  // The entry to paste and what to do with it are the last on the screen.
+  outputs.stdout.write(`\n${pasteText(plan, clients, changes)}\n`);
+  say(nextText(plan, { written, files, clients, ready, home: machine.home }));
   return 0;
 }
 
@@ -213,12 +216,16 @@ async function writeInit(
 async function look(
   chosen: readonly OfferedServer[],
   { servers }: Kept,
-  { machine, outputs: { stderr } }: { readonly machine: Machine; readonly outputs: Outputs },
+  { machine, outputs: { stderr }, only }: {
+    readonly machine: Machine;
+    readonly outputs: Outputs;
+    readonly only?: readonly string[] | undefined;
+  },
 ): Promise<Inspected> {
   const { inspectServers } = await import("./inspect_servers.ts");
   const planned = chosen.map((offered) => ({ ...offered, entry: offered.server.entry }));
   const text = serversText(JSON.stringify({ mcpServers: servers }), planned);
-  return await inspectServers(text, { machine, stderr });
+  return await inspectServers(text, { machine, stderr, ...(only === undefined ? {} : { only }) });
 }
 
 /** The journal is in the user's own folder, wherever the files are. */
@@ -254,27 +261,15 @@ async function tellMore(
   for (const { name, server: { notes } } of plan.servers) {
     for (const note of notes) say(`${name}: ${note}`);
   }
-  const shown = {
-    servers: showPath(files.servers, machine.home),
-    rules: showPath(files.rules, machine.home),
-  };
+  const shown = showPath(files.servers, machine.home);
   const secrets = plan.servers.flatMap(({ name, entry }) =>
     findClearTextSecrets(entry).map((place) => `${name}: ${place}`)
   );
   if (secrets.length > 0) {
     say(
-      `${shown.servers} holds secrets in clear text (${secrets.join(", ")}). Only you can read ` +
+      `${shown} holds secrets in clear text (${secrets.join(", ")}). Only you can read ` +
         "it; to keep them out, write ${NAME} there and set the variable",
     );
-  }
-  for (const { name, tools } of plan.agents) {
-    const none = Object.keys(tools).filter((server) => tools[server]?.length === 0);
-    if (none.length > 0) {
-      say(
-        `${name} may call no tool of ${none.join(", ")} yet: write their names into ` +
-          `agents.${name}.allow.tools in ${shown.rules}`,
-      );
-    }
   }
   const named = { mcpConfig: files.servers, rules: files.rules };
   const { cwd, env, home } = machine;

@@ -1,4 +1,4 @@
-import { applyUndo, askYes, planUndo, type Terminal } from "./init/mod.ts";
+import { applyUndo, askYes, backupPath, planUndo, stampOf, type Terminal } from "./init/mod.ts";
 
 /** What undoing runs on. */
 export interface UndoOptions {
@@ -25,17 +25,28 @@ export async function undoInit(options: UndoOptions): Promise<number> {
     say("There is no init to undo");
     return 1;
   }
-  const changed = undo.steps.filter(({ how }) => how === "changed").map(({ file }) => file.path);
+  const changed = undo.steps.filter(({ how }) => how === "changed").map(({ file }) => file);
+  const saved = new Map(changed.map((file) => [file, backupPath(file.path, stampOf(now))]));
   let force = false;
   if (changed.length > 0 && !yes) {
-    say(`Changed since ${undo.time}: ${changed.join(", ")}`);
+    for (const { path } of changed) say(`${path} has changed since init wrote it, ${undo.time}`);
     if (terminal === undefined) {
-      say("Nothing has been put back: add --yes to keep what has changed and put back the rest");
+      say(
+        "Nothing has been undone: add --yes to keep the changed files as they are and undo the rest",
+      );
       return 1;
     }
-    force = await askYes("Put them back all the same? (they are kept as a backup)", terminal);
+    for (const file of changed) {
+      const { path, backup } = file;
+      const before = backup === null
+        ? "is removed, because it did not exist before init"
+        : `gets back what was in it before init, from ${backup}`;
+      say(`Yes: ${path} ${before}. What is in it now is saved as ${saved.get(file)}`);
+    }
+    say("No: nothing is undone; every file stays as it is now");
+    force = await askYes("Undo the changed files, too?", terminal);
     if (!force) {
-      say("Cancelled: nothing has been put back");
+      say("Cancelled: nothing has been undone, and no file has changed");
       return 130;
     }
   }
@@ -45,7 +56,11 @@ export async function undoInit(options: UndoOptions): Promise<number> {
     if (how === "lost") say(`Cannot put back ${path}: its backup ${backup} is not there any more`);
     else if (kept.includes(file)) say(`Kept ${path}, which has changed since${heldIn(backup)}`);
     else if (how === "values") say(`Put back what init changed in ${path}; later changes stay`);
-    else if (how !== "none") say(before === null ? `Removed ${path}` : `Put back ${path}`);
+    else if (how !== "none") {
+      const copy = saved.get(file);
+      const where = copy === undefined ? "" : `; what was in it is saved as ${copy}`;
+      say((before === null ? `Removed ${path}` : `Put back ${path}`) + where);
+    }
   }
   if (undo.steps.some(({ file, how }) => file.values !== undefined && how !== "none")) {
     say("Restart the clients");

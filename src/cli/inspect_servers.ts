@@ -3,10 +3,11 @@ import { createLog } from "../log.ts";
 import type { Outputs } from "./audit.ts";
 import type { Inspected, InspectedServer, Machine } from "./init/mod.ts";
 import { cleanLine } from "./outputs.ts";
-import { NOBODY, type Probes, withProbes } from "./probe.ts";
+import { fillCommandOf } from "../downstream/causes/mod.ts";
+import { DOWNLOAD_MS, NOBODY, type Probes, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 
-/** Longest time that a server gets to list its tools, in milliseconds. */
+/** Longest time that a server which is there gets to list its tools, in milliseconds. */
 const INSPECT_MS = 30_000;
 
 /** How servers are inspected. */
@@ -17,11 +18,15 @@ export interface InspectOptions {
   readonly stderr: Outputs["stderr"];
   /** Longest time that a server gets, in milliseconds. */
   readonly inspectMs?: number;
+  /** Longest time that a server gets whose program downloads it, in milliseconds. */
+  readonly downloadMs?: number;
+  /** The servers to start; default: all. */
+  readonly only?: readonly string[];
 }
 
 /**
- * Starts the servers of a servers file that is not written yet, all at once, and asks what tools
- * they have and what they say of themselves. All are ended again. Ctrl-C ends the wait: servers that
+ * Starts the servers of a servers file that is not written yet, few at a time of those that are
+ * downloaded, and asks what tools they have and what they say of themselves. All are ended again. Ctrl-C ends the wait: servers that
  * have answered by then are known. Never throws for what a server does.
  *
  * @param text The text of the servers file.
@@ -29,10 +34,11 @@ export interface InspectOptions {
  */
 export async function inspectServers(
   text: string,
-  { machine, stderr, inspectMs = INSPECT_MS }: InspectOptions,
+  { machine, stderr, inspectMs = INSPECT_MS, downloadMs = DOWNLOAD_MS, only }: InspectOptions,
 ): Promise<Inspected> {
   const { env, cwd } = machine;
-  const servers = parseServers(text, { env, cwd });
+  const all = [...parseServers(text, { env, cwd })];
+  const servers = new Map(all.filter(([name]) => only?.includes(name) ?? true));
   const inspected = new Map<string, InspectedServer>();
   if (servers.size === 0) return inspected;
   const stop = new AbortController();
@@ -43,20 +49,15 @@ export async function inspectServers(
     const settings = readSettings({}, env);
     // What goes wrong is part of what is shown; a log would run through the questions.
     const log = createLog({ level: "error", write: () => {} });
-    using progress = new Progress([...servers.keys()], stderr);
     await withProbes({ servers }, { settings, log, interrupts }, async (probes) => {
-      await Promise.all([...servers.keys()].map(async (name) => {
-        const found = await look(
-          probes,
-          name,
-          AbortSignal.any([
-            stop.signal,
-            AbortSignal.timeout(inspectMs),
-          ]),
-        );
+      const isDownloaded = (name: string) => probes.isDownloaded(name);
+      using progress = new Progress([...servers.keys()], stderr, stop.signal, isDownloaded);
+      await probes.visit(servers.keys(), async (name) => {
+        const limit = AbortSignal.timeout(isDownloaded(name) ? downloadMs : inspectMs);
+        const found = await look(probes, name, AbortSignal.any([stop.signal, limit]));
         inspected.set(name, found);
         progress.done(name, found.failure ?? `${found.tools?.length} tools`);
-      }));
+      });
     });
   } finally {
     Deno.removeSignalListener("SIGINT", onSignal);
@@ -70,9 +71,11 @@ export async function inspectServers(
 async function look(probes: Probes, name: string, signal: AbortSignal): Promise<InspectedServer> {
   const server = probes.servers.get(name);
   if (server === undefined) return { failure: "not there" };
+  const { connect } = server.config;
+  const fill = connect.kind === "stdio" ? fillCommandOf(connect) : undefined;
   try {
     const { tools } = await server.listTools(NOBODY, signal);
-    const { instructions, title } = await server.introduce(NOBODY, signal);
+    const { instructions, name: own, title = own } = await server.introduce(NOBODY, signal);
     return {
       tools: tools.map((tool) => ({
         name: tool.name,
@@ -82,13 +85,22 @@ async function look(probes: Probes, name: string, signal: AbortSignal): Promise<
       ...(title === undefined ? {} : { title }),
     };
   } catch (error) {
-    return { failure: failureText(error, name, signal) };
+    const isSilent = signal.reason instanceof DOMException || isTimeout(error);
+    return {
+      failure: isSilent ? "did not answer in time" : failureText(error, name),
+      ...(isSilent ? { isSilent } : {}),
+      ...(isSilent && fill !== undefined ? { fill } : {}),
+    };
   }
 }
 
-function failureText(error: unknown, name: string, signal: AbortSignal): string {
-  const { reason } = signal;
-  if (signal.aborted && reason instanceof DOMException) return "did not answer in time";
+/** Whether the server itself said nothing until its time was over. */
+function isTimeout(error: unknown): boolean {
+  const isIt = error instanceof DOMException && error.name === "TimeoutError";
+  return isIt || (error instanceof Error && isTimeout(error.cause));
+}
+
+function failureText(error: unknown, name: string): string {
   const [first = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
   const cause = first.replace(`Server "${name}" is not available: `, "")
     .replace(/ Its last lines? on stderr:$/, "");

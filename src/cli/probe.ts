@@ -41,6 +41,15 @@ export interface ProbeOptions {
   readonly interrupts: Interrupts;
 }
 
+/** How many servers are downloaded at a time: several fill one cache, and share one connection. */
+const MAX_DOWNLOADS = 3;
+
+/**
+ * Least time for a server whose program downloads it, such as `npx`, in milliseconds: a download
+ * that is ended half-way leaves a broken package in npm's cache.
+ */
+export const DOWNLOAD_MS = 120_000;
+
 /** What a server gets to end that did no work. */
 const PATIENCE: Patience = { inputMs: 500, terminateMs: 1000 };
 
@@ -82,8 +91,7 @@ export class Probes {
       version: VERSION,
       log: this.#listen(log),
       open: (config, authorization) => {
-        const started = failFast(config);
-        return openTransport(started, { log, processes: this.#processes, authorization });
+        return openTransport(config, { log, processes: this.#processes, authorization });
       },
       // A login that is there is used; nobody is asked for one.
       authorize: (config, waiting) => authorize(config, waiting, { isInteractive: false, log }),
@@ -91,22 +99,52 @@ export class Probes {
     this.servers = new Map(
       [...configuration.servers].map((
         [name, config],
-      ) => [name, new DownstreamServer(config, context)]),
+      ) => [name, new DownstreamServer(forDownload(config), context)]),
     );
   }
 
   /**
-   * Starts servers, all at once.
+   * Starts servers: all at once, but few at a time of those that are downloaded.
    *
    * @param names Which; they are configured.
    * @param onDone Is told of each as it is done.
    */
   async run(names: Iterable<string>, onDone: (probe: Probe) => void = () => {}): Promise<Probe[]> {
-    return await Promise.all([...names].map(async (name) => {
+    return await this.visit(names, async (name) => {
       const probe = await this.#probe(name);
       onDone(probe);
       return probe;
-    }));
+    });
+  }
+
+  /**
+   * Does something with each server: all at once, but few at a time of those that are downloaded.
+   *
+   * @param names Which; they are configured.
+   * @param use Uses one of them.
+   * @returns What it gave, in the order of the names.
+   */
+  async visit<T>(names: Iterable<string>, use: (name: string) => Promise<T>): Promise<T[]> {
+    const all = [...names];
+    const waiting = all.filter((name) => this.isDownloaded(name));
+    const results = new Map<string, T>();
+    const visit = async (name: string) => void results.set(name, await use(name));
+    const downloadNext = async (): Promise<void> => {
+      for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+        await visit(name);
+      }
+    };
+    await Promise.all([
+      ...all.filter((name) => !this.isDownloaded(name)).map(visit),
+      ...Array.from({ length: MAX_DOWNLOADS }, downloadNext),
+    ]);
+    return all.map((name) => results.get(name) as T);
+  }
+
+  /** Whether the program of a server downloads it first, where it is not there yet. */
+  isDownloaded(name: string): boolean {
+    const connect = this.servers.get(name)?.config.connect;
+    return connect?.kind === "stdio" && isDownloaded(connect);
   }
 
   /** Ends all that was started. */
@@ -152,12 +190,16 @@ export class Probes {
   }
 }
 
-/** A person who asks what is wrong with a server does not want to wait until npm gives up. */
-function failFast(config: ServerConfig): ServerConfig {
+/**
+ * A server that is downloaded gets the time for it. A person who asks what is wrong with it does not
+ * want to wait until npm gives up on a registry that does not answer.
+ */
+function forDownload(config: ServerConfig): ServerConfig {
   const { connect, options } = config;
   if (connect.kind !== "stdio" || !isDownloaded(connect)) return config;
   const env = { ...failFastVariables(options.connectTimeoutMs), ...connect.env };
-  return { ...config, connect: { ...connect, env } };
+  const connectTimeoutMs = Math.max(options.connectTimeoutMs, DOWNLOAD_MS);
+  return { ...config, connect: { ...connect, env }, options: { ...options, connectTimeoutMs } };
 }
 
 /** Runs something on servers, and ends them whatever happens. */

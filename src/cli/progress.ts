@@ -1,5 +1,11 @@
 import { cleanLine, lookOf } from "./outputs.ts";
 
+/** What takes long at the first start of a server. */
+const DOWNLOADING = "packages may be downloading (120 s at most each)";
+
+/** Packages that are there already start sooner than this, in seconds. */
+const DOWNLOAD_SHOWN_S = 3;
+
 /** Where progress is shown; `isLive` where a line may be written over. */
 export interface ProgressLine {
   write(text: string): void;
@@ -15,6 +21,7 @@ export class Progress implements Disposable {
   readonly #line: ProgressLine;
   readonly #columns: number;
   readonly #isLive: boolean;
+  readonly #isDownloaded: (name: string) => boolean;
   readonly #begun = performance.now();
   readonly #stop = (): void => this[Symbol.dispose]();
   readonly #signal: AbortSignal | undefined;
@@ -27,8 +34,14 @@ export class Progress implements Disposable {
    * @param names What is awaited.
    * @param line Where it is shown.
    * @param signal Takes it away: nobody waits any more.
+   * @param isDownloaded Whether one is downloaded first, where it is not there yet.
    */
-  constructor(names: readonly string[], line: ProgressLine, signal?: AbortSignal) {
+  constructor(
+    names: readonly string[],
+    line: ProgressLine,
+    signal?: AbortSignal,
+    isDownloaded: (name: string) => boolean = () => false,
+  ) {
     const { isTerminal, columns } = lookOf(Deno.stderr);
     this.#waiting = new Set(names);
     this.#total = names.length;
@@ -36,9 +49,11 @@ export class Progress implements Disposable {
     this.#signal = signal;
     signal?.addEventListener("abort", this.#stop);
     this.#columns = columns;
+    this.#isDownloaded = isDownloaded;
     this.#isLive = isTerminal;
     if (isTerminal) this.#timer = setInterval(() => this.#show(), 200);
     this.#show();
+    if (!isTerminal && names.some(isDownloaded)) line.write(`${DOWNLOADING}\n`);
   }
 
   /** One of them is done. */
@@ -60,9 +75,12 @@ export class Progress implements Disposable {
   #show(): void {
     if (!this.#isLive || this.#isOver) return;
     const seconds = Math.floor((performance.now() - this.#begun) / 1000);
-    const text =
-      `${this.#total - this.#waiting.size}/${this.#total} in ${seconds} s; waiting for ` +
-      [...this.#waiting].join(", ");
+    const waiting = [...this.#waiting];
+    const what = waiting.length === 0 ? "stopping the servers" : [
+      ...(seconds >= DOWNLOAD_SHOWN_S && waiting.some(this.#isDownloaded) ? [DOWNLOADING] : []),
+      `waiting for ${waiting.join(", ")}`,
+    ].join("; ");
+    const text = `${this.#total - waiting.length}/${this.#total} in ${seconds} s; ${what}`;
     const shown = cleanLine(text);
     const fits = shown.length < this.#columns ? shown : `${shown.slice(0, this.#columns - 2)}…`;
     this.#line.write(`\r${fits}\x1b[K`);

@@ -1,4 +1,5 @@
 import { folderOf, nameOf, resolvePath } from "./file_path.ts";
+import { programName, readPackageRun } from "./server_program.ts";
 
 /** How this program can be recognised in the command of a server. */
 export interface Program {
@@ -30,12 +31,18 @@ export function findStart(
   program: Program,
 ): Start | undefined {
   const [command = "", ...args] = isShell(words) ? words.slice(2) : words;
-  const name = nameOf(command.replaceAll("\\", "/")).toLowerCase().replace(/\.(exe|cmd)$/, "");
+  const name = programName(command);
   if (name === "agent-mcp-gateway") return { args, cwd };
   if (program.executable !== undefined && resolvePath(cwd, command) === program.executable) {
     return { args, cwd };
   }
-  if (["npx", "bunx", "pnpx", "uvx"].includes(name)) return findPackage(args, cwd, program);
+  const run = readPackageRun(words);
+  if (run !== undefined) {
+    if (isPackage(run.spec) || isPackage(run.program)) return { args: run.rest, cwd };
+    // `npx -y deno run ...`
+    const isDeno = /^deno(?:@|$)/.test(run.program);
+    return isDeno ? findStart(["deno", ...run.rest], cwd, program) : undefined;
+  }
   if (name === "deno" && args[0] === "task") return findTask(args.slice(1), cwd, program);
   if (!["deno", "node", "bun"].includes(name)) return undefined;
   const script = args.findIndex((arg) => isScript(arg, cwd, program) || isPackage(arg));
@@ -45,17 +52,6 @@ export function findStart(
 /** `cmd /c npx ...`, as configurations for Windows have it. */
 function isShell([command = "", flag = ""]: readonly string[]): boolean {
   return /(?:^|[/\\])cmd(?:\.exe)?$/i.test(command) && /^\/c$/i.test(flag);
-}
-
-/** `npx -y agent-mcp-gateway ...`, also `npx -y deno run ...`. */
-function findPackage(args: readonly string[], cwd: string, program: Program): Start | undefined {
-  const withValue = ["-p", "--package", "--from", "--python", "--with"];
-  let at = 0;
-  while (args[at]?.startsWith("-")) at += withValue.includes(args[at] ?? "") ? 2 : 1;
-  const rest = args.slice(at + 1);
-  const name = args[at] ?? "";
-  if (isPackage(name)) return { args: rest, cwd };
-  return /^deno(?:@|$)/.test(name) ? findStart(["deno", ...rest], cwd, program) : undefined;
 }
 
 function isPackage(name: string): boolean {

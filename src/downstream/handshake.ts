@@ -15,6 +15,8 @@ export interface ServerFacts {
   readonly instructions?: string;
   /** Its name for people, where it has one. */
   readonly title?: string;
+  /** Its name for programs. */
+  readonly name?: string;
 }
 
 /** How hands are shaken. */
@@ -89,7 +91,7 @@ export async function shakeHands(
   const { protocolVersion, capabilities: offered, instructions, serverInfo } = isRecord(answer)
     ? answer
     : {};
-  const title = isRecord(serverInfo) ? serverInfo.title : undefined;
+  const { title, name }: Record<string, unknown> = isRecord(serverInfo) ? serverInfo : {};
   if (!REVISIONS.some((revision) => revision === protocolVersion)) {
     const data = { supported: [protocolVersion] };
     const newer = describeNewerRevision({ code: 0, message: "", data });
@@ -108,6 +110,7 @@ export async function shakeHands(
     capabilities: isRecord(offered) ? offered : {},
     ...(typeof instructions === "string" ? { instructions } : {}),
     ...(typeof title === "string" ? { title } : {}),
+    ...(typeof name === "string" ? { name } : {}),
   };
 }
 

@@ -98,6 +98,30 @@ const CASES: readonly [line: string, said: string, kind: string, message: RegExp
     /uv python list/,
   ],
   [
+    "npx -y @x/server@1.2",
+    "Error: Cannot find module '~/.npm/_npx/5b2dd62b9d0bddd4/node_modules/zod/index.cjs'\n" +
+    "    at Module._resolveFilename\nNode.js v20.20.2",
+    "cache-incomplete",
+    /^the npm cache of @x\/server@1\.2 is incomplete/,
+    /^Delete the folder ~\/\.npm\/_npx\/5b2dd62b9d0bddd4, then run this once: npx -y -p @x\/server@1\.2 -- node --version$/,
+  ],
+  [
+    "npm exec -y -- server",
+    "node:internal/modules/cjs/loader:1210\nError: Cannot find module '@x/y'\nRequire stack:\n" +
+    "- /tmp/a b/_npx/0a1b/node_modules/server/index.js\n    at Module._resolveFilename",
+    "cache-incomplete",
+    /cache of server is incomplete/,
+    /^Delete the folder \/tmp\/a b\/_npx\/0a1b, then/,
+  ],
+  [
+    "npx.cmd -y server",
+    "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'zod' imported from " +
+    "C:\\Users\\me\\npm-cache\\_npx\\0a1b\\node_modules\\server\\index.js",
+    "cache-incomplete",
+    /cache of server is incomplete/,
+    /^Delete the folder C:\\Users\\me\\npm-cache\\_npx\\0a1b, then/,
+  ],
+  [
     "node dist/index.js",
     "Error: Cannot find module '/srv/dist/index.js'\n    at Module._resolveFilename\nNode.js v20.20.2",
     "file-not-found",

@@ -8,7 +8,7 @@ const LOOK = /Start .* once, to see what/;
 const AGENTS = /Which agents use the gateway/;
 const TOOLS = /Which tools may \S+ call/;
 const CLIENTS = /into which clients/;
-const STAYING = /What about the servers that these clients have now/;
+const STAYING = /What about the servers that .* ha(?:s|ve) now/;
 const SURE = /Write ~.*\?/s;
 
 /** The answers that lead past the servers' start; nothing is known of their tools then. */
@@ -61,6 +61,11 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
   assert.equal(scene.read(".claude.json"), CLAUDE);
   assert.equal(scene.read(VSCODE_PATH), VSCODE);
   assert.match(screen, /space: choose, a: all or none, Enter: continue/);
+  assert.doesNotMatch(screen, /to submit/);
+  assert.match(
+    screen,
+    /near was for the project \/p only\. The gateway offers it in every project/,
+  );
   // None of these programs is there, so nothing is known of their tools: nothing is allowed.
   const { agents } = ownFiles(scene);
   assert.deepEqual(agents, {
@@ -71,12 +76,23 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
       },
     },
   });
-  assert.match(stderr, /^developer may call no tool of memory, mine, only, near yet: write/m);
-  // The last lines say what was written and what to do.
-  const last = stderr.slice(stderr.indexOf("\nWritten:\n"));
-  assert.match(last, /^ {2}~\/\.config\/agent-mcp-gateway\/\.mcp\.json \(the servers\)$/m);
-  assert.match(last, /^ {2}2\. Paste the entry above into Claude Code, VS Code$/m);
-  assert.match(last, /init --undo\n$/);
+  assert.match(stderr, /^ {2}~\/\.config\/agent-mcp-gateway\/\.mcp\.json \(the servers\)$/m);
+  // The last lines say what to do, with the command and the key for tools that nobody knows yet.
+  const last = stderr.slice(stderr.indexOf("\nNext:\n") + 1);
+  assert.deepEqual(last.split("\n"), [
+    "Next:",
+    "  1. Paste the entry above into Claude Code, VS Code",
+    "  2. Run agent-mcp-gateway doctor: it starts each server and reports what is wrong",
+    "  3. developer may call no tool of memory, mine, only, near yet. Names of tools: " +
+    "agent-mcp-gateway explain --agent developer --server memory; write them into " +
+    "agents.developer.allow.tools.SERVER in ~/.config/agent-mcp-gateway/.mcp-gateway-rules.json",
+    '  4. Agents choose servers by "description": add one to memory, mine, only, near in ' +
+    "~/.config/agent-mcp-gateway/.mcp.json",
+    "  5. Remove the servers from Claude Code, VS Code: until then it loads them as before",
+    "  6. Restart the clients",
+    "To undo all of this: agent-mcp-gateway init --undo",
+    "",
+  ]);
   assert.match(stdout, /# Entry for Claude Code\n/);
   assert.match(stdout, /# Entry for VS Code\n/);
 });
@@ -142,9 +158,9 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, an agent
     [TOOLS, down + enter],
     [/Which servers may team\.reader use/, space + enter],
     [TOOLS, enter],
-    [/Which agent is Claude Code\?/, enter],
-    [/Which agent is Cursor\?/, down + enter],
-    [/Which agent is Gemini CLI\?/, down + enter],
+    [/Which agent's rules apply to Claude Code\?/, enter],
+    [/Which agent's rules apply to Cursor\?/, down + enter],
+    [/Which agent's rules apply to Gemini CLI\?/, down + enter],
     [CLIENTS, space + down + space + enter],
     [STAYING, enter],
     [SURE, enter],
@@ -181,6 +197,7 @@ Deno.test("[init.collisions] different servers of one name are offered beside ea
   assert.equal(code, 0, stderr);
   // The package tells them apart, not what runs it.
   assert.match(screen, /@x\/first · Claude Code/);
+  assert.match(screen, /one-cursor.*second · Cursor · called "one" there; another server has/);
   assert.deepEqual(undescribed(ownFiles(scene).servers as never), {
     "one-cursor": { command: "uvx", args: ["second"] },
   });
@@ -189,6 +206,26 @@ Deno.test("[init.collisions] different servers of one name are offered beside ea
     "one",
     "gateway",
   ]);
+});
+
+Deno.test("[init.take-out] the question names the clients whose files lose servers, and no other", async () => {
+  using scene = new Scene({
+    ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } },
+    ".gemini/settings.json": { theme: "x" },
+    ".codex/config.toml": '[mcp_servers.two]\ncommand = "y"\n',
+  });
+  const { code, stderr, screen } = await scene.ask([
+    [SERVERS, enter],
+    ...UNKNOWN,
+    [CLIENTS, `a${enter}`],
+    [/What about the servers that Cursor has now/, down + enter],
+    [SURE, enter],
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.match(screen, /Remove it from Cursor: the gateway serves/);
+  assert.match(screen, /Codex: init does not remove servers from this file\. Remove them yourself/);
+  assert.match(scene.read(".codex/config.toml"), /\[mcp_servers\.two\]/);
+  assert.match(stderr, /Remove the servers from Codex: until then/);
 });
 
 Deno.test("[init.stranger] names in a stranger's file do not move the cursor", async () => {
@@ -218,7 +255,7 @@ Deno.test("[init.agents] where no client is found, the entries of the other agen
   const { code, stdout } = await scene.ask([[AGENTS, ` reviewer${enter}`], [SURE, enter]]);
   assert.equal(code, 0);
   assert.match(stdout, /# Entry for Codex, agent developer\n/);
-  assert.match(stdout, /The same entry with --agent reviewer\n/);
+  assert.match(stdout, /The entry below with --agent reviewer\n/);
 });
 
 Deno.test("[init.stranger] servers of the working folder are offered, not chosen", async () => {

@@ -27,7 +27,8 @@ Deno.test("[init.yes] [init.rules] both files, and no client is touched", async 
   assert.match(servers, /^\/\/ The servers behind the gateway/);
   assert.match(servers, /\/\/ From Cursor, ~\/\.cursor\/mcp\.json/);
   assert.deepEqual(undescribed(parse(servers).mcpServers), CURSOR.mcpServers);
-  assert.equal(parse(servers).mcpServers.one.description, "Tools of the program x");
+  // No server was started, so nothing is known of it.
+  assert.equal("description" in parse(servers).mcpServers.one, false);
   assert.deepEqual(parse(rules), {
     agents: { developer: { allow: { servers: ["one"] } } },
     defaults: { deny_on_missing_agent: true },
@@ -66,7 +67,7 @@ Deno.test("[init.again] [init.backup] the gateway's own files are added to, with
   assert.match(servers, /^\/\/ mine\n\{\n {2}"mcpServers": \{\n {4}\/\/ first\n/);
   assert.deepEqual(parse(servers).mcpServers, {
     one: { command: "x" },
-    two: { description: "Tools of the program y", command: "y" },
+    two: { command: "y" },
   });
   const written = Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json"));
   assert.match(written, /\/\/ he/);
@@ -204,7 +205,7 @@ Deno.test("[init.undo] [init.undo-changed] files go back, changed ones only with
   const now = scene.files();
   const refused = await scene.run({ undo: true });
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /Changed since .*rules\.json\n.*add --yes/);
+  assert.match(refused.stderr, /rules\.json has changed since init wrote it, 2026-.*\n.*add --yes/);
   assert.deepEqual(scene.files(), now);
   const partly = await scene.run({ undo: true, yes: true });
   assert.equal(partly.code, 0);
@@ -218,8 +219,14 @@ Deno.test("[init.undo] [init.undo-changed] files go back, changed ones only with
   scene.remove(".config");
   await scene.run({ yes: true });
   scene.write(rules, '{"agents": {"mine": {}}}');
-  const forced = await scene.ask([[/Put them back all the same/, "y"]], { undo: true });
+  const forced = await scene.ask([[/Undo the changed files, too/, "y"]], { undo: true });
   assert.equal(forced.code, 0, forced.stderr);
+  // Each answer is explained before it is given, with the file that keeps what is there now.
+  assert.match(
+    forced.stderr,
+    /^Yes: (\S+rules\.json) is removed, because it did not exist before init\. What is in it now is saved as \1\.backup-20260131-080509\nNo: nothing is undone; every file stays as it is now\n/m,
+  );
+  assert.match(forced.stderr, /^Removed (\S+rules\.json); what was in it is saved as \1\.backup/m);
   assert.equal(scene.read(rules + BACKUP), '{"agents": {"mine": {}}}');
   assert.deepEqual(Object.keys(scene.files()), [
     `home/${rules}${BACKUP}`,

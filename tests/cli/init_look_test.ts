@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse } from "jsonc-parser";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
 import { inspectServers } from "../../src/cli/inspect_servers.ts";
-import { describeItself } from "../../src/cli/init/server_program.ts";
+import { describeServer } from "../../src/cli/init/describe_server.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { type Answer, KEYS, Scene } from "./init_scene.ts";
 
@@ -64,7 +64,8 @@ Deno.test("[init.look] [init.describe] only reading: the tools that real servers
   );
   assert.equal(code, 0, stderr);
   assert.match(screen, /files: 14 tools/);
-  assert.match(screen, /gone: .*no-such-program/);
+  assert.match(screen, /✓ files: 14 tools/);
+  assert.match(screen, /✗ gone: failed: .*no-such-program/);
   const { servers, allow } = written(scene);
   assert.deepEqual(allow.tools?.files, [
     ...["read_file", "read_text_file", "read_media_file", "read_multiple_files"],
@@ -75,13 +76,18 @@ Deno.test("[init.look] [init.describe] only reading: the tools that real servers
   assert.ok(!allow.tools.everything?.includes("gzip-file-as-resource"));
   // Its name looks as if it only read; nobody says so.
   assert.deepEqual([allow.tools.mute, allow.tools.gone], [[], []]);
-  assert.match(stderr, /^developer may call no tool of gone, mute yet/m);
-  assert.match(servers.everything?.description ?? "", /^Audience: These instructions are/);
-  assert.ok((servers.everything?.description ?? "").length <= 200);
+  assert.match(
+    stderr,
+    /developer may call no tool of gone, mute yet\. Names of tools: agent-mcp-gateway explain --agent developer --server gone; write them into agents\.developer\.allow\.tools\.SERVER in ~/,
+  );
   assert.equal(
     servers.files?.description,
-    "Tools of the package @modelcontextprotocol/server-filesystem",
+    "secure-filesystem-server: read_file, read_text_file and 12 more tools",
   );
+  assert.doesNotMatch(servers.everything?.description ?? "", /Audience|instructions/);
+  // Nothing is known of it, so nothing is said.
+  assert.equal(servers.gone?.description, undefined);
+  assert.match(stderr, /Agents choose servers by "description": add one to gone in ~/);
 });
 
 Deno.test("[init.look] all but what destroys: the protocol's defaults hold, silence is asked about", async () => {
@@ -165,7 +171,7 @@ Deno.test("[init.look] a server that does not answer is not waited for", async (
     stderr: { write: () => {} },
     inspectMs: 200,
   });
-  assert.deepEqual(looked.get("silent"), { failure: "did not answer in time" });
+  assert.deepEqual(looked.get("silent"), { failure: "did not answer in time", isSilent: true });
   assert.match(looked.get("lost")?.failure ?? "", /NOT_THERE/);
 });
 
@@ -196,16 +202,32 @@ Deno.test({
   },
 });
 
-Deno.test("[init.describe] a server's own words are one clean sentence", () => {
-  const of = (instructions?: string, title?: string) =>
-    describeItself({
-      ...(instructions === undefined ? {} : { instructions }),
-      ...(title === undefined ? {} : { title }),
-    });
+Deno.test("[init.describe] a sentence that says what a server does; else its name and its tools", () => {
+  const tools = ["read_file", "write_file", "move_file", "list_files"].map((name) => ({
+    name,
+    annotations: undefined,
+  }));
+  const of = (instructions = "", title = "", of: typeof tools = []) =>
+    describeServer({ instructions, title, tools: of });
   assert.equal(of("# Files\n\nReads v1.2 files. And more."), "Reads v1.2 files.");
-  assert.equal(of("a\x1b[31m red\u202e\u200b", "T"), "a [31m red");
-  assert.equal(of("  \n", "Title\u0007 of it"), "Title of it");
+  assert.equal(
+    of("Audience: These instructions are for models.\n\nThis server provides access to notes."),
+    "This server provides access to notes.",
+  );
+  assert.equal(
+    of("Use this server to fetch current documentation of libraries."),
+    "Use this server to fetch current documentation of libraries.",
+  );
+  // What tells the model how to behave says nothing about the server.
+  for (const text of ["Always call list_all first.", "You must log in.", "## Provides", ""]) {
+    assert.equal(
+      of(text, "filesystem", tools),
+      "filesystem: read_file, write_file and 2 more tools",
+    );
+  }
+  assert.equal(of("", "a\x1b[31m red\u202e\u200b", tools.slice(0, 1)), "a [31m red: read_file");
+  assert.equal(of("", "", tools.slice(0, 2)), "read_file and write_file");
   assert.equal(of(), undefined);
-  const long = of("😀".repeat(300)) ?? "";
+  const long = of("", "😀".repeat(300)) ?? "";
   assert.ok(long.length <= 200 && long.isWellFormed() && long.endsWith("…"), long);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { programOf } from "../../src/cli/init/server_program.ts";
+import { programOf } from "../../src/config/server_program.ts";
 import { findClearTextSecrets } from "../../src/cli/init/clear_text_secrets.ts";
 import type { JsonRecord } from "../../src/cli/init/mod.ts";
 import { Scene } from "./init_scene.ts";
@@ -61,6 +61,13 @@ const PROGRAMS: readonly (readonly [entry: JsonRecord, name: string])[] = [
   [{ command: "deno", args: ["run", "-A", "npm:@x/server@1"] }, "@x/server"],
   [{ command: "env", args: ["A=b", "npx", "-y", "server"] }, "server"],
   [{ command: "/opt/tools/my-server", args: ["serve"] }, "my-server"],
+  [{ command: "npm", args: ["exec", "-y", "--", "@x/server@2", "--flag"] }, "@x/server"],
+  [{ command: "npm", args: ["--silent", "x", "--package=@x/pack@1", "program"] }, "@x/pack"],
+  [{ command: "pnpm", args: ["--package=@x/pack", "dlx", "program"] }, "@x/pack"],
+  [{ command: "uvx", args: ["-p", "3.12", "server"] }, "server"],
+  [{ command: "uv", args: ["--offline", "tool", "run", "--from=pack==1", "program"] }, "pack"],
+  [{ command: "pipx", args: ["run", "--spec", "pack", "program"] }, "pack"],
+  [{ command: "docker", args: ["run", "-p", "80:80", "--memory", "1g", "x/y"] }, "x/y"],
   [{ command: "npx" }, "npx"],
   [{ url: "https://me:pw@example.com/mcp/?key=k" }, "example.com/mcp"],
   [{ url: `https://example.com/s/${"k".repeat(30)}/mcp` }, "example.com/s/…/mcp"],

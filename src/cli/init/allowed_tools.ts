@@ -15,6 +15,10 @@ export interface InspectedServer {
   readonly tools?: readonly InspectedTool[];
   /** Why it could not be started, in one line. */
   readonly failure?: string;
+  /** Whether it said nothing until its time was over: another try may help. */
+  readonly isSilent?: boolean;
+  /** A command that downloads its package. */
+  readonly fill?: string;
   /** What it says of itself. */
   readonly instructions?: string;
   /** Its name for people. */

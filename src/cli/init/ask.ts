@@ -2,7 +2,7 @@ import { agentIdShape, isAgentId } from "../../config/mod.ts";
 import { type Choice, Prompter, type Terminal } from "./prompter.ts";
 import { type ClientId, clientTitle } from "./clients.ts";
 import type { ClientFile } from "./find_servers.ts";
-import { describeServer, type OfferedServer } from "./merge_servers.ts";
+import { describeServer, type OfferedServer, scopeLines } from "./merge_servers.ts";
 import {
   type Access,
   type AgentPlan,
@@ -11,7 +11,12 @@ import {
   type Plan,
   planAgent,
 } from "./plan.ts";
-import { allowedTools, hasToolHints, type Inspected } from "./allowed_tools.ts";
+import {
+  allowedTools,
+  hasToolHints,
+  type Inspected,
+  type InspectedServer,
+} from "./allowed_tools.ts";
 
 /** What there is to ask about. */
 export interface Questions {
@@ -29,8 +34,8 @@ export interface Questions {
   readonly offered: readonly string[];
   /** The files that are always written, for people. */
   readonly own: readonly string[];
-  /** Starts servers and looks at their tools. */
-  look(chosen: readonly OfferedServer[]): Promise<Inspected>;
+  /** Starts servers, all or only some, and looks at their tools. */
+  look(chosen: readonly OfferedServer[], only?: readonly string[]): Promise<Inspected>;
 }
 
 /**
@@ -69,7 +74,10 @@ async function askServers(prompter: Prompter, questions: Questions): Promise<Off
   const offered = servers.filter(isOffered).map(({ name }) => name);
   const message = "Which servers go behind the gateway?";
   const names = await prompter.chooseSome(message, choices, offered);
-  return servers.filter(({ name }) => names.includes(name));
+  const taken = servers.filter(({ name }) => names.includes(name));
+  const scopes = scopeLines(taken);
+  if (scopes.length > 0) prompter.note(scopes.join("\n"));
+  return taken;
 }
 
 async function askInspect(
@@ -82,16 +90,49 @@ async function askInspect(
   const what = count === 1 ? "the server" : `the ${count} servers`;
   const message =
     `Start ${what} once, to see what their tools do? init makes the rules from that ` +
-    "(30 seconds at most; Ctrl-C skips it)";
+    "(30 seconds at most, 120 for packages that npx or uvx must download; Ctrl-C skips it)";
   if (!await prompter.confirm(count === 1 ? message.replace("their", "its") : message, true)) {
     return new Map();
   }
-  const inspected = await look(chosen);
-  const lines = [...inspected].map(([name, { tools, failure }]) =>
-    failure === undefined ? `${name}: ${counted(tools?.length ?? 0)}` : `${name}: ${failure}`
-  );
-  if (lines.length > 0) prompter.note(lines.join("\n"));
-  return inspected;
+  const inspected = new Map(await look(chosen));
+  for (let looked: Inspected = inspected;;) {
+    const lines = [...looked].map(([name, server]) =>
+      `${resultOf(server)} ${name}: ${said(server)}`
+    );
+    if (lines.length > 0) prompter.note(lines.join("\n"));
+    const silent = [...inspected].filter(([, { isSilent }]) => isSilent === true);
+    if (silent.length === 0 || !await askAgain(prompter, silent)) return inspected;
+    looked = await look(chosen, silent.map(([name]) => name));
+    for (const [name, server] of looked) inspected.set(name, server);
+  }
+}
+
+function resultOf({ failure }: InspectedServer): string {
+  return failure === undefined ? "✓" : "✗";
+}
+
+function said({ tools, failure }: InspectedServer): string {
+  return failure === undefined ? counted(tools?.length ?? 0) : `failed: ${failure}`;
+}
+
+async function askAgain(
+  prompter: Prompter,
+  silent: readonly (readonly [name: string, server: InspectedServer])[],
+): Promise<boolean> {
+  const fills = silent.flatMap(([, { fill }]) => fill === undefined ? [] : [fill]);
+  if (fills.length > 0) {
+    const where = fills.length === 1 ? "This command downloads its package" : "These commands " +
+      "download their packages";
+    prompter.note(
+      `${where}; run it in another terminal if trying again does not help:\n` +
+        [...new Set(fills)].map((fill) => `  ${fill}`).join("\n"),
+    );
+  }
+  const names = silent.map(([name]) => name).join(", ");
+  return await prompter.choose(`${names} did not answer in time`, [
+    { value: true, label: "Try again" },
+    { value: false, label: "Go on without its tools", hint: "the rules can be completed later" },
+  ]);
 }
 
 interface Known {
@@ -191,7 +232,7 @@ async function askAgentsOfClients(
   if (agents.length < 2) return agentOf;
   for (const client of new Set(files.flatMap(({ client }) => client ?? []))) {
     const choices = agents.map(({ name }) => ({ value: name, label: name }));
-    const message = `Which agent is ${clientTitle(client)}?`;
+    const message = `Which agent's rules apply to ${clientTitle(client)}?`;
     agentOf.set(client, await prompter.choose(message, choices));
   }
   return agentOf;
@@ -219,8 +260,22 @@ async function askClients(
   );
   const into = files.filter(({ path }) => chosen.includes(path));
   const count = into.flatMap(moved).length;
+  const changed = into.filter((file) => moved(file).length > 0);
+  const titles = listTitles(changed);
+  const kept = into.filter((file) =>
+    !changed.includes(file) &&
+    servers.some(({ places }) => places.some((place) => place.file.path === file.path))
+  );
+  if (count > 0 && kept.length > 0) {
+    prompter.note(
+      `${
+        listTitles(kept)
+      }: init does not remove servers from this file. Remove them yourself, or ` +
+        "the client loads them beside the gateway",
+    );
+  }
   const takeOut = count > 0 && await prompter.choose(
-    "What about the servers that these clients have now?",
+    `What about the servers that ${titles} ${changed.length === 1 ? "has" : "have"} now?`,
     [
       {
         value: false,
@@ -229,12 +284,21 @@ async function askClients(
       },
       {
         value: true,
-        label: `Remove ${count === 1 ? "it" : `the ${count}`}: the gateway serves them instead`,
+        label: `Remove ${
+          count === 1 ? "it" : `the ${count}`
+        } from ${titles}: the gateway serves them instead`,
         hint: "saves context, and the rules apply; init --undo puts them back",
       },
     ],
   );
   return into.map((file) => ({ file, takeOut: takeOut && moved(file).length > 0 }));
+}
+
+/** Names of clients in a sentence. */
+function listTitles(files: readonly ClientFile[]): string {
+  const titles = [...new Set(files.map(({ title }) => title))];
+  const last = titles.pop() ?? "";
+  return titles.length === 0 ? last : `${titles.join(", ")} and ${last}`;
 }
 
 function splitNames(text: string): string[] {

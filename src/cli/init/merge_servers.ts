@@ -1,6 +1,6 @@
+import { programOf } from "../../config/mod.ts";
 import type { FoundServer } from "./find_servers.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
-import { programOf } from "./server_program.ts";
 
 /** A server that can be taken over, under a name of its own. */
 export interface OfferedServer {
@@ -58,8 +58,9 @@ function distinctName(
   { name, project, file, at }: FoundServer,
   taken: ReadonlySet<string>,
 ): string {
-  const isOfProject = at[0] === "projects" && project !== undefined;
-  const owner = isOfProject ? project.replace(/[/\\]+$/, "") : file.client ?? file.path;
+  const owner = at[0] === "projects" && project !== undefined
+    ? project.replace(/[/\\]+$/, "")
+    : file.client ?? file.path;
   const [last = ""] = owner.split(/[/\\]/).slice(-1);
   const wanted = `${name}-${last.replace(/[^\w.-]+/g, "-").replace(/^-+|-+$/g, "") || "other"}`;
   let free = wanted;
@@ -87,8 +88,32 @@ function sorted(value: Json | undefined): unknown {
 }
 
 /** What a server runs and where it stands, in a few words without its secrets. */
-export function describeServer({ server }: OfferedServer): string {
-  const { entry, file, project, at } = server;
-  const where = at[0] === "projects" ? `${file.title}, for ${project}` : file.title;
-  return `${programOf(entry).name} · ${where}${file.scope === "project" ? " (this folder)" : ""}`;
+export function describeServer({ name, server }: OfferedServer): string {
+  const { entry, file, project } = server;
+  const where = isOfProject(server) ? `${file.title}, for ${project}` : file.title;
+  const folder = file.scope === "project" ? " (this folder)" : "";
+  const renamed = name === server.name
+    ? ""
+    : ` · called "${server.name}" there; another server has that name`;
+  return `${programOf(entry).name} · ${where}${folder}${renamed}`;
+}
+
+/** Whether a server stands under a project in the user's own file. */
+function isOfProject({ at, project }: FoundServer): boolean {
+  return at[0] === "projects" && project !== undefined;
+}
+
+/** What changes for servers that were for one project only, a line for each project. */
+export function scopeLines(servers: readonly OfferedServer[]): string[] {
+  const names = new Map<string, string[]>();
+  for (const { name, server } of servers) {
+    const { project } = server;
+    if (project === undefined) continue;
+    names.set(project, [...names.get(project) ?? [], name]);
+  }
+  return [...names].map(([project, of]) => {
+    const [was, it] = of.length === 1 ? ["was", "it"] : ["were", "them"];
+    return `${of.join(", ")} ${was} for the project ${project} only. The gateway offers ${it} in ` +
+      "every project where it is used, to each agent that the rules allow";
+  });
 }

@@ -1,8 +1,8 @@
 import type { ClientId } from "./clients.ts";
 import type { ClientFile } from "./find_servers.ts";
 import type { JsonRecord } from "./import_entry.ts";
+import { describeServer } from "./describe_server.ts";
 import type { OfferedServer } from "./merge_servers.ts";
-import { describeItself, describeProgram } from "./server_program.ts";
 import { allowedTools, hasToolHints, type Inspected } from "./allowed_tools.ts";
 
 /** What an agent may do with the tools of its servers. */
@@ -10,7 +10,7 @@ export type Access = "all" | "careful" | "read";
 
 /** A server that is taken over. */
 export interface PlannedServer extends OfferedServer {
-  /** The entry for the servers file, with a description. */
+  /** The entry for the servers file, with a description where one is known. */
   readonly entry: JsonRecord;
 }
 
@@ -54,7 +54,7 @@ export interface AgentChoice {
   readonly allowsUndescribed: boolean;
 }
 
-/** Gives each server its description: its own, what it says of itself, or what it runs. */
+/** Gives each server its description: its own, or what the running server says of itself. */
 export function describePlanned(
   servers: readonly OfferedServer[],
   inspected: Inspected,
@@ -63,8 +63,10 @@ export function describePlanned(
     const { entry } = offered.server;
     const own = entry.description;
     if (typeof own === "string" && own !== "") return { ...offered, entry };
-    const description = describeItself(inspected.get(offered.name) ?? {}) ?? describeProgram(entry);
-    return { ...offered, entry: { ...entry, description } };
+    const description = describeServer(inspected.get(offered.name) ?? {});
+    return description === undefined
+      ? { ...offered, entry }
+      : { ...offered, entry: { ...entry, description } };
   });
 }
 

@@ -1,4 +1,4 @@
-import type { OfferedServer } from "./merge_servers.ts";
+import { type OfferedServer, scopeLines } from "./merge_servers.ts";
 import { describePlanned, type Plan, planAgent } from "./plan.ts";
 
 /** The agent that is offered, and taken where nobody is asked. */
@@ -33,6 +33,7 @@ export function planAll(
     }
     return true;
   });
+  for (const line of scopeLines(chosen)) say(line);
   const inspected = new Map();
   const planned = describePlanned(chosen, inspected);
   const names = [...kept, ...planned.map(({ name }) => name)];

@@ -139,6 +139,7 @@ export class Prompter {
       options: choices.map(cleanChoice),
       initialValues: [...initialValues],
       required: false,
+      showInstructions: false,
       ...this.#streams(),
     }));
   }

@@ -9,8 +9,8 @@ import { agentFor, type Plan } from "./plan.ts";
 import { tomlTable } from "./toml_table.ts";
 
 /**
- * What there is to paste: an entry for each form of client that was not written to, the settings
- * beside it, and a prompt.
+ * What there is to paste: a prompt, settings of clients, and at the end an entry for each form of
+ * client that was not written to, for that is what most people need.
  *
  * @param plan What was written.
  * @param clients The clients that are there; none: all forms are shown.
@@ -21,52 +21,46 @@ export function pasteText(
   clients: readonly ClientId[],
   options: ChangeOptions,
 ): string {
-  const written = plan.clients.map(({ file }) => file.client);
+  const written = new Map(plan.clients.map(({ file }) => [file.client, file.entryName]));
   const shown = clients.length > 0 ? clients : CLIENT_IDS;
+  const parts = [
+    `# Prompt for the agent, if the client does not show instructions\n\n${AGENT_PROMPT}`,
+  ];
+  for (const client of CLIENT_IDS) {
+    if (!written.has(client) && !shown.includes(client)) continue;
+    const advice = clientAdvice(client, written.get(client) ?? GATEWAY_NAME);
+    if (advice.length === 0) continue;
+    const lines = advice.map((line) => `${line}\n`).join("");
+    parts.push(`# Settings for ${clientTitle(client)}\n\n${lines}`);
+  }
+  const others = plan.agents.slice(1).map(({ name }) => name);
+  if (clients.length === 0 && others.length > 0) {
+    parts.push(
+      `# Other agents\n\nThe entry below with --agent ${others.join(" or --agent ")}\n`,
+    );
+  }
   const blocks = new Map<string, ClientId[]>();
-  for (const client of shown.filter((one) => !written.includes(one))) {
+  for (const client of shown.filter((one) => !written.has(one))) {
     const entry = gatewayEntry(client, { ...options, agent: agentFor(plan, client) });
     const block = entryBlock(client, entry);
     blocks.set(block, [...blocks.get(block) ?? [], client]);
   }
   const isFew = new Set(plan.agents.map(({ name }) => name)).size === 1;
-  const parts = [...blocks].map(([block, alike]) => {
+  for (const [block, alike] of blocks) {
     const agent = isFew ? "" : `, agent ${agentFor(plan, alike[0])}`;
-    const advice = adviceText(alike);
-    return `# Entry for ${alike.map(clientTitle).join(", ")}${agent}\n\n${block}${advice}`;
-  });
-  const others = plan.agents.slice(1).map(({ name }) => name);
-  if (clients.length === 0 && others.length > 0) {
-    parts.push(`# Other agents\n\nThe same entry with --agent ${others.join(" or --agent ")}\n`);
+    parts.push(`# Entry for ${alike.map(clientTitle).join(", ")}${agent}\n\n${block}`);
   }
-  for (const { file: { client, entryName } } of plan.clients) {
-    const advice = client === undefined ? [] : clientAdvice(client, entryName);
-    if (client === undefined || advice.length === 0) continue;
-    parts.push(`# Settings for ${clientTitle(client)}\n\n${listed(advice)}`);
-  }
-  return [
-    ...parts,
-    `# Prompt for the agent, if the client does not show instructions\n\n${AGENT_PROMPT}`,
-  ]
-    .join("\n");
+  return parts.join("\n");
 }
 
 function entryBlock(client: ClientId, entry: JsonRecord): string {
   const path = [...clientList(client), GATEWAY_NAME];
   if (client === "codex") return `\`\`\`toml\n${tomlTable(path, entry)}\`\`\`\n`;
   const value = path.reduceRight<JsonRecord>((inner, key) => ({ [key]: inner }), entry);
-  return `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\`\n`;
-}
-
-function adviceText(clients: readonly ClientId[]): string {
-  const parts = clients.flatMap((client) => {
-    const advice = clientAdvice(client, GATEWAY_NAME);
-    if (advice.length === 0) return [];
-    return [clients.length === 1 ? listed(advice) : `${clientTitle(client)}:\n${listed(advice)}`];
-  });
-  return parts.length === 0 ? "" : `\n${parts.join("\n")}`;
-}
-
-function listed(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join("");
+  // A list of words in one line: the entry and the next steps are to fit on one screen.
+  const text = JSON.stringify(value, null, 2).replace(
+    /\[\n[^\][{}]*\]/g,
+    (list) => JSON.stringify(JSON.parse(list)).replaceAll('","', '", "'),
+  );
+  return `\`\`\`json\n${text}\n\`\`\`\n`;
 }

@@ -3,7 +3,7 @@ import { showPath } from "./find_servers.ts";
 import { agentFor, type Plan } from "./plan.ts";
 import type { WrittenFile } from "./write_files.ts";
 
-/** What the summary is made from. */
+/** What the next steps are made from. */
 export interface SummaryOptions {
   /** The files that were written. */
   readonly written: readonly WrittenFile[];
@@ -17,10 +17,12 @@ export interface SummaryOptions {
   readonly home: string;
 }
 
-/** What was written and what to do next, as the last lines on the screen. */
-export function summaryText(plan: Plan, options: SummaryOptions): string {
-  const { written, files, home } = options;
-  const lines = ["", written.length === 0 ? "Nothing has changed" : "Written:"];
+/** What was written. It stands before the entry to paste, and `nextText` behind it. */
+export function writtenText(
+  plan: Plan,
+  { written, files, home }: Pick<SummaryOptions, "written" | "files" | "home">,
+): string {
+  const lines = [written.length === 0 ? "Nothing has changed" : "Written:"];
   for (const { path, backup } of written) {
     const client = plan.clients.find(({ file }) => file.path === path)?.file;
     const what = path === files.servers
@@ -31,25 +33,41 @@ export function summaryText(plan: Plan, options: SummaryOptions): string {
     lines.push(`  ${showPath(path, home)} (${what})`);
     if (backup !== undefined) lines.push(`    before: ${showPath(backup, home)}`);
   }
-  lines.push("Next:", ...nextSteps(plan, options).map((step, at) => `  ${at + 1}. ${step}`));
-  if (written.length > 0) lines.push("To undo all of this: agent-mcp-gateway init --undo");
+  return lines.join("\n");
+}
+
+/** What to do next, as the last lines on the screen. */
+export function nextText(plan: Plan, options: SummaryOptions): string {
+  const lines = ["Next:", ...nextSteps(plan, options).map((step, at) => `  ${at + 1}. ${step}`)];
+  if (options.written.length > 0) lines.push("To undo all of this: agent-mcp-gateway init --undo");
   return lines.join("\n");
 }
 
 function nextSteps(
   plan: Plan,
-  { clients, ready, files: { servers } }: SummaryOptions,
+  { clients, ready, files, home }: SummaryOptions,
 ): string[] {
   const into = plan.clients.map(({ file }) => file.client);
   const toPaste = clients.filter((client) => !into.includes(client) && !ready.includes(client));
   const isEmpty = plan.servers.length === 0 &&
     plan.agents.every((agent) => agent.servers.length === 0);
   const steps: string[] = [];
-  if (isEmpty) steps.push(`No server was taken over: add yours to ${servers}`);
-  steps.push("Run agent-mcp-gateway doctor: it starts each server and reports what is wrong");
+  if (isEmpty) steps.push(`No server was taken over: add yours to ${files.servers}`);
   if (toPaste.length > 0 || clients.length === 0) {
     const names = toPaste.length > 0 ? toPaste.map(clientTitle).join(", ") : "your client";
     steps.push(`Paste the entry above into ${names}`);
+  }
+  steps.push("Run agent-mcp-gateway doctor: it starts each server and reports what is wrong");
+  const shown = {
+    servers: showPath(files.servers, home),
+    rules: showPath(files.rules, home),
+  };
+  steps.push(...toolSteps(plan, shown.rules));
+  const bare = plan.servers.filter(({ entry }) => !entry.description).map(({ name }) => name);
+  if (bare.length > 0) {
+    steps.push(
+      `Agents choose servers by "description": add one to ${shortList(bare)} in ${shown.servers}`,
+    );
   }
   const emptied = plan.clients.filter(({ takeOut }) => takeOut).map(({ file }) => file.path);
   const full = plan.servers.flatMap(({ places }) => places.map(({ file }) => file))
@@ -60,4 +78,33 @@ function nextSteps(
   }
   steps.push("Restart the clients");
   return steps;
+}
+
+/** How agents get the tools of servers that nothing is known of: a step for equal gaps. */
+function toolSteps({ agents }: Plan, rules: string): string[] {
+  const gaps = new Map<string, string[]>();
+  for (const { name, tools } of agents) {
+    const none = Object.keys(tools).filter((server) => tools[server]?.length === 0);
+    if (none.length === 0) continue;
+    const key = JSON.stringify(none);
+    gaps.set(key, [...gaps.get(key) ?? [], name]);
+  }
+  return [...gaps].map(([key, names]) => {
+    const servers: string[] = JSON.parse(key);
+    const [agent = ""] = names;
+    const [server = ""] = servers;
+    const keys = `agents.${names.length === 1 ? agent : "AGENT"}.allow.tools.${
+      servers.length === 1 ? server : "SERVER"
+    }`;
+    return `${names.join(", ")} may call no tool of ${shortList(servers)} yet. Names of tools: ` +
+      `agent-mcp-gateway explain --agent ${agent} --server ${server}; write them into ${keys} ` +
+      `in ${rules}`;
+  });
+}
+
+/** The first names, and how many more there are. */
+function shortList(names: readonly string[]): string {
+  return names.length <= 4
+    ? names.join(", ")
+    : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`;
 }

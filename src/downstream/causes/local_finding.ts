@@ -1,4 +1,11 @@
-import { type ConnectStdio, formatPath } from "../../config/mod.ts";
+import {
+  type ConnectStdio,
+  downloads,
+  formatPath,
+  type PackageRun,
+  programName,
+  readPackageRun,
+} from "../../config/mod.ts";
 
 /** Why a local server did not start, as its own output tells, and what to do about it. */
 export interface LocalFinding {
@@ -17,6 +24,7 @@ export type LocalFindingKind =
   | "registry-unreachable"
   | "package-not-found"
   | "no-executable"
+  | "cache-incomplete"
   | "carriage-return"
   | "interpreter-not-found"
   | "wrong-runtime"
@@ -34,6 +42,8 @@ interface Context {
   readonly args: string;
   /** The arguments. */
   readonly words: readonly string[];
+  /** A command that downloads the package, where there is one. */
+  readonly fill?: string;
 }
 
 interface FailurePattern {
@@ -142,6 +152,18 @@ const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
 /** What the programs themselves write. */
 const RUN_FAILURES: readonly FailurePattern[] = [
   {
+    // Either the missing file or the one that imports it is in the folder.
+    said:
+      /Cannot find (?:module|package) [^]*?((?:~|[A-Za-z]:)?[\\/](?:[^\n'"]*?[\\/])?_npx[\\/][0-9a-f]+)(?=[\\/])/,
+    kind: "cache-incomplete",
+    find: ([, folder = ""], { named, fill }) => ({
+      message:
+        `the npm cache of ${named} is incomplete, because an earlier download was interrupted`,
+      fix: `Delete the folder ${folder}` +
+        (fill === undefined ? "" : `, then run this once: ${fill}`),
+    }),
+  },
+  {
     said: /env: ['‘"]?([\w.+-]+)(?:\\r|\r)/,
     kind: "carriage-return",
     find: ([, interpreter], { command }) => ({
@@ -192,9 +214,6 @@ const RUN_FAILURES: readonly FailurePattern[] = [
   },
 ];
 
-/** Programs that download the server that they start. */
-const DOWNLOADERS = /^(npx|npm|pnpm|pnpx|yarn|bunx|bun|uvx|uv|pipx|pip)$/;
-
 /**
  * Finds the cause of a failure in what a local server wrote to stderr.
  *
@@ -208,11 +227,12 @@ export function findLocalCause(
   connect: ConnectStdio,
   said: string,
 ): LocalFinding | undefined {
-  const program = programOf(connect);
+  const run = readPackageRun([connect.command, ...connect.args]);
   const context = {
     command: connect.command,
-    program,
-    named: packageOf(connect),
+    program: run?.runner ?? programName(connect.command),
+    named: run?.spec ?? "its package",
+    ...(run === undefined ? {} : { fill: fillCommand(run) }),
     args: `${formatPath(["mcpServers", name])}.args`,
     words: connect.args,
   };
@@ -231,8 +251,45 @@ function lineAt(text: string, index: number): string {
 }
 
 /** Whether a server's program downloads it first, which takes its time. */
-export function isDownloaded(connect: ConnectStdio): boolean {
-  return DOWNLOADERS.test(programOf(connect));
+export function isDownloaded({ command, args }: ConnectStdio): boolean {
+  return downloads([command, ...args]);
+}
+
+/**
+ * A command that downloads the package of an entry and ends, for a person to run. The server itself
+ * is not started: with its input open it would run for ever.
+ *
+ * @returns undefined where the entry's program has no such command.
+ */
+export function fillCommandOf({ command, args }: ConnectStdio): string | undefined {
+  const run = readPackageRun([command, ...args]);
+  return run === undefined ? undefined : fillCommand(run);
+}
+
+/** Commands that install a package, and run something else that ends at once. */
+function fillCommand({ runner, spec }: PackageRun): string {
+  const name = quoteWord(spec);
+  switch (runner) {
+    case "npx":
+    case "npm":
+      return `npx -y -p ${name} -- node --version`;
+    case "pnpx":
+    case "pnpm":
+      return `pnpm --package=${name} dlx node --version`;
+    case "yarn":
+      return `yarn dlx -p ${name} node --version`;
+    case "bunx":
+    case "bun":
+      return `bunx -p ${name} node --version`;
+    case "pipx":
+      return `pipx run --spec ${name} python --version`;
+    default:
+      return `uvx --from ${name} python --version`;
+  }
+}
+
+function quoteWord(word: string): string {
+  return /^[\w@%+=:,./~^-]+$/.test(word) ? word : `"${word}"`;
 }
 
 /**
@@ -245,7 +302,7 @@ export function failFastVariables(withinMs: number): Readonly<Record<string, str
   return {
     npm_config_fetch_retries: "1",
     npm_config_fetch_retry_mintimeout: "250",
-    npm_config_fetch_timeout: String(Math.floor(withinMs / 4)),
+    npm_config_fetch_timeout: String(Math.floor(withinMs / 2)),
     UV_HTTP_RETRIES: "1",
   };
 }
@@ -269,22 +326,6 @@ function isPython(program: string): boolean {
   return /^(uvx|uv|pipx|pip)$/.test(program);
 }
 
-function programOf({ command }: ConnectStdio): string {
-  return (command.split(/[\\/]/).at(-1) ?? command).replace(/\.(exe|cmd|bat)$/i, "");
-}
-
 function registryOf(program: string): string {
   return isPython(program) ? "PyPI" : "the npm registry";
-}
-
-/** The package that is started: what a flag names, or else the first word that is no flag. */
-function packageOf({ args }: ConnectStdio): string {
-  const flag = args.findIndex((word) => /^(--package|-p|--from)$/.test(word));
-  const joined = args.find((word) => /^(--package|--from)=/.test(word));
-  const first = args.find((word, at) => {
-    return !word.startsWith("-") && !/^(--python|-p)$/.test(args[at - 1] ?? "") &&
-      !/^(exec|dlx|x|run|tool)$/.test(word);
-  });
-  const named = flag >= 0 ? args[flag + 1] : joined?.replace(/^[^=]+=/, "") ?? first;
-  return named ?? "its package";
 }

@@ -7,6 +7,7 @@
 
 export {
   failFastVariables,
+  fillCommandOf,
   findLocalCause,
   isDownloaded,
   type LocalFinding,

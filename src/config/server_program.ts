@@ -1,0 +1,227 @@
+/** A program that downloads a package and runs it, as a command names them. */
+export interface PackageRun {
+  /** The program without its folder and ending, such as `npx`. */
+  readonly runner: string;
+  /** The package as it is written, with its version. */
+  readonly spec: string;
+  /** The program of the package, as it is written: often the package itself. */
+  readonly program: string;
+  /** The arguments after the program. */
+  readonly rest: readonly string[];
+}
+
+/** What a server is, as far as its entry says. */
+export interface ServerProgram {
+  /** What kind of thing the name names. */
+  readonly kind: "package" | "image" | "program" | "remote server";
+  /** Its name: a package without version, an image, a file, or a host with its path. */
+  readonly name: string;
+}
+
+interface Runner {
+  /** The words between the program and the package. */
+  readonly commands: readonly (readonly string[])[];
+  /** Flags that name the package, where it is called differently from its program. */
+  readonly packageFlags: readonly string[];
+  /** Further flags that are followed by a value. */
+  readonly valueFlags: readonly string[];
+}
+
+const NPM = {
+  packageFlags: ["-p", "--package"],
+  valueFlags: [
+    ...["-c", "--call", "-w", "--workspace", "--registry", "--cache", "--prefix"],
+    ...["--userconfig", "--loglevel"],
+  ],
+};
+
+const UV = {
+  packageFlags: ["--from"],
+  valueFlags: [
+    ...["-p", "--python", "-w", "--with", "--with-editable", "--with-requirements"],
+    ...["-i", "--index-url", "--index", "--default-index", "--extra-index-url"],
+    ...["-f", "--find-links", "-c", "--constraints", "--overrides", "--env-file", "--prerelease"],
+    ...["--cache-dir", "--directory", "--project", "--config-file", "--resolution"],
+    ...["-P", "--upgrade-package", "--refresh-package", "--exclude-newer"],
+  ],
+};
+
+/** The programs that download a package and run it. */
+const RUNNERS: Readonly<Record<string, Runner>> = {
+  npx: { ...NPM, commands: [[]] },
+  pnpx: { ...NPM, commands: [[]] },
+  bunx: { ...NPM, commands: [[]] },
+  npm: { ...NPM, commands: [["exec"], ["x"]] },
+  pnpm: { ...NPM, commands: [["dlx"]] },
+  yarn: { ...NPM, commands: [["dlx"]] },
+  bun: { ...NPM, commands: [["x"]] },
+  uvx: { ...UV, commands: [[]] },
+  uv: { ...UV, commands: [["tool", "run"]] },
+  pipx: {
+    commands: [["run"]],
+    packageFlags: ["--spec"],
+    valueFlags: ["--python", "--pip-args", "-i", "--index-url"],
+  },
+};
+
+/** Programs that run a file or a module. */
+const INTERPRETERS = /^(?:node|bun|tsx|deno|python[\d.]*|py|uv|ruby|java|sh|bash|dotnet)$/;
+
+/** Flags of interpreters that are followed by a value. */
+const INTERPRETER_FLAGS = new Set([
+  ...["-r", "--require", "--import", "--loader", "-c", "--config", "--import-map", "--env-file"],
+  ...["--directory", "--project", "--with", "--python", "-p", "--from", "-W", "-X"],
+]);
+
+/** Flags of `docker run` that are followed by a value. */
+const CONTAINER_FLAGS = new Set([
+  ...["-e", "--env", "--env-file", "-v", "--volume", "--mount", "--name", "--network", "--net"],
+  ...["-u", "--user", "-w", "--workdir", "--entrypoint", "--add-host", "-p", "--publish"],
+  ...["-l", "--label", "-m", "--memory", "--cpus", "--platform", "--pull", "--restart"],
+  ...["-h", "--hostname", "--gpus", "--device", "--cap-add", "--cap-drop", "--security-opt"],
+  ...["--tmpfs", "--ulimit", "--pids-limit", "--shm-size", "--ipc", "--dns"],
+]);
+
+/** A program's name without its folder and ending, such as `npx` for `C:\npm\npx.cmd`. */
+export function programName(command: string): string {
+  return lastPart(command).toLowerCase().replace(/\.(?:exe|cmd|bat)$/, "");
+}
+
+/** Reads a command that downloads a package and runs it, such as `npx`; undefined for others. */
+export function readPackageRun(words: readonly string[]): PackageRun | undefined {
+  const [command = "", ...args] = unwrap(words);
+  const name = programName(command);
+  const runner = Object.hasOwn(RUNNERS, name) ? RUNNERS[name] : undefined;
+  if (runner === undefined) return undefined;
+  const flags = new Set([...runner.packageFlags, ...runner.valueFlags]);
+  const plain = plainPositions(args, flags);
+  for (const before of runner.commands) {
+    if (!before.every((word, at) => args[plain[at] ?? -1] === word)) continue;
+    const at = plain[before.length];
+    const program = at === undefined ? undefined : args[at];
+    const spec = flagValue(args.slice(0, at), runner.packageFlags) ?? program;
+    if (spec === undefined) continue;
+    return {
+      runner: name,
+      spec: spec.replace(/^npm:/, ""),
+      program: program ?? spec,
+      rest: at === undefined ? [] : args.slice(at + 1),
+    };
+  }
+  return undefined;
+}
+
+/** Whether a command downloads what it runs, unless that is there already. */
+export function downloads(words: readonly string[]): boolean {
+  if (readPackageRun(words) !== undefined) return true;
+  const [command = "", ...args] = unwrap(words);
+  const name = programName(command);
+  return (name === "uv" || name === "docker" || name === "podman") && args.includes("run");
+}
+
+/**
+ * What tells a server from others: the package that `npx` or `uvx` runs, the image of a container,
+ * the script of an interpreter, the host of a remote one. Without versions and arguments, so that no
+ * secret is in it.
+ *
+ * @param entry An entry of a servers file.
+ */
+export function programOf(
+  { command, args, url }: {
+    readonly command?: unknown;
+    readonly args?: unknown;
+    readonly url?: unknown;
+  },
+): ServerProgram {
+  if (typeof command !== "string") {
+    const { host, pathname } = URL.parse(String(url)) ?? { host: "", pathname: "" };
+    // Some addresses hold a key as a part of their path.
+    const parts = pathname.split("/").map((part) => part.length > 20 ? "…" : part);
+    return { kind: "remote server", name: host + parts.join("/").replace(/\/$/, "") || "remote" };
+  }
+  const words = [command, ...(Array.isArray(args) ? args.map(String) : [])];
+  return programIn(words) ?? { kind: "program", name: lastPart(command) };
+}
+
+function programIn(words: readonly string[]): ServerProgram | undefined {
+  const run = readPackageRun(words);
+  if (run !== undefined) return { kind: "package", name: packageName(run.spec) };
+  const [command = "", ...args] = unwrap(words);
+  const name = programName(command);
+  if (name === "docker" || name === "podman") {
+    const image = firstWord(args.slice(args.indexOf("run") + 1), CONTAINER_FLAGS);
+    return image === undefined
+      ? undefined
+      : { kind: "image", name: image.replace(/:[\w.-]+$/, "") };
+  }
+  if (INTERPRETERS.test(name)) return scriptIn(args);
+  return words[0] === command ? undefined : { kind: "program", name: lastPart(command) };
+}
+
+/** The command behind `cmd /c` and behind `env` with its variables. */
+function unwrap(words: readonly string[]): readonly string[] {
+  const [command = "", ...args] = words;
+  const name = programName(command);
+  if (name === "cmd" && /^\/c$/i.test(args[0] ?? "")) return unwrap(args.slice(1));
+  const at = name === "env" ? args.findIndex((arg) => !/^-|=/.test(arg)) : -1;
+  return at < 0 ? words : unwrap(args.slice(at));
+}
+
+/** A package without its version. */
+export function packageName(spec: string): string {
+  return spec.replace(/^(?:npm|jsr):/, "").replace(/(?<=.)(?:@|==|>=|~=).*$/, "");
+}
+
+function scriptIn(args: readonly string[]): ServerProgram | undefined {
+  const module = args.indexOf("-m");
+  const words = module >= 0 ? [args[module + 1] ?? ""] : args.filter((arg) => arg !== "run");
+  const word = firstWord(words, INTERPRETER_FLAGS);
+  if (word === undefined) return undefined;
+  return /^(?:npm|jsr):/.test(word)
+    ? { kind: "package", name: packageName(word) }
+    : fileNamed(word);
+}
+
+/** Names of files and folders that say nothing of what is in them. */
+const GENERIC = /^(?:index|main|server|cli|app|bin|run|start|__main__|dist|build|src|lib|out)$/i;
+
+/** A script, by its package or by the first name that says something. */
+function fileNamed(path: string): ServerProgram {
+  const parts = path.split(/[/\\]/).filter((part) => part !== "");
+  const inside = parts.lastIndexOf("node_modules") + 1;
+  if (inside > 0 && inside < parts.length) {
+    const length = parts[inside]?.startsWith("@") ? 2 : 1;
+    return { kind: "package", name: parts.slice(inside, inside + length).join("/") };
+  }
+  const telling = parts.findLast((part) => !GENERIC.test(part.replace(/\.[a-z]+$/i, "")));
+  return { kind: "program", name: telling ?? lastPart(path) };
+}
+
+/** The value of the first of some flags, written `--flag value` or `--flag=value`. */
+function flagValue(args: readonly string[], flags: readonly string[]): string | undefined {
+  for (const [at, arg] of args.entries()) {
+    const [flag = "", ...value] = arg.split("=");
+    if (flags.includes(flag)) return value.length > 0 ? value.join("=") : args[at + 1];
+  }
+  return undefined;
+}
+
+/** Where words stand that are neither flags nor a flag's value. */
+function plainPositions(args: readonly string[], valueFlags: ReadonlySet<string>): number[] {
+  const positions: number[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? "";
+    if (valueFlags.has(arg)) at++;
+    else if (!arg.startsWith("-")) positions.push(at);
+  }
+  return positions;
+}
+
+function firstWord(args: readonly string[], valueFlags: ReadonlySet<string>): string | undefined {
+  const [at] = plainPositions(args, valueFlags);
+  return at === undefined ? undefined : args[at];
+}
+
+function lastPart(path: string): string {
+  return path.split(/[/\\]/).findLast((part) => part !== "") ?? path;
+}
