@@ -42,6 +42,16 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
   return await Promise.race([promise, late.promise]).finally(() => clearTimeout(timer));
 }
 
+/** A folder that is removed at the end of its block. */
+function temporaryFolder(): Disposable & { readonly path: string } {
+  const path = Deno.makeTempDirSync();
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}
+
+async function makePipe(path: string): Promise<void> {
+  assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+}
+
 for (const format of ["text", "json"]) {
   Deno.test(`[log.unread] nobody reads the log as ${format}: calls are answered, what is dropped is told`, async () => {
     const gateway = await startGateway({
@@ -93,37 +103,33 @@ Deno.test({
   name: "[audit.unread] nobody reads an audit pipe: calls are answered, what is dropped is counted",
   ignore: isWindows,
   fn: async () => {
-    const folder = Deno.makeTempDirSync();
-    try {
-      const path = join(folder, "audit.fifo");
-      assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
-      await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
-      await askManyTimes(gateway, MANY);
-      await until("it is told", () => /Nothing reads the audit log/.test(gateway.program.stderr));
-      let text = "";
-      const decoder = new TextDecoder();
-      using reader = await Deno.open(path, { read: true, write: true });
-      const reading = (async () => {
-        const buffer = new Uint8Array(64 * 1024);
-        for (;;) {
-          const count = await reader.read(buffer);
-          text += decoder.decode(buffer.subarray(0, count ?? 0), { stream: true });
-          if (text.endsWith("\n") && text.includes('"last"')) return;
-        }
-      })();
-      const dropped = await until("the count is told", () => {
-        return /The audit log is read again.* dropped=(\d+)/.exec(gateway.program.stderr)?.[1];
-      });
-      const params = { name: "list_servers", arguments: {} };
-      await gateway.client.request("tools/call", params, "last");
-      await reading;
-      const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line));
-      assert.ok(Number(dropped) > 500, dropped);
-      assert.equal(lines.length + Number(dropped), MANY + 1);
-      await gateway.end();
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    using folder = temporaryFolder();
+    const path = join(folder.path, "audit.fifo");
+    await makePipe(path);
+    await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
+    await askManyTimes(gateway, MANY);
+    await until("it is told", () => /Nothing reads the audit log/.test(gateway.program.stderr));
+    let text = "";
+    const decoder = new TextDecoder();
+    using reader = await Deno.open(path, { read: true, write: true });
+    const reading = (async () => {
+      const buffer = new Uint8Array(64 * 1024);
+      for (;;) {
+        const count = await reader.read(buffer);
+        text += decoder.decode(buffer.subarray(0, count ?? 0), { stream: true });
+        if (text.endsWith("\n") && text.includes('"last"')) return;
+      }
+    })();
+    const dropped = await until("the count is told", () => {
+      return /The audit log is read again.* dropped=(\d+)/.exec(gateway.program.stderr)?.[1];
+    });
+    const params = { name: "list_servers", arguments: {} };
+    await gateway.client.request("tools/call", params, "last");
+    await reading;
+    const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.ok(Number(dropped) > 500, dropped);
+    assert.equal(lines.length + Number(dropped), MANY + 1);
+    await gateway.end();
   },
 });
 
@@ -131,17 +137,13 @@ Deno.test({
   name: "[audit.unread] an audit pipe that nobody reads does not delay the end",
   ignore: isWindows,
   fn: async () => {
-    const folder = Deno.makeTempDirSync();
-    try {
-      const path = join(folder, "audit.fifo");
-      assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
-      await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
-      await askManyTimes(gateway, 1000);
-      await endUnread(gateway);
-      assert.match(gateway.program.stderr, /^error: Entries of the audit log were lost/m);
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    using folder = temporaryFolder();
+    const path = join(folder.path, "audit.fifo");
+    await makePipe(path);
+    await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
+    await askManyTimes(gateway, 1000);
+    await endUnread(gateway);
+    assert.match(gateway.program.stderr, /^error: Entries of the audit log were lost/m);
   },
 });
 
@@ -149,35 +151,31 @@ Deno.test({
   name: "[audit.unread] a pipe in the place of the audit file, or of another pipe, delays no call",
   ignore: isWindows,
   fn: async () => {
-    const folder = Deno.makeTempDirSync();
-    try {
-      const path = join(folder, "audit.jsonl");
-      const replace = async (): Promise<void> => {
-        Deno.removeSync(path);
-        assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
-      };
-      await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
+    using folder = temporaryFolder();
+    const path = join(folder.path, "audit.jsonl");
+    const replace = async (): Promise<void> => {
+      Deno.removeSync(path);
+      await makePipe(path);
+    };
+    await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
+    await gateway.ask("list_servers");
+    await replace();
+    await until("it is told", async () => {
+      // A call that waits for the pipe's reader waits for ever.
+      await within(askManyTimes(gateway, 500), 10_000);
+      return /Nothing reads the audit log/.test(gateway.program.stderr);
+    });
+    await replace();
+    using reader = await Deno.open(path, { read: true, write: true });
+    const line = readLine(reader);
+    let hasLine = false;
+    void line.then(() => hasLine = true);
+    await until("the new pipe has a line", async () => {
       await gateway.ask("list_servers");
-      await replace();
-      await until("it is told", async () => {
-        // A call that waits for the pipe's reader waits for ever.
-        await within(askManyTimes(gateway, 500), 10_000);
-        return /Nothing reads the audit log/.test(gateway.program.stderr);
-      });
-      await replace();
-      using reader = await Deno.open(path, { read: true, write: true });
-      const line = readLine(reader);
-      let hasLine = false;
-      void line.then(() => hasLine = true);
-      await until("the new pipe has a line", async () => {
-        await gateway.ask("list_servers");
-        return hasLine;
-      });
-      assert.equal(JSON.parse(await line).operation, "list_servers");
-      await gateway.end();
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+      return hasLine;
+    });
+    assert.equal(JSON.parse(await line).operation, "list_servers");
+    await gateway.end();
   },
 });
 
