@@ -1,4 +1,5 @@
 import { childEnvironment, type ConnectStdio, formatPath } from "../config/mod.ts";
+import { lineEndingsFix } from "../downstream/causes/mod.ts";
 import type { StartFailure, StartFailureKind } from "../downstream/mod.ts";
 
 /** Why a command could not be started, and what to do about it. */
@@ -53,9 +54,7 @@ export function findStartCause(
     case "not-executable":
       return fix(`Run: chmod +x ${path}`);
     case "carriage-return":
-      return fix(
-        `Save ${path} with Unix line endings (LF), for example: perl -pi -e 's/\\r$//' ${path}`,
-      );
+      return fix(lineEndingsFix(path));
     case "interpreter-not-found":
       return fix(
         `Install ${subject}, or correct the first line of ${path}; "#!/usr/bin/env NAME" looks ` +

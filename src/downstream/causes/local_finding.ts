@@ -169,8 +169,7 @@ const RUN_FAILURES: readonly FailurePattern[] = [
     find: ([, interpreter], { command }) => ({
       message: `${command} is a script with Windows line endings, so the system looks for ` +
         `"${interpreter}\\r"`,
-      fix:
-        `Save ${command} with Unix line endings (LF), for example: perl -pi -e 's/\\r$//' ${command}`,
+      fix: lineEndingsFix(command),
     }),
   },
   {
@@ -305,6 +304,11 @@ export function failFastVariables(withinMs: number): Readonly<Record<string, str
     npm_config_fetch_timeout: String(Math.floor(withinMs / 2)),
     UV_HTTP_RETRIES: "1",
   };
+}
+
+/** What to do about a script with Windows line endings. */
+export function lineEndingsFix(path: string): string {
+  return `Save ${path} with Unix line endings (LF), for example: perl -pi -e 's/\\r$//' ${path}`;
 }
 
 function registryFix(program: string): string {

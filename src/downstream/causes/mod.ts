@@ -10,6 +10,7 @@ export {
   fillCommandOf,
   findLocalCause,
   isDownloaded,
+  lineEndingsFix,
   type LocalFinding,
   type LocalFindingKind,
 } from "./local_finding.ts";
