@@ -1,4 +1,6 @@
 import { type ConfigProblem, formatProblem } from "../errors.ts";
+import { lookOf } from "./outputs.ts";
+import { wrapText } from "./wrap.ts";
 
 /** As many problems of one kind are printed one by one. */
 const MOST_ALONE = 5;
@@ -29,6 +31,15 @@ export function foldProblems(problems: readonly ConfigProblem[]): string[] {
     return `${formatProblem(problem)} (and ${alike.length - 1} more like this: ${listed}; ` +
       "agent-mcp-gateway validate --json lists them all)";
   });
+}
+
+/** The indent of the further lines of a log entry, in columns. */
+const LOG_INDENT = 2;
+
+/** The problems for an entry of the log, broken at words where a terminal shows it. */
+export function problemsText(problems: readonly ConfigProblem[]): string {
+  const columns = lookOf(Deno.stderr).columns - LOG_INDENT;
+  return foldProblems(problems).map((line) => wrapText(line, columns)).join("\n");
 }
 
 /** What tells problems of one kind apart: the quoted name that differs most, else the paths. */

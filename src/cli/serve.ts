@@ -79,8 +79,8 @@ export async function serve(flags: ServeFlags): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const problems = error.problems.map(formatProblem);
-    log.error(`The gateway cannot start:\n${problems.join("\n")}`);
+    const { problemsText } = await import("./fold_problems.ts");
+    log.error(`The gateway cannot start:\n${problemsText(error.problems)}`);
     return error.problems.some(({ path }) => path.startsWith("--")) ? 2 : 1;
   }
 }
