@@ -207,7 +207,7 @@ async function writeInit(
   );
   say(writtenText(plan, { written, files, home: machine.home }));
   // The entry to paste and what to do with it are the last on the screen.
-  outputs.stdout.write(`\n${pasteText(plan, clients, changes)}\n`);
+  outputs.stdout.write(`\n${pasteText(plan, clients, changes)}`);
   say(nextText(plan, { written, files, clients, ready, home: machine.home }));
   return 0;
 }

@@ -177,7 +177,7 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, an agent
   assert.deepEqual(mcpServers.gateway.args.slice(-2), ["--agent", "developer"]);
   const cursor = JSON.parse(scene.read(".cursor/mcp.json")).mcpServers.gateway;
   assert.deepEqual(cursor.args.slice(-2), ["--agent", "team.reader"]);
-  const [, printed = ""] = /# Entry for Gemini CLI, agent team\.reader\n\n```json\n(.*?)```/s
+  const [, printed = ""] = /# Entry for Gemini CLI, agent team\.reader\n```json\n(.*?)```/s
     .exec(stdout) ?? [];
   assert.deepEqual(JSON.parse(printed).mcpServers.gateway.args.slice(-1), ["team.reader"]);
 });

@@ -283,7 +283,7 @@ Deno.test("[init.formats] opencode and Copilot CLI get their own form, a client 
 Deno.test("[init.formats] where no client is found, every form is shown", async () => {
   using scene = new Scene();
   const { stdout } = await scene.run({ yes: true });
-  const blocks = [...stdout.matchAll(/^# Entry for (.*)\n\n```(json|toml)\n([^]*?)```/gm)];
+  const blocks = [...stdout.matchAll(/^# Entry for (.*)\n```(json|toml)\n([^]*?)```/gm)];
   assert.deepEqual(blocks.map(([, title, language]) => [title, language]), [
     ["Claude Code", "json"],
     ["Claude Desktop, Cursor, Windsurf, Gemini CLI", "json"],

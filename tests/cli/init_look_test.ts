@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { parse } from "jsonc-parser";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
 import { inspectServers } from "../../src/cli/inspect_servers.ts";
+import { askPlan, type InspectedServer } from "../../src/cli/init/mod.ts";
 import { describeServer } from "../../src/cli/init/describe_server.ts";
+import { until } from "../e2e/until.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { type Answer, KEYS, Scene } from "./init_scene.ts";
 
@@ -200,6 +203,52 @@ Deno.test({
     assert.notEqual(said, "", new TextDecoder().decode(stderr));
     assert.deepEqual(JSON.parse(said), [["silent", "skipped"], ["one", 1]]);
   },
+});
+
+Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be tried again, alone", async () => {
+  const [input, output] = [new PassThrough(), new PassThrough()];
+  let screen = "";
+  output.on("data", (chunk: Uint8Array) => screen += new TextDecoder().decode(chunk));
+  const looks: (readonly string[] | undefined)[] = [];
+  const fill = "npx -y -p slow -- node --version";
+  const tool = { name: "read", annotations: { readOnlyHint: true } };
+  const asked = askPlan({
+    servers: [],
+    kept: ["quick", "slow"],
+    agents: [],
+    files: [],
+    trustsFolder: false,
+    offered: ["developer"],
+    own: ["~/one"],
+    look: (_, only) => {
+      looks.push(only);
+      const silent = { failure: "did not answer in time", isSilent: true, fill };
+      const known = { tools: [tool] };
+      return Promise.resolve(
+        new Map<string, InspectedServer>(
+          only === undefined ? [["quick", known], ["slow", silent]] : [["slow", known]],
+        ),
+      );
+    },
+  }, { input, output });
+  for (
+    const question of [
+      /Start the 2 servers once/,
+      /slow did not answer in time/,
+      /Which agents/,
+      /Which tools/,
+      /Write ~/,
+    ]
+  ) {
+    await until(String(question), () => question.test(screen));
+    input.write("\r");
+  }
+  const plan = await asked;
+  assert.deepEqual(looks, [undefined, ["slow"]]);
+  assert.match(screen, /✗ slow: failed: did not answer in time/);
+  assert.match(screen, new RegExp(`run it in another terminal[^]*${fill}`));
+  assert.match(screen, /✓ slow: 1 tool/);
+  assert.deepEqual(plan?.agents[0]?.servers, ["quick", "slow"]);
 });
 
 Deno.test("[init.describe] a sentence that says what a server does; else its name and its tools", () => {

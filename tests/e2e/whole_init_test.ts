@@ -63,6 +63,13 @@ for (const command of EVERY_COMMAND) {
         const text = shown.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replaceAll("\r", "");
         const [, json = ""] = /^(\{\n {2}"mcpServers"[^]*?^\})/m.exec(text) ?? [];
         assert.notEqual(json, "", text);
+        // deno-lint-ignore no-control-regex
+        assert.doesNotMatch(shown, /waiting for \x1b/);
+        // The entry and the next steps are on the screen together, on a small one too.
+        const last = text.slice(text.indexOf("# Entry for"));
+        const rows = last.trimEnd().split("\n").flatMap((line) => line.match(/.{1,100}|^$/g) ?? []);
+        assert.ok(rows.length <= 23, `${rows.length} rows:\n${last}`);
+        assert.match(last, /^Next:\n {2}1\. Paste the entry above into Claude Code$/m);
         const [entry] = Object.values(JSON.parse(json).mcpServers) as {
           command: string;
           args: string[];

@@ -78,6 +78,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.terminal": "a bare start at a terminal says what it waits for",
     "cli.doctor-local":
       "doctor: a launcher without its registry, package, program or runtime has its own cause",
+    "cli.doctor-download":
+      "init and doctor let a package that is downloading finish, three at a time",
     "cli.doctor":
       "doctor: starts the servers; cause and fix of each failure; leaves nothing behind",
     "cli.explain": "explain: the decision, its rule and the steps; tables; exit 0 or 3",

@@ -48,7 +48,7 @@ export function pasteText(
   const isFew = new Set(plan.agents.map(({ name }) => name)).size === 1;
   for (const [block, alike] of blocks) {
     const agent = isFew ? "" : `, agent ${agentFor(plan, alike[0])}`;
-    parts.push(`# Entry for ${alike.map(clientTitle).join(", ")}${agent}\n\n${block}`);
+    parts.push(`# Entry for ${alike.map(clientTitle).join(", ")}${agent}\n${block}`);
   }
   return parts.join("\n");
 }

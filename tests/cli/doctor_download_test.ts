@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parseServers, readSettings } from "../../src/config/mod.ts";
+import { Probes } from "../../src/cli/probe.ts";
+import { createLog } from "../../src/log.ts";
+import { NO_SHELL } from "../e2e/fault_processes.ts";
+import { oddServer } from "../e2e/gateway.ts";
+import { Shell } from "./command_support.ts";
+
+const SERVERS = {
+  a: { command: "npx", args: ["-y", "a"] },
+  b: { command: "npm", args: ["exec", "b"] },
+  plain: { command: "node", args: ["server.js"] },
+  c: { command: "/usr/bin/uvx", args: ["c"] },
+  d: { command: "cmd", args: ["/c", "bunx", "d"] },
+  e: { command: "pnpm", args: ["dlx", "e"] },
+};
+
+Deno.test("[cli.doctor-download] three packages at a time, and all else at once", async () => {
+  const env = { get: () => undefined, toObject: () => ({}) };
+  const servers = parseServers(JSON.stringify({ mcpServers: SERVERS }), { env, cwd: "/" });
+  const probes = new Probes({ servers }, {
+    settings: readSettings({}, env),
+    log: createLog({ level: "error", write: () => {} }),
+    interrupts: { signal: new AbortController().signal, onSecond: () => {} },
+  });
+  const started: string[] = [];
+  const ends = new Map<string, () => void>();
+  const visits = probes.visit(servers.keys(), (name) => {
+    started.push(name);
+    const { promise, resolve } = Promise.withResolvers<string>();
+    ends.set(name, () => resolve(name));
+    return promise;
+  });
+  const turn = () => new Promise((resolve) => setTimeout(resolve));
+  await turn();
+  assert.deepEqual(started, ["plain", "a", "b", "c"]);
+  ends.get("b")?.();
+  await turn();
+  assert.deepEqual(started.slice(4), ["d"]);
+  ends.get("a")?.();
+  await turn();
+  assert.deepEqual(started.slice(5), ["e"]);
+  for (const end of ends.values()) end();
+  assert.deepEqual(await visits, Object.keys(SERVERS));
+  await probes.close();
+});
+
+/** A program called `npx` that takes its time before it starts a server. */
+function slowNpx(seconds: number): string {
+  const { command, args } = oddServer();
+  const words = [command, ...args].map((word) => `'${word}'`).join(" ");
+  return `#!/bin/sh\nsleep ${seconds}\nexec ${words}\n`;
+}
+
+Deno.test({
+  name: "[cli.doctor-download] a package that is downloading may take longer than another start",
+  ignore: NO_SHELL,
+  fn: async () => {
+    const gateway = { connect_timeout_ms: 300 };
+    const servers = {
+      package: { command: "./npx", args: ["-y", "odd"], gateway },
+      program: { command: "./slow", gateway },
+    };
+    await using shell = new Shell({ servers });
+    for (const name of ["npx", "slow"]) {
+      const path = join(shell.setup.folder, name);
+      Deno.writeTextFileSync(path, slowNpx(1));
+      Deno.chmodSync(path, 0o755);
+    }
+    const { stdout, stderr } = await shell.run(["doctor", "--json"]);
+    const [first, second] = JSON.parse(stdout).servers;
+    assert.equal(first.ok, true, stdout);
+    assert.equal(second.error.kind, "too-slow");
+    assert.match(stderr, /^packages may be downloading \(120 s at most each\)$/m);
+  },
+});
