@@ -43,6 +43,7 @@ export type {
   ServerOptions,
   ShownServer,
 } from "./server.ts";
+export { findDisablingKey, OTHER_SERVERS_KEYS, otherNames, SWITCHES } from "./other_clients.ts";
 export { nameHint } from "./name_hint.ts";
 export { warnVariables } from "./unknown_variables.ts";
 export { FileWatch, type WatchOptions } from "./watch.ts";

@@ -39,6 +39,14 @@ function sameAs(ours: string, ...keys: string[]): Record<string, Renamed> {
   return Object.fromEntries(keys.map((key) => [key, { ours, who: "some MCP clients say" }]));
 }
 
+/** The keys under which other clients keep their servers. */
+export const OTHER_SERVERS_KEYS: readonly string[] = [...SERVERS_KEYS.keys()];
+
+/** Other clients' names of one of our keys of an entry. */
+export function otherNames(ours: string): string[] {
+  return [...RENAMED].flatMap(([key, renamed]) => renamed.ours === ours ? [key] : []);
+}
+
 /** What a key of another client's entry is called here; undefined for other keys. */
 export function findRenamed(key: string): (Renamed & { readonly message: string }) | undefined {
   const renamed = RENAMED.get(key);
@@ -48,7 +56,7 @@ export function findRenamed(key: string): (Renamed & { readonly message: string 
 }
 
 /** Keys with which other clients switch a server off. */
-const SWITCHES = ["enabled", "active", "isActive"];
+export const SWITCHES: readonly string[] = ["enabled", "active", "isActive"];
 
 /**
  * The key that says that a server is off: our `disabled`, or another client's word for it. A server

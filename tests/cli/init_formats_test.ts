@@ -297,3 +297,21 @@ Deno.test("[init.formats] where no client is found, every form is shown", async 
     assert.match(JSON.stringify(value), /"gateway":\{.*"--agent","developer"\]/);
   }
 });
+
+Deno.test("[init.formats] every other name of a key that the servers file explains is translated, too", async () => {
+  const entries = {
+    local: {
+      cmd: "x",
+      arguments: ["a"],
+      environmentVariables: { A: "b" },
+      workingDirectory: "/w",
+      isActive: true,
+    },
+    remote: { endpoint: "https://example.com", httpHeaders: { H: "h" }, active: false },
+  };
+  const { servers } = await taken("other.json", { servers: entries }, "~/other.json");
+  assert.deepEqual(servers, {
+    local: { command: "x", args: ["a"], env: { A: "b" }, cwd: "/w" },
+    remote: { url: "https://example.com", headers: { H: "h" }, disabled: true },
+  });
+});

@@ -1,3 +1,4 @@
+import { findDisablingKey, otherNames, SWITCHES } from "../../config/mod.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 
 /** A client's entry in the keys that most clients share. */
@@ -12,14 +13,17 @@ export interface NormalizedEntry {
   readonly notes: readonly string[];
 }
 
-/** Other names of the address; the first that is given counts. */
-const ADDRESSES = ["httpUrl", "serverUrl", "url", "uri", "baseUrl"] as const;
+/** Names of the address; the first that is given counts. With both, Gemini CLI takes `httpUrl`. */
+const ADDRESSES = ["httpUrl", "url", ...otherNames("url")];
 
-/** Other names of the variables. */
-const VARIABLES = ["env", "environment", "envs"] as const;
+/** Names of the variables. */
+const VARIABLES = ["env", ...otherNames("env")];
 
-/** Other names of the headers. */
-const HEADERS = ["headers", "http_headers"] as const;
+/** Names of the headers. */
+const HEADERS = ["headers", ...otherNames("headers")];
+
+/** Names of what is the same in all clients but for its name; the first that is given counts. */
+const RENAMED = ["command", "args", "cwd"].map((ours) => [ours, ...otherNames(ours)]);
 
 /** Lists of tools that are switched off. */
 const DENIED = ["disabledTools", "disabled_tools", "excludeTools"] as const;
@@ -28,8 +32,8 @@ const DENIED = ["disabledTools", "disabled_tools", "excludeTools"] as const;
 const ONLY = ["includeTools", "enabled_tools", "tools"] as const;
 
 const TRANSLATED: ReadonlySet<string> = new Set([
-  ...[...ADDRESSES, ...VARIABLES, ...HEADERS, ...DENIED, ...ONLY],
-  ...["command", "cmd", "args", "enabled", "env_vars", "env_keys", "env_http_headers"],
+  ...[...ADDRESSES, ...VARIABLES, ...HEADERS, ...DENIED, ...ONLY, ...RENAMED.flat(), ...SWITCHES],
+  ...["env_vars", "env_keys", "env_http_headers"],
   ...["bearer_token_env_var", "startup_timeout_sec", "startup_timeout_ms", "tool_timeout_sec"],
 ]);
 
@@ -37,7 +41,8 @@ const TRANSLATED: ReadonlySet<string> = new Set([
  * Translates the keys of Codex, Gemini CLI, opencode, Copilot CLI, Zed, Goose, Windsurf and others
  * into those that most clients share. Keys without a translation stay.
  */
-export function normalizeKeys(original: JsonRecord): NormalizedEntry {
+export function normalizeKeys(other: JsonRecord): NormalizedEntry {
+  const original = withOurNames(other);
   const rest = Object.entries(original).filter(([key]) => !TRANSLATED.has(key));
   const entry: Record<string, Json> = {};
   const set = (key: string, value: Json | undefined): void => {
@@ -49,14 +54,14 @@ export function normalizeKeys(original: JsonRecord): NormalizedEntry {
   set("type", original.type);
   set("command", command);
   set("args", args);
+  set("cwd", original.cwd);
   set("env", variablesOf(original));
   set("url", address);
   set("headers", headersOf(original));
   for (const [key, value] of rest) set(key, value);
-  if (original.enabled === false) entry.disabled = true;
-  else if (original.enabled !== undefined && original.enabled !== true) {
-    entry.enabled = original.enabled;
-  }
+  if (findDisablingKey(original) !== undefined) entry.disabled = true;
+  // What is no switch is reported.
+  for (const key of SWITCHES) if (typeof original[key] !== "boolean") set(key, original[key]);
   const settings = gatewaySettings(original);
   if (settings !== undefined) {
     entry.gateway = { ...(isRecord(original.gateway) ? original.gateway : {}), ...settings };
@@ -71,9 +76,20 @@ export function normalizeKeys(original: JsonRecord): NormalizedEntry {
   };
 }
 
+/** An entry in which what only has another name has ours. */
+function withOurNames(other: JsonRecord): JsonRecord {
+  const named: Record<string, Json> = { ...other };
+  for (const names of RENAMED) {
+    const [ours = ""] = names;
+    const value = names.map((name) => other[name]).find((one) => one !== undefined);
+    if (value !== undefined) named[ours] = value;
+  }
+  return named;
+}
+
 /** The program and its arguments: two keys, one list, or Zed's object. */
 function commandOf(original: JsonRecord): [Json | undefined, Json | undefined] {
-  const command = original.command ?? original.cmd;
+  const { command } = original;
   if (Array.isArray(command)) {
     const [first, ...words] = command;
     return [first, [...words, ...(Array.isArray(original.args) ? original.args : [])]];
@@ -107,7 +123,10 @@ function headersOf(original: JsonRecord): Json | undefined {
 
 /** Objects of several names as one; a value that is no object stays, so that it is told. */
 function merged(original: JsonRecord, keys: readonly string[]): Json | undefined {
-  const values = keys.map((key) => original[key]).filter((value) => value !== undefined);
+  // Codex has a list of names to pass on, which other clients' variables are called like.
+  const isList = (key: string) => key === "env_vars" && Array.isArray(original[key]);
+  const values = keys.filter((key) => !isList(key)).map((key) => original[key])
+    .filter((value) => value !== undefined);
   if (isRecord(original.command) && keys === VARIABLES && isRecord(original.command.env)) {
     values.push(original.command.env);
   }

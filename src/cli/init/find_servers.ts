@@ -1,4 +1,4 @@
-import { findStart, type Program } from "../../config/mod.ts";
+import { findStart, OTHER_SERVERS_KEYS, type Program } from "../../config/mod.ts";
 import { checkText, type ClientDocument } from "../../config/texts/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import { type Language, languageOf, parseClientFile } from "./client_document.ts";
@@ -140,8 +140,8 @@ async function readPlace(
   const lists = serverLists(place, document);
   if (place.client === undefined && lists.length === 0) {
     found.problems.push(
-      `${shown}: it contains no list of servers: init looks for mcpServers, servers, mcp, ` +
-        "mcp_servers, context_servers, amp.mcpServers and extensions",
+      `${shown}: it contains no list of servers: init looks for mcpServers, ` +
+        `${OTHER_SERVERS_KEYS.join(", ")} and extensions`,
     );
     return;
   }
@@ -205,12 +205,8 @@ const BUILT_IN = new Set(["builtin", "platform", "frontend"]);
 /** Keys under which clients keep their servers, for a file of an unknown one. */
 const LISTS: readonly JsonPath[] = [
   ["mcpServers"],
-  ["servers"],
   ["mcp", "servers"],
-  ["mcp"],
-  ["mcp_servers"],
-  ["context_servers"],
-  ["amp.mcpServers"],
+  ...OTHER_SERVERS_KEYS.map((key) => [key]),
   ["extensions"],
 ];
 
