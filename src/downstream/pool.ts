@@ -67,6 +67,8 @@ export class SessionPool {
   readonly #places = new Map<string, Place>();
   readonly #all = new Set<Place>();
   readonly #ending = new Set<Promise<void>>();
+  // Sessions that are over, whose processes may still be ending.
+  readonly #rests = new Set<Session>();
   // Started ahead of the first call; the first caller whose client declares alike takes it.
   #spare: Place | undefined;
 
@@ -186,6 +188,7 @@ export class SessionPool {
    */
   async close(drainMs: number, patience: Patience): Promise<void> {
     for (const place of [...this.#all]) this.#end(place, patience, drainMs);
+    for (const session of this.#rests) void session.close(patience);
     await Promise.all(this.#ending);
   }
 
@@ -253,7 +256,9 @@ export class SessionPool {
     this.#withdraw(place);
     this.#all.delete(place);
     // What is left of a broken session takes a moment to end, too.
-    this.#track(place.session.close(IDLE_PATIENCE));
+    const { session } = place;
+    this.#rests.add(session);
+    this.#track(session.ended().finally(() => this.#rests.delete(session)));
   }
 
   /** Takes a session out of use: nobody gets it any more. */

@@ -1,3 +1,4 @@
+import { downloads } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { type Channel, ChannelClosed, type Peer, type Reply } from "../jsonrpc/mod.ts";
 import { CallsUnderWay } from "./calls_under_way.ts";
@@ -20,6 +21,13 @@ import { withDeadline } from "../within.ts";
 
 /** How long a broken session's rests get to end. */
 const BROKEN: Patience = { inputMs: 100, terminateMs: 500 };
+
+/**
+ * The same where `npx` and its like may still be downloading. npm cannot be stopped half-way: on any
+ * signal it may leave a package with files missing, which then fails for everybody. With its input
+ * closed, it ends by itself once the server has started.
+ */
+const DOWNLOADING: Patience = { inputMs: 90_000, terminateMs: 500 };
 
 /** How long a server may take to answer a ping, in milliseconds. */
 const PING_MS = 5000;
@@ -214,7 +222,13 @@ export class Session {
 
   /** Ends the session now; calls under way fail. Resolves when what was started for it is gone. */
   async close(patience: Patience): Promise<void> {
+    if (this.#isOver) void this.#connection.end(patience);
     this.#end("closed", patience);
+    await this.#ending;
+  }
+
+  /** Resolves when what was started for a session that is over is gone. */
+  async ended(): Promise<void> {
     await this.#ending;
   }
 
@@ -241,9 +255,16 @@ export class Session {
       return facts;
     } catch (cause) {
       const error = await this.#explain(cause, timedOut);
-      this.#end("broken", BROKEN);
+      this.#end("broken", this.#mayDownload(error) ? DOWNLOADING : BROKEN);
       throw withDoctorHint(error);
     }
+  }
+
+  /** Whether a start took too long because its program may be downloading the server. */
+  #mayDownload({ cause }: Error): boolean {
+    const { connect } = this.#options.config;
+    return connect.kind === "stdio" && downloads([connect.command, ...connect.args]) &&
+      cause instanceof DOMException && cause.name === "TimeoutError";
   }
 
   async #connect(): Promise<ServerFacts> {

@@ -34,6 +34,7 @@ export class StdioTransport implements Transport {
   readonly #stderr: StderrTail;
   readonly #processes: Processes;
   #exit: Deno.CommandStatus | undefined;
+  readonly #inputTimeUp = Promise.withResolvers<void>();
   #ending: Promise<void> | undefined;
 
   constructor(
@@ -75,13 +76,15 @@ export class StdioTransport implements Transport {
 
   end(patience: Patience): Promise<void> {
     this.#ending ??= this.#end(patience);
+    // The shortest time of all counts: an end that may take long must not hold up the gateway's own.
+    void within(this.#child.status, patience.inputMs).then(() => this.#inputTimeUp.resolve());
     return this.#ending;
   }
 
   async #end(patience: Patience): Promise<void> {
     // A server that does not read its input cannot be waited for to take what is queued.
     const inputTaken = this.channel.endWriting();
-    await within(inputTaken.then(() => this.#child.status), patience.inputMs);
+    await Promise.race([inputTaken.then(() => this.#child.status), this.#inputTimeUp.promise]);
     // Its children may be left when the server itself is gone.
     if (signalGroup(this.pid, "SIGTERM") && !await groupEnds(this.pid, patience.terminateMs)) {
       signalGroup(this.pid, "SIGKILL");

@@ -28,6 +28,9 @@ export interface Transport {
   lastWords(): Promise<string>;
   /** Ends everything that was started for the connection, at once and without asking. */
   kill(): void;
-  /** Ends the connection and everything that was started for it. May be called again. */
+  /**
+   * Ends the connection and everything that was started for it. May be called again, with less
+   * patience.
+   */
   end(patience: Patience): Promise<void>;
 }

@@ -43,6 +43,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "config.example": "the example files are valid",
   },
   "6 Servers": {
+    "servers.download": "a start that takes too long does not end a download half-way",
     "servers.empty": "an empty mcpServers is valid",
     "servers.unknown-keys": "keys that we do not know are kept and ignored",
     "servers.file-order": "servers keep the file's order",
