@@ -100,7 +100,8 @@ async function load(
     const checked = await checkConfiguration(files, { env: Deno.env, cwd });
     if (checked.configuration === undefined) return checked;
     secrets.add(checked.configuration);
-    const exposed = findExposure(settings, checked.configuration.rules, files.rules.shown);
+    const { rules } = checked.configuration;
+    const exposed = findExposure(settings, { rules, file: files.rules.shown });
     return exposed.length > 0 ? { errors: exposed, warnings: checked.warnings } : checked;
   };
   const { configuration, errors } = await check();

@@ -47,7 +47,10 @@ export async function makeToken(
     });
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
     const sha256 = new Uint8Array(digest).toHex();
-    await editFile(rules.path, (text) => addToken(rules.shown, text, { agent, sha256, expires }));
+    await editFile(
+      rules.path,
+      (text) => addToken({ file: rules.shown, text }, { agent, sha256, expires }),
+    );
     const until = expires === undefined ? "It does not expire" : `It counts until ${expires}`;
     stderr.write(
       `Wrote the hash of a new token for agent "${agent}" into ${rules.shown}. ${until}.\n` +

@@ -3,7 +3,7 @@ import { isObject, type JsonObject, type JsonValue } from "./json_value.ts";
 
 type Test = (value: JsonValue) => boolean;
 
-/** What a word of JSON Schema asks of a value. */
+/** The test that each supported JSON Schema keyword makes. */
 const ASKS = new Map<string, (asked: never) => Test>(Object.entries(
   {
     type: (type: string) => (value) => isOfType(type, value),
@@ -22,23 +22,23 @@ const ASKS = new Map<string, (asked: never) => Test>(Object.entries(
   } satisfies Record<string, (asked: never) => Test>,
 ));
 
-/** Words that say what is within a value: `make` reads them. */
+/** Keywords about the parts of a value; `make` applies them. */
 const WITHIN = ["anyOf", "properties", "additionalProperties", "items", "default"];
 
-/** Words for who reads the schema; and those for which keys go together: `checkEntries` sees to it. */
-const BESIDE = [
+/** Keywords that test nothing here: annotations, and key combinations, which `checkEntries` checks. */
+const IGNORED = [
   ...["$schema", "title", "description", "examples", "allowComments", "allowTrailingCommas"],
   ...["oneOf", "if", "then"],
 ];
 
-/** The tests that were made of schemas: one schema is for many values. */
+/** Cached tests by schema, because one schema checks many values. */
 const known = new WeakMap<JsonSchema, readonly Test[]>();
 
 /**
- * Reads a value by a JSON Schema that was made from one of zod's.
+ * Validates a value by a JSON Schema that was generated from a zod schema.
  *
- * @returns What zod makes of it, defaults filled in. Undefined where only zod can tell: something is
- * wrong, or the schema has a word that is not known here, such as `$comment`.
+ * @returns The value that zod would return, defaults filled in. Undefined if zod has to decide: the
+ * value is wrong, or the schema has a keyword that is unknown here, such as `$comment`.
  */
 export function accept(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
   let tests = known.get(schema);
@@ -48,7 +48,7 @@ export function accept(schema: JsonSchema, value: JsonValue): JsonValue | undefi
 
 function testsOf(schema: JsonSchema): Test[] {
   return Object.entries(schema)
-    .filter(([word]) => !WITHIN.includes(word) && !BESIDE.includes(word))
+    .filter(([word]) => !WITHIN.includes(word) && !IGNORED.includes(word))
     .map(([word, asked]) => ASKS.get(word)?.(asked as never) ?? (() => false));
 }
 

@@ -1,10 +1,10 @@
-/** What an agent id is, in words that follow "expected". */
+/** Describes a valid agent id, to follow "expected" in a message. */
 export const agentIdShape = "1 to 128 letters, digits, `-`, `_` or `.`";
 
-/** The shape of an agent id. */
+/** Matches a whole agent id. */
 export const agentIdPattern = /^[A-Za-z0-9._-]{1,128}$/;
 
-/** Whether a text has the shape of an agent id; says nothing about it being in the rules. */
+/** Whether a text is a well-formed agent id; the rules need not contain it. */
 export function isAgentId(text: string): boolean {
   return agentIdPattern.test(text);
 }

@@ -9,7 +9,7 @@ type LimitsEntry = NonNullable<AgentEntry["limits"]>;
 type TokenEntry = NonNullable<AgentEntry["token_sha256"]>[number];
 type JwtEntry = NonNullable<NonNullable<RulesFile["auth"]>["jwt"]>;
 
-/** Turns a checked rules file into rules, defaults filled in. */
+/** Builds the rules from a checked rules file and fills in the defaults. */
 export function buildRules({ agents, defaults, auth }: RulesFile): Rules {
   return {
     agents: new Map(entriesOf(agents).map(([id, agent]) => [id, buildAgent(agent)])),

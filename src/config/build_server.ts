@@ -7,32 +7,33 @@ import type { Connect, ConnectStdio, ServerConfig, ServerOptions, ShownServer } 
 import type { ServerEntry } from "./servers_schema.ts";
 import { showUrl } from "./shown_url.ts";
 
-/** Why a field cannot be used. */
-export interface Trouble {
+/** A fault of one field of an entry. */
+export interface FieldFault {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
 
-/** A server, what keeps it from being used, and what its fields say that was hardly meant. */
+/** A server, with the faults of its entry. */
 export interface BuiltServer {
   readonly server: ServerConfig;
-  readonly troubles: readonly Trouble[];
-  readonly notes: readonly Trouble[];
+  /** Faults that make the server unavailable. */
+  readonly errors: readonly FieldFault[];
+  /** Values that were probably not meant as written. */
+  readonly warnings: readonly FieldFault[];
 }
 
 /** Expands a checked entry of the servers file and fills in the defaults. */
 export function buildServer(
-  name: string,
-  entry: ServerEntry,
+  [name, entry]: readonly [name: string, entry: ServerEntry],
   variables: Variables,
 ): BuiltServer {
-  const filler = new Filler(["mcpServers", name], variables);
-  const connect = buildConnect(entry, filler);
-  const options = buildOptions(entry, filler);
-  const { troubles, notes } = filler;
-  const unavailable = troubles.length === 0
+  const expander = new Expander(["mcpServers", name], variables);
+  const connect = buildConnect(entry, expander);
+  const options = buildOptions(entry, expander);
+  const { errors, warnings } = expander;
+  const unavailable = errors.length === 0
     ? {}
-    : { unavailable: troubles.map((one) => `${one.message} (${formatPath(one.path)})`).join("; ") };
+    : { unavailable: errors.map((one) => `${one.message} (${formatPath(one.path)})`).join("; ") };
   const server: ServerConfig = {
     name,
     ...(entry.description === undefined ? {} : { description: entry.description }),
@@ -40,36 +41,36 @@ export function buildServer(
     connect,
     ...unavailable,
     options,
-    secrets: filler.secrets,
+    secrets: expander.secrets,
     fingerprint: fingerprint([connect, options, unavailable]),
   };
   return {
     server,
-    troubles,
-    notes: connect.kind === "stdio" && isOnePassword(connect) ? [] : notes,
+    errors,
+    warnings: connect.kind === "stdio" && isOnePassword(connect) ? [] : warnings,
   };
 }
 
-/** `op run` puts the secrets themselves in place of the references to them. */
+/** Whether 1Password's `op run` starts the server: it replaces secret references itself. */
 function isOnePassword({ command, args }: ConnectStdio): boolean {
   return [command, ...args].some((word) => /(?:^|[\\/])op(?:\.exe)?$/.test(word));
 }
 
-/** A reference to a secret of 1Password, as a whole value or behind `NAME=` or `Bearer`. */
+/** A reference to a secret in 1Password, as a whole value or after `NAME=` or `Bearer`. */
 const SECRET_REFERENCE = /^(?:Bearer +|[\w-]+=)?op:\/\//i;
 
-/** A variable as a shell, Windows or opencode writes it, as a whole value or behind `Bearer`. */
+/** A variable in the syntax of a shell, Windows or opencode, as a whole value or after `Bearer`. */
 const OTHER_VARIABLE = /^(?:Bearer +)?(?:\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\{env:\w+\})$/;
 
-/** Expands texts and collects what goes wrong, with paths. */
-class Filler {
-  readonly troubles: Trouble[] = [];
-  readonly notes: Trouble[] = [];
-  readonly #base: Trouble["path"];
+/** Expands texts and collects the faults with their paths. */
+class Expander {
+  readonly errors: FieldFault[] = [];
+  readonly warnings: FieldFault[] = [];
+  readonly #base: FieldFault["path"];
   readonly #variables: Variables;
   readonly #read = new Set<string>();
 
-  constructor(base: Trouble["path"], variables: Variables) {
+  constructor(base: FieldFault["path"], variables: Variables) {
     this.#base = base;
     const { env } = variables;
     const get = (name: string): string | undefined => {
@@ -80,86 +81,87 @@ class Filler {
     this.#variables = { ...variables, env: { get, toObject: () => env.toObject() } };
   }
 
-  /** Values of the variables that were read so far. */
+  /** Values of the variables read so far. */
   get secrets(): string[] {
     return [...this.#read];
   }
 
-  /** The expanded text; as written where that fails or the result does not pass the test. */
-  fill(
+  /** Expands a text; reports an error if that fails or the result does not pass the test. */
+  expand(
     text: string,
-    path: Trouble["path"],
+    path: FieldFault["path"],
     test: (text: string) => boolean = () => true,
     expected = "",
   ): string {
     const expanded = expandText(text, this.#variables);
-    // A literal that does not pass is an error of the file, which `checkEntries` reports.
+    // `checkEntries` reports a literal that does not pass, as an error of the file.
     const isBad = text.includes("${") && !test(expanded.text);
-    const message = expanded.trouble ??
-      (isBad ? `variables replaced, ${expected}` : undefined);
-    if (message !== undefined) this.troubles.push({ path: [...this.#base, ...path], message });
+    const message = expanded.error ??
+      (isBad ? `after replacing variables, ${expected}` : undefined);
+    if (message !== undefined) this.errors.push({ path: [...this.#base, ...path], message });
     if (SECRET_REFERENCE.test(expanded.text)) {
       const message = "passed on unchanged, because the gateway does not read secrets from " +
         "1Password: write ${NAME}, and set NAME to the secret where the gateway runs";
-      this.notes.push({ path: [...this.#base, ...path], message });
+      this.warnings.push({ path: [...this.#base, ...path], message });
     }
     return expanded.text;
   }
 
-  /** The same for a path, whose leading `~` is the home folder. */
-  fillPath(...args: Parameters<Filler["fill"]>): string {
-    return expandHome(this.fill(...args), this.#variables.home);
+  /** Expands a path, whose leading `~` is the home folder. */
+  expandPath(...args: Parameters<Expander["expand"]>): string {
+    return expandHome(this.expand(...args), this.#variables.home);
   }
 
-  /** Some clients expand these too; what a program gets here is the text. */
-  #noteVariable(text: string, path: Trouble["path"]): void {
+  /** Warns of a variable in the syntax of another program, which some clients expand too. */
+  #warnVariable(text: string, path: FieldFault["path"]): void {
     if (!OTHER_VARIABLE.test(text)) return;
-    // The name is not quoted: what looks like one may be a secret.
+    // The message does not quote the text: it may be a secret.
     const message = "passed on unchanged, although it looks like a variable: write ${NAME} for " +
       "the value of NAME";
-    this.notes.push({ path: [...this.#base, ...path], message });
+    this.warnings.push({ path: [...this.#base, ...path], message });
   }
 
-  /** Expands the values of a record; names are kept, also `__proto__`. */
-  fillRecord(
+  /** Expands the values of a record and keeps its names, `__proto__` included. */
+  expandRecord(
     record: Readonly<Record<string, string>>,
     key: string,
     test?: (text: string) => boolean,
     expected?: string,
   ): Record<string, string> {
-    // `fromEntries` defines properties where an assignment to `__proto__` would do nothing.
+    // `fromEntries` defines properties; an assignment to `__proto__` would do nothing.
     return Object.fromEntries(
       entriesOf(record).map(([name, text]) => {
-        this.#noteVariable(text, [key, name]);
-        return [name, this.fill(text, [key, name], test, expected)];
+        this.#warnVariable(text, [key, name]);
+        return [name, this.expand(text, [key, name], test, expected)];
       }),
     );
   }
 }
 
-function buildConnect(entry: ServerEntry, filler: Filler): Connect {
+function buildConnect(entry: ServerEntry, expander: Expander): Connect {
   if (entry.command === undefined) {
     const isGood = (text: string) => isHttpUrl(text);
-    const url = filler.fill(entry.url ?? "", ["url"], isGood, "this is no http or https address");
+    const expected = "this is not an http or https address";
+    const url = expander.expand(entry.url ?? "", ["url"], isGood, expected);
     const headers = entry.headers ?? {};
     const family = familyOf(entry.type ?? entry.transport);
     return {
       kind: family === "http" || family === "sse" ? family : "auto",
       url,
-      headers: filler.fillRecord(headers, "headers", isHeaderValue, headerValueMessage),
+      headers: expander.expandRecord(headers, "headers", isHeaderValue, headerValueMessage),
     };
   }
   const isGood = (text: string) => text.trim() !== "";
   return {
     kind: "stdio",
-    command: filler.fillPath(entry.command, ["command"], isGood, "this names no program"),
-    args: (entry.args ?? []).map((text, index) => filler.fill(text, ["args", index])),
-    env: filler.fillRecord(entry.env ?? {}, "env"),
-    ...(entry.cwd === undefined ? {} : { cwd: filler.fillPath(entry.cwd, ["cwd"]) }),
+    command: expander.expandPath(entry.command, ["command"], isGood, "this is empty"),
+    args: (entry.args ?? []).map((text, index) => expander.expand(text, ["args", index])),
+    env: expander.expandRecord(entry.env ?? {}, "env"),
+    ...(entry.cwd === undefined ? {} : { cwd: expander.expandPath(entry.cwd, ["cwd"]) }),
   };
 }
 
-function buildOptions({ gateway }: ServerEntry, filler: Filler): ServerOptions {
+function buildOptions({ gateway }: ServerEntry, expander: Expander): ServerOptions {
   const options = {
     isolation: gateway.isolation,
     idleTimeoutMs: gateway.idle_timeout_s * 1000,
@@ -177,12 +179,12 @@ function buildOptions({ gateway }: ServerEntry, filler: Filler): ServerOptions {
   return {
     ...options,
     oauth: {
-      ...(id === undefined ? {} : { clientId: filler.fill(id, [...base, "client_id"]) }),
+      ...(id === undefined ? {} : { clientId: expander.expand(id, [...base, "client_id"]) }),
       ...(secret === undefined
         ? {}
-        : { clientSecret: filler.fill(secret, [...base, "client_secret"]) }),
+        : { clientSecret: expander.expand(secret, [...base, "client_secret"]) }),
       ...(scopes === undefined ? {} : {
-        scopes: scopes.map((text, index) => filler.fill(text, [...base, "scopes", index])),
+        scopes: scopes.map((text, index) => expander.expand(text, [...base, "scopes", index])),
       }),
       ...(port === undefined ? {} : { redirectPort: port }),
       grant,
@@ -195,22 +197,22 @@ function buildShown({ command, url = "" }: ServerEntry): ShownServer {
   return { transport: "http", url: showUrl(url) };
 }
 
-/** Numbers of the entries that are remembered, by their text; the oldest is forgotten first. */
+/** Remembered fingerprints by the text of the entry, the least recently used first. */
 const fingerprints = new Map<string, string>();
 
-/** As many as any configuration and the one before it have. */
+/** More entries than a configuration and its predecessor have together. */
 const MAX_FINGERPRINTS = 4096;
 
 let lastFingerprint = 0;
 
 /**
- * Equal for equal values, within one process; a number, which tells no secret. A digest would tell
- * none either, but a start would wait 2 ms for the first one.
+ * Returns equal fingerprints for equal values, within one process. A fingerprint is a counter, so it
+ * reveals no secret. A digest would not either, but the first one takes 2 ms at start.
  */
 function fingerprint(value: unknown): string {
   const text = JSON.stringify(value, sortKeys);
   const known = fingerprints.get(text) ?? String(++lastFingerprint);
-  // Used last, it stands last.
+  // Move it to the end of the map: it is the most recently used.
   fingerprints.delete(text);
   fingerprints.set(text, known);
   const [oldest] = fingerprints.keys();
@@ -220,6 +222,6 @@ function fingerprint(value: unknown): string {
 
 function sortKeys(_key: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  // Pairs instead of an object, which would put names like `7` first and lose `__proto__`.
+  // Pairs: an object would move names like `7` to the front and lose `__proto__`.
   return Object.entries(value).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
 }

@@ -7,8 +7,8 @@ import { suggest } from "./suggest.ts";
 type Report = (path: readonly string[], message: string, at?: "key") => void;
 
 /**
- * What a schema cannot say about servers: keys that need or exclude one another, addresses,
- * names of headers and variables. Looks at the raw value, so that it also runs where another
+ * Checks what a schema cannot express about servers: keys that need or exclude one another,
+ * addresses, names of headers and variables. Reads the raw value, so that it also runs when another
  * part of the file is wrong.
  */
 export function checkEntries(document: Document): ConfigProblem[] {
@@ -28,8 +28,9 @@ export function checkEntries(document: Document): ConfigProblem[] {
 function checkEntry(entry: JsonObject, report: Report): void {
   const { command, url, env, headers, gateway } = entry;
   if (command !== undefined && url !== undefined) {
-    const message = "both `command` and `url` are given: a server is either started or called, " +
-      "remove one of them";
+    const message =
+      "both `command` and `url` are given: a server is either a program to start or " +
+      "an address to call, so remove one of them";
     report(["url"], message, "key");
   } else if (command === undefined && url === undefined) {
     reportNeither(entry, report);
@@ -82,14 +83,14 @@ function checkTransport(entry: JsonObject, report: Report): void {
   for (const [key, family] of [["type", first], ["transport", second]] as const) {
     if (family === undefined) continue;
     if (family === "stdio" && command === undefined && url !== undefined) {
-      report([key], '"stdio" contradicts `url`: it goes with `command`');
+      report([key], '"stdio" contradicts `url`: use it with `command`');
     } else if (family !== "stdio" && command !== undefined && url === undefined) {
-      report([key], `${JSON.stringify(entry[key])} contradicts \`command\`: it goes with \`url\``);
+      report([key], `${JSON.stringify(entry[key])} contradicts \`command\`: use it with \`url\``);
     }
   }
 }
 
-/** What a `type` or `transport` means; undefined where it is absent or unknown. */
+/** The transport that a `type` or `transport` names; undefined if it is absent or unknown. */
 export function familyOf(word: JsonValue | undefined): "stdio" | "http" | "sse" | undefined {
   if (word === "stdio" || word === "sse") return word;
   const streamable = ["http", "streamable-http", "streamableHttp"];
@@ -106,8 +107,8 @@ function isHeaderName(text: string): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
 }
 
-/** What is said of a header that HTTP cannot carry. */
-export const headerValueMessage = "this is no header value: it must be one line of Latin letters";
+/** The message for a header that HTTP cannot carry. */
+export const headerValueMessage = "this is not a header value: expected one line of Latin-1 text";
 
 /** Whether HTTP can carry a header value. */
 export function isHeaderValue(text: string): boolean {

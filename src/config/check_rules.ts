@@ -5,8 +5,8 @@ import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
 import { isSafeUrl } from "./safe_url.ts";
 
 /**
- * What a schema cannot say about rules: the shape of agent ids, tokens that name two agents, an
- * issuer whose keys cannot be found.
+ * Checks what a schema cannot express about rules: the shape of agent ids, tokens that name two
+ * agents, an issuer whose keys cannot be discovered.
  */
 export function checkRules(document: Document): ConfigProblem[] {
   return [...checkAgents(document), ...checkIssuer(document)];
@@ -18,8 +18,8 @@ function checkIssuer(document: Document): ConfigProblem[] {
   const { issuer, jwks_url: jwksUrl }: JsonObject = isObject(jwt) ? jwt : {};
   if (typeof issuer !== "string" || issuer === "" || jwksUrl !== undefined) return [];
   if (isSafeUrl(issuer)) return [];
-  const message = "expected an https address, or http on this machine; where the issuer is none, " +
-    "`jwks_url` has to say where its keys are";
+  const message = "expected an https address, or http on this machine; for any other issuer, set " +
+    "`jwks_url` to the address of its keys";
   return [document.problem(["auth", "jwt", "issuer"], message)];
 }
 
@@ -43,7 +43,9 @@ function checkAgents(document: Document): ConfigProblem[] {
       owners.set(hash.toLowerCase(), id);
       if (owner === undefined || owner === id) continue;
       const path: Path = ["agents", id, "token_sha256", index];
-      const message = `agent ${JSON.stringify(owner)} has the same token: a token names one agent`;
+      const message = `agent ${
+        JSON.stringify(owner)
+      } has the same token: use a token for one agent only`;
       problems.push(document.problem(path, message));
     }
   }

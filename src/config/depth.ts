@@ -1,14 +1,14 @@
 import { ConfigError } from "../errors.ts";
 import type { Environment } from "./environment.ts";
 
-/** The variable that tells a gateway how many gateways are above it. */
+/** The environment variable that counts the gateways above this one. */
 export const DEPTH_VARIABLE = "GATEWAY_DEPTH";
 
-/** A gateway started at this depth refuses to start: such a chain is taken for a loop. */
+/** A gateway refuses to start at this depth: such a chain is probably a loop. */
 export const MAX_DEPTH = 3;
 
 /**
- * How many gateways are above this one; 0 where the variable is absent or empty.
+ * Reads how many gateways are above this one; 0 if the variable is absent or empty.
  *
  * @throws {ConfigError} The variable is not a whole number: guessing 0 could hide a loop.
  */
@@ -20,6 +20,6 @@ export function readDepth(env: Environment): number {
     line: 0,
     column: 0,
     path: DEPTH_VARIABLE,
-    message: "expected a whole number; this variable is the gateway's own, unset it",
+    message: "expected a whole number; the gateway sets this variable itself, so unset it",
   }]);
 }

@@ -1,12 +1,11 @@
 import type { JsonSchema } from "./json_schema.ts";
 
 /**
- * The JSON Schema of one of the two files, with descriptions and examples, for editors.
- *
- * @param file The servers file or the rules file.
+ * Returns the JSON Schema of the servers file or the rules file, with descriptions and examples,
+ * for editors.
  */
 export async function describeFile(file: "servers" | "rules"): Promise<JsonSchema> {
-  // Serving must not load any of it.
+  // A gateway that serves must not load any of this.
   const { makeJsonSchema } = await import("./json_schema.ts");
   return makeJsonSchema(file);
 }

@@ -2,41 +2,38 @@ import type { Node } from "jsonc-parser";
 import type { ConfigProblem } from "../errors.ts";
 import { type JsonValue, valueOf } from "./json_value.ts";
 import { formatPath } from "./path.ts";
-import { type Place, placesOf } from "./place.ts";
+import { type Position, positionsOf } from "./position.ts";
 import { parseSyntax } from "./syntax.ts";
 
-/** Keys as strings, list positions as numbers. */
+/** A path to a value: keys as strings, list indexes as numbers. */
 export type Path = readonly (string | number)[];
 
 /** A configuration file whose syntax is right. */
 export interface Document {
-  /** The whole value. */
   readonly value: JsonValue;
-  /** The node at a path, where there is one. */
   find(path: Path): Node | undefined;
-  /** A problem at a value, at the object that lacks it, or at the key that names it. */
+  /** Makes a problem at a value, at the object that lacks it, or at the key that names it. */
   problem(path: Path, message: string, at?: "value" | "key"): ConfigProblem;
 }
 
-/** What became of a file: no document where its syntax is wrong. */
+/** The result of parsing a file. */
 export interface Parsed {
-  /** The document, where the syntax is right. */
+  /** Absent if the syntax is wrong. */
   readonly document?: Document;
-  /** What is wrong. */
   readonly problems: readonly ConfigProblem[];
 }
 
 /**
- * Parses JSON with comments and trailing commas; never throws, whatever the text.
+ * Parses JSON with comments and trailing commas. Never throws.
  *
- * @param file The file's name, for problems.
- * @param text What stands in it.
+ * @param file The name of the file, for problems.
+ * @param text The content of the file.
  */
 export function parseDocument(file: string, text: string): Parsed {
-  const placeOf = placesOf(text);
+  const positionAt = positionsOf(text);
   const problemAt = (offset: number, path: Path, message: string): ConfigProblem => ({
     file,
-    ...placeOf(offset),
+    ...positionAt(offset),
     path: formatPath(path),
     message,
   });
@@ -56,15 +53,15 @@ export function parseDocument(file: string, text: string): Parsed {
       return problemAt((key ?? node).offset, path, message);
     },
   };
-  const problems = findDuplicates(root, [], placeOf)
+  const problems = findDuplicates(root, [], positionAt)
     .map(({ offset, path, message }) => problemAt(offset, path, message));
   return { document, problems };
 }
 
-/** The members of the objects that were walked through, by their keys. */
+/** The members of each visited object, by key. */
 type Members = Map<Node, ReadonlyMap<string, Node | undefined>>;
 
-/** The nodes along a path, the root first, as far as they are there. */
+/** Returns the nodes along a path, the root first, as far as they exist. */
 function walk(root: Node, path: Path, members: Members): Node[] {
   const nodes = [root];
   for (const part of path) {
@@ -78,14 +75,14 @@ function walk(root: Node, path: Path, members: Members): Node[] {
   return nodes;
 }
 
-/** Kept, because a file with thousands of agents may have as many problems. */
+/** Caches the members, because a file with thousands of agents may have as many problems. */
 function membersOf(node: Node, members: Members): ReadonlyMap<string, Node | undefined> {
   const known = members.get(node);
   if (known !== undefined) return known;
   const own = new Map<string, Node | undefined>();
   const properties = node.type === "object" ? node.children ?? [] : [];
   for (const { children: [key, value] = [] } of properties) {
-    // Of keys that stand twice the first counts.
+    // The first of two equal keys wins.
     if (key !== undefined && !own.has(key.value)) own.set(key.value, value);
   }
   members.set(node, own);
@@ -98,25 +95,29 @@ interface Duplicate {
   readonly message: string;
 }
 
-function findDuplicates(node: Node, path: Path, placeOf: (offset: number) => Place): Duplicate[] {
+function findDuplicates(
+  node: Node,
+  path: Path,
+  positionAt: (offset: number) => Position,
+): Duplicate[] {
   const children = node.children ?? [];
   if (node.type === "array") {
-    return children.flatMap((child, index) => findDuplicates(child, [...path, index], placeOf));
+    return children.flatMap((child, index) => findDuplicates(child, [...path, index], positionAt));
   }
   if (node.type !== "object") return [];
   const firsts = new Map<string, number>();
   return children.flatMap(({ children: [key, value] = [] }) => {
     if (key === undefined || value === undefined) return [];
     const here = [...path, String(key.value)];
-    const within = findDuplicates(value, here, placeOf);
+    const within = findDuplicates(value, here, positionAt);
     const first = firsts.get(key.value);
     if (first === undefined) {
       firsts.set(key.value, key.offset);
       return within;
     }
-    const { line, column } = placeOf(first);
-    const message = `this key stands twice in the object, first at line ${line}, ` +
-      `column ${column}: keep one of the two`;
+    const { line, column } = positionAt(first);
+    const message = `duplicate key, first used at line ${line}, column ${column}: ` +
+      "keep one of the two";
     return [{ offset: key.offset, path: here, message }, ...within];
   });
 }

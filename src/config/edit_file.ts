@@ -1,16 +1,16 @@
 import { folderOf, resolvePath } from "./file_path.ts";
 import { decodeText } from "./read_text.ts";
 
-/** How often an edit is begun anew because somebody else changed the file meanwhile. */
+/** How often an edit is retried because another program changed the file meanwhile. */
 const MAX_ATTEMPTS = 5;
 
 /**
- * Changes a text file so that whoever reads it finds the old text or the new one, and nothing else.
- * Its mode, its owner and links to it stay. Edits of several processes wait for one another.
+ * Changes a text file atomically: a reader sees the old text or the new one. The file keeps its
+ * mode, owner and the links to it. Edits by several processes wait for one another.
  *
  * @param path The file, or a link to it.
- * @param edit Gives the new text.
- * @throws Whatever `edit` throws; the file is unchanged then, as for any other failure.
+ * @param edit Returns the new text.
+ * @throws The error of `edit`; the file is unchanged then, as after any other failure.
  */
 export async function editFile(path: string, edit: (text: string) => string): Promise<void> {
   const real = Deno.realPathSync(path);
@@ -25,14 +25,14 @@ export async function editFile(path: string, edit: (text: string) => string): Pr
   }
 }
 
-/** A byte order mark is a part of the text here, which is written back. */
+/** Reads the text with its byte order mark, because the mark is written back. */
 function readExactly(path: string): string {
   const read = decodeText(Deno.readFileSync(path), { ignoreBOM: true });
   if ("failure" in read) throw new Error(`${path}: ${read.failure}`);
   return read.text;
 }
 
-/** Whether the new text is there; `false` where the file is not what it was. */
+/** Replaces the text; returns `false` if the file has changed since it was read. */
 function replace(
   path: string,
   { before, after }: { readonly before: string; readonly after: string },
@@ -41,7 +41,7 @@ function replace(
   const draft = resolvePath(folderOf(path), `.${crypto.randomUUID()}.tmp`);
   try {
     {
-      // Nobody else reads it before it has the mode that it shall have.
+      // Other users must not read it before it has its final mode.
       using file = Deno.openSync(draft, { write: true, createNew: true, mode: 0o600 });
       const bytes = new TextEncoder().encode(after);
       for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
@@ -51,7 +51,7 @@ function replace(
       keepOwner(draft, { uid, gid });
       if (mode !== null) Deno.chmodSync(draft, mode & 0o7777);
     }
-    // Editors know nothing of our lock.
+    // Editors do not take our lock.
     if (readExactly(path) !== before) return false;
     Deno.renameSync(draft, path);
     return true;
@@ -67,7 +67,7 @@ function keepOwner(path: string, { uid, gid }: { uid: number | null; gid: number
     Deno.chownSync(path, uid, gid);
   } catch (error) {
     if (error instanceof Deno.errors.PermissionDenied) {
-      const message = "the file belongs to another user, who would lose it: run as that user";
+      const message = "the file belongs to another user, who must stay its owner: run as that user";
       throw new Error(message, { cause: error });
     }
     throw error;
@@ -82,7 +82,7 @@ function removeIfThere(path: string): void {
   }
 }
 
-/** Holds off other edits of the file; on Windows a lock would hold off its readers, too. */
+/** Locks the file against other edits. Not on Windows, where a lock would block readers too. */
 async function lock(path: string): Promise<Disposable> {
   if (Deno.build.os === "windows") return { [Symbol.dispose]: () => {} };
   for (;;) {
@@ -90,7 +90,7 @@ async function lock(path: string): Promise<Disposable> {
     await file.lock(true);
     const held = file.statSync();
     const there = Deno.statSync(path);
-    // Whoever had the lock before has put another file in its place.
+    // The previous holder of the lock may have replaced the file.
     if (held.ino === there.ino && held.dev === there.dev) return file;
     file.close();
   }

@@ -1,6 +1,6 @@
 import { DEPTH_VARIABLE, readDepth } from "./depth.ts";
 
-/** Read access to environment variables; `Deno.env` fits. */
+/** Read access to environment variables, such as `Deno.env`. */
 export interface Environment {
   /** The value of one variable. */
   get(name: string): string | undefined;
@@ -8,13 +8,13 @@ export interface Environment {
   toObject(): Record<string, string>;
 }
 
-/** Which platform's customs hold. */
+/** The platform whose conventions apply. */
 export interface PlatformOptions {
-  /** Whether they are those of Windows; default: where this runs. */
+  /** Whether it is Windows; default: the platform this runs on. */
   readonly windows?: boolean;
 }
 
-/** What `childEnvironment` reads of a server. */
+/** The part of a server's configuration that `childEnvironment` reads. */
 export interface ChildVariables {
   /** The entry's own variables. */
   readonly env: Readonly<Record<string, string>>;
@@ -38,12 +38,12 @@ const windowsNames = new Set(
 );
 
 /**
- * The whole environment of a server's process: the safe set, the named extra variables, the
- * entry's own ones (which win), and the nesting depth. Give it to `Deno.Command` with `clearEnv`.
+ * Builds the whole environment of a server's process: the safe set, the named extra variables, the
+ * entry's own variables (which win), and the nesting depth. Pass it to `Deno.Command` with
+ * `clearEnv`.
  *
- * @param server The entry's own variables and the names to inherit.
  * @param env The gateway's own environment.
- * @param options The platform, whose names have no case on Windows.
+ * @param options The platform; names are case-insensitive on Windows.
  * @throws {ConfigError} The gateway's own depth variable is not a whole number.
  */
 export function childEnvironment(
@@ -54,7 +54,7 @@ export function childEnvironment(
   const windows = options.windows ?? Deno.build.os === "windows";
   const same = (name: string) => windows ? name.toUpperCase() : name;
   const inherited = new Set(server.inheritEnv.map(same));
-  // Keyed by what the platform takes for the same name, so that `Path` replaces `PATH` on Windows.
+  // Keyed by the platform's canonical name, so that `Path` replaces `PATH` on Windows.
   const result = new Map<string, [name: string, value: string]>();
   for (const [name, value] of listVariables(env, server.inheritEnv)) {
     if (isSafe(same(name), windows) || inherited.has(same(name))) {
@@ -68,10 +68,8 @@ export function childEnvironment(
 }
 
 /**
- * Names of the variables of the safe set, in the form that Deno's `--allow-env` takes: `LC_*` stands
- * for all that begin so.
- *
- * @param options The platform.
+ * Lists the variables of the safe set in the form that Deno's `--allow-env` takes, where `LC_*` means
+ * all names with that prefix.
  */
 export function safeVariables(options: PlatformOptions = {}): string[] {
   const windows = options.windows ?? Deno.build.os === "windows";
@@ -79,7 +77,7 @@ export function safeVariables(options: PlatformOptions = {}): string[] {
   return [...safeNames, ...lowerCaseToo, ...(windows ? windowsNames : []), ...families];
 }
 
-/** All variables, or those with known names where Deno may not list them (`--allow-env=NAMES`). */
+/** Lists all variables; if Deno may not list them (`--allow-env=NAMES`), those with known names. */
 function listVariables(env: Environment, more: readonly string[]): [string, string][] {
   try {
     return Object.entries(env.toObject());
@@ -93,7 +91,7 @@ function listVariables(env: Environment, more: readonly string[]): [string, stri
   }
 }
 
-/** The value of a variable; one that Deno may not read counts as not set. */
+/** Returns the value of a variable; a variable that Deno may not read counts as not set. */
 export function readVariable(env: Environment, name: string): string | undefined {
   try {
     return env.get(name);
@@ -108,17 +106,17 @@ function isSafe(name: string, windows: boolean): boolean {
     name.startsWith("LC_") || name.startsWith("XDG_") || /^npm_config_/i.test(name);
 }
 
-/** The user's home folder: `HOME`, on Windows `USERPROFILE` where that is missing. */
+/** Returns the user's home folder: `HOME`, or on Windows `USERPROFILE` if that is missing. */
 export function homeFolder(env: Environment, options: PlatformOptions = {}): string | undefined {
   const windows = options.windows ?? Deno.build.os === "windows";
   return env.get("HOME") || (windows && env.get("USERPROFILE")) || undefined;
 }
 
 /**
- * Path of a file in the folder where programs keep what they have recorded: on Windows
- * `%LOCALAPPDATA%`, elsewhere `$XDG_STATE_HOME` or `~/.local/state`.
+ * Returns the path of a file in the gateway's state folder, which is in `%LOCALAPPDATA%` on Windows,
+ * elsewhere in `$XDG_STATE_HOME` or `~/.local/state`.
  *
- * @see {@link https://specifications.freedesktop.org/basedir-spec/latest/} which has relative paths
+ * @see {@link https://specifications.freedesktop.org/basedir-spec/latest/}: relative paths are
  * ignored
  */
 export function stateFile(env: Environment, name: string, options: PlatformOptions = {}): string {
@@ -130,7 +128,7 @@ export function stateFile(env: Environment, name: string, options: PlatformOptio
   return `${folder}/agent-mcp-gateway/${name}`;
 }
 
-/** Replaces a leading `~` by the home folder, where there is one. */
+/** Replaces a leading `~` by the home folder, if that is known. */
 export function expandHome(path: string, home: string | undefined): string {
   if (home === undefined || !/^~(?:$|[/\\])/.test(path)) return path;
   return home + path.slice(1);

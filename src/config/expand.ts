@@ -1,6 +1,6 @@
 import { type Environment, readVariable } from "./environment.ts";
 
-/** Where references find their values. */
+/** The values that references can name. */
 export interface Variables {
   readonly env: Environment;
   /** For `${userHome}`. */
@@ -11,28 +11,28 @@ export interface Variables {
 
 /** A text with its references replaced. */
 export interface Expanded {
-  /** The text; as written where there is `trouble`. */
+  /** The expanded text; the text as written if there is an `error`. */
   readonly text: string;
-  /** Whether it held a reference, so that its value is not the file's own. */
+  /** Whether the text contains a reference. */
   readonly used: boolean;
-  /** Why it could not be expanded; names variables, never values. */
-  readonly trouble?: string;
+  /** Why it could not be expanded; names variables, never their values. */
+  readonly error?: string;
 }
 
-/** More levels of `${A:-${B:-...}}` than anybody means. */
+/** Levels of `${A:-${B:-...}}`; more is a mistake. */
 const maxNesting = 8;
 
-const malformed = "a `${` begins no variable: write ${NAME}, ${NAME:-default}, " +
+const malformed = "a `${` does not begin a variable: write ${NAME}, ${NAME:-default}, " +
   "or $${ for a literal ${";
 
-/** What programs that know more than variables have in braces: the word, and whether a colon follows. */
+/** References that only other programs support: the id of an `input`, or else the word before `:`. */
 const FOREIGN =
   /(?<!\$)\$\{(?:input:([\w.-]{1,60})\}|(input|config|command|file|workspaceFolder|op|keychain|cmd):)/;
 
-/** Names that VS Code has a value for, and the environment seldom. */
+/** Names that VS Code replaces and that are rarely environment variables. */
 const VSCODE_NAMES = ["workspaceFolderBasename", "workspaceRoot", "pathSeparator", "fileDirname"];
 
-/** What is said of a text with a `${` that begins no variable; quotes names, and no more of it. */
+/** Explains a text with a malformed `${`. The message quotes names only. */
 function explainMalformed(text: string): string {
   const [, id, word = ""] = FOREIGN.exec(text) ?? [];
   if (id !== undefined) {
@@ -51,26 +51,26 @@ function explainMalformed(text: string): string {
 
 /**
  * Replaces `${VAR}`, `${VAR:-default}`, `${env:VAR}`, `${userHome}` and `${workspaceFolder}`;
- * `$${` is a literal `${`. As in a shell an empty variable is set for `${VAR}`, and takes the
- * default in `${VAR:-default}`; a default may hold references and ends at the next `}`.
+ * `$${` is a literal `${`. As in a shell, an empty variable counts as set in `${VAR}` but not in
+ * `${VAR:-default}`. A default may contain references and ends at the next `}`.
  */
 export function expandText(text: string, variables: Variables): Expanded {
   if (!text.includes("${")) return { text, used: false };
   const run = expandFrom(text, 0, 0, variables);
-  if (run.trouble === undefined) return { text: run.text, used: run.used };
-  const trouble = run.trouble === malformed ? explainMalformed(text) : run.trouble;
-  return { text, used: run.used, trouble };
+  if (run.error === undefined) return { text: run.text, used: run.used };
+  const error = run.error === malformed ? explainMalformed(text) : run.error;
+  return { text, used: run.used, error };
 }
 
 interface Run extends Expanded {
-  /** Offset behind what was read. */
+  /** Offset after the text that was read. */
   readonly end: number;
 }
 
-/** Reads to the end of the text, or within a default to its `}`. */
+/** Reads to the end of the text, or inside a default to its `}`. */
 function expandFrom(text: string, start: number, nesting: number, variables: Variables): Run {
   const parts: string[] = [];
-  const troubles: string[] = [];
+  const errors: string[] = [];
   let used = false;
   let at = start;
   const stops = nesting === 0 ? /\$\$\{|\$\{/g : /\$\$\{|\$\{|\}/g;
@@ -86,37 +86,37 @@ function expandFrom(text: string, start: number, nesting: number, variables: Var
       used = true;
       parts.push(reference.text);
       at = reference.end;
-      if (reference.trouble !== undefined) troubles.push(reference.trouble);
+      if (reference.error !== undefined) errors.push(reference.error);
     } else {
-      // Here ends the whole text, or the default; a default without its `}` is not closed.
-      if (stop === null && nesting > 0) troubles.push(malformed);
-      const trouble = troubles.includes(malformed) ? malformed : troubles[0];
+      // This is the end of the whole text, or of the default, which may lack its `}`.
+      if (stop === null && nesting > 0) errors.push(malformed);
+      const error = errors.includes(malformed) ? malformed : errors[0];
       const run = { text: parts.join(""), used, end: at };
-      return trouble === undefined ? run : { ...run, trouble };
+      return error === undefined ? run : { ...run, error };
     }
   }
 }
 
-/** Reads one reference, from behind its `${` to behind its `}`. */
+/** Reads one reference, from after its `${` to after its `}`. */
 function expandReference(text: string, start: number, nesting: number, variables: Variables): Run {
-  // Parentheses and dots are for Windows, which has variables such as `ProgramFiles(x86)`.
+  // Windows has variables with parentheses and dots, such as `ProgramFiles(x86)`.
   const shape = /(env:)?([A-Za-z_][A-Za-z0-9_.()]*)(\}|:-)/y;
   shape.lastIndex = start;
   const [whole, prefix, name = "", close] = shape.exec(text) ?? [];
   if (whole === undefined || nesting >= maxNesting) {
-    return { text: "", used: true, trouble: malformed, end: text.length };
+    return { text: "", used: true, error: malformed, end: text.length };
   }
   const value = prefix === undefined ? lookUp(name, variables) : readVariable(variables.env, name);
   const end = start + whole.length;
   if (close === "}") {
     if (value !== undefined) return { text: value, used: true, end };
-    const trouble = VSCODE_NAMES.includes(name)
+    const error = VSCODE_NAMES.includes(name)
       ? `only VS Code knows \${${name}}: write its value, or \${NAME} for a variable`
       : `variable ${JSON.stringify(name)} is not set`;
-    return { text: "", used: true, trouble, end };
+    return { text: "", used: true, error, end };
   }
   const fallback = expandFrom(text, end, nesting + 1, variables);
-  if (fallback.trouble === malformed || !value) return { ...fallback, used: true };
+  if (fallback.error === malformed || !value) return { ...fallback, used: true };
   return { text: value, used: true, end: fallback.end };
 }
 

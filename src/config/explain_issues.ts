@@ -7,7 +7,7 @@ import { suggest } from "./suggest.ts";
 
 type Issue = z.core.$ZodIssue;
 
-/** Turns what zod found into problems with places and plain words. */
+/** Turns zod's issues into problems with positions and plain messages. */
 export function explainIssues(document: Document, issues: readonly Issue[]): ConfigProblem[] {
   return issues.flatMap((issue) => explain(document, issue, []));
 }
@@ -23,7 +23,7 @@ function explain(document: Document, issue: Issue, base: Path): ConfigProblem[] 
     });
   }
   if (issue.code === "invalid_union") {
-    // Of the branches the one is meant that has the right kind of value at its top.
+    // The branch whose top value is of the right kind is the one that was meant.
     const meant = issue.errors.filter((branch) => !branch.some(isWrongKind));
     if (meant.length === 1) return (meant[0] ?? []).flatMap((one) => explain(document, one, path));
   }
@@ -46,9 +46,9 @@ function isWrongKind(issue: Issue): boolean {
   return issue.code === "invalid_type" && issue.path.length === 0;
 }
 
-/** Says what is there instead; quotes no value that may be a secret. */
+/** Describes the value that was found, without quoting one that may be a secret. */
 function describeFound(issue: Issue, node: Node): string {
-  // A number in `env` or `args` may be a secret; where a number belongs it is none.
+  // A number in `env` or `args` may be a secret. Where a number is expected, it is not.
   const isNumeric = issue.code === "too_small" || issue.code === "too_big" ||
     (issue.code === "invalid_type" && issue.expected === "int");
   if (node.type === "number" && isNumeric) return `, found ${node.value}`;
@@ -56,7 +56,7 @@ function describeFound(issue: Issue, node: Node): string {
   if (issue.code === "invalid_value" && node.type === "string" && node.value.length <= 40) {
     return `, found ${JSON.stringify(node.value)}${suggest(node.value, issue.values.map(String))}`;
   }
-  // A text that fails a test is of the right kind: to say "found a string" would not help.
+  // A string that fails a test is of the right kind, so "found a string" would not help.
   return issue.code === "custom" ? "" : `, found ${kinds.get(node.type) ?? node.type}`;
 }
 

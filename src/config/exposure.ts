@@ -3,33 +3,30 @@ import type { Rules } from "./rules.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * Whether an address or host name is the machine's own, which nobody else can reach.
+ * Whether an address or host name is a loopback one, which other machines cannot reach.
  *
- * @param host An address, an IPv6 one with brackets or without, or a host name.
+ * @param host An IPv4 or IPv6 address, with or without brackets, or a host name.
  */
 export function isLoopback(host: string): boolean {
   const address = host.replace(/^\[|\]$/g, "").toLowerCase().replace(/^::ffff:(?=\d)/, "");
   return address === "localhost" || address === "::1" || /^127(\.\d{1,3}){3}$/.test(address);
 }
 
-/** Whether the rules know any credential; then whoever connects over HTTP needs one. */
+/** Whether the rules contain any credential. If so, every client needs one over HTTP. */
 export function hasCredentials({ agents, jwt }: Rules): boolean {
   return jwt !== undefined || [...agents.values()].some(({ tokens }) => tokens.length > 0);
 }
 
 /**
- * Finds out whether anybody in the network could act as any agent: the listener can be reached from
- * other machines, and nothing says who is calling.
+ * Finds out whether anyone in the network could act as any agent: other machines can reach the
+ * listener, and the rules contain no credential.
  *
- * @param settings Where the gateway listens.
- * @param rules Who has a credential.
  * @param file The rules file as the operator named it.
  * @returns One problem, or none.
  */
 export function findExposure(
   { transport, host }: Settings,
-  rules: Rules,
-  file: string,
+  { rules, file }: { readonly rules: Rules; readonly file: string },
 ): ConfigProblem[] {
   if (transport !== "http" || isLoopback(host) || hasCredentials(rules)) return [];
   const message = `other machines can reach ${host}, and no agent has a credential; add ` +

@@ -3,20 +3,18 @@ import type { Document, Parsed } from "./document.ts";
 import type { RulesFile } from "./rules_schema.ts";
 import type { ServersFile } from "./servers_schema.ts";
 
-/** How the texts of the two files are read and checked, each by itself. */
+/** Reads and checks the text of each of the two files, one file at a time. */
 export interface FileChecks {
-  /** Reads JSON. */
   parse(file: string, text: string): Parsed;
-  /** What the schema and the rules beyond it say of a servers file. */
+  /** Checks a servers file by its schema and by the rules beyond it. */
   checkServers(document: Document): CheckedFile<ServersFile>;
-  /** What the schema and the rules beyond it say of a rules file. */
+  /** Checks a rules file by its schema and by the rules beyond it. */
   checkRules(document: Document): CheckedFile<RulesFile>;
 }
 
-/** What became of a file whose syntax is right. */
+/** The result of checking a file whose syntax is right. */
 export interface CheckedFile<T> {
-  /** There where the schema found nothing wrong. */
+  /** Absent if the file does not match the schema. */
   readonly file?: T;
-  /** What is wrong. */
   readonly problems: readonly ConfigProblem[];
 }

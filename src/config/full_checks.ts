@@ -8,11 +8,11 @@ import { findForeignFormat, findSwappedFile } from "./other_clients.ts";
 import { rulesSchema } from "./rules_schema.ts";
 import { serversSchema } from "./servers_schema.ts";
 
-/** Everything that is wrong is found, and where. A start with good files does not load this. */
+/** Finds every problem and its position. A start with valid files does not load this. */
 export const fullChecks: FileChecks = {
   parse: parseDocument,
   checkServers(document) {
-    // Of another client's file the schema would say no more than that `mcpServers` is missing.
+    // For another client's file, the schema would only say that `mcpServers` is missing.
     const shape = findSwappedFile("servers", document) ?? findForeignFormat(document);
     if (shape !== undefined) return { problems: [shape] };
     return check(serversSchema, document, checkEntries);

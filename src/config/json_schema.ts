@@ -7,8 +7,8 @@ import { serversSchema } from "./servers_schema.ts";
 export type JsonSchema = { [key: string]: unknown };
 
 /**
- * Makes the JSON Schema of a file from the schema that the gateway checks it with. Draft 7, because
- * that is what editors know best.
+ * Generates the JSON Schema of a file from the schema that the gateway checks it with. The target is
+ * draft 7, which editors support best.
  *
  * @see {@link https://json-schema.org/draft-07}
  */
@@ -20,7 +20,7 @@ export function makeJsonSchema(file: "servers" | "rules"): JsonSchema {
   return complete(made, "", details);
 }
 
-/** Adds what zod's functions check, and examples, to a part and all within it. */
+/** Adds examples and the checks of zod's functions to a schema and its parts. */
 function complete(
   schema: JsonSchema,
   path: string,
@@ -33,7 +33,7 @@ function complete(
   const isPlain = isSchema(propertyNames) && JSON.stringify(propertyNames) === '{"type":"string"}';
   return {
     ...rest,
-    // A name that may be anything need not be told.
+    // Leave out `propertyNames` that allows any name.
     ...(propertyNames === undefined || isPlain ? {} : { propertyNames }),
     ...(details[path] ?? {}),
     ...(isSchema(properties)

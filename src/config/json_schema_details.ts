@@ -1,17 +1,17 @@
 /**
- * What the JSON Schemas of the two files say beyond what can be read off zod's: an example for every
- * key, and in the words of JSON Schema what functions check. By path, where `*` stands for a name
- * and `[]` for the items of a list.
+ * Additions to the JSON Schemas that are generated from zod: an example for every key, and JSON
+ * Schema keywords for the checks that are functions in zod. Keyed by path, where `*` is any name and
+ * `[]` the items of a list.
  *
- * `accept` reads files by these schemas: what it accepts is not given to zod. So a pattern must let
- * nothing pass that a function refuses; where no words of JSON Schema are as strict, a `$comment`
- * says what is missing.
+ * `accept` validates files by these schemas, and zod does not see a file that `accept` passes. So a
+ * pattern must not pass a value that the function refuses. If no keyword is as strict as the
+ * function, a `$comment` names the missing check.
  */
 import type { JsonSchema } from "./json_schema.ts";
 
 type Details = Readonly<Record<string, JsonSchema>>;
 
-/** Editors that know these allow comments and trailing commas. */
+/** Keywords by which some editors allow comments and trailing commas. */
 const WHOLE = { allowComments: true, allowTrailingCommas: true };
 
 const NO_NUL = { pattern: "^[^\\u0000]*$" };
@@ -24,7 +24,7 @@ const both = (type: unknown, transport: unknown): JsonSchema => ({
   properties: { type, transport },
 });
 
-/** Of the servers file. */
+/** Additions to the schema of the servers file. */
 export const SERVERS_DETAILS: Details = {
   "": { title: "Servers behind Agent MCP Gateway", ...WHOLE },
   "$schema": { examples: ["./servers.schema.json"] },
@@ -122,7 +122,7 @@ const grants = (
   [`${path}.tools`]: { examples: [examples.tools] },
 });
 
-/** Of the rules file. */
+/** Additions to the schema of the rules file. */
 export const RULES_DETAILS: Details = {
   "": { title: "Rules of Agent MCP Gateway", ...WHOLE },
   "$schema": { examples: ["./rules.schema.json"] },

@@ -17,34 +17,32 @@ import { isSelfReference } from "./self_reference.ts";
 import type { ServersFile } from "./servers_schema.ts";
 import { type KnownServers, warnRules, warnServerNames } from "./warn_rules.ts";
 
-/** What loading needs to know besides the files. */
+/** The surroundings in which the files are loaded. */
 export interface LoadOptions {
-  /** Where variables come from. */
+  /** The environment variables that the files may refer to. */
   readonly env: Environment;
-  /** The working folder, absolute: `${workspaceFolder}`. */
+  /** The working folder, absolute; the value of `${workspaceFolder}`. */
   readonly cwd: string;
-  /** Whether Windows' customs hold; default: where this runs. */
+  /** Whether the platform is Windows; default: the platform this runs on. */
   readonly windows?: boolean;
-  /** How a server that is this gateway again is recognised; default: the running program. */
+  /** Identifies this gateway, to find servers that would start it again; default: this program. */
   readonly program?: Program;
 }
 
-/** Everything wrong and odd in the two files; `configuration` is there when nothing is wrong. */
+/** The result of checking the two files. */
 export interface Checked {
-  /** What loading would give. */
+  /** The configuration; absent if there are errors. */
   readonly configuration?: Configuration;
-  /** What is wrong, in the order of files and lines, the servers file first. */
+  /** The errors, in the order of files and lines, the servers file first. */
   readonly errors: readonly ConfigProblem[];
-  /** What is odd, in the same order. */
+  /** The warnings, in the same order. */
   readonly warnings: readonly ConfigProblem[];
 }
 
 /**
- * Reads both files into a configuration; may be called again for every reload.
+ * Reads both files into a configuration, at start and for every reload.
  *
- * @param files What `locateFiles` found.
- * @param options Where variables come from.
- * @throws {ConfigError} Holds every error of both files.
+ * @throws {ConfigError} Contains every error of both files.
  */
 export async function loadConfiguration(
   files: FoundFiles,
@@ -55,19 +53,14 @@ export async function loadConfiguration(
   return configuration;
 }
 
-/**
- * Reads and checks both files; tells what is in them instead of throwing, as `validate` needs it.
- *
- * @param files What `locateFiles` found.
- * @param options Where variables come from.
- */
+/** Reads and checks both files; returns their errors and warnings instead of throwing. */
 export async function checkConfiguration(
   files: FoundFiles,
   options: LoadOptions,
 ): Promise<Checked> {
   const plain = await check(files, options, plainChecks);
   if (plain.errors.length === 0 && plain.warnings.length === 0) return plain;
-  // Only who has something to tell needs zod for what it is, and the places of values for where.
+  // Only files with problems need zod, and the parser that knows positions, to explain them.
   const { fullChecks } = await import("./full_checks.ts");
   return await check(files, options, fullChecks);
 }
@@ -81,7 +74,7 @@ async function check(
   const areBothMissing = mcpConfig.origin === "missing" && rulesFile.origin === "missing";
   const servers = readFile(mcpConfig, {
     names: "--mcp-config or GATEWAY_MCP_CONFIG",
-    // What to do is said once, with the other one.
+    // The message about the rules file says what to do about both.
     missing: () => areBothMissing ? "not found" : notFound(mcpConfig, "it with --mcp-config"),
     parse,
     check: checkServers,
@@ -131,7 +124,7 @@ function notFound({ looked }: FoundFile, name: string): string {
     `looked in ${folders}`;
 }
 
-/** As much of a file as could be read. */
+/** The part of a file that could be read. */
 interface ReadFile<T> extends CheckedFile<T> {
   readonly document?: Document;
 }
@@ -140,7 +133,7 @@ function readFile<T>(
   found: FoundFile,
   { names, missing, parse, check }: {
     readonly names: string;
-    /** What is said of it where it was not found. */
+    /** Makes the message for a file that was not found. */
     readonly missing: () => string;
     readonly parse: FileChecks["parse"];
     readonly check: (document: Document) => CheckedFile<T>;
@@ -180,27 +173,27 @@ async function buildServers(
     findDisablingKey(entry) === undefined
   );
   return await Promise.all(enabled.map(async ([name, entry]) => {
-    const built = buildServer(name, entry, variables);
+    const built = buildServer([name, entry], variables);
     return { ...built, isSelf: await isSelfReference(built.server, self) };
   }));
 }
 
 function warnServers(document: Document, built: readonly Built[]): ConfigProblem[] {
-  return built.flatMap(({ server: { name }, troubles, notes, isSelf }) => {
+  return built.flatMap(({ server: { name }, errors, warnings, isSelf }) => {
     if (isSelf) {
-      const message = "skipped: it would start this gateway again, on the same servers file";
+      const message = "skipped: it would start this gateway again with the same servers file";
       return [document.problem(["mcpServers", name], message, "key")];
     }
     return [
-      ...troubles.map(({ path, message }) =>
+      ...errors.map(({ path, message }) =>
         document.problem(path, `server ${JSON.stringify(name)} is not available: ${message}`)
       ),
-      ...notes.map(({ path, message }) => document.problem(path, message)),
+      ...warnings.map(({ path, message }) => document.problem(path, message)),
     ];
   });
 }
 
-/** Reads the raw value, so that rules can be checked beside a servers file that has errors. */
+/** Reads the raw value, so that the rules are also checked when the servers file has errors. */
 function knownServers({ value }: Document, built: readonly Built[]): KnownServers {
   const names = new Set<string>();
   const left = new Map<string, string>();

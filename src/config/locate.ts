@@ -2,13 +2,13 @@ import { resolvePath } from "./file_path.ts";
 
 /** One of the two files, and how it was found. */
 export interface FoundFile {
-  /** Absolute path; of a `missing` one where it should be made. */
+  /** Absolute path; the path to create if the file is `missing`. */
   readonly path: string;
   /** The path as the operator knows it, for messages. */
   readonly shown: string;
-  /** `given` by flag or variable, in the user's own `home` folder, in the working `folder`, or nowhere (`missing`). */
+  /** `given` by flag or variable, found in the user's `home` or the working `folder`, or `missing`. */
   readonly origin: "given" | "home" | "folder" | "missing";
-  /** Where was looked, in order. */
+  /** The default paths that were searched, in order. */
   readonly looked: readonly string[];
 }
 
@@ -20,22 +20,21 @@ export interface FoundFiles {
   readonly rules: FoundFile;
 }
 
-/** Where to look. */
+/** The folders to search. */
 export interface LocateOptions {
-  /** The user's home folder; nothing is looked for there where absent. */
+  /** The user's home folder; not searched if undefined. */
   readonly home: string | undefined;
   /** The working folder, absolute. */
   readonly cwd: string;
-  /** Whether a path is there and not a folder; default asks the disk. */
+  /** Whether a path exists and is not a folder; default: asks the disk. */
   readonly exists?: (path: string) => boolean;
 }
 
 /**
  * Finds the two files: as named, else in `~/.config/agent-mcp-gateway`, `.` and `./config`.
- * Never throws: a missing file is reported by `loadConfiguration`, with all that is wrong in the other.
+ * Never throws: `loadConfiguration` reports a missing file together with the errors of the other.
  *
  * @param named The paths that flags or variables name, `~` expanded.
- * @param options Where to look.
  */
 export function locateFiles(
   named: { readonly mcpConfig?: string | undefined; readonly rules?: string | undefined },
@@ -54,29 +53,28 @@ function locate(
 ): FoundFile {
   // The user's own folder comes first: opening a stranger's repository must not start its
   // commands or replace the rules.
-  const places = [name, `config/${name}`].map((shown) => ({
+  const candidates = [name, `config/${name}`].map((shown) => ({
     path: resolvePath(cwd, shown),
     shown,
     origin: "folder" as FoundFile["origin"],
   }));
   if (home !== undefined) {
     const path = resolvePath(home, ".config", "agent-mcp-gateway", name);
-    places.unshift({ path, shown: path, origin: "home" });
+    candidates.unshift({ path, shown: path, origin: "home" });
   }
-  const looked = [...new Set(places.map((place) => place.path))];
+  const looked = [...new Set(candidates.map((candidate) => candidate.path))];
   if (given !== undefined) {
     return { path: resolvePath(cwd, given), shown: given, origin: "given", looked };
   }
-  const found = places.find((place) => exists(place.path));
+  const found = candidates.find((candidate) => exists(candidate.path));
   return { path: looked[0] ?? name, shown: name, origin: "missing", ...found, looked };
 }
 
 /**
- * What the log should say about how the files were found: those passed over, and those taken
- * from the working folder. Asks the disk, so it is best called when the start is over.
+ * Returns log lines about files that were ignored and files used from the working folder. Reads the
+ * disk, so it is best called after the start.
  *
- * @param files What `locateFiles` found.
- * @param exists Whether a path is there and not a folder; default asks the disk.
+ * @param exists Whether a path exists and is not a folder; default: asks the disk.
  */
 export function noteFinds(
   files: FoundFiles,
@@ -85,7 +83,7 @@ export function noteFinds(
   return [files.mcpConfig, files.rules].flatMap(({ path, origin, looked }) => [
     ...(origin === "folder" ? [`using ${path}, found in the working folder`] : []),
     ...looked.filter((other) => other !== path && exists(other))
-      .map((other) => `passing over ${other}, because ${path} is used`),
+      .map((other) => `ignoring ${other}, because ${path} is used`),
   ]);
 }
 
@@ -93,7 +91,7 @@ function isThere(path: string): boolean {
   try {
     return !Deno.statSync(path).isDirectory;
   } catch (error) {
-    // Anything but absence, such as a missing permission, is told when the file is read.
+    // Any other error, such as a missing permission, is reported when the file is read.
     return !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory);
   }
 }

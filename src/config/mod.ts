@@ -1,6 +1,6 @@
 /**
- * The two configuration files and the settings: find, read, check, expand. Every error of both
- * files is found in one go, each with its place. May read files; must not start, connect or log
+ * The two configuration files and the settings: find, read, check, expand. All errors of both files
+ * are reported at once, each with its position. May read files; must not start, connect or log
  * anything. Imports the leaves.
  *
  * @module

@@ -1,15 +1,15 @@
 /**
- * Finds faults in names that are hard to see. Names match exactly, so a leading or trailing space
- * or an invisible character makes a rule match nothing.
+ * Finds faults in names that are hard to see. Names match exactly, so a rule with a leading or
+ * trailing space or an invisible character in a name matches nothing.
  */
 
-/** Most names: ASCII, with blanks only inside. */
+/** Matches most names: ASCII, with spaces only inside. */
 const ORDINARY = /^[!-~](?:[ -~]*[!-~])?$/;
 
-/** Control and format characters, which zero-width, bidi and tag characters are, and odd blanks. */
+/** Control characters, format characters (zero-width, bidi, tags), and characters that look blank. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu;
 
-/** Joins the parts of an emoji, where it belongs. */
+/** A zero-width joiner inside an emoji, where it is legitimate. */
 const EMOJI_JOINER = /(?<=\p{Extended_Pictographic}\p{M}*)\u200d(?=\p{Extended_Pictographic})/gu;
 
 const WORDS = new Map([
@@ -19,16 +19,16 @@ const WORDS = new Map([
   ["\r", "a line break"],
 ]);
 
-/** What is wrong with a name, and the name that was probably meant. */
+/** A fault of a name, and the name that was probably meant. */
 export interface NameFault {
   /** Such as `ends with a space`. */
   readonly what: string;
-  /** The name without it; empty where nothing is left. */
+  /** The name without the fault; may be empty. */
   readonly meant: string;
 }
 
 /**
- * Finds blanks at the ends of a name and invisible characters anywhere in it.
+ * Finds spaces at the ends of a name and invisible characters anywhere in it.
  *
  * @param name A name, or a pattern of names.
  */
@@ -39,16 +39,16 @@ export function findNameFault(name: string): NameFault | undefined {
   if (meant === "") return { what: "has no visible characters", meant };
   const characters = [...name];
   const [first = "", last = ""] = [characters[0], characters.at(-1)];
-  const isOdd = (character: string) => withoutInvisible(character) === "";
-  if (isOdd(first)) return { what: `begins with ${describe(first)}`, meant };
-  if (isOdd(last)) return { what: `ends with ${describe(last)}`, meant };
+  const isInvisible = (character: string) => withoutInvisible(character) === "";
+  if (isInvisible(first)) return { what: `begins with ${describe(first)}`, meant };
+  if (isInvisible(last)) return { what: `ends with ${describe(last)}`, meant };
   return {
     what: `contains ${describe(name.replace(EMOJI_JOINER, "").match(INVISIBLE)?.[0] ?? "")}`,
     meant,
   };
 }
 
-/** A name without what cannot be seen; joiners inside emoji stay. */
+/** Removes invisible characters from a name, except for joiners inside emoji. */
 function withoutInvisible(name: string): string {
   const kept = name.replace(EMOJI_JOINER, "\ue000").replace(INVISIBLE, "").trim();
   return kept.replaceAll("\ue000", "\u200d");
@@ -61,7 +61,7 @@ function describe(character: string): string {
   return `${/\p{Zs}/u.test(character) ? "an unusual space" : "an invisible character"}, U+${code}`;
 }
 
-/** A name in quotes, what cannot be seen as escapes. */
+/** Quotes a name and escapes its invisible characters. */
 export function quoteName(name: string): string {
   return JSON.stringify(name).replace(
     /[\p{C}\p{Zl}\p{Zp}\u034f\u115f\u1160\u2800\u3164]/gu,
@@ -71,7 +71,7 @@ export function quoteName(name: string): string {
   );
 }
 
-/** Equal for names that people take for the same: case, Unicode normalization and the unseen aside. */
+/** Folds case, Unicode normalization and invisible characters: names that look alike become equal. */
 export function foldName(name: string): string {
   return ORDINARY.test(name)
     ? name.toLowerCase()
@@ -79,10 +79,9 @@ export function foldName(name: string): string {
 }
 
 /**
- * Of names that people take for one given, how the first differs from it.
+ * Finds the first other name that looks like a given one.
  *
- * @param name A name.
- * @param others Names that may be meant.
+ * @returns The other name, and whether it differs in case only.
  */
 export function findLookalike(
   name: string,

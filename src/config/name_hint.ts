@@ -3,11 +3,11 @@ import { findLookalike, findNameFault, quoteName } from "./name_faults.ts";
 import { suggest, suggestPattern } from "./suggest.ts";
 
 /**
- * What to write for a name or a pattern in the rules that matches none of the names that there are,
- * as words to append to a message; else `""`.
+ * Proposes a correction for a name or pattern in the rules that matches none of the known names.
  *
  * @param given The name or pattern as written.
- * @param names The names that it may have meant.
+ * @param names The known names.
+ * @returns A text to append to a message; `""` if there is nothing to propose.
  */
 export function nameHint(given: string, names: Iterable<string>): string {
   const known = [...names];

@@ -9,7 +9,7 @@ const { properties } = schema.properties.mcpServers.additionalProperties;
 const entryKeys = Object.keys(properties);
 const gatewayKeys = Object.keys(properties.gateway.properties);
 
-/** Other clients' keys that the gateway has nothing for, with what to write instead. */
+/** Keys of other clients that the gateway does not support, with what to write instead. */
 const UNSUPPORTED = new Map<string, Advice>(Object.entries({
   ...same(["envFile", "env_file"], () => {
     return 'the gateway does not read env files: write the variables under "env", as values or ${NAME}';
@@ -40,8 +40,8 @@ function isEmpty(value: JsonValue): boolean {
 }
 
 /**
- * Warns of keys of a server's entry that look like slips, and of other clients' keys where it
- * matters that they are ignored. The rest is ignored in silence, because it may be another client's.
+ * Warns of mistyped keys in a server's entry, and of other clients' keys that make a difference when
+ * they are ignored. Other unknown keys are ignored silently: they may be another client's.
  */
 export function warnOddKeys(document: Document): ConfigProblem[] {
   const { value } = document;
@@ -71,7 +71,7 @@ function adviseOn(key: string, value: JsonValue, entry: JsonObject): string | un
   }
   const isServer = entry["command"] !== undefined || entry["url"] !== undefined;
   const isConnect = ["command", "url"].includes(renamed.ours);
-  // Without a command and a url that is an error, which says the same.
+  // Without `command` and `url`, `checkEntries` reports the same as an error.
   if (isConnect) return isServer ? "ignored: the server already has `command` or `url`" : undefined;
   return entry[renamed.ours] === undefined
     ? `ignored; ${renamed.message}`

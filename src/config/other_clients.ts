@@ -3,7 +3,7 @@ import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
 import { suggest } from "./suggest.ts";
 
-/** Words of other clients' files for `mcpServers`, by who says them. */
+/** The names of `mcpServers` in other clients' files, each with the client. */
 const SERVERS_KEYS = new Map([
   ["servers", "MCP clients such as VS Code say"],
   ["context_servers", "Zed says"],
@@ -12,7 +12,7 @@ const SERVERS_KEYS = new Map([
   ["mcp_servers", "Codex says"],
 ]);
 
-/** Other clients' keys of an entry that mean what a key of ours does. */
+/** Keys of an entry in other clients' files that mean the same as a key of ours. */
 const RENAMED = new Map(Object.entries({
   httpUrl: { ours: "url", who: "Gemini CLI says" },
   serverUrl: { ours: "url", who: "Windsurf says" },
@@ -31,7 +31,7 @@ const RENAMED = new Map(Object.entries({
 interface Renamed {
   /** The gateway's key. */
   readonly ours: string;
-  /** Who says otherwise. */
+  /** The client that uses the other key, with its verb: `Zed says`. */
   readonly who: string;
 }
 
@@ -47,7 +47,7 @@ export function otherNames(ours: string): string[] {
   return [...RENAMED].flatMap(([key, renamed]) => renamed.ours === ours ? [key] : []);
 }
 
-/** What a key of another client's entry is called here; undefined for other keys. */
+/** Finds the gateway's name for a key of another client's entry; undefined for other keys. */
 export function findRenamed(key: string): (Renamed & { readonly message: string }) | undefined {
   const renamed = RENAMED.get(key);
   if (renamed === undefined) return undefined;
@@ -55,19 +55,19 @@ export function findRenamed(key: string): (Renamed & { readonly message: string 
   return { ...renamed, message: `${who} "${key}" here: rename it to "${ours}"` };
 }
 
-/** Keys with which other clients switch a server off. */
+/** Keys that disable a server in other clients' files, if `false`. */
 export const SWITCHES: readonly string[] = ["enabled", "active", "isActive"];
 
 /**
- * The key that says that a server is off: our `disabled`, or another client's word for it. A server
- * that somebody switched off must not be on because the file was copied.
+ * Finds the key that disables a server: our `disabled`, or another client's word for it. A disabled
+ * server must stay disabled when its entry is copied from another client.
  */
 export function findDisablingKey(entry: { readonly [key: string]: unknown }): string | undefined {
   if (entry["disabled"] === true) return "disabled";
   return SWITCHES.find((key) => entry[key] === false);
 }
 
-/** Rules in place of servers, or the other way round. */
+/** Detects a rules file given as the servers file, or the other way round. */
 export function findSwappedFile(
   kind: "servers" | "rules",
   document: Document,
@@ -83,9 +83,9 @@ export function findSwappedFile(
 }
 
 /**
- * A file of another shape than a servers file has, such as another client's.
+ * Detects a file in another format than that of a servers file, such as another client's.
  *
- * @returns The one thing to say of it; undefined where `mcpServers` is there, or nothing is known.
+ * @returns One problem; undefined if `mcpServers` is there, or the format is unknown.
  */
 export function findForeignFormat(document: Document): ConfigProblem | undefined {
   const { value } = document;

@@ -5,10 +5,9 @@ import { plainChecks } from "./plain_checks.ts";
 import type { ServerConfig } from "./server.ts";
 
 /**
- * The servers of a servers file that is not written yet, without those that are disabled.
+ * Returns the enabled servers of a servers file that is not written yet.
  *
- * @param text The text of the file; one with errors has no servers.
- * @param options Where variables come from, and the working folder.
+ * @param text The text of the file; a text with errors has no servers.
  */
 export function parseServers(
   text: string,
@@ -19,6 +18,6 @@ export function parseServers(
   const variables = { env, cwd, home: homeFolder(env) };
   const servers = entriesOf(file?.mcpServers ?? {})
     .filter(([, entry]) => entry.disabled !== true)
-    .map(([name, entry]) => buildServer(name, entry, variables).server);
+    .map((entry) => buildServer(entry, variables).server);
   return new Map(servers.map((server) => [server.name, server]));
 }

@@ -1,7 +1,7 @@
 /**
- * Writes a path into a file: `agents["team.backend"].deny.tools.postgres[0]`.
+ * Formats a path in a file, such as `agents["team.backend"].deny.tools.postgres[0]`.
  *
- * @param parts Keys as strings, list positions as numbers.
+ * @param parts Keys as strings, list indexes as numbers.
  */
 export function formatPath(parts: readonly (string | number)[]): string {
   let text = "";

@@ -9,8 +9,8 @@ import type { JsonSchema } from "./json_schema.ts";
 import { parsePlain } from "./plain_json.ts";
 
 /**
- * Tells good files from others, and no more: a problem means that `fullChecks` have to look. Zod is
- * left out: the JSON Schemas that were made from its schemas are enough, and 8 ms quicker to load.
+ * Decides only whether a file is certainly valid; any problem means that `fullChecks` must run.
+ * Uses the JSON Schemas generated from zod's schemas, which load 8 ms faster than zod.
  */
 export const plainChecks: FileChecks = {
   parse: parsePlain,
@@ -25,8 +25,8 @@ function check<T>(
 ): CheckedFile<T> {
   const value = accept(schema, document.value);
   if (value === undefined) {
-    return { problems: [document.problem([], "not surely as it should be")] };
+    return { problems: [document.problem([], "not certainly valid")] };
   }
-  // What the schema accepts is what zod would have made: tests/property/config_accept_test.ts.
+  // `accept` returns the same value as zod: see tests/property/config_accept_test.ts.
   return { file: value as T, problems: checkBeyond(document) };
 }

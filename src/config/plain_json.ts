@@ -3,12 +3,12 @@ import type { Parsed, Path } from "./document.ts";
 import { encodeKey, type JsonValue, MAX_NESTING } from "./json_value.ts";
 import { formatPath } from "./path.ts";
 
-/** The texts within JSON without escapes, from left to right; with a colon behind it one is a key. */
+/** The strings in JSON without escapes, from left to right; one followed by a colon is a key. */
 const TEXTS = /"[^"]*"(\s*:)?/g;
 
 /**
- * Parses a file as `parseDocument` does, but knows no places: whatever is wrong or odd is found, at
- * line 0. Where `readPlainJson` gives nothing that is a problem, too.
+ * Parses a file like `parseDocument`, but without positions: every problem is at line 0. A file that
+ * `readPlainJson` cannot read is a problem too.
  */
 export function parsePlain(file: string, text: string): Parsed {
   const problem = (path: Path, message: string): ConfigProblem => {
@@ -20,12 +20,12 @@ export function parsePlain(file: string, text: string): Parsed {
 }
 
 /**
- * Reads JSON that nothing is wrong with, without the parser that knows the places of values: a start
- * takes 4 ms less where that need not be loaded.
+ * Reads valid JSON without the parser that knows positions. A start that need not load that parser
+ * takes 4 ms less.
  *
- * @returns The value as that parser gives it. Undefined where the parser has to look: there are
- * comments or trailing commas, a key stands twice, something is wrong, or a key is one such as `7`, which `JSON.parse`
- * moves to the front.
+ * @returns The same value as that parser. Undefined if the parser is needed: the text has comments,
+ * trailing commas, duplicate keys or errors, or a key such as `7`, which `JSON.parse` moves to the
+ * front.
  */
 export function readPlainJson(text: string): JsonValue | undefined {
   let keys = 0;
@@ -50,15 +50,15 @@ export function readPlainJson(text: string): JsonValue | undefined {
   try {
     value = encode(JSON.parse(text), 1);
   } catch {
-    // Not JSON: the parser says where and why.
+    // Not JSON: the other parser reports where and why.
     return undefined;
   }
-  // Of a key that stands twice `JSON.parse` keeps one: then the text has more of them.
+  // `JSON.parse` keeps one of two equal keys: then the text contains more keys than the value.
   const texts = text.replaceAll(/\\./g, "\\").matchAll(TEXTS);
   for (const [whole, colon] of texts) {
     if (colon === undefined) continue;
     keys--;
-    // V8 15.0 may take an escaped key for another one that it has seen before: `a\u0061` for `a\`.
+    // V8 15.0 may confuse an escaped key with another one that it has seen before: `a\u0061` with `a\`.
     if (whole.includes("\\")) isPlain = false;
   }
   return isPlain && keys === 0 ? value : undefined;

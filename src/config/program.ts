@@ -1,34 +1,33 @@
 import { folderOf, nameOf, resolvePath } from "./file_path.ts";
 import { programName, readPackageRun } from "./server_program.ts";
 
-/** How this program can be recognised in the command of a server. */
+/** Identifies this program, to recognize it in the command of a server. */
 export interface Program {
-  /** The executable, where this is a compiled one. */
+  /** Path of the executable, if this program is compiled. */
   readonly executable?: string;
-  /** The folder that holds `src/main.ts` and `dist/`, where this runs from there. */
+  /** The folder with `src/main.ts` and `dist/`, if this program runs from there. */
   readonly root?: string;
 }
 
-/** How to recognise the program that is running. */
+/** Identifies the running program. */
 export function thisProgram(): Program {
   if (Deno.build.standalone) return { executable: Deno.execPath() };
   const main = pathOf(Deno.mainModule);
   return main === undefined ? {} : { root: folderOf(folderOf(main)) };
 }
 
-/** What a command that starts this program passes on. */
+/** A start of this program by a command. */
 export interface Start {
-  /** The arguments meant for the program. */
+  /** The arguments for this program. */
   readonly args: readonly string[];
-  /** Its working folder. */
+  /** The working folder. */
   readonly cwd: string;
 }
 
-/** Recognises a command that starts this program in one of the usual ways; else undefined. */
+/** Recognizes a command that starts this program in one of the usual ways; undefined for others. */
 export function findStart(
   words: readonly string[],
-  cwd: string,
-  program: Program,
+  { cwd, program }: { readonly cwd: string; readonly program: Program },
 ): Start | undefined {
   const [command = "", ...args] = isShell(words) ? words.slice(2) : words;
   const name = programName(command);
@@ -41,7 +40,7 @@ export function findStart(
     if (isPackage(run.spec) || isPackage(run.program)) return { args: run.rest, cwd };
     // `npx -y deno run ...`
     const isDeno = /^deno(?:@|$)/.test(run.program);
-    return isDeno ? findStart(["deno", ...run.rest], cwd, program) : undefined;
+    return isDeno ? findStart(["deno", ...run.rest], { cwd, program }) : undefined;
   }
   if (name === "deno" && args[0] === "task") return findTask(args.slice(1), cwd, program);
   if (!["deno", "node", "bun"].includes(name)) return undefined;
@@ -49,7 +48,7 @@ export function findStart(
   return script < 0 ? undefined : { args: args.slice(script + 1), cwd };
 }
 
-/** `cmd /c npx ...`, as configurations for Windows have it. */
+/** Detects `cmd /c npx ...`, which is common in configurations for Windows. */
 function isShell([command = "", flag = ""]: readonly string[]): boolean {
   return /(?:^|[/\\])cmd(?:\.exe)?$/i.test(command) && /^\/c$/i.test(flag);
 }
@@ -59,7 +58,7 @@ function isPackage(name: string): boolean {
     .test(name);
 }
 
-/** `deno task start ...` in the folder of this program. */
+/** Recognizes `deno task start ...` in the folder of this program. */
 function findTask(args: readonly string[], cwd: string, program: Program): Start | undefined {
   let folder = cwd;
   for (const [at, arg] of args.entries()) {
@@ -83,7 +82,7 @@ function isRoot(folder: string, program: Program): boolean {
   return folder === program.root || nameOf(folder) === "agent-mcp-gateway";
 }
 
-/** The path of a `file:` address. */
+/** Returns the path of a `file:` URL. */
 function pathOf(address: string): string | undefined {
   const url = address.startsWith("file:") ? URL.parse(address) : null;
   try {
@@ -91,7 +90,7 @@ function pathOf(address: string): string | undefined {
       ? undefined
       : decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, "$1");
   } catch {
-    // A `%` that begins no escape: then the address names no file.
+    // A `%` that does not begin an escape: the URL names no file.
     return undefined;
   }
 }

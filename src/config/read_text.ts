@@ -1,18 +1,18 @@
-/** No configuration is this large; a log or an image named by mistake may be. */
+/** No configuration is this large, but a log or an image named by mistake may be. */
 const maxBytes = 16 * 1024 * 1024;
 
-/** The text of a file, or in plain words why there is none. */
+/** The text of a file, or a message that says why it could not be read. */
 export type ReadText = { readonly text: string } | { readonly failure: string };
 
 /**
- * Reads a configuration file; never throws. Synchronous, because at start two files read in the
- * background take 3 ms, and like this a tenth of that.
+ * Reads a configuration file. Never throws. Synchronous, because reading two files at start takes
+ * 3 ms asynchronously and a tenth of that synchronously.
  */
 export function readText(path: string): ReadText {
   try {
     const { isDirectory, isFile, size } = Deno.statSync(path);
     if (isDirectory) return { failure: "this is a folder: name the file in it" };
-    // A pipe may never give an answer, a device may never end.
+    // Reading a pipe may block forever, and a device may never end.
     if (!isFile) return { failure: "this is a pipe or a device: name a file" };
     if (size > maxBytes) {
       return { failure: "the file is too large for a configuration: expected at most 16 MiB" };
@@ -24,20 +24,20 @@ export function readText(path: string): ReadText {
 }
 
 /**
- * The text of a file's bytes.
+ * Decodes the bytes of a file.
  *
- * @param bytes What the file holds.
- * @param options Whether a byte order mark stays in the text, for writing it back.
+ * @param options `ignoreBOM` keeps a byte order mark in the text, for writing it back.
  */
 export function decodeText(bytes: Uint8Array, options: { ignoreBOM?: boolean } = {}): ReadText {
   const [first, second] = bytes;
   const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
-  // JSON begins with an ASCII character, and holds no NUL: without a mark there is one beside it.
+  // JSON begins with an ASCII character and contains no NUL, so a NUL in the first two bytes means
+  // UTF-16 without a byte order mark.
   if (isMarked || first === 0 || second === 0) {
     return { failure: "the file is UTF-16: save it as UTF-8" };
   }
   try {
-    // A byte order mark is taken off by the decoder.
+    // By default the decoder removes a byte order mark.
     return { text: new TextDecoder("utf-8", { fatal: true, ...options }).decode(bytes) };
   } catch {
     return { failure: "the file is not UTF-8 text: save it as UTF-8" };

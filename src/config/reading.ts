@@ -1,22 +1,22 @@
 import { agentIdShape, isAgentId } from "./agent_id.ts";
 import { expandHome } from "./environment.ts";
 
-/** How the text of a flag or variable becomes a value. */
+/** Turns the text of a flag or variable into a value. */
 export interface Reading<T> {
-  /** What a good value is, after "expected". */
+  /** Describes a valid value, to follow "expected" in a message. */
   readonly expected: string;
-  /** The value, or undefined for a bad one. */
+  /** Returns undefined for an invalid value. */
   readonly read: (text: string, home: string | undefined) => T | undefined;
 }
 
-/** A path; `~` is expanded. */
+/** A path whose leading `~` is expanded. */
 export const path: Reading<string> = { expected: "a path", read: expandHome };
 /** The id of an agent. */
 export const agentId: Reading<string> = {
   expected: agentIdShape,
   read: (text) => isAgentId(text) ? text : undefined,
 };
-/** Whether something is on. */
+/** A switch. */
 export const yesOrNo: Reading<boolean> = {
   expected: "1, true or yes, or 0, false or no",
   read(text) {
@@ -48,7 +48,7 @@ export function wholeNumber(least: number, most: number): Reading<number> {
 /** Several values of one shape, in lower case. */
 export function listOf(expected: string, shape: RegExp): Reading<readonly string[]> {
   return {
-    expected: `${expected}, several with commas between them`,
+    expected: `${expected}, separated by commas`,
     read(text) {
       const items = text.split(",").map((item) => item.trim().toLowerCase());
       return items.every((item) => shape.test(item)) ? items : undefined;
@@ -72,6 +72,6 @@ export interface Row<T> extends Reading<NonNullable<T>> {
   readonly variable: string;
   readonly brief: string;
   readonly fallback: T;
-  /** Whether a bad value must not be repeated. */
+  /** Whether a message must not quote an invalid value. */
   readonly isSecret?: true;
 }

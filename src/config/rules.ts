@@ -1,32 +1,32 @@
-/** The rules file, checked. Maps throughout, so that `__proto__` and `constructor` are ordinary names. */
+/** The checked rules file. Uses maps, so that `__proto__` and `constructor` are ordinary names. */
 export interface Rules {
-  /** What each agent may use, in the file's order. */
+  /** The rules of each agent by its id, in the file's order. */
   readonly agents: ReadonlyMap<string, AgentRules>;
-  /** Whether an operation without an agent id is refused; default true. */
+  /** Whether an operation without an agent id is denied; default true. */
   readonly denyOnMissingAgent: boolean;
-  /** Whether every deny comes before every allow; default false. */
+  /** Whether every deny is checked before every allow; default false. */
   readonly denyOverrides: boolean;
-  /** Limits of agents that have none of their own. */
+  /** Limits of agents that do not set their own. */
   readonly limits?: Limits;
-  /** Which JSON Web Tokens name an agent over HTTP. */
+  /** The JSON Web Tokens that identify agents over HTTP. */
   readonly jwt?: JwtOptions;
 }
 
-/** What one agent may use. */
+/** The rules of one agent. */
 export interface AgentRules {
-  /** What is granted. */
+  /** The servers and tools that the agent may use. */
   readonly allow?: Grants;
-  /** What is refused. */
+  /** The servers and tools that the agent may not use. */
   readonly deny?: Grants;
-  /** The agent's own limits; each part left out falls back to `Rules.limits`. */
+  /** The agent's own limits; a missing one falls back to `Rules.limits`. */
   readonly limits?: Limits;
   /** Whether the agent may read the gateway's status over HTTP; default false. */
   readonly status: boolean;
-  /** Bearer tokens that name this agent. */
+  /** Bearer tokens that identify this agent. */
   readonly tokens: readonly TokenHash[];
 }
 
-/** Patterns as written in the file: `*` any run of characters, `?` one. */
+/** Patterns as written in the file: `*` matches any run of characters, `?` exactly one. */
 export interface Grants {
   /** Server name patterns. */
   readonly servers?: readonly string[];
@@ -34,7 +34,7 @@ export interface Grants {
   readonly tools?: ReadonlyMap<string, readonly string[]>;
 }
 
-/** How much an agent may do. */
+/** Limits on the operations of an agent. */
 export interface Limits {
   /** Operations per minute, at least 1. */
   readonly perMinute?: number;
@@ -42,11 +42,11 @@ export interface Limits {
   readonly concurrent?: number;
 }
 
-/** A bearer token, known by its hash only. */
+/** The hash of a bearer token. */
 export interface TokenHash {
   /** SHA-256 of the token, 64 hex digits in lower case. */
   readonly sha256: string;
-  /** Milliseconds since 1970 from which the token counts no more. */
+  /** Milliseconds since 1970 at which the token expires. */
   readonly expiresAtMs?: number;
 }
 
@@ -54,10 +54,10 @@ export interface TokenHash {
 export interface JwtOptions {
   /** Value of the `iss` claim. */
   readonly issuer: string;
-  /** Value that the `aud` claim holds. */
+  /** Value that the `aud` claim must contain. */
   readonly audience: string;
-  /** Where the keys are; found from the issuer where absent. */
+  /** Address of the issuer's keys; discovered from the issuer if absent. */
   readonly jwksUrl?: string;
-  /** Name of the claim that holds the agent id. */
+  /** Name of the claim with the agent id. */
   readonly agentClaim: string;
 }

@@ -1,4 +1,4 @@
-/** Whether nobody on the way can change what an address answers: https, or this machine. */
+/** Whether an address is safe from tampering in transit: https, or http on this machine. */
 export function isSafeUrl(text: string): boolean {
   const url = URL.parse(text);
   const local = ["localhost", "127.0.0.1", "[::1]"];

@@ -4,7 +4,7 @@ import { locateFiles } from "./locate.ts";
 import { findStart, type Program } from "./program.ts";
 import type { ServerConfig } from "./server.ts";
 
-/** What a self reference is judged by. */
+/** The surroundings that decide whether a server is a self reference. */
 export interface SelfOptions {
   readonly env: Environment;
   readonly cwd: string;
@@ -15,8 +15,8 @@ export interface SelfOptions {
 }
 
 /**
- * Whether a server is this gateway again, on the same servers file: it would list and start
- * itself without end. With another servers file it is meant, and bounded by the depth variable.
+ * Whether a server is this gateway again with the same servers file, so that it would start itself
+ * endlessly. Another servers file is allowed; the depth variable bounds such a chain.
  */
 export async function isSelfReference(
   server: ServerConfig,
@@ -26,7 +26,7 @@ export async function isSelfReference(
   if (connect.kind !== "stdio") return false;
   const { windows, program } = options;
   const folder = resolvePath(options.cwd, connect.cwd ?? ".");
-  const start = findStart([connect.command, ...connect.args], folder, program);
+  const start = findStart([connect.command, ...connect.args], { cwd: folder, program });
   if (start === undefined) return false;
   const variables = { env: connect.env, inheritEnv: server.options.inheritEnv };
   const child = asEnvironment(childEnvironment(variables, options.env, { windows }), windows);
@@ -56,7 +56,7 @@ async function realPath(path: string): Promise<string> {
   try {
     return await Deno.realPath(path);
   } catch {
-    // Not there, or not to be seen: then the name is all there is to compare.
+    // The file is missing or not accessible, so only its path can be compared.
     return path;
   }
 }

@@ -1,27 +1,27 @@
-/** How one downstream server is reached and treated. */
+/** The configuration of one downstream server. */
 export interface ServerConfig {
   /** The key under `mcpServers`. */
   readonly name: string;
-  /** What agents read about it. */
+  /** The description for agents. */
   readonly description?: string;
-  /** What `list_servers` may show: as written, variables unexpanded, without secrets. */
+  /** The part that `list_servers` may show: as written, variables unexpanded, without secrets. */
   readonly shown: ShownServer;
-  /** How to connect, variables expanded. Not to be used while `unavailable` is set. */
+  /** How to connect, variables expanded. Must not be used if `unavailable` is set. */
   readonly connect: Connect;
-  /** Why every use answers `SERVER_UNAVAILABLE`, such as `variable "X" is not set (mcpServers.pg.env.X)`. */
+  /** Why every call fails with `SERVER_UNAVAILABLE`, such as `variable "X" is not set (mcpServers.pg.env.X)`. */
   readonly unavailable?: string;
   /** The `gateway` block, defaults filled in. */
   readonly options: ServerOptions;
   /**
-   * Values of the variables that the entry names, wherever in it. People keep secrets in variables,
-   * so these must not appear in what is written.
+   * Values of all variables that the entry names. They may be secrets, so they must not appear in
+   * logs and messages.
    */
   readonly secrets: readonly string[];
-  /** Equal within one process for entries that connect and behave alike, and for no others; tells no secret. */
+  /** Equal for entries that connect and behave alike, within one process. Reveals no secret. */
   readonly fingerprint: string;
 }
 
-/** The public face of a server: no args, env, headers, userinfo, query or fragment. */
+/** The public part of a server's entry: no args, env, headers, userinfo, query or fragment. */
 export interface ShownServer {
   /** `stdio` for a command, `http` for a url of any kind. */
   readonly transport: "stdio" | "http";
@@ -31,26 +31,26 @@ export interface ShownServer {
   readonly url?: string;
 }
 
-/** How a server is reached. */
+/** How to connect to a server. */
 export type Connect = ConnectStdio | ConnectHttp;
 
 /** A process to start. */
 export interface ConnectStdio {
-  /** Over standard input and output. */
+  /** Connects over standard input and output. */
   readonly kind: "stdio";
   /** Program name or path; never empty. */
   readonly command: string;
-  /** Its arguments. */
+  /** Arguments of the program. */
   readonly args: readonly string[];
-  /** The entry's own variables; see `childEnvironment` for all a process gets. */
+  /** The entry's own variables; `childEnvironment` adds the others. */
   readonly env: Readonly<Record<string, string>>;
-  /** Working folder as written; the gateway's own where absent. */
+  /** Working folder as written; default: the gateway's own. */
   readonly cwd?: string;
 }
 
 /** An address to call: `auto` tries streamable HTTP first and falls back to SSE. */
 export interface ConnectHttp {
-  /** Streamable HTTP, the older SSE, or whichever the server speaks. */
+  /** Streamable HTTP, the older SSE, or whichever the server supports. */
   readonly kind: "http" | "sse" | "auto";
   /** An `http:` or `https:` address. */
   readonly url: string;
@@ -61,40 +61,40 @@ export interface ConnectHttp {
 /** Which callers share one downstream session. */
 export type Isolation = "shared" | "session" | "agent" | "call";
 
-/** A kind of request of a server that may reach the client. */
+/** A kind of server request that may be forwarded to the client. */
 export type Forwarded = "elicitation" | "roots" | "sampling";
 
 /** The `gateway` block of an entry, defaults filled in. */
 export interface ServerOptions {
   /** Which callers share one session; default `agent`. */
   readonly isolation: Isolation;
-  /** An unused session is closed after this many milliseconds; 0 closes at once; default 300000. */
+  /** Milliseconds after which an unused session is closed; 0: immediately; default 300000. */
   readonly idleTimeoutMs: number;
   /** Milliseconds a start may take; default 30000. */
   readonly connectTimeoutMs: number;
   /** Milliseconds a call may take without progress; default 60000. */
   readonly callTimeoutMs: number;
-  /** Milliseconds after which every call ends; default 600000. */
+  /** Milliseconds a call may take in total; default 600000. */
   readonly maxCallMs: number;
   /** Calls in flight per session, at least 1; default 64. */
   readonly maxConcurrency: number;
-  /** Which requests of the server reach the client; default elicitation and roots. */
+  /** The server requests that are forwarded to the client; default elicitation and roots. */
   readonly forward: readonly Forwarded[];
-  /** Names of further variables of the gateway that the process gets. */
+  /** Names of further variables of the gateway to pass to the process. */
   readonly inheritEnv: readonly string[];
-  /** The OAuth client to use instead of a registered one. */
+  /** OAuth settings of a remote server. */
   readonly oauth?: OAuthOptions;
 }
 
 /** OAuth settings of one remote server. */
 export interface OAuthOptions {
-  /** A client registered by hand. */
+  /** Id of a client registered by hand; default: the gateway registers one. */
   readonly clientId?: string;
-  /** Its secret. */
+  /** Secret of that client. */
   readonly clientSecret?: string;
-  /** Scopes to ask for. */
+  /** Scopes to request. */
   readonly scopes?: readonly string[];
-  /** Port of the loopback redirect, 1 to 65535; any free one where absent. */
+  /** Port of the loopback redirect, 1 to 65535; default: any free one. */
   readonly redirectPort?: number;
   /** How tokens are obtained; default `authorization_code`. */
   readonly grant: "authorization_code" | "client_credentials";

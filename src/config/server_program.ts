@@ -1,27 +1,27 @@
-/** A program that downloads a package and runs it, as a command names them. */
+/** A command that downloads a package and runs it. */
 export interface PackageRun {
-  /** The program without its folder and ending, such as `npx`. */
+  /** The runner without its folder and extension, such as `npx`. */
   readonly runner: string;
-  /** The package as it is written, with its version. */
+  /** The package as written, with its version. */
   readonly spec: string;
-  /** The program of the package, as it is written: often the package itself. */
+  /** The program of the package as written; often the package itself. */
   readonly program: string;
   /** The arguments after the program. */
   readonly rest: readonly string[];
 }
 
-/** What a server is, as far as its entry says. */
+/** The program or address behind a server, read from its entry. */
 export interface ServerProgram {
-  /** What kind of thing the name names. */
+  /** The kind of thing that `name` names. */
   readonly kind: "package" | "image" | "program" | "remote server";
-  /** Its name: a package without version, an image, a file, or a host with its path. */
+  /** A package without version, an image, a file, or a host with its path. */
   readonly name: string;
 }
 
 interface Runner {
-  /** The words between the program and the package. */
+  /** The alternative words between the runner and the package. */
   readonly commands: readonly (readonly string[])[];
-  /** Flags that name the package, where it is called differently from its program. */
+  /** Flags that name the package, if its program has another name. */
   readonly packageFlags: readonly string[];
   /** Further flags that are followed by a value. */
   readonly valueFlags: readonly string[];
@@ -82,12 +82,12 @@ const CONTAINER_FLAGS = new Set([
   ...["--tmpfs", "--ulimit", "--pids-limit", "--shm-size", "--ipc", "--dns"],
 ]);
 
-/** A program's name without its folder and ending, such as `npx` for `C:\npm\npx.cmd`. */
+/** Returns a program's name without folder and extension, such as `npx` for `C:\npm\npx.cmd`. */
 export function programName(command: string): string {
   return lastPart(command).toLowerCase().replace(/\.(?:exe|cmd|bat)$/, "");
 }
 
-/** Reads a command that downloads a package and runs it, such as `npx`; undefined for others. */
+/** Parses a command that downloads a package and runs it, such as `npx`; undefined for others. */
 export function readPackageRun(words: readonly string[]): PackageRun | undefined {
   const [command = "", ...args] = unwrap(words);
   const name = programName(command);
@@ -111,7 +111,7 @@ export function readPackageRun(words: readonly string[]): PackageRun | undefined
   return undefined;
 }
 
-/** Whether a command downloads what it runs, unless that is there already. */
+/** Whether a command downloads the program that it runs, unless that is cached. */
 export function downloads(words: readonly string[]): boolean {
   if (readPackageRun(words) !== undefined) return true;
   const [command = "", ...args] = unwrap(words);
@@ -120,11 +120,9 @@ export function downloads(words: readonly string[]): boolean {
 }
 
 /**
- * What tells a server from others: the package that `npx` or `uvx` runs, the image of a container,
- * the script of an interpreter, the host of a remote one. Without versions and arguments, so that no
- * secret is in it.
- *
- * @param entry An entry of a servers file.
+ * Names the program behind an entry of a servers file: the package that `npx` or `uvx` runs, the
+ * image of a container, the script of an interpreter, or the host of a remote server. Leaves out
+ * versions and arguments, so that the name contains no secret.
  */
 export function programOf(
   { command, args, url }: {
@@ -135,7 +133,7 @@ export function programOf(
 ): ServerProgram {
   if (typeof command !== "string") {
     const { host, pathname } = URL.parse(String(url)) ?? { host: "", pathname: "" };
-    // Some addresses hold a key as a part of their path.
+    // Some addresses contain a key in their path.
     const parts = pathname.split("/").map((part) => part.length > 20 ? "…" : part);
     return { kind: "remote server", name: host + parts.join("/").replace(/\/$/, "") || "remote" };
   }
@@ -158,7 +156,7 @@ function programIn(words: readonly string[]): ServerProgram | undefined {
   return words[0] === command ? undefined : { kind: "program", name: lastPart(command) };
 }
 
-/** The command behind `cmd /c` and behind `env` with its variables. */
+/** Removes a leading `cmd /c`, and a leading `env` with its variables. */
 function unwrap(words: readonly string[]): readonly string[] {
   const [command = "", ...args] = words;
   const name = programName(command);
@@ -167,7 +165,7 @@ function unwrap(words: readonly string[]): readonly string[] {
   return at < 0 ? words : unwrap(args.slice(at));
 }
 
-/** A package without its version. */
+/** Returns the name of a package without its version. */
 export function packageName(spec: string): string {
   return spec.replace(/^(?:npm|jsr):/, "").replace(/(?<=.)(?:@|==|>=|~=).*$/, "");
 }
@@ -182,10 +180,10 @@ function scriptIn(args: readonly string[]): ServerProgram | undefined {
     : fileNamed(word);
 }
 
-/** Names of files and folders that say nothing of what is in them. */
+/** Names of files and folders that say nothing about their content. */
 const GENERIC = /^(?:index|main|server|cli|app|bin|run|start|__main__|dist|build|src|lib|out)$/i;
 
-/** A script, by its package or by the first name that says something. */
+/** Names a script by its package, or by the last part of its path that is not generic. */
 function fileNamed(path: string): ServerProgram {
   const parts = path.split(/[/\\]/).filter((part) => part !== "");
   const inside = parts.lastIndexOf("node_modules") + 1;
@@ -193,11 +191,11 @@ function fileNamed(path: string): ServerProgram {
     const length = parts[inside]?.startsWith("@") ? 2 : 1;
     return { kind: "package", name: parts.slice(inside, inside + length).join("/") };
   }
-  const telling = parts.findLast((part) => !GENERIC.test(part.replace(/\.[a-z]+$/i, "")));
-  return { kind: "program", name: telling ?? lastPart(path) };
+  const specific = parts.findLast((part) => !GENERIC.test(part.replace(/\.[a-z]+$/i, "")));
+  return { kind: "program", name: specific ?? lastPart(path) };
 }
 
-/** The value of the first of some flags, written `--flag value` or `--flag=value`. */
+/** Returns the value of the first of some flags, written `--flag value` or `--flag=value`. */
 function flagValue(args: readonly string[], flags: readonly string[]): string | undefined {
   for (const [at, arg] of args.entries()) {
     const [flag = "", ...value] = arg.split("=");
@@ -206,7 +204,7 @@ function flagValue(args: readonly string[], flags: readonly string[]): string | 
   return undefined;
 }
 
-/** Where words stand that are neither flags nor a flag's value. */
+/** Returns the indexes of the words that are neither flags nor values of flags. */
 function plainPositions(args: readonly string[], valueFlags: ReadonlySet<string>): number[] {
   const positions: number[] = [];
   for (let at = 0; at < args.length; at++) {

@@ -4,11 +4,11 @@ import { type Environment, homeFolder, stateFile } from "./environment.ts";
 import type { Row } from "./reading.ts";
 import { agentId, listOf, memoryOrRedis, oneOf, path, wholeNumber, yesOrNo } from "./reading.ts";
 
-/** What flags and `GATEWAY_*` variables say, checked, defaults filled in. */
+/** The settings from flags and `GATEWAY_*` variables, checked, with defaults filled in. */
 export interface Settings {
-  /** The servers file, where one was named; `~` expanded. */
+  /** The servers file if one was named; `~` expanded. */
   readonly mcpConfig?: string;
-  /** The rules file, where one was named; `~` expanded. */
+  /** The rules file if one was named; `~` expanded. */
   readonly rules?: string;
   /** The agent this process is bound to. */
   readonly agent?: string;
@@ -20,23 +20,23 @@ export interface Settings {
   readonly host: string;
   /** Listening port for HTTP, 0 for any free one; default 8080. */
   readonly port: number;
-  /** Host names besides addresses under which an HTTP listener may be reached; default none. */
+  /** Host names, besides IP addresses, under which clients may reach an HTTP listener; default none. */
   readonly allowedHosts: readonly string[];
   /** Origins of web pages that may use an HTTP listener; default none. */
   readonly corsOrigins: readonly string[];
-  /** Certificate chain of an HTTP listener, a PEM file; only with `tlsKey`. */
+  /** PEM file with the certificate chain of an HTTP listener; only together with `tlsKey`. */
   readonly tlsCert?: string;
-  /** Its private key, a PEM file. */
+  /** PEM file with the private key of an HTTP listener. */
   readonly tlsKey?: string;
-  /** Bearer token that reads `/metrics`; without one it is read from loopback. A secret. */
+  /** Bearer token for `/metrics`, a secret; default: `/metrics` is open to loopback only. */
   readonly metricsToken?: string;
-  /** Sessions over HTTP at a time, at least 1; default 1000. */
+  /** Maximum number of HTTP sessions at a time, at least 1; default 1000. */
   readonly maxSessions: number;
-  /** Seconds after which an unused session over HTTP ends; default 1800. */
+  /** Seconds after which an unused HTTP session ends; default 1800. */
   readonly sessionIdleS: number;
-  /** Seconds after which a session over HTTP ends in any case; default 86400. */
+  /** Seconds after which every HTTP session ends; default 86400. */
   readonly sessionMaxS: number;
-  /** The audit log; `~` expanded; default `audit.jsonl` in the user's state folder. */
+  /** Path of the audit log, `~` expanded; default `audit.jsonl` in the user's state folder. */
   readonly auditLog: string;
   /** Whether argument values are recorded; default `none`. */
   readonly auditArgs: "none" | "redacted";
@@ -44,36 +44,36 @@ export interface Settings {
   readonly initStrategy: "eager" | "lazy";
   /** Whether `get_gateway_status` is offered; default false. */
   readonly debug: boolean;
-  /** Least level that is logged; default: `info` at a terminal, else `warn`. */
+  /** Lowest level that is logged; default: `info` at a terminal, else `warn`. */
   readonly logLevel?: "debug" | "info" | "warn" | "error";
-  /** Shape of log lines; default `text`. */
+  /** Format of log lines; default `text`. */
   readonly logFormat: "text" | "json";
-  /** Server processes at a time, at least 1; default 256. */
+  /** Maximum number of server processes at a time, at least 1; default 256. */
   readonly maxProcesses: number;
-  /** Calls under way at a time, of all clients, at least 1; default 100,000. */
+  /** Maximum number of running calls of all clients, at least 1; default 100,000. */
   readonly maxCalls: number;
-  /** Calls in a minute, of all clients, at least 1; no limit where absent. */
+  /** Maximum number of calls per minute of all clients, at least 1; default: no limit. */
   readonly callsPerMinute?: number;
-  /** Where calls per minute are counted: `memory`, or the address of a Redis; default `memory`. */
+  /** Store of the counts per minute: `memory`, or the address of a Redis; default `memory`. */
   readonly state: string;
 }
 
-/** Flags of the command line as typed, by setting; `undefined` and `""` mean not given. */
+/** Command line flags as typed, by setting; `undefined` and `""` mean not given. */
 export type SettingFlags = {
   readonly [K in keyof Settings]?: string | number | boolean | undefined;
 };
 
 /** One setting, for help texts and flag parsers. */
 export interface SettingRow {
-  /** The setting it fills. */
+  /** Key of the setting. */
   readonly key: keyof Settings;
-  /** Name of the flag without dashes; absent where only the variable exists. */
+  /** Name of the flag without dashes; absent if there is only a variable. */
   readonly flag?: string;
   /** Name of the variable. */
   readonly variable: string;
   /** One line for help texts. */
   readonly brief: string;
-  /** Whether the flag stands alone. */
+  /** Whether the flag takes no value. */
   readonly boolean: boolean;
 }
 
@@ -103,7 +103,7 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
   defaultAgent: {
     flag: "default-agent",
     variable: "GATEWAY_DEFAULT_AGENT",
-    brief: "The agent where no agent_id is given and the rules do not refuse that",
+    brief: "The agent of calls without agent_id, if the rules allow such calls",
     ...agentId,
     fallback: undefined,
   },
@@ -156,26 +156,26 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
   metricsToken: {
     variable: "GATEWAY_METRICS_TOKEN",
     brief: "Bearer token that reads /metrics",
-    expected: "16 or more letters, digits and signs without blanks",
+    expected: "16 to 512 ASCII characters without spaces",
     read: (text) => /^[!-~]{16,512}$/.test(text) ? text : undefined,
     fallback: undefined,
     isSecret: true,
   },
   maxSessions: {
     variable: "GATEWAY_MAX_SESSIONS",
-    brief: "Sessions over http at a time",
+    brief: "Maximum number of http sessions at a time",
     ...wholeNumber(1, 100_000),
     fallback: 1000,
   },
   sessionIdleS: {
     variable: "GATEWAY_SESSION_IDLE_S",
-    brief: "Seconds after which an unused session over http ends",
+    brief: "Seconds after which an unused http session ends",
     ...wholeNumber(1, 1_000_000),
     fallback: 1800,
   },
   sessionMaxS: {
     variable: "GATEWAY_SESSION_MAX_S",
-    brief: "Seconds after which a session over http ends in any case",
+    brief: "Seconds after which every http session ends",
     ...wholeNumber(1, 100_000_000),
     fallback: 86_400,
   },
@@ -184,7 +184,7 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
     variable: "GATEWAY_AUDIT_LOG",
     brief: "File of the audit log; by default in the user's state folder",
     ...path,
-    // Depends on the environment.
+    // The default depends on the environment.
     fallback: "",
   },
   auditArgs: {
@@ -222,25 +222,25 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
   logFormat: {
     flag: "log-format",
     variable: "GATEWAY_LOG_FORMAT",
-    brief: "Shape of log lines: text or json",
+    brief: "Format of log lines: text or json",
     ...oneOf("text", "json"),
     fallback: "text",
   },
   maxProcesses: {
     variable: "GATEWAY_MAX_PROCESSES",
-    brief: "Server processes at a time",
+    brief: "Maximum number of server processes at a time",
     ...wholeNumber(1, 1_000_000),
     fallback: 256,
   },
   maxCalls: {
     variable: "GATEWAY_MAX_CALLS",
-    brief: "Calls under way at a time, of all clients",
+    brief: "Maximum number of running calls of all clients",
     ...wholeNumber(1, 10_000_000),
     fallback: 100_000,
   },
   callsPerMinute: {
     variable: "GATEWAY_CALLS_PER_MINUTE",
-    brief: "Calls in a minute, of all clients",
+    brief: "Maximum number of calls per minute of all clients",
     ...wholeNumber(1, 2 ** 31 - 1),
     fallback: undefined,
   },
@@ -254,7 +254,7 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
 };
 const rows = Object.entries(table) as [keyof Settings, Row<Settings[keyof Settings]>][];
 
-/** All settings, in the order of the help text. */
+/** Lists all settings in the order of the help text. */
 export function listSettings(): SettingRow[] {
   return rows.map(([key, { flag, variable, brief, fallback }]) => ({
     key,
@@ -266,11 +266,10 @@ export function listSettings(): SettingRow[] {
 }
 
 /**
- * Resolves the settings; a flag wins over its variable, the variable over the default.
+ * Resolves the settings. A flag takes precedence over its variable, and the variable over the default.
  *
- * @param flags Values as typed; a flag that stands alone is `true`.
- * @param env Where the `GATEWAY_*` variables are.
- * @throws {ConfigError} Names every flag or variable with a bad value.
+ * @param flags Values as typed; a flag without a value is `true`.
+ * @throws {ConfigError} Names every flag or variable with an invalid value.
  */
 export function readSettings(flags: SettingFlags, env: Environment): Settings {
   const home = homeFolder(env);
@@ -283,7 +282,8 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     if (value !== undefined) settings[key] = value;
     if (value !== undefined || text === "") continue;
     const path = flag === "" ? row.variable : `--${row.flag}`;
-    // Neither the value is told, nor would the log show what stands where one could be.
+    // The message must not contain the value. Its path is empty, because the log redacts text that
+    // follows the name of a secret setting.
     if (row.isSecret) {
       const message = `${path} must be ${row.expected}`;
       problems.push({ file: "", line: 0, column: 0, path: "", message });

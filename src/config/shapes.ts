@@ -1,28 +1,38 @@
 /**
- * The shapes that both schemas are made of. The message of every zod issue is what was expected, in
- * plain words; `explainIssues` makes sentences of them.
+ * Building blocks of both schemas. The message of every zod issue describes the expected value in
+ * plain words; `explainIssues` makes sentences of them. `brief` is the description in the JSON
+ * Schema.
  */
 import * as z from "zod/mini";
 
-/** Keeps a description for the JSON Schema; unlike `z.describe` it makes no copy of the schema. */
+/** Adds a description for the JSON Schema. Unlike `z.describe`, it does not copy the schema. */
 export function described<T extends z.ZodMiniType>(schema: T, description: string): T {
   z.globalRegistry.add(schema, { description });
   return schema;
 }
 
+/** Describes a list or an object with free keys. */
+interface Described {
+  /** Names the items or values, such as `servers`. */
+  readonly plural: string;
+  readonly brief: string;
+}
+
 const name = z.string();
 
-/** Text of any kind. */
+/** Any string. */
 export function text(brief: string): z.ZodMiniString<string> {
   return described(z.string("a string"), brief);
 }
 
-/** Text that passes a test, with words for what passes, and for the kind of value. */
+/** A string that passes a test; `kind` describes the expected value if it is not a string. */
 export function textThat(
   test: (value: string) => boolean,
-  expected: string,
-  brief: string,
-  kind: string = expected,
+  { expected, brief, kind = expected }: {
+    readonly expected: string;
+    readonly brief: string;
+    readonly kind?: string;
+  },
 ): z.ZodMiniString<string> {
   return described(z.string(kind).check(z.refine(test, expected)), brief);
 }
@@ -38,27 +48,27 @@ export function yesOrNo(brief: string): z.ZodMiniBoolean<boolean> {
   return described(z.boolean("true or false"), brief);
 }
 
-/** A whole number in a range. */
-export function wholeNumber(least: number, most: number, brief: string) {
+/** A whole number in a range, both ends included. */
+export function wholeNumber([least, most]: readonly [least: number, most: number], brief: string) {
   const expected = `a whole number from ${least} to ${most}`;
-  // Otherwise a number that is far out of range would be told twice.
+  // Without `abort`, a number that is far out of range would be reported twice.
   return described(
     z.int({ error: expected, abort: true }).check(z.gte(least, expected), z.lte(most, expected)),
     brief,
   );
 }
 
-/** A list; the plural names its items. */
-export function listOf<T extends z.core.SomeType>(item: T, plural: string, brief: string) {
+/** A list. */
+export function listOf<T extends z.core.SomeType>(item: T, { plural, brief }: Described) {
   return described(z.array(item, `a list of ${plural}`), brief);
 }
 
-/** Values by free names; the plural names the values. */
-export function recordOf<T extends z.core.SomeType>(value: T, plural: string, brief: string) {
+/** An object with free keys. */
+export function recordOf<T extends z.core.SomeType>(value: T, { plural, brief }: Described) {
   return described(z.record(name, value, `an object of ${plural} by name`), brief);
 }
 
-/** An object with exactly these keys. For an unknown key the message lists the known ones. */
+/** An object with these keys only. For an unknown key, the message lists the known ones. */
 export function strict<T extends z.core.$ZodShape>(shape: T, brief: string) {
   const error: z.core.$ZodErrorMap = (issue) =>
     issue.code === "unrecognized_keys" ? Object.keys(shape).join(" ") : "an object";

@@ -1,7 +1,7 @@
 /**
- * A url as written, variables unexpanded, without userinfo, query and fragment. Works on the
- * text, because a url with variables in it cannot be parsed; a reference counts as one letter,
- * so that nothing within it splits the url, and its default is cut in the same way.
+ * Removes userinfo, query and fragment from a URL as written, variables unexpanded. Works on the
+ * text, because a URL with variables in it cannot be parsed. A reference counts as one character, so
+ * that nothing inside it splits the URL; its default is shortened in the same way.
  */
 export function showUrl(written: string): string {
   const [references, text] = takeOut(written);
@@ -10,7 +10,7 @@ export function showUrl(written: string): string {
   const authority = /^[^/\\]*/.exec(rest)?.[0] ?? "";
   const host = authority.slice(authority.lastIndexOf("@") + 1);
   const shown = putBack(scheme + host + rest.slice(authority.length), references);
-  // The parser also takes odd forms, such as tabs within or a missing slash, that hide userinfo.
+  // The parser also accepts malformed URLs, with tabs inside or a missing slash, that hide userinfo.
   const url = references.length === 0 ? URL.parse(written) : null;
   if (!url?.protocol.startsWith("http")) return shown;
   url.username =
@@ -21,15 +21,15 @@ export function showUrl(written: string): string {
   return URL.parse(shown)?.href === url.href ? shown : url.href;
 }
 
-/** Letters of a private use area stand in for references. */
+/** The first of the private use characters that stand in for references. */
 const standIn = 0xe000;
 
-/** The outermost references, and the text with a stand-in for each. */
+/** Returns the outermost references, and the text with a stand-in for each. */
 function takeOut(written: string): [string[], string] {
   const references: string[] = [];
   let text = "";
   let at = 0;
-  // A written letter of the private use area would be taken for a stand-in.
+  // A private use character in the text would be confused with a stand-in.
   const clean = written.replace(/[\ue000-\uf8ff]/g, "");
   while (at < clean.length) {
     const start = clean.indexOf("${", at);
@@ -42,7 +42,7 @@ function takeOut(written: string): [string[], string] {
   return [references, text + clean.slice(at)];
 }
 
-/** Offset behind the `}` of a reference, or -1. */
+/** Returns the offset after the `}` of a reference, or -1. */
 function closing(text: string, start: number): number {
   let depth = 0;
   for (const brace of text.slice(start).matchAll(/\$\{|\}/g)) {
@@ -64,7 +64,7 @@ function putBack(text: string, references: readonly string[]): string {
     const written = fallback.join(":-");
     const cut = written === "" ? "" : showUrl(written);
     shown += fallback.length === 0 ? reference : `${name}:-${cut}}`;
-    // Where the default has a query, all that follows belongs to it.
+    // If the default contains a query, everything after it belongs to that query.
     if (/[?#]/.test(written)) break;
   }
   return shown;

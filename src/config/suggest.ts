@@ -1,13 +1,13 @@
 import { nearNames } from "../near_names.ts";
 import { compilePattern } from "../wildcards/mod.ts";
 
-/** The nearest of some names to a mistyped one, as words to append to a message; else `""`. */
+/** Proposes the name nearest to a mistyped one, as a text to append to a message; else `""`. */
 export function suggest(given: string, names: Iterable<string>): string {
   const [best] = nearNames(given, names, 1);
   return best === undefined ? "" : `; did you mean ${JSON.stringify(best)}?`;
 }
 
-/** Like `suggest`, for a wildcard pattern that matches none of the names: one that matches some. */
+/** Like `suggest`, for a wildcard pattern that matches no name: proposes a pattern that does. */
 export function suggestPattern(pattern: string, names: Iterable<string>): string {
   const length = pattern.search(/[*?]/);
   if (length < 3) return "";
@@ -15,7 +15,7 @@ export function suggestPattern(pattern: string, names: Iterable<string>): string
   const heads = new Map([...names].map((name) => [name.slice(0, length), name]));
   const [near] = nearNames(head, heads.keys(), 1);
   if (near === undefined) return "";
-  // Where the words do not end at the same place, half a word would be proposed.
+  // If the words do not end at the same index, the proposal would contain half a word.
   const isWhole = near.at(-1) === head.at(-1) || !/[^\W_]/.test(near.slice(-1) + head.slice(-1));
   const meant = near + rest;
   const name = heads.get(near) ?? "";

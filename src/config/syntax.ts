@@ -7,45 +7,46 @@ import {
 } from "jsonc-parser";
 import { MAX_NESTING } from "./json_value.ts";
 
-/** Something that keeps a text from being JSON with comments and trailing commas. */
+/** A syntax error in JSON with comments and trailing commas. */
 export interface SyntaxFault {
   readonly offset: number;
   readonly message: string;
 }
 
 const messages = new Map(Object.entries({
-  InvalidSymbol: "not JSON: text stands in double quotes, and the only words are true, false, null",
-  InvalidNumberFormat: "not a number as JSON writes it",
+  InvalidSymbol:
+    "not JSON: strings need double quotes, and the only words are true, false and null",
+  InvalidNumberFormat: "not a valid JSON number",
   PropertyNameExpected: "expected a key in double quotes",
   ValueExpected: "expected a value",
   ColonExpected: "expected `:` between key and value",
   CommaExpected: "expected `,` before this, or the end of the list or object",
   CloseBraceExpected: "the file ends before a `{` is closed: expected `}`",
   CloseBracketExpected: "the file ends before a `[` is closed: expected `]`",
-  EndOfFileExpected: "expected nothing more: the value ended before this",
-  UnexpectedEndOfComment: "this comment does not end: expected `*/`",
-  UnexpectedEndOfString: 'this text does not end on its line: expected `"`',
-  UnexpectedEndOfNumber: "not a number as JSON writes it",
+  EndOfFileExpected: "unexpected text after the end of the value: remove it",
+  UnexpectedEndOfComment: "this comment is not closed: expected `*/`",
+  UnexpectedEndOfString: 'this string is not closed on its line: expected `"`',
+  UnexpectedEndOfNumber: "not a valid JSON number",
   InvalidUnicode: "expected four hex digits after `\\u`",
   InvalidEscapeCharacter: "unknown escape: write a backslash as `\\\\`",
-  InvalidCharacter: "control characters in text are written as escapes, such as `\\t`",
+  InvalidCharacter: "control character in a string: write it as an escape, such as `\\t`",
 }));
 
-/** A syntax tree where nothing is wrong, else the faults, at least one. */
+/** A syntax tree, or at least one fault. */
 export interface ParsedSyntax {
   readonly root?: Node;
   readonly faults: readonly SyntaxFault[];
 }
 
 /**
- * Parses JSON with comments and trailing commas; leaves out faults that follow from an earlier one
- * of the same line.
+ * Parses JSON with comments and trailing commas. Reports only the first fault of each line, because
+ * the others usually follow from it.
  */
 export function parseSyntax(text: string): ParsedSyntax {
   const scanned = scan(text);
-  // The parser recurses, so it must not see a text that is too deep.
+  // The parser recurses, so it must not see a text that is nested too deeply.
   if (scanned.tooDeepAt !== undefined) {
-    const message = `nested too deep: expected at most ${MAX_NESTING} levels`;
+    const message = `nested too deeply: expected at most ${MAX_NESTING} levels`;
     return { faults: [{ offset: scanned.tooDeepAt, message }] };
   }
   if (scanned.empty) {
@@ -66,7 +67,7 @@ export function parseSyntax(text: string): ParsedSyntax {
     const name = printParseErrorCode(error);
     const message = name === "InvalidSymbol" ? explainSymbol(text, offset) : messages.get(name);
     faults.push({ offset, message: message ?? "not JSON" });
-    // What follows text or a comment without end is only noise.
+    // Faults after an unclosed string or comment are only noise.
     if (name === "UnexpectedEndOfString" || name === "UnexpectedEndOfComment") break;
   }
   return { faults };
@@ -80,27 +81,27 @@ const otherWords = new Map(Object.entries({
   no: "false",
 }));
 
-/** What is not JSON comes from another language; says how JSON has it. */
+/** Explains a symbol of another language, and how to write it in JSON. */
 function explainSymbol(text: string, offset: number): string | undefined {
   const [word = ""] = /^[^\s,:{}[\]"]+/.exec(text.slice(offset, offset + 100)) ?? [];
   if (/^['\u2018-\u201f`]/.test(word)) {
-    return `text stands in double quotes: write " for ${word[0]}`;
+    return `strings need double quotes: write " instead of ${word[0]}`;
   }
-  if (word.startsWith("#")) return "a comment begins with `//`, or stands between `/*` and `*/`";
+  if (word.startsWith("#")) return "write a comment after `//`, or between `/*` and `*/`";
   if (/^[+-]?(?:nan|infinity)$/i.test(word)) return "JSON has no such number: write it in digits";
   if (/^[-+.]?\d/.test(word)) {
-    return "not a number as JSON writes it: decimal digits, such as 16, 0.5 or -1e3";
+    return "not a valid JSON number: write decimal digits, such as 16, 0.5 or -1e3";
   }
   const lower = word.toLowerCase();
   const meant = ["true", "false", "null"].find((one) => one === lower) ?? otherWords.get(lower);
   if (meant !== undefined) return `JSON writes this as \`${meant}\``;
-  // Not quoted where it may be a value, and so a secret.
+  // The message quotes keys only: a value may be a secret.
   const isKey = /^\s*:/.test(text.slice(offset + word.length, offset + word.length + 20));
-  if (isKey) return `a key stands in double quotes: write ${JSON.stringify(word)}`;
+  if (isKey) return `keys need double quotes: write ${JSON.stringify(word)}`;
   return messages.get("InvalidSymbol");
 }
 
-/** Where a comment begins that does not end, in a text that has nothing but comments. */
+/** Returns the offset of an unclosed comment in a text that consists of comments only. */
 function findOpenComment(text: string): number | undefined {
   for (let at = text.indexOf("/"); at >= 0;) {
     const isBlock = text[at + 1] === "*";
@@ -111,7 +112,7 @@ function findOpenComment(text: string): number | undefined {
   return undefined;
 }
 
-/** Where the line ends that goes on at an offset; -1 on the last one. */
+/** Returns the offset of the end of the line at an offset; -1 on the last line. */
 function lineEnd(text: string, at: number): number {
   const pattern = /[\r\n]/g;
   pattern.lastIndex = at;
@@ -135,7 +136,7 @@ function scan(text: string): Scanned {
     if (kind === token.openBrace || kind === token.openBracket) {
       if (open.push(kind) > MAX_NESTING) return { empty, tooDeepAt: scanner.getTokenOffset() };
     } else if (kind === token.closeBrace || kind === token.closeBracket) {
-      // One that does not match closes nothing: the parser may go on within what is open.
+      // A bracket that does not match closes nothing: the parser may continue inside the open one.
       if (open.at(-1) === kind - 1) open.pop();
     }
   }

@@ -7,15 +7,15 @@ import { suggest } from "./suggest.ts";
 
 const PREFIX = "GATEWAY";
 
-/** Variables of other programs: those of CGI, and of Kubernetes for a service named `gateway`. */
+/** Variables of CGI, and of Kubernetes for a service named `gateway`. */
 const FOREIGN = /^GATEWAY_(?:INTERFACE$|SERVICE_|PORT_\d)/;
 
 /**
- * Warns of variables that are probably meant for the gateway and are none of its own, such as
+ * Warns of variables that are probably meant for the gateway but that it does not know, such as
  * `GATEWAY_AGNET`.
  *
- * @param env Where the variables are; only their names are looked at.
- * @param options The platform, whose names have no case on Windows.
+ * @param env Only the names of the variables are read.
+ * @param options The platform; names are case-insensitive on Windows.
  */
 export function warnVariables(env: Environment, options: PlatformOptions = {}): ConfigProblem[] {
   const windows = options.windows ?? Deno.build.os === "windows";
@@ -32,7 +32,7 @@ function isMeant(name: string, known: ReadonlySet<string>): boolean {
   const upper = name.toUpperCase();
   const [prefix = ""] = upper.split("_", 1);
   if (prefix === PREFIX) return upper.length > PREFIX.length;
-  // Every program's variables are here: most differ at once.
+  // The environment has variables of many programs: the prefix rules out most of them quickly.
   if (Math.abs(prefix.length - PREFIX.length) > 2 || editDistance(prefix, PREFIX) > 2) return false;
   return [...known].some((one) => editDistance(upper, one) <= 2);
 }
@@ -41,7 +41,7 @@ function listNames(env: Environment): string[] {
   try {
     return Object.keys(env.toObject());
   } catch (error) {
-    // `--allow-env=NAMES` lets us read those, and not ask which others there are.
+    // `--allow-env=NAMES` allows reading those variables, but not listing all.
     if (error instanceof Deno.errors.NotCapable) return [];
     throw error;
   }

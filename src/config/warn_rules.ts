@@ -5,18 +5,18 @@ import { nameHint } from "./name_hint.ts";
 import { findNameFault, foldName, quoteName } from "./name_faults.ts";
 import { compilePattern } from "../wildcards/mod.ts";
 
-/** What the servers file says, as far as it can be read. */
+/** The servers in the servers file, as far as it can be read. */
 export interface KnownServers {
-  /** The configured ones. */
+  /** The configured servers. */
   readonly names: ReadonlySet<string>;
-  /** Why another entry does not count: `disabled`, or a self reference. */
+  /** The disabled and skipped servers by name, each with the reason. */
   readonly left: ReadonlyMap<string, string>;
 }
 
-/** Rules that name servers which are not configured, names that are odd, or that never come to count. */
+/** Warns of servers that are not configured, of names with faults, and of rules without effect. */
 export function warnRules(document: Document, servers: KnownServers): ConfigProblem[] {
   const agents = objectAt(document.value, "agents");
-  const isKnown = remembered((pattern) => {
+  const isKnown = memoize((pattern) => {
     const { matches } = compilePattern(pattern);
     return [...servers.names, ...servers.left.keys()].some(matches);
   });
@@ -30,15 +30,15 @@ export function warnRules(document: Document, servers: KnownServers): ConfigProb
   });
 }
 
-/** A file may ask the same of every one of thousands of agents. */
-function remembered<T>(ask: (text: string) => T): (text: string) => T {
-  const answers = new Map<string, T>();
+/** Caches the results of a function: thousands of agents may name the same servers. */
+function memoize<T>(compute: (text: string) => T): (text: string) => T {
+  const results = new Map<string, T>();
   return (text) => {
-    const known = answers.get(text);
+    const known = results.get(text);
     if (known !== undefined) return known;
-    const answer = ask(text);
-    answers.set(text, answer);
-    return answer;
+    const result = compute(text);
+    results.set(text, result);
+    return result;
   };
 }
 
@@ -59,7 +59,7 @@ function warnUnknown(
       ? adviseOnPattern(name, servers, isKnown)
       : adviseOnName(name, servers);
     if (message === undefined) continue;
-    // One warning for an agent and a server, however often it is named.
+    // One warning per agent and server, however often the agent names it.
     seen.add(name);
     warnings.push(document.problem(path, `agent ${JSON.stringify(id)} names ${message}`, at));
   }
@@ -70,7 +70,7 @@ function adviseOnName(name: string, { names, left }: KnownServers): string {
   const why = left.get(name);
   const state = why === undefined ? "is not configured" : `is not configured (${why})`;
   const hint = why === undefined ? nameHint(name, names) : "";
-  return `server ${quoteName(name)}, which ${state}; the rule stays${hint}`;
+  return `server ${quoteName(name)}, which ${state}; the rule is kept${hint}`;
 }
 
 function adviseOnPattern(
@@ -78,13 +78,13 @@ function adviseOnPattern(
   { names, left }: KnownServers,
   isKnown: (pattern: string) => boolean,
 ): string | undefined {
-  // A star alone means whatever servers there are, and without any there is nothing to compare with.
+  // A lone star means all servers, however many there are. Without servers nothing can match.
   if (/^[*]+$/.test(pattern) || names.size + left.size === 0 || isKnown(pattern)) return undefined;
-  return `servers ${quoteName(pattern)}, which no configured server matches; the rule stays` +
+  return `servers ${quoteName(pattern)}, which no configured server matches; the rule is kept` +
     nameHint(pattern, names);
 }
 
-/** Names of tools that cannot be seen to differ from others. */
+/** Warns of tool names with faults that are hard to see. */
 function warnToolNames(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
   return (["allow", "deny"] as const).flatMap((effect) => {
     return entriesOf(objectAt(agent[effect], "tools") ?? {}).flatMap(([server, list]) => {
@@ -99,7 +99,7 @@ function warnToolNames(document: Document, id: string, agent: JsonObject): Confi
   });
 }
 
-/** Names of servers that rules cannot name alone, or that people take for another one's. */
+/** Warns of server names that rules cannot name alone, or that look like another server's name. */
 export function warnServerNames(document: Document): ConfigProblem[] {
   const servers = objectAt(document.value, "mcpServers");
   const folded = new Map<string, string>();
@@ -150,7 +150,7 @@ function mentions(id: string, agent: JsonObject): Mention[] {
   });
 }
 
-/** Tools of a server that no entry of `allow.servers` can grant; only where no wildcard is in play. */
+/** Warns of tools of a server that `allow.servers` does not grant, unless wildcards are involved. */
 function warnUseless(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
   const allow = objectAt(agent, "allow");
   const list = allow?.["servers"] ?? [];

@@ -2,51 +2,51 @@ import { identityOf } from "../file_identity.ts";
 import { folderOf, nameOf, resolvePath } from "./file_path.ts";
 import { readText } from "./read_text.ts";
 
-/** A change is told this long after the last sign of it, because editors write in several steps. */
+/** Delay of `onChange` after the last file system event, because editors write in several steps. */
 const DEBOUNCE_MS = 300;
 
 /**
- * However often a file changes, it is looked at this long after the first sign: a change is to be in
- * force within a second, and that takes a moment, too.
+ * Maximum delay after the first event, however many follow: a change must take effect within a
+ * second, reload included.
  */
 const MAX_WAIT_MS = 700;
 
-/** How often files are looked at where their folder cannot be watched. */
+/** Interval of checks while a folder cannot be watched. */
 const POLL_MS = 500;
 
-/** How often they are looked at anyway: some file systems change without a sign. */
+/** Interval of checks otherwise: some file systems do not report changes. */
 const SAFETY_POLL_MS = 5000;
 
-/** Stands for the identity of a folder that is not there. */
+/** The identity of a folder that does not exist. */
 const MISSING = "missing";
 
-/** How files are watched. */
+/** Callbacks of a `FileWatch`. */
 export interface WatchOptions {
-  /** Is told of the files whose content has changed. Not called again before it resolves. */
+  /** Called with the files whose content has changed. Not called again before it resolves. */
   readonly onChange: (paths: readonly string[]) => Promise<void>;
-  /** Is told, once per folder, when watching fails and files are polled instead. */
+  /** Called once per folder when watching fails and its files are polled instead. */
   readonly onPolling?: (folder: string, reason: string) => void;
 }
 
 /**
- * Watches the content of files. It is the folders that are watched, because editors replace files
- * and a watch on a file ends with the first replacement; where that fails, the files are polled.
+ * Watches the content of files. It watches their folders, because editors replace files, which ends
+ * a watch on a file. If a folder cannot be watched, its files are polled.
  */
 export class FileWatch {
   readonly #paths: readonly string[];
   readonly #contents = new Map<string, string>();
-  // By folder and its identity: one that was deleted and made again is another folder.
+  // Keyed by folder and identity: a folder that was deleted and created again is another folder.
   readonly #watchers = new Map<string, { watcher: Deno.FsWatcher; folder: string }>();
   readonly #failed = new Set<string>();
   #options: WatchOptions | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setTimeout> | undefined;
-  #firstSign: number | undefined;
-  #lastSign = NaN;
-  #looking: Promise<void> = Promise.resolve();
+  #firstEvent: number | undefined;
+  #lastEvent = NaN;
+  #checking: Promise<void> = Promise.resolve();
 
   /**
-   * Notes what the files hold now; whatever they hold otherwise later is a change.
+   * Records the current content of the files; later differences are changes.
    *
    * @param paths The files, absolute; they need not exist.
    */
@@ -55,27 +55,24 @@ export class FileWatch {
     for (const path of paths) this.#contents.set(path, readContent(path));
   }
 
-  /**
-   * Begins to watch, and looks whether anything has changed since the beginning.
-   *
-   * @param options Who is told.
-   */
+  /** Starts watching, and reports changes since the watch was constructed. */
   start(options: WatchOptions): void {
     this.#options = options;
     this.#schedulePoll();
     void this.look();
   }
 
-  /** Looks at the files now, and resolves when what was found has been dealt with. */
+  /** Checks the files now; resolves when `onChange` has handled the changes. */
   async look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#look());
-    await this.#looking;
+    this.#checking = this.#checking.then(() => this.#check());
+    await this.#checking;
   }
 
   /**
-   * Notes what the files hold now, for who is about to read them: that is no change later.
+   * Records the current content of the files for a caller that is about to read them, so that it is
+   * not reported as a change later.
    *
-   * @returns The files that held something else before.
+   * @returns The files whose content differs from the recorded one.
    */
   note(): string[] {
     return this.#paths.filter((path) => {
@@ -87,8 +84,9 @@ export class FileWatch {
   }
 
   /**
-   * Tells nothing any longer; the watches themselves end with the process. Deno opens whatever a
-   * watched folder gets: a pipe holds its thread, and who closes the watch then waits for ever.
+   * Stops the callbacks but leaves the watches open until the process ends. Deno opens every file
+   * that appears in a watched folder: a named pipe blocks its thread, and closing the watch would
+   * then block forever.
    */
   silence(): void {
     this.#options = undefined;
@@ -96,46 +94,46 @@ export class FileWatch {
     clearTimeout(this.#poll);
   }
 
-  /** Watches no longer. */
+  /** Stops the callbacks and closes the watches. */
   stop(): void {
     this.silence();
     for (const { watcher } of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     if (this.#options === undefined) return;
     this.#watchFolders();
     const changed = this.note();
     if (changed.length > 0) await this.#options.onChange(changed);
   }
 
-  /** Waits for quiet, but not for ever. */
-  #noteSign(): void {
-    // A sign may have been on its way when the watch was stopped.
+  /** Debounces events, up to `MAX_WAIT_MS`. */
+  #onEvent(): void {
+    // An event may arrive after the watch was stopped.
     if (this.#options === undefined) return;
-    this.#lastSign = performance.now();
-    this.#firstSign ??= this.#lastSign;
-    // One timer for many signs: a log in the same folder makes one with every write.
-    this.#timer ??= setTimeout(() => this.#lookWhenQuiet(), DEBOUNCE_MS);
+    this.#lastEvent = performance.now();
+    this.#firstEvent ??= this.#lastEvent;
+    // One timer for many events: a log in the same folder causes one with every write.
+    this.#timer ??= setTimeout(() => this.#checkWhenQuiet(), DEBOUNCE_MS);
   }
 
-  #lookWhenQuiet(): void {
+  #checkWhenQuiet(): void {
     this.#timer = undefined;
-    if (this.#options === undefined || this.#firstSign === undefined) return;
-    const due = Math.min(this.#lastSign + DEBOUNCE_MS, this.#firstSign + MAX_WAIT_MS);
+    if (this.#options === undefined || this.#firstEvent === undefined) return;
+    const due = Math.min(this.#lastEvent + DEBOUNCE_MS, this.#firstEvent + MAX_WAIT_MS);
     const wait = due - performance.now();
     if (wait > 0) {
-      this.#timer = setTimeout(() => this.#lookWhenQuiet(), wait);
+      this.#timer = setTimeout(() => this.#checkWhenQuiet(), wait);
       return;
     }
-    this.#firstSign = undefined;
+    this.#firstEvent = undefined;
     void this.look();
   }
 
   #watchFolders(): void {
-    const ways = this.#paths.map(wayTo);
-    const folders = new Set(ways.flatMap((way) => [...way.folders]));
+    const routes = this.#paths.map(resolveRoute);
+    const folders = new Set(routes.flatMap((route) => [...route.folders]));
     const wanted = new Map(
       [...folders].map((folder) => [`${folder} ${folderIdentity(folder)}`, folder]),
     );
@@ -143,26 +141,26 @@ export class FileWatch {
       if (wanted.has(key)) continue;
       this.#watchers.delete(key);
       watcher.close();
-      // Deno ends the new watch of a path together with the old one when they meet: polling bridges.
+      // Deno closes a new watch of the same path together with the old one, so poll meanwhile.
       wanted.delete(`${folder} ${folderIdentity(folder)}`);
       if (folders.has(folder)) this.#fail(folder, "the folder was replaced");
     }
     for (const [key, folder] of wanted) {
       if (!this.#watchers.has(key)) void this.#watchFolder(folder, key);
     }
-    for (const link of ways.flatMap((way) => [...way.links])) {
-      this.#fail(link, "a link to a folder may be replaced without a sign");
+    for (const link of routes.flatMap((route) => [...route.links])) {
+      this.#fail(link, "a link to a folder may be replaced without an event");
     }
   }
 
   async #watchFolder(folder: string, key: string): Promise<void> {
-    // Deno watches a folder that is not there without a word, and sees nothing when it comes.
-    if (key.endsWith(MISSING)) return this.#fail(folder, "the folder is not there");
+    // Deno watches a missing folder without an error, and reports nothing when it is created.
+    if (key.endsWith(MISSING)) return this.#fail(folder, "the folder does not exist");
     try {
       const watcher = Deno.watchFs(folder, { recursive: false });
       this.#watchers.set(key, { watcher, folder });
       this.#failed.delete(folder);
-      for await (const { kind } of watcher) if (kind !== "access") this.#noteSign();
+      for await (const { kind } of watcher) if (kind !== "access") this.#onEvent();
     } catch (error) {
       this.#watchers.delete(key);
       this.#fail(folder, error instanceof Error ? error.message : String(error));
@@ -186,31 +184,31 @@ export class FileWatch {
   }
 }
 
-/** What a file holds, as it is loaded; where it cannot be used, why. No file holds such a text. */
+/** Returns the content of a file after `=`, or why it cannot be read. The two never collide. */
 function readContent(path: string): string {
   const read = readText(path);
   return "text" in read ? `=${read.text}` : read.failure;
 }
 
 /**
- * The folders where a path may come to stand for another file: its own, and those of the links that
- * it leads to. And the links to folders on the way: Deno tells of their replacement only those who
- * watch what they lead to next.
+ * Returns the folders in which a change may make a path lead to another file: its own folder, and
+ * the folders of the links that it leads to. Also returns the links to folders on the way, because
+ * Deno does not reliably report that they were replaced.
  */
-function wayTo(path: string): { folders: ReadonlySet<string>; links: ReadonlySet<string> } {
+function resolveRoute(path: string): { folders: ReadonlySet<string>; links: ReadonlySet<string> } {
   const folders = new Set([folderOf(path)]);
   const links = new Set<string>();
   const seen = new Set<string>();
-  const follow = (place: string, isFolder: boolean): string => {
-    const parent = folderOf(place);
-    if (parent === place) return place;
+  const follow = (current: string, isFolder: boolean): string => {
+    const parent = folderOf(current);
+    if (parent === current) return current;
     const folder = follow(parent, true);
-    const here = resolvePath(folder, nameOf(place));
+    const here = resolvePath(folder, nameOf(current));
     const target = readLink(here);
     if (target === undefined || seen.has(here)) return here;
     seen.add(here);
     if (!isFolder) folders.add(folder);
-    // Links of the root, such as /tmp of macOS, are the system's, and stay.
+    // Links in the root, such as /tmp on macOS, belong to the system and do not change.
     else if (folderOf(folder) !== folder) links.add(here);
     return follow(resolvePath(folder, target), isFolder);
   };

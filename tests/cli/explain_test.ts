@@ -211,9 +211,9 @@ Deno.test({
     const no = 'no tool of server "fault" matches';
     assert.deepEqual(warnings, [
       'agents.writer.allow.servers[1]: agent "writer" names server "falt", which is not ' +
-      'configured; the rule stays; did you mean "fault"?',
+      'configured; the rule is kept; did you mean "fault"?',
       'agents.writer.allow.servers[2]: agent "writer" names servers "oth-*", which no configured ' +
-      'server matches; the rule stays; did you mean "other"?',
+      'server matches; the rule is kept; did you mean "other"?',
       "agents.writer.allow.tools.fault[2]: the name of this tool ends with a space, and names " +
       'match exactly: write "echo"',
       `agents.writer.allow.tools.fault[0]: ${no} "ecko"; did you mean "echo"?`,

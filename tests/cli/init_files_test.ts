@@ -23,7 +23,10 @@ Deno.test("[init.yes] [init.rules] both files, and no client is touched", async 
     ...rest
   } = others;
   assert.deepEqual(rest, before);
-  assert.deepEqual([...checkText("servers", "", servers), ...checkText("rules", "", rules)], []);
+  assert.deepEqual([
+    ...checkText("servers", { file: "", text: servers }),
+    ...checkText("rules", { file: "", text: rules }),
+  ], []);
   assert.match(servers, /^\/\/ The servers behind the gateway/);
   assert.match(servers, /\/\/ From Cursor, ~\/\.cursor\/mcp\.json/);
   assert.deepEqual(undescribed(parse(servers).mcpServers), CURSOR.mcpServers);

@@ -83,7 +83,7 @@ Deno.test(AGREE, async () => {
       if (value === undefined) continue;
       const own = errors.filter((error) => error.file === `${file}.json`);
       // What is a matter of two places: a token of two agents, an issuer without its keys' address.
-      const beyond = /has the same token|`jwks_url` has to say/;
+      const beyond = /has the same token|set `jwks_url` to/;
       const isWrong = own.some(({ message }) => !beyond.test(message));
       const isValid = validators[file](value);
       assert.equal(

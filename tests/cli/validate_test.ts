@@ -206,7 +206,7 @@ Deno.test("[cli.validate] many problems of one kind are one line with their numb
   assert.equal(
     stdout,
     'warning many.json:1:43: agents.dev.allow.servers[1]: agent "dev" names server "server-0", ' +
-      "which is not configured; the rule stays (and 39 more like this: " +
+      "which is not configured; the rule is kept (and 39 more like this: " +
       '"server-1", "server-2", "server-3", …; agent-mcp-gateway validate --json lists them all)',
   );
   assert.match(stderr, /40 warnings/);

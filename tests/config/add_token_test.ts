@@ -9,7 +9,7 @@ const HASH = "0".repeat(63) + "1";
 const OLD = "a".repeat(64);
 
 function add(text: string, agent?: string, expires?: string): string {
-  return addToken("rules.json", text, { agent: agent ?? "a", sha256: HASH, expires });
+  return addToken({ file: "rules.json", text }, { agent: agent ?? "a", sha256: HASH, expires });
 }
 
 Deno.test("[cli.token] a hash is written, and comments and layout stay", () => {
@@ -76,8 +76,8 @@ Deno.test("[cli.token] agents of any name get theirs, and only theirs", () => {
   }
 });
 
-Deno.test("[cli.token] an unknown agent, and rules with errors, are told", () => {
-  const told = (text: string, agent?: string, expires?: string): string => {
+Deno.test("[cli.token] an unknown agent, and rules with errors, are reported", () => {
+  const errorOf = (text: string, agent?: string, expires?: string): string => {
     try {
       add(text, agent, expires);
     } catch (error) {
@@ -87,17 +87,20 @@ Deno.test("[cli.token] an unknown agent, and rules with errors, are told", () =>
     throw new Error("It was written");
   };
   assert.equal(
-    told(`{"agents":{"team.writer":{}}}`, "team.writr"),
+    errorOf(`{"agents":{"team.writer":{}}}`, "team.writr"),
     'rules.json:1:11: agents: there is no agent "team.writr" in the rules; did you mean ' +
       '"team.writer"?: add it first',
   );
-  assert.match(told(`{"agents":{"a":{},,}}`), /expected a key/);
-  assert.match(told(`{"agents":{"a":{}},"more":1}`), /more: unknown key/);
-  assert.match(told(`{"agents":{"a":{},"a":{}}}`), /stands twice/);
-  assert.match(told(``), /empty/);
-  // The hash of another agent would name two.
-  assert.match(told(`{"agents":{"a":{},"b":{"token_sha256":["${HASH}"]}}}`), /names one agent/);
-  assert.match(told(`{"agents":{"a":{}}}`, "a", "soon"), /expires/);
+  assert.match(errorOf(`{"agents":{"a":{},,}}`), /expected a key/);
+  assert.match(errorOf(`{"agents":{"a":{}},"more":1}`), /more: unknown key/);
+  assert.match(errorOf(`{"agents":{"a":{},"a":{}}}`), /duplicate key/);
+  assert.match(errorOf(``), /empty/);
+  // A token must not identify two agents.
+  assert.match(
+    errorOf(`{"agents":{"a":{},"b":{"token_sha256":["${HASH}"]}}}`),
+    /for one agent only/,
+  );
+  assert.match(errorOf(`{"agents":{"a":{}}}`, "a", "soon"), /expires/);
 });
 
 Deno.test("[cli.token] whatever the layout, what was there is there", () => {
@@ -122,7 +125,7 @@ Deno.test("[cli.token] whatever the layout, what was there is there", () => {
           assert.ok(after.includes(one[0]));
         }
         // Twice, so that what it writes can be read by it.
-        const twice = addToken("x", after, { agent: "a", sha256: "f".repeat(64) });
+        const twice = addToken({ file: "x", text: after }, { agent: "a", sha256: "f".repeat(64) });
         const bare = twice.replace(/\/\*.*?\*\/|\/\/.*/g, "");
         const plain = bare.replace(/,(?=\s*[\]}])/g, "");
         assert.equal(bare !== plain, comma !== "");

@@ -45,8 +45,8 @@ const expanded: [text: string, result: string][] = [
 
 for (const [text, result] of expanded) {
   Deno.test(`[servers.expansion] ${JSON.stringify(text)} becomes ${JSON.stringify(result)}`, () => {
-    const { text: found, trouble } = expand(text);
-    assert.deepEqual([found, trouble], [result, undefined]);
+    const { text: found, error } = expand(text);
+    assert.deepEqual([found, error], [result, undefined]);
   });
 }
 
@@ -55,25 +55,25 @@ Deno.test("[servers.unset-variable] an unset variable is named, the text stays a
     assert.deepEqual(expand(text), {
       text,
       used: true,
-      trouble: 'variable "NOT_SET" is not set',
+      error: 'variable "NOT_SET" is not set',
     });
   }
   const homeless = expandText("${userHome}", { ...variables, home: undefined });
-  assert.equal(homeless.trouble, 'variable "userHome" is not set');
+  assert.equal(homeless.error, 'variable "userHome" is not set');
 });
 
 Deno.test("[servers.expansion] what begins like a reference but is none is told, not passed on", () => {
   const texts = ["${", "${SET", "${}", "${1A}", "${A B}", "${inputs:key}", "${A-b}", "${A:b}"];
   for (const text of [...texts, "${SET:-x", "${SET:-${", "${X:-${1}}", "${NOT_SET} ${"]) {
-    const { text: found, trouble } = expand(text);
+    const { text: found, error } = expand(text);
     assert.equal(found, text);
-    assert.match(trouble ?? "", /^a `\$\{` begins no variable/, text);
+    assert.match(error ?? "", /^a `\$\{` does not begin a variable/, text);
   }
 });
 
 Deno.test("[servers.expansion] long and deep texts take linear time and no stack", () => {
   const deep = "${A:-".repeat(100_000) + "}".repeat(100_000);
-  assert.match(expand(deep).trouble ?? "", /begins no variable/);
+  assert.match(expand(deep).error ?? "", /does not begin a variable/);
   const long = "${NOT_SET:-x}$${".repeat(100_000);
   const started = performance.now();
   assert.equal(expand(long).text, "x${".repeat(100_000));
@@ -84,7 +84,7 @@ Deno.test({
   name: "[servers.unset-variable] a variable that Deno may not read counts as not set",
   permissions: { env: ["SOME_OTHER"] },
   fn() {
-    const { trouble } = expandText("${NOT_ALLOWED}", { ...variables, env: Deno.env });
-    assert.equal(trouble, 'variable "NOT_ALLOWED" is not set');
+    const { error } = expandText("${NOT_ALLOWED}", { ...variables, env: Deno.env });
+    assert.equal(error, 'variable "NOT_ALLOWED" is not set');
   },
 });

@@ -59,13 +59,13 @@ Deno.test("[config.trailing-commas] both files may have them; a comma between no
   }
 });
 
-Deno.test("[config.strict-json] a key that stands twice is an error naming both places", async () => {
+Deno.test("[config.strict-json] a duplicate key is an error naming both positions", async () => {
   const { errors } = await check(
     '{"mcpServers": {\n "a": {"command": "x"},\n "a": {"command": "y"}}}',
   );
   assert.equal(errors.length, 1);
   assert.deepEqual([errors[0]?.line, errors[0]?.column], [3, 2]);
-  assert.match(errors[0]?.message ?? "", /first at line 2, column 2/);
+  assert.match(errors[0]?.message ?? "", /first used at line 2, column 2/);
 });
 
 Deno.test("[config.strict-json] nesting without end is an error, not an overflow", async () => {

@@ -40,11 +40,11 @@ Deno.test("[config.search-order] without a home folder only the working folder i
 Deno.test("[config.announced] files passed over and files of the working folder are told", () => {
   assert.deepEqual(locate([userServers, userRules]).notes, []);
   assert.deepEqual(locate([userServers, here, userRules]).notes, [
-    `passing over ${here}, because ${userServers} is used`,
+    `ignoring ${here}, because ${userServers} is used`,
   ]);
   assert.deepEqual(locate([here, inConfig, userRules]).notes, [
     `using ${here}, found in the working folder`,
-    `passing over ${inConfig}, because ${here} is used`,
+    `ignoring ${inConfig}, because ${here} is used`,
   ]);
   assert.deepEqual(locate([here], { mcpConfig: here, rules: "r.json" }).notes, []);
 });

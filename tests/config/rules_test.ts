@@ -84,22 +84,22 @@ Deno.test("[rules.odd-names] __proto__ and constructor are ordinary names everyw
   }
 });
 
-Deno.test("[rules.unknown-server-warns] a server that is not configured is a warning, the rule stays", async () => {
+Deno.test("[rules.unknown-server-warns] a server that is not configured is a warning, the rule is kept", async () => {
   const { configuration, warnings } = await check({ mcpServers: { a: { command: "x" } } }, {
     agents: { x: { allow: { servers: ["a", "gone", "go*"] }, deny: { tools: { lost: ["y"] } } } },
   });
   assert.deepEqual(warnings.map(({ path, message }) => [path, message]), [
     [
       "agents.x.allow.servers[1]",
-      'agent "x" names server "gone", which is not configured; the rule stays',
+      'agent "x" names server "gone", which is not configured; the rule is kept',
     ],
     [
       "agents.x.allow.servers[2]",
-      'agent "x" names servers "go*", which no configured server matches; the rule stays',
+      'agent "x" names servers "go*", which no configured server matches; the rule is kept',
     ],
     [
       "agents.x.deny.tools.lost",
-      'agent "x" names server "lost", which is not configured; the rule stays',
+      'agent "x" names server "lost", which is not configured; the rule is kept',
     ],
   ]);
   assert.deepEqual(configuration?.warnings, warnings);

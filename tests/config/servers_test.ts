@@ -234,8 +234,8 @@ Deno.test("[servers.expansion-everywhere] a value that makes no url or header ma
     c: { url: "https://example.com", headers: { H: "${LINE}" } },
   }, { V: "secret", LINES: "a\nsecret", LINE: "a\n" });
   const [a, b, c] = [...servers.values()];
-  assert.match(a?.unavailable ?? "", /no http or https address \(mcpServers\.a\.url\)/);
-  assert.match(b?.unavailable ?? "", /no header value/);
+  assert.match(a?.unavailable ?? "", /not an http or https address \(mcpServers\.a\.url\)/);
+  assert.match(b?.unavailable ?? "", /not a header value/);
   assert.doesNotMatch(`${a?.unavailable} ${b?.unavailable}`, /secret/);
   assert.equal(c?.unavailable, undefined);
 });

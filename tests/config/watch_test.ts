@@ -243,7 +243,7 @@ Deno.test("[reload.edits] a folder that is replaced at once is watched again", a
 Deno.test("[reload.polling] files of a folder that is not there are polled until it comes", async () => {
   using scene = new Scene(["missing/a.json", "b.json"]);
   await scene.start();
-  assert.deepEqual(scene.polled, ["/missing: the folder is not there"]);
+  assert.deepEqual(scene.polled, ["/missing: the folder does not exist"]);
   await scene.edit("missing/a.json", "new", () => scene.folder.write("missing/a.json", "new"));
   await scene.edit("missing/a.json", "newer", () => scene.folder.write("missing/a.json", "newer"));
   await scene.edit("b.json", "here", () => scene.folder.write("b.json", "here"));

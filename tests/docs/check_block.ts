@@ -115,7 +115,7 @@ export class BlockChecker {
     } else if ("command" in value || "url" in value) {
       // One server's entry, shown by itself.
       const text = JSON.stringify({ mcpServers: { one: value } });
-      assert.deepEqual(checkText("servers", place, text).map(formatProblem), []);
+      assert.deepEqual(checkText("servers", { file: place, text }).map(formatProblem), []);
     } else if ("error" in value) {
       const { code } = value["error"] as { code: string };
       assert.ok(ERROR_CODES.includes(code), `${place}: ${code}`);
@@ -134,7 +134,9 @@ export class BlockChecker {
 
   /** Checks one of the two files, and puts it in place for the commands that follow. */
   #checkFile(kind: "servers" | "rules", { text, ...block }: Block): void {
-    const problems = checkText(kind, placeOf({ text, ...block }), text).map(formatProblem);
+    const problems = checkText(kind, { file: placeOf({ text, ...block }), text }).map(
+      formatProblem,
+    );
     assert.deepEqual(problems, []);
     this.#play.writeOwn(kind === "servers" ? ".mcp.json" : ".mcp-gateway-rules.json", text);
   }

@@ -41,7 +41,7 @@ Deno.test("where the two files are found", async (t) => {
       const { folder } = gateway.setup;
       for (const name of [".mcp.json", "config/.mcp.json", ".mcp-gateway-rules.json"]) {
         const path = join(folder, name);
-        assert.ok(gateway.program.stderr.includes(`passing over ${path}`), path);
+        assert.ok(gateway.program.stderr.includes(`ignoring ${path}`), path);
       }
     },
   );

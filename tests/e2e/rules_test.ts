@@ -87,7 +87,7 @@ Deno.test("[rules.deny-overrides] puts every deny before every allow", async () 
   }
 });
 
-Deno.test("[rules.unknown-server-warns] is a warning, and the rule stays", async () => {
+Deno.test("[rules.unknown-server-warns] is a warning, and the rule is kept", async () => {
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     rules: { agents: { a: { allow: { servers: ["odd", "postgres"] } } } },

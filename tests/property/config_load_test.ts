@@ -108,8 +108,8 @@ Deno.test("[servers.expansion] set variables leave no reference behind, the rest
       end;
     const expected = parts.map(({ before, name }) => before + values[name]).join("") + end;
     const variables = { env: environmentOf(values), home: "/", cwd: "/" };
-    const { text, trouble } = expandText(written, variables);
-    assert.deepEqual([text, trouble], [expected, undefined]);
+    const { text, error } = expandText(written, variables);
+    assert.deepEqual([text, error], [expected, undefined]);
   }));
 });
 
@@ -121,7 +121,7 @@ Deno.test("[servers.expansion] any text written with $${ for each ${ stays what 
   fc.assert(fc.property(fc.oneof(fc.string(), soup), (text) => {
     const escaped = text.replaceAll("${", () => "$${");
     const result = expandText(escaped, variables);
-    assert.deepEqual([result.text, result.trouble], [text, undefined]);
+    assert.deepEqual([result.text, result.error], [text, undefined]);
   }));
 });
 

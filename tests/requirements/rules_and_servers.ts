@@ -24,7 +24,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "rules.seed-example": "the example of the original decides as its guide says",
     "rules.comments": "the rules may hold comments",
     "rules.strict": "unknown keys and wrong types are errors that name the path",
-    "rules.unknown-server-warns": "a server that is not configured is a warning, the rule stays",
+    "rules.unknown-server-warns": "a server that is not configured is a warning, the rule is kept",
     "rules.limits": "limits per agent and by default",
     "rules.credentials": "token_sha256 with expiry, and auth.jwt",
     "rules.status": "status: true allows get_gateway_status over HTTP",

@@ -51,7 +51,7 @@ export async function planChanges(plan: Plan, options: ChangeOptions): Promise<C
 
 /** A file that the gateway would refuse is never written. */
 function checked(kind: "servers" | "rules", path: string, text: string): string {
-  const problems = checkText(kind, path, text);
+  const problems = checkText(kind, { file: path, text });
   if (problems.length === 0) return text;
   throw new Error(`This would be no good file:\n${problems.map(formatProblem).join("\n")}`);
 }

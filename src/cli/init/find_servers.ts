@@ -249,11 +249,11 @@ function isGateway(name: string, entry: JsonRecord, { machine, program }: FindOp
   const { command, args } = entry;
   if (typeof command !== "string") return false;
   const words = [command, ...(Array.isArray(args) ? args.map(String) : [])];
-  return findStart(words, machine.cwd, program) !== undefined;
+  return findStart(words, { cwd: machine.cwd, program }) !== undefined;
 }
 
 function checkEntry(name: string, entry: JsonRecord): string[] {
   // The key is computed, so that `__proto__` is a name like any other.
   const text = JSON.stringify({ mcpServers: { [name]: entry } });
-  return checkText("servers", "", text).map(({ message }) => message);
+  return checkText("servers", { file: "", text }).map(({ message }) => message);
 }

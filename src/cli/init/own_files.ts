@@ -45,7 +45,7 @@ export function readOwn(
       ? [`${path}: ${read.failure}`]
       : text.trim() === ""
       ? []
-      : checkText(kind, path, text).map(formatProblem);
+      : checkText(kind, { file: path, text }).map(formatProblem);
     for (const problem of problems) say(problem);
     isGood &&= problems.length === 0;
     texts[kind] = text;

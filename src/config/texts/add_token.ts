@@ -8,24 +8,25 @@ import { suggest } from "../suggest.ts";
 
 /** A bearer token to be written into the rules. */
 export interface NewToken {
-  /** The agent that it names. */
+  /** Id of the agent that the token identifies. */
   readonly agent: string;
   /** SHA-256 of the token, 64 hex digits in lower case. */
   readonly sha256: string;
-  /** From when on it counts no more, as ISO 8601. */
+  /** When the token expires, as ISO 8601; default: never. */
   readonly expires?: string | undefined;
 }
 
 /**
- * Writes a token's hash into the text of a rules file. Everything else stays as it is, comments,
- * trailing commas and layout included: a comment that follows an entry on its line goes on to do so.
+ * Writes a token's hash into the text of a rules file. Everything else is unchanged, comments,
+ * trailing commas and layout included: a comment after an entry stays on the line of that entry.
  *
- * @param file The file's name, for messages.
- * @param text What it holds.
- * @param token The token.
+ * @param rulesFile The name of the file, for messages, and its text.
  * @throws {ConfigError} The file has errors, or no such agent.
  */
-export function addToken(file: string, text: string, token: NewToken): string {
+export function addToken(
+  { file, text }: { readonly file: string; readonly text: string },
+  token: NewToken,
+): string {
   const mark = text.startsWith("\ufeff") ? "\ufeff" : "";
   const body = text.slice(mark.length);
   const { document, rules } = read(file, body);
@@ -43,7 +44,7 @@ export function addToken(file: string, text: string, token: NewToken): string {
   const edited = list === undefined
     ? append(body, node, `"token_sha256": [${entry}]`)
     : append(body, list, entry);
-  // Better no token than rules that are not what they were.
+  // Verify that nothing else has changed; otherwise add no token.
   const after = read(file, edited).rules;
   const before = rules.agents.get(agent)?.tokens.length ?? 0;
   if (after.agents.size !== rules.agents.size || countOf(after, agent) !== before + 1) {
@@ -65,39 +66,39 @@ function read(file: string, text: string): { document: Document; rules: Rules } 
   return { document, rules: buildRules(checked.file) };
 }
 
-/** Comments of either kind, in a text without strings. */
+/** Comments of both kinds, in a text without strings. */
 const COMMENTS = /\/\*[^]*?\*\/|\/\/[^\r\n]*/g;
 
-/** Writes a member behind the others of a list or an object, in the layout that it has. */
+/** Appends a member to a list or an object, in the layout of the other members. */
 function append(text: string, container: Node, member: string): string {
   const { offset, length, children = [], type } = container;
   const last = children.at(-1);
   const start = last === undefined ? offset + 1 : last.offset + last.length;
   const end = offset + length - 1;
   const gap = text.slice(start, end);
-  // Comments are in the gap: what is new comes behind them.
+  // The gap contains the comments: the new member follows them.
   const at = start + gap.trimEnd().length;
-  const rest = text.slice(at);
-  // A list that ends with a comma goes on to do so.
+  const tail = text.slice(at);
+  // A list with a trailing comma keeps one.
   const hasComma = gap.replaceAll(COMMENTS, "").includes(",");
   const closing = hasComma ? "," : "";
   if (!gap.includes("\n")) {
     const isTight = type === "object" && gap === "" && last === undefined;
     const isApart = last !== undefined || type === "object" || gap.trim() !== "";
     const before = (last !== undefined && !hasComma ? "," : "") + (isApart ? " " : "");
-    return `${text.slice(0, at)}${before}${member}${closing}${isTight ? " " : ""}${rest}`;
+    return `${text.slice(0, at)}${before}${member}${closing}${isTight ? " " : ""}${tail}`;
   }
   const lineEnd = text.includes("\r\n") ? "\r\n" : "\n";
   const own = last === undefined ? undefined : indentAt(text, last.offset);
   const indent = own ?? (lineIndent(text, offset) + unitOf(text));
-  // The comma directly behind the last member: a comment would swallow it.
+  // The comma directly follows the last member: after a comment, it would be part of it.
   const comma = last === undefined || hasComma ? "" : ",";
   return `${text.slice(0, start)}${comma}${
     text.slice(start, at)
-  }${lineEnd}${indent}${member}${closing}${rest}`;
+  }${lineEnd}${indent}${member}${closing}${tail}`;
 }
 
-/** What stands before something that is the first of its line. */
+/** Returns the indentation of a node that is the first of its line; else undefined. */
 function indentAt(text: string, offset: number): string | undefined {
   const before = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
   return before.trim() === "" ? before : undefined;

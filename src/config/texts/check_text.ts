@@ -5,12 +5,13 @@ import { fullChecks } from "../full_checks.ts";
 /**
  * Checks the text of one of the two files by itself, before it is written.
  *
- * @param kind Which of the two.
- * @param file The file's name, for messages.
- * @param text What is to stand in it.
- * @returns All errors; none where the gateway would take the file.
+ * @param content The name of the file, for messages, and its text.
+ * @returns All errors; none if the gateway would accept the file.
  */
-export function checkText(kind: "servers" | "rules", file: string, text: string): ConfigProblem[] {
+export function checkText(
+  kind: "servers" | "rules",
+  { file, text }: { readonly file: string; readonly text: string },
+): ConfigProblem[] {
   const { document, problems } = parseDocument(file, text);
   if (document === undefined) return [...problems];
   const { problems: more } = kind === "servers"

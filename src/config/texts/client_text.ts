@@ -2,30 +2,30 @@ import { getNodeValue } from "jsonc-parser";
 import type { ConfigProblem } from "../../errors.ts";
 import { parseDocument } from "../document.ts";
 
-/** What stands in a file of JSON that belongs to an MCP client. */
+/** The content of an MCP client's JSON file. */
 export interface ClientDocument {
-  /** The value at a path, plain as `JSON.parse` gives it; undefined where there is none. */
+  /** Returns the value at a path as `JSON.parse` would; undefined if there is none. */
   valueAt(path: readonly (string | number)[]): unknown;
-  /** The keys of the object at a path, in the file's order; undefined where there is no object. */
+  /** Returns the keys of the object at a path in the file's order; undefined if it is no object. */
   keysAt(path: readonly (string | number)[]): string[] | undefined;
-  /** A problem at the key that a path ends with. */
+  /** Makes a problem at the last key of a path. */
   problem(path: readonly (string | number)[], message: string): ConfigProblem;
 }
 
-/** What became of a client's file: no document where its syntax is wrong. */
+/** The result of parsing a client's file. */
 export interface ParsedClient {
-  /** The document. */
+  /** Absent if the syntax is wrong. */
   readonly document?: ClientDocument;
-  /** What is wrong, with places. */
+  /** The syntax errors and duplicate keys, with positions. */
   readonly problems: readonly ConfigProblem[];
 }
 
 /**
- * Parses JSON as clients take it: with comments and trailing commas, and empty where nobody has
- * written anything yet. Never throws.
+ * Parses JSON as clients accept it: with comments and trailing commas, and an empty file as `{}`.
+ * Never throws.
  *
- * @param file The file's name, for problems.
- * @param text What stands in it.
+ * @param file The name of the file, for problems.
+ * @param text The content of the file.
  */
 export function parseClientText(file: string, text: string): ParsedClient {
   const whole = text.trim() === "" ? "{}" : text;

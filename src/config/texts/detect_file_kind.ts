@@ -2,15 +2,10 @@ import { parseDocument } from "../document.ts";
 import { isObject } from "../json_value.ts";
 import { findForeignFormat } from "../other_clients.ts";
 
-/** Keys that stand at the top of one of the two files, for a text that cannot be parsed. */
+/** Top-level keys of the two files, to recognize a text that cannot be parsed. */
 const FIRST_KEY = /"(?:(mcpServers|servers|context_servers)|(agents|defaults|auth))"\s*:/;
 
-/**
- * Recognises one of the two files by what stands in it, right or wrong.
- *
- * @param text What stands in it.
- * @returns Undefined where it may be either.
- */
+/** Recognizes one of the two files by its text, valid or not; undefined if it may be either. */
 export function detectFileKind(text: string): "servers" | "rules" | undefined {
   const { document } = parseDocument("", text);
   if (document === undefined) {

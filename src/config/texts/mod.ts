@@ -1,7 +1,7 @@
 /**
- * The text of the two files, and of files of MCP clients: checks one by itself, reads and changes
- * one. An entry of its own beside that of `config`, because all of it needs the parser that knows
- * places, and a start that loads it takes 4 ms more. Imports `config` and what that imports.
+ * Checks, reads and edits the text of the two files and of MCP clients' files. Must not be imported
+ * at start: it needs the parser that knows positions, which takes 4 ms to load. That is why it is
+ * separate from `config`. Imports `config` and the leaves.
  *
  * @module
  */

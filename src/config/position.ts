@@ -1,11 +1,11 @@
-/** A place in a text, both parts counted from 1, columns in UTF-16 code units. */
-export interface Place {
+/** A position in a text. Both numbers count from 1; columns count UTF-16 code units. */
+export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** Makes a function that turns offsets into a text into places. */
-export function placesOf(text: string): (offset: number) => Place {
+/** Returns a function that turns offsets in a text into positions. */
+export function positionsOf(text: string): (offset: number) => Position {
   const starts = [0];
   for (const lineEnd of text.matchAll(/\r\n|\n|\r/g)) {
     starts.push(lineEnd.index + lineEnd[0].length);
