@@ -1,4 +1,4 @@
-import type { ConfigProblem, Configuration } from "../config/mod.ts";
+import { type ConfigProblem, type Configuration, formatPath } from "../config/mod.ts";
 import { formatProblem } from "../errors.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause, type Finding } from "./doctor_finding.ts";
@@ -61,7 +61,7 @@ export async function doctor(
           progress.done(config.name, `${how} ${seconds(ms)}`);
         });
         const { count } = await counter;
-        const reports = found.map((probe) => report(probe, count, configuration.warnings));
+        const reports = found.map((probe) => report(probe, count, configuration));
         return { reports, tools: toolsOf(found, configuration.servers.keys()) };
       });
       const ofRules = only === undefined ? rulesWarnings(configuration, undefined) : [];
@@ -102,11 +102,13 @@ function chooseServers(only: string | undefined, configuration: Configuration): 
 function report(
   probe: Probe,
   count: TokenCounter["count"],
-  warnings: readonly ConfigProblem[],
+  { servers, warnings }: Configuration,
 ): Report {
   const { config, tools, ms, noise, oddities } = probe;
+  const slow = slowWarning(probe, servers.get(config.name)?.options.connectTimeoutMs);
   const said = tools === undefined ? oddities : [
     ...oddities,
+    ...slow,
     ...noise.slice(0, 1).map((text) => {
       const isLocal = config.connect.kind === "stdio";
       const what = isLocal
@@ -127,6 +129,18 @@ function report(
     ...(said.length === 0 ? {} : { warnings: said }),
     ...(tools === undefined ? { error: findCause(probe, { warnings }) } : {}),
   };
+}
+
+/** A server that is started here, where a download may take long, and not when an agent calls it. */
+function slowWarning({ config, ms }: Probe, limitMs: number = Infinity): string[] {
+  if (ms <= limitMs) return [];
+  const key = `${formatPath(["mcpServers", config.name])}.gateway.connect_timeout_ms`;
+  return [
+    `it took ${seconds(ms)} to start, and agents' calls wait for ${
+      seconds(limitMs)
+    } at most. If it ` +
+    `was downloaded just now, the next start is faster; otherwise raise ${key}`,
+  ];
 }
 
 const GREEN = "\x1b[32m";

@@ -71,6 +71,10 @@ Deno.test({
     const { stdout, stderr } = await shell.run(["doctor", "--json"]);
     const [first, second] = JSON.parse(stdout).servers;
     assert.equal(first.ok, true, stdout);
+    assert.match(
+      first.warnings[0],
+      /^it took \d+\.\d\d s to start, and agents' calls wait for 0\.30 s at most\. .*raise mcpServers\.package\.gateway\.connect_timeout_ms$/,
+    );
     assert.equal(second.error.kind, "too-slow");
     assert.match(stderr, /^packages may be downloading \(120 s at most each\)$/m);
   },

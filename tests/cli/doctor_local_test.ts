@@ -197,7 +197,7 @@ Deno.test({
       mcpServers: {
         missing: server(registry.addr.port, patient),
         refused: server(closed.addr.port, patient),
-        silent: server(silent.addr.port, 12_000),
+        silent: server(silent.addr.port, 6_000),
       },
     });
     const { code, stdout } = await shell.run(["doctor", "--json"]);

@@ -88,7 +88,7 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
     "agents.developer.allow.tools.SERVER in ~/.config/agent-mcp-gateway/.mcp-gateway-rules.json",
     '  4. Agents choose servers by "description": add one to memory, mine, only, near in ' +
     "~/.config/agent-mcp-gateway/.mcp.json",
-    "  5. Remove the servers from Claude Code, VS Code: until then it loads them as before",
+    "  5. Remove the servers from Claude Code, VS Code: until then they load them as before",
     "  6. Restart the clients",
     "To undo all of this: agent-mcp-gateway init --undo",
     "",

@@ -237,6 +237,39 @@ Deno.test("[init.undo] [init.undo-changed] files go back, changed ones only with
   ]);
 });
 
+Deno.test("[init.undo-changed] each answer names the backup that a file is put back from", async () => {
+  const name = ".config/agent-mcp-gateway/.mcp.json";
+  using scene = new Scene({ ".cursor/mcp.json": CURSOR, [name]: '{"mcpServers": {}}' });
+  await scene.run({ yes: true });
+  scene.write(name, '{"mcpServers": {"mine": {"command": "x"}}}');
+  const changed = scene.files();
+  const refused = await scene.ask([[/Undo the changed files, too/, "n"]], { undo: true });
+  assert.equal(refused.code, 130);
+  assert.deepEqual(scene.files(), changed);
+  const path = scene.at(name);
+  assert.ok(
+    refused.stderr.includes(
+      `Yes: ${path} gets back what was in it before init, from ${path}${BACKUP}. ` +
+        `What is in it now is saved as ${path}${BACKUP}-2\n`,
+    ),
+    refused.stderr,
+  );
+  const forced = await scene.ask([[/Undo the changed files, too/, "y"]], { undo: true });
+  assert.equal(forced.code, 0, forced.stderr);
+  assert.equal(scene.read(name), '{"mcpServers": {}}');
+  assert.equal(scene.read(`${name}${BACKUP}-2`), '{"mcpServers": {"mine": {"command": "x"}}}');
+});
+
+Deno.test("[init.clients] in the home folder a user's own file is not a project's, too", async () => {
+  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+  const { machine } = scene.options();
+  const { code, stderr } = await scene.run({ yes: true }, {
+    machine: { ...machine, cwd: scene.home },
+  });
+  assert.equal(code, 0, stderr);
+  assert.doesNotMatch(stderr, /belongs to the project|skipped/);
+});
+
 Deno.test("[init.undo] what was killed before it wrote anything leaves nothing", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
   const name = ".config/agent-mcp-gateway/.mcp.json";

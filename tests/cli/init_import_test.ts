@@ -164,7 +164,10 @@ Deno.test("[init.collisions] equal entries are one, others get names of their ow
     ".cursor/mcp.json": { mcpServers: { same: { command: "x" }, differs: { command: "four" } } },
   });
   const { stderr } = await scene.run({ yes: true });
-  assert.match(stderr, /^~\/\.cursor\/mcp\.json: "differs" is taken over as "differs-cursor"$/m);
+  assert.match(
+    stderr,
+    /^~\/\.cursor\/mcp\.json: "differs" is taken over as "differs-cursor", because another server has that name$/m,
+  );
   assert.doesNotMatch(stderr, /"same"/);
   const read = () => parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers;
   assert.deepEqual(undescribed(read()), {

@@ -79,8 +79,12 @@ export async function findServers(
   const found: Mutable<Found> = { files: [], servers: [], problems: [], remarks: [] };
   const known = new Set<string | undefined>();
   const resolved = places.flatMap((one) => resolveFolder(one, options.disk));
+  const read = new Set<string>();
   for (const place of resolved) {
     if (options.own.includes(place.path) || !options.disk.isThere(place.path)) continue;
+    // In the home folder, a user's own file is where a project's would be.
+    if (read.has(place.path)) continue;
+    read.add(place.path);
     if (place.scope === "user") known.add(place.client);
     await readPlace(place, found, options);
   }

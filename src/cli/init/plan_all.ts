@@ -29,7 +29,10 @@ export function planAll(
       return false;
     }
     if (name !== original) {
-      say(`${file.shown}: ${JSON.stringify(original)} is taken over as ${JSON.stringify(name)}`);
+      say(
+        `${file.shown}: ${JSON.stringify(original)} is taken over as ${JSON.stringify(name)}, ` +
+          "because another server has that name",
+      );
     }
     return true;
   });

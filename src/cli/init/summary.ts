@@ -73,8 +73,9 @@ function nextSteps(
   const full = plan.servers.flatMap(({ places }) => places.map(({ file }) => file))
     .filter(({ path, scope }) => scope === "user" && !emptied.includes(path));
   if (full.length > 0) {
-    const titles = [...new Set(full.map(({ title }) => title))].join(", ");
-    steps.push(`Remove the servers from ${titles}: until then it loads them as before`);
+    const titles = [...new Set(full.map(({ title }) => title))];
+    const who = titles.length === 1 ? "it loads" : "they load";
+    steps.push(`Remove the servers from ${titles.join(", ")}: until then ${who} them as before`);
   }
   steps.push("Restart the clients");
   return steps;
