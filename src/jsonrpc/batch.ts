@@ -1,10 +1,10 @@
 import type { Exchange } from "./channel.ts";
 
-/** Size up to which the answers to a batch are sent as one message, in UTF-16 code units. */
+/** Maximum size of the answers to a batch that are sent as one message, in UTF-16 code units. */
 const MAX_BATCH_ANSWER = 64 * 1024 * 1024;
 
 /**
- * The way back to whoever sent a batch: its answers leave together, when the last one is known.
+ * Collects the answers to a batch and sends them together once the last one is known.
  *
  * @see {@link https://www.jsonrpc.org/specification#batch}
  */
@@ -15,8 +15,8 @@ export class BatchExchange implements Exchange {
   #size = 0;
 
   /**
-   * @param exchange The way back.
-   * @param count How many messages the batch has; each of them ends once.
+   * @param exchange Sends the answers back.
+   * @param count Number of messages in the batch; each of them ends once.
    */
   constructor(exchange: Exchange, count: number) {
     this.#exchange = exchange;
@@ -35,7 +35,7 @@ export class BatchExchange implements Exchange {
   end(): void {
     if (--this.#open > 0) return;
     const answers = this.#answers;
-    // Longer, they would be skipped by the other side, or be no string any more.
+    // The other side would skip a longer message, and V8 cannot make a string of any length.
     if (this.#size > MAX_BATCH_ANSWER) {
       for (const answer of answers) this.#exchange.answer(answer, "batch");
     } else if (answers.length > 0) {

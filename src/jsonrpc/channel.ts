@@ -1,60 +1,59 @@
-/** The end of a channel that receives. All calls are synchronous and must not throw. */
+/** Receives from a channel. All calls are synchronous and must not throw. */
 export interface ChannelHandler {
   /**
-   * One message as text, without its delimiter. Whether it is JSON is not known yet.
+   * Receives one message without its delimiter. It may not be valid JSON.
    *
-   * @param text The message.
-   * @param bytes Its size in UTF-8 bytes.
-   * @param exchange Where what belongs to it goes, on a channel that has more than one way back.
+   * @param bytes Size of the message in UTF-8 bytes.
+   * @param exchange Replies to this message, on a channel that answers each message separately.
    */
   message(text: string, bytes: number, exchange?: Exchange): void;
-  /** A message that could not be taken; the channel goes on with the next one. */
+  /** Receives a message that was skipped; the channel continues with the next one. */
   dropped(message: DroppedMessage, exchange?: Exchange): void;
   /**
-   * A request gets no answer any more, though the channel goes on: over HTTP each has a way of its
-   * own. Where the request was answered before, this means nothing.
+   * Called if one request will get no answer although the channel stays open: over HTTP, each
+   * request has its own response. Ignored if the request was answered before.
    *
-   * @param id The request's id as JSON text.
-   * @param cause Why; a function is asked only where the request still waits.
+   * @param id The id of the request as JSON text.
+   * @param cause Why; a function is called only if the request is still pending.
    */
   unanswered?(id: string, cause: Error | (() => Error)): void;
   /**
-   * The channel has ended; nothing follows.
+   * Called when the channel has ended; no other call follows.
    *
-   * @param cause Why, where it was not an orderly end.
+   * @param cause Why, unless the end was orderly.
    */
   closed(cause?: Error): void;
 }
 
-/** The way back to whoever sent one message; over HTTP that is the answer to its POST. */
+/** Replies to the sender of one message; over HTTP, in the response to its POST. */
 export interface Exchange {
   /**
-   * Sends an answer to what the message asked.
+   * Sends an answer to the request in the message.
    *
    * @param text The answer.
-   * @param id Id of what it answers; `undefined` where none could be read.
+   * @param id Id of the request; `undefined` if it could not be read.
    */
   answer(text: string, id: string | undefined): void;
-  /** Sends an answer in parts, which are long and need not be put together first. */
+  /** Sends a long answer in parts, so that they need not be concatenated first. */
   answerParts?(parts: readonly string[]): void;
-  /** Sends something that belongs to it: progress, or a question before it can be answered. */
+  /** Sends a message that belongs to the request: its progress, or a request to its sender. */
   tell(text: string): void;
-  /** All that the message asked has been answered, or never will be. Called once. */
+  /** Ends the exchange when no answer will follow. Called once. */
   end(): void;
 }
 
-/** A message that was skipped, with what is known of it. */
+/** A message that was skipped. */
 export interface DroppedMessage {
   /**
-   * `too-long`: beyond the limit; `not-utf8`: bytes that are no text; `too-complex`: JSON that would
-   * take many times its size to read.
+   * `too-long`: longer than the limit; `not-utf8`: not UTF-8 text; `too-complex`: JSON that takes
+   * many times its size to parse.
    */
   readonly reason: "too-long" | "not-utf8" | "too-complex";
-  /** Its size in bytes, without the delimiter. */
+  /** Size in bytes, without the delimiter. */
   readonly bytes: number;
-  /** Its first bytes as text, at most 1 KiB. */
+  /** The first bytes as text, at most 1 KiB. */
   readonly head: string;
-  /** Its last bytes as text, at most 1 KiB. */
+  /** The last bytes as text, at most 1 KiB. */
   readonly tail: string;
 }
 
@@ -62,19 +61,18 @@ export interface DroppedMessage {
 export interface Channel {
   /** Starts receiving. Called once. */
   open(handler: ChannelHandler): void;
-  /** Queues one message; never blocks and never throws. After the end it is dropped. */
+  /** Queues one message; never blocks and never throws. After the end, messages are dropped. */
   send(text: string): void;
-  /** Queues one message that comes in parts, which are long and need not be put together first. */
+  /** Queues one long message in parts, so that they need not be concatenated first. */
   sendParts?(parts: readonly string[]): void;
   /**
-   * Pauses receiving some time soon, where that keeps the other side from sending: what it sends is
-   * not worth the work.
+   * Throttles receiving, to slow down a sender whose messages are not worth the work.
    *
-   * @param ms For how long; small figures add up until they are worth a pause.
+   * @param ms Length of the pause; short ones add up until they are worth a pause.
    */
   rest?(ms: number): void;
-  /** Resolves when all that was queued has been handed to the other side, or never will be. */
+  /** Resolves when all queued messages have been handed over, or never will be. */
   flush(): Promise<void>;
-  /** Ends the sending side after what is queued, then the receiving side. May be called again. */
+  /** Ends the sending side after the queued messages, then the receiving side. Idempotent. */
   close(): Promise<void>;
 }

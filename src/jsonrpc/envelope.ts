@@ -1,37 +1,36 @@
 /**
- * The quick way to take a message apart: who wrote it nearly always wrote its members in one of two
- * orders, without spaces between them. What is then left is one value, the parameters or the result,
- * which is parsed for itself; its text is known without a search, and that it is one value and
- * nothing else, `JSON.parse` proves. Every other message is read the long way, with the same outcome.
+ * Fast path for parsing a message. Almost all peers write the members in one of two orders and
+ * without spaces. One value remains, the parameters or the result. Its text is found without a
+ * search, and `JSON.parse` proves that it is one value and nothing else. Every other message takes
+ * the slow path, with the same outcome.
  */
 import type { IdText } from "./message.ts";
 
-/** A message whose members are known, but for the value of one. */
+/** The members of a message. */
 export interface Envelope {
-  /** The id as JSON text. */
   readonly id: IdText;
-  /** The method; `undefined` in an answer. */
+  /** `undefined` in an answer. */
   readonly method: string | undefined;
-  /** The text of the parameters or of the result, not yet known to be JSON. */
+  /** The text of the parameters or of the result; it may not be valid JSON. */
   readonly body: string;
 }
 
-/** An id that is the same text however it is written: no escapes, no exponents, no large numbers. */
+/** Matches an id with one possible spelling: no escapes, no exponents, no large numbers. */
 const ID = /^(?:0|[1-9]\d{0,14}|"[ !#-+\--[\]-~]{0,64}")$/;
 
-/** A method without escapes. */
+/** Matches a method without escapes. */
 const METHOD = /^[\w/]{1,64}$/;
 
-/** How a message begins whose id stands first, as most write it. */
+/** The beginning of a message with the id first, which is the most common order. */
 const FIRST = '{"jsonrpc":"2.0","id":';
 
-/** How one ends whose id stands last, as the SDK for TypeScript writes it; but for the id. */
+/** The end of a message with the id last, up to the id; the TypeScript SDK writes this order. */
 const LAST = ',"jsonrpc":"2.0","id":';
 
-/** Room for that and the longest id, in UTF-16 code units. */
+/** Enough for `LAST` and the longest id, in UTF-16 code units. */
 const LAST_SIZE = 100;
 
-/** An id, and where the member lies that stands before or after it. */
+/** An id, and the range of the members before or after it. */
 interface Found {
   readonly id: string;
   readonly start: number;
@@ -39,10 +38,10 @@ interface Found {
 }
 
 /**
- * Takes a request with parameters, or a result, apart.
+ * Splits a request with parameters, or a result, into its members.
  *
- * @param text The message as it came.
- * @returns `undefined` for every message that is written another way.
+ * @param text The message as received.
+ * @returns `undefined` for every message that is written in another way.
  */
 export function openEnvelope(text: string): Envelope | undefined {
   const found = text.startsWith(FIRST) ? findFirstId(text) : findLastId(text);
@@ -71,7 +70,7 @@ function findLastId(text: string): Found | undefined {
   return { id: tail.slice(at + LAST.length, -1), start: 1, end };
 }
 
-/** Where other members follow the value, that mostly shows in its end, before it is parsed in vain. */
+/** Rejects most messages with other members after the value, before the value is parsed in vain. */
 function seal(envelope: Envelope): Envelope | undefined {
   const { body } = envelope;
   return body.startsWith("{") && body.endsWith("}") ? envelope : undefined;

@@ -1,42 +1,39 @@
-/** Places of a new table; always a power of two. */
-const PLACES = 16;
+/** Slots of a new table. The number of slots is always a power of two. */
+const SLOTS = 16;
 
 /**
- * What is under way, by id. A `Map` would do, but for one thing: it moves to a new table every so
- * many entries, and V8 has the old table point to the new one. Once an old table has reached the old
- * generation, all that follow are kept until that is swept, and all that ever stood in them: nearly
- * every object of nearly every call (measured at 64 calls in flight: 2.9 kB of each outlived its
- * call, and collecting them took an eighth of the processor's time). This table moves only to grow.
+ * A hash table of pending requests by id. A `Map` reallocates its table every so many entries, and
+ * V8 links the old table to the new one. Once an old table has reached the old generation, all later
+ * tables live until that is collected, with everything they ever contained: nearly every object of
+ * nearly every call (measured at 64 calls in flight: 2.9 kB of each call outlived it, and collecting
+ * them took an eighth of the processor's time). This table reallocates only to grow.
  */
 export class IdTable<Id extends string | number, Value> {
   readonly #hash: (id: Id) => number;
-  #ids: (Id | undefined)[] = new Array(PLACES).fill(undefined);
-  #values: (Value | undefined)[] = new Array(PLACES).fill(undefined);
-  // Kept, because an id may be long, and is looked at again when its neighbours go.
-  #hashes: number[] = new Array(PLACES).fill(0);
+  #ids: (Id | undefined)[] = new Array(SLOTS).fill(undefined);
+  #values: (Value | undefined)[] = new Array(SLOTS).fill(undefined);
+  // Cached, because an id may be long, and its hash is needed again when a neighbor is deleted.
+  #hashes: number[] = new Array(SLOTS).fill(0);
   #size = 0;
 
-  /** @param hash Spreads ids over whole numbers. */
+  /** @param hash Maps an id to a whole number. */
   constructor(hash: (id: Id) => number) {
     this.#hash = hash;
   }
 
-  /** How many there are. */
   get size(): number {
     return this.#size;
   }
 
-  /** What stands under an id. */
   get(id: Id): Value | undefined {
     return this.#values[this.#find(id)];
   }
 
-  /** All that stand in it, in no particular order. */
+  /** Returns the values in no particular order. */
   values(): Value[] {
     return this.#values.filter((value) => value !== undefined);
   }
 
-  /** Puts something under an id. */
   set(id: Id, value: Value): void {
     const hash = this.#hash(id);
     let at = this.#find(id, hash);
@@ -51,13 +48,12 @@ export class IdTable<Id extends string | number, Value> {
     this.#values[at] = value;
   }
 
-  /** Takes an id out, with what stands under it. */
   delete(id: Id): void {
     const mask = this.#ids.length - 1;
     let free = this.#find(id);
     if (this.#ids[free] === undefined) return;
     this.#size--;
-    // What stands behind it, and was put there because this place was taken, moves up.
+    // Move up the entries after it that are displaced because this slot was taken.
     for (let at = free;;) {
       at = (at + 1) & mask;
       const next = this.#ids[at];
@@ -74,7 +70,7 @@ export class IdTable<Id extends string | number, Value> {
     this.#values[free] = undefined;
   }
 
-  /** Where an id stands, or would. */
+  /** Returns the slot of an id, or the free slot for it. */
   #find(id: Id, hash = this.#hash(id)): number {
     const mask = this.#ids.length - 1;
     let at = hash & mask;
@@ -98,10 +94,10 @@ export class IdTable<Id extends string | number, Value> {
   }
 }
 
-// So that nobody can simply choose ids that all want the same place.
+// A random seed, so that a peer cannot choose ids that all hash to the same slot.
 const SEED = Math.floor(Math.random() * 0x7fffffff);
 
-/** Spreads texts over whole numbers. */
+/** Hashes a text (FNV-1a). */
 export function hashText(text: string): number {
   let hash = SEED;
   for (let at = 0; at < text.length; at++) {

@@ -12,41 +12,35 @@ import {
 } from "./message.ts";
 import { textAt } from "./scan.ts";
 
-/** The text of an answer, or the parts of it. */
+/** The text of an answer, or its parts. */
 export type Answer = string | readonly string[];
 
-/** From which length on a result is not put together with what stands around it. */
+/** Minimum length of a result that is sent in parts, in UTF-16 code units. */
 const LONG = 32 * 1024;
 
-/** Where a request came from. */
+/** The origin of a request. */
 export interface RequestOrigin {
-  /** The way back to whoever sent it. */
   readonly exchange: Exchange;
-  /** Takes the request when it is over, and its answer where one is to be sent. */
+  /** Called when the request is over; without an answer if none is to be sent. */
   readonly onEnd: (request: IncomingRequest, answer: Answer | undefined) => void;
 }
 
-/** A request of the other side, to be answered once. */
+/** A request from the other side, to be answered once. */
 export class IncomingRequest {
   /** The id as JSON text. */
   readonly id: IdText;
-  /** The method's name. */
+  /** The name of the method. */
   readonly method: string;
-  /** The parsed parameters; `undefined` where there are none. */
+  /** The parsed parameters; `undefined` if there are none. */
   readonly params: unknown;
-  /** The way back to whoever sent it. */
+  /** Replies to the sender. */
   readonly exchange: Exchange;
   readonly #body: string | undefined;
   readonly #onEnd: RequestOrigin["onEnd"];
   readonly #cancellation = new Cancellation();
   #done = false;
 
-  /**
-   * Takes the request.
-   *
-   * @param message The request.
-   * @param origin Where it came from.
-   */
+  /** Creates a request that was received from `origin`. */
   constructor(
     message: Pick<RequestMessage, "id" | "method" | "params" | "body">,
     { exchange, onEnd }: RequestOrigin,
@@ -59,49 +53,49 @@ export class IncomingRequest {
     this.#onEnd = onEnd;
   }
 
-  /** Aborts when the other side cancels the request or is gone. */
+  /** Aborts when the other side cancels the request or disconnects. */
   get signal(): CancelSignal {
     return this.#cancellation;
   }
 
-  /** Sends the text of a message of ours that belongs to this request. */
+  /** Sends a message of ours that belongs to this request. */
   tell(text: string): void {
     this.exchange.tell(text);
   }
 
   /**
-   * Text of a parameter as it came.
+   * Returns the text of a parameter as received.
    *
    * @param path Keys below `params`.
-   * @returns `undefined` where there is no such parameter.
+   * @returns `undefined` if there is no such parameter.
    */
   paramText(...path: readonly string[]): JsonText | undefined {
     const text = this.#body === undefined ? undefined : textAt(this.#body, ...path);
     return text === undefined ? undefined : new JsonText(text);
   }
 
-  /** Answers with a result. Only the first answer counts; after a cancellation none is sent. */
+  /** Answers with a result. Only the first answer is sent, and none after a cancellation. */
   reply(result: Payload): void {
     if (this.#done) return;
     const parts = resultParts(this.id, result);
-    // Putting a megabyte together takes longer than all else that is done with it (0.5 ms).
+    // Concatenating a megabyte takes longer than everything else that is done with it (0.5 ms).
     this.#end(parts[1].length >= LONG ? parts : parts[0] + parts[1] + parts[2]);
   }
 
-  /** Answers with an error. Only the first answer counts; after a cancellation none is sent. */
+  /** Answers with an error. Only the first answer is sent, and none after a cancellation. */
   fail(error: RpcError | JsonText): void {
     if (!this.#done) this.#end(errorText(this.id, error));
   }
 
-  /** Answers that the method is not known here. */
+  /** Answers that the method is unknown. */
   failUnknownMethod(): void {
     this.fail({ code: RPC_CODES.methodNotFound, message: `Method not found: ${this.method}` });
   }
 
   /**
-   * Marks the request as cancelled by the side that sent it: it gets no answer any more.
+   * Marks the request as cancelled by the other side: no answer will be sent.
    *
-   * @param reason What the other side said, or why it can no longer listen.
+   * @param reason The reason that the other side gave, or why it cannot receive an answer.
    */
   cancel(reason: string): void {
     if (this.#done) return;

@@ -4,72 +4,73 @@ import { LineSplitter } from "./line_splitter.ts";
 import { Turn } from "./turn.ts";
 import { within } from "../within.ts";
 
-/** The longest message that is taken, in bytes: 64 MiB. */
+/** Maximum size of a message in bytes: 64 MiB. */
 export const MAX_MESSAGE_BYTES: number = 64 * 1024 * 1024;
 
-/** How many UTF-16 code units may wait to be written before reading pauses, or slows down. */
+/** UTF-16 code units that may be queued before reading pauses or slows down. */
 const MAX_QUEUED = 64 * 1024 * 1024;
 
-/** How long each read waits while that much is unread, where reading only slows down, in milliseconds. */
+/** Delay of each read while more than `MAX_QUEUED` is queued and reading slows down. */
 const SLOW_READ_MS = 100;
 
-/** What one write takes at the most, in bytes; more is written in turns. */
+/** Maximum size of one write in bytes; more is written in several writes. */
 const WRITE_BYTES = 128 * 1024;
 
-/** How many messages of one turn, or parts of them, are a sign that more will follow at once. */
+/** Messages, or parts of them, queued in one tick from which on more will probably follow. */
 const MANY = 4;
 
-/** How long messages that are encoded together may be at the most, in UTF-16 code units. */
+/** Maximum length of messages that are encoded together, in UTF-16 code units. */
 const JOINED = 32 * 1024;
 
-/** How long answers may still come in from a side that no longer takes what we write. */
+/** How long answers are still read from a side that no longer reads our messages. */
 const LAST_ANSWERS_MS = 1000;
 
-/** Where bytes come from, such as a `ReadableStream`. */
+/** A source of bytes, such as a `ReadableStream`. */
 export interface ByteSource {
-  /** Takes hold of it. */
+  /** Locks the source for reading. */
   getReader(): ByteReader;
 }
 
-/** The reading end of a source. */
+/** The reader of a source. */
 export interface ByteReader {
-  /** The next bytes, valid until it is called again. */
+  /** Reads the next bytes, which are valid until the next call. */
   read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: unknown }>;
-  /** Ends it: a read under way is done, and there is nothing more to read. */
+  /** Ends reading: a pending read resolves as done. */
   cancel(): Promise<void>;
 }
 
-/** Where bytes go, such as a `WritableStream`. */
+/** A sink for bytes, such as a `WritableStream`. */
 export interface ByteSink {
-  /** Takes hold of it. */
+  /** Locks the sink for writing. */
   getWriter(): ByteWriter;
 }
 
-/** The writing end of a sink. */
+/** The writer of a sink. */
 export interface ByteWriter {
-  /** Writes bytes. It must be done with them when it resolves, for they are used again. */
+  /** Writes bytes. It must not use them after it resolves, because the buffer is reused. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Ends it: the other side sees the end of its input. */
+  /** Ends writing: the other side sees the end of its input. */
   close(): Promise<void>;
 }
 
-/** How a line channel is set up. */
+/** Options of a line channel. */
 export interface LineChannelOptions {
-  /** Longest message that is taken, in bytes. */
+  /** Maximum size of a received message in bytes; default: `MAX_MESSAGE_BYTES`. */
   readonly maxBytes?: number;
   /**
-   * Stop reading while the other side does not read what we write, so that a side that only asks
-   * and never listens cannot fill our memory. Only for a side that owes us nothing: a gateway that
-   * stops reading a server may wait for it for ever. Default: reading slows down instead.
+   * Stop reading while the other side does not read our messages, so that a side that sends requests
+   * but never reads the answers cannot fill our memory. Only for a side from which we await no
+   * answers: a gateway that stops reading a server might wait for it forever. Default: reading slows
+   * down instead.
    */
   readonly pauseWhenUnread?: boolean;
-  /** Puts on record what has to be there before anything leaves; called each time, must not throw. */
+  /** Called before every write, so that audit lines reach the disk first. Must not throw. */
   readonly beforeWrite?: () => void;
 }
 
 /**
- * A channel over a pair of byte streams, one message a line, as the MCP stdio transport has it.
- * Messages that are queued while a write is under way leave together in the next one.
+ * A channel over a pair of byte streams with one message per line, as in the MCP stdio transport.
+ * Messages that are queued during a write leave together in the next one.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio}
  */
@@ -82,7 +83,7 @@ export class LineChannel implements Channel {
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   readonly #encoder = new TextEncoder();
   readonly #turn = new Turn();
-  // How much of the buffer waits to be written, in bytes.
+  // Bytes in the buffer that are not written yet.
   #filled = 0;
   #queue: string[] = [];
   #queued = 0;
@@ -93,13 +94,7 @@ export class LineChannel implements Channel {
   #hasRead = false;
   #lastAnswers: ReturnType<typeof setTimeout> | undefined;
 
-  /**
-   * Takes hold of both streams.
-   *
-   * @param readable Bytes from the other side.
-   * @param writable Bytes to the other side.
-   * @param options Limits.
-   */
+  /** Creates a channel that reads from `readable` and writes to `writable`; locks both. */
   constructor(
     readable: ByteSource,
     writable: ByteSink,
@@ -119,12 +114,12 @@ export class LineChannel implements Channel {
     });
   }
 
-  /** Queues one message; it leaves with all others that are queued in the same turn. */
+  /** Queues one message; it leaves with all others that are queued in the same tick. */
   send(text: string): void {
     this.#enqueue(`${text}\n`);
   }
 
-  /** Queues one message that comes in parts, which are encoded one after the other. */
+  /** Queues one message in parts, which are encoded one after the other. */
   sendParts(parts: readonly string[]): void {
     parts.forEach((part, at) => this.#enqueue(at === parts.length - 1 ? `${part}\n` : part));
   }
@@ -136,27 +131,27 @@ export class LineChannel implements Channel {
     this.#writing ??= this.#write();
   }
 
-  /** Pauses reading some time soon. */
+  /** Throttles reading. */
   rest(ms: number): void {
     this.#turn.owe(ms);
   }
 
-  /** Resolves when all that is queued now is written, or the other side is gone. */
+  /** Resolves when all messages that are queued now are written, or the other side is gone. */
   async flush(): Promise<void> {
-    // What is queued leaves with the write under way or with the next; what others go on queueing
-    // must not keep who waits here for ever.
+    // Queued messages leave with the current write or the next. Messages queued later must not block
+    // the caller forever.
     const isQueued = this.#queue.length > 0;
     await this.#writing;
     if (isQueued) await this.#writing;
   }
 
-  /** Ends the sending side after what is queued, then the receiving side. */
+  /** Ends the sending side after the queued messages, then the receiving side. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  /** Ends the sending side alone, after what is queued: the other side sees the end of its input. */
+  /** Ends only the sending side, after the queued messages: the other side sees the end of input. */
   async endWriting(): Promise<void> {
     this.#ended = true;
     while (this.#writing !== undefined) await this.#writing;
@@ -189,7 +184,7 @@ export class LineChannel implements Channel {
       clearTimeout(this.#lastAnswers);
       this.#hasRead = true;
     }
-    // Where we broke off ourselves, what is left is a piece of a message and no last line.
+    // After we cancelled reading, the rest is part of a message and not a last line.
     if (this.#cancelled === undefined) splitter.end();
     else if (this.#cancelled.cause !== undefined) throw this.#cancelled.cause;
   }
@@ -200,10 +195,10 @@ export class LineChannel implements Channel {
   }
 
   async #write(): Promise<void> {
-    // One turn later, everything that this turn sends is there and leaves in one write.
+    // Wait a microtask, so that all messages of this tick leave in one write.
     await Promise.resolve();
-    // Where much is going on, what others send in this round of the event loop joins it: at 64 calls
-    // in flight that is a sixth more calls in a second. One call at a time does not wait.
+    // Under load, wait for messages of the same round of the event loop: at 64 calls in flight, that
+    // is a sixth more calls per second. A single call does not wait.
     if (this.#queue.length >= MANY) await new Promise((resolve) => setImmediate(resolve));
     this.#beforeWrite?.();
     const batch = this.#queue;
@@ -217,9 +212,9 @@ export class LineChannel implements Channel {
   }
 
   /**
-   * The other side takes nothing any more. Mostly it is gone, and the end of the reading side tells
-   * those who wait; but a process may close its input and live on, and whoever asks it something
-   * would wait for ever.
+   * Handles a failed write. Usually the other side is gone, and the end of reading rejects the
+   * pending requests. But a process may close its input and live on, and then a request to it would
+   * wait forever.
    */
   #loseWriter(cause: unknown): void {
     this.#ended = true;
@@ -234,7 +229,7 @@ export class LineChannel implements Channel {
   async #writeBatch(batch: readonly string[]): Promise<void> {
     let joined = "";
     for (const part of batch) {
-      // Short ones are encoded together: a call of the encoder costs as much as some of them.
+      // Short messages are encoded together: a call of the encoder costs as much as several of them.
       if (joined.length + part.length > JOINED) {
         await this.#put(joined);
         joined = "";
@@ -247,12 +242,12 @@ export class LineChannel implements Channel {
 
   /** Encodes a text into the buffer, which is written whenever it is full. */
   async #put(text: string): Promise<void> {
-    for (let rest = text; rest.length > 0;) {
+    for (let remaining = text; remaining.length > 0;) {
       const room = this.#buffer.subarray(this.#filled);
-      const { read, written } = this.#encoder.encodeInto(rest, room);
+      const { read, written } = this.#encoder.encodeInto(remaining, room);
       this.#filled += written;
-      rest = rest.slice(read);
-      if (rest.length > 0) await this.#writeBuffer();
+      remaining = remaining.slice(read);
+      if (remaining.length > 0) await this.#writeBuffer();
     }
     this.#queued -= text.length;
   }

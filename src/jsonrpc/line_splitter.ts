@@ -4,40 +4,39 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const EXCERPT_BYTES = 1024;
 /**
- * Room that is kept for the next line; more is given back once its line is taken. To make room for a
- * megabyte anew takes a tenth of its way (measured: 0.3 of 2.7 ms).
+ * Maximum size of the buffer that is kept for the next line; a larger one is released. Allocating a
+ * megabyte takes a tenth of the time of passing it on (measured: 0.3 of 2.7 ms).
  */
 const KEPT_BYTES = 1024 * 1024;
-/** How much is passed on at once, for whoever keeps one line keeps its whole block. */
+/** Maximum block size. A kept line keeps its whole block alive. */
 const BLOCK_BYTES = 8 * 1024;
 
-/** Who takes the lines; called synchronously from `push` and `end`. */
+/** Receives the lines; called synchronously from `push` and `end`. */
 export interface LineSplitterOptions {
   /**
-   * One line without its delimiter, which may be a line feed or a carriage return and a line feed.
+   * Receives one line without its delimiter, which is `\n` or `\r\n`.
    *
    * @param line Valid until the call returns.
    */
   line(line: Uint8Array): void;
   /**
-   * Several whole lines at once, with the line feeds between them: where given, lines that came in
-   * one chunk come this way. Each may end in a carriage return, or be empty.
+   * Receives several whole lines at once, separated by line feeds. If defined, it gets the lines that
+   * arrive in one chunk. Each may end in a carriage return, or be empty.
    *
    * @param lines Valid until the call returns.
    */
   block?(lines: Uint8Array): void;
-  /** A line beyond the limit, which was skipped. */
+  /** Receives the ends of a line that was skipped because it is longer than the limit. */
   tooLong(message: DroppedMessage): void;
-  /** Whether empty lines count. Default: they are left out. */
+  /** Whether empty lines are passed on. Default: they are skipped. */
   readonly keepsEmpty?: boolean;
 }
 
 /**
- * Cuts a stream of bytes into lines, in time linear to its size. A line within one chunk is passed
- * on as it lies there; one that came in many is put together in a buffer that doubles. No chunk is
- * held on to: a line that trickles in byte by byte would hold a whole read buffer for each of them.
- * A line beyond the limit is skipped up to its end, with nothing of it held but its first and last
- * bytes.
+ * Splits a stream of bytes into lines, in time linear to its size. A line inside one chunk is passed
+ * on without a copy; a line in several chunks is assembled in a buffer that doubles. No chunk is
+ * kept: a line that arrives byte by byte would keep a whole read buffer for each byte. A line longer
+ * than the limit is skipped to its end, and only its first and last bytes are kept.
  */
 export class LineSplitter {
   readonly #maxBytes: number;
@@ -47,17 +46,16 @@ export class LineSplitter {
   #skipped: { bytes: number; head: Uint8Array; tail: Uint8Array } | undefined;
 
   /**
-   * Begins with a new line.
+   * Creates a splitter at the beginning of a line.
    *
-   * @param maxBytes Longest line that is passed on, in bytes without its delimiter.
-   * @param options Who takes the lines.
+   * @param maxBytes Maximum length of a line in bytes, without its delimiter.
    */
   constructor(maxBytes: number, options: LineSplitterOptions) {
     this.#maxBytes = maxBytes;
     this.#options = options;
   }
 
-  /** Takes the next bytes; nothing of them is held when the call returns. */
+  /** Processes the next bytes; does not keep the chunk. */
   push(chunk: Uint8Array): void {
     let start = 0;
     for (;;) {
@@ -78,7 +76,7 @@ export class LineSplitter {
     if (start < chunk.length) this.#hold(chunk.subarray(start));
   }
 
-  /** Ends the current line, as a line feed or the end of the stream does. */
+  /** Ends the current line, at a line feed or at the end of the stream. */
   end(): void {
     if (this.#skipped !== undefined) {
       const { bytes, head, tail } = this.#skipped;
@@ -116,7 +114,7 @@ export class LineSplitter {
       return;
     }
     const size = this.#held + part.length;
-    // One byte beyond the limit may yet turn out to be the carriage return of the delimiter.
+    // One byte beyond the limit may be the carriage return of the delimiter.
     if (size <= this.#maxBytes + 1) {
       this.#reserve(size);
       this.#buffer.set(part, this.#held);
@@ -152,7 +150,7 @@ function trimReturn(line: Uint8Array): Uint8Array {
 }
 
 function lastBytes(before: Uint8Array, part: Uint8Array): Uint8Array {
-  // One more than is told: the very last may be the carriage return of the delimiter.
+  // One more than is reported: the last byte may be the carriage return of the delimiter.
   const size = EXCERPT_BYTES + 1;
   return join(before.subarray(-size), part.subarray(-size)).slice(-size);
 }

@@ -1,15 +1,15 @@
 import type { Channel, ChannelHandler } from "./channel.ts";
 
-/** One end of a channel within this process; what one end sends the other receives, a turn later. */
+/** One end of a channel inside this process; the other end receives a message one microtask later. */
 class MemoryChannel implements Channel {
   other: MemoryChannel | undefined;
   #handler: ChannelHandler | undefined;
   #waiting: string[] = [];
   #ended = false;
-  #hasTold = false;
+  #hasClosed = false;
 
   open(handler: ChannelHandler): void {
-    // Nothing arrives before the call returns: the handler's owner may still be under construction.
+    // Deliver after the call returns: the owner of the handler may still be in its constructor.
     queueMicrotask(() => {
       this.#handler = handler;
       this.#deliver();
@@ -46,17 +46,13 @@ class MemoryChannel implements Channel {
     this.#waiting = [];
     const encoder = new TextEncoder();
     for (const text of messages) this.#handler.message(text, encoder.encode(text).length);
-    if (!this.#ended || this.#hasTold) return;
-    this.#hasTold = true;
+    if (!this.#ended || this.#hasClosed) return;
+    this.#hasClosed = true;
     this.#handler.closed();
   }
 }
 
-/**
- * Makes a channel within this process, for servers that live in it and for tests.
- *
- * @returns The two ends.
- */
+/** Creates the two ends of a channel inside this process, for in-process servers and for tests. */
 export function createMemoryChannels(): [Channel, Channel] {
   const one = new MemoryChannel();
   const two = new MemoryChannel();

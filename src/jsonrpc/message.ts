@@ -2,16 +2,16 @@ import type { DroppedMessage } from "./channel.ts";
 import { textAt } from "./scan.ts";
 import { utf8Bytes } from "./utf8_bytes.ts";
 
-/** The id of a request: a string or a number, kept as its JSON text so that none is ever rounded. */
+/** The id of a request, a string or a number, as JSON text so that it is never rounded. */
 export type IdText = string;
 
-/** An error as JSON-RPC has it. */
+/** A JSON-RPC error. */
 export interface RpcError {
-  /** A number of JSON-RPC's, MCP's or the server's own. */
+  /** A code of JSON-RPC, of MCP or of the server. */
   readonly code: number;
   /** One sentence. */
   readonly message: string;
-  /** Anything more. */
+  /** Additional data. */
   readonly data?: unknown;
 }
 
@@ -24,31 +24,31 @@ export const RPC_CODES = {
   internalError: -32603,
 } as const;
 
-/** A JSON value that is already text, to be passed on as it stands. */
+/** A JSON value as text, to be passed on unchanged. */
 export class JsonText {
   /** The value as JSON, on one line. */
   readonly text: string;
 
   /**
-   * Takes the text as it is.
+   * Wraps a text.
    *
-   * @param text A valid JSON text. Line breaks, which JSON allows between its tokens only, become
-   * spaces: on a pipe they would end the message, and what follows would pass for a message of ours.
+   * @param text A valid JSON text. Line breaks, which JSON allows between tokens only, become spaces:
+   * on a pipe they would end the message, and the rest would look like another message of ours.
    */
   constructor(text: string) {
     this.text = text.includes("\n") || text.includes("\r") ? text.replace(/[\r\n]/g, " ") : text;
   }
 }
 
-/** What a message carries: a value to serialise, or text to pass on. */
+/** The payload of a message: a value to serialize, or text to pass on. */
 export type Payload = JsonText | Readonly<Record<string, unknown>> | readonly unknown[];
 
-/** Text of a payload. */
+/** Serializes a payload. */
 export function payloadText(payload: Payload): string {
   return payload instanceof JsonText ? payload.text : JSON.stringify(payload);
 }
 
-/** A message of the other side, sorted by what it is. */
+/** A received message by its kind. */
 export type Message =
   | RequestMessage
   | { kind: "notification"; method: string; params: unknown; text: string }
@@ -63,44 +63,44 @@ export interface RequestMessage {
   readonly id: IdText;
   readonly method: string;
   readonly params: unknown;
-  /** Text of the parameters; `undefined` where there are none. */
+  /** Text of the parameters; `undefined` if there are none. */
   readonly body: string | undefined;
-  /** The message as it came. */
+  /** The message as received. */
   readonly text: string;
 }
 
-/** An answer that is no error. */
+/** An answer with a result. */
 export interface ResultMessage {
   readonly kind: "result";
   readonly id: IdText;
   readonly value: unknown;
   /** Text of the result. */
   readonly body: string;
-  /** Size of that text in UTF-8, in bytes. */
+  /** Size of `body` in UTF-8 bytes. */
   readonly bytes: number;
-  /** The message as it came. */
+  /** The message as received. */
   readonly text: string;
 }
 
-/** What is no message, or was not taken as one. */
+/** A text that is not a valid message, or a message that was skipped. */
 export interface InvalidMessage {
   readonly kind: "invalid";
   readonly error: RpcError;
-  /** The id, where one shows. */
+  /** The id, if it could be read. */
   readonly id: IdText | undefined;
-  /** What it looks like; an answer must never be answered. */
+  /** The probable kind; an answer must never be answered. */
   readonly seems: "call" | "answer" | undefined;
   /** The text, or its beginning. */
   readonly text: string;
-  /** What the channel says of it, where it was not read. */
+  /** Set if the channel skipped the message. */
   readonly dropped?: DroppedMessage;
 }
 
 /**
- * Sorts one parsed message, a batch excepted.
+ * Classifies one parsed message that is not a batch.
  *
- * @param value What `JSON.parse` made of the text.
- * @param text The message as it came.
+ * @param value The parsed `text`.
+ * @param text The message as received.
  */
 export function readMessage(value: unknown, text: string): Message {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -126,7 +126,7 @@ export function readMessage(value: unknown, text: string): Message {
   return invalid("A message must have a method, a result or an error", id, text);
 }
 
-/** Some servers always write both members of an answer, and the one that does not apply as null. */
+/** Allows for servers that always write both members of an answer, one of them as null. */
 function isError(message: Record<string, unknown>): boolean {
   const { error, result } = message;
   if (typeof error === "object" && error !== null) return true;
@@ -147,16 +147,16 @@ function readCall(message: Record<string, unknown>, id: IdText | undefined, text
 }
 
 /**
- * Writes an id as JSON text, the same for every way to write the same integer.
+ * Returns an id as JSON text, the same text for every spelling of the same integer.
  *
- * @param id What `JSON.parse` made of it.
- * @param text The message it stands in, at the keys of `path`.
- * @returns `undefined` for what is no id.
+ * @param id The parsed id.
+ * @param text The message that contains the id at the keys of `path`.
+ * @returns `undefined` if the value is not an id.
  */
 export function readId(id: unknown, text: string, ...path: string[]): IdText | undefined {
   if (typeof id === "string") return JSON.stringify(id);
   if (typeof id !== "number") return undefined;
-  // A number that doubles cannot hold is answered with the digits it came with.
+  // A number that a double cannot represent keeps its digits.
   return Number.isSafeInteger(id) ? String(id) : textAt(text, ...path);
 }
 
@@ -169,7 +169,7 @@ function readError(value: unknown, text: string): { error: RpcError; errorText: 
     message: typeof message === "string" ? message : "The error came without a message",
     ...(data === undefined ? {} : { data }),
   };
-  // Passed on as it came only where it is an error that others can read.
+  // Pass the text on unchanged only if it is a valid error.
   const isWhole = error.code === code && error.message === message;
   const own = isWhole ? textAt(text, "error") : undefined;
   return { error, errorText: new JsonText(own ?? JSON.stringify(error)) };
@@ -185,24 +185,27 @@ function invalid(
   return { kind: "invalid", error, id, seems, text };
 }
 
-/** Text of a request. */
-export function requestText(id: number, method: string, params: Payload | undefined): string {
-  const rest = params === undefined ? "}" : `,"params":${payloadText(params)}}`;
-  return `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}${rest}`;
+/** Serializes a request. */
+export function requestText(
+  id: number,
+  { method, params }: { readonly method: string; readonly params: Payload | undefined },
+): string {
+  const tail = params === undefined ? "}" : `,"params":${payloadText(params)}}`;
+  return `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}${tail}`;
 }
 
-/** Text of a notification. */
+/** Serializes a notification. */
 export function notificationText(method: string, params: Payload | undefined): string {
-  const rest = params === undefined ? "}" : `,"params":${payloadText(params)}}`;
-  return `{"jsonrpc":"2.0","method":${JSON.stringify(method)}${rest}`;
+  const tail = params === undefined ? "}" : `,"params":${payloadText(params)}}`;
+  return `{"jsonrpc":"2.0","method":${JSON.stringify(method)}${tail}`;
 }
 
-/** Text of an answer, in parts of which the second is the result. */
+/** Serializes an answer in three parts; the second is the result. */
 export function resultParts(id: IdText, result: Payload): [string, string, string] {
   return [`{"jsonrpc":"2.0","id":${id},"result":`, payloadText(result), "}"];
 }
 
-/** Text of an error answer; without an id where the request's could not be read. */
+/** Serializes an error; the id is undefined if that of the request could not be read. */
 export function errorText(id: IdText | undefined, error: RpcError | JsonText): string {
   const text = error instanceof JsonText ? error.text : JSON.stringify(error);
   return `{"jsonrpc":"2.0","id":${id ?? "null"},"error":${text}}`;

@@ -1,7 +1,6 @@
 /**
- * JSON-RPC 2.0 between two sides that both ask and answer: messages, the router that pairs requests
- * with answers, and the channels they travel on. Knows nothing of tools, servers or any revision of
- * MCP. A leaf: imports nothing of the project.
+ * Bidirectional JSON-RPC 2.0: messages, the peer that matches requests with answers, and the channels
+ * that carry them. Knows nothing of tools, servers or any revision of MCP. Imports the leaves.
  *
  * @module
  */

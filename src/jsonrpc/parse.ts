@@ -9,17 +9,17 @@ import {
 } from "./message.ts";
 import { elementTexts, isTooComplex } from "./scan.ts";
 
-/** How many messages a batch may hold; each that is wrong costs an answer many times its size. */
+/** Maximum number of messages in a batch: each invalid one costs an answer many times its size. */
 const MAX_BATCH = 1000;
 
-/** How much is looked at of a message that is not read, in UTF-16 code units at either end. */
+/** How much is read of either end of a message that is skipped, in UTF-16 code units. */
 const EXCERPT = 1024;
 
 /**
- * Sorts the text of a message.
+ * Parses a message.
  *
- * @param text What came; anything.
- * @param bytes Its size in bytes.
+ * @param text Any text.
+ * @param bytes The size of the text in bytes.
  */
 export function parseMessage(text: string, bytes: number): Message {
   if (isTooComplex(text)) {
@@ -39,7 +39,7 @@ export function parseMessage(text: string, bytes: number): Message {
     return invalid(RPC_CODES.invalidRequest, "A batch must not be empty", text);
   }
   if (value.length > MAX_BATCH) {
-    const message = `A batch must not hold more than ${MAX_BATCH} messages`;
+    const message = `A batch must not contain more than ${MAX_BATCH} messages`;
     return invalid(RPC_CODES.invalidRequest, message, text);
   }
   const texts = elementTexts(text);
@@ -47,7 +47,7 @@ export function parseMessage(text: string, bytes: number): Message {
   return { kind: "batch", messages, text };
 }
 
-/** Sorts a message that is written the usual way; the long way finds out what is wrong with others. */
+/** Parses a message in one of the usual spellings; the slow path parses and checks all others. */
 function parseQuickly(text: string, bytes: number): Message | undefined {
   const envelope = openEnvelope(text);
   if (envelope === undefined) return undefined;
@@ -59,7 +59,7 @@ function parseQuickly(text: string, bytes: number): Message | undefined {
     return undefined;
   }
   if (method === undefined) {
-    // All that stands around the result is ASCII.
+    // Everything around the result is ASCII.
     return { kind: "result", id, value, body, bytes: bytes - (text.length - body.length), text };
   }
   if (typeof value !== "object" || value === null) return undefined;
@@ -67,16 +67,12 @@ function parseQuickly(text: string, bytes: number): Message | undefined {
 }
 
 const DROPPED: Readonly<Record<DroppedMessage["reason"], string>> = {
-  "too-long": "is longer than is taken",
+  "too-long": "is too long",
   "not-utf8": "is not UTF-8",
-  "too-complex": "is nested too deeply or holds too many objects",
+  "too-complex": "is nested too deeply or contains too many objects",
 };
 
-/**
- * Sorts a message of which only the ends are looked at.
- *
- * @param dropped The message's ends.
- */
+/** Classifies a skipped message by its ends. */
 export function readDropped(dropped: DroppedMessage): InvalidMessage {
   const message = `The message of ${dropped.bytes} bytes ${DROPPED[dropped.reason]}`;
   const error = { code: RPC_CODES.parseError, message };
@@ -95,10 +91,10 @@ const TAIL = new RegExp(
   "u",
 );
 
-/** SDKs write the id and the method first, or the id last. */
+/** Guesses the id and the kind: SDKs write the id and the method first, or the id last. */
 function guess({ head, tail }: DroppedMessage): Pick<InvalidMessage, "id" | "seems"> {
   const [, first, member] = HEAD.exec(head) ?? [];
-  // What does not begin as a message ends as one by accident.
+  // A text that does not begin like a message ends like one only by accident.
   if (member === undefined) return { id: undefined, seems: undefined };
   const id: IdText | undefined = first ?? TAIL.exec(tail)?.[1];
   return { id, seems: member === "method" || member === "params" ? "call" : "answer" };

@@ -18,42 +18,42 @@ import { parseMessage, readDropped } from "./parse.ts";
 import { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 import { textAt } from "./scan.ts";
 
-/** How much of a stray message is told, in UTF-16 code units. */
+/** How much of a stray message is reported, in UTF-16 code units. */
 const EXCERPT = 200;
 
 /**
- * What the owner of a peer does with what arrives. Should a call throw or reject, that is told as
- * noise, a request is answered with an internal error, and the peer goes on.
+ * Handles the messages that a peer receives. If a call throws or rejects, the peer reports that as
+ * noise, answers a request with an internal error, and continues.
  */
 export interface PeerHandler {
   /**
-   * Whether what is no message is answered with an error, as a server does. A client must not: what
-   * a server prints by mistake is no request. Default: no.
+   * Whether invalid messages are answered with an error, as a server does. A client must not: a line
+   * that a server prints by mistake is not a request. Default: no.
    */
   readonly answersNoise?: boolean;
-  /** A request to be answered through the object itself, now or later. */
+  /** Handles a request, which may be answered now or later. */
   request(request: IncomingRequest): void | Promise<void>;
-  /** A notification that the peer does not handle itself (cancellation and progress it does). */
+  /** Handles a notification, except for cancellation and progress, which the peer handles. */
   notification(
     method: string,
     params: unknown,
     text: () => JsonText | undefined,
   ): void | Promise<void>;
-  /** An answer to a request of ours that was cancelled, which MCP allows. Default: it is ignored. */
+  /** Receives an answer to a cancelled request, which MCP allows. Default: it is ignored. */
   late?(excerpt: string): void;
-  /** Something that is no message, or belongs to nothing. For the log; nothing need be done. */
+  /** Receives an invalid message, or an answer to no request, for the log. */
   noise(description: string, excerpt: string): void;
   /**
-   * The other side says nothing any more; our requests under way have been rejected. It may still
-   * listen: its own requests can be answered, until they are given up with `cancelIncoming`.
+   * Called when the other side has stopped sending; our pending requests have been rejected. It may
+   * still receive: its requests can be answered until `cancelIncoming` gives them up.
    */
   closed(cause?: Error): void;
 }
 
 /**
- * One side of a JSON-RPC conversation: sends requests under ids of its own, sorts what arrives to
- * those who wait for it, and knows no method but MCP's cancellation and progress. Any number of
- * requests may be under way in both directions; none waits for another.
+ * One side of a JSON-RPC connection. It sends requests and matches the answers to them, and it handles
+ * only two methods itself: MCP's cancellation and progress. Any number of requests may be pending in
+ * both directions; none waits for another.
  *
  * @see {@link https://www.jsonrpc.org/specification}
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/cancellation}
@@ -62,19 +62,14 @@ export class Peer {
   readonly #channel: Channel;
   readonly #handler: PeerHandler;
   readonly #answersNoise: boolean;
-  // Where the channel has one way back only, everything takes it.
+  // The default for channels that do not answer each message separately.
   readonly #exchange: Exchange;
   readonly #outgoing: OutgoingRequests;
   readonly #incoming = new IdTable<IdText, IncomingRequest>(hashText);
   #closed: Error | undefined;
   #onAnswered: (() => void)[] = [];
 
-  /**
-   * Opens the channel and takes what arrives.
-   *
-   * @param channel The way to the other side; the peer opens it.
-   * @param handler Takes what arrives.
-   */
+  /** Creates a peer, which opens the channel. */
   constructor(channel: Channel, handler: PeerHandler) {
     this.#channel = channel;
     this.#handler = handler;
@@ -93,12 +88,12 @@ export class Peer {
     });
   }
 
-  /** How many requests of ours are under way. */
+  /** Number of our pending requests. */
   get pendingCount(): number {
     return this.#outgoing.count;
   }
 
-  /** How many requests of the other side are under way. */
+  /** Number of the other side's pending requests. */
   get incomingCount(): number {
     return this.#incoming.size;
   }
@@ -106,14 +101,12 @@ export class Peer {
   /**
    * Sends a request.
    *
-   * @param method Its method.
-   * @param params Its parameters, or a function that makes them from the id the request gets, which
-   * is also the progress token to use.
-   * @param options Cancellation and progress.
-   * @returns The answer, errors included.
-   * @throws {ChannelClosed} when the channel ends before the answer; what the channel says of it when
-   * the request alone gets none.
-   * @throws {AnswerTooLong} when the answer was skipped for its size.
+   * @param params The parameters, or a function that makes them from the id of the request, which is
+   * also its progress token.
+   * @returns The answer; it may be an error.
+   * @throws {ChannelClosed} The channel ended before the answer. If only this request gets no answer,
+   * it throws the error of the channel instead.
+   * @throws {AnswerTooLong} The answer was too long and was skipped.
    */
   request(
     method: string,
@@ -121,17 +114,17 @@ export class Peer {
     options: RequestOptions = {},
   ): Promise<Reply> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    return this.#outgoing.request(method, params, options);
+    return this.#outgoing.request({ method, params }, options);
   }
 
-  /** Sends a notification, which may belong to a request of the other side. */
+  /** Sends a notification; `during` is the request of the other side that it belongs to. */
   notify(method: string, params?: Payload, during?: IncomingRequest): void {
     const text = notificationText(method, params);
     if (during === undefined) this.#channel.send(text);
     else during.tell(text);
   }
 
-  /** Resolves when what was sent has left. */
+  /** Resolves when all sent messages have been handed over. */
   flush(): Promise<void> {
     return this.#channel.flush();
   }
@@ -142,16 +135,12 @@ export class Peer {
     return new Promise((resolve) => this.#onAnswered.push(resolve));
   }
 
-  /**
-   * Gives up the requests of the other side that are under way.
-   *
-   * @param reason Why nobody waits for them any more.
-   */
+  /** Cancels the pending requests of the other side. */
   cancelIncoming(reason: string): void {
     for (const request of [...this.#incoming.values()]) request.cancel(reason);
   }
 
-  /** Ends the conversation after what is queued. */
+  /** Closes the channel after the queued messages. */
   close(): Promise<void> {
     return this.#channel.close();
   }
@@ -169,7 +158,7 @@ export class Peer {
     try {
       this.#handler.closed(cause);
     } catch (failure) {
-      this.#tellFailure(failure, "");
+      this.#reportFailure(failure, "");
     }
   }
 
@@ -178,7 +167,7 @@ export class Peer {
     try {
       this.#dispatchOther(message, exchange);
     } catch (cause) {
-      this.#tellFailure(cause, message.text);
+      this.#reportFailure(cause, message.text);
     }
     exchange.end();
   }
@@ -193,7 +182,7 @@ export class Peer {
       case "invalid":
         return this.#dispatchInvalid(message, exchange);
       case "batch":
-        this.#handler.noise("A batch within a batch", message.text.slice(0, EXCERPT));
+        this.#handler.noise("A batch in a batch", message.text.slice(0, EXCERPT));
     }
   }
 
@@ -212,16 +201,16 @@ export class Peer {
 
   #dispatchInvalid(message: InvalidMessage, exchange: Exchange): void {
     const { error, id, seems, dropped } = message;
-    // An error sent for an answer, or under an id in use, would be taken for the answer to a request.
+    // An error in reply to an answer, or with an id in use, would look like the answer to a request.
     if (!this.#settleInvalid(message) && seems !== "answer") {
       const freeId = id === undefined || this.#incoming.get(id) !== undefined ? undefined : id;
-      const isOwed = seems === "call" && dropped !== undefined && freeId !== undefined;
-      if (this.#answersNoise || isOwed) exchange.answer(errorText(freeId, error), freeId);
+      const isRequest = seems === "call" && dropped !== undefined && freeId !== undefined;
+      if (this.#answersNoise || isRequest) exchange.answer(errorText(freeId, error), freeId);
     }
     this.#handler.noise(error.message, message.text.slice(0, EXCERPT));
   }
 
-  /** Where the other side meant to answer, whoever waits must not wait for ever. */
+  /** Settles the request that an invalid answer belongs to; otherwise its caller would hang. */
   #settleInvalid({ id, error, seems, dropped }: InvalidMessage): boolean {
     if (seems === "call") return false;
     if (dropped?.reason === "too-long") {
@@ -235,8 +224,8 @@ export class Peer {
   #dispatchRequest(message: Message & { kind: "request" }, exchange: Exchange): void {
     const { id } = message;
     if (this.#incoming.get(id) !== undefined) {
-      // The answer must not be taken for the answer to the request that is under way.
-      const reason = `The id ${id} is in use by a request under way`;
+      // With the id, the error would look like the answer to the pending request.
+      const reason = `The id ${id} is in use by a pending request`;
       const error = { code: RPC_CODES.invalidRequest, message: reason };
       exchange.answer(errorText(undefined, error), undefined);
       return exchange.end();
@@ -267,7 +256,7 @@ export class Peer {
 
   #failRequest(request: IncomingRequest, cause: unknown, text: string): void {
     request.fail({ code: RPC_CODES.internalError, message: "Internal error" });
-    this.#tellFailure(cause, text);
+    this.#reportFailure(cause, text);
   }
 
   #dispatchNotification({ method, params, text }: Message & { kind: "notification" }): void {
@@ -276,7 +265,7 @@ export class Peer {
       const { requestId, reason } = fields;
       const id = readId(requestId, text, "params", "requestId");
       const request = id === undefined ? undefined : this.#incoming.get(id);
-      // Only a text is a reason: turning anything else into one may throw (`{"toString": null}`).
+      // Only a string is a reason: converting another value may throw (`{"toString": null}`).
       request?.cancel(typeof reason === "string" ? reason : "cancelled");
     } else if (method === "notifications/progress") {
       this.#outgoing.progress(fields);
@@ -285,17 +274,17 @@ export class Peer {
         const own = textAt(text, "params");
         return own === undefined ? undefined : new JsonText(own);
       });
-      if (handled instanceof Promise) handled.catch((cause) => this.#tellFailure(cause, text));
+      if (handled instanceof Promise) handled.catch((cause) => this.#reportFailure(cause, text));
     }
   }
 
-  /** A bug on our side, which must end neither the reading nor the process. */
-  #tellFailure(cause: unknown, text: string): void {
+  /** Reports a bug in a handler, which must end neither reading nor the process. */
+  #reportFailure(cause: unknown, text: string): void {
     const description = cause instanceof Error ? cause.stack ?? cause.message : String(cause);
     try {
       this.#handler.noise(`A handler threw: ${description}`, text.slice(0, EXCERPT));
     } catch {
-      // It was the telling that threw; there is nobody left to tell.
+      // `noise` itself throws, so the failure cannot be reported.
     }
   }
 }

@@ -1,24 +1,20 @@
 import { JsonText, type ResultMessage, type RpcError } from "./message.ts";
 
-/** The other side's answer to a request of ours. */
+/** The answer to one of our requests. */
 export type Reply =
   | { readonly ok: true; readonly result: Result }
   | { readonly ok: false; readonly error: RpcError; readonly text: JsonText };
 
-/** A result: parsed, and as the text it came as. */
+/** A result, parsed and as text. */
 export class Result {
   /** The parsed value. */
   readonly value: unknown;
-  /** The result's own text, to pass on unchanged. */
+  /** The text as received, to pass on unchanged. */
   readonly text: JsonText;
-  /** Size of that text in UTF-8, in bytes. */
+  /** Size of `text` in UTF-8 bytes. */
   readonly bytes: number;
 
-  /**
-   * Keeps the answer.
-   *
-   * @param message The parsed result, its text, and the size of that.
-   */
+  /** Creates a result from a message. */
   constructor({ value, body, bytes }: Pick<ResultMessage, "value" | "body" | "bytes">) {
     this.value = value;
     this.text = new JsonText(body);
@@ -26,26 +22,22 @@ export class Result {
   }
 }
 
-/** The channel ended while an answer was awaited. */
+/** The channel ended before the answer arrived. */
 export class ChannelClosed extends Error {
-  /** Tells this class from others. */
+  /** The name of the class. */
   override readonly name = "ChannelClosed";
 }
 
-/** The answer was longer than this side takes. */
+/** The answer was longer than the limit. */
 export class AnswerTooLong extends Error {
-  /** Tells this class from others. */
+  /** The name of the class. */
   override readonly name = "AnswerTooLong";
   /** Size of the answer in bytes. */
   readonly bytes: number;
 
-  /**
-   * Says the size.
-   *
-   * @param bytes Size of the answer.
-   */
+  /** Creates an error for an answer of this size. */
   constructor(bytes: number) {
-    super(`The answer has ${bytes} bytes, which is more than is taken`);
+    super(`The answer of ${bytes} bytes is longer than the limit`);
     this.bytes = bytes;
   }
 }

@@ -1,38 +1,38 @@
-/** Something that can stand in a roster, in one at a time. */
+/** An item that can be in one roster at a time. */
 export interface Listed {
-  /** Its place; kept by the roster, -1 where it stands in none. */
+  /** The item's index, set by the roster; -1 if it is in none. */
   listedAt: number;
 }
 
 /**
- * Who is there now, in no particular order. A `Set` would do, but not for what comes and goes with
- * every call; see `IdTable`.
+ * A set in no particular order that removes an item by swapping it with the last one. A `Set` is too
+ * slow for items that come and go with every call; see `IdTable`.
  */
 export class Roster<Item extends Listed> {
   readonly #items: Item[] = [];
 
-  /** How many there are. */
+  /** Number of items. */
   get size(): number {
     return this.#items.length;
   }
 
-  /** One of them. */
+  /** Any item; undefined if there is none. */
   get any(): Item | undefined {
     return this.#items[0];
   }
 
-  /** All of them, as they are now. */
+  /** Returns a copy of the items. */
   all(): Item[] {
     return [...this.#items];
   }
 
-  /** Adds one that is not there; one that is stays. */
+  /** Adds an item if it is not in the roster. */
   add(item: Item): void {
     if (item.listedAt >= 0) return;
     item.listedAt = this.#items.push(item) - 1;
   }
 
-  /** Takes one out. */
+  /** Removes an item. */
   delete(item: Item): void {
     const { listedAt: at } = item;
     if (at < 0) return;
@@ -43,7 +43,7 @@ export class Roster<Item extends Listed> {
     last.listedAt = at;
   }
 
-  /** Takes all out. */
+  /** Removes all items. */
   clear(): void {
     for (const item of this.#items.splice(0)) item.listedAt = -1;
   }

@@ -1,9 +1,9 @@
 /**
- * Finds the text of a value inside the text of a JSON document that `JSON.parse` has already
- * accepted. What is only passed on keeps its own text this way: numbers beyond 2^53, `-0`, escapes
- * and duplicate keys arrive as they were sent, and nothing is serialised twice.
+ * Finds the text of a value in a JSON document that `JSON.parse` has already accepted. So a value that
+ * is passed on keeps its text: numbers beyond 2^53, `-0`, escapes and duplicate keys arrive as they
+ * were sent, and nothing is serialized twice.
  *
- * The scanner trusts its input: on text that is not valid JSON its answers mean nothing.
+ * The scanner trusts its input: for a text that is not valid JSON, its results are meaningless.
  */
 
 const QUOTE = 34;
@@ -11,28 +11,28 @@ const COMMA = 44;
 const COLON = 58;
 const BACKSLASH = 92;
 
-/** Texts up to this size, in UTF-16 code units, are read whatever they hold: it takes 0.1 s. */
+/** Texts up to this size, in UTF-16 code units, are always parsed: it takes at most 0.1 s. */
 const SIMPLE_SIZE = 1024 * 1024;
 
-/** How deep objects and arrays of a longer text may be nested. */
+/** Maximum nesting of objects and arrays in a longer text. */
 const MAX_DEPTH = 1000;
 
-/** How many objects and arrays it may hold: each takes some 100 bytes of memory. */
+/** Maximum number of objects and arrays in it: each takes some 100 bytes of memory. */
 const MAX_CONTAINERS = 4_000_000;
 
-/** How many different keys: `JSON.parse` keeps each for its own, at up to 2.5 µs. */
+/** Maximum number of distinct keys in it: `JSON.parse` takes up to 2.5 µs for each. */
 const MAX_KEYS = 400_000;
 
-/** How many kinds of keys are told apart; a prime, so that no bits of their hash go unused. */
+/** Number of hash values of keys; a prime, so that all bits of the hash are used. */
 const KEY_KINDS = 4_194_301;
 
 /**
- * Text of the value at a path of object keys.
+ * Returns the text of the value at a path of object keys.
  *
  * @param json A valid JSON text.
- * @param path Keys from the outermost object inwards; of duplicate keys the last one counts, as in
+ * @param path Keys from the outermost object inwards; the last of duplicate keys wins, as in
  * `JSON.parse`.
- * @returns The value's text, or `undefined` where there is none.
+ * @returns `undefined` if there is no such value.
  */
 export function textAt(json: string, ...path: readonly string[]): string | undefined {
   let start = skipSpace(json, 0);
@@ -46,10 +46,10 @@ export function textAt(json: string, ...path: readonly string[]): string | undef
 }
 
 /**
- * Texts of the elements of an array.
+ * Returns the texts of the elements of an array.
  *
  * @param json A valid JSON text.
- * @returns None where it holds no array.
+ * @returns An empty list if the text is not an array.
  */
 export function elementTexts(json: string): string[] {
   const texts: string[] = [];
@@ -66,14 +66,16 @@ export function elementTexts(json: string): string[] {
 }
 
 /**
- * The same document with one more element at the end of an array.
+ * Returns the document with an element appended to an array.
  *
- * @param json A valid JSON text.
- * @param key Of the outermost object's members, the one that is the array.
- * @param element The element's text.
- * @returns `undefined` where there is no such array.
+ * @param json A valid JSON text of an object.
+ * @param addition The key of the array in the object, and the text of the element.
+ * @returns `undefined` if there is no such array.
  */
-export function withElement(json: string, key: string, element: string): string | undefined {
+export function withElement(
+  json: string,
+  { key, element }: { readonly key: string; readonly element: string },
+): string | undefined {
   const [start, end] = findMember(json, skipSpace(json, 0), key) ?? [];
   if (start === undefined || end === undefined || json[start] !== "[") return undefined;
   const isEmpty = skipSpace(json, start + 1) === end - 1;
@@ -81,11 +83,9 @@ export function withElement(json: string, key: string, element: string): string 
 }
 
 /**
- * Whether a long text, JSON or not, nests deeper or holds more objects, arrays and different keys
- * than any real message. `JSON.parse` takes ten seconds and gigabytes for 64 MiB of brackets, and
- * as long for 64 MiB of keys.
- *
- * @param text Any text.
+ * Whether a long text, JSON or not, is nested more deeply or has more objects, arrays and distinct
+ * keys than any real message. `JSON.parse` takes ten seconds and gigabytes for 64 MiB of brackets,
+ * and as long for 64 MiB of keys.
  */
 export function isTooComplex(text: string): boolean {
   if (text.length <= SIMPLE_SIZE) return false;
@@ -113,12 +113,11 @@ export function isTooComplex(text: string): boolean {
   return false;
 }
 
-/** Counts different keys, nearly, in little memory and one look at each of their characters. */
+/** Counts distinct keys approximately, in little memory and one pass over their characters. */
 class KeyCount {
   readonly #seen = new Uint8Array(Math.ceil(KEY_KINDS / 8));
-  // Nobody can choose keys that are all taken for the same one.
+  // A random seed, so that a peer cannot choose keys that all have the same hash.
   readonly #seed = Math.floor(Math.random() * 0x7fffffff);
-  /** How many were different. */
   count = 0;
 
   add(text: string, start: number, end: number): void {
@@ -165,7 +164,7 @@ function skipSpace(json: string, at: number): number {
 
 function skipString(json: string, start: number): number {
   let end = json.indexOf('"', start + 1);
-  // A quote is the end unless an odd run of backslashes stands before it.
+  // A quote ends the string unless an odd number of backslashes precedes it.
   while (end >= 0) {
     let before = end - 1;
     while (json.charCodeAt(before) === BACKSLASH) before--;

@@ -1,65 +1,64 @@
-/** How long is looked at how busy a loop is, in milliseconds. */
-const STRETCH_MS = 20;
+/** Length of the window in which load is measured. */
+const WINDOW_MS = 20;
 
-/** The part of such a stretch from which on a loop leaves nothing to others. */
-const ALL = 0.8;
+/** Share of the window above which the loop starves others. */
+const MAX_SHARE = 0.8;
 
-/** What a loop may owe before it pauses, in milliseconds. */
-const MAX_OWED_MS = 10;
+/** Sum of the requested pauses at which the loop pauses. */
+const MAX_PENDING_MS = 10;
 
 /**
- * Keeps a loop that reads from starving everything else. A pipe that is always full is read without
- * one turn of the event loop in between: no timer fires and no other pipe is read meanwhile.
+ * Keeps a read loop from starving everything else. A pipe that is always full is read without a tick
+ * of the event loop in between: meanwhile no timer fires and no other pipe is read.
  */
 export class Turn {
   #since = performance.now();
   #workedMs = 0;
-  #owedMs = 0;
+  #pendingMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wake = (): void => {};
 
   /**
    * Does a piece of work.
    *
-   * @param work The work.
-   * @returns `undefined` where the loop may go on at once, otherwise what it must wait for.
+   * @returns A promise that the loop must await; `undefined` if it may continue immediately.
    */
   do(work: () => void): Promise<void> | undefined {
     const started = performance.now();
     work();
     const now = performance.now();
     this.#workedMs += now - started;
-    const stretch = now - this.#since;
-    let isAll = false;
-    if (stretch >= STRETCH_MS) {
-      isAll = this.#workedMs > ALL * stretch;
+    const elapsed = now - this.#since;
+    let isStarving = false;
+    if (elapsed >= WINDOW_MS) {
+      isStarving = this.#workedMs > MAX_SHARE * elapsed;
       this.#since = now;
       this.#workedMs = 0;
     }
-    return isAll || this.#owedMs > MAX_OWED_MS ? this.#pause() : undefined;
+    return isStarving || this.#pendingMs > MAX_PENDING_MS ? this.#pause() : undefined;
   }
 
   /**
-   * Has the loop pause some time soon, for what it reads is not worth more.
+   * Requests a pause of the loop, because the input is not worth the work.
    *
-   * @param ms For how long; small figures add up until they are worth a pause.
+   * @param ms Length of the pause; short ones add up until they are worth a pause.
    */
   owe(ms: number): void {
-    this.#owedMs += ms;
+    this.#pendingMs += ms;
   }
 
-  /** Ends a pause: nothing will be read any more. */
+  /** Ends a pause at the end of reading. */
   end(): void {
     clearTimeout(this.#timer);
     this.#wake();
   }
 
   #pause(): Promise<void> {
-    const ms = this.#owedMs;
-    this.#owedMs = 0;
+    const ms = this.#pendingMs;
+    this.#pendingMs = 0;
     return new Promise((resolve) => {
       this.#wake = resolve;
-      // Only a timer lets the process look at its other pipes; after setImmediate it is our turn again.
+      // Only a timer lets the process read its other pipes; setImmediate would resume this loop first.
       this.#timer = setTimeout(resolve, ms);
     });
   }

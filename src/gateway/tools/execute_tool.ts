@@ -139,7 +139,7 @@ function explainError(
     ? JSON.stringify({ hint: `${hint} ${SEE_SCHEMA}` })
     : `{"hint":${JSON.stringify(hint)},"inputSchema":${schema}}`;
   const block = `{"type":"text","text":${JSON.stringify(help)}}`;
-  const helped = withElement(result.text, "content", block);
+  const helped = withElement(result.text, { key: "content", element: block });
   if (helped === undefined) return unchanged;
   return { result: new JsonText(helped), bytes: utf8Bytes(helped) };
 }
