@@ -71,6 +71,7 @@ export async function inspectServers(
 async function look(probes: Probes, name: string, signal: AbortSignal): Promise<InspectedServer> {
   const server = probes.servers.get(name);
   if (server === undefined) return { failure: "not there" };
+  if (signal.aborted) return { failure: failureText(signal.reason, name) };
   const { connect } = server.config;
   const fill = connect.kind === "stdio" ? fillCommandOf(connect) : undefined;
   try {

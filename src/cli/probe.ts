@@ -164,6 +164,7 @@ export class Probes {
     const server = this.servers.get(name);
     if (server === undefined) throw new Error(`There is no server ${name}`);
     const { signal } = this.#options.interrupts;
+    signal.throwIfAborted();
     const begun = performance.now();
     const result = await server.listTools(NOBODY, signal).then(
       ({ tools }) => ({ tools }),

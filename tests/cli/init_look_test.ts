@@ -184,7 +184,15 @@ Deno.test({
   fn: async () => {
     using scene = new Scene();
     const tools = [{ name: "look", annotations: { readOnlyHint: true } }];
-    const text = JSON.stringify({ mcpServers: { silent: SILENT, one: listing(scene, tools) } });
+    scene.write("npx", '#!/bin/sh\necho started >> "$0.log"\nexec sleep 600\n');
+    Deno.chmodSync(scene.at("npx"), 0o755);
+    // One more than are downloaded at a time: it must not be started any more.
+    const packages = ["a", "b", "c", "d"].map((
+      name,
+    ) => [name, { command: scene.at("npx"), args: [name] }]);
+    const text = JSON.stringify({
+      mcpServers: { silent: SILENT, one: listing(scene, tools), ...Object.fromEntries(packages) },
+    });
     // A process of its own, for the signal would end the tests. It sends it when one is done.
     const script = `
       import { inspectServers } from ${JSON.stringify(INSPECT_SERVERS)};
@@ -201,7 +209,12 @@ Deno.test({
     }).output();
     const said = new TextDecoder().decode(stdout);
     assert.notEqual(said, "", new TextDecoder().decode(stderr));
-    assert.deepEqual(JSON.parse(said), [["silent", "skipped"], ["one", 1]]);
+    assert.deepEqual(JSON.parse(said), [
+      ["silent", "skipped"],
+      ["one", 1],
+      ...packages.map(([name]) => [name, "skipped"]),
+    ]);
+    assert.equal(scene.read("npx.log"), "started\n".repeat(3));
   },
 });
 
