@@ -3,7 +3,7 @@ import { type ReadEntry, readEntry } from "./audit_entry.ts";
 import { AuditCounter, type AuditFigures } from "./audit_figures.ts";
 import { AuditFiles } from "./audit_files.ts";
 import { FollowedLog } from "./audit_follow.ts";
-import { auditPlaces } from "./audit_place.ts";
+import { auditPaths } from "./audit_path.ts";
 import { entryText, figuresText } from "./audit_text.ts";
 
 /** Which entries of the audit log are wanted, and how they are shown. */
@@ -138,7 +138,7 @@ function withFiles(
   useNone?: (path: string) => void,
 ): number {
   try {
-    const places = auditPlaces(file);
+    const places = auditPaths(file);
     using files = openFirst(places);
     if (files === undefined) {
       const [path = ""] = places;

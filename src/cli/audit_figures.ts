@@ -18,7 +18,7 @@ export interface Figures {
 }
 
 /** How often something happened. */
-export interface Count {
+export interface AuditCount {
   readonly count: number;
 }
 
@@ -37,9 +37,9 @@ export interface AuditFigures {
   readonly servers: readonly Figures[];
   readonly tools: readonly Figures[];
   /** Refusals, by who was refused and why. */
-  readonly denials: readonly (Count & { readonly agent: string; readonly rule: string })[];
+  readonly denials: readonly (AuditCount & { readonly agent: string; readonly rule: string })[];
   /** Errors, by their code. */
-  readonly errors: readonly (Count & { readonly code: string })[];
+  readonly errors: readonly (AuditCount & { readonly code: string })[];
 }
 
 /** How many names of a kind are told apart, so that memory is bounded whatever a log holds. */
@@ -54,10 +54,10 @@ export class AuditCounter {
   #count = 0;
   #toolErrors = 0;
   readonly #decisions = new Map<string, number>();
-  readonly #operations = new Map<string, Tally>();
-  readonly #agents = new Map<string, Tally>();
-  readonly #servers = new Map<string, Tally>();
-  readonly #tools = new Map<string, Tally>();
+  readonly #operations = new Map<string, AuditTally>();
+  readonly #agents = new Map<string, AuditTally>();
+  readonly #servers = new Map<string, AuditTally>();
+  readonly #tools = new Map<string, AuditTally>();
   readonly #denials = new Map<string, number>();
   readonly #errors = new Map<string, number>();
 
@@ -106,7 +106,7 @@ export class AuditCounter {
 const GROWTH = Math.log(1.02);
 
 /** One name's entries; a few hundred bytes, unlike a histogram of a library (30 kB). */
-class Tally {
+class AuditTally {
   count = 0;
   denied = 0;
   errors = 0;
@@ -134,10 +134,10 @@ class Tally {
   }
 }
 
-function tallyOf(tallies: Map<string, Tally>, name: string): Tally {
+function tallyOf(tallies: Map<string, AuditTally>, name: string): AuditTally {
   const known = tallies.size < MOST_NAMES || tallies.has(name) ? name : OTHER;
   let tally = tallies.get(known);
-  if (tally === undefined) tallies.set(known, tally = new Tally());
+  if (tally === undefined) tallies.set(known, tally = new AuditTally());
   return tally;
 }
 
@@ -150,7 +150,7 @@ function byCount(counts: ReadonlyMap<string, number>): [string, number][] {
   return [...counts].sort(([one, count], [two, other]) => other - count || compare(one, two));
 }
 
-function figuresOf(tallies: ReadonlyMap<string, Tally>): Figures[] {
+function figuresOf(tallies: ReadonlyMap<string, AuditTally>): Figures[] {
   return [...tallies]
     .map(([name, tally]) => ({
       name,

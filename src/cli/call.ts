@@ -2,17 +2,17 @@ import { JsonText } from "../jsonrpc/mod.ts";
 import { nearNames } from "../near_names.ts";
 import { type CallResult, readResult, refusalText, resultText } from "./call_result.ts";
 import { withGateway } from "./in_process.ts";
-import { interruptible } from "./interruptible.ts";
+import { withInterrupts } from "./interrupts.ts";
 import { checkServer, chooseAgent } from "./resolve_names.ts";
 import { compilePattern, compilePolicy } from "../policy/mod.ts";
 import {
   type FileFlags,
   openConfiguration,
-  type Opened,
-  reporting,
+  type OpenedConfiguration,
   UsageError,
+  withErrorReport,
 } from "./open_configuration.ts";
-import { cleanText, lookOf, type Outputs } from "./outputs.ts";
+import { cleanText, type Outputs, styleOf } from "./terminal.ts";
 
 /** The flags of `call`. */
 export interface CallFlags extends FileFlags {
@@ -46,12 +46,12 @@ export async function call(
   outputs: Outputs,
 ): Promise<number> {
   const { json, timeout, ...settings } = flags;
-  return await reporting(outputs, async () => {
+  return await withErrorReport(outputs, async () => {
     const text = readArguments(args === "-" ? await readInput() : args);
     const read = await openConfiguration(settings);
     checkServer(server, read.configuration);
     const opened = chooseAgent(read, outputs);
-    return await interruptible(async (interrupts) => {
+    return await withInterrupts(async (interrupts) => {
       return await withGateway(opened, { outputs, interrupts }, async (callGateway) => {
         const fields = [
           `"server":${JSON.stringify(server)}`,
@@ -66,7 +66,7 @@ export async function call(
         else if (result.refusal !== undefined) {
           outputs.stderr.write(`${refusalText(result)}\n`);
           outputs.stderr.write(cleanText(hintOnTool(result, { server, tool }, opened)));
-        } else outputs.stdout.write(resultText(result.fields, lookOf(Deno.stdout)));
+        } else outputs.stdout.write(resultText(result.fields, styleOf(Deno.stdout)));
         return result.isError ? 1 : 0;
       });
     });
@@ -80,7 +80,7 @@ export async function call(
 function hintOnTool(
   { refusal }: CallResult,
   { server, tool }: { server: string; tool: string },
-  { settings, configuration: { rules } }: Opened,
+  { settings, configuration: { rules } }: OpenedConfiguration,
 ): string {
   const { agent } = settings;
   if (agent === undefined || !refusal?.startsWith("DENIED_BY_POLICY:")) return "";

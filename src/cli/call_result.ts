@@ -1,5 +1,5 @@
 import type { Reply } from "../jsonrpc/mod.ts";
-import { cleanText, type Look } from "./outputs.ts";
+import { cleanText, type TerminalStyle } from "./terminal.ts";
 
 /** An answer of the gateway, sorted. */
 export interface CallResult {
@@ -44,9 +44,12 @@ export function refusalText({ refusal, json }: CallResult): string {
  * Writes a result for people: texts as they are, a line for everything else.
  *
  * @param fields The result.
- * @param look Where it goes; a terminal gets no control characters.
+ * @param style Where it goes; a terminal gets no control characters.
  */
-export function resultText(fields: Readonly<Record<string, unknown>>, look: Look): string {
+export function resultText(
+  fields: Readonly<Record<string, unknown>>,
+  style: TerminalStyle,
+): string {
   const { content, structuredContent } = fields;
   const blocks = Array.isArray(content) ? content.map(fieldsOf) : [];
   const parts = blocks.map(blockText);
@@ -54,7 +57,7 @@ export function resultText(fields: Readonly<Record<string, unknown>>, look: Look
     parts.push(JSON.stringify(structuredContent, null, 2));
   }
   const text = parts.map((part) => part.endsWith("\n") ? part : `${part}\n`).join("");
-  return look.isTerminal ? cleanText(text) : text;
+  return style.isTerminal ? cleanText(text) : text;
 }
 
 function blockText(block: Readonly<Record<string, unknown>>): string {

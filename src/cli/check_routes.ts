@@ -2,7 +2,7 @@ import { buildCommand } from "@stricli/core";
 import { type Context, proposeServers, SHARED_FLAGS } from "./context.ts";
 import type { DoctorFlags } from "./doctor.ts";
 import type { ExplainFlags } from "./explain.ts";
-import type { Outputs } from "./outputs.ts";
+import type { Outputs } from "./terminal.ts";
 import type { SavingsFlags } from "./savings.ts";
 import type { ValidateFlags } from "./validate.ts";
 

@@ -18,7 +18,7 @@ import { init } from "./init_route.ts";
 import { doctor, explain, savings, validate } from "./check_routes.ts";
 import type { Context } from "./context.ts";
 import { helpText, type ListedCommand } from "./help.ts";
-import { lookOf } from "./outputs.ts";
+import { styleOf } from "./terminal.ts";
 import { didYouMean } from "./resolve_names.ts";
 import type { PermissionsFlags } from "./permissions.ts";
 import { auth } from "./auth_routes.ts";
@@ -117,7 +117,7 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
     documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
   });
   const isHelp = args[0] === "help" || args.some((word) => /^(?:--help|-h)$/.test(word));
-  const help = (text: string): string => wrapText(text, lookOf(Deno.stdout).columns, "");
+  const help = (text: string): string => wrapText(text, styleOf(Deno.stdout).columns, "");
   const process: { stdout: Output; stderr: Output; exitCode?: number | string | null } = {
     stdout: output((text) => writeToStandardOutput(isHelp ? help(text) : text)),
     stderr: output((text) => writeToStandardError(wrapMessage(text))),
@@ -239,7 +239,7 @@ function output(write: (text: string) => void): Output {
 function wrapMessage(text: string): string {
   // deno-lint-ignore no-control-regex -- a line that is written over, or has colours
   if (!text.endsWith("\n") || /[\r\x1b]/.test(text)) return text;
-  return wrapText(text, lookOf(Deno.stderr).columns);
+  return wrapText(text, styleOf(Deno.stderr).columns);
 }
 
 function writeToStandardOutput(text: string): void {

@@ -5,7 +5,7 @@ import {
   type RouteMap,
 } from "@stricli/core";
 import { readConfiguration } from "./open_configuration.ts";
-import { cleanLine, type Outputs } from "./outputs.ts";
+import { cleanLine, type Outputs } from "./terminal.ts";
 
 /** Names that the configuration has. */
 export interface Names {

@@ -1,4 +1,4 @@
-import type { Outputs } from "./outputs.ts";
+import type { Outputs } from "./terminal.ts";
 
 /** A shell that is known. */
 export type Shell = "bash" | "zsh" | "fish" | "powershell";

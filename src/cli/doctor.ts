@@ -2,11 +2,16 @@ import { type ConfigProblem, type Configuration, formatPath } from "../config/mo
 import { formatProblem } from "../errors.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause, type Finding } from "./doctor_finding.ts";
-import { interruptible } from "./interruptible.ts";
+import { withInterrupts } from "./interrupts.ts";
 import { isDownloaded } from "../downstream/causes/mod.ts";
 import { checkServer } from "./resolve_names.ts";
-import { type FileFlags, openConfiguration, reporting, UsageError } from "./open_configuration.ts";
-import { cleanLine, formatCount, type Look, lookOf, type Outputs } from "./outputs.ts";
+import {
+  type FileFlags,
+  openConfiguration,
+  UsageError,
+  withErrorReport,
+} from "./open_configuration.ts";
+import { cleanLine, formatCount, type Outputs, styleOf, type TerminalStyle } from "./terminal.ts";
 import { type Probe, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 import { paragraph, table } from "./table.ts";
@@ -19,7 +24,7 @@ export interface DoctorFlags extends FileFlags {
 }
 
 /** What is told of a server. */
-interface Report {
+interface DoctorReport {
   readonly server: string;
   readonly ok: boolean;
   readonly tools?: number;
@@ -34,7 +39,7 @@ interface Report {
  * Starts servers, and tells what is wrong with them and how to fix it.
  *
  * @param flags As typed.
- * @param only The one server to look at; default: all.
+ * @param only The one server to start; default: all.
  * @param outputs Where to print.
  * @returns The exit code: 1 if any fails.
  */
@@ -44,12 +49,12 @@ export async function doctor(
   outputs: Outputs,
 ): Promise<number> {
   const { json, mcpConfig, rules } = flags;
-  return await reporting(outputs, async () => {
+  return await withErrorReport(outputs, async () => {
     const { settings, files, configuration, log } = await openConfiguration({ mcpConfig, rules });
     const names = chooseServers(only, configuration);
     // While servers start there is time to load it.
     const counter = loadTokenCounter();
-    return await interruptible(async (interrupts) => {
+    return await withInterrupts(async (interrupts) => {
       const options = { settings, log, interrupts };
       using progress = new Progress(names, outputs.stderr, interrupts.signal, (name) => {
         const connect = configuration.servers.get(name)?.connect;
@@ -81,11 +86,11 @@ export async function doctor(
 /** What agents may use, and no server has. */
 function warningsText(
   warnings: readonly ConfigProblem[],
-  look: Look = lookOf(Deno.stdout),
+  style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
   if (warnings.length === 0) return "";
   const lines = warnings.map((problem) => {
-    return paragraph(`Warning: ${cleanLine(formatProblem(problem))}`, look, "  ");
+    return paragraph(`Warning: ${cleanLine(formatProblem(problem))}`, style, "  ");
   });
   return `\nRules\n${lines.join("")}`;
 }
@@ -103,7 +108,7 @@ function report(
   probe: Probe,
   count: TokenCounter["count"],
   { servers, warnings }: Configuration,
-): Report {
+): DoctorReport {
   const { config, tools, ms, noise, oddities } = probe;
   const slow = slowWarning(probe, servers.get(config.name)?.options.connectTimeoutMs);
   const said = tools === undefined ? oddities : [
@@ -146,7 +151,10 @@ function slowWarning({ config, ms }: Probe, limitMs: number = Infinity): string[
 const GREEN = "\x1b[32m";
 const RED = "\x1b[31m";
 
-function reportText(reports: readonly Report[], look: Look = lookOf(Deno.stdout)): string {
+function reportText(
+  reports: readonly DoctorReport[],
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
   if (reports.length === 0) return "";
   const overview = table(
     [
@@ -160,7 +168,7 @@ function reportText(reports: readonly Report[], look: Look = lookOf(Deno.stdout)
       const number = (value?: number) => value === undefined ? "-" : formatCount(value);
       return [server, ok ? "ok" : "FAILED", number(tools), number(tokens), seconds(ms)];
     }),
-    look,
+    style,
   );
   const details = reports.map(({ server, warnings = [], error }) => {
     const lines = warnings.map((warning) => `Warning: ${warning}`);
@@ -170,7 +178,7 @@ function reportText(reports: readonly Report[], look: Look = lookOf(Deno.stdout)
       lines.push(`Fix: ${error.fix}`);
     }
     if (lines.length === 0) return "";
-    return `\n${cleanLine(server)}\n${lines.map((line) => paragraph(line, look, "  ")).join("")}`;
+    return `\n${cleanLine(server)}\n${lines.map((line) => paragraph(line, style, "  ")).join("")}`;
   });
   return overview + details.join("");
 }

@@ -10,16 +10,16 @@ import {
   toolsText,
 } from "./explain_text.ts";
 import { foldProblems } from "./fold_problems.ts";
-import { INTERRUPTED, interruptible } from "./interruptible.ts";
+import { INTERRUPTED, withInterrupts } from "./interrupts.ts";
 import { suggestName } from "./resolve_names.ts";
 import {
   type FileFlags,
   openConfiguration,
-  type Opened,
-  reporting,
+  type OpenedConfiguration,
   UsageError,
+  withErrorReport,
 } from "./open_configuration.ts";
-import { cleanText, type Outputs } from "./outputs.ts";
+import { cleanText, type Outputs } from "./terminal.ts";
 import { findToolShare } from "./tool_share.ts";
 import { type Probe, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
@@ -51,7 +51,7 @@ const DENIED = 3;
  */
 export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<number> {
   const { agent, server, tool, all, json, ...files } = flags;
-  return await reporting(outputs, async () => {
+  return await withErrorReport(outputs, async () => {
     if (agent === undefined && !all) {
       throw new UsageError("Name an agent with --agent, or ask for all of them with --all");
     }
@@ -101,7 +101,7 @@ export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<nu
 
 /** Every server's tools with the decisions about them; `undefined` where a signal came first. */
 async function tools(
-  { settings, files, configuration, log }: Opened,
+  { settings, files, configuration, log }: OpenedConfiguration,
   policy: Policy,
   { agent, servers }: { readonly agent: string; readonly servers: readonly string[] },
   outputs: Outputs,
@@ -111,7 +111,7 @@ async function tools(
     return configuration.servers.has(name) && policy.decideServer(agent, name).allowed;
   });
   let probes: Probe[] | undefined;
-  await interruptible(async (interrupts) => {
+  await withInterrupts(async (interrupts) => {
     using progress = new Progress(wanted, outputs.stderr, interrupts.signal);
     probes = await withProbes(configuration, { settings, log, interrupts }, (started) => {
       return started.run(wanted, ({ config, error, tools }) => {

@@ -1,32 +1,32 @@
 import type { Explanation, Step, StepName } from "../policy/mod.ts";
-import { cleanLine, counted, type Look, lookOf } from "./outputs.ts";
+import { cleanLine, counted, styleOf, type TerminalStyle } from "./terminal.ts";
 import { type Column, paragraph, table } from "./table.ts";
 import type { ToolShare } from "./tool_share.ts";
 
 /** A decision as it is told. */
-export interface Decided {
+export interface ExplainedDecision {
   readonly decision: "allow" | "deny";
   /** The entry that decided, or the list that did not grant it. */
   readonly rule: string;
 }
 
 /** A decision with the way to it. */
-export interface Answer extends Decided {
-  readonly steps: readonly ToldStep[];
+export interface ExplainedAnswer extends ExplainedDecision {
+  readonly steps: readonly ExplainedStep[];
 }
 
 /** A step on the way; `found` where it decided. */
-export interface ToldStep {
+export interface ExplainedStep {
   readonly step: StepName;
   /** The lists that were searched. */
   readonly searched: readonly string[];
-  readonly found?: Decided;
+  readonly found?: ExplainedDecision;
 }
 
 /** What is decided about a server and its tools. */
-export interface ServerRow extends Decided {
+export interface ServerRow extends ExplainedDecision {
   readonly server: string;
-  readonly tools?: readonly (Decided & { readonly tool: string })[];
+  readonly tools?: readonly (ExplainedDecision & { readonly tool: string })[];
   /** Why its tools are not known. */
   readonly error?: string;
 }
@@ -34,7 +34,7 @@ export interface ServerRow extends Decided {
 /** What is decided about an agent and the servers. */
 export interface AgentRow {
   readonly agent: string;
-  readonly servers: readonly (Decided & {
+  readonly servers: readonly (ExplainedDecision & {
     readonly server: string;
     /** How many of its tools, where the server is allowed. */
     readonly tools?: ToolShare;
@@ -42,25 +42,25 @@ export interface AgentRow {
 }
 
 /** What was asked. */
-export interface Asked {
+export interface ExplainedQuestion {
   readonly agent: string;
   readonly server?: string | undefined;
   readonly tool?: string | undefined;
   /** What is decided about the server's tools, where they are known. */
-  readonly tools?: readonly Decided[] | undefined;
+  readonly tools?: readonly ExplainedDecision[] | undefined;
 }
 
 /** Puts the policy's explanation into the words of the command. */
-export function answerOf({ allowed, rule, steps }: Explanation): Answer {
+export function answerOf({ allowed, rule, steps }: Explanation): ExplainedAnswer {
   return { ...decidedOf({ allowed, rule }), steps: steps.map(stepOf) };
 }
 
-function stepOf({ name, searched, found }: Step): ToldStep {
+function stepOf({ name, searched, found }: Step): ExplainedStep {
   const step = { step: name, searched };
   return found === undefined ? step : { ...step, found: decidedOf(found) };
 }
 
-function decidedOf({ allowed, rule }: { allowed: boolean; rule: string }): Decided {
+function decidedOf({ allowed, rule }: { allowed: boolean; rule: string }): ExplainedDecision {
   return { decision: allowed ? "allow" : "deny", rule };
 }
 
@@ -77,16 +77,16 @@ const DECISION: Column = { title: "DECISION", colour: colourOf };
 
 /** One decision and the steps before it. */
 export function decisionText(
-  { agent, server, tool, tools }: Asked,
-  { decision, rule, steps }: Answer,
-  look: Look = lookOf(Deno.stdout),
+  { agent, server, tool, tools }: ExplainedQuestion,
+  { decision, rule, steps }: ExplainedAnswer,
+  style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
   const what = server === undefined
     ? "anything"
     : tool === undefined
     ? `server "${server}"`
     : `tool "${tool}" of server "${server}"`;
-  const code = look.colours ? colourOf(decision) : "";
+  const code = style.colours ? colourOf(decision) : "";
   const word = code === "" ? decision : `${code}${decision}\x1b[0m`;
   const may = decision === "allow" ? "may use" : "may not use";
   const allowed = tools?.filter(({ decision }) => decision === "allow").length;
@@ -99,7 +99,7 @@ export function decisionText(
     found === undefined ? noMatch(searched) : `${found.decision} by ${found.rule}`,
   ]);
   const columns: Column[] = [{ title: "", isNumber: true }, { title: "STEP" }, { title: "FOUND" }];
-  return `${heads}\n${table(columns, rows, look)}`;
+  return `${heads}\n${table(columns, rows, style)}`;
 }
 
 function noMatch(searched: readonly string[]): string {
@@ -107,7 +107,10 @@ function noMatch(searched: readonly string[]): string {
 }
 
 /** An agent's servers and tools. */
-export function toolsText(rows: readonly ServerRow[], look: Look = lookOf(Deno.stdout)): string {
+export function toolsText(
+  rows: readonly ServerRow[],
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
   const cells = rows.flatMap(({ server, decision, rule, tools, error }) => {
     if (tools === undefined) return [[server, "*", error === undefined ? decision : "?", rule]];
     if (tools.length === 0) return [[server, "(none)", decision, rule]];
@@ -116,10 +119,10 @@ export function toolsText(rows: readonly ServerRow[], look: Look = lookOf(Deno.s
   const columns = [{ title: "SERVER" }, { title: "TOOL" }, DECISION, { title: "RULE" }];
   const failures = rows.filter(({ error }) => error !== undefined).map(({ server, error }) => {
     const text = `${server}: its tools are not known: ${error}; agent-mcp-gateway doctor says more`;
-    return paragraph(text, look);
+    return paragraph(text, style);
   });
   const notes = failures.length === 0 ? "" : `\n${failures.join("")}`;
-  return table(columns, cells, look) + notes;
+  return table(columns, cells, style) + notes;
 }
 
 function shareText({ decision, tools }: AgentRow["servers"][number]): string {
@@ -130,10 +133,13 @@ function shareText({ decision, tools }: AgentRow["servers"][number]): string {
 const AGENT_WIDTH = 16;
 
 /** Servers against agents; where agents do not fit beside one another, in several tables. */
-export function matrixText(agents: readonly AgentRow[], look: Look = lookOf(Deno.stdout)): string {
+export function matrixText(
+  agents: readonly AgentRow[],
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
   const servers = agents[0]?.servers.map(({ server }) => server) ?? [];
   const longest = Math.max("SERVER".length, ...servers.map((server) => [...server].length));
-  const first = Math.min(longest, Math.floor(look.columns / 2));
+  const first = Math.min(longest, Math.floor(style.columns / 2));
   const blocks: AgentRow[][] = [];
   let left = 0;
   for (const row of agents) {
@@ -141,7 +147,7 @@ export function matrixText(agents: readonly AgentRow[], look: Look = lookOf(Deno
     left -= width;
     if (left < 0 || blocks.length === 0) {
       blocks.push([]);
-      left = look.columns - first - width;
+      left = style.columns - first - width;
     }
     blocks.at(-1)?.push(row);
   }
@@ -155,7 +161,7 @@ export function matrixText(agents: readonly AgentRow[], look: Look = lookOf(Deno
       const decided = block.map(({ servers }) => servers[index]);
       return [server, ...decided.map((one) => one === undefined ? "" : shareText(one))];
     });
-    return table([{ title: "SERVER" }, ...columns], cells, look);
+    return table([{ title: "SERVER" }, ...columns], cells, style);
   }).join("\n");
 }
 

@@ -1,5 +1,5 @@
 import { type ConfigProblem, formatProblem } from "../errors.ts";
-import { lookOf } from "./outputs.ts";
+import { styleOf } from "./terminal.ts";
 import { wrapText } from "./wrap.ts";
 
 /** As many problems of one kind are printed one by one. */
@@ -38,7 +38,7 @@ const LOG_INDENT = 2;
 
 /** The problems for an entry of the log, broken at words where a terminal shows it. */
 export function problemsText(problems: readonly ConfigProblem[]): string {
-  const columns = lookOf(Deno.stderr).columns - LOG_INDENT;
+  const columns = styleOf(Deno.stderr).columns - LOG_INDENT;
   return foldProblems(problems).map((line) => wrapText(line, columns)).join("\n");
 }
 

@@ -4,10 +4,10 @@ import { createMemoryChannels, JsonText, Peer, type Reply } from "../jsonrpc/mod
 import { standardOutputLines, standardStream } from "../line_queue.ts";
 import { REVISIONS } from "../revisions.ts";
 import { loadTracer } from "../trace.ts";
-import { auditFallback } from "./audit_place.ts";
-import type { Interrupts } from "./interruptible.ts";
-import type { Opened } from "./open_configuration.ts";
-import { cleanLine, type Outputs } from "./outputs.ts";
+import { auditFallback } from "./audit_path.ts";
+import type { Interrupts } from "./interrupts.ts";
+import type { OpenedConfiguration } from "./open_configuration.ts";
+import { cleanLine, type Outputs } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
 /** Calls a tool of the gateway. */
@@ -25,7 +25,7 @@ const DONE = { callsMs: 0, patience: { inputMs: 500, terminateMs: 1000 } };
  * @param use Talks to the gateway; all is ended when it returns.
  */
 export async function withGateway<T>(
-  opened: Opened,
+  opened: OpenedConfiguration,
   { outputs, interrupts }: { readonly outputs: Outputs; readonly interrupts: Interrupts },
   use: (call: CallGateway) => Promise<T>,
 ): Promise<T> {

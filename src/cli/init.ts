@@ -46,7 +46,7 @@ import {
   writeFiles,
   writtenText,
 } from "./init/mod.ts";
-import { cleanText } from "./outputs.ts";
+import { cleanText } from "./terminal.ts";
 
 /** The flags of `init`. */
 export interface InitFlags {

@@ -2,7 +2,7 @@ import { parseServers, readSettings } from "../config/mod.ts";
 import { createLog } from "../log.ts";
 import type { Outputs } from "./audit.ts";
 import type { Inspected, InspectedServer, Machine } from "./init/mod.ts";
-import { cleanLine } from "./outputs.ts";
+import { cleanLine } from "./terminal.ts";
 import { fillCommandOf } from "../downstream/causes/mod.ts";
 import { DOWNLOAD_MS, NOBODY, type Probes, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";

@@ -16,7 +16,7 @@ import { ConfigError, formatProblem } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
 import { foldProblems } from "./fold_problems.ts";
 import { LogSecrets } from "./log_secrets.ts";
-import { cleanText, type Outputs } from "./outputs.ts";
+import { cleanText, type Outputs } from "./terminal.ts";
 
 /** Flags that say which two files are meant; those of `serve`, as far as a command has them. */
 export interface FileFlags {
@@ -27,7 +27,7 @@ export interface FileFlags {
 }
 
 /** Where a command runs. */
-export interface Surroundings {
+export interface OpenContext {
   /** Where variables come from. */
   readonly env: Environment;
   /** The working folder, absolute. */
@@ -35,7 +35,7 @@ export interface Surroundings {
 }
 
 /** What both files say, right or wrong. */
-export interface Read extends Checked {
+export interface ReadConfiguration extends Checked {
   /** Flags and variables. */
   readonly settings: Settings;
   /** Where the files were found. */
@@ -43,7 +43,7 @@ export interface Read extends Checked {
 }
 
 /** A configuration that can be used, and a log that tells none of its secrets. */
-export interface Opened {
+export interface OpenedConfiguration {
   /** Flags and variables. */
   readonly settings: Settings;
   /** Where the files were found. */
@@ -68,8 +68,8 @@ export class UsageError extends Error {
  */
 export async function readConfiguration(
   flags: SettingFlags,
-  { env, cwd }: Surroundings = { env: Deno.env, cwd: Deno.cwd() },
-): Promise<Read> {
+  { env, cwd }: OpenContext = { env: Deno.env, cwd: Deno.cwd() },
+): Promise<ReadConfiguration> {
   const settings = readSettings(flags, env);
   const files = locateFiles(settings, { home: homeFolder(env), cwd });
   const checked = await checkConfiguration(files, { env, cwd });
@@ -81,7 +81,7 @@ export async function readConfiguration(
  *
  * @throws {ConfigError} Holds every error of both files.
  */
-export async function openConfiguration(flags: SettingFlags): Promise<Opened> {
+export async function openConfiguration(flags: SettingFlags): Promise<OpenedConfiguration> {
   const { settings, files, configuration, errors } = await readConfiguration(flags);
   if (configuration === undefined) throw new ConfigError(errors);
   const secrets = new LogSecrets([homeFolder(Deno.env) ?? "", Deno.cwd()]);
@@ -102,7 +102,7 @@ export async function openConfiguration(flags: SettingFlags): Promise<Opened> {
  * @returns The command's exit code; 2 where a flag makes no sense, 1 where the configuration cannot
  * be used.
  */
-export async function reporting(
+export async function withErrorReport(
   { stderr }: Outputs,
   run: () => Promise<number>,
 ): Promise<number> {

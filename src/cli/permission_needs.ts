@@ -13,7 +13,7 @@ import {
   type Settings,
 } from "../config/mod.ts";
 import { standardStream } from "../line_queue.ts";
-import { auditFallback } from "./audit_place.ts";
+import { auditFallback } from "./audit_path.ts";
 
 /** What a gateway that serves a configuration has to be allowed. */
 export interface Needs {
@@ -32,7 +32,7 @@ export interface Needs {
 }
 
 /** What serving depends on. */
-export interface Served {
+export interface ServedConfiguration {
   readonly settings: Settings;
   readonly files: FoundFiles;
   readonly configuration: Configuration;
@@ -48,7 +48,7 @@ export interface Served {
 const isWindows = Deno.build.os === "windows";
 
 /** Finds out what serving needs, and nothing else. */
-export function findNeeds(served: Served): Needs {
+export function findNeeds(served: ServedConfiguration): Needs {
   const needs: Needs = {
     read: new Set(),
     write: new Set(),
@@ -67,7 +67,7 @@ export function findNeeds(served: Served): Needs {
   return needs;
 }
 
-function needFiles(needs: Needs, { settings, files, cwd }: Served): void {
+function needFiles(needs: Needs, { settings, files, cwd }: ServedConfiguration): void {
   for (const { path, looked } of [files.mcpConfig, files.rules]) {
     // Where else one is looked for is asked too; without an answer it would count as being there.
     for (const place of looked) needs.read.add(place);
@@ -84,7 +84,7 @@ function needFiles(needs: Needs, { settings, files, cwd }: Served): void {
   }
 }
 
-function needVariables(needs: Needs, { configuration, variables }: Served): void {
+function needVariables(needs: Needs, { configuration, variables }: ServedConfiguration): void {
   const own = [DEPTH_VARIABLE, "HOME", "OTEL_DENO", ...isWindows ? ["USERPROFILE"] : []];
   const settings = listSettings().map(({ variable }) => variable);
   const inherited = [...configuration.servers.values()]
@@ -98,7 +98,7 @@ function needProgram(
   needs: Needs,
   { name, options }: ServerConfig,
   connect: ConnectStdio,
-  { env, cwd }: Served,
+  { env, cwd }: ServedConfiguration,
 ): void {
   if (isWindows) return needAnyProgram(needs, env);
   const variables = childEnvironment({ env: connect.env, inheritEnv: options.inheritEnv }, env);
@@ -144,7 +144,12 @@ function findProgram(
   return places.find(isFile) ?? command;
 }
 
-function needHost(needs: Needs, server: ServerConfig, url: string, served: Served): void {
+function needHost(
+  needs: Needs,
+  server: ServerConfig,
+  url: string,
+  served: ServedConfiguration,
+): void {
   const { name, connect, options, unavailable } = server;
   if (unavailable !== undefined || connect.kind === "stdio") return;
   needs.net.add(hostOf(url));
@@ -160,7 +165,7 @@ function needHost(needs: Needs, server: ServerConfig, url: string, served: Serve
 }
 
 /** What a login needs: the tokens' folder, and a program that opens the browser. */
-function needTokens(needs: Needs, { env, home }: Served): void {
+function needTokens(needs: Needs, { env, home }: ServedConfiguration): void {
   const named = env.get(isWindows ? "APPDATA" : "XDG_CONFIG_HOME");
   const base = named || (home && `${home}/${isWindows ? "AppData/Roaming" : ".config"}`);
   if (base) {
@@ -186,7 +191,7 @@ function browserPrograms(env: Environment): string[] {
   );
 }
 
-function needListener(needs: Needs, { settings, configuration }: Served): void {
+function needListener(needs: Needs, { settings, configuration }: ServedConfiguration): void {
   if (settings.transport !== "http") return;
   const { host, port } = settings;
   const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;

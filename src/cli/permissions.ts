@@ -9,7 +9,7 @@ import {
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import type { Outputs } from "./audit.ts";
-import { cleanText, lookOf } from "./outputs.ts";
+import { cleanText, styleOf } from "./terminal.ts";
 import { findNeeds, type Needs } from "./permission_needs.ts";
 
 /** The flags of `permissions`: those of `serve`, on which it depends what serving needs. */
@@ -37,7 +37,7 @@ export async function permissions(flags: PermissionsFlags, outputs: Outputs): Pr
     } else {
       const text = words.map((word) => `${word}\n`).join("");
       // A program that reads it needs the names as they are.
-      stdout.write(lookOf(Deno.stdout).isTerminal ? cleanText(text) : text);
+      stdout.write(styleOf(Deno.stdout).isTerminal ? cleanText(text) : text);
       stderr.write(cleanText(notes.map((note) => `${note}\n`).join("")));
     }
     return 0;

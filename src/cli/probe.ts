@@ -12,7 +12,7 @@ import {
 import { failFastVariables, isDownloaded } from "../downstream/causes/mod.ts";
 import { JsonText, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log, LogFields } from "../log.ts";
-import type { Interrupts } from "./interruptible.ts";
+import type { Interrupts } from "./interrupts.ts";
 import { VERSION } from "./version.ts";
 
 /** What starting a server showed. */

@@ -1,4 +1,4 @@
-import { cleanLine, lookOf } from "./outputs.ts";
+import { cleanLine, styleOf } from "./terminal.ts";
 
 /** What takes long at the first start of a server. */
 const DOWNLOADING = "packages may be downloading (120 s at most each)";
@@ -42,7 +42,7 @@ export class Progress implements Disposable {
     signal?: AbortSignal,
     isDownloaded: (name: string) => boolean = () => false,
   ) {
-    const { isTerminal, columns } = lookOf(Deno.stderr);
+    const { isTerminal, columns } = styleOf(Deno.stderr);
     this.#waiting = new Set(names);
     this.#total = names.length;
     this.#line = line;

@@ -1,7 +1,7 @@
 import { type Configuration, nameHint } from "../config/mod.ts";
 import { nearNames } from "../near_names.ts";
-import { type Opened, UsageError } from "./open_configuration.ts";
-import type { Outputs } from "./outputs.ts";
+import { type OpenedConfiguration, UsageError } from "./open_configuration.ts";
+import type { Outputs } from "./terminal.ts";
 
 /** How many names a message lists. */
 const MOST_NAMES = 10;
@@ -32,7 +32,7 @@ export function checkServer(name: string, { servers, unused }: Configuration): v
  * @returns The settings with that agent; as they are where the rules let a call pass without one.
  * @throws {UsageError} It is not in the rules, or there are several to choose from.
  */
-export function chooseAgent(opened: Opened, { stderr }: Outputs): Opened {
+export function chooseAgent(opened: OpenedConfiguration, { stderr }: Outputs): OpenedConfiguration {
   const { settings, configuration: { rules } } = opened;
   const { agents } = rules;
   if (settings.agent !== undefined) {

@@ -9,9 +9,9 @@ import { compilePolicy } from "../policy/mod.ts";
 import { NO_SPAN } from "../trace.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause } from "./doctor_finding.ts";
-import { interruptible } from "./interruptible.ts";
-import { type FileFlags, openConfiguration, reporting } from "./open_configuration.ts";
-import { cleanText, type Outputs } from "./outputs.ts";
+import { withInterrupts } from "./interrupts.ts";
+import { type FileFlags, openConfiguration, withErrorReport } from "./open_configuration.ts";
+import { cleanText, type Outputs } from "./terminal.ts";
 import { NOBODY, type Probe, type Probes, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 import { type Savings, savingsText, type ServerSavings, sumUp } from "./savings_text.ts";
@@ -32,10 +32,10 @@ export interface SavingsFlags extends FileFlags {
  */
 export async function savings(flags: SavingsFlags, outputs: Outputs): Promise<number> {
   const { json, ...files } = flags;
-  return await reporting(outputs, async () => {
+  return await withErrorReport(outputs, async () => {
     const { settings, configuration, log } = await openConfiguration(files);
     const counter = await loadTokenCounter();
-    return await interruptible(async (interrupts) => {
+    return await withInterrupts(async (interrupts) => {
       const names = [...configuration.servers.keys()];
       using progress = new Progress(names, outputs.stderr, interrupts.signal);
       const found = await withProbes(

@@ -1,5 +1,5 @@
 import type { TokenCounter } from "./count_tokens.ts";
-import { formatCount, type Look, lookOf } from "./outputs.ts";
+import { formatCount, styleOf, type TerminalStyle } from "./terminal.ts";
 import { paragraph, table } from "./table.ts";
 
 /** What one server costs, in tokens. */
@@ -78,7 +78,7 @@ export function sumUp(servers: readonly ServerSavings[], fixed: FixedCosts): Tot
 /** Writes the figures for people. */
 export function savingsText(
   { tokenizer, servers, fixed, total }: Savings,
-  look: Look = lookOf(Deno.stdout),
+  style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
   if (servers.length === 0) return "";
   const number = (title: string) => ({ title, isNumber: true });
@@ -101,5 +101,5 @@ export function savingsText(
     `has one task of mean cost: ${saved_percent} % saved; on the dearest server ` +
     `${formatCount(gateway_most)} tokens: ${saved_percent_least} % saved.`;
   const columns = [{ title: "SERVER" }, number("TOOLS"), number("DIRECT"), number("TASK")];
-  return `${table(columns, [...rows, ...sums], look)}\n${paragraph(text, look)}`;
+  return `${table(columns, [...rows, ...sums], style)}\n${paragraph(text, style)}`;
 }

@@ -1,8 +1,8 @@
 import { describeFile } from "../config/mod.ts";
-import type { Outputs } from "./outputs.ts";
+import type { Outputs } from "./terminal.ts";
 
 /** One of the two configuration files. */
-export type FileName = "servers" | "rules";
+export type SchemaName = "servers" | "rules";
 
 /**
  * Prints the JSON Schema of a configuration file.
@@ -11,7 +11,7 @@ export type FileName = "servers" | "rules";
  * @param outputs Where to print.
  * @returns The exit code.
  */
-export async function schema(name: FileName, { stdout }: Outputs): Promise<number> {
+export async function schema(name: SchemaName, { stdout }: Outputs): Promise<number> {
   stdout.write(`${JSON.stringify(await describeFile(name), null, 2)}\n`);
   return 0;
 }

@@ -21,7 +21,7 @@ import { createLog, type Log, type LogOptions } from "../log.ts";
 import { nearNames } from "../near_names.ts";
 import { loadTracer } from "../trace.ts";
 import { LogSecrets } from "./log_secrets.ts";
-import { auditFallback } from "./audit_place.ts";
+import { auditFallback } from "./audit_path.ts";
 import { VERSION } from "./version.ts";
 
 /** The flags of `serve`. */

@@ -2,8 +2,8 @@ import { buildCommand, numberParser } from "@stricli/core";
 import type { CallFlags } from "./call.ts";
 import { type Context, proposeServers, SHARED_FLAGS } from "./context.ts";
 import type { Shell } from "./completions.ts";
-import type { Outputs } from "./outputs.ts";
-import type { FileName } from "./schema.ts";
+import type { Outputs } from "./terminal.ts";
+import type { SchemaName } from "./schema.ts";
 import type { ToolsFlags } from "./tools.ts";
 
 const { files, json, agent, server } = SHARED_FLAGS;
@@ -101,10 +101,10 @@ export const call = buildCommand<CallFlags, [server: string, tool: string, args?
 );
 
 /** `schema`. */
-export const schema = buildCommand<Record<never, never>, [file: FileName], Context>({
+export const schema = buildCommand<Record<never, never>, [file: SchemaName], Context>({
   loader: async () => {
     const { schema } = await import("./schema.ts");
-    return async function (this: Context, _flags: Record<never, never>, file: FileName) {
+    return async function (this: Context, _flags: Record<never, never>, file: SchemaName) {
       this.exitCode = await schema(file, this.process as Outputs);
     };
   },
@@ -115,7 +115,7 @@ export const schema = buildCommand<Record<never, never>, [file: FileName], Conte
       parameters: [{
         brief: "Which file: servers or rules",
         placeholder: "servers|rules",
-        parse: (word) => oneOf<FileName>(word, ["servers", "rules"]),
+        parse: (word) => oneOf<SchemaName>(word, ["servers", "rules"]),
         proposeCompletions: () => ["servers", "rules"],
       }],
     },

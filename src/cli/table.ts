@@ -1,4 +1,4 @@
-import { cleanLine, type Look } from "./outputs.ts";
+import { cleanLine, type TerminalStyle } from "./terminal.ts";
 import { wrapLine } from "./wrap.ts";
 
 /** A column of a table. */
@@ -23,9 +23,13 @@ const GAP = 2;
  * Writes a table. Where it does not fit, the widest columns become narrower and their cells are
  * broken over several lines, at the joints of names where there are any.
  */
-export function table(columns: readonly Column[], rows: readonly string[][], look: Look): string {
+export function table(
+  columns: readonly Column[],
+  rows: readonly string[][],
+  style: TerminalStyle,
+): string {
   const cells = rows.map((row) => row.map(cleanLine));
-  const widths = fitWidths(columns, cells, look.columns);
+  const widths = fitWidths(columns, cells, style.columns);
   const heads = columns.map(({ title }) => cleanLine(title));
   return [heads, ...cells].flatMap((row, index) => {
     const broken = row.map((cell, at) => breakCell(cell, widths[at] ?? LEAST_WIDTH));
@@ -35,7 +39,7 @@ export function table(columns: readonly Column[], rows: readonly string[][], loo
         const text = broken[at]?.[line] ?? "";
         const width = widths[at] ?? 0;
         const blank = " ".repeat(Math.max(0, width - lengthOf(text)));
-        const code = look.colours && index > 0 ? colour?.(row[at] ?? "") ?? "" : "";
+        const code = style.colours && index > 0 ? colour?.(row[at] ?? "") ?? "" : "";
         const shown = code === "" || text === "" ? text : `${code}${text}\x1b[0m`;
         return isNumber ? blank + shown : shown + blank;
       });
@@ -45,8 +49,8 @@ export function table(columns: readonly Column[], rows: readonly string[][], loo
 }
 
 /** Breaks a text for people at words into lines, each behind an indent. */
-export function paragraph(text: string, look: Look, indent = ""): string {
-  const width = Math.max(LEAST_WIDTH, look.columns - indent.length);
+export function paragraph(text: string, style: TerminalStyle, indent = ""): string {
+  const width = Math.max(LEAST_WIDTH, style.columns - indent.length);
   const lines = text.split("\n").flatMap((line) => wrapLine(cleanLine(line), width, ""));
   return lines.map((line) => `${indent}${line}\n`).join("");
 }

@@ -1,10 +1,10 @@
 import { JsonText } from "../jsonrpc/mod.ts";
 import { type CallResult, ownAnswer, readResult, refusalText } from "./call_result.ts";
 import { type CallGateway, withGateway } from "./in_process.ts";
-import { interruptible } from "./interruptible.ts";
+import { withInterrupts } from "./interrupts.ts";
 import { checkServer, chooseAgent } from "./resolve_names.ts";
-import { type FileFlags, openConfiguration, reporting } from "./open_configuration.ts";
-import { cleanText, counted, type Look, lookOf, type Outputs } from "./outputs.ts";
+import { type FileFlags, openConfiguration, withErrorReport } from "./open_configuration.ts";
+import { cleanText, counted, type Outputs, styleOf, type TerminalStyle } from "./terminal.ts";
 import { paragraph } from "./table.ts";
 
 /** The flags of `tools`. */
@@ -24,7 +24,7 @@ export interface ToolsFlags extends FileFlags {
 }
 
 /** What `get_server_tools` answers, as far as it is read here. */
-interface Listing {
+interface ServerListing {
   readonly total_available: number;
   readonly returned: number;
   readonly hint?: string;
@@ -36,10 +36,10 @@ interface Listing {
 }
 
 /** What `list_servers` answers, and what came of asking each. */
-interface Listed {
+interface ListedServer {
   readonly name: string;
   readonly description?: string;
-  readonly listing?: Listing;
+  readonly listing?: ServerListing;
   readonly failed?: CallResult;
 }
 
@@ -53,11 +53,11 @@ interface Listed {
  */
 export async function tools(flags: ToolsFlags, outputs: Outputs): Promise<number> {
   const { server, names, pattern, detail, json, ...settings } = flags;
-  return await reporting(outputs, async () => {
+  return await withErrorReport(outputs, async () => {
     const read = await openConfiguration(settings);
     if (server !== undefined) checkServer(server, read.configuration);
     const opened = chooseAgent(read, outputs);
-    return await interruptible(async (interrupts) => {
+    return await withInterrupts(async (interrupts) => {
       return await withGateway(opened, { outputs, interrupts }, async (call) => {
         const wanted = { names, pattern, detail };
         return server === undefined
@@ -68,7 +68,7 @@ export async function tools(flags: ToolsFlags, outputs: Outputs): Promise<number
   });
 }
 
-interface Wanted {
+interface ToolsRequest {
   readonly names?: string | undefined;
   readonly pattern?: string | undefined;
   readonly detail?: ToolsFlags["detail"];
@@ -76,7 +76,7 @@ interface Wanted {
 
 async function showOne(
   call: CallGateway,
-  { server, wanted, json }: { server: string; wanted: Wanted; json: boolean },
+  { server, wanted, json }: { server: string; wanted: ToolsRequest; json: boolean },
   { stdout, stderr }: Outputs,
 ): Promise<number> {
   // For people a signature says more than a schema does.
@@ -87,10 +87,10 @@ async function showOne(
     else stderr.write(`${refusalText(result)}\n`);
     return 1;
   }
-  const listing = ownAnswer(result) as Listing;
-  const look = lookOf(Deno.stdout);
+  const listing = ownAnswer(result) as ServerListing;
+  const style = styleOf(Deno.stdout);
   if (json) stdout.write(`${JSON.stringify(listing)}\n`);
-  else stdout.write(listing.tools.map((tool) => toolText(tool, wanted.detail, look)).join(""));
+  else stdout.write(listing.tools.map((tool) => toolText(tool, wanted.detail, style)).join(""));
   const { returned, total_available } = listing;
   stderr.write(`${returned} of ${counted(total_available, "tool")}\n`);
   if (listing.hint !== undefined) stderr.write(cleanText(`${listing.hint}\n`));
@@ -99,7 +99,7 @@ async function showOne(
 
 async function showAll(
   call: CallGateway,
-  { wanted, json }: { wanted: Wanted; json: boolean },
+  { wanted, json }: { wanted: ToolsRequest; json: boolean },
   { stdout, stderr }: Outputs,
 ): Promise<number> {
   const answer = readResult(await call("list_servers", new JsonText("{}")));
@@ -108,11 +108,11 @@ async function showAll(
     else stderr.write(`${refusalText(answer)}\n`);
     return 1;
   }
-  const servers = ownAnswer(answer) as readonly Omit<Listed, "listing">[];
-  const listed = await Promise.all(servers.map(async (server): Promise<Listed> => {
+  const servers = ownAnswer(answer) as readonly Omit<ListedServer, "listing">[];
+  const listed = await Promise.all(servers.map(async (server): Promise<ListedServer> => {
     const result = await ask(call, server.name, { ...wanted, detail: wanted.detail ?? "names" });
     if (result.isError) return { ...server, failed: result };
-    return { ...server, listing: ownAnswer(result) as Listing };
+    return { ...server, listing: ownAnswer(result) as ServerListing };
   }));
   if (json) {
     const rows = listed.map(({ listing, failed, ...server }) => {
@@ -120,8 +120,8 @@ async function showAll(
     });
     stdout.write(`${JSON.stringify(rows)}\n`);
   } else {
-    const look = lookOf(Deno.stdout);
-    stdout.write(listed.map((server) => serverText(server, wanted.detail, look)).join("\n"));
+    const style = styleOf(Deno.stdout);
+    stdout.write(listed.map((server) => serverText(server, wanted.detail, style)).join("\n"));
   }
   const failures = listed.flatMap(({ failed }) => failed ?? []);
   for (const failure of failures) stderr.write(`${refusalText(failure)}\n`);
@@ -129,7 +129,7 @@ async function showAll(
   return failures.length > 0 ? 1 : 0;
 }
 
-async function ask(call: CallGateway, server: string, wanted: Wanted): Promise<CallResult> {
+async function ask(call: CallGateway, server: string, wanted: ToolsRequest): Promise<CallResult> {
   const given = Object.entries({ server, ...wanted }).filter(([, value]) => value !== undefined);
   const args = new JsonText(JSON.stringify(Object.fromEntries(given)));
   return readResult(await call("get_server_tools", args));
@@ -141,27 +141,27 @@ function errorOf(failed: CallResult): object {
 }
 
 function serverText(
-  { name, description, listing }: Listed,
-  detail: Wanted["detail"],
-  look: Look,
+  { name, description, listing }: ListedServer,
+  detail: ToolsRequest["detail"],
+  style: TerminalStyle,
 ): string {
-  const head = paragraph(description === undefined ? name : `${name}: ${description}`, look);
+  const head = paragraph(description === undefined ? name : `${name}: ${description}`, style);
   if (listing === undefined) return `${head}  (not available)\n`;
   if (detail !== undefined && detail !== "names") {
-    return head + listing.tools.map((tool) => toolText(tool, detail, look, "  ")).join("");
+    return head + listing.tools.map((tool) => toolText(tool, detail, style, "  ")).join("");
   }
   const names = listing.tools.map((tool) => tool.name).join(", ");
-  return head + paragraph(names === "" ? "(no tools)" : names, look, "  ");
+  return head + paragraph(names === "" ? "(no tools)" : names, style, "  ");
 }
 
 function toolText(
-  tool: Listing["tools"][number],
-  detail: Wanted["detail"],
-  look: Look,
+  tool: ServerListing["tools"][number],
+  detail: ToolsRequest["detail"],
+  style: TerminalStyle,
   indent = "",
 ): string {
   if (detail === "full") return `${JSON.stringify(tool)}\n`;
-  const head = paragraph(tool.signature ?? tool.name, look, indent);
+  const head = paragraph(tool.signature ?? tool.name, style, indent);
   if (tool.description === undefined) return head;
-  return head + paragraph(tool.description, look, `${indent}    `);
+  return head + paragraph(tool.description, style, `${indent}    `);
 }

@@ -4,12 +4,12 @@ import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { foldProblems } from "./fold_problems.ts";
 import {
   type FileFlags,
-  type Read,
+  type OpenContext,
+  type ReadConfiguration,
   readConfiguration,
-  type Surroundings,
   UsageError,
 } from "./open_configuration.ts";
-import { cleanText, counted, lookOf, type Outputs } from "./outputs.ts";
+import { cleanText, counted, type Outputs, styleOf } from "./terminal.ts";
 import { wrapText } from "./wrap.ts";
 
 /** The flags of `validate`. */
@@ -34,7 +34,7 @@ export async function validate(
   flags: ValidateFlags,
   named: readonly string[],
   { stdout, stderr }: Outputs,
-  surroundings: Surroundings = { env: Deno.env, cwd: Deno.cwd() },
+  surroundings: OpenContext = { env: Deno.env, cwd: Deno.cwd() },
 ): Promise<number> {
   let found: Problems;
   try {
@@ -45,7 +45,7 @@ export async function validate(
     return 2;
   }
   const { errors, warnings } = found;
-  const { columns } = lookOf(Deno.stdout);
+  const { columns } = styleOf(Deno.stdout);
   stdout.write(
     flags.json ? `${JSON.stringify({ errors, warnings })}\n` : [
       ...foldProblems(errors).map((line) => wrapText(`error ${line}\n`, columns)),
@@ -58,7 +58,7 @@ export async function validate(
 }
 
 interface Problems {
-  readonly read?: Read;
+  readonly read?: ReadConfiguration;
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
 }
@@ -66,7 +66,7 @@ interface Problems {
 async function check(
   { mcpConfig, rules }: FileFlags,
   named: readonly string[],
-  surroundings: Surroundings,
+  surroundings: OpenContext,
 ): Promise<Problems> {
   const sorted = sortFiles({ mcpConfig, rules }, named, surroundings);
   if ("errors" in sorted) return { errors: sorted.errors, warnings: [] };
@@ -89,7 +89,7 @@ async function check(
 function sortFiles(
   flags: SettingFlags,
   named: readonly string[],
-  { env, cwd }: Surroundings,
+  { env, cwd }: OpenContext,
 ): { readonly flags: SettingFlags } | { readonly errors: readonly ConfigProblem[] } {
   const given: { mcpConfig?: SettingFlags["rules"]; rules?: SettingFlags["rules"] } = { ...flags };
   const errors: ConfigProblem[] = [];

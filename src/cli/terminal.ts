@@ -7,7 +7,7 @@ export interface Outputs {
 }
 
 /** How what is printed may look. */
-export interface Look {
+export interface TerminalStyle {
   /** What a line may take, in columns; endless where no terminal shows it. */
   readonly columns: number;
   /** Whether colours are wanted. */
@@ -20,7 +20,7 @@ export interface Look {
 const LEAST_COLUMNS = 20;
 
 /** How what goes to a stream may look: a file or a program gets whole lines without colours. */
-export function lookOf(stream: { isTerminal(): boolean }): Look {
+export function styleOf(stream: { isTerminal(): boolean }): TerminalStyle {
   const isTerminal = stream.isTerminal();
   const asked = Number(Deno.env.get("COLUMNS"));
   const columns = isTerminal ? terminalColumns() : asked >= LEAST_COLUMNS ? asked : Infinity;

@@ -17,7 +17,7 @@ export interface Interrupts {
  * @param run Gives the exit code.
  * @returns That code, or 130 where a signal came first.
  */
-export async function interruptible(
+export async function withInterrupts(
   run: (interrupts: Interrupts) => Promise<number>,
 ): Promise<number> {
   const controller = new AbortController();

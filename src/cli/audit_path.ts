@@ -11,7 +11,7 @@ export function auditFallback(): string {
  *
  * @throws {ConfigError} A variable has a bad value.
  */
-export function auditPlaces(file: string | undefined): string[] {
+export function auditPaths(file: string | undefined): string[] {
   if (file !== undefined) return [file];
   return [...new Set([readSettings({}, Deno.env).auditLog, auditFallback()])];
 }
