@@ -1,10 +1,10 @@
 /**
- * Tells files apart whatever they are called by now. A leaf: imports nothing of the project.
+ * Identifies files independently of their names. A leaf: imports nothing of the project.
  *
  * @module
  */
 
-/** What a file keeps when it is renamed, and no other one has. */
+/** Returns a unique identity of a file, which it keeps when it is renamed. */
 export function identityOf({ dev, ino }: Deno.FileInfo): string {
   return `${dev}:${ino}`;
 }

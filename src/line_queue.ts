@@ -1,28 +1,27 @@
 /**
- * Lines for something that another process has to read: a pipe, a socket, a terminal. A synchronous
- * write to it would wait for that process, and with it everything else this one does. A leaf:
- * imports other leaves only.
+ * Writes lines to a pipe, a socket or a terminal that another process reads. A synchronous write
+ * would block this process until that one reads. A leaf: imports other leaves only.
  *
  * @module
  */
 
 import { within } from "./within.ts";
 
-/** Text that may wait to be written, in UTF-16 code units. */
+/** Maximum size of the queue, in UTF-16 code units. */
 const MAX_WAITING = 1024 * 1024;
 
-/** What one write takes, about, in UTF-16 code units. */
+/** Approximate size of one write, in UTF-16 code units. */
 const WRITE_SIZE = 64 * 1024;
 
-/** How long after a write that would have blocked it is tried again, in milliseconds. */
+/** Delay before a write that would have blocked is retried. */
 const RETRY_MS = 20;
 
 /**
- * Writes lines in their order, one write at a time, and never waits for the reader. When too much
- * waits, lines are dropped and counted until half of it has been written.
+ * Writes lines in order, one write at a time, and never waits for the reader. When the queue is full,
+ * it drops and counts lines until half of it has been written.
  */
 export class LineQueue {
-  /** Called once there is room again, with how many lines were dropped; may add a line. */
+  /** Called when there is room again, with the number of dropped lines; may add a line. */
   onRoom: (dropped: number) => void = () => {};
   readonly #write: (bytes: Uint8Array) => Promise<number>;
   readonly #encoder = new TextEncoder();
@@ -33,38 +32,38 @@ export class LineQueue {
   #failure: { readonly cause: unknown } | undefined;
 
   /**
-   * Makes an empty queue.
+   * Creates an empty queue.
    *
-   * @param write Writes some of the bytes, and gives how many.
+   * @param write Writes some of the bytes and returns how many.
    */
   constructor(write: (bytes: Uint8Array) => Promise<number>) {
     this.#write = write;
   }
 
-  /** How many lines wait, those of the write that is under way among them. */
+  /** Number of queued lines, including those of the current write. */
   get waiting(): number {
     return this.#lines.length;
   }
 
-  /** Whether a write is under way. */
+  /** Whether a write is in progress. */
   get isBusy(): boolean {
     return this.#writing !== undefined;
   }
 
-  /** Why nothing can be written any more, where a write has failed. */
+  /** The cause of the failure, if a write has failed and nothing more can be written. */
   get failure(): { readonly cause: unknown } | undefined {
     return this.#failure;
   }
 
   /**
-   * Takes a line. The first one is on its way when this returns.
+   * Queues a line. If the queue is empty, writing starts before this returns.
    *
-   * @param line With its line feed.
-   * @returns Whether it was taken; otherwise it is dropped.
+   * @param line The line with its line feed.
+   * @returns Whether the line was queued; otherwise it is dropped.
    */
   add(line: string): boolean {
     if (this.#failure !== undefined) return false;
-    // Once a line is dropped, so are the next, until the reader has been told how many.
+    // Once a line is dropped, drop all others until `onRoom` has reported how many.
     if (this.#dropped > 0 || this.#size >= MAX_WAITING) {
       this.#dropped++;
       return false;
@@ -75,11 +74,7 @@ export class LineQueue {
     return true;
   }
 
-  /**
-   * Waits until everything is written, or cannot be.
-   *
-   * @param withinMs How long to wait at the most.
-   */
+  /** Waits until everything is written or writing fails, for at most `withinMs`. */
   async flush(withinMs: number): Promise<void> {
     if (this.#writing !== undefined) await within(this.#writing, withinMs);
   }
@@ -97,10 +92,10 @@ export class LineQueue {
         await this.#writeText(this.#lines.slice(0, count).join(""));
         this.#lines.splice(0, count);
         this.#size -= size;
-        if (this.#dropped > 0 && this.#size <= MAX_WAITING / 2) this.#tellDropped();
+        if (this.#dropped > 0 && this.#size <= MAX_WAITING / 2) this.#reportDropped();
       }
     } catch (cause) {
-      // Nobody reads it any more.
+      // The reader is gone.
       this.#failure = { cause };
     }
     this.#writing = undefined;
@@ -119,17 +114,17 @@ export class LineQueue {
     }
   }
 
-  #tellDropped(): void {
+  #reportDropped(): void {
     const dropped = this.#dropped;
     this.#dropped = 0;
     this.onRoom(dropped);
   }
 }
 
-/** Standard error, while the gateway serves: the log, and the audit log where it is sent there. */
+/** Standard error while the gateway serves: the log, and possibly the audit log. */
 export const standardError: LineQueue = new LineQueue((bytes) => Deno.stderr.write(bytes));
 
-/** Standard output, for an audit log that is sent there; over stdio it is the protocol's. */
+/** Standard output for the audit log; over stdio, it belongs to the protocol. */
 export const standardOutputLines: LineQueue = new LineQueue((bytes) => Deno.stdout.write(bytes));
 
 const STANDARD_STREAMS: ReadonlyMap<string, LineQueue> = new Map([
@@ -141,14 +136,14 @@ const STANDARD_STREAMS: ReadonlyMap<string, LineQueue> = new Map([
   ["/proc/self/fd/1", standardOutputLines],
 ]);
 
-/** The queue of a path that names a standard stream; Deno opens such a path only with all rights. */
+/** Returns the queue of a standard stream's path, because Deno opens it only with all permissions. */
 export function standardStream(path: string): LineQueue | undefined {
   return STANDARD_STREAMS.get(path);
 }
 
-/** Writes a text to standard error before this returns, unless others are already waiting. */
+/** Writes a text to standard error synchronously; queues it if other lines are queued. */
 export function writeToStandardError(text: string): void {
-  // Two writes at a time are refused, and the second must not overtake the first.
+  // Deno rejects concurrent writes, and the second must not overtake the first.
   if (standardError.isBusy) {
     standardError.add(text);
     return;

@@ -1,53 +1,53 @@
 /**
- * The log: one line per event to stderr, text for people or JSON for machines. Never stdout, which
- * is the protocol. Lines keep their order. A leaf: imports only where its lines go.
+ * The log: one line per event to stderr, as text for people or JSON for machines. Never to stdout,
+ * which belongs to the protocol. Lines keep their order. A leaf: imports other leaves only.
  *
  * @module
  */
 import { writeToStandardError } from "./line_queue.ts";
 
-/** How grave an event is, from the least on. */
+/** The severity of an event, in ascending order. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** What an event is about, such as `{ server: "files" }`. */
+/** The fields of an event, such as `{ server: "files" }`. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
-/** Takes events. Never throws. */
+/** Logs events. Never throws. */
 export interface Log {
-  /** For developers of the gateway or of a server. */
+  /** Logs a detail for developers of the gateway or of a server. */
   debug(message: string, fields?: LogFields): void;
-  /** What an operator may want to know. */
+  /** Logs information for the operator. */
   info(message: string, fields?: LogFields): void;
-  /** What an operator should look at some day. */
+  /** Logs a problem that does not need immediate attention. */
   warn(message: string, fields?: LogFields): void;
-  /** What an operator must look at. */
+  /** Logs a problem that the operator must fix. */
   error(message: string, fields?: LogFields): void;
 }
 
-/** How a log is made. */
+/** Options of a log. */
 export interface LogOptions {
-  /** The least level that is written. Default: `info`. */
+  /** The lowest level that is written. Default: `info`. */
   readonly level?: LogLevel;
   /** `text` for people, `json` for machines. Default: `text`. */
   readonly format?: "text" | "json";
-  /** Whether levels are coloured, in text. Default: not. */
+  /** Whether levels are colored, for the format `text`. Default: no. */
   readonly colours?: boolean;
   /**
-   * Takes secrets out of a text. Asked for every field, and for every message but those of `info`,
-   * which are the gateway's own words: looking through the startup summary would cost 3 to 6 ms
-   * while a client waits for its handshake. Default: leaves the text alone.
+   * Removes secrets from a text. Called for every field, and for every message except those of
+   * `info`, which contain only the gateway's own words: checking the startup summary would take 3 to
+   * 6 ms while a client waits for its handshake. Default: leaves the text unchanged.
    */
   readonly clean?: (text: string) => string;
   /**
-   * Takes each line, with its line feed. Default: standard error, written before the call returns,
-   * which suits a command; whatever serves must not wait for the reader of its log.
+   * Writes a line, which includes its line feed. Default: writes to standard error synchronously,
+   * which suits a command; a server must not wait for the reader of its log.
    */
   readonly write?: (line: string) => void;
 }
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** Codes of a terminal that colour a level's mark, and the code that ends them. */
+/** Terminal codes for the color of each level's mark, and the code that ends it. */
 const COLOURS: Readonly<Record<LogLevel, string>> = {
   debug: "\x1b[2m",
   info: "",
@@ -56,11 +56,7 @@ const COLOURS: Readonly<Record<LogLevel, string>> = {
 };
 const NO_COLOUR = "\x1b[0m";
 
-/**
- * Makes a log.
- *
- * @param options Level, format and destination.
- */
+/** Creates a log. */
 export function createLog(options: LogOptions = {}): Log {
   const least = LEVELS.indexOf(options.level ?? "info");
   const { clean = (text: string): string => text, colours = false } = options;
@@ -102,14 +98,14 @@ function formatText(level: LogLevel, message: string, fields: LogFields): string
   const about = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${typeof value === "string" ? quote(value) : value}`);
-  // The fields go to the first line: what follows it may be quoted from somewhere.
+  // The fields go to the first line, because the other lines may be a quotation.
   const [first = "", ...rest] = escapeControls(message).split("\n");
   return `${[`${mark}${first}${about.join("")}`, ...rest].join("\n")}\n`;
 }
 
 function formatJson(level: LogLevel, message: string, fields: LogFields): string {
   const head = { time: new Date().toISOString(), level, message };
-  // Twice: in front for people, last so that no field takes its place.
+  // `head` comes first for people, and again last so that no field overrides it.
   return `${JSON.stringify({ ...head, ...fields, ...head })}\n`;
 }
 
@@ -117,7 +113,7 @@ function quote(value: string): string {
   return /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value);
 }
 
-/** What a server says must not move the cursor or forge a line of the log. */
+/** Escapes control characters, so that quoted output cannot move the cursor or forge log lines. */
 function escapeControls(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, (character) => {
@@ -129,6 +125,6 @@ function writeToStderr(line: string): void {
   try {
     writeToStandardError(line);
   } catch {
-    // Nobody reads the log any more; the command goes on.
+    // The reader of the log is gone; the command continues.
   }
 }

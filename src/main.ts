@@ -5,6 +5,6 @@
  */
 import { runCommand } from "./cli/mod.ts";
 
-// Neither `await` nor `import.meta` here: a bundle that loads its parts when they are needed has
-// neither. A process that ignores its end may hold a pipe of ours open; it must not hold us.
+// No `await` and no `import.meta` here: a bundle that loads its parts on demand supports neither. A
+// child process that ignores its end may keep a pipe of ours open; `exit` does not wait for it.
 void runCommand(Deno.args).then((exitCode) => Deno.exit(exitCode));

@@ -1,23 +1,27 @@
 /**
- * Finds the names that a mistyped one may have meant. A leaf: imports nothing of the project.
+ * Finds the names nearest to a mistyped one. A leaf: imports nothing of the project.
  *
  * @module
  */
 
 /**
- * The nearest of some names, the nearest first.
+ * Returns the names that differ little from a mistyped one, the nearest first.
  *
  * @param given The mistyped name.
- * @param names What it may have meant.
- * @param most How many to give at the most.
+ * @param names The known names.
+ * @param options `most` is the maximum number of names to return; default: all.
  */
-export function nearNames(given: string, names: Iterable<string>, most: number): string[] {
+export function nearNames(
+  given: string,
+  names: Iterable<string>,
+  { most }: { readonly most?: number } = {},
+): string[] {
   const wanted = given.toLowerCase();
-  // A name may differ in a third of its letters, so that short ones do not match everything.
+  // A name may differ in a third of its characters, so that short names do not match everything.
   const furthest = Math.max(1, Math.floor(given.length / 3));
   const near: { name: string; distance: number }[] = [];
   for (const name of names) {
-    // Lengths alone tell most names apart, and no text is taken apart that is no name.
+    // The length rules out most names, and texts that are too long to be one.
     if (Math.abs(name.length - given.length) > furthest) continue;
     const distance = editDistance(wanted, name.toLowerCase(), furthest);
     if (distance <= furthest) near.push({ name, distance });
@@ -26,20 +30,19 @@ export function nearNames(given: string, names: Iterable<string>, most: number):
   return near.slice(0, most).map(({ name }) => name);
 }
 
-/** Longest texts that are compared letter by letter. */
+/** Maximum length of texts that are compared character by character. */
 const MAX_LENGTH = 64;
 
-/** Three rows of the table of distances, kept because a list of names is compared at once. */
+/** Three rows of the distance matrix, reused because a list of names is compared at once. */
 const ROW = MAX_LENGTH + 1;
 const rows = new Uint8Array(3 * ROW);
 
 /**
- * Letters to insert, remove, replace or swap with their neighbour.
+ * Returns the number of characters to insert, delete, replace or swap with their neighbor
+ * (Damerau-Levenshtein).
  *
- * @param a A text.
- * @param b Another one.
- * @param furthest Beyond it the number does not matter.
- * @returns `Infinity` for long texts, and for such as are surely further from one another.
+ * @param furthest Greater distances need not be exact.
+ * @returns `Infinity` for long texts, and for texts that are certainly further apart.
  */
 export function editDistance(a: string, b: string, furthest = Infinity): number {
   if (a.length > MAX_LENGTH || b.length > MAX_LENGTH) return a === b ? 0 : Infinity;
@@ -65,7 +68,7 @@ export function editDistance(a: string, b: string, furthest = Infinity): number 
       rows[next + column] = cost;
       if (cost < least) least = cost;
     }
-    // A swap looks back two rows, and may be one better than the last row alone.
+    // A swap continues from two rows back, so it may be one better than the last row.
     if (least > furthest + 1) return Infinity;
   }
   return at((a.length % 3) * ROW + b.length);

@@ -1,8 +1,8 @@
 /**
- * Exports spans over OTLP from a compiled executable. Deno's own exporter does not serve there:
+ * Exports spans over OTLP from a compiled executable. Deno's own exporter does not work there:
  * `OTEL_DENO` is read when an executable is compiled, not when it starts.
  *
- * A file of its own, so that a start without traces does not load these packages.
+ * A separate file, so that a start without traces does not load these packages.
  *
  * @see {@link https://github.com/denoland/deno/issues/28839}
  * @module
@@ -13,9 +13,9 @@ import { detectResources, envDetector, resourceFromAttributes } from "@opentelem
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 
 /**
- * Has all tracers export, where the `OTEL_EXPORTER_OTLP_*` variables say.
+ * Makes all tracers export spans to the endpoint in the `OTEL_EXPORTER_OTLP_*` variables.
  *
- * @returns Exports what is left, and ends.
+ * @returns A function that exports the remaining spans and shuts down.
  */
 export function exportSpans(): () => Promise<void> {
   const named = resourceFromAttributes({ "service.name": "agent-mcp-gateway" });

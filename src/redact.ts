@@ -1,34 +1,34 @@
 /**
- * Keeps secrets out of what is written. A leaf: imports nothing of the project.
+ * Removes secrets from texts before they are written. A leaf: imports nothing of the project.
  *
  * @module
  */
 
-/** What stands in a secret's place. */
+/** Replaces a secret. */
 export const REDACTED = "[redacted]";
 
-/** Shorter values are words, ports and flags rather than secrets. */
+/** Shorter values are usually words, ports and flags, not secrets. */
 const SHORTEST_SECRET = 6;
 
 /**
  * Removes known secrets and the user's home folder from a text.
  *
- * @param text What a server or a library said.
- * @param secrets Values that must not appear, such as those of a server's own variables; values
- * under 6 characters are left alone.
+ * @param text The output of a server or a library.
+ * @param secrets Values to remove, such as those of a server's own variables; values shorter than 6
+ * characters are kept.
  * @param home The home folder, shown as `~`.
  */
 export function redact(text: string, secrets: readonly string[], home?: string): string {
   let clean = text;
   const known = secrets.filter((secret) => secret.length >= SHORTEST_SECRET);
-  // The longest first, so that a secret that holds another one leaves no rest.
+  // The longest first, so that a secret that contains another one is removed completely.
   for (const secret of known.sort((one, two) => two.length - one.length)) {
     clean = clean.replaceAll(secret, REDACTED);
   }
   return home === undefined || home.length < 2 ? clean : clean.replaceAll(home, "~");
 }
 
-/** Words that make a name the name of a secret; `api_key`, `apiKey` and `API-Key` are one word. */
+/** Words that mark a name as that of a secret; `api_key`, `apiKey` and `API-Key` match equally. */
 const WORDS = "pass(?:word|wd|phrase|code)|pwd|secret|token|credential|authorization|cookie|" +
   "bearer|jwt|signature|(?:api|access|private|secret|signing|encryption|master|auth|account)" +
   "[-_ ]?key|session[-_ ]?id|connection[-_ ]?string";
@@ -38,27 +38,27 @@ const SECRET_NAME = new RegExp(`${WORDS}|^(?:auth|pin|otp|cvv|cvc|sig)$|(?:^|[-_
 /** `dbPass`, but not `compass`. */
 const CAMEL_PASS = /[a-z\d]Pass$/;
 
-/** `max_tokens` and the like count something; only a number is believed to be a count. */
+/** `max_tokens` and the like are counts, but only if the value is a number. */
 const COUNT_NAME = /tokens$|tokens?[-_ ]?(?:count|limit|budget|size)|length$|count$/i;
 
-/** Whether what goes by that name is a secret. */
+/** Whether a name is that of a secret. */
 export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name) || CAMEL_PASS.test(name);
 }
 
-// Every pattern is linear: it either starts with something that it cannot run over again, or takes
-// all that it has looked at, or looks at a bounded number of characters.
+// Every pattern takes linear time: it starts with a text that it cannot match again, or consumes all
+// that it reads, or reads a bounded number of characters.
 const QUOTE = `[\\\\"'\`]{0,16}`;
 const VALUE = `"(?:[^"\\\\]|\\\\[^])*"?|'(?:[^'\\\\]|\\\\[^])*'?|\\\\+"[^"]*"?|[^\\s"'\`&]+`;
 const SCHEME = "(?:bearer|basic|digest|negotiate|token|apikey)";
 
 const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
-  // A private key; one that is cut off, too.
+  // A private key, even if it is cut off.
   [
     /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[^]*?(?:-----END [A-Z0-9 ]{0,40}KEY[A-Z ]{0,10}-----|$)/g,
     "",
   ],
-  // user:password@ and token@ of an address.
+  // user:password@ and token@ in a URL.
   [/(:\/\/[^\s/?#@:]{0,256}:)[^\s/?#]+@/g, `$1${REDACTED}@`],
   [/(:\/\/)[^\s/?#@:]{12,}@/g, `$1${REDACTED}@`],
   // Headers, to the end of their line.
@@ -81,16 +81,16 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
     new RegExp(`(--?[\\w-]{0,24}(?:${WORDS})[\\w-]{0,24}\\s{1,8})(?!-)(?:${VALUE})`, "gi"),
     `$1${REDACTED}`,
   ],
-  // DB_PASS=x, and the signatures in addresses of shared files.
+  // DB_PASS=x, and the signatures in URLs of shared files.
   [
     new RegExp(`([-_]pass${QUOTE}\\s{0,8}[:=]\\s{0,8}|[?&;]sig=)(?:${VALUE})`, "gi"),
     `$1${REDACTED}`,
   ],
   [/(\s(?:-u|--user)[\s=]{1,8}[^\s:]{1,256}:)[^\s]+/g, `$1${REDACTED}`],
   [/\b(bearer|basic|digest|negotiate)(\s{1,8})[\w\-.~+/=]{8,}/gi, `$1$2${REDACTED}`],
-  // JSON in base64, which JWTs are made of.
+  // JSON in base64, as in JWTs.
   [/eyJ[\w-]{16,}(?:\.[\w-]*)*/g, ""],
-  // What providers begin their keys with.
+  // The prefixes of providers' keys.
   [/\b(?:[sr]k[-_]|pk_(?:live|test)_)[\w-]{16,}/g, ""],
   [
     /(?:gh[pousr]|npm|hf|whsec|ntn|sbp|shp(?:at|ss|ca|pa)|lin_api|dop_v1|figd)_[A-Za-z0-9]{16,}/g,
@@ -109,10 +109,8 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
 ];
 
 /**
- * Removes what looks like a secret from a text: private keys, bearer tokens, JWTs, keys of known
- * providers, passwords in addresses, and values that stand behind the name of a secret.
- *
- * @param text Any text; the time is linear in its length.
+ * Removes probable secrets from a text: private keys, bearer tokens, JWTs, keys of known providers,
+ * passwords in URLs, and values that follow the name of a secret. Takes linear time.
  */
 export function redactText(text: string): string {
   let clean = text;
@@ -122,32 +120,32 @@ export function redactText(text: string): string {
   return clean;
 }
 
-/** How much of a long text is looked at, in UTF-16 code units; far more than is ever shown. */
+/** Maximum length of a text that is read, in UTF-16 code units; far more than is ever shown. */
 const WINDOW = 16 * 1024;
 
-/** How much of all texts together is looked at: what is left out of the answer costs time, too. */
-const MAX_LOOKED_AT = 64 * 1024;
+/** Maximum length of all texts that are read: values that do not fit the output also take time. */
+const MAX_READ = 64 * 1024;
 
-/** Stands for what there was no room for. */
+/** Replaces values that do not fit. */
 const CUT = "…";
 
 /**
- * Writes a value as JSON without what looks like a secret, by the names of members and by the shape
- * of values, wherever it is nested; JSON within texts is looked through as well.
+ * Serializes a value as JSON without probable secrets, which it recognizes by the names of members
+ * and by the shape of values at any depth, also in strings that contain JSON.
  *
- * @param value Anything that came as JSON.
- * @param maxBytes Longest answer in UTF-8 bytes; what has no room is left out, with a `…`.
+ * @param value A JSON value.
+ * @param maxBytes Maximum size of the output in UTF-8 bytes; `…` replaces values that do not fit.
  */
 export function redactedJson(value: unknown, maxBytes: number): string {
-  const room = { bytes: maxBytes, looks: MAX_LOOKED_AT };
+  const room = { bytes: maxBytes, units: MAX_READ };
   return JSON.stringify(redactValue(value, room));
 }
 
 interface Room {
-  /** Bytes of the answer. */
+  /** Bytes left in the output. */
   bytes: number;
-  /** Code units that are still looked at. */
-  looks: number;
+  /** UTF-16 code units of the input that may still be read. */
+  units: number;
 }
 
 function redactValue(value: unknown, room: Room): unknown {
@@ -159,10 +157,10 @@ function redactValue(value: unknown, room: Room): unknown {
 }
 
 function redactString(text: string, room: Room): string {
-  const window = Math.min(WINDOW, room.looks);
-  room.looks -= Math.min(window, text.length);
+  const window = Math.min(WINDOW, room.units);
+  room.units -= Math.min(window, text.length);
   if (text.length > window) {
-    // What is cut off in its middle may not look like a secret any more.
+    // Cut at a space: half a secret may not look like one.
     let end = window;
     while (end > 0 && !/\s/.test(text[end] ?? "")) end--;
     return `${redactText(text.slice(0, end))}${CUT}`;
@@ -171,13 +169,13 @@ function redactString(text: string, room: Room): string {
   if (inner === undefined) return redactText(text);
   const within = { ...room };
   const clean = JSON.stringify(redactValue(inner, within));
-  room.looks = within.looks;
+  room.units = within.units;
   return clean;
 }
 
 function redactArray(values: readonly unknown[], room: Room): unknown[] {
   const clean: unknown[] = [];
-  // The brackets, and the mark where it is cut.
+  // Reserve the brackets and the mark.
   room.bytes -= 2 + MARK_BYTES;
   let isNamed = false;
   for (const value of values) {
@@ -208,7 +206,7 @@ function redactObject(fields: object, room: Room): Record<string, unknown> {
       clean[CUT] = CUT;
       return clean;
     }
-    // The name leaves room for a value.
+    // Reserve room for the value.
     room.bytes -= 2 + MIN_ROOM / 2;
     const key = fit(redactString(name, room), room);
     room.bytes += MIN_ROOM / 2;
@@ -221,10 +219,10 @@ function redactObject(fields: object, room: Room): Record<string, unknown> {
   return clean;
 }
 
-/** Room for a member: at least a short name, and a number or an empty object with its mark. */
+/** Minimum room for a member: a short name, and a number or an empty object with its mark. */
 const MIN_ROOM = 64;
 
-/** `,"…":"…"` in UTF-8. */
+/** Size of `,"…":"…"` in UTF-8. */
 const MARK_BYTES = 12;
 
 function hide(value: unknown, room: Room): unknown {
@@ -232,12 +230,12 @@ function hide(value: unknown, room: Room): unknown {
   return value === null || typeof value === "boolean" ? value : REDACTED;
 }
 
-/** As much of a text as there is room for. */
+/** Cuts a text to the room that is left. */
 function fit(text: string, room: Room): string {
   room.bytes -= 2;
   for (let at = 0; at < text.length; at++) {
     const cost = jsonBytes(text.charCodeAt(at));
-    // Three bytes for the mark.
+    // The mark takes three bytes.
     if (cost > room.bytes - 3) {
       room.bytes = Math.min(0, room.bytes - 3);
       return `${text.slice(0, at)}${CUT}`;
@@ -247,7 +245,7 @@ function fit(text: string, room: Room): string {
   return text;
 }
 
-/** Bytes that a code unit takes at most, as JSON in UTF-8. */
+/** Returns the maximum size of a code unit as JSON in UTF-8 bytes. */
 function jsonBytes(code: number): number {
   if (code < 0x20 || (code >= 0xd800 && code < 0xe000)) return 6;
   if (code === 0x22 || code === 0x5c) return 2;

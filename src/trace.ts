@@ -1,53 +1,53 @@
 /**
- * Traces of operations, through the OpenTelemetry API, exported where `OTEL_DENO=true`: by Deno, or
- * in a compiled executable by the OpenTelemetry SDK. Otherwise neither is loaded, and spans do
- * nothing. A leaf.
+ * Traces operations with the OpenTelemetry API. If `OTEL_DENO=true`, Deno exports the spans, or the
+ * OpenTelemetry SDK in a compiled executable. Otherwise neither is loaded, and spans do nothing. A
+ * leaf: imports other leaves only.
  *
  * @module
  */
 import type * as api from "@opentelemetry/api";
 import { within } from "./within.ts";
 
-/** Values that describe a span, under the names of the semantic conventions. */
+/** Attributes of a span, named by the semantic conventions. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
-/** How a span is begun. */
+/** Options of a span. */
 export interface SpanOptions {
-  /** Whether it is the receiving side of a request, the sending side, or neither. */
+  /** Whether the span is the receiving or the sending side of a request; default: neither. */
   readonly kind?: "server" | "client";
-  /** What is known of it when it begins. */
+  /** Attributes that are known at the start. */
   readonly attributes?: SpanAttributes;
 }
 
-/** `_meta` of a message, which carries the W3C trace context in MCP. */
+/** The `_meta` of a message, which contains the W3C trace context in MCP. */
 export type Meta = Readonly<Record<string, unknown>>;
 
-/** A piece of work within a trace. */
+/** A span of a trace. */
 export interface Span {
-  /** Begins a piece of work within this one. */
+  /** Starts a child span. */
   child(name: string, options?: SpanOptions): Span;
-  /** Adds what has become known. */
+  /** Adds attributes. */
   set(attributes: SpanAttributes): void;
-  /** Marks it as failed, with a code or a class of error. */
+  /** Marks the span as failed, with an error code or the name of an error class. */
   fail(errorType: string): void;
-  /** The work is done. */
+  /** Ends the span. */
   end(): void;
-  /** The `_meta` to send along, so that the other side can continue the trace. */
+  /** Returns the `_meta` to send, so that the other side can continue the trace. */
   carry(meta: Meta | undefined): Meta | undefined;
 }
 
-/** Begins traces. */
+/** Starts spans. */
 export interface Tracer {
-  /** Begins a span, continuing the trace that `_meta` carries. */
+  /** Starts a span that continues the trace in `_meta`. */
   start(name: string, meta: Meta | undefined, options?: SpanOptions): Span;
-  /** Exports the spans that are left, within half a second. Never rejects. */
+  /** Exports the remaining spans, within half a second. Never rejects. */
   close(): Promise<void>;
 }
 
-/** How long the last export may hold up the end of the program, in milliseconds. */
+/** How long the last export may delay the end of the program, in milliseconds. */
 const LAST_EXPORT_MS = 500;
 
-/** Does nothing; its `_meta` is what it is given. */
+/** A span that does nothing and leaves `_meta` unchanged. */
 export const NO_SPAN: Span = {
   child: () => NO_SPAN,
   set: () => {},
@@ -56,13 +56,13 @@ export const NO_SPAN: Span = {
   carry: (meta) => meta,
 };
 
-/** Does nothing, and passes on the trace context as it came. */
+/** A tracer that does nothing; the trace context is passed on unchanged. */
 export const NO_TRACER: Tracer = { start: () => NO_SPAN, close: () => Promise.resolve() };
 
 /**
- * Makes the tracer that the environment asks for.
+ * Creates a tracer.
  *
- * @param isOn Whether spans are exported, which `OTEL_DENO` says.
+ * @param isOn Whether spans are exported, as set by `OTEL_DENO`.
  * @param version The gateway's version.
  * @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/}
  */
@@ -71,7 +71,7 @@ export async function loadTracer(isOn: boolean, version: string): Promise<Tracer
   const otel = await import("@opentelemetry/api");
   const close = Deno.build.standalone
     ? (await import("./otlp_exporter.ts")).exportSpans()
-    // Deno exports the rest by itself when it ends.
+    // Deno exports the remaining spans itself at its end.
     : NO_TRACER.close;
   const tracer = otel.trace.getTracer("agent-mcp-gateway", version);
   return {
@@ -82,7 +82,7 @@ export async function loadTracer(isOn: boolean, version: string): Promise<Tracer
         : otel.trace.setSpanContext(otel.ROOT_CONTEXT, remote);
       return new LiveSpan(otel, tracer, { name, parent, state: remote?.traceState, options });
     },
-    // A receiver that does not answer is no failure of the gateway.
+    // A collector that does not answer is not a failure of the gateway.
     close: async () => void await within(close(), LAST_EXPORT_MS),
   };
 }
@@ -147,10 +147,10 @@ class LiveSpan implements Span {
   carry(meta: Meta = {}): Meta {
     const { traceId, spanId, traceFlags } = this.#span.spanContext();
     const flags = traceFlags.toString(16).padStart(2, "0");
-    // A state that came with a context we did not continue belongs to nothing any more.
-    const { tracestate: _, ...rest } = meta;
-    const carried = { ...rest, traceparent: `00-${traceId}-${spanId}-${flags}` };
-    // Deno's own spans forget the state that their parent came with.
+    // Drop the `tracestate` of a context that we did not continue.
+    const { tracestate: _, ...others } = meta;
+    const carried = { ...others, traceparent: `00-${traceId}-${spanId}-${flags}` };
+    // Deno's own spans lose the trace state of their parent.
     const state = this.#state?.serialize();
     return state === undefined || state === "" ? carried : { ...carried, tracestate: state };
   }

@@ -1,15 +1,15 @@
 /**
- * Waits, but not for ever. A leaf: imports nothing of the project.
+ * Waits with a time limit. A leaf: imports nothing of the project.
  *
  * @module
  */
 
 /**
- * Waits for a promise, but not for ever. Leaves no timer behind.
+ * Waits for a promise up to a time limit. Leaves no timer behind.
  *
- * @param promise What to wait for; its failure counts as settled.
- * @param ms How long at most, in milliseconds.
- * @returns Whether it settled in time.
+ * @param promise The promise; a rejection counts as settled.
+ * @param ms The time limit in milliseconds.
+ * @returns Whether the promise settled in time.
  */
 export function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -23,10 +23,10 @@ export function within(promise: Promise<unknown>, ms: number): Promise<boolean> 
 }
 
 /**
- * Runs something that listens to a signal, and aborts it when it takes too long.
+ * Runs an abortable function and aborts it when it takes too long.
  *
- * @param ms How long at most, in milliseconds.
- * @param run What to run; it should reject with the signal's reason, a `TimeoutError`.
+ * @param ms The time limit in milliseconds.
+ * @param run The function; it should reject with the signal's reason, a `TimeoutError`.
  */
 export async function withDeadline<T>(
   ms: number,
@@ -34,7 +34,7 @@ export async function withDeadline<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const timer = setTimeout(() => {
-    controller.abort(new DOMException(`Not done within ${ms} ms`, "TimeoutError"));
+    controller.abort(new DOMException(`Not finished within ${ms} ms`, "TimeoutError"));
   }, ms);
   try {
     return await run(controller.signal);

@@ -166,7 +166,7 @@ function findServer(
 ): ServerConfig | undefined {
   const config = servers.get(name);
   if (config === undefined) {
-    const [near] = nearNames(name, servers.keys(), 1);
+    const [near] = nearNames(name, servers.keys(), { most: 1 });
     const meant = near === undefined ? "" : `; did you mean "${near}"?`;
     stderr.write(`There is no server ${JSON.stringify(name)}${meant}\n`);
   } else if (config.unavailable !== undefined) {

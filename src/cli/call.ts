@@ -91,7 +91,7 @@ function hintOnTool(
   const callable = new Set(named.filter((name) => {
     return compilePattern(name).explicit && policy.decideTool(agent, server, name).allowed;
   }));
-  const [near] = nearNames(tool, callable, 1);
+  const [near] = nearNames(tool, callable, { most: 1 });
   return near === undefined ? "" : `Did you mean "${near}"?\n`;
 }
 

@@ -239,7 +239,7 @@ function choosePlaces(from: string | undefined, machine: Machine): ClientPlace[]
   if (from === undefined) return places;
   if (isClientId(from)) return places.filter(({ client }) => client === from);
   if (!/[./\\]/.test(from)) {
-    const [near] = nearNames(from, CLIENT_IDS, 1);
+    const [near] = nearNames(from, CLIENT_IDS, { most: 1 });
     const meant = near === undefined ? "" : `; did you mean ${near}?`;
     return `--from: there is no client ${JSON.stringify(from)}${meant} ` +
       `Expected ${CLIENT_IDS.join(", ")}, or the path of a file`;

@@ -8,7 +8,7 @@ const MOST_NAMES = 10;
 
 /** `; did you mean "x"?` for the nearest of some names; empty where none is near. */
 export function didYouMean(given: string, known: Iterable<string>): string {
-  const [near] = nearNames(given, known, 1);
+  const [near] = nearNames(given, known, { most: 1 });
   return near === undefined ? "" : `; did you mean "${near}"?`;
 }
 

@@ -176,7 +176,7 @@ function warnOfAgents(settings: Settings, { rules }: Configuration, log: Log): v
   const { agent, defaultAgent } = settings;
   for (const [name, what] of [[agent, "is bound to"], [defaultAgent, "has by default"]] as const) {
     if (name === undefined || rules.agents.has(name)) continue;
-    const [near] = nearNames(name, rules.agents.keys(), 1);
+    const [near] = nearNames(name, rules.agents.keys(), { most: 1 });
     const meant = near === undefined ? "" : `; did you mean "${near}"?`;
     log.warn(`The agent "${name}" that the gateway ${what} is not in the rules${meant}`);
   }

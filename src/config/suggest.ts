@@ -3,7 +3,7 @@ import { compilePattern } from "../wildcards/mod.ts";
 
 /** Proposes the name nearest to a mistyped one, as a text to append to a message; else `""`. */
 export function suggest(given: string, names: Iterable<string>): string {
-  const [best] = nearNames(given, names, 1);
+  const [best] = nearNames(given, names, { most: 1 });
   return best === undefined ? "" : `; did you mean ${JSON.stringify(best)}?`;
 }
 
@@ -13,7 +13,7 @@ export function suggestPattern(pattern: string, names: Iterable<string>): string
   if (length < 3) return "";
   const [head, rest] = [pattern.slice(0, length), pattern.slice(length)];
   const heads = new Map([...names].map((name) => [name.slice(0, length), name]));
-  const [near] = nearNames(head, heads.keys(), 1);
+  const [near] = nearNames(head, heads.keys(), { most: 1 });
   if (near === undefined) return "";
   // If the words do not end at the same index, the proposal would contain half a word.
   const isWhole = near.at(-1) === head.at(-1) || !/[^\W_]/.test(near.slice(-1) + head.slice(-1));

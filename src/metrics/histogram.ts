@@ -1,82 +1,80 @@
-/** Values up to this are told apart to the unit, larger ones to one part in this: better than 1 %. */
+/** Smaller values are exact; larger ones are exact to one part in this number: better than 1 %. */
 const EXACT = 128;
 
-/** The largest value that is told apart. */
+/** The largest value; larger ones count as this one. */
 const MAX = 2 ** 31 - 1;
 
 /**
- * Counts whole numbers by their size, in 1 kB for each doubling of the value that occurs, 25 kB at
- * the most, and allocates nothing for one. The histogram of Node is a call into native code each
- * time (measured, the four of an operation: 0.3 against 0.1 µs), and its layer costs 4 ms of the
- * start.
+ * A histogram of whole numbers. It takes 1 kB for each doubling of the value that occurs, at most
+ * 25 kB, and allocates nothing per value. Node's histogram calls native code for each value (measured
+ * for the four of an operation: 0.3 against 0.1 µs), and its layer takes 4 ms to load.
  *
- * @see {@link https://hdrhistogram.github.io/HdrHistogram/} whose places these are
+ * @see {@link https://hdrhistogram.github.io/HdrHistogram/} uses the same buckets
  */
 export class Histogram {
-  // By the doublings beyond the exact values; those that do not occur take no memory.
+  // Indexed by the doublings beyond the exact values; those that do not occur take no memory.
   readonly #counts: (Float64Array | undefined)[] = [];
   #total = 0;
 
-  /** How many values were counted. */
+  /** Number of values. */
   get total(): number {
     return this.#total;
   }
 
-  /** Counts a value; what is less than 0 counts as 0, what is too large as the largest. */
+  /** Counts a value; a negative one counts as 0, and a too large one as the largest. */
   add(value: number): void {
     const whole = Math.min(Math.max(0, Math.round(value)), MAX);
     const doublings = whole < EXACT ? 0 : 25 - Math.clz32(whole);
-    const place = doublings === 0 ? whole : (whole >>> (doublings - 1)) - EXACT;
+    const bucket = doublings === 0 ? whole : (whole >>> (doublings - 1)) - EXACT;
     const counts = this.#counts[doublings] ??= new Float64Array(EXACT);
-    counts[place] = (counts[place] ?? 0) + 1;
+    counts[bucket] = (counts[bucket] ?? 0) + 1;
     this.#total++;
   }
 
   /**
-   * The value that a share of all stays within.
+   * Returns a percentile of the values; 0 if there are none.
    *
-   * @param percent The share, from 0 to 100.
-   * @returns 0 where nothing was counted.
+   * @param percent From 0 to 100.
    */
   percentile(percent: number): number {
     const wanted = Math.max(1, Math.ceil(this.#total * percent / 100));
     let seen = 0;
     for (const [doublings, counts] of this.#counts.entries()) {
-      for (const [place, count] of counts?.entries() ?? []) {
+      for (const [bucket, count] of counts?.entries() ?? []) {
         seen += count;
-        if (seen >= wanted) return valueAt(doublings, place);
+        if (seen >= wanted) return valueAt(doublings, bucket);
       }
     }
     return 0;
   }
 
   /**
-   * How many of the values are no larger than each of several bounds.
+   * Returns for each bound how many values are no larger, with the precision of the histogram.
    *
-   * @param bounds Ascending; each is told apart from what is counted as exactly as any value.
+   * @param bounds In ascending order.
    */
   countUpTo(bounds: readonly number[]): number[] {
     const found: number[] = [];
     let seen = 0;
     for (let doublings = 0; doublings < this.#counts.length; doublings++) {
       const counts = this.#counts[doublings];
-      for (let place = 0; counts !== undefined && place < EXACT; place++) {
-        const least = leastAt(doublings, place);
+      for (let bucket = 0; counts !== undefined && bucket < EXACT; bucket++) {
+        const least = leastAt(doublings, bucket);
         while (least > (bounds[found.length] ?? Infinity)) found.push(seen);
-        seen += counts[place] ?? 0;
+        seen += counts[bucket] ?? 0;
       }
     }
     return bounds.map((_, index) => found[index] ?? seen);
   }
 }
 
-/** The middle of the values that are counted at a place. */
-function valueAt(doublings: number, place: number): number {
+/** Returns the middle value of a bucket. */
+function valueAt(doublings: number, bucket: number): number {
   const width = doublings === 0 ? 1 : 2 ** (doublings - 1);
-  return leastAt(doublings, place) + Math.floor((width - 1) / 2);
+  return leastAt(doublings, bucket) + Math.floor((width - 1) / 2);
 }
 
-/** The smallest of the values that are counted at a place. */
-function leastAt(doublings: number, place: number): number {
-  return doublings === 0 ? place : (EXACT + place) * 2 ** (doublings - 1);
+/** Returns the smallest value of a bucket. */
+function leastAt(doublings: number, bucket: number): number {
+  return doublings === 0 ? bucket : (EXACT + bucket) * 2 ** (doublings - 1);
 }

@@ -1,16 +1,16 @@
 import { Tally, type TallySummary } from "./tally.ts";
 
-/** One operation, as the figures see it. */
+/** One operation to be counted. */
 export interface Observation {
-  /** The gateway's tool. */
+  /** Name of the gateway's tool. */
   readonly operation: string;
-  /** The agent, once it is known to be one of the rules. */
+  /** The agent, if the rules contain it. */
   readonly agent?: string | undefined;
-  /** The server, where it is a configured one. */
+  /** The server, if it is configured. */
   readonly server?: string | undefined;
-  /** The server's tool, where it was called. */
+  /** The server's tool, if it was called. */
   readonly tool?: string | undefined;
-  /** Code of the error, where it is one. */
+  /** The error code; absent for a success. */
   readonly code?: string | undefined;
   /** Whether the server's tool itself answered with an error. Default: no. */
   readonly isToolError?: boolean;
@@ -18,22 +18,22 @@ export interface Observation {
   readonly latencyMs: number;
 }
 
-/** Figures of all operations, each by name. */
+/** Metrics of all operations, in four dimensions. */
 export interface MetricsSummary {
   /** By the gateway's tool. */
   readonly operations: Readonly<Record<string, TallySummary>>;
-  /** By agent; those beyond the first hundred as `other`. */
+  /** By agent; agents beyond the first hundred count as `other`. */
   readonly agents: Readonly<Record<string, TallySummary>>;
-  /** By server; those beyond the first hundred as `other`. */
+  /** By server; servers beyond the first hundred count as `other`. */
   readonly servers: Readonly<Record<string, TallySummary>>;
-  /** By `server/tool`; those beyond the first two hundred as `other`. */
+  /** By `server/tool`; tools beyond the first two hundred count as `other`. */
   readonly tools: Readonly<Record<string, TallySummary>>;
 }
 
-/** What operations are told apart by. */
+/** A dimension of the metrics. */
 export type Dimension = keyof MetricsSummary;
 
-/** How many names of each are told apart, so that memory stays bounded whoever calls. */
+/** Maximum number of names per dimension, to bound the memory. */
 const MOST_NAMES: Readonly<Record<Dimension, number>> = {
   operations: 10,
   agents: 100,
@@ -41,7 +41,7 @@ const MOST_NAMES: Readonly<Record<Dimension, number>> = {
   tools: 200,
 };
 
-/** Stands for all names beyond those. */
+/** The name for all further names. */
 const OTHER = "other";
 
 /** Counts operations by several dimensions, in bounded memory. */
@@ -54,7 +54,7 @@ export class Metrics {
     tools: new Map(),
   };
 
-  /** Takes one operation into account. */
+  /** Counts one operation. */
   observe(observation: Observation): void {
     const { operation, agent, server, tool, code = "", latencyMs } = observation;
     const isToolError = observation.isToolError === true;
@@ -67,7 +67,7 @@ export class Metrics {
     }
   }
 
-  /** The figures so far. */
+  /** Returns the metrics so far. */
   summary(): MetricsSummary {
     const { operations, agents, servers, tools } = this.tallies;
     return {

@@ -1,6 +1,5 @@
 /**
- * Figures of the operations so far, in bounded memory. Decides nothing. Imports nothing of the
- * project.
+ * Metrics of the operations, in bounded memory. Decides nothing. Imports nothing of the project.
  *
  * @module
  */

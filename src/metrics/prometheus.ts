@@ -1,7 +1,7 @@
 import type { Dimension, Metrics } from "./metrics.ts";
 import type { Tally } from "./tally.ts";
 
-/** What a dimension's label is called. */
+/** The label of each dimension. */
 const LABELS: Readonly<Record<Dimension, string>> = {
   operations: "operation",
   agents: "agent",
@@ -10,8 +10,8 @@ const LABELS: Readonly<Record<Dimension, string>> = {
 };
 
 /**
- * Upper bounds of the buckets, in seconds: from what the gateway answers itself to the longest calls.
- * The same in every process, so that the buckets of replicas add up.
+ * Upper bounds of the buckets in seconds, from calls that the gateway answers itself to the longest
+ * ones. They are the same in every process, so that the buckets of replicas can be added.
  */
 // deno-fmt-ignore -- a row for each power of ten
 const BUCKETS_S = [
@@ -24,8 +24,8 @@ const BUCKETS_S = [
 ];
 
 /**
- * Writes the figures in the text format of Prometheus: for each dimension a counter by error code and
- * a histogram of durations.
+ * Formats the metrics as Prometheus text: for each dimension, a counter by error code, a counter of
+ * tool errors and a histogram of durations.
  *
  * @see {@link https://prometheus.io/docs/instrumenting/exposition_formats/}
  */
@@ -67,7 +67,7 @@ function histogramLines(name: string, own: string, tally: Tally): string {
     `${name}_count{${own}} ${count}\n`;
 }
 
-/** Servers and agents choose names and codes. */
+/** Escapes a label value, because servers and agents choose names and codes. */
 function escapeValue(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
 }

@@ -1,21 +1,21 @@
 import { Histogram } from "./histogram.ts";
 
-/** How many codes of servers are told apart, for servers choose them. */
+/** Maximum number of codes that servers choose, to bound the memory. */
 const MAX_CODES = 50;
 
-/** The gateway's own codes, and none: few, and always told apart. */
+/** The gateway's own codes, and none: they are few and always counted separately. */
 const OWN_CODE = /^[A-Z_]*$/;
 
-/** Stands for the codes beyond these. */
+/** The code for all further codes. */
 const OTHER = "other";
 
-/** Figures of one thing: an operation, an agent, a server or a tool. */
+/** Metrics of one operation, agent, server or tool. */
 export interface TallySummary {
-  /** How many operations there were. */
+  /** Number of operations. */
   readonly count: number;
-  /** How many of them failed or were refused, by code. */
+  /** Number of failed and refused operations by code. */
   readonly errors: Readonly<Record<string, number>>;
-  /** Results in which a server's tool itself reports an error (`isError`); no failures here. */
+  /** Number of results with `isError`; they do not count as `errors`. */
   readonly tool_errors: number;
   /** Share of `errors`, 0 to 1. */
   readonly error_rate: number;
@@ -23,53 +23,53 @@ export interface TallySummary {
   readonly latency_avg_ms: number;
   /** Median latency in milliseconds. */
   readonly latency_p50_ms: number;
-  /** Latency in milliseconds that 95 % stay within. */
+  /** 95th percentile of the latency in milliseconds. */
   readonly latency_p95_ms: number;
-  /** Latency in milliseconds that 99 % stay within. */
+  /** 99th percentile of the latency in milliseconds. */
   readonly latency_p99_ms: number;
 }
 
 /** Counts operations and their latencies, in bounded memory (about 30 kB). */
 export class Tally {
-  /** How many there were, by the code they ended with; `""` for those that did not fail. */
+  /** Number of operations by error code; `""` for a success. */
   readonly counts = new Map<string, number>();
   /** Sum of latencies in milliseconds. */
   sumMs = 0;
-  /** Results in which a server's tool itself reports an error. */
+  /** Number of results with `isError`. */
   toolErrors = 0;
-  #codesOfServers = 0;
-  // In microseconds: latencies are told apart to 1 %, from one of these to half an hour.
+  #serverCodes = 0;
+  // In microseconds: exact to 1 %, up to half an hour.
   readonly #histogram = new Histogram();
 
-  /** Takes one operation into account. */
+  /** Counts one operation. */
   add(latencyMs: number, code: string, isToolError = false): void {
     if (isToolError) this.toolErrors++;
-    const known = this.#isToldApart(code) ? code : OTHER;
+    const known = this.#isCountedSeparately(code) ? code : OTHER;
     this.counts.set(known, (this.counts.get(known) ?? 0) + 1);
     this.sumMs += latencyMs;
     this.#histogram.add(latencyMs * 1000);
   }
 
-  /** How many operations there were. */
+  /** Number of operations. */
   get count(): number {
     return this.#histogram.total;
   }
 
   /**
-   * How many operations took no longer than each of several times, to 1 %.
+   * Returns for each time how many operations took no longer, exact to 1 %.
    *
-   * @param times In milliseconds, ascending.
+   * @param times In milliseconds, in ascending order.
    */
   countWithinMs(times: readonly number[]): number[] {
     return this.#histogram.countUpTo(times.map((ms) => ms * 1000));
   }
 
-  /** Latency in milliseconds that a share of the operations stays within. */
+  /** Returns a percentile of the latency in milliseconds. */
   percentileMs(percent: number): number {
     return this.#histogram.percentile(percent) / 1000;
   }
 
-  /** The figures so far. */
+  /** Returns the metrics so far. */
   summary(): TallySummary {
     const errors = [...this.counts].filter(([code]) => code !== "");
     const failed = errors.reduce((sum, [, count]) => sum + count, 0);
@@ -86,10 +86,10 @@ export class Tally {
     };
   }
 
-  #isToldApart(code: string): boolean {
+  #isCountedSeparately(code: string): boolean {
     if (this.counts.has(code) || OWN_CODE.test(code)) return true;
-    if (this.#codesOfServers >= MAX_CODES) return false;
-    this.#codesOfServers++;
+    if (this.#serverCodes >= MAX_CODES) return false;
+    this.#serverCodes++;
     return true;
   }
 }

@@ -1,22 +1,22 @@
 /**
- * A text by Unicode code points, so that `?` and lengths count what people call characters. A string
- * serves as it is unless it holds surrogates; taking every name apart would cost more than matching.
+ * A text as Unicode code points, so that `?` and lengths count what people call characters. A string
+ * without surrogates fits as it is; splitting every name would take longer than matching it.
  */
 export interface Characters {
-  /** How many characters. */
+  /** Number of characters. */
   readonly length: number;
-  /** The code point of one of them; named so that a string fits. */
+  /** Returns the code point at an index; named so that a string fits. */
   charCodeAt(at: number): number;
 }
 
-/** Gives a text by its code points. */
+/** Returns the code points of a text. */
 export function toCharacters(text: string): Characters {
   if (!/[\ud800-\udfff]/.test(text)) return text;
   const codePoints = toCodePoints(text);
   return { length: codePoints.length, charCodeAt: (at) => codePoints[at] ?? NaN };
 }
 
-/** Takes a text apart into code points; half a surrogate pair is one of its own. */
+/** Splits a text into code points; a lone surrogate counts as one. */
 export function toCodePoints(text: string): number[] {
   const codePoints: number[] = [];
   for (const character of text) codePoints.push(character.codePointAt(0) as number);
@@ -24,8 +24,8 @@ export function toCodePoints(text: string): number[] {
 }
 
 /**
- * Compares texts of the same length by code points. The `<` of strings compares UTF-16 units, which
- * puts characters beyond U+FFFF before those from U+E000 on.
+ * Compares texts of the same length by code points. The operator `<` compares UTF-16 code units,
+ * which sorts characters beyond U+FFFF before those from U+E000 on.
  */
 export function compareCharacters(left: Characters, right: Characters): number {
   for (let at = 0; at < left.length; at++) {

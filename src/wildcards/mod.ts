@@ -1,6 +1,6 @@
 /**
- * The wildcard patterns of the rules: `*` is any run of characters, `?` exactly one. Pure: no input
- * or output, no clock, nothing kept. Imports nothing of the project.
+ * The wildcard patterns of the rules: `*` matches any run of characters, `?` exactly one. Pure: no
+ * I/O, no clock, no state. Imports nothing of the project.
  *
  * @module
  */

@@ -1,28 +1,27 @@
 import { type Characters, toCharacters, toCodePoints } from "./characters.ts";
-import { ANY, compileSegment, findSegment, standsAt } from "./segment.ts";
+import { ANY, compileSegment, findSegment, matchesAt } from "./segment.ts";
 
 const STAR = 0x2a;
 const QUESTION_MARK = 0x3f;
 
-/** A wildcard pattern, ready to be asked. */
+/** A compiled wildcard pattern. */
 export interface Pattern {
-  /** `true` where the pattern has neither `*` nor `?` and so names one thing. */
+  /** Whether the pattern has no wildcards and so matches one name only. */
   readonly explicit: boolean;
-  /** Whether the whole name matches, case-sensitively; may be passed on without its object. */
+  /** Whether the whole name matches, case-sensitively; works without its object. */
   readonly matches: (name: string) => boolean;
 }
 
 /**
- * Compiles a wildcard pattern: `*` is any run of characters, `?` exactly one (a Unicode code point),
- * everything else is itself; there is no escape. Asking takes time linear in the name.
- *
- * @param text The pattern as written in the rules, or given by a caller.
+ * Compiles a wildcard pattern: `*` matches any run of characters, `?` exactly one (a Unicode code
+ * point), and every other character itself; there is no escape. Matching takes time linear in the
+ * length of the name.
  */
 export function compilePattern(text: string): Pattern {
   const prefixEnd = text.search(/[*?]/);
   if (prefixEnd < 0) return { explicit: true, matches: (name) => name === text };
-  // Most names differ in what stands before the first or after the last wildcard, so that the rest
-  // is compiled for few patterns. UTF-16 units suffice to tell that a name differs.
+  // Most names differ before the first or after the last wildcard, so the rest is compiled for few
+  // patterns. Comparing UTF-16 code units is enough for that.
   const prefix = text.slice(0, prefixEnd);
   const suffix = text.slice(Math.max(text.lastIndexOf("*"), text.lastIndexOf("?")) + 1);
   let matchesCharacters: Matcher | undefined;
@@ -34,15 +33,15 @@ export function compilePattern(text: string): Pattern {
   return { explicit: false, matches };
 }
 
-/** Says whether a whole name matches. */
+/** Decides whether a whole name matches. */
 export type Matcher = (name: Characters) => boolean;
 
-/** Compiles a pattern to a question about characters; apart, so that tests can count what it reads. */
+/** Compiles a pattern; separate, so that tests can count the characters that the matcher reads. */
 export function compileWildcards(text: string): Matcher {
   const [head, ...rest] = splitAtStars(text) as [number[], ...number[][]];
   const tail = rest.pop();
   if (tail === undefined) {
-    return (name) => name.length === head.length && standsAt(head, name, 0);
+    return (name) => name.length === head.length && matchesAt(name, head, 0);
   }
   const middle = rest.filter((characters) => characters.length > 0).map(compileSegment);
   const minLength = middle.reduce(
@@ -52,12 +51,12 @@ export function compileWildcards(text: string): Matcher {
   return (name) => {
     const end = name.length - tail.length;
     if (name.length < minLength) return false;
-    if (!standsAt(head, name, 0) || !standsAt(tail, name, end)) return false;
-    // Each segment is taken at its first place, and no place is ever returned to: a later one would
-    // only leave less room for what follows. Going back is what makes other matchers explode.
+    if (!matchesAt(name, head, 0) || !matchesAt(name, tail, end)) return false;
+    // Each segment is matched at its first occurrence, without backtracking: a later occurrence would
+    // only leave less room for the rest. Backtracking makes other matchers take exponential time.
     let from = head.length;
     for (const segment of middle) {
-      const start = findSegment(segment, name, { from, end });
+      const start = findSegment(segment, { name, from, end });
       if (start < 0) return false;
       from = start + segment.characters.length;
     }

@@ -1,10 +1,10 @@
 import type { Characters } from "./characters.ts";
 
-/** Stands for `?` among the code points of a pattern; no code point is negative. */
+/** Represents `?` among the code points of a pattern; no code point is negative. */
 export const ANY = -1;
 
-/** Whether these characters stand in the name at exactly this place. */
-export function standsAt(wanted: readonly number[], name: Characters, start: number): boolean {
+/** Whether the name contains these characters at exactly this index; default: 0. */
+export function matchesAt(name: Characters, wanted: readonly number[], start = 0): boolean {
   for (let at = 0; at < wanted.length; at++) {
     const character = wanted[at];
     if (character !== ANY && character !== name.charCodeAt(start + at)) return false;
@@ -12,18 +12,18 @@ export function standsAt(wanted: readonly number[], name: Characters, start: num
   return true;
 }
 
-/** The characters between two stars of a pattern, prepared for being found in a name. */
+/** The characters between two stars of a pattern, prepared for the search in a name. */
 export interface Segment {
   readonly characters: readonly number[];
-  /** The longest run without `?`; the search looks for that. */
+  /** The longest run without `?`; the search looks for it. */
   readonly anchor: readonly number[];
-  /** Where in the segment the anchor begins. */
+  /** Index of the anchor in the segment. */
   readonly anchorAt: number;
-  /** Knuth-Morris-Pratt: how much of the anchor still stands when its next character differs. */
+  /** Knuth-Morris-Pratt: how much of the anchor still matches when its next character differs. */
   readonly fallback: readonly number[];
 }
 
-/** Prepares the characters for being searched. */
+/** Prepares characters for the search. */
 export function compileSegment(characters: readonly number[]): Segment {
   let anchorAt = 0;
   let anchorEnd = 0;
@@ -52,13 +52,13 @@ function compileFallback(anchor: readonly number[]): number[] {
 }
 
 /**
- * The first place from `from` on where the segment stands and ends before `end`, or -1. Reads each
- * character of the name once, and in a segment with `?` the rest of it wherever its anchor stands.
+ * Returns the first index from `from` on at which the segment matches and ends before `end`, or -1.
+ * Reads each character of the name once; for a segment with `?`, also the whole segment wherever its
+ * anchor matches.
  */
 export function findSegment(
   segment: Segment,
-  name: Characters,
-  { from, end }: { from: number; end: number },
+  { name, from, end }: { readonly name: Characters; readonly from: number; readonly end: number },
 ): number {
   const { characters, anchor, anchorAt, fallback } = segment;
   if (anchor.length === 0) return from + characters.length <= end ? from : -1;
@@ -70,7 +70,7 @@ export function findSegment(
     if (anchor[matched] === character) matched++;
     if (matched < anchor.length) continue;
     const start = at + 1 - anchor.length - anchorAt;
-    if (anchor.length === characters.length || standsAt(characters, name, start)) return start;
+    if (anchor.length === characters.length || matchesAt(name, characters, start)) return start;
     matched = fallback[matched - 1] as number;
   }
   return -1;

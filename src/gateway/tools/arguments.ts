@@ -128,7 +128,7 @@ function nearArgument(sent: string, known: readonly string[]): string | undefine
     const [short, long] = letters.length < given.length ? [letters, given] : [given, letters];
     return short.length >= MIN_PART && long.includes(short);
   });
-  return part ?? nearNames(sent, known, 1)[0];
+  return part ?? nearNames(sent, known, { most: 1 })[0];
 }
 
 /** `toolName` and `tool_name` are one. */

@@ -73,7 +73,7 @@ export const executeTool: GatewayTool = {
       const callable = answer.catalog.tools.map((known) => known.name).filter((known) => {
         return policy.decideTool(caller.agent, name, known).allowed;
       });
-      const near = nearNames(tool, callable, 3);
+      const near = nearNames(tool, callable, { most: 3 });
       const { shortfall } = answer.catalog;
       const hint = near.length > 0
         ? `Near names: ${near.join(", ")}`

@@ -34,7 +34,7 @@ export function usableServers(agent: string, { policy, entries }: Usable): Serve
 /** Up to three servers that an agent may have meant, among those that it may use. */
 export function nearServers(agent: string, name: string, { policy, entries }: Usable): string[] {
   // Nearly all names are told apart by their lengths, which is quicker than to ask the rules.
-  return nearNames(name, entries.keys(), Infinity)
+  return nearNames(name, entries.keys())
     .filter((near) => policy.decideServer(agent, near).allowed)
     .slice(0, MAX_NEAR);
 }

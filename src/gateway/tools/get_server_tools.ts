@@ -138,7 +138,7 @@ function missingHints(names: readonly string[], callable: readonly Tool[]): stri
 }
 
 function missingHint(name: string, callable: readonly Tool[]): string {
-  const near = nearNames(name, callable.map((tool) => tool.name), 3);
+  const near = nearNames(name, callable.map((tool) => tool.name), { most: 3 });
   const instead = near.length === 0 ? "" : ` Near names: ${near.join(", ")}.`;
   return `You may call no tool "${name}" here.${instead}`;
 }
