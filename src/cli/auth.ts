@@ -53,7 +53,7 @@ export function authLogin(flags: AuthFlags, name: string, outputs: Outputs): Pro
       const how = "Log in with this link, in a browser on this machine; it should open by itself:";
       stderr.write(`${how}\n\n  ${url}\n\nWaiting for you to finish; Ctrl-C gives up.\n`);
     };
-    const outcome = await logIn(config, show, options);
+    const outcome = await logIn(config, { ...options, show });
     stdout.write(
       outcome.kind === "done"
         ? `Logged in to "${name}" by ${plain(outcome.issuer)}\n`

@@ -94,7 +94,7 @@ export class Probes {
         return openTransport(config, { log, processes: this.#processes, authorization });
       },
       // A login that is there is used; nobody is asked for one.
-      authorize: (config, waiting) => authorize(config, waiting, { isInteractive: false, log }),
+      authorize: (config, waiting) => authorize(config, { waiting, isInteractive: false, log }),
     };
     this.servers = new Map(
       [...configuration.servers].map((

@@ -121,7 +121,8 @@ export class Gateway {
       },
       authorize: (config, waiting) => {
         // Whoever calls over HTTP may sit anywhere; a browser would open here.
-        return authorize(config, waiting, { isInteractive: settings.transport === "stdio", log });
+        const isInteractive = settings.transport === "stdio";
+        return authorize(config, { waiting, isInteractive, log });
       },
     };
     this.#snapshot = buildSnapshot(configuration, this.#context);

@@ -38,7 +38,8 @@ Deno.test({
       }).output();
       page = new TextDecoder().decode(stdout);
     };
-    const gateway = authorize(scene.config(), () => scene.client, {
+    const gateway = authorize(scene.config(), {
+      waiting: () => scene.client,
       isInteractive: true,
       log: createLog({ write: () => {} }),
       folder: scene.store,

@@ -204,7 +204,7 @@ Deno.test("[oauth.scopes] what was asked for and not granted is not asked for ag
   assert.equal(await send(gateway, scene.server.url), 403);
   const { code, message } = await failure(send(gateway, scene.server.url));
   assert.equal(code, "AUTH_REQUIRED");
-  assert.match(message, /although all that it asks for was asked for/);
+  assert.match(message, /although every scope that the server asks for was requested/);
   assert.equal(scene.opened.length, 2);
 });
 

@@ -99,7 +99,7 @@ for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
     };
     const { code, message } = await failure(send(scene.gateway(), scene.server.url));
     assert.equal(code, "AUTH_REQUIRED");
-    assert.match(message, /gave a token that cannot be sent/);
+    assert.match(message, /issued a token that cannot be sent/);
     assert.doesNotMatch(message + scene.log.join(), /canary/);
     // It is not kept either, or every request would fail until somebody logs out.
     assert.throws(() => scene.files(), Deno.errors.NotFound);

@@ -223,7 +223,7 @@ Deno.test("[oauth.wait] the end of the gateway ends a login, and its listener", 
   const call = failure(send(gateway, scene.server.url));
   await until("the login waits", () => scene.service.registrations.length === 1);
   await gateway.close();
-  assert.match((await call).message, /given up/);
+  assert.match((await call).message, /was cancelled/);
 });
 
 Deno.test("[oauth.checks] nobody logs in again and again for tokens that are refused", async () => {
@@ -239,6 +239,6 @@ Deno.test("[oauth.checks] nobody logs in again and again for tokens that are ref
   assert.equal(scene.opened.length, 2);
   assert.match(
     String(results.at(-1)),
-    /refuses the token that its own login service has just given/,
+    /refuses the token that its own login service has just issued/,
   );
 });

@@ -8,7 +8,8 @@ import { send } from "./scene.ts";
 
 const [folder = "", entry = ""] = Deno.args;
 const config = JSON.parse(entry);
-const authorization = authorize(config, () => undefined, {
+const authorization = authorize(config, {
+  waiting: () => undefined,
   isInteractive: false,
   log: createLog({ level: "debug" }),
   folder,

@@ -79,7 +79,8 @@ export class OAuthScene implements AsyncDisposable {
   gateway(waiting: () => Waiting | undefined = () => this.waiting): OwnAuthorization {
     const { isInteractive = true, waitMs, loginMs } = this.#options;
     const log = createLog({ level: "debug", write: (line) => this.log.push(line) });
-    const made = authorize(this.config(), waiting, {
+    const made = authorize(this.config(), {
+      waiting,
       isInteractive,
       log,
       folder: this.store,

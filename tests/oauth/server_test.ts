@@ -66,7 +66,7 @@ Deno.test("[oauth.discovered] eager starts ask for no login, and the status says
   assert.deepEqual([scene.opened, scene.service.seen], [[], []]);
   const before = server.status();
   assert.equal(before.state, "login-required");
-  assert.match(before.last_error ?? "", /needs a login; the first call asks for it/);
+  assert.match(before.last_error ?? "", /needs a login; the first call will start it/);
   assert.match(scene.log.join(""), /^Server "notes" needs a login/m);
   assert.equal((await call(server, scene.client.agent("a"))).kind, "answer");
   assert.equal(server.status().state, "ready");

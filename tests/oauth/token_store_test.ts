@@ -82,12 +82,18 @@ Deno.test({
       assert.equal(Deno.readTextFileSync(elsewhere), before);
       assert.equal(Deno.lstatSync(path).isSymlink, false);
       // Nor is one in the place of the lock.
-      await store.locked(URL_A, new AbortController().signal, () => Promise.resolve());
+      await store.locked(URL_A, {
+        signal: new AbortController().signal,
+        run: () => Promise.resolve(),
+      });
       const lock = [...Deno.readDirSync(folder)].find((one) => one.name.endsWith(".lock"));
       const lockPath = join(folder, lock?.name ?? "");
       Deno.removeSync(lockPath);
       Deno.symlinkSync(join(folder, "nowhere"), lockPath);
-      await store.locked(URL_A, new AbortController().signal, () => Promise.resolve());
+      await store.locked(URL_A, {
+        signal: new AbortController().signal,
+        run: () => Promise.resolve(),
+      });
       assert.throws(() => Deno.statSync(join(folder, "nowhere")), Deno.errors.NotFound);
     }),
 });
@@ -154,7 +160,7 @@ Deno.test("[oauth.store] waiting for the lock is bounded, and can be given up", 
 Deno.test("[oauth.store] a lock ends with the process that holds it", async () => {
   await withFolder(async (folder, _log, store) => {
     const signal = new AbortController().signal;
-    await store.locked(URL_A, signal, () => Promise.resolve());
+    await store.locked(URL_A, { signal, run: () => Promise.resolve() });
     const [{ name = "" } = {}] = [...Deno.readDirSync(folder)];
     const script = "const f = await Deno.open(Deno.args[0], { write: true }); await f.lock(true);" +
       "console.log('held'); setInterval(() => {}, 1000);";
@@ -164,7 +170,7 @@ Deno.test("[oauth.store] a lock ends with the process that holds it", async () =
     }).spawn();
     const reader = holder.stdout.getReader();
     await reader.read();
-    const taken = store.locked(URL_A, signal, () => Promise.resolve("mine"));
+    const taken = store.locked(URL_A, { signal, run: () => Promise.resolve("mine") });
     holder.kill("SIGKILL");
     assert.equal(await taken, "mine");
     await reader.cancel();

@@ -2,82 +2,74 @@ import type { ConnectHttp, ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import { hasOwnHeader } from "./authorize.ts";
 
-/** What the commands about logins work with. */
+/** Options of the functions that manage logins for the command line. */
 export interface AccountOptions {
-  /** Takes what the user should know besides the outcome. */
+  /** Receives warnings. */
   readonly log: Log;
-  /** Where logins are kept; default: in the user's configuration folder. */
+  /** Folder of the stored logins; default: in the user's configuration folder. */
   readonly folder?: string;
-  /** Gives up; its reason is thrown. */
+  /** Cancels the operation; its reason is thrown. */
   readonly signal: AbortSignal;
 }
 
-/** How a login went. */
+/** Result of a login. */
 export type LoginOutcome =
   | {
     readonly kind: "not-needed";
-    /** Why, as the end of a sentence about the server. */
+    /** The reason, as the end of a sentence about the server. */
     readonly why: string;
   }
   | {
     readonly kind: "done";
-    /** Who gave the tokens. */
+    /** The authorization server that issued the tokens. */
     readonly issuer: string;
   };
 
-/** How a logout went. */
+/** Result of a logout. */
 export interface LogoutOutcome {
-  /** Whether there was a login at all. */
+  /** Whether a login was stored. */
   readonly wasLoggedIn: boolean;
-  /** Whether the login was taken back at its service, which not all can do. */
+  /** Whether the authorization server revoked the tokens; not every one can. */
   readonly revoked: "yes" | "unsupported" | "failed";
-  /** Why that failed. */
+  /** Why revoking them failed. */
   readonly reason?: string;
 }
 
-/** How a login stands, as far as is known here; the server is not asked. */
+/** State of a stored login. The server is not asked. */
 export interface LoginState {
   /**
-   * `header` and `client` need no person: the entry has an `Authorization` header, or its own client
-   * id and secret. `local` is a process of ours. `expired` tokens are renewed by themselves where
+   * `header` and `client` need no person: the entry has an `Authorization` header, or its own
+   * client id and secret. `local` is a stdio server. `expired` tokens are renewed automatically if
    * `isRenewable`.
    */
   readonly state: "local" | "header" | "client" | "logged-in" | "expired" | "logged-out";
-  /** Who gave the tokens. */
+  /** The authorization server that issued the tokens. */
   readonly issuer?: string;
-  /** The scope that was granted. */
+  /** The granted scope. */
   readonly scope?: string;
-  /** When the access token ends, in milliseconds since 1970. */
+  /** Expiry of the access token, in milliseconds since 1970. */
   readonly expiresAt?: number;
-  /** Whether it is renewed without a person. */
+  /** Whether the token can be renewed without a person. */
   readonly isRenewable?: boolean;
 }
 
 /**
- * Logs a person in at a server.
+ * Logs a person in to a server.
  *
- * @param config The server's entry.
- * @param show Takes the link, just before it is opened in the browser.
- * @param options See there.
- * @throws {DownstreamError} where that did not work.
+ * @param options `show` receives the link just before it is opened in the browser.
+ * @throws {DownstreamError} if the login failed.
  */
 export async function logIn(
   config: ServerConfig,
-  show: (url: string) => void,
-  options: AccountOptions,
+  options: AccountOptions & { readonly show: (url: string) => void },
 ): Promise<LoginOutcome> {
-  const connect = loginPlace(config);
+  const connect = findConnect(config);
   if (typeof connect === "string") return { kind: "not-needed", why: connect };
   const { logInAt } = await import("./log_in.ts");
-  return await logInAt(config, connect, { ...options, show });
+  return await logInAt(config, { ...options, connect });
 }
 
-/**
- * Logs out of a server: takes the login back where its service can do that, and forgets it.
- *
- * @param config The server's entry.
- * @param options See there.
- */
+/** Logs out of a server: revokes the tokens if the authorization server can, and removes them. */
 export async function logOut(
   config: ServerConfig,
   options: AccountOptions,
@@ -85,15 +77,10 @@ export async function logOut(
   const { connect } = config;
   if (connect.kind === "stdio") return { wasLoggedIn: false, revoked: "unsupported" };
   const { logOutOf } = await import("./log_out.ts");
-  return await logOutOf(config, connect.url, options);
+  return await logOutOf(config, { ...options, url: connect.url });
 }
 
-/**
- * How the login at a server stands.
- *
- * @param config The server's entry.
- * @param options See there.
- */
+/** Reads the state of the login at a server from the stored logins. */
 export async function readLoginState(
   config: ServerConfig,
   { log, folder }: Pick<AccountOptions, "log" | "folder">,
@@ -118,8 +105,8 @@ export async function readLoginState(
   };
 }
 
-/** Where a person logs in, or why nobody has to. */
-function loginPlace({ connect, options }: ServerConfig): ConnectHttp | string {
+/** The connection to log in through, or the reason why no login is needed. */
+function findConnect({ connect, options }: ServerConfig): ConnectHttp | string {
   if (connect.kind === "stdio") return "it is a program on this machine";
   if (hasOwnHeader(connect.headers)) return "its entry has an Authorization header";
   if (options.oauth?.grant === "client_credentials") {

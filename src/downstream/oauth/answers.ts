@@ -4,23 +4,23 @@ import { isRecord } from "../handshake.ts";
 import { keepsRequest, MAX_REDIRECTS, mediaType } from "../http_answers.ts";
 import { LoginFailed, quoteServer } from "./failures.ts";
 
-/** What is read of a member, by kind. */
+/** Types of the members that are read, by kind. */
 interface Kinds {
   readonly text: string;
-  /** Words between blanks, or none. */
+  /** Space-separated words; may be empty. */
   readonly words: string;
   readonly texts: readonly string[];
   readonly address: string;
   readonly addresses: readonly string[];
-  /** Zero or more. */
+  /** At least 0. */
   readonly number: number;
   readonly flag: boolean;
 }
 
 /**
- * Every member that the gateway reads, in whichever answer it stands; a name means the same in all of
- * them (RFC 6749, 7591, 8414, 9728 and OpenID Discovery). All other members are ignored, so they cannot
- * end a login.
+ * Every member that the gateway reads, in any response: a name means the same in all of them
+ * (RFC 6749, 7591, 8414, 9728 and OpenID Discovery). All other members are ignored, so they cannot
+ * break a login.
  */
 const MEMBERS = {
   access_token: "text",
@@ -52,13 +52,13 @@ const MEMBERS = {
 
 type Name = keyof typeof MEMBERS;
 
-/** The members that an answer has, each of its right kind. */
+/** The members of a response that have a valid value. */
 export type Members = { readonly [N in Name]?: Kinds[(typeof MEMBERS)[N]] };
 
-/** The members of an answer of which some are sure to be there. */
+/** Members of which those named `N` are present. */
 export type MembersWith<N extends Name> = Members & Required<Pick<Members, N>>;
 
-/** Members whose value is not quoted, whatever it is. */
+/** Members whose value is never quoted. */
 const SECRETS: readonly Name[] = ["access_token", "client_secret", "id_token", "refresh_token"];
 
 const KIND_WORDS: Readonly<Record<keyof Kinds, string>> = {
@@ -74,7 +74,7 @@ const KIND_WORDS: Readonly<Record<keyof Kinds, string>> = {
 const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
 const isAddress = (value: unknown): value is string => isText(value) && URL.canParse(value);
 
-/** Reads a value; `undefined` where it is not of the kind, or says nothing. */
+/** Reads a value; `undefined` if it is of another kind or empty. */
 const READERS: { readonly [K in keyof Kinds]: (value: unknown) => Kinds[K] | undefined } = {
   text: (value) => isText(value) ? value : undefined,
   words: (value) => typeof value === "string" ? value : undefined,
@@ -83,7 +83,7 @@ const READERS: { readonly [K in keyof Kinds]: (value: unknown) => Kinds[K] | und
   addresses: (value) => listOf(value, isAddress),
   number: (value) => {
     const number = isText(value) ? Number(value) : value;
-    // Above that it would be written as null.
+    // JSON.stringify would write a larger number as null.
     const isNumber = typeof number === "number" && number >= 0 && number <= Number.MAX_SAFE_INTEGER;
     return isNumber ? number : undefined;
   },
@@ -98,28 +98,21 @@ function listOf(
   return list.length > 0 ? list : undefined;
 }
 
-/** An answer to a question of a login. */
+/** Response to a request of a login. */
 export interface Answer {
   readonly status: number;
-  /** The body, where it is a JSON object. */
+  /** The parsed body if it is a JSON object. */
   readonly body: Readonly<Record<string, unknown>> | undefined;
   readonly contentType: string;
   readonly text: string;
-  /** Where it redirects to, where that was not followed; without its query. */
+  /** Target of a redirect that was not followed, without its query. */
   readonly redirect: string | undefined;
 }
 
-/**
- * Sends a request of a login, and reads its answer. Redirects are followed within the origin only.
- *
- * @param address Where to.
- * @param init What to send.
- * @param fetchFn Sends it.
- */
+/** Sends a request of a login. Redirects are followed within the same origin only. */
 export async function ask(
   address: string | URL,
-  init: RequestInit,
-  fetchFn: FetchLike,
+  { fetchFn, ...init }: RequestInit & { readonly fetchFn: FetchLike },
 ): Promise<Answer> {
   let url = new URL(address);
   for (let followed = 0;; followed++) {
@@ -151,18 +144,18 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-/** Whether a request was granted, as far as its status says. */
+/** Whether the status is a success. */
 export function isOk({ status }: Answer): boolean {
   return status >= 200 && status < 300;
 }
 
 /**
- * Reads what an answer says. Members that are `null`, empty or of another kind count as absent.
+ * Reads the members of a response. Members that are `null`, empty or of another kind count as
+ * absent.
  *
- * @param answer The answer.
- * @param options `required`: members without which it is worth nothing. `complaint`: begins the sentence
- * about one of those that is missing or wrong.
- * @throws {LoginFailed} where a required member is missing or wrong; it says what came.
+ * @param options `required`: members that must be present. `complaint`: beginning of the error
+ * message if one of them is missing or invalid.
+ * @throws {LoginFailed} if a required member is missing or invalid; the message quotes its value.
  */
 export function readMembers<N extends Name>(
   { body = {} }: Pick<Answer, "body">,
@@ -175,8 +168,8 @@ export function readMembers<N extends Name>(
   const members = readOptional(body);
   for (const name of required) {
     if (members[name] !== undefined) continue;
-    const came = quoteValue(name, body[name], config);
-    const message = `${complaint}: ${name} is ${came} and must be ${KIND_WORDS[MEMBERS[name]]}.`;
+    const found = quoteValue(name, body[name], config);
+    const message = `${complaint}: ${name} is ${found} and must be ${KIND_WORDS[MEMBERS[name]]}.`;
     throw new LoginFailed(message);
   }
   return members as MembersWith<N>;
@@ -196,32 +189,33 @@ function quoteValue(name: Name, value: unknown, config: ServerConfig): string {
   return typeof value === "string" ? quoteServer(value, config) : String(value);
 }
 
-/** The error code of an answer that refuses a request; some services answer 200 with it. */
+/** The error code of a refused request; some services send it with status 200. */
 export function errorCodeOf({ body }: Answer): string | undefined {
   return body === undefined ? undefined : readOptional(body).error;
 }
 
 /**
- * The failure for an answer that refuses a request; it keeps the error code.
+ * Makes the error for a response that refuses a request. It keeps the error code.
  *
- * @param answer The answer.
- * @param what What was asked for, such as "to log in".
- * @param config The server's entry.
+ * @param options `purpose`: the requested action, such as "to log in".
  */
-export function refusalOf(answer: Answer, what: string, config: ServerConfig): LoginFailed {
-  const { error: code, error_description: said } = readOptional(answer.body ?? {});
+export function refusalOf(
+  answer: Answer,
+  { purpose, config }: { readonly purpose: string; readonly config: ServerConfig },
+): LoginFailed {
+  const { error: code, error_description: description } = readOptional(answer.body ?? {});
   if (code === undefined) {
-    const message = `its login service sent an unusable answer when asked ${what}: ${
+    const message = `its login service sent an unusable answer when asked ${purpose}: ${
       describeAnswer(answer, config)
     }.`;
     return new LoginFailed(message);
   }
-  const more = said === undefined ? "" : `: ${quoteServer(said, config)}`;
-  const message = `its login service refused ${what}, ${quoteServer(code, config)}${more}.`;
+  const more = description === undefined ? "" : `: ${quoteServer(description, config)}`;
+  const message = `its login service refused ${purpose}, ${quoteServer(code, config)}${more}.`;
   return new LoginFailed(message, { code });
 }
 
-/** Describes an answer that is not what was asked for: its status, and what it holds. */
+/** Describes an unexpected response: its status and an excerpt of its body. */
 export function describeAnswer(
   { status, contentType, text, redirect, body }: Answer,
   config: ServerConfig,
@@ -229,7 +223,7 @@ export function describeAnswer(
   if (redirect !== undefined) {
     return `HTTP ${status}, a redirect to ${quoteServer(redirect, config)}, which was not followed`;
   }
-  // A login service answers in JSON, so that any markup is a page, or a part of one.
+  // Login services answer in JSON, so any markup is an HTML page or a part of one.
   if (contentType === "text/html" || /^\s*</.test(text)) return `HTTP ${status} with a web page`;
   if (text.trim() === "") return `HTTP ${status} without a body`;
   const kind = body === undefined ? ", which is not a JSON object" : "";

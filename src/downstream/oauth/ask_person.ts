@@ -2,30 +2,30 @@ import { isRecord } from "../handshake.ts";
 import type { Waiting } from "../authorization.ts";
 import { takesLinks } from "../calls_waiting.ts";
 
-/** How somebody was asked to log in. */
+/** How the person was asked to log in; `nobody` if no one could be asked. */
 export type Asked = "client" | "browser" | "nobody" | "declined";
 
-/** What somebody is asked, and how. */
+/** A request to a person to log in. */
 export interface Question {
   /** Name of the server that needs the login. */
   readonly server: string;
-  /** Where to log in. */
+  /** The login page. */
   readonly url: string;
-  /** The call that waits for it. */
+  /** The call that waits for the login. */
   readonly waiting: Waiting;
-  /** Opens a link in the browser, and says whether that worked. */
+  /** Opens a link in the browser; resolves to whether that worked. */
   readonly openBrowser: (url: string) => Promise<boolean>;
-  /** Names the question, so that its end can be told. */
+  /** Id of the elicitation, which its completion refers to. */
   readonly id: string;
-  /** The login is over, one way or the other. */
+  /** Aborted when the login ends. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Asks somebody to log in: through the client where it can show links, else in the browser.
+ * Asks a person to log in: through the client if it can show links, otherwise in the browser.
  *
- * @param question What to ask.
- * @returns How; `declined` where the person does not want to, `nobody` where there is no way.
+ * @returns How the person was asked: `declined` if they refused, `nobody` if no one could be
+ * asked.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#url-mode-elicitation-requests}
  */
 export async function askPerson(question: Question): Promise<Asked> {
@@ -48,13 +48,13 @@ async function askClient(
       "Open the link and follow it; the call goes on by itself.",
   };
   const reply = await waiting.link.request("elicitation/create", params, signal);
-  // A client that says no to the request itself has not asked anybody.
+  // A client that rejects the request itself has not asked anyone.
   if (!reply.ok) return undefined;
   const { value } = reply.result;
   return isRecord(value) && value.action === "accept" ? "client" : "declined";
 }
 
-/** Tells the client that the login is done. */
+/** Notifies the client that the login is complete. */
 export function tellDone(waiting: Waiting, id: string): void {
   waiting.link.notify("notifications/elicitation/complete", { elicitationId: id });
 }

@@ -4,79 +4,74 @@ import type { OwnAuthorization, RecoverOptions, Waiting } from "../authorization
 import { ConfiguredHeader } from "./configured_header.ts";
 import { explainLogin } from "./failures.ts";
 
-/** The longest that a call waits for a person, in milliseconds. */
+/** Maximum time that a call waits for a person, in milliseconds. */
 const WAIT_MS = 10_000;
 
-/** The share of a connection's time that it may take. */
+/** Maximum share of the connect timeout that this wait may use. */
 const WAIT_SHARE = 0.8;
 
-/** How long a person may take, in milliseconds. */
+/** Maximum duration of a login, in milliseconds. */
 const LOGIN_MS = 300_000;
 
-/** What authorizations of a gateway have in common. */
+/** Options for the authorization of a server. */
 export interface AuthorizeOptions {
-  /** Whether people who call may be asked to log in; if not, only the operator logs in. */
+  /**
+   * The call that waits for the server, if there is one; preferably one whose client can show
+   * links.
+   */
+  readonly waiting: () => Waiting | undefined;
+  /** Whether callers may be asked to log in; if not, only the operator can log in. */
   readonly isInteractive: boolean;
-  /** Takes what the operator should know. */
+  /** Receives messages for the operator. */
   readonly log: Log;
-  /** Where logins are kept; default: in the user's configuration folder. */
+  /** Folder of the stored logins; default: in the user's configuration folder. */
   readonly folder?: string;
-  /** How long a call waits for a login, in milliseconds; default 10000. */
+  /** Maximum time that a call waits for a login, in milliseconds; default 10000. */
   readonly waitMs?: number;
-  /** How long a login may take, in milliseconds; default 300000. */
+  /** Maximum duration of a login, in milliseconds; default 300000. */
   readonly loginMs?: number;
-  /** Opens a link in the user's browser, and says whether that worked; default: with a program. */
+  /** Opens a link in the user's browser; resolves to whether that worked. */
   readonly openBrowser?: (url: string) => Promise<boolean>;
 }
 
 /**
- * Makes the authorization of a server. Nothing is loaded, read or sent until its first request.
+ * Makes the authorization of a server. Nothing is loaded, read or sent before its first request.
  *
- * @param config Its entry.
- * @param waiting The call that waits for the server, if there is one; best one whose client can show
- * links.
- * @param options See there.
- * @returns `undefined` for a server that is a process of ours.
+ * @returns `undefined` for a stdio server.
  */
 export function authorize(
   config: ServerConfig,
-  waiting: () => Waiting | undefined,
   options: AuthorizeOptions,
 ): OwnAuthorization | undefined {
   const { connect, name } = config;
   if (connect.kind === "stdio") return undefined;
   if (hasOwnHeader(connect.headers)) return new ConfiguredHeader(name);
-  return new LateOAuth(config, connect.url, waiting, options);
+  return new LateOAuth(config, connect.url, options);
 }
 
-/** Whether the entry of a server brings an authorization of its own. */
+/** Whether the configured headers contain `Authorization`. */
 export function hasOwnHeader(headers: Readonly<Record<string, string>>): boolean {
   return Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
 }
 
-/** OAuth, loaded when the first request is made. */
+/** OAuth, loaded by the first request. */
 class LateOAuth implements OwnAuthorization {
   readonly #server: string;
   readonly #make: () => Promise<OwnAuthorization>;
   #made: Promise<OwnAuthorization> | undefined;
   #isClosed = false;
 
-  constructor(
-    config: ServerConfig,
-    url: string,
-    waiting: () => Waiting | undefined,
-    options: AuthorizeOptions,
-  ) {
-    const { isInteractive, log, folder, waitMs = WAIT_MS, loginMs = LOGIN_MS } = options;
+  constructor(config: ServerConfig, url: string, options: AuthorizeOptions) {
+    const { waiting, isInteractive, log, folder, waitMs = WAIT_MS, loginMs = LOGIN_MS } = options;
     this.#server = config.name;
     this.#make = async () => {
       const { OAuth, oauthFolder, openBrowser, TokenStore } = await import("./lazy.ts");
       const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
-      const patience = config.options.connectTimeoutMs * WAIT_SHARE;
+      const maxWaitMs = config.options.connectTimeoutMs * WAIT_SHARE;
       const settings = { config, url, store, isInteractive, waiting, loginMs, log };
       return new OAuth({
         ...settings,
-        waitMs: Math.min(waitMs, patience),
+        waitMs: Math.min(waitMs, maxWaitMs),
         openBrowser: options.openBrowser ?? openBrowser,
       });
     };

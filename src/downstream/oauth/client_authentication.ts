@@ -1,47 +1,46 @@
 import { type Answer, ask, errorCodeOf } from "./answers.ts";
 import { keepSecret, type Requests } from "./sdk.ts";
 
-/** How a client says who it is at the token endpoint. */
+/** Client authentication methods of the token endpoint that the gateway supports. */
 const METHODS = ["client_secret_basic", "client_secret_post", "none"] as const;
 
-/** One of those. */
+/** A client authentication method. */
 export type ClientMethod = typeof METHODS[number];
 
-/** The client that asks. */
+/** The client that sends a request. */
 export interface OAuthClient {
   readonly client_id: string;
   readonly client_secret?: string;
-  /** How it authenticates: what worked before, or what its registration said. */
+  /** The method that worked before, or that the registration named. */
   readonly token_endpoint_auth_method?: string;
 }
 
-/** An answer, and how the client authenticated for it. */
+/** A response, and the method with which the client got it. */
 export interface ClientAnswer {
   readonly answer: Answer;
   readonly method: ClientMethod;
-  /** All that was tried. */
+  /** All methods that were tried. */
   readonly tried: readonly ClientMethod[];
 }
 
-/** Whether the gateway can authenticate that way. */
+/** Whether the gateway supports an authentication method. */
 export function isClientMethod(method: string | undefined): method is ClientMethod {
   return METHODS.some((one) => one === method);
 }
 
 /**
- * Sends a form as a client. Where the client itself is refused, the other method is tried once: many
- * services name methods that they do not take. A client that was refused has used up neither code nor
+ * Sends a form as a client. If the client itself is refused, the other method is tried once: many
+ * services list methods that they do not accept. A refused client has used up neither code nor
  * refresh token.
  *
- * @param endpoint Where to.
- * @param form What to send, without the client.
- * @param options The client, the methods that the service names, and how requests are made.
+ * @param options `form`: the form without the client. `supported`: the methods that the service
+ * lists.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1}
  */
 export async function postAsClient(
   endpoint: string,
-  form: Readonly<Record<string, string>>,
-  { client, supported = [], requests }: {
+  { form, client, supported = [], requests }: {
+    readonly form: Readonly<Record<string, string>>;
     readonly client: OAuthClient;
     readonly supported?: readonly string[] | undefined;
     readonly requests: Requests;
@@ -51,14 +50,16 @@ export async function postAsClient(
     const body = new URLSearchParams(form);
     const headers = new Headers({ accept: "application/json" });
     authenticate(method, { client, headers, body, requests });
-    return await ask(endpoint, { method: "POST", headers, body }, requests.fetchFn);
+    const { fetchFn } = requests;
+    return await ask(endpoint, { method: "POST", headers, body, fetchFn });
   };
   const [method, other] = chooseMethods(client, supported);
   const answer = await send(method);
   if (other === undefined || !isClientRefused(answer)) return { answer, method, tried: [method] };
   const second = await send(other);
   const tried = [method, other];
-  // A service that calls the request invalid does not know the method, and says nothing of the client.
+  // A service that answers `invalid_request` does not know the method; this says nothing of the
+  // client.
   const isUnknown = isClientRefused(second) || errorCodeOf(second) === "invalid_request";
   return isUnknown ? { answer, method, tried } : { answer: second, method: other, tried };
 }
@@ -68,7 +69,7 @@ function isClientRefused(answer: Answer): boolean {
   return code === "invalid_client" || (code === undefined && answer.status === 401);
 }
 
-/** What to try first, and where that is refused. */
+/** The method to try first, and the one to try if it is refused. */
 function chooseMethods(
   { client_secret, token_endpoint_auth_method: known }: OAuthClient,
   supported: readonly string[],
@@ -101,7 +102,7 @@ function authenticate(
   body.set("client_secret", secret);
 }
 
-/** Encodes a text as a form does, in ASCII whatever it holds. */
+/** Form-encodes a text; the result is ASCII. */
 function encodeForm(text: string): string {
   return new URLSearchParams({ "": text }).toString().slice(1);
 }

@@ -12,51 +12,45 @@ import { LoginFailed, quoteServer } from "./failures.ts";
 import { safeAddress } from "./safe_address.ts";
 import type { Requests, Sdk } from "./sdk.ts";
 
-/** What a server says when it refuses a request. */
+/** Challenge of a server that refused a request (the `WWW-Authenticate` header). */
 export interface Challenge {
-  /** Where it describes itself. */
+  /** URL of the protected resource metadata. */
   readonly resourceMetadataUrl?: URL;
   /** The scope that the request needs. */
   readonly scope?: string;
-  /** Whether that is all to ask for, with what was asked for before. */
+  /** Whether `scope` is the complete scope to request, including what was requested before. */
   readonly isWhole?: boolean;
 }
 
-/** What a server says about itself. */
+/** Protected resource metadata (RFC 9728). */
 export type ResourceMetadata = MembersWith<"resource">;
 
-/** What a login service says about itself. */
+/** Authorization server metadata (RFC 8414). */
 export type ServiceMetadata = MembersWith<
   "issuer" | "authorization_endpoint" | "token_endpoint" | "response_types_supported"
 >;
 
-/** Where people log in for a server. */
+/** The authorization server of a downstream server. */
 export interface LoginService {
-  /** Who gives the tokens. */
   readonly issuer: string;
-  /** Its endpoints. */
   readonly metadata: ServiceMetadata;
-  /** Whether it described itself; if not, the endpoints are those of the first revision. */
+  /** Whether it publishes metadata; if not, the endpoints are the defaults of MCP 2025-03-26. */
   readonly isDescribed: boolean;
-  /** Whether the server named it; if not, it is at the server's own address. */
+  /** Whether the downstream server names it; if not, it is at that server's own address. */
   readonly isNamed: boolean;
-  /** The resource that tokens are asked for, as the server names itself. */
+  /** The resource that tokens are requested for, as the downstream server names itself. */
   readonly resource: string | undefined;
-  /** The scope to ask for. */
+  /** The scope to request. */
   readonly scope: string | undefined;
 }
 
-/** How descriptions are asked for. */
+/** Options of metadata requests. */
 const GET: RequestInit = {
   headers: { accept: "application/json", "mcp-protocol-version": REVISIONS[0] },
 };
 
 /**
- * Reads what a server says when it refuses a request. Other schemes may stand before the one that
- * counts.
- *
- * @param refusal The answer.
- * @param sdk The SDK.
+ * Reads the challenge of a refused request. Challenges of other schemes may precede the right one.
  */
 export function readChallenge({ headers }: Response, sdk: Sdk): Challenge {
   const all = headers.get("www-authenticate") ?? "";
@@ -71,12 +65,11 @@ export function readChallenge({ headers }: Response, sdk: Sdk): Challenge {
 }
 
 /**
- * Finds out where people log in for a server: from its own description (RFC 9728), else at its own
- * address; then from the login service's (RFC 8414 or OpenID), else the endpoints of MCP 2025-03-26.
+ * Finds the authorization server: from the protected resource metadata (RFC 9728), otherwise at
+ * the server's own address. Its endpoints come from its metadata (RFC 8414 or OpenID), otherwise
+ * from the defaults of MCP 2025-03-26.
  *
- * @param challenge What the server said.
- * @param requests How requests are made.
- * @throws {LoginFailed} where there is no login to be found.
+ * @throws {LoginFailed} if the server offers no usable login.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization}
  */
 export async function discover(challenge: Challenge, requests: Requests): Promise<LoginService> {
@@ -86,7 +79,7 @@ export async function discover(challenge: Challenge, requests: Requests): Promis
   const service = named ?? String(new URL("/", requests.url));
   safeAddress(service, "login service");
   const metadata = await describeService(service, { isNamed: named !== undefined, requests });
-  // Without a description that can be read, a login was a guess, which came to nothing.
+  // Without readable metadata the login was only a guess, and it failed.
   if (metadata === undefined && fault !== undefined) throw fault;
   const found = metadata ?? firstRevision(service);
   checkEndpoints(found);
@@ -100,18 +93,18 @@ export async function discover(challenge: Challenge, requests: Requests): Promis
   };
 }
 
-/** A description that was looked for at several addresses. */
+/** Result of a search for metadata at several addresses. */
 interface Described<T> {
   readonly found?: T;
-  /** What was wrong with the first that could not be used. */
+  /** Why the first invalid metadata could not be used. */
   readonly fault?: LoginFailed;
-  /** The first address that failed; of a server without logins any unknown address may do that. */
+  /** The first server error. A server without logins may answer so at any unknown address. */
   readonly broken?: LoginFailed;
 }
 
 /**
- * Asks for a description at one address after the other. An address that answers with a page, an
- * error, or a description that is wrong, has none.
+ * Requests metadata from one address after the other. An address that answers with a page, an error
+ * or invalid metadata is skipped.
  */
 async function findDescription<T>(
   addresses: readonly URL[],
@@ -120,7 +113,7 @@ async function findDescription<T>(
 ): Promise<Described<T>> {
   let missed: Described<T> = {};
   for (const address of addresses) {
-    const answer = await ask(address, GET, fetchFn);
+    const answer = await ask(address, { ...GET, fetchFn });
     try {
       if (isOk(answer) && answer.body !== undefined) return { found: read(answer, address) };
       if (answer.status >= 500) {
@@ -137,10 +130,9 @@ async function findDescription<T>(
 }
 
 /**
- * What a server says about itself: at the address that it names, else at the known ones.
+ * Reads the protected resource metadata: at the address in the challenge, otherwise at the
+ * well-known addresses.
  *
- * @param challenge What the server said.
- * @param requests How requests are made.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3}
  */
 export async function describeResource(
@@ -148,8 +140,8 @@ export async function describeResource(
   requests: Requests,
 ): Promise<Described<ResourceMetadata>> {
   const { origin, pathname, search } = new URL(requests.url);
-  const place = "/.well-known/oauth-protected-resource";
-  const known = [`${origin}${place}${pathname.replace(/\/$/, "")}${search}`, `${origin}${place}`];
+  const path = "/.well-known/oauth-protected-resource";
+  const known = [`${origin}${path}${pathname.replace(/\/$/, "")}${search}`, `${origin}${path}`];
   const named = resourceMetadataUrl === undefined ? [] : [resourceMetadataUrl.href];
   const addresses = [...new Set([...named, ...known])].map((address) => new URL(address));
   return await findDescription(addresses, (answer, address) => {
@@ -158,10 +150,10 @@ export async function describeResource(
   }, requests);
 }
 
-/** No token is asked for that is good for another server. */
+/** Throws if tokens for the resource would be valid for another server. */
 function checkResource(resource: string, { sdk, url, config }: Requests): void {
   const own = sdk.resourceUrlFromServerUrl(url);
-  // The SDK compares lengths first, and takes "/mcp/" for something within "/mcp".
+  // The SDK compares lengths first, and would treat "/mcp/" as a path within "/mcp".
   own.pathname = own.pathname.replace(/\/?$/, "/");
   const isIts = sdk.checkResourceAllowed({ requestedResource: own, configuredResource: resource });
   if (isIts) return;
@@ -175,7 +167,7 @@ function checkResource(resource: string, { sdk, url, config }: Requests): void {
   throw new LoginFailed(message, { canRetry: false });
 }
 
-/** What a login service says about itself; `undefined` where it says nothing. */
+/** Reads the metadata of an authorization server; `undefined` if it publishes none. */
 async function describeService(
   service: string,
   { isNamed, requests }: { readonly isNamed: boolean; readonly requests: Requests },
@@ -191,8 +183,10 @@ async function describeService(
       complaint,
       config,
     });
-    if (!isSameIssuer(members.issuer, service)) throw wrongIssuer(members.issuer, service, config);
-    // A service that no person logs in at needs no page for it.
+    if (!isSameIssuer(members.issuer, service)) {
+      throw wrongIssuer({ got: members.issuer, wanted: service }, config);
+    }
+    // A service for client credentials needs no login page.
     const { authorization_endpoint } = isOwn
       ? firstRevision(service)
       : readMembers(answer, { required: ["authorization_endpoint"], complaint, config });
@@ -205,8 +199,8 @@ async function describeService(
 }
 
 /**
- * Whether two names are of one issuer. A slash at the end tells none apart, because the description of
- * both lies at the same address.
+ * Whether two identifiers name the same issuer. A trailing slash makes no difference, because the
+ * metadata of both is at the same address.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3.1}
  */
@@ -214,16 +208,9 @@ function isSameIssuer(one: string, other: string): boolean {
   return one.replace(/\/$/, "") === other.replace(/\/$/, "");
 }
 
-/**
- * The failure of an answer that names another issuer than the one that was asked.
- *
- * @param got Whom it names, if anybody.
- * @param wanted Whom it should name.
- * @param config The server's entry.
- */
+/** Makes the error for a response that names another issuer than expected. */
 export function wrongIssuer(
-  got: string | undefined,
-  wanted: string,
+  { got, wanted }: { readonly got: string | undefined; readonly wanted: string },
   config: ServerConfig,
 ): LoginFailed {
   const named = got === undefined ? "no issuer" : `the issuer ${quoteServer(got, config)}`;
@@ -254,7 +241,10 @@ function checkEndpoints(metadata: ServiceMetadata): void {
   if (revocation !== undefined) safeAddress(revocation, "revocation endpoint");
 }
 
-/** What a refusal widened the scope to; else the operator's scopes; else those the request needs, those the server knows, or none. */
+/**
+ * The first of these: the whole scope of the challenge, the operator's scopes, the scope that the
+ * request needs, the scopes that the server supports.
+ */
 function chooseScope(
   challenge: Challenge,
   described: ResourceMetadata | undefined,
@@ -265,7 +255,7 @@ function chooseScope(
   if (challenge.isWhole === true) return challenge.scope;
   if (scopes !== undefined) return scopes.join(" ") || undefined;
   const scope = challenge.scope ?? (described?.scopes_supported?.join(" ") || undefined);
-  // Without it some services give no refresh token, and people would log in every hour.
+  // Without offline_access some services give no refresh token, and people would log in every hour.
   const wantsOffline = grant !== "client_credentials" && scope !== undefined &&
     offered?.includes("offline_access") === true && !scope.split(" ").includes("offline_access");
   return wantsOffline ? `${scope} offline_access` : scope;

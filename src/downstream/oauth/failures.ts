@@ -4,27 +4,25 @@ import { DownstreamError, type ErrorDetails } from "../../errors.ts";
 import { quotable } from "../secrets.ts";
 import { UnsafeAddress } from "./safe_address.ts";
 
-/** Longest text of a server that is quoted, in UTF-16 code units. */
+/** Longest quoted text of a server, in UTF-16 code units. */
 const MAX_QUOTE = 200;
 
-/** A server of the login cannot be reached for now; nothing is said about the tokens. */
+/** A server of the login is unreachable for now. This says nothing about the tokens. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
 }
 
-/** The login did not work; the message is for people, and free of secrets. */
+/** The login failed. The message is for people and contains no secrets. */
 export class LoginFailed extends Error {
   override readonly name = "LoginFailed";
-  /** Whether another try can help; otherwise the entry of the server has to be changed first. */
+  /** Whether another attempt can help; otherwise the server's entry has to be changed first. */
   readonly canRetry: boolean;
-  /** The error code of the login service, where it refused with one. */
+  /** The error code of the login service, if it sent one. */
   readonly code: string | undefined;
 
   /**
-   * Says why.
-   *
    * @param message What happened and what to do, without the server's name.
-   * @param options Whether another try can help, the login service's code, and the failure behind it.
+   * @param options `canRetry`: default `true`. `code`: the login service's error code.
    */
   constructor(
     message: string,
@@ -37,11 +35,10 @@ export class LoginFailed extends Error {
 }
 
 /**
- * The error that tells an agent to have somebody log in.
+ * Makes the error that asks an agent to have a person log in.
  *
- * @param server The server's name.
- * @param why What happened and what to do.
- * @param details The link, where there is one, and the command.
+ * @param why What happened and what to do, as the end of a sentence about the server.
+ * @param details The link, if there is one, and the command.
  */
 export function authRequired(
   server: string,
@@ -51,7 +48,7 @@ export function authRequired(
   return new DownstreamError("AUTH_REQUIRED", server, `Server "${server}" ${why}`, details);
 }
 
-/** The error that tells an agent that tokens can neither be renewed nor got for now. */
+/** Makes the error for tokens that can be neither renewed nor requested for now. */
 export function unavailable(server: string, cause: Unreachable): DownstreamError {
   const message = `Server "${server}" is not available: its login service ${cause.message}. ` +
     "Nobody was logged out; try again later.";
@@ -59,11 +56,8 @@ export function unavailable(server: string, cause: Unreachable): DownstreamError
 }
 
 /**
- * Turns what went wrong with a login into what the agent is told. An error that is none of a login is
- * a fault of the gateway, and must not look like one of the server.
- *
- * @param error What was thrown.
- * @param server The server's name.
+ * Turns the failure of a login into an error for the agent. Any other error is a bug in the
+ * gateway, and must not look like a fault of the server.
  */
 export function explainLogin(error: unknown, server: string): DownstreamError {
   if (error instanceof DownstreamError) return error;
@@ -83,10 +77,7 @@ export function explainLogin(error: unknown, server: string): DownstreamError {
 }
 
 /**
- * Quotes what a server said, as data: one line, cut, without control characters and secrets.
- *
- * @param text What it said.
- * @param config Its entry.
+ * Quotes a server's text as data: on one line, shortened, without control characters and secrets.
  */
 export function quoteServer(text: string, config: ServerConfig): string {
   const line = quotable(text, config).replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ").trim();

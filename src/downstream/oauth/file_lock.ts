@@ -1,22 +1,22 @@
 import { removeIfThere } from "./private_file.ts";
 
-/** Pauses between two tries, in milliseconds. */
+/** Shortest and longest pause between two attempts, in milliseconds. */
 const LEAST_PAUSE_MS = 5;
 const MOST_PAUSE_MS = 50;
 
-/** Others held the lock for too long. */
+/** Another process held the lock for too long. */
 export class LockTimeout extends Error {
   override readonly name = "LockTimeout";
 }
 
 /**
- * Takes a lock that one process at a time can hold. The system gives it back when the process ends,
- * however that happens, so the file stays where it is: one that was removed would be a lock for those
- * only who hold the old one.
+ * Takes a lock that one process at a time can hold. The system releases it when the process ends,
+ * for whatever reason. The file is never removed: a process that holds the removed file would not
+ * exclude one that locks the new file.
  *
- * @param path The file that stands for the lock; made where it is not there.
- * @param options What ends the attempt, and how long it takes at most, in milliseconds.
- * @throws {LockTimeout} where others held it for that long.
+ * @param path The lock file; it is created if missing.
+ * @param options `signal` cancels the attempt. `withinMs` is its maximum duration.
+ * @throws {LockTimeout} if another process held the lock for that long.
  */
 export async function lockFile(
   path: string,
@@ -26,7 +26,7 @@ export async function lockFile(
   const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
   try {
     const end = performance.now() + withinMs;
-    // Tried, not waited for: a wait in the system could not be given up.
+    // Polls, because a wait in the system could not be cancelled.
     for (let pause = LEAST_PAUSE_MS; !await file.tryLock(true);) {
       if (performance.now() > end) throw new LockTimeout(`Not within ${withinMs} ms`);
       await sleep(pause * (0.5 + Math.random()), signal);
@@ -40,7 +40,7 @@ export async function lockFile(
   }
 }
 
-/** A link would have the lock made wherever it points to. */
+/** Removes a symlink at the path, which would place the lock at its target. */
 async function refuseLink(path: string): Promise<void> {
   try {
     if ((await Deno.lstat(path)).isSymlink) await removeIfThere(path);

@@ -2,31 +2,32 @@ import type { FetchLike } from "@modelcontextprotocol/client";
 import { Unreachable } from "./failures.ts";
 import { safeAddress } from "./safe_address.ts";
 
-/** How long an answer may take, in milliseconds. */
+/** Maximum time until the end of a response, in milliseconds. */
 const ANSWER_MS = 15_000;
 
-/** The longest answer that is read; metadata and tokens have a few kilobytes. */
+/** Maximum size of a response; metadata and tokens have a few kilobytes. */
 const MAX_BYTES = 1024 * 1024;
 
-/** Answers to a question that say to come back later; a 500 may be all that an old server has. */
+/** Statuses of a GET that mean "try later"; an old server may answer 500 for any unknown path. */
 const LATER: ReadonlySet<number> = new Set([429, 503, 504]);
 
-/** Statuses whose answers have no body. */
+/** Statuses of responses without a body. */
 const BODILESS: ReadonlySet<number> = new Set([101, 204, 205, 304]);
 
 /**
- * A `fetch` for everything that a login needs. It sends to safe addresses only, never repeats a
- * request, follows no redirect by itself, and tells trouble with the way from a refusal.
+ * Makes the `fetch` for all requests of a login. It sends to safe addresses only, never repeats a
+ * request, follows no redirect, and reports network failures and overloaded services as
+ * `Unreachable`.
  *
- * @param signal Gives up; its reason is thrown.
- * @param answerMs How long an answer may take, to its last byte, in milliseconds.
+ * @param signal Cancels the requests; its reason is thrown.
+ * @param answerMs Maximum time until the last byte of a response, in milliseconds.
  */
 export function guardedFetch(signal: AbortSignal, answerMs: number = ANSWER_MS): FetchLike {
   return async (address, init = {}) => {
     const url = safeAddress(address, "address");
     signal.throwIfAborted();
-    // On a connection of its own: on a pooled one that is just closing, a POST would be repeated, and
-    // a refresh token that comes twice revokes the login.
+    // On a connection of its own: a POST on a pooled connection that is closing would be repeated,
+    // and a refresh token that is sent twice revokes the login.
     using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
     const tooLong = new AbortController();
     const timer = setTimeout(() => tooLong.abort(), answerMs);
@@ -66,7 +67,7 @@ async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
-/** The end of what the network says, which holds no address. */
+/** The last part of a network error's message, which contains no address. */
 function reasonOf(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   return text.slice(text.lastIndexOf("): ") + 1).replace(/^: /, "").slice(0, 120).trim();

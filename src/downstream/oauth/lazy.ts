@@ -1,4 +1,4 @@
-/** What is loaded when a remote server is used for the first time. */
+/** Modules that are loaded when a remote server is used for the first time. */
 export { openBrowser } from "./browser.ts";
 export { OAuth } from "./oauth.ts";
 export { fitsEntry, isDue } from "./stored_login.ts";

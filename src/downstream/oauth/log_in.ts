@@ -13,23 +13,23 @@ import { loadSdk, type Requests } from "./sdk.ts";
 import { fitsEntry, type StoredLogin } from "./stored_login.ts";
 import { oauthFolder, TokenStore } from "./token_store.ts";
 
-/** How long a person may take at a terminal, in milliseconds; Ctrl-C ends it sooner. */
+/** Maximum time for a person at a terminal, in milliseconds; Ctrl-C cancels sooner. */
 const LOGIN_MS = 900_000;
 
 /**
- * Logs a person in who sits at a terminal.
+ * Logs in the person at the terminal.
  *
- * @param config The server's entry.
- * @param connect How the server is reached.
- * @param options What shows the link, and see there.
- * @throws {DownstreamError} where that did not work.
+ * @param options `show` receives the link before it is opened in the browser.
+ * @throws {DownstreamError} if the login failed.
  */
 export async function logInAt(
   config: ServerConfig,
-  connect: ConnectHttp,
-  options: AccountOptions & { readonly show: (url: string) => void },
+  options: AccountOptions & {
+    readonly connect: ConnectHttp;
+    readonly show: (url: string) => void;
+  },
 ): Promise<LoginOutcome> {
-  const { log, signal, show } = options;
+  const { connect, log, signal, show } = options;
   const { url } = connect;
   const sdk = await loadSdk();
   const refusal = await probe(config, connect, signal);
@@ -52,7 +52,7 @@ export async function logInAt(
     },
     keep: async (login: StoredLogin) => {
       ({ issuer } = login);
-      await store.locked(url, signal, () => store.write(login));
+      await store.locked(url, { signal, run: () => store.write(login) });
     },
   });
   try {
@@ -63,7 +63,7 @@ export async function logInAt(
     throw explainLogin(error, config.name);
   } finally {
     attempt.close();
-    // Its listener is gone then.
+    // Its listener is closed when `done` settles.
     await attempt.done.catch(() => {});
   }
 }
@@ -86,7 +86,9 @@ async function probe(
   }
 }
 
-/** Some servers refuse calls only, and say beforehand where people log in. */
+/**
+ * Whether a server announces a login although it accepted the probe: some refuse only tool calls.
+ */
 async function describesLogin(requests: Requests, signal: AbortSignal): Promise<boolean> {
   if (!isSafeAddress(new URL(requests.url))) return false;
   try {

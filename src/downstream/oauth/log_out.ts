@@ -5,23 +5,16 @@ import { keepSecret, loadSdk } from "./sdk.ts";
 import { oauthFolder, TokenStore } from "./token_store.ts";
 import { revoke } from "./tokens.ts";
 
-/**
- * Forgets the logins at a server, and takes them back at their services where those can.
- *
- * @param config The server's entry.
- * @param url Its address.
- * @param options See there.
- */
+/** Removes the logins at a server, and revokes them at services that support it. */
 export async function logOutOf(
   config: ServerConfig,
-  url: string,
-  { log, folder, signal }: AccountOptions,
+  { url, log, folder, signal }: AccountOptions & { readonly url: string },
 ): Promise<LogoutOutcome> {
   const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
-  return await store.locked(url, signal, async () => {
+  const run = async (): Promise<LogoutOutcome> => {
     const { logins } = await store.read(url);
     const live = logins.filter(({ tokens }) => tokens !== undefined);
-    // Forgotten first: a service that hangs must not keep anybody logged in here.
+    // Removed first: a service that hangs must not keep anyone logged in here.
     await store.remove(url);
     let outcome: LogoutOutcome = { wasLoggedIn: live.length > 0, revoked: "unsupported" };
     for (const login of live) {
@@ -38,5 +31,6 @@ export async function logOutOf(
       }
     }
     return outcome;
-  });
+  };
+  return await store.locked(url, { signal, run });
 }

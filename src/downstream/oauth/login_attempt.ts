@@ -11,59 +11,57 @@ import type { StoredClient, StoredLogin } from "./stored_login.ts";
 import { exchangeCode } from "./tokens.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 
-/** The longest link that is passed on, in UTF-16 code units: agents read it, and programs get it. */
+/**
+ * Maximum length of the login link, in UTF-16 code units: agents read it, and programs receive it.
+ */
 const MAX_LINK = 8192;
 
-/** What a login is made for. */
+/** Options of a login. */
 export interface AttemptOptions {
-  /** The server's entry. */
   readonly config: ServerConfig;
-  /** Its address. */
+  /** The server's address. */
   readonly url: string;
-  /** What it said when it refused. */
   readonly challenge: Challenge;
-  /** The login before, whose client is used again where it can be. */
+  /** The previous login, whose client is reused if possible. */
   readonly last: StoredLogin | undefined;
-  /** How long the person may take, in milliseconds. */
+  /** Maximum time for the person, in milliseconds. */
   readonly withinMs: number;
-  /** Asks the person; the signal ends with the login. */
+  /** Asks the person; the signal is aborted when the login ends. */
   readonly ask: (url: string, signal: AbortSignal) => Promise<Asked>;
-  /** Keeps what comes out. */
+  /** Stores the new login. */
   readonly keep: (login: StoredLogin) => Promise<void>;
 }
 
-/** One login of a person, for however many calls wait for it. */
+/** One login of a person; any number of calls may wait for it. */
 export class LoginAttempt {
-  /** Is there when the login is; fails with what the person should know. */
+  /** Resolves when the person is logged in; rejects with an error for people. */
   readonly done: Promise<void>;
-  /** Is there when nobody could be asked, and the link has to be passed on. */
+  /** Resolves when no one could be asked, so that the link has to be passed on to the agent. */
   readonly unattended: Promise<void>;
   readonly #options: AttemptOptions;
   readonly #end = new AbortController();
   readonly #unattended = Promise.withResolvers<void>();
   #url: string | undefined;
 
-  /**
-   * Begins.
-   *
-   * @param options See there.
-   */
+  /** Starts the login. */
   constructor(options: AttemptOptions) {
     this.#options = options;
     this.unattended = this.#unattended.promise;
     this.done = this.#run();
-    // It may end long after the last call has gone.
+    // The login may end long after the last waiting call.
     this.done.catch(() => {});
   }
 
-  /** Where to log in; `undefined` until that is known, and when it is over. */
+  /** The login page; `undefined` before it is known and after the login has ended. */
   get url(): string | undefined {
     return this.#end.signal.aborted ? undefined : this.#url;
   }
 
-  /** Gives up. */
+  /** Cancels the login. */
   close(): void {
-    this.#stop("it was given up, because the gateway ends or its configuration has changed.");
+    this.#stop(
+      "it was cancelled, because the gateway is stopping or its configuration has changed.",
+    );
   }
 
   async #run(): Promise<void> {
@@ -86,7 +84,11 @@ export class LoginAttempt {
     const service = await discover(challenge, requests);
     const state = randomText();
     await using listener = openListener(state, { config, last });
-    const client = await findClient(service, listener.uri, { last, requests });
+    const client = await findClient(service, {
+      redirectUri: listener.uri,
+      last,
+      requests,
+    });
     const { authorizationUrl, codeVerifier } = await this.#begin(service, client, {
       state,
       requests,
@@ -143,7 +145,7 @@ export class LoginAttempt {
     });
   }
 
-  /** Waits for the browser to come back, unless the person does not want to. */
+  /** Waits for the browser's redirect; throws if the person declines. */
   async #ask(url: string, listener: RedirectListener): Promise<URLSearchParams> {
     const { ask } = this.#options;
     const { signal } = this.#end;
@@ -152,7 +154,7 @@ export class LoginAttempt {
       if (asked === "nobody") this.#unattended.resolve();
       if (asked === "declined") declined.reject(new LoginFailed("the login was declined."));
     }, () => {
-      // The client went away with the question; somebody may still have the link.
+      // The client disconnected; someone may still have the link.
       this.#unattended.resolve();
     });
     return await untilAborted(Promise.race([listener.answer, declined.promise]), signal);
@@ -163,7 +165,7 @@ export class LoginAttempt {
   }
 }
 
-/** At the configured port, else where the client was registered, else anywhere. */
+/** Listens on the configured port, else on the port of the registered client, else on any. */
 function openListener(
   state: string,
   { config, last }: Pick<AttemptOptions, "config" | "last">,
@@ -178,7 +180,7 @@ function openListener(
   }
 }
 
-/** The code that the browser brings; its issuer is checked before anything else is believed. */
+/** Reads the code from the redirect. The issuer is checked before anything else is used. */
 function readAnswer(
   answer: URLSearchParams,
   { service, requests }: { readonly service: LoginService; readonly requests: Requests },
@@ -186,18 +188,18 @@ function readAnswer(
   const { metadata, isDescribed } = service;
   const { config } = requests;
   const iss = answer.get("iss");
-  // Of a service that does not describe itself nobody knows how it is called. Of any other the name has
-  // to be the very one that it gave itself: RFC 9207 and MCP forbid to let even a slash pass here, and a
-  // service knows how it has just written its own name.
+  // The issuer of a service without metadata is unknown. Any other must match exactly: RFC 9207 and
+  // MCP forbid ignoring even a trailing slash here, because the service has just written its own
+  // identifier.
   const isMissing = iss === null &&
     metadata.authorization_response_iss_parameter_supported === true;
   if (isDescribed && (isMissing || (iss !== null && iss !== metadata.issuer))) {
-    throw wrongIssuer(iss ?? undefined, metadata.issuer, config);
+    throw wrongIssuer({ got: iss ?? undefined, wanted: metadata.issuer }, config);
   }
   const error = answer.get("error");
   if (error !== null) {
-    const said = answer.get("error_description");
-    const more = said === null ? "" : `: ${quoteServer(said, config)}`;
+    const description = answer.get("error_description");
+    const more = description === null ? "" : `: ${quoteServer(description, config)}`;
     throw new LoginFailed(`the login page answered ${quoteServer(error, config)}${more}.`);
   }
   const code = answer.get("code");
@@ -232,7 +234,7 @@ function describe(
   };
 }
 
-/** Where a service names what it offers, the gateway's must be among it. */
+/** Throws if the service lists what it supports and the gateway's choice is not in the list. */
 function requireOffered(
   what: string,
   ours: string,
@@ -252,11 +254,11 @@ function randomText(): string {
 }
 
 /**
- * Waits for a person, as long as one can be asked.
+ * Waits for a login while a person can be asked.
  *
- * @param attempt What is waited for; its failure is thrown.
- * @param ms How long at most, in milliseconds.
- * @returns Whether it is done.
+ * @param attempt The login; its failure is thrown.
+ * @param ms Maximum wait, in milliseconds.
+ * @returns Whether the person is logged in.
  */
 export async function isDoneWithin(attempt: LoginAttempt, ms: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,7 +1,7 @@
 /**
- * The way that requests to remote servers get their authorization: OAuth tokens, their renewal, and
- * logins of people. Tokens, codes and secrets leave it in requests and in their files only. What is
- * imported from here loads the rest when it is needed.
+ * Authorization of requests to remote servers: OAuth tokens, their renewal, and logins of people.
+ * Tokens, codes and secrets leave this folder only in requests and in the files of the token
+ * store. What this module exports loads the rest of the folder when it is needed.
  *
  * @module
  */

@@ -14,54 +14,52 @@ import { keepSecret, loadSdk } from "./sdk.ts";
 import { bearerOf, fitsEntry, isDue, type StoredLogin, type StoredTokens } from "./stored_login.ts";
 import { fetchOwnTokens } from "./tokens.ts";
 
-/** A token that is refused within this time, in milliseconds, is no better for being renewed. */
+/**
+ * A token that is refused within this time after it was obtained would be refused again if renewed.
+ */
 const FRESH_MS = 10_000;
 
-/** How long a token that still holds is used on after it could not be renewed, in milliseconds. */
+/** Pause after a failed renewal while the old token is still valid, in milliseconds. */
 const PAUSE_MS = 10_000;
 
-/** How long the end waits for tokens that are just being renewed, in milliseconds. */
+/** Maximum time that `close` waits for a renewal in progress, in milliseconds. */
 const LAST_RENEWAL_MS = 1000;
 
-/** How often it is looked whether another process has changed the login, in milliseconds. */
-const LOOK_MS = 500;
+/** Interval of the checks for a login that another process has changed, in milliseconds. */
+const CHECK_MS = 500;
 
-/** How the tokens came that are used now. */
+/** How and when the current tokens were obtained. */
 interface Origin {
   readonly how: "stored" | "renewed" | "given";
   readonly at: number;
 }
 
-/** The authorization of one server by OAuth: tokens, their renewal, and logins. */
+/** OAuth for one server: its tokens, their renewal, and logins. */
 export class OAuth implements OwnAuthorization {
   readonly #settings: OAuthSettings;
   readonly #life = new AbortController();
   #login: StoredLogin | undefined;
-  // Tokens of the gateway's own (client credentials) are cheap to get, and kept nowhere.
+  // Tokens of the client credentials grant are cheap to request, so they are not stored.
   #own: StoredTokens | undefined;
   #origin: Origin = { how: "stored", at: -Infinity };
   #reading: Promise<void> | undefined;
-  #looksAgainAt = Infinity;
+  #checksAgainAt = Infinity;
   #renewing: Promise<boolean> | undefined;
   #attempt: LoginAttempt | undefined;
   #renewsAgainAt = -Infinity;
   #ownChallenge: Challenge = {};
   #ownMethod: ClientMethod | undefined;
-  // What logins in a row gave and the server refused at once.
+  // Tokens of consecutive logins that the server refused immediately.
   readonly #wasted = new Set<string>();
 
-  /**
-   * Begins; nothing is read or sent yet.
-   *
-   * @param settings See there.
-   */
+  /** Reads and sends nothing before the first request. */
   constructor(settings: OAuthSettings) {
     this.#settings = settings;
   }
 
-  /** What a request bears now. */
+  /** The `Authorization` header of the next request; renews the token if it is due. */
   async headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
-    if (performance.now() > this.#looksAgainAt) this.#reading = undefined;
+    if (performance.now() > this.#checksAgainAt) this.#reading = undefined;
     await untilAborted(this.#reading ??= this.#read(), signal);
     const { tokens } = this;
     const now = Date.now();
@@ -69,8 +67,8 @@ export class OAuth implements OwnAuthorization {
       try {
         await untilAborted(this.#renew(), signal);
       } catch (error) {
-        const holds = tokens.expires_at !== undefined && tokens.expires_at > now;
-        if (signal.aborted || !holds) throw this.#explain(error, signal);
+        const isValid = tokens.expires_at !== undefined && tokens.expires_at > now;
+        if (signal.aborted || !isValid) throw this.#explain(error, signal);
         this.#renewsAgainAt = performance.now() + PAUSE_MS;
       }
     }
@@ -78,12 +76,12 @@ export class OAuth implements OwnAuthorization {
     return authorization === undefined ? {} : { authorization };
   }
 
-  /** The tokens that are used now. */
+  /** The current tokens. */
   get tokens(): StoredTokens | undefined {
     return this.#own ?? this.#login?.tokens;
   }
 
-  /** Makes a refusal good. */
+  /** Gets a token after a refusal, so that the request can be repeated. */
   async recover(refusal: Response, { sent, signal }: RecoverOptions): Promise<void> {
     try {
       await untilAborted(this.#reading ??= this.#read(), signal);
@@ -100,9 +98,9 @@ export class OAuth implements OwnAuthorization {
     }
   }
 
-  /** Gives up. */
+  /** Cancels a login and stops using the server. */
   async close(): Promise<void> {
-    this.#life.abort(new LoginFailed("the gateway does not use the server any more."));
+    this.#life.abort(new LoginFailed("the gateway no longer uses the server."));
     this.#attempt?.close();
     if (this.#renewing !== undefined) await within(this.#renewing, LAST_RENEWAL_MS);
   }
@@ -115,7 +113,7 @@ export class OAuth implements OwnAuthorization {
     return this.#settings.config.options.oauth?.grant === "client_credentials";
   }
 
-  /** Whether the tokens are so new that they should be good. */
+  /** Whether the tokens are so new that the server should accept them. */
   get #isFresh(): boolean {
     const { tokens } = this;
     const hasEnded = tokens !== undefined && isDue(tokens, Date.now());
@@ -129,12 +127,12 @@ export class OAuth implements OwnAuthorization {
   async #read(): Promise<void> {
     if (this.#isOwn) return;
     const { store, url, config } = this.#settings;
-    this.#looksAgainAt = Infinity;
+    this.#checksAgainAt = Infinity;
     const known = this.#login;
     const { logins } = await store.read(url);
-    this.#looksAgainAt = performance.now() + LOOK_MS;
+    this.#checksAgainAt = performance.now() + CHECK_MS;
     const found = logins.find((login) => fitsEntry(login, config));
-    // Unless another one came meanwhile, by way of this process.
+    // Skipped if this process has stored another login in the meantime.
     const isChanged = known === undefined || bearerOf(found) !== bearerOf(known);
     if (this.#login === known && isChanged) this.#use(found, "stored");
   }
@@ -148,9 +146,9 @@ export class OAuth implements OwnAuthorization {
   }
 
   /**
-   * Renews the tokens, once for all who ask.
+   * Renews the tokens, once for all concurrent callers.
    *
-   * @returns Whether there are new ones; if not, the login is over.
+   * @returns Whether there are new tokens; if not, the login has ended.
    */
   #renew(): Promise<boolean> {
     this.#renewing ??= this.#renewOnce().finally(() => this.#renewing = undefined);
@@ -164,18 +162,18 @@ export class OAuth implements OwnAuthorization {
     }
     const login = this.#login;
     if (login?.tokens?.refresh_token === undefined) {
-      // A token that only ends is used to its end; the server says when.
+      // A token that cannot be renewed is used until the server refuses it.
       return await this.#takeOver();
     }
     const { config, store } = this.#settings;
     const renewed = await renew(login, { config, store, signal: this.#life.signal });
-    // Somebody may have logged in meanwhile, elsewhere.
+    // Another login may have been stored in the meantime.
     if (this.#login !== login) return this.#login?.tokens !== undefined;
     this.#use(renewed, "renewed");
     return renewed?.tokens !== undefined;
   }
 
-  /** Uses a login that another process has made meanwhile. */
+  /** Uses a login that another process has made in the meantime. */
   async #takeOver(): Promise<boolean> {
     const { store, url, config } = this.#settings;
     const last = this.#bearer;
@@ -186,30 +184,30 @@ export class OAuth implements OwnAuthorization {
     return true;
   }
 
-  /** The server refuses a token, whatever is known of its end. */
+  /** Renews a token that the server refused, whatever its expiry. */
   async #renewRefused(sent: string | undefined): Promise<boolean> {
     const { config } = this.#settings;
     const isWasted = sent !== undefined && this.#isFresh && this.#origin.how === "given";
     if (!isWasted) this.#wasted.clear();
     else this.#wasted.add(sent);
-    // Once may be chance. But nobody is to log in again and again for nothing.
+    // One refusal may be chance, but no one should have to log in repeatedly for nothing.
     if (this.#wasted.size > 1) {
       throw authRequired(
         config.name,
-        "refuses the token that its own login service has just given. Log in again, and if that " +
-          "does not help, tell whoever runs the server.",
+        "refuses the token that its own login service has just issued. Log in again. If that does not " +
+          "help, the operator of the server has to fix it.",
         this.#isOwn ? {} : { command: serverCommand("auth login", config.name) },
       );
     }
     if (this.#isOwn) return false;
     if (await this.#takeOver()) return true;
     if (this.#login?.tokens?.refresh_token === undefined) return false;
-    // Renewed tokens that are refused, too, mean that the login is worth nothing any more.
+    // If renewed tokens are refused as well, the login is worthless.
     if (this.#isFresh && this.#origin.how === "renewed") return false;
     return await this.#renew();
   }
 
-  /** The scope that was granted, and what a request needs besides. */
+  /** The union of the granted scope and the scope that a request needs. */
   async #widen(needed: string | undefined): Promise<string | undefined> {
     const { name } = this.#settings.config;
     const { computeScopeUnion, isStrictScopeSuperset } = await loadSdk();
@@ -218,8 +216,8 @@ export class OAuth implements OwnAuthorization {
     if (isStrictScopeSuperset(union, asked)) return union;
     throw authRequired(
       name,
-      "does not let this login do that, although all that it asks for was asked for. Log in as " +
-        "somebody who may.",
+      "does not permit this to the account that is logged in, although every scope that the server asks " +
+        "for was requested. Log in with an account that has the permission.",
       this.#isOwn ? {} : { command: serverCommand("auth login", name) },
     );
   }
@@ -233,7 +231,7 @@ export class OAuth implements OwnAuthorization {
     const { config: { name }, isInteractive, waitMs } = this.#settings;
     const command = serverCommand("auth login", name);
     if (!isInteractive) {
-      const why = "needs a login, which the operator of the gateway has to do by the command.";
+      const why = "needs a login. The operator of the gateway has to log in with the command.";
       throw authRequired(name, why, { command });
     }
     const attempt = this.#attempt ?? this.#begin(challenge);
@@ -253,7 +251,8 @@ export class OAuth implements OwnAuthorization {
     this.#attempt = attempt;
     const end = (): void => {
       this.#attempt = undefined;
-      // Where it failed, the login service may have forgotten its client; the next login brings a new one.
+      // After a failure, the login service may have forgotten the client; the next login registers
+      // one.
       if (this.#login?.tokens === undefined) this.#login = undefined;
     };
     attempt.done.then(end, end);
@@ -263,10 +262,11 @@ export class OAuth implements OwnAuthorization {
   async #keep(login: StoredLogin): Promise<void> {
     const { store, url } = this.#settings;
     try {
-      await store.locked(url, this.#life.signal, () => store.write(login));
+      await store.locked(url, { signal: this.#life.signal, run: () => store.write(login) });
     } catch (error) {
       if (!(error instanceof LockTimeout)) throw error;
-      // Whoever holds the lock hangs; a login that a person has just made is not thrown away.
+      // The process that holds the lock hangs; a login that a person has just made must not be
+      // lost.
       await store.write(login);
     }
     this.#use(login, "given");
@@ -277,9 +277,10 @@ export class OAuth implements OwnAuthorization {
     const sdk = await loadSdk();
     const requests = { config, url, sdk, fetchFn: guardedFetch(this.#life.signal) };
     const service = await discover(this.#ownChallenge, requests);
-    const { tokens, method } = await fetchOwnTokens(service, this.#ownMethod, requests);
-    this.#own = tokens;
-    this.#ownMethod = method;
+    const method = this.#ownMethod;
+    const granted = await fetchOwnTokens(service, { method, requests });
+    this.#own = granted.tokens;
+    this.#ownMethod = granted.method;
     this.#origin = { how: "given", at: performance.now() };
   }
 

@@ -9,51 +9,45 @@ import { LoginAttempt } from "./login_attempt.ts";
 import type { StoredLogin } from "./stored_login.ts";
 import type { TokenStore } from "./token_store.ts";
 
-/** What the authorization of a server is made with. */
+/** Options for the authorization of one server. */
 export interface OAuthSettings {
-  /** The server's entry. */
   readonly config: ServerConfig;
-  /** Its address. */
+  /** The server's address. */
   readonly url: string;
-  /** Where logins are kept. */
   readonly store: TokenStore;
-  /** Whether people who call may be asked to log in. */
+  /** Whether callers may be asked to log in. */
   readonly isInteractive: boolean;
-  /** The call that waits, if there is one; best one whose client can show links. */
+  /** The waiting call, if there is one; preferably one whose client can show links. */
   readonly waiting: () => Waiting | undefined;
-  /** How long a call waits for a login, in milliseconds. */
+  /** Maximum time that a call waits for a login, in milliseconds. */
   readonly waitMs: number;
-  /** How long a login may take, in milliseconds. */
+  /** Maximum duration of a login, in milliseconds. */
   readonly loginMs: number;
-  /** Opens a link in the user's browser, and says whether that worked. */
+  /** Opens a link in the user's browser; resolves to whether that worked. */
   readonly openBrowser: (url: string) => Promise<boolean>;
-  /** Takes what the operator should know. */
   readonly log: Log;
 }
 
-/** What a login begins with. */
+/** Options of one login. */
 export interface LoginStart {
-  /** What the server said when it refused. */
   readonly challenge: Challenge;
-  /** The login before, if there was one. */
+  /** The previous login, if there was one. */
   readonly last: StoredLogin | undefined;
-  /** Keeps what comes out. */
+  /** Stores the new login. */
   readonly keep: (login: StoredLogin) => Promise<void>;
 }
 
 /**
- * Begins a login for the call that waits, and tells the log and the client how it goes.
+ * Starts a login for the waiting call, and reports its progress to the log and the client.
  *
- * @param settings Of the server.
- * @param start See there.
- * @throws {NobodyWaited} where no call waits.
+ * @throws {NobodyWaited} if no call is waiting.
  */
 export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAttempt {
   const { config, url, waiting, loginMs, openBrowser, log } = settings;
   const { name } = config;
   const call = waiting();
   if (call === undefined) {
-    const message = `Server "${name}" needs a login; the first call asks for it.`;
+    const message = `Server "${name}" needs a login; the first call will start it.`;
     throw new NobodyWaited("AUTH_REQUIRED", name, message, {
       command: serverCommand("auth login", name),
     });
@@ -67,23 +61,23 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
     withinMs: loginMs,
     ask: async (link, signal) => {
       const question = { server: name, url: link, waiting: call, id, signal, openBrowser };
-      log.info("Somebody is asked to log in", { server: name });
+      log.info("A person is asked to log in", { server: name });
       asked = await askPerson(question);
       log.debug("Asked for a login", { server: name, by: asked });
       return asked;
     },
   });
-  const tell = (): void => {
-    // Who is quick is done before the client has said that the link was taken.
+  const complete = (): void => {
+    // A fast user may finish before the client confirms the elicitation.
     if (takesLinks(call) && (asked ?? "client") === "client") tellDone(call, id);
   };
   attempt.done.then(() => {
     log.info("Logged in", { server: name });
-    tell();
+    complete();
   }, (error) => {
     const reason = error instanceof Error ? error.message : String(error);
-    log.warn("A login did not work", { server: name, reason });
-    tell();
+    log.warn("A login failed", { server: name, reason });
+    complete();
   });
   return attempt;
 }

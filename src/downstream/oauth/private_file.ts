@@ -1,18 +1,17 @@
-/** Only their owner may read and write them. */
+/** Modes that give access to the owner only. */
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
 /**
- * Makes a folder that nobody but the user can look into.
+ * Makes a folder that only the user can access.
  *
- * @param folder Its path.
- * @throws What the system says where that cannot be done.
+ * @throws Any error of the system, if the folder cannot be made or restricted.
  */
 export async function makePrivateFolder(folder: string): Promise<void> {
   const isNew = !await isThere(folder);
   await Deno.mkdir(folder, { recursive: true, mode: FOLDER_MODE });
   if (Deno.build.os !== "windows") return await Deno.chmod(folder, FOLDER_MODE);
-  // There it takes a program, and holds for all that comes into the folder.
+  // On Windows this takes a program, and also applies to files that are added later.
   if (!isNew) return;
   const { success } = await new Deno.Command("icacls", {
     args: accessArguments(folder, Deno.env),
@@ -23,12 +22,7 @@ export async function makePrivateFolder(folder: string): Promise<void> {
   if (!success) throw new Error("icacls could not restrict the folder");
 }
 
-/**
- * What `icacls` is told so that only the user has access to a folder and all that comes into it.
- *
- * @param folder Its path.
- * @param env Where the user's name is.
- */
+/** Arguments with which `icacls` limits access to a folder and its future files to the user. */
 export function accessArguments(
   folder: string,
   env: { get(name: string): string | undefined },
@@ -39,11 +33,10 @@ export function accessArguments(
 }
 
 /**
- * Writes a file that only the user can read. Whoever reads it meanwhile sees the old text or the new
- * one, also after a crash; a link in its place is replaced and not followed.
+ * Writes a file that only the user can read. A concurrent reader sees either the old text or the
+ * new one, also after a crash. A symlink at the path is replaced, not followed.
  *
- * @param path Its path; the folder must be there.
- * @param text All of it.
+ * @param path The file; its folder must exist.
  */
 export async function writePrivately(path: string, text: string): Promise<void> {
   const draft = `${path}.${crypto.randomUUID()}.tmp`;
@@ -69,7 +62,7 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-/** Removes a file, or the link in its place. */
+/** Removes a file, or the symlink at its path, if it exists. */
 export async function removeIfThere(path: string): Promise<void> {
   try {
     await Deno.remove(path);

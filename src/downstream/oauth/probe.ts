@@ -1,16 +1,15 @@
 import type { ConnectHttp } from "../../config/mod.ts";
 import { REVISIONS } from "../../revisions.ts";
 
-/** How long a server may take to answer, in milliseconds. */
+/** Maximum time for the server's answer, in milliseconds. */
 const ANSWER_MS = 30_000;
 
 /**
- * Asks a server for a session without any login, to see whether it refuses that. A session that comes
- * of it is ended.
+ * Opens a session without a login, to see whether the server refuses it. If it does not, the
+ * session is closed again.
  *
- * @param connect How it is reached.
- * @param signal Gives up; its reason is thrown.
- * @returns Its answer, whose body is gone.
+ * @param signal Cancels the request; its reason is thrown.
+ * @returns The response; its body was discarded.
  */
 export async function probeServer(
   { kind, url, headers }: ConnectHttp,
@@ -25,7 +24,7 @@ export async function probeServer(
   const session = response.headers.get("mcp-session-id");
   if (session !== null) {
     const end = { method: "DELETE", headers: { ...headers, "mcp-session-id": session } };
-    // A server need not know this; its sessions end by themselves, too.
+    // A server need not support this; its sessions also expire.
     await send(url, end, signal).catch(() => {});
   }
   const isOlder = kind === "auto" && [400, 404, 405].includes(response.status);

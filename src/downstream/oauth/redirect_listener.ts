@@ -2,25 +2,25 @@ import { within } from "../../within.ts";
 import { LoginFailed } from "./failures.ts";
 import { readTarget, type SmallAnswer, writeAnswer } from "./small_http.ts";
 
-/** Path of the redirect; a client that is registered by hand is registered with it. */
+/** Path of the redirect URI. A client that is registered by hand must be registered with it. */
 export const REDIRECT_PATH = "/callback";
 
-/** How long the browser gets to take its page, in milliseconds. */
+/** Maximum time for the browser to receive its page, in milliseconds. */
 const GOODBYE_MS = 1000;
 
-/** How long a connection may take to ask for something, in milliseconds. */
+/** Maximum time for a connection to send its request, in milliseconds. */
 const READ_MS = 10_000;
 
-/** How many connections may be about to ask; browsers open some that they never use. */
+/** Maximum number of connections without a request; browsers open some that they never use. */
 const MAX_READING = 32;
 
-/** What the browser shows. */
+/** The page that the browser shows. */
 export interface Page {
   readonly title: string;
   readonly text: string;
 }
 
-/** What keeps the page from being kept, framed, run or followed. */
+/** Headers against caching, framing, scripts and referrers. */
 const HEADERS: Readonly<Record<string, string>> = {
   "content-type": "text/html; charset=utf-8",
   "cache-control": "no-store",
@@ -32,14 +32,13 @@ const HEADERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Waits on this machine for the browser to come back from a login. It reads HTTP by itself, because
- * Deno's own servers write the whole address of a request into its traces, and this one's holds the
- * code.
+ * Listens on this machine for the redirect of a login. It parses HTTP itself, because Deno's
+ * servers write the complete URL of a request into their traces, and this URL contains the code.
  */
 export class RedirectListener implements AsyncDisposable {
-  /** Where the browser is to be sent. */
+  /** The redirect URI. */
   readonly uri: string;
-  /** What it brings; only what bears the right state counts. */
+  /** The query of the redirect; redirects with another state are ignored. */
   readonly answer: Promise<URLSearchParams>;
   readonly #state: string;
   readonly #listener: Deno.TcpListener;
@@ -50,11 +49,11 @@ export class RedirectListener implements AsyncDisposable {
   readonly #page = Promise.withResolvers<Page>();
 
   /**
-   * Begins to listen.
+   * Starts to listen.
    *
-   * @param state What tells this login from others.
-   * @param port Where; 0 for any free port.
-   * @throws {LoginFailed} where the port is in use.
+   * @param state Identifies this login.
+   * @param port 0 for any free port.
+   * @throws {LoginFailed} if the port is in use.
    */
   constructor(state: string, port: number) {
     this.#state = state;
@@ -63,22 +62,23 @@ export class RedirectListener implements AsyncDisposable {
       this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
     } catch (cause) {
       if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
-      const message = `port ${port}, where the browser would come back to, is in use by another ` +
-        "program. End that, or change `gateway.oauth.redirect_port`.";
+      const message =
+        `port ${port}, which the browser is redirected to, is in use by another program. ` +
+        "Stop that program, or change `gateway.oauth.redirect_port`.";
       throw new LoginFailed(message, { cause });
     }
     this.uri = `http://127.0.0.1:${this.#listener.addr.port}${REDIRECT_PATH}`;
     this.#accepting = this.#accept();
   }
 
-  /** Says how the login went, to the browser that waits for it. */
+  /** Shows the result of the login in the browser. */
   show(page: Page): void {
     this.#page.resolve(page);
   }
 
-  /** Ends. */
+  /** Stops listening, after a browser that is waiting has its page. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.show({ title: "The login has ended", text: "Nothing waits for it any more." });
+    this.show({ title: "The login has ended", text: "Nothing is waiting for it any more." });
     this.#listener.close();
     await this.#accepting;
     for (const connection of this.#reading) close(connection);
@@ -92,14 +92,14 @@ export class RedirectListener implements AsyncDisposable {
       try {
         this.#take(await this.#listener.accept());
       } catch (error) {
-        // It was closed. All other trouble is that of one connection.
+        // The listener was closed. Any other error concerns one connection only.
         if (error instanceof Deno.errors.BadResource) return;
       }
     }
   }
 
   #take(connection: Deno.TcpConn): void {
-    // The oldest gives way: nobody can keep the browser out.
+    // The oldest is closed, so that no one can block the browser.
     const [oldest] = this.#reading;
     if (this.#reading.size >= MAX_READING && oldest !== undefined) close(oldest);
     this.#reading.add(connection);
@@ -119,7 +119,7 @@ export class RedirectListener implements AsyncDisposable {
       this.#reading.delete(connection);
       await writeAnswer(connection, await this.#answerTo(target));
     } catch {
-      // Whoever it was has gone, or was too slow.
+      // The peer disconnected or was too slow.
     } finally {
       clearTimeout(timer);
     }
@@ -130,9 +130,9 @@ export class RedirectListener implements AsyncDisposable {
     if (url?.pathname !== REDIRECT_PATH) {
       return makeAnswer(404, { title: "Nothing here", text: "This address is part of a login." });
     }
-    // Somebody else's answer, or a forged one: the right one may still come.
+    // A redirect of another login, or a forged one; the right one may still come.
     if (url.searchParams.get("state") !== this.#state) {
-      const text = "This answer belongs to another login. Nothing was taken from it.";
+      const text = "This answer belongs to another login and was ignored.";
       return makeAnswer(400, { title: "Not this login", text });
     }
     this.#answer.resolve(url.searchParams);
@@ -140,7 +140,7 @@ export class RedirectListener implements AsyncDisposable {
   }
 }
 
-/** Closes a connection, which may be closed already. */
+/** Closes a connection unless it is closed already. */
 function close(connection: Deno.TcpConn): void {
   try {
     connection.close();

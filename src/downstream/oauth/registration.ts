@@ -7,7 +7,7 @@ import { REDIRECT_PATH } from "./redirect_listener.ts";
 import { keepSecret, type Requests } from "./sdk.ts";
 import { fitsEntry, isDocumentId, type StoredClient, type StoredLogin } from "./stored_login.ts";
 
-/** How the gateway introduces itself. */
+/** Client metadata of the gateway. */
 const CLIENT = {
   client_name: "Agent MCP Gateway",
   grant_types: ["authorization_code", "refresh_token"],
@@ -16,18 +16,19 @@ const CLIENT = {
 };
 
 /**
- * The client that logs in: the configured one, the one that was registered before with the same
- * redirect, or a new one.
+ * Returns the client to log in with: the configured one, the one that was registered before with
+ * the same redirect URI, or a new one.
  *
- * @param service Where it is registered.
- * @param redirectUri Where the browser is sent after the login.
- * @param options The login before, if there was one, and how requests are made.
- * @throws {LoginFailed} where no client can be had.
+ * @param options `last`: the previous login, if there was one.
+ * @throws {LoginFailed} if there is no client and none can be registered.
  */
 export async function findClient(
   service: LoginService,
-  redirectUri: string,
-  { last, requests }: { readonly last: StoredLogin | undefined; readonly requests: Requests },
+  { redirectUri, last, requests }: {
+    readonly redirectUri: string;
+    readonly last: StoredLogin | undefined;
+    readonly requests: Requests;
+  },
 ): Promise<StoredClient> {
   const { config } = requests;
   const { metadata } = service;
@@ -85,15 +86,15 @@ async function register(
   try {
     const headers = { accept: "application/json", "content-type": "application/json" };
     const body = JSON.stringify(description);
-    const answer = await ask(endpoint, { method: "POST", headers, body }, fetchFn);
+    const answer = await ask(endpoint, { method: "POST", headers, body, fetchFn });
     const secret = answer.body?.client_secret;
     if (typeof secret === "string") keepSecret(config, secret);
-    const what = "to register the gateway";
+    const purpose = "to register the gateway";
     const isRefused = answer.body?.client_id === undefined && errorCodeOf(answer) !== undefined;
     if (!isOk(answer) || answer.body === undefined || isRefused) {
-      throw refusalOf(answer, what, config);
+      throw refusalOf(answer, { purpose, config });
     }
-    const complaint = `its login service sent an unusable answer when asked ${what}`;
+    const complaint = `its login service sent an unusable answer when asked ${purpose}`;
     const client = readMembers(answer, { required: ["client_id"], complaint, config });
     const { client_id, client_secret, client_secret_expires_at: end } = client;
     const { token_endpoint_auth_method: given } = client;
@@ -116,12 +117,12 @@ async function register(
   }
 }
 
-/** A program on somebody's machine keeps no secret of its own, unless it is made to. */
+/** Prefers no secret: a program on a user's machine cannot keep one. */
 function chooseMethod(supported: readonly string[] = ["none"]): string | undefined {
   return supported.includes("none") ? "none" : supported.find(isClientMethod);
 }
 
-/** What to do where no client can be registered. */
+/** Instructions for a service that does not register clients. */
 function manualRegistration({ metadata }: LoginService): string {
   const where = "into `gateway.oauth.client_id` of the server's entry";
   if (metadata.client_id_metadata_document_supported !== true) {
@@ -132,13 +133,13 @@ function manualRegistration({ metadata }: LoginService): string {
     `its address ${where}, and PORT into \`gateway.oauth.redirect_port\`. docs/oauth.md has the steps.`;
 }
 
-/** Guessed endpoints that do not answer: there is no login, or nobody can find it. */
+/** The error if guessed endpoints do not answer: there is no login, or it cannot be found. */
 function noLogin(service: LoginService, cause: Error, config: ServerConfig): LoginFailed {
   const issuer = quoteServer(service.issuer, config);
   const message = service.isNamed
     ? `its login service ${issuer} publishes no metadata, and nothing answers at the usual ` +
-      "addresses. Tell whoever runs the server; if it also accepts a key, put the key into `headers` " +
-      "of its entry in the servers file."
+      "addresses. Report this to the operator of the server. If the server also accepts a key, put the " +
+      "key into `headers` of its entry in the servers file."
     : "it refuses requests without authorization and offers no login. Put the credentials it needs, such as " +
       "a key, into `headers` of its entry in the servers file.";
   return new LoginFailed(message, { cause, canRetry: false });

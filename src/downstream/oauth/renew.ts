@@ -7,46 +7,45 @@ import { fitsEntry, isDue, type StoredLogin } from "./stored_login.ts";
 import type { TokenStore } from "./token_store.ts";
 import { refresh } from "./tokens.ts";
 
-/** What tokens are renewed with. */
+/** Options of a renewal. */
 export interface RenewOptions {
-  /** The server's entry. */
   readonly config: ServerConfig;
-  /** Where logins are kept. */
   readonly store: TokenStore;
-  /** Gives up waiting for other processes; a request that is under way comes to its end. */
+  /** Stops waiting for other processes; a request that was sent is completed. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Renews a login, once for all processes: under the lock, what another one has renewed is taken over.
+ * Renews a login, once for all processes: under the lock, tokens that another process has renewed
+ * are used.
  *
- * @param stale The login as it was used last.
- * @param options See there.
- * @returns The login with new tokens; without any where it is over, and its client can log in again;
- * `undefined` where the client is gone, too.
- * @throws {Unreachable} where that is not known for now; the tokens are kept.
+ * @param stale The login as it was last used.
+ * @returns The login with new tokens; without tokens if it has ended and its client can log in
+ * again; `undefined` if the client was rejected, too.
+ * @throws {Unreachable} if the service gave no definite answer; the tokens are kept.
  */
 export async function renew(
   stale: StoredLogin,
   { config, store, signal }: RenewOptions,
 ): Promise<StoredLogin | undefined> {
+  const run = async (): Promise<StoredLogin | undefined> => {
+    const { logins, isDamaged } = await store.read(stale.url);
+    const kept = logins.find((login) => login.issuer === stale.issuer);
+    // Logged out in the meantime. A damaged file proves nothing, and the known login replaces it.
+    if (kept?.tokens === undefined && !isDamaged) return undefined;
+    const current = kept?.tokens !== undefined && fitsEntry(kept, config) ? kept : stale;
+    keepSecret(config, current.tokens?.access_token, current.tokens?.refresh_token);
+    const isOther = current.tokens?.access_token !== stale.tokens?.access_token;
+    if (isOther && current.tokens !== undefined && !isDue(current.tokens, Date.now())) {
+      return current;
+    }
+    return await renewNow(current, { config, store });
+  };
   try {
-    return await store.locked(stale.url, signal, async () => {
-      const { logins, isDamaged } = await store.read(stale.url);
-      const kept = logins.find((login) => login.issuer === stale.issuer);
-      // Logged out meanwhile. A damaged file says nothing, and what is known here replaces it.
-      if (kept?.tokens === undefined && !isDamaged) return undefined;
-      const current = kept?.tokens !== undefined && fitsEntry(kept, config) ? kept : stale;
-      keepSecret(config, current.tokens?.access_token, current.tokens?.refresh_token);
-      const isOther = current.tokens?.access_token !== stale.tokens?.access_token;
-      if (isOther && current.tokens !== undefined && !isDue(current.tokens, Date.now())) {
-        return current;
-      }
-      return await renewNow(current, { config, store });
-    });
+    return await store.locked(stale.url, { signal, run });
   } catch (cause) {
     if (!(cause instanceof LockTimeout)) throw cause;
-    throw new Unreachable("is being asked by another gateway, which does not come to an end", {
+    throw new Unreachable("is being asked by another gateway, which does not finish", {
       cause,
     });
   }
@@ -57,7 +56,7 @@ async function renewNow(
   { config, store }: Pick<RenewOptions, "config" | "store">,
 ): Promise<StoredLogin | undefined> {
   const sdk = await loadSdk();
-  // Not to be given up half-way: new tokens that nobody took would be the end of the login.
+  // Not cancellable: if new tokens were issued and not stored, the login would be lost.
   const fetchFn = guardedFetch(new AbortController().signal);
   const renewal = await refresh(login, { config, url: login.url, sdk, fetchFn });
   if (renewal.kind === "tokens") {
@@ -69,7 +68,7 @@ async function renewNow(
     await store.remove(login.url);
     return undefined;
   }
-  const { tokens: _gone, ...rest } = login;
-  await store.write(rest);
-  return rest;
+  const { tokens: _ended, ...withoutTokens } = login;
+  await store.write(withoutTokens);
+  return withoutTokens;
 }

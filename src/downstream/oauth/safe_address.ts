@@ -1,12 +1,10 @@
-/** An address that a server named is not one that may be opened or fetched. */
+/** A server named an address that must not be opened or fetched. */
 export class UnsafeAddress extends Error {
   override readonly name = "UnsafeAddress";
 
   /**
-   * Says which.
-   *
-   * @param what What the address is of, such as "token endpoint".
-   * @param url The address; only its origin is told.
+   * @param what What the address is for, such as "token endpoint".
+   * @param url The address; the message contains only its origin.
    */
   constructor(what: string, url: URL) {
     super(`its ${what} ${url.origin === "null" ? url.protocol : url.origin} is no https address`);
@@ -14,10 +12,8 @@ export class UnsafeAddress extends Error {
 }
 
 /**
- * Whether an address may be opened in a browser or fetched: `https`, or `http` to this machine, and
- * without a user name, which would make it look like another site's.
- *
- * @param url Any address.
+ * Whether an address may be opened in a browser or fetched: `https`, or `http` to this machine,
+ * without a user name, which could make it look like another site's.
  */
 export function isSafeAddress(url: URL): boolean {
   if (url.username !== "" || url.password !== "") return false;
@@ -25,11 +21,10 @@ export function isSafeAddress(url: URL): boolean {
 }
 
 /**
- * Reads an address that a server named.
+ * Parses an address that a server named.
  *
- * @param text The address.
- * @param what What it is of, for the error.
- * @throws {UnsafeAddress} where it may not be used.
+ * @param what What the address is for, for the error.
+ * @throws {UnsafeAddress} if it must not be used.
  */
 export function safeAddress(text: string | URL, what: string): URL {
   const url = new URL(text);
@@ -37,7 +32,7 @@ export function safeAddress(text: string | URL, what: string): URL {
   return url;
 }
 
-/** Whether a host of an address is this machine. */
+/** Whether a host name means this machine. */
 function isLoopback(host: string): boolean {
   return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" ||
     /^127(?:\.\d{1,3}){3}$/.test(host);

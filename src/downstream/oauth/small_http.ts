@@ -1,12 +1,12 @@
-/** How long the beginning of a request may be, in bytes; cookies of other programs are in it. */
+/** Maximum size of a request's head in bytes; it contains the cookies of other local programs. */
 const MAX_HEAD = 64 * 1024;
 
-/** What the beginning ends with. */
+/** Ends the head. */
 const END = "\r\n\r\n";
 
 const WORDS: Readonly<Record<number, string>> = { 200: "OK", 400: "Bad Request", 404: "Not Found" };
 
-/** An answer to a request. */
+/** A response. */
 export interface SmallAnswer {
   readonly status: 200 | 400 | 404;
   readonly headers: Readonly<Record<string, string>>;
@@ -14,18 +14,17 @@ export interface SmallAnswer {
 }
 
 /**
- * Reads the request that a connection begins with, as far as a page is asked for.
+ * Reads the head of a GET request from a connection.
  *
- * @param connection The connection.
- * @returns The path and query that are asked for; `undefined` where it is no such request.
- * @throws What the system says where the connection is closed meanwhile.
+ * @returns The path and query; `undefined` if this is no GET request.
+ * @throws Any error of the system, if the connection is closed in the meantime.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-3}
  */
 export async function readTarget(connection: Deno.Conn): Promise<string | undefined> {
   const decoder = new TextDecoder("latin1");
   const chunk = new Uint8Array(4096);
   let head = "";
-  // All of it is read, for a connection that is closed over unread bytes takes its answer with it.
+  // The head is read completely: closing a connection with unread bytes discards the response.
   for (let seen = 0; !head.includes(END, seen - END.length);) {
     const size = await connection.read(chunk);
     if (size === null || head.length + size > MAX_HEAD) return undefined;
@@ -36,11 +35,9 @@ export async function readTarget(connection: Deno.Conn): Promise<string | undefi
 }
 
 /**
- * Answers a request, after which its connection can be closed.
+ * Writes a response, after which the connection can be closed.
  *
- * @param connection The connection.
- * @param answer What to say.
- * @throws What the system says where nobody takes it.
+ * @throws Any error of the system, if the peer does not read it.
  */
 export async function writeAnswer(
   connection: Deno.Conn,

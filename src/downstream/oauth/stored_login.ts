@@ -1,70 +1,62 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import { isRecord } from "../handshake.ts";
 
-/** A token is renewed when this part of its life is left. */
+/** A token is renewed when this share of its lifetime is left. */
 const RENEW_SHARE = 0.1;
 
-/** But not earlier than this, in milliseconds. */
+/** But no earlier than this before its expiry, in milliseconds. */
 const RENEW_MS = 60_000;
 
 /** The client that a login was made with. */
 export interface StoredClient {
-  /** Its id at the authorization server. */
   readonly client_id: string;
-  /** Its secret, where registration gave one; never one of the configuration. */
+  /** The secret that registration returned; a configured secret is never stored. */
   readonly client_secret?: string;
-  /** When that ends, in seconds since 1970; 0 for never. */
+  /** Expiry of the secret, in seconds since 1970; 0 for never. */
   readonly client_secret_expires_at?: number;
-  /** How it authenticates: what worked last, else what its registration said. */
+  /** The method that worked last, otherwise the one that registration returned. */
   readonly token_endpoint_auth_method?: string;
-  /** The redirect that it is known with. */
   readonly redirect_uri: string;
-  /** Registered by the gateway, or named in the configuration. */
+  /** Whether the gateway registered the client, or the configuration names it. */
   readonly kind: "registered" | "configured";
 }
 
-/** Tokens, and until when they hold. */
+/** Tokens and their lifetime. */
 export interface StoredTokens {
   readonly access_token: string;
   readonly refresh_token?: string;
-  /** The scope that was granted, where the server said so. */
+  /** The granted scope, if the service named it. */
   readonly scope?: string;
-  /** When they were asked for, in milliseconds since 1970. */
+  /** Time of the request for the tokens, in milliseconds since 1970. */
   readonly obtained_at: number;
-  /** When the access token ends, in milliseconds since 1970. */
+  /** Expiry of the access token, in milliseconds since 1970. */
   readonly expires_at?: number;
 }
 
-/** What is kept of a login at one server by way of one issuer. */
+/** A login at one server with one issuer, as it is stored. */
 export interface StoredLogin {
   /** The server's address, as configured. */
   readonly url: string;
-  /** Who gave the tokens; they are sent to nobody else but the server. */
+  /** The issuer of the tokens. They are sent only to it and to the server. */
   readonly issuer: string;
-  /** Where they are renewed and revoked. */
   readonly endpoints: {
     readonly authorization: string;
+    /** Renews the tokens. */
     readonly token: string;
     readonly revocation?: string;
-    /** How clients may authenticate there. */
+    /** Client authentication methods of the token endpoint. */
     readonly auth_methods?: readonly string[];
   };
-  /** The resource that they are for, as the server names itself. */
+  /** The resource that the tokens are for, as the server names itself. */
   readonly resource?: string;
-  /** The scope that was last asked for. */
+  /** The scope that was last requested. */
   readonly requested_scope?: string;
-  /** The client. */
   readonly client: StoredClient;
-  /** The tokens; absent where they were lost and only the client is left. */
+  /** Absent if the login has ended and only its client is left. */
   readonly tokens?: StoredTokens;
 }
 
-/**
- * Reads what was written.
- *
- * @param text The file.
- * @returns `undefined` where it is damaged.
- */
+/** Parses a stored login; `undefined` if the file is damaged. */
 export function parseLogin(text: string): StoredLogin | undefined {
   let value: unknown;
   try {
@@ -102,19 +94,21 @@ function hasTexts(
     optional.every((key) => ["string", "undefined"].includes(typeof value[key]));
 }
 
-/** Whether a login was made with the client that the entry of the server asks for. */
+/** Whether a login was made with the client that the server's entry configures. */
 export function fitsEntry({ client }: StoredLogin, { options }: ServerConfig): boolean {
   const id = options.oauth?.clientId;
   return client.kind === "configured" ? client.client_id === id : !isOwnClient(id);
 }
 
-/** Whether a client id of the configuration has to be used, rather than may be. */
+/**
+ * Whether a configured client id must be used; the address of a client metadata document may be.
+ */
 export function isOwnClient(id: string | undefined): boolean {
   return id !== undefined && !isDocumentId(id);
 }
 
 /**
- * Whether a client id is the address of the client's own description.
+ * Whether a client id is the address of a client metadata document.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization#client-id-metadata-documents}
  */
@@ -124,8 +118,8 @@ export function isDocumentId(id: string): boolean {
 }
 
 /**
- * Whether a text can be an access token. Anything else could not be put into a header, and what is
- * said about that would hold it.
+ * Whether a text can be an access token. Any other text cannot be put into a header, and the error
+ * message about that would contain it.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#appendix-A.12}
  */
@@ -133,18 +127,18 @@ export function isToken(text: string): boolean {
   return /^[\x20-\x7e]+$/.test(text);
 }
 
-/** Whether a token is to be renewed before it is used again. */
+/** Whether a token should be renewed before it is used again. */
 export function isDue({ obtained_at, expires_at }: StoredTokens, now: number): boolean {
   if (expires_at === undefined) return false;
   return expires_at - now <= Math.min(RENEW_MS, (expires_at - obtained_at) * RENEW_SHARE);
 }
 
-/** What a request bears. */
+/** The value of the `Authorization` header. */
 export function bearerOf(login: StoredLogin | undefined): string | undefined {
   return login?.tokens === undefined ? undefined : `Bearer ${login.tokens.access_token}`;
 }
 
-/** The client's id and secret, wherever the secret is kept. */
+/** The client's id and secret, from the stored login or the configuration. */
 export function clientOf(
   client: StoredClient,
   { options }: ServerConfig,

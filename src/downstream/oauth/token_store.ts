@@ -4,29 +4,28 @@ import { lockFile, LockTimeout } from "./file_lock.ts";
 import { makePrivateFolder, removeIfThere, writePrivately } from "./private_file.ts";
 import { parseLogin, type StoredLogin } from "./stored_login.ts";
 
-/** How long another process may hold the lock; longer than a request for tokens takes. */
+/** Maximum wait for the lock; longer than a request for tokens takes. */
 const LOCK_MS = 25_000;
 
-/** What is known of the logins at a server. */
+/** The stored logins at a server. */
 export interface Found {
   /** One for each issuer, the newest first. */
   readonly logins: readonly StoredLogin[];
-  /** Whether a file was found damaged since the last logout. */
+  /** Whether a damaged file was found since the last logout. */
   readonly isDamaged: boolean;
 }
 
-/** A file that was read. */
-interface Place {
+/** A login that was read, and when its file was written. */
+interface StoredFile {
   readonly login: StoredLogin;
+  /** In milliseconds since 1970. */
   readonly modified: number;
 }
 
 /**
- * Where the tokens are kept: `agent-mcp-gateway/oauth` in the user's configuration folder.
+ * Folder of the token store: `agent-mcp-gateway/oauth` in the user's configuration folder.
  *
- * @param env Where the folders are named.
- * @param os Whose customs hold; default: where this runs.
- * @returns `undefined` where the user has no such folder.
+ * @returns `undefined` if the user has no such folder.
  */
 export function oauthFolder(
   env: { get(name: string): string | undefined; toObject(): Record<string, string> },
@@ -40,52 +39,43 @@ export function oauthFolder(
 }
 
 /**
- * Keeps logins, one file for each server and issuer. Where they cannot be written they are kept in
- * memory, for as long as this process lives.
+ * Stores logins, one file for each server and issuer. Logins that cannot be written are kept in
+ * memory until this process ends.
  */
 export class TokenStore {
   readonly #folder: string | undefined;
   readonly #log: Log;
-  // By server; what is here could not be written.
+  // Logins that could not be written, by server.
   readonly #unwritten = new Map<string, StoredLogin>();
   readonly #warned = new Set<string>();
 
   /**
    * Opens the store; nothing is read or written yet.
    *
-   * @param folder Where the files are; `undefined` keeps everything in memory.
-   * @param log Takes what the user should know.
+   * @param folder `undefined` keeps everything in memory.
    */
   constructor(folder: string | undefined, log: Log) {
     this.#folder = folder;
     this.#log = log;
   }
 
-  /**
-   * Reads the logins at a server. A damaged file is set aside. Never throws.
-   *
-   * @param url The server's address.
-   */
+  /** Reads the logins at a server. Damaged files are set aside. Never throws. */
   async read(url: string): Promise<Found> {
     const unwritten = this.#unwritten.get(url);
     if (unwritten !== undefined) return { logins: [unwritten], isDamaged: false };
-    const places: Place[] = [];
+    const files: StoredFile[] = [];
     let isDamaged = false;
     for (const path of await this.#list(url)) {
-      // Whoever set it aside, it says that a login was there.
-      const place = path.endsWith(".json") ? await this.#readFile(path) : "damaged";
-      if (place === "damaged") isDamaged = true;
-      else if (place?.login.url === url) places.push(place);
+      // A file that any process has set aside shows that there was a login.
+      const file = path.endsWith(".json") ? await this.#readFile(path) : "damaged";
+      if (file === "damaged") isDamaged = true;
+      else if (file?.login.url === url) files.push(file);
     }
-    places.sort((one, two) => two.modified - one.modified);
-    return { logins: places.map(({ login }) => login), isDamaged };
+    files.sort((one, two) => two.modified - one.modified);
+    return { logins: files.map(({ login }) => login), isDamaged };
   }
 
-  /**
-   * Keeps a login in the place of the one before at the same server and issuer. Never throws.
-   *
-   * @param login What to keep.
-   */
+  /** Stores a login; it replaces the previous one of the same server and issuer. Never throws. */
   async write(login: StoredLogin): Promise<void> {
     try {
       const folder = this.#needFolder();
@@ -100,10 +90,9 @@ export class TokenStore {
   }
 
   /**
-   * Forgets all logins at a server.
+   * Removes all logins at a server.
    *
-   * @param url The server's address.
-   * @throws What the system says where a file cannot be removed.
+   * @throws Any error of the system, if a file cannot be removed.
    */
   async remove(url: string): Promise<void> {
     this.#unwritten.delete(url);
@@ -111,14 +100,15 @@ export class TokenStore {
   }
 
   /**
-   * Runs something while no other process does the same for this server.
+   * Runs a function while no other process does so for the same server.
    *
-   * @param url The server's address.
-   * @param signal Gives up waiting; its reason is thrown.
-   * @param run What to run.
-   * @throws {LockTimeout} where another process does not come to an end.
+   * @param options `signal` cancels the wait; its reason is thrown.
+   * @throws {LockTimeout} if another process holds the lock for too long.
    */
-  async locked<T>(url: string, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+  async locked<T>(
+    url: string,
+    { signal, run }: { readonly signal: AbortSignal; readonly run: () => Promise<T> },
+  ): Promise<T> {
     using _lock = await this.#lock(url, signal);
     return await run();
   }
@@ -132,7 +122,7 @@ export class TokenStore {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof LockTimeout) throw error;
-      // Nothing can be written there, or nothing can be locked: then every process is on its own.
+      // The folder cannot be written or locked: then every process works alone.
       this.#warn("Logins cannot be shared with other gateways", error);
       return undefined;
     }
@@ -143,7 +133,7 @@ export class TokenStore {
     return this.#folder;
   }
 
-  /** The files of a server, and those of them that were set aside. */
+  /** Paths of a server's files, including those that were set aside. */
   async #list(url: string): Promise<string[]> {
     const paths: string[] = [];
     if (this.#folder === undefined) return paths;
@@ -159,23 +149,23 @@ export class TokenStore {
     return paths;
   }
 
-  async #readFile(path: string): Promise<Place | "damaged" | undefined> {
+  async #readFile(path: string): Promise<StoredFile | "damaged" | undefined> {
     try {
       const login = parseLogin(await Deno.readTextFile(path));
       if (login === undefined) return await this.#setAside(path);
       const { mtime } = await Deno.stat(path);
       return { login, modified: mtime?.getTime() ?? 0 };
     } catch (error) {
-      // Another process has just removed it.
+      // Another process may just have removed the file.
       if (!(error instanceof Deno.errors.NotFound)) this.#warn("A login cannot be read", error);
       return undefined;
     }
   }
 
   async #setAside(path: string): Promise<"damaged"> {
-    const place = `${path}.damaged-${Date.now()}`;
-    this.#log.warn("A damaged login was set aside", { file: place });
-    await Deno.rename(path, place);
+    const target = `${path}.damaged-${Date.now()}`;
+    this.#log.warn("A damaged login was set aside", { file: target });
+    await Deno.rename(path, target);
     return "damaged";
   }
 
@@ -187,7 +177,7 @@ export class TokenStore {
   }
 }
 
-/** Begins the names of a server's files: its host, for people, and what tells its address apart. */
+/** Common prefix of a server's file names: its host, for people, and a hash of its address. */
 async function prefixOf(url: string): Promise<string> {
   const host = new URL(url).hostname.toLowerCase().replace(/[^a-z0-9.-]/g, "_").slice(0, 60);
   return `${host}-${await hash(url)}`;

@@ -16,7 +16,7 @@ import {
   type StoredTokens,
 } from "./stored_login.ts";
 
-/** Refusals that say that a refresh token will never be good again. */
+/** Error codes after which a refresh token will never be accepted again. */
 const ENDED: ReadonlySet<string> = new Set([
   "invalid_grant",
   "invalid_client",
@@ -26,45 +26,42 @@ const ENDED: ReadonlySet<string> = new Set([
   "invalid_target",
 ]);
 
-/** Those among them that say it of the client. */
+/** Those of them that reject the client. */
 const CLIENT_ENDED: ReadonlySet<string> = new Set(["invalid_client", "unauthorized_client"]);
 
-/** Tokens that a service gave, and how the client authenticated for them. */
+/** Tokens, and the method with which the client authenticated. */
 export interface GrantedTokens {
   readonly tokens: StoredTokens;
   readonly method: ClientMethod;
 }
 
-/** What asking for new tokens came to. */
+/** Result of a renewal. */
 export type Renewal =
   | { readonly kind: "tokens"; readonly tokens: StoredTokens; readonly client: StoredClient }
   | {
-    /** The login is over. */
+    /** The login has ended. */
     readonly kind: "ended";
-    /** Whether the client is gone, too. */
+    /** Whether the client was rejected, too. */
     readonly isClientGone: boolean;
   };
 
 /** A request for tokens. */
 interface TokenRequest {
-  /** Where to. */
   readonly endpoint: string;
-  /** The client that asks, and the methods of authentication that the service names. */
   readonly client: OAuthClient;
+  /** The authentication methods that the service lists. */
   readonly supported: readonly string[] | undefined;
-  /** The grant and all that belongs to it. */
+  /** The grant and its parameters. */
   readonly form: Readonly<Record<string, string>>;
-  /** What is asked for, such as "to log in". */
-  readonly what: string;
+  /** The requested action, such as "to log in". */
+  readonly purpose: string;
 }
 
 /**
- * Gets tokens for the code that the browser brought.
+ * Exchanges the code from the browser for tokens.
  *
- * @param grant The code, and what belongs to it.
- * @param options Who gives them, and which client asks.
- * @returns The tokens, and the client with the way of authentication that worked.
- * @throws {LoginFailed} where they are refused.
+ * @returns The tokens, and the client with the authentication method that worked.
+ * @throws {LoginFailed} if the service refuses.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3}
  */
 export async function exchangeCode(
@@ -87,17 +84,15 @@ export async function exchangeCode(
       redirect_uri: client.redirect_uri,
       ...(resource === undefined ? {} : { resource }),
     },
-    what: "to log in",
+    purpose: "to log in",
   }, requests);
   return { tokens, client: rememberMethod(client, method) };
 }
 
 /**
- * Asks for new tokens with the refresh token.
+ * Requests new tokens with the refresh token.
  *
- * @param login The login that goes on.
- * @param requests How requests are made.
- * @throws {Unreachable} where nothing was said about the login, and it may go on later.
+ * @throws {Unreachable} if the service gave no definite answer; the login may continue later.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-6}
  */
 export async function refresh(login: StoredLogin, requests: Requests): Promise<Renewal> {
@@ -114,7 +109,7 @@ export async function refresh(login: StoredLogin, requests: Requests): Promise<R
         refresh_token: refreshToken,
         ...(resource === undefined ? {} : { resource }),
       },
-      what: "to renew the login",
+      purpose: "to renew the login",
     }, requests);
     const { scope = last?.scope, refresh_token = refreshToken } = tokens;
     const kept = { ...tokens, refresh_token, ...(scope === undefined ? {} : { scope }) };
@@ -124,25 +119,25 @@ export async function refresh(login: StoredLogin, requests: Requests): Promise<R
     if (error.code !== undefined && ENDED.has(error.code)) {
       return { kind: "ended", isClientGone: CLIENT_ENDED.has(error.code) };
     }
-    // Whatever else it said, it did not say that the login is over.
+    // No other answer means that the login has ended.
     const message = `gave an answer that the gateway does not understand: ${error.message}`;
     throw new Unreachable(message, { cause: error });
   }
 }
 
 /**
- * Gets tokens for the gateway itself, without a person.
+ * Requests tokens for the gateway itself, without a person.
  *
- * @param service Who gives them.
- * @param method How the client authenticated last, where that is known.
- * @param requests How requests are made; the entry has id and secret.
- * @throws {LoginFailed} where they are refused.
+ * @param options `method`: how the client authenticated last, if known.
+ * @throws {LoginFailed} if the service refuses.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.4}
  */
 export async function fetchOwnTokens(
   { metadata, resource, scope }: LoginService,
-  method: ClientMethod | undefined,
-  requests: Requests,
+  { method, requests }: {
+    readonly method: ClientMethod | undefined;
+    readonly requests: Requests;
+  },
 ): Promise<GrantedTokens> {
   const { clientId = "", clientSecret = "" } = requests.config.options.oauth ?? {};
   try {
@@ -159,7 +154,7 @@ export async function fetchOwnTokens(
         ...(scope === undefined ? {} : { scope }),
         ...(resource === undefined ? {} : { resource }),
       },
-      what: "to give the gateway a token",
+      purpose: "to give the gateway a token",
     }, requests);
   } catch (cause) {
     if (!(cause instanceof LoginFailed)) throw cause;
@@ -170,38 +165,40 @@ export async function fetchOwnTokens(
 }
 
 async function requestTokens(request: TokenRequest, requests: Requests): Promise<GrantedTokens> {
-  const { endpoint, form, client, supported, what } = request;
+  const { endpoint, form, client, supported, purpose } = request;
   const { config } = requests;
-  // A slow answer was written long before it arrives, and its token is as much older.
+  // The lifetime is counted from the request: a slow answer was written long before it arrives.
   const askedAt = Date.now();
-  const sent = await postAsClient(endpoint, form, { client, supported, requests });
+  const sent = await postAsClient(endpoint, { form, client, supported, requests });
   const { answer, method } = sent;
   const { body } = answer;
-  // Before anything of it can be quoted.
+  // Before anything of the response can be quoted.
   const secrets = [body?.access_token, body?.refresh_token, body?.id_token];
   keepSecret(config, ...secrets.filter((value) => typeof value === "string"));
   const isRefused = body?.access_token === undefined && errorCodeOf(answer) !== undefined;
-  if (!isOk(answer) || body === undefined || isRefused) throw refusalOfClient(sent, what, requests);
-  const complaint = `its login service sent an unusable answer when asked ${what}`;
+  if (!isOk(answer) || body === undefined || isRefused) {
+    throw refusalOfClient(sent, purpose, requests);
+  }
+  const complaint = `its login service sent an unusable answer when asked ${purpose}`;
   const members = readMembers(answer, { required: ["access_token"], complaint, config });
   return { tokens: keepTokens(members, askedAt, requests), method };
 }
 
 function refusalOfClient(
   { answer, tried }: ClientAnswer,
-  what: string,
+  purpose: string,
   { config }: Requests,
 ): Error {
-  const ways = tried.length > 1 ? ` (as ${tried.join(" and as ")})` : "";
-  return refusalOf(answer, `${what}${ways}`, config);
+  const methods = tried.length > 1 ? ` (as ${tried.join(" and as ")})` : "";
+  return refusalOf(answer, { purpose: `${purpose}${methods}`, config });
 }
 
-/** The method that worked is tried first the next time. */
+/** Stores the method that worked, so that it is tried first next time. */
 function rememberMethod(client: StoredClient, method: ClientMethod): StoredClient {
   return method === "none" ? client : { ...client, token_endpoint_auth_method: method };
 }
 
-/** Takes tokens from an answer, where they are of a kind that the gateway can use. */
+/** Reads the tokens of a response; throws if the gateway cannot use them. */
 function keepTokens(
   members: MembersWith<"access_token">,
   obtained_at: number,
@@ -210,14 +207,15 @@ function keepTokens(
   const { access_token, refresh_token, scope, expires_in, token_type = "Bearer" } = members;
   if (token_type.toLowerCase() !== "bearer") {
     const kind = quoteServer(token_type, config);
-    const message = `its login service gave a token of the kind ${kind}, and only bearer tokens ` +
-      "can be used.";
+    const message =
+      `its login service issued a token of the kind ${kind}, but the gateway supports ` +
+      "bearer tokens only.";
     throw new LoginFailed(message, { canRetry: false });
   }
   if (!isToken(access_token)) {
     const message =
-      "its login service gave a token that cannot be sent: it holds characters that " +
-      "no token has.";
+      "its login service issued a token that cannot be sent, because it contains characters that " +
+      "are not allowed in a token.";
     throw new LoginFailed(message, { canRetry: false });
   }
   return {
@@ -230,25 +228,23 @@ function keepTokens(
 }
 
 /**
- * Takes a login back where its service can.
+ * Revokes a login at its service.
  *
- * @param login The login.
- * @param requests How requests are made.
- * @returns Whether the service can.
- * @throws {Unreachable | LoginFailed} where it can and did not.
+ * @returns Whether the service supports this.
+ * @throws {Unreachable | LoginFailed} if it does, and revoking failed.
  * @see {@link https://www.rfc-editor.org/rfc/rfc7009}
  */
 export async function revoke(login: StoredLogin, requests: Requests): Promise<boolean> {
   const { endpoints: { revocation, auth_methods: supported }, tokens } = login;
   if (revocation === undefined || tokens === undefined) return false;
   let client: OAuthClient = clientOf(login.client, requests.config);
-  // The refresh token first: with it goes the whole login.
+  // The refresh token first: revoking it ends the whole login.
   for (const hint of ["refresh_token", "access_token"] as const) {
     const token = tokens[hint];
     if (token === undefined) continue;
     const form = { token, token_type_hint: hint };
-    const sent = await postAsClient(revocation, form, { client, supported, requests });
-    // Some cannot revoke access tokens, which end by themselves.
+    const sent = await postAsClient(revocation, { form, client, supported, requests });
+    // Some services cannot revoke access tokens, which expire anyway.
     const isUnsupported = hint === "access_token" &&
       errorCodeOf(sent.answer) === "unsupported_token_type";
     if (!isOk(sent.answer) && !isUnsupported) {
