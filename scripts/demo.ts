@@ -16,9 +16,10 @@ import { permissionFlags } from "./permissions.ts";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const AGENT = "researcher";
 
-/** A text as it appears in the transcript: one line, cut. */
+/** A text as it appears in the transcript: without the newline at its end, cut. */
 function excerpt(text: string, most = 300): string {
-  return text.length <= most ? text : `${text.slice(0, most)}… (${text.length} characters)`;
+  const line = text.trimEnd();
+  return line.length <= most ? line : `${line.slice(0, most)}… (${line.length} characters)`;
 }
 
 function say(line: string): void {
@@ -38,7 +39,7 @@ async function makeFolder(): Promise<string> {
 async function connect(folder: string): Promise<Client> {
   const transport = new StdioClientTransport({
     command: Deno.execPath(),
-    args: ["run", ...permissionFlags("start"), join(ROOT, "src", "main.ts")],
+    args: ["run", ...permissionFlags("start"), join(ROOT, "src", "main.ts"), "--agent", AGENT],
     cwd: folder,
     env: {
       ...Deno.env.toObject(),
@@ -60,17 +61,17 @@ interface ToolResult {
   readonly isError?: boolean;
 }
 
-/** Calls a gateway tool as the agent and prints call and answer. */
+/** Calls a gateway tool and prints the call and its result. */
 async function call(
   client: Client,
   name: string,
   args: Record<string, unknown>,
 ): Promise<ToolResult & { text: string }> {
-  const given = { agent_id: AGENT, ...args };
-  say(`\n> ${name}(${JSON.stringify(given)})`);
-  const result = await client.callTool({ name, arguments: given }) as ToolResult;
+  say(`\n> ${name}(${JSON.stringify(args)})`);
+  const result = await client.callTool({ name, arguments: args }) as ToolResult;
   const text = result.content[0]?.text ?? "";
-  say(excerpt(text));
+  // Refusals are JSON, which is easier to read over several lines.
+  say(result.isError ? JSON.stringify(JSON.parse(text), null, 2) : excerpt(text));
   return { ...result, text };
 }
 
@@ -154,9 +155,9 @@ async function showAudit(path: string): Promise<void> {
     const { agent_id, operation, decision, server, tool, rule, latency_ms } = JSON.parse(line);
     const what = [operation, server, tool].filter((part) => part !== undefined).join(" ");
     say(
-      `  ${decision} ${agent_id}: ${what}${
-        rule === undefined ? "" : ` by ${rule}`
-      }, ${latency_ms} ms`,
+      `  ${decision} ${agent_id}: ${what}${rule === undefined ? "" : ` by ${rule}`}, ${
+        latency_ms.toFixed(1)
+      } ms`,
     );
   }
   const decisions = lines.map((line) => JSON.parse(line).decision);
@@ -175,8 +176,16 @@ try {
   }
   const direct = await countDirect(folder);
   say("\nWhat the tools took of the agent's context, counted with a real tokenizer:");
-  say(`  without the gateway, every definition of both servers: ${direct} tokens`);
-  say(`  through it, its three tools and what this run looked up: ${spent} tokens`);
+  say(
+    `  without the gateway, every definition of both servers: ${
+      direct.toLocaleString("en")
+    } tokens`,
+  );
+  say(
+    `  through it, its three tools and what this run looked up: ${
+      spent.toLocaleString("en")
+    } tokens`,
+  );
   say(`  saved: ${Math.round((1 - spent / direct) * 100)} %; more servers save more`);
   assert.ok(spent < direct, "the gateway saves tokens");
   await showAudit(join(folder, "audit.jsonl"));

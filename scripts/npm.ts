@@ -17,7 +17,10 @@ export const PACKAGE_FOLDER = "dist/npm";
 const NAME = "agent-mcp-gateway";
 const DESCRIPTION = "One MCP server in front of all of yours, with rules for each agent";
 
-/** What README links to, besides its own sections. */
+/** The pages beside README that it links to. npm adds README and LICENSE by itself. */
+const PAGES = ["CONTRIBUTING.md", "SECURITY.md"];
+
+/** The folders that README and the other pages link to. */
 const PAGE_FOLDERS = ["docs", "config"];
 
 /** The systems that Deno has a package for. */
@@ -55,7 +58,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
     }),
     type: "module",
     bin: { [NAME]: "launcher.cjs" },
-    files: ["launcher.cjs", `${NAME}.js`, ...PAGE_FOLDERS],
+    files: ["launcher.cjs", `${NAME}.js`, ...PAGES, ...PAGE_FOLDERS],
     engines: { node: ">=18" },
     // The one that it was bundled with and tested on. npm installs the package for its system.
     optionalDependencies: Object.fromEntries(
@@ -106,7 +109,7 @@ function toText(value: unknown): string {
 export async function buildPackage(repository?: string): Promise<void> {
   await bundleGateway(`${PACKAGE_FOLDER}/${NAME}.js`);
   await Deno.copyFile("scripts/npm_launcher.cjs", `${PACKAGE_FOLDER}/launcher.cjs`);
-  for (const name of ["README.md", "LICENSE"]) {
+  for (const name of ["README.md", "LICENSE", ...PAGES]) {
     await Deno.copyFile(name, `${PACKAGE_FOLDER}/${name}`);
   }
   for (const folder of PAGE_FOLDERS) await copyFolder(folder, `${PACKAGE_FOLDER}/${folder}`);

@@ -1,6 +1,7 @@
 /**
  * Everything that must hold before a change is kept, in the folder it is started in: format, lint,
- * types, documentation, tests. What `deno task ok` and `deno task test` run.
+ * types, documentation, tests. What `deno task ok` and `deno task test` run. With the paths of test
+ * files or folders, only these tests.
  *
  * @module
  */
@@ -138,7 +139,17 @@ function writeAll(bytes: Uint8Array): void {
   }
 }
 
-if (import.meta.main) {
+/** Runs single test files or folders, with the permissions that all tests have. */
+async function runOnly(paths: readonly string[]): Promise<boolean> {
+  await ensureServers();
+  return await runDeno("test", "--no-check", ...permissionFlags("soak"), ...paths);
+}
+
+if (import.meta.main && Deno.args.length > 0) {
+  const passed = await runOnly(Deno.args);
+  Deno.removeSync(SHIPPED, { recursive: true });
+  Deno.exit(passed ? 0 : 1);
+} else if (import.meta.main) {
   const encoder = new TextEncoder();
   const passed = await runSteps(STEPS, {
     print: (line) => writeAll(encoder.encode(`${line}\n`)),

@@ -2,7 +2,7 @@
 
 import { repositoryPath } from "./layers.ts";
 
-/** Words that name no thing, and words that have a better one in the glossary of README.md. */
+/** Words that name no thing, and words that have a better one in the glossary of docs/developing.md. */
 const AVOIDED: ReadonlySet<string> = new Set([
   "util",
   "helper",

@@ -3,7 +3,7 @@
 import { findImportFault, findPlace, sourcePath } from "./layers.ts";
 import { readLiteral, visitImports } from "./imports.ts";
 
-const HINT = "scripts/lint/layers.ts lists the layers; README.md has the picture.";
+const HINT = "scripts/lint/layers.ts lists the layers; docs/developing.md has the picture.";
 
 export const importDirection: Deno.lint.Rule = {
   create(context) {

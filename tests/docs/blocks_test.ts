@@ -58,6 +58,8 @@ Deno.test("[docs.blocks] what is wrong or not understood fails", {
     "```sh no-run\nagent-mcp-gateway nonsense\n```",
     "```sh no-run\ndeno task nonsense\n```",
     "```sh\necho one\n```\n\n```text output\ntwo\n```",
+    "```sh\necho one\n```\n\n```text output\ntwo …\n```",
+    "```sh clone\ncat no-such-file\n```",
     "```text\nwhose?\n```",
     "```cobol\nSTOP RUN.\n```",
     "```\nno language\n```",

@@ -59,7 +59,8 @@ export class BlockChecker {
 
   async #run({ text, marks, ...block }: Block): Promise<void> {
     const [, exit = "0"] = /^exit=(\d+)$/m.exec(marks.join("\n")) ?? [];
-    this.#last = await this.#play.run(text);
+    this.#last =
+      await (marks.includes("clone") ? this.#play.runInClone(text) : this.#play.run(text));
     const { code, stdout, stderr } = this.#last;
     assert.equal(code, Number(exit), `${block.page}:${block.line}\n${stdout}\n${stderr}`);
   }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import config from "../../deno.json" with { type: "json" };
+import { LAYERS } from "../../scripts/lint/layers.ts";
 import serversSchema from "../../config/servers.schema.json" with { type: "json" };
 import rulesSchema from "../../config/rules.schema.json" with { type: "json" };
 import { listSettings } from "../../src/config/mod.ts";
@@ -35,7 +37,7 @@ Deno.test("[docs.settings] every setting stands in docs/configuration.md with fl
 
 Deno.test("[docs.settings] every variable and flag that a page names is there", () => {
   const settings = listSettings();
-  // These are not settings: the metrics' token, and what a launcher and the gateway tell others.
+  // These are not settings: the metrics' token, and what a launcher sets.
   const known = new Set([
     ...settings.map(({ variable }) => variable),
     "GATEWAY_METRICS_TOKEN",
@@ -71,14 +73,39 @@ Deno.test("[docs.codes] every error code has a section in docs/troubleshooting.m
   }
 });
 
-Deno.test("[docs.commands] every command stands in README.md", async () => {
+Deno.test("[docs.commands] every command is on docs/commands.md", async () => {
   const { stdout } = await runOnce(["--help"]);
   const listed = stdout.slice(stdout.indexOf("\nSET UP\n"), stdout.indexOf("\nFLAGS\n"));
   const names = listed.split("\n").flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? []);
   assert.ok(names.length >= 10, stdout);
-  const readme = readPage("README.md");
-  const isThere = (name: string) => new RegExp(`\`${name}[ \`]`).test(readme);
+  const page = readPage("docs/commands.md");
+  const isThere = (name: string) => new RegExp(`\`${name}[ \`]`).test(page);
   assert.deepEqual(names.filter((name) => !isThere(name)), []);
+});
+
+Deno.test("[docs.developing] every layer of the source is on docs/developing.md", () => {
+  const page = readPage("docs/developing.md");
+  const names = LAYERS.flat().map((name) => name.split("/").at(-1) ?? name);
+  const isThere = (name: string) => new RegExp(`\\b${name.replace(".", "\\.")}`).test(page);
+  assert.deepEqual(names.filter((name) => !isThere(name)), []);
+});
+
+Deno.test("[docs.developing] every task and every dependency is on docs/developing.md", () => {
+  const page = readPage("docs/developing.md");
+  const tasks = Object.keys(config.tasks).filter((name) => !page.includes(`\`deno task ${name}`));
+  assert.deepEqual(tasks, []);
+  const packages = Object.keys(config.imports).filter((name) => !page.includes(`\`${name}\``));
+  assert.deepEqual(packages, []);
+});
+
+Deno.test("[docs.figures] README.md counts the missed aims as docs/performance.md shows them", () => {
+  const numbers = ["no", "one", "two", "three", "four", "five", "six", "seven"];
+  const rows = readPage("docs/performance.md").split("\n")
+    .map((line) => line.split("|").map((cell) => cell.trim()))
+    .filter((cells) => cells.length === 8);
+  const missed = rows.filter((cells) => ["no", "not yet"].includes(cells[6] ?? "")).length;
+  assert.ok(rows.length > 10 && missed < numbers.length);
+  assert.match(readPage("README.md"), new RegExp(`; ${numbers[missed]} aims? (?:is|are) not met`));
 });
 
 Deno.test("[docs.links] every link to a file of the repository leads somewhere", () => {

@@ -15,11 +15,11 @@ export interface Block {
   readonly text: string;
 }
 
-/** The pages that people read: README.md and everything in docs/. */
+/** The pages that people read: those in the root of the repository, and everything in docs/. */
 export function listPages(): string[] {
   const docs = [...Deno.readDirSync(join(ROOT, "docs"))].map(({ name }) => name)
     .filter((name) => name.endsWith(".md")).sort();
-  return ["README.md", ...docs.map((name) => `docs/${name}`)];
+  return ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...docs.map((name) => `docs/${name}`)];
 }
 
 /** The text of a page. */

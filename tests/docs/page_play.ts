@@ -63,6 +63,11 @@ export class PagePlay implements AsyncDisposable {
     return await this.start("bash", ["-c", before + script]);
   }
 
+  /** Runs a script in the clone of the repository, to its end. */
+  async runInClone(script: string): Promise<Played> {
+    return await this.run(`(cd ${quote(ROOT)}\n${script})`);
+  }
+
   /** Runs a program to its end, without input. */
   async start(command: string, args: readonly string[]): Promise<Played> {
     await this.#makePrograms();
@@ -130,13 +135,18 @@ export function leveled(text: string, { home }: { readonly home: string }): stri
     .filter((line) => line !== "");
 }
 
-/** Checks that each line of what a page shows was printed, in this order; `…` stands for others. */
+/**
+ * Checks that each line of what a page shows was printed, in this order. `…` stands for other lines,
+ * and at the end of a line for the rest of it.
+ */
 export function assertShown(shown: string, { stdout, stderr }: Played, home: string): void {
   const printed = leveled(`${stderr}\n${stdout}`, { home });
   let at = 0;
   for (const line of leveled(shown, { home })) {
     if (line === "…") continue;
-    const found = printed.indexOf(line, at);
+    const found = line.endsWith("…")
+      ? printed.findIndex((one, index) => index >= at && one.startsWith(line.slice(0, -1)))
+      : printed.indexOf(line, at);
     assert.ok(found >= 0, `not printed: ${line}\nprinted:\n${printed.join("\n")}`);
     at = found + 1;
   }

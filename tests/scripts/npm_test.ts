@@ -24,15 +24,19 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
     assert.equal(await gateway.text("odd", "count"), "1");
   });
 
-  await t.step("[install.npm] has the pages that its README links to", async () => {
+  await t.step("[install.npm] has every file that its pages link to", async () => {
     const [command] = await commandWords("npm");
     const folder = join(dirname(command), "..", "agent-mcp-gateway");
-    for (const page of ["README.md", "docs/deployment.md"]) {
+    const docs = [...Deno.readDirSync(join(folder, "docs"))].map(({ name }) => `docs/${name}`);
+    let count = 0;
+    for (const page of ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...docs]) {
       const text = await Deno.readTextFile(join(folder, page));
-      const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link = ""]) => link);
-      assert.ok(links.length > 0, page);
-      for (const link of links) await Deno.stat(join(folder, dirname(page), link));
+      for (const [, link = ""] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+        await Deno.stat(join(folder, dirname(page), link));
+        count++;
+      }
     }
+    assert.ok(count > 30, `${count} links`);
   });
 
   await t.step("[install.npm] passes signals on", async () => {
@@ -58,7 +62,8 @@ Deno.test("[install.npm] the package: pinned Deno, the permissions of start, no 
   const { name, version, bin, files, permissions, mcpName, ...rest } = packageJson("a/b");
   assert.deepEqual([name, version], ["agent-mcp-gateway", config.version]);
   assert.deepEqual(bin, { "agent-mcp-gateway": "launcher.cjs" });
-  assert.deepEqual(files, ["launcher.cjs", "agent-mcp-gateway.js", "docs", "config"]);
+  const pages = ["CONTRIBUTING.md", "SECURITY.md", "docs", "config"];
+  assert.deepEqual(files, ["launcher.cjs", "agent-mcp-gateway.js", ...pages]);
   const { dependencies, optionalDependencies, scripts } = rest;
   // npm warns of every package with an install script.
   assert.deepEqual([dependencies, scripts], [undefined, undefined]);
