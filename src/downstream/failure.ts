@@ -2,11 +2,11 @@ import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { AnswerTooLong, ChannelClosed } from "../jsonrpc/mod.ts";
 import { CatalogError } from "./catalog.ts";
+import { StartAbandoned } from "./circuit_breaker.ts";
 import { HandshakeError } from "./handshake.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { quotable } from "./secrets.ts";
 import { serverCommand } from "./server_command.ts";
-import { StartAbandoned } from "./start_guard.ts";
 import { shortenText } from "../text.ts";
 
 /** How much of a decisive line is quoted, in UTF-16 code units. */

@@ -28,7 +28,7 @@ import {
   type SessionLoss,
   sessionRefusal,
 } from "./session_check.ts";
-import { StartGuard } from "./start_guard.ts";
+import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { Patience } from "./transport.ts";
 import { untilAborted } from "./until_aborted.ts";
 
@@ -50,7 +50,7 @@ export class DownstreamServer {
   readonly config: ServerConfig;
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
-  readonly #guard: StartGuard;
+  readonly #breaker: CircuitBreaker;
   readonly #listings: Listings;
   readonly #deadlines = new Deadlines();
   readonly #keys: CapabilityKeys;
@@ -73,7 +73,7 @@ export class DownstreamServer {
     const catalogLog = new CatalogLog(context.log, config.name);
     this.#listings = new Listings((catalog) => catalogLog.note(catalog));
     this.#keys = new CapabilityKeys(config.options.forward);
-    this.#guard = new StartGuard(config.name, context.now);
+    this.#breaker = new CircuitBreaker(config.name, context.now);
     this.#authorization = context.authorize?.(config, () => this.#waiting.best);
     const { isolation, maxConcurrency, idleTimeoutMs } = config.options;
     this.#pool = new SessionPool({
@@ -338,7 +338,7 @@ export class DownstreamServer {
       version,
       log,
       open: () => open(this.config, this.#authorization),
-      guard: this.#guard,
+      breaker: this.#breaker,
       ...(pingMs === undefined ? {} : { pingMs }),
       onToolsChanged: () => this.#listings.forget(capabilitiesKey),
       onEnded: (state) => {

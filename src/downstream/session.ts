@@ -12,7 +12,7 @@ import { declaredCapabilities, isRecord, type ServerFacts, shakeHands } from "./
 import { openServerPeer } from "./server_peer.ts";
 import { quotable } from "./secrets.ts";
 import type { SessionOptions, SessionState } from "./session_options.ts";
-import { StartAbandoned } from "./start_guard.ts";
+import { StartAbandoned } from "./circuit_breaker.ts";
 import { isTaskTool, runAsCall, runAsTask, type SentCall } from "./task.ts";
 import type { Patience } from "./transport.ts";
 import { RemoteFailure } from "./remote_failure.ts";
@@ -242,11 +242,11 @@ export class Session {
     const { connectTimeoutMs } = this.#options.config.options;
     const timedOut = `it did not answer within ${connectTimeoutMs} ms of its start`;
     try {
-      const facts = await this.#options.guard.run(async () => {
+      const facts = await this.#options.breaker.run(async () => {
         try {
           return await this.#connect();
         } catch (cause) {
-          // The guard knows this one, and repeats the others while the server is left alone.
+          // The breaker knows this one, and repeats the others while the circuit is open.
           throw cause instanceof StartAbandoned ? cause : await this.#explain(cause, timedOut);
         }
       });

@@ -1,7 +1,7 @@
 import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import type { ClientCapabilities, ClientLink } from "./caller.ts";
-import type { StartGuard } from "./start_guard.ts";
+import type { CircuitBreaker } from "./circuit_breaker.ts";
 import type { Transport } from "./transport.ts";
 
 /**
@@ -26,7 +26,7 @@ export interface SessionOptions {
   /** Opens the connection. */
   readonly open: () => Promise<Transport>;
   /** Decides whether the server may be started. */
-  readonly guard: StartGuard;
+  readonly breaker: CircuitBreaker;
   /** The gateway's version, told to the server. */
   readonly version: string;
   /** How long the server may take to answer a ping, in milliseconds; default 5000. */

@@ -8,7 +8,7 @@ import {
   NobodyWaited,
   type Transport,
 } from "../../src/downstream/mod.ts";
-import { StartGuard } from "../../src/downstream/start_guard.ts";
+import { CircuitBreaker } from "../../src/downstream/circuit_breaker.ts";
 import { DownstreamError } from "../../src/errors.ts";
 import { wireErrorOf } from "../../src/gateway/wire_error.ts";
 import { createMemoryChannels, JsonText } from "../../src/jsonrpc/mod.ts";
@@ -114,14 +114,14 @@ Deno.test("[errors.auth-required] [oauth.wait] a missing login is no failed star
 
 Deno.test("[errors.auth-required] a server that answers on trial is left alone no longer", async () => {
   let now = 0;
-  const guard = new StartGuard("notes", () => now);
-  const fail = () => guard.run(() => Promise.reject(new Error("down")));
+  const breaker = new CircuitBreaker("notes", () => now);
+  const fail = () => breaker.run(() => Promise.reject(new Error("down")));
   for (let time = 0; time < 5; time++) await assert.rejects(fail(), /down/);
   await assert.rejects(fail(), /several times in a row/);
   now = 10_000;
   const missing = new DownstreamError("AUTH_REQUIRED", "notes", "log in");
   for (let time = 0; time < 3; time++) {
-    await assert.rejects(guard.run(() => Promise.reject(missing)), /log in/);
+    await assert.rejects(breaker.run(() => Promise.reject(missing)), /log in/);
   }
 });
 

@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
-import { StartAbandoned, StartGuard } from "../../src/downstream/start_guard.ts";
+import { CircuitBreaker, StartAbandoned } from "../../src/downstream/circuit_breaker.ts";
 import { DownstreamError } from "../../src/errors.ts";
 
-/** A guard with a clock of its own, and how many starts it has let through. */
-function createGuard() {
+/** A breaker with a clock of its own, and how many starts it has let through. */
+function createBreaker() {
   const clock = { now: 0, starts: 0 };
-  const guard = new StartGuard("files", () => clock.now);
+  const breaker = new CircuitBreaker("files", () => clock.now);
   /** Runs a start, and gives what it was refused or failed with. */
   const run = (error?: Error): Promise<unknown> => {
     const start = () => {
       clock.starts++;
       return error === undefined ? Promise.resolve("started") : Promise.reject(error);
     };
-    return guard.run(start).catch((cause: unknown) => cause);
+    return breaker.run(start).catch((cause: unknown) => cause);
   };
   const fail = () => run(new Error("no licence"));
-  return { clock, guard, run, fail };
+  return { clock, breaker, run, fail };
 }
 
 Deno.test("[sessions.start-guard] the pause doubles from 1 s to 60 s, longer by a fifth at most", async () => {
-  const { clock, fail } = createGuard();
+  const { clock, fail } = createBreaker();
   for (let start = 0; start < 5; start++) await fail();
   for (const seconds of [1, 2, 4, 8, 16, 32, 60, 60]) {
     const before = clock.starts;
@@ -37,8 +37,8 @@ Deno.test("[sessions.start-guard] the pause doubles from 1 s to 60 s, longer by 
 
 Deno.test("[sessions.start-guard] servers that failed together are not tried together", async () => {
   const answers = [];
-  for (let guard = 0; guard < 50; guard++) {
-    const { clock, run, fail } = createGuard();
+  for (let breaker = 0; breaker < 50; breaker++) {
+    const { clock, run, fail } = createBreaker();
     for (let start = 0; start < 5; start++) await fail();
     clock.now = 1100;
     answers.push(await run());
@@ -49,7 +49,7 @@ Deno.test("[sessions.start-guard] servers that failed together are not tried tog
 });
 
 Deno.test("[sessions.start-guard] a start that goes well makes failures forgotten", async () => {
-  const { clock, run, fail } = createGuard();
+  const { clock, run, fail } = createBreaker();
   for (let round = 0; round < 3; round++) {
     for (let start = 0; start < 4; start++) await fail();
     assert.equal(await run(), "started");
@@ -58,7 +58,7 @@ Deno.test("[sessions.start-guard] a start that goes well makes failures forgotte
 });
 
 Deno.test("[sessions.start-guard] a start that nobody wanted any more says nothing about the server", async () => {
-  const { clock, run, fail } = createGuard();
+  const { clock, run, fail } = createBreaker();
   for (let start = 0; start < 20; start++) await run(new StartAbandoned("closed"));
   assert.equal(clock.starts, 20);
   for (let start = 0; start < 5; start++) await fail();
@@ -71,11 +71,11 @@ Deno.test("[sessions.start-guard] a start that nobody wanted any more says nothi
 
 Deno.test("[sessions.start-guard] one start is the trial; who waits for it goes by what it found", async () => {
   for (const works of [true, false]) {
-    const { clock, guard, run, fail } = createGuard();
+    const { clock, breaker, run, fail } = createBreaker();
     for (let start = 0; start < 5; start++) await fail();
     clock.now = 1200;
     const trial = Promise.withResolvers<string>();
-    const trying = guard.run(() => trial.promise).catch(() => "failed");
+    const trying = breaker.run(() => trial.promise).catch(() => "failed");
     const waiting = [run(), run()];
     assert.equal(clock.starts, 5);
     if (works) trial.resolve("started");
@@ -86,4 +86,11 @@ Deno.test("[sessions.start-guard] one start is the trial; who waits for it goes 
     else assert.ok(answers.every((answer) => /still no licence/.test(String(answer))));
     assert.equal(clock.starts, works ? 7 : 5);
   }
+});
+
+Deno.test("[sessions.start-guard] starts that fail together are one pause, however many they are", async () => {
+  const { clock, run, fail } = createBreaker();
+  await Promise.all(Array.from({ length: 20 }, fail));
+  clock.now = 1200;
+  assert.equal(await run(), "started");
 });
