@@ -1,5 +1,5 @@
 /**
- * Waits with a time limit. A leaf: imports nothing of the project.
+ * Waits, and waits with a time limit. A leaf: imports nothing of the project.
  *
  * @module
  */
@@ -41,4 +41,25 @@ export async function withDeadline<T>(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Waits for a time. `setTimeout` of `node:timers/promises` throws an error of its own instead of the reason.
+ *
+ * @param ms For how long, in milliseconds.
+ * @param signal Ends the wait; its reason is thrown.
+ */
+export function wait(ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", abort);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", abort, { once: true });
+  });
 }

@@ -22,7 +22,15 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["config"],
   ["jsonrpc", "wildcards", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
   ["otlp_exporter.ts", "line_queue.ts"],
-  ["file_identity.ts", "revisions.ts", "text.ts", "within.ts"],
+  [
+    "bytes.ts",
+    "file_identity.ts",
+    "loopback.ts",
+    "revisions.ts",
+    "rounding.ts",
+    "text.ts",
+    "within.ts",
+  ],
 ];
 
 /**

@@ -1,3 +1,5 @@
+import { roundThousandths } from "../rounding.ts";
+
 /** How an operation ended, for the record. */
 export type Decided = "ALLOW" | "DENY" | "ERROR";
 
@@ -53,8 +55,8 @@ export function auditLine(entry: AuditEntry): string {
   if (tool !== undefined) line += `,"tool":${quote(tool)}`;
   if (code !== undefined) line += `,"code":${quote(code)}`;
   if (rule !== undefined) line += `,"rule":${quote(rule)}`;
-  line += `,"latency_ms":${round(entry.latency_ms)}`;
-  if (downstream_ms !== undefined) line += `,"downstream_ms":${round(downstream_ms)}`;
+  line += `,"latency_ms":${roundThousandths(entry.latency_ms)}`;
+  if (downstream_ms !== undefined) line += `,"downstream_ms":${roundThousandths(downstream_ms)}`;
   const { session, request_id } = entry;
   line += `,"session":${quote(session)},"request_id":${
     typeof request_id === "string" ? quote(request_id) : JSON.stringify(request_id)
@@ -72,8 +74,4 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 function quote(text: string): string {
   const cut = text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text;
   return PLAIN.test(cut) ? `"${cut}"` : JSON.stringify(cut);
-}
-
-function round(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }

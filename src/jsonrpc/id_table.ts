@@ -1,3 +1,5 @@
+import { hashText, makeSeed } from "./hash.ts";
+
 /** Slots of a new table. The number of slots is always a power of two. */
 const SLOTS = 16;
 
@@ -95,13 +97,10 @@ export class IdTable<Id extends string | number, Value> {
 }
 
 // A random seed, so that a peer cannot choose ids that all hash to the same slot.
-const SEED = Math.floor(Math.random() * 0x7fffffff);
+const SEED = makeSeed();
 
-/** Hashes a text (FNV-1a). */
-export function hashText(text: string): number {
-  let hash = SEED;
-  for (let at = 0; at < text.length; at++) {
-    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  }
+/** Hashes an id. */
+export function hashId(id: string): number {
+  const hash = hashText(id, SEED);
   return hash ^ (hash >>> 15);
 }

@@ -1,6 +1,6 @@
 import { BatchExchange } from "./batch.ts";
 import type { Channel, Exchange } from "./channel.ts";
-import { hashText, IdTable } from "./id_table.ts";
+import { hashId, IdTable } from "./id_table.ts";
 import { IncomingRequest, type RequestOrigin } from "./incoming.ts";
 import {
   errorText,
@@ -65,7 +65,7 @@ export class Peer {
   // The default for channels that do not answer each message separately.
   readonly #exchange: Exchange;
   readonly #outgoing: OutgoingRequests;
-  readonly #incoming = new IdTable<IdText, IncomingRequest>(hashText);
+  readonly #incoming = new IdTable<IdText, IncomingRequest>(hashId);
   #closed: Error | undefined;
   #onAnswered: (() => void)[] = [];
 

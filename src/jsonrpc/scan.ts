@@ -6,6 +6,8 @@
  * The scanner trusts its input: for a text that is not valid JSON, its results are meaningless.
  */
 
+import { hashText, makeSeed } from "./hash.ts";
+
 const QUOTE = 34;
 const COMMA = 44;
 const COLON = 58;
@@ -117,13 +119,11 @@ export function isTooComplex(text: string): boolean {
 class KeyCount {
   readonly #seen = new Uint8Array(Math.ceil(KEY_KINDS / 8));
   // A random seed, so that a peer cannot choose keys that all have the same hash.
-  readonly #seed = Math.floor(Math.random() * 0x7fffffff);
+  readonly #seed = makeSeed();
   count = 0;
 
   add(text: string, start: number, end: number): void {
-    let hash = this.#seed;
-    for (let at = start; at < end; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-    const kind = (hash >>> 0) % KEY_KINDS;
+    const kind = (hashText(text, this.#seed, start, end) >>> 0) % KEY_KINDS;
     const bit = 1 << (kind & 7);
     const byte = this.#seen[kind >>> 3] ?? 0;
     if ((byte & bit) !== 0) return;

@@ -1,3 +1,4 @@
+import { roundThousandths } from "../rounding.ts";
 import { Histogram } from "./histogram.ts";
 
 /** Maximum number of codes that servers choose, to bound the memory. */
@@ -78,8 +79,8 @@ export class Tally {
       count,
       errors: Object.fromEntries(errors),
       tool_errors: this.toolErrors,
-      error_rate: round(failed / Math.max(1, count)),
-      latency_avg_ms: round(this.sumMs / Math.max(1, count)),
+      error_rate: roundThousandths(failed / Math.max(1, count)),
+      latency_avg_ms: roundThousandths(this.sumMs / Math.max(1, count)),
       latency_p50_ms: this.percentileMs(50),
       latency_p95_ms: this.percentileMs(95),
       latency_p99_ms: this.percentileMs(99),
@@ -92,8 +93,4 @@ export class Tally {
     this.#serverCodes++;
     return true;
   }
-}
-
-function round(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }

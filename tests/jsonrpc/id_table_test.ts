@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { hashText, IdTable } from "../../src/jsonrpc/id_table.ts";
+import { hashId, IdTable } from "../../src/jsonrpc/id_table.ts";
 
 /** Does to a table and to a `Map` what a list of commands says, and compares them after each. */
 function playAgainstMap<Id extends string | number>(
@@ -33,7 +33,7 @@ Deno.test("[protocol.multiplex] ids in use are found as in a map, whatever comes
   const texts = fc.oneof(fc.nat(30).map(String), fc.string());
   fc.assert(
     fc.property(fc.array(fc.record({ id: texts, kind }), { maxLength: 200 }), (commands) => {
-      playAgainstMap(new IdTable(hashText), commands);
+      playAgainstMap(new IdTable(hashId), commands);
     }),
   );
 });

@@ -1,3 +1,4 @@
+import { wait } from "../../within.ts";
 import { removeIfThere } from "./private_file.ts";
 
 /** Shortest and longest pause between two attempts, in milliseconds. */
@@ -29,7 +30,7 @@ export async function lockFile(
     // Polls, because a wait in the system could not be cancelled.
     for (let pause = LEAST_PAUSE_MS; !await file.tryLock(true);) {
       if (performance.now() > end) throw new LockTimeout(`Not within ${withinMs} ms`);
-      await sleep(pause * (0.5 + Math.random()), signal);
+      await wait(pause * (0.5 + Math.random()), signal);
       pause = Math.min(MOST_PAUSE_MS, pause * 2);
     }
     signal.throwIfAborted();
@@ -47,19 +48,4 @@ async function refuseLink(path: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", stop, { once: true });
-  });
 }

@@ -1,4 +1,5 @@
 import type { FetchLike } from "@modelcontextprotocol/client";
+import { readBytes } from "../../bytes.ts";
 import { Unreachable } from "./failures.ts";
 import { safeAddress } from "./safe_address.ts";
 
@@ -38,7 +39,8 @@ export function guardedFetch(signal: AbortSignal, answerMs: number = ANSWER_MS):
         client,
         signal: AbortSignal.any([signal, tooLong.signal]),
       });
-      const body = await readBody(response);
+      const body = await readBytes(response.body, MAX_BYTES);
+      if (body === undefined) throw new Unreachable("answered with more than 1 MiB");
       const isLate = init.method === "POST"
         ? response.status >= 500 || response.status === 429
         : LATER.has(response.status);
@@ -54,17 +56,6 @@ export function guardedFetch(signal: AbortSignal, answerMs: number = ANSWER_MS):
       clearTimeout(timer);
     }
   };
-}
-
-async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > MAX_BYTES) throw new Unreachable("answered with more than 1 MiB");
-    chunks.push(chunk);
-  }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
 /** The last part of a network error's message, which contains no address. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { joinBytes } from "../../bytes.ts";
 import type { Unread } from "./visit.ts";
 
 /** What all bodies that are being read hold together. */
@@ -51,13 +52,7 @@ export function readBody(
     });
     incoming.on("end", () => {
       if (isSettled) return;
-      const body = new Uint8Array(size);
-      let at = 0;
-      for (const chunk of chunks) {
-        body.set(chunk, at);
-        at += chunk.length;
-      }
-      settle(body);
+      settle(joinBytes(chunks));
     });
     incoming.on("close", () => settle("gone"));
   });
