@@ -2,7 +2,7 @@ import type { ConfigProblem } from "../errors.ts";
 import { agentIdShape, isAgentId } from "./agent_id.ts";
 import type { Document, Path } from "./document.ts";
 import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
-import { isSafeUrl } from "./safe_url.ts";
+import { isSecureUrl } from "../loopback.ts";
 
 /**
  * Checks what a schema cannot express about rules: the shape of agent ids, tokens that name two
@@ -17,7 +17,7 @@ function checkIssuer(document: Document): ConfigProblem[] {
   const jwt = isObject(auth) ? auth["jwt"] : undefined;
   const { issuer, jwks_url: jwksUrl }: JsonObject = isObject(jwt) ? jwt : {};
   if (typeof issuer !== "string" || issuer === "" || jwksUrl !== undefined) return [];
-  if (isSafeUrl(issuer)) return [];
+  if (isSecureUrl(issuer)) return [];
   const message = "expected an https address, or http on this machine; for any other issuer, set " +
     "`jwks_url` to the address of its keys";
   return [document.problem(["auth", "jwt", "issuer"], message)];

@@ -1,16 +1,7 @@
 import type { ConfigProblem } from "../errors.ts";
+import { isLoopback } from "../loopback.ts";
 import type { Rules } from "./rules.ts";
 import type { Settings } from "./settings.ts";
-
-/**
- * Whether an address or host name is a loopback one, which other machines cannot reach.
- *
- * @param host An IPv4 or IPv6 address, with or without brackets, or a host name.
- */
-export function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[|\]$/g, "").toLowerCase().replace(/^::ffff:(?=\d)/, "");
-  return address === "localhost" || address === "::1" || /^127(\.\d{1,3}){3}$/.test(address);
-}
 
 /** Whether the rules contain any credential. If so, every client needs one over HTTP. */
 export function hasCredentials({ agents, jwt }: Rules): boolean {

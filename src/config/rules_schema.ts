@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { agentIdPattern } from "./agent_id.ts";
 import { readInstant } from "./instant.ts";
-import { isSafeUrl } from "./safe_url.ts";
+import { isSecureUrl } from "../loopback.ts";
 import {
   described,
   listOf,
@@ -64,7 +64,7 @@ const agent = strict({
 }, "The rules of one agent; `{}` allows nothing.");
 
 const address = (brief: string) =>
-  textThat(isSafeUrl, { expected: "an https address, or http on this machine", brief });
+  textThat(isSecureUrl, { expected: "an https address, or http on this machine", brief });
 
 const nonEmpty = (brief: string) =>
   textThat((value) => value !== "", {

@@ -1,3 +1,5 @@
+import { isBrowserLoopback } from "../../loopback.ts";
+
 /** A server named an address that must not be opened or fetched. */
 export class UnsafeAddress extends Error {
   override readonly name = "UnsafeAddress";
@@ -17,7 +19,7 @@ export class UnsafeAddress extends Error {
  */
 export function isSafeAddress(url: URL): boolean {
   if (url.username !== "" || url.password !== "") return false;
-  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+  return url.protocol === "https:" || (url.protocol === "http:" && isBrowserLoopback(url.hostname));
 }
 
 /**
@@ -30,10 +32,4 @@ export function safeAddress(text: string | URL, what: string): URL {
   const url = new URL(text);
   if (!isSafeAddress(url)) throw new UnsafeAddress(what, url);
   return url;
-}
-
-/** Whether a host name means this machine. */
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" ||
-    /^127(?:\.\d{1,3}){3}$/.test(host);
 }

@@ -1,6 +1,6 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import { isLoopback } from "../../config/mod.ts";
+import { isLoopback } from "../../loopback.ts";
 import type { Identification } from "./credentials.ts";
 import type { Guard } from "./guard.ts";
 import { type McpEnv, type McpOptions, mcpRoutes } from "./mcp_routes.ts";

@@ -1,4 +1,4 @@
-import { isLoopback } from "../../config/mod.ts";
+import { isLoopback } from "../../loopback.ts";
 
 /** What a listener may be reached by. */
 export interface GuardOptions {
