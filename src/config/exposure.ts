@@ -5,7 +5,7 @@ import type { Settings } from "./settings.ts";
 
 /** Whether the rules contain any credential. If so, every client needs one over HTTP. */
 export function hasCredentials({ agents, jwt }: Rules): boolean {
-  return jwt !== undefined || [...agents.values()].some(({ tokens }) => tokens.length > 0);
+  return jwt !== undefined || agents.values().some(({ tokens }) => tokens.length > 0);
 }
 
 /**

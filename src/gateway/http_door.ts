@@ -27,14 +27,14 @@ export interface HttpDoorOptions {
 export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Promise<void> {
   const { settings, onListening, log } = options;
   // Loaded here, so that stdio does not pay for it.
-  const { HttpService: Service, Identifier } = await import("./http/mod.ts");
+  const { HttpService: Service, RulesAuthenticator } = await import("./http/mod.ts");
   let isReady = false;
   const signals = listenForSignals(() => void gateway.reload());
-  const identification = new Identifier({ rules: () => gateway.configuration.rules, log });
+  const authenticator = new RulesAuthenticator({ rules: () => gateway.configuration.rules, log });
   const service: HttpService = await Service.open({
     settings,
     revisions: REVISIONS,
-    identification,
+    authenticator,
     accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
     isReady: () => isReady,
     metrics: () => gateway.prometheus() + writeGauges(service),
@@ -56,7 +56,6 @@ export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Pro
   const second = signals.second.then(() => gateway.kill());
   await Promise.race([gateway.end(ASKED_TO_END), second]);
   await Promise.race([service.close(), second]);
-  await identification.close();
   signals.stop();
 }
 

@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { isLoopback } from "../../loopback.ts";
-import type { Identification } from "./credentials.ts";
+import type { Authenticator } from "./authentication.ts";
 import type { Guard } from "./guard.ts";
 import { type McpEnv, type McpOptions, mcpRoutes } from "./mcp_routes.ts";
 import { refuse } from "./refusal.ts";
@@ -11,7 +11,7 @@ export interface AppOptions extends McpOptions {
   /** Keeps web pages away. */
   readonly guard: Guard;
   /** Says who asks. */
-  readonly identification: Identification;
+  readonly authenticator: Authenticator;
   /** Whether every server that starts ahead has answered or failed. */
   readonly isReady: () => boolean;
   /** The figures in the text format of Prometheus. */
@@ -47,7 +47,7 @@ const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
  * @param options See there.
  */
 export function createApp(options: AppOptions): Hono<McpEnv> {
-  const { guard, identification } = options;
+  const { guard, authenticator } = options;
   const app = new Hono<McpEnv>();
   app.get("/health", (c) => c.json({ status: "ok" }));
   app.get("/ready", (c) => {
@@ -92,13 +92,13 @@ export function createApp(options: AppOptions): Hono<McpEnv> {
   });
   for (const path of METADATA) {
     app.get(path, (c) => {
-      const metadata = identification.metadata?.(new URL(c.req.url).origin);
+      const metadata = authenticator.metadata?.(new URL(c.req.url).origin);
       return metadata === undefined ? c.notFound() : c.json(metadata);
     });
   }
 
   app.use("/mcp", async (c, next) => {
-    const who = await identification.identify({
+    const who = await authenticator.authenticate({
       authorization: c.req.header("authorization") ?? null,
       address: c.env.address,
       url: new URL(c.req.url),

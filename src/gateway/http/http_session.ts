@@ -1,5 +1,5 @@
 import type { Channel, ChannelHandler } from "../../jsonrpc/mod.ts";
-import type { Credential } from "./credentials.ts";
+import type { Credential } from "./authentication.ts";
 import { EventStream } from "./event_stream.ts";
 import { type ExchangeHome, PostExchange, type PostOptions } from "./post_exchange.ts";
 import { Replay, type ReplayBudget } from "./replay.ts";

@@ -1,5 +1,5 @@
 import type { Channel } from "../../jsonrpc/mod.ts";
-import type { Credential, Identification } from "./credentials.ts";
+import type { Authenticator, Credential } from "./authentication.ts";
 import { HttpSession } from "./http_session.ts";
 import type { Limits } from "./limits.ts";
 import { ReplayBudget } from "./replay.ts";
@@ -19,7 +19,7 @@ export interface HttpSessionsOptions {
   /** Begins to serve a client. */
   readonly accept: (channel: Channel, agent: string | undefined) => Served;
   /** Says which credentials are good. */
-  readonly identification: Identification;
+  readonly authenticator: Authenticator;
   /** Sessions at a time. */
   readonly most: number;
   /** How long one may be unused, in milliseconds. */
@@ -120,14 +120,14 @@ export class HttpSessions {
   }
 
   #hasEnded(session: HttpSession): boolean {
-    const { identification, idleMs, maxMs } = this.#options;
+    const { authenticator, idleMs, maxMs } = this.#options;
     const { credential, openedAt, usedAt, isInUse } = session;
     const now = performance.now();
     if (now - openedAt > maxMs || (!isInUse && now - usedAt > idleMs)) return true;
     // Once there are credentials, nobody goes on without one.
     return credential === undefined
-      ? identification.isConfigured
-      : !identification.isValid(credential);
+      ? authenticator.isConfigured
+      : !authenticator.isValid(credential);
   }
 
   /** Ends a session that was left, or one of an agent that has more than its share. */

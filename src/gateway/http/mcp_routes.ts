@@ -1,6 +1,6 @@
 import { Hono, type HonoRequest } from "hono";
 import { JsonText, RPC_CODES, textAt } from "../../jsonrpc/mod.ts";
-import type { Credential } from "./credentials.ts";
+import type { Credential } from "./authentication.ts";
 import type { HttpSession } from "./http_session.ts";
 import type { HttpSessions } from "./http_sessions.ts";
 import type { Limits } from "./limits.ts";

@@ -6,14 +6,14 @@
  * @module
  */
 export {
-  type Claim,
+  type Authenticator,
+  type AuthRequest,
+  type AuthResult,
   type Credential,
-  type Identification,
-  type Identified,
   OPEN,
-} from "./credentials.ts";
-export { type IdentificationOptions, Identifier } from "./identification.ts";
+} from "./authentication.ts";
 export type { KeyTimes } from "./issuer_keys.ts";
 export { LIMITS, type Limits } from "./limits.ts";
+export { RulesAuthenticator, type RulesAuthenticatorOptions } from "./rules_authenticator.ts";
 export { HttpService, type ServiceOptions } from "./service.ts";
 export type { Served } from "./http_sessions.ts";

@@ -2,7 +2,7 @@ import { FileWatch, type Settings } from "../../config/mod.ts";
 import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { createApp, PATHS } from "./app.ts";
-import type { Identification } from "./credentials.ts";
+import type { Authenticator } from "./authentication.ts";
 import { Guard } from "./guard.ts";
 import { HttpSessions, type Served } from "./http_sessions.ts";
 import { LIMITS, type Limits } from "./limits.ts";
@@ -28,7 +28,7 @@ export interface ServiceOptions {
   /** Revisions of MCP that are spoken, the newest first. */
   readonly revisions: readonly string[];
   /** Says who asks. */
-  readonly identification: Identification;
+  readonly authenticator: Authenticator;
   /** Begins to serve a client. */
   readonly accept: (channel: Channel, agent: string | undefined) => Served;
   /** Whether every server that starts ahead has answered or failed. */
@@ -92,7 +92,7 @@ export class HttpService {
    * for the operator.
    */
   static async open(options: ServiceOptions): Promise<HttpService> {
-    const { settings, identification, accept, log } = options;
+    const { settings, authenticator, accept, log } = options;
     const limits = { ...LIMITS, ...options.limits };
     const { host, port, tlsCert, tlsKey } = settings;
     const files = tlsCert === undefined || tlsKey === undefined
@@ -103,7 +103,7 @@ export class HttpService {
     const draining = { isOn: false };
     const sessions = new HttpSessions({
       accept,
-      identification,
+      authenticator,
       most: settings.maxSessions,
       idleMs: settings.sessionIdleS * 1000,
       maxMs: settings.sessionMaxS * 1000,

@@ -1,28 +1,32 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { Rules } from "../../../src/config/mod.ts";
-import type { Identified } from "../../../src/gateway/http/credentials.ts";
+import type { AuthResult } from "../../../src/gateway/http/authentication.ts";
 import {
-  type IdentificationOptions,
-  Identifier,
-} from "../../../src/gateway/http/identification.ts";
+  RulesAuthenticator,
+  type RulesAuthenticatorOptions,
+} from "../../../src/gateway/http/rules_authenticator.ts";
 import { silentLog } from "../../audit/support.ts";
 import { readRules } from "../session_scene.ts";
 
-/** An identification, and how it is asked. */
-export class Desk implements AsyncDisposable {
+/** An authenticator, and how it is asked. */
+export class Desk {
   readonly log = silentLog();
-  readonly identifier: Identifier;
+  readonly authenticator: RulesAuthenticator;
   /** The rules in force. */
   rules: Rules;
 
-  constructor(rules: Rules, more: Partial<IdentificationOptions> = {}) {
+  constructor(rules: Rules, more: Partial<RulesAuthenticatorOptions> = {}) {
     this.rules = rules;
-    this.identifier = new Identifier({ rules: () => this.rules, log: this.log, ...more });
+    this.authenticator = new RulesAuthenticator({
+      rules: () => this.rules,
+      log: this.log,
+      ...more,
+    });
   }
 
   /** One for what a rules file says. */
-  static async open(rules: object, more?: Partial<IdentificationOptions>): Promise<Desk> {
+  static async open(rules: object, more?: Partial<RulesAuthenticatorOptions>): Promise<Desk> {
     return new Desk((await readRules(rules)).rules, more);
   }
 
@@ -31,28 +35,24 @@ export class Desk implements AsyncDisposable {
     this.rules = (await readRules(rules)).rules;
   }
 
-  /** Identifies a request with this header. */
-  identify(authorization: string | null, address = "192.0.2.1"): Promise<Identified> {
+  /** Authenticates a request with this header. */
+  authenticate(authorization: string | null, address = "192.0.2.1"): Promise<AuthResult> {
     const url = new URL("https://gateway.example/mcp");
-    return this.identifier.identify({ authorization, address, url });
+    return this.authenticator.authenticate({ authorization, address, url });
   }
 
-  /** Identifies a request with this token; gives the agent, or the status of the refusal. */
+  /** Authenticates a request with this token; gives the agent, or the status of the refusal. */
   async login(token: string, address?: string): Promise<string | number> {
-    const identified = await this.identify(`Bearer ${token}`, address);
-    if (identified.kind === "credential") return identified.credential.agent;
-    return identified.kind === "refused" ? identified.status : identified.kind;
+    const result = await this.authenticate(`Bearer ${token}`, address);
+    if (result.kind === "credential") return result.credential.agent;
+    return result.kind === "refused" ? result.status : result.kind;
   }
 
   /** The credential of a request that must have one. */
   async credential(token: string) {
-    const identified = await this.identify(`Bearer ${token}`);
-    assert.ok(identified.kind === "credential", JSON.stringify(identified));
-    return identified.credential;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.identifier.close();
+    const result = await this.authenticate(`Bearer ${token}`);
+    assert.ok(result.kind === "credential", JSON.stringify(result));
+    return result.credential;
   }
 }
 

@@ -9,7 +9,7 @@ function fetches(issuer: Issuer): number {
 
 Deno.test("[rules.credentials] the issuer's keys may change at any time", async () => {
   await using issuer = await Issuer.open();
-  await using desk = new Desk(await issuer.rules(), { keyTimes: { cooldownMs: 0 } });
+  const desk = new Desk(await issuer.rules(), { keyTimes: { cooldownMs: 0 } });
   const old = await issuer.token();
   assert.equal(await desk.login(old), "a");
   issuer.keys = [await makeKey("two", "RS256"), ...issuer.keys];
@@ -24,7 +24,7 @@ Deno.test("[rules.credentials] the issuer's keys may change at any time", async 
 
 Deno.test("[rules.credentials] made-up names of keys do not make us ask again and again", async () => {
   await using issuer = await Issuer.open();
-  await using desk = new Desk(await issuer.rules(), { keyTimes: { cooldownMs: 400 } });
+  const desk = new Desk(await issuer.rules(), { keyTimes: { cooldownMs: 400 } });
   const good = await issuer.token();
   assert.equal(await desk.login(good), "a");
   const logins = Array.from({ length: 100 }, async (_, index) => {
@@ -42,7 +42,7 @@ Deno.test("[rules.credentials] made-up names of keys do not make us ask again an
 
 Deno.test("[rules.credentials] many clients at once ask the issuer once", async () => {
   await using issuer = await Issuer.open();
-  await using desk = new Desk(await issuer.rules());
+  const desk = new Desk(await issuer.rules());
   const token = await issuer.token();
   const logins = await Promise.all(Array.from({ length: 50 }, () => desk.login(token)));
   assert.deepEqual(new Set(logins), new Set(["a"]));
@@ -51,7 +51,7 @@ Deno.test("[rules.credentials] many clients at once ask the issuer once", async 
 
 Deno.test("[rules.credentials] keys are fetched again when they are old", async () => {
   await using issuer = await Issuer.open();
-  await using desk = new Desk(await issuer.rules(), { keyTimes: { freshMs: 0 } });
+  const desk = new Desk(await issuer.rules(), { keyTimes: { freshMs: 0 } });
   const old = await issuer.token();
   assert.equal(await desk.login(old), "a");
   issuer.keys = [await makeKey("two")];
@@ -92,8 +92,8 @@ Deno.test("[rules.credentials] an issuer that fails is told, and lets nobody in"
       path === "/keys"
         ? Response.json({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) })
         : Response.json({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` });
-    await using desk = new Desk(await issuer.rules());
-    const refused = await desk.identify(`Bearer ${await issuer.token()}`);
+    const desk = new Desk(await issuer.rules());
+    const refused = await desk.authenticate(`Bearer ${await issuer.token()}`);
     assert.deepEqual(refused, {
       kind: "refused",
       status: 503,
@@ -114,7 +114,7 @@ Deno.test("[rules.credentials] an issuer that hangs holds nobody up for long", a
   await using issuer = await Issuer.open();
   const { promise: hanging, resolve: goOn } = Promise.withResolvers<Response>();
   issuer.answer = () => hanging;
-  await using desk = new Desk(await issuer.rules(), { keyTimes: { timeoutMs: 100, restMs: 50 } });
+  const desk = new Desk(await issuer.rules(), { keyTimes: { timeoutMs: 100, restMs: 50 } });
   const token = await issuer.token();
   assert.equal(await desk.login(token), 503);
   issuer.answer = undefined;
@@ -125,8 +125,8 @@ Deno.test("[rules.credentials] an issuer that hangs holds nobody up for long", a
 Deno.test("[rules.credentials] with an issuer out of reach known keys count for a while", async () => {
   const issuer = await Issuer.open();
   const token = await issuer.token();
-  await using desk = new Desk(await issuer.rules(), { keyTimes: { freshMs: 0 } });
-  await using strict = new Desk(desk.rules, { keyTimes: { freshMs: 0, staleMs: 0 } });
+  const desk = new Desk(await issuer.rules(), { keyTimes: { freshMs: 0 } });
+  const strict = new Desk(desk.rules, { keyTimes: { freshMs: 0, staleMs: 0 } });
   assert.deepEqual([await desk.login(token), await strict.login(token)], ["a", "a"]);
   await issuer.end();
   assert.deepEqual([await desk.login(token), await strict.login(token)], ["a", 503]);
@@ -135,7 +135,7 @@ Deno.test("[rules.credentials] with an issuer out of reach known keys count for 
 
 Deno.test("[rules.credentials] keys may have an address of their own", async () => {
   await using issuer = await Issuer.open();
-  await using desk = new Desk(await issuer.rules({ jwks_url: `${issuer.url}/keys` }));
+  const desk = new Desk(await issuer.rules({ jwks_url: `${issuer.url}/keys` }));
   assert.equal(await desk.login(await issuer.token()), "a");
   assert.deepEqual(issuer.asked, ["/keys"]);
 });
@@ -153,7 +153,7 @@ Deno.test("[rules.credentials] an issuer with a path has its metadata where the 
       if (path === place) return Response.json({ issuer: iss, jwks_uri: `${issuer.url}/keys` });
       return path === "/keys" ? undefined : new Response("no", { status: 404 });
     };
-    await using desk = new Desk(await issuer.rules({ issuer: iss }));
+    const desk = new Desk(await issuer.rules({ issuer: iss }));
     assert.equal(await desk.login(await issuer.token({ claims: { iss } })), "a", place);
   }
 });

@@ -12,8 +12,8 @@ function encode(value: unknown): string {
 
 Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a claim", async () => {
   await using issuer = await Issuer.open();
-  await using desk = new Desk(await issuer.rules());
-  assert.equal(desk.identifier.isConfigured, true);
+  const desk = new Desk(await issuer.rules());
+  assert.equal(desk.authenticator.isConfigured, true);
   assert.deepEqual(issuer.asked, []);
   const token = await issuer.token();
   const { id, agent, expiresAt = 0 } = await desk.credential(token);
@@ -38,7 +38,7 @@ Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a 
 
 Deno.test("[rules.credentials] a JWT that names no agent of the rules is 403", async () => {
   await using issuer = await Issuer.open();
-  await using desk = new Desk(await issuer.rules());
+  const desk = new Desk(await issuer.rules());
   const odd = ["nobody", "", undefined, 5, ["a"], { a: 1 }, "a ", "__proto__", "x".repeat(5000)];
   for (const agent of odd) {
     assert.equal(await desk.login(await issuer.token({ claims: { agent } })), 403, String(agent));
@@ -52,7 +52,7 @@ Deno.test("[rules.credentials] a JWT that names no agent of the rules is 403", a
 
 Deno.test("[rules.credentials] a JWT that is not good now, not for us, or not the issuer's is 401", async () => {
   await using issuer = await Issuer.open();
-  await using desk = new Desk(await issuer.rules());
+  const desk = new Desk(await issuer.rules());
   const now = Math.floor(Date.now() / 1000);
   const own = await makeKey("one");
   const bad = {
@@ -89,7 +89,7 @@ Deno.test("[rules.credentials] a JWT without a signature, or with one that anybo
   await using issuer = await Issuer.open();
   const key = await makeKey("rsa", "RS256");
   issuer.keys = [key];
-  await using desk = new Desk(await issuer.rules());
+  const desk = new Desk(await issuer.rules());
   const good = await issuer.token();
   assert.equal(await desk.login(good), "a");
   const [header = "", payload = "", signature = ""] = good.split(".");
@@ -138,7 +138,7 @@ Deno.test("[rules.credentials] an issuer that publishes a shared secret gains no
   const k = encode("a secret of thirty-two bytes, yes!");
   const jwk = { kty: "oct", k, kid: "one", alg: "HS256" };
   issuer.answer = (path) => path === "/keys" ? Response.json({ keys: [jwk] }) : undefined;
-  await using desk = new Desk(await issuer.rules());
+  const desk = new Desk(await issuer.rules());
   const [, payload] = (await issuer.token()).split(".");
   const signed = `${encode({ alg: "HS256", kid: "one" })}.${payload}`;
   const secret = Buffer.from(k, "base64url");
@@ -152,7 +152,7 @@ Deno.test("[rules.credentials] bearer tokens and JWTs count side by side", async
     agents: { a: {}, b: { token_sha256: [sha256("amg_b"), sha256("x.y.z")] } },
     auth: { jwt: issuer.jwt() },
   };
-  await using desk = await Desk.open(rules);
+  const desk = await Desk.open(rules);
   assert.deepEqual(
     [await desk.login("amg_b"), await desk.login("x.y.z"), await desk.login(await issuer.token())],
     ["b", "b", "a"],
@@ -162,29 +162,29 @@ Deno.test("[rules.credentials] bearer tokens and JWTs count side by side", async
 
 Deno.test("[rules.credentials] sessions of a JWT end with it, its agent, or its issuer", async () => {
   await using issuer = await Issuer.open();
-  await using desk = new Desk(await issuer.rules());
-  const { identifier } = desk;
+  const desk = new Desk(await issuer.rules());
+  const { authenticator } = desk;
   const credential = await desk.credential(await issuer.token());
-  assert.equal(identifier.isValid(credential), true);
-  assert.equal(identifier.isValid({ ...credential, expiresAt: Date.now() - 1 }), false);
+  assert.equal(authenticator.isValid(credential), true);
+  assert.equal(authenticator.isValid({ ...credential, expiresAt: Date.now() - 1 }), false);
   desk.rules = await issuer.rules();
-  assert.equal(identifier.isValid(credential), true);
+  assert.equal(authenticator.isValid(credential), true);
   for (
     const more of [{ audience: "other" }, { issuer: "https://example.com" }, { agent_claim: "x" }]
   ) {
     desk.rules = await issuer.rules(more);
-    assert.equal(identifier.isValid(credential), false, JSON.stringify(more));
+    assert.equal(authenticator.isValid(credential), false, JSON.stringify(more));
   }
   await desk.reload({ agents: { b: {} }, auth: { jwt: issuer.jwt() } });
-  assert.equal(identifier.isValid(credential), false);
+  assert.equal(authenticator.isValid(credential), false);
   await desk.reload({ agents: { a: { token_sha256: [sha256("amg_a")] } } });
-  assert.equal(identifier.isValid(credential), false);
+  assert.equal(authenticator.isValid(credential), false);
 });
 
 Deno.test("[rules.credentials] where an issuer is configured clients are told where to log in", async () => {
   await using issuer = await Issuer.open();
-  await using desk = new Desk(await issuer.rules());
-  const { metadata } = desk.identifier;
+  const desk = new Desk(await issuer.rules());
+  const { metadata } = desk.authenticator;
   assert.ok(metadata !== undefined);
   assert.deepEqual(metadata("https://gateway.example"), {
     resource: "https://gateway.example/mcp",
@@ -194,10 +194,10 @@ Deno.test("[rules.credentials] where an issuer is configured clients are told wh
   });
   const where =
     'resource_metadata="https://gateway.example/.well-known/oauth-protected-resource/mcp"';
-  const none = await desk.identify(null);
+  const none = await desk.authenticate(null);
   assert.ok(none.kind === "refused");
   assert.equal(none.wwwAuthenticate, `Bearer realm="agent-mcp-gateway", ${where}`);
-  const bad = await desk.identify("Bearer bad");
+  const bad = await desk.authenticate("Bearer bad");
   assert.ok(bad.kind === "refused");
   assert.equal(
     bad.wwwAuthenticate,
@@ -205,7 +205,7 @@ Deno.test("[rules.credentials] where an issuer is configured clients are told wh
   );
   // An issuer that is no address is nowhere to go to.
   desk.rules = await issuer.rules({ issuer: "the-issuer", jwks_url: `${issuer.url}/keys` });
-  assert.equal(desk.identifier.metadata, undefined);
+  assert.equal(desk.authenticator.metadata, undefined);
   const claims = { iss: "the-issuer" };
   assert.equal(await desk.login(await issuer.token({ claims })), "a");
 });

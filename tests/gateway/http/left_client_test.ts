@@ -93,7 +93,7 @@ Deno.test({
     const service = await HttpService.open({
       settings,
       revisions: ["2025-11-25"],
-      identification: OPEN,
+      authenticator: OPEN,
       accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
       isReady: () => true,
       metrics: () => "",

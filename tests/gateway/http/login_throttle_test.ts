@@ -18,32 +18,32 @@ function* guesses(desk: Desk, address: string, times: number) {
 }
 
 Deno.test("[rules.credentials] whoever guesses tokens has to wait", async () => {
-  await using desk = await Desk.open(RULES);
+  const desk = await Desk.open(RULES);
   assert.deepEqual(await count(guesses(desk, "192.0.2.1", 50)), [20, 30]);
-  const refused = await desk.identify("Bearer one-more", "192.0.2.1");
+  const refused = await desk.authenticate("Bearer one-more", "192.0.2.1");
   assert.ok(refused.kind === "refused" && refused.status === 429);
   const { retryAfterS = 0, message } = refused;
   assert.ok(retryAfterS > 50 && retryAfterS <= 60);
   assert.equal(message, `Too many logins from this address failed. Try again in ${retryAfterS} s.`);
   // A good guess cannot be told from others.
-  assert.deepEqual(await desk.identify("Bearer good", "192.0.2.1"), refused);
+  assert.deepEqual(await desk.authenticate("Bearer good", "192.0.2.1"), refused);
   // Others are not concerned.
   assert.equal(await desk.login("good", "192.0.2.2"), "a");
   assert.equal(await desk.login("bad", "192.0.2.2"), 401);
 });
 
 Deno.test("[rules.credentials] who has logged in goes on, whoever guesses from the same address", async () => {
-  await using desk = await Desk.open(RULES);
+  const desk = await Desk.open(RULES);
   assert.equal(await desk.login("good"), "a");
   await count(guesses(desk, "192.0.2.1", 50));
   assert.equal(await desk.login("good"), "a");
   assert.equal(await desk.login("other"), 429);
 });
 
-Deno.test("[rules.credentials] a client with an old token holds up itself only", async () => {
-  await using desk = await Desk.open(RULES);
+Deno.test("[rules.credentials] a client that repeats one bad token holds up nobody", async () => {
+  const desk = await Desk.open(RULES);
   const logins = Array.from({ length: 50 }, () => desk.login("old"));
-  assert.deepEqual(await count(logins), [20, 30]);
+  assert.deepEqual(await count(logins), [50, 0]);
   assert.equal(await desk.login("good"), "a");
   assert.equal(await desk.login("another-old-one"), 401);
 });
@@ -54,7 +54,7 @@ Deno.test("[rules.credentials] addresses of one network are one", async () => {
     ["::ffff:192.0.2.7", "192.0.2.7", "::FFFF:192.0.2.7"],
   ];
   for (const [first = "", ...others] of networks) {
-    await using desk = await Desk.open(RULES);
+    const desk = await Desk.open(RULES);
     await count(guesses(desk, first, 30));
     for (const other of others) assert.equal(await desk.login("another", other), 429, other);
     assert.equal(await desk.login("another", "2001:db8:1:3::1"), 401);
@@ -62,14 +62,12 @@ Deno.test("[rules.credentials] addresses of one network are one", async () => {
   }
 });
 
-Deno.test("[rules.credentials] no crowd of addresses fills the memory", async () => {
+Deno.test("[rules.credentials] no crowd of addresses fills the memory", () => {
   const throttle = new LoginThrottle();
-  for (let index = 0; index < 150_000; index++) {
+  for (let index = 0; index < 30_000; index++) {
     const address = `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
-    await throttle.fail(address, String(index));
-    await throttle.pass(address, String(index));
+    throttle.fail(address, String(index));
+    throttle.pass(address, String(index));
   }
-  assert.ok(await throttle.size() <= 2 ** 14 + 2 ** 16);
-  await throttle.close();
-  assert.equal(await throttle.size(), 0);
+  assert.equal(throttle.size, 4096 + 10_000);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
+  type Authenticator,
   HttpService,
-  type Identification,
   type Limits,
   OPEN,
 } from "../../../src/gateway/http/mod.ts";
@@ -12,7 +12,7 @@ import { createLog } from "../../../src/log.ts";
 export interface SceneOptions {
   readonly limits?: Partial<Limits>;
   readonly settings?: Partial<Parameters<typeof HttpService.open>[0]["settings"]>;
-  readonly identification?: Identification;
+  readonly authenticator?: Authenticator;
 }
 
 /** An integer that no double holds. */
@@ -111,7 +111,7 @@ export class Scene implements AsyncDisposable {
         ...options.settings,
       },
       revisions: ["2025-11-25", "2025-06-18", "2025-03-26"],
-      identification: options.identification ?? OPEN,
+      authenticator: options.authenticator ?? OPEN,
       accept: (channel, agent) => {
         const client = new Client(channel, agent);
         clients.push(client);

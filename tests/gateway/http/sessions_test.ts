@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import type { Credential, Identification } from "../../../src/gateway/http/mod.ts";
+import type { Authenticator, Credential } from "../../../src/gateway/http/mod.ts";
 import { until } from "../../e2e/until.ts";
 import { EventReader, request, Scene } from "./scene.ts";
 
 /** Knows agents by their own names as tokens; any may be taken out. */
-class Names implements Identification {
+class Names implements Authenticator {
   readonly isConfigured = true;
   readonly gone = new Set<string>();
 
-  identify({ authorization }: { authorization: string | null }) {
+  authenticate({ authorization }: { authorization: string | null }) {
     const [, name = ""] = /^Bearer (.+)$/.exec(authorization ?? "") ?? [];
     if (name === "" || this.gone.has(name)) {
       const refused = { status: 401 as const, wwwAuthenticate: 'Bearer realm="x"', retryAfterS: 3 };
@@ -30,8 +30,8 @@ class Names implements Identification {
 const bearer = (name: string) => ({ authorization: `Bearer ${name}` });
 
 Deno.test("sessions belong to who opened them", async (t) => {
-  const identification = new Names();
-  await using scene = await Scene.open({ identification });
+  const authenticator = new Names();
+  await using scene = await Scene.open({ authenticator });
   const session = await scene.initialize(bearer("one"));
 
   await t.step("[http.credential] the agent is the credential's", () => {
@@ -65,7 +65,7 @@ Deno.test("sessions belong to who opened them", async (t) => {
       session.post(request("wait", "w")),
     ];
     await until("the call is there", () => scene.clients[0]?.waiting.length === 1);
-    identification.gone.add("one");
+    authenticator.gone.add("one");
     scene.service.recheck();
     assert.deepEqual(await listening.rest(), []);
     assert.equal((await calling).status, 404);
@@ -117,7 +117,7 @@ Deno.test("sessions end, and there are not too many", async (t) => {
   await t.step("[http.session-share] one agent cannot keep all others out", async () => {
     await using scene = await Scene.open({
       settings: { maxSessions: 4 },
-      identification: new Names(),
+      authenticator: new Names(),
     });
     const open = async (name: string) => {
       const response = await scene.send("POST", request("initialize"), bearer(name));

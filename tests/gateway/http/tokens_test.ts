@@ -18,8 +18,8 @@ const RULES = {
 };
 
 Deno.test("[rules.credentials] a token names its agent, by its hash", async () => {
-  await using desk = await Desk.open(RULES);
-  assert.equal(desk.identifier.isConfigured, true);
+  const desk = await Desk.open(RULES);
+  assert.equal(desk.authenticator.isConfigured, true);
   assert.equal(await desk.login("amg_one"), "a");
   assert.equal(await desk.login("amg_two"), "a");
   assert.equal(await desk.login("amg_later"), "b");
@@ -31,12 +31,12 @@ Deno.test("[rules.credentials] a token names its agent, by its hash", async () =
 });
 
 Deno.test("[rules.credentials] unknown and expired tokens get one and the same answer", async () => {
-  await using desk = await Desk.open(RULES);
+  const desk = await Desk.open(RULES);
   const answers = [];
   for (
     const token of ["amg_unknown", "amg_over", "AMG_ONE", "amg_on", sha256("amg_one"), "a.b.c"]
   ) {
-    answers.push(await desk.identify(`Bearer ${token}`));
+    answers.push(await desk.authenticate(`Bearer ${token}`));
   }
   const [first] = answers;
   assert.deepEqual(first, {
@@ -51,9 +51,9 @@ Deno.test("[rules.credentials] unknown and expired tokens get one and the same a
 });
 
 Deno.test("[rules.credentials] what is no bearer token is refused", async () => {
-  await using desk = await Desk.open(RULES);
+  const desk = await Desk.open(RULES);
   for (const header of [null, "", "  "]) {
-    const refused = await desk.identify(header);
+    const refused = await desk.authenticate(header);
     assert.ok(refused.kind === "refused" && refused.status === 401);
     // Without an error: nothing was wrong, there was nothing.
     assert.equal(refused.wwwAuthenticate, 'Bearer realm="agent-mcp-gateway"');
@@ -74,23 +74,23 @@ Deno.test("[rules.credentials] what is no bearer token is refused", async () => 
     "__proto__",
   ];
   for (const [index, header] of odd.entries()) {
-    const refused = await desk.identify(header, `192.0.2.${index}`);
+    const refused = await desk.authenticate(header, `192.0.2.${index}`);
     assert.ok(refused.kind === "refused" && refused.status === 401, header.slice(0, 40));
   }
   for (const header of ["bearer amg_one", "BEARER   amg_one", "Bearer amg_one  "]) {
-    assert.equal((await desk.identify(header)).kind, "credential", header);
+    assert.equal((await desk.authenticate(header)).kind, "credential", header);
   }
 });
 
 Deno.test("[rules.credentials] the rules in force count, for the next request and for open sessions", async () => {
-  await using desk = await Desk.open(RULES);
-  const { identifier } = desk;
+  const desk = await Desk.open(RULES);
+  const { authenticator } = desk;
   const [one, two] = [await desk.credential("amg_one"), await desk.credential("amg_two")];
   const later = await desk.credential("amg_later");
-  assert.ok([one, two, later].every((credential) => identifier.isValid(credential)));
-  assert.equal(identifier.isValid({ ...later, expiresAt: Date.now() - 1 }), false);
-  assert.equal(identifier.isValid({ ...one, agent: "b" }), false);
-  assert.equal(identifier.isValid({ id: "token:", agent: "a" }), false);
+  assert.ok([one, two, later].every((credential) => authenticator.isValid(credential)));
+  assert.equal(authenticator.isValid({ ...later, expiresAt: Date.now() - 1 }), false);
+  assert.equal(authenticator.isValid({ ...one, agent: "b" }), false);
+  assert.equal(authenticator.isValid({ id: "token:", agent: "a" }), false);
 
   // `amg_one` is taken away, `amg_two` goes to another agent, `amg_later` has ended meanwhile.
   await desk.reload({
@@ -101,7 +101,7 @@ Deno.test("[rules.credentials] the rules in force count, for the next request an
       },
     },
   });
-  assert.deepEqual([one, two, later].map((credential) => identifier.isValid(credential)), [
+  assert.deepEqual([one, two, later].map((credential) => authenticator.isValid(credential)), [
     false,
     false,
     false,
@@ -111,16 +111,16 @@ Deno.test("[rules.credentials] the rules in force count, for the next request an
 });
 
 Deno.test("[rules.credentials] without any credential the gateway is open; an expired one is one", async () => {
-  await using desk = await Desk.open({ agents: { a: {} } });
-  assert.equal(desk.identifier.isConfigured, false);
-  assert.deepEqual(await desk.identify(null), { kind: "open" });
-  assert.deepEqual(await desk.identify("Bearer amg_one"), { kind: "open" });
+  const desk = await Desk.open({ agents: { a: {} } });
+  assert.equal(desk.authenticator.isConfigured, false);
+  assert.deepEqual(await desk.authenticate(null), { kind: "open" });
+  assert.deepEqual(await desk.authenticate("Bearer amg_one"), { kind: "open" });
   await desk.reload({
     agents: { a: { token_sha256: [{ sha256: sha256("x"), expires: YESTERDAY }] } },
   });
-  assert.equal(desk.identifier.isConfigured, true);
+  assert.equal(desk.authenticator.isConfigured, true);
   assert.equal(await desk.login("x"), 401);
-  assert.equal(desk.identifier.metadata, undefined);
+  assert.equal(desk.authenticator.metadata, undefined);
 });
 
 Deno.test("[rules.credentials] one of 20,000 tokens is found at once", async () => {
@@ -128,7 +128,7 @@ Deno.test("[rules.credentials] one of 20,000 tokens is found at once", async () 
     const token_sha256 = [sha256(`amg_${index}`), sha256(`amg_other_${index}`)];
     return [`agent-${index}`, { token_sha256 }] as const;
   });
-  await using desk = await Desk.open({ agents: Object.fromEntries(agents) });
+  const desk = await Desk.open({ agents: Object.fromEntries(agents) });
   assert.equal(await desk.login("amg_0"), "agent-0");
   const before = performance.now();
   for (let index = 0; index < 10_000; index += 100) {
@@ -139,7 +139,7 @@ Deno.test("[rules.credentials] one of 20,000 tokens is found at once", async () 
 });
 
 Deno.test("[rules.credentials] the log has no token", async () => {
-  await using desk = await Desk.open(RULES);
+  const desk = await Desk.open(RULES);
   for (let index = 0; index < 40; index++) await desk.login(`amg_guess_${index}`);
   assert.equal(desk.log.told.length, 1);
   assert.match(desk.log.told[0] ?? "", /^warn Too many different tokens failed from an address/);

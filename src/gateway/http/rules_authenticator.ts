@@ -1,11 +1,11 @@
-import { isAgentId, type JwtOptions, type Rules } from "../../config/mod.ts";
+import { createHash } from "node:crypto";
+import { hasCredentials, isAgentId, type JwtOptions, type Rules } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
+import type { Authenticator, AuthRequest, AuthResult, Credential } from "./authentication.ts";
 import { readBearer, writeChallenge } from "./bearer.ts";
-import type { Claim, Credential, Identification, Identified } from "./credentials.ts";
 import type { KeyTimes } from "./issuer_keys.ts";
 import { JwtCheck } from "./jwt_check.ts";
 import { LoginThrottle } from "./login_throttle.ts";
-import { hashToken, TokenTable } from "./token_table.ts";
 
 /** Where MCP is served; the protected resource is this below the origin. */
 const RESOURCE_PATH = "/mcp";
@@ -20,8 +20,8 @@ export const METADATA_PATH = `/.well-known/oauth-protected-resource${RESOURCE_PA
 /** When to try again while the issuer's keys cannot be had, in seconds. */
 const RETRY_S = 5;
 
-/** What identification works with. */
-export interface IdentificationOptions {
+/** What authentication works with. */
+export interface RulesAuthenticatorOptions {
   /** The rules in force; asked anew for each request. */
   readonly rules: () => Rules;
   /** Told of refusals, without tokens. */
@@ -30,30 +30,36 @@ export interface IdentificationOptions {
   readonly keyTimes?: Partial<KeyTimes>;
 }
 
-type Refused = Identified & { readonly kind: "refused" };
+/** A token of the rules. */
+interface KnownToken {
+  readonly agent: string;
+  readonly expiresAtMs?: number;
+}
 
-/** Finds out who requests are from, by bearer tokens and JWTs of the rules in force. */
-export class Identifier implements Identification {
-  readonly #options: IdentificationOptions;
+type Refused = AuthResult & { readonly kind: "refused" };
+
+/** Finds out who requests are from, by the bearer tokens and the JWT issuer of the rules in force. */
+export class RulesAuthenticator implements Authenticator {
+  readonly #options: RulesAuthenticatorOptions;
   readonly #throttle = new LoginThrottle();
-  #table: { readonly rules: Rules; readonly tokens: TokenTable } | undefined;
+  #index: { readonly rules: Rules; readonly tokens: ReadonlyMap<string, KnownToken> } | undefined;
   #jwtCheck: JwtCheck | undefined;
 
   /**
    * Loads and fetches nothing yet.
    *
-   * @param options See there.
+   * @param options Where the rules come from, and where refusals are logged.
    */
-  constructor(options: IdentificationOptions) {
+  constructor(options: RulesAuthenticatorOptions) {
     this.#options = options;
   }
 
-  /** Whether any credential is configured; one that has expired is one, too. */
+  /** Whether any credential is configured; one that has expired counts, too. */
   get isConfigured(): boolean {
-    return isConfigured(this.#options.rules());
+    return hasCredentials(this.#options.rules());
   }
 
-  /** The protected resource's metadata, where an issuer is configured that clients can go to. */
+  /** Writes the protected resource's metadata, if an issuer is configured that clients can go to. */
   get metadata(): ((origin: string) => Readonly<Record<string, unknown>>) | undefined {
     const { jwt } = this.#options.rules();
     if (jwt === undefined || !isAddress(jwt.issuer)) return undefined;
@@ -66,9 +72,8 @@ export class Identifier implements Identification {
   }
 
   /** Finds out who a request is from. Never throws for what the request says. */
-  async identify({ authorization, address, url }: Claim): Promise<Identified> {
-    const rules = this.#options.rules();
-    if (!isConfigured(rules)) return { kind: "open" };
+  async authenticate({ authorization, address, url }: AuthRequest): Promise<AuthResult> {
+    if (!this.isConfigured) return { kind: "open" };
     const metadataUrl = this.metadata === undefined ? undefined : `${url.origin}${METADATA_PATH}`;
     const bearer = readBearer(authorization);
     if (bearer.kind === "none") {
@@ -77,13 +82,13 @@ export class Identifier implements Identification {
       const wwwAuthenticate = writeChallenge({ metadataUrl });
       return { kind: "refused", status: 401, wwwAuthenticate, message };
     }
-    const sent = bearer.kind === "token" ? bearer.token : authorization ?? "";
-    const hash = await hashToken(sent);
+    const sha256 = hash(bearer.kind === "token" ? bearer.token : authorization ?? "");
     if (bearer.kind === "token") {
-      const found = await this.#check(bearer.token, hash, { rules, address });
-      if (found !== undefined) return found;
+      const result = this.#checkToken(sha256, address) ??
+        await this.#checkJwt(bearer.token, address);
+      if (result !== undefined) return result;
     }
-    return await this.#refuse(address, hash.toHex(), metadataUrl);
+    return this.#refuse(sha256, { address, metadataUrl });
   }
 
   /** Whether a credential is still good. */
@@ -92,48 +97,28 @@ export class Identifier implements Identification {
     const rules = agents.get(agent);
     if (rules === undefined || expiresAt <= Date.now()) return false;
     if (jwt !== undefined && id.startsWith(jwtPrefix(jwt))) return true;
-    // By the rules as they are now, which may let it end earlier than it was to.
-    return rules.tokens.some(({ sha256, expiresAtMs = Infinity }) => {
-      return id === tokenId(sha256) && expiresAtMs > Date.now();
-    });
+    // By the rules as they are now, which may let it expire earlier than before.
+    return rules.tokens.some((token) => id === tokenId(token.sha256) && !isExpired(token));
   }
 
-  /** Forgets who failed. */
-  async close(): Promise<void> {
-    await this.#throttle.close();
+  #checkToken(sha256: string, address: string): AuthResult | undefined {
+    const rules = this.#options.rules();
+    if (this.#index?.rules !== rules) this.#index = { rules, tokens: indexTokens(rules) };
+    const token = this.#index.tokens.get(sha256);
+    if (token === undefined || isExpired(token)) return undefined;
+    const waitMs = this.#throttle.pass(address, sha256);
+    if (waitMs !== undefined) return refuseForNow(waitMs);
+    const { agent, expiresAtMs } = token;
+    const expiry = expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs };
+    return { kind: "credential", credential: { id: tokenId(sha256), agent, ...expiry } };
   }
 
-  /** Who a token stands for, if anybody. */
-  async #check(
-    token: string,
-    hash: Uint8Array<ArrayBuffer>,
-    { rules, address }: { readonly rules: Rules; readonly address: string },
-  ): Promise<Identified | undefined> {
-    if (this.#table?.rules !== rules) this.#table = { rules, tokens: new TokenTable(rules) };
-    const known = this.#table.tokens.find(hash);
-    if (known !== undefined && (known.expiresAtMs ?? Infinity) > Date.now()) {
-      const waitMs = await this.#throttle.pass(address, known.sha256);
-      if (waitMs !== undefined) return refuseForNow(waitMs);
-      const { sha256, agent, expiresAtMs } = known;
-      const expiry = expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs };
-      return { kind: "credential", credential: { id: tokenId(sha256), agent, ...expiry } };
-    }
-    if (rules.jwt === undefined || token.split(".").length !== 3) return undefined;
-    return await this.#checkJwt(token, { rules, jwt: rules.jwt, address });
-  }
-
-  async #checkJwt(
-    token: string,
-    { rules, jwt, address }: {
-      readonly rules: Rules;
-      readonly jwt: JwtOptions;
-      readonly address: string;
-    },
-  ): Promise<Identified | undefined> {
-    const { log, keyTimes } = this.#options;
+  async #checkJwt(token: string, address: string): Promise<AuthResult | undefined> {
+    const { log, keyTimes = {} } = this.#options;
+    const { jwt, agents } = this.#options.rules();
+    if (jwt === undefined || token.split(".").length !== 3) return undefined;
     if (this.#jwtCheck === undefined || jwtPrefix(this.#jwtCheck.options) !== jwtPrefix(jwt)) {
-      const times = keyTimes === undefined ? {} : { times: keyTimes };
-      this.#jwtCheck = new JwtCheck(jwt, { log, ...times });
+      this.#jwtCheck = new JwtCheck(jwt, { log, times: keyTimes });
     }
     const checked = await this.#jwtCheck.check(token);
     switch (checked.kind) {
@@ -147,7 +132,7 @@ export class Identifier implements Identification {
       }
       case "good": {
         const { agent, subject, expiresAtMs: expiresAt } = checked;
-        if (typeof agent !== "string" || !isAgentId(agent) || !rules.agents.has(agent)) {
+        if (typeof agent !== "string" || !isAgentId(agent) || !agents.has(agent)) {
           log.info("A JWT names no agent of the rules", { address, claim: jwt.agentClaim });
           const message = "The token is good, but names no agent of the gateway's rules. " +
             "The operator of the gateway can add the agent.";
@@ -160,12 +145,14 @@ export class Identifier implements Identification {
   }
 
   /** One answer for all that is not accepted, so that nothing can be learnt from it. */
-  async #refuse(
-    address: string,
-    hash: string,
-    metadataUrl: string | undefined,
-  ): Promise<Refused> {
-    const { waitMs, isFirst } = await this.#throttle.fail(address, hash);
+  #refuse(
+    sha256: string,
+    { address, metadataUrl }: {
+      readonly address: string;
+      readonly metadataUrl: string | undefined;
+    },
+  ): Refused {
+    const { waitMs, isFirst } = this.#throttle.fail(address, sha256);
     if (isFirst) {
       this.#options.log.warn("Too many different tokens failed from an address: it has to wait", {
         address,
@@ -186,8 +173,21 @@ function refuseForNow(waitMs: number): Refused {
   return { kind: "refused", status: 429, retryAfterS, message };
 }
 
-function isConfigured({ agents, jwt }: Rules): boolean {
-  return jwt !== undefined || agents.values().some(({ tokens }) => tokens.length > 0);
+/** By the hash: how long a look takes says something of hashes, and nothing of tokens. */
+function indexTokens({ agents }: Rules): ReadonlyMap<string, KnownToken> {
+  const index = new Map<string, KnownToken>();
+  for (const [agent, { tokens }] of agents) {
+    for (const { sha256, ...expiry } of tokens) index.set(sha256, { agent, ...expiry });
+  }
+  return index;
+}
+
+function hash(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
+}
+
+function isExpired({ expiresAtMs = Infinity }: { readonly expiresAtMs?: number }): boolean {
+  return expiresAtMs <= Date.now();
 }
 
 function tokenId(sha256: string): string {

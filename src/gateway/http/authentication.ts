@@ -4,12 +4,22 @@ export interface Credential {
   readonly id: string;
   /** The agent that it names. */
   readonly agent: string;
-  /** When it ends, in milliseconds since 1970. */
+  /** When it expires, in milliseconds since 1970. */
   readonly expiresAt?: number;
 }
 
-/** What is known of who sent a request. */
-export type Identified =
+/** The part of a request that says who sent it. */
+export interface AuthRequest {
+  /** The `Authorization` header; null where there is none. */
+  readonly authorization: string | null;
+  /** The address it came from. */
+  readonly address: string;
+  /** The address it was sent to. */
+  readonly url: URL;
+}
+
+/** Who sent a request, or why it is refused. */
+export type AuthResult =
   /** No credentials are configured: whoever reaches the listener, which is on loopback, may ask. */
   | { readonly kind: "open" }
   | { readonly kind: "credential"; readonly credential: Credential }
@@ -24,31 +34,21 @@ export type Identified =
     readonly wwwAuthenticate?: string;
     /** Seconds after which it may be tried again. */
     readonly retryAfterS?: number;
-    /** What happened and what to do, fit for whoever sent the request. */
+    /** What happened and what to do, for whoever sent the request. */
     readonly message: string;
   };
 
-/** What a request shows of who sent it. */
-export interface Claim {
-  /** The `Authorization` header; null where there is none. */
-  readonly authorization: string | null;
-  /** The address it came from. */
-  readonly address: string;
-  /** The address it was sent to. */
-  readonly url: URL;
-}
-
-/** Finds out who sends requests. The seam between the HTTP service and its credentials. */
-export interface Identification {
+/** Finds out who sends requests. */
+export interface Authenticator {
   /** Whether any credential is configured now; then every request to `/mcp` needs one. */
   readonly isConfigured: boolean;
-  /** Who a request is from. Never throws: what cannot be checked is refused. */
-  identify(claim: Claim): Promise<Identified>;
+  /** Finds out who sent a request. Never throws: what cannot be checked is refused. */
+  authenticate(request: AuthRequest): Promise<AuthResult>;
   /** Whether a credential is still good: neither expired nor taken out of the configuration. */
   isValid(credential: Credential): boolean;
   /**
-   * Gives the metadata of the protected resource for the service's address without a path; there
-   * while an issuer is configured.
+   * Writes the metadata of the protected resource for the service's address without a path; there
+   * while an issuer is configured that clients can go to.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc9728}
    */
@@ -56,8 +56,8 @@ export interface Identification {
 }
 
 /** No credentials are configured; the listener is on loopback. */
-export const OPEN: Identification = {
+export const OPEN: Authenticator = {
   isConfigured: false,
-  identify: () => Promise.resolve({ kind: "open" }),
+  authenticate: () => Promise.resolve({ kind: "open" }),
   isValid: () => false,
 };
