@@ -1,20 +1,33 @@
-import type { Outlet } from "./outlet.ts";
+/** The media type of server-sent events. */
+export const EVENT_STREAM = "text/event-stream";
+
+const encoder = new TextEncoder();
 
 /**
- * A stream of server-sent events to a client. What is sent before the client's answer has begun
- * waits for that.
+ * A stream of server-sent events to a client, for the body of a response. The listener takes out what
+ * is sent as soon as it is there, and cancels the body when the client is gone.
  *
  * @see {@link https://html.spec.whatwg.org/multipage/server-sent-events.html}
  */
 export class EventStream {
-  #early: string[] = [];
-  #outlet: Outlet | undefined;
-  #isOver = false;
+  /** The body of the response. */
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #onOver: () => void = () => {};
+
+  /** Begins open. */
+  constructor() {
+    this.body = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      cancel: () => this.#over(),
+    });
+  }
 
   /** Whether what is sent may arrive. */
   get isOpen(): boolean {
-    return !this.#isOver;
+    return this.#controller !== undefined;
   }
 
   /** Sends a message; its id lets the client ask for what follows it. */
@@ -38,16 +51,8 @@ export class EventStream {
 
   /** Ends the stream after what was sent. */
   end(): void {
+    this.#controller?.close();
     this.#over();
-    this.#outlet?.end();
-  }
-
-  /** Begins to write to the client. */
-  attach(outlet: Outlet): void {
-    for (const text of this.#early.splice(0)) outlet.write(text);
-    this.#outlet = outlet;
-    if (this.#isOver) outlet.end();
-    else outlet.whenOver(() => this.#over());
   }
 
   /** Has something called when the stream has ended or the client is gone. */
@@ -56,14 +61,12 @@ export class EventStream {
   }
 
   #write(text: string): void {
-    if (this.#isOver) return;
-    if (this.#outlet === undefined) this.#early.push(text);
-    else this.#outlet.write(text);
+    this.#controller?.enqueue(encoder.encode(text));
   }
 
   #over(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#controller === undefined) return;
+    this.#controller = undefined;
     this.#onOver();
   }
 }

@@ -1,8 +1,9 @@
 import type { Channel, ChannelHandler } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
+import type { Budget } from "./budget.ts";
 import { EventStream } from "./event_stream.ts";
-import { type ExchangeHome, PostExchange, type PostOptions } from "./post_exchange.ts";
-import { Replay, type ReplayBudget } from "./replay.ts";
+import { type PostOptions, PostResponse, type StreamOwner } from "./post_response.ts";
+import { Replay } from "./replay.ts";
 
 /** The stream that a client opens itself, for what belongs to no call. */
 const OWN_STREAM = 0;
@@ -13,8 +14,8 @@ export interface HttpSessionOptions {
   readonly credential: Credential | undefined;
   /** How much is kept for clients that lost it, in UTF-16 code units. */
   readonly replay: number;
-  /** What all sessions keep together. */
-  readonly budget: ReplayBudget;
+  /** What all sessions keep together, in the same unit. */
+  readonly budget: Budget;
 }
 
 /**
@@ -23,7 +24,7 @@ export interface HttpSessionOptions {
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http}
  */
-export class HttpSession implements Channel, ExchangeHome {
+export class HttpSession implements Channel, StreamOwner {
   /** Names the session to its client; whoever has it may use it, so it is never logged. */
   readonly id: string = crypto.randomUUID();
   /** When it was opened, on the clock of `performance.now()`. */
@@ -38,8 +39,8 @@ export class HttpSession implements Channel, ExchangeHome {
    */
   hasLeft = false;
   readonly #replay: Replay;
-  readonly #exchanges = new Set<PostExchange>();
-  readonly #streams = new Map<number, PostExchange>();
+  readonly #responses = new Set<PostResponse>();
+  readonly #streams = new Map<number, PostResponse>();
   readonly #places = new Map<number, number>();
   #handler: ChannelHandler | undefined;
   #own: EventStream | undefined;
@@ -48,7 +49,7 @@ export class HttpSession implements Channel, ExchangeHome {
   #lastStream = OWN_STREAM;
   #isOver = false;
 
-  /** @param options See there. */
+  /** @param options Who opened it, and what is kept. */
   constructor({ credential, replay, budget }: HttpSessionOptions) {
     this.credential = credential;
     this.#replay = new Replay(replay, budget);
@@ -56,25 +57,25 @@ export class HttpSession implements Channel, ExchangeHome {
 
   /** Whether a call is under way, or a stream open. */
   get isInUse(): boolean {
-    return this.#exchanges.size > 0 || this.#own?.isOpen === true;
+    return this.#responses.size > 0 || this.#own?.isOpen === true;
   }
 
   /** Takes a message of the client. */
-  take(text: string, bytes: number, options: PostOptions): PostExchange {
-    const exchange = this.#openExchange(options);
-    if (!this.#isOver) this.#handler?.message(text, bytes, exchange);
-    return exchange;
+  take(text: string, bytes: number, options: PostOptions): PostResponse {
+    const response = this.#openResponse(options);
+    if (!this.#isOver) this.#handler?.message(text, bytes, response);
+    return response;
   }
 
   /** Takes bytes of the client that are no text. */
-  takeDropped(bytes: Uint8Array, options: PostOptions): PostExchange {
-    const exchange = this.#openExchange(options);
-    if (this.#isOver) return exchange;
+  takeDropped(bytes: Uint8Array, options: PostOptions): PostResponse {
+    const response = this.#openResponse(options);
+    if (this.#isOver) return response;
     this.#handler?.dropped(
       { reason: "not-utf8", bytes: bytes.length, head: "", tail: "" },
-      exchange,
+      response,
     );
-    return exchange;
+    return response;
   }
 
   /**
@@ -111,22 +112,22 @@ export class HttpSession implements Channel, ExchangeHome {
     if (number === OWN_STREAM) return this.listen(from);
     if (this.#replay.hasLost(number, from)) return undefined;
     const events = this.#replay.rest(number, from);
-    const exchange = this.#streams.get(number);
-    if (exchange === undefined && events.length === 0) return undefined;
+    const response = this.#streams.get(number);
+    if (response === undefined && events.length === 0) return undefined;
     this.#noteUse();
     const stream = new EventStream();
     for (const { place, text } of events) stream.send(eventId(number, place), text);
-    if (exchange === undefined) stream.end();
-    else exchange.resume(stream);
+    if (response === undefined) stream.end();
+    else response.resume(stream);
     return stream;
   }
 
   /** Begins streams for calls that have been open for long, and keeps open streams alive. */
-  tend({ keepAlive }: { readonly keepAlive: boolean }): void {
+  tick({ keepAlive }: { readonly keepAlive: boolean }): void {
     const now = performance.now();
-    for (const exchange of this.#exchanges) {
-      if (exchange.stream === undefined && now >= exchange.streamAt) exchange.begin();
-      else if (keepAlive) exchange.stream?.keepAlive();
+    for (const response of this.#responses) {
+      if (response.stream === undefined && now >= response.streamAt) response.begin();
+      else if (keepAlive) response.stream?.keepAlive();
     }
     if (keepAlive) this.#own?.keepAlive();
   }
@@ -152,16 +153,16 @@ export class HttpSession implements Channel, ExchangeHome {
     if (this.#isOver) return Promise.resolve();
     this.#isOver = true;
     this.#own?.end();
-    for (const exchange of this.#exchanges) exchange.abandon();
-    this.#exchanges.clear();
+    for (const response of this.#responses) response.abandon();
+    this.#responses.clear();
     this.#streams.clear();
     this.#replay.clear();
     this.#handler?.closed();
     return Promise.resolve();
   }
 
-  beginStream(exchange: PostExchange): number {
-    this.#streams.set(++this.#lastStream, exchange);
+  beginStream(response: PostResponse): number {
+    this.#streams.set(++this.#lastStream, response);
     return this.#lastStream;
   }
 
@@ -169,9 +170,9 @@ export class HttpSession implements Channel, ExchangeHome {
     return eventId(stream, this.#keep(stream, text));
   }
 
-  forget(exchange: PostExchange, stream: number | undefined): void {
+  forget(response: PostResponse, stream: number | undefined): void {
     this.usedAt = performance.now();
-    this.#exchanges.delete(exchange);
+    this.#responses.delete(response);
     if (stream === undefined) return;
     this.#streams.delete(stream);
     this.#places.delete(stream);
@@ -184,12 +185,12 @@ export class HttpSession implements Channel, ExchangeHome {
   }
 
   /** The session may have ended while the message came in. */
-  #openExchange(options: PostOptions): PostExchange {
+  #openResponse(options: PostOptions): PostResponse {
     this.#noteUse();
-    const exchange = new PostExchange(this, options);
-    if (this.#isOver) exchange.abandon();
-    else this.#exchanges.add(exchange);
-    return exchange;
+    const response = new PostResponse(this, options);
+    if (this.#isOver) response.abandon();
+    else this.#responses.add(response);
+    return response;
   }
 
   #keep(stream: number, text: string): number {

@@ -1,8 +1,8 @@
 import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Authenticator, Credential } from "./authentication.ts";
+import { Budget } from "./budget.ts";
 import { HttpSession } from "./http_session.ts";
 import type { Limits } from "./limits.ts";
-import { ReplayBudget } from "./replay.ts";
 
 /** A client as the gateway serves it. */
 export interface Served {
@@ -26,20 +26,20 @@ export interface HttpSessionsOptions {
   readonly idleMs: number;
   /** How long one may last, in milliseconds. */
   readonly maxMs: number;
-  /** See there. */
+  /** What is kept, and how long. */
   readonly limits: Pick<Limits, "replay" | "replayAll" | "leftMs" | "yieldMs">;
 }
 
 /** The sessions of all clients: who may use which, and when they end. */
 export class HttpSessions {
   readonly #options: HttpSessionsOptions;
-  readonly #budget: ReplayBudget;
+  readonly #budget: Budget;
   readonly #sessions = new Map<string, { session: HttpSession; served: Served }>();
 
-  /** @param options See there. */
+  /** @param options What the sessions are kept by. */
   constructor(options: HttpSessionsOptions) {
     this.#options = options;
-    this.#budget = new ReplayBudget(options.limits.replayAll);
+    this.#budget = new Budget(options.limits.replayAll);
   }
 
   /** How many there are. */
@@ -110,8 +110,8 @@ export class HttpSessions {
   }
 
   /** Begins streams for calls that have been open for long, and keeps open streams alive. */
-  tend(options: { readonly keepAlive: boolean }): void {
-    for (const { session } of this.#sessions.values()) session.tend(options);
+  tick(options: { readonly keepAlive: boolean }): void {
+    for (const { session } of this.#sessions.values()) session.tick(options);
   }
 
   /** Ends all. */
@@ -134,40 +134,21 @@ export class HttpSessions {
   #makeRoom(agent: string | undefined): boolean {
     this.sweep();
     if (this.#sessions.size < this.#options.most) return true;
+    // Those that are not in use come first, and of both the one that was used longest ago.
+    const sessions = [...this.#sessions.values()].map(({ session }) => session)
+      .toSorted((a, b) => Number(a.isInUse) - Number(b.isInUse) || a.usedAt - b.usedAt);
     const leftBefore = performance.now() - this.#options.limits.yieldMs;
-    const unused = this.#findOldest(({ isInUse }) => !isInUse);
-    if (unused !== undefined && unused.usedAt <= leftBefore) return this.#endOne(unused);
-    // Otherwise one agent could keep all others out.
-    const rich = this.#findRichest(agent);
-    if (rich === undefined) return false;
-    const isTheirs = ({ credential }: HttpSession): boolean => credential?.agent === rich;
-    return this.#endOne(
-      this.#findOldest((session) => isTheirs(session) && !session.isInUse) ??
-        this.#findOldest(isTheirs),
-    );
+    const left = sessions.find(({ isInUse, usedAt }) => !isInUse && usedAt <= leftBefore);
+    const victim = left ?? this.#findShare(sessions, agent)[0];
+    if (victim !== undefined) this.end(victim);
+    return victim !== undefined;
   }
 
-  /** The agent with the most sessions, where it has more than another would with one more. */
-  #findRichest(other: string | undefined): string | undefined {
-    const counts = new Map<string | undefined, number>();
-    for (const { session: { credential } } of this.#sessions.values()) {
-      counts.set(credential?.agent, (counts.get(credential?.agent) ?? 0) + 1);
-    }
-    const [richest] = [...counts].toSorted(([, one], [, two]) => two - one);
-    const [agent, count = 0] = richest ?? [];
-    return count > (counts.get(other) ?? 0) + 1 ? agent : undefined;
-  }
-
-  #findOldest(isMeant: (session: HttpSession) => boolean): HttpSession | undefined {
-    let oldest: HttpSession | undefined;
-    for (const { session } of this.#sessions.values()) {
-      if (session.usedAt < (oldest?.usedAt ?? Infinity) && isMeant(session)) oldest = session;
-    }
-    return oldest;
-  }
-
-  #endOne(session: HttpSession | undefined): boolean {
-    if (session !== undefined) this.end(session);
-    return session !== undefined;
+  /** The sessions of the agent with the most, if these are more than another has with one more. */
+  #findShare(sessions: readonly HttpSession[], other: string | undefined): HttpSession[] {
+    const shares = Map.groupBy(sessions, ({ credential }) => credential?.agent);
+    const most = Math.max(...shares.values().map(({ length }) => length));
+    if (most <= (shares.get(other)?.length ?? 0) + 1) return [];
+    return shares.values().find(({ length }) => length === most) ?? [];
   }
 }

@@ -1,12 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { EventStream } from "./event_stream.ts";
-import { findHeadFault } from "./guard.ts";
+import { Budget } from "./budget.ts";
+import { EVENT_STREAM } from "./event_stream.ts";
 import type { Limits } from "./limits.ts";
-import { Outlet, UnreadBudget } from "./outlet.ts";
-import { BodyBudget, readBody } from "./read_body.ts";
+import { readBody } from "./read_body.ts";
+import type { RequestContext } from "./request_context.ts";
+import { findHeadFault } from "./request_head.ts";
+import { ResponseWriter, type WriterContext } from "./response_writer.ts";
 import type { Certificate } from "./tls_files.ts";
-import type { Visit } from "./visit.ts";
 
 /** What a listener works with. */
 export interface ListenerOptions {
@@ -16,12 +17,12 @@ export interface ListenerOptions {
   readonly port: number;
   /** What it shows of itself over TLS; without it, it speaks plain HTTP. */
   readonly certificate: Certificate | undefined;
-  /** See there. */
+  /** How much it takes. */
   readonly limits: Limits;
-  /** The only paths that there are. */
+  /** The only paths that there are: others are not looked at, in whatever way they are written. */
   readonly paths: ReadonlySet<string>;
   /** Answers requests. */
-  readonly fetch: (request: Request, visit: Visit) => Response | Promise<Response>;
+  readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
   /** Takes what failed for a fault of ours. */
   readonly onFault: (error: unknown) => void;
 }
@@ -48,9 +49,9 @@ const STALL_CHECK_MS = 1000;
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
-  readonly #bodies: BodyBudget;
-  readonly #unread: UnreadBudget;
-  readonly #outlets = new Set<Outlet>();
+  readonly #bodies: Budget;
+  readonly #writerContext: WriterContext;
+  readonly #writers = new Set<ResponseWriter>();
   readonly #connections = new Set<Socket>();
   readonly #requests = new WeakMap<Socket, number>();
   // By the client's end of the connection: the secured socket is not the one that it is made of.
@@ -60,12 +61,13 @@ export class Listener {
   private constructor(server: Server, options: ListenerOptions) {
     this.#server = server;
     this.#options = options;
-    this.#bodies = new BodyBudget(options.limits.allBodiesBytes);
-    this.#unread = new UnreadBudget(options.limits.unreadAll);
+    const { limits } = options;
+    this.#bodies = new Budget(limits.allBodiesBytes);
+    this.#writerContext = { limits, budget: new Budget(limits.unreadAll), waiting: new Set() };
     this.#timer = setInterval(() => {
-      for (const outlet of this.#outlets) outlet.cutIfStalled();
+      for (const writer of this.#writers) writer.destroyIfStalled();
     }, STALL_CHECK_MS);
-    server.maxConnections = options.limits.connections;
+    server.maxConnections = limits.connections;
     server.on("connection", (socket: Socket) => this.#take(socket));
     server.on("secureConnection", (socket: Socket) => this.#endHandshake(nameOf(socket)));
     server.on("request", (incoming: IncomingMessage, response: ServerResponse) => {
@@ -161,31 +163,32 @@ export class Listener {
   }
 
   async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { limits, paths, certificate, fetch } = this.#options;
+    const { paths, certificate, fetch } = this.#options;
     const { method, url = "", headers, rawHeaders, socket } = incoming;
     incoming.on("error", () => {});
     if (!this.#count(socket, response)) return void socket.destroy();
-    const outlet = new Outlet(response, limits, this.#unread);
-    this.#outlets.add(outlet);
-    outlet.whenOver(() => this.#outlets.delete(outlet));
+    const writer = new ResponseWriter(response, this.#writerContext);
+    this.#writers.add(writer);
+    writer.whenClosed(() => this.#writers.delete(writer));
     for (const [name, value] of HEADERS) response.setHeader(name, value);
     if (certificate !== undefined) response.setHeader(...OVER_TLS);
     const fault = findHeadFault(method, rawHeaders) ?? (paths.has(pathOf(url)) ? undefined : 404);
     if (fault !== undefined) {
       response.writeHead(fault, { "content-length": 0, connection: "close" });
-      return outlet.end();
+      return writer.end();
     }
-    const visit: Visit = {
+    const context: RequestContext = {
       address: socket.remoteAddress ?? "",
       readBody: (most) => readBody(incoming, most, this.#bodies),
     };
     const scheme = certificate === undefined ? "http" : "https";
     const request = new Request(`${scheme}://${headers.host}${url}`, {
       method: method ?? "GET",
-      headers: Object.entries(headers).map(([name, value]) => [name, String(value)] as const)
-        .map(([name, value]) => [name, value]),
+      headers: Object.entries(headers).map(([name, value]): [string, string] => {
+        return [name, String(value)];
+      }),
     });
-    await write(await fetch(request, visit), visit.body, { response, outlet });
+    await write(await fetch(request, context), { response, writer });
   }
 
   /** Counts the requests of a connection; whether it may have one more. */
@@ -201,23 +204,33 @@ export class Listener {
 
 async function write(
   answer: Response,
-  body: string | EventStream | undefined,
-  { response, outlet }: { response: ServerResponse; outlet: Outlet },
+  { response, writer }: { readonly response: ServerResponse; readonly writer: ResponseWriter },
 ): Promise<void> {
   for (const [name, value] of answer.headers) response.setHeader(name, value);
   response.statusCode = answer.status;
-  if (body instanceof EventStream) {
-    if (outlet.isOver) return body.end();
+  if (answer.headers.get("content-type") === EVENT_STREAM && answer.body !== null) {
     response.flushHeaders();
-    return body.attach(outlet);
+    return await writeStream(answer.body, writer);
   }
-  const bytes = typeof body === "string"
-    ? new TextEncoder().encode(body)
-    : new Uint8Array(await answer.arrayBuffer());
+  const bytes = await answer.bytes();
   const isHead = response.req.method === "HEAD";
   if (answer.status !== 204 && !isHead) response.setHeader("content-length", bytes.length);
-  outlet.writeBytes(bytes);
-  outlet.end();
+  writer.write(bytes);
+  writer.end();
+}
+
+/** Takes out what comes as soon as it is there: the writer knows how much may wait for the client. */
+async function writeStream(
+  body: ReadableStream<Uint8Array>,
+  writer: ResponseWriter,
+): Promise<void> {
+  const reader = body.getReader();
+  writer.whenClosed(() => void reader.cancel());
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return writer.end();
+    writer.write(value);
+  }
 }
 
 function nameOf({ remoteAddress, remotePort }: Socket): string {

@@ -1,18 +1,14 @@
 import { Hono, type HonoRequest } from "hono";
 import { JsonText, RPC_CODES, textAt } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
+import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpSession } from "./http_session.ts";
 import type { HttpSessions } from "./http_sessions.ts";
 import type { Limits } from "./limits.ts";
-import type { PostOptions, PostReply } from "./post_exchange.ts";
+import type { HttpEnv } from "./middleware.ts";
+import type { PostOptions, PostReply } from "./post_response.ts";
 import { refuse } from "./refusal.ts";
-import type { Unread, Visit } from "./visit.ts";
-
-/** What handlers of requests find beside the request. */
-export interface McpEnv {
-  Bindings: Visit;
-  Variables: { credential: Credential | undefined };
-}
+import type { BodyError, RequestContext } from "./request_context.ts";
 
 /** What the endpoint works with. */
 export interface McpOptions {
@@ -22,13 +18,13 @@ export interface McpOptions {
   readonly revisions: readonly string[];
   /** Whether no new work is taken: the gateway ends. */
   readonly isDraining: () => boolean;
-  /** See there. */
+  /** How much is taken, and how long calls may be silent. */
   readonly limits: Limits;
 }
 
 const SESSION = "mcp-session-id";
 const JSON_TYPE = { "content-type": "application/json" };
-const EVENTS_TYPE = { "content-type": "text/event-stream", "x-accel-buffering": "no" };
+const EVENTS_TYPE = { "content-type": EVENT_STREAM, "x-accel-buffering": "no" };
 
 const ENDING = "The gateway is about to end; try again";
 
@@ -38,11 +34,11 @@ const PRIMING_SINCE = "2025-11-25";
 /**
  * The MCP endpoint: messages of clients, the streams that they open, and the end of sessions.
  *
- * @param options See there.
+ * @param options What the endpoint works with.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http}
  */
-export function mcpRoutes(options: McpOptions): Hono<McpEnv> {
-  const routes = new Hono<McpEnv>();
+export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
   routes.post("/", async ({ req, env, get }) => {
     const refusal = checkPost(req, options);
     if (refusal !== undefined) return refusal;
@@ -52,15 +48,15 @@ export function mcpRoutes(options: McpOptions): Hono<McpEnv> {
     const session = options.sessions.find(id, credential);
     if (session === undefined) return unknownSession();
     const body = await env.readBody(options.limits.bodyBytes);
-    if (typeof body === "string") return unread(body);
+    if (typeof body === "string") return refuseBody(body);
     if (options.isDraining() && asks(body)) return refuseForNow(ENDING);
-    return await answer(env, await takeBody(session, body, postOptions(req, options)));
+    return answer(await takeBody(session, body, postOptions(req, options)));
   });
 
-  routes.get("/", ({ req, env, get }) => {
+  routes.get("/", ({ req, get }) => {
     // Routes for GET are asked for HEAD, too; that must not take the client's stream away.
     if (req.method === "HEAD") return refuseMethod();
-    if (!accepts(req, "text/event-stream")) {
+    if (!accepts(req, EVENT_STREAM)) {
       return refuse(406, "A GET opens a stream: it must accept text/event-stream");
     }
     const session = findSession(req, get("credential"), options);
@@ -73,8 +69,7 @@ export function mcpRoutes(options: McpOptions): Hono<McpEnv> {
         "What follows that Last-Event-ID is not known any more: send the call again",
       );
     }
-    env.body = stream;
-    return new Response(null, { headers: EVENTS_TYPE });
+    return new Response(stream.body, { headers: EVENTS_TYPE });
   });
 
   routes.delete("/", ({ req, get }) => {
@@ -104,7 +99,7 @@ function checkPost(req: HonoRequest, options: McpOptions): Response | undefined 
   if (req.header("content-encoding") !== undefined) {
     return refuse(415, "The body must not be compressed");
   }
-  if (!accepts(req, "application/json") && !accepts(req, "text/event-stream")) {
+  if (!accepts(req, "application/json") && !accepts(req, EVENT_STREAM)) {
     return refuse(406, "A POST must accept application/json and text/event-stream");
   }
   return checkRevision(req, options);
@@ -133,13 +128,13 @@ function findSession(
 async function openSession(
   { req, env, credential }: {
     req: HonoRequest;
-    env: Visit;
+    env: RequestContext;
     credential: Credential | undefined;
   },
   options: McpOptions,
 ): Promise<Response> {
   const body = await env.readBody(options.limits.firstBodyBytes);
-  if (typeof body === "string") return unread(body);
+  if (typeof body === "string") return refuseBody(body);
   const first = readFirst(body);
   if (first instanceof Response) return first;
   const session = options.sessions.open(credential);
@@ -148,7 +143,7 @@ async function openSession(
   }
   const reply = await takeBody(session, body, postOptions(req, options));
   const isOpen = options.sessions.endUnlessInitialized(session);
-  const response = await answer(env, reply);
+  const response = answer(reply);
   if (isOpen) response.headers.set(SESSION, session.id);
   return response;
 }
@@ -202,16 +197,14 @@ async function takeBody(
   return await session.take(text, body.length, options).reply;
 }
 
-function answer(env: Visit, reply: PostReply): Response {
+function answer(reply: PostReply): Response {
   switch (reply.kind) {
     case "accepted":
       return new Response(null, { status: 202 });
     case "message":
-      env.body = reply.text;
-      return new Response(null, { status: reply.isRefused ? 400 : 200, headers: JSON_TYPE });
+      return new Response(reply.text, { status: reply.isRefused ? 400 : 200, headers: JSON_TYPE });
     case "stream":
-      env.body = reply.stream;
-      return new Response(null, { headers: EVENTS_TYPE });
+      return new Response(reply.stream.body, { headers: EVENTS_TYPE });
     case "gone":
       return unknownSession();
   }
@@ -219,7 +212,7 @@ function answer(env: Visit, reply: PostReply): Response {
 
 function postOptions(req: HonoRequest, { limits }: McpOptions): PostOptions {
   return {
-    takesEvents: accepts(req, "text/event-stream"),
+    takesEvents: accepts(req, EVENT_STREAM),
     takesPriming: (req.header("mcp-protocol-version") ?? "") >= PRIMING_SINCE,
     streamAfterMs: limits.streamAfterMs,
   };
@@ -235,7 +228,7 @@ function accepts(req: HonoRequest, type: string): boolean {
   });
 }
 
-function unread(reason: Unread): Response {
+function refuseBody(reason: BodyError): Response {
   switch (reason) {
     case "too-long":
       return refuse(413, "The message is longer than is taken", { code: RPC_CODES.invalidRequest });

@@ -1,18 +1,7 @@
+import type { Budget } from "./budget.ts";
+
 /** Of how many streams a session remembers what it keeps no longer. */
 const MOST_LOST = 1000;
-
-/** What all sessions may keep together. */
-export class ReplayBudget {
-  /** How much they keep now, in UTF-16 code units. */
-  used = 0;
-  /** How much they may keep. */
-  readonly most: number;
-
-  /** @param most How much they may keep, in UTF-16 code units. */
-  constructor(most: number) {
-    this.most = most;
-  }
-}
 
 /** A message that was sent on a stream. */
 export interface SentEvent {
@@ -27,7 +16,7 @@ export interface SentEvent {
 /** The last messages of a session, for a client that lost its connection before it had read them. */
 export class Replay {
   readonly #most: number;
-  readonly #budget: ReplayBudget;
+  readonly #budget: Budget;
   #events: SentEvent[] = [];
   #size = 0;
   // By stream, the last place that is kept no longer.
@@ -35,9 +24,9 @@ export class Replay {
 
   /**
    * @param most How much is kept, in UTF-16 code units.
-   * @param budget What all sessions keep together.
+   * @param budget What all sessions keep together, in the same unit.
    */
-  constructor(most: number, budget: ReplayBudget) {
+  constructor(most: number, budget: Budget) {
     this.#most = most;
     this.#budget = budget;
   }
@@ -47,7 +36,7 @@ export class Replay {
     this.#events.push(event);
     this.#take(event.text.length);
     let gone = 0;
-    while (this.#size > this.#most || this.#budget.used > this.#budget.most) {
+    while (this.#size > this.#most || this.#budget.isExceeded()) {
       const oldest = this.#events[gone++];
       if (oldest === undefined) break;
       this.#noteLost(oldest);

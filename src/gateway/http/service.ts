@@ -1,9 +1,8 @@
 import { FileWatch, type Settings } from "../../config/mod.ts";
 import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
-import { createApp, PATHS } from "./app.ts";
+import { createApp } from "./app.ts";
 import type { Authenticator } from "./authentication.ts";
-import { Guard } from "./guard.ts";
 import { HttpSessions, type Served } from "./http_sessions.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { Listener } from "./listener.ts";
@@ -27,7 +26,7 @@ export interface ServiceOptions {
   >;
   /** Revisions of MCP that are spoken, the newest first. */
   readonly revisions: readonly string[];
-  /** Says who asks. */
+  /** Finds out who sends requests. */
   readonly authenticator: Authenticator;
   /** Begins to serve a client. */
   readonly accept: (channel: Channel, agent: string | undefined) => Served;
@@ -41,10 +40,10 @@ export interface ServiceOptions {
   readonly limits?: Partial<Limits>;
 }
 
-/** How often sessions are looked at, in milliseconds. */
-const TEND_MS = 250;
+/** How often streams are begun for calls that are open for long, in milliseconds. */
+const TICK_MS = 250;
 
-/** How often it is looked at whose time or credential is over, in milliseconds. */
+/** How often sessions whose time or credential is over are ended, in milliseconds. */
 const SWEEP_MS = 1000;
 
 /** The HTTP service: a listener, the sessions of its clients, and what an operator asks of it. */
@@ -76,10 +75,10 @@ export class HttpService {
     this.url = `${scheme}://${host}:${port}/mcp`;
     this.#timers.push(
       setInterval(
-        () => sessions.tend({ keepAlive: false }),
-        Math.min(TEND_MS, limits.streamAfterMs),
+        () => sessions.tick({ keepAlive: false }),
+        Math.min(TICK_MS, limits.streamAfterMs),
       ),
-      setInterval(() => sessions.tend({ keepAlive: true }), limits.keepStreamMs),
+      setInterval(() => sessions.tick({ keepAlive: true }), limits.keepStreamMs),
       setInterval(() => sessions.sweep(), SWEEP_MS),
     );
   }
@@ -87,7 +86,7 @@ export class HttpService {
   /**
    * Begins to listen.
    *
-   * @param options See there.
+   * @param options What the service works with.
    * @throws {Error} where the address cannot be had, or the certificate not be used; its message is
    * for the operator.
    */
@@ -115,11 +114,9 @@ export class HttpService {
     };
     const app = createApp({
       ...options,
-      guard: new Guard(settings),
       sessions,
       limits,
       isDraining: () => draining.isOn,
-      metricsToken: settings.metricsToken,
       onFault,
     });
     const listener = await Listener.open({
@@ -127,8 +124,8 @@ export class HttpService {
       port,
       certificate,
       limits,
-      paths: PATHS,
-      fetch: (request, visit) => app.fetch(request, visit),
+      paths: new Set(app.routes.map(({ path }) => path)),
+      fetch: (request, context) => app.fetch(request, context),
       onFault,
     });
     if (files !== undefined) watchCertificate(files, { watch, listener, log });

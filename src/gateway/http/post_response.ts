@@ -12,16 +12,16 @@ export type PostReply =
   /** The session has ended meanwhile. */
   | { readonly kind: "gone" };
 
-/** What an exchange needs of its session. */
-export interface ExchangeHome {
+/** The session of a response, which numbers its streams and keeps what they send. */
+export interface StreamOwner {
   /** Sends what belongs to a call that has been answered already. */
   send(text: string): void;
-  /** Begins a stream for the exchange; what it sends is kept for a while. */
-  beginStream(exchange: PostExchange): number;
+  /** Begins a stream for the response; what it sends is kept for a while. */
+  beginStream(response: PostResponse): number;
   /** Keeps a message of a stream, and gives its id. */
   keep(stream: number, text: string): string;
-  /** The exchange is over; nothing more is sent on its stream. */
-  forget(exchange: PostExchange, stream: number | undefined): void;
+  /** Forgets a response that is over; nothing more is sent on its stream. */
+  forget(response: PostResponse, stream: number | undefined): void;
 }
 
 /** How a POST may be answered. */
@@ -40,12 +40,12 @@ export interface PostOptions {
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server}
  */
-export class PostExchange implements Exchange {
+export class PostResponse implements Exchange {
   /** How the POST is answered, once that is known. */
   readonly reply: Promise<PostReply>;
   /** When a stream is to begin, on the clock of `performance.now()`. */
   readonly streamAt: number;
-  readonly #home: ExchangeHome;
+  readonly #owner: StreamOwner;
   readonly #options: PostOptions;
   readonly #settle: (reply: PostReply) => void;
   #answer: { text: string; isRefused: boolean } | undefined;
@@ -54,14 +54,14 @@ export class PostExchange implements Exchange {
   #isOver = false;
 
   /**
-   * @param home The session.
-   * @param options See there.
+   * @param owner The session.
+   * @param options How the POST may be answered.
    */
-  constructor(home: ExchangeHome, options: PostOptions) {
+  constructor(owner: StreamOwner, options: PostOptions) {
     const { promise, resolve } = Promise.withResolvers<PostReply>();
     this.reply = promise;
     this.#settle = resolve;
-    this.#home = home;
+    this.#owner = owner;
     this.#options = options;
     this.streamAt = performance.now() + options.streamAfterMs;
   }
@@ -82,7 +82,7 @@ export class PostExchange implements Exchange {
   }
 
   tell(text: string): void {
-    if (this.#isOver || !this.#options.takesEvents) return this.#home.send(text);
+    if (this.#isOver || !this.#options.takesEvents) return this.#owner.send(text);
     this.begin();
     this.#emit(text);
   }
@@ -93,13 +93,13 @@ export class PostExchange implements Exchange {
     if (this.#stream !== undefined) this.#stream.end();
     else if (this.#answer !== undefined) this.#settle({ kind: "message", ...this.#answer });
     else this.#settle({ kind: "accepted" });
-    this.#home.forget(this, this.#streamId);
+    this.#owner.forget(this, this.#streamId);
   }
 
   /** Begins a stream, unless there is one, or the client would not take it. */
   begin(): void {
     if (this.#stream !== undefined || this.#isOver || !this.#options.takesEvents) return;
-    const id = this.#home.beginStream(this);
+    const id = this.#owner.beginStream(this);
     this.#streamId = id;
     this.#stream = new EventStream();
     if (this.#options.takesPriming) this.#stream.prime(`${id}-0`);
@@ -123,7 +123,7 @@ export class PostExchange implements Exchange {
 
   #emit(text: string): void {
     if (this.#streamId === undefined) return;
-    const id = this.#home.keep(this.#streamId, text);
+    const id = this.#owner.keep(this.#streamId, text);
     this.#stream?.send(id, text);
   }
 }
