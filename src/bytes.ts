@@ -1,3 +1,9 @@
+/**
+ * Bytes in pieces, and bodies of a bounded length. A leaf: imports nothing of the project.
+ *
+ * @module
+ */
+
 /** Joins pieces of bytes. */
 export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));

@@ -1,4 +1,10 @@
 /**
+ * Says which addresses are this machine. A leaf: imports nothing of the project.
+ *
+ * @module
+ */
+
+/**
  * Whether an address or host name always means this machine, so that nobody else can reach it or
  * answer for it: `localhost`, 127.0.0.0/8 and `::1`.
  *
