@@ -1,9 +1,22 @@
 import type { CancelSignal, JsonText, Payload, Reply } from "../jsonrpc/mod.ts";
 import type { Span } from "../trace.ts";
 import type { Catalog, Tool } from "./catalog.ts";
+import { isRecord } from "./handshake.ts";
 
 /** What a client says it can do, as in its `initialize`. */
 export type ClientCapabilities = Readonly<Record<string, unknown>>;
+
+/**
+ * Whether a client can show links: it declared `elicitation.url`, an object.
+ *
+ * @param client A client's connection, or a call of it.
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#capabilities}
+ */
+export function supportsUrlElicitation(
+  { capabilities: { elicitation } }: { readonly capabilities: ClientCapabilities },
+): boolean {
+  return isRecord(elicitation) && isRecord(elicitation.url);
+}
 
 /** The way back to the client of a call, for what a server asks or says meanwhile. */
 export interface ClientLink {

@@ -1,5 +1,5 @@
 import type { Waiting } from "./authorization.ts";
-import { isRecord } from "./handshake.ts";
+import { supportsUrlElicitation } from "./caller.ts";
 
 /** One for each operation, because a client may have many. */
 interface Entry {
@@ -13,7 +13,7 @@ export class CallsWaiting {
   /** The one to ask for: the first whose client can show links, else the first. */
   get best(): Waiting | undefined {
     const calls = [...this.#calls].map(({ call }) => call);
-    return calls.find(takesLinks) ?? calls[0];
+    return calls.find(supportsUrlElicitation) ?? calls[0];
   }
 
   /** Adds one, and gives what takes it out again. */
@@ -27,14 +27,4 @@ export class CallsWaiting {
   leave(entry: Entry): void {
     this.#calls.delete(entry);
   }
-}
-
-/**
- * Whether a client can show links.
- *
- * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#capabilities}
- */
-export function takesLinks({ capabilities }: Waiting): boolean {
-  const { elicitation } = capabilities;
-  return isRecord(elicitation) && isRecord(elicitation.url);
 }

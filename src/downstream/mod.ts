@@ -16,6 +16,7 @@ export type {
   ClientLink,
   ToolCall,
 } from "./caller.ts";
+export { supportsUrlElicitation } from "./caller.ts";
 export { Catalog, CatalogError, type Tool } from "./catalog.ts";
 export { HandshakeError, type ServerFacts } from "./handshake.ts";
 export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";

@@ -1,5 +1,5 @@
 import { formatPath } from "../config/mod.ts";
-import type { Caller, ClientCapabilities, ClientConnection } from "../downstream/mod.ts";
+import { type Caller, type ClientConnection, supportsUrlElicitation } from "../downstream/mod.ts";
 import {
   type CancelSignal,
   JsonText,
@@ -197,7 +197,7 @@ export async function runOperation(
     }
     const { error, text } = answer;
     await record.finish("ERROR", { code: String(error.code), downstreamMs });
-    if (error.code === URL_ELICITATION_REQUIRED && takesUrls(connection.capabilities)) {
+    if (error.code === URL_ELICITATION_REQUIRED && supportsUrlElicitation(connection)) {
       return { kind: "error", error: text };
     }
     return { kind: "result", result: rpcErrorResult(answer) };
@@ -269,9 +269,4 @@ function noteCaller(record: OperationRecord, given: unknown, bound: string | und
   if (bound) return record.setAgent(bound);
   if (typeof given !== "object" || given === null || !("agent_id" in given)) return;
   if (typeof given.agent_id === "string" && given.agent_id !== "") record.setClaim(given.agent_id);
-}
-
-function takesUrls(capabilities: ClientCapabilities): boolean {
-  const { elicitation } = capabilities;
-  return typeof elicitation === "object" && elicitation !== null && "url" in elicitation;
 }

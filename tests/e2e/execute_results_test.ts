@@ -121,6 +121,17 @@ Deno.test("[tools.url-elicitation] -32042 reaches a client that takes urls", asy
   assert.deepEqual(error, URL_ERROR);
 });
 
+Deno.test("[tools.url-elicitation] what declares no object for urls does not take them", async () => {
+  for (const url of [true, null, []]) {
+    await using gateway = await startGateway({
+      servers: { odd: oddServer() },
+      client: { capabilities: { elicitation: { url } } },
+    });
+    const result = await gateway.execute("odd", "rpc_error", { error: URL_ERROR });
+    assert.deepEqual(readRefusal(result) as unknown, URL_ERROR, JSON.stringify(url));
+  }
+});
+
 Deno.test("[tools.one-text-block] the gateway's own answers are compact JSON", async () => {
   await using gateway = await startGateway({ servers: { odd: oddServer() } });
   const calls: [string, Fields][] = [

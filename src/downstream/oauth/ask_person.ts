@@ -1,6 +1,6 @@
 import { isRecord } from "../handshake.ts";
 import type { Waiting } from "../authorization.ts";
-import { takesLinks } from "../calls_waiting.ts";
+import { supportsUrlElicitation } from "../caller.ts";
 
 /** How the person was asked to log in; `nobody` if no one could be asked. */
 export type Asked = "client" | "browser" | "nobody" | "declined";
@@ -30,7 +30,7 @@ export interface Question {
  */
 export async function askPerson(question: Question): Promise<Asked> {
   const { waiting, url, openBrowser } = question;
-  if (takesLinks(waiting)) {
+  if (supportsUrlElicitation(waiting)) {
     const answer = await askClient(question);
     if (answer !== undefined) return answer;
   }

@@ -1,7 +1,7 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import { NobodyWaited, type Waiting } from "../authorization.ts";
-import { takesLinks } from "../calls_waiting.ts";
+import { supportsUrlElicitation } from "../caller.ts";
 import { type Asked, askPerson, tellDone } from "./ask_person.ts";
 import type { Challenge } from "./discovery.ts";
 import { serverCommand } from "../server_command.ts";
@@ -69,7 +69,7 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
   });
   const complete = (): void => {
     // A fast user may finish before the client confirms the elicitation.
-    if (takesLinks(call) && (asked ?? "client") === "client") tellDone(call, id);
+    if (supportsUrlElicitation(call) && (asked ?? "client") === "client") tellDone(call, id);
   };
   attempt.done.then(() => {
     log.info("Logged in", { server: name });
