@@ -1,5 +1,6 @@
 import type { RateLimiterRedis } from "rate-limiter-flexible";
 import type { Log } from "../log.ts";
+import { within } from "../within.ts";
 import { type Count, type MinuteCounter, NO_LIMIT, WINDOW_S } from "./minute_counter.ts";
 
 /** What keys in Redis begin with. */
@@ -11,8 +12,11 @@ const ANSWER_MS = 250;
 /** How long the first call waits for the connection, in milliseconds. */
 const CONNECT_MS = 1000;
 
-/** How long Redis is left alone when it did not answer, in milliseconds. */
-const REST_MS = 1000;
+/** How long after a lost connection the next one is tried, in milliseconds. */
+const RECONNECT_MS = 1000;
+
+/** How long the end of the gateway waits for Redis, in milliseconds. */
+const DISCONNECT_MS = 100;
 
 /** What a counter in Redis works with. */
 export interface RedisCounterOptions {
@@ -41,10 +45,10 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
     maxRetriesPerRequest: 0,
     connectTimeout: 5000,
     commandTimeout: ANSWER_MS,
-    // The end of the gateway must not wait for a Redis that hangs.
-    disconnectTimeout: 100,
-    // It is the calls that connect anew: without any, nobody needs a connection.
-    retryStrategy: () => null,
+    // A Redis that hangs loses its connection: until there is a new one, no call waits for it.
+    socketTimeout: ANSWER_MS,
+    disconnectTimeout: DISCONNECT_MS,
+    retryStrategy: () => RECONNECT_MS,
   });
   const limiter = new Limiter({
     storeClient: client,
@@ -53,31 +57,40 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
     points: NO_LIMIT,
     duration: WINDOW_S,
   });
-  const outage = new Outage(log);
+  let isOut = false;
+  const noteFailure = (error: unknown): void => {
+    if (isOut) return;
+    isOut = true;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = "Redis (GATEWAY_STATE) does not answer: this gateway counts calls for itself " +
+      "until it does, and other gateways do not see them";
+    log.warn(message, { reason });
+  };
+  const noteAnswer = (): void => {
+    if (!isOut) return;
+    isOut = false;
+    log.info("Redis (GATEWAY_STATE) answers again: calls are counted there");
+  };
   // Without a listener the library writes to the console.
-  client.on("error", (error: unknown) => outage.begin(error));
-  await ready(client);
+  client.on("error", noteFailure);
+  await untilReady(client);
   return {
     async count(key) {
-      if (!outage.isResting()) {
-        try {
-          // Not waited for: this call is counted here. Should it fail, the listener is told.
-          if (client.status === "end") client.connect().catch(() => {});
-          const answer = readAnswer(await limiter.penalty(key));
-          outage.end();
-          return answer;
-        } catch (error) {
-          outage.begin(error);
-        }
+      // Not the limiter's `insuranceLimiter`: that hides why Redis did not count.
+      try {
+        const answer = readAnswer(await limiter.penalty(key));
+        noteAnswer();
+        return answer;
+      } catch (error) {
+        noteFailure(error);
+        return await fallback.count(key);
       }
-      return await fallback.count(key);
     },
     async close() {
       const ended = new Promise<void>((resolve) => void client.once("end", () => resolve()));
-      if (client.status !== "end") {
-        client.disconnect();
-        await ended;
-      }
+      client.disconnect();
+      // Between two connections there is no end to wait for, but a timer of the library.
+      await within(ended, DISCONNECT_MS);
       await fallback.close();
     },
   };
@@ -90,39 +103,8 @@ function readAnswer(answer: { consumedPoints: number; msBeforeNext: number }): C
   throw new Error("The answer is no count");
 }
 
-/** Tells each outage once, and leaves Redis alone for a while after a failure. */
-class Outage {
-  readonly #log: Log;
-  #restUntil = 0;
-  #isTold = false;
-
-  constructor(log: Log) {
-    this.#log = log;
-  }
-
-  isResting(): boolean {
-    return performance.now() < this.#restUntil;
-  }
-
-  begin(error: unknown): void {
-    this.#restUntil = performance.now() + REST_MS;
-    if (this.#isTold) return;
-    this.#isTold = true;
-    const reason = error instanceof Error ? error.message : String(error);
-    const message = "Redis (GATEWAY_STATE) does not answer: this gateway counts calls for itself " +
-      "until it does, and other gateways do not see them";
-    this.#log.warn(message, { reason });
-  }
-
-  end(): void {
-    if (!this.#isTold) return;
-    this.#isTold = false;
-    this.#log.info("Redis (GATEWAY_STATE) answers again: calls are counted there");
-  }
-}
-
 /** Resolves when the client is connected, or when waiting for it would hold up a call. */
-async function ready(client: import("ioredis").Redis): Promise<void> {
+async function untilReady(client: import("ioredis").Redis): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   await new Promise<void>((resolve) => {
     client.once("ready", () => resolve());
