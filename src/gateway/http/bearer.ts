@@ -1,4 +1,4 @@
-/** Longest token that is looked at, in characters; JWTs with many claims have some thousands. */
+/** Longest token that is checked, in characters; JWTs with many claims have some thousands. */
 const MAX_LENGTH = 16 * 1024;
 
 /** What an `Authorization` header holds. */

@@ -19,7 +19,7 @@ export interface ListenerOptions {
   readonly certificate: Certificate | undefined;
   /** How much it takes. */
   readonly limits: Limits;
-  /** The only paths that there are: others are not looked at, in whatever way they are written. */
+  /** The only paths that are answered; a path that only decodes to one of them is not. */
   readonly paths: ReadonlySet<string>;
   /** Answers requests. */
   readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
@@ -38,7 +38,7 @@ const HEADERS: readonly (readonly [string, string])[] = [
 
 const OVER_TLS = ["strict-transport-security", "max-age=31536000"] as const;
 
-/** How often the open answers are looked at for clients that take nothing. */
+/** How often connections are closed whose clients take nothing, in milliseconds. */
 const STALL_CHECK_MS = 1000;
 
 /**
@@ -81,7 +81,7 @@ export class Listener {
   /**
    * Begins to listen.
    *
-   * @param options See there.
+   * @param options Where to listen, and what answers.
    * @throws {Error} where the address cannot be had.
    */
   static async open(options: ListenerOptions): Promise<Listener> {
@@ -147,7 +147,7 @@ export class Listener {
   #take(socket: Socket): void {
     this.#connections.add(socket);
     socket.on("close", () => this.#connections.delete(socket));
-    // What goes wrong with a connection ends it; who was on it is told by its end.
+    // An error ends the connection, and its end is what the client sees.
     socket.on("error", () => socket.destroy());
     if (this.#options.certificate === undefined) return;
     // Node's server under Deno waits for a handshake without end.
@@ -219,7 +219,7 @@ async function write(
   writer.end();
 }
 
-/** Takes out what comes as soon as it is there: the writer knows how much may wait for the client. */
+/** Passes on each piece as soon as it is there: the writer limits how much waits for the client. */
 async function writeStream(
   body: ReadableStream<Uint8Array>,
   writer: ResponseWriter,

@@ -162,7 +162,7 @@ function readFirst(body: Uint8Array): Response | undefined {
   const { method, id } = isObject ? message as Record<string, unknown> : {};
   if (method === "initialize") return undefined;
   if (method === "server/discover" && (typeof id === "string" || typeof id === "number")) {
-    // A client of a later revision asks whether we speak it; told no, it introduces itself.
+    // A client of a later revision asks whether we speak it; refused, it sends initialize.
     const own = new JsonText(textAt(text, "id") ?? "null").text;
     const error = { code: RPC_CODES.methodNotFound, id: own };
     return refuse(400, "Method not found: server/discover", error);

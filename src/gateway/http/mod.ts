@@ -1,7 +1,8 @@
 /**
- * The gateway's clients over HTTP: the listener and its limits, who may come in, the sessions and
- * their streams. Turns requests into messages on channels and knows nothing of what they say.
- * Imports `config`, `jsonrpc` and the leaves.
+ * The gateway's clients over HTTP. A request passes the listener with its limits, the middlewares,
+ * which find out who sent it, and a route, which returns the response; a message goes to the channel
+ * of its session, and a stream of answers is the body of a response. This folder knows nothing of
+ * what messages say. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module
  */

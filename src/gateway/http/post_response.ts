@@ -66,7 +66,7 @@ export class PostResponse implements Exchange {
     this.streamAt = performance.now() + options.streamAfterMs;
   }
 
-  /** The open stream, where there is one. */
+  /** The open stream, if there is one. */
   get stream(): EventStream | undefined {
     return this.#stream;
   }

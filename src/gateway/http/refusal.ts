@@ -16,7 +16,7 @@ export interface RefusalOptions {
  *
  * @param status The HTTP status.
  * @param message What happened and what to do.
- * @param options See there.
+ * @param options What the JSON-RPC error and the headers say besides.
  */
 export function refuse(status: number, message: string, options: RefusalOptions = {}): Response {
   const { code = REFUSED, id = "null", headers = {} } = options;

@@ -31,7 +31,7 @@ export class Replay {
     this.#budget = budget;
   }
 
-  /** Keeps a message; the oldest ones go where there is no room. */
+  /** Keeps a message; the oldest ones make room for it. */
   add(event: SentEvent): void {
     this.#events.push(event);
     this.#take(event.text.length);

@@ -1,4 +1,4 @@
-/** The methods that are looked at further. */
+/** The methods that are known; others are refused with 405. */
 const METHODS: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
