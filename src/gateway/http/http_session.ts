@@ -94,7 +94,9 @@ export class HttpSession implements Channel, StreamOwner {
       // A stream that another one took the place of is no sign.
       this.hasLeft ||= this.#own === stream;
     });
-    for (const event of this.#replay.rest(OWN_STREAM, from)) this.#sendOwn(event.place, event.text);
+    for (const { place, text } of this.#replay.find(OWN_STREAM)) {
+      if (place > from) this.#sendOwn(place, text);
+    }
     return stream;
   }
 
@@ -110,10 +112,13 @@ export class HttpSession implements Channel, StreamOwner {
     const [number, from] = [Number(streamText), Number(placeText)];
     // Whatever is lost of it, the client needs it for what is to come.
     if (number === OWN_STREAM) return this.listen(from);
-    if (this.#replay.hasLost(number, from)) return undefined;
-    const events = this.#replay.rest(number, from);
     const response = this.#streams.get(number);
+    const kept = this.#replay.find(number);
+    const events = kept.filter(({ place }) => place > from);
     if (response === undefined && events.length === 0) return undefined;
+    // The oldest messages are the first that are kept no longer.
+    const firstPlace = kept[0]?.place ?? (this.#places.get(number) ?? 0) + 1;
+    if (firstPlace > from + 1) return undefined;
     this.#noteUse();
     const stream = new EventStream();
     for (const { place, text } of events) stream.send(eventId(number, place), text);

@@ -1,8 +1,5 @@
 import type { Budget } from "./budget.ts";
 
-/** Of how many streams a session remembers what it keeps no longer. */
-const MOST_LOST = 1000;
-
 /** A message that was sent on a stream. */
 export interface SentEvent {
   /** The stream, counted within the session. */
@@ -19,8 +16,6 @@ export class Replay {
   readonly #budget: Budget;
   #events: SentEvent[] = [];
   #size = 0;
-  // By stream, the last place that is kept no longer.
-  readonly #lost = new Map<number, number>();
 
   /**
    * @param most How much is kept, in UTF-16 code units.
@@ -39,35 +34,20 @@ export class Replay {
     while (this.#size > this.#most || this.#budget.isExceeded()) {
       const oldest = this.#events[gone++];
       if (oldest === undefined) break;
-      this.#noteLost(oldest);
       this.#take(-oldest.text.length);
     }
     if (gone > 0) this.#events = this.#events.slice(gone);
   }
 
-  /** Whether some of what was sent on a stream after a place is kept no longer. */
-  hasLost(stream: number, place: number): boolean {
-    return (this.#lost.get(stream) ?? 0) > place;
-  }
-
-  /** What is left of what was sent on a stream after a place. */
-  rest(stream: number, place: number): SentEvent[] {
-    return this.#events.filter((event) => event.stream === stream && event.place > place);
+  /** What is still kept of what was sent on a stream, in its order. */
+  find(stream: number): SentEvent[] {
+    return this.#events.filter((event) => event.stream === stream);
   }
 
   /** Keeps nothing any more. */
   clear(): void {
     this.#take(-this.#size);
     this.#events = [];
-    this.#lost.clear();
-  }
-
-  #noteLost({ stream, place }: SentEvent): void {
-    // The stream that lost something last stands last.
-    this.#lost.delete(stream);
-    this.#lost.set(stream, place);
-    const [longest] = this.#lost.keys();
-    if (this.#lost.size > MOST_LOST && longest !== undefined) this.#lost.delete(longest);
   }
 
   #take(size: number): void {

@@ -64,6 +64,17 @@ Deno.test("a client that lost its connection", async (t) => {
     await response.body?.cancel();
   });
 
+  await t.step("[http.resume] is told where only the end is left", async () => {
+    const reader = new EventReader(await session.post(request("flood", "flood", { size: 100 })));
+    const first = await reader.message();
+    await reader.cancel();
+    await until("the call is there", () => client.waiting.length === 1);
+    const response = await resume(first?.id ?? "");
+    assert.equal(response.status, 400);
+    await response.body?.cancel();
+    client.waiting.splice(0).forEach((call) => call.reply({}));
+  });
+
   await t.step("[http.resume] a stream of another session is not to be had", async () => {
     const lastId = await lose("five");
     const other = await scene.initialize();
