@@ -5,6 +5,7 @@
  * the slow path, with the same outcome.
  */
 import type { IdText } from "./message.ts";
+import { textAt } from "./scan.ts";
 
 /** The members of a message. */
 export interface Envelope {
@@ -55,6 +56,24 @@ export function openEnvelope(text: string): Envelope | undefined {
   const method = text.slice(start + 10, methodEnd);
   if (!METHOD.test(method) || !text.startsWith('","params":', methodEnd)) return undefined;
   return seal({ id, method, body: text.slice(methodEnd + 11, end) });
+}
+
+/**
+ * Reads the id and the method of a message, whatever else is in it: in a message that is written one of
+ * the usual ways, without a look at its parameters or result.
+ *
+ * @param text A valid message.
+ */
+export function readIdAndMethod(
+  text: string,
+): { readonly id: IdText | undefined; readonly method: string | undefined } {
+  const envelope = openEnvelope(text);
+  if (envelope !== undefined) return envelope;
+  const method = textAt(text, "method");
+  return {
+    id: textAt(text, "id"),
+    method: method === undefined ? undefined : String(JSON.parse(method)),
+  };
 }
 
 function findFirstId(text: string): Found {

@@ -7,6 +7,7 @@
 
 export { Cancellation, type CancelSignal } from "./cancellation.ts";
 export type { Channel, ChannelHandler, DroppedMessage, Exchange } from "./channel.ts";
+export { readIdAndMethod } from "./envelope.ts";
 export { IncomingRequest } from "./incoming.ts";
 export {
   type ByteReader,

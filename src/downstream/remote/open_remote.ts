@@ -5,32 +5,31 @@ import type { Authorization } from "../authorization.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { secretsOf } from "../secrets.ts";
 import type { Transport } from "../transport.ts";
-import { HttpWay } from "./http_way.ts";
-import { RemoteChannel, type WayListener } from "./remote_channel.ts";
+import { HttpRequester } from "./http_requester.ts";
+import { RemoteChannel } from "./remote_channel.ts";
+import type { RemoteClientListener, RemoteClientOptions } from "./remote_client.ts";
 import { RemoteTransport } from "./remote_transport.ts";
-import { Requests } from "./requests.ts";
-import { SseWay } from "./sse_way.ts";
-import { Tickets } from "./tickets.ts";
-import type { WayOptions } from "./way.ts";
+import { SseClient } from "./sse_client.ts";
+import { StreamableHttpClient } from "./streamable_http_client.ts";
 
 /** What a connection is opened with, besides the server's entry. */
 export interface RemoteSurroundings {
-  /** Takes what goes wrong behind the scenes, at debug level. */
+  /** Gets failures of messages for which nobody waits, at debug level. */
   readonly log: Log;
-  /** The longest message that is taken, in bytes; default 64 MiB. */
+  /** Size limit of a message, in bytes; default 64 MiB. */
   readonly maxBytes?: number;
-  /** What requests have to bear; by default nothing but the headers of the entry. */
+  /** Adds a token to the requests; by default they have the headers of the entry only. */
   readonly authorization?: Authorization | undefined;
 }
 
 /**
  * Prepares a connection to a remote server. Nothing is opened before the first message, so that the
- * time to connect covers all of it.
+ * connect timeout covers all of it.
  *
  * @param config The server's entry.
- * @param connect Its url.
+ * @param connect Its address.
  * @param surroundings Log and authorization.
- * @throws {RemoteFailure} where the gateway may not open it.
+ * @throws {RemoteFailure} if the gateway may not connect to it.
  */
 export async function openRemote(
   config: ServerConfig,
@@ -40,57 +39,54 @@ export async function openRemote(
   const url = new URL(connect.url);
   warnOfTraces(config, connect.url, log);
   await refuseWithoutPermission(url);
-  // Here and nowhere else: it takes 0.1 s and 30 MB, which who has no such server must not pay.
-  const sdk = await import("@modelcontextprotocol/client");
   const { name: server, options: { connectTimeoutMs, callTimeoutMs } } = config;
-  const requests = new Requests({
+  const requester = new HttpRequester({
     headers: connect.headers,
     authorization,
     secrets: () => secretsOf(config),
   });
   const turns = new Set<Turn>();
-  const wayOptions = (listener: WayListener): WayOptions => ({
+  const clientOptions = (listener: RemoteClientListener): RemoteClientOptions => ({
     ...listener,
-    sdk,
     url,
-    requests,
-    tickets: new Tickets(),
+    requester,
     maxBytes,
     busyMs: { start: connectTimeoutMs, call: callTimeoutMs },
     turns,
     log,
     server,
   });
-  const http = (listener: WayListener): HttpWay => new HttpWay(wayOptions(listener));
-  const sse = (listener: WayListener): SseWay => new SseWay(wayOptions(listener));
+  const http = (listener: RemoteClientListener): StreamableHttpClient => {
+    return new StreamableHttpClient(clientOptions(listener));
+  };
+  const sse = (listener: RemoteClientListener): SseClient => new SseClient(clientOptions(listener));
   const channel = new RemoteChannel({
-    way: connect.kind === "sse" ? sse : http,
-    olderWay: connect.kind === "auto" ? sse : undefined,
+    createClient: connect.kind === "sse" ? sse : http,
+    createFallback: connect.kind === "auto" ? sse : undefined,
     turns,
     onTrouble: (cause) => {
       const reason = cause instanceof Error ? cause.message : String(cause);
       log.debug("A message did not reach the server", { server, reason });
     },
   });
-  return new RemoteTransport(channel, requests);
+  return new RemoteTransport(channel, requester);
 }
 
 const warned = new WeakSet<ServerConfig>();
 
-/** Deno adds a span of its own for each request, with the whole address, and cannot be told not to. */
+/** Warns that Deno adds a span for each request, with the whole address; this cannot be turned off. */
 function warnOfTraces(config: ServerConfig, address: string, log: Log): void {
   const { name: server, secrets } = config;
   if (Deno.env.get("OTEL_DENO") !== "true" || warned.has(config)) return;
-  // What stands behind the host.
-  const [, place = ""] = /^\w+:\/\/[^/?#]*(.*)$/.exec(address) ?? [];
-  if (!secrets.some((secret) => secret !== "" && place.includes(secret))) return;
+  const [, afterHost = ""] = /^\w+:\/\/[^/?#]*(.*)$/.exec(address) ?? [];
+  if (!secrets.some((secret) => secret !== "" && afterHost.includes(secret))) return;
   warned.add(config);
   const what =
     "The variables in its url will stand in Deno's traces; put keys into headers instead";
   log.warn(what, { server });
 }
 
-/** Beforehand, because a request that is refused for it leaves its body open. */
+/** Checks the permission beforehand, because a request that fails for it leaves its body open. */
 async function refuseWithoutPermission({ host }: URL): Promise<void> {
   const { state } = await Deno.permissions.query({ name: "net", host });
   if (state === "granted") return;

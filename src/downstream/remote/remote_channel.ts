@@ -1,62 +1,61 @@
 import { DownstreamError } from "../../errors.ts";
-import { type Channel, type ChannelHandler, textAt, type Turn } from "../../jsonrpc/mod.ts";
+import {
+  type Channel,
+  type ChannelHandler,
+  readIdAndMethod,
+  textAt,
+  type Turn,
+} from "../../jsonrpc/mod.ts";
+import { within } from "../../within.ts";
 import { describeNewerRevision } from "../newer_revision.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-import { within } from "../../within.ts";
-import type { SseData } from "./sse_splitter.ts";
-import type { Outgoing } from "./tickets.ts";
-import type { Way } from "./way.ts";
+import type { OutgoingMessage, RemoteClient, RemoteClientListener } from "./remote_client.ts";
+import type { SseData } from "./sse_parser.ts";
 
-/** How long it may take until everything is broken off, in milliseconds. */
+/** How long aborted requests may take to settle, in milliseconds. */
 const SETTLE_MS = 500;
 
-/** How long a notification may keep what is sent after it, in milliseconds. */
+/** How long a notification may delay what is sent after it, in milliseconds. */
 const ORDER_MS = 5000;
 
 /**
- * The answers to a first message by which a server may say that it knows only the older transport.
+ * The statuses for `initialize` by which a server may say that it knows only the older transport.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#backwards-compatibility}
  */
-const OLDER: ReadonlySet<number | undefined> = new Set([400, 404, 405]);
+const FALLBACK_STATUSES: ReadonlySet<number | undefined> = new Set([400, 404, 405]);
 
-/** What a channel does its work with. */
+/** How a channel is created. */
 export interface RemoteChannelOptions {
-  /** The way to begin with. */
-  readonly way: (channel: WayListener) => Way;
-  /** The way for a server that knows only the older transport, where that may be found out. */
-  readonly olderWay: ((channel: WayListener) => Way) | undefined;
-  /** Loops that read, which can be asked to pause. */
+  /** Creates the client to begin with. */
+  readonly createClient: (listener: RemoteClientListener) => RemoteClient;
+  /** Creates the client of the older transport, for a server whose entry does not name its transport. */
+  readonly createFallback: ((listener: RemoteClientListener) => RemoteClient) | undefined;
+  /** The loops that are reading now; each can be asked to pause. */
   readonly turns: ReadonlySet<Turn>;
-  /** Takes what goes wrong with a message that nobody waits for. */
+  /** Gets the failure of a message for which nobody waits. */
   readonly onTrouble: (cause: unknown) => void;
 }
 
-/** Who hears what comes by a way. */
-export interface WayListener {
-  readonly onMessage: (data: SseData) => void;
-  readonly onLost: (failure: RemoteFailure) => void;
-}
-
-/** Messages to and from a remote server, each request with an exchange of its own. */
+/** Messages to and from a remote server, where each request has a response of its own. */
 export class RemoteChannel implements Channel {
   readonly #options: RemoteChannelOptions;
   readonly #requests = new Map<string, AbortController>();
   readonly #controllers = new Set<AbortController>();
   readonly #sending = new Set<Promise<void>>();
-  // Of these, what is no request: a request may take long.
-  readonly #telling = new Set<Promise<void>>();
-  readonly #listener: WayListener;
-  #way: Way;
+  // Those of them that are no requests: a request may take long.
+  readonly #notifying = new Set<Promise<void>>();
+  readonly #listener: RemoteClientListener;
+  #client: RemoteClient;
   #handler: ChannelHandler | undefined;
   #inOrder: Promise<unknown> = Promise.resolve();
   #failure: RemoteFailure | undefined;
   #isOver = false;
 
   /**
-   * Prepares; nothing is opened before the first message.
+   * Opens nothing before the first message.
    *
-   * @param options See there.
+   * @param options How the channel is created.
    */
   constructor(options: RemoteChannelOptions) {
     this.#options = options;
@@ -64,7 +63,7 @@ export class RemoteChannel implements Channel {
       onMessage: (data) => this.#receive(data),
       onLost: (failure) => this.#lose(failure),
     };
-    this.#way = options.way(this.#listener);
+    this.#client = options.createClient(this.#listener);
   }
 
   /** Why the session was lost. */
@@ -74,7 +73,7 @@ export class RemoteChannel implements Channel {
 
   /** Whether the server keeps a session under an id, which it may forget. */
   get hasSessionId(): boolean {
-    return this.#way.hasSessionId;
+    return this.#client.hasSessionId;
   }
 
   open(handler: ChannelHandler): void {
@@ -83,16 +82,16 @@ export class RemoteChannel implements Channel {
 
   send(text: string): void {
     if (this.#isOver) return;
-    const message = readOutgoing(text);
-    const { id, method } = message;
+    const { id: ownId, method } = readIdAndMethod(text);
+    const id = method === undefined ? undefined : ownId;
     if (method === "notifications/cancelled") this.#cancel(text);
-    const sending = this.#send(message).finally(() => {
+    const sending = this.#send({ text, id, method }).finally(() => {
       this.#sending.delete(sending);
-      this.#telling.delete(sending);
+      this.#notifying.delete(sending);
     });
     this.#sending.add(sending);
-    if (id === undefined) this.#telling.add(sending);
-    // Messages travel side by side, but nothing may be asked before `initialized` has arrived.
+    if (id === undefined) this.#notifying.add(sending);
+    // Messages travel in parallel, but no request may overtake `notifications/initialized`.
     if (id === undefined && method !== undefined && method !== "notifications/cancelled") {
       this.#inOrder = within(sending, ORDER_MS);
     }
@@ -103,7 +102,7 @@ export class RemoteChannel implements Channel {
   }
 
   async flush(): Promise<void> {
-    await Promise.all(this.#telling);
+    await Promise.all(this.#notifying);
   }
 
   close(): Promise<void> {
@@ -111,28 +110,28 @@ export class RemoteChannel implements Channel {
     return Promise.resolve();
   }
 
-  /** Takes the revision that was agreed on. */
+  /** Sets the negotiated revision. */
   negotiated(revision: string): void {
-    this.#way.negotiated(revision);
+    this.#client.negotiated(revision);
   }
 
   /**
-   * Ends the session in good order.
+   * Ends the session in an orderly way.
    *
-   * @param withinMs How long the server may take, in milliseconds.
+   * @param withinMs How long the server may take.
    */
   async leave(withinMs: number): Promise<void> {
     if (!this.#isOver) {
       const started = performance.now();
       for (const request of this.#requests.values()) request.abort();
       await within(this.flush(), withinMs);
-      await this.#way.leave(Math.max(0, withinMs - (performance.now() - started)));
+      await this.#client.leave(Math.max(0, withinMs - (performance.now() - started)));
       this.#end();
     }
     await within(Promise.all(this.#sending), SETTLE_MS);
   }
 
-  async #send(message: Outgoing): Promise<void> {
+  async #send(message: OutgoingMessage): Promise<void> {
     const { id } = message;
     const controller = new AbortController();
     this.#controllers.add(controller);
@@ -141,7 +140,7 @@ export class RemoteChannel implements Channel {
     try {
       await this.#inOrder;
       signal.throwIfAborted();
-      const explain = await this.#sendEitherWay(message, signal);
+      const explain = await this.#sendOrFallBack(message, signal);
       if (explain !== undefined && id !== undefined) this.#handler?.unanswered?.(id, explain);
     } catch (cause) {
       if (!signal.aborted && !this.#isOver) this.#fail(id, cause);
@@ -151,20 +150,20 @@ export class RemoteChannel implements Channel {
     }
   }
 
-  async #sendEitherWay(
-    message: Outgoing,
+  async #sendOrFallBack(
+    message: OutgoingMessage,
     signal: AbortSignal,
   ): Promise<(() => RemoteFailure) | undefined> {
-    const { olderWay } = this.#options;
+    const { createFallback } = this.#options;
     try {
-      return await this.#way.send(message, signal);
+      return await this.#client.send(message, signal);
     } catch (cause) {
-      const isTold = cause instanceof RemoteFailure && OLDER.has(cause.status) &&
+      const isOlder = cause instanceof RemoteFailure && FALLBACK_STATUSES.has(cause.status) &&
         (cause.rpc === undefined || describeNewerRevision(cause.rpc) === undefined);
-      if (message.method !== "initialize" || olderWay === undefined || !isTold) throw cause;
-      this.#way.close();
-      this.#way = olderWay(this.#listener);
-      return await this.#way.send(message, signal).catch((other) => {
+      if (message.method !== "initialize" || createFallback === undefined || !isOlder) throw cause;
+      this.#client.close();
+      this.#client = createFallback(this.#listener);
+      return await this.#client.send(message, signal).catch((other) => {
         throw other instanceof RemoteFailure ? bothRefused(cause, other) : other;
       });
     }
@@ -177,7 +176,7 @@ export class RemoteChannel implements Channel {
       : new RemoteFailure("it did not answer as MCP has it", { reach: "maybe", cause });
     const endsSession = failure instanceof RemoteFailure && failure.endsSession;
     if (id === undefined) this.#options.onTrouble(failure);
-    // What was cut off ends with all the others; of this one more is known.
+    // The end of the session rejects every request; this one never reached the server, which says more.
     else if (!endsSession || failure.reach === "never") this.#handler?.unanswered?.(id, failure);
     if (endsSession) this.#lose(failure);
   }
@@ -202,22 +201,13 @@ export class RemoteChannel implements Channel {
   #end(cause?: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#way.close();
+    this.#client.close();
     for (const controller of this.#controllers) controller.abort();
     this.#handler?.closed(cause);
   }
 }
 
-function readOutgoing(text: string): Outgoing {
-  const method = textAt(text, "method");
-  return {
-    text,
-    id: method === undefined ? undefined : textAt(text, "id"),
-    method: method === undefined ? undefined : JSON.parse(method),
-  };
-}
-
-/** A server that refused the first message and has no stream of the older transport either. */
+/** The failure of a server that refused `initialize` and offers no older transport either. */
 function bothRefused(first: RemoteFailure, second: RemoteFailure): RemoteFailure {
   const message = first.message === second.message
     ? first.message

@@ -1,22 +1,22 @@
 import type { Patience, Transport } from "../transport.ts";
+import type { HttpRequester } from "./http_requester.ts";
 import type { RemoteChannel } from "./remote_channel.ts";
-import type { Requests } from "./requests.ts";
 
-/** A server that is reached over HTTP. */
+/** The transport to a server over HTTP. */
 export class RemoteTransport implements Transport {
   readonly channel: RemoteChannel;
-  readonly #requests: Requests;
+  readonly #requester: HttpRequester;
   #ending: Promise<void> | undefined;
 
   /**
-   * Takes hold of both.
+   * Connects the two.
    *
    * @param channel Carries the messages.
-   * @param requests Sends them; closed at the end.
+   * @param requester Sends them; closed at the end.
    */
-  constructor(channel: RemoteChannel, requests: Requests) {
+  constructor(channel: RemoteChannel, requester: HttpRequester) {
     this.channel = channel;
-    this.#requests = requests;
+    this.#requester = requester;
   }
 
   get hasSessionId(): boolean {
@@ -46,6 +46,6 @@ export class RemoteTransport implements Transport {
 
   async #end(withinMs: number): Promise<void> {
     await this.channel.leave(withinMs);
-    await this.#requests.close();
+    this.#requester.close();
   }
 }

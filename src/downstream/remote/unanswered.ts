@@ -1,29 +1,29 @@
 import { isPage, mediaType } from "../http_answers.ts";
 import { shortenText } from "../../text.ts";
 import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
+import { readHead } from "./http_error.ts";
 import { quoteBody } from "./quote.ts";
-import { readHead } from "./refusals.ts";
-import type { SseData } from "./sse_splitter.ts";
+import type { SseData } from "./sse_parser.ts";
 
-/** What came in place of the answer to a request. */
+/** What was received instead of the answer to a request. */
 export interface Received {
   /** The HTTP status. */
   status: number;
-  /** The media type; empty where none was named. */
+  /** The media type; empty if none was named. */
   type: string;
-  /** How the body is compressed, where nothing here can undo that. */
+  /** The encoding of the body if it could not be decoded. */
   encoding: string | undefined;
-  /** The body, where it was read as a whole, or the last message of a stream. */
+  /** The whole body, or the last message of a stream. */
   data: SseData | undefined;
   /** How many messages a stream had. */
   events: number;
-  /** How a stream began. */
+  /** The first bytes of a stream. */
   head: Uint8Array | undefined;
 }
 
 /** What is known of the request. */
 export interface UnansweredRequest {
-  /** Whom it was sent to, as `host:port`. */
+  /** The server, as `host:port`. */
   readonly host: string;
   /** Its id as JSON text. */
   readonly id: string;
@@ -31,17 +31,17 @@ export interface UnansweredRequest {
   readonly clean: (text: string) => string;
 }
 
-/** How much of an id, a code, a type or an encoding is told, in UTF-16 code units. */
+/** How much of an id, a code, a type or an encoding is quoted, in UTF-16 code units. */
 const MAX_DETAIL = 50;
 
-/** Longer bodies are not looked into, in UTF-16 code units. */
+/** How much of a body is examined, in UTF-16 code units. */
 const MAX_LOOK = 1024 * 1024;
 
 /**
- * Says why a request got no answer, though the server answered it over HTTP: each cause in its own
- * words, with what the server said quoted.
+ * Explains why a request got no answer although the server responded: each cause in its own words,
+ * with a quote of the response.
  *
- * @param received What came.
+ * @param received What was received.
  * @param request What is known of the request.
  */
 export function explainUnanswered(received: Received, request: UnansweredRequest): RemoteFailure {
@@ -51,7 +51,7 @@ export function explainUnanswered(received: Received, request: UnansweredRequest
   const what = whatCame(received, text, request);
   const problem: RemoteProblem = isWebPage || /^text\/html/.test(type) ? "web-page" : "not-mcp";
   return new RemoteFailure(`${request.host} ${what}`, {
-    // A page was made for people; whatever else it was, the tool may have run.
+    // A web page does not come from a tool; with anything else, the tool may have run.
     reach: problem === "web-page" ? "refused" : "maybe",
     problem,
     status,
@@ -102,9 +102,9 @@ function streamed(
 }
 
 /**
- * Says what came where a stream of events was asked for.
+ * Explains what was received instead of an event stream.
  *
- * @param response The answer; its body is read.
+ * @param response The response; its body is read.
  * @param request What is known of the request.
  */
 export async function explainNoStream(
@@ -124,7 +124,7 @@ export async function explainNoStream(
   return new RemoteFailure(message, { reach: "refused", status, problem });
 }
 
-/** What a text is that should have been the answer. */
+/** Describes a text that should have been the answer. */
 function messageIn(text: string, request: UnansweredRequest): string {
   const { id } = request;
   let value: unknown;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { networkFailure } from "../../../src/downstream/remote/network_words.ts";
+import { networkFailure } from "../../../src/downstream/remote/network_error.ts";
 import { failure, PATIENCE, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
 import { OddHttp } from "./odd_http.ts";

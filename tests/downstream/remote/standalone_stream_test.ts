@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
-import { ListeningPace } from "../../../src/downstream/remote/listening_pace.ts";
-import { isPassing } from "../../../src/downstream/remote/listening_stream.ts";
+import { StreamBackoff } from "../../../src/downstream/remote/stream_backoff.ts";
+import { isPassing } from "../../../src/downstream/remote/standalone_stream.ts";
 import { failure, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
 import { type Answer, OddHttp, sendStream } from "./odd_http.ts";
@@ -84,7 +84,7 @@ Deno.test("[remote.listening] only trouble that passes is a reason to ask again"
 });
 
 Deno.test("[remote.listening] one that ends each time at once is opened less and less often", () => {
-  const pace = new ListeningPace();
+  const pace = new StreamBackoff();
   assert.equal(pace.pauseMs, 0);
   const pauses = Array.from({ length: 8 }, () => {
     pace.opened();
@@ -95,7 +95,7 @@ Deno.test("[remote.listening] one that ends each time at once is opened less and
 });
 
 Deno.test("[remote.listening] one that broke is tried at once, but only once; a server may ask for more time", () => {
-  const pace = new ListeningPace();
+  const pace = new StreamBackoff();
   const end = (isBroken: boolean) => {
     pace.opened();
     pace.ended(isBroken);

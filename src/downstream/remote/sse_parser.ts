@@ -2,32 +2,32 @@ import { type DroppedMessage, LineSplitter } from "../../jsonrpc/mod.ts";
 
 /** One event of a stream. */
 export interface SseEvent {
-  /** Its kind; `message` where it has none. */
+  /** Its kind; `message` if it names none. */
   readonly kind: string;
-  /** Its id, where it brought one. */
+  /** Its id, if it has one. */
   readonly id: string | undefined;
-  /** How long to wait before the stream is opened again, in milliseconds, where it says so. */
+  /** How long to wait before the stream is opened again, in milliseconds, if it says so. */
   readonly retryMs: number | undefined;
-  /** What it says; `undefined` where it says nothing. */
+  /** Its data, if it has any. */
   readonly data: SseData | undefined;
 }
 
-/** Text with its size in bytes, or what is known of one that could not be taken. */
+/** A text with its size in bytes, or the excerpt of one that is too long or not UTF-8. */
 export type SseData = { readonly text: string; readonly bytes: number } | DroppedMessage;
 
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 
-/** Room for the name of a field before its value. */
+/** The space that the name of a field may take before its value. */
 const FIELD_BYTES = 16;
 
 /**
- * Cuts a stream of bytes into server-sent events, in time linear to its size and with no event held
- * that is longer than the limit.
+ * Splits a stream of bytes into server-sent events, in time linear to its size. It keeps no event that
+ * is longer than the limit.
  *
  * @see {@link https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream}
  */
-export class SseSplitter {
+export class SseParser {
   readonly #lines: LineSplitter;
   readonly #onEvent: (event: SseEvent) => void;
   readonly #maxBytes: number;
@@ -39,10 +39,10 @@ export class SseSplitter {
   #data: SseData | undefined;
 
   /**
-   * Begins with a new event.
+   * Starts at the beginning of a stream.
    *
-   * @param maxBytes Longest text of an event, in bytes.
-   * @param onEvent Takes each event, synchronously.
+   * @param maxBytes Size limit of the data of an event, in bytes.
+   * @param onEvent Receives each event, synchronously.
    */
   constructor(maxBytes: number, onEvent: (event: SseEvent) => void) {
     this.#maxBytes = maxBytes;
@@ -58,7 +58,7 @@ export class SseSplitter {
     });
   }
 
-  /** Takes the next bytes. */
+  /** Parses the next bytes. */
   push(chunk: Uint8Array): void {
     this.#lines.push(this.#withLineFeeds(chunk));
   }
@@ -147,7 +147,7 @@ function replaceReturns(bytes: Uint8Array): Uint8Array {
   return replaced.subarray(0, length);
 }
 
-/** What stands after the first colon, and one space. */
+/** The value of a field: the text after the first colon and one space. */
 function fieldValue(line: string): string {
   const colon = line.indexOf(":");
   if (colon < 0) return "";

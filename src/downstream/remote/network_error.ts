@@ -4,8 +4,8 @@ const TRUST = "name a file with that authority's certificate in NODE_EXTRA_CA_CE
   "gateway's environment";
 
 /**
- * What Deno says of a failed connection, and the same in plain words. Its messages are all there is
- * to go by, and they hold the whole url, so none of them is passed on.
+ * Deno's descriptions of a failed connection, and the same in plain words. There are no error codes,
+ * and the descriptions hold the whole url, so none of them is passed on.
  */
 const WORDS: readonly (readonly [
   RegExp,
@@ -52,11 +52,11 @@ const WORDS: readonly (readonly [
 ];
 
 /**
- * Puts into plain words why a request got no answer.
+ * Explains in plain words why a request got no response.
  *
  * @param cause What `fetch` threw, or the reading of a body.
- * @param url The url that was asked.
- * @param isAnswering Whether the answer had begun.
+ * @param url The address of the request.
+ * @param isAnswering Whether the response had begun.
  */
 export function networkFailure(cause: unknown, url: URL, isAnswering: boolean): RemoteFailure {
   const said = describe(cause);

@@ -1,12 +1,12 @@
 import { redact } from "../../redact.ts";
 import type { Authorization } from "../authorization.ts";
+import { MAX_REDIRECTS, REDIRECTS } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { CookieJar } from "./cookie_jar.ts";
-import { networkFailure } from "./network_words.ts";
+import { httpFailure } from "./http_error.ts";
+import { networkFailure } from "./network_error.ts";
 import { secretsOfUrl } from "./quote.ts";
-import { MAX_REDIRECTS, REDIRECTS } from "../http_answers.ts";
 import { redirectTarget } from "./redirects.ts";
-import { refusalOf } from "./refusals.ts";
 import { pause, readRetryAfter } from "./retry_after.ts";
 
 /**
@@ -15,64 +15,63 @@ import { pause, readRetryAfter } from "./retry_after.ts";
  */
 const POOL_IDLE_MS = 4000;
 
-/** A request before it is sent. */
+/** An HTTP request before it is sent. */
 export interface RemoteRequest {
   readonly method: "GET" | "POST" | "DELETE";
-  /** What the SDK puts into its headers. */
-  readonly headers: Headers;
+  /** The headers that the transport sets; they replace those of the server's entry. */
+  readonly headers: Readonly<Record<string, string>>;
   /** The message of a POST. */
   readonly body?: string;
-  /** Gives up; its reason is thrown. */
+  /** Aborts the request; its reason is thrown. */
   readonly signal: AbortSignal;
-  /** How long may be waited for a server that is busy, in milliseconds. */
+  /** How long to wait for a server that says it is busy, in milliseconds. */
   readonly patienceMs: number;
 }
 
-/** How requests are made. */
-export interface RequestsOptions {
-  /** Headers of every request, as configured. */
+/** How requests are sent. */
+export interface HttpRequesterOptions {
+  /** The headers of every request, as configured. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Where what else they bear comes from. */
+  /** Adds the token of a login. */
   readonly authorization: Authorization | undefined;
-  /** What must not be quoted of what the server says. */
-  readonly secrets?: () => readonly string[];
+  /** Texts that must not be quoted when the server sends them. */
+  readonly secrets: () => readonly string[];
 }
 
-/** Sends the requests of one remote server, each of them once as far as its tools can tell. */
-export class Requests {
+/** Sends the requests to one remote server, each of them once as far as its tools can tell. */
+export class HttpRequester {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #authorization: Authorization | undefined;
   readonly #secrets: () => readonly string[];
   readonly #cookies = new CookieJar();
   #sessionId = "";
-  // It takes the way through a proxy from the environment, and authorities from NODE_EXTRA_CA_CERTS.
+  // It reads the proxy from the environment, and certificate authorities from NODE_EXTRA_CA_CERTS.
   readonly #client = Deno.createHttpClient({ poolIdleTimeout: POOL_IDLE_MS });
   #wantsLength = false;
   #lengthClient: Deno.HttpClient | undefined;
 
   /**
-   * Prepares; nothing is opened yet.
+   * Opens nothing yet.
    *
-   * @param options See there.
+   * @param options How requests are sent.
    */
-  constructor({ headers, authorization, secrets = () => [] }: RequestsOptions) {
+  constructor({ headers, authorization, secrets }: HttpRequesterOptions) {
     this.#headers = headers;
     this.#secrets = secrets;
     this.#authorization = authorization;
   }
 
-  /** Closes the connections that wait for a next request. */
+  /** Closes the idle connections. */
   close(): void {
     this.#client.close();
     this.#lengthClient?.close();
   }
 
   /**
-   * Removes what must not be said from a text of the server: secrets of its entry, of its url, and of
-   * this session.
+   * Removes secrets from a text of the server: those of its entry, of its url, and of this session.
    *
-   * @param text What the server said.
-   * @param url What was asked.
+   * @param text The text.
+   * @param url The address of the request.
    */
   clean(text: string, url: URL): string {
     const own = [...secretsOfUrl(url), ...this.#cookies.values, this.#sessionId];
@@ -80,18 +79,18 @@ export class Requests {
   }
 
   /**
-   * Sends a request. Redirects are followed within the origin, except where the message would be lost
-   * on the way: what a request bears is meant for this origin alone.
+   * Sends a request. Redirects are followed within the origin, for which alone its headers are meant,
+   * unless the message would be lost on the way.
    *
-   * @param url Where to.
-   * @param request What.
-   * @returns The answer, where it is a good one.
+   * @param url The address.
+   * @param request The request.
+   * @returns The response if its status is 2xx.
    * @throws {RemoteFailure} in all other cases.
-   * @throws {DownstreamError} where a login is needed.
+   * @throws {DownstreamError} if a login is needed.
    */
   async send(url: URL, request: RemoteRequest): Promise<Response> {
     const started = performance.now();
-    // A login may be good, and not reach for this request: either is made good, once.
+    // A token may be refused, or not suffice for this request: each is recovered from once.
     const recovered = new Set<number>();
     const context = { url, clean: (text: string) => this.clean(text, url) };
     let target = url;
@@ -117,7 +116,7 @@ export class Requests {
         continue;
       }
       if (response.status === 411 && !this.#wantsLength) {
-        // Refused for its form alone, so it did not reach a tool.
+        // The server only wants to know the length beforehand, so the message reached no tool.
         this.#wantsLength = true;
         await response.body?.cancel();
         continue;
@@ -127,7 +126,7 @@ export class Requests {
         : undefined;
       const left = request.patienceMs - (performance.now() - started);
       if (waitMs === undefined || waitMs > left) {
-        throw await refusalOf(response, { ...context, waitMs });
+        throw await httpFailure(response, { ...context, waitMs });
       }
       await response.body?.cancel();
       await pause(waitMs, request.signal);
@@ -139,9 +138,8 @@ export class Requests {
     { method, headers: own, body, signal }: RemoteRequest,
   ): Promise<{ response: Response; sent: string | undefined }> {
     const headers = new Headers(this.#headers);
-    for (const [name, value] of own) headers.set(name, value);
-    const borne = await this.#authorization?.headers(signal) ?? {};
-    for (const [name, value] of Object.entries(borne)) headers.set(name, value);
+    const token = await this.#authorization?.headers(signal);
+    for (const [name, value] of Object.entries({ ...own, ...token })) headers.set(name, value);
     const cookie = this.#cookies.header(url, headers.get("cookie"));
     if (cookie !== undefined) headers.set("cookie", cookie);
     try {
@@ -162,9 +160,9 @@ export class Requests {
   }
 
   /**
-   * Deno sends a request again by itself when a connection that it kept closes without an answer, and
-   * a call would be made twice. It cannot do that with a stream, whose bytes are gone; nor on
-   * connections that are not kept, for servers that want to know the length beforehand.
+   * Deno repeats a request by itself when a connection from its pool closes without a response, and
+   * a call would be made twice. It cannot repeat a stream, whose bytes are gone; nor does it on
+   * connections without a pool, for servers that want to know the length beforehand.
    */
   #bodyOf(body: string | undefined): RequestInit & { client: Deno.HttpClient } {
     if (body === undefined) return { client: this.#client };
@@ -185,7 +183,7 @@ function needsAuthorization({ status, headers }: Response): boolean {
     (status === 403 && /insufficient_scope/.test(headers.get("www-authenticate") ?? ""));
 }
 
-/** Of a login that was just made or widened; the headers of the entry have nothing to do with it. */
+/** The failure of a token that was just issued; the headers of the entry have nothing to do with it. */
 function stillRefused({ status }: Response, { host }: URL): RemoteFailure {
   const message = `${host} refuses the token that it has just asked for (HTTP ${status}); ` +
     "call again, and if that does not help, tell whoever runs the server";

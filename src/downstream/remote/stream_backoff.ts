@@ -1,15 +1,15 @@
-/** The pause before a stream is opened again, in milliseconds: doubling from the first to the last. */
+/** The pause before a stream is opened again, in milliseconds; it doubles from the first to the last. */
 const FIRST_MS = 1000;
 const LAST_MS = 60_000;
 
-/** A stream that was open for this long was no failed attempt, in milliseconds. */
+/** A stream that was open for longer than this, in milliseconds, was no failed attempt. */
 const STEADY_MS = 30_000;
 
 /**
- * How soon the stream on which a server speaks unasked is opened again: servers and proxies end it
- * whenever they like, and some at once each time.
+ * How long to wait before the standalone stream is opened again: servers and proxies end it whenever
+ * they like, some of them immediately each time.
  */
-export class ListeningPace {
+export class StreamBackoff {
   #openedAt: number | undefined;
   #pauseMs = 0;
   #backoffMs = FIRST_MS;
@@ -20,21 +20,21 @@ export class ListeningPace {
     return this.#pauseMs;
   }
 
-  /** The server asks for a pause. */
+  /** Sets the pause that the server asks for. */
   ask(retryMs: number): void {
     this.#retryMs = retryMs;
   }
 
-  /** It is open. */
+  /** The stream is open. */
   opened(): void {
     this.#openedAt = performance.now();
   }
 
   /**
-   * It has ended, or could not be opened.
+   * The stream has ended, or could not be opened.
    *
-   * @param isBroken Whether the connection broke: then it is worth a look at once whether the server
-   * is still there.
+   * @param isBroken Whether the connection broke. The next attempt then follows at once, to find out
+   * whether the server is still there.
    */
   ended(isBroken: boolean): void {
     const wasOpen = this.#openedAt !== undefined;

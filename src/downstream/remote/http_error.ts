@@ -4,7 +4,7 @@ import { isRecord } from "../handshake.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { quoteBody } from "./quote.ts";
 
-/** How much of a refusal is read, in UTF-16 code units, and for how long, in milliseconds. */
+/** How much of the body of an error is read, in UTF-16 code units, and for how long, in milliseconds. */
 const MAX_SIZE = 64 * 1024;
 const PATIENCE_MS = 1000;
 
@@ -20,24 +20,24 @@ const HINTS: Readonly<Record<number, string>> = {
 };
 
 /** What is known of a refused request. */
-export interface RefusalContext {
-  /** What was asked. */
+export interface HttpErrorContext {
+  /** Its address. */
   readonly url: URL;
   /** Removes what must not be quoted. */
   readonly clean: (text: string) => string;
-  /** How long the server asks to be left alone, in milliseconds. */
+  /** How long the server asks to wait, in milliseconds. */
   readonly waitMs?: number | undefined;
 }
 
 /**
- * Puts a refusal by HTTP into words.
+ * Describes a response with an error status.
  *
- * @param response The answer; its body is read.
- * @param context What was asked, and what must not be said.
+ * @param response The response; its body is read.
+ * @param context What is known of the request.
  */
-export async function refusalOf(
+export async function httpFailure(
   response: Response,
-  { url: { host }, clean, waitMs }: RefusalContext,
+  { url: { host }, clean, waitMs }: HttpErrorContext,
 ): Promise<RemoteFailure> {
   const { status } = response;
   const body = await readHead(response);
@@ -53,7 +53,20 @@ export async function refusalOf(
   return new RemoteFailure(`${host} answered with HTTP ${status}${quote}${hint}`, options);
 }
 
-/** The JSON-RPC error that a body holds. */
+/**
+ * Translates the refusal of a message that belongs to a session. By the specification, 404 means that
+ * the session is gone and the message was not processed. `SessionCheck` finds out what other statuses
+ * mean.
+ *
+ * @param cause How the message failed.
+ */
+export function sessionFailure(cause: unknown): unknown {
+  if (!(cause instanceof RemoteFailure) || cause.status !== 404) return cause;
+  const message = "its session has ended there";
+  return new RemoteFailure(message, { reach: "never", status: 404, cause });
+}
+
+/** The JSON-RPC error in a body. */
 function rpcErrorIn(body: string): RpcError | undefined {
   try {
     const { error }: Record<string, unknown> = JSON.parse(body);
@@ -61,20 +74,20 @@ function rpcErrorIn(body: string): RpcError | undefined {
     const { code, message, data } = error;
     return { code, message: String(message ?? ""), ...(data === undefined ? {} : { data }) };
   } catch {
-    // A page, or broken off.
+    // A web page, or an incomplete body.
     return undefined;
   }
 }
 
 /**
- * Reads the beginning of a body, and lets go of the rest.
+ * Reads the beginning of a body, and cancels the rest.
  *
  * @param response Has the body.
  */
 export async function readHead({ body }: Response): Promise<string> {
   if (body === null) return "";
   const reader = body.getReader();
-  // One that goes on for ever must not keep a caller waiting.
+  // A body without an end must not keep a caller waiting.
   const timer = setTimeout(() => void reader.cancel().catch(() => {}), PATIENCE_MS);
   const decoder = new TextDecoder();
   let text = "";
@@ -85,7 +98,7 @@ export async function readHead({ body }: Response): Promise<string> {
       text += decoder.decode(value, { stream: true });
     }
   } catch {
-    // Broken off: what came says enough.
+    // The connection broke: the beginning is enough.
   } finally {
     clearTimeout(timer);
     await reader.cancel().catch(() => {});

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type SseEvent, SseSplitter } from "../../../src/downstream/remote/sse_splitter.ts";
+import { type SseEvent, SseParser } from "../../../src/downstream/remote/sse_parser.ts";
 
 function split(chunks: readonly (string | Uint8Array)[], maxBytes = 1000): SseEvent[] {
   const events: SseEvent[] = [];
-  const splitter = new SseSplitter(maxBytes, (event) => events.push(event));
+  const splitter = new SseParser(maxBytes, (event) => events.push(event));
   const encoder = new TextEncoder();
   for (const chunk of chunks) {
     splitter.push(typeof chunk === "string" ? encoder.encode(chunk) : chunk);
@@ -77,7 +77,7 @@ Deno.test("[remote.max-bytes] a long event takes time linear to its size", () =>
   const run = (chunks: number): number => {
     const started = performance.now();
     let bytes = 0;
-    const splitter = new SseSplitter(Infinity, ({ data }) => bytes = data?.bytes ?? 0);
+    const splitter = new SseParser(Infinity, ({ data }) => bytes = data?.bytes ?? 0);
     splitter.push(new TextEncoder().encode("data: "));
     for (let count = 0; count < chunks; count++) splitter.push(chunk);
     splitter.push(new TextEncoder().encode("\n\n"));

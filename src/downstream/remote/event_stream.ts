@@ -1,0 +1,74 @@
+import { Turn } from "../../jsonrpc/mod.ts";
+import { cancelOnAbort } from "./response.ts";
+import { type SseData, type SseEvent, SseParser } from "./sse_parser.ts";
+
+/** How long a stream may stay open after it has served its purpose, in milliseconds. */
+const LINGER_MS = 1000;
+
+/** The longest pause before reconnecting that a server may ask for, in milliseconds. */
+const MAX_RETRY_MS = 60_000;
+
+/** How an event stream is read. */
+export interface EventStreamOptions {
+  /** Size limit of an event, in bytes. */
+  readonly maxBytes: number;
+  /** Cancels the reading; its reason is thrown. */
+  readonly signal: AbortSignal;
+  /** The loops that are reading now; each can be asked to pause. */
+  readonly turns: Set<Turn>;
+  /** Receives each event. Returns whether the stream is no longer needed; it is then closed after 1 s. */
+  readonly onEvent: (event: SseEvent) => boolean;
+  /** Receives the bytes as they arrive. */
+  readonly onBytes?: (bytes: Uint8Array) => void;
+}
+
+/**
+ * Reads an event stream until it ends.
+ *
+ * @param response Has the stream.
+ * @param options How it is read.
+ * @throws What `fetch` throws if the connection breaks, the reason of the signal, and what `onEvent`
+ * throws, which cancels the stream.
+ */
+export async function readEvents(
+  { body }: Response,
+  { maxBytes, signal, turns, onEvent, onBytes }: EventStreamOptions,
+): Promise<void> {
+  if (body === null) return;
+  const reader = body.getReader();
+  const stopListening = cancelOnAbort(reader, signal);
+  let lingering: ReturnType<typeof setTimeout> | undefined;
+  const turn = new Turn();
+  turns.add(turn);
+  const parser = new SseParser(maxBytes, ({ retryMs, ...event }) => {
+    const isDone = onEvent({
+      ...event,
+      retryMs: retryMs === undefined ? undefined : Math.min(retryMs, MAX_RETRY_MS),
+    });
+    if (isDone) lingering ??= setTimeout(() => void reader.cancel().catch(() => {}), LINGER_MS);
+  });
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      signal.throwIfAborted();
+      if (done) break;
+      onBytes?.(value);
+      const pause = turn.do(() => parser.push(value));
+      if (pause !== undefined) await pause;
+    }
+  } catch (cause) {
+    await reader.cancel(cause).catch(() => {});
+    throw cause;
+  } finally {
+    clearTimeout(lingering);
+    stopListening();
+    turns.delete(turn);
+    turn.end();
+  }
+}
+
+/** The message in an event; an event without data only sets the id or the pause before reconnecting. */
+export function messageIn({ kind, data }: SseEvent): SseData | undefined {
+  const isEmpty = data !== undefined && "text" in data && data.text === "";
+  return kind === "message" && !isEmpty ? data : undefined;
+}

@@ -1,0 +1,71 @@
+import type { Turn } from "../../jsonrpc/mod.ts";
+import type { Log } from "../../log.ts";
+import type { RemoteFailure } from "../remote_failure.ts";
+import type { HttpRequester } from "./http_requester.ts";
+import type { SseData } from "./sse_parser.ts";
+
+/** A message on its way to a server. */
+export interface OutgoingMessage {
+  /** The message as it is sent. */
+  readonly text: string;
+  /** Its id as JSON text if it is a request. */
+  readonly id: string | undefined;
+  /** Its method; `undefined` for a response. */
+  readonly method: string | undefined;
+}
+
+/** Sends messages to a remote server, and receives those of the server. */
+export interface RemoteClient {
+  /** Whether the server keeps a session under an id, which it may forget. */
+  readonly hasSessionId: boolean;
+  /**
+   * Sends a message. For a request it resolves when its response is complete, or when no response can
+   * come any more.
+   *
+   * @param message The message.
+   * @param signal Aborts it; the signal's reason is thrown.
+   * @returns A function that explains why there was no response, to be called only if none was
+   * received. `undefined` if the response may still come.
+   * @throws {RemoteFailure} if it fails.
+   * @throws {DownstreamError} if a login is needed.
+   */
+  send(
+    message: OutgoingMessage,
+    signal: AbortSignal,
+  ): Promise<(() => RemoteFailure) | undefined>;
+  /** Sets the negotiated revision, which is sent with every later request. */
+  negotiated(revision: string): void;
+  /**
+   * Tells the server that the session is over.
+   *
+   * @param withinMs How long this may take.
+   */
+  leave(withinMs: number): Promise<void>;
+  /** Aborts everything immediately. */
+  close(): void;
+}
+
+/** Receives what a client receives from its server. */
+export interface RemoteClientListener {
+  /** A message. */
+  readonly onMessage: (data: SseData) => void;
+  /** The session is over. */
+  readonly onLost: (failure: RemoteFailure) => void;
+}
+
+/** How a client is created. */
+export interface RemoteClientOptions extends RemoteClientListener {
+  /** The address of the server. */
+  readonly url: URL;
+  /** Sends its requests. */
+  readonly requester: HttpRequester;
+  /** Size limit of a message, in bytes. */
+  readonly maxBytes: number;
+  /** How long to wait for a server that says it is busy, in milliseconds. */
+  readonly busyMs: { readonly start: number; readonly call: number };
+  /** The loops that are reading now; each can be asked to pause. */
+  readonly turns: Set<Turn>;
+  readonly log: Log;
+  /** The server's name, for the log. */
+  readonly server: string;
+}

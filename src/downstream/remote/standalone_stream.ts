@@ -1,0 +1,113 @@
+import { RemoteFailure } from "../remote_failure.ts";
+import { messageIn, readEvents } from "./event_stream.ts";
+import type { RemoteClientOptions } from "./remote_client.ts";
+import { isEventStream } from "./response.ts";
+import { pause } from "./retry_after.ts";
+import { StreamBackoff } from "./stream_backoff.ts";
+
+/** How long to wait for a server that says it is busy when the stream is opened, in milliseconds. */
+const BUSY_MS = 60_000;
+
+/**
+ * The stream of a session that belongs to no request: requests and notifications of the server arrive
+ * on it. It is opened with GET, and again whenever it ends.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#listening-for-messages-from-the-server}
+ */
+export class StandaloneStream {
+  readonly #options: RemoteClientOptions;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #controller = new AbortController();
+  readonly #backoff = new StreamBackoff();
+  #lastEventId = "";
+
+  /**
+   * Opens the stream.
+   *
+   * @param options The options of the client.
+   * @param headers The headers of the session.
+   */
+  constructor(options: RemoteClientOptions, headers: Readonly<Record<string, string>>) {
+    this.#options = options;
+    this.#headers = headers;
+    const { log, server } = options;
+    this.#run().catch((cause) => {
+      if (this.#controller.signal.aborted) return;
+      log.debug("The server cannot be listened to", { server, reason: String(cause) });
+    });
+  }
+
+  /** Closes it. */
+  close(): void {
+    this.#controller.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#controller;
+    for (;;) {
+      await pause(this.#backoff.pauseMs, signal);
+      try {
+        const response = await this.#open(signal);
+        if (!isEventStream(response)) return void await response.body?.cancel();
+        await this.#read(response, signal);
+      } catch (cause) {
+        if (signal.aborted) return;
+        if (!(cause instanceof RemoteFailure)) throw cause;
+        if (cause.endsSession) return this.#options.onLost(cause);
+        // The server offers no stream, or does not know the session; the next call finds that out.
+        if (!isPassing(cause.status)) return;
+        this.#backoff.ended(false);
+      }
+    }
+  }
+
+  #open(signal: AbortSignal): Promise<Response> {
+    const { requester, url } = this.#options;
+    const last = this.#lastEventId;
+    return requester.send(url, {
+      method: "GET",
+      headers: {
+        ...this.#headers,
+        accept: "text/event-stream",
+        ...(last === "" ? {} : { "last-event-id": last }),
+      },
+      signal,
+      patienceMs: BUSY_MS,
+    });
+  }
+
+  async #read(response: Response, signal: AbortSignal): Promise<void> {
+    const { maxBytes, turns, onMessage } = this.#options;
+    this.#backoff.opened();
+    let isBroken = false;
+    try {
+      await readEvents(response, {
+        maxBytes,
+        turns,
+        signal,
+        onEvent: (event) => {
+          if (event.id !== undefined) this.#lastEventId = event.id;
+          if (event.retryMs !== undefined) this.#backoff.ask(event.retryMs);
+          const message = messageIn(event);
+          if (message !== undefined) onMessage(message);
+          return false;
+        },
+      });
+    } catch {
+      // A broken connection only shortens the wait; the next attempt says whether the server is there.
+      isBroken = true;
+    }
+    signal.throwIfAborted();
+    this.#backoff.ended(isBroken);
+  }
+}
+
+/**
+ * Whether a refusal to open the stream may be temporary. With 405 a server says that it offers no such
+ * stream; 501 says the same.
+ *
+ * @param status The HTTP status; `undefined` if there was none.
+ */
+export function isPassing(status: number | undefined): boolean {
+  return status === 429 || (status !== undefined && status >= 500 && status !== 501);
+}
