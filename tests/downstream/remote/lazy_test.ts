@@ -1,25 +1,66 @@
 import assert from "node:assert/strict";
 import config from "../../../deno.json" with { type: "json" };
 
-const MODULE = new URL("../../../src/downstream/mod.ts", import.meta.url).href;
-const CONFIG = JSON.stringify({
-  name: "files",
-  connect: { kind: "http", url: "http://127.0.0.1:9/", headers: {} },
-  options: { connectTimeoutMs: 1000, callTimeoutMs: 1000 },
-  secrets: [],
-});
+const DOWNSTREAM = new URL("../../../src/downstream/mod.ts", import.meta.url).href;
+const JSONRPC = new URL("../../../src/jsonrpc/mod.ts", import.meta.url).href;
 
-/** Runs a script in which the SDK's client is a module that says that it was loaded, and fails. */
-async function runTrapped(script: string): Promise<string> {
+/** Lists the tools of a server that answers by the transport of the first argument. */
+const SCRIPT = `
+  import { authorize, openTransport } from ${JSON.stringify(DOWNSTREAM)};
+  import { Peer } from ${JSON.stringify(JSONRPC)};
+  const [transport, folder] = Deno.args;
+  const kind = transport === "sse" ? "sse" : "http";
+  const encoder = new TextEncoder();
+  let stream;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    if (transport === "login") return new Response(null, { status: 401 });
+    if (request.method === "GET") {
+      const start = (controller) => {
+        stream = controller;
+        stream.enqueue(encoder.encode("event: endpoint\\ndata: /messages\\n\\n"));
+      };
+      return new Response(new ReadableStream({ start }), { headers: { "content-type": "text/event-stream" } });
+    }
+    const { id } = await request.json();
+    const answer = { jsonrpc: "2.0", id, result: { tools: [] } };
+    if (transport === "http") return Response.json(answer);
+    stream.enqueue(encoder.encode("data: " + JSON.stringify(answer) + "\\n\\n"));
+    return new Response(null, { status: 202 });
+  });
+  const url = "http://127.0.0.1:" + server.addr.port + "/";
+  const options = { connectTimeoutMs: 5000, callTimeoutMs: 5000 };
+  const entry = { name: "files", connect: { kind, url, headers: {} }, options, secrets: [] };
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const authorization = authorize(entry, () => undefined, { isInteractive: false, log, folder });
+  const { channel } = await openTransport(entry, { log, authorization });
+  const peer = new Peer(channel, { request() {}, notification() {}, noise() {}, closed() {} });
+  try {
+    const { ok } = await peer.request("tools/list");
+    console.log(ok ? "answered" : "refused");
+  } catch (error) {
+    for (let cause = error; cause instanceof Error; cause = cause.cause) console.log(cause.message);
+  }
+  Deno.exit();
+`;
+
+/** Runs the script with an SDK that says that it was loaded, and fails. */
+async function runTrapped(transport: "http" | "sse" | "login"): Promise<string> {
   const folder = Deno.makeTempDirSync();
   try {
     const trap = 'data:text/javascript,throw new Error("the SDK was loaded")';
-    const imports = { ...config.imports, "@modelcontextprotocol/client": trap };
+    const imports = {
+      ...config.imports,
+      "@modelcontextprotocol/client": trap,
+      "@modelcontextprotocol/sdk": trap,
+    };
     Deno.writeTextFileSync(`${folder}/deno.json`, JSON.stringify({ imports }));
-    Deno.writeTextFileSync(`${folder}/script.ts`, script);
+    Deno.writeTextFileSync(`${folder}/script.ts`, SCRIPT);
     const permissions = ["--allow-read", "--allow-env", "--allow-net=127.0.0.1"];
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-check", "--no-prompt", ...permissions, `${folder}/script.ts`],
+      args: [
+        ...["run", "--quiet", "--no-check", "--no-prompt", ...permissions],
+        ...[`${folder}/script.ts`, transport, `${folder}/logins`],
+      ],
       cwd: folder,
       stdin: "null",
     }).output();
@@ -29,11 +70,12 @@ async function runTrapped(script: string): Promise<string> {
   }
 }
 
-Deno.test("[remote.lazy] the SDK is loaded where a remote server is opened, not before", async () => {
-  const load = `import { openTransport } from ${JSON.stringify(MODULE)}; console.log("here");`;
-  assert.equal(await runTrapped(load), "here\n");
-  assert.match(
-    await runTrapped(`${load} await openTransport(${CONFIG}, {});`),
-    /the SDK was loaded/,
-  );
+for (const transport of ["http", "sse"] as const) {
+  Deno.test(`[remote.lazy] ${transport}: a server without a login is served without the SDK`, async () => {
+    assert.equal(await runTrapped(transport), "answered\n");
+  });
+}
+
+Deno.test("[remote.lazy] the SDK is loaded when a server wants a login", async () => {
+  assert.match(await runTrapped("login"), /the SDK was loaded/);
 });
