@@ -85,7 +85,8 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "remote.max-bytes": "answers and events that are too long are not kept",
     "remote.no-leak": "no connection is left, whatever was given up",
     "remote.conformance": "the official conformance scenarios for clients pass",
-    "remote.lazy": "a remote server is served without the SDK, which is loaded when it wants a login",
+    "remote.lazy":
+      "a remote server is served without the SDK, which is loaded when it wants a login",
     "faults.crowd": "servers that hang, die and shout leave the others as fast as alone",
     "faults.crash": "a crash ends the calls under way, the next call reconnects",
     "faults.killed": "so does a SIGKILL from outside",
