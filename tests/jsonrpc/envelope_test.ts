@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { openEnvelope } from "../../src/jsonrpc/envelope.ts";
+import { openEnvelope, readIdAndMethod } from "../../src/jsonrpc/envelope.ts";
 import { readMessage } from "../../src/jsonrpc/message.ts";
 import { parseMessage } from "../../src/jsonrpc/parse.ts";
 import { utf8Bytes } from "../../src/jsonrpc/utf8_bytes.ts";
@@ -81,4 +81,27 @@ Deno.test("[protocol.pass-through] messages of both SDKs take the quick way", ()
       });
     }
   }
+});
+
+Deno.test("[protocol.pass-through] the id and the method are those of the message, however it is written", () => {
+  const member = fc.constantFrom(
+    '"jsonrpc":"2.0"',
+    '"id":7',
+    '"id":"a\\"b"',
+    '"method":"tools/call"',
+    '"method":"a\\u0062"',
+    '"params":{"id":1,"method":"x"}',
+    '"result":{"method":"x","id":2}',
+  );
+  const message = fc.uniqueArray(member, { selector: (text) => text.split(":")[0] }).map((all) => {
+    // A message has either of the two.
+    const isCall = all.some((text) => text.startsWith('"method"'));
+    return `{${all.filter((text) => !isCall || !text.startsWith('"result"')).join(",")}}`;
+  });
+  fc.assert(fc.property(message, (text) => {
+    const { id, method } = JSON.parse(text);
+    const read = readIdAndMethod(text);
+    assert.equal(read.id, id === undefined ? undefined : JSON.stringify(id), text);
+    assert.equal(read.method, method, text);
+  }));
 });

@@ -4,7 +4,7 @@ import { StreamBackoff } from "../../../src/downstream/remote/stream_backoff.ts"
 import { isPassing } from "../../../src/downstream/remote/standalone_stream.ts";
 import { failure, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
-import { type Answer, OddHttp, sendStream } from "./odd_http.ts";
+import { type Answer, answerText, OddHttp, sendStream } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
 
 const LOG =
@@ -60,6 +60,21 @@ for (const how of ["ends", "breaks off"]) {
     assert.deepEqual(scene.log, []);
   });
 }
+
+Deno.test("[remote.listening] the id of the last event is kept when a stream ends without one", async () => {
+  const { answer, streams, asked } = listeners();
+  await using odd = await OddHttp.start(answer);
+  await using scene = remoteScene(odd.url);
+  await scene.listTools();
+  await until(() => streams.length === 1);
+  streams[0]?.write(`id: e1\ndata: ${LOG}\n\n`);
+  await scene.client.told.take();
+  streams[0]?.socket?.destroy();
+  await until(() => streams.length === 2);
+  streams[1]?.end();
+  await until(() => streams.length === 3);
+  assert.deepEqual(asked, [undefined, "e1", "e1"]);
+});
 
 for (const status of [405, 404, 400, 501, 200]) {
   Deno.test(`[remote.listening] a server that answers ${status} offers no stream, and is left alone`, async () => {
@@ -163,4 +178,41 @@ Deno.test("[remote.resumption] where it cannot be taken up, the call fails", asy
   await assert.rejects(failing, /ended its event stream without an answer/);
   assert.ok(odd.asked.some(({ headers }) => headers["last-event-id"] === "c1"));
   assert.equal(odd.count("tools/call"), 1);
+});
+
+Deno.test("[remote.resumption] a stream that brought nothing new is resumed where the one before ended", async () => {
+  const asked: (string | undefined)[] = [];
+  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    const last = headers["last-event-id"];
+    if (message.method === "tools/call") {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end("id: c1\nretry: 20\ndata:\n\n");
+      return true;
+    }
+    if (method !== "GET" || last === undefined) return false;
+    asked.push(last);
+    if (asked.length < 3) return sendStream(response);
+    const [call] = odd.asked.filter(({ message }) => message.method === "tools/call");
+    return sendStream(response, answerText({ id: Number(call?.message.id) }, { content: [] }));
+  });
+  await using scene = remoteScene(odd.url);
+  assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+  assert.deepEqual(asked, ["c1", "c1", "c1"]);
+});
+
+Deno.test("[remote.resumption] a stream that never brings anything is given up after five attempts", async () => {
+  let resumed = 0;
+  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    const isResumed = method === "GET" && headers["last-event-id"] !== undefined;
+    if (isResumed) resumed++;
+    if (!isResumed && message.method !== "tools/call") return false;
+    return isResumed
+      ? sendStream(response)
+      : (response.writeHead(200, { "content-type": "text/event-stream" })
+        .end("id: c1\nretry: 1\ndata:\n\n"),
+        true);
+  });
+  await using scene = remoteScene(odd.url);
+  await assert.rejects(scene.call("echo"), /ended its event stream without an answer/);
+  assert.equal(resumed, 5);
 });
