@@ -280,7 +280,7 @@ Deno.test("[http.start-errors] what cannot be listened on is said", async () => 
     /this machine has no address 192\.0\.2\.1 .*Fix: .*--host/,
     /GATEWAY_TLS_CERT: is set alone/,
     /a\.crt cannot be read/,
-    /GATEWAY_METRICS_TOKEN must be 16 or more (?!.*a secret)/,
+    /GATEWAY_METRICS_TOKEN must be 16 to 512 (?!.*a secret)/,
     /GATEWAY_CORS_ORIGINS: expected origins/,
   ];
   for (const [index, { code, stdout, stderr }] of ended.entries()) {
