@@ -1,18 +1,18 @@
 import { identityOf } from "../file_identity.ts";
 import type { Destination, FileChange } from "./destination.ts";
 
-/** When a file is put aside. */
+/** When a file is rotated. */
 export interface RotationOptions {
-  /** Size at which it is put aside, in bytes. Default: 10 MiB. */
+  /** Size at which a file is rotated, in bytes. Default: 10 MiB. */
   readonly maxBytes?: number;
-  /** Files that are kept, the current one among them. Default: 5. */
+  /** Number of files to keep, including the current one. Default: 5. */
   readonly maxFiles?: number;
 }
 
 const DEFAULT_MAX_BYTES = 10 * 1024 * 1024;
 const DEFAULT_MAX_FILES = 5;
 
-/** How long after a failure a file is tried to be put aside again, in milliseconds. */
+/** Pause after a failed rotation, in milliseconds. */
 const ROTATION_RETRY_MS = 60_000;
 
 const LINE_FEED = 0x0a;
@@ -23,13 +23,13 @@ const LINE_FEED = 0x0a;
  */
 const LOCKED_RETRY_MS = 500;
 
-/** How much text is kept to be rewritten if the file is deleted, in UTF-16 code units. */
+/** Maximum size of the text that is rewritten if the file is deleted, in UTF-16 code units. */
 const MAX_RECENT = 1024 * 1024;
 
 /**
- * A file that lines are appended to, and that is put aside as `PATH.1`, `PATH.2`, … when it is
- * full. Each append is one write at the file's end, so that several processes may share it; one of
- * them puts it aside, and the others notice.
+ * A file that lines are appended to. When it is full, it is rotated to `PATH.1`, `PATH.2`, … Each
+ * append is one write at the end of the file, so that several processes can share it. One of them
+ * rotates it, and the others notice.
  */
 export class AuditFile implements Destination {
   readonly waiting = 0;
@@ -51,10 +51,8 @@ export class AuditFile implements Destination {
   /**
    * Takes over an open file.
    *
-   * @param path Where it is.
-   * @param file As `openFile` opens it.
-   * @param options When it is put aside.
-   * @throws what the system says against it.
+   * @param file A file that `openFile` opened.
+   * @throws Any error of the system, if the file cannot be read.
    */
   constructor(path: string, file: Deno.FsFile, options: RotationOptions = {}) {
     this.path = path;
@@ -70,7 +68,7 @@ export class AuditFile implements Destination {
   append(text: string): void {
     if (text === "") return;
     if (this.#size >= this.#maxBytes && performance.now() >= this.#rotateAt) this.#rotate();
-    // After a write that broke off, the rest of its line must not run into the next one.
+    // After a partial write, the rest of its line must not run into the next one.
     const bytes = this.#encoder.encode(this.#isTorn ? `\n${text}` : text);
     let written = 0;
     try {
@@ -89,9 +87,9 @@ export class AuditFile implements Destination {
     const lost = this.#forgotten;
     let written = 0;
     try {
-      const what = this.#look();
-      if (what === "same" || what === "rotated") return undefined;
-      if (what === "moved") return { kind: "moved" };
+      const state = this.#checkPath();
+      if (state === "same" || state === "rotated") return undefined;
+      if (state === "moved") return { kind: "moved" };
       // These lines are in no file now, although their answers may have been sent.
       for (const text of recent) {
         this.append(text);
@@ -124,12 +122,12 @@ export class AuditFile implements Destination {
     this.#forgotten = 0;
   }
 
-  /** Half a line helps nobody, and the next line of another process would run into it. */
+  /** Removes half a written line, which the next line of another process would run into. */
   #takeBack(written: number): void {
     this.#isTorn = true;
     try {
       const end = this.#file.seekSync(0, Deno.SeekMode.Current);
-      // Another process wrote behind it: what it wrote stays.
+      // Another process has appended a line, which must stay.
       if (this.#file.statSync().size !== end) return;
       this.#file.truncateSync(end - written);
       this.#isTorn = false;
@@ -139,23 +137,23 @@ export class AuditFile implements Destination {
   }
 
   /** Checks whether the file is still at its path, and reopens the path if it is not. */
-  #look(): "same" | "rotated" | "moved" | "deleted" {
-    const now = lookAt(this.path);
+  #checkPath(): "same" | "rotated" | "moved" | "deleted" {
+    const now = statPath(this.path);
     if (now?.identity === this.#identity) {
       this.#size = now.size;
       this.#forget();
       return "same";
     }
     const isDeleted = hasNoName(this.#file);
-    const isRotated = isDeleted ? now !== undefined && this.#recentSize === 0 : this.#isPutAside();
+    const isRotated = isDeleted ? now !== undefined && this.#recentSize === 0 : this.#isRotated();
     this.#reopen();
     return isRotated ? "rotated" : isDeleted ? "deleted" : "moved";
   }
 
-  /** Whether a gateway has rotated it. */
-  #isPutAside(): boolean {
+  /** Whether a gateway has rotated the file. */
+  #isRotated(): boolean {
     for (let number = 1; number < this.#maxFiles; number++) {
-      if (lookAt(`${this.path}.${number}`)?.identity === this.#identity) return true;
+      if (statPath(`${this.path}.${number}`)?.identity === this.#identity) return true;
     }
     return false;
   }
@@ -178,23 +176,23 @@ export class AuditFile implements Destination {
   }
 
   #rotate(): void {
-    // A file that cannot be put aside grows on: a line too many is better than one too few.
+    // A file that cannot be rotated keeps growing: a line too many is better than one too few.
     this.#rotateAt = performance.now() + ROTATION_RETRY_MS;
-    // A device such as /dev/null is not ours to put aside.
+    // A device such as /dev/null must not be rotated.
     if (!this.#file.statSync().isFile) return;
     try {
-      // The lock is the file itself: who gets it second finds another file at the path. Nobody waits
-      // for it: any program that can read the file could keep it.
+      // The file itself is the lock: a process that gets it second finds another file at the path.
+      // Nobody waits for the lock, because any program that can read the file could hold it.
       if (!this.#file.tryLockSync(true)) {
         this.#rotateAt = performance.now() + LOCKED_RETRY_MS;
         return;
       }
-      if (lookAt(this.path)?.identity === this.#identity) {
+      if (statPath(this.path)?.identity === this.#identity) {
         for (let number = this.#maxFiles - 1; number > 0; number--) {
           const from = number === 1 ? this.path : `${this.path}.${number - 1}`;
           renameIfThere(from, `${this.path}.${number}`);
         }
-        // With one file only there is no place to put it aside.
+        // A single file cannot be renamed, so it is emptied.
         if (this.#maxFiles <= 1) this.#file.truncateSync();
       }
     } catch {
@@ -210,20 +208,20 @@ export class AuditFile implements Destination {
     try {
       this.#file.unlockSync();
     } catch {
-      // It was never locked: not every file system has locks.
+      // The file was not locked: some file systems have no locks.
     }
   }
 }
 
-/** How often a line that has no end is looked at again. */
-const LOOKS = 20;
+/** How often a line without an end is checked again. */
+const TORN_CHECKS = 20;
 
-/** Whether the last line has no end, because whoever wrote it was stopped. */
+/** Whether the last line has no end, because its writer was stopped. */
 function isTorn(file: Deno.FsFile): boolean {
   const last = new Uint8Array(1);
-  // A line that another process is just writing has its end in a moment. Should it take longer, an
-  // empty line is all that comes of it.
-  for (let look = 0; look < LOOKS; look++) {
+  // A line that another process is writing has its end in a moment. If it takes longer, the result
+  // is only an empty line.
+  for (let check = 0; check < TORN_CHECKS; check++) {
     const { size } = file.statSync();
     if (size === 0) return false;
     file.seekSync(size - 1, Deno.SeekMode.Start);
@@ -235,10 +233,10 @@ function isTorn(file: Deno.FsFile): boolean {
 /**
  * Opens a file for appending, and creates it and its folder if they are missing.
  *
- * @throws what the system says against it.
+ * @throws Any error of the system, if the file cannot be opened.
  */
 export function openFile(path: string): Deno.FsFile {
-  // Without node:path, which costs 5 ms of the start.
+  // Without node:path, which adds 5 ms to the start.
   const folder = path.replace(/[\\/]?[^\\/]*$/, "");
   if (folder !== "") Deno.mkdirSync(folder, { recursive: true });
   return Deno.openSync(path, { create: true, append: true, read: true, mode: 0o600 });
@@ -252,7 +250,7 @@ export function isStream(file: Deno.FsFile): boolean {
 
 /** Identifies a file independently of its name; `undefined` if there is none at the path. */
 export function identityAt(path: string): string | undefined {
-  return lookAt(path)?.identity;
+  return statPath(path)?.identity;
 }
 
 function describe(info: Deno.FileInfo): { size: number; identity: string } {
@@ -264,12 +262,12 @@ function hasNoName(file: Deno.FsFile): boolean {
   try {
     return file.statSync().nlink === 0;
   } catch {
-    // Deno resolves the path that it was opened by, which fails when a folder of it became a file.
+    // Deno resolves the path of the file, which fails if one of its folders was replaced by a file.
     return false;
   }
 }
 
-function lookAt(path: string): { size: number; identity: string } | undefined {
+function statPath(path: string): { size: number; identity: string } | undefined {
   try {
     return describe(Deno.statSync(path));
   } catch {

@@ -3,33 +3,33 @@ import { type AuditEntry, auditLine } from "./entry.ts";
 import type { Destination } from "./destination.ts";
 import { openDestination } from "./open_destination.ts";
 
-/** How an audit log is opened. */
+/** Options of an audit log. */
 export interface AuditOptions {
-  /** Where it is wanted. */
+  /** The file or stream to write to. */
   readonly path: string;
-  /** Where it goes when that cannot be written. */
+  /** The file to write to while `path` cannot be written. */
   readonly fallbackPath: string;
-  /** Is told, once, when the log is elsewhere or cannot be written, and when it can be again. */
+  /** Receives a message when the log moves to another path, cannot be written, or recovers. */
   readonly log: Log;
-  /** Size at which a file is put aside, in bytes. Default: 10 MiB. */
+  /** Size at which a file is rotated, in bytes. Default: 10 MiB. */
   readonly maxBytes?: number;
-  /** Files that are kept, the current one among them. Default: 5. */
+  /** Number of files to keep, including the current one. Default: 5. */
   readonly maxFiles?: number;
-  /** How often it is tried to write again after a failure, in milliseconds. Default: 1000. */
+  /** Interval of the attempts to write again after a failure, in milliseconds. Default: 1000. */
   readonly retryMs?: number;
-  /** How often the wanted place is tried while the log is elsewhere, in ms. Default: a minute. */
+  /** Interval of the attempts to return from the fallback, in milliseconds. Default: a minute. */
   readonly returnMs?: number;
 }
 
-/** How the audit log stands. */
+/** State of the audit log. */
 export interface AuditStatus {
-  /** Where the lines go; null while no place can be written. */
+  /** The path that is written to; `null` while no path can be written. */
   readonly path: string | null;
-  /** Places that could not be opened, and writes that failed. */
+  /** Number of paths that could not be opened and of writes that failed. */
   readonly failures: number;
-  /** Entries that wait for the disk to recover, or for the reader of a pipe. */
+  /** Entries that are waiting for the disk to recover, or for the reader of a pipe. */
   readonly waiting: number;
-  /** Entries that were given up. */
+  /** Entries that were dropped. */
   readonly dropped: number;
 }
 
@@ -37,32 +37,33 @@ const RETRY_MS = 1000;
 const RETURN_MS = 60_000;
 
 /**
- * How long an entry may wait for its answer to be sent, and how long after a write the log checks
- * that its file is still there, in milliseconds. A check takes 5 to 7 µs, the write itself 2.5
- * (measured), so a check with each write would cost too much.
+ * Maximum time from an entry to its write, and from a write to the check that the file still
+ * exists, in milliseconds. A check takes 5 to 7 µs, the write itself 2.5 µs (measured), so checking
+ * at each write would cost too much.
  */
 const LATEST_MS = 20;
 
-/** If the last check is older than this, the log checks again before it writes, in milliseconds. */
+/** Age of the last check after which the log checks again before it writes, in milliseconds. */
 const CHECK_MS = 500;
 
-/** Text of entries that may wait for the disk to recover, in UTF-16 code units. */
+/** Maximum size of the entries that wait for the disk to recover, in UTF-16 code units. */
 const MAX_WAITING = 1024 * 1024;
 
 /**
- * The record of operations, on disk before their answers leave. A failing disk never fails an
- * operation: what could be written at neither place waits, up to a bound, for the disk to recover;
- * beyond it entries are dropped and counted.
+ * Writes the audit log. Entries reach the disk before the answers of their operations are sent. A
+ * failing disk never fails an operation: entries that can be written to neither path wait, up to a
+ * limit, for the disk to recover. Beyond the limit they are dropped and counted.
  */
 export class AuditLog {
   readonly #options: AuditOptions;
   #file: Destination | undefined;
-  // Lines that were taken and are not written yet; the promise is that of the turn's end.
+  // Lines that are not written yet; they are written at the end of the tick, when `#writing`
+  // resolves.
   #joined = "";
   #writing: Promise<void> | undefined;
   #latest: ReturnType<typeof setTimeout> | undefined;
   readonly #waiting: string[] = [];
-  // Of what has waited since there was nothing.
+  // Total size of the lines that were added since `#waiting` was last empty.
   #waitingSize = 0;
   #dropped = 0;
   #failures = 0;
@@ -72,22 +73,18 @@ export class AuditLog {
   #isFailing = false;
   #isClosed = false;
 
-  /**
-   * Opens the file, and its folder where it is missing.
-   *
-   * @param options Where to write.
-   */
+  /** Opens the log, and creates its file and folder if they are missing. */
   constructor(options: AuditOptions) {
     this.#options = options;
     this.#recover();
   }
 
-  /** Where the lines go; `undefined` while no place can be written. */
+  /** The path that is written to; `undefined` while no path can be written. */
   get path(): string | undefined {
     return this.#file?.path;
   }
 
-  /** How it stands. */
+  /** The current state. */
   status(): AuditStatus {
     return {
       path: this.path ?? null,
@@ -98,8 +95,8 @@ export class AuditLog {
   }
 
   /**
-   * Takes an entry. It is written with others, in one piece: a write for each costs a tenth of a
-   * call's whole way. Who lets its answer leave sees to it with `flush` or `written`.
+   * Adds an entry. It is written together with others: one write for each would take a tenth of a
+   * call's total time. Before the operation's answer is sent, call `flush` or await `written`.
    */
   append(entry: AuditEntry): void {
     if (this.#isClosed) {
@@ -110,12 +107,12 @@ export class AuditLog {
     this.#latest ??= this.#flushLater();
   }
 
-  /** Writes what was taken. When it returns the operating system has it, or the disk fails. */
+  /** Writes all entries. When it returns, the operating system has them, or the disk failed. */
   flush(): void {
     if (this.#joined !== "") this.#writeJoined();
   }
 
-  /** The same at the end of this turn, together with what else it takes. Never rejects. */
+  /** Writes all entries at the end of this tick, in one write. Never rejects. */
   written(): Promise<void> {
     return this.#writing ??= Promise.resolve().then(() => {
       this.#writing = undefined;
@@ -123,7 +120,9 @@ export class AuditLog {
     });
   }
 
-  /** Writes what still waits, and closes the file: at once, unless another process reads it. */
+  /**
+   * Writes what is waiting and closes the log: immediately, unless it is a stream with a reader.
+   */
   async close(): Promise<void> {
     this.flush();
     this.#check();
@@ -131,60 +130,62 @@ export class AuditLog {
     clearTimeout(this.#retry);
     clearTimeout(this.#latest);
     this.#isClosed = true;
-    const told = this.status().dropped;
+    const reported = this.status().dropped;
     this.#dropped += this.#waiting.splice(0).length;
     const file = this.#file;
     this.#file = undefined;
     const closing = file?.close();
     if (closing !== undefined) await closing;
     this.#dropped += file?.dropped ?? 0;
-    if (this.#dropped === told) return;
+    if (this.#dropped === reported) return;
     const dropped = this.#dropped;
     this.#options.log.error("Entries of the audit log were lost", { dropped });
   }
 
-  /** Writes what waits to the first place that takes it. */
+  /** Writes the waiting entries to the first path that can be written. */
   #recover(): void {
     const { path, fallbackPath, log, retryMs = RETRY_MS, returnMs = RETURN_MS } = this.#options;
-    // At the start there is none, and the first use of a timer loads 5 ms of code.
+    // At the start there is no timer, and the first use of a timer loads 5 ms of code.
     if (this.#retry !== undefined) clearTimeout(this.#retry);
     this.#leave();
     const written = this.#waiting.length;
     const reason = this.#moveTo(path, this.#waiting);
     if (reason === undefined) {
       this.#returnAt = 0;
-      if (this.#isFailing) this.#tellRecovery(written);
+      if (this.#isFailing) this.#reportRecovery(written);
       return;
     }
     const hasFallback = fallbackPath !== path;
     const fallbackReason = hasFallback ? this.#moveTo(fallbackPath, this.#waiting) : reason;
     if (fallbackReason === undefined) {
       this.#returnAt = performance.now() + returnMs;
-      log.warn(`The audit log cannot be written at ${path}; it is at ${fallbackPath}`, { reason });
-      if (this.#isFailing) this.#tellRecovery(written);
+      log.warn(`The audit log cannot be written at ${path}; it is written at ${fallbackPath}`, {
+        reason,
+      });
+      if (this.#isFailing) this.#reportRecovery(written);
       return;
     }
     this.#retry = setTimeout(() => this.#recover(), retryMs);
-    // It must not keep a program alive that has nothing else to do.
+    // The timer must not keep a process alive that has nothing else to do.
     Deno.unrefTimer(Number(this.#retry));
     if (this.#isFailing) return;
     this.#isFailing = true;
-    log.error("The audit log cannot be written; operations go on. Set GATEWAY_AUDIT_LOG", {
+    log.error("The audit log cannot be written; operations continue. Set GATEWAY_AUDIT_LOG", {
       reason: hasFallback ? `${reason}; ${fallbackReason}` : reason,
     });
   }
 
-  /** Tries the wanted place with a line; where it still takes nothing, the fallback stays. */
+  /** Tries to write a line to the configured path; if that fails, the fallback stays in use. */
   #return(line: string): boolean {
     const { path, log, returnMs = RETURN_MS } = this.#options;
     this.#returnAt = performance.now() + returnMs;
     if (this.#moveTo(path, [line]) !== undefined) return false;
     this.#returnAt = 0;
-    log.info(`The audit log is at ${path} again`);
+    log.info(`The audit log is written at ${path} again`);
     return true;
   }
 
-  /** Opens a place and moves lines there; gives the reason where that fails. */
+  /** Opens a path and moves lines there. Returns the reason if that fails. */
   #moveTo(path: string, lines: string[]): string | undefined {
     let file: Destination | undefined;
     let count = 0;
@@ -208,7 +209,7 @@ export class AuditLog {
     }
   }
 
-  /** An answer may not leave for long, or never: its client does not read, its batch is not whole. */
+  /** Writes entries whose answers are delayed or never sent: a slow client, an unfinished batch. */
   #flushLater(): ReturnType<typeof setTimeout> {
     const timer = setTimeout(() => {
       this.#latest = undefined;
@@ -248,7 +249,7 @@ export class AuditLog {
     this.#file = undefined;
   }
 
-  /** Checks whether somebody has deleted or moved the file, and goes on in a new one if so. */
+  /** Checks whether the file was deleted or moved, and continues in a new one if so. */
   #check(): void {
     this.#checkedAt = performance.now();
     const change = this.#file?.check();
@@ -257,11 +258,11 @@ export class AuditLog {
     const { path } = this;
     switch (change.kind) {
       case "moved":
-        return log.warn("The audit log was moved away; a new file was made", { path });
+        return log.warn("The audit log was moved; a new file was created", { path });
       case "deleted": {
         const { rewritten, lost } = change;
         this.#dropped += lost;
-        return log.warn("The audit log was deleted; a new file was made", {
+        return log.warn("The audit log was deleted; a new file was created", {
           path,
           rewritten,
           lost,
@@ -289,9 +290,13 @@ export class AuditLog {
     this.#waitingSize += line.length;
   }
 
-  #tellRecovery(written: number): void {
+  #reportRecovery(written: number): void {
     this.#isFailing = false;
     const dropped = this.#dropped;
-    this.#options.log.info("The audit log is written again", { path: this.path, written, dropped });
+    this.#options.log.info("The audit log can be written again", {
+      path: this.path,
+      written,
+      dropped,
+    });
   }
 }

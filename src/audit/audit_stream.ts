@@ -3,24 +3,25 @@ import type { Log } from "../log.ts";
 import { identityAt } from "./audit_file.ts";
 import type { Destination, FileChange } from "./destination.ts";
 
-/** How long the reader has to take the last lines when the stream is closed, in milliseconds. */
+/**
+ * Maximum time for the reader to take the last lines when the stream is closed, in milliseconds.
+ */
 const LAST_LINES_MS = 200;
 
-/** What an audit stream is made with. */
+/** Options of an audit stream. */
 export interface AuditStreamOptions {
-  /** Its path. */
   readonly path: string;
-  /** Where its lines wait for the reader. */
+  /** Holds the lines until the reader takes them. */
   readonly queue: LineQueue;
-  /** Closes what the queue writes to; absent for a standard stream. */
+  /** The file that the queue writes to; absent for a standard stream. */
   readonly file?: Deno.FsFile;
-  /** Is told when lines are dropped, and how many. */
+  /** Receives a message when lines are dropped. */
   readonly log: Log;
 }
 
 /**
- * A pipe, a socket or a terminal that lines are written to. Its reader may stop at any time, so that
- * a line is only queued when `append` returns; lines that the reader does not take are dropped and
+ * A pipe, a socket or a terminal that lines are written to. Its reader may stop at any time, so
+ * lines are only queued when `append` returns. Lines that the reader does not take are dropped and
  * counted.
  */
 export class AuditStream implements Destination {
@@ -40,7 +41,7 @@ export class AuditStream implements Destination {
     this.#log = log;
     this.#identity = file === undefined ? undefined : identityAt(path);
     // The log shares a standard stream, and reports all of its dropped lines.
-    if (file !== undefined) queue.onRoom = (dropped) => this.#tellRoom(dropped);
+    if (file !== undefined) queue.onRoom = (dropped) => this.#reportRoom(dropped);
   }
 
   get waiting(): number {
@@ -68,7 +69,7 @@ export class AuditStream implements Destination {
 
   check(): FileChange | undefined {
     if (this.#file === undefined || identityAt(this.path) === this.#identity) return undefined;
-    // Its reader may have created it again; nobody reads the one that is open.
+    // The reader may have created the path again; nobody reads the open one.
     return { kind: "unwritable", texts: [], lost: 0 };
   }
 
@@ -78,7 +79,7 @@ export class AuditStream implements Destination {
     this.#file?.close();
   }
 
-  #tellRoom(dropped: number): void {
+  #reportRoom(dropped: number): void {
     this.#isDropping = false;
     this.#log.warn("The audit log is read again", { path: this.path, dropped });
   }

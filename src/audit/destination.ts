@@ -1,31 +1,31 @@
-/** What became of a file since it was last looked at. */
+/** Change of a file since the last check. */
 export type FileChange =
-  /** It was deleted; the lines that were written to it in the meantime are in the new file. */
+  /** The file was deleted. The lines written to it since the last check are in the new file. */
   | { readonly kind: "deleted"; readonly rewritten: number; readonly lost: number }
-  /** It has another name now, which none of the gateways gave it. */
+  /** The file was renamed, but not by a gateway. */
   | { readonly kind: "moved" }
-  /** It is no longer there and cannot be made again; these lines are in no file. */
+  /** The file no longer exists and cannot be created again; these lines are in no file. */
   | { readonly kind: "unwritable"; readonly texts: readonly string[]; readonly lost: number };
 
-/** Where lines of the audit log go. */
+/** A file or stream that lines of the audit log are written to. */
 export interface Destination {
-  /** Its path, or that of the standard stream. */
+  /** The path, also of a standard stream. */
   readonly path: string;
-  /** Lines that were taken and are not written yet. */
+  /** Lines that are queued. */
   readonly waiting: number;
   /** Lines that were dropped. */
   readonly dropped: number;
   /**
-   * Takes lines.
+   * Writes or queues lines.
    *
-   * @param text A line, or several, each with its line feed.
-   * @throws what the system says against it; then none of the text counts as taken.
+   * @param text One or several lines, each with its line feed.
+   * @throws Any error of the system, if none of the text was written.
    */
   append(text: string): void;
   /**
-   * Checks that the lines still go to the path, and reopens it if they do not.
+   * Checks that the path still leads to the open file, and reopens it if it does not.
    *
-   * @returns What an operator should know.
+   * @returns The change to report to the operator.
    */
   check(): FileChange | undefined;
   /**

@@ -1,29 +1,29 @@
 import { roundThousandths } from "../rounding.ts";
 
-/** How an operation ended, for the record. */
+/** How an operation ended. */
 export type Decided = "ALLOW" | "DENY" | "ERROR";
 
-/** One operation, as the audit log has it. */
+/** One operation in the audit log. */
 export interface AuditEntry {
-  /** When it ended, ISO 8601 in UTC. */
+  /** When the operation ended, as ISO 8601 in UTC. */
   readonly timestamp: string;
-  /** Who called; null where nobody was named. A refused name is cut at 128 characters. */
+  /** The calling agent; `null` if none was named. A refused name is cut at 128 characters. */
   readonly agent_id: string | null;
   /** The gateway's tool. */
   readonly operation: string;
-  /** `DENY` for refusals by identity, policy and rate; `ERROR` for all that failed. */
+  /** `DENY` for refusals by identity, policy and rate limits; `ERROR` for all other failures. */
   readonly decision: Decided;
-  /** The server it was about. */
+  /** The server of the operation, if it has one. */
   readonly server?: string | undefined;
-  /** The server's tool it was about. */
+  /** The server's tool, if the operation has one. */
   readonly tool?: string | undefined;
-  /** Code of the error, where it is one. */
+  /** The error code, if it failed. */
   readonly code?: string | undefined;
-  /** The rule that decided. */
+  /** Path of the rule that decided. */
   readonly rule?: string | undefined;
   /** Milliseconds from the request to its answer. */
   readonly latency_ms: number;
-  /** Milliseconds of these that the server took. */
+  /** Milliseconds of `latency_ms` that the server took. */
   readonly downstream_ms?: number | undefined;
   /** Id of the client's connection. */
   readonly session: string;
@@ -33,18 +33,18 @@ export interface AuditEntry {
   readonly args_bytes?: number | undefined;
   /** Size of the result in UTF-8 bytes. */
   readonly result_bytes?: number | undefined;
-  /** `true` where the server's tool itself answered with an error (`isError`). */
+  /** `true` if the server's tool returned an error (`isError`). */
   readonly tool_error?: true | undefined;
-  /** The tool's arguments without secrets, as JSON text; the line has the value. */
+  /** The tool's arguments without secrets, as JSON text; in the line they are a JSON value. */
   readonly args?: string | undefined;
 }
 
-/** Longest text in an entry, in UTF-16 code units; callers choose some of them. */
+/** Maximum length of a text in an entry, in UTF-16 code units; callers choose some of them. */
 const MAX_TEXT = 256;
 
 /**
- * Writes an entry as one line, with its line feed. By hand, member by member: `JSON.stringify` with
- * a function that cuts and rounds took longer (measured: 2.1 against 1.3 µs).
+ * Formats an entry as one line, with its line feed. `JSON.stringify` with a function that cuts and
+ * rounds took longer than this (measured: 2.1 against 1.3 µs).
  */
 export function auditLine(entry: AuditEntry): string {
   const { server, tool, code, rule, downstream_ms, args_bytes, result_bytes, args } = entry;
@@ -68,7 +68,7 @@ export function auditLine(entry: AuditEntry): string {
   return `${line}}\n`;
 }
 
-/** Texts that JSON holds as they are, such as names of servers and tools; most are. */
+/** Texts that JSON represents unchanged, such as most names of servers and tools. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function quote(text: string): string {

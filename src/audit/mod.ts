@@ -1,6 +1,6 @@
 /**
- * The audit log: one JSON line per operation, on disk before its answer leaves. Decides nothing and
- * never makes an operation fail. Imports the leaves.
+ * The audit log: one JSON line per operation, on disk before its answer is sent. It decides
+ * nothing and never makes an operation fail. Imports only the leaves.
  *
  * @module
  */

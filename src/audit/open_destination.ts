@@ -8,9 +8,9 @@ import type { Destination } from "./destination.ts";
  * Opens a path for the audit log: a file, which is created if it is missing, or a stream that
  * another process reads.
  *
- * @param path A path, or that of a standard stream, such as `/dev/stderr`.
- * @param options When a file is rotated, and the log that reports lines that nobody reads.
- * @throws what the system says against it.
+ * @param path A path, also of a standard stream, such as `/dev/stderr`.
+ * @param options `log` receives a message when nobody reads the stream.
+ * @throws Any error of the system, if the path cannot be opened.
  */
 export function openDestination(
   path: string,

@@ -6,45 +6,48 @@ import { FollowedLog } from "./audit_follow.ts";
 import { auditPaths } from "./audit_path.ts";
 import { entryText, figuresText } from "./audit_text.ts";
 
-/** Which entries of the audit log are wanted, and how they are shown. */
+/** Flags of `audit stats`. */
 export interface AuditFlags {
-  /** Only entries from then on, in milliseconds since 1970. */
+  /** Time of the oldest entry to show, in milliseconds since 1970. */
   readonly since?: number;
-  /** Only entries of this agent. */
+  /** Show only entries of this agent. */
   readonly agent?: string;
-  /** Whether the answer is JSON. */
+  /** Whether to print JSON. */
   readonly json: boolean;
 }
 
-/** The flags of `audit tail`. */
+/** Flags of `audit tail`. */
 export interface TailFlags extends AuditFlags {
-  /** How many entries. */
+  /** Number of entries. */
   readonly lines: number;
   /** Whether to keep printing new entries. */
   readonly follow: boolean;
 }
 
-/** Where a command says something; a closed pipe is fine. */
+/** Streams that a command prints to; a closed pipe is fine. */
 export interface Outputs {
-  /** Takes the answer. */
+  /** Receives the result. */
   readonly stdout: {
     /** Whether the reader has closed it. */
     readonly isClosed?: boolean;
     write(text: string): void;
   };
-  /** Takes what is about the answer. */
+  /** Receives messages about the result. */
   readonly stderr: { write(text: string): void };
+}
+
+/** The audit log that a command reads. */
+interface LogFile {
+  /** Default: the file that the gateway writes. */
+  readonly file?: string | undefined;
 }
 
 /**
  * Prints the figures of an audit log.
  *
- * @param flags As typed.
- * @param file The log; default: where the gateway writes it.
- * @param outputs Where to print.
- * @returns The exit code: 1 where there is no log.
+ * @returns The exit code: 1 if there is no log.
  */
-export function auditStats(flags: AuditFlags, file: string | undefined, outputs: Outputs): number {
+export function auditStats({ file, ...flags }: AuditFlags & LogFile, outputs: Outputs): number {
   return withFiles(file, outputs, (files) => {
     const { since = -Infinity, agent, json } = flags;
     const counter = new AuditCounter();
@@ -61,34 +64,27 @@ export function auditStats(flags: AuditFlags, file: string | undefined, outputs:
 }
 
 /**
- * Prints the last entries of an audit log, the youngest last.
+ * Prints the last entries of an audit log, the newest last.
  *
- * @param flags As typed.
- * @param file The log; default: where the gateway writes it.
- * @param outputs Where to print.
- * @returns The exit code: 1 where there is no log.
+ * @returns The exit code: 1 if there is no log.
  */
-export function auditTail(flags: TailFlags, file: string | undefined, outputs: Outputs): number {
+export function auditTail({ file, ...flags }: TailFlags & LogFile, outputs: Outputs): number {
   return withFiles(file, outputs, (files) => {
     outputs.stdout.write(lastEntries(files, flags));
   });
 }
 
-/** How often to check for new entries, in milliseconds. */
+/** Interval of the checks for new entries, in milliseconds. */
 const FOLLOW_MS = 100;
 
 /**
- * Prints the last entries of an audit log, and then those that come, until the process is ended or
- * its standard output is closed. No log yet: waits for it.
+ * Prints the last entries of an audit log, then new ones until the process is ended or its standard
+ * output is closed. Waits for the log if there is none yet.
  *
- * @param flags As typed.
- * @param file The log; default: where the gateway writes it.
- * @param outputs Where to print.
- * @returns The exit code: 1 where the log cannot be read.
+ * @returns The exit code: 1 if the log cannot be read.
  */
 export async function followAudit(
-  flags: TailFlags,
-  file: string | undefined,
+  { file, ...flags }: TailFlags & LogFile,
   outputs: Outputs,
 ): Promise<number> {
   const { stdout, stderr } = outputs;
@@ -113,7 +109,7 @@ export async function followAudit(
   return 0;
 }
 
-/** The last entries, the youngest last. */
+/** The last entries, the newest last. */
 function lastEntries(files: AuditFiles, flags: TailFlags, end?: number): string {
   const found: string[] = [];
   for (const { entry, text } of files.newestFirst(end)) {
@@ -138,21 +134,21 @@ function withFiles(
   useNone?: (path: string) => void,
 ): number {
   try {
-    const places = auditPaths(file);
-    using files = openFirst(places);
+    const paths = auditPaths(file);
+    using files = openFirst(paths);
     if (files === undefined) {
-      const [path = ""] = places;
+      const [path = ""] = paths;
       if (useNone === undefined) {
-        throw new Error(`There is no audit log at ${places.join(" or ")}; name its file`);
+        throw new Error(`There is no audit log at ${paths.join(" or ")}; name its file`);
       }
       useNone(path);
       return 0;
     }
     stderr.write(`Audit log: ${files.paths.toReversed().join(", ")}\n`);
-    for (const place of places) {
-      if (place === files.path || !isThere(place)) continue;
+    for (const path of paths) {
+      if (path === files.path || !isThere(path)) continue;
       stderr.write(
-        `There is another at ${place}, for when this one cannot be written; name it to read it\n`,
+        `There is another audit log at ${path}, written while this one could not be; to read it, name its file\n`,
       );
     }
     use(files);
@@ -168,15 +164,15 @@ function withFiles(
   }
 }
 
-function openFirst(places: readonly string[]): AuditFiles | undefined {
-  for (const place of places) {
+function openFirst(paths: readonly string[]): AuditFiles | undefined {
+  for (const path of paths) {
     try {
-      return new AuditFiles(place);
+      return new AuditFiles(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
         continue;
       }
-      throw new Error(`Cannot read the audit log ${place}: ${reasonOf(error)}`, { cause: error });
+      throw new Error(`Cannot read the audit log ${path}: ${reasonOf(error)}`, { cause: error });
     }
   }
   return undefined;

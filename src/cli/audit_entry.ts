@@ -1,28 +1,27 @@
 /** An entry of the audit log, as far as its line could be read. */
 export interface ReadEntry {
-  /** When it ended, in milliseconds since 1970. */
+  /** When the operation ended, in milliseconds since 1970. */
   readonly time: number;
-  /** Who called; `""` where nobody was named. */
+  /** The calling agent; `""` if none was named. */
   readonly agent: string;
   /** The gateway's tool. */
   readonly operation: string;
   /** `ALLOW`, `DENY` or `ERROR`. */
   readonly decision: string;
-  /** The server it was about, or `""`. */
+  /** The server, or `""`. */
   readonly server: string;
   /** The server's tool, or `""`. */
   readonly tool: string;
-  /** Code of the error, or `""`. */
+  /** The error code, or `""`. */
   readonly code: string;
-  /** The rule that decided, or `""`. */
+  /** Path of the rule that decided, or `""`. */
   readonly rule: string;
-  /** Whether the server's tool itself answered with an error. */
+  /** Whether the server's tool returned an error. */
   readonly isToolError: boolean;
-  /** How long it took, in milliseconds. */
   readonly latencyMs: number;
 }
 
-/** Reads a line; undefined where it is no entry. */
+/** Parses a line; `undefined` if it is not an entry. */
 export function readEntry(text: string): ReadEntry | undefined {
   const line = parseObject(text);
   if (line === undefined) return undefined;

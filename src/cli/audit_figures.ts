@@ -3,46 +3,48 @@ import type { ReadEntry } from "./audit_entry.ts";
 /** Figures of one agent, server or tool. */
 export interface Figures {
   readonly name: string;
-  /** Operations. */
+  /** Number of operations. */
   readonly count: number;
-  /** How many of them were refused. */
+  /** Number of denied operations. */
   readonly denied: number;
-  /** How many of them failed. */
+  /** Number of failed operations. */
   readonly errors: number;
-  /** How many were allowed and answered with an error of the server's tool. */
+  /** Number of allowed operations whose server's tool returned an error. */
   readonly tool_errors: number;
-  /** Milliseconds that 95 % stay within, to 2 %. */
+  /** 95th percentile of the latencies in milliseconds, accurate to 2 %. */
   readonly p95_ms: number;
-  /** Milliseconds of the slowest. */
+  /** Highest latency in milliseconds. */
   readonly max_ms: number;
 }
 
-/** How often something happened. */
+/** Number of occurrences. */
 export interface AuditCount {
   readonly count: number;
 }
 
-/** All that is known of a log. */
+/** All figures of an audit log. */
 export interface AuditFigures {
-  /** Entries that were counted. */
+  /** Number of entries. */
   readonly count: number;
-  /** When the first and the last of them were, ISO 8601; absent where there are none. */
+  /** Times of the first and the last entry, as ISO 8601; absent if there are none. */
   readonly from?: string;
   readonly to?: string;
   readonly decisions: Readonly<Record<string, number>>;
-  /** Operations that were allowed and answered with an error of the server's tool. */
+  /** Number of allowed operations whose server's tool returned an error. */
   readonly tool_errors: number;
   readonly operations: readonly Figures[];
   readonly agents: readonly Figures[];
   readonly servers: readonly Figures[];
   readonly tools: readonly Figures[];
-  /** Refusals, by who was refused and why. */
+  /** Denials by agent and rule. */
   readonly denials: readonly (AuditCount & { readonly agent: string; readonly rule: string })[];
-  /** Errors, by their code. */
+  /** Errors by code. */
   readonly errors: readonly (AuditCount & { readonly code: string })[];
 }
 
-/** How many names of a kind are told apart, so that memory is bounded whatever a log holds. */
+/**
+ * Maximum number of distinct names of a kind, so that memory is bounded whatever a log contains.
+ */
 const MOST_NAMES = 10_000;
 
 const OTHER = "other";
@@ -61,12 +63,12 @@ export class AuditCounter {
   readonly #denials = new Map<string, number>();
   readonly #errors = new Map<string, number>();
 
-  /** Counts one. */
+  /** Counts an entry. */
   add(entry: ReadEntry): void {
     const { time, agent, server, tool, decision, code, rule } = entry;
     this.#count++;
     if (entry.isToolError) this.#toolErrors++;
-    // Several gateways may write to one log, so that lines are not strictly in order.
+    // Several gateways may write one log, so lines are not strictly in order.
     this.#first = Math.min(this.#first, time);
     this.#last = Math.max(this.#last, time);
     increase(this.#decisions, decision);
@@ -102,10 +104,10 @@ export class AuditCounter {
   }
 }
 
-/** Buckets of latencies grow by 2 %, beginning at a microsecond. */
+/** Growth of the latency buckets: 2 %, from a microsecond on. */
 const GROWTH = Math.log(1.02);
 
-/** One name's entries; a few hundred bytes, unlike a histogram of a library (30 kB). */
+/** Entries of one name; a few hundred bytes, unlike the histogram of a library (30 kB). */
 class AuditTally {
   count = 0;
   denied = 0;

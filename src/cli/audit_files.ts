@@ -10,38 +10,38 @@ import {
   readAt,
 } from "./audit_lines.ts";
 
-/** A place in a log: a file, whatever it is called by now, and an offset in bytes. */
+/**
+ * A position in a log: the identity of a file, which may have been renamed, and an offset in bytes.
+ */
 export interface LogPosition {
   readonly identity: string;
   readonly offset: number;
 }
 
-/** An entry, and the line it stands in. */
+/** An entry and the text of its line. */
 export interface ReadLine {
   readonly entry: ReadEntry;
   readonly text: string;
 }
 
 /**
- * An audit log with the files that were put aside, as they were when it was opened. Reads in chunks:
- * a log of any size takes the same memory. Bind it with `using`.
+ * An audit log with its rotated files, as they were when it was opened. It is read in chunks, so a
+ * log of any size takes the same memory. Bind it with `using`.
  */
 export class AuditFiles implements Disposable {
-  /** Where the newest is. */
+  /** Path of the newest file. */
   readonly path: string;
-  /** Paths of the files, the newest first. */
+  /** Paths of all files, the newest first. */
   readonly paths: string[] = [];
-  /** Lines that were no entries so far. */
+  /** Number of lines so far that are not entries. */
   damaged = 0;
-  /** The end of the newest file's last whole line. */
+  /** End of the last complete line of the newest file. */
   readonly position: LogPosition;
   readonly #files: Deno.FsFile[] = [];
 
   /**
-   * Opens the files.
-   *
-   * @param path Where the newest is; the others are beside it, as `PATH.1` and so on.
-   * @throws what the system says, where there is none at all.
+   * @param path The newest file; the others are next to it, as `PATH.1` and so on.
+   * @throws Any error of the system, if there is no file at all.
    */
   constructor(path: string) {
     this.path = path;
@@ -53,10 +53,10 @@ export class AuditFiles implements Disposable {
         const file = Deno.openSync(name);
         const info = file.statSync();
         const { isFile } = info;
-        // It may be put aside while we are at it; then it is met twice.
+        // If the log is rotated meanwhile, the same file is found twice.
         if (seen.has(identityOf(info)) || !isFile) {
           file.close();
-          if (!isFile && number === 0) throw new Error(`${path} is no file`);
+          if (!isFile && number === 0) throw new Error(`${path} is not a file`);
           continue;
         }
         seen.add(identityOf(info));
@@ -65,7 +65,7 @@ export class AuditFiles implements Disposable {
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
         missing ??= error;
-        // The newest is not there for a moment while it is put aside.
+        // The newest file is missing for a moment during a rotation.
         if (number > 0) break;
       }
     }
@@ -77,17 +77,13 @@ export class AuditFiles implements Disposable {
   /** All entries, the oldest first. */
   *entries(since = -Infinity): Generator<ReadLine> {
     for (const file of this.#files.toReversed()) {
-      // What was last written before then has nothing that is younger.
+      // A file that was last written before `since` has no newer entry.
       const changedAt = file.statSync().mtime?.getTime() ?? Infinity;
       if (changedAt >= since) yield* this.#sort(linesOf(file));
     }
   }
 
-  /**
-   * All entries, the newest first.
-   *
-   * @param end Where in the newest file to begin. Default: its end.
-   */
+  /** All entries, the newest first; by default from the end of the newest file. */
   *newestFirst(end?: number): Generator<ReadLine> {
     for (const [number, file] of this.#files.entries()) {
       const from = number === 0 && end !== undefined ? end : file.statSync().size;
@@ -109,7 +105,7 @@ export class AuditFiles implements Disposable {
   }
 }
 
-/** The lines of a file; undefined for one that is too long. */
+/** The lines of a file; `undefined` for one that is too long. */
 function* linesOf(file: Deno.FsFile): Generator<string | undefined> {
   const joiner = new LineJoiner();
   const chunk = new Uint8Array(CHUNK_BYTES);
@@ -122,7 +118,7 @@ function* linesOf(file: Deno.FsFile): Generator<string | undefined> {
   yield* joiner.end();
 }
 
-/** The lines of a file from its end; undefined for one that is too long. */
+/** The lines of a file, the last first; `undefined` for one that is too long. */
 function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | undefined> {
   const decoder = new TextDecoder();
   let rest: Uint8Array = new Uint8Array();
@@ -131,8 +127,8 @@ function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | und
   while (at > 0) {
     const size = Math.min(CHUNK_BYTES, at);
     at -= size;
-    const bytes = join(readAt(file, at, size), rest);
-    // What stands before the first line feed may have begun further up.
+    const bytes = join(readAt(file, { at, size }), rest);
+    // The text before the first line feed may be the end of a line that begins in an earlier chunk.
     const start = at === 0 ? 0 : bytes.indexOf(LINE_FEED) + 1;
     if (at > 0 && start === 0) {
       rest = bytes;
@@ -153,10 +149,10 @@ function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | und
   if (isTooLong) yield undefined;
 }
 
-/** The end of a file's last whole line; the gateway may just be writing another one. */
+/** End of the last complete line of a file; the gateway may be writing another one. */
 function endOf(file: Deno.FsFile): LogPosition {
   const info = file.statSync();
   const from = Math.max(0, info.size - MAX_LINE_BYTES);
-  const end = readAt(file, from, info.size - from).lastIndexOf(LINE_FEED) + 1;
+  const end = readAt(file, { at: from, size: info.size - from }).lastIndexOf(LINE_FEED) + 1;
   return { identity: identityOf(info), offset: from + end };
 }

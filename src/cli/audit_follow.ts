@@ -2,7 +2,7 @@ import { identityOf } from "../file_identity.ts";
 import type { LogPosition } from "./audit_files.ts";
 import { CHUNK_BYTES, identityAt, LineJoiner, logFile, openLog, readAt } from "./audit_lines.ts";
 
-/** How many times a file that was put aside is still read: others may not have noticed yet. */
+/** How often a rotated file is read again: other gateways may not have noticed the rotation yet. */
 const LAST_READS = 20;
 
 interface OpenFile {
@@ -13,17 +13,15 @@ interface OpenFile {
   readsLeft: number;
 }
 
-/** An audit log that is read as it grows, also over its rotations. Bind it with `using`. */
+/** Reads an audit log as it grows, also across rotations. Bind it with `using`. */
 export class FollowedLog implements Disposable {
   readonly #path: string;
   #newest: OpenFile | undefined;
   readonly #older = new Set<OpenFile>();
 
   /**
-   * Begins to follow.
-   *
-   * @param path Where the newest file is, or will be.
-   * @param position Where to begin; absent for the beginning of the file.
+   * @param path The newest file, which need not exist yet.
+   * @param position Where to start; default: at the beginning of the file.
    */
   constructor(path: string, position?: LogPosition) {
     this.#path = path;
@@ -33,7 +31,7 @@ export class FollowedLog implements Disposable {
     this.#newest = number === undefined ? undefined : this.#open(number, offset);
   }
 
-  /** The whole lines that have come since the last time. */
+  /** The complete lines since the last call. */
   *lines(): Generator<string> {
     for (const older of this.#older) {
       yield* this.#read(older);
@@ -46,9 +44,9 @@ export class FollowedLog implements Disposable {
       yield* this.#read(last);
       if (identityAt(this.#path) === last.identity) return;
     }
-    // How many there are that are younger than the one that was read.
-    const younger = last === undefined ? 0 : this.#numberOf(last.identity) ?? 0;
-    for (let number = Math.max(0, younger - 1); number >= 0; number--) {
+    // Number of files that are newer than the last one read.
+    const newer = last === undefined ? 0 : this.#numberOf(last.identity) ?? 0;
+    for (let number = Math.max(0, newer - 1); number >= 0; number--) {
       const next = this.#open(number);
       if (next === undefined) continue;
       if (this.#newest !== undefined) this.#older.add(this.#newest);
@@ -62,12 +60,12 @@ export class FollowedLog implements Disposable {
     this.#newest?.file.close();
   }
 
-  /** Which file that was put aside it is; 0 for the newest. */
+  /** The rotation number of a file; 0 for the newest. */
   #numberOf(identity: string): number | undefined {
     for (let number = 0;; number++) {
       const found = identityAt(logFile(this.#path, number));
       if (found === identity) return number;
-      // The newest is not there for a moment while it is put aside.
+      // The newest file is missing for a moment during a rotation.
       if (found === undefined && number > 0) return undefined;
     }
   }
@@ -82,10 +80,13 @@ export class FollowedLog implements Disposable {
 
   *#read(open: OpenFile): Generator<string> {
     const { size } = open.file.statSync();
-    // Somebody has emptied it.
+    // The file was emptied.
     if (size < open.offset) open.offset = 0;
     while (open.offset < size) {
-      const chunk = readAt(open.file, open.offset, Math.min(CHUNK_BYTES, size - open.offset));
+      const chunk = readAt(open.file, {
+        at: open.offset,
+        size: Math.min(CHUNK_BYTES, size - open.offset),
+      });
       if (chunk.length === 0) return;
       open.offset += chunk.length;
       for (const line of open.joiner.add(chunk)) if (line !== undefined) yield line;

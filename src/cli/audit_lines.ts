@@ -1,21 +1,21 @@
 import { identityOf } from "../file_identity.ts";
 
-/** How much of a log is read at once, in bytes. */
+/** Size of one read, in bytes. */
 export const CHUNK_BYTES = 256 * 1024;
 
-/** Longest line that is read; the gateway's are far shorter. */
+/** Maximum length of a line, in bytes; the gateway's lines are far shorter. */
 export const MAX_LINE_BYTES = 1024 * 1024;
 
-/** Ends a line. */
+/** The byte that ends a line. */
 export const LINE_FEED = 0x0a;
 
-/** Puts the lines of a log together from the pieces that it is read in. */
+/** Joins the lines of a log from the chunks that it is read in. */
 export class LineJoiner {
   readonly #decoder = new TextDecoder();
   #rest: Uint8Array = new Uint8Array();
   #isTooLong = false;
 
-  /** Takes the next piece, and gives the lines that it ends; undefined for one that is too long. */
+  /** Adds a chunk; returns the lines that it completes, `undefined` for one that is too long. */
   add(chunk: Uint8Array): (string | undefined)[] {
     const bytes = join(this.#rest, chunk);
     const end = bytes.lastIndexOf(LINE_FEED) + 1;
@@ -33,14 +33,14 @@ export class LineJoiner {
     return lines;
   }
 
-  /** What came after the last line feed: the gateway may just be writing it. */
+  /** The text after the last line feed; the gateway may be writing it. */
   end(): (string | undefined)[] {
     if (this.#isTooLong) return [undefined];
     return this.#rest.length > 0 ? [this.#decoder.decode(this.#rest)] : [];
   }
 }
 
-/** Opens a file of a log; undefined where there is none. */
+/** Opens a file of a log; `undefined` if there is none. */
 export function openLog(path: string): { file: Deno.FsFile; info: Deno.FileInfo } | undefined {
   try {
     const file = Deno.openSync(path);
@@ -51,7 +51,7 @@ export function openLog(path: string): { file: Deno.FsFile; info: Deno.FileInfo 
   }
 }
 
-/** Which file there is at a path; undefined where there is none. */
+/** Identity of the file at a path; `undefined` if there is none. */
 export function identityAt(path: string): string | undefined {
   try {
     return identityOf(Deno.statSync(path));
@@ -61,8 +61,11 @@ export function identityAt(path: string): string | undefined {
   }
 }
 
-/** What a file holds from an offset on; less than was asked for where it ends. */
-export function readAt(file: Deno.FsFile, at: number, size: number): Uint8Array {
+/** Reads bytes at an offset; fewer than `size` at the end of the file. */
+export function readAt(
+  file: Deno.FsFile,
+  { at, size }: { readonly at: number; readonly size: number },
+): Uint8Array {
   const bytes = new Uint8Array(size);
   file.seekSync(at, Deno.SeekMode.Start);
   let length = 0;
@@ -74,7 +77,7 @@ export function readAt(file: Deno.FsFile, at: number, size: number): Uint8Array 
   return bytes.subarray(0, length);
 }
 
-/** One piece after another. */
+/** Concatenates two chunks. */
 export function join(first: Uint8Array, second: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(first.length + second.length);
   bytes.set(first);
@@ -82,7 +85,7 @@ export function join(first: Uint8Array, second: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** The file of a log that was put aside as the given one; 0 is the newest. */
+/** Path of a log's file with the given rotation number; 0 is the newest. */
 export function logFile(path: string, number: number): string {
   return number === 0 ? path : `${path}.${number}`;
 }

@@ -1,15 +1,17 @@
 import { readSettings, stateFile } from "../config/mod.ts";
 
-/** Where the audit log goes when its own place cannot be written: the user's state folder. */
+/**
+ * The audit log that is written if the configured one cannot be: a file in the user's state folder.
+ */
 export function auditFallback(): string {
   return stateFile(Deno.env, "audit.jsonl");
 }
 
 /**
- * Where the audit log may be, the likeliest place first: the file that was named, or those that the
- * gateway would write to.
+ * Paths at which the audit log may be, the likeliest first: the named file, or those that the
+ * gateway writes to.
  *
- * @throws {ConfigError} A variable has a bad value.
+ * @throws {ConfigError} if a variable has an invalid value.
  */
 export function auditPaths(file: string | undefined): string[] {
   if (file !== undefined) return [file];

@@ -1,17 +1,12 @@
-import { buildCommand, buildRouteMap, type CommandContext, numberParser } from "@stricli/core";
+import { buildCommand, buildRouteMap, numberParser } from "@stricli/core";
 import type { AuditFlags, Outputs, TailFlags } from "./audit.ts";
 import { readSince } from "./audit_since.ts";
-
-/** What these commands run in. */
-interface Context extends CommandContext {
-  /** What the command ends with. */
-  exitCode: number;
-}
+import type { Context } from "./context.ts";
 
 const file = {
   kind: "tuple",
   parameters: [{
-    brief: "The log; by default where the gateway writes it (GATEWAY_AUDIT_LOG)",
+    brief: "The log file; by default the one that the gateway writes (GATEWAY_AUDIT_LOG)",
     placeholder: "file",
     parse: String,
     optional: true,
@@ -22,17 +17,17 @@ const filters = {
   since: {
     kind: "parsed",
     parse: (text: string) => readSince(text),
-    brief: "Only what is younger: 30m, 1h, 2d, or a date in ISO 8601",
+    brief: "Only newer entries: 30m, 1h, 2d, or an ISO 8601 date",
     optional: true,
   },
-  agent: { kind: "parsed", parse: String, brief: "Only this agent's", optional: true },
+  agent: { kind: "parsed", parse: String, brief: "Only entries of this agent", optional: true },
 } as const;
 
 const stats = buildCommand<AuditFlags, [file?: string], Context>({
   loader: async () => {
     const { auditStats } = await import("./audit.ts");
     return function (this: Context, flags: AuditFlags, file?: string) {
-      this.exitCode = auditStats(flags, file, this.process as Outputs);
+      this.exitCode = auditStats({ ...flags, file }, this.process as Outputs);
     };
   },
   parameters: {
@@ -43,10 +38,10 @@ const stats = buildCommand<AuditFlags, [file?: string], Context>({
     positional: file,
   },
   docs: {
-    brief: "Count the operations by agent, server, tool, denial and error",
+    brief: "Count operations by agent, server, tool, denial and error",
     fullDescription:
-      "Counts the operations in the audit log and in the files that were put aside: " +
-      "by agent, server and tool, with denials by their rules, errors by code, and the slowest " +
+      "Counts the operations in the audit log and its rotated files: by agent, server and tool, with " +
+      "denials by rule, errors by code, and the slowest " +
       "tools. Damaged lines are skipped and counted.\n\n" +
       "Example: agent-mcp-gateway audit stats --since 1h --agent researcher",
   },
@@ -57,7 +52,7 @@ const tail = buildCommand<TailFlags, [file?: string], Context>({
     const { auditTail, followAudit } = await import("./audit.ts");
     return async function (this: Context, flags: TailFlags, file?: string) {
       const print = flags.follow ? followAudit : auditTail;
-      this.exitCode = await print(flags, file, this.process as Outputs);
+      this.exitCode = await print({ ...flags, file }, this.process as Outputs);
     };
   },
   parameters: {
@@ -74,7 +69,7 @@ const tail = buildCommand<TailFlags, [file?: string], Context>({
         kind: "boolean",
         withNegated: false,
         default: false,
-        brief: "Print the lines as they are",
+        brief: "Print the lines of the log unchanged",
       },
     },
     aliases: { n: "lines", f: "follow" },

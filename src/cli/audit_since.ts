@@ -7,12 +7,11 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Reads a point in time: `90s`, `30m`, `1h`, `2d` or `1w` ago, or a date in ISO 8601.
+ * Parses a time: `90s`, `30m`, `1h`, `2d` or `1w` ago, or an ISO 8601 date.
  *
- * @param text As typed.
  * @param now In milliseconds since 1970.
  * @returns Milliseconds since 1970.
- * @throws {SyntaxError} It is neither.
+ * @throws {SyntaxError} if the text is neither.
  */
 export function readSince(text: string, now: number = Date.now()): number {
   const [, count, unit = ""] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];

@@ -1,26 +1,28 @@
 import type { ReadEntry } from "./audit_entry.ts";
 import type { AuditFigures, Figures } from "./audit_figures.ts";
 
-/** What a line may take on a terminal. */
+/** Width of a line, in columns. */
 const WIDTH = 80;
 
-/** Rows of a table. */
+/** Maximum number of rows in a table. */
 const MOST_ROWS = 10;
 
-/** A table's columns are the name, and numbers to the right of it. */
+/** Width of a number column, in columns. */
 const NUMBER_WIDTH = 9;
 
-/** Writes the figures for people, in lines of at most 80 columns. */
+/** Formats the figures for people, in lines of at most 80 columns. */
 export function figuresText(figures: AuditFigures): string {
   const { count, from, to, decisions, tool_errors } = figures;
   if (count === 0) return "No operations\n";
-  const ways = Object.entries(decisions).map(([name, number]) => `${number} ${name}`).join(", ");
+  const outcomes = Object.entries(decisions).map(([name, number]) => `${number} ${name}`).join(
+    ", ",
+  );
   const failing = figures.tools.filter((tool) => tool.tool_errors > 0)
     .sort((one, two) => two.tool_errors - one.tool_errors);
   const failed = tool_errors > 0 ? `; ${tool_errors} of the allowed calls returned isError` : "";
   const slowest = figures.tools.toSorted((one, two) => two.p95_ms - one.p95_ms);
   const parts = [
-    `${count} operations: ${ways}${failed}\n${from} to ${to}\n`,
+    `${count} operations: ${outcomes}${failed}\n${from} to ${to}\n`,
     figuresTable("AGENT", figures.agents),
     figuresTable("SERVER", figures.servers),
     figuresTable("TOOL", figures.tools),
@@ -44,18 +46,19 @@ export function figuresText(figures: AuditFigures): string {
 }
 
 /**
- * Writes an entry for people, in a line. Long names are cut, so that 80 columns hold it without its
- * end: the rule, which names the entry to change, or the code, in full.
+ * Formats an entry for people, in one line. Long names are cut so that the line fits into 80
+ * columns, except for its end: the path of the rule to change, or the error code, is printed in
+ * full.
  */
 export function entryText(entry: ReadEntry): string {
   const { time, decision, agent, operation, server, tool, code, rule, latencyMs } = entry;
-  // In UTC, as in the log itself, and as --since takes it.
+  // In UTC, as in the log itself and in --since.
   const when = `${new Date(time).toISOString().slice(0, 19)}Z`;
   const about = tool !== "" ? `${server}/${tool}` : `${operation} ${server}`.trim();
   const why = entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code;
   const took = ` ${ms(latencyMs)} ms`;
-  const what = clean(`${when} ${decision.padEnd(5)} ${agent || "(none)"} ${about}`);
-  return `${cut(what, WIDTH - took.length)}${took}${why === "" ? "" : ` ${clean(why)}`}\n`;
+  const start = clean(`${when} ${decision.padEnd(5)} ${agent || "(none)"} ${about}`);
+  return `${cut(start, WIDTH - took.length)}${took}${why === "" ? "" : ` ${clean(why)}`}\n`;
 }
 
 function figuresTable(title: string, rows: readonly Figures[]): string {
@@ -87,7 +90,10 @@ function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
-/** Agents choose some of these names; they must not move the cursor. */
+/**
+ * Replaces control characters in names: agents choose some of them, and they must not move the
+ * cursor.
+ */
 function clean(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");
 }

@@ -46,7 +46,7 @@ Deno.test({
     await record(audit, testEntry({ request_id: "last" }));
     const wanted = Array.from({ length: 10 }, (_, number) => `a ${number}`);
     assert.deepEqual(idsIn(path), ["a 1", ...wanted, "a last"]);
-    assert.deepEqual(log.told, ["warn The audit log was deleted; a new file was made"]);
+    assert.deepEqual(log.told, ["warn The audit log was deleted; a new file was created"]);
     assert.deepEqual(log.fields.at(-1), { path, rewritten: 11, lost: 0 });
     assert.deepEqual([audit.status().failures, audit.status().dropped], [0, 0]);
     audit.close();
@@ -68,7 +68,7 @@ Deno.test({
     await record(audit, testEntry({ request_id: "third" }));
     assert.deepEqual(idsIn(folder.at("moved.jsonl")), ["a first", "a second"]);
     assert.deepEqual(idsIn(path), ["a third"]);
-    assert.deepEqual(log.told, ["warn The audit log was moved away; a new file was made"]);
+    assert.deepEqual(log.told, ["warn The audit log was moved; a new file was created"]);
     audit.close();
   },
 });

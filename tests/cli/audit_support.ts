@@ -25,7 +25,7 @@ export function auditText(more: Readonly<Record<string, unknown>> = {}): string 
   }\n`;
 }
 
-function capture(run: (outputs: Parameters<typeof auditStats>[2]) => number): Printed {
+function capture(run: (outputs: Parameters<typeof auditStats>[1]) => number): Printed {
   let stdout = "";
   let stderr = "";
   const code = run({
@@ -37,12 +37,12 @@ function capture(run: (outputs: Parameters<typeof auditStats>[2]) => number): Pr
 
 /** Runs `audit stats`. */
 export function runStats(file: string, flags: { since?: number; agent?: string } = {}): Printed {
-  return capture((outputs) => auditStats({ json: true, ...flags }, file, outputs));
+  return capture((outputs) => auditStats({ json: true, ...flags, file }, outputs));
 }
 
 /** Runs `audit stats` for people. */
 export function runStatsText(file: string): Printed {
-  return capture((outputs) => auditStats({ json: false }, file, outputs));
+  return capture((outputs) => auditStats({ json: false, file }, outputs));
 }
 
 /** Runs `audit tail`. */
@@ -51,6 +51,6 @@ export function runTail(
   flags: { lines?: number; agent?: string; since?: number; json?: boolean } = {},
 ): Printed {
   return capture((outputs) =>
-    auditTail({ lines: 10, json: false, follow: false, ...flags }, file, outputs)
+    auditTail({ lines: 10, json: false, follow: false, ...flags, file }, outputs)
   );
 }
