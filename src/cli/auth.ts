@@ -19,7 +19,7 @@ import { nearNames } from "../near_names.ts";
 import type { Outputs } from "./audit.ts";
 import { LogSecrets } from "./log_secrets.ts";
 
-/** Where the configuration is. */
+/** Flags of the `auth` commands: the configuration files. */
 export interface AuthFlags {
   /** The servers file. */
   readonly mcpConfig?: string;
@@ -27,36 +27,37 @@ export interface AuthFlags {
   readonly rules?: string;
 }
 
-/** The flags of `auth status`. */
+/** Flags of `auth status`. */
 export interface AuthStatusFlags extends AuthFlags {
-  /** Whether the answer is JSON. */
+  /** Whether to print JSON. */
   readonly json: boolean;
 }
 
-/** The exit code of a name that is not configured. */
+/** The exit code for a server that is not configured. */
 const USAGE_ERROR = 2;
 
 /**
- * Logs in at a server.
+ * Logs in to a server.
  *
- * @param flags As typed.
- * @param name The server.
- * @param outputs Where to print.
- * @returns The exit code: 0 once logged in, or where no login is needed.
+ * @returns The exit code: 0 after the login, or if no login is needed.
  */
-export function authLogin(flags: AuthFlags, name: string, outputs: Outputs): Promise<number> {
+export function authLogin(
+  { server: name, ...flags }: AuthFlags & { readonly server: string },
+  outputs: Outputs,
+): Promise<number> {
   return withServers(flags, outputs, async ({ servers, options }) => {
     const config = findServer(servers, name, outputs);
     if (config === undefined) return USAGE_ERROR;
     const { stdout, stderr } = outputs;
     const show = (url: string): void => {
-      const how = "Log in with this link, in a browser on this machine; it should open by itself:";
-      stderr.write(`${how}\n\n  ${url}\n\nWaiting for you to finish; Ctrl-C gives up.\n`);
+      const intro =
+        "Log in with this link in a browser on this machine; it should open automatically:";
+      stderr.write(`${intro}\n\n  ${url}\n\nWaiting for the login; press Ctrl-C to cancel.\n`);
     };
     const outcome = await logIn(config, { ...options, show });
     stdout.write(
       outcome.kind === "done"
-        ? `Logged in to "${name}" by ${plain(outcome.issuer)}\n`
+        ? `Logged in to "${name}" through ${plain(outcome.issuer)}\n`
         : `Server "${name}" needs no login: ${outcome.why}\n`,
     );
     return 0;
@@ -64,16 +65,13 @@ export function authLogin(flags: AuthFlags, name: string, outputs: Outputs): Pro
 }
 
 /**
- * Shows how the logins stand.
+ * Prints the state of the logins.
  *
- * @param flags As typed.
- * @param name The server; all remote ones where absent.
- * @param outputs Where to print.
+ * @param flags `server`: default all remote servers.
  * @returns The exit code.
  */
 export function authStatus(
-  flags: AuthStatusFlags,
-  name: string | undefined,
+  { server: name, ...flags }: AuthStatusFlags & { readonly server?: string | undefined },
   outputs: Outputs,
 ): Promise<number> {
   return withServers(flags, outputs, async ({ servers, options }) => {
@@ -97,12 +95,12 @@ export function authStatus(
 /**
  * Logs out of a server.
  *
- * @param flags As typed.
- * @param name The server.
- * @param outputs Where to print.
- * @returns The exit code: 1 where the login is forgotten, but its service did not take it back.
+ * @returns The exit code: 1 if the tokens were removed, but could not be revoked.
  */
-export function authLogout(flags: AuthFlags, name: string, outputs: Outputs): Promise<number> {
+export function authLogout(
+  { server: name, ...flags }: AuthFlags & { readonly server: string },
+  outputs: Outputs,
+): Promise<number> {
   return withServers(flags, outputs, async ({ servers, options }) => {
     const config = findServer(servers, name, outputs);
     if (config === undefined) return USAGE_ERROR;
@@ -114,10 +112,10 @@ export function authLogout(flags: AuthFlags, name: string, outputs: Outputs): Pr
     }
     stdout.write(`Logged out of "${name}"\n`);
     if (revoked === "unsupported") {
-      stderr.write("Its login service cannot take logins back; the tokens end by themselves\n");
+      stderr.write("Its login service cannot revoke tokens; they expire on their own\n");
     }
     if (revoked !== "failed") return 0;
-    stderr.write(`The login is forgotten here, but was not taken back: ${reason}\n`);
+    stderr.write(`The tokens were removed here, but revoking them failed: ${reason}\n`);
     return 1;
   });
 }
@@ -133,8 +131,8 @@ async function withServers(
   run: (loaded: Loaded) => Promise<number>,
 ): Promise<number> {
   const end = new AbortController();
-  const giveUp = (): void => end.abort(new DOMException("Given up", "AbortError"));
-  Deno.addSignalListener("SIGINT", giveUp);
+  const cancel = (): void => end.abort(new DOMException("Cancelled", "AbortError"));
+  Deno.addSignalListener("SIGINT", cancel);
   try {
     const secrets = new LogSecrets([homeFolder(Deno.env) ?? "", Deno.cwd()]);
     const log = createLog({ level: "warn", clean: secrets.clean });
@@ -155,7 +153,7 @@ async function withServers(
     else throw error;
     return 1;
   } finally {
-    Deno.removeSignalListener("SIGINT", giveUp);
+    Deno.removeSignalListener("SIGINT", cancel);
   }
 }
 
@@ -176,17 +174,17 @@ function findServer(
   return config;
 }
 
-interface Standing {
+interface ServerLogin {
   readonly config: ServerConfig;
   readonly state: LoginState;
 }
 
-function statusJson({ config, state }: Standing): Readonly<Record<string, unknown>> {
-  const { expiresAt, isRenewable, ...rest } = state;
+function statusJson({ config, state }: ServerLogin): Readonly<Record<string, unknown>> {
+  const { expiresAt, isRenewable, ...more } = state;
   return {
     server: config.name,
     ...(config.shown.url === undefined ? {} : { url: config.shown.url }),
-    ...rest,
+    ...more,
     ...(expiresAt === undefined ? {} : { expires_at: new Date(expiresAt).toISOString() }),
     ...(isRenewable === undefined ? {} : { renewable: isRenewable }),
   };
@@ -195,26 +193,26 @@ function statusJson({ config, state }: Standing): Readonly<Record<string, unknow
 const STATES: Readonly<Record<LoginState["state"], string>> = {
   local: "needs no login: it is a program on this machine",
   header: "needs no login: its entry has an Authorization header",
-  client: "logs in by itself, with the client of its entry",
+  client: "the gateway logs in automatically, with the client_id and client_secret of its entry",
   "logged-in": "logged in",
   expired: "expired",
   "logged-out": "not logged in",
 };
 
-function statusText({ config, state }: Standing): string {
+function statusText({ config, state }: ServerLogin): string {
   const { issuer, scope, expiresAt, isRenewable } = state;
   const until = expiresAt === undefined ? "" : ` until ${new Date(expiresAt).toISOString()}`;
-  const how = isRenewable === undefined
+  const renewal = isRenewable === undefined
     ? ""
     : isRenewable
-    ? ", renewed by itself"
-    : ", not renewed by itself";
-  const by = issuer === undefined ? "" : ` by ${plain(issuer)}`;
-  const what = scope === undefined ? "" : `, scope ${JSON.stringify(scope)}`;
-  return `${config.name}: ${STATES[state.state]}${by}${until}${how}${what}`;
+    ? ", renewed automatically"
+    : ", not renewed automatically";
+  const by = issuer === undefined ? "" : ` through ${plain(issuer)}`;
+  const granted = scope === undefined ? "" : `, scope ${JSON.stringify(scope)}`;
+  return `${config.name}: ${STATES[state.state]}${by}${until}${renewal}${granted}`;
 }
 
-/** What a server says must not move the cursor. */
+/** Removes control characters from a server's text; they must not move the cursor. */
 function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, "");
 }

@@ -1,12 +1,7 @@
-import { buildCommand, buildRouteMap, type CommandContext } from "@stricli/core";
+import { buildCommand, buildRouteMap } from "@stricli/core";
 import type { Outputs } from "./audit.ts";
 import type { AuthFlags, AuthStatusFlags } from "./auth.ts";
-
-/** What these commands run in. */
-interface Context extends CommandContext {
-  /** What the command ends with. */
-  exitCode: number;
-}
+import type { Context } from "./context.ts";
 
 const server = {
   brief: "Name of the server in the servers file",
@@ -33,15 +28,15 @@ const login = buildCommand<AuthFlags, [server: string], Context>({
   loader: async () => {
     const { authLogin } = await import("./auth.ts");
     return async function (this: Context, flags: AuthFlags, server: string) {
-      this.exitCode = await authLogin(flags, server, this.process as Outputs);
+      this.exitCode = await authLogin({ ...flags, server }, this.process as Outputs);
     };
   },
   parameters: { flags: files, positional: { kind: "tuple", parameters: [server] } },
   docs: {
-    brief: "Log in at a server, in the browser",
+    brief: "Log in to a server in the browser",
     fullDescription:
-      "Opens the login of a remote server in the browser, waits until you have finished it, and " +
-      "keeps the tokens in your configuration folder, where every gateway of yours finds them.\n\n" +
+      "Opens the login page of a remote server in the browser, waits until you have logged in, and " +
+      "stores the tokens in your configuration folder, where all your gateways find them.\n\n" +
       "Example: agent-mcp-gateway auth login github",
   },
 });
@@ -50,7 +45,7 @@ const status = buildCommand<AuthStatusFlags, [server?: string], Context>({
   loader: async () => {
     const { authStatus } = await import("./auth.ts");
     return async function (this: Context, flags: AuthStatusFlags, server?: string) {
-      this.exitCode = await authStatus(flags, server, this.process as Outputs);
+      this.exitCode = await authStatus({ ...flags, server }, this.process as Outputs);
     };
   },
   parameters: {
@@ -63,7 +58,7 @@ const status = buildCommand<AuthStatusFlags, [server?: string], Context>({
   docs: {
     brief: "Show which servers you are logged in to",
     fullDescription:
-      "Shows how the logins stand that are kept on this machine; asks no server.\n\n" +
+      "Shows the logins that are stored on this machine, without asking any server.\n\n" +
       "Example: agent-mcp-gateway auth status --json",
   },
 });
@@ -72,14 +67,14 @@ const logout = buildCommand<AuthFlags, [server: string], Context>({
   loader: async () => {
     const { authLogout } = await import("./auth.ts");
     return async function (this: Context, flags: AuthFlags, server: string) {
-      this.exitCode = await authLogout(flags, server, this.process as Outputs);
+      this.exitCode = await authLogout({ ...flags, server }, this.process as Outputs);
     };
   },
   parameters: { flags: files, positional: { kind: "tuple", parameters: [server] } },
   docs: {
     brief: "Log out of a server",
     fullDescription:
-      "Takes the login back where its service can do that, and forgets the tokens.\n\n" +
+      "Revokes the tokens if the login service supports it, and removes them from this machine.\n\n" +
       "Example: agent-mcp-gateway auth logout github",
   },
 });

@@ -1,14 +1,12 @@
 import type { Outputs } from "./terminal.ts";
 
-/** A shell that is known. */
+/** A supported shell. */
 export type Shell = "bash" | "zsh" | "fish" | "powershell";
 
 /**
- * Prints the script that makes a shell complete the command's words. The script asks the program
- * itself, so that it need not be printed anew for another version or configuration.
+ * Prints the completion script of a shell. The script asks the program itself, so it does not have
+ * to be printed again for another version or configuration.
  *
- * @param shell Which shell.
- * @param outputs Where to print.
  * @returns The exit code.
  */
 export function completions(shell: Shell, { stdout }: Outputs): number {
@@ -20,13 +18,13 @@ const BASH = `# Completion of agent-mcp-gateway for bash. In ~/.bashrc:
 #   source <(agent-mcp-gateway completions bash)
 _agent_mcp_gateway() {
   local line="\${COMP_LINE:0:COMP_POINT}" words=() reply last=""
-  # Not COMP_WORDS: those are broken at : and =, which names and flags may hold.
+  # Not COMP_WORDS, which is split at : and =; names and flags may contain these.
   read -ra words <<<"$line"
   case "$line" in *[[:space:]]) words+=("") ;; esac
   [ "\${#words[@]}" -gt 0 ] && last="\${words[\${#words[@]}-1]}"
   COMPREPLY=()
   while IFS=$'\\t' read -r reply _; do
-    # What stands before the last break is on the line already.
+    # The text before the last : or = is on the line already.
     case "$last" in
       *[:=]*) reply="\${reply#"\${last%"\${last##*[:=]}"}"}" ;;
     esac

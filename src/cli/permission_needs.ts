@@ -15,31 +15,31 @@ import {
 import { standardStream } from "../line_queue.ts";
 import { auditFallback } from "./audit_path.ts";
 
-/** What a gateway that serves a configuration has to be allowed. */
+/** Permissions that a gateway needs to serve a configuration. */
 export interface Needs {
-  /** Files and folders that it reads. */
+  /** Files and folders to read. */
   readonly read: Set<string>;
-  /** Files and folders that it writes. */
+  /** Files and folders to write. */
   readonly write: Set<string>;
-  /** Variables that it reads. */
+  /** Environment variables to read. */
   readonly env: Set<string>;
-  /** Programs that it starts; `undefined` where Deno wants the permission to start any. */
+  /** Programs to start; `undefined` if Deno requires the permission to start any. */
   run: Set<string> | undefined;
-  /** Hosts that it connects to or listens on, with ports. */
+  /** Hosts to connect to or listen on, with ports. */
   readonly net: Set<string>;
-  /** What an operator should know about all this. */
+  /** Remarks for the operator. */
   readonly notes: string[];
 }
 
-/** What serving depends on. */
+/** The configuration to serve, and its environment. */
 export interface ServedConfiguration {
   readonly settings: Settings;
   readonly files: FoundFiles;
   readonly configuration: Configuration;
-  /** Names of the variables that were read while the files were expanded. */
+  /** Names of the variables that were read when the files were expanded. */
   readonly variables: Iterable<string>;
   readonly env: Environment;
-  /** The user's home folder. */
+  /** The user's home folder, if known. */
   readonly home: string | undefined;
   /** The working folder. */
   readonly cwd: string;
@@ -47,7 +47,7 @@ export interface ServedConfiguration {
 
 const isWindows = Deno.build.os === "windows";
 
-/** Finds out what serving needs, and nothing else. */
+/** Finds the permissions that serving needs, and no others. */
 export function findNeeds(served: ServedConfiguration): Needs {
   const needs: Needs = {
     read: new Set(),
@@ -69,14 +69,14 @@ export function findNeeds(served: ServedConfiguration): Needs {
 
 function needFiles(needs: Needs, { settings, files, cwd }: ServedConfiguration): void {
   for (const { path, looked } of [files.mcpConfig, files.rules]) {
-    // Where else one is looked for is asked too; without an answer it would count as being there.
-    for (const place of looked) needs.read.add(place);
-    // Changes are seen by watching the folder, and that of the file that a link leads to.
+    // Other search paths are checked as well; a path that may not be read would count as existing.
+    for (const candidate of looked) needs.read.add(candidate);
+    // Changes are noticed by watching the file's folder, and the folder of the target of a symlink.
     needs.read.add(folderOf(path)).add(folderOf(realPath(path)));
   }
-  // Full logs are put aside in their folder, which is made where it is missing.
+  // Full logs are rotated in their folder, which is created if it is missing.
   for (const log of [settings.auditLog, auditFallback()]) {
-    // These are open already.
+    // Standard streams are open already.
     if (standardStream(log) !== undefined) continue;
     const folder = folderOf(resolvePath(cwd, log));
     needs.read.add(folder);
@@ -89,7 +89,7 @@ function needVariables(needs: Needs, { configuration, variables }: ServedConfigu
   const settings = listSettings().map(({ variable }) => variable);
   const inherited = [...configuration.servers.values()]
     .flatMap(({ options }) => options.inheritEnv);
-  // In Deno's flag a comma would end the name, and a `*` would stand for many.
+  // In Deno's flag a comma would end the name, and `*` would match many.
   const named = [...variables, ...inherited].filter((name) => /^[^,*]+$/.test(name));
   for (const name of [...own, ...settings, ...safeVariables(), ...named]) needs.env.add(name);
 }
@@ -106,42 +106,44 @@ function needProgram(
   if (loader !== undefined) {
     needs.run = undefined;
     needs.notes.push(
-      `Server "${name}" gets the variable ${loader}, which decides what code programs load: ` +
-        "Deno passes it on only where every program may be started.",
+      `Server "${name}" gets the variable ${loader}, which decides what code programs load. ` +
+        "Deno passes it on only if every program may be started.",
     );
   }
   const folder = connect.cwd === undefined ? cwd : resolvePath(cwd, connect.cwd);
   const program = findProgram(connect.command, { path: variables["PATH"], env, folder });
   if (program.includes(",")) {
     needs.run = undefined;
-    needs.notes.push(`The path of server "${name}" has a comma, which Deno's flag cannot hold.`);
+    needs.notes.push(
+      `The path of server "${name}" contains a comma, which is not possible in Deno's flag.`,
+    );
   }
   needs.run?.add(program);
-  // What ends process groups, and what ends them should the gateway be killed.
+  // `kill` ends process groups; `sh` ends them if the gateway itself is killed.
   needs.run?.add("kill").add("sh");
 }
 
-/** What is called `npx` is a script there, which is looked for, and run by `cmd.exe`. */
+/** On Windows `npx` and the like are scripts, which are searched in PATH and run by `cmd.exe`. */
 function needAnyProgram(needs: Needs, env: Environment): void {
-  const places = (env.get("PATH") ?? "").split(";").map((text) => text.replaceAll('"', "").trim());
-  for (const place of places) if (place !== "") needs.read.add(place);
+  const folders = (env.get("PATH") ?? "").split(";").map((text) => text.replaceAll('"', "").trim());
+  for (const folder of folders) if (folder !== "") needs.read.add(folder);
   if (needs.run === undefined) return;
   needs.run = undefined;
   needs.notes.push(
-    "On Windows programs from npm are scripts of cmd.exe, which can start any program: " +
-      "which ones may be started is not narrowed.",
+    "On Windows, programs from npm are scripts of cmd.exe, which can start any program. " +
+      "Therefore all programs may be started.",
   );
 }
 
-/** Deno looks a name up when it starts, with its own PATH; a server may have another one. */
+/** Deno looks a name up at its start, with its own PATH; a server may have another one. */
 function findProgram(
   command: string,
   { path, env, folder }: { path: string | undefined; env: Environment; folder: string },
 ): string {
   if (/[/\\]/.test(command)) return resolvePath(folder, command);
   if (path === undefined || path === env.get("PATH")) return command;
-  const places = path.split(":").map((place) => resolvePath(folder, place, command));
-  return places.find(isFile) ?? command;
+  const candidates = path.split(":").map((entry) => resolvePath(folder, entry, command));
+  return candidates.find(isFile) ?? command;
 }
 
 function needHost(
@@ -155,8 +157,8 @@ function needHost(
   needs.net.add(hostOf(url));
   if (Object.keys(connect.headers).some((header) => /^authorization$/i.test(header))) return;
   needs.notes.push(
-    `Server "${name}" may want a login (OAuth), at hosts that only it knows: ` +
-      "if it does, add them to --allow-net.",
+    `Server "${name}" may require a login (OAuth) at hosts that only it knows. ` +
+      "If it does, add them to --allow-net.",
   );
   needTokens(needs, served);
   if (options.oauth?.grant === "client_credentials") return;
@@ -164,7 +166,7 @@ function needHost(
   needs.net.add(redirectPort === undefined ? "127.0.0.1" : `127.0.0.1:${redirectPort}`);
 }
 
-/** What a login needs: the tokens' folder, and a program that opens the browser. */
+/** Permissions for a login: the folder of the tokens, and a program that opens the browser. */
 function needTokens(needs: Needs, { env, home }: ServedConfiguration): void {
   const named = env.get(isWindows ? "APPDATA" : "XDG_CONFIG_HOME");
   const base = named || (home && `${home}/${isWindows ? "AppData/Roaming" : ".config"}`);
@@ -211,7 +213,7 @@ function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch {
-    // Not there: then it is no link, either.
+    // A path that does not exist is not a symlink.
     return path;
   }
 }

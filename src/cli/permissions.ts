@@ -12,18 +12,16 @@ import type { Outputs } from "./audit.ts";
 import { cleanText, styleOf } from "./terminal.ts";
 import { findNeeds, type Needs } from "./permission_needs.ts";
 
-/** The flags of `permissions`: those of `serve`, on which it depends what serving needs. */
+/** Flags of `permissions`: those of `serve`, because they decide what serving needs. */
 export type PermissionsFlags = SettingFlags & {
-  /** Whether the answer is JSON. */
+  /** Whether to print JSON. */
   readonly json: boolean;
 };
 
 /**
  * Prints the flags that allow Deno to serve the present configuration, and nothing else.
  *
- * @param flags As typed.
- * @param outputs Where to print.
- * @returns The exit code: 1 where the configuration cannot be used, 2 where a flag cannot.
+ * @returns The exit code: 1 if the configuration is invalid, 2 if a flag is.
  */
 export async function permissions(flags: PermissionsFlags, outputs: Outputs): Promise<number> {
   const { stdout, stderr } = outputs;
@@ -36,7 +34,7 @@ export async function permissions(flags: PermissionsFlags, outputs: Outputs): Pr
       stdout.write(`${JSON.stringify({ flags: words, notes })}\n`);
     } else {
       const text = words.map((word) => `${word}\n`).join("");
-      // A program that reads it needs the names as they are.
+      // A program that reads the output needs the names unchanged.
       stdout.write(styleOf(Deno.stdout).isTerminal ? cleanText(text) : text);
       stderr.write(cleanText(notes.map((note) => `${note}\n`).join("")));
     }
@@ -48,15 +46,16 @@ export async function permissions(flags: PermissionsFlags, outputs: Outputs): Pr
   }
 }
 
-const LATER = "These flags serve the present configuration: when a server, a variable or a place " +
-  "is added, ask for them again.";
+const LATER =
+  "These flags are for the present configuration. Run this command again when you add a " +
+  "server, a variable or a path.";
 
 async function readNeeds(flags: SettingFlags): Promise<Needs> {
   const cwd = Deno.cwd();
   const home = homeFolder(Deno.env);
   const settings = readSettings(flags, Deno.env);
   const files = locateFiles(settings, { home, cwd });
-  // Only who expands the files knows which variables they name.
+  // Records the variables that the files name while they are expanded.
   const variables = new Set<string>();
   const env: Environment = {
     get(name) {
@@ -70,7 +69,7 @@ async function readNeeds(flags: SettingFlags): Promise<Needs> {
   return findNeeds({ settings, files, configuration, variables, env: Deno.env, home, cwd });
 }
 
-/** The flags as `deno run` and `deno compile` take them. */
+/** Formats the permissions as flags of `deno run` and `deno compile`. */
 export function formatFlags({ read, write, env, run, net }: Needs): string[] {
   const flag = (name: string, values: Iterable<string>): string[] => {
     const list = [...new Set(values)].sort();
@@ -81,31 +80,33 @@ export function formatFlags({ read, write, env, run, net }: Needs): string[] {
     ...flag("allow-read", withoutInner(read)),
     ...flag("allow-write", withoutInner(write)),
     ...flag("allow-env", env),
-    // Whatever else is asked for counts as not set, instead of being an error.
+    // All other variables count as not set, instead of causing an error.
     "--ignore-env",
     ...run === undefined ? ["--allow-run"] : flag("allow-run", run),
     ...flag("allow-net", net),
   ];
 }
 
-/** What can be said of a path to Deno: itself, or the folder around what has a comma. */
-function sayable(path: string): string {
-  let place = path;
-  while (place.includes(",")) place = folderOf(place);
-  return place;
+/** The path itself, or its nearest parent without a comma, which Deno's flags cannot contain. */
+function avoidComma(path: string): string {
+  let allowed = path;
+  while (allowed.includes(",")) allowed = folderOf(allowed);
+  return allowed;
 }
 
-/** Tells where more is allowed than is needed. */
+/** Notes for paths where more is allowed than needed. */
 function noteCommas({ read, write }: Needs): string[] {
   return [...new Set([...read, ...write])].filter((path) => path.includes(",")).map((path) => {
-    return `Deno's flags cannot hold the comma of ${path}: all of ${sayable(path)} is allowed. ` +
+    return `Deno's flags cannot contain the comma in ${path}, so all of ${
+      avoidComma(path)
+    } is allowed. ` +
       "Move it to a path without a comma.";
   });
 }
 
-/** Paths without those that others contain; a comma, which would end a path, ends it earlier. */
+/** Removes paths inside other paths. */
 function withoutInner(paths: Iterable<string>): string[] {
-  const all = [...paths].map(sayable);
+  const all = [...paths].map(avoidComma);
   return all.filter((path) => {
     return !all.some((other) => other !== path && path.startsWith(withSeparator(other)));
   });

@@ -16,19 +16,17 @@ import { NOBODY, type Probe, type Probes, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 import { type Savings, savingsText, type ServerSavings, sumUp } from "./savings_text.ts";
 
-/** The flags of `savings`. */
+/** Flags of `savings`. */
 export interface SavingsFlags extends FileFlags {
-  /** Whether the answer is JSON. */
+  /** Whether to print JSON. */
   readonly json: boolean;
 }
 
 /**
- * Counts what the servers' tools cost an agent that loads them all, and what a task costs it through
+ * Counts the tokens of the servers' tools for an agent that loads them all, and of a task through
  * the gateway: real answers of real servers, counted with a real tokenizer.
  *
- * @param flags As typed.
- * @param outputs Where to print.
- * @returns The exit code: 1 where nothing could be counted.
+ * @returns The exit code: 1 if nothing could be counted.
  */
 export async function savings(flags: SavingsFlags, outputs: Outputs): Promise<number> {
   const { json, ...files } = flags;
@@ -84,7 +82,7 @@ async function countAll(started: readonly Probe[], counting: Counting): Promise<
     if (listed === undefined) continue;
     const { name } = config;
     const bySize = listed.toSorted((one, two) => one.text.text.length - two.text.text.length);
-    // Neither the cheapest schema nor the dearest.
+    // The schema of median size.
     const example = bySize[Math.floor(bySize.length / 2)]?.name ?? "";
     const called = { server: name, tool: example, args: {} };
     const signatures = await ask("get_server_tools", { server: name, detail: "signatures" });
@@ -110,7 +108,7 @@ async function countAll(started: readonly Probe[], counting: Counting): Promise<
   return { tokenizer, servers, fixed, total: sumUp(servers, fixed), failed };
 }
 
-/** Asks the gateway's own tools, as an agent that may do everything; gives tokens of call and answer. */
+/** Returns a function that calls the gateway's own tools with full access, and counts tokens. */
 function asker(
   tools: ReadonlyMap<string, GatewayTool>,
   { probes, configuration, counter: { count }, signal }: Counting,
@@ -130,7 +128,7 @@ function asker(
   };
   return async (name, args) => {
     const answer = await tools.get(name)?.run(args, context);
-    if (answer?.kind !== "own") throw new Error(`${name} gave no answer of its own`);
+    if (answer?.kind !== "own") throw new Error(`${name} returned no answer of the gateway`);
     return count(JSON.stringify(args)) + count(answer.json);
   };
 }

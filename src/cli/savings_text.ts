@@ -2,44 +2,44 @@ import type { TokenCounter } from "./count_tokens.ts";
 import { formatCount, styleOf, type TerminalStyle } from "./terminal.ts";
 import { paragraph, table } from "./table.ts";
 
-/** What one server costs, in tokens. */
+/** Tokens of one server. */
 export interface ServerSavings {
   readonly server: string;
   readonly tools: number;
-  /** All its definitions, as a client loads them. */
+  /** All its tool definitions, as a client loads them. */
   readonly direct: number;
-  /** A task through the gateway: the sum of the next three. */
+  /** A task through the gateway: the sum of the next three fields. */
   readonly gateway: number;
-  /** Asking for the signatures, and the answer. */
+  /** The request for the signatures, and the answer. */
   readonly signatures: number;
-  /** Asking for one full schema, and the answer. */
+  /** The request for one full schema, and the answer. */
   readonly schema: number;
-  /** What a call names: server, tool and no arguments yet. */
+  /** The arguments of a call: server, tool and empty `args`. */
   readonly call: number;
-  /** The tool whose schema was fetched: the one of middle size. */
+  /** The tool whose schema was requested: the one of median size. */
   readonly example: string;
 }
 
-/** What every session through the gateway costs, in tokens. */
+/** Tokens of every session through the gateway. */
 export interface FixedCosts {
   /** The definitions of the gateway's own tools. */
   readonly definitions: number;
-  /** Asking for the servers, and the answer. */
+  /** The request for the server list, and the answer. */
   readonly list_servers: number;
 }
 
-/** The sum. */
+/** Tokens of all servers together. */
 export interface Total {
   readonly tools: number;
   /** All definitions of all servers. */
   readonly direct: number;
-  /** A session with one task, on a server of middling cost: the fixed costs and the mean. */
+  /** A session with one task on an average server: the fixed costs and the mean of `gateway`. */
   readonly gateway: number;
-  /** The same on the dearest server. */
+  /** A session with one task on the most expensive server. */
   readonly gateway_most: number;
-  /** What is saved of the direct costs, in percent; by a session with one task. */
+  /** Percentage of `direct` that a session with one task on an average server saves. */
   readonly saved_percent: number;
-  /** The same on the dearest server. */
+  /** The same on the most expensive server. */
   readonly saved_percent_least: number;
 }
 
@@ -49,11 +49,11 @@ export interface Savings {
   readonly servers: readonly ServerSavings[];
   readonly fixed: FixedCosts;
   readonly total: Total;
-  /** Servers that did not start, and so are in no sum. */
+  /** Servers that did not start; the totals do not include them. */
   readonly failed: readonly { readonly server: string; readonly error: string }[];
 }
 
-/** Adds up what servers cost. */
+/** Adds up the tokens of the servers. */
 export function sumUp(servers: readonly ServerSavings[], fixed: FixedCosts): Total {
   const sum = (pick: (one: ServerSavings) => number) => {
     return servers.reduce((total, one) => total + pick(one), 0);
@@ -75,7 +75,7 @@ export function sumUp(servers: readonly ServerSavings[], fixed: FixedCosts): Tot
   };
 }
 
-/** Writes the figures for people. */
+/** Formats the figures for people. */
 export function savingsText(
   { tokenizer, servers, fixed, total }: Savings,
   style: TerminalStyle = styleOf(Deno.stdout),
@@ -92,14 +92,14 @@ export function savingsText(
     ["list of servers", "-", "-", formatCount(list_servers)],
     ["SUM: one task", formatCount(tools), formatCount(direct), formatCount(gateway)],
   ];
-  const how = tokenizer === "estimate"
-    ? "estimated to 15 %, because gpt-tokenizer is not installed here"
+  const method = tokenizer === "estimate"
+    ? "estimated to within 15 %, because gpt-tokenizer is not installed here"
     : tokenizer;
   const text =
-    `Tokens (${how}). DIRECT: all definitions, loaded at the start of every session. TASK: ` +
+    `Tokens (${method}). DIRECT: all definitions, loaded at the start of every session. TASK: ` +
     `through the gateway, the signatures of a server's tools, one full schema, and a call. The sum ` +
-    `has one task of mean cost: ${saved_percent} % saved; on the dearest server ` +
-    `${formatCount(gateway_most)} tokens: ${saved_percent_least} % saved.`;
+    `contains one task on an average server and saves ${saved_percent} %; a task on the most expensive ` +
+    `server takes ${formatCount(gateway_most)} tokens and saves ${saved_percent_least} %.`;
   const columns = [{ title: "SERVER" }, number("TOOLS"), number("DIRECT"), number("TASK")];
   return `${table(columns, [...rows, ...sums], style)}\n${paragraph(text, style)}`;
 }

@@ -9,33 +9,30 @@ import { addToken } from "../config/texts/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import type { Outputs } from "./audit.ts";
 
-/** What all tokens begin with, so that one that has got lost is known for what it is. */
+/** Prefix of all tokens, by which a leaked one is recognized. */
 const PREFIX = "amg_";
 
-/** Random bytes in a token; nobody guesses 256 bits. */
+/** Random bytes in a token: 256 bits cannot be guessed. */
 const RANDOM_BYTES = 32;
 
-/** The flags of `token`. */
+/** Flags of `token`. */
 export interface TokenFlags {
-  /** From when on it counts no more, as ISO 8601. */
+  /** When the token expires, as ISO 8601. */
   readonly expires?: string;
   /** The rules file. */
   readonly rules?: string;
-  /** Whether the answer is JSON. */
+  /** Whether to print JSON. */
   readonly json: boolean;
 }
 
 /**
- * Makes a bearer token for an agent, writes its hash into the rules and prints it, this once.
+ * Makes a bearer token for an agent, writes its hash into the rules and prints it to standard
+ * output, alone or as JSON.
  *
- * @param flags As typed.
- * @param agent Whose token.
- * @param outputs Where to print: the token alone, or JSON, to standard output.
- * @returns The exit code: 1 where nothing was written.
+ * @returns The exit code: 1 if nothing was written.
  */
 export async function makeToken(
-  flags: TokenFlags,
-  agent: string,
+  { agent, ...flags }: TokenFlags & { readonly agent: string },
   { stdout, stderr }: Outputs,
 ): Promise<number> {
   try {
@@ -51,7 +48,7 @@ export async function makeToken(
       rules.path,
       (text) => addToken({ file: rules.shown, text }, { agent, sha256, expires }),
     );
-    const until = expires === undefined ? "It does not expire" : `It counts until ${expires}`;
+    const until = expires === undefined ? "It does not expire" : `It is valid until ${expires}`;
     stderr.write(
       `Wrote the hash of a new token for agent "${agent}" into ${rules.shown}. ${until}.\n` +
         "This is the only time the token is shown; clients send it as " +
@@ -72,7 +69,7 @@ function locateRules({ rules: named }: TokenFlags): { path: string; shown: strin
   const places = { home: homeFolder(Deno.env), cwd: Deno.cwd() };
   const { rules } = locateFiles({ rules: given }, places);
   if (rules.origin === "missing") {
-    throw new Error(`There are no rules at ${rules.looked.join(" or ")}; name them with --rules`);
+    throw new Error(`There is no rules file at ${rules.looked.join(" or ")}; name it with --rules`);
   }
   return rules;
 }

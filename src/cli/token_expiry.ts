@@ -8,18 +8,17 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Reads when a token is to expire: `30d`, `12h` or the like from now on, or a date in ISO 8601.
+ * Parses the expiry of a token: `30d`, `12h` or the like from now, or an ISO 8601 date.
  *
- * @param text As typed.
  * @param now In milliseconds since 1970.
- * @returns As ISO 8601; a date as typed.
- * @throws {SyntaxError} It is neither, or in the past.
+ * @returns The time as ISO 8601; a date is returned as typed.
+ * @throws {SyntaxError} if the text is neither, or in the past.
  */
 export function readExpiry(text: string, now: number = Date.now()): string {
   const [, count, unit = ""] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
   if (count !== undefined && Number(count) > 0) {
     const time = new Date(now + Number(count) * (UNITS_MS[unit] ?? 0));
-    // Years of five digits are not what the rules take.
+    // The rules do not accept years of five digits.
     if (time.getUTCFullYear() < 10_000) return time.toISOString().replace(/\.\d+Z$/, "Z");
   }
   const instant = readInstant(text);
@@ -27,6 +26,6 @@ export function readExpiry(text: string, now: number = Date.now()): string {
   throw new SyntaxError(
     instant === undefined
       ? "expected 12h, 30d, 8w or a date such as 2027-01-31"
-      : "it lies in the past: the token would never count",
+      : "the date is in the past, so the token would never be valid",
   );
 }

@@ -1,20 +1,15 @@
-import { buildCommand, type CommandContext } from "@stricli/core";
+import { buildCommand } from "@stricli/core";
 import type { Outputs } from "./audit.ts";
+import type { Context } from "./context.ts";
 import type { TokenFlags } from "./token.ts";
 import { readExpiry } from "./token_expiry.ts";
-
-/** What this command runs in. */
-interface Context extends CommandContext {
-  /** What the command ends with. */
-  exitCode: number;
-}
 
 /** `token`. */
 export const token = buildCommand<TokenFlags, [agent: string], Context>({
   loader: async () => {
     const { makeToken } = await import("./token.ts");
     return async function (this: Context, flags: TokenFlags, agent: string) {
-      this.exitCode = await makeToken(flags, agent, this.process as Outputs);
+      this.exitCode = await makeToken({ ...flags, agent }, this.process as Outputs);
     };
   },
   parameters: {
@@ -22,7 +17,7 @@ export const token = buildCommand<TokenFlags, [agent: string], Context>({
       expires: {
         kind: "parsed",
         parse: (text: string) => readExpiry(text),
-        brief: "When it ends: 12h, 30d, 8w, or a date in ISO 8601; never where not given",
+        brief: "When the token expires: 12h, 30d, 8w, or an ISO 8601 date; default: never",
         optional: true,
       },
       rules: {
@@ -36,7 +31,7 @@ export const token = buildCommand<TokenFlags, [agent: string], Context>({
     positional: {
       kind: "tuple",
       parameters: [{
-        brief: "Whose token; an agent of the rules",
+        brief: "The agent that the token is for; it must be in the rules",
         placeholder: "agent",
         parse: String,
       }],
@@ -45,9 +40,9 @@ export const token = buildCommand<TokenFlags, [agent: string], Context>({
   docs: {
     brief: "Make a bearer token for an agent",
     fullDescription:
-      "Makes a bearer token that names an agent over HTTP, prints it this once, and " +
-      "writes its hash into the rules, where everything else stays as it is. Earlier tokens of the " +
-      "agent go on to count until they are taken out of the rules.\n\n" +
+      "Makes a bearer token that identifies an agent over HTTP, writes its hash into the rules, and " +
+      "prints the token. It cannot be printed again. Nothing else in the rules changes. Earlier tokens " +
+      "of the agent stay valid until they are removed from the rules.\n\n" +
       "Example: agent-mcp-gateway token researcher --expires 30d",
   },
 });

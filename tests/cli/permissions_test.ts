@@ -178,8 +178,8 @@ Deno.test("[permissions.flags] for people: flags on stdout, one a line, notes on
   });
   assert.equal(code, 0);
   assert.ok(stdout.split("\n").every((line) => line.startsWith("--")), stdout);
-  assert.match(stderr, /"login" may want a login/);
-  assert.match(stderr, /ask for them again/);
+  assert.match(stderr, /"login" may require a login/);
+  assert.match(stderr, /Run this command again/);
 });
 
 Deno.test("[permissions.flags] a configuration that cannot be used has no flags", async () => {

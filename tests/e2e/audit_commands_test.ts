@@ -28,7 +28,10 @@ Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote",
     files: { "logs/audit.jsonl": auditText(), ...fallback },
     env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
   });
-  assert.match(both.stderr, /another at .*\.local\/state\/agent-mcp-gateway\/audit\.jsonl, /);
+  assert.match(
+    both.stderr,
+    /another audit log at .*\.local\/state\/agent-mcp-gateway\/audit\.jsonl, /,
+  );
 });
 
 Deno.test("[audit.stats] [audit.tail] help, and wrong command lines", async () => {

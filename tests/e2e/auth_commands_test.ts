@@ -80,7 +80,7 @@ Deno.test("[auth.login] [auth.status] [auth.logout] a login, from the first to t
 
   const login = await desk.run(["login", "notes"]);
   assert.equal(login.code, 0, login.stderr);
-  assert.equal(login.stdout, `Logged in to "notes" by ${desk.service.issuer}`);
+  assert.equal(login.stdout, `Logged in to "notes" through ${desk.service.issuer}`);
   assert.match(
     login.stderr,
     /^Log in with this link.*:\n\n {2}http:\/\/127\.0\.0\.1:\d+\/authorize\?/m,
@@ -118,18 +118,18 @@ Deno.test("[auth.login] [auth.status] [auth.logout] a login, from the first to t
   }
 });
 
-Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C gives up", async () => {
+Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels", async () => {
   await using desk = new Desk();
   const program = await desk.start(["login", "notes"], "none");
   const [, url = ""] = await until("the link is shown", () => {
-    return /Log in with this link, .*:\n\n {2}(\S+)\n/.exec(program.stderr) ??
+    return /Log in with this link .*:\n\n {2}(\S+)\n/.exec(program.stderr) ??
       undefined;
   });
   program.signal("SIGINT");
   const { code } = await program.ended();
   assert.equal(code, 1, program.stderr);
-  assert.match(program.stderr, /Given up\n$/);
-  await assert.rejects(fetch(url), TypeError, "Its listener is gone");
+  assert.match(program.stderr, /Cancelled\n$/);
+  await assert.rejects(fetch(url), TypeError, "Its listener is closed");
 
   const other = await desk.start(["login", "notes"], "none");
   const [, link = ""] = await until("the link is shown", () => {
@@ -139,7 +139,7 @@ Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C gives up
   assert.equal((await other.ended()).code, 0, other.stderr);
 });
 
-Deno.test("[auth.login] a server that needs no login, or none, is told", async () => {
+Deno.test("[auth.login] a server that needs no login, and one that is not configured", async () => {
   await using desk = new Desk();
   desk.server.isOpen = true;
   desk.server.describes = "none";
@@ -157,7 +157,7 @@ Deno.test("[auth.login] a server that needs no login, or none, is told", async (
   assert.match(unknown.stderr, /^There is no server "note"; did you mean "notes"\?$/m);
 });
 
-Deno.test("[auth.login] what goes wrong is told, with exit code 1", async () => {
+Deno.test("[auth.login] a failed login is reported, with exit code 1", async () => {
   await using desk = new Desk({ gone: { url: "http://127.0.0.1:9/mcp" } });
   desk.service.behaviour.denies = "access_denied";
   const denied = await desk.run(["login", "notes"]);
@@ -168,14 +168,14 @@ Deno.test("[auth.login] what goes wrong is told, with exit code 1", async () => 
   assert.match(gone.stderr, /Server "gone" is not available: it cannot be reached/);
 });
 
-Deno.test("[auth.logout] a login that cannot be taken back is forgotten all the same", async () => {
+Deno.test("[auth.logout] tokens that cannot be revoked are removed all the same", async () => {
   await using desk = new Desk();
   const { says } = desk.service.behaviour;
   desk.service.behaviour.says = { ...says, revocation_endpoint: "http://127.0.0.1:9/revoke" };
   assert.equal((await desk.run(["login", "notes"])).code, 0);
   const { code, stdout, stderr } = await desk.run(["logout", "notes"]);
   assert.deepEqual([code, stdout], [1, 'Logged out of "notes"']);
-  assert.match(stderr, /forgotten here, but was not taken back: cannot be reached/);
+  assert.match(stderr, /removed here, but revoking them failed: cannot be reached/);
   assert.match((await desk.run(["status", "notes"])).stdout, /not logged in/);
 });
 

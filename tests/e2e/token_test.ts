@@ -47,7 +47,7 @@ Deno.test("[cli.token] what cannot be done is told, and changes nothing", async 
   assert.match(unknown.stderr, /there is no agent "resercher" .* did you mean "researcher"\?/);
   const missing = await runOnce(["token", "a"], { rules: false });
   assert.deepEqual([missing.code, missing.stdout], [1, ""]);
-  assert.match(missing.stderr, /There are no rules at .* name them with --rules/);
+  assert.match(missing.stderr, /There is no rules file at .* name it with --rules/);
   for (
     const words of [[], ["a", "b"], ["a", "--expires", "soon"], ["a", "--expires", "2020-01-01"]]
   ) {
