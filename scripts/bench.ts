@@ -1,8 +1,8 @@
 /**
- * Measures the gateway: interleaved in one run, each figure beside what it is compared with. Loads
- * nothing but processes of its own on this machine. `--help` tells how it is called.
+ * Measures the gateway. The measurements are interleaved in one run, and each figure is shown beside
+ * its reference. Loads only its own processes on this machine. `--help` explains the options.
  *
- * A peer that fails is told of below the table, and costs none of the other figures.
+ * A peer that fails is listed below the table and does not affect the other figures.
  */
 
 import { measureCalls, measureLargeResults } from "./bench/call_figures.ts";
@@ -22,7 +22,7 @@ import { Figures } from "./bench/summary.ts";
 const MILLION = 1_000_000;
 
 function say(text: string): void {
-  // The figures are what this program is for.
+  // This program prints its figures.
   // deno-lint-ignore no-console
   console.log(text);
 }
@@ -32,7 +32,7 @@ function progress(text: string): void {
   console.error(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${text}`);
 }
 
-/** What a figure's ratios are to. */
+/** Names the reference of a figure's ratios. */
 function beside(figure: string): string | undefined {
   if (figure.startsWith("initialize")) return "empty program";
   if (figure.includes("calls per second")) return "byte pipe";
@@ -74,7 +74,7 @@ const parts: Record<Part, () => Promise<void>> = {
   denials: () => measureDenials(own, rounds, figures),
   http: () => measureHttp(own.filter(({ name }) => name !== "source"), rounds, figures),
   discovery: () => measureDiscovery(own, rounds, figures),
-  // The bundle alone, for a million calls take a minute.
+  // Without the source, because a million calls take a minute.
   memory: () => {
     const measured = own.filter(({ name }) => name !== "source");
     return measureMemory(measured, flags.quick ? 0 : MILLION, figures);
@@ -94,5 +94,5 @@ const about = { machine: machine(), options: Deno.args, rounds };
 const text = JSON.stringify({ ...about, rows, failures }, null, 2);
 await Deno.writeTextFile(flags.json, `${text}\n`);
 say(`\nWritten to ${flags.json}`);
-// Whatever a failed peer may have left open must not keep this program.
+// A failed peer may have left handles open, which must not keep this program running.
 if (failures.length > 0) Deno.exit();

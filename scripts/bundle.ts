@@ -1,10 +1,10 @@
 /**
- * Writes the program as one file, of which a start pays for nothing but what it uses.
+ * Writes the program as one file. A start pays only for the parts that it uses.
  *
- * The bundler splits the program into chunks: what is imported lazily, and what several of these
- * share. Each chunk becomes a function in the file, called when the chunk is loaded first. A start
- * makes no functions of other chunks, and loads no built-in module (`node:...`) for them, each of
- * which costs milliseconds.
+ * The bundler splits the program into chunks: the lazily imported parts, and the parts that several of
+ * them share. Each chunk becomes a function in the file that is called when the chunk is first loaded.
+ * A start creates no functions of other chunks and loads no built-in modules (`node:...`) for them,
+ * each of which takes milliseconds.
  *
  * @module
  */
@@ -14,28 +14,28 @@ import { FUNCTION_HEAD, linkChunks, type LinkedChunk, writeProgram } from "./lin
 import { compileEarly } from "./early_functions.ts";
 import { runTrial, SERVE, type Trial } from "./trial.ts";
 
-/** What is made of what. */
+/** Options of a bundle. */
 export interface BundleOptions {
-  /** The file that the program begins with. It must not export, nor await at its top level. */
+  /** The main file of the program. It must not export, nor await at its top level. */
   readonly entry: string;
   /** The file to write. */
   readonly output: string;
-  /** A run of the program that is to begin quickly. */
+  /** A run of the program whose start is optimized. */
   readonly trial?: Trial;
 }
 
 /**
- * Modules that the bundle names but does not hold. Loading one fails as it does on a machine that
- * does not have it, and the code around it goes on without.
+ * Modules that the bundle names but does not contain. Importing one fails as on a machine that does
+ * not have it, and the code around it continues without.
  */
 const LEFT_OUT: readonly string[] = [
-  // 3 MB of vocabulary, which every start would pay for. `doctor` and `savings` estimate without it.
+  // 3 MB of vocabulary, which would slow down every start. `doctor` and `savings` estimate without it.
   "gpt-tokenizer/encoding/o200k_base",
 ];
 
 /**
- * Modules that are replaced by an empty one, because nothing here reaches them: the JSON Schema
- * validator of the SDK's `Client` class, a tenth of the bundle, and colours of a debug log.
+ * Modules that are replaced by an empty one, because nothing here uses them: the JSON Schema
+ * validator of the SDK's `Client` class, a tenth of the bundle, and the colors of a debug log.
  */
 const EMPTY: readonly string[] = ["./ajvProvider-*", "supports-color"];
 
@@ -46,8 +46,8 @@ const EMPTY: readonly string[] = ["./ajvProvider-*", "supports-color"];
  */
 export async function bundleGateway(output: string): Promise<void> {
   await bundle({ entry: "src/main.ts", output, trial: SERVE });
-  // Otherwise Deno would take the clone's own deno.json for the bundle's, and download at the first
-  // start every package that is named there.
+  // Otherwise Deno would use the clone's own deno.json for the bundle, and download every package
+  // that it names at the first start.
   await Deno.writeTextFile(join(dirname(output), "deno.json"), "{}\n");
 }
 
@@ -69,7 +69,7 @@ export async function bundle({ entry, output, trial }: BundleOptions): Promise<v
     const text = trial === undefined
       ? writeProgram(chunks, entry)
       : await writeTried(chunks, { entry, folder: temporary, trial });
-    // A program that is being started reads the old file or the new one, never a part.
+    // A program that is being started must read the old file or the new one, never a part.
     const draft = join(temporary, "program.js");
     await Deno.writeTextFile(draft, text);
     await Deno.rename(draft, output);
@@ -78,7 +78,7 @@ export async function bundle({ entry, output, trial }: BundleOptions): Promise<v
   }
 }
 
-/** Bundles a program as ES modules in chunks, by file name. */
+/** Bundles a program as ES modules; returns the chunks by file name. */
 async function runBundler(entry: string, folder: string): Promise<Map<string, string>> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -104,7 +104,7 @@ function byName({ name: one }: Deno.DirEntry, { name: other }: Deno.DirEntry): n
   return one < other ? -1 : 1;
 }
 
-/** Writes a program, with the functions that a trial calls compiled together with the file. */
+/** Writes a program whose file V8 compiles together with the functions that a trial calls. */
 async function writeTried(
   chunks: readonly LinkedChunk[],
   { entry, folder, trial }: {
@@ -129,7 +129,9 @@ async function writeTried(
   const text = writeProgram(early, entry);
   const again = await runTrial(text, folder, trial);
   if (said === "" || again.said !== said) {
-    throw new Error(`The program does not start as before: it says ${JSON.stringify(again.said)}`);
+    throw new Error(
+      `The program does not start as before: it printed ${JSON.stringify(again.said)}`,
+    );
   }
   return text;
 }
@@ -137,7 +139,7 @@ async function writeTried(
 if (import.meta.main) {
   const output = "dist/agent-mcp-gateway.js";
   await bundleGateway(output);
-  // What a task says is for who runs it.
+  // A task prints its result.
   // deno-lint-ignore no-console
   console.log(`Wrote ${output}`);
 }

@@ -1,8 +1,8 @@
 /**
  * Builds the executable of this machine, `dist/agent-mcp-gateway`, from the bundle.
  *
- * With `--locked` it gets no more permissions than the present configuration needs; words that
- * follow are given to `permissions`, such as `--mcp-config FILE`.
+ * With `--locked`, it gets only the permissions that the current configuration needs. Further
+ * arguments are passed to the command `permissions`, such as `--mcp-config FILE`.
  *
  * @module
  */
@@ -10,25 +10,25 @@
 import { bundleGateway } from "./bundle.ts";
 import { permissionFlags } from "./permissions.ts";
 
-/** The program as one file. */
+/** Path of the program as one file. */
 export const BUNDLE = "dist/agent-mcp-gateway.js";
 
-/** What is to be built. */
+/** Options of an executable. */
 export interface CompileOptions {
   /** The executable to write. */
   readonly output: string;
-  /** The flags that restrict it; they cannot be changed later. */
+  /** Permission flags of the executable; they cannot be changed later. */
   readonly permissions: readonly string[];
-  /** The platform it is for, such as `aarch64-apple-darwin`; default: this one. */
+  /** The platform, such as `aarch64-apple-darwin`; default: this one. */
   readonly target?: string;
 }
 
-/** The words after `deno` that build an executable. */
+/** Returns the arguments of `deno` that build an executable. */
 export function compileWords({ output, permissions, target }: CompileOptions): string[] {
   return [
     "compile",
     "--quiet",
-    // The bundle needs neither settings nor packages, and its types have been checked.
+    // The bundle needs no settings and no packages, and its types have been checked.
     ...["--no-config", "--no-lock", "--no-check"],
     ...(target === undefined ? [] : ["--target", target]),
     ...["--output", output],
@@ -37,22 +37,22 @@ export function compileWords({ output, permissions, target }: CompileOptions): s
   ];
 }
 
-/** The name of an executable on a platform. */
+/** Returns the file name of an executable on a platform. */
 export function executableName(name: string, target: string = Deno.build.target): string {
   return target.includes("windows") ? `${name}.exe` : name;
 }
 
 /**
- * Builds an executable from the bundle, and sees that one of this platform is the gateway.
+ * Builds an executable from the bundle, and tests that one for this platform runs the gateway.
  *
- * @throws {Error} There is none; the message says what is missing. What was there stays.
+ * @throws {Error} Nothing was built; the message says what is missing. An earlier file is kept.
  */
 export async function compile(options: CompileOptions): Promise<void> {
   const { output, target = Deno.build.target } = options;
   const isOurs = target === Deno.build.target;
   const draft = executableName(`${output.replace(/\.exe$/, "")}.draft`, target);
   const env = Deno.env.toObject();
-  // It names the runtime of this platform; in another's executable it could not run.
+  // It names the runtime of this platform, which cannot run on another one.
   if (!isOurs) delete env["DENORT_BIN"];
   try {
     const words = compileWords({ ...options, output: draft });
@@ -89,10 +89,10 @@ function explain(target: string, said: string, given: string | undefined): strin
   return `${said.replace(/\n*Stack backtrace:[^]*/, "").trim()}
 
 Nothing was compiled for ${target}. An executable is made of the bundle and of Deno's base runtime,
-denort ${Deno.version.deno} for ${target} (the full deno does not serve).${named}
-Deno downloads it from dl.deno.land. Where that cannot be reached, take denort-${target}.zip
-of v${Deno.version.deno} from https://github.com/denoland/deno/releases, unpack it, and name it in DENORT_BIN.
-Until then the bundle serves, with the same permissions, where Deno is installed:
+denort ${Deno.version.deno} for ${target} (the full deno does not work).${named}
+Deno downloads it from dl.deno.land. If that is not reachable, download denort-${target}.zip
+of v${Deno.version.deno} from https://github.com/denoland/deno/releases, unpack it, and set DENORT_BIN to its path.
+Until then, use the bundle with the same permissions if Deno is installed:
   deno run ${permissionFlags().join(" ")} ${BUNDLE}`;
 }
 
@@ -109,9 +109,9 @@ async function removeIfThere(path: string): Promise<void> {
 }
 
 /**
- * Asks the gateway which permissions the present configuration needs.
+ * Asks the gateway which permissions the current configuration needs.
  *
- * @param args What the gateway will be started with.
+ * @param args The arguments that the gateway will be started with.
  * @throws {Error} The configuration cannot be used.
  */
 export async function lockedPermissions(args: readonly string[]): Promise<string[]> {
@@ -120,7 +120,9 @@ export async function lockedPermissions(args: readonly string[]): Promise<string
     stdin: "null",
     stderr: "inherit",
   }).output();
-  if (!success) throw new Error("Without a configuration it cannot be known what to lock to.");
+  if (!success) {
+    throw new Error("--locked needs a valid configuration: fix the errors above");
+  }
   const { flags, notes } = JSON.parse(new TextDecoder().decode(stdout)) as {
     flags: string[];
     notes: string[];
@@ -129,13 +131,13 @@ export async function lockedPermissions(args: readonly string[]): Promise<string
   return flags;
 }
 
-/** Prints a line: what a task says is for who runs it. */
+/** Prints a line of a task's output. */
 export function say(line: string): void {
   // deno-lint-ignore no-console
   console.log(line);
 }
 
-/** Runs what a task is for; what goes wrong is told in words, and ends with 1. */
+/** Runs a task and exits; prints the message of an error and exits with 1. */
 export async function runTask(task: () => Promise<void>): Promise<never> {
   try {
     await task();
@@ -148,11 +150,11 @@ export async function runTask(task: () => Promise<void>): Promise<never> {
 }
 
 if (import.meta.main) {
-  // `deno task compile -- --locked` hands the dashes on.
+  // `deno task compile -- --locked` passes the dashes on.
   const [first, ...rest] = Deno.args.filter((word, index) => index > 0 || word !== "--");
   await runTask(async () => {
     if (first !== undefined && first !== "--locked") {
-      throw new Error(`Unknown word ${JSON.stringify(first)}; there is --locked only.`);
+      throw new Error(`Unknown argument ${JSON.stringify(first)}: the only option is --locked`);
     }
     await bundleGateway(BUNDLE);
     const permissions = first === undefined ? permissionFlags() : await lockedPermissions(rest);

@@ -1,7 +1,6 @@
 /**
- * Shows the gateway at work: starts it on the example configuration with real servers, plays an
- * agent's part through a real MCP client, and prints what is said. Exits with 0 only if every step
- * gave what it should.
+ * Demonstrates the gateway: starts it on the example configuration with real servers, acts as an
+ * agent with a real MCP client, and prints the conversation. Exits with 0 only if every step succeeds.
  */
 
 import { Client } from "@modelcontextprotocol/client";
@@ -16,19 +15,19 @@ import { permissionFlags } from "./permissions.ts";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const AGENT = "researcher";
 
-/** A text as it appears in the transcript: without the newline at its end, cut. */
+/** Shortens a text for the transcript, without its last line feed. */
 function excerpt(text: string, most = 300): string {
   const line = text.trimEnd();
   return line.length <= most ? line : `${line.slice(0, most)}… (${line.length} characters)`;
 }
 
 function say(line: string): void {
-  // The transcript is what this program is for.
+  // This program prints a transcript.
   // deno-lint-ignore no-console
   console.log(line);
 }
 
-/** Makes the folder that server-filesystem serves, with something to find in it. */
+/** Creates the folder that server-filesystem serves, with one file in it. */
 async function makeFolder(): Promise<string> {
   const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "gateway-demo-" }));
   await Deno.mkdir(join(folder, "files"));
@@ -75,7 +74,7 @@ async function call(
   return { ...result, text };
 }
 
-/** What the definitions of all servers cost a client that loads them itself, in tokens. */
+/** Counts the tokens of all servers' definitions for a client that loads them itself. */
 async function countDirect(folder: string): Promise<number> {
   const text = await Deno.readTextFile(join(ROOT, "config", ".mcp.json"));
   const { mcpServers } = parse(text, [], { allowTrailingComma: true });
@@ -100,7 +99,7 @@ function count(value: unknown): number {
   return encode(typeof value === "string" ? value : JSON.stringify(value)).length;
 }
 
-/** @returns What finding and choosing the tools cost the agent, in tokens. */
+/** @returns The tokens that finding and choosing the tools took. */
 async function play(client: Client): Promise<number> {
   const { tools } = await client.listTools();
   const tokens = count(tools);
@@ -175,21 +174,17 @@ try {
     await client.close();
   }
   const direct = await countDirect(folder);
-  say("\nWhat the tools took of the agent's context, counted with a real tokenizer:");
+  say("\nTokens of the agent's context used by tools, counted with a real tokenizer:");
   say(
-    `  without the gateway, every definition of both servers: ${
-      direct.toLocaleString("en")
-    } tokens`,
+    `  without the gateway, all definitions of both servers: ${direct.toLocaleString("en")} tokens`,
   );
   say(
-    `  through it, its three tools and what this run looked up: ${
-      spent.toLocaleString("en")
-    } tokens`,
+    `  with it, its three tools and the lookups of this run: ${spent.toLocaleString("en")} tokens`,
   );
   say(`  saved: ${Math.round((1 - spent / direct) * 100)} %; more servers save more`);
   assert.ok(spent < direct, "the gateway saves tokens");
   await showAudit(join(folder, "audit.jsonl"));
-  say("\nEvery step gave what it should.");
+  say("\nEvery step succeeded.");
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

@@ -1,8 +1,8 @@
 /**
- * Serves from source, and starts the gateway again whenever a source file changes, while the client
- * stays connected: the new gateway gets the client's handshake, and requests that were under way
- * are answered with an error. `deno run --watch` does neither: it loses what the client sends
- * during a restart, and lives on when the client has gone.
+ * Serves from source and restarts the gateway whenever a source file changes, while the client stays
+ * connected: the new gateway gets the client's handshake, and pending requests are answered with an
+ * error. `deno run --watch` loses messages that the client sends during a restart, and keeps running
+ * when the client has disconnected.
  */
 
 import { join } from "node:path";
@@ -12,10 +12,10 @@ import { permissionFlags } from "./permissions.ts";
 
 const SOURCE = fileURLToPath(new URL("../src/", import.meta.url));
 
-/** Editors write a file in several steps; a restart waits until they are done. */
+/** Delay of a restart, because editors write a file in several steps. */
 const DEBOUNCE_MS = 200;
 
-/** How long a gateway gets to end its servers. */
+/** How long a gateway may take to end its servers. */
 const END_MS = 4000;
 
 /** One run of the gateway. */
@@ -24,14 +24,14 @@ interface Run {
   readonly child: Deno.ChildProcess;
 }
 
-/** Stands between the client and the gateway's runs. */
+/** Relays messages between the client and the current run of the gateway. */
 class Relay {
   readonly #client = new LineChannel(Deno.stdin.readable, Deno.stdout.writable);
   readonly #args: readonly string[];
-  // What a new run has to be told, as the client said it.
+  // The client's handshake, which is repeated for a new run.
   #initialize: string | undefined;
   #initialized: string | undefined;
-  // Ids of the client's requests that are under way, as JSON text.
+  // Ids of the client's pending requests, as JSON text.
   readonly #pending = new Set<string>();
   #run: Run;
 
@@ -40,7 +40,7 @@ class Relay {
     this.#run = this.#start();
   }
 
-  /** Relays until the client has gone and the gateway has ended. */
+  /** Relays until the client has disconnected and the gateway has ended. */
   async serve(): Promise<void> {
     const { promise: gone, resolve } = Promise.withResolvers<void>();
     this.#client.open({
@@ -52,13 +52,13 @@ class Relay {
     await end(this.#run);
   }
 
-  /** Ends the gateway and starts it again. */
+  /** Restarts the gateway. */
   async restart(): Promise<void> {
     const last = this.#run;
     this.#run = this.#start();
     await end(last);
     for (const id of this.#pending) {
-      const error = { code: -32603, message: "The gateway was started again; repeat the request" };
+      const error = { code: -32603, message: "The gateway was restarted; repeat the request" };
       this.#client.send(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`);
     }
     this.#pending.clear();
@@ -76,7 +76,7 @@ class Relay {
     channel.open({
       message: (text) => {
         const answers = textAt(text, "method") === undefined ? textAt(text, "id") : undefined;
-        // Nobody waits for the answer to a repeated handshake, or for what the last run still says.
+        // Drop the answer to a repeated handshake, and late messages of the last run.
         const isWanted = answers === undefined ? this.#run === run : this.#pending.delete(answers);
         if (isWanted) this.#client.send(text);
       },
@@ -103,7 +103,7 @@ class Relay {
   }
 }
 
-/** Closes a gateway's input, as a client does, and waits for it. */
+/** Closes a gateway's input, as a client does, and waits for its end. */
 async function end({ channel, child }: Run): Promise<void> {
   const timer = setTimeout(() => child.kill("SIGKILL"), END_MS);
   await channel.endWriting();
@@ -119,7 +119,7 @@ async function watch(relay: Relay): Promise<never> {
     clearTimeout(timer);
     timer = setTimeout(() => {
       // deno-lint-ignore no-console
-      console.error("A source file changed: starting again");
+      console.error("A source file changed: restarting");
       relay.restart();
     }, DEBOUNCE_MS);
   }

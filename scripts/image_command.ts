@@ -1,6 +1,6 @@
 /**
- * Prints the command `agent-mcp-gateway` of the container image: a script that starts the bundle
- * with the permissions of the gateway, and leaves its place to it, so that signals arrive.
+ * Prints the command `agent-mcp-gateway` of the container image: a script that runs the bundle with
+ * the permissions of the gateway, by `exec`, so that the gateway receives the signals.
  *
  * @module
  */
@@ -8,15 +8,15 @@
 import { permissionFlags } from "./permissions.ts";
 
 /**
- * The text of the command.
+ * Returns the text of the command.
  *
- * @param bundlePath Where the bundle is in the image.
+ * @param bundlePath Path of the bundle in the image.
  */
 export function imageCommand(bundlePath: string): string {
-  // Settings of a folder that the gateway happens to run in are none of its own.
+  // Without the settings of the folder in which the gateway happens to run.
   const words = ["run", "--no-config", "--no-lock", ...permissionFlags(), bundlePath];
-  const odd = words.find((word) => !/^[\w./,:=-]+$/.test(word));
-  if (odd !== undefined) throw new Error(`A shell would not take ${odd} as it is`);
+  const unsafe = words.find((word) => !/^[\w./,:=-]+$/.test(word));
+  if (unsafe !== undefined) throw new Error(`Cannot write ${unsafe} into a shell script unquoted`);
   return `#!/bin/sh\nexec deno ${words.join(" ")} "$@"\n`;
 }
 

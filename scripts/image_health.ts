@@ -1,21 +1,21 @@
 /**
- * The health check of the container image: asks the gateway beside it whether it is alive, and ends
- * with 1 where it does not say so. Goes by the gateway's own variables.
+ * The health check of the container image: asks the gateway in the same container whether it is
+ * healthy, and exits with 1 if not. Reads the gateway's own variables.
  *
  * @module
  */
 
-/** How long the gateway may take to answer, in milliseconds; the check as a whole may take 5 s. */
+/** How long the gateway may take to answer; the whole check may take 5 s. */
 const ANSWER_MS = 4000;
 
 /**
- * Where the gateway can be asked.
+ * Returns the address of the gateway's health check.
  *
- * @param read Gives the value of a variable.
+ * @param read Returns the value of a variable.
  */
 export function healthUrl(read: (name: string) => string | undefined): string {
   const host = read("GATEWAY_HOST") || "127.0.0.1";
-  // Who listens on all addresses is reached by the machine's own.
+  // A gateway that listens on all addresses is reachable on loopback.
   const own = { "0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]" }[host] ?? host;
   const address = own.includes(":") && !own.startsWith("[") ? `[${own}]` : own;
   const scheme = read("GATEWAY_TLS_CERT") ? "https" : "http";
@@ -26,10 +26,10 @@ if (import.meta.main) {
   const url = healthUrl((name) => Deno.env.get(name));
   try {
     const { ok, status } = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
-    if (!ok) throw new Error(`it answered with ${status}`);
+    if (!ok) throw new Error(`it answered with HTTP ${status}`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    // What it says is kept by the container engine, for `docker inspect`.
+    // The container engine keeps this output for `docker inspect`.
     // deno-lint-ignore no-console
     console.error(`The gateway at ${url} is not healthy: ${reason}`);
     Deno.exit(1);

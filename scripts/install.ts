@@ -1,7 +1,7 @@
 /**
- * Installs the command `agent-mcp-gateway`: builds the npm package and gives it to
- * `npm install --global`. The command brings its own Deno and needs this clone no more. Further
- * words go to npm, such as `--prefix FOLDER`.
+ * Installs the command `agent-mcp-gateway`: builds the npm package and installs it with
+ * `npm install --global`. The command contains its own Deno and no longer needs this clone. Further
+ * arguments are passed to npm, such as `--prefix FOLDER`.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { buildPackage, PACKAGE_FOLDER } from "./npm.ts";
 
 const NPM = Deno.build.os === "windows" ? "npm.cmd" : "npm";
 
-/** What to do where npm cannot install. */
+/** Advice for the case that npm cannot install. */
 const ALTERNATIVES = "npm cannot write into its global folder, or is not installed (see above). " +
   "Choose another folder, whose `bin` is on your PATH:\n" +
   "  deno task install --prefix ~/.local\n" +
@@ -21,13 +21,13 @@ const ALTERNATIVES = "npm cannot write into its global folder, or is not install
   "  deno task compile";
 
 /**
- * Installs a package from its folder for the present user.
+ * Installs a package from its folder for the current user.
  *
- * @param more Further words for npm.
+ * @param more Further arguments of npm.
  * @throws {Error} npm is not installed, or fails.
  */
 export async function installPackage(folder: string, more: readonly string[]): Promise<void> {
-  // From a tarball: npm would only link to a folder, which then could not be removed.
+  // From a tarball: npm would only create a link to a folder, which then could not be removed.
   await runNpm(["pack", "--silent", "--pack-destination", ".."], { folder, quiet: true });
   const tarball = resolve(folder, "..", `agent-mcp-gateway-${config.version}.tgz`);
   const quiet = ["--no-audit", "--no-fund", "--ignore-scripts"];

@@ -1,5 +1,5 @@
 /**
- * Links the chunks of a bundle into one file. Bundlers write one file only of what is not split.
+ * Links the chunks of a bundle into one file, which bundlers cannot do with a program that is split.
  *
  * Each chunk, an ES module, becomes a function that fills its exports:
  *
@@ -10,8 +10,8 @@
  * export { c as d };                          Object.assign(exports,{d:c});
  * ```
  *
- * An export has the value that it had when its chunk was loaded, which is the last one: chunks do
- * not import one another in a circle, and a variable that is exported is not assigned later.
+ * An export has its value at the end of the load of its chunk. That is the final value: chunks have no
+ * circular imports, and exported variables are not assigned later.
  *
  * @module
  */
@@ -19,44 +19,43 @@
 import { basename, extname } from "node:path";
 import { type Import, init, parse } from "es-module-lexer";
 
-/** Which modules of a bundle are not in it. */
+/** The modules that are not in a bundle. */
 export interface LinkOptions {
-  /** The file that was bundled; its chunk has the same name, but ends in `.js`. */
+  /** The main file; its chunk has the same name with the extension `.js`. */
   readonly entry: string;
-  /** Modules that are not there; only `import()` names them. */
+  /** Modules that are left out; only `import()` names them. */
   readonly leftOut: readonly string[];
-  /** Modules that are replaced by an empty one; a name that ends in `*` is the start of names. */
+  /** Modules that are replaced by an empty one; a name that ends in `*` is a prefix. */
   readonly empty: readonly string[];
 }
 
 /** A chunk as the body of a function. */
 export interface LinkedChunk {
-  /** Its file name: `./main.js`. */
+  /** File name, such as `./main.js`. */
   readonly name: string;
   readonly text: string;
-  /** Whether it is compiled with the file. */
+  /** Whether V8 compiles it with the file. */
   readonly isEarly: boolean;
 }
 
-/** Where the body of a chunk begins, after the start of its function. */
+/** The beginning of a chunk's function, before its body. */
 export const FUNCTION_HEAD = "(exports)=>{";
 
-/** Loads chunks and built-in modules. `load` is what `import()` of a chunk becomes. */
+/** Loads chunks and built-in modules. `import()` of a chunk becomes `load`. */
 const REQUIRE = "const loaded=new Map();const require=(name)=>{const load=chunks[name];" +
   "if(load===undefined)return process.getBuiltinModule(name);let exports=loaded.get(name);" +
   "if(exports===undefined){exports={};loaded.set(name,exports);" +
   "try{load(exports)}catch(error){loaded.delete(name);throw error}}return exports};" +
   "require.load=async(name)=>require(name);\n";
 
-/** The bundler's own `require`, for what packages in CommonJS form require. */
+/** The bundler's own `require`, for packages in CommonJS form. */
 const OWN_REQUIRE = "__deno_internal_createRequire(import.meta.url)";
 
 /**
  * Links chunks.
  *
  * @param chunks The texts of the chunks by name.
- * @throws {Error} A chunk names a module that a user's machine could not find, or cannot run as a
- * function.
+ * @throws {Error} A chunk imports a module that is not in the bundle, or cannot run as a function.
  */
 export async function linkChunks(
   chunks: ReadonlyMap<string, string>,
@@ -87,7 +86,7 @@ interface Context {
   readonly ownRequire: OwnRequire | undefined;
 }
 
-/** Where the bundler's own `require` is exported, and as what. */
+/** The export of the bundler's own `require`. */
 interface OwnRequire {
   readonly chunk: string;
   readonly name: string;
@@ -104,7 +103,7 @@ function findOwnRequire(chunks: ReadonlyMap<string, string>): OwnRequire | undef
   return undefined;
 }
 
-/** What the bundler's own `require` is called in the chunk that makes it. */
+/** Returns the name of the bundler's own `require` in the chunk that creates it. */
 function localRequire(text: string): string | undefined {
   const [before] = text.split(`=${OWN_REQUIRE}`, 1);
   return before === text ? undefined : /[\w$]+$/.exec(before ?? "")?.[0];
@@ -142,7 +141,7 @@ function linkImport(one: Import, text: string, { chunks, options }: Context): Ed
   const found = text.slice(start, end);
   if (one.type === "import-meta") {
     if (text.startsWith(OWN_REQUIRE, start - OWN_REQUIRE.indexOf("import.meta"))) return [];
-    // It works from source, and would be of another file here.
+    // It works from source, but would name another file in the bundle.
     throw new Error(`Cannot bundle ${options.entry}: it uses import.meta`);
   }
   const name = one.specifier;
@@ -162,7 +161,7 @@ function linkImport(one: Import, text: string, { chunks, options }: Context): Ed
   return [{ start, end, text: names === "" ? value : `const ${bindings(names ?? "")}=${value}` }];
 }
 
-/** What an import names, as a pattern of a declaration. A default import is of a built-in module. */
+/** Turns the names of an import into a binding pattern. A default import is of a built-in module. */
 function bindings(names: string): string {
   return names.replace(/^\*\s*as\s+/, "").replaceAll(/\s+as\s+/g, ":");
 }
@@ -170,7 +169,7 @@ function bindings(names: string): string {
 function linkExport(text: string, start: number): Edit {
   const [list, names = ""] = /^export\s*\{([^}]*)\}/.exec(text.slice(start)) ?? [];
   if (list === undefined) {
-    // A package in CommonJS form: its members are exports by name too, as in Deno.
+    // A package in CommonJS form: its members are also named exports, as in Deno.
     const end = text.indexOf(";", start);
     const value = text.slice(start + "export default ".length, end);
     return { start, end, text: `Object.assign(exports,exports.default=${value})` };
@@ -183,7 +182,7 @@ function linkExport(text: string, start: number): Edit {
   return { start, end, text: assigned };
 }
 
-/** What the bundler's own `require` is called in a chunk. */
+/** Returns the name of the bundler's own `require` in a chunk that imports it. */
 function requireAliases(one: Import, text: string, { ownRequire }: Context): string[] {
   if (one.type !== "static" || one.specifier !== ownRequire?.chunk) return [];
   const names = text.slice(one.importStart, one.importEnd).replaceAll("$", "\\$");
@@ -192,9 +191,9 @@ function requireAliases(one: Import, text: string, { ownRequire }: Context): str
 }
 
 /**
- * Checks what a package in CommonJS form requires: built-in modules, which `require` finds.
+ * Checks that a package in CommonJS form requires only built-in modules, which `require` finds.
  *
- * @throws {Error} A package requires what is not in the bundle.
+ * @throws {Error} A package requires a module that is not in the bundle.
  */
 function linkRequires(text: string, aliases: readonly string[], options: LinkOptions): string {
   const local = localRequire(text)?.replaceAll("$", "\\$");
@@ -213,7 +212,7 @@ function linkRequires(text: string, aliases: readonly string[], options: LinkOpt
 
 function notFound(found: string, { entry }: LinkOptions): Error {
   return new Error(
-    `Cannot bundle ${entry}: ${found} would find nothing on a user's machine. ` +
+    `Cannot bundle ${entry}: ${found} would find no module on a user's machine. ` +
       "Name the package in the imports of deno.json, or in EMPTY or LEFT_OUT of scripts/bundle.ts.",
   );
 }
@@ -224,7 +223,7 @@ function isEmpty(name: string, { empty }: LinkOptions): boolean {
 
 function checkSyntax(text: string, entry: string): void {
   try {
-    // Compiles without running.
+    // This compiles the text but does not run it.
     new Function("exports", "require", text);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
@@ -233,8 +232,9 @@ function checkSyntax(text: string, entry: string): void {
 }
 
 /**
- * Keeps the bundle ASCII: one other character, and V8 reads all of it as two bytes a character,
- * which costs each start 8 ms and 2 MB. The bundler leaves such characters in regular expressions.
+ * Keeps the bundle ASCII. With a single other character, V8 stores the text with two bytes per
+ * character, which costs 8 ms and 2 MB at each start. The bundler leaves such characters in regular
+ * expressions.
  */
 function escapeNonAscii(text: string): string {
   return text.replaceAll(

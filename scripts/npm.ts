@@ -1,7 +1,7 @@
 /**
  * Builds the npm package in `dist/npm`: the bundle, and a launcher that starts it with the Deno that
- * npm installs beside it. Where `GITHUB_REPOSITORY` (`owner/name`) says whose it is, also the entry
- * for the MCP registry, `dist/server.json`.
+ * npm installs as a dependency. If `GITHUB_REPOSITORY` (`owner/name`) is set, also writes
+ * `dist/server.json`, the entry for the MCP registry.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { bundleGateway } from "./bundle.ts";
 import { runTask, say } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
-/** Where the package is built. */
+/** The folder in which the package is built. */
 export const PACKAGE_FOLDER = "dist/npm";
 const NAME = "agent-mcp-gateway";
 const DESCRIPTION = "One MCP server in front of all of yours, with rules for each agent";
@@ -23,7 +23,7 @@ const PAGES = ["CONTRIBUTING.md", "SECURITY.md"];
 /** The folders that README and the other pages link to. */
 const PAGE_FOLDERS = ["docs", "config"];
 
-/** The systems that Deno has a package for. */
+/** The platforms with an npm package of Deno. */
 const DENO_SYSTEMS = [
   "darwin-arm64",
   "darwin-x64",
@@ -33,16 +33,16 @@ const DENO_SYSTEMS = [
   "win32-x64",
 ];
 
-/** The name in the MCP registry, which GitHub vouches for. */
+/** Returns the name in the MCP registry, which the registry verifies with GitHub. */
 function registryName(repository: string): string {
   const [owner = ""] = repository.split("/");
   return `io.github.${owner}/${NAME}`;
 }
 
 /**
- * The `package.json` of the package.
+ * Returns the `package.json` of the package.
  *
- * @param repository `owner/name` on GitHub, where it is known.
+ * @param repository `owner/name` on GitHub, if known.
  */
 export function packageJson(repository?: string): Record<string, unknown> {
   return {
@@ -52,7 +52,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
     keywords: ["mcp", "mcp-server", "gateway", "proxy", "agents"],
     license: config.license,
     ...(repository === undefined ? {} : {
-      // By this the registry knows that the package and its entry belong together.
+      // The registry verifies by this that the package and its entry belong together.
       mcpName: registryName(repository),
       repository: { type: "git", url: `git+https://github.com/${repository}.git` },
     }),
@@ -60,7 +60,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
     bin: { [NAME]: "launcher.cjs" },
     files: ["launcher.cjs", `${NAME}.js`, ...PAGES, ...PAGE_FOLDERS],
     engines: { node: ">=18" },
-    // The one that it was bundled with and tested on. npm installs the package for its system.
+    // The version that it was bundled with and tested on. npm installs the one for its platform.
     optionalDependencies: Object.fromEntries(
       DENO_SYSTEMS.map((system) => [`@deno/${system}`, Deno.version.deno]),
     ),
@@ -69,7 +69,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
 }
 
 /**
- * The entry for the MCP registry.
+ * Returns the entry for the MCP registry.
  *
  * @param repository `owner/name` on GitHub.
  * @see {@link https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json}
@@ -104,7 +104,7 @@ function toText(value: unknown): string {
 /**
  * Builds the package in `PACKAGE_FOLDER`.
  *
- * @param repository `owner/name` on GitHub, where it is known.
+ * @param repository `owner/name` on GitHub, if known.
  */
 export async function buildPackage(repository?: string): Promise<void> {
   await bundleGateway(`${PACKAGE_FOLDER}/${NAME}.js`);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Starts the gateway with the Deno that npm installed beside it. Standard input, signals and the exit
-// code pass through. Runs on Node.
+// Starts the gateway with the Deno that npm installed as a dependency. Passes on standard input,
+// signals and the exit code. Runs on Node.
 "use strict";
 
 const { spawn } = require("node:child_process");
@@ -18,8 +18,8 @@ function start() {
   });
 }
 
-// Of Deno's packages npm installs the one for this system. The package `deno` would do no more than
-// copy the program from there, in an install script that npm warns of and does not run.
+// npm installs the package of Deno for this platform. The package `deno` would only copy the program
+// from there, in an install script that npm warns of and does not run.
 function findDeno() {
   const libc = process.platform === "linux" ? "-glibc" : "";
   const name = `@deno/${process.platform}-${process.arch}${libc}`;
@@ -28,14 +28,14 @@ function findDeno() {
     return join(folder, process.platform === "win32" ? "deno.exe" : "deno");
   } catch (cause) {
     throw new Error(
-      `${name} is not installed. If npm installs for this system without optional dependencies, ` +
-        "install again with --include=optional",
+      `${name} is not installed. If npm is configured to omit optional dependencies, install again ` +
+        "with --include=optional",
       { cause },
     );
   }
 }
 
-// What a client's entry starts; `init` writes it. The folder of npx is cleared away some day.
+// The command for a client's entry, which `init` writes. The cache folder of npx may be deleted.
 function ownCommand() {
   const isFromNpx = __dirname.split(sep).includes("_npx");
   return isFromNpx ? ["npx", "-y", `agent-mcp-gateway@${version}`] : [process.execPath, __filename];
@@ -46,16 +46,16 @@ function fail(error) {
   process.exit(1);
 }
 
-function stand(child) {
+function forward(child) {
   for (const signal of SIGNALS) {
     try {
       process.on(signal, () => {
-        // At a terminal Ctrl-C reaches the child, too; a second signal would end it at once.
+        // At a terminal, Ctrl-C reaches the child as well; a second signal would end it immediately.
         if (signal === "SIGINT" && process.stdin.isTTY) return;
         child.kill(signal);
       });
     } catch {
-      // This system does not have that signal.
+      // This platform does not have the signal.
     }
   }
   child.on("error", fail);
@@ -67,7 +67,7 @@ function stand(child) {
 }
 
 try {
-  stand(start());
+  forward(start());
 } catch (error) {
   fail(error);
 }

@@ -1,7 +1,7 @@
 /**
- * Everything that must hold before a change is kept, in the folder it is started in: format, lint,
- * types, documentation, tests. What `deno task ok` and `deno task test` run. With the paths of test
- * files or folders, only these tests.
+ * Runs all checks of the clone in the current folder: format, lint, types, documentation, tests. This
+ * is the program behind `deno task ok` and `deno task test`. With the paths of test files or folders
+ * as arguments, it runs only these tests.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const STEPS: readonly Step[] = [
   { name: "test", run: runTests },
 ];
 
-/** Where the program is made in the forms that users get, for the tests of the whole job. */
+/** The folder for the program in the forms that users get, for the end-to-end tests. */
 const SHIPPED = Deno.makeTempDirSync({ prefix: "agent-mcp-gateway-" });
 
 async function checkDocumentation(): Promise<boolean> {
@@ -32,7 +32,7 @@ function* findModules(folder: string): Generator<string> {
   for (const entry of Deno.readDirSync(folder)) {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory) yield* findModules(path);
-    // What stands in src/ itself are the leaves, which have no folder to be entered.
+    // The files directly in src/ are the leaves, which have no folder and so no mod.ts.
     else if (entry.name === "mod.ts" || folder === "src") yield path;
   }
 }
@@ -42,7 +42,7 @@ async function installServers(): Promise<boolean> {
   return true;
 }
 
-/** Makes the forms ahead, so that no test waits for them; what cannot be made is said by its test. */
+/** Builds the forms in advance, so that no test waits for them. A test reports a failed build. */
 async function makeForms(): Promise<boolean> {
   if (!isThere("tests/e2e")) return true;
   const args = ["eval", 'await import("./tests/e2e/every_command.ts")'];
@@ -50,16 +50,16 @@ async function makeForms(): Promise<boolean> {
   return (await child.spawn().status).success;
 }
 
-/** Folders whose files take longest; they are started first, so that none is left for the end. */
+/** Folders whose files take longest; they are started first, so that none is left at the end. */
 const SLOW = ["tests/e2e", "tests/conformance", "tests/contract", "tests/docs", "tests/scripts"];
 
-/** The long suites, which have a task of their own, and what the tests themselves run. */
+/** The long suites, which have their own task, and the programs that tests run. */
 const NOT_HERE = ["tests/soak", "tests/servers", "tests/fixtures"];
 
 /**
- * Runs every test file in a process of its own, one more at a time than there are processors,
- * because many wait for other processes. Prints the output of a file in one piece, and at the end
- * the files that took longest.
+ * Runs every test file in its own process. The number of parallel processes is one more than that of
+ * processors, because many tests wait for other processes. Prints the output of each file as a whole,
+ * and finally the files that took longest.
  */
 async function runTests(): Promise<Count> {
   const rank = (path: string) => {
@@ -69,7 +69,7 @@ async function runTests(): Promise<Count> {
   const files = [...findTests("tests")].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
   const times: { readonly path: string; readonly seconds: number }[] = [];
   const total = { passed: 0, failed: 0 };
-  const runRest = async () => {
+  const runNext = async () => {
     for (let path = files.shift(); path !== undefined; path = files.shift()) {
       const start = performance.now();
       const { passed, failed } = await runTestFile(path);
@@ -78,7 +78,7 @@ async function runTests(): Promise<Count> {
       total.failed += failed;
     }
   };
-  await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 1 }, runRest));
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 1 }, runNext));
   times.sort((a, b) => b.seconds - a.seconds);
   for (const { path, seconds } of times.slice(0, 10)) {
     writeAll(new TextEncoder().encode(`${seconds.toFixed(1).padStart(6)} s  ${path}\n`));
@@ -97,7 +97,7 @@ function* findTests(folder: string): Generator<string> {
 
 async function runTestFile(path: string): Promise<Count> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    // Types have been checked by then.
+    // The types have already been checked.
     args: ["test", "--no-check", ...permissionFlags("soak"), path],
     env: childEnvironment(),
     stdin: "null",
@@ -129,7 +129,7 @@ async function runDeno(...args: string[]): Promise<boolean> {
 
 function childEnvironment(): Record<string, string> {
   const quiet = { DENO_NO_UPDATE_CHECK: "1", GATEWAY_SHIPPED: SHIPPED };
-  // The pipe in between must not cost the colours.
+  // The tests print to a pipe, but their output goes to the terminal.
   return Deno.stdout.isTerminal() ? { ...quiet, FORCE_COLOR: "1" } : quiet;
 }
 

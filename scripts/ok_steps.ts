@@ -1,8 +1,8 @@
-/** How the checks of `ok.ts` are run one after another, and counted. */
+/** Runs the checks of `ok.ts` one after another and counts them. */
 
 import { stripVTControlCharacters } from "node:util";
 
-/** How many tests passed and failed. */
+/** The number of passed and failed tests. */
 export interface Count {
   readonly passed: number;
   readonly failed: number;
@@ -11,23 +11,22 @@ export interface Count {
 /** One check. */
 export interface Step {
   readonly name: string;
-  /** Runs it; false when it failed. A step that ran tests returns their number. */
+  /** Returns whether the check passed; a step that runs tests returns their number. */
   run(): Promise<boolean | Count>;
 }
 
-/** What running the steps needs from outside. */
+/** The output and the clock of the steps. */
 export interface StepOptions {
-  /** Takes a line. */
   print(line: string): void;
-  /** Milliseconds of a clock that only goes forward. */
+  /** Returns milliseconds of a monotonic clock. */
   now(): number;
 }
 
 /**
- * Runs the steps up to the first that fails. The last line printed is `N passed, N failed` and
- * nothing else.
+ * Runs the steps up to the first that fails. The last line it prints is exactly
+ * `N passed, N failed`.
  *
- * @returns Whether all is well: every step passed, and at least one test ran.
+ * @returns Whether every step passed and at least one test ran.
  */
 export async function runSteps(steps: readonly Step[], options: StepOptions): Promise<boolean> {
   let total: Count = { passed: 0, failed: 0 };
@@ -57,7 +56,7 @@ async function tryRun(run: Step["run"], { print }: StepOptions): Promise<boolean
   }
 }
 
-/** A check that is no test run counts as one failed test when it fails, and as none otherwise. */
+/** A check without tests counts as one failed test if it fails, and as none otherwise. */
 function readCount(result: boolean | Count): Count {
   return typeof result === "boolean" ? { passed: 0, failed: result ? 0 : 1 } : result;
 }
@@ -65,9 +64,9 @@ function readCount(result: boolean | Count): Count {
 /**
  * Reads the last summary line of `deno test`, such as `ok | 3 passed (2 steps) | 0 failed (9ms)`.
  *
- * @param success Whether `deno test` ended with 0. If not, at least one failure is counted: a test
+ * @param success Whether `deno test` exited with 0. If not, at least one failure is counted: a test
  * marked `only` fails the run without failing itself.
- * @returns A failure when there is no summary.
+ * @returns One failure if there is no summary.
  */
 export function readTestSummary(output: string, success: boolean): Count {
   const summaries = [

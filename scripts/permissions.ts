@@ -1,24 +1,24 @@
 /**
- * The permissions of the program, defined once: by the command of a task in `deno.json`.
+ * Reads the permissions of the program, which the command of a task in `deno.json` defines.
  *
  * @module
  */
 
 import config from "../deno.json" with { type: "json" };
 
-/** A task whose command starts a program of its own with permissions. */
+/** A task whose command starts a program with its own permissions. */
 export type PermissionTask = "start" | "soak";
 
 /**
  * Reads the flags that restrict a program, such as `["--no-prompt", "--allow-read"]`.
  *
- * @param task `start`: what the gateway runs with; `soak`: what tests run with.
+ * @param task `start` for the permissions of the gateway, `soak` for those of the tests.
  */
 export function permissionFlags(task: PermissionTask = "start"): string[] {
   return readPermissionFlags(config.tasks[task].command);
 }
 
-/** Picks the flags that restrict a program out of a command line; a blanket permission counts. */
+/** Finds the permission flags in a command line, including those that allow everything. */
 export function readPermissionFlags(command: string): string[] {
   return command.split(/\s+/).filter((word) =>
     /^(--no-prompt$|--(allow|deny|ignore)-|-[ARWENSI]($|=))/.test(word)

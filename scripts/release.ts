@@ -1,6 +1,6 @@
 /**
- * Builds what a release consists of in `dist/release/`: an executable for each platform, and
- * `SHA256SUMS`, which `sha256sum --check` reads. All of it, or none.
+ * Builds the files of a release in `dist/release/`: an executable for each platform, and `SHA256SUMS`
+ * for `sha256sum --check`. A failed build ends the task.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { bundleGateway } from "./bundle.ts";
 import { BUNDLE, compile, executableName, runTask, say } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
-/** The platforms that there are executables for. */
+/** The platforms of the executables. */
 export const TARGETS: readonly string[] = [
   "x86_64-unknown-linux-gnu",
   "aarch64-unknown-linux-gnu",
@@ -18,17 +18,12 @@ export const TARGETS: readonly string[] = [
   "x86_64-pc-windows-msvc",
 ];
 
-/** The name of the executable for a platform. */
+/** Returns the file name of the executable for a platform. */
 export function releaseName(target: string): string {
   return executableName(`agent-mcp-gateway-${target}`, target);
 }
 
-/**
- * The text of `SHA256SUMS`.
- *
- * @param folder Where the files are.
- * @param names The files.
- */
+/** Returns the text of `SHA256SUMS` for some files in a folder. */
 export async function checksums(folder: string, names: readonly string[]): Promise<string> {
   const lines = await Promise.all(names.map(async (name) => {
     const bytes = await Deno.readFile(`${folder}/${name}`);
@@ -42,7 +37,7 @@ if (import.meta.main) {
   await runTask(async () => {
     const folder = "dist/release";
     await Deno.mkdir(folder, { recursive: true });
-    // What is left of another release must not be taken for this one.
+    // Files of an earlier release must not become part of this one.
     for await (const { name } of Deno.readDir(folder)) await Deno.remove(`${folder}/${name}`);
     await bundleGateway(BUNDLE);
     for (const target of TARGETS) {

@@ -1,7 +1,7 @@
 /**
- * Makes the program in the forms that users get, in a folder away from the clone, for tests:
+ * Builds the program in the forms that users get, in a folder outside the clone, for tests:
  *
- * - `bundle`: the one file, copied away, run by Deno with `--no-config`;
+ * - `bundle`: the single file, copied out of the clone, run by Deno with `--no-config`;
  * - `npm`: the npm package, installed from its tarball into an empty folder;
  * - `executable`: compiled from the bundle.
  *
@@ -20,18 +20,18 @@ export type Form = "bundle" | "npm" | "executable";
 /** Every form. */
 export const FORMS: readonly Form[] = ["bundle", "npm", "executable"];
 
-/** How to start the program: the command first. */
+/** A command and its arguments. */
 export type Words = [string, ...string[]];
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const NAME = "agent-mcp-gateway";
 
 /**
- * Makes one form of the program.
+ * Builds one form of the program.
  *
- * @param folder An absolute path outside the clone; made if it is not there.
- * @returns The words that start it.
- * @throws {Error} It cannot be made here; the message says what is missing.
+ * @param folder An absolute path outside the clone; created if it does not exist.
+ * @returns The command that starts the program.
+ * @throws {Error} It cannot be built here; the message says what is missing.
  */
 export async function makeForm(form: Form, folder: string): Promise<Words> {
   await Deno.mkdir(folder, { recursive: true });
@@ -56,8 +56,8 @@ async function installPackage(folder: string): Promise<Words> {
 }
 
 /**
- * Compiles the bundle as `deno task compile` does or, where Deno's base runtime cannot be had, with
- * the tool that the project's workplace has for this.
+ * Compiles the bundle like `deno task compile`. In the project's own build environment, which cannot
+ * download Deno's base runtime, it uses the tool that is there instead.
  */
 async function compileExecutable(folder: string): Promise<Words> {
   const output = join(folder, executableName(NAME));
@@ -65,7 +65,7 @@ async function compileExecutable(folder: string): Promise<Words> {
   if (await isThere(tool)) {
     await runTask("bundle");
     const bundle = join(ROOT, "dist", `${NAME}.js`);
-    // The tool gives `--no-prompt` itself.
+    // The tool adds `--no-prompt` itself.
     const flags = permissionFlags().filter((flag) => flag !== "--no-prompt");
     await run(tool, [bundle, output, ...flags], folder);
     return [output];

@@ -1,6 +1,6 @@
 /**
- * The real MCP servers that tests and the demo run: npm packages, pinned by the lock file in
- * `tests/servers/` and installed there on first use.
+ * Installs the real MCP servers that tests and the demo run: npm packages, pinned by the lock file
+ * in `tests/servers/` and installed there on first use.
  *
  * @module
  */
@@ -15,23 +15,23 @@ export type TestServer = "everything" | "filesystem" | "memory";
 const FOLDER = fileURLToPath(new URL("../tests/servers/", import.meta.url));
 
 /**
- * Installs the servers unless this has been done for the present lock file. Safe to call from
- * several processes at once: the others wait for the first.
+ * Installs the servers unless that was done for the current lock file. Several processes may call it
+ * at once: the others wait for the first.
  *
- * @param folder Where `package.json` and `package-lock.json` are.
- * @throws {Error} When npm cannot be started or fails.
+ * @param folder The folder with `package.json` and `package-lock.json`.
+ * @throws {Error} npm cannot be started or fails.
  */
 export async function ensureServers(folder: string = FOLDER): Promise<void> {
   const wanted = hashLock(folder);
   if (readStamp(folder) === wanted) return;
 
-  // A lock of the operating system, which ends with the process that holds it.
+  // A lock of the operating system, which is released when its process ends.
   using lock = await Deno.open(join(folder, ".install.lock"), { create: true, write: true });
   await lock.lock(true);
   if (readStamp(folder) === wanted) return;
 
   await installPackages(folder);
-  // npm makes no folder when there is nothing to put in.
+  // npm creates no folder if there are no packages.
   Deno.mkdirSync(join(folder, "node_modules"), { recursive: true });
   Deno.writeTextFileSync(stampPath(folder), wanted);
 }
@@ -39,7 +39,7 @@ export async function ensureServers(folder: string = FOLDER): Promise<void> {
 /**
  * Finds the program of an installed server, to be run as `node <path>`.
  *
- * @throws {Error} When `ensureServers` has not run.
+ * @throws {Error} `ensureServers` has not run.
  */
 export function serverEntry(server: TestServer): string {
   const home = join(FOLDER, "node_modules", "@modelcontextprotocol", `server-${server}`);
@@ -52,7 +52,7 @@ export function serverEntry(server: TestServer): string {
 }
 
 async function installPackages(folder: string): Promise<void> {
-  // The environment is passed on whole: behind a proxy npm needs its variables and certificates.
+  // Pass on the whole environment: behind a proxy, npm needs its variables and certificates.
   const command = new Deno.Command(Deno.build.os === "windows" ? "npm.cmd" : "npm", {
     args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
     cwd: folder,
@@ -61,12 +61,12 @@ async function installPackages(folder: string): Promise<void> {
     stderr: "inherit",
   });
   const { success, code } = await command.output().catch((cause) => {
-    throw new Error("Cannot install the test servers: npm does not start", { cause });
+    throw new Error("Cannot install the test servers: npm cannot be started", { cause });
   });
   if (!success) throw new Error(`Cannot install the test servers: npm ci ended with ${code}`);
 }
 
-/** Inside `node_modules`, so that it goes when that goes. */
+/** The stamp is inside `node_modules`, so that it is deleted with it. */
 function stampPath(folder: string): string {
   return join(folder, "node_modules", ".installed");
 }

@@ -1,5 +1,5 @@
 /**
- * Tries a program out, to learn what it calls when it starts.
+ * Runs a program to find out which functions it calls at start.
  *
  * @module
  */
@@ -9,13 +9,12 @@ import type { ProgramFunction } from "./early_functions.ts";
 import { listSettings } from "../src/config/mod.ts";
 import { permissionFlags } from "./permissions.ts";
 
-/** How a program is tried out. */
+/** A run of a program. */
 export interface Trial {
-  /** What it is given. */
   readonly args: readonly string[];
-  /** Files of the folder that it runs in, by name. */
+  /** The files in the working folder, by name. */
   readonly files: Readonly<Record<string, string>>;
-  /** What it reads from standard input. */
+  /** The text on standard input. */
   readonly input: string;
 }
 
@@ -33,7 +32,7 @@ export const SERVE: Trial = {
     '"capabilities":{},"clientInfo":{"name":"trial","version":"1"}}}\n',
 };
 
-/** How long a trial may take, in milliseconds. */
+/** How long a trial may take. */
 const TRIAL_MS = 30_000;
 
 /** Variables that change how the gateway starts; an empty one counts as not set. */
@@ -42,7 +41,7 @@ const OWN_VARIABLES = [
   ...["GATEWAY_DEPTH", "NO_COLOR", "FORCE_COLOR"],
 ];
 
-/** What a program says, and which of its functions it calls for that. */
+/** Runs a trial; returns the program's standard output, and its functions. */
 export async function runTrial(
   text: string,
   folder: string,
@@ -53,7 +52,7 @@ export async function runTrial(
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissionFlags(), "--no-config", `--coverage=${coverage}`, program, ...args],
     cwd: folder,
-    // What the bundle is must not depend on who makes it.
+    // The bundle must not depend on the environment in which it is built.
     env: { ...Object.fromEntries(OWN_VARIABLES.map((name) => [name, ""])), OTEL_DENO: "false" },
     signal: AbortSignal.timeout(TRIAL_MS),
     stdin: "piped",
@@ -61,7 +60,7 @@ export async function runTrial(
     stderr: "piped",
   }).spawn();
   const writer = child.stdin.getWriter();
-  // One that ends before it reads says why.
+  // A program that ends before it reads reports the reason itself.
   await writer.write(new TextEncoder().encode(input)).catch(() => {});
   await writer.close().catch(() => {});
   const { success, stdout, stderr } = await child.output();
@@ -69,7 +68,7 @@ export async function runTrial(
   const functions: ProgramFunction[] = [];
   for await (const { name } of Deno.readDir(coverage)) {
     const file: Coverage = JSON.parse(await Deno.readTextFile(join(coverage, name)));
-    // The first one is the file itself.
+    // The first function is the file itself.
     for (const { ranges: [range] } of file.functions.slice(1)) {
       if (range === undefined) continue;
       const { startOffset: start, endOffset: end, count } = range;
@@ -80,7 +79,7 @@ export async function runTrial(
   return { said: new TextDecoder().decode(stdout), functions };
 }
 
-/** What `deno run --coverage` writes of a file. */
+/** The output of `deno run --coverage` for a file. */
 interface Coverage {
   readonly functions: readonly {
     readonly ranges: readonly {

@@ -1,6 +1,6 @@
 /**
- * What a gateway cannot beat: starts a program and passes bytes on both ways, without a look at
- * them. The program and its arguments are this one's arguments.
+ * A byte pipe, the lower bound for a gateway: starts a program and passes bytes on in both directions
+ * without parsing them. Its arguments are the program and the arguments of that.
  */
 
 const [command = "", ...args] = Deno.args;

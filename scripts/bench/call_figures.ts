@@ -6,7 +6,7 @@ import { processorSeconds } from "./process_figures.ts";
 import { Scene } from "./scene.ts";
 import type { Figures } from "./summary.ts";
 
-/** Sizes of results in bytes, calls in flight, and how many calls are made in a round. */
+/** Sizes of results in bytes, and the number of calls per round for each number of calls in flight. */
 const LOADS = [
   { size: 100, name: "100 B", counts: { 1: 2000, 8: 4000, 64: 12_000 } },
   { size: 10_000, name: "10 kB", counts: { 1: 300, 8: 1500, 64: 3000 } },
@@ -15,21 +15,21 @@ const LOADS = [
 
 const IN_FLIGHT = [1, 8, 64] as const;
 
-/** How calls are measured. */
+/** Options of a measurement of calls. */
 export interface CallOptions {
   readonly rounds: number;
-  /** The share of the calls that is made, from 0 to 1. Default: all. */
+  /** Share of the calls to make, from 0 to 1. Default: all. */
   readonly share?: number;
 }
 
-/** Calls a contestant; undefined where there is nothing to be told. */
+/** Calls a contestant; returns undefined if there is nothing to report. */
 type Call = (size: number, options: Omit<LoadOptions, "leastBytes">) => Promise<
   PeerLoad | undefined
 >;
 
 /**
- * Times calls of all contestants, one after the other in each round, on the same kind of server.
- * Another gateway that cannot be measured is a failure in the figures, and takes nobody else along.
+ * Times calls of all contestants, one after the other in each round, on the same kind of server. A
+ * peer that cannot be measured becomes a failure in the figures and does not affect the others.
  */
 export async function measureCalls(
   contestants: readonly Contestant[],
@@ -54,7 +54,7 @@ export async function measureCalls(
     }
     const client = await LoadClient.open(contestant.command(scene), contestant.env(scene));
     opened.use(client);
-    // What runs for the first time is slower; nobody's first calls count.
+    // The first calls are slower, so they are not counted for any contestant.
     const call = contestant.call("echo", { n: 100 });
     await client.load({ count: warmUp, inFlight: 64, call, leastBytes: 100 });
     const load: Call = (size, options) => client.load({ ...options, leastBytes: size });
@@ -94,7 +94,7 @@ export async function measureCalls(
   }
 }
 
-/** How long results of 8 and of 64 MB take; ten times the size may take ten times as long. */
+/** Times results of 8 and of 64 MB; the time per byte should be the same. */
 export async function measureLargeResults(
   contestants: readonly Contestant[],
   rounds: number,

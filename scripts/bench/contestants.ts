@@ -5,36 +5,35 @@ import { permissionFlags } from "../permissions.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const HERE = join(ROOT, "scripts", "bench");
 
-/** The agent that calls. */
+/** The agent that makes the calls. */
 export const AGENT = "bench";
 
-/** Something that can be called, with or without a gateway in front. */
+/** A program to be measured: a gateway, or a reference. */
 export interface Contestant {
   readonly name: string;
-  /** This gateway, another one, or what gateways are compared with. */
+  /** This gateway, another gateway, or a reference to compare with. */
   readonly kind: "own" | "peer" | "reference";
-  /** The program, in front of the servers of a scene. */
+  /** Returns the command that starts it with the servers of a scene. */
   command(scene: SceneFiles): string[];
-  /** Variables of its environment. */
+  /** Returns its environment variables. */
   env(scene: SceneFiles): Record<string, string>;
-  /** A call of a tool, as `"method":…,"params":…`. */
+  /** Returns the text of a tool call, as `"method":…,"params":…`. */
   call(tool: string, args: Readonly<Record<string, unknown>>, agent?: string): string;
 }
 
-/** The files that a gateway reads, and the command of the server that direct calls go to. */
+/** The files that a gateway reads, and the command of the server for direct calls. */
 export interface SceneFiles {
-  /** Where the files are. */
   readonly folder: string;
   readonly mcp: string;
   readonly rules: string;
   readonly audit: string;
-  /** What `mcpServers` holds. */
+  /** The content of `mcpServers`. */
   readonly servers: Readonly<Record<string, unknown>>;
-  /** The first server's command. */
+  /** The command of the first server. */
   readonly server: readonly string[];
 }
 
-/** How the echo server is started. */
+/** Returns the command of the echo server. */
 export function echoCommand(...flags: string[]): string[] {
   return [
     Deno.execPath(),
@@ -46,7 +45,7 @@ export function echoCommand(...flags: string[]): string[] {
   ];
 }
 
-/** How the empty program is started, with the permissions of the gateway. */
+/** Returns the command of the empty program, with the permissions of the gateway. */
 export function emptyCommand(): string[] {
   return [
     Deno.execPath(),
@@ -57,7 +56,7 @@ export function emptyCommand(): string[] {
   ];
 }
 
-/** What gateways are compared with. */
+/** Direct calls of the server, the reference for gateways. */
 export const DIRECT: Contestant = {
   name: "direct",
   kind: "reference",
@@ -66,7 +65,7 @@ export const DIRECT: Contestant = {
   call: callDirectly,
 };
 
-/** The least that can stand in between. */
+/** A byte pipe in front of the server, the least that a gateway could do. */
 export const PIPE: Contestant = {
   name: "byte pipe",
   kind: "reference",
@@ -78,7 +77,7 @@ export const PIPE: Contestant = {
   call: callDirectly,
 };
 
-/** This gateway: from source, and as the bundle and the executable where they are built. */
+/** This gateway: from source, and as the bundle and the executable if they are built. */
 export function ourselves(): Contestant[] {
   const deno = [Deno.execPath(), "run", ...permissionFlags()];
   const bundle = join(ROOT, "dist", "agent-mcp-gateway.js");
@@ -95,7 +94,7 @@ function gateway(name: string, program: readonly string[]): Contestant {
     name,
     kind: "own",
     command: ({ mcp, rules }) => [...program, "--mcp-config", mcp, "--rules", rules],
-    // The address that it listens on is read from its log.
+    // The client reads the address of the listener from the log.
     env: ({ audit }) => ({ GATEWAY_AUDIT_LOG: audit, GATEWAY_LOG_LEVEL: "info" }),
     call: (tool, args, agent_id = AGENT) => {
       const given = { agent_id, server: "echo", tool, args };
@@ -108,7 +107,7 @@ function callDirectly(tool: string, args: Readonly<Record<string, unknown>>): st
   return callTool({ name: tool, arguments: args });
 }
 
-/** The text of a `tools/call`. */
+/** Returns the text of a `tools/call`. */
 export function callTool(params: Readonly<Record<string, unknown>>): string {
   return `"method":"tools/call","params":${JSON.stringify(params)}`;
 }

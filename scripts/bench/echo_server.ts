@@ -1,8 +1,8 @@
 /**
- * The server that is measured through everything: answers `echo` with as many bytes as are asked
- * for. It is quick, so that what stands in front of it is what shows.
+ * The server behind all contestants: answers `echo` with the requested number of bytes. It is fast,
+ * so that the program in front of it dominates the time.
  *
- * `--tools=N` lists N tools besides; `--hang` answers nothing.
+ * `--tools=N` adds N tools to the list; `--hang` answers nothing.
  */
 
 const encoder = new TextEncoder();
@@ -19,7 +19,7 @@ const tools = [
 const isHung = Deno.args.includes("--hang");
 let queue: string[] = [];
 let isWriting = false;
-let rest = "";
+let partialLine = "";
 
 function flag(name: string): number {
   const found = Deno.args.find((arg) => arg.startsWith(`--${name}=`));
@@ -88,7 +88,7 @@ function take(line: string): void {
 }
 
 for await (const chunk of Deno.stdin.readable) {
-  const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-  rest = lines.pop() ?? "";
+  const lines = (partialLine + decoder.decode(chunk, { stream: true })).split("\n");
+  partialLine = lines.pop() ?? "";
   for (const line of lines) take(line);
 }

@@ -1,4 +1,4 @@
-/** The least that answers `initialize`: reads once, writes once. What a start is compared with. */
+/** The smallest program that answers `initialize`: one read, one write. The reference for starts. */
 
 const bytes = new Uint8Array(4096);
 await Deno.stdin.read(bytes);

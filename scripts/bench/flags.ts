@@ -3,7 +3,7 @@ import type { Contestant } from "./contestants.ts";
 import { MAPPINGS } from "./mappings.ts";
 import { pairPeers, readPeers } from "./peers.ts";
 
-/** What can be measured for itself. */
+/** The parts of the benchmark that can be run alone. */
 export const PARTS = [
   "calls",
   "large",
@@ -20,16 +20,16 @@ export type Part = typeof PARTS[number];
 const HELP = `Usage: deno task bench [options]
 
   --quick                     fewer rounds, and no million calls
-  --only PART                 one part, or several: ${PARTS.join(", ")}
-  --share 0.1                 a tenth of the calls
-  --profile                   where the time of a call goes, and nothing else
-  --json FILE                 where the figures go; dist/bench.json
-  --peer NAME                 another gateway as well: ${Object.keys(MAPPINGS).join(", ")},
+  --only PART                 one part; may be repeated: ${PARTS.join(", ")}
+  --share 0.1                 make a tenth of the calls
+  --profile                   only show where the time of a call goes
+  --json FILE                 write the figures to FILE; default: dist/bench.json
+  --peer NAME                 also measure another gateway: ${Object.keys(MAPPINGS).join(", ")},
                               or a JSON file that describes one
   --peer "COMMAND" --mapping NAME
-                              the same, started in another way; docs/performance.md tells more`;
+                              the same with another command; see docs/performance.md`;
 
-/** What is asked for. */
+/** The parsed command line. */
 export interface Asked {
   readonly flags: {
     readonly quick: boolean;
@@ -37,12 +37,12 @@ export interface Asked {
     readonly only: readonly string[];
     readonly profile: boolean;
   };
-  /** The share of the calls that is made, from 0 to 1. */
+  /** Share of the calls to make, from 0 to 1. */
   readonly share: number;
   readonly peers: readonly Contestant[];
 }
 
-/** Reads the command line; what is wrong with it, or the help, is a message to end with. */
+/** Parses the command line; returns a message and an exit code for an error or `--help`. */
 export function readFlags(
   args: readonly string[],
 ): Asked | { readonly message: string; readonly exitCode: number } {
@@ -64,11 +64,11 @@ export function readFlags(
     if (values.help) return { message: HELP, exitCode: 0 };
     const share = Number(values.share);
     if (!(share > 0 && share <= 1)) {
-      throw new Error(`--share is a number above 0 and up to 1, and not "${values.share}"`);
+      throw new Error(`--share must be above 0 and at most 1, found "${values.share}"`);
     }
     for (const only of values.only) {
       if (PARTS.some((part) => part === only)) continue;
-      throw new Error(`There is no part "${only}" to measure: --only takes ${PARTS.join(", ")}`);
+      throw new Error(`There is no part "${only}": --only takes ${PARTS.join(", ")}`);
     }
     const wrong: string[] = [];
     const peers = readPeers(pairPeers(tokens), (message) => wrong.push(message));

@@ -8,7 +8,7 @@ import type { Figures } from "./summary.ts";
 const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
   '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}';
 
-/** Milliseconds from the start of a program to its answer to `initialize`. */
+/** Returns the milliseconds from the start of a program to its answer to `initialize`. */
 export async function timeStart(
   command: readonly string[],
   env: Record<string, string>,
@@ -19,10 +19,10 @@ export async function timeStart(
   return performance.now() - started;
 }
 
-/** How often another gateway is started, for it may take a second each time. */
+/** Number of starts of another gateway, because each may take a second. */
 const PEER_STARTS = 3;
 
-/** How soon `initialize` is answered, beside an empty program; with servers, of which one hangs. */
+/** Times the answer to `initialize` beside an empty program. One of the servers hangs. */
 export async function measureStarts(
   gateways: readonly Contestant[],
   rounds: number,
@@ -50,7 +50,7 @@ export async function measureStarts(
   }
 }
 
-/** How soon another gateway answers `initialize`; one that does not in time is not asked again. */
+/** Times another gateway's answer to `initialize`; does not retry one that is too slow. */
 async function measurePeerStarts(
   peer: Contestant,
   { scene, figure, rounds }: { scene: Scene; figure: string; rounds: number },
@@ -69,7 +69,7 @@ async function measurePeerStarts(
   }
 }
 
-/** 1,000 agents of 100 rules each, and one that is refused by the last of its own. */
+/** Returns 1,000 agents with 100 rules each, and one that the last of its rules denies. */
 function manyRules(): unknown {
   const agents: Record<string, unknown> = {};
   for (let agent = 0; agent < 1000; agent++) {
@@ -83,7 +83,7 @@ function manyRules(): unknown {
   return { agents };
 }
 
-/** How quickly calls are refused; how long that takes inside is told by the audit log. */
+/** Times denials; reads the time inside the gateway from the audit log. */
 export async function measureDenials(
   gateways: readonly Contestant[],
   rounds: number,
@@ -110,7 +110,7 @@ export async function measureDenials(
   }
 }
 
-/** How long discovery takes on a server of 500 tools. */
+/** Times discovery on a server with 500 tools. */
 export async function measureDiscovery(
   gateways: readonly Contestant[],
   rounds: number,
@@ -132,7 +132,7 @@ export async function measureDiscovery(
   }
 }
 
-/** Memory: idle, for each connected server, after load, and after very many calls. */
+/** Measures memory: idle, per connected server, after load, and after very many calls. */
 export async function measureMemory(
   gateways: readonly Contestant[],
   calls: number,

@@ -1,6 +1,6 @@
 /**
- * The load client over HTTP: each call in flight has a connection of its own, which is kept. Raw as
- * well: requests are written as text, of answers only the head and the size are looked at.
+ * The load client over HTTP. Each call in flight has its own connection, which is kept open. Like the
+ * stdio client, it writes requests as text and reads only the head and the size of answers.
  */
 
 import { type Load, type LoadOptions, sumUp } from "./load.ts";
@@ -42,7 +42,6 @@ export class HttpGateway implements AsyncDisposable {
     return gateway;
   }
 
-  /** Makes many calls. */
   async load({ count, inFlight, call, leastBytes }: LoadOptions): Promise<Load> {
     while (this.#connections.length < inFlight) {
       this.#connections.push(await Connection.open(this.#port));
@@ -57,7 +56,7 @@ export class HttpGateway implements AsyncDisposable {
           const since = performance.now();
           const { bytes } = await connection.post(this.#request(`"id":${number},${call}`));
           times[number] = performance.now() - since;
-          if (bytes < leastBytes) throw new Error(`Not what was called: ${bytes} bytes`);
+          if (bytes < leastBytes) throw new Error(`Unexpected answer of ${bytes} bytes`);
         }
       }),
     );
@@ -110,7 +109,7 @@ export class HttpGateway implements AsyncDisposable {
   }
 }
 
-/** One connection, one request at a time. */
+/** A connection that sends one request at a time. */
 class Connection implements Disposable {
   readonly #socket: Deno.TcpConn;
   readonly #buffer = new Uint8Array(256 * 1024);

@@ -1,25 +1,24 @@
-/** What many calls took. */
+/** The times of many calls. */
 export interface Load {
-  /** Milliseconds that half of the calls took at most. */
+  /** Median in milliseconds. */
   readonly p50: number;
-  /** The same of 99 in 100. */
+  /** 99th percentile in milliseconds. */
   readonly p99: number;
   readonly perSecond: number;
 }
 
-/** How a server is loaded. */
+/** The calls to make. */
 export interface LoadOptions {
-  /** How many calls. */
   readonly count: number;
-  /** How many of them at a time. */
+  /** Number of calls at a time. */
   readonly inFlight: number;
   /** The method and parameters, as text: `"method":…,"params":…`. */
   readonly call: string;
-  /** Bytes that an answer has at least; a shorter one is a failure, such as a refusal. */
+  /** Minimum size of an answer; a shorter one is a failure, such as a refusal. */
   readonly leastBytes: number;
 }
 
-/** Sums the times of calls up; `times` is sorted. */
+/** Summarizes the times of calls; sorts `times`. */
 export function sumUp(times: Float64Array, tookMs: number): Load {
   times.sort();
   const at = (share: number): number => times[Math.floor((times.length - 1) * share)] ?? NaN;

@@ -1,24 +1,24 @@
 /**
- * A client that loads a server with calls. It is raw: requests are joined from text, answers are
- * looked at only for their id and size, so that it does not measure itself.
+ * A client that loads a server with calls. So that it does not measure itself, it builds requests from
+ * text and reads only the id and the size of answers.
  */
 
 import { type Load, type LoadOptions, sumUp } from "./load.ts";
 
-/** How long a load may take at the most, in milliseconds, besides one for each call. */
+/** How long a load may take, plus one millisecond per call. */
 const MOST_MS = 30_000;
 
-/** Chunks that surely hold 80 bytes, but for the first, the last and such as are written singly. */
+/** Number of chunks at either end of an answer that almost always contain 80 bytes. */
 const ENOUGH = 4;
 
-/** Opens and feeds a process that speaks MCP on its standard input and output. */
+/** A client of a process that speaks MCP on its standard input and output. */
 export class LoadClient implements AsyncDisposable {
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
-  // What is to be done with an answer, by id.
+  // Handlers of the answers, by id.
   readonly #waiting = new Map<number, (bytes: number, line: () => string) => void>();
   readonly #reading: Promise<void>;
   #fail: ((error: Error) => void) | undefined;
@@ -26,7 +26,7 @@ export class LoadClient implements AsyncDisposable {
   #isWriting = false;
   #nextId = 0;
 
-  /** Starts a program; it has not been spoken with. */
+  /** Starts a program without the handshake. */
   constructor(command: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const [file = "", ...args] = command;
     this.#child = new Deno.Command(file, {
@@ -41,7 +41,7 @@ export class LoadClient implements AsyncDisposable {
     this.#reading = this.#read();
   }
 
-  /** Starts a program and shakes hands. */
+  /** Starts a program and initializes the session. */
   static async open(
     command: readonly string[],
     env: Readonly<Record<string, string>> = {},
@@ -55,7 +55,7 @@ export class LoadClient implements AsyncDisposable {
     return client;
   }
 
-  /** Sends a request and gives its whole answer. */
+  /** Sends a request and returns its whole answer. */
   request(text: string): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     this.#fail = reject;
@@ -63,12 +63,11 @@ export class LoadClient implements AsyncDisposable {
     return promise;
   }
 
-  /** Makes many calls. */
   load({ count, inFlight, call, leastBytes }: LoadOptions): Promise<Load> {
     const { promise, resolve, reject } = Promise.withResolvers<Load>();
     const tooLong = setTimeout(() => {
       reject(
-        new Error(`${answered} of ${asked} calls were answered in time: ${call}`),
+        new Error(`Only ${answered} of ${asked} calls were answered in time: ${call}`),
       );
     }, MOST_MS + count);
     promise.catch(() => {}).finally(() => clearTimeout(tooLong));
@@ -83,7 +82,7 @@ export class LoadClient implements AsyncDisposable {
       const since = performance.now();
       this.#ask(call, (bytes, line) => {
         times[number] = performance.now() - since;
-        if (bytes < leastBytes) return reject(new Error(`Not what was called: ${line()}`));
+        if (bytes < leastBytes) return reject(new Error(`Unexpected answer: ${line()}`));
         if (++answered < count) return next();
         resolve(sumUp(times, performance.now() - started));
       });
@@ -110,7 +109,7 @@ export class LoadClient implements AsyncDisposable {
 
   async #flush(): Promise<void> {
     this.#isWriting = true;
-    // What is said in one breath goes out in one write.
+    // Messages of the same tick leave in one write.
     await Promise.resolve();
     while (this.#queue.length > 0) {
       const text = this.#queue.join("");
@@ -136,7 +135,7 @@ export class LoadClient implements AsyncDisposable {
   }
 
   #take(parts: readonly Uint8Array[]): void {
-    // The id stands at the head or at the end, whoever wrote the answer; a chunk may end within it.
+    // The id is at the beginning or at the end of the answer; a chunk may end inside it.
     const head = this.#decoder.decode(join(parts.slice(0, ENOUGH)).subarray(0, 80));
     const found = /"id":(\d+)/.exec(head) ??
       /.*"id":(\d+)/.exec(this.#decoder.decode(join(parts.slice(-ENOUGH)).subarray(-80)));

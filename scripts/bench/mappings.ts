@@ -2,27 +2,27 @@ import { z } from "zod";
 import { fill } from "./places.ts";
 
 /**
- * How another gateway is started in front of the servers of a scene, and how a tool is called
- * through it. It is data, so that a gateway that is not listed here can be measured with a file.
+ * Describes how to start another gateway with the servers of a scene, and how to call a tool through
+ * it. A mapping is data, so that a file can describe a gateway that is not listed here.
  *
- * Every text may hold places. `{mcp}`, `{rules}` and `{audit}` are the files of this gateway's own
- * formats, `{folder}` is the folder they are in, `{servers}` what `mcpServers` holds in the first.
- * In `call` there are `{server}`, `{tool}`, `{args}` and `{agent}` besides.
+ * Every text may contain placeholders. `{mcp}`, `{rules}` and `{audit}` are the files in this
+ * gateway's formats, `{folder}` is their folder, and `{servers}` is the content of `mcpServers`.
+ * `call` may also contain `{server}`, `{tool}`, `{args}` and `{agent}`.
  */
 export interface Mapping {
-  /** Its name in the table. */
+  /** Name in the table. */
   readonly name: string;
-  /** Its command, where `--peer` does not give it; words with spaces stand in quotes. */
+  /** The command, unless `--peer` gives it; words with spaces are quoted. */
   readonly command?: string | undefined;
-  /** Variables of its environment, besides those that the benchmark has. */
+  /** Environment variables besides those of the benchmark. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Files in a format of its own: what each holds, as JSON, by its name in the folder. */
+  /** Files in the gateway's own format: the content of each as JSON, by its name in the folder. */
   readonly files?: Readonly<Record<string, unknown>> | undefined;
-  /** The parameters of a `tools/call` that calls a tool of a server. */
+  /** The parameters of a `tools/call` that calls a server's tool. */
   readonly call: Readonly<Record<string, unknown>>;
 }
 
-/** What is called. */
+/** A call of a tool. */
 export interface Wanted {
   readonly agent: string;
   readonly server: string;
@@ -34,20 +34,20 @@ const SCHEMA = z.strictObject({
   name: z.string().min(1),
   command: z.string().min(1).optional(),
   env: z.record(z.string(), z.string()).optional(),
-  // A name, and not a path: what a mapping writes stays in the folder of the scene.
+  // A name, not a path: a mapping may write only into the folder of the scene.
   files: z.record(z.string(), z.json()).refine(
     (files) => Object.keys(files).every((name) => /^[\w.-]*\w$/.test(name)),
-    "a name of a file is no path",
+    "the name of a file must not be a path",
   ).optional(),
   call: z.looseObject({ name: z.string().min(1) }),
 });
 
 /**
- * The gateways that the benchmark knows, by the name that `--peer` and `--mapping` take. Their
- * versions are those that the mappings were tried with.
+ * The gateways that the benchmark knows, by their name for `--peer` and `--mapping`. The mappings
+ * were tested with these versions.
  */
 export const MAPPINGS: Readonly<Record<string, Mapping>> = {
-  // The one this gateway succeeds; it needs a Python of 3.12 or later that uv finds.
+  // The predecessor of this gateway; it needs Python 3.12 or later, which uv must find.
   "agent-mcp-gateway-python": {
     name: "Python original",
     command: "uvx agent-mcp-gateway@0.2.5",
@@ -61,7 +61,7 @@ export const MAPPINGS: Readonly<Record<string, Mapping>> = {
       arguments: { agent_id: "{agent}", server: "{server}", tool: "{tool}", args: "{args}" },
     },
   },
-  // One process with a tool that calls the tools of all servers.
+  // One process with one tool that calls the tools of all servers.
   "mcp-hub-mcp": {
     name: "mcp-hub-mcp",
     command: "npx -y mcp-hub-mcp@1.3.1 --config-path {mcp}",
@@ -70,11 +70,11 @@ export const MAPPINGS: Readonly<Record<string, Mapping>> = {
       arguments: { serverName: "{server}", toolName: "{tool}", toolArgs: "{args}" },
     },
   },
-  // A process in front of a second one that keeps the servers, and every tool under its own name.
+  // A process in front of a daemon that runs the servers. Every tool has its own name.
   mcporter: {
     name: "mcporter",
     command: "npx -y mcporter@0.12.3 --config {folder}/mcporter.json serve --stdio",
-    // It serves what it keeps alive; what it notes of that is to go with the scene.
+    // It serves only servers that are kept alive. Its state must be deleted with the scene.
     env: { MCPORTER_KEEPALIVE: "*", MCPORTER_DAEMON_DIR: "{folder}" },
     // Without `imports`, it would add the servers of the editors on this machine.
     files: {
@@ -85,9 +85,9 @@ export const MAPPINGS: Readonly<Record<string, Mapping>> = {
 };
 
 /**
- * Gives the mapping of a name, or the one that a JSON file holds.
+ * Returns the mapping with a name, or the one in a JSON file.
  *
- * @throws Error that says what is wrong with it.
+ * @throws {Error} The mapping cannot be read; the message says why.
  */
 export function readMapping(source: string): Mapping {
   if (Object.hasOwn(MAPPINGS, source)) return MAPPINGS[source] as Mapping;
@@ -97,7 +97,7 @@ export function readMapping(source: string): Mapping {
   } catch (error) {
     const why = error instanceof SyntaxError
       ? `the file is not JSON: ${error.message}`
-      : `it is neither one of ${Object.keys(MAPPINGS).join(", ")} nor a file that can be read`;
+      : `it is neither one of ${Object.keys(MAPPINGS).join(", ")} nor a readable file`;
     throw new Error(`Cannot use the mapping "${source}": ${why}`, { cause: error });
   }
   const { success, data, error } = SCHEMA.safeParse(value);
@@ -105,7 +105,7 @@ export function readMapping(source: string): Mapping {
   throw new Error(`Cannot use the mapping "${source}": ${z.prettifyError(error)}`);
 }
 
-/** The parameters of the `tools/call` that a mapping makes of a call. */
+/** Returns the parameters of a `tools/call` that a mapping makes of a call. */
 export function mapCall({ call }: Mapping, wanted: Wanted): Readonly<Record<string, unknown>> {
   return fill(call, { ...wanted }) as Record<string, unknown>;
 }

@@ -4,31 +4,34 @@ import type { LoadClient } from "./load_client.ts";
 import { endPeer, NotAnswered, openPeer, PATIENCE_MS, pause, within } from "./peer_process.ts";
 import type { Scene } from "./scene.ts";
 
-/** How long the calls of one load may take in a round, and in all rounds, in milliseconds. */
+/** How long the calls of one load may take in a round. */
 const ROUND_MS = 500;
+
+/** How long the calls of one load may take in all rounds. */
 const ALL_MS = 2_000;
 
-/** How long it is called before it counts. */
+/** Duration of the warm-up, which is not counted. */
 const WARM_UP_MS = 1_500;
 
-/** A load of another gateway, and how it differs from that of the others. */
+/** A load of another gateway. */
 export interface PeerLoad extends Load {
+  /** How the load differs from that of the others. */
   readonly remark?: string;
 }
 
-/** How another gateway is called. */
+/** Options of a `PeerCaller`. */
 export interface PeerCallerOptions {
-  /** How many calls are made before any counts, at the most. */
+  /** Maximum number of calls in the warm-up. */
   readonly warmUp: number;
-  /** How often each load is to be made. */
+  /** Number of rounds of each load. */
   readonly rounds: number;
-  /** How long its first answers are waited for, in milliseconds. */
+  /** How long to wait for the first answers, in milliseconds. */
   readonly patienceMs?: number;
-  /** Takes what failed. */
+  /** Receives the message of a failure. */
   fail(message: string): void;
 }
 
-/** What is known of one load. */
+/** The pace of one load. */
 interface Pace {
   readonly perMs: number;
   readonly leastBytes: number;
@@ -37,8 +40,8 @@ interface Pace {
 }
 
 /**
- * Calls another gateway, which may be much slower than this one, or fail: no more calls than take a
- * moment, and none of a load that has failed.
+ * Calls another gateway, which may be much slower than this one, or fail. It limits the time of each
+ * load, and does not repeat a load that has failed.
  */
 export class PeerCaller implements AsyncDisposable {
   readonly #paces = new Map<string, Pace | undefined>();
@@ -55,7 +58,7 @@ export class PeerCaller implements AsyncDisposable {
     this.#fail = fail;
   }
 
-  /** Starts it, waits until its server can be called, and warms it up. */
+  /** Starts a gateway, waits until its server can be called, and warms it up. */
   static async open(
     peer: Contestant,
     scene: Scene,
@@ -78,7 +81,7 @@ export class PeerCaller implements AsyncDisposable {
     }
   }
 
-  /** Makes calls whose answers hold `size` times an x, as many as there is time for. */
+  /** Makes as many calls as there is time for; each answer contains `size` times an x. */
   async load(
     size: number,
     { count: wanted, inFlight, call }: Omit<LoadOptions, "leastBytes">,
@@ -107,7 +110,7 @@ export class PeerCaller implements AsyncDisposable {
     }
   }
 
-  /** Makes the first calls of a load, which tell what is an answer and how long it takes. */
+  /** Makes the first calls of a load, to measure the size of an answer and the time it takes. */
   async #pace(
     key: string,
     { size, call, inFlight }: { size: number; call: string; inFlight: number },
@@ -115,8 +118,8 @@ export class PeerCaller implements AsyncDisposable {
     if (this.#paces.has(key)) return this.#paces.get(key);
     const client = this.#open();
     const answer = await within(PATIENCE_MS, client.request(call), "a call");
-    if (!isEcho(answer, size)) throw new Error(`not what was called: ${answer.slice(0, 300)}`);
-    // Nearly, because ids differ in length; an error is shorter or longer by far.
+    if (!isEcho(answer, size)) throw new Error(`unexpected answer: ${answer.slice(0, 300)}`);
+    // Allow for ids of different lengths; the size of an error differs far more.
     const leastBytes = Math.max(size, answer.length - 20);
     const load = client.load({ call, inFlight, leastBytes, count: inFlight });
     const { perSecond } = await within(PATIENCE_MS, load, `${inFlight} calls at a time`);
@@ -125,7 +128,7 @@ export class PeerCaller implements AsyncDisposable {
     return pace;
   }
 
-  /** Several gateways answer `initialize` before their servers can be called. */
+  /** Waits for the server: several gateways answer `initialize` before their servers are ready. */
   async #waitUntilReady(patienceMs: number): Promise<void> {
     const until = performance.now() + patienceMs;
     const call = this.#peer.call("echo", { n: 100 });
@@ -147,7 +150,7 @@ export class PeerCaller implements AsyncDisposable {
   }
 
   #open(): LoadClient {
-    if (this.#client === undefined) throw new Error("it could not be started again");
+    if (this.#client === undefined) throw new Error("it could not be restarted");
     return this.#client;
   }
 

@@ -1,6 +1,6 @@
 /**
- * Other gateways as processes. They may be missing, answer nothing, or stay when they are to end:
- * everything here takes a bounded time, and leaves nothing running.
+ * Runs other gateways as processes. They may be missing, not answer, or not end: everything here takes
+ * a bounded time and leaves no process running.
  */
 
 import type { Contestant } from "./contestants.ts";
@@ -8,24 +8,24 @@ import { LoadClient } from "./load_client.ts";
 import { endProcesses, listTree } from "./process_tree.ts";
 import type { Scene } from "./scene.ts";
 
-/** How long an answer of another gateway is waited for, in milliseconds. */
+/** How long to wait for an answer of another gateway. */
 export const PATIENCE_MS = 20_000;
 
-/** How long it may take to end when its input has ended. */
+/** How long a gateway may take to end after its input has ended. */
 const GRACE_MS = 1_000;
 
 const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
   '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}';
 
-/** Without its last brace, which the client writes. */
+/** The notification without its last brace, which the client adds. */
 const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"';
 
-/** Thrown where an answer is waited for in vain. */
+/** An answer did not arrive in time. */
 export class NotAnswered extends Error {
   override readonly name = "NotAnswered";
 }
 
-/** Starts another gateway and shakes hands. */
+/** Starts another gateway and initializes the session. */
 export async function openPeer(
   peer: Contestant,
   scene: Scene,
@@ -34,7 +34,7 @@ export async function openPeer(
   return (await startPeer(peer, scene, patienceMs)).client;
 }
 
-/** Milliseconds from the start of another gateway to its answer to `initialize`. */
+/** Returns the milliseconds from the start of another gateway to its answer to `initialize`. */
 export async function timePeerStart(
   peer: Contestant,
   scene: Scene,
@@ -58,7 +58,7 @@ async function startPeer(
     const answer = await within(patienceMs, client.request(INITIALIZE), "initialize");
     const tookMs = performance.now() - started;
     if (!answer.includes('"result"')) throw new Error(`it refused: ${answer.slice(0, 300)}`);
-    // The client can send requests alone, so this rides on one; nobody waits for its answer.
+    // The client can send only requests, so the notification follows one whose answer is ignored.
     client.request(`"method":"ping"}\n${INITIALIZED}`).catch(() => {});
     return { client, tookMs };
   } catch (error) {
@@ -67,18 +67,22 @@ async function startPeer(
   }
 }
 
-/** Ends another gateway with all it has started, what it would leave behind as well. */
+/** Ends another gateway with all processes that it has started. */
 export async function endPeer(client: LoadClient): Promise<void> {
-  // Listed first: what stays when its parent has ended is nobody's child any more.
+  // List them first: a process that outlives its parent can no longer be found as a child.
   const tree = listTree(client.pid);
   const ended = client[Symbol.asyncDispose]();
   await within(GRACE_MS, ended, "the end of input").catch(() => {});
   await endProcesses(tree);
-  // Something it has hidden may still hold its output open; that is not waited for.
+  // A process that was not found may keep the output open, so the wait is limited.
   await within(GRACE_MS, ended, "the end of input").catch(() => {});
 }
 
-/** Waits for an answer. @throws NotAnswered when it does not come in time. */
+/**
+ * Waits for an answer.
+ *
+ * @throws {NotAnswered} The answer did not arrive in time.
+ */
 export async function within<T>(ms: number, answer: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLong = new Promise<never>((_, reject) => {
@@ -93,7 +97,7 @@ export async function within<T>(ms: number, answer: Promise<T>, what: string): P
   }
 }
 
-/** Waits. */
+/** Waits for some milliseconds. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -102,17 +106,17 @@ function explainStart(name: string, command: readonly string[], error: unknown):
   if (error instanceof Deno.errors.NotFound) {
     const why = `there is no program "${command[0]}" here`;
     return new Error(
-      `${name} cannot be started: ${why}. Install it, or say with ` +
-        `--peer "COMMAND" --mapping NAME how it is started here`,
+      `${name} cannot be started: ${why}. Install it, or give another command with ` +
+        `--peer "COMMAND" --mapping NAME`,
       { cause: error },
     );
   }
   const what = error instanceof NotAnswered
     ? error.message
-    : `it cannot be spoken with: ${error instanceof Error ? error.message : error}`;
+    : `it does not speak MCP: ${error instanceof Error ? error.message : error}`;
   const Kind = error instanceof NotAnswered ? NotAnswered : Error;
   return new Kind(
-    `${name}: ${what}. Start it by hand to see what it says: ${command.join(" ")}`,
+    `${name}: ${what}. Start it by hand to see its output: ${command.join(" ")}`,
     { cause: error },
   );
 }

@@ -3,20 +3,20 @@ import { AGENT, callTool, type Contestant, type SceneFiles } from "./contestants
 import { mapCall, type Mapping, MAPPINGS, readMapping } from "./mappings.ts";
 import { fill, fillText, splitCommand } from "./places.ts";
 
-/** What `--peer` and the `--mapping` that follows it say. */
+/** A `--peer` with the `--mapping` that follows it. */
 export interface AskedPeer {
   readonly peer: string;
   readonly mapping?: string | undefined;
 }
 
-/** An option of the command line, as `parseArgs` tells it. */
+/** A token of the command line from `parseArgs`. */
 interface Token {
   readonly kind: string;
   readonly name?: string | undefined;
   readonly value?: string | undefined;
 }
 
-/** Joins every `--peer` with the `--mapping` that follows it. */
+/** Pairs every `--peer` with the `--mapping` that follows it. */
 export function pairPeers(tokens: readonly Token[]): AskedPeer[] {
   const asked: AskedPeer[] = [];
   for (const { kind, name, value } of tokens) {
@@ -25,7 +25,9 @@ export function pairPeers(tokens: readonly Token[]): AskedPeer[] {
     if (name !== "mapping") continue;
     const last = asked.pop();
     if (last === undefined || last.mapping !== undefined) {
-      throw new Error(`--mapping ${value} follows no --peer: write --peer "COMMAND" --mapping …`);
+      throw new Error(
+        `--mapping ${value} must follow a --peer: write --peer "COMMAND" --mapping …`,
+      );
     }
     asked.push({ ...last, mapping: value });
   }
@@ -33,10 +35,10 @@ export function pairPeers(tokens: readonly Token[]): AskedPeer[] {
 }
 
 /**
- * Gives what is to be measured: a mapping by its own command where `--peer` names it or its file,
- * or any other command by the mapping that is named.
+ * Returns the gateways to measure. `--peer` names a mapping or its file, or a command for the mapping
+ * that `--mapping` names.
  *
- * @param refuse Takes what is wrong with a peer, which is left out.
+ * @param refuse Receives the error of a peer, which is left out.
  */
 export function readPeers(
   asked: readonly AskedPeer[],
@@ -47,7 +49,7 @@ export function readPeers(
     try {
       const mapping = source === undefined ? readNamed(peer) : readMapping(source);
       const command = source === undefined ? mapping.command : peer;
-      // Two of one name would be one in the table.
+      // Two peers with the same name would share a row in the table.
       const same = peers.filter(({ name }) => name.replace(/ \(\d+\)$/, "") === mapping.name);
       const name = same.length === 0 ? mapping.name : `${mapping.name} (${same.length + 1})`;
       peers.push(describePeer({ ...mapping, name, command }));
@@ -61,12 +63,12 @@ export function readPeers(
 function readNamed(peer: string): Mapping {
   if (Object.hasOwn(MAPPINGS, peer) || peer.endsWith(".json")) return readMapping(peer);
   throw new Error(
-    `Cannot measure the peer "${peer}": it is none of ${Object.keys(MAPPINGS).join(", ")}. ` +
-      `A command needs --mapping after it, with one of these names or a file such as peer.json`,
+    `Cannot measure the peer "${peer}": it is not one of ${Object.keys(MAPPINGS).join(", ")}. ` +
+      `A command needs a --mapping after it, with one of these names or a file such as peer.json`,
   );
 }
 
-/** Another gateway that speaks MCP on standard input and output. */
+/** Makes a contestant of a gateway that speaks MCP on standard input and output. */
 export function describePeer(mapping: Mapping): Contestant {
   const { command: line } = mapping;
   if (line === undefined) {
@@ -80,8 +82,7 @@ export function describePeer(mapping: Mapping): Contestant {
       return splitCommand(line).map((word) => fillText(word, { ...scene }));
     },
     env: (scene) => {
-      const places = { ...scene };
-      return fill(mapping.env ?? {}, places) as Record<string, string>;
+      return fill(mapping.env ?? {}, { ...scene }) as Record<string, string>;
     },
     call: (tool, args, agent = AGENT) => {
       return callTool(mapCall(mapping, { agent, server: "echo", tool, args }));

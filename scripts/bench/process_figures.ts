@@ -1,15 +1,15 @@
-/** Ticks of the processor's clock in a second, as Linux counts them for programs. */
+/** Clock ticks per second, as Linux reports them. */
 const TICKS_PER_SECOND = 100;
 
-/** Resident memory of a process, in MB of 1,000,000 bytes; NaN where the system does not tell. */
+/** Returns the resident memory of a process in MB of 1,000,000 bytes; NaN if unknown. */
 export function residentMb(pid: number): number {
   return Number(printed("ps", "-o", "rss=", "-p", String(pid))) * 1024 / 1e6;
 }
 
-/** Seconds of processor time that a process has taken; NaN where the system does not tell. */
+/** Returns the processor time of a process in seconds; NaN if unknown. */
 export function processorSeconds(pid: number): number {
   if (Deno.build.os !== "linux") return NaN;
-  // The name, in parentheses, may hold spaces.
+  // The name, in parentheses, may contain spaces.
   const fields = printed("cat", `/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -3,13 +3,13 @@ import { type Contestant, ourselves, PIPE } from "./contestants.ts";
 import { LoadClient } from "./load_client.ts";
 import { Scene } from "./scene.ts";
 
-/** How often the processor is looked at, in microseconds. */
+/** Sampling interval of the profiler in microseconds. */
 const INTERVAL_US = 200;
 
-/** How many calls are made. */
+/** Number of calls, by calls in flight. */
 const COUNTS = { 1: 20_000, 64: 300_000 } as const;
 
-/** A node of a profile of V8. */
+/** A node of a V8 profile. */
 interface Node {
   readonly id: number;
   readonly callFrame: { readonly functionName: string; readonly url: string };
@@ -21,7 +21,7 @@ interface Profile {
   readonly timeDeltas: readonly number[];
 }
 
-/** What the time of a call goes into, by the file or the native function that was at work. */
+/** The parts of the time of a call, by the file or the native function on top of the stack. */
 const PARTS: readonly (readonly [string, RegExp])[] = [
   ["audit lines, made and written", /\/src\/audit\/|^op_write_sync$/],
   [
@@ -36,14 +36,13 @@ const PARTS: readonly (readonly [string, RegExp])[] = [
   ["collecting garbage", /^\(garbage collector\)$/],
 ];
 
-const REST = "Deno and V8 besides";
+const OTHERS = "Deno and V8 besides";
 
 /**
- * Where the time of a call of 100 bytes goes, of the gateway from source and of the byte pipe: the
- * main thread of each, in microseconds a call, as a table in Markdown.
+ * Profiles calls of 100 bytes through the gateway from source and the byte pipe. Returns a Markdown
+ * table with the time of each main thread, in microseconds per call.
  *
- * The profiler costs time itself, so the sum is more than the processor time that is measured
- * without it.
+ * The profiler takes time itself, so the sum exceeds the processor time without it.
  */
 export async function profileCalls(): Promise<string> {
   const [source] = ourselves();
@@ -54,7 +53,7 @@ export async function profileCalls(): Promise<string> {
       columns.push(await profile(contestant, inFlight));
     }
   }
-  const rows = [...PARTS.map(([part]) => part), REST, "together"];
+  const rows = [...PARTS.map(([part]) => part), OTHERS, "together"];
   const lines = rows.map((row) => {
     return [row, ...columns.map((column) => (column.get(row) ?? 0).toFixed(1))];
   });
@@ -77,7 +76,7 @@ async function profile(contestant: Contestant, inFlight: 1 | 64): Promise<Map<st
   await client.load({ count, inFlight, call, leastBytes: 100 });
   await client[Symbol.asyncDispose]();
   const [file] = [...Deno.readDirSync(folder)];
-  if (file === undefined) throw new Error("Deno has written no profile");
+  if (file === undefined) throw new Error("Deno did not write a profile");
   return sumUp(JSON.parse(Deno.readTextFileSync(join(folder, file.name))), count);
 }
 
@@ -90,9 +89,9 @@ function sumUp({ nodes, samples, timeDeltas }: Profile, count: number): Map<stri
   samples.forEach((id, at) => {
     const { functionName = "", url = "" } = byId.get(id)?.callFrame ?? {};
     if (functionName === "(idle)") return;
-    const place = url === "" ? functionName : url;
+    const source = url === "" ? functionName : url;
     const us = timeDeltas[at] ?? 0;
-    add(PARTS.find(([, pattern]) => pattern.test(place))?.[0] ?? REST, us);
+    add(PARTS.find(([, pattern]) => pattern.test(source))?.[0] ?? OTHERS, us);
     add("together", us);
   });
   return sums;

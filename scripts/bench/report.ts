@@ -2,10 +2,10 @@ import type { Row } from "./summary.ts";
 
 const HEAD = ["figure", "of", "min", "median", "max", "ratio"] as const;
 
-/** Heads a last column, which there is where a figure has a remark. */
+/** Head of the last column, which is present if any figure has a remark. */
 const REMARK = "remark";
 
-/** Writes rows as a table in Markdown, which a terminal shows as well. */
+/** Formats rows as a Markdown table, which is also readable in a terminal. */
 export function formatTable(rows: readonly Row[]): string {
   const hasRemarks = rows.some(({ remark }) => remark !== undefined);
   const head = hasRemarks ? [...HEAD, REMARK] : HEAD;

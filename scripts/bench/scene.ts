@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { AGENT, echoCommand, type SceneFiles } from "./contestants.ts";
 
-/** What a scene consists of. */
+/** Options of a scene. */
 export interface SceneOptions {
-  /** Flags of each echo server; the first is called `echo`. Default: one without flags. */
+  /** Flags of each echo server; the first server is called `echo`. Default: one without flags. */
   readonly servers?: readonly (readonly string[])[];
   /** The rules; by default the agent may use everything. */
   readonly rules?: unknown;
 }
 
-/** A folder with the two files of a gateway, taken away in the end. */
+/** A temporary folder with the two files of a gateway. */
 export class Scene implements SceneFiles, Disposable {
   readonly folder: string;
   readonly mcp: string;
@@ -22,7 +22,7 @@ export class Scene implements SceneFiles, Disposable {
     this.folder = Deno.makeTempDirSync({ prefix: "gateway-bench-" });
     this.mcp = join(this.folder, "mcp.json");
     this.rules = join(this.folder, "rules.json");
-    // Not beside the two files, which are watched: by default it has a folder of its own, too.
+    // Not in the folder of the two files, which is watched: by default, the log has its own folder.
     this.audit = join(this.folder, "logs", "audit.jsonl");
     this.server = echoCommand(...servers[0] ?? []);
     const entries = servers.map((flags, number) => {

@@ -1,37 +1,37 @@
-/** What one figure was in several rounds. */
+/** A figure over several rounds. */
 export interface Summary {
   readonly min: number;
   readonly median: number;
   readonly max: number;
 }
 
-/** Sums rounds up. */
+/** Summarizes the values of several rounds. */
 export function summarize(values: readonly number[]): Summary {
   const sorted = [...values].sort((one, two) => one - two);
   const at = (index: number): number => sorted[index] ?? NaN;
   const last = sorted.length - 1;
-  // Of an even number of values, what lies between the two in the middle.
+  // For an even number of values, the mean of the two in the middle.
   const median = (at(Math.floor(last / 2)) + at(Math.ceil(last / 2))) / 2;
   return { min: at(0), median, max: at(last) };
 }
 
 /** A figure of one contestant. */
 export interface Row {
-  /** What was measured, such as `100 B, 64 in flight, calls per second`. */
+  /** Such as `100 B, 64 in flight, calls per second`. */
   readonly figure: string;
-  /** Who was measured, such as `bundle`. */
+  /** Name of the contestant, such as `bundle`. */
   readonly who: string;
   readonly unit: string;
   readonly summary: Summary;
-  /** Beside whom the ratio is. */
+  /** Name of the contestant that the ratio refers to. */
   readonly beside?: string;
-  /** This median by that of `beside`. */
+  /** This median divided by that of `beside`. */
   readonly ratio?: number;
-  /** How it was measured otherwise than the others. */
+  /** How the measurement differs from the others. */
   readonly remark?: string;
 }
 
-/** Collects what was measured, round by round. */
+/** Collects the figures of all rounds. */
 export class Figures {
   readonly #values = new Map<
     string,
@@ -39,22 +39,22 @@ export class Figures {
   >();
   readonly #failures: string[] = [];
 
-  /** What could not be measured, and why. */
+  /** Messages about measurements that failed. */
   get failures(): readonly string[] {
     return this.#failures;
   }
 
-  /** Notes a value of one round. */
+  /** Adds a value of one round. */
   note(figure: string, who: string, unit: string, value: number): void {
     this.#of(figure, who, unit).all.push(value);
   }
 
-  /** Notes what is to be known of a figure, which may have no value at all. */
+  /** Sets the remark of a figure, which may have no values. */
   remark(figure: string, who: string, unit: string, remark: string): void {
     this.#of(figure, who, unit).remark = remark;
   }
 
-  /** Notes that something could not be measured. */
+  /** Adds a failure. */
   fail(message: string): void {
     if (!this.#failures.includes(message)) this.#failures.push(message);
   }
@@ -67,9 +67,9 @@ export class Figures {
   }
 
   /**
-   * All figures, in the order of their first value; all who have one of them stand together.
+   * Returns all figures in the order of their first value, grouped by figure.
    *
-   * @param beside Names whom a figure's ratios are to, where it has any.
+   * @param beside Returns the contestant that a figure's ratios refer to, if any.
    */
   rows(beside: (figure: string) => string | undefined): Row[] {
     const together = Map.groupBy(this.#values.values(), ({ figure }) => figure);

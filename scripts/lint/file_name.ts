@@ -1,8 +1,8 @@
-/** A file is named after the one thing inside, in `snake_case`. */
+/** Requires a file to be named after the one thing inside, in `snake_case`. */
 
 import { repositoryPath } from "./layers.ts";
 
-/** Words that name no thing, and words that have a better one in the glossary of docs/developing.md. */
+/** Words that say nothing, and words that the glossary of docs/developing.md replaces. */
 const AVOIDED: ReadonlySet<string> = new Set([
   "util",
   "helper",

@@ -1,4 +1,4 @@
-/** A file of `src/` is read in one sitting. */
+/** Limits the size of a file in `src/`. */
 
 import { sourcePath } from "./layers.ts";
 
@@ -14,7 +14,7 @@ export const fileSize: Deno.lint.Rule = {
         context.report({
           node,
           message: `${lines} lines; a file of src/ has at most ${MAX_LINES}`,
-          hint: "Find the second thing in this file, and give it its own.",
+          hint: "Move a second idea in this file to a file of its own.",
         });
       },
     };

@@ -1,4 +1,4 @@
-/** Imports in `src/` point downward only, and a folder is entered through its `mod.ts`. */
+/** Requires imports in `src/` to point downward, and to enter a folder through its `mod.ts`. */
 
 import { findImportFault, findPlace, sourcePath } from "./layers.ts";
 import { readLiteral, visitImports } from "./imports.ts";

@@ -1,19 +1,19 @@
-/** Finds everything in a file that makes it depend on another one. */
+/** Finds all dependencies of a file on others. */
 
 /** One dependency of the linted file on another. */
 export interface Import {
   readonly node: Deno.lint.Node;
   readonly specifier: string;
-  /** Whether nothing of it is left when the program runs. */
+  /** Whether the import is erased before the program runs. */
   readonly typeOnly: boolean;
 }
 
-/** The text of a string literal; undefined for anything else. */
+/** Returns the text of a string literal; undefined for other nodes. */
 export function readLiteral(node: Deno.lint.Node): string | undefined {
   return node.type === "Literal" && typeof node.value === "string" ? node.value : undefined;
 }
 
-/** Makes a visitor that calls `visit` for each import, re-export, `import()` and `import("x").T`. */
+/** Returns a visitor that calls `visit` for each import, re-export, `import()` and `import("x").T`. */
 export function visitImports(visit: (found: Import) => void): Deno.lint.LintVisitor {
   function report(node: Deno.lint.Node, source: Deno.lint.Node, typeOnly: boolean): void {
     const specifier = readLiteral(source);

@@ -1,14 +1,13 @@
 /**
- * Where every file of `src/` stands, and who may import whom. The one place to edit when a folder is
- * added to `src/`.
+ * The layers of `src/`, which decide which file may import which. Add a new folder of `src/` here.
  */
 
 import { dirname, isAbsolute, join, relative } from "node:path/posix";
 import { fileURLToPath } from "node:url";
 
 /**
- * The layers from top to bottom; a file imports from its own place and from lower layers. Places
- * within one layer are siblings: they never import one another.
+ * The layers from top to bottom. A file may import from its own folder and from lower layers. Folders
+ * in the same layer are siblings: they never import one another.
  */
 export const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
@@ -34,44 +33,44 @@ export const LAYERS: readonly (readonly string[])[] = [
 ];
 
 /**
- * Folders within another one that are entered by their own `mod.ts` from everywhere above: what they
- * load is not to be loaded with the rest of the other.
+ * Subfolders that are entered through their own `mod.ts` from all layers above, so that they are not
+ * loaded together with the rest of their folder.
  */
 const OWN_ENTRIES: readonly string[] = ["config/texts", "downstream/causes"];
 
 const PLACES = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))
-  // The longest name first, so that gateway/tools is not taken for gateway.
+  // The longest name first, so that gateway/tools does not match gateway.
   .sort((a, b) => b.name.length - a.name.length);
 
-/** A folder of `src/`, or a file that stands alone in it, with its distance from the top. */
+/** A folder of `src/`, or a file directly in it, with its distance from the top. */
 export interface Place {
   readonly name: string;
   readonly rank: number;
 }
 
-/** Finds the place of a path relative to `src/`, such as `policy/match.ts`. */
+/** Finds the layer of a path relative to `src/`, such as `policy/match.ts`. */
 export function findPlace(path: string): Place | undefined {
   return PLACES.find(({ name }) => path === name || path.startsWith(`${name}/`));
 }
 
 const ROOT = slashes(fileURLToPath(new URL("../../", import.meta.url)));
 
-/** Path of a linted file relative to the repository, with `/` on every system. */
+/** Returns the path of a linted file relative to the repository, with `/` on every platform. */
 export function repositoryPath(filename: string): string {
   const path = slashes(filename);
   return isAbsolute(path) || /^[A-Za-z]:\//.test(path) ? relative(ROOT, path) : path;
 }
 
-/** Path of a linted file relative to `src/`; undefined for a file elsewhere. */
+/** Returns the path of a linted file relative to `src/`; undefined for other files. */
 export function sourcePath(filename: string): string | undefined {
   const path = repositoryPath(filename);
   return path.startsWith("src/") ? path.slice("src/".length) : undefined;
 }
 
-/** Data of the repository that the program reads. */
+/** Data files outside `src/` that the program imports. */
 const OUTSIDE = ["../deno.json", "../config/servers.schema.json", "../config/rules.schema.json"];
 
-/** Says what is wrong with an import of `specifier` in the file `from`; undefined when nothing is. */
+/** Describes the fault of an import of `specifier` in the file `from`; undefined if it has none. */
 export function findImportFault(from: string, specifier: string): string | undefined {
   if (!specifier.startsWith(".")) return undefined;
   const target = join(dirname(from), specifier);
@@ -80,7 +79,7 @@ export function findImportFault(from: string, specifier: string): string | undef
   }
   const source = findPlace(from);
   const place = findPlace(target);
-  if (source === undefined) return undefined; // Said once for the file.
+  if (source === undefined) return undefined; // Reported once per file.
   if (place === undefined) return `src/${target} has no layer`;
   if (place.name !== source.name && place.rank <= source.rank) {
     const relation = place.rank === source.rank ? "its sibling" : "above it";

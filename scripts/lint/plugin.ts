@@ -1,5 +1,5 @@
 /**
- * The house rules that the linter of Deno does not know; listed under `lint.plugins` in `deno.json`.
+ * The project's own lint rules, listed under `lint.plugins` in `deno.json`.
  *
  * @module
  */

@@ -1,9 +1,8 @@
 /**
- * `src/policy/` decides from what it is given alone: the same question has the same answer, always.
- * So does `src/wildcards/`, which it matches names with.
+ * Requires `src/policy/` and `src/wildcards/` to be pure: the result depends on the arguments only.
  *
- * The linter skips what follows a hole in an array pattern (`[, x = here]`) and what follows a stray
- * `;`. The formatter removes the latter, and the former is a place where nobody calls `fetch` by mistake.
+ * The linter does not visit code after a hole in an array pattern (`[, x = here]`) or after a stray
+ * `;`. The formatter removes the latter, and nobody calls `fetch` by mistake in the former.
  */
 
 import { dirname, join } from "node:path/posix";
@@ -38,13 +37,14 @@ const IMPURE_NAMES: ReadonlySet<string> = new Set([
   "eval",
 ]);
 
-/** What policy may run, besides its own files; of anything else it may know the types. */
+/** The files that policy may import besides its own; from all others, it may import only types. */
 const PURE_FILES: ReadonlySet<string> = new Set(["errors.ts", "wildcards/mod.ts"]);
 
-/** The folders that this holds for. */
+/** The folders that must be pure. */
 const PURE_FOLDERS: readonly string[] = ["policy/", "wildcards/"];
 
-const HINT = "Pass what is needed in as a value; there is no I/O, no clock and no chance here.";
+const HINT =
+  "Pass the value in as an argument: this folder has no I/O, no clock and no randomness.";
 
 export const purePolicy: Deno.lint.Rule = {
   create(context) {
@@ -82,7 +82,7 @@ export const purePolicy: Deno.lint.Rule = {
   },
 };
 
-/** Whether an identifier only names a member (`x.Date`, `{ Date: 1 }`), and so uses no global. */
+/** Whether an identifier only names a member (`x.Date`, `{ Date: 1 }`) and is not a global. */
 function isMemberName({ parent, range }: Deno.lint.Identifier): boolean {
   switch (parent.type) {
     case "MemberExpression":
@@ -101,7 +101,7 @@ function isMemberName({ parent, range }: Deno.lint.Identifier): boolean {
   }
 }
 
-/** Whether this `Math` is anything but the `Math` of `Math.floor` and the like. */
+/** Whether a use of `Math` may be random; `Math.floor` and the like are not. */
 function mayBeRandom({ parent }: Deno.lint.Identifier): boolean {
   return parent.type !== "MemberExpression" || parent.computed ||
     parent.property.type !== "Identifier" || parent.property.name === "random";

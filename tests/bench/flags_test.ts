@@ -6,10 +6,10 @@ Deno.test("bench: a command line that makes no sense is told, with the help, bef
     const [args, told] of [
       [["--foo"], /--foo/],
       [["extra"], /extra/],
-      [["--share", "7"], /--share is a number above 0 and up to 1, and not "7"/],
+      [["--share", "7"], /--share must be above 0 and at most 1, found "7"/],
       [["--only", "nothere"], /no part "nothere".*calls, large/],
       [["--peer", "nothere"], /Cannot measure the peer "nothere"/],
-      [["--mapping", "x"], /follows no --peer/],
+      [["--mapping", "x"], /must follow a --peer/],
       [["--peer", "node x.js", "--mapping", "none.json"], /Cannot use the mapping "none.json"/],
     ] as const
   ) {

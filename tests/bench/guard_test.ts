@@ -99,6 +99,6 @@ Deno.test("bench: a call that is refused is no figure", async () => {
   const call = GATEWAY.call("echo", { n: 1000 });
   await assert.rejects(
     client.load({ call, count: 10, inFlight: 2, leastBytes: 1000 }),
-    /Not what was called: .*INVALID_AGENT_ID/,
+    /Unexpected answer: .*INVALID_AGENT_ID/,
   );
 });

@@ -65,7 +65,7 @@ Deno.test("bench: a mapping is read from a file, and what is wrong with it is to
     assert.throws(() => readMapping(file), /Cannot use the mapping ".*": the file is not JSON: /);
     write(JSON.stringify({ ...mapping, call: {}, files: { "../x": 1 }, more: 1 }));
     assert.throws(() => readMapping(file), (error: Error) => {
-      for (const part of [/call\.name/, /a name of a file is no path/, /"more"/]) {
+      for (const part of [/call\.name/, /the name of a file must not be a path/, /"more"/]) {
         assert.match(error.message, part);
       }
       return true;
@@ -94,7 +94,7 @@ Deno.test("bench: --mapping belongs to the --peer before it", () => {
     { peer: "one" },
     { peer: "a b", mapping: "m.json" },
   ]);
-  assert.throws(() => pairPeers([option("mapping", "m")]), /--mapping m follows no --peer/);
+  assert.throws(() => pairPeers([option("mapping", "m")]), /--mapping m must follow a --peer/);
 });
 
 Deno.test("bench: a peer that nobody knows is refused, with what there is", () => {
@@ -110,7 +110,7 @@ Deno.test("bench: a peer that nobody knows is refused, with what there is", () =
   assert.equal(refused.length, 2);
   assert.match(
     refused[0] ?? "",
-    /^Cannot measure the peer "mcp-hub": it is none of .*mcporter\. .*--mapping/,
+    /^Cannot measure the peer "mcp-hub": it is not one of .*mcporter\. .*--mapping/,
   );
   assert.match(refused[1] ?? "", /^Cannot use the mapping "mine": it is neither one of .* nor a/);
 });

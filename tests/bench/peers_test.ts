@@ -80,7 +80,7 @@ Deno.test("bench: a peer that fails costs none of the others their figures", asy
   assert.deepEqual(more, []);
   assert.match(
     failure,
-    /^ends: it cannot be spoken with: The program ended\. Start it by hand/,
+    /^ends: it does not speak MCP: The program ended\. Start it by hand/,
   );
   const rows = figures.rows(() => undefined);
   assert.ok(rows.some(({ figure, who }) => figure.startsWith("1 MB, 64") && who === "direct"));

@@ -68,7 +68,7 @@ Deno.test("dev starts the gateway again on a change, and the client notices noth
     let text = "";
     for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
       text += chunk;
-      if (text.includes("starting again") && text.split("Gateway is ready").length > 2) resolve();
+      if (text.includes("restarting") && text.split("Gateway is ready").length > 2) resolve();
     }
     return text;
   })();
@@ -85,7 +85,7 @@ Deno.test("dev starts the gateway again on a change, and the client notices noth
 
   await channel.close();
   assert.equal((await child.status).code, 0);
-  assert.match(await log, /A source file changed: starting again/);
+  assert.match(await log, /A source file changed: restarting/);
 });
 
 /** Where Deno keeps its packages when nothing says so; the test's own HOME would hide it. */
