@@ -1,10 +1,10 @@
 /**
- * Bytes in pieces, and bodies of a bounded length. A leaf: imports nothing of the project.
+ * Joins chunks of bytes, and reads bodies of a bounded size. A leaf: imports nothing of the project.
  *
  * @module
  */
 
-/** Joins pieces of bytes. */
+/** Joins chunks of bytes. */
 export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
@@ -16,11 +16,11 @@ export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer
 }
 
 /**
- * Reads the body of an answer to its end.
+ * Reads a body to its end.
  *
- * @param body The body; null is an empty one.
- * @param maxBytes How long it may be; reading stops beyond that.
- * @returns `undefined` where it is longer.
+ * @param body The body; null means an empty one.
+ * @param maxBytes Maximum size; reading stops beyond it.
+ * @returns `undefined` if the body is larger.
  */
 export async function readBytes(
   body: ReadableStream<Uint8Array> | null,

@@ -1,14 +1,14 @@
 /**
- * Says which addresses are this machine. A leaf: imports nothing of the project.
+ * Recognizes the addresses of this machine. A leaf: imports nothing of the project.
  *
  * @module
  */
 
 /**
- * Whether an address or host name always means this machine, so that nobody else can reach it or
- * answer for it: `localhost`, 127.0.0.0/8 and `::1`.
+ * Whether an address or host name always means this machine, so that other machines can neither reach
+ * it nor answer for it: `localhost`, 127.0.0.0/8 and `::1`.
  *
- * @param host An address, an IPv6 one with brackets or without, or a host name.
+ * @param host An IPv4 or IPv6 address, with or without brackets, or a host name.
  */
 export function isLoopback(host: string): boolean {
   const address = host.replace(/^\[|\]$/g, "").toLowerCase().replace(/^::ffff:(?=\d)/, "");
@@ -16,8 +16,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Whether a browser takes a host name for this machine. Browsers resolve every name below
- * `localhost` themselves; other programs may ask the network for it.
+ * Whether a host name means this machine to a browser. Browsers resolve every name below `localhost`
+ * themselves; other programs may ask the network for it.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6761#section-6.3}
  */
@@ -25,13 +25,13 @@ export function isBrowserLoopback(host: string): boolean {
   return isLoopback(host) || host.endsWith(".localhost");
 }
 
-/** Whether a URL is `http` to this machine, where nobody on the way can change the answer. */
+/** Whether a URL is `http` to this machine, which is safe from tampering in transit. */
 export function isLoopbackUrl(text: string): boolean {
   const url = URL.parse(text);
   return url?.protocol === "http:" && isLoopback(url.hostname);
 }
 
-/** Whether nobody on the way can change what a URL answers: `https`, or `http` to this machine. */
+/** Whether a URL is safe from tampering in transit: `https`, or `http` to this machine. */
 export function isSecureUrl(text: string): boolean {
   return URL.parse(text)?.protocol === "https:" || isLoopbackUrl(text);
 }

@@ -44,10 +44,11 @@ export async function withDeadline<T>(
 }
 
 /**
- * Waits for a time. `setTimeout` of `node:timers/promises` throws an error of its own instead of the reason.
+ * Waits for some time. `setTimeout` of `node:timers/promises` would throw its own error, not the
+ * signal's reason.
  *
- * @param ms For how long, in milliseconds.
- * @param signal Ends the wait; its reason is thrown.
+ * @param ms The time in milliseconds.
+ * @param signal Aborts the wait, which then rejects with the signal's reason.
  */
 export function wait(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();

@@ -1,10 +1,7 @@
 /**
- * Hashes a text (FNV-1a).
+ * Hashes a part of a text (FNV-1a).
  *
- * @param text The text.
- * @param seed A random number, so that a peer cannot choose texts whose hashes are equal.
- * @param start Where to begin in the text.
- * @param end Where to stop.
+ * @param seed A random number, so that a peer cannot choose texts with equal hashes.
  */
 export function hashText(
   text: string,
@@ -17,7 +14,7 @@ export function hashText(
   return hash;
 }
 
-/** Makes a seed that nobody else knows. */
+/** Returns a random seed. */
 export function makeSeed(): number {
   return Math.floor(Math.random() * 0x7fffffff);
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { PARTS, readFlags } from "../../scripts/bench/flags.ts";
 
-Deno.test("bench: a command line that makes no sense is told, with the help, before anything runs", () => {
+Deno.test("bench: an invalid command line is reported with the help before anything runs", () => {
   for (
-    const [args, told] of [
+    const [args, message] of [
       [["--foo"], /--foo/],
       [["extra"], /extra/],
       [["--share", "7"], /--share must be above 0 and at most 1, found "7"/],
@@ -15,13 +15,13 @@ Deno.test("bench: a command line that makes no sense is told, with the help, bef
   ) {
     const asked = readFlags(args);
     assert.ok("message" in asked, args.join(" "));
-    assert.match(asked.message, told);
+    assert.match(asked.message, message);
     assert.match(asked.message, /Usage: deno task bench/);
     assert.equal(asked.exitCode, 2);
   }
 });
 
-Deno.test("bench: parts, peers and shares are read", () => {
+Deno.test("bench: parts, peers and shares are parsed", () => {
   const asked = readFlags([
     ...["--quick", "--share", "0.1", "--only", "calls", "--only", "start"],
     ...["--peer", "mcporter", "--peer", "node x.js", "--mapping", "mcp-hub-mcp"],

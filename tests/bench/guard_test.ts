@@ -9,13 +9,13 @@ import { timeStart } from "../../scripts/bench/gateway_figures.ts";
 import { LoadClient } from "../../scripts/bench/load_client.ts";
 import { Scene } from "../../scripts/bench/scene.ts";
 
-/** From source, because the bundle may be an old one. */
+/** From source, because the bundle may be outdated. */
 const [GATEWAY] = ourselves() as [Contestant];
 
-/** How often each figure is taken; the best counts, for other work only makes it worse. */
+/** Number of rounds; the best one counts, because other work only makes a figure worse. */
 const ROUNDS = 4;
 
-/** The best of several rounds, one contestant after the other in each. */
+/** Returns the best of several rounds, with all contestants in each. */
 async function compare(
   measure: (one: Contestant) => Promise<number>,
 ): Promise<{ direct: number; gateway: number }> {
@@ -27,7 +27,7 @@ async function compare(
   return { direct, gateway };
 }
 
-Deno.test("bench: a call through the gateway is not slower by another kind than a direct one", async (t) => {
+Deno.test("bench: a call through the gateway is of the same order as a direct one", async (t) => {
   using scene = new Scene();
   await using opened = new AsyncDisposableStack();
   const clients = new Map<Contestant, LoadClient>();
@@ -76,7 +76,7 @@ Deno.test("bench: a call through the gateway is not slower by another kind than 
   });
 });
 
-Deno.test("bench: initialize is answered as soon with 10 servers as with none", async () => {
+Deno.test("bench: initialize is answered as fast with 10 servers as with none", async () => {
   const timed = async (count: number): Promise<number> => {
     const servers = Array.from({ length: count }, () => ["--hang"]);
     using scene = new Scene({ servers });
@@ -93,7 +93,7 @@ Deno.test("bench: initialize is answered as soon with 10 servers as with none", 
   assert.ok(empty > 0 && none < 1000 + 20 * empty, `${none} ms beside ${empty} ms`);
 });
 
-Deno.test("bench: a call that is refused is no figure", async () => {
+Deno.test("bench: a call that is refused is not counted", async () => {
   using scene = new Scene({ rules: { agents: {} } });
   await using client = await LoadClient.open(GATEWAY.command(scene), GATEWAY.env(scene));
   const call = GATEWAY.call("echo", { n: 1000 });

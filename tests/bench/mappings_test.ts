@@ -7,7 +7,7 @@ import { Scene } from "../../scripts/bench/scene.ts";
 
 const WANTED = { agent: "bench", server: "echo", tool: "echo", args: { n: 100 } };
 
-Deno.test("bench: a shipped mapping says how a tool is called through a gateway", () => {
+Deno.test("bench: a shipped mapping describes the call of a tool through a gateway", () => {
   const filled = Object.entries(MAPPINGS).map(([name, one]) => [name, mapCall(one, WANTED)]);
   assert.deepEqual(Object.fromEntries(filled), {
     "agent-mcp-gateway-python": {
@@ -38,7 +38,7 @@ Deno.test("bench: a peer finds its files in the folder of the scene", () => {
   );
 });
 
-Deno.test("bench: a place that stands alone keeps its type, and unknown ones stay", () => {
+Deno.test("bench: a single placeholder keeps the type of its value, and unknown ones are kept", () => {
   const places = { args: { n: 1 }, tool: "echo" };
   assert.deepEqual(fill({ a: "{args}", b: ["x {tool} {args}", "{other}"], c: 3 }, places), {
     a: { n: 1 },
@@ -53,7 +53,7 @@ Deno.test("bench: a place that stands alone keeps its type, and unknown ones sta
   ]);
 });
 
-Deno.test("bench: a mapping is read from a file, and what is wrong with it is told", () => {
+Deno.test("bench: a mapping is read from a file, and its errors are reported", () => {
   const folder = Deno.makeTempDirSync();
   try {
     const file = join(folder, "peer.json");
@@ -75,7 +75,7 @@ Deno.test("bench: a mapping is read from a file, and what is wrong with it is to
   }
 });
 
-Deno.test("bench: the mapping that the page on performance shows can be used", () => {
+Deno.test("bench: the mapping in docs/performance.md is valid", () => {
   const page = Deno.readTextFileSync(new URL("../../docs/performance.md", import.meta.url));
   const [, shown = ""] = /```json [^\n]*\n([^`]+)```/.exec(page) ?? [];
   using scene = new Scene();
@@ -97,7 +97,7 @@ Deno.test("bench: --mapping belongs to the --peer before it", () => {
   assert.throws(() => pairPeers([option("mapping", "m")]), /--mapping m must follow a --peer/);
 });
 
-Deno.test("bench: a peer that nobody knows is refused, with what there is", () => {
+Deno.test("bench: an unknown peer is refused with a list of the known ones", () => {
   const refused: string[] = [];
   const asked = [
     { peer: "mcp-hub" },

@@ -19,7 +19,7 @@ import { permissionFlags } from "../../scripts/permissions.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** This gateway from source, described as any other one would be. */
+/** This gateway from source, described as a peer. */
 function itself(): Record<string, unknown> {
   using scene = new Scene();
   const [source] = ourselves() as [Contestant];
@@ -41,7 +41,7 @@ function named(name: string, command: readonly string[], call: Mapping["call"] =
   return describePeer({ name, command: words.join(" "), call });
 }
 
-Deno.test("bench: --peer measures a gateway that a file describes, and tells what failed", async () => {
+Deno.test("bench: --peer measures a gateway that a file describes, and reports failures", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const [mapping, json] = [join(folder, "itself.json"), join(folder, "figures.json")];
@@ -72,7 +72,7 @@ Deno.test("bench: --peer measures a gateway that a file describes, and tells wha
   }
 });
 
-Deno.test("bench: a peer that fails costs none of the others their figures", async () => {
+Deno.test("bench: a peer that fails does not affect the other figures", async () => {
   const figures = new Figures();
   const ends = named("ends", [Deno.execPath(), "eval", ""]);
   await measureCalls([DIRECT, ends], { rounds: 1, share: 0.001 }, figures);
@@ -87,7 +87,7 @@ Deno.test("bench: a peer that fails costs none of the others their figures", asy
   assert.ok(rows.every(({ who }) => who !== "ends"));
 });
 
-Deno.test("bench: a load that a peer does not stand is left out, and its others are measured", async () => {
+Deno.test("bench: a load that crashes a peer is left out, and its others are measured", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const file = join(folder, "weak.js");
@@ -121,7 +121,7 @@ Deno.test("bench: a load that a peer does not stand is left out, and its others 
   }
 });
 
-Deno.test("bench: a peer that answers nothing is waited for no longer than there is patience", async () => {
+Deno.test("bench: the wait for a peer that does not answer is limited", async () => {
   using scene = new Scene();
   const before = listTree(Deno.pid).length;
   const hung = named("hung", echoCommand("--hang"));
@@ -131,10 +131,10 @@ Deno.test("bench: a peer that answers nothing is waited for no longer than there
   assert.equal(listTree(Deno.pid).length, before);
 });
 
-Deno.test("bench: an answer that is not what was called for is no figure", async () => {
+Deno.test("bench: an unexpected answer is not counted", async () => {
   using scene = new Scene();
   const fail = (message: string): never => assert.fail(message);
-  // It answers, and quickly, but not with what was asked for.
+  // It answers quickly, but not with the expected text.
   const wrong = named("wrong", echoCommand(), { name: "{tool}", arguments: { n: 3 } });
   await assert.rejects(
     PeerCaller.open(wrong, scene, { warmUp: 1, rounds: 1, fail, patienceMs: 300 }),
@@ -142,7 +142,7 @@ Deno.test("bench: an answer that is not what was called for is no figure", async
   );
 });
 
-Deno.test("bench: what a peer leaves behind is ended", async () => {
+Deno.test("bench: processes that a peer leaves behind are ended", async () => {
   using scene = new Scene();
   // Its child outlives it, and it does not end when its input ends.
   const script = `new Deno.Command("sleep", { args: ["61.25"] }).spawn();

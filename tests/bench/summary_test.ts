@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { formatTable } from "../../scripts/bench/report.ts";
 import { Figures, summarize } from "../../scripts/bench/summary.ts";
 
-Deno.test("bench: figures are summed up over rounds, with ratios of their medians", () => {
+Deno.test("bench: figures are summarized over rounds, with ratios of their medians", () => {
   const figures = new Figures();
   for (const [direct, gateway] of [[2, 9], [1, 6], [3, 6]] as const) {
     figures.note("a call", "direct", "ms", direct);
@@ -39,7 +39,7 @@ Deno.test("bench: figures are summed up over rounds, with ratios of their median
   );
 });
 
-Deno.test("bench: a figure without a value is told with its remark", () => {
+Deno.test("bench: a figure without a value is shown with its remark", () => {
   const figures = new Figures();
   figures.note("start", "direct", "ms", 2);
   figures.note("memory", "direct", "MB", 2);
@@ -59,7 +59,7 @@ Deno.test("bench: a figure without a value is told with its remark", () => {
   );
 });
 
-Deno.test("bench: the median of an even number of rounds lies between the two in the middle", () => {
+Deno.test("bench: the median of an even number of rounds is the mean of the two in the middle", () => {
   assert.deepEqual(summarize([3, 1]), { min: 1, median: 2, max: 3 });
   assert.deepEqual(summarize([4, 1, 2, 9]), { min: 1, median: 3, max: 9 });
   assert.deepEqual(summarize([5]), { min: 5, median: 5, max: 5 });

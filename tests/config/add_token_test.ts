@@ -12,7 +12,7 @@ function add(text: string, agent?: string, expires?: string): string {
   return addToken({ file: "rules.json", text }, { agent: agent ?? "a", sha256: HASH, expires });
 }
 
-Deno.test("[cli.token] a hash is written, and comments and layout stay", () => {
+Deno.test("[cli.token] a hash is written, and comments and layout are kept", () => {
   const cases: [before: string, after: string][] = [
     [`{"agents":{"a":{}}}`, `{"agents":{"a":{ "token_sha256": ["NEW"] }}}`],
     [
@@ -36,7 +36,7 @@ Deno.test("[cli.token] a hash is written, and comments and layout stay", () => {
       `{\n "agents": {\n  "a": { "token_sha256": [\n   "OLD" // Ann's\n   // more\n  ] } } }`,
       `{\n "agents": {\n  "a": { "token_sha256": [\n   "OLD", // Ann's\n   // more\n   "NEW"\n  ] } } }`,
     ],
-    // Trailing commas stay what they are.
+    // Trailing commas are kept.
     [
       `{"agents":{"a":{"token_sha256":["OLD",],},},}`,
       `{"agents":{"a":{"token_sha256":["OLD", "NEW",],},},}`,
@@ -65,7 +65,7 @@ Deno.test("[cli.token] a hash is written, and comments and layout stay", () => {
   );
 });
 
-Deno.test("[cli.token] agents of any name get theirs, and only theirs", () => {
+Deno.test("[cli.token] an agent of any name gets its token, and no other agent does", () => {
   const text = `{"agents":{"a":{},"7":{},"team.x":{},"constructor":{}}}`;
   for (const agent of ["7", "team.x", "constructor"]) {
     const { agents } = JSON.parse(add(text, agent));
@@ -84,7 +84,7 @@ Deno.test("[cli.token] an unknown agent, and rules with errors, are reported", (
       assert.ok(error instanceof ConfigError);
       return error.message;
     }
-    throw new Error("It was written");
+    throw new Error("The token was written");
   };
   assert.equal(
     errorOf(`{"agents":{"team.writer":{}}}`, "team.writr"),
@@ -103,7 +103,7 @@ Deno.test("[cli.token] an unknown agent, and rules with errors, are reported", (
   assert.match(errorOf(`{"agents":{"a":{}}}`, "a", "soon"), /expires/);
 });
 
-Deno.test("[cli.token] whatever the layout, what was there is there", () => {
+Deno.test("[cli.token] existing content is kept in any layout", () => {
   const comment = fc.constantFrom("", " ", "\n", "/* x */", "// y\n", "\n\t// z\n\t", "\r\n  ");
   fc.assert(
     fc.property(
@@ -124,7 +124,7 @@ Deno.test("[cli.token] whatever the layout, what was there is there", () => {
         for (const one of [...text.matchAll(/\/\*.*?\*\/|\/\/.*/g)]) {
           assert.ok(after.includes(one[0]));
         }
-        // Twice, so that what it writes can be read by it.
+        // Twice, to read its own output.
         const twice = addToken({ file: "x", text: after }, { agent: "a", sha256: "f".repeat(64) });
         const bare = twice.replace(/\/\*.*?\*\/|\/\/.*/g, "");
         const plain = bare.replace(/,(?=\s*[\]}])/g, "");
@@ -138,7 +138,7 @@ Deno.test("[cli.token] whatever the layout, what was there is there", () => {
   );
 });
 
-Deno.test("[cli.token] a file is replaced whole, its mode and links to it stay", async () => {
+Deno.test("[cli.token] a file is replaced atomically and keeps its mode and links", async () => {
   using folder = new TempFolder();
   const path = folder.write("real/rules.json", "\ufeffone");
   const isWindows = Deno.build.os === "windows";
@@ -163,7 +163,7 @@ Deno.test("[cli.token] a file is replaced whole, its mode and links to it stay",
   ]);
 });
 
-Deno.test("[cli.token] a file in another encoding is refused as everywhere, and unchanged", async () => {
+Deno.test("[cli.token] a file in another encoding is refused and unchanged", async () => {
   using folder = new TempFolder();
   const text = new Uint8Array(
     new Uint16Array([...'{"agents": {}}'].map((one) => one.charCodeAt(0))).buffer,
@@ -176,7 +176,7 @@ Deno.test("[cli.token] a file in another encoding is refused as everywhere, and 
   assert.deepEqual(Deno.readFileSync(path), text);
 });
 
-Deno.test("[cli.token] edits at the same time all count", async () => {
+Deno.test("[cli.token] no concurrent edit is lost", async () => {
   using folder = new TempFolder();
   const path = folder.write("rules.txt", "");
   const edits = Array.from(
@@ -188,7 +188,7 @@ Deno.test("[cli.token] edits at the same time all count", async () => {
   assert.deepEqual(found.sort((a, b) => a - b), Array.from({ length: 20 }, (_, index) => index));
 });
 
-Deno.test("[cli.token] what an editor writes meanwhile is not lost", async () => {
+Deno.test("[cli.token] a concurrent change by an editor is not lost", async () => {
   using folder = new TempFolder();
   const path = folder.write("rules.txt", "old");
   let times = 0;

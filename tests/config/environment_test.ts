@@ -52,13 +52,13 @@ Deno.test("[servers.safe-environment] a process gets the safe set and nothing el
   assert.deepEqual(child, { ...safe, [DEPTH_VARIABLE]: "1" });
 });
 
-Deno.test("[servers.safe-environment] on Windows also its own variables, names without case", () => {
+Deno.test("[servers.safe-environment] Windows adds its own variables and ignores case", () => {
   const env = environmentOf({ Path: "C:\\bin", ...onWindows, DATABASE_URL: "y" });
   const child = childEnvironment(nothing, env, { windows: true });
   assert.deepEqual(child, { Path: "C:\\bin", ...onWindows, [DEPTH_VARIABLE]: "1" });
 });
 
-Deno.test("[servers.inherit-env] named variables are passed on, the entry's own win", () => {
+Deno.test("[servers.inherit-env] named variables are passed on, the entry's own take precedence", () => {
   const env = environmentOf({ ...secret, HOME: "/home/someone" });
   const server = { env: { HOME: "/srv", OWN: "1" }, inheritEnv: ["DATABASE_URL", "ABSENT"] };
   assert.deepEqual(childEnvironment(server, env, { windows: false }), {
@@ -69,7 +69,7 @@ Deno.test("[servers.inherit-env] named variables are passed on, the entry's own 
   });
 });
 
-Deno.test("[servers.inherit-env] on Windows an own Path replaces PATH, and names match without case", () => {
+Deno.test("[servers.inherit-env] on Windows an entry's Path replaces PATH, and names are case-insensitive", () => {
   const env = environmentOf({ PATH: "a", Database_Url: "y" });
   const server = { env: { Path: "b" }, inheritEnv: ["DATABASE_URL"] };
   assert.deepEqual(childEnvironment(server, env, { windows: true }), {
@@ -80,7 +80,7 @@ Deno.test("[servers.inherit-env] on Windows an own Path replaces PATH, and names
   assert.equal(childEnvironment(server, env, { windows: false })["PATH"], "a");
 });
 
-Deno.test("[nesting.depth] each gateway adds one, whatever the entry says", () => {
+Deno.test("[nesting.depth] each gateway adds one, whatever the entry contains", () => {
   const at = (depth: string) => environmentOf({ [DEPTH_VARIABLE]: depth });
   assert.equal(readDepth(environmentOf({})), 0);
   assert.equal(readDepth(at("")), 0);
@@ -102,7 +102,7 @@ Deno.test({
   },
 });
 
-Deno.test("[config.tilde] the home folder is HOME, on Windows USERPROFILE where that is missing", () => {
+Deno.test("[config.tilde] the home folder is HOME, or on Windows USERPROFILE if that is missing", () => {
   const both = environmentOf({ HOME: "/a", USERPROFILE: "/b" });
   const profile = environmentOf({ HOME: "", USERPROFILE: "/b" });
   assert.equal(homeFolder(both, { windows: true }), "/a");

@@ -50,7 +50,7 @@ for (const [text, result] of expanded) {
   });
 }
 
-Deno.test("[servers.unset-variable] an unset variable is named, the text stays as it is", () => {
+Deno.test("[servers.unset-variable] an unset variable is named, the text is unchanged", () => {
   for (const text of ["a ${NOT_SET}", "${env:NOT_SET}", "${X:-${NOT_SET}}", "${SET} ${NOT_SET}"]) {
     assert.deepEqual(expand(text), {
       text,
@@ -62,7 +62,7 @@ Deno.test("[servers.unset-variable] an unset variable is named, the text stays a
   assert.equal(homeless.error, 'variable "userHome" is not set');
 });
 
-Deno.test("[servers.expansion] what begins like a reference but is none is told, not passed on", () => {
+Deno.test("[servers.expansion] a malformed reference is an error and is not passed on", () => {
   const texts = ["${", "${SET", "${}", "${1A}", "${A B}", "${inputs:key}", "${A-b}", "${A:b}"];
   for (const text of [...texts, "${SET:-x", "${SET:-${", "${X:-${1}}", "${NOT_SET} ${"]) {
     const { text: found, error } = expand(text);
@@ -71,7 +71,7 @@ Deno.test("[servers.expansion] what begins like a reference but is none is told,
   }
 });
 
-Deno.test("[servers.expansion] long and deep texts take linear time and no stack", () => {
+Deno.test("[servers.expansion] long and deep texts take linear time and do not overflow the stack", () => {
   const deep = "${A:-".repeat(100_000) + "}".repeat(100_000);
   assert.match(expand(deep).error ?? "", /does not begin a variable/);
   const long = "${NOT_SET:-x}$${".repeat(100_000);

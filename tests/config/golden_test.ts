@@ -1,6 +1,6 @@
 /**
- * Files in, problems out: every folder of tests/golden/config holds `mcp.json`, `rules.json` and
- * what is said about them. A new case is a new folder; `GOLDEN=write` writes what is said now.
+ * Checks the problems of golden files: every folder of tests/golden/config contains `mcp.json`,
+ * `rules.json` and their problems. A new case is a new folder; `GOLDEN=write` writes the problems.
  */
 import assert from "node:assert/strict";
 import { checkConfiguration, locateFiles } from "../../src/config/mod.ts";
@@ -18,11 +18,11 @@ for (const { name } of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.n
       cwd,
     });
     const { errors, warnings } = await checkConfiguration(files, { env, cwd, windows: false });
-    const said = [
+    const problems = [
       ...errors.map((problem) => `error ${formatProblem(problem)}\n`),
       ...warnings.map((problem) => `warning ${formatProblem(problem)}\n`),
     ].join("");
-    if (Deno.env.get("GOLDEN") === "write") Deno.writeTextFileSync(`${cwd}/expected.txt`, said);
-    assert.equal(said, Deno.readTextFileSync(`${cwd}/expected.txt`));
+    if (Deno.env.get("GOLDEN") === "write") Deno.writeTextFileSync(`${cwd}/expected.txt`, problems);
+    assert.equal(problems, Deno.readTextFileSync(`${cwd}/expected.txt`));
   });
 }

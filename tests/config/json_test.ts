@@ -24,7 +24,7 @@ for (const [name, lineEnd] of [["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]] as 
   });
 }
 
-Deno.test("[config.error-place] a byte order mark takes no column, letters are UTF-16 units", async () => {
+Deno.test("[config.error-place] a byte order mark takes no column, columns count UTF-16 units", async () => {
   const { errors } = await check('\ufeff{"mcpServers": {"\u{1f600}": 5}}');
   assert.deepEqual([errors[0]?.line, errors[0]?.column], [1, 23]);
 });
@@ -44,7 +44,7 @@ Deno.test("[config.error-place] unknown key: the key; missing key: the object; w
   );
 });
 
-Deno.test("[config.trailing-commas] both files may have them; a comma between nothing is an error", async () => {
+Deno.test("[config.trailing-commas] both files may have them; a comma without a value is an error", async () => {
   const { configuration, errors } = await check(
     '{"mcpServers": {"x": {"command": "true", "args": ["a", /* last */],},},}',
     '{"agents": {"a": {"allow": {"servers": ["x",],},},},}',
@@ -68,14 +68,14 @@ Deno.test("[config.strict-json] a duplicate key is an error naming both position
   assert.match(errors[0]?.message ?? "", /first used at line 2, column 2/);
 });
 
-Deno.test("[config.strict-json] nesting without end is an error, not an overflow", async () => {
+Deno.test("[config.strict-json] endless nesting is an error, not a stack overflow", async () => {
   for (const text of ["[".repeat(1e6), '{"a":'.repeat(1e5), "[}".repeat(1e5), "{]".repeat(1e5)]) {
     const { errors } = await check(text);
     assert.match(errors[0]?.message ?? "", /nested too deep/);
   }
 });
 
-Deno.test("[config.all-errors-at-once] loading throws one error that holds them all, in order", async () => {
+Deno.test("[config.all-errors-at-once] loading throws one error with all problems, in order", async () => {
   const files = locateFiles({ mcpConfig: "/nowhere/a", rules: "/nowhere/b" }, {
     home: undefined,
     cwd: "/",
@@ -106,14 +106,14 @@ Deno.test("[config.no-secrets-in-errors] messages quote no value of args, env, h
   }
 });
 
-Deno.test("[config.all-errors-at-once] as many errors as there are agents take linear time", async () => {
+Deno.test("[config.all-errors-at-once] one error per agent takes linear time", async () => {
   const agents = Object.fromEntries(
     Array.from({ length: 30_000 }, (_, index) => [`a${index}`, { alow: 1 }]),
   );
   const since = performance.now();
   const { errors } = await check(undefined, { agents });
   assert.equal(errors.length, 30_000);
-  // Where every error walks through all agents it takes six times as long.
+  // It would take six times as long if every error searched all agents.
   const tookMs = performance.now() - since;
   assert.ok(tookMs < 5000, `${tookMs} ms`);
 });

@@ -26,7 +26,7 @@ Deno.test("[config.search-order] the named file, the user's own, the working fol
   assert.equal(locate([]).mcpConfig.origin, "missing");
 });
 
-Deno.test("[config.search-order] the two files are looked for apart", () => {
+Deno.test("[config.search-order] the two files are searched independently", () => {
   const { mcpConfig, rules } = locate([here, userRules, "/project/.mcp-gateway-rules.json"]);
   assert.deepEqual([mcpConfig.path, mcpConfig.origin], [here, "folder"]);
   assert.deepEqual([rules.path, rules.origin], [userRules, "home"]);
@@ -37,7 +37,7 @@ Deno.test("[config.search-order] without a home folder only the working folder i
   assert.equal(files.mcpConfig.path, here);
 });
 
-Deno.test("[config.announced] files passed over and files of the working folder are told", () => {
+Deno.test("[config.announced] ignored files and files of the working folder are logged", () => {
   assert.deepEqual(locate([userServers, userRules]).notes, []);
   assert.deepEqual(locate([userServers, here, userRules]).notes, [
     `ignoring ${here}, because ${userServers} is used`,
@@ -57,7 +57,7 @@ Deno.test("[config.search-order] in the user's own folder no file is announced a
   assert.deepEqual(noteFinds(files, exists), []);
 });
 
-Deno.test("[config.search-order] on the disk a folder is no file", () => {
+Deno.test("[config.search-order] a folder on the disk is not a file", () => {
   using folder = new TempFolder();
   folder.write(".mcp.json/x", "");
   const inConfig = folder.write("config/.mcp.json", {});
@@ -66,12 +66,12 @@ Deno.test("[config.search-order] on the disk a folder is no file", () => {
   assert.equal(files.rules.origin, "missing");
 });
 
-Deno.test("[config.missing-explained] none found: where was looked, how to make one", async () => {
+Deno.test("[config.missing-explained] no file found: the message lists the folders and how to create one", async () => {
   using folder = new TempFolder();
   const files = locateFiles({}, { home: `${folder.path}/home`, cwd: folder.path });
   const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd: folder.path });
   assert.deepEqual(errors.map(({ file }) => file), [".mcp.json", ".mcp-gateway-rules.json"]);
-  // What to do is said once, with the last of them.
+  // Only the last message says what to do.
   assert.deepEqual(errors.map(({ message }) => message), [
     "not found",
     "not found; run agent-mcp-gateway init, which writes both files, or name them with " +

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { findNameFault, foldName } from "../../src/config/name_faults.ts";
 import { check } from "./support.ts";
 
-Deno.test("[servers.switched-off] a server that another client switched off is not there", async () => {
+Deno.test("[servers.switched-off] a server that another client disabled is left out", async () => {
   const command = "x";
   const { configuration, warnings } = await check({
     mcpServers: {
@@ -35,7 +35,7 @@ Deno.test("[config.other-clients] the warnings quote no value", async () => {
   }
 });
 
-Deno.test("[config.other-clients] every way to say mcpServers otherwise is one error, at the key", async () => {
+Deno.test("[config.other-clients] every other name of mcpServers is one error, at the key", async () => {
   const servers = { pg: { command: "npx" } };
   for (
     const key of ["servers", "context_servers", "mcpservers", "MCPSERVERS", "mcpServer", "mcp"]
@@ -49,13 +49,13 @@ Deno.test("[config.other-clients] every way to say mcpServers otherwise is one e
     const { errors } = await check({ pg: entry });
     assert.match(errors[0]?.message ?? "", /put all servers into \{"mcpServers": \{"pg": …\}\}$/);
   }
-  // Nothing to go by: the key that is missing.
+  // Unknown format: the missing key is reported.
   const { errors } = await check({ theme: "dark" });
   assert.match(errors[0]?.message ?? "", /^this key is missing/);
 });
 
-Deno.test("[config.odd-names] blanks at the ends and what cannot be seen; nothing else", () => {
-  const odd = {
+Deno.test("[config.odd-names] only spaces at the ends and invisible characters are found", () => {
+  const faults = {
     "a ": "ends with a space",
     "\ta": "begins with a tab",
     "a\n": "ends with a line break",
@@ -67,7 +67,7 @@ Deno.test("[config.odd-names] blanks at the ends and what cannot be seen; nothin
     "a\u{e0061}b": "contains an invisible character, U+E0061",
     " \u2060": "has no visible characters",
   };
-  for (const [name, what] of Object.entries(odd)) {
+  for (const [name, what] of Object.entries(faults)) {
     assert.equal(findNameFault(name)?.what, what, JSON.stringify(name));
   }
   const family = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}";
@@ -79,7 +79,7 @@ Deno.test("[config.odd-names] blanks at the ends and what cannot be seen; nothin
   assert.equal(foldName("Caf\u00e9"), foldName("cafe\u0301\u200b "));
 });
 
-Deno.test("[config.odd-names] a hundred thousand patterns are looked at in no time", async () => {
+Deno.test("[config.odd-names] a hundred thousand patterns are checked quickly", async () => {
   const tools = Array.from({ length: 100 }, (_, index) => `tool_${index}_*`);
   const agents = Object.fromEntries(
     Array.from({ length: 1000 }, (_, index) => {

@@ -9,7 +9,7 @@ async function load(rules: string | object): Promise<Rules> {
   return configuration.rules;
 }
 
-Deno.test("[rules.shape] everything a rules file can say", async () => {
+Deno.test("[rules.shape] every key of a rules file", async () => {
   const rules = await load({
     $schema: "rules.schema.json",
     agents: {
@@ -62,7 +62,7 @@ Deno.test("[rules.shape] everything a rules file can say", async () => {
   });
 });
 
-Deno.test("[rules.defaults] what a file does not say: a missing agent id is refused", async () => {
+Deno.test("[rules.defaults] by default a missing agent id is denied", async () => {
   assert.deepEqual(await load({ agents: { a: {} } }), {
     agents: new Map([["a", { status: false, tokens: [] }]]),
     denyOnMissingAgent: true,

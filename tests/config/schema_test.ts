@@ -49,7 +49,7 @@ Deno.test("[config.did-you-mean] the nearest name, or nothing", () => {
   assert.equal(suggest("x".repeat(1e6), names), "");
 });
 
-Deno.test("[config.did-you-mean] letters to insert, remove, replace or swap", () => {
+Deno.test("[config.did-you-mean] characters to insert, delete, replace or swap", () => {
   const distances: [string, string, number][] = [
     ["", "", 0],
     ["abc", "", 3],

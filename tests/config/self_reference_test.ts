@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { checkConfiguration, locateFiles, type Program } from "../../src/config/mod.ts";
 import { environmentOf, TempFolder } from "./support.ts";
 
-/** Which entries are skipped, in a folder with `.mcp.json`, `other.json` and a link to the first. */
+/** Returns the skipped entries, in a folder with `.mcp.json`, `other.json` and a link to the first. */
 async function skipped(
   entries: (folder: string) => Record<string, unknown>,
   options: { program?: (folder: string) => Program; variables?: Record<string, string> } = {},
@@ -29,7 +29,7 @@ async function skipped(
   return Object.keys(mcpServers).filter((name) => !configuration?.servers.has(name));
 }
 
-Deno.test("[servers.self-reference] the usual ways to start this gateway on the same file", async () => {
+Deno.test("[servers.self-reference] the usual commands that start this gateway on the same file", async () => {
   const commands: string[][] = [
     ["agent-mcp-gateway"],
     ["/opt/bin/agent-mcp-gateway", "serve", "--debug"],
@@ -67,7 +67,7 @@ Deno.test("[servers.self-reference] deno task start in this program's folder", a
   assert.deepEqual(names, ["flag", "config", "cwd"]);
 });
 
-Deno.test("[servers.self-reference] other programs are no self references", async () => {
+Deno.test("[servers.self-reference] other programs are not self references", async () => {
   const names = await skipped(() => ({
     a: { command: "npx", args: ["-y", "some-server", "agent-mcp-gateway"] },
     b: { command: "deno", args: ["run", "-A", "/elsewhere/src/main.ts"] },
@@ -81,7 +81,7 @@ Deno.test("[servers.self-reference] other programs are no self references", asyn
   assert.deepEqual(names, []);
 });
 
-Deno.test("[nesting.intended] another configuration is meant, the same under another name is not", async () => {
+Deno.test("[nesting.intended] another configuration is allowed, the same one under another name is not", async () => {
   const command = "agent-mcp-gateway";
   const names = await skipped((folder) => ({
     other: { command, args: ["--mcp-config", "other.json"] },
@@ -103,7 +103,7 @@ Deno.test("[nesting.intended] another configuration is meant, the same under ano
   assert.deepEqual(names, ["same", "link", "sameEnv", "inherited", "tilde"]);
 });
 
-Deno.test("[servers.self-reference] a relative cwd counts from the gateway's own", async () => {
+Deno.test("[servers.self-reference] a relative cwd is resolved from the gateway's own", async () => {
   const names = await skipped(() => ({
     sub: { command: "agent-mcp-gateway", args: ["--mcp-config", "../.mcp.json"], cwd: "sub" },
   }));

@@ -32,7 +32,7 @@ Deno.test("[servers.stdio] command, args, env and cwd", async () => {
   });
 });
 
-Deno.test("[servers.remote] the type decides how a url is called; without one both ways are tried", async () => {
+Deno.test("[servers.remote] the type decides the transport of a url; without a type both are tried", async () => {
   const url = "https://example.com/mcp";
   const kinds: [Record<string, string>, string][] = [
     [{}, "auto"],
@@ -99,7 +99,7 @@ Deno.test("[servers.gateway-defaults] the gateway block, left out and filled in"
   });
 });
 
-Deno.test("[servers.file-order] servers keep the file's order, numbers and odd names included", async () => {
+Deno.test("[servers.file-order] servers keep the file's order, numbers and unusual names included", async () => {
   const text = '{"mcpServers": {"b": {"command": "x"}, "10": {"command": "x"}, ' +
     '"__proto__": {"command": "x"}, "2": {"command": "x"}, "constructor": {"command": "x"}}}';
   const { configuration } = await check(text);
@@ -154,7 +154,7 @@ Deno.test("[servers.shown] the command and the url as written, the url without i
   }
 });
 
-Deno.test("[servers.unset-variable] disables that server alone, and says which variable and field", async () => {
+Deno.test("[servers.unset-variable] disables only that server, and names the variable and the field", async () => {
   const { configuration, warnings } = await check(
     {
       mcpServers: {
@@ -200,7 +200,7 @@ Deno.test("[servers.home] a leading ~ of command and cwd is the home folder, and
   ]);
 });
 
-Deno.test("[servers.expansion-everywhere] variables count in every string of the keys we use", async () => {
+Deno.test("[servers.expansion-everywhere] variables are expanded in every string of the known keys", async () => {
   const variables = { V: "v", HOST: "example.com" };
   const servers = await load({
     a: { command: "${V}", args: ["${V}"], env: { A: "${V}" }, cwd: "${V}" },
@@ -227,7 +227,7 @@ Deno.test("[servers.expansion-everywhere] variables count in every string of the
   });
 });
 
-Deno.test("[servers.expansion-everywhere] a value that makes no url or header makes the server unavailable", async () => {
+Deno.test("[servers.expansion-everywhere] an invalid url or header after expansion makes the server unavailable", async () => {
   const servers = await load({
     a: { url: "${V}/mcp" },
     b: { url: "https://example.com", headers: { H: "${LINES}" } },
@@ -240,7 +240,7 @@ Deno.test("[servers.expansion-everywhere] a value that makes no url or header ma
   assert.equal(c?.unavailable, undefined);
 });
 
-Deno.test("[servers.fingerprint] equal for equal entries, another for another value, no secret in it", async () => {
+Deno.test("[servers.fingerprint] equal for equal entries, different for other values, without secrets", async () => {
   const entry = { command: "x", env: { A: "secret", B: "2" } };
   const of = async (entry: unknown, variables = {}) =>
     (await load({ a: entry }, variables)).get("a")?.fingerprint;

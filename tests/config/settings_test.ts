@@ -21,7 +21,7 @@ function problemsOf(flags: SettingFlags, variables: Record<string, string> = {})
   return [];
 }
 
-Deno.test("[settings.defaults] without flags and variables the defaults hold", () => {
+Deno.test("[settings.defaults] without flags and variables the defaults apply", () => {
   const home = environmentOf({ HOME: "/home/someone" });
   assert.deepEqual(readSettings({}, home), {
     transport: "stdio",
@@ -44,19 +44,19 @@ Deno.test("[settings.defaults] without flags and variables the defaults hold", (
 });
 
 Deno.test("[audit.place] the default is in the user's state folder, wherever that is", () => {
-  const placeOf = (env: Record<string, string>, windows: boolean) => {
+  const pathOf = (env: Record<string, string>, windows: boolean) => {
     return stateFile(environmentOf(env), "audit.jsonl", { windows });
   };
   const [home, own] = ["/home/someone", "agent-mcp-gateway/audit.jsonl"];
   const state = `${home}/.local/state/${own}`;
-  assert.equal(placeOf({ HOME: home, XDG_STATE_HOME: "/var/state" }, false), `/var/state/${own}`);
-  // The specification has a relative path ignored.
+  assert.equal(pathOf({ HOME: home, XDG_STATE_HOME: "/var/state" }, false), `/var/state/${own}`);
+  // The specification says that relative paths are ignored.
   for (const name of ["", "state"]) {
-    assert.equal(placeOf({ HOME: home, XDG_STATE_HOME: name }, false), state);
+    assert.equal(pathOf({ HOME: home, XDG_STATE_HOME: name }, false), state);
   }
   const profile = { USERPROFILE: "C:\\Users\\me", HOME: "" };
-  assert.equal(placeOf(profile, true), `C:\\Users\\me/AppData/Local/${own}`);
-  assert.equal(placeOf({ ...profile, LOCALAPPDATA: "D:\\local" }, true), `D:\\local/${own}`);
+  assert.equal(pathOf(profile, true), `C:\\Users\\me/AppData/Local/${own}`);
+  assert.equal(pathOf({ ...profile, LOCALAPPDATA: "D:\\local" }, true), `D:\\local/${own}`);
 });
 
 Deno.test("[audit.protocol] standard output is refused over stdio only", () => {
@@ -84,7 +84,7 @@ const twins: [keyof SettingFlags, string, string, string, unknown, unknown][] = 
 ];
 
 for (const [key, variable, byFlag, byVariable, flagValue, variableValue] of twins) {
-  Deno.test(`[settings.twins] ${variable} sets ${key}, its flag wins, empty means not given`, () => {
+  Deno.test(`[settings.twins] ${variable} sets ${key}, its flag takes precedence, empty means not given`, () => {
     const env = environmentOf({ [variable]: byVariable });
     assert.deepEqual(readSettings({}, env)[key], variableValue);
     assert.deepEqual(readSettings({ [key]: byFlag }, env)[key], flagValue);
@@ -103,13 +103,13 @@ Deno.test("[settings.twins] every setting with a flag is in the table of twins",
   );
 });
 
-Deno.test("[settings.twins] settings that are variables only", () => {
+Deno.test("[settings.twins] settings that have only a variable", () => {
   const env = environmentOf({ GATEWAY_AUDIT_ARGS: "redacted", GATEWAY_MAX_PROCESSES: "3" });
   const { auditArgs, maxProcesses } = readSettings({}, env);
   assert.deepEqual([auditArgs, maxProcesses], ["redacted", 3]);
 });
 
-Deno.test("[settings.twins] limits of the gateway as a whole, and where calls are counted", () => {
+Deno.test("[settings.twins] limits of the whole gateway, and the store of the counts", () => {
   const read = (state: string) => readSettings({}, environmentOf({ GATEWAY_STATE: state })).state;
   for (const state of ["memory", "redis://host", "rediss://:word@host:1/2", "redis://[::1]:6379"]) {
     assert.equal(read(state), state);
@@ -118,7 +118,7 @@ Deno.test("[settings.twins] limits of the gateway as a whole, and where calls ar
   const { maxCalls, callsPerMinute } = readSettings({}, env);
   assert.deepEqual([maxCalls, callsPerMinute], [5, 6]);
   for (const state of ["http://:word@host", "redis:", "redis://", "word", "file:///word"]) {
-    // It may hold a password.
+    // The address may contain a password.
     assert.deepEqual(problemsOf({}, { GATEWAY_STATE: state }), [
       ": GATEWAY_STATE must be memory, or an address such as redis://host:6379",
     ]);
@@ -137,7 +137,7 @@ Deno.test("[settings.booleans] 1, true, yes and 0, false, no, in any case; nothi
   }
 });
 
-Deno.test("[settings.bad-value-named] all bad values are told, by flag or variable", () => {
+Deno.test("[settings.bad-value-named] all invalid values are reported, by flag or variable", () => {
   const flags = { port: "80a", transport: "sse", agent: "two words" };
   const variables = {
     GATEWAY_MAX_PROCESSES: "0",
@@ -168,20 +168,26 @@ Deno.test("[config.tilde] `~` at the start of a path is the home folder", () => 
 });
 
 Deno.test("[settings.unknown-variables] variables near the gateway's own are warned of, others are not", () => {
-  const told = (names: string[], windows = false) => {
+  const warningsFor = (names: string[], windows = false) => {
     const env = environmentOf(Object.fromEntries(names.map((name) => [name, "x"])));
     return warnVariables(env, { windows }).map(({ path, message }) => `${path}: ${message}`);
   };
   const all = listSettings().map(({ variable }) => variable);
-  assert.deepEqual(told([...all, "GATEWAY_DEPTH"]), []);
+  assert.deepEqual(warningsFor([...all, "GATEWAY_DEPTH"]), []);
   assert.deepEqual(
-    told(["GATEWAY_INTERFACE", "GATEWAY_SERVICE_HOST", "GATEWAY_PORT_80_TCP", "GATEWAY", "PATH"]),
+    warningsFor([
+      "GATEWAY_INTERFACE",
+      "GATEWAY_SERVICE_HOST",
+      "GATEWAY_PORT_80_TCP",
+      "GATEWAY",
+      "PATH",
+    ]),
     [],
   );
-  assert.deepEqual(told(["API_GATEWAY_AGENT", "GETAWAY_HOME", "AGENT", "RULES"]), []);
+  assert.deepEqual(warningsFor(["API_GATEWAY_AGENT", "GETAWAY_HOME", "AGENT", "RULES"]), []);
   const ignored = "the gateway does not know this variable and ignores it";
   assert.deepEqual(
-    told(["GATEWAY_AGNET", "GATEWY_RULES", "gateway_agent", "GATEWAY_NOTHING_LIKE"]),
+    warningsFor(["GATEWAY_AGNET", "GATEWY_RULES", "gateway_agent", "GATEWAY_NOTHING_LIKE"]),
     [
       `GATEWAY_AGNET: ${ignored}; did you mean "GATEWAY_AGENT"?`,
       `GATEWAY_NOTHING_LIKE: ${ignored}`,
@@ -189,5 +195,5 @@ Deno.test("[settings.unknown-variables] variables near the gateway's own are war
       `gateway_agent: ${ignored}; did you mean "GATEWAY_AGENT"?`,
     ],
   );
-  assert.deepEqual(told(["Gateway_Agent"], true), []);
+  assert.deepEqual(warningsFor(["Gateway_Agent"], true), []);
 });

@@ -6,13 +6,13 @@ import {
   locateFiles,
 } from "../../src/config/mod.ts";
 
-/** An environment of given variables. */
+/** Returns an environment with the given variables. */
 export function environmentOf(values: Record<string, string>): Environment {
   const map = new Map(Object.entries(values));
   return { get: (name) => map.get(name), toObject: () => Object.fromEntries(map) };
 }
 
-/** A folder that goes away with its scope. */
+/** A temporary folder that is deleted at the end of its scope. */
 export class TempFolder {
   readonly path: string = Deno.realPathSync(Deno.makeTempDirSync());
 
@@ -30,14 +30,14 @@ export class TempFolder {
   }
 }
 
-/** Makes a named pipe; who reads it waits for somebody to write. */
+/** Creates a named pipe; reading it blocks until something is written. */
 export function makePipe(path: string): string {
   const { success } = new Deno.Command("mkfifo", { args: [path] }).outputSync();
-  if (!success) throw new Error(`cannot make the pipe ${path}`);
+  if (!success) throw new Error(`Cannot create the pipe ${path}`);
   return path;
 }
 
-/** Checks two files, given as text or as values, in a folder of their own. */
+/** Checks two files, given as text or as values, in their own folder. */
 export async function check(
   mcpConfig: string | Uint8Array | object = { mcpServers: {} },
   rules: string | Uint8Array | object = { agents: {} },

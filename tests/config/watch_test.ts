@@ -3,27 +3,27 @@ import { FileWatch } from "../../src/config/mod.ts";
 import { Seen } from "../contract/seen.ts";
 import { TempFolder } from "./support.ts";
 
-/** Much longer than a sign takes, and much shorter than the look at everything every 5 s. */
-const BY_SIGN_MS = 2500;
+/** Much longer than an event takes, and much shorter than the poll every 5 s. */
+const BY_EVENT_MS = 2500;
 
-/** Between two steps of one edit; not waited for anything, it is how fast editors are. */
+/** Time between two steps of one edit, as in an editor. */
 const STEP_MS = 50;
 
-/** What was told at once, and what the files held then. */
-interface Told {
+/** The paths of one call of `onChange`, with the content of the files at that time. */
+interface Change {
   readonly paths: readonly string[];
   readonly texts: readonly string[];
 }
 
-/** A watch over files of a folder of its own. */
+/** A watch over files in a temporary folder. */
 class Scene implements Disposable {
   readonly folder = new TempFolder();
-  readonly told: Seen<Told> = new Seen("a change");
-  /** Folders that are polled, with why. */
+  readonly changes: Seen<Change> = new Seen("a change");
+  /** The folders that are polled, with the reason. */
   readonly polled: string[] = [];
   readonly watch: FileWatch;
   #taken = 0;
-  /** What being told waits for. */
+  /** `onChange` resolves after this. */
   gate: Promise<void> = Promise.resolve();
 
   constructor(names: readonly string[], prepare: (folder: TempFolder) => void = () => {}) {
@@ -35,11 +35,11 @@ class Scene implements Disposable {
     return `${this.folder.path}/${name}`;
   }
 
-  /** Begins, and has looked once: what is told from now on is told by a sign. */
+  /** Starts watching and checks once: later changes are reported by an event. */
   async start(): Promise<void> {
     this.watch.start({
       onChange: async (paths) => {
-        this.told.add({ paths, texts: paths.map(readText) });
+        this.changes.add({ paths, texts: paths.map(readText) });
         await this.gate;
       },
       onPolling: (folder, reason) => {
@@ -49,25 +49,25 @@ class Scene implements Disposable {
     await this.watch.look();
   }
 
-  /** The next that is told. */
-  async next(): Promise<Told> {
+  /** Waits for the next change. */
+  async next(): Promise<Change> {
     this.#taken++;
-    return await this.told.take();
+    return await this.changes.take();
   }
 
-  /** Edits a file, and checks that it is told with what it holds then. */
+  /** Edits a file, and checks that the change is reported with the new content. */
   async edit(name: string, text: string, edit: () => void): Promise<void> {
     const since = performance.now();
     edit();
-    const told = await this.next();
-    assert.deepEqual(told, { paths: [this.path(name)], texts: [text] });
-    assert.ok(performance.now() - since < BY_SIGN_MS, "told by a sign, not by the last resort");
+    const change = await this.next();
+    assert.deepEqual(change, { paths: [this.path(name)], texts: [text] });
+    assert.ok(performance.now() - since < BY_EVENT_MS, "reported by an event, not by the poll");
   }
 
   [Symbol.dispose](): void {
     this.watch.stop();
     this.folder[Symbol.dispose]();
-    assert.equal(this.told.all.length, this.#taken, "nothing is told that was not asked for");
+    assert.equal(this.changes.all.length, this.#taken, "no unexpected change was reported");
   }
 }
 
@@ -83,18 +83,18 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Ways to give a file another content, each of which must not be the last that is seen. */
+/** Ways to change the content of a file; after each, further changes must still be seen. */
 const EDITS: Readonly<Record<string, (path: string, text: string) => void>> = {
   "is written in place": (path, text) => Deno.writeTextFileSync(path, text),
   "is replaced by renaming": (path, text) => {
     Deno.writeTextFileSync(`${path}.tmp`, text);
     Deno.renameSync(`${path}.tmp`, path);
   },
-  "is moved away and written anew, as vim does": (path, text) => {
+  "is moved away and written again, as vim does": (path, text) => {
     Deno.renameSync(path, `${path}~`);
     Deno.writeTextFileSync(path, text);
   },
-  "is deleted and written anew": (path, text) => {
+  "is deleted and written again": (path, text) => {
     Deno.removeSync(path);
     Deno.writeTextFileSync(path, text);
   },
@@ -121,7 +121,7 @@ for (const [what, edit] of Object.entries(EDITS)) {
   });
 }
 
-Deno.test("[reload.edits] a link that is swapped as Kubernetes swaps its folders is seen", async () => {
+Deno.test("[reload.edits] a link that is replaced as in a Kubernetes volume is a change", async () => {
   const swap = (folder: TempFolder, version: number): void => {
     folder.write(`etc/..v${version}/a.json`, `version ${version}`);
     Deno.symlinkSync(`..v${version}`, `${folder.path}/etc/..data_tmp`);
@@ -138,7 +138,7 @@ Deno.test("[reload.edits] a link that is swapped as Kubernetes swaps its folders
   }
 });
 
-Deno.test("[reload.edits] any link on the way to a file may be swapped, and the file it leads to written", async () => {
+Deno.test("[reload.edits] any link on the way to a file may be replaced, and its target written", async () => {
   using scene = new Scene(["site/current/a.json"], (folder) => {
     folder.write("releases/1/a.json", "release 1");
     folder.write("releases/2/a.json", "release 2");
@@ -159,7 +159,7 @@ Deno.test("[reload.edits] any link on the way to a file may be swapped, and the 
   await scene.edit(name, "release 1", () => relink("../releases/1", "site/current"));
 });
 
-Deno.test("[reload.edits] links that lead in a circle are a file that is not there", async () => {
+Deno.test("[reload.edits] circular links count as a missing file", async () => {
   using scene = new Scene(["a.json"], (folder) => {
     Deno.symlinkSync("b.json", `${folder.path}/a.json`);
     Deno.symlinkSync("a.json", `${folder.path}/b.json`);
@@ -180,16 +180,16 @@ Deno.test("[reload.edits] a file that is deleted is a change, and so is its retu
 });
 
 Deno.test({
-  name: "[reload.edits] what is no configuration is not read: a device, a huge file",
+  name: "[reload.edits] a device or a huge file is not read",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TempFolder();
     const path = folder.write("a.json", "old");
     const watch = new FileWatch([path]);
-    let told = 0;
+    let changes = 0;
     watch.start({
       onChange: () => {
-        told++;
+        changes++;
         return Promise.resolve();
       },
     });
@@ -197,7 +197,7 @@ Deno.test({
       Deno.removeSync(path);
       make();
       await watch.look();
-      return told;
+      return changes;
     };
     await watch.look();
     assert.equal(await edit(() => Deno.symlinkSync("/dev/zero", path)), 1);
@@ -213,7 +213,7 @@ Deno.test({
   },
 });
 
-Deno.test("[reload.edits] a folder that is deleted and made again is watched again", async () => {
+Deno.test("[reload.edits] a folder that is deleted and created again is watched again", async () => {
   using scene = new Scene(["etc/a.json"], (folder) => folder.write("etc/a.json", "old"));
   await scene.start();
   for (const round of [1, 2]) {
@@ -226,7 +226,7 @@ Deno.test("[reload.edits] a folder that is deleted and made again is watched aga
   }
 });
 
-Deno.test("[reload.edits] a folder that is replaced at once is watched again", async () => {
+Deno.test("[reload.edits] a folder that is replaced immediately is watched again", async () => {
   using scene = new Scene(["etc/a.json"], (folder) => folder.write("etc/a.json", "old"));
   await scene.start();
   for (const round of [1, 2, 3]) {
@@ -240,7 +240,7 @@ Deno.test("[reload.edits] a folder that is replaced at once is watched again", a
   }
 });
 
-Deno.test("[reload.polling] files of a folder that is not there are polled until it comes", async () => {
+Deno.test("[reload.polling] files in a missing folder are polled until it is created", async () => {
   using scene = new Scene(["missing/a.json", "b.json"]);
   await scene.start();
   assert.deepEqual(scene.polled, ["/missing: the folder does not exist"]);
@@ -250,26 +250,26 @@ Deno.test("[reload.polling] files of a folder that is not there are polled until
   assert.equal(scene.polled.length, 1);
 });
 
-Deno.test("[reload.debounce] a file that never rests is told of within a second", async () => {
+Deno.test("[reload.debounce] a change of a file that keeps changing is reported within a second", async () => {
   using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
   await scene.start();
-  let isTold = false;
-  const told = scene.next().finally(() => isTold = true);
+  let isReported = false;
+  const change = scene.next().finally(() => isReported = true);
   const since = performance.now();
-  for (let edit = 1; !isTold; edit++) {
+  for (let edit = 1; !isReported; edit++) {
     scene.folder.write("a.json", `edit ${edit}`);
     await pause(STEP_MS);
   }
   const tookMs = performance.now() - since;
-  // Within a second, and what a busy machine adds.
+  // Within a second, plus some time on a busy machine.
   assert.ok(tookMs > 500 && tookMs < 2000, `${tookMs} ms`);
-  const { texts: [text = ""] } = await told;
+  const { texts: [text = ""] } = await change;
   assert.match(text, /^edit \d+$/);
-  // The last edit of all is told, too.
+  // The last edit is reported too.
   await scene.edit("a.json", "last", () => scene.folder.write("a.json", "last"));
 });
 
-Deno.test("[reload.debounce] an editor that writes in steps is told of once, with the whole", async () => {
+Deno.test("[reload.debounce] a file that an editor writes in steps is reported once, when it is complete", async () => {
   using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
   await scene.start();
   scene.folder.write("a.json", "");
@@ -280,34 +280,34 @@ Deno.test("[reload.debounce] an editor that writes in steps is told of once, wit
   await scene.edit("a.json", '{"a":1}', () => {});
 });
 
-Deno.test("[reload.debounce] both files changed together are told of together", async () => {
+Deno.test("[reload.debounce] both files changed together are reported together", async () => {
   using scene = new Scene(["a.json", "b.json"]);
   await scene.start();
   scene.folder.write("a.json", "a");
   scene.folder.write("b.json", "b");
-  const told = await scene.next();
-  assert.deepEqual(told.paths, [scene.path("a.json"), scene.path("b.json")]);
+  const change = await scene.next();
+  assert.deepEqual(change.paths, [scene.path("a.json"), scene.path("b.json")]);
 });
 
-Deno.test("[reload.debounce] what holds the same afterwards has not changed", async () => {
+Deno.test("[reload.debounce] a file with the same content afterwards has not changed", async () => {
   using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
   await scene.start();
   scene.folder.write("a.json", "old");
   scene.folder.write("unrelated", "new");
   Deno.utimeSync(scene.path("a.json"), 1, 1);
   await scene.watch.look();
-  assert.equal(scene.told.all.length, 0);
+  assert.equal(scene.changes.all.length, 0);
   await scene.edit("a.json", "new", () => scene.folder.write("a.json", "new"));
 });
 
-Deno.test("[reload.start] a change between the reading of the files and the watching is seen", async () => {
+Deno.test("[reload.start] a change between reading and watching the files is reported", async () => {
   using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
   scene.folder.write("a.json", "new");
   await scene.start();
   assert.deepEqual(await scene.next(), { paths: [scene.path("a.json")], texts: ["new"] });
 });
 
-Deno.test("[reload.debounce] a change is told of when the one before has been dealt with", async () => {
+Deno.test("[reload.debounce] a change is reported after the previous one has been handled", async () => {
   using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
   const { promise, resolve } = Promise.withResolvers<void>();
   scene.gate = promise;
@@ -316,21 +316,21 @@ Deno.test("[reload.debounce] a change is told of when the one before has been de
   scene.folder.write("a.json", "newer");
   const looking = scene.watch.look();
   await pause(0);
-  assert.equal(scene.told.all.length, 1);
+  assert.equal(scene.changes.all.length, 1);
   resolve();
   await looking;
   assert.equal((await scene.next()).texts[0], "newer");
 });
 
-Deno.test("[reload.stop] a watch that is stopped tells nothing and leaves nothing behind", async () => {
+Deno.test("[reload.stop] a stopped watch reports nothing and leaves nothing behind", async () => {
   using scene = new Scene(["a.json", "missing/b.json"], (folder) => folder.write("a.json", "old"));
   scene.watch.stop();
   await scene.start();
   for (let edit = 0; edit < 20; edit++) scene.folder.write("a.json", `edit ${edit}`);
-  // Signs are under way, and perhaps the timer runs: the sanitizers see what stays.
+  // Events are pending, and perhaps the timer runs: the sanitizers detect leaks.
   await pause(0);
   scene.watch.stop();
   await scene.watch.look();
   scene.watch.stop();
-  assert.equal(scene.told.all.length, 0);
+  assert.equal(scene.changes.all.length, 0);
 });

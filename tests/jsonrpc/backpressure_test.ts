@@ -4,7 +4,7 @@ import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
 
 const MB = 1024 * 1024;
 
-Deno.test("[protocol.backpressure] what is sent while a write is under way leaves in one write", async () => {
+Deno.test("[protocol.backpressure] messages sent during a write leave in one write", async () => {
   const writes: number[] = [];
   const writable = new WritableStream<Uint8Array>({
     write: async (chunk) => {
@@ -22,9 +22,9 @@ Deno.test("[protocol.backpressure] what is sent while a write is under way leave
   await channel.close();
 });
 
-Deno.test("[protocol.backpressure] waiting for what is sent does not wait for what others send", async () => {
+Deno.test("[protocol.backpressure] flush does not wait for messages that are sent later", async () => {
   let count = 0;
-  // Each write makes the next one necessary, for ever.
+  // Each write causes the next one, forever.
   const writable = new WritableStream<Uint8Array>({
     write: () => {
       if (++count < 1000) channel.send("more");
@@ -37,7 +37,7 @@ Deno.test("[protocol.backpressure] waiting for what is sent does not wait for wh
   await channel.close();
 });
 
-/** A side that asks for 8 MiB twenty times over and reads nothing. */
+/** Simulates a side that requests 8 MiB twenty times and reads nothing. */
 async function askAndNotRead(
   options: { pauseWhenUnread?: boolean },
 ): Promise<{ soon: number; taken: number; unread: number; takenAfter: number; written: number }> {
@@ -69,7 +69,7 @@ async function askAndNotRead(
   gate.resolve();
   while (taken < 20) await settle();
   await peer.flush();
-  // What has been written counts no longer: there is room again.
+  // Written messages no longer count: there is room again.
   gate = Promise.withResolvers<void>();
   for (const id of [20, 21, 22]) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
   await settle();
@@ -80,14 +80,14 @@ async function askAndNotRead(
 
 Deno.test("[protocol.backpressure] a side that reads nothing is not read from, until it reads", async () => {
   const { taken, unread, takenAfter, written } = await askAndNotRead({ pauseWhenUnread: true });
-  // 64 MiB may wait, and the message that goes beyond.
+  // 64 MiB may be queued, plus the message that exceeds it.
   assert.ok(taken >= 8 && taken <= 10, `${taken} requests were taken`);
   assert.equal(taken + unread, 20);
   assert.equal(takenAfter, 23);
   assert.ok(written > 160 * MB);
 });
 
-Deno.test("[protocol.backpressure] by default reading goes on, but slowly, so that memory lasts", async () => {
+Deno.test("[protocol.backpressure] by default reading continues, but slowly, to save memory", async () => {
   const { soon, taken, unread } = await askAndNotRead({});
   assert.ok(soon >= 8 && soon <= 10, `${soon} requests were taken at once`);
   assert.deepEqual([taken, unread], [20, 0]);

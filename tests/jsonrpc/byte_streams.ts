@@ -1,6 +1,6 @@
-/** Byte streams within the process, in place of the pipes that a channel is used with. */
+/** Byte streams inside the process, which replace the pipes of a channel. */
 
-/** Bytes that the test gives to whoever reads. */
+/** A source of bytes that the test pushes. */
 export class ByteSource {
   readonly readable: ReadableStream<Uint8Array>;
   isCancelled = false;
@@ -17,7 +17,7 @@ export class ByteSource {
     });
   }
 
-  /** What was pushed and is not read yet, in chunks; not to be asked after the end. */
+  /** Number of chunks that were pushed and not read yet; invalid after the end. */
   get unread(): number {
     return 1 - (this.#controller?.desiredSize ?? 1);
   }
@@ -36,7 +36,7 @@ export class ByteSource {
   }
 }
 
-/** Takes bytes and keeps them; can be made to fail as a broken pipe does. */
+/** A sink that keeps the bytes; it can fail like a broken pipe. */
 export class ByteSink {
   readonly writable: WritableStream<Uint8Array>;
   readonly #chunks: Uint8Array[] = [];
@@ -55,7 +55,7 @@ export class ByteSink {
     });
   }
 
-  /** Writes fail from now on. */
+  /** Makes all further writes fail. */
   break(): void {
     this.#broken = new Error("Broken pipe");
   }
@@ -68,16 +68,16 @@ export class ByteSink {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.bytes());
   }
 
-  /** What was written, in lines; each must have ended. */
+  /** Returns the written lines; the last one must be complete. */
   lines(): string[] {
     const lines = this.text().split("\n");
     const rest = lines.pop();
-    if (rest !== "") throw new Error(`A line without its end: ${rest}`);
+    if (rest !== "") throw new Error(`Incomplete line: ${rest}`);
     return lines;
   }
 }
 
-/** A pipe: what is written at one end can be read at the other. */
+/** A pipe: bytes written at one end can be read at the other. */
 export function createPipe(): TransformStream<Uint8Array, Uint8Array> {
   return new TransformStream({
     transform: (chunk, controller) => controller.enqueue(chunk.slice()),
@@ -95,8 +95,8 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Some turns of the event loop: all that can happen without anything new from outside has happened,
- * the pauses too that a channel makes to let others run.
+ * Waits some ticks of the event loop, until everything has happened that needs no new input, including
+ * the pauses in which a channel lets others run.
  */
 export async function settle(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));

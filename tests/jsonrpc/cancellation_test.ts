@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Cancellation, type CancelSignal } from "../../src/jsonrpc/mod.ts";
 
-/** A signal of each kind that the router takes, and what makes it abort. */
+/** A signal of each kind that the router accepts, and a function that aborts it. */
 function kinds(): [CancelSignal, (reason: unknown) => void][] {
   const [own, platform] = [new Cancellation(), new AbortController()];
   return [
@@ -10,36 +10,36 @@ function kinds(): [CancelSignal, (reason: unknown) => void][] {
   ];
 }
 
-Deno.test("[protocol.cancel] a cancellation tells once, in order, and keeps its first reason", () => {
+Deno.test("[protocol.cancel] a cancellation calls each listener once, in order, and keeps its first reason", () => {
   for (const [signal, abort] of kinds()) {
-    const told: string[] = [];
+    const called: string[] = [];
     const [reason, later] = [new Error("enough"), new Error("later")];
     for (const name of ["one", "two"]) {
-      signal.addEventListener("abort", () => told.push(name), { once: true });
+      signal.addEventListener("abort", () => called.push(name), { once: true });
     }
     signal.throwIfAborted();
     assert.equal(signal.aborted, false);
     abort(reason);
     abort(later);
-    signal.addEventListener("abort", () => told.push("three"));
-    assert.deepEqual(told, ["one", "two"]);
+    signal.addEventListener("abort", () => called.push("three"));
+    assert.deepEqual(called, ["one", "two"]);
     assert.equal(signal.aborted, true);
     assert.equal(signal.reason, reason);
     assert.throws(() => signal.throwIfAborted(), reason);
   }
 });
 
-Deno.test("[protocol.cancel] a listener that was taken back is not told, not even by another one", () => {
+Deno.test("[protocol.cancel] a removed listener is not called, even if another listener removed it", () => {
   for (const [signal, abort] of kinds()) {
-    const told: string[] = [];
-    const back = (): void => void told.push("back");
-    const taken = (): void => void told.push("taken");
+    const called: string[] = [];
+    const back = (): void => void called.push("back");
+    const taken = (): void => void called.push("taken");
     signal.addEventListener("abort", back);
     signal.addEventListener("abort", () => signal.removeEventListener("abort", taken));
     signal.addEventListener("abort", taken);
     signal.removeEventListener("abort", back);
     signal.removeEventListener("abort", () => {});
     abort("reason");
-    assert.deepEqual(told, []);
+    assert.deepEqual(called, []);
   }
 });

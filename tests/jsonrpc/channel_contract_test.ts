@@ -1,4 +1,4 @@
-/** What every channel promises, whatever it is made of. */
+/** The contract of every channel. */
 import assert from "node:assert/strict";
 import { type Channel, createMemoryChannels, LineChannel } from "../../src/jsonrpc/mod.ts";
 import { createPipe, settle } from "./byte_streams.ts";
@@ -11,15 +11,15 @@ function createLineChannels(): [Channel, Channel] {
   ];
 }
 
-/** Opens a channel and writes down what it says. */
+/** Opens a channel and records its events. */
 function listen(channel: Channel): string[] {
-  const told: string[] = [];
+  const events: string[] = [];
   channel.open({
-    message: (text, bytes) => told.push(`${text} (${bytes})`),
-    dropped: ({ reason }) => told.push(reason),
-    closed: (cause) => told.push(cause === undefined ? "closed" : `closed: ${cause.message}`),
+    message: (text, bytes) => events.push(`${text} (${bytes})`),
+    dropped: ({ reason }) => events.push(reason),
+    closed: (cause) => events.push(cause === undefined ? "closed" : `closed: ${cause.message}`),
   });
-  return told;
+  return events;
 }
 
 const KINDS: readonly [string, () => [Channel, Channel]][] = [
@@ -41,7 +41,7 @@ for (const [name, create] of KINDS) {
     await Promise.all([one.close(), two.close()]);
   });
 
-  Deno.test(`[protocol.closing] ${name}: what was sent before the end arrives, nothing after`, async () => {
+  Deno.test(`[protocol.closing] ${name}: messages sent before the end arrive, later ones do not`, async () => {
     const [one, two] = create();
     const [fromTwo, fromOne] = [listen(one), listen(two)];
     one.send("before");
@@ -57,13 +57,13 @@ for (const [name, create] of KINDS) {
     assert.deepEqual(fromTwo, ["closed"]);
   });
 
-  Deno.test(`[protocol.framing] ${name}: nothing arrives before the receiver is there`, async () => {
+  Deno.test(`[protocol.framing] ${name}: nothing arrives before the channel is open`, async () => {
     const [one, two] = create();
     const fromTwo = listen(one);
     one.send("early");
     await settle();
     const fromOne = listen(two);
-    // Whoever opens may not be complete yet.
+    // The owner may still be in its constructor.
     assert.deepEqual(fromOne, []);
     await settle();
     assert.deepEqual(fromOne, ["early (5)"]);
@@ -72,7 +72,7 @@ for (const [name, create] of KINDS) {
     assert.deepEqual(fromTwo, ["closed"]);
   });
 
-  Deno.test(`[protocol.closing] ${name}: an end that came before the receiver is told to it`, async () => {
+  Deno.test(`[protocol.closing] ${name}: an end before the channel is open is reported once it is open`, async () => {
     const [one, two] = create();
     listen(one);
     one.send("last");

@@ -15,7 +15,7 @@ const SILENT: PeerHandler = {
   closed: () => {},
 };
 
-Deno.test("[protocol.closing] when reading fails, all who wait learn why", async () => {
+Deno.test("[protocol.closing] when reading fails, all pending requests get the cause", async () => {
   const source = new ByteSource();
   const closed = Promise.withResolvers<Error | undefined>();
   const peer = new Peer(new LineChannel(source.readable, new ByteSink().writable), {
@@ -83,7 +83,7 @@ Deno.test("[protocol.closing] sending to a side that is gone does nothing", asyn
   assert.equal(sink.text(), "");
 });
 
-Deno.test("[protocol.closing] a piece of a message that we broke off ourselves is no message", async () => {
+Deno.test("[protocol.closing] part of a message after we cancelled reading is not a message", async () => {
   const source = new ByteSource();
   const noises: string[] = [];
   const peer = new Peer(new LineChannel(source.readable, new ByteSink().writable), {
@@ -97,7 +97,7 @@ Deno.test("[protocol.closing] a piece of a message that we broke off ourselves i
   assert.deepEqual(noises, []);
 });
 
-Deno.test("[protocol.closing] closing ends though others go on sending", async () => {
+Deno.test("[protocol.closing] closing ends although others keep sending", async () => {
   const sink = new ByteSink();
   const channel = new LineChannel(new ByteSource().readable, sink.writable);
   let isClosed = false;
@@ -116,7 +116,7 @@ Deno.test("[protocol.closing] closing ends though others go on sending", async (
   assert.equal(sink.lines()[0], "first");
 });
 
-Deno.test("[protocol.closing] ending the writing alone leaves the answers to come", async () => {
+Deno.test("[protocol.closing] after ending only the writing, answers still arrive", async () => {
   const [source, sink] = [new ByteSource(), new ByteSink()];
   const channel = new LineChannel(source.readable, sink.writable);
   const peer = new Peer(channel, SILENT);
@@ -152,7 +152,7 @@ Deno.test("[protocol.closing] a process that closes its input and lives on is gi
   const [answered, lost] = [peer.request("a"), peer.request("b")];
   const isLost = assert.rejects(lost, ChannelClosed);
   await peer.flush();
-  // What it has still to say is not lost.
+  // Its last messages are not lost.
   child.kill("SIGUSR1");
   assert.equal((await answered).ok, true);
   await isLost;

@@ -1,21 +1,21 @@
 /**
- * Plays a written conversation through a peer over a line channel, and writes down what happened.
+ * Plays a written conversation through a peer over a line channel, and records the events.
  *
- * Steps of the other side: `> TEXT` a line, `>> TEXT` bytes without a line's end (in both `<0D>` is
- * the byte of that hexadecimal number), `end` the end of its stream. Steps of our side: `ask METHOD
- * [PARAMS]`, `abort N`, `reply N RESULT`, `fail N ERROR` (N counts the asks, or the requests that
- * came, from 1), `give up` all requests that came.
- * Requests for `echo` are answered at once with their parameters, those for `hold` when the
- * conversation says so; `throw` and `reject` fail; others are unknown.
+ * Steps of the other side: `> TEXT` sends a line, `>> TEXT` sends bytes without a line end (in both,
+ * `<0D>` is the byte with that hexadecimal number), `end` ends its stream. Steps of our side:
+ * `ask METHOD [PARAMS]`, `abort N`, `reply N RESULT`, `fail N ERROR` (N counts our requests, or the
+ * received ones, from 1), `give up` cancels all received requests.
+ * Requests for `echo` are answered immediately with their parameters, those for `hold` by a step;
+ * `throw` and `reject` fail; others are unknown.
  *
- * What happened: `< LINE` was written; the rest says what it is.
+ * Events: `< LINE` is a line that the peer wrote; the others begin with their name.
  */
 import { type IncomingRequest, JsonText, LineChannel, Peer } from "../../src/jsonrpc/mod.ts";
 import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
 
 const STEPS = /^(>>?|ask|abort|reply|fail|end|give up)(?: |$)/;
 
-/** Whether a line of a golden file is a step; the others say what happened after it. */
+/** Whether a line of a golden file is a step; the others are its events. */
 export function isStep(line: string): boolean {
   return STEPS.test(line);
 }
@@ -34,19 +34,19 @@ export class Conversation {
       answersNoise: side === "server",
       request: (request) => this.#take(request),
       notification: (method, _params, text) => {
-        this.#tell(`notification ${method} ${text()?.text ?? "-"}`);
+        this.#record(`notification ${method} ${text()?.text ?? "-"}`);
         if (method === "throw") throw new Error("on purpose");
       },
       noise: (description, excerpt) => {
-        // The lines of a stack trace are no part of the contract.
-        this.#tell(`noise ${description.split("\n")[0]} | ${excerpt}`);
+        // The stack trace is not part of the contract.
+        this.#record(`noise ${description.split("\n")[0]} | ${excerpt}`);
       },
-      late: (excerpt) => this.#tell(`late | ${excerpt}`),
-      closed: (cause) => this.#tell(`closed${cause === undefined ? "" : `: ${cause.message}`}`),
+      late: (excerpt) => this.#record(`late | ${excerpt}`),
+      closed: (cause) => this.#record(`closed${cause === undefined ? "" : `: ${cause.message}`}`),
     });
   }
 
-  /** Does one step; what happened by it and what was written, in this order. */
+  /** Does one step; returns its events and then the written lines. */
   async play(step: string): Promise<string[]> {
     const [, verb = ""] = STEPS.exec(step) ?? [];
     this.#step(verb, step.slice(verb.length + 1));
@@ -59,7 +59,7 @@ export class Conversation {
     return [...events, ...written].map(showBytes);
   }
 
-  /** Ends the conversation; how many requests are left, ours and theirs. */
+  /** Ends the conversation; returns the number of pending requests, ours and theirs. */
   async end(): Promise<[number, number]> {
     const left: [number, number] = [this.#peer.pendingCount, this.#peer.incomingCount];
     await this.#peer.close();
@@ -99,21 +99,21 @@ export class Conversation {
     this.#peer.request(method, params === undefined ? undefined : new JsonText(params), {
       signal: abort.signal,
       onProgress: (progress) => {
-        this.#tell(`${name} progress ${JSON.stringify(progress)}`);
+        this.#record(`${name} progress ${JSON.stringify(progress)}`);
         if (progress.message === "throw") throw new Error("on purpose");
       },
     }).then((reply) => {
       const text = reply.ok ? reply.result.text : reply.text;
-      this.#tell(`${name} ${reply.ok ? "result" : "error"} ${text.text}`);
-    }, (cause: Error) => this.#tell(`${name} rejected ${cause.name}: ${cause.message}`));
+      this.#record(`${name} ${reply.ok ? "result" : "error"} ${text.text}`);
+    }, (cause: Error) => this.#record(`${name} rejected ${cause.name}: ${cause.message}`));
   }
 
   #take(request: IncomingRequest): void | Promise<void> {
     const params = request.paramText();
-    this.#tell(`request ${request.id} ${request.method} ${params?.text ?? "-"}`);
+    this.#record(`request ${request.id} ${request.method} ${params?.text ?? "-"}`);
     this.#incoming.push(request);
     request.signal.addEventListener("abort", () => {
-      this.#tell(`cancelled ${request.id} ${request.signal.reason}`);
+      this.#record(`cancelled ${request.id} ${request.signal.reason}`);
     });
     switch (request.method) {
       case "echo":
@@ -129,7 +129,7 @@ export class Conversation {
     }
   }
 
-  #tell(event: string): void {
+  #record(event: string): void {
     this.#events.push(event);
   }
 }
@@ -143,7 +143,7 @@ function readBytes(text: string): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-/** Shows the characters that an editor would not. */
+/** Escapes the characters that an editor would not show. */
 function showBytes(text: string): string {
   return text.replace(
     // deno-lint-ignore no-control-regex

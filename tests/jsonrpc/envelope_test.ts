@@ -5,7 +5,7 @@ import { readMessage } from "../../src/jsonrpc/message.ts";
 import { parseMessage } from "../../src/jsonrpc/parse.ts";
 import { utf8Bytes } from "../../src/jsonrpc/utf8_bytes.ts";
 
-/** Reads a message the quick way where there is one, and the long way. */
+/** Parses a message by the fast path, if it applies, and by the slow path. */
 function readBothWays(text: string): void {
   let long: unknown;
   try {
@@ -59,7 +59,7 @@ const shapes = [
   (id: string, body: string) => `{"method":"a b","params":${body},"jsonrpc":"2.0","id":${id}}`,
 ];
 
-Deno.test("[protocol.pass-through] the quick way to read a message has the outcome of the long one", () => {
+Deno.test("[protocol.pass-through] the fast path has the same outcome as the slow path", () => {
   fc.assert(
     fc.property(fc.constantFrom(...shapes), id, body, (shape, id, body) => {
       readBothWays(shape(id, body));
@@ -71,7 +71,7 @@ Deno.test("[protocol.pass-through] the quick way to read a message has the outco
   }
 });
 
-Deno.test("[protocol.pass-through] messages of both SDKs take the quick way", () => {
+Deno.test("[protocol.pass-through] messages of both SDKs take the fast path", () => {
   for (const shape of shapes.slice(0, 4)) {
     for (const id of ["0", "17", '"5cf3"']) {
       assert.deepEqual(openEnvelope(shape(id, '{"a":1}')), {

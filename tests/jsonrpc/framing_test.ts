@@ -5,7 +5,7 @@ import { ByteSink } from "./byte_streams.ts";
 
 const MB = 1024 * 1024;
 
-/** A stream of lines of one letter, read in pieces of 64 KiB as from a pipe. */
+/** A stream of lines of one repeated character, read in chunks of 64 KiB as from a pipe. */
 function streamLines(sizes: readonly number[]): ReadableStream<Uint8Array> {
   const piece = new Uint8Array(64 * 1024).fill(97);
   const left = [...sizes];
@@ -41,7 +41,7 @@ async function receive(readable: ReadableStream<Uint8Array>): Promise<Received> 
   return received;
 }
 
-Deno.test("[protocol.too-long] 64 MiB pass, a byte more is told with its size and skipped", async () => {
+Deno.test("[protocol.too-long] 64 MiB pass; a longer message is skipped and reported with its size", async () => {
   assert.equal(MAX_MESSAGE_BYTES, 64 * MB);
   const { sizes, dropped } = await receive(streamLines([64 * MB, 64 * MB + 1, 5, 100 * MB, 6]));
   assert.deepEqual(sizes, [64 * MB, 5, 6]);
@@ -55,18 +55,18 @@ Deno.test("[protocol.too-long] 64 MiB pass, a byte more is told with its size an
 Deno.test("[protocol.too-long] a carriage return at the end does not count", () => {
   for (const size of [10, 11, 12]) {
     for (const pieces of [[`${"a".repeat(size)}\r\n`], ["a".repeat(size), "\r", "\n"]]) {
-      const told: (string | number)[] = [];
+      const events: (string | number)[] = [];
       const splitter = new LineSplitter(11, {
-        line: (line) => told.push(new TextDecoder().decode(line)),
-        tooLong: ({ bytes }) => told.push(bytes),
+        line: (line) => events.push(new TextDecoder().decode(line)),
+        tooLong: ({ bytes }) => events.push(bytes),
       });
       for (const piece of pieces) splitter.push(new TextEncoder().encode(piece));
-      assert.deepEqual(told, size <= 11 ? ["a".repeat(size)] : [size]);
+      assert.deepEqual(events, size <= 11 ? ["a".repeat(size)] : [size]);
     }
   }
 });
 
-Deno.test("[protocol.too-long] a line that is skipped is not held in memory", () => {
+Deno.test("[protocol.too-long] a skipped line is not kept in memory", () => {
   const dropped: number[] = [];
   const splitter = new LineSplitter(MB, {
     line: () => assert.fail("the line is too long"),
@@ -84,7 +84,7 @@ Deno.test("[protocol.too-long] a line that is skipped is not held in memory", ()
   assert.ok(most < 32 * MB, `${most} bytes were held`);
 });
 
-Deno.test("[protocol.framing] a line that trickles in does not hold the buffers it is read into", () => {
+Deno.test("[protocol.framing] a line that arrives byte by byte does not keep its read buffers", () => {
   const lines: string[] = [];
   const splitter = new LineSplitter(MB, {
     line: (line) => lines.push(new TextDecoder().decode(line)),
@@ -92,14 +92,14 @@ Deno.test("[protocol.framing] a line that trickles in does not hold the buffers 
   });
   const buffer = new Uint8Array(64 * 1024);
   for (const character of '{"a":"b"}\n'.repeat(2)) {
-    // The same buffer again for every read: whoever kept the piece now sees something else.
+    // Every read reuses the buffer: a kept chunk now has other content.
     buffer.fill(character.charCodeAt(0));
     splitter.push(buffer.subarray(7, 8));
   }
   assert.deepEqual(lines, ['{"a":"b"}', '{"a":"b"}']);
 });
 
-Deno.test("[protocol.framing] the room of a long line is given back, be it taken or skipped", () => {
+Deno.test("[protocol.framing] the buffer of a long line is released, whether it is passed on or skipped", () => {
   for (const size of [4 * MB, 4 * MB + 2]) {
     const rooms: number[] = [];
     const splitter = new LineSplitter(4 * MB, {
@@ -114,7 +114,7 @@ Deno.test("[protocol.framing] the room of a long line is given back, be it taken
   }
 });
 
-/** The shortest of three runs, in milliseconds. */
+/** Returns the shortest time of three runs, in milliseconds. */
 async function measure(run: () => Promise<unknown>): Promise<number> {
   const times: number[] = [];
   for (let count = 0; count < 3; count++) {
@@ -125,14 +125,14 @@ async function measure(run: () => Promise<unknown>): Promise<number> {
   return Math.min(...times);
 }
 
-Deno.test("[protocol.framing-linear] reading takes time in proportion to the size", async () => {
+Deno.test("[protocol.framing-linear] reading takes linear time", async () => {
   const read = (size: number) => measure(() => receive(streamLines([size])));
   const [small, big] = [await read(8 * MB), await read(64 * MB)];
-  // 8 times as much; in proportion to the square it would be 64 times.
+  // The size is 8 times as large; quadratic time would be 64 times as long.
   assert.ok(big < 30 * small, `8 MiB: ${small} ms, 64 MiB: ${big} ms`);
 });
 
-Deno.test("[protocol.framing-linear] many short lines in one piece take time in proportion too", async () => {
+Deno.test("[protocol.framing-linear] many short lines in one chunk take linear time too", async () => {
   const read = (count: number) => {
     const bytes = new TextEncoder().encode("ab\n".repeat(count));
     return measure(async () => {
@@ -146,9 +146,9 @@ Deno.test("[protocol.framing-linear] many short lines in one piece take time in 
   assert.ok(big < 30 * small, `50,000 lines: ${small} ms, 400,000 lines: ${big} ms`);
 });
 
-Deno.test("[protocol.framing-linear] writing takes time in proportion to the size", async () => {
+Deno.test("[protocol.framing-linear] writing takes linear time", async () => {
   const write = (size: number) => {
-    // Not Latin-1, so that neither copying nor encoding can be left out.
+    // Not Latin-1, so that V8 cannot skip copying or encoding.
     const text = `\u20ac${"a".repeat(size)}`;
     return measure(async () => {
       let bytes = 0;

@@ -1,6 +1,6 @@
 /**
- * Every file of tests/golden/jsonrpc is a conversation: `# TITLE`, `side client` or `side server`,
- * then steps, each followed by what happens (see `conversation.ts`). A new case is a new file.
+ * Plays the conversations of tests/golden/jsonrpc: `# TITLE`, `side client` or `side server`, then
+ * steps, each followed by its events (see `conversation.ts`). A new case is a new file.
  */
 import assert from "node:assert/strict";
 import { Conversation, isStep } from "./conversation.ts";
@@ -8,7 +8,7 @@ import { Conversation, isStep } from "./conversation.ts";
 const folder = new URL("../golden/jsonrpc/", import.meta.url);
 const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-Deno.test("the folder of golden conversations has some", () => {
+Deno.test("the folder of golden conversations is not empty", () => {
   assert.ok(names.length > 0);
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { hashId, IdTable } from "../../src/jsonrpc/id_table.ts";
 
-/** Does to a table and to a `Map` what a list of commands says, and compares them after each. */
+/** Applies a list of commands to a table and to a `Map`, and compares them after each. */
 function playAgainstMap<Id extends string | number>(
   table: IdTable<Id, object>,
   commands: readonly { readonly id: Id; readonly kind: "set" | "delete" }[],
@@ -25,7 +25,7 @@ function playAgainstMap<Id extends string | number>(
 
 const kind = fc.constantFrom("set" as const, "delete" as const);
 
-Deno.test("[protocol.multiplex] ids in use are found as in a map, whatever comes and goes", () => {
+Deno.test("[protocol.multiplex] an id table behaves like a map", () => {
   const ids = fc.oneof(fc.nat(100), fc.integer({ min: -50, max: 2 ** 40 }));
   fc.assert(fc.property(fc.array(fc.record({ id: ids, kind }), { maxLength: 200 }), (commands) => {
     playAgainstMap(new IdTable((id: number) => id), commands);
@@ -38,7 +38,7 @@ Deno.test("[protocol.multiplex] ids in use are found as in a map, whatever comes
   );
 });
 
-Deno.test("[protocol.multiplex] ids that all want the same place are told apart", () => {
+Deno.test("[protocol.multiplex] ids with the same hash are distinguished", () => {
   const ids = fc.nat(40);
   for (const hash of [() => 0, () => -1, (id: number) => id % 3, (id: number) => id * 16]) {
     fc.assert(
@@ -50,7 +50,7 @@ Deno.test("[protocol.multiplex] ids that all want the same place are told apart"
   }
 });
 
-Deno.test("[protocol.multiplex] an id, however long, is looked at when it comes, is asked for or goes", () => {
+Deno.test("[protocol.multiplex] an id is hashed only when it is added, looked up or deleted", () => {
   const looked = new Map<string, number>();
   const table = new IdTable<string, object>((id) => {
     looked.set(id, (looked.get(id) ?? 0) + 1);

@@ -10,15 +10,15 @@ import { settle } from "./byte_streams.ts";
 
 interface Side {
   readonly peer: Peer;
-  /** Sends a line as the other side. */
+  /** Sends a line from the other side. */
   readonly say: (line: string) => void;
-  /** What the peer sent. */
+  /** The lines that the peer sent. */
   readonly heard: string[];
   readonly noises: string[];
   readonly incoming: IncomingRequest[];
 }
 
-/** A peer within the process, and the other side of it by hand. */
+/** Creates a peer inside the process; the test plays the other side. */
 function open(handler: Partial<PeerHandler> = {}): Side {
   const [own, other] = createMemoryChannels();
   const [heard, noises, incoming]: [string[], string[], IncomingRequest[]] = [[], [], []];
@@ -35,7 +35,7 @@ function open(handler: Partial<PeerHandler> = {}): Side {
 
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 
-Deno.test("[protocol.too-complex] brackets without end are refused before they are read", async () => {
+Deno.test("[protocol.too-complex] endless brackets are refused before they are parsed", async () => {
   const { peer, say, heard, noises } = open({ answersNoise: true });
   const reply = peer.request("a");
   const size = 16 * 1024 * 1024;
@@ -45,18 +45,18 @@ Deno.test("[protocol.too-complex] brackets without end are refused before they a
   say(`{"jsonrpc":"2.0","id":6,"method":"m","params":{"a":[${"{},".repeat(size / 3)}1]}}`);
   say(`{"jsonrpc":"2.0","id":1,"result":{"a":${nested(size / 2)}}}`);
   const answer = await reply;
-  // Reading it all takes ten times as long, and gigabytes.
+  // Parsing all of it takes ten times as long, and gigabytes.
   assert.ok(performance.now() - start < 3000);
   assert.equal(answer.ok, false);
   assert.match(answer.ok ? "" : answer.error.message, /^The answer is not valid: .* too deeply/);
   await settle();
-  const told = heard.slice(1).map((line) => JSON.parse(line));
-  assert.deepEqual(told.map(({ id }) => id), [null, 5, 6]);
+  const answers = heard.slice(1).map((line) => JSON.parse(line));
+  assert.deepEqual(answers.map(({ id }) => id), [null, 5, 6]);
   assert.equal(noises.length, 4);
   await peer.close();
 });
 
-Deno.test("[protocol.invalid] deep nesting in any place of a message does not end the reading", async () => {
+Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end reading", async () => {
   const { peer, say, heard, incoming } = open({ answersNoise: true });
   const deep = nested(200_000);
   say('{"jsonrpc":"2.0","id":1,"method":"hold"}');
@@ -79,7 +79,7 @@ Deno.test("[protocol.invalid] deep nesting in any place of a message does not en
   await peer.close();
 });
 
-Deno.test("[protocol.batch] a batch of too many messages is refused as a whole", async () => {
+Deno.test("[protocol.batch] a batch with too many messages is refused as a whole", async () => {
   const { peer, say, heard, incoming } = open({ answersNoise: true });
   const batch = (size: number) => `[${Array.from({ length: size }, () => "1").join(",")}]`;
   say(batch(1000));
@@ -96,12 +96,12 @@ Deno.test("[protocol.batch] a batch of too many messages is refused as a whole",
   await peer.close();
 });
 
-Deno.test("[protocol.batch] answers too big for one message are sent one by one", async () => {
+Deno.test("[protocol.batch] answers that are too large for one message are sent one by one", async () => {
   const { peer, say, heard, incoming } = open();
   const ids = Array.from({ length: 3 }, (_, index) => index);
   say(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
   await settle();
-  // Together they would be longer than the other side takes; more would be no string any more.
+  // Together they would exceed the limit of the other side, and with more, the length of a string.
   const big = new JsonText(`"${"x".repeat(32 * 1024 * 1024)}"`);
   for (const request of incoming) request.reply(big);
   await settle();
@@ -111,7 +111,7 @@ Deno.test("[protocol.batch] answers too big for one message are sent one by one"
   await peer.close();
 });
 
-Deno.test("[protocol.progress] the parameters can carry the id as the token to use", async () => {
+Deno.test("[protocol.progress] the parameters can contain the id as progress token", async () => {
   const { peer, say, heard } = open();
   const seen: unknown[] = [];
   const ask = () =>
@@ -133,7 +133,7 @@ Deno.test("[protocol.progress] the parameters can carry the id as the token to u
   await peer.close();
 });
 
-Deno.test("[protocol.handler-fails] parameters that cannot be written leave nothing waiting", async () => {
+Deno.test("[protocol.handler-fails] parameters that cannot be serialized leave no pending request", async () => {
   const { peer, heard } = open();
   const { signal } = new AbortController();
   const cyclic: Record<string, unknown> = {};
@@ -153,7 +153,7 @@ Deno.test("[protocol.handler-fails] parameters that cannot be written leave noth
   await peer.close();
 });
 
-Deno.test("[protocol.handler-fails] even an owner that fails everywhere does not end the reading", async () => {
+Deno.test("[protocol.handler-fails] a handler that always throws does not end reading", async () => {
   const fail = (): never => {
     throw new Error("on purpose");
   };
@@ -177,7 +177,7 @@ Deno.test("[protocol.handler-fails] even an owner that fails everywhere does not
   await settle();
 });
 
-Deno.test("[protocol.cancel] a request that is cancelled before it is sent is not sent", async () => {
+Deno.test("[protocol.cancel] a request that was cancelled in advance is not sent", async () => {
   const { peer, heard } = open();
   await assert.rejects(
     peer.request("m", {}, { signal: AbortSignal.abort("at once") }),
@@ -189,7 +189,7 @@ Deno.test("[protocol.cancel] a request that is cancelled before it is sent is no
   await peer.close();
 });
 
-Deno.test("[protocol.cancel] whatever the reason, the cancellation is sent", async () => {
+Deno.test("[protocol.cancel] the cancellation is sent with any reason", async () => {
   const { peer, heard } = open();
   for (const reason of [undefined, Object.create(null), Symbol("s"), 5n, { toString: null }]) {
     const abort = new AbortController();
@@ -208,7 +208,7 @@ Deno.test("[protocol.cancel] whatever the reason, the cancellation is sent", asy
   await peer.close();
 });
 
-Deno.test("[protocol.cancel] the signal of a request says why, whenever it is first looked at", async () => {
+Deno.test("[protocol.cancel] the signal of a request has the reason, whenever it is first read", async () => {
   const { peer, say, incoming } = open();
   for (const id of [1, 2]) say(`{"jsonrpc":"2.0","id":${id},"method":"m"}`);
   await settle();
@@ -226,7 +226,7 @@ Deno.test("[protocol.cancel] the signal of a request says why, whenever it is fi
   await peer.close();
 });
 
-Deno.test("[protocol.pass-through] a parameter can be taken as the text it came as", async () => {
+Deno.test("[protocol.pass-through] a parameter is available as the text that was received", async () => {
   const { peer, say, incoming } = open();
   say('{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":{"b":1.0},"n":[12345678901234567890]}}');
   await settle();

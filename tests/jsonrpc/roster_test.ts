@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Roster } from "../../src/jsonrpc/roster.ts";
 
-Deno.test("who stands in a roster is as in a set, whoever comes and goes", () => {
+Deno.test("a roster behaves like a set", () => {
   const command = fc.record({ who: fc.nat(20), kind: fc.constantFrom("add", "delete", "clear") });
   fc.assert(fc.property(fc.array(command, { maxLength: 100 }), (commands) => {
     const people = Array.from({ length: 21 }, () => ({ listedAt: -1 }));

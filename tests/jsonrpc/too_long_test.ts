@@ -34,7 +34,7 @@ Deno.test("[protocol.too-long] the request whose answer is too long is rejected,
   }
   assert.equal(noises.length, answers.length);
 
-  // What is too long and no answer to it must not be taken for one.
+  // A long message that is not the answer must not settle the request.
   const kept = peer.request("kept");
   await peer.flush();
   const id = sink.lines().length;
@@ -55,7 +55,7 @@ Deno.test("[protocol.too-long] the request whose answer is too long is rejected,
   source.push(`{"jsonrpc":"2.0","id":${id},"result":{}}\n`);
   assert.equal((await kept).ok, true);
   await peer.close();
-  // A request is owed an answer, even by a client.
-  const told = sink.lines().slice(id).map((line) => JSON.parse(line));
-  assert.deepEqual(told.map(({ id, error }) => [id, error.code]), [[id, -32700], [id, -32700]]);
+  // A request must be answered, even by a client.
+  const errors = sink.lines().slice(id).map((line) => JSON.parse(line));
+  assert.deepEqual(errors.map(({ id, error }) => [id, error.code]), [[id, -32700], [id, -32700]]);
 });

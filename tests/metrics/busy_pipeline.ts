@@ -10,10 +10,10 @@ import { CallLimits } from "../../src/limits/mod.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
 
-/** Agents of the rules. */
+/** The agents in the rules. */
 const AGENTS = 10_000;
 
-/** How many operations run at once. */
+/** Number of concurrent operations. */
 const AT_ONCE = 64;
 
 const SERVER: ServerConfig = {
@@ -34,9 +34,9 @@ const SERVER: ServerConfig = {
   fingerprint: "",
 };
 
-/** The gateway's pipeline with all its records, and a server in this process. */
+/** The gateway's pipeline with all its records and an in-process server. */
 export class BusyPipeline implements AsyncDisposable {
-  /** The figures. */
+  /** The metrics so far. */
   readonly metrics = new Metrics();
   readonly #folder = Deno.makeTempDirSync();
   readonly #log = createLog({ level: "error" });
@@ -46,7 +46,7 @@ export class BusyPipeline implements AsyncDisposable {
   readonly #tools = gatewayTools({ debug: false });
   #next = 0;
 
-  /** Makes it; the server starts with the first call. */
+  /** Creates the pipeline; the server starts with the first call. */
   constructor() {
     const log = this.#log;
     const path = `${this.#folder}/audit.jsonl`;
@@ -76,14 +76,14 @@ export class BusyPipeline implements AsyncDisposable {
       client: "client-1",
       capabilities: {},
       link: {
-        request: () => Promise.reject(new Error("Nothing is asked here")),
+        request: () => Promise.reject(new Error("Unexpected request")),
         notify: () => {},
         logLevel: () => undefined,
       },
     };
   }
 
-  /** Runs operations of all agents, and of callers and tools that are made up, in turn. */
+  /** Runs operations of all agents in turn, and of unknown agents and tools. */
   async run(count: number): Promise<void> {
     const end = this.#next + count;
     const runOn = async (): Promise<void> => {
@@ -104,21 +104,21 @@ export class BusyPipeline implements AsyncDisposable {
   async #runOne(number: number): Promise<void> {
     const agent_id = `agent-${number % AGENTS}`;
     const server = "files";
-    // What makes the server list its tools is dear, so it comes seldom.
+    // Listing the server's tools is expensive, so it is rare.
     switch (number % 256) {
       case 0:
         return await this.#operate(number, "list_servers", { agent_id });
       case 1:
         return await this.#operate(number, "get_server_tools", { agent_id, server });
       case 2:
-        // Nobody of the rules, and another one each time.
+        // Another agent each time, which is not in the rules.
         return await this.#call(number, { agent_id: `made-up-${number}`, server, tool: "echo" });
       case 3:
         return await this.#call(number, { agent_id, server: `made-up-${number}`, tool: "echo" });
       case 4:
         return await this.#call(number, { agent_id, server, tool: `made-up-${number % 50}` });
       default: {
-        // The server answers `fails` with an error whose code is another one each time.
+        // The server answers `fails` with another error code each time.
         const tool = number % 16 === 5 ? "fails" : `tool-${number % 300}`;
         return await this.#call(number, { agent_id, server, tool });
       }
@@ -155,7 +155,7 @@ export class BusyPipeline implements AsyncDisposable {
   }
 }
 
-/** A server that remembers nothing. */
+/** A stateless server. */
 function openInMemory(): ReturnType<Parameters<typeof buildSnapshot>[1]["open"]> {
   const [ours, theirs] = createMemoryChannels();
   theirs.open({

@@ -26,7 +26,7 @@ Deno.test("[metrics.dimensions] by operation, agent, server and tool", () => {
   assert.deepEqual(servers.files?.errors, { TIMEOUT: 1, DENIED_BY_POLICY: 1 });
 });
 
-Deno.test("[metrics.bounded] a server that makes up codes fills no memory", () => {
+Deno.test("[metrics.bounded] a server that invents error codes does not fill the memory", () => {
   const metrics = new Metrics();
   for (let code = 0; code < 1000; code++) observe(metrics, { code: String(code) });
   const errors = metrics.summary().operations.execute_tool?.errors ?? {};
@@ -34,7 +34,7 @@ Deno.test("[metrics.bounded] a server that makes up codes fills no memory", () =
   assert.equal(errors.other, 950);
 });
 
-Deno.test("[metrics.errors] successes and the gateway's own codes stay apart from such codes", () => {
+Deno.test("[metrics.errors] successes and the gateway's own codes are counted separately from such codes", () => {
   const metrics = new Metrics();
   for (let code = 0; code < 1000; code++) observe(metrics, { code: String(code) });
   observe(metrics, {}, { code: "TIMEOUT" });
@@ -45,7 +45,7 @@ Deno.test("[metrics.errors] successes and the gateway's own codes stay apart fro
   assert.equal(error_rate, 0.999);
 });
 
-Deno.test("[metrics.bounded] names beyond the first hundred agents and 200 tools are one", () => {
+Deno.test("[metrics.bounded] names beyond the first 100 agents and 200 tools are counted as one", () => {
   const metrics = new Metrics();
   for (let index = 0; index < 1000; index++) {
     const name = `name-${index}`;
@@ -55,14 +55,14 @@ Deno.test("[metrics.bounded] names beyond the first hundred agents and 200 tools
   const { agents, servers, tools } = metrics.summary();
   for (const [figures, most] of [[agents, 100], [servers, 100], [tools, 200]] as const) {
     assert.equal(Object.keys(figures).length, most + 1);
-    // None is lost, and who was there first keeps a name.
+    // No operation is lost, and the first names are kept.
     assert.equal(countOf(figures), 2000);
   }
   assert.equal(agents["name-0"]?.count, 1001);
   assert.equal(agents.other?.count, 900);
 });
 
-Deno.test("[metrics.bounded] names that every object has are names like others", () => {
+Deno.test("[metrics.bounded] names of built-in object properties are ordinary names", () => {
   const metrics = new Metrics();
   for (const name of ["__proto__", "constructor", "toString"]) {
     observe(metrics, { agent: name, server: name, tool: name, code: name });

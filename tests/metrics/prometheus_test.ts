@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Metrics, type TallySummary, writePrometheus } from "../../src/metrics/mod.ts";
 import { observe } from "./figures.ts";
 
-/** A sample of the text format: its metric, its labels, its value. */
+/** A sample of the text format. */
 interface Sample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -12,7 +12,7 @@ interface Sample {
 const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (-?[\d.e+-]+)$/;
 
 /**
- * Reads the text format, and fails where it is none.
+ * Parses the text format; throws if it is invalid.
  *
  * @see {@link https://prometheus.io/docs/instrumenting/exposition_formats/}
  */
@@ -42,7 +42,7 @@ function parseSample(line: string, types: ReadonlyMap<string, string>): Sample {
   return { name, labels: Object.fromEntries(labels), value: Number(value) };
 }
 
-Deno.test("[metrics.prometheus] the text parses and says what the summary says", () => {
+Deno.test("[metrics.prometheus] the text is valid and agrees with the summary", () => {
   const metrics = new Metrics();
   const odd = 'a "quoted\\\nname}';
   observe(
@@ -86,7 +86,7 @@ function compare(samples: readonly Sample[], prefix: string, tally: TallySummary
   assert.deepEqual(of("duration_seconds_count").map(({ value }) => value), [tally.count]);
 }
 
-/** The buckets of an agent: the bound of each, and how many durations are within it. */
+/** Returns the buckets of an agent: the bound of each, and the number of durations within it. */
 function bucketsOf(metrics: Metrics, agent: string): Map<string | undefined, number> {
   const samples = parse(writePrometheus(metrics));
   return new Map(
@@ -95,9 +95,9 @@ function bucketsOf(metrics: Metrics, agent: string): Map<string | undefined, num
   );
 }
 
-Deno.test("[metrics.replicas] buckets hold what is within their bounds, and never less than the last", () => {
+Deno.test("[metrics.replicas] buckets count the durations within their bounds, and never decrease", () => {
   const metrics = new Metrics();
-  // Exactly at a bound is within it; no duration is too long for the last bucket.
+  // A duration equal to a bound is within it; no duration is too long for the last bucket.
   const latencies = [0, 1, 2, 5, 50, 400, 1000, 61_000, 1_200_000];
   for (const latencyMs of latencies) observe(metrics, { agent: "a", latencyMs });
   const buckets = bucketsOf(metrics, "a");
@@ -108,7 +108,7 @@ Deno.test("[metrics.replicas] buckets hold what is within their bounds, and neve
   assert.deepEqual([...buckets.keys()].at(-1), "+Inf");
 });
 
-Deno.test("[metrics.replicas] buckets of two replicas add up to those of one that did all", () => {
+Deno.test("[metrics.replicas] the buckets of two replicas add up to those of one with all operations", () => {
   const [one, two, both] = [new Metrics(), new Metrics(), new Metrics()];
   for (let index = 0; index < 2000; index++) {
     const latencyMs = 1.01 ** index % 400_000;
@@ -120,7 +120,7 @@ Deno.test("[metrics.replicas] buckets of two replicas add up to those of one tha
   assert.deepEqual(new Map(sums as [string, number][]), bucketsOf(both, "a"));
 });
 
-Deno.test("[metrics.prometheus] each text is of its own: figures are not added up twice", () => {
+Deno.test("[metrics.prometheus] writing the text twice does not count anything twice", () => {
   const metrics = new Metrics();
   observe(metrics, { agent: "a" });
   const first = writePrometheus(metrics);

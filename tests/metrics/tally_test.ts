@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Tally } from "../../src/metrics/mod.ts";
 
-/** The figures of a tally after these latencies. */
+/** Returns the summary of a tally after these latencies. */
 function tallyOf(...latencies: number[]): Tally {
   const tally = new Tally();
   for (const latency of latencies) tally.add(latency, "");
@@ -25,7 +25,7 @@ Deno.test("[metrics.percentiles] average, median, 95 % and 99 % of known latenci
   }
 });
 
-Deno.test("[metrics.percentiles] any latencies: within 1 % of the one that stands at that place", () => {
+Deno.test("[metrics.percentiles] any latencies: within 1 % of the exact percentile", () => {
   const latency = fc.double({ min: 0.001, max: 1_000_000, noNaN: true });
   fc.assert(
     fc.property(fc.array(latency, { minLength: 1, maxLength: 200 }), (latencies) => {
@@ -34,7 +34,7 @@ Deno.test("[metrics.percentiles] any latencies: within 1 % of the one that stand
       for (const percent of [50, 95, 99]) {
         const exact = sorted[Math.ceil(sorted.length * percent / 100) - 1] ?? NaN;
         const figure = tally.percentileMs(percent);
-        // Whole microseconds are told apart, and 1 % of more.
+        // Exact to a microsecond or 1 %.
         const most = exact * 0.01 + 0.001;
         assert.ok(Math.abs(figure - exact) <= most, `p${percent}: ${figure} for ${exact}`);
       }
@@ -43,7 +43,7 @@ Deno.test("[metrics.percentiles] any latencies: within 1 % of the one that stand
   );
 });
 
-Deno.test("[metrics.percentiles] latencies that clocks should not give do no harm", () => {
+Deno.test("[metrics.percentiles] impossible latencies do no harm", () => {
   for (const latency of [0, -1, 1e-9, 1e12]) {
     const { count, latency_p99_ms } = tallyOf(latency).summary();
     assert.equal(count, 1);
@@ -60,7 +60,7 @@ Deno.test("[metrics.errors] errors by code, and their share", () => {
   assert.equal(error_rate, 0.375);
 });
 
-Deno.test("[metrics.errors] without any there are none", () => {
+Deno.test("[metrics.errors] without errors the share is 0", () => {
   const { errors, error_rate } = tallyOf(1).summary();
   assert.deepEqual(errors, {});
   assert.equal(error_rate, 0);

@@ -23,7 +23,7 @@ Deno.test("[identity.agent-ids] agent ids are 1 to 128 letters, digits, -, _ and
   assert.deepEqual(bad.filter(isAgentId), []);
 });
 
-Deno.test("[identity.given] a given agent_id that is in the rules is who calls", () => {
+Deno.test("[identity.given] a given agent_id that is in the rules is the caller", () => {
   for (const denyOnMissing of [true, false]) {
     const who = identity({ denyOnMissing, defaultAgent: "backend" });
     assert.deepEqual(resolveAgent("team.frontend", who), { agent: "team.frontend" });
@@ -43,7 +43,7 @@ Deno.test("[identity.unknown-agent] an unknown agent is refused in every mode", 
   }
 });
 
-Deno.test("[identity.malformed] a malformed agent_id is refused, even where the rules would have it", () => {
+Deno.test("[identity.malformed] a malformed agent_id is refused, even if the rules contain it", () => {
   const agents = ["a b", "x".repeat(129)];
   for (const name of [...agents, " ", "a\nb", "*"]) {
     for (const overrides of [strict, { bound: "backend" }, { bound: name }]) {
@@ -53,7 +53,7 @@ Deno.test("[identity.malformed] a malformed agent_id is refused, even where the 
   }
 });
 
-Deno.test("[identity.malformed] a malformed agent_id is quoted cut and in printable ASCII", () => {
+Deno.test("[identity.malformed] a malformed agent_id is quoted shortened and in printable ASCII", () => {
   const hostile = [
     "\u001b[31m\r\n\u202e\u0000\u007f\u{1f600}",
     "\u009b".repeat(5_000_000),
@@ -68,7 +68,7 @@ Deno.test("[identity.malformed] a malformed agent_id is quoted cut and in printa
   assert.ok(message.includes(String.raw`"a\nb"`));
 });
 
-Deno.test("[identity.missing-denied] without agent_id, deny_on_missing_agent refuses whatever the fallback", () => {
+Deno.test("[identity.missing-denied] without agent_id, deny_on_missing_agent denies despite any fallback", () => {
   for (const given of [undefined, ""]) {
     const who = identity({ ...strict, defaultAgent: "backend" });
     assert.equal(refusalOf(given, who).code, "INVALID_AGENT_ID");
@@ -91,13 +91,13 @@ Deno.test("[identity.no-fallback] without agent_id and any fallback: NO_FALLBACK
   }
 });
 
-Deno.test("[identity.fallback-not-in-rules] a configured fallback that is not in the rules is refused, though default is there", () => {
+Deno.test("[identity.fallback-not-in-rules] a configured fallback that is not in the rules is refused, although default exists", () => {
   const { code, message, hint } = refusalOf(undefined, identity({ defaultAgent: "ghost" }));
   assert.equal(code, "FALLBACK_AGENT_NOT_IN_RULES");
   assert.ok(!`${message} ${hint}`.includes("ghost"));
 });
 
-Deno.test("[identity.bound] a bound gateway takes calls without agent_id, or with its own", () => {
+Deno.test("[identity.bound] a bound gateway accepts calls without agent_id or with its own", () => {
   for (const given of [undefined, "", "backend"]) {
     for (const denyOnMissing of [true, false]) {
       const who = identity({ denyOnMissing, bound: "backend", defaultAgent: "default" });
@@ -106,7 +106,7 @@ Deno.test("[identity.bound] a bound gateway takes calls without agent_id, or wit
   }
 });
 
-Deno.test("[identity.bound] another agent_id than the bound one is refused, known or not, in the same words", () => {
+Deno.test("[identity.bound] another agent_id than the bound one is refused with the same message, known or not", () => {
   const messages = ["default", "ghost"].map((given) => {
     const { code, message, hint } = refusalOf(given, identity({ bound: "backend" }));
     assert.equal(code, "INVALID_AGENT_ID");
@@ -116,7 +116,7 @@ Deno.test("[identity.bound] another agent_id than the bound one is refused, know
   assert.ok(!messages[0]?.includes("backend"));
 });
 
-Deno.test("[identity.bound] a bound agent that is not in the rules is refused and falls back on nobody", () => {
+Deno.test("[identity.bound] a bound agent that is not in the rules is refused without a fallback", () => {
   for (const bound of ["ghost", "", "toString"]) {
     for (const given of [undefined, "", bound]) {
       const { code } = refusalOf(given, identity({ bound, defaultAgent: "backend" }));
@@ -125,7 +125,7 @@ Deno.test("[identity.bound] a bound agent that is not in the rules is refused an
   }
 });
 
-Deno.test("[identity.no-other-names] refusals name no agent but the one that was given", () => {
+Deno.test("[identity.no-other-names] refusals name only the agent that was given", () => {
   const agents = ["zeta-one", "zeta-two", "default"];
   const situations: [string | undefined, Partial<Identity>][] = [
     ["ghost", {}],

@@ -1,6 +1,6 @@
 import type { AgentGrants, GrantLists, PolicyRules } from "../../src/policy/mod.ts";
 
-/** The rules as they stand in a file, as far as decisions need them. */
+/** The rules as written in a file, as far as decisions need them. */
 export interface WrittenRules {
   readonly agents: Record<string, { allow?: WrittenGrants; deny?: WrittenGrants }>;
   readonly defaults?: { readonly deny_overrides?: boolean };
@@ -11,7 +11,7 @@ interface WrittenGrants {
   readonly tools?: Record<string, readonly string[]>;
 }
 
-/** Turns rules as written into rules as the policy takes them. */
+/** Converts rules as written to the policy's rules. */
 export function readRules(written: WrittenRules): PolicyRules {
   const agents = Object.entries(written.agents)
     .map(([id, { allow, deny }]): [string, AgentGrants] => [

@@ -7,20 +7,20 @@ import { plainChecks } from "../../src/config/plain_checks.ts";
 type Kind = "servers" | "rules";
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
-/** What one way of checking says of a text; undefined where it is not even parsed. */
+/** Returns the result of one kind of checks for a text; undefined if it cannot be parsed. */
 function check(checks: FileChecks, kind: Kind, text: string): CheckedFile<unknown> | undefined {
   const { document, problems } = checks.parse("x.json", text);
   if (document === undefined || problems.length > 0) return undefined;
   return kind === "servers" ? checks.checkServers(document) : checks.checkRules(document);
 }
 
-/** Whether a text is accepted without zod; then zod has to say the same of it. */
+/** Whether a text is accepted without zod; if so, asserts that zod has the same result. */
 function isAccepted(kind: Kind, text: string): boolean {
   const plain = check(plainChecks, kind, text);
   if (plain?.file === undefined) return false;
   const full = check(fullChecks, kind, text);
   assert.deepEqual(full?.file, plain.file, text);
-  // In the same order, too.
+  // The order must be the same too.
   assert.equal(JSON.stringify(full?.file), JSON.stringify(plain.file));
   assert.equal(full?.problems.length, plain.problems.length, text);
   return true;
@@ -61,7 +61,7 @@ const entry = fc.record({
   type: transport,
   transport,
   gateway,
-  // Other clients' keys are kept as they are.
+  // Other clients' keys are kept unchanged.
   autoApprove: fc.jsonValue({ maxDepth: 1 })
     .filter((value) => !/"(?:__proto__|\d+"|[^"]*":.*")|\\/.test(JSON.stringify(value))),
 }, some);
@@ -105,8 +105,8 @@ const files = {
   }, { requiredKeys: ["agents"] }),
 };
 
-/** What does not belong into most places. */
-const odd = fc.constantFrom<Json>(
+/** Values that are invalid for most keys. */
+const misfit = fc.constantFrom<Json>(
   ...[null, true, 0, -0, -1, 1, 1.5, 65536, 2 ** 31, 2 ** 53, 1e300, [], {}, ["x"], [1], { a: 1 }],
   ...["", " ", "\0", "a\0", "\ufeff", "x", "agent", "sse", "0".repeat(64), "0".repeat(63)],
   ...["2027-01-31", "2027-02-30", "2027-02-30T25:00Z", "http://example.com", "https://x", "\ud800"],
@@ -121,11 +121,11 @@ const change = fc.record({
   steps: fc.array(fc.nat(), { minLength: 1, maxLength: 7 }),
   how: fc.constantFrom("replace", "remove", "add"),
   key,
-  value: odd,
+  value: misfit,
 });
 type Change = { steps: number[]; how: string; key: string; value: Json };
 
-/** Changes something within a value, as deep as there are steps. */
+/** Changes something inside a value, as deep as there are steps. */
 function mutate(value: Json, { steps, how, key, value: other }: Change): Json {
   const [step = 0, ...rest] = steps;
   if (typeof value !== "object" || value === null) return other;
@@ -143,7 +143,7 @@ function mutate(value: Json, { steps, how, key, value: other }: Change): Json {
 }
 
 for (const kind of ["servers", "rules"] as const) {
-  Deno.test(`[config.strict-json] a good ${kind} file is accepted without zod, as zod reads it`, () => {
+  Deno.test(`[config.strict-json] a valid ${kind} file is accepted without zod, with zod's result`, () => {
     fc.assert(fc.property(files[kind], (file) => {
       const text = JSON.stringify(file);
       assert.ok(isAccepted(kind, text), text);
@@ -174,7 +174,7 @@ Deno.test("[config.strict-json] the golden files are accepted without zod only a
       try {
         text = Deno.readTextFileSync(new URL(`${name}/${file}`, golden));
       } catch {
-        // A folder, a missing file, or no text.
+        // A folder, a missing file, or a file that is not text.
         continue;
       }
       if (isAccepted(kind, text)) accepted++;
@@ -184,7 +184,7 @@ Deno.test("[config.strict-json] the golden files are accepted without zod only a
   assert.ok(accepted > 40 && left > 30, `${accepted} accepted, ${left} left`);
 });
 
-Deno.test("[config.strict-json] what zod checks with functions is not accepted without it", () => {
+Deno.test("[config.strict-json] values that zod rejects by functions are not accepted without zod", () => {
   const token = (expires: string) => ({
     agents: { a: { token_sha256: [{ sha256: "0".repeat(64), expires }] } },
   });
@@ -208,7 +208,7 @@ Deno.test("[config.strict-json] what zod checks with functions is not accepted w
   ) assert.equal(isAccepted("rules", JSON.stringify(rules)), false);
 });
 
-Deno.test("[config.strict-json] the value of a header is read in linear time, whatever it holds", () => {
+Deno.test("[config.strict-json] any header value is checked in linear time", () => {
   for (const value of [" ".repeat(200_000), `${" ".repeat(200_000)}\u6f22`, "a ".repeat(100_000)]) {
     const text = JSON.stringify({
       mcpServers: { a: { url: "https://x.example", headers: { b: value } } },

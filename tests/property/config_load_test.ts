@@ -8,7 +8,7 @@ import { environmentOf, TempFolder } from "../config/support.ts";
 
 const env = environmentOf({ HOME: "/home/someone", SET: "value" });
 
-/** Pieces that configuration files are made of, so that random texts get somewhere. */
+/** Parts of configuration files, so that random texts resemble such files. */
 const pieces = fc.constantFrom(
   ...["{", "}", "[", "]", ",", ":", "\n", "\r\n", " ", "//x\n", "/*", "*/", '"', "\\", "${SET}"],
   ...['"mcpServers":', '"agents":', '"a":', '"command":', '"x"', '"gateway":', "{}", "[]", "5"],
@@ -51,7 +51,7 @@ const file = fc.oneof(
   tree.map((value) => JSON.stringify({ mcpServers: value, agents: value }, null, 2)),
 );
 
-Deno.test("[config.never-crashes] any text is a configuration or a ConfigError, places in the file", async () => {
+Deno.test("[config.never-crashes] any text is a configuration or a ConfigError with positions in the file", async () => {
   using folder = new TempFolder();
   const files = locateFiles({ mcpConfig: "mcp.json", rules: "rules.json" }, {
     home: undefined,
@@ -81,7 +81,7 @@ Deno.test("[config.never-crashes] any text is a configuration or a ConfigError, 
 function assertInside({ line, column, message }: ConfigProblem, text: string): void {
   assert.ok(message.length > 0);
   const lines = text.replace(/^\ufeff/, "").split(/\r\n|\n|\r/);
-  // Line 0 is the file as a whole.
+  // Line 0 means the whole file.
   if (line === 0) return assert.equal(column, 0);
   assert.ok(line >= 1 && line <= lines.length, `line ${line} of ${lines.length}`);
   const length = lines[line - 1]?.length ?? 0;
@@ -93,7 +93,7 @@ const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/)
 const value = fc.string().filter((text) => text !== "" && !/[${]/.test(text));
 const plain = fc.string().map((text) => text.replaceAll("$", ""));
 
-Deno.test("[servers.expansion] set variables leave no reference behind, the rest is unchanged", () => {
+Deno.test("[servers.expansion] set variables replace all references, the other text is unchanged", () => {
   const part = fc.record({ before: plain, name, value, form: fc.nat(3) });
   fc.assert(fc.property(fc.array(part), plain, (parts, end) => {
     const values: Record<string, string> = {};
@@ -113,7 +113,7 @@ Deno.test("[servers.expansion] set variables leave no reference behind, the rest
   }));
 });
 
-Deno.test("[servers.expansion] any text written with $${ for each ${ stays what it is", () => {
+Deno.test("[servers.expansion] any text written with $${ for each ${ is unchanged", () => {
   const variables = { env: environmentOf({}), home: "/", cwd: "/" };
   const soup = fc.array(fc.constantFrom("$", "{", "}", "a", "${", ":-")).map((list) =>
     list.join("")

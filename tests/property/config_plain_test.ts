@@ -47,12 +47,12 @@ const { tree } = fc.letrec((tie) => ({
 const text = fc.oneof(
   tree.map((value) => JSON.stringify(value)),
   tree.map((value) => JSON.stringify(value, null, 2)),
-  // A key that stands twice, perhaps.
+  // Possibly a duplicate key.
   tree.map((value) => JSON.stringify(value).replace("{", '{"a":[{}],')),
   fc.array(pieces, { maxLength: 20 }).map((list) => list.join("")),
 );
 
-Deno.test("[config.strict-json] plain JSON is read as the parser with places reads it", () => {
+Deno.test("[config.strict-json] plain JSON has the same value as from the parser with positions", () => {
   let plain = 0;
   fc.assert(
     fc.property(text, (text) => {
@@ -62,7 +62,7 @@ Deno.test("[config.strict-json] plain JSON is read as the parser with places rea
       const { document, problems } = parseDocument("x.json", text);
       assert.deepEqual(problems, []);
       assert.deepEqual(document?.value, value);
-      // In the same order, too.
+      // The order must be the same too.
       assert.equal(JSON.stringify(document?.value), JSON.stringify(value));
     }),
     { numRuns: 2000 },
@@ -70,7 +70,7 @@ Deno.test("[config.strict-json] plain JSON is read as the parser with places rea
   assert.ok(plain > 300, `${plain} texts`);
 });
 
-Deno.test("[config.strict-json] what needs a look is left to the parser with places", () => {
+Deno.test("[config.strict-json] text that is not plain JSON is left to the parser with positions", () => {
   const deep = "[".repeat(65) + "]".repeat(65);
   for (
     const text of [
@@ -83,8 +83,8 @@ Deno.test("[config.strict-json] what needs a look is left to the parser with pla
   assert.deepEqual(readPlainJson(long), JSON.parse(long));
 });
 
-Deno.test("[config.strict-json] a key with an escape is no other key that was read before", () => {
-  // JSON.parse of V8 15.0 gives the second one the key of the first.
+Deno.test("[config.strict-json] a key with an escape is not confused with an earlier key", () => {
+  // JSON.parse of V8 15.0 gives the second object the key of the first.
   const first = '{"zc": 1, "a\\\\": 1}';
   const second = '{"zc": 1, "a\\u0061": 1}';
   for (const text of [first, second, first, second]) {

@@ -18,12 +18,12 @@ const QUIET: PeerHandler = {
 interface Pair extends AsyncDisposable {
   readonly asking: Peer;
   readonly answering: Peer;
-  /** Requests that came, not answered yet. */
+  /** Received requests that are not answered yet. */
   readonly waiting: IncomingRequest[];
   readonly noises: string[];
 }
 
-/** Two peers that talk over a pair of pipes; both ask each other. */
+/** Two peers that send requests to each other over a pair of pipes. */
 function connect(): Pair {
   const [there, back] = [createPipe(), createPipe()];
   const waiting: IncomingRequest[] = [];
@@ -52,15 +52,15 @@ function connect(): Pair {
   };
 }
 
-/** Puts a list into the order of some random numbers. */
+/** Sorts a list by some random numbers. */
 function shuffle<Item>(items: readonly Item[], order: readonly number[]): Item[] {
-  return items.map((item, index) => ({ item, place: order[index % order.length] ?? 0 }))
-    .sort((a, b) => a.place - b.place).map(({ item }) => item);
+  return items.map((item, index) => ({ item, rank: order[index % order.length] ?? 0 }))
+    .sort((a, b) => a.rank - b.rank).map(({ item }) => item);
 }
 
 const order = fc.array(fc.nat(), { minLength: 1, maxLength: 40 });
 
-Deno.test("[protocol.multiplex] answers in any order reach those who asked, each once", async () => {
+Deno.test("[protocol.multiplex] answers in any order settle their requests, each once", async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 40 }), order, async (count, order) => {
       await using pair = connect();
@@ -104,7 +104,7 @@ Deno.test("[protocol.multiplex] answers in any order reach those who asked, each
   );
 });
 
-Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the others go on", async () => {
+Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the others continue", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.constantFrom("before", "crossing", "never")), async (cancels) => {
       await using pair = connect();
@@ -119,7 +119,7 @@ Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the
       abortAll("before");
       await settle();
       assert.equal(pair.answering.incomingCount, cancels.filter((c) => c !== "before").length);
-      // The answer and the cancellation pass each other on the way.
+      // The answer and the cancellation cross.
       abortAll("crossing");
       for (const request of pair.waiting) request.reply(request.params as { index: number });
       assert.deepEqual(

@@ -6,7 +6,7 @@ import { ByteSink, ByteSource, joinBytes } from "../jsonrpc/byte_streams.ts";
 
 type Line = readonly ["line", string] | readonly ["too long", number];
 
-/** Lines by their definition, with one character for each byte. */
+/** Splits lines by their definition, with one character per byte. */
 function splitByDefinition(bytes: Uint8Array, maxBytes: number): Line[] {
   return toLatin1(bytes).split("\n").map((line) => line.replace(/\r$/, ""))
     .filter((line) => line !== "")
@@ -17,27 +17,27 @@ function toLatin1(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** Cuts bytes at the given places, as far as they are within. */
-function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
-  const within = places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b);
+/** Cuts bytes at the given offsets, modulo the length. */
+function cut(bytes: Uint8Array, offsets: readonly number[]): Uint8Array[] {
+  const within = offsets.map((offset) => offset % (bytes.length + 1)).sort((a, b) => a - b);
   return [0, ...within].map((start, index) => bytes.slice(start, within[index]));
 }
 
-const places = fc.array(fc.nat(5000), { maxLength: 12 });
+const offsets = fc.array(fc.nat(5000), { maxLength: 12 });
 const anyBytes = fc.array(fc.constantFrom(10, 10, 13, 97, 98, 0, 255), { maxLength: 80 });
 
-Deno.test("[protocol.framing] bytes in any chunks are cut into the lines of the definition", () => {
+Deno.test("[protocol.framing] bytes in any chunks are split into the lines of the definition", () => {
   fc.assert(
-    fc.property(anyBytes, places, fc.nat(20), (bytes, places, maxBytes) => {
+    fc.property(anyBytes, offsets, fc.nat(20), (bytes, offsets, maxBytes) => {
       const lines: Line[] = [];
       const splitter = new LineSplitter(maxBytes, {
         line: (line) => lines.push(["line", toLatin1(line)]),
         tooLong: ({ bytes }) => lines.push(["too long", bytes]),
       });
       const all = new Uint8Array(bytes);
-      for (const chunk of cut(all, places)) {
+      for (const chunk of cut(all, offsets)) {
         splitter.push(chunk);
-        // What is read into the same buffer next must not change what was taken.
+        // Reusing the buffer must not change lines that were passed on.
         chunk.fill(120);
       }
       splitter.end();
@@ -47,22 +47,22 @@ Deno.test("[protocol.framing] bytes in any chunks are cut into the lines of the 
   );
 });
 
-Deno.test("[protocol.too-long] the ends of a line that is too long are told, in whatever chunks", () => {
+Deno.test("[protocol.too-long] the ends of a line that is too long are reported, in any chunks", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1025, max: 4000 }),
-      places,
+      offsets,
       fc.boolean(),
-      (size, places, hasReturn) => {
+      (size, offsets, hasReturn) => {
         const line = new Uint8Array(size).map((_, index) => 97 + index % 26);
-        const told: { head: string; tail: string }[] = [];
+        const skipped: { head: string; tail: string }[] = [];
         const splitter = new LineSplitter(1024, {
           line: () => assert.fail("the line is too long"),
-          tooLong: (message) => told.push(message),
+          tooLong: (message) => skipped.push(message),
         });
         const all = joinBytes([line, new Uint8Array(hasReturn ? [13, 10] : [10])]);
-        for (const chunk of cut(all, places)) splitter.push(chunk);
-        const [{ head, tail } = { head: "", tail: "" }, ...more] = told;
+        for (const chunk of cut(all, offsets)) splitter.push(chunk);
+        const [{ head, tail } = { head: "", tail: "" }, ...more] = skipped;
         assert.equal(more.length, 0);
         const text = toLatin1(line);
         assert.equal(head, text.slice(0, 1024));
@@ -73,7 +73,7 @@ Deno.test("[protocol.too-long] the ends of a line that is too long are told, in 
   );
 });
 
-/** What a channel makes of the chunks. */
+/** Returns the messages that a channel reads from chunks. */
 async function receive(chunks: readonly Uint8Array[]): Promise<string[]> {
   const source = new ByteSource();
   const { promise, resolve, reject } = Promise.withResolvers<string[]>();
@@ -95,17 +95,22 @@ const messages = fc.array(
   },
 );
 
-Deno.test("[protocol.framing] messages cut at any bytes arrive as they were sent", async () => {
+Deno.test("[protocol.framing] messages cut at any offsets arrive unchanged", async () => {
   await fc.assert(
-    fc.asyncProperty(messages, places, fc.constantFrom("\n", "\r\n"), async (messages, at, end) => {
-      const bytes = new TextEncoder().encode(messages.map((message) => message + end).join(""));
-      assert.deepEqual(await receive(cut(bytes, at)), messages);
-    }),
+    fc.asyncProperty(
+      messages,
+      offsets,
+      fc.constantFrom("\n", "\r\n"),
+      async (messages, at, end) => {
+        const bytes = new TextEncoder().encode(messages.map((message) => message + end).join(""));
+        assert.deepEqual(await receive(cut(bytes, at)), messages);
+      },
+    ),
     { numRuns: 300 },
   );
 });
 
-Deno.test("[protocol.framing] messages cut at every single byte arrive as they were sent", async () => {
+Deno.test("[protocol.framing] messages cut at every single byte arrive unchanged", async () => {
   const messages = ['{"a":"\u00e9\u20ac😀\u2028"}', '{"b":"\\n"}', "not JSON"];
   const bytes = new TextEncoder().encode(messages.join("\r\n"));
   assert.deepEqual(await receive(Array.from(bytes, (byte) => new Uint8Array([byte]))), messages);
@@ -117,7 +122,7 @@ Deno.test("[protocol.framing] messages cut at every single byte arrive as they w
 const WRITE_BYTES = 128 * 1024;
 const characters = ["a", "\u00e9", "\u20ac", "😀", "\ud83d", "\ude00"];
 
-/** Texts around the size of the write buffer, so that characters fall on its end. */
+/** Texts around the size of the write buffer, so that characters cross its end. */
 const bigText = fc.tuple(
   fc.integer({ min: -6, max: 6 }),
   fc.constantFrom(1, 2),
@@ -132,7 +137,7 @@ const turns = fc.array(
   { maxLength: 4 },
 );
 
-Deno.test("[protocol.framing] what is sent leaves whole and in order, whatever the size", async () => {
+Deno.test("[protocol.framing] messages of any size leave complete and in order", async () => {
   await fc.assert(
     fc.asyncProperty(turns, fc.array(fc.boolean()), async (turns, waits) => {
       const sink = new ByteSink();
@@ -142,14 +147,14 @@ Deno.test("[protocol.framing] what is sent leaves whole and in order, whatever t
         if (waits[index] === true) await channel.flush();
       }
       await channel.close();
-      // Half of a surrogate pair is no character, and cannot be written.
+      // A lone surrogate is not a character and cannot be encoded.
       assert.deepEqual(sink.lines(), turns.flat().map((text) => text.toWellFormed()));
     }),
     { numRuns: 150 },
   );
 });
 
-Deno.test("[protocol.framing] every character survives every place on the edge of a write", async () => {
+Deno.test("[protocol.framing] a character survives at every offset around the end of a write", async () => {
   const sink = new ByteSink();
   const channel = new LineChannel(new ByteSource().readable, sink.writable);
   const texts = characters.slice(0, 4).flatMap((character) =>

@@ -3,16 +3,16 @@ import fc from "fast-check";
 import { LineDecoder } from "../../src/jsonrpc/line_decoder.ts";
 import { LineSplitter } from "../../src/jsonrpc/line_splitter.ts";
 
-type Told = readonly ["message", string, number] | readonly ["dropped", string, number];
+type Event = readonly ["message", string, number] | readonly ["dropped", string, number];
 
-/** What is told of a stream that comes in pieces, each in the same memory as the one before. */
-function decode(stream: Uint8Array, pieces: readonly number[], maxBytes: number): Told[] {
-  const told: Told[] = [];
+/** Returns the events of a stream in chunks that all use the same buffer. */
+function decode(stream: Uint8Array, pieces: readonly number[], maxBytes: number): Event[] {
+  const events: Event[] = [];
   const splitter = new LineSplitter(
     maxBytes,
     new LineDecoder({
-      message: (text, bytes) => told.push(["message", text, bytes]),
-      dropped: ({ reason, bytes }) => told.push(["dropped", reason, bytes]),
+      message: (text, bytes) => events.push(["message", text, bytes]),
+      dropped: ({ reason, bytes }) => events.push(["dropped", reason, bytes]),
     }),
   );
   const memory = new Uint8Array(stream.length);
@@ -24,12 +24,12 @@ function decode(stream: Uint8Array, pieces: readonly number[], maxBytes: number)
     at += piece.length;
   }
   splitter.end();
-  return told;
+  return events;
 }
 
-/** The same of whole lines, each decoded for itself. */
-function expected(stream: Uint8Array, maxBytes: number): Told[] {
-  const told: Told[] = [];
+/** Returns the events of whole lines that are decoded one by one. */
+function expected(stream: Uint8Array, maxBytes: number): Event[] {
+  const events: Event[] = [];
   const lines: number[][] = [[]];
   for (const byte of stream) byte === 10 ? lines.push([]) : lines.at(-1)?.push(byte);
   for (const line of lines) {
@@ -37,17 +37,17 @@ function expected(stream: Uint8Array, maxBytes: number): Told[] {
     if (line.length === 0) continue;
     const bytes = new Uint8Array(line);
     const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-    if (line.length > maxBytes) told.push(["dropped", "too-long", line.length]);
+    if (line.length > maxBytes) events.push(["dropped", "too-long", line.length]);
     else {
       try {
         const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-        told.push(["message", text.slice(mark === 0 ? 0 : 1), line.length - mark]);
+        events.push(["message", text.slice(mark === 0 ? 0 : 1), line.length - mark]);
       } catch {
-        told.push(["dropped", "not-utf8", line.length]);
+        events.push(["dropped", "not-utf8", line.length]);
       }
     }
   }
-  return told;
+  return events;
 }
 
 const encoder = new TextEncoder();
@@ -56,12 +56,12 @@ const parts = fc.oneof(
     .map((text) => encoder.encode(text)),
   fc.nat(9000).map((length) => encoder.encode("y".repeat(length))),
   fc.nat(60).map((length) => encoder.encode("é".repeat(length))),
-  // What is no text: stray bytes, half characters, half a pair of surrogates.
+  // Invalid UTF-8: stray bytes, partial characters, a lone surrogate.
   fc.constantFrom([0xff], [0xc3], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xf0, 0x9f])
     .map((bytes) => new Uint8Array(bytes)),
 );
 
-Deno.test("[protocol.framing] lines are told alike, however they come and whatever they hold", () => {
+Deno.test("[protocol.framing] lines have the same events in any chunks and with any content", () => {
   fc.assert(
     fc.property(
       fc.array(parts, { maxLength: 60 }),

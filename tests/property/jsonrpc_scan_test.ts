@@ -4,7 +4,7 @@ import { elementTexts, textAt } from "../../src/jsonrpc/mod.ts";
 
 const space = fc.string({ unit: fc.constantFrom(" ", "\t", "\n", "\r"), maxLength: 2 });
 
-/** A string as JSON, each character as it is or as an escape. */
+/** A string as JSON, each character literal or as an escape. */
 function stringText(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
   return fc.tuple(text, fc.array(fc.boolean(), { minLength: 8, maxLength: 8 })).map(
     ([text, escaped]) => {
@@ -18,8 +18,8 @@ function stringText(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
   );
 }
 
-// Not a lone backslash: where such a key came before, V8 15.0 takes any key of one escaped character
-// for it (`JSON.parse('{"a":0,"\\\\":0}')`, then `JSON.parse('{"a":0,"\\n":0}')` has the key `\`).
+// Not a lone backslash: after such a key, V8 15.0 confuses any key of one escaped character with it
+// (`JSON.parse('{"a":0,"\\\\":0}')`, then `JSON.parse('{"a":0,"\\n":0}')` has the key `\`).
 const KEYS = ["a", "b", "id", "params", "__proto__", "constructor", "", '"', "\\n", "\\u0061", "}"];
 const key = stringText(fc.constantFrom(...KEYS, "\u00e9", "\ud800", "\n", '\\"'));
 const text = stringText(
@@ -46,7 +46,7 @@ const { value } = fc.letrec((tie) => ({
 }));
 const json = fc.tuple(space, value as fc.Arbitrary<string>, space).map((parts) => parts.join(""));
 
-/** Checks every key below a value, there or not. */
+/** Checks every key below a value, present or not. */
 function checkBelow(json: string, path: readonly string[], value: unknown): void {
   const own = textAt(json, ...path);
   assert.ok(own !== undefined);
@@ -72,7 +72,7 @@ Deno.test("[protocol.pass-through] the text of a value is the text that JSON.par
   fc.assert(fc.property(json, (json) => checkBelow(json, [], JSON.parse(json))), { numRuns: 2000 });
 });
 
-Deno.test("[protocol.pass-through] joined again, the texts of all elements are the array", () => {
+Deno.test("[protocol.pass-through] the joined texts of all elements are the array", () => {
   fc.assert(
     fc.property(fc.array(json), (elements) => {
       const texts = elementTexts(`[${elements.join(",")}]`);

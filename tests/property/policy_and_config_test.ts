@@ -1,18 +1,18 @@
 /**
- * The policy runs no code of the configuration, so as to stay pure; what both must know stands twice,
- * and this holds the two together.
+ * Checks that the policy and the configuration agree. To stay pure, the policy imports no code of the
+ * configuration, so a few definitions exist twice.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatPath, isAgentId, type Rules } from "../../src/config/mod.ts";
 import { compilePolicy, isAgentId as isPolicyAgentId, type Policy } from "../../src/policy/mod.ts";
 
-// What the configuration makes of the rules file must fit the policy's smaller idea of rules.
+// The configuration's rules must be assignable to the policy's smaller type of rules.
 compilePolicy satisfies (rules: Rules) => Policy;
 
 const text = fc.string({ unit: fc.constantFrom("a", "Z", "9", "-", "_", ".", " ", '"', "\u00e9") });
 
-Deno.test("[identity.agent-ids] the rules file and the calls take the same agent ids", () => {
+Deno.test("[identity.agent-ids] the rules file and calls accept the same agent ids", () => {
   fc.assert(
     fc.property(fc.oneof(text, text.map((some) => some.repeat(16))), (id) => {
       assert.equal(isPolicyAgentId(id), isAgentId(id));
@@ -21,7 +21,7 @@ Deno.test("[identity.agent-ids] the rules file and the calls take the same agent
   );
 });
 
-Deno.test("[rules.rule-path] a rule is written as the configuration writes paths in its errors", () => {
+Deno.test("[rules.rule-path] a rule path has the format of the paths in configuration errors", () => {
   fc.assert(
     fc.property(text, text, (agent, key) => {
       const grants = { servers: ["*"], tools: new Map([[key, ["*"]]]) };

@@ -69,7 +69,7 @@ function ask(rules: Written) {
 
 const runs = { numRuns: 150 };
 
-Deno.test("[rules.five-steps] decisions and their rules are those of a plain reading of the contract", () => {
+Deno.test("[rules.five-steps] decisions and their rules agree with an independent implementation of the contract", () => {
   fc.assert(
     fc.property(written, (rules) => {
       const decide = ask(rules);
@@ -85,22 +85,22 @@ Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
   const added = fc.record({
     of: fc.nat(),
     at: fc.nat(),
-    place: fc.oneof(
+    entry: fc.oneof(
       fc.record({ server: serverPattern }),
       fc.record({ key: serverPattern, tool: toolPattern }),
     ),
   });
   fc.assert(
-    fc.property(written, added, (rules, { of, at, place }) => {
+    fc.property(written, added, (rules, { of, at, entry }) => {
       fc.pre(rules.agents.length > 0);
       const more = structuredClone(rules);
       const [, { deny }] = more.agents[of % more.agents.length] as Written["agents"][number];
-      if ("server" in place) {
-        deny.servers.splice(at % (deny.servers.length + 1), 0, place.server);
+      if ("server" in entry) {
+        deny.servers.splice(at % (deny.servers.length + 1), 0, entry.server);
       } else {
-        const present = deny.tools.find(([key]) => key === place.key);
-        if (present === undefined) deny.tools.push([place.key, [place.tool]]);
-        else present[1].splice(at % (present[1].length + 1), 0, place.tool);
+        const present = deny.tools.find(([key]) => key === entry.key);
+        if (present === undefined) deny.tools.push([entry.key, [entry.tool]]);
+        else present[1].splice(at % (present[1].length + 1), 0, entry.tool);
       }
       const [before, after] = [ask(rules), ask(more)];
       for (const question of questions) {
@@ -137,7 +137,7 @@ Deno.test("[rules.server-decision] an allowed tool is always on an allowed serve
   );
 });
 
-Deno.test("[rules.unknown-agent] an agent that is not in the rules never gets anything", () => {
+Deno.test("[rules.unknown-agent] an agent that is not in the rules is never allowed anything", () => {
   fc.assert(
     fc.property(written, fc.string(), (rules, stranger) => {
       const policy = policyOf(rules);
@@ -174,7 +174,7 @@ Deno.test("[rules.order-independent] decisions and their rules do not depend on 
   );
 });
 
-Deno.test("[rules.order-independent] decisions do not depend on what was asked before", () => {
+Deno.test("[rules.order-independent] decisions do not depend on earlier decisions", () => {
   fc.assert(
     fc.property(written, (rules) => {
       const decide = ask(rules);
@@ -185,7 +185,7 @@ Deno.test("[rules.order-independent] decisions do not depend on what was asked b
   );
 });
 
-Deno.test("[rules.explain-steps] an explanation is the decision, and its last step has found it", () => {
+Deno.test("[rules.explain-steps] an explanation has the same decision, and its last step found it", () => {
   fc.assert(
     fc.property(written, (rules) => {
       const policy = policyOf(rules);
@@ -203,7 +203,7 @@ Deno.test("[rules.explain-steps] an explanation is the decision, and its last st
   );
 });
 
-Deno.test("[rules.rule-path] an allowing rule points at an entry that matches what was asked", () => {
+Deno.test("[rules.rule-path] an allowing rule names an entry that matches the server and the tool", () => {
   fc.assert(
     fc.property(written, (rules) => {
       const decide = ask(rules);

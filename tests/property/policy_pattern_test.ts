@@ -4,10 +4,10 @@ import { toCharacters } from "../../src/wildcards/characters.ts";
 import { compilePattern } from "../../src/policy/mod.ts";
 import { compileWildcards } from "../../src/wildcards/pattern.ts";
 
-/** Says by the definition, on whole characters, whether a name matches. */
+/** Whether a name matches by the definition, on whole characters. */
 function matchesByDefinition(pattern: string, name: string): boolean {
   const characters = Array.from(name);
-  // reached[n]: whether what was read of the pattern matches the first n characters.
+  // reached[n]: whether the pattern so far matches the first n characters.
   let reached = [true, ...characters.map(() => false)];
   for (const part of Array.from(pattern)) {
     const before = reached;
@@ -25,7 +25,7 @@ const units = ["a", "b", "A", ".", "\u00e9", "\ufffd", "\u{1f600}", "\ud83d", "\
 const name = fc.string({ unit: fc.constantFrom(...units), maxLength: 12 });
 const pattern = fc.string({ unit: fc.constantFrom("*", "?", "a", "*", ...units), maxLength: 10 });
 
-Deno.test("[rules.patterns] a compiled pattern matches what the definition of wildcards says", () => {
+Deno.test("[rules.patterns] a compiled pattern agrees with the definition of wildcards", () => {
   fc.assert(
     fc.property(pattern, name, (pattern, name) => {
       assert.equal(compilePattern(pattern).matches(name), matchesByDefinition(pattern, name));
@@ -34,7 +34,7 @@ Deno.test("[rules.patterns] a compiled pattern matches what the definition of wi
   );
 });
 
-/** All texts of at most that many of the units. */
+/** Returns all texts of at most that many units. */
 function textsOf(units: readonly string[], longest: number): string[] {
   if (longest === 0) return [""];
   const shorter = textsOf(units, longest - 1);
@@ -42,7 +42,7 @@ function textsOf(units: readonly string[], longest: number): string[] {
   return [...shorter, ...full.flatMap((text) => units.map((unit) => text + unit))];
 }
 
-Deno.test("[rules.patterns] all short patterns match exactly the short names that the definition says", () => {
+Deno.test("[rules.patterns] all short patterns agree with the definition on all short names", () => {
   const names = textsOf(["a", "b"], 6);
   for (const pattern of textsOf(["a", "b", "?", "*"], 4)) {
     const { matches } = compilePattern(pattern);
@@ -51,7 +51,7 @@ Deno.test("[rules.patterns] all short patterns match exactly the short names tha
   }
 });
 
-Deno.test("[rules.patterns] a segment is found also amid its own beginnings", () => {
+Deno.test("[rules.patterns] a segment is found after partial matches of itself", () => {
   const segment = fc.string({
     unit: fc.constantFrom("a", "b", "a", "?"),
     minLength: 1,
@@ -74,7 +74,7 @@ Deno.test("[rules.patterns] a segment is found also amid its own beginnings", ()
   );
 });
 
-Deno.test("[rules.patterns] a pattern matches names made by filling in its wildcards", () => {
+Deno.test("[rules.patterns] a pattern matches names that are made by filling in its wildcards", () => {
   const filled = fc.array(
     fc.oneof(
       fc.constantFrom(...units.slice(0, 7)).map((unit) => [unit, unit]),
@@ -138,7 +138,7 @@ Deno.test("[rules.patterns-linear] each character of a name is read once, whatev
   }
 });
 
-Deno.test("[rules.patterns-linear] with ? amid literals, reads stay under the name times its longest segment", () => {
+Deno.test("[rules.patterns-linear] with ? between literals, reads stay below the name's length times the longest segment", () => {
   const long = fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 6 })
     .map((unit) => unit.repeat(200));
   const pattern = fc.array(fc.constantFrom("*", "?", "a", "b", "aab"), { maxLength: 40 })

@@ -6,13 +6,13 @@ import { commandWords, ROOT } from "../e2e/gateway_command.ts";
 import { denoDir, machineEnvironment, TALKATIVE } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** Tells which built-in modules have been loaded so far; run before the program. */
+/** Records which built-in modules are loaded; run before the program. */
 const RECORDER = `const { getBuiltinModule } = process;
 globalThis.loaded = new Set();
 process.getBuiltinModule = (name) => (loaded.add(name), getBuiltinModule(name));
 `;
 
-/** A package that imports built-in modules, and uses them when it is used. */
+/** A package that imports built-in modules and uses them only when it is called. */
 const PROGRAM = `async function ask() {
   const { S_BAR, styleText, isDate } = await import("./lazy.ts");
   return [S_BAR, styleText("bold", "loud"), isDate(new Date())];
@@ -28,7 +28,7 @@ export { styleText };
 export const isDate = (value: unknown): boolean => types.isDate(value);
 `;
 
-/** Runs a program and gives the lines that it prints. */
+/** Runs a program and returns the lines that it prints. */
 async function run(folder: string, ...words: string[]): Promise<unknown[]> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--allow-env", "--allow-read", ...words],
@@ -41,7 +41,7 @@ async function run(folder: string, ...words: string[]): Promise<unknown[]> {
   return new TextDecoder().decode(stdout).trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("[start.lazy-built-ins] what a lazy package imports is loaded when it is used", async () => {
+Deno.test("[start.lazy-built-ins] the imports of a lazy package are loaded when it is used", async () => {
   using folder = new TempFolder();
   const imports = { "@clack/prompts": config.imports["@clack/prompts"] };
   folder.write({
@@ -52,7 +52,7 @@ Deno.test("[start.lazy-built-ins] what a lazy package imports is loaded when it 
   });
   const output = join(folder.path, "dist", "program.js");
   await bundle({ entry: join(folder.path, "main.ts"), output });
-  // Nothing but the bundle is left to import from.
+  // Only the bundle is left to import from.
   for (const name of ["deno.json", "main.ts", "lazy.ts"]) Deno.removeSync(join(folder.path, name));
   const words = ["--no-config", "--preload", "recorder.js", output];
   assert.deepEqual(await run(folder.path, ...words), [[]]);
@@ -63,9 +63,9 @@ Deno.test("[start.lazy-built-ins] what a lazy package imports is loaded when it 
   assert.ok((loaded as string[]).includes("node:util"), String(loaded));
 });
 
-Deno.test("[install.whole-bundle] a package that a user's machine could not find is refused", async () => {
+Deno.test("[install.whole-bundle] a package that is missing on a user's machine is refused", async () => {
   using folder = new TempFolder();
-  // An import that esbuild cannot resolve is left as it is where a `try` stands around it.
+  // esbuild leaves an import that it cannot resolve unchanged if it is inside a `try`.
   folder.write({
     "main.cjs": 'try { require("not-installed-anywhere"); } catch { console.log("without"); }\n',
   });
@@ -91,7 +91,7 @@ Deno.test("[install.whole-bundle] a lazy package is imported from inside the bun
 
 Deno.test("the bundle is ASCII, so that V8 keeps it at one byte a character", async () => {
   using folder = new TempFolder();
-  // The bundler escapes what stands in texts, not what stands in regular expressions.
+  // The bundler escapes strings, but not regular expressions.
   folder.write({
     "main.ts": 'console.log(JSON.stringify([/^[‘’]$/.test("’"), /^😀$/u.test("😀"), "é"]));\n',
   });
@@ -101,11 +101,11 @@ Deno.test("the bundle is ASCII, so that V8 keeps it at one byte a character", as
   assert.deepEqual(await run(folder.path, "--no-config", output), [[true, true, "é"]]);
 });
 
-Deno.test("[install.whole-bundle] the bundle in a clone leaves the clone's packages alone", async () => {
+Deno.test("[install.whole-bundle] the bundle in a clone does not load the clone's packages", async () => {
   await commandWords("bundle");
   using folder = new TempFolder();
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    // As a person types it, without --no-config.
+    // As a user types it, without --no-config.
     args: ["run", "--allow-all", join(ROOT, "dist", "agent-mcp-gateway.js"), "savings", "--help"],
     env: { ...machineEnvironment(), HOME: folder.path, DENO_DIR: join(folder.path, "deno") },
     clearEnv: true,
@@ -117,7 +117,7 @@ Deno.test("[install.whole-bundle] the bundle in a clone leaves the clone's packa
   assert.doesNotMatch(said, /Download/);
 });
 
-/** Says what it has, and calls some of its functions. */
+/** A program that prints its values and calls some of its functions. */
 const CALLING = `function twice(n: number): number { return n * 2 }
 async function* count() { yield once(1); yield (async (n: number) => twice(n))(2) }
 const once = (n: number): number => [n].map(function keep(one) { return one })[0] ?? 0;
@@ -133,7 +133,7 @@ async function main() {
 void main();
 `;
 
-Deno.test("[start.early] what a trial calls stands in parentheses, and the program does the same", async () => {
+Deno.test("[start.early] functions that a trial calls are put in parentheses, and the program is equivalent", async () => {
   using folder = new TempFolder();
   folder.write({ "main.ts": CALLING });
   const entry = join(folder.path, "main.ts");
@@ -142,7 +142,7 @@ Deno.test("[start.early] what a trial calls stands in parentheses, and the progr
   await bundle({ entry, output: early, trial: { args: [], files: {}, input: "" } });
   const text = Deno.readTextFileSync(early);
   assert.match(text, /\nvar \w+=\((?:async )?function/);
-  // Neither what is not called nor what is a method.
+  // Functions that are not called and methods are unchanged.
   assert.match(text, /[;}]function \w+\(\)\{return"unused"\}/);
   assert.match(text, /never\(\)\{/);
   const [said] = await run(folder.path, plain);
@@ -150,7 +150,7 @@ Deno.test("[start.early] what a trial calls stands in parentheses, and the progr
   assert.deepEqual((said as unknown[]).slice(0, 2), [[1, 3, 4, 3], 0]);
 });
 
-Deno.test("a trial that says nothing is an error", async () => {
+Deno.test("a trial without output is an error", async () => {
   using folder = new TempFolder();
   folder.write({ "main.ts": "Deno.exit(1);\n" });
   const [entry, output] = [join(folder.path, "main.ts"), join(folder.path, "program.js")];

@@ -31,7 +31,7 @@ Deno.test("[compile.command] the command line that builds the executable", () =>
   assert.equal(words[words.indexOf("--target") + 1], "x86_64-apple-darwin");
 });
 
-Deno.test("[compile.permissions] single ones, those of start: no FFI, no import", () => {
+Deno.test("[compile.permissions] individual ones, those of start: no FFI, no import", () => {
   const flags = permissionFlags("start");
   assert.ok(flags.includes("--no-prompt"));
   for (const flag of flags) {
@@ -44,7 +44,7 @@ Deno.test("[compile.permissions] single ones, those of start: no FFI, no import"
   }
 });
 
-/** Runs the compile task's script with a runtime of the test's choice, and no network. */
+/** Runs the script of the compile task with the given runtime and without network. */
 async function runCompile(denort: string): Promise<{ code: number; stderr: string }> {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "-R", "-W=dist", "-E", "--allow-run", "scripts/compile.ts"],
@@ -56,7 +56,7 @@ async function runCompile(denort: string): Promise<{ code: number; stderr: strin
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("[compile.no-runtime] without its base runtime it says what is missing", async () => {
+Deno.test("[compile.no-runtime] without the base runtime, the message says what is missing", async () => {
   using folder = new TempFolder();
   const { code, stderr } = await runCompile(join(folder.path, "none"));
   assert.equal(code, 1);
@@ -73,12 +73,12 @@ Deno.test("[compile.no-runtime] without its base runtime it says what is missing
   assert.doesNotMatch(stderr, /Stack backtrace|^\s+at /m);
 });
 
-Deno.test("[compile.no-runtime] what does not run the gateway is no executable", async () => {
+Deno.test("[compile.no-runtime] an executable that does not run the gateway is refused", async () => {
   using folder = new TempFolder();
   await commandWords("bundle");
   const output = join(folder.path, executableName("gateway"));
   Deno.writeTextFileSync(output, "the last one");
-  // The full Deno can be taken for its runtime, and then is what it was.
+  // The full Deno is accepted as a runtime, but the result is Deno itself.
   const before = Deno.env.get("DENORT_BIN");
   Deno.env.set("DENORT_BIN", Deno.execPath());
   try {
@@ -108,7 +108,7 @@ Deno.test("[compile.release] executables for five platforms, by name", () => {
   ]);
 });
 
-Deno.test("[compile.release] checksums that sha256sum reads", async () => {
+Deno.test("[compile.release] sha256sum accepts the checksums", async () => {
   using folder = new TempFolder();
   folder.write({ one: "abc", two: "" });
   assert.equal(
@@ -118,7 +118,7 @@ Deno.test("[compile.release] checksums that sha256sum reads", async () => {
   );
 });
 
-Deno.test("[compile.locked] only what the present configuration needs", async () => {
+Deno.test("[compile.locked] only the permissions that the current configuration needs", async () => {
   const setup = new Setup({ servers: { one: { command: "npx" } } });
   try {
     const words = ["--locked", "--mcp-config", `${setup.folder}/.mcp.json`];

@@ -9,7 +9,7 @@ import { TempFolder } from "./temp_folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Copies what `deno task dev` needs, so that a source file can be changed. */
+/** Copies the files that `deno task dev` needs, so that a source file can be changed. */
 async function copyProject(folder: string): Promise<void> {
   for (const name of ["deno.json", "deno.lock"]) {
     await Deno.copyFile(join(ROOT, name), join(folder, name));
@@ -27,7 +27,7 @@ async function copyFolder(from: string, to: string): Promise<void> {
   }
 }
 
-Deno.test("dev starts the gateway again on a change, and the client notices nothing", async () => {
+Deno.test("dev restarts the gateway on a change, and the client stays connected", async () => {
   using folder = new TempFolder();
   folder.write({
     ".mcp.json": '{"mcpServers": {"one": {"command": "true"}}}',
@@ -63,7 +63,7 @@ Deno.test("dev starts the gateway again on a change, and the client notices noth
   const listServers = (id: number): Promise<string> =>
     request(id, "tools/call", { name: "list_servers", arguments: { agent_id: "a" } });
 
-  const { promise: startedAgain, resolve } = Promise.withResolvers<void>();
+  const { promise: restarted, resolve } = Promise.withResolvers<void>();
   const log = (async () => {
     let text = "";
     for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
@@ -80,7 +80,7 @@ Deno.test("dev starts the gateway again on a change, and the client notices noth
 
   const main = join(folder.path, "src", "main.ts");
   await Deno.writeTextFile(main, `${await Deno.readTextFile(main)}\n// changed\n`);
-  await startedAgain;
+  await restarted;
   assert.match(await listServers(3), /"id":3,.*one/);
 
   await channel.close();
@@ -88,7 +88,7 @@ Deno.test("dev starts the gateway again on a change, and the client notices noth
   assert.match(await log, /A source file changed: restarting/);
 });
 
-/** Where Deno keeps its packages when nothing says so; the test's own HOME would hide it. */
+/** Returns Deno's default cache folder, which the HOME of the test would hide. */
 function defaultDenoDir(): string {
   const home = Deno.env.get("HOME") ?? "";
   if (Deno.build.os === "darwin") return join(home, "Library", "Caches", "deno");

@@ -2,28 +2,28 @@ import { join } from "node:path";
 
 /** One instruction of a Dockerfile. */
 export interface Instruction {
-  /** Its first word, such as `COPY`. */
+  /** The first word, such as `COPY`. */
   readonly name: string;
-  /** What follows, on one line. */
+  /** The arguments, on one line. */
   readonly text: string;
 }
 
-/** What is built from one `FROM`. */
+/** A build stage. */
 export interface Stage {
-  /** The image that it begins with. */
+  /** The base image. */
   readonly base: string;
-  /** What other stages call it. */
+  /** The name for other stages. */
   readonly name: string | undefined;
   readonly instructions: readonly Instruction[];
 }
 
-/** Reads the stages of a Dockerfile: as much of the format as ours uses. */
+/** Parses the stages of a Dockerfile; supports only the syntax that ours uses. */
 export function readDockerfile(text: string): Stage[] {
   const lines = text.split("\n").filter((line) => !/^\s*(#|$)/.test(line)).join("\n");
   const stages: { base: string; name: string | undefined; instructions: Instruction[] }[] = [];
   for (const line of lines.replaceAll(/\\\n\s*/g, " ").split("\n")) {
     const [, name = "", rest = ""] = /^([A-Z]+) +(.+)$/.exec(line) ?? [];
-    if (name === "") throw new Error(`This is no instruction: ${line}`);
+    if (name === "") throw new Error(`Not an instruction: ${line}`);
     if (name !== "FROM") {
       stages.at(-1)?.instructions.push({ name, text: rest });
       continue;
@@ -34,12 +34,12 @@ export function readDockerfile(text: string): Stage[] {
   return stages;
 }
 
-/** The words of an instruction in JSON form, such as that of `ENTRYPOINT`. */
+/** Returns the words of an instruction in JSON form, such as `ENTRYPOINT`. */
 export function readWords(text: string): string[] {
   return JSON.parse(text.slice(text.indexOf("[")));
 }
 
-/** The values of all `ENV` instructions of a stage. */
+/** Returns the values of all `ENV` instructions of a stage. */
 export function readEnv({ instructions }: Stage): Record<string, string> {
   const texts = instructions.filter(({ name }) => name === "ENV").map(({ text }) => text);
   return Object.fromEntries(
@@ -47,28 +47,28 @@ export function readEnv({ instructions }: Stage): Record<string, string> {
   );
 }
 
-/** What of the repository a build gets to see: `.dockerignore` leaves out all but what it lists. */
+/** Returns the files that a build can see: `.dockerignore` excludes everything except its list. */
 export function readContext(ignore: string): string[] {
   const lines = ignore.split("\n").filter((line) => !/^\s*(#|$)/.test(line));
-  if (lines[0] !== "*") throw new Error("The first line must leave out everything");
+  if (lines[0] !== "*") throw new Error("The first line must exclude everything");
   return lines.slice(1).map((line) => line.replace(/^!/, ""));
 }
 
-/** A folder in place of an image's root; absolute paths of an image mean places in it. */
+/** A folder that replaces the root of an image; absolute paths of the image are inside it. */
 export class ImageRoot {
   readonly #root: string;
 
-  /** @param root An empty folder. */
+  /** Creates an image in an empty folder. */
   constructor(root: string) {
     this.#root = root;
   }
 
-  /** Where a path of the image is. */
+  /** Returns the path in the folder for a path in the image. */
   path(path: string): string {
     return join(this.#root, path);
   }
 
-  /** A text with the image's own folders moved below the root; the system's stay. */
+  /** Moves the image's own folders in a text below the root; the system's are unchanged. */
   move(text: string): string {
     return text.replaceAll(
       /(?<![\w.])\/(build|config|data|opt|usr\/local\/bin)(?=[/"\s]|$)/g,
@@ -76,12 +76,12 @@ export class ImageRoot {
     );
   }
 
-  /** Copies as `COPY` does: sources, then where to. */
+  /** Copies like `COPY`: sources, then the destination. */
   copy(sources: readonly string[], target: string): void {
     const to = this.path(target);
     const isFolder = sources.length > 1 || target.endsWith("/") || isDirectory(to);
     for (const source of sources) {
-      // The content of a folder is copied, not the folder.
+      // `COPY` copies the content of a folder, not the folder itself.
       if (isDirectory(source)) copyFolder(source, to);
       else copyFile(source, isFolder ? join(to, source.slice(source.lastIndexOf("/") + 1)) : to);
     }

@@ -14,17 +14,17 @@ const [build, image, ...more] = readDockerfile(Deno.readTextFileSync(join(ROOT, 
 const CONTEXT = readContext(Deno.readTextFileSync(join(ROOT, ".dockerignore")));
 const DEPLOYMENT = Deno.readTextFileSync(join(ROOT, "docs/deployment.md"));
 
-/** What Docker's own list of its images gives for `debian:trixie-slim`, in bytes. */
+/** Size of `debian:trixie-slim` in Docker's list of official images, in bytes. */
 const BASE_BYTES = 78_640_000;
 
-/** What an image may have at most, in bytes. */
+/** Maximum size of the image in bytes. */
 const MOST_BYTES = 200_000_000;
 
 function valuesOf(name: string): string[] {
   return (image?.instructions ?? []).filter((one) => one.name === name).map(({ text }) => text);
 }
 
-Deno.test("[deploy.image] two stages: what builds is left behind, and nobody is root", () => {
+Deno.test("[deploy.image] two stages: the build tools are left behind, and the user is not root", () => {
   assert.deepEqual(more, []);
   assert.equal(build?.name, "build");
   assert.match(build.base, /^node:\d+-trixie-slim$/);
@@ -39,20 +39,20 @@ Deno.test("[deploy.image] two stages: what builds is left behind, and nobody is 
   assert.equal(env.GATEWAY_AUDIT_LOG?.startsWith(`${env.HOME}/`), true);
 });
 
-Deno.test("[deploy.image] it has the Deno that everything here is tested with", () => {
+Deno.test("[deploy.image] it has the version of Deno that the tests use", () => {
   const text = build?.instructions.map(({ text }) => text).join("\n") ?? "";
   const ci = Deno.readTextFileSync(join(ROOT, ".ci/run"));
   const [, version] = /\bdeno@(\d+\.\d+\.\d+)/.exec(text) ?? [];
   assert.equal(version, /\bdeno@(\d+\.\d+\.\d+)/.exec(ci)?.[1]);
 });
 
-Deno.test("[deploy.image] the build sees only what the image is made of", () => {
+Deno.test("[deploy.image] the build sees only the files that the image needs", () => {
   const copied = build?.instructions.filter(({ name }) => name === "COPY")
     .flatMap(({ text }) => text.split(" ").slice(0, -1));
   assert.deepEqual(copied?.sort(), CONTEXT.sort());
 });
 
-Deno.test("[deploy.image] the health check goes where the gateway listens", () => {
+Deno.test("[deploy.image] the health check uses the address of the listener", () => {
   const ask = (env: Record<string, string>) => healthUrl((name) => env[name]);
   assert.equal(ask({}), "http://127.0.0.1:8080/health");
   assert.equal(ask({ GATEWAY_HOST: "0.0.0.0", GATEWAY_PORT: "1" }), "http://127.0.0.1:1/health");
@@ -63,7 +63,7 @@ Deno.test("[deploy.image] the health check goes where the gateway listens", () =
 });
 
 Deno.test({
-  name: "[deploy.image] its steps, played in a clean folder, give a gateway",
+  name: "[deploy.image] its steps, executed in a clean folder, build a gateway",
   ignore: Deno.build.os === "windows",
   async fn(t) {
     assert.ok(build && image);
@@ -90,7 +90,7 @@ Deno.test({
       }).output();
     };
 
-    await t.step("it serves what is in /config, is healthy, and ends when asked", async () => {
+    await t.step("it serves the files in /config, is healthy, and ends on SIGTERM", async () => {
       const hash = "0".repeat(64);
       folder.write({
         "config/.mcp.json": JSON.stringify({ mcpServers: {} }),
@@ -99,7 +99,7 @@ Deno.test({
         }),
       });
       const [init, reaps, end, command = "", ...args] = readWords(valuesOf("ENTRYPOINT")[0] ?? "");
-      // In place of the step that takes it from Debian, it is left out.
+      // The step that installs it from Debian is skipped, so it is left out here.
       assert.deepEqual([init, reaps, end], ["tini", "-s", "--"]);
       const program = new Program({
         command: join(bin, command),
@@ -127,7 +127,7 @@ Deno.test({
       assert.deepEqual(program.lines, []);
     });
 
-    await t.step("what is added up stays below 200 MB, and is what the page says", () => {
+    await t.step("the total size is below 200 MB and matches the page", () => {
       const files = ["agent-mcp-gateway.js", "image_health.ts"].map((name) => {
         return root.path(`/opt/agent-mcp-gateway/${name}`);
       });

@@ -5,18 +5,18 @@ import { ImageRoot, readDockerfile } from "./dockerfile.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** A folder in place of an image, and what a process in it finds. */
+/** A folder that replaces an image, with the environment of a process in it. */
 export interface Image {
   readonly root: ImageRoot;
-  /** The folder of its commands. */
+  /** The folder of the commands. */
   readonly bin: string;
   /** The variable `PATH` with that folder first. */
   readonly PATH: string;
 }
 
 /**
- * Plays the steps of the Dockerfile in a folder, for tests run where there is no container engine.
- * Only the steps that install Deno from npm and tini from Debian are left out.
+ * Executes the steps of the Dockerfile in a folder, for tests without a container engine. Only the
+ * steps that install Deno from npm and tini from Debian are skipped.
  */
 export async function buildImage(folder: string): Promise<Image> {
   const [build, image] = readDockerfile(Deno.readTextFileSync(join(ROOT, "Dockerfile")));
@@ -43,7 +43,7 @@ export async function buildImage(folder: string): Promise<Image> {
     if (name !== "COPY") continue;
     const words = text.replace(/^--from=build /, "");
     const [source, target] = words.split(" ");
-    // What both stages have at one place is there already.
+    // Both stages share this path, so it already exists.
     if (source !== target) copy(root, { text: words, from: (word) => root.path(word), cwd: "/" });
   }
   return { root, bin, PATH };

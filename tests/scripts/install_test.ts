@@ -7,7 +7,7 @@ import { ROOT, shippedEnvironment } from "../e2e/gateway_command.ts";
 import { machineEnvironment } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** Runs the task `install`, with npm's global folder in the place named. */
+/** Runs the task `install` with the given global folder of npm. */
 async function install(prefix: string): Promise<{ code: number; said: string }> {
   const flags = readPermissionFlags(config.tasks.install.command);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -39,12 +39,12 @@ Deno.test("[install.command] the command needs neither Deno on PATH nor the clon
   }).output();
   const decoder = new TextDecoder();
   assert.equal(decoder.decode(stdout).trim(), config.version, decoder.decode(stderr));
-  // What stands there is a copy, and no link to the clone.
+  // The installed package is a copy, not a link to the clone.
   assert.ok(Deno.realPathSync(command).startsWith(Deno.realPathSync(folder.path)));
 });
 
 Deno.test({
-  name: "[install.command] where npm cannot write, it says what to do instead",
+  name: "[install.command] if npm cannot write, the message says what to do instead",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TempFolder();

@@ -48,7 +48,7 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
     await gateway.checkEnd(0);
   });
 
-  await t.step("[install.npm] ends as the gateway does", async () => {
+  await t.step("[install.npm] exits with the gateway's exit code", async () => {
     for (const [words, code] of [[["--version"], 0], [["nonsense"], 2]] as const) {
       const setup = new Setup();
       const program = await start(setup, ...words);
@@ -58,7 +58,7 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
   });
 });
 
-Deno.test("[install.npm] the package: pinned Deno, the permissions of start, no more files", () => {
+Deno.test("[install.npm] the package: pinned Deno, the permissions of start, no other files", () => {
   const { name, version, bin, files, permissions, mcpName, ...rest } = packageJson("a/b");
   assert.deepEqual([name, version], ["agent-mcp-gateway", config.version]);
   assert.deepEqual(bin, { "agent-mcp-gateway": "launcher.cjs" });
@@ -74,7 +74,7 @@ Deno.test("[install.npm] the package: pinned Deno, the permissions of start, no 
   assert.equal("mcpName" in packageJson(), false);
 });
 
-Deno.test("[install.registry] server.json says what the registry's schema wants", () => {
+Deno.test("[install.registry] server.json matches the registry's schema", () => {
   const entry = serverJson("some-one/some.thing");
   assert.match(String(entry["name"]), /^[a-zA-Z0-9.-]+\/[a-zA-Z0-9._-]+$/);
   assert.ok(String(entry["description"]).length <= 100);

@@ -34,7 +34,7 @@ Deno.test("the first step that fails is the last one that runs", async () => {
   );
 });
 
-Deno.test("a step that throws has failed, and says why", async () => {
+Deno.test("a step that throws has failed, and its error is printed", async () => {
   assert.deepEqual(
     await printSteps([{ name: "servers", run: () => Promise.reject(new Error("no npm")) }]),
     {
@@ -65,17 +65,17 @@ const SUMMARIES: readonly (readonly [text: string, passed: number, failed: numbe
   ["ok | 12 passed (2 steps) | 0 failed | 1 ignored | 3 filtered out (1m2s)\n", 12, 0],
   ["FAILED | 3 passed (1 step) | 2 failed (1 step) | 1 ignored (91ms)\n", 3, 2],
   ["\u001b[0m\u001b[32mok\u001b[0m | 5 passed | 0 failed \u001b[90m(70ms)\u001b[0m\n", 5, 0],
-  // A test wrote a line like it; what counts is the end.
+  // A test printed a similar line; only the last summary counts.
   ["ok | 99 passed | 0 failed (1ms)\nFAILED | 1 passed | 1 failed (2ms)\n", 1, 1],
 ];
 
 for (const [text, passed, failed] of SUMMARIES) {
-  Deno.test(`the summary is read: ${JSON.stringify(text)}`, () => {
+  Deno.test(`the summary is parsed: ${JSON.stringify(text)}`, () => {
     assert.deepEqual(readTestSummary(text, failed === 0), { passed, failed });
   });
 }
 
-Deno.test("no summary is a failure, whatever the exit code", () => {
+Deno.test("a missing summary is a failure with any exit code", () => {
   for (const success of [true, false]) {
     assert.deepEqual(readTestSummary("I saw ok | 1 passed | 0 failed\n", success), {
       passed: 0,
@@ -84,7 +84,7 @@ Deno.test("no summary is a failure, whatever the exit code", () => {
   }
 });
 
-Deno.test("an exit code other than 0 is a failure, whatever the summary says", () => {
+Deno.test("an exit code other than 0 is a failure with any summary", () => {
   assert.deepEqual(readTestSummary("ok | 2 passed | 0 failed | 1 filtered out (9ms)\n", false), {
     passed: 2,
     failed: 1,

@@ -12,7 +12,7 @@ const PROJECT = {
   "tests/soak/long_test.ts": 'Deno.test("long", () => {\n  throw new Error("not here");\n});\n',
 };
 
-/** Runs every check in a small project of its own. */
+/** Runs every check in a small temporary project. */
 async function runOk(
   change: Readonly<Record<string, string>>,
 ): Promise<{ code: number; steps: string[]; last: string | undefined }> {
@@ -29,7 +29,7 @@ async function runOk(
   return { code, steps, last: lines.at(-1) };
 }
 
-Deno.test("ok: every check of a sound project passes, and tests/soak is left out", async () => {
+Deno.test("ok: every check of a valid project passes, and tests/soak is skipped", async () => {
   assert.deepEqual(await runOk({}), {
     code: 0,
     steps: [
@@ -58,7 +58,7 @@ const BROKEN: Readonly<Record<string, readonly [file: string, text: string]>> = 
 };
 
 for (const [step, [file, text]] of Object.entries(BROKEN)) {
-  Deno.test(`ok: what ${step} finds is the end of the run`, async () => {
+  Deno.test(`ok: a finding of ${step} ends the run`, async () => {
     const { code, steps, last } = await runOk({ [file]: text });
     assert.equal(code, 1);
     assert.equal(steps.at(-1), `${step}: FAILED`);

@@ -6,7 +6,7 @@ import { TempFolder } from "./temp_folder.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-Deno.test("permissions are read out of a command", () => {
+Deno.test("permissions are parsed from a command", () => {
   assert.deepEqual(
     readPermissionFlags(
       "deno run --watch --no-prompt --allow-read=a,b -N --deny-env -A src/main.ts",
@@ -15,20 +15,20 @@ Deno.test("permissions are read out of a command", () => {
   );
 });
 
-Deno.test("start asks for single permissions, and never prompts", () => {
+Deno.test("start has individual permissions, and never prompts", () => {
   const flags = permissionFlags();
   assert.ok(flags.includes("--no-prompt"));
   assert.ok(flags.includes("--allow-read"));
 });
 
-Deno.test("dev may do no more than start, and starts the gateway with the same permissions", () => {
+Deno.test("dev has no more permissions than start, and starts the gateway with the same ones", () => {
   const flags = readPermissionFlags(config.tasks.dev.command);
   assert.deepEqual(flags.filter((flag) => !permissionFlags("start").includes(flag)), []);
   const script = Deno.readTextFileSync(new URL("scripts/dev.ts", ROOT));
   assert.match(script, /args: \["run", \.\.\.permissionFlags\("start"\)/);
 });
 
-Deno.test("no task allows everything, and each says what it is for", () => {
+Deno.test("no task allows everything, and each has a description", () => {
   for (const [name, { command, description }] of Object.entries(config.tasks)) {
     assert.doesNotMatch(command, /(^|\s)(-A|--allow-all|-P|--permission-set)(\s|=|$)/, name);
     assert.notEqual(description, "", name);
@@ -41,14 +41,14 @@ Deno.test("ok is test, and .ci/run is test on a machine without Deno", () => {
   assert.equal(lines.at(-1), "exec npx -y deno@2.9.6 task test");
 });
 
-Deno.test("every dependency has one exact version, and nothing changes the lock in passing", () => {
+Deno.test("every dependency has one exact version, and the lock file is frozen", () => {
   assert.equal(config.lock.frozen, true);
   for (const [name, specifier] of Object.entries(config.imports)) {
     assert.match(specifier, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+$/, name);
   }
 });
 
-/** Runs a command of Deno with the settings of the repository on a file of its own. */
+/** Runs a command of Deno with the settings of the repository on a temporary file. */
 async function runDeno(command: string, file: string, text: string): Promise<string> {
   using folder = new TempFolder();
   folder.write({ [file]: text });
@@ -74,6 +74,6 @@ Deno.test("the sanitizers of tests are on", async () => {
   assert.match(await runDeno("test", "leak_test.ts", leak), /Leaks detected/);
 });
 
-Deno.test("deno lint knows the rules of the house", async () => {
+Deno.test("deno lint loads the project's own rules", async () => {
   assert.match(await runDeno("lint", "BadName.ts", "export const x = 1;"), /house\/file-name/);
 });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-/** A folder that is gone at the end of the test; bind it with `using`. */
+/** A temporary folder that is deleted at the end of its scope. */
 export class TempFolder implements Disposable {
   readonly path: string = Deno.makeTempDirSync({ prefix: "gateway_" });
 

@@ -5,12 +5,12 @@ import { TempFolder } from "./temp_folder.ts";
 
 const SCRIPT = new URL("../../scripts/test_servers.ts", import.meta.url).href;
 
-/** An npm that notes each of its starts, is slow like the real one, and ends with the given code. */
+/** An npm that records its starts, is slow like the real one, and exits with the given code. */
 function fakeNpm(code: number): string {
   return `#!/bin/sh\necho "$@" >> starts\nrm -rf node_modules\nsleep 0.3\nmkdir node_modules\nexit ${code}\n`;
 }
 
-/** Runs `ensureServers` for a folder in a process of its own, with the npm that lies there. */
+/** Runs `ensureServers` for a folder in its own process, with the npm in that folder. */
 async function ensureIn({ path }: TempFolder): Promise<boolean> {
   Deno.chmodSync(join(path, "npm"), 0o755);
   const code = `import { ensureServers } from ${JSON.stringify(SCRIPT)};

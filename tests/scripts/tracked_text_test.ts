@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** What belongs to the machine somebody works on. */
+/** Patterns of text that belongs to a developer's machine. */
 const MACHINE: readonly RegExp[] = [
   /(?<![\w.~-])\/(root|work)\//,
   /\/tmp\/(design|bash_)/,
@@ -16,7 +16,7 @@ function findMachineText(text: string): string | undefined {
   return MACHINE.map((pattern) => pattern.exec(text)?.[0]).find((found) => found !== undefined);
 }
 
-/** Files that git tracks or would track; without git, all but what is made from others. */
+/** Lists the files that git tracks or would track; without git, all except generated files. */
 function listFiles(): string[] {
   try {
     const { success, stdout } = new Deno.Command("git", {
@@ -41,7 +41,7 @@ function* walk(folder: string): Generator<string> {
   }
 }
 
-/** The text of a file; undefined when it is binary, or deleted and not yet committed. */
+/** Returns the text of a file; undefined if it is binary, or deleted but not yet committed. */
 function readText(path: string): string | undefined {
   try {
     const text = Deno.readTextFileSync(ROOT + path);
@@ -63,7 +63,7 @@ Deno.test("machine paths and registry hosts are recognized", () => {
   }
 });
 
-Deno.test("no file names a path of a machine or a registry", () => {
+Deno.test("no file contains a machine path or a registry host", () => {
   const files = listFiles();
   assert.ok(files.includes("deno.json"));
   assert.ok([...walk("")].includes("src/errors.ts"));
@@ -74,7 +74,7 @@ Deno.test("no file names a path of a machine or a registry", () => {
   assert.deepEqual(findings, []);
 });
 
-Deno.test("no file of src/ silences a rule of the house, or all rules", () => {
+Deno.test("no file of src/ disables one of the project's own lint rules, or all rules", () => {
   const silenced = listFiles().filter((path) =>
     path.startsWith("src/") &&
     /deno-lint-ignore\S*([^\n]*\bhouse\/|\s*$)/m.test(readText(path) ?? "")

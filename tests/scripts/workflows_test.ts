@@ -32,7 +32,7 @@ function read(name: string): Workflow {
 
 const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).sort();
 
-Deno.test("workflows: each action has its major version, Deno its own, and nobody may write", () => {
+Deno.test("workflows: each action has a major version, Deno has its version, and none may write", () => {
   assert.deepEqual(names, ["release.yml", "test.yml"]);
   const pinned = /deno@(\S+)/.exec(Deno.readTextFileSync(new URL("../../.ci/run", FOLDER)))?.[1];
   for (const name of names) {
@@ -66,9 +66,9 @@ Deno.test("[compile.release] a tag builds, tests each executable, and only then 
   assert.deepEqual(publish?.permissions, { contents: "write" });
   assert.ok(publish?.steps.some(({ run }) => run === "sha256sum --check SHA256SUMS"));
 
-  const places = (e2e?.strategy?.matrix["include"] ?? []) as readonly Record<string, string>[];
-  assert.deepEqual(places.map(({ target }) => target), TARGETS);
-  for (const { target = "", extension = "" } of places) {
+  const platforms = (e2e?.strategy?.matrix["include"] ?? []) as readonly Record<string, string>[];
+  assert.deepEqual(platforms.map(({ target }) => target), TARGETS);
+  for (const { target = "", extension = "" } of platforms) {
     const command: string | undefined = e2e?.env?.["GATEWAY_COMMAND"]
       ?.replace("${{ matrix.target }}", target).replace("${{ matrix.extension }}", extension);
     assert.equal(command, `\${{ github.workspace }}/dist/release/${releaseName(target)}`);

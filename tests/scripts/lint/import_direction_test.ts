@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { lintSource } from "./lint_source.ts";
 
-/** File, what it imports, and the finding; `clean` for none. */
+/** A file, its import, and the finding; `clean` for none. */
 const CASES: readonly (readonly [from: string, specifier: string, finding: string])[] = [
   ["main.ts", "./cli/mod.ts", "clean"],
   ["main.ts", "./errors.ts", "clean"],
@@ -105,12 +105,12 @@ Deno.test("import-direction: a computed import() is found", () => {
   ]);
 });
 
-Deno.test("import-direction: files outside src/ import what they like", () => {
+Deno.test("import-direction: files outside src/ may import anything", () => {
   const source = 'import { x } from "../../src/policy/match.ts"; x(await import(name));';
   assert.deepEqual(lintSource("import-direction", "tests/policy/match_test.ts", source), []);
 });
 
-Deno.test("import-direction: an absolute file name is placed as well", () => {
+Deno.test("import-direction: an absolute file name has a layer too", () => {
   const path = new URL("../../../src/config/load.ts", import.meta.url);
   const name = Deno.build.os === "windows" ? path.pathname.slice(1) : path.pathname;
   assert.deepEqual(lintSource("import-direction", name, 'import "../policy/mod.ts";'), [

@@ -1,6 +1,6 @@
 import plugin from "../../../scripts/lint/plugin.ts";
 
-/** Lints a source text as if it stood at `path`, and returns the findings of one rule. */
+/** Lints a source text as the file `path`, and returns the findings of one rule. */
 export function lintSource(rule: string, path: string, source: string): string[] {
   return Deno.lint.runPlugin(plugin, path, source)
     .filter(({ id }) => id === `house/${rule}`)
