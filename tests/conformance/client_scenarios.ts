@@ -25,7 +25,9 @@ export const SCENARIOS: Readonly<Record<string, ClientScenario>> = {
   "auth/scope-from-scopes-supported": {},
   "auth/scope-omitted-when-undefined": {},
   "auth/scope-step-up": {},
-  "auth/scope-retry-limit": { refusal: /AUTH_REQUIRED.*all that it asks for was asked for/ },
+  "auth/scope-retry-limit": {
+    refusal: /AUTH_REQUIRED.*every scope that the server asks for was requested/,
+  },
   "auth/token-endpoint-auth-basic": {},
   "auth/token-endpoint-auth-post": {},
   "auth/token-endpoint-auth-none": {},
