@@ -23,20 +23,20 @@ interface Profile {
 
 /** The parts of the time of a call, by the file or the native function on top of the stack. */
 const PARTS: readonly (readonly [string, RegExp])[] = [
-  ["audit lines, made and written", /\/src\/audit\/|^op_write_sync$/],
+  ["audit lines: building and writing them", /\/src\/audit\/|^op_write_sync$/],
   [
     "reading and writing pipes",
     /^op_(read|write)|_streams\.js|12_io\.js|standard_streams|stdio_tr/,
   ],
-  ["lines: cutting, decoding, encoding", /\/line_\w+\.ts|\/utf8_bytes|encod/],
+  ["lines: splitting, decoding, encoding", /\/line_\w+\.ts|\/utf8_bytes|encod/],
   ["messages: parsing, routing, answering", /\/src\/jsonrpc\//],
-  ["rules, limits, figures", /\/src\/(policy|limits|metrics)\//],
-  ["the pipeline: arguments, who calls, the record", /\/src\/gateway\//],
-  ["the server's sessions, lines and clocks", /\/src\/downstream\//],
-  ["collecting garbage", /^\(garbage collector\)$/],
+  ["rules, limits, metrics", /\/src\/(policy|limits|metrics)\//],
+  ["the pipeline: arguments, identity, the record", /\/src\/gateway\//],
+  ["the server's sessions, queues and timers", /\/src\/downstream\//],
+  ["garbage collection", /^\(garbage collector\)$/],
 ];
 
-const OTHERS = "Deno and V8 besides";
+const OTHERS = "the rest of Deno and V8";
 
 /**
  * Profiles calls of 100 bytes through the gateway from source and the byte pipe. Returns a Markdown
@@ -53,7 +53,7 @@ export async function profileCalls(): Promise<string> {
       columns.push(await profile(contestant, inFlight));
     }
   }
-  const rows = [...PARTS.map(([part]) => part), OTHERS, "together"];
+  const rows = [...PARTS.map(([part]) => part), OTHERS, "total"];
   const lines = rows.map((row) => {
     return [row, ...columns.map((column) => (column.get(row) ?? 0).toFixed(1))];
   });
@@ -92,7 +92,7 @@ function sumUp({ nodes, samples, timeDeltas }: Profile, count: number): Map<stri
     const source = url === "" ? functionName : url;
     const us = timeDeltas[at] ?? 0;
     add(PARTS.find(([, pattern]) => pattern.test(source))?.[0] ?? OTHERS, us);
-    add("together", us);
+    add("total", us);
   });
   return sums;
 }
