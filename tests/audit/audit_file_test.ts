@@ -18,7 +18,7 @@ function startWriter(args: string[], shell?: string): Promise<Deno.CommandOutput
   return command.output();
 }
 
-Deno.test("[audit.rotation] five files are kept, the youngest lines among them", async () => {
+Deno.test("[audit.rotation] five files are kept, with the newest lines", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   const audit = new AuditLog({
@@ -45,8 +45,8 @@ Deno.test("[audit.rotation] five files are kept, the youngest lines among them",
 });
 
 Deno.test({
-  name: "[audit.shared] four processes share a log that is put aside again and again",
-  // An open file cannot be put aside there.
+  name: "[audit.shared] four processes share a log that is rotated repeatedly",
+  // Windows cannot rename an open file.
   ignore: isWindows,
   fn: async () => {
     using folder = new TestFolder();
@@ -68,7 +68,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.rotation] who keeps the file locked delays nobody",
+  name: "[audit.rotation] a process that keeps the file locked delays no one",
   ignore: isWindows,
   fn: async () => {
     using folder = new TestFolder();
@@ -83,7 +83,7 @@ Deno.test({
     }
     assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
     audit.close();
-    // Whoever opens it next puts it aside.
+    // The next process that opens the log rotates it.
     const next = new AuditLog(options);
     await record(next, testEntry());
     next.close();
@@ -93,11 +93,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.rotation] a device is not put aside",
+  name: "[audit.rotation] a device is not rotated",
   ignore: isWindows,
   fn: async () => {
     using folder = new TestFolder();
-    // The link would be renamed, not the device.
+    // A rotation would rename the link, not the device.
     const path = folder.at("audit.jsonl");
     Deno.symlinkSync("/dev/null", path);
     const fallbackPath = folder.at("no.jsonl");
@@ -110,12 +110,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.failing-disk] a write that breaks off leaves no half line",
+  name: "[audit.failing-disk] a partial write leaves no half line",
   ignore: isWindows,
   fn: async () => {
     using folder = new TestFolder();
     const path = folder.at("audit.jsonl");
-    // The system breaks the write off that would make the file longer than 8 blocks.
+    // The system aborts the write that would make the file longer than 8 blocks.
     const shell = 'trap \'\' XFSZ; ulimit -f 8; exec "$0" "$@"';
     const { code, stdout, stderr } = await startWriter([path, path, "one", "200"], shell);
     assert.equal(code, 0, new TextDecoder().decode(stderr));
@@ -127,7 +127,7 @@ Deno.test({
   },
 });
 
-Deno.test("[audit.failing-disk] a line goes on a line of its own, whatever was there", async () => {
+Deno.test("[audit.failing-disk] an entry gets a line of its own, even after half a line", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   Deno.writeTextFileSync(path, '{"timestamp":"20');

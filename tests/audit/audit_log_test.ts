@@ -7,9 +7,11 @@ import { idsIn, record, silentLog, testEntry, TestFolder } from "./support.ts";
 const FULL_DISK = fileURLToPath(new URL("full_disk.ts", import.meta.url));
 
 const ON_FULL_DISK: Readonly<Record<string, string>> = {
-  recovery: "[audit.failing-disk] full, it is told once; what waited is written when there is room",
-  bound: "[audit.failing-disk] what waits is bounded, and what is given up is counted",
-  elsewhere: "[audit.fallback] while the disk of the wanted place is full, the log is at the other",
+  recovery:
+    "[audit.failing-disk] a full disk is reported once; waiting entries are written when there is room",
+  bound: "[audit.failing-disk] waiting entries are bounded, and dropped ones are counted",
+  elsewhere:
+    "[audit.fallback] while the disk of the configured path is full, the fallback is written",
 };
 
 for (const [key, name] of Object.entries(ON_FULL_DISK)) {
@@ -17,7 +19,7 @@ for (const [key, name] of Object.entries(ON_FULL_DISK)) {
     name,
     ignore: Deno.build.os !== "linux",
     fn: async () => {
-      // Deno opens no device unless everything is allowed, which tests are not.
+      // Deno opens a device only if everything is allowed, which is not the case in tests.
       const { code, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "--quiet", "--no-check", "--allow-all", FULL_DISK, key],
         stdin: "null",
@@ -28,8 +30,8 @@ for (const [key, name] of Object.entries(ON_FULL_DISK)) {
 }
 
 Deno.test({
-  name: "[audit.failing-disk] a folder that is deleted is made again",
-  // An open file cannot be deleted there.
+  name: "[audit.failing-disk] a deleted folder is created again",
+  // Windows cannot delete an open file.
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
@@ -38,7 +40,7 @@ Deno.test({
     const audit = new AuditLog({ path, fallbackPath: folder.at("no.jsonl"), log });
     await record(audit, testEntry());
     Deno.removeSync(folder.at("logs"), { recursive: true });
-    // Their answers may leave before it is noticed; none of them is lost.
+    // Answers may be sent before the deletion is noticed; none of the entries is lost.
     for (let number = 0; number < 10; number++) {
       await record(audit, testEntry({ request_id: number }));
     }
@@ -54,7 +56,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.failing-disk] a file that is moved away is made again, and told; no line is lost",
+  name: "[audit.failing-disk] a moved file is created again and reported; no line is lost",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
@@ -74,7 +76,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.failing-disk] what was written to a deleted file is kept where no file can be made",
+  name: "[audit.failing-disk] lines of a deleted file go to the fallback if no file can be created",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
@@ -84,16 +86,17 @@ Deno.test({
     await record(audit, testEntry({ request_id: "first" }));
     Deno.removeSync(path);
     await record(audit, testEntry({ request_id: "second" }));
-    // In its place nobody can make a file.
+    // A folder at the path, so that no file can be created there.
     Deno.mkdirSync(path);
-    await until("the log is elsewhere", () => audit.path === fallbackPath);
+    await until("the log is at the fallback", () => audit.path === fallbackPath);
     assert.deepEqual(idsIn(fallbackPath), ["a first", "a second"]);
     audit.close();
   },
 });
 
 Deno.test({
-  name: "[audit.shared] what another gateway has put aside is left at once, without a word",
+  name:
+    "[audit.shared] a file that another gateway has rotated is left immediately, without a message",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
@@ -106,7 +109,7 @@ Deno.test({
       await record(one, testEntry({ agent_id: "one", request_id: number }));
     }
     const wanted = ["other 0"];
-    await until("it follows", async () => {
+    await until("it writes to the new file", async () => {
       wanted.push(`other ${wanted.length}`);
       await record(other, testEntry({ agent_id: "other", request_id: wanted.length - 1 }));
       return idsIn(path).includes(wanted.at(-1) ?? "");
@@ -120,7 +123,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.failing-disk] a folder that takes no files fails no operation, and is left",
+  name: "[audit.failing-disk] an unwritable folder fails no operation, and the fallback is used",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
@@ -129,11 +132,11 @@ Deno.test({
     const log = silentLog();
     const audit = new AuditLog({ path, fallbackPath, log });
     await record(audit, testEntry({ request_id: "first" }));
-    // Modes do not hold for root; in a file's place no user can make one.
+    // Modes do not apply to root, but no user can create a file inside a file.
     Deno.renameSync(folder.at("logs"), folder.at("moved"));
     Deno.writeTextFileSync(folder.at("logs"), "");
     const wanted = ["a first"];
-    await until("the log is elsewhere", async () => {
+    await until("the log is at the fallback", async () => {
       wanted.push(`a ${wanted.length}`);
       await record(audit, testEntry({ request_id: wanted.length - 1 }));
       return audit.path === fallbackPath;

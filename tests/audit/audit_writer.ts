@@ -1,4 +1,4 @@
-/** Writes lines to an audit log as a process of its own: PATH FALLBACK NAME COUNT MAX_BYTES. */
+/** Writes lines to an audit log in a process of its own: PATH FALLBACK NAME COUNT MAX_BYTES. */
 import { AuditLog } from "../../src/audit/mod.ts";
 import { record, silentLog, testEntry } from "./support.ts";
 

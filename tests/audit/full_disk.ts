@@ -1,10 +1,10 @@
-/** What an audit log does while its disk is full; the argument says which case. */
+/** Tests of an audit log whose disk is full; the argument names the case. */
 import assert from "node:assert/strict";
 import { AuditLog } from "../../src/audit/mod.ts";
 import { until } from "../e2e/until.ts";
 import { idsIn, record, silentLog, testEntry, TestFolder } from "./support.ts";
 
-/** Makes `path` another file. */
+/** Replaces the target of a link. */
 function swap(path: string, target: string): void {
   Deno.removeSync(path);
   Deno.symlinkSync(target, path);
@@ -25,7 +25,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.deepEqual([audit.status().path, audit.status().dropped], [null, 0]);
     assert.deepEqual(log.told.map((text) => text.split(" ")[0]), ["error"]);
     swap(path, folder.at("real.jsonl"));
-    // Without a further operation.
+    // Without another operation.
     await until("it is written", () => audit.status().waiting === 0);
     await record(audit, testEntry({ request_id: 50 }));
     assert.deepEqual(
@@ -60,7 +60,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
       await record(audit, testEntry({ request_id: number }));
     }
     assert.equal(audit.path, fallbackPath);
-    // Every one of them was on disk when its call was answered.
+    // Each entry was on disk when its call was answered.
     assert.deepEqual(idsIn(fallbackPath), ["a 0", "a 1", "a 2", "a 3", "a 4"]);
     assert.deepEqual(log.told.map((text) => text.split(" ")[0]), ["warn"]);
     assert.ok(log.told[0]?.includes(path) && log.told[0].includes(fallbackPath));

@@ -7,7 +7,7 @@ const word = (min: number, max: number) => {
   return fc.string({ unit: fc.constantFrom(...letters), minLength: min, maxLength: max });
 };
 
-/** A secret as it stands in a text, and the part of it that must not be seen. */
+/** A text that contains a secret, and the part of it that must be hidden. */
 interface Planted {
   readonly text: string;
   readonly secret: string;
@@ -73,7 +73,7 @@ const filler = fc.string({
   unit: fc.constantFrom("a", "é", " ", "\n", ".", '"', "{", "1", "\u{1f600}"),
 });
 
-/** Values around a text, to some depth; now and then JSON within a text. */
+/** Nested values that contain a text; some of them are JSON inside a string. */
 function wrapped(text: string): fc.Arbitrary<unknown> {
   const wrap = fc.constantFrom<(value: unknown) => unknown>(
     (value) => [1, value, null],
@@ -87,7 +87,9 @@ function wrapped(text: string): fc.Arbitrary<unknown> {
   });
 }
 
-/** What is read in a log: as it is, and with its escapes undone again and again. */
+/**
+ * Asserts that a log does not contain a secret, neither as it is nor after unescaping repeatedly.
+ */
 function assertHidden(json: string, secret: string): void {
   JSON.parse(json);
   assert.equal(json.includes(secret), false, json);
@@ -124,7 +126,7 @@ Deno.test("[audit.redaction] a member with a secret's name is hidden, whatever i
   }));
 });
 
-Deno.test("[audit.redaction] what is no secret stays as it is", () => {
+Deno.test("[audit.redaction] other text stays unchanged", () => {
   const args = {
     path: "/home/me/notes.txt",
     query: "SELECT id FROM users WHERE name = 'bo'",
@@ -160,7 +162,7 @@ Deno.test("[audit.redaction] long arguments are cut, and stay JSON", () => {
   let deep: unknown = 1;
   for (let level = 0; level < 5000; level++) deep = [deep];
   assert.ok(redactedJson(deep, 4096).length <= 4096);
-  // A secret at the very place where a long text is cut.
+  // A secret exactly where a long text is cut.
   for (const length of [4000, 4090, 16_350, 16_380]) {
     const secret = "Zx9".repeat(20);
     const json = redactedJson(
@@ -192,17 +194,17 @@ Deno.test("[audit.redaction] takes linear time, whatever the text", () => {
     const text = part.repeat(Math.ceil(400_000 / part.length));
     timeOf(text.slice(0, 1000));
     const took = timeOf(text);
-    // A quadratic pattern takes minutes for it.
+    // A quadratic pattern takes minutes.
     assert.ok(took < 3000, `${part}: ${took} ms`);
   }
 });
 
-Deno.test("[audit.redaction] many long texts that leave little behind take no longer than a few", () => {
+Deno.test("[audit.redaction] many long texts that are cut to a little take no longer than a few", () => {
   const long = `eyJ${"a".repeat(20)}.${"-".repeat(16_000)}`;
   const bare = " ".concat("x".repeat(20_000));
   const since = performance.now();
   for (const text of [long, bare]) redactedJson(Array.from({ length: 2000 }, () => text), 4096);
   const tookMs = performance.now() - since;
-  // Where each of them is looked through it takes ten times as long.
+  // Searching each of them completely takes ten times as long.
   assert.ok(tookMs < 500, `${tookMs} ms`);
 });

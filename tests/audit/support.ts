@@ -2,14 +2,14 @@ import { join } from "node:path";
 import type { AuditEntry, AuditLog } from "../../src/audit/mod.ts";
 import type { Log, LogFields } from "../../src/log.ts";
 
-/** A log that keeps what it is told, as `level message`. */
+/** A log that keeps its messages as `level message`. */
 export interface KeptLog extends Log {
   readonly told: string[];
-  /** What each was about. */
+  /** Fields of each message. */
   readonly fields: LogFields[];
 }
 
-/** Makes a log that writes nowhere. */
+/** Makes a log that only keeps its messages. */
 export function silentLog(): KeptLog {
   const told: string[] = [];
   const fields: LogFields[] = [];
@@ -27,7 +27,7 @@ export function silentLog(): KeptLog {
   };
 }
 
-/** An operation, with what matters to the test. */
+/** An audit entry; a test sets only the members that it needs. */
 export function testEntry(more: Partial<AuditEntry> = {}): AuditEntry {
   return {
     timestamp: "2026-01-31T08:00:00.000Z",
@@ -43,11 +43,11 @@ export function testEntry(more: Partial<AuditEntry> = {}): AuditEntry {
   };
 }
 
-/** A folder that is gone with the test. */
+/** A temporary folder. */
 export class TestFolder implements Disposable {
   readonly path: string = Deno.makeTempDirSync({ prefix: "audit_" });
 
-  /** A path in it. */
+  /** A path in the folder. */
   at(...names: string[]): string {
     return join(this.path, ...names);
   }
@@ -57,18 +57,18 @@ export class TestFolder implements Disposable {
   }
 }
 
-/** What entries a file has, as `agent request_id`; fails where a line is not whole. */
+/** Entries of a file as `agent request_id`; throws if a line is incomplete. */
 export function idsIn(path: string): string[] {
   const text = Deno.readTextFileSync(path);
   if (text !== "" && !text.endsWith("\n")) throw new Error(`${path} ends within a line`);
-  // Between processes there may be an empty line, which is none.
+  // An empty line may separate the lines of two processes.
   return text.split("\n").filter((line) => line !== "").map((line) => {
     const { agent_id, request_id } = JSON.parse(line);
     return `${agent_id} ${request_id}`;
   });
 }
 
-/** Takes an entry, and waits until it is written. */
+/** Appends an entry, and waits until it is written. */
 export async function record(audit: AuditLog, entry: AuditEntry): Promise<void> {
   audit.append(entry);
   await audit.written();

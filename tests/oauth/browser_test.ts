@@ -17,11 +17,11 @@ Deno.test("[oauth.addresses] a link is opened as one argument of a program of th
   assert.deepEqual(commands("linux", { DISPLAY: ":0" }), [["xdg-open", URL_]]);
   assert.deepEqual(commands("linux", { WAYLAND_DISPLAY: "w" }), [["xdg-open", URL_]]);
   assert.deepEqual(commands("linux", { WSL_DISTRO_NAME: "U" })[0], ["wslview", URL_]);
-  // Nobody sees a browser where there is no screen.
+  // Without a screen, nobody would see a browser.
   assert.deepEqual(commands("linux", {}), []);
 });
 
-Deno.test("[oauth.addresses] BROWSER names another one, as desktops read it", () => {
+Deno.test("[oauth.addresses] BROWSER names another one, in the syntax of desktops", () => {
   assert.deepEqual(commands("linux", { BROWSER: "firefox --new-tab:lynx %s -x" }), [
     ["firefox", "--new-tab", URL_],
     ["lynx", URL_, "-x"],
@@ -55,7 +55,7 @@ Deno.test("[oauth.addresses] https is opened and fetched, and http on this machi
   for (const url of unsafe) assert.ok(!isSafeAddress(new URL(url)), url);
 });
 
-Deno.test("[oauth.addresses] nothing else is given to a program", async () => {
+Deno.test("[oauth.addresses] no other URL is passed to a program", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const env = new Map([["BROWSER", `touch ${folder}/made`]]);
@@ -66,7 +66,7 @@ Deno.test("[oauth.addresses] nothing else is given to a program", async () => {
   }
 });
 
-Deno.test("[oauth.browser] a browser that fails gives way to the next, and to none", async () => {
+Deno.test("[oauth.browser] if a browser fails, the next one is tried", async () => {
   const place = (BROWSER: string) => ({
     os: "linux" as const,
     env: new Map([["BROWSER", BROWSER]]),
@@ -75,7 +75,7 @@ Deno.test("[oauth.browser] a browser that fails gives way to the next, and to no
   assert.equal(await openBrowser(URL_, place("no-such-program-here:true")), true);
 });
 
-Deno.test("[oauth.browser] a link reaches the program as it is", async () => {
+Deno.test("[oauth.browser] a link reaches the program unchanged", async () => {
   const folder = Deno.realPathSync(Deno.makeTempDirSync());
   const script = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
   await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {

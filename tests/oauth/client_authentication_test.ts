@@ -3,7 +3,7 @@ import { createLog } from "../../src/log.ts";
 import { logOut } from "../../src/downstream/mod.ts";
 import { failure, OAuthScene, type SceneOptions, send } from "./scene.ts";
 
-/** What the metadata says, what the service really takes, and what is tried. */
+/** The methods that the metadata lists, those the service accepts, and those the gateway tries. */
 const METHODS: readonly (readonly [readonly string[] | undefined, "basic" | "post", string[]])[] = [
   [["client_secret_basic", "client_secret_post"], "post", ["basic", "post"]],
   [["client_secret_basic"], "post", ["basic", "post"]],
@@ -24,7 +24,8 @@ for (const [supported, authenticates, tried] of METHODS) {
     const gateway = scene.gateway();
     assert.equal(await send(gateway, scene.server.url), 200);
     assert.deepEqual(scene.service.authentications, tried);
-    // What worked is tried first from now on, to renew, in the next process and at the next login.
+    // The method that worked is now tried first: to renew, in the next process and at the next
+    // login.
     scene.service.revokeAll();
     assert.equal(await send(scene.gateway(), scene.server.url), 200);
     scene.service.revokeAll(true);
@@ -46,7 +47,7 @@ for (const [supported, authenticates, tried] of METHODS) {
   });
 }
 
-Deno.test("[oauth.client-authentication] a refused renewal does not cost the registered client", async () => {
+Deno.test("[oauth.client-authentication] a refused renewal keeps the registered client", async () => {
   await using scene = new OAuthScene();
   scene.service.behaviour.givesSecrets = true;
   const gateway = scene.gateway();
@@ -72,7 +73,7 @@ Deno.test("[oauth.client-authentication] a service that has forgotten the client
   assert.equal(scene.service.registrations.length, 2);
 });
 
-Deno.test("[oauth.client-authentication] a wrong secret is tried each way once, and named with both", async () => {
+Deno.test("[oauth.client-authentication] a wrong secret is tried with each method once, and both are named", async () => {
   await using scene = makeScene({ clientId: "mine", clientSecret: "wrong-secret" });
   const { message } = await failure(send(scene.gateway(), scene.server.url));
   assert.match(
@@ -89,7 +90,7 @@ Deno.test("[oauth.client-authentication] a code that is refused is not sent agai
   assert.equal(scene.service.tokenRequests.length, 1);
 });
 
-Deno.test("[oauth.client-authentication] a client without a secret has one way only", async () => {
+Deno.test("[oauth.client-authentication] a client without a secret has one method only", async () => {
   await using scene = makeScene({ clientId: "mine" });
   const { message } = await failure(send(scene.gateway(), scene.server.url));
   assert.match(message, /refused to log in, "invalid_client"/);
@@ -111,7 +112,7 @@ for (const authenticates of ["basic", "post"] as const) {
 }
 
 for (const authenticates of ["client_secret_basic", "client_secret_post"]) {
-  Deno.test(`[oauth.client-authentication] [oauth.no-secrets] a secret is none less for being encoded: ${authenticates}`, async () => {
+  Deno.test(`[oauth.client-authentication] [oauth.no-secrets] encoded secrets are redacted, too: ${authenticates}`, async () => {
     const clientSecret = "canary ü:% secret";
     await using scene = new OAuthScene({ oauth: { clientId: "mine", clientSecret } });
     scene.service.addClient("mine", { redirects: ["http://127.0.0.1/callback"] });

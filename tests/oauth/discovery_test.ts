@@ -12,7 +12,7 @@ for (const metadata of ["oauth", "openid"] as const) {
         scene.server.describes = describes;
         assert.equal(await send(scene.gateway(), scene.server.url), 200);
         assert.equal(scene.kept().issuer, scene.service.issuer);
-        // The resource is named in every request (RFC 8707), as the server names itself.
+        // Every request names the resource (RFC 8707) as the server names itself.
         const [asked] = scene.service.authorizations;
         const [token] = scene.service.tokenRequests;
         assert.equal(asked?.get("resource"), scene.server.url);
@@ -22,11 +22,11 @@ for (const metadata of ["oauth", "openid"] as const) {
   }
 }
 
-Deno.test("[oauth.discovery] servers of the first revision have their login at their own address", async () => {
+Deno.test("[oauth.discovery] servers of the first revision have their login service at their own address", async () => {
   await using scene = new OAuthScene();
   scene.server.describes = "none";
   const { message, details, code } = await failure(send(scene.gateway(), scene.server.url));
-  // This one has none there: it wants a key.
+  // This server has none there: it requires a key.
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(
     message,
@@ -35,7 +35,7 @@ Deno.test("[oauth.discovery] servers of the first revision have their login at t
   assert.deepEqual(details, {});
 });
 
-Deno.test("[oauth.discovery] and may describe it there", async () => {
+Deno.test("[oauth.discovery] and may publish its metadata there", async () => {
   await using scene = new OAuthScene();
   const { server, service } = scene;
   server.describes = "none";
@@ -49,11 +49,11 @@ Deno.test("[oauth.discovery] and may describe it there", async () => {
   service.behaviour.redirects = { iss: null };
   assert.equal(await send(scene.gateway(), server.url), 200);
   assert.equal(scene.kept().issuer, server.origin);
-  // Nobody has said how the server is called as a resource.
+  // Nothing says how the server is called as a resource.
   assert.equal(service.authorizations[0]?.get("resource"), null);
 });
 
-Deno.test("[oauth.discovery] a login that is for another resource is not made", async () => {
+Deno.test("[oauth.discovery] the gateway does not log in for another resource", async () => {
   await using scene = new OAuthScene();
   scene.server.resource = "https://other.test/mcp";
   const { message } = await failure(send(scene.gateway(), scene.server.url));
@@ -100,7 +100,7 @@ Deno.test("[oauth.clients] a client is registered for this machine, without a se
   assert.match(String(registration?.redirect_uris), /^http:\/\/127\.0\.0\.1:\d+\/callback$/);
 });
 
-Deno.test("[oauth.clients] a client that was given a secret uses it", async () => {
+Deno.test("[oauth.clients] a client that received a secret uses it", async () => {
   await using scene = new OAuthScene();
   scene.service.behaviour.givesSecrets = true;
   const gateway = scene.gateway();
@@ -120,7 +120,7 @@ Deno.test("[oauth.clients] a registration is used again, at the same redirect", 
   assert.equal(scene.service.registrations.length, 1);
 });
 
-Deno.test("[oauth.clients] where nobody registers, the message says what to do", async () => {
+Deno.test("[oauth.clients] if the service registers no clients, the message says what to do", async () => {
   await using scene = new OAuthScene();
   scene.service.behaviour.registers = false;
   const { message, details } = await failure(send(scene.gateway(), scene.server.url));
@@ -145,11 +145,11 @@ Deno.test("[oauth.clients] [servers.oauth] a configured client, its port and sco
   const [asked] = scene.service.authorizations;
   assert.equal(asked?.get("redirect_uri"), redirect);
   assert.equal(asked?.get("scope"), "a b");
-  // The secret stays in the configuration.
+  // The configured secret is not stored.
   assert.doesNotMatch(JSON.stringify(scene.kept()), /my-secret/);
 });
 
-Deno.test("[oauth.clients] a port that is taken is told", async () => {
+Deno.test("[oauth.clients] a port that is in use is reported", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await using scene = new OAuthScene({
     oauth: { clientId: "mine", redirectPort: taken.addr.port },
@@ -167,16 +167,16 @@ Deno.test("[oauth.clients] a client id that is an address needs no registration"
   assert.equal(scene.service.tokenRequests[0]?.get("client_id"), clientId);
 });
 
-Deno.test("[oauth.clients] unless the login service does not read such addresses", async () => {
+Deno.test("[oauth.clients] unless the login service does not support such addresses", async () => {
   await using scene = new OAuthScene({ oauth: { clientId: "https://client.test/metadata.json" } });
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.equal(scene.service.registrations.length, 1);
-  // What was registered is found again.
+  // The registered client is reused.
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.equal(scene.opened.length, 1);
 });
 
-Deno.test("[oauth.scopes] what a call needs is asked for, and for renewal where it is extra", async () => {
+Deno.test("[oauth.scopes] the scope that a call needs is requested, and offline_access if the service offers it", async () => {
   await using scene = new OAuthScene();
   scene.server.asks = "read";
   scene.service.behaviour.scopes = ["read", "write", "offline_access"];
@@ -184,7 +184,7 @@ Deno.test("[oauth.scopes] what a call needs is asked for, and for renewal where 
   assert.equal(scene.service.authorizations[0]?.get("scope"), "read offline_access");
 });
 
-Deno.test("[oauth.scopes] a call that needs more asks for all of it together", async () => {
+Deno.test("[oauth.scopes] a call that needs more scope requests all of it together", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   scene.server.asks = "read";
@@ -195,7 +195,7 @@ Deno.test("[oauth.scopes] a call that needs more asks for all of it together", a
   assert.equal(scene.opened.length, 2);
 });
 
-Deno.test("[oauth.scopes] what was asked for and not granted is not asked for again", async () => {
+Deno.test("[oauth.scopes] scope that was requested and not granted is not requested again", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   scene.server.needs = "admin";
@@ -232,7 +232,7 @@ Deno.test("[oauth.client-credentials] [servers.oauth] the gateway gets its own t
   assert.equal(scene.service.tokenRequests[1]?.get("scope"), "run more");
 });
 
-Deno.test("[oauth.client-credentials] a wrong secret is told to the operator", async () => {
+Deno.test("[oauth.client-credentials] a wrong secret is reported to the operator", async () => {
   await using scene = new OAuthScene({ oauth: { ...OWN, clientSecret: "wrong-secret" } });
   scene.service.addClient("robot", { redirects: [], secret: "robot-secret" });
   const { code, message, details } = await failure(send(scene.gateway(), scene.server.url));
@@ -242,7 +242,7 @@ Deno.test("[oauth.client-credentials] a wrong secret is told to the operator", a
   assert.deepEqual(details, {});
 });
 
-Deno.test("[oauth.header] an Authorization header in the configuration switches it all off", async () => {
+Deno.test("[oauth.header] an Authorization header in the configuration disables OAuth", async () => {
   await using scene = new OAuthScene({ headers: { authorization: "Bearer own-key" } });
   const { code, message, details } = await failure(send(scene.gateway(), scene.server.url));
   assert.equal(code, "AUTH_REQUIRED");
@@ -258,7 +258,7 @@ Deno.test("[oauth.issuer] tokens of one issuer are never sent to another", async
   assert.equal(await send(gateway, scene.server.url), 200);
   const { tokens } = scene.kept();
   scene.server.services = [other];
-  // The old service is asked to renew what it gave; the server does not take that any more.
+  // The old service is asked to renew its tokens, which the server no longer accepts.
   assert.equal(await send(gateway, scene.server.url), 401);
   assert.equal(await send(gateway, scene.server.url), 200);
   assert.equal(other.registrations.length, 1);
@@ -267,7 +267,7 @@ Deno.test("[oauth.issuer] tokens of one issuer are never sent to another", async
   ]);
   assert.doesNotMatch(other.tokenRequests.join(), new RegExp(tokens.refresh_token ?? ""));
   assert.equal(scene.files().filter((name) => name.endsWith(".json")).length, 2);
-  // The newest counts.
+  // The newest login is used.
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
 });
 

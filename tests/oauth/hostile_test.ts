@@ -6,7 +6,7 @@ import { failure, OAuthScene, send } from "./scene.ts";
 
 const NEVER = new AbortController().signal;
 
-/** A login service that answers everything with the same. */
+/** A login service that answers every request with the same response. */
 class Service implements AsyncDisposable {
   readonly paths: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -28,7 +28,7 @@ class Service implements AsyncDisposable {
   }
 }
 
-/** Gives the same bytes for ever, until nobody takes them. */
+/** Repeats the same bytes until the reader cancels. */
 function endless(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream({ pull: (controller) => controller.enqueue(bytes) });
 }
@@ -51,7 +51,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`[oauth.checks] an answer that ${what} is not read on`, async () => {
+  Deno.test(`[oauth.checks] an answer that ${what} is not read to its end`, async () => {
     await using service = new Service(answer);
     await assert.rejects(guardedFetch(NEVER)(service.url), (error) => {
       assert.ok(error instanceof Unreachable);
@@ -69,7 +69,7 @@ Deno.test("[oauth.addresses] no redirect is followed", async () => {
   assert.deepEqual(other.paths, []);
 });
 
-Deno.test("[oauth.checks] an answer that drips is waited for so long", async () => {
+Deno.test("[oauth.checks] a slow answer has a time limit", async () => {
   const closed = Promise.withResolvers<void>();
   let timer: ReturnType<typeof setInterval> | undefined;
   await using service = new Service(() => {
@@ -91,7 +91,7 @@ Deno.test("[oauth.checks] an answer that drips is waited for so long", async () 
 });
 
 for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
-  Deno.test(`[oauth.checks] [oauth.no-secrets] a token that no header can hold: ${JSON.stringify(token)}`, async () => {
+  Deno.test(`[oauth.checks] [oauth.no-secrets] a token that is invalid in a header: ${JSON.stringify(token)}`, async () => {
     await using scene = new OAuthScene();
     scene.service.behaviour.token = {
       status: 200,
@@ -101,7 +101,7 @@ for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
     assert.equal(code, "AUTH_REQUIRED");
     assert.match(message, /issued a token that cannot be sent/);
     assert.doesNotMatch(message + scene.log.join(), /canary/);
-    // It is not kept either, or every request would fail until somebody logs out.
+    // Nor is it stored: otherwise every request would fail until somebody logs out.
     assert.throws(() => scene.files(), Deno.errors.NotFound);
   });
 }
@@ -126,7 +126,7 @@ for (
   });
 }
 
-Deno.test("[oauth.checks] a link that would fill the agent's context is not passed on", async () => {
+Deno.test("[oauth.checks] a very long link is not passed on to the agent", async () => {
   await using scene = new OAuthScene({ browser: "none" });
   scene.server.asks = "read ".repeat(2000).trim();
   const { code, message, details } = await failure(send(scene.gateway(), scene.server.url));

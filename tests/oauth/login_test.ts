@@ -6,7 +6,7 @@ import { failure, follow, OAuthScene, send } from "./scene.ts";
 
 const LINKS = { elicitation: { url: {} } };
 
-Deno.test("[oauth.discovered] [oauth.browser] a refused call opens the browser once for all", async () => {
+Deno.test("[oauth.discovered] [oauth.browser] refused calls open the browser once", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   const calls = Array.from({ length: 20 }, () => send(gateway, scene.server.url));
@@ -18,12 +18,12 @@ Deno.test("[oauth.discovered] [oauth.browser] a refused call opens the browser o
     return scene.shown.length > 0 && scene.shown;
   });
   assert.match(shown ?? "", /Logged in to notes.*close this page/);
-  // Another gateway of this user needs no login any more.
+  // Another gateway of this user now needs no login.
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.equal(scene.opened.length, 1);
 });
 
-Deno.test("[oauth.discovered] an eager start asks nobody, the next call does", async () => {
+Deno.test("[oauth.discovered] an eager start asks no one to log in; the next call does", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   scene.waiting = undefined;
@@ -35,7 +35,7 @@ Deno.test("[oauth.discovered] an eager start asks nobody, the next call does", a
   assert.equal(await send(gateway, scene.server.url), 200);
 });
 
-Deno.test("[oauth.wait] [errors.auth-required] a call waits so long, the login goes on", async () => {
+Deno.test("[oauth.wait] [errors.auth-required] a call waits for a limited time, and the login continues", async () => {
   await using scene = new OAuthScene({ browser: "blind", waitMs: 100 });
   const gateway = scene.gateway();
   const { code, message, details } = await failure(send(gateway, scene.server.url));
@@ -43,7 +43,7 @@ Deno.test("[oauth.wait] [errors.auth-required] a call waits so long, the login g
   assert.match(message, /^Server "notes" needs a login: .*open the link, or run the command/);
   assert.equal(details.command, "agent-mcp-gateway auth login notes");
   assert.match(details.url ?? "", /^http:\/\/127\.0\.0\.1:\d+\/authorize\?/);
-  // Further calls are told the same link.
+  // Further calls get the same link.
   const again = await failure(send(gateway, scene.server.url));
   assert.equal(again.details.url, details.url);
   assert.match(await follow(details.url), /Logged in to notes/);
@@ -51,7 +51,7 @@ Deno.test("[oauth.wait] [errors.auth-required] a call waits so long, the login g
   assert.equal(scene.service.authorizations.length, 1);
 });
 
-Deno.test("[oauth.wait] at once where no browser can be opened", async () => {
+Deno.test("[oauth.wait] a call fails immediately if no browser can be opened", async () => {
   await using scene = new OAuthScene({ browser: "none", waitMs: 600_000 });
   const gateway = scene.gateway();
   const { details } = await failure(send(gateway, scene.server.url));
@@ -59,7 +59,7 @@ Deno.test("[oauth.wait] at once where no browser can be opened", async () => {
   assert.equal(await send(gateway, scene.server.url), 200);
 });
 
-Deno.test("[oauth.wait] a call that is given up ends at once, and a login after its time", async () => {
+Deno.test("[oauth.wait] a cancelled call ends immediately, and a login after its timeout", async () => {
   await using scene = new OAuthScene({ browser: "blind", loginMs: 500 });
   const gateway = scene.gateway();
   const end = new AbortController();
@@ -80,11 +80,11 @@ Deno.test("[oauth.http-operator] over HTTP only the operator logs in", async () 
   assert.deepEqual([scene.opened, scene.service.seen], [[], []]);
 });
 
-Deno.test("[oauth.link] a client that shows links gets it, and is told the end", async () => {
+Deno.test("[oauth.link] a client that shows links gets the link, and a notification at the end", async () => {
   await using scene = new OAuthScene();
   const client = new Client("client-2", LINKS);
   scene.waiting = client;
-  // The person is done before the client has said so.
+  // The person finishes before the client has confirmed the request.
   const answers: Promise<unknown>[] = [];
   client.answer = ({ params }) => {
     const answer = follow(String(params.url)).then(() => resultReply({ action: "accept" }));
@@ -105,7 +105,7 @@ Deno.test("[oauth.link] a client that shows links gets it, and is told the end",
   assert.deepEqual(scene.opened, []);
 });
 
-Deno.test("[oauth.link] the client is told when the login is done", async () => {
+Deno.test("[oauth.link] the client is notified when the login is complete", async () => {
   await using scene = new OAuthScene();
   const client = new Client("client-2", LINKS);
   scene.waiting = client;
@@ -125,14 +125,14 @@ Deno.test("[oauth.link] the client is told when the login is done", async () => 
   assert.deepEqual(done.params, { elicitationId });
 });
 
-Deno.test("[oauth.link] a person who declines ends the login, and is asked anew later", async () => {
+Deno.test("[oauth.link] a person who declines ends the login, and is asked again later", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   for (const action of ["decline", "cancel"]) {
     const client = new Client(action, LINKS);
     const before = scene.server.bore.length;
     client.answer = async () => {
-      // People are slower than requests: by then all three have been refused, and wait.
+      // People are slower than requests: by then all three have been refused and are waiting.
       await until("all were refused", () => scene.server.bore.length === before + 3);
       await new Promise((resolve) => setTimeout(resolve, 50));
       return resultReply({ action });
@@ -149,7 +149,7 @@ Deno.test("[oauth.link] a person who declines ends the login, and is asked anew 
   assert.deepEqual(scene.opened, []);
 });
 
-Deno.test("[oauth.link] a client that refuses the request itself leaves it to the browser", async () => {
+Deno.test("[oauth.link] if the client rejects the request itself, the browser is used", async () => {
   await using scene = new OAuthScene();
   const client = new Client("client-2", LINKS);
   client.answer = () => {
@@ -163,7 +163,7 @@ Deno.test("[oauth.link] a client that refuses the request itself leaves it to th
   assert.equal(scene.opened.length, 1);
 });
 
-Deno.test("[oauth.checks] a login that is denied is told plainly, as data", async () => {
+Deno.test("[oauth.checks] a denied login is reported, and the service's text is quoted as data", async () => {
   await using scene = new OAuthScene();
   scene.service.behaviour.denies = "access_denied";
   scene.service.behaviour.redirects = {
@@ -181,7 +181,7 @@ Deno.test("[oauth.checks] a login that is denied is told plainly, as data", asyn
   assert.deepEqual(scene.service.tokenRequests, []);
 });
 
-Deno.test("[oauth.checks] an answer with another state is refused, and the login waits on", async () => {
+Deno.test("[oauth.checks] an answer with another state is refused, and the login keeps waiting", async () => {
   await using scene = new OAuthScene({ browser: "none" });
   const gateway = scene.gateway();
   const { details: { url = "" } } = await failure(send(gateway, scene.server.url));
@@ -207,7 +207,7 @@ for (const [what, iss] of [["another", "https://evil.test"], ["no", null]] as co
   });
 }
 
-Deno.test("[oauth.checks] the page that ends a login gives nothing away", async () => {
+Deno.test("[oauth.checks] the final page of a login leaks nothing", async () => {
   await using scene = new OAuthScene({ browser: "none" });
   const { details: { url = "" } } = await failure(send(scene.gateway(), scene.server.url));
   const response = await fetch(url);
@@ -217,7 +217,7 @@ Deno.test("[oauth.checks] the page that ends a login gives nothing away", async 
   assert.match(response.headers.get("content-security-policy") ?? "", /default-src 'none'/);
 });
 
-Deno.test("[oauth.wait] the end of the gateway ends a login, and its listener", async () => {
+Deno.test("[oauth.wait] closing the gateway cancels a login and closes its listener", async () => {
   await using scene = new OAuthScene({ browser: "blind" });
   const gateway = scene.gateway();
   const call = failure(send(gateway, scene.server.url));
@@ -226,12 +226,12 @@ Deno.test("[oauth.wait] the end of the gateway ends a login, and its listener", 
   assert.match((await call).message, /was cancelled/);
 });
 
-Deno.test("[oauth.checks] nobody logs in again and again for tokens that are refused", async () => {
+Deno.test("[oauth.checks] no one has to log in repeatedly for tokens that are refused", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   const results: unknown[] = [];
   for (let time = 0; time < 6; time++) {
-    // Many at a time, whose token is refused for all of them.
+    // Several calls at a time, whose token is refused for all of them.
     const calls = [1, 2, 3].map(() => send(gateway, scene.server.url).catch((error) => error));
     results.push((await Promise.all(calls))[0]);
     scene.service.revokeAll(true);

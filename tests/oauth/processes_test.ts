@@ -31,7 +31,7 @@ Deno.test("[oauth.processes] three gateways over ten expiries: no reuse, and no 
   for (const process of processes) {
     const { success, stdout } = await process.output();
     assert.ok(success);
-    // Every request of every process was answered.
+    // Every request of every process got a response.
     const counts = JSON.parse(new TextDecoder().decode(stdout));
     assert.deepEqual(Object.keys(counts), ["200"], JSON.stringify(counts));
     assert.ok(counts["200"] > 3);

@@ -17,7 +17,7 @@ class Caller implements Disposable {
     return new Caller(await Deno.connect({ hostname, port: Number(port) }));
   }
 
-  /** Sends what it likes, and gives all that it is answered. */
+  /** Sends some text, and returns the complete response. */
   async say(...parts: readonly string[]): Promise<string> {
     try {
       for (const part of parts) {
@@ -25,12 +25,12 @@ class Caller implements Disposable {
         await new Promise((resolve) => setTimeout(resolve));
       }
     } catch {
-      // It was closed in the middle of it.
+      // The listener closed the connection early.
     }
     return await this.hear();
   }
 
-  /** All that it is told until the end. */
+  /** Reads until the connection is closed. */
   async hear(): Promise<string> {
     const decoder = new TextDecoder();
     let heard = "";
@@ -40,7 +40,7 @@ class Caller implements Disposable {
         heard += decoder.decode(chunk.subarray(0, size));
       }
     } catch (error) {
-      // Closed over what was not read yet.
+      // The listener closed the connection with unread data.
       if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
     }
     return heard;
@@ -51,7 +51,7 @@ class Caller implements Disposable {
   }
 }
 
-Deno.test("[oauth.checks] the listener takes one kind of request, in whatever pieces", async () => {
+Deno.test("[oauth.checks] the listener accepts one kind of request, in any chunks", async () => {
   await using listener = new RedirectListener("state-1", 0);
   listener.show(DONE);
   const good = "GET /callback?state=state-1&code=c HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -66,7 +66,7 @@ Deno.test("[oauth.checks] the listener takes one kind of request, in whatever pi
   assert.equal((await listener.answer).get("code"), "c");
 });
 
-Deno.test("[oauth.checks] what else is said to the listener comes to nothing", async () => {
+Deno.test("[oauth.checks] the listener ignores all other input", async () => {
   await using listener = new RedirectListener("state-1", 0);
   let isAnswered = false;
   void listener.answer.then(() => isAnswered = true);
@@ -93,7 +93,7 @@ Deno.test("[oauth.checks] what else is said to the listener comes to nothing", a
   assert.equal(isAnswered, false);
 });
 
-Deno.test("[oauth.checks] connections that say nothing neither keep the browser out nor outlive the login", async () => {
+Deno.test("[oauth.checks] silent connections neither block the browser nor outlive the login", async () => {
   const listener = new RedirectListener("state-1", 0);
   const silent: Caller[] = [];
   for (let count = 0; count < 100; count++) silent.push(await Caller.connect(listener));
@@ -104,7 +104,7 @@ Deno.test("[oauth.checks] connections that say nothing neither keep the browser 
   assert.match(await page, /It is &#60;over&#62;/);
   const started = performance.now();
   await listener[Symbol.asyncDispose]();
-  assert.ok(performance.now() - started < 900, "nobody is waited for");
+  assert.ok(performance.now() - started < 900, "it waits for no connection");
   for (const caller of silent) {
     assert.equal(await caller.hear(), "");
     caller[Symbol.dispose]();

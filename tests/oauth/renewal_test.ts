@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { until } from "../e2e/until.ts";
 import { failure, type Kept, OAuthScene, send } from "./scene.ts";
 
-/** Changes the tokens as if they had been given so long ago, in seconds. */
+/** Changes the stored tokens as if they had been issued that many seconds ago. */
 function age(scene: OAuthScene, seconds: number): void {
   scene.keep((kept: Kept) => {
     const { tokens } = kept;
@@ -15,7 +15,7 @@ function age(scene: OAuthScene, seconds: number): void {
   });
 }
 
-/** A scene in which somebody has logged in; its tokens hold for an hour. */
+/** A scene with a logged-in user, whose tokens are valid for an hour. */
 async function loggedIn(): Promise<OAuthScene> {
   const scene = new OAuthScene();
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
@@ -33,11 +33,11 @@ Deno.test("[oauth.renewal] tokens are renewed on use when a minute is left, not 
   assert.equal(scene.service.refreshes, 1);
   assert.notEqual(scene.kept().tokens.access_token, old.access_token);
   assert.notEqual(scene.kept().tokens.refresh_token, old.refresh_token);
-  // The server never saw the old one again.
+  // The server never received the old token again.
   assert.equal(scene.server.bore.at(-1), `Bearer ${scene.kept().tokens.access_token}`);
 });
 
-Deno.test("[oauth.renewal] a tenth of the life counts where that is less than a minute", async () => {
+Deno.test("[oauth.renewal] a tenth of the lifetime is used if that is less than a minute", async () => {
   await using scene = new OAuthScene();
   scene.service.behaviour.lifetimeS = 100;
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
@@ -49,12 +49,12 @@ Deno.test("[oauth.renewal] a tenth of the life counts where that is less than a 
   assert.equal(scene.service.refreshes, 1);
 });
 
-Deno.test("[oauth.renewal] the life of a token begins when it is asked for, not when it arrives", async () => {
+Deno.test("[oauth.renewal] the lifetime of a token begins when it is requested, not when it arrives", async () => {
   await using scene = new OAuthScene();
   const gate = Promise.withResolvers<void>();
   scene.service.behaviour.gate = gate.promise;
   const call = send(scene.gateway(), scene.server.url);
-  await until("tokens are asked for", () => scene.service.seen.at(-1) === "POST /token");
+  await until("tokens are requested", () => scene.service.seen.at(-1) === "POST /token");
   const now = Date.now();
   await until("the clock goes on", () => Date.now() > now);
   gate.resolve();
@@ -85,7 +85,7 @@ Deno.test("[oauth.renewal] 20 calls whose token is refused renew it once", async
   assert.equal(scene.opened.length, 1);
 });
 
-Deno.test("[oauth.renewal] a call that is given up does not end the renewal of the others", async () => {
+Deno.test("[oauth.renewal] a cancelled call does not cancel the renewal for the others", async () => {
   await using scene = await loggedIn();
   age(scene, 7200);
   const gate = Promise.withResolvers<void>();
@@ -94,7 +94,7 @@ Deno.test("[oauth.renewal] a call that is given up does not end the renewal of t
   const end = new AbortController();
   const first = send(gateway, scene.server.url, end.signal);
   const second = send(gateway, scene.server.url);
-  await until("tokens are asked for", () => scene.service.seen.at(-1) === "POST /token");
+  await until("tokens are requested", () => scene.service.seen.at(-1) === "POST /token");
   end.abort(new Error("cancelled"));
   await assert.rejects(first, { message: "cancelled" });
   gate.resolve();
@@ -102,7 +102,7 @@ Deno.test("[oauth.renewal] a call that is given up does not end the renewal of t
   assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
 });
 
-Deno.test("[oauth.renewal] what another gateway has renewed is taken over", async () => {
+Deno.test("[oauth.renewal] tokens that another gateway has renewed are used", async () => {
   await using scene = await loggedIn();
   const [one, other] = [scene.gateway(), scene.gateway()];
   for (const gateway of [one, other]) assert.equal(await send(gateway, scene.server.url), 200);
@@ -112,7 +112,7 @@ Deno.test("[oauth.renewal] what another gateway has renewed is taken over", asyn
   assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
 });
 
-Deno.test("[oauth.renewal] a login that was revoked means another login", async () => {
+Deno.test("[oauth.renewal] a revoked login leads to another login", async () => {
   await using scene = await loggedIn();
   const gateway = scene.gateway();
   age(scene, 7200);
@@ -132,7 +132,7 @@ Deno.test("[oauth.renewal] a login of another gateway, or by the command, is fou
   assert.equal(scene.service.tokenRequests.length, 1);
 });
 
-Deno.test("[oauth.renewal] who was logged out elsewhere is asked to log in", async () => {
+Deno.test("[oauth.renewal] after a logout in another process, the user is asked to log in", async () => {
   await using scene = await loggedIn();
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
@@ -152,7 +152,7 @@ const TROUBLE = [
 ] as const;
 
 for (const [what, answer] of TROUBLE) {
-  Deno.test(`[oauth.network] trouble is no logout: ${what}`, async () => {
+  Deno.test(`[oauth.network] a network failure is not a logout: ${what}`, async () => {
     await using scene = await loggedIn();
     age(scene, 7200);
     const { tokens } = scene.kept();
@@ -171,7 +171,7 @@ for (const [what, answer] of TROUBLE) {
   });
 }
 
-Deno.test("[oauth.network] nor is a login service that cannot be reached", async () => {
+Deno.test("[oauth.network] nor is an unreachable login service", async () => {
   await using scene = await loggedIn();
   age(scene, 7200);
   const { tokens } = scene.kept();
@@ -183,7 +183,7 @@ Deno.test("[oauth.network] nor is a login service that cannot be reached", async
   assert.deepEqual(scene.kept().tokens, tokens);
 });
 
-Deno.test("[oauth.network] a token that still holds is used while it cannot be renewed", async () => {
+Deno.test("[oauth.network] a token that is still valid is used while it cannot be renewed", async () => {
   await using scene = await loggedIn();
   age(scene, 3590);
   scene.service.behaviour.token = { status: 503, body: "" };
@@ -191,14 +191,15 @@ Deno.test("[oauth.network] a token that still holds is used while it cannot be r
   for (let call = 0; call < 5; call++) {
     assert.equal(await send(gateway, scene.server.url), 200);
   }
-  // And its service is not asked every time.
+  // And its service is not asked at each request.
   assert.equal(scene.service.refreshes, 1);
 });
 
 Deno.test("[oauth.network] a request for tokens is never sent twice", async () => {
   await using scene = await loggedIn();
   age(scene, 7200);
-  // Answers the first request, and leaves the connection open; closes at the next without a word.
+  // Answers the first request and leaves the connection open; closes it at the next without an
+  // answer.
   using rude = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let requests = 0;
   const serve = async (connection: Deno.TcpConn): Promise<void> => {
@@ -229,7 +230,7 @@ Deno.test("[oauth.network] a request for tokens is never sent twice", async () =
   await serving;
 });
 
-Deno.test("[oauth.processes] a login that another process changes or ends counts here as well", async () => {
+Deno.test("[oauth.processes] logins and logouts of another process take effect", async () => {
   await using scene = await loggedIn();
   const gateway = scene.gateway();
   const { signal } = new AbortController();

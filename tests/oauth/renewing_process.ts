@@ -1,6 +1,7 @@
 /**
- * A gateway's part in renewing tokens, as a process of its own: uses a login all the time until its
- * input ends. `deno run renewing_process.ts STORE CONFIG`, where CONFIG is a server's entry as JSON.
+ * A gateway that renews tokens, as a process of its own. It uses a login in a loop until its
+ * standard input ends. `deno run renewing_process.ts STORE CONFIG`, where CONFIG is a server's
+ * entry as JSON.
  */
 import { authorize } from "../../src/downstream/mod.ts";
 import { createLog } from "../../src/log.ts";

@@ -12,13 +12,13 @@ import { Client } from "../contract/client.ts";
 import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
 
-/** How a scene differs from the usual one. */
+/** Deviations of a scene from the default. */
 export interface SceneOptions {
   readonly oauth?: Partial<OAuthOptions>;
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * Whether there is a browser, with a person who does what is asked; `blind` opens links that nobody
-   * looks at. By default there is one.
+   * Whether there is a browser, and a person who uses it; `blind` opens links that no one looks at.
+   * Default: `person`.
    */
   readonly browser?: "person" | "blind" | "none";
   readonly isInteractive?: boolean;
@@ -26,25 +26,25 @@ export interface SceneOptions {
   readonly loginMs?: number;
 }
 
-/** A protected server, its authorization server, and gateways that log in there. */
+/** A protected server, its authorization server, and gateways that log in to it. */
 export class OAuthScene implements AsyncDisposable {
   readonly service = new AuthorizationServer();
   readonly server = new ProtectedServer(this.service);
   readonly folder: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "oauth_" }));
-  /** Where tokens are kept. */
+  /** Folder of the token store. */
   readonly store: string = join(this.folder, "config", "oauth");
-  /** Lines of the log, at debug. */
+  /** Lines of the log, at level debug. */
   readonly log: string[] = [];
-  /** The client that calls; it can show no links. */
+  /** The calling client, which cannot show links. */
   readonly client = new Client("client-1");
-  /** The call that waits. */
+  /** The waiting call. */
   waiting: Waiting | undefined = this.client;
   readonly #options: SceneOptions;
-  /** The links that the browser opened. */
+  /** Links that the browser opened. */
   readonly opened: string[] = [];
-  /** The pages that it showed at last. */
+  /** Pages that the browser showed at the end of each login. */
   readonly shown: string[] = [];
-  /** What the browser is doing. */
+  /** Pending work of the browser. */
   readonly browsing: Promise<void>[] = [];
   readonly #made: OwnAuthorization[] = [];
 
@@ -52,7 +52,7 @@ export class OAuthScene implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** The entry of the server. */
+  /** The server's entry. */
   config(): ServerConfig {
     const { oauth, headers = {} } = this.#options;
     return {
@@ -75,7 +75,7 @@ export class OAuthScene implements AsyncDisposable {
     };
   }
 
-  /** Another gateway's authorization of the server. */
+  /** The authorization of the server in another gateway. */
   gateway(waiting: () => Waiting | undefined = () => this.waiting): OwnAuthorization {
     const { isInteractive = true, waitMs, loginMs } = this.#options;
     const log = createLog({ level: "debug", write: (line) => this.log.push(line) });
@@ -93,19 +93,19 @@ export class OAuthScene implements AsyncDisposable {
     return made;
   }
 
-  /** The files of the store. */
+  /** Names of the files in the store. */
   files(): string[] {
     return [...Deno.readDirSync(this.store)].map(({ name }) => name).sort();
   }
 
-  /** What is kept of the login. */
+  /** The stored login. */
   kept(): Kept {
     const [name, more] = this.files().filter((file) => file.endsWith(".json"));
     if (name === undefined || more !== undefined) throw new Error(`Files: ${this.files()}`);
     return JSON.parse(Deno.readTextFileSync(join(this.store, name)));
   }
 
-  /** Changes what is kept. */
+  /** Changes the stored login. */
   keep(change: (kept: Kept) => unknown): void {
     const name = this.files().find((file) => file.endsWith(".json")) ?? "";
     const changed = JSON.stringify(change(this.kept()));
@@ -130,12 +130,12 @@ export class OAuthScene implements AsyncDisposable {
   }
 }
 
-/** Does what a person does with a link, and gives the page at its end. */
+/** Follows a link as a person does, and returns the last page. */
 export async function follow(link: string | undefined): Promise<string> {
   return await (await fetch(link ?? "")).text();
 }
 
-/** What a file of the store holds, as far as tests look. */
+/** Members of a stored login that tests read. */
 export interface Kept {
   readonly issuer: string;
   readonly client: Readonly<Record<string, unknown>>;
@@ -148,7 +148,7 @@ export interface Kept {
   };
 }
 
-/** Sends a request as a remote transport does: with authorization, and once more after a refusal. */
+/** Sends a request as a remote transport does: with authorization, and again after a refusal. */
 export async function send(
   authorization: Authorization,
   url: string,
@@ -169,7 +169,7 @@ export async function send(
   return (await post()).response.status;
 }
 
-/** What a request fails with. */
+/** The error of a request that must fail. */
 export async function failure(request: Promise<unknown>): Promise<DownstreamError> {
   try {
     await request;

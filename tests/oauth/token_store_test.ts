@@ -37,7 +37,7 @@ async function withFolder(
 
 const URL_A = "https://mcp.test/a";
 
-Deno.test("[oauth.store] one file for each server and issuer, for the user's eyes only", async () => {
+Deno.test("[oauth.store] one file for each server and issuer, readable only by the user", async () => {
   await withFolder(async (folder, _log, store) => {
     await store.write(login(URL_A));
     await store.write(login("https://mcp.test/b"));
@@ -56,7 +56,7 @@ Deno.test("[oauth.store] one file for each server and issuer, for the user's eye
   });
 });
 
-Deno.test("[oauth.store] odd hosts make no odd file names", async () => {
+Deno.test("[oauth.store] unusual host names make valid file names", async () => {
   await withFolder(async (folder, _log, store) => {
     const urls = [`https://${"a".repeat(63)}.${"b".repeat(63)}.test/`, "http://[::1]:80/../../x"];
     for (const url of urls) {
@@ -68,7 +68,7 @@ Deno.test("[oauth.store] odd hosts make no odd file names", async () => {
 });
 
 Deno.test({
-  name: "[oauth.store] a link in a file's place is replaced, and not followed",
+  name: "[oauth.store] a symlink at a file's path is replaced, not followed",
   ignore: isWindows,
   fn: () =>
     withFolder(async (folder, _log, store) => {
@@ -81,7 +81,7 @@ Deno.test({
       await store.write(login(URL_A, { tokens: { access_token: "new", obtained_at: 2 } }));
       assert.equal(Deno.readTextFileSync(elsewhere), before);
       assert.equal(Deno.lstatSync(path).isSymlink, false);
-      // Nor is one in the place of the lock.
+      // Nor is a link in the place of the lock.
       await store.locked(URL_A, {
         signal: new AbortController().signal,
         run: () => Promise.resolve(),
@@ -113,7 +113,7 @@ for (const text of ["", "{", "[]", '{"url":1}', '{"url":"https://mcp.test/a","to
   });
 }
 
-Deno.test("[oauth.store] a damaged file is no logout for who knows the tokens", async () => {
+Deno.test("[oauth.store] a damaged file does not log out a gateway that has the tokens", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
@@ -122,14 +122,14 @@ Deno.test("[oauth.store] a damaged file is no logout for who knows the tokens", 
   scene.service.revokeAll();
   assert.equal(await send(gateway, scene.server.url), 200);
   assert.deepEqual([scene.opened.length, scene.service.refreshes], [1, 1]);
-  // And it is whole again.
+  // The file is intact again.
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.equal(scene.opened.length, 1);
 });
 
-Deno.test("[oauth.store] without a place to write logins live in memory, and that is told", async () => {
+Deno.test("[oauth.store] logins that cannot be written are kept in memory, and this is logged", async () => {
   await using scene = new OAuthScene();
-  // A file where the folder should be.
+  // A file in the place of the folder.
   Deno.writeTextFileSync(join(scene.folder, "config"), "");
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
@@ -140,7 +140,7 @@ Deno.test("[oauth.store] without a place to write logins live in memory, and tha
   assert.equal(warnings.length, 1);
 });
 
-Deno.test("[oauth.store] waiting for the lock is bounded, and can be given up", async () => {
+Deno.test("[oauth.store] waiting for the lock is bounded and can be cancelled", async () => {
   await withFolder(async (folder) => {
     Deno.mkdirSync(folder);
     const path = join(folder, "a.lock");
@@ -177,7 +177,7 @@ Deno.test("[oauth.store] a lock ends with the process that holds it", async () =
   });
 });
 
-Deno.test("[oauth.store] on Windows only the user gets access to the folder", () => {
+Deno.test("[oauth.store] on Windows, only the user has access to the folder", () => {
   const env = new Map([["USERDOMAIN", "OFFICE"], ["USERNAME", "ada"]]);
   assert.deepEqual(accessArguments("C:\\x y\\oauth", env), [
     "C:\\x y\\oauth",

@@ -6,7 +6,7 @@ import { failure, OAuthScene, send } from "./scene.ts";
 
 type Says = Readonly<Record<string, unknown>>;
 
-/** What answers may hold without ending a login. */
+/** Responses that must not break a login. */
 const ODD: Readonly<Record<"server" | "service" | "registered" | "gives", readonly Says[]>> = {
   server: [
     { scopes_supported: null },
@@ -84,7 +84,7 @@ for (const [whose, variations] of Object.entries(ODD)) {
         scene.service.behaviour.metadata = metadata;
         change(scene, whose as keyof typeof ODD, says);
         assert.equal(await send(scene.gateway(), scene.server.url), 200);
-        // And what was kept can be read: the next gateway asks nobody.
+        // The stored login is readable: the next gateway asks no one.
         assert.equal(await send(scene.gateway(), scene.server.url), 200);
         assert.equal(scene.opened.length, 1);
       });
@@ -92,7 +92,7 @@ for (const [whose, variations] of Object.entries(ODD)) {
   }
 }
 
-Deno.test("[oauth.tolerance] [oauth.renewal] null in a renewal keeps what was known", async () => {
+Deno.test("[oauth.tolerance] [oauth.renewal] null in a renewal keeps the known value", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   scene.server.asks = "read";
@@ -106,7 +106,7 @@ Deno.test("[oauth.tolerance] [oauth.renewal] null in a renewal keeps what was kn
   assert.equal(tokens.expires_at, undefined);
 });
 
-Deno.test("[oauth.tolerance] [oauth.renewal] the end of a login is one with a null beside it, too", async () => {
+Deno.test("[oauth.tolerance] [oauth.renewal] a login ends even if the error has a null next to it", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
@@ -128,7 +128,7 @@ for (const metadata of ["oauth", "openid"] as const) {
   });
 }
 
-Deno.test("[oauth.tolerance] [oauth.client-credentials] a service that no person logs in at has no page for it", async () => {
+Deno.test("[oauth.tolerance] [oauth.client-credentials] a service for client credentials needs no login page", async () => {
   const oauth = { grant: "client_credentials", clientId: "robot", clientSecret: "secret" } as const;
   await using scene = new OAuthScene({ oauth });
   scene.service.addClient("robot", { redirects: [], secret: "secret" });
@@ -136,7 +136,7 @@ Deno.test("[oauth.tolerance] [oauth.client-credentials] a service that no person
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
 });
 
-/** What has to be right, and what is said of it where it is not. */
+/** Members that must be valid, and the message if they are not. */
 const WRONG: readonly (readonly [keyof typeof ODD, Says, RegExp])[] = [
   ["server", { resource: null, authorization_servers: [] }, /resource is null .* a URL/],
   ["service", { issuer: null }, /issuer is null and must be a string/],
@@ -164,9 +164,9 @@ for (const [whose, says, told] of WRONG) {
   });
 }
 
-// What Deno throws for a secret in Latin-1, a header or a file is no fault of the server.
+// Errors that Deno throws for a secret in Latin-1, a header or a file are not the server's fault.
 for (const error of [new DOMException("no", "InvalidCharacterError"), new TypeError("no"), "no"]) {
-  Deno.test(`[oauth.tolerance] the gateway's own failure is told as its own: ${String(error)}`, () => {
+  Deno.test(`[oauth.tolerance] a failure inside the gateway is reported as such: ${String(error)}`, () => {
     const { code, message } = explainLogin(error, "notes");
     assert.equal(code, "SERVER_UNAVAILABLE");
     assert.match(
@@ -234,7 +234,7 @@ for (const [where, status] of [["itself", 302], ["itself", 308], ["another", 302
   });
 }
 
-Deno.test("[oauth.discovery] what is broken everywhere is named", async () => {
+Deno.test("[oauth.discovery] if all addresses are broken, the message names the first", async () => {
   await using scene = new OAuthScene();
   scene.service.behaviour.answers = {
     "GET /.well-known/oauth-authorization-server": BROKEN,
@@ -283,7 +283,7 @@ for (
   });
 }
 
-// RFC 9207 and MCP want simple string comparison of `iss`, which protects from mix-ups.
+// RFC 9207 and MCP require a simple string comparison of `iss`, which protects against mix-ups.
 Deno.test("[oauth.checks] an iss that differs by a slash only is refused, with both values", async () => {
   await using scene = new OAuthScene();
   const { service } = scene;
@@ -295,7 +295,7 @@ Deno.test("[oauth.checks] an iss that differs by a slash only is refused, with b
   assert.deepEqual(service.tokenRequests, []);
 });
 
-Deno.test("[oauth.checks] refusals name what was wanted and what came", async () => {
+Deno.test("[oauth.checks] refusals name the expected and the received value", async () => {
   await using scene = new OAuthScene();
   const { service, server } = scene;
   service.behaviour.says = { issuer: "https://evil.test" };
