@@ -2,7 +2,7 @@
 # one with npx or uvx for servers that need them.
 
 FROM node:24-trixie-slim AS build
-# Deno comes from npm, where the package for the present platform holds one executable.
+# Deno comes from npm; the package for this platform contains one executable.
 RUN npm install --prefix /opt/npm --ignore-scripts --no-audit --no-fund deno@2.9.6 \
   && mv /opt/npm/node_modules/@deno/linux-*-glibc/deno /usr/local/bin/deno \
   && chmod 755 /usr/local/bin/deno
@@ -12,14 +12,14 @@ COPY scripts scripts
 COPY src src
 COPY config/rules.schema.json config/servers.schema.json config/
 RUN deno task bundle
-# What the program may do is said once, in deno.json.
+# deno.json has the program's permissions.
 RUN deno run --no-prompt scripts/image_command.ts /opt/agent-mcp-gateway/agent-mcp-gateway.js \
     > dist/agent-mcp-gateway \
   && chmod 755 dist/agent-mcp-gateway
 
 FROM debian:trixie-slim
-# tini waits for processes that servers leave behind; nobody else would in a container. By -s also
-# where an engine puts an init of its own before it.
+# tini reaps processes that servers leave behind, which nothing else does in a container. With -s it
+# does so even if the container engine runs its own init as process 1.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends tini \
   && rm -rf /var/lib/apt/lists/* \
@@ -38,12 +38,12 @@ ENV HOME=/data \
   GATEWAY_PORT=8080 \
   GATEWAY_LOG_LEVEL=info \
   GATEWAY_AUDIT_LOG=/data/audit.jsonl
-# By number, so that Kubernetes can tell that it is not root.
+# A number, so that Kubernetes can verify that the user is not root.
 USER 10001:10001
 WORKDIR /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# With TLS the certificate is for another name than the address that is asked here.
+# With TLS, the certificate is for another name than the address that this check uses.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 \
   CMD ["deno", "run", "--no-prompt", "--no-config", "--no-lock", "--allow-env", "--allow-net", \
        "--unsafely-ignore-certificate-errors", "/opt/agent-mcp-gateway/image_health.ts"]

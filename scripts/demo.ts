@@ -113,7 +113,7 @@ async function play(client: Client): Promise<number> {
 
   const found = await call(client, "get_server_tools", { server: "files", detail: "signatures" });
   const { total_available, tools: signatures } = JSON.parse(found.text);
-  say(`${total_available} tools are this agent's, for instance:`);
+  say(`${total_available} tools that this agent may call, for example:`);
   for (const tool of signatures.slice(0, 3)) say(`  ${tool.signature}`);
   const shown = signatures.map((tool: { name: string }) => tool.name);
   assert.ok(shown.includes("read_text_file"), "the rules leave some tools in");
@@ -149,7 +149,7 @@ async function play(client: Client): Promise<number> {
 
 async function showAudit(path: string): Promise<void> {
   const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
-  say("\nThe audit log of all this:");
+  say("\nThe audit log:");
   for (const line of lines) {
     const { agent_id, operation, decision, server, tool, rule, latency_ms } = JSON.parse(line);
     const what = [operation, server, tool].filter((part) => part !== undefined).join(" ");

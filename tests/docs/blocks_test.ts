@@ -5,19 +5,19 @@ import { type Block, listPages, readBlocks } from "./page.ts";
 import { PagePlay } from "./page_play.ts";
 import { UNCHECKED } from "./unchecked.ts";
 
-/** What a block is called in the list of those that are not checked in full. */
+/** The name of a block in the list of blocks that are not checked in full. */
 function nameOf({ page, language, marks, text }: Block): string {
   const [first = ""] = commandLines(text);
   return `${page}: ${[language, ...marks].join(" ")}: ${first.slice(0, 60)}`;
 }
 
-/** These have tests of their own, for they need gateways that listen. */
+/** These pages have their own tests, because they need gateways that listen. */
 const ELSEWHERE = ["docs/http.md", "docs/deployment.md"];
 
 for (const page of listPages().filter((page) => !ELSEWHERE.includes(page))) {
   Deno.test({
     name: `[docs.blocks] ${page}: every block is run, loaded or parsed`,
-    // The scripts are a shell's, as the pages say; the files that they show hold everywhere.
+    // The scripts need a POSIX shell. The files that they show are valid on every system.
     ignore: Deno.build.os === "windows",
     fn: async () => {
       await ensureServers();
@@ -33,7 +33,7 @@ for (const page of listPages().filter((page) => !ELSEWHERE.includes(page))) {
   });
 }
 
-Deno.test("[docs.unchecked] every block that is not checked in full is listed, with its page", () => {
+Deno.test("[docs.unchecked] every block that is not checked in full is listed with its page", () => {
   const pages = listPages();
   const lost = UNCHECKED.filter((name) => !pages.includes(name.slice(0, name.indexOf(": "))));
   assert.deepEqual(lost, []);
@@ -42,7 +42,7 @@ Deno.test("[docs.unchecked] every block that is not checked in full is listed, w
   assert.equal(marked.length, UNCHECKED.length);
 });
 
-Deno.test("[docs.blocks] what is wrong or not understood fails", {
+Deno.test("[docs.blocks] a wrong or unknown block fails", {
   ignore: Deno.build.os === "windows",
 }, async (t) => {
   await ensureServers();

@@ -14,7 +14,7 @@ import { assertShown, PagePlay, type Played } from "./page_play.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Plays the blocks of a page, in their order; fails at one that is wrong or not understood. */
+/** Plays the blocks of a page in their order; fails at a block that is wrong or unknown. */
 export class BlockChecker {
   readonly #play: PagePlay;
   #last: Played | undefined;
@@ -23,7 +23,7 @@ export class BlockChecker {
     this.#play = play;
   }
 
-  /** Checks a block; tells whether all of it was. */
+  /** Checks a block; the result says whether all of it was checked. */
   async check(block: Block): Promise<"checked" | "in part"> {
     const { language, marks } = block;
     if (marks.includes("no-check")) return "in part";
@@ -37,8 +37,11 @@ export class BlockChecker {
         else await this.#parse(block);
         return marks.includes("no-run") ? "in part" : "checked";
       case "text": {
-        assert.ok(marks.includes("output"), `${placeOf(block)}: whose output is this?`);
-        assert.ok(this.#last, `${placeOf(block)}: nothing has run before`);
+        assert.ok(
+          marks.includes("output"),
+          `${placeOf(block)}: a text block needs the mark output`,
+        );
+        assert.ok(this.#last, `${placeOf(block)}: no block has run before`);
         assertShown(block.text, this.#last, this.#play.setup.home);
         return "checked";
       }
@@ -49,7 +52,7 @@ export class BlockChecker {
         parseYaml(block.text);
         return "checked";
       case "markdown":
-        // The prompt for an agent: it names tools that there are.
+        // The prompt for an agent, which names existing tools.
         assert.match(block.text, /list_servers[^]*get_server_tools[^]*execute_tool/);
         return "checked";
       default:
@@ -65,7 +68,7 @@ export class BlockChecker {
     assert.equal(code, Number(exit), `${block.page}:${block.line}\n${stdout}\n${stderr}`);
   }
 
-  /** Checks the words of a script that is not run: commands, flags, tasks. */
+  /** Checks the commands, flags and tasks of a script without running it. */
   async #parse({ text, ...block }: Block): Promise<void> {
     for (const line of commandLines(text)) {
       const task = /(?:^|\s)deno(?:@\S+)? task (?:--\S+ )*(\S+)/.exec(line)?.[1];
@@ -83,7 +86,7 @@ export class BlockChecker {
     }
   }
 
-  /** Checks that a command is there and has these flags. */
+  /** Checks that a command exists and has these flags. */
   async #assertWords(words: readonly string[], place: string): Promise<void> {
     const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.split("=")[0]);
     const first = words.findIndex((word) => word.startsWith("-"));
@@ -125,7 +128,7 @@ export class BlockChecker {
     }
   }
 
-  /** A configuration of Codex; a table below the entry alone says nothing to start. */
+  /** Checks a configuration of Codex. A table below the entry has no command to start. */
   async #checkToml(block: Block): Promise<void> {
     const { mcp_servers: servers } = parseToml(block.text) as Json;
     const entry = (servers as Json | undefined)?.["gateway"] as Json | undefined;
@@ -133,7 +136,7 @@ export class BlockChecker {
     if ("command" in entry) await this.#checkClientEntry(entry, placeOf(block));
   }
 
-  /** Checks one of the two files, and puts it in place for the commands that follow. */
+  /** Checks one of the two files, and writes it for the commands that follow. */
   #checkFile(kind: "servers" | "rules", { text, ...block }: Block): void {
     const problems = checkText(kind, { file: placeOf({ text, ...block }), text }).map(
       formatProblem,
@@ -142,7 +145,7 @@ export class BlockChecker {
     this.#play.writeOwn(kind === "servers" ? ".mcp.json" : ".mcp-gateway-rules.json", text);
   }
 
-  /** Starts the gateway as a client does that has this entry. */
+  /** Starts the gateway as a client with this entry does. */
   async #checkClientEntry(entry: Json, place: string): Promise<void> {
     const { command: start, args: given = [], env = {}, ...more } = entry as {
       command: string | string[];
@@ -157,7 +160,7 @@ export class BlockChecker {
     for (const name of Object.keys(env)) {
       if (name.startsWith("GATEWAY_")) assert.ok(settings.includes(name), `${place}: ${name}`);
     }
-    // Some pages show the entry before they have shown the files.
+    // Some pages show the entry before the files.
     this.#play.writeMissing();
     const { home, env: own } = this.#play.setup;
     const words = [command, ...args].map((word) =>
@@ -179,14 +182,14 @@ export class BlockChecker {
   }
 }
 
-/** The lines of a script, those that a backslash continues joined. */
+/** The lines of a script; lines that end in a backslash are joined with the next. */
 export function commandLines(text: string): string[] {
   return text.replace(/\\\n\s*/g, " ").split("\n").map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
 function parseCommented(text: string, place: string): Json {
-  // Enough to know what the block is; the loader checks the rest.
+  // Enough to see the kind of the block; the loader checks the rest.
   const plain = text.replace(/^\s*\/\/.*$|(?<=[,{[\]}]) +\/\/.*$/gm, "");
   try {
     return JSON.parse(plain);

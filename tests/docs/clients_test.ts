@@ -7,7 +7,7 @@ import { readBlocks, readPage } from "./page.ts";
 
 const PAGE = "docs/clients.md";
 
-/** The flags that name the two files, which an entry for the usual folder does not need. */
+/** The flags that name the two files; an entry for the default folder does not need them. */
 const FILES = ["--mcp-config", "S", "--rules", "R"];
 
 const entries = readBlocks(PAGE).filter(({ text }) => text.includes("agent-mcp-gateway"))

@@ -17,11 +17,11 @@ const IMAGE = readEnv(
 );
 const USER = 10001;
 
-/** How long the gateway takes to end at most, in seconds. */
+/** The longest time in which the gateway ends, in seconds. */
 const END_S = (ASKED_TO_END.callsMs + ASKED_TO_END.patience.inputMs +
   ASKED_TO_END.patience.terminateMs) / 1000;
 
-/** The gateway's own variables among those that a platform is told to set. */
+/** The gateway's own variables among those that a platform sets. */
 function readVariables(names: Iterable<string>): string[] {
   return [...names].filter((name) => name.startsWith("GATEWAY_"));
 }
@@ -77,7 +77,7 @@ Deno.test("[docs.deployment] the Kubernetes manifest fits the image", () => {
   assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
 });
 
-Deno.test("[docs.deployment] the two files in the manifest are good", async () => {
+Deno.test("[docs.deployment] the two files in the manifest are valid", async () => {
   // deno-lint-ignore no-explicit-any
   const { ConfigMap, Secret } = Object.fromEntries(documents()) as Record<string, any>;
   const files: Record<string, string> = ConfigMap.data;
@@ -95,7 +95,7 @@ Deno.test("[docs.deployment] the two files in the manifest are good", async () =
   await setup.close();
 });
 
-Deno.test("[docs.deployment] the unit for systemd sets what there is, and waits long enough", () => {
+Deno.test("[docs.deployment] the unit for systemd sets existing variables, and waits long enough", () => {
   const lines = (PAGE.texts("ini")[0] ?? "").split("\n").filter((line) => !/^(#|\[|$)/.test(line));
   const settings = lines.map((line) =>
     /^([A-Za-z]+)=(.*)$/.exec(line)?.slice(1) ?? assert.fail(line)
@@ -104,13 +104,13 @@ Deno.test("[docs.deployment] the unit for systemd sets what there is, and waits 
   const names = readVariables(values("Environment").map((text) => text.split("=")[0] ?? ""));
   assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
   assert.ok(Number(values("TimeoutStopSec")) > END_S);
-  // It would end the servers of calls under way, or leave them behind.
+  // Other modes end the servers of calls under way, or leave servers behind.
   assert.deepEqual(values("KillMode"), ["mixed"]);
-  // It would end the compiler of JavaScript.
+  // This setting would stop the JavaScript compiler.
   assert.deepEqual(values("MemoryDenyWriteExecute"), []);
 });
 
-Deno.test("[docs.deployment] figures on the page are those in force", () => {
+Deno.test("[docs.deployment] the figures on the page are those in the code", () => {
   const { scrape_configs: [job] } = parse(PROMETHEUS);
   assert.equal(job.metrics_path ?? "/metrics", "/metrics");
   const text = PAGE.text.replaceAll(/\s+/g, " ");
@@ -121,7 +121,7 @@ Deno.test("[docs.deployment] figures on the page are those in force", () => {
   assert.ok(text.includes(`every ${LIMITS.keepStreamMs / 1000} s`));
 });
 
-Deno.test("[docs.deployment] the alerts ask for figures that there are", () => {
+Deno.test("[docs.deployment] the alerts use existing metrics", () => {
   const metrics = new Metrics();
   metrics.observe({ operation: "execute_tool", server: "files", code: "TIMEOUT", latencyMs: 1 });
   const text = writePrometheus(metrics);

@@ -9,7 +9,7 @@ import { PagePlay } from "./page_play.ts";
 
 const PAGE = "docs/getting-started.md";
 
-/** Starts what `init` printed as the entry of Claude Code, as that client does. */
+/** Starts the entry that `init` printed for Claude Code, as that client does. */
 function startEntry(printed: string, play: PagePlay): Program {
   const [, json = ""] = /```json\n(.*?)```/s.exec(printed) ?? [];
   const { command, args } = JSON.parse(json).mcpServers.gateway;
@@ -17,7 +17,7 @@ function startEntry(printed: string, play: PagePlay): Program {
   return new Program({ command, args, cwd, env });
 }
 
-/** Plays an agent's part: what there is, what it can do, a call that works and one that does not. */
+/** Plays an agent: lists servers and tools, makes a call that works and one that is denied. */
 async function playAgent(client: RawClient): Promise<void> {
   const call = async (name: string, args: Record<string, unknown>) => {
     const { result } = await client.request("tools/call", { name, arguments: args });
@@ -56,7 +56,7 @@ Deno.test({
       const [word = ""] = block.text.split("\n");
       const isRun = block.language === "sh" && block.marks[0] !== "no-run";
       if (isRun && word.startsWith("agent-mcp-gateway init")) {
-        // What is printed is pasted into the client, so it is needed here.
+        // The test pastes the printed entry into the client later.
         const { code, stdout, stderr } = await play.run(block.text);
         assert.equal(code, 0, stderr);
         assert.match(stderr, /No server was taken over/);
@@ -78,21 +78,21 @@ Deno.test({
         }
         hasCalled = true;
         times.push(`${Math.round(performance.now() - start)} ms: the client's calls`);
-        // The page goes on with a log of two operations, as who has not called yet finds it.
+        // The page continues with a log of two operations, without those of the client.
         Deno.removeSync(`${play.setup.home}/.local`, { recursive: true });
       }
     }
     assert.ok(hasCalled);
     const { code, stderr } = await play.run("agent-mcp-gateway init --undo --yes");
     assert.equal(code, 0, stderr);
-    // For who wants to know; a page that takes longer is no fault of the test.
+    // For information: a page that takes longer does not fail the test.
     // deno-lint-ignore no-console
     console.log(times.join("\n"));
   },
 });
 
 Deno.test({
-  name: "[docs.start] with servers in a client, init takes them over and the page goes on",
+  name: "[docs.start] with servers in a client, init imports them and the page continues",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await ensureServers();

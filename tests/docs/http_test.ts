@@ -11,7 +11,7 @@ import { type Block, Page } from "./typed_page.ts";
 
 const PAGE = new Page("docs/http.md");
 
-/** Where the page's gateway listens. */
+/** The address of the gateway on the page. */
 const ORIGIN = "http://127.0.0.1:8080";
 
 function has(command: string): boolean {
@@ -23,13 +23,13 @@ function has(command: string): boolean {
   }
 }
 
-/** Runs what the page has a reader type, and gives what each of the texts printed. */
+/** Runs the scripts of the page, and returns the output of each. */
 async function type(
   texts: readonly string[],
   { folder, env }: { readonly folder: string; readonly env: Record<string, string> },
 ): Promise<string[]> {
   const mark = "-- next --";
-  // In one shell: what one sets, the next one uses.
+  // In one shell, because a script uses variables of the last one.
   const script = texts.map((text) => `${text}\necho; echo '${mark}'\n`).join("");
   const { success, stdout, stderr } = await new Deno.Command("sh", {
     args: ["-euc", script],
@@ -42,7 +42,7 @@ async function type(
   return new TextDecoder().decode(stdout).split(`${mark}\n`).slice(0, -1);
 }
 
-/** Compares what was printed with what the page shows, where it shows something. */
+/** Compares the output with the block that the page shows after the script, if any. */
 function compare(printed: string, shown: Block | undefined, typed: string): void {
   if (shown?.language === "json") {
     assert.deepEqual(JSON.parse(printed), JSON.parse(shown.text), typed);
@@ -50,7 +50,7 @@ function compare(printed: string, shown: Block | undefined, typed: string): void
 }
 
 Deno.test({
-  name: "[docs.http] what docs/http.md has a reader type does what it says",
+  name: "[docs.http] the commands on docs/http.md do what it says",
   ignore: Deno.build.os === "windows" || !has("curl"),
   async fn() {
     await ensureServers();
@@ -93,13 +93,13 @@ Deno.test({
     } finally {
       program.signal("SIGKILL");
       await program.ended();
-      // Where the test failed, the program was killed, and its servers end a little later.
+      // If the test failed, the program was killed, and its servers end a little later.
       await setup.close(5000);
     }
   },
 });
 
-Deno.test("[docs.http] the limits on the page are those in force", () => {
+Deno.test("[docs.http] the limits on the page are those in the code", () => {
   const [table = ""] = /^\| what +\| how much[^]*?\n\n/m.exec(PAGE.text) ?? [];
   const rows = new Map(
     table.split("\n").map((row) => row.split("|").map((cell) => cell.trim()))

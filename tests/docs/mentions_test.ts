@@ -10,13 +10,13 @@ import { listPages, readPage } from "./page.ts";
 
 const configuration = readPage("docs/configuration.md");
 
-/** Whether a word stands in code, as the start of a key or alone. */
+/** Whether a page has a word in code, alone or at the end of a path of keys. */
 function isNamed(word: string, page: string): boolean {
   const escaped = word.replace(/[.$]/g, "\\$&");
   return new RegExp(`\`(?:[\\w.]+\\.)?${escaped}\``).test(page);
 }
 
-/** All keys of a JSON Schema that is a file's. */
+/** All keys that the JSON Schema of a file names. */
 function keysOf(schema: unknown): string[] {
   if (typeof schema !== "object" || schema === null) return [];
   return Object.entries(schema).flatMap(([name, part]) => {
@@ -25,7 +25,7 @@ function keysOf(schema: unknown): string[] {
   });
 }
 
-Deno.test("[docs.settings] every setting stands in docs/configuration.md with flag and variable", () => {
+Deno.test("[docs.settings] every setting is on docs/configuration.md with flag and variable", () => {
   for (const { flag, variable } of listSettings()) {
     const row = configuration.split("\n").find((line) => {
       const [, first = "", second = ""] = line.split("|").map((cell) => cell.trim());
@@ -35,7 +35,7 @@ Deno.test("[docs.settings] every setting stands in docs/configuration.md with fl
   }
 });
 
-Deno.test("[docs.settings] every variable and flag that a page names is there", () => {
+Deno.test("[docs.settings] every variable and flag that a page names exists", () => {
   const settings = listSettings();
   // These are not settings: the metrics' token, and what a launcher sets.
   const known = new Set([
@@ -50,7 +50,7 @@ Deno.test("[docs.settings] every variable and flag that a page names is there", 
 });
 
 for (const [file, schema] of [["servers", serversSchema], ["rules", rulesSchema]] as const) {
-  Deno.test(`[docs.keys] every key of the ${file} file stands in docs/configuration.md`, () => {
+  Deno.test(`[docs.keys] every key of the ${file} file is on docs/configuration.md`, () => {
     const keys = [...new Set(keysOf(schema))];
     assert.ok(keys.length > 10, keys.join());
     assert.deepEqual(keys.filter((key) => !isNamed(key, configuration)), []);
@@ -108,7 +108,7 @@ Deno.test("[docs.figures] README.md counts the missed aims as docs/performance.m
   assert.match(readPage("README.md"), new RegExp(`; ${numbers[missed]} aims? (?:is|are) not met`));
 });
 
-Deno.test("[docs.links] every link to a file of the repository leads somewhere", () => {
+Deno.test("[docs.links] every link to a file of the repository leads to a file and a heading", () => {
   for (const page of listPages()) {
     const folder = new URL(`../../${page}`, import.meta.url);
     const text = readPage(page).replace(/^```[^]*?^```$/gm, "").replace(/`[^`\n]*`/g, "");

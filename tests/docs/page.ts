@@ -11,7 +11,7 @@ export interface Block {
   readonly language: string;
   /** The words after that, such as `no-run` or `exit=3`. */
   readonly marks: readonly string[];
-  /** What stands in it. */
+  /** The lines between the fences. */
   readonly text: string;
 }
 
@@ -45,11 +45,11 @@ export function readBlocks(page: string, text: string = readPage(page)): Block[]
       open.lines.push(line.slice(Math.min(open.indent, line.search(/\S|$/))));
     }
   }
-  if (open !== undefined) throw new Error(`${placeOf(open.block)}: the block has no end`);
+  if (open !== undefined) throw new Error(`${placeOf(open.block)}: the block has no closing fence`);
   return blocks;
 }
 
-/** Where a block is, for messages. */
+/** The page and line of a block, for messages. */
 export function placeOf({ page, line }: Block): string {
   return `${page}:${line}`;
 }

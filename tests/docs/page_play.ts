@@ -5,7 +5,7 @@ import { commandWords, ROOT } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
 import { Setup } from "../e2e/setup.ts";
 
-/** What a script of a page printed. */
+/** The output of a script of a page. */
 export interface Played {
   readonly code: number;
   readonly stdout: string;
@@ -16,8 +16,8 @@ const SERVERS: readonly TestServer[] = ["everything", "filesystem", "memory"];
 
 /**
  * A fresh home folder, in which the scripts of a page run one after another as in one terminal:
- * variables and the working folder stay. `agent-mcp-gateway` is the gateway from source; `npx` knows
- * Deno and the servers that the tests have anyway, so that nothing is downloaded. Bind it with
+ * variables and the working folder stay. `agent-mcp-gateway` is the gateway from source. `npx` starts
+ * Deno and the servers that the tests have installed, and downloads nothing. Bind it with
  * `await using`.
  */
 export class PagePlay implements AsyncDisposable {
@@ -25,7 +25,7 @@ export class PagePlay implements AsyncDisposable {
   readonly #state: string;
   #hasPrograms = false;
 
-  /** Makes the folders; files are named from the home folder. */
+  /** Makes the folders; `files` has contents by path from the home folder. */
   constructor(files: Readonly<Record<string, unknown>> = {}) {
     const below = Object.entries(files).map(([name, content]) => [join("../home", name), content]);
     this.setup = new Setup({ servers: false, rules: false, files: Object.fromEntries(below) });
@@ -34,18 +34,18 @@ export class PagePlay implements AsyncDisposable {
     env["PATH"] = `${join(home, "../bin")}:${env["PATH"] ?? ""}`;
   }
 
-  /** The folder where `init` writes, as the pages say it. */
+  /** The folder that `init` writes to. */
   get own(): string {
     return join(this.setup.home, ".config/agent-mcp-gateway");
   }
 
-  /** Writes one of the gateway's own files. */
+  /** Writes one of the gateway's two files. */
   writeOwn(name: ".mcp.json" | ".mcp-gateway-rules.json", text: string): void {
     Deno.mkdirSync(this.own, { recursive: true });
     Deno.writeTextFileSync(join(this.own, name), text);
   }
 
-  /** Writes those of the two files that are not there, with nothing in them. */
+  /** Writes an empty configuration for each of the two files that does not exist. */
   writeMissing(): void {
     const files = [[".mcp.json", "mcpServers"], [".mcp-gateway-rules.json", "agents"]] as const;
     const there = existing(this.own);
@@ -54,7 +54,7 @@ export class PagePlay implements AsyncDisposable {
     }
   }
 
-  /** Runs a script to its end, with the variables and the folder that the last one left. */
+  /** Runs a script to its end, with the variables and working folder of the last script. */
   async run(script: string): Promise<Played> {
     const before = `state=${quote(this.#state)}
       if [ -f "$state" ]; then . "$state"; cd "$OLDPWD_OF_PAGE"; fi
@@ -82,7 +82,7 @@ export class PagePlay implements AsyncDisposable {
     }
   }
 
-  /** Checks that no process is left, and takes the folders away. */
+  /** Checks that no process is left, and removes the folders. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.setup.close();
   }
@@ -128,7 +128,7 @@ function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A text in which what differs from run to run is alike: figures, widths, and the home folder. */
+/** A text without what differs between runs: figures, widths, and the home folder. */
 export function leveled(text: string, { home }: { readonly home: string }): string[] {
   return text.replaceAll(home, "/home/you").replaceAll(ROOT, "/path/to/agent-mcp-gateway/")
     .split("\n").map((line) => line.replace(/\d[\d.,]*/g, "0").replace(/\s+/g, " ").trim())

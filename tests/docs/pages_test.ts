@@ -9,12 +9,12 @@ const VARIABLES = new Set(listSettings().map(({ variable }) => variable));
 for (const path of listPages()) {
   const page = new Page(path);
 
-  Deno.test(`[docs.settings] ${path} names only settings that there are`, () => {
+  Deno.test(`[docs.settings] ${path} names only existing settings`, () => {
     const unknown = page.variables().filter((name) => !VARIABLES.has(name));
     assert.deepEqual(unknown, []);
   });
 
-  Deno.test(`[docs.links] the links of ${path} lead somewhere`, () => {
+  Deno.test(`[docs.links] the links of ${path} lead to files`, () => {
     const links = [...page.text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, to = ""]) => to);
     const lost = links.filter((to) => !isThere(join(ROOT, dirname(path), to)));
     assert.deepEqual(lost, []);

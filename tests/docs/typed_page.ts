@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { ROOT } from "../e2e/gateway_command.ts";
 
-/** A block of a page that is no prose. */
+/** A fenced block of a page. */
 export interface Block {
-  /** What it says to be, such as `sh`. */
+  /** The first word after the fence, such as `sh`. */
   readonly language: string;
   readonly text: string;
 }
@@ -27,7 +27,7 @@ export class Page {
     return this.blocks.filter((block) => block.language === language).map(({ text }) => text);
   }
 
-  /** The names of the gateway's variables that the page gives. */
+  /** The gateway's environment variables that the page names. */
   variables(): string[] {
     return [...new Set(this.text.match(/\bGATEWAY_[A-Z_]*[A-Z]\b/g) ?? [])];
   }

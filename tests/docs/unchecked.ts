@@ -1,7 +1,7 @@
 /**
- * The blocks of the pages that are not checked in full. `no-run`: a script whose commands, flags and
- * tasks are looked up and not run, because it asks, waits, installs, builds or names what a reader
- * has and a test has not. `no-check`: not looked at at all.
+ * The blocks of the pages that are not checked in full. A `no-run` script is not run, because it
+ * asks, waits, installs, builds or needs something that a test does not have; its commands, flags and
+ * tasks are checked. A `no-check` block is not checked.
  */
 export const UNCHECKED: readonly string[] = [
   "README.md: sh no-run: npx -y deno@2.9.6 task install && agent-mcp-gateway init",

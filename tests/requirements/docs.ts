@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** What is promised of the pages that people read. */
+/** Promises about the documentation. */
 export const DOCS: Readonly<Record<string, Section>> = {
   "12 The command: docs": {
     "docs.blocks":
@@ -8,12 +8,12 @@ export const DOCS: Readonly<Record<string, Section>> = {
     "docs.unchecked": "blocks that are not run, or not checked, are counted and listed",
     "docs.clients": "docs/clients.md has the entries and settings that init writes and shows",
     "docs.start": "the getting-started page, played in a fresh home folder",
-    "docs.settings": "every setting is described, and nothing that is none",
+    "docs.settings": "every setting is described, and pages name only settings",
     "docs.keys": "every key of both files is described",
     "docs.codes": "every error code has its cause and fix",
     "docs.commands": "every command is on docs/commands.md",
     "docs.developing": "docs/developing.md has every layer, task and dependency",
     "docs.figures": "README.md counts the missed aims as docs/performance.md shows them",
-    "docs.links": "links between pages lead somewhere",
+    "docs.links": "links between pages lead to files and headings",
   },
 };
