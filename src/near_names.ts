@@ -30,6 +30,12 @@ export function nearNames(
   return near.slice(0, most).map(({ name }) => name);
 }
 
+/** The nearest of some names to a mistyped one, as words to append to a message; else `""`. */
+export function didYouMean(given: string, names: Iterable<string>): string {
+  const [best] = nearNames(given, names, { most: 1 });
+  return best === undefined ? "" : `; did you mean ${JSON.stringify(best)}?`;
+}
+
 /** Maximum length of texts that are compared character by character. */
 const MAX_LENGTH = 64;
 

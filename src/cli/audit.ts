@@ -1,102 +1,126 @@
-import { ConfigError, formatProblem } from "../errors.ts";
 import { type ReadEntry, readEntry } from "./audit_entry.ts";
-import { AuditCounter, type AuditFigures } from "./audit_figures.ts";
+import { AuditCounter, type AuditFigures, type Figures } from "./audit_figures.ts";
 import { AuditFiles } from "./audit_files.ts";
 import { FollowedLog } from "./audit_follow.ts";
 import { auditPaths } from "./audit_path.ts";
-import { entryText, figuresText } from "./audit_text.ts";
+import {
+  agentFlag,
+  argument,
+  defaultFlag,
+  defineCommand,
+  defineGroup,
+  type Input,
+  JSON_FLAG,
+  optional,
+  parsedFlag,
+  switchFlag,
+  wholeNumber,
+} from "./command.ts";
+import { CommandError } from "./error_report.ts";
+import { table } from "./table.ts";
+import { cleanLine } from "./terminal.ts";
+import { readSince } from "./times.ts";
 
-/** Flags of `audit stats`. */
-export interface AuditFlags {
-  /** Time of the oldest entry to show, in milliseconds since 1970. */
-  readonly since?: number;
-  /** Show only entries of this agent. */
-  readonly agent?: string;
-  /** Whether to print JSON. */
-  readonly json: boolean;
-}
+const ARGS = [
+  optional(
+    argument("The log file; by default the one that the gateway writes (GATEWAY_AUDIT_LOG)", {
+      placeholder: "file",
+    }),
+  ),
+] as const;
 
-/** Flags of `audit tail`. */
-export interface TailFlags extends AuditFlags {
-  /** Number of entries. */
-  readonly lines: number;
-  /** Whether to keep printing new entries. */
-  readonly follow: boolean;
-}
+const FILTERS = {
+  since: parsedFlag("Only newer entries: 30m, 1h, 2d, or an ISO 8601 date", {
+    parse: (text) => readSince(text),
+  }),
+  agent: agentFlag("Only entries of this agent"),
+};
 
-/** Streams that a command prints to; a closed pipe is fine. */
-export interface Outputs {
-  /** Receives the result. */
-  readonly stdout: {
-    /** Whether the reader has closed it. */
-    readonly isClosed?: boolean;
-    write(text: string): void;
-  };
-  /** Receives messages about the result. */
-  readonly stderr: { write(text: string): void };
-}
+/** `audit stats`. */
+export const stats = defineCommand({
+  about:
+    "Counts the operations in the audit log and its rotated files: by agent, server and tool, with " +
+    "denials by rule, errors by code, and the slowest " +
+    "tools. Damaged lines are skipped and counted.",
+  example: "agent-mcp-gateway audit stats --since 1h --agent researcher",
+  flags: { ...FILTERS, json: JSON_FLAG },
+  args: ARGS,
+  run(input) {
+    const { flags: { since = -Infinity, agent, json }, stdout } = input;
+    useLog(input, (files) => {
+      const counter = new AuditCounter();
+      for (const { entry } of files.entries(since)) {
+        if (entry.time >= since && (agent === undefined || entry.agent === agent)) {
+          counter.add(entry);
+        }
+      }
+      const figures: AuditFigures = counter.figures();
+      const { paths, damaged } = files;
+      const text = json
+        ? `${JSON.stringify({ files: paths.toReversed(), damaged_lines: damaged, ...figures })}\n`
+        : figuresText(figures);
+      stdout.write(text);
+    });
+    return 0;
+  },
+});
 
-/** The audit log that a command reads. */
-interface LogFile {
-  /** Default: the file that the gateway writes. */
-  readonly file?: string | undefined;
-}
+const TAIL_FLAGS = {
+  follow: switchFlag("Keep printing new operations until Ctrl-C"),
+  lines: defaultFlag("How many operations", {
+    parse: wholeNumber("a whole number from 1 to 1000000", 1_000_000),
+    default: "10",
+  }),
+  ...FILTERS,
+  json: switchFlag("Print the lines of the log unchanged"),
+};
 
-/**
- * Prints the figures of an audit log.
- *
- * @returns The exit code: 1 if there is no log.
- */
-export function auditStats({ file, ...flags }: AuditFlags & LogFile, outputs: Outputs): number {
-  return withFiles(file, outputs, (files) => {
-    const { since = -Infinity, agent, json } = flags;
-    const counter = new AuditCounter();
-    for (const { entry } of files.entries(since)) {
-      if (entry.time >= since && (agent === undefined || entry.agent === agent)) counter.add(entry);
-    }
-    const figures: AuditFigures = counter.figures();
-    const { paths, damaged } = files;
-    const text = json
-      ? `${JSON.stringify({ files: paths.toReversed(), damaged_lines: damaged, ...figures })}\n`
-      : figuresText(figures);
-    outputs.stdout.write(text);
-  });
-}
+/** `audit tail`. */
+export const tail = defineCommand({
+  about: "Shows the last operations of the audit log, the newest last: time " +
+    "(UTC), decision, agent, tool, duration, and the rule, the error code, or isError if the " +
+    "tool itself reported an error.",
+  example: "agent-mcp-gateway audit tail -n 20 --agent researcher",
+  flags: TAIL_FLAGS,
+  aliases: { n: "lines", f: "follow" },
+  args: ARGS,
+  async run(input) {
+    const { flags, stdout } = input;
+    if (flags.follow) await follow(input);
+    else useLog(input, (files) => stdout.write(lastEntries(files, flags)));
+    return 0;
+  },
+});
 
-/**
- * Prints the last entries of an audit log, the newest last.
- *
- * @returns The exit code: 1 if there is no log.
- */
-export function auditTail({ file, ...flags }: TailFlags & LogFile, outputs: Outputs): number {
-  return withFiles(file, outputs, (files) => {
-    outputs.stdout.write(lastEntries(files, flags));
-  });
-}
+/** `audit stats` and `audit tail`. */
+export const command = defineGroup({
+  stats: {
+    brief: "Count operations by agent, server, tool, denial and error",
+    command: stats,
+  },
+  tail: { brief: "Show the last operations", command: tail },
+});
 
-/** Interval of the checks for new entries, in milliseconds. */
+type TailInput = Input<typeof TAIL_FLAGS, typeof ARGS>;
+
+/** How often to check for new entries, in milliseconds. */
 const FOLLOW_MS = 100;
 
 /**
- * Prints the last entries of an audit log, then new ones until the process is ended or its standard
- * output is closed. Waits for the log if there is none yet.
- *
- * @returns The exit code: 1 if the log cannot be read.
+ * Prints the last entries, and then new ones, until the process ends or its standard output is
+ * closed. Waits for the log if there is none yet.
  */
-export async function followAudit(
-  { file, ...flags }: TailFlags & LogFile,
-  outputs: Outputs,
-): Promise<number> {
-  const { stdout, stderr } = outputs;
+async function follow(input: TailInput): Promise<void> {
+  const { flags, stdout, stderr } = input;
   let followed: FollowedLog | undefined;
-  const code = withFiles(file, outputs, (files) => {
+  useLog(input, (files) => {
     stdout.write(lastEntries(files, flags, files.position.offset));
     followed = new FollowedLog(files.path, files.position);
   }, (path) => {
     stderr.write(`There is no audit log at ${path} yet; waiting for it\n`);
     followed = new FollowedLog(path);
   });
-  if (followed === undefined) return code;
+  if (followed === undefined) return;
   using log = followed;
   while (stdout.isClosed !== true) {
     for (const text of log.lines()) {
@@ -106,11 +130,10 @@ export async function followAudit(
     }
     await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
   }
-  return 0;
 }
 
 /** The last entries, the newest last. */
-function lastEntries(files: AuditFiles, flags: TailFlags, end?: number): string {
+function lastEntries(files: AuditFiles, flags: TailInput["flags"], end?: number): string {
   const found: string[] = [];
   for (const { entry, text } of files.newestFirst(end)) {
     if (found.length >= flags.lines) break;
@@ -121,47 +144,37 @@ function lastEntries(files: AuditFiles, flags: TailFlags, end?: number): string 
 }
 
 /** An entry as it is printed; `undefined` if the flags exclude it. */
-function lineOf(entry: ReadEntry, text: string, flags: AuditFlags): string | undefined {
-  const { since = -Infinity, agent, json } = flags;
+function lineOf(
+  entry: ReadEntry,
+  text: string,
+  { since = -Infinity, agent, json }: TailInput["flags"],
+): string | undefined {
   if (entry.time < since || (agent !== undefined && entry.agent !== agent)) return undefined;
   return json ? `${text}\n` : entryText(entry);
 }
 
-function withFiles(
-  file: string | undefined,
-  { stderr }: Outputs,
+/** Opens the log that is named, or the gateway's own, and closes it after `use`. */
+function useLog(
+  { args: [file], stderr }: Pick<Input<Record<never, never>, typeof ARGS>, "args" | "stderr">,
   use: (files: AuditFiles) => void,
   useNone?: (path: string) => void,
-): number {
-  try {
-    const paths = auditPaths(file);
-    using files = openFirst(paths);
-    if (files === undefined) {
-      const [path = ""] = paths;
-      if (useNone === undefined) {
-        throw new Error(`There is no audit log at ${paths.join(" or ")}; name its file`);
-      }
-      useNone(path);
-      return 0;
-    }
-    stderr.write(`Audit log: ${files.paths.toReversed().join(", ")}\n`);
-    for (const path of paths) {
-      if (path === files.path || !isThere(path)) continue;
-      stderr.write(
-        `There is another audit log at ${path}, written while this one could not be; to read it, name its file\n`,
-      );
-    }
-    use(files);
-    if (files.damaged > 0) stderr.write(`Skipped ${files.damaged} damaged line(s)\n`);
-    return 0;
-  } catch (error) {
-    if (error instanceof ConfigError) {
-      stderr.write(`${error.problems.map(formatProblem).join("\n")}\n`);
-    } else {
-      stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    }
-    return 1;
+): void {
+  const paths = auditPaths(file);
+  using files = openFirst(paths);
+  if (files === undefined) {
+    const [path = ""] = paths;
+    if (useNone !== undefined) return useNone(path);
+    throw new CommandError(`There is no audit log at ${paths.join(" or ")}; name its file`);
   }
+  stderr.write(`Audit log: ${files.paths.toReversed().join(", ")}\n`);
+  for (const path of paths) {
+    if (path === files.path || !isThere(path)) continue;
+    stderr.write(
+      `There is another audit log at ${path}, written while this one could not be; to read it, name its file\n`,
+    );
+  }
+  use(files);
+  if (files.damaged > 0) stderr.write(`Skipped ${files.damaged} damaged line(s)\n`);
 }
 
 function openFirst(paths: readonly string[]): AuditFiles | undefined {
@@ -172,7 +185,8 @@ function openFirst(paths: readonly string[]): AuditFiles | undefined {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
         continue;
       }
-      throw new Error(`Cannot read the audit log ${path}: ${reasonOf(error)}`, { cause: error });
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new CommandError(`Cannot read the audit log ${path}: ${reason}`, { cause: error });
     }
   }
   return undefined;
@@ -186,6 +200,92 @@ function isThere(path: string): boolean {
   }
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Width of a line, in columns. */
+const WIDTH = 80;
+
+/** Maximum number of rows in a table. */
+const MOST_ROWS = 10;
+
+/** Least width of a column of numbers. */
+const NUMBER_WIDTH = 8;
+
+/** Formats the figures for people, in lines of at most 80 columns. */
+function figuresText(figures: AuditFigures): string {
+  const { count, from, to, decisions, tool_errors } = figures;
+  if (count === 0) return "No operations\n";
+  const outcomes = Object.entries(decisions).map(([name, number]) => `${number} ${name}`).join(
+    ", ",
+  );
+  const failing = figures.tools.filter((tool) => tool.tool_errors > 0)
+    .sort((one, two) => two.tool_errors - one.tool_errors);
+  const failed = tool_errors > 0 ? `; ${tool_errors} of the allowed calls returned isError` : "";
+  const slowest = figures.tools.toSorted((one, two) => two.p95_ms - one.p95_ms);
+  const parts = [
+    `${count} operations: ${outcomes}${failed}\n${from} to ${to}\n`,
+    figuresTable("AGENT", figures.agents),
+    figuresTable("SERVER", figures.servers),
+    figuresTable("TOOL", figures.tools),
+    numbersTable(
+      ["SLOWEST TOOL", "P95 ms", "MAX ms"],
+      slowest.map(({ name, p95_ms, max_ms }) => [name, ms(p95_ms), ms(max_ms)]),
+    ),
+    numbersTable(
+      ["DENIED: AGENT, RULE", "COUNT"],
+      figures.denials.map((
+        { agent, rule, count },
+      ) => [`${agent || "(none)"}  ${rule}`, `${count}`]),
+    ),
+    numbersTable(
+      ["TOOL WITH isError", "COUNT"],
+      failing.map(({ name, tool_errors }) => [name, `${tool_errors}`]),
+    ),
+    numbersTable(["ERROR", "COUNT"], figures.errors.map(({ code, count }) => [code, `${count}`])),
+  ];
+  return parts.filter((part) => part !== "").join("\n");
+}
+
+/**
+ * Formats an entry for people, in one line. Long names are cut so that the line fits into 80
+ * columns, except for its end: the path of the rule to change, or the error code, is printed in
+ * full.
+ */
+function entryText(entry: ReadEntry): string {
+  const { time, decision, agent, operation, server, tool, code, rule, latencyMs } = entry;
+  // In UTC, as in the log itself and in --since.
+  const when = `${new Date(time).toISOString().slice(0, 19)}Z`;
+  const about = tool !== "" ? `${server}/${tool}` : `${operation} ${server}`.trim();
+  const why = entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code;
+  const took = ` ${ms(latencyMs)} ms`;
+  const what = cleanLine(`${when} ${decision.padEnd(5)} ${agent || "(none)"} ${about}`);
+  return `${cut(what, WIDTH - took.length)}${took}${why === "" ? "" : ` ${cleanLine(why)}`}\n`;
+}
+
+function figuresTable(title: string, rows: readonly Figures[]): string {
+  return numbersTable(
+    [title, "CALLS", "DENIED", "ERRORS", "P95 ms"],
+    rows.map(({ name, count, denied, errors, p95_ms }) => {
+      return [name || "(none)", `${count}`, `${denied}`, `${errors}`, ms(p95_ms)];
+    }),
+  );
+}
+
+function numbersTable(heads: readonly string[], rows: readonly string[][]): string {
+  if (rows.length === 0) return "";
+  const columns = heads.map((title, at) => {
+    return at === 0
+      ? { title, width: WIDTH - (heads.length - 1) * (NUMBER_WIDTH + 2) }
+      : { title, width: NUMBER_WIDTH, isNumber: true };
+  });
+  const style = { columns: WIDTH, colours: false, isTerminal: false };
+  const more = rows.length - MOST_ROWS;
+  return table({ columns, rows: rows.slice(0, MOST_ROWS) }, style) +
+    (more > 0 ? `and ${more} more; --json has all\n` : "");
+}
+
+function ms(value: number): string {
+  return value < 10 ? value.toFixed(2) : String(Math.round(value));
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }

@@ -1,11 +1,4 @@
-import {
-  type Configuration,
-  homeFolder,
-  loadConfiguration,
-  locateFiles,
-  readSettings,
-  type ServerConfig,
-} from "../config/mod.ts";
+import type { ServerConfig } from "../config/mod.ts";
 import {
   type AccountOptions,
   logIn,
@@ -13,99 +6,86 @@ import {
   logOut,
   readLoginState,
 } from "../downstream/mod.ts";
-import { ConfigError, DownstreamError, formatProblem } from "../errors.ts";
-import { createLog } from "../log.ts";
-import { nearNames } from "../near_names.ts";
-import type { Outputs } from "./audit.ts";
-import { LogSecrets } from "./log_secrets.ts";
+import { DownstreamError } from "../errors.ts";
+import {
+  defineCommand,
+  defineGroup,
+  FILE_FLAGS,
+  JSON_FLAG,
+  optional,
+  serverArgument,
+} from "./command.ts";
+import { withInterrupts } from "./interrupts.ts";
+import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
+import { findServer } from "./resolve_names.ts";
+import { cleanLine } from "./terminal.ts";
 
-/** Flags of the `auth` commands: the configuration files. */
-export interface AuthFlags {
-  /** The servers file. */
-  readonly mcpConfig?: string;
-  /** The rules file. */
-  readonly rules?: string;
-}
+const SERVER = serverArgument("Name of the server in the servers file");
 
-/** Flags of `auth status`. */
-export interface AuthStatusFlags extends AuthFlags {
-  /** Whether to print JSON. */
-  readonly json: boolean;
-}
-
-/** The exit code for a server that is not configured. */
-const USAGE_ERROR = 2;
-
-/**
- * Logs in to a server.
- *
- * @returns The exit code: 0 after the login, or if no login is needed.
- */
-export function authLogin(
-  { server: name, ...flags }: AuthFlags & { readonly server: string },
-  outputs: Outputs,
-): Promise<number> {
-  return withServers(flags, outputs, async ({ servers, options }) => {
-    const config = findServer(servers, name, outputs);
-    if (config === undefined) return USAGE_ERROR;
-    const { stdout, stderr } = outputs;
+const login = defineCommand({
+  about:
+    "Opens the login page of a remote server in the browser, waits until you have logged in, and " +
+    "stores the tokens in your configuration folder, where all your gateways find them.",
+  example: "agent-mcp-gateway auth login github",
+  flags: FILE_FLAGS,
+  args: [SERVER],
+  async run({ flags, args: [name], stdout, stderr }) {
+    const opened = await openConfiguration(flags);
+    const config = findAvailable(name, opened);
     const show = (url: string): void => {
       const intro =
         "Log in with this link in a browser on this machine; it should open automatically:";
       stderr.write(`${intro}\n\n  ${url}\n\nWaiting for the login; press Ctrl-C to cancel.\n`);
     };
-    const outcome = await logIn(config, { ...options, show });
+    const outcome = await withOptions(opened, (options) => logIn(config, { ...options, show }));
     stdout.write(
       outcome.kind === "done"
-        ? `Logged in to "${name}" through ${plain(outcome.issuer)}\n`
+        ? `Logged in to "${name}" through ${cleanLine(outcome.issuer)}\n`
         : `Server "${name}" needs no login: ${outcome.why}\n`,
     );
     return 0;
-  });
-}
+  },
+});
 
-/**
- * Prints the state of the logins.
- *
- * @param flags `server`: default all remote servers.
- * @returns The exit code.
- */
-export function authStatus(
-  { server: name, ...flags }: AuthStatusFlags & { readonly server?: string | undefined },
-  outputs: Outputs,
-): Promise<number> {
-  return withServers(flags, outputs, async ({ servers, options }) => {
-    const config = name === undefined ? undefined : findServer(servers, name, outputs);
-    if (name !== undefined && config === undefined) return USAGE_ERROR;
-    const remote = [...servers.values()].filter(({ connect }) => connect.kind !== "stdio");
-    const states = [];
-    for (const one of config === undefined ? remote : [config]) {
-      states.push({ config: one, state: await readLoginState(one, options) });
-    }
-    outputs.stdout.write(
-      flags.json
+const status = defineCommand({
+  about: "Shows the logins that are stored on this machine, without asking any server.",
+  example: "agent-mcp-gateway auth status --json",
+  flags: { ...FILE_FLAGS, json: JSON_FLAG },
+  args: [optional(SERVER)],
+  async run({ flags: { json, ...files }, args: [name], stdout, stderr }) {
+    const opened = await openConfiguration(files);
+    const { servers } = opened.configuration;
+    const shown = name === undefined
+      ? [...servers.values()].filter(({ connect }) => connect.kind !== "stdio")
+      : [findAvailable(name, opened)];
+    const states = await withOptions(opened, async (options) => {
+      const states: ServerLogin[] = [];
+      for (const config of shown) {
+        states.push({ config, state: await readLoginState(config, options) });
+      }
+      return states;
+    });
+    stdout.write(
+      json
         ? `${JSON.stringify(states.map(statusJson))}\n`
         : states.map((one) => `${statusText(one)}\n`).join(""),
     );
-    if (states.length === 0) outputs.stderr.write("No remote servers are configured\n");
+    if (states.length === 0) stderr.write("No remote servers are configured\n");
     return 0;
-  });
-}
+  },
+});
 
-/**
- * Logs out of a server.
- *
- * @returns The exit code: 1 if the tokens were removed, but could not be revoked.
- */
-export function authLogout(
-  { server: name, ...flags }: AuthFlags & { readonly server: string },
-  outputs: Outputs,
-): Promise<number> {
-  return withServers(flags, outputs, async ({ servers, options }) => {
-    const config = findServer(servers, name, outputs);
-    if (config === undefined) return USAGE_ERROR;
-    const { wasLoggedIn, revoked, reason } = await logOut(config, options);
-    const { stdout, stderr } = outputs;
+const logout = defineCommand({
+  about: "Revokes the tokens if the login service supports it, and removes them from this machine.",
+  example: "agent-mcp-gateway auth logout github",
+  flags: FILE_FLAGS,
+  args: [SERVER],
+  async run({ flags, args: [name], stdout, stderr }) {
+    const opened = await openConfiguration(flags);
+    const config = findAvailable(name, opened);
+    const { wasLoggedIn, revoked, reason } = await withOptions(opened, (options) => {
+      return logOut(config, options);
+    });
     if (!wasLoggedIn) {
       stdout.write(`You were not logged in to "${name}"\n`);
       return 0;
@@ -117,61 +97,28 @@ export function authLogout(
     if (revoked !== "failed") return 0;
     stderr.write(`The tokens were removed here, but revoking them failed: ${reason}\n`);
     return 1;
-  });
+  },
+});
+
+/** `auth login`, `auth status` and `auth logout`. */
+export const command = defineGroup({
+  login: { brief: "Log in to a server in the browser", command: login },
+  status: { brief: "Show which servers you are logged in to", command: status },
+  logout: { brief: "Log out of a server", command: logout },
+});
+
+async function withOptions<T>(
+  { log }: OpenedConfiguration,
+  run: (options: AccountOptions) => Promise<T>,
+): Promise<T> {
+  return await withInterrupts(({ signal }) => run({ log, signal }));
 }
 
-interface Loaded {
-  readonly servers: Configuration["servers"];
-  readonly options: AccountOptions;
-}
-
-async function withServers(
-  flags: AuthFlags,
-  { stderr }: Outputs,
-  run: (loaded: Loaded) => Promise<number>,
-): Promise<number> {
-  const end = new AbortController();
-  const cancel = (): void => end.abort(new DOMException("Cancelled", "AbortError"));
-  Deno.addSignalListener("SIGINT", cancel);
-  try {
-    const secrets = new LogSecrets([homeFolder(Deno.env) ?? "", Deno.cwd()]);
-    const log = createLog({ level: "warn", clean: secrets.clean });
-    const cwd = Deno.cwd();
-    const settings = readSettings({ ...flags }, Deno.env);
-    const files = locateFiles(settings, { home: homeFolder(Deno.env), cwd });
-    const configuration = await loadConfiguration(files, { env: Deno.env, cwd });
-    secrets.add(configuration);
-    return await run({
-      servers: configuration.servers,
-      options: { log, signal: end.signal },
-    });
-  } catch (error) {
-    const isKnown = error instanceof DownstreamError || error instanceof DOMException;
-    if (error instanceof ConfigError) {
-      stderr.write(`${error.problems.map(formatProblem).join("\n")}\n`);
-    } else if (isKnown) stderr.write(`${error.message}\n`);
-    else throw error;
-    return 1;
-  } finally {
-    Deno.removeSignalListener("SIGINT", cancel);
-  }
-}
-
-function findServer(
-  servers: Configuration["servers"],
-  name: string,
-  { stderr }: Outputs,
-): ServerConfig | undefined {
-  const config = servers.get(name);
-  if (config === undefined) {
-    const [near] = nearNames(name, servers.keys(), { most: 1 });
-    const meant = near === undefined ? "" : `; did you mean "${near}"?`;
-    stderr.write(`There is no server ${JSON.stringify(name)}${meant}\n`);
-  } else if (config.unavailable !== undefined) {
-    const message = `Server "${name}" is not available: ${config.unavailable}.`;
-    throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
-  }
-  return config;
+function findAvailable(name: string, { configuration }: OpenedConfiguration): ServerConfig {
+  const config = findServer(name, configuration);
+  if (config.unavailable === undefined) return config;
+  const message = `Server "${name}" is not available: ${config.unavailable}.`;
+  throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
 }
 
 interface ServerLogin {
@@ -180,11 +127,11 @@ interface ServerLogin {
 }
 
 function statusJson({ config, state }: ServerLogin): Readonly<Record<string, unknown>> {
-  const { expiresAt, isRenewable, ...more } = state;
+  const { expiresAt, isRenewable, ...rest } = state;
   return {
     server: config.name,
     ...(config.shown.url === undefined ? {} : { url: config.shown.url }),
-    ...more,
+    ...rest,
     ...(expiresAt === undefined ? {} : { expires_at: new Date(expiresAt).toISOString() }),
     ...(isRenewable === undefined ? {} : { renewable: isRenewable }),
   };
@@ -207,12 +154,7 @@ function statusText({ config, state }: ServerLogin): string {
     : isRenewable
     ? ", renewed automatically"
     : ", not renewed automatically";
-  const by = issuer === undefined ? "" : ` through ${plain(issuer)}`;
+  const by = issuer === undefined ? "" : ` through ${cleanLine(issuer)}`;
   const granted = scope === undefined ? "" : `, scope ${JSON.stringify(scope)}`;
   return `${config.name}: ${STATES[state.state]}${by}${until}${renewal}${granted}`;
-}
-
-/** Removes control characters from a server's text; they must not move the cursor. */
-function plain(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, "");
 }

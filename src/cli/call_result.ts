@@ -1,7 +1,7 @@
 import type { Reply } from "../jsonrpc/mod.ts";
 import { cleanText, type TerminalStyle } from "./terminal.ts";
 
-/** An answer of the gateway, sorted. */
+/** An answer of the gateway. */
 export interface CallResult {
   /** The whole result, or the error, as JSON. */
   readonly json: string;
@@ -9,11 +9,11 @@ export interface CallResult {
   readonly fields: Readonly<Record<string, unknown>>;
   /** Whether it failed, here or at the server. */
   readonly isError: boolean;
-  /** What the gateway refused, or the server's error, in words. */
+  /** The reason of a refusal, or the server's error. */
   readonly refusal?: string;
 }
 
-/** Sorts an answer. */
+/** Reads an answer. */
 export function readResult(reply: Reply): CallResult {
   if (!reply.ok) {
     const json = `{"error":${reply.text.text}}`;
@@ -31,9 +31,9 @@ export function ownAnswer({ fields }: CallResult): unknown {
   return JSON.parse(textsOf(fields)[0] ?? "null");
 }
 
-/** Why the gateway refused, in words for who sits at a shell; a server may have chosen some. */
+/** Why the gateway refused, for a person at a shell. A server may have chosen some of the words. */
 export function refusalText({ refusal, json }: CallResult): string {
-  // Whoever sits at a shell is the operator.
+  // The person at a shell is the operator.
   const words = cleanText(refusal ?? json)
     .replace(/^hint: Ask the operator of the gateway to run: /m, "hint: run ");
   const isNameless = /^(INVALID_AGENT_ID|NO_FALLBACK_CONFIGURED):/.test(words);
@@ -43,8 +43,7 @@ export function refusalText({ refusal, json }: CallResult): string {
 /**
  * Writes a result for people: texts as they are, a line for everything else.
  *
- * @param fields The result.
- * @param style Where it goes; a terminal gets no control characters.
+ * @param style A terminal gets no control characters.
  */
 export function resultText(
   fields: Readonly<Record<string, unknown>>,
@@ -85,7 +84,7 @@ function bytesOf(base64: unknown): number {
   return Math.floor(length * 3 / 4);
 }
 
-/** The error that a refusal holds; `undefined` where it is the tool's own way to fail. */
+/** The error that a refusal holds; `undefined` if the tool failed in its own form. */
 function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefined {
   const [text, ...more] = textsOf(fields);
   if (text === undefined || more.length > 0) return undefined;

@@ -1,124 +1,155 @@
 import {
+  type Application,
   type ApplicationText,
   buildApplication,
-  buildCommand,
   buildRouteMap,
   ExitCode,
-  type FlagParametersForType,
+  type RouteMap,
   run,
   text_en,
   UnexpectedPositionalError,
   UnsatisfiedPositionalError,
 } from "@stricli/core";
-import { listSettings } from "../config/mod.ts";
 import { writeToStandardError } from "../line_queue.ts";
-import type { Outputs } from "./audit.ts";
-import { audit } from "./audit_routes.ts";
-import { init } from "./init_route.ts";
-import { doctor, explain, savings, validate } from "./check_routes.ts";
-import type { Context } from "./context.ts";
-import { helpText, type ListedCommand } from "./help.ts";
+import { didYouMean } from "../near_names.ts";
+import {
+  type Buildable,
+  type Context,
+  defineCommand,
+  type Output,
+  type ParserContext,
+  settingFlags,
+} from "./command.ts";
+import { type CommandGroup, helpText } from "./help.ts";
 import { styleOf } from "./terminal.ts";
-import { didYouMean } from "./resolve_names.ts";
-import type { PermissionsFlags } from "./permissions.ts";
-import { auth } from "./auth_routes.ts";
-import type { ServeFlags } from "./serve.ts";
-import { call, completions, schema, tools } from "./shell_routes.ts";
-import { token } from "./token_route.ts";
 import { VERSION } from "./version.ts";
 import { wrapText } from "./wrap.ts";
+
+/** A command in the help of the program. */
+export interface ListedCommand {
+  readonly name: string;
+  readonly group: CommandGroup;
+  /** One line. */
+  readonly brief: string;
+  /** Loads its file. */
+  readonly load: () => Promise<{ readonly command: Buildable }>;
+}
+
+const serveCommand = defineCommand({
+  about: "Serves an MCP client over standard input and output. Each flag has a twin " +
+    "among the environment variables, named in parentheses; the flag wins.",
+  example: "agent-mcp-gateway serve --mcp-config ./.mcp.json --agent researcher",
+  flags: settingFlags(),
+  async run({ flags }) {
+    const { serve } = await import("./serve.ts");
+    return await serve(flags);
+  },
+});
+
+const COMMANDS: readonly ListedCommand[] = [
+  {
+    name: "serve",
+    group: "SERVE",
+    brief: "Serve the gateway; what happens when no command is given",
+    // A start without the parser loads serve.ts, and so that file must not import the kit.
+    load: () => Promise.resolve({ command: serveCommand }),
+  },
+  {
+    name: "init",
+    group: "SET UP",
+    brief: "Write the two configuration files from your MCP clients' configuration",
+    load: () => import("./init.ts"),
+  },
+  {
+    name: "validate",
+    group: "SET UP",
+    brief: "Check the two configuration files",
+    load: () => import("./validate.ts"),
+  },
+  {
+    name: "doctor",
+    group: "SET UP",
+    brief: "Start the servers, and report what is wrong and how to fix it",
+    load: () => import("./doctor.ts"),
+  },
+  {
+    name: "explain",
+    group: "RULES",
+    brief: "Say what the rules decide, and why",
+    load: () => import("./explain.ts"),
+  },
+  {
+    name: "tools",
+    group: "RULES",
+    brief: "List servers and tools as an agent sees them",
+    load: () => import("./tools.ts"),
+  },
+  {
+    name: "call",
+    group: "RULES",
+    brief: "Call a tool as an agent does",
+    load: () => import("./call.ts"),
+  },
+  {
+    name: "savings",
+    group: "SET UP",
+    brief: "Count the tokens that the gateway saves",
+    load: () => import("./savings.ts"),
+  },
+  {
+    name: "audit",
+    group: "RECORDS",
+    brief: "Read the audit log",
+    load: () => import("./audit.ts"),
+  },
+  {
+    name: "auth",
+    group: "SERVE",
+    brief: "Log in to remote servers",
+    load: () => import("./auth.ts"),
+  },
+  {
+    name: "schema",
+    group: "EDITORS AND SHELLS",
+    brief: "Print the JSON Schema of a configuration file, for editors",
+    load: () => import("./schema.ts"),
+  },
+  {
+    name: "token",
+    group: "SERVE",
+    brief: "Make a bearer token for an agent",
+    load: () => import("./token.ts"),
+  },
+  {
+    name: "permissions",
+    group: "SERVE",
+    brief: "Print the narrowest permissions for the present configuration",
+    load: () => import("./permissions.ts"),
+  },
+  {
+    name: "completions",
+    group: "EDITORS AND SHELLS",
+    brief: "Print the script that completes the command in a shell",
+    load: () => import("./completions.ts"),
+  },
+];
 
 /** Exit code of a command line that makes no sense. */
 const USAGE_ERROR = 2;
 
-const serve = buildCommand<ServeFlags, [], Context>({
-  loader: async () => {
-    const { serve } = await import("./serve.ts");
-    return async function (this: Context, flags: ServeFlags) {
-      this.exitCode = await serve(flags);
-    };
-  },
-  parameters: { flags: settingFlags() },
-  docs: {
-    brief: "Serve the gateway; what happens when no command is given",
-    fullDescription: "Serves an MCP client over standard input and output. Each flag has a twin " +
-      "among the environment variables, named in parentheses; the flag wins.\n\n" +
-      "Example: agent-mcp-gateway serve --mcp-config ./.mcp.json --agent researcher",
-  },
-});
-
-const permissions = buildCommand<PermissionsFlags, [], Context>({
-  loader: async () => {
-    const { permissions } = await import("./permissions.ts");
-    return async function (this: Context, flags: PermissionsFlags) {
-      this.exitCode = await permissions(flags, this.process as Outputs);
-    };
-  },
-  parameters: {
-    flags: {
-      ...settingFlags(),
-      json: { kind: "boolean", withNegated: false, default: false, brief: "Print JSON" },
-    },
-  },
-  docs: {
-    brief: "Print the narrowest permissions that serve the present configuration",
-    fullDescription: "Prints Deno's permission flags for the present configuration, one a line: " +
-      "its programs, hosts, variables and places, and nothing else. Start the gateway with them, " +
-      "or build an executable that has them: deno task compile --locked. Give it the flags that " +
-      "you start the gateway with.\n\n" +
-      "Example: deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gateway.js",
-  },
-});
-
-const commands = {
-  serve,
-  init,
-  validate,
-  doctor,
-  explain,
-  tools,
-  call,
-  savings,
-  audit,
-  auth,
-  schema,
-  token,
-  permissions,
-  completions,
-};
-
-const routes = buildRouteMap<keyof typeof commands, Context>({
-  routes: commands,
-  defaultCommand: "serve",
-  docs: {
-    brief: "One MCP server in front of all of yours, with rules for each agent",
-    fullDescription: "One MCP server in front of all of yours: agents load three small tools, " +
-      "discover the rest on demand, and may call what your rules allow.\n\n" +
-      "Example: agent-mcp-gateway --agent researcher",
-  },
-});
+/** A word that asks for help. */
+const HELP = /^(?:--help|-h)$/;
 
 /**
- * Runs a command line, whatever stands in it.
+ * Runs any command line.
  *
  * @param args The words after the program's name.
- * @returns The exit code: 2 where the command line makes no sense, otherwise the command's own.
+ * @returns The exit code: 2 if the command line makes no sense, otherwise that of the command.
  */
 export async function runAnyCommand(args: readonly string[]): Promise<number> {
-  let hasTooFew = false;
-  const onTooFew = (): void => {
-    hasTooFew = true;
-  };
-  const app = buildApplication(routes, {
-    name: "agent-mcp-gateway",
-    versionInfo: { currentVersion: VERSION },
-    scanner: { caseStyle: "allow-kebab-for-camel" },
-    localization: { text: messages(args, onTooFew) },
-    documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
-  });
-  const isHelp = args[0] === "help" || args.some((word) => /^(?:--help|-h)$/.test(word));
+  const isHelp = args[0] === "help" || args.some((word) => HELP.test(word));
   const help = (text: string): string => wrapText(text, styleOf(Deno.stdout).columns, "");
-  const process: { stdout: Output; stderr: Output; exitCode?: number | string | null } = {
+  const process: Context & { exitCode?: number | string | null } = {
     stdout: output((text) => writeToStandardOutput(isHelp ? help(text) : text)),
     stderr: output((text) => writeToStandardError(wrapMessage(text))),
   };
@@ -126,20 +157,22 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
   const [word = "", ...words] = args;
   if (word === "__complete") {
     const { complete } = await import("./complete.ts");
-    return await complete(words, { app, routes, context }, process);
+    const loadApp = async (name: string) => (await load(name)).app;
+    return await complete(words, { commands: COMMANDS, loadApp, context });
   }
-  if (/^(help|--help|-h)$/.test(word) && words.length === 0) {
-    process.stdout.write(helpText(listCommands()));
+  const asksHelp = word === "help" || HELP.test(word);
+  if (asksHelp && words.length === 0) {
+    process.stdout.write(helpText(COMMANDS));
     return 0;
   }
-  const line = word === "help"
+  const line = asksHelp
     ? [...words, "--help"]
     : word === "version"
     ? ["--version", ...words]
     : args;
   const [command = ""] = line;
-  if (!command.startsWith("-") && command !== "" && !Object.hasOwn(commands, command)) {
-    const meant = didYouMean(command, [...Object.keys(commands), "help", "version"]);
+  if (!command.startsWith("-") && command !== "" && !isListed(command)) {
+    const meant = didYouMean(command, [...COMMANDS.map(({ name }) => name), "help", "version"]);
     process.stderr.write(
       `There is no command ${JSON.stringify(command)}${meant}${
         meant === "" ? "; agent-mcp-gateway --help lists them" : ""
@@ -147,12 +180,17 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
     );
     return USAGE_ERROR;
   }
+  let hasTooFew = false;
+  const onTooFew = (): void => {
+    hasTooFew = true;
+  };
+  const { app, routes } = await load(command, onTooFew);
   await run(app, line, context);
   switch (process.exitCode) {
     case ExitCode.Success:
       return context.exitCode;
     case ExitCode.InvalidArgument:
-      if (hasTooFew) process.stderr.write(exampleOf(line));
+      if (hasTooFew) process.stderr.write(exampleOf(line, routes));
       return USAGE_ERROR;
     case ExitCode.UnknownCommand:
       return USAGE_ERROR;
@@ -161,17 +199,43 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
   }
 }
 
-function listCommands(): ListedCommand[] {
-  return routes.getAllEntries().map(({ name, target }) => {
-    return { name: name["convert-camel-to-kebab"], brief: target.brief };
+function isListed(word: string): boolean {
+  return COMMANDS.some(({ name }) => name === word);
+}
+
+interface Loaded {
+  readonly app: Application<ParserContext>;
+  readonly routes: RouteMap<ParserContext>;
+}
+
+/** Makes a parser for lines of one command, or of `serve` if the first word is not a command. */
+async function load(word: string, onTooFew: () => void = () => {}): Promise<Loaded> {
+  const name = isListed(word) ? word : "serve";
+  const loaded = COMMANDS.filter((listed) => [name, "serve"].includes(listed.name))
+    .map(async ({ name, brief, load }) => [name, (await load()).command.build(brief)] as const);
+  const routes = buildRouteMap<string, ParserContext>({
+    routes: Object.fromEntries(await Promise.all(loaded)),
+    defaultCommand: "serve",
+    docs: { brief: "One MCP server in front of all of yours, with rules for each agent" },
   });
+  const app = buildApplication(routes, {
+    name: "agent-mcp-gateway",
+    versionInfo: { currentVersion: VERSION },
+    scanner: { caseStyle: "allow-kebab-for-camel" },
+    localization: { text: messages(name, onTooFew) },
+    documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
+  });
+  return { app, routes };
 }
 
 /** The flag that is meant when a command gets an argument instead of that flag. */
 const MEANT_FLAGS: Readonly<Record<string, string>> = { tools: "--server", explain: "--agent" };
 
-/** The example in the help of the command that a line is about; empty where it has none. */
-function exampleOf([name = "", word = ""]: readonly string[]): string {
+/** The example in the help of the command that a line is about. */
+function exampleOf(
+  [name = "", word = ""]: readonly string[],
+  routes: RouteMap<ParserContext>,
+): string {
   const command = routes.getRoutingTargetForInput(name);
   const target = command !== undefined && "getRoutingTargetForInput" in command
     ? command.getRoutingTargetForInput(word) ?? command
@@ -181,13 +245,12 @@ function exampleOf([name = "", word = ""]: readonly string[]): string {
 }
 
 /** The parser's own messages, except the one for an argument too many. */
-function messages([command = ""]: readonly string[], onTooFew: () => void): ApplicationText {
+function messages(name: string, onTooFew: () => void): ApplicationText {
   return {
     ...text_en,
     exceptionWhileParsingArguments(error, ansiColor) {
       if (error instanceof UnsatisfiedPositionalError) onTooFew();
       if (error instanceof UnexpectedPositionalError && error.expectedCount === 0) {
-        const name = Object.hasOwn(commands, command) ? command : "serve";
         const flag = MEANT_FLAGS[name];
         const meant = flag === undefined ? "" : `; did you mean ${flag} ${error.input}?`;
         return `${name} takes no ${JSON.stringify(error.input)}${
@@ -197,24 +260,6 @@ function messages([command = ""]: readonly string[], onTooFew: () => void): Appl
       return text_en.exceptionWhileParsingArguments.call(this, error, ansiColor);
     },
   };
-}
-
-/** One optional flag for each setting that has one; the values are checked with the variables. */
-function settingFlags(): FlagParametersForType<ServeFlags, Context> {
-  const flags = listSettings().filter(({ flag }) => flag !== undefined).map((setting) => {
-    const brief = `${setting.brief} (${setting.variable})`;
-    const kind = setting.boolean
-      ? { kind: "boolean" as const, withNegated: false }
-      : { kind: "parsed" as const, parse: String };
-    return [setting.key, { brief, optional: true as const, ...kind }];
-  });
-  return Object.fromEntries(flags);
-}
-
-interface Output {
-  /** Whether the reader has closed it. */
-  readonly isClosed: boolean;
-  write(text: string): void;
 }
 
 function output(write: (text: string) => void): Output {
@@ -228,7 +273,7 @@ function output(write: (text: string) => void): Output {
         write(text);
       } catch (error) {
         if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-        // Whoever read has seen enough.
+        // The reader has seen enough.
         isClosed = true;
       }
     },

@@ -1,20 +1,17 @@
-import {
-  type Application,
-  type CommandContext,
-  proposeCompletions,
-  type RouteMap,
-} from "@stricli/core";
+import { type Application, proposeCompletions } from "@stricli/core";
+import type { Context, ParserContext } from "./command.ts";
+import type { ListedCommand } from "./commands.ts";
 import { readConfiguration } from "./open_configuration.ts";
-import { cleanLine, type Outputs } from "./terminal.ts";
+import { cleanLine } from "./terminal.ts";
 
-/** Names that the configuration has. */
-export interface Names {
+/** The names of a configuration. */
+export interface ConfiguredNames {
   readonly agents: readonly string[];
   readonly servers: readonly string[];
 }
 
-/** Reads the names of agents and servers; none where the configuration cannot be used. */
-export async function readNames(): Promise<Names> {
+/** Reads the names of agents and servers; none if the configuration cannot be used. */
+export async function readNames(): Promise<ConfiguredNames> {
   const { configuration } = await readConfiguration({});
   return {
     agents: [...configuration?.rules.agents.keys() ?? []],
@@ -22,52 +19,56 @@ export async function readNames(): Promise<Names> {
   };
 }
 
-/** What may stand next, and what it means. */
+/** A word that may come next, and its meaning. */
 interface Proposal {
   readonly completion: string;
   readonly brief: string;
 }
 
+/** The command line that is completed. */
+export interface CompletionOptions {
+  readonly commands: readonly ListedCommand[];
+  /** Loads the parser of a command; that of `serve` if the name is not a command. */
+  readonly loadApp: (name: string) => Promise<Application<ParserContext>>;
+  readonly context: ParserContext & { readonly process: Context };
+}
+
 /**
- * Answers a shell that completes a word: a proposal a line, with what it means behind a tab.
+ * Answers a shell that completes a word: one proposal a line, with its meaning behind a tab.
  *
- * @param words What was typed after the program's name; the last word is to be completed.
- * @param line The command line as a whole, its commands, and what they run in.
- * @param outputs Where to print.
+ * @param words The words after the program's name; the last one is to be completed.
  */
-export async function complete<C extends CommandContext>(
+export async function complete(
   words: readonly string[],
-  line: { readonly app: Application<C>; readonly routes: RouteMap<C>; readonly context: C },
-  { stdout }: Outputs,
+  options: CompletionOptions,
 ): Promise<number> {
   try {
-    const lines = (await propose(words, line)).map(({ completion, brief }) => {
+    const lines = (await propose(words, options)).map(({ completion, brief }) => {
       return `${cleanLine(completion)}\t${cleanLine(brief)}\n`;
     });
-    stdout.write(lines.join(""));
+    options.context.process.stdout.write(lines.join(""));
   } catch {
     // In the middle of typing a line no message is wanted.
   }
   return 0;
 }
 
-async function propose<C extends CommandContext>(
+async function propose(
   words: readonly string[],
-  { app, routes, context }: { app: Application<C>; routes: RouteMap<C>; context: C },
+  options: CompletionOptions,
 ): Promise<readonly Proposal[]> {
+  const { commands, loadApp, context } = options;
   const word = words.at(-1) ?? "";
   const [, flag, value] = /^(--[^=]+)=(.*)$/.exec(word) ?? [];
   if (flag !== undefined && value !== undefined) {
-    const values = await propose([...words.slice(0, -1), flag, value], { app, routes, context });
+    const values = await propose([...words.slice(0, -1), flag, value], options);
     return values.map(({ completion, brief }) => ({ completion: `${flag}=${completion}`, brief }));
   }
-  // The first word counts as one of the default command's, which has flags only.
+  // The parser would propose the flags of `serve` for the first word.
   const isFirst = words.length <= 1 && !word.startsWith("-");
   const proposals: readonly Proposal[] = isFirst
-    ? routes.getAllEntries().map(({ name, target }) => {
-      return { completion: name["convert-camel-to-kebab"], brief: target.brief };
-    })
-    : await proposeCompletions(app, words, context);
+    ? commands.map(({ name, brief }) => ({ completion: name, brief }))
+    : await proposeCompletions(await loadApp(words[0] ?? ""), words, context);
   const fitting = proposals.filter(({ completion }) => completion.startsWith(word));
   // Flags are proposed when they are begun, or when nothing else may follow.
   const others = fitting.filter(({ completion }) => !completion.startsWith("-"));

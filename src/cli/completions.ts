@@ -1,18 +1,26 @@
-import type { Outputs } from "./terminal.ts";
+import { choiceArgument, defineCommand } from "./command.ts";
 
-/** A supported shell. */
-export type Shell = "bash" | "zsh" | "fish" | "powershell";
+/** `completions`. */
+export const command = defineCommand({
+  about: "Prints a script that makes a shell complete commands, flags, and the names " +
+    "of servers and agents.",
+  example: "source <(agent-mcp-gateway completions bash)",
+  args: [
+    choiceArgument("The shell: bash, zsh, fish or powershell", [
+      "bash",
+      "zsh",
+      "fish",
+      "powershell",
+    ]),
+  ],
+  run({ args: [shell], stdout }) {
+    stdout.write(SCRIPTS[shell]);
+    return 0;
+  },
+});
 
-/**
- * Prints the completion script of a shell. The script asks the program itself, so it does not have
- * to be printed again for another version or configuration.
- *
- * @returns The exit code.
- */
-export function completions(shell: Shell, { stdout }: Outputs): number {
-  stdout.write(SCRIPTS[shell]);
-  return 0;
-}
+// The scripts ask the program itself, so that they stay right after an update or a change of the
+// configuration.
 
 const BASH = `# Completion of agent-mcp-gateway for bash. In ~/.bashrc:
 #   source <(agent-mcp-gateway completions bash)
@@ -77,9 +85,4 @@ Register-ArgumentCompleter -Native -CommandName agent-mcp-gateway -ScriptBlock {
 }
 `;
 
-const SCRIPTS: Readonly<Record<Shell, string>> = {
-  bash: BASH,
-  zsh: ZSH,
-  fish: FISH,
-  powershell: POWERSHELL,
-};
+const SCRIPTS = { bash: BASH, zsh: ZSH, fish: FISH, powershell: POWERSHELL };

@@ -15,17 +15,14 @@ import { findStartCause } from "./start_finding.ts";
 
 /** Why a server failed, and how to fix it. */
 export interface Finding {
-  /** What kind of failure. */
   readonly kind: FindingKind;
-  /** What happened. */
   readonly message: string;
-  /** What to do about it. */
   readonly fix: string;
-  /** Where a command was looked for. */
+  /** The paths at which a command was looked for. */
   readonly looked?: readonly string[];
 }
 
-/** The kinds of failure that are told apart. */
+/** The kinds of failure. */
 export type FindingKind =
   | LocalFindingKind
   | RemoteFindingKind
@@ -38,20 +35,15 @@ export type FindingKind =
   | "too-slow"
   | "exited";
 
-/** What is known besides. */
+/** The context of a failure. */
 export interface FindingContext {
-  /** What is odd in the servers file, with places. */
+  /** The warnings about the servers file. */
   readonly warnings: readonly ConfigProblem[];
-  /** Whether Windows' customs hold; default: where this runs. */
+  /** Whether the rules of Windows apply; default: those of this machine. */
   readonly windows?: boolean;
 }
 
-/**
- * Finds out why a server failed.
- *
- * @param probe A server that failed.
- * @param context What is known besides.
- */
+/** Finds out why a server failed. */
 export function findCause(probe: Probe, context: FindingContext): Finding {
   const { config, error, noise } = probe;
   const { name, connect, unavailable } = config;
@@ -65,7 +57,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   const is = (test: (cause: unknown) => boolean): boolean => causes.some(test);
   const start = causes.find((cause) => cause instanceof StartFailure);
   if (start !== undefined && connect.kind === "stdio") {
-    return findStartCause(name, connect, start, context.windows);
+    return findStartCause(start, { name, connect, windows: context.windows });
   }
   const said = (error instanceof DownstreamError ? error.said : undefined) ?? message;
   const local = connect.kind === "stdio" ? findLocalCause(name, connect, said) : undefined;
@@ -82,7 +74,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   }
   const failure = connect.kind === "stdio" ? undefined : remoteFailureBehind(error);
   if (failure !== undefined && connect.kind !== "stdio") {
-    const remote = findRemoteCause(failure, name, connect);
+    const remote = findRemoteCause(failure, { name, connect });
     if (remote !== undefined) return { message, ...remote };
   }
   if (
@@ -143,7 +135,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   };
 }
 
-/** Its entry says something that cannot be used, such as a variable that is not set. */
+/** The finding for an entry that cannot be used, for example because a variable is not set. */
 function unusable(name: string, unavailable: string, { warnings }: FindingContext): Finding {
   const entry = formatPath(["mcpServers", name]);
   const places = warnings.filter(({ path }) =>
@@ -164,7 +156,7 @@ function unusable(name: string, unavailable: string, { warnings }: FindingContex
   return { kind: "variable", message, fix };
 }
 
-/** What was thrown, without what the reader knows: which server this is about. */
+/** The message of an error, without the name of the server. */
 function wordsOf(error: unknown, name: string): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(`Server "${name}" is not available: `, "").replace(/\.$/, "");

@@ -1,57 +1,51 @@
 import type { ConfigProblem, Configuration } from "../config/mod.ts";
-import { compilePolicy, type Policy } from "../policy/mod.ts";
+import {
+  compilePolicy,
+  type Explanation,
+  type Policy,
+  type Step,
+  type StepName,
+} from "../policy/mod.ts";
+import {
+  agentFlag,
+  defineCommand,
+  FILE_FLAGS,
+  JSON_FLAG,
+  type Output,
+  serverFlag,
+  switchFlag,
+  textFlag,
+} from "./command.ts";
 import { findCause } from "./doctor_finding.ts";
-import {
-  type AgentRow,
-  answerOf,
-  decisionText,
-  matrixText,
-  type ServerRow,
-  toolsText,
-} from "./explain_text.ts";
+import { UsageError } from "./error_report.ts";
 import { foldProblems } from "./fold_problems.ts";
-import { INTERRUPTED, withInterrupts } from "./interrupts.ts";
+import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
+import { withStartedServers } from "./probe.ts";
 import { suggestName } from "./resolve_names.ts";
-import {
-  type FileFlags,
-  openConfiguration,
-  type OpenedConfiguration,
-  UsageError,
-  withErrorReport,
-} from "./open_configuration.ts";
-import { cleanText, type Outputs } from "./terminal.ts";
-import { findToolShare } from "./tool_share.ts";
-import { type Probe, withProbes } from "./probe.ts";
-import { Progress } from "./progress.ts";
+import { type Column, DIM, GREEN, paragraph, RED, table } from "./table.ts";
+import { cleanLine, cleanText, counted, styleOf, type TerminalStyle } from "./terminal.ts";
+import { findToolShare, type ToolShare } from "./tool_share.ts";
 import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
-
-/** The flags of `explain`. */
-export interface ExplainFlags extends FileFlags {
-  /** Whose decisions. */
-  readonly agent?: string;
-  /** About which server. */
-  readonly server?: string;
-  /** About which tool of it. */
-  readonly tool?: string;
-  /** Whether agents are shown against servers. */
-  readonly all: boolean;
-  /** Whether the answer is JSON. */
-  readonly json: boolean;
-}
 
 /** Exit code of a denial. */
 const DENIED = 3;
 
-/**
- * Tells what the rules decide, and why.
- *
- * @param flags As typed.
- * @param outputs Where to print.
- * @returns The exit code: 0 for what is allowed or a table, 3 for what is denied.
- */
-export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<number> {
-  const { agent, server, tool, all, json, ...files } = flags;
-  return await withErrorReport(outputs, async () => {
+/** `explain`. */
+export const command = defineCommand({
+  about: "Says whether an agent may use a tool, by which entry of the rules, and the " +
+    "steps before it. Without --tool it lists all tools of the agent's servers with the " +
+    "decisions; for that it starts them. Exit codes: 0 allowed or a table, 3 denied.",
+  example: "agent-mcp-gateway explain --agent researcher --server postgres --tool drop_table",
+  flags: {
+    agent: agentFlag("Whose decisions"),
+    server: serverFlag("About which server"),
+    tool: textFlag("About which tool of the server", { placeholder: "tool" }),
+    all: switchFlag("Show agents against servers"),
+    json: JSON_FLAG,
+    ...FILE_FLAGS,
+  },
+  async run({ flags, stdout, stderr }) {
+    const { agent, server, tool, all, json, ...files } = flags;
     if (agent === undefined && !all) {
       throw new UsageError("Name an agent with --agent, or ask for all of them with --all");
     }
@@ -64,10 +58,10 @@ export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<nu
     const opened = await openConfiguration(files);
     const { configuration } = opened;
     const policy = compilePolicy(configuration.rules);
-    noteUnknown(flags, configuration, outputs);
-    warn(rulesWarnings(configuration, agent), outputs);
+    noteUnknown(flags, configuration, stderr);
+    warn(rulesWarnings(configuration, agent), stderr);
     const print = (value: unknown, text: () => string): void => {
-      outputs.stdout.write(json ? `${JSON.stringify(value)}\n` : text());
+      stdout.write(json ? `${JSON.stringify(value)}\n` : text());
     };
     if (all || agent === undefined) {
       const rows = matrix(flags, configuration, policy);
@@ -83,8 +77,7 @@ export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<nu
         print({ ...about, ...answer }, () => decisionText(about, answer));
         return explanation.allowed ? 0 : DENIED;
       }
-      const rows = await tools(opened, policy, { agent, servers: [server] }, outputs);
-      if (rows === undefined) return INTERRUPTED;
+      const rows = await decideTools(opened, { policy, agent, servers: [server], stderr });
       print(
         { ...about, ...answer, servers: rows },
         () => `${decisionText({ ...about, tools: rows[0]?.tools }, answer)}\n${toolsText(rows)}`,
@@ -92,37 +85,35 @@ export async function explain(flags: ExplainFlags, outputs: Outputs): Promise<nu
       return 0;
     }
     const servers = [...configuration.servers.keys()];
-    const rows = await tools(opened, policy, { agent, servers }, outputs);
-    if (rows === undefined) return INTERRUPTED;
+    const rows = await decideTools(opened, { policy, agent, servers, stderr });
     print({ agent, servers: rows }, () => toolsText(rows));
     return 0;
-  });
+  },
+});
+
+interface ExplainedNames {
+  readonly agent?: string | undefined;
+  readonly server?: string | undefined;
 }
 
-/** Every server's tools with the decisions about them; `undefined` where a signal came first. */
-async function tools(
-  { settings, files, configuration, log }: OpenedConfiguration,
-  policy: Policy,
-  { agent, servers }: { readonly agent: string; readonly servers: readonly string[] },
-  outputs: Outputs,
-): Promise<ServerRow[] | undefined> {
-  // What is denied as a whole needs no list of tools.
+/** The tools of servers, with the decisions about them. */
+async function decideTools(
+  opened: OpenedConfiguration,
+  { policy, agent, servers, stderr }: {
+    readonly policy: Policy;
+    readonly agent: string;
+    readonly servers: readonly string[];
+    readonly stderr: Output;
+  },
+): Promise<ServerRow[]> {
+  const { files, configuration } = opened;
+  // A server that is denied needs no list of tools.
   const wanted = servers.filter((name) => {
     return configuration.servers.has(name) && policy.decideServer(agent, name).allowed;
   });
-  let probes: Probe[] | undefined;
-  await withInterrupts(async (interrupts) => {
-    using progress = new Progress(wanted, outputs.stderr, interrupts.signal);
-    probes = await withProbes(configuration, { settings, log, interrupts }, (started) => {
-      return started.run(wanted, ({ config, error, tools }) => {
-        progress.done(config.name, error === undefined ? `${tools?.length} tools` : "FAILED");
-      });
-    });
-    return 0;
-  });
-  if (probes === undefined) return undefined;
+  const probes = await withStartedServers({ opened, names: wanted, stderr }, (started) => started);
   const known = toolsOf(probes, configuration.servers.keys());
-  warn(unmatchedTools(configuration.rules, known, { file: files.rules.shown, agent }), outputs);
+  warn(unmatchedTools(configuration.rules, { known, file: files.rules.shown, agent }), stderr);
   const byName = new Map(probes.map((probe) => [probe.config.name, probe]));
   return servers.map((server) => {
     const { decision, rule } = answerOf(policy.explain(agent, server));
@@ -142,12 +133,12 @@ async function tools(
   });
 }
 
-function warn(problems: readonly ConfigProblem[], { stderr }: Outputs): void {
+function warn(problems: readonly ConfigProblem[], stderr: Output): void {
   for (const line of foldProblems(problems)) stderr.write(`${cleanText(`Warning: ${line}`)}\n`);
 }
 
 function matrix(
-  { agent, server }: ExplainFlags,
+  { agent, server }: ExplainedNames,
   { rules, servers }: Configuration,
   policy: Policy,
 ): AgentRow[] {
@@ -159,16 +150,16 @@ function matrix(
       const { decision, rule } = answerOf(policy.explain(agent, server));
       const row = { server, decision, rule };
       if (decision === "deny") return row;
-      return { ...row, tools: findToolShare(agent, server, { rules, policy }) };
+      return { ...row, tools: findToolShare({ agent, server }, { rules, policy }) };
     }),
   }));
 }
 
-/** A decision about a name that does not exist is one, but hardly the one that was meant. */
+/** Names that do not exist get a decision, too, but hardly the one that was meant. */
 function noteUnknown(
-  { agent, server }: ExplainFlags,
+  { agent, server }: ExplainedNames,
   { rules, servers }: Configuration,
-  { stderr }: Outputs,
+  stderr: Output,
 ): void {
   const note = (what: string, name: string, known: Iterable<string>, where: string): void => {
     const hint = suggestName(name, known);
@@ -180,4 +171,170 @@ function noteUnknown(
   if (server !== undefined && !servers.has(server)) {
     note("server", server, servers.keys(), "configured");
   }
+}
+
+/** A decision as it is printed. */
+interface ExplainedDecision {
+  readonly decision: "allow" | "deny";
+  /** The entry that decided, or the list that did not grant it. */
+  readonly rule: string;
+}
+
+/** A decision with the steps to it. */
+interface ExplainedAnswer extends ExplainedDecision {
+  readonly steps: readonly ExplainedStep[];
+}
+
+/** One step; the last one has `found`. */
+interface ExplainedStep {
+  readonly step: StepName;
+  /** The lists that were searched. */
+  readonly searched: readonly string[];
+  readonly found?: ExplainedDecision;
+}
+
+/** The decisions about a server and its tools. */
+interface ServerRow extends ExplainedDecision {
+  readonly server: string;
+  readonly tools?: readonly (ExplainedDecision & { readonly tool: string })[];
+  /** Why its tools are not known. */
+  readonly error?: string;
+}
+
+/** The decisions about an agent and the servers. */
+interface AgentRow {
+  readonly agent: string;
+  readonly servers: readonly (ExplainedDecision & {
+    readonly server: string;
+    /** The share of its tools, if the server is allowed. */
+    readonly tools?: ToolShare;
+  })[];
+}
+
+/** The names that a decision is about. */
+interface ExplainedQuestion {
+  readonly agent: string;
+  readonly server?: string | undefined;
+  readonly tool?: string | undefined;
+  /** The decisions about the server's tools, if they are known. */
+  readonly tools?: readonly ExplainedDecision[] | undefined;
+}
+
+/** Writes the policy's explanation in the terms of the command. */
+function answerOf({ allowed, rule, steps }: Explanation): ExplainedAnswer {
+  return { ...decidedOf({ allowed, rule }), steps: steps.map(stepOf) };
+}
+
+function stepOf({ name, searched, found }: Step): ExplainedStep {
+  const step = { step: name, searched };
+  return found === undefined ? step : { ...step, found: decidedOf(found) };
+}
+
+function decidedOf({ allowed, rule }: { allowed: boolean; rule: string }): ExplainedDecision {
+  return { decision: allowed ? "allow" : "deny", rule };
+}
+
+const colourOf = (cell: string): string => {
+  if (cell === "allow" || cell === "some tools") return GREEN;
+  return cell === "deny" || cell === "no tools" ? RED : DIM;
+};
+
+const DECISION: Column = { title: "DECISION", colour: colourOf };
+
+/** One decision and the steps before it. */
+function decisionText(
+  { agent, server, tool, tools }: ExplainedQuestion,
+  { decision, rule, steps }: ExplainedAnswer,
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
+  const what = server === undefined
+    ? "anything"
+    : tool === undefined
+    ? `server "${server}"`
+    : `tool "${tool}" of server "${server}"`;
+  const code = style.colours ? colourOf(decision) : "";
+  const word = code === "" ? decision : `${code}${decision}\x1b[0m`;
+  const may = decision === "allow" ? "may use" : "may not use";
+  const allowed = tools?.filter(({ decision }) => decision === "allow").length;
+  const share = tools === undefined ? "" : `: ${allowed} of ${counted(tools.length, "tool")}`;
+  const heads = `${word}: ${cleanLine(`agent "${agent}" ${may} ${what}${share}`)}\n` +
+    `rule: ${cleanLine(rule)}\n`;
+  const rows = steps.map(({ step, searched, found }, index) => [
+    String(index + 1),
+    step,
+    found === undefined ? noMatch(searched) : `${found.decision} by ${found.rule}`,
+  ]);
+  const columns: Column[] = [{ title: "", isNumber: true }, { title: "STEP" }, { title: "FOUND" }];
+  return `${heads}\n${table({ columns, rows }, style)}`;
+}
+
+function noMatch(searched: readonly string[]): string {
+  return searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
+}
+
+/** An agent's servers and tools. */
+function toolsText(
+  rows: readonly ServerRow[],
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
+  const cells = rows.flatMap(({ server, decision, rule, tools, error }) => {
+    if (tools === undefined) return [[server, "*", error === undefined ? decision : "?", rule]];
+    if (tools.length === 0) return [[server, "(none)", decision, rule]];
+    return tools.map(({ tool, decision, rule }) => [server, tool, decision, rule]);
+  });
+  const columns = [{ title: "SERVER" }, { title: "TOOL" }, DECISION, { title: "RULE" }];
+  const failures = rows.filter(({ error }) => error !== undefined).map(({ server, error }) => {
+    const text = `${server}: its tools are not known: ${error}; agent-mcp-gateway doctor says more`;
+    return paragraph(text, style);
+  });
+  const notes = failures.length === 0 ? "" : `\n${failures.join("")}`;
+  return table({ columns, rows: cells }, style) + notes;
+}
+
+function shareText({ decision, tools }: AgentRow["servers"][number]): string {
+  return tools === "some" ? "some tools" : tools === "none" ? "no tools" : decision;
+}
+
+/** Columns of agents get no wider than this. */
+const AGENT_WIDTH = 16;
+
+/** Servers against agents, in several tables if the agents do not fit side by side. */
+function matrixText(
+  agents: readonly AgentRow[],
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
+  const servers = agents[0]?.servers.map(({ server }) => server) ?? [];
+  const longest = Math.max("SERVER".length, ...servers.map((server) => [...server].length));
+  const first = Math.min(longest, Math.floor(style.columns / 2));
+  const blocks: AgentRow[][] = [];
+  let left = 0;
+  for (const row of agents) {
+    const width = Math.min(AGENT_WIDTH, Math.max("some tools".length, [...row.agent].length)) + 2;
+    left -= width;
+    if (left < 0 || blocks.length === 0) {
+      blocks.push([]);
+      left = style.columns - first - width;
+    }
+    blocks.at(-1)?.push(row);
+  }
+  if (blocks.length === 0) blocks.push([]);
+  return blocks.map((block) => {
+    const columns = block.map(({ agent }) => ({
+      title: cut(agent, AGENT_WIDTH),
+      colour: colourOf,
+    }));
+    const cells = servers.map((server, index) => {
+      const decided = block.map(({ servers }) => servers[index]);
+      return [server, ...decided.map((one) => one === undefined ? "" : shareText(one))];
+    });
+    return table({ columns: [{ title: "SERVER" }, ...columns], rows: cells }, style);
+  }).join("\n");
+}
+
+/** Cuts the middle of a long name, where names differ least. */
+function cut(name: string, width: number): string {
+  const letters = [...name];
+  if (letters.length <= width) return name;
+  const end = Math.floor((width - 1) / 2);
+  return [...letters.slice(0, width - 1 - end), "…", ...letters.slice(-end)].join("");
 }

@@ -2,22 +2,22 @@ import { type ConfigProblem, formatProblem } from "../errors.ts";
 import { styleOf } from "./terminal.ts";
 import { wrapText } from "./wrap.ts";
 
-/** As many problems of one kind are printed one by one. */
+/** Most problems of one kind that are printed one by one. */
 const MOST_ALONE = 5;
 
-/** How many names a folded line has besides the first problem's. */
+/** Most names in a folded line, besides that of the first problem. */
 const MOST_NAMES = 3;
 
 /** A quoted name in a message. */
 const QUOTED = /"(?:[^"\\]|\\.)*"/g;
 
 /**
- * Writes problems as lines: where many are of one kind, as when a rules file belongs to another
- * servers file, the first of them stands for all, with their number and some of their names.
+ * Writes problems as lines. Many of one kind, as when a rules file belongs to another servers file,
+ * become one line: the first problem, with their number and some of their names.
  */
 export function foldProblems(problems: readonly ConfigProblem[]): string[] {
   const kindOf = ({ file, message }: ConfigProblem): string => {
-    // What a name may have meant is advice of its own.
+    // A proposed name is advice of its own.
     const [text = "", hint] = message.split("; did you mean ");
     return JSON.stringify([file, text.replace(QUOTED, '""'), hint]);
   };
@@ -36,13 +36,13 @@ export function foldProblems(problems: readonly ConfigProblem[]): string[] {
 /** The indent of the further lines of a log entry, in columns. */
 const LOG_INDENT = 2;
 
-/** The problems for an entry of the log, broken at words where a terminal shows it. */
+/** The problems for an entry of the log, broken at words at a terminal. */
 export function problemsText(problems: readonly ConfigProblem[]): string {
   const columns = styleOf(Deno.stderr).columns - LOG_INDENT;
   return foldProblems(problems).map((line) => wrapText(line, columns)).join("\n");
 }
 
-/** What tells problems of one kind apart: the quoted name that differs most, else the paths. */
+/** The names by which problems of one kind differ: quoted in the message, else the paths. */
 function namesOf(alike: readonly ConfigProblem[]): string[] {
   const quoted = alike.map(({ message }) => message.match(QUOTED) ?? []);
   const columns = (quoted[0] ?? []).map((_, at) => {

@@ -1,34 +1,18 @@
-/** A command as the help lists it. */
-export interface ListedCommand {
-  readonly name: string;
-  /** One line. */
-  readonly brief: string;
-}
+import type { ListedCommand } from "./commands.ts";
 
-/** The commands by what they are for, in the order in which a newcomer needs them. */
-const GROUPS: readonly (readonly [title: string, names: readonly string[]])[] = [
-  ["SET UP", ["init", "validate", "doctor", "savings"]],
-  ["RULES", ["explain", "tools", "call"]],
-  ["SERVE", ["serve", "auth", "token", "permissions"]],
-  ["RECORDS", ["audit"]],
-  ["EDITORS AND SHELLS", ["schema", "completions"]],
-];
+/** Groups of commands, in the order in which a newcomer needs them. */
+const GROUPS = ["SET UP", "RULES", "SERVE", "RECORDS", "EDITORS AND SHELLS"] as const;
 
-/** The group of commands that no group names. */
-const OTHERS = "MORE";
+/** A group of commands. */
+export type CommandGroup = (typeof GROUPS)[number];
 
-/**
- * The help of the program as a whole. The parser's own begins with a line of all flags for each
- * command.
- */
+/** The help of the whole program. The parser's own would begin with every flag of every command. */
 export function helpText(commands: readonly ListedCommand[]): string {
   const width = Math.max(...commands.map(({ name }) => name.length));
-  const known = new Set(GROUPS.flatMap(([, names]) => names));
-  const others = commands.map(({ name }) => name).filter((name) => !known.has(name));
-  const groups = [...GROUPS, [OTHERS, others] as const].flatMap(([title, names]) => {
-    const lines = names.flatMap((wanted) => commands.filter(({ name }) => name === wanted))
+  const groups = GROUPS.map((group) => {
+    const lines = commands.filter((command) => command.group === group)
       .map(({ name, brief }) => `  ${name.padEnd(width)}  ${brief}\n`);
-    return lines.length === 0 ? [] : [`\n${title}\n${lines.join("")}`];
+    return `\n${group}\n${lines.join("")}`;
   });
   return `One MCP server in front of all of yours: agents load three small tools,
 discover the rest on demand, and may call what your rules allow.

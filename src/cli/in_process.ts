@@ -5,28 +5,39 @@ import { standardOutputLines, standardStream } from "../line_queue.ts";
 import { REVISIONS } from "../revisions.ts";
 import { loadTracer } from "../trace.ts";
 import { auditFallback } from "./audit_path.ts";
-import type { Interrupts } from "./interrupts.ts";
+import type { Output } from "./command.ts";
+import { type Interrupts, withInterrupts } from "./interrupts.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
-import { cleanLine, type Outputs } from "./terminal.ts";
+import { cleanLine } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
 /** Calls a tool of the gateway. */
 export type CallGateway = (name: string, args: JsonText) => Promise<Reply>;
 
-/** What is left to do when the answer is there. */
+/** How the gateway ends once the answer has come. */
 const DONE = { callsMs: 0, patience: { inputMs: 500, terminateMs: 1000 } };
 
 /**
- * Runs a gateway within this process and talks to it as a client does, so that a command goes the
- * way of every other call: identity, rules, server, audit. Progress and what servers log is printed.
+ * Runs a gateway within this process and talks to it as a client does, so that a command takes the
+ * path of every other call: identity, rules, server, audit. Prints progress and the servers' log
+ * messages.
  *
- * @param opened The configuration.
- * @param options Where to print, and what ends it early.
- * @param use Talks to the gateway; all is ended when it returns.
+ * @param use Talks to the gateway, which ends when it returns.
+ * @throws {Interrupted} A signal came before the gateway had ended.
  */
 export async function withGateway<T>(
-  opened: OpenedConfiguration,
-  { outputs, interrupts }: { readonly outputs: Outputs; readonly interrupts: Interrupts },
+  { opened, stderr }: { readonly opened: OpenedConfiguration; readonly stderr: Output },
+  use: (call: CallGateway) => Promise<T>,
+): Promise<T> {
+  return await withInterrupts((interrupts) => runGateway({ opened, stderr, interrupts }, use));
+}
+
+async function runGateway<T>(
+  { opened, stderr, interrupts }: {
+    readonly opened: OpenedConfiguration;
+    readonly stderr: Output;
+    readonly interrupts: Interrupts;
+  },
   use: (call: CallGateway) => Promise<T>,
 ): Promise<T> {
   const { settings, configuration, files, log } = opened;
@@ -54,7 +65,7 @@ export async function withGateway<T>(
   const peer = new Peer(ours, {
     request: (request) => request.failUnknownMethod(),
     notification: (method, params) => {
-      if (method === "notifications/message") outputs.stderr.write(`${messageText(params)}\n`);
+      if (method === "notifications/message") stderr.write(`${messageText(params)}\n`);
     },
     noise: (description) => log.warn(description),
     closed: () => {},
@@ -75,7 +86,7 @@ export async function withGateway<T>(
       };
       return peer.request("tools/call", params, {
         signal,
-        onProgress: (params) => outputs.stderr.write(`${progressText(params)}\n`),
+        onProgress: (params) => stderr.write(`${progressText(params)}\n`),
       });
     });
   } finally {

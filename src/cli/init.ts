@@ -6,8 +6,8 @@ import {
   thisProgram,
 } from "../config/mod.ts";
 import { formatProblem } from "../errors.ts";
-import { nearNames } from "../near_names.ts";
-import type { Outputs } from "./audit.ts";
+import { didYouMean } from "../near_names.ts";
+import { type Context, defineCommand, switchFlag, textFlag, type Values } from "./command.ts";
 import {
   askPlan,
   type ChangeOptions,
@@ -48,22 +48,42 @@ import {
 } from "./init/mod.ts";
 import { cleanText } from "./terminal.ts";
 
-/** The flags of `init`. */
-export interface InitFlags {
-  /** A client, or the path of a file. */
-  readonly from?: string;
-  readonly yes: boolean;
-  readonly here: boolean;
-  readonly undo: boolean;
-}
+const FLAGS = {
+  from: textFlag(
+    "Take servers from this client only: claude-code, claude-desktop, cursor, vscode, " +
+      "windsurf, codex, gemini, opencode, copilot, or the path of a file",
+  ),
+  yes: switchFlag("Ask nothing: all servers, one agent, no client's file is touched"),
+  here: switchFlag("Write into the working folder instead of ~/.config/agent-mcp-gateway"),
+  undo: switchFlag("Put back every file that the last init changed"),
+};
 
-/** What `init` runs on; tests give their own. */
+/** `init`. */
+export const command = defineCommand({
+  about: "Finds the servers of Claude Code, Claude Desktop, Cursor, VS Code, " +
+    "Windsurf, Codex, Gemini CLI, opencode and Copilot CLI, and writes .mcp.json and " +
+    ".mcp-gateway-rules.json into ~/.config/agent-mcp-gateway. At a terminal it asks which " +
+    "servers, which agents and which tools, starts the servers to see what their tools do, and " +
+    "writes the gateway into the clients that you choose. Every file that changes gets a " +
+    "backup beside it. Prints the entry for each client, in its own format.\n\n" +
+    "Files of the working folder (.mcp.json, .cursor/mcp.json, .vscode/mcp.json, …) may be a " +
+    "stranger's: --yes takes them with --from or --here only.\n\n" +
+    "Exit codes: 1 nothing could be written, 130 cancelled.",
+  example: "agent-mcp-gateway init --from claude-code --yes",
+  flags: FLAGS,
+  run: ({ flags, ...context }) => init(flags, context),
+});
+
+/** The values of the flags. */
+export type InitFlags = Values<typeof FLAGS>;
+
+/** The machine that `init` runs on; tests give their own. */
 export interface InitOptions {
   readonly machine: Machine;
   readonly disk: Disk;
   readonly run: Running;
   readonly program: Program;
-  /** Where questions are asked; absent where nobody is there to answer. */
+  /** For questions; absent if nobody can answer. */
   readonly terminal?: Terminal;
   readonly now: Date;
 }
@@ -71,20 +91,19 @@ export interface InitOptions {
 const CANCELLED = 130;
 
 /**
- * Writes the two configuration files from what MCP clients have, or undoes that.
+ * Writes the two configuration files from those of MCP clients, or undoes that.
  *
- * @param flags As typed.
- * @param outputs What there is to paste goes to stdout, everything else to stderr.
- * @param options What it runs on; default: this machine, and its terminal where there is one.
- * @returns The exit code: 1 where nothing could be done, 2 for a command line that makes no sense,
- * 130 where it was cancelled.
+ * @param context The text to paste goes to stdout, everything else to stderr.
+ * @param options Default: this machine, and its terminal if there is one.
+ * @returns The exit code: 1 if nothing could be done, 2 for a command line that makes no sense, 130
+ * if the person cancelled.
  */
 export async function init(
   flags: InitFlags,
-  outputs: Outputs,
+  context: Context,
   options?: InitOptions,
 ): Promise<number> {
-  const say = (text: string) => outputs.stderr.write(`${cleanText(text)}\n`);
+  const say = (text: string) => context.stderr.write(`${cleanText(text)}\n`);
   try {
     const known = options ?? await thisOptions();
     if (known === undefined) {
@@ -92,7 +111,7 @@ export async function init(
       return 1;
     }
     if (flags.undo) return await undo(flags, known, say);
-    return await writeInit(flags, known, outputs);
+    return await writeInit(flags, known, context);
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
     return 1;
@@ -126,7 +145,7 @@ async function thisOptions(): Promise<InitOptions | undefined> {
 
 async function openTerminal(): Promise<Terminal> {
   const { default: { stdin, stderr } } = await import("node:process");
-  // A terminal of unknown size says 0, and every letter would get a line of its own.
+  // A terminal of unknown size reports 0, and every letter would get a line of its own.
   if (stderr.columns === 0) stderr.columns = 80;
   if (stderr.rows === 0) stderr.rows = 24;
   return { input: stdin, output: stderr };
@@ -137,9 +156,9 @@ type Say = (text: string) => void;
 async function writeInit(
   flags: InitFlags,
   options: InitOptions,
-  outputs: Outputs,
+  context: Context,
 ): Promise<number> {
-  const say: Say = (text) => outputs.stderr.write(`${cleanText(text)}\n`);
+  const say: Say = (text) => context.stderr.write(`${cleanText(text)}\n`);
   const { machine, disk, program, terminal } = options;
   const places = choosePlaces(flags.from, machine);
   if (typeof places === "string") {
@@ -174,7 +193,7 @@ async function writeInit(
       trustsFolder,
       offered: kept.agents.length > 0 ? kept.agents : [FIRST_AGENT],
       own: Object.values(files).map((path) => showPath(path, machine.home)),
-      look: (chosen, only) => look(chosen, kept, { machine, outputs, only }),
+      look: (chosen, only) => look(chosen, kept, { machine, context, only }),
     }, terminal);
   if (plan === undefined) {
     say("Cancelled: nothing has been written");
@@ -196,7 +215,7 @@ async function writeInit(
     now: options.now,
   });
   const clients = clientsOf(flags.from, found);
-  await tellMore(plan, found, { files, options, say });
+  await printNotes(plan, found, { files, options, say });
   if (isFromNpx(changes.words)) {
     say(
       "The entry names the Deno that npx has fetched: install Deno if npx's cache is ever cleared",
@@ -207,18 +226,18 @@ async function writeInit(
   );
   say(writtenText(plan, { written, files, home: machine.home }));
   // The entry to paste and what to do with it are the last on the screen.
-  outputs.stdout.write(`\n${pasteText(plan, clients, changes)}`);
+  context.stdout.write(`\n${pasteText(plan, clients, changes)}`);
   say(nextText(plan, { written, files, clients, ready, home: machine.home }));
   return 0;
 }
 
-/** Starts the gateway's servers as they would stand in the servers file, and looks at them. */
+/** Starts the servers with the entries that the servers file would have, and inspects them. */
 async function look(
   chosen: readonly OfferedServer[],
   { servers }: Kept,
-  { machine, outputs: { stderr }, only }: {
+  { machine, context: { stderr }, only }: {
     readonly machine: Machine;
-    readonly outputs: Outputs;
+    readonly context: Context;
     readonly only?: readonly string[] | undefined;
   },
 ): Promise<Inspected> {
@@ -233,14 +252,13 @@ function journalPath({ home }: Machine): string {
   return resolvePath(home, ".config", "agent-mcp-gateway", "init-journal.json");
 }
 
-/** Where to look for servers, or what is wrong with the word. */
+/** The files to look for servers in, or an error message. */
 function choosePlaces(from: string | undefined, machine: Machine): ClientPlace[] | string {
   const places = clientPlaces(machine);
   if (from === undefined) return places;
   if (isClientId(from)) return places.filter(({ client }) => client === from);
   if (!/[./\\]/.test(from)) {
-    const [near] = nearNames(from, CLIENT_IDS, { most: 1 });
-    const meant = near === undefined ? "" : `; did you mean ${near}?`;
+    const meant = didYouMean(from, CLIENT_IDS) || ".";
     return `--from: there is no client ${JSON.stringify(from)}${meant} ` +
       `Expected ${CLIENT_IDS.join(", ")}, or the path of a file`;
   }
@@ -248,8 +266,8 @@ function choosePlaces(from: string | undefined, machine: Machine): ClientPlace[]
   return [{ title: from, path, scope: "user", hasProjects: false }];
 }
 
-/** What a person should know besides the files that were written. */
-async function tellMore(
+/** Prints notes on what was written. */
+async function printNotes(
   plan: Plan,
   { files: clientFiles }: Found,
   { files, options: { machine }, say }: {

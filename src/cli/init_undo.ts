@@ -1,22 +1,22 @@
 import { applyUndo, askYes, backupPath, planUndo, stampOf, type Terminal } from "./init/mod.ts";
 
-/** What undoing runs on. */
+/** How the last `init` is undone. */
 export interface UndoOptions {
-  /** Whether nobody is asked. */
+  /** Whether to ask nothing. */
   readonly yes: boolean;
-  /** Where the runs that can be undone are written down. */
+  /** Path of the journal of runs that can be undone. */
   readonly journal: string;
-  /** Where questions are asked; absent where nobody is there to answer. */
+  /** For questions; absent if nobody can answer. */
   readonly terminal?: Terminal;
   readonly now: Date;
-  /** Takes what there is to say, a line each. */
+  /** Prints a line. */
   readonly say: (line: string) => void;
 }
 
 /**
- * Puts back the files of the last `init`, and asks where one has been changed since.
+ * Restores the files of the last `init`, and asks about those that have changed since.
  *
- * @returns The exit code: 1 where something could not be put back, 130 where it was cancelled.
+ * @returns The exit code: 1 if a file could not be restored, 130 if the person cancelled.
  */
 export async function undoInit(options: UndoOptions): Promise<number> {
   const { yes, journal, terminal, now, say } = options;

@@ -1,36 +1,34 @@
 import { parseServers, readSettings } from "../config/mod.ts";
 import { createLog } from "../log.ts";
-import type { Outputs } from "./audit.ts";
+import type { Output } from "./command.ts";
 import type { Inspected, InspectedServer, Machine } from "./init/mod.ts";
 import { cleanLine } from "./terminal.ts";
 import { fillCommandOf } from "../downstream/causes/mod.ts";
 import { DOWNLOAD_MS, NOBODY, type Probes, withProbes } from "./probe.ts";
 import { Progress } from "./progress.ts";
 
-/** Longest time that a server which is there gets to list its tools, in milliseconds. */
+/** Longest time for a server that is installed to list its tools, in milliseconds. */
 const INSPECT_MS = 30_000;
 
 /** How servers are inspected. */
 export interface InspectOptions {
-  /** Where variables and the working folder come from. */
   readonly machine: Machine;
-  /** Where it is shown which servers are awaited. */
-  readonly stderr: Outputs["stderr"];
-  /** Longest time that a server gets, in milliseconds. */
+  /** For the progress. */
+  readonly stderr: Output;
   readonly inspectMs?: number;
-  /** Longest time that a server gets whose program downloads it, in milliseconds. */
+  /** The limit for a server that is downloaded first. */
   readonly downloadMs?: number;
   /** The servers to start; default: all. */
   readonly only?: readonly string[];
 }
 
 /**
- * Starts the servers of a servers file that is not written yet, few at a time of those that are
- * downloaded, and asks what tools they have and what they say of themselves. All are ended again. Ctrl-C ends the wait: servers that
- * have answered by then are known. Never throws for what a server does.
+ * Starts the servers of a servers file that is not written yet, and lists their tools and how they
+ * describe themselves. Few of those that are downloaded start at a time. All are ended again. Ctrl-C
+ * ends the wait; the servers that have answered by then are in the result. A server that fails is no
+ * error.
  *
  * @param text The text of the servers file.
- * @param options See there.
  */
 export async function inspectServers(
   text: string,
@@ -47,11 +45,15 @@ export async function inspectServers(
   Deno.addSignalListener("SIGINT", onSignal);
   try {
     const settings = readSettings({}, env);
-    // What goes wrong is part of what is shown; a log would run through the questions.
+    // Failures are part of the result; a log would run through the questions.
     const log = createLog({ level: "error", write: () => {} });
-    await withProbes({ servers }, { settings, log, interrupts }, async (probes) => {
+    await withProbes({ servers, settings, log, interrupts }, async (probes) => {
       const isDownloaded = (name: string) => probes.isDownloaded(name);
-      using progress = new Progress([...servers.keys()], stderr, stop.signal, isDownloaded);
+      using progress = new Progress([...servers.keys()], {
+        line: stderr,
+        signal: stop.signal,
+        isDownloaded,
+      });
       await probes.visit(servers.keys(), async (name) => {
         const limit = AbortSignal.timeout(isDownloaded(name) ? downloadMs : inspectMs);
         const found = await look(probes, name, AbortSignal.any([stop.signal, limit]));
@@ -95,7 +97,7 @@ async function look(probes: Probes, name: string, signal: AbortSignal): Promise<
   }
 }
 
-/** Whether the server itself said nothing until its time was over. */
+/** Whether the server did not answer in time. */
 function isTimeout(error: unknown): boolean {
   const isIt = error instanceof DOMException && error.name === "TimeoutError";
   return isIt || (error instanceof Error && isTimeout(error.cause));

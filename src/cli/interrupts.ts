@@ -1,31 +1,28 @@
-/** Exit code of a command that was told to end, as shells have it for SIGINT. */
-export const INTERRUPTED = 130;
+import { Interrupted } from "./error_report.ts";
 
 const CLEAR_LINE = new TextEncoder().encode("\r\x1b[K");
 
-/** What is left to do when a person presses Ctrl-C. */
+/** The signals that end a command. */
 export interface Interrupts {
-  /** Aborted by the first signal. */
+  /** Aborted by the first one. */
   readonly signal: AbortSignal;
-  /** What to do on the second: nobody wants to wait. */
+  /** Called for each further one: the person does not want to wait. */
   onSecond: () => void;
 }
 
 /**
- * Runs a command that a signal may end early. The command sees to it that nothing is left behind.
+ * Runs what a signal may end early, such as Ctrl-C. It has to leave nothing behind.
  *
- * @param run Gives the exit code.
- * @returns That code, or 130 where a signal came first.
+ * @throws {Interrupted} A signal came, whatever was returned or thrown then.
  */
-export async function withInterrupts(
-  run: (interrupts: Interrupts) => Promise<number>,
-): Promise<number> {
+export async function withInterrupts<T>(run: (interrupts: Interrupts) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const interrupts: Interrupts = { signal: controller.signal, onSecond: () => {} };
+  const { signal } = controller;
+  const interrupts: Interrupts = { signal, onSecond: () => {} };
   const listener = (): void => {
-    if (controller.signal.aborted) interrupts.onSecond();
+    if (signal.aborted) interrupts.onSecond();
     else {
-      // A terminal has shown ^C, perhaps behind a line that was to be written over.
+      // The terminal has printed ^C, perhaps into a line of progress.
       if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(CLEAR_LINE);
       controller.abort(new DOMException("Interrupted", "AbortError"));
     }
@@ -35,12 +32,12 @@ export async function withInterrupts(
     : ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const name of names) Deno.addSignalListener(name, listener);
   try {
-    const code = await run(interrupts);
-    return controller.signal.aborted ? INTERRUPTED : code;
+    const result = await run(interrupts);
+    if (!signal.aborted) return result;
   } catch (error) {
-    if (controller.signal.aborted) return INTERRUPTED;
-    throw error;
+    if (!signal.aborted) throw error;
   } finally {
     for (const name of names) Deno.removeSignalListener(name, listener);
   }
+  throw new Interrupted("A signal ended the command");
 }

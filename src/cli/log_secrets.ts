@@ -2,46 +2,42 @@ import type { Configuration } from "../config/mod.ts";
 import { redact, redactText } from "../redact.ts";
 
 /**
- * The beginning of a line about one of the two files: what names a place in it looks like the name
- * of a secret before its value, and is none.
+ * The beginning of a line about one of the two files. Its position looks like the name of a secret
+ * before its value.
  */
-const PLACE = /^[^\n]*:\d+:\d+: (?:mcpServers|agents|defaults)\b[^\s:]*: /m;
+const POSITION = /^[^\n]*:\d+:\d+: (?:mcpServers|agents|defaults)\b[^\s:]*: /m;
 
-/** Takes secrets out of what is logged: those that the configuration holds, and what looks like one. */
+/** Redacts the log: the secrets of the configuration, and texts that look like secrets. */
 export class LogSecrets {
   readonly #known = new Set<string>();
-  // Folders that variables such as HOME hold are no secrets, and the log names files in them.
+  // The log names files in the folders that variables such as HOME hold.
   readonly #public: ReadonlySet<string>;
 
-  /**
-   * Knows no secret yet.
-   *
-   * @param folders Values that variables may hold and that may be shown.
-   */
+  /** @param folders Values of variables that are not secrets. */
   constructor(folders: readonly string[]) {
     this.#public = new Set(folders);
   }
 
-  /** Remembers the secrets of a configuration; those of former ones may still be logged. */
+  /** Adds the secrets of a configuration. Those of former ones stay: they may still be logged. */
   add({ servers }: Configuration): void {
     for (const { secrets } of servers.values()) {
       for (const secret of secrets) if (!this.#public.has(secret)) this.#known.add(secret);
     }
   }
 
-  /** Remembers a secret that a setting holds, where it does. */
+  /** Adds the secret of a setting, if it has one. */
   addText(secret: string | undefined): void {
     if (secret !== undefined) this.#known.add(secret);
   }
 
-  /** The text without them. */
+  /** The text without secrets. */
   readonly clean = (text: string): string => {
-    // Known ones first: what is left of one after the patterns would not be known any more.
+    // Known secrets first: the patterns might leave a part of one, which would not be found.
     const known = redact(text, [...this.#known]);
-    if (!PLACE.test(known)) return redactText(known);
+    if (!POSITION.test(known)) return redactText(known);
     return known.split("\n").map((line) => {
-      const [place = ""] = PLACE.exec(line) ?? [];
-      return place + redactText(line.slice(place.length));
+      const [position = ""] = POSITION.exec(line) ?? [];
+      return position + redactText(line.slice(position.length));
     }).join("\n");
   };
 }

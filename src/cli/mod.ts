@@ -1,20 +1,20 @@
 /**
- * The commands, one a file; each is loaded when it is called. Reads the command line, prints, and
- * decides the exit code. Imports `gateway` and everything below.
+ * The commands, one a file, loaded when they are called. Reads the command line, prints, and decides
+ * the exit code. Imports `gateway` and everything below.
  *
  * @module
  */
 import { standardError, standardOutputLines } from "../line_queue.ts";
 import { readServeFlags } from "./serve_flags.ts";
 
-/** What the reader of the log gets to take its last lines, in milliseconds. */
+/** Time for the reader of the log to take its last lines, in milliseconds. */
 const LAST_LINES_MS = 200;
 
 /**
  * Runs a command line.
  *
  * @param args The words after the program's name.
- * @returns The exit code: 2 where the command line makes no sense, otherwise the command's own.
+ * @returns The exit code: 2 if the command line makes no sense, otherwise that of the command.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
   const code = await run(args);
@@ -32,7 +32,7 @@ async function run(args: readonly string[]): Promise<number> {
   try {
     return await serve(flags);
   } catch (error) {
-    // In the words of the parser, which runs all other commands.
+    // As the parser prints it, which runs all other commands.
     const text = error instanceof Error ? error.stack ?? String(error) : String(error);
     standardError.add(`Command failed, ${text}\n`);
     return 1;

@@ -1,61 +1,39 @@
-import {
-  checkConfiguration,
-  type Environment,
-  folderOf,
-  homeFolder,
-  locateFiles,
-  readSettings,
-  type SettingFlags,
-} from "../config/mod.ts";
-import { ConfigError, formatProblem } from "../errors.ts";
-import type { Outputs } from "./audit.ts";
-import { cleanText, styleOf } from "./terminal.ts";
+import { type Environment, folderOf, homeFolder, type SettingFlags } from "../config/mod.ts";
+import { ConfigError } from "../errors.ts";
+import { defineCommand, JSON_FLAG, settingFlags } from "./command.ts";
+import { readConfiguration } from "./open_configuration.ts";
 import { findNeeds, type Needs } from "./permission_needs.ts";
+import { cleanText, styleOf } from "./terminal.ts";
 
-/** Flags of `permissions`: those of `serve`, because they decide what serving needs. */
-export type PermissionsFlags = SettingFlags & {
-  /** Whether to print JSON. */
-  readonly json: boolean;
-};
-
-/**
- * Prints the flags that allow Deno to serve the present configuration, and nothing else.
- *
- * @returns The exit code: 1 if the configuration is invalid, 2 if a flag is.
- */
-export async function permissions(flags: PermissionsFlags, outputs: Outputs): Promise<number> {
-  const { stdout, stderr } = outputs;
-  const { json, ...settingFlags } = flags;
-  try {
-    const needs = await readNeeds(settingFlags);
+/** `permissions`. */
+export const command = defineCommand({
+  about: "Prints Deno's permission flags for the present configuration, one a line: " +
+    "its programs, hosts, variables and folders, and nothing else. Start the gateway with them, " +
+    "or build an executable that has them: deno task compile --locked. Give it the flags that " +
+    "you start the gateway with.",
+  example: "deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gateway.js",
+  flags: { ...settingFlags(), json: JSON_FLAG },
+  async run({ flags: { json, ...flags }, stdout, stderr }) {
+    const needs = await readNeeds(flags);
     const words = formatFlags(needs);
     const notes = [...needs.notes, ...noteCommas(needs), LATER];
-    if (json) {
-      stdout.write(`${JSON.stringify({ flags: words, notes })}\n`);
-    } else {
+    if (json) stdout.write(`${JSON.stringify({ flags: words, notes })}\n`);
+    else {
       const text = words.map((word) => `${word}\n`).join("");
       // A program that reads the output needs the names unchanged.
       stdout.write(styleOf(Deno.stdout).isTerminal ? cleanText(text) : text);
       stderr.write(cleanText(notes.map((note) => `${note}\n`).join("")));
     }
     return 0;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    stderr.write(`${cleanText(error.problems.map(formatProblem).join("\n"))}\n`);
-    return error.problems.some(({ path }) => path.startsWith("--")) ? 2 : 1;
-  }
-}
+  },
+});
 
 const LATER =
   "These flags are for the present configuration. Run this command again when you add a " +
   "server, a variable or a path.";
 
 async function readNeeds(flags: SettingFlags): Promise<Needs> {
-  const cwd = Deno.cwd();
-  const home = homeFolder(Deno.env);
-  const settings = readSettings(flags, Deno.env);
-  const files = locateFiles(settings, { home, cwd });
-  // Records the variables that the files name while they are expanded.
+  // Reading the files shows which variables they name.
   const variables = new Set<string>();
   const env: Environment = {
     get(name) {
@@ -64,12 +42,14 @@ async function readNeeds(flags: SettingFlags): Promise<Needs> {
     },
     toObject: () => Deno.env.toObject(),
   };
-  const { configuration, errors } = await checkConfiguration(files, { env, cwd });
+  const cwd = Deno.cwd();
+  const { settings, files, configuration, errors } = await readConfiguration(flags, { env, cwd });
   if (configuration === undefined) throw new ConfigError(errors);
+  const home = homeFolder(Deno.env);
   return findNeeds({ settings, files, configuration, variables, env: Deno.env, home, cwd });
 }
 
-/** Formats the permissions as flags of `deno run` and `deno compile`. */
+/** The flags as `deno run` and `deno compile` take them. */
 export function formatFlags({ read, write, env, run, net }: Needs): string[] {
   const flag = (name: string, values: Iterable<string>): string[] => {
     const list = [...new Set(values)].sort();
@@ -80,33 +60,33 @@ export function formatFlags({ read, write, env, run, net }: Needs): string[] {
     ...flag("allow-read", withoutInner(read)),
     ...flag("allow-write", withoutInner(write)),
     ...flag("allow-env", env),
-    // All other variables count as not set, instead of causing an error.
+    // Other variables count as not set, instead of being an error.
     "--ignore-env",
     ...run === undefined ? ["--allow-run"] : flag("allow-run", run),
     ...flag("allow-net", net),
   ];
 }
 
-/** The path itself, or its nearest parent without a comma, which Deno's flags cannot contain. */
-function avoidComma(path: string): string {
-  let allowed = path;
-  while (allowed.includes(",")) allowed = folderOf(allowed);
-  return allowed;
+/** The path itself, or the folder around a part with a comma, which Deno's flags cannot hold. */
+function withoutComma(path: string): string {
+  let folder = path;
+  while (folder.includes(",")) folder = folderOf(folder);
+  return folder;
 }
 
-/** Notes for paths where more is allowed than needed. */
+/** Notes for the paths around which more is allowed than is needed. */
 function noteCommas({ read, write }: Needs): string[] {
   return [...new Set([...read, ...write])].filter((path) => path.includes(",")).map((path) => {
     return `Deno's flags cannot contain the comma in ${path}, so all of ${
-      avoidComma(path)
+      withoutComma(path)
     } is allowed. ` +
       "Move it to a path without a comma.";
   });
 }
 
-/** Removes paths inside other paths. */
+/** Paths without those that are inside others. */
 function withoutInner(paths: Iterable<string>): string[] {
-  const all = [...paths].map(avoidComma);
+  const all = [...paths].map(withoutComma);
   return all.filter((path) => {
     return !all.some((other) => other !== path && path.startsWith(withSeparator(other)));
   });

@@ -12,36 +12,36 @@ import {
 import { failFastVariables, isDownloaded } from "../downstream/causes/mod.ts";
 import { JsonText, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log, LogFields } from "../log.ts";
-import type { Interrupts } from "./interrupts.ts";
+import type { Output } from "./command.ts";
+import { type Interrupts, withInterrupts } from "./interrupts.ts";
+import type { OpenedConfiguration } from "./open_configuration.ts";
+import { Progress } from "./progress.ts";
+import { formatSeconds } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
-/** What starting a server showed. */
+/** The result of starting a server. */
 export interface Probe {
-  /** Its entry. */
   readonly config: ServerConfig;
-  /** Its tools; absent where it failed. */
+  /** Absent if it failed. */
   readonly tools?: readonly Tool[];
-  /** Why it failed. */
   readonly error?: unknown;
   /** Milliseconds until its tools were listed, or it failed. */
   readonly ms: number;
-  /** What it wrote to stdout that is no message; the beginning of each line. */
+  /** Lines on its stdout that are not messages; the beginning of each. */
   readonly noise: readonly string[];
-  /** What else is odd about it. */
+  /** Other warnings about it. */
   readonly oddities: readonly string[];
 }
 
 /** How servers are started. */
 export interface ProbeOptions {
-  /** Flags and variables. */
   readonly settings: Settings;
-  /** Takes what servers write to stderr, at debug level. */
+  /** Gets the servers' stderr, at debug level. */
   readonly log: Log;
-  /** End the wait. */
   readonly interrupts: Interrupts;
 }
 
-/** How many servers are downloaded at a time: several fill one cache, and share one connection. */
+/** Most servers that are downloaded at a time: they fill one cache and share one connection. */
 const MAX_DOWNLOADS = 3;
 
 /**
@@ -50,10 +50,10 @@ const MAX_DOWNLOADS = 3;
  */
 export const DOWNLOAD_MS = 120_000;
 
-/** What a server gets to end that did no work. */
+/** The time for a server to end that did no work. */
 const PATIENCE: Patience = { inputMs: 500, terminateMs: 1000 };
 
-/** Someone who asks for tools and can do nothing that a server might ask for. */
+/** A caller that lists tools and cannot answer a server's requests. */
 export const NOBODY: Caller = {
   client: "command",
   agent: "",
@@ -68,7 +68,7 @@ export const NOBODY: Caller = {
   },
 };
 
-/** Servers that a command starts, on the code that serves agents. `close` leaves no process behind. */
+/** Servers that a command starts, with the code that serves agents. `close` ends every process. */
 export class Probes {
   /** The servers by name, in the file's order. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;
@@ -77,12 +77,7 @@ export class Probes {
   readonly #noise = new Map<string, string[]>();
   readonly #oddities = new Map<string, string[]>();
 
-  /**
-   * Prepares; nothing is started yet.
-   *
-   * @param configuration Has the servers.
-   * @param options See there.
-   */
+  /** Starts nothing yet. */
   constructor(configuration: Pick<Configuration, "servers">, options: ProbeOptions) {
     this.#options = options;
     const { settings, log } = options;
@@ -93,7 +88,7 @@ export class Probes {
       open: (config, authorization) => {
         return openTransport(config, { log, processes: this.#processes, authorization });
       },
-      // A login that is there is used; nobody is asked for one.
+      // A stored login is used; the person is not asked for one.
       authorize: (config, waiting) => authorize(config, { waiting, isInteractive: false, log }),
     };
     this.servers = new Map(
@@ -106,8 +101,8 @@ export class Probes {
   /**
    * Starts servers: all at once, but few at a time of those that are downloaded.
    *
-   * @param names Which; they are configured.
-   * @param onDone Is told of each as it is done.
+   * @param names Names of configured servers.
+   * @param onDone Called for each as it is done.
    */
   async run(names: Iterable<string>, onDone: (probe: Probe) => void = () => {}): Promise<Probe[]> {
     return await this.visit(names, async (name) => {
@@ -118,11 +113,10 @@ export class Probes {
   }
 
   /**
-   * Does something with each server: all at once, but few at a time of those that are downloaded.
+   * Uses each server: all at once, but few at a time of those that are downloaded.
    *
-   * @param names Which; they are configured.
-   * @param use Uses one of them.
-   * @returns What it gave, in the order of the names.
+   * @param names Names of configured servers.
+   * @returns The results, in the order of the names.
    */
   async visit<T>(names: Iterable<string>, use: (name: string) => Promise<T>): Promise<T[]> {
     const all = [...names];
@@ -141,13 +135,13 @@ export class Probes {
     return all.map((name) => results.get(name) as T);
   }
 
-  /** Whether the program of a server downloads it first, where it is not there yet. */
+  /** Whether the program of a server downloads it first, unless it is installed. */
   isDownloaded(name: string): boolean {
     const connect = this.servers.get(name)?.config.connect;
     return connect?.kind === "stdio" && isDownloaded(connect);
   }
 
-  /** Ends all that was started. */
+  /** Ends all servers. */
   async close(): Promise<void> {
     await Promise.all([...this.servers.values()].map((server) => server.close(0, PATIENCE)));
     this.#processes.kill();
@@ -180,7 +174,7 @@ export class Probes {
     };
   }
 
-  /** Keeps what is said about a server for its report. */
+  /** Keeps warnings about a server for its report. */
   #listen(log: Log): Log {
     const keep = (message: string, { server, excerpt }: LogFields = {}): void => {
       const kept = excerpt === undefined ? this.#oddities : this.#noise;
@@ -192,8 +186,8 @@ export class Probes {
 }
 
 /**
- * A server that is downloaded gets the time for it. A person who asks what is wrong with it does not
- * want to wait until npm gives up on a registry that does not answer.
+ * Gives a server that is downloaded the time for it, and lets npm give up early on a registry that
+ * does not answer: a person is waiting.
  */
 function forDownload(config: ServerConfig): ServerConfig {
   const { connect, options } = config;
@@ -203,17 +197,55 @@ function forDownload(config: ServerConfig): ServerConfig {
   return { ...config, connect: { ...connect, env }, options: { ...options, connectTimeoutMs } };
 }
 
-/** Runs something on servers, and ends them whatever happens. */
+/** Runs `use` on servers, and then ends them in any case. */
 export async function withProbes<T>(
-  configuration: Pick<Configuration, "servers">,
-  options: ProbeOptions,
+  { servers, ...options }: ProbeOptions & Pick<Configuration, "servers">,
   use: (probes: Probes) => Promise<T>,
 ): Promise<T> {
-  const probes = new Probes(configuration, options);
+  const probes = new Probes({ servers }, options);
   options.interrupts.onSecond = () => probes.kill();
   try {
     return await use(probes);
   } finally {
     await probes.close();
   }
+}
+
+/** The servers that a command starts. */
+export interface StartOptions {
+  readonly opened: OpenedConfiguration;
+  readonly names: readonly string[];
+  /** For the progress. */
+  readonly stderr: Output;
+}
+
+/**
+ * Starts servers for a command, shows which are awaited, and ends them all.
+ *
+ * @param use Uses the results while the servers run.
+ * @throws {Interrupted} A signal came before all were ended.
+ */
+export async function withStartedServers<T>(
+  { opened, names, stderr }: StartOptions,
+  use: (started: readonly Probe[], probes: Probes, signal: AbortSignal) => T | Promise<T>,
+): Promise<T> {
+  const { settings, configuration: { servers }, log } = opened;
+  return await withInterrupts(async (interrupts) => {
+    const { signal } = interrupts;
+    using progress = new Progress(names, {
+      line: stderr,
+      signal,
+      isDownloaded: (name) => {
+        const connect = servers.get(name)?.connect;
+        return connect?.kind === "stdio" && isDownloaded(connect);
+      },
+    });
+    return await withProbes({ servers, settings, log, interrupts }, async (probes) => {
+      const started = await probes.run(names, ({ config, error, tools, ms }) => {
+        const how = error === undefined ? `${tools?.length} tools` : "FAILED";
+        progress.done(config.name, `${how} ${formatSeconds(ms)}`);
+      });
+      return await use(started, probes, signal);
+    });
+  });
 }

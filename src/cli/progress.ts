@@ -1,24 +1,29 @@
+import type { Output } from "./command.ts";
 import { cleanLine, styleOf } from "./terminal.ts";
 
-/** What takes long at the first start of a server. */
+/** Shown while the first start of a server may take long. */
 const DOWNLOADING = "packages may be downloading (120 s at most each)";
 
-/** Packages that are there already start sooner than this, in seconds. */
+/** Packages that are installed already start sooner than this, in seconds. */
 const DOWNLOAD_SHOWN_S = 3;
 
-/** Where progress is shown; `isLive` where a line may be written over. */
-export interface ProgressLine {
-  write(text: string): void;
+/** How progress is shown. */
+export interface ProgressOptions {
+  readonly line: Output;
+  /** Ends the progress: nothing is awaited any more. */
+  readonly signal?: AbortSignal;
+  /** Whether something is downloaded before it starts, unless it is there already. */
+  readonly isDownloaded?: (name: string) => boolean;
 }
 
 /**
- * Shows which of several things are still awaited: at a terminal in one line that changes, elsewhere
- * with a line for each that is done.
+ * Shows which of several things are awaited: at a terminal in one line that changes, elsewhere with
+ * a line for each that is done.
  */
 export class Progress implements Disposable {
   readonly #waiting: Set<string>;
   readonly #total: number;
-  readonly #line: ProgressLine;
+  readonly #line: Output;
   readonly #columns: number;
   readonly #isLive: boolean;
   readonly #isDownloaded: (name: string) => boolean;
@@ -28,19 +33,9 @@ export class Progress implements Disposable {
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   #isOver = false;
 
-  /**
-   * Begins.
-   *
-   * @param names What is awaited.
-   * @param line Where it is shown.
-   * @param signal Takes it away: nobody waits any more.
-   * @param isDownloaded Whether one is downloaded first, where it is not there yet.
-   */
   constructor(
     names: readonly string[],
-    line: ProgressLine,
-    signal?: AbortSignal,
-    isDownloaded: (name: string) => boolean = () => false,
+    { line, signal, isDownloaded = () => false }: ProgressOptions,
   ) {
     const { isTerminal, columns } = styleOf(Deno.stderr);
     this.#waiting = new Set(names);
@@ -56,7 +51,7 @@ export class Progress implements Disposable {
     if (!isTerminal && names.some(isDownloaded)) line.write(`${DOWNLOADING}\n`);
   }
 
-  /** One of them is done. */
+  /** Shows that one is done, and how it went. */
   done(name: string, how: string): void {
     this.#waiting.delete(name);
     if (this.#isOver) return;
@@ -64,7 +59,7 @@ export class Progress implements Disposable {
     else this.#line.write(`${cleanLine(name)}: ${how}\n`);
   }
 
-  /** Takes the line away. */
+  /** Removes the line. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#signal?.removeEventListener("abort", this.#stop);

@@ -1,13 +1,13 @@
 import { type ConnectHttp, formatPath } from "../config/mod.ts";
 import { type RemoteFailure, type RemoteProblem } from "../downstream/mod.ts";
 
-/** Why a remote server cannot be used, and what to do about it. */
+/** Why a remote server cannot be used, and how to fix it. */
 export interface RemoteFinding {
   readonly kind: RemoteFindingKind;
   readonly fix: string;
 }
 
-/** The kinds of failure of remote servers that are told apart. */
+/** The kinds of failure of remote servers. */
 export type RemoteFindingKind =
   | "refused"
   | "unknown-host"
@@ -21,28 +21,27 @@ export type RemoteFindingKind =
   | "server-error"
   | "busy";
 
-interface Context {
-  /** The server's `host:port`. */
+interface FixContext {
+  /** With the port. */
   readonly host: string;
-  /** Its host alone. */
+  /** Without the port. */
   readonly hostname: string;
-  /** The keys of its entry, as paths in the servers file. */
+  /** Paths of keys in the servers file. */
   readonly url: string;
   readonly headers: string;
-  /** Whether its entry has headers. */
   readonly hasHeaders: boolean;
   readonly type: ConnectHttp["kind"];
 }
 
-type Fix = readonly [kind: RemoteFindingKind, fix: (context: Context) => string];
+type Fix = readonly [kind: RemoteFindingKind, fix: (context: FixContext) => string];
 
 const ENDPOINT = "see the server's documentation; the address often ends in /mcp or /sse";
 
-const WRONG_ADDRESS = ({ url }: Context): string => {
+const WRONG_ADDRESS = ({ url }: FixContext): string => {
   return `Put the address of the server's MCP endpoint into ${url}: ${ENDPOINT}`;
 };
 
-const CERTIFICATE_OF = ({ host, url }: Context): string => {
+const CERTIFICATE_OF = ({ host, url }: FixContext): string => {
   return `Ask whoever runs ${host} to renew its certificate, or correct ${url}`;
 };
 
@@ -147,18 +146,13 @@ const OTHER: Fix = ["not-mcp", ({ url, headers }) => {
   return `Check ${url} and ${headers}: the server refuses the initialize request`;
 }];
 
-/**
- * Finds out what to do about a remote server that cannot be used.
- *
- * @param failure How it failed.
- * @param name The server's name.
- * @param connect How it is reached.
- * @returns `undefined` where nothing is known of it.
- */
+/** Finds out how to fix a remote server; `undefined` if the problem is not known. */
 export function findRemoteCause(
   { problem, status = 0 }: Pick<RemoteFailure, "problem" | "status">,
-  name: string,
-  { kind: type, url, headers }: ConnectHttp,
+  { name, connect: { kind: type, url, headers } }: {
+    readonly name: string;
+    readonly connect: ConnectHttp;
+  },
 ): RemoteFinding | undefined {
   if (problem === undefined) return undefined;
   const otherStatus = status >= 500 ? SERVER_ERROR : OTHER;

@@ -1,38 +1,38 @@
-import { type Configuration, nameHint } from "../config/mod.ts";
-import { nearNames } from "../near_names.ts";
-import { type OpenedConfiguration, UsageError } from "./open_configuration.ts";
-import type { Outputs } from "./terminal.ts";
+import { type Configuration, nameHint, type ServerConfig } from "../config/mod.ts";
+import type { Context } from "./command.ts";
+import { UsageError } from "./error_report.ts";
+import type { OpenedConfiguration } from "./open_configuration.ts";
 
-/** How many names a message lists. */
+/** Most names in a message. */
 const MOST_NAMES = 10;
 
-/** `; did you mean "x"?` for the nearest of some names; empty where none is near. */
-export function didYouMean(given: string, known: Iterable<string>): string {
-  const [near] = nearNames(given, known, { most: 1 });
-  return near === undefined ? "" : `; did you mean "${near}"?`;
-}
-
 /**
- * Makes sure that a server is configured.
+ * The entry of a server.
  *
- * @throws {UsageError} Names those that are.
+ * @throws {UsageError} It is not configured, or is not used.
  */
-export function checkServer(name: string, { servers, unused }: Configuration): void {
-  if (servers.has(name) || unused.has(name)) return;
+export function findServer(name: string, { servers, unused }: Configuration): ServerConfig {
+  const config = servers.get(name);
+  if (config !== undefined) return config;
+  const why = unused.get(name);
   throw new UsageError(
-    `There is no server "${name}" in the configuration${suggestName(name, servers.keys())}`,
+    why === undefined
+      ? `There is no server "${name}" in the configuration${suggestName(name, servers.keys())}`
+      : `The server "${name}" is not started: ${why}`,
   );
 }
 
 /**
- * The agent that a command acts as: the one that is named, or else the only one of the rules.
+ * Chooses the agent that a command acts as: the one that is named, else the only one of the rules.
  *
- * @param opened The configuration.
- * @param outputs Is told which it is where nobody named it.
- * @returns The settings with that agent; as they are where the rules let a call pass without one.
+ * @returns The configuration with that agent in its settings; without one where the rules do not
+ * demand it.
  * @throws {UsageError} It is not in the rules, or there are several to choose from.
  */
-export function chooseAgent(opened: OpenedConfiguration, { stderr }: Outputs): OpenedConfiguration {
+export function chooseAgent(
+  opened: OpenedConfiguration,
+  { stderr }: Pick<Context, "stderr">,
+): OpenedConfiguration {
   const { settings, configuration: { rules } } = opened;
   const { agents } = rules;
   if (settings.agent !== undefined) {
@@ -50,7 +50,7 @@ export function chooseAgent(opened: OpenedConfiguration, { stderr }: Outputs): O
   return { ...opened, settings: { ...settings, agent: only } };
 }
 
-/** What a mistyped name may have meant, or else the names that there are, to append to a message. */
+/** Words to append to a message about an unknown name: the likely name, else all names. */
 export function suggestName(given: string, known: Iterable<string>): string {
   const names = [...known];
   return nameHint(given, names) ||

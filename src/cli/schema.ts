@@ -1,17 +1,14 @@
 import { describeFile } from "../config/mod.ts";
-import type { Outputs } from "./terminal.ts";
+import { choiceArgument, defineCommand } from "./command.ts";
 
-/** One of the two configuration files. */
-export type SchemaName = "servers" | "rules";
-
-/**
- * Prints the JSON Schema of a configuration file.
- *
- * @param name Which file.
- * @param outputs Where to print.
- * @returns The exit code.
- */
-export async function schema(name: SchemaName, { stdout }: Outputs): Promise<number> {
-  stdout.write(`${JSON.stringify(await describeFile(name), null, 2)}\n`);
-  return 0;
-}
+/** `schema`. */
+export const command = defineCommand({
+  about: "Prints the JSON Schema of the servers file or of the rules file. An editor " +
+    'completes and checks a file that names it: "$schema": "./rules.schema.json".',
+  example: "agent-mcp-gateway schema rules > rules.schema.json",
+  args: [choiceArgument("Which file: servers or rules", ["servers", "rules"])],
+  async run({ args: [file], stdout }) {
+    stdout.write(`${JSON.stringify(await describeFile(file), null, 2)}\n`);
+    return 0;
+  },
+});

@@ -18,7 +18,7 @@ import { ConfigError, formatProblem } from "../errors.ts";
 import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
 import { standardError } from "../line_queue.ts";
 import { createLog, type Log, type LogOptions } from "../log.ts";
-import { nearNames } from "../near_names.ts";
+import { didYouMean } from "../near_names.ts";
 import { loadTracer } from "../trace.ts";
 import { LogSecrets } from "./log_secrets.ts";
 import { auditFallback } from "./audit_path.ts";
@@ -28,10 +28,9 @@ import { VERSION } from "./version.ts";
 export type ServeFlags = SettingFlags;
 
 /**
- * Serves until the client or the system ends it.
+ * Serves until the client or the system ends the process.
  *
- * @param flags As typed.
- * @returns The exit code: 1 where the configuration cannot be used, 2 where a flag cannot.
+ * @returns The exit code: 1 if the configuration cannot be used, 2 if a flag cannot.
  */
 export async function serve(flags: ServeFlags): Promise<number> {
   const secrets = new LogSecrets([homeFolder(Deno.env) ?? "", Deno.cwd()]);
@@ -44,7 +43,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   };
   let log = createLog(style);
   standardError.onRoom = (dropped) => {
-    // At the one level that is always logged.
+    // The level `error` is always logged.
     log.error("Lines of the log were dropped, because nothing read standard error", { dropped });
   };
   try {
@@ -94,7 +93,7 @@ async function load(
   const files = locateFiles(settings, { home: homeFolder(Deno.env), cwd });
   log.info(`Loading MCP server configuration from: ${files.mcpConfig.shown}`);
   log.info(`Loading gateway rules from: ${files.rules.shown}`);
-  // Before the files are read, so that no change between reading and watching is missed.
+  // Before the files are read, so that no change is missed between reading and watching.
   const watch = new FileWatch([files.mcpConfig.path, files.rules.path]);
   const check = async (): Promise<Checked> => {
     const checked = await checkConfiguration(files, { env: Deno.env, cwd });
@@ -112,7 +111,7 @@ async function load(
   return { configuration, reload: { files, watch, check } };
 }
 
-/** Such as `--agent "$UNSET"`: a gateway that was to be bound to an agent would serve all of them. */
+/** With `--agent "$UNSET"`, a gateway that should be bound to one agent would serve all of them. */
 function refuseNobody({ agent }: ServeFlags): void {
   if (agent !== "") return;
   const message = "is empty; name an agent of the rules, or leave the flag out";
@@ -151,7 +150,7 @@ function summarize(
   warnOfAgents(settings, configuration, log);
 }
 
-/** Without this, a person who starts the command with no client sees nothing happen. */
+/** A person who starts the command without a client would see nothing happen. */
 function explainWaiting(log: Log): void {
   if (!Deno.stdin.isTerminal()) return;
   log.info(
@@ -164,20 +163,19 @@ function explainWaiting(log: Log): void {
   );
 }
 
-/** A path as the log has it: home as `~`. */
+/** A path with `~` for the home folder. */
 function shown(path: string | undefined): string {
   const home = homeFolder(Deno.env);
   if (path === undefined) return "nowhere";
   return home !== undefined && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
 }
 
-/** What makes every call fail can be told before the first one. */
+/** Warns of settings that make every call fail. */
 function warnOfAgents(settings: Settings, { rules }: Configuration, log: Log): void {
   const { agent, defaultAgent } = settings;
   for (const [name, what] of [[agent, "is bound to"], [defaultAgent, "has by default"]] as const) {
     if (name === undefined || rules.agents.has(name)) continue;
-    const [near] = nearNames(name, rules.agents.keys(), { most: 1 });
-    const meant = near === undefined ? "" : `; did you mean "${near}"?`;
+    const meant = didYouMean(name, rules.agents.keys());
     log.warn(`The agent "${name}" that the gateway ${what} is not in the rules${meant}`);
   }
   if (defaultAgent !== undefined && agent === undefined && rules.denyOnMissingAgent) {

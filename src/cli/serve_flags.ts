@@ -1,11 +1,11 @@
 import { listSettings, type SettingFlags } from "../config/mod.ts";
 
 /**
- * Reads a command line that does nothing but serve, as MCP clients have it: `--rules FILE --debug`.
+ * Reads a command line that only serves, as MCP clients have it: `--rules FILE --debug`.
  * The parser of all commands would take 5 ms, while a client waits for its handshake.
  *
  * @param args The words after the program's name.
- * @returns The flags; undefined where anything else stands there, which is for that parser to read.
+ * @returns The flags; `undefined` for any other line, which the parser has to read.
  */
 export function readServeFlags(args: readonly string[]): SettingFlags | undefined {
   const settings = new Map(listSettings().map((setting) => [setting.flag, setting]));
@@ -16,7 +16,7 @@ export function readServeFlags(args: readonly string[]): SettingFlags | undefine
     const setting = flag === undefined ? undefined : settings.get(flag);
     if (setting === undefined || setting.key in flags) return undefined;
     const value = setting.boolean ? true : words[++at] ?? "";
-    // What begins with a dash may be a value or the next flag.
+    // A word that begins with a dash may be a value or the next flag.
     if (value === "" || (value !== true && value.startsWith("-"))) return undefined;
     flags[setting.key] = value;
   }

@@ -2,28 +2,27 @@ import { childEnvironment, type ConnectStdio, formatPath } from "../config/mod.t
 import { lineEndingsFix } from "../downstream/causes/mod.ts";
 import type { StartFailure, StartFailureKind } from "../downstream/mod.ts";
 
-/** Why a command could not be started, and what to do about it. */
+/** Why a command could not be started, and how to fix it. */
 export interface StartFinding {
   readonly kind: StartFailureKind;
   readonly message: string;
   readonly fix: string;
-  /** Where a command was looked for. */
+  /** The paths at which the command was looked for. */
   readonly looked?: readonly string[];
 }
 
-/**
- * Says how a command that could not be started can be.
- *
- * @param name The server.
- * @param connect Its command.
- * @param failure What the start found out.
- * @param windows Whether Windows' customs hold.
- */
+/** The server whose command could not be started. */
+export interface StartContext {
+  readonly name: string;
+  readonly connect: ConnectStdio;
+  /** Whether the rules of Windows apply; default: those of this machine. */
+  readonly windows?: boolean | undefined;
+}
+
+/** Finds out how to fix a command that could not be started. */
 export function findStartCause(
-  name: string,
-  connect: ConnectStdio,
   failure: StartFailure,
-  windows: boolean = Deno.build.os === "windows",
+  { name, connect, windows = Deno.build.os === "windows" }: StartContext,
 ): StartFinding {
   const { kind, message, subject } = failure;
   const { command, cwd } = connect;

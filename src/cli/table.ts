@@ -1,31 +1,40 @@
 import { cleanLine, type TerminalStyle } from "./terminal.ts";
 import { wrapLine } from "./wrap.ts";
 
+/** The code that begins green text at a terminal. */
+export const GREEN = "\x1b[32m";
+
+/** The code that begins red text at a terminal. */
+export const RED = "\x1b[31m";
+
+/** The code that begins dim text at a terminal. */
+export const DIM = "\x1b[2m";
+
 /** A column of a table. */
 export interface Column {
-  /** Stands above it. */
   readonly title: string;
-  /** Numbers stand to the right, and are never broken. */
+  /** Numbers are aligned to the right, and are never broken. */
   readonly isNumber?: boolean;
-  /** Code of a terminal's colour for a cell; empty for none. */
+  /** The least width; default: that of the longest cell. */
+  readonly width?: number;
+  /** The code of a cell's colour; empty for none. */
   readonly colour?: (cell: string) => string;
 }
 
-/** Narrower than this no column gets. */
+/** Least width of a column. */
 const LEAST_WIDTH = 8;
 
-/** A cell takes at most as many lines. */
+/** Most lines of a cell. */
 const MOST_LINES = 4;
 
 const GAP = 2;
 
 /**
- * Writes a table. Where it does not fit, the widest columns become narrower and their cells are
- * broken over several lines, at the joints of names where there are any.
+ * Writes a table. If it does not fit, the widest columns become narrower and their cells are broken
+ * into several lines, where possible at the joints of names.
  */
 export function table(
-  columns: readonly Column[],
-  rows: readonly string[][],
+  { columns, rows }: { readonly columns: readonly Column[]; readonly rows: readonly string[][] },
   style: TerminalStyle,
 ): string {
   const cells = rows.map((row) => row.map(cleanLine));
@@ -48,10 +57,12 @@ export function table(
   }).join("");
 }
 
-/** Breaks a text for people at words into lines, each behind an indent. */
+/** Breaks a text at words into indented lines. */
 export function paragraph(text: string, style: TerminalStyle, indent = ""): string {
   const width = Math.max(LEAST_WIDTH, style.columns - indent.length);
-  const lines = text.split("\n").flatMap((line) => wrapLine(cleanLine(line), width, ""));
+  const lines = text.split("\n").flatMap((line) =>
+    wrapLine(cleanLine(line), { columns: width, indent: "" })
+  );
   return lines.map((line) => `${indent}${line}\n`).join("");
 }
 
@@ -60,8 +71,8 @@ function fitWidths(
   rows: readonly string[][],
   most: number,
 ): number[] {
-  const widths = columns.map(({ title }, at) => {
-    return Math.max(lengthOf(title), ...rows.map((row) => lengthOf(row[at] ?? "")));
+  const widths = columns.map(({ title, width = 0 }, at) => {
+    return Math.max(width, lengthOf(title), ...rows.map((row) => lengthOf(row[at] ?? "")));
   });
   const least = columns.map(({ isNumber }, at) => {
     return isNumber ? widths[at] ?? 0 : Math.min(widths[at] ?? 0, LEAST_WIDTH);
@@ -89,7 +100,7 @@ function breakText(text: string, width: number): string[] {
   const lines: string[] = [];
   let rest = [...text];
   while (rest.length > width) {
-    // A blank may fall beyond the edge, because it is not shown.
+    // A blank beyond the edge is not shown.
     const blank = rest.lastIndexOf(" ", width);
     const joint = rest.findLastIndex((character, at) => at < width && /[-._/[\],]/.test(character));
     const isBlank = blank > width / 3 || (blank > 0 && joint < width / 2);
@@ -100,7 +111,7 @@ function breakText(text: string, width: number): string[] {
   return [...lines, rest.join("")];
 }
 
-/** In columns; wide characters are rare in names. */
+/** Width in columns; wide characters are rare in names. */
 function lengthOf(text: string): number {
   return [...text].length;
 }

@@ -1,25 +1,16 @@
-/** Where a command says something; a closed pipe is fine. */
-export interface Outputs {
-  /** Takes the answer. */
-  readonly stdout: { write(text: string): void };
-  /** Takes what is about the answer. */
-  readonly stderr: { write(text: string): void };
-}
-
-/** How what is printed may look. */
+/** How text is laid out and coloured. */
 export interface TerminalStyle {
-  /** What a line may take, in columns; endless where no terminal shows it. */
+  /** Width of a line, in columns; `Infinity` for a file or a program. */
   readonly columns: number;
-  /** Whether colours are wanted. */
   readonly colours: boolean;
-  /** Whether a terminal shows it, where control characters would move the cursor. */
+  /** Whether a terminal shows the text, where control characters would move the cursor. */
   readonly isTerminal: boolean;
 }
 
-/** A width that is asked for where no terminal has one of its own. */
+/** The least width that `COLUMNS` can ask for. */
 const LEAST_COLUMNS = 20;
 
-/** How what goes to a stream may look: a file or a program gets whole lines without colours. */
+/** The style for a stream. Files and programs get whole lines without colours. */
 export function styleOf(stream: { isTerminal(): boolean }): TerminalStyle {
   const isTerminal = stream.isTerminal();
   const asked = Number(Deno.env.get("COLUMNS"));
@@ -32,22 +23,22 @@ function terminalColumns(): number {
     const { columns } = Deno.consoleSize();
     return columns >= LEAST_COLUMNS ? columns : 80;
   } catch {
-    // A terminal that does not tell its size, as over a serial line.
+    // Terminals over a serial line have no known size.
     return 80;
   }
 }
 
-/** Agents and servers choose names and texts; at a terminal they must not move the cursor. */
+/** Replaces control characters: names that agents and servers choose must not move the cursor. */
 export function cleanLine(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");
 }
 
-/** Cleans a text of several lines, such as what a server said last; tabs stay. */
+/** Replaces control characters in a text of several lines; tabs stay. */
 export function cleanText(text: string): string {
   return text.split("\n").map((line) => line.split("\t").map(cleanLine).join("\t")).join("\n");
 }
 
-/** A number for people. */
+/** Writes a number for people: `1,234`. */
 export function formatCount(value: number): string {
   return value.toLocaleString("en-US");
 }
@@ -55,4 +46,9 @@ export function formatCount(value: number): string {
 /** `1 error`, `2 errors`. */
 export function counted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** A duration in seconds: `0.25 s`. */
+export function formatSeconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
 }

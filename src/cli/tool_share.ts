@@ -1,26 +1,23 @@
 import type { Rules } from "../config/mod.ts";
 import { compilePattern, type Policy } from "../policy/mod.ts";
 
-/** How many tools of a server an agent may call, as far as the rules alone say it. */
+/** The share of a server's tools that an agent may call, according to the rules alone. */
 export type ToolShare = "all" | "some" | "none";
 
-/** Stands for `*` in a name that no pattern means, in characters that no tool uses. */
+/** Takes the place of `*` in a name: characters that no tool and no pattern use. */
 const ANY_TEXT = "\ue000\ue001\ue002\ue003\ue004\ue005\ue006\ue007\ue008\ue009\ue00a\ue00b";
 
-/** Stands for `?`. */
+/** Takes the place of `?`. */
 const ANY_CHARACTER = "\ue000";
 
 /**
- * Says how many tools of a server an agent may call. Servers are not started for it: the rules are
- * asked about one name for each of their patterns, and about a tool that they do not mention.
+ * Finds the share of a server's tools that an agent may call. No server is started for it: the
+ * policy decides about one name for each pattern, and about a tool that the rules do not mention.
  *
- * @param agent An agent that may use the server.
- * @param server The server.
- * @param rules The rules, and the policy that was made from them.
+ * @param names An agent that may use the server, and the server.
  */
 export function findToolShare(
-  agent: string,
-  server: string,
+  { agent, server }: { readonly agent: string; readonly server: string },
   { rules, policy }: { readonly rules: Rules; readonly policy: Policy },
 ): ToolShare {
   const { allow, deny } = rules.agents.get(agent) ?? {};

@@ -1,29 +1,50 @@
 import { JsonText } from "../jsonrpc/mod.ts";
 import { type CallResult, ownAnswer, readResult, refusalText } from "./call_result.ts";
+import {
+  agentFlag,
+  choiceFlag,
+  type Context,
+  defineCommand,
+  FILE_FLAGS,
+  JSON_FLAG,
+  serverFlag,
+  textFlag,
+} from "./command.ts";
 import { type CallGateway, withGateway } from "./in_process.ts";
-import { withInterrupts } from "./interrupts.ts";
-import { checkServer, chooseAgent } from "./resolve_names.ts";
-import { type FileFlags, openConfiguration, withErrorReport } from "./open_configuration.ts";
-import { cleanText, counted, type Outputs, styleOf, type TerminalStyle } from "./terminal.ts";
+import { openConfiguration } from "./open_configuration.ts";
+import { chooseAgent, findServer } from "./resolve_names.ts";
 import { paragraph } from "./table.ts";
+import { cleanText, counted, styleOf, type TerminalStyle } from "./terminal.ts";
 
-/** The flags of `tools`. */
-export interface ToolsFlags extends FileFlags {
-  /** Whose tools. */
-  readonly agent?: string;
-  /** Of one server only. */
-  readonly server?: string;
-  /** Only these, separated by commas. */
-  readonly names?: string;
-  /** Only those that match. */
-  readonly pattern?: string;
-  /** How much of each. */
-  readonly detail?: "full" | "signatures" | "names";
-  /** Whether the answer is JSON. */
-  readonly json: boolean;
-}
+/** `tools`. */
+export const command = defineCommand({
+  about: "Lists what list_servers and get_server_tools show an agent, through the same " +
+    "steps as any other call: identity, rules, audit. Exit code: 1 if that fails.",
+  example: "agent-mcp-gateway tools --server postgres --agent researcher",
+  flags: {
+    server: serverFlag("Only this server's"),
+    agent: agentFlag("Whose tools (GATEWAY_AGENT)"),
+    names: textFlag("Only these, separated by commas", { placeholder: "names" }),
+    pattern: textFlag("Only those that match, such as get_*", { placeholder: "pattern" }),
+    detail: choiceFlag("How much of each", ["full", "signatures", "names"]),
+    json: JSON_FLAG,
+    ...FILE_FLAGS,
+  },
+  async run({ flags, ...context }) {
+    const { server, names, pattern, detail, json, ...settings } = flags;
+    const read = await openConfiguration(settings);
+    if (server !== undefined) findServer(server, read.configuration);
+    const opened = chooseAgent(read, context);
+    return await withGateway({ opened, stderr: context.stderr }, async (call) => {
+      const wanted = { names, pattern, detail };
+      return server === undefined
+        ? await showAll(call, { wanted, json, context })
+        : await showOne(call, { server, wanted, json, context });
+    });
+  },
+});
 
-/** What `get_server_tools` answers, as far as it is read here. */
+/** The answer of `get_server_tools`, as far as it is read here. */
 interface ServerListing {
   readonly total_available: number;
   readonly returned: number;
@@ -35,7 +56,7 @@ interface ServerListing {
   }[];
 }
 
-/** What `list_servers` answers, and what came of asking each. */
+/** A server in the answer of `list_servers`, with its own answer. */
 interface ListedServer {
   readonly name: string;
   readonly description?: string;
@@ -43,41 +64,21 @@ interface ListedServer {
   readonly failed?: CallResult;
 }
 
-/**
- * Prints the servers and tools that an agent may use, as `list_servers` and `get_server_tools` show
- * them.
- *
- * @param flags As typed.
- * @param outputs Where to print.
- * @returns The exit code: 1 where the gateway refuses, or a server fails.
- */
-export async function tools(flags: ToolsFlags, outputs: Outputs): Promise<number> {
-  const { server, names, pattern, detail, json, ...settings } = flags;
-  return await withErrorReport(outputs, async () => {
-    const read = await openConfiguration(settings);
-    if (server !== undefined) checkServer(server, read.configuration);
-    const opened = chooseAgent(read, outputs);
-    return await withInterrupts(async (interrupts) => {
-      return await withGateway(opened, { outputs, interrupts }, async (call) => {
-        const wanted = { names, pattern, detail };
-        return server === undefined
-          ? await showAll(call, { wanted, json }, outputs)
-          : await showOne(call, { server, wanted, json }, outputs);
-      });
-    });
-  });
-}
-
 interface ToolsRequest {
   readonly names?: string | undefined;
   readonly pattern?: string | undefined;
-  readonly detail?: ToolsFlags["detail"];
+  readonly detail?: "full" | "signatures" | "names" | undefined;
+}
+
+interface ShowOptions {
+  readonly wanted: ToolsRequest;
+  readonly json: boolean;
+  readonly context: Context;
 }
 
 async function showOne(
   call: CallGateway,
-  { server, wanted, json }: { server: string; wanted: ToolsRequest; json: boolean },
-  { stdout, stderr }: Outputs,
+  { server, wanted, json, context: { stdout, stderr } }: ShowOptions & { server: string },
 ): Promise<number> {
   // For people a signature says more than a schema does.
   const detail = wanted.detail ?? (json ? undefined : "signatures");
@@ -99,8 +100,7 @@ async function showOne(
 
 async function showAll(
   call: CallGateway,
-  { wanted, json }: { wanted: ToolsRequest; json: boolean },
-  { stdout, stderr }: Outputs,
+  { wanted, json, context: { stdout, stderr } }: ShowOptions,
 ): Promise<number> {
   const answer = readResult(await call("list_servers", new JsonText("{}")));
   if (answer.isError) {

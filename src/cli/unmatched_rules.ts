@@ -9,13 +9,12 @@ import {
 import { compilePattern } from "../policy/mod.ts";
 import type { Probe } from "./probe.ts";
 
-/** The tools of each server by name; undefined where they are not known. */
+/** The tools of each server by name; `undefined` if they are not known. */
 export type KnownTools = ReadonlyMap<string, readonly string[] | undefined>;
 
 /**
- * The names of the tools that servers showed.
+ * The names of the tools of servers that were started.
  *
- * @param probes The servers that were started.
  * @param servers All that are configured.
  */
 export function toolsOf(probes: readonly Probe[], servers: Iterable<string>): KnownTools {
@@ -25,12 +24,7 @@ export function toolsOf(probes: readonly Probe[], servers: Iterable<string>): Kn
   return known;
 }
 
-/**
- * The warnings of the configuration that are about what agents may use.
- *
- * @param configuration What was read.
- * @param agent Whose rules; default: everybody's.
- */
+/** The warnings of the configuration about the rules of an agent, or of all agents. */
 export function rulesWarnings(
   { warnings }: Configuration,
   agent: string | undefined,
@@ -42,18 +36,20 @@ export function rulesWarnings(
 }
 
 /**
- * Finds entries of the rules that match no tool of the servers they are about. Entries that are also
- * about a server whose tools are not known are left out.
+ * Finds entries of the rules that match no tool of their servers. Entries for a server whose tools
+ * are not known are left out.
  *
- * @param rules The rules.
- * @param known The tools of every configured server.
- * @param options The rules file as the operator knows it, and whose rules; default: everybody's.
+ * @param options The tools of every configured server, the name of the rules file, and an agent;
+ * default: all agents.
  * @returns Warnings without lines, because the rules are not read again for them.
  */
 export function unmatchedTools(
   { agents }: Rules,
-  known: KnownTools,
-  { file, agent }: { readonly file: string; readonly agent?: string },
+  { known, file, agent }: {
+    readonly known: KnownTools;
+    readonly file: string;
+    readonly agent?: string;
+  },
 ): ConfigProblem[] {
   return [...agents].filter(([id]) => agent === undefined || id === agent)
     .flatMap(([id, { allow, deny }]) => {
@@ -66,7 +62,7 @@ export function unmatchedTools(
     });
 }
 
-/** A pattern that every name matches. */
+/** A pattern that matches every name. */
 const ANYTHING = /^[*]+$/;
 
 interface Unmatched {
@@ -88,7 +84,7 @@ function unmatchedIn(
     const whose = key.explicit ? `server ${JSON.stringify(server)}` : "the servers it is about";
     return patterns.flatMap((pattern, index): Unmatched[] => {
       const { explicit, matches } = compilePattern(pattern);
-      // Such as `"*": ["delete_*"]`, which is meant for whatever servers there may be one day.
+      // An entry such as `"*": ["delete_*"]` is meant for servers that may come one day, too.
       const isGeneral = ANYTHING.test(server) && !explicit;
       if (ANYTHING.test(pattern) || isGeneral || names.some(matches)) return [];
       const message = `no tool of ${whose} matches ${JSON.stringify(pattern)}` +

@@ -1,49 +1,54 @@
 import { expandHome, homeFolder, readText, resolvePath, type SettingFlags } from "../config/mod.ts";
 import { detectFileKind } from "../config/texts/mod.ts";
 import { ConfigError, type ConfigProblem } from "../errors.ts";
+import {
+  argument,
+  defineCommand,
+  FILE_FLAGS,
+  type Input,
+  repeated,
+  switchFlag,
+} from "./command.ts";
+import { UsageError } from "./error_report.ts";
 import { foldProblems } from "./fold_problems.ts";
 import {
-  type FileFlags,
   type OpenContext,
   type ReadConfiguration,
   readConfiguration,
-  UsageError,
 } from "./open_configuration.ts";
-import { cleanText, counted, type Outputs, styleOf } from "./terminal.ts";
+import { counted, styleOf } from "./terminal.ts";
 import { wrapText } from "./wrap.ts";
 
-/** The flags of `validate`. */
-export interface ValidateFlags extends FileFlags {
-  /** Whether the answer is JSON. */
-  readonly json: boolean;
-  /** Whether a warning fails, too. */
-  readonly strict: boolean;
-}
+const FLAGS = {
+  json: switchFlag("Print {errors, warnings}, each with file, line, column, path"),
+  strict: switchFlag("Let warnings fail"),
+  ...FILE_FLAGS,
+};
+
+const ARGS = repeated(argument("Check this file", { placeholder: "file" }), 2);
+
+/** `validate`. */
+export const command = defineCommand({
+  about: "Reports every error and warning in the servers file and the rules file, with " +
+    "file, line and column. A FILE is checked instead of the one that the gateway would find; " +
+    "its contents show which of the two it is. Exit code: 1 on errors.",
+  example: "agent-mcp-gateway validate --strict ./new-rules.json",
+  flags: FLAGS,
+  args: ARGS,
+  run: (input) => validate(input),
+});
 
 /**
- * Tells everything that is wrong and odd in the two files.
+ * Checks the two files. A file that is named takes the place of the one that would be found; the
+ * other one may be missing.
  *
- * @param flags As typed.
- * @param named Files to check in place of those that would be found, recognised by what stands in
- * them: one or both. The other one is found as ever, and may be missing.
- * @param outputs Where to print.
- * @param surroundings Where variables come from; default: the process.
- * @returns The exit code: 1 on errors, with `--strict` on warnings too, 2 where a flag cannot be used.
+ * @returns The exit code: 1 on errors, with `--strict` on warnings too, 2 if a flag cannot be used.
  */
 export async function validate(
-  flags: ValidateFlags,
-  named: readonly string[],
-  { stdout, stderr }: Outputs,
-  surroundings: OpenContext = { env: Deno.env, cwd: Deno.cwd() },
+  { flags, args, stdout, stderr }: Input<typeof FLAGS, typeof ARGS>,
+  context: OpenContext = { env: Deno.env, cwd: Deno.cwd() },
 ): Promise<number> {
-  let found: Problems;
-  try {
-    found = await check(flags, named, surroundings);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    stderr.write(`${cleanText(error.message)}\n`);
-    return 2;
-  }
+  const found = await check(flags, args, context);
   const { errors, warnings } = found;
   const { columns } = styleOf(Deno.stdout);
   stdout.write(
@@ -64,16 +69,16 @@ interface Problems {
 }
 
 async function check(
-  { mcpConfig, rules }: FileFlags,
+  { mcpConfig, rules }: SettingFlags,
   named: readonly string[],
-  surroundings: OpenContext,
+  context: OpenContext,
 ): Promise<Problems> {
-  const sorted = sortFiles({ mcpConfig, rules }, named, surroundings);
+  const sorted = sortFiles({ mcpConfig, rules }, named, context);
   if ("errors" in sorted) return { errors: sorted.errors, warnings: [] };
   try {
-    const read = await readConfiguration(sorted.flags, surroundings);
+    const read = await readConfiguration(sorted.flags, context);
     const { mcpConfig, rules } = read.files;
-    // Whoever names one file wants to know of that one.
+    // A person who names one file asks about that one only.
     const missing = named.length === 1
       ? [mcpConfig, rules].filter(({ origin }) => origin === "missing").map(({ shown }) => shown)
       : [];

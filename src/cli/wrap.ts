@@ -1,36 +1,36 @@
-/** Narrower than this no text gets beside its indent. */
+/** Least width of a text beside its indent. */
 const LEAST_WIDTH = 20;
 
-/** What starts a line that people copy; it stays whole. */
+/** The beginning of a line that people copy, which stays whole. */
 const COMMAND_LINE = /^(?:Example: | {2})agent-mcp-gateway (?!.*\[)/;
 
-/** A word, or a command or an optional flag with its value, which stay together like one. */
+/** A word, or a command or an optional flag with its value, which stay together. */
 const WORD = /(?:agent-mcp-gateway (?:(?:auth|audit) )?(?=\S)|\[[^[\]]*\]|`[^`]*`|\S)+/g;
 
 /**
- * Breaks the lines of a text at words. Words are never broken, nor are commands to copy: a path or a
- * command that is longer than a line stays whole.
+ * Breaks the lines of a text at words. Words and commands to copy are never broken, even if they are
+ * longer than a line.
  *
- * @param text Lines; further lines of one that is broken are indented, under its text where it is a
- * row of a list in two columns.
- * @param columns What a line may take.
- * @param indent Stands before the further lines of a line that has no indent of its own.
+ * @param text Its broken lines are indented; in a list of two columns, under the second column.
+ * @param indent The indent if a line has none of its own.
  */
 export function wrapText(text: string, columns: number, indent = "  "): string {
   return text.split("\n").flatMap((line) => {
     if ([...line].length <= columns || COMMAND_LINE.test(line)) return [line];
-    return wrapLine(line, columns, hangingIndent(line, { columns, indent }));
+    return wrapLine(line, { columns, indent: hangingIndent(line, { columns, indent }) });
   }).join("\n");
 }
 
 /**
  * Breaks one line at words.
  *
- * @param line The line; its own indent stays.
- * @param columns What it may take.
- * @param indent Stands before the further lines.
+ * @param line Its own indent stays.
+ * @param options The width, and the indent of further lines.
  */
-export function wrapLine(line: string, columns: number, indent: string): string[] {
+export function wrapLine(
+  line: string,
+  { columns, indent }: { readonly columns: number; readonly indent: string },
+): string[] {
   const lines: string[] = [];
   let current = "";
   let end = 0;

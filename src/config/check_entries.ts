@@ -2,7 +2,7 @@ import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
 import { findRenamed } from "./other_clients.ts";
-import { suggest } from "./suggest.ts";
+import { didYouMean } from "../near_names.ts";
 
 type Report = (path: readonly string[], message: string, at?: "key") => void;
 
@@ -68,7 +68,7 @@ function reportNeither(entry: JsonObject, report: Report): void {
     return report([key], renamed.message, "key");
   }
   const known = ["command", "url"];
-  const near = Object.keys(entry).map((key) => suggest(key, known)).find((hint) => hint !== "");
+  const near = Object.keys(entry).map((key) => didYouMean(key, known)).find((hint) => hint !== "");
   const message = "neither `command` nor `url` is given: expected the program to start, " +
     `or the address to call${near ?? ""}`;
   report([], message);

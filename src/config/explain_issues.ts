@@ -3,7 +3,7 @@ import type * as z from "zod/mini";
 import type { ConfigProblem } from "../errors.ts";
 import type { Document, Path } from "./document.ts";
 import { decodeKey } from "./json_value.ts";
-import { suggest } from "./suggest.ts";
+import { didYouMean } from "../near_names.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -18,7 +18,7 @@ function explain(document: Document, issue: Issue, base: Path): ConfigProblem[] 
     const known = issue.message.split(" ");
     return issue.keys.map((encoded) => {
       const key = decodeKey(encoded);
-      const hint = suggest(key, known) || `; expected ${known.join(", ")}`;
+      const hint = didYouMean(key, known) || `; expected ${known.join(", ")}`;
       return document.problem([...path, key], `unknown key${hint}`, "key");
     });
   }
@@ -54,7 +54,9 @@ function describeFound(issue: Issue, node: Node): string {
   if (node.type === "number" && isNumeric) return `, found ${node.value}`;
   if (node.type === "boolean") return `, found ${node.value}`;
   if (issue.code === "invalid_value" && node.type === "string" && node.value.length <= 40) {
-    return `, found ${JSON.stringify(node.value)}${suggest(node.value, issue.values.map(String))}`;
+    return `, found ${JSON.stringify(node.value)}${
+      didYouMean(node.value, issue.values.map(String))
+    }`;
   }
   // A string that fails a test is of the right kind, so "found a string" would not help.
   return issue.code === "custom" ? "" : `, found ${kinds.get(node.type) ?? node.type}`;

@@ -1,6 +1,7 @@
+import { didYouMean } from "../near_names.ts";
 import { compilePattern } from "../wildcards/mod.ts";
 import { findLookalike, findNameFault, quoteName } from "./name_faults.ts";
-import { suggest, suggestPattern } from "./suggest.ts";
+import { suggestPattern } from "./suggest_pattern.ts";
 
 /**
  * Proposes a correction for a name or pattern in the rules that matches none of the known names.
@@ -23,7 +24,7 @@ export function nameHint(given: string, names: Iterable<string>): string {
     if (cased === undefined) return suggestPattern(given, known);
     return `; names are case-sensitive, and ${quoteName(cased)} differs in case`;
   }
-  if (twin === undefined) return suggest(given, known);
+  if (twin === undefined) return didYouMean(given, known);
   return twin.isCase
     ? `; names are case-sensitive: write ${quoteName(twin.name)}`
     : `; it looks like ${quoteName(twin.name)} but is encoded differently ` +

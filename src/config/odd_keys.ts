@@ -3,7 +3,7 @@ import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
 import { findDisablingKey, findRenamed } from "./other_clients.ts";
-import { suggest } from "./suggest.ts";
+import { didYouMean } from "../near_names.ts";
 
 const { properties } = schema.properties.mcpServers.additionalProperties;
 const entryKeys = Object.keys(properties);
@@ -66,7 +66,7 @@ function adviseOn(key: string, value: JsonValue, entry: JsonObject): string | un
   if (unsupported !== undefined) return `ignored: ${unsupported}`;
   const renamed = findRenamed(key);
   if (renamed === undefined) {
-    const hint = suggest(key, entryKeys).replace(/^; /, "ignored; ");
+    const hint = didYouMean(key, entryKeys).replace(/^; /, "ignored; ");
     return hint === "" ? undefined : hint;
   }
   const isServer = entry["command"] !== undefined || entry["url"] !== undefined;

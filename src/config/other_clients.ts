@@ -1,7 +1,7 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
-import { suggest } from "./suggest.ts";
+import { didYouMean } from "../near_names.ts";
 
 /** The names of `mcpServers` in other clients' files, each with the client. */
 const SERVERS_KEYS = new Map([
@@ -102,7 +102,7 @@ export function findForeignFormat(document: Document): ConfigProblem | undefined
     if (who !== undefined && isObject(member)) {
       return document.problem([key], `${who} "${key}" here: rename it to "mcpServers"`, "key");
     }
-    if (!isObject(member) || suggest(key, ["mcpServers"]) === "") continue;
+    if (!isObject(member) || didYouMean(key, ["mcpServers"]) === "") continue;
     const message = key.toLowerCase() === "mcpservers"
       ? 'keys are case-sensitive: rename this to "mcpServers"'
       : 'unknown key: rename it to "mcpServers"';

@@ -3,7 +3,7 @@ import { editDistance } from "../near_names.ts";
 import { DEPTH_VARIABLE } from "./depth.ts";
 import { type Environment, type PlatformOptions } from "./environment.ts";
 import { listSettings } from "./settings.ts";
-import { suggest } from "./suggest.ts";
+import { didYouMean } from "../near_names.ts";
 
 const PREFIX = "GATEWAY";
 
@@ -23,7 +23,9 @@ export function warnVariables(env: Environment, options: PlatformOptions = {}): 
   return listNames(env).sort().flatMap((name) => {
     const isKnown = known.has(windows ? name.toUpperCase() : name);
     if (isKnown || FOREIGN.test(name) || !isMeant(name, known)) return [];
-    const message = `the gateway does not know this variable and ignores it${suggest(name, known)}`;
+    const message = `the gateway does not know this variable and ignores it${
+      didYouMean(name, known)
+    }`;
     return [{ file: "", line: 0, column: 0, path: name, message }];
   });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { readSince } from "../../src/cli/audit_since.ts";
+import { readSince } from "../../src/cli/times.ts";
 import { TestFolder } from "../audit/support.ts";
-import { auditText, runStats, runStatsText, runTail } from "./audit_support.ts";
+import { auditText, runStats, runTail } from "./audit_support.ts";
 
 const DENIED = { decision: "DENY", code: "DENIED_BY_POLICY", rule: "agents.b.deny.tools.db[0]" };
 
@@ -27,10 +27,10 @@ function writeLog(folder: TestFolder): string {
   return path;
 }
 
-Deno.test("[audit.stats] [audit.damaged] all files are counted, damaged lines apart", () => {
+Deno.test("[audit.stats] [audit.damaged] all files are counted, damaged lines apart", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
-  const { code, stdout, stderr } = runStats(path);
+  const { code, stdout, stderr } = await runStats(path);
   assert.equal(code, 0);
   assert.match(stderr, /Skipped 4 damaged/);
   const figures = JSON.parse(stdout);
@@ -61,13 +61,13 @@ Deno.test("[audit.stats] [audit.damaged] all files are counted, damaged lines ap
   assert.equal(read.max_ms, 20);
 });
 
-Deno.test("[audit.stats] for people: 80 columns, the slowest first, no control characters", () => {
+Deno.test("[audit.stats] for people: 80 columns, the slowest first, no control characters", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const name = `long\x1b[2J\u202e${"x".repeat(200)}`;
   const many = Array.from({ length: 30 }, (_, n) => auditText({ ...DENIED, tool: `${name}${n}` }));
   Deno.writeTextFileSync(path, many.join(""), { append: true });
-  const { stdout } = runStatsText(path);
+  const { stdout } = await runStats(path, { json: false });
   for (const line of stdout.split("\n")) assert.ok([...line].length <= 80, line);
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(stdout, /[\x00-\x09\x0b-\x1f\u202e]/);
@@ -79,21 +79,22 @@ Deno.test("[audit.stats] for people: 80 columns, the slowest first, no control c
   assert.match(stdout, /^and 23 more; --json has all$/m);
 });
 
-Deno.test("[audit.stats] [audit.tail] --since and --agent", () => {
+Deno.test("[audit.stats] [audit.tail] --since and --agent", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const since = Date.parse("2026-01-31T08:20:00Z");
-  const count = (flags: { since?: number; agent?: string }) => {
-    return JSON.parse(runStats(path, flags).stdout).count;
+  const count = async (flags: { since?: number; agent?: string }) => {
+    return JSON.parse((await runStats(path, flags)).stdout).count;
   };
-  assert.deepEqual([count({ since }), count({ agent: "b" }), count({ since, agent: "a" })], [
+  assert.equal(await count({ since }), 4);
+  assert.equal(await count({ agent: "b" }), 3);
+  assert.equal(await count({ since, agent: "a" }), 0);
+  assert.equal(await count({ agent: "nobody" }), 0);
+  assert.equal(
+    (await runTail(path, { agent: "a", lines: 3, json: true })).stdout.split("\n").length,
     4,
-    3,
-    0,
-  ]);
-  assert.equal(count({ agent: "nobody" }), 0);
-  assert.equal(runTail(path, { agent: "a", lines: 3, json: true }).stdout.split("\n").length, 4);
-  assert.equal(runTail(path, { since, agent: "a" }).stdout, "");
+  );
+  assert.equal((await runTail(path, { since, agent: "a" })).stdout, "");
   const now = Date.parse("2026-01-31T08:00:00Z");
   assert.equal(readSince("90s", now), now - 90_000);
   assert.equal(readSince("1h", now), now - 3_600_000);
@@ -104,10 +105,10 @@ Deno.test("[audit.stats] [audit.tail] --since and --agent", () => {
   }
 });
 
-Deno.test("[audit.tail] the last operations, the youngest last, from all files", () => {
+Deno.test("[audit.tail] the last operations, the youngest last, from all files", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
-  const { code, stdout } = runTail(path, { lines: 5 });
+  const { code, stdout } = await runTail(path, { lines: 5 });
   assert.equal(code, 0);
   const lines = stdout.split("\n").slice(0, -1);
   for (const line of lines) assert.ok(line.length <= 80, line);
@@ -118,11 +119,11 @@ Deno.test("[audit.tail] the last operations, the youngest last, from all files",
     "2026-01-31T08:30:00Z ERROR b db/query 9000 ms TIMEOUT",
     "2026-01-31T08:31:00Z DENY  (none) list_servers 1.50 ms INVALID_AGENT_ID",
   ]);
-  const json = runTail(path, { lines: 2, json: true }).stdout;
+  const json = (await runTail(path, { lines: 2, json: true })).stdout;
   assert.equal(json, Deno.readTextFileSync(path));
 });
 
-Deno.test("[audit.tail] lines that run over the chunks are read whole, from either end", () => {
+Deno.test("[audit.tail] lines that run over the chunks are read whole, from either end", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   const texts = Array.from({ length: 3000 }, (_, n) => {
@@ -130,39 +131,39 @@ Deno.test("[audit.tail] lines that run over the chunks are read whole, from eith
   });
   const monster = `"${"x".repeat(3 * 1024 * 1024)}"\n`;
   Deno.writeTextFileSync(path, [...texts, monster, ...texts].join(""));
-  const { stdout, stderr } = runTail(path, { lines: 10_000, json: true });
+  const { stdout, stderr } = await runTail(path, { lines: 10_000, json: true });
   assert.equal(stdout, [...texts, ...texts].join(""));
   assert.match(stderr, /Skipped 1 damaged/);
-  const figures = JSON.parse(runStats(path).stdout);
+  const figures = JSON.parse((await runStats(path)).stdout);
   assert.deepEqual([figures.count, figures.damaged_lines], [6000, 1]);
 });
 
-Deno.test("[audit.stream] a log of 20 MB takes no more memory than one of 2 MB", () => {
+Deno.test("[audit.stream] a log of 20 MB takes no more memory than one of 2 MB", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   const lines = Array.from({ length: 10_000 }, (_, n) => {
     return auditText({ agent_id: `agent-${n % 100}`, latency_ms: n % 500 });
   }).join("");
   Deno.writeTextFileSync(path, lines);
-  runStats(path);
+  await runStats(path);
   const before = Deno.memoryUsage().rss;
   const times = Math.ceil(20e6 / lines.length);
   for (let time = 1; time < times; time++) Deno.writeTextFileSync(path, lines, { append: true });
-  const { count } = JSON.parse(runStats(path).stdout);
+  const { count } = JSON.parse((await runStats(path)).stdout);
   assert.equal(count, times * 10_000);
   const grown = Deno.memoryUsage().rss - before;
   assert.ok(grown < 60e6, `${grown} bytes more`);
 });
 
-Deno.test("[audit.stats] no log at all is told", () => {
+Deno.test("[audit.stats] no log at all is told", async () => {
   using folder = new TestFolder();
-  const { code, stdout, stderr } = runStats(folder.at("none.jsonl"));
+  const { code, stdout, stderr } = await runStats(folder.at("none.jsonl"));
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /no audit log at .*none\.jsonl/);
-  assert.equal(runTail(folder.path).code, 1);
+  assert.equal((await runTail(folder.path)).code, 1);
 });
 
-Deno.test("[audit.tail] names are cut, the rule and the code never", () => {
+Deno.test("[audit.tail] names are cut, the rule and the code never", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   const long = "x".repeat(100);
@@ -174,28 +175,28 @@ Deno.test("[audit.tail] names are cut, the rule and the code never", () => {
     auditText({ ...more, decision: "DENY", code: "DENIED_BY_POLICY", rule }) +
       auditText({ ...more, decision: "ERROR", code }),
   );
-  const [denied = "", failed = ""] = runTail(path).stdout.split("\n");
+  const [denied = "", failed = ""] = (await runTail(path)).stdout.split("\n");
   assert.match(denied, /^2026-01-31T08:00:00Z DENY {2}x+… 1\.50 ms agents\./);
   assert.ok(denied.endsWith(` ${rule}`), denied);
   assert.equal(denied.length, 80 + 1 + rule.length);
   assert.ok(failed.endsWith(` 1.50 ms ${code}`), failed);
 });
 
-Deno.test("[audit.tool-errors] results with isError are counted apart, and marked", () => {
+Deno.test("[audit.tool-errors] results with isError are counted apart, and marked", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   const failed = auditText({ tool_error: true });
   Deno.writeTextFileSync(path, auditText() + failed + failed + auditText({ tool: "write" }));
-  const figures = JSON.parse(runStats(path).stdout);
+  const figures = JSON.parse((await runStats(path)).stdout);
   assert.deepEqual([figures.decisions, figures.tool_errors], [{ ALLOW: 4 }, 2]);
   const toolErrors = (rows: Record<string, unknown>[]) => {
     return rows.map(({ name, errors, tool_errors }) => [name, errors, tool_errors]);
   };
   assert.deepEqual(toolErrors(figures.tools), [["files/read", 0, 2], ["files/write", 0, 0]]);
   assert.deepEqual(toolErrors(figures.agents), [["a", 0, 2]]);
-  const { stdout } = runStatsText(path);
+  const { stdout } = await runStats(path, { json: false });
   assert.match(stdout, /^4 operations: 4 ALLOW; 2 of the allowed calls returned isError$/m);
   assert.match(stdout, /^TOOL WITH isError +COUNT\nfiles\/read +2$/m);
-  const [, second] = runTail(path).stdout.split("\n");
+  const [, second] = (await runTail(path)).stdout.split("\n");
   assert.equal(second, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms isError");
 });

@@ -1,4 +1,5 @@
-import { auditStats, auditTail } from "../../src/cli/audit.ts";
+import { stats, tail } from "../../src/cli/audit.ts";
+import type { Context } from "../../src/cli/command.ts";
 
 /** What a command gave. */
 export interface Printed {
@@ -25,32 +26,32 @@ export function auditText(more: Readonly<Record<string, unknown>> = {}): string 
   }\n`;
 }
 
-function capture(run: (outputs: Parameters<typeof auditStats>[1]) => number): Printed {
+async function capture(run: (context: Context) => Promise<number>): Promise<Printed> {
   let stdout = "";
   let stderr = "";
-  const code = run({
+  const code = await run({
     stdout: { write: (text) => void (stdout += text) },
     stderr: { write: (text) => void (stderr += text) },
   });
   return { code, stdout, stderr };
 }
 
-/** Runs `audit stats`. */
-export function runStats(file: string, flags: { since?: number; agent?: string } = {}): Printed {
-  return capture((outputs) => auditStats({ json: true, ...flags, file }, outputs));
-}
+const NO_FILTER = { since: undefined, agent: undefined };
 
-/** Runs `audit stats` for people. */
-export function runStatsText(file: string): Printed {
-  return capture((outputs) => auditStats({ json: false, file }, outputs));
+/** Runs `audit stats`. */
+export function runStats(
+  file: string,
+  given: { since?: number; agent?: string; json?: boolean } = {},
+): Promise<Printed> {
+  const flags = { json: true, ...NO_FILTER, ...given };
+  return capture((context) => stats.run({ flags, args: [file], ...context }));
 }
 
 /** Runs `audit tail`. */
 export function runTail(
   file: string,
-  flags: { lines?: number; agent?: string; since?: number; json?: boolean } = {},
-): Printed {
-  return capture((outputs) =>
-    auditTail({ lines: 10, json: false, follow: false, ...flags, file }, outputs)
-  );
+  given: { lines?: number; agent?: string; since?: number; json?: boolean } = {},
+): Promise<Printed> {
+  const flags = { lines: 10, json: false, follow: false, ...NO_FILTER, ...given };
+  return capture((context) => tail.run({ flags, args: [file], ...context }));
 }

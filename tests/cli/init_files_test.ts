@@ -140,7 +140,7 @@ Deno.test("[init.from] a client that is not there, a word that is none", async (
   assert.match(absent.stderr, /looked for ~\/\.cursor\/mcp\.json, /);
   const wrong = await scene.run({ yes: true, from: "curser" });
   assert.equal(wrong.code, 2);
-  assert.match(wrong.stderr, /no client "curser"; did you mean cursor\?/);
+  assert.match(wrong.stderr, /no client "curser"; did you mean "cursor"\?/);
   assert.deepEqual(scene.files(), {});
 });
 

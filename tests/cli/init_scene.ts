@@ -104,7 +104,7 @@ export class Scene implements Disposable {
     more: Parameters<Scene["options"]>[0] = {},
   ): Promise<Printed> {
     const printed = { stdout: "", stderr: "" };
-    const code = await init({ yes: false, here: false, undo: false, ...flags }, {
+    const code = await init({ from: undefined, yes: false, here: false, undo: false, ...flags }, {
       stdout: { write: (text) => void (printed.stdout += text) },
       stderr: { write: (text) => void (printed.stderr += text) },
     }, this.options(more));

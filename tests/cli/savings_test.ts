@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { ensureServers, serverEntry, type TestServer } from "../../scripts/test_servers.ts";
-import { sumUp } from "../../src/cli/savings_text.ts";
+import { sumUp } from "../../src/cli/savings.ts";
 import { readToolLists } from "../fixtures/tool_lists/mod.ts";
 import { DirectServer } from "../e2e/direct_server.ts";
 import { Shell } from "./command_support.ts";

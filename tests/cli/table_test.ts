@@ -8,12 +8,12 @@ const plain = (columns: number) => ({ columns, colours: false, isTerminal: false
 Deno.test("[cli.tables] numbers to the right, names broken at their joints", () => {
   const columns = [{ title: "NAME" }, { title: "N", isNumber: true }];
   assert.equal(
-    table(columns, [["a", "1"], ["bc", "20"]], plain(80)),
+    table({ columns, rows: [["a", "1"], ["bc", "20"]] }, plain(80)),
     "NAME   N\na      1\nbc    20\n",
   );
   const long = [["agents.researcher.allow.tools", "1,234"]];
   assert.equal(
-    table(columns, long, plain(24)),
+    table({ columns, rows: long }, plain(24)),
     "NAME                   N\nagents.researcher  1,234\n.allow.tools\n",
   );
 });
@@ -21,7 +21,7 @@ Deno.test("[cli.tables] numbers to the right, names broken at their joints", () 
 Deno.test("[cli.tables] colours do not count for the width, and mark cells only", () => {
   const columns = [{ title: "A", colour: () => "\x1b[32m" }, { title: "B" }];
   const look = { columns: 80, colours: true, isTerminal: true };
-  assert.equal(table(columns, [["x", "y"]], look), "A  B\n\x1b[32mx\x1b[0m  y\n");
+  assert.equal(table({ columns, rows: [["x", "y"]] }, look), "A  B\n\x1b[32mx\x1b[0m  y\n");
 });
 
 Deno.test("[cli.tables] whatever stands in them, lines fit and no cursor moves", () => {
@@ -29,7 +29,7 @@ Deno.test("[cli.tables] whatever stands in them, lines fit and no cursor moves",
   const rows = fc.array(fc.tuple(cell, cell, fc.nat().map(String)), { maxLength: 5 });
   fc.assert(fc.property(rows, fc.integer({ min: 50, max: 100 }), (cells, width) => {
     const columns = [{ title: "ONE" }, { title: "TWO" }, { title: "N", isNumber: true }];
-    const text = table(columns, cells, plain(width));
+    const text = table({ columns, rows: cells }, plain(width));
     for (const line of text.split("\n")) assert.ok([...line].length <= width, line);
     assert.doesNotMatch(text.replaceAll("\n", ""), /[\p{Cc}\u202e]/u);
   }));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { validate, type ValidateFlags } from "../../src/cli/validate.ts";
+import { withErrorReport } from "../../src/cli/error_report.ts";
+import { validate } from "../../src/cli/validate.ts";
 import { runOnce } from "../e2e/run_once.ts";
 import { environmentOf, TempFolder } from "../config/support.ts";
 import { Shell } from "./command_support.ts";
@@ -9,21 +10,24 @@ const golden = new URL("../golden/config/", import.meta.url).pathname;
 /** Runs `validate` on the files `mcp.json` and `rules.json` of a folder. */
 async function validateFolder(
   cwd: string,
-  flags: Partial<ValidateFlags> = {},
+  flags: Partial<Parameters<typeof validate>[0]["flags"]> = {},
   named: readonly string[] = [],
 ) {
   let [stdout, stderr] = ["", ""];
   const both = { mcpConfig: "mcp.json", rules: "rules.json" };
   const variables = { HOME: "/home/someone", SET: "value", EMPTY: "", HOST: "example.com" };
-  const code = await validate(
-    { json: false, strict: false, ...(named.length > 0 ? {} : both), ...flags },
-    named,
-    {
-      stdout: { write: (text) => void (stdout += text) },
-      stderr: { write: (text) => void (stderr += text) },
-    },
-    { env: environmentOf(variables), cwd },
-  );
+  const context = {
+    stdout: { write: (text: string) => void (stdout += text) },
+    stderr: { write: (text: string) => void (stderr += text) },
+  };
+  const shown = { json: false, strict: false, mcpConfig: undefined, rules: undefined };
+  const input = {
+    flags: { ...shown, ...(named.length > 0 ? {} : both), ...flags },
+    args: named,
+    ...context,
+  };
+  const env = environmentOf(variables);
+  const code = await withErrorReport(context, () => validate(input, { env, cwd }));
   return { code, stdout, stderr };
 }
 

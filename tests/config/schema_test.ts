@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as z from "zod/mini";
 import { rulesSchema } from "../../src/config/rules_schema.ts";
 import { serversSchema } from "../../src/config/servers_schema.ts";
-import { suggest } from "../../src/config/suggest.ts";
+import { didYouMean } from "../../src/near_names.ts";
 import { editDistance } from "../../src/near_names.ts";
 
 type Schema = { [key: string]: unknown; properties?: Record<string, Schema> };
@@ -40,13 +40,13 @@ Deno.test("[config.json-schema] defaults, ranges and closed objects are in the s
 
 Deno.test("[config.did-you-mean] the nearest name, or nothing", () => {
   const names = ["allow", "deny", "limits", "token_sha256"];
-  assert.equal(suggest("alow", names), '; did you mean "allow"?');
-  assert.equal(suggest("dney", names), '; did you mean "deny"?');
-  assert.equal(suggest("LIMITS", names), '; did you mean "limits"?');
-  assert.equal(suggest("token_sha265", names), '; did you mean "token_sha256"?');
-  assert.equal(suggest("servers", names), "");
-  assert.equal(suggest("", names), "");
-  assert.equal(suggest("x".repeat(1e6), names), "");
+  assert.equal(didYouMean("alow", names), '; did you mean "allow"?');
+  assert.equal(didYouMean("dney", names), '; did you mean "deny"?');
+  assert.equal(didYouMean("LIMITS", names), '; did you mean "limits"?');
+  assert.equal(didYouMean("token_sha265", names), '; did you mean "token_sha256"?');
+  assert.equal(didYouMean("servers", names), "");
+  assert.equal(didYouMean("", names), "");
+  assert.equal(didYouMean("x".repeat(1e6), names), "");
 });
 
 Deno.test("[config.did-you-mean] characters to insert, delete, replace or swap", () => {

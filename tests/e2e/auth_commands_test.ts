@@ -127,8 +127,8 @@ Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels"
   });
   program.signal("SIGINT");
   const { code } = await program.ended();
-  assert.equal(code, 1, program.stderr);
-  assert.match(program.stderr, /Cancelled\n$/);
+  assert.equal(code, 130, program.stderr);
+  assert.match(program.stderr, /press Ctrl-C to cancel\.\n$/);
   await assert.rejects(fetch(url), TypeError, "Its listener is closed");
 
   const other = await desk.start(["login", "notes"], "none");
@@ -154,7 +154,10 @@ Deno.test("[auth.login] a server that needs no login, and one that is not config
   assert.match(keyed.stdout, /needs no login: its entry has an Authorization header/);
   const unknown = await desk.run(["login", "note"]);
   assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
-  assert.match(unknown.stderr, /^There is no server "note"; did you mean "notes"\?$/m);
+  assert.match(
+    unknown.stderr,
+    /^There is no server "note" in the configuration; did you mean "notes"\?$/m,
+  );
 });
 
 Deno.test("[auth.login] a failed login is reported, with exit code 1", async () => {

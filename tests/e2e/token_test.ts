@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { runOnce } from "./run_once.ts";
-import { readExpiry } from "../../src/cli/token_expiry.ts";
+import { readExpiry } from "../../src/cli/times.ts";
 import { redactText } from "../../src/redact.ts";
 import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
 import { Program } from "./program.ts";

@@ -1,10 +1,10 @@
 import type { Node } from "jsonc-parser";
 import { ConfigError, type ConfigProblem } from "../../errors.ts";
+import { didYouMean } from "../../near_names.ts";
 import { buildRules } from "../build_rules.ts";
 import { type Document, parseDocument } from "../document.ts";
 import { fullChecks } from "../full_checks.ts";
 import type { Rules } from "../rules.ts";
-import { suggest } from "../suggest.ts";
 
 /** A bearer token to be written into the rules. */
 export interface NewToken {
@@ -33,7 +33,7 @@ export function addToken(
   const { agent, sha256, expires } = token;
   const node = document.find(["agents", agent]);
   if (node === undefined) {
-    const near = suggest(agent, rules.agents.keys());
+    const near = didYouMean(agent, rules.agents.keys());
     const message = `there is no agent ${JSON.stringify(agent)} in the rules${near}: add it first`;
     throw new ConfigError([document.problem(["agents"], message)]);
   }

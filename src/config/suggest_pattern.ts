@@ -1,13 +1,7 @@
 import { nearNames } from "../near_names.ts";
 import { compilePattern } from "../wildcards/mod.ts";
 
-/** Proposes the name nearest to a mistyped one, as a text to append to a message; else `""`. */
-export function suggest(given: string, names: Iterable<string>): string {
-  const [best] = nearNames(given, names, { most: 1 });
-  return best === undefined ? "" : `; did you mean ${JSON.stringify(best)}?`;
-}
-
-/** Like `suggest`, for a wildcard pattern that matches no name: proposes a pattern that does. */
+/** Like `didYouMean`, for a wildcard pattern that matches no name: proposes a pattern that does. */
 export function suggestPattern(pattern: string, names: Iterable<string>): string {
   const length = pattern.search(/[*?]/);
   if (length < 3) return "";

@@ -1,0 +1,289 @@
+import {
+  type BaseArgs,
+  type BaseFlags,
+  buildCommand,
+  buildRouteMap,
+  type Command,
+  type CommandContext,
+  numberParser,
+  type RouteMap,
+  type TypedCommandParameters,
+} from "@stricli/core";
+import { listSettings, type SettingFlags } from "../config/mod.ts";
+import { withErrorReport } from "./error_report.ts";
+
+/** The streams that a command prints to. A pipe that its reader has closed is no error. */
+export interface Context {
+  /** For the answer. */
+  readonly stdout: Output;
+  /** For notes about the answer, and errors. */
+  readonly stderr: Output;
+}
+
+/** A stream that takes text. */
+export interface Output {
+  /** Whether the reader has closed it. */
+  readonly isClosed?: boolean;
+  write(text: string): void;
+}
+
+/** The context that the parser hands on. */
+export interface ParserContext extends CommandContext {
+  exitCode: number;
+}
+
+/** A command or a group, for the parser. `brief` is its line in the list of commands. */
+export interface Buildable {
+  build(brief: string): Command<ParserContext> | RouteMap<ParserContext>;
+}
+
+declare const VALUE: unique symbol;
+
+/** A flag or an argument in the parser's form; `V` is the type of its value. */
+export interface Parameter<V> {
+  readonly brief: string;
+  readonly [VALUE]?: () => V;
+}
+
+/** Arguments of one kind, as many as are given. */
+export interface Repeated<V> {
+  readonly kind: "array";
+  readonly parameter: Parameter<V>;
+  readonly maximum: number;
+}
+
+type Flags = Readonly<Record<string, Parameter<unknown>>>;
+type Args = readonly Parameter<unknown>[] | Repeated<unknown>;
+
+/** The values of flags or arguments. */
+export type Values<P> = P extends Repeated<infer V> ? readonly V[]
+  : { readonly [K in keyof P]: P[K] extends Parameter<infer V> ? V : never };
+
+/** A command line that was parsed, and the streams. */
+export interface Input<F extends Flags, A extends Args> extends Context {
+  readonly flags: Values<F>;
+  readonly args: Values<A>;
+}
+
+/** A command: its help, its parameters and what it does. */
+export interface Definition<F extends Flags, A extends Args> {
+  /** The text of its help. */
+  readonly about: string;
+  /** One command line, as it is typed. */
+  readonly example: string;
+  readonly flags?: F;
+  /** Letters that stand for flags. */
+  readonly aliases?: Readonly<Record<string, keyof F>>;
+  readonly args?: A;
+  /** Gives the exit code. Errors that a person can fix are reported for it. */
+  readonly run: (input: Input<F, A>) => number | Promise<number>;
+}
+
+/** Defines a command; `run` is what it does, with its errors reported. */
+export function defineCommand<
+  const F extends Flags = Record<never, never>,
+  const A extends Args = readonly [],
+>(definition: Definition<F, A>): Buildable & {
+  run(input: Input<F, A>): Promise<number>;
+} {
+  const { about, example, flags = {}, aliases = {}, args = [] } = definition;
+  const run = (input: Input<F, A>) => withErrorReport(input, async () => definition.run(input));
+  const positional = Array.isArray(args) ? { kind: "tuple", parameters: args } : args;
+  return {
+    run,
+    build: (brief) =>
+      buildCommand<BaseFlags, BaseArgs, ParserContext>({
+        async func(flags, ...args) {
+          const { stdout, stderr } = this.process;
+          this.exitCode = await run({ stdout, stderr, flags, args } as unknown as Input<F, A>);
+        },
+        // `Parameter` hides the parser's types, which cannot be inferred from a definition.
+        parameters: { flags, aliases, positional } as unknown as TypedCommandParameters<
+          BaseFlags,
+          BaseArgs,
+          ParserContext
+        >,
+        docs: { brief, fullDescription: `${about}\n\nExample: ${example}` },
+      }),
+  };
+}
+
+/** A command within a group, and its line in the group's help. */
+export interface GroupedCommand {
+  readonly brief: string;
+  readonly command: Buildable;
+}
+
+/** Defines a command that consists of others, such as `auth login`. */
+export function defineGroup(commands: Readonly<Record<string, GroupedCommand>>): Buildable {
+  return {
+    build: (brief) => {
+      const routes = Object.entries(commands).map(([name, { brief, command }]) => {
+        return [name, command.build(brief)] as const;
+      });
+      return buildRouteMap<string, ParserContext>({
+        routes: Object.fromEntries(routes),
+        docs: { brief },
+      });
+    },
+  };
+}
+
+/** The name of a value in the help, and the values that a shell proposes. */
+export interface ValueOptions {
+  readonly placeholder?: string;
+  readonly proposeCompletions?: (partial: string) => Promise<readonly string[]>;
+}
+
+/** A flag without a value. */
+export function switchFlag(brief: string): Parameter<boolean> {
+  const shape = { kind: "boolean", withNegated: false, default: false };
+  return { brief, ...shape };
+}
+
+/** A flag with a text. */
+export function textFlag(
+  brief: string,
+  options: ValueOptions = {},
+): Parameter<string | undefined> {
+  return parsedFlag(brief, { parse: String, ...options });
+}
+
+/** A flag with one of some words. */
+export function choiceFlag<const T extends string>(
+  brief: string,
+  values: readonly T[],
+): Parameter<T | undefined> {
+  const shape = { kind: "enum", values, optional: true };
+  return { brief, ...shape };
+}
+
+/** A flag whose text is parsed; `parse` throws a `SyntaxError` that says what it expects. */
+export function parsedFlag<V>(
+  brief: string,
+  options: ValueOptions & { readonly parse: (text: string) => V },
+): Parameter<V | undefined> {
+  const shape = { kind: "parsed", optional: true };
+  return { brief, ...shape, ...options };
+}
+
+/** Like `parsedFlag`, with a default. */
+export function defaultFlag<V>(
+  brief: string,
+  options: ValueOptions & { readonly parse: (text: string) => V; readonly default: string },
+): Parameter<V> {
+  const shape = { kind: "parsed" };
+  return { brief, ...shape, ...options };
+}
+
+/** An argument that must be given. */
+export function argument(
+  brief: string,
+  options: ValueOptions & { readonly placeholder: string },
+): Parameter<string> {
+  const shape = { parse: String };
+  return { brief, ...shape, ...options };
+}
+
+/** An argument that may be left out. */
+export function optional<V>(parameter: Parameter<V>): Parameter<V | undefined> {
+  const shape = { optional: true };
+  return { ...parameter, ...shape } as Parameter<V | undefined>;
+}
+
+/** An argument that may be given several times. */
+export function repeated<V>(parameter: Parameter<V>, maximum: number): Repeated<V> {
+  return { kind: "array", parameter, maximum };
+}
+
+/** An argument that is one of some words. */
+export function choiceArgument<const T extends string>(
+  brief: string,
+  values: readonly T[],
+): Parameter<T> {
+  const parse = (word: string): T => {
+    const found = values.find((value) => value === word);
+    if (found === undefined) throw new SyntaxError(`expected one of ${values.join(", ")}`);
+    return found;
+  };
+  const shape = { placeholder: values.join("|"), parse, proposeCompletions: () => values };
+  return { brief, ...shape };
+}
+
+/** Makes a parser of whole numbers from 1 on. */
+export function wholeNumber(
+  expected: string,
+  most: number = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
+  return (text) => {
+    const value = numberParser(text);
+    if (Number.isInteger(value) && value > 0 && value <= most) return value;
+    throw new SyntaxError(`expected ${expected}`);
+  };
+}
+
+const AGENT: ValueOptions & { readonly placeholder: string } = {
+  placeholder: "agent",
+  proposeCompletions: (partial) => propose("agents", partial),
+};
+
+const SERVER: ValueOptions & { readonly placeholder: string } = {
+  placeholder: "server",
+  proposeCompletions: (partial) => propose("servers", partial),
+};
+
+async function propose(kind: "agents" | "servers", partial: string): Promise<readonly string[]> {
+  const { readNames } = await import("./complete.ts");
+  return (await readNames())[kind].filter((name) => name.startsWith(partial));
+}
+
+/** The flag `--agent`. */
+export function agentFlag(brief: string): Parameter<string | undefined> {
+  return textFlag(brief, AGENT);
+}
+
+/** The flag `--server`. */
+export function serverFlag(brief: string): Parameter<string | undefined> {
+  return textFlag(brief, SERVER);
+}
+
+/** An argument that names an agent of the rules. */
+export function agentArgument(brief: string): Parameter<string> {
+  return argument(brief, AGENT);
+}
+
+/** An argument that names a server of the servers file. */
+export function serverArgument(brief: string): Parameter<string> {
+  return argument(brief, SERVER);
+}
+
+/** The flag `--json`. */
+export const JSON_FLAG: Parameter<boolean> = switchFlag("Print JSON");
+
+const FILE = { placeholder: "file" };
+
+/** The flag `--rules`. */
+export const RULES_FLAG: Parameter<string | undefined> = textFlag(
+  "The rules file (GATEWAY_RULES)",
+  FILE,
+);
+
+/** The flags that name the two configuration files. */
+export const FILE_FLAGS = {
+  mcpConfig: textFlag("The servers file (GATEWAY_MCP_CONFIG)", FILE),
+  rules: RULES_FLAG,
+} as const;
+
+/** A flag for each setting that has one; their values are checked together with the variables. */
+export function settingFlags(): {
+  readonly [K in keyof SettingFlags]-?: Parameter<SettingFlags[K]>;
+} {
+  const flags = listSettings().filter(({ flag }) => flag !== undefined).map((setting) => {
+    const brief = `${setting.brief} (${setting.variable})`;
+    const shape = setting.boolean
+      ? { kind: "boolean", withNegated: false, optional: true }
+      : { kind: "parsed", parse: String, optional: true };
+    return [setting.key, { brief, ...shape }];
+  });
+  return Object.fromEntries(flags);
+}

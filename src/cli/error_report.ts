@@ -1,0 +1,47 @@
+import { ConfigError, DownstreamError } from "../errors.ts";
+import type { Context } from "./command.ts";
+import { foldProblems } from "./fold_problems.ts";
+import { cleanText } from "./terminal.ts";
+
+/** The command line makes no sense; the message says what to change. Exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** A command cannot do its work; the message is for the person who called it. Exit code 1. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+}
+
+/** A signal ended a command early. Exit code 130, as shells have it for SIGINT. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+/**
+ * Runs a command, and prints the errors that a person can fix. Others are faults of the program and
+ * are thrown.
+ *
+ * @returns The exit code.
+ */
+export async function withErrorReport(
+  { stderr }: Pick<Context, "stderr">,
+  run: () => Promise<number>,
+): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof Interrupted) return 130;
+    const report = (text: string, exitCode: number): number => {
+      stderr.write(`${cleanText(text)}\n`);
+      return exitCode;
+    };
+    if (error instanceof UsageError) return report(error.message, 2);
+    if (error instanceof CommandError || error instanceof DownstreamError) {
+      return report(error.message, 1);
+    }
+    if (!(error instanceof ConfigError)) throw error;
+    const isFlag = error.problems.some(({ path }) => path.startsWith("--"));
+    return report(foldProblems(error.problems).join("\n"), isFlag ? 2 : 1);
+  }
+}
