@@ -136,7 +136,7 @@ Deno.test({
       assert.ok(total < MOST_BYTES, `${total}`);
       // Executables of other platforms have other sizes.
       if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") return;
-      const [, said] = /estimated at (\d+) MB/.exec(DEPLOYMENT) ?? [];
+      const [, said] = /estimated size is (\d+) MB/.exec(DEPLOYMENT) ?? [];
       assert.ok(Math.abs(Number(said) - total / 1e6) < 3, `${said} MB, added up: ${total}`);
     });
   },
