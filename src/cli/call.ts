@@ -81,11 +81,12 @@ function hintOnTool(
   const { agent } = settings;
   if (agent === undefined || !refusal?.startsWith("DENIED_BY_POLICY:")) return "";
   const policy = compilePolicy(rules);
-  if (!policy.decideServer(agent, server).allowed) return "";
+  if (!policy.allows(agent, { kind: "server", server })) return "";
   const named = [...rules.agents.get(agent)?.allow?.tools ?? []]
     .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, names]) => names);
   const callable = new Set(named.filter((name) => {
-    return compilePattern(name).explicit && policy.decideTool(agent, server, name).allowed;
+    return compilePattern(name).explicit &&
+      policy.allows(agent, { kind: "tool", server, tool: name });
   }));
   const [near] = nearNames(tool, callable, { most: 1 });
   return near === undefined ? "" : `Did you mean "${near}"?\n`;

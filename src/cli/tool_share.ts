@@ -25,7 +25,7 @@ export function findToolShare(
     .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, names]) => names);
   const decisions = ["*", ...patterns].map((pattern) => {
     const name = pattern.replaceAll("*", ANY_TEXT).replaceAll("?", ANY_CHARACTER);
-    return policy.decideTool(agent, server, name).allowed;
+    return policy.allows(agent, { kind: "tool", server, tool: name });
   });
   if (decisions.every(Boolean)) return "all";
   return decisions.some(Boolean) ? "some" : "none";

@@ -19,7 +19,7 @@ import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
-import { readsStatus, readStatus } from "./status.ts";
+import { buildStatus } from "./status.ts";
 import { type GatewayTool, gatewayTools } from "./tools/mod.ts";
 
 /** What a gateway is made with. */
@@ -160,9 +160,6 @@ export class Gateway {
     };
     const session = new ClientSession(channel, {
       tools: this.tools,
-      offers: ({ needsStatus = false }) => {
-        return !needsStatus || transport === "pipe" || readsStatus(this.configuration.rules, bound);
-      },
       version,
       log,
       // Each operation asks, and mostly for what the last one had.
@@ -231,7 +228,7 @@ export class Gateway {
 
   /** How the gateway stands, for the status tool. */
   status(): Readonly<Record<string, unknown>> {
-    return readStatus({
+    return buildStatus({
       snapshot: this.#snapshot,
       metrics: this.#records.metrics,
       audit: this.#records.audit.status(),

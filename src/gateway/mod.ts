@@ -23,7 +23,6 @@ export {
   type GatewayTool,
   gatewayTools,
   type StatusSource,
-  type Subject,
   type ToolAnswer,
   type ToolContext,
   type ToolDefinition,

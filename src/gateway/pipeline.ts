@@ -1,4 +1,3 @@
-import { formatPath } from "../config/mod.ts";
 import { type Caller, type ClientConnection, supportsUrlElicitation } from "../downstream/mod.ts";
 import {
   type CancelSignal,
@@ -9,17 +8,22 @@ import {
 } from "../jsonrpc/mod.ts";
 import { type CallLimits, limitsOf } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
-import { type Decision, type Identity, type Resolution, resolveAgent } from "../policy/mod.ts";
-import type { Tracer } from "../trace.ts";
-import { OperationRecord, type Records } from "./records.ts";
-import type { Snapshot } from "./snapshot.ts";
-import { readsStatus } from "./status.ts";
 import {
+  type Decision,
+  type Identity,
+  type Question,
+  type Resolution,
+  resolveAgent,
+} from "../policy/mod.ts";
+import type { Tracer } from "../trace.ts";
+import { OperationRecord, type Records, type Subject } from "./records.ts";
+import type { Snapshot } from "./snapshot.ts";
+import {
+  type Arguments,
   type GatewayTool,
   nearServers,
   parseArguments,
   type StatusSource,
-  type Subject,
   type Usable,
 } from "./tools/mod.ts";
 import {
@@ -121,7 +125,8 @@ export async function runOperation(
 
     // Arguments.
     const args = parseArguments(tool, operation.arguments, operation.argumentText);
-    const subject = tool.subject(args);
+    const question = questionOf(tool, args, transport);
+    const subject = subjectOf(question);
     const own = typeof args.args === "object" ? args.args : undefined;
     record.setSubject(subject, own === undefined ? undefined : utf8Bytes(own.text.text));
     record.setArgs(own?.value);
@@ -149,21 +154,19 @@ export async function runOperation(
 
     // Decision.
     const deciding = record.span.child("decision");
-    const decision = decide(snapshot, agent, subject);
+    const decision = question && policy.decide(agent, question);
     if (decision !== undefined) deciding.set({ "gateway.rule": decision.rule });
     deciding.end();
     if (decision !== undefined) {
       record.setRule(decision.rule);
-      if (!decision.allowed) {
-        const { servers: entries } = configuration;
-        const near = nearServersDenied(agent, subject, { policy, entries });
-        return await refuse(record, wireDenial(agent, { ...subject, near }, decision.rule));
+      if (decision.effect === "deny") {
+        const what = { ...subject, ...(question?.kind === "status" ? { operation: name } : {}) };
+        const errorId = logErrors(decision, { operation: name, agent, log });
+        const near = errorId === undefined
+          ? nearServersDenied(agent, subject, { policy, entries: configuration.servers })
+          : [];
+        return await refuse(record, wireDenial(agent, { ...what, near, errorId }, decision.rule));
       }
-    }
-    if (tool.needsStatus && transport === "tcp" && !readsStatus(rules, agent)) {
-      const rule = formatPath(["agents", agent, "status"]);
-      record.setRule(rule);
-      return await refuse(record, wireDenial(agent, { operation: name }, rule));
     }
 
     // Downstream.
@@ -228,6 +231,18 @@ export function connectionAgent(surroundings: Surroundings): string | undefined 
   return "agent" in who ? who.agent : undefined;
 }
 
+/** Whether a tool is shown to a connection, and may be called on it. */
+export function isOffered(
+  { httpPermission }: GatewayTool,
+  { snapshot, identity: { bound }, transport }: Surroundings,
+): boolean {
+  if (transport === "pipe" || httpPermission === undefined) return true;
+  const { policy, configuration: { rules } } = snapshot;
+  if (bound !== undefined) return policy.allows(bound, httpPermission);
+  // A client that is bound to no agent may call as any of them.
+  return rules.agents.keys().some((agent) => policy.allows(agent, httpPermission));
+}
+
 function identify(given: string | undefined, { snapshot, identity }: Surroundings): Resolution {
   const { configuration: { rules }, policy } = snapshot;
   return resolveAgent(given, {
@@ -237,17 +252,41 @@ function identify(given: string | undefined, { snapshot, identity }: Surrounding
   });
 }
 
-function decide(snapshot: Snapshot, agent: string, subject: Subject): Decision | undefined {
-  const { server, tool } = subject;
-  if (server === undefined) return undefined;
-  return tool === undefined
-    ? snapshot.policy.decideServer(agent, server)
-    : snapshot.policy.decideTool(agent, server, tool);
+/** Over a pipe the client is the user's own, and needs no permission for what is not a server's. */
+function questionOf(
+  tool: GatewayTool,
+  args: Arguments,
+  transport: "pipe" | "tcp",
+): Question | undefined {
+  return tool.question?.(args) ?? (transport === "tcp" ? tool.httpPermission : undefined);
+}
+
+function subjectOf(question: Question | undefined): Subject {
+  switch (question?.kind) {
+    case "server":
+      return { server: question.server };
+    case "tool":
+      return { server: question.server, tool: question.tool };
+    default:
+      return {};
+  }
+}
+
+/** Logs the faults met while deciding; gives the id under which the log has them. */
+function logErrors(
+  { errors }: Decision,
+  { log, ...about }: { readonly operation: string; readonly agent: string; readonly log: Log },
+): string | undefined {
+  if (errors.length === 0) return undefined;
+  const id = crypto.randomUUID();
+  const reason = errors.map(({ stack, message }) => stack ?? message).join("\n");
+  log.error("Denied an operation because deciding about it failed", { id, ...about, reason });
+  return id;
 }
 
 /** What an agent may have meant by a server that it may not use; nothing where only the tool is denied. */
 function nearServersDenied(agent: string, { server }: Subject, usable: Usable): readonly string[] {
-  if (server === undefined || usable.policy.decideServer(agent, server).allowed) return [];
+  if (server === undefined || usable.policy.allows(agent, { kind: "server", server })) return [];
   return nearServers(agent, server, usable);
 }
 

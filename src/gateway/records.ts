@@ -2,7 +2,6 @@ import type { AuditLog, Decided } from "../audit/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import { redactedJson } from "../redact.ts";
 import type { Span } from "../trace.ts";
-import type { Subject } from "./tools/mod.ts";
 
 /** Where operations are recorded. */
 export interface Records {
@@ -14,6 +13,12 @@ export interface Records {
   readonly flushesFirst?: boolean;
   /** Whether the audit has the tools' arguments, without secrets. */
   readonly auditArgs: "none" | "redacted";
+}
+
+/** The server, and the tool of that server, that an operation concerns. */
+export interface Subject {
+  readonly server?: string;
+  readonly tool?: string;
 }
 
 /** Room for a call's arguments in its line, in bytes. */

@@ -3,7 +3,13 @@ import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/
 import type { Log } from "../log.ts";
 import { CallLink, LOG_LEVELS, LogThreshold, rankOf } from "./call_link.ts";
 import { writeInstructions } from "./instructions.ts";
-import { connectionAgent, type Operation, runOperation, type Surroundings } from "./pipeline.ts";
+import {
+  connectionAgent,
+  isOffered,
+  type Operation,
+  runOperation,
+  type Surroundings,
+} from "./pipeline.ts";
 import { type GatewayTool, usableServers } from "./tools/mod.ts";
 import { REVISIONS } from "../revisions.ts";
 import { within } from "../within.ts";
@@ -12,8 +18,6 @@ import { within } from "../within.ts";
 export interface SessionOptions {
   /** The gateway's tools by name. */
   readonly tools: ReadonlyMap<string, GatewayTool>;
-  /** Whether the client is offered one of them; asked anew each time. Default: all. */
-  readonly offers?: (tool: GatewayTool) => boolean;
   /** What is in force now; asked anew for each operation. */
   readonly surroundings: () => Surroundings;
   /** The gateway's version. */
@@ -144,19 +148,18 @@ export class ClientSession {
   }
 
   #offered(): GatewayTool[] {
-    return [...this.#options.tools.values()].filter((tool) => this.#isOffered(tool));
-  }
-
-  #isOffered(tool: GatewayTool): boolean {
-    return this.#options.offers?.(tool) ?? true;
+    const surroundings = this.#options.surroundings();
+    return [...this.#options.tools.values()].filter((tool) => isOffered(tool, surroundings));
   }
 
   async #callTool(request: IncomingRequest): Promise<void> {
     const { name, arguments: given, _meta: meta } = fieldsOf(request.params);
     const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
-    if (tool === undefined || !this.#isOffered(tool)) return this.#refuseTool(request, name);
-    const { client, capabilities } = this.#connection;
     const surroundings = this.#options.surroundings();
+    if (tool === undefined || !isOffered(tool, surroundings)) {
+      return this.#refuseTool(request, name);
+    }
+    const { client, capabilities } = this.#connection;
     const outcome = await runOperation(
       {
         tool,

@@ -1,21 +1,9 @@
 import type { AuditStatus } from "../audit/mod.ts";
-import type { Rules } from "../config/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import type { ReloadStatus } from "./reload.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/**
- * Whether an agent may read the status over the network.
- *
- * @param rules The rules in force.
- * @param agent Who asks; `undefined` asks whether anybody may.
- */
-export function readsStatus({ agents }: Rules, agent: string | undefined): boolean {
-  if (agent !== undefined) return agents.get(agent)?.status ?? false;
-  return agents.values().some(({ status }) => status);
-}
-
-/** What the status is read from. */
+/** Sources of the status. */
 export interface StatusOptions {
   /** The configuration in force. */
   readonly snapshot: Snapshot;
@@ -28,7 +16,7 @@ export interface StatusOptions {
 }
 
 /** The answer of `get_gateway_status`. */
-export function readStatus(options: StatusOptions): Readonly<Record<string, unknown>> {
+export function buildStatus(options: StatusOptions): Readonly<Record<string, unknown>> {
   const { configuration, servers } = options.snapshot;
   const { rules, files } = configuration;
   return {

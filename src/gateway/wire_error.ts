@@ -43,10 +43,12 @@ export function wireDenial(
     readonly operation?: string;
     /** Servers that the agent may use, whose names are near the denied one. */
     readonly near?: readonly string[];
+    /** Id under which the log says why deciding failed. */
+    readonly errorId?: string | undefined;
   },
   rule: string,
 ): WireError {
-  const { server, tool, operation, near = [] } = subject;
+  const { server, tool, operation, near = [], errorId } = subject;
   const ofServer = tool === undefined
     ? `server "${server}"`
     : `tool "${tool}" of server "${server}"`;
@@ -60,7 +62,9 @@ export function wireDenial(
     code: "DENIED_BY_POLICY",
     message: `Agent "${agent}" may not use ${what}.`,
     rule,
-    hint: `${instead}, or tell the user that the gateway's rules do not allow this`,
+    hint: errorId === undefined
+      ? `${instead}, or tell the user that the gateway's rules do not allow this`
+      : `Tell the user that the gateway failed to decide; its log has the reason under ${errorId}`,
   };
 }
 

@@ -29,6 +29,8 @@ export interface KeyedLists {
 export interface CompiledAgent {
   readonly allow: CompiledGrants;
   readonly deny: CompiledGrants;
+  /** The permission to read the gateway's status, and the path of its entry. */
+  readonly status: { readonly granted: boolean; readonly path: string };
 }
 
 /** One `allow` or `deny`, ready to be asked. */
@@ -37,31 +39,32 @@ export interface CompiledGrants {
   readonly tools: KeyedLists;
 }
 
-/** Where something stands in the rules, part by part. */
-type Place = readonly string[];
+/** The parts of a path in the rules. */
+type RulePath = readonly string[];
 
 /** Prepares the rules of one agent. */
 export function compileAgent(agent: string, grants: AgentGrants): CompiledAgent {
   return {
     allow: compileGrants(grants.allow, ["agents", agent, "allow"]),
     deny: compileGrants(grants.deny, ["agents", agent, "deny"]),
+    status: { granted: grants.status ?? false, path: formatPath(["agents", agent, "status"]) },
   };
 }
 
-function compileGrants(grants: GrantLists | undefined, place: Place): CompiledGrants {
+function compileGrants(grants: GrantLists | undefined, path: RulePath): CompiledGrants {
   return {
-    servers: compileList(grants?.servers ?? [], [...place, "servers"]),
-    tools: compileKeyedLists(grants?.tools ?? new Map(), [...place, "tools"]),
+    servers: compileList(grants?.servers ?? [], [...path, "servers"]),
+    tools: compileKeyedLists(grants?.tools ?? new Map(), [...path, "tools"]),
   };
 }
 
 /** Compiled when first searched: of an agent's lists most calls concern one or two. */
-function compileList(entries: readonly string[], place: Place): RuleList {
+function compileList(entries: readonly string[], path: RulePath): RuleList {
   let search: RuleList["find"] | undefined;
-  let path: string | undefined;
+  let text: string | undefined;
   return {
     get path() {
-      return path ??= formatPath(place);
+      return text ??= formatPath(path);
     },
     find: (kind, name) => (search ??= compileEntries(entries))(kind, name),
   };
@@ -99,12 +102,12 @@ interface WildcardKey {
  */
 function compileKeyedLists(
   lists: ReadonlyMap<string, readonly string[]>,
-  place: Place,
+  path: RulePath,
 ): KeyedLists {
   const byKey = new Map<string, RuleList>();
   const wildcardKeys: WildcardKey[] = [];
   for (const [key, entries] of lists) {
-    const list = compileList(entries, [...place, key]);
+    const list = compileList(entries, [...path, key]);
     byKey.set(key, list);
     const { explicit, matches } = compilePattern(key);
     if (!explicit) wildcardKeys.push({ key, characters: toCharacters(key), matches, list });

@@ -1,19 +1,41 @@
 import type { CompiledAgent, EntryKind, RuleList } from "./compile.ts";
 
-/** An answer to "may this agent use that?". */
+/** Something that an agent may or may not do. */
+export type Question =
+  /** Use a server, be it configured or not. */
+  | { readonly kind: "server"; readonly server: string }
+  /** Call a tool; a server that the agent may not use denies its tools. */
+  | {
+    readonly kind: "tool";
+    readonly server: string;
+    readonly tool: string;
+    /** Parses the arguments; called only by rules that look at them. */
+    readonly args?: () => unknown;
+  }
+  /** Read the gateway's status over the network. */
+  | { readonly kind: "status" };
+
+/** The answer to a question. */
 export interface Decision {
-  /** Whether it may. */
-  readonly allowed: boolean;
+  /** Whether the agent may do it. */
+  readonly effect: "allow" | "deny";
   /**
-   * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`; where none
-   * matched, of the list that did not grant it.
+   * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`. If no entry
+   * matched, path of the list that did not grant it.
    */
   readonly rule: string;
+  /** Faults met while deciding; a decision that has any denies. They are for the log only. */
+  readonly errors: readonly Error[];
 }
 
-/** What a step of a decision looks at; the two `default` steps and `agent` end a search in vain. */
+/**
+ * Subject of a step. The two `default` steps and `agent` end a search that found nothing; `error`
+ * ends one that failed.
+ */
 export type StepName =
   | "agent"
+  | "status"
+  | "error"
   | "server deny"
   | "server allow"
   | "server default"
@@ -23,13 +45,13 @@ export type StepName =
   | "wildcard allow"
   | "tool default";
 
-/** One step on the way to a decision, in the order in which they were taken. */
+/** One step on the way to a decision. */
 export interface Step {
-  /** What was looked at. */
+  /** Subject of the step. */
   readonly name: StepName;
-  /** Paths of the lists that were searched, best first; empty where the rules have none. */
+  /** Paths of the lists that were searched, best first; empty if the rules have none. */
   readonly searched: readonly string[];
-  /** What the step found; absent where nothing matched and the next step was taken. */
+  /** The decision of this step; absent if nothing matched and the next step was taken. */
   readonly found?: Decision;
 }
 
@@ -64,48 +86,90 @@ const DENY_OVERRIDES_ORDER: readonly Search[] = [
   WILDCARD_ALLOW,
 ];
 
-/** Decides about a server, and appends the steps taken to `steps` where given. */
-export function decideServer(agent: CompiledAgent, server: string, steps?: Step[]): Decision {
+const NO_ERRORS: readonly Error[] = [];
+
+/** Options of a decision. */
+export interface DecideOptions {
+  /** Whether every deny comes before every allow; default false. */
+  readonly denyOverrides?: boolean;
+  /** The list to which the steps taken are appended. */
+  readonly steps?: Step[] | undefined;
+}
+
+/**
+ * Answers a question about an agent of the rules.
+ *
+ * @param agent The agent's rules.
+ * @param question A question.
+ * @param options The order of the rules, and a list for the steps.
+ */
+export function decideFor(
+  agent: CompiledAgent,
+  question: Question,
+  options: DecideOptions = {},
+): Decision {
+  switch (question.kind) {
+    case "server":
+      return decideServer(agent, question.server, options.steps);
+    case "tool":
+      return decideTool(agent, question, options);
+    case "status":
+      return decideStatus(agent, options.steps);
+  }
+}
+
+function decideServer(agent: CompiledAgent, server: string, steps?: Step[]): Decision {
   for (const search of SERVER_ORDER) {
-    const decision = take(search, [agent[search.effect].servers], { name: server, steps });
+    const decision = runStep(search, [agent[search.effect].servers], { name: server, steps });
     if (decision !== undefined) return decision;
   }
   const { path } = agent.allow.servers;
-  return conclude({ allowed: false, rule: path }, { name: "server default", searched: [] }, steps);
+  return record(deny(path), { name: "server default", searched: [] }, steps);
 }
 
-/** What is asked about a tool. */
-export interface ToolQuestion {
-  readonly server: string;
-  readonly tool: string;
-  readonly denyOverrides: boolean;
-}
-
-/** Decides about a tool, its server first, and appends the steps taken to `steps` where given. */
-export function decideTool(agent: CompiledAgent, question: ToolQuestion, steps?: Step[]): Decision {
-  const { server, tool, denyOverrides } = question;
+function decideTool(
+  agent: CompiledAgent,
+  { server, tool }: { readonly server: string; readonly tool: string },
+  { denyOverrides = false, steps }: DecideOptions,
+): Decision {
   const aboutServer = decideServer(agent, server, steps);
-  if (!aboutServer.allowed) return aboutServer;
+  if (aboutServer.effect === "deny") return aboutServer;
   const lists = {
     allow: agent.allow.tools.matching(server),
     deny: agent.deny.tools.matching(server),
   };
   for (const search of denyOverrides ? DENY_OVERRIDES_ORDER : TOOL_ORDER) {
-    const decision = take(search, lists[search.effect], { name: tool, steps });
+    const decision = runStep(search, lists[search.effect], { name: tool, steps });
     if (decision !== undefined) return decision;
   }
   // Granting a server grants its tools, unless the rules also say which ones.
   const [bestList] = lists.allow;
-  const decision = bestList === undefined ? aboutServer : { allowed: false, rule: bestList.path };
-  return conclude(decision, { name: "tool default", searched: [] }, steps);
+  const decision = bestList === undefined ? aboutServer : deny(bestList.path);
+  return record(decision, { name: "tool default", searched: [] }, steps);
 }
 
-/** Denies whoever is not in the rules; `path` is where that agent would stand. */
+function decideStatus({ status }: CompiledAgent, steps?: Step[]): Decision {
+  const effect = status.granted ? "allow" : "deny";
+  const decision: Decision = { effect, rule: status.path, errors: NO_ERRORS };
+  return record(decision, { name: "status", searched: [status.path] }, steps);
+}
+
+/** Denies an agent that is not in the rules; `path` is the place that its rules would have. */
 export function decideUnknownAgent(path: string, steps?: Step[]): Decision {
-  return conclude({ allowed: false, rule: path }, { name: "agent", searched: [] }, steps);
+  return record(deny(path), { name: "agent", searched: [] }, steps);
 }
 
-function take(
+/** Denies because deciding itself failed; `path` is the place of the agent's rules. */
+export function denyForError(path: string, error: unknown, steps?: Step[]): Decision {
+  const errors = [error instanceof Error ? error : new Error(String(error))];
+  return record({ ...deny(path), errors }, { name: "error", searched: [] }, steps);
+}
+
+function deny(rule: string): Decision {
+  return { effect: "deny", rule, errors: NO_ERRORS };
+}
+
+function runStep(
   search: Search,
   lists: readonly RuleList[],
   { name, steps }: { name: string; steps: Step[] | undefined },
@@ -125,12 +189,12 @@ function findFirst(
 ): Decision | undefined {
   for (const list of lists) {
     const index = list.find(kind, name);
-    if (index !== undefined) return { allowed: effect === "allow", rule: `${list.path}[${index}]` };
+    if (index !== undefined) return { effect, rule: `${list.path}[${index}]`, errors: NO_ERRORS };
   }
   return undefined;
 }
 
-function conclude(decision: Decision, step: Step, steps: Step[] | undefined): Decision {
+function record(decision: Decision, step: Step, steps: Step[] | undefined): Decision {
   steps?.push({ ...step, found: decision });
   return decision;
 }

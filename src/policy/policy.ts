@@ -1,9 +1,10 @@
 import { compileAgent, type CompiledAgent } from "./compile.ts";
 import {
-  decideServer,
-  decideTool,
+  decideFor,
   decideUnknownAgent,
   type Decision,
+  denyForError,
+  type Question,
   type Step,
 } from "./decide.ts";
 import { formatPath } from "./rule_path.ts";
@@ -16,18 +17,19 @@ export interface Explanation extends Decision {
 }
 
 /**
- * The rules, ready to be asked. Answers never change, hold nothing of what was asked, and are
- * denials for every agent that is not in the rules. Its functions may be passed on alone.
+ * The rules, ready to be asked. Answers never change, hold nothing of the question, and are denials
+ * for every agent that is not in the rules. Nothing here throws: an error while deciding is part of
+ * the decision, and denies. The functions may be passed on alone.
  */
 export interface Policy {
   /** Whether the agent is in the rules. */
   readonly has: (agent: string) => boolean;
-  /** Whether the agent may use the server, be it configured or not. */
-  readonly decideServer: (agent: string, server: string) => Decision;
-  /** Whether the agent may call the tool; a server that it may not use denies its tools. */
-  readonly decideTool: (agent: string, server: string, tool: string) => Decision;
-  /** The same decision with its steps: about the tool where one is given, else about the server. */
-  readonly explain: (agent: string, server: string, tool?: string) => Explanation;
+  /** Decides whether the agent may do something. */
+  readonly decide: (agent: string, question: Question) => Decision;
+  /** Whether the decision is to allow it; for filters. */
+  readonly allows: (agent: string, question: Question) => boolean;
+  /** The same decision with its steps. */
+  readonly explain: (agent: string, question: Question) => Explanation;
 }
 
 /**
@@ -51,21 +53,23 @@ export function compilePolicy(rules: PolicyRules): Policy {
     return made;
   };
 
-  const decide = (agent: string, asked: { server: string; tool?: string }, steps?: Step[]) => {
-    const { server, tool } = asked;
-    const rulesOfAgent = find(agent);
-    if (rulesOfAgent === undefined) return decideUnknownAgent(formatPath(["agents", agent]), steps);
-    if (tool === undefined) return decideServer(rulesOfAgent, server, steps);
-    return decideTool(rulesOfAgent, { server, tool, denyOverrides }, steps);
+  const decide = (agent: string, question: Question, steps?: Step[]): Decision => {
+    try {
+      const found = find(agent);
+      if (found === undefined) return decideUnknownAgent(formatPath(["agents", agent]), steps);
+      return decideFor(found, question, { denyOverrides, steps });
+    } catch (error) {
+      return denyForError(formatPath(["agents", agent]), error, steps);
+    }
   };
 
   return {
     has: (agent) => agents.has(agent),
-    decideServer: (agent, server) => decide(agent, { server }),
-    decideTool: (agent, server, tool) => decide(agent, { server, tool }),
-    explain: (agent, server, tool) => {
+    decide: (agent, question) => decide(agent, question),
+    allows: (agent, question) => decide(agent, question).effect === "allow",
+    explain: (agent, question) => {
       const steps: Step[] = [];
-      const decision = decide(agent, tool === undefined ? { server } : { server, tool }, steps);
+      const decision = decide(agent, question, steps);
       return { ...decision, steps };
     },
   };

@@ -9,12 +9,14 @@ export interface PolicyRules {
   readonly denyOverrides: boolean;
 }
 
-/** What one agent may and may not use. */
+/** The rules of one agent. */
 export interface AgentGrants {
-  /** What it may use; absent: nothing. */
+  /** Servers and tools that it may use; absent: none. */
   readonly allow?: GrantLists | undefined;
-  /** What it may not use, although allowed. */
+  /** Servers and tools that it may not use, although allowed. */
   readonly deny?: GrantLists | undefined;
+  /** Whether it may read the gateway's status over the network; default false. */
+  readonly status?: boolean | undefined;
 }
 
 /** Patterns for servers, and for tools by server. */

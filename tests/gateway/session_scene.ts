@@ -4,7 +4,6 @@ import { checkConfiguration, type Configuration, locateFiles } from "../../src/c
 import type { Surroundings } from "../../src/gateway/pipeline.ts";
 import { ClientSession } from "../../src/gateway/session.ts";
 import { buildSnapshot } from "../../src/gateway/snapshot.ts";
-import { readsStatus } from "../../src/gateway/status.ts";
 import { type GatewayTool, gatewayTools, type ToolAnswer } from "../../src/gateway/tools/mod.ts";
 import { createMemoryChannels, Peer } from "../../src/jsonrpc/mod.ts";
 import { CallLimits, type CallLimitsOptions } from "../../src/limits/mod.ts";
@@ -19,6 +18,7 @@ export interface Answer {
   readonly code?: string;
   readonly message?: string;
   readonly rule?: string;
+  readonly hint?: string;
   readonly retry_after_ms?: number;
 }
 
@@ -78,6 +78,18 @@ export class SessionScene implements AsyncDisposable {
     this.#configuration = await readRules(rules);
   }
 
+  /** Makes every decision about an agent throw. */
+  breakRulesOf(agent: string, fault: Error): void {
+    const { rules } = this.#configuration;
+    const tools = new Map<string, string[]>();
+    tools[Symbol.iterator] = () => {
+      throw fault;
+    };
+    const own = rules.agents.get(agent) ?? { status: false, tokens: [] };
+    const agents = new Map(rules.agents).set(agent, { ...own, allow: { tools } });
+    this.#configuration = { ...this.#configuration, rules: { ...rules, agents } };
+  }
+
   /** Connects one more client, and gives its number. */
   addClient(): number {
     const { bound, transport = "pipe" } = this.#options;
@@ -85,10 +97,6 @@ export class SessionScene implements AsyncDisposable {
     const [ours, theirs] = createMemoryChannels();
     const session = new ClientSession(ours, {
       tools: new Map([...gatewayTools({ debug: true }), ["wait", this.#waitTool()]]),
-      offers: ({ needsStatus }) => {
-        return !needsStatus || transport === "pipe" ||
-          readsStatus(this.#configuration.rules, bound);
-      },
       version: "1",
       log,
       surroundings: () => ({
@@ -188,7 +196,6 @@ export class SessionScene implements AsyncDisposable {
         annotations: {},
         _meta: {},
       },
-      subject: () => ({}),
       run: (_args, { signal }) => {
         const { promise, resolve, reject } = Promise.withResolvers<ToolAnswer>();
         signal.addEventListener("abort", () => reject(signal.reason));

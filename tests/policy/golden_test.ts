@@ -26,10 +26,11 @@ for (const name of names) {
   Deno.test(`${title} (${name})`, () => {
     const policy = compilePolicy(readRules(rules));
     const decided = rows.map(([agent, server, tool]): Row => {
-      const { allowed, rule } = tool === null
-        ? policy.decideServer(agent, server)
-        : policy.decideTool(agent, server, tool);
-      return [agent, server, tool, allowed ? "allow" : "deny", rule];
+      const { effect, rule } = policy.decide(
+        agent,
+        tool === null ? { kind: "server", server } : { kind: "tool", server, tool },
+      );
+      return [agent, server, tool, effect, rule];
     });
     assert.ok(rows.length > 0);
     assert.deepEqual(decided, rows);

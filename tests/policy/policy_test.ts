@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
-import { type AgentGrants, compilePattern, compilePolicy } from "../../src/policy/mod.ts";
+import {
+  type AgentGrants,
+  compilePattern,
+  compilePolicy,
+  type Question,
+} from "../../src/policy/mod.ts";
 import { readRules } from "./read_rules.ts";
 
-Deno.test("[rules.explain-steps] an explanation lists the steps in order, with the search and result of each", () => {
+const toolOf = (server: string, tool: string): Question => ({ kind: "tool", server, tool });
+
+Deno.test("[rules.explain-steps] an explanation lists the steps in order, with what each searched and found", () => {
   const policy = compilePolicy(readRules({
     agents: {
       backend: {
@@ -13,9 +20,9 @@ Deno.test("[rules.explain-steps] an explanation lists the steps in order, with t
   }));
   const allow = ["agents.backend.allow.tools.pg", 'agents.backend.allow.tools["*"]'];
   const deny = ['agents.backend.deny.tools["p*"]'];
-  const granted = { allowed: true, rule: "agents.backend.allow.servers[0]" };
-  const denied = { allowed: false, rule: 'agents.backend.deny.tools["p*"][0]' };
-  assert.deepEqual(policy.explain("backend", "pg", "drop_table"), {
+  const granted = { effect: "allow", rule: "agents.backend.allow.servers[0]", errors: [] };
+  const denied = { effect: "deny", rule: 'agents.backend.deny.tools["p*"][0]', errors: [] };
+  assert.deepEqual(policy.explain("backend", toolOf("pg", "drop_table")), {
     ...denied,
     steps: [
       { name: "server deny", searched: ["agents.backend.deny.servers"] },
@@ -26,7 +33,11 @@ Deno.test("[rules.explain-steps] an explanation lists the steps in order, with t
     ],
   });
   const names = (server: string, tool?: string) =>
-    policy.explain("backend", server, tool).steps.map(({ name }) => name);
+    policy.explain(
+      "backend",
+      tool === undefined ? { kind: "server", server } : toolOf(server, tool),
+    )
+      .steps.map(({ name }) => name);
   assert.deepEqual(names("pg"), ["server deny", "server allow"]);
   assert.deepEqual(names("git", "x"), ["server deny", "server allow", "server default"]);
   assert.deepEqual(names("pg", "insert").slice(2), [
@@ -36,7 +47,9 @@ Deno.test("[rules.explain-steps] an explanation lists the steps in order, with t
     "wildcard allow",
     "tool default",
   ]);
-  assert.deepEqual(policy.explain("ghost", "pg", "query").steps.map(({ name }) => name), ["agent"]);
+  assert.deepEqual(policy.explain("ghost", toolOf("pg", "query")).steps.map(({ name }) => name), [
+    "agent",
+  ]);
 });
 
 Deno.test("[rules.explain-steps] deny_overrides shows in the order of the steps", () => {
@@ -44,7 +57,7 @@ Deno.test("[rules.explain-steps] deny_overrides shows in the order of the steps"
     agents: { a: { allow: { servers: ["*"] } } },
     defaults: { deny_overrides: true },
   }));
-  assert.deepEqual(policy.explain("a", "pg", "x").steps.map(({ name }) => name), [
+  assert.deepEqual(policy.explain("a", toolOf("pg", "x")).steps.map(({ name }) => name), [
     "server deny",
     "server allow",
     "explicit deny",
@@ -55,24 +68,24 @@ Deno.test("[rules.explain-steps] deny_overrides shows in the order of the steps"
   ]);
 });
 
-Deno.test("[rules.explain-steps] a list is searched once, even if its key is a pattern and also names the server", () => {
+Deno.test("[rules.explain-steps] a list is searched once, also where its key is a pattern and names the server", () => {
   const policy = compilePolicy(readRules({
     agents: { a: { allow: { servers: ["*"], tools: { "p*": ["x"] } } } },
   }));
-  const { steps } = policy.explain("a", "p*", "y");
+  const { steps } = policy.explain("a", toolOf("p*", "y"));
   assert.deepEqual(steps.find(({ name }) => name === "explicit allow")?.searched, [
     'agents.a.allow.tools["p*"]',
   ]);
 });
 
-Deno.test("functions of a policy and a pattern work without their object", () => {
-  const { has, decideTool } = compilePolicy(readRules({ agents: { a: {} } }));
+Deno.test("functions of a policy and a pattern may be passed on alone", () => {
+  const { has, allows } = compilePolicy(readRules({ agents: { a: {} } }));
   assert.deepEqual(["a", "b"].filter(has), ["a"]);
-  assert.equal(decideTool("a", "s", "t").allowed, false);
+  assert.equal(allows("a", toolOf("s", "t")), false);
   assert.deepEqual(["get_a", "set_a"].filter(compilePattern("get_*").matches), ["get_a"]);
 });
 
-/** Returns an agent with 100 rules in one of four shapes, none of which decides early. */
+/** An agent in one of four shapes of 100 rules, in which nothing is decided early. */
 function hundredRules(shape: number): AgentGrants {
   const rows = (count: number, entry: (row: number) => string) =>
     Array.from({ length: count }, (_, row) => entry(row));
@@ -110,15 +123,49 @@ Deno.test("[rules.denial-fast] with 1,000 agents of 100 rules each the median de
     Array.from({ length: 1_000 }, (_, at) => [`agent${at}`, hundredRules(at)] as const),
   );
   const policy = compilePolicy({ agents, denyOverrides: false });
+  const question = toolOf("pg", "some_tool_with_d_and_t_in_its_name");
   const times: number[] = [];
   for (let round = 0; round < 5; round++) {
     for (const agent of agents.keys()) {
       const start = performance.now();
-      const { allowed } = policy.decideTool(agent, "pg", "some_tool_with_d_and_t_in_its_name");
+      const { effect } = policy.decide(agent, question);
       times.push(performance.now() - start);
-      assert.equal(allowed, false);
+      assert.equal(effect, "deny");
     }
   }
   const median = times.sort((left, right) => left - right)[times.length / 2] ?? Infinity;
   assert.ok(median < 0.1, `median ${median} ms`);
+});
+
+Deno.test("[rules.status] the status is for agents whose rules grant it", () => {
+  const agents = new Map([["ops", { status: true }], ["dev", { status: false }], ["other", {}]]);
+  const policy = compilePolicy({ agents, denyOverrides: false });
+  const decide = (agent: string) => policy.decide(agent, { kind: "status" });
+  assert.deepEqual(decide("ops"), { effect: "allow", rule: "agents.ops.status", errors: [] });
+  assert.deepEqual(decide("dev"), { effect: "deny", rule: "agents.dev.status", errors: [] });
+  assert.deepEqual(decide("other"), { effect: "deny", rule: "agents.other.status", errors: [] });
+  assert.deepEqual(decide("ghost"), { effect: "deny", rule: "agents.ghost", errors: [] });
+  assert.deepEqual(policy.explain("ops", { kind: "status" }).steps.map(({ name }) => name), [
+    "status",
+  ]);
+});
+
+Deno.test("[rules.error-denies] an error while deciding denies, and is part of the decision", () => {
+  const fault = new Error("The rules cannot be read");
+  const tools = new Map([["pg", ["query"]]]);
+  tools[Symbol.iterator] = () => {
+    throw fault;
+  };
+  const agents = new Map([["a", { allow: { servers: ["*"], tools } }], ["b", {}]]);
+  const policy = compilePolicy({ agents, denyOverrides: false });
+  const denied = { effect: "deny", rule: "agents.a", errors: [fault] };
+  for (const question of [toolOf("pg", "query"), { kind: "server", server: "pg" } as const]) {
+    assert.deepEqual(policy.decide("a", question), denied);
+    assert.equal(policy.allows("a", question), false);
+    assert.deepEqual(policy.explain("a", question), {
+      ...denied,
+      steps: [{ name: "error", searched: [], found: denied }],
+    });
+  }
+  assert.deepEqual(policy.decide("b", toolOf("pg", "query")).errors, []);
 });

@@ -27,7 +27,8 @@ Deno.test("[rules.rule-path] a rule path has the format of the paths in configur
       const grants = { servers: ["*"], tools: new Map([[key, ["*"]]]) };
       const agents = new Map([[agent, { allow: grants }]]);
       assert.equal(
-        compilePolicy({ agents, denyOverrides: false }).decideTool(agent, key, "any").rule,
+        compilePolicy({ agents, denyOverrides: false })
+          .decide(agent, { kind: "tool", server: key, tool: "any" }).rule,
         formatPath(["agents", agent, "allow", "tools", key, 0]),
       );
     }),

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compilePattern, compilePolicy, type PolicyRules } from "../../src/policy/mod.ts";
+import {
+  compilePattern,
+  compilePolicy,
+  type Decision,
+  type PolicyRules,
+  type Question as PolicyQuestion,
+} from "../../src/policy/mod.ts";
 import { decideByContract } from "../policy/decide_by_contract.ts";
 
 type Tools = [key: string, entries: string[]][];
@@ -61,11 +67,14 @@ const questions: Question[] = [...ids, "toString", "*"].flatMap((agent) =>
 
 function ask(rules: Written) {
   const policy = policyOf(rules);
-  return ({ agent, server, tool }: Question) =>
-    tool === undefined
-      ? policy.decideServer(agent, server)
-      : policy.decideTool(agent, server, tool);
+  return ({ agent, server, tool }: Question) => policy.decide(agent, questionOf(server, tool));
 }
+
+function questionOf(server: string, tool: string | undefined): PolicyQuestion {
+  return tool === undefined ? { kind: "server", server } : { kind: "tool", server, tool };
+}
+
+const isAllowed = ({ effect }: Decision) => effect === "allow";
 
 const runs = { numRuns: 150 };
 
@@ -104,7 +113,7 @@ Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
       }
       const [before, after] = [ask(rules), ask(more)];
       for (const question of questions) {
-        if (after(question).allowed) assert.ok(before(question).allowed);
+        if (isAllowed(after(question))) assert.ok(isAllowed(before(question)));
       }
     }),
     runs,
@@ -117,7 +126,7 @@ Deno.test("[rules.deny-overrides] deny_overrides never allows more than its abse
       const overriding = ask({ ...rules, denyOverrides: true });
       const plain = ask({ ...rules, denyOverrides: false });
       for (const question of questions) {
-        if (overriding(question).allowed) assert.ok(plain(question).allowed);
+        if (isAllowed(overriding(question))) assert.ok(isAllowed(plain(question)));
       }
     }),
     runs,
@@ -130,7 +139,7 @@ Deno.test("[rules.server-decision] an allowed tool is always on an allowed serve
       const decide = ask(rules);
       for (const question of questions) {
         const server = decide({ ...question, tool: undefined });
-        if (!server.allowed) assert.deepEqual(decide(question), server);
+        if (!isAllowed(server)) assert.deepEqual(decide(question), server);
       }
     }),
     runs,
@@ -145,8 +154,8 @@ Deno.test("[rules.unknown-agent] an agent that is not in the rules is never allo
         if (rules.agents.some(([id]) => id === agent)) continue;
         assert.ok(!policy.has(agent));
         for (const server of servers) {
-          assert.ok(!policy.decideServer(agent, server).allowed);
-          assert.ok(!policy.decideTool(agent, server, "query").allowed);
+          assert.ok(!policy.allows(agent, { kind: "server", server }));
+          assert.ok(!policy.allows(agent, { kind: "tool", server, tool: "query" }));
         }
       }
     }),
@@ -192,7 +201,7 @@ Deno.test("[rules.explain-steps] an explanation has the same decision, and its l
       const decide = ask(rules);
       for (const question of questions) {
         const { agent, server, tool } = question;
-        const { steps, ...decision } = policy.explain(agent, server, tool);
+        const { steps, ...decision } = policy.explain(agent, questionOf(server, tool));
         assert.deepEqual(decision, decide(question));
         assert.deepEqual(steps.at(-1)?.found, decision);
         const early = steps.slice(0, -1).filter(({ found }) => found !== undefined);
@@ -209,8 +218,8 @@ Deno.test("[rules.rule-path] an allowing rule names an entry that matches the se
       const decide = ask(rules);
       const { agents } = rulesOf(rules);
       for (const { agent, server, tool } of questions) {
-        const { allowed, rule } = decide({ agent, server, tool });
-        if (!allowed) continue;
+        const { effect, rule } = decide({ agent, server, tool });
+        if (effect === "deny") continue;
         const allow = agents.get(agent)?.allow;
         const index = Number(/\[(\d+)\]$/.exec(rule)?.[1]);
         if (rule.includes(".allow.servers[")) {

@@ -19,6 +19,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "rules.unknown-agent": "an agent that is not in the rules is denied everything",
     "rules.deny-never-widens": "adding a deny never allows more",
     "rules.order-independent": "decisions do not depend on the order of keys",
+    "rules.error-denies": "an error while deciding denies, and only the log says what it was",
     "rules.explain-steps": "the steps before a decision can be told",
     "rules.denial-fast": "a denial is fast, however many rules there are",
     "rules.seed-example": "the example of the original decides as its guide says",

@@ -51,7 +51,12 @@ export const executeTool: GatewayTool = {
   // What models send that have the protocol's own word in mind.
   aliases: { arguments: "args" },
 
-  subject: (args) => ({ server: String(args.server), tool: String(args.tool) }),
+  question: ({ server, tool, args }) => ({
+    kind: "tool",
+    server: String(server),
+    tool: String(tool),
+    args: () => (typeof args === "object" ? args : NO_ARGS).value,
+  }),
 
   async run(args, context) {
     const { caller, policy, meta, signal, onProgress, span } = context;
@@ -71,7 +76,7 @@ export const executeTool: GatewayTool = {
     }, caller);
     if (answer.kind === "no-such-tool") {
       const callable = answer.catalog.tools.map((known) => known.name).filter((known) => {
-        return policy.decideTool(caller.agent, name, known).allowed;
+        return policy.allows(caller.agent, { kind: "tool", server: name, tool: known });
       });
       const near = nearNames(tool, callable, { most: 3 });
       const { shortfall } = answer.catalog;

@@ -28,13 +28,15 @@ export type Usable = Pick<ToolContext, "policy" | "entries">;
 
 /** The servers that an agent may use, in the file's order. */
 export function usableServers(agent: string, { policy, entries }: Usable): ServerConfig[] {
-  return [...entries.values()].filter(({ name }) => policy.decideServer(agent, name).allowed);
+  return [...entries.values()].filter(({ name }) =>
+    policy.allows(agent, { kind: "server", server: name })
+  );
 }
 
 /** Up to three servers that an agent may have meant, among those that it may use. */
 export function nearServers(agent: string, name: string, { policy, entries }: Usable): string[] {
   // Nearly all names are told apart by their lengths, which is quicker than to ask the rules.
   return nearNames(name, entries.keys())
-    .filter((near) => policy.decideServer(agent, near).allowed)
+    .filter((near) => policy.allows(agent, { kind: "server", server: near }))
     .slice(0, MAX_NEAR);
 }

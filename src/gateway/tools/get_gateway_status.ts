@@ -10,9 +10,7 @@ export const getGatewayStatus: GatewayTool = {
     _meta: ALWAYS_LOAD,
   },
 
-  needsStatus: true,
-
-  subject: () => ({}),
+  httpPermission: { kind: "status" },
 
   run: (_args, { gateway }) => {
     return Promise.resolve({ kind: "own", json: JSON.stringify(gateway.status()) });

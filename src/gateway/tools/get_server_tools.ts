@@ -35,7 +35,7 @@ export const getServerTools: GatewayTool = {
     _meta: ALWAYS_LOAD,
   },
 
-  subject: (args) => ({ server: String(args.server) }),
+  question: (args) => ({ kind: "server", server: String(args.server) }),
 
   async run(args, context) {
     const { caller, policy, signal } = context;
@@ -43,7 +43,7 @@ export const getServerTools: GatewayTool = {
     const { name } = server.config;
     const { tools, shortfall } = await server.listTools(caller, signal);
     const callable = tools.filter((tool) =>
-      policy.decideTool(caller.agent, name, tool.name).allowed
+      policy.allows(caller.agent, { kind: "tool", server: name, tool: tool.name })
     );
     const { wanted, missing } = select(callable, args);
     const { detail, hint } = chooseDetail(wanted, args);

@@ -17,8 +17,6 @@ export const listServers: GatewayTool = {
     _meta: ALWAYS_LOAD,
   },
 
-  subject: () => ({}),
-
   run(args, { caller, policy, entries }) {
     const list = usableServers(caller.agent, { policy, entries }).map((
       { name, description, shown },

@@ -19,7 +19,6 @@ export type {
   GatewayTool,
   ObjectArgument,
   StatusSource,
-  Subject,
   ToolAnswer,
   ToolContext,
   ToolDefinition,

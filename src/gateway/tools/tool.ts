@@ -2,7 +2,7 @@ import type { ServerConfig } from "../../config/mod.ts";
 import type { Caller, DownstreamServer } from "../../downstream/mod.ts";
 import type { CancelSignal, JsonText, RpcError } from "../../jsonrpc/mod.ts";
 import type { Span } from "../../trace.ts";
-import type { Policy } from "../../policy/mod.ts";
+import type { Policy, Question } from "../../policy/mod.ts";
 
 /** The part of JSON Schema that the gateway's own tools are described with, and checked by. */
 export interface ArgumentSchema {
@@ -46,14 +46,6 @@ export interface ObjectArgument {
 
 /** Arguments that were checked against the tool's schema; absent ones are left out. */
 export type Arguments = Readonly<Record<string, string | number | boolean | ObjectArgument>>;
-
-/** What an operation is about, for the decision. */
-export interface Subject {
-  /** The server. */
-  readonly server?: string;
-  /** The server's tool. */
-  readonly tool?: string;
-}
 
 /** What the gateway tells about itself to `get_gateway_status`. */
 export interface StatusSource {
@@ -120,10 +112,10 @@ export interface GatewayTool {
   readonly definition: ToolDefinition;
   /** Other names that arguments are taken by, which `tools/list` does not show. */
   readonly aliases?: Readonly<Record<string, string>>;
-  /** Whether agents that connect over HTTP need `status: true` in the rules. */
-  readonly needsStatus?: true;
-  /** What the decision is about; an empty subject needs no more than a known agent. */
-  subject(args: Arguments): Subject;
+  /** Permission to see and to call the tool, which agents need that connect over HTTP. */
+  readonly httpPermission?: Question;
+  /** The question that is decided before the tool runs; absent if any known agent may call it. */
+  question?(args: Arguments): Question;
   /**
    * Does the work.
    *

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { SessionScene } from "./session_scene.ts";
+
+Deno.test("[rules.error-denies] an error while deciding denies the call, and only the log says why", async () => {
+  const rules = { agents: { a: { allow: { servers: ["*"] } }, b: { allow: { servers: ["*"] } } } };
+  await using scene = await SessionScene.open(rules);
+  scene.breakRulesOf("a", new Error("secret detail"));
+  const args = { server: "files", tool: "read" };
+  const { code, message, rule, hint = "", ...rest } = await scene.call("execute_tool", {
+    ...args,
+    agent_id: "a",
+  });
+  assert.equal(code, "DENIED_BY_POLICY");
+  assert.equal(message, 'Agent "a" may not use tool "read" of server "files".');
+  assert.equal(rule, "agents.a");
+  assert.deepEqual(rest, {});
+  const [, id] =
+    /^Tell the user that the gateway failed to decide; its log has the reason under (\S+)$/
+      .exec(hint) ?? [];
+  const index = scene.log.fields.findIndex((fields) => fields["id"] === id);
+  assert.equal(
+    scene.log.told[index],
+    "error Denied an operation because deciding about it failed",
+  );
+  const { operation, agent, reason } = scene.log.fields[index] ?? {};
+  assert.deepEqual([operation, agent], ["execute_tool", "a"]);
+  assert.match(String(reason), /^Error: secret detail\n/);
+  const line = scene.audit().at(-1) ?? {};
+  assert.deepEqual([line["decision"], line["code"], line["rule"]], [
+    "DENY",
+    "DENIED_BY_POLICY",
+    "agents.a",
+  ]);
+  // Filters deny as well, and other agents are decided about as before.
+  assert.equal((await scene.call("list_servers", { agent_id: "a" })).code, undefined);
+  assert.equal(
+    (await scene.call("execute_tool", { ...args, agent_id: "b" })).code,
+    "SERVER_UNAVAILABLE",
+  );
+});
