@@ -8,15 +8,15 @@
 
 export { NobodyWaited } from "./authorization.ts";
 export type { Authorization, OwnAuthorization, RecoverOptions, Waiting } from "./authorization.ts";
-export type {
-  CallAnswer,
-  Caller,
-  ClientCapabilities,
-  ClientConnection,
-  ClientLink,
-  ToolCall,
+export {
+  type CallAnswer,
+  type Caller,
+  type ClientCapabilities,
+  type ClientConnection,
+  type ClientLink,
+  supportsUrlElicitation,
+  type ToolCall,
 } from "./caller.ts";
-export { supportsUrlElicitation } from "./caller.ts";
 export { Catalog, CatalogError, type Tool } from "./catalog.ts";
 export { HandshakeError, type ServerFacts } from "./handshake.ts";
 export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";

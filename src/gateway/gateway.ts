@@ -14,7 +14,7 @@ import { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import type { Tracer } from "../trace.ts";
 import { Metrics, writePrometheus } from "../metrics/mod.ts";
-import type { Surroundings } from "./pipeline.ts";
+import type { PipelineContext } from "./pipeline.ts";
 import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";
@@ -148,7 +148,7 @@ export class Gateway {
     const { settings, version, tracer, log } = this.#options;
     const transport = settings.transport === "stdio" ? "pipe" : "tcp";
     const bound = boundAgent(settings.agent, agent);
-    let surroundings: Surroundings = {
+    let context: PipelineContext = {
       snapshot: this.#snapshot,
       identity: { bound, defaultAgent: settings.defaultAgent },
       limits: this.#limits,
@@ -163,11 +163,11 @@ export class Gateway {
       version,
       log,
       // Each operation asks, and mostly for what the last one had.
-      surroundings: () => {
-        if (surroundings.snapshot !== this.#snapshot) {
-          surroundings = { ...surroundings, snapshot: this.#snapshot };
+      context: () => {
+        if (context.snapshot !== this.#snapshot) {
+          context = { ...context, snapshot: this.#snapshot };
         }
-        return surroundings;
+        return context;
       },
       onInitialized: (connection) => {
         // Not before: watching costs 10 ms, and the first thing a client waits for is its handshake.

@@ -23,7 +23,6 @@ export {
   type GatewayTool,
   gatewayTools,
   type StatusSource,
-  type ToolAnswer,
   type ToolContext,
   type ToolDefinition,
 } from "./tools/mod.ts";

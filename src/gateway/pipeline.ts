@@ -1,11 +1,5 @@
-import { type Caller, type ClientConnection, supportsUrlElicitation } from "../downstream/mod.ts";
-import {
-  type CancelSignal,
-  JsonText,
-  RPC_CODES,
-  type RpcError,
-  utf8Bytes,
-} from "../jsonrpc/mod.ts";
+import type { ClientConnection } from "../downstream/mod.ts";
+import { utf8Bytes } from "../jsonrpc/mod.ts";
 import { type CallLimits, limitsOf } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import {
@@ -15,60 +9,28 @@ import {
   type Resolution,
   resolveAgent,
 } from "../policy/mod.ts";
-import type { Tracer } from "../trace.ts";
-import { OperationRecord, type Records, type Subject } from "./records.ts";
+import type { Span, Tracer } from "../trace.ts";
+import type { Encoded, Operation, OperationRequest, Outcome } from "./operation.ts";
+import { type Facts, recordOperation, type Records } from "./records.ts";
+import {
+  denialRefusal,
+  failureRefusal,
+  identityRefusal,
+  limitRefusal,
+  type Refusal,
+} from "./refusal.ts";
 import type { Snapshot } from "./snapshot.ts";
-import {
-  type Arguments,
-  type GatewayTool,
-  nearServers,
-  parseArguments,
-  type StatusSource,
-  type Usable,
-} from "./tools/mod.ts";
-import {
-  errorResult,
-  rpcErrorResult,
-  textResult,
-  wireDenial,
-  type WireError,
-  wireErrorOf,
-  wireLimit,
-  wireRefusal,
-} from "./wire_error.ts";
+import { callServerTool, type GatewayTool, nearServers, type StatusSource } from "./tools/mod.ts";
 
-/** JSON-RPC code of "URL elicitation required", which clients act on themselves. */
-const URL_ELICITATION_REQUIRED = -32042;
-
-/** One call of a gateway tool, as a client sent it. */
-export interface Operation {
-  /** The tool. */
-  readonly tool: GatewayTool;
-  /** Its arguments as parsed. */
-  readonly arguments: unknown;
-  /** Gives the text of an argument as it came. */
-  readonly argumentText: (name: string) => JsonText | undefined;
-  /** Fields of the request's `_meta`, where it has any. */
-  readonly meta: Readonly<Record<string, unknown>> | undefined;
-  /** Id of the request. */
-  readonly requestId: string | number;
-  /** Requests of the client that wait for an answer, this one included. */
-  readonly unanswered: number;
-  /** Aborts when the client cancels or is gone. */
-  readonly signal: CancelSignal;
-  /** Takes a server's progress, where the client asked for it. */
-  readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
-}
-
-/** What operations run on; the snapshot is taken once for each. */
-export interface Surroundings {
+/** The context of operations; the snapshot is taken once for each. */
+export interface PipelineContext {
   /** The configuration in force. */
   readonly snapshot: Snapshot;
   /** The agent that the process or the credential stands for, and the fallback. */
   readonly identity: Pick<Identity, "bound" | "defaultAgent">;
   /** How much agents may do. */
   readonly limits: CallLimits;
-  /** Audit and figures. */
+  /** Audit and metrics. */
   readonly records: Records;
   /** Begins the traces of operations. */
   readonly tracer: Tracer;
@@ -80,161 +42,168 @@ export interface Surroundings {
   readonly gateway: StatusSource;
 }
 
-/** What a client gets: a result, an error that it must see as one, or nothing because it cancelled. */
-export type Outcome =
-  | { readonly kind: "result"; readonly result: JsonText }
-  | { readonly kind: "error"; readonly error: JsonText | RpcError }
-  | { readonly kind: "cancelled" };
+/** The outcome of the stages, and the facts for the record that they found out on the way. */
+interface Run extends Facts {
+  readonly outcome: Outcome;
+}
 
 /**
- * Runs one operation, from its arguments to its record. Never throws: whatever goes wrong while
- * deciding denies, and what is not foreseen is logged and answered as an internal error.
+ * Runs one operation, from its arguments to its record. Never throws: an error while deciding
+ * denies, and any other unforeseen error is logged and answered as an internal error.
  *
- * @param operation What the client asks.
- * @param connection Over which connection.
- * @param surroundings What is in force.
+ * @param request The request of the client.
+ * @param connection The client's connection.
+ * @param context What is in force.
+ * @returns The outcome as the request encodes it; it is on record, so the client may get it.
  */
-export async function runOperation(
-  operation: Operation,
+export async function runOperation<E extends Encoded>(
+  request: OperationRequest<E>,
   connection: ClientConnection,
-  surroundings: Surroundings,
-): Promise<Outcome> {
-  const { tool, signal } = operation;
-  const { snapshot, identity, limits, records, tracer, transport, log, gateway } = surroundings;
-  const { policy, servers, configuration } = snapshot;
-  const { name } = tool.definition;
-  const record = new OperationRecord(records, {
-    operation: name,
-    session: connection.client,
-    requestId: operation.requestId,
-    span: tracer.start(`tools/call ${name}`, operation.meta, {
-      kind: "server",
-      attributes: {
-        "mcp.method.name": "tools/call",
-        "mcp.session.id": connection.client,
-        "gen_ai.operation.name": "execute_tool",
-        "gen_ai.tool.name": name,
-        "jsonrpc.request.id": String(operation.requestId),
-        "network.transport": transport,
-      },
-    }),
-  });
-  let slot: Disposable | undefined;
+  context: PipelineContext,
+): Promise<E> {
+  const startedAt = performance.now();
+  const span = startSpan(request, connection, context);
+  let run: Run;
   try {
-    noteCaller(record, operation.arguments, identity.bound);
+    run = await runStages(request, { connection, context, span });
+  } catch (error) {
+    run = { ...recordedCaller(request, context), outcome: explainError(error, request, context) };
+  }
+  const answer = request.encode(run.outcome);
+  const { bytes: resultBytes } = answer;
+  const about = { request, session: connection.client, startedAt, span, resultBytes };
+  const recorded = recordOperation(context.records, run, about);
+  if (recorded !== undefined) await recorded;
+  return answer;
+}
 
-    // Arguments.
-    const args = parseArguments(tool, operation.arguments, operation.argumentText);
-    const question = questionOf(tool, args, transport);
-    const subject = subjectOf(question);
-    const own = typeof args.args === "object" ? args.args : undefined;
-    record.setSubject(subject, own === undefined ? undefined : utf8Bytes(own.text.text));
-    record.setArgs(own?.value);
+/** What the stages share besides the request. */
+interface StageContext {
+  readonly connection: ClientConnection;
+  readonly context: PipelineContext;
+  readonly span: Span;
+}
 
-    // Who is calling.
-    const given = typeof args.agent_id === "string" ? args.agent_id : undefined;
-    const who = identify(given, surroundings);
-    if ("refused" in who) {
-      if (given) record.setClaim(given);
-      return await refuse(record, wireRefusal(who.refused));
-    }
-    const { agent } = who;
-    record.setAgent(agent);
-    if (subject.server !== undefined && servers.has(subject.server)) {
-      record.setServer(subject.server);
-    }
+async function runStages(request: OperationRequest, shared: StageContext): Promise<Run> {
+  const { context, span } = shared;
+  const { snapshot: { policy, servers, configuration }, limits } = context;
+  const fail = (error: unknown): Outcome => explainError(error, request, context);
 
-    // Limits: before what costs, and whatever the rules will say, so that probing them is limited.
-    const { rules } = configuration;
-    const { unanswered } = operation;
-    const admitted = limits.admit({ agent, limits: limitsOf(rules, agent), unanswered });
-    const admission = admitted instanceof Promise ? await admitted : admitted;
-    if (admission.kind === "refused") return await refuse(record, wireLimit(admission));
-    slot = admission;
+  // Arguments.
+  let operation: Operation;
+  try {
+    operation = request.decode();
+  } catch (error) {
+    return { ...recordedCaller(request, context), outcome: fail(error) };
+  }
+  const question = questionOf(operation, context.transport);
+  const subject = describeSubject(operation, question);
 
+  // Who is calling.
+  const who = identify(request.claimedAgent, context);
+  if ("refused" in who) {
+    const { claimedAgent } = request;
+    const caller = recordedCaller(request, context);
+    const agent = claimedAgent === undefined ? {} : { agent: claimedAgent };
+    return { ...caller, ...agent, ...subject, outcome: refuse(identityRefusal(who.refused)) };
+  }
+  const { agent } = who;
+  const knownServer = servers.has(subject.server ?? "") ? subject.server : undefined;
+  const facts: Facts = { agent, knownAgent: agent, knownServer, ...subject };
+
+  // Limits: before expensive work, and whatever the rules will say, so that probing is limited too.
+  const { unanswered } = request;
+  const { rules } = configuration;
+  const admitted = limits.admit({ agent, limits: limitsOf(rules, agent), unanswered });
+  const admission = admitted instanceof Promise ? await admitted : admitted;
+  if (admission.kind === "refused") return { ...facts, outcome: refuse(limitRefusal(admission)) };
+  try {
     // Decision.
-    const deciding = record.span.child("decision");
+    const deciding = span.child("decision");
     const decision = question && policy.decide(agent, question);
     if (decision !== undefined) deciding.set({ "gateway.rule": decision.rule });
     deciding.end();
-    if (decision !== undefined) {
-      record.setRule(decision.rule);
-      if (decision.effect === "deny") {
-        const what = { ...subject, ...(question?.kind === "status" ? { operation: name } : {}) };
-        const errorId = logErrors(decision, { operation: name, agent, log });
-        const near = errorId === undefined
-          ? nearServersDenied(agent, subject, { policy, entries: configuration.servers })
-          : [];
-        return await refuse(record, wireDenial(agent, { ...what, near, errorId }, decision.rule));
-      }
+    const decided: Facts = { ...facts, rule: decision?.rule };
+    if (question !== undefined && decision?.effect === "deny") {
+      const refusal = explainDenial(decision, {
+        agent,
+        question,
+        operation: request.name,
+        context,
+      });
+      return { ...decided, outcome: refuse(refusal) };
     }
 
-    // Downstream.
-    const { client, capabilities, link } = connection;
-    const caller: Caller = { client, agent, capabilities, link };
-    const { meta, onProgress } = operation;
-    const answer = await tool.run(args, {
-      caller,
-      policy,
-      entries: configuration.servers,
-      unused: configuration.unused,
-      servers,
-      signal,
-      meta,
-      gateway,
-      span: record.span,
-      onProgress,
-    });
-
-    // Result.
-    if (answer.kind === "own") {
-      const result = textResult(answer.json, { structured: answer.structured });
-      await record.finish("ALLOW", { resultBytes: utf8Bytes(result.text) });
-      return { kind: "result", result };
+    // Downstream, and its result.
+    try {
+      return { ...decided, outcome: await perform(operation, { agent, request, ...shared }) };
+    } catch (error) {
+      return { ...decided, outcome: fail(error) };
     }
-    const { downstreamMs } = answer;
-    if (answer.kind === "result") {
-      const { result, bytes: resultBytes, isToolError } = answer;
-      await record.finish("ALLOW", { resultBytes, downstreamMs, isToolError });
-      return { kind: "result", result };
-    }
-    const { error, text } = answer;
-    await record.finish("ERROR", { code: String(error.code), downstreamMs });
-    if (error.code === URL_ELICITATION_REQUIRED && supportsUrlElicitation(connection)) {
-      return { kind: "error", error: text };
-    }
-    return { kind: "result", result: rpcErrorResult(answer) };
-  } catch (error) {
-    if (signal.aborted) {
-      await record.finish("ERROR", { code: "CANCELLED" });
-      return { kind: "cancelled" };
-    }
-    const wireError = wireErrorOf(error);
-    if (wireError !== undefined) return await fail(record, wireError);
-    const id = crypto.randomUUID();
-    await record.finish("ERROR", { code: "INTERNAL_ERROR" });
-    const reason = error instanceof Error ? error.stack ?? error.message : String(error);
-    log.error("An operation failed for a fault of the gateway", { id, operation: name, reason });
-    const message = `The gateway failed to run ${name}; its log has the reason under ${id}`;
-    return { kind: "error", error: { code: RPC_CODES.internalError, message } };
   } finally {
-    slot?.[Symbol.dispose]();
+    admission[Symbol.dispose]();
   }
+}
+
+/** Carries out what is allowed. */
+function perform(
+  operation: Operation,
+  { agent, request, connection, context, span }: StageContext & {
+    readonly agent: string;
+    readonly request: OperationRequest;
+  },
+): Promise<Outcome> {
+  const { policy, servers, configuration } = context.snapshot;
+  const { client, capabilities, link } = connection;
+  const { meta, signal, onProgress } = request;
+  const shared = {
+    caller: { client, agent, capabilities, link },
+    policy,
+    entries: configuration.servers,
+    unused: configuration.unused,
+    servers,
+    signal,
+  };
+  switch (operation.kind) {
+    case "server-tool":
+      return callServerTool(operation, { ...shared, meta, onProgress, span });
+    case "gateway-tool":
+      return operation.tool.run(operation.args, { ...shared, gateway: context.gateway });
+  }
+}
+
+/** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
+function startSpan(
+  { method, name, meta, requestId }: OperationRequest,
+  { client }: ClientConnection,
+  { tracer, transport }: PipelineContext,
+): Span {
+  return tracer.start(`${method} ${name}`, meta, {
+    kind: "server",
+    attributes: {
+      "mcp.method.name": method,
+      "mcp.session.id": client,
+      "gen_ai.operation.name": "execute_tool",
+      "gen_ai.tool.name": name,
+      "jsonrpc.request.id": String(requestId),
+      "network.transport": transport,
+    },
+  });
 }
 
 /**
  * The agent that a connection stands for by itself: the one that it is bound to, else the one that a
  * call without `agent_id` counts as; `undefined` where such a call is refused.
  */
-export function connectionAgent(surroundings: Surroundings): string | undefined {
-  const who = identify(undefined, surroundings);
+export function connectionAgent(context: PipelineContext): string | undefined {
+  const who = identify(undefined, context);
   return "agent" in who ? who.agent : undefined;
 }
 
 /** Whether a tool is shown to a connection, and may be called on it. */
 export function isOffered(
   { httpPermission }: GatewayTool,
-  { snapshot, identity: { bound }, transport }: Surroundings,
+  { snapshot, identity: { bound }, transport }: PipelineContext,
 ): boolean {
   if (transport === "pipe" || httpPermission === undefined) return true;
   const { policy, configuration: { rules } } = snapshot;
@@ -243,7 +212,7 @@ export function isOffered(
   return rules.agents.keys().some((agent) => policy.allows(agent, httpPermission));
 }
 
-function identify(given: string | undefined, { snapshot, identity }: Surroundings): Resolution {
+function identify(given: string | undefined, { snapshot, identity }: PipelineContext): Resolution {
   const { configuration: { rules }, policy } = snapshot;
   return resolveAgent(given, {
     ...identity,
@@ -252,60 +221,81 @@ function identify(given: string | undefined, { snapshot, identity }: Surrounding
   });
 }
 
-/** Over a pipe the client is the user's own, and needs no permission for what is not a server's. */
-function questionOf(
-  tool: GatewayTool,
-  args: Arguments,
-  transport: "pipe" | "tcp",
-): Question | undefined {
-  return tool.question?.(args) ?? (transport === "tcp" ? tool.httpPermission : undefined);
+/**
+ * The caller in the record of a call that is refused for its form: the agent that the connection is
+ * bound to, whatever the call says; of a connection that is not bound, the agent that the call claims.
+ */
+function recordedCaller(
+  { claimedAgent }: OperationRequest,
+  { identity: { bound } }: PipelineContext,
+): Facts {
+  return bound ? { agent: bound, knownAgent: bound } : { agent: claimedAgent };
 }
 
-function subjectOf(question: Question | undefined): Subject {
-  switch (question?.kind) {
-    case "server":
-      return { server: question.server };
-    case "tool":
-      return { server: question.server, tool: question.tool };
-    default:
-      return {};
+/** Over a pipe the client is the user's own, and needs no permission for the gateway's own state. */
+function questionOf(operation: Operation, transport: "pipe" | "tcp"): Question | undefined {
+  switch (operation.kind) {
+    case "server-tool": {
+      const { server, tool, args } = operation;
+      return { kind: "tool", server, tool, args: () => args?.value ?? {} };
+    }
+    case "gateway-tool": {
+      const { tool, args } = operation;
+      return tool.question?.(args) ?? (transport === "tcp" ? tool.httpPermission : undefined);
+    }
   }
 }
 
-/** Logs the faults met while deciding; gives the id under which the log has them. */
-function logErrors(
-  { errors }: Decision,
-  { log, ...about }: { readonly operation: string; readonly agent: string; readonly log: Log },
-): string | undefined {
-  if (errors.length === 0) return undefined;
+function describeSubject(operation: Operation, question: Question | undefined): Partial<Facts> {
+  if (operation.kind === "gateway-tool") {
+    return question?.kind === "server" ? { server: question.server } : {};
+  }
+  const { server, tool, args } = operation;
+  if (args === undefined) return { server, tool };
+  return { server, tool, argsBytes: utf8Bytes(args.text.text), args: args.value };
+}
+
+function explainDenial(
+  decision: Decision,
+  { context: { snapshot, log }, ...denied }: {
+    readonly operation: string;
+    readonly agent: string;
+    readonly question: Question;
+    readonly context: PipelineContext;
+  },
+): Refusal {
+  const { operation, agent, question } = denied;
+  const { policy, configuration: { servers: entries } } = snapshot;
+  const { errors } = decision;
+  if (errors.length > 0) {
+    const errorId = crypto.randomUUID();
+    const reason = errors.map(({ stack, message }) => stack ?? message).join("\n");
+    const about = { id: errorId, operation, agent, reason };
+    log.error("Denied an operation because deciding about it failed", about);
+    return denialRefusal(decision, { ...denied, near: [], errorId });
+  }
+  // Near servers are of use only where the server is denied, and not one tool.
+  const isServerDenied = question.kind !== "status" &&
+    !policy.allows(agent, { kind: "server", server: question.server });
+  const near = isServerDenied ? nearServers(agent, question.server, { policy, entries }) : [];
+  return denialRefusal(decision, { ...denied, near, errorId: undefined });
+}
+
+function refuse(refusal: Refusal): Outcome {
+  return { kind: "refused", refusal };
+}
+
+/** The outcome of an operation in which something was thrown. */
+function explainError(
+  error: unknown,
+  { name, signal }: OperationRequest,
+  { log }: PipelineContext,
+): Outcome {
+  if (signal.aborted) return { kind: "cancelled" };
+  const refusal = failureRefusal(error);
+  if (refusal !== undefined) return { kind: "failed", refusal };
   const id = crypto.randomUUID();
-  const reason = errors.map(({ stack, message }) => stack ?? message).join("\n");
-  log.error("Denied an operation because deciding about it failed", { id, ...about, reason });
-  return id;
-}
-
-/** What an agent may have meant by a server that it may not use; nothing where only the tool is denied. */
-function nearServersDenied(agent: string, { server }: Subject, usable: Usable): readonly string[] {
-  if (server === undefined || usable.policy.allows(agent, { kind: "server", server })) return [];
-  return nearServers(agent, server, usable);
-}
-
-async function refuse(record: OperationRecord, error: WireError): Promise<Outcome> {
-  await record.finish("DENY", { code: error.code });
-  return { kind: "result", result: errorResult(error) };
-}
-
-async function fail(record: OperationRecord, error: WireError): Promise<Outcome> {
-  await record.finish("ERROR", { code: error.code });
-  return { kind: "result", result: errorResult(error) };
-}
-
-/**
- * A call that is refused for its form is recorded, too: as that of the agent the connection is bound
- * to, whatever the caller says of itself; of one that is not bound, what it says is all there is.
- */
-function noteCaller(record: OperationRecord, given: unknown, bound: string | undefined): void {
-  if (bound) return record.setAgent(bound);
-  if (typeof given !== "object" || given === null || !("agent_id" in given)) return;
-  if (typeof given.agent_id === "string" && given.agent_id !== "") record.setClaim(given.agent_id);
+  const reason = error instanceof Error ? error.stack ?? error.message : String(error);
+  log.error("An operation failed for a fault of the gateway", { id, operation: name, reason });
+  return { kind: "internal-error", id };
 }

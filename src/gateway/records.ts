@@ -1,7 +1,8 @@
-import type { AuditLog, Decided } from "../audit/mod.ts";
+import type { AuditLog } from "../audit/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import { redactedJson } from "../redact.ts";
 import type { Span } from "../trace.ts";
+import type { OperationRequest, Outcome } from "./operation.ts";
 
 /** Where operations are recorded. */
 export interface Records {
@@ -15,129 +16,115 @@ export interface Records {
   readonly auditArgs: "none" | "redacted";
 }
 
-/** The server, and the tool of that server, that an operation concerns. */
-export interface Subject {
-  readonly server?: string;
-  readonly tool?: string;
-}
-
 /** Room for a call's arguments in its line, in bytes. */
 const MAX_ARGS_BYTES = 4096;
 
 /** Longest refused agent id that is recorded. */
 const MAX_AGENT_ID = 128;
 
-/** Collects what is known of one operation while it runs, and records it once it is answered. */
-export class OperationRecord {
+/** The facts about an operation that its stages found out. */
+export interface Facts {
+  /** The agent that called, or that the call claims; absent where it claims none. */
+  readonly agent?: string | undefined;
+  /** The same where it is one of the rules'. */
+  readonly knownAgent?: string;
+  /** The server that the operation is about. */
+  readonly server?: string;
+  /** The same where it is configured. */
+  readonly knownServer?: string | undefined;
+  /** The server's tool. */
+  readonly tool?: string;
+  /** Size of the tool's arguments in UTF-8, in bytes. */
+  readonly argsBytes?: number;
+  /** The tool's arguments, parsed. */
+  readonly args?: unknown;
+  /** Path of the rule that decided. */
+  readonly rule?: string | undefined;
+}
+
+/** An operation that is over. */
+export interface RecordContext {
+  /** The request. */
+  readonly request: OperationRequest;
+  /** Id of the client's connection. */
+  readonly session: string;
+  /** Start of the operation, on the clock of `performance.now()`. */
+  readonly startedAt: number;
   /** The operation in its trace. */
   readonly span: Span;
-  readonly #records: Records;
-  readonly #started = performance.now();
-  readonly #operation: string;
-  readonly #session: string;
-  readonly #requestId: string | number;
-  #agent: string | null = null;
-  #subject: Subject = {};
-  #rule: string | undefined;
-  #knownAgent: string | undefined;
-  #knownServer: string | undefined;
-  #argsBytes: number | undefined;
-  #args: string | undefined;
+  /** Size of the encoded result in UTF-8, in bytes. */
+  readonly resultBytes: number | undefined;
+}
 
-  /**
-   * Begins with what is known when the request arrives.
-   *
-   * @param records Where to record.
-   * @param about The gateway's tool, the client's connection and request, and its span.
-   */
-  constructor(
-    records: Records,
-    about: { operation: string; session: string; requestId: string | number; span: Span },
-  ) {
-    this.span = about.span;
-    this.#records = records;
-    this.#operation = about.operation;
-    this.#session = about.session;
-    this.#requestId = about.requestId;
-  }
+/**
+ * Records an operation, once: a line of the audit log, the end of its span, and its metrics.
+ *
+ * @param records Audit log and metrics.
+ * @param run The outcome and the facts.
+ * @param context The operation.
+ * @returns Resolves when the answer may be given to the channel; absent where that is at once.
+ */
+export function recordOperation(
+  records: Records,
+  run: Facts & { readonly outcome: Outcome },
+  { request: { name, requestId }, session, startedAt, span, resultBytes }: RecordContext,
+): Promise<void> | undefined {
+  const latency = performance.now() - startedAt;
+  const { outcome, agent, knownAgent, server, tool } = run;
+  const code = errorCode(outcome);
+  const downstreamMs = "downstreamMs" in outcome ? outcome.downstreamMs : undefined;
+  const isToolError = outcome.kind === "result" && outcome.isToolError;
+  records.audit.append({
+    timestamp: timeNow(),
+    agent_id: agent?.slice(0, MAX_AGENT_ID) ?? null,
+    operation: name,
+    decision: outcome.kind === "refused" ? "DENY" : code === undefined ? "ALLOW" : "ERROR",
+    server,
+    tool,
+    code,
+    rule: run.rule,
+    latency_ms: latency,
+    downstream_ms: downstreamMs,
+    session,
+    request_id: requestId,
+    args_bytes: run.argsBytes,
+    result_bytes: code === undefined ? resultBytes : undefined,
+    tool_error: isToolError || undefined,
+    args: records.auditArgs === "none" || run.args === undefined
+      ? undefined
+      : redactedJson(run.args, MAX_ARGS_BYTES),
+  });
+  if (knownAgent !== undefined) span.set({ "gen_ai.agent.id": knownAgent });
+  if (code !== undefined) span.fail(code);
+  span.end();
+  records.metrics.observe({
+    operation: name,
+    agent: knownAgent,
+    server: run.knownServer,
+    // Callers may name any tool; only one that was called is told apart.
+    tool: downstreamMs !== undefined || code === "TIMEOUT" ? tool : undefined,
+    code,
+    isToolError,
+    latencyMs: latency,
+  });
+  return records.flushesFirst === true ? undefined : records.audit.written();
+}
 
-  /** Who claims to call. */
-  setClaim(agent: string): void {
-    this.#agent = agent.slice(0, MAX_AGENT_ID);
-  }
-
-  /** Who calls. */
-  setAgent(agent: string): void {
-    this.#agent = agent;
-    this.#knownAgent = agent;
-  }
-
-  /** The server is a configured one. */
-  setServer(server: string): void {
-    this.#knownServer = server;
-  }
-
-  /** What it is about. */
-  setSubject(subject: Subject, argsBytes: number | undefined): void {
-    this.#subject = subject;
-    this.#argsBytes = argsBytes;
-  }
-
-  /** The tool's arguments, as parsed; nothing is kept of them unless the operator wants it. */
-  setArgs(args: unknown): void {
-    if (this.#records.auditArgs === "none" || args === undefined) return;
-    this.#args = redactedJson(args, MAX_ARGS_BYTES);
-  }
-
-  /** The rule that decided. */
-  setRule(rule: string): void {
-    this.#rule = rule;
-  }
-
-  /** Records the operation; resolves when its answer may be given to the channel. */
-  finish(
-    decision: Decided,
-    outcome: {
-      code?: string;
-      resultBytes?: number;
-      downstreamMs?: number;
-      isToolError?: boolean;
-    } = {},
-  ): Promise<void> | undefined {
-    const latency = performance.now() - this.#started;
-    const { code, resultBytes, downstreamMs, isToolError = false } = outcome;
-    this.#records.audit.append({
-      timestamp: timeNow(),
-      agent_id: this.#agent,
-      operation: this.#operation,
-      decision,
-      server: this.#subject.server,
-      tool: this.#subject.tool,
-      code,
-      rule: this.#rule,
-      latency_ms: latency,
-      downstream_ms: downstreamMs,
-      session: this.#session,
-      request_id: this.#requestId,
-      args_bytes: this.#argsBytes,
-      result_bytes: resultBytes,
-      tool_error: isToolError || undefined,
-      args: this.#args,
-    });
-    if (this.#knownAgent !== undefined) this.span.set({ "gen_ai.agent.id": this.#knownAgent });
-    if (code !== undefined) this.span.fail(code);
-    this.span.end();
-    this.#records.metrics.observe({
-      operation: this.#operation,
-      agent: this.#knownAgent,
-      server: this.#knownServer,
-      // Callers may name any tool; only one that was called is told apart.
-      tool: downstreamMs !== undefined || code === "TIMEOUT" ? this.#subject.tool : undefined,
-      code,
-      isToolError,
-      latencyMs: latency,
-    });
-    return this.#records.flushesFirst === true ? undefined : this.#records.audit.written();
+/** The code of an outcome that is an error. */
+function errorCode(outcome: Outcome): string | undefined {
+  switch (outcome.kind) {
+    case "own":
+    case "result":
+      return undefined;
+    case "refused":
+    case "failed":
+      return outcome.refusal.code;
+    case "rpc-error":
+      return String(outcome.error.code);
+    case "cancelled":
+      return "CANCELLED";
+    case "internal-error":
+      return "INTERNAL_ERROR";
   }
 }
 

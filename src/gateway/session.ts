@@ -3,15 +3,9 @@ import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/
 import type { Log } from "../log.ts";
 import { CallLink, LOG_LEVELS, LogThreshold, rankOf } from "./call_link.ts";
 import { writeInstructions } from "./instructions.ts";
-import {
-  connectionAgent,
-  isOffered,
-  type Operation,
-  runOperation,
-  type Surroundings,
-} from "./pipeline.ts";
+import { connectionAgent, isOffered, type PipelineContext, runOperation } from "./pipeline.ts";
+import { v2025 } from "./revisions/mod.ts";
 import { type GatewayTool, usableServers } from "./tools/mod.ts";
-import { REVISIONS } from "../revisions.ts";
 import { within } from "../within.ts";
 
 /** What a client's session works with. */
@@ -19,7 +13,7 @@ export interface SessionOptions {
   /** The gateway's tools by name. */
   readonly tools: ReadonlyMap<string, GatewayTool>;
   /** What is in force now; asked anew for each operation. */
-  readonly surroundings: () => Surroundings;
+  readonly context: () => PipelineContext;
   /** The gateway's version. */
   readonly version: string;
   /** Takes what is odd. */
@@ -112,72 +106,57 @@ export class ClientSession {
     }
   }
 
-  /** @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#version-negotiation} */
   #initialize(request: IncomingRequest): void {
     if (this.#isInitialized) {
       const message = "The connection is initialized already";
       return request.fail({ code: RPC_CODES.invalidRequest, message });
     }
-    const { protocolVersion, capabilities } = fieldsOf(request.params);
-    if (typeof protocolVersion !== "string") {
-      const message = 'initialize needs "protocolVersion", a string';
-      return request.fail({ code: RPC_CODES.invalidParams, message });
-    }
+    const decoded = v2025.decodeInitialize(request.params);
+    if ("code" in decoded) return request.fail(decoded);
     this.#isInitialized = true;
-    this.#connection = this.#describe(fieldsOf(capabilities));
-    request.reply({
-      protocolVersion: REVISIONS.find((known) => known === protocolVersion) ?? REVISIONS[0],
-      capabilities: { tools: {}, logging: {} },
-      serverInfo: {
-        name: "agent-mcp-gateway",
-        title: "Agent MCP Gateway",
-        version: this.#options.version,
-      },
-      instructions: this.#instructions(),
-    });
+    this.#connection = this.#describe(decoded.capabilities);
+    const { version } = this.#options;
+    const instructions = this.#instructions();
+    request.reply(v2025.encodeInitialize(decoded.revision, { version, instructions }));
     // Starting servers takes a while, and the client waits for its handshake.
     void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
   }
 
   /** Begins with what the connection's agent finds behind the gateway, as the files say it. */
   #instructions(): string {
-    const surroundings = this.#options.surroundings();
-    const { configuration: { servers: entries }, policy } = surroundings.snapshot;
-    const agent = connectionAgent(surroundings);
+    const context = this.#options.context();
+    const { configuration: { servers: entries }, policy } = context.snapshot;
+    const agent = connectionAgent(context);
     return writeInstructions(agent === undefined ? [] : usableServers(agent, { policy, entries }));
   }
 
   #offered(): GatewayTool[] {
-    const surroundings = this.#options.surroundings();
-    return [...this.#options.tools.values()].filter((tool) => isOffered(tool, surroundings));
+    const context = this.#options.context();
+    return [...this.#options.tools.values()].filter((tool) => isOffered(tool, context));
   }
 
   async #callTool(request: IncomingRequest): Promise<void> {
-    const { name, arguments: given, _meta: meta } = fieldsOf(request.params);
+    const { name } = v2025.fieldsOf(request.params);
     const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
-    const surroundings = this.#options.surroundings();
-    if (tool === undefined || !isOffered(tool, surroundings)) {
-      return this.#refuseTool(request, name);
-    }
+    const context = this.#options.context();
+    if (tool === undefined || !isOffered(tool, context)) return this.#refuseTool(request, name);
     const { client, capabilities } = this.#connection;
-    const outcome = await runOperation(
-      {
+    const answer = await runOperation(
+      v2025.decodeCall(request, {
         tool,
-        arguments: given,
-        argumentText: (argument) => request.paramText("arguments", argument),
-        meta: meta === undefined ? undefined : fieldsOf(meta),
-        requestId: JSON.parse(request.id),
+        capabilities,
         unanswered: this.#peer.incomingCount,
-        signal: request.signal,
-        onProgress: meta === undefined ? undefined : this.#progressOf(request, fieldsOf(meta)),
-      },
+        notifyProgress: (params) => {
+          this.#peer.notify("notifications/progress", params, request);
+        },
+      }),
       { client, capabilities, link: new CallLink(this.#peer, this.#threshold, request) },
-      surroundings,
+      context,
     );
     // What is not answered passes no channel that would see to it.
-    if (request.signal.aborted) surroundings.records.audit.flush();
-    if (outcome.kind === "result") request.reply(outcome.result);
-    else if (outcome.kind === "error") request.fail(outcome.error);
+    if (request.signal.aborted) context.records.audit.flush();
+    if (answer.kind === "result") request.reply(answer.result);
+    else if (answer.kind === "error") request.fail(answer.error);
   }
 
   #refuseTool(request: IncomingRequest, name: unknown): void {
@@ -187,19 +166,8 @@ export class ClientSession {
     request.fail({ code: RPC_CODES.invalidParams, message });
   }
 
-  /** Sends a server's progress on under the client's own token, where it gave one. */
-  #progressOf(
-    request: IncomingRequest,
-    { progressToken }: Readonly<Record<string, unknown>>,
-  ): Operation["onProgress"] {
-    if (typeof progressToken !== "string" && typeof progressToken !== "number") return undefined;
-    return (params) => {
-      this.#peer.notify("notifications/progress", { ...params, progressToken }, request);
-    };
-  }
-
   #setLevel(request: IncomingRequest): void {
-    const { level } = fieldsOf(request.params);
+    const { level } = v2025.fieldsOf(request.params);
     if (typeof level !== "string" || rankOf(level) < 0) {
       const message = `"level" must be one of ${LOG_LEVELS.join(", ")}`;
       return request.fail({ code: RPC_CODES.invalidParams, message });
@@ -212,12 +180,6 @@ export class ClientSession {
   #describe(capabilities: ClientCapabilities): ClientConnection {
     return { client: this.id, capabilities, link: this.#link };
   }
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as Readonly<Record<string, unknown>>
-    : {};
 }
 
 /** A message up to what a person answered, or an agent passes to a tool: neither is for the log. */

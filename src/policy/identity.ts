@@ -15,8 +15,8 @@ export interface Identity {
   readonly has: (agent: string) => boolean;
 }
 
-/** Why nobody was recognized; fit to be shown to the agent as it is. */
-export interface Refusal {
+/** A caller that was not identified; fit to be shown to the agent as it is. */
+export interface IdentityRefusal {
   /** The code of the error answer. */
   readonly code: "INVALID_AGENT_ID" | "NO_FALLBACK_CONFIGURED" | "FALLBACK_AGENT_NOT_IN_RULES";
   /** What happened and what the agent can do; names no agent but the one that was given. */
@@ -26,7 +26,7 @@ export interface Refusal {
 }
 
 /** The agent that calls, which is in the rules, or why there is none. */
-export type Resolution = { readonly agent: string } | { readonly refused: Refusal };
+export type Resolution = { readonly agent: string } | { readonly refused: IdentityRefusal };
 
 /** Whether a text has the form of an agent id: 1 to 128 of ASCII letters, digits, `-`, `_`, `.`. */
 export function isAgentId(text: string): boolean {
@@ -101,7 +101,7 @@ function resolveMissing({ denyOnMissing, defaultAgent, has }: Identity): Resolut
   );
 }
 
-function refuse(code: Refusal["code"], message: string, hint?: string): Resolution {
+function refuse(code: IdentityRefusal["code"], message: string, hint?: string): Resolution {
   return { refused: hint === undefined ? { code, message } : { code, message, hint } };
 }
 

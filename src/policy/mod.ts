@@ -10,8 +10,8 @@
  */
 export {
   type Identity,
+  type IdentityRefusal,
   isAgentId,
-  type Refusal,
   type Resolution,
   resolveAgent,
 } from "./identity.ts";

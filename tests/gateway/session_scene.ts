@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { AuditLog } from "../../src/audit/mod.ts";
 import { checkConfiguration, type Configuration, locateFiles } from "../../src/config/mod.ts";
-import type { Surroundings } from "../../src/gateway/pipeline.ts";
+import type { PipelineContext } from "../../src/gateway/pipeline.ts";
 import { ClientSession } from "../../src/gateway/session.ts";
 import { buildSnapshot } from "../../src/gateway/snapshot.ts";
-import { type GatewayTool, gatewayTools, type ToolAnswer } from "../../src/gateway/tools/mod.ts";
+import { type GatewayAnswer, type GatewayTool, gatewayTools } from "../../src/gateway/tools/mod.ts";
 import { createMemoryChannels, Peer } from "../../src/jsonrpc/mod.ts";
 import { CallLimits, type CallLimitsOptions } from "../../src/limits/mod.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
@@ -26,7 +26,7 @@ export interface Answer {
 export interface SceneOptions {
   /** The agent of the client's credential. */
   readonly bound?: string;
-  readonly transport?: Surroundings["transport"];
+  readonly transport?: PipelineContext["transport"];
   readonly limits?: Partial<CallLimitsOptions>;
 }
 
@@ -51,7 +51,7 @@ export class SessionScene implements AsyncDisposable {
   readonly limits: CallLimits;
   readonly log = silentLog();
   /** What lets the calls of `wait` end, in their order. */
-  readonly waiting: { end(answer?: ToolAnswer): void; fail(error: Error): void }[] = [];
+  readonly waiting: { end(answer?: GatewayAnswer): void; fail(error: Error): void }[] = [];
   readonly #folder = new TestFolder();
   readonly #audit: AuditLog;
   readonly #options: SceneOptions;
@@ -99,7 +99,7 @@ export class SessionScene implements AsyncDisposable {
       tools: new Map([...gatewayTools({ debug: true }), ["wait", this.#waitTool()]]),
       version: "1",
       log,
-      surroundings: () => ({
+      context: () => ({
         snapshot: buildSnapshot(this.#configuration, {
           version: "1",
           log,
@@ -197,9 +197,9 @@ export class SessionScene implements AsyncDisposable {
         _meta: {},
       },
       run: (_args, { signal }) => {
-        const { promise, resolve, reject } = Promise.withResolvers<ToolAnswer>();
+        const { promise, resolve, reject } = Promise.withResolvers<GatewayAnswer>();
         signal.addEventListener("abort", () => reject(signal.reason));
-        const end = (answer: ToolAnswer = { kind: "own", json: "{}" }): void => resolve(answer);
+        const end = (answer: GatewayAnswer = { kind: "own", json: "{}" }): void => resolve(answer);
         this.waiting.push({ end, fail: reject });
         return promise;
       },

@@ -1,10 +1,11 @@
 import { AuditLog } from "../../src/audit/mod.ts";
 import type { AgentRules, Configuration, ServerConfig } from "../../src/config/mod.ts";
 import type { ClientConnection } from "../../src/downstream/mod.ts";
-import { runOperation, type Surroundings } from "../../src/gateway/pipeline.ts";
+import { type PipelineContext, runOperation } from "../../src/gateway/pipeline.ts";
+import { v2025 } from "../../src/gateway/revisions/mod.ts";
 import { buildSnapshot } from "../../src/gateway/snapshot.ts";
 import { gatewayTools } from "../../src/gateway/tools/mod.ts";
-import { type Channel, createMemoryChannels, JsonText } from "../../src/jsonrpc/mod.ts";
+import { type Channel, createMemoryChannels, IncomingRequest } from "../../src/jsonrpc/mod.ts";
 import { createLog } from "../../src/log.ts";
 import { CallLimits } from "../../src/limits/mod.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
@@ -41,7 +42,7 @@ export class BusyPipeline implements AsyncDisposable {
   readonly #folder = Deno.makeTempDirSync();
   readonly #log = createLog({ level: "error" });
   readonly #audit: AuditLog;
-  readonly #surroundings: Surroundings;
+  readonly #context: PipelineContext;
   readonly #client: ClientConnection;
   readonly #tools = gatewayTools({ debug: false });
   #next = 0;
@@ -62,7 +63,7 @@ export class BusyPipeline implements AsyncDisposable {
       files: { mcpConfig: "", rules: "" },
     };
     const snapshot = buildSnapshot(configuration, { version: "1", log, open: openInMemory });
-    this.#surroundings = {
+    this.#context = {
       snapshot,
       identity: { bound: undefined, defaultAgent: undefined },
       limits: new CallLimits({ maxCalls: 1000, state: "memory", log }),
@@ -94,7 +95,7 @@ export class BusyPipeline implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const patience = { inputMs: 1000, terminateMs: 1000 };
-    for (const server of this.#surroundings.snapshot.servers.values()) {
+    for (const server of this.#context.snapshot.servers.values()) {
       await server.close(0, patience);
     }
     this.#audit.close();
@@ -136,22 +137,16 @@ export class BusyPipeline implements AsyncDisposable {
   ): Promise<void> {
     const tool = this.#tools.get(name);
     if (tool === undefined) throw new Error(`There is no ${name}`);
-    const outcome = await runOperation(
-      {
-        tool,
-        arguments: args,
-        argumentText: (argument) => {
-          return argument in args ? new JsonText(JSON.stringify(args[argument])) : undefined;
-        },
-        meta: {},
-        requestId: number,
-        unanswered: 1,
-        signal: new AbortController().signal,
-      },
-      this.#client,
-      this.#surroundings,
+    const params = { name, arguments: args, _meta: {} };
+    const request = new IncomingRequest(
+      { id: String(number), method: "tools/call", params, body: JSON.stringify(params) },
+      { exchange: { answer: () => {}, tell: () => {}, end: () => {} }, onEnd: () => {} },
     );
-    if (outcome.kind !== "result") throw new Error(JSON.stringify(outcome));
+    const { capabilities } = this.#client;
+    const notifyProgress = (): void => {};
+    const call = v2025.decodeCall(request, { tool, capabilities, unanswered: 1, notifyProgress });
+    const answer = await runOperation(call, this.#client, this.#context);
+    if (answer.kind !== "result") throw new Error(JSON.stringify(answer));
   }
 }
 

@@ -1,7 +1,7 @@
-import { AGENT_ID, ALWAYS_LOAD, type GatewayTool } from "./tool.ts";
+import { AGENT_ID, ALWAYS_LOAD, type OwnTool } from "./tool.ts";
 
 /** Tells how the gateway stands; offered in debug mode only. */
-export const getGatewayStatus: GatewayTool = {
+export const getGatewayStatus: OwnTool = {
   definition: {
     name: "get_gateway_status",
     description: "Show the gateway's health: reloads, rules, servers, figures.",

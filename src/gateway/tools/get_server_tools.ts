@@ -4,7 +4,7 @@ import { compilePattern } from "../../policy/mod.ts";
 import { findServer } from "./find_server.ts";
 import { signatureOf, summaryOf } from "./signature.ts";
 import { estimateTokens } from "./tokens.ts";
-import { AGENT_ID, ALWAYS_LOAD, type Arguments, type GatewayTool } from "./tool.ts";
+import { AGENT_ID, ALWAYS_LOAD, type Arguments, type OwnTool } from "./tool.ts";
 
 /** Beyond this many tokens, an unasked-for full answer becomes signatures. */
 const MAX_FULL_TOKENS = 4000;
@@ -15,7 +15,7 @@ const MAX_HINTS = 5;
 type Detail = "full" | "signatures" | "names";
 
 /** Shows the tools of a server that the agent may call, as much of each as is asked for. */
-export const getServerTools: GatewayTool = {
+export const getServerTools: OwnTool = {
   definition: {
     name: "get_server_tools",
     description: "List a server's tools that you may call.",

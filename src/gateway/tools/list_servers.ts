@@ -1,8 +1,8 @@
 import { usableServers } from "./find_server.ts";
-import { AGENT_ID, ALWAYS_LOAD, type GatewayTool } from "./tool.ts";
+import { AGENT_ID, ALWAYS_LOAD, type OwnTool } from "./tool.ts";
 
 /** Names the servers that the agent may use, failing ones too. */
-export const listServers: GatewayTool = {
+export const listServers: OwnTool = {
   definition: {
     name: "list_servers",
     description: "List the MCP servers you may use. Start here.",

@@ -11,17 +11,22 @@ import { listServers } from "./list_servers.ts";
 import type { GatewayTool } from "./tool.ts";
 
 export { parseArguments } from "./arguments.ts";
+export { callServerTool, type ServerAnswer, type ServerCallContext } from "./call_server_tool.ts";
 export { nearServers, type Usable, usableServers } from "./find_server.ts";
 export { estimateTokens } from "./tokens.ts";
 export type {
   Arguments,
   ArgumentSchema,
+  ForwardingTool,
+  GatewayAnswer,
   GatewayTool,
   ObjectArgument,
+  OwnTool,
+  ServerCall,
   StatusSource,
-  ToolAnswer,
   ToolContext,
   ToolDefinition,
+  ToolFace,
 } from "./tool.ts";
 
 /**
@@ -33,7 +38,7 @@ export type {
 export function gatewayTools(
   options: { readonly debug: boolean },
 ): ReadonlyMap<string, GatewayTool> {
-  const tools = [listServers, getServerTools, executeTool];
+  const tools: GatewayTool[] = [listServers, getServerTools, executeTool];
   if (options.debug) tools.push(getGatewayStatus);
   return new Map(tools.map((tool) => [tool.definition.name, tool]));
 }

@@ -1,7 +1,6 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Caller, DownstreamServer } from "../../downstream/mod.ts";
-import type { CancelSignal, JsonText, RpcError } from "../../jsonrpc/mod.ts";
-import type { Span } from "../../trace.ts";
+import type { CancelSignal, JsonText } from "../../jsonrpc/mod.ts";
 import type { Policy, Question } from "../../policy/mod.ts";
 
 /** The part of JSON Schema that the gateway's own tools are described with, and checked by. */
@@ -53,11 +52,11 @@ export interface StatusSource {
   status(): Readonly<Record<string, unknown>>;
 }
 
-/** What a tool works with; all of one snapshot. */
+/** The context of a gateway tool; all of one snapshot. */
 export interface ToolContext {
-  /** Who calls; identified and allowed. */
+  /** The caller; identified and allowed. */
   readonly caller: Caller;
-  /** Who may do what. */
+  /** The rules. */
   readonly policy: Policy;
   /** The servers' entries, in the file's order. */
   readonly entries: ReadonlyMap<string, ServerConfig>;
@@ -67,62 +66,62 @@ export interface ToolContext {
   readonly servers: ReadonlyMap<string, DownstreamServer>;
   /** Aborts when the client cancels or is gone. */
   readonly signal: CancelSignal;
-  /** Fields of the request's `_meta`, where it has any. */
-  readonly meta: Readonly<Record<string, unknown>> | undefined;
-  /** Takes a server's progress, where the client asked for it. */
-  readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
   /** The gateway's own state. */
   readonly gateway: StatusSource;
-  /** The operation in its trace. */
-  readonly span: Span;
 }
 
-/** How a tool answers. Failures are thrown as `CallerError` or `DownstreamError`. */
-export type ToolAnswer =
-  /** The gateway's own answer, as JSON text; becomes one text block. */
-  | {
-    readonly kind: "own";
-    readonly json: string;
-    /** The structured content beside that text, as JSON text, where there is one. */
-    readonly structured?: string;
-  }
-  /** A server's result, passed on as it is. */
-  | {
-    readonly kind: "result";
-    readonly result: JsonText;
-    /** Its size in UTF-8 bytes. */
-    readonly bytes: number;
-    readonly downstreamMs: number;
-    /** Whether the tool itself answered with an error. */
-    readonly isToolError: boolean;
-  }
-  /** A server's JSON-RPC error. */
-  | {
-    readonly kind: "error";
-    readonly error: RpcError;
-    readonly text: JsonText;
-    /** Text of the tool's input schema, where it may help to mend the call. */
-    readonly inputSchema?: string;
-    readonly downstreamMs: number;
-  };
+/** The gateway's own answer. */
+export interface GatewayAnswer {
+  /** Distinguishes it from other outcomes of an operation. */
+  readonly kind: "own";
+  /** The answer as JSON text, for the model to read. */
+  readonly json: string;
+  /** The same for programs, a JSON object, where there is one. */
+  readonly structured?: string;
+}
 
-/** One of the gateway's tools. */
-export interface GatewayTool {
-  /** How it is shown and what it takes. */
+/** A call of a server's tool. */
+export interface ServerCall {
+  /** The server's name. */
+  readonly server: string;
+  /** The tool's name at its server. */
+  readonly tool: string;
+  /** The tool's arguments; absent if the call came without any. */
+  readonly args: ObjectArgument | undefined;
+  /** Milliseconds after which the call ends whatever happens; replaces the server's own limit. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** One of the gateway's tools: it answers by itself, or stands for a call of a server's tool. */
+export type GatewayTool = OwnTool | ForwardingTool;
+
+/** What all of the gateway's tools have. */
+export interface ToolFace {
+  /** Name, description and arguments as `tools/list` shows them. */
   readonly definition: ToolDefinition;
   /** Other names that arguments are taken by, which `tools/list` does not show. */
   readonly aliases?: Readonly<Record<string, string>>;
   /** Permission to see and to call the tool, which agents need that connect over HTTP. */
   readonly httpPermission?: Question;
+}
+
+/** A tool that the gateway itself answers. */
+export interface OwnTool extends ToolFace {
   /** The question that is decided before the tool runs; absent if any known agent may call it. */
   question?(args: Arguments): Question;
   /**
    * Does the work.
    *
-   * @throws {CallerError} where the caller has to act.
-   * @throws {DownstreamError} where a server failed.
+   * @throws {CallerError} The caller has to act.
+   * @throws {DownstreamError} A server failed.
    */
-  run(args: Arguments, context: ToolContext): Promise<ToolAnswer>;
+  run(args: Arguments, context: ToolContext): Promise<GatewayAnswer>;
+}
+
+/** A tool that stands for a call of a server's tool. */
+export interface ForwardingTool extends ToolFace {
+  /** Reads the call from the arguments. */
+  serverCall(args: Arguments): ServerCall;
 }
 
 /** Keeps the gateway's tools in sight where a client hides tools behind a search of its own. */

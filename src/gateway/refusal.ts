@@ -1,0 +1,76 @@
+import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
+import type { Admission } from "../limits/mod.ts";
+import type { Decision, IdentityRefusal, Question } from "../policy/mod.ts";
+
+/** The error that an agent gets in place of a result. */
+export interface Refusal extends ErrorDetails {
+  /** One of SPEC section 3. */
+  readonly code: ErrorCode;
+  /** What happened, to what, and what to do. */
+  readonly message: string;
+}
+
+/**
+ * Turns a thrown error into a refusal.
+ *
+ * @param error Anything.
+ * @returns `undefined` for an error of neither caller nor server, which is a bug of the gateway.
+ */
+export function failureRefusal(error: unknown): Refusal | undefined {
+  if (!(error instanceof CallerError || error instanceof DownstreamError)) return undefined;
+  const { code, message, details } = error;
+  return { code, message, ...details };
+}
+
+/** Refuses a caller that was not identified. */
+export function identityRefusal({ code, message, hint }: IdentityRefusal): Refusal {
+  return hint === undefined ? { code, message } : { code, message, hint };
+}
+
+/** Refuses a call that exceeds a limit. */
+export function limitRefusal({ message, retryAfterMs }: Admission & { kind: "refused" }): Refusal {
+  return { code: "RATE_LIMITED", message, retry_after_ms: retryAfterMs };
+}
+
+/** What a denial is explained with. */
+export interface DenialContext {
+  /** Name of the operation. */
+  readonly operation: string;
+  /** The agent. */
+  readonly agent: string;
+  /** The question that was decided. */
+  readonly question: Question;
+  /** Servers that the agent may use, with names near the denied one. */
+  readonly near: readonly string[];
+  /** Id under which the log says why deciding failed. */
+  readonly errorId: string | undefined;
+}
+
+/** Refuses what the rules deny. */
+export function denialRefusal({ rule }: Decision, context: DenialContext): Refusal {
+  const { operation, agent, question, near, errorId } = context;
+  const instead = near.length === 0
+    ? "Use another tool"
+    : `Near names among the servers you may use: ${
+      near.join(", ")
+    }. Use one of them if you meant it`;
+  return {
+    code: "DENIED_BY_POLICY",
+    message: `Agent "${agent}" may not use ${describeQuestion(question, operation)}.`,
+    rule,
+    hint: errorId === undefined
+      ? `${instead}, or tell the user that the gateway's rules do not allow this`
+      : `Tell the user that the gateway failed to decide; its log has the reason under ${errorId}`,
+  };
+}
+
+function describeQuestion(question: Question, operation: string): string {
+  switch (question.kind) {
+    case "server":
+      return `server "${question.server}"`;
+    case "tool":
+      return `tool "${question.tool}" of server "${question.server}"`;
+    case "status":
+      return operation;
+  }
+}

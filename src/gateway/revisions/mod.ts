@@ -1,0 +1,9 @@
+/**
+ * The edge towards clients: one codec for each group of MCP revisions. A codec decodes requests to
+ * operations and encodes outcomes; nothing behind it knows a revision. Imports the operation, the
+ * gateway's tools, `jsonrpc` and the leaves.
+ *
+ * @module
+ */
+export * as v2025 from "./v2025.ts";
+export type { CallAnswer } from "./v2025.ts";

@@ -1,0 +1,177 @@
+/**
+ * The client codec of the MCP revisions from 2024-11-05 to 2025-11-25, which differ in nothing that
+ * the gateway decodes or encodes.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools}
+ */
+import { type ClientCapabilities, supportsUrlElicitation } from "../../downstream/mod.ts";
+import {
+  type IncomingRequest,
+  JsonText,
+  type Payload,
+  RPC_CODES,
+  type RpcError,
+  utf8Bytes,
+} from "../../jsonrpc/mod.ts";
+import { REVISIONS } from "../../revisions.ts";
+import type { OperationRequest, Outcome } from "../operation.ts";
+import { type GatewayTool, parseArguments } from "../tools/mod.ts";
+
+/** JSON-RPC code of "URL elicitation required", which clients act on themselves. */
+const URL_ELICITATION_REQUIRED = -32042;
+
+/** Parameters of a request, or a part of them. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** The answer to `tools/call`. */
+export type CallAnswer =
+  | { readonly kind: "result"; readonly result: JsonText; readonly bytes?: number }
+  | { readonly kind: "error"; readonly error: JsonText | RpcError; readonly bytes?: never }
+  /** The request was cancelled. */
+  | { readonly kind: "none"; readonly bytes?: never };
+
+/** What a `tools/call` is decoded with. */
+export interface CallContext {
+  /** The gateway's tool that it names. */
+  readonly tool: GatewayTool;
+  /** What the client can do. */
+  readonly capabilities: ClientCapabilities;
+  /** Requests of the client that wait for an answer, this one included. */
+  readonly unanswered: number;
+  /** Sends the client progress of this request. */
+  readonly notifyProgress: (params: Fields) => void;
+}
+
+/** Decodes `tools/call` of one of the gateway's tools. */
+export function decodeCall(
+  request: IncomingRequest,
+  { tool, capabilities, unanswered, notifyProgress }: CallContext,
+): OperationRequest<CallAnswer> {
+  const { arguments: given, _meta } = fieldsOf(request.params);
+  const meta = _meta === undefined ? undefined : fieldsOf(_meta);
+  const token = meta?.["progressToken"];
+  const { name } = tool.definition;
+  return {
+    name,
+    method: request.method,
+    claimedAgent: claimedAgent(given),
+    meta,
+    requestId: JSON.parse(request.id),
+    unanswered,
+    signal: request.signal,
+    // Progress goes on under the client's own token, where it gave one.
+    onProgress: typeof token === "string" || typeof token === "number"
+      ? (params) => notifyProgress({ ...params, progressToken: token })
+      : undefined,
+    decode: () => {
+      const args = parseArguments(tool, given, (argument) => {
+        return request.paramText("arguments", argument);
+      });
+      return "serverCall" in tool
+        ? { kind: "server-tool", ...tool.serverCall(args) }
+        : { kind: "gateway-tool", tool, args };
+    },
+    encode: (outcome) => encodeOutcome(outcome, { name, capabilities }),
+  };
+}
+
+/** Decodes `initialize`; gives what is wrong with it instead, where something is. */
+export function decodeInitialize(
+  params: unknown,
+): { readonly revision: string; readonly capabilities: ClientCapabilities } | RpcError {
+  const { protocolVersion, capabilities } = fieldsOf(params);
+  if (typeof protocolVersion !== "string") {
+    const message = 'initialize needs "protocolVersion", a string';
+    return { code: RPC_CODES.invalidParams, message };
+  }
+  const revision = REVISIONS.find((known) => known === protocolVersion) ?? REVISIONS[0];
+  return { revision, capabilities: fieldsOf(capabilities) };
+}
+
+/**
+ * Encodes the answer to `initialize`.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#version-negotiation}
+ */
+export function encodeInitialize(
+  revision: string,
+  { version, instructions }: { readonly version: string; readonly instructions: string },
+): Payload {
+  return {
+    protocolVersion: revision,
+    capabilities: { tools: {}, logging: {} },
+    serverInfo: { name: "agent-mcp-gateway", title: "Agent MCP Gateway", version },
+    instructions,
+  };
+}
+
+/** The fields of an object; none of anything else. */
+export function fieldsOf(value: unknown): Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Fields
+    : {};
+}
+
+function claimedAgent(given: unknown): string | undefined {
+  const { agent_id } = fieldsOf(given);
+  return typeof agent_id === "string" && agent_id !== "" ? agent_id : undefined;
+}
+
+function encodeOutcome(
+  outcome: Outcome,
+  { name, capabilities }: {
+    readonly name: string;
+    readonly capabilities: ClientCapabilities;
+  },
+): CallAnswer {
+  switch (outcome.kind) {
+    case "own":
+      return ownResult(outcome);
+    case "result":
+      return { kind: "result", result: outcome.result, bytes: outcome.bytes };
+    case "refused":
+    case "failed":
+      return errorResult(JSON.stringify({ error: outcome.refusal }));
+    case "rpc-error":
+      if (
+        outcome.error.code === URL_ELICITATION_REQUIRED && supportsUrlElicitation({ capabilities })
+      ) {
+        return { kind: "error", error: outcome.text };
+      }
+      return errorResult(`{"error":${rpcErrorText(outcome)}}`);
+    case "cancelled":
+      return { kind: "none" };
+    case "internal-error": {
+      const message = `The gateway failed to run ${name}; its log has the reason under ` +
+        outcome.id;
+      return { kind: "error", error: { code: RPC_CODES.internalError, message } };
+    }
+  }
+}
+
+/** A server's JSON-RPC error, with the tool's schema where that helps. */
+function rpcErrorText(
+  { text: { text }, inputSchema }: Outcome & { readonly kind: "rpc-error" },
+): string {
+  // The server's own text, so that nothing in it is rounded; it is an object that is not empty.
+  return inputSchema === undefined
+    ? text
+    : `${text.slice(0, text.lastIndexOf("}"))},"inputSchema":${inputSchema}}`;
+}
+
+function ownResult({ json, structured }: Outcome & { readonly kind: "own" }): CallAnswer {
+  const content = structured === undefined ? "" : `,"structuredContent":${structured}`;
+  const result = new JsonText(`{"content":${textBlock(json)}${content}}`);
+  return { kind: "result", result, bytes: utf8Bytes(result.text) };
+}
+
+function errorResult(text: string): CallAnswer {
+  return {
+    kind: "result",
+    result: new JsonText(`{"content":${textBlock(text)},"isError":true}`),
+  };
+}
+
+function textBlock(text: string): string {
+  return `[{"type":"text","text":${JSON.stringify(text)}}]`;
+}

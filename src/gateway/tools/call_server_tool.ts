@@ -1,0 +1,178 @@
+import { CallerError } from "../../errors.ts";
+import type { CallAnswer, Catalog, Tool } from "../../downstream/mod.ts";
+import {
+  JsonText,
+  type Result,
+  RPC_CODES,
+  type RpcError,
+  textAt,
+  utf8Bytes,
+  withElement,
+} from "../../jsonrpc/mod.ts";
+import { nearNames } from "../../near_names.ts";
+import type { Meta, Span } from "../../trace.ts";
+import { findMissingArguments, findSchemaErrors } from "./check_args.ts";
+import { findServer } from "./find_server.ts";
+import type { ObjectArgument, ServerCall, ToolContext } from "./tool.ts";
+
+/** Longest schema that is shown with an error, in UTF-16 code units; some 4,000 tokens. */
+const MAX_SCHEMA = 16 * 1024;
+
+/** Where a schema is that is too long to be shown. */
+const SEE_SCHEMA = 'get_server_tools with "names" returns the tool\'s schema.';
+
+/** What a call without `args` sends. */
+const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };
+
+/** The context of a call of a server's tool. */
+export interface ServerCallContext extends Omit<ToolContext, "gateway"> {
+  /** Fields of the request's `_meta`, where it has any. */
+  readonly meta: Meta | undefined;
+  /** Takes the server's progress, where the client asked for it. */
+  readonly onProgress: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
+  /** The operation in its trace. */
+  readonly span: Span;
+}
+
+/** The answer of a server. */
+export type ServerAnswer =
+  /** A result, passed on as it is. */
+  | {
+    readonly kind: "result";
+    readonly result: JsonText;
+    /** Its size in UTF-8, in bytes. */
+    readonly bytes: number;
+    readonly downstreamMs: number;
+    /** Whether the tool itself answered with an error. */
+    readonly isToolError: boolean;
+  }
+  /** A JSON-RPC error. */
+  | {
+    readonly kind: "rpc-error";
+    readonly error: RpcError;
+    readonly text: JsonText;
+    /** Text of the tool's input schema, where it may help to correct the call. */
+    readonly inputSchema?: string;
+    readonly downstreamMs: number;
+  };
+
+/**
+ * Calls a server's tool.
+ *
+ * @param call The call, already allowed.
+ * @param context The caller, the servers, and the request that it belongs to.
+ * @throws {CallerError} The tool does not exist, or lacks arguments without which it cannot succeed.
+ * @throws {DownstreamError} The server failed.
+ */
+export async function callServerTool(
+  call: ServerCall,
+  context: ServerCallContext,
+): Promise<ServerAnswer> {
+  const { caller, meta, signal, span, onProgress } = context;
+  const { tool, timeoutMs, args: { text, value: args } = NO_ARGS } = call;
+  const server = findServer(context, call.server);
+  const answer = await server.callTool({
+    tool,
+    args: text,
+    lacksArguments: (listed) => findMissingArguments(listed, args).length > 0,
+    meta,
+    signal,
+    span,
+    timeoutMs,
+    onProgress,
+  }, caller);
+  switch (answer.kind) {
+    case "no-such-tool":
+      throw unknownTool(call, answer.catalog, context);
+    case "missing-arguments":
+      throw missingArguments(call, answer.tool, args);
+    case "answer":
+      return readAnswer(answer, args);
+  }
+}
+
+function readAnswer(
+  { reply, tool, downstreamMs, isToolError }: CallAnswer & { readonly kind: "answer" },
+  args: ObjectArgument["value"],
+): ServerAnswer {
+  if (reply.ok) {
+    const { text: result, bytes } = reply.result;
+    const shown = isToolError ? explainError(reply.result, tool, args) : { result, bytes };
+    return { kind: "result", ...shown, downstreamMs, isToolError };
+  }
+  const { error, text } = reply;
+  const isInvalid = error.code === RPC_CODES.invalidParams ||
+    findSchemaErrors(tool, args).length > 0;
+  const inputSchema = isInvalid ? schemaText(tool) : undefined;
+  const help = inputSchema === undefined ? {} : { inputSchema };
+  return { kind: "rpc-error", error, text, ...help, downstreamMs };
+}
+
+function unknownTool(
+  { server, tool }: ServerCall,
+  { tools, shortfall }: Catalog,
+  { policy, caller: { agent } }: ServerCallContext,
+): CallerError {
+  const callable = tools.map(({ name }) => name)
+    .filter((name) => policy.allows(agent, { kind: "tool", server, tool: name }));
+  const near = nearNames(tool, callable, { most: 3 });
+  const hint = near.length > 0
+    ? `Near names: ${near.join(", ")}`
+    : shortfall ?? `Call get_server_tools with server "${server}" to see its tools`;
+  const message = `Server "${server}" has no tool "${tool}".`;
+  return new CallerError("TOOL_NOT_FOUND", message, { hint });
+}
+
+function missingArguments(
+  { server, tool: name }: ServerCall,
+  tool: Tool,
+  args: ObjectArgument["value"],
+): CallerError {
+  const missing = findMissingArguments(tool, args).join(", ");
+  const message = `execute_tool: "args" for tool "${name}" of server "${server}" has no ` +
+    `${missing}, which the tool requires. The tool was not called. Add it and call again.`;
+  return new CallerError("INVALID_ARGUMENTS", message, helpFor(tool, args));
+}
+
+/** The tool's input schema as the server wrote it; `undefined` where it is too long to be shown. */
+function schemaText(tool: Tool): string | undefined {
+  const text = textAt(tool.text.text, "inputSchema") ?? "null";
+  return text.length > MAX_SCHEMA ? undefined : text;
+}
+
+/** What a caller needs to know to make a call that fits: what does not, and the schema. */
+function helpFor(
+  tool: Tool,
+  args: ObjectArgument["value"],
+): { hint?: string; inputSchema?: unknown } {
+  const schemaErrors = findSchemaErrors(tool, args);
+  const hint = schemaErrors.length === 0 ? "" : `In args, ${schemaErrors.join("; ")}`;
+  if (schemaText(tool) === undefined) return { hint: `${hint && `${hint}. `}${SEE_SCHEMA}` };
+  const { inputSchema } = tool.definition;
+  return { ...(hint === "" ? {} : { hint }), inputSchema };
+}
+
+/**
+ * Adds to a tool's error what does not fit in the arguments, and the schema, so that the next call
+ * fits. Any other error is passed on as it is.
+ */
+function explainError(
+  { text: result, bytes }: Result,
+  tool: Tool,
+  args: ObjectArgument["value"],
+): { result: JsonText; bytes: number } {
+  const unchanged = { result, bytes };
+  const schemaErrors = findSchemaErrors(tool, args);
+  if (schemaErrors.length === 0) return unchanged;
+  const schema = schemaText(tool);
+  const hint = `In args, ${
+    schemaErrors.join("; ")
+  }. If this is the cause, correct args and call again.`;
+  const help = schema === undefined
+    ? JSON.stringify({ hint: `${hint} ${SEE_SCHEMA}` })
+    : `{"hint":${JSON.stringify(hint)},"inputSchema":${schema}}`;
+  const block = `{"type":"text","text":${JSON.stringify(help)}}`;
+  const helped = withElement(result.text, { key: "content", element: block });
+  if (helped === undefined) return unchanged;
+  return { result: new JsonText(helped), bytes: utf8Bytes(helped) };
+}
