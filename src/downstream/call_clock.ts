@@ -1,5 +1,6 @@
 import { DownstreamError } from "../errors.ts";
 import { Cancellation, type CancelSignal } from "../jsonrpc/mod.ts";
+import type { CallPermit } from "./caller.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
 
 /** Limits of one call, in milliseconds. */
@@ -20,6 +21,8 @@ export interface CallClockOptions {
   readonly caller: CancelSignal;
   /** Wakes the clock. */
   readonly deadlines: Deadlines;
+  /** The call's permit, which is paused with the clock. */
+  readonly permit: CallPermit | undefined;
 }
 
 /**
@@ -37,6 +40,7 @@ export class CallClock implements Due {
   readonly #hardUntil: number;
   readonly #caller: CancelSignal;
   readonly #deadlines: Deadlines;
+  readonly #permit: CallPermit | undefined;
   readonly #onCancel: () => void;
   #idleUntil = Infinity;
   #questions = 0;
@@ -46,12 +50,13 @@ export class CallClock implements Due {
    *
    * @param options See there.
    */
-  constructor({ server, limits, caller, deadlines }: CallClockOptions) {
+  constructor({ server, limits, caller, deadlines, permit }: CallClockOptions) {
     this.signal = this.#cancellation;
     this.#server = server;
     this.#limits = limits;
     this.#caller = caller;
     this.#deadlines = deadlines;
+    this.#permit = permit;
     this.#hardUntil = performance.now() + limits.hardMs;
     this.#onCancel = () => this.#cancellation.cancel(caller.reason);
     if (caller.aborted) this.#onCancel();
@@ -74,13 +79,15 @@ export class CallClock implements Due {
 
   /** The client is asked something for the call; `resume` follows once for each time. */
   pause(): void {
-    this.#questions++;
+    if (++this.#questions === 1) this.#permit?.pause();
   }
 
   /** The client has answered, so the server gets its whole time again. */
   resume(): void {
     // A call that has ended is watched no more.
-    if (--this.#questions === 0 && this.listedAt >= 0) this.restart();
+    if (--this.#questions > 0 || this.listedAt < 0) return;
+    this.#permit?.resume();
+    this.restart();
   }
 
   /** The call is over. */

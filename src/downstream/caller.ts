@@ -43,6 +43,14 @@ export interface Caller {
 /** A client's connection, whichever agent calls. */
 export type ClientConnection = Omit<Caller, "agent">;
 
+/** The permit of a call within the limits, which it does not use while its client is asked. */
+export interface CallPermit {
+  /** The client is asked something for the call. */
+  pause(): void;
+  /** The client has answered, and the server works on. */
+  resume(): void;
+}
+
 /** One call of a tool. */
 export interface ToolCall {
   /** The tool's name at its server. */
@@ -57,6 +65,8 @@ export interface ToolCall {
   readonly timeoutMs?: number | undefined;
   /** Cancels the call. */
   readonly signal: CancelSignal;
+  /** The call's permit, where calls are limited. */
+  readonly permit?: CallPermit;
   /** The operation in its trace. */
   readonly span: Span;
   /** Takes the server's progress, its token among the parameters. */

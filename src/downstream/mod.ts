@@ -11,6 +11,7 @@ export type { Authorization, OwnAuthorization, RecoverOptions, Waiting } from ".
 export {
   type CallAnswer,
   type Caller,
+  type CallPermit,
   type ClientCapabilities,
   type ClientConnection,
   type ClientLink,

@@ -181,6 +181,7 @@ export class DownstreamServer {
       limits,
       caller: call.signal,
       deadlines: this.#deadlines,
+      permit: call.permit,
     });
     const wanted: WantedCall = {
       config: this.config,

@@ -1,6 +1,6 @@
 import type { ClientConnection } from "../downstream/mod.ts";
 import { utf8Bytes } from "../jsonrpc/mod.ts";
-import { type CallLimits, limitsOf } from "../limits/mod.ts";
+import { type CallLimits, limitsOf, type Permit } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import {
   type Decision,
@@ -136,7 +136,10 @@ async function runStages(request: OperationRequest, shared: StageContext): Promi
 
     // Downstream, and its result.
     try {
-      return { ...decided, outcome: await perform(operation, { agent, request, ...shared }) };
+      return {
+        ...decided,
+        outcome: await perform(operation, { agent, request, permit: admission, ...shared }),
+      };
     } catch (error) {
       return { ...decided, outcome: fail(error) };
     }
@@ -148,8 +151,9 @@ async function runStages(request: OperationRequest, shared: StageContext): Promi
 /** Carries out what is allowed. */
 function perform(
   operation: Operation,
-  { agent, request, connection, context, span }: StageContext & {
+  { agent, permit, request, connection, context, span }: StageContext & {
     readonly agent: string;
+    readonly permit: Permit;
     readonly request: OperationRequest;
   },
 ): Promise<Outcome> {
@@ -166,7 +170,7 @@ function perform(
   };
   switch (operation.kind) {
     case "server-tool":
-      return callServerTool(operation, { ...shared, meta, onProgress, span });
+      return callServerTool(operation, { ...shared, meta, onProgress, permit, span });
     case "gateway-tool":
       return operation.tool.run(operation.args, { ...shared, gateway: context.gateway });
   }

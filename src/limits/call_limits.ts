@@ -35,8 +35,7 @@ export interface Newcomer {
 
 /** Whether a call may begin. */
 export type Admission =
-  /** To be disposed of when the call is over, however it ended; again does nothing. */
-  | Disposable & { readonly kind: "admitted" }
+  | Permit
   | {
     readonly kind: "refused";
     /** What there is too much of, and what to do; fit to be shown to the agent. */
@@ -127,9 +126,7 @@ export class CallLimits {
         `The gateway has ${this.#total} calls under way, as many as it may. Call again a little later.`,
       );
     }
-    this.#running.set(agent, running + 1);
-    this.#total++;
-    return new Slot(() => this.#end(agent));
+    return new Permit(agent, this.#count);
   }
 
   /** Forgets everything, and ends the connection to Redis where there is one. */
@@ -160,26 +157,62 @@ export class CallLimits {
     return await openRedisCounter({ url: state, fallback: memory, log });
   }
 
-  #end(agent: string): void {
-    this.#total--;
-    this.#running.set(agent, (this.#running.get(agent) ?? 1) - 1);
+  readonly #count: CountCalls = (agent, change) => {
+    this.#total += change;
+    this.#running.set(agent, Math.max(0, (this.#running.get(agent) ?? 0) + change));
     // Not one by one: what is put in and taken out with every call keeps more than it holds.
     if (this.#total === 0 && this.#running.size > MAX_IDLE_AGENTS) this.#running.clear();
-  }
+  };
 }
 
-/** The place of a call under way. */
-class Slot implements Disposable {
-  readonly kind = "admitted";
-  #onEnd: (() => void) | undefined;
+/** Counts calls of an agent as begun or ended. */
+type CountCalls = (agent: string, change: 1 | -1) => void;
 
-  constructor(onEnd: () => void) {
-    this.#onEnd = onEnd;
+/**
+ * The permit of a call under way. Dispose of it when the call is over, however it ended; to do so
+ * again does nothing.
+ */
+export class Permit implements Disposable {
+  /** Distinguishes it from a refusal. */
+  readonly kind = "admitted";
+  readonly #agent: string;
+  readonly #count: CountCalls;
+  #isPaused = false;
+  #isOver = false;
+
+  /**
+   * Counts the call.
+   *
+   * @param agent The agent that calls.
+   * @param count Counts its calls.
+   */
+  constructor(agent: string, count: CountCalls) {
+    this.#agent = agent;
+    this.#count = count;
+    count(agent, 1);
   }
 
+  /** Counts the call no longer, while a person is asked something for it. */
+  pause(): void {
+    if (this.#isPaused || this.#isOver) return;
+    this.#isPaused = true;
+    this.#count(this.#agent, -1);
+  }
+
+  /**
+   * Counts the call again. Other calls may have begun meanwhile, so for a moment the agent and the
+   * gateway may have more calls under way than their limits allow: none is ended for that.
+   */
+  resume(): void {
+    if (!this.#isPaused || this.#isOver) return;
+    this.#isPaused = false;
+    this.#count(this.#agent, 1);
+  }
+
+  /** Counts the call no longer: it is over. */
   [Symbol.dispose](): void {
-    this.#onEnd?.();
-    this.#onEnd = undefined;
+    if (!this.#isPaused && !this.#isOver) this.#count(this.#agent, -1);
+    this.#isOver = true;
   }
 }
 

@@ -11,4 +11,5 @@ export {
   type CallLimitsOptions,
   limitsOf,
   type Newcomer,
+  Permit,
 } from "./call_limits.ts";

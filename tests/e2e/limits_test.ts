@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readRefusal, startGateway } from "./gateway.ts";
+import { oddServer, readRefusal, startGateway } from "./gateway.ts";
 import { until } from "./until.ts";
 
 Deno.test("[errors.rate-limited] [rules.limits] limits hold over stdio, and are reloaded", async () => {
@@ -15,4 +15,34 @@ Deno.test("[errors.rate-limited] [rules.limits] limits hold over stdio, and are 
   await until("the new limit is in force", async () => {
     return (await gateway.callTool("list_servers", {})).isError !== true;
   });
+});
+
+Deno.test("[rules.limits] a call that waits for a person's answer does not count as under way", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: oddServer() },
+    rules: {
+      agents: { tester: { allow: { servers: ["*"] }, limits: { concurrent: 1 } } },
+    },
+    args: ["--agent", "tester"],
+    client: { capabilities: { elicitation: {} } },
+  });
+  const { client } = gateway;
+  const person = Promise.withResolvers<Record<string, unknown>>();
+  const asked = Promise.withResolvers<void>();
+  client.handle("elicitation/create", () => {
+    asked.resolve();
+    return person.promise;
+  });
+  const params = { message: "Go on?", requestedSchema: { type: "object", properties: {} } };
+  const waiting = gateway.text("odd", "ask", { method: "elicitation/create", params });
+  await asked.promise;
+  assert.equal((await gateway.callTool("list_servers", {})).isError, undefined);
+  assert.ok((await gateway.text("odd", "received")).length > 0);
+  person.resolve({ action: "accept", content: {} });
+  assert.deepEqual(JSON.parse(await waiting), { action: "accept", content: {} });
+  // The limit holds as before for a call that waits for its server.
+  const held = gateway.text("odd", "wait");
+  const refused = readRefusal(await gateway.callTool("list_servers", {}));
+  assert.equal(refused.code, "RATE_LIMITED");
+  held.catch(() => {});
 });

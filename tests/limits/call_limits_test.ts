@@ -54,6 +54,33 @@ Deno.test("[rules.limits] a call that is over twice gives back one place", async
   await limits.close();
 });
 
+Deno.test("[rules.limits] a paused call does not count, and counts again when it is resumed", async () => {
+  const limits = new CallLimits(OPTIONS);
+  const newcomer = { agent: "a", limits: { concurrent: 1 }, unanswered: 1 };
+  const first = await limits.admit(newcomer);
+  assert.ok(first.kind === "admitted");
+  first.pause();
+  first.pause();
+  assert.equal(limits.callCount, 0);
+  const second = await limits.admit(newcomer);
+  assert.ok(second.kind === "admitted");
+  assert.equal((await limits.admit(newcomer)).kind, "refused");
+  // For a moment there may be more than the limit.
+  first.resume();
+  first.resume();
+  assert.equal(limits.callCount, 2);
+  second[Symbol.dispose]();
+  assert.equal((await limits.admit(newcomer)).kind, "refused");
+  first.pause();
+  // A call may end while it is paused; nothing that comes later counts.
+  first[Symbol.dispose]();
+  first.resume();
+  first.pause();
+  assert.equal(limits.callCount, 0);
+  assert.equal((await limits.admit(newcomer)).kind, "admitted");
+  await limits.close();
+});
+
 Deno.test("[rules.limits] the minute of a key begins with its first count, and ends", async () => {
   const counter = await openMemoryCounter();
   const { count, resetMs } = await counter.count("a");

@@ -1,5 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import type { CallAnswer, Catalog, Tool } from "../../downstream/mod.ts";
+import type { CallAnswer, CallPermit, Catalog, Tool } from "../../downstream/mod.ts";
 import {
   JsonText,
   type Result,
@@ -30,6 +30,8 @@ export interface ServerCallContext extends Omit<ToolContext, "gateway"> {
   readonly meta: Meta | undefined;
   /** Takes the server's progress, where the client asked for it. */
   readonly onProgress: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
+  /** The call's permit within the limits. */
+  readonly permit: CallPermit;
   /** The operation in its trace. */
   readonly span: Span;
 }
@@ -68,7 +70,7 @@ export async function callServerTool(
   call: ServerCall,
   context: ServerCallContext,
 ): Promise<ServerAnswer> {
-  const { caller, meta, signal, span, onProgress } = context;
+  const { caller, meta, signal, permit, span, onProgress } = context;
   const { tool, timeoutMs, args: { text, value: args } = NO_ARGS } = call;
   const server = findServer(context, call.server);
   const answer = await server.callTool({
@@ -77,6 +79,7 @@ export async function callServerTool(
     lacksArguments: (listed) => findMissingArguments(listed, args).length > 0,
     meta,
     signal,
+    permit,
     span,
     timeoutMs,
     onProgress,
