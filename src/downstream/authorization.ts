@@ -34,7 +34,7 @@ export interface RecoverOptions {
 }
 
 /** A call that waits for a server, so that a person may be asked to log in. */
-export interface Waiting {
+export interface PendingCaller {
   /** What the calling client can do; a login is offered through URL elicitation where it can. */
   readonly capabilities: ClientCapabilities;
   /** The way to the calling client. */
@@ -51,4 +51,4 @@ export interface OwnAuthorization extends Authorization {
  * A login is needed, and no call was there for which somebody could have been asked. A call that came
  * meanwhile may begin once more. The code is `AUTH_REQUIRED`.
  */
-export class NobodyWaited extends DownstreamError {}
+export class LoginNeedsCaller extends DownstreamError {}

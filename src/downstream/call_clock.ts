@@ -4,7 +4,7 @@ import type { CallPermit } from "./caller.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
 
 /** Limits of one call, in milliseconds. */
-export interface CallLimits {
+export interface CallTimeouts {
   /** The call ends after this time without progress, counted from the first `restart`. */
   readonly idleMs: number;
   /** The call ends after this time whatever happens. */
@@ -16,7 +16,7 @@ export interface CallClockOptions {
   /** Name of the server, for the error. */
   readonly server: string;
   /** When the call ends. */
-  readonly limits: CallLimits;
+  readonly timeouts: CallTimeouts;
   /** The caller's own signal. */
   readonly caller: CancelSignal;
   /** Wakes the clock. */
@@ -36,7 +36,7 @@ export class CallClock implements Due {
   listedAt = -1;
   readonly #cancellation = new Cancellation();
   readonly #server: string;
-  readonly #limits: CallLimits;
+  readonly #limits: CallTimeouts;
   readonly #hardUntil: number;
   readonly #caller: CancelSignal;
   readonly #deadlines: Deadlines;
@@ -50,7 +50,7 @@ export class CallClock implements Due {
    *
    * @param options See there.
    */
-  constructor({ server, limits, caller, deadlines, permit }: CallClockOptions) {
+  constructor({ server, timeouts: limits, caller, deadlines, permit }: CallClockOptions) {
     this.signal = this.#cancellation;
     this.#server = server;
     this.#limits = limits;

@@ -5,8 +5,8 @@ import type { Span } from "../trace.ts";
 import type { CallClock } from "./call_clock.ts";
 import type { CallAnswer, Caller, ToolCall } from "./caller.ts";
 import type { Catalog, Tool } from "./catalog.ts";
-import type { Listings } from "./listings.ts";
-import type { Place } from "./pool.ts";
+import type { ToolListCache } from "./tool_list_cache.ts";
+import type { PooledSession } from "./pool.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** What is called, for whom, and until when; the tool is still to be found. */
@@ -14,7 +14,7 @@ export interface WantedCall {
   /** The server's entry. */
   readonly config: ServerConfig;
   /** The server's lists of tools. */
-  readonly listings: Listings;
+  readonly listings: ToolListCache;
   /** Which of them is the caller's. */
   readonly listKey: string;
   /** The call. */
@@ -36,7 +36,7 @@ export interface WantedCall {
  * @param place The session.
  * @param wanted The call.
  */
-export async function callOnPlace(place: Place, wanted: WantedCall): Promise<CallAnswer> {
+export async function callOnPlace(place: PooledSession, wanted: WantedCall): Promise<CallAnswer> {
   const { session, line } = place;
   const { listings, listKey, call, caller, clock } = wanted;
   const { signal } = clock;
@@ -92,7 +92,7 @@ function isCallable(tool: Tool | undefined, { lacksArguments }: ToolCall): tool 
  * or has one that cannot take the call.
  */
 async function lookFor(
-  { session }: Place,
+  { session }: PooledSession,
   { listings, listKey, call, clock: { signal } }: WantedCall,
 ): Promise<Catalog> {
   // Not through listTools: with a session for each call that would start another one.

@@ -1,7 +1,7 @@
 import type { Forwarded } from "../config/mod.ts";
 import { type IncomingRequest, type Payload, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { ClientLink } from "./caller.ts";
-import type { CallsUnderWay } from "./calls_under_way.ts";
+import type { ActiveCalls } from "./active_calls.ts";
 import { isRecord } from "./handshake.ts";
 
 /** Where a server's requests and notifications go. */
@@ -13,7 +13,7 @@ export interface Forwarding {
   /** The client, where one is known. */
   readonly link: ClientLink | undefined;
   /** The calls under way on the session. */
-  readonly calls: CallsUnderWay;
+  readonly calls: ActiveCalls;
 }
 
 /**

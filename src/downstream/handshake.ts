@@ -6,7 +6,7 @@ import { describeNewerRevision } from "./newer_revision.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 
 /** What a server said of itself. */
-export interface ServerFacts {
+export interface ServerInfo {
   /** The revision that is spoken. */
   readonly revision: string;
   /** What it can do. */
@@ -66,11 +66,11 @@ export class HandshakeError extends Error {
  * @throws {HandshakeError} where the server refuses or speaks no known revision.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#initialization}
  */
-export async function shakeHands(
+export async function initialize(
   peer: Peer,
   capabilities: ClientCapabilities,
   options: HandshakeOptions,
-): Promise<ServerFacts> {
+): Promise<ServerInfo> {
   const reply = await peer.request("initialize", {
     protocolVersion: REVISIONS[0],
     capabilities,

@@ -6,8 +6,13 @@
  * @module
  */
 
-export { NobodyWaited } from "./authorization.ts";
-export type { Authorization, OwnAuthorization, RecoverOptions, Waiting } from "./authorization.ts";
+export { LoginNeedsCaller } from "./authorization.ts";
+export type {
+  Authorization,
+  OwnAuthorization,
+  PendingCaller as Waiting,
+  RecoverOptions,
+} from "./authorization.ts";
 export {
   type CallAnswer,
   type Caller,
@@ -19,11 +24,11 @@ export {
   type ToolCall,
 } from "./caller.ts";
 export { Catalog, CatalogError, type Tool } from "./catalog.ts";
-export { HandshakeError, type ServerFacts } from "./handshake.ts";
+export { HandshakeError, type ServerInfo as ServerFacts } from "./handshake.ts";
 export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
-export { openTransport, type Surroundings } from "./open.ts";
+export { openTransport, type TransportContext as Surroundings } from "./open.ts";
 export { Processes } from "./processes.ts";
 export { type RemoteFailure, remoteFailureBehind, type RemoteProblem } from "./remote_failure.ts";
 export { DownstreamServer } from "./server.ts";
@@ -31,5 +36,5 @@ export type { ServerContext } from "./server_context.ts";
 export type { ServerStatus } from "./server_status.ts";
 export { StartFailure, type StartFailureKind } from "./start_failure.ts";
 export type { SessionState } from "./session_options.ts";
-export type { StdioSurroundings } from "./stdio_transport.ts";
+export type { StdioContext as StdioSurroundings } from "./stdio_transport.ts";
 export type { Patience, Transport } from "./transport.ts";

@@ -1,17 +1,17 @@
 import type { Isolation } from "../config/mod.ts";
 import type { Caller, ClientCapabilities, ClientConnection, ClientLink } from "./caller.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
-import { FairLine } from "./line.ts";
+import { FairQueue } from "./fair_queue.ts";
 import type { Session } from "./session.ts";
 import type { Patience } from "./transport.ts";
 import { within } from "../within.ts";
 
 /** A session with its place in the pool; as a deadline, when it has been idle for too long. */
-export interface Place extends Due {
+export interface PooledSession extends Due {
   /** The session. */
   readonly session: Session;
   /** Whose calls may be on it at a time, and who waits. */
-  readonly line: FairLine;
+  readonly line: FairQueue;
   /** The client it belongs to; `undefined` where several share it, or nobody has taken it yet. */
   client: string | undefined;
   /** The way to that client. */
@@ -40,11 +40,11 @@ export interface PoolOptions {
   /** Names what is declared to the server of what a client can do. */
   readonly keyOf: (capabilities: ClientCapabilities) => string;
   /** Makes a session; `ended` must be called when it is of no use any more. */
-  readonly start: (wanted: Wanted, ended: () => void) => Session;
+  readonly start: (wanted: SessionRequest, ended: () => void) => Session;
 }
 
 /** What a session is needed for. */
-export interface Wanted {
+export interface SessionRequest {
   /** What the client can do. */
   readonly capabilities: ClientCapabilities;
   /** Equal for clients that declare alike. */
@@ -64,13 +64,13 @@ const HANGING_PATIENCE: Patience = { inputMs: 100, terminateMs: 500 };
 /** The sessions of one server: who gets which, and when they end. */
 export class SessionPool {
   readonly #options: PoolOptions;
-  readonly #places = new Map<string, Place>();
-  readonly #all = new Set<Place>();
+  readonly #places = new Map<string, PooledSession>();
+  readonly #all = new Set<PooledSession>();
   readonly #ending = new Set<Promise<void>>();
   // Sessions that are over, whose processes may still be ending.
   readonly #rests = new Set<Session>();
   // Started ahead of the first call; the first caller whose client declares alike takes it.
-  #spare: Place | undefined;
+  #spare: PooledSession | undefined;
 
   /**
    * Opens the pool, empty.
@@ -97,7 +97,7 @@ export class SessionPool {
    *
    * @param client The client it is for; without one it goes to the first whose client declares alike.
    */
-  warm(client: ClientConnection | undefined): Place {
+  warm(client: ClientConnection | undefined): PooledSession {
     const place = this.#start(client);
     this.#spare = place;
     place.users++;
@@ -109,7 +109,7 @@ export class SessionPool {
    *
    * @param caller Who calls.
    */
-  acquire(caller: Caller): Place {
+  acquire(caller: Caller): PooledSession {
     const key = this.#keyOf(caller);
     let place = key === undefined ? undefined : this.#places.get(key);
     if (place === undefined) {
@@ -122,7 +122,7 @@ export class SessionPool {
   }
 
   /** Gives a session back: it stays for the next call, until it has been idle for long. */
-  release(place: Place): void {
+  release(place: PooledSession): void {
     if (--place.users > 0) return;
     for (const tell of place.onUnused.splice(0)) tell();
     if (place.isWithdrawn) return;
@@ -140,7 +140,7 @@ export class SessionPool {
    * @param place The session.
    * @param drainMs How long the calls may take to end.
    */
-  retire(place: Place, drainMs: number): void {
+  retire(place: PooledSession, drainMs: number): void {
     if (this.#all.has(place) && place.session.state === "ready") {
       this.#end(place, HANGING_PATIENCE, drainMs);
     }
@@ -151,7 +151,7 @@ export class SessionPool {
    *
    * @param client The client it is for.
    */
-  startBeside(client: ClientConnection): Place {
+  startBeside(client: ClientConnection): PooledSession {
     const place = this.#start(client);
     place.users++;
     return place;
@@ -164,7 +164,7 @@ export class SessionPool {
    * @param fresh The other one; it is ended where nobody can get it.
    * @param drainMs How long the calls of the session may take to end.
    */
-  replace(place: Place, fresh: Place, drainMs: number): void {
+  replace(place: PooledSession, fresh: PooledSession, drainMs: number): void {
     const keys = [...this.#places].filter(([, other]) => other === place).map(([key]) => key);
     const isSpare = this.#spare === place;
     this.retire(place, drainMs);
@@ -197,7 +197,7 @@ export class SessionPool {
     for (const place of [...this.#all]) place.session.kill();
   }
 
-  #adopt(caller: Caller): Place | undefined {
+  #adopt(caller: Caller): PooledSession | undefined {
     const spare = this.#spare;
     if (spare?.capabilitiesKey !== this.#options.keyOf(caller.capabilities)) return undefined;
     if (spare.client !== undefined && spare.client !== caller.client) return undefined;
@@ -211,15 +211,15 @@ export class SessionPool {
     return spare;
   }
 
-  #start(connection: ClientConnection | undefined): Place {
+  #start(connection: ClientConnection | undefined): PooledSession {
     const { isolation, maxConcurrency, start } = this.#options;
     const capabilities = connection?.capabilities ?? NO_CAPABILITIES;
     const capabilitiesKey = this.#options.keyOf(capabilities);
     const owner = isolation === "shared" ? undefined : connection;
     const wanted = { capabilities, capabilitiesKey, link: () => place.link };
-    const place: Place = {
+    const place: PooledSession = {
       session: start(wanted, () => this.#forget(place)),
-      line: new FairLine(maxConcurrency),
+      line: new FairQueue(maxConcurrency),
       client: owner?.client,
       link: owner?.link,
       capabilitiesKey,
@@ -234,7 +234,7 @@ export class SessionPool {
     return place;
   }
 
-  #end(place: Place, patience: Patience, drainMs = 0): Promise<void> {
+  #end(place: PooledSession, patience: Patience, drainMs = 0): Promise<void> {
     this.#withdraw(place);
     return this.#track(this.#drain(place, drainMs).then(() => place.session.close(patience)));
   }
@@ -244,7 +244,7 @@ export class SessionPool {
     return ending.finally(() => this.#ending.delete(ending));
   }
 
-  async #drain(place: Place, withinMs: number): Promise<void> {
+  async #drain(place: PooledSession, withinMs: number): Promise<void> {
     place.session.drain();
     if (place.users === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -252,7 +252,7 @@ export class SessionPool {
     await within(promise, withinMs);
   }
 
-  #forget(place: Place): void {
+  #forget(place: PooledSession): void {
     this.#withdraw(place);
     this.#all.delete(place);
     // What is left of a broken session takes a moment to end, too.
@@ -262,7 +262,7 @@ export class SessionPool {
   }
 
   /** Takes a session out of use: nobody gets it any more. */
-  #withdraw(place: Place): void {
+  #withdraw(place: PooledSession): void {
     place.isWithdrawn = true;
     this.#options.deadlines.remove(place);
     if (this.#spare === place) this.#spare = undefined;

@@ -1,20 +1,20 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
-import { NobodyWaited, type OwnAuthorization } from "./authorization.ts";
+import { LoginNeedsCaller, type OwnAuthorization } from "./authorization.ts";
 import { callOnPlace, type WantedCall } from "./call_on_place.ts";
 import { CallClock } from "./call_clock.ts";
 import { CapabilityKeys } from "./capability_keys.ts";
-import { CallsWaiting } from "./calls_waiting.ts";
+import { PendingCalls } from "./pending_calls.ts";
 import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { ServerFacts } from "./handshake.ts";
-import { HangCheck } from "./hang_check.ts";
-import { History } from "./history.ts";
+import type { ServerInfo } from "./handshake.ts";
+import { LivenessCheck } from "./liveness_check.ts";
+import { ServerHealth } from "./server_health.ts";
 import type { Catalog, Tool } from "./catalog.ts";
 import { CatalogLog } from "./catalog_log.ts";
-import { Listings } from "./listings.ts";
-import { type Place, SessionPool, type Wanted } from "./pool.ts";
+import { ToolListCache } from "./tool_list_cache.ts";
+import { type PooledSession, SessionPool, type SessionRequest } from "./pool.ts";
 import { withDoctorHint } from "./failure.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 import { mayRepeat } from "./repeat.ts";
@@ -35,7 +35,7 @@ import { untilAborted } from "./until_aborted.ts";
 /** Something that is done on a session. */
 interface Use<T> {
   /** Does it; once more, on another session, where the first that had begun is lost. */
-  readonly run: (place: Place) => Promise<T>;
+  readonly run: (place: PooledSession) => Promise<T>;
   /** Ends it; its reason is thrown. */
   readonly signal: CancelSignal;
   /** The tool that was called meanwhile. */
@@ -51,13 +51,13 @@ export class DownstreamServer {
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
   readonly #breaker: CircuitBreaker;
-  readonly #listings: Listings;
+  readonly #listings: ToolListCache;
   readonly #deadlines = new Deadlines();
   readonly #keys: CapabilityKeys;
-  readonly #waiting = new CallsWaiting();
+  readonly #waiting = new PendingCalls();
   readonly #authorization: OwnAuthorization | undefined;
-  readonly #history = new History();
-  readonly #hangs: HangCheck;
+  readonly #history = new ServerHealth();
+  readonly #hangs: LivenessCheck;
   readonly #check: SessionCheck;
   #isClosed = false;
 
@@ -71,7 +71,7 @@ export class DownstreamServer {
     this.config = config;
     this.#context = context;
     const catalogLog = new CatalogLog(context.log, config.name);
-    this.#listings = new Listings((catalog) => catalogLog.note(catalog));
+    this.#listings = new ToolListCache((catalog) => catalogLog.note(catalog));
     this.#keys = new CapabilityKeys(config.options.forward);
     this.#breaker = new CircuitBreaker(config.name, context.now);
     this.#authorization = context.authorize?.(config, () => this.#waiting.best);
@@ -84,7 +84,7 @@ export class DownstreamServer {
       keyOf: (capabilities) => this.#keys.of(capabilities),
       start: (wanted, ended) => this.#startSession(wanted, ended),
     });
-    this.#hangs = new HangCheck({
+    this.#hangs = new LivenessCheck({
       server: config.name,
       pool: this.#pool,
       history: this.#history,
@@ -113,12 +113,12 @@ export class DownstreamServer {
     try {
       await this.#listings.ask(place.session, place.capabilitiesKey);
     } catch (error) {
-      if (error instanceof NobodyWaited) this.#history.note(error);
+      if (error instanceof LoginNeedsCaller) this.#history.note(error);
       const reason = error instanceof Error ? error.message : String(error);
       const { log } = this.#context;
       // A client that goes before its servers have started is no trouble of theirs.
       if (this.#isClosed) log.debug(reason, { server: this.config.name });
-      else if (error instanceof NobodyWaited) log.info(reason);
+      else if (error instanceof LoginNeedsCaller) log.info(reason);
       else log.warn(reason, { server: this.config.name });
     } finally {
       this.#pool.release(place);
@@ -156,7 +156,7 @@ export class DownstreamServer {
    * @param signal Gives up; its reason is thrown.
    * @throws {DownstreamError} The server did not start.
    */
-  async introduce(caller: Caller, signal: CancelSignal): Promise<ServerFacts> {
+  async introduce(caller: Caller, signal: CancelSignal): Promise<ServerInfo> {
     return await this.#use(caller, {
       run: ({ session }) => untilAborted(session.ready(), signal),
       signal,
@@ -178,7 +178,7 @@ export class DownstreamServer {
       : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) };
     const clock = new CallClock({
       server: this.config.name,
-      limits,
+      timeouts: limits,
       caller: call.signal,
       deadlines: this.#deadlines,
       permit: call.permit,
@@ -245,8 +245,8 @@ export class DownstreamServer {
    * @param client Id of the client's connection.
    * @param method The notification.
    */
-  tell(client: string, method: string): void {
-    for (const session of this.#pool.sessionsOf(client)) session.tell(method);
+  notify(client: string, method: string): void {
+    for (const session of this.#pool.sessionsOf(client)) session.notify(method);
   }
 
   /**
@@ -291,7 +291,7 @@ export class DownstreamServer {
 
   /** How a session was lost, if its server does not know it any more. */
   async #lossOf(
-    place: Place,
+    place: PooledSession,
     caller: Caller,
     signal: CancelSignal,
   ): Promise<SessionLoss | undefined> {
@@ -311,9 +311,9 @@ export class DownstreamServer {
   }
 
   /** Whether another session may do better than one that failed. */
-  #mayTryAgain(place: Place, error: unknown, called: Tool | undefined): boolean {
+  #mayTryAgain(place: PooledSession, error: unknown, called: Tool | undefined): boolean {
     // It joined a session that was started ahead, and was not there yet when the server refused.
-    if (error instanceof NobodyWaited) return true;
+    if (error instanceof LoginNeedsCaller) return true;
     // One that did not begin has failed as a start, and is tried again by the next call.
     if (place.session.connectMs === undefined || !mayRepeat(error, called)) return false;
     this.#leave(place, error);
@@ -321,14 +321,14 @@ export class DownstreamServer {
   }
 
   /** A session that its server does not know any more: what is under way on it may still end well. */
-  #leave(place: Place, error: unknown): void {
+  #leave(place: PooledSession, error: unknown): void {
     if (remoteFailureBehind(error)?.reach !== "never" || place.session.state !== "ready") return;
     // The server that has forgotten its sessions may have been started anew, with other tools.
     this.#listings.forget(place.capabilitiesKey);
     this.#pool.retire(place, this.config.options.maxCallMs);
   }
 
-  #startSession(wanted: Wanted, ended: () => void): Session {
+  #startSession(wanted: SessionRequest, ended: () => void): Session {
     const { capabilities, capabilitiesKey, link } = wanted;
     const { version, log, open, pingMs } = this.#context;
     this.#history.started();

@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
-import type { Authorization, OwnAuthorization, Waiting } from "./authorization.ts";
+import type { Authorization, OwnAuthorization, PendingCaller } from "./authorization.ts";
 import type { Transport } from "./transport.ts";
 
 /** What every server of a gateway shares. */
@@ -14,7 +14,7 @@ export interface ServerContext {
   /** Makes the authorization of a server, where it needs one; `waiting` gives the call that waits. */
   readonly authorize?: (
     config: ServerConfig,
-    waiting: () => Waiting | undefined,
+    waiting: () => PendingCaller | undefined,
   ) => OwnAuthorization | undefined;
   /** Milliseconds of the clock by which a server that fails to start is left alone; default the system's. */
   readonly now?: () => number;

@@ -2,7 +2,7 @@ import type { Forwarded, ServerConfig } from "../config/mod.ts";
 import { type Channel, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import type { ClientLink } from "./caller.ts";
-import type { CallsUnderWay } from "./calls_under_way.ts";
+import type { ActiveCalls } from "./active_calls.ts";
 import { NoiseLog } from "./noise_log.ts";
 import { quotable } from "./secrets.ts";
 import { forwardNotification, forwardRequest } from "./forward.ts";
@@ -25,7 +25,7 @@ export interface ServerListener {
   /** Takes what is odd. */
   readonly log: Log;
   /** The calls under way, which a request of the server may belong to. */
-  readonly calls: CallsUnderWay;
+  readonly calls: ActiveCalls;
   /** The client that a request or a log message is for, where one is known. */
   readonly link: () => ClientLink | undefined;
   /** The server sent something that is no use, which is told with its beginning. */

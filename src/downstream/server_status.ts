@@ -1,4 +1,4 @@
-import type { History } from "./history.ts";
+import type { ServerHealth } from "./server_health.ts";
 import type { Session } from "./session.ts";
 import type { SessionState } from "./session_options.ts";
 
@@ -26,9 +26,9 @@ export interface ServerStatus {
 }
 
 /** What a status says beyond the sessions that are open. */
-export interface ServerFacts {
+export interface StatusContext {
   /** What went on before. */
-  readonly history: History;
+  readonly history: ServerHealth;
   /** Why the server cannot be used at all. */
   readonly unavailable: string | undefined;
   /** Tools of the server. */
@@ -43,7 +43,7 @@ export interface ServerFacts {
  */
 export function readServerStatus(
   sessions: readonly Session[],
-  { history, unavailable, tools }: ServerFacts,
+  { history, unavailable, tools }: StatusContext,
 ): ServerStatus {
   const { needsLogin, isBroken, lastError, restarts, connectMs } = history;
   const states = sessions.map((session) => session.state);

@@ -1,14 +1,14 @@
 import { downloads } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { type Channel, ChannelClosed, type Peer, type Reply } from "../jsonrpc/mod.ts";
-import { CallsUnderWay } from "./calls_under_way.ts";
+import { ActiveCalls } from "./active_calls.ts";
 import type { CallClock } from "./call_clock.ts";
 import type { ClientCapabilities, ClientLink } from "./caller.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
 import { requireComplete } from "./complete_result.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, noResult, withDoctorHint } from "./failure.ts";
-import { declaredCapabilities, isRecord, type ServerFacts, shakeHands } from "./handshake.ts";
+import { declaredCapabilities, initialize, isRecord, type ServerInfo } from "./handshake.ts";
 import { openServerPeer } from "./server_peer.ts";
 import { quotable } from "./secrets.ts";
 import type { SessionOptions, SessionState } from "./session_options.ts";
@@ -42,14 +42,14 @@ const REST_PING_MS = 500;
 export class Session {
   readonly #options: SessionOptions;
   readonly #server: string;
-  readonly #starting: Promise<ServerFacts>;
+  readonly #starting: Promise<ServerInfo>;
   readonly #declared: ClientCapabilities;
   readonly #connection: Connection;
   readonly #started = performance.now();
-  readonly #calls = new CallsUnderWay();
+  readonly #calls = new ActiveCalls();
   #state: SessionState = "connecting";
   #peer: Peer | undefined;
-  #facts: ServerFacts | undefined;
+  #facts: ServerInfo | undefined;
   #connectMs: number | undefined;
   #isLost = false;
   // What the server sent that was no use: how often, and the beginning of the last of it.
@@ -107,7 +107,7 @@ export class Session {
    *
    * @throws {DownstreamError} where the server did not start.
    */
-  ready(): Promise<ServerFacts> {
+  ready(): Promise<ServerInfo> {
     return this.#starting;
   }
 
@@ -200,7 +200,7 @@ export class Session {
   }
 
   /** Tells the server something that the client said, such as that its roots have changed. */
-  tell(method: string): void {
+  notify(method: string): void {
     if (method === "notifications/roots/list_changed" && !("roots" in this.#declared)) return;
     if (this.#state === "ready") this.#peer?.notify(method);
   }
@@ -238,7 +238,7 @@ export class Session {
     this.#connection.kill();
   }
 
-  async #start(): Promise<ServerFacts> {
+  async #start(): Promise<ServerInfo> {
     const { connectTimeoutMs } = this.#options.config.options;
     const timedOut = `it did not answer within ${connectTimeoutMs} ms of its start`;
     try {
@@ -267,7 +267,7 @@ export class Session {
       cause instanceof DOMException && cause.name === "TimeoutError";
   }
 
-  async #connect(): Promise<ServerFacts> {
+  async #connect(): Promise<ServerInfo> {
     const { config, version } = this.#options;
     this.#refuseIfEnded();
     const transport = await this.#connection.open();
@@ -278,7 +278,7 @@ export class Session {
     try {
       const facts = await withDeadline(config.options.connectTimeoutMs, (signal) => {
         const onAgreed = (revision: string): void => transport.negotiated?.(revision);
-        return shakeHands(peer, this.#declared, { version, signal, onAgreed });
+        return initialize(peer, this.#declared, { version, signal, onAgreed });
       });
       // It may be gone in the same breath, and nobody would be told of it any more.
       if (this.#isLost) throw new ChannelClosed("The connection ended after the handshake");

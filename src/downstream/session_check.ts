@@ -3,7 +3,7 @@ import { DownstreamError } from "../errors.ts";
 import { RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import type { Caller } from "./caller.ts";
 import { CatalogError, type Tool } from "./catalog.ts";
-import type { Place, SessionPool } from "./pool.ts";
+import type { PooledSession, SessionPool } from "./pool.ts";
 import { RemoteFailure, remoteFailureBehind } from "./remote_failure.ts";
 import { quotable } from "./secrets.ts";
 import type { Session } from "./session.ts";
@@ -27,7 +27,7 @@ export interface SessionCheckOptions {
   /** The server's sessions. */
   readonly pool: SessionPool;
   /** Is told of a session that is of no use any more. */
-  readonly onLost: (place: Place) => void;
+  readonly onLost: (place: PooledSession) => void;
   /** How long calls under way may take when their session is given up, in milliseconds. */
   readonly drainMs: number;
 }
@@ -49,7 +49,7 @@ const OTHER_REASONS: ReadonlySet<number | undefined> = new Set([401, 403, 407, 4
  */
 export class SessionCheck {
   readonly #options: SessionCheckOptions;
-  readonly #verdicts = new WeakMap<Place, Promise<SessionVerdict>>();
+  readonly #verdicts = new WeakMap<PooledSession, Promise<SessionVerdict>>();
 
   /**
    * Checks nothing yet.
@@ -66,7 +66,7 @@ export class SessionCheck {
    * @param place The session.
    * @param caller A caller that may use it.
    */
-  examine(place: Place, caller: Caller): Promise<SessionVerdict> {
+  examine(place: PooledSession, caller: Caller): Promise<SessionVerdict> {
     const known = this.#verdicts.get(place);
     if (known !== undefined) return known;
     const verdict = this.#examine(place, caller);
@@ -98,7 +98,7 @@ export class SessionCheck {
     return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause: failure });
   }
 
-  async #examine(place: Place, caller: Caller): Promise<SessionVerdict> {
+  async #examine(place: PooledSession, caller: Caller): Promise<SessionVerdict> {
     const { pool, onLost, drainMs } = this.#options;
     if (await place.session.probe(PROBES[0]) === "answered") return "alive";
     const fresh = pool.startBeside(caller);

@@ -16,7 +16,7 @@ import { within } from "../within.ts";
 const LAST_WORDS_MS = 100;
 
 /** What a server's process is started with, besides its entry. */
-export interface StdioSurroundings {
+export interface StdioContext {
   /** Takes what it prints on stderr, at debug level. */
   readonly log: Log;
   /** Where it is counted. */
@@ -39,7 +39,7 @@ export class StdioTransport implements Transport {
 
   constructor(
     child: Deno.ChildProcess,
-    options: StdioSurroundings & { server: string; secrets: readonly string[] },
+    options: StdioContext & { server: string; secrets: readonly string[] },
   ) {
     const { server, secrets, log, processes, maxBytes } = options;
     this.#child = child;
@@ -107,7 +107,7 @@ export class StdioTransport implements Transport {
 export function openStdio(
   config: ServerConfig,
   connect: ConnectStdio,
-  surroundings: StdioSurroundings,
+  surroundings: StdioContext,
 ): StdioTransport {
   const { processes } = surroundings;
   if (!processes.hasRoom) throw new NoRoom(config.name, processes.most);

@@ -1,6 +1,6 @@
 import { type CancelSignal, JsonText, type Peer, type Reply } from "../jsonrpc/mod.ts";
 import type { Tool } from "./catalog.ts";
-import { isRecord, type ServerFacts } from "./handshake.ts";
+import { isRecord, type ServerInfo } from "./handshake.ts";
 
 /** A call as it is sent. */
 export interface SentCall {
@@ -36,7 +36,7 @@ function callParams({ tool, args, meta }: SentCall, token: number, task: boolean
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/tasks}
  */
-export function isTaskTool(tool: Tool, { capabilities }: ServerFacts): boolean {
+export function isTaskTool(tool: Tool, { capabilities }: ServerInfo): boolean {
   const { execution } = tool.definition;
   if (!isRecord(execution) || execution.taskSupport !== "required") return false;
   const { tasks } = capabilities;

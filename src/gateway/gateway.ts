@@ -179,7 +179,7 @@ export class Gateway {
         for (const server of this.#snapshot.servers.values()) server.setLogLevel(client, level);
       },
       onTold: ({ client }, method) => {
-        for (const server of this.#snapshot.servers.values()) server.tell(client, method);
+        for (const server of this.#snapshot.servers.values()) server.notify(client, method);
       },
       onClosed,
     });

@@ -9,7 +9,7 @@ import { type GatewayTool, usableServers } from "./tools/mod.ts";
 import { within } from "../within.ts";
 
 /** What a client's session works with. */
-export interface SessionOptions {
+export interface ClientSessionOptions {
   /** The gateway's tools by name. */
   readonly tools: ReadonlyMap<string, GatewayTool>;
   /** What is in force now; asked anew for each operation. */
@@ -37,7 +37,7 @@ export interface SessionOptions {
 export class ClientSession {
   /** Id of the connection, for the records. */
   readonly id: string = crypto.randomUUID();
-  readonly #options: SessionOptions;
+  readonly #options: ClientSessionOptions;
   readonly #peer: Peer;
   readonly #threshold = new LogThreshold();
   readonly #link: ClientLink;
@@ -50,7 +50,7 @@ export class ClientSession {
    * @param channel The way to the client.
    * @param options See there.
    */
-  constructor(channel: Channel, options: SessionOptions) {
+  constructor(channel: Channel, options: ClientSessionOptions) {
     this.#options = options;
     this.#peer = new Peer(channel, {
       answersNoise: true,

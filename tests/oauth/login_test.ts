@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NobodyWaited } from "../../src/downstream/mod.ts";
+import { LoginNeedsCaller } from "../../src/downstream/mod.ts";
 import { Client, resultReply } from "../contract/client.ts";
 import { until } from "../e2e/until.ts";
 import { failure, follow, OAuthScene, send } from "./scene.ts";
@@ -28,7 +28,7 @@ Deno.test("[oauth.discovered] an eager start asks no one to log in; the next cal
   const gateway = scene.gateway();
   scene.waiting = undefined;
   const error = await failure(send(gateway, scene.server.url));
-  assert.ok(error instanceof NobodyWaited);
+  assert.ok(error instanceof LoginNeedsCaller);
   assert.equal(error.code, "AUTH_REQUIRED");
   assert.deepEqual([scene.opened, scene.service.seen], [[], []]);
   scene.waiting = scene.client;

@@ -5,7 +5,7 @@ import {
   type CallAnswer,
   type Caller,
   DownstreamServer,
-  NobodyWaited,
+  LoginNeedsCaller,
   type Transport,
 } from "../../src/downstream/mod.ts";
 import { CircuitBreaker } from "../../src/downstream/circuit_breaker.ts";
@@ -82,7 +82,7 @@ Deno.test("[oauth.discovered] a call that joins an eager start begins it once mo
     try {
       return await openMemory(config, authorization);
     } catch (error) {
-      assert.ok(error instanceof NobodyWaited);
+      assert.ok(error instanceof LoginNeedsCaller);
       refused.resolve();
       await gate.promise;
       throw error;

@@ -1,5 +1,5 @@
 import { isRecord } from "../handshake.ts";
-import type { Waiting } from "../authorization.ts";
+import type { PendingCaller } from "../authorization.ts";
 import { supportsUrlElicitation } from "../caller.ts";
 
 /** How the person was asked to log in; `nobody` if no one could be asked. */
@@ -12,7 +12,7 @@ export interface Question {
   /** The login page. */
   readonly url: string;
   /** The call that waits for the login. */
-  readonly waiting: Waiting;
+  readonly waiting: PendingCaller;
   /** Opens a link in the browser; resolves to whether that worked. */
   readonly openBrowser: (url: string) => Promise<boolean>;
   /** Id of the elicitation, which its completion refers to. */
@@ -55,6 +55,6 @@ async function askClient(
 }
 
 /** Notifies the client that the login is complete. */
-export function tellDone(waiting: Waiting, id: string): void {
+export function tellDone(waiting: PendingCaller, id: string): void {
   waiting.link.notify("notifications/elicitation/complete", { elicitationId: id });
 }

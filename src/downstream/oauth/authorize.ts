@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
-import type { OwnAuthorization, RecoverOptions, Waiting } from "../authorization.ts";
+import type { OwnAuthorization, PendingCaller, RecoverOptions } from "../authorization.ts";
 import { ConfiguredHeader } from "./configured_header.ts";
 import { explainLogin } from "./failures.ts";
 
@@ -19,7 +19,7 @@ export interface AuthorizeOptions {
    * The call that waits for the server, if there is one; preferably one whose client can show
    * links.
    */
-  readonly waiting: () => Waiting | undefined;
+  readonly waiting: () => PendingCaller | undefined;
   /** Whether callers may be asked to log in; if not, only the operator can log in. */
   readonly isInteractive: boolean;
   /** Receives messages for the operator. */

@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
-import { NobodyWaited, type Waiting } from "../authorization.ts";
+import { LoginNeedsCaller, type PendingCaller } from "../authorization.ts";
 import { supportsUrlElicitation } from "../caller.ts";
 import { type Asked, askPerson, tellDone } from "./ask_person.ts";
 import type { Challenge } from "./discovery.ts";
@@ -18,7 +18,7 @@ export interface OAuthSettings {
   /** Whether callers may be asked to log in. */
   readonly isInteractive: boolean;
   /** The waiting call, if there is one; preferably one whose client can show links. */
-  readonly waiting: () => Waiting | undefined;
+  readonly waiting: () => PendingCaller | undefined;
   /** Maximum time that a call waits for a login, in milliseconds. */
   readonly waitMs: number;
   /** Maximum duration of a login, in milliseconds. */
@@ -40,7 +40,7 @@ export interface LoginStart {
 /**
  * Starts a login for the waiting call, and reports its progress to the log and the client.
  *
- * @throws {NobodyWaited} if no call is waiting.
+ * @throws {LoginNeedsCaller} if no call is waiting.
  */
 export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAttempt {
   const { config, url, waiting, loginMs, openBrowser, log } = settings;
@@ -48,7 +48,7 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
   const call = waiting();
   if (call === undefined) {
     const message = `Server "${name}" needs a login; the first call will start it.`;
-    throw new NobodyWaited("AUTH_REQUIRED", name, message, {
+    throw new LoginNeedsCaller("AUTH_REQUIRED", name, message, {
       command: serverCommand("auth login", name),
     });
   }

@@ -1,7 +1,7 @@
 import { DownstreamError } from "../errors.ts";
 
 /** What went on with a server, for its status. */
-export class History {
+export class ServerHealth {
   /** The last failure. */
   lastError: string | undefined;
   /** Whether the last operation needed a login that nobody made. */

@@ -11,7 +11,7 @@ export interface StoppableClock {
 }
 
 /** A call that is under way. There is one object for each call, because a client may have many. */
-export interface CallUnderWay extends Listed {
+export interface ActiveCall extends Listed {
   readonly link: ClientLink;
   readonly clock: StoppableClock;
   /** What the server asked the client meanwhile; most calls are asked nothing. */
@@ -24,14 +24,14 @@ export interface CallUnderWay extends Listed {
  * client answers, and once all of them have ended nobody needs the answer any more.
  */
 export class ServerRequest {
-  readonly #calls: Set<CallUnderWay>;
+  readonly #calls: Set<ActiveCall>;
   readonly #graceMs: number;
   readonly #request: CancelSignal;
   readonly #cancellation = new Cancellation();
   readonly #closed = Promise.withResolvers<void>();
   readonly #onCancel: () => void;
 
-  constructor(calls: readonly CallUnderWay[], request: CancelSignal, graceMs: number) {
+  constructor(calls: readonly ActiveCall[], request: CancelSignal, graceMs: number) {
     this.#calls = new Set(calls);
     this.#request = request;
     this.#graceMs = graceMs;
@@ -49,7 +49,7 @@ export class ServerRequest {
   }
 
   /** A call that it belongs to has ended. */
-  leave(call: CallUnderWay): void {
+  leave(call: ActiveCall): void {
     if (!this.#calls.delete(call) || this.#calls.size > 0) return;
     if (this.#graceMs === 0) return this.#cancel();
     void within(this.#closed.promise, this.#graceMs).then((isClosed) => {
@@ -74,8 +74,8 @@ export class ServerRequest {
 }
 
 /** The calls under way on a session. */
-export class CallsUnderWay {
-  readonly #entries = new Roster<CallUnderWay>();
+export class ActiveCalls {
+  readonly #entries = new Roster<ActiveCall>();
 
   /** How many there are. */
   get count(): number {
@@ -91,14 +91,14 @@ export class CallsUnderWay {
   }
 
   /** A call begins; gives what ends it. */
-  begin(link: ClientLink, clock: StoppableClock): CallUnderWay {
-    const entry: CallUnderWay = { link, clock, questions: undefined, listedAt: -1 };
+  begin(link: ClientLink, clock: StoppableClock): ActiveCall {
+    const entry: ActiveCall = { link, clock, questions: undefined, listedAt: -1 };
     this.#entries.add(entry);
     return entry;
   }
 
   /** A call is over. */
-  end(entry: CallUnderWay): void {
+  end(entry: ActiveCall): void {
     this.#entries.delete(entry);
     if (entry.questions === undefined) return;
     for (const question of [...entry.questions]) question.leave(entry);

@@ -9,7 +9,7 @@ interface Waiting {
  * Lets a bounded number in at a time; the others wait in line. The line is fair: those who wait are
  * served in turns by who they are, so that one with a thousand calls does not starve one with one.
  */
-export class FairLine {
+export class FairQueue {
   readonly #places: number;
   #taken = 0;
   // Of each who waits, the own line; the one whose turn is next stands first.

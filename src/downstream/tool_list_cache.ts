@@ -7,7 +7,7 @@ import { untilAborted } from "./until_aborted.ts";
 const PARTIAL_MS = 60_000;
 
 /** A list of tools that was asked for. */
-interface Listing {
+interface CachedList {
   readonly promise: Promise<Catalog>;
   /**
    * The same once it is there, so that a call need not wait a turn for it; until then the list that
@@ -23,8 +23,8 @@ interface Listing {
  * The tool lists of a server, each asked for once. There is one for each set of declared
  * capabilities, because a server may list other tools to a client that can do more.
  */
-export class Listings {
-  readonly #byKey = new Map<string, Listing>();
+export class ToolListCache {
+  readonly #byKey = new Map<string, CachedList>();
   readonly #onListed: (catalog: Catalog) => void;
   #toolCount: number | undefined;
 
@@ -77,7 +77,7 @@ export class Listings {
     if (known !== undefined) {
       if (known.isPending || !afresh || known.catalog?.extent === "none") return known.promise;
     }
-    const listing: Listing = {
+    const listing: CachedList = {
       promise: session.listTools(),
       catalog: known?.catalog,
       isPending: true,
@@ -102,7 +102,7 @@ export class Listings {
   }
 }
 
-async function catalogOf(listing: Listing, signal: CancelSignal): Promise<Catalog | undefined> {
+async function catalogOf(listing: CachedList, signal: CancelSignal): Promise<Catalog | undefined> {
   if (listing.catalog !== undefined) return listing.catalog;
   try {
     return await untilAborted(listing.promise, signal);

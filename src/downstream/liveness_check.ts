@@ -1,5 +1,5 @@
-import type { History } from "./history.ts";
-import type { Place, SessionPool } from "./pool.ts";
+import type { ServerHealth } from "./server_health.ts";
+import type { PooledSession, SessionPool } from "./pool.ts";
 
 /** What hangs are looked for in. */
 export interface HangCheckOptions {
@@ -8,7 +8,7 @@ export interface HangCheckOptions {
   /** Where its sessions are. */
   readonly pool: SessionPool;
   /** Where a hang is noted. */
-  readonly history: History;
+  readonly history: ServerHealth;
   /** How long calls under way may take when their session is given up, in milliseconds. */
   readonly drainMs: number;
 }
@@ -17,10 +17,10 @@ export interface HangCheckOptions {
  * Finds out whether a server hangs when a call took too long. If so, the next call gets a new
  * session; calls that are under way on the old one may still end well.
  */
-export class HangCheck {
+export class LivenessCheck {
   readonly #options: HangCheckOptions;
   // Once at a time each, for thousands of calls may take too long together.
-  readonly #examined = new Set<Place>();
+  readonly #examined = new Set<PooledSession>();
 
   /**
    * Looks for nothing yet.
@@ -32,7 +32,7 @@ export class HangCheck {
   }
 
   /** Examines a session on which a call took too long. */
-  async examine(place: Place): Promise<void> {
+  async examine(place: PooledSession): Promise<void> {
     const { server, pool, history, drainMs } = this.#options;
     // One that still connects, or has ended meanwhile, answers no ping either.
     if (place.session.state !== "ready" || this.#examined.has(place)) return;

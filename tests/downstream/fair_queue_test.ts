@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { FairLine } from "../../src/downstream/line.ts";
+import { FairQueue } from "../../src/downstream/fair_queue.ts";
 
 Deno.test("[servers.max-concurrency] thousands in line may give up at the same time", async () => {
-  const line = new FairLine(1);
+  const line = new FairQueue(1);
   const { signal } = new AbortController();
   await line.enter("first", signal);
   const controllers = Array.from({ length: 40_000 }, () => new AbortController());
