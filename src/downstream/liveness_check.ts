@@ -8,7 +8,7 @@ export interface HangCheckOptions {
   /** Where its sessions are. */
   readonly pool: SessionPool;
   /** Where a hang is noted. */
-  readonly history: ServerHealth;
+  readonly health: ServerHealth;
   /** How long calls under way may take when their session is given up, in milliseconds. */
   readonly drainMs: number;
 }
@@ -32,15 +32,15 @@ export class LivenessCheck {
   }
 
   /** Examines a session on which a call took too long. */
-  async examine(place: PooledSession): Promise<void> {
-    const { server, pool, history, drainMs } = this.#options;
+  async examine(pooled: PooledSession): Promise<void> {
+    const { server, pool, health, drainMs } = this.#options;
     // One that still connects, or has ended meanwhile, answers no ping either.
-    if (place.session.state !== "ready" || this.#examined.has(place)) return;
-    this.#examined.add(place);
-    const isAlive = await place.session.isAlive();
-    this.#examined.delete(place);
-    if (isAlive || place.session.state !== "ready") return;
-    history.lastError = `Server "${server}" does not even answer a ping`;
-    pool.retire(place, drainMs);
+    if (pooled.session.state !== "ready" || this.#examined.has(pooled)) return;
+    this.#examined.add(pooled);
+    const isAlive = await pooled.session.isAlive();
+    this.#examined.delete(pooled);
+    if (isAlive || pooled.session.state !== "ready") return;
+    health.lastError = `Server "${server}" does not even answer a ping`;
+    pool.retire(pooled, drainMs);
   }
 }

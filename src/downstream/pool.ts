@@ -6,12 +6,12 @@ import type { Session } from "./session.ts";
 import type { Patience } from "./transport.ts";
 import { within } from "../within.ts";
 
-/** A session with its place in the pool; as a deadline, when it has been idle for too long. */
+/** A session in its pool; as a deadline, when it has been idle for too long. */
 export interface PooledSession extends Due {
   /** The session. */
   readonly session: Session;
   /** Whose calls may be on it at a time, and who waits. */
-  readonly line: FairQueue;
+  readonly queue: FairQueue;
   /** The client it belongs to; `undefined` where several share it, or nobody has taken it yet. */
   client: string | undefined;
   /** The way to that client. */
@@ -64,7 +64,7 @@ const HANGING_PATIENCE: Patience = { inputMs: 100, terminateMs: 500 };
 /** The sessions of one server: who gets which, and when they end. */
 export class SessionPool {
   readonly #options: PoolOptions;
-  readonly #places = new Map<string, PooledSession>();
+  readonly #byKey = new Map<string, PooledSession>();
   readonly #all = new Set<PooledSession>();
   readonly #ending = new Set<Promise<void>>();
   // Sessions that are over, whose processes may still be ending.
@@ -83,12 +83,14 @@ export class SessionPool {
 
   /** All sessions, in the order of their start. */
   get sessions(): Session[] {
-    return [...this.#all].map((place) => place.session);
+    return [...this.#all].map((pooled) => pooled.session);
   }
 
   /** The sessions that a client has for its own. */
   sessionsOf(client: string): Session[] {
-    return [...this.#all].filter((place) => place.client === client).map((place) => place.session);
+    return [...this.#all].filter((pooled) => pooled.client === client).map((pooled) =>
+      pooled.session
+    );
   }
 
   /**
@@ -98,10 +100,10 @@ export class SessionPool {
    * @param client The client it is for; without one it goes to the first whose client declares alike.
    */
   warm(client: ClientConnection | undefined): PooledSession {
-    const place = this.#start(client);
-    this.#spare = place;
-    place.users++;
-    return place;
+    const pooled = this.#start(client);
+    this.#spare = pooled;
+    pooled.users++;
+    return pooled;
   }
 
   /**
@@ -111,38 +113,38 @@ export class SessionPool {
    */
   acquire(caller: Caller): PooledSession {
     const key = this.#keyOf(caller);
-    let place = key === undefined ? undefined : this.#places.get(key);
-    if (place === undefined) {
-      place = this.#adopt(caller) ?? this.#start(caller);
-      if (key !== undefined) this.#places.set(key, place);
+    let pooled = key === undefined ? undefined : this.#byKey.get(key);
+    if (pooled === undefined) {
+      pooled = this.#adopt(caller) ?? this.#start(caller);
+      if (key !== undefined) this.#byKey.set(key, pooled);
     }
-    place.users++;
-    this.#options.deadlines.remove(place);
-    return place;
+    pooled.users++;
+    this.#options.deadlines.remove(pooled);
+    return pooled;
   }
 
   /** Gives a session back: it stays for the next call, until it has been idle for long. */
-  release(place: PooledSession): void {
-    if (--place.users > 0) return;
-    for (const tell of place.onUnused.splice(0)) tell();
-    if (place.isWithdrawn) return;
-    const isUsedUp = this.#options.isolation === "call" && place !== this.#spare;
-    if (isUsedUp) this.#end(place, IDLE_PATIENCE);
+  release(pooled: PooledSession): void {
+    if (--pooled.users > 0) return;
+    for (const tell of pooled.onUnused.splice(0)) tell();
+    if (pooled.isWithdrawn) return;
+    const isUsedUp = this.#options.isolation === "call" && pooled !== this.#spare;
+    if (isUsedUp) this.#end(pooled, IDLE_PATIENCE);
     else {
-      place.dueAt = performance.now() + this.#options.idleTimeoutMs;
-      this.#options.deadlines.add(place);
+      pooled.dueAt = performance.now() + this.#options.idleTimeoutMs;
+      this.#options.deadlines.add(pooled);
     }
   }
 
   /**
    * Gives a session that hangs to nobody any more, and ends it after its calls.
    *
-   * @param place The session.
+   * @param pooled The session.
    * @param drainMs How long the calls may take to end.
    */
-  retire(place: PooledSession, drainMs: number): void {
-    if (this.#all.has(place) && place.session.state === "ready") {
-      this.#end(place, HANGING_PATIENCE, drainMs);
+  retire(pooled: PooledSession, drainMs: number): void {
+    if (this.#all.has(pooled) && pooled.session.state === "ready") {
+      this.#end(pooled, HANGING_PATIENCE, drainMs);
     }
   }
 
@@ -152,32 +154,32 @@ export class SessionPool {
    * @param client The client it is for.
    */
   startBeside(client: ClientConnection): PooledSession {
-    const place = this.#start(client);
-    place.users++;
-    return place;
+    const pooled = this.#start(client);
+    pooled.users++;
+    return pooled;
   }
 
   /**
    * Retires a session, and gives its callers another one.
    *
-   * @param place The session that is of no use any more.
+   * @param pooled The session that is of no use any more.
    * @param fresh The other one; it is ended where nobody can get it.
    * @param drainMs How long the calls of the session may take to end.
    */
-  replace(place: PooledSession, fresh: PooledSession, drainMs: number): void {
-    const keys = [...this.#places].filter(([, other]) => other === place).map(([key]) => key);
-    const isSpare = this.#spare === place;
-    this.retire(place, drainMs);
-    for (const key of keys) this.#places.set(key, fresh);
+  replace(pooled: PooledSession, fresh: PooledSession, drainMs: number): void {
+    const keys = [...this.#byKey].filter(([, other]) => other === pooled).map(([key]) => key);
+    const isSpare = this.#spare === pooled;
+    this.retire(pooled, drainMs);
+    for (const key of keys) this.#byKey.set(key, fresh);
     if (isSpare) this.#spare = fresh;
     else if (keys.length === 0) this.retire(fresh, drainMs);
   }
 
   /** Ends the sessions of a client that is gone. */
   async releaseClient(client: string, patience: Patience): Promise<void> {
-    const own = [...this.#all].filter((place) => place.client === client);
+    const own = [...this.#all].filter((pooled) => pooled.client === client);
     // Not all that end now: another client's session may be waiting for a long call.
-    await Promise.all(own.map((place) => this.#end(place, patience)));
+    await Promise.all(own.map((pooled) => this.#end(pooled, patience)));
   }
 
   /**
@@ -187,14 +189,14 @@ export class SessionPool {
    * @param patience How long processes may take to end.
    */
   async close(drainMs: number, patience: Patience): Promise<void> {
-    for (const place of [...this.#all]) this.#end(place, patience, drainMs);
+    for (const pooled of [...this.#all]) this.#end(pooled, patience, drainMs);
     for (const session of this.#rests) void session.close(patience);
     await Promise.all(this.#ending);
   }
 
   /** Ends all processes at once, without asking. */
   kill(): void {
-    for (const place of [...this.#all]) place.session.kill();
+    for (const pooled of [...this.#all]) pooled.session.kill();
   }
 
   #adopt(caller: Caller): PooledSession | undefined {
@@ -216,10 +218,10 @@ export class SessionPool {
     const capabilities = connection?.capabilities ?? NO_CAPABILITIES;
     const capabilitiesKey = this.#options.keyOf(capabilities);
     const owner = isolation === "shared" ? undefined : connection;
-    const wanted = { capabilities, capabilitiesKey, link: () => place.link };
-    const place: PooledSession = {
-      session: start(wanted, () => this.#forget(place)),
-      line: new FairQueue(maxConcurrency),
+    const wanted = { capabilities, capabilitiesKey, link: () => pooled.link };
+    const pooled: PooledSession = {
+      session: start(wanted, () => this.#forget(pooled)),
+      queue: new FairQueue(maxConcurrency),
       client: owner?.client,
       link: owner?.link,
       capabilitiesKey,
@@ -228,15 +230,15 @@ export class SessionPool {
       isWithdrawn: false,
       dueAt: Infinity,
       listedAt: -1,
-      expire: () => void this.#end(place, IDLE_PATIENCE),
+      expire: () => void this.#end(pooled, IDLE_PATIENCE),
     };
-    this.#all.add(place);
-    return place;
+    this.#all.add(pooled);
+    return pooled;
   }
 
-  #end(place: PooledSession, patience: Patience, drainMs = 0): Promise<void> {
-    this.#withdraw(place);
-    return this.#track(this.#drain(place, drainMs).then(() => place.session.close(patience)));
+  #end(pooled: PooledSession, patience: Patience, drainMs = 0): Promise<void> {
+    this.#withdraw(pooled);
+    return this.#track(this.#drain(pooled, drainMs).then(() => pooled.session.close(patience)));
   }
 
   #track(ending: Promise<void>): Promise<void> {
@@ -244,30 +246,30 @@ export class SessionPool {
     return ending.finally(() => this.#ending.delete(ending));
   }
 
-  async #drain(place: PooledSession, withinMs: number): Promise<void> {
-    place.session.drain();
-    if (place.users === 0) return;
+  async #drain(pooled: PooledSession, withinMs: number): Promise<void> {
+    pooled.session.drain();
+    if (pooled.users === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    place.onUnused.push(resolve);
+    pooled.onUnused.push(resolve);
     await within(promise, withinMs);
   }
 
-  #forget(place: PooledSession): void {
-    this.#withdraw(place);
-    this.#all.delete(place);
+  #forget(pooled: PooledSession): void {
+    this.#withdraw(pooled);
+    this.#all.delete(pooled);
     // What is left of a broken session takes a moment to end, too.
-    const { session } = place;
+    const { session } = pooled;
     this.#rests.add(session);
     this.#track(session.ended().finally(() => this.#rests.delete(session)));
   }
 
   /** Takes a session out of use: nobody gets it any more. */
-  #withdraw(place: PooledSession): void {
-    place.isWithdrawn = true;
-    this.#options.deadlines.remove(place);
-    if (this.#spare === place) this.#spare = undefined;
-    for (const [key, other] of this.#places) {
-      if (other === place) this.#places.delete(key);
+  #withdraw(pooled: PooledSession): void {
+    pooled.isWithdrawn = true;
+    this.#options.deadlines.remove(pooled);
+    if (this.#spare === pooled) this.#spare = undefined;
+    for (const [key, other] of this.#byKey) {
+      if (other === pooled) this.#byKey.delete(key);
     }
   }
 

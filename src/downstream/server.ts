@@ -2,7 +2,8 @@ import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import { LoginNeedsCaller, type OwnAuthorization } from "./authorization.ts";
-import { callOnPlace, type WantedCall } from "./call_on_place.ts";
+import { Lease } from "./lease.ts";
+import { callTool } from "./tool_call.ts";
 import { CallClock } from "./call_clock.ts";
 import { CapabilityKeys } from "./capability_keys.ts";
 import { PendingCalls } from "./pending_calls.ts";
@@ -11,13 +12,12 @@ import { Deadlines } from "./deadlines.ts";
 import type { ServerInfo } from "./handshake.ts";
 import { LivenessCheck } from "./liveness_check.ts";
 import { ServerHealth } from "./server_health.ts";
-import type { Catalog, Tool } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
 import { CatalogLog } from "./catalog_log.ts";
 import { ToolListCache } from "./tool_list_cache.ts";
 import { type PooledSession, SessionPool, type SessionRequest } from "./pool.ts";
 import { withDoctorHint } from "./failure.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
-import { mayRepeat } from "./repeat.ts";
 import type { ServerContext } from "./server_context.ts";
 import { readServerStatus, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
@@ -32,18 +32,6 @@ import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { Patience } from "./transport.ts";
 import { untilAborted } from "./until_aborted.ts";
 
-/** Something that is done on a session. */
-interface Use<T> {
-  /** Does it; once more, on another session, where the first that had begun is lost. */
-  readonly run: (place: PooledSession) => Promise<T>;
-  /** Ends it; its reason is thrown. */
-  readonly signal: CancelSignal;
-  /** The tool that was called meanwhile. */
-  readonly called?: () => Tool | undefined;
-  /** It is over, however it ended. */
-  readonly end?: () => void;
-}
-
 /** A configured server: its sessions, and the tools that it lists. */
 export class DownstreamServer {
   /** Its entry in the configuration. */
@@ -51,13 +39,13 @@ export class DownstreamServer {
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
   readonly #breaker: CircuitBreaker;
-  readonly #listings: ToolListCache;
+  readonly #toolLists: ToolListCache;
   readonly #deadlines = new Deadlines();
   readonly #keys: CapabilityKeys;
-  readonly #waiting = new PendingCalls();
+  readonly #pending = new PendingCalls();
   readonly #authorization: OwnAuthorization | undefined;
-  readonly #history = new ServerHealth();
-  readonly #hangs: LivenessCheck;
+  readonly #health = new ServerHealth();
+  readonly #liveness: LivenessCheck;
   readonly #check: SessionCheck;
   #isClosed = false;
 
@@ -71,10 +59,10 @@ export class DownstreamServer {
     this.config = config;
     this.#context = context;
     const catalogLog = new CatalogLog(context.log, config.name);
-    this.#listings = new ToolListCache((catalog) => catalogLog.note(catalog));
+    this.#toolLists = new ToolListCache((catalog) => catalogLog.note(catalog));
     this.#keys = new CapabilityKeys(config.options.forward);
     this.#breaker = new CircuitBreaker(config.name, context.now);
-    this.#authorization = context.authorize?.(config, () => this.#waiting.best);
+    this.#authorization = context.authorize?.(config, () => this.#pending.best);
     const { isolation, maxConcurrency, idleTimeoutMs } = config.options;
     this.#pool = new SessionPool({
       isolation,
@@ -84,17 +72,17 @@ export class DownstreamServer {
       keyOf: (capabilities) => this.#keys.of(capabilities),
       start: (wanted, ended) => this.#startSession(wanted, ended),
     });
-    this.#hangs = new LivenessCheck({
+    this.#liveness = new LivenessCheck({
       server: config.name,
       pool: this.#pool,
-      history: this.#history,
+      health: this.#health,
       drainMs: config.options.maxCallMs,
     });
     this.#check = new SessionCheck({
       server: config.name,
       pool: this.#pool,
       // A server that was started anew may have other tools.
-      onLost: ({ capabilitiesKey }) => this.#listings.forget(capabilitiesKey),
+      onLost: ({ capabilitiesKey }) => this.#toolLists.forget(capabilitiesKey),
       drainMs: config.options.maxCallMs,
     });
   }
@@ -109,11 +97,11 @@ export class DownstreamServer {
     if (this.config.unavailable !== undefined || this.#isClosed) return;
     // A call came first, and started one for itself.
     if (this.#pool.sessions.length > 0) return;
-    const place = this.#pool.warm(client);
+    const pooled = this.#pool.warm(client);
     try {
-      await this.#listings.ask(place.session, place.capabilitiesKey);
+      await this.#toolLists.ask(pooled.session, pooled.capabilitiesKey);
     } catch (error) {
-      if (error instanceof LoginNeedsCaller) this.#history.note(error);
+      if (error instanceof LoginNeedsCaller) this.#health.note(error);
       const reason = error instanceof Error ? error.message : String(error);
       const { log } = this.#context;
       // A client that goes before its servers have started is no trouble of theirs.
@@ -121,7 +109,7 @@ export class DownstreamServer {
       else if (error instanceof LoginNeedsCaller) log.info(reason);
       else log.warn(reason, { server: this.config.name });
     } finally {
-      this.#pool.release(place);
+      this.#pool.release(pooled);
     }
   }
 
@@ -134,15 +122,12 @@ export class DownstreamServer {
    */
   async listTools(caller: Caller, signal: CancelSignal): Promise<Catalog> {
     const key = this.#keys.of(caller.capabilities);
-    const isStale = this.#listings.isStale(key);
+    const isStale = this.#toolLists.isStale(key);
     const known = isStale
       ? undefined
-      : this.#listings.known(key) ?? this.#listings.coming(key, signal);
+      : this.#toolLists.known(key) ?? this.#toolLists.coming(key, signal);
     const ask = (): Promise<Catalog> => {
-      return this.#use(caller, {
-        run: ({ session }) => untilAborted(this.#listings.ask(session, key, isStale), signal),
-        signal,
-      });
+      return this.#withLease(caller, signal, (lease) => lease.listTools(isStale));
     };
     // Without a turn in between, so that a reload cannot take the server away before it is asked.
     if (known === undefined) return await ask();
@@ -157,10 +142,7 @@ export class DownstreamServer {
    * @throws {DownstreamError} The server did not start.
    */
   async introduce(caller: Caller, signal: CancelSignal): Promise<ServerInfo> {
-    return await this.#use(caller, {
-      run: ({ session }) => untilAborted(session.ready(), signal),
-      signal,
-    });
+    return await this.#withLease(caller, signal, (lease) => lease.ready());
   }
 
   /**
@@ -170,41 +152,30 @@ export class DownstreamServer {
    * @param caller Who calls.
    * @throws {DownstreamError} where the server is not there, or takes too long.
    */
-  callTool(call: ToolCall, caller: Caller): Promise<CallAnswer> {
+  async callTool(call: ToolCall, caller: Caller): Promise<CallAnswer> {
     const { callTimeoutMs, maxCallMs } = this.config.options;
     const { timeoutMs } = call;
-    const limits = timeoutMs === undefined
-      ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
-      : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) };
     const clock = new CallClock({
       server: this.config.name,
-      timeouts: limits,
+      timeouts: timeoutMs === undefined
+        ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
+        : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) },
       caller: call.signal,
       deadlines: this.#deadlines,
       permit: call.permit,
     });
-    const wanted: WantedCall = {
-      config: this.config,
-      listings: this.#listings,
-      listKey: this.#keys.of(caller.capabilities),
-      call,
-      caller,
-      clock,
-      called: undefined,
-    };
-    return this.#use(caller, {
-      run: async (place) => {
-        const answer = await callOnPlace(place, wanted);
+    try {
+      return await this.#withLease(caller, clock.signal, async (lease) => {
+        const answer = await callTool(lease, { call, clock });
         const error = answer.kind === "answer" && !answer.reply.ok ? answer.reply.error : undefined;
         if (error === undefined || !refusesSession(error)) return answer;
-        const loss = await this.#lossOf(place, caller, clock.signal);
+        const loss = await this.#findLoss(lease, caller, clock.signal);
         if (loss === undefined) return answer;
         throw sessionRefusal(this.config, error);
-      },
-      called: () => wanted.called,
-      signal: clock.signal,
-      end: () => clock.stop(),
-    });
+      });
+    } finally {
+      clock.stop();
+    }
   }
 
   /** Ends the sessions of a client that is gone. */
@@ -235,8 +206,8 @@ export class DownstreamServer {
   /** How the server stands. */
   status(): ServerStatus {
     const { unavailable } = this.config;
-    const tools = this.#listings.toolCount;
-    return readServerStatus(this.#pool.sessions, { history: this.#history, unavailable, tools });
+    const tools = this.#toolLists.toolCount;
+    return readServerStatus(this.#pool.sessions, { health: this.#health, unavailable, tools });
   }
 
   /**
@@ -259,48 +230,53 @@ export class DownstreamServer {
     for (const session of this.#pool.sessionsOf(client)) void session.setLogLevel(level);
   }
 
-  /** Runs something on the caller's session, and remembers what went wrong. */
-  async #use<T>(caller: Caller, { run, called, end, signal }: Use<T>): Promise<T> {
-    // Only for a login is one of those who wait asked for something.
-    const waiting = this.#authorization && this.#waiting.enter(caller);
+  /** Does something on the caller's session; once more, on another session, where that may help. */
+  async #withLease<T>(
+    caller: Caller,
+    signal: CancelSignal,
+    run: (lease: Lease) => Promise<T>,
+  ): Promise<T> {
+    // Only for a login is one of the pending callers asked for something.
+    const pending = this.#authorization && this.#pending.enter(caller);
     try {
       for (let isFirst = true;; isFirst = false) {
-        this.#refuseWhereUnusable();
-        const place = this.#pool.acquire(caller);
+        this.#refuseIfUnusable();
+        const lease = new Lease({ pool: this.#pool, caller, toolLists: this.#toolLists, signal });
         try {
-          return await run(place);
+          return await run(lease);
         } catch (cause) {
           const loss = mayBeSessionLoss(cause)
-            ? await this.#lossOf(place, caller, signal)
+            ? await this.#findLoss(lease, caller, signal)
             : undefined;
-          const error = loss === undefined ? cause : this.#check.explain(cause, loss, called?.());
-          if (isFirst && this.#mayTryAgain(place, error, called?.())) continue;
-          this.#history.note(error);
+          const error = loss === undefined
+            ? cause
+            : this.#check.explain(cause, loss, lease.hasSent);
+          if (isFirst && this.#mayTryAgain(lease, error)) continue;
+          this.#health.note(error);
           const isLate = error instanceof DownstreamError && error.code === "TIMEOUT";
-          if (isLate) void this.#hangs.examine(place);
+          if (isLate) void this.#liveness.examine(lease.pooled);
           throw error;
         } finally {
-          this.#pool.release(place);
+          lease[Symbol.dispose]();
         }
       }
     } finally {
-      if (waiting !== undefined) this.#waiting.leave(waiting);
-      end?.();
+      if (pending !== undefined) this.#pending.leave(pending);
     }
   }
 
   /** How a session was lost, if its server does not know it any more. */
-  async #lossOf(
-    place: PooledSession,
+  async #findLoss(
+    { pooled, session }: Lease,
     caller: Caller,
     signal: CancelSignal,
   ): Promise<SessionLoss | undefined> {
-    if (!place.session.hasId || this.#isClosed) return undefined;
-    const verdict = await untilAborted(this.#check.examine(place, caller), signal);
+    if (!session.hasId || this.#isClosed) return undefined;
+    const verdict = await untilAborted(this.#check.examine(pooled, caller), signal);
     return verdict === "gone" || verdict === "lost" ? verdict : undefined;
   }
 
-  #refuseWhereUnusable(): void {
+  #refuseIfUnusable(): void {
     const { name, unavailable } = this.config;
     const reason = unavailable ??
       (this.#isClosed ? "the gateway has taken it out of use" : undefined);
@@ -311,27 +287,27 @@ export class DownstreamServer {
   }
 
   /** Whether another session may do better than one that failed. */
-  #mayTryAgain(place: PooledSession, error: unknown, called: Tool | undefined): boolean {
+  #mayTryAgain(lease: Lease, error: unknown): boolean {
     // It joined a session that was started ahead, and was not there yet when the server refused.
     if (error instanceof LoginNeedsCaller) return true;
     // One that did not begin has failed as a start, and is tried again by the next call.
-    if (place.session.connectMs === undefined || !mayRepeat(error, called)) return false;
-    this.#leave(place, error);
+    if (lease.session.connectMs === undefined || !lease.mayRepeat(error)) return false;
+    this.#retireLost(lease.pooled, error);
     return true;
   }
 
-  /** A session that its server does not know any more: what is under way on it may still end well. */
-  #leave(place: PooledSession, error: unknown): void {
-    if (remoteFailureBehind(error)?.reach !== "never" || place.session.state !== "ready") return;
+  /** A session that its server does not know any more: calls under way on it may still end well. */
+  #retireLost(pooled: PooledSession, error: unknown): void {
+    if (remoteFailureBehind(error)?.reach !== "never" || pooled.session.state !== "ready") return;
     // The server that has forgotten its sessions may have been started anew, with other tools.
-    this.#listings.forget(place.capabilitiesKey);
-    this.#pool.retire(place, this.config.options.maxCallMs);
+    this.#toolLists.forget(pooled.capabilitiesKey);
+    this.#pool.retire(pooled, this.config.options.maxCallMs);
   }
 
   #startSession(wanted: SessionRequest, ended: () => void): Session {
     const { capabilities, capabilitiesKey, link } = wanted;
     const { version, log, open, pingMs } = this.#context;
-    this.#history.started();
+    this.#health.started();
     const session: Session = new Session({
       config: this.config,
       capabilities,
@@ -341,17 +317,17 @@ export class DownstreamServer {
       open: () => open(this.config, this.#authorization),
       breaker: this.#breaker,
       ...(pingMs === undefined ? {} : { pingMs }),
-      onToolsChanged: () => this.#listings.forget(capabilitiesKey),
+      onToolsChanged: () => this.#toolLists.forget(capabilitiesKey),
       onEnded: (state) => {
         if (state === "broken") {
-          this.#history.broke();
+          this.#health.broke();
           // The server that comes back may have other tools.
-          this.#listings.forget(capabilitiesKey);
+          this.#toolLists.forget(capabilitiesKey);
         }
         ended();
       },
     });
-    session.ready().then(() => this.#history.connected(session.connectMs), () => {});
+    session.ready().then(() => this.#health.connected(session.connectMs), () => {});
     return session;
   }
 }

@@ -28,7 +28,7 @@ export interface ServerStatus {
 /** What a status says beyond the sessions that are open. */
 export interface StatusContext {
   /** What went on before. */
-  readonly history: ServerHealth;
+  readonly health: ServerHealth;
   /** Why the server cannot be used at all. */
   readonly unavailable: string | undefined;
   /** Tools of the server. */
@@ -43,9 +43,9 @@ export interface StatusContext {
  */
 export function readServerStatus(
   sessions: readonly Session[],
-  { history, unavailable, tools }: StatusContext,
+  { health, unavailable, tools }: StatusContext,
 ): ServerStatus {
-  const { needsLogin, isBroken, lastError, restarts, connectMs } = history;
+  const { needsLogin, isBroken, lastError, restarts, connectMs } = health;
   const states = sessions.map((session) => session.state);
   const best = (["ready", "connecting", "draining"] as const).find((state) => {
     return states.includes(state);
@@ -56,7 +56,7 @@ export function readServerStatus(
     state: best ?? rest,
     pids: sessions.flatMap((session) => session.pid ?? []),
     sessions: sessions.length,
-    calls_in_flight: sessions.reduce((sum, session) => sum + session.calls, 0),
+    calls_in_flight: sessions.reduce((sum, session) => sum + session.activeCalls.count, 0),
     last_error: unavailable ?? lastError ?? null,
     restarts,
     tools: tools ?? null,

@@ -1,19 +1,16 @@
 import { downloads } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import { type Channel, ChannelClosed, type Peer, type Reply } from "../jsonrpc/mod.ts";
+import { type CancelSignal, type Channel, ChannelClosed, type Peer } from "../jsonrpc/mod.ts";
 import { ActiveCalls } from "./active_calls.ts";
-import type { CallClock } from "./call_clock.ts";
-import type { ClientCapabilities, ClientLink } from "./caller.ts";
+import type { ClientCapabilities } from "./caller.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
-import { requireComplete } from "./complete_result.ts";
 import { Connection } from "./connection.ts";
-import { explainFailure, noResult, withDoctorHint } from "./failure.ts";
-import { declaredCapabilities, initialize, isRecord, type ServerInfo } from "./handshake.ts";
+import { explainFailure, withDoctorHint } from "./failure.ts";
+import { declaredCapabilities, initialize, type ServerInfo } from "./handshake.ts";
 import { openServerPeer } from "./server_peer.ts";
 import { quotable } from "./secrets.ts";
 import type { SessionOptions, SessionState } from "./session_options.ts";
 import { StartAbandoned } from "./circuit_breaker.ts";
-import { isTaskTool, runAsCall, runAsTask, type SentCall } from "./task.ts";
 import type { Patience } from "./transport.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { refusesSession } from "./session_check.ts";
@@ -40,16 +37,18 @@ const REST_PING_MS = 500;
 
 /** One connection to a server, from its start to its end; many calls at a time. */
 export class Session {
+  /** The server's name. */
+  readonly server: string;
+  /** The calls under way. */
+  readonly activeCalls = new ActiveCalls();
   readonly #options: SessionOptions;
-  readonly #server: string;
   readonly #starting: Promise<ServerInfo>;
   readonly #declared: ClientCapabilities;
   readonly #connection: Connection;
   readonly #started = performance.now();
-  readonly #calls = new ActiveCalls();
   #state: SessionState = "connecting";
   #peer: Peer | undefined;
-  #facts: ServerInfo | undefined;
+  #info: ServerInfo | undefined;
   #connectMs: number | undefined;
   #isLost = false;
   // What the server sent that was no use: how often, and the beginning of the last of it.
@@ -64,11 +63,11 @@ export class Session {
    */
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#server = options.config.name;
+    this.server = options.config.name;
     const { forward } = options.config.options;
     this.#declared = declaredCapabilities(options.capabilities, forward);
     this.#connection = new Connection({
-      server: this.#server,
+      server: this.server,
       open: options.open,
       log: options.log,
     });
@@ -87,9 +86,29 @@ export class Session {
     return this.#connection.pid;
   }
 
-  /** Calls under way. */
-  get calls(): number {
-    return this.#calls.count;
+  /** What the server said of itself; `undefined` until then. */
+  get info(): ServerInfo | undefined {
+    return this.#info;
+  }
+
+  /**
+   * The way to the server.
+   *
+   * @throws {ChannelClosed} The session has not come so far.
+   */
+  get peer(): Peer {
+    if (this.#peer === undefined) throw new ChannelClosed("The session is closed");
+    return this.#peer;
+  }
+
+  /** How often the server sent data that was no message. */
+  get noiseCount(): number {
+    return this.#noiseCount;
+  }
+
+  /** Whether the server is a process of ours. */
+  get isProcess(): boolean {
+    return this.#options.config.connect.kind === "stdio";
   }
 
   /** Whether the server keeps the session under an id, which it may forget. */
@@ -122,7 +141,7 @@ export class Session {
     const noiseBefore = this.#noiseCount;
     const timeoutMs = config.options.connectTimeoutMs;
     try {
-      return await fetchCatalog(this.#livePeer(), {
+      return await fetchCatalog(this.peer, {
         timeoutMs,
         declaresTools: "tools" in capabilities,
         quote: (text) => quotable(text, config),
@@ -134,35 +153,18 @@ export class Session {
   }
 
   /**
-   * Calls a tool.
+   * Explains the failure of a request that was sent for a call.
    *
-   * @param call The tool, its arguments and what goes with them.
-   * @param options The way back to the calling client, and the clock that ends the call; the reason
-   * of its signal is thrown.
-   * @returns The server's answer, errors included.
-   * @throws {DownstreamError} where the server went away before it answered.
+   * @param cause The error that was thrown.
+   * @param request The signal of the request, and `noiseCount` before it was sent.
+   * @returns The signal's reason where it has aborted, else the failure of the server.
    */
-  async callTool(
-    call: SentCall,
-    { link, clock }: { readonly link: ClientLink; readonly clock: CallClock },
-  ): Promise<Reply> {
-    const facts = this.#facts ?? await this.#starting;
-    const { signal } = clock;
-    const noiseBefore = this.#noiseCount;
-    const entry = this.#calls.begin(link, clock);
-    try {
-      const asTask = isTaskTool(call.tool, facts);
-      const reply = await (asTask ? runAsTask : runAsCall)(this.#livePeer(), call, signal);
-      if (reply.ok && !isRecord(reply.result.value)) {
-        throw noResult(this.#server, reply.result.value);
-      }
-      return requireComplete(reply, this.#server);
-    } catch (cause) {
-      if (signal.aborted) throw this.#addNoise(signal.reason, noiseBefore);
-      throw await this.#explain(cause, "it failed during the call", noiseBefore);
-    } finally {
-      this.#calls.end(entry);
-    }
+  async explainCall(
+    cause: unknown,
+    { signal, noiseCount }: { readonly signal: CancelSignal; readonly noiseCount: number },
+  ): Promise<unknown> {
+    if (signal.aborted) return this.#addNoise(signal.reason, noiseCount);
+    return await this.#explain(cause, "it failed during the call", noiseCount);
   }
 
   /**
@@ -242,7 +244,7 @@ export class Session {
     const { connectTimeoutMs } = this.#options.config.options;
     const timedOut = `it did not answer within ${connectTimeoutMs} ms of its start`;
     try {
-      const facts = await this.#options.breaker.run(async () => {
+      const info = await this.#options.breaker.run(async () => {
         try {
           return await this.#connect();
         } catch (cause) {
@@ -252,7 +254,7 @@ export class Session {
       });
       const level = this.#options.link()?.logLevel();
       if (level !== undefined) void this.setLogLevel(level);
-      return facts;
+      return info;
     } catch (cause) {
       const error = await this.#explain(cause, timedOut);
       this.#end("broken", this.#mayDownload(error) ? DOWNLOADING : BROKEN);
@@ -276,16 +278,16 @@ export class Session {
     this.#peer = peer;
     transport.exited?.then(() => this.#examineRest(peer));
     try {
-      const facts = await withDeadline(config.options.connectTimeoutMs, (signal) => {
+      const info = await withDeadline(config.options.connectTimeoutMs, (signal) => {
         const onAgreed = (revision: string): void => transport.negotiated?.(revision);
         return initialize(peer, this.#declared, { version, signal, onAgreed });
       });
       // It may be gone in the same breath, and nobody would be told of it any more.
       if (this.#isLost) throw new ChannelClosed("The connection ended after the handshake");
-      this.#facts = facts;
+      this.#info = info;
       this.#connectMs = performance.now() - this.#started;
       if (this.#state === "connecting") this.#state = "ready";
-      return facts;
+      return info;
     } catch (cause) {
       throw this.#state === "closed" ? new StartAbandoned("closed", { cause }) : cause;
     }
@@ -314,13 +316,13 @@ export class Session {
       // A client is asked only what it said it can answer.
       forward: config.options.forward.filter((name) => name in this.#declared),
       log,
-      calls: this.#calls,
+      calls: this.activeCalls,
       onNoise: (excerpt) => {
         this.#noiseCount++;
         this.#lastNoise = excerpt;
       },
       // On a session that several clients share, nobody can be told otherwise.
-      link: () => this.#calls.onlyLink ?? this.#options.link(),
+      link: () => this.activeCalls.onlyLink ?? this.#options.link(),
       onToolsChanged,
       onClosed: () => {
         // While it connects, the start itself fails and says why.
@@ -328,11 +330,6 @@ export class Session {
         else this.#end("broken", BROKEN);
       },
     });
-  }
-
-  #livePeer(): Peer {
-    if (this.#peer === undefined) throw new ChannelClosed("The session is closed");
-    return this.#peer;
   }
 
   #explain(cause: unknown, timedOut: string, noiseBefore = 0): Promise<Error> {

@@ -2,7 +2,7 @@ import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import type { Caller } from "./caller.ts";
-import { CatalogError, type Tool } from "./catalog.ts";
+import { CatalogError } from "./catalog.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { RemoteFailure, remoteFailureBehind } from "./remote_failure.ts";
 import { quotable } from "./secrets.ts";
@@ -27,7 +27,7 @@ export interface SessionCheckOptions {
   /** The server's sessions. */
   readonly pool: SessionPool;
   /** Is told of a session that is of no use any more. */
-  readonly onLost: (place: PooledSession) => void;
+  readonly onLost: (pooled: PooledSession) => void;
   /** How long calls under way may take when their session is given up, in milliseconds. */
   readonly drainMs: number;
 }
@@ -63,17 +63,17 @@ export class SessionCheck {
   /**
    * Examines a session on which a call failed; where it is lost, the next call gets a new one.
    *
-   * @param place The session.
+   * @param pooled The session.
    * @param caller A caller that may use it.
    */
-  examine(place: PooledSession, caller: Caller): Promise<SessionVerdict> {
-    const known = this.#verdicts.get(place);
+  examine(pooled: PooledSession, caller: Caller): Promise<SessionVerdict> {
+    const known = this.#verdicts.get(pooled);
     if (known !== undefined) return known;
-    const verdict = this.#examine(place, caller);
-    this.#verdicts.set(place, verdict);
+    const verdict = this.#examine(pooled, caller);
+    this.#verdicts.set(pooled, verdict);
     void verdict.then((result) => {
       // A session that is lost stays so; of another one the next failure may mean something else.
-      if (result === "alive" || result === "unclear") this.#verdicts.delete(place);
+      if (result === "alive" || result === "unclear") this.#verdicts.delete(pooled);
     });
     return verdict;
   }
@@ -83,12 +83,12 @@ export class SessionCheck {
    *
    * @param cause How the call failed.
    * @param loss How its session was lost.
-   * @param called The tool, where it was already called.
+   * @param hasSent Whether the call had been sent.
    */
-  explain(cause: unknown, loss: SessionLoss, called: Tool | undefined): DownstreamError {
+  explain(cause: unknown, loss: SessionLoss, hasSent: boolean): DownstreamError {
     const { server } = this.#options;
     const status = remoteFailureBehind(cause)?.status;
-    const isUnsent = called === undefined || (loss === "gone" && TURNED_AWAY.has(status));
+    const isUnsent = !hasSent || (loss === "gone" && TURNED_AWAY.has(status));
     const said = cause instanceof Error ? cause.message : String(cause);
     const advice = isUnsent
       ? "Call again."
@@ -98,17 +98,17 @@ export class SessionCheck {
     return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause: failure });
   }
 
-  async #examine(place: PooledSession, caller: Caller): Promise<SessionVerdict> {
+  async #examine(pooled: PooledSession, caller: Caller): Promise<SessionVerdict> {
     const { pool, onLost, drainMs } = this.#options;
-    if (await place.session.probe(PROBES[0]) === "answered") return "alive";
+    if (await pooled.session.probe(PROBES[0]) === "answered") return "alive";
     const fresh = pool.startBeside(caller);
     try {
       await fresh.session.ready();
-      const verdict = await compare(place.session, fresh.session);
+      const verdict = await compare(pooled.session, fresh.session);
       const isLost = verdict === "gone" || verdict === "lost";
       if (isLost) {
-        onLost(place);
-        pool.replace(place, fresh, drainMs);
+        onLost(pooled);
+        pool.replace(pooled, fresh, drainMs);
       } else pool.retire(fresh, drainMs);
       return verdict;
     } catch {

@@ -1,0 +1,276 @@
+import { DownstreamError } from "../errors.ts";
+import { type CancelSignal, JsonText, type Peer, type Reply } from "../jsonrpc/mod.ts";
+import type { Meta, Span } from "../trace.ts";
+import type { CallClock } from "./call_clock.ts";
+import type { Caller } from "./caller.ts";
+import type { Catalog } from "./catalog.ts";
+import { requireComplete } from "./complete_result.ts";
+import { noResult } from "./failure.ts";
+import { isRecord, type ServerInfo } from "./handshake.ts";
+import type { PooledSession, SessionPool } from "./pool.ts";
+import { remoteFailureBehind } from "./remote_failure.ts";
+import type { Session } from "./session.ts";
+import type { ToolListCache } from "./tool_list_cache.ts";
+import { untilAborted } from "./until_aborted.ts";
+
+/** What a lease is taken with. */
+export interface LeaseOptions {
+  /** The sessions. */
+  readonly pool: SessionPool;
+  /** The caller that the session is for. */
+  readonly caller: Caller;
+  /** The tool lists of the server. */
+  readonly toolLists: ToolListCache;
+  /** Ends what is waited for; its reason is thrown. */
+  readonly signal: CancelSignal;
+}
+
+/** How a request is sent on a lease. */
+export interface LeaseRequestOptions {
+  /** Name of what is asked for, such as the tool's, for the trace. */
+  readonly name: string;
+  /** Fields of `_meta`; a progress token among them is replaced. */
+  readonly meta: Meta | undefined;
+  /** Ends the request. It runs from the sending on, and progress restarts it. */
+  readonly clock: CallClock;
+  /** The operation in its trace, which goes on at the server. */
+  readonly span: Span;
+  /** Takes the server's progress, its token among the parameters. */
+  readonly onProgress: ((params: Progress) => void) | undefined;
+  /** Whether sending it twice does no harm. */
+  readonly isRepeatable: boolean;
+  /** Whether it must run as a task, if the server can do that. */
+  readonly needsTask: boolean;
+}
+
+/** Parameters of a progress notification. */
+type Progress = Readonly<Record<string, unknown>>;
+
+/** The answer to a request on a lease. */
+export interface LeaseReply {
+  /** The server's answer, JSON-RPC errors included. */
+  readonly reply: Reply;
+  /** Milliseconds between request and answer. */
+  readonly downstreamMs: number;
+  /** Whether the result itself says that it is an error. */
+  readonly isError: boolean;
+}
+
+/** A session of a server, which may still be connecting, held for one operation of a caller. */
+export class Lease implements Disposable {
+  /** The session in its pool. */
+  readonly pooled: PooledSession;
+  readonly #options: LeaseOptions;
+  #sent: "nothing" | "repeatable" | "unrepeatable" = "nothing";
+
+  /**
+   * Takes a session from the pool, or starts one.
+   *
+   * @param options The pool, and the caller.
+   */
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+    this.pooled = options.pool.acquire(options.caller);
+  }
+
+  /** Gives the session back. */
+  [Symbol.dispose](): void {
+    this.#options.pool.release(this.pooled);
+  }
+
+  /** The session. */
+  get session(): Session {
+    return this.pooled.session;
+  }
+
+  /** Whether a request has been sent that the server may have carried out. */
+  get hasSent(): boolean {
+    return this.#sent !== "nothing";
+  }
+
+  /** The tools as they were listed before; `undefined` where they are not known. */
+  get knownTools(): Catalog | undefined {
+    return this.#options.toolLists.known(this.pooled.capabilitiesKey);
+  }
+
+  /**
+   * Waits for the handshake.
+   *
+   * @throws {DownstreamError} The server did not start.
+   */
+  ready(): Promise<ServerInfo> {
+    return untilAborted(this.session.ready(), this.#options.signal);
+  }
+
+  /**
+   * Lists the server's tools; a list that is known, or was just asked for, will do.
+   *
+   * @param afresh Whether it will not.
+   * @throws {DownstreamError} The server is not there or does not answer.
+   */
+  async listTools(afresh = false): Promise<Catalog> {
+    const { toolLists, signal } = this.#options;
+    const { session, capabilitiesKey } = this.pooled;
+    const coming = afresh ? undefined : toolLists.coming(capabilitiesKey, signal);
+    return (coming && await coming) ??
+      await untilAborted(toolLists.ask(session, capabilitiesKey, afresh), signal);
+  }
+
+  /**
+   * Waits in the queue of the session, sends a request, and waits for its answer.
+   *
+   * @param method The method.
+   * @param fields Fields of the parameters as JSON text, without braces; `_meta` is added.
+   * @param options The clock, the trace, and more.
+   * @throws {DownstreamError} The server went away before it answered.
+   */
+  async request(
+    method: string,
+    fields: string,
+    options: LeaseRequestOptions,
+  ): Promise<LeaseReply> {
+    const { session, queue } = this.pooled;
+    const { clock: { signal }, span } = options;
+    const waiting = span.child("queue");
+    try {
+      const turn = queue.enter(this.#options.caller.agent, signal);
+      if (turn !== undefined) await turn;
+    } finally {
+      waiting.end();
+    }
+    try {
+      // The tools may be known while this session still connects, and may do so for long.
+      const info = session.info ?? await untilAborted(session.ready(), signal);
+      const needsTask = options.needsTask && supportsTasks(info, method);
+      return await this.#send(method, fields, { ...options, needsTask });
+    } finally {
+      queue.leave();
+    }
+  }
+
+  /** Whether what failed may be done again, on another session. */
+  mayRepeat(error: unknown): boolean {
+    switch (remoteFailureBehind(error)?.reach) {
+      case "never":
+        return true;
+      case "maybe":
+        return this.#sent === "repeatable";
+      default:
+        return false;
+    }
+  }
+
+  async #send(method: string, fields: string, options: LeaseRequestOptions): Promise<LeaseReply> {
+    const { session } = this;
+    const { clock, onProgress, isRepeatable } = options;
+    this.#sent = isRepeatable ? "repeatable" : "unrepeatable";
+    const span = startSpan(session, method, options);
+    const startedAt = clock.restart();
+    const { noiseCount } = session;
+    const call = session.activeCalls.begin(this.#options.caller.link, clock);
+    try {
+      const reply = await exchange(session.peer, {
+        method,
+        fields,
+        meta: span.carry(options.meta),
+        asTask: options.needsTask,
+        signal: clock.signal,
+        onProgress: (params) => {
+          clock.restart();
+          onProgress?.(params);
+        },
+      });
+      if (reply.ok && !isRecord(reply.result.value)) {
+        throw noResult(session.server, reply.result.value);
+      }
+      requireComplete(reply, session.server);
+      const isError = hasError(reply);
+      noteFailure(span, reply, isError);
+      return { reply, downstreamMs: performance.now() - startedAt, isError };
+    } catch (cause) {
+      const error = await session.explainCall(cause, { signal: clock.signal, noiseCount });
+      span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
+      throw error;
+    } finally {
+      session.activeCalls.end(call);
+      span.end();
+    }
+  }
+}
+
+/** A request as it is exchanged with a server. */
+interface Exchanged {
+  readonly method: string;
+  readonly fields: string;
+  readonly meta: Meta | undefined;
+  readonly asTask: boolean;
+  readonly signal: CancelSignal;
+  readonly onProgress: (params: Progress) => void;
+}
+
+/** Sends a request, with the token under which progress is asked for, and waits for its result. */
+async function exchange(peer: Peer, request: Exchanged): Promise<Reply> {
+  const { method, fields, meta, asTask, signal, onProgress } = request;
+  let token = 0;
+  const reply = await peer.request(method, (id) => {
+    token = id;
+    const metaText = meta === undefined
+      ? `{"progressToken":${id}}`
+      : JSON.stringify({ ...meta, progressToken: id });
+    return new JsonText(`{${fields},"_meta":${metaText}${asTask ? ',"task":{}' : ""}}`);
+  }, { signal, onProgress });
+  if (!asTask || !reply.ok) return reply;
+  const answer = reply.result.value;
+  const task = isRecord(answer) ? answer.task : undefined;
+  // A server that answered at once gave the result itself.
+  if (!isRecord(task) || typeof task.taskId !== "string") return reply;
+  const { taskId } = task;
+  try {
+    return await peer.request("tasks/result", { taskId }, { signal, continues: token, onProgress });
+  } catch (cause) {
+    if (signal.aborted) peer.request("tasks/cancel", { taskId }).catch(() => {});
+    throw cause;
+  }
+}
+
+/**
+ * Whether a server can run requests of a method as tasks.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/tasks}
+ */
+function supportsTasks({ capabilities: { tasks } }: ServerInfo, method: string): boolean {
+  let part: unknown = isRecord(tasks) ? tasks.requests : undefined;
+  for (const key of method.split("/")) part = isRecord(part) ? part[key] : undefined;
+  return isRecord(part);
+}
+
+/** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
+function startSpan(
+  { server, isProcess }: Session,
+  method: string,
+  { name, span }: LeaseRequestOptions,
+): Span {
+  return span.child(`${method} ${name}`, {
+    kind: "client",
+    attributes: {
+      "mcp.method.name": method,
+      "gen_ai.operation.name": "execute_tool",
+      "gen_ai.tool.name": name,
+      "network.transport": isProcess ? "pipe" : "tcp",
+      "gateway.server": server,
+    },
+  });
+}
+
+/** Notes in the trace what the server says went wrong. */
+function noteFailure(span: Span, reply: Reply, isError: boolean): void {
+  if (!reply.ok) {
+    const code = String(reply.error.code);
+    span.set({ "rpc.response.status_code": code });
+    span.fail(code);
+  } else if (isError) span.fail("tool_error");
+}
+
+function hasError(reply: Reply): boolean {
+  return reply.ok && isRecord(reply.result.value) && reply.result.value.isError === true;
+}

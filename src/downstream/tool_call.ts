@@ -1,0 +1,64 @@
+import type { CallClock } from "./call_clock.ts";
+import type { CallAnswer, ToolCall } from "./caller.ts";
+import type { Catalog, Tool } from "./catalog.ts";
+import { isRecord } from "./handshake.ts";
+import type { Lease } from "./lease.ts";
+
+/**
+ * Finds a tool and calls it. A tool that is not known is looked for in a fresh list before it counts
+ * as missing.
+ *
+ * Every call comes through here, so what is known already is not awaited.
+ *
+ * @param lease A session, which may still be connecting.
+ * @param what The call, and the clock that ends it.
+ */
+export async function callTool(
+  lease: Lease,
+  { call, clock }: { readonly call: ToolCall; readonly clock: CallClock },
+): Promise<CallAnswer> {
+  let tool = lease.knownTools?.get(call.tool);
+  if (!isCallable(tool, call)) {
+    const catalog = await findCatalog(lease, call);
+    tool = catalog.get(call.tool);
+    if (tool === undefined) return { kind: "no-such-tool", catalog };
+    if (!isCallable(tool, call)) return { kind: "missing-arguments", tool };
+  }
+  const { meta, span, onProgress } = call;
+  const fields = `"name":${JSON.stringify(tool.name)},"arguments":${call.args.text}`;
+  const { reply, downstreamMs, isError } = await lease.request("tools/call", fields, {
+    name: tool.name,
+    meta,
+    clock,
+    span,
+    onProgress,
+    isRepeatable: isRepeatable(tool),
+    needsTask: needsTask(tool),
+  });
+  return { kind: "answer", reply, tool, downstreamMs, isToolError: isError };
+}
+
+/** Whether the tool is there and may take the call. */
+function isCallable(tool: Tool | undefined, { lacksArguments }: ToolCall): tool is Tool {
+  return tool !== undefined && !(lacksArguments?.(tool) ?? false);
+}
+
+/**
+ * The list that should have the tool, asked for afresh where the one that is known does not have it,
+ * or has one that cannot take the call.
+ */
+async function findCatalog(lease: Lease, call: ToolCall): Promise<Catalog> {
+  const catalog = await lease.listTools();
+  return isCallable(catalog.get(call.tool), call) ? catalog : await lease.listTools(true);
+}
+
+/** Whether calling it twice does no harm. */
+function isRepeatable({ definition: { annotations } }: Tool): boolean {
+  return isRecord(annotations) &&
+    (annotations.readOnlyHint === true || annotations.idempotentHint === true);
+}
+
+/** Whether it must run as a task. */
+function needsTask({ definition: { execution } }: Tool): boolean {
+  return isRecord(execution) && execution.taskSupport === "required";
+}
