@@ -1,5 +1,5 @@
 import { DownstreamError } from "../errors.ts";
-import type { ClientCapabilities, ClientLink } from "./caller.ts";
+import { type ClientCapabilities, type ClientLink, supportsUrlElicitation } from "./caller.ts";
 
 /**
  * Gives the requests to a remote server their authorization. The seam between a remote transport,
@@ -39,6 +39,34 @@ export interface PendingCaller {
   readonly capabilities: ClientCapabilities;
   /** The way to the calling client. */
   readonly link: ClientLink;
+}
+
+/** One for each operation, because a client may have many. */
+interface PendingEntry {
+  readonly call: PendingCaller;
+}
+
+/** The operations that wait for a server, so that a person may be asked something for them. */
+export class PendingCalls {
+  readonly #calls = new Set<PendingEntry>();
+
+  /** The one to ask for: the first whose client can show links, else the first. */
+  get best(): PendingCaller | undefined {
+    const calls = [...this.#calls].map(({ call }) => call);
+    return calls.find(supportsUrlElicitation) ?? calls[0];
+  }
+
+  /** Adds one, and gives what takes it out again. */
+  enter(call: PendingCaller): PendingEntry {
+    const entry = { call };
+    this.#calls.add(entry);
+    return entry;
+  }
+
+  /** Takes one out. */
+  leave(entry: PendingEntry): void {
+    this.#calls.delete(entry);
+  }
 }
 
 /** A server's authorization, as the server owns it. */

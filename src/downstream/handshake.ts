@@ -131,6 +131,31 @@ export function declaredCapabilities(
   return declared;
 }
 
+/** Names what clients can do, as far as one server is told: those with one name share its lists. */
+export class CapabilityKeys {
+  readonly #forward: readonly Forwarded[];
+  readonly #known = new WeakMap<ClientCapabilities, string>();
+
+  /**
+   * Knows no client yet.
+   *
+   * @param forward Which requests of the server reach a client.
+   */
+  constructor(forward: readonly Forwarded[]) {
+    this.#forward = forward;
+  }
+
+  /** The name. */
+  of(capabilities: ClientCapabilities): string {
+    let key = this.#known.get(capabilities);
+    if (key === undefined) {
+      key = JSON.stringify(declaredCapabilities(capabilities, this.#forward));
+      this.#known.set(capabilities, key);
+    }
+    return key;
+  }
+}
+
 /** Whether a JSON value is an object. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

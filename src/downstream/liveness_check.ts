@@ -1,4 +1,4 @@
-import type { ServerHealth } from "./server_health.ts";
+import type { ServerHealth } from "./server_status.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 
 /** What hangs are looked for in. */

@@ -1,4 +1,41 @@
+import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
+import { quotable } from "./secrets.ts";
+
+/** How much of it is quoted, in UTF-16 code units. */
+const MAX_QUOTED = 80;
+
+/** The data of a server that was no message, for errors that it may explain. */
+export class Noise {
+  readonly #config: ServerConfig;
+  #count = 0;
+  #last = "";
+
+  /** @param config The server's entry, whose secrets are not quoted. */
+  constructor(config: ServerConfig) {
+    this.#config = config;
+  }
+
+  /** How often there was any. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Takes the beginning of it. */
+  note(excerpt: string): void {
+    this.#count++;
+    this.#last = excerpt;
+  }
+
+  /** Describes in a sentence what came since then; empty where nothing did. */
+  describeSince(count: number): string {
+    if (this.#count === count) return "";
+    const excerpt = quotable(this.#last, this.#config).slice(0, MAX_QUOTED);
+    return `Meanwhile it sent data that is not a valid MCP message, such as ${
+      JSON.stringify(excerpt)
+    }; that data may include its answer.`;
+  }
+}
 
 /** How many lines of noise are logged in one stretch of time; the rest are counted. */
 const MAX_LINES = 20;

@@ -1,25 +1,27 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
-import { LoginNeedsCaller, type OwnAuthorization } from "./authorization.ts";
+import {
+  type Authorization,
+  LoginNeedsCaller,
+  type OwnAuthorization,
+  type PendingCaller,
+  PendingCalls,
+} from "./authorization.ts";
 import { Lease } from "./lease.ts";
 import { callTool } from "./tool_call.ts";
 import { CallClock } from "./call_clock.ts";
-import { CapabilityKeys } from "./capability_keys.ts";
-import { PendingCalls } from "./pending_calls.ts";
 import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { ServerInfo } from "./handshake.ts";
+import { CapabilityKeys, type ServerInfo } from "./handshake.ts";
 import { LivenessCheck } from "./liveness_check.ts";
-import { ServerHealth } from "./server_health.ts";
 import type { Catalog } from "./catalog.ts";
 import { CatalogLog } from "./catalog_log.ts";
 import { ToolListCache } from "./tool_list_cache.ts";
 import { type PooledSession, SessionPool, type SessionRequest } from "./pool.ts";
 import { withDoctorHint } from "./failure.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
-import type { ServerContext } from "./server_context.ts";
-import { readServerStatus, type ServerStatus } from "./server_status.ts";
+import { readServerStatus, ServerHealth, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
 import {
   mayBeSessionLoss,
@@ -29,8 +31,28 @@ import {
   sessionRefusal,
 } from "./session_check.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
-import type { Patience } from "./transport.ts";
+import type { Log } from "../log.ts";
+import type { Patience, Transport } from "./transport.ts";
 import { untilAborted } from "./until_aborted.ts";
+
+/** What every server of a gateway shares. */
+export interface ServerContext {
+  /** The gateway's version, told to servers. */
+  readonly version: string;
+  /** Takes what servers print and what is odd about them. */
+  readonly log: Log;
+  /** Opens a connection, whose requests get their authorization from there. */
+  readonly open: (config: ServerConfig, authorization?: Authorization) => Promise<Transport>;
+  /** Makes the authorization of a server, where it needs one; `waiting` gives the call that waits. */
+  readonly authorize?: (
+    config: ServerConfig,
+    waiting: () => PendingCaller | undefined,
+  ) => OwnAuthorization | undefined;
+  /** Milliseconds of the clock by which a server that fails to start is left alone; default the system's. */
+  readonly now?: () => number;
+  /** How long a server may take to answer a ping, in milliseconds; default 5000. */
+  readonly pingMs?: number;
+}
 
 /** A configured server: its sessions, and the tools that it lists. */
 export class DownstreamServer {

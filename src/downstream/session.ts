@@ -1,17 +1,18 @@
-import { downloads } from "../config/mod.ts";
+import { downloads, type ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import { type CancelSignal, type Channel, ChannelClosed, type Peer } from "../jsonrpc/mod.ts";
 import { ActiveCalls } from "./active_calls.ts";
-import type { ClientCapabilities } from "./caller.ts";
+import type { ClientCapabilities, ClientLink } from "./caller.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, withDoctorHint } from "./failure.ts";
 import { declaredCapabilities, initialize, type ServerInfo } from "./handshake.ts";
+import { Noise } from "./noise_log.ts";
 import { openServerPeer } from "./server_peer.ts";
 import { quotable } from "./secrets.ts";
-import type { SessionOptions, SessionState } from "./session_options.ts";
-import { StartAbandoned } from "./circuit_breaker.ts";
-import type { Patience } from "./transport.ts";
+import { type CircuitBreaker, StartAbandoned } from "./circuit_breaker.ts";
+import type { Patience, Transport } from "./transport.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { refusesSession } from "./session_check.ts";
 import { withDeadline } from "../within.ts";
@@ -29,11 +30,43 @@ const DOWNLOADING: Patience = { inputMs: 90_000, terminateMs: 500 };
 /** How long a server may take to answer a ping, in milliseconds. */
 const PING_MS = 5000;
 
-/** How much is quoted of what is no message, in UTF-16 code units. */
-const MAX_NOISE = 80;
-
 /** The same for what is left of a server whose process has ended. */
 const REST_PING_MS = 500;
+
+/**
+ * Where a session stands:
+ *
+ *     connecting ──> ready ──> draining ──> closed
+ *         │            │           │
+ *         └────────────┴───────────┴──────> broken
+ *
+ * There is no way back: the next call gets a new session.
+ */
+export type SessionState = "connecting" | "ready" | "draining" | "closed" | "broken";
+
+/** What a session is made with. */
+export interface SessionOptions {
+  /** The server's entry. */
+  readonly config: ServerConfig;
+  /** What the client can do that the session is for. */
+  readonly capabilities: ClientCapabilities;
+  /** The way back to the client that has the session for its own; of a shared one, `undefined`. */
+  readonly link: () => ClientLink | undefined;
+  /** Opens the connection. */
+  readonly open: () => Promise<Transport>;
+  /** Decides whether the server may be started. */
+  readonly breaker: CircuitBreaker;
+  /** The gateway's version, told to the server. */
+  readonly version: string;
+  /** How long the server may take to answer a ping, in milliseconds; default 5000. */
+  readonly pingMs?: number;
+  /** Takes what is odd. */
+  readonly log: Log;
+  /** The server's tools may have changed. */
+  readonly onToolsChanged: () => void;
+  /** The session is of no use any more: `closed` or `broken`. Called once. */
+  readonly onEnded: (state: "closed" | "broken") => void;
+}
 
 /** One connection to a server, from its start to its end; many calls at a time. */
 export class Session {
@@ -51,9 +84,7 @@ export class Session {
   #info: ServerInfo | undefined;
   #connectMs: number | undefined;
   #isLost = false;
-  // What the server sent that was no use: how often, and the beginning of the last of it.
-  #noiseCount = 0;
-  #lastNoise = "";
+  readonly #noise: Noise;
   #ending: Promise<void> | undefined;
 
   /**
@@ -64,6 +95,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.server = options.config.name;
+    this.#noise = new Noise(options.config);
     const { forward } = options.config.options;
     this.#declared = declaredCapabilities(options.capabilities, forward);
     this.#connection = new Connection({
@@ -103,7 +135,7 @@ export class Session {
 
   /** How often the server sent data that was no message. */
   get noiseCount(): number {
-    return this.#noiseCount;
+    return this.#noise.count;
   }
 
   /** Whether the server is a process of ours. */
@@ -138,7 +170,7 @@ export class Session {
   async listTools(): Promise<Catalog> {
     const { capabilities } = await this.#starting;
     const { config } = this.#options;
-    const noiseBefore = this.#noiseCount;
+    const noiseBefore = this.#noise.count;
     const timeoutMs = config.options.connectTimeoutMs;
     try {
       return await fetchCatalog(this.peer, {
@@ -317,10 +349,7 @@ export class Session {
       forward: config.options.forward.filter((name) => name in this.#declared),
       log,
       calls: this.activeCalls,
-      onNoise: (excerpt) => {
-        this.#noiseCount++;
-        this.#lastNoise = excerpt;
-      },
+      onNoise: (excerpt) => this.#noise.note(excerpt),
       // On a session that several clients share, nobody can be told otherwise.
       link: () => this.activeCalls.onlyLink ?? this.#options.link(),
       onToolsChanged,
@@ -336,27 +365,18 @@ export class Session {
     return explainFailure(cause, {
       config: this.#options.config,
       timedOut,
-      noise: this.#noiseSince(noiseBefore),
+      noise: this.#noise.describeSince(noiseBefore),
       lastWords: () => this.#connection.lastWords(),
     });
   }
 
   /** A server whose answer cannot be read is not one that said nothing. */
   #addNoise(reason: unknown, noiseBefore: number): unknown {
-    const noise = this.#noiseSince(noiseBefore);
+    const noise = this.#noise.describeSince(noiseBefore);
     if (noise === "" || !(reason instanceof DownstreamError)) return reason;
     const { code, server, message, details } = reason;
     const options = { ...details, cause: reason, quotesNoise: true };
     return new DownstreamError(code, server, `${message}. ${noise}`, options);
-  }
-
-  #noiseSince(count: number): string {
-    if (this.#noiseCount === count) return "";
-    const excerpt = quotable(this.#lastNoise, this.#options.config).slice(0, MAX_NOISE);
-    return `Meanwhile it sent data that is not a valid MCP message, such as ${
-      JSON.stringify(excerpt)
-    }; ` +
-      "that data may include its answer.";
   }
 
   get #isOver(): boolean {
