@@ -130,8 +130,9 @@ export class Lease implements Disposable {
     options: LeaseRequestOptions,
   ): Promise<LeaseReply> {
     const { session, queue } = this.pooled;
-    const { clock: { signal }, span } = options;
-    const waiting = span.child("queue");
+    const { clock, onProgress } = options;
+    const { signal } = clock;
+    const waiting = options.span.child("queue");
     try {
       const turn = queue.enter(this.#options.caller.agent, signal);
       if (turn !== undefined) await turn;
@@ -141,8 +142,35 @@ export class Lease implements Disposable {
     try {
       // The tools may be known while this session still connects, and may do so for long.
       const info = session.info ?? await untilAborted(session.ready(), signal);
-      const needsTask = options.needsTask && supportsTasks(info, method);
-      return await this.#send(method, fields, { ...options, needsTask });
+      this.#sent = options.isRepeatable ? "repeatable" : "unrepeatable";
+      const span = startSpan(session, method, options);
+      const startedAt = clock.restart();
+      const { noiseCount } = session;
+      const call = session.activeCalls.begin(this.#options.caller.link, clock);
+      try {
+        const exchange = options.needsTask && supportsTasks(info, method) ? runTask : runRequest;
+        const reply = await exchange(session.peer, {
+          method,
+          fields,
+          meta: span.carry(options.meta),
+          signal,
+          onProgress: (params) => {
+            clock.restart();
+            onProgress?.(params);
+          },
+        });
+        requireResult(reply, session.server);
+        const isError = hasError(reply);
+        noteFailure(span, reply, isError);
+        return { reply, downstreamMs: performance.now() - startedAt, isError };
+      } catch (cause) {
+        const error = await session.explainCall(cause, { signal, noiseCount });
+        span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
+        throw error;
+      } finally {
+        session.activeCalls.end(call);
+        span.end();
+      }
     } finally {
       queue.leave();
     }
@@ -159,71 +187,34 @@ export class Lease implements Disposable {
         return false;
     }
   }
-
-  async #send(method: string, fields: string, options: LeaseRequestOptions): Promise<LeaseReply> {
-    const { session } = this;
-    const { clock, onProgress, isRepeatable } = options;
-    this.#sent = isRepeatable ? "repeatable" : "unrepeatable";
-    const span = startSpan(session, method, options);
-    const startedAt = clock.restart();
-    const { noiseCount } = session;
-    const call = session.activeCalls.begin(this.#options.caller.link, clock);
-    try {
-      const reply = await exchange(session.peer, {
-        method,
-        fields,
-        meta: span.carry(options.meta),
-        asTask: options.needsTask,
-        signal: clock.signal,
-        onProgress: (params) => {
-          clock.restart();
-          onProgress?.(params);
-        },
-      });
-      if (reply.ok && !isRecord(reply.result.value)) {
-        throw noResult(session.server, reply.result.value);
-      }
-      requireComplete(reply, session.server);
-      const isError = hasError(reply);
-      noteFailure(span, reply, isError);
-      return { reply, downstreamMs: performance.now() - startedAt, isError };
-    } catch (cause) {
-      const error = await session.explainCall(cause, { signal: clock.signal, noiseCount });
-      span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
-      throw error;
-    } finally {
-      session.activeCalls.end(call);
-      span.end();
-    }
-  }
 }
 
-/** A request as it is exchanged with a server. */
-interface Exchanged {
+/** A request as it is sent. */
+interface SentRequest {
   readonly method: string;
   readonly fields: string;
   readonly meta: Meta | undefined;
-  readonly asTask: boolean;
   readonly signal: CancelSignal;
   readonly onProgress: (params: Progress) => void;
 }
 
-/** Sends a request, with the token under which progress is asked for, and waits for its result. */
-async function exchange(peer: Peer, request: Exchanged): Promise<Reply> {
-  const { method, fields, meta, asTask, signal, onProgress } = request;
+/** Sends a request and waits for its answer. */
+function runRequest(peer: Peer, request: SentRequest): Promise<Reply> {
+  const { method, signal, onProgress } = request;
+  return peer.request(method, (id) => writeParams(request, id), { signal, onProgress });
+}
+
+/** Sends a request that runs as a task, and waits for the task's result as for an answer. */
+async function runTask(peer: Peer, request: SentRequest): Promise<Reply> {
+  const { method, signal, onProgress } = request;
   let token = 0;
-  const reply = await peer.request(method, (id) => {
-    token = id;
-    const metaText = meta === undefined
-      ? `{"progressToken":${id}}`
-      : JSON.stringify({ ...meta, progressToken: id });
-    return new JsonText(`{${fields},"_meta":${metaText}${asTask ? ',"task":{}' : ""}}`);
-  }, { signal, onProgress });
-  if (!asTask || !reply.ok) return reply;
-  const answer = reply.result.value;
+  const params = (id: number): JsonText => writeParams(request, token = id, ',"task":{}');
+  const created = await peer.request(method, params, { signal, onProgress });
+  if (!created.ok) return created;
+  const answer = created.result.value;
   const task = isRecord(answer) ? answer.task : undefined;
   // A server that answered at once gave the result itself.
-  if (!isRecord(task) || typeof task.taskId !== "string") return reply;
+  if (!isRecord(task) || typeof task.taskId !== "string") return created;
   const { taskId } = task;
   try {
     return await peer.request("tasks/result", { taskId }, { signal, continues: token, onProgress });
@@ -231,6 +222,20 @@ async function exchange(peer: Peer, request: Exchanged): Promise<Reply> {
     if (signal.aborted) peer.request("tasks/cancel", { taskId }).catch(() => {});
     throw cause;
   }
+}
+
+/** Writes the parameters, with the token under which progress is asked for. */
+function writeParams({ fields, meta }: SentRequest, token: number, task = ""): JsonText {
+  const metaText = meta === undefined
+    ? `{"progressToken":${token}}`
+    : JSON.stringify({ ...meta, progressToken: token });
+  return new JsonText(`{${fields},"_meta":${metaText}${task}}`);
+}
+
+/** @throws {DownstreamError} The answer is a result that no client could take. */
+function requireResult(reply: Reply, server: string): void {
+  if (reply.ok && !isRecord(reply.result.value)) throw noResult(server, reply.result.value);
+  requireComplete(reply, server);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import type { CancelSignal } from "../jsonrpc/mod.ts";
+import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
 import {
   type Authorization,
   LoginNeedsCaller,
@@ -52,6 +52,18 @@ export interface ServerContext {
   readonly now?: () => number;
   /** How long a server may take to answer a ping, in milliseconds; default 5000. */
   readonly pingMs?: number;
+}
+
+/** What is done on a lease. */
+interface LeaseUse<T> {
+  /** Does it; once more, on another session, where the first that had begun is lost. */
+  readonly run: (lease: Lease) => Promise<T>;
+  /** Ends it; its reason is thrown. */
+  readonly signal: CancelSignal;
+  /** The JSON-RPC error that the server answered, which may be about the session. */
+  readonly refusalIn?: (result: T) => RpcError | undefined;
+  /** It is over, however it ended. */
+  readonly end?: () => void;
 }
 
 /** A configured server: its sessions, and the tools that it lists. */
@@ -149,7 +161,7 @@ export class DownstreamServer {
       ? undefined
       : this.#toolLists.known(key) ?? this.#toolLists.coming(key, signal);
     const ask = (): Promise<Catalog> => {
-      return this.#withLease(caller, signal, (lease) => lease.listTools(isStale));
+      return this.#withLease(caller, { run: (lease) => lease.listTools(isStale), signal });
     };
     // Without a turn in between, so that a reload cannot take the server away before it is asked.
     if (known === undefined) return await ask();
@@ -164,7 +176,7 @@ export class DownstreamServer {
    * @throws {DownstreamError} The server did not start.
    */
   async introduce(caller: Caller, signal: CancelSignal): Promise<ServerInfo> {
-    return await this.#withLease(caller, signal, (lease) => lease.ready());
+    return await this.#withLease(caller, { run: (lease) => lease.ready(), signal });
   }
 
   /**
@@ -174,7 +186,7 @@ export class DownstreamServer {
    * @param caller Who calls.
    * @throws {DownstreamError} where the server is not there, or takes too long.
    */
-  async callTool(call: ToolCall, caller: Caller): Promise<CallAnswer> {
+  callTool(call: ToolCall, caller: Caller): Promise<CallAnswer> {
     const { callTimeoutMs, maxCallMs } = this.config.options;
     const { timeoutMs } = call;
     const clock = new CallClock({
@@ -186,18 +198,14 @@ export class DownstreamServer {
       deadlines: this.#deadlines,
       permit: call.permit,
     });
-    try {
-      return await this.#withLease(caller, clock.signal, async (lease) => {
-        const answer = await callTool(lease, { call, clock });
-        const error = answer.kind === "answer" && !answer.reply.ok ? answer.reply.error : undefined;
-        if (error === undefined || !refusesSession(error)) return answer;
-        const loss = await this.#findLoss(lease, caller, clock.signal);
-        if (loss === undefined) return answer;
-        throw sessionRefusal(this.config, error);
-      });
-    } finally {
-      clock.stop();
-    }
+    return this.#withLease(caller, {
+      run: (lease) => callTool(lease, { call, clock }),
+      signal: clock.signal,
+      refusalIn: (answer) => {
+        return answer.kind === "answer" && !answer.reply.ok ? answer.reply.error : undefined;
+      },
+      end: () => clock.stop(),
+    });
   }
 
   /** Ends the sessions of a client that is gone. */
@@ -253,11 +261,7 @@ export class DownstreamServer {
   }
 
   /** Does something on the caller's session; once more, on another session, where that may help. */
-  async #withLease<T>(
-    caller: Caller,
-    signal: CancelSignal,
-    run: (lease: Lease) => Promise<T>,
-  ): Promise<T> {
+  async #withLease<T>(caller: Caller, { run, signal, refusalIn, end }: LeaseUse<T>): Promise<T> {
     // Only for a login is one of the pending callers asked for something.
     const pending = this.#authorization && this.#pending.enter(caller);
     try {
@@ -265,7 +269,11 @@ export class DownstreamServer {
         this.#refuseIfUnusable();
         const lease = new Lease({ pool: this.#pool, caller, toolLists: this.#toolLists, signal });
         try {
-          return await run(lease);
+          const result = await run(lease);
+          const refusal = refusalIn?.(result);
+          if (refusal === undefined || !refusesSession(refusal)) return result;
+          if (await this.#findLoss(lease, caller, signal) === undefined) return result;
+          throw sessionRefusal(this.config, refusal);
         } catch (cause) {
           const loss = mayBeSessionLoss(cause)
             ? await this.#findLoss(lease, caller, signal)
@@ -284,6 +292,7 @@ export class DownstreamServer {
       }
     } finally {
       if (pending !== undefined) this.#pending.leave(pending);
+      end?.();
     }
   }
 

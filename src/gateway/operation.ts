@@ -6,7 +6,7 @@ import type { Arguments, GatewayAnswer, OwnTool, ServerAnswer, ServerCall } from
 /** A request of an agent, in no revision's words. */
 export type Operation =
   /** Call a tool of a server. */
-  | { readonly kind: "server-tool" } & ServerCall
+  | ServerCall
   /** Run a tool of the gateway's own. */
   | { readonly kind: "gateway-tool"; readonly tool: OwnTool; readonly args: Arguments };
 

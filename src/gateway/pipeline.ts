@@ -11,7 +11,7 @@ import {
 } from "../policy/mod.ts";
 import type { Span, Tracer } from "../trace.ts";
 import type { Encoded, Operation, OperationRequest, Outcome } from "./operation.ts";
-import { type Facts, recordOperation, type Records } from "./records.ts";
+import { recordOperation, type Records, type Run, type Subject } from "./records.ts";
 import {
   denialRefusal,
   failureRefusal,
@@ -42,11 +42,6 @@ export interface PipelineContext {
   readonly gateway: StatusSource;
 }
 
-/** The outcome of the stages, and the facts for the record that they found out on the way. */
-interface Run extends Facts {
-  readonly outcome: Outcome;
-}
-
 /**
  * Runs one operation, from its arguments to its record. Never throws: an error while deciding
  * denies, and any other unforeseen error is logged and answered as an internal error.
@@ -67,7 +62,8 @@ export async function runOperation<E extends Encoded>(
   try {
     run = await runStages(request, { connection, context, span });
   } catch (error) {
-    run = { ...recordedCaller(request, context), outcome: explainError(error, request, context) };
+    const caller = recordedCaller(request, context);
+    run = { caller, outcome: explainError(error, request, context) };
   }
   const answer = request.encode(run.outcome);
   const { bytes: resultBytes } = answer;
@@ -87,92 +83,83 @@ interface StageContext {
 async function runStages(request: OperationRequest, shared: StageContext): Promise<Run> {
   const { context, span } = shared;
   const { snapshot: { policy, servers, configuration }, limits } = context;
-  const fail = (error: unknown): Outcome => explainError(error, request, context);
 
   // Arguments.
   let operation: Operation;
   try {
     operation = request.decode();
   } catch (error) {
-    return { ...recordedCaller(request, context), outcome: fail(error) };
+    const caller = recordedCaller(request, context);
+    return { caller, outcome: explainError(error, request, context) };
   }
   const question = questionOf(operation, context.transport);
-  const subject = describeSubject(operation, question);
+  const subject = describeSubject(operation, question, servers);
 
   // Who is calling.
   const who = identify(request.claimedAgent, context);
   if ("refused" in who) {
-    const { claimedAgent } = request;
-    const caller = recordedCaller(request, context);
-    const agent = claimedAgent === undefined ? {} : { agent: claimedAgent };
-    return { ...caller, ...agent, ...subject, outcome: refuse(identityRefusal(who.refused)) };
+    const { id, known } = recordedCaller(request, context);
+    const caller = { id: request.claimedAgent ?? id, known };
+    return { caller, subject, outcome: refuse(identityRefusal(who.refused)) };
   }
   const { agent } = who;
-  const knownServer = servers.has(subject.server ?? "") ? subject.server : undefined;
-  const facts: Facts = { agent, knownAgent: agent, knownServer, ...subject };
+  const caller = { id: agent, known: agent };
 
   // Limits: before expensive work, and whatever the rules will say, so that probing is limited too.
   const { unanswered } = request;
   const { rules } = configuration;
   const admitted = limits.admit({ agent, limits: limitsOf(rules, agent), unanswered });
-  const admission = admitted instanceof Promise ? await admitted : admitted;
-  if (admission.kind === "refused") return { ...facts, outcome: refuse(limitRefusal(admission)) };
+  const permit = admitted instanceof Promise ? await admitted : admitted;
+  if (permit.kind === "refused") {
+    return { caller, subject, outcome: refuse(limitRefusal(permit)) };
+  }
   try {
     // Decision.
     const deciding = span.child("decision");
     const decision = question && policy.decide(agent, question);
     if (decision !== undefined) deciding.set({ "gateway.rule": decision.rule });
     deciding.end();
-    const decided: Facts = { ...facts, rule: decision?.rule };
+    const rule = decision?.rule;
     if (question !== undefined && decision?.effect === "deny") {
-      const refusal = explainDenial(decision, {
-        agent,
-        question,
-        operation: request.name,
-        context,
-      });
-      return { ...decided, outcome: refuse(refusal) };
+      const { name } = request;
+      const refusal = explainDenial(decision, { agent, question, operation: name, context });
+      return { caller, subject, rule, outcome: refuse(refusal) };
     }
 
     // Downstream, and its result.
+    let outcome: Outcome;
     try {
-      return {
-        ...decided,
-        outcome: await perform(operation, { agent, request, permit: admission, ...shared }),
-      };
+      outcome = await perform(operation, { agent, permit, request, shared });
     } catch (error) {
-      return { ...decided, outcome: fail(error) };
+      outcome = explainError(error, request, context);
     }
+    return { caller, subject, rule, outcome };
   } finally {
-    admission[Symbol.dispose]();
+    permit[Symbol.dispose]();
   }
 }
 
 /** Carries out what is allowed. */
 function perform(
   operation: Operation,
-  { agent, permit, request, connection, context, span }: StageContext & {
+  { agent, permit, request, shared }: {
     readonly agent: string;
     readonly permit: Permit;
     readonly request: OperationRequest;
+    readonly shared: StageContext;
   },
 ): Promise<Outcome> {
-  const { policy, servers, configuration } = context.snapshot;
-  const { client, capabilities, link } = connection;
+  const { connection: { client, capabilities, link }, context, span } = shared;
+  const { gateway, snapshot: { policy, servers, configuration } } = context;
+  const { servers: entries, unused } = configuration;
   const { meta, signal, onProgress } = request;
-  const shared = {
-    caller: { client, agent, capabilities, link },
-    policy,
-    entries: configuration.servers,
-    unused: configuration.unused,
-    servers,
-    signal,
-  };
+  const caller = { client, agent, capabilities, link };
+  const tools = { caller, policy, entries, unused, servers, signal, gateway };
   switch (operation.kind) {
     case "server-tool":
-      return callServerTool(operation, { ...shared, meta, onProgress, permit, span });
+      return callServerTool(operation, { tools, meta, onProgress, permit, span });
     case "gateway-tool":
-      return operation.tool.run(operation.args, { ...shared, gateway: context.gateway });
+      return operation.tool.run(operation.args, tools);
   }
 }
 
@@ -232,8 +219,8 @@ function identify(given: string | undefined, { snapshot, identity }: PipelineCon
 function recordedCaller(
   { claimedAgent }: OperationRequest,
   { identity: { bound } }: PipelineContext,
-): Facts {
-  return bound ? { agent: bound, knownAgent: bound } : { agent: claimedAgent };
+): Run["caller"] {
+  return bound ? { id: bound, known: bound } : { id: claimedAgent, known: undefined };
 }
 
 /** Over a pipe the client is the user's own, and needs no permission for the gateway's own state. */
@@ -250,13 +237,19 @@ function questionOf(operation: Operation, transport: "pipe" | "tcp"): Question |
   }
 }
 
-function describeSubject(operation: Operation, question: Question | undefined): Partial<Facts> {
+function describeSubject(
+  operation: Operation,
+  question: Question | undefined,
+  servers: ReadonlyMap<string, unknown>,
+): Subject | undefined {
   if (operation.kind === "gateway-tool") {
-    return question?.kind === "server" ? { server: question.server } : {};
+    if (question?.kind !== "server") return undefined;
+    const { server } = question;
+    return { server, isConfigured: servers.has(server) };
   }
   const { server, tool, args } = operation;
-  if (args === undefined) return { server, tool };
-  return { server, tool, argsBytes: utf8Bytes(args.text.text), args: args.value };
+  const argsBytes = args && utf8Bytes(args.text.text);
+  return { server, isConfigured: servers.has(server), tool, argsBytes, args: args?.value };
 }
 
 function explainDenial(

@@ -19,27 +19,38 @@ export interface Records {
 /** Room for a call's arguments in its line, in bytes. */
 const MAX_ARGS_BYTES = 4096;
 
+const NO_SUBJECT: Partial<Subject> = {};
+
 /** Longest refused agent id that is recorded. */
 const MAX_AGENT_ID = 128;
 
-/** The facts about an operation that its stages found out. */
-export interface Facts {
-  /** The agent that called, or that the call claims; absent where it claims none. */
-  readonly agent?: string | undefined;
-  /** The same where it is one of the rules'. */
-  readonly knownAgent?: string;
-  /** The server that the operation is about. */
-  readonly server?: string;
-  /** The same where it is configured. */
-  readonly knownServer?: string | undefined;
-  /** The server's tool. */
-  readonly tool?: string;
-  /** Size of the tool's arguments in UTF-8, in bytes. */
-  readonly argsBytes?: number;
-  /** The tool's arguments, parsed. */
-  readonly args?: unknown;
+/** The facts about an operation that its stages found out, and its outcome. */
+export interface Run {
+  /** The agent that called. */
+  readonly caller: {
+    /** Its id as recorded: identified, or as the call claims; absent where it claims none. */
+    readonly id: string | undefined;
+    /** The same where it is one of the rules'. */
+    readonly known: string | undefined;
+  };
+  /** Absent where the operation is about no server, or the request could not be decoded. */
+  readonly subject?: Subject | undefined;
   /** Path of the rule that decided. */
   readonly rule?: string | undefined;
+  /** How it ended. */
+  readonly outcome: Outcome;
+}
+
+/** The server, and the tool of that server, that an operation is about. */
+export interface Subject {
+  readonly server: string;
+  /** Whether the server is in the configuration; callers may name any. */
+  readonly isConfigured: boolean;
+  readonly tool?: string;
+  /** Size of the tool's arguments in UTF-8, in bytes; absent where the call came without any. */
+  readonly argsBytes?: number | undefined;
+  /** The tool's arguments, parsed. */
+  readonly args?: unknown;
 }
 
 /** An operation that is over. */
@@ -60,47 +71,47 @@ export interface RecordContext {
  * Records an operation, once: a line of the audit log, the end of its span, and its metrics.
  *
  * @param records Audit log and metrics.
- * @param run The outcome and the facts.
+ * @param run The facts and the outcome.
  * @param context The operation.
  * @returns Resolves when the answer may be given to the channel; absent where that is at once.
  */
 export function recordOperation(
   records: Records,
-  run: Facts & { readonly outcome: Outcome },
+  { caller, subject, rule, outcome }: Run,
   { request: { name, requestId }, session, startedAt, span, resultBytes }: RecordContext,
 ): Promise<void> | undefined {
   const latency = performance.now() - startedAt;
-  const { outcome, agent, knownAgent, server, tool } = run;
+  const { server, tool, args } = subject ?? NO_SUBJECT;
   const code = errorCode(outcome);
   const downstreamMs = "downstreamMs" in outcome ? outcome.downstreamMs : undefined;
   const isToolError = outcome.kind === "result" && outcome.isToolError;
   records.audit.append({
     timestamp: timeNow(),
-    agent_id: agent?.slice(0, MAX_AGENT_ID) ?? null,
+    agent_id: caller.id?.slice(0, MAX_AGENT_ID) ?? null,
     operation: name,
     decision: outcome.kind === "refused" ? "DENY" : code === undefined ? "ALLOW" : "ERROR",
     server,
     tool,
     code,
-    rule: run.rule,
+    rule,
     latency_ms: latency,
     downstream_ms: downstreamMs,
     session,
     request_id: requestId,
-    args_bytes: run.argsBytes,
+    args_bytes: subject?.argsBytes,
     result_bytes: code === undefined ? resultBytes : undefined,
     tool_error: isToolError || undefined,
-    args: records.auditArgs === "none" || run.args === undefined
+    args: records.auditArgs === "none" || args === undefined
       ? undefined
-      : redactedJson(run.args, MAX_ARGS_BYTES),
+      : redactedJson(args, MAX_ARGS_BYTES),
   });
-  if (knownAgent !== undefined) span.set({ "gen_ai.agent.id": knownAgent });
+  if (caller.known !== undefined) span.set({ "gen_ai.agent.id": caller.known });
   if (code !== undefined) span.fail(code);
   span.end();
   records.metrics.observe({
     operation: name,
-    agent: knownAgent,
-    server: run.knownServer,
+    agent: caller.known,
+    server: subject?.isConfigured === true ? server : undefined,
     // Callers may name any tool; only one that was called is told apart.
     tool: downstreamMs !== undefined || code === "TIMEOUT" ? tool : undefined,
     code,

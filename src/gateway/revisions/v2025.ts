@@ -67,9 +67,7 @@ export function decodeCall(
       const args = parseArguments(tool, given, (argument) => {
         return request.paramText("arguments", argument);
       });
-      return "serverCall" in tool
-        ? { kind: "server-tool", ...tool.serverCall(args) }
-        : { kind: "gateway-tool", tool, args };
+      return "serverCall" in tool ? tool.serverCall(args) : { kind: "gateway-tool", tool, args };
     },
     encode: (outcome) => encodeOutcome(outcome, { name, capabilities }),
   };

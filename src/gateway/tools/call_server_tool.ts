@@ -25,7 +25,9 @@ const SEE_SCHEMA = 'get_server_tools with "names" returns the tool\'s schema.';
 const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };
 
 /** The context of a call of a server's tool. */
-export interface ServerCallContext extends Omit<ToolContext, "gateway"> {
+export interface ServerCallContext {
+  /** The caller, the servers and the rules. */
+  readonly tools: ToolContext;
   /** Fields of the request's `_meta`, where it has any. */
   readonly meta: Meta | undefined;
   /** Takes the server's progress, where the client asked for it. */
@@ -70,9 +72,10 @@ export async function callServerTool(
   call: ServerCall,
   context: ServerCallContext,
 ): Promise<ServerAnswer> {
-  const { caller, meta, signal, permit, span, onProgress } = context;
+  const { tools, meta, permit, span, onProgress } = context;
+  const { caller, signal } = tools;
   const { tool, timeoutMs, args: { text, value: args } = NO_ARGS } = call;
-  const server = findServer(context, call.server);
+  const server = findServer(tools, call.server);
   const answer = await server.callTool({
     tool,
     args: text,
@@ -86,7 +89,7 @@ export async function callServerTool(
   }, caller);
   switch (answer.kind) {
     case "no-such-tool":
-      throw unknownTool(call, answer.catalog, context);
+      throw unknownTool(call, answer.catalog, tools);
     case "missing-arguments":
       throw missingArguments(call, answer.tool, args);
     case "answer":
@@ -114,7 +117,7 @@ function readAnswer(
 function unknownTool(
   { server, tool }: ServerCall,
   { tools, shortfall }: Catalog,
-  { policy, caller: { agent } }: ServerCallContext,
+  { policy, caller: { agent } }: ToolContext,
 ): CallerError {
   const callable = tools.map(({ name }) => name)
     .filter((name) => policy.allows(agent, { kind: "tool", server, tool: name }));

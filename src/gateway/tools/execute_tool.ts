@@ -30,6 +30,7 @@ export const executeTool: ForwardingTool = {
   aliases: { arguments: "args" },
 
   serverCall: ({ server, tool, args, timeout_ms }) => ({
+    kind: "server-tool",
     server: String(server),
     tool: String(tool),
     args: typeof args === "object" ? args : undefined,

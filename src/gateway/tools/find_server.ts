@@ -12,7 +12,7 @@ const MAX_NEAR = 3;
  *
  * @throws {DownstreamError} `SERVER_UNAVAILABLE` where there is none, or its entry is not in use.
  */
-export function findServer(context: Omit<ToolContext, "gateway">, name: string): DownstreamServer {
+export function findServer(context: ToolContext, name: string): DownstreamServer {
   const server = context.servers.get(name);
   if (server !== undefined) return server;
   const reason = context.unused.get(name);

@@ -82,6 +82,8 @@ export interface GatewayAnswer {
 
 /** A call of a server's tool. */
 export interface ServerCall {
+  /** Distinguishes it from other operations. */
+  readonly kind: "server-tool";
   /** The server's name. */
   readonly server: string;
   /** The tool's name at its server. */
