@@ -14,7 +14,7 @@ export interface StoppableClock {
 export interface ActiveCall extends Listed {
   readonly link: ClientLink;
   readonly clock: StoppableClock;
-  /** What the server asked the client meanwhile; most calls are asked nothing. */
+  /** Requests of the server to the client meanwhile; most calls have none. */
   questions: Set<ServerRequest> | undefined;
 }
 

@@ -19,13 +19,13 @@ export interface Authorization {
    * again, once: it never reached a tool.
    *
    * @param refusal The answer that refused it; its body is not needed.
-   * @param options See there.
+   * @param options The header that was sent, and the signal.
    * @throws {DownstreamError} `AUTH_REQUIRED` where a person has to log in first.
    */
   recover(refusal: Response, options: RecoverOptions): Promise<void>;
 }
 
-/** What is known of a request that was refused. */
+/** The context of a request that was refused. */
 export interface RecoverOptions {
   /** The header that it bore; another request may have brought a newer token meanwhile. */
   readonly sent: string | undefined;
@@ -35,7 +35,7 @@ export interface RecoverOptions {
 
 /** A call that waits for a server, so that a person may be asked to log in. */
 export interface PendingCaller {
-  /** What the calling client can do; a login is offered through URL elicitation where it can. */
+  /** Capabilities of the calling client; a login is offered through URL elicitation where it can. */
   readonly capabilities: ClientCapabilities;
   /** The way to the calling client. */
   readonly link: ClientLink;

@@ -3,7 +3,7 @@ import { Cancellation, type CancelSignal } from "../jsonrpc/mod.ts";
 import type { CallPermit } from "./caller.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
 
-/** Limits of one call, in milliseconds. */
+/** Timeouts of one call. */
 export interface CallTimeouts {
   /** The call ends after this time without progress, counted from the first `restart`. */
   readonly idleMs: number;
@@ -11,7 +11,7 @@ export interface CallTimeouts {
   readonly hardMs: number;
 }
 
-/** What a call's clock works with. */
+/** Options of a call's clock. */
 export interface CallClockOptions {
   /** Name of the server, for the error. */
   readonly server: string;
@@ -36,7 +36,7 @@ export class CallClock implements Due {
   listedAt = -1;
   readonly #cancellation = new Cancellation();
   readonly #server: string;
-  readonly #limits: CallTimeouts;
+  readonly #timeouts: CallTimeouts;
   readonly #hardUntil: number;
   readonly #caller: CancelSignal;
   readonly #deadlines: Deadlines;
@@ -48,16 +48,16 @@ export class CallClock implements Due {
   /**
    * Starts to run.
    *
-   * @param options See there.
+   * @param options The timeouts, and the signal of the caller.
    */
-  constructor({ server, timeouts: limits, caller, deadlines, permit }: CallClockOptions) {
+  constructor({ server, timeouts, caller, deadlines, permit }: CallClockOptions) {
     this.signal = this.#cancellation;
     this.#server = server;
-    this.#limits = limits;
+    this.#timeouts = timeouts;
     this.#caller = caller;
     this.#deadlines = deadlines;
     this.#permit = permit;
-    this.#hardUntil = performance.now() + limits.hardMs;
+    this.#hardUntil = performance.now() + timeouts.hardMs;
     this.#onCancel = () => this.#cancellation.cancel(caller.reason);
     if (caller.aborted) this.#onCancel();
     else caller.addEventListener("abort", this.#onCancel, { once: true });
@@ -72,7 +72,7 @@ export class CallClock implements Due {
   /** The server is asked, or shows that it is at work; gives the time, by `performance.now()`. */
   restart(): number {
     const now = performance.now();
-    this.#idleUntil = now + this.#limits.idleMs;
+    this.#idleUntil = now + this.#timeouts.idleMs;
     this.#deadlines.add(this);
     return now;
   }
@@ -104,7 +104,7 @@ export class CallClock implements Due {
   }
 
   #reason(): string {
-    const { hardMs, idleMs } = this.#limits;
+    const { hardMs, idleMs } = this.#timeouts;
     if (performance.now() < this.#hardUntil) {
       return `neither answered nor showed progress for ${idleMs} ms`;
     }

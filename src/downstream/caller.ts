@@ -3,7 +3,7 @@ import type { Span } from "../trace.ts";
 import type { Catalog, Tool } from "./catalog.ts";
 import { isRecord } from "./handshake.ts";
 
-/** What a client says it can do, as in its `initialize`. */
+/** Capabilities that a client declared, as in its `initialize`. */
 export type ClientCapabilities = Readonly<Record<string, unknown>>;
 
 /**
@@ -28,13 +28,13 @@ export interface ClientLink {
   logLevel(): string | undefined;
 }
 
-/** Who a call is for. */
+/** The client and the agent that a call is for. */
 export interface Caller {
   /** Id of the client's connection to the gateway. */
   readonly client: string;
   /** The agent, already identified and allowed. */
   readonly agent: string;
-  /** What the client declared. */
+  /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
   /** The way back to the client. */
   readonly link: ClientLink;
@@ -77,7 +77,7 @@ export interface ToolCall {
 export type CallAnswer =
   | {
     readonly kind: "answer";
-    /** What the server answered, JSON-RPC errors included. */
+    /** The server's answer, JSON-RPC errors included. */
     readonly reply: Reply;
     /** The tool that was called. */
     readonly tool: Tool;

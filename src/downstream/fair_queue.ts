@@ -12,7 +12,7 @@ interface Waiting {
 export class FairQueue {
   readonly #places: number;
   #taken = 0;
-  // Of each who waits, the own line; the one whose turn is next stands first.
+  // A queue for each caller that waits; the one whose turn is next stands first.
   // Sets, because thousands may give up at the same time.
   readonly #lines = new Map<string, Set<Waiting>>();
 

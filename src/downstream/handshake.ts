@@ -5,11 +5,11 @@ import { REVISIONS } from "../revisions.ts";
 import { describeNewerRevision } from "./newer_revision.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 
-/** What a server said of itself. */
+/** A server's description of itself. */
 export interface ServerInfo {
   /** The revision that is spoken. */
   readonly revision: string;
-  /** What it can do. */
+  /** Its capabilities. */
   readonly capabilities: Readonly<Record<string, unknown>>;
   /** How it introduces itself, where it says anything. */
   readonly instructions?: string;
@@ -115,7 +115,8 @@ export async function initialize(
 }
 
 /**
- * What is declared to a server: of what the calling client can do, the part that is forwarded.
+ * Selects the capabilities that are declared to a server: those of the calling client that are
+ * forwarded.
  *
  * @param client What the client declared.
  * @param forward Which requests of the server may reach the client.

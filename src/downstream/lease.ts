@@ -13,7 +13,7 @@ import type { Session } from "./session.ts";
 import type { ToolListCache } from "./tool_list_cache.ts";
 import { untilAborted } from "./until_aborted.ts";
 
-/** What a lease is taken with. */
+/** Options of a lease. */
 export interface LeaseOptions {
   /** The sessions. */
   readonly pool: SessionPool;

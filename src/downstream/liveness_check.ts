@@ -1,13 +1,13 @@
 import type { ServerHealth } from "./server_status.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 
-/** What hangs are looked for in. */
+/** Options of a liveness check. */
 export interface HangCheckOptions {
   /** The server's name. */
   readonly server: string;
-  /** Where its sessions are. */
+  /** Its sessions. */
   readonly pool: SessionPool;
-  /** Where a hang is noted. */
+  /** Takes note of a hang. */
   readonly health: ServerHealth;
   /** How long calls under way may take when their session is given up, in milliseconds. */
   readonly drainMs: number;
@@ -25,7 +25,7 @@ export class LivenessCheck {
   /**
    * Looks for nothing yet.
    *
-   * @param options See there.
+   * @param options The server and its sessions.
    */
   constructor(options: HangCheckOptions) {
     this.#options = options;

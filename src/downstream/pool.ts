@@ -10,7 +10,7 @@ import { within } from "../within.ts";
 export interface PooledSession extends Due {
   /** The session. */
   readonly session: Session;
-  /** Whose calls may be on it at a time, and who waits. */
+  /** The queue for its calls, of which so many may be under way at a time. */
   readonly queue: FairQueue;
   /** The client it belongs to; `undefined` where several share it, or nobody has taken it yet. */
   client: string | undefined;
@@ -27,7 +27,7 @@ export interface PooledSession extends Due {
   dueAt: number;
 }
 
-/** What a pool is made with. */
+/** Options of a pool. */
 export interface PoolOptions {
   /** Which callers share a session. */
   readonly isolation: Isolation;
@@ -43,9 +43,9 @@ export interface PoolOptions {
   readonly start: (wanted: SessionRequest, ended: () => void) => Session;
 }
 
-/** What a session is needed for. */
+/** The client that a session is needed for. */
 export interface SessionRequest {
-  /** What the client can do. */
+  /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
   /** Equal for clients that declare alike. */
   readonly capabilitiesKey: string;
@@ -53,7 +53,7 @@ export interface SessionRequest {
   readonly link: () => ClientLink | undefined;
 }
 
-/** What a session declares that is started for no client in particular. */
+/** Capabilities that a session declares if it is started for no client in particular. */
 const NO_CAPABILITIES: ClientCapabilities = {};
 
 const IDLE_PATIENCE: Patience = { inputMs: 2000, terminateMs: 2000 };
@@ -75,7 +75,7 @@ export class SessionPool {
   /**
    * Opens the pool, empty.
    *
-   * @param options See there.
+   * @param options The isolation of the sessions, and how to start one.
    */
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -257,7 +257,7 @@ export class SessionPool {
   #forget(pooled: PooledSession): void {
     this.#withdraw(pooled);
     this.#all.delete(pooled);
-    // What is left of a broken session takes a moment to end, too.
+    // The rest of a broken session takes a moment to end, too.
     const { session } = pooled;
     this.#rests.add(session);
     this.#track(session.ended().finally(() => this.#rests.delete(session)));
@@ -282,7 +282,7 @@ export class SessionPool {
       case "session":
         return `${client} ${capabilitiesKey}`;
       case "agent":
-        // What the client can do is known only once it has introduced itself.
+        // The client's capabilities are known only once it has introduced itself.
         return `${client} ${agent} ${capabilitiesKey}`;
       case "call":
         return undefined;

@@ -35,7 +35,7 @@ import type { Log } from "../log.ts";
 import type { Patience, Transport } from "./transport.ts";
 import { untilAborted } from "./until_aborted.ts";
 
-/** What every server of a gateway shares. */
+/** The context that all servers of a gateway share. */
 export interface ServerContext {
   /** The gateway's version, told to servers. */
   readonly version: string;
@@ -54,7 +54,7 @@ export interface ServerContext {
   readonly pingMs?: number;
 }
 
-/** What is done on a lease. */
+/** A piece of work on a lease. */
 interface LeaseUse<T> {
   /** Does it; once more, on another session, where the first that had begun is lost. */
   readonly run: (lease: Lease) => Promise<T>;
@@ -87,7 +87,7 @@ export class DownstreamServer {
    * Prepares the server; nothing is started yet.
    *
    * @param config Its entry.
-   * @param context What all servers share.
+   * @param context The context that all servers share.
    */
   constructor(config: ServerConfig, context: ServerContext) {
     this.config = config;
@@ -169,7 +169,7 @@ export class DownstreamServer {
   }
 
   /**
-   * What the server said of itself in the handshake with this caller's session.
+   * Gives the server's description of itself, from the handshake with this caller's session.
    *
    * @param caller The caller.
    * @param signal Gives up; its reason is thrown.

@@ -24,7 +24,7 @@ export interface ServerStatus {
   readonly connect_ms: number | null;
 }
 
-/** What went on with a server, for its status. */
+/** The history of a server's sessions, for its status. */
 export class ServerHealth {
   /** The last failure. */
   lastError: string | undefined;
@@ -66,9 +66,9 @@ export class ServerHealth {
   }
 }
 
-/** What a status says beyond the sessions that are open. */
+/** The context of a status besides the sessions that are open. */
 export interface StatusContext {
-  /** What went on before. */
+  /** The history of its sessions. */
   readonly health: ServerHealth;
   /** Why the server cannot be used at all. */
   readonly unavailable: string | undefined;
@@ -80,7 +80,7 @@ export interface StatusContext {
  * Writes a server's status.
  *
  * @param sessions Its sessions.
- * @param facts See there.
+ * @param context Their history, and why the server is unavailable.
  */
 export function readServerStatus(
   sessions: readonly Session[],

@@ -34,7 +34,7 @@ const PING_MS = 5000;
 const REST_PING_MS = 500;
 
 /**
- * Where a session stands:
+ * State of a session:
  *
  *     connecting ──> ready ──> draining ──> closed
  *         │            │           │
@@ -44,11 +44,11 @@ const REST_PING_MS = 500;
  */
 export type SessionState = "connecting" | "ready" | "draining" | "closed" | "broken";
 
-/** What a session is made with. */
+/** Options of a session. */
 export interface SessionOptions {
   /** The server's entry. */
   readonly config: ServerConfig;
-  /** What the client can do that the session is for. */
+  /** Capabilities of the client that the session is for. */
   readonly capabilities: ClientCapabilities;
   /** The way back to the client that has the session for its own; of a shared one, `undefined`. */
   readonly link: () => ClientLink | undefined;
@@ -90,7 +90,7 @@ export class Session {
   /**
    * Starts to connect at once.
    *
-   * @param options See there.
+   * @param options The server, and the client that the session is for.
    */
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -104,11 +104,11 @@ export class Session {
       log: options.log,
     });
     this.#starting = this.#start();
-    // Whoever needs the session awaits it and sees the failure; nobody may need it.
+    // Callers that need the session await it and see the failure; there may be none.
     this.#starting.catch(() => {});
   }
 
-  /** Where it stands. */
+  /** Its state. */
   get state(): SessionState {
     return this.#state;
   }
@@ -118,7 +118,7 @@ export class Session {
     return this.#connection.pid;
   }
 
-  /** What the server said of itself; `undefined` until then. */
+  /** The server's description of itself; `undefined` until the handshake. */
   get info(): ServerInfo | undefined {
     return this.#info;
   }

@@ -73,7 +73,7 @@ export async function runOperation<E extends Encoded>(
   return answer;
 }
 
-/** What the stages share besides the request. */
+/** The context of the stages besides the request. */
 interface StageContext {
   readonly connection: ClientConnection;
   readonly context: PipelineContext;
@@ -95,7 +95,7 @@ async function runStages(request: OperationRequest, shared: StageContext): Promi
   const question = questionOf(operation, context.transport);
   const subject = describeSubject(operation, question, servers);
 
-  // Who is calling.
+  // Caller.
   const who = identify(request.claimedAgent, context);
   if ("refused" in who) {
     const { id, known } = recordedCaller(request, context);

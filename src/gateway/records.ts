@@ -4,7 +4,7 @@ import { redactedJson } from "../redact.ts";
 import type { Span } from "../trace.ts";
 import type { OperationRequest, Outcome } from "./operation.ts";
 
-/** Where operations are recorded. */
+/** The records of operations. */
 export interface Records {
   /** One line per operation. */
   readonly audit: AuditLog;

@@ -6,7 +6,7 @@ import type { Decision, IdentityRefusal, Question } from "../policy/mod.ts";
 export interface Refusal extends ErrorDetails {
   /** One of SPEC section 3. */
   readonly code: ErrorCode;
-  /** What happened, to what, and what to do. */
+  /** Says what happened, to what, and what to do. */
   readonly message: string;
 }
 
@@ -32,7 +32,7 @@ export function limitRefusal({ message, retryAfterMs }: Admission & { kind: "ref
   return { code: "RATE_LIMITED", message, retry_after_ms: retryAfterMs };
 }
 
-/** What a denial is explained with. */
+/** The context of a denial. */
 export interface DenialContext {
   /** Name of the operation. */
   readonly operation: string;

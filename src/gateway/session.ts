@@ -8,11 +8,11 @@ import { v2025 } from "./revisions/mod.ts";
 import { type GatewayTool, usableServers } from "./tools/mod.ts";
 import { within } from "../within.ts";
 
-/** What a client's session works with. */
+/** Options of a client's session. */
 export interface ClientSessionOptions {
   /** The gateway's tools by name. */
   readonly tools: ReadonlyMap<string, GatewayTool>;
-  /** What is in force now; asked anew for each operation. */
+  /** Gives the context in force; called for each operation. */
   readonly context: () => PipelineContext;
   /** The gateway's version. */
   readonly version: string;
@@ -48,7 +48,7 @@ export class ClientSession {
    * Starts to serve the client.
    *
    * @param channel The way to the client.
-   * @param options See there.
+   * @param options The tools, and what is told about the client.
    */
   constructor(channel: Channel, options: ClientSessionOptions) {
     this.#options = options;
@@ -74,7 +74,7 @@ export class ClientSession {
     this.#connection = this.#describe({});
   }
 
-  /** Who the client is; `undefined` until it has introduced itself. */
+  /** The client; `undefined` until it has introduced itself. */
   get connection(): ClientConnection | undefined {
     return this.#isInitialized ? this.#connection : undefined;
   }
@@ -153,7 +153,7 @@ export class ClientSession {
       { client, capabilities, link: new CallLink(this.#peer, this.#threshold, request) },
       context,
     );
-    // What is not answered passes no channel that would see to it.
+    // A call without an answer passes no channel that would flush its record.
     if (request.signal.aborted) context.records.audit.flush();
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);

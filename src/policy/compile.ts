@@ -13,7 +13,7 @@ export type EntryKind = "explicit" | "wildcard" | "any";
 
 /** One list of patterns of the rules file, ready to be searched. */
 export interface RuleList {
-  /** Where the list stands, such as `agents.backend.deny.tools.postgres`. */
+  /** Path of the list, such as `agents.backend.deny.tools.postgres`. */
   readonly path: string;
   /** The lowest index among the entries of that kind that match the name. */
   find(kind: EntryKind, name: string): number | undefined;

@@ -3,7 +3,7 @@ const AGENT_ID = /^[A-Za-z0-9._-]{1,128}$/;
 /** How much of a malformed id a message repeats, in UTF-16 units. */
 const QUOTED_LENGTH = 40;
 
-/** What decides who is calling, besides the `agent_id` of the call. */
+/** The facts that decide who is calling, besides the `agent_id` of the call. */
 export interface Identity {
   /** The one agent that the process or the credential stands for; `""` stands for nobody. */
   readonly bound?: string | undefined;
@@ -19,9 +19,9 @@ export interface Identity {
 export interface IdentityRefusal {
   /** The code of the error answer. */
   readonly code: "INVALID_AGENT_ID" | "NO_FALLBACK_CONFIGURED" | "FALLBACK_AGENT_NOT_IN_RULES";
-  /** What happened and what the agent can do; names no agent but the one that was given. */
+  /** Says what happened and what the agent can do; names no agent but the one that was given. */
   readonly message: string;
-  /** Who else can help, and how. */
+  /** Says who else can help, and how. */
   readonly hint?: string;
 }
 

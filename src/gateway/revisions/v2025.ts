@@ -30,11 +30,11 @@ export type CallAnswer =
   /** The request was cancelled. */
   | { readonly kind: "none"; readonly bytes?: never };
 
-/** What a `tools/call` is decoded with. */
+/** The context of a `tools/call`. */
 export interface CallContext {
   /** The gateway's tool that it names. */
   readonly tool: GatewayTool;
-  /** What the client can do. */
+  /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
   /** Requests of the client that wait for an answer, this one included. */
   readonly unanswered: number;

@@ -18,10 +18,10 @@ import type { ObjectArgument, ServerCall, ToolContext } from "./tool.ts";
 /** Longest schema that is shown with an error, in UTF-16 code units; some 4,000 tokens. */
 const MAX_SCHEMA = 16 * 1024;
 
-/** Where a schema is that is too long to be shown. */
+/** The place of a schema that is too long to be shown. */
 const SEE_SCHEMA = 'get_server_tools with "names" returns the tool\'s schema.';
 
-/** What a call without `args` sends. */
+/** The arguments of a call without `args`. */
 const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };
 
 /** The context of a call of a server's tool. */
@@ -146,7 +146,7 @@ function schemaText(tool: Tool): string | undefined {
   return text.length > MAX_SCHEMA ? undefined : text;
 }
 
-/** What a caller needs to know to make a call that fits: what does not, and the schema. */
+/** Details that help to correct a call: what does not fit, and the schema. */
 function helpFor(
   tool: Tool,
   args: ObjectArgument["value"],

@@ -23,7 +23,7 @@ export function findServer(context: ToolContext, name: string): DownstreamServer
   throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { hint });
 }
 
-/** Who may use what, and what there is. */
+/** The rules, and the servers that there are. */
 export type Usable = Pick<ToolContext, "policy" | "entries">;
 
 /** The servers that an agent may use, in the file's order. */

@@ -5,9 +5,9 @@ import type { Policy, Question } from "../../policy/mod.ts";
 
 /** The part of JSON Schema that the gateway's own tools are described with, and checked by. */
 export interface ArgumentSchema {
-  /** What kind of value it takes. */
+  /** The kind of value that it takes. */
   readonly type: "string" | "integer" | "boolean" | "object";
-  /** What agents read about it. */
+  /** A description for agents. */
   readonly description?: string;
   /** The only values it takes. */
   readonly enum?: readonly string[];
@@ -21,7 +21,7 @@ export interface ArgumentSchema {
 export interface ToolDefinition {
   /** Its name. */
   readonly name: string;
-  /** What agents read about it. */
+  /** A description for agents. */
   readonly description: string;
   /** Its arguments; others than these are refused. */
   readonly inputSchema: {
@@ -46,7 +46,7 @@ export interface ObjectArgument {
 /** Arguments that were checked against the tool's schema; absent ones are left out. */
 export type Arguments = Readonly<Record<string, string | number | boolean | ObjectArgument>>;
 
-/** What the gateway tells about itself to `get_gateway_status`. */
+/** The source of `get_gateway_status`. */
 export interface StatusSource {
   /** The answer of the status tool, except for its message. */
   status(): Readonly<Record<string, unknown>>;
@@ -97,7 +97,7 @@ export interface ServerCall {
 /** One of the gateway's tools: it answers by itself, or stands for a call of a server's tool. */
 export type GatewayTool = OwnTool | ForwardingTool;
 
-/** What all of the gateway's tools have. */
+/** The part that all of the gateway's tools have. */
 export interface ToolFace {
   /** Name, description and arguments as `tools/list` shows them. */
   readonly definition: ToolDefinition;
