@@ -8,16 +8,16 @@ const SECRETS: SceneOptions = {
   oauth: { clientId: "mine", clientSecret: `${CANARY}-configured` },
 };
 
-/** Everything that was written or told, and every secret that there was. */
+/** Collects all texts that were written or sent, and all secrets. */
 class Search {
   readonly #told: string[] = [];
 
-  /** What an agent is told. */
-  tell(error: unknown): void {
+  /** Adds an error that an agent receives. */
+  add(error: unknown): void {
     this.#told.push(JSON.stringify(failureRefusal(error)), String(error));
   }
 
-  /** Finds no secret anywhere. */
+  /** Asserts that no text contains a secret. */
   findNothing(scene: OAuthScene): void {
     const all = [...this.#told, ...scene.log, ...scene.shown].join("\n");
     assert.doesNotMatch(all, new RegExp(CANARY));
@@ -26,7 +26,7 @@ class Search {
     for (const verifier of verifiers.filter((one) => one !== "")) {
       assert.ok(!all.includes(verifier), "a verifier");
     }
-    assert.ok(forms.length > 0, "Nothing was asked for");
+    assert.ok(forms.length > 0, "No token was requested");
   }
 }
 
@@ -58,7 +58,7 @@ for (const [what, answer] of ECHOES) {
     await using scene = makeScene();
     const search = new Search();
     scene.service.behaviour.token = answer;
-    search.tell(await failure(send(scene.gateway(), scene.server.url)));
+    search.add(await failure(send(scene.gateway(), scene.server.url)));
     await Promise.all(scene.browsing);
     search.findNothing(scene);
   });
@@ -71,7 +71,7 @@ for (const [what, answer] of ECHOES) {
     scene.service.revokeAll();
     scene.waiting = undefined;
     scene.service.behaviour.token = answer;
-    search.tell(await failure(send(gateway, scene.server.url)));
+    search.add(await failure(send(gateway, scene.server.url)));
     await Promise.all(scene.browsing);
     search.findNothing(scene);
   });
@@ -87,18 +87,18 @@ Deno.test("[oauth.no-secrets] a login, its renewal and its end", async () => {
   assert.equal(await send(gateway, scene.server.url), 200);
   scene.service.revokeAll(true);
   scene.waiting = undefined;
-  search.tell(await failure(send(gateway, scene.server.url)));
+  search.add(await failure(send(gateway, scene.server.url)));
   Deno.writeTextFileSync(
     `${scene.store}/${scene.files().find((name) => name.endsWith(".json"))}`,
     `{"tokens":"${CANARY}-damaged`,
   );
-  search.tell(await failure(send(scene.gateway(), scene.server.url)));
+  search.add(await failure(send(scene.gateway(), scene.server.url)));
   await Promise.all(scene.browsing);
   search.findNothing(scene);
   assert.match(scene.log.join(""), /A damaged login was set aside/);
 });
 
-Deno.test("[oauth.no-secrets] the link that a call is told holds no secret", async () => {
+Deno.test("[oauth.no-secrets] the link in an error contains no secret", async () => {
   await using scene = makeScene({ ...SECRETS, browser: "none" });
   const gateway = scene.gateway();
   const { details: { url = "" } } = await failure(send(gateway, scene.server.url));

@@ -21,7 +21,7 @@ import { failure, OAuthScene, send } from "./scene.ts";
 
 const PATIENCE = { inputMs: 1000, terminateMs: 1000 };
 
-/** A server that is opened once its authorization lets it, and then answers from memory. */
+/** A server that is opened once its authorization permits it, and then answers from memory. */
 async function openMemory(
   { connect }: ServerConfig,
   authorization: Authorization | undefined,
@@ -59,7 +59,7 @@ function call(server: DownstreamServer, by: Caller): Promise<CallAnswer> {
   return server.callTool({ tool: "echo", args: new JsonText("{}"), signal, span: NO_SPAN }, by);
 }
 
-Deno.test("[oauth.discovered] eager starts ask for no login, and the status says so", async () => {
+Deno.test("[oauth.discovered] eager starts ask for no login, and the status reports it", async () => {
   await using scene = new OAuthScene();
   await using server = makeServer(scene);
   await server.warm(scene.client);
@@ -72,7 +72,7 @@ Deno.test("[oauth.discovered] eager starts ask for no login, and the status says
   assert.equal(server.status().state, "ready");
 });
 
-Deno.test("[oauth.discovered] a call that joins an eager start begins it once more", async () => {
+Deno.test("[oauth.discovered] a call that joins an eager start starts it again", async () => {
   await using scene = new OAuthScene();
   const refused = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
@@ -89,7 +89,7 @@ Deno.test("[oauth.discovered] a call that joins an eager start begins it once mo
     }
   });
   const warming = server.warm(scene.client);
-  // Before that, the call would be the one that the eager start asks for the login.
+  // Earlier, this call would be the one that the eager start asks for the login.
   await soon("the gateway has seen the refusal", refused.promise);
   const answer = call(server, scene.client.agent("a"));
   gate.resolve();
@@ -98,13 +98,13 @@ Deno.test("[oauth.discovered] a call that joins an eager start begins it once mo
   assert.deepEqual([opened, scene.opened.length], [2, 1]);
 });
 
-Deno.test("[errors.auth-required] [oauth.wait] a missing login is no failed start", async () => {
+Deno.test("[errors.auth-required] [oauth.wait] a missing login is not a failed start", async () => {
   await using scene = new OAuthScene({ browser: "none" });
   await using server = makeServer(scene);
   for (let time = 0; time < 8; time++) {
     const error = await failure(call(server, scene.client.agent("a")));
     assert.equal(error.code, "AUTH_REQUIRED");
-    // What the agent is told.
+    // The error as the agent receives it.
     const wire = failureRefusal(error);
     assert.equal(wire?.command, "agent-mcp-gateway auth login notes");
     assert.match(wire?.url ?? "", /^http:\/\/127\.0\.0\.1:\d+\/authorize\?/);
@@ -112,7 +112,7 @@ Deno.test("[errors.auth-required] [oauth.wait] a missing login is no failed star
   assert.equal(server.status().state, "login-required");
 });
 
-Deno.test("[errors.auth-required] a server that answers on trial is left alone no longer", async () => {
+Deno.test("[errors.auth-required] a server that answers on trial is used again", async () => {
   let now = 0;
   const breaker = new CircuitBreaker("notes", () => now);
   const fail = () => breaker.run(() => Promise.reject(new Error("down")));
@@ -125,7 +125,7 @@ Deno.test("[errors.auth-required] a server that answers on trial is left alone n
   }
 });
 
-Deno.test("[oauth.link] of the calls that wait, one whose client shows links is asked", async () => {
+Deno.test("[oauth.link] among the waiting calls, one whose client shows links is asked", async () => {
   await using scene = new OAuthScene();
   const gate = Promise.withResolvers<void>();
   await using server = makeServer(scene, async (config, authorization) => {
@@ -145,12 +145,12 @@ Deno.test("[oauth.link] of the calls that wait, one whose client shows links is 
   assert.equal(linked.told.all[0]?.method, "elicitation/create");
 });
 
-Deno.test("[oauth.renewal] a token that is refused in the middle is renewed unnoticed", async () => {
+Deno.test("[oauth.renewal] a token that is refused during a session is renewed transparently", async () => {
   await using scene = new OAuthScene();
   await using server = makeServer(scene);
   assert.equal((await call(server, scene.client.agent("a"))).kind, "answer");
   scene.service.revokeAll();
-  // Another agent's session.
+  // The session of another agent.
   assert.equal((await call(server, scene.client.agent("b"))).kind, "answer");
   assert.deepEqual([scene.opened.length, scene.service.refreshes], [1, 1]);
 });

@@ -13,18 +13,18 @@ interface Entry {
 }
 
 /**
- * The contract's section on rules, read plainly and slowly: every entry is written out, filtered and
- * sorted. Shares no code with the policy but the patterns, which have a definition of their own.
+ * A plain and slow implementation of the contract's section on rules: every entry is listed, filtered
+ * and sorted. It shares only the patterns with the policy; their own tests define them.
  */
 export function decideByContract(
   rules: PolicyRules,
   { agent, server, tool }: { agent: string; server: string; tool: string | undefined },
 ): Decision {
-  const place = `agents${quote(agent)}`;
+  const path = `agents${quote(agent)}`;
   const grants = rules.agents.get(agent);
-  if (grants === undefined) return deny(place);
+  if (grants === undefined) return deny(path);
 
-  const aboutServer = decideServer(grants, server, place);
+  const aboutServer = decideServer(grants, server, path);
   if (tool === undefined || aboutServer.effect === "deny") return aboutServer;
 
   const matching = (effect: Entry["effect"]) =>
@@ -41,7 +41,7 @@ export function decideByContract(
       .filter((entry) => entry.effect === effect && isExplicit(entry.entry) === explicit)
       .sort((left, right) => compareKeys(server, left.key, right.key) || left.index - right.index);
     if (best !== undefined) {
-      const rule = `${place}.${effect}.tools${quote(best.key)}[${best.index}]`;
+      const rule = `${path}.${effect}.tools${quote(best.key)}[${best.index}]`;
       return { effect, rule, errors: [] };
     }
   }
@@ -50,17 +50,17 @@ export function decideByContract(
     .filter((key) => matches(key, server))
     .sort((left, right) => compareKeys(server, left, right));
   if (key === undefined) return aboutServer;
-  return deny(`${place}.allow.tools${quote(key)}`);
+  return deny(`${path}.allow.tools${quote(key)}`);
 }
 
-function decideServer(grants: AgentGrants, server: string, place: string): Decision {
+function decideServer(grants: AgentGrants, server: string, path: string): Decision {
   for (const effect of ["deny", "allow"] as const) {
     const index = grants[effect]?.servers?.findIndex((entry) => matches(entry, server)) ?? -1;
     if (index >= 0) {
-      return { effect, rule: `${place}.${effect}.servers[${index}]`, errors: [] };
+      return { effect, rule: `${path}.${effect}.servers[${index}]`, errors: [] };
     }
   }
-  return deny(`${place}.allow.servers`);
+  return deny(`${path}.allow.servers`);
 }
 
 /** The exact key first, then the longest key, then code-point order. */
@@ -75,7 +75,8 @@ function compareKeys(server: string, left: string, right: string): number {
   return exact || longest || order || 0;
 }
 
-const deny = (rule: string): Decision => ({ effect: "deny", rule, errors: [] });
 const isExplicit = (pattern: string) => !pattern.includes("*") && !pattern.includes("?");
 const matches = (pattern: string, name: string) => compilePattern(pattern).matches(name);
 const quote = (part: string) => /^[\w-]+$/.test(part) ? `.${part}` : `[${JSON.stringify(part)}]`;
+
+const deny = (rule: string): Decision => ({ effect: "deny", rule, errors: [] });

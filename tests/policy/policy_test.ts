@@ -9,7 +9,7 @@ import { readRules } from "./read_rules.ts";
 
 const toolOf = (server: string, tool: string): Question => ({ kind: "tool", server, tool });
 
-Deno.test("[rules.explain-steps] an explanation lists the steps in order, with what each searched and found", () => {
+Deno.test("[rules.explain-steps] an explanation lists the steps in order, with the search and result of each", () => {
   const policy = compilePolicy(readRules({
     agents: {
       backend: {
@@ -68,7 +68,7 @@ Deno.test("[rules.explain-steps] deny_overrides shows in the order of the steps"
   ]);
 });
 
-Deno.test("[rules.explain-steps] a list is searched once, also where its key is a pattern and names the server", () => {
+Deno.test("[rules.explain-steps] a list is searched once, even if its key is a pattern and also names the server", () => {
   const policy = compilePolicy(readRules({
     agents: { a: { allow: { servers: ["*"], tools: { "p*": ["x"] } } } },
   }));
@@ -78,14 +78,14 @@ Deno.test("[rules.explain-steps] a list is searched once, also where its key is 
   ]);
 });
 
-Deno.test("functions of a policy and a pattern may be passed on alone", () => {
+Deno.test("functions of a policy and a pattern work without their object", () => {
   const { has, allows } = compilePolicy(readRules({ agents: { a: {} } }));
   assert.deepEqual(["a", "b"].filter(has), ["a"]);
   assert.equal(allows("a", toolOf("s", "t")), false);
   assert.deepEqual(["get_a", "set_a"].filter(compilePattern("get_*").matches), ["get_a"]);
 });
 
-/** An agent in one of four shapes of 100 rules, in which nothing is decided early. */
+/** Returns an agent with 100 rules in one of four shapes, none of which decides early. */
 function hundredRules(shape: number): AgentGrants {
   const rows = (count: number, entry: (row: number) => string) =>
     Array.from({ length: count }, (_, row) => entry(row));
