@@ -1,8 +1,10 @@
 import type { ConfigProblem, Configuration } from "../config/mod.ts";
 import {
   compilePolicy,
+  type Decision,
   type Explanation,
   type Policy,
+  type Question,
   type Step,
   type StepName,
 } from "../policy/mod.ts";
@@ -70,12 +72,11 @@ export const command = defineCommand({
     }
     if (server !== undefined || !policy.has(agent)) {
       // An agent that is not in the rules is denied everything, whatever the server.
-      const explanation = policy.explain(agent, server ?? "", tool);
       const about = { agent, server, tool };
-      const answer = answerOf(explanation);
-      if (tool !== undefined || !explanation.allowed || server === undefined) {
+      const answer = answerOf(policy.explain(agent, questionOf({ server, tool })));
+      if (tool !== undefined || answer.decision === "deny" || server === undefined) {
         print({ ...about, ...answer }, () => decisionText(about, answer));
-        return explanation.allowed ? 0 : DENIED;
+        return answer.decision === "allow" ? 0 : DENIED;
       }
       const rows = await decideTools(opened, { policy, agent, servers: [server], stderr });
       print(
@@ -96,6 +97,16 @@ interface ExplainedNames {
   readonly server?: string | undefined;
 }
 
+/** The question about a server or a tool; without a server, about any. */
+function questionOf(
+  { server = "", tool }: ExplainedNames & { readonly tool?: string | undefined },
+) {
+  const question: Question = tool === undefined
+    ? { kind: "server", server }
+    : { kind: "tool", server, tool };
+  return question;
+}
+
 /** The tools of servers, with the decisions about them. */
 async function decideTools(
   opened: OpenedConfiguration,
@@ -109,14 +120,14 @@ async function decideTools(
   const { files, configuration } = opened;
   // A server that is denied needs no list of tools.
   const wanted = servers.filter((name) => {
-    return configuration.servers.has(name) && policy.decideServer(agent, name).allowed;
+    return configuration.servers.has(name) && policy.allows(agent, questionOf({ server: name }));
   });
   const probes = await withStartedServers({ opened, names: wanted, stderr }, (started) => started);
   const known = toolsOf(probes, configuration.servers.keys());
   warn(unmatchedTools(configuration.rules, { known, file: files.rules.shown, agent }), stderr);
   const byName = new Map(probes.map((probe) => [probe.config.name, probe]));
   return servers.map((server) => {
-    const { decision, rule } = answerOf(policy.explain(agent, server));
+    const { decision, rule } = answerOf(policy.explain(agent, questionOf({ server })));
     const probe = byName.get(server);
     const row = { server, decision, rule };
     if (decision === "deny") return row;
@@ -126,7 +137,9 @@ async function decideTools(
       return { ...row, error: message.replaceAll("\n", " ") };
     }
     const decided = probe.tools.map(({ name }) => {
-      const { decision, rule } = answerOf(policy.explain(agent, server, name));
+      const { decision, rule } = answerOf(
+        policy.explain(agent, questionOf({ server, tool: name })),
+      );
       return { tool: name, decision, rule };
     });
     return { ...row, tools: decided };
@@ -147,7 +160,7 @@ function matrix(
   return agents.map((agent) => ({
     agent,
     servers: names.map((server) => {
-      const { decision, rule } = answerOf(policy.explain(agent, server));
+      const { decision, rule } = answerOf(policy.explain(agent, questionOf({ server })));
       const row = { server, decision, rule };
       if (decision === "deny") return row;
       return { ...row, tools: findToolShare({ agent, server }, { rules, policy }) };
@@ -221,8 +234,8 @@ interface ExplainedQuestion {
 }
 
 /** Writes the policy's explanation in the terms of the command. */
-function answerOf({ allowed, rule, steps }: Explanation): ExplainedAnswer {
-  return { ...decidedOf({ allowed, rule }), steps: steps.map(stepOf) };
+function answerOf({ effect, rule, steps }: Explanation): ExplainedAnswer {
+  return { decision: effect, rule, steps: steps.map(stepOf) };
 }
 
 function stepOf({ name, searched, found }: Step): ExplainedStep {
@@ -230,8 +243,8 @@ function stepOf({ name, searched, found }: Step): ExplainedStep {
   return found === undefined ? step : { ...step, found: decidedOf(found) };
 }
 
-function decidedOf({ allowed, rule }: { allowed: boolean; rule: string }): ExplainedDecision {
-  return { decision: allowed ? "allow" : "deny", rule };
+function decidedOf({ effect, rule }: Decision): ExplainedDecision {
+  return { decision: effect, rule };
 }
 
 const colourOf = (cell: string): string => {

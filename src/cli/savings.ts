@@ -6,7 +6,6 @@ import {
   type ToolContext,
 } from "../gateway/mod.ts";
 import { compilePolicy } from "../policy/mod.ts";
-import { NO_SPAN } from "../trace.ts";
 import { defineCommand, FILE_FLAGS, JSON_FLAG } from "./command.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause } from "./doctor_finding.ts";
@@ -99,13 +98,12 @@ function asker(
     unused: configuration.unused,
     servers: probes.servers,
     signal,
-    meta: {},
     gateway: { status: () => ({}) },
-    span: NO_SPAN,
   };
   return async (name, args) => {
-    const answer = await tools.get(name)?.run(args, context);
-    if (answer?.kind !== "own") throw new Error(`${name} returned no answer of the gateway`);
+    const tool = tools.get(name);
+    if (tool === undefined || !("run" in tool)) throw new Error(`${name} does not answer itself`);
+    const answer = await tool.run(args, context);
     return count(JSON.stringify(args)) + count(answer.json);
   };
 }
