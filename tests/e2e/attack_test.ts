@@ -6,9 +6,9 @@ const SECRET = "sk-0123456789";
 const READY =
   '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}';
 
-/** A server that gives these answers in turn; a shell fills in variables. */
+/** A server that sends these answers in turn; a shell expands variables in them. */
 function parrot(...answers: string[]): Fields {
-  // After the first answer the gateway says that it is initialized.
+  // After the first answer the gateway sends `notifications/initialized`.
   const script = answers.map((answer, index) => {
     return `${"read -r line; ".repeat(index === 0 ? 1 : 2)}cat <<END\n${answer}\nEND\n`;
   });
@@ -16,7 +16,7 @@ function parrot(...answers: string[]): Fields {
   return { command: "sh", args, env: { API_KEY: SECRET } };
 }
 
-Deno.test("what a server says of its failure tells no secrets", async (t) => {
+Deno.test("messages of a failing server are shown without secrets", async (t) => {
   const said = `the key $API_KEY in $HOME/keys is bad ${"x".repeat(5000)}`;
   const error = (id: number) =>
     `{"jsonrpc":"2.0","id":${id},"error":{"code":1,"message":"${said}"}}`;
@@ -40,7 +40,7 @@ Deno.test("what a server says of its failure tells no secrets", async (t) => {
     return message;
   };
 
-  await t.step("[errors.no-secrets] an error instead of an answer is quoted in short", async () => {
+  await t.step("[errors.no-secrets] an error instead of an answer is quoted briefly", async () => {
     for (const server of ["refuses", "lists-nothing"]) {
       const message = await messageOf(server);
       assert.match(message, /the key \[redacted\] in ~\/keys is bad x/);
@@ -52,7 +52,7 @@ Deno.test("what a server says of its failure tells no secrets", async (t) => {
     assert.match(await messageOf("nowhere"), /its command "~\/\[redacted\]\/server" was not found/);
   });
 
-  await t.step("[errors.no-secrets] nor does the log tell what a server printed", async () => {
+  await t.step("[errors.no-secrets] nor does the log contain what a server printed", async () => {
     const call = { server: "prints", tool: "x", args: {}, timeout_ms: 500 };
     await gateway.callTool("execute_tool", call);
     assert.match(gateway.program.stderr, /noise with \[redacted\]/);
@@ -61,10 +61,10 @@ Deno.test("what a server says of its failure tells no secrets", async (t) => {
   await gateway.end();
 });
 
-Deno.test("a server cannot flood the log with tools that are none", async (t) => {
+Deno.test("a server cannot flood the log with invalid tools", async (t) => {
   const list = `{"jsonrpc":"2.0","id":2,"result":{"tools":[${"1,".repeat(999)}1]}}`;
   await using gateway = await startGateway({ servers: { odd: parrot(READY, list) } });
-  await t.step("[tools.listing-odd-entries] they are told by number", async () => {
+  await t.step("[tools.listing-odd-entries] they are reported as a number", async () => {
     const { total_available } = await gateway.ask<Fields>("get_server_tools", { server: "odd" });
     assert.equal(total_available, 0);
     await until("the rest is counted", () => /and 980 more/.test(gateway.program.stderr));
@@ -72,18 +72,21 @@ Deno.test("a server cannot flood the log with tools that are none", async (t) =>
   });
 });
 
-Deno.test("what is asked in excess is refused without the work", async (t) => {
+Deno.test("excessive requests are refused without work", async (t) => {
   await using gateway = await startGateway({ servers: { odd: oddServer() } });
 
-  await t.step("[tools.listing-hint] of many wrong names a few get near ones", async () => {
-    const names = Array.from({ length: 1000 }, (_, index) => `ech${index}`).join(",");
-    const answer = await gateway.ask<{ hint: string }>("get_server_tools", {
-      server: "odd",
-      names,
-    });
-    assert.equal(answer.hint.match(/You may call no tool/g)?.length, 5);
-    assert.match(answer.hint, /Nor 995 more of these names\.$/);
-  });
+  await t.step(
+    "[tools.listing-hint] for many wrong names, only a few get similar names",
+    async () => {
+      const names = Array.from({ length: 1000 }, (_, index) => `ech${index}`).join(",");
+      const answer = await gateway.ask<{ hint: string }>("get_server_tools", {
+        server: "odd",
+        names,
+      });
+      assert.equal(answer.hint.match(/You may call no tool/g)?.length, 5);
+      assert.match(answer.hint, /Nor 995 more of these names\.$/);
+    },
+  );
 
   const nested = "[tools.args-invalid] [protocol.too-complex] a string that is nested too deeply";
   await t.step(nested, async () => {
@@ -96,13 +99,13 @@ Deno.test("what is asked in excess is refused without the work", async (t) => {
   });
 });
 
-Deno.test("a server asks nothing that the client did not say it can answer", async (t) => {
+Deno.test("a server can request only what the client declared", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     client: { capabilities: { roots: {} } },
   });
   gateway.client.handle("roots/list", () => ({ roots: [] }));
-  await t.step("[servers.forward] only what was declared is passed on", async () => {
+  await t.step("[servers.forward] only declared capabilities are passed on", async () => {
     const ask = async (method: string) => {
       return JSON.parse(await gateway.text("odd", "ask", { method, params: {} }));
     };
@@ -112,16 +115,16 @@ Deno.test("a server asks nothing that the client did not say it can answer", asy
   });
 });
 
-Deno.test("a session from before the introduction is not taken for one from after it", async (t) => {
+Deno.test("a session from before initialize is not used after it", async (t) => {
   await using gateway = await startGateway({ servers: { odd: oddServer() }, client: false });
-  await t.step("[servers.isolation] it declared less", async () => {
+  await t.step("[servers.isolation] it declared fewer capabilities", async () => {
     const before = await gateway.text("odd", "pid");
     await gateway.client.initialize({ capabilities: { roots: {} } });
     assert.notEqual(await gateway.text("odd", "pid"), before);
   });
 });
 
-Deno.test("a bound connection leaves no line in another agent's name", async (t) => {
+Deno.test("a bound connection writes no audit line with another agent's name", async (t) => {
   await using gateway = await startGateway({
     rules: { agents: { tester: {}, other: {} } },
     args: ["--agent", "tester"],

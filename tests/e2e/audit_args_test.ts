@@ -3,7 +3,7 @@ import { oddServer, startGateway } from "./gateway.ts";
 
 const SECRETS = ["hunter2-canary", "ghp_canaryCanaryCanaryCanary1234567890"];
 
-Deno.test("[audit.args] the arguments are in the log on demand, without secrets", async () => {
+Deno.test("[audit.args] the arguments are logged if configured, without secrets", async () => {
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     env: { GATEWAY_AUDIT_ARGS: "redacted" },
@@ -13,7 +13,7 @@ Deno.test("[audit.args] the arguments are in the log on demand, without secrets"
   await gateway.text("odd", "echo", args);
   await gateway.text("odd", "echo", { long: "x y".repeat(30_000) });
   await gateway.ask("list_servers");
-  // However they are given: as text, or by their other name.
+  // In every form: as text, or under the other name.
   const call = { server: "odd", tool: "echo" };
   await gateway.callTool("execute_tool", { ...call, args: JSON.stringify(args) });
   await gateway.callTool("execute_tool", { ...call, arguments: args });

@@ -23,7 +23,7 @@ Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote",
   const found = await runOnce(["audit", "tail"], { files: fallback, env });
   assert.match(found.stdout, /^2026-01-31T08:00:00Z ALLOW a files\/read 1\.50 ms$/);
   assert.doesNotMatch(found.stderr, /another/);
-  // A disk that was full for a while leaves a log in both places.
+  // After a full disk, there is a log at both paths.
   const both = await runOnce(["audit", "tail"], {
     files: { "logs/audit.jsonl": auditText(), ...fallback },
     env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
@@ -49,7 +49,7 @@ Deno.test("[audit.stats] [audit.tail] help, and wrong command lines", async () =
 });
 
 Deno.test({
-  name: "[audit.tail] a reader that has seen enough is no failure",
+  name: "[audit.tail] a reader that stops early is not a failure",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const folder = Deno.makeTempDirSync();
@@ -70,14 +70,14 @@ Deno.test({
   },
 });
 
-/** Starts `audit tail -f` on a log in a folder of its own. */
+/** Starts `audit tail -f` on a log in its own folder. */
 async function follow(setup: Setup, ...args: string[]): Promise<Program> {
   const [command, ...words] = await commandWords(GATEWAY_COMMAND);
   const { folder: cwd, env } = setup;
   return new Program({ command, args: [...words, "audit", "tail", "-f", ...args], cwd, env });
 }
 
-Deno.test("[audit.follow] prints what comes, over rotations, until a signal", async () => {
+Deno.test("[audit.follow] prints new entries, across rotations, until a signal", async () => {
   const setup = new Setup();
   const path = setup.write("a.jsonl", auditText({ tool: "t0" }) + auditText({ tool: "t1" }));
   const program = await follow(setup, "-n", "1", "a.jsonl");
@@ -92,7 +92,7 @@ Deno.test("[audit.follow] prints what comes, over rotations, until a signal", as
     write("t2");
     write("t3");
     await until("what came", () => shown().length === wanted.length);
-    // Half a line is none yet.
+    // Half a line is not printed yet.
     const [first = "", second = ""] = [
       auditText({ tool: "t4" }).slice(0, 30),
       auditText({
@@ -102,7 +102,7 @@ Deno.test("[audit.follow] prints what comes, over rotations, until a signal", as
     Deno.writeTextFileSync(path, first, { append: true });
     Deno.writeTextFileSync(path, second, { append: true });
     wanted.push("t4");
-    // Put aside twice between two looks; one of the gateways has not noticed yet.
+    // Rotated twice between two checks; one of the gateways has not noticed yet.
     const old = Deno.openSync(path, { append: true });
     Deno.renameSync(path, `${path}.1`);
     write("t5");
@@ -115,7 +115,7 @@ Deno.test("[audit.follow] prints what comes, over rotations, until a signal", as
     write("t7");
     await until("all of them", () => shown().length === wanted.length);
     assert.deepEqual(shown().toSorted(), wanted.toSorted());
-    // Emptied in place, as some tools do it.
+    // Truncated in place, as some tools do.
     Deno.truncateSync(path);
     write("t8");
     await until("after that", () => shown().includes("t8"));
@@ -128,7 +128,7 @@ Deno.test("[audit.follow] prints what comes, over rotations, until a signal", as
   }
 });
 
-Deno.test("[audit.follow] waits for a log that is not there yet, and shows what is wanted", async () => {
+Deno.test("[audit.follow] waits for a log that does not exist yet, and applies the filters", async () => {
   const setup = new Setup();
   const program = await follow(setup, "--agent", "b", "--json", "none.jsonl");
   try {
@@ -145,7 +145,7 @@ Deno.test("[audit.follow] waits for a log that is not there yet, and shows what 
 });
 
 Deno.test({
-  name: "[audit.follow] ends quietly when whoever reads it has gone",
+  name: "[audit.follow] ends without an error when its reader is gone",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const setup = new Setup();

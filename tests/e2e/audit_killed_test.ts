@@ -5,7 +5,7 @@ import { until } from "./until.ts";
 const KILLS = 20;
 const IN_FLIGHT = 64;
 
-/** Kills a gateway under load after so many answers, and gives how many answers there were. */
+/** Kills a gateway under load after a number of answers, and returns the number received. */
 async function killUnderLoad(answers: number): Promise<number> {
   const gateway = await startGateway({ servers: { odd: oddServer() } });
   const { client, program } = gateway;
@@ -22,7 +22,7 @@ async function killUnderLoad(answers: number): Promise<number> {
     program.signal("SIGKILL");
     await program.ended();
     await Promise.all(load);
-    // The client reads to the end of the pipe: what left the gateway has been received.
+    // The client reads to the end of the pipe, so it has received everything that the gateway sent.
     const answered = client.received.map(({ message }) => message)
       .filter(({ id, result }) => typeof id === "string" && result !== undefined)
       .map(({ id }) => id);
@@ -34,7 +34,7 @@ async function killUnderLoad(answers: number): Promise<number> {
   }
 }
 
-Deno.test(`[audit.killed] what was answered is there, after SIGKILL at ${KILLS} moments`, async () => {
+Deno.test(`[audit.killed] answered calls are in the log after SIGKILL at ${KILLS} moments`, async () => {
   const turns = Array.from({ length: KILLS }, (_, turn) => turn);
   const answered: number[] = [];
   const killOnAndOn = async (): Promise<void> => {
@@ -43,7 +43,7 @@ Deno.test(`[audit.killed] what was answered is there, after SIGKILL at ${KILLS} 
       answered.push(await killUnderLoad(3 + turn * turn * 4));
     }
   };
-  // Several gateways at a time: most of a turn is the start, and the wait for the watchdog.
+  // Several gateways at a time: most of each round is the start, and the wait for the watchdog.
   await Promise.all(Array.from({ length: 4 }, killOnAndOn));
   assert.equal(answered.length, KILLS);
   assert.ok(Math.max(...answered) > 1000, `${answered} answers`);

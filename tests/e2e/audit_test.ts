@@ -10,7 +10,7 @@ const RULES = {
 };
 const NEVER_WRITTEN = "canary-argument";
 
-/** The line without what is different every time, which is checked on the way. */
+/** The line without the members that differ in each run, after checking them. */
 function steady(line: AuditLine | undefined): AuditLine {
   const { timestamp, latency_ms, downstream_ms, session, ...rest } = line ?? {};
   assert.match(String(timestamp), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -26,7 +26,7 @@ Deno.test("the audit log has a line for every operation", async (t) => {
   await using gateway = await startGateway({ servers: { odd: oddServer() }, rules: RULES });
   const { client } = gateway;
 
-  /** Makes a call and gives its line, which must be there when the answer is. */
+  /** Makes a call and returns its audit line, which must exist when the answer arrives. */
   const lineOf = async (name: string, args: object, id?: string | number): Promise<AuditLine> => {
     const before = gateway.audit().length;
     await client.request("tools/call", { name, arguments: { agent_id: "a", ...args } }, id);
@@ -35,7 +35,7 @@ Deno.test("the audit log has a line for every operation", async (t) => {
     return steady(lines.at(-1));
   };
 
-  const written = "[audit.before-answer] [audit.fields] it is there before the answer";
+  const written = "[audit.before-answer] [audit.fields] the line exists before the answer";
   await t.step(written, async () => {
     const text = `${NEVER_WRITTEN} é`;
     const args = `{ "text": "${text}" }`;
@@ -104,7 +104,7 @@ Deno.test("the audit log has a line for every operation", async (t) => {
     assert.equal(long.agent_id, "x".repeat(128));
   });
 
-  await t.step("[audit.decision] ERROR for what fails", async () => {
+  await t.step("[audit.decision] ERROR for failures", async () => {
     const call = (tool: string, args: object, more = {}) => {
       return lineOf("execute_tool", { server: "odd", tool, args, ...more });
     };
@@ -138,7 +138,7 @@ Deno.test("the audit log has a line for every operation", async (t) => {
     },
   );
 
-  await t.step("[audit.fields] one session for one connection", () => {
+  await t.step("[audit.fields] one session per connection", () => {
     assert.equal(new Set(gateway.audit().map(({ session }) => session)).size, 1);
   });
 
@@ -156,14 +156,14 @@ Deno.test("the audit log has a line for every operation", async (t) => {
   });
 });
 
-Deno.test("the place of the audit log", async (t) => {
-  await t.step("[audit.place] by default it is in the state folder, not in a project", async () => {
+Deno.test("the path of the audit log", async (t) => {
+  await t.step("[audit.place] is in the state folder by default, not in a project", async () => {
     await using gateway = await startGateway();
     await gateway.ask("list_servers");
     assert.equal(gateway.setup.audit().length, 1);
     const names = [...Deno.readDirSync(gateway.setup.folder)].map(({ name }) => name);
     assert.deepEqual(names.sort(), [".mcp-gateway-rules.json", ".mcp.json"]);
-    // What the program that this one is modelled on does.
+    // The behaviour of the program that the gateway replaces.
     await using former = await startGateway({
       env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
     });
@@ -171,7 +171,7 @@ Deno.test("the place of the audit log", async (t) => {
     assert.equal(former.setup.audit("logs/audit.jsonl").length, 1);
   });
 
-  await t.step("[audit.place] is what GATEWAY_AUDIT_LOG or --audit-log says", async () => {
+  await t.step("[audit.place] is set by GATEWAY_AUDIT_LOG or --audit-log", async () => {
     for (
       const [args, env] of [
         [["--agent", "tester"], { GATEWAY_AUDIT_LOG: "~/deep/audit.log" }],
@@ -184,17 +184,20 @@ Deno.test("the place of the audit log", async (t) => {
     }
   });
 
-  await t.step("[audit.fallback] is the state folder where that cannot be written", async () => {
-    await using gateway = await startGateway({
-      servers: { odd: oddServer() },
-      env: { GATEWAY_AUDIT_LOG: ".mcp.json/audit.jsonl" },
-    });
-    await gateway.client.request("tools/call", executeParams("odd", "echo"));
-    assert.equal(gateway.setup.audit().length, 1);
-    assert.match(gateway.program.stderr, /^warn: .*audit log.*\.mcp\.json\/audit\.jsonl/m);
-  });
+  await t.step(
+    "[audit.fallback] is in the state folder if the configured path cannot be written",
+    async () => {
+      await using gateway = await startGateway({
+        servers: { odd: oddServer() },
+        env: { GATEWAY_AUDIT_LOG: ".mcp.json/audit.jsonl" },
+      });
+      await gateway.client.request("tools/call", executeParams("odd", "echo"));
+      assert.equal(gateway.setup.audit().length, 1);
+      assert.match(gateway.program.stderr, /^warn: .*audit log.*\.mcp\.json\/audit\.jsonl/m);
+    },
+  );
 
-  await t.step("[audit.failing-disk] and nowhere at all fails no call", async () => {
+  await t.step("[audit.failing-disk] fails no call even if no path can be written", async () => {
     await using gateway = await startGateway({
       servers: { odd: oddServer() },
       env: {

@@ -4,7 +4,7 @@ import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
 import { Setup } from "./setup.ts";
 import { until } from "./until.ts";
 
-Deno.test("[audit.before-answer] what was done is on record, though its batch is not whole", async () => {
+Deno.test("[audit.before-answer] an operation is logged although its batch is unfinished", async () => {
   const gateway = await startGateway({ servers: { odd: oddServer() } });
   try {
     await gateway.text("odd", "echo");
@@ -25,7 +25,7 @@ Deno.test("[audit.before-answer] what was done is on record, though its batch is
   }
 });
 
-Deno.test("[audit.before-answer] what was done is on record, though its client does not read", async () => {
+Deno.test("[audit.before-answer] an operation is logged although its client does not read", async () => {
   const COUNT = 100;
   const setup = new Setup({ servers: { odd: oddServer() } });
   const [command = "", ...words] = await commandWords(GATEWAY_COMMAND);
@@ -52,7 +52,7 @@ Deno.test("[audit.before-answer] what was done is on record, though its client d
     await ask(1, "initialize", introduction);
     await output.read();
     await say({ jsonrpc: "2.0", method: "notifications/initialized" });
-    // More than all pipes on the way hold: from here on no answer leaves.
+    // More than all pipes on the path can hold: from now on no answer leaves.
     await ask(2, "tools/call", executeParams("odd", "big", { length: 2_000_000 }));
     await until("the large one is on record", () => {
       return hasAudit(setup) && setup.audit().length > 0;
@@ -70,14 +70,14 @@ Deno.test("[audit.before-answer] what was done is on record, though its client d
   }
 });
 
-Deno.test("[audit.fields] a line is one JSON value, whatever number a request has for an id", async () => {
+Deno.test("[audit.fields] a line is one JSON value, whatever number is the id of the request", async () => {
   await using gateway = await startGateway({ servers: { odd: oddServer() } });
   for (const id of ["1e400", "-1e400", "12345678901234567890", "1.5"]) {
     const params = JSON.stringify(executeParams("odd", "echo", {}));
     const text = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":${params}}`;
     await gateway.client.send(text);
   }
-  // Read as JSON, line by line.
+  // Parsed as JSON, line by line.
   await until("all are on record", () => gateway.audit().length === 4);
   assert.deepEqual(
     gateway.audit().map(({ request_id }) => typeof request_id).filter((type) => type === "string"),

@@ -10,7 +10,7 @@ import { until } from "./until.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
 
-/** A server that wants a login, and a user of the command. */
+/** A server that requires a login, and a user of the command. */
 class Desk implements AsyncDisposable {
   readonly service = new AuthorizationServer();
   readonly server = new ProtectedServer(this.service);
@@ -34,12 +34,12 @@ class Desk implements AsyncDisposable {
     return join(this.setup.folder, "browser.log");
   }
 
-  /** The folder of the tokens. */
+  /** Folder of the token store. */
   get store(): string {
     return join(this.setup.home, ".config", "agent-mcp-gateway", "oauth");
   }
 
-  /** Starts `auth` with these words. */
+  /** Starts `auth` with the given arguments. */
   async start(words: readonly string[], browser = this.#browser): Promise<Program> {
     const [command, ...first] = await commandWords(GATEWAY_COMMAND);
     const { folder, env } = this.setup;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { executeParams, type Fields, oddServer, onlyText, startGateway } from "./gateway.ts";
 import { until } from "./until.ts";
 
-Deno.test("many calls are under way at once", async (t) => {
+Deno.test("many calls are in progress at once", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: oddServer(), other: oddServer() },
     args: ["--agent", "tester", "--init-strategy", "lazy"],
@@ -50,14 +50,17 @@ Deno.test("many calls are under way at once", async (t) => {
     for (const id of ["to cancel", 4711, 0]) assert.equal(answered.includes(id), false);
   });
 
-  await t.step("[protocol.cancel] one that is over, or never was, is nothing", async () => {
-    await gateway.text("odd", "echo");
-    for (const id of [1, 2, 999, "never", null, {}, undefined]) await cancel(id);
-    await client.notify("notifications/cancelled");
-    assert.equal(await gateway.text("odd", "waiting"), "0");
-  });
+  await t.step(
+    "[protocol.cancel] cancelling a finished or unknown call has no effect",
+    async () => {
+      await gateway.text("odd", "echo");
+      for (const id of [1, 2, 999, "never", null, {}, undefined]) await cancel(id);
+      await client.notify("notifications/cancelled");
+      assert.equal(await gateway.text("odd", "waiting"), "0");
+    },
+  );
 
-  await t.step("[protocol.cancel] while the server still starts", async () => {
+  await t.step("[protocol.cancel] while the server is still starting", async () => {
     const id = client.newId();
     const params = executeParams("other", "wait");
     await client.send(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }));
@@ -65,13 +68,13 @@ Deno.test("many calls are under way at once", async (t) => {
     assert.doesNotMatch(await gateway.text("other", "received"), /"wait"/);
   });
 
-  await t.step("[protocol.ids] ids of every kind come back as they were", async () => {
+  await t.step("[protocol.ids] ids of every kind come back unchanged", async () => {
     const ids = ["", "a", "0", "\\u0000é", '"', -1, 1.5, "12345678901234567890", "__proto__"];
     const answers = ids.map((id) => client.request("ping", {}, id));
     for (const [index, answer] of (await Promise.all(answers)).entries()) {
       assert.deepEqual(answer, { jsonrpc: "2.0", id: ids[index], result: {} });
     }
-    // No double holds this one.
+    // Beyond the integers that a double can represent.
     await client.send('{"jsonrpc":"2.0","id":12345678901234567890,"method":"ping"}');
     await client.next("its answer", ({ id }) => id === 12345678901234567890);
     assert.ok(client.program.lines.at(-1)?.includes('"id":12345678901234567890'));
@@ -87,7 +90,7 @@ Deno.test("many calls are under way at once", async (t) => {
     }
   });
 
-  await t.step("[protocol.ids] an id in use is refused, the call goes on", async () => {
+  await t.step("[protocol.ids] an id in use is refused, and the call continues", async () => {
     const slow = client.request("tools/call", executeParams("odd", "wait"), "twice");
     await waiting(1);
     await client.send('{"jsonrpc":"2.0","id":"twice","method":"ping"}');
@@ -123,14 +126,14 @@ Deno.test("progress comes back under the client's own token", async (t) => {
     });
   }
 
-  await t.step("[protocol.progress] none for a client that did not ask", async () => {
+  await t.step("[protocol.progress] none for a client that did not request it", async () => {
     const before = client.notifications("notifications/progress").length;
     assert.equal(await gateway.text("odd", "progress"), "done");
     assert.equal(client.notifications("notifications/progress").length, before);
     assert.deepEqual(await run(null), []);
   });
 
-  await t.step("[protocol.progress] of calls under one token, to that token", async () => {
+  await t.step("[protocol.progress] of calls with one token, to that token", async () => {
     const [one, two] = await Promise.all([run("one"), run("two")]);
     const tokens = [...one, ...two].map(({ progressToken }) => progressToken);
     assert.ok(tokens.every((token) => token === "one" || token === "two"));

@@ -17,7 +17,7 @@ const FLAGS = [
   "--log-format",
 ];
 
-Deno.test("[cli.help] --help names the flags and their twins", async () => {
+Deno.test("[cli.help] --help names the flags and their environment variables", async () => {
   for (const args of [["serve", "--help"], ["--help"]]) {
     const { code, stdout } = await runOnce(args);
     assert.equal(code, 0);
@@ -63,7 +63,7 @@ Deno.test("[cli.usage-errors] a wrong command line exits 2, with nothing on stdo
   }
 });
 
-Deno.test("[cli.config-errors] a wrong variable exits 1 and is named", async () => {
+Deno.test("[cli.config-errors] an invalid variable is named, with exit code 1", async () => {
   const env = { GATEWAY_PORT: "x", GATEWAY_DEBUG: "maybe", GATEWAY_TRANSPORT: "pigeon" };
   const { code, stdout, stderr } = await runOnce([], { env });
   assert.deepEqual([code, stdout], [1, ""]);
@@ -83,7 +83,7 @@ const BROKEN_RULES = `{
 }`;
 
 const ALL_AT_ONCE = "[cli.config-errors] [config.all-errors-at-once] [servers.both-or-neither] " +
-  "[servers.gateway-strict] [rules.strict] all that is wrong, in one go";
+  "[servers.gateway-strict] [rules.strict] all errors are reported at once";
 Deno.test(ALL_AT_ONCE, async () => {
   const { code, stdout, stderr } = await runOnce([], {
     servers: BROKEN_SERVERS,
@@ -105,7 +105,7 @@ Deno.test(ALL_AT_ONCE, async () => {
   assert.doesNotMatch(stderr, /^\s+at /m);
 });
 
-Deno.test("[cli.config-errors] [config.strict-json] files that are missing, or no JSON", async () => {
+Deno.test("[cli.config-errors] [config.strict-json] files that are missing, or not JSON", async () => {
   const missing = await runOnce(["--mcp-config", "no/such.json", "--rules", "~/no-rules.json"]);
   assert.deepEqual([missing.code, missing.stdout], [1, ""]);
   assert.match(missing.stderr, /no\/such\.json/);
@@ -116,7 +116,7 @@ Deno.test("[cli.config-errors] [config.strict-json] files that are missing, or n
   assert.match(broken.stderr, /\.mcp-gateway-rules\.json:1:/);
 });
 
-Deno.test("[nesting.depth] a gateway within too many others does not start", async () => {
+Deno.test("[nesting.depth] a gateway nested in too many others does not start", async () => {
   const { code, stdout, stderr } = await runOnce([], { env: { GATEWAY_DEPTH: "3" } });
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /started one another/);

@@ -3,7 +3,7 @@ import { TempFolder } from "../config/support.ts";
 import { denoDir, TALKATIVE } from "./setup.ts";
 import { trapped } from "./trapped.ts";
 
-/** Starts the gateway from its source, with a trap in a library's place, and nobody to serve. */
+/** Starts the gateway from source with a trap in place of a library, and an empty input. */
 async function runTrapped(library: string, servers: string): Promise<string> {
   using folder = new TempFolder();
   folder.write("mcp.json", servers);
@@ -27,9 +27,9 @@ for (const library of ["zod/mini", "jsonc-parser"]) {
     assert.doesNotMatch(said, /was loaded/);
   });
 
-  Deno.test(`[start.good-files] ${library} is loaded for others: the trap above is one`, async () => {
+  Deno.test(`[start.good-files] ${library} is loaded for other files: the trap above works`, async () => {
     const said = await runTrapped(library, '{"mcpServers": {"a": {"command": 7}}}');
-    // A trap has no exports: one that is missing is told before the trap runs.
+    // A trap has no exports: a missing one is reported before the trap runs.
     assert.match(said, /was loaded|does not provide an export/);
     assert.ok(said.includes(library), said);
   });

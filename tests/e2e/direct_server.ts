@@ -2,18 +2,18 @@ import { Program } from "./program.ts";
 import { type Fields, RawClient } from "./raw_client.ts";
 import { denoDir, machineEnvironment } from "./setup.ts";
 
-/** A server without a gateway in front of it, to compare with. Bind it with `await using`. */
+/** A server without a gateway in front of it, for comparison. Bind it with `await using`. */
 export class DirectServer implements AsyncDisposable {
   readonly client: RawClient;
   readonly #program: Program;
 
-  /** Takes a started server. */
+  /** Wraps a started server. */
   private constructor(program: Program) {
     this.#program = program;
     this.client = new RawClient(program);
   }
 
-  /** Starts a server, as its entry in `mcpServers` says, and introduces a client to it. */
+  /** Starts a server from its entry in `mcpServers`, and initializes it. */
   static async start(
     entry: { readonly command: string; readonly args: readonly string[] },
     capabilities: Fields = {},
@@ -24,7 +24,7 @@ export class DirectServer implements AsyncDisposable {
     return server;
   }
 
-  /** All pages of its tools. */
+  /** All pages of its tool list. */
   async listTools(): Promise<Fields[]> {
     const tools: Fields[] = [];
     let params: Fields = {};
@@ -36,7 +36,7 @@ export class DirectServer implements AsyncDisposable {
     }
   }
 
-  /** Calls a tool, and gives the text of the whole answer. */
+  /** Calls a tool, and returns the text of the complete answer. */
   async callTool(name: string, args: Fields): Promise<string> {
     const params = JSON.stringify({ name, arguments: args });
     return (await this.client.requestText("tools/call", params)).text;

@@ -4,7 +4,7 @@ import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { runOnce } from "./run_once.ts";
 import { OPEN_RULES } from "./setup.ts";
 
-/** A servers file with one server, whose name tells which file was read. */
+/** A servers file with one server, whose name identifies the file. */
 function serversFile(name: string): object {
   return { mcpServers: { [name]: { command: "true" } } };
 }
@@ -28,7 +28,7 @@ Deno.test("where the two files are found", async (t) => {
   };
 
   await t.step(
-    "[config.search-order] [config.announced] the user's own before the working folder's",
+    "[config.search-order] [config.announced] the user's own files, before those of the working folder",
     async () => {
       await using gateway = await startGateway({
         servers: "{",
@@ -46,20 +46,23 @@ Deno.test("where the two files are found", async (t) => {
     },
   );
 
-  await t.step("[config.search-order] [config.announced] then the working folder's", async () => {
-    const files = { "config/.mcp.json": "{", "config/.mcp-gateway-rules.json": "{" };
-    await using gateway = await startGateway({
-      servers: { folder: { command: "true" } },
-      rules: OPEN_RULES,
-      files,
-      env: LAZY,
-    });
-    assert.deepEqual(await names(gateway), ["folder"]);
-    const { folder } = gateway.setup;
-    assert.ok(gateway.program.stderr.includes(`using ${folder}/.mcp.json, found in the working`));
-  });
+  await t.step(
+    "[config.search-order] [config.announced] then those of the working folder",
+    async () => {
+      const files = { "config/.mcp.json": "{", "config/.mcp-gateway-rules.json": "{" };
+      await using gateway = await startGateway({
+        servers: { folder: { command: "true" } },
+        rules: OPEN_RULES,
+        files,
+        env: LAZY,
+      });
+      assert.deepEqual(await names(gateway), ["folder"]);
+      const { folder } = gateway.setup;
+      assert.ok(gateway.program.stderr.includes(`using ${folder}/.mcp.json, found in the working`));
+    },
+  );
 
-  await t.step("[config.search-order] then those in its config", async () => {
+  await t.step("[config.search-order] then those in its config folder", async () => {
     const files = {
       "config/.mcp.json": serversFile("config"),
       "config/.mcp-gateway-rules.json": OPEN_RULES,
@@ -86,7 +89,7 @@ Deno.test("where the two files are found", async (t) => {
   });
 
   await t.step(
-    "[cli.config-errors] [config.missing-explained] nowhere: where was looked",
+    "[cli.config-errors] [config.missing-explained] if there are none, the searched paths are listed",
     async () => {
       const { code, stdout, stderr, folder } = await runOnce([], { servers: false, rules: false });
       assert.deepEqual([code, stdout], [1, ""]);
@@ -99,30 +102,33 @@ Deno.test("where the two files are found", async (t) => {
   );
 });
 
-Deno.test("what the log says", async (t) => {
-  await t.step("[cli.startup-summary] what was loaded, and that all is ready", async () => {
-    const { stderr } = await runOnce(["--log-level", "info"], {
-      servers: { one: oddServer(), two: oddServer() },
-      env: { GATEWAY_DEBUG: "true" },
-    });
-    for (
-      const line of [
-        "Loading MCP server configuration from: .mcp.json",
-        "Loading gateway rules from: .mcp-gateway-rules.json",
-        "Audit log will be written to: ",
-        "initialized successfully",
-        "- 2 MCP server(s) configured",
-        "- 1 agent(s) configured",
-        "- Default policy: deny unknown agents",
-        "- 4 gateway tools available: list_servers, get_server_tools, execute_tool, get_gateway_",
-        "Gateway is ready. Running with stdio transport...",
-      ]
-    ) {
-      assert.ok(stderr.includes(line), `${line} in ${stderr}`);
-    }
-  });
+Deno.test("the messages of the log", async (t) => {
+  await t.step(
+    "[cli.startup-summary] which files were loaded, and that all servers are ready",
+    async () => {
+      const { stderr } = await runOnce(["--log-level", "info"], {
+        servers: { one: oddServer(), two: oddServer() },
+        env: { GATEWAY_DEBUG: "true" },
+      });
+      for (
+        const line of [
+          "Loading MCP server configuration from: .mcp.json",
+          "Loading gateway rules from: .mcp-gateway-rules.json",
+          "Audit log will be written to: ",
+          "initialized successfully",
+          "- 2 MCP server(s) configured",
+          "- 1 agent(s) configured",
+          "- Default policy: deny unknown agents",
+          "- 4 gateway tools available: list_servers, get_server_tools, execute_tool, get_gateway_",
+          "Gateway is ready. Running with stdio transport...",
+        ]
+      ) {
+        assert.ok(stderr.includes(line), `${line} in ${stderr}`);
+      }
+    },
+  );
 
-  await t.step("[cli.log-level] as much as is asked for", async () => {
+  await t.step("[cli.log-level] as many as the level asks for", async () => {
     const rules = { agents: { a: { allow: { servers: ["gone"] } } } };
     const quiet = await runOnce(["--log-level", "error"], { rules });
     assert.equal(quiet.stderr, "");
@@ -130,7 +136,7 @@ Deno.test("what the log says", async (t) => {
     assert.match(warnings.stderr, /^warn: [^\n]*"gone"[^\n]*\n$/);
   });
 
-  await t.step("[log.silent] nothing unasked, where no terminal shows it", async () => {
+  await t.step("[log.silent] none by default without a terminal", async () => {
     const options = { servers: { one: oddServer() } };
     assert.equal((await runOnce([], options)).stderr, "");
     const asked = await runOnce([], { ...options, env: { GATEWAY_LOG_LEVEL: "info" } });

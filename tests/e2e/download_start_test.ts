@@ -6,7 +6,7 @@ import { until } from "./until.ts";
 
 const gateway = { connect_timeout_ms: 200 };
 
-/** A gateway with a program called like a downloader, whose download takes its time. */
+/** A gateway with a program named like a downloader, whose download takes some seconds. */
 async function startWith(seconds: number) {
   const running = await startGateway({
     servers: { package: { command: "./npx", args: ["-y", "package"], gateway } },

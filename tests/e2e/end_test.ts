@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { executeParams, oddServer, onlyText, startGateway } from "./gateway.ts";
 import { until } from "./until.ts";
 
-/** Servers that end by themselves, by SIGTERM, and only by force; two with a child of their own. */
+/** Servers that end on their own, on SIGTERM, and only on SIGKILL; two have a child process. */
 const STUBBORN = {
   odd: oddServer(),
   deaf: oddServer("--deaf"),
@@ -19,7 +19,7 @@ async function startStubborn() {
   return gateway;
 }
 
-/** Milliseconds until something is over. */
+/** Duration of a function, in milliseconds. */
 async function time(run: () => Promise<void>): Promise<number> {
   const started = performance.now();
   await run();
@@ -50,20 +50,20 @@ Deno.test("[lifecycle.end-of-input] calls get 1 s to be answered", async () => {
   await hungEnds;
 });
 
-Deno.test("[lifecycle.end-of-input] before anything was said, at once", async () => {
+Deno.test("[lifecycle.end-of-input] immediately, before initialize", async () => {
   await using gateway = await startGateway({ servers: STUBBORN, client: false });
   await gateway.end();
   assert.deepEqual(gateway.program.lines, []);
 });
 
-Deno.test("[lifecycle.end-of-input] while servers still start", async () => {
+Deno.test("[lifecycle.end-of-input] while servers are still starting", async () => {
   const servers = { hung: oddServer("--hold=initialize"), deaf: oddServer("--deaf") };
   await using gateway = await startGateway({ servers });
   const ms = await time(() => gateway.end());
   assert.ok(ms < 2000, `${ms} ms`);
 });
 
-// SIGTERM with a call that takes longer than the end of input would leave it.
+// SIGTERM with a call that takes longer than the end of input would allow.
 for (const [signal, times] of [["SIGTERM", 15], ["SIGINT", 3]] as const) {
   Deno.test(`[lifecycle.signal] ${signal} lets calls end, then servers`, async () => {
     await using gateway = await startGateway({ servers: { odd: oddServer() } });
@@ -83,7 +83,7 @@ for (const [signal, times] of [["SIGTERM", 15], ["SIGINT", 3]] as const) {
   });
 }
 
-Deno.test("[lifecycle.second-signal] ends at once, and leaves nothing", async () => {
+Deno.test("[lifecycle.second-signal] ends immediately, and leaves nothing", async () => {
   await using gateway = await startStubborn();
   const hung = gateway.client.request("tools/call", executeParams("odd", "wait"));
   const hungEnds = assert.rejects(hung, /The program ended/);
@@ -98,7 +98,7 @@ Deno.test("[lifecycle.second-signal] ends at once, and leaves nothing", async ()
 
 Deno.test("[lifecycle.signal] even with calls that never end", async () => {
   await using gateway = await startStubborn();
-  // No call: two steps of 2 s for the servers that do not listen.
+  // Without calls: two steps of 2 s for the servers that ignore signals.
   gateway.program.signal("SIGTERM");
   const ms = await time(() => gateway.checkEnd(0));
   assert.ok(ms > 3000 && ms < 6000, `${ms} ms`);

@@ -6,7 +6,7 @@ import { denoDir } from "./setup.ts";
 
 type Variables = Record<string, string>;
 
-/** Variables that every server gets where the gateway has them. */
+/** Variables that every server gets if the gateway has them. */
 const SAFE: Variables = {
   USER: "someone",
   LOGNAME: "someone",
@@ -22,7 +22,9 @@ const SAFE: Variables = {
   npm_config_fund: "false",
 };
 
-/** What the machine may have of the same kinds, and the gateway's own mark against loops. */
+/**
+ * Further safe variables that the machine may have, and the gateway's own variable against loops.
+ */
 const ALSO_SAFE = /^(PATH|HOME|TMPDIR|GATEWAY_DEPTH|npm_config_\w+|\w+_proxy|\w*(CERT|_CA)\w*)$/i;
 
 const SECRET: Variables = {
@@ -110,7 +112,7 @@ Deno.test("the environment of a server", async (t) => {
   });
 });
 
-/** Entry of `mcpServers` that starts the gateway which is under test. */
+/** Entry of `mcpServers` that starts the gateway under test. */
 async function ownCommand(): Promise<{ command: string; args: string[] }> {
   const [command, ...args] = await commandWords(GATEWAY_COMMAND);
   return { command, args };

@@ -11,7 +11,7 @@ const RULES = {
   },
 };
 
-Deno.test("an agent is refused with what it needs to go on", async (t) => {
+Deno.test("a refusal tells an agent what to do next", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: oddServer(), "secret-one": oddServer(), other: oddServer() },
     rules: RULES,
@@ -66,7 +66,7 @@ Deno.test("an agent is refused with what it needs to go on", async (t) => {
     }
   });
 
-  await t.step("[errors.not-configured] an allowed server that is not there", async () => {
+  await t.step("[errors.not-configured] an allowed server that is not configured", async () => {
     assert.deepEqual(await execute("all", "nothing", "echo"), {
       code: "SERVER_UNAVAILABLE",
       message: 'Server "nothing" is not available: it is not configured.',
@@ -74,35 +74,39 @@ Deno.test("an agent is refused with what it needs to go on", async (t) => {
     });
   });
 
-  await t.step("[errors.near-servers] a misspelt server brings the agent's near ones", async () => {
-    const hintOf = async (agent: string, server: string) => {
-      const executed = await execute(agent, server, "echo");
-      const listed = await gateway.refusal("get_server_tools", { agent_id: agent, server });
-      assert.equal(executed.hint, listed.hint);
-      return [executed.code, executed.hint ?? ""];
-    };
-    const rest = "Use one of them if you meant it, or tell the user that the gateway's rules do " +
-      "not allow this";
-    assert.deepEqual(await hintOf("some", "ood"), [
-      "DENIED_BY_POLICY",
-      `Near names among the servers you may use: odd. ${rest}`,
-    ]);
-    assert.deepEqual(await hintOf("all", "Oddd"), [
-      "SERVER_UNAVAILABLE",
-      "Near names: odd. Call list_servers to see the servers you may use",
-    ]);
-    // A server that others may use is no near name, nor is one that is only named in the rules.
-    for (const server of ["othr", "secret-one", "secret-onee", "odderr"]) {
-      const [code, hint = ""] = await hintOf("some", server);
-      assert.deepEqual([code, /Near|\bother\b|secret|odder/.test(hint)], [
+  await t.step(
+    "[errors.near-servers] for a misspelt server, similar ones of the agent are suggested",
+    async () => {
+      const hintOf = async (agent: string, server: string) => {
+        const executed = await execute(agent, server, "echo");
+        const listed = await gateway.refusal("get_server_tools", { agent_id: agent, server });
+        assert.equal(executed.hint, listed.hint);
+        return [executed.code, executed.hint ?? ""];
+      };
+      const rest =
+        "Use one of them if you meant it, or tell the user that the gateway's rules do " +
+        "not allow this";
+      assert.deepEqual(await hintOf("some", "ood"), [
         "DENIED_BY_POLICY",
-        false,
+        `Near names among the servers you may use: odd. ${rest}`,
       ]);
-    }
-    assert.doesNotMatch((await execute("some", "odd", "pid")).hint ?? "", /Near/);
-  });
+      assert.deepEqual(await hintOf("all", "Oddd"), [
+        "SERVER_UNAVAILABLE",
+        "Near names: odd. Call list_servers to see the servers you may use",
+      ]);
+      // Suggests neither a server of other agents nor one that is only named in the rules.
+      for (const server of ["othr", "secret-one", "secret-onee", "odderr"]) {
+        const [code, hint = ""] = await hintOf("some", server);
+        assert.deepEqual([code, /Near|\bother\b|secret|odder/.test(hint)], [
+          "DENIED_BY_POLICY",
+          false,
+        ]);
+      }
+      assert.doesNotMatch((await execute("some", "odd", "pid")).hint ?? "", /Near/);
+    },
+  );
 
-  await t.step("[errors.tool-not-found] with near names that the agent may call", async () => {
+  await t.step("[errors.tool-not-found] with similar names that the agent may call", async () => {
     assert.deepEqual(await execute("all", "odd", "ecko"), {
       code: "TOOL_NOT_FOUND",
       message: 'Server "odd" has no tool "ecko".',
@@ -113,12 +117,15 @@ Deno.test("an agent is refused with what it needs to go on", async (t) => {
     assert.ok(((await execute("all", "odd", "wai")).hint ?? "").split(",").length <= 3);
   });
 
-  await t.step("[errors.tool-not-found] with the way to the tools where none is near", async () => {
-    const { hint } = await execute("all", "odd", "zzzzzzzzzz");
-    assert.match(hint ?? "", /get_server_tools/);
-  });
+  await t.step(
+    "[errors.tool-not-found] with how to list the tools, if no name is similar",
+    async () => {
+      const { hint } = await execute("all", "odd", "zzzzzzzzzz");
+      assert.match(hint ?? "", /get_server_tools/);
+    },
+  );
 
-  await t.step("[errors.asked-afresh] the list is asked for once more", async () => {
+  await t.step("[errors.asked-afresh] the tool list is requested once more", async () => {
     const run = (tool: string) => {
       return gateway.text("odd", tool, {}, { agent_id: "all" });
     };
@@ -133,7 +140,7 @@ Deno.test("an agent is refused with what it needs to go on", async (t) => {
     assert.equal(await lists(), before + 2);
   });
 
-  await t.step("[errors.no-insides] no answer shows the gateway's insides", () => {
+  await t.step("[errors.no-insides] no answer shows internals of the gateway", () => {
     const answers = gateway.client.received.map(({ text }) => text).join("\n");
     assert.equal(answers.includes(gateway.setup.folder), false);
     assert.doesNotMatch(answers, /\bat file:|\.ts:\d|\bsrc\/|Error:/);
@@ -153,7 +160,7 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: oddServer(), limited: { ...oddServer(), gateway: limits } },
   });
-  // A server that still starts has nothing to cancel.
+  // There is nothing to cancel at a server that is still starting.
   for (const server of ["odd", "limited"]) await gateway.text(server, "waiting");
   const timeout = async (server: string, tool: string, args = {}, more = {}) => {
     const { code, message } = readRefusal(await gateway.execute(server, tool, args, more));

@@ -2,8 +2,9 @@ import { FORMS } from "../../scripts/shipped.ts";
 import { commandWords, type GatewayCommand } from "./gateway_command.ts";
 
 /**
- * What the tests of the whole job are run for: what `GATEWAY_COMMAND` says, or every form of the
- * program that users get, that of the Dockerfile included. A form that cannot be made here is left out, loudly.
+ * Forms of the program that the tests of the whole job run on: the one in `GATEWAY_COMMAND`, or all
+ * that users get, including that of the Dockerfile. A form that cannot be built here is skipped
+ * with a message.
  */
 export const EVERY_COMMAND: readonly GatewayCommand[] = Deno.env.get("GATEWAY_COMMAND")
   ? [Deno.env.get("GATEWAY_COMMAND") ?? ""]
@@ -17,7 +18,7 @@ async function formsOfThisMachine(): Promise<GatewayCommand[]> {
       await commandWords(form);
       made.push(form);
     } catch (error) {
-      // The bundle and the package can be made wherever the tests run.
+      // The bundle and the package can be built wherever the tests run.
       if (form !== "executable") throw error;
       // deno-lint-ignore no-console
       console.error(`NOT TESTED: the compiled executable cannot be made here. ${error}`);

@@ -8,7 +8,7 @@ import {
   startGateway,
 } from "./gateway.ts";
 
-/** What the server got as arguments, as text. */
+/** The arguments that the server received, as text. */
 async function received(gateway: RunningGateway, argumentsText: string): Promise<string> {
   const { message } = await gateway.client.requestText(
     "tools/call",
@@ -18,7 +18,7 @@ async function received(gateway: RunningGateway, argumentsText: string): Promise
   return line.slice(line.indexOf('"arguments":') + '"arguments":'.length, line.indexOf(',"_meta"'));
 }
 
-/** Calls that are refused, and what the message must name. */
+/** Calls that are refused, and the argument that the message must name. */
 const REFUSED: readonly (readonly [tool: string, args: unknown, named: string])[] = [
   ["execute_tool", { server: "odd", tool: "echo", args: [] }, '"args"'],
   ["execute_tool", { server: "odd", tool: "echo", args: 7 }, '"args"'],
@@ -60,14 +60,14 @@ const REFUSED: readonly (readonly [tool: string, args: unknown, named: string])[
 Deno.test("the gateway's tools check their arguments", async (t) => {
   await using gateway = await startGateway({ servers: { odd: oddServer() } });
 
-  await t.step("[tools.args-object] an object goes to the server as it came", async () => {
+  await t.step("[tools.args-object] an object is passed to the server unchanged", async () => {
     const args =
       '{"big":12345678901234567890,"f":1.10,"nul":"\\u0000","__proto__":{"a":-0},"":[ ]}';
     const text = await received(gateway, `{"args": ${args}, "server":"odd","tool":"echo"}`);
     assert.equal(text, args);
   });
 
-  await t.step("[tools.args-string] a string that holds an object is that object", async () => {
+  await t.step("[tools.args-string] a string that contains an object is parsed", async () => {
     const args = '{"big":12345678901234567890,"text":"a \\"b\\" é"}';
     for (const string of [args, ` ${args}\n`]) {
       const given = { server: "odd", tool: "echo", args: string };
@@ -119,7 +119,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     }
   });
 
-  await t.step("[errors.invalid-arguments] with what the tool takes instead", async () => {
+  await t.step("[errors.invalid-arguments] with the arguments that the tool accepts", async () => {
     assert.deepEqual(await gateway.refusal("list_servers", { metadata: true }), {
       code: "INVALID_ARGUMENTS",
       message: 'list_servers: "metadata" is not an argument. Correct it and call again.',

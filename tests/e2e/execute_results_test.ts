@@ -57,7 +57,7 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
     assert.notEqual(params._meta.progressToken, "mine");
   });
 
-  await t.step("[tools.noise] what a server prints beside its answers is skipped", () => {
+  await t.step("[tools.noise] other output of a server is skipped", () => {
     assert.match(gateway.program.stderr, /Skipped what the server wrote.*Welcome to the odd/);
     assert.match(gateway.program.stderr, /Skipped what the server wrote.*called, I was/);
   });
@@ -110,7 +110,7 @@ const URL_ERROR = {
   data: { elicitations: [{ mode: "url", elicitationId: "e1", url: "https://example.com/login" }] },
 };
 
-Deno.test("[tools.url-elicitation] -32042 reaches a client that takes urls", async () => {
+Deno.test("[tools.url-elicitation] -32042 reaches a client that supports URL elicitation", async () => {
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     client: { capabilities: { elicitation: { form: {}, url: {} } } },
@@ -121,7 +121,7 @@ Deno.test("[tools.url-elicitation] -32042 reaches a client that takes urls", asy
   assert.deepEqual(error, URL_ERROR);
 });
 
-Deno.test("[tools.url-elicitation] what declares no object for urls does not take them", async () => {
+Deno.test("[tools.url-elicitation] a client that declares no object for url does not support it", async () => {
   for (const url of [true, null, []]) {
     await using gateway = await startGateway({
       servers: { odd: oddServer() },

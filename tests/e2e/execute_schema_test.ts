@@ -19,7 +19,7 @@ const SCHEMA = {
   additionalProperties: false,
 };
 
-/** How often the server was asked something. */
+/** Number of requests of a method that the server received. */
 async function count(gateway: RunningGateway, method: string): Promise<number> {
   const received = (await gateway.text("one", "received")).split("\n");
   return received.filter((line) => JSON.parse(line).method === method).length;
@@ -32,8 +32,7 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
   });
   const asked = (method: string) => count(gateway, method);
 
-  const refused =
-    "[tools.missing-args] are refused with the schema where a required one is missing";
+  const refused = "[tools.missing-args] are refused with the schema if a required one is missing";
   await t.step(refused, async () => {
     const [calls, lists] = [await asked("tools/call"), await asked("tools/list")];
     for (const args of [{}, { limit: "3" }, null, undefined, '{"mode":"lines"}']) {
@@ -50,26 +49,30 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
       });
     }
     assert.equal(gateway.audit().at(-1)?.code, "INVALID_ARGUMENTS");
-    // Each question of this test is a call of its own.
+    // Each count in this test is a call of its own.
     assert.equal(await asked("tools/call"), calls + 2);
     assert.equal(await asked("tools/list"), lists + 5);
   });
 
-  await t.step("[tools.uncertain-args] go to the server where it may take them", async () => {
-    for (
-      const args of [
-        { path: 5 },
-        { path: null },
-        { path: "a", limit: "5" },
-        { path: "a", mode: "LINES" },
-        { path: "a", more: true },
-        { file_path: "a" },
-      ]
-    ) assert.deepEqual(JSON.parse(await gateway.text("one", "takes", args)), args);
-  });
+  await t.step(
+    "[tools.uncertain-args] are passed to the server if it may accept them",
+    async () => {
+      for (
+        const args of [
+          { path: 5 },
+          { path: null },
+          { path: "a", limit: "5" },
+          { path: "a", mode: "LINES" },
+          { path: "a", more: true },
+          { file_path: "a" },
+        ]
+      ) assert.deepEqual(JSON.parse(await gateway.text("one", "takes", args)), args);
+    },
+  );
 
-  const told = "[tools.misfit-args] are told beside the error of a tool that fails for them";
-  await t.step(told, async () => {
+  const reported =
+    "[tools.misfit-args] are reported next to the error of a tool that fails because of them";
+  await t.step(reported, async () => {
     const hintFor = async (args: Fields) => {
       const { content } = await gateway.execute("one", "fails", args);
       const [first, second, ...more] = content as { text: string }[];
@@ -89,7 +92,7 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
       await hintFor({ path: "a", mode: "all" }),
       `In args, "mode" must be one of "lines", "bytes". ${rest}`,
     );
-    // The rest of the result is as the server wrote it.
+    // The rest of the result is unchanged.
     const last = gateway.client.received.at(-1)?.text ?? "";
     assert.ok(last.includes('{"big":12345678901234567890,"content":[{"type":"text","text":"no"},'));
     assert.match(last, /\],"isError":true\}/);
@@ -114,7 +117,7 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
   });
 
   await t.step(
-    "[tools.missing-args] a schema that is too long is named, and not shown",
+    "[tools.missing-args] a schema that is too long is mentioned, but not shown",
     async () => {
       const refusal = await gateway.refusal("execute_tool", { server: "one", tool: "long" });
       const where = 'get_server_tools with "names" returns the tool\'s schema.';

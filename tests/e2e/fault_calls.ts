@@ -3,10 +3,12 @@ import { listProcesses } from "./fault_processes.ts";
 import { executeParams, readRefusal, type Refusal, type RunningGateway } from "./gateway.ts";
 import { until } from "./until.ts";
 
-/** How long something may take that happens at once, in milliseconds; far more than it takes. */
+/**
+ * Maximum duration of something that happens immediately, in milliseconds; far more than it takes.
+ */
 export const AT_ONCE_MS = 1000;
 
-/** Milliseconds that something takes, and what it gives. */
+/** Runs a function; returns its duration in milliseconds and its result. */
 export async function timed<T>(run: () => Promise<T>): Promise<[number, T]> {
   const since = performance.now();
   const value = await run();
@@ -14,10 +16,10 @@ export async function timed<T>(run: () => Promise<T>): Promise<[number, T]> {
 }
 
 /**
- * Starts a call that is answered with a refusal when its server fails, and waits until the server
- * has it.
+ * Starts a call that will be refused because its server fails, and waits until the server has
+ * received it.
  *
- * @returns What waits for the refusal.
+ * @returns A promise of the refusal.
  */
 export async function callUnderWay(
   gateway: RunningGateway,
@@ -25,12 +27,12 @@ export async function callUnderWay(
 ): Promise<() => Promise<Refusal>> {
   const answer = gateway.client.request("tools/call", executeParams(server, "wait"));
   answer.catch(() => {});
-  // What comes after it has been read after it.
+  // The server has read the call when it answers a later one.
   assert.equal(await gateway.text(server, "echo", { token: "sync" }), "sync");
   return async () => readRefusal((await answer).result);
 }
 
-/** Waits until the gateway has waited for all its children that have ended. */
+/** Waits until the gateway has reaped all its exited children. */
 export async function noZombies(gateway: RunningGateway): Promise<void> {
   await until("the gateway has waited for its children", async () => {
     const zombies = (await listProcesses()).filter(({ parent, state }) => {
@@ -40,12 +42,13 @@ export async function noZombies(gateway: RunningGateway): Promise<void> {
   }, AT_ONCE_MS);
 }
 
-/** Runs steps that mostly wait, at the same time; a failure of one is its own. */
+/** Runs steps that mostly wait concurrently; each fails on its own. */
 export async function runTogether(
   t: Deno.TestContext,
   steps: Readonly<Record<string, () => Promise<void>>>,
 ): Promise<void> {
-  // They must not mind one another's resources; the test minds all.
+  // The sanitizers of the steps would see one another's resources; the test's own sanitizers are
+  // on.
   const unwatched = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
   const running = Object.entries(steps).map(([name, fn]) => t.step({ name, fn, ...unwatched }));
   await Promise.all(running);

@@ -11,24 +11,24 @@ import { executeParams, type RunningGateway, startGateway } from "./gateway.ts";
 const GOOD = 25;
 const ROUNDS = 20;
 
-/** Names `prefix-0` and so on, each with an entry. */
+/** Entries named `prefix-0` and so on. */
 function many(prefix: string, count: number, entry: () => StdioEntry): Record<string, StdioEntry> {
   const names = Array.from({ length: count }, (_, number) => `${prefix}-${number}`);
   return Object.fromEntries(names.map((name) => [name, entry()]));
 }
 
-/** What a client waits for, in milliseconds. */
+/** Waiting times of a client, in milliseconds. */
 interface Waits {
   /** From the start of the gateway to its answer to `initialize`. */
   readonly handshake: number;
-  /** From then on to the first answer of every good server. */
+  /** From the handshake to the first answer of every good server. */
   readonly first: number;
-  /** Each call after that, one at a time: the median. */
+  /** Median of each later call, one at a time. */
   readonly median: number;
   readonly p99: number;
 }
 
-/** Starts a gateway and measures how its good servers answer, while the others are called too. */
+/** Measures how fast the good servers of a gateway answer while the others are called, too. */
 async function measure(servers: Record<string, StdioEntry>): Promise<Waits> {
   const started = performance.now();
   await using gateway = await startGateway({ servers });
@@ -76,7 +76,7 @@ Deno.test({
     });
     const figures = JSON.stringify({ alone, crowd });
     assert.ok(crowd.median < 5 * alone.median + 20, figures);
-    // Servers that fail take seconds; what else runs on this machine takes less.
+    // Failing servers take seconds; other load on this machine causes less delay.
     assert.ok(crowd.p99 < 5 * alone.p99 + 1000, figures);
     assert.ok(crowd.handshake < 2 * alone.handshake + 200, figures);
     assert.ok(crowd.first < 5 * alone.first + 1000, figures);

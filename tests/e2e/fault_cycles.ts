@@ -12,16 +12,18 @@ import { MEMORY, startPreloaded } from "./fault_preload.ts";
 import type { RunningGateway } from "./gateway.ts";
 import { until } from "./until.ts";
 
-/** After as many before these the gateway has all that it needs. */
+/**
+ * Crashes before the first measurement, after which the gateway has allocated all that it needs.
+ */
 const WARM_UP = 100;
 
-/** How much its memory may grow from then on, in bytes. */
+/** Maximum growth of the resident memory after that, in bytes. */
 const MAX_GROWTH = 30_000_000;
 
-/** How much more it may hold: 10 KB for each crash would be too much. */
+/** Maximum growth of the used memory, in bytes: 10 KB for each crash would be too much. */
 const MAX_HELD = 1_500_000;
 
-/** Ways for a server to fail while a call is under way. */
+/** Failures of a server during a call. */
 const CRASHES: readonly ((gateway: RunningGateway, pid: number) => Promise<unknown>)[] = [
   (gateway) => gateway.execute("bad", "crash"),
   (gateway) => gateway.execute("bad", "close_output"),
@@ -35,15 +37,15 @@ async function cycle(gateway: RunningGateway, number: number): Promise<void> {
   assert.equal((await ended()).code, "SERVER_UNAVAILABLE");
 }
 
-/** What the gateway's process needs, in bytes. */
+/** Memory of the gateway's process, in bytes. */
 interface Memory {
   /** Resident in memory. */
   readonly rss: number;
-  /** Of that, what the program holds. */
+  /** The part of it that is in use. */
   readonly held: number;
 }
 
-/** Has the gateway tidy up, and asks what it needs then. */
+/** Runs the gateway's garbage collection, and measures its memory. */
 async function measure({ program }: RunningGateway, count: number): Promise<Memory> {
   program.signal("SIGUSR2");
   return await until("the gateway tells its memory", () => {
@@ -52,7 +54,7 @@ async function measure({ program }: RunningGateway, count: number): Promise<Memo
   });
 }
 
-/** Waits until of all servers that were started one is left. */
+/** Waits until only one of the started servers is left. */
 async function settle(mark: string): Promise<void> {
   await until("only the last server's group is left", async () => {
     const groups = (await markedProcesses(mark)).map(({ group }) => group);
@@ -61,20 +63,20 @@ async function settle(mark: string): Promise<void> {
 }
 
 /**
- * Has a server crash again and again, in one way after the other, and checks that nothing is left of
- * it: no process, no zombie, no memory.
+ * Crashes a server repeatedly, in all ways in turn, and checks that nothing is left of it: no
+ * process, no zombie, no memory.
  *
- * @param cycles How often, after the first hundred.
- * @returns What the gateway needed before and after.
+ * @param cycles Number of crashes after the first hundred.
+ * @returns The memory of the gateway before and after.
  */
 export async function crashAgainAndAgain(cycles: number): Promise<string> {
   const mark = newMark();
   await using gateway = await startPreloaded(
     MEMORY,
     {
-      // Each leaves a child behind that must be killed.
+      // Each leaves a child process that must be killed.
       servers: { bad: faultServer(mark, "stubborn-child") },
-      // The engine's room for what is new stays as it is; else it grows up to 48 MB, with the work.
+      // Fixes V8's young generation, which would otherwise grow to 48 MB under load.
       env: { GATEWAY_AGENT: "tester", DENO_V8_FLAGS: "--expose-gc,--max-semi-space-size=2" },
     },
   );

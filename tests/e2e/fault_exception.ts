@@ -1,6 +1,6 @@
 /**
- * Loaded before the gateway, in its process: throws an exception that nobody catches when the
- * process gets SIGUSR2. That is how a bug of ours ends the gateway, wherever it is.
+ * Preloaded into the gateway's process: throws an uncaught exception on SIGUSR2. A bug in the
+ * gateway ends it in the same way.
  */
 Deno.addSignalListener("SIGUSR2", () => {
   throw new Error("An exception that nobody catches");

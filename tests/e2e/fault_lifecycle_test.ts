@@ -18,12 +18,12 @@ import {
 } from "./gateway.ts";
 import { until } from "./until.ts";
 
-/** How long a broken session's rests may take to be gone, in milliseconds. */
+/** Maximum time until the processes of a broken session are gone, in milliseconds. */
 const RESTS_MS = 3000;
 
 /**
- * Has a server fail while a call is under way on it, and checks what must hold however it fails: the
- * call ends soon, the next one is answered by a new process, nothing is left of the old one.
+ * Makes a server fail during a call, and checks what must hold for every failure: the call ends
+ * soon, the next one is answered by a new process, and nothing is left of the old one.
  */
 async function failDuringCall(
   faults: readonly string[],
@@ -70,7 +70,7 @@ async function killFromOutside(_: RunningGateway, pid: number): Promise<void> {
 }
 
 Deno.test({
-  name: "[faults.crash] a crash ends the calls under way, and the next call reconnects",
+  name: "[faults.crash] a crash ends the calls in progress, and the next call reconnects",
   ignore,
   fn: async () => {
     const message = await failDuringCall([], (gateway) => gateway.execute("bad", "crash"));
@@ -87,16 +87,16 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[faults.output-closed] so does a server that closes its output and lives on",
+  name: "[faults.output-closed] so does a server that closes its output and keeps running",
   ignore,
   fn: async () => {
     await failDuringCall([], (gateway) => gateway.execute("bad", "close_output"));
   },
 });
 
-/** Of these most of the time is waiting, so they wait together. */
+/** Tests that mostly wait, and therefore run concurrently. */
 const SLOW: Readonly<Record<string, () => Promise<void>>> = {
-  "[faults.outlived] a server dies whose children live on": async () => {
+  "[faults.outlived] a server dies whose children keep running": async () => {
     const faults = ["stubborn", "stubborn-child"];
     assert.match(await failDuringCall(faults, killFromOutside), /It was ended by SIGKILL/);
   },
@@ -106,14 +106,14 @@ const SLOW: Readonly<Record<string, () => Promise<void>>> = {
       /It was ended by SIGKILL/,
     );
   },
-  "[faults.input-closed] a server closes its input and lives on": async () => {
+  "[faults.input-closed] a server closes its input and keeps running": async () => {
     await failDuringCall(["stubborn"], async (gateway) => {
-      // Nobody can tell before there is something to write.
+      // The closed input is noticed only when there is something to write.
       assert.equal(await gateway.text("bad", "close_input"), "closed");
       await gateway.execute("bad", "echo");
     }, 2 * AT_ONCE_MS);
   },
-  "[faults.launcher] a server whose launcher ends is served on": async () => {
+  "[faults.launcher] a server whose launcher ends stays in use": async () => {
     const mark = newMark();
     const { command, args } = faultServer(mark);
     const script = 'exec 3<&0; "$@" <&3 & exit 0';
@@ -161,7 +161,7 @@ const SLOW: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 Deno.test({
-  name: "servers that are slow to be told dead",
+  name: "servers whose failure is detected slowly",
   ignore,
   fn: (t) => runTogether(t, SLOW),
 });

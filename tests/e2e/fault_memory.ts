@@ -1,14 +1,14 @@
 /**
- * Loaded before the gateway, in its process: gives back all memory that is not held when the process
- * gets SIGUSR2, and says on stderr what is left. Without that the memory of a process says more about
- * when its engine last tidied up than about what it holds. Needs `DENO_V8_FLAGS=--expose-gc`.
+ * Preloaded into the gateway's process: on SIGUSR2 it frees all unused memory and prints on stderr
+ * how much is left. Otherwise the memory of a process depends more on the time of the last garbage
+ * collection than on its use. Needs `DENO_V8_FLAGS=--expose-gc`.
  */
 const { gc } = globalThis as { gc?: () => void };
 let count = 0;
 
 Deno.addSignalListener("SIGUSR2", () => {
   gc?.();
-  // Buffers are given back by the second time, in a turn of its own.
+  // Buffers are freed by the second collection, in a tick of its own.
   setTimeout(() => {
     gc?.();
     const { rss, heapUsed, external } = Deno.memoryUsage();

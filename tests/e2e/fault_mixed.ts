@@ -12,15 +12,15 @@ const IN_FLIGHT = 64;
 const SERVERS = ["red", "green", "blue"] as const;
 const KILL_EVERY_MS = 200;
 
-/** A call that is told from all others by its answer. */
+/** A call that is identified by its answer. */
 interface Call {
   readonly name: string;
   readonly arguments: Fields;
-  /** Fails unless this is the answer to this call, given that its server was there. */
+  /** Throws unless this is the answer to this call, if its server was running. */
   readonly check: (result: Fields) => void;
 }
 
-/** The calls, mixed: most answer at once, some later than others that came after them. */
+/** A mix of calls: most are answered immediately, some later than others that came after them. */
 function mixedCall(number: number): Call {
   const server = SERVERS[number % SERVERS.length] ?? "";
   const token = `${server} ${number}`;
@@ -52,7 +52,7 @@ function mixedCall(number: number): Call {
   }
 }
 
-/** Whether the server of a call went away under it, told by name. */
+/** Whether the error names the call's server, because it was killed during the call. */
 function isGone(result: Fields, call: Call): boolean {
   if (result.isError !== true) return false;
   const { code, message } = readRefusal(result);
@@ -61,7 +61,7 @@ function isGone(result: Fields, call: Call): boolean {
   return true;
 }
 
-/** Kills one server after the other, until told to stop; gives how many. */
+/** Kills one server after the other until it is stopped; returns how many. */
 async function killOnAndOn(
   gateway: RunningGateway,
   marks: readonly string[],
@@ -82,11 +82,11 @@ async function killOnAndOn(
 }
 
 /**
- * Calls three servers in every way while one of them is killed every 200 ms, and checks that every
- * call ends once: with its own answer, or the error that names its server.
+ * Calls three servers in all ways while one of them is killed every 200 ms, and checks that every
+ * call ends once: with its own answer, or with the error that names its server.
  *
- * @param calls How many calls, 64 of them under way at a time.
- * @returns How many were lost, and how long all took.
+ * @param calls Number of calls; 64 of them are in progress at a time.
+ * @returns How many were lost, and the total time.
  */
 export async function mixCalls(calls: number): Promise<string> {
   const marks = SERVERS.map(() => newMark());

@@ -4,24 +4,24 @@ import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 
-/** Throws when told to. */
+/** Throws an exception on a signal. */
 export const EXCEPTION: string = fileURLToPath(new URL("./fault_exception.ts", import.meta.url));
 
-/** Tells its memory. */
+/** Prints its memory use on a signal. */
 export const MEMORY: string = fileURLToPath(new URL("./fault_memory.ts", import.meta.url));
 
-/** Whether the gateway is an executable, which loads nothing but itself. */
+/** Whether the gateway is an executable, which cannot preload modules. */
 export const isCompiled: boolean = !["source", "bundle"].includes(GATEWAY_COMMAND);
 
-/** Changes the words that start the gateway. */
+/** Changes the command line that starts the gateway. */
 export type Wrap = (words: readonly string[]) => readonly string[];
 
-/** Has a module loaded first, in the gateway's process; the gateway itself knows nothing of it. */
+/** Preloads a module into the gateway's process, without the gateway's knowledge. */
 export function preload(module: string): Wrap {
   return ([deno = "", run = "", ...words]) => [deno, run, "--preload", module, ...words];
 }
 
-/** Starts a gateway, its words changed where it must be started in some other way. */
+/** Starts a gateway with a changed command line. */
 export async function startWrapped(
   setup: Setup,
   wrap: Wrap = (words) => words,
@@ -31,7 +31,7 @@ export async function startWrapped(
   return new RunningGateway(setup, program);
 }
 
-/** Starts a gateway with a module loaded first, and introduces a client to it. */
+/** Starts a gateway with a preloaded module, and initializes it. */
 export async function startPreloaded(
   module: string,
   options: SetupOptions,

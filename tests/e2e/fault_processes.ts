@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { until } from "./until.ts";
 
-/** Why these tests do not run on Windows: the servers are shell scripts, and so is the counting. */
+/** Whether to skip these tests, on Windows: they use shell scripts. */
 export const NO_SHELL: boolean = Deno.build.os === "windows";
 
 /** An entry of `mcpServers` for a process. */
@@ -17,7 +17,7 @@ export interface Process {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
-  /** Begins with `Z` for one that has ended and was not waited for. */
+  /** Begins with `Z` for a zombie. */
   readonly state: string;
   /** Resident memory, in KiB. */
   readonly rss: number;
@@ -26,17 +26,17 @@ export interface Process {
 
 const FAULT_SERVER = fileURLToPath(new URL("../fixtures/servers/fault_server.sh", import.meta.url));
 
-/** A word that no other process has among its arguments. */
+/** An argument that no other process has. */
 export function newMark(): string {
   return `fault-${crypto.randomUUID()}`;
 }
 
-/** Entry of `mcpServers` for the server that fails; the faults are told in its file. */
+/** Entry of `mcpServers` for the failing server; the faults are described in its file. */
 export function faultServer(mark: string, ...faults: string[]): StdioEntry {
   return { command: "sh", args: [FAULT_SERVER, mark, ...faults] };
 }
 
-/** All processes of the machine. Not from `/proc`, which Deno reads with all permissions only. */
+/** All processes of the machine. Not from `/proc`, which Deno reads only with all permissions. */
 export async function listProcesses(): Promise<Process[]> {
   const { stdout } = await new Deno.Command("ps", {
     args: ["-A", "-ww", "-o", "pid=,ppid=,pgid=,stat=,rss=,args="],
@@ -57,19 +57,19 @@ export async function listProcesses(): Promise<Process[]> {
   });
 }
 
-/** The process of that id; fails where there is none. */
+/** The process with an id; throws if there is none. */
 export async function findProcess(pid: number): Promise<Process> {
   const found = (await listProcesses()).find((process) => process.pid === pid);
   assert.ok(found, `process ${pid} is there`);
   return found;
 }
 
-/** Whether a process still runs; one that has ended and is only remembered does not. */
+/** Whether a process is running, and not a zombie. */
 export function isRunning({ state }: Process): boolean {
   return !state.startsWith("Z");
 }
 
-/** The running processes that have a mark among their arguments. */
+/** The running processes that have a mark in their arguments. */
 export async function markedProcesses(mark: string): Promise<Process[]> {
   return (await listProcesses()).filter((process) => {
     return isRunning(process) && process.args.includes(mark);
@@ -77,8 +77,9 @@ export async function markedProcesses(mark: string): Promise<Process[]> {
 }
 
 /**
- * A process and everything that comes from it: its descendants, all others of their groups, and
- * whatever bears the mark, for a process whose parent has ended belongs to nobody.
+ * A process with all processes that come from it: its descendants, the other members of their
+ * process groups, and all processes with the mark, because a process whose parent has exited is an
+ * orphan.
  */
 export async function treeOf(root: number, mark: string): Promise<Process[]> {
   const all = (await listProcesses()).filter(isRunning);
@@ -94,7 +95,7 @@ export async function treeOf(root: number, mark: string): Promise<Process[]> {
   return [...found];
 }
 
-/** The groups of some processes, but for the one that this test itself is in. */
+/** The process groups of some processes, except the group of this test. */
 function groupsOf(some: readonly Process[], all: readonly Process[]): Set<number> {
   const groups = new Set(some.map(({ group }) => group));
   const own = all.find(({ pid }) => pid === Deno.pid);
@@ -103,9 +104,9 @@ function groupsOf(some: readonly Process[], all: readonly Process[]): Set<number
 }
 
 /**
- * Waits until processes are gone, what is left of their groups, and everything else that bears their mark.
+ * Waits until processes, the members of their groups and all others with their mark are gone.
  *
- * @returns How long that took, in milliseconds.
+ * @returns The duration in milliseconds.
  */
 export async function waitUntilGone(
   before: readonly Process[],
@@ -133,7 +134,7 @@ export async function waitUntilGone(
   return performance.now() - since;
 }
 
-/** Ends a process that a test found to be left. */
+/** Kills a process that a test found to be left over. */
 export function endProcess(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");

@@ -19,12 +19,12 @@ import { until } from "./until.ts";
 
 const SERVERS_FOLDER = fileURLToPath(new URL("../servers/", import.meta.url));
 
-/** How long the slowest of our machines may take for what is not waiting, in milliseconds. */
+/** Allowance for the slowest test machine, in milliseconds. */
 const SLACK_MS = 500;
 
 type HardServers = Record<string, { entry: StdioEntry; atLeast: number }>;
 
-/** The launcher that most servers have: npm exec, then often sh, then node. */
+/** The launcher of most servers: npm exec, often sh, then node. */
 function npxServer(mark: string): HardServers {
   const entry = {
     command: "npx",
@@ -35,7 +35,7 @@ function npxServer(mark: string): HardServers {
   return { npx: { entry, atLeast: 2 } };
 }
 
-/** Servers whose processes are hard to end, and how many processes each has at least. */
+/** Servers whose processes are hard to end, and the minimum number of processes of each. */
 function hardServers(mark: string): HardServers {
   const everything = serverEntry("everything");
   return {
@@ -46,9 +46,9 @@ function hardServers(mark: string): HardServers {
       },
       atLeast: 3,
     },
-    // Ignores what can be ignored, and so does its child.
+    // Both the server and its child ignore all signals that can be ignored.
     stubborn: { entry: faultServer(mark, "stubborn", "stubborn-child"), atLeast: 2 },
-    // Ends with its input; its child does not, and nor does one that holds the pipes.
+    // The server ends with its input, but its child does not, nor does one that holds the pipes.
     outlived: { entry: faultServer(mark, "stubborn-child"), atLeast: 2 },
     holding: { entry: faultServer(mark, "holding-child"), atLeast: 2 },
   };
@@ -57,20 +57,22 @@ function hardServers(mark: string): HardServers {
 /** One way in which a gateway can go. */
 interface Way {
   readonly name: string;
-  /** How long everything may take to be gone, in milliseconds. */
+  /** Maximum time until everything is gone, in milliseconds. */
   readonly withinMs: number;
   readonly go: (gateway: RunningGateway, mark: string) => Promise<void> | void;
   readonly wrap?: Wrap;
-  /** Whether a call waits for its answer meanwhile. */
+  /** Whether a call is in progress at the end. */
   readonly callUnderWay?: boolean;
-  /** Whether a server is started by `npx`, which takes a second of a processor. Default: no. */
+  /**
+   * Whether to add a server that `npx` starts, which takes a second of processor time. Default: no.
+   */
   readonly withNpx?: boolean;
   readonly ignore?: boolean;
 }
 
 /**
- * Starts a gateway with all the hard servers, makes it go in some way, and waits until everything is
- * gone: servers, their children, the watchdog.
+ * Starts a gateway with all the hard servers, ends it, and waits until everything is gone: servers,
+ * their children, the watchdog.
  */
 async function goAway({ withinMs, go, wrap, callUnderWay, withNpx }: Way): Promise<void> {
   await ensureServers();
@@ -84,7 +86,7 @@ async function goAway({ withinMs, go, wrap, callUnderWay, withNpx }: Way): Promi
   const gateway = await startWrapped(setup, wrap);
   try {
     if (wrap === atTerminal) {
-      // From here on the terminal does not show what is typed, which would look like messages.
+      // From now on the terminal does not echo input, which would look like messages.
       await until("the gateway is there", () => gateway.program.lines.join().includes("is ready"));
     }
     await gateway.client.initialize();
@@ -108,7 +110,7 @@ async function goAway({ withinMs, go, wrap, callUnderWay, withNpx }: Way): Promi
   }
 }
 
-/** What is to be ended must be there first: a server that ends by itself proves nothing. */
+/** Checks that the processes exist: a server that has ended on its own proves nothing. */
 function checkHardness(before: readonly Process[], servers: HardServers): void {
   const shown = before.map(({ pid, parent, args }) => `${pid} ${parent} ${args}`).join("\n");
   const least = Object.values(servers).reduce((sum, { atLeast }) => sum + atLeast, 0);
@@ -118,10 +120,10 @@ function checkHardness(before: readonly Process[], servers: HardServers): void {
   assert.ok(before.length >= least + 2, `at least ${least + 2} processes:\n${shown}`);
 }
 
-/** Has the gateway lead a group of its own. */
+/** Makes the gateway the leader of its own process group. */
 const inOwnGroup: Wrap = (words) => ["perl", "-e", "setpgrp(0, 0); exec @ARGV", "--", ...words];
 
-/** Has the gateway run at a terminal, which closes when the program that shows it is gone. */
+/** Runs the gateway in a terminal, which closes when its terminal emulator is gone. */
 const atTerminal: Wrap = (words) => {
   const quiet = ["sh", "-c", 'stty -echo; exec "$@"', "sh", ...words];
   const quoted = quiet.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
@@ -130,7 +132,7 @@ const atTerminal: Wrap = (words) => {
     : ["script", "-qfec", `exec ${quoted}`, "/dev/null"];
 };
 
-/** Has the gateway allowed to run these programs only, so that Deno signals no group for it. */
+/** Lets the gateway run only these programs, so that Deno cannot signal a group. */
 const withFewPrograms: Wrap = (words) => {
   return words.map((word) => word === "--allow-run" ? "--allow-run=sh,bash,npx,kill" : word);
 };
@@ -144,8 +146,8 @@ function hasTerminal(): boolean {
 const signal = (name: Deno.Signal) => ({ program }: RunningGateway): void => program.signal(name);
 
 /**
- * What SPEC 7 gives each; of the 9 s after a signal 5 are for calls, and there are none. Those that
- * stand together mostly wait, and do so at the same time.
+ * The time limits of SPEC 7. After a signal, 5 of the 9 s are for calls, and there are none. The
+ * members of a group mostly wait, and therefore run concurrently.
  */
 const WAYS: readonly (readonly Way[])[] = [
   [{
@@ -168,7 +170,7 @@ const WAYS: readonly (readonly Way[])[] = [
   ],
   [{
     name: "[faults.second-signal] a second SIGTERM, which ends at once",
-    // The watchdog looks a second longer whether all has ended.
+    // The watchdog checks for a second longer whether all processes have ended.
     withinMs: 1500,
     go: async ({ program }, mark) => {
       program.signal("SIGTERM");
@@ -182,7 +184,7 @@ const WAYS: readonly (readonly Way[])[] = [
     {
       name: "[faults.terminal] its terminal closes",
       withinMs: 3000,
-      // Of the program that shows the terminal.
+      // Sent to the terminal emulator.
       go: signal("SIGKILL"),
       wrap: atTerminal,
       ignore: NO_SHELL || !hasTerminal(),

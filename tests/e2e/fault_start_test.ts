@@ -19,7 +19,7 @@ function refuse(gateway: RunningGateway, server: string): Promise<Refusal> {
   return gateway.refusal("execute_tool", { server, tool: "echo", args: { token: "x" } });
 }
 
-/** What a refusal quotes, and what stands before it. */
+/** The text that a refusal quotes, and the text before it. */
 function quoteOf({ message }: Refusal): [string, string] {
   const at = message.indexOf("\n");
   return [message.slice(0, at), message.slice(at + 1)];
@@ -62,7 +62,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[faults.slow-start] calls wait for a server that starts slowly, and for no other",
+  name: "[faults.slow-start] only calls of a slow server wait for its start",
   ignore,
   fn: async () => {
     await using gateway = await startGateway({
@@ -79,7 +79,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[faults.mute] a server that never answers is given up after connect_timeout_ms, and ended",
+  name: "[faults.mute] a server that never answers is ended after connect_timeout_ms",
   ignore,
   fn: async () => {
     const mark = newMark();
@@ -111,7 +111,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[faults.garbage] what a server prints beside its answers harms nothing",
+  name: "[faults.garbage] other output of a server does no harm",
   ignore,
   fn: async () => {
     await using gateway = await startGateway({
@@ -126,7 +126,7 @@ Deno.test({
   },
 });
 
-/** A server of which every start is counted. */
+/** A server whose starts are counted. */
 function countedServer(
   folder: string,
   ...faults: string[]
@@ -166,11 +166,11 @@ Deno.test({
         assert.ok(slowest < 1000, `${slowest} ms while it is left alone`);
       });
 
-      await t.step("others are answered meanwhile", async () => {
+      await t.step("others are answered in the meantime", async () => {
         assert.equal(await gateway.text("good", "echo", { token: "x" }), "x");
       });
 
-      await t.step("50 calls at once start it once, when it is tried again", async () => {
+      await t.step("50 concurrent calls start it once after the pause", async () => {
         await until("it is tried again", async () => {
           const answers = Array.from({ length: 50 }, () => refuse(gateway, "waiting"));
           await Promise.all(answers);
@@ -210,7 +210,7 @@ Deno.test({
     for (const server of ["one", "two"]) {
       assert.equal(await gateway.text(server, "echo", { token: server }), server);
     }
-    // More often than a server may fail to start: it is not the server's fault.
+    // More often than a server may fail to start, because this is not the server's fault.
     for (let call = 1; call <= 10; call++) {
       assert.deepEqual(await refuse(gateway, "three"), {
         code: "SERVER_UNAVAILABLE",

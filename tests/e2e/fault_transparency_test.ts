@@ -10,10 +10,10 @@ import {
 } from "./gateway.ts";
 import type { Message, RawClient } from "./raw_client.ts";
 
-/** What both clients declare, and the servers list their tools by. */
+/** Capabilities of both clients, on which the servers' tool lists depend. */
 const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
 
-/** Something in an answer that is another one each time; what it becomes, and why. */
+/** Part of an answer that differs each time, its replacement, and the reason. */
 interface Mask {
   readonly why: string;
   readonly apply: (text: string) => string;
@@ -50,13 +50,13 @@ interface Case {
   readonly tool: string;
   readonly args?: Fields;
   readonly masks?: readonly Mask[];
-  /** Its arguments do not fit: the gateway adds the schema to the error. */
+  /** Whether the arguments are invalid, so that the gateway adds the schema to the error. */
   readonly isHelped?: boolean;
-  /** It must run as a task, which the gateway does of itself. */
+  /** Whether it must run as a task, which the gateway does by itself. */
   readonly isTask?: boolean;
 }
 
-/** Calls of every tool that server-everything lists, in every kind of answer it has. */
+/** Calls of every tool of server-everything, with all kinds of answers. */
 const EVERYTHING: readonly Case[] = [
   { tool: "echo", args: { message: "täxt \u0000 😀" } },
   ...["error", "success", "debug"].map((messageType) => {
@@ -68,7 +68,7 @@ const EVERYTHING: readonly Case[] = [
   { tool: "get-resource-reference", args: { resourceType: "Blob" }, masks: [TIME_IN_BLOB] },
   { tool: "get-structured-content", args: { location: "Chicago" } },
   { tool: "get-sum", args: { a: 0.1, b: 0.2 } },
-  // Wrong arguments, which this server answers with a result.
+  // Invalid arguments, which this server answers with a result.
   { tool: "get-sum", args: { a: "one", b: 2 }, isHelped: true },
   { tool: "get-tiny-image" },
   ...["resource", "resourceLink"].map((outputType) => {
@@ -83,7 +83,7 @@ const EVERYTHING: readonly Case[] = [
   { tool: "get-roots-list" },
   { tool: "trigger-elicitation-request" },
   { tool: "trigger-url-elicitation", args: { url: "https://example.com/a" }, masks: [RANDOM_ID] },
-  // Error -32042, and its second call, which asks.
+  // Error -32042, and the second call, which sends an elicitation.
   ...[1, 2].map(() => {
     const args = { url: "https://example.com/b", errorPath: true };
     return { tool: "trigger-url-elicitation", args, masks: [RANDOM_ID] };
@@ -97,14 +97,14 @@ const EVERYTHING: readonly Case[] = [
   },
 ];
 
-/** Calls of our own server, which says what no library would let it say. */
+/** Calls of our own server, which sends what no library would allow. */
 const ODD: readonly Case[] = [
   { tool: "contents" },
   { tool: "fails" },
   { tool: "big", args: { length: 200_000 } },
 ];
 
-/** Answers what servers ask, and notes it. */
+/** Answers the servers' requests, and records them. */
 function answerServers(client: RawClient): Message[] {
   const asked: Message[] = [];
   const answer = (method: string, result: unknown): void => {
@@ -139,10 +139,10 @@ function directCall(client: RawClient, { tool, args = {}, isTask }: Case): Promi
   );
 }
 
-/** What an answer says, without what is another one each time. */
+/** The answer without the parts that differ each time. */
 function answerValue({ result, error }: Message, { masks }: Case): unknown {
   const value = result ?? { error };
-  // Only where it must: numbers beyond a double would not come back from their text.
+  // Parsed only if necessary: numbers beyond a double would change.
   if (masks === undefined) return value;
   return JSON.parse(masks.reduce((text, mask) => mask.apply(text), JSON.stringify(value)));
 }
@@ -171,7 +171,7 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
   await using direct = await DirectServer.start(entry, CAPABILITIES);
   const askedDirectly = answerServers(direct.client);
   await using gateway = await startGateway({
-    // The path that the server has when it is called directly.
+    // The same PATH as in the direct call.
     env: { PATH: Deno.env.get("PATH") ?? "" },
     servers: { everything: { ...entry, gateway: { forward } } },
     client: { capabilities: CAPABILITIES },
@@ -192,7 +192,7 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
     );
   });
 
-  // The task takes seconds; the others are called meanwhile.
+  // The task takes seconds; the others are called in the meantime.
   const tasks = new Map(
     EVERYTHING.filter(({ isTask }) => isTask === true).map((call) => {
       return [call, compare({ direct, gateway }, "everything", call)];
@@ -207,11 +207,11 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
     });
   }
 
-  await t.step("asks the client the same, and names the server where people are asked", () => {
+  await t.step("sends the client the same requests, and names the server to people", () => {
     const asked = (messages: readonly Message[], method: string): Message[] => {
       const texts = messages.filter((message) => message.method === method)
         .map((message) => RANDOM_ID.apply(JSON.stringify(message)));
-      // The task asks when it has come so far, whatever is called meanwhile.
+      // The order depends on when the task sends its request.
       return texts.toSorted().map((text) => JSON.parse(text));
     };
     const elicitations = asked(askedDirectly, "elicitation/create").map(({ method, params }) => {

@@ -15,7 +15,7 @@ const CAPABILITIES = {
   experimental: { vendor: {} },
 };
 
-/** Has the server ask the client something, and gives what the server was answered. */
+/** Makes the server send the client a request, and returns the answer that the server received. */
 async function ask(
   gateway: RunningGateway,
   server: string,
@@ -24,7 +24,7 @@ async function ask(
   return JSON.parse(await gateway.text(server, "ask", { params: {}, ...request }));
 }
 
-Deno.test("what a server asks reaches the client", async (t) => {
+Deno.test("requests of a server reach the client", async (t) => {
   await using gateway = await startGateway({
     servers: {
       odd: oddServer(),
@@ -60,7 +60,7 @@ Deno.test("what a server asks reaches the client", async (t) => {
     assert.deepEqual(answer, { roots: [{ uri: "file:///x", name: "x" }] });
   });
 
-  await t.step("[servers.forward] sampling only where it is opted in", async () => {
+  await t.step("[servers.forward] sampling only if the entry enables it", async () => {
     const request = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1 } };
     assert.equal((await ask(gateway, "odd", request) as { code: number }).code, -32601);
     assert.deepEqual(await ask(gateway, "sampling", request), { role: "assistant", model: "m" });
@@ -68,7 +68,7 @@ Deno.test("what a server asks reaches the client", async (t) => {
     assert.equal((other as { code: number }).code, -32601);
   });
 
-  await t.step("[servers.forward] the client's refusal, and nothing unknown", async () => {
+  await t.step("[servers.forward] the client's refusal, and no unknown requests", async () => {
     const unknown = await ask(gateway, "odd", { method: "no/such/method" });
     assert.equal((unknown as { code: number }).code, -32601);
     assert.deepEqual(await ask(gateway, "odd", { method: "ping" }), {});
@@ -101,14 +101,14 @@ Deno.test("what a server asks reaches the client", async (t) => {
   });
 });
 
-Deno.test("[servers.forward] a client that can do nothing is asked nothing", async () => {
+Deno.test("[servers.forward] a client without capabilities gets no requests", async () => {
   await using gateway = await startGateway({ servers: { odd: oddServer() } });
   const [line = ""] = (await gateway.text("odd", "received")).split("\n");
   assert.deepEqual(JSON.parse(line).params.capabilities, {});
 });
 
 for (const transport of ["stdio", "http"] as const) {
-  Deno.test(`what a server asks in a call belongs to the call, over ${transport}`, async (t) => {
+  Deno.test(`a request of a server during a call belongs to the call, over ${transport}`, async (t) => {
     await using gateway = await startGateway({
       servers: { odd: { ...oddServer(), gateway: { call_timeout_ms: 1000 } } },
       client: { capabilities: { elicitation: {} } },
@@ -119,8 +119,8 @@ for (const transport of ["stdio", "http"] as const) {
     const questions = () => {
       return client.received.filter(({ message }) => message.method === elicitation.method);
     };
-    /** Waits for the question, and then for the word that it need not be answered any more. */
-    const takenBack = async (count: number): Promise<void> => {
+    /** Waits for the request, and then for its cancellation. */
+    const cancelled = async (count: number): Promise<void> => {
       await until("the question is there", () => questions().length === count);
       const id = questions().at(-1)?.message.id;
       await until("it is taken back", () => {
@@ -141,14 +141,14 @@ for (const transport of ["stdio", "http"] as const) {
       },
     );
 
-    // From here on nobody answers.
+    // From now on nobody answers.
     client.handle("elicitation/create", () => undefined);
 
     await t.step(
-      "[sessions.questions] a call that is answered takes its question back",
+      "[sessions.questions] the answer to a call cancels its request",
       async () => {
         assert.equal(await gateway.text("odd", "ask", { ...elicitation, early: true }), "early");
-        await takenBack(2);
+        await cancelled(2);
       },
     );
 
@@ -158,7 +158,7 @@ for (const transport of ["stdio", "http"] as const) {
       void client.send(text);
       await until("the question is there", () => questions().length === 3);
       await client.notify("notifications/cancelled", { requestId: "stopped" });
-      await takenBack(3);
+      await cancelled(3);
     });
 
     await t.step("[sessions.questions] a call that takes too long, too, and says why", async () => {
@@ -168,13 +168,13 @@ for (const transport of ["stdio", "http"] as const) {
         args: elicitation,
         timeout_ms: 300,
       });
-      await takenBack(4);
+      await cancelled(4);
       const { code, message } = await call;
       assert.equal(code, "TIMEOUT");
       assert.match(message, /it asked the client something and was waiting for the answer/);
     });
 
-    await t.step("[sessions.questions] the server is told each time", async () => {
+    await t.step("[sessions.questions] the server is notified each time", async () => {
       const received = await gateway.text("odd", "received");
       const told = received.split("\n").filter((line) => /belongs to has ended/.test(line));
       assert.equal(told.length, 3);

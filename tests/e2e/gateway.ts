@@ -12,26 +12,26 @@ import { type Fields, type Introduction, type Message, RawClient } from "./raw_c
 import { type AuditLine, Setup, type SetupOptions, TALKATIVE } from "./setup.ts";
 import { until } from "./until.ts";
 
-/** How a client connects. */
+/** Transport of a client's connection. */
 export type Transport = "stdio" | "http";
 
 const TRANSPORT: Transport = Deno.env.get("GATEWAY_E2E_TRANSPORT") === "http" ? "http" : "stdio";
 
-/** How a gateway is started. */
+/** Options of a gateway under test. */
 export interface GatewayOptions extends SetupOptions {
-  /** Words after the program's name. Default: `--agent tester`, unless there are rules. */
+  /** Command line arguments. Default: `--agent tester`, unless there are rules. */
   readonly args?: readonly string[];
-  /** What to start. Default: what the suite is run for. */
+  /** Form of the program. Default: the one that the suite runs on. */
   readonly command?: GatewayCommand;
-  /** How the client connects. Default: what `GATEWAY_E2E_TRANSPORT` says, or stdio. */
+  /** Default: `GATEWAY_E2E_TRANSPORT`, or stdio. */
   readonly transport?: Transport;
-  /** Whether the gateway's log is left unread. Default: no. */
+  /** Whether standard error is left unread. Default: no. */
   readonly leavesStderr?: boolean;
-  /** What the client says of itself; `false` leaves the introduction to the test. */
+  /** Parameters of `initialize`; `false` if the test initializes by itself. */
   readonly client?: Introduction | false;
 }
 
-/** The error that a refused operation answers with. */
+/** The error of a refused operation. */
 export interface Refusal {
   readonly code: string;
   readonly message: string;
@@ -48,7 +48,7 @@ export function oddServer(...flags: string[]): { command: string; args: string[]
   return { command: Deno.execPath(), args: [...deno, ODD_SERVER, ...flags] };
 }
 
-/** Starts a gateway and introduces a client to it. Bind it with `await using`. */
+/** Starts a gateway and initializes a client. Bind it with `await using`. */
 export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
   const { args = options.rules === undefined ? ["--agent", "tester"] : [] } = options;
   const { transport = TRANSPORT } = options;
@@ -75,7 +75,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   if (options.client === false) return gateway;
   try {
     await gateway.client.initialize(options.client);
-    // The log comes by a way of its own; tests look at what it says of the start.
+    // The log has a pipe of its own; tests read its messages about the start.
     if (env.GATEWAY_LOG_LEVEL === TALKATIVE.GATEWAY_LOG_LEVEL && !leavesStderr) {
       await until("the start is told", () => program.stderr.includes("Gateway is ready"));
     }
@@ -86,7 +86,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   }
 }
 
-/** Waits for a gateway to listen, and gives the address of its MCP endpoint. */
+/** Waits until a gateway listens, and returns the URL of its MCP endpoint. */
 export async function listeningUrl(program: Program): Promise<string> {
   return await until(`the gateway listens: ${program.stderr}`, () => {
     if (program.hasEnded) throw new Error(`The program ended. It said:\n${program.stderr}`);
@@ -94,7 +94,7 @@ export async function listeningUrl(program: Program): Promise<string> {
   });
 }
 
-/** A gateway as a process, with a client that talks to it. */
+/** A gateway process with a connected client. */
 export class RunningGateway implements AsyncDisposable {
   readonly setup: Setup;
   readonly program: Program;
@@ -102,7 +102,7 @@ export class RunningGateway implements AsyncDisposable {
   readonly #wire: HttpWire | undefined;
   #isOver = false;
 
-  /** Listens to the gateway: on its output, or over HTTP. */
+  /** Connects a client to the gateway: on its output, or over HTTP. */
   constructor(setup: Setup, program: Program, wire?: HttpWire) {
     this.setup = setup;
     this.program = program;
@@ -110,12 +110,12 @@ export class RunningGateway implements AsyncDisposable {
     this.client = new RawClient(wire ?? program);
   }
 
-  /** The address of its MCP endpoint; over stdio there is none. */
+  /** URL of the MCP endpoint; throws over stdio. */
   get url(): string {
     return /Listening on (https?:\/\/\S+\/mcp)/.exec(this.program.stderr)?.[1] ?? "";
   }
 
-  /** Calls a gateway tool; fails where the call itself is answered with an error. */
+  /** Calls a gateway tool; throws if the answer is a JSON-RPC error. */
   async callTool(name: string, args: Fields, meta?: Fields): Promise<Fields> {
     const _meta = meta === undefined ? {} : { _meta: meta };
     const params = { name, arguments: args, ..._meta };
@@ -125,37 +125,37 @@ export class RunningGateway implements AsyncDisposable {
     return result;
   }
 
-  /** Asks the gateway itself something, and gives what its one text block holds. */
+  /** Calls a tool of the gateway itself, and returns the JSON of its one text block. */
   async ask<T>(name: string, args: Fields = {}): Promise<T> {
-    // One of the answers also has structured content, for clients that take its text for that.
+    // One answer also has structured content, for clients that read it instead of the text.
     const { structuredContent: _, ...result } = await this.callTool(name, args);
     return JSON.parse(onlyText(result));
   }
 
-  /** Calls a gateway tool that must be refused, in the shape that every refusal has. */
+  /** Calls a gateway tool that must be refused, and checks the shape of the refusal. */
   async refusal(name: string, args: Fields = {}): Promise<Refusal> {
     return readRefusal(await this.callTool(name, args));
   }
 
-  /** Calls a tool of a server; what stands in `more` goes beside its arguments. */
+  /** Calls a server's tool; `more` has further arguments of `execute_tool`. */
   execute(server: string, tool: string, args: Fields = {}, more: Fields = {}): Promise<Fields> {
     return this.callTool("execute_tool", { server, tool, args, ...more });
   }
 
-  /** Calls a tool of a server that answers with one text. */
+  /** Calls a server's tool that answers with one text. */
   async text(server: string, tool: string, args: Fields = {}, more: Fields = {}): Promise<string> {
     return onlyText(await this.execute(server, tool, args, more));
   }
 
-  /** The lines of the audit log so far. */
+  /** The audit log so far. */
   audit(): AuditLine[] {
     return this.setup.audit();
   }
 
   /**
-   * Closes the gateway's input, or over HTTP asks it to end, and checks how it ends.
+   * Closes the gateway's input, or over HTTP sends a signal, and checks how the gateway ends.
    *
-   * @param code The exit code that it must end with.
+   * @param code The expected exit code.
    */
   async end(code = 0): Promise<void> {
     if (this.#isOver) return;
@@ -166,10 +166,10 @@ export class RunningGateway implements AsyncDisposable {
   }
 
   /**
-   * Waits for the end, and checks its code, that nothing is left, and all that was written.
+   * Waits for the end. Checks the exit code, that no process is left, and the output.
    *
-   * @param code The exit code that it must end with.
-   * @param leftMs How long processes may be left after it.
+   * @param code The expected exit code.
+   * @param leftMs Maximum time that processes may be left after the end.
    */
   async checkEnd(code: number, leftMs?: number): Promise<void> {
     try {
@@ -184,7 +184,7 @@ export class RunningGateway implements AsyncDisposable {
     assert.deepEqual(this.client.malformed, [], "standard output holds JSON-RPC only");
   }
 
-  /** Ends everything at once. */
+  /** Kills the gateway. */
   async kill(): Promise<void> {
     await this.#wire?.close();
     this.program.signal("SIGKILL");
@@ -198,7 +198,7 @@ export class RunningGateway implements AsyncDisposable {
   }
 }
 
-/** The text of a result that has one text block and nothing else. */
+/** The text of a result that consists of one text block. */
 export function onlyText(result: Fields | undefined): string {
   const content = result?.content as { type: string; text: string }[];
   const text = content?.[0]?.text;
@@ -207,7 +207,7 @@ export function onlyText(result: Fields | undefined): string {
   return String(text);
 }
 
-/** The error in a result that refuses an operation. */
+/** The error in the result of a refused operation. */
 export function readRefusal(result: Fields | undefined): Refusal {
   const { isError, ...rest } = result ?? {};
   const { error, ...nothing } = JSON.parse(onlyText(rest));
@@ -216,7 +216,7 @@ export function readRefusal(result: Fields | undefined): Refusal {
   return error;
 }
 
-/** The message that answers a call of a server's tool. */
+/** Parameters of a call of a server's tool. */
 export function executeParams(server: string, tool: string, args: Fields = {}): Fields {
   return { name: "execute_tool", arguments: { server, tool, args } };
 }

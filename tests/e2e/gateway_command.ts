@@ -14,10 +14,10 @@ export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 /** `source`, a form that users get, `image` for the steps of the Dockerfile, or a path. */
 export type GatewayCommand = string;
 
-/** What the suite is run for: what `GATEWAY_COMMAND` says, or the bundle, copied away. */
+/** Form of the program that the suite runs on: `GATEWAY_COMMAND`, or a copy of the bundle. */
 export const GATEWAY_COMMAND: GatewayCommand = Deno.env.get("GATEWAY_COMMAND") || "bundle";
 
-/** The words that start the gateway, the program first. */
+/** The command line that starts the gateway. */
 export async function commandWords(command: GatewayCommand): Promise<Words> {
   if (command === "source") {
     return [Deno.execPath(), "run", ...permissionFlags(), join(ROOT, "src/main.ts")];
@@ -27,8 +27,8 @@ export async function commandWords(command: GatewayCommand): Promise<Words> {
 }
 
 /**
- * What the environment of a program in one of the forms has besides a home folder: an empty folder
- * of Deno's own, and no `deno` on the path.
+ * Environment of a program in one of the forms, besides its home folder: an empty folder for Deno,
+ * and no `deno` on the path.
  */
 export function shippedEnvironment(command: GatewayCommand): Record<string, string> {
   if (command === "source") return {};
@@ -38,7 +38,7 @@ export function shippedEnvironment(command: GatewayCommand): Record<string, stri
   return { DENO_DIR: join(SHIPPED, "deno"), PATH: path.join(separator) };
 }
 
-/** Where the forms are made; `deno task test` names a folder, and removes it at the end. */
+/** Folder of the built forms; `deno task test` creates one and removes it at the end. */
 const SHIPPED = Deno.env.get("GATEWAY_SHIPPED") ||
   join(
     tmpdir(),
@@ -46,14 +46,14 @@ const SHIPPED = Deno.env.get("GATEWAY_SHIPPED") ||
   );
 
 /**
- * Makes a form of the program, unless it is there and newer than all that goes into it. Several
- * test processes may ask at once: the others wait for the first.
+ * Builds a form of the program, unless it exists and is newer than all its sources. Several test
+ * processes may call this at once; the others wait for the first.
  */
 async function shippedWords(form: Form | "image"): Promise<Words> {
   const folder = join(SHIPPED, form);
   Deno.mkdirSync(folder, { recursive: true });
   const words = join(folder, "words.json");
-  // Every form is made from the one bundle.
+  // All forms are built from one bundle.
   using lock = Deno.openSync(join(SHIPPED, ".lock"), { create: true, write: true });
   await lock.lock(true);
   if (changedAt(words) <= Math.max(...inputs().map(changedAt))) {
@@ -97,5 +97,5 @@ function changedAt(path: string): number {
   }
 }
 
-/** The version that the gateway says it has. */
+/** The gateway's version. */
 export const VERSION: string = config.version;

@@ -21,12 +21,12 @@ const INITIALIZE = JSON.stringify({
   },
 });
 
-/** A JWT part as it is on the wire. */
+/** Encodes a part of a JWT. */
 function part(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
 
-/** Opens the stream of a client; gives all of it when the gateway has ended it. */
+/** Opens the stream of a client; resolves to all of it when the gateway has ended it. */
 async function listen(visitor: Visitor): Promise<{ readonly all: Promise<string> }> {
   const response = await visitor.ask("GET");
   assert.equal(response.status, 200);
@@ -44,7 +44,7 @@ function portOf(gateway: RunningGateway): number {
   return Number(new URL(gateway.url).port);
 }
 
-/** A request as text, with what the attacker adds. */
+/** A request as text, with the attacker's additions. */
 function text(gateway: RunningGateway, headers: readonly string[], body = INITIALIZE): string {
   const own = [`Host: 127.0.0.1:${portOf(gateway)}`, "Content-Type: application/json"];
   const length = headers.some((header) => /^(content-length|transfer-encoding)/i.test(header))
@@ -73,7 +73,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
   const owner = await enter(gateway, "amg_b");
   const secrets = ["amg_a", "amg_b", "amg_c", METRICS_TOKEN, owner.session];
 
-  await t.step("[http.stolen-session] to others it cannot be used, read or ended", async () => {
+  await t.step("[http.stolen-session] others cannot use, read or end the session", async () => {
     const stream = await listen(owner);
     for (
       const token of ["amg_a", await issuer.token(), await issuer.token({ claims: { agent: "b" } })]
@@ -86,14 +86,14 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       assert.equal(await thief.status("DELETE"), 404);
     }
     assert.equal(await owner.call("list_servers"), "ok");
-    // It was not taken away: it ends when its owner says so.
+    // The session still exists: it ends when its owner closes it.
     assert.equal(await owner.status("DELETE"), 204);
     assert.equal(await soon("the stream ends", stream.all), "");
     assert.equal(await owner.open(), 200);
     secrets.push(owner.session);
   });
 
-  await t.step("[http.resume] forged ids of events give nothing and harm nothing", async () => {
+  await t.step("[http.resume] forged event ids reveal nothing and do no harm", async () => {
     for (const forged of ["1-0", "7-1", "0", "-1-0", "0-1e5", `1-${"9".repeat(40)}`, "0-0, 1-0"]) {
       assert.equal(await owner.status("GET", { "last-event-id": forged }), 400, forged);
     }
@@ -141,9 +141,9 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
   });
 
   await t.step(
-    "[http.credential-end] a JWT is good no longer than it says, streams too",
+    "[http.credential-end] a JWT is not valid after its expiry, nor are its streams",
     async () => {
-      // Five seconds are for clocks that differ.
+      // Five seconds of clock difference are allowed.
       const exp = Math.floor(Date.now() / 1000) - 2;
       const token = await issuer.token({ claims: { exp } });
       const visitor = await enter(gateway, token);
@@ -157,7 +157,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     },
   );
 
-  await t.step("[http.credential-end] an agent that is taken out is out at once", async () => {
+  await t.step("[http.credential-end] a removed agent loses access immediately", async () => {
     const byToken = await enter(gateway, "amg_c");
     const byJwt = await enter(gateway, await issuer.token({ claims: { agent: "c" } }));
     const streams = [await listen(byToken), await listen(byJwt)];
@@ -174,7 +174,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     assert.equal(await owner.call("list_servers"), "ok", "the others go on");
   });
 
-  await t.step("[http.credential] only the header counts, and only one", async () => {
+  await t.step("[http.credential] only the header is read, and only one", async () => {
     const good = "Authorization: Bearer amg_a";
     const attempts: Readonly<Record<string, readonly [number, string]>> = {
       "in the query": [
@@ -224,7 +224,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     );
   });
 
-  await t.step("[http.no-insides] names that are header lines stay what they are", async () => {
+  await t.step("[http.no-insides] names that look like header lines stay names", async () => {
     const crlf = "a\r\nSet-Cookie: x=y";
     assert.equal(await owner.call("list_servers", { agent_id: crlf }), "INVALID_AGENT_ID");
     const response = await owner.send({ id: crlf, method: "ping" });
@@ -250,7 +250,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
   });
 
   await t.step(
-    "[rules.credentials] guessing is slowed down, whatever address is claimed",
+    "[rules.credentials] guessing is slowed down, whatever address the client claims",
     async () => {
       const guesser = new Visitor(gateway);
       let last: Response | undefined;

@@ -3,13 +3,13 @@ import { type Fields, oddServer, onlyText, startGateway } from "./gateway.ts";
 import { HttpWire } from "./http_wire.ts";
 import { RawClient } from "./raw_client.ts";
 
-/** How many ask at once, and how often each. */
+/** Number of concurrent clients, and of the calls of each. */
 export interface Crowd {
   readonly clients: number;
   readonly calls: number;
 }
 
-/** One client: a session of its own, one call after the other, each with its own words. */
+/** One client: a session of its own, one call after the other, each with its own text. */
 async function take(url: string, name: string, calls: number): Promise<number[]> {
   const wire = new HttpWire({ url });
   const client = new RawClient(wire);
@@ -24,7 +24,7 @@ async function take(url: string, name: string, calls: number): Promise<number[]>
       latencies.push(performance.now() - started);
       assert.deepEqual(JSON.parse(onlyText(result)).params.arguments, args);
     }
-    // Nothing that was meant for another one has come.
+    // The client has received no message of another one.
     assert.equal(client.received.length, calls + 1);
     assert.deepEqual(new Set(wire.statuses), new Set([200, 202]));
     return latencies;
@@ -34,9 +34,10 @@ async function take(url: string, name: string, calls: number): Promise<number[]>
 }
 
 /**
- * Has many clients call at once over HTTP, and checks that each gets its own answers and no other.
+ * Lets many clients call at once over HTTP, and checks that each gets its own answers and no
+ * others.
  *
- * @returns What it took, for people.
+ * @returns The duration, for people.
  */
 export async function meetCrowd({ clients, calls }: Crowd): Promise<string> {
   await using gateway = await startGateway({

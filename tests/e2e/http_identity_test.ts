@@ -5,7 +5,7 @@ import { startGateway } from "./gateway.ts";
 import { soon, until } from "./until.ts";
 import { Visitor } from "./visitor.ts";
 
-Deno.test("[identity.credential] [rules.credentials] over HTTP the credential says who calls", async (t) => {
+Deno.test("[identity.credential] [rules.credentials] over HTTP the credential identifies the agent", async (t) => {
   await using issuer = await Issuer.open();
   const rules = (tokens: string[]) => ({
     agents: {
@@ -20,7 +20,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential sa
     client: false,
   });
 
-  await t.step("nobody comes in without", async () => {
+  await t.step("nobody gets in without one", async () => {
     const response = await new Visitor(gateway).send({ id: 1, method: "ping" });
     await response.body?.cancel();
     assert.equal(response.status, 401);
@@ -44,7 +44,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential sa
     assert.equal(await new Visitor(gateway, stranger).open(), 403);
   });
 
-  await t.step("a session serves who opened it", async () => {
+  await t.step("a session serves only the agent that opened it", async () => {
     const visitor = new Visitor(gateway, "amg_a");
     await visitor.open();
     for (const token of ["amg_b", "amg_other", await issuer.token(), "amg_wrong", ""]) {
@@ -57,7 +57,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential sa
     assert.equal(await visitor.call("list_servers"), "ok");
   });
 
-  await t.step("limits are answered in the result", async () => {
+  await t.step("limits are reported in the result", async () => {
     const visitor = new Visitor(gateway, "amg_b");
     await visitor.open();
     assert.equal(await visitor.call("list_servers"), "ok");

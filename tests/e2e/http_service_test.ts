@@ -19,7 +19,7 @@ const INITIALIZE = {
   },
 };
 
-/** Asks a path of the service, and gives status and body. */
+/** Requests a path of the service, and returns its status and body. */
 async function ask(url: string, path: string, headers: Record<string, string> = {}) {
   const response = await fetch(new URL(path, url), { headers });
   return { status: response.status, text: await response.text() };
@@ -45,19 +45,19 @@ Deno.test("the service from its start to its end", async (t) => {
     client: false,
   });
   const { url, program } = gateway;
-  // It may be /dev/null.
+  // Standard input may be /dev/null.
   await program.closeInput();
   const pid = (client: RawClient) => execute(client, "pid");
 
   await t.step(
-    "[http.health] [http.ready] it is alive, and ready when servers answered",
+    "[http.health] [http.ready] it is alive, and ready when its servers have answered",
     async () => {
       assert.deepEqual(await ask(url, "/health"), { status: 200, text: '{"status":"ok"}' });
       assert.equal((await ask(url, "/ready")).status, 503);
     },
   );
 
-  await t.step("[http.eager] servers start before any client is there", async () => {
+  await t.step("[http.eager] servers start before any client connects", async () => {
     const starts = () =>
       Deno.readTextFileSync(`${gateway.setup.folder}/starts`).split("\n").length - 1;
     await until("it starts", () => {
@@ -73,7 +73,7 @@ Deno.test("the service from its start to its end", async (t) => {
     assert.equal(starts(), 1, "the first client takes what is there");
   });
 
-  await t.step("[http.isolation] each client has its own sessions, gone when it goes", async () => {
+  await t.step("[http.isolation] each client has its own sessions, which end with it", async () => {
     const other = await another(url);
     assert.notEqual(await pid(other), await pid(gateway.client));
     const sessions = async () => {
@@ -90,7 +90,7 @@ Deno.test("the service from its start to its end", async (t) => {
   });
 
   await t.step(
-    "[http.audit] the log tells clients apart, and has nobody's session id",
+    "[http.audit] the log distinguishes clients, and contains no session id",
     async () => {
       const other = await another(url);
       await pid(other);
@@ -101,7 +101,7 @@ Deno.test("the service from its start to its end", async (t) => {
     },
   );
 
-  await t.step("[http.metrics] the figures are for this machine", async () => {
+  await t.step("[http.metrics] the metrics are for this machine only", async () => {
     const { status, text } = await ask(url, "/metrics");
     assert.equal(status, 200);
     assert.match(text, /^mcp_gateway_operation_requests_total\{operation="execute_tool"/m);
@@ -110,7 +110,7 @@ Deno.test("the service from its start to its end", async (t) => {
     assert.equal((await ask(url, "/metrics", { "x-forwarded-for": "10.0.0.1" })).status, 403);
   });
 
-  await t.step("[http.input-ignored] the end of input was no end", async () => {
+  await t.step("[http.input-ignored] the end of input has not ended the service", async () => {
     assert.equal((await ask(url, "/health")).status, 200);
     await gateway.end();
   });
@@ -125,7 +125,7 @@ Deno.test("[http.ready] without slow servers it is ready soon", async () => {
   await until("it is ready", async () => (await ask(gateway.url, "/ready")).status === 200);
 });
 
-Deno.test("[tools.status-http] the status is for agents that may read it", async () => {
+Deno.test("[tools.status-http] the status is only for agents that may read it", async () => {
   const agents = {
     a: { allow: { servers: ["*"] }, status: true },
     "team.b": { allow: { servers: ["*"] } },
@@ -137,7 +137,7 @@ Deno.test("[tools.status-http] the status is for agents that may read it", async
   assert.equal(gateway.audit().at(-1)?.decision, "DENY");
 });
 
-Deno.test("[http.metrics] with a token the figures are for who has it", async () => {
+Deno.test("[http.metrics] with a token, the metrics require it", async () => {
   await using gateway = await startGateway({
     ...HTTP,
     env: { GATEWAY_METRICS_TOKEN: TOKEN, GATEWAY_LOG_LEVEL: "debug" },
@@ -155,7 +155,7 @@ Deno.test("[http.metrics] with a token the figures are for who has it", async ()
   assert.equal(gateway.program.stderr.includes(TOKEN), false);
 });
 
-Deno.test("[http.drain] asked to end, it finishes calls and takes no new ones", async () => {
+Deno.test("[http.drain] after a signal, it finishes calls and accepts no new ones", async () => {
   await using gateway = await startGateway({ ...HTTP, servers: { odd: oddServer() } });
   const { client, program, url } = gateway;
   const params = { server: "odd", tool: "slow_progress", args: { every_ms: 150, times: 8 } };
@@ -175,7 +175,7 @@ Deno.test("[http.drain] asked to end, it finishes calls and takes no new ones", 
   assert.equal(refused.status, 503);
   assert.match(refused.headers.get("retry-after") ?? "", /^\d+$/);
   await refused.text();
-  // Also on sessions that are there; what asks nothing is still taken.
+  // Also on existing sessions; notifications are still accepted.
   await client.notify("notifications/roots/list_changed");
   void client.send('{"jsonrpc":"2.0","id":"late","method":"ping"}');
   await client.next("a refusal", ({ error }) => /about to end/.test(error?.message ?? ""));
@@ -183,7 +183,7 @@ Deno.test("[http.drain] asked to end, it finishes calls and takes no new ones", 
   await gateway.checkEnd(0);
 });
 
-Deno.test("[http.second-signal] a second signal ends at once", async () => {
+Deno.test("[http.second-signal] a second signal ends it immediately", async () => {
   await using gateway = await startGateway({ ...HTTP, servers: { odd: oddServer() } });
   const { client, program, url } = gateway;
   const call = client.request("tools/call", {
@@ -202,7 +202,7 @@ Deno.test("[http.second-signal] a second signal ends at once", async () => {
   await callEnds;
 });
 
-Deno.test("a listener that others can reach", async (t) => {
+Deno.test("a listener that other machines can reach", async (t) => {
   const rules = { agents: { a: { allow: { servers: ["*"] }, token_sha256: [HASH] } } };
   const bare = { agents: { a: { allow: { servers: ["*"] } } } };
   const open = ["--host", "0.0.0.0"];
@@ -219,7 +219,7 @@ Deno.test("a listener that others can reach", async (t) => {
     assert.match(stderr, /token_sha256/);
   });
 
-  await t.step("[http.public-reload] is not left without one by a reload", async () => {
+  await t.step("[http.public-reload] a reload cannot remove the last credential", async () => {
     await using gateway = await startGateway({
       ...HTTP,
       rules,
@@ -247,7 +247,7 @@ Deno.test("a listener that others can reach", async (t) => {
   });
 });
 
-Deno.test("[http.public] on loopback it starts; a credential that comes later counts", async () => {
+Deno.test("[http.public] on loopback it starts; a credential that is added later is required", async () => {
   const bare = { agents: { a: { allow: { servers: ["*"] } } } };
   await using gateway = await startGateway({ ...HTTP, rules: bare });
   const rules = { agents: { a: { allow: { servers: ["*"] }, token_sha256: [HASH] } } };
@@ -259,7 +259,7 @@ Deno.test("[http.public] on loopback it starts; a credential that comes later co
   });
 });
 
-Deno.test("[http.start-errors] what cannot be listened on is said", async () => {
+Deno.test("[http.start-errors] an address that cannot be listened on is reported", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = String(taken.addr.port);
   const http = ["--transport", "http"];

@@ -5,20 +5,20 @@ const TYPES = {
   accept: "application/json, text/event-stream",
 };
 
-/** How a client over HTTP shows itself. */
+/** Options of a client over HTTP. */
 export interface HttpWireOptions {
-  /** Address of the MCP endpoint. */
+  /** URL of the MCP endpoint. */
   readonly url: string;
-  /** More headers of every request, such as `authorization`. */
+  /** Further headers of every request, such as `authorization`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** What the gateway says on standard error. */
+  /** The gateway's standard error. */
   readonly stderr?: () => string;
 }
 
-/** Streamable HTTP as lines: what is written is POSTed, and each message of an answer is a line. */
+/** Streamable HTTP as lines: each line is POSTed, and each message of a response is a line. */
 export class HttpWire implements Wire {
   readonly lines: string[] = [];
-  /** Status of each answer so far. */
+  /** Statuses of all responses. */
   readonly statuses: number[] = [];
   onLine: (line: string) => void = () => {};
   onEnd: () => void = () => {};
@@ -37,12 +37,12 @@ export class HttpWire implements Wire {
     return this.#options.stderr?.() ?? "";
   }
 
-  /** The session that the gateway opened. */
+  /** Id of the session. */
   get session(): string | undefined {
     return this.#session;
   }
 
-  /** Sends each line. Resolves when what asks nothing has been taken. */
+  /** Sends each line. Resolves when the notifications have been accepted. */
   async write(text: string | Uint8Array<ArrayBuffer>): Promise<void> {
     const bodies = typeof text === "string"
       ? text.split("\n").filter((line) => line !== "")
@@ -50,20 +50,20 @@ export class HttpWire implements Wire {
     for (const body of bodies) {
       const posted = this.#track(this.#post(body));
       const asks = typeof body === "string" && /"id":/.test(body) && /"method":/.test(body);
-      // The session's name comes with the answer to the first message.
+      // The session id comes with the answer to the first message.
       if (!asks || this.#session === undefined) await posted;
     }
     if (this.#session !== undefined && !this.#isListening) await this.listen();
   }
 
-  /** Opens the stream for what belongs to no call. */
+  /** Opens the standalone SSE stream. */
   async listen(): Promise<void> {
     this.#isListening = true;
     const response = await this.#fetch("GET");
     this.#track(this.#read(response));
   }
 
-  /** Goes without a word, as clients do. */
+  /** Disconnects without ending the session, as clients do. */
   async close(): Promise<void> {
     this.#abort.abort();
     await Promise.all(this.#open);
@@ -113,7 +113,7 @@ export class HttpWire implements Wire {
   #track(work: Promise<void>): Promise<void> {
     const tracked = work.catch((error) => {
       if (!(error instanceof TypeError) && !this.#abort.signal.aborted) throw error;
-      // The service is gone, and with it who was asked.
+      // The service has ended.
       this.onEnd();
     }).finally(() => this.#open.delete(tracked));
     this.#open.add(tracked);

@@ -15,13 +15,13 @@ const AGENTS = {
 const SERVERS = { odd: oddServer(), other: oddServer() };
 const LAZY = { GATEWAY_INIT_STRATEGY: "lazy" };
 
-/** What `list_servers` shows to whoever is taken to call. */
+/** The servers that `list_servers` shows to an agent. */
 async function see(gateway: RunningGateway, args: Fields = {}): Promise<string[]> {
   const servers = await gateway.ask<{ name: string }[]>("list_servers", args);
   return servers.map(({ name }) => name);
 }
 
-/** The same refusal must come from each of the three tools. */
+/** The refusals of the three tools, which must be the same. */
 async function refusals(gateway: RunningGateway, agent: Fields): Promise<Fields[]> {
   const calls: [string, Fields][] = [
     ["list_servers", {}],
@@ -32,7 +32,7 @@ async function refusals(gateway: RunningGateway, agent: Fields): Promise<Fields[
   return (await Promise.all(answers)).map((answer) => ({ ...readRefusal(answer) }));
 }
 
-Deno.test("an agent has to say who it is", async (t) => {
+Deno.test("an agent must identify itself", async (t) => {
   await using gateway = await startGateway({
     servers: SERVERS,
     rules: { agents: AGENTS },
@@ -71,7 +71,7 @@ Deno.test("an agent has to say who it is", async (t) => {
     }
   });
 
-  await t.step("[identity.malformed] nor one whose id is malformed", async () => {
+  await t.step("[identity.malformed] so is one with a malformed id", async () => {
     for (const agent_id of ["two words", "a/b", "é", "a".repeat(129), "new\nline", "*"]) {
       const [refusal] = await refusals(gateway, { agent_id });
       assert.equal(refusal?.code, "INVALID_AGENT_ID", agent_id);
@@ -85,7 +85,7 @@ Deno.test("an agent has to say who it is", async (t) => {
   });
 });
 
-Deno.test("an agent that says nothing", async (t) => {
+Deno.test("an agent without an id", async (t) => {
   const open = { deny_on_missing_agent: false };
   const start = (agents: object, env: Record<string, string> = {}, args: string[] = []) => {
     const rules = { agents, defaults: open };
@@ -114,7 +114,7 @@ Deno.test("an agent that says nothing", async (t) => {
     assert.deepEqual(await see(gateway), ["other"]);
   });
 
-  await t.step("[identity.no-fallback] else nobody", async () => {
+  await t.step("[identity.no-fallback] else none", async () => {
     await using gateway = await start(others);
     for (const refusal of await refusals(gateway, {})) {
       assert.deepEqual(refusal, {
@@ -146,7 +146,7 @@ Deno.test("a gateway that is bound to one agent", async (t) => {
       ["GATEWAY_AGENT", { GATEWAY_AGENT: "reader" }, []],
     ] as const
   ) {
-    await t.step(`[identity.bound] by ${how} takes no other agent_id`, async () => {
+    await t.step(`[identity.bound] by ${how} accepts no other agent_id`, async () => {
       await using gateway = await startGateway({
         servers: SERVERS,
         rules: { agents: AGENTS, defaults: { deny_on_missing_agent: false } },
@@ -168,7 +168,7 @@ Deno.test("a gateway that is bound to one agent", async (t) => {
     });
   }
 
-  await t.step("[identity.bound] to nobody of the rules allows nothing", async () => {
+  await t.step("[identity.bound] to an agent that is not in the rules allows nothing", async () => {
     await using gateway = await startGateway({
       servers: SERVERS,
       rules: { agents: AGENTS },

@@ -5,7 +5,7 @@ import { Visitor } from "./visitor.ts";
 
 const HOW_TO = /^Call list_servers, [^\n]+$/;
 
-/** None of them can be started. */
+/** Servers that cannot be started. */
 const SERVERS = {
   files: { command: "no-such-program-here", description: "My notes" },
   off: { command: "no-such-program-here", disabled: true },
@@ -21,7 +21,7 @@ const RULES = {
   },
 };
 
-/** Lines of the instructions that a client of such a gateway gets. */
+/** Lines of the instructions that a client of the gateway gets. */
 async function introduce(rules: object, args: readonly string[]): Promise<string[]> {
   await using gateway = await startGateway({
     servers: SERVERS,
@@ -33,7 +33,7 @@ async function introduce(rules: object, args: readonly string[]): Promise<string
   return String(result?.instructions).split("\n");
 }
 
-Deno.test("a client learns what is behind the gateway", async (t) => {
+Deno.test("the instructions name the servers behind the gateway", async (t) => {
   const fallback = { ...RULES, defaults: { deny_on_missing_agent: false } };
   const name = "[tools.instructions-servers] for the connection's agent, if it has one";
   await t.step(name, async () => {
@@ -75,7 +75,7 @@ Deno.test("a client learns what is behind the gateway", async (t) => {
   });
 });
 
-/** What a new client over HTTP reads first. */
+/** First line of the instructions that a new client over HTTP gets. */
 async function firstLine(gateway: RunningGateway): Promise<string> {
   const clientInfo = { name: "visitor", version: "1" };
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { oddServer, readRefusal, startGateway } from "./gateway.ts";
 import { until } from "./until.ts";
 
-Deno.test("[errors.rate-limited] [rules.limits] limits hold over stdio, and are reloaded", async () => {
+Deno.test("[errors.rate-limited] [rules.limits] limits apply over stdio, and are reloaded", async () => {
   const rules = (per_minute: number) => ({ agents: { tester: { limits: { per_minute } } } });
   await using gateway = await startGateway({ rules: rules(2), args: ["--agent", "tester"] });
   await gateway.ask("list_servers");

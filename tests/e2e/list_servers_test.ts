@@ -3,7 +3,7 @@ import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
 
 const SECRET = "canary-5c1f0b";
 
-/** One server of every kind, with a secret wherever one may stand. */
+/** One server of every kind, with a secret wherever one is possible. */
 const SERVERS = {
   "zeta": { ...oddServer(), description: "Stands first", env: { KEY: `${SECRET}-env` } },
   "dying": { ...oddServer("--die=3"), description: "Fails to start" },
@@ -18,7 +18,7 @@ const SERVERS = {
   ["__proto__"]: { command: "true", type: "stdio", vendorKey: { any: "thing" } },
 };
 
-/** A number as name, which JavaScript would put first. */
+/** With a number as a name, which JavaScript would put first. */
 const SERVERS_FILE = JSON.stringify({ mcpServers: SERVERS }).replace('"seven":', '"7":');
 
 const RULES = {
@@ -61,7 +61,7 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     for (const failing of ["dying", "unset", "7"]) assert.ok(names.includes(failing), failing);
   });
 
-  await t.step("[tools.servers-disabled] a disabled one is told as such", async () => {
+  await t.step("[tools.servers-disabled] a disabled one is shown as such", async () => {
     for (const tool of ["execute_tool", "get_server_tools"]) {
       const args = { server: "off", ...tool === "execute_tool" ? { tool: "echo" } : {} };
       assert.deepEqual(await gateway.refusal(tool, { agent_id: "reader", ...args }), {
@@ -75,18 +75,21 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     }
   });
 
-  await t.step("[tools.servers-structured] it alone has structured content, too", async () => {
-    for (const agent_id of ["reader", "nobody"]) {
-      const result = await gateway.callTool("list_servers", { agent_id, include_metadata: true });
-      const servers = await list(gateway, { agent_id, include_metadata: true });
-      assert.deepEqual(result.structuredContent, { servers });
-    }
-    const { structuredContent } = await gateway.callTool("get_server_tools", {
-      agent_id: "reader",
-      server: "zeta",
-    });
-    assert.equal(structuredContent, undefined);
-  });
+  await t.step(
+    "[tools.servers-structured] it is the only tool with structured content",
+    async () => {
+      for (const agent_id of ["reader", "nobody"]) {
+        const result = await gateway.callTool("list_servers", { agent_id, include_metadata: true });
+        const servers = await list(gateway, { agent_id, include_metadata: true });
+        assert.deepEqual(result.structuredContent, { servers });
+      }
+      const { structuredContent } = await gateway.callTool("get_server_tools", {
+        agent_id: "reader",
+        server: "zeta",
+      });
+      assert.equal(structuredContent, undefined);
+    },
+  );
 
   await t.step("[tools.servers-metadata] transport and command or url, as written", async () => {
     const { command } = oddServer();
@@ -104,19 +107,19 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     ]);
   });
 
-  await t.step("[tools.servers-metadata] false and null are as good as nothing", async () => {
+  await t.step("[tools.servers-metadata] false and null are like absence", async () => {
     for (const include_metadata of [false, null]) {
       assert.deepEqual(await list(gateway, { include_metadata }), await list(gateway));
     }
   });
 
-  await t.step("[tools.servers-no-secrets] nothing that was answered or logged has one", () => {
+  await t.step("[tools.servers-no-secrets] no answer and no log line has one", () => {
     const answers = gateway.client.received.map(({ text }) => text).join("\n");
     assert.equal(answers.includes(SECRET), false);
     assert.equal(gateway.program.stderr.includes(SECRET), false);
   });
 
-  await t.step("[tools.servers-allowed] who may use nothing gets an empty list", async () => {
+  await t.step("[tools.servers-allowed] an agent without servers gets an empty list", async () => {
     assert.deepEqual(await gateway.ask("list_servers", { agent_id: "nobody" }), []);
   });
 });

@@ -7,7 +7,7 @@ import { until } from "./until.ts";
 const KEY = `sk-${"a1b2".repeat(8)}`;
 const VALUE = "a-value-of-a-variable";
 
-/** What a noisy server says, as the log has it. */
+/** Log lines of a noisy server's output. */
 async function logOf(format: string): Promise<string> {
   await using gateway = await startGateway({
     servers: { odd: { ...oddServer(), env: { MINE: "${MINE}" } } },
@@ -28,7 +28,7 @@ Deno.test("[log.redacted] secrets that a server prints are not logged, as text o
   }
 });
 
-Deno.test("[log.redacted] what a person answers, or an agent passes on, is not logged", async () => {
+Deno.test("[log.redacted] answers of people and arguments of agents are not logged", async () => {
   await using gateway = await startGateway({ env: { GATEWAY_LOG_LEVEL: "debug" } });
   const secret = "my-own-pin";
   const content = { action: "accept", content: { pin: secret } };
@@ -47,7 +47,7 @@ Deno.test("[log.redacted] what a person answers, or an agent passes on, is not l
   assert.match(stderr, /An answer to no request excerpt=.*99.*result.*…/);
 });
 
-Deno.test("[log.json] each line of the log is one JSON object, the startup's too", async () => {
+Deno.test("[log.json] each line of the log is one JSON object, those of the start included", async () => {
   await using gateway = await startGateway({
     env: { GATEWAY_LOG_FORMAT: "json", GATEWAY_LOG_LEVEL: "debug" },
   });
@@ -59,7 +59,7 @@ Deno.test("[log.json] each line of the log is one JSON object, the startup's too
   assert.match(events.at(-1).message, /^Ending: /);
 });
 
-Deno.test("[log.colours] none where nobody looks, whatever the variables want", async () => {
+Deno.test("[log.colours] none without a terminal, whatever the variables are", async () => {
   await using gateway = await startGateway({
     servers: { gone: { command: "no-such-command" } },
     env: { FORCE_COLOR: "1", CLICOLOR_FORCE: "1" },
@@ -69,7 +69,7 @@ Deno.test("[log.colours] none where nobody looks, whatever the variables want", 
   assert.equal(gateway.program.stderr.includes("\x1b"), false);
 });
 
-/** What the gateway logs at a terminal when it cannot start. */
+/** Log of a gateway at a terminal that cannot start. */
 async function logAtTerminal(
   env: Record<string, string>,
   servers: SetupOptions["servers"] = false,
@@ -92,7 +92,7 @@ async function logAtTerminal(
   }
 }
 
-/** `script` of util-linux gives a program a terminal. */
+/** Whether `script` of util-linux is installed, which provides a terminal. */
 function hasScript(): boolean {
   if (Deno.build.os !== "linux") return false;
   try {
@@ -115,7 +115,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[log.silent] at a terminal the start is told without being asked for",
+  name: "[log.silent] at a terminal, the start is logged by default",
   ignore: !hasScript(),
   fn: async () => {
     assert.match(await logAtTerminal({}, {}), /^Gateway is ready/m);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
 import type { Received } from "./raw_client.ts";
 
-/** Sends a line and gives the error that answers it. */
+/** Sends a line and returns the error that answers it. */
 async function errorFor(gateway: RunningGateway, line: string): Promise<Received> {
   const { client } = gateway;
   const answer = client.next(`an error for ${line.slice(0, 80)}`, ({ error }) => {
@@ -12,7 +12,7 @@ async function errorFor(gateway: RunningGateway, line: string): Promise<Received
   return await answer;
 }
 
-/** Lines that are no request, with the code and the id of the answer. */
+/** Lines that are not requests, with the code and the id of the answer. */
 const WRONG: readonly (readonly [line: string, code: number, id: string | number | null])[] = [
   ["garbage", -32700, null],
   ["{", -32700, null],
@@ -35,25 +35,28 @@ const WRONG: readonly (readonly [line: string, code: number, id: string | number
   ['{"jsonrpc":"2.0","id":907,"method":"__proto__"}', -32601, 907],
 ];
 
-Deno.test("whatever a client sends, the gateway goes on", async (t) => {
+Deno.test("whatever a client sends, the gateway keeps running", async (t) => {
   await using gateway = await startGateway({ servers: { odd: oddServer() } });
   const { client } = gateway;
 
-  await t.step("[protocol.invalid] what is no request is answered with an error", async () => {
-    for (const [line, code, id] of WRONG) {
-      const { message } = await errorFor(gateway, line);
-      assert.deepEqual([message.error?.code, message.id], [code, id], line);
-      assert.equal(typeof message.error?.message, "string");
-    }
-  });
+  await t.step(
+    "[protocol.invalid] a line that is not a request is answered with an error",
+    async () => {
+      for (const [line, code, id] of WRONG) {
+        const { message } = await errorFor(gateway, line);
+        assert.deepEqual([message.error?.code, message.id], [code, id], line);
+        assert.equal(typeof message.error?.message, "string");
+      }
+    },
+  );
 
-  await t.step("[protocol.invalid] bytes that are no UTF-8", async () => {
+  await t.step("[protocol.invalid] bytes that are not UTF-8", async () => {
     const answer = client.answerTo(null);
     await client.program.write(new Uint8Array([0x7b, 0xff, 0xfe, 0x0a]));
     assert.equal((await answer).message.error?.code, -32700);
   });
 
-  await t.step("[protocol.invalid] answers and notifications out of nowhere", async () => {
+  await t.step("[protocol.invalid] unexpected answers and notifications are ignored", async () => {
     await client.send('{"jsonrpc":"2.0","id":12345,"result":{}}');
     await client.send('{"jsonrpc":"2.0","id":"x","error":{"code":1,"message":"m"}}');
     await client.send('{"jsonrpc":"2.0","id":12345,"result":');
@@ -88,7 +91,7 @@ Deno.test("whatever a client sends, the gateway goes on", async (t) => {
     await Promise.all(answers);
   });
 
-  await t.step("[protocol.framing] a message that comes in pieces", async () => {
+  await t.step("[protocol.framing] a message that arrives in chunks", async () => {
     const bytes = new TextEncoder().encode('{"jsonrpc":"2.0","id":"é😀","method":"ping"}\n');
     const answer = client.answerTo("é😀");
     for (const byte of bytes) await client.program.write(new Uint8Array([byte]));

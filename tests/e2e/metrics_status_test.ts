@@ -21,7 +21,7 @@ const RULES = {
   },
 };
 
-Deno.test("[tools.status-metrics] the status has the figures of all operations", async (t) => {
+Deno.test("[tools.status-metrics] the status has the metrics of all operations", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     rules: RULES,
@@ -70,7 +70,7 @@ Deno.test("[tools.status-metrics] the status has the figures of all operations",
     assert.equal(tools["odd/count"]?.tool_errors, 0);
   });
 
-  await t.step("[metrics.percentiles] latencies that agree with the audit's", () => {
+  await t.step("[metrics.percentiles] latencies that agree with the audit log", () => {
     const latencies = gateway.audit().filter(({ operation }) => operation === "execute_tool")
       .map(({ latency_ms }) => Number(latency_ms)).toSorted((one, two) => one - two);
     const figures = operations.execute_tool;
@@ -85,7 +85,7 @@ Deno.test("[tools.status-metrics] the status has the figures of all operations",
   });
 });
 
-Deno.test("[metrics.bounded] what callers make up has no figures of its own", async () => {
+Deno.test("[metrics.bounded] names that callers make up have no metrics of their own", async () => {
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     rules: RULES,

@@ -24,7 +24,7 @@ async function connect(
 
 Deno.test({
   name: "[protocol.sdk-2] a client of @modelcontextprotocol/client 2.x works",
-  // Its close() leaves the timer of 2 s behind after which it would have sent SIGTERM.
+  // Its close() leaves the 2 s timer after which it would have sent SIGTERM.
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
@@ -36,7 +36,7 @@ for (const probes of [false, true]) {
   Deno.test({
     name: "[http.clients] a client of @modelcontextprotocol/client 2.x works over HTTP" +
       (probes ? ", one that asks for a later revision first" : ""),
-    // Timers of its calls, and what is left of its streams.
+    // It leaves timers of its calls, and parts of its streams.
     sanitizeOps: false,
     sanitizeResources: false,
     async fn() {

@@ -10,7 +10,7 @@ import { until } from "./until.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
 
-/** A server that wants a login, and the gateway in front of it. */
+/** A server that requires a login, and the gateway in front of it. */
 class Scene implements AsyncDisposable {
   readonly service = new AuthorizationServer();
   readonly server = new ProtectedServer(this.service);
@@ -21,7 +21,7 @@ class Scene implements AsyncDisposable {
     return join(this.folder, "browser.log");
   }
 
-  /** How often the browser was opened. */
+  /** Number of times that the browser was opened. */
   opened(): number {
     try {
       return Deno.readTextFileSync(this.browserLog).match(/^opened /gm)?.length ?? 0;
@@ -64,7 +64,7 @@ interface Status {
   >;
 }
 
-Deno.test("[oauth.discovered] [oauth.browser] [oauth.renewal] calls log in once and stay so", async () => {
+Deno.test("[oauth.discovered] [oauth.browser] [oauth.renewal] calls log in once and stay logged in", async () => {
   await using scene = new Scene();
   const gateway = await scene.start();
   await until("the eager start is refused", async () => {
@@ -84,7 +84,7 @@ Deno.test("[oauth.discovered] [oauth.browser] [oauth.renewal] calls log in once 
   assert.equal(scene.opened(), 1);
 });
 
-Deno.test("[errors.auth-required] [oauth.wait] without a browser the agent gets link and command", async () => {
+Deno.test("[errors.auth-required] [oauth.wait] without a browser the agent gets the link and the command", async () => {
   await using scene = new Scene();
   const gateway = await scene.start({ browser: "none" });
   for (let time = 0; time < 7; time++) {
@@ -114,7 +114,7 @@ Deno.test("[oauth.link] a client with URL elicitation shows the link", async () 
   assert.equal(scene.opened(), 0);
 });
 
-Deno.test("[oauth.no-secrets] log, audit, status and errors hold no secret", async () => {
+Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", async () => {
   await using scene = new Scene();
   const headers = { "x-key": `${CANARY}-header` };
   const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
@@ -141,7 +141,7 @@ Deno.test("[oauth.no-secrets] log, audit, status and errors hold no secret", asy
   assert.doesNotMatch(all.join("\n"), new RegExp(CANARY));
 });
 
-Deno.test("[oauth.no-secrets] nor do traces, those of Deno itself included", async () => {
+Deno.test("[oauth.no-secrets] nor do traces, including those of Deno itself", async () => {
   await using receiver = new OtlpReceiver();
   await using scene = new Scene();
   const { service } = scene;
@@ -154,7 +154,7 @@ Deno.test("[oauth.no-secrets] nor do traces, those of Deno itself included", asy
   const gateway = await scene.start({
     entry: { headers, gateway: { oauth } },
     capabilities: { elicitation: { url: {} } },
-    // Not the browser: a fake one of Deno's would trace what it does itself.
+    // Without the browser: the fake one is a Deno program, which would export traces itself.
     env: receiver.env,
   });
   const pages: Promise<string>[] = [];
@@ -174,7 +174,7 @@ Deno.test("[oauth.no-secrets] nor do traces, those of Deno itself included", asy
   await gateway.execute("notes", "read");
   await gateway.end();
   assert.deepEqual([service.refreshes, (await Promise.all(pages)).length], [1, 2]);
-  // What is searched holds the requests for tokens, too.
+  // The searched text includes the requests for tokens.
   assert.match(receiver.text, /"tools\/call read"/);
   assert.ok(receiver.text.includes(`${service.origin}/token`), "Deno's own spans");
   assert.doesNotMatch(receiver.text, new RegExp(CANARY));

@@ -1,6 +1,6 @@
 import { until } from "./until.ts";
 
-/** A span as OTLP's JSON has it, its attributes as an object. */
+/** A span in OTLP's JSON encoding, with its attributes as an object. */
 export interface ReceivedSpan {
   readonly name: string;
   readonly kind: number;
@@ -11,10 +11,10 @@ export interface ReceivedSpan {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
-/** Numbers of OTLP for the kinds of spans. */
+/** OTLP numbers of the span kinds. */
 export const KIND = { internal: 1, server: 2, client: 3 } as const;
 
-/** Number of OTLP for the status of what failed. */
+/** OTLP number of the status "error". */
 export const FAILED = 2;
 
 interface Attribute {
@@ -31,15 +31,15 @@ interface Export {
   }[];
 }
 
-/** Takes what a program exports over OTLP, on loopback. */
+/** Receives what a program exports over OTLP, on loopback. */
 export class OtlpReceiver implements AsyncDisposable {
-  /** The gateway's spans so far; what Deno itself traces is left out. */
+  /** The gateway's spans so far; those of Deno itself are omitted. */
   readonly spans: ReceivedSpan[] = [];
-  /** Everything that came, as text. */
+  /** Everything received, as text. */
   text = "";
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  /** Listens. */
+  /** Starts to listen. */
   constructor() {
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
     this.#server = Deno.serve(options, async (request) => {
@@ -50,7 +50,7 @@ export class OtlpReceiver implements AsyncDisposable {
     });
   }
 
-  /** The variables that have a program export to here. */
+  /** Variables that make a program export to this receiver. */
   get env(): Record<string, string> {
     return {
       OTEL_DENO: "true",
@@ -80,7 +80,7 @@ export class OtlpReceiver implements AsyncDisposable {
   }
 }
 
-/** Of a value such as `{ stringValue: "x" }` only the inside matters. */
+/** Unwraps values such as `{ stringValue: "x" }`. */
 function read(attributes: readonly Attribute[] = []): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 }

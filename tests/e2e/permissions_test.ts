@@ -9,7 +9,7 @@ import { Setup, type SetupOptions } from "./setup.ts";
 
 const ARGS = ["--agent", "tester", "--debug"];
 
-/** Asks the program for the flags that it needs, as somebody in the setup's folder would. */
+/** Runs the `permissions` command in the setup's folder, and returns the flags. */
 async function askForFlags(setup: Setup, command: GatewayCommand): Promise<string[]> {
   const [deno, ...words] = await commandWords(command);
   const { success, stdout, stderr } = await new Deno.Command(deno, {
@@ -23,7 +23,7 @@ async function askForFlags(setup: Setup, command: GatewayCommand): Promise<strin
   return new TextDecoder().decode(stdout).trimEnd().split("\n");
 }
 
-/** Starts the gateway with the permissions that it has asked for, and introduces a client. */
+/** Starts the gateway with only these permissions, and initializes a client. */
 async function startNarrowed(
   options: SetupOptions,
   command: GatewayCommand,
@@ -45,7 +45,7 @@ async function startNarrowed(
 }
 
 const SERVERS = () => ({
-  // A program by name, which is started by way of another one, and leaves a child.
+  // A program without a path, which starts another one and leaves a child process.
   everything: {
     command: "sh",
     args: ["-c", 'sleep 60 & exec node "$0"', serverEntry("everything")],
@@ -54,10 +54,10 @@ const SERVERS = () => ({
   files: { command: "node", args: [serverEntry("filesystem"), "${SHOWN:-/nowhere}"] },
 });
 
-// An executable has its permissions for good, and the launcher of the npm package gives its own.
+// An executable has fixed permissions, and the launcher of the npm package sets its own.
 for (const command of ["source", "bundle"]) {
   const options = { ignore: isCompiled || Deno.build.os === "windows" };
-  const name = `[permissions.narrow] ${command} serves with the flags that it asks for`;
+  const name = `[permissions.narrow] ${command} serves with the flags that the command prints`;
   Deno.test(name, options, async (t) => {
     await ensureServers();
     const env = { EXTRA_ONE: "1", LC_ALL: "C.UTF-8" };
@@ -65,7 +65,7 @@ for (const command of ["source", "bundle"]) {
     await using gateway = await startNarrowed({ servers, env }, command);
     const { setup } = gateway;
 
-    await t.step("discovery and calls, of real servers", async () => {
+    await t.step("discovery and calls of real servers", async () => {
       const tools = async (server: string) => {
         const answer = await gateway.ask<{ tools: Fields[] }>("get_server_tools", { server });
         return answer.tools.map((tool) => tool.name);
@@ -84,7 +84,7 @@ for (const command of ["source", "bundle"]) {
       assert.doesNotMatch(gateway.program.stderr, /NotCapable|access to|watchdog|cannot be/);
     });
 
-    await t.step("[permissions.reload] a reload, with more of the same", async () => {
+    await t.step("[permissions.reload] a reload with more of the same", async () => {
       setup.write("shown/hello.txt", "hello");
       const files = { command: "node", args: [serverEntry("filesystem"), `${setup.folder}/shown`] };
       await edit(gateway, "mcp_config", { mcpServers: { ...servers, files } });

@@ -6,7 +6,7 @@ import { type Fields } from "./raw_client.ts";
 import { Setup, TALKATIVE } from "./setup.ts";
 import { until } from "./until.ts";
 
-/** What is asked of a client from npm. */
+/** The part of an npm client that these tests use. */
 export interface LibraryClient {
   instructions(): string | undefined;
   listTools(): Promise<{ readonly name: string; readonly _meta?: unknown }[]>;
@@ -14,13 +14,13 @@ export interface LibraryClient {
   close(): Promise<void>;
 }
 
-/** How a tool is called. */
+/** Options of a call. */
 export interface CallOptions {
   readonly onprogress?: (progress: { progress: number }) => void;
   readonly signal?: AbortSignal;
 }
 
-/** What such a client starts. */
+/** The command that such a client starts. */
 export interface Launch {
   readonly command: string;
   readonly args: string[];
@@ -28,7 +28,7 @@ export interface Launch {
   readonly env: Record<string, string>;
 }
 
-/** Plays an agent's part through a client from npm, from the start of the gateway to its end. */
+/** Runs an agent's session through an npm client, from the start of the gateway to its end. */
 export async function playAgent(connect: (launch: Launch) => Promise<LibraryClient>) {
   const [command, ...words] = await commandWords(GATEWAY_COMMAND);
   const setup = new Setup({ servers: { odd: oddServer() } });
@@ -48,7 +48,7 @@ export async function playAgent(connect: (launch: Launch) => Promise<LibraryClie
   }
 }
 
-/** The same over HTTP: the gateway is there before the client and after it. */
+/** The same over HTTP, where the gateway starts before the client and ends after it. */
 export async function playAgentOverHttp(connect: (url: URL) => Promise<LibraryClient>) {
   const [command, ...words] = await commandWords(GATEWAY_COMMAND);
   const setup = new Setup({ servers: { odd: oddServer() }, env: TALKATIVE });
@@ -89,7 +89,7 @@ async function play(client: LibraryClient): Promise<void> {
   assert.deepEqual(params.arguments, { text: "é😀" });
   assert.equal((await execute("fails", {})).isError, true);
 
-  // Progress that arrives together with the answer is lost in these clients; here it does not.
+  // These clients lose progress that arrives together with the answer; this does not happen here.
   const steps: number[] = [];
   const onprogress = ({ progress }: { progress: number }) => void steps.push(progress);
   await execute("slow_progress", { every_ms: 50, times: 3 }, { onprogress });

@@ -1,23 +1,23 @@
 import { soon } from "./until.ts";
 
-/** What a program is started with. */
+/** Options of a program. */
 export interface ProgramOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** The whole environment. */
+  /** The complete environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Whether standard error is left unread until `readStderr` is called or the program has ended. */
+  /** Whether standard error is unread until `readStderr` is called or the program has ended. */
   readonly leavesStderr?: boolean;
 }
 
-/** A program as a process: lines in, lines out, and what it says on standard error. */
+/** A process with line-based input and output. */
 export class Program {
-  /** Every line of standard output so far. */
+  /** All lines of standard output so far. */
   readonly lines: string[] = [];
-  /** Takes each line of standard output as it comes. */
+  /** Called with each line of standard output. */
   onLine: (line: string) => void = () => {};
-  /** Takes the end of standard output. */
+  /** Called at the end of standard output. */
   onEnd: () => void = () => {};
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
@@ -48,17 +48,17 @@ export class Program {
     ]);
   }
 
-  /** All that it said on standard error so far. */
+  /** Standard error so far. */
   get stderr(): string {
     return this.#stderr;
   }
 
-  /** Whether it is over. */
+  /** Whether the program has ended. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
-  /** Begins to read standard error, where that was left. */
+  /** Starts to read standard error, if it was left unread. */
   readStderr(): void {
     this.#isRead.resolve();
   }
@@ -68,18 +68,18 @@ export class Program {
     await this.#input.write(typeof text === "string" ? new TextEncoder().encode(text) : text);
   }
 
-  /** Ends standard input. */
+  /** Closes standard input. */
   async closeInput(): Promise<void> {
-    // A program that has ended before us took the pipe with it.
+    // A program that has already ended has closed the pipe.
     await this.#input.close().catch(() => {});
   }
 
-  /** Sends a signal, if it is still there. */
+  /** Sends a signal, unless the program has ended. */
   signal(signal: Deno.Signal): void {
     if (!this.#hasEnded) this.#child.kill(signal);
   }
 
-  /** Waits for its end, and the end of all that it says. */
+  /** Waits until the program and its output have ended. */
   async ended(withinMs?: number): Promise<Deno.CommandStatus> {
     const status = await soon("the end of the program", this.#child.status, withinMs);
     this.readStderr();
@@ -99,7 +99,7 @@ export class Program {
         rest = [line];
       }
     }
-    // What has no end is a line all the same: a test of what is printed must see it.
+    // Text without a line feed counts as a line: a test of the output must see it.
     if (rest.join("") !== "") this.#take(rest.join(""));
   }
 

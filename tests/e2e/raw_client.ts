@@ -3,7 +3,7 @@ import { soon } from "./until.ts";
 /** Members of a JSON object. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** A JSON-RPC message; anything may be missing. */
+/** A JSON-RPC message; any member may be missing. */
 export interface Message {
   readonly jsonrpc?: string;
   readonly id?: string | number | null;
@@ -13,13 +13,13 @@ export interface Message {
   readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
 }
 
-/** A message and the text that it came as. */
+/** A message and its text. */
 export interface Received {
   readonly message: Message;
   readonly text: string;
 }
 
-/** What a client says of itself. */
+/** Parameters of `initialize`. */
 export interface Introduction {
   /** Default: the newest revision. */
   readonly protocolVersion?: string;
@@ -32,25 +32,25 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** A program or a service that takes lines and gives lines. */
+/** A program or service with line-based input and output. */
 export interface Wire {
-  /** Every line so far. */
+  /** All lines so far. */
   readonly lines: readonly string[];
-  /** Takes each line as it comes. */
+  /** Called with each line. */
   onLine: (line: string) => void;
-  /** Takes the end of the lines. */
+  /** Called at the end of the lines. */
   onEnd: () => void;
-  /** What the program said on standard error. */
+  /** The program's standard error. */
   readonly stderr: string;
   /** Writes text. */
   write(text: string | Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
-/** A client without any library: what it sends is text, and it sees each answer as text. */
+/** A client without any library: it sends text, and sees each answer as text. */
 export class RawClient {
-  /** Every message so far; those of a batch singly. */
+  /** All messages so far; those of a batch separately. */
   readonly received: Received[] = [];
-  /** Lines that are no JSON-RPC, which a program must never write to standard output. */
+  /** Lines that are not JSON-RPC, which a program must never write to standard output. */
   readonly malformed: string[] = [];
   readonly program: Wire;
   readonly #waiting = new Set<Waiting>();
@@ -69,7 +69,7 @@ export class RawClient {
     };
   }
 
-  /** Sends a line as it is. */
+  /** Sends a line unchanged. */
   async send(text: string): Promise<void> {
     await this.program.write(`${text}\n`);
   }
@@ -79,10 +79,10 @@ export class RawClient {
     return (await this.requestText(method, JSON.stringify(params), id)).message;
   }
 
-  /** Sends a request with parameters as they are, and waits for its answer. */
+  /** Sends a request with parameters as JSON text, and waits for its answer. */
   async requestText(method: string, params: string, id = this.newId()): Promise<Received> {
     const answer = this.answerTo(id);
-    // The program may end while this is being sent; who asked is told when it has been.
+    // The program may end during the write; the caller sees the error afterwards.
     answer.catch(() => {});
     await this.send(
       `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"method":"${method}","params":${params}}`,
@@ -95,7 +95,7 @@ export class RawClient {
     await this.send(JSON.stringify({ jsonrpc: "2.0", method, params }));
   }
 
-  /** Introduces itself, and gives the server's answer. */
+  /** Sends `initialize`, and returns the server's result. */
   async initialize(
     { protocolVersion = "2025-11-25", capabilities = {} }: Introduction = {},
   ): Promise<Message> {
@@ -105,19 +105,19 @@ export class RawClient {
     return answer;
   }
 
-  /** Answers the requests of a method with what the handler gives; never where that is `undefined`. */
+  /** Answers the requests of a method with the handler's result; not if that is `undefined`. */
   handle(method: string, handler: (params: Fields) => unknown): void {
     this.#handlers.set(method, handler);
   }
 
-  /** The answer to a request of ours that has been sent, or will be. */
+  /** The answer to a request that has been sent, or will be. */
   answerTo(id: string | number | null): Promise<Received> {
     return this.next(`the answer to ${id}`, (message) => {
       return message.method === undefined && message.id === id;
     });
   }
 
-  /** The next message of a kind. */
+  /** The next matching message. */
   next(what: string, matches: Waiting["matches"]): Promise<Received> {
     if (this.#hasEnded) return Promise.reject(this.#endError());
     const arrived = new Promise<Received>((resolve, reject) => {
@@ -126,13 +126,13 @@ export class RawClient {
     return soon(what, arrived);
   }
 
-  /** Notifications of a method so far, with their parameters. */
+  /** Parameters of all notifications of a method so far. */
   notifications(method: string): Fields[] {
     return this.received.filter(({ message }) => message.method === method)
       .map(({ message }) => message.params ?? {});
   }
 
-  /** An id that was not used yet. */
+  /** A new id. */
   newId(): string | number {
     return this.#nextId++;
   }
@@ -168,7 +168,7 @@ export class RawClient {
   }
 }
 
-/** The messages of a line; undefined where it is no JSON-RPC. */
+/** The messages of a line; `undefined` if it is not JSON-RPC. */
 function parseLine(line: string): Message[] | undefined {
   try {
     const value: Message | Message[] = JSON.parse(line);

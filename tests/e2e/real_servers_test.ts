@@ -35,14 +35,17 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
   const as = (agent_id: string) => ({ agent_id });
   await using everything = await DirectServer.start(realServer("everything"));
 
-  await t.step("[tools.listing-fields] server-everything's tools, all of each", async () => {
-    const { tools } = await gateway.ask<{ tools: Fields[] }>("get_server_tools", {
-      agent_id: "reader",
-      server: "everything",
-      detail: "full",
-    });
-    assert.deepEqual(tools, await everything.listTools());
-  });
+  await t.step(
+    "[tools.listing-fields] all tools of server-everything, with all fields",
+    async () => {
+      const { tools } = await gateway.ask<{ tools: Fields[] }>("get_server_tools", {
+        agent_id: "reader",
+        server: "everything",
+        detail: "full",
+      });
+      assert.deepEqual(tools, await everything.listTools());
+    },
+  );
 
   const calls: readonly (readonly [tool: string, args: Fields])[] = [
     ["echo", { message: "é😀" }],
@@ -57,7 +60,7 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
     for (const [tool, args] of calls) {
       const { result } = JSON.parse(await everything.callTool(tool, args));
       const through = await gateway.execute("everything", tool, args, as("reader"));
-      // Resources of that server say when they were made.
+      // Some resources of that server contain the time of their creation.
       const steady = (value: unknown) => JSON.stringify(value).replace(/at \d+:\d+:\d+ \wM/g, "");
       assert.equal(steady(through), steady(result), tool);
     }
@@ -94,35 +97,41 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
     ]);
   });
 
-  await t.step("[rules.five-steps] server-filesystem read by one, written by another", async () => {
-    const path = join(folder, "note.txt");
-    const write = { server: "files", tool: "write_file", args: { path, content: "hello" } };
-    const denied = await gateway.refusal("execute_tool", { ...as("reader"), ...write });
-    assert.deepEqual([denied.code, denied.rule], [
-      "DENIED_BY_POLICY",
-      "agents.reader.allow.tools.files",
-    ]);
-    await gateway.callTool("execute_tool", { ...as("writer"), ...write });
-    assert.equal(Deno.readTextFileSync(path), "hello");
-    const read = await gateway.execute("files", "read_text_file", { path }, as("reader"));
-    assert.equal((read.content as { text: string }[])[0]?.text, "hello");
-  });
+  await t.step(
+    "[rules.five-steps] server-filesystem read by one agent, written by another",
+    async () => {
+      const path = join(folder, "note.txt");
+      const write = { server: "files", tool: "write_file", args: { path, content: "hello" } };
+      const denied = await gateway.refusal("execute_tool", { ...as("reader"), ...write });
+      assert.deepEqual([denied.code, denied.rule], [
+        "DENIED_BY_POLICY",
+        "agents.reader.allow.tools.files",
+      ]);
+      await gateway.callTool("execute_tool", { ...as("writer"), ...write });
+      assert.equal(Deno.readTextFileSync(path), "hello");
+      const read = await gateway.execute("files", "read_text_file", { path }, as("reader"));
+      assert.equal((read.content as { text: string }[])[0]?.text, "hello");
+    },
+  );
 
-  await t.step("[tools.listing-allowed] [tools.listing-counts] and shown alike", async () => {
-    const list = (agent_id: string) => {
-      return gateway.ask<{ tools: { name: string }[]; total_available: number }>(
-        "get_server_tools",
-        { agent_id, server: "files", detail: "names" },
-      );
-    };
-    const [reader, writer] = [await list("reader"), await list("writer")];
-    assert.ok(reader.tools.every(({ name }) => /^(read_|list_|search_files)/.test(name)));
-    assert.equal(reader.tools.length, reader.total_available);
-    assert.ok(reader.total_available < writer.total_available);
-    assert.equal(writer.tools.length, writer.total_available);
-  });
+  await t.step(
+    "[tools.listing-allowed] [tools.listing-counts] and listed accordingly",
+    async () => {
+      const list = (agent_id: string) => {
+        return gateway.ask<{ tools: { name: string }[]; total_available: number }>(
+          "get_server_tools",
+          { agent_id, server: "files", detail: "names" },
+        );
+      };
+      const [reader, writer] = [await list("reader"), await list("writer")];
+      assert.ok(reader.tools.every(({ name }) => /^(read_|list_|search_files)/.test(name)));
+      assert.equal(reader.tools.length, reader.total_available);
+      assert.ok(reader.total_available < writer.total_available);
+      assert.equal(writer.tools.length, writer.total_available);
+    },
+  );
 
-  await t.step("[tools.execute-unchanged] server-memory keeps what it was told", async () => {
+  await t.step("[tools.execute-unchanged] server-memory keeps its data", async () => {
     const entities = [{ name: "gateway", entityType: "program", observations: ["works"] }];
     await gateway.execute("memory", "create_entities", { entities }, as("writer"));
     const text = JSON.stringify(await gateway.execute("memory", "read_graph", {}, as("writer")));

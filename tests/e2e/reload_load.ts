@@ -8,9 +8,9 @@ import { until } from "./until.ts";
 const IN_FLIGHT = 64;
 const IN_FORCE_WITHIN_MS = 1000;
 
-/** One pair of valid files; the next differs in one of them. */
+/** A pair of valid files; the next differs in one of them. */
 interface State {
-  /** Name that the server `changing` says. */
+  /** Name that the server `changing` returns. */
   readonly version: number;
   readonly hasComing: boolean;
   readonly isDenied: boolean;
@@ -18,17 +18,17 @@ interface State {
 
 type File = keyof typeof FILES;
 
-/** The files as they were written, and which of them may be in force. */
+/** All pairs of files that were written, and those that may be in force. */
 class History {
   readonly states: State[] = [{ version: 0, hasComing: false, isDenied: false }];
-  /** The state that is in force at least. */
+  /** Index of the oldest state that may be in force. */
   confirmed = 0;
 
   get last(): State {
     return this.states.at(-1) ?? assert.fail();
   }
 
-  /** The next state, different in one of the files. */
+  /** The next state, which differs in one of the files. */
   next(file: File): State {
     const { version, hasComing, isDenied } = this.last;
     return file === "gateway_rules"
@@ -36,7 +36,7 @@ class History {
       : { version: version + 1, hasComing: !hasComing, isDenied };
   }
 
-  /** Fails unless an answer is right in one of the states that may have been in force. */
+  /** Throws unless an answer is right in a state that may have been in force. */
   check(from: number, isRight: (state: State) => boolean, what: () => string): void {
     if (this.states.slice(from).some(isRight)) return;
     assert.fail(`${what()}\nis right in none of ${JSON.stringify(this.states.slice(from))}`);
@@ -57,10 +57,10 @@ function contentOf(file: File, { version, hasComing, isDenied }: State, mark: st
   };
 }
 
-/** Ways to be invalid; written over a file that was valid. */
+/** Invalid texts that are written over a valid file. */
 const INVALID: readonly string[] = ['{"agents": {', '{"agents": 7, "mcpServers": 7}', ""];
 
-/** Calls on and on, 64 at a time, and checks each answer. */
+/** Calls in a loop, 64 at a time, and checks each answer. */
 class Load {
   readonly ids: (string | number)[] = [];
   refused = 0;
@@ -136,7 +136,9 @@ class Load {
   }
 }
 
-/** Edits both files, a third of the edits invalid; gives what the valid ones that stood took. */
+/**
+ * Edits both files, a third of the edits invalid; returns how long each lasting valid edit took.
+ */
 async function editOnAndOn(
   { gateway, history, mark, edits, isOver }: {
     gateway: RunningGateway;
@@ -175,7 +177,7 @@ async function editOnAndOn(
         assert.notEqual(last_error, null);
         break;
       }
-      case 2: { // Valid, mends what was invalid, and stands until it is in force.
+      case 2: { // Valid, fixes what was invalid, and stands until it is in force.
         const successes = await count(file, "success_count");
         const since = performance.now();
         write(file);
@@ -189,11 +191,11 @@ async function editOnAndOn(
 }
 
 /**
- * Edits both files under 64 calls in flight, and checks that each call is answered once, by the
- * server it is for, under rules and servers that were in force while it was under way; that no
- * process is left of former servers; and that each valid edit that stands is soon in force.
+ * Edits both files under 64 calls in flight. Checks that each call is answered once, by the right
+ * server, under rules and servers that were in force during the call; that no process of a removed
+ * server is left; and that each lasting valid edit is soon in force.
  *
- * @param edits How many edits.
+ * @param edits Number of edits.
  * @returns The figures.
  */
 export async function editUnderLoad(edits: number): Promise<string> {
@@ -235,7 +237,7 @@ export async function editUnderLoad(edits: number): Promise<string> {
   return figures;
 }
 
-/** Waits until of all servers that were started only those of the last files are left. */
+/** Waits until only the servers of the last files are running. */
 async function untilOnlyTheWantedRun(gateway: RunningGateway, mark: string): Promise<number> {
   const { servers } = await readStatus(gateway);
   const wanted = Object.values(servers).flatMap(({ pids }) => pids).toSorted();

@@ -30,31 +30,34 @@ Deno.test("rules change while the gateway serves", async (t) => {
   const { pid } = await whose(gateway, "one");
   const execute = { server: "one", tool: "whose", args: { token: "x" } };
 
-  await t.step("[reload.revoked] what is taken away is denied to the next operation", async () => {
-    for (let round = 0; round < 3; round++) {
-      const { success_count } = (await readStatus(gateway)).reload_status.gateway_rules;
-      setup.write(FILES.gateway_rules, DENIED);
-      await until("the status tells of the reload", async () => {
-        // Sent in one breath: nothing comes between the report and the call.
-        const ids = [client.newId(), client.newId()].map(String);
-        const [report, call] = ids.map((id) => client.answerTo(id));
-        const lines = [
-          toolCall("get_gateway_status", {}, ids[0] ?? ""),
-          toolCall("execute_tool", execute, ids[1] ?? ""),
-        ];
-        await client.send(lines.join("\n"));
-        const [status, answer] = [statusIn((await report)?.message), (await call)?.message];
-        if (status.reload_status.gateway_rules.success_count === success_count) return false;
-        const { code, rule } = readRefusal(answer?.result);
-        assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.tester.deny.tools.one[0]"]);
-        return true;
-      });
-      await edit(gateway, "gateway_rules", ALLOWED);
-      assert.equal((await whose(gateway, "one")).pid, pid);
-    }
-  });
+  await t.step(
+    "[reload.revoked] a revoked permission is denied to the next operation",
+    async () => {
+      for (let round = 0; round < 3; round++) {
+        const { success_count } = (await readStatus(gateway)).reload_status.gateway_rules;
+        setup.write(FILES.gateway_rules, DENIED);
+        await until("the status tells of the reload", async () => {
+          // Sent in one write: nothing comes between the report and the call.
+          const ids = [client.newId(), client.newId()].map(String);
+          const [report, call] = ids.map((id) => client.answerTo(id));
+          const lines = [
+            toolCall("get_gateway_status", {}, ids[0] ?? ""),
+            toolCall("execute_tool", execute, ids[1] ?? ""),
+          ];
+          await client.send(lines.join("\n"));
+          const [status, answer] = [statusIn((await report)?.message), (await call)?.message];
+          if (status.reload_status.gateway_rules.success_count === success_count) return false;
+          const { code, rule } = readRefusal(answer?.result);
+          assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.tester.deny.tools.one[0]"]);
+          return true;
+        });
+        await edit(gateway, "gateway_rules", ALLOWED);
+        assert.equal((await whose(gateway, "one")).pid, pid);
+      }
+    },
+  );
 
-  await t.step("[reload.revoked] and so it is when the log tells of it", async () => {
+  await t.step("[reload.revoked] and when the log reports it", async () => {
     const before = program.stderr.split(IN_FORCE).length;
     setup.write(FILES.gateway_rules, DENIED);
     await until("the log tells of it", () => program.stderr.split(IN_FORCE).length > before);
@@ -62,7 +65,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
     await edit(gateway, "gateway_rules", ALLOWED);
   });
 
-  await t.step("[reload.in-flight] a call that is under way ends as it was allowed", async () => {
+  await t.step("[reload.in-flight] a call in progress is completed", async () => {
     const params = executeParams("one", "whose", { token: "late", after_ms: 1000 });
     const answer = client.request("tools/call", params);
     await edit(gateway, "gateway_rules", DENIED);
@@ -72,7 +75,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
   });
 
   await t.step(
-    "[reload.bad-file] a bad file changes nothing; log and status tell all of it",
+    "[reload.bad-file] an invalid file changes nothing; log and status report all errors",
     async () => {
       const bad = '{"agents": {"tester": {"allow": {"servers": "*"}}, "b c": {}},\n "defaults": 7}';
       const status = await edit(gateway, "gateway_rules", bad);
@@ -90,22 +93,30 @@ Deno.test("rules change while the gateway serves", async (t) => {
     },
   );
 
-  await t.step("[reload.bad-file] a good file waits for the bad one, and is told why", async () => {
-    const mcpServers = { one: namedServer("one"), two: namedServer("two") };
-    const { reload_status, available_servers } = await edit(gateway, "mcp_config", { mcpServers });
-    assert.match(String(reload_status.mcp_config.last_error), /error in \.mcp-gateway-rules\.json/);
-    assert.deepEqual(available_servers, ["one"]);
+  await t.step(
+    "[reload.bad-file] a valid file waits for the invalid one, and the status says why",
+    async () => {
+      const mcpServers = { one: namedServer("one"), two: namedServer("two") };
+      const { reload_status, available_servers } = await edit(gateway, "mcp_config", {
+        mcpServers,
+      });
+      assert.match(
+        String(reload_status.mcp_config.last_error),
+        /error in \.mcp-gateway-rules\.json/,
+      );
+      assert.deepEqual(available_servers, ["one"]);
 
-    const mended = await edit(gateway, "gateway_rules", ALLOWED);
-    const { mcp_config, gateway_rules } = mended.reload_status;
-    assert.deepEqual([mcp_config.last_error, gateway_rules.last_error], [null, null]);
-    assert.equal(mcp_config.success_count, reload_status.mcp_config.success_count + 1);
-    assert.equal((await whose(gateway, "two")).name, "two");
-    assert.equal((await whose(gateway, "one")).pid, pid);
-  });
+      const mended = await edit(gateway, "gateway_rules", ALLOWED);
+      const { mcp_config, gateway_rules } = mended.reload_status;
+      assert.deepEqual([mcp_config.last_error, gateway_rules.last_error], [null, null]);
+      assert.equal(mcp_config.success_count, reload_status.mcp_config.success_count + 1);
+      assert.equal((await whose(gateway, "two")).name, "two");
+      assert.equal((await whose(gateway, "one")).pid, pid);
+    },
+  );
 
   await t.step(
-    "[reload.bad-file] a file that is gone changes nothing, until it is back",
+    "[reload.bad-file] a missing file changes nothing until it is back",
     async () => {
       const before = await readStatus(gateway);
       Deno.removeSync(`${setup.folder}/${FILES.gateway_rules}`);
@@ -126,7 +137,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
     },
   );
 
-  await t.step("[reload.warnings] what is odd is told in log and status", async () => {
+  await t.step("[reload.warnings] warnings are in log and status", async () => {
     const odd = { agents: { tester: { allow: { servers: ["one", "nowhere"] } } } };
     const { reload_status } = await edit(gateway, "gateway_rules", odd);
     const { last_warnings, last_error } = reload_status.gateway_rules;
@@ -159,7 +170,7 @@ Deno.test({
         assert.deepEqual([attempt_count, success_count, last_error], [count, count, null]);
       }
     }
-    // Changed, read, and changed back before the watch has seen it.
+    // Changed, read, and changed back before the file watcher has noticed.
     gateway.setup.write(FILES.gateway_rules, DENIED);
     gateway.program.signal("SIGHUP");
     await until("it is denied", async () => {
@@ -170,7 +181,7 @@ Deno.test({
   },
 });
 
-Deno.test("[reload.start] a change before the client has introduced itself counts", async () => {
+Deno.test("[reload.start] a change before initialize takes effect", async () => {
   await using gateway = await startGateway({
     servers: { one: namedServer("one") },
     rules: ALLOWED,
@@ -191,7 +202,7 @@ function statusIn(message: Message | undefined): Status {
 }
 
 Deno.test({
-  name: "[reload.bad-file] a pipe in a file's place holds nobody, and not the end",
+  name: "[reload.bad-file] a pipe in place of a file blocks neither calls nor the end",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using gateway = await startGateway({

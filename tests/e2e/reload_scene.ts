@@ -5,7 +5,7 @@ import { until } from "./until.ts";
 /** The two files, by their names in the status. */
 export const FILES = { mcp_config: ".mcp.json", gateway_rules: ".mcp-gateway-rules.json" } as const;
 
-/** How reading a file went, as the status tool shows it. */
+/** Result of reading a file, as the status tool shows it. */
 export interface FileStatus {
   readonly last_attempt: string;
   readonly last_success: string;
@@ -14,7 +14,7 @@ export interface FileStatus {
   readonly success_count: number;
 }
 
-/** As much of the status as these tests look at. */
+/** The part of the status that these tests read. */
 export interface Status {
   readonly reload_status: {
     readonly mcp_config: FileStatus;
@@ -34,20 +34,20 @@ interface ServerStatus {
 const NAMED_SERVER = fileURLToPath(new URL("../fixtures/servers/named_server.ts", import.meta.url));
 const FLAGS = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
 
-/** Entry of `mcpServers` for the server that says who it is. */
+/** Entry of `mcpServers` for the server that returns its name. */
 export function namedServer(name: string, ...more: string[]): { command: string; args: string[] } {
   return { command: Deno.execPath(), args: [...FLAGS, NAMED_SERVER, name, ...more] };
 }
 
-/** How the gateway stands. */
+/** Calls the status tool. */
 export function readStatus(gateway: RunningGateway): Promise<Status> {
   return gateway.ask<Status>("get_gateway_status");
 }
 
 /**
- * Writes a file and waits until the gateway has read it, for better or worse.
+ * Writes a file and waits until the gateway has read it, with success or not.
  *
- * @returns The status then, and the milliseconds since the write.
+ * @returns The status after that, and the milliseconds since the write.
  */
 export async function edit(
   gateway: RunningGateway,
@@ -64,7 +64,7 @@ export async function edit(
   return { ...status, tookMs: performance.now() - since };
 }
 
-/** What the server that says who it is answered: its first word, its process, the call's token. */
+/** The answer of the server that returns its name: its name, its process id, the call's token. */
 export async function whose(
   gateway: RunningGateway,
   server: string,

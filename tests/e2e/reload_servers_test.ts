@@ -5,7 +5,7 @@ import { until } from "./until.ts";
 
 const ARGS = ["--agent", "tester", "--debug"];
 
-Deno.test("servers come, change and go while the gateway serves", async (t) => {
+Deno.test("servers are added, changed and removed while the gateway serves", async (t) => {
   const kept = namedServer("kept");
   await using gateway = await startGateway({
     servers: { kept, changing: namedServer("first"), going: namedServer("going") },
@@ -15,7 +15,7 @@ Deno.test("servers come, change and go while the gateway serves", async (t) => {
   const keptPid = (await whose(gateway, "kept")).pid;
 
   await t.step(
-    "[reload.untouched] servers whose entries stay keep process and session",
+    "[reload.untouched] servers with unchanged entries keep their process and session",
     async () => {
       const spelled = { ...kept, type: "stdio", disabled: false, gateway: {} };
       const servers = {
@@ -34,18 +34,24 @@ Deno.test("servers come, change and go while the gateway serves", async (t) => {
     },
   );
 
-  await t.step("[reload.description] a description changes, and its server runs on", async () => {
-    const servers = { kept: { ...kept, description: "New words" }, changing: namedServer("first") };
-    const mcpServers = { ...servers, going: namedServer("going") };
-    await edit(gateway, "mcp_config", { mcpServers });
-    const list = await gateway.ask<{ description?: string }[]>("list_servers");
-    assert.deepEqual(list[0], { name: "kept", description: "New words" });
-    assert.equal((await whose(gateway, "kept")).pid, keptPid);
-  });
+  await t.step(
+    "[reload.description] a changed description does not restart its server",
+    async () => {
+      const servers = {
+        kept: { ...kept, description: "New words" },
+        changing: namedServer("first"),
+      };
+      const mcpServers = { ...servers, going: namedServer("going") };
+      await edit(gateway, "mcp_config", { mcpServers });
+      const list = await gateway.ask<{ description?: string }[]>("list_servers");
+      assert.deepEqual(list[0], { name: "kept", description: "New words" });
+      assert.equal((await whose(gateway, "kept")).pid, keptPid);
+    },
+  );
 
   await t.step("[reload.drain] changed and removed servers end after their calls", async () => {
     const old = await whose(gateway, "changing");
-    // Longer than a server gets to end once it was told to.
+    // Longer than a server has to end after a signal.
     const answers = ["changing", "going"].map((server) => {
       const args = { token: server, after_ms: 2500 };
       return client.request("tools/call", executeParams(server, "whose", args));
@@ -54,7 +60,7 @@ Deno.test("servers come, change and go while the gateway serves", async (t) => {
     const status = await edit(gateway, "mcp_config", { mcpServers: servers });
     assert.deepEqual(status.available_servers, ["kept", "changing", "coming"]);
 
-    // Those who come now get the new ones, while the others are under way.
+    // New calls get the new servers, while the others are in progress.
     const renewed = await whose(gateway, "changing");
     assert.equal(renewed.name, "second");
     assert.notEqual(renewed.pid, old.pid);
@@ -95,7 +101,7 @@ Deno.test("servers come, change and go while the gateway serves", async (t) => {
     assert.equal(tools.length, 2);
   });
 
-  await t.step("[reload.drain] one that comes back as it was is started anew", async () => {
+  await t.step("[reload.drain] one that is added again unchanged is started again", async () => {
     await edit(gateway, "mcp_config", { mcpServers: { kept } });
     const servers = { kept, early: namedServer("early") };
     await edit(gateway, "mcp_config", { mcpServers: servers });
@@ -115,12 +121,12 @@ Deno.test("[reload.new-servers] with lazy start a new server waits for its first
   assert.equal((await whose(gateway, "late")).name, "late");
 });
 
-Deno.test("[reload.drain] a gateway ends with the calls on a server that was taken out", async () => {
+Deno.test("[reload.drain] a gateway ends together with the calls on a removed server", async () => {
   const gateway = await startGateway({ servers: { going: namedServer("going") }, args: ARGS });
   await whose(gateway, "going");
   const params = executeParams("going", "whose", { token: "late", after_ms: 60_000 });
   gateway.client.request("tools/call", params).catch(() => {});
   await edit(gateway, "mcp_config", { mcpServers: {} });
-  // Which checks that no process is left.
+  // Also checks that no process is left.
   await gateway.end();
 });

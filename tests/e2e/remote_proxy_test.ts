@@ -8,7 +8,7 @@ import { startGateway } from "./gateway.ts";
 
 const TLS = new URL("../fixtures/tls/", import.meta.url);
 
-/** A proxy that leads everything to one port of this machine, and notes where it was to go. */
+/** A proxy that connects to one local port only, and records the requested targets. */
 async function startProxy(
   port: number,
 ): Promise<AsyncDisposable & { url: string; asked: string[] }> {
@@ -38,7 +38,7 @@ async function startProxy(
   };
 }
 
-Deno.test("[remote.proxy] the gateway's connections go where the environment says", async () => {
+Deno.test("[remote.proxy] the gateway uses the proxy of the environment", async () => {
   const pem = Deno.readTextFileSync(new URL("localhost.pem", TLS));
   const start = pem.indexOf("-----BEGIN PRIVATE KEY");
   const tls = createTlsServer({ cert: pem.slice(0, start), key: pem.slice(start) });
@@ -54,7 +54,7 @@ Deno.test("[remote.proxy] the gateway's connections go where the environment say
       HTTP_PROXY: "http://127.0.0.1:9",
       HTTPS_PROXY: proxy.url,
       NO_PROXY: "127.0.0.1",
-      // Deno itself would ask for its newest version.
+      // Deno itself would look for its newest version.
       DENO_NO_UPDATE_CHECK: "1",
       NODE_EXTRA_CA_CERTS: fileURLToPath(new URL("authority.pem", TLS)),
     },

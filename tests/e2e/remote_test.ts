@@ -44,7 +44,7 @@ for (const command of EVERY_COMMAND) {
       );
 
       await t.step(
-        "[errors.unreachable] [servers.harms-no-other] one that is not there is told, others answer",
+        "[errors.unreachable] [servers.harms-no-other] an unreachable one is reported, others answer",
         async () => {
           for (const operation of ["get_server_tools", "execute_tool"]) {
             const args = operation === "execute_tool" ? { tool: "x", args: {} } : {};
@@ -60,13 +60,13 @@ for (const command of EVERY_COMMAND) {
         },
       );
 
-      await t.step("[remote.session-gone] one that was started anew is served on", async () => {
+      await t.step("[remote.session-gone] one that was restarted stays usable", async () => {
         http.forget();
         assert.equal(await gateway.text("http", "plain"), "plain");
       });
 
       await t.step(
-        "[errors.no-secrets] the status names no secrets, and knows of no process",
+        "[errors.no-secrets] the status contains no secrets, and no process id",
         async () => {
           const status = await gateway.ask<
             { servers: Record<string, { state: string; pids: [] }> }

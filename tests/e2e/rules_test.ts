@@ -18,7 +18,7 @@ const SEED_RULES = `{
   "defaults": { "deny_on_missing_agent": false } /* the fallback denies all */
 }`;
 
-/** Calls, and the rule that decides: an allowed one reaches the server, which has no such tool. */
+/** Calls, and the rule that decides. An allowed call reaches the server, which has no such tool. */
 const DECISIONS: readonly (readonly [agent: string, server: string, tool: string, rule: string])[] =
   [
     ["researcher", "brave-search", "echo", ""],
@@ -57,7 +57,7 @@ Deno.test("the example rules of the original's guide", async (t) => {
     }
   });
 
-  await t.step("[rules.seed-example] and what is shown", async () => {
+  await t.step("[rules.seed-example] and filter the lists", async () => {
     const seen = async (agent_id: string) => {
       const servers = await gateway.ask<{ name: string }[]>("list_servers", { agent_id });
       return servers.map(({ name }) => name);
@@ -70,7 +70,7 @@ Deno.test("the example rules of the original's guide", async (t) => {
   });
 });
 
-Deno.test("[rules.deny-overrides] puts every deny before every allow", async () => {
+Deno.test("[rules.deny-overrides] every deny wins over every allow", async () => {
   const lists = {
     allow: { servers: ["odd"], tools: { odd: ["echo"] } },
     deny: { tools: { odd: ["e*"] } },

@@ -7,21 +7,21 @@ import {
 import { Program } from "./program.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 
-/** What a program that has ended gave. */
+/** Output and exit code of a program that has ended. */
 export interface Ended {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** The folder that it ran in, gone by now. */
+  /** The folder that it ran in, which has been removed. */
   readonly folder: string;
 }
 
-/** How the program is started. */
+/** Options of the program. */
 export interface RunOptions extends SetupOptions {
   readonly command?: GatewayCommand;
 }
 
-/** Runs the program with an input that has ended already, and checks that it leaves nothing. */
+/** Runs the program with an empty input, and checks that it leaves no process. */
 export async function runOnce(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const form = options.command ?? GATEWAY_COMMAND;
   const [command, ...words] = await commandWords(form);

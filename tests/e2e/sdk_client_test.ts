@@ -23,7 +23,7 @@ async function connect(transport: Transport, leave?: () => Promise<void>): Promi
 
 Deno.test({
   name: "[protocol.sdk-1] a client of @modelcontextprotocol/sdk 1.x works",
-  // Its close() leaves the timer of 2 s behind after which it would have sent SIGTERM.
+  // Its close() leaves the 2 s timer after which it would have sent SIGTERM.
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
@@ -33,7 +33,7 @@ Deno.test({
 
 Deno.test({
   name: "[http.clients] a client of @modelcontextprotocol/sdk 1.x works over HTTP",
-  // Timers of its calls, and what is left of its streams.
+  // It leaves timers of its calls, and parts of its streams.
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {

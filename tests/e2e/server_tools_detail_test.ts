@@ -15,7 +15,7 @@ async function list(gateway: RunningGateway, server: string, args: Fields = {}):
   return await gateway.ask("get_server_tools", { server, ...args });
 }
 
-Deno.test("get_server_tools shows as much as is asked for", async (t) => {
+Deno.test("get_server_tools shows the requested detail", async (t) => {
   await ensureServers();
   await using gateway = await startGateway({
     servers: {
@@ -53,7 +53,7 @@ Deno.test("get_server_tools shows as much as is asked for", async (t) => {
     assert.ok(signatures.includes("get-sum(a: number, b: number)"), signatures.join("\n"));
   });
 
-  await t.step("[tools.default-detail] full, where that is not too much", async () => {
+  await t.step("[tools.default-detail] full, if that is not too much", async () => {
     const { detail, hint, tools } = await list(gateway, "odd");
     assert.deepEqual([detail, hint], [undefined, undefined]);
     assert.ok(tools.every(({ inputSchema }) => inputSchema !== undefined));
@@ -67,7 +67,7 @@ Deno.test("get_server_tools shows as much as is asked for", async (t) => {
     assert.ok(encode(JSON.stringify(answer.tools)).length < 4000);
   });
 
-  await t.step("[tools.default-detail] full above that, where it was asked for", async () => {
+  await t.step("[tools.default-detail] full above that, if requested", async () => {
     const asked = [
       { detail: "full" },
       { pattern: "*" },
@@ -88,7 +88,7 @@ Deno.test("get_server_tools shows as much as is asked for", async (t) => {
   });
 
   await t.step(
-    "[tools.tokens-used-15-percent] counts what is shown, whatever the detail",
+    "[tools.tokens-used-15-percent] counts the tokens of the answer at each detail",
     async () => {
       for (const server of ["odd", "many", "everything"]) {
         for (const detail of ["full", "signatures", "names"]) {

@@ -47,7 +47,7 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
   await using direct = await DirectServer.start(oddServer());
   const tools = await direct.listTools();
 
-  await t.step("[tools.listing-shape] [tools.listing-counts] all there is to say", async () => {
+  await t.step("[tools.listing-shape] [tools.listing-counts] all fields", async () => {
     const { tools: shown, tokens_used, ...rest } = await list(gateway);
     assert.deepEqual(rest, {
       server: "odd",
@@ -62,13 +62,13 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     assert.deepEqual((await list(gateway)).tools, tools);
   });
 
-  await t.step("[tools.listing-fields] a definition is given as the server wrote it", async () => {
+  await t.step("[tools.listing-fields] a definition is passed on unchanged", async () => {
     await list(gateway, { names: "contents" });
     const answer = gateway.client.received.at(-1)?.text ?? "";
     assert.ok(answer.includes(JSON.stringify(ODD_DEFINITION).slice(1, -1)));
   });
 
-  const odd = "[tools.listing-odd-entries] what is no tool, or comes twice, harms no other";
+  const odd = "[tools.listing-odd-entries] invalid and duplicate tools do no harm to others";
   await t.step(odd, () => {
     const { stderr } = gateway.program;
     assert.equal(stderr.match(/Tool left out: .* no name/g)?.length, 4);
@@ -79,7 +79,8 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     const answer = await list(gateway, { agent_id: "some" });
     const allowed = ["echo", "wait", "waiting", "progress", "__proto__"];
     assert.deepEqual(names(answer).toSorted(), allowed.toSorted());
-    // What it may not call is not counted either: nobody could tell the missing from the denied.
+    // Tools that it may not call are not counted either, so that denied and missing ones look the
+    // same.
     assert.equal(answer.total_available, allowed.length);
     const narrowed = await list(gateway, { agent_id: "some", pattern: "wait*" });
     assert.deepEqual([narrowed.total_available, narrowed.returned], [allowed.length, 2]);
@@ -104,7 +105,7 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     assert.deepEqual(names(await list(gateway, { pattern: "W*" })), []);
   });
 
-  await t.step("[tools.listing-filters] filters combine, with what is allowed too", async () => {
+  await t.step("[tools.listing-filters] filters combine, also with permissions", async () => {
     const both = { names: "wait,waiting,echo,env", pattern: "*a*" };
     assert.deepEqual(names(await list(gateway, both)), ["wait", "waiting"]);
     const some = { agent_id: "some", pattern: "e*" };
@@ -112,7 +113,7 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
   });
 
   await t.step(
-    "[tools.listing-hint] a name that is not there is told, with near ones",
+    "[tools.listing-hint] an unknown name is reported, with similar ones",
     async () => {
       const { hint = "" } = await list(gateway, { agent_id: "some", names: "echoo,enw" });
       assert.match(hint, /"echoo".*\becho\b/);
@@ -129,7 +130,7 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     assert.deepEqual(names(answer), ["echo", "contents"]);
     assert.ok(answer.tokens_used <= first + second);
     assert.deepEqual(answer.omitted, tools.slice(2).map(({ name }) => name));
-    // A small one further on must not overtake one that does not fit.
+    // A small tool must not overtake one that does not fit.
     const tight = await list(gateway, { names: "echo,contents,pid", max_schema_tokens: first * 2 });
     assert.deepEqual([names(tight), tight.omitted], [["echo"], ["contents", "pid"]]);
   });
@@ -146,13 +147,13 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     });
   });
 
-  await t.step("[tools.null-absent] null is as good as nothing", async () => {
+  await t.step("[tools.null-absent] null is like absence", async () => {
     const nothing = { names: null, pattern: null, max_schema_tokens: null, detail: null };
     assert.deepEqual(await list(gateway, nothing), await list(gateway));
   });
 });
 
-Deno.test("[sessions.no-tools] [sessions.partial-list] an agent is told why tools are missing", async () => {
+Deno.test("[sessions.no-tools] [sessions.partial-list] an agent learns why tools are missing", async () => {
   await using gateway = await startGateway({
     servers: {
       toolless: oddServer("--no-tools", "--hold=tools/list"),
@@ -172,7 +173,7 @@ Deno.test("[sessions.no-tools] [sessions.partial-list] an agent is told why tool
   const partial = await gateway.ask<Answer>("get_server_tools", { server: "partial" });
   assert.equal(partial.returned, 2);
   assert.match(partial.hint, /^Its list of tools is incomplete: page 2 is missing: .*no page\.$/);
-  // What came can be called.
+  // The tools that were listed can be called.
   assert.match(await gateway.text("partial", "echo"), /"echo"/);
   const { stderr } = gateway.program;
   assert.equal(stderr.match(/offers no tools/g)?.length, 1);

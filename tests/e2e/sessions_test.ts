@@ -11,12 +11,12 @@ interface Status {
   readonly servers: Readonly<Record<string, { sessions: number; calls_in_flight: number }>>;
 }
 
-/** An odd server that is shared as `isolation` says. */
+/** An odd server with this `isolation`. */
 function isolated(isolation: string, more: object = {}): object {
   return { ...oddServer(), gateway: { isolation, ...more } };
 }
 
-Deno.test("who shares a session of a server", async (t) => {
+Deno.test("sharing of a server's sessions", async (t) => {
   await using gateway = await startGateway({
     servers: {
       shared: isolated("shared"),
@@ -70,7 +70,7 @@ Deno.test("who shares a session of a server", async (t) => {
     },
   );
 
-  await t.step("[servers.max-concurrency] more calls wait in line", async () => {
+  await t.step("[servers.max-concurrency] further calls are queued", async () => {
     const { client } = gateway;
     const call = (tool: string, id: string) => {
       const params = executeParams("narrow", tool);

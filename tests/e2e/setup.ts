@@ -1,25 +1,27 @@
 import { join } from "node:path";
 import { until } from "./until.ts";
 
-/** The rules that tests get which are about something else. */
+/** Rules of tests about something else. */
 export const OPEN_RULES = { agents: { tester: { allow: { servers: ["*"] }, status: true } } };
 
-/** What the gateway finds on disk. */
+/** Files and environment of a gateway. */
 export interface SetupOptions {
-  /** Entries of `mcpServers`, or the text of the whole file; `false` for no file. */
+  /** Entries of `mcpServers`, or the text of the file; `false` for no file. */
   readonly servers?: Readonly<Record<string, unknown>> | string | false;
-  /** The rules, or the text of the file, or none. Default: the agent `tester` may do everything. */
+  /**
+   * The rules, or the text of the file; `false` for no file. Default: `tester` may do everything.
+   */
   readonly rules?: Readonly<Record<string, unknown>> | string | false;
-  /** More files, by path from the working folder: texts, or values to write as JSON. */
+  /** Further files, by path from the working folder: texts, or values to write as JSON. */
   readonly files?: Readonly<Record<string, unknown>>;
-  /** Variables of the gateway's environment. */
+  /** Environment variables of the gateway. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Has the log say what it says at a terminal, for tests that wait for it. */
+/** Enables the log messages that a terminal would show, for tests that wait for them. */
 export const TALKATIVE = { GATEWAY_LOG_LEVEL: "info" };
 
-/** Where the audit log is by default, from the working folder. */
+/** Default path of the audit log, from the working folder. */
 export const AUDIT_LOG: string = Deno.build.os === "windows"
   ? "../home/AppData/Local/agent-mcp-gateway/audit.jsonl"
   : "../home/.local/state/agent-mcp-gateway/audit.jsonl";
@@ -33,7 +35,7 @@ export class Setup {
   readonly home: string;
   /** The working folder. */
   readonly folder: string;
-  /** The whole environment. */
+  /** The complete environment. */
   readonly env: Record<string, string>;
   readonly #root: string;
 
@@ -60,9 +62,9 @@ export class Setup {
   }
 
   /**
-   * The lines of the audit log so far.
+   * The audit log so far.
    *
-   * @param name Its path from the working folder. Default: where it is by default.
+   * @param name Its path from the working folder.
    */
   audit(name: string = AUDIT_LOG): AuditLine[] {
     const text = Deno.readTextFileSync(join(this.folder, name));
@@ -70,12 +72,12 @@ export class Setup {
   }
 
   /**
-   * Process ids of everything that was started from here and is still there, wherever it has gone:
-   * all of it inherits the home folder.
+   * Ids of all running processes that were started from this folder: all of them inherit the home
+   * folder.
    */
   async processes(): Promise<number[]> {
     if (Deno.build.os !== "linux") return [];
-    // Deno itself must not read another process's environment.
+    // Deno itself may not read the environment of another process.
     const script = 'grep -lzsxF -- "$1" /proc/[0-9]*/environ';
     const { stdout } = await new Deno.Command("sh", {
       args: ["-c", script, "sh", `HOME=${this.home}`],
@@ -85,9 +87,9 @@ export class Setup {
   }
 
   /**
-   * Takes the folder away; fails where a process is left, and ends it.
+   * Removes the folder. If a process is left, kills it and throws.
    *
-   * @param withinMs How long processes may take to go.
+   * @param withinMs Maximum time for processes to end.
    */
   async close(withinMs = 1000): Promise<void> {
     try {
@@ -108,7 +110,7 @@ function kill(pid: number): void {
   }
 }
 
-/** What any program needs here: where programs are, certificates, the way through a proxy. */
+/** Variables that any program needs on this machine: PATH, certificates, proxies. */
 export function machineEnvironment(): Record<string, string> {
   const needed =
     /^(PATH|PATHEXT|SYSTEMROOT|TMPDIR|\w+_PROXY|\w*SSL_CERT\w*|\w*CA_CERTS|\w+_CA_BUNDLE|DENO_(CERT|TLS\w+)|NPM_CONFIG_\w+)$/i;
@@ -119,7 +121,7 @@ export function machineEnvironment(): Record<string, string> {
 
 let knownDenoDir: string | undefined;
 
-/** Where Deno keeps what it has downloaded; a program with another home would not find it. */
+/** Deno's cache folder; a program with another home would not find it. */
 export function denoDir(): string {
   knownDenoDir ??= Deno.env.get("DENO_DIR") ?? askDenoDir();
   return knownDenoDir;

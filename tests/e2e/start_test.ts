@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { oddServer, readRefusal, type RunningGateway, startGateway } from "./gateway.ts";
 import { until } from "./until.ts";
 
-/** A server that notes each of its starts in a file. */
+/** A server that records each of its starts in a file. */
 function noted(name: string): { command: string; args: string[] } {
   return oddServer(`--started=${name}`);
 }
@@ -17,7 +17,7 @@ function starts(gateway: RunningGateway, name: string): number {
   }
 }
 
-Deno.test("[lifecycle.eager] servers start when the client has introduced itself", async () => {
+Deno.test("[lifecycle.eager] servers start after initialize", async () => {
   await using gateway = await startGateway({
     servers: { one: noted("one"), two: noted("two") },
     client: false,
@@ -26,7 +26,7 @@ Deno.test("[lifecycle.eager] servers start when the client has introduced itself
   assert.deepEqual([starts(gateway, "one"), starts(gateway, "two")], [0, 0]);
   await gateway.client.initialize();
   await until("both start", () => starts(gateway, "one") === 1 && starts(gateway, "two") === 1);
-  // The first call takes what is there.
+  // The first call uses the prewarmed session.
   assert.equal(await gateway.text("one", "count"), "1");
   assert.equal(await gateway.text("one", "count"), "2");
   assert.deepEqual([starts(gateway, "one"), starts(gateway, "two")], [1, 1]);
@@ -79,7 +79,7 @@ Deno.test("a server that hangs", async (t) => {
   });
 });
 
-Deno.test("what servers may do meanwhile", async (t) => {
+Deno.test("behaviour of servers", async (t) => {
   await using gateway = await startGateway({
     servers: {
       odd: oddServer(),
@@ -94,7 +94,7 @@ Deno.test("what servers may do meanwhile", async (t) => {
     assert.equal(JSON.parse(initialize).params.protocolVersion, "2025-11-25");
   });
 
-  await t.step("[lifecycle.list-changed] a tool that appears is there at once", async () => {
+  await t.step("[lifecycle.list-changed] a new tool is available immediately", async () => {
     const names = async () => {
       const answer = await gateway.ask<{ tools: { name: string }[] }>("get_server_tools", {
         server: "odd",
@@ -107,7 +107,7 @@ Deno.test("what servers may do meanwhile", async (t) => {
     await until("it is listed", async () => (await names()).includes("grown"));
   });
 
-  await t.step("[servers.harms-no-other] one that answers nonsense is only that", async () => {
+  await t.step("[servers.harms-no-other] one that answers nonsense affects no other", async () => {
     const call = { server: "bare", tool: "x", args: {} };
     const { code } = await gateway.refusal("execute_tool", call);
     assert.equal(code, "SERVER_UNAVAILABLE");

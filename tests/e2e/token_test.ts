@@ -41,7 +41,7 @@ Deno.test("[cli.token] a token is shown once, and its hash is in the rules", asy
   await setup.close();
 });
 
-Deno.test("[cli.token] what cannot be done is told, and changes nothing", async () => {
+Deno.test("[cli.token] an error is reported, and changes nothing", async () => {
   const unknown = await runOnce(["token", "resercher"], { rules: RULES });
   assert.deepEqual([unknown.code, unknown.stdout], [1, ""]);
   assert.match(unknown.stderr, /there is no agent "resercher" .* did you mean "researcher"\?/);
@@ -56,7 +56,7 @@ Deno.test("[cli.token] what cannot be done is told, and changes nothing", async 
   }
 });
 
-Deno.test("[cli.token] an expiry is a time from now on, or a date to come", () => {
+Deno.test("[cli.token] an expiry is a duration from now, or a date in the future", () => {
   const now = Date.parse("2026-01-31T08:00:00.500Z");
   assert.equal(readExpiry("12h", now), "2026-01-31T20:00:00Z");
   assert.equal(readExpiry("30d", now), "2026-03-02T08:00:00Z");
@@ -69,7 +69,7 @@ Deno.test("[cli.token] an expiry is a time from now on, or a date to come", () =
   assert.throws(() => readExpiry("2026-01-31", now), /in the past/);
 });
 
-Deno.test("[log.redacted] a token of ours is known as a secret", () => {
+Deno.test("[log.redacted] the gateway's tokens are redacted", () => {
   const token = `amg_${"aB3-_".repeat(8)}xyz`;
   assert.equal(redactText(`Sent ${token} by mistake`), "Sent [redacted] by mistake");
 });

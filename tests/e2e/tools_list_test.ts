@@ -73,7 +73,7 @@ Deno.test("a client meets the gateway", async (t) => {
     ]);
   });
 
-  await t.step("[tools.titles] people see a title, and agents what comes first", () => {
+  await t.step("[tools.titles] people see a title, and agents the order of use", () => {
     assert.deepEqual(tools.map(({ annotations: { title } }) => title), [
       "List servers",
       "List a server's tools",
@@ -129,7 +129,7 @@ Deno.test("in debug mode there is a fourth tool", async (t) => {
     assert.equal(names.at(-1), "get_gateway_status");
   });
 
-  await t.step("[tools.status] it tells how the gateway stands", async () => {
+  await t.step("[tools.status] it shows the state of the gateway", async () => {
     await gateway.refusal("execute_tool", { server: "gone", tool: "x", args: {} });
     const status = await gateway.ask<Record<string, Record<string, unknown>>>(
       "get_gateway_status",

@@ -9,7 +9,7 @@ interface Ran {
   readonly stderr: string;
 }
 
-/** Runs the gateway from its source, with traps, for one operation. */
+/** Runs the gateway from source, with traps, for one operation. */
 async function runTrapped(env: Record<string, string>): Promise<Ran> {
   const folder = Deno.makeTempDirSync();
   try {
@@ -46,7 +46,7 @@ async function runTrapped(env: Record<string, string>): Promise<Ran> {
       { jsonrpc: "2.0", id: 3, method: "tools/call", params: { name: "get_gateway_status" } },
     ];
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-    // A gateway that fell into a trap reads nothing any more.
+    // A gateway that fell into a trap no longer reads.
     await writer.write(new TextEncoder().encode(text)).catch(() => {});
     await writer.close().catch(() => {});
     const { code, stdout, stderr } = await child.output();
@@ -64,14 +64,14 @@ Deno.test("[trace.off] without OTEL_DENO the library is not loaded", async () =>
   assert.doesNotMatch(stderr, /was loaded/);
 });
 
-Deno.test("[trace.off] with it, it is: the trap above is one", async () => {
+Deno.test("[trace.off] with it, it is loaded: the trap above works", async () => {
   await using receiver = new OtlpReceiver();
   const { code, stderr } = await runTrapped(receiver.env);
   assert.notEqual(code, 0);
   assert.match(stderr, /@opentelemetry\/api was loaded/);
 });
 
-Deno.test("[trace.off] without it the client's context is passed on as it came", async () => {
+Deno.test("[trace.off] without it, the client's context is passed on unchanged", async () => {
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     env: { OTEL_DENO: "false" },

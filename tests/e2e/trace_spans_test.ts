@@ -11,7 +11,7 @@ const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const PARENT = "b7ad6b7169203331";
 const SECRET = "value-that-no-span-may-hold";
 
-/** The `_meta` that a call came to the server with. */
+/** The `_meta` of the call that the server received. */
 function metaOf(line: string): Fields {
   return JSON.parse(line).params._meta ?? {};
 }
@@ -44,52 +44,58 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
     assert.equal(operation.parentSpanId, PARENT);
   });
 
-  await t.step("[trace.spans] decision, queue and call stand below their operation", async () => {
-    const operation = await receiver.span("tools/call execute_tool");
-    const [decision, queue, call] = await Promise.all([
-      receiver.span("decision"),
-      receiver.span("queue"),
-      receiver.span("tools/call echo"),
-    ]);
-    for (const { traceId, parentSpanId } of [decision, queue, call]) {
-      assert.deepEqual({ traceId, parentSpanId }, {
-        traceId: TRACE,
-        parentSpanId: operation.spanId,
+  await t.step(
+    "[trace.spans] decision, queue and call are children of their operation",
+    async () => {
+      const operation = await receiver.span("tools/call execute_tool");
+      const [decision, queue, call] = await Promise.all([
+        receiver.span("decision"),
+        receiver.span("queue"),
+        receiver.span("tools/call echo"),
+      ]);
+      for (const { traceId, parentSpanId } of [decision, queue, call]) {
+        assert.deepEqual({ traceId, parentSpanId }, {
+          traceId: TRACE,
+          parentSpanId: operation.spanId,
+        });
+      }
+      assert.deepEqual([operation, decision, queue, call].map(({ kind }) => kind), [
+        KIND.server,
+        KIND.internal,
+        KIND.internal,
+        KIND.client,
+      ]);
+    },
+  );
+
+  await t.step(
+    "[trace.attributes] with the names of the semantic conventions for MCP",
+    async () => {
+      const operation = await receiver.span("tools/call execute_tool");
+      const { "mcp.session.id": session, "jsonrpc.request.id": id, ...rest } = operation.attributes;
+      const [record] = gateway.audit();
+      assert.equal(session, record?.session);
+      assert.equal(id, String(record?.request_id));
+      assert.deepEqual(rest, {
+        "mcp.method.name": "tools/call",
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "execute_tool",
+        "network.transport": "pipe",
+        "gen_ai.agent.id": "tester",
       });
-    }
-    assert.deepEqual([operation, decision, queue, call].map(({ kind }) => kind), [
-      KIND.server,
-      KIND.internal,
-      KIND.internal,
-      KIND.client,
-    ]);
-  });
+      assert.deepEqual((await receiver.span("tools/call echo")).attributes, {
+        "mcp.method.name": "tools/call",
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "echo",
+        "network.transport": "pipe",
+        "gateway.server": "odd",
+      });
+      const { attributes } = await receiver.span("decision");
+      assert.deepEqual(attributes, { "gateway.rule": record?.rule });
+    },
+  );
 
-  await t.step("[trace.attributes] under the names of the conventions of MCP", async () => {
-    const operation = await receiver.span("tools/call execute_tool");
-    const { "mcp.session.id": session, "jsonrpc.request.id": id, ...rest } = operation.attributes;
-    const [record] = gateway.audit();
-    assert.equal(session, record?.session);
-    assert.equal(id, String(record?.request_id));
-    assert.deepEqual(rest, {
-      "mcp.method.name": "tools/call",
-      "gen_ai.operation.name": "execute_tool",
-      "gen_ai.tool.name": "execute_tool",
-      "network.transport": "pipe",
-      "gen_ai.agent.id": "tester",
-    });
-    assert.deepEqual((await receiver.span("tools/call echo")).attributes, {
-      "mcp.method.name": "tools/call",
-      "gen_ai.operation.name": "execute_tool",
-      "gen_ai.tool.name": "echo",
-      "network.transport": "pipe",
-      "gateway.server": "odd",
-    });
-    const { attributes } = await receiver.span("decision");
-    assert.deepEqual(attributes, { "gateway.rule": record?.rule });
-  });
-
-  await t.step("[trace.failures] a failure is told at the span that it happened in", async () => {
+  await t.step("[trace.failures] a failure is recorded on its span", async () => {
     await gateway.refusal("execute_tool", { server: "odd", tool: "pid", args: {} });
     const denied = await receiver.span("tools/call execute_tool", ({ status, attributes }) => {
       return status?.code === FAILED && attributes["error.type"] === "DENIED_BY_POLICY";
@@ -109,7 +115,7 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
     assert.equal(status?.code, FAILED);
   });
 
-  await t.step("[trace.context] a context that is none begins a new trace", async () => {
+  await t.step("[trace.context] an invalid context starts a new trace", async () => {
     for (
       const traceparent of [`00-${"0".repeat(32)}-${PARENT}-01`, `ff-${TRACE}-${PARENT}-01`, 7]
     ) {
@@ -126,7 +132,7 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
   });
 
   await t.step(
-    "[trace.context] a client that does not trace gets a trace all the same",
+    "[trace.context] a client that does not trace gets a trace, too",
     async () => {
       const sent = metaOf(await gateway.text("odd", "echo"));
       assert.match(String(sent.traceparent), /^00-[\da-f]{32}-[\da-f]{16}-01$/);
@@ -155,7 +161,7 @@ Deno.test("[trace.spans] the last spans are exported before the gateway ends", a
   ]);
 });
 
-Deno.test("[trace.no-values] a key in a url is warned of, which Deno's own spans would hold", async () => {
+Deno.test("[trace.no-values] a warning about a key in a URL, which Deno's own spans would contain", async () => {
   await using receiver = new OtlpReceiver();
   await using server = new ProtectedServer();
   server.isOpen = true;

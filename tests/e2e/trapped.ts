@@ -1,12 +1,12 @@
 import config from "../../deno.json" with { type: "json" };
 import { ROOT } from "./gateway_command.ts";
 
-/** A module in a library's place that says that it was loaded, and fails. */
+/** A module in place of a library that throws when it is loaded. */
 function trap(name: string): string {
   return `data:text/javascript,throw new Error("${name} was loaded")`;
 }
 
-/** Words that run a file of the gateway's source with a trap in each library's place. */
+/** Command line that runs a source file of the gateway with a trap in place of each library. */
 export function trapped(file: string, folder: string, ...names: string[]): string[] {
   const traps = Object.fromEntries(names.map((name) => [name, trap(name)]));
   const path = `${folder}/trapped.json`;

@@ -11,7 +11,7 @@ import { until } from "./until.ts";
 
 const impatient = { connect_timeout_ms: 1000 };
 
-/** Servers that cannot be used, and what an agent is told of each. */
+/** Servers that cannot be used, and the message to the agent for each. */
 const UNAVAILABLE: Readonly<Record<string, { entry: object; told: RegExp }>> = {
   "no-program": {
     entry: { command: "no-such-program-here" },
@@ -35,7 +35,7 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; told: RegExp }>> = {
     told: /it speaks only MCP revision 2099-01-01/,
   },
   "no-module": {
-    // The rest of what such a program prints says nothing more.
+    // The rest of such a program's output is not useful.
     entry: {
       command: "sh",
       args: ["-c", 'printf "one\\nError: Cannot find module %s\\n  code: 1\\n" "\'/x/y.js\'" >&2'],
@@ -49,13 +49,13 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; told: RegExp }>> = {
   },
 };
 
-Deno.test("a server that cannot be used is told apart from others", async (t) => {
+Deno.test("a server that cannot be used is reported with its reason", async (t) => {
   const entries = Object.entries(UNAVAILABLE).map(([name, { entry }]) => [name, entry]);
   await using gateway = await startGateway({
     servers: { ...Object.fromEntries(entries), odd: oddServer() },
   });
 
-  await t.step("[servers.harms-no-other] others answer at once", async () => {
+  await t.step("[servers.harms-no-other] others answer immediately", async () => {
     let isOver = false;
     const call = { server: "silent", tool: "echo", args: {} };
     const refused = gateway.refusal("execute_tool", call).finally(() => isOver = true);
@@ -99,7 +99,7 @@ Deno.test("a server that cannot be used is told apart from others", async (t) =>
     assert.equal(message.includes(gateway.setup.home), false);
   });
 
-  await t.step("[servers.harms-no-other] the session of another one lived on", async () => {
+  await t.step("[servers.harms-no-other] the session of another one was kept", async () => {
     assert.equal(await gateway.text("odd", "count"), "2");
   });
 });
@@ -130,15 +130,18 @@ Deno.test("a server that crashes during a call", async (t) => {
     args: ["--agent", "tester", "--log-level", "debug"],
   });
 
-  await t.step("[errors.crashed] every call under way fails, and the next reconnects", async () => {
-    assert.equal(await gateway.text("odd", "count"), "1");
-    const waiting = gateway.client.request("tools/call", executeParams("odd", "wait"));
-    await until("the call waits", async () => await gateway.text("odd", "waiting") === "1");
-    assert.match(await crash(gateway, "farewell"), /It exited with code 7\..*\nfarewell$/);
-    const refusal = readRefusal((await waiting).result);
-    assert.equal(refusal.code, "SERVER_UNAVAILABLE");
-    assert.equal(await gateway.text("odd", "count"), "1");
-  });
+  await t.step(
+    "[errors.crashed] every call in progress fails, and the next reconnects",
+    async () => {
+      assert.equal(await gateway.text("odd", "count"), "1");
+      const waiting = gateway.client.request("tools/call", executeParams("odd", "wait"));
+      await until("the call waits", async () => await gateway.text("odd", "waiting") === "1");
+      assert.match(await crash(gateway, "farewell"), /It exited with code 7\..*\nfarewell$/);
+      const refusal = readRefusal((await waiting).result);
+      assert.equal(refusal.code, "SERVER_UNAVAILABLE");
+      assert.equal(await gateway.text("odd", "count"), "1");
+    },
+  );
 
   await t.step("[errors.stderr-quoted] with the last 20 lines at most", async () => {
     const lines = Array.from({ length: 50 }, (_, number) => `line ${number}`);
@@ -163,7 +166,7 @@ Deno.test("a server that crashes during a call", async (t) => {
     const said = [...Object.values(CANARIES), `${home}/x`, `KEY=${CANARIES.own}!`].join("\n");
     const message = await crash(gateway, said);
     assert.match(message, /~\/x\nKEY=\[redacted\]!$/);
-    // A cut through a secret must leave no half of it.
+    // A cut within a secret must not leave half of it.
     for (let over = 1; over < CANARIES.own.length; over += 3) {
       await crash(gateway, CANARIES.own + "x".repeat(2048 - CANARIES.own.length + over));
     }

@@ -6,17 +6,17 @@ import { until } from "./until.ts";
 
 const isWindows = Deno.build.os === "windows";
 
-/** More than a pipe and the queue before it hold. */
+/** More than a pipe and its queue can hold. */
 const MANY = 6000;
 
-/** Lists the servers, again and again. */
+/** Lists the servers repeatedly. */
 async function askManyTimes(gateway: RunningGateway, count: number): Promise<void> {
   for (let done = 0; done < count; done += 500) {
     await Promise.all(Array.from({ length: 500 }, () => gateway.ask("list_servers")));
   }
 }
 
-/** Ends a gateway as its client does; what it has to say is not read before it is gone. */
+/** Ends a gateway as its client does; its output is read only after its end. */
 async function endUnread(gateway: RunningGateway): Promise<void> {
   const since = performance.now();
   await gateway.end();
@@ -35,7 +35,7 @@ async function readLine(pipe: Deno.FsFile): Promise<string> {
   return text.split("\n", 1)[0] ?? "";
 }
 
-/** Fails where something takes too long. */
+/** Throws if a promise takes too long. */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`It took more than ${ms} ms`)), ms);
@@ -53,7 +53,7 @@ async function makePipe(path: string): Promise<void> {
 }
 
 for (const format of ["text", "json"]) {
-  Deno.test(`[log.unread] nobody reads the log as ${format}: calls are answered, what is dropped is told`, async () => {
+  Deno.test(`[log.unread] nobody reads the log as ${format}: calls are answered, dropped lines are reported`, async () => {
     const gateway = await startGateway({
       servers: { odd: oddServer() },
       env: { GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
@@ -73,7 +73,7 @@ for (const format of ["text", "json"]) {
         return /Lines of the log were dropped.*dropped\D+(\d+)/.exec(gateway.program.stderr)?.[1];
       });
       assert.ok(Number(dropped) > 1000, dropped);
-      // Those before and behind are whole, and in their order.
+      // The lines before and after the gap are complete and in order.
       const said = gateway.program.stderr.split("\n").filter((line) =>
         line.includes("a line that")
       );
@@ -100,7 +100,7 @@ Deno.test("[log.unread] a gateway whose log nobody reads ends with its client", 
 });
 
 Deno.test({
-  name: "[audit.unread] nobody reads an audit pipe: calls are answered, what is dropped is counted",
+  name: "[audit.unread] nobody reads an audit pipe: calls are answered, dropped lines are counted",
   ignore: isWindows,
   fn: async () => {
     using folder = temporaryFolder();
@@ -148,7 +148,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.unread] a pipe in the place of the audit file, or of another pipe, delays no call",
+  name: "[audit.unread] a pipe that replaces the audit file, or another pipe, delays no call",
   ignore: isWindows,
   fn: async () => {
     using folder = temporaryFolder();
@@ -161,7 +161,7 @@ Deno.test({
     await gateway.ask("list_servers");
     await replace();
     await until("it is told", async () => {
-      // A call that waits for the pipe's reader waits for ever.
+      // A call that waits for the pipe's reader would wait forever.
       await within(askManyTimes(gateway, 500), 10_000);
       return /Nothing reads the audit log/.test(gateway.program.stderr);
     });
@@ -201,7 +201,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.protocol] standard output is no place for the audit log, but over HTTP",
+  name: "[audit.protocol] standard output cannot be the audit log, except over HTTP",
   ignore: isWindows,
   fn: async () => {
     const env = { GATEWAY_AUDIT_LOG: "/dev/stdout" };

@@ -1,12 +1,11 @@
-/** How long a test waits for what must come soon, in milliseconds; far more than it takes. */
+/** Maximum time for a condition that holds soon, in milliseconds; far more than it takes. */
 export const SOON_MS = 15_000;
 
 /**
  * Polls until a condition holds.
  *
- * @param what Names the condition, for the failure.
- * @param condition Gives anything but false and undefined once it holds.
- * @param withinMs How long at most.
+ * @param what Names the condition in the error message.
+ * @param condition Returns a value other than `false` and `undefined` once it holds.
  */
 export async function until<T>(
   what: string,
@@ -22,7 +21,7 @@ export async function until<T>(
   }
 }
 
-/** Waits for a promise, and fails with what was waited for when it takes too long. */
+/** Waits for a promise; throws with its name if it takes too long. */
 export async function soon<T>(
   what: string,
   promise: Promise<T>,

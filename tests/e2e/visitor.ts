@@ -1,11 +1,11 @@
 import type { Fields, RunningGateway } from "./gateway.ts";
 
-/** A client that speaks with the gateway request by request. */
+/** A client that sends single HTTP requests to the gateway. */
 export class Visitor {
   readonly url: string;
-  /** What it sends as `Authorization`; nothing where empty. */
+  /** Value of `Authorization`; not sent if empty. */
   token: string;
-  /** What it sends as `Mcp-Session-Id`; nothing where empty. */
+  /** Value of `Mcp-Session-Id`; not sent if empty. */
   session = "";
 
   constructor(gateway: RunningGateway, token = "") {
@@ -13,7 +13,7 @@ export class Visitor {
     this.token = token;
   }
 
-  /** What each of its requests bears. */
+  /** Headers of each request. */
   get headers(): Record<string, string> {
     return {
       ...(this.token === "" ? {} : { authorization: `Bearer ${this.token}` }),
@@ -27,7 +27,7 @@ export class Visitor {
     return await this.ask("POST", { body: JSON.stringify({ jsonrpc: "2.0", ...message }) });
   }
 
-  /** Sends a request with any method, body and more headers. */
+  /** Sends a request with any method, body and further headers. */
   async ask(
     method: string,
     { headers = {}, ...more }: { headers?: Record<string, string>; body?: string } = {},
@@ -35,14 +35,14 @@ export class Visitor {
     return await fetch(this.url, { method, headers: { ...this.headers, ...headers }, ...more });
   }
 
-  /** The same, for the status. */
+  /** Sends a request and returns only the status. */
   async status(method: string, headers: Record<string, string> = {}): Promise<number> {
     const response = await this.ask(method, { headers });
     await response.body?.cancel();
     return response.status;
   }
 
-  /** Opens a session, and gives the status. */
+  /** Opens a session and returns the status. */
   async open(): Promise<number> {
     this.session = "";
     const clientInfo = { name: "visitor", version: "1" };
@@ -53,7 +53,7 @@ export class Visitor {
     return response.status;
   }
 
-  /** Calls a gateway tool; gives the code of the refusal, `"ok"`, or the status. */
+  /** Calls a gateway tool; returns the code of the refusal, `"ok"`, or the status. */
   async call(name: string, args: Fields = {}): Promise<string | number> {
     const params = { name, arguments: args };
     const response = await this.send({ id: 2, method: "tools/call", params });

@@ -4,7 +4,7 @@ import { EVERY_COMMAND } from "./every_command.ts";
 import { oddServer } from "./gateway.ts";
 import { VERSION } from "./gateway_command.ts";
 
-/** A command line, its exit code, and what it must print on standard output. */
+/** A command line, its exit code, and its expected standard output. */
 type Case = readonly [words: string, code: number, output: RegExp];
 
 const CASES: readonly Case[] = [
@@ -30,7 +30,7 @@ const CASES: readonly Case[] = [
   ["no-such-command", 2, /^$/],
 ];
 
-// In the image the same bundle runs with the same Deno; the other tests of the whole job are run there.
+// The image runs the same bundle with the same Deno; the other tests of the whole job run on it.
 for (const command of EVERY_COMMAND.filter((command) => command !== "image")) {
   Deno.test(`[install.shipped] every command but auth, from ${command}`, async () => {
     const rules = { agents: { tester: { allow: { servers: ["odd"] } } } };

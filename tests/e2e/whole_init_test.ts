@@ -8,7 +8,7 @@ import { RawClient } from "./raw_client.ts";
 import { Setup } from "./setup.ts";
 import { until } from "./until.ts";
 
-/** Whether the `script` of util-linux is here, which gives a program a pseudo-terminal. */
+/** Whether the `script` of util-linux is installed, which provides a pseudo-terminal. */
 const HAS_TERMINAL = await hasScript();
 
 async function hasScript(): Promise<boolean> {
@@ -20,7 +20,7 @@ async function hasScript(): Promise<boolean> {
 /**
  * Runs `init` at a pseudo-terminal, and answers every question with Enter.
  *
- * @returns All that was shown.
+ * @returns Everything that the terminal showed.
  */
 async function pressEnter(setup: Setup, command: GatewayCommand): Promise<string> {
   const words = [...await commandWords(command), "init"];
@@ -35,7 +35,7 @@ async function pressEnter(setup: Setup, command: GatewayCommand): Promise<string
   program.onLine = (text) => shown += `${text}\n`;
   for (let answered = 0; !program.hasEnded; answered++) {
     assert.ok(answered < 30, `init asks and asks:\n${shown}`);
-    // The mark of a question that waits for its answer.
+    // The mark of an open question.
     const asked = () => program.hasEnded || (shown.match(/◆/g)?.length ?? 0) > answered;
     await until(`question ${answered + 1}, after:\n${shown}`, asked);
     if (!program.hasEnded) await program.write("\r");
@@ -65,7 +65,7 @@ for (const command of EVERY_COMMAND) {
         assert.notEqual(json, "", text);
         // deno-lint-ignore no-control-regex
         assert.doesNotMatch(shown, /waiting for \x1b/);
-        // The entry and the next steps are on the screen together, on a small one too.
+        // The entry and the next steps fit on the screen together, also on a small one.
         const last = text.slice(text.indexOf("# Entry for"));
         const rows = last.trimEnd().split("\n").flatMap((line) => line.match(/.{1,100}|^$/g) ?? []);
         assert.ok(rows.length <= 23, `${rows.length} rows:\n${last}`);
@@ -85,7 +85,7 @@ for (const command of EVERY_COMMAND) {
         assert.equal(JSON.stringify(result?.content), '[{"type":"text","text":"1"}]', text);
         await program.closeInput();
         assert.equal((await program.ended()).code, 0);
-        // Nothing but the gateway's own files was written without a yes.
+        // Only the gateway's own files are written without confirmation.
         const after = Deno.readTextFileSync(join(setup.home, ".claude.json"));
         assert.deepEqual(JSON.parse(after), client);
       } finally {

@@ -10,7 +10,7 @@ import { OtlpReceiver } from "./otlp_receiver.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
 
-/** A browser that follows the login's link, and writes what it sees to a file. */
+/** A browser that follows the login link, and writes what it shows to a file. */
 function browserCommand(log: string): string {
   const deno = `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config`;
   return `${deno} ${BROWSER} ${log}`;
@@ -34,7 +34,7 @@ for (const command of EVERY_COMMAND) {
         [...Deno.readDirSync(store)].filter(({ name }) => /\.json$/.test(name)).length,
         1,
       );
-      // The token that was given is renewed when it is refused.
+      // A token that the server refuses is renewed.
       service.revokeAll();
       assert.equal(await gateway.text("notes", "read"), "read");
     }

@@ -4,7 +4,7 @@ import { EVERY_COMMAND } from "./every_command.ts";
 import { VERSION } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
 
-/** What must hold of the program in whatever form it is started: source, bundle, executable. */
+/** Requirements for the program in every form: source, bundle, executable. */
 for (const command of EVERY_COMMAND) {
   for (const transport of ["stdio", "http"] as const) {
     Deno.test(`the whole job, from ${command}, over ${transport}`, async (t) => {
@@ -79,7 +79,7 @@ for (const command of EVERY_COMMAND) {
         assert.equal((await gateway.refusal("execute_tool", slow)).code, "TIMEOUT");
       });
 
-      await t.step("[audit.fields] and all of it is on record", () => {
+      await t.step("[audit.fields] everything is in the audit log", () => {
         const decisions = gateway.audit().map(({ decision }) => decision);
         assert.deepEqual(decisions, [
           ...["ALLOW", "ALLOW", "ALLOW", "ALLOW", "ALLOW"],
@@ -87,21 +87,21 @@ for (const command of EVERY_COMMAND) {
         ]);
       });
 
-      await t.step("[lifecycle.end-of-input] then it ends", async () => {
+      await t.step("[lifecycle.end-of-input] it ends", async () => {
         await gateway.end();
       });
     });
   }
 
   Deno.test(`the command line, from ${command}`, async (t) => {
-    await t.step("[cli.version] [cli.help] tells about itself", async () => {
+    await t.step("[cli.version] [cli.help] it prints its version and help", async () => {
       const version = await runOnce(["--version"], { command });
       assert.deepEqual([version.code, version.stdout], [0, VERSION]);
       const help = await runOnce(["serve", "--help"], { command });
       assert.match(help.stdout, /--mcp-config/);
     });
 
-    await t.step("[cli.usage-errors] [cli.config-errors] and what is wrong", async () => {
+    await t.step("[cli.usage-errors] [cli.config-errors] it reports errors", async () => {
       const usage = await runOnce(["--no-such-flag"], { command });
       assert.deepEqual([usage.code, usage.stdout], [2, ""]);
       const config = await runOnce([], { command, servers: "{" });
