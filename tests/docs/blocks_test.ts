@@ -72,5 +72,5 @@ Deno.test("[docs.blocks] a wrong or unknown block fails", {
       });
     });
   }
-  assert.throws(() => readBlocks("a page", "```json\n{}"), /has no end/);
+  assert.throws(() => readBlocks("a page", "```json\n{}"), /has no closing fence/);
 });
