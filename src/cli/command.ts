@@ -43,6 +43,7 @@ declare const VALUE: unique symbol;
 export interface Parameter<V> {
   readonly brief: string;
   readonly [VALUE]?: () => V;
+  readonly [key: string]: unknown;
 }
 
 /** Arguments of one kind, as many as are given. */
@@ -137,8 +138,7 @@ export interface ValueOptions {
 
 /** A flag without a value. */
 export function switchFlag(brief: string): Parameter<boolean> {
-  const shape = { kind: "boolean", withNegated: false, default: false };
-  return { brief, ...shape };
+  return { brief, kind: "boolean", withNegated: false, default: false };
 }
 
 /** A flag with a text. */
@@ -154,8 +154,7 @@ export function choiceFlag<const T extends string>(
   brief: string,
   values: readonly T[],
 ): Parameter<T | undefined> {
-  const shape = { kind: "enum", values, optional: true };
-  return { brief, ...shape };
+  return { brief, kind: "enum", values, optional: true };
 }
 
 /** A flag whose text is parsed; `parse` throws a `SyntaxError` that says what it expects. */
@@ -163,8 +162,7 @@ export function parsedFlag<V>(
   brief: string,
   options: ValueOptions & { readonly parse: (text: string) => V },
 ): Parameter<V | undefined> {
-  const shape = { kind: "parsed", optional: true };
-  return { brief, ...shape, ...options };
+  return { brief, kind: "parsed", optional: true, ...options };
 }
 
 /** Like `parsedFlag`, with a default. */
@@ -172,8 +170,7 @@ export function defaultFlag<V>(
   brief: string,
   options: ValueOptions & { readonly parse: (text: string) => V; readonly default: string },
 ): Parameter<V> {
-  const shape = { kind: "parsed" };
-  return { brief, ...shape, ...options };
+  return { brief, kind: "parsed", ...options };
 }
 
 /** An argument that must be given. */
@@ -181,14 +178,12 @@ export function argument(
   brief: string,
   options: ValueOptions & { readonly placeholder: string },
 ): Parameter<string> {
-  const shape = { parse: String };
-  return { brief, ...shape, ...options };
+  return { brief, parse: String, ...options };
 }
 
 /** An argument that may be left out. */
 export function optional<V>(parameter: Parameter<V>): Parameter<V | undefined> {
-  const shape = { optional: true };
-  return { ...parameter, ...shape } as Parameter<V | undefined>;
+  return { ...parameter, optional: true };
 }
 
 /** An argument that may be given several times. */
@@ -206,8 +201,7 @@ export function choiceArgument<const T extends string>(
     if (found === undefined) throw new SyntaxError(`expected one of ${values.join(", ")}`);
     return found;
   };
-  const shape = { placeholder: values.join("|"), parse, proposeCompletions: () => values };
-  return { brief, ...shape };
+  return { brief, placeholder: values.join("|"), parse, proposeCompletions: () => values };
 }
 
 /** Makes a parser of whole numbers from 1 on. */

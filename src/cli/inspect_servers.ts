@@ -1,7 +1,9 @@
 import { parseServers, readSettings } from "../config/mod.ts";
 import { createLog } from "../log.ts";
 import type { Output } from "./command.ts";
+import { Interrupted } from "./error_report.ts";
 import type { Inspected, InspectedServer, Machine } from "./init/mod.ts";
+import { type Interrupts, withInterrupts } from "./interrupts.ts";
 import { cleanLine } from "./terminal.ts";
 import { fillCommandOf } from "../downstream/causes/mod.ts";
 import { DOWNLOAD_MS, NOBODY, type Probes, withProbes } from "./probe.ts";
@@ -39,30 +41,27 @@ export async function inspectServers(
   const servers = new Map(all.filter(([name]) => only?.includes(name) ?? true));
   const inspected = new Map<string, InspectedServer>();
   if (servers.size === 0) return inspected;
-  const stop = new AbortController();
-  const onSignal = () => stop.abort(new Error("skipped"));
-  const interrupts = { signal: stop.signal, onSecond: () => {} };
-  Deno.addSignalListener("SIGINT", onSignal);
-  try {
-    const settings = readSettings({}, env);
-    // Failures are part of the result; a log would run through the questions.
-    const log = createLog({ level: "error", write: () => {} });
+  const settings = readSettings({}, env);
+  // Failures are part of the result; a log would run through the questions.
+  const log = createLog({ level: "error", write: () => {} });
+  const inspectAll = async (interrupts: Interrupts): Promise<void> => {
+    const { signal } = interrupts;
     await withProbes({ servers, settings, log, interrupts }, async (probes) => {
       const isDownloaded = (name: string) => probes.isDownloaded(name);
-      using progress = new Progress([...servers.keys()], {
-        line: stderr,
-        signal: stop.signal,
-        isDownloaded,
-      });
+      using progress = new Progress([...servers.keys()], { line: stderr, signal, isDownloaded });
       await probes.visit(servers.keys(), async (name) => {
         const limit = AbortSignal.timeout(isDownloaded(name) ? downloadMs : inspectMs);
-        const found = await look(probes, name, AbortSignal.any([stop.signal, limit]));
+        const found = await inspect(probes, name, AbortSignal.any([signal, limit]));
         inspected.set(name, found);
         progress.done(name, found.failure ?? `${found.tools?.length} tools`);
       });
     });
-  } finally {
-    Deno.removeSignalListener("SIGINT", onSignal);
+  };
+  try {
+    await withInterrupts(inspectAll, ["SIGINT"]);
+  } catch (error) {
+    // The questions go on with the servers that have answered.
+    if (!(error instanceof Interrupted)) throw error;
   }
   return new Map([...servers.keys()].flatMap((name) => {
     const found = inspected.get(name);
@@ -70,13 +69,17 @@ export async function inspectServers(
   }));
 }
 
-async function look(probes: Probes, name: string, signal: AbortSignal): Promise<InspectedServer> {
+async function inspect(
+  probes: Probes,
+  name: string,
+  signal: AbortSignal,
+): Promise<InspectedServer> {
   const server = probes.servers.get(name);
   if (server === undefined) return { failure: "not there" };
-  if (signal.aborted) return { failure: failureText(signal.reason, name) };
   const { connect } = server.config;
   const fill = connect.kind === "stdio" ? fillCommandOf(connect) : undefined;
   try {
+    signal.throwIfAborted();
     const { tools } = await server.listTools(NOBODY, signal);
     const { instructions, name: own, title = own } = await server.introduce(NOBODY, signal);
     return {
@@ -88,7 +91,8 @@ async function look(probes: Probes, name: string, signal: AbortSignal): Promise<
       ...(title === undefined ? {} : { title }),
     };
   } catch (error) {
-    const isSilent = signal.reason instanceof DOMException || isTimeout(error);
+    if (signal.reason?.name === "AbortError") return { failure: "skipped" };
+    const isSilent = signal.aborted || isTimeout(error);
     return {
       failure: isSilent ? "did not answer in time" : failureText(error, name),
       ...(isSilent ? { isSilent } : {}),

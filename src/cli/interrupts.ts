@@ -3,6 +3,11 @@ import { Interrupted } from "./error_report.ts";
 const CLEAR_LINE = new TextEncoder().encode("\r\x1b[K");
 
 /** The signals that end a command. */
+const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** The signals that came while something ran. */
 export interface Interrupts {
   /** Aborted by the first one. */
   readonly signal: AbortSignal;
@@ -15,7 +20,10 @@ export interface Interrupts {
  *
  * @throws {Interrupted} A signal came, whatever was returned or thrown then.
  */
-export async function withInterrupts<T>(run: (interrupts: Interrupts) => Promise<T>): Promise<T> {
+export async function withInterrupts<T>(
+  run: (interrupts: Interrupts) => Promise<T>,
+  signals: readonly Deno.Signal[] = SIGNALS,
+): Promise<T> {
   const controller = new AbortController();
   const { signal } = controller;
   const interrupts: Interrupts = { signal, onSecond: () => {} };
@@ -27,17 +35,14 @@ export async function withInterrupts<T>(run: (interrupts: Interrupts) => Promise
       controller.abort(new DOMException("Interrupted", "AbortError"));
     }
   };
-  const names: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM", "SIGHUP"];
-  for (const name of names) Deno.addSignalListener(name, listener);
+  for (const name of signals) Deno.addSignalListener(name, listener);
   try {
     const result = await run(interrupts);
     if (!signal.aborted) return result;
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
-    for (const name of names) Deno.removeSignalListener(name, listener);
+    for (const name of signals) Deno.removeSignalListener(name, listener);
   }
   throw new Interrupted("A signal ended the command");
 }

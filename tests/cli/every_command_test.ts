@@ -26,6 +26,14 @@ Deno.test("[cli.help] every command is listed, and has help with an example", as
   }
 });
 
+Deno.test("[cli.help] every way to ask for a command's help prints the same", async () => {
+  const lines = ["doctor --help", "doctor -h", "help doctor", "--help doctor", "-h doctor"];
+  const [first, ...others] = await Promise.all(lines.map((line) => runOnce(line.split(" "))));
+  for (const { code, stdout, stderr } of others) {
+    assert.deepEqual([code, stdout, stderr], [0, first?.stdout, ""]);
+  }
+});
+
 Deno.test("[cli.usage-errors] a command without its arguments shows an example", async () => {
   for (const line of ["call", "call files", "schema", "token", "completions", "auth login"]) {
     const { code, stdout, stderr } = await runOnce(line.split(" "));
