@@ -17,7 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["gateway/tools", "gateway/http"],
   ["policy", "downstream", "limits", "audit", "metrics"],
   ["downstream/causes"],
-  ["config/texts"],
+  ["config/editing"],
   ["config"],
   ["jsonrpc", "wildcards", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
   ["otlp_exporter.ts", "line_queue.ts"],
@@ -36,7 +36,7 @@ export const LAYERS: readonly (readonly string[])[] = [
  * Subfolders that are entered through their own `mod.ts` from all layers above, so that they are not
  * loaded together with the rest of their folder.
  */
-const OWN_ENTRIES: readonly string[] = ["config/texts", "downstream/causes"];
+const OWN_ENTRIES: readonly string[] = ["config/editing", "downstream/causes"];
 
 const PLACES = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))
   // The longest name first, so that gateway/tools does not match gateway.

@@ -1,5 +1,5 @@
 import { editFile } from "../config/mod.ts";
-import { addToken } from "../config/texts/mod.ts";
+import { addToken } from "../config/editing/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { agentArgument, defineCommand, JSON_FLAG, parsedFlag, RULES_FLAG } from "./command.ts";
 import { CommandError } from "./error_report.ts";

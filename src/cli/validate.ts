@@ -1,5 +1,5 @@
 import { expandHome, homeFolder, readText, resolvePath, type SettingFlags } from "../config/mod.ts";
-import { detectFileKind } from "../config/texts/mod.ts";
+import { detectFileKind } from "../config/editing/mod.ts";
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import {
   argument,

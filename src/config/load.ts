@@ -10,7 +10,7 @@ import { entriesOf, isObject } from "./json_value.ts";
 import type { FoundFile, FoundFiles } from "./locate.ts";
 import { warnOddKeys } from "./odd_keys.ts";
 import { findDisablingKey } from "./other_clients.ts";
-import { plainChecks } from "./plain_checks.ts";
+import { fastChecks } from "./fast_checks.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText } from "./read_text.ts";
 import { isSelfReference } from "./self_reference.ts";
@@ -58,10 +58,10 @@ export async function checkConfiguration(
   files: FoundFiles,
   options: LoadOptions,
 ): Promise<Checked> {
-  const plain = await check(files, options, plainChecks);
+  const plain = await check(files, options, fastChecks);
   if (plain.errors.length === 0 && plain.warnings.length === 0) return plain;
   // Only files with problems need zod, and the parser that knows positions, to explain them.
-  const { fullChecks } = await import("./full_checks.ts");
+  const { diagnosticChecks: fullChecks } = await import("./diagnostic_checks.ts");
   return await check(files, options, fullChecks);
 }
 

@@ -1,7 +1,7 @@
 import { buildServer } from "./build_server.ts";
 import { type Environment, homeFolder } from "./environment.ts";
 import { entriesOf } from "./json_value.ts";
-import { plainChecks } from "./plain_checks.ts";
+import { fastChecks } from "./fast_checks.ts";
 import type { ServerConfig } from "./server.ts";
 
 /**
@@ -13,8 +13,8 @@ export function parseServers(
   text: string,
   { env, cwd }: { readonly env: Environment; readonly cwd: string },
 ): ReadonlyMap<string, ServerConfig> {
-  const { document } = plainChecks.parse("", text);
-  const file = document === undefined ? undefined : plainChecks.checkServers(document).file;
+  const { document } = fastChecks.parse("", text);
+  const file = document === undefined ? undefined : fastChecks.checkServers(document).file;
   const variables = { env, cwd, home: homeFolder(env) };
   const servers = entriesOf(file?.mcpServers ?? {})
     .filter(([, entry]) => entry.disabled !== true)

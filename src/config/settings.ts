@@ -1,8 +1,16 @@
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { standardOutputLines, standardStream } from "../line_queue.ts";
 import { type Environment, homeFolder, stateFile } from "./environment.ts";
-import type { Row } from "./reading.ts";
-import { agentId, listOf, memoryOrRedis, oneOf, path, wholeNumber, yesOrNo } from "./reading.ts";
+import type { Row } from "./setting_parser.ts";
+import {
+  agentId,
+  listOf,
+  memoryOrRedis,
+  oneOf,
+  path,
+  wholeNumber,
+  yesOrNo,
+} from "./setting_parser.ts";
 
 /** The settings from flags and `GATEWAY_*` variables, checked, with defaults filled in. */
 export interface Settings {

@@ -1,5 +1,5 @@
 import { Cancellation, type CancelSignal, type Listed, Roster } from "../jsonrpc/mod.ts";
-import type { ClientLink } from "./caller.ts";
+import type { ClientChannel } from "./caller.ts";
 import { within } from "../within.ts";
 
 /** The clock of a call, which is paused while the server waits for the client. */
@@ -12,7 +12,7 @@ export interface StoppableClock {
 
 /** A call that is under way. There is one object for each call, because a client may have many. */
 export interface ActiveCall extends Listed {
-  readonly link: ClientLink;
+  readonly link: ClientChannel;
   readonly clock: StoppableClock;
   /** Requests of the server to the client meanwhile; most calls have none. */
   questions: Set<ServerRequest> | undefined;
@@ -86,12 +86,12 @@ export class ActiveCalls {
    * The client of the only call there is. The protocol does not say which call a request or a log
    * message of the server belongs to, so that is known only while there is one.
    */
-  get onlyLink(): ClientLink | undefined {
+  get onlyLink(): ClientChannel | undefined {
     return this.#entries.size === 1 ? this.#entries.any?.link : undefined;
   }
 
   /** A call begins; gives what ends it. */
-  begin(link: ClientLink, clock: StoppableClock): ActiveCall {
+  begin(link: ClientChannel, clock: StoppableClock): ActiveCall {
     const entry: ActiveCall = { link, clock, questions: undefined, listedAt: -1 };
     this.#entries.add(entry);
     return entry;

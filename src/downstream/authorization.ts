@@ -1,5 +1,5 @@
 import { DownstreamError } from "../errors.ts";
-import { type ClientCapabilities, type ClientLink, supportsUrlElicitation } from "./caller.ts";
+import { type ClientCapabilities, type ClientChannel, supportsUrlElicitation } from "./caller.ts";
 
 /**
  * Gives the requests to a remote server their authorization. The seam between a remote transport,
@@ -38,7 +38,7 @@ export interface PendingCaller {
   /** Capabilities of the calling client; a login is offered through URL elicitation where it can. */
   readonly capabilities: ClientCapabilities;
   /** The way to the calling client. */
-  readonly link: ClientLink;
+  readonly link: ClientChannel;
 }
 
 /** One for each operation, because a client may have many. */
@@ -70,7 +70,7 @@ export class PendingCalls {
 }
 
 /** A server's authorization, as the server owns it. */
-export interface OwnAuthorization extends Authorization {
+export interface ServerAuth extends Authorization {
   /** Gives up a login that is under way; waits for tokens that are just being renewed. */
   close(): Promise<void>;
 }

@@ -19,7 +19,7 @@ export function supportsUrlElicitation(
 }
 
 /** The way back to the client of a call, for what a server asks or says meanwhile. */
-export interface ClientLink {
+export interface ClientChannel {
   /** Sends a server's request on to the client. */
   request(method: string, params: Payload | undefined, signal: CancelSignal): Promise<Reply>;
   /** Sends a server's notification on to the client. */
@@ -37,7 +37,7 @@ export interface Caller {
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
   /** The way back to the client. */
-  readonly link: ClientLink;
+  readonly link: ClientChannel;
 }
 
 /** A client's connection, whichever agent calls. */

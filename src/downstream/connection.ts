@@ -1,5 +1,5 @@
 import type { Log } from "../log.ts";
-import type { Patience, Transport } from "./transport.ts";
+import type { GracePeriods, Transport } from "./transport.ts";
 
 /** What a connection is made with. */
 export interface ConnectionOptions {
@@ -54,7 +54,7 @@ export class Connection {
   }
 
   /** Ends everything that was started for it, once it is there. Never throws. */
-  async end(patience: Patience): Promise<void> {
+  async end(patience: GracePeriods): Promise<void> {
     const { server, log } = this.#options;
     try {
       if (this.#transport === undefined) await this.#opening;

@@ -5,7 +5,7 @@ import { CatalogError } from "./catalog.ts";
 import { StartAbandoned } from "./circuit_breaker.ts";
 import { HandshakeError } from "./handshake.ts";
 import { RemoteFailure } from "./remote_failure.ts";
-import { quotable } from "./secrets.ts";
+import { redactExcerpt } from "./secrets.ts";
 import { serverCommand } from "./server_command.ts";
 import { shortenText } from "../text.ts";
 
@@ -53,7 +53,7 @@ export async function explainFailure(
   }
   const isUnanswered = cause instanceof ChannelClosed || cause instanceof DOMException;
   const quotesNoise = isUnanswered && noise !== "";
-  const parts = [`${quotable(why, config)}.`, quotesNoise ? noise : "", words];
+  const parts = [`${redactExcerpt(why, config)}.`, quotesNoise ? noise : "", words];
   const message = `Server "${server}" is not available: ${
     parts.filter((part) => part !== "").join(" ")
   }`;
@@ -68,7 +68,7 @@ async function explainWords(words: string, config: ServerConfig): Promise<string
   const found = findLocalCause(name, connect, words);
   if (found === undefined) return undefined;
   const line = JSON.stringify(shortenText(found.line, MAX_LINE));
-  return `${quotable(found.message, config)}. It wrote ${line}.`;
+  return `${redactExcerpt(found.message, config)}. It wrote ${line}.`;
 }
 
 /**

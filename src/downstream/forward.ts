@@ -1,6 +1,6 @@
 import type { Forwarded } from "../config/mod.ts";
 import { type IncomingRequest, type Payload, RPC_CODES } from "../jsonrpc/mod.ts";
-import type { ClientLink } from "./caller.ts";
+import type { ClientChannel } from "./caller.ts";
 import type { ActiveCalls } from "./active_calls.ts";
 import { isRecord } from "./handshake.ts";
 
@@ -11,7 +11,7 @@ export interface Forwarding {
   /** Which requests may pass. */
   readonly forward: readonly Forwarded[];
   /** The client, where one is known. */
-  readonly link: ClientLink | undefined;
+  readonly link: ClientChannel | undefined;
   /** The calls under way on the session. */
   readonly calls: ActiveCalls;
 }

@@ -9,17 +9,17 @@
 export { LoginNeedsCaller } from "./authorization.ts";
 export type {
   Authorization,
-  OwnAuthorization,
   PendingCaller as Waiting,
   RecoverOptions,
+  ServerAuth as OwnAuthorization,
 } from "./authorization.ts";
 export {
   type CallAnswer,
   type Caller,
   type CallPermit,
   type ClientCapabilities,
+  type ClientChannel as ClientLink,
   type ClientConnection,
-  type ClientLink,
   supportsUrlElicitation,
   type ToolCall,
 } from "./caller.ts";
@@ -36,4 +36,4 @@ export type { ServerStatus } from "./server_status.ts";
 export { StartFailure, type StartFailureKind } from "./start_failure.ts";
 export type { SessionState } from "./session.ts";
 export type { StdioContext as StdioSurroundings } from "./stdio_transport.ts";
-export type { Patience, Transport } from "./transport.ts";
+export type { GracePeriods as Patience, Transport } from "./transport.ts";

@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
-import { quotable } from "./secrets.ts";
+import { redactExcerpt } from "./secrets.ts";
 
 /** How much of it is quoted, in UTF-16 code units. */
 const MAX_QUOTED = 80;
@@ -30,7 +30,7 @@ export class Noise {
   /** Describes in a sentence what came since then; empty where nothing did. */
   describeSince(count: number): string {
     if (this.#count === count) return "";
-    const excerpt = quotable(this.#last, this.#config).slice(0, MAX_QUOTED);
+    const excerpt = redactExcerpt(this.#last, this.#config).slice(0, MAX_QUOTED);
     return `Meanwhile it sent data that is not a valid MCP message, such as ${
       JSON.stringify(excerpt)
     }; that data may include its answer.`;

@@ -1,9 +1,9 @@
 import type { Isolation } from "../config/mod.ts";
-import type { Caller, ClientCapabilities, ClientConnection, ClientLink } from "./caller.ts";
+import type { Caller, ClientCapabilities, ClientChannel, ClientConnection } from "./caller.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
 import { FairQueue } from "./fair_queue.ts";
 import type { Session } from "./session.ts";
-import type { Patience } from "./transport.ts";
+import type { GracePeriods } from "./transport.ts";
 import { within } from "../within.ts";
 
 /** A session in its pool; as a deadline, when it has been idle for too long. */
@@ -15,7 +15,7 @@ export interface PooledSession extends Due {
   /** The client it belongs to; `undefined` where several share it, or nobody has taken it yet. */
   client: string | undefined;
   /** The way to that client. */
-  link: ClientLink | undefined;
+  link: ClientChannel | undefined;
   /** Equal for clients that declare alike. */
   readonly capabilitiesKey: string;
   /** Operations that hold it now. */
@@ -50,16 +50,16 @@ export interface SessionRequest {
   /** Equal for clients that declare alike. */
   readonly capabilitiesKey: string;
   /** The client, where the session is its alone; one that was started ahead gets it later. */
-  readonly link: () => ClientLink | undefined;
+  readonly link: () => ClientChannel | undefined;
 }
 
 /** Capabilities that a session declares if it is started for no client in particular. */
 const NO_CAPABILITIES: ClientCapabilities = {};
 
-const IDLE_PATIENCE: Patience = { inputMs: 2000, terminateMs: 2000 };
+const IDLE_PATIENCE: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
 
 /** One that does not even answer a ping has nothing left to put in order. */
-const HANGING_PATIENCE: Patience = { inputMs: 100, terminateMs: 500 };
+const HANGING_PATIENCE: GracePeriods = { inputMs: 100, terminateMs: 500 };
 
 /** The sessions of one server: who gets which, and when they end. */
 export class SessionPool {
@@ -176,7 +176,7 @@ export class SessionPool {
   }
 
   /** Ends the sessions of a client that is gone. */
-  async releaseClient(client: string, patience: Patience): Promise<void> {
+  async releaseClient(client: string, patience: GracePeriods): Promise<void> {
     const own = [...this.#all].filter((pooled) => pooled.client === client);
     // Not all that end now: another client's session may be waiting for a long call.
     await Promise.all(own.map((pooled) => this.#end(pooled, patience)));
@@ -188,7 +188,7 @@ export class SessionPool {
    * @param drainMs How long calls may take to end.
    * @param patience How long processes may take to end.
    */
-  async close(drainMs: number, patience: Patience): Promise<void> {
+  async close(drainMs: number, patience: GracePeriods): Promise<void> {
     for (const pooled of [...this.#all]) this.#end(pooled, patience, drainMs);
     for (const session of this.#rests) void session.close(patience);
     await Promise.all(this.#ending);
@@ -236,7 +236,7 @@ export class SessionPool {
     return pooled;
   }
 
-  #end(pooled: PooledSession, patience: Patience, drainMs = 0): Promise<void> {
+  #end(pooled: PooledSession, patience: GracePeriods, drainMs = 0): Promise<void> {
     this.#withdraw(pooled);
     return this.#track(this.#drain(pooled, drainMs).then(() => pooled.session.close(patience)));
   }

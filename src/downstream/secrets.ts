@@ -15,7 +15,7 @@ const learned = new WeakMap<ServerConfig, Set<string>>();
  * @param config Its entry.
  * @param values The secrets; the oldest are forgotten when there are many.
  */
-export function learnSecrets(config: ServerConfig, values: readonly string[]): void {
+export function addSecrets(config: ServerConfig, values: readonly string[]): void {
   const known = learned.get(config) ?? new Set();
   learned.set(config, known);
   for (const value of values) {
@@ -55,7 +55,7 @@ export function secretsOf(config: ServerConfig): string[] {
  * @param text What it said.
  * @param config Its entry.
  */
-export function quotable(text: string, config: ServerConfig): string {
+export function redactExcerpt(text: string, config: ServerConfig): string {
   const secrets = secretsOf(config);
   const longest = Math.max(0, ...secrets.map(({ length }) => length));
   // What is cut off must not be the rest of a secret, so as much more is cleaned.

@@ -4,9 +4,9 @@ import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
 import {
   type Authorization,
   LoginNeedsCaller,
-  type OwnAuthorization,
   type PendingCaller,
   PendingCalls,
+  type ServerAuth,
 } from "./authorization.ts";
 import { Lease } from "./lease.ts";
 import { callTool } from "./tool_call.ts";
@@ -32,7 +32,7 @@ import {
 } from "./session_check.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { Log } from "../log.ts";
-import type { Patience, Transport } from "./transport.ts";
+import type { GracePeriods, Transport } from "./transport.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** The context that all servers of a gateway share. */
@@ -47,7 +47,7 @@ export interface ServerContext {
   readonly authorize?: (
     config: ServerConfig,
     waiting: () => PendingCaller | undefined,
-  ) => OwnAuthorization | undefined;
+  ) => ServerAuth | undefined;
   /** Milliseconds of the clock by which a server that fails to start is left alone; default the system's. */
   readonly now?: () => number;
   /** How long a server may take to answer a ping, in milliseconds; default 5000. */
@@ -77,7 +77,7 @@ export class DownstreamServer {
   readonly #deadlines = new Deadlines();
   readonly #keys: CapabilityKeys;
   readonly #pending = new PendingCalls();
-  readonly #authorization: OwnAuthorization | undefined;
+  readonly #authorization: ServerAuth | undefined;
   readonly #health = new ServerHealth();
   readonly #liveness: LivenessCheck;
   readonly #check: SessionCheck;
@@ -209,7 +209,7 @@ export class DownstreamServer {
   }
 
   /** Ends the sessions of a client that is gone. */
-  async releaseClient(client: string, patience: Patience): Promise<void> {
+  async releaseClient(client: string, patience: GracePeriods): Promise<void> {
     await this.#pool.releaseClient(client, patience);
   }
 
@@ -219,7 +219,7 @@ export class DownstreamServer {
    * @param drainMs How long calls may take to end.
    * @param patience How long processes may take to end.
    */
-  async close(drainMs: number, patience: Patience): Promise<void> {
+  async close(drainMs: number, patience: GracePeriods): Promise<void> {
     this.#isClosed = true;
     await this.#pool.close(drainMs, patience);
     this.#deadlines.close();

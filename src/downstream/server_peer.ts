@@ -1,10 +1,10 @@
 import type { Forwarded, ServerConfig } from "../config/mod.ts";
 import { type Channel, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import type { ClientLink } from "./caller.ts";
+import type { ClientChannel } from "./caller.ts";
 import type { ActiveCalls } from "./active_calls.ts";
 import { NoiseLog } from "./noise_log.ts";
-import { quotable } from "./secrets.ts";
+import { redactExcerpt } from "./secrets.ts";
 import { forwardNotification, forwardRequest } from "./forward.ts";
 
 /**
@@ -27,7 +27,7 @@ export interface ServerListener {
   /** The calls under way, which a request of the server may belong to. */
   readonly calls: ActiveCalls;
   /** The client that a request or a log message is for, where one is known. */
-  readonly link: () => ClientLink | undefined;
+  readonly link: () => ClientChannel | undefined;
   /** The server sent something that is no use, which is told with its beginning. */
   readonly onNoise: (excerpt: string) => void;
   /** The server's tools may have changed. */
@@ -64,13 +64,13 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
     late: (excerpt) => {
       log.debug("Answered a request that was cancelled", {
         server,
-        excerpt: quotable(excerpt, config),
+        excerpt: redactExcerpt(excerpt, config),
       });
     },
     noise: (description, excerpt) => {
       onNoise(excerpt);
-      noise.note(description, () => quotable(excerpt, config));
-      channel.rest?.(NOISE_REST_MS);
+      noise.note(description, () => redactExcerpt(excerpt, config));
+      channel.throttle?.(NOISE_REST_MS);
     },
     closed: () => {
       peer.cancelIncoming("The server is gone");

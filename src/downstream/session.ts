@@ -3,29 +3,29 @@ import { DownstreamError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type CancelSignal, type Channel, ChannelClosed, type Peer } from "../jsonrpc/mod.ts";
 import { ActiveCalls } from "./active_calls.ts";
-import type { ClientCapabilities, ClientLink } from "./caller.ts";
+import type { ClientCapabilities, ClientChannel } from "./caller.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, withDoctorHint } from "./failure.ts";
 import { declaredCapabilities, initialize, type ServerInfo } from "./handshake.ts";
 import { Noise } from "./noise_log.ts";
 import { openServerPeer } from "./server_peer.ts";
-import { quotable } from "./secrets.ts";
+import { redactExcerpt } from "./secrets.ts";
 import { type CircuitBreaker, StartAbandoned } from "./circuit_breaker.ts";
-import type { Patience, Transport } from "./transport.ts";
+import type { GracePeriods, Transport } from "./transport.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { refusesSession } from "./session_check.ts";
 import { withDeadline } from "../within.ts";
 
 /** How long a broken session's rests get to end. */
-const BROKEN: Patience = { inputMs: 100, terminateMs: 500 };
+const BROKEN: GracePeriods = { inputMs: 100, terminateMs: 500 };
 
 /**
  * The same where `npx` and its like may still be downloading. npm cannot be stopped half-way: on any
  * signal it may leave a package with files missing, which then fails for everybody. With its input
  * closed, it ends by itself once the server has started.
  */
-const DOWNLOADING: Patience = { inputMs: 90_000, terminateMs: 500 };
+const DOWNLOADING: GracePeriods = { inputMs: 90_000, terminateMs: 500 };
 
 /** How long a server may take to answer a ping, in milliseconds. */
 const PING_MS = 5000;
@@ -51,7 +51,7 @@ export interface SessionOptions {
   /** Capabilities of the client that the session is for. */
   readonly capabilities: ClientCapabilities;
   /** The way back to the client that has the session for its own; of a shared one, `undefined`. */
-  readonly link: () => ClientLink | undefined;
+  readonly link: () => ClientChannel | undefined;
   /** Opens the connection. */
   readonly open: () => Promise<Transport>;
   /** Decides whether the server may be started. */
@@ -176,7 +176,7 @@ export class Session {
       return await fetchCatalog(this.peer, {
         timeoutMs,
         declaresTools: "tools" in capabilities,
-        quote: (text) => quotable(text, config),
+        quote: (text) => redactExcerpt(text, config),
       });
     } catch (cause) {
       const timedOut = `it did not list its tools within ${timeoutMs} ms`;
@@ -255,7 +255,7 @@ export class Session {
   }
 
   /** Ends the session now; calls under way fail. Resolves when what was started for it is gone. */
-  async close(patience: Patience): Promise<void> {
+  async close(patience: GracePeriods): Promise<void> {
     if (this.#isOver) void this.#connection.end(patience);
     this.#end("closed", patience);
     await this.#ending;
@@ -383,7 +383,7 @@ export class Session {
     return this.#state === "closed" || this.#state === "broken";
   }
 
-  #end(state: "closed" | "broken", patience: Patience): void {
+  #end(state: "closed" | "broken", patience: GracePeriods): void {
     if (this.#isOver) return;
     this.#state = state;
     this.#ending = this.#connection.end(patience);

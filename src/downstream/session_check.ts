@@ -5,7 +5,7 @@ import type { Caller } from "./caller.ts";
 import { CatalogError } from "./catalog.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { RemoteFailure, remoteFailureBehind } from "./remote_failure.ts";
-import { quotable } from "./secrets.ts";
+import { redactExcerpt } from "./secrets.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -163,7 +163,7 @@ export function refusesSession(error: RpcError | undefined): boolean {
  * @param error What it answered.
  */
 export function sessionRefusal(config: ServerConfig, error: RpcError): DownstreamError {
-  const said = `it answered with error ${error.code}: ${quotable(error.message, config)}`;
+  const said = `it answered with error ${error.code}: ${redactExcerpt(error.message, config)}`;
   const cause = new RemoteFailure(said, { reach: "refused" });
   const message = `Server "${config.name}" is not available: ${said}.`;
   return new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { cause });

@@ -93,9 +93,9 @@ export function explainStart(
     : fail("command-not-found", `its command "${command}" was not found`);
 }
 
-type Trouble = readonly [kind: StartFailureKind, message: string, subject?: string | undefined];
+type FailureText = readonly [kind: StartFailureKind, message: string, subject?: string | undefined];
 
-function folderTrouble(cwd: string | undefined): Trouble | undefined {
+function folderTrouble(cwd: string | undefined): FailureText | undefined {
   if (cwd === undefined) return undefined;
   const info = look(() => Deno.statSync(cwd));
   if (info === "missing") {
@@ -117,7 +117,7 @@ function findFile({ command, cwd }: ConnectStdio, env: Readonly<Record<string, s
   return undefined;
 }
 
-function fileTrouble(command: string, path: string): Trouble | undefined {
+function fileTrouble(command: string, path: string): FailureText | undefined {
   const info = look(() => Deno.statSync(path));
   if (info === "missing") {
     const target = look(() => Deno.readLinkSync(path));

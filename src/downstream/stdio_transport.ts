@@ -5,10 +5,10 @@ import type { Log } from "../log.ts";
 import { redact } from "../redact.ts";
 import { groupEnds, signalGroup } from "./process_group.ts";
 import { NoRoom, type Processes } from "./processes.ts";
-import { quotable, secretsOf } from "./secrets.ts";
+import { redactExcerpt, secretsOf } from "./secrets.ts";
 import { explainStart } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
-import type { Patience, Transport } from "./transport.ts";
+import type { GracePeriods, Transport } from "./transport.ts";
 import { type CommandLine, windowsCommand } from "./windows_command.ts";
 import { within } from "../within.ts";
 
@@ -74,14 +74,14 @@ export class StdioTransport implements Transport {
     signalGroup(this.pid, "SIGKILL");
   }
 
-  end(patience: Patience): Promise<void> {
+  end(patience: GracePeriods): Promise<void> {
     this.#ending ??= this.#end(patience);
     // The shortest time of all counts: an end that may take long must not hold up the gateway's own.
     void within(this.#child.status, patience.inputMs).then(() => this.#inputTimeUp.resolve());
     return this.#ending;
   }
 
-  async #end(patience: Patience): Promise<void> {
+  async #end(patience: GracePeriods): Promise<void> {
     // A server that does not read its input cannot be waited for to take what is queued.
     const inputTaken = this.channel.endWriting();
     await Promise.race([inputTaken.then(() => this.#child.status), this.#inputTimeUp.promise]);
@@ -133,7 +133,9 @@ export function openStdio(
     return new StdioTransport(command.spawn(), { ...surroundings, server: config.name, secrets });
   } catch (thrown) {
     const cause = explainStart(connect, env, thrown);
-    const message = `Server "${config.name}" is not available: ${quotable(cause.message, config)}.`;
+    const message = `Server "${config.name}" is not available: ${
+      redactExcerpt(cause.message, config)
+    }.`;
     throw new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { cause });
   }
 }

@@ -1,7 +1,7 @@
 import type { Channel } from "../jsonrpc/mod.ts";
 
 /** How long a server gets for each step of its end, in milliseconds. */
-export interface Patience {
+export interface GracePeriods {
   /** After its input was closed. */
   readonly inputMs: number;
   /** After it was asked to end. */
@@ -32,5 +32,5 @@ export interface Transport {
    * Ends the connection and everything that was started for it. May be called again, with less
    * patience.
    */
-  end(patience: Patience): Promise<void>;
+  end(patience: GracePeriods): Promise<void>;
 }

@@ -14,8 +14,8 @@ export {
   Gateway,
   type GatewayOptions,
 } from "./gateway.ts";
-export { type HttpDoorOptions, serveHttp } from "./http_door.ts";
-export { serveStdio } from "./stdio_door.ts";
+export { type HttpDoorOptions, serveHttp } from "./serve_http.ts";
+export { serveStdio } from "./serve_stdio.ts";
 export {
   type Arguments,
   type ArgumentSchema,

@@ -1,7 +1,7 @@
 import type { ClientCapabilities, ClientConnection, ClientLink } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import { CallLink, LOG_LEVELS, LogThreshold, rankOf } from "./call_link.ts";
+import { CallChannel, LOG_LEVELS, LogThreshold, rankOf } from "./call_channel.ts";
 import { writeInstructions } from "./instructions.ts";
 import { connectionAgent, isOffered, type PipelineContext, runOperation } from "./pipeline.ts";
 import { v2025 } from "./revisions/mod.ts";
@@ -70,7 +70,7 @@ export class ClientSession {
       },
       closed: () => options.onClosed(),
     });
-    this.#link = new CallLink(this.#peer, this.#threshold);
+    this.#link = new CallChannel(this.#peer, this.#threshold);
     this.#connection = this.#describe({});
   }
 
@@ -150,7 +150,7 @@ export class ClientSession {
           this.#peer.notify("notifications/progress", params, request);
         },
       }),
-      { client, capabilities, link: new CallLink(this.#peer, this.#threshold, request) },
+      { client, capabilities, link: new CallChannel(this.#peer, this.#threshold, request) },
       context,
     );
     // A call without an answer passes no channel that would flush its record.

@@ -1,4 +1,4 @@
-import type { Exchange } from "./channel.ts";
+import type { ReplyTo } from "./channel.ts";
 
 /** Maximum size of the answers to a batch that are sent as one message, in UTF-16 code units. */
 const MAX_BATCH_ANSWER = 64 * 1024 * 1024;
@@ -8,8 +8,8 @@ const MAX_BATCH_ANSWER = 64 * 1024 * 1024;
  *
  * @see {@link https://www.jsonrpc.org/specification#batch}
  */
-export class BatchExchange implements Exchange {
-  readonly #exchange: Exchange;
+export class BatchExchange implements ReplyTo {
+  readonly #exchange: ReplyTo;
   readonly #answers: string[] = [];
   #open: number;
   #size = 0;
@@ -18,7 +18,7 @@ export class BatchExchange implements Exchange {
    * @param exchange Sends the answers back.
    * @param count Number of messages in the batch; each of them ends once.
    */
-  constructor(exchange: Exchange, count: number) {
+  constructor(exchange: ReplyTo, count: number) {
     this.#exchange = exchange;
     this.#open = count;
   }
@@ -28,8 +28,8 @@ export class BatchExchange implements Exchange {
     this.#size += text.length + 1;
   }
 
-  tell(text: string): void {
-    this.#exchange.tell(text);
+  notify(text: string): void {
+    this.#exchange.notify(text);
   }
 
   end(): void {

@@ -6,9 +6,9 @@ export interface ChannelHandler {
    * @param bytes Size of the message in UTF-8 bytes.
    * @param exchange Replies to this message, on a channel that answers each message separately.
    */
-  message(text: string, bytes: number, exchange?: Exchange): void;
+  message(text: string, bytes: number, exchange?: ReplyTo): void;
   /** Receives a message that was skipped; the channel continues with the next one. */
-  dropped(message: DroppedMessage, exchange?: Exchange): void;
+  dropped(message: DroppedMessage, exchange?: ReplyTo): void;
   /**
    * Called if one request will get no answer although the channel stays open: over HTTP, each
    * request has its own response. Ignored if the request was answered before.
@@ -26,7 +26,7 @@ export interface ChannelHandler {
 }
 
 /** Replies to the sender of one message; over HTTP, in the response to its POST. */
-export interface Exchange {
+export interface ReplyTo {
   /**
    * Sends an answer to the request in the message.
    *
@@ -37,7 +37,7 @@ export interface Exchange {
   /** Sends a long answer in parts, so that they need not be concatenated first. */
   answerParts?(parts: readonly string[]): void;
   /** Sends a message that belongs to the request: its progress, or a request to its sender. */
-  tell(text: string): void;
+  notify(text: string): void;
   /** Ends the exchange when no answer will follow. Called once. */
   end(): void;
 }
@@ -70,7 +70,7 @@ export interface Channel {
    *
    * @param ms Length of the pause; short ones add up until they are worth a pause.
    */
-  rest?(ms: number): void;
+  throttle?(ms: number): void;
   /** Resolves when all queued messages have been handed over, or never will be. */
   flush(): Promise<void>;
   /** Ends the sending side after the queued messages, then the receiving side. Idempotent. */

@@ -1,5 +1,5 @@
 import { Cancellation, type CancelSignal } from "./cancellation.ts";
-import type { Exchange } from "./channel.ts";
+import type { ReplyTo } from "./channel.ts";
 import {
   errorText,
   type IdText,
@@ -13,16 +13,16 @@ import {
 import { textAt } from "./scan.ts";
 
 /** The text of an answer, or its parts. */
-export type Answer = string | readonly string[];
+export type RequestAnswer = string | readonly string[];
 
 /** Minimum length of a result that is sent in parts, in UTF-16 code units. */
 const LONG = 32 * 1024;
 
 /** The origin of a request. */
 export interface RequestOrigin {
-  readonly exchange: Exchange;
+  readonly exchange: ReplyTo;
   /** Called when the request is over; without an answer if none is to be sent. */
-  readonly onEnd: (request: IncomingRequest, answer: Answer | undefined) => void;
+  readonly onEnd: (request: IncomingRequest, answer: RequestAnswer | undefined) => void;
 }
 
 /** A request from the other side, to be answered once. */
@@ -34,7 +34,7 @@ export class IncomingRequest {
   /** The parsed parameters; `undefined` if there are none. */
   readonly params: unknown;
   /** Replies to the sender. */
-  readonly exchange: Exchange;
+  readonly replyTo: ReplyTo;
   readonly #body: string | undefined;
   readonly #onEnd: RequestOrigin["onEnd"];
   readonly #cancellation = new Cancellation();
@@ -48,7 +48,7 @@ export class IncomingRequest {
     this.id = message.id;
     this.method = message.method;
     this.params = message.params;
-    this.exchange = exchange;
+    this.replyTo = exchange;
     this.#body = message.body;
     this.#onEnd = onEnd;
   }
@@ -59,8 +59,8 @@ export class IncomingRequest {
   }
 
   /** Sends a message of ours that belongs to this request. */
-  tell(text: string): void {
-    this.exchange.tell(text);
+  notify(text: string): void {
+    this.replyTo.notify(text);
   }
 
   /**
@@ -103,7 +103,7 @@ export class IncomingRequest {
     this.#cancellation.cancel(reason);
   }
 
-  #end(answer: Answer | undefined): void {
+  #end(answer: RequestAnswer | undefined): void {
     this.#done = true;
     this.#onEnd(this, answer);
   }

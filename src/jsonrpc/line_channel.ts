@@ -1,7 +1,7 @@
 import type { Channel, ChannelHandler } from "./channel.ts";
 import { LineDecoder } from "./line_decoder.ts";
 import { LineSplitter } from "./line_splitter.ts";
-import { Turn } from "./turn.ts";
+import { ReadThrottle } from "./read_throttle.ts";
 import { within } from "../within.ts";
 
 /** Maximum size of a message in bytes: 64 MiB. */
@@ -82,7 +82,7 @@ export class LineChannel implements Channel {
   readonly #beforeWrite: (() => void) | undefined;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   readonly #encoder = new TextEncoder();
-  readonly #turn = new Turn();
+  readonly #turn = new ReadThrottle();
   // Bytes in the buffer that are not written yet.
   #filled = 0;
   #queue: string[] = [];
@@ -132,8 +132,8 @@ export class LineChannel implements Channel {
   }
 
   /** Throttles reading. */
-  rest(ms: number): void {
-    this.#turn.owe(ms);
+  throttle(ms: number): void {
+    this.#turn.throttle(ms);
   }
 
   /** Resolves when all messages that are queued now are written, or the other side is gone. */

@@ -6,7 +6,7 @@
  */
 
 export { Cancellation, type CancelSignal } from "./cancellation.ts";
-export type { Channel, ChannelHandler, DroppedMessage, Exchange } from "./channel.ts";
+export type { Channel, ChannelHandler, DroppedMessage, ReplyTo as Exchange } from "./channel.ts";
 export { readIdAndMethod } from "./envelope.ts";
 export { IncomingRequest } from "./incoming.ts";
 export {
@@ -23,8 +23,8 @@ export { createMemoryChannels } from "./memory_channel.ts";
 export { type IdText, JsonText, type Payload, RPC_CODES, type RpcError } from "./message.ts";
 export type { RequestOptions } from "./outgoing.ts";
 export { Peer, type PeerHandler } from "./peer.ts";
-export { type Listed, Roster } from "./roster.ts";
+export { type Indexed as Listed, SwapRemoveSet as Roster } from "./swap_remove_set.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 export { elementTexts, isTooComplex, textAt, withElement } from "./scan.ts";
-export { Turn } from "./turn.ts";
+export { ReadThrottle as Turn } from "./read_throttle.ts";
 export { utf8Bytes } from "./utf8_bytes.ts";

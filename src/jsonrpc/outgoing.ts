@@ -15,7 +15,7 @@ export interface RequestOptions {
    */
   readonly continues?: number;
   /** The other side's request that this one belongs to; this one is sent by the same exchange. */
-  readonly during?: { tell(text: string): void };
+  readonly during?: { notify(text: string): void };
 }
 
 /** A request that waits for its answer. */
@@ -72,7 +72,7 @@ export class OutgoingRequests {
       this.#pending.set(id, { id, resolve, reject, options, cancel });
       if (continues !== undefined) this.#continued.set(continues, id);
       if (during === undefined) this.#send(text);
-      else during.tell(text);
+      else during.notify(text);
     });
   }
 
@@ -121,7 +121,7 @@ export class OutgoingRequests {
     const reason = describeReason(signal?.reason);
     const text = notificationText("notifications/cancelled", { requestId: id, reason });
     if (during === undefined) this.#send(text);
-    else during.tell(text);
+    else during.notify(text);
     reject(signal?.reason);
   }
 

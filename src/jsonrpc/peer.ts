@@ -1,5 +1,5 @@
 import { BatchExchange } from "./batch.ts";
-import type { Channel, Exchange } from "./channel.ts";
+import type { Channel, ReplyTo } from "./channel.ts";
 import { hashId, IdTable } from "./id_table.ts";
 import { IncomingRequest, type RequestOrigin } from "./incoming.ts";
 import {
@@ -63,7 +63,7 @@ export class Peer {
   readonly #handler: PeerHandler;
   readonly #answersNoise: boolean;
   // The default for channels that do not answer each message separately.
-  readonly #exchange: Exchange;
+  readonly #exchange: ReplyTo;
   readonly #outgoing: OutgoingRequests;
   readonly #incoming = new IdTable<IdText, IncomingRequest>(hashId);
   #closed: Error | undefined;
@@ -76,7 +76,7 @@ export class Peer {
     this.#answersNoise = handler.answersNoise ?? false;
     const send = (text: string): void => channel.send(text);
     this.#outgoing = new OutgoingRequests(send);
-    this.#exchange = { answer: send, tell: send, end: () => {} };
+    this.#exchange = { answer: send, notify: send, end: () => {} };
     if (channel.sendParts !== undefined) {
       this.#exchange.answerParts = (parts) => channel.sendParts?.(parts);
     }
@@ -121,7 +121,7 @@ export class Peer {
   notify(method: string, params?: Payload, during?: IncomingRequest): void {
     const text = notificationText(method, params);
     if (during === undefined) this.#channel.send(text);
-    else during.tell(text);
+    else during.notify(text);
   }
 
   /** Resolves when all sent messages have been handed over. */
@@ -145,7 +145,7 @@ export class Peer {
     return this.#channel.close();
   }
 
-  #receive(message: Message, exchange: Exchange = this.#exchange): void {
+  #receive(message: Message, exchange: ReplyTo = this.#exchange): void {
     if (message.kind !== "batch") return this.#dispatch(message, exchange);
     const batch = new BatchExchange(exchange, message.messages.length);
     for (const part of message.messages) this.#dispatch(part, batch);
@@ -162,7 +162,7 @@ export class Peer {
     }
   }
 
-  #dispatch(message: Message, exchange: Exchange): void {
+  #dispatch(message: Message, exchange: ReplyTo): void {
     if (message.kind === "request") return this.#dispatchRequest(message, exchange);
     try {
       this.#dispatchOther(message, exchange);
@@ -172,7 +172,7 @@ export class Peer {
     exchange.end();
   }
 
-  #dispatchOther(message: Exclude<Message, { kind: "request" }>, exchange: Exchange): void {
+  #dispatchOther(message: Exclude<Message, { kind: "request" }>, exchange: ReplyTo): void {
     switch (message.kind) {
       case "notification":
         return this.#dispatchNotification(message);
@@ -199,7 +199,7 @@ export class Peer {
     else this.#handler.noise("An answer to no request", excerpt);
   }
 
-  #dispatchInvalid(message: InvalidMessage, exchange: Exchange): void {
+  #dispatchInvalid(message: InvalidMessage, exchange: ReplyTo): void {
     const { error, id, seems, dropped } = message;
     // An error in reply to an answer, or with an id in use, would look like the answer to a request.
     if (!this.#settleInvalid(message) && seems !== "answer") {
@@ -221,7 +221,7 @@ export class Peer {
     return this.#outgoing.resolve(id, { ok: false, error: reply, text });
   }
 
-  #dispatchRequest(message: Message & { kind: "request" }, exchange: Exchange): void {
+  #dispatchRequest(message: Message & { kind: "request" }, exchange: ReplyTo): void {
     const { id } = message;
     if (this.#incoming.get(id) !== undefined) {
       // With the id, the error would look like the answer to the pending request.
@@ -242,7 +242,7 @@ export class Peer {
     }
   }
 
-  readonly #onRequestEnd: RequestOrigin["onEnd"] = ({ id, exchange }, answer) => {
+  readonly #onRequestEnd: RequestOrigin["onEnd"] = ({ id, replyTo: exchange }, answer) => {
     this.#incoming.delete(id);
     if (typeof answer === "string") exchange.answer(answer, id);
     else if (answer !== undefined && exchange.answerParts !== undefined) {

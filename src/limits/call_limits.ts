@@ -24,7 +24,7 @@ export interface CallLimitsOptions {
 }
 
 /** A call that wants to begin. */
-export interface Newcomer {
+export interface CallRequest {
   /** Whose it is; one of the rules, so that nothing is kept of names that callers make up. */
   readonly agent: string;
   /** The agent's limits, as they are now. */
@@ -34,7 +34,7 @@ export interface Newcomer {
 }
 
 /** Whether a call may begin. */
-export type Admission =
+export type AdmitResult =
   | Permit
   | {
     readonly kind: "refused";
@@ -82,7 +82,7 @@ export class CallLimits {
    *
    * @returns At once where nothing is counted by the minute.
    */
-  admit(newcomer: Newcomer): Admission | Promise<Admission> {
+  admit(newcomer: CallRequest): AdmitResult | Promise<AdmitResult> {
     const { limits: { perMinute }, unanswered } = newcomer;
     if (unanswered > MAX_UNANSWERED) {
       return refuse(
@@ -94,7 +94,7 @@ export class CallLimits {
     return isCounted ? this.#admitCounted(newcomer) : this.#begin(newcomer);
   }
 
-  async #admitCounted(newcomer: Newcomer): Promise<Admission> {
+  async #admitCounted(newcomer: CallRequest): Promise<AdmitResult> {
     const { agent, limits: { perMinute } } = newcomer;
     const { callsPerMinute } = this.#options;
     if (perMinute !== undefined) {
@@ -110,7 +110,7 @@ export class CallLimits {
   }
 
   /** Without waiting for anything: what is free now is free when it is taken. */
-  #begin({ agent, limits: { concurrent } }: Newcomer): Admission {
+  #begin({ agent, limits: { concurrent } }: CallRequest): AdmitResult {
     const { maxCalls } = this.#options;
     const running = this.#running.get(agent) ?? 0;
     if (concurrent !== undefined && running >= concurrent) {
@@ -135,7 +135,7 @@ export class CallLimits {
     await counter?.close();
   }
 
-  async #checkRate(key: string, limit: number, who: string): Promise<Admission | undefined> {
+  async #checkRate(key: string, limit: number, who: string): Promise<AdmitResult | undefined> {
     this.#counter ??= this.#openCounter();
     const { count, resetMs } = await (await this.#counter).count(key);
     if (count <= limit) return undefined;
@@ -216,7 +216,7 @@ export class Permit implements Disposable {
   }
 }
 
-function refuse(message: string, retryAfterMs: number = RETRY_MS): Admission {
+function refuse(message: string, retryAfterMs: number = RETRY_MS): AdmitResult {
   return { kind: "refused", message, retryAfterMs };
 }
 

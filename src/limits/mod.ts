@@ -6,10 +6,10 @@
  * @module
  */
 export {
-  type Admission,
+  type AdmitResult as Admission,
   CallLimits,
   type CallLimitsOptions,
+  type CallRequest as Newcomer,
   limitsOf,
-  type Newcomer,
   Permit,
 } from "./call_limits.ts";

@@ -1,4 +1,4 @@
-import { Tally, type TallySummary } from "./tally.ts";
+import { OperationStats, type TallySummary } from "./operation_stats.ts";
 
 /** One operation to be counted. */
 export interface Observation {
@@ -47,7 +47,7 @@ const OTHER = "other";
 /** Counts operations by several dimensions, in bounded memory. */
 export class Metrics {
   /** The tallies by dimension and name. */
-  readonly tallies: Readonly<Record<Dimension, Map<string, Tally>>> = {
+  readonly tallies: Readonly<Record<Dimension, Map<string, OperationStats>>> = {
     operations: new Map(),
     agents: new Map(),
     servers: new Map(),
@@ -78,19 +78,19 @@ export class Metrics {
     };
   }
 
-  #tally(dimension: Dimension, name: string): Tally {
+  #tally(dimension: Dimension, name: string): OperationStats {
     const tallies = this.tallies[dimension];
     const known = tallies.get(name);
     if (known !== undefined) return known;
     if (tallies.size >= MOST_NAMES[dimension] && name !== OTHER) {
       return this.#tally(dimension, OTHER);
     }
-    const tally = new Tally();
+    const tally = new OperationStats();
     tallies.set(name, tally);
     return tally;
   }
 }
 
-function summarize(tallies: ReadonlyMap<string, Tally>): Record<string, TallySummary> {
+function summarize(tallies: ReadonlyMap<string, OperationStats>): Record<string, TallySummary> {
   return Object.fromEntries([...tallies].map(([name, tally]) => [name, tally.summary()]));
 }

@@ -1,5 +1,5 @@
 import type { Dimension, Metrics } from "./metrics.ts";
-import type { Tally } from "./tally.ts";
+import type { OperationStats } from "./operation_stats.ts";
 
 /** The label of each dimension. */
 const LABELS: Readonly<Record<Dimension, string>> = {
@@ -50,13 +50,13 @@ export function writePrometheus(metrics: Metrics): string {
   }).join("");
 }
 
-function counterLines(name: string, own: string, { counts }: Tally): string {
+function counterLines(name: string, own: string, { counts }: OperationStats): string {
   return [...counts].map(([code, count]) => {
     return `${name}{${own},code="${escapeValue(code)}"} ${count}\n`;
   }).join("");
 }
 
-function histogramLines(name: string, own: string, tally: Tally): string {
+function histogramLines(name: string, own: string, tally: OperationStats): string {
   const { count, sumMs } = tally;
   const within = tally.countWithinMs(BUCKETS_S.map((seconds) => seconds * 1000));
   return BUCKETS_S.map((seconds, index) => {

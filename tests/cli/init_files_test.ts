@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
-import { checkText } from "../../src/config/texts/mod.ts";
+import { checkText } from "../../src/config/editing/mod.ts";
 import { BACKUP, NOW, Scene, undescribed } from "./init_scene.ts";
 import { writeFiles } from "../../src/cli/init/mod.ts";
 

@@ -241,7 +241,7 @@ function withSideEntrance(inner: Transport, place: RemotePlace): Transport {
         channel.open(handler);
       },
       send: (text) => text.startsWith(COMMAND) ? place.take(text) : channel.send(text),
-      rest: (ms) => channel.rest?.(ms),
+      throttle: (ms) => channel.throttle?.(ms),
       flush: () => channel.flush(),
       close: () => channel.close(),
     },

@@ -50,7 +50,7 @@ export class Tap implements Transport {
           closed: (cause) => handler.closed(cause),
         }),
       send: (text) => inner.channel.send(text),
-      rest: (ms) => inner.channel.rest?.(ms),
+      throttle: (ms) => inner.channel.throttle?.(ms),
       flush: () => inner.channel.flush(),
       close: () => inner.channel.close(),
     };

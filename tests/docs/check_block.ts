@@ -5,7 +5,7 @@ import { parse as parseYaml } from "yaml";
 import config from "../../deno.json" with { type: "json" };
 import { permissionFlags, readPermissionFlags } from "../../scripts/permissions.ts";
 import { listSettings } from "../../src/config/mod.ts";
-import { checkText } from "../../src/config/texts/mod.ts";
+import { checkText } from "../../src/config/editing/mod.ts";
 import { formatProblem } from "../../src/errors.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { ERROR_CODES } from "./error_codes.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { CheckedFile, FileChecks } from "../../src/config/file_checks.ts";
-import { fullChecks } from "../../src/config/full_checks.ts";
-import { plainChecks } from "../../src/config/plain_checks.ts";
+import { diagnosticChecks } from "../../src/config/diagnostic_checks.ts";
+import { fastChecks } from "../../src/config/fast_checks.ts";
 
 type Kind = "servers" | "rules";
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -16,9 +16,9 @@ function check(checks: FileChecks, kind: Kind, text: string): CheckedFile<unknow
 
 /** Whether a text is accepted without zod; if so, asserts that zod has the same result. */
 function isAccepted(kind: Kind, text: string): boolean {
-  const plain = check(plainChecks, kind, text);
+  const plain = check(fastChecks, kind, text);
   if (plain?.file === undefined) return false;
-  const full = check(fullChecks, kind, text);
+  const full = check(diagnosticChecks, kind, text);
   assert.deepEqual(full?.file, plain.file, text);
   // The order must be the same too.
   assert.equal(JSON.stringify(full?.file), JSON.stringify(plain.file));
@@ -213,8 +213,8 @@ Deno.test("[config.strict-json] any header value is checked in linear time", () 
     const text = JSON.stringify({
       mcpServers: { a: { url: "https://x.example", headers: { b: value } } },
     });
-    const { document } = plainChecks.parse("x.json", text);
+    const { document } = fastChecks.parse("x.json", text);
     assert.ok(document);
-    assert.equal(plainChecks.checkServers(document).file !== undefined, !value.endsWith("\u6f22"));
+    assert.equal(fastChecks.checkServers(document).file !== undefined, !value.endsWith("\u6f22"));
   }
 });

@@ -1,4 +1,4 @@
-import { checkText } from "../../config/texts/mod.ts";
+import { checkText } from "../../config/editing/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import { gatewayEntry } from "./client_entry.ts";
 import { editJson } from "./edit_json.ts";

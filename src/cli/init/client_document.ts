@@ -1,6 +1,6 @@
-import { type ClientDocument, parseClientText } from "../../config/texts/mod.ts";
-import type { ParsedClient } from "../../config/texts/mod.ts";
-import type { Reading } from "./read_yaml.ts";
+import { type ClientDocument, parseClientText } from "../../config/editing/mod.ts";
+import type { ParsedClient } from "../../config/editing/mod.ts";
+import type { YamlReading } from "./read_yaml.ts";
 
 /** The languages that clients write their files in. */
 export type Language = "json" | "toml" | "yaml";
@@ -39,7 +39,7 @@ export async function parseClientFile(
   }
 }
 
-async function tomlReader(): Promise<(text: string) => Reading> {
+async function tomlReader(): Promise<(text: string) => YamlReading> {
   const { parse, TomlError } = await import("smol-toml");
   return (text) => {
     try {

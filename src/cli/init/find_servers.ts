@@ -1,5 +1,5 @@
 import { findStart, OTHER_SERVERS_KEYS, type Program } from "../../config/mod.ts";
-import { checkText, type ClientDocument } from "../../config/texts/mod.ts";
+import { checkText, type ClientDocument } from "../../config/editing/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import { type Language, languageOf, parseClientFile } from "./client_document.ts";
 import type { ClientPlace, Machine } from "./clients.ts";
@@ -45,7 +45,7 @@ export interface FoundServer extends ImportedEntry {
 }
 
 /** All that was found. */
-export interface Found {
+export interface FoundServers {
   /** Files that could be read. */
   readonly files: readonly ClientFile[];
   /** Servers that can be taken over, in the order of clients and files. */
@@ -75,8 +75,8 @@ export interface FindOptions {
 export async function findServers(
   places: readonly ClientPlace[],
   options: FindOptions,
-): Promise<Found> {
-  const found: Mutable<Found> = { files: [], servers: [], problems: [], remarks: [] };
+): Promise<FoundServers> {
+  const found: Mutable<FoundServers> = { files: [], servers: [], problems: [], remarks: [] };
   const known = new Set<string | undefined>();
   const resolved = places.flatMap((one) => resolveFolder(one, options.disk));
   const read = new Set<string>();
@@ -129,7 +129,7 @@ export function showPath(path: string, home: string): string {
 
 async function readPlace(
   place: ClientPlace,
-  found: Mutable<Found>,
+  found: Mutable<FoundServers>,
   options: FindOptions,
 ): Promise<void> {
   const { shown, language } = newFile(place, options);

@@ -1,5 +1,5 @@
 import { resolvePath } from "../../config/mod.ts";
-import { checkText, parseClientText } from "../../config/texts/mod.ts";
+import { checkText, parseClientText } from "../../config/editing/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import type { Disk } from "./disk.ts";
 import { isRecord, type JsonRecord } from "./import_entry.ts";

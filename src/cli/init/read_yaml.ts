@@ -5,7 +5,7 @@
 import { parse, YAMLError } from "yaml";
 
 /** A value, or what is wrong with the text. */
-export interface Reading {
+export interface YamlReading {
   readonly value?: unknown;
   readonly message?: string;
   readonly line?: number;
@@ -13,7 +13,7 @@ export interface Reading {
 }
 
 /** Reads a text of YAML. Never throws for what the text says. */
-export function readYaml(text: string): Reading {
+export function readYaml(text: string): YamlReading {
   try {
     return { value: parse(text, { logLevel: "error", maxAliasCount: 100 }) };
   } catch (error) {

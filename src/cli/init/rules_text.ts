@@ -1,4 +1,4 @@
-import { parseClientText } from "../../config/texts/mod.ts";
+import { parseClientText } from "../../config/editing/mod.ts";
 import { editJson, type JsonEdit } from "./edit_json.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 import type { AgentPlan } from "./plan.ts";

@@ -99,7 +99,7 @@ function listOf(
 }
 
 /** Response to a request of a login. */
-export interface Answer {
+export interface OAuthAnswer {
   readonly status: number;
   /** The parsed body if it is a JSON object. */
   readonly body: Readonly<Record<string, unknown>> | undefined;
@@ -113,7 +113,7 @@ export interface Answer {
 export async function ask(
   address: string | URL,
   { fetchFn, ...init }: RequestInit & { readonly fetchFn: FetchLike },
-): Promise<Answer> {
+): Promise<OAuthAnswer> {
   let url = new URL(address);
   for (let followed = 0;; followed++) {
     const response = await fetchFn(url, init);
@@ -145,7 +145,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 }
 
 /** Whether the status is a success. */
-export function isOk({ status }: Answer): boolean {
+export function isOk({ status }: OAuthAnswer): boolean {
   return status >= 200 && status < 300;
 }
 
@@ -158,7 +158,7 @@ export function isOk({ status }: Answer): boolean {
  * @throws {LoginFailed} if a required member is missing or invalid; the message quotes its value.
  */
 export function readMembers<N extends Name>(
-  { body = {} }: Pick<Answer, "body">,
+  { body = {} }: Pick<OAuthAnswer, "body">,
   { required, complaint, config }: {
     readonly required: readonly N[];
     readonly complaint: string;
@@ -190,7 +190,7 @@ function quoteValue(name: Name, value: unknown, config: ServerConfig): string {
 }
 
 /** The error code of a refused request; some services send it with status 200. */
-export function errorCodeOf({ body }: Answer): string | undefined {
+export function errorCodeOf({ body }: OAuthAnswer): string | undefined {
   return body === undefined ? undefined : readOptional(body).error;
 }
 
@@ -200,7 +200,7 @@ export function errorCodeOf({ body }: Answer): string | undefined {
  * @param options `purpose`: the requested action, such as "to log in".
  */
 export function refusalOf(
-  answer: Answer,
+  answer: OAuthAnswer,
   { purpose, config }: { readonly purpose: string; readonly config: ServerConfig },
 ): LoginFailed {
   const { error: code, error_description: description } = readOptional(answer.body ?? {});
@@ -217,7 +217,7 @@ export function refusalOf(
 
 /** Describes an unexpected response: its status and an excerpt of its body. */
 export function describeAnswer(
-  { status, contentType, text, redirect, body }: Answer,
+  { status, contentType, text, redirect, body }: OAuthAnswer,
   config: ServerConfig,
 ): string {
   if (redirect !== undefined) {

@@ -6,7 +6,7 @@ import { supportsUrlElicitation } from "../caller.ts";
 export type Asked = "client" | "browser" | "nobody" | "declined";
 
 /** A request to a person to log in. */
-export interface Question {
+export interface LoginQuestion {
   /** Name of the server that needs the login. */
   readonly server: string;
   /** The login page. */
@@ -28,7 +28,7 @@ export interface Question {
  * asked.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#url-mode-elicitation-requests}
  */
-export async function askPerson(question: Question): Promise<Asked> {
+export async function askPerson(question: LoginQuestion): Promise<Asked> {
   const { waiting, url, openBrowser } = question;
   if (supportsUrlElicitation(waiting)) {
     const answer = await askClient(question);
@@ -38,7 +38,7 @@ export async function askPerson(question: Question): Promise<Asked> {
 }
 
 async function askClient(
-  { waiting, server, url, id, signal }: Question,
+  { waiting, server, url, id, signal }: LoginQuestion,
 ): Promise<"client" | "declined" | undefined> {
   const params = {
     mode: "url",

@@ -1,7 +1,7 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
-import type { OwnAuthorization, PendingCaller, RecoverOptions } from "../authorization.ts";
-import { ConfiguredHeader } from "./configured_header.ts";
+import type { PendingCaller, RecoverOptions, ServerAuth } from "../authorization.ts";
+import { StaticHeaderAuth } from "./static_header_auth.ts";
 import { explainLogin } from "./failures.ts";
 
 /** Maximum time that a call waits for a person, in milliseconds. */
@@ -42,11 +42,11 @@ export interface AuthorizeOptions {
 export function authorize(
   config: ServerConfig,
   options: AuthorizeOptions,
-): OwnAuthorization | undefined {
+): ServerAuth | undefined {
   const { connect, name } = config;
   if (connect.kind === "stdio") return undefined;
-  if (hasOwnHeader(connect.headers)) return new ConfiguredHeader(name);
-  return new LateOAuth(config, connect.url, options);
+  if (hasOwnHeader(connect.headers)) return new StaticHeaderAuth(name);
+  return new LazyOAuth(config, connect.url, options);
 }
 
 /** Whether the configured headers contain `Authorization`. */
@@ -55,10 +55,10 @@ export function hasOwnHeader(headers: Readonly<Record<string, string>>): boolean
 }
 
 /** OAuth, loaded by the first request. */
-class LateOAuth implements OwnAuthorization {
+class LazyOAuth implements ServerAuth {
   readonly #server: string;
-  readonly #make: () => Promise<OwnAuthorization>;
-  #made: Promise<OwnAuthorization> | undefined;
+  readonly #make: () => Promise<ServerAuth>;
+  #made: Promise<ServerAuth> | undefined;
   #isClosed = false;
 
   constructor(config: ServerConfig, url: string, options: AuthorizeOptions) {
@@ -90,7 +90,7 @@ class LateOAuth implements OwnAuthorization {
     await (await this.#made)?.close();
   }
 
-  async #get(): Promise<OwnAuthorization> {
+  async #get(): Promise<ServerAuth> {
     try {
       const made = await (this.#made ??= this.#make());
       if (this.#isClosed) await made.close();

@@ -1,5 +1,5 @@
-import { type Answer, ask, errorCodeOf } from "./answers.ts";
-import { keepSecret, type Requests } from "./sdk.ts";
+import { ask, errorCodeOf, type OAuthAnswer } from "./answers.ts";
+import { addSecret, type Requests } from "./sdk.ts";
 
 /** Client authentication methods of the token endpoint that the gateway supports. */
 const METHODS = ["client_secret_basic", "client_secret_post", "none"] as const;
@@ -17,7 +17,7 @@ export interface OAuthClient {
 
 /** A response, and the method with which the client got it. */
 export interface ClientAnswer {
-  readonly answer: Answer;
+  readonly answer: OAuthAnswer;
   readonly method: ClientMethod;
   /** All methods that were tried. */
   readonly tried: readonly ClientMethod[];
@@ -46,7 +46,7 @@ export async function postAsClient(
     readonly requests: Requests;
   },
 ): Promise<ClientAnswer> {
-  const send = async (method: ClientMethod): Promise<Answer> => {
+  const send = async (method: ClientMethod): Promise<OAuthAnswer> => {
     const body = new URLSearchParams(form);
     const headers = new Headers({ accept: "application/json" });
     authenticate(method, { client, headers, body, requests });
@@ -64,7 +64,7 @@ export async function postAsClient(
   return isUnknown ? { answer, method, tried } : { answer: second, method: other, tried };
 }
 
-function isClientRefused(answer: Answer): boolean {
+function isClientRefused(answer: OAuthAnswer): boolean {
   const code = errorCodeOf(answer);
   return code === "invalid_client" || (code === undefined && answer.status === 401);
 }
@@ -92,13 +92,13 @@ function authenticate(
   const { client_id: id, client_secret: secret = "" } = client;
   if (method === "client_secret_basic") {
     const basic = btoa(`${encodeForm(id)}:${encodeForm(secret)}`);
-    keepSecret(requests.config, basic, encodeForm(secret));
+    addSecret(requests.config, basic, encodeForm(secret));
     headers.set("authorization", `Basic ${basic}`);
     return;
   }
   body.set("client_id", id);
   if (method === "none") return;
-  keepSecret(requests.config, encodeForm(secret));
+  addSecret(requests.config, encodeForm(secret));
   body.set("client_secret", secret);
 }
 

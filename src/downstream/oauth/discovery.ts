@@ -1,11 +1,11 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import { REVISIONS } from "../../revisions.ts";
 import {
-  type Answer,
   ask,
   describeAnswer,
   isOk,
   type MembersWith,
+  type OAuthAnswer,
   readMembers,
 } from "./answers.ts";
 import { LoginFailed, quoteServer } from "./failures.ts";
@@ -13,7 +13,7 @@ import { safeAddress } from "./safe_address.ts";
 import type { Requests, Sdk } from "./sdk.ts";
 
 /** Challenge of a server that refused a request (the `WWW-Authenticate` header). */
-export interface Challenge {
+export interface OAuthChallenge {
   /** URL of the protected resource metadata. */
   readonly resourceMetadataUrl?: URL;
   /** The scope that the request needs. */
@@ -52,7 +52,7 @@ const GET: RequestInit = {
 /**
  * Reads the challenge of a refused request. Challenges of other schemes may precede the right one.
  */
-export function readChallenge({ headers }: Response, sdk: Sdk): Challenge {
+export function readChallenge({ headers }: Response, sdk: Sdk): OAuthChallenge {
   const all = headers.get("www-authenticate") ?? "";
   const own = /\b(?:bearer|dpop)\s.*/i.exec(all)?.[0] ?? "";
   const { resourceMetadataUrl, scope } = sdk.extractWWWAuthenticateParams(
@@ -72,7 +72,10 @@ export function readChallenge({ headers }: Response, sdk: Sdk): Challenge {
  * @throws {LoginFailed} if the server offers no usable login.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization}
  */
-export async function discover(challenge: Challenge, requests: Requests): Promise<LoginService> {
+export async function discover(
+  challenge: OAuthChallenge,
+  requests: Requests,
+): Promise<LoginService> {
   const { found: described, fault } = await describeResource(challenge, requests);
   if (described !== undefined) checkResource(described.resource, requests);
   const { authorization_servers: [named] = [] } = described ?? {};
@@ -108,7 +111,7 @@ interface Described<T> {
  */
 async function findDescription<T>(
   addresses: readonly URL[],
-  read: (answer: Answer, address: URL) => T,
+  read: (answer: OAuthAnswer, address: URL) => T,
   { fetchFn, config }: Requests,
 ): Promise<Described<T>> {
   let missed: Described<T> = {};
@@ -136,7 +139,7 @@ async function findDescription<T>(
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3}
  */
 export async function describeResource(
-  { resourceMetadataUrl }: Challenge,
+  { resourceMetadataUrl }: OAuthChallenge,
   requests: Requests,
 ): Promise<Described<ResourceMetadata>> {
   const { origin, pathname, search } = new URL(requests.url);
@@ -246,7 +249,7 @@ function checkEndpoints(metadata: ServiceMetadata): void {
  * request needs, the scopes that the server supports.
  */
 function chooseScope(
-  challenge: Challenge,
+  challenge: OAuthChallenge,
   described: ResourceMetadata | undefined,
   { scopes_supported: offered }: ServiceMetadata,
   { config }: Requests,

@@ -1,7 +1,7 @@
 import { serverCommand } from "../server_command.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 import { DownstreamError, type ErrorDetails } from "../../errors.ts";
-import { quotable } from "../secrets.ts";
+import { redactExcerpt } from "../secrets.ts";
 import { UnsafeAddress } from "./safe_address.ts";
 
 /** Longest quoted text of a server, in UTF-16 code units. */
@@ -80,6 +80,6 @@ export function explainLogin(error: unknown, server: string): DownstreamError {
  * Quotes a server's text as data: on one line, shortened, without control characters and secrets.
  */
 export function quoteServer(text: string, config: ServerConfig): string {
-  const line = quotable(text, config).replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ").trim();
+  const line = redactExcerpt(text, config).replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ").trim();
   return JSON.stringify(line.length > MAX_QUOTE ? `${line.slice(0, MAX_QUOTE)}…` : line);
 }

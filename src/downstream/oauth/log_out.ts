@@ -1,7 +1,7 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { AccountOptions, LogoutOutcome } from "./accounts.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
-import { keepSecret, loadSdk } from "./sdk.ts";
+import { addSecret, loadSdk } from "./sdk.ts";
 import { oauthFolder, TokenStore } from "./token_store.ts";
 import { revoke } from "./tokens.ts";
 
@@ -19,7 +19,7 @@ export async function logOutOf(
     let outcome: LogoutOutcome = { wasLoggedIn: live.length > 0, revoked: "unsupported" };
     for (const login of live) {
       const { tokens, client } = login;
-      keepSecret(config, tokens?.access_token, tokens?.refresh_token, client.client_secret);
+      addSecret(config, tokens?.access_token, tokens?.refresh_token, client.client_secret);
       const sdk = await loadSdk();
       const requests = { config, url, sdk, fetchFn: guardedFetch(signal) };
       try {

@@ -1,12 +1,12 @@
 import { untilAborted } from "../until_aborted.ts";
 import type { Asked } from "./ask_person.ts";
-import { type Challenge, discover, type LoginService, wrongIssuer } from "./discovery.ts";
+import { discover, type LoginService, type OAuthChallenge, wrongIssuer } from "./discovery.ts";
 import { explainLogin, LoginFailed, quoteServer } from "./failures.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
 import { RedirectListener } from "./redirect_listener.ts";
 import { findClient } from "./registration.ts";
 import { isSafeAddress } from "./safe_address.ts";
-import { keepSecret, loadSdk, type Requests } from "./sdk.ts";
+import { addSecret, loadSdk, type Requests } from "./sdk.ts";
 import type { StoredClient, StoredLogin } from "./stored_login.ts";
 import { exchangeCode } from "./tokens.ts";
 import type { ServerConfig } from "../../config/mod.ts";
@@ -21,7 +21,7 @@ export interface AttemptOptions {
   readonly config: ServerConfig;
   /** The server's address. */
   readonly url: string;
-  readonly challenge: Challenge;
+  readonly challenge: OAuthChallenge;
   /** The previous login, whose client is reused if possible. */
   readonly last: StoredLogin | undefined;
   /** Maximum time for the person, in milliseconds. */
@@ -93,7 +93,7 @@ export class LoginAttempt {
       state,
       requests,
     });
-    keepSecret(config, codeVerifier);
+    addSecret(config, codeVerifier);
     if (!isSafeAddress(authorizationUrl)) throw new LoginFailed("its login page is not https.");
     if (authorizationUrl.href.length > MAX_LINK) {
       const message = `the link to its login page is longer than ${MAX_LINK} characters.`;
@@ -103,7 +103,7 @@ export class LoginAttempt {
     try {
       const answer = await this.#ask(authorizationUrl.href, listener);
       const code = readAnswer(answer, { service, requests });
-      keepSecret(config, code);
+      addSecret(config, code);
       const given = await exchangeCode({ code, codeVerifier }, { service, client, requests });
       await keep(describe(requests.url, { service, ...given }));
       const text = "You can close this page and go back to your agent.";

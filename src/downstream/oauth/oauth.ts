@@ -1,8 +1,8 @@
-import type { OwnAuthorization, RecoverOptions } from "../authorization.ts";
+import type { RecoverOptions, ServerAuth } from "../authorization.ts";
 import { untilAborted } from "../until_aborted.ts";
 import { within } from "../../within.ts";
 import type { ClientMethod } from "./client_authentication.ts";
-import { type Challenge, discover, readChallenge } from "./discovery.ts";
+import { discover, type OAuthChallenge, readChallenge } from "./discovery.ts";
 import { authRequired, explainLogin, LoginFailed } from "./failures.ts";
 import { serverCommand } from "../server_command.ts";
 import { LockTimeout } from "./file_lock.ts";
@@ -10,7 +10,7 @@ import { guardedFetch } from "./guarded_fetch.ts";
 import { isDoneWithin, type LoginAttempt } from "./login_attempt.ts";
 import { type OAuthSettings, startLogin } from "./person_login.ts";
 import { renew } from "./renew.ts";
-import { keepSecret, loadSdk } from "./sdk.ts";
+import { addSecret, loadSdk } from "./sdk.ts";
 import { bearerOf, fitsEntry, isDue, type StoredLogin, type StoredTokens } from "./stored_login.ts";
 import { fetchOwnTokens } from "./tokens.ts";
 
@@ -35,7 +35,7 @@ interface Origin {
 }
 
 /** OAuth for one server: its tokens, their renewal, and logins. */
-export class OAuth implements OwnAuthorization {
+export class OAuth implements ServerAuth {
   readonly #settings: OAuthSettings;
   readonly #life = new AbortController();
   #login: StoredLogin | undefined;
@@ -47,7 +47,7 @@ export class OAuth implements OwnAuthorization {
   #renewing: Promise<boolean> | undefined;
   #attempt: LoginAttempt | undefined;
   #renewsAgainAt = -Infinity;
-  #ownChallenge: Challenge = {};
+  #ownChallenge: OAuthChallenge = {};
   #ownMethod: ClientMethod | undefined;
   // Tokens of consecutive logins that the server refused immediately.
   readonly #wasted = new Set<string>();
@@ -140,7 +140,7 @@ export class OAuth implements OwnAuthorization {
   #use(login: StoredLogin | undefined, how: Origin["how"]): void {
     const { config } = this.#settings;
     const { tokens, client } = login ?? {};
-    keepSecret(config, tokens?.access_token, tokens?.refresh_token, client?.client_secret);
+    addSecret(config, tokens?.access_token, tokens?.refresh_token, client?.client_secret);
     this.#login = login;
     this.#origin = { how, at: how === "stored" ? -Infinity : performance.now() };
   }
@@ -222,7 +222,7 @@ export class OAuth implements OwnAuthorization {
     );
   }
 
-  async #logIn(challenge: Challenge, signal: AbortSignal): Promise<void> {
+  async #logIn(challenge: OAuthChallenge, signal: AbortSignal): Promise<void> {
     if (this.#isOwn) {
       this.#ownChallenge = challenge;
       await untilAborted(this.#renew(), signal);
@@ -242,7 +242,7 @@ export class OAuth implements OwnAuthorization {
     throw authRequired(name, why, { command, ...(url === undefined ? {} : { url }) });
   }
 
-  #begin(challenge: Challenge): LoginAttempt {
+  #begin(challenge: OAuthChallenge): LoginAttempt {
     const attempt = startLogin(this.#settings, {
       challenge,
       last: this.#login,

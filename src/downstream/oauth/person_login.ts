@@ -3,7 +3,7 @@ import type { Log } from "../../log.ts";
 import { LoginNeedsCaller, type PendingCaller } from "../authorization.ts";
 import { supportsUrlElicitation } from "../caller.ts";
 import { type Asked, askPerson, tellDone } from "./ask_person.ts";
-import type { Challenge } from "./discovery.ts";
+import type { OAuthChallenge } from "./discovery.ts";
 import { serverCommand } from "../server_command.ts";
 import { LoginAttempt } from "./login_attempt.ts";
 import type { StoredLogin } from "./stored_login.ts";
@@ -30,7 +30,7 @@ export interface OAuthSettings {
 
 /** Options of one login. */
 export interface LoginStart {
-  readonly challenge: Challenge;
+  readonly challenge: OAuthChallenge;
   /** The previous login, if there was one. */
   readonly last: StoredLogin | undefined;
   /** Stores the new login. */

@@ -4,7 +4,7 @@ import { isClientMethod } from "./client_authentication.ts";
 import type { LoginService } from "./discovery.ts";
 import { LoginFailed, quoteServer, Unreachable } from "./failures.ts";
 import { REDIRECT_PATH } from "./redirect_listener.ts";
-import { keepSecret, type Requests } from "./sdk.ts";
+import { addSecret, type Requests } from "./sdk.ts";
 import { fitsEntry, isDocumentId, type StoredClient, type StoredLogin } from "./stored_login.ts";
 
 /** Client metadata of the gateway. */
@@ -88,7 +88,7 @@ async function register(
     const body = JSON.stringify(description);
     const answer = await ask(endpoint, { method: "POST", headers, body, fetchFn });
     const secret = answer.body?.client_secret;
-    if (typeof secret === "string") keepSecret(config, secret);
+    if (typeof secret === "string") addSecret(config, secret);
     const purpose = "to register the gateway";
     const isRefused = answer.body?.client_id === undefined && errorCodeOf(answer) !== undefined;
     if (!isOk(answer) || answer.body === undefined || isRefused) {

@@ -2,7 +2,7 @@ import type { ServerConfig } from "../../config/mod.ts";
 import { Unreachable } from "./failures.ts";
 import { LockTimeout } from "./file_lock.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
-import { keepSecret, loadSdk } from "./sdk.ts";
+import { addSecret, loadSdk } from "./sdk.ts";
 import { fitsEntry, isDue, type StoredLogin } from "./stored_login.ts";
 import type { TokenStore } from "./token_store.ts";
 import { refresh } from "./tokens.ts";
@@ -34,7 +34,7 @@ export async function renew(
     // Logged out in the meantime. A damaged file proves nothing, and the known login replaces it.
     if (kept?.tokens === undefined && !isDamaged) return undefined;
     const current = kept?.tokens !== undefined && fitsEntry(kept, config) ? kept : stale;
-    keepSecret(config, current.tokens?.access_token, current.tokens?.refresh_token);
+    addSecret(config, current.tokens?.access_token, current.tokens?.refresh_token);
     const isOther = current.tokens?.access_token !== stale.tokens?.access_token;
     if (isOther && current.tokens !== undefined && !isDue(current.tokens, Date.now())) {
       return current;

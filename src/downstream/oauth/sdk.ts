@@ -1,5 +1,5 @@
 import type { ServerConfig } from "../../config/mod.ts";
-import { learnSecrets } from "../secrets.ts";
+import { addSecrets } from "../secrets.ts";
 
 /** The OAuth functions of the official SDK. */
 export type Sdk = typeof import("@modelcontextprotocol/client");
@@ -19,6 +19,6 @@ export interface Requests {
 }
 
 /** Redacts these texts from now on in everything that is written about the server. */
-export function keepSecret(config: ServerConfig, ...values: readonly (string | undefined)[]): void {
-  learnSecrets(config, values.filter((value) => value !== undefined));
+export function addSecret(config: ServerConfig, ...values: readonly (string | undefined)[]): void {
+  addSecrets(config, values.filter((value) => value !== undefined));
 }

@@ -8,7 +8,7 @@ import { parseLogin, type StoredLogin } from "./stored_login.ts";
 const LOCK_MS = 25_000;
 
 /** The stored logins at a server. */
-export interface Found {
+export interface FoundLogin {
   /** One for each issuer, the newest first. */
   readonly logins: readonly StoredLogin[];
   /** Whether a damaged file was found since the last logout. */
@@ -60,7 +60,7 @@ export class TokenStore {
   }
 
   /** Reads the logins at a server. Damaged files are set aside. Never throws. */
-  async read(url: string): Promise<Found> {
+  async read(url: string): Promise<FoundLogin> {
     const unwritten = this.#unwritten.get(url);
     if (unwritten !== undefined) return { logins: [unwritten], isDamaged: false };
     const files: StoredFile[] = [];

@@ -7,7 +7,7 @@ import {
 } from "./client_authentication.ts";
 import type { LoginService } from "./discovery.ts";
 import { LoginFailed, quoteServer, Unreachable } from "./failures.ts";
-import { keepSecret, type Requests } from "./sdk.ts";
+import { addSecret, type Requests } from "./sdk.ts";
 import {
   clientOf,
   isToken,
@@ -174,7 +174,7 @@ async function requestTokens(request: TokenRequest, requests: Requests): Promise
   const { body } = answer;
   // Before anything of the response can be quoted.
   const secrets = [body?.access_token, body?.refresh_token, body?.id_token];
-  keepSecret(config, ...secrets.filter((value) => typeof value === "string"));
+  addSecret(config, ...secrets.filter((value) => typeof value === "string"));
   const isRefused = body?.access_token === undefined && errorCodeOf(answer) !== undefined;
   if (!isOk(answer) || body === undefined || isRefused) {
     throw refusalOfClient(sent, purpose, requests);

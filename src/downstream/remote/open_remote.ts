@@ -13,7 +13,7 @@ import { SseClient } from "./sse_client.ts";
 import { StreamableHttpClient } from "./streamable_http_client.ts";
 
 /** What a connection is opened with, besides the server's entry. */
-export interface RemoteSurroundings {
+export interface RemoteContext {
   /** Gets failures of messages for which nobody waits, at debug level. */
   readonly log: Log;
   /** Size limit of a message, in bytes; default 64 MiB. */
@@ -34,7 +34,7 @@ export interface RemoteSurroundings {
 export async function openRemote(
   config: ServerConfig,
   connect: ConnectHttp,
-  { log, maxBytes = MAX_MESSAGE_BYTES, authorization }: RemoteSurroundings,
+  { log, maxBytes = MAX_MESSAGE_BYTES, authorization }: RemoteContext,
 ): Promise<Transport> {
   const url = new URL(connect.url);
   warnOfTraces(config, connect.url, log);

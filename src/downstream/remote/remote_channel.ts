@@ -97,8 +97,8 @@ export class RemoteChannel implements Channel {
     }
   }
 
-  rest(ms: number): void {
-    for (const turn of this.#options.turns) turn.owe(ms);
+  throttle(ms: number): void {
+    for (const turn of this.#options.turns) turn.throttle(ms);
   }
 
   async flush(): Promise<void> {

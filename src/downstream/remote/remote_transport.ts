@@ -1,4 +1,4 @@
-import type { Patience, Transport } from "../transport.ts";
+import type { GracePeriods, Transport } from "../transport.ts";
 import type { HttpRequester } from "./http_requester.ts";
 import type { RemoteChannel } from "./remote_channel.ts";
 
@@ -39,7 +39,7 @@ export class RemoteTransport implements Transport {
     void this.channel.close();
   }
 
-  end({ inputMs }: Patience): Promise<void> {
+  end({ inputMs }: GracePeriods): Promise<void> {
     this.#ending ??= this.#end(inputMs);
     return this.#ending;
   }

@@ -2,7 +2,7 @@ import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Authenticator, Credential } from "./authentication.ts";
 import { Budget } from "./budget.ts";
 import { HttpSession } from "./http_session.ts";
-import type { Limits } from "./limits.ts";
+import type { HttpLimits } from "./limits.ts";
 
 /** A client as the gateway serves it. */
 export interface Served {
@@ -27,7 +27,7 @@ export interface HttpSessionsOptions {
   /** How long one may last, in milliseconds. */
   readonly maxMs: number;
   /** What is kept, and how long. */
-  readonly limits: Pick<Limits, "replay" | "replayAll" | "leftMs" | "yieldMs">;
+  readonly limits: Pick<HttpLimits, "replay" | "replayAll" | "leftMs" | "yieldMs">;
 }
 
 /** The sessions of all clients: who may use which, and when they end. */

@@ -1,5 +1,5 @@
 /** How much an HTTP listener takes. */
-export interface Limits {
+export interface HttpLimits {
   /** Connections at a time; more are closed at once. */
   readonly connections: number;
   /** Requests at a time on one connection: HTTP/1.1 lets clients send on without waiting. */
@@ -39,7 +39,7 @@ export interface Limits {
 }
 
 /** What the gateway takes. */
-export const LIMITS: Limits = {
+export const LIMITS: HttpLimits = {
   connections: 4096,
   pipelined: 16,
   headerBytes: 16 * 1024,

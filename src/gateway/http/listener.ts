@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { Budget } from "./budget.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
-import type { Limits } from "./limits.ts";
+import type { HttpLimits } from "./limits.ts";
 import { readBody } from "./read_body.ts";
 import type { RequestContext } from "./request_context.ts";
 import { findHeadFault } from "./request_head.ts";
@@ -18,7 +18,7 @@ export interface ListenerOptions {
   /** What it shows of itself over TLS; without it, it speaks plain HTTP. */
   readonly certificate: Certificate | undefined;
   /** How much it takes. */
-  readonly limits: Limits;
+  readonly limits: HttpLimits;
   /** The only paths that are answered; a path that only decodes to one of them is not. */
   readonly paths: ReadonlySet<string>;
   /** Answers requests. */

@@ -4,7 +4,7 @@ import type { Credential } from "./authentication.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpSession } from "./http_session.ts";
 import type { HttpSessions } from "./http_sessions.ts";
-import type { Limits } from "./limits.ts";
+import type { HttpLimits } from "./limits.ts";
 import type { HttpEnv } from "./middleware.ts";
 import type { PostOptions, PostReply } from "./post_response.ts";
 import { refuse } from "./refusal.ts";
@@ -19,7 +19,7 @@ export interface McpOptions {
   /** Whether no new work is taken: the gateway ends. */
   readonly isDraining: () => boolean;
   /** How much is taken, and how long calls may be silent. */
-  readonly limits: Limits;
+  readonly limits: HttpLimits;
 }
 
 const SESSION = "mcp-session-id";

@@ -81,7 +81,7 @@ export class PostResponse implements Exchange {
     this.#emit(text);
   }
 
-  tell(text: string): void {
+  notify(text: string): void {
     if (this.#isOver || !this.#options.takesEvents) return this.#owner.send(text);
     this.begin();
     this.#emit(text);

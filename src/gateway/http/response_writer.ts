@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Budget } from "./budget.ts";
-import type { Limits } from "./limits.ts";
+import type { HttpLimits } from "./limits.ts";
 
 /** What one write takes at the most, in bytes, so that a slow client is seen to take something. */
 const PIECE_BYTES = 128 * 1024;
@@ -8,7 +8,7 @@ const PIECE_BYTES = 128 * 1024;
 /** What writers share. */
 export interface WriterContext {
   /** How much may wait for a client, and for how long. */
-  readonly limits: Pick<Limits, "unread" | "stalledMs">;
+  readonly limits: Pick<HttpLimits, "unread" | "stalledMs">;
   /** What waits for all clients together, in bytes. */
   readonly budget: Budget;
   /** The writers for which something waits, in the order in which that began. */

@@ -4,7 +4,7 @@ import type { Log } from "../../log.ts";
 import { createApp } from "./app.ts";
 import type { Authenticator } from "./authentication.ts";
 import { HttpSessions, type Served } from "./http_sessions.ts";
-import { LIMITS, type Limits } from "./limits.ts";
+import { type HttpLimits, LIMITS } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { readCertificate, type TlsFiles } from "./tls_files.ts";
 
@@ -37,7 +37,7 @@ export interface ServiceOptions {
   /** Takes what an operator should know. */
   readonly log: Log;
   /** How much it takes; default `LIMITS`. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<HttpLimits>;
 }
 
 /** How often streams are begun for calls that are open for long, in milliseconds. */
@@ -63,7 +63,7 @@ export class HttpService {
       watch: FileWatch | undefined;
       draining: { isOn: boolean };
       scheme: string;
-      limits: Limits;
+      limits: HttpLimits;
     },
   ) {
     this.#listener = listener;

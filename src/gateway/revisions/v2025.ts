@@ -24,7 +24,7 @@ const URL_ELICITATION_REQUIRED = -32042;
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** The answer to `tools/call`. */
-export type CallAnswer =
+export type ToolCallAnswer =
   | { readonly kind: "result"; readonly result: JsonText; readonly bytes?: number }
   | { readonly kind: "error"; readonly error: JsonText | RpcError; readonly bytes?: never }
   /** The request was cancelled. */
@@ -46,7 +46,7 @@ export interface CallContext {
 export function decodeCall(
   request: IncomingRequest,
   { tool, capabilities, unanswered, notifyProgress }: CallContext,
-): OperationRequest<CallAnswer> {
+): OperationRequest<ToolCallAnswer> {
   const { arguments: given, _meta } = fieldsOf(request.params);
   const meta = _meta === undefined ? undefined : fieldsOf(_meta);
   const token = meta?.["progressToken"];
@@ -121,7 +121,7 @@ function encodeOutcome(
     readonly name: string;
     readonly capabilities: ClientCapabilities;
   },
-): CallAnswer {
+): ToolCallAnswer {
   switch (outcome.kind) {
     case "own":
       return ownResult(outcome);
@@ -157,13 +157,13 @@ function rpcErrorText(
     : `${text.slice(0, text.lastIndexOf("}"))},"inputSchema":${inputSchema}}`;
 }
 
-function ownResult({ json, structured }: Outcome & { readonly kind: "own" }): CallAnswer {
+function ownResult({ json, structured }: Outcome & { readonly kind: "own" }): ToolCallAnswer {
   const content = structured === undefined ? "" : `,"structuredContent":${structured}`;
   const result = new JsonText(`{"content":${textBlock(json)}${content}}`);
   return { kind: "result", result, bytes: utf8Bytes(result.text) };
 }
 
-function errorResult(text: string): CallAnswer {
+function errorResult(text: string): ToolCallAnswer {
   return {
     kind: "result",
     result: new JsonText(`{"content":${textBlock(text)},"isError":true}`),

@@ -102,7 +102,7 @@ export function findSchemaErrors({ definition, text }: Tool, args: Args): string
   return walk.work < 0 ? [] : [...new Set(found)].slice(0, MAX_TOLD);
 }
 
-interface Place {
+interface SchemaPosition {
   /** Where the value is within the arguments: `filter.names[0]`. */
   readonly path: string;
   readonly nesting: number;
@@ -111,7 +111,7 @@ interface Place {
   readonly found: string[];
 }
 
-function check(schema: unknown, value: unknown, place: Place): void {
+function check(schema: unknown, value: unknown, place: SchemaPosition): void {
   const { walk, found, nesting } = place;
   walk.work -= 1;
   if (nesting > maxNesting) walk.work = -1;
@@ -150,13 +150,13 @@ function check(schema: unknown, value: unknown, place: Place): void {
   }
 }
 
-function fits(schema: unknown, value: unknown, place: Place): boolean {
+function fits(schema: unknown, value: unknown, place: SchemaPosition): boolean {
   const found: string[] = [];
   check(schema, value, { ...place, found });
   return found.length === 0;
 }
 
-function checkValues(schema: Schema, value: unknown, place: Place): void {
+function checkValues(schema: Schema, value: unknown, place: SchemaPosition): void {
   const values = Object.hasOwn(schema, "const") ? [schema["const"]] : listOf(schema["enum"]);
   place.walk.work -= values.length;
   // Objects are equal by what they hold; servers list none.
@@ -167,7 +167,7 @@ function checkValues(schema: Schema, value: unknown, place: Place): void {
   place.found.push(`${nameOf(place)} must be ${values.length > 1 ? "one of " : ""}${shown}`);
 }
 
-function checkObject(schema: Schema, value: Args, place: Place): void {
+function checkObject(schema: Schema, value: Args, place: SchemaPosition): void {
   const { walk, found, path } = place;
   const shape = shapeOf(schema, walk);
   const names = Object.keys(value);

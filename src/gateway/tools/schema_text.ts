@@ -21,7 +21,7 @@ import {
 } from "./schema_shape.ts";
 
 /** Characters that a part may take, and how many schemas it stands inside. */
-interface Place {
+interface Budget {
   readonly room: number;
   readonly nesting: number;
 }
@@ -52,7 +52,7 @@ export function parametersText(schema: unknown, room: { list: number; type: numb
 }
 
 /** Lists properties in the schema's order, each type at the place `inner`. */
-function propertiesText(shape: ObjectShape, room: number, inner: Place, walk: Walk): string {
+function propertiesText(shape: ObjectShape, room: number, inner: Budget, walk: Walk): string {
   const shown = new Map<string, string>();
   let left = room;
   // Where not all fit, the required ones are those that a caller cannot do without.
@@ -80,13 +80,13 @@ function keyText(name: string): string {
   return identifier.test(name) ? name : JSON.stringify(name);
 }
 
-function valueText(schema: unknown, place: Place, walk: Walk): string {
+function valueText(schema: unknown, place: Budget, walk: Walk): string {
   const type = typeText(schema, place, walk);
   if (!isSchema(schema) || !Object.hasOwn(schema, "default")) return type;
   return `${type} = ${literalText(schema["default"], maxLiteralChars)}`;
 }
 
-function typeText(schema: unknown, place: Place, walk: Walk): string {
+function typeText(schema: unknown, place: Budget, walk: Walk): string {
   return joinMembers(membersOf(schema, place, walk), place.room);
 }
 
@@ -105,7 +105,7 @@ function joinMembers(members: readonly string[], room: number): string {
 }
 
 /** The members of the union that a schema stands for; one where it is no union. */
-function membersOf(schema: unknown, place: Place, walk: Walk): string[] {
+function membersOf(schema: unknown, place: Budget, walk: Walk): string[] {
   if (schema === false) return ["never"];
   if (!isSchema(schema)) return ["any"];
   walk.work -= 1;
@@ -117,7 +117,7 @@ function membersOf(schema: unknown, place: Place, walk: Walk): string[] {
   return schema["nullable"] === true ? [...members, "null"] : members;
 }
 
-function unreferredMembersOf(schema: Schema, place: Place, walk: Walk): string[] {
+function unreferredMembersOf(schema: Schema, place: Budget, walk: Walk): string[] {
   if (Object.hasOwn(schema, "const")) return [literalText(schema["const"], maxLiteralChars)];
   const values = listOf(schema["enum"]).slice(0, maxMembers + 1);
   if (values.length > 0) return values.map((value) => literalText(value, maxLiteralChars));
@@ -135,7 +135,7 @@ function unreferredMembersOf(schema: Schema, place: Place, walk: Walk): string[]
 }
 
 /** What `allOf` says of a schema without a type of its own. */
-function partsOf(schema: Schema, place: Place, walk: Walk): string[] {
+function partsOf(schema: Schema, place: Budget, walk: Walk): string[] {
   const inner = deeper(place);
   const parts = listOf(schema["allOf"]).slice(0, maxMembers);
   const shape = shapeOf(schema, walk);
@@ -146,7 +146,7 @@ function partsOf(schema: Schema, place: Place, walk: Walk): string[] {
   return [`(${told.map((members) => grouped(members, place.room)).join(" & ")})`];
 }
 
-function textOfType(type: unknown, schema: Schema, place: Place, walk: Walk): string {
+function textOfType(type: unknown, schema: Schema, place: Budget, walk: Walk): string {
   switch (type) {
     case "string":
     case "number":
@@ -164,7 +164,7 @@ function textOfType(type: unknown, schema: Schema, place: Place, walk: Walk): st
   }
 }
 
-function arrayText(schema: Schema, place: Place, walk: Walk): string {
+function arrayText(schema: Schema, place: Budget, walk: Walk): string {
   const tuple = schema["prefixItems"] ?? schema["items"];
   if (!Array.isArray(tuple)) {
     return `${grouped(membersOf(schema["items"], place, walk), place.room)}[]`;
@@ -186,7 +186,7 @@ function grouped(members: readonly string[], room: number): string {
   return new Set(members).size > 1 ? `(${text})` : text;
 }
 
-function objectText(schema: Schema, place: Place, walk: Walk): string {
+function objectText(schema: Schema, place: Budget, walk: Walk): string {
   const shape = shapeOf(schema, walk);
   if (shape.properties.size === 0 && !isTelling(shape.rest)) {
     return shape.rest === false ? "{}" : "object";
@@ -218,6 +218,6 @@ function literalText(value: unknown, room: number): string {
   return isList ? `[${parts.join(", ")}]` : `{${parts.join(", ")}}`;
 }
 
-function deeper(place: Place): Place {
+function deeper(place: Budget): Budget {
   return { room: place.room, nesting: place.nesting + 1 };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Authorization, RecoverOptions } from "../../../src/downstream/mod.ts";
 import { DownstreamError } from "../../../src/errors.ts";
-import { ConfiguredHeader } from "../../../src/downstream/oauth/configured_header.ts";
+import { StaticHeaderAuth } from "../../../src/downstream/oauth/static_header_auth.ts";
 import { failure, resultText } from "../../contract/scene.ts";
 import { type Answer, OddHttp } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
@@ -103,7 +103,7 @@ Deno.test("[remote.authorization] one that cannot be made good is told as it is;
 
 Deno.test("[remote.authorization] a configured header switches it off", async () => {
   await using odd = await OddHttp.start(guarded(() => "configured"));
-  const authorization = new ConfiguredHeader("files");
+  const authorization = new StaticHeaderAuth("files");
   const headers = { authorization: "Bearer configured" };
   {
     await using scene = remoteScene(odd.url, { authorization, headers });

@@ -1,11 +1,11 @@
-import type { OwnAuthorization } from "../authorization.ts";
+import type { ServerAuth } from "../authorization.ts";
 import { authRequired } from "./failures.ts";
 
 /**
  * Authorization of a server whose entry has an `Authorization` header. Nothing is added to the
  * header, and if the server refuses it, no one is asked to log in.
  */
-export class ConfiguredHeader implements OwnAuthorization {
+export class StaticHeaderAuth implements ServerAuth {
   readonly #server: string;
 
   constructor(server: string) {

@@ -9,7 +9,7 @@ import { rulesSchema } from "./rules_schema.ts";
 import { serversSchema } from "./servers_schema.ts";
 
 /** Finds every problem and its position. A start with valid files does not load this. */
-export const fullChecks: FileChecks = {
+export const diagnosticChecks: FileChecks = {
   parse: parseDocument,
   checkServers(document) {
     // For another client's file, the schema would only say that `mcpServers` is missing.

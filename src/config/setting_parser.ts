@@ -2,7 +2,7 @@ import { agentIdShape, isAgentId } from "./agent_id.ts";
 import { expandHome } from "./environment.ts";
 
 /** Turns the text of a flag or variable into a value. */
-export interface Reading<T> {
+export interface SettingParser<T> {
   /** Describes a valid value, to follow "expected" in a message. */
   readonly expected: string;
   /** Returns undefined for an invalid value. */
@@ -10,14 +10,14 @@ export interface Reading<T> {
 }
 
 /** A path whose leading `~` is expanded. */
-export const path: Reading<string> = { expected: "a path", read: expandHome };
+export const path: SettingParser<string> = { expected: "a path", read: expandHome };
 /** The id of an agent. */
-export const agentId: Reading<string> = {
+export const agentId: SettingParser<string> = {
   expected: agentIdShape,
   read: (text) => isAgentId(text) ? text : undefined,
 };
 /** A switch. */
-export const yesOrNo: Reading<boolean> = {
+export const yesOrNo: SettingParser<boolean> = {
   expected: "1, true or yes, or 0, false or no",
   read(text) {
     const word = text.toLowerCase();
@@ -27,7 +27,7 @@ export const yesOrNo: Reading<boolean> = {
 };
 
 /** One of a few words. */
-export function oneOf<const T extends string>(...values: T[]): Reading<T> {
+export function oneOf<const T extends string>(...values: T[]): SettingParser<T> {
   return {
     expected: values.join(" or "),
     read: (text) => values.find((value) => value === text.toLowerCase()),
@@ -35,7 +35,7 @@ export function oneOf<const T extends string>(...values: T[]): Reading<T> {
 }
 
 /** A whole number within a range. */
-export function wholeNumber(least: number, most: number): Reading<number> {
+export function wholeNumber(least: number, most: number): SettingParser<number> {
   return {
     expected: `a whole number from ${least} to ${most}`,
     read(text) {
@@ -46,7 +46,7 @@ export function wholeNumber(least: number, most: number): Reading<number> {
 }
 
 /** Several values of one shape, in lower case. */
-export function listOf(expected: string, shape: RegExp): Reading<readonly string[]> {
+export function listOf(expected: string, shape: RegExp): SettingParser<readonly string[]> {
   return {
     expected: `${expected}, separated by commas`,
     read(text) {
@@ -57,7 +57,7 @@ export function listOf(expected: string, shape: RegExp): Reading<readonly string
 }
 
 /** `memory`, or the address of a Redis. */
-export const memoryOrRedis: Reading<string> = {
+export const memoryOrRedis: SettingParser<string> = {
   expected: "memory, or an address such as redis://host:6379",
   read(text) {
     const { protocol = "", hostname = "" } = URL.parse(text) ?? {};
@@ -67,7 +67,7 @@ export const memoryOrRedis: Reading<string> = {
 };
 
 /** A row of the table of settings. */
-export interface Row<T> extends Reading<NonNullable<T>> {
+export interface Row<T> extends SettingParser<NonNullable<T>> {
   readonly flag?: string;
   readonly variable: string;
   readonly brief: string;

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from "../../errors.ts";
 import { parseDocument } from "../document.ts";
-import { fullChecks } from "../full_checks.ts";
+import { diagnosticChecks } from "../diagnostic_checks.ts";
 
 /**
  * Checks the text of one of the two files by itself, before it is written.
@@ -15,7 +15,7 @@ export function checkText(
   const { document, problems } = parseDocument(file, text);
   if (document === undefined) return [...problems];
   const { problems: more } = kind === "servers"
-    ? fullChecks.checkServers(document)
-    : fullChecks.checkRules(document);
+    ? diagnosticChecks.checkServers(document)
+    : diagnosticChecks.checkRules(document);
   return [...problems, ...more];
 }

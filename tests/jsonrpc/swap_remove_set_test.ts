@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Roster } from "../../src/jsonrpc/roster.ts";
+import { SwapRemoveSet } from "../../src/jsonrpc/swap_remove_set.ts";
 
 Deno.test("a roster behaves like a set", () => {
   const command = fc.record({ who: fc.nat(20), kind: fc.constantFrom("add", "delete", "clear") });
   fc.assert(fc.property(fc.array(command, { maxLength: 100 }), (commands) => {
     const people = Array.from({ length: 21 }, () => ({ listedAt: -1 }));
-    const roster = new Roster<{ listedAt: number }>();
+    const roster = new SwapRemoveSet<{ listedAt: number }>();
     const set = new Set<{ listedAt: number }>();
     for (const { who, kind } of commands) {
       const one = people[who];

@@ -31,7 +31,7 @@ export interface TallySummary {
 }
 
 /** Counts operations and their latencies, in bounded memory (about 30 kB). */
-export class Tally {
+export class OperationStats {
   /** Number of operations by error code; `""` for a success. */
   readonly counts = new Map<string, number>();
   /** Sum of latencies in milliseconds. */

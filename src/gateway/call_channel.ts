@@ -40,7 +40,7 @@ export function rankOf(level: unknown): number {
  * The way back to a client. What a server asks or says during a call belongs to that call, where the
  * client can tell.
  */
-export class CallLink implements ClientLink {
+export class CallChannel implements ClientLink {
   readonly #peer: Peer;
   readonly #threshold: LogThreshold;
   readonly #call: IncomingRequest | undefined;

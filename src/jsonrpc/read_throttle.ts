@@ -11,7 +11,7 @@ const MAX_PENDING_MS = 10;
  * Keeps a read loop from starving everything else. A pipe that is always full is read without a tick
  * of the event loop in between: meanwhile no timer fires and no other pipe is read.
  */
-export class Turn {
+export class ReadThrottle {
   #since = performance.now();
   #workedMs = 0;
   #pendingMs = 0;
@@ -43,7 +43,7 @@ export class Turn {
    *
    * @param ms Length of the pause; short ones add up until they are worth a pause.
    */
-  owe(ms: number): void {
+  throttle(ms: number): void {
     this.#pendingMs += ms;
   }
 

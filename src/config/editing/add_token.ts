@@ -3,7 +3,7 @@ import { ConfigError, type ConfigProblem } from "../../errors.ts";
 import { didYouMean } from "../../near_names.ts";
 import { buildRules } from "../build_rules.ts";
 import { type Document, parseDocument } from "../document.ts";
-import { fullChecks } from "../full_checks.ts";
+import { diagnosticChecks } from "../diagnostic_checks.ts";
 import type { Rules } from "../rules.ts";
 
 /** A bearer token to be written into the rules. */
@@ -60,7 +60,7 @@ function countOf({ agents }: Rules, agent: string): number | undefined {
 function read(file: string, text: string): { document: Document; rules: Rules } {
   const { document, problems } = parseDocument(file, text);
   if (document === undefined) throw new ConfigError(problems);
-  const checked = fullChecks.checkRules(document);
+  const checked = diagnosticChecks.checkRules(document);
   const all: ConfigProblem[] = [...problems, ...checked.problems];
   if (checked.file === undefined || all.length > 0) throw new ConfigError(all);
   return { document, rules: buildRules(checked.file) };

@@ -1,5 +1,5 @@
 /** An item that can be in one roster at a time. */
-export interface Listed {
+export interface Indexed {
   /** The item's index, set by the roster; -1 if it is in none. */
   listedAt: number;
 }
@@ -8,7 +8,7 @@ export interface Listed {
  * A set in no particular order that removes an item by swapping it with the last one. A `Set` is too
  * slow for items that come and go with every call; see `IdTable`.
  */
-export class Roster<Item extends Listed> {
+export class SwapRemoveSet<Item extends Indexed> {
   readonly #items: Item[] = [];
 
   /** Number of items. */
