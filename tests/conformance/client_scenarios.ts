@@ -1,10 +1,10 @@
 import type { Fields } from "../e2e/gateway.ts";
 
-/** What a scenario needs besides the address of its server, and how it goes. */
+/** Extra settings of a scenario, and its expected outcome. */
 export interface ClientScenario {
-  /** `gateway.oauth` of the server's entry, besides what the scenario itself hands over. */
+  /** `gateway.oauth` of the server's entry, in addition to the context of the scenario. */
   readonly oauth?: Fields;
-  /** How the refusal reads that it ends with. By default every call works. */
+  /** The expected refusal. By default every call succeeds. */
   readonly refusal?: RegExp;
 }
 
@@ -39,12 +39,12 @@ export const SCENARIOS: Readonly<Record<string, ClientScenario>> = {
   "auth/client-credentials-basic": { oauth: { grant: "client_credentials" } },
 };
 
-/** Why the others of `conformance list --client` are left out. */
+/** Reasons for skipping the other scenarios of `conformance list --client`. */
 export const LEFT_OUT: Readonly<Record<string, string>> = {
   "auth/2025-03-26-oauth-metadata-backcompat":
     "its login service calls itself by another name (/oauth) than the address that it describes " +
     "itself at, which must not be used (RFC 8414, 3.3), and which later versions of the suite have " +
-    "mended; tests/oauth/discovery_test.ts has the case as it should be",
+    "fixed; tests/oauth/discovery_test.ts has the case as it should be",
   "auth/client-credentials-jwt":
     "an extension: the gateway's own tokens are got with client_id and client_secret, and an entry " +
     "has no place for a private key",

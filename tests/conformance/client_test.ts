@@ -6,16 +6,16 @@ import { listScenarios, PASSED, runConformance } from "./package.ts";
 
 const DRIVER = fileURLToPath(new URL("driver.ts", import.meta.url));
 
-/** Scenarios at a time: each has its own processes and ports, and waits most of its time. */
+/** Number of concurrent scenarios: each has its own processes and ports, and mostly waits. */
 const AT_A_TIME = 2;
 
-/** It measures time, and a fifth of a second late is a warning. */
+/** Scenarios that measure time: a delay of 0.2 s is a warning. */
 const ALONE: readonly string[] = ["sse-retry"];
 
-/** How long a scenario may take, in milliseconds. */
+/** Maximum duration of a scenario, in milliseconds. */
 const PATIENCE_MS = 30_000;
 
-/** The suite hands this to a shell, with the server's address after it. */
+/** The suite passes this to a shell, followed by the server's address. */
 const COMMAND = [Deno.execPath(), "run", "-A", "--quiet", "--no-check", DRIVER]
   .map((word) => `"${word}"`).join(" ");
 
@@ -32,7 +32,7 @@ async function checkScenario(name: string): Promise<void> {
 Deno.test("[remote.conformance] the official suite for clients", async (t) => {
   await ensureServers();
 
-  await t.step("[remote.conformance] every scenario is run, or left out for a reason", async () => {
+  await t.step("[remote.conformance] every scenario is run, or skipped for a reason", async () => {
     const known = [...Object.keys(SCENARIOS), ...Object.keys(LEFT_OUT)];
     assert.deepEqual((await listScenarios("--client")).sort(), known.sort());
   });
@@ -43,7 +43,7 @@ Deno.test("[remote.conformance] the official suite for clients", async (t) => {
       await t.step({
         name: `[remote.conformance] ${scenario}`,
         fn: () => checkScenario(scenario),
-        // Of steps side by side nobody can tell whose an operation is; the test itself can.
+        // Operations of concurrent steps cannot be told apart; the sanitizers of the test are on.
         sanitizeOps: false,
         sanitizeResources: false,
         sanitizeExit: false,

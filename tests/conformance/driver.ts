@@ -1,15 +1,15 @@
 /**
- * Plays a client's part for the official conformance suite: `deno run -A driver.ts URL`. The gateway
- * stands in front of the scenario's server, is asked for its tools, and calls each of them. Links to
- * log in are followed, and forms are answered with their defaults. Where the gateway refuses
- * something the driver says it and ends with 1, which some scenarios want.
+ * A client for the official conformance suite: `deno run -A driver.ts URL`. It starts the gateway
+ * in front of the scenario's server, lists its tools, and calls each of them. It follows login
+ * links, and answers forms with their defaults. If the gateway refuses something, the driver
+ * reports it and exits with 1, which some scenarios expect.
  */
 import { type Fields, type RunningGateway, startGateway } from "../e2e/gateway.ts";
 import { SCENARIOS } from "./client_scenarios.ts";
 
 const SERVER = "scenario";
 
-/** What an input schema says, as far as it matters here. */
+/** The relevant part of an input schema. */
 interface Schema {
   readonly properties?: Readonly<Record<string, { type?: string; default?: unknown }>>;
 }
@@ -19,7 +19,7 @@ interface Tool {
   readonly inputSchema: Schema;
 }
 
-/** What a scenario hands over to its client. */
+/** Context that a scenario passes to its client. */
 function readContext(): Fields {
   const { client_id, client_secret }: Fields = JSON.parse(
     Deno.env.get("MCP_CONFORMANCE_CONTEXT") ?? "{}",
@@ -38,7 +38,7 @@ function agree(params: Fields): Fields {
   return { action: "accept", content: Object.fromEntries(content) };
 }
 
-/** What the gateway answers, unless it refuses. */
+/** Calls a tool of the gateway; throws if it refuses. */
 async function ask(gateway: RunningGateway, name: string, args: Fields): Promise<Fields> {
   const result = await gateway.callTool(name, { server: SERVER, ...args });
   if (result.isError) throw new Error(`Refused: ${JSON.stringify(result.content)}`);

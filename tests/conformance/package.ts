@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 const PACKAGES = fileURLToPath(new URL("../servers/", import.meta.url));
 const PROGRAM = join(PACKAGES, "node_modules/@modelcontextprotocol/conformance/dist/index.js");
 
-/** What all of its scenarios that passed come to. */
+/** Matches the summary of a run in which all scenarios passed. */
 export const PASSED = /Passed: ([1-9]\d*)\/\1, 0 failed, 0 warnings/;
 
-/** Runs it with these words, and gives all that it says. */
+/** Runs the suite with these arguments, and returns its complete output. */
 export async function runConformance(
   ...words: string[]
 ): Promise<{ code: number; output: string }> {
@@ -21,7 +21,7 @@ export async function runConformance(
   return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-/** The names of its scenarios, of those for servers or those for clients. */
+/** Names of its scenarios for servers or for clients. */
 export async function listScenarios(side: "--server" | "--client"): Promise<string[]> {
   const { output } = await runConformance("list", side);
   const names = [...output.matchAll(/^ {2}- (\S+)/gm)].map(([, name = ""]) => name);

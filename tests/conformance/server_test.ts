@@ -13,7 +13,7 @@ const SCENARIOS = [
   "dns-rebinding-protection",
 ] as const;
 
-/** Why the other scenarios of `conformance list --server` are left out. */
+/** Reasons for skipping the other scenarios of `conformance list --server`. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
   "tools-call-": "they call fixture tools by name, and the gateway's tools are its own three",
   "elicitation-": "they call fixture tools by name",
@@ -33,7 +33,7 @@ Deno.test("the official conformance suite", async (t) => {
     client: false,
   });
 
-  await t.step("[http.conformance] every scenario is run, or left out for a reason", async () => {
+  await t.step("[http.conformance] every scenario is run, or skipped for a reason", async () => {
     const names = await listScenarios("--server");
     const forgotten = names.filter((name) => {
       const isLeftOut = Object.keys(LEFT_OUT).some((start) => name.startsWith(start));

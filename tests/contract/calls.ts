@@ -1,4 +1,4 @@
-/** Contract: calls and their answers, and many of them at a time. */
+/** Contract: calls and their answers, also many at a time. */
 import assert from "node:assert/strict";
 import { Client } from "./client.ts";
 import { failure, resultText, Scene, type TransportUnderTest } from "./scene.ts";
@@ -16,7 +16,7 @@ const TASK_SERVER = {
 };
 
 export function describeCalls(name: string, create: () => TransportUnderTest): void {
-  Deno.test(`[sessions.results] ${name}: a result arrives as the text that it was sent as`, async () => {
+  Deno.test(`[sessions.results] ${name}: a result arrives as the text that was sent`, async () => {
     await using scene = new Scene(create());
     const { answer, tap, request } = await scene.hold();
     tap.sendText(`{ "id":${request.id} ,"result": ${ODD_RESULT} ,"jsonrpc":"2.0"}`);
@@ -32,7 +32,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.ok(result.kind === "answer" && !result.reply.ok);
     assert.equal(result.reply.text.text, error);
     assert.equal(result.reply.error.code, -32602);
-    // It is an answer: nothing is wrong with the server.
+    // This is an answer: the server has not failed.
     assert.equal(scene.server.status().last_error, null);
   });
 
@@ -50,7 +50,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
       const { answer, tap, request } = await scene.hold();
       tap.answer(request, { resultType, inputRequests: {}, content: [] });
       assert.match(await failure(answer), expected);
-      // A complete one passes as it is, and the session stays.
+      // A complete result is passed on unchanged, and the session stays.
       const next = await scene.hold();
       tap.answer(next.request, { resultType: "complete", content: [] });
       assert.equal(resultText(await next.answer), '{"resultType":"complete","content":[]}');
@@ -58,7 +58,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     });
   }
 
-  Deno.test(`[sessions.arguments] ${name}: arguments and _meta arrive as they were given`, async () => {
+  Deno.test(`[sessions.arguments] ${name}: arguments and _meta arrive unchanged`, async () => {
     await using scene = new Scene(create());
     const args = '{"big":12345678901234567890,"precise":1.10,"twice":1,"twice":2,"😀":"\\ud800"}';
     const meta = { "vendor/x": [1], progressToken: "the client's own", traceparent: "00-1" };
@@ -70,7 +70,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.equal(typeof progressToken, "number");
   });
 
-  Deno.test(`[sessions.concurrency] ${name}: calls wait for no others, and answers are not mixed up`, async () => {
+  Deno.test(`[sessions.concurrency] ${name}: calls do not wait for others, and answers are not mixed up`, async () => {
     await using scene = new Scene(create());
     const calls = Array.from({ length: 20 }, (_, number) => {
       return scene.call("held", { args: `{"number":${number}}` });
@@ -89,7 +89,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.equal(scene.server.status().calls_in_flight, 0);
   });
 
-  Deno.test(`[sessions.max-concurrency] ${name}: more calls than fit wait in line, agents in turns`, async () => {
+  Deno.test(`[sessions.max-concurrency] ${name}: further calls are queued, with agents in rotation`, async () => {
     const options = { isolation: "shared", maxConcurrency: 1 } as const;
     await using scene = new Scene(create(), { options });
     const tools = scene.listTools(new Client("1").agent("greedy"));
@@ -108,7 +108,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     const order = [];
     for (const _ of calls) {
       const request = await tap.saw("tools/call");
-      // The session is shared, so there is no other call of it: the others wait in line.
+      // The session is shared, and only this call uses it: the others are queued.
       assert.equal(scene.server.status().calls_in_flight, 1);
       order.push((request.params?.arguments as Fields).number);
       cancelled.abort(new Error("no longer"));
@@ -166,14 +166,14 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     const step = { progressToken, progress: 1 };
     tap.answer(request, { task: { taskId: "t1", status: "working" } });
     const wait = await tap.saw("tasks/result");
-    // The call itself is answered; its token lives as long as the task.
+    // The call itself is answered; its progress token lives as long as the task.
     tap.send({ method: "notifications/progress", params: step });
     tap.sendText(`{"jsonrpc":"2.0","id":${wait.id},"result":${ODD_RESULT}}`);
     assert.equal(resultText(await answer), ODD_RESULT);
     assert.deepEqual(seen, [step]);
   });
 
-  Deno.test(`[sessions.tasks] ${name}: who gives up a task has it cancelled`, async () => {
+  Deno.test(`[sessions.tasks] ${name}: cancelling the call of a task cancels the task`, async () => {
     await using scene = new Scene(create(), {
       script: { ...TASK_SERVER, holds: ["tasks/result"] },
     });
@@ -201,7 +201,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     });
   }
 
-  Deno.test(`[sessions.results] ${name}: an answer that is too long says its size, and others come`, async () => {
+  Deno.test(`[sessions.results] ${name}: an answer that is too long is reported with its size, and others arrive`, async () => {
     await using scene = new Scene(create(), { maxBytes: 20_000, script: { pages: [TOOLS] } });
     const { answer, tap, request } = await scene.hold();
     const second = await scene.hold();

@@ -14,20 +14,20 @@ import { Seen } from "./seen.ts";
 export interface Told {
   readonly method: string;
   readonly params: Fields;
-  /** Of a request, aborts when the server no longer wants the answer. */
+  /** For a request: aborted when the server cancels it. */
   readonly signal?: CancelSignal;
 }
 
-/** A client of the gateway, as a server behind it meets it. */
+/** A client of the gateway, as the downstream side sees it. */
 export class Client implements ClientConnection {
   readonly client: string;
   readonly capabilities: ClientCapabilities;
   readonly link: Caller["link"];
-  /** What reached it. */
+  /** Everything that reached the client. */
   readonly told: Seen<Told>;
   /** Answers requests; by default with an empty result. */
   answer: (told: Told) => Promise<Reply> = () => Promise.resolve(resultReply({}));
-  /** The least severity of log messages that it asked for. */
+  /** The minimum level of log messages that it set. */
   logLevel: string | undefined;
 
   constructor(name: string, capabilities: ClientCapabilities = {}) {

@@ -1,4 +1,4 @@
-/** Contract: the end of a server's sessions, whatever they are doing. */
+/** Contract: the end of a server's sessions, in every state. */
 import assert from "node:assert/strict";
 import { Client } from "./client.ts";
 import { failure, PATIENCE, resultText, Scene, type TransportUnderTest } from "./scene.ts";
@@ -16,7 +16,7 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     await scene.server.close(0, PATIENCE);
   });
 
-  Deno.test(`[sessions.close] ${name}: calls in flight get their time, waiting ones too`, async () => {
+  Deno.test(`[sessions.close] ${name}: calls in flight may finish, and so may waiting ones`, async () => {
     await using scene = new Scene(create(), { options: { maxConcurrency: 1 } });
     const { answer, tap, request } = await scene.hold();
     const waiting = scene.call("echo");
@@ -29,7 +29,7 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     assert.equal(tap.hasEnded, true);
   });
 
-  Deno.test(`[sessions.close] ${name}: a server that is closed takes no more calls and starts nothing`, async () => {
+  Deno.test(`[sessions.close] ${name}: a closed server accepts no calls and starts nothing`, async () => {
     await using scene = new Scene(create());
     await scene.server.close(0, PATIENCE);
     assert.match(await failure(scene.call("echo")), /the gateway has taken it out of use/);
@@ -38,14 +38,14 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     assert.equal(scene.taps.length, 0);
   });
 
-  Deno.test(`[sessions.close] ${name}: what is just being opened is closed, too`, async () => {
+  Deno.test(`[sessions.close] ${name}: a session that is being opened is closed, too`, async () => {
     await using scene = new Scene(create());
     const [gate, endGate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     scene.gate = gate.promise;
     scene.endGate = endGate.promise;
     const failing = failure(scene.call("echo"));
     const closing = scene.server.close(0, PATIENCE);
-    // The session is given up, but something is about to be started for it.
+    // The session is cancelled, but something is about to be started for it.
     await until(() => scene.server.status().sessions === 0);
     gate.resolve();
     assert.match(await failing, /its session was closed while it started/);
@@ -58,14 +58,14 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     });
   });
 
-  Deno.test(`[sessions.close] ${name}: a session that is given up before its start is not started`, async () => {
+  Deno.test(`[sessions.close] ${name}: a session that is cancelled before its start is not started`, async () => {
     let now = 0;
     const script = { refuses: { initialize: "no" } };
     await using scene = new Scene(create(), { script, now: () => now });
     for (let start = 0; start < 5; start++) await failure(scene.call("echo"));
     now = 10_000;
     scene.script = { holds: ["initialize"] };
-    // One finds out whether the server works again; the other waits for what it finds.
+    // One call tests whether the server works again; the other waits for the result.
     const trial = scene.call("echo");
     const other = new Client("2");
     const waiting = failure(scene.call("echo", { by: other.agent("a") }));
@@ -79,7 +79,7 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     assert.equal(scene.taps.length, 6);
   });
 
-  Deno.test(`[sessions.close] ${name}: it does not wait for what a session that hung is given`, async () => {
+  Deno.test(`[sessions.close] ${name}: it does not wait for the grace period of a session that hung`, async () => {
     await using scene = new Scene(create(), { pingMs: 20 });
     await scene.listTools();
     const { answer, tap } = await scene.hold();
@@ -111,7 +111,7 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     assert.equal(tap.hasEnded, true);
   });
 
-  Deno.test(`[sessions.kill] ${name}: everything ends at once, without asking`, async () => {
+  Deno.test(`[sessions.kill] ${name}: everything ends immediately`, async () => {
     await using scene = new Scene(create());
     const { answer, tap } = await scene.hold();
     scene.server.kill();

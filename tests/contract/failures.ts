@@ -1,4 +1,4 @@
-/** Contract: what a server's trouble does to its calls, and to the next one. */
+/** Contract: effects of a server's failure on its calls, and on the next one. */
 import assert from "node:assert/strict";
 import { failure, resultText, Scene, type TransportUnderTest } from "./scene.ts";
 
@@ -20,7 +20,7 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     await tap.ended;
   });
 
-  Deno.test(`[sessions.crash] ${name}: the calls on another session of the server go on`, async () => {
+  Deno.test(`[sessions.crash] ${name}: the calls on another session of the server continue`, async () => {
     await using scene = new Scene(create());
     const doomed = await scene.hold({ by: scene.client.agent("other") });
     const answer = scene.call("held");
@@ -52,7 +52,7 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     assert.equal(scene.taps.length, 2);
   });
 
-  Deno.test(`[sessions.crash] ${name}: calls that waited in line fail with the others`, async () => {
+  Deno.test(`[sessions.crash] ${name}: queued calls fail with the others`, async () => {
     await using scene = new Scene(create(), { options: { maxConcurrency: 1 } });
     const { answer, tap } = await scene.hold();
     const waiting = scene.call("echo");
@@ -63,7 +63,7 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     assert.match(resultText(await scene.call("echo")), /"done"/);
   });
 
-  Deno.test(`[sessions.hang] ${name}: a server that does not even answer a ping is replaced`, async () => {
+  Deno.test(`[sessions.hang] ${name}: a server that does not answer a ping is replaced`, async () => {
     const options = { maxCallMs: 60_000 };
     await using scene = new Scene(create(), { options, pingMs: 50 });
     await scene.listTools();
@@ -72,18 +72,18 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     const message = await failure(scene.call("echo", { timeoutMs: 40 }), "TIMEOUT");
     assert.match(message, /did not finish the call within 40 ms/);
     await tap.saw("ping");
-    // The one for the ping comes after the one for the call.
+    // The cancellation of the ping comes after that of the call.
     for (let count = 0; count < 2; count++) await tap.saw("notifications/cancelled");
     assert.match(resultText(await scene.call("echo")), /"done"/);
     assert.equal(scene.taps.length, 2);
     assert.match(scene.server.status().last_error ?? "", /does not even answer a ping/);
-    // What is under way on the old session may still end well, and ends the session.
+    // The call on the old session may still succeed, and then ends the session.
     tap.answer(request, { content: [] });
     assert.equal(resultText(await answer), '{"content":[]}');
     await tap.ended;
   });
 
-  Deno.test(`[sessions.hang] ${name}: a server that answers a ping is only slow, and kept`, async () => {
+  Deno.test(`[sessions.hang] ${name}: a server that answers a ping is slow, and kept`, async () => {
     await using scene = new Scene(create());
     await scene.listTools();
     await failure(scene.call("held", { timeoutMs: 40 }), "TIMEOUT");
@@ -94,14 +94,14 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     assert.equal(scene.taps.length, 1);
   });
 
-  Deno.test(`[sessions.unreadable] ${name}: the error of a call without an answer says that something unreadable came`, async () => {
+  Deno.test(`[sessions.unreadable] ${name}: the error of a call without an answer mentions unreadable output`, async () => {
     await using scene = new Scene(create(), { options: { callTimeoutMs: 400 } });
     await scene.listTools();
     const before = await scene.hold();
     before.tap.sendText("Listening on stdio!");
     before.tap.answer(before.request, { content: [] });
     await before.answer;
-    // What came before a call is not held against its answer.
+    // Input from before a call does not count against its answer.
     assert.match(await failure(scene.call("held"), "TIMEOUT"), /; the call was cancelled$/);
     await before.tap.saw("tools/call");
     for (const [code, end] of [["TIMEOUT", false], ["SERVER_UNAVAILABLE", true]] as const) {
@@ -117,7 +117,7 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     }
   });
 
-  Deno.test(`[sessions.garbage] ${name}: what is no message is skipped and logged`, async () => {
+  Deno.test(`[sessions.garbage] ${name}: invalid messages are skipped and logged`, async () => {
     await using scene = new Scene(create());
     const { answer, tap, request } = await scene.hold();
     const garbage = [

@@ -1,4 +1,4 @@
-/** Contract: what servers ask and say reaches the right client. */
+/** Contract: requests and notifications of servers reach the right client. */
 import assert from "node:assert/strict";
 import { Client, resultReply } from "./client.ts";
 import { type Held, Scene, type TransportUnderTest } from "./scene.ts";
@@ -34,7 +34,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     });
   }
 
-  Deno.test(`[sessions.elicitation] ${name}: that a URL was visited is told`, async () => {
+  Deno.test(`[sessions.elicitation] ${name}: the completion of a URL elicitation is passed on`, async () => {
     await using scene = new Scene(create());
     const held = await scene.hold();
     const params = { elicitationId: "e1" };
@@ -44,7 +44,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     await finish(held);
   });
 
-  Deno.test(`[sessions.roots] ${name}: roots are asked of the client, and their change is told`, async () => {
+  Deno.test(`[sessions.roots] ${name}: roots are requested from the client, and their change is passed on`, async () => {
     await using scene = new Scene(create());
     const client = new Client("rooted", { roots: { listChanged: true } });
     await scene.call("echo", { by: client.agent("a") });
@@ -60,7 +60,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(tap.count("notifications/roots/list_changed"), 1);
   });
 
-  Deno.test(`[sessions.roots] ${name}: their change is not told to a server that knows of none`, async () => {
+  Deno.test(`[sessions.roots] ${name}: their change is not passed on to a server that never requested them`, async () => {
     await using scene = new Scene(create(), { options: { forward: ["elicitation"] } });
     const client = new Client("rooted", { roots: { listChanged: true } });
     await scene.call("echo", { by: client.agent("a") });
@@ -70,7 +70,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(tap.count("notifications/roots/list_changed"), 0);
   });
 
-  Deno.test(`[sessions.sampling] ${name}: sampling reaches the client only where that was opted in`, async () => {
+  Deno.test(`[sessions.sampling] ${name}: sampling reaches the client only if the entry enables it`, async () => {
     const params = { messages: [], maxTokens: 10 };
     const able = new Client("able", { sampling: {} });
     const result = { role: "assistant", content: { type: "text", text: "hm" }, model: "m" };
@@ -87,7 +87,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.deepEqual(able.told.all[0]?.params, params);
   });
 
-  Deno.test(`[sessions.server-requests] ${name}: a client is asked only what it said it can answer`, async () => {
+  Deno.test(`[sessions.server-requests] ${name}: a client gets only requests that it declared`, async () => {
     await using scene = new Scene(create());
     const plain = new Client("plain", { roots: {} });
     await scene.call("echo", { by: plain.agent("a") });
@@ -96,7 +96,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(plain.told.all.length, 0);
   });
 
-  Deno.test(`[sessions.server-requests] ${name}: errors of the client arrive as they are`, async () => {
+  Deno.test(`[sessions.server-requests] ${name}: errors of the client arrive unchanged`, async () => {
     await using scene = new Scene(create());
     const held = await scene.hold();
     scene.client.answer = () => Promise.reject(new Error("gone"));
@@ -119,7 +119,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(scene.client.told.all.length, 0);
   });
 
-  Deno.test(`[sessions.server-requests] ${name}: what a server no longer asks, the client need not answer`, async () => {
+  Deno.test(`[sessions.server-requests] ${name}: a request that the server cancels is cancelled at the client`, async () => {
     await using scene = new Scene(create());
     const held = await scene.hold();
     const asked = async (id: string): Promise<CancelSignal> => {
@@ -140,7 +140,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(second.aborted, true);
   });
 
-  Deno.test(`[sessions.log] ${name}: log messages name their server, the rest of them is unchanged`, async () => {
+  Deno.test(`[sessions.log] ${name}: log messages name their server, and are otherwise unchanged`, async () => {
     await using scene = new Scene(create());
     await scene.listTools();
     const tap = await scene.opened();
@@ -166,7 +166,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(scene.taps[1]?.count("logging/setLevel"), 0);
   });
 
-  Deno.test(`[sessions.shared-requests] ${name}: on a shared session the one call in flight says whose it is`, async () => {
+  Deno.test(`[sessions.shared-requests] ${name}: on a shared session a request belongs to the one call in flight`, async () => {
     await using scene = new Scene(create(), { options: SHARED });
     const [one, two] = ["1", "2"].map((name) => new Client(name, { elicitation: {} }));
     assert.ok(one !== undefined && two !== undefined);
@@ -190,7 +190,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(scene.taps.length, 1);
   });
 
-  Deno.test(`[sessions.shared-requests] ${name}: two calls of one client do not say which of them asks`, async () => {
+  Deno.test(`[sessions.shared-requests] ${name}: with two calls of one client, a request belongs to neither`, async () => {
     await using scene = new Scene(create(), { options: SHARED });
     const [first, second] = [await scene.hold(), await scene.hold()];
     const answer = await first.tap.ask("q1", "elicitation/create", { message: "?" });

@@ -1,5 +1,5 @@
 import { RemotePlaces } from "./remote_places.ts";
 import { describeTransport } from "./suite.ts";
 
-/** Servers behind streamable HTTP. */
+/** Servers behind Streamable HTTP. */
 describeTransport("http", () => new RemotePlaces("http"));

@@ -1,10 +1,10 @@
-/** Contract: how a call ends that takes too long or that nobody wants any more. */
+/** Contract: how a call ends that takes too long or is cancelled. */
 import assert from "node:assert/strict";
 import { failure, type Held, resultText, Scene, type TransportUnderTest } from "./scene.ts";
 import type { Fields } from "./scripted_server.ts";
 import { soon } from "./seen.ts";
 
-/** Lets time pass, where the passing of time is what is tested. */
+/** Lets time pass, in tests about the passing of time. */
 function pass(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -14,19 +14,19 @@ function sendProgress({ tap, request }: Held): void {
   tap.send({ method: "notifications/progress", params: { progressToken, progress: 1 } });
 }
 
-/** The server is told that the call is over, and what it says afterwards harms nobody. */
+/** Asserts that the server is notified, and that its late answer does no harm. */
 async function assertCancelled({ tap, request }: Held, scene: Scene): Promise<void> {
   const { params } = await tap.saw("notifications/cancelled");
   assert.equal(params?.requestId, request.id);
   tap.answer(request, { content: [] });
   await tap.settle();
   assert.equal(tap.hasEnded, false);
-  // MCP allows a late answer: that is no trouble of the server, unlike an answer to nothing.
+  // MCP allows a late answer, so it is not logged, unlike an answer to an unknown request.
   assert.deepEqual(scene.log, []);
 }
 
 export function describeLimits(name: string, create: () => TransportUnderTest): void {
-  Deno.test(`[sessions.call-timeout] ${name}: a call without a sign of life ends`, async () => {
+  Deno.test(`[sessions.call-timeout] ${name}: a call without progress ends`, async () => {
     await using scene = new Scene(create(), { options: { callTimeoutMs: 60 } });
     await scene.listTools();
     const held = await scene.hold();
@@ -35,7 +35,7 @@ export function describeLimits(name: string, create: () => TransportUnderTest): 
     await assertCancelled(held, scene);
   });
 
-  Deno.test(`[sessions.call-timeout] ${name}: progress gives a call its whole time again`, async () => {
+  Deno.test(`[sessions.call-timeout] ${name}: progress restarts the time of a call`, async () => {
     await using scene = new Scene(create(), { options: { callTimeoutMs: 500 } });
     await scene.listTools();
     const progress = Promise.withResolvers<number>();
@@ -79,17 +79,17 @@ export function describeLimits(name: string, create: () => TransportUnderTest): 
     assert.equal(resultText(await held.answer), '{"content":[]}');
   });
 
-  Deno.test(`[sessions.hard-timeout] ${name}: timeout_ms ends a call whose session still connects`, async () => {
+  Deno.test(`[sessions.hard-timeout] ${name}: timeout_ms ends a call whose session is still connecting`, async () => {
     await using scene = new Scene(create());
     await scene.listTools();
     scene.script = { holds: ["initialize"] };
-    // The list is known from another session.
+    // The tool list is known from another session.
     const call = scene.call("echo", { by: scene.client.agent("other"), timeoutMs: 60 });
     assert.match(await failure(call, "TIMEOUT"), /did not finish the call within 60 ms/);
     const [, connecting] = scene.taps;
     assert.ok(connecting !== undefined);
     assert.doesNotMatch(scene.server.status().last_error ?? "", /ping/);
-    // The session goes on to connect, for the next call.
+    // The session keeps connecting, for the next call.
     const { id } = await connecting.saw("initialize");
     const next = scene.call("echo", { by: scene.client.agent("other") });
     connecting.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
@@ -98,7 +98,7 @@ export function describeLimits(name: string, create: () => TransportUnderTest): 
     assert.equal(connecting.count("ping"), 0);
   });
 
-  Deno.test(`[sessions.call-timeout] ${name}: the clock starts when the server is asked`, async () => {
+  Deno.test(`[sessions.call-timeout] ${name}: the clock starts when the request is sent`, async () => {
     const script = { holds: ["initialize"] };
     await using scene = new Scene(create(), { script, options: { callTimeoutMs: 300 } });
     const call = scene.call("echo");
@@ -118,7 +118,7 @@ export function describeLimits(name: string, create: () => TransportUnderTest): 
     await assertCancelled(held, scene);
   });
 
-  Deno.test(`[sessions.cancel] ${name}: a call that is cancelled before the server was asked is not made`, async () => {
+  Deno.test(`[sessions.cancel] ${name}: a call that is cancelled before it was sent is not made`, async () => {
     await using scene = new Scene(create(), { script: { holds: ["initialize"] } });
     const controller = new AbortController();
     const call = scene.call("echo", { signal: controller.signal });

@@ -3,7 +3,7 @@ import { type Channel, createMemoryChannels } from "../../src/jsonrpc/mod.ts";
 import { playScript } from "./scripted_server.ts";
 import { describeTransport } from "./suite.ts";
 
-/** Servers in this process: what the suite shows of the sessions alone, without any pipe. */
+/** Servers in this process: tests the sessions alone, without any pipe. */
 describeTransport("memory", () => ({
   connect: (script) => ({ kind: "stdio", command: "", args: [JSON.stringify(script)], env: {} }),
   open: ({ connect }, { maxBytes = Infinity }) => {
@@ -25,7 +25,7 @@ describeTransport("memory", () => ({
   close: () => Promise.resolve(),
 }));
 
-/** A channel in memory has no longest message of its own. */
+/** A channel in memory has no maximum message length of its own. */
 function limit(channel: Channel, maxBytes: number): Channel {
   return {
     open: (handler) =>

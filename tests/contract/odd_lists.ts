@@ -1,4 +1,4 @@
-/** Contract: lists of tools that are not as they should be; what is missing is always said. */
+/** Contract: invalid lists of tools; missing tools are always reported. */
 import assert from "node:assert/strict";
 import type { Catalog } from "../../src/downstream/mod.ts";
 import { failure, resultText, Scene, type SceneOptions, type TransportUnderTest } from "./scene.ts";
@@ -8,12 +8,12 @@ import type { Tap } from "./tap.ts";
 const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
 const HELD = { script: { holds: ["tools/list"] } };
 
-/** Has the server answer the next request for a page. */
+/** Makes the server answer the next request for a page. */
 async function page(tap: Tap, result: unknown): Promise<void> {
   tap.send({ id: (await tap.saw("tools/list")).id, result });
 }
 
-/** The list of a server whose pages the test gives. */
+/** The list of a server whose pages the test provides. */
 async function listPages(scene: Scene, ...pages: readonly unknown[]): Promise<Catalog> {
   const listing = scene.listTools();
   listing.catch(() => {});
@@ -46,7 +46,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     });
   }
 
-  Deno.test(`[sessions.no-tools] ${name}: a server that forgot to declare its tools has them all the same`, async () => {
+  Deno.test(`[sessions.no-tools] ${name}: a server that does not declare its tools has them all the same`, async () => {
     const script = { capabilities: {}, pages: [[definition("one")], [definition("two")]] };
     await using scene = new Scene(create(), { script });
     const { tools, shortfall } = await scene.listTools();
@@ -54,7 +54,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     assert.equal(shortfall, undefined);
   });
 
-  Deno.test(`[sessions.no-tools] ${name}: one that declares tools and does not know tools/list is said to`, async () => {
+  Deno.test(`[sessions.no-tools] ${name}: a server that declares tools and does not know tools/list is reported`, async () => {
     await using scene = new Scene(create(), HELD);
     const listing = scene.listTools();
     const tap = await scene.opened();
@@ -76,7 +76,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     [{ tools: { a: {} } }, /with "tools": an object/],
     [{ tools: "x" }, /with "tools": a string/],
   ];
-  Deno.test(`[sessions.malformed-list] ${name}: what is no list is an error that says so, and never empty`, async () => {
+  Deno.test(`[sessions.malformed-list] ${name}: an invalid list is an error that says so, and never empty`, async () => {
     await using scene = new Scene(create(), HELD);
     for (const [result, expected] of malformed) {
       assert.match(await failure(listPages(scene, result)), expected, JSON.stringify(result));
@@ -97,7 +97,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     ["has an object for its cursor", [{ ...one, nextCursor: {} }], /"nextCursor" .* is \{\}, /],
   ];
   for (const [what, pages, expected] of partial) {
-    Deno.test(`[sessions.partial-list] ${name}: a page that ${what} keeps what came, and it is said`, async () => {
+    Deno.test(`[sessions.partial-list] ${name}: a page that ${what} keeps the tools so far, and is reported`, async () => {
       await using scene = new Scene(create(), HELD);
       const { tools, shortfall } = await listPages(scene, ...pages);
       assert.deepEqual(tools.map((tool) => tool.name), ["one", "held"]);
@@ -108,7 +108,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     });
   }
 
-  Deno.test(`[sessions.partial-list] ${name}: a page that fails keeps what came, and its tools can be called`, async () => {
+  Deno.test(`[sessions.partial-list] ${name}: a page that fails keeps the tools so far, and they can be called`, async () => {
     await using scene = new Scene(create(), HELD);
     const listing = scene.listTools();
     const tap = await scene.opened();
@@ -125,18 +125,18 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     assert.equal(tap.count("tools/list"), 2);
   });
 
-  Deno.test(`[sessions.partial-list] ${name}: a page that never comes keeps what came`, async () => {
+  Deno.test(`[sessions.partial-list] ${name}: a page that never arrives keeps the tools so far`, async () => {
     const timed: SceneOptions = { ...HELD, options: { connectTimeoutMs: 1000 } };
     await using scene = new Scene(create(), timed);
     const { tools, shortfall } = await listPages(scene, one);
     assert.equal(tools.length, 2);
     assert.match(shortfall ?? "", /page 2 is missing: it was not answered in time/);
-    // The cut is known now; nobody waits for that page a second time.
+    // The missing page is known now; nobody waits for it a second time.
     assert.equal((await scene.listTools()).tools.length, 2);
     assert.equal(scene.taps[0]?.count("tools/list"), 2);
   });
 
-  Deno.test(`[sessions.partial-list] ${name}: a server that is gone in the middle of its list is not there`, async () => {
+  Deno.test(`[sessions.partial-list] ${name}: a server that ends in the middle of its list is unavailable`, async () => {
     await using scene = new Scene(create(), HELD);
     const listing = scene.listTools();
     const tap = await scene.opened();
@@ -146,7 +146,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     await failure(listing);
   });
 
-  Deno.test(`[sessions.odd-tools] ${name}: what is left out is logged once, however often it is asked for`, async () => {
+  Deno.test(`[sessions.odd-tools] ${name}: omitted tools are logged once, however often the list is requested`, async () => {
     const odd = [definition("one"), definition("one"), definition("")];
     await using scene = new Scene(create(), { script: { pages: [odd, [definition("one")]] } });
     for (let count = 0; count < 4; count++) await scene.call("unknown");
@@ -159,7 +159,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     ].map((line) => `warn: ${line} server=files\n`);
     assert.deepEqual(scene.log, told);
     assert.equal((await scene.call("")).kind, "no-such-tool");
-    // Another list tells what is new about it, and never more than a hundred lines in all.
+    // Another list reports what is new about it, and never more than a hundred lines in all.
     for (let round = 0; round < 10; round++) {
       const names = Array.from({ length: 15 }, (_, n) => definition(`twice ${round} ${n}`));
       tap.change({ pages: [[...names, ...names]] });

@@ -1,4 +1,7 @@
-/** Contract: what a server asks the client during a call belongs to that call, its clock and its end. */
+/**
+ * Contract: a server's request to the client during a call belongs to that call, its clock and its
+ * end.
+ */
 import assert from "node:assert/strict";
 import type { Reply } from "../../src/jsonrpc/mod.ts";
 import { Client, resultReply, type Told } from "./client.ts";
@@ -13,7 +16,7 @@ const METHODS = [
   ["roots/list", {}],
 ] as const;
 
-/** A client that answers when the test says so, as a person does. */
+/** A client that answers when the test lets it, as a person does. */
 function thinkingClient(): { client: Client; answer: (reply: Reply) => void } {
   const client = new Client("person", { elicitation: {}, roots: {}, sampling: {} });
   const { promise, resolve } = Promise.withResolvers<Reply>();
@@ -26,7 +29,7 @@ function thinkingClient(): { client: Client; answer: (reply: Reply) => void } {
   return { client, answer: resolve };
 }
 
-/** The server asks the client; gives the question as the client has it. */
+/** Sends a request of the server; returns it as the client receives it. */
 async function ask(
   { tap }: Held,
   client: Client,
@@ -36,7 +39,7 @@ async function ask(
   return await client.told.take();
 }
 
-/** Lets time pass, where the passing of time is what is tested. */
+/** Lets time pass, in tests about the passing of time. */
 function pass(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -44,7 +47,7 @@ function pass(ms: number): Promise<void> {
 export function describeQuestions(name: string, create: () => TransportUnderTest): void {
   for (const asked of METHODS) {
     const [method] = asked;
-    Deno.test(`[sessions.questions] ${name}: while ${method} waits for the client, the call's time stands still`, async () => {
+    Deno.test(`[sessions.questions] ${name}: while ${method} waits for the client, the call's clock is paused`, async () => {
       await using scene = new Scene(create(), { options: { ...OPTIONS, callTimeoutMs: 200 } });
       const { client, answer } = thinkingClient();
       await scene.listTools(client.agent("a"));
@@ -55,7 +58,7 @@ export function describeQuestions(name: string, create: () => TransportUnderTest
       const answeredAt = performance.now();
       answer(resultReply({ thought: true }));
       assert.deepEqual((await held.tap.sawAnswer("q")).result, { thought: true });
-      // From then on the server has its whole time again, and no more than that.
+      // From now on the server has its whole time again, and no more than that.
       const message = await failure(held.answer, "TIMEOUT");
       assert.match(message, /neither answered nor showed progress for 200 ms/);
       assert.ok(performance.now() - answeredAt >= 198, "It did not get its whole time again");
@@ -73,10 +76,10 @@ export function describeQuestions(name: string, create: () => TransportUnderTest
     ["loses its session", ({ tap }) => tap.crash(), false],
   ];
   for (const [how, end, hearsAnswer] of ends) {
-    // Each method in one of the ways: roots get two seconds more each time.
+    // All methods for one ending only, because roots take two seconds longer each time.
     for (const asked of how === "is answered" ? METHODS : METHODS.slice(0, 1)) {
       const [method] = asked;
-      Deno.test(`[sessions.questions] ${name}: ${method} is taken back when its call ${how}`, async () => {
+      Deno.test(`[sessions.questions] ${name}: ${method} is cancelled when its call ${how}`, async () => {
         await using scene = new Scene(create(), { options: OPTIONS });
         const { client } = thinkingClient();
         const controller = new AbortController();
@@ -99,7 +102,7 @@ export function describeQuestions(name: string, create: () => TransportUnderTest
     ["max_call_ms", { maxCallMs: 150 }, {}],
   ] as const;
   for (const [what, options, callOptions] of limits) {
-    Deno.test(`[sessions.questions] ${name}: ${what} ends a call whose client thinks for longer, and takes the question back`, async () => {
+    Deno.test(`[sessions.questions] ${name}: ${what} ends a call whose client takes longer, and cancels the request`, async () => {
       await using scene = new Scene(create(), { options: { ...OPTIONS, ...options } });
       const { client } = thinkingClient();
       await scene.listTools(client.agent("a"));
@@ -115,12 +118,12 @@ export function describeQuestions(name: string, create: () => TransportUnderTest
     });
   }
 
-  Deno.test(`[sessions.questions] ${name}: with several calls under way, a question stops the clocks of all and ends with the last`, async () => {
+  Deno.test(`[sessions.questions] ${name}: with several calls under way, a request pauses the clocks of all and ends with the last`, async () => {
     await using scene = new Scene(create(), { options: { ...OPTIONS, callTimeoutMs: 400 } });
     const { client } = thinkingClient();
     const by = client.agent("a");
     await scene.listTools(by);
-    // The session is the client's own, but which of its calls asks is not said.
+    // The session belongs to the client, but which of its calls sends the request is unknown.
     const [first, second] = [await scene.hold({ by }), await scene.hold({ by })];
     const { signal } = await ask(first, client);
     const later = await scene.hold({ by });
@@ -134,7 +137,7 @@ export function describeQuestions(name: string, create: () => TransportUnderTest
     assert.equal(signal?.aborted, true);
   });
 
-  Deno.test(`[sessions.questions] ${name}: roots that the server asks for its session survive a call that ends just then`, async () => {
+  Deno.test(`[sessions.questions] ${name}: a roots request for the session survives the end of a call`, async () => {
     await using scene = new Scene(create());
     const { client, answer } = thinkingClient();
     const held = await scene.hold({ by: client.agent("a") });

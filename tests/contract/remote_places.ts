@@ -1,6 +1,6 @@
 /**
- * Scripted servers behind HTTP: in this process, on real sockets. What the test tells a server and
- * what the server reports goes past the network, so that its order is certain.
+ * Scripted servers behind HTTP: in this process, on real sockets. The test's commands to a server
+ * and the server's reports bypass the network, so that their order is deterministic.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { openTransport, Processes, type Transport } from "../../src/downstream/mod.ts";
@@ -12,10 +12,10 @@ import { type Message, playScript, type Script } from "./scripted_server.ts";
 const REPORT = '{"jsonrpc":"2.0","method":"test/saw"';
 const COMMAND = '{"jsonrpc":"2.0","method":"test/do"';
 
-/** A server of one session. */
+/** A server with one session. */
 abstract class RemotePlace implements Channel {
   readonly path: string;
-  /** Takes what the server reports. */
+  /** Called with each report of the server. */
   onReport: (text: string) => void = () => {};
   readonly #script: Script;
   readonly #responses = new Set<ServerResponse>();
@@ -40,7 +40,7 @@ abstract class RemotePlace implements Channel {
     else if (!this.#hasDied) this.carry(text);
   }
 
-  /** The server gets a message. */
+  /** Passes a message to the server. */
   take(text: string): void {
     this.#handler?.message(text, text.length);
   }
@@ -67,7 +67,7 @@ abstract class RemotePlace implements Channel {
   /** Sends a message to the gateway. */
   protected abstract carry(text: string): void;
 
-  /** As a process that ends: connections break off, after what was sent. */
+  /** Ends as a process does: connections break after the data that was sent. */
   async #die(): Promise<void> {
     this.#hasDied = true;
     const sent = [...this.#responses].map((response) => {
@@ -81,7 +81,7 @@ abstract class RemotePlace implements Channel {
   }
 }
 
-/** Streamable HTTP: a stream for each request, and one to listen to. */
+/** Streamable HTTP: a stream for each request, and a standalone one. */
 class StreamablePlace extends RemotePlace {
   readonly #streams = new Map<string, ServerResponse>();
   readonly #unsent: string[] = [];
@@ -185,7 +185,7 @@ export class RemotePlaces implements TransportUnderTest {
     this.#server = createServer((request, response) => {
       const place = this.#places.get(new URL(request.url ?? "", "http://x").pathname);
       response.on("error", () => {});
-      // A request that breaks off is no concern of the server.
+      // The server ignores a request that breaks off.
       if (place === undefined) response.writeHead(404).end();
       else place.handle(request, response).catch(() => {});
     });
@@ -200,7 +200,7 @@ export class RemotePlaces implements TransportUnderTest {
       ? new StreamablePlace(path, script)
       : new SsePlace(path, script);
     this.#places.set(path, place);
-    // The port is known when it is opened.
+    // The port is known once the server listens.
     return { kind: this.#kind, url: `http://127.0.0.1${path}`, headers: {} };
   }
 

@@ -18,40 +18,40 @@ import { Seen } from "./seen.ts";
 import { Tap } from "./tap.ts";
 import { NO_SPAN } from "../../src/trace.ts";
 
-/** What a transport has to offer so that the suite can try it. */
+/** What the suite needs of a transport. */
 export interface TransportUnderTest {
-  /** The part of a server's entry that leads to a scripted server with this script. */
+  /** The part of a server's entry that connects to a scripted server with this script. */
   connect(script: Script): Connect;
-  /** Whether a server's last words on stderr are heard. Default: yes. */
+  /** Whether a server's last words on stderr are captured. Default: yes. */
   readonly hearsLastWords?: boolean;
   /** Opens a connection. */
   open(config: ServerConfig, options: OpenOptions): Promise<Transport>;
-  /** Ends what was needed for all of them. */
+  /** Closes everything that the transports needed. */
   close(): Promise<void>;
 }
 
-/** How a connection is opened. */
+/** Options of a connection. */
 export interface OpenOptions {
   readonly log: Log;
-  /** The longest message that is taken, in bytes. */
+  /** Maximum length of a message, in bytes. */
   readonly maxBytes?: number;
 }
 
-/** How a scene is set. */
+/** Options of a scene. */
 export interface SceneOptions {
   readonly script?: Script;
-  /** Of the server's entry, where it matters. */
+  /** Options of the server's entry. */
   readonly options?: Partial<ServerOptions>;
-  /** Milliseconds of the clock by which failed starts are forgiven. */
+  /** The clock for failed starts, in milliseconds. */
   readonly now?: () => number;
   readonly pingMs?: number;
   readonly maxBytes?: number;
 }
 
-/** How a tool is called. */
+/** Options of a tool call. */
 export interface CallOptions extends Partial<Omit<ToolCall, "tool" | "args">> {
   readonly by?: Caller;
-  /** Text of the arguments. */
+  /** The arguments as JSON text. */
   readonly args?: string;
 }
 
@@ -66,23 +66,23 @@ const DEFAULTS: ServerOptions = {
   inheritEnv: [],
 };
 
-/** What servers of tests get to end: enough that none has to be killed. */
+/** Grace periods for servers of tests: long enough that none has to be killed. */
 export const PATIENCE: Patience = { inputMs: 5000, terminateMs: 5000 };
 
-/** A downstream server as the gateway has it, with a scripted one behind it. */
+/** A downstream server of the gateway, with a scripted server behind it. */
 export class Scene implements AsyncDisposable {
   readonly server: DownstreamServer;
   /** All connections, in the order of their opening. */
   readonly taps: Tap[] = [];
   /** Lines of the log. */
   readonly log: string[] = [];
-  /** The client that calls where no other is named. */
+  /** The client that calls by default. */
   readonly client = new Client("client-1", { elicitation: { form: {}, url: {} } });
-  /** What the servers that are opened from now on do. */
+  /** Script of the servers that are opened from now on. */
   script: Script;
-  /** What opening a connection waits for. */
+  /** Opening a connection waits for this. */
   gate: Promise<void> = Promise.resolve();
-  /** What ending one waits for. */
+  /** Closing a connection waits for this. */
   endGate: Promise<void> = Promise.resolve();
   readonly #transport: TransportUnderTest;
   readonly #opened: Seen<Tap> = new Seen("a connection");
@@ -120,7 +120,7 @@ export class Scene implements AsyncDisposable {
     });
   }
 
-  /** Whether a message quotes what the server said before it ended, where that can be heard. */
+  /** Whether a message quotes the server's last words, if the transport captures them. */
   quotes(message: string, words: string): boolean {
     return this.#transport.hearsLastWords === false || message.includes(words);
   }
@@ -142,10 +142,12 @@ export class Scene implements AsyncDisposable {
     }, by);
   }
 
-  /** Calls a tool that waits for the test, and gives the call and its connection when it is there. */
+  /**
+   * Calls a tool that waits for the test; returns the call and its connection once it has arrived.
+   */
   async hold(options: CallOptions = {}): Promise<Held> {
     const answer = this.call("held", options);
-    // Whether it fails is seen by who awaits it.
+    // The caller who awaits the answer sees its failure.
     answer.catch(() => {});
     const tap = this.taps.at(-1) ?? await this.opened();
     return { answer, tap, request: await tap.saw("tools/call") };
@@ -165,21 +167,21 @@ export class Scene implements AsyncDisposable {
   }
 }
 
-/** A call that is under way. */
+/** A call in progress. */
 export interface Held {
   readonly answer: Promise<CallAnswer>;
   readonly tap: Tap;
   readonly request: Awaited<ReturnType<Tap["saw"]>>;
 }
 
-/** Text of the result that a call was answered with. */
+/** Text of a call's result. */
 export function resultText(answer: CallAnswer): string {
   assert.equal(answer.kind, "answer");
   assert.ok(answer.kind === "answer" && answer.reply.ok);
   return answer.reply.result.text.text;
 }
 
-/** Asserts that a call fails as failures of servers do, and gives the message. */
+/** Asserts that a call fails with a downstream error, and returns the message. */
 export async function failure(
   call: Promise<unknown>,
   code: DownstreamError["code"] = "SERVER_UNAVAILABLE",

@@ -1,46 +1,46 @@
 /**
- * An MCP server that does by itself what its script says, and else what the test tells it. It runs
- * over any channel: in memory, or as a process (`deno run scripted_server.ts SCRIPT`).
+ * An MCP server that follows its script, and otherwise the commands of the test. It runs over any
+ * channel: in memory, or as a process (`deno run scripted_server.ts SCRIPT`).
  *
- * Every message that it gets it reports by the notification `test/saw`; the notification `test/do`
- * tells it what to do. A `Tap` in front of the gateway keeps both from it.
+ * It reports every message that it receives with the notification `test/saw`; the notification
+ * `test/do` is a command. A `Tap` in front of the gateway hides both from it.
  */
 import { type Channel, LineChannel } from "../../src/jsonrpc/mod.ts";
 
-/** What the server does by itself. Can be sent to a process as JSON. */
+/** Behaviour of the server. Can be sent to a process as JSON. */
 export interface Script {
-  /** The revision that it speaks, whatever was asked; by default what was asked. */
+  /** The revision that it supports, whatever was requested; default: the requested one. */
   readonly revision?: string;
-  /** What it can do. Default: log, and tools. */
+  /** Its capabilities. Default: logging, and tools. */
   readonly capabilities?: Fields;
   /** Definitions of its tools as JSON texts, by pages. Default: one page with `TOOLS`. */
   readonly pages?: readonly (readonly string[])[];
-  /** Methods that it fails with this message, or this error. */
+  /** Methods that it refuses, with the message or the error. */
   readonly refuses?: Readonly<Record<string, string | Fields>>;
   /** Methods that it leaves to the test to answer. */
   readonly holds?: readonly string[];
   /** Whether it answers nothing at all. */
   readonly hangs?: boolean;
-  /** When it ends with code 3, without being told. */
+  /** When it exits with code 3 on its own. */
   readonly dies?: "at-start" | "after-handshake";
-  /** What it says on stderr before. */
+  /** Text that it prints on stderr before. */
   readonly lastWords?: string;
 }
 
-/** What the test tells the server. */
+/** A command of the test to the server. */
 export interface Command {
   /** Texts to send, each as one message. */
   readonly send?: readonly string[];
-  /** Changes of the script. */
+  /** Changes to the script. */
   readonly script?: Script;
-  /** To end, with this code, without a word to those who wait. */
+  /** Exit with this code, without answering pending requests. */
   readonly exit?: number;
 }
 
 /** Members of a JSON object. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** A message as it is read; anything may be missing. */
+/** A parsed message; any member may be missing. */
 export interface Message {
   readonly id?: string | number;
   readonly method?: string;
@@ -49,11 +49,11 @@ export interface Message {
   readonly error?: Fields;
 }
 
-/** What the server needs of the place that it runs in. */
+/** Environment of the server. */
 export interface Place {
-  /** Says something on stderr. */
+  /** Prints a text on stderr. */
   say(text: string): void;
-  /** Ends, after what was sent. */
+  /** Ends, after everything that was sent. */
   exit(code: number): void;
 }
 
@@ -62,10 +62,10 @@ export function definition(name: string, more: Fields = {}): string {
   return JSON.stringify({ name, inputSchema: { type: "object" }, ...more });
 }
 
-/** `echo` answers at once with its parameters, `held` when the test says so. */
+/** `echo` answers immediately with its parameters, `held` when the test commands it. */
 export const TOOLS: readonly string[] = [definition("echo"), definition("held")];
 
-/** Has a server play a script. */
+/** Runs a server with a script. */
 export function playScript(channel: Channel, script: Script, place: Place): void {
   const server = new ScriptedServer(channel, script, place);
   const nothing = (): void => {};
@@ -77,7 +77,7 @@ class ScriptedServer {
   readonly #channel: Channel;
   readonly #place: Place;
   #script: Script;
-  // What was sent is still on its way out then, and must not be followed by more.
+  // Everything that was sent is still in the pipe then, and nothing may follow it.
   #isDying = false;
 
   constructor(channel: Channel, script: Script, place: Place) {

@@ -1,20 +1,22 @@
-/** How long a test waits for what must come soon, in milliseconds; far more than it takes. */
+/** Maximum time for something that happens soon, in milliseconds; far more than it takes. */
 const SOON_MS = 15_000;
 
-/** What came, in order, each of it to be taken once; who asks for what has not come yet waits. */
+/**
+ * A queue of received items, each taken once; `take` waits for an item that has not arrived yet.
+ */
 export class Seen<T> {
-  /** Everything that came, taken or not. */
+  /** All items, taken or not. */
   readonly all: T[] = [];
   readonly #what: string;
   readonly #untaken: T[] = [];
   readonly #waiting: { fits: (item: T) => boolean; resolve: (item: T) => void }[] = [];
 
-  /** @param what Names what comes, for the failure. */
+  /** @param what Names the items in error messages. */
   constructor(what: string) {
     this.#what = what;
   }
 
-  /** Something came. */
+  /** Adds an item. */
   add(item: T): void {
     this.all.push(item);
     const at = this.#waiting.findIndex(({ fits }) => fits(item));
@@ -22,7 +24,7 @@ export class Seen<T> {
     else this.#waiting.splice(at, 1)[0]?.resolve(item);
   }
 
-  /** Takes the first that fits and was not taken; fails where it does not come soon. */
+  /** Takes the first matching item; throws if none arrives soon. */
   async take(fits: (item: T) => boolean = () => true): Promise<T> {
     const at = this.#untaken.findIndex(fits);
     const [item] = at < 0 ? [] : this.#untaken.splice(at, 1);
@@ -33,7 +35,7 @@ export class Seen<T> {
   }
 }
 
-/** Waits for a promise, and fails with what was waited for when it takes too long. */
+/** Waits for a promise; throws with its name if it takes too long. */
 export async function soon<T>(what: string, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLong = new Promise<never>((_, reject) => {
@@ -46,7 +48,7 @@ export async function soon<T>(what: string, promise: Promise<T>): Promise<T> {
   }
 }
 
-/** Polls until a condition holds; fails where it does not soon. */
+/** Polls until a condition holds; throws if it does not hold soon. */
 export async function until(condition: () => boolean): Promise<void> {
   const end = performance.now() + SOON_MS;
   while (!condition()) {

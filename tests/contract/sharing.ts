@@ -1,4 +1,4 @@
-/** Contract: which callers share a session, and when a session that nobody uses ends. */
+/** Contract: which callers share a session, and when an unused session ends. */
 import assert from "node:assert/strict";
 import type { Isolation } from "../../src/config/mod.ts";
 import { Client } from "./client.ts";
@@ -12,7 +12,7 @@ export function describeSharing(name: string, create: () => TransportUnderTest):
     "client 2, agent a": two.agent("a"),
     "client 3, which can do more": able.agent("a"),
   };
-  /** By isolation: the session of each caller, in this order, by number. */
+  /** For each isolation, the number of the session of each caller, in this order. */
   const SESSIONS: Readonly<Record<Isolation, readonly number[]>> = {
     shared: [0, 0, 0, 1],
     session: [0, 0, 1, 2],
@@ -21,13 +21,13 @@ export function describeSharing(name: string, create: () => TransportUnderTest):
   };
 
   for (const [isolation, expected] of Object.entries(SESSIONS)) {
-    Deno.test(`[sessions.isolation] ${name}: with ${isolation}, who shares a session`, async () => {
+    Deno.test(`[sessions.isolation] ${name}: with ${isolation}, which callers share a session`, async () => {
       const options = { isolation: isolation as Isolation };
       await using scene = new Scene(create(), { options });
       for (let round = 0; round < 2; round++) {
         for (const [index, [who, by]] of Object.entries(CALLERS).entries()) {
           await scene.call("echo", { by, args: JSON.stringify({ who, round }) });
-          // With a session for each call there is one more for each.
+          // With isolation "call" there is one more session for each call.
           const offset = isolation === "call" ? round * expected.length : 0;
           const tap = scene.taps[offset + (expected[index] ?? -1)];
           const { params } = await tap?.saw("tools/call") ?? {};
@@ -43,12 +43,12 @@ export function describeSharing(name: string, create: () => TransportUnderTest):
   }
 
   for (const isolation of Object.keys(SESSIONS) as Isolation[]) {
-    Deno.test(`[sessions.warm] ${name}: with ${isolation}, the first call takes the session started ahead`, async () => {
+    Deno.test(`[sessions.warm] ${name}: with ${isolation}, the first call takes the prewarmed session`, async () => {
       await using scene = new Scene(create(), { options: { isolation } });
       await scene.server.warm(one);
       const tap = await scene.opened();
       assert.equal(scene.server.status().tools, 2);
-      // Another client does not get it, unless it is everyone's; nor does one that can do more.
+      // Another client gets it only if it is shared; a client with other capabilities does not.
       if (isolation === "agent") {
         await scene.call("echo", { by: able.agent("a") });
         await scene.call("echo", { by: two.agent("a") });
@@ -64,7 +64,7 @@ export function describeSharing(name: string, create: () => TransportUnderTest):
     });
   }
 
-  Deno.test(`[sessions.warm] ${name}: a call need not wait until the session started ahead is ready`, async () => {
+  Deno.test(`[sessions.warm] ${name}: a call need not wait until the prewarmed session is ready`, async () => {
     await using scene = new Scene(create());
     const warm = scene.server.warm(scene.client);
     assert.match(resultText(await scene.call("echo")), /"done"/);
@@ -72,7 +72,7 @@ export function describeSharing(name: string, create: () => TransportUnderTest):
     assert.deepEqual(scene.taps.map((tap) => tap.count("tools/list")), [1]);
   });
 
-  Deno.test(`[sessions.warm] ${name}: what fails ahead of time is logged, and the first call tries again`, async () => {
+  Deno.test(`[sessions.warm] ${name}: a failed prewarming is logged, and the first call tries again`, async () => {
     await using scene = new Scene(create(), { script: { refuses: { initialize: "not yet" } } });
     await scene.server.warm(scene.client);
     assert.match(scene.log.join(), /not yet.* server=files/);
@@ -80,14 +80,14 @@ export function describeSharing(name: string, create: () => TransportUnderTest):
     assert.match(resultText(await scene.call("echo")), /"done"/);
   });
 
-  Deno.test(`[sessions.idle] ${name}: a session that nobody uses is closed, one in use is not`, async () => {
+  Deno.test(`[sessions.idle] ${name}: an idle session is closed, one in use is not`, async () => {
     const script = { holds: ["initialize"] };
     await using scene = new Scene(create(), { script, options: { idleTimeoutMs: 30 } });
     const pass = () => new Promise((resolve) => setTimeout(resolve, 60));
     const warm = scene.server.warm(scene.client);
     const tap = await scene.opened();
     const { id } = await tap.saw("initialize");
-    // One that is being started ahead is not idle yet.
+    // A session that is being prewarmed is not idle.
     await pass();
     tap.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
     await warm;

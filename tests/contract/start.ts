@@ -1,4 +1,4 @@
-/** Contract: how a session begins, and what becomes of a server that does not start. */
+/** Contract: how a session begins, and how a server fails to start. */
 import type { Script } from "./scripted_server.ts";
 import assert from "node:assert/strict";
 import { failure, resultText, Scene, type TransportUnderTest } from "./scene.ts";
@@ -6,7 +6,7 @@ import { Client } from "./client.ts";
 
 const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
-/** Servers that speak only what is newer, and what is told of each. */
+/** Servers that support newer revisions only, and the error for each. */
 const NEWER: readonly (readonly [string, Script, RegExp])[] = [
   [
     "a server that answers with a newer revision",
@@ -40,7 +40,7 @@ const NEWER: readonly (readonly [string, Script, RegExp])[] = [
 
 export function describeStart(name: string, create: () => TransportUnderTest): void {
   for (const revision of REVISIONS) {
-    Deno.test(`[sessions.handshake] ${name}: a server of revision ${revision} is spoken with`, async () => {
+    Deno.test(`[sessions.handshake] ${name}: a server of revision ${revision} is supported`, async () => {
       await using scene = new Scene(create(), { script: { revision } });
       assert.match(resultText(await scene.call("echo")), /"done"/);
       const [tap] = scene.taps;
@@ -48,7 +48,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
       const { params } = await tap.saw("initialize");
       assert.equal(params?.protocolVersion, "2025-11-25");
       assert.deepEqual(params?.clientInfo, { name: "agent-mcp-gateway", version: "1.2.3" });
-      // In this order: nothing may be asked before the server was told that it may begin.
+      // In this order: no request may precede the `initialized` notification.
       assert.deepEqual(tap.methods, [
         "initialize",
         "notifications/initialized",
@@ -76,7 +76,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     });
   }
 
-  Deno.test(`[sessions.handshake] ${name}: a server that refuses to begin is quoted`, async () => {
+  Deno.test(`[sessions.handshake] ${name}: the error of a server that refuses to start is quoted`, async () => {
     const script = { refuses: { initialize: "no licence" } };
     await using scene = new Scene(create(), { script });
     assert.match(await failure(scene.call("echo")), /it refused to initialize: no licence/);
@@ -92,7 +92,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     ] as const
   ) {
     const what = forward.length === 0 ? "nothing" : forward.join(" and ");
-    Deno.test(`[sessions.capabilities] ${name}: of what the client can do, ${what} is declared`, async () => {
+    Deno.test(`[sessions.capabilities] ${name}: of the client's capabilities, ${what} is declared`, async () => {
       await using scene = new Scene(create(), { options: { forward } });
       await scene.call("echo", { by: new Client("able", capabilities).agent("a") });
       const { params } = await (await scene.opened()).saw("initialize");
@@ -100,7 +100,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     });
   }
 
-  Deno.test(`[sessions.capabilities] ${name}: what the client cannot do is not declared`, async () => {
+  Deno.test(`[sessions.capabilities] ${name}: other capabilities are not declared`, async () => {
     await using scene = new Scene(create());
     await scene.call("echo", {
       by: new Client("plain", { roots: {}, elicitation: true }).agent("a"),
@@ -109,7 +109,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     assert.deepEqual(params?.capabilities, { roots: {} });
   });
 
-  Deno.test(`[sessions.connect-timeout] ${name}: a server that is slow to start is given up`, async () => {
+  Deno.test(`[sessions.connect-timeout] ${name}: a server that is slow to start times out`, async () => {
     const script = { holds: ["initialize"] };
     await using scene = new Scene(create(), { script, options: { connectTimeoutMs: 80 } });
     const message = await failure(scene.call("echo"));
@@ -118,7 +118,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     assert.equal(scene.server.status().state, "broken");
   });
 
-  Deno.test(`[sessions.failed-start] ${name}: a server that ends at once is quoted, and tried again`, async () => {
+  Deno.test(`[sessions.failed-start] ${name}: the output of a server that ends immediately is quoted, and the start is tried again`, async () => {
     const script = { dies: "at-start", lastWords: "no such database" } as const;
     await using scene = new Scene(create(), { script });
     const both = [failure(scene.call("echo")), failure(scene.call("echo"))];
@@ -148,7 +148,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     now = 999;
     assert.match(await call(), /tried again in 1 s/);
     assert.equal(scene.taps.length, 5);
-    // Of those who come when the pause is over, one tries; it fails, and the pause is twice as long.
+    // When the pause is over, one call tries to start it; it fails, and the pause doubles.
     now = 1200;
     await Promise.all([call(), failure(scene.call("echo", { by: new Client("2").agent("a") }))]);
     assert.equal(scene.taps.length, 6);

@@ -1,6 +1,6 @@
 /**
- * What every transport to downstream servers promises. A transport joins by a test file of its own
- * that calls `describeTransport`, and by a way to reach `scripted_server.ts`.
+ * The contract of every transport to downstream servers. To add a transport, write a test file that
+ * calls `describeTransport`, and a connection to `scripted_server.ts`.
  */
 import { describeCalls } from "./calls.ts";
 import { describeEnd } from "./end.ts";
@@ -18,7 +18,7 @@ import { describeTools } from "./tools.ts";
  * Registers the suite for a transport.
  *
  * @param name Names the transport in the tests' names.
- * @param create Makes the transport; each test has one for itself.
+ * @param create Makes the transport; called once for each test.
  */
 export function describeTransport(name: string, create: () => TransportUnderTest): void {
   describeStart(name, create);

@@ -5,14 +5,14 @@ import { Seen } from "./seen.ts";
 
 const REPORT = '{"jsonrpc":"2.0","method":"test/saw"';
 
-/** A message that the server got: parsed, and as it came. */
+/** A message that the server received: parsed, and as text. */
 export interface Received extends Message {
   readonly text: string;
 }
 
 /**
- * A transport to a scripted server, with a side entrance for the test. The gateway sees nothing of
- * what goes through there.
+ * A transport to a scripted server that also carries the test's commands. The gateway sees nothing
+ * of them.
  */
 export class Tap implements Transport {
   readonly channel: Channel;
@@ -27,8 +27,8 @@ export class Tap implements Transport {
   #hasEnded = false;
 
   /**
-   * @param inner Leads to the server.
-   * @param gate What its end waits for.
+   * @param inner The transport to the server.
+   * @param gate The end of the transport waits for this.
    */
   constructor(inner: Transport, gate: Promise<void>) {
     this.#inner = inner;
@@ -84,7 +84,7 @@ export class Tap implements Transport {
     this.#onEnded();
   }
 
-  /** The next message of a method that the server got. */
+  /** The next message of a method that the server received. */
   saw(method: string): Promise<Received> {
     return this.#seen.take((message) => message.method === method);
   }
@@ -94,48 +94,48 @@ export class Tap implements Transport {
     return this.#seen.take((message) => message.method === undefined && message.id === id);
   }
 
-  /** Methods of all that the server got so far, in order. */
+  /** Methods of all messages that the server has received, in order. */
   get methods(): string[] {
     return this.#seen.all.flatMap(({ method }) => method ?? []);
   }
 
-  /** How many messages of a method the server got so far. */
+  /** Number of messages of a method that the server has received. */
   count(method: string): number {
     return this.methods.filter((other) => other === method).length;
   }
 
-  /** The server sends a message. */
+  /** Makes the server send a message. */
   send(message: Fields): void {
     this.sendText(JSON.stringify({ jsonrpc: "2.0", ...message }));
   }
 
-  /** The server sends texts, whatever they are. */
+  /** Makes the server send texts, valid or not. */
   sendText(...send: string[]): void {
     this.#tell({ send });
   }
 
-  /** The server answers a request with a result. */
+  /** Makes the server answer a request with a result. */
   answer({ id }: Message, result: Fields): void {
     this.send({ id, result });
   }
 
-  /** The server sends a request, and takes the answer to it. */
+  /** Makes the server send a request, and returns the answer to it. */
   async ask(id: string, method: string, params?: Fields): Promise<Received> {
     this.send({ id, method, params });
     return await this.sawAnswer(id);
   }
 
-  /** Resolves when the gateway has taken everything that the server sent before. */
+  /** Resolves when the gateway has received everything that the server has sent. */
   async settle(): Promise<void> {
     await this.ask(crypto.randomUUID(), "ping");
   }
 
-  /** Changes what the server does by itself. */
+  /** Changes the server's script. */
   change(script: Script): void {
     this.#tell({ script });
   }
 
-  /** The server ends, without a word to those who wait. */
+  /** Makes the server end without answering pending requests. */
   crash(lastWords?: string): void {
     this.#tell({ exit: 7, ...(lastWords === undefined ? {} : { script: { lastWords } }) });
   }

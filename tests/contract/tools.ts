@@ -1,11 +1,11 @@
-/** Contract: the list of a server's tools, and whose list it is. */
+/** Contract: a server's list of tools, and who shares it. */
 import assert from "node:assert/strict";
 import { Client } from "./client.ts";
 import { failure, resultText, Scene, type TransportUnderTest } from "./scene.ts";
 import { definition, TOOLS } from "./scripted_server.ts";
 
 export function describeTools(name: string, create: () => TransportUnderTest): void {
-  Deno.test(`[sessions.tool-pages] ${name}: all pages are one list, each definition as it came`, async () => {
+  Deno.test(`[sessions.tool-pages] ${name}: all pages are one list, each definition unchanged`, async () => {
     const odd =
       '{"name":"odd", "inputSchema":{"type":"object","big":12345678901234567890}, "new":[1.10]}';
     const pages = [[definition("one"), odd], [definition("two")], [definition("three")]];
@@ -30,7 +30,7 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     assert.equal(tap.count("tools/list"), 2);
   });
 
-  Deno.test(`[sessions.odd-tools] ${name}: what is no tool is left out and logged, the rest stays`, async () => {
+  Deno.test(`[sessions.odd-tools] ${name}: invalid tools are omitted and logged, the others stay`, async () => {
     const first = definition("one", { first: true });
     const odd = ["null", "7", '"text"', "{}", '{"name":7}', "[]"];
     const pages = [[first, ...odd, definition("one", { first: false })], [definition("two")]];
@@ -42,7 +42,7 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     assert.match(scene.log.at(-1) ?? "", /tools\[7\] has the duplicate name "one"/);
   });
 
-  Deno.test(`[sessions.tool-list] ${name}: a server without tools has none, one that fails is not there`, async () => {
+  Deno.test(`[sessions.tool-list] ${name}: a server without tools has none, one that fails is unavailable`, async () => {
     await using scene = new Scene(create(), { script: { holds: ["tools/list"] } });
     const listing = scene.listTools();
     const tap = await scene.opened();
@@ -56,7 +56,7 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     assert.deepEqual((await next).tools, []);
   });
 
-  Deno.test(`[sessions.tool-list] ${name}: a server that does not list its tools is given up in time`, async () => {
+  Deno.test(`[sessions.tool-list] ${name}: a server that does not list its tools times out`, async () => {
     const script = { holds: ["tools/list"] };
     await using scene = new Scene(create(), { script, options: { connectTimeoutMs: 1500 } });
     const listing = scene.listTools();
@@ -66,7 +66,7 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     await tap.saw("notifications/cancelled");
   });
 
-  Deno.test(`[sessions.list-cache] ${name}: clients that declare alike share one list, others do not`, async () => {
+  Deno.test(`[sessions.list-cache] ${name}: clients with equal capabilities share one list, others do not`, async () => {
     await using scene = new Scene(create());
     const [one, two, other] = [new Client("1"), new Client("2"), new Client("3", { roots: {} })];
     const lists = await Promise.all(
@@ -81,7 +81,7 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     assert.equal(scene.server.status().tools, 3);
   });
 
-  Deno.test(`[sessions.list-changed] ${name}: a list that changed is asked for again`, async () => {
+  Deno.test(`[sessions.list-changed] ${name}: a changed list is requested again`, async () => {
     await using scene = new Scene(create());
     assert.equal((await scene.listTools()).get("more"), undefined);
     const tap = await scene.opened();
@@ -95,7 +95,7 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     assert.equal(tap.count("tools/list"), 2);
   });
 
-  Deno.test(`[sessions.list-changed] ${name}: a list that changes while it is asked for is not kept`, async () => {
+  Deno.test(`[sessions.list-changed] ${name}: a list that changes while it is requested is not kept`, async () => {
     await using scene = new Scene(create(), { script: { holds: ["tools/list"] } });
     const listing = scene.listTools();
     const tap = await scene.opened();
@@ -108,7 +108,7 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     assert.deepEqual((await next).tools.map((tool) => tool.name), ["new"]);
   });
 
-  Deno.test(`[sessions.asked-afresh] ${name}: a tool that is not known is looked for once more`, async () => {
+  Deno.test(`[sessions.asked-afresh] ${name}: for an unknown tool, the list is requested once more`, async () => {
     await using scene = new Scene(create());
     await scene.listTools();
     const tap = await scene.opened();
@@ -116,14 +116,14 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     assert.ok(answer?.kind === "no-such-tool");
     assert.deepEqual(answer.catalog.tools.map((tool) => tool.name), ["echo", "held"]);
     assert.equal(tap.count("tools/list"), 2);
-    // A server that does not say that its list has changed.
+    // A server that does not notify the gateway of its changed list.
     tap.change({ pages: [[definition("more")]] });
     assert.match(resultText(await scene.call("more")), /"done"/);
     assert.equal(tap.count("tools/list"), 3);
     assert.equal(tap.count("tools/call"), 1);
   });
 
-  Deno.test(`[sessions.list-cache] ${name}: a server that comes back is asked for its tools again`, async () => {
+  Deno.test(`[sessions.list-cache] ${name}: the list is requested again after a reconnect`, async () => {
     await using scene = new Scene(create());
     await scene.listTools();
     const tap = await scene.opened();
