@@ -1,5 +1,8 @@
-import { folderOf, nameOf, resolvePath } from "./file_path.ts";
-import { programName, readPackageRun } from "./server_program.ts";
+import { type Environment, expandHome } from "./environment.ts";
+import { folderOf, resolvePath } from "./file_path.ts";
+import { type ContainerRun, INTERPRETER_FLAGS } from "./server_program.ts";
+import { programName, readContainerRun, readPackageRun } from "./server_program.ts";
+import { shellCommands } from "./shell_commands.ts";
 
 /** Identifies this program, to recognize it in the command of a server. */
 export interface Program {
@@ -22,44 +25,171 @@ export interface Start {
   readonly args: readonly string[];
   /** The working folder. */
   readonly cwd: string;
+  /** Variables that the command sets, as `env NAME=value` does. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** The container that it starts in, whose paths are not those of this machine. */
+  readonly container?: ContainerRun;
 }
+
+/** Where a command is run. */
+export interface StartPlace {
+  /** The working folder. */
+  readonly cwd: string;
+  /** What to recognize. */
+  readonly program: Program;
+  /** Variables that commands around it set. */
+  readonly variables?: Start["variables"];
+  /** How many commands start this one. */
+  readonly depth?: number;
+}
+
+/** Longest chain of commands that start each other, such as `cmd /c env A=b npx …`. */
+const MAX_DEPTH = 4;
+
+const NAME = "agent-mcp-gateway";
+
+/** The executable, also under the names of its releases. */
+const EXECUTABLE =
+  /^agent-mcp-gateway(?:[-_]v?\d[\w.]*)?(?:[-_](?:x86_64|x64|amd64|aarch64|arm64|linux|darwin|macos|windows|win)[\w.-]*)?$/;
+
+/** Programs that run a JavaScript or TypeScript file. */
+const RUNTIMES = /^(?:node(?:js)?[\d.]*|deno|bun|tsx|ts-node)$/;
+
+const PACKAGE_MANAGERS = /^(?:npm|pnpm|yarn|bun|dx|deno)$/;
+
+/** Programs whose arguments contain the command that they start. */
+const WRAPPERS =
+  /^(?:sudo|doas|nice|nohup|exec|time|timeout|stdbuf|setsid|caffeinate|volta|mise|asdf|fnm|op|doppler|dotenv|dotenvx|direnv|wsl|tini)$/;
+
+/** Words between a package manager and the program that it runs. */
+const VERBS = new Set(["run", "x", "exec", "dlx"]);
 
 /** Recognizes a command that starts this program in one of the usual ways; undefined for others. */
-export function findStart(
-  words: readonly string[],
-  { cwd, program }: { readonly cwd: string; readonly program: Program },
-): Start | undefined {
-  const [command = "", ...args] = isShell(words) ? words.slice(2) : words;
+export function findStart(words: readonly string[], where: StartPlace): Start | undefined {
+  const { cwd, program, variables = {}, depth = 0 } = where;
+  const [command = "", ...args] = words;
+  if (command === "" || depth > MAX_DEPTH) return undefined;
   const name = programName(command);
-  if (name === "agent-mcp-gateway") return { args, cwd };
-  if (program.executable !== undefined && resolvePath(cwd, command) === program.executable) {
-    return { args, cwd };
+  const next = (inner: readonly string[], more: Partial<StartPlace> = {}) =>
+    findStart(inner, { ...where, ...more, depth: depth + 1 });
+  if (name === "env") {
+    const at = args.findIndex((arg) => !/^-|=/.test(arg));
+    const set = args.slice(0, at < 0 ? 0 : at).flatMap((arg) => /^(\w+)=([^]*)$/.exec(arg) ?? []);
+    return next(at < 0 ? [] : args.slice(at), { variables: { ...variables, ...pairs(set) } });
   }
+  for (const inner of shellCommands(name, args)) {
+    const start = next(inner.words, { cwd: resolvePath(cwd, inner.folder) });
+    if (start !== undefined) return start;
+  }
+  const start = (rest: readonly string[], folder = cwd): Start => ({
+    args: rest,
+    cwd: folder,
+    variables,
+  });
+  const path = resolvePath(cwd, command);
+  if (EXECUTABLE.test(name) || path === program.executable) return start(args);
+  if (/[/\\]/.test(command) && isProgramFile(path, program)) return start(args);
   const run = readPackageRun(words);
   if (run !== undefined) {
-    if (isPackage(run.spec) || isPackage(run.program)) return { args: run.rest, cwd };
+    if (isSpec(run.spec) || isPackage(run.program)) return start(run.rest);
     // `npx -y deno run ...`
-    const isDeno = /^deno(?:@|$)/.test(run.program);
-    return isDeno ? findStart(["deno", ...run.rest], { cwd, program }) : undefined;
+    if (/^deno(?:@|$)/.test(run.program)) return next(["deno", ...run.rest]);
   }
-  if (name === "deno" && args[0] === "task") return findTask(args.slice(1), cwd, program);
-  if (!["deno", "node", "bun"].includes(name)) return undefined;
-  const script = args.findIndex((arg) => isScript(arg, cwd, program) || isPackage(arg));
-  return script < 0 ? undefined : { args: args.slice(script + 1), cwd };
+  const container = readContainerRun(words);
+  if (container !== undefined) {
+    if (isImage(container.image)) return { ...start(container.rest), container };
+    // `docker exec CONTAINER agent-mcp-gateway`
+    const inside = args.includes("exec") ? next(container.rest) : undefined;
+    return inside === undefined ? undefined : { ...inside, container };
+  }
+  if (name === "deno" && args[0] === "task") {
+    const task = findTask(args.slice(1), cwd, program);
+    return task === undefined ? undefined : start(task.args, task.cwd);
+  }
+  const script = findScript(name, args, where);
+  if (script !== undefined) return start(script);
+  if (WRAPPERS.test(name)) {
+    for (let at = 0; at < Math.min(args.length, 8); at++) {
+      const inner = next(args.slice(at));
+      if (inner !== undefined) return inner;
+    }
+  }
+  const dash = RUNTIMES.test(name) ? -1 : args.indexOf("--");
+  return dash < 0 ? undefined : next(args.slice(dash + 1));
 }
 
-/** Detects `cmd /c npx ...`, which is common in configurations for Windows. */
-function isShell([command = "", flag = ""]: readonly string[]): boolean {
-  return /(?:^|[/\\])cmd(?:\.exe)?$/i.test(command) && /^\/c$/i.test(flag);
+/** Returns the variables of matches of `NAME=value`, each of which is three texts. */
+function pairs(matches: readonly string[]): Record<string, string> {
+  const variables: Record<string, string> = Object.create(null);
+  for (let at = 0; at < matches.length; at += 3) {
+    variables[matches[at + 1] ?? ""] = matches[at + 2] ?? "";
+  }
+  return variables;
+}
+
+/**
+ * Returns the path on this machine of a file that a container sees at `path`; undefined if the file
+ * is the container's own.
+ */
+export function pathOutside(
+  { flags }: ContainerRun,
+  path: string,
+  home: string | undefined,
+): string | undefined {
+  for (const [at, flag] of flags.entries()) {
+    const [, name, own] = /^(-v|--volume|--mount)(?:=(.*))?$/.exec(flag) ?? [];
+    const value = own ?? flags[at + 1] ?? "";
+    if (name === undefined) continue;
+    const field = (key: RegExp) => value.split(",").find((one) => key.test(one))?.replace(key, "");
+    const [source, target] = name === "--mount"
+      ? [field(/^(?:source|src)=/), field(/^(?:target|dst|destination)=/)]
+      : /^((?:[A-Za-z]:)?[^:]*):([^:]*)/.exec(value)?.slice(1) ?? [];
+    if (source === undefined || target === undefined || !/[/\\]|^[.~]/.test(source)) continue;
+    const folder = target.replace(/\/+$/, "");
+    if (path !== folder && !path.startsWith(`${folder}/`)) continue;
+    return expandHome(source, home) + path.slice(folder.length);
+  }
+  return undefined;
+}
+
+/** Returns a variable that `docker run -e` sets; with a name alone it is the client's. */
+export function variableInside(
+  { flags }: ContainerRun,
+  name: string,
+  env: Environment,
+): string | undefined {
+  for (const [at, flag] of flags.entries()) {
+    const [, own] = /^(?:-e|--env)(?:=(.*))?$/.exec(flag) ?? [undefined, undefined];
+    if (!/^(?:-e|--env)(?:=|$)/.test(flag)) continue;
+    const value = own ?? flags[at + 1] ?? "";
+    if (value === name) return env.get(name);
+    if (value.startsWith(`${name}=`)) return value.slice(name.length + 1);
+  }
+  return undefined;
 }
 
 function isPackage(name: string): boolean {
-  return /^(?:npm:)?(?:(?:@[^/]+\/)?agent-mcp-gateway|@agent-mcp-gateway\/gateway)(?:@.*)?$/
+  return /^(?:(?:npm|jsr):)?(?:(?:@[^/]+\/)?agent-mcp-gateway|@agent-mcp-gateway\/gateway)(?:@.*)?$/
     .test(name);
 }
 
+/** A package as a package runner takes it, which may be an archive or a repository. */
+function isSpec(spec: string): boolean {
+  return isPackage(spec) ||
+    /[/:]agent-mcp-gateway(?:-[\w.-]+\.tgz|\.git)?(?:#.*)?$/.test(spec);
+}
+
+/** `agent-mcp-gateway`, with a registry, a version or a digest. */
+function isImage(image: string): boolean {
+  return /(?:^|\/)agent-mcp-gateway(?::[\w.-]+)?(?:@.*)?$/.test(image);
+}
+
 /** Recognizes `deno task start ...` in the folder of this program. */
-function findTask(args: readonly string[], cwd: string, program: Program): Start | undefined {
+function findTask(
+  args: readonly string[],
+  cwd: string,
+  program: Program,
+): Pick<Start, "args" | "cwd"> | undefined {
   let folder = cwd;
   for (const [at, arg] of args.entries()) {
     const [, flag, value = args[at + 1] ?? ""] = /^(--cwd|--config|-c)(?:=(.*))?$/.exec(arg) ?? [];
@@ -70,16 +200,85 @@ function findTask(args: readonly string[], cwd: string, program: Program): Start
   return undefined;
 }
 
-function isScript(arg: string, cwd: string, program: Program): boolean {
-  if (!/\.[jt]s$/.test(arg)) return false;
-  const path = resolvePath(cwd, pathOf(arg) ?? arg);
-  if (nameOf(path) === "agent-mcp-gateway.js") return true;
-  const root = folderOf(folderOf(path));
-  return path === resolvePath(root, "src", "main.ts") && isRoot(root, program);
+/** Returns the arguments after this program, if a runtime or a package manager runs it. */
+function findScript(
+  name: string,
+  args: readonly string[],
+  { cwd, program }: StartPlace,
+): readonly string[] | undefined {
+  const isRuntime = RUNTIMES.test(name);
+  const isManager = PACKAGE_MANAGERS.test(name);
+  if (!isRuntime && !isManager) return undefined;
+  for (const [at, arg] of args.entries()) {
+    const rest = args.slice(at + 1);
+    if (isRuntime && !arg.startsWith("-") && isProgramFile(resolveScript(cwd, arg), program)) {
+      return rest;
+    }
+    if (isManager && isPackage(arg)) return rest;
+    if (INTERPRETER_FLAGS.has(args[at - 1] ?? "") || arg.startsWith("-")) continue;
+    // Another script or program, whose arguments say nothing.
+    if (/\.[cm]?[jt]sx?$|^(?:npm|jsr|file|https?):/.test(arg)) return undefined;
+    if (!VERBS.has(arg) && name !== "deno") return undefined;
+  }
+  return undefined;
 }
 
+function resolveScript(cwd: string, arg: string): string {
+  return resolvePath(cwd, pathOf(arg) ?? arg.replace(/[?#].*$/, ""));
+}
+
+/** Whether a file is this program: its bundle, npm's launcher or the source. Follows a link. */
+function isProgramFile(path: string, program: Program): boolean {
+  return isProgramPath(path, program) || isProgramPath(realPath(path), program);
+}
+
+function isProgramPath(path: string, program: Program): boolean {
+  const parts = path.split(/[/\\]/);
+  const name = parts.at(-1) ?? "";
+  if (path === program.executable || EXECUTABLE.test(name.replace(/\.(?:[cm]?js|exe)$/, ""))) {
+    return isFileName(path);
+  }
+  const root = path.slice(0, -name.length).replace(/[/\\]+$/, "");
+  if (name === "launcher.cjs") return isRoot(root, program);
+  const [folder] = /^(?:src[/\\]main\.ts|scripts[/\\]dev\.ts)$/.exec(parts.slice(-2).join("/")) ??
+    [];
+  return folder !== undefined && isRoot(root.replace(/[/\\]+[^/\\]*$/, ""), program);
+}
+
+/** Whether a path may be a file's: the clone has the name of the program, too. */
+function isFileName(path: string): boolean {
+  try {
+    return !Deno.statSync(path).isDirectory;
+  } catch {
+    // Not there, or not accessible: the name decides.
+    return true;
+  }
+}
+
+/** Whether a folder holds this program, by its name or by the name of the package in it. */
 function isRoot(folder: string, program: Program): boolean {
-  return folder === program.root || nameOf(folder) === "agent-mcp-gateway";
+  return folder === program.root || folder.split(/[/\\]/).at(-1) === NAME ||
+    ["package.json", "deno.json"].some((file) => isPackage(packageIn(`${folder}/${file}`)));
+}
+
+/** Returns the name in a package's file; empty if there is none. */
+function packageIn(path: string): string {
+  try {
+    const { name } = JSON.parse(Deno.readTextFileSync(path));
+    return typeof name === "string" ? name : "";
+  } catch {
+    // No such file, or none that can be read: then this says nothing.
+    return "";
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    // Not there, or not accessible: only its path can be compared.
+    return path;
+  }
 }
 
 /** Returns the path of a `file:` URL. */

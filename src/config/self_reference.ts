@@ -1,7 +1,7 @@
 import { childEnvironment, type Environment, expandHome, homeFolder } from "./environment.ts";
 import { resolvePath } from "./file_path.ts";
 import { locateFiles } from "./locate.ts";
-import { findStart, type Program } from "./program.ts";
+import { findStart, pathOutside, type Program, variableInside } from "./program.ts";
 import type { ServerConfig } from "./server.ts";
 
 /** The surroundings that decide whether a server is a self reference. */
@@ -29,13 +29,29 @@ export async function isSelfReference(
   const start = findStart([connect.command, ...connect.args], { cwd: folder, program });
   if (start === undefined) return false;
   const variables = { env: connect.env, inheritEnv: server.options.inheritEnv };
-  const child = asEnvironment(childEnvironment(variables, options.env, { windows }), windows);
+  const inherited = childEnvironment(variables, options.env, { windows });
+  const child = asEnvironment({ ...inherited, ...start.variables }, windows);
   const home = homeFolder(child, { windows });
-  const named = flagValue(start.args, "--mcp-config") || child.get("GATEWAY_MCP_CONFIG") ||
-    undefined;
-  const given = named === undefined ? {} : { mcpConfig: expandHome(named, home) };
+  const named = flagValue(start.args, "--mcp-config");
+  if (start.container !== undefined) {
+    const variable = variableInside(start.container, "GATEWAY_MCP_CONFIG", child);
+    const inside = resolveInside(named || variable || IMAGE_CONFIG);
+    const outside = pathOutside(start.container, inside, home);
+    return outside !== undefined &&
+      await realPath(resolvePath(start.cwd, outside)) === await realPath(options.mcpConfig);
+  }
+  const path = named || child.get("GATEWAY_MCP_CONFIG") || undefined;
+  const given = path === undefined ? {} : { mcpConfig: expandHome(path, home) };
   const found = locateFiles(given, { home, cwd: start.cwd }).mcpConfig;
   return await realPath(found.path) === await realPath(options.mcpConfig);
+}
+
+/** The servers file of the container image, and the folder that it works in. */
+const IMAGE_CONFIG = "/config/.mcp.json";
+const IMAGE_FOLDER = "/data";
+
+function resolveInside(path: string): string {
+  return new URL(`${path.startsWith("/") ? "" : `${IMAGE_FOLDER}/`}${path}`, "file:///").pathname;
 }
 
 function flagValue(args: readonly string[], flag: string): string | undefined {

@@ -68,7 +68,7 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
 const INTERPRETERS = /^(?:node|bun|tsx|deno|python[\d.]*|py|uv|ruby|java|sh|bash|dotnet)$/;
 
 /** Flags of interpreters that are followed by a value. */
-const INTERPRETER_FLAGS = new Set([
+export const INTERPRETER_FLAGS: ReadonlySet<string> = new Set([
   ...["-r", "--require", "--import", "--loader", "-c", "--config", "--import-map", "--env-file"],
   ...["--directory", "--project", "--with", "--python", "-p", "--from", "-W", "-X"],
 ]);
@@ -80,7 +80,31 @@ const CONTAINER_FLAGS = new Set([
   ...["-l", "--label", "-m", "--memory", "--cpus", "--platform", "--pull", "--restart"],
   ...["-h", "--hostname", "--gpus", "--device", "--cap-add", "--cap-drop", "--security-opt"],
   ...["--tmpfs", "--ulimit", "--pids-limit", "--shm-size", "--ipc", "--dns"],
+  ...["--log-driver", "--log-opt", "--group-add", "--userns", "--cidfile", "--volumes-from"],
+  ...["-a", "--attach", "--stop-signal", "--stop-timeout", "--annotation", "--runtime", "--sysctl"],
 ]);
+
+/** A command that runs a container. */
+export interface ContainerRun {
+  /** The image, or the container of `exec`, as written. */
+  readonly image: string;
+  /** The words between `run` and the image. */
+  readonly flags: readonly string[];
+  /** The words after the image. */
+  readonly rest: readonly string[];
+}
+
+/** Parses `docker run` and `docker exec` and their siblings; undefined for other commands. */
+export function readContainerRun([command = "", ...args]: readonly string[]):
+  | ContainerRun
+  | undefined {
+  if (!/^(?:docker|podman|nerdctl)$/.test(programName(command))) return undefined;
+  const words = args.slice(args.findIndex((arg) => arg === "run" || arg === "exec") + 1);
+  const [at] = plainPositions(words, CONTAINER_FLAGS);
+  return at === undefined
+    ? undefined
+    : { image: words[at] ?? "", flags: words.slice(0, at), rest: words.slice(at + 1) };
+}
 
 /** Returns a program's name without folder and extension, such as `npx` for `C:\npm\npx.cmd`. */
 export function programName(command: string): string {
@@ -147,7 +171,7 @@ function programIn(words: readonly string[]): ServerProgram | undefined {
   const [command = "", ...args] = unwrap(words);
   const name = programName(command);
   if (name === "docker" || name === "podman") {
-    const image = firstWord(args.slice(args.indexOf("run") + 1), CONTAINER_FLAGS);
+    const image = readContainerRun([command, ...args])?.image;
     return image === undefined
       ? undefined
       : { kind: "image", name: image.replace(/:[\w.-]+$/, "") };

@@ -108,6 +108,12 @@ Deno.test("[init.self] the gateway itself is left out, however it is started", a
       "agent-mcp-gateway": { command: "uv", args: ["run", "python", "main.py"] },
       second: { command: "npx", args: ["-y", "agent-mcp-gateway"] },
       third: { command: "/opt/agent-mcp-gateway" },
+      fourth: {
+        command: "/usr/bin/node",
+        args: ["/usr/lib/node_modules/agent-mcp-gateway/launcher.cjs", "--agent", "free"],
+      },
+      fifth: { command: "deno", args: ["task", "start"], cwd: "/clones/agent-mcp-gateway" },
+      sixth: { command: "docker", args: ["run", "-i", "agent-mcp-gateway", "--agent", "free"] },
       real: { command: "x" },
     },
   });
@@ -115,7 +121,7 @@ Deno.test("[init.self] the gateway itself is left out, however it is started", a
   // Its entry is there: there is nothing to paste.
   assert.match(stderr, /Next:/);
   assert.doesNotMatch(stderr, /Paste/);
-  for (const name of ["agent-mcp-gateway", "second", "third"]) {
+  for (const name of ["agent-mcp-gateway", "second", "third", "fourth", "fifth", "sixth"]) {
     assert.match(stderr, new RegExp(`left out "${name}", which is the gateway itself`));
   }
 });

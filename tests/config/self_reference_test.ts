@@ -48,6 +48,34 @@ Deno.test("[servers.self-reference] the usual commands that start this gateway o
     ["npx", "-y", "deno@2.9.6", "run", "-A", "/repo/src/main.ts", "--debug"],
     ["deno", "run", "-A", "/home/me/agent-mcp-gateway/src/main.ts"],
     ["/opt/gateway"],
+    ["/usr/bin/node", "/usr/lib/node_modules/agent-mcp-gateway/launcher.cjs"],
+    [
+      "C:\\Program Files\\nodejs\\node.exe",
+      "C:\\npm\\node_modules\\agent-mcp-gateway\\launcher.cjs",
+    ],
+    ["node22", "--no-warnings", "/x/agent-mcp-gateway/launcher.cjs", "serve"],
+    ["node", "-r", "./hook.cjs", "/x/agent-mcp-gateway/launcher.cjs"],
+    ["/x/agent-mcp-gateway/launcher.cjs"],
+    ["node", "/x/node_modules/.bin/agent-mcp-gateway"],
+    ["deno", "run", "-A", "-r", "/x/dist/agent-mcp-gateway.js"],
+    ["deno", "-A", "https://example.com/agent-mcp-gateway.js"],
+    ["deno", "run", "-A", "jsr:@agent-mcp-gateway/gateway@1"],
+    ["deno", "x", "-A", "npm:agent-mcp-gateway"],
+    ["bun", "run", "/home/me/agent-mcp-gateway/src/main.ts"],
+    ["pnpm", "exec", "agent-mcp-gateway"],
+    ["yarn", "agent-mcp-gateway"],
+    ["npm", "exec", "--", "agent-mcp-gateway"],
+    ["npx", "-y", "./agent-mcp-gateway-0.1.0.tgz"],
+    ["npx", "-y", "github:someone/agent-mcp-gateway"],
+    ["/dl/agent-mcp-gateway-x86_64-unknown-linux-gnu", "serve"],
+    ["C:\\dl\\agent-mcp-gateway-x86_64-pc-windows-msvc.exe"],
+    ["env", "-i", "A=b", "agent-mcp-gateway"],
+    ["sudo", "-u", "me", "agent-mcp-gateway"],
+    ["op", "run", "--", "node", "/x/agent-mcp-gateway/launcher.cjs"],
+    ["npx", "-y", "dotenv-cli", "--", "agent-mcp-gateway"],
+    ["sh", "-c", "exec agent-mcp-gateway serve"],
+    ["bash", "-lc", 'cd . && X=1 deno run -A "/repo/src/main.ts"'],
+    ["cmd.exe", "/d", "/c", "agent-mcp-gateway serve"],
   ];
   const entries = commands.map(([command, ...args], index) => [`c${index}`, { command, args }]);
   const names = await skipped(() => Object.fromEntries(entries), {
@@ -76,6 +104,16 @@ Deno.test("[servers.self-reference] other programs are not self references", asy
     e: { command: "echo", args: ["agent-mcp-gateway"] },
     f: { url: "https://example.com/agent-mcp-gateway" },
     g: { command: "deno", args: ["run", "file:///%zz/src/main.ts"] },
+    fileOfThatName: { command: "node", args: ["server.js", "agent-mcp-gateway"] },
+    folderOfThatName: {
+      command: "npx",
+      args: ["-y", "@modelcontextprotocol/server-filesystem", "/home/me/agent-mcp-gateway"],
+    },
+    scriptBeside: { command: "node", args: ["/home/me/agent-mcp-gateway/other.cjs"] },
+    launcher: { command: "node", args: ["/elsewhere/launcher.cjs"] },
+    directory: { command: "uv", args: ["run", "--directory", "/x/agent-mcp-gateway", "server"] },
+    shell: { command: "sh", args: ["-c", "echo agent-mcp-gateway"] },
+    image: { command: "docker", args: ["run", "--name", "agent-mcp-gateway", "mcp/fetch"] },
     h: { command: "cmd", args: ["/c", ...Array(1000).fill("cmd"), "/c"] },
   }), { program: () => ({ root: "/repo" }) });
   assert.deepEqual(names, []);
@@ -108,4 +146,59 @@ Deno.test("[servers.self-reference] a relative cwd is resolved from the gateway'
     sub: { command: "agent-mcp-gateway", args: ["--mcp-config", "../.mcp.json"], cwd: "sub" },
   }));
   assert.deepEqual(names, ["sub"]);
+});
+
+Deno.test("[servers.self-reference] the package of any folder, and links to it", async () => {
+  const names = await skipped((folder) => {
+    Deno.mkdirSync(`${folder}/gw/src`, { recursive: true });
+    Deno.writeTextFileSync(`${folder}/gw/package.json`, '{"name": "agent-mcp-gateway"}');
+    Deno.writeTextFileSync(`${folder}/gw/launcher.cjs`, "");
+    Deno.symlinkSync(`${folder}/gw/launcher.cjs`, `${folder}/gateway`);
+    Deno.mkdirSync(`${folder}/clone/src`, { recursive: true });
+    const config = '{"name": "@agent-mcp-gateway/gateway"}';
+    Deno.writeTextFileSync(`${folder}/clone/deno.json`, config);
+    Deno.mkdirSync(`${folder}/other`);
+    Deno.writeTextFileSync(`${folder}/other/package.json`, '{"name": "other"}');
+    const mcp = ["--mcp-config", `${folder}/.mcp.json`];
+    return {
+      launcher: { command: "node", args: [`${folder}/gw/launcher.cjs`] },
+      link: { command: `${folder}/gateway` },
+      nodeLink: { command: "node", args: ["gateway"] },
+      task: { command: "deno", args: ["task", "start", ...mcp], cwd: `${folder}/clone` },
+      source: { command: "deno", args: ["run", "-A", "clone/src/main.ts"] },
+      other: { command: "node", args: [`${folder}/other/launcher.cjs`] },
+    };
+  });
+  assert.deepEqual(names, ["launcher", "link", "nodeLink", "task", "source"]);
+});
+
+Deno.test("[nesting.intended] another agent of the same files is this gateway, other files are not", async () => {
+  const node = (...args: string[]) => ({
+    command: "/usr/bin/node",
+    args: ["/usr/lib/node_modules/agent-mcp-gateway/launcher.cjs", ...args],
+  });
+  const image = (...flags: string[]) => ({
+    command: "docker",
+    args: [
+      "run",
+      "-i",
+      "--rm",
+      ...flags,
+      "ghcr.io/someone/agent-mcp-gateway:1.2",
+      "--agent",
+      "free",
+    ],
+  });
+  const names = await skipped((folder) => ({
+    twin: node("--mcp-config", `${folder}/.mcp.json`, "--rules", "/other.json", "--agent", "free"),
+    nested: node("--mcp-config", `${folder}/other.json`, "--agent", "free"),
+    env: { command: "env", args: [`GATEWAY_MCP_CONFIG=${folder}/other.json`, "agent-mcp-gateway"] },
+    imageTwin: image("-v", `${folder}:/config:ro`),
+    imageMount: image("--mount", `type=bind,src=${folder}/.mcp.json,dst=/config/.mcp.json`),
+    imageEnv: image("-e", "GATEWAY_MCP_CONFIG=/d/.mcp.json", `--volume=${folder}:/d`),
+    imageOther: image("-v", `${folder}/sub:/config`),
+    imageVolume: image("-v", "config:/config"),
+    imageAlone: image(),
+  }));
+  assert.deepEqual(names, ["twin", "imageTwin", "imageMount", "imageEnv"]);
 });

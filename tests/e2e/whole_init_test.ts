@@ -45,6 +45,21 @@ async function pressEnter(setup: Setup, command: GatewayCommand): Promise<string
   return shown;
 }
 
+/** Runs `init --yes` and returns what it wrote to stderr. */
+async function runAgain(setup: Setup, command: GatewayCommand): Promise<string> {
+  const [first, ...args] = await commandWords(command);
+  const program = new Program({
+    command: first,
+    args: [...args, "init", "--yes"],
+    cwd: setup.folder,
+    env: setup.env,
+  });
+  await program.closeInput();
+  const { code } = await program.ended();
+  assert.equal(code, 0, program.stderr);
+  return program.stderr;
+}
+
 for (const command of EVERY_COMMAND) {
   Deno.test({
     name: `[install.shipped] init at a terminal, and what it printed serves, from ${command}`,
@@ -88,6 +103,13 @@ for (const command of EVERY_COMMAND) {
         // Only the gateway's own files are written without confirmation.
         const after = Deno.readTextFileSync(join(setup.home, ".claude.json"));
         assert.deepEqual(JSON.parse(after), client);
+        // A second run does not take over the entry that was pasted.
+        const mcpServers = { ...client.mcpServers, gw: entry };
+        setup.write("../home/.claude.json", JSON.stringify({ mcpServers }));
+        const again = await runAgain(setup, command);
+        assert.match(again, /left out "gw", which is the gateway itself/);
+        const own = Deno.readTextFileSync(join(setup.home, ".config/agent-mcp-gateway/.mcp.json"));
+        assert.doesNotMatch(own, /"gw"/);
       } finally {
         await setup.close();
       }

@@ -1,4 +1,4 @@
-import { findStart, OTHER_SERVERS_KEYS, type Program } from "../../config/mod.ts";
+import { findStart, OTHER_SERVERS_KEYS, type Program, resolvePath } from "../../config/mod.ts";
 import { checkText, type ClientDocument } from "../../config/editing/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import { type Language, languageOf, parseClientFile } from "./client_document.ts";
@@ -30,6 +30,8 @@ export interface ClientFile extends ClientPlace {
   readonly entryName: string;
   /** Variables of the gateway's entry, where it stands in the file already. */
   readonly entryEnv?: JsonRecord;
+  /** The agent that the gateway's entry names, where it stands in the file already. */
+  readonly entryAgent?: string;
 }
 
 /** A server that stands in a client's file. */
@@ -149,7 +151,11 @@ async function readPlace(
     );
     return;
   }
-  const gateways: { readonly name: string; readonly env: JsonRecord }[] = [];
+  const gateways: {
+    readonly name: string;
+    readonly env: JsonRecord;
+    readonly agent?: string;
+  }[] = [];
   const servers: Omit<FoundServer, "file">[] = [];
   for (const path of lists) {
     for (const name of document.keysAt(path) ?? []) {
@@ -173,9 +179,10 @@ async function readPlace(
       };
       const windows = options.machine.os === "windows";
       const imported = importEntry(value, { windows, ...origin });
-      if (isGateway(name, imported.entry, options)) {
+      const ours = gatewayIn(name, imported.entry, options);
+      if (ours !== undefined) {
         const env = isRecord(imported.entry.env) ? imported.entry.env : {};
-        if (path[0] !== "projects") gateways.push({ name, env });
+        if (path[0] !== "projects") gateways.push({ name, env, ...ours });
         found.remarks.push(
           `${shown}: left out ${JSON.stringify(name)}, which is the gateway itself`,
         );
@@ -198,6 +205,7 @@ async function readPlace(
     isNew: false,
     entryName: gateway?.name ?? (isTaken ? LONG_NAME : GATEWAY_NAME),
     ...(gateway === undefined ? {} : { entryEnv: gateway.env }),
+    ...(gateway?.agent === undefined ? {} : { entryAgent: gateway.agent }),
   };
   found.files.push(file);
   found.servers.push(...servers.map((server) => ({ ...server, file })));
@@ -248,12 +256,20 @@ function projectOf(place: ClientPlace, path: JsonPath, cwd: string): string | un
   return place.scope === "project" ? cwd : undefined;
 }
 
-function isGateway(name: string, entry: JsonRecord, { machine, program }: FindOptions): boolean {
-  if (name === LONG_NAME) return true;
-  const { command, args } = entry;
-  if (typeof command !== "string") return false;
-  const words = [command, ...(Array.isArray(args) ? args.map(String) : [])];
-  return findStart(words, { cwd: machine.cwd, program }) !== undefined;
+/** How an entry starts the gateway: its agent, if it names one; undefined for other servers. */
+function gatewayIn(
+  name: string,
+  { command, args, cwd }: JsonRecord,
+  { machine, program }: FindOptions,
+): { readonly agent?: string } | undefined {
+  const words = typeof command === "string" ? [command] : [];
+  words.push(...(Array.isArray(args) ? args.map(String) : []));
+  const folder = resolvePath(machine.cwd, typeof cwd === "string" ? cwd : ".");
+  const start = findStart(words, { cwd: folder, program });
+  if (start === undefined) return name === LONG_NAME ? {} : undefined;
+  const at = start.args.findIndex((arg) => /^--agent(?:=|$)/.test(arg));
+  const agent = start.args[at]?.split("=")[1] ?? start.args[at + 1];
+  return at < 0 || agent === undefined ? {} : { agent };
 }
 
 function checkEntry(name: string, entry: JsonRecord): string[] {
