@@ -40,7 +40,7 @@ const CASES: readonly (readonly [from: string, specifier: string, finding: strin
     "policy must not import downstream, which is its sibling",
   ],
   ["audit/writer.ts", "../metrics/mod.ts", "audit must not import metrics, which is its sibling"],
-  ["config/mod.ts", "./texts/mod.ts", "config must not import config/editing, which is above it"],
+  ["config/mod.ts", "./editing/mod.ts", "config must not import config/editing, which is above it"],
   [
     "cli/token.ts",
     "../config/editing/add_token.ts",
