@@ -26,7 +26,7 @@ export const command = defineCommand({
     "if the call is refused or fails.",
   example: `agent-mcp-gateway call files read_text_file '{"path": "notes.txt"}' --agent writer`,
   flags: {
-    agent: agentFlag("Who calls (GATEWAY_AGENT)"),
+    agent: agentFlag("The agent that calls (GATEWAY_AGENT)"),
     timeout: parsedFlag("Milliseconds that the call may take", {
       parse: wholeNumber("a whole number of milliseconds"),
       placeholder: "ms",
@@ -36,7 +36,7 @@ export const command = defineCommand({
   },
   args: [
     serverArgument("The server"),
-    argument("Its tool", { placeholder: "tool" }),
+    argument("The tool of the server", { placeholder: "tool" }),
     optional(
       argument("The arguments: a JSON object, or - for standard input; by default {}", {
         placeholder: "json",

@@ -39,9 +39,9 @@ export const command = defineCommand({
     "decisions; for that it starts them. Exit codes: 0 allowed or a table, 3 denied.",
   example: "agent-mcp-gateway explain --agent researcher --server postgres --tool drop_table",
   flags: {
-    agent: agentFlag("Whose decisions"),
-    server: serverFlag("About which server"),
-    tool: textFlag("About which tool of the server", { placeholder: "tool" }),
+    agent: agentFlag("The agent that the decision is about"),
+    server: serverFlag("The server that the decision is about"),
+    tool: textFlag("The tool that the decision is about", { placeholder: "tool" }),
     all: switchFlag("Show agents against servers"),
     json: JSON_FLAG,
     ...FILE_FLAGS,

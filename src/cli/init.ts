@@ -7,7 +7,15 @@ import {
 } from "../config/mod.ts";
 import { formatProblem } from "../errors.ts";
 import { didYouMean } from "../near_names.ts";
-import { type Context, defineCommand, switchFlag, textFlag, type Values } from "./command.ts";
+import {
+  type Context,
+  defineCommand,
+  type Output,
+  switchFlag,
+  textFlag,
+  type Values,
+} from "./command.ts";
+import { CommandError, UsageError, withErrorReport } from "./error_report.ts";
 import {
   askPlan,
   type ChangeOptions,
@@ -103,35 +111,38 @@ export async function init(
   context: Context,
   options?: InitOptions,
 ): Promise<number> {
-  const say = (text: string) => context.stderr.write(`${cleanText(text)}\n`);
-  try {
-    const known = options ?? await thisOptions();
-    if (known === undefined) {
-      say("There is no home folder: set HOME");
-      return 1;
+  return await withErrorReport(context, async () => {
+    try {
+      const known = options ?? await thisOptions();
+      const run = flags.undo ? undo : writeInit;
+      return await run(flags, known, context);
+    } catch (error) {
+      if (error instanceof UsageError || !(error instanceof Error)) throw error;
+      // Errors of the file system are for the person, too.
+      throw new CommandError(error.message, { cause: error });
     }
-    if (flags.undo) return await undo(flags, known, say);
-    return await writeInit(flags, known, context);
-  } catch (error) {
-    say(error instanceof Error ? error.message : String(error));
-    return 1;
-  }
+  });
 }
 
-async function undo(flags: InitFlags, options: InitOptions, say: Say): Promise<number> {
+async function undo(flags: InitFlags, options: InitOptions, { stderr }: Context): Promise<number> {
   if (flags.from !== undefined || flags.here) {
-    say("--undo goes with --yes only");
-    return 2;
+    throw new UsageError("--undo can be combined with --yes only");
   }
   const { undoInit } = await import("./init_undo.ts");
   const { machine, terminal, now } = options;
   const asked = terminal === undefined ? {} : { terminal };
-  return await undoInit({ yes: flags.yes, journal: journalPath(machine), ...asked, now, say });
+  return await undoInit({
+    yes: flags.yes,
+    journal: journalPath(machine),
+    ...asked,
+    now,
+    say: sayer(stderr),
+  });
 }
 
-async function thisOptions(): Promise<InitOptions | undefined> {
+async function thisOptions(): Promise<InitOptions> {
   const machine = thisMachine();
-  if (machine === undefined) return undefined;
+  if (machine === undefined) throw new CommandError("There is no home folder: set HOME");
   const hasTerminal = Deno.stdin.isTerminal() && Deno.stderr.isTerminal();
   return {
     machine,
@@ -153,21 +164,22 @@ async function openTerminal(): Promise<Terminal> {
 
 type Say = (text: string) => void;
 
+function sayer(stderr: Output): Say {
+  return (text) => stderr.write(`${cleanText(text)}\n`);
+}
+
 async function writeInit(
   flags: InitFlags,
   options: InitOptions,
   context: Context,
 ): Promise<number> {
-  const say: Say = (text) => context.stderr.write(`${cleanText(text)}\n`);
+  const say = sayer(context.stderr);
   const { machine, disk, program, terminal } = options;
   const places = choosePlaces(flags.from, machine);
-  if (typeof places === "string") {
-    say(places);
-    return 2;
-  }
   if (!flags.yes && terminal === undefined) {
-    say("init asks questions, and there is no terminal to ask at: add --yes to go without");
-    return 2;
+    throw new UsageError(
+      "init asks questions, and there is no terminal to ask at: add --yes to go without",
+    );
   }
   const home = resolvePath(machine.home, ".config", "agent-mcp-gateway");
   const files = ownFiles(flags.here ? machine.cwd : home);
@@ -252,15 +264,17 @@ function journalPath({ home }: Machine): string {
   return resolvePath(home, ".config", "agent-mcp-gateway", "init-journal.json");
 }
 
-/** The files to look for servers in, or an error message. */
-function choosePlaces(from: string | undefined, machine: Machine): ClientPlace[] | string {
+/** The files to look for servers in. */
+function choosePlaces(from: string | undefined, machine: Machine): ClientPlace[] {
   const places = clientPlaces(machine);
   if (from === undefined) return places;
   if (isClientId(from)) return places.filter(({ client }) => client === from);
   if (!/[./\\]/.test(from)) {
     const meant = didYouMean(from, CLIENT_IDS) || ".";
-    return `--from: there is no client ${JSON.stringify(from)}${meant} ` +
-      `Expected ${CLIENT_IDS.join(", ")}, or the path of a file`;
+    throw new UsageError(
+      `--from: there is no client ${JSON.stringify(from)}${meant} ` +
+        `Expected ${CLIENT_IDS.join(", ")}, or the path of a file`,
+    );
   }
   const path = resolvePath(machine.cwd, from.replace(/^~(?=[/\\])/, machine.home));
   return [{ title: from, path, scope: "user", hasProjects: false }];

@@ -21,7 +21,7 @@ import { wrapText } from "./wrap.ts";
 
 const FLAGS = {
   json: switchFlag("Print {errors, warnings}, each with file, line, column, path"),
-  strict: switchFlag("Let warnings fail"),
+  strict: switchFlag("Fail on warnings, too"),
   ...FILE_FLAGS,
 };
 
