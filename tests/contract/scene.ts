@@ -18,7 +18,7 @@ import { Seen } from "./seen.ts";
 import { Tap } from "./tap.ts";
 import { NO_SPAN } from "../../src/trace.ts";
 
-/** What the suite needs of a transport. */
+/** Interface of a transport that the suite tests. */
 export interface TransportUnderTest {
   /** The part of a server's entry that connects to a scripted server with this script. */
   connect(script: Script): Connect;

@@ -1,13 +1,13 @@
 import type { Section } from "../requirements.ts";
 
-/** What section 12 of the contract says of `init`. */
+/** Section 12 of the contract: `init`. */
 export const COMMAND_INIT: Readonly<Record<string, Section>> = {
   "12 The command: init": {
     "init.places": "where each client keeps its servers, on Linux, macOS and Windows",
     "init.clients": "servers of all nine clients are found",
     "init.import": "stdio and remote servers are taken over, in the gateway's words",
     "init.self": "an entry that is the gateway itself is left out",
-    "init.damaged": "a damaged file is told with line and column, and the others count",
+    "init.damaged": "a damaged file is reported with line and column, and the others are used",
     "init.collisions": "equal entries are one; others are offered under names of their own",
     "init.stranger": "without questions, the working folder's files are taken only where named",
     "init.yes": "--yes asks nothing, takes all servers for one agent, and touches no client",

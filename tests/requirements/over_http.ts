@@ -1,4 +1,4 @@
-/** What sections 7 to 9 promise of the HTTP service. */
+/** Sections 7 to 9 of the contract: the HTTP service. */
 export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "9 Over HTTP: messages": {
     "http.clients": "the official clients, old and new, work over HTTP as over stdio",
@@ -8,12 +8,12 @@ export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>
     "http.accepted": "notifications and answers are accepted with 202",
     "http.invalid": "what is no message is refused with 400 and a JSON-RPC error",
     "http.requests": "requests that make no sense get the status that says why",
-    "http.later-revision": "a client that probes for a later revision is told method-not-found",
-    "http.stream": "a call that tells of its progress, or takes long, is answered by a stream",
+    "http.later-revision": "a client that probes for a later revision gets method-not-found",
+    "http.stream": "a call that sends progress, or takes long, is answered by a stream",
     "http.call-stream": "a server's question during a call comes on the stream of that call",
     "http.cancel": "a cancelled call gets no answer, and its stream ends",
     "http.disconnect": "a client that loses its connection has not cancelled its calls",
-    "http.resume": "a stream that was lost goes on after the last message that arrived",
+    "http.resume": "a lost stream continues after the last message that arrived",
     "http.batch": "a batch is answered as one",
     "http.delete": "a client can end its session",
   },
@@ -25,7 +25,7 @@ export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>
     "http.idle": "a session that is not used ends",
     "http.max-age": "no session lasts for ever",
     "http.session-ceiling": "sessions beyond a number are refused with 503 and Retry-After",
-    "http.session-share": "where all are taken, who has more than others gives one up to them",
+    "http.session-share": "when all are taken, the client with the most sessions gives one up",
     "http.abandoned": "sessions that were left behind give up their places",
     "http.left": "servers of a client that closed its stream and stays away end after 30 s",
     "http.isolation": "clients have their servers' sessions for their own, gone when they go",
@@ -60,7 +60,7 @@ export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>
     "http.second-signal": "a second signal ends at once",
     "http.input-ignored": "the end of standard input is no end",
     "http.eager": "eager servers start before any client, and the first client takes them",
-    "http.audit": "the log tells clients apart and has nobody's session id",
+    "http.audit": "the log distinguishes clients and contains no session id",
     "http.conformance": "the official conformance scenarios of the transport pass",
   },
   "9 Over HTTP: deployment": {

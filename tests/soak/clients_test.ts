@@ -18,13 +18,13 @@ import { installPackages, NODE_PACKAGE } from "./npm_packages.ts";
 /** Copilot CLI needs Node 24. */
 const NODE = `${NODE_PACKAGE}@24.22.3`;
 
-/** How long a client may take for the whole job, and the gateway to be gone after it. */
+/** Maximum time for a client to do the whole job, and for the gateway to end after it. */
 const RUN_MS = 90_000;
 const LEFT_MS = 5000;
 
 const DONE = "The whole job is done.";
 
-/** What a person looks for who has only the servers' descriptions in mind. */
+/** A need in the words of a person who has read only the servers' descriptions. */
 const NEED = "take a screenshot of a web page";
 
 const RULES = {
@@ -47,7 +47,7 @@ const CALLS: readonly { readonly tool: string; readonly args: Fields }[] = [
   { tool: "get_server_tools", args: { server: "everything", names: "get-sum" } },
 ];
 
-/** What the client must have shown the model of each call. */
+/** Answers that the client must have shown to the model. */
 const ANSWERS: readonly RegExp[] = [
   /everything.*Adds numbers.*memory.*browser/s,
   /echo.*get-sum/s,
@@ -56,7 +56,7 @@ const ANSWERS: readonly RegExp[] = [
   /get-sum.*inputSchema/s,
 ];
 
-/** What is on record of the calls afterwards. */
+/** Expected audit entries. */
 const RECORDED = [
   ["list_servers", "ALLOW"],
   ["get_server_tools", "ALLOW"],
@@ -69,26 +69,26 @@ const SCRIPT: readonly Step[] = CALLS.map((call) => ({ kind: "call", ...call }))
 
 const folder = Deno.makeTempDirSync({ prefix: "clients_" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-/** A folder where npm has installed the clients already: together they are 1.6 GB. */
+/** A folder with the installed clients: together they take 1.6 GB. */
 const given = Deno.env.get("GATEWAY_CLIENTS");
 const modules = join(given ?? folder, "node_modules");
 
-/** How a client ended, and what there is to see of it. */
+/** Result of a client's run. */
 interface Run {
   readonly code: number;
   readonly said: string;
   readonly results: readonly string[];
   /** Names of the tools that the first request offered. */
   readonly firstOffered: readonly string[];
-  /** Operation and decision of each call on record. */
+  /** Operation and decision of each audit entry. */
   readonly recorded: readonly unknown[];
 }
 
-/** What is special about a run. */
+/** Options of a run. */
 interface RunOptions {
   readonly script?: readonly Step[];
   readonly model?: string;
-  /** What the page has about the client. Default: all of it. */
+  /** Settings from the documentation page. Default: all of them. */
   readonly page?: ClientPage;
 }
 
@@ -96,7 +96,7 @@ function realServer(name: "everything" | "memory", description: string): Fields 
   return { command: "node", args: [serverEntry(name)], description };
 }
 
-/** Has a client do one task in a fresh home, with the gateway installed from its npm package. */
+/** Runs one task of a client in a fresh home, with the gateway installed from its npm package. */
 async function run(client: ClientProgram, options: RunOptions = {}): Promise<Run> {
   const { script = SCRIPT, model = "scripted", page = readClientPage(client.title) } = options;
   await ensureServers();
@@ -151,11 +151,11 @@ function readRecorded(setup: Setup): unknown[] {
   }
 }
 
-/** Checks that every call was made, answered and recorded. */
+/** Checks that every call was made, answered and logged. */
 function checkJob({ code, said, results, recorded }: Run): void {
   assert.equal(code, 0, said);
   assert.ok(said.includes(DONE), said);
-  // Clients write JSON into JSON.
+  // Clients put JSON into JSON strings.
   const plain = results.map((text) => text.replaceAll("\\", ""));
   assert.equal(plain.length, ANSWERS.length, said);
   for (const [index, answer] of ANSWERS.entries()) assert.match(plain[index] ?? "", answer);
@@ -163,13 +163,13 @@ function checkJob({ code, said, results, recorded }: Run): void {
   assert.deepEqual(recorded, RECORDED);
 }
 
-/** Checks that the search found the gateway, and then the job. */
+/** Checks that the search found the gateway, and then the whole job. */
 function checkFoundJob({ results: [found = "", ...results], ...run }: Run): void {
   for (const { tool } of CALLS) assert.ok(found.includes(tool), found);
   checkJob({ ...run, results });
 }
 
-/** Makes the client's program ready; gives the reason where that is impossible here. */
+/** Installs the client's program; returns the reason if that is impossible here. */
 async function installClient({ packages }: ClientProgram): Promise<string | undefined> {
   return given === undefined ? await installPackages(folder, [...packages, NODE]) : undefined;
 }

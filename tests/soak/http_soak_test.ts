@@ -15,12 +15,12 @@ Deno.test("[http.crowd] 200 clients at once, 20,000 calls, no error, no wrong an
   print(await meetCrowd({ clients: 200, calls: 100 }));
 });
 
-Deno.test("[http.connections] 10,000 half-open connections, and it goes on", async () => {
+Deno.test("[http.connections] 10,000 half-open connections, and it keeps serving", async () => {
   await using gateway = await startGateway({ transport: "http" });
   const { hostname, port } = new URL(gateway.url);
   const open: Deno.TcpConn[] = [];
   const first = new TextEncoder().encode("POST /mcp HT");
-  // In turns, for this process has a limit of its own.
+  // In rounds, because this process has a limit of open files, too.
   for (let turn = 0; turn < 10; turn++) {
     const some = await Promise.all(Array.from({ length: 1000 }, async () => {
       const connection = await Deno.connect({ hostname, port: Number(port) });
@@ -46,7 +46,7 @@ Deno.test("[http.connections] 10,000 half-open connections, and it goes on", asy
   assert.equal((await gateway.ask<unknown[]>("list_servers")).length, 0);
 });
 
-/** What the gateway holds after it has tidied up, in bytes. */
+/** Memory in use by the gateway after a garbage collection, in bytes. */
 async function held(program: Program, count: number): Promise<number> {
   program.signal("SIGUSR2");
   return await until("the gateway tells its memory", () => {
@@ -56,7 +56,7 @@ async function held(program: Program, count: number): Promise<number> {
 }
 
 Deno.test({
-  name: "[http.abandoned] 1,000 sessions opened and abandoned, and memory returns",
+  name: "[http.abandoned] 1,000 sessions opened and abandoned, and their memory is freed",
   ignore: isCompiled || Deno.build.os === "windows",
   async fn() {
     const setup = new Setup({

@@ -15,7 +15,7 @@ const TOKEN = "amg_inspector";
 const SERVERS = { odd: oddServer() };
 const AGENT = { allow: { servers: ["odd"] } };
 
-/** How a run of the Inspector ended. */
+/** Result of a run of the Inspector. */
 interface Run {
   readonly code: number;
   readonly stdout: string;
@@ -27,7 +27,7 @@ type Inspect = (
   setup: Pick<Setup, "env" | "folder">,
 ) => Promise<Run>;
 
-/** Installs the Inspector and a Node that runs it; gives the reason where there is no network. */
+/** Installs the Inspector and a Node that runs it; returns the reason if there is no network. */
 async function installInspector(folder: string): Promise<Inspect | string> {
   const reason = await installPackages(folder, [INSPECTOR, NODE]);
   if (reason !== undefined) return reason;

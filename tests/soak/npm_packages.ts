@@ -1,9 +1,9 @@
 const INSTALL_MS = 300_000;
 
-/** What npm says when there is no network, or no way through it. */
+/** Errors of npm without a network. */
 const NO_NETWORK = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH)\b/;
 
-/** The npm package that has Node's program for this machine; not every machine has a new Node. */
+/** The npm package with Node for this machine; not every machine has a recent Node. */
 export const NODE_PACKAGE: string = `node-${nodePlatform()}`;
 
 /** How packages name this machine: `linux-x64`, `darwin-arm64`, `win-x64`. */
@@ -15,10 +15,10 @@ export function nodePlatform(): string {
 /**
  * Installs packages from npm, without their install scripts.
  *
- * @param folder Where `node_modules` is made.
+ * @param folder The parent of `node_modules`.
  * @param packages Names with exact versions.
- * @returns Why it cannot be done here, if it cannot; `undefined` once they are installed.
- * @throws {Error} npm failed for another reason than the network.
+ * @returns The reason if there is no network; `undefined` once they are installed.
+ * @throws {Error} if npm failed for another reason.
  */
 export async function installPackages(
   folder: string,

@@ -9,7 +9,7 @@ Deno.test("[reload.load] 1,000 edits, a third invalid, under 64 calls in flight 
   Deno.stdout.writeSync(new TextEncoder().encode(`${figures}\n`));
 });
 
-Deno.test("[reload.drain] a call holds a server that was taken out for 10 s at most", async () => {
+Deno.test("[reload.drain] a call keeps a removed server for 10 s at most", async () => {
   await using gateway = await startGateway({
     servers: { going: namedServer("going") },
     args: ["--agent", "tester", "--debug"],

@@ -110,7 +110,7 @@ function findConnect({ connect, options }: ServerConfig): ConnectHttp | string {
   if (connect.kind === "stdio") return "it is a program on this machine";
   if (hasOwnHeader(connect.headers)) return "its entry has an Authorization header";
   if (options.oauth?.grant === "client_credentials") {
-    return "the gateway logs in by itself, with the client_id and client_secret of its entry";
+    return "the gateway logs in automatically, with the client_id and client_secret of its entry";
   }
   return connect;
 }

@@ -45,7 +45,7 @@ async function askClient(
     elicitationId: id,
     url,
     message: `The server "${server}" needs you to log in at ${new URL(url).host}. ` +
-      "Open the link and follow it; the call goes on by itself.",
+      "Open the link and log in; the call then continues automatically.",
   };
   const reply = await waiting.link.request("elicitation/create", params, signal);
   // A client that rejects the request itself has not asked anyone.

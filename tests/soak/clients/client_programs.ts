@@ -2,36 +2,36 @@ import { join } from "node:path";
 import { readBlocks, readPage } from "../../docs/page.ts";
 import { nodePlatform } from "../npm_packages.ts";
 
-/** What a client lets a model do when nobody is there to ask and no setting allows anything. */
+/** Tools that a client lets a model use without a person and without any settings. */
 export type Unasked = "nothing" | "reading" | "everything";
 
-/** A client that runs without a person, as far as it differs from the others. */
+/** A client that runs without a person. */
 export interface ClientProgram {
-  /** Its name, and its heading in docs/clients.md. */
+  /** Its name, which is its heading in docs/clients.md. */
   readonly title: string;
-  /** What npm installs, the client itself first. */
+  /** Packages to install from npm, the client itself first. */
   readonly packages: readonly string[];
-  /** Its program, from `node_modules`. */
+  /** Path of its program in `node_modules`. */
   readonly program: string;
-  /** Its file of settings, from the home folder. */
+  /** Path of its settings file, from the home folder. */
   readonly file: string;
-  /** What it lets a model do where docs/clients.md's settings for headless use are left out. */
+  /** Tools that it lets a model use without the settings for headless use in docs/clients.md. */
   readonly unasked: Unasked;
-  /** Settings, in the notation of its file, that have it talk to the model at this address. */
+  /** Settings that connect it to the model at this address, in the format of its file. */
   settings(url: string, model: string): string;
-  /** Variables that do the same. */
+  /** Variables for the same purpose. */
   env(url: string): Readonly<Record<string, string>>;
-  /** Words that have it do one task and end. */
+  /** Arguments that make it do one task and exit. */
   words(prompt: string): readonly string[];
 }
 
-/** The part of docs/clients.md about a client. */
+/** The section of docs/clients.md about a client. */
 export interface ClientPage {
-  /** The entry. */
+  /** The client's entry for the gateway. */
   readonly entry: string;
-  /** What its file gets besides for headless use. */
+  /** Additional settings in its file for headless use. */
   readonly headlessSettings: string;
-  /** Words after the prompt for headless use. */
+  /** Arguments after the prompt for headless use. */
   readonly headlessWords: readonly string[];
 }
 
@@ -116,7 +116,7 @@ export const CLIENTS: readonly ClientProgram[] = [
   },
 ];
 
-/** Reads what docs/clients.md has about a client. */
+/** Reads the section of docs/clients.md about a client. */
 export function readClientPage(title: string): ClientPage {
   const page = "docs/clients.md";
   const [, part = ""] = readPage(page).split(`\n## ${title}\n`);
@@ -132,7 +132,7 @@ export function readClientPage(title: string): ClientPage {
   return { entry, headlessSettings, headlessWords };
 }
 
-/** The text of a client's file: what the page has, and what leads it to the model. */
+/** The text of a client's file: the settings of the page, and those for the model. */
 export function joinSettings(client: ClientProgram, given: readonly string[]): string {
   const texts = given.filter((text) => text !== "");
   if (client.file.endsWith(".toml")) return texts.join("\n");

@@ -1,11 +1,11 @@
 /**
- * The four languages in which clients talk to a model, as far as a script needs them: what a request
- * offers and reports, and an answer that calls one tool or says one sentence.
+ * The four APIs through which clients talk to a model, as far as a script needs them: the tools and
+ * results in a request, and an answer that calls one tool or says one sentence.
  *
  * @module
  */
 
-/** What the model does next. */
+/** The model's next step. */
 export type Step =
   | { readonly kind: "call"; readonly tool: string; readonly args: Fields }
   | { readonly kind: "search"; readonly query: string }
@@ -13,49 +13,49 @@ export type Step =
   | { readonly kind: "code"; readonly source: string }
   | { readonly kind: "say"; readonly text: string };
 
-/** A tool that a request offers, by the client's name for it. */
+/** A tool that a request offers, with the client's name for it. */
 export interface OfferedTool {
   readonly name: string;
-  /** The namespace that the name stands in, for clients that have them. */
+  /** The namespace of the name, for clients that have namespaces. */
   readonly namespace?: string;
 }
 
-/** What the script needs of a request. */
+/** The part of a request that the script needs. */
 export interface Exchange {
   /** The tools that the model may call. */
   readonly tools: readonly OfferedTool[];
-  /** What the tools called so far have answered, each as one text. */
+  /** Answers of the tools called so far, each as one text. */
   readonly results: readonly string[];
 }
 
-/** One language. */
+/** One API. */
 export interface Dialect {
-  /** Whether a request to this path is in this language. */
+  /** Whether a request to this path belongs to this API. */
   matches(path: string): boolean;
   /** Reads a request. */
   read(body: Fields): Exchange;
   /**
-   * Writes the answer.
+   * Formats the answer.
    *
-   * @param step What the model does; a call names the tool as the client does.
-   * @param id A name for the call, unique in the conversation.
+   * @param step The model's step; a call uses the client's name of the tool.
+   * @param id An id of the call, unique in the conversation.
    */
   write(step: Step, id: string, tool: OfferedTool, isStreamed: boolean): Response;
 }
 
-/** An object of JSON. */
+/** A JSON object. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 const list = (value: unknown): Fields[] => Array.isArray(value) ? value : [];
 
-/** The texts of a content that is a text, blocks with texts, or any other value. */
+/** The texts of a content: a text, blocks with texts, or any other value. */
 function textOf(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return JSON.stringify(content) ?? "";
   return content.map((block) => block.text ?? JSON.stringify(block)).join("\n");
 }
 
-/** Events in the notation of server-sent events. */
+/** Formats server-sent events. */
 function events(values: readonly Fields[], end = ""): Response {
   const lines = values.map((value) => {
     const event = typeof value.type === "string" ? `event: ${value.type}\n` : "";
@@ -225,5 +225,5 @@ function argsOf(step: Step): Fields {
   return step.kind === "call" ? step.args : {};
 }
 
-/** Every language. */
+/** All APIs. */
 export const DIALECTS: readonly Dialect[] = [messages, responses, chat, gemini];

@@ -1,14 +1,14 @@
 import { DIALECTS, type OfferedTool, type Step } from "./model_dialects.ts";
 
-/** Names of the tools that search for tools, and that run code. */
+/** Names of the clients' own tools that search for tools, and that run code. */
 const CLIENTS_OWN = { search: ["tool_search", "ToolSearch"], code: ["exec"] };
 
 /**
- * A model on loopback that plays a script: the nth step once n tools have answered. It speaks the
- * languages of all clients, and finds the script's tools under whatever name the client gives them.
+ * A model on loopback that follows a script: it takes step n after n tool results. It supports the
+ * APIs of all clients, and finds the script's tools under the names that the client gives them.
  */
 export class ScriptedModel implements AsyncDisposable {
-  /** What the tools have answered, in the longest conversation. */
+  /** Tool results in the longest conversation. */
   results: readonly string[] = [];
   /** Names of the tools that the first request offered. */
   firstOffered: readonly string[] = [];
@@ -22,7 +22,7 @@ export class ScriptedModel implements AsyncDisposable {
     this.#server = Deno.serve(options, (request) => this.#answer(request));
   }
 
-  /** Its address, without a path. */
+  /** Its URL, without a path. */
   get url(): string {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }
@@ -40,7 +40,7 @@ export class ScriptedModel implements AsyncDisposable {
     const say = (text: string) => {
       return dialect.write({ kind: "say", text }, "said", { name: "" }, isStreamed);
     };
-    // Clients also ask for titles and the like.
+    // Clients also request titles and the like.
     if (tools.length === 0) return say("ok");
     if (this.firstOffered.length === 0) this.firstOffered = tools.map(({ name }) => name);
     if (results.length >= this.results.length) this.results = results;
@@ -56,7 +56,7 @@ export class ScriptedModel implements AsyncDisposable {
   }
 }
 
-/** Whether a tool is what a step calls, whatever the client puts before the name. */
+/** Whether a tool is the one in a step, whatever prefix the client adds to the name. */
 function isMeant({ name }: OfferedTool, step: Step): boolean {
   switch (step.kind) {
     case "say":
@@ -69,7 +69,7 @@ function isMeant({ name }: OfferedTool, step: Step): boolean {
   }
 }
 
-/** The character before the end of a name that is `end`, if there is one. */
+/** The character before the suffix `end` of a name, if there is one. */
 function before(name: string, end: string): string {
   return name.endsWith(end) ? name.charAt(name.length - end.length - 1) : "";
 }
