@@ -52,6 +52,7 @@ import {
   thisMachine,
   thisRun,
   writeFiles,
+  type WrittenFile,
   writtenText,
 } from "./init/mod.ts";
 import { cleanText } from "./terminal.ts";
@@ -203,6 +204,7 @@ async function writeInit(
       agents: kept.agents,
       files: found.files.filter(({ client, scope }) => client !== undefined && scope === "user"),
       trustsFolder,
+      home: machine.home,
       offered: kept.agents.length > 0 ? kept.agents : [FIRST_AGENT],
       own: Object.values(files).map((path) => showPath(path, machine.home)),
       look: (chosen, only) => look(chosen, kept, { machine, context, only }),
@@ -227,19 +229,24 @@ async function writeInit(
     now: options.now,
   });
   const clients = clientsOf(flags.from, found);
-  await printNotes(plan, found, { files, options, say });
+  const ready = found.files.flatMap(({ client, entryEnv }) =>
+    client === undefined || entryEnv === undefined ? [] : [client]
+  );
+  say(writtenText(plan, { written, files, home: machine.home }));
+  const isNone = clients.length === 0;
+  const lacking = clients.filter((client) => !ready.includes(client));
+  const paste = pasteText(plan, { clients: lacking, isNone }, changes);
+  if (paste !== "") context.stdout.write(`\n${paste}`);
+  // Warnings and what to do next are the last on the screen.
+  await printNotes(plan, found, { files, written, options, say });
   if (isFromNpx(changes.words)) {
     say(
       "The entry names the Deno that npx has fetched: install Deno if npx's cache is ever cleared",
     );
   }
-  const ready = found.files.flatMap(({ client, entryEnv }) =>
-    client === undefined || entryEnv === undefined ? [] : [client]
-  );
-  say(writtenText(plan, { written, files, home: machine.home }));
-  // The entry to paste and what to do with it are the last on the screen.
-  context.stdout.write(`\n${pasteText(plan, clients, changes)}`);
-  say(nextText(plan, { written, files, clients, ready, home: machine.home }));
+  const keptCount = Object.keys(kept.servers).length;
+  const next = { written, files, clients, ready, kept: keptCount, home: machine.home };
+  say(nextText(plan, next));
   return 0;
 }
 
@@ -284,8 +291,9 @@ function choosePlaces(from: string | undefined, machine: Machine): ClientPlace[]
 async function printNotes(
   plan: Plan,
   { files: clientFiles }: Found,
-  { files, options: { machine }, say }: {
+  { files, written, options: { machine }, say }: {
     readonly files: { readonly servers: string; readonly rules: string };
+    readonly written: readonly WrittenFile[];
     readonly options: InitOptions;
     readonly say: Say;
   },
@@ -298,9 +306,15 @@ async function printNotes(
     findClearTextSecrets(entry).map((place) => `${name}: ${place}`)
   );
   if (secrets.length > 0) {
+    const backups = written.flatMap(({ backup }) =>
+      backup === undefined ? [] : [showPath(backup, machine.home)]
+    );
+    const more = backups.length === 0
+      ? ""
+      : `. So may the backups, which only you can read: ${backups.join(", ")}`;
     say(
       `${shown} holds secrets in clear text (${secrets.join(", ")}). Only you can read ` +
-        "it; to keep them out, write ${NAME} there and set the variable",
+        "it; to keep them out, write ${NAME} there and set the variable" + more,
     );
   }
   const named = { mcpConfig: files.servers, rules: files.rules };

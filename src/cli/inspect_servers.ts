@@ -1,9 +1,10 @@
-import { parseServers, readSettings } from "../config/mod.ts";
+import { parseServers, readSettings, type ServerConfig } from "../config/mod.ts";
 import { createLog } from "../log.ts";
 import type { Output } from "./command.ts";
 import { Interrupted } from "./error_report.ts";
 import type { Inspected, InspectedServer, Machine } from "./init/mod.ts";
 import { type Interrupts, withInterrupts } from "./interrupts.ts";
+import { findCause } from "./doctor_finding.ts";
 import { cleanLine } from "./terminal.ts";
 import { fillCommandOf } from "../downstream/causes/mod.ts";
 import { DOWNLOAD_MS, NOBODY, type Probes, withProbes } from "./probe.ts";
@@ -94,7 +95,7 @@ async function inspect(
     if (signal.reason?.name === "AbortError") return { failure: "skipped" };
     const isSilent = signal.aborted || isTimeout(error);
     return {
-      failure: isSilent ? "did not answer in time" : failureText(error, name),
+      failure: isSilent ? "did not answer in time" : failureText(error, server.config),
       ...(isSilent ? { isSilent } : {}),
       ...(isSilent && fill !== undefined ? { fill } : {}),
     };
@@ -107,9 +108,9 @@ function isTimeout(error: unknown): boolean {
   return isIt || (error instanceof Error && isTimeout(error.cause));
 }
 
-function failureText(error: unknown, name: string): string {
-  const [first = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-  const cause = first.replace(`Server "${name}" is not available: `, "")
-    .replace(/ Its last lines? on stderr:$/, "");
-  return cleanLine(cause.length > 120 ? `${cause.slice(0, 119)}…` : cause);
+/** The sentence of `doctor`, in one line. */
+function failureText(error: unknown, config: ServerConfig): string {
+  const probe = { config, error, ms: 0, noise: [], oddities: [] };
+  const [first = ""] = findCause(probe, { warnings: [] }).message.split("\n");
+  return cleanLine(first.replace(/\.? Its last lines? on stderr:$/, ""));
 }

@@ -24,7 +24,7 @@ export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";
 export { findStart, thisProgram } from "./program.ts";
 export type { Program, Start, StartPlace } from "./program.ts";
 export { downloads, packageName, programName, programOf } from "./server_program.ts";
-export { readPackageRun } from "./server_program.ts";
+export { readContainerRun, readPackageRun } from "./server_program.ts";
 export type { ContainerRun, PackageRun, ServerProgram } from "./server_program.ts";
 export { parseServers } from "./parse_servers.ts";
 export { readText } from "./read_text.ts";

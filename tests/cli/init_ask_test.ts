@@ -90,6 +90,7 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
     "~/.config/agent-mcp-gateway/.mcp.json",
     "  5. Remove the servers from Claude Code, VS Code: until then they load them as before",
     "  6. Restart the clients",
+    "  7. For approvals and runs without a terminal, see docs/clients.md",
     "To undo all of this: agent-mcp-gateway init --undo",
     "",
   ]);
@@ -129,9 +130,8 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
   assert.equal(scene.read(`.claude.json${BACKUP}`), CLAUDE);
   assert.equal(scene.read(VSCODE_PATH + BACKUP), VSCODE);
   assert.match(stderr, /^ {4}before: ~\/\.claude\.json\.backup-/m);
-  // The entries are written: what is left to show are the settings beside them.
-  assert.doesNotMatch(stdout, /# Entry/);
-  assert.match(stdout, /# Settings for Claude Code\n[^]*mcp__gateway/);
+  // The entries are written, so there is nothing to paste.
+  assert.equal(stdout, "");
 
   const undone = await scene.run({ undo: true });
   assert.equal(undone.code, 0, undone.stderr);
@@ -152,7 +152,7 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, an agent
     // All are offered as chosen: the second is not wanted.
     [SERVERS, down + space + enter],
     [LOOK, "n"],
-    [AGENTS, ` team.reader bad/name${enter}`],
+    [AGENTS, `developer team.reader bad/name${enter}`],
     [/bad\/name is no agent name: expected 1 to 128/, `${"\x7f".repeat(9)}${enter}`],
     [/Which servers may developer use/, enter],
     [TOOLS, down + enter],
@@ -236,7 +236,7 @@ Deno.test("[init.stranger] names in a stranger's file do not move the cursor", a
   const { code, screen, stderr } = await scene.ask([
     [SERVERS, space + enter],
     [LOOK, enter],
-    [AGENTS, ` other${enter}`],
+    [AGENTS, `developer other${enter}`],
     [/Which servers may developer use/, enter],
     [TOOLS, enter],
     [/Which servers may other use/, enter],
@@ -252,9 +252,11 @@ Deno.test("[init.stranger] names in a stranger's file do not move the cursor", a
 
 Deno.test("[init.agents] where no client is found, the entries of the other agents are named", async () => {
   using scene = new Scene();
-  const { code, stdout } = await scene.ask([[AGENTS, ` reviewer${enter}`], [SURE, enter]]);
+  const { code, stdout } = await scene.ask([[AGENTS, `developer reviewer${enter}`], [SURE, enter]]);
   assert.equal(code, 0);
-  assert.match(stdout, /# Entry for Codex, agent developer\n/);
+  assert.match(stdout, /# Entry for your client, agent developer\n/);
+  assert.equal(stdout.match(/# Entry/g)?.length, 1);
+  assert.doesNotMatch(stdout, /Codex|Claude/);
   assert.match(stdout, /The entry below with --agent reviewer\n/);
 });
 

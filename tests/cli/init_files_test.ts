@@ -54,6 +54,24 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "[init.mode] [init.undo] a backup is for the user only, and undoing keeps the file's mode",
+  ignore: !isPosix,
+  fn: async () => {
+    using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+    scene.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", { agents: {} });
+    const rules = scene.own(".mcp-gateway-rules.json");
+    Deno.chmodSync(rules, 0o644);
+    const { stderr } = await scene.run({ yes: true });
+    assert.equal(modeOf(rules + BACKUP), 0o600);
+    // The warning about secrets names the backups.
+    assert.match(stderr, /one: env\.API_TOKEN[^]*backups[^]*\.mcp-gateway-rules\.json\.backup-/);
+    const { code } = await scene.run({ undo: true });
+    assert.equal(code, 0);
+    assert.equal(modeOf(rules), 0o644);
+  },
+});
+
 Deno.test("[init.again] [init.backup] the gateway's own files are added to, with a backup", async () => {
   using scene = new Scene({
     ".cursor/mcp.json": { mcpServers: { one: { command: "other" }, two: { command: "y" } } },

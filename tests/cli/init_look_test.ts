@@ -85,7 +85,7 @@ Deno.test("[init.look] [init.describe] only reading: the tools that real servers
   );
   assert.equal(
     servers.files?.description,
-    "secure-filesystem-server: read_file, read_text_file and 12 more tools",
+    "secure-filesystem-server for ~",
   );
   assert.doesNotMatch(servers.everything?.description ?? "", /Audience|instructions/);
   // Nothing is known of it, so nothing is said.
@@ -142,7 +142,7 @@ Deno.test("[init.look] a second run gives a new server's tools to the agent that
       [/Which servers go behind/, enter],
       [/Start the 2 servers once/, enter],
       // Both agents that are there are offered.
-      [/developer, other/, `${"\x7f".repeat(7)}${enter}`],
+      [/developer, other/, `developer${enter}`],
       [/Which tools may developer call/, down + down + enter],
       ...LAST,
     ],
@@ -231,6 +231,7 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
     agents: [],
     files: [],
     trustsFolder: false,
+    home: "/home/me",
     offered: ["developer"],
     own: ["~/one"],
     look: (_, only) => {
@@ -264,13 +265,10 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
   assert.deepEqual(plan?.agents[0]?.servers, ["quick", "slow"]);
 });
 
-Deno.test("[init.describe] a sentence that says what a server does; else its name and its tools", () => {
-  const tools = ["read_file", "write_file", "move_file", "list_files"].map((name) => ({
-    name,
-    annotations: undefined,
-  }));
-  const of = (instructions = "", title = "", of: typeof tools = []) =>
-    describeServer({ instructions, title, tools: of });
+Deno.test("[init.describe] a sentence that says what a server does; else its title and its place", () => {
+  const tools = [{ name: "read_file", annotations: undefined }];
+  const of = (instructions = "", title = "", place = "") =>
+    describeServer({ instructions, title, tools }, place);
   assert.equal(of("# Files\n\nReads v1.2 files. And more."), "Reads v1.2 files.");
   assert.equal(
     of("Audience: These instructions are for models.\n\nThis server provides access to notes."),
@@ -282,13 +280,9 @@ Deno.test("[init.describe] a sentence that says what a server does; else its nam
   );
   // What tells the model how to behave says nothing about the server.
   for (const text of ["Always call list_all first.", "You must log in.", "## Provides", ""]) {
-    assert.equal(
-      of(text, "filesystem", tools),
-      "filesystem: read_file, write_file and 2 more tools",
-    );
+    assert.equal(of(text, "filesystem", "~/notes"), "filesystem for ~/notes");
   }
-  assert.equal(of("", "a\x1b[31m red\u202e\u200b", tools.slice(0, 1)), "a [31m red: read_file");
-  assert.equal(of("", "", tools.slice(0, 2)), "read_file and write_file");
+  assert.equal(of("", "a\x1b[31m red\u202e\u200b"), "a [31m red");
   assert.equal(of(), undefined);
   const long = of("", "😀".repeat(300)) ?? "";
   assert.ok(long.length <= 200 && long.isWellFormed() && long.endsWith("…"), long);

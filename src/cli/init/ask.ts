@@ -5,6 +5,7 @@ import type { ClientFile } from "./find_servers.ts";
 import { describeServer, type OfferedServer, scopeLines } from "./merge_servers.ts";
 import {
   type Access,
+  agentFor,
   type AgentPlan,
   type ClientPlan,
   describePlanned,
@@ -32,6 +33,8 @@ export interface Questions {
   readonly trustsFolder: boolean;
   /** The agents' names that are offered. */
   readonly offered: readonly string[];
+  /** The user's home folder. */
+  readonly home: string;
   /** The files that are always written, for people. */
   readonly own: readonly string[];
   /** Starts servers, all or only some, and looks at their tools. */
@@ -54,22 +57,24 @@ export async function askPlan(
     const inspected = await askInspect(prompter, chosen, questions);
     const agents = await askAgents(prompter, { chosen, inspected }, questions);
     const agentOf = await askAgentsOfClients(prompter, agents, questions);
-    const clients = await askClients(prompter, chosen, questions);
+    const rules = { agents, agentOf };
+    const clients = await askClients(prompter, { servers: chosen, rules }, questions);
     const paths = [...questions.own, ...clients.map(({ file }) => file.shown)];
     if (!await prompter.confirm(`Write ${paths.join(", ")}?`, true)) prompter.cancel();
-    return { servers: describePlanned(chosen, inspected), agents, clients, agentOf };
+    const planned = describePlanned(chosen, inspected, questions.home);
+    return { servers: planned, agents, clients, agentOf };
   });
 }
 
 async function askServers(prompter: Prompter, questions: Questions): Promise<OfferedServer[]> {
-  const { servers, trustsFolder } = questions;
+  const { servers, trustsFolder, home } = questions;
   if (servers.length === 0) return [];
   const isOffered = ({ server, clashes }: OfferedServer) =>
     server.entry.disabled !== true && !clashes && (server.file.scope === "user" || trustsFolder);
   const choices = servers.map((server) => ({
     value: server.name,
     label: server.name,
-    hint: describeServer(server),
+    hint: describeServer(server, home),
   }));
   const offered = servers.filter(isOffered).map(({ name }) => name);
   const message = "Which servers go behind the gateway?";
@@ -148,7 +153,7 @@ async function askAgents(
   const text = await prompter.text(
     "Which agents use the gateway? One name, or several separated by commas",
     {
-      initialValue: questions.offered.join(", "),
+      defaultValue: questions.offered.join(", "),
       validate: (value) => {
         const names = splitNames(value);
         if (names.length === 0) return "At least one agent needs a name";
@@ -168,7 +173,7 @@ async function askAgents(
       : await prompter.chooseSome(
         `Which servers may ${name} use?`,
         servers.map((value) => ({ value, label: value })),
-        servers,
+        servers.filter((server) => known.inspected.get(server)?.failure === undefined),
       );
     agents.push(await askTools(prompter, { name, servers: allowed }, known));
   }
@@ -233,14 +238,19 @@ async function askAgentsOfClients(
   for (const client of new Set(files.flatMap(({ client }) => client ?? []))) {
     const choices = agents.map(({ name }) => ({ value: name, label: name }));
     const message = `Which agent's rules apply to ${clientTitle(client)}?`;
-    agentOf.set(client, await prompter.choose(message, choices));
+    const present = files.find((file) => file.client === client && file.entryAgent !== undefined);
+    const own = agents.find(({ name }) => name === present?.entryAgent)?.name;
+    agentOf.set(client, await prompter.choose(message, choices, own));
   }
   return agentOf;
 }
 
 async function askClients(
   prompter: Prompter,
-  servers: readonly OfferedServer[],
+  { servers, rules }: {
+    readonly servers: readonly OfferedServer[];
+    readonly rules: Pick<Plan, "agents" | "agentOf">;
+  },
   { files }: Questions,
 ): Promise<ClientPlan[]> {
   if (files.length === 0) return [];
@@ -273,6 +283,17 @@ async function askClients(
       }: init does not remove servers from this file. Remove them yourself, or ` +
         "the client loads them beside the gateway",
     );
+  }
+  for (const file of count > 0 ? changed : []) {
+    const name = agentFor(rules, file.client);
+    const agent = rules.agents.find((one) => one.name === name);
+    const lost = servers.filter((server) =>
+      server.places.some((place) => place.file.path === file.path) &&
+      (agent?.servers.includes(server.name) !== true || agent.tools[server.name]?.length === 0)
+    );
+    if (lost.length === 0) continue;
+    const names = lost.map((server) => server.name).join(", ");
+    prompter.note(`If they are removed, ${file.title} will no longer reach: ${names}`);
   }
   const takeOut = count > 0 && await prompter.choose(
     `What about the servers that ${titles} ${changed.length === 1 ? "has" : "have"} now?`,

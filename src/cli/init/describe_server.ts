@@ -33,13 +33,16 @@ const NOT_DESCRIBING =
   /^[\w -]{1,30}:\s|^(?:you|if|when|always|never|do not|don't|please)\b|instruction/i;
 
 /**
- * What a server is good for, in its own words: a sentence of its instructions that says so, else its
- * name and its first tools.
+ * Returns what a server is good for, in its own words: a sentence of its instructions that says so,
+ * else its title with the folder or address that it works on. Names no tools: an agent may read this
+ * that may not call them.
  *
- * @returns undefined where nothing is known.
+ * @param place The folder or address; empty if there is none.
+ * @returns undefined if nothing is known.
  */
 export function describeServer(
-  { instructions = "", title = "", tools = [] }: InspectedServer,
+  { instructions = "", title = "" }: InspectedServer,
+  place = "",
 ): string | undefined {
   const sentences = instructions.split(/\r?\n/).map(plainText)
     .filter((line) => !/^[#*>|`-]/.test(line))
@@ -49,17 +52,8 @@ export function describeServer(
   );
   if (said !== undefined) return clip(said);
   const name = plainText(title);
-  const list = listTools(tools.map((tool) => plainText(tool.name)));
-  const known = [name, list].filter((part) => part !== "");
-  return known.length === 0 ? undefined : clip(known.join(": "));
-}
-
-/** The first tools by name, and how many more there are. */
-function listTools(names: readonly string[]): string {
-  const [first = "", second = ""] = names;
-  if (names.length < 3) return names.join(" and ");
-  const more = names.length - 2;
-  return `${first}, ${second} and ${more} more tool${more === 1 ? "" : "s"}`;
+  if (name === "") return undefined;
+  return clip(place === "" ? name : `${name} for ${place}`);
 }
 
 /** A text in one line, without control characters and those that are not seen. */

@@ -1,6 +1,7 @@
 import { programOf } from "../../config/mod.ts";
 import type { FoundServer } from "./find_servers.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
+import { placeOf } from "./server_place.ts";
 
 /** A server that can be taken over, under a name of its own. */
 export interface OfferedServer {
@@ -88,14 +89,16 @@ function sorted(value: Json | undefined): unknown {
 }
 
 /** What a server runs and where it stands, in a few words without its secrets. */
-export function describeServer({ name, server }: OfferedServer): string {
+export function describeServer({ name, server }: OfferedServer, home: string): string {
   const { entry, file, project } = server;
   const where = isOfProject(server) ? `${file.title}, for ${project}` : file.title;
   const folder = file.scope === "project" ? " (this folder)" : "";
   const renamed = name === server.name
     ? ""
     : ` · called "${server.name}" there; another server has that name`;
-  return `${programOf(entry).name} · ${where}${folder}${renamed}`;
+  const place = entry.command === undefined ? "" : placeOf(entry, home);
+  const on = place === "" ? "" : ` · ${place}`;
+  return `${programOf(entry).name}${on} · ${where}${folder}${renamed}`;
 }
 
 /** Whether a server stands under a project in the user's own file. */

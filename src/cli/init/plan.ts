@@ -2,6 +2,7 @@ import type { ClientId } from "./clients.ts";
 import type { ClientFile } from "./find_servers.ts";
 import type { JsonRecord } from "./import_entry.ts";
 import { describeServer } from "./describe_server.ts";
+import { placeOf } from "./server_place.ts";
 import type { OfferedServer } from "./merge_servers.ts";
 import { allowedTools, hasToolHints, type Inspected } from "./allowed_tools.ts";
 
@@ -58,15 +59,24 @@ export interface AgentChoice {
 export function describePlanned(
   servers: readonly OfferedServer[],
   inspected: Inspected,
+  home: string,
 ): PlannedServer[] {
-  return servers.map((offered) => {
+  const described = servers.map((offered) => {
     const { entry } = offered.server;
     const own = entry.description;
-    if (typeof own === "string" && own !== "") return { ...offered, entry };
-    const description = describeServer(inspected.get(offered.name) ?? {});
-    return description === undefined
-      ? { ...offered, entry }
-      : { ...offered, entry: { ...entry, description } };
+    if (typeof own === "string" && own !== "") return { offered, own, place: "" };
+    const known = inspected.get(offered.name);
+    const isKnown = known !== undefined && known.failure === undefined;
+    const place = placeOf(entry, home);
+    return { offered, place, ...(isKnown ? { own: describeServer(known, place) } : {}) };
+  });
+  const count = (text: string) => described.filter(({ own }) => own === text).length;
+  return described.map(({ offered, own, place }) => {
+    const { entry } = offered.server;
+    if (own === undefined) return { ...offered, entry };
+    const isTwin = place !== "" && !own.endsWith(` for ${place}`) && count(own) > 1;
+    const description = isTwin ? `${own} For ${place}` : own;
+    return { ...offered, entry: { ...entry, description } };
   });
 }
 
@@ -103,7 +113,10 @@ function chosenTools(
 }
 
 /** The agent that a client's entry is bound to. */
-export function agentFor({ agents, agentOf }: Plan, client: ClientId | undefined): string {
+export function agentFor(
+  { agents, agentOf }: Pick<Plan, "agents" | "agentOf">,
+  client: ClientId | undefined,
+): string {
   const own = client === undefined ? undefined : agentOf.get(client);
   return own ?? agents[0]?.name ?? "developer";
 }

@@ -38,7 +38,7 @@ export function planAll(
   });
   for (const line of scopeLines(chosen)) say(line);
   const inspected = new Map();
-  const planned = describePlanned(chosen, inspected);
+  const planned = describePlanned(chosen, inspected, "");
   const names = [...kept, ...planned.map(({ name }) => name)];
   const choice = { servers: names, access: "all", allowsUndescribed: true } as const;
   const agent = planAgent(FIRST_AGENT, choice, { planned, inspected });

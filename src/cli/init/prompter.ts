@@ -28,6 +28,17 @@ function cleanChoice<T>({ value, label, hint }: Choice<T>): Choice<T> {
   return { value, label: clean(label), ...(hint === undefined ? {} : { hint: clean(hint) }) };
 }
 
+/** Breaks a line at spaces, so that its parts are at most `width` characters long. */
+function wrapLine(line: string, width: number): string {
+  const parts: string[] = [];
+  for (const word of line.split(" ")) {
+    const last = parts.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) parts.push(word);
+    else parts[parts.length - 1] = `${last} ${word}`;
+  }
+  return parts.join("\n");
+}
+
 /** The keys of a question with several answers, which it does not show itself. */
 const KEYS = "(space: choose, a: all or none, Enter: continue)";
 
@@ -85,7 +96,10 @@ export class Prompter {
 
   /** Shows something between the questions. */
   note(text: string): void {
-    this.#clack.log.info(clean(text), { output: this.#terminal.output });
+    const { columns = 80 } = this.#terminal.output as { readonly columns?: number };
+    // The terminal would begin the rest of a long line without the bar.
+    const lines = clean(text).split("\n").map((line) => wrapLine(line, Math.max(columns - 4, 20)));
+    this.#clack.log.info(lines.join("\n"), { output: this.#terminal.output });
   }
 
   /** Ends as if the person had cancelled. */
@@ -100,31 +114,34 @@ export class Prompter {
     );
   }
 
-  /** Asks for a text. */
+  /** Asks for a text; Enter alone takes the default. */
   async text(
     message: string,
-    { initialValue, validate }: {
-      readonly initialValue: string;
+    { defaultValue, validate }: {
+      readonly defaultValue: string;
       /** What is wrong with an answer; undefined for nothing. */
       validate(text: string): string | undefined;
     },
   ): Promise<string> {
     return await this.#answer(this.#clack.text({
       message,
-      initialValue,
-      validate: (text) => validate(text ?? ""),
+      placeholder: defaultValue,
+      defaultValue,
+      validate: (text) => validate(text || defaultValue),
       ...this.#streams(),
     }));
   }
 
-  /** Asks for one of several; the first is offered. */
+  /** Asks for one of several; offers the first unless another is named. */
   async choose<T extends string | boolean>(
     message: string,
     choices: readonly Choice<T>[],
+    initialValue?: T,
   ): Promise<T> {
     const options = choices.map(cleanChoice) as never[];
+    const initial = initialValue === undefined ? {} : { initialValue };
     return await this.#answer(
-      this.#clack.select<T>({ message: clean(message), options, ...this.#streams() }),
+      this.#clack.select<T>({ message: clean(message), options, ...initial, ...this.#streams() }),
     ) as T;
   }
 
@@ -136,7 +153,11 @@ export class Prompter {
   ): Promise<string[]> {
     return await this.#answer(this.#clack.multiselect({
       message: clean(`${message} ${KEYS}`),
-      options: choices.map(cleanChoice),
+      // A hint would be shown for chosen rows only.
+      options: choices.map(({ value, label, hint }) => ({
+        value,
+        label: clean(hint === undefined ? label : `${label} (${hint})`),
+      })),
       initialValues: [...initialValues],
       required: false,
       showInstructions: false,

@@ -13,6 +13,8 @@ export interface SummaryOptions {
   readonly clients: readonly ClientId[];
   /** Those of them that have the gateway's entry already. */
   readonly ready: readonly ClientId[];
+  /** How many servers the gateway had before. */
+  readonly kept: number;
   /** The user's home folder. */
   readonly home: string;
 }
@@ -45,15 +47,16 @@ export function nextText(plan: Plan, options: SummaryOptions): string {
 
 function nextSteps(
   plan: Plan,
-  { clients, ready, files, home }: SummaryOptions,
+  { clients, ready, kept, files, home }: SummaryOptions,
 ): string[] {
   const into = plan.clients.map(({ file }) => file.client);
   const toPaste = clients.filter((client) => !into.includes(client) && !ready.includes(client));
-  const isEmpty = plan.servers.length === 0 &&
+  const isEmpty = kept === 0 && plan.servers.length === 0 &&
     plan.agents.every((agent) => agent.servers.length === 0);
   const steps: string[] = [];
   if (isEmpty) steps.push(`No server was taken over: add yours to ${files.servers}`);
-  if (toPaste.length > 0 || clients.length === 0) {
+  const isDone = toPaste.length === 0 && clients.length > 0;
+  if (!isDone) {
     const names = toPaste.length > 0 ? toPaste.map(clientTitle).join(", ") : "your client";
     steps.push(`Paste the entry above into ${names}`);
   }
@@ -69,6 +72,17 @@ function nextSteps(
       `Agents choose servers by "description": add one to ${shortList(bare)} in ${shown.servers}`,
     );
   }
+  const twins = Map.groupBy(
+    plan.servers.filter(({ entry }) => entry.description),
+    ({ entry }) => String(entry.description),
+  );
+  for (const alike of twins.values()) {
+    if (alike.length < 2) continue;
+    const names = shortList(alike.map(({ name }) => name));
+    steps.push(
+      `${names} have the same "description": say in ${shown.servers} what tells them apart`,
+    );
+  }
   const emptied = plan.clients.filter(({ takeOut }) => takeOut).map(({ file }) => file.path);
   const full = plan.servers.flatMap(({ places }) => places.map(({ file }) => file))
     .filter(({ path, scope }) => scope === "user" && !emptied.includes(path));
@@ -78,6 +92,7 @@ function nextSteps(
     steps.push(`Remove the servers from ${titles.join(", ")}: until then ${who} them as before`);
   }
   steps.push("Restart the clients");
+  steps.push("For approvals and runs without a terminal, see docs/clients.md");
   return steps;
 }
 

@@ -126,7 +126,8 @@ async function putBack(file: ChangedFile, stamp: string | undefined): Promise<vo
   }
   const backup = await backupOf(file);
   if (backup === undefined) removeIfThere(real);
-  else replaceFile(real, backup.bytes, backup.mode ?? mode ?? 0o600);
+  // The backup is for the user only, whatever the file was.
+  else replaceFile(real, backup.bytes, mode ?? 0o600);
   if (file.backup !== null) removeIfThere(file.backup);
 }
 

@@ -76,7 +76,8 @@ export async function writeFiles(
     for (const { backup, state, change } of steps) {
       if (backup === undefined || state.bytes === undefined) continue;
       at = change.path;
-      writeNew(backup, state.bytes, state.mode ?? change.mode);
+      // The file may hold secrets, and nobody else needs the backup.
+      writeNew(backup, state.bytes, 0o600);
       undo.push(() => removeIfThere(backup));
     }
     at = journal;

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { parse } from "jsonc-parser";
+import { type InspectedServer, mergeServers, type Plan } from "../../src/cli/init/mod.ts";
+import { describePlanned } from "../../src/cli/init/plan.ts";
+import { placeOf } from "../../src/cli/init/server_place.ts";
+import { nextText } from "../../src/cli/init/summary.ts";
+import { KEYS, Scene } from "./init_scene.ts";
+
+const { enter, space, down } = KEYS;
+const SERVERS = /Which servers go behind the gateway/;
+const LOOK = /Start .* once, to see what/;
+const AGENTS = /Which agents use the gateway/;
+const TOOLS = /Which tools may \S+ call/;
+const CLIENTS = /into which clients/;
+const SURE = /Write ~.*\?/s;
+
+const CLAUDE = { mcpServers: { memory: { command: "x" }, files: { command: "y" } } };
+const CURSOR = { mcpServers: { memory: { command: "x" } } };
+
+/** As npm installs the program. */
+const NPM = {
+  run: {
+    launcher: JSON.stringify([
+      "/usr/bin/node",
+      "/usr/lib/node_modules/agent-mcp-gateway/launcher.cjs",
+    ]),
+    standalone: false,
+    execPath: "/usr/bin/deno",
+    mainModule: "file:///usr/lib/node_modules/agent-mcp-gateway/agent-mcp-gateway.js",
+    windows: false,
+  },
+  program: {},
+};
+
+Deno.test("[init.self] [init.summary] [init.agents] a second run finds its own entries and says so", async () => {
+  using scene = new Scene({ ".claude.json": CLAUDE, ".cursor/mcp.json": CURSOR });
+  const first = await scene.ask(
+    [
+      [SERVERS, enter],
+      [LOOK, "n"],
+      [AGENTS, `careful free${enter}`],
+      // The careful agent may not use the first server.
+      [/Which servers may careful use/, space + enter],
+      [TOOLS, down + enter],
+      [/Which servers may free use/, enter],
+      [TOOLS, down + enter],
+      [/Which agent's rules apply to Claude Code/, enter],
+      [/Which agent's rules apply to Cursor/, down + enter],
+      [CLIENTS, `a${enter}`],
+      [/What about the servers/, down + enter],
+      [SURE, enter],
+    ],
+    {},
+    NPM,
+  );
+  assert.equal(first.code, 0, first.stderr);
+  assert.match(first.screen, /If they are removed, Claude Code will no longer reach: memory/);
+  assert.doesNotMatch(first.screen, /Cursor will no longer reach/);
+  const before = scene.files();
+  const again = await scene.ask(
+    [
+      [LOOK, "n"],
+      [AGENTS, enter],
+      [/Which agent's rules apply to Claude Code/, enter],
+      // Enter keeps the agent of the present entry, which is the second.
+      [/Which agent's rules apply to Cursor/, enter],
+      [CLIENTS, `a${enter}`],
+      [SURE, enter],
+    ],
+    {},
+    NPM,
+  );
+  assert.equal(again.code, 0, again.stderr);
+  assert.equal(again.stderr.match(/"gateway", which is the gateway itself/g)?.length, 2);
+  const cursor = JSON.parse(scene.read(".cursor/mcp.json")).mcpServers;
+  assert.deepEqual(cursor.gateway.args.slice(-2), ["--agent", "free"]);
+  const { mcpServers } = parse(Deno.readTextFileSync(scene.own(".mcp.json")));
+  assert.deepEqual(Object.keys(mcpServers), ["memory", "files"]);
+  assert.doesNotMatch(again.stderr, /Remove the servers|Paste|No server was taken over/);
+  assert.equal(again.stdout, "");
+  for (const [path, text] of Object.entries(before)) {
+    if (!path.endsWith("journal.json")) assert.equal(scene.files()[path], text, path);
+  }
+});
+
+Deno.test("[init.questions] the pick list shows package, folder and client of every row", async () => {
+  const files = (folder: string) => ({
+    command: "npx",
+    args: ["-y", "@modelcontextprotocol/server-filesystem", folder],
+  });
+  using scene = new Scene();
+  scene.write(".claude.json", { mcpServers: { filesystem: files(scene.at("notes")) } });
+  scene.write(".cursor/mcp.json", { mcpServers: { filesystem: files(scene.at("code")) } });
+  const { screen } = await scene.ask([[SERVERS, `aa${KEYS.interrupt}`]]);
+  const last = screen.slice(screen.lastIndexOf("filesystem-cursor") - 200);
+  assert.match(last, /server-filesystem · ~\/code · Cursor/);
+  assert.match(screen, /server-filesystem · ~\/notes · Claude Code/);
+});
+
+Deno.test("[init.describe] twins are told apart by their place, or named as alike", () => {
+  const file = { title: "Cursor", path: "/c", scope: "user", hasProjects: false, shown: "~/c" };
+  const found = (name: string, ...args: string[]) => ({
+    name,
+    entry: { command: "npx", args: ["-y", "server", ...args] },
+    file: { ...file, language: "json", isNew: false, entryName: "gateway" } as never,
+    at: ["mcpServers", name],
+    notes: [],
+    inputs: [],
+    deniedTools: [],
+  });
+  const offered = mergeServers([
+    found("files", "/home/me/notes"),
+    found("code", "/home/me/code"),
+    found("left", "--verbose"),
+    found("right"),
+  ], {});
+  const same: InspectedServer = { title: "files-server", instructions: "Reads files.", tools: [] };
+  const bare: InspectedServer = { title: "memory", tools: [{ name: "t", annotations: {} }] };
+  const inspected = new Map([["files", same], ["code", same], ["left", bare], ["right", bare]]);
+  const servers = describePlanned(offered, inspected, "/home/me");
+  assert.deepEqual(servers.map(({ entry }) => entry.description), [
+    "Reads files. For ~/notes",
+    "Reads files. For ~/code",
+    "memory",
+    "memory",
+  ]);
+  const plan: Plan = { servers, agents: [], clients: [], agentOf: new Map() };
+  const files = { servers: "/home/me/s", rules: "/home/me/r" };
+  const options = { written: [], files, clients: [], ready: [], kept: 0, home: "/home/me" };
+  const next = nextText(plan, options);
+  assert.match(next, /left, right have the same "description": say in ~\/s what tells them apart/);
+  assert.doesNotMatch(next, /files, code/);
+});
+
+Deno.test("[init.describe] [init.secrets] a place is a folder or an address, without secrets", () => {
+  const at = (command: string, ...args: string[]) => placeOf({ command, args }, "/home/me");
+  assert.equal(at("npx", "-y", "x", "/home/me/notes"), "~/notes");
+  assert.equal(at("npx", "-y", "x", "/home/meadow"), "/home/meadow");
+  assert.equal(at("npx", "-y", "x", "--db=/data/a.db", "/b", "/c"), "/data/a.db and 2 more");
+  assert.equal(at("node", "/srv/server/dist/index.js", "./data"), "./data");
+  assert.equal(at("node", "/srv/node_modules/x/cli"), "");
+  assert.equal(at("docker", "run", "-v", "/home/me/d:/d", "mcp/files"), "~/d");
+  assert.equal(at("npx", "mcp-remote", "https://example.com/mcp?key=1"), "example.com/mcp");
+  assert.equal(at("npx", "pg", "postgres://me:secret@db.example/shop"), "db.example/shop");
+  assert.equal(at("npx", "x", "--api-key", "/not/a/path"), "");
+  assert.equal(placeOf({ url: "https://me:pw@example.com/a?t=1" }, ""), "example.com/a");
+});
