@@ -1,6 +1,6 @@
 /**
- * What the contract promises, by id. A test that shows a promise carries its id in brackets at the
- * beginning of its name; `requirements_test.ts` sees that none goes without.
+ * The promises of the contract, by id. A test of a promise has the id in brackets at the
+ * beginning of its name; `requirements_test.ts` checks that each promise has a test.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface Requirement {
   readonly id: string;
   /** Section of the contract. */
   readonly section: string;
-  /** What is promised. */
+  /** The promise, as one sentence. */
   readonly text: string;
   /** The issue that will keep the promise, where that is a later one. */
   readonly issue?: number;

@@ -70,7 +70,7 @@ Deno.test("requirements: each promise that is kept has a test", () => {
 });
 
 Deno.test("requirements: each promise that a later issue keeps has no test yet", () => {
-  // What works already is to be listed as kept, so that it stays so.
+  // A promise with a test must be listed as kept, so that it stays kept.
   const kept = requirements.filter(({ id, issue }) => issue !== undefined && named.has(id));
   assert.deepEqual(kept, []);
 });

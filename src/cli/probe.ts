@@ -50,7 +50,7 @@ const MAX_DOWNLOADS = 3;
  */
 export const DOWNLOAD_MS = 120_000;
 
-/** The time for a server to end that did no work. */
+/** Grace periods for a server that has done no work. */
 const PATIENCE: Patience = { inputMs: 500, terminateMs: 1000 };
 
 /** A caller that lists tools and cannot answer a server's requests. */

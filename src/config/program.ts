@@ -31,11 +31,11 @@ export interface Start {
   readonly container?: ContainerRun;
 }
 
-/** Where a command is run. */
+/** The context in which a command runs. */
 export interface StartPlace {
   /** The working folder. */
   readonly cwd: string;
-  /** What to recognize. */
+  /** The program to recognize. */
   readonly program: Program;
   /** Variables that commands around it set. */
   readonly variables?: Start["variables"];

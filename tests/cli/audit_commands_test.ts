@@ -155,7 +155,7 @@ Deno.test("[audit.stream] a log of 20 MB takes no more memory than one of 2 MB",
   assert.ok(grown < 60e6, `${grown} bytes more`);
 });
 
-Deno.test("[audit.stats] no log at all is told", async () => {
+Deno.test("[audit.stats] a missing log is reported", async () => {
   using folder = new TestFolder();
   const { code, stdout, stderr } = await runStats(folder.at("none.jsonl"));
   assert.deepEqual([code, stdout], [1, ""]);

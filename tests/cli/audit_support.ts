@@ -1,7 +1,7 @@
 import { stats, tail } from "../../src/cli/audit.ts";
 import type { Context } from "../../src/cli/command.ts";
 
-/** What a command gave. */
+/** The exit code and output of a command. */
 export interface Printed {
   readonly code: number;
   readonly stdout: string;

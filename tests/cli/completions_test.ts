@@ -31,7 +31,7 @@ Deno.test({
       ["--default", "--default-agent"],
       ["nonsense ", ""],
     ];
-    // What bash itself does at the press of a key, but for the key.
+    // Does what bash does when Tab is pressed, without the key press.
     const script = [
       'program=("$@")',
       'agent-mcp-gateway() { "${program[@]}" "$@"; }',

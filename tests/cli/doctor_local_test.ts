@@ -8,7 +8,7 @@ function find(line: string, said: string) {
   return findLocalCause("one", { kind: "stdio", command, args, env: {} }, said);
 }
 
-/** What npm 11, uv, Node.js 20, Python 3.11 and Deno wrote when this was tried, cut to what tells. */
+/** Real output of npm 11, uv, Node.js 20, Python 3.11 and Deno, cut to the lines that matter. */
 const CASES: readonly [line: string, said: string, kind: string, message: RegExp, fix: RegExp][] = [
   [
     "npx -y no-such-pkg",
@@ -144,7 +144,7 @@ const CASES: readonly [line: string, said: string, kind: string, message: RegExp
   ],
 ];
 
-Deno.test("[cli.doctor-local] what launchers write is told as a cause with its fix", () => {
+Deno.test("[cli.doctor-local] output of launchers is reported as a cause with its fix", () => {
   for (const [line, said, kind, message, fix] of CASES) {
     const found = find(line, said);
     assert.equal(found?.kind, kind, said);

@@ -175,7 +175,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     /mute\.gateway\.connect_timeout_ms \(now 400\), or find out why the server at 127\.0\.0\.1:\d+ accepts/,
   );
 
-  // What the fixes say was done, it works.
+  // The fixes are applied, and the servers work.
   const authority = new URL("authority.pem", FIXTURES).pathname;
   const fixed = await diagnose({
     plain: { url: `http://${host}/mcp` },
@@ -184,7 +184,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     key: at("/key", { headers: { Authorization: "Bearer ${KEY}" } }),
     moved: at("/mcp"),
     newer: at("/newer", { disabled: true }),
-    // What shows only once the authority is known.
+    // These faults show only once the certificate authority is trusted.
     name: { url: `https://localhost:${elsewhere.port}/mcp` },
     date: { url: `https://localhost:${expired.port}/mcp` },
   }, { KEY: "good-key", NODE_EXTRA_CA_CERTS: authority });
@@ -198,7 +198,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
   );
 });
 
-Deno.test("[cli.doctor-remote] a server whose name stands in brackets has its place, too", async () => {
+Deno.test("[cli.doctor-remote] a server whose name is in brackets has its position, too", async () => {
   await using shell = new Shell({
     servers: { "my.server": { url: "http://127.0.0.1/${NOT_SET_ANYWHERE}" } },
   });
@@ -206,7 +206,7 @@ Deno.test("[cli.doctor-remote] a server whose name stands in brackets has its pl
   assert.match(stdout.replace(/\s+/g, " "), /"NOT_SET_ANYWHERE" is not set .*at \.mcp\.json:1:\d+/);
 });
 
-Deno.test("[cli.doctor-remote] what a remote server sends beside messages is told as sent", async () => {
+Deno.test("[cli.doctor-remote] output of a remote server besides messages is reported as sent", async () => {
   await using odd = await OddHttp.start(({ message: { id, method } }, response) => {
     if (method !== "tools/list") return false;
     response.writeHead(200, { "content-type": "text/event-stream" });

@@ -4,7 +4,7 @@ import { oddServer } from "../e2e/gateway.ts";
 import { NO_SHELL } from "../e2e/fault_processes.ts";
 import { Shell } from "./command_support.ts";
 
-/** What is written into the folder: each script's text and mode. */
+/** The text and mode of each script in the folder. */
 const SCRIPTS: Readonly<Record<string, readonly [string, number]>> = {
   crlf: ["#!/bin/sh\r\nexit 0\r\n", 0o755],
   "env-crlf": ["#!/usr/bin/env sh\r\nexit 0\r\n", 0o755],

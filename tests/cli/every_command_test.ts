@@ -102,7 +102,7 @@ Deno.test({
     await using plain = new Shell({ servers, env: { NO_COLOR: "1" } });
     const text = await atTerminal(plain, "explain --all");
     assert.ok(text !== undefined && !text.includes("\x1b[3"), text);
-    // What Deno itself sends to a terminal stands before the first line.
+    // Deno itself sends control sequences to a terminal before the first line.
     const lines = text.slice(text.indexOf("SERVER")).split("\n").map((line) => line.trimEnd());
     assert.ok(lines.every((line) => line.length <= 60), text);
   },

@@ -223,7 +223,7 @@ Deno.test({
       `agents.writer.allow.tools["f*"][0]: no tool of the servers it is about matches "nothing"`,
       `agents.writer.deny.tools.fault[0]: ${no} "drop_*"`,
     ]);
-    // What is about a server that did not start is not known.
+    // Rules about a server that did not start cannot be checked.
     assert.doesNotMatch(stderr, /anything/);
     const doctor = await shell.run(["doctor"]);
     assert.match(doctor.stdout, /^Rules$/m);

@@ -7,7 +7,7 @@ const RULES = {
   agents: { developer: { allow: { servers: ["odd"], tools: { odd: ["echo", "count"] } } } },
 };
 
-Deno.test("[cli.near-names] a mistyped command, server, tool or agent is told what is near", async () => {
+Deno.test("[cli.near-names] a mistyped command, server, tool or agent gets suggestions", async () => {
   await using shell = new Shell({ servers: SERVERS, rules: RULES });
   const cases: readonly [line: string, code: number, stderr: RegExp][] = [
     ["inti", 2, /^There is no command "inti"; did you mean "init"\?/],
@@ -55,7 +55,7 @@ Deno.test("[cli.only-agent] the only agent of the rules need not be named", asyn
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, /^Choose an agent with --agent: "developer", "writer"$/m);
   }
-  // Where the rules let calls pass without an agent, they count as before.
+  // Rules that allow calls without an agent apply as before.
   const defaults = { deny_on_missing_agent: false };
   const all = { allow: { servers: ["*"] } };
   shell.setup.write(".mcp-gateway-rules.json", { agents: { writer: {}, default: all }, defaults });

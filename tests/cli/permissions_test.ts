@@ -63,12 +63,16 @@ Deno.test("[permissions.flags] a program is looked for where its server would", 
   assert.match(tool, /\/work\/bin\/tool$/);
 });
 
-Deno.test("[permissions.flags] what Deno passes on to all or none is told", unix, async () => {
-  const env = { LD_LIBRARY_PATH: "/opt/lib" };
-  const { flags, notes } = await ask({ servers: { one: { command: "true", env } } });
-  assert.equal(flags.get("allow-run"), true);
-  assert.match(notes.join(), /"one".*LD_LIBRARY_PATH/);
-});
+Deno.test(
+  "[permissions.flags] permissions that Deno passes on to all or none are reported",
+  unix,
+  async () => {
+    const env = { LD_LIBRARY_PATH: "/opt/lib" };
+    const { flags, notes } = await ask({ servers: { one: { command: "true", env } } });
+    assert.equal(flags.get("allow-run"), true);
+    assert.match(notes.join(), /"one".*LD_LIBRARY_PATH/);
+  },
+);
 
 Deno.test("[permissions.flags] variables: settings, expanded, inherited, the safe set", async () => {
   const { flags } = await ask({
@@ -125,7 +129,7 @@ Deno.test("[permissions.flags] places that flags name, and where links lead to",
       "--audit-log",
       join(elsewhere, "a,b", "log.jsonl"),
     );
-    // What has a comma cannot be said to Deno; the folder around it can.
+    // Deno's flags cannot name a path with a comma, so its parent folder is allowed.
     assert.ok((flags.get("allow-write") as string[]).includes(elsewhere));
     assert.ok((flags.get("allow-read") as string[]).includes(elsewhere));
     const told = notes.filter((note: string) => note.includes(`all of ${elsewhere} is allowed`));
@@ -139,7 +143,7 @@ Deno.test("[permissions.flags] places that flags name, and where links lead to",
   }
 });
 
-Deno.test("[permissions.flags] hosts: those of servers; that logins need more is told", async () => {
+Deno.test("[permissions.flags] hosts: those of servers; a note says that logins need more", async () => {
   const { flags, notes } = await ask({
     servers: {
       plain: { url: "http://one.example/mcp", headers: { authorization: "Bearer x" } },

@@ -59,7 +59,7 @@ for (const file of ["servers", "rules"] as const) {
   });
 }
 
-/** What JSON Schema cannot see: syntax, places of keys, other entries, variables. */
+/** Errors that JSON Schema cannot detect: syntax, positions of keys, other entries, variables. */
 const BEYOND = /^(duplicate_keys|trailing_commas|syntax_\w+|too_deep|brackets_\w+|comma_missing)$/;
 
 const AGREE = "[config.json-schema] a file is refused by its schema as the gateway refuses it";
@@ -82,7 +82,7 @@ Deno.test(AGREE, async () => {
       const value = readValue(`${cwd}/${file}.json`);
       if (value === undefined) continue;
       const own = errors.filter((error) => error.file === `${file}.json`);
-      // What is a matter of two places: a token of two agents, an issuer without its keys' address.
+      // Errors between two entries: agents that share a token, an issuer without its keys' address.
       const beyond = /has the same token|set `jwks_url` to/;
       const isWrong = own.some(({ message }) => !beyond.test(message));
       const isValid = validators[file](value);

@@ -24,7 +24,7 @@ Deno.test("[cli.tables] colours do not count for the width, and mark cells only"
   assert.equal(table({ columns, rows: [["x", "y"]] }, look), "A  B\n\x1b[32mx\x1b[0m  y\n");
 });
 
-Deno.test("[cli.tables] whatever stands in them, lines fit and no cursor moves", () => {
+Deno.test("[cli.tables] whatever cells contain, lines fit and the cursor does not move", () => {
   const cell = fc.string({ unit: "binary", maxLength: 60 });
   const rows = fc.array(fc.tuple(cell, cell, fc.nat().map(String)), { maxLength: 5 });
   fc.assert(fc.property(rows, fc.integer({ min: 50, max: 100 }), (cells, width) => {

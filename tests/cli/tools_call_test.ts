@@ -156,8 +156,8 @@ Deno.test("tools and call", async (t) => {
   });
 });
 
-Deno.test("[cli.call] a server that fails to start: one cause, and the command that tells more", async () => {
-  // What npm 11 prints for a package that does not exist.
+Deno.test("[cli.call] a server that fails to start: one cause, and the command that shows more", async () => {
+  // npm 11 prints this for a package that does not exist.
   const said = [
     "npm error code E404",
     "npm error 404 Not Found - GET https://registry.example/no-such - Not found",

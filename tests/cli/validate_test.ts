@@ -33,7 +33,7 @@ async function validateFolder(
 
 const NAMES = [...Deno.readDirSync(golden)].map(({ name }) => name).sort();
 
-Deno.test("[cli.validate] all hand-broken files, as they are told", async () => {
+Deno.test("[cli.validate] all hand-broken files, with the messages for them", async () => {
   let broken = 0;
   for (const name of NAMES) {
     const { code, stdout } = await validateFolder(`${golden}${name}`);
@@ -42,7 +42,7 @@ Deno.test("[cli.validate] all hand-broken files, as they are told", async () => 
     const errors = expected.split("\n").filter((line) => line.startsWith("error "));
     assert.equal(code, errors.length > 0 ? 1 : 0, name);
     if (errors.length > 0) broken++;
-    // What is wrong within a file has a line and a column.
+    // An error inside a file has a line and a column.
     const isWhole = /^error (mcp|rules)\.json: (there is no|this is a folder|the file is)/;
     for (const line of errors) {
       assert.match(
@@ -147,7 +147,7 @@ Deno.test("[cli.validate] [cli.usage-errors] the program: streams and exit codes
   assert.match(variable.stdout, /GATEWAY_PORT/);
 });
 
-Deno.test("[cli.validate-file] a file is recognised by what stands in it, the other one is found", async () => {
+Deno.test("[cli.validate-file] a file is recognised by its content, and the other one is found", async () => {
   await using shell = new Shell({ servers: { a: { command: "true" } } });
   const { setup } = shell;
   setup.write("one.json", '{"agents": {"a": {"alow": {}}}}');

@@ -43,7 +43,7 @@ Deno.test("[remote.conformance] the official suite for clients", async (t) => {
       await t.step({
         name: `[remote.conformance] ${scenario}`,
         fn: () => checkScenario(scenario),
-        // Operations of concurrent steps cannot be told apart; the sanitizers of the test are on.
+        // Operations of concurrent steps cannot be distinguished; the sanitizers of the test are on.
         sanitizeOps: false,
         sanitizeResources: false,
         sanitizeExit: false,

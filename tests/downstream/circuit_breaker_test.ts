@@ -69,7 +69,7 @@ Deno.test("[sessions.start-guard] a start that nobody wanted any more says nothi
   assert.equal(clock.starts, 26);
 });
 
-Deno.test("[sessions.start-guard] one start is the trial; who waits for it goes by what it found", async () => {
+Deno.test("[sessions.start-guard] one start is the trial; the waiting starts follow its outcome", async () => {
   for (const works of [true, false]) {
     const { clock, breaker, run, fail } = createBreaker();
     for (let start = 0; start < 5; start++) await fail();

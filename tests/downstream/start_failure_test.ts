@@ -35,7 +35,7 @@ function makeCommands(folder: string): void {
   Deno.symlinkSync("gone", join(folder, "dangling"));
 }
 
-/** A command, its folder, what it is told to be, and the words for the agent. */
+/** A command, its folder, the expected cause, and the message for the agent. */
 type Case = readonly [string, string | undefined, StartFailureKind, RegExp];
 
 const CASES: readonly Case[] = [
@@ -52,7 +52,7 @@ const CASES: readonly Case[] = [
   ["sh", "gone", "folder-not-found", /its working folder \("cwd"\) does not exist/],
 ];
 
-Deno.test("[servers.start-failures] each cause of a failed start is told apart", async () => {
+Deno.test("[servers.start-failures] each cause of a failed start is distinguished", async () => {
   const folder = Deno.makeTempDirSync();
   const processes = new Processes(4, createLog());
   const open = async (command: string, cwd: string, path?: string): Promise<unknown> => {

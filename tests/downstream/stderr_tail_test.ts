@@ -4,7 +4,7 @@ import { redact } from "../../src/redact.ts";
 
 const SECRET = "canary-0123456789";
 
-/** Reads a text that arrives in pieces of a size; gives the lines that were told, and the tail. */
+/** Reads a text in pieces of the given size; returns the reported lines and the tail. */
 async function readIn(pieces: number, text: string): Promise<{ lines: string[]; tail: string }> {
   const bytes = new TextEncoder().encode(text);
   const starts = Array.from({ length: Math.ceil(bytes.length / pieces) }, (_, at) => at * pieces);

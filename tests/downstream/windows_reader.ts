@@ -1,6 +1,6 @@
 /**
- * What Windows makes of a command line, written from its rules, to read back what was quoted. These
- * rules are from documentation and other people's measurements; nothing here has met a Windows.
+ * Reads a command line as Windows splits it, to check what was quoted. The rules are from
+ * documentation and other people's measurements; this code has never run on Windows.
  */
 
 /** Variables as `cmd.exe` has them, whose names have no case. */

@@ -94,7 +94,7 @@ Deno.test("[tools.misfit-args] what only a whole validator could say is no misfi
   }
 });
 
-Deno.test("[tools.misfit-args] schemaErrors are told with their place", () => {
+Deno.test("[tools.misfit-args] schemaErrors are reported with their position", () => {
   const schema = {
     type: "object",
     properties: {

@@ -25,7 +25,7 @@ Deno.test("[errors.rate-limited] [rules.limits] too many calls in a minute", asy
   assert.match(JSON.stringify(scene.metrics.summary()), /"RATE_LIMITED":1/);
 });
 
-Deno.test("[rules.limits] what the rules refuse counts as well, and who is not known does not", async () => {
+Deno.test("[rules.limits] calls that the rules refuse count too, those of unknown agents do not", async () => {
   await using scene = await SessionScene.open({
     agents: { a: { limits: { per_minute: 2 } } },
   });
@@ -124,7 +124,7 @@ Deno.test("[rules.limits] the gateway as a whole has limits, too", async () => {
   });
   await scene.begin("b");
   await scene.begin("a");
-  // What an agent's own limit refuses uses up nothing of the others.
+  // A call refused by its agent's own limit does not count towards the other limits.
   assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /^Agent "a" has made/);
   const { code, message } = await scene.call("wait", { agent_id: "b" });
   assert.equal(code, "RATE_LIMITED");

@@ -118,7 +118,7 @@ Deno.test("[reload.status] each file counts for itself", async () => {
   ]);
 });
 
-Deno.test("[reload.bad-file] all errors are told, each with the file it is in", async () => {
+Deno.test("[reload.bad-file] all errors are reported, each with its file", async () => {
   using scene = await Scene.open();
   scene.reloader.start();
   const bad = await scene.edit("rules.json", '{"agents": 7,\n"defaults": 7}');
@@ -136,7 +136,7 @@ Deno.test("[reload.bad-file] all errors are told, each with the file it is in", 
   assert.equal(scene.applied.length, 0);
 });
 
-Deno.test("[reload.bad-file] a good file that waited counts when the bad one is mended", async () => {
+Deno.test("[reload.bad-file] a good file that waited takes effect when the bad one is fixed", async () => {
   using scene = await Scene.open();
   scene.reloader.start();
   await scene.edit("rules.json", "{");
@@ -159,7 +159,7 @@ Deno.test("[reload.bad-file] what was bad and is as before is no error any more"
   assert.deepEqual(counts(status), [[3, 2], [1, 1]]);
 });
 
-Deno.test("[reload.bad-file] a fault while it is put in force is told, and the next is tried", async () => {
+Deno.test("[reload.bad-file] an error while a file takes effect is reported, and the next file is tried", async () => {
   using scene = await Scene.open();
   scene.reloader.start();
   scene.applyError = new Error("a fault");
@@ -189,7 +189,7 @@ Deno.test("[reload.sighup] reading on demand is an attempt for both, before the 
   await scene.watch.look();
   scene.folder.write("rules.json", MORE_RULES);
   await scene.reloader.reload();
-  // What was read on demand is no change any more.
+  // Files already reloaded on demand no longer count as changed.
   await scene.watch.look();
   assert.deepEqual(counts(scene.reloader.status()), [[3, 3], [3, 3]]);
   await Promise.all([scene.reloader.reload(), scene.reloader.reload()]);

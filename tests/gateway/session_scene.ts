@@ -13,7 +13,7 @@ import { silentLog, TestFolder } from "../audit/support.ts";
 import { environmentOf, TempFolder } from "../config/support.ts";
 import { until } from "../e2e/until.ts";
 
-/** What an operation was answered with: its refusal, or nothing. */
+/** The outcome of an operation: the refusal, or empty if it succeeded. */
 export interface Answer {
   readonly code?: string;
   readonly message?: string;
@@ -50,7 +50,7 @@ export class SessionScene implements AsyncDisposable {
   readonly metrics = new Metrics();
   readonly limits: CallLimits;
   readonly log = silentLog();
-  /** What lets the calls of `wait` end, in their order. */
+  /** Functions that end the calls of `wait`, in the order of the calls. */
   readonly waiting: { end(answer?: GatewayAnswer): void; fail(error: Error): void }[] = [];
   readonly #folder = new TestFolder();
   readonly #audit: AuditLog;

@@ -34,7 +34,7 @@ Deno.test("[rules.limits] 10,000 agents with limits take bounded memory, and giv
     }
   }
   const grown = (Deno.memoryUsage().heapUsed - before) / 10_000;
-  // What nobody has collected yet is among it, and differs: 2 to 4.6 kB were seen.
+  // Garbage not yet collected is included, so the figure varies: 2 to 4.6 kB were measured.
   assert.ok(grown < 10_000, `${grown} bytes an agent`);
   assert.equal(limits.callCount, 0);
   await limits.close();

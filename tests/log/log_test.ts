@@ -3,7 +3,7 @@ import { createLog, type Log, type LogLevel, type LogOptions } from "../../src/l
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** What a log writes. */
+/** Returns the lines that a log writes. */
 function written(options: LogOptions, use: (log: Log) => void): string[] {
   const lines: string[] = [];
   use(createLog({ level: "debug", ...options, write: (line) => void lines.push(line) }));

@@ -21,7 +21,7 @@ function startStream(response: ServerResponse, ...lines: string[]): void {
   response.write(lines.map((line) => `${line}\n`).join(""));
 }
 
-/** Answers to a call that are none, and what is told of each. */
+/** Unusable answers to a call, and the message for each. */
 const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], RegExp]>> = {
   "a stream that ends at once": [
     (response) => void sendStream(response),
@@ -182,7 +182,7 @@ for (const [what, [answer, told]] of Object.entries(ODD)) {
     odd.answer = () => {};
     assert.match(resultText(await scene.call("echo")), /called echo/);
     assert.equal(odd.count("initialize"), 1);
-    // What it got was no answer, and perhaps it did something.
+    // The call is not repeated: the server may have run it although its answer is unusable.
     assert.equal(odd.count("tools/call"), 2);
   });
 }

@@ -24,7 +24,7 @@ class FakeAuthorization implements Authorization {
   }
 }
 
-/** Lets in who bears the token. */
+/** Accepts requests with the token. */
 function guarded(token: () => string, status = 401, challenge = "Bearer"): Answer {
   return ({ headers }, response) => {
     if (headers.authorization === `Bearer ${token()}`) return false;
@@ -86,13 +86,13 @@ Deno.test("[remote.authorization] a login that does not reach for the call is wi
   assert.equal(authorization.recovered.length, 3);
 });
 
-Deno.test("[remote.authorization] one that cannot be made good is told as it is; the second refusal ends it", async () => {
+Deno.test("[remote.authorization] an authorization failure reaches the caller unchanged; a second refusal ends the attempt", async () => {
   await using odd = await OddHttp.start(guarded(() => "never"));
   const authorization = new FakeAuthorization();
   const url = "https://login.example";
-  authorization.failure = new DownstreamError("AUTH_REQUIRED", "files", "Log in.", { url });
+  authorization.failure = new DownstreamError("AUTH_REQUIRED", "files", "Log in", { url });
   await using scene = remoteScene(odd.url, { authorization });
-  assert.equal(await failure(scene.call("echo"), "AUTH_REQUIRED"), "Log in.");
+  assert.equal(await failure(scene.call("echo"), "AUTH_REQUIRED"), "Log in");
   authorization.failure = undefined;
   assert.match(
     await failure(scene.call("echo")),

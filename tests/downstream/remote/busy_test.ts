@@ -47,14 +47,14 @@ for (const status of [429, 503]) {
   });
 }
 
-Deno.test("[remote.busy] 429 that says nothing of a time is told at once", async () => {
+Deno.test("[remote.busy] 429 without a time to wait is reported immediately", async () => {
   await using odd = await OddHttp.start(busy(9, 429, undefined, "tools/call"));
   await using scene = remoteScene(odd.url);
   assert.match(await failure(scene.call("echo")), /answered with HTTP 429\.$/);
   assert.equal(odd.count("tools/call"), 1);
 });
 
-Deno.test("[remote.busy] who cancels while the server is busy is not called for", async () => {
+Deno.test("[remote.busy] a call cancelled while the server is busy is not repeated", async () => {
   await using odd = await OddHttp.start(busy(9, 429, "1", "tools/call"));
   await using scene = remoteScene(odd.url);
   const controller = new AbortController();

@@ -39,7 +39,7 @@ for (const status of [400, 404, 405]) {
   });
 }
 
-Deno.test("[servers.remote-fallback] another refusal is told, and nothing else is tried", async () => {
+Deno.test("[servers.remote-fallback] another refusal is reported, and nothing else is tried", async () => {
   for (const status of [401, 403, 406, 500, 503]) {
     await using odd = await OddHttp.start(olderServer(status));
     await using scene = remoteScene(odd.url, { kind: "auto" });
@@ -48,7 +48,7 @@ Deno.test("[servers.remote-fallback] another refusal is told, and nothing else i
   }
 });
 
-Deno.test("[servers.remote-fallback] a server that is neither is told of as both", async () => {
+Deno.test("[servers.remote-fallback] a server of neither transport is reported with both attempts", async () => {
   await using odd = await OddHttp.start(({ method }, response) => {
     response.writeHead(method === "POST" ? 404 : 403).end();
     return true;
@@ -110,7 +110,7 @@ Deno.test("[remote.session-gone] the end of the stream is the end of an SSE sess
   assert.equal(scene.taps.length, 2);
 });
 
-/** What servers of the revision 2026-07-28 answer `initialize` with. */
+/** Answers to `initialize` from servers of the revision 2026-07-28. */
 const NEWER: readonly (readonly [string, number, unknown, RegExp])[] = [
   [
     "names what it supports",

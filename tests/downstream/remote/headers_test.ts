@@ -30,7 +30,7 @@ Deno.test("[remote.headers] configured ones go with every request, those of the 
   assert.deepEqual(odd.asked.filter(({ method }) => method === "DELETE").length, 1);
 });
 
-Deno.test("[remote.headers] a server without sessions is asked without one, and told of no end", async () => {
+Deno.test("[remote.headers] a server without sessions gets requests without one, and no end of a session", async () => {
   await using odd = await OddHttp.start(({ method, message }, response) => {
     if (method !== "POST") return false;
     if (message.method === "initialize") odd.sessions.add("undefined");

@@ -25,7 +25,7 @@ for (const kind of ["http", "sse", "auto"] as const) {
   });
 }
 
-Deno.test("[errors.unreachable] what Deno says of a connection is told in plain words", () => {
+Deno.test("[errors.unreachable] Deno's connection errors are reported in plain words", () => {
   const url = new URL("https://user:secret@host.example/secret?secret");
   const connect = "error sending request for url (https://host.example/tls-dns-refused): ";
   const client = "client error (Connect): ";
@@ -55,7 +55,7 @@ Deno.test("[errors.unreachable] what Deno says of a connection is told in plain 
   assert.equal(networkFailure(broken, url, true).message, "host.example broke off its answer");
 });
 
-Deno.test("[errors.unreachable] without the permission to open connections that is told", async () => {
+Deno.test("[errors.unreachable] a missing permission to open connections is reported", async () => {
   await using scene = remoteScene("http://192.0.2.1/mcp");
   const status = await Deno.permissions.query({ name: "net", host: "192.0.2.1" });
   if (status.state === "granted") return;
@@ -95,7 +95,7 @@ Deno.test("[remote.no-leak] a call that is given up gives up its socket", async 
   controller.abort(new Error("enough"));
   for (const call of calls) await assert.rejects(call, /enough/);
   await until(() => odd.count("notifications/cancelled") === 3);
-  // What is left waits for the next request.
+  // The remaining cancellations wait for the next request.
   const ids = odd.asked.filter(({ message }) => message.method === "tools/call")
     .map(({ message }) => message.id);
   const told = odd.asked.filter(({ message }) => message.method === "notifications/cancelled")

@@ -35,7 +35,7 @@ const TOOLS = [
   { name: "put", inputSchema: { type: "object" }, annotations: { idempotentHint: true } },
 ];
 
-/** An MCP server over streamable HTTP, with sessions, that does something else where it is told. */
+/** An MCP server over streamable HTTP, with sessions, whose answers a test can replace. */
 export class OddHttp implements AsyncDisposable {
   /** Every request so far, as soon as it was read. */
   readonly asked: Asked[] = [];
@@ -45,7 +45,7 @@ export class OddHttp implements AsyncDisposable {
   readonly sessions = new Set<string>();
   /** Whether answers are streams. Default: JSON. */
   streams = false;
-  /** What it does instead. */
+  /** Replaces the usual answer. */
   answer: Answer;
   readonly #server: Server;
   readonly #listening: Promise<void>;

@@ -68,7 +68,7 @@ Deno.test("[remote.redirects] round and round ends", async () => {
   assert.ok(odd.asked.length < 10);
 });
 
-/** Redirects that lead nowhere, and what is told of each. */
+/** Redirects that cannot be followed, and the message for each. */
 const NOWHERE: Readonly<Record<string, readonly [string | undefined, RegExp]>> = {
   "a file": [
     "file:///etc/passwd",

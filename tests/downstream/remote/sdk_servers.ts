@@ -21,7 +21,7 @@ export interface SdkServer extends AsyncDisposable {
   readonly sessions: ReadonlyMap<string, unknown>;
   /** Forgets all sessions, as one that is started anew does. */
   forget(): void;
-  /** Tells every client that the tools have changed. */
+  /** Notifies every client that the tools have changed. */
   tellChange(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ interface OldExtra {
   closeSSEStream?(): void;
 }
 
-/** What a tool does, the same with both. */
+/** Operations of a tool, the same with both SDKs. */
 interface Tooling {
   progress(token: unknown): Promise<void>;
   ask(message: string): Promise<unknown>;
@@ -172,7 +172,7 @@ export async function startOldSse(): Promise<SdkServer> {
       const transport = new SSEServerTransport("/messages", response);
       const server = oldServer();
       sessions.set(transport.sessionId, { server, transport });
-      // Not the response: on a connection that was used before, its end is not told under Deno.
+      // Not the response: on a reused connection, Deno does not report its end.
       request.socket.on("close", () => sessions.delete(transport.sessionId));
       return await server.connect(transport);
     }

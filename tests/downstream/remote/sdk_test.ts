@@ -47,7 +47,7 @@ for (const [name, kind, start] of SERVERS) {
       assert.deepEqual(scene.log, []);
       assert.equal(scene.taps.length, 1);
     }
-    // The server was told of the end, or saw it.
+    // The server was notified of the end, or detected it.
     await until(() => sdk.sessions.size === 0);
   });
 }

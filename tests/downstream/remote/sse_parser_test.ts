@@ -66,7 +66,7 @@ Deno.test("[remote.max-bytes] an event that is too long is counted, and nothing 
   assert.deepEqual(texts(split([`: ${long}\ndata: a\n\n`])), ["a"]);
 });
 
-Deno.test("[remote.answers] bytes that are no text are told as such", () => {
+Deno.test("[remote.answers] bytes that are not text are reported as such", () => {
   const [event] = split(["data: ", new Uint8Array([0xff, 0xfe]), "\n\n"]);
   assert.ok(event?.data !== undefined && "reason" in event.data);
   assert.equal(event.data.reason, "not-utf8");

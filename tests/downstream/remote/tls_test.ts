@@ -6,7 +6,7 @@ import { remoteScene } from "./scene.ts";
 
 const UNKNOWN = /is self-signed, or signed by an authority that is unknown here; name a file /;
 
-/** Certificates that are not accepted, and what is told of each. */
+/** Certificates that are not accepted, and the message for each. */
 const CERTIFICATES: Readonly<Record<string, RegExp>> = {
   localhost: UNKNOWN,
   elsewhere: UNKNOWN,

@@ -56,7 +56,7 @@ export class Desk {
   }
 }
 
-/** The hash of a token, as it stands in the rules. */
+/** The hash of a token, as the rules contain it. */
 export function sha256(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }

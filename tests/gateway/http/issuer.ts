@@ -17,7 +17,7 @@ export async function makeKey(kid: string, algorithm = "ES256"): Promise<IssuerK
   return { kid, algorithm, privateKey, publicJwk };
 }
 
-/** What a token says, and how it is signed. */
+/** The claims, the header and the key of a token. */
 export interface TokenOptions {
   /** Claims besides those that make the token good; `undefined` takes one away. */
   readonly claims?: Readonly<Record<string, unknown>>;
@@ -50,7 +50,7 @@ export class Issuer implements AsyncDisposable {
     return new Issuer([await makeKey("one")]);
   }
 
-  /** Makes a token that is good unless it is told otherwise. */
+  /** Makes a token, valid unless the options say otherwise. */
   async token(
     { claims = {}, header = {}, key = this.keys[0] }: TokenOptions = {},
   ): Promise<string> {
@@ -69,7 +69,7 @@ export class Issuer implements AsyncDisposable {
       .sign(key.privateKey, { crit: { "urn:odd": true } });
   }
 
-  /** What a rules file says of this issuer. */
+  /** Returns the entry for this issuer in a rules file. */
   jwt(more: Readonly<Record<string, unknown>> = {}): object {
     return { issuer: this.url, audience: "gateway", agent_claim: "agent", ...more };
   }

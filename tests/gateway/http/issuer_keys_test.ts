@@ -58,7 +58,7 @@ Deno.test("[rules.credentials] keys are fetched again when they are old", async 
   assert.equal(await desk.login(old), 401);
 });
 
-Deno.test("[rules.credentials] an issuer that fails is told, and lets nobody in", async () => {
+Deno.test("[rules.credentials] an issuer that fails is reported, and lets nobody in", async () => {
   const failures: Record<string, Issuer["answer"]> = {
     "errors": () => new Response("no", { status: 500 }),
     "no JSON": () => new Response("<html>"),

@@ -181,7 +181,7 @@ Deno.test("[rules.credentials] sessions of a JWT end with it, its agent, or its 
   assert.equal(authenticator.isValid(credential), false);
 });
 
-Deno.test("[rules.credentials] where an issuer is configured clients are told where to log in", async () => {
+Deno.test("[rules.credentials] with a configured issuer, the gateway tells clients where to log in", async () => {
   await using issuer = await Issuer.open();
   const desk = new Desk(await issuer.rules());
   const { metadata } = desk.authenticator;

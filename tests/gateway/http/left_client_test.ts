@@ -41,7 +41,7 @@ Deno.test("[http.left] the signs of a client that is gone", async () => {
   const second = new EventReader(await replaced.session.get());
   assert.deepEqual(await first.rest(), []);
   const stream = new EventReader(await listening.session.get());
-  // Whoever sends a request after its stream is there.
+  // A client that sends a request after its stream ended is present.
   await (await back.session.post(request("echo"))).text();
   await leave(gone);
   await until("it counts as gone", () => gone.client.releases === 1);

@@ -17,7 +17,7 @@ function* guesses(desk: Desk, address: string, times: number) {
   for (let index = 0; index < times; index++) yield desk.login(`guess-${index}`, address);
 }
 
-Deno.test("[rules.credentials] whoever guesses tokens has to wait", async () => {
+Deno.test("[rules.credentials] a client that guesses tokens has to wait", async () => {
   const desk = await Desk.open(RULES);
   assert.deepEqual(await count(guesses(desk, "192.0.2.1", 50)), [20, 30]);
   const refused = await desk.authenticate("Bearer one-more", "192.0.2.1");
@@ -25,14 +25,14 @@ Deno.test("[rules.credentials] whoever guesses tokens has to wait", async () => 
   const { retryAfterS = 0, message } = refused;
   assert.ok(retryAfterS > 50 && retryAfterS <= 60);
   assert.equal(message, `Too many logins from this address failed. Try again in ${retryAfterS} s.`);
-  // A good guess cannot be told from others.
+  // A correct guess is refused like the others.
   assert.deepEqual(await desk.authenticate("Bearer good", "192.0.2.1"), refused);
-  // Others are not concerned.
+  // Other addresses are not affected.
   assert.equal(await desk.login("good", "192.0.2.2"), "a");
   assert.equal(await desk.login("bad", "192.0.2.2"), 401);
 });
 
-Deno.test("[rules.credentials] who has logged in goes on, whoever guesses from the same address", async () => {
+Deno.test("[rules.credentials] a logged-in client continues while another guesses from the same address", async () => {
   const desk = await Desk.open(RULES);
   assert.equal(await desk.login("good"), "a");
   await count(guesses(desk, "192.0.2.1", 50));

@@ -14,7 +14,7 @@ function post(headers: readonly string[], body = INITIALIZE, first = "POST /mcp 
   return [first, ...all, ...length, "", body].join("\r\n");
 }
 
-Deno.test("who may come in", async (t) => {
+Deno.test("requests that the listener accepts and refuses", async (t) => {
   await using scene = await Scene.open({
     settings: { allowedHosts: ["gateway.example"], corsOrigins: ["https://app.example"] },
   });

@@ -1,6 +1,6 @@
 import { soon } from "../../e2e/until.ts";
 
-/** What came back on a connection. */
+/** The bytes received on a connection. */
 export interface RawAnswer {
   /** Status of the first answer; 0 where there was none. */
   readonly status: number;
@@ -8,7 +8,7 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** A connection to a listener that sends what it is told, however wrong. */
+/** A connection to a listener that sends any bytes, even invalid HTTP. */
 export class RawConnection implements Disposable {
   readonly #connection: Deno.TcpConn;
   #text = "";
@@ -47,7 +47,7 @@ export class RawConnection implements Disposable {
     return this.answer;
   }
 
-  /** What came so far. */
+  /** The answer received so far. */
   get answer(): RawAnswer {
     const [, status = "0"] = /^HTTP\/1\.1 (\d{3})/.exec(this.#text) ?? [];
     return { status: Number(status), text: this.#text };

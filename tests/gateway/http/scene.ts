@@ -81,7 +81,7 @@ export class Client {
 /** A service with sessions that answer a few methods. */
 export class Scene implements AsyncDisposable {
   readonly service: HttpService;
-  /** What was logged, warnings and errors. */
+  /** Logged warnings and errors. */
   readonly log: readonly string[];
   /** All clients so far. */
   readonly clients: Client[];
@@ -166,7 +166,7 @@ export class Scene implements AsyncDisposable {
 
 /** A session as its client has it. */
 export class SceneSession {
-  /** What each of its requests bears. */
+  /** Headers sent with each request. */
   readonly headers: Readonly<Record<string, string>>;
   readonly #scene: Scene;
 

@@ -29,7 +29,7 @@ class Names implements Authenticator {
 
 const bearer = (name: string) => ({ authorization: `Bearer ${name}` });
 
-Deno.test("sessions belong to who opened them", async (t) => {
+Deno.test("a session belongs to the agent that opened it", async (t) => {
   const authenticator = new Names();
   await using scene = await Scene.open({ authenticator });
   const session = await scene.initialize(bearer("one"));
