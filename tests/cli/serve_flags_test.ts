@@ -12,7 +12,7 @@ Deno.test("[cli.flags] a command line that does nothing but serve", () => {
   assert.deepEqual(readServeFlags(["serve", "--port", "0"]), { port: "0" });
 });
 
-Deno.test("[cli.flags] whatever else there is, the parser of all commands reads", () => {
+Deno.test("[cli.flags] all other command lines are left to the parser of all commands", () => {
   for (
     const line of [
       ...["--help", "-h", "--version", "init", "serve serve", "serve --help", "x", "--", "-"],

@@ -71,7 +71,7 @@ Deno.test("tools and call", async (t) => {
     assert.ok(content.some(({ type }: { type: string }) => type === "image"));
   });
 
-  await t.step("[cli.call] what is refused or fails exits 1", async () => {
+  await t.step("[cli.call] a call that is refused or fails exits 1", async () => {
     const denied = await shell.run(["call", "odd", "wait", ...reader]);
     assert.deepEqual([denied.code, denied.stdout], [1, ""]);
     assert.match(denied.stderr, /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.tools\.odd$/m);

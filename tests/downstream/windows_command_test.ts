@@ -100,7 +100,7 @@ for (const [what, command, options, expected] of FOUND) {
   });
 }
 
-Deno.test("[sessions.windows-command] what is not found is left to Deno, which says so", () => {
+Deno.test("[sessions.windows-command] a command that is not found is left to Deno, which reports it", () => {
   // The current folder and relative entries of the path are not looked in: a stranger may own them.
   const files = ["npx.cmd", "relative\\npx.cmd", "D:\\tools\\npx", "D:\\tools\\npx.js"];
   const expected = { file: "npx", args: ["-y"], raw: false };
@@ -158,7 +158,7 @@ for (const scripts of [1, 2]) {
   });
 }
 
-Deno.test("[sessions.windows-quoting] whatever the arguments, they pass through scripts unchanged", () => {
+Deno.test("[sessions.windows-quoting] any arguments pass through scripts unchanged", () => {
   const piece = fc.oneof(
     fc.constantFrom(..."\\\"%^&|<>()! \t=;,*?'`~:abc", "PATH", "%PATH%", "%cd:~,%", '\\"', "^%"),
     fc.string({ unit: "binary", maxLength: 3 }).filter((text) => !/[\r\n\0]/.test(text)),

@@ -133,10 +133,13 @@ Deno.test("progress comes back under the client's own token", async (t) => {
     assert.deepEqual(await run(null), []);
   });
 
-  await t.step("[protocol.progress] of calls with one token, to that token", async () => {
-    const [one, two] = await Promise.all([run("one"), run("two")]);
-    const tokens = [...one, ...two].map(({ progressToken }) => progressToken);
-    assert.ok(tokens.every((token) => token === "one" || token === "two"));
-    assert.equal(client.notifications("notifications/progress").length, 6 * 3 + 6);
-  });
+  await t.step(
+    "[protocol.progress] the progress of calls with one token goes to that token",
+    async () => {
+      const [one, two] = await Promise.all([run("one"), run("two")]);
+      const tokens = [...one, ...two].map(({ progressToken }) => progressToken);
+      assert.ok(tokens.every((token) => token === "one" || token === "two"));
+      assert.equal(client.notifications("notifications/progress").length, 6 * 3 + 6);
+    },
+  );
 });

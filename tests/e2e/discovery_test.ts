@@ -16,7 +16,7 @@ async function names(gateway: RunningGateway): Promise<string[]> {
 const OWN = "../home/.config/agent-mcp-gateway";
 const LAZY = { GATEWAY_AGENT: "tester", GATEWAY_INIT_STRATEGY: "lazy" };
 
-Deno.test("where the two files are found", async (t) => {
+Deno.test("the locations of the two files", async (t) => {
   const everywhere = {
     [`${OWN}/.mcp.json`]: serversFile("own"),
     [`${OWN}/.mcp-gateway-rules.json`]: OPEN_RULES,

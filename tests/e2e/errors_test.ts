@@ -11,7 +11,7 @@ const RULES = {
   },
 };
 
-Deno.test("a refusal tells an agent what to do next", async (t) => {
+Deno.test("a refusal says what an agent can do next", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: oddServer(), "secret-one": oddServer(), other: oddServer() },
     rules: RULES,

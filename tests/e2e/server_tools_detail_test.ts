@@ -46,7 +46,7 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
     ]);
   });
 
-  await t.step("[tools.signatures] of a real server", async () => {
+  await t.step("[tools.signatures] the signatures of a real server", async () => {
     const { tools } = await list(gateway, "everything", { detail: "signatures" });
     const signatures = tools.map(({ signature }) => signature);
     assert.ok(signatures.includes("echo(message: string)"), signatures.join("\n"));

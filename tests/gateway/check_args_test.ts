@@ -20,7 +20,7 @@ function schemaErrors(inputSchema: unknown, args: unknown): string[] {
 
 const properties = { a: { type: "string" }, b: { type: "number" } };
 
-Deno.test("[tools.missing-args] what is required, of a plain type and without a default", () => {
+Deno.test("[tools.missing-args] required arguments of a plain type without a default", () => {
   const required = ["a", "b"];
   assert.deepEqual(missing({ type: "object", properties, required }), [
     '"a" (string)',
@@ -76,7 +76,7 @@ Deno.test("[tools.missing-args] a server that requires thousands has ten of them
   assert.deepEqual(found, names.slice(0, 10).map((name) => `"${name}" (string)`));
 });
 
-Deno.test("[tools.misfit-args] what only a whole validator could say is no misfit", () => {
+Deno.test("[tools.misfit-args] an argument that only a full validator could judge is no misfit", () => {
   const string = { type: "string" };
   const number = { type: "number" };
   const many = Array.from({ length: 60 }, (_, index) => ({ const: index }));

@@ -60,7 +60,7 @@ Deno.test("[rules.status] over HTTP another agent does not", async () => {
   assert.equal((await scene.call(STATUS)).code, "-32602");
 });
 
-Deno.test("[rules.status] where nobody is bound it is decided by the call", async () => {
+Deno.test("[rules.status] without a bound agent, the agent of the call decides", async () => {
   await using scene = await SessionScene.open({ agents: AGENTS }, { transport: "tcp" });
   assert.ok((await scene.toolNames()).includes(STATUS));
   assert.deepEqual(await scene.call(STATUS, { agent_id: "a" }), {});

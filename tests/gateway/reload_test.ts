@@ -150,7 +150,7 @@ Deno.test("[reload.bad-file] a good file that waited takes effect when the bad o
   assert.equal(scene.applied[0]?.servers.size, 2);
 });
 
-Deno.test("[reload.bad-file] what was bad and is as before is no error any more", async () => {
+Deno.test("[reload.bad-file] a bad file restored to its former text is no longer an error", async () => {
   using scene = await Scene.open();
   scene.reloader.start();
   await scene.edit("mcp.json", "{");

@@ -159,7 +159,7 @@ for (const [parameters, inputSchema] of schemaCases) {
   });
 }
 
-Deno.test("[tools.signature-of-schema] what is too long or too deep is cut, the required kept", () => {
+Deno.test("[tools.signature-of-schema] a schema too long or too deep is cut, required properties are kept", () => {
   const properties = Object.fromEntries(
     Array.from({ length: 10_000 }, (_, i) => [`property_${i}`, { type: "string" }]),
   );

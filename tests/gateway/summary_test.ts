@@ -9,7 +9,7 @@ const longSentence = "It explains at great length what nobody needs to know befo
   20,
 );
 
-Deno.test("[tools.signatures-60-percent] of every public server, and of all together", () => {
+Deno.test("[tools.signatures-60-percent] saved for every public server, and for all together", () => {
   let full = 0;
   let short = 0;
   for (const { server, tools } of readToolLists()) {
@@ -70,7 +70,7 @@ Deno.test("a tool with a large definition may say more", () => {
   assert.equal(summaryOf({ name: "f", description, inputSchema }), description);
 });
 
-Deno.test("whatever a tool holds, its summary is short and on one line", () => {
+Deno.test("the summary of any tool is short and on one line", () => {
   assert.equal(summaryOf({}), "");
   assert.equal(summaryOf({ description: 7 }), "");
   let inputSchema: unknown = {};

@@ -18,7 +18,7 @@ Deno.test("[log.redacted] the values of a configuration's variables, also of a f
   );
 });
 
-Deno.test("[log.redacted] what looks like a secret", () => {
+Deno.test("[log.redacted] text that looks like a secret", () => {
   const { clean } = new LogSecrets([]);
   const key = `sk-${"a1b2".repeat(8)}`;
   for (

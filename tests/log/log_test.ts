@@ -45,7 +45,7 @@ Deno.test("[log.json] JSON for machines: no field takes the place of the event's
   assert.equal(new Date(time).toISOString(), time);
 });
 
-Deno.test("[log.no-forgery] what is quoted forges no line and moves no cursor", () => {
+Deno.test("[log.no-forgery] quoted text forges no line and moves no cursor", () => {
   for (const colours of [false, true]) {
     const [line = ""] = written({ colours }, (log) => {
       log.info("said:\nerror: forged\r\x1b[2J\x9b1m", { excerpt: "\nerror: \x1b[31m" });

@@ -241,7 +241,7 @@ for (const result of ["null", "7", '"done"', "[]"]) {
   });
 }
 
-Deno.test("[remote.no-answer] what is quoted holds no secret, not even one that is cut off", async () => {
+Deno.test("[remote.no-answer] quoted text contains no secret, not even one that is cut off", async () => {
   const secrets = [
     "canary-key-4711",
     "canary-user",

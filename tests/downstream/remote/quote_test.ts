@@ -29,7 +29,7 @@ Deno.test("[remote.answers] the title of a page is quoted, with its attributes o
   }
 });
 
-Deno.test("[remote.answers] whatever a server names in its answer is short and without secrets", () => {
+Deno.test("[remote.answers] names quoted from a server's answer are short and without secrets", () => {
   const long = `${SECRET}${"x".repeat(100_000)}`;
   const id = JSON.stringify(long);
   const odd = [

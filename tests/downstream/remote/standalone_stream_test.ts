@@ -26,7 +26,7 @@ function listeners(): { answer: Answer; streams: ServerResponse[]; asked: (strin
   return { answer, streams, asked };
 }
 
-Deno.test("[remote.listening] what the server says and asks unasked arrives, and is answered", async () => {
+Deno.test("[remote.listening] unsolicited messages of the server arrive, and its requests are answered", async () => {
   const { answer, streams } = listeners();
   await using odd = await OddHttp.start(answer);
   await using scene = remoteScene(odd.url);
@@ -166,7 +166,7 @@ Deno.test("[remote.resumption] not in a haste, if the server ends it each time",
   assert.ok(resumed > 1 && resumed <= 6, `${resumed} times`);
 });
 
-Deno.test("[remote.resumption] where it cannot be taken up, the call fails", async () => {
+Deno.test("[remote.resumption] a stream that cannot be resumed fails the call", async () => {
   await using odd = await OddHttp.start(({ message }, response) => {
     if (message.method !== "tools/call") return false;
     response.writeHead(200, { "content-type": "text/event-stream" });

@@ -36,7 +36,7 @@ Deno.test("messages over HTTP", async (t) => {
     assert.ok(messages.at(-1)?.includes(text));
   });
 
-  await t.step("[http.accepted] what asks nothing is accepted", async () => {
+  await t.step("[http.accepted] a message that needs no answer is accepted", async () => {
     const response = await session.post({ jsonrpc: "2.0", method: "notifications/x" });
     assert.deepEqual([response.status, await response.text()], [202, ""]);
     assert.deepEqual(client.told, ["notifications/x"]);
@@ -44,7 +44,7 @@ Deno.test("messages over HTTP", async (t) => {
     assert.deepEqual([answer.status, await answer.text()], [202, ""]);
   });
 
-  await t.step("[http.invalid] what is no message is refused with a JSON-RPC error", async () => {
+  await t.step("[http.invalid] an invalid message is refused with a JSON-RPC error", async () => {
     for (const [body, code] of [["{", -32700], ["7", -32600], ["[]", -32600]] as const) {
       const response = await session.post(body);
       assert.equal(response.status, 400, body);

@@ -43,7 +43,7 @@ Deno.test("a client that lost its connection", async (t) => {
     assert.deepEqual(rest.map((text) => JSON.parse(text).id), [undefined, "three"]);
   });
 
-  await t.step("[http.resume] what was sent while nobody listened waits", async () => {
+  await t.step("[http.resume] messages sent while no stream is open wait", async () => {
     for (const method of ["a", "b"]) client.peer.notify(method);
     const reader = new EventReader(await session.get());
     const [a, b] = [await reader.message(), await reader.message()];

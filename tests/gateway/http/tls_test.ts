@@ -56,24 +56,33 @@ Deno.test("over TLS", async (t) => {
       await response.text();
     });
 
-    await t.step("[http.tls] who speaks plain HTTP is let go, and gets nothing", async () => {
-      const { text } = await sendRaw(scene.port, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
-      assert.doesNotMatch(text, /HTTP|ok/);
-      assert.equal(await isShown(scene, "first"), true);
-    });
+    await t.step(
+      "[http.tls] a client that speaks plain HTTP is disconnected without an answer",
+      async () => {
+        const { text } = await sendRaw(
+          scene.port,
+          "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        );
+        assert.doesNotMatch(text, /HTTP|ok/);
+        assert.equal(await isShown(scene, "first"), true);
+      },
+    );
 
-    await t.step("[http.tls-slow] who does not shake hands is cut off, others not", async () => {
-      using silent = await RawConnection.open(scene.port);
-      const caCerts = [Deno.readTextFileSync(join(FIXTURES, "first.crt"))];
-      using client = Deno.createHttpClient({ caCerts });
-      const health = async () => {
-        const response = await fetch(new URL("/health", scene.url), { client });
-        return (await response.json()).status;
-      };
-      assert.equal(await health(), "ok");
-      assert.deepEqual(await silent.readAll(), { status: 0, text: "" });
-      assert.equal(await health(), "ok");
-    });
+    await t.step(
+      "[http.tls-slow] a client without a handshake is cut off, others are not",
+      async () => {
+        using silent = await RawConnection.open(scene.port);
+        const caCerts = [Deno.readTextFileSync(join(FIXTURES, "first.crt"))];
+        using client = Deno.createHttpClient({ caCerts });
+        const health = async () => {
+          const response = await fetch(new URL("/health", scene.url), { client });
+          return (await response.json()).status;
+        };
+        assert.equal(await health(), "ok");
+        assert.deepEqual(await silent.readAll(), { status: 0, text: "" });
+        assert.equal(await health(), "ok");
+      },
+    );
 
     await t.step("[http.tls-reload] changed files are shown without a restart", async () => {
       use("second");

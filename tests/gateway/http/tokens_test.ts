@@ -50,7 +50,7 @@ Deno.test("[rules.credentials] unknown and expired tokens get one and the same a
   for (const answer of answers) assert.deepEqual(answer, first);
 });
 
-Deno.test("[rules.credentials] what is no bearer token is refused", async () => {
+Deno.test("[rules.credentials] a header that is not a bearer token is refused", async () => {
   const desk = await Desk.open(RULES);
   for (const header of [null, "", "  "]) {
     const refused = await desk.authenticate(header);
