@@ -60,7 +60,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     return findStartCause(start, { name, connect, windows: context.windows });
   }
   const said = (error instanceof DownstreamError ? error.said : undefined) ?? message;
-  const local = connect.kind === "stdio" ? findLocalCause(name, connect, said) : undefined;
+  const local = connect.kind === "stdio" ? findLocalCause(said, { name, connect }) : undefined;
   if (local !== undefined) {
     const { kind, message, fix } = local;
     return { kind, message, fix };

@@ -3,8 +3,8 @@ import {
   authorize,
   type Caller,
   DownstreamServer,
+  type GracePeriods,
   openTransport,
-  type Patience,
   Processes,
   type ServerContext,
   type Tool,
@@ -51,7 +51,7 @@ const MAX_DOWNLOADS = 3;
 export const DOWNLOAD_MS = 120_000;
 
 /** Grace periods for a server that has done no work. */
-const PATIENCE: Patience = { inputMs: 500, terminateMs: 1000 };
+const PATIENCE: GracePeriods = { inputMs: 500, terminateMs: 1000 };
 
 /** A caller that lists tools and cannot answer a server's requests. */
 export const NOBODY: Caller = {

@@ -1,4 +1,4 @@
-import { Cancellation, type CancelSignal, type Listed, Roster } from "../jsonrpc/mod.ts";
+import { Cancellation, type CancelSignal, type Indexed, SwapRemoveSet } from "../jsonrpc/mod.ts";
 import type { ClientChannel } from "./caller.ts";
 import { within } from "../within.ts";
 
@@ -11,7 +11,7 @@ export interface StoppableClock {
 }
 
 /** A call that is under way. There is one object for each call, because a client may have many. */
-export interface ActiveCall extends Listed {
+export interface ActiveCall extends Indexed {
   readonly link: ClientChannel;
   readonly clock: StoppableClock;
   /** Requests of the server to the client meanwhile; most calls have none. */
@@ -31,7 +31,10 @@ export class ServerRequest {
   readonly #closed = Promise.withResolvers<void>();
   readonly #onCancel: () => void;
 
-  constructor(calls: readonly ActiveCall[], request: CancelSignal, graceMs: number) {
+  constructor(
+    calls: readonly ActiveCall[],
+    { request, graceMs }: { readonly request: CancelSignal; readonly graceMs: number },
+  ) {
     this.#calls = new Set(calls);
     this.#request = request;
     this.#graceMs = graceMs;
@@ -75,7 +78,7 @@ export class ServerRequest {
 
 /** The calls under way on a session. */
 export class ActiveCalls {
-  readonly #entries = new Roster<ActiveCall>();
+  readonly #entries = new SwapRemoveSet<ActiveCall>();
 
   /** How many there are. */
   get count(): number {
@@ -111,6 +114,6 @@ export class ActiveCalls {
    * @param graceMs How long the answer may take after the end of the calls, in milliseconds.
    */
   ask(request: CancelSignal, graceMs: number): ServerRequest {
-    return new ServerRequest(this.#entries.all(), request, graceMs);
+    return new ServerRequest(this.#entries.all(), { request, graceMs });
   }
 }

@@ -7,11 +7,11 @@ import { type ClientCapabilities, type ClientChannel, supportsUrlElicitation } f
  */
 export interface Authorization {
   /**
-   * What a request bears now: an `Authorization` header, or nothing where no token is known. Renews
-   * a token that is about to expire.
+   * Returns the headers to add to a request: `Authorization`, or none if there is no token. Renews a
+   * token that is about to expire.
    *
-   * @param signal Gives up; its reason is thrown.
-   * @throws {DownstreamError} `SERVER_UNAVAILABLE` where a token cannot be renewed for now.
+   * @param signal Cancels the renewal; its reason is thrown.
+   * @throws {DownstreamError} `SERVER_UNAVAILABLE` if a token cannot be renewed for now.
    */
   headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   /**

@@ -32,7 +32,7 @@ export interface CallClockOptions {
 export class CallClock implements Due {
   /** Aborts with a `DownstreamError` of code `TIMEOUT`, or with the caller's reason. */
   readonly signal: CancelSignal;
-  /** See `Listed`. */
+  /** See `Indexed`. */
   listedAt = -1;
   readonly #cancellation = new Cancellation();
   readonly #server: string;

@@ -34,10 +34,10 @@ const BRIEF_MS = 3000;
 /** How much of a name is quoted, in UTF-16 code units. */
 const MAX_QUOTED_NAME = 80;
 
-/** What a server is told to be that has resources or prompts only. */
+/** The shortfall of a server that has only resources or prompts. */
 const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
 
-/** What a server is told to be that contradicts itself. */
+/** The shortfall of a server that declares tools and does not know `tools/list`. */
 const UNKNOWN_METHOD = "It declares tools, but it does not know tools/list";
 
 /** A tool of a server. */
@@ -50,7 +50,7 @@ export interface Tool {
   readonly text: JsonText;
 }
 
-/** What there is to say about a list of tools. */
+/** Remarks about a list of tools. */
 export interface CatalogNotes {
   /** Why the list is empty or not whole, as a sentence without a full stop. */
   readonly shortfall?: string | undefined;
@@ -79,7 +79,7 @@ export class Catalog {
    * Keeps the tools.
    *
    * @param tools Names are unique.
-   * @param notes What there is to say about them.
+   * @param notes Remarks about the list.
    */
   constructor(tools: readonly Tool[], notes: CatalogNotes = {}) {
     this.tools = tools;

@@ -5,11 +5,11 @@ import { isRecord } from "./handshake.ts";
 const ASKS_FOR_INPUT = 'resultType "input_required"';
 
 /**
- * What a result says of itself where it is not the end of its request. Servers of revision 2026-07-28
- * ask for input that way; results of older revisions have no such field.
+ * Describes the `resultType` of a result that does not complete its request. Servers of revision
+ * 2026-07-28 ask for input that way; results of older revisions have no such field.
  *
  * @param value The result.
- * @returns `undefined` where the result is complete.
+ * @returns `undefined` if the result is complete.
  * @see {@link https://modelcontextprotocol.io/specification/draft/basic/index#result-type}
  */
 export function describeIncomplete(value: unknown): string | undefined {
@@ -20,11 +20,11 @@ export function describeIncomplete(value: unknown): string | undefined {
 }
 
 /**
- * Passes on the answer to a call, unless its result is not complete.
+ * Returns the answer to a call if its result is complete.
  *
  * @param reply The answer.
  * @param server The server's name.
- * @throws {DownstreamError} where the server asks for more, which nobody here can give.
+ * @throws {DownstreamError} if the server asks for input, which the gateway cannot provide.
  */
 export function requireComplete(reply: Reply, server: string): Reply {
   const what = reply.ok ? describeIncomplete(reply.result.value) : undefined;

@@ -1,13 +1,13 @@
 import type { Log } from "../log.ts";
 import type { GracePeriods, Transport } from "./transport.ts";
 
-/** What a connection is made with. */
+/** Options of a connection. */
 export interface ConnectionOptions {
   /** The server's name. */
   readonly server: string;
   /** Opens the transport. */
   readonly open: () => Promise<Transport>;
-  /** Is told when the end goes wrong. */
+  /** Receives an error if the connection cannot be ended. */
   readonly log: Log;
 }
 
@@ -17,16 +17,11 @@ export class Connection {
   #opening: Promise<Transport> | undefined;
   #transport: Transport | undefined;
 
-  /**
-   * Prepares the connection; nothing is opened yet.
-   *
-   * @param options See there.
-   */
   constructor(options: ConnectionOptions) {
     this.#options = options;
   }
 
-  /** The server's process, where it is one. */
+  /** The server's process id, if it is a process of ours. */
   get pid(): number | undefined {
     return this.#transport?.pid;
   }
@@ -43,7 +38,7 @@ export class Connection {
     return this.#transport;
   }
 
-  /** What the server last said about itself. */
+  /** The last lines of the server about itself; see `Transport`. */
   async lastWords(): Promise<string> {
     return await this.#transport?.lastWords() ?? "";
   }
@@ -53,13 +48,13 @@ export class Connection {
     this.#transport?.kill();
   }
 
-  /** Ends everything that was started for it, once it is there. Never throws. */
+  /** Ends everything that was started for the connection; waits for an opening one. Never throws. */
   async end(patience: GracePeriods): Promise<void> {
     const { server, log } = this.#options;
     try {
       if (this.#transport === undefined) await this.#opening;
     } catch {
-      // It was not opened, so there is nothing to end; the start says why.
+      // It was not opened, so there is nothing to end; the failed start reports why.
     }
     try {
       await this.#transport?.end(patience);

@@ -1,4 +1,4 @@
-import { type Listed, Roster } from "../jsonrpc/mod.ts";
+import { type Indexed, SwapRemoveSet } from "../jsonrpc/mod.ts";
 
 /** How exact a deadline is kept, in milliseconds: many of about the same time are one turn's work. */
 const EXACT_MS = 10;
@@ -7,7 +7,7 @@ const EXACT_MS = 10;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Something that has a deadline. */
-export interface Due extends Listed {
+export interface Due extends Indexed {
   /** When it is due, on the clock of `performance.now()`; it may be put off meanwhile. */
   readonly dueAt: number;
   /** The deadline has come. It is not asked again. */
@@ -21,7 +21,7 @@ export interface Due extends Listed {
  * 7 % of its whole way).
  */
 export class Deadlines {
-  readonly #all = new Roster<Due>();
+  readonly #all = new SwapRemoveSet<Due>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   // When the timer fires; by then the deadline that it was set for may be gone.
   #wakesAt = Infinity;

@@ -12,24 +12,24 @@ import { shortenText } from "../text.ts";
 /** How much of a decisive line is quoted, in UTF-16 code units. */
 const MAX_LINE = 200;
 
-/** What is known when something with a server went wrong. */
+/** The context of a failure of a server. */
 export interface FailureContext {
   /** The server's entry. */
   readonly config: ServerConfig;
-  /** What it means that the time ran out. */
+  /** Description of a timeout, as a clause. */
   readonly timedOut: string;
-  /** What it sent meanwhile that was no use, as a sentence; empty where it did not. */
+  /** Description of invalid data that it sent meanwhile, as a sentence; empty if it sent none. */
   readonly noise: string;
-  /** What the server last said; empty where it said nothing. */
+  /** The last output of the server; empty if there was none. */
   readonly lastWords: () => Promise<string>;
 }
 
 /**
- * Turns what went wrong with a server into what the agent is told.
+ * Turns a failure of a server into the error for the agent.
  *
- * @param cause What was thrown.
- * @param context What is known besides.
- * @throws The cause itself where it is no failure of the server.
+ * @param cause The error that was thrown.
+ * @param context The server, and its output.
+ * @throws The cause itself if it is not a failure of the server.
  */
 export async function explainFailure(
   cause: unknown,
@@ -44,7 +44,7 @@ export async function explainFailure(
   }
   const why = reasonOf(cause, timedOut);
   if (why === undefined) throw cause;
-  // What is known of a remote server's failure is all that there is to say.
+  // The message of a remote failure says everything already.
   const words = cause instanceof RemoteFailure ? "" : await lastWords();
   const known = await explainWords(words, config);
   if (known !== undefined) {
@@ -60,21 +60,21 @@ export async function explainFailure(
   return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause, quotesNoise });
 }
 
-/** The cause that a local server's last words tell, and the line that tells it. */
+/** Describes the cause that a local server's last output shows, and quotes the line. */
 async function explainWords(words: string, config: ServerConfig): Promise<string | undefined> {
   const { connect, name } = config;
   if (words === "" || connect.kind !== "stdio") return undefined;
   const { findLocalCause } = await import("./causes/mod.ts");
-  const found = findLocalCause(name, connect, words);
+  const found = findLocalCause(words, { name, connect });
   if (found === undefined) return undefined;
   const line = JSON.stringify(shortenText(found.line, MAX_LINE));
   return `${redactExcerpt(found.message, config)}. It wrote ${line}.`;
 }
 
 /**
- * Adds to a failed start who can find its cause, and how.
+ * Adds the hint to run `doctor` to a failed start.
  *
- * @param error What the agent is told; as it is where that has a hint.
+ * @param error The error for the agent; returned unchanged if it already has a hint.
  */
 export function withDoctorHint(error: Error): Error {
   if (!(error instanceof DownstreamError) || error.code !== "SERVER_UNAVAILABLE") return error;
@@ -85,10 +85,10 @@ export function withDoctorHint(error: Error): Error {
 }
 
 /**
- * The failure of a call whose result is no object: no client could take it.
+ * Describes the failure of a call whose result is not an object, which no client accepts.
  *
  * @param server The server's name.
- * @param value What came in place of a result.
+ * @param value The value that arrived instead of a result.
  */
 export function noResult(server: string, value: unknown): DownstreamError {
   const what = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;

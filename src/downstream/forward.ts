@@ -4,13 +4,13 @@ import type { ClientChannel } from "./caller.ts";
 import type { ActiveCalls } from "./active_calls.ts";
 import { isRecord } from "./handshake.ts";
 
-/** Where a server's requests and notifications go. */
+/** The route of a server's requests and notifications. */
 export interface Forwarding {
-  /** The server's name, which people see beside what it says. */
+  /** The server's name, which is shown to people beside its messages. */
   readonly server: string;
-  /** Which requests may pass. */
+  /** Requests that are forwarded to the client. */
   readonly forward: readonly Forwarded[];
-  /** The client, where one is known. */
+  /** The client; `undefined` if none is known. */
   readonly link: ClientChannel | undefined;
   /** The calls under way on the session. */
   readonly calls: ActiveCalls;
@@ -30,10 +30,10 @@ const METHODS: Readonly<Record<string, Forwarded>> = {
 };
 
 /**
- * Answers a request of a server: by itself a ping, through the client what is forwarded.
+ * Answers a request of a server: a ping directly, a forwarded request through the client.
  *
- * @param request What the server asks.
- * @param forwarding Where it may go.
+ * @param request The request.
+ * @param forwarding The route of the request.
  */
 export function forwardRequest(request: IncomingRequest, forwarding: Forwarding): void {
   if (request.method === "ping") return request.reply({});
@@ -60,7 +60,7 @@ export function forwardRequest(request: IncomingRequest, forwarding: Forwarding)
   ).finally(() => forwarded.close());
 }
 
-/** An elicitation says which server asks: people must know whom they answer. */
+/** Adds the server's name to an elicitation: people must know which server they answer. */
 function requestParams(request: IncomingRequest, server: string): Payload | undefined {
   const { params } = request;
   if (request.method !== "elicitation/create" || !isRecord(params)) return request.paramText();
@@ -68,15 +68,13 @@ function requestParams(request: IncomingRequest, server: string): Payload | unde
 }
 
 /**
- * Passes a notification of a server on where clients have a use for it.
+ * Forwards a notification of a server to the client if clients have a use for it.
  *
- * @param method Its method.
- * @param params Its parameters.
- * @param forwarding Where it may go.
+ * @param notification The notification.
+ * @param forwarding The route of the notification.
  */
 export function forwardNotification(
-  method: string,
-  params: unknown,
+  { method, params }: { readonly method: string; readonly params: unknown },
   { server, link }: Pick<Forwarding, "server" | "link">,
 ): void {
   if (link === undefined || !isRecord(params)) return;

@@ -19,13 +19,15 @@ export interface ServerInfo {
   readonly name?: string;
 }
 
-/** How hands are shaken. */
+/** Options of a handshake. */
 export interface HandshakeOptions {
+  /** Capabilities that are declared to the server. */
+  readonly capabilities: ClientCapabilities;
   /** The gateway's version. */
   readonly version: string;
-  /** Ends the attempt. */
+  /** Cancels the attempt. */
   readonly signal: CancelSignal;
-  /** Takes the revision before anything else is sent. */
+  /** Receives the revision before anything else is sent. */
   readonly onAgreed: (revision: string) => void;
 }
 
@@ -58,24 +60,22 @@ export class HandshakeError extends Error {
 }
 
 /**
- * Agrees with a server on revision and capabilities.
+ * Negotiates the revision and the capabilities with a server.
  *
- * @param peer The way to the server.
- * @param capabilities What is declared to it.
- * @param options The gateway's version, and what ends the attempt.
- * @throws {HandshakeError} where the server refuses or speaks no known revision.
+ * @param peer The connection to the server.
+ * @param options The capabilities, the gateway's version, and the signal.
+ * @throws {HandshakeError} if the server refuses or speaks no known revision.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#initialization}
  */
 export async function initialize(
   peer: Peer,
-  capabilities: ClientCapabilities,
-  options: HandshakeOptions,
+  { capabilities, version, signal, onAgreed }: HandshakeOptions,
 ): Promise<ServerInfo> {
   const reply = await peer.request("initialize", {
     protocolVersion: REVISIONS[0],
     capabilities,
-    clientInfo: { name: "agent-mcp-gateway", version: options.version },
-  }, { signal: options.signal }).catch((cause) => {
+    clientInfo: { name: "agent-mcp-gateway", version },
+  }, { signal }).catch((cause) => {
     // Over HTTP a refusal often has a status of its own, and the error in its body.
     const rpc = remoteFailureBehind(cause)?.rpc;
     const newer = rpc && describeNewerRevision(rpc);
@@ -103,7 +103,7 @@ export async function initialize(
     );
   }
   const revision = String(protocolVersion);
-  options.onAgreed(revision);
+  onAgreed(revision);
   peer.notify("notifications/initialized");
   return {
     revision,

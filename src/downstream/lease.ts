@@ -25,9 +25,13 @@ export interface LeaseOptions {
   readonly signal: CancelSignal;
 }
 
-/** How a request is sent on a lease. */
-export interface LeaseRequestOptions {
-  /** Name of what is asked for, such as the tool's, for the trace. */
+/** A request on a lease. */
+export interface LeaseRequest {
+  /** The method. */
+  readonly method: string;
+  /** Fields of the parameters as JSON text, without braces; `_meta` is added. */
+  readonly fields: string;
+  /** Name of the tool or other object of the request, for the trace. */
   readonly name: string;
   /** Fields of `_meta`; a progress token among them is replaced. */
   readonly meta: Meta | undefined;
@@ -119,40 +123,34 @@ export class Lease implements Disposable {
   /**
    * Waits in the queue of the session, sends a request, and waits for its answer.
    *
-   * @param method The method.
-   * @param fields Fields of the parameters as JSON text, without braces; `_meta` is added.
-   * @param options The clock, the trace, and more.
+   * @param request The request, its clock, and its trace.
    * @throws {DownstreamError} The server went away before it answered.
    */
-  async request(
-    method: string,
-    fields: string,
-    options: LeaseRequestOptions,
-  ): Promise<LeaseReply> {
+  async request(request: LeaseRequest): Promise<LeaseReply> {
     const { session, queue } = this.pooled;
-    const { clock, onProgress } = options;
+    const { method, fields, clock, onProgress } = request;
     const { signal } = clock;
-    const waiting = options.span.child("queue");
+    const waiting = request.span.child("queue");
     try {
-      const turn = queue.enter(this.#options.caller.agent, signal);
-      if (turn !== undefined) await turn;
+      const admitted = queue.enter(this.#options.caller.agent, signal);
+      if (admitted !== undefined) await admitted;
     } finally {
       waiting.end();
     }
     try {
       // The tools may be known while this session still connects, and may do so for long.
       const info = session.info ?? await untilAborted(session.ready(), signal);
-      this.#sent = options.isRepeatable ? "repeatable" : "unrepeatable";
-      const span = startSpan(session, method, options);
+      this.#sent = request.isRepeatable ? "repeatable" : "unrepeatable";
+      const span = startSpan(session, request);
       const startedAt = clock.restart();
       const { noiseCount } = session;
       const call = session.activeCalls.begin(this.#options.caller.link, clock);
       try {
-        const exchange = options.needsTask && supportsTasks(info, method) ? runTask : runRequest;
-        const reply = await exchange(session.peer, {
+        const run = request.needsTask && supportsTasks(info, method) ? runTask : runRequest;
+        const reply = await run(session.peer, {
           method,
           fields,
-          meta: span.carry(options.meta),
+          meta: span.carry(request.meta),
           signal,
           onProgress: (params) => {
             clock.restart();
@@ -250,11 +248,7 @@ function supportsTasks({ capabilities: { tasks } }: ServerInfo, method: string):
 }
 
 /** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
-function startSpan(
-  { server, isProcess }: Session,
-  method: string,
-  { name, span }: LeaseRequestOptions,
-): Span {
+function startSpan({ server, isProcess }: Session, { method, name, span }: LeaseRequest): Span {
   return span.child(`${method} ${name}`, {
     kind: "client",
     attributes: {

@@ -50,21 +50,21 @@ const STRETCH_MS = 10_000;
 export class NoiseLog {
   readonly #log: Log;
   readonly #server: string;
-  readonly #how: string;
+  readonly #verb: string;
   #since = -Infinity;
   #count = 0;
 
   /**
-   * Begins with silence.
-   *
-   * @param log Takes the lines.
-   * @param server The server's name.
-   * @param how How messages come, as in "what the server sent".
+   * @param log Receives the lines.
+   * @param options The server's name, and the verb for its output, as in "what the server sent".
    */
-  constructor(log: Log, server: string, how: "wrote to stdout" | "sent") {
+  constructor(
+    log: Log,
+    { server, verb }: { readonly server: string; readonly verb: "wrote to stdout" | "sent" },
+  ) {
     this.#log = log;
     this.#server = server;
-    this.#how = how;
+    this.#verb = verb;
   }
 
   /**
@@ -84,7 +84,7 @@ export class NoiseLog {
     }
     if (++this.#count > MAX_LINES) return;
     const excerpt = excerptOf();
-    this.#log.warn(`Skipped what the server ${this.#how}: ${description}`, { server, excerpt });
+    this.#log.warn(`Skipped what the server ${this.#verb}: ${description}`, { server, excerpt });
     if (this.#count < MAX_LINES) return;
     this.#log.warn("Skips more such lines without a word for a while", { server });
   }

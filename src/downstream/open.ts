@@ -4,27 +4,28 @@ import { openRemote } from "./remote/mod.ts";
 import { openStdio, type StdioContext } from "./stdio_transport.ts";
 import type { Transport } from "./transport.ts";
 
-/** What a connection is opened with, besides the server's entry. */
+/** The context in which a connection is opened. */
 export interface TransportContext extends StdioContext {
-  /** What gives the requests to a remote server what they bear beside its headers. */
+  /** Adds a token to the requests to a remote server. */
   readonly authorization?: Authorization | undefined;
 }
 
 /**
- * Opens a connection to a server the way its entry says.
+ * Opens a connection to a server over the transport that its entry names.
  *
  * @param config The server's entry.
  * @param context Log and count of processes.
- * @throws {DownstreamError} where it cannot be opened.
+ * @throws {DownstreamError} if it cannot be opened.
  */
 export async function openTransport(
   config: ServerConfig,
   context: TransportContext,
 ): Promise<Transport> {
   const { connect } = config;
-  if (connect.kind === "stdio") return openStdio(config, connect, context);
+  if (connect.kind === "stdio") return openStdio(config, { ...context, connect });
   const { log, maxBytes, authorization } = context;
-  return await openRemote(config, connect, {
+  return await openRemote(config, {
+    connect,
     log,
     ...(maxBytes === undefined ? {} : { maxBytes }),
     authorization,

@@ -126,7 +126,7 @@ export class SessionPool {
   /** Gives a session back: it stays for the next call, until it has been idle for long. */
   release(pooled: PooledSession): void {
     if (--pooled.users > 0) return;
-    for (const tell of pooled.onUnused.splice(0)) tell();
+    for (const notify of pooled.onUnused.splice(0)) notify();
     if (pooled.isWithdrawn) return;
     const isUsedUp = this.#options.isolation === "call" && pooled !== this.#spare;
     if (isUsedUp) this.#end(pooled, IDLE_PATIENCE);
@@ -162,11 +162,14 @@ export class SessionPool {
   /**
    * Retires a session, and gives its callers another one.
    *
-   * @param pooled The session that is of no use any more.
-   * @param fresh The other one; it is ended where nobody can get it.
-   * @param drainMs How long the calls of the session may take to end.
+   * @param pooled The session that is no longer usable.
+   * @param options `fresh`: the other session, which is ended if no caller can get it. `drainMs`: time
+   * that the calls of the old session have to end, in milliseconds.
    */
-  replace(pooled: PooledSession, fresh: PooledSession, drainMs: number): void {
+  replace(
+    pooled: PooledSession,
+    { fresh, drainMs }: { readonly fresh: PooledSession; readonly drainMs: number },
+  ): void {
     const keys = [...this.#byKey].filter(([, other]) => other === pooled).map(([key]) => key);
     const isSpare = this.#spare === pooled;
     this.retire(pooled, drainMs);

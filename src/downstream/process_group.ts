@@ -1,4 +1,4 @@
-/** What a group can be sent; 0 asks whether it is there. */
+/** A signal for a process group; 0 only checks whether the group exists. */
 export type GroupSignal = "SIGTERM" | "SIGKILL" | 0;
 
 /**
@@ -6,8 +6,8 @@ export type GroupSignal = "SIGTERM" | "SIGKILL" | 0;
  * `node`), so its process alone is never the whole of it.
  *
  * @param groupId Id of the group, which is the id of its first process.
- * @param signal What to send.
- * @returns Whether there was any process to take it.
+ * @param signal The signal.
+ * @returns Whether the group had any process.
  */
 export function signalGroup(groupId: number, signal: GroupSignal): boolean {
   if (Deno.build.os === "windows") return signal !== 0 && runQuietly(treeKillCommand(groupId));

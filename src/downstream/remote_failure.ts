@@ -1,8 +1,8 @@
 import type { RpcError } from "../jsonrpc/mod.ts";
 
 /**
- * What is wrong, by what an operator has to do about it: the connection (`refused` to `closed`), its
- * TLS (`tls-…`), or what was answered.
+ * The kind of problem, by its fix: in the connection (`refused` to `closed`), in its TLS (`tls-…`), or
+ * in the answer.
  */
 export type RemoteProblem =
   | "refused"
@@ -25,21 +25,21 @@ export type RemoteProblem =
   | "web-page"
   | "not-mcp";
 
-/** What is known of a request that failed. */
+/** Options of a `RemoteFailure`. */
 export interface RemoteFailureOptions extends ErrorOptions {
   /**
-   * How far it came: `never` where it cannot have reached a tool, so that it may be sent again;
-   * `maybe` where it was cut off, and nobody knows what it has done; `refused` where the server
-   * answered it with something else than a result.
+   * How far the request got: `never` if it cannot have reached a tool, so that it may be sent again;
+   * `maybe` if the connection broke and the tool may have run; `refused` if the server answered it with
+   * something other than a result.
    */
   readonly reach: "never" | "maybe" | "refused";
-  /** Whether the whole session is over, as a process is that has crashed. */
+  /** Whether the whole session is over, as after the crash of a process. */
   readonly endsSession?: boolean;
-  /** The HTTP status, where there was one. */
+  /** The HTTP status, if there was one. */
   readonly status?: number;
-  /** Whether the server asks to be left alone for a while. */
+  /** Whether the server asks the gateway to wait. */
   readonly isBusy?: boolean;
-  /** What is wrong. */
+  /** The kind of problem. */
   readonly problem?: RemoteProblem | undefined;
   /** The JSON-RPC error that an answer held. */
   readonly rpc?: RpcError | undefined;
@@ -47,27 +47,27 @@ export interface RemoteFailureOptions extends ErrorOptions {
 
 /** A remote server cannot be reached, or did not answer as it should. */
 export class RemoteFailure extends Error {
-  /** Tells this class from others. */
+  /** The name of the class. */
   override readonly name = "RemoteFailure";
-  /** How far the request came. */
+  /** How far the request got; see `RemoteFailureOptions`. */
   readonly reach: "never" | "maybe" | "refused";
   /** Whether the whole session is over. */
   readonly endsSession: boolean;
-  /** The HTTP status, where there was one. */
+  /** The HTTP status, if there was one. */
   readonly status: number | undefined;
-  /** Whether the server asks to be left alone for a while. */
+  /** Whether the server asks the gateway to wait. */
   readonly isBusy: boolean;
-  /** What is wrong; `undefined` where nothing is known of it. */
+  /** The kind of problem; `undefined` if it is unknown. */
   readonly problem: RemoteProblem | undefined;
   /** The JSON-RPC error that the answer held. */
   readonly rpc: RpcError | undefined;
 
   /**
-   * Says it.
+   * Creates the failure.
    *
-   * @param message What happened, such as `it answered with HTTP 500`: without the url's userinfo,
-   * path and query, and no headers.
-   * @param options How far the request came.
+   * @param message Description, such as `it answered with HTTP 500`, without headers and without the
+   * userinfo, path and query of the url.
+   * @param options How far the request got, and more.
    */
   constructor(message: string, options: RemoteFailureOptions) {
     super(message, options);
@@ -80,7 +80,7 @@ export class RemoteFailure extends Error {
   }
 }
 
-/** The failure of a remote server that is behind an error, where it is one. */
+/** Returns the failure of a remote server that caused an error, if there is one. */
 export function remoteFailureBehind(error: unknown): RemoteFailure | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof RemoteFailure) return cause;

@@ -1,16 +1,16 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { redact } from "../redact.ts";
 
-/** Longest text of a server that is quoted, in UTF-16 code units. */
+/** Longest quote from a server, in UTF-16 code units. */
 const MAX_QUOTE = 500;
 
-/** How many texts are remembered of a server; tokens that were renewed often are worth nothing. */
+/** Number of secrets remembered for a server; tokens that have been renewed are worthless. */
 const MAX_LEARNED = 64;
 
 const learned = new WeakMap<ServerConfig, Set<string>>();
 
 /**
- * Remembers secrets of a server that come up while it is used, such as tokens.
+ * Remembers secrets of a server that are issued while it is used, such as tokens.
  *
  * @param config Its entry.
  * @param values The secrets; the oldest are forgotten when there are many.
@@ -29,8 +29,8 @@ export function addSecrets(config: ServerConfig, values: readonly string[]): voi
 }
 
 /**
- * What must not appear in anything that is written about a server: the variables that its entry
- * names, and what is given to it alone.
+ * Returns the texts that no message about a server may contain: the variables that its entry names,
+ * and its own environment, headers and tokens.
  *
  * @param config Its entry.
  */
@@ -38,27 +38,25 @@ export function secretsOf(config: ServerConfig): string[] {
   const { connect, options, secrets } = config;
   const own = connect.kind === "stdio" ? connect.env : connect.headers;
   const inherited = options.inheritEnv.map((name) => Deno.env.get(name) ?? "");
-  // Of a key of several lines each line is told apart, for that is how it comes back.
   const { clientSecret = "" } = options.oauth ?? {};
   const all = [
     ...[...secrets, ...Object.values(own), ...inherited, clientSecret],
     ...(learned.get(config) ?? []),
   ];
-  return all.flatMap((value) => {
-    return [value, ...value.split("\n")];
-  });
+  // Multi-line secrets are redacted line by line too: stderr is read in lines.
+  return all.flatMap((value) => [value, ...value.split("\n")]);
 }
 
 /**
- * What a server says, fit to be quoted: without its secrets and the home folder, and not endless.
+ * Prepares a text of a server for a quote: removes its secrets and the home folder, and shortens it.
  *
- * @param text What it said.
+ * @param text The text.
  * @param config Its entry.
  */
 export function redactExcerpt(text: string, config: ServerConfig): string {
   const secrets = secretsOf(config);
   const longest = Math.max(0, ...secrets.map(({ length }) => length));
-  // What is cut off must not be the rest of a secret, so as much more is cleaned.
+  // A secret that the cut goes through must be recognized, so that much more is redacted first.
   const clean = redact(text.slice(0, MAX_QUOTE + longest), secrets, Deno.env.get("HOME"));
   return clean.length > MAX_QUOTE ? `${clean.slice(0, MAX_QUOTE)}…` : clean;
 }

@@ -280,7 +280,7 @@ export class DownstreamServer {
             : undefined;
           const error = loss === undefined
             ? cause
-            : this.#check.explain(cause, loss, lease.hasSent);
+            : this.#check.explain(cause, { loss, hasSent: lease.hasSent });
           if (isFirst && this.#mayTryAgain(lease, error)) continue;
           this.#health.note(error);
           const isLate = error instanceof DownstreamError && error.code === "TIMEOUT";

@@ -8,48 +8,47 @@ import { redactExcerpt } from "./secrets.ts";
 import { forwardNotification, forwardRequest } from "./forward.ts";
 
 /**
- * How long a server is not read for each line that is no message, in milliseconds. One that shouts
- * all the time would have all of our time; this way it waits itself.
+ * Pause in reading a server after each line that is not a message, in milliseconds. A server that
+ * prints such lines all the time would otherwise use all of our time; this way it is the one that waits.
  */
 const NOISE_REST_MS = 0.2;
 
-/** Requests of a server that may wait for the client; people answer one at a time. */
+/** Limit of the requests of a server that wait for the client; people answer one at a time. */
 const MAX_REQUESTS = 100;
 
-/** Who hears what a server says. */
+/** Receives the messages of a server. */
 export interface ServerListener {
   /** The server's entry. */
   readonly config: ServerConfig;
-  /** Which of its requests may reach the client. */
+  /** Requests of the server that are forwarded to the client. */
   readonly forward: readonly Forwarded[];
-  /** Takes what is odd. */
+  /** Receives invalid data, and late answers at debug level. */
   readonly log: Log;
-  /** The calls under way, which a request of the server may belong to. */
+  /** The active calls, which a request of the server may belong to. */
   readonly calls: ActiveCalls;
-  /** The client that a request or a log message is for, where one is known. */
+  /** Returns the client that a request or a log message is for; `undefined` if none is known. */
   readonly link: () => ClientChannel | undefined;
-  /** The server sent something that is no use, which is told with its beginning. */
+  /** The server sent invalid data; receives its beginning. */
   readonly onNoise: (excerpt: string) => void;
   /** The server's tools may have changed. */
   readonly onToolsChanged: () => void;
-  /** The server says nothing any more. */
+  /** The connection has ended. */
   readonly onClosed: () => void;
 }
 
 /**
- * Opens the conversation with a server: what it asks and says goes to the client it is for.
+ * Opens the peer of a server: its requests and notifications go to the client they are for.
  *
- * @param channel The way to the server.
- * @param listener Who hears it.
+ * @param channel The channel to the server.
+ * @param listener Receives its messages.
  */
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
   const { config, forward, log, calls, link, onNoise, onToolsChanged, onClosed } = listener;
   const server = config.name;
-  const noise = new NoiseLog(
-    log,
+  const noise = new NoiseLog(log, {
     server,
-    config.connect.kind === "stdio" ? "wrote to stdout" : "sent",
-  );
+    verb: config.connect.kind === "stdio" ? "wrote to stdout" : "sent",
+  });
   const peer = new Peer(channel, {
     request: (request) => {
       if (peer.incomingCount > MAX_REQUESTS) {
@@ -59,7 +58,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
     },
     notification: (method, params) => {
       if (method === "notifications/tools/list_changed") onToolsChanged();
-      else forwardNotification(method, params, { server, link: link() });
+      else forwardNotification({ method, params }, { server, link: link() });
     },
     late: (excerpt) => {
       log.debug("Answered a request that was cancelled", {

@@ -312,7 +312,7 @@ export class Session {
     try {
       const info = await withDeadline(config.options.connectTimeoutMs, (signal) => {
         const onAgreed = (revision: string): void => transport.negotiated?.(revision);
-        return initialize(peer, this.#declared, { version, signal, onAgreed });
+        return initialize(peer, { capabilities: this.#declared, version, signal, onAgreed });
       });
       // It may be gone in the same breath, and nobody would be told of it any more.
       if (this.#isLost) throw new ChannelClosed("The connection ended after the handshake");

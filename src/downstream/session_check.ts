@@ -15,24 +15,24 @@ import type { Session } from "./session.ts";
 export type SessionLoss = "gone" | "lost";
 
 /**
- * What a session turned out to be. `unclear`: no new session works either, or the server refuses what
- * it is asked on any session.
+ * The result of a check. `unclear`: no new session works either, or the server refuses the probes on
+ * every session.
  */
 export type SessionVerdict = SessionLoss | "alive" | "unclear";
 
-/** What a check is made with. */
+/** Options of a check. */
 export interface SessionCheckOptions {
   /** The server's name. */
   readonly server: string;
   /** The server's sessions. */
   readonly pool: SessionPool;
-  /** Is told of a session that is of no use any more. */
+  /** Receives each session that is lost. */
   readonly onLost: (pooled: PooledSession) => void;
   /** How long calls under way may take when their session is given up, in milliseconds. */
   readonly drainMs: number;
 }
 
-/** What changes nothing at the server; the second is for servers that refuse the first always. */
+/** Requests that change nothing at the server; the second is for servers that refuse every ping. */
 const PROBES = ["ping", "tools/list"] as const;
 
 /** Statuses by which a server turns a message away before it looks at it, if its session is gone. */
@@ -79,13 +79,15 @@ export class SessionCheck {
   }
 
   /**
-   * Says that a call failed because its session was lost, and whether it was carried out.
+   * Describes the failure of a call whose session was lost, and whether the call was carried out.
    *
-   * @param cause How the call failed.
-   * @param loss How its session was lost.
-   * @param hasSent Whether the call had been sent.
+   * @param cause The error of the call.
+   * @param call How its session was lost, and whether the call had been sent.
    */
-  explain(cause: unknown, loss: SessionLoss, hasSent: boolean): DownstreamError {
+  explain(
+    cause: unknown,
+    { loss, hasSent }: { readonly loss: SessionLoss; readonly hasSent: boolean },
+  ): DownstreamError {
     const { server } = this.#options;
     const status = remoteFailureBehind(cause)?.status;
     const isUnsent = !hasSent || (loss === "gone" && TURNED_AWAY.has(status));
@@ -108,7 +110,7 @@ export class SessionCheck {
       const isLost = verdict === "gone" || verdict === "lost";
       if (isLost) {
         onLost(pooled);
-        pool.replace(pooled, fresh, drainMs);
+        pool.replace(pooled, { fresh, drainMs });
       } else pool.retire(fresh, drainMs);
       return verdict;
     } catch {

@@ -51,17 +51,18 @@ export class StartFailure extends Error {
 const HEAD_BYTES = 256;
 
 /**
- * Finds out why a command could not be started. The system says "not found" for five different
- * faults, so the files are looked at.
+ * Finds out why a command could not be started. The system reports "not found" for five different
+ * faults, so the files are examined.
  *
- * @param connect The command.
- * @param env The variables that its process would have got.
- * @param cause What was thrown.
+ * @param cause The error that was thrown.
+ * @param attempt The command, and the environment of its process.
  */
 export function explainStart(
-  connect: ConnectStdio,
-  env: Readonly<Record<string, string>>,
   cause: unknown,
+  { connect, env }: {
+    readonly connect: ConnectStdio;
+    readonly env: Readonly<Record<string, string>>;
+  },
 ): StartFailure {
   const { command } = connect;
   const path = findFile(connect, env);
@@ -166,7 +167,7 @@ function readHead(path: string): string {
   return new TextDecoder("latin1").decode(bytes.subarray(0, count));
 }
 
-/** What is there; `undefined` where it may not be looked at. */
+/** Returns what `read` returns, "missing" if the file does not exist, `undefined` if it is not readable. */
 function look<T>(read: () => T): T | "missing" | undefined {
   try {
     return read();

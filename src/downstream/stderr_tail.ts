@@ -28,12 +28,7 @@ export class StderrTail {
   /** Resolves when the stream has ended. */
   readonly done: Promise<void>;
 
-  /**
-   * Starts to read.
-   *
-   * @param stream The server's stderr.
-   * @param options See there.
-   */
+  /** Starts to read. */
   constructor(stream: ReadableStream<Uint8Array>, options: StderrOptions) {
     this.#options = options;
     this.done = this.#read(stream);
@@ -62,7 +57,7 @@ export class StderrTail {
   }
 
   #add(text: string): void {
-    // What follows the part of a line that was kept is left out, up to its end.
+    // The rest of a line whose beginning was kept is skipped.
     const added = this.#isCut ? text.slice(endOfLine(text)) : text;
     this.#isCut &&= added === "";
     const lines = this.#rest + added;
@@ -84,7 +79,7 @@ export class StderrTail {
     }
   }
 
-  /** What is kept of a line that goes on: without its end, which may be half a secret. */
+  /** Returns the part to keep of an unfinished line: without its end, which may be half a secret. */
   #cut(line: string): string {
     const { clean, longestSecret } = this.#options;
     return clean(line).slice(0, MAX_LINE).slice(0, -Math.max(1, longestSecret));

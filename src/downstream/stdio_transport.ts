@@ -12,16 +12,16 @@ import type { GracePeriods, Transport } from "./transport.ts";
 import { type CommandLine, windowsCommand } from "./windows_command.ts";
 import { within } from "../within.ts";
 
-/** How long a dead process may take to be told dead, in milliseconds. */
+/** Time to wait for the exit status and the stderr of a process that is ending, in milliseconds. */
 const LAST_WORDS_MS = 100;
 
-/** What a server's process is started with, besides its entry. */
+/** The context in which a server's process is started. */
 export interface StdioContext {
-  /** Takes what it prints on stderr, at debug level. */
+  /** Receives the lines of its stderr, at debug level. */
   readonly log: Log;
-  /** Where it is counted. */
+  /** Counts the process. */
   readonly processes: Processes;
-  /** The longest message that is taken from it, in bytes; default 64 MiB. */
+  /** Size limit of a message, in bytes; default 64 MiB. */
   readonly maxBytes?: number;
 }
 
@@ -100,16 +100,14 @@ export class StdioTransport implements Transport {
  * Starts a server's process.
  *
  * @param config The server's entry.
- * @param connect Its command.
- * @param surroundings Log and count of processes.
- * @throws {DownstreamError} `SERVER_UNAVAILABLE` where the command cannot be started.
+ * @param context Its command, the log, and the count of processes.
+ * @throws {DownstreamError} `SERVER_UNAVAILABLE` if the command cannot be started.
  */
 export function openStdio(
   config: ServerConfig,
-  connect: ConnectStdio,
-  surroundings: StdioContext,
+  context: StdioContext & { readonly connect: ConnectStdio },
 ): StdioTransport {
-  const { processes } = surroundings;
+  const { connect, processes } = context;
   if (!processes.hasRoom) throw new NoRoom(config.name, processes.most);
   const secrets = secretsOf(config);
   const env = childEnvironment(
@@ -130,9 +128,9 @@ export function openStdio(
       // A group of its own. On Windows that would be a console window of its own.
       detached: Deno.build.os !== "windows",
     });
-    return new StdioTransport(command.spawn(), { ...surroundings, server: config.name, secrets });
+    return new StdioTransport(command.spawn(), { ...context, server: config.name, secrets });
   } catch (thrown) {
-    const cause = explainStart(connect, env, thrown);
+    const cause = explainStart(thrown, { connect, env });
     const message = `Server "${config.name}" is not available: ${
       redactExcerpt(cause.message, config)
     }.`;
@@ -143,22 +141,22 @@ export function openStdio(
 function commandLine(connect: ConnectStdio, env: Record<string, string>): CommandLine {
   const { command, args, cwd } = connect;
   if (Deno.build.os !== "windows") return { file: command, args, raw: false };
-  return windowsCommand(command, args, { env, exists, ...(cwd === undefined ? {} : { cwd }) });
+  return windowsCommand(connect, { env, exists, ...(cwd === undefined ? {} : { cwd }) });
 }
 
 function exists(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {
-    // What may not be read is not there for us; Deno itself looks once more.
+    // An unreadable file counts as missing; Deno itself looks once more.
     return false;
   }
 }
 
-/** What one read takes at the most, in bytes. */
+/** Most bytes of one read. */
 const READ_BYTES = 64 * 1024;
 
-/** A stream that is read into the same memory again and again, instead of into new memory each time. */
+/** Reads a stream into the same memory each time, instead of into new memory. */
 function readInto(stream: ReadableStream<Uint8Array>): ByteSource {
   return {
     getReader() {

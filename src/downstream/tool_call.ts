@@ -26,7 +26,9 @@ export async function callTool(
   }
   const { meta, span, onProgress } = call;
   const fields = `"name":${JSON.stringify(tool.name)},"arguments":${call.args.text}`;
-  const { reply, downstreamMs, isError } = await lease.request("tools/call", fields, {
+  const { reply, downstreamMs, isError } = await lease.request({
+    method: "tools/call",
+    fields,
     name: tool.name,
     meta,
     clock,

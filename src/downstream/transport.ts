@@ -21,9 +21,9 @@ export interface Transport {
   /** Takes the revision that was agreed on, where requests have to name it. */
   negotiated?(revision: string): void;
   /**
-   * What the server last said about itself, such as its last lines on stderr and its exit code;
-   * free of secrets, at most 20 lines and 2 KB. Empty where it said nothing. Waits a moment for a
-   * process that is ending to have its say.
+   * Returns the last output of the server, such as its last lines on stderr, and its exit code; without
+   * secrets, at most 20 lines and 2 KB. Empty if there is none. Waits a moment for the output of a
+   * process that is ending.
    */
   lastWords(): Promise<string>;
   /** Ends everything that was started for the connection, at once and without asking. */

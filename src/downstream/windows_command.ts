@@ -8,8 +8,8 @@ export interface CommandLine {
   readonly raw: boolean;
 }
 
-/** What a command is looked for with. */
-export interface WindowsSurroundings {
+/** The context in which a command is looked up. */
+export interface WindowsContext {
   /** The environment that the process gets; the case of names does not count. */
   readonly env: Readonly<Record<string, string>>;
   /** The folder that the process starts in, where it is not our own. */
@@ -33,23 +33,21 @@ const PLAIN = /^[\w\-.:/\\@+#$]*[\w\-.:/@+#$]$/;
  * Finds out how a command is started on Windows. What is called `npx` there is `npx.cmd`, a script,
  * which only `cmd.exe` can run.
  *
- * @param command Name or path, as the server's entry has it.
- * @param args Its arguments.
- * @param surroundings Where to look.
- * @returns The command as it is where no file is found: then starting it says so.
- * @throws {CommandLineError} where an argument cannot be given to a script.
+ * @param entry Name or path of the command, and its arguments, as in the server's entry.
+ * @param context The environment, the folder, and the files.
+ * @returns The command unchanged if no file is found: starting it then reports that.
+ * @throws {CommandLineError} if an argument cannot be passed to a script.
  */
 export function windowsCommand(
-  command: string,
-  args: readonly string[],
-  surroundings: WindowsSurroundings,
+  { command, args }: { readonly command: string; readonly args: readonly string[] },
+  context: WindowsContext,
 ): CommandLine {
-  const file = findFile(command, surroundings);
+  const file = findFile(command, context);
   if (file === undefined) return { file: command, args, raw: false };
   if (!SCRIPT.test(file)) return { file, args, raw: false };
   const line = [quote(file.replaceAll("/", "\\")), ...args.map(quoteArgument)].join(" ");
   return {
-    file: valueOf("COMSPEC", surroundings.env) ?? "cmd.exe",
+    file: valueOf("COMSPEC", context.env) ?? "cmd.exe",
     // No start-up commands of the user (/d), the extensions that quoting relies on (/e), nothing
     // special about `!` (/v), and only the outermost quotes taken away (/s).
     args: ["/d", "/e:on", "/v:off", "/s", "/c", `"${line}"`],
@@ -61,7 +59,7 @@ export function windowsCommand(
  * Never in the current folder, where `cmd.exe` looks first: a stranger's repository may have a
  * `npx.cmd` of its own.
  */
-function findFile(command: string, { env, cwd, exists }: WindowsSurroundings): string | undefined {
+function findFile(command: string, { env, cwd, exists }: WindowsContext): string | undefined {
   const names = fileNames(command, env);
   if (!/[\\/:]/.test(command)) {
     const folders = listFolders(valueOf("PATH", env) ?? "");

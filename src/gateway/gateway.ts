@@ -4,8 +4,8 @@ import {
   authorize,
   type ClientConnection,
   type DownstreamServer,
+  type GracePeriods,
   openTransport,
-  type Patience,
   Processes,
   type ServerContext,
 } from "../downstream/mod.ts";
@@ -44,10 +44,10 @@ export interface GatewayOptions {
 const LEAVING_MS = 10_000;
 
 /** What such a server gets to end. */
-const LEAVING: Patience = { inputMs: 2000, terminateMs: 2000 };
+const LEAVING: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
 
 /** What a client that is gone leaves to its servers. */
-const CLIENT_LEFT: Patience = { inputMs: 500, terminateMs: 500 };
+const CLIENT_LEFT: GracePeriods = { inputMs: 500, terminateMs: 500 };
 
 /** How a client is served. */
 export interface ConnectOptions {
@@ -74,7 +74,7 @@ export interface EndOptions {
   /** What calls under way get to be answered, in milliseconds. */
   readonly callsMs: number;
   /** What servers get to end. */
-  readonly patience: Patience;
+  readonly patience: GracePeriods;
 }
 
 /**

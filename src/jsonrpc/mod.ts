@@ -23,7 +23,7 @@ export { createMemoryChannels } from "./memory_channel.ts";
 export { type IdText, JsonText, type Payload, RPC_CODES, type RpcError } from "./message.ts";
 export type { RequestOptions } from "./outgoing.ts";
 export { Peer, type PeerHandler } from "./peer.ts";
-export { type Indexed as Listed, SwapRemoveSet as Roster } from "./swap_remove_set.ts";
+export { type Indexed, SwapRemoveSet } from "./swap_remove_set.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 export { elementTexts, isTooComplex, textAt, withElement } from "./scan.ts";
 export { ReadThrottle as Turn } from "./read_throttle.ts";

@@ -5,7 +5,10 @@ import { Shell } from "./command_support.ts";
 /** Finds the cause in what a command wrote. */
 function find(line: string, said: string) {
   const [command = "", ...args] = line.split(" ");
-  return findLocalCause("one", { kind: "stdio", command, args, env: {} }, said);
+  return findLocalCause(said, {
+    name: "one",
+    connect: { kind: "stdio", command, args, env: {} },
+  });
 }
 
 /** Real output of npm 11, uv, Node.js 20, Python 3.11 and Deno, cut to the lines that matter. */

@@ -5,7 +5,7 @@ import {
   type Caller,
   type Catalog,
   DownstreamServer,
-  type Patience,
+  type GracePeriods,
   type ToolCall,
   type Transport,
 } from "../../src/downstream/mod.ts";
@@ -67,7 +67,7 @@ const DEFAULTS: ServerOptions = {
 };
 
 /** Grace periods for servers of tests: long enough that none has to be killed. */
-export const PATIENCE: Patience = { inputMs: 5000, terminateMs: 5000 };
+export const PATIENCE: GracePeriods = { inputMs: 5000, terminateMs: 5000 };
 
 /** A downstream server of the gateway, with a scripted server behind it. */
 export class Scene implements AsyncDisposable {

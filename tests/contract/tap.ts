@@ -1,4 +1,4 @@
-import type { Patience, Transport } from "../../src/downstream/mod.ts";
+import type { GracePeriods, Transport } from "../../src/downstream/mod.ts";
 import type { Channel } from "../../src/jsonrpc/mod.ts";
 import type { Command, Fields, Message, Script } from "./scripted_server.ts";
 import { Seen } from "./seen.ts";
@@ -77,7 +77,7 @@ export class Tap implements Transport {
     this.#inner.kill();
   }
 
-  async end(patience: Patience): Promise<void> {
+  async end(patience: GracePeriods): Promise<void> {
     await this.#gate;
     await this.#inner.end(patience);
     this.#hasEnded = true;

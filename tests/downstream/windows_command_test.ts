@@ -26,7 +26,7 @@ function start(
   },
 ) {
   const exists = (path: string) => files.some((file) => file.toLowerCase() === path.toLowerCase());
-  return windowsCommand(command, args, { env, exists, ...(cwd === undefined ? {} : { cwd }) });
+  return windowsCommand({ command, args }, { env, exists, ...(cwd === undefined ? {} : { cwd }) });
 }
 
 const NPX = "C:\\Program Files\\nodejs\\npx.cmd";

@@ -7,19 +7,19 @@ import {
   readPackageRun,
 } from "../../config/mod.ts";
 
-/** Why a local server did not start, as its own output tells, and what to do about it. */
+/** The cause of a local server's failure, found in its own output, and its fix. */
 export interface LocalFinding {
-  /** What kind of failure. */
+  /** The kind of failure. */
   readonly kind: LocalFindingKind;
-  /** What happened. */
+  /** Description of the failure, as a clause. */
   readonly message: string;
-  /** What to do about it. */
+  /** Instruction for the operator. */
   readonly fix: string;
-  /** The line of its output that tells. */
+  /** The line of its output that shows the cause. */
   readonly line: string;
 }
 
-/** The kinds of failure that a local server's own output tells. */
+/** The kinds of failure that a local server's own output shows. */
 export type LocalFindingKind =
   | "registry-unreachable"
   | "package-not-found"
@@ -36,26 +36,25 @@ interface Context {
   readonly command: string;
   /** The program without its folder and ending, such as `npx`. */
   readonly program: string;
-  /** The package that the arguments name. */
+  /** The package that the arguments name; "its package" if they name none. */
   readonly named: string;
-  /** The entry's arguments, as a path in the servers file. */
+  /** Path of the entry's arguments in the servers file. */
   readonly args: string;
-  /** The arguments. */
   readonly words: readonly string[];
-  /** A command that downloads the package, where there is one. */
+  /** A command that downloads the package, if there is one. */
   readonly fill?: string;
 }
 
 interface FailurePattern {
-  /** What the output says; its groups are for the finding. */
+  /** Matches the output; its groups are passed to `find`. */
   readonly said: RegExp;
   readonly kind: LocalFindingKind;
   find(groups: readonly (string | undefined)[], context: Context): { message: string; fix: string };
 }
 
 /**
- * What npm and uv print when they cannot download a server. The first match counts; the texts are
- * those of npm 11 and uv.
+ * Output of npm and uv when they cannot download a server; the texts are those of npm 11 and uv. The
+ * first match wins.
  */
 const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
   {
@@ -149,7 +148,7 @@ const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
   },
 ];
 
-/** What the programs themselves write. */
+/** Output of the programs themselves. */
 const RUN_FAILURES: readonly FailurePattern[] = [
   {
     // Either the missing file or the one that imports it is in the folder.
@@ -214,17 +213,15 @@ const RUN_FAILURES: readonly FailurePattern[] = [
 ];
 
 /**
- * Finds the cause of a failure in what a local server wrote to stderr.
+ * Finds the cause of a failure in the stderr of a local server.
  *
- * @param name The server.
- * @param connect Its command.
  * @param said The end of its stderr.
- * @returns `undefined` where that tells nothing that is known.
+ * @param server Its name and its command.
+ * @returns `undefined` if no known cause matches.
  */
 export function findLocalCause(
-  name: string,
-  connect: ConnectStdio,
   said: string,
+  { name, connect }: { readonly name: string; readonly connect: ConnectStdio },
 ): LocalFinding | undefined {
   const run = readPackageRun([connect.command, ...connect.args]);
   const context = {
@@ -235,9 +232,9 @@ export function findLocalCause(
     args: `${formatPath(["mcpServers", name])}.args`,
     words: connect.args,
   };
-  const signs = isDownloaded(connect) ? [...DOWNLOAD_FAILURES, ...RUN_FAILURES] : RUN_FAILURES;
-  for (const { said: sign, kind, find } of signs) {
-    const groups = sign.exec(said);
+  const patterns = isDownloaded(connect) ? [...DOWNLOAD_FAILURES, ...RUN_FAILURES] : RUN_FAILURES;
+  for (const { said: pattern, kind, find } of patterns) {
+    const groups = pattern.exec(said);
     if (groups === null) continue;
     return { kind, ...find(groups, context), line: lineAt(said, groups.index) };
   }
@@ -249,23 +246,23 @@ function lineAt(text: string, index: number): string {
   return text.slice(text.lastIndexOf("\n", index - 1) + 1, end < 0 ? text.length : end).trim();
 }
 
-/** Whether a server's program downloads it first, which takes its time. */
+/** Whether a server's command downloads the server first, which may take long. */
 export function isDownloaded({ command, args }: ConnectStdio): boolean {
   return downloads([command, ...args]);
 }
 
 /**
- * A command that downloads the package of an entry and ends, for a person to run. The server itself
- * is not started: with its input open it would run for ever.
+ * Returns a command that downloads the package of an entry and exits, for a person to run. It does
+ * not start the server, which would run forever with its input open.
  *
- * @returns undefined where the entry's program has no such command.
+ * @returns `undefined` if the entry's program has no such command.
  */
 export function fillCommandOf({ command, args }: ConnectStdio): string | undefined {
   const run = readPackageRun([command, ...args]);
   return run === undefined ? undefined : fillCommand(run);
 }
 
-/** Commands that install a package, and run something else that ends at once. */
+/** Returns a command that installs a package and runs another program, which exits immediately. */
 function fillCommand({ runner, spec }: PackageRun): string {
   const name = quoteWord(spec);
   switch (runner) {
@@ -295,7 +292,7 @@ function quoteWord(word: string): string {
  * Variables that make package runners fail fast: npm retries an unreachable registry for more than
  * a minute and prints nothing meanwhile.
  *
- * @param withinMs How long the server has to start.
+ * @param withinMs Time that the server has to start, in milliseconds.
  */
 export function failFastVariables(withinMs: number): Readonly<Record<string, string>> {
   return {
@@ -306,7 +303,7 @@ export function failFastVariables(withinMs: number): Readonly<Record<string, str
   };
 }
 
-/** What to do about a script with Windows line endings. */
+/** Describes how to fix a script with Windows line endings. */
 export function lineEndingsFix(path: string): string {
   return `Save ${path} with Unix line endings (LF), for example: perl -pi -e 's/\\r$//' ${path}`;
 }

@@ -1,6 +1,6 @@
 /**
- * What is known of why servers fail: finds the cause in what they print. Loaded when one fails. Starts
- * nothing and reads no files. Imports `config`.
+ * Known causes of server failures: finds the cause in a server's output. Loaded when a server fails.
+ * Starts nothing and reads no files. Imports `config`.
  *
  * @module
  */

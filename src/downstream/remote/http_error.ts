@@ -19,13 +19,13 @@ const HINTS: Readonly<Record<number, string>> = {
   504: "the server behind it did not answer",
 };
 
-/** What is known of a refused request. */
+/** The context of a refused request. */
 export interface HttpErrorContext {
   /** Its address. */
   readonly url: URL;
   /** Removes what must not be quoted. */
   readonly clean: (text: string) => string;
-  /** How long the server asks to wait, in milliseconds. */
+  /** The wait that the server asks for, in milliseconds. */
   readonly waitMs?: number | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface HttpErrorContext {
  * Describes a response with an error status.
  *
  * @param response The response; its body is read.
- * @param context What is known of the request.
+ * @param context The request.
  */
 export async function httpFailure(
   response: Response,

@@ -155,7 +155,7 @@ export class HttpRequester {
       return { response, sent: headers.get("authorization") ?? undefined };
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
-      throw networkFailure(cause, url, false);
+      throw networkFailure(cause, { url, isAnswering: false });
     }
   }
 

@@ -6,4 +6,4 @@
  * @module
  */
 
-export { openRemote, type RemoteContext as RemoteSurroundings } from "./open_remote.ts";
+export { openRemote, type RemoteContext } from "./open_remote.ts";

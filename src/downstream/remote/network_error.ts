@@ -54,11 +54,13 @@ const WORDS: readonly (readonly [
 /**
  * Explains in plain words why a request got no response.
  *
- * @param cause What `fetch` threw, or the reading of a body.
- * @param url The address of the request.
- * @param isAnswering Whether the response had begun.
+ * @param cause The error of `fetch`, or of reading a body.
+ * @param request The address of the request, and whether the response had begun.
  */
-export function networkFailure(cause: unknown, url: URL, isAnswering: boolean): RemoteFailure {
+export function networkFailure(
+  cause: unknown,
+  { url, isAnswering }: { readonly url: URL; readonly isAnswering: boolean },
+): RemoteFailure {
   const said = describe(cause);
   // Nothing was sent yet, so nothing can have been done.
   const reach = !isAnswering && /\(Connect\)|are blocked/.test(said) ? "never" : "maybe";

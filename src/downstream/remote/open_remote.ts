@@ -12,9 +12,11 @@ import { RemoteTransport } from "./remote_transport.ts";
 import { SseClient } from "./sse_client.ts";
 import { StreamableHttpClient } from "./streamable_http_client.ts";
 
-/** What a connection is opened with, besides the server's entry. */
+/** The context in which a connection to a remote server is opened. */
 export interface RemoteContext {
-  /** Gets failures of messages for which nobody waits, at debug level. */
+  /** Address and headers of the server, from its entry. */
+  readonly connect: ConnectHttp;
+  /** Receives failures of messages for which no caller waits, at debug level. */
   readonly log: Log;
   /** Size limit of a message, in bytes; default 64 MiB. */
   readonly maxBytes?: number;
@@ -27,14 +29,12 @@ export interface RemoteContext {
  * connect timeout covers all of it.
  *
  * @param config The server's entry.
- * @param connect Its address.
- * @param surroundings Log and authorization.
+ * @param context Its address, the log, and the authorization.
  * @throws {RemoteFailure} if the gateway may not connect to it.
  */
 export async function openRemote(
   config: ServerConfig,
-  connect: ConnectHttp,
-  { log, maxBytes = MAX_MESSAGE_BYTES, authorization }: RemoteContext,
+  { connect, log, maxBytes = MAX_MESSAGE_BYTES, authorization }: RemoteContext,
 ): Promise<Transport> {
   const url = new URL(connect.url);
   warnOfTraces(config, connect.url, log);

@@ -11,12 +11,12 @@ const MAX_CLEANED = 16 * 1024;
 const MEMBERS = ["error_description", "message", "detail", "error", "title", "reason"];
 
 /**
- * What a body says to a person, as a short quoted text: the message of an error, the title of a web
- * page, or its beginning.
+ * Quotes a body for a person, as a short text: the message of an error, the title of a web page, or its
+ * beginning.
  *
  * @param body The body.
- * @param clean Removes secrets; asked before anything is cut off, which could be the rest of one.
- * @returns `undefined` where it says nothing.
+ * @param clean Removes secrets; called before the text is cut, because a cut secret is not recognized.
+ * @returns `undefined` if there is nothing to quote.
  */
 export function quoteBody(body: string, clean: (text: string) => string): string | undefined {
   const said = messageOf(body) ?? titleOf(body) ?? (isPage(body) ? "" : body);
@@ -34,8 +34,8 @@ function beginningOf(text: string): string {
 }
 
 /**
- * What must not appear in anything that is said about a url: userinfo, query, and what looks like a
- * key in its path.
+ * Returns the parts of a url that no message may contain: userinfo, query, and path segments that look
+ * like keys.
  *
  * @param url The url.
  */

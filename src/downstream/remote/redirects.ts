@@ -3,23 +3,23 @@ import { RemoteFailure } from "../remote_failure.ts";
 
 /** A request that was answered with a redirect. */
 export interface Redirected {
-  /** What the entry's url led to. */
+  /** The url that the request began with. */
   readonly url: URL;
-  /** What was asked. */
+  /** The url that answered with the redirect. */
   readonly from: URL;
   readonly method: string;
   /** Whether no further redirect is followed. */
   readonly isLast: boolean;
-  /** Removes what must not be said of the address. */
+  /** Removes secrets from the address. */
   readonly clean: (text: string) => string;
 }
 
 /**
- * Where a redirect leads.
+ * Returns the address of a redirect.
  *
  * @param response The redirect.
  * @param redirected The request.
- * @throws {RemoteFailure} where it is not followed; it names the address without userinfo and query.
+ * @throws {RemoteFailure} if it is not followed; the message has the address without userinfo and query.
  */
 export function redirectTarget(
   { status, headers }: Response,

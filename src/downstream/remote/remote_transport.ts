@@ -9,8 +9,6 @@ export class RemoteTransport implements Transport {
   #ending: Promise<void> | undefined;
 
   /**
-   * Connects the two.
-   *
    * @param channel Carries the messages.
    * @param requester Sends them; closed at the end.
    */
@@ -27,7 +25,7 @@ export class RemoteTransport implements Transport {
     this.channel.negotiated(revision);
   }
 
-  /** What ended the session, as a sentence. */
+  /** The reason why the session ended, as a sentence. */
   lastWords(): Promise<string> {
     const message = this.channel.failure?.message ?? "";
     return Promise.resolve(

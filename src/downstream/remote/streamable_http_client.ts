@@ -133,10 +133,10 @@ export class StreamableHttpClient implements RemoteClient {
       data = await readBody(response, { maxBytes, signal });
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
-      throw networkFailure(cause, url, true);
+      throw networkFailure(cause, { url, isAnswering: true });
     }
     received.data = data;
-    // Whatever content type the server names: the tool has run, and what looks like JSON may be the answer.
+    // The content type is ignored: the tool has run, and a body that looks like JSON may be the answer.
     if ("reason" in data || /^\s*[[{]/.test(data.text)) onMessage(data);
   }
 
@@ -172,7 +172,7 @@ export class StreamableHttpClient implements RemoteClient {
         });
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
-        failure = networkFailure(cause, url, true);
+        failure = networkFailure(cause, { url, isAnswering: true });
       }
       if (isAnswered) return;
       response = await this.#resume(resumption, signal);
@@ -213,7 +213,7 @@ export class StreamableHttpClient implements RemoteClient {
   }
 }
 
-/** Where and when the stream of a request is resumed. */
+/** The state of resuming the stream of a request. */
 interface Resumption {
   /** The id of the last event that has one; empty if none has, and the stream cannot be resumed. */
   lastEventId: string;

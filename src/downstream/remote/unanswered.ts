@@ -5,7 +5,7 @@ import { readHead } from "./http_error.ts";
 import { quoteBody } from "./quote.ts";
 import type { SseData } from "./sse_parser.ts";
 
-/** What was received instead of the answer to a request. */
+/** The response that arrived instead of the answer to a request. */
 export interface Received {
   /** The HTTP status. */
   status: number;
@@ -21,7 +21,7 @@ export interface Received {
   head: Uint8Array | undefined;
 }
 
-/** What is known of the request. */
+/** A request that got no answer. */
 export interface UnansweredRequest {
   /** The server, as `host:port`. */
   readonly host: string;
@@ -41,8 +41,8 @@ const MAX_LOOK = 1024 * 1024;
  * Explains why a request got no answer although the server responded: each cause in its own words,
  * with a quote of the response.
  *
- * @param received What was received.
- * @param request What is known of the request.
+ * @param received The response.
+ * @param request The request.
  */
 export function explainUnanswered(received: Received, request: UnansweredRequest): RemoteFailure {
   const { status, type, data } = received;
@@ -105,7 +105,7 @@ function streamed(
  * Explains what was received instead of an event stream.
  *
  * @param response The response; its body is read.
- * @param request What is known of the request.
+ * @param request The request.
  */
 export async function explainNoStream(
   response: Response,

@@ -18,7 +18,10 @@ const SCRIPT = `
   const url = "http://127.0.0.1:" + server.addr.port;
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const config = { name: "x", options: { connectTimeoutMs: 1000, callTimeoutMs: 1000 } };
-  const transport = await openRemote(config, { kind: "sse", url, headers: {} }, { log });
+  const transport = await openRemote(config, {
+    connect: { kind: "sse", url, headers: {} },
+    log,
+  });
   transport.channel.open({ message() {}, dropped() {}, closed() {} });
   transport.channel.send('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}');
   for (let turn = 0; turn < 20; turn++) {

@@ -31,7 +31,7 @@ Deno.test("[errors.unreachable] Deno's connection errors are reported in plain w
   const client = "client error (Connect): ";
   const told = (said: string): string => {
     const cause = new TypeError("fetch failed", { cause: new Error(connect + client + said) });
-    const failure = networkFailure(cause, url, false);
+    const failure = networkFailure(cause, { url, isAnswering: false });
     assert.equal(failure.reach, "never", said);
     assert.equal(failure.endsSession, true);
     return failure.message;
@@ -51,8 +51,9 @@ Deno.test("[errors.unreachable] Deno's connection errors are reported in plain w
   );
   assert.equal(told("something new"), "no connection to host.example could be made");
   const broken = new TypeError("error reading a body from connection");
-  assert.equal(networkFailure(broken, url, true).reach, "maybe");
-  assert.equal(networkFailure(broken, url, true).message, "host.example broke off its answer");
+  const failure = networkFailure(broken, { url, isAnswering: true });
+  assert.equal(failure.reach, "maybe");
+  assert.equal(failure.message, "host.example broke off its answer");
 });
 
 Deno.test("[errors.unreachable] a missing permission to open connections is reported", async () => {
