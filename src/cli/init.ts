@@ -233,17 +233,17 @@ async function writeInit(
     client === undefined || entryEnv === undefined ? [] : [client]
   );
   say(writtenText(plan, { written, files, home: machine.home }));
+  if (isFromNpx(changes.words)) {
+    say(
+      "The entry names the Deno that npx has fetched: install Deno if npx's cache is ever cleared",
+    );
+  }
   const isNone = clients.length === 0;
   const lacking = clients.filter((client) => !ready.includes(client));
   const paste = pasteText(plan, { clients: lacking, isNone }, changes);
   if (paste !== "") context.stdout.write(`\n${paste}`);
   // Warnings and what to do next are the last on the screen.
   await printNotes(plan, found, { files, written, options, say });
-  if (isFromNpx(changes.words)) {
-    say(
-      "The entry names the Deno that npx has fetched: install Deno if npx's cache is ever cleared",
-    );
-  }
   const keptCount = Object.keys(kept.servers).length;
   const next = { written, files, clients, ready, kept: keptCount, home: machine.home };
   say(nextText(plan, next));

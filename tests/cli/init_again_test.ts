@@ -145,3 +145,22 @@ Deno.test("[init.describe] [init.secrets] a place is a folder or an address, wit
   assert.equal(at("npx", "x", "--api-key", "/not/a/path"), "");
   assert.equal(placeOf({ url: "https://me:pw@example.com/a?t=1" }, ""), "example.com/a");
 });
+
+Deno.test("[init.look] a failure that is longer than a line keeps the bar in front and is not cut", async () => {
+  const command = `/no/such/folder/${"long-name/".repeat(6)}program`;
+  using scene = new Scene({ ".cursor/mcp.json": { mcpServers: { gone: { command } } } });
+  const { screen } = await scene.ask([
+    [SERVERS, enter],
+    [LOOK, enter],
+    [AGENTS, KEYS.interrupt],
+  ]);
+  // deno-lint-ignore no-control-regex
+  const lines = screen.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, "").split("\n");
+  const at = lines.findIndex((line) => line.includes("✗ gone: failed:"));
+  const end = lines.findIndex((line, index) => index > at && /^│?\s*$/.test(line));
+  const said = lines.slice(at, end);
+  assert.ok(said.length > 1, said.join("\n"));
+  assert.ok(said.slice(1).every((line) => line.startsWith("│  ")), said.join("\n"));
+  assert.ok(said.join("").includes("program"), said.join("\n"));
+  assert.ok(!said.join("").includes("…"), said.join("\n"));
+});

@@ -89,8 +89,7 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
     '  4. Agents choose servers by "description": add one to memory, mine, only, near in ' +
     "~/.config/agent-mcp-gateway/.mcp.json",
     "  5. Remove the servers from Claude Code, VS Code: until then they load them as before",
-    "  6. Restart the clients",
-    "  7. For approvals and runs without a terminal, see docs/clients.md",
+    "  6. Restart the clients (approvals, runs without a terminal: docs/clients.md)",
     "To undo all of this: agent-mcp-gateway init --undo",
     "",
   ]);

@@ -91,8 +91,7 @@ function nextSteps(
     const who = titles.length === 1 ? "it loads" : "they load";
     steps.push(`Remove the servers from ${titles.join(", ")}: until then ${who} them as before`);
   }
-  steps.push("Restart the clients");
-  steps.push("For approvals and runs without a terminal, see docs/clients.md");
+  steps.push("Restart the clients (approvals, runs without a terminal: docs/clients.md)");
   return steps;
 }
 
