@@ -20,6 +20,7 @@ export const UNCHECKED: readonly string[] = [
   "docs/getting-started.md: sh no-run: npx -y deno@2.9.6 task install",
   "docs/getting-started.md: sh no-run: npx -y deno@2.9.6 task install --prefix ~/.local",
   "docs/install.md: sh no-run: npx -y deno@2.9.6 task install",
+  "docs/install.md: sh no-run: npm install --global ./agent-mcp-gateway-0.1.0.tgz",
   "docs/install.md: sh no-run: claude mcp add --scope user gateway --  npx -y deno@2.9.6 ru",
   "docs/install.md: sh no-run: npx @modelcontextprotocol/inspector npx -y deno@2.9.6 run --",
   "docs/install.md: sh no-run: agent-mcp-gateway init --undo",
