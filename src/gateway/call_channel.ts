@@ -8,7 +8,7 @@ import type {
   RequestOptions,
 } from "../jsonrpc/mod.ts";
 
-/** Severities of MCP log messages, from the least on. */
+/** Severities of MCP log messages, in ascending order. */
 export const LOG_LEVELS = [
   "debug",
   "info",
@@ -20,25 +20,25 @@ export const LOG_LEVELS = [
   "emergency",
 ] as const;
 
-/** How severe log messages have to be for a client to get them. */
+/** The minimum severity of the log messages that a client receives. */
 export class LogThreshold {
-  /** The least severity that the client asked for; `undefined` while it did not. */
+  /** Set by the client's `logging/setLevel`; `undefined` before. */
   least: string | undefined;
 
-  /** Whether a message of this severity is for the client; one of an unknown severity is not. */
+  /** Whether the client receives a message of this severity. Unknown severities are not sent. */
   lets(level: unknown): boolean {
     return this.least === undefined || rankOf(level) >= rankOf(this.least);
   }
 }
 
-/** Place of a severity in the order of all, or -1. */
+/** Returns the rank of a severity, or -1 if it is unknown. */
 export function rankOf(level: unknown): number {
   return LOG_LEVELS.findIndex((known) => known === level);
 }
 
 /**
- * The way back to a client. What a server asks or says during a call belongs to that call, where the
- * client can tell.
+ * Sends servers' requests and notifications back to a client. Those sent during a call belong to that
+ * call if the transport can say so.
  */
 export class CallChannel implements ClientLink {
   readonly #peer: Peer;

@@ -22,69 +22,69 @@ import { buildSnapshot, type Snapshot } from "./snapshot.ts";
 import { buildStatus } from "./status.ts";
 import { type GatewayTool, gatewayTools } from "./tools/mod.ts";
 
-/** What a gateway is made with. */
+/** Options of a gateway. */
 export interface GatewayOptions {
-  /** Flags and variables. */
+  /** Settings from flags and environment variables. */
   readonly settings: Settings;
-  /** The two files. */
+  /** The content of the two configuration files. */
   readonly configuration: Configuration;
-  /** Where the audit log goes when its own place cannot be written. */
+  /** Path of the audit log that is used if the configured one cannot be written. */
   readonly auditFallback: string;
   /** The gateway's version. */
   readonly version: string;
-  /** Begins the traces of operations. */
+  /** Starts the spans of operations. */
   readonly tracer: Tracer;
-  /** How the two files are read again. */
+  /** How the two files are reloaded. */
   readonly reload: ReloadOptions;
-  /** Takes what an operator should know. */
+  /** Log for the operator. */
   readonly log: Log;
 }
 
-/** How long the calls on a server that is no longer configured may take to end. */
+/** Time that calls get to finish on a server that is no longer configured. */
 const LEAVING_MS = 10_000;
 
-/** What such a server gets to end. */
+/** Grace periods of a server that is no longer configured. */
 const LEAVING: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
 
-/** What a client that is gone leaves to its servers. */
+/** Grace periods of the servers of a client that has disconnected. */
 const CLIENT_LEFT: GracePeriods = { inputMs: 500, terminateMs: 500 };
 
-/** How a client is served. */
+/** Options of `connect`. */
 export interface ConnectOptions {
-  /** The agent that the client's credential names; the process may be bound to one besides. */
+  /** The agent of the client's credential. The process may be bound to an agent too. */
   readonly agent?: string | undefined;
-  /** Whether the channel calls `flushRecords` before it writes, each time. Default: no. */
+  /** Whether the channel calls `flushRecords` before every write. Default: no. */
   readonly flushesFirst?: boolean;
-  /** The client says nothing any more. */
+  /** Called when the client has stopped sending. */
   readonly onClosed: () => void;
 }
 
-/** A client that is being served. */
+/** A connected client. */
 export interface Connected {
-  /** Whether it has introduced itself. */
+  /** Whether the client has sent `initialize`. */
   readonly isInitialized: boolean;
-  /** Ends what was started for the client alone; its next call starts it again. */
+  /** Stops the servers of this client alone; its next call starts them again. */
   releaseServers(): void;
-  /** The client is gone: gives up its calls, and ends what was started for it alone. */
+  /** Cancels the calls of a client that has disconnected, and stops the servers of this client alone. */
   leave(): void;
 }
 
-/** How the end of a gateway goes. */
+/** Time limits of a shutdown. */
 export interface EndOptions {
-  /** What calls under way get to be answered, in milliseconds. */
+  /** Time for active calls to be answered, in milliseconds. */
   readonly callsMs: number;
-  /** What servers get to end. */
+  /** Grace periods of the servers. */
   readonly patience: GracePeriods;
 }
 
 /**
- * One gateway: the snapshot in force, the records, and the clients that are connected. It starts
- * sessions and ends them; what they do is theirs.
+ * A gateway: the active snapshot, the records, and the connected clients. It starts and ends their
+ * sessions, and leaves the work to them.
  */
 export class Gateway {
   /** The gateway's tools by name. */
   readonly tools: ReadonlyMap<string, GatewayTool>;
-  /** Where the audit log is; `undefined` where none could be opened. */
+  /** Path of the audit log; `undefined` if none could be opened. */
   readonly auditPath: string | undefined;
   readonly #options: GatewayOptions;
   readonly #limits: CallLimits;
@@ -93,15 +93,13 @@ export class Gateway {
   readonly #processes: Processes;
   readonly #context: ServerContext;
   readonly #reloader: Reloader;
-  // Servers of former snapshots that are finishing their calls.
+  // Servers of earlier snapshots that are finishing their calls.
   readonly #leaving = new Map<DownstreamServer, Promise<void>>();
   readonly #onReplaced: (() => void)[] = [];
   #snapshot: Snapshot;
 
   /**
-   * Makes the gateway; no server is started yet.
-   *
-   * @param options See there.
+   * Creates the gateway; starts no server yet.
    */
   constructor(options: GatewayOptions) {
     const { settings, configuration, auditFallback, version, log } = options;
@@ -120,7 +118,7 @@ export class Gateway {
         return openTransport(config, { log, processes: this.#processes, authorization });
       },
       authorize: (config, waiting) => {
-        // Whoever calls over HTTP may sit anywhere; a browser would open here.
+        // A caller over HTTP may be on any machine, but the browser would open on this one.
         const isInteractive = settings.transport === "stdio";
         return authorize(config, { waiting, isInteractive, log });
       },
@@ -132,7 +130,7 @@ export class Gateway {
     });
   }
 
-  /** The two files in force. */
+  /** The active configuration. */
   get configuration(): Configuration {
     return this.#snapshot.configuration;
   }
@@ -140,8 +138,7 @@ export class Gateway {
   /**
    * Serves a client.
    *
-   * @param channel The way to it.
-   * @param options See there.
+   * @param channel Carries the client's messages.
    */
   connect(channel: Channel, options: ConnectOptions): Connected {
     const { agent, flushesFirst = false, onClosed } = options;
@@ -162,7 +159,7 @@ export class Gateway {
       tools: this.tools,
       version,
       log,
-      // Each operation asks, and mostly for what the last one had.
+      // Each operation asks for the context, and most get the same one as the last.
       context: () => {
         if (context.snapshot !== this.#snapshot) {
           context = { ...context, snapshot: this.#snapshot };
@@ -170,9 +167,9 @@ export class Gateway {
         return context;
       },
       onInitialized: (connection) => {
-        // Not before: watching costs 10 ms, and the first thing a client waits for is its handshake.
+        // Not earlier: watching costs 10 ms, and a client first waits for its handshake.
         this.#reloader.start();
-        // Over HTTP they have been started before, once for all clients.
+        // Over HTTP the servers were started before, once for all clients.
         if (settings.transport === "stdio") void this.#warm(connection);
       },
       onLogLevel: ({ client }, level) => {
@@ -203,30 +200,30 @@ export class Gateway {
   }
 
   /**
-   * Begins to serve before there is any client: watches the files, and starts the servers unless
-   * that is for their first use. Resolves when each of them has answered or failed.
+   * Prepares to serve before the first client connects: watches the files, and starts the servers
+   * that do not wait for their first use. Resolves when each of them has answered or failed.
    */
   async open(): Promise<void> {
     this.#reloader.start();
     await this.#warm(undefined);
   }
 
-  /** Has something called whenever another configuration has come into force. */
+  /** Registers a listener that is called after every change of the active configuration. */
   onReplaced(listener: () => void): void {
     this.#onReplaced.push(listener);
   }
 
-  /** The figures in the text format of Prometheus. */
+  /** Returns the metrics in the text format of Prometheus. */
   prometheus(): string {
     return writePrometheus(this.#records.metrics);
   }
 
-  /** Puts on record what has been done so far: no answer leaves before that. */
+  /** Flushes the audit log; no answer may leave before its record is written. */
   flushRecords(): void {
     this.#records.audit.flush();
   }
 
-  /** How the gateway stands, for the status tool. */
+  /** Returns the gateway's state, for the status tool. */
   status(): Readonly<Record<string, unknown>> {
     return buildStatus({
       snapshot: this.#snapshot,
@@ -236,7 +233,7 @@ export class Gateway {
     });
   }
 
-  /** Reads the two files again, changed or not. */
+  /** Reloads the two files even if they have not changed. */
   reload(): Promise<void> {
     return this.#reloader.reload();
   }
@@ -247,7 +244,7 @@ export class Gateway {
     await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
     const servers = [...this.#snapshot.servers.values(), ...this.#leaving.keys()];
     await Promise.all(servers.map((server) => server.close(0, patience)));
-    // What is left belongs to sessions that broke a moment ago; patience is over for it too.
+    // The remaining processes belong to sessions that broke a moment ago; their time is over too.
     this.#processes.kill();
     await this.#processes.close();
     await this.#limits.close();
@@ -255,13 +252,13 @@ export class Gateway {
     await this.#options.tracer.close();
   }
 
-  /** Ends the servers' processes at once, without asking. */
+  /** Kills the servers' processes immediately. */
   kill(): void {
     for (const server of this.#snapshot.servers.values()) server.kill();
     this.#processes.kill();
   }
 
-  /** Puts a configuration in force. Calls that are under way end on the snapshot they began with. */
+  /** Activates a configuration. Active calls finish on the snapshot they began with. */
   #replace(configuration: Configuration): void {
     const last = this.#snapshot;
     this.#snapshot = buildSnapshot(configuration, this.#context, last);
@@ -279,21 +276,21 @@ export class Gateway {
     for (const listener of this.#onReplaced) listener();
   }
 
-  /** Starts all servers in the background, so that the first call need not wait for its own. */
+  /** Starts all servers in the background, so that the first call does not wait for its server. */
   async #warm(connection: ClientConnection | undefined, last?: Snapshot): Promise<void> {
     if (this.#options.settings.initStrategy === "lazy") return;
     const warming: Promise<void>[] = [];
     for (const [name, server] of this.#snapshot.servers) {
       if (last?.servers.get(name) === server) continue;
       warming.push(server.warm(connection));
-      // To start a process takes milliseconds, in which nothing else is done.
+      // Starting a process blocks for milliseconds, so other work runs between two starts.
       await new Promise((resolve) => setTimeout(resolve));
     }
     await Promise.all(warming);
   }
 }
 
-/** Where process and credential stand for different agents, the client stands for nobody. */
+/** If the process and the credential are bound to different agents, the client has no agent. */
 function boundAgent(ofProcess: string | undefined, ofClient: string | undefined) {
   if (ofProcess === undefined || ofClient === undefined) return ofProcess ?? ofClient;
   return ofProcess === ofClient ? ofProcess : "";

@@ -1,7 +1,7 @@
 /**
- * Where the parts meet: the snapshot in force, the pipeline that every operation runs through, the
- * clients' sessions and the doors they come in by. Imports everything below; holds no rule, no
- * server and no file of its own.
+ * Connects the parts: the active snapshot, the pipeline that every operation runs through, the
+ * clients' sessions, and serving over stdio and HTTP. Imports everything below; has no rules, servers
+ * or files of its own.
  *
  * @module
  */

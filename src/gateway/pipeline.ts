@@ -22,34 +22,34 @@ import {
 import type { Snapshot } from "./snapshot.ts";
 import { callServerTool, type GatewayTool, nearServers, type StatusSource } from "./tools/mod.ts";
 
-/** The context of operations; the snapshot is taken once for each. */
+/** The context of operations; each operation reads the snapshot once. */
 export interface PipelineContext {
-  /** The configuration in force. */
+  /** The active configuration. */
   readonly snapshot: Snapshot;
-  /** The agent that the process or the credential stands for, and the fallback. */
+  /** The agent of the process or the credential, and the fallback. */
   readonly identity: Pick<Identity, "bound" | "defaultAgent">;
-  /** How much agents may do. */
+  /** Rate and concurrency limits of the agents. */
   readonly limits: CallLimits;
-  /** Audit and metrics. */
+  /** The audit log and the metrics. */
   readonly records: Records;
-  /** Begins the traces of operations. */
+  /** Starts the spans of operations. */
   readonly tracer: Tracer;
-  /** How the client is connected, in the words of the semantic conventions. */
+  /** How the client is connected, as named by the OpenTelemetry conventions. */
   readonly transport: "pipe" | "tcp";
-  /** Takes the gateway's own faults. */
+  /** Log for the gateway's own errors. */
   readonly log: Log;
-  /** The gateway's own state. */
+  /** Source of the gateway's state. */
   readonly gateway: StatusSource;
 }
 
 /**
- * Runs one operation, from its arguments to its record. Never throws: an error while deciding
- * denies, and any other unforeseen error is logged and answered as an internal error.
+ * Runs one operation, from its arguments to its record. Never throws: an error while deciding denies,
+ * and any other unexpected error is logged and answered as an internal error.
  *
  * @param request The request of the client.
  * @param connection The client's connection.
  * @param context What is in force.
- * @returns The outcome as the request encodes it; it is on record, so the client may get it.
+ * @returns The encoded outcome. It has been recorded, so it may be sent to the client.
  */
 export async function runOperation<E extends Encoded>(
   request: OperationRequest<E>,
@@ -105,7 +105,7 @@ async function runStages(request: OperationRequest, shared: StageContext): Promi
   const { agent } = who;
   const caller = { id: agent, known: agent };
 
-  // Limits: before expensive work, and whatever the rules will say, so that probing is limited too.
+  // Limits: before expensive work and regardless of the rules, so that probing is limited too.
   const { unanswered } = request;
   const { rules } = configuration;
   const admitted = limits.admit({ agent, limits: limitsOf(rules, agent), unanswered });
@@ -139,7 +139,7 @@ async function runStages(request: OperationRequest, shared: StageContext): Promi
   }
 }
 
-/** Carries out what is allowed. */
+/** Performs an allowed operation. */
 function perform(
   operation: Operation,
   { agent, permit, request, shared }: {
@@ -183,15 +183,15 @@ function startSpan(
 }
 
 /**
- * The agent that a connection stands for by itself: the one that it is bound to, else the one that a
- * call without `agent_id` counts as; `undefined` where such a call is refused.
+ * Returns the agent of a connection: the one that it is bound to, or else the one of a call without
+ * `agent_id`; `undefined` if such a call is refused.
  */
 export function connectionAgent(context: PipelineContext): string | undefined {
   const who = identify(undefined, context);
   return "agent" in who ? who.agent : undefined;
 }
 
-/** Whether a tool is shown to a connection, and may be called on it. */
+/** Whether a connection sees a tool and may call it. */
 export function isOffered(
   { httpPermission }: GatewayTool,
   { snapshot, identity: { bound }, transport }: PipelineContext,
@@ -199,7 +199,7 @@ export function isOffered(
   if (transport === "pipe" || httpPermission === undefined) return true;
   const { policy, configuration: { rules } } = snapshot;
   if (bound !== undefined) return policy.allows(bound, httpPermission);
-  // A client that is bound to no agent may call as any of them.
+  // An unbound client may call as any agent.
   return rules.agents.keys().some((agent) => policy.allows(agent, httpPermission));
 }
 
@@ -213,8 +213,8 @@ function identify(given: string | undefined, { snapshot, identity }: PipelineCon
 }
 
 /**
- * The caller in the record of a call that is refused for its form: the agent that the connection is
- * bound to, whatever the call says; of a connection that is not bound, the agent that the call claims.
+ * Returns the caller to record for a malformed call: the agent that the connection is bound to,
+ * whatever the call says, or on an unbound connection the agent that the call claims.
  */
 function recordedCaller(
   { claimedAgent }: OperationRequest,
@@ -271,7 +271,7 @@ function explainDenial(
     log.error("Denied an operation because deciding about it failed", about);
     return denialRefusal(decision, { ...denied, near: [], errorId });
   }
-  // Near servers are of use only where the server is denied, and not one tool.
+  // Similar server names help only if the whole server is denied, not a single tool.
   const isServerDenied = question.kind !== "status" &&
     !policy.allows(agent, { kind: "server", server: question.server });
   const near = isServerDenied ? nearServers(agent, question.server, { policy, entries }) : [];
@@ -282,7 +282,7 @@ function refuse(refusal: Refusal): Outcome {
   return { kind: "refused", refusal };
 }
 
-/** The outcome of an operation in which something was thrown. */
+/** Returns the outcome of an operation that threw. */
 function explainError(
   error: unknown,
   { name, signal }: OperationRequest,

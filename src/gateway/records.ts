@@ -8,52 +8,51 @@ import type { OperationRequest, Outcome } from "./operation.ts";
 export interface Records {
   /** One line per operation. */
   readonly audit: AuditLog;
-  /** Figures of all operations. */
+  /** Metrics of all operations. */
   readonly metrics: Metrics;
-  /** Whether the client's channel flushes the audit before it writes. Default: no. */
+  /** Whether the client's channel flushes the audit log before every write. Default: no. */
   readonly flushesFirst?: boolean;
-  /** Whether the audit has the tools' arguments, without secrets. */
+  /** Whether the audit log includes the tools' arguments, with secrets redacted. */
   readonly auditArgs: "none" | "redacted";
 }
 
-/** Room for a call's arguments in its line, in bytes. */
+/** Maximum size of a call's arguments in its audit line, in bytes. */
 const MAX_ARGS_BYTES = 4096;
 
 const NO_SUBJECT: Partial<Subject> = {};
 
-/** Longest refused agent id that is recorded. */
+/** Maximum length of the agent id of a refused call in the records. */
 const MAX_AGENT_ID = 128;
 
-/** The facts about an operation that its stages found out, and its outcome. */
+/** What the stages of an operation found out, and its outcome. */
 export interface Run {
   /** The agent that called. */
   readonly caller: {
-    /** Its id as recorded: identified, or as the call claims; absent where it claims none. */
+    /** The id to record: the identified or the claimed one; absent if the call has none. */
     readonly id: string | undefined;
-    /** The same where it is one of the rules'. */
+    /** The same id, if the rules have it. */
     readonly known: string | undefined;
   };
-  /** Absent where the operation is about no server, or the request could not be decoded. */
+  /** Absent if the operation concerns no server, or the request could not be decoded. */
   readonly subject?: Subject | undefined;
   /** Path of the rule that decided. */
   readonly rule?: string | undefined;
-  /** How it ended. */
   readonly outcome: Outcome;
 }
 
-/** The server, and the tool of that server, that an operation is about. */
+/** The server, and its tool, that an operation concerns. */
 export interface Subject {
   readonly server: string;
-  /** Whether the server is in the configuration; callers may name any. */
+  /** Whether the configuration has the server; callers may name any. */
   readonly isConfigured: boolean;
   readonly tool?: string;
-  /** Size of the tool's arguments in UTF-8, in bytes; absent where the call came without any. */
+  /** Size of the tool's arguments in UTF-8 bytes; absent if the call has none. */
   readonly argsBytes?: number | undefined;
   /** The tool's arguments, parsed. */
   readonly args?: unknown;
 }
 
-/** An operation that is over. */
+/** A finished operation. */
 export interface RecordContext {
   /** The request. */
   readonly request: OperationRequest;
@@ -61,9 +60,9 @@ export interface RecordContext {
   readonly session: string;
   /** Start of the operation, on the clock of `performance.now()`. */
   readonly startedAt: number;
-  /** The operation in its trace. */
+  /** The operation's span. */
   readonly span: Span;
-  /** Size of the encoded result in UTF-8, in bytes. */
+  /** Size of the encoded result in UTF-8 bytes. */
   readonly resultBytes: number | undefined;
 }
 
@@ -73,7 +72,7 @@ export interface RecordContext {
  * @param records Audit log and metrics.
  * @param run The facts and the outcome.
  * @param context The operation.
- * @returns Resolves when the answer may be given to the channel; absent where that is at once.
+ * @returns Resolves when the answer may be sent; `undefined` if it may be sent immediately.
  */
 export function recordOperation(
   records: Records,
@@ -112,7 +111,7 @@ export function recordOperation(
     operation: name,
     agent: caller.known,
     server: subject?.isConfigured === true ? server : undefined,
-    // Callers may name any tool; only one that was called is told apart.
+    // Callers may name any tool, so only a tool that was called gets its own series.
     tool: downstreamMs !== undefined || code === "TIMEOUT" ? tool : undefined,
     code,
     isToolError,
@@ -121,7 +120,7 @@ export function recordOperation(
   return records.flushesFirst === true ? undefined : records.audit.written();
 }
 
-/** The code of an outcome that is an error. */
+/** Returns the error code of an outcome; `undefined` if it is no error. */
 function errorCode(outcome: Outcome): string | undefined {
   switch (outcome.kind) {
     case "own":
@@ -142,7 +141,7 @@ function errorCode(outcome: Outcome): string | undefined {
 let lastMs = NaN;
 let lastTime = "";
 
-/** The time, ISO 8601 in UTC; of the many calls in a millisecond only the first pays for it. */
+/** Returns the time, ISO 8601 in UTC. It is cached for a millisecond, because formatting is slow. */
 function timeNow(): string {
   const ms = Date.now();
   if (ms !== lastMs) {

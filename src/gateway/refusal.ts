@@ -2,19 +2,19 @@ import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from 
 import type { Admission } from "../limits/mod.ts";
 import type { Decision, IdentityRefusal, Question } from "../policy/mod.ts";
 
-/** The error that an agent gets in place of a result. */
+/** The error that an agent gets instead of a result. */
 export interface Refusal extends ErrorDetails {
-  /** One of SPEC section 3. */
+  /** The error code. */
   readonly code: ErrorCode;
-  /** Says what happened, to what, and what to do. */
+  /** Says what happened, where, and what to do. */
   readonly message: string;
 }
 
 /**
- * Turns a thrown error into a refusal.
+ * Converts a thrown error to a refusal.
  *
  * @param error Anything.
- * @returns `undefined` for an error of neither caller nor server, which is a bug of the gateway.
+ * @returns `undefined` if neither the caller nor a server caused the error: a bug of the gateway.
  */
 export function failureRefusal(error: unknown): Refusal | undefined {
   if (!(error instanceof CallerError || error instanceof DownstreamError)) return undefined;
@@ -40,13 +40,13 @@ export interface DenialContext {
   readonly agent: string;
   /** The question that was decided. */
   readonly question: Question;
-  /** Servers that the agent may use, with names near the denied one. */
+  /** Servers that the agent may use, with names similar to the denied one. */
   readonly near: readonly string[];
-  /** Id under which the log says why deciding failed. */
+  /** Id of the log line that says why deciding failed; `undefined` if it did not fail. */
   readonly errorId: string | undefined;
 }
 
-/** Refuses what the rules deny. */
+/** Refuses an operation that the rules deny. */
 export function denialRefusal({ rule }: Decision, context: DenialContext): Refusal {
   const { operation, agent, question, near, errorId } = context;
   const instead = near.length === 0

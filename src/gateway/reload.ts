@@ -2,47 +2,47 @@ import type { Checked, Configuration, FileWatch, FoundFiles } from "../config/mo
 import { type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 
-/** How reading one of the two files went, as the status tool shows it. */
+/** The state of one of the two files, as the status tool shows it. */
 export interface FileStatus {
-  /** When it was last read, ISO 8601. */
+  /** Time of the last attempt to load the file, ISO 8601. */
   readonly last_attempt: string;
-  /** When what it holds last came into force, ISO 8601. */
+  /** Time when the file's content last took effect, ISO 8601. */
   readonly last_success: string;
-  /** Why the last attempt changed nothing; null where it did not fail. */
+  /** Why the last attempt failed; null if it did not. */
   readonly last_error: string | null;
-  /** How often it was read. */
+  /** Number of attempts to load the file. */
   readonly attempt_count: number;
-  /** How often what it holds came into force. */
+  /** Number of times that the file's content took effect. */
   readonly success_count: number;
 }
 
-/** How reading both files went. */
+/** The state of both files. */
 export interface ReloadStatus {
   /** The servers file. */
   readonly mcp_config: FileStatus;
   /** The rules file. */
   readonly gateway_rules: FileStatus & {
-    /** What is odd in it. */
+    /** Warnings about the active rules. */
     readonly last_warnings: readonly string[];
   };
 }
 
-/** What a reload needs. */
+/** Options of a reloader. */
 export interface ReloadOptions {
-  /** The two files. */
+  /** Paths of the two files. */
   readonly files: FoundFiles;
-  /** Watches them. */
+  /** Watches the two files. */
   readonly watch: FileWatch;
-  /** Reads and checks them. */
+  /** Reads and checks the two files. */
   readonly check: () => Promise<Checked>;
 }
 
 type FileName = "mcp_config" | "gateway_rules";
 
 /**
- * Brings changes of the two files into force while the gateway serves: both are read, and only when
- * both are sound does the new configuration replace the old one. Otherwise nothing changes, and the
- * log and the status say why.
+ * Applies changes of the two files while the gateway runs. Both are read, and the new configuration
+ * replaces the old one only if both are valid. Otherwise nothing changes, and the log and the status
+ * say why.
  */
 export class Reloader {
   readonly #options: ReloadOptions;
@@ -54,7 +54,7 @@ export class Reloader {
   #running: Promise<void> = Promise.resolve();
 
   /**
-   * Begins with the configuration that the gateway started with.
+   * Starts with the configuration that the gateway started with.
    *
    * @param options Where it comes from.
    * @param loaded What was loaded.
@@ -80,7 +80,7 @@ export class Reloader {
     this.#warnings = this.#warningsOf(loaded.warnings);
   }
 
-  /** Begins to watch the files; whatever changed since they were read counts. May be called again. */
+  /** Starts to watch the files; also notices changes since they were read. Idempotent. */
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
@@ -92,17 +92,17 @@ export class Reloader {
     });
   }
 
-  /** Reads both files again, changed or not. */
+  /** Reloads both files even if they have not changed. */
   reload(): Promise<void> {
     return this.#reload(["mcp_config", "gateway_rules"]);
   }
 
-  /** Heeds no change any longer; the process is about to end. */
+  /** Ignores all further changes, because the process is about to end. */
   silence(): void {
     this.#options.watch.silence();
   }
 
-  /** How reading went so far. */
+  /** Returns the state of both files. */
   status(): ReloadStatus {
     const { mcp_config, gateway_rules } = this.#status;
     return { mcp_config, gateway_rules: { ...gateway_rules, last_warnings: this.#warnings } };
@@ -123,8 +123,8 @@ export class Reloader {
 
   async #attempt(asked: readonly FileName[]): Promise<void> {
     const attempt = new Date().toISOString();
-    // What is read next is what the watch must compare with: a file may change, be read on a signal,
-    // and be as before when the watch looks.
+    // The watch must compare with the content that is read next: a file may change, be read on a
+    // signal, and be as before at the next check of the watch.
     const names = [...asked, ...this.#namesOf(this.#options.watch.note())];
     const failures = await this.#tryToApply();
     for (const name of ["mcp_config", "gateway_rules"] as const) {
@@ -137,7 +137,7 @@ export class Reloader {
         const error = isAttempted ? { last_error: failures[name] } : {};
         this.#status[name] = { ...attempted, ...error };
       } else if (isAttempted || last.last_error !== null) {
-        // One that waited for the other file to be mended comes into force with it.
+        // A file that waited for a fix of the other one takes effect together with it.
         this.#status[name] = {
           ...attempted,
           last_error: null,
@@ -148,7 +148,7 @@ export class Reloader {
     }
   }
 
-  /** Why nothing changed, for each of the files; `undefined` where the new files are in force. */
+  /** Returns for each file why nothing changed; `undefined` if the new configuration is active. */
   async #tryToApply(): Promise<Record<FileName, string> | undefined> {
     try {
       const { configuration, errors, warnings } = await this.#options.check();

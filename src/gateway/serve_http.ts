@@ -6,27 +6,25 @@ import type { HttpService } from "./http/mod.ts";
 import { REVISIONS } from "../revisions.ts";
 import { ASKED_TO_END, listenForSignals } from "./signals.ts";
 
-/** What serving over HTTP takes. */
+/** Options of serving over HTTP. */
 export interface HttpDoorOptions {
-  /** Where to listen. */
+  /** Settings from flags and environment variables. */
   readonly settings: Settings;
-  /** Is called once clients may come. */
+  /** Called once clients can connect. */
   readonly onListening: () => void;
-  /** Takes what an operator should know. */
+  /** Log for the operator. */
   readonly log: Log;
 }
 
 /**
- * Serves clients over HTTP until the system asks the process to end. Standard input is ignored: it
- * may be `/dev/null`.
+ * Serves clients over HTTP until a signal asks the process to end. Standard input is ignored: it may
+ * be `/dev/null`.
  *
- * @param gateway The gateway.
- * @param options See there.
- * @throws {ConfigError} where the address cannot be had, or the certificate not be used.
+ * @throws {ConfigError} If the address is not available, or the certificate cannot be used.
  */
 export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Promise<void> {
   const { settings, onListening, log } = options;
-  // Loaded here, so that stdio does not pay for it.
+  // Loaded here, so that stdio does not load it.
   const { HttpService: Service, RulesAuthenticator } = await import("./http/mod.ts");
   let isReady = false;
   const signals = listenForSignals(() => void gateway.reload());
@@ -52,14 +50,14 @@ export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Pro
   const why = await signals.first;
   log.debug(`Ending: ${why}`);
   service.drain();
-  // Whoever sends a second signal does not want to wait.
+  // A second signal means that the user does not want to wait.
   const second = signals.second.then(() => gateway.kill());
   await Promise.race([gateway.end(ASKED_TO_END), second]);
   await Promise.race([service.close(), second]);
   signals.stop();
 }
 
-/** Why an address cannot be had, and what to do about it. */
+/** Explains why listening failed, and what to do. */
 function explainListening(error: unknown, { host }: Settings): string {
   const message = error instanceof Error ? error.message : String(error);
   switch (error instanceof Error && "code" in error ? error.code : undefined) {
@@ -79,7 +77,7 @@ function explainListening(error: unknown, { host }: Settings): string {
   }
 }
 
-/** What the service itself has to tell, beside the figures of operations. */
+/** Writes the metrics of the service itself. */
 function writeGauges({ sessions, connections }: HttpService): string {
   return Object.entries({ sessions, connections }).map(([what, count]) => {
     const name = `mcp_gateway_http_${what}`;

@@ -4,18 +4,16 @@ import { standardInput, standardOutput } from "./standard_streams.ts";
 import type { EndOptions, Gateway } from "./gateway.ts";
 import { ASKED_TO_END, listenForSignals } from "./signals.ts";
 
-/** What is left to do when the client has closed its end: it kills us after 2 to 4 seconds. */
+/** Time limits after the client has closed its end: clients kill us after 2 to 4 seconds. */
 const CLIENT_GONE: EndOptions = {
   callsMs: 1000,
   patience: { inputMs: 500, terminateMs: 500 },
 };
 
 /**
- * Serves one client over standard input and output, until the client closes its end or the system
- * asks the process to end.
+ * Serves one client over standard input and output, until the client closes its end or a signal asks
+ * the process to end.
  *
- * @param gateway The gateway.
- * @param log Takes what an operator should know.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#shutdown}
  */
 export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
@@ -29,7 +27,7 @@ export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
   const why = await Promise.race([clientGone.then(() => "the client is gone"), signals.first]);
   log.debug(`Ending: ${why}`);
   const end = gateway.end(why === "the client is gone" ? CLIENT_GONE : ASKED_TO_END);
-  // Whoever sends a second signal does not want to wait.
+  // A second signal means that the user does not want to wait.
   await Promise.race([end, signals.second.then(() => gateway.kill())]);
   signals.stop();
 }

@@ -12,25 +12,25 @@ import { within } from "../within.ts";
 export interface ClientSessionOptions {
   /** The gateway's tools by name. */
   readonly tools: ReadonlyMap<string, GatewayTool>;
-  /** Gives the context in force; called for each operation. */
+  /** Returns the active context; called for each operation. */
   readonly context: () => PipelineContext;
   /** The gateway's version. */
   readonly version: string;
-  /** Takes what is odd. */
+  /** Log for warnings. */
   readonly log: Log;
-  /** The client has introduced itself. */
+  /** Called when the client has sent `initialize`. */
   readonly onInitialized: (connection: ClientConnection) => void;
-  /** The client asked for log messages from a level on. */
+  /** Called when the client has set its log level. */
   readonly onLogLevel: (connection: ClientConnection, level: string) => void;
-  /** The client said something that its servers may want to know, such as that its roots changed. */
+  /** Called for a client's notification that concerns its servers, such as changed roots. */
   readonly onTold: (connection: ClientConnection, method: string) => void;
-  /** The client says nothing any more. */
+  /** Called when the client has stopped sending. */
   readonly onClosed: () => void;
 }
 
 /**
- * A client's connection to the gateway, as the revisions of MCP from 2024-11-05 to 2025-11-25 have
- * it: turns its requests into operations, and is the way back for what servers ask.
+ * A client's session in the MCP revisions from 2024-11-05 to 2025-11-25. It converts the client's
+ * requests to operations, and carries the servers' requests back to the client.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle}
  */
@@ -47,8 +47,7 @@ export class ClientSession {
   /**
    * Starts to serve the client.
    *
-   * @param channel The way to the client.
-   * @param options The tools, and what is told about the client.
+   * @param channel Carries the client's messages.
    */
   constructor(channel: Channel, options: ClientSessionOptions) {
     this.#options = options;
@@ -74,15 +73,15 @@ export class ClientSession {
     this.#connection = this.#describe({});
   }
 
-  /** The client; `undefined` until it has introduced itself. */
+  /** The client; `undefined` until it has sent `initialize`. */
   get connection(): ClientConnection | undefined {
     return this.#isInitialized ? this.#connection : undefined;
   }
 
   /**
-   * Ends the connection: calls under way get a moment to be answered, the rest is given up.
+   * Ends the session: active calls get some time to be answered, then they are cancelled.
    *
-   * @param withinMs How long that moment is at most, in milliseconds.
+   * @param withinMs Time for active calls, in milliseconds.
    */
   async end(withinMs: number): Promise<void> {
     await within(this.#peer.answered().then(() => this.#peer.flush()), withinMs);
@@ -122,7 +121,7 @@ export class ClientSession {
     void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
   }
 
-  /** Begins with what the connection's agent finds behind the gateway, as the files say it. */
+  /** Writes instructions about the servers that the connection's agent may use. */
   #instructions(): string {
     const context = this.#options.context();
     const { configuration: { servers: entries }, policy } = context.snapshot;
@@ -153,7 +152,7 @@ export class ClientSession {
       { client, capabilities, link: new CallChannel(this.#peer, this.#threshold, request) },
       context,
     );
-    // A call without an answer passes no channel that would flush its record.
+    // Without an answer, the channel does not write, and so does not flush the record.
     if (request.signal.aborted) context.records.audit.flush();
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);
@@ -182,7 +181,7 @@ export class ClientSession {
   }
 }
 
-/** A message up to what a person answered, or an agent passes to a tool: neither is for the log. */
+/** Cuts a message before a person's answer or a tool's arguments, which must not be logged. */
 function withoutContent(excerpt: string): string {
   return excerpt.replace(/("(?:result|params|error)"\s*:)[^]*/, "$1…");
 }

@@ -1,6 +1,6 @@
 import type { EndOptions } from "./gateway.ts";
 
-/** What is left to do when the system asks the process to end. */
+/** Time limits of a shutdown by a signal. */
 export const ASKED_TO_END: EndOptions = {
   callsMs: 5000,
   patience: { inputMs: 2000, terminateMs: 2000 },
@@ -8,18 +8,18 @@ export const ASKED_TO_END: EndOptions = {
 
 /** The signals that end a process. */
 export interface Signals {
-  /** The first one that came. */
+  /** Resolves with the name of the first signal. */
   readonly first: Promise<string>;
-  /** The second one: whoever sends it does not want to wait. */
+  /** Resolves at the second signal, by which the user says not to wait. */
   readonly second: Promise<void>;
-  /** Listens no longer. */
+  /** Stops listening. */
   stop(): void;
 }
 
 /**
- * Listens for the signals that end a process, and for the one that has it read its files again.
+ * Listens for the signals that end a process, and for SIGHUP, which makes it reload its files.
  *
- * @param onHangup Takes the latter.
+ * @param onHangup Called at SIGHUP.
  */
 export function listenForSignals(onHangup: () => void): Signals {
   const names: Deno.Signal[] = Deno.build.os === "windows"
@@ -37,7 +37,7 @@ export function listenForSignals(onHangup: () => void): Signals {
     return { name, listener };
   });
   if (Deno.build.os !== "windows") {
-    // A terminal that closes sends it too; it closes standard input as well, and that ends us.
+    // A terminal also sends SIGHUP when it closes, but then standard input closes too and ends us.
     Deno.addSignalListener("SIGHUP", onHangup);
     listeners.push({ name: "SIGHUP", listener: onHangup });
   }

@@ -2,7 +2,7 @@ import type { Configuration } from "../config/mod.ts";
 import { DownstreamServer, type ServerContext } from "../downstream/mod.ts";
 import { compilePolicy, type Policy } from "../policy/mod.ts";
 
-/** Everything that one pair of configuration files says, ready for use and never changed. */
+/** The content of one pair of configuration files, ready for use; immutable. */
 export interface Snapshot {
   /** The two files, checked and expanded. */
   readonly configuration: Configuration;
@@ -14,11 +14,11 @@ export interface Snapshot {
 
 /**
  * Builds a snapshot. Starts nothing and ends nothing: servers whose entries have not changed are
- * taken over with their sessions.
+ * reused with their sessions.
  *
  * @param configuration The two files.
- * @param context What all servers share.
- * @param last The snapshot before, where there was one.
+ * @param context The shared context of the servers.
+ * @param last The previous snapshot, if any.
  */
 export function buildSnapshot(
   configuration: Configuration,

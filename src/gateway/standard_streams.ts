@@ -1,13 +1,13 @@
 /**
- * Standard input and output as sources and sinks of bytes, without the layer of web streams: that
- * costs 3 ms of the start, while a client waits for its handshake.
+ * Standard input and output as sources and sinks of bytes, without web streams: those cost 3 ms at
+ * startup, while a client waits for its handshake.
  */
 import type { ByteSink, ByteSource } from "../jsonrpc/mod.ts";
 
-/** What one read takes at the most, in bytes. */
+/** Maximum size of one read, in bytes. */
 const READ_BYTES = 64 * 1024;
 
-/** Standard input. A read under way cannot be taken back, but nobody waits for it after `cancel`. */
+/** Standard input. A pending read cannot be cancelled, but nobody waits for it after `cancel`. */
 export const standardInput: ByteSource = {
   getReader() {
     const buffer = new Uint8Array(READ_BYTES);

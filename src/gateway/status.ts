@@ -3,19 +3,19 @@ import type { Metrics } from "../metrics/mod.ts";
 import type { ReloadStatus } from "./reload.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Sources of the status. */
+/** Sources of the gateway's status. */
 export interface StatusOptions {
-  /** The configuration in force. */
+  /** The active configuration. */
   readonly snapshot: Snapshot;
-  /** Figures of the operations. */
+  /** Metrics of the operations. */
   readonly metrics: Metrics;
-  /** How the audit log stands. */
+  /** The state of the audit log. */
   readonly audit: AuditStatus;
-  /** How reading the two files went. */
+  /** The state of the two files. */
   readonly reload: ReloadStatus;
 }
 
-/** The answer of `get_gateway_status`. */
+/** Builds the answer of `get_gateway_status`. */
 export function buildStatus(options: StatusOptions): Readonly<Record<string, unknown>> {
   const { configuration, servers } = options.snapshot;
   const { rules, files } = configuration;
