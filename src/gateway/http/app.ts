@@ -14,27 +14,25 @@ import {
 import { refuse } from "./refusal.ts";
 import { METADATA_PATH } from "./rules_authenticator.ts";
 
-/** What the routes work with. */
+/** Options of the routes. */
 export interface AppOptions extends McpOptions {
-  /** Which hosts and origins are allowed, and the token for `/metrics`. */
+  /** The allowed hosts and origins, and the token for `/metrics`. */
   readonly settings: Pick<Settings, "host" | "allowedHosts" | "corsOrigins" | "metricsToken">;
-  /** Finds out who sends requests. */
+  /** Authenticates requests. */
   readonly authenticator: Authenticator;
-  /** Whether every server that starts ahead has answered or failed. */
+  /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
-  /** Writes the figures in the text format of Prometheus. */
+  /** Writes the metrics in the text format of Prometheus. */
   readonly metrics: () => string;
-  /** Takes what failed for a fault of ours. */
+  /** Called with unexpected errors, which are bugs of the gateway. */
   readonly onFault: (error: unknown) => void;
 }
 
-/** Where the protected resource describes itself. @see {@link https://www.rfc-editor.org/rfc/rfc9728} */
+/** Paths of the protected resource metadata. @see {@link https://www.rfc-editor.org/rfc/rfc9728} */
 const METADATA_PATHS = ["/.well-known/oauth-protected-resource", METADATA_PATH];
 
 /**
- * Makes the routes of the service and the middlewares before them.
- *
- * @param options What the routes work with.
+ * Creates the routes of the service and their middlewares.
  */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
   const { settings, authenticator, isDraining, isReady, metrics, onFault } = options;

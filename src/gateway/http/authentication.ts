@@ -1,54 +1,54 @@
-/** Who a request is from, as its credential says. */
+/** The identity that a request's credential proves. */
 export interface Credential {
-  /** Equal for the same credential; for a JWT its issuer, subject and agent. */
+  /** The same for the same credential; for a JWT, made of its issuer, subject and agent. */
   readonly id: string;
-  /** The agent that it names. */
+  /** The agent of the credential. */
   readonly agent: string;
-  /** When it expires, in milliseconds since 1970. */
+  /** Expiry time in milliseconds since 1970; absent if it never expires. */
   readonly expiresAt?: number;
 }
 
-/** The part of a request that says who sent it. */
+/** The part of a request that authentication needs. */
 export interface AuthRequest {
-  /** The `Authorization` header; null where there is none. */
+  /** The `Authorization` header; null if there is none. */
   readonly authorization: string | null;
-  /** The address it came from. */
+  /** The client's IP address. */
   readonly address: string;
-  /** The address it was sent to. */
+  /** The URL of the request. */
   readonly url: URL;
 }
 
-/** Who sent a request, or why it is refused. */
+/** The result of authentication. */
 export type AuthResult =
-  /** No credentials are configured: whoever reaches the listener, which is on loopback, may ask. */
+  /** No credentials are configured: everyone who reaches the listener on loopback has access. */
   | { readonly kind: "open" }
   | { readonly kind: "credential"; readonly credential: Credential }
   | {
     readonly kind: "refused";
     /**
-     * 401: no good credential; 403: a good one that may do nothing; 429: too many bad ones; 503: it
-     * cannot be checked, because the issuer's keys cannot be had.
+     * 401: no valid credential; 403: a valid credential without permissions; 429: too many invalid
+     * ones; 503: the credential cannot be checked, because the issuer's keys are not available.
      */
     readonly status: 401 | 403 | 429 | 503;
-    /** Value of the header of that name. */
+    /** Value of the `WWW-Authenticate` header. */
     readonly wwwAuthenticate?: string;
-    /** Seconds after which it may be tried again. */
+    /** Seconds until the client may try again. */
     readonly retryAfterS?: number;
-    /** What happened and what to do, for whoever sent the request. */
+    /** Says what happened and what to do, for the client. */
     readonly message: string;
   };
 
-/** Finds out who sends requests. */
+/** Authenticates requests. */
 export interface Authenticator {
-  /** Whether any credential is configured now; then every request to `/mcp` needs one. */
+  /** Whether credentials are configured now; if so, every request to `/mcp` needs one. */
   readonly isConfigured: boolean;
-  /** Finds out who sent a request. Never throws: what cannot be checked is refused. */
+  /** Authenticates a request. Never throws: a credential that cannot be checked is refused. */
   authenticate(request: AuthRequest): Promise<AuthResult>;
-  /** Whether a credential is still good: neither expired nor taken out of the configuration. */
+  /** Whether a credential is still valid: neither expired nor removed from the configuration. */
   isValid(credential: Credential): boolean;
   /**
-   * Writes the metadata of the protected resource for the service's address without a path; there
-   * while an issuer is configured that clients can go to.
+   * Writes the protected resource metadata for the service's origin. Present while an issuer is
+   * configured at which clients can log in.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc9728}
    */

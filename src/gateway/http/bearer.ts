@@ -1,15 +1,15 @@
-/** Longest token that is checked, in characters; JWTs with many claims have some thousands. */
+/** Maximum token length in characters; JWTs with many claims have a few thousand. */
 const MAX_LENGTH = 16 * 1024;
 
-/** What an `Authorization` header holds. */
+/** A parsed `Authorization` header. */
 export type Bearer =
   | { readonly kind: "none" }
-  /** Another scheme, two of them, or no token that could be one. */
+  /** Another scheme, two schemes, or a malformed token. */
   | { readonly kind: "malformed" }
   | { readonly kind: "token"; readonly token: string };
 
 /**
- * Reads an `Authorization` header.
+ * Parses an `Authorization` header.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-2.1}
  */
@@ -20,16 +20,16 @@ export function readBearer(header: string | null): Bearer {
   return token === undefined ? { kind: "malformed" } : { kind: "token", token };
 }
 
-/** What a challenge says besides that a bearer token is wanted. */
+/** The parameters of a bearer challenge. */
 export interface Challenge {
-  /** Where the protected resource's metadata is. */
+  /** URL of the protected resource metadata. */
   readonly metadataUrl?: string | undefined;
-  /** What is wrong with the token; not given where there was none. */
+  /** Why the token was refused; absent if the request had none. */
   readonly error?: "invalid_token";
 }
 
 /**
- * The value of `WWW-Authenticate` for a request whose token is missing or not accepted.
+ * Writes the value of `WWW-Authenticate` for a request whose token is missing or refused.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-5.1}
@@ -37,7 +37,7 @@ export interface Challenge {
 export function writeChallenge({ metadataUrl, error }: Challenge): string {
   const parameters = ['realm="agent-mcp-gateway"'];
   if (error !== undefined) parameters.push(`error="${error}"`);
-  // A URL as it is serialised has no quotation marks.
+  // A serialized URL has no quotation marks.
   if (metadataUrl !== undefined) parameters.push(`resource_metadata="${metadataUrl}"`);
   return `Bearer ${parameters.join(", ")}`;
 }

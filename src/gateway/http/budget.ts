@@ -1,15 +1,15 @@
-/** A size that many share: of bodies that are read, events that are kept, answers that wait. */
+/** A shared limit: on the total size of request bodies, kept events, or queued responses. */
 export class Budget {
-  /** How much is taken. */
+  /** The amount in use. */
   used = 0;
   readonly #most: number;
 
-  /** @param most How much may be taken, in the same unit. */
+  /** @param most The maximum of `used`. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Whether more is taken than there is, or would be. */
+  /** Whether `used` exceeds the maximum, or would with `more`. */
   isExceeded(more: number = 0): boolean {
     return this.used + more > this.#most;
   }

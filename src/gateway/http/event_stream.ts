@@ -4,8 +4,8 @@ export const EVENT_STREAM = "text/event-stream";
 const encoder = new TextEncoder();
 
 /**
- * A stream of server-sent events to a client, for the body of a response. The listener takes out what
- * is sent as soon as it is there, and cancels the body when the client is gone.
+ * A stream of server-sent events to a client, for the body of a response. The listener reads each event
+ * immediately, and cancels the body when the client disconnects.
  *
  * @see {@link https://html.spec.whatwg.org/multipage/server-sent-events.html}
  */
@@ -15,7 +15,7 @@ export class EventStream {
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #onOver: () => void = () => {};
 
-  /** Begins open. */
+  /** Creates an open stream. */
   constructor() {
     this.body = new ReadableStream({
       start: (controller) => {
@@ -25,18 +25,18 @@ export class EventStream {
     });
   }
 
-  /** Whether what is sent may arrive. */
+  /** Whether events can still reach the client. */
   get isOpen(): boolean {
     return this.#controller !== undefined;
   }
 
-  /** Sends a message; its id lets the client ask for what follows it. */
+  /** Sends a message; with its id, the client can resume after it. */
   send(id: string, message: string): void {
     this.#write(`id: ${id}\nevent: message\ndata: ${message}\n\n`);
   }
 
   /**
-   * Gives the client an id to come back with before there is any message.
+   * Gives the client an id to resume with before the first message.
    *
    * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server}
    */
@@ -44,18 +44,18 @@ export class EventStream {
     this.#write(`id: ${id}\ndata: \n\n`);
   }
 
-  /** Shows that the stream is alive, and finds out whether the client is. */
+  /** Sends a comment, which keeps proxies from closing the stream and detects clients that are gone. */
   keepAlive(): void {
     this.#write(": keep-alive\n\n");
   }
 
-  /** Ends the stream after what was sent. */
+  /** Ends the stream after the events sent so far. */
   end(): void {
     this.#controller?.close();
     this.#over();
   }
 
-  /** Has something called when the stream has ended or the client is gone. */
+  /** Registers a listener for the end of the stream or of the client. */
   whenOver(listener: () => void): void {
     this.#onOver = listener;
   }

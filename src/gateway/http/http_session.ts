@@ -5,37 +5,37 @@ import { EventStream } from "./event_stream.ts";
 import { type PostOptions, PostResponse, type StreamOwner } from "./post_response.ts";
 import { Replay } from "./replay.ts";
 
-/** The stream that a client opens itself, for what belongs to no call. */
+/** Number of the stream that a client opens with GET, for messages that belong to no call. */
 const OWN_STREAM = 0;
 
-/** What a session is made with. */
+/** Options of a session. */
 export interface HttpSessionOptions {
-  /** Who opened it; `undefined` where no credentials are configured. */
+  /** The credential of the client; `undefined` if none are configured. */
   readonly credential: Credential | undefined;
-  /** How much is kept for clients that lost it, in UTF-16 code units. */
+  /** Maximum size of the messages kept for a client that reconnects, in UTF-16 code units. */
   readonly replay: number;
-  /** What all sessions keep together, in the same unit. */
+  /** The shared limit on the kept messages of all sessions, in the same unit. */
   readonly budget: Budget;
 }
 
 /**
- * A client's session over HTTP: a channel whose messages come in POSTs and leave in the answers to
- * them, or in a stream that the client opens.
+ * A client's session over HTTP: a channel that receives messages in POSTs, and sends messages in their
+ * responses or in a stream that the client opens.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http}
  */
 export class HttpSession implements Channel, StreamOwner {
-  /** Names the session to its client; whoever has it may use it, so it is never logged. */
+  /** The session id. It gives access to the session, so it is never logged. */
   readonly id: string = crypto.randomUUID();
-  /** When it was opened, on the clock of `performance.now()`. */
+  /** Time of opening, on the clock of `performance.now()`. */
   readonly openedAt: number = performance.now();
-  /** Who opened it; a renewed credential takes the place of the former one. */
+  /** The credential of the client; a renewed one replaces it. */
   credential: Credential | undefined;
-  /** When it was last used, on the same clock. */
+  /** Time of the last use, on the same clock. */
   usedAt: number = performance.now();
   /**
-   * Whether the client has closed its stream and sent nothing since. Clients hold their stream open,
-   * and open it again when they lose it; one that does neither is probably gone.
+   * Whether the client has closed its stream and sent nothing since. Clients keep their stream open, and
+   * reopen it when they lose it; a client that does neither is probably gone.
    */
   hasLeft = false;
   readonly #replay: Replay;
@@ -44,18 +44,18 @@ export class HttpSession implements Channel, StreamOwner {
   readonly #places = new Map<number, number>();
   #handler: ChannelHandler | undefined;
   #own: EventStream | undefined;
-  // Up to here the client has been sent what belongs to no call; the rest waits for its stream.
+  // Position of the last message that was sent on the client's stream; later ones wait for it to reopen.
   #ownSent = 0;
   #lastStream = OWN_STREAM;
   #isOver = false;
 
-  /** @param options Who opened it, and what is kept. */
+  /** Creates a session without open streams. */
   constructor({ credential, replay, budget }: HttpSessionOptions) {
     this.credential = credential;
     this.#replay = new Replay(replay, budget);
   }
 
-  /** Whether a call is under way, or a stream open. */
+  /** Whether a call is active or a stream is open. */
   get isInUse(): boolean {
     return this.#responses.size > 0 || this.#own?.isOpen === true;
   }
@@ -67,7 +67,7 @@ export class HttpSession implements Channel, StreamOwner {
     return response;
   }
 
-  /** Takes bytes of the client that are no text. */
+  /** Receives bytes from the client that are not UTF-8. */
   takeDropped(bytes: Uint8Array, options: PostOptions): PostResponse {
     const response = this.#openResponse(options);
     if (this.#isOver) return response;
@@ -79,9 +79,9 @@ export class HttpSession implements Channel, StreamOwner {
   }
 
   /**
-   * Opens the stream for what belongs to no call; one that was open before ends.
+   * Opens the stream for messages that belong to no call; an earlier one ends.
    *
-   * @param from Place of the last message that the client has.
+   * @param from Position of the last message that the client received.
    */
   listen(from: number = this.#ownSent): EventStream {
     this.#noteUse();
@@ -91,7 +91,7 @@ export class HttpSession implements Channel, StreamOwner {
     last?.end();
     stream.whenOver(() => {
       this.usedAt = performance.now();
-      // A stream that another one took the place of is no sign.
+      // A stream that was replaced by another does not count.
       this.hasLeft ||= this.#own === stream;
     });
     for (const { place, text } of this.#replay.find(OWN_STREAM)) {
@@ -101,22 +101,22 @@ export class HttpSession implements Channel, StreamOwner {
   }
 
   /**
-   * Goes on with a stream that the client lost.
+   * Resumes a stream that the client lost.
    *
-   * @param lastId Id of the last message that it has.
-   * @returns `undefined` where what follows is not known any more.
+   * @param lastId Id of the last message that the client received.
+   * @returns `undefined` if the messages after it are no longer kept.
    */
   resume(lastId: string): EventStream | undefined {
     const [, streamText, placeText] = /^(\d{1,15})-(\d{1,15})$/.exec(lastId) ?? [];
     if (streamText === undefined) return undefined;
     const [number, from] = [Number(streamText), Number(placeText)];
-    // Whatever is lost of it, the client needs it for what is to come.
+    // Even if messages were lost, the client needs this stream for the next ones.
     if (number === OWN_STREAM) return this.listen(from);
     const response = this.#streams.get(number);
     const kept = this.#replay.find(number);
     const events = kept.filter(({ place }) => place > from);
     if (response === undefined && events.length === 0) return undefined;
-    // The oldest messages are the first that are kept no longer.
+    // The oldest messages are dropped first.
     const firstPlace = kept[0]?.place ?? (this.#places.get(number) ?? 0) + 1;
     if (firstPlace > from + 1) return undefined;
     this.#noteUse();
@@ -127,7 +127,7 @@ export class HttpSession implements Channel, StreamOwner {
     return stream;
   }
 
-  /** Begins streams for calls that have been open for long, and keeps open streams alive. */
+  /** Starts streams for calls that take long, and keeps open streams alive. */
   tick({ keepAlive }: { readonly keepAlive: boolean }): void {
     const now = performance.now();
     for (const response of this.#responses) {
@@ -141,19 +141,19 @@ export class HttpSession implements Channel, StreamOwner {
     this.#handler = handler;
   }
 
-  /** Sends what belongs to no call. */
+  /** Sends a message that belongs to no call. */
   send(text: string): void {
     if (this.#isOver) return;
     const place = this.#keep(OWN_STREAM, text);
     if (this.#own?.isOpen) this.#sendOwn(place, text);
   }
 
-  /** Answers are on their way as soon as they are known; those who write them see to the rest. */
+  /** Resolves immediately: answers are passed on without a queue, and the response writers queue. */
   flush(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** Ends the session: its streams, and the calls that are under way. May be called again. */
+  /** Ends the session with its streams and active calls. Idempotent. */
   close(): Promise<void> {
     if (this.#isOver) return Promise.resolve();
     this.#isOver = true;
@@ -183,13 +183,13 @@ export class HttpSession implements Channel, StreamOwner {
     this.#places.delete(stream);
   }
 
-  /** The client has sent a request. */
+  /** Notes that the client has sent a request. */
   #noteUse(): void {
     this.usedAt = performance.now();
     this.hasLeft = false;
   }
 
-  /** The session may have ended while the message came in. */
+  /** Creates the response to a message. The session may have ended while the message arrived. */
   #openResponse(options: PostOptions): PostResponse {
     this.#noteUse();
     const response = new PostResponse(this, options);

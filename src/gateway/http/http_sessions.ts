@@ -4,45 +4,45 @@ import { Budget } from "./budget.ts";
 import { HttpSession } from "./http_session.ts";
 import type { HttpLimits } from "./limits.ts";
 
-/** A client as the gateway serves it. */
+/** A client that the gateway serves. */
 export interface Served {
-  /** Whether it has introduced itself. */
+  /** Whether the client has sent `initialize`. */
   readonly isInitialized: boolean;
-  /** Ends what was started for the client alone; its next call starts it again. */
+  /** Stops the servers of this client alone; its next call starts them again. */
   releaseServers(): void;
-  /** The client is gone: its calls are given up. */
+  /** Cancels the calls of a client that has disconnected. */
   leave(): void;
 }
 
-/** What clients' sessions are kept by. */
+/** Options of the sessions. */
 export interface HttpSessionsOptions {
-  /** Begins to serve a client. */
+  /** Starts to serve a client. */
   readonly accept: (channel: Channel, agent: string | undefined) => Served;
-  /** Says which credentials are good. */
+  /** Knows which credentials are valid. */
   readonly authenticator: Authenticator;
-  /** Sessions at a time. */
+  /** Maximum number of sessions at the same time. */
   readonly most: number;
-  /** How long one may be unused, in milliseconds. */
+  /** Maximum idle time of a session, in milliseconds. */
   readonly idleMs: number;
-  /** How long one may last, in milliseconds. */
+  /** Maximum lifetime of a session, in milliseconds. */
   readonly maxMs: number;
-  /** What is kept, and how long. */
+  /** Limits on kept messages and on sessions that were left. */
   readonly limits: Pick<HttpLimits, "replay" | "replayAll" | "leftMs" | "yieldMs">;
 }
 
-/** The sessions of all clients: who may use which, and when they end. */
+/** The sessions of all clients. Controls access to them, and ends them. */
 export class HttpSessions {
   readonly #options: HttpSessionsOptions;
   readonly #budget: Budget;
   readonly #sessions = new Map<string, { session: HttpSession; served: Served }>();
 
-  /** @param options What the sessions are kept by. */
+  /** Creates an empty set of sessions. */
   constructor(options: HttpSessionsOptions) {
     this.#options = options;
     this.#budget = new Budget(options.limits.replayAll);
   }
 
-  /** How many there are. */
+  /** The number of sessions. */
   get count(): number {
     return this.#sessions.size;
   }
@@ -50,8 +50,8 @@ export class HttpSessions {
   /**
    * Opens a session.
    *
-   * @param credential Whose it is.
-   * @returns `undefined` where all places are taken.
+   * @param credential The credential of the client.
+   * @returns `undefined` if there are too many sessions.
    */
   open(credential: Credential | undefined): HttpSession | undefined {
     const { accept, most, limits: { replay } } = this.#options;
@@ -62,7 +62,7 @@ export class HttpSessions {
     return session;
   }
 
-  /** Ends a session that was opened by a message which did not introduce the client. */
+  /** Ends a session whose first message did not initialize it; returns whether it did so. */
   endUnlessInitialized(session: HttpSession): boolean {
     const isInitialized = this.#sessions.get(session.id)?.served.isInitialized === true;
     if (!isInitialized) this.end(session);
@@ -70,10 +70,10 @@ export class HttpSessions {
   }
 
   /**
-   * The session of that name, if it belongs to who asks. To anybody else it does not exist.
+   * Finds a session, but only for its own client. For other clients it does not exist.
    *
-   * @param id What the client was told.
-   * @param credential Who asks.
+   * @param id The session id that the client sent.
+   * @param credential The credential of the client.
    */
   find(id: string, credential: Credential | undefined): HttpSession | undefined {
     const session = this.#sessions.get(id)?.session;
@@ -95,8 +95,8 @@ export class HttpSessions {
   }
 
   /**
-   * Ends the sessions whose time or credential is over, and the servers of clients that seem to be
-   * gone. Those clients' sessions stay: a client that comes back goes on.
+   * Ends the sessions whose lifetime or credential has expired, and stops the servers of clients that
+   * seem to be gone. The sessions of these clients stay, so that they can return.
    */
   sweep(): void {
     const leftBefore = performance.now() - this.#options.limits.leftMs;
@@ -109,12 +109,12 @@ export class HttpSessions {
     }
   }
 
-  /** Begins streams for calls that have been open for long, and keeps open streams alive. */
+  /** Starts streams for calls that take long, and keeps open streams alive. */
   tick(options: { readonly keepAlive: boolean }): void {
     for (const { session } of this.#sessions.values()) session.tick(options);
   }
 
-  /** Ends all. */
+  /** Ends all sessions. */
   close(): void {
     for (const { session } of [...this.#sessions.values()]) this.end(session);
   }
@@ -124,17 +124,17 @@ export class HttpSessions {
     const { credential, openedAt, usedAt, isInUse } = session;
     const now = performance.now();
     if (now - openedAt > maxMs || (!isInUse && now - usedAt > idleMs)) return true;
-    // Once there are credentials, nobody goes on without one.
+    // Once credentials are configured, sessions without one are not continued.
     return credential === undefined
       ? authenticator.isConfigured
       : !authenticator.isValid(credential);
   }
 
-  /** Ends a session that was left, or one of an agent that has more than its share. */
+  /** Ends an abandoned session, or one of an agent with more than its share. */
   #makeRoom(agent: string | undefined): boolean {
     this.sweep();
     if (this.#sessions.size < this.#options.most) return true;
-    // Those that are not in use come first, and of both the one that was used longest ago.
+    // Sessions that are not in use come first, and among equals the least recently used.
     const sessions = [...this.#sessions.values()].map(({ session }) => session)
       .toSorted((a, b) => Number(a.isInUse) - Number(b.isInUse) || a.usedAt - b.usedAt);
     const leftBefore = performance.now() - this.#options.limits.yieldMs;
@@ -144,7 +144,7 @@ export class HttpSessions {
     return victim !== undefined;
   }
 
-  /** The sessions of the agent with the most, if these are more than another has with one more. */
+  /** Returns the sessions of the agent with the most, if the other agent has fewer even with one more. */
   #findShare(sessions: readonly HttpSession[], other: string | undefined): HttpSession[] {
     const shares = Map.groupBy(sessions, ({ credential }) => credential?.agent);
     const most = Math.max(...shares.values().map(({ length }) => length));

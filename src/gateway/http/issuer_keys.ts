@@ -4,17 +4,17 @@ import type { JwtOptions } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import { isLoopbackUrl, isSecureUrl } from "../../loopback.ts";
 
-/** When the keys are fetched, in milliseconds. */
+/** Times for fetching the keys, in milliseconds. */
 export interface KeyTimes {
-  /** How long fetched keys are used without fetching them again. */
+  /** How long keys are used before they are fetched again. */
   readonly freshMs: number;
-  /** How long they are used when the issuer cannot be reached. */
+  /** How long keys are used if the issuer cannot be reached. */
   readonly staleMs: number;
   /** How long the issuer has to answer. */
   readonly timeoutMs: number;
-  /** How long it is left alone after a failure; ten times as long while old keys serve. */
+  /** Pause after a failed fetch; ten times as long while old keys are in use. */
   readonly restMs: number;
-  /** How long after a fetch a key that is not among them is not looked for. */
+  /** Time after a fetch in which an unknown key causes no other fetch. */
   readonly cooldownMs: number;
 }
 
@@ -26,10 +26,10 @@ const TIMES: KeyTimes = {
   cooldownMs: 10_000,
 };
 
-/** Longest answer of an issuer, in bytes. */
+/** Maximum size of an issuer's response, in bytes. */
 const MAX_BYTES = 1024 * 1024;
 
-/** The issuer's keys cannot be had, so that nothing can be said about a token. */
+/** Thrown if the issuer's keys are not available, so that a token cannot be checked. */
 export class KeysUnavailable extends Error {
   override readonly name = "KeysUnavailable";
 }
@@ -37,8 +37,8 @@ export class KeysUnavailable extends Error {
 type KeySet = ReturnType<typeof import("jose").createRemoteJWKSet>;
 
 /**
- * The public keys of an issuer, kept by jose: fetched when first needed, and again when they are old
- * or a token names one that is not among them. However many tokens come, the issuer is asked seldom.
+ * The public keys of an issuer, cached by jose. They are fetched when first needed, and again when they
+ * are old or a token names an unknown key. The number of fetches does not grow with that of tokens.
  */
 export class IssuerKeys {
   readonly #options: JwtOptions;
@@ -50,10 +50,10 @@ export class IssuerKeys {
   #failure: KeysUnavailable | undefined;
 
   /**
-   * Fetches nothing yet.
+   * Creates the cache; fetches nothing yet.
    *
-   * @param options The issuer, and the address of its keys where it has no metadata.
-   * @param context Where failures are logged; other times, for tests.
+   * @param options The issuer, and the URL of its keys if it has no metadata.
+   * @param context The log for failures, and other times for tests.
    */
   constructor(
     options: JwtOptions,
@@ -67,12 +67,12 @@ export class IssuerKeys {
   /**
    * Finds the key that a token is signed with.
    *
-   * @param header The token's header; chooses among the issuer's keys and nothing else.
-   * @throws {KeysUnavailable} when the keys cannot be had.
+   * @param header The token's header, which only selects one of the issuer's keys.
+   * @throws {KeysUnavailable} If the keys are not available.
    */
   async find(header: JWSHeaderParameters): Promise<CryptoKey> {
     const keys = await (this.#keys ??= this.#create());
-    // jose would refuse everybody while the issuer is down; old keys serve for a while.
+    // jose would refuse all tokens while the issuer is down; we use old keys for a while.
     if (this.#isOlderThan(this.#times.freshMs)) await keys.reload().catch(() => {});
     return await keys(header);
   }
@@ -82,7 +82,7 @@ export class IssuerKeys {
     const fetchKeys: FetchImplementation = async (_, { signal }) => {
       return Response.json(await this.#fetch(signal));
     };
-    // Our own fetch knows the address.
+    // The URL is not used: our own fetch knows the address.
     return createRemoteJWKSet(new URL("https://issuer.invalid"), {
       cacheMaxAge: this.#times.staleMs,
       cooldownDuration: this.#times.cooldownMs,
@@ -95,21 +95,21 @@ export class IssuerKeys {
     return performance.now() - this.#fetchedAt >= ms;
   }
 
-  /** Fetches the keys, unless that has failed just now. */
+  /** Fetches the keys, unless a fetch has failed recently. */
   async #fetch(signal: AbortSignal): Promise<JSONWebKeySet> {
     if (this.#failure !== undefined && performance.now() < this.#restUntil) throw this.#failure;
     try {
       const { createLocalJWKSet } = await import("jose");
       const url = this.#options.jwksUrl ?? await findKeysUrl(this.#options.issuer, signal);
       const keys = await fetchJson(url, signal) as JSONWebKeySet;
-      createLocalJWKSet(keys); // Throws where they are no keys.
+      createLocalJWKSet(keys); // Throws if these are not keys.
       this.#fetchedAt = performance.now();
       this.#failure = undefined;
       return keys;
     } catch (cause) {
       const reason = signal.aborted ? "it did not answer in time" : messageOf(cause);
       const serveOld = !this.#isOlderThan(this.#times.staleMs);
-      // With old keys there is less of a hurry, and each attempt may hold up requests.
+      // With old keys there is less hurry, and each attempt may delay requests.
       this.#restUntil = performance.now() + this.#times.restMs * (serveOld ? 10 : 1);
       this.#failure = new KeysUnavailable(reason, { cause });
       const message = "The keys of the issuer (auth.jwt) cannot be had: its tokens are " +
@@ -120,7 +120,7 @@ export class IssuerKeys {
   }
 }
 
-/** Finds the address of an issuer's keys in its metadata. */
+/** Finds the URL of an issuer's keys in its metadata. */
 async function findKeysUrl(issuer: string, signal: AbortSignal): Promise<string> {
   const failures: string[] = [];
   for (const url of metadataUrls(issuer)) {
@@ -130,7 +130,7 @@ async function findKeysUrl(issuer: string, signal: AbortSignal): Promise<string>
       if (metadata.issuer !== issuer) throw new Error("it is the metadata of another issuer");
       const { jwks_uri: keysUrl } = metadata;
       if (typeof keysUrl !== "string") throw new Error("it has no jwks_uri");
-      // An issuer elsewhere must not have us ask a service of this machine.
+      // A remote issuer must not make us request a service on this machine.
       if (!isSecureUrl(keysUrl) || (isLoopbackUrl(keysUrl) && !isLoopbackUrl(issuer))) {
         throw new Error("its jwks_uri is no https address");
       }
@@ -144,7 +144,7 @@ async function findKeysUrl(issuer: string, signal: AbortSignal): Promise<string>
 }
 
 /**
- * Where an issuer's metadata may be.
+ * Returns the possible URLs of an issuer's metadata.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization#authorization-server-metadata-discovery}
  */

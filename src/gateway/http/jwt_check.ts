@@ -2,12 +2,12 @@ import type { JwtOptions } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import { IssuerKeys, KeysUnavailable, type KeyTimes } from "./issuer_keys.ts";
 
-/** How far the issuer's clock and ours may be apart, in seconds. */
+/** Tolerated difference between the issuer's clock and ours, in seconds. */
 const TOLERANCE_S = 5;
 
 /**
- * Signatures that only the issuer can make. With HMAC whoever checks could make them, and whoever has
- * the public key could pretend that it is the secret.
+ * Signature algorithms that only the issuer can sign with. With HMAC, a verifier could sign too, and an
+ * attacker could use the public key as the secret.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8725#section-3.1}
  */
@@ -25,35 +25,35 @@ const ALGORITHMS = [
   "Ed25519",
 ];
 
-/** Kinds of tokens that say who calls; others, such as logout tokens, are signed with the same keys. */
+/** Accepted types of tokens; others, such as logout tokens, are signed with the same keys. */
 const TYPES: readonly unknown[] = [undefined, "jwt", "at+jwt"];
 
-/** What a JWT says, or why it says nothing. */
+/** The checked claims of a JWT, or why it is refused. */
 export type CheckedJwt =
   | {
     readonly kind: "good";
-    /** Value of `sub`; empty where there is none. */
+    /** Value of `sub`; empty if there is none. */
     readonly subject: string;
-    /** Value of the claim that names the agent, whatever it is. */
+    /** Unchecked value of the claim that names the agent. */
     readonly agent: unknown;
-    /** From when on it counts no more, in milliseconds since 1970. */
+    /** Expiry time in milliseconds since 1970. */
     readonly expiresAtMs: number;
   }
-  /** For the log: the client is not told. */
+  /** `reason` is for the log only, not for the client. */
   | { readonly kind: "bad"; readonly reason: string }
   | { readonly kind: "unavailable" };
 
 /** Checks JWTs of one issuer. */
 export class JwtCheck {
-  /** Whose tokens, and which. */
+  /** The issuer and the audience of the tokens. */
   readonly options: JwtOptions;
   readonly #keys: IssuerKeys;
 
   /**
-   * Loads and fetches nothing yet.
+   * Creates the check; loads and fetches nothing yet.
    *
-   * @param options Whose tokens.
-   * @param use What the issuer's keys need.
+   * @param options The issuer and the audience of the tokens.
+   * @param use Options for the issuer's keys.
    */
   constructor(options: JwtOptions, use: { readonly log: Log; readonly times?: Partial<KeyTimes> }) {
     this.options = options;
@@ -90,8 +90,8 @@ export class JwtCheck {
       };
     } catch (error) {
       if (error instanceof KeysUnavailable) return { kind: "unavailable" };
-      // Whatever else is wrong with it, it is not good: keys that cannot be used for its algorithm
-      // throw errors of other kinds.
+      // Every error refuses the token: a key that does not fit the algorithm throws other kinds of
+      // errors than jose's own.
       const reason = error instanceof errors.JOSEError ? error.code : "it cannot be checked";
       return { kind: "bad", reason };
     }

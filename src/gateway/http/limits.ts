@@ -1,44 +1,44 @@
-/** How much an HTTP listener takes. */
+/** Limits of an HTTP listener. */
 export interface HttpLimits {
-  /** Connections at a time; more are closed at once. */
+  /** Maximum number of open connections; further ones are closed immediately. */
   readonly connections: number;
-  /** Requests at a time on one connection: HTTP/1.1 lets clients send on without waiting. */
+  /** Maximum number of requests at the same time on one connection (HTTP/1.1 pipelining). */
   readonly pipelined: number;
-  /** Size of all headers of a request, in bytes; more is answered with 431. */
+  /** Maximum size of a request's headers, in bytes; larger ones are answered with 431. */
   readonly headerBytes: number;
-  /** How long the headers may take, in milliseconds; longer is answered with 408. */
+  /** Maximum time to receive the headers, in milliseconds; then the answer is 408. */
   readonly headersMs: number;
-  /** How long a whole request may take to come in, in milliseconds; longer is answered with 408. */
+  /** Maximum time to receive a whole request, in milliseconds; then the answer is 408. */
   readonly requestMs: number;
-  /** How long a connection may be unused, in milliseconds. */
+  /** Maximum idle time of a connection, in milliseconds. */
   readonly keepAliveMs: number;
-  /** Size of a request's body, in bytes; more is answered with 413. */
+  /** Maximum size of a request's body, in bytes; a larger one is answered with 413. */
   readonly bodyBytes: number;
-  /** Size of a first message, which opens a session, in bytes. */
+  /** Maximum size of a first message, which opens a session, in bytes. */
   readonly firstBodyBytes: number;
-  /** Size of all bodies that are being read, in bytes; while there are more, 503. */
+  /** Maximum total size of the bodies being read, in bytes; above it, the answer is 503. */
   readonly allBodiesBytes: number;
-  /** How much may wait for a client that does not read, in UTF-16 code units, before it is cut off. */
+  /** Queued data of a client that does not read, in UTF-16 code units, above which it is disconnected. */
   readonly unread: number;
-  /** How much may wait for all clients together, in bytes; who lets it wait longest is cut off. */
+  /** Maximum queued data of all clients, in bytes; above it, the slowest client is disconnected. */
   readonly unreadAll: number;
-  /** How long a client may read nothing of what waits for it, in milliseconds. */
+  /** How long a client may read nothing of its queued data, in milliseconds. */
   readonly stalledMs: number;
-  /** After this long a call that is still open is answered by a stream, in milliseconds. */
+  /** Time after which an unanswered call is answered with a stream, in milliseconds. */
   readonly streamAfterMs: number;
-  /** How often a stream that says nothing shows that it is alive, in milliseconds. */
+  /** Interval of keep-alive comments on a stream, in milliseconds. */
   readonly keepStreamMs: number;
-  /** How much of what was sent a session keeps for clients that lost it, in UTF-16 code units. */
+  /** Maximum size of the messages a session keeps for a reconnect, in UTF-16 code units. */
   readonly replay: number;
-  /** The same for all sessions together. */
+  /** The same for all sessions together, in UTF-16 code units. */
   readonly replayAll: number;
-  /** How long a client that closed its stream has to come back before its servers end. */
+  /** Milliseconds that a client has to reopen its stream before its servers are stopped. */
   readonly leftMs: number;
-  /** Where all places are taken, a session that was unused for this long gives up its own. */
+  /** Idle milliseconds after which a session may be ended to make room for a new one. */
   readonly yieldMs: number;
 }
 
-/** What the gateway takes. */
+/** The limits of the gateway. */
 export const LIMITS: HttpLimits = {
   connections: 4096,
   pipelined: 16,

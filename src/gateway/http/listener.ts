@@ -9,25 +9,25 @@ import { findHeadFault } from "./request_head.ts";
 import { ResponseWriter, type WriterContext } from "./response_writer.ts";
 import type { Certificate } from "./tls_files.ts";
 
-/** What a listener works with. */
+/** Options of a listener. */
 export interface ListenerOptions {
   /** Address to listen on. */
   readonly host: string;
   /** Port, 0 for any free one. */
   readonly port: number;
-  /** What it shows of itself over TLS; without it, it speaks plain HTTP. */
+  /** The TLS certificate; `undefined` for plain HTTP. */
   readonly certificate: Certificate | undefined;
-  /** How much it takes. */
+  /** Limits on connections and requests. */
   readonly limits: HttpLimits;
-  /** The only paths that are answered; a path that only decodes to one of them is not. */
+  /** The only paths that are answered; they are compared without decoding. */
   readonly paths: ReadonlySet<string>;
   /** Answers requests. */
   readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
-  /** Takes what failed for a fault of ours. */
+  /** Called with unexpected errors, which are bugs of the gateway. */
   readonly onFault: (error: unknown) => void;
 }
 
-/** Headers of every answer: nothing of it is to be kept, guessed at, or shown in a page. */
+/** Headers of every response: no caching, no MIME sniffing, no framing. */
 const HEADERS: readonly (readonly [string, string])[] = [
   ["cache-control", "no-store"],
   ["content-security-policy", "default-src 'none'; frame-ancestors 'none'"],
@@ -38,13 +38,13 @@ const HEADERS: readonly (readonly [string, string])[] = [
 
 const OVER_TLS = ["strict-transport-security", "max-age=31536000"] as const;
 
-/** How often connections are closed whose clients take nothing, in milliseconds. */
+/** Interval of the check for clients that do not read, in milliseconds. */
 const STALL_CHECK_MS = 1000;
 
 /**
- * Listens for HTTP. Built on Node's server because that one, under Deno, ends clients that are slow
- * with their headers or bodies, and refuses what two readers might understand differently;
- * `Deno.serve` has no time limit at all.
+ * Listens for HTTP. Uses Node's server because, under Deno, it disconnects clients that send headers or
+ * bodies too slowly, and refuses requests that two parsers might read differently; `Deno.serve` has no
+ * time limits at all.
  */
 export class Listener {
   readonly #options: ListenerOptions;
@@ -54,7 +54,7 @@ export class Listener {
   readonly #writers = new Set<ResponseWriter>();
   readonly #connections = new Set<Socket>();
   readonly #requests = new WeakMap<Socket, number>();
-  // By the client's end of the connection: the secured socket is not the one that it is made of.
+  // Keyed by the client's address and port: the TLS socket is not the same object as the TCP socket.
   readonly #handshakes = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #timer: ReturnType<typeof setInterval>;
 
@@ -79,10 +79,9 @@ export class Listener {
   }
 
   /**
-   * Begins to listen.
+   * Starts to listen.
    *
-   * @param options Where to listen, and what answers.
-   * @throws {Error} where the address cannot be had.
+   * @throws {Error} If the address is not available.
    */
   static async open(options: ListenerOptions): Promise<Listener> {
     const { host, port, certificate, limits } = options;
@@ -119,23 +118,23 @@ export class Listener {
     return listener;
   }
 
-  /** The address that it got. */
+  /** The address of the listener. */
   get address(): { readonly address: string; readonly port: number } {
     return this.#server.address() as AddressInfo;
   }
 
-  /** How many connections are open. */
+  /** The number of open connections. */
   get connections(): number {
     return this.#connections.size;
   }
 
-  /** Shows another certificate from now on; connections that are open stay. */
+  /** Replaces the certificate for new connections. */
   setCertificate(certificate: Certificate): void {
     (this.#server as Server & { setSecureContext(options: Certificate): void })
       .setSecureContext(certificate);
   }
 
-  /** Takes no connections any more, and ends those that are open. */
+  /** Stops listening, and closes the open connections. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -147,10 +146,10 @@ export class Listener {
   #take(socket: Socket): void {
     this.#connections.add(socket);
     socket.on("close", () => this.#connections.delete(socket));
-    // An error ends the connection, and its end is what the client sees.
+    // After an error, closing the connection is all that the client needs to see.
     socket.on("error", () => socket.destroy());
     if (this.#options.certificate === undefined) return;
-    // Node's server under Deno waits for a handshake without end.
+    // Under Deno, Node's server waits for a handshake forever.
     const timer = setTimeout(() => socket.destroy(), this.#options.limits.headersMs);
     const name = nameOf(socket);
     this.#handshakes.set(name, timer);
@@ -191,7 +190,7 @@ export class Listener {
     await write(await fetch(request, context), { response, writer });
   }
 
-  /** Counts the requests of a connection; whether it may have one more. */
+  /** Counts a request of a connection; returns whether it is within the limit. */
   #count(socket: Socket, response: ServerResponse): boolean {
     const count = (this.#requests.get(socket) ?? 0) + 1;
     this.#requests.set(socket, count);
@@ -219,7 +218,7 @@ async function write(
   writer.end();
 }
 
-/** Passes on each piece as soon as it is there: the writer limits how much waits for the client. */
+/** Writes each chunk immediately: the writer limits the queued data. */
 async function writeStream(
   body: ReadableStream<Uint8Array>,
   writer: ResponseWriter,

@@ -1,9 +1,9 @@
-/** Different tokens that may fail from one network in a minute. */
+/** Number of different tokens from one network that may fail in a minute. */
 const MAX_FAILURES = 20;
 
 const WINDOW_MS = 60_000;
 
-/** Networks, and good logins, that are remembered; the oldest are forgotten first. */
+/** Maximum number of remembered networks, and of valid logins; the oldest are forgotten first. */
 const MAX_NETWORKS = 4096;
 const MAX_KNOWN = 10_000;
 
@@ -13,28 +13,28 @@ interface Failures {
   readonly endsAt: number;
 }
 
-/** Whether a login that failed was one too many. */
+/** The consequence of a failed login. */
 export interface FailedLogin {
-  /** How long to wait, in milliseconds, if there were too many. */
+  /** How long the network has to wait, in milliseconds; `undefined` if not at all. */
   readonly waitMs: number | undefined;
-  /** Whether the network has just become one that has to wait. */
+  /** Whether the network has to wait since this login. */
   readonly isFirst: boolean;
 }
 
 /**
  * Slows down guessing: a network from which many different tokens failed has to wait. A client that
- * repeats one bad token does not hold up others behind the same proxy, and neither does somebody
- * who guesses hold up clients that have logged in before.
+ * repeats one invalid token does not block others behind the same proxy, and an attacker does not block
+ * clients that have logged in before.
  */
 export class LoginThrottle {
   readonly #failures = new Map<string, Failures>();
   readonly #known = new Set<string>();
 
   /**
-   * Notes a token that is not accepted.
+   * Notes an invalid token.
    *
-   * @param address Where it came from.
-   * @param token Its hash.
+   * @param address The client's IP address.
+   * @param token The hash of the token.
    */
   fail(address: string, token: string): FailedLogin {
     const network = networkOf(address);
@@ -46,11 +46,11 @@ export class LoginThrottle {
   }
 
   /**
-   * Notes a token that is good, unless its network has to wait.
+   * Notes a valid token, unless its network has to wait.
    *
-   * @param address Where it came from.
-   * @param token Its hash.
-   * @returns How long to wait, in milliseconds; a good guess must look like any other.
+   * @param address The client's IP address.
+   * @param token The hash of the token.
+   * @returns How long to wait, in milliseconds: a correct guess must look like any other.
    */
   pass(address: string, token: string): number | undefined {
     const network = networkOf(address);
@@ -63,7 +63,7 @@ export class LoginThrottle {
     return undefined;
   }
 
-  /** How many networks and logins are remembered. */
+  /** The number of remembered networks and logins. */
   get size(): number {
     return this.#failures.size + this.#known.size;
   }
@@ -96,7 +96,7 @@ function dropOldest(
   }
 }
 
-/** The network of an address: whoever has one IPv6 address has 2^64 of them. */
+/** Returns the network of an address: a host with one IPv6 address usually has 2^64 of them. */
 function networkOf(address: string): string {
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
   if (mapped !== undefined) return mapped;

@@ -10,15 +10,15 @@ import type { PostOptions, PostReply } from "./post_response.ts";
 import { refuse } from "./refusal.ts";
 import type { BodyError, RequestContext } from "./request_context.ts";
 
-/** What the endpoint works with. */
+/** Options of the MCP endpoint. */
 export interface McpOptions {
   /** The clients' sessions. */
   readonly sessions: HttpSessions;
-  /** Revisions of MCP that are spoken. */
+  /** The supported MCP revisions. */
   readonly revisions: readonly string[];
-  /** Whether no new work is taken: the gateway ends. */
+  /** Whether new work is refused because the gateway is shutting down. */
   readonly isDraining: () => boolean;
-  /** How much is taken, and how long calls may be silent. */
+  /** Limits on message sizes and on the time before a stream starts. */
   readonly limits: HttpLimits;
 }
 
@@ -28,13 +28,12 @@ const EVENTS_TYPE = { "content-type": EVENT_STREAM, "x-accel-buffering": "no" };
 
 const ENDING = "The gateway is about to end; try again";
 
-/** The first revision whose clients know events without a message. */
+/** The first revision whose clients accept events without a message. */
 const PRIMING_SINCE = "2025-11-25";
 
 /**
- * The MCP endpoint: messages of clients, the streams that they open, and the end of sessions.
+ * Creates the MCP endpoint, which receives messages, opens streams and ends sessions.
  *
- * @param options What the endpoint works with.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http}
  */
 export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
@@ -54,7 +53,7 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
   });
 
   routes.get("/", ({ req, get }) => {
-    // Routes for GET are asked for HEAD, too; that must not take the client's stream away.
+    // GET routes also match HEAD, which must not replace the client's stream.
     if (req.method === "HEAD") return refuseMethod();
     if (!accepts(req, EVENT_STREAM)) {
       return refuse(406, "A GET opens a stream: it must accept text/event-stream");
@@ -89,7 +88,7 @@ function refuseMethod(): Response {
 }
 
 function checkPost(req: HonoRequest, options: McpOptions): Response | undefined {
-  // What calls under way ask of their client may still be answered.
+  // Clients may still answer the requests of active calls.
   const isNew = req.header(SESSION) === undefined;
   if (isNew && options.isDraining()) return refuseForNow(ENDING);
   const [type = ""] = (req.header("content-type") ?? "").split(";");
@@ -108,7 +107,7 @@ function checkPost(req: HonoRequest, options: McpOptions): Response | undefined 
 /** @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#protocol-version-header} */
 function checkRevision(req: HonoRequest, { revisions }: McpOptions): Response | undefined {
   const revision = req.header("mcp-protocol-version");
-  // Before there is a session the message itself says which revision is wanted.
+  // Before there is a session, the message itself names the revision.
   if (revision === undefined || req.header(SESSION) === undefined) return undefined;
   if (revisions.includes(revision)) return undefined;
   return refuse(400, `MCP-Protocol-Version must be one of ${revisions.join(", ")}`);
@@ -124,7 +123,7 @@ function findSession(
   return checkRevision(req, options) ?? options.sessions.find(id, credential) ?? unknownSession();
 }
 
-/** The first message of a client, which must be its introduction. */
+/** Handles the first message of a client, which must be `initialize`. */
 async function openSession(
   { req, env, credential }: {
     req: HonoRequest;
@@ -148,7 +147,7 @@ async function openSession(
   return response;
 }
 
-/** Whether the first message is an introduction; otherwise what it is answered with. */
+/** Returns the refusal of a first message that is not `initialize`. */
 function readFirst(body: Uint8Array): Response | undefined {
   let message: unknown;
   let text: string;
@@ -162,7 +161,7 @@ function readFirst(body: Uint8Array): Response | undefined {
   const { method, id } = isObject ? message as Record<string, unknown> : {};
   if (method === "initialize") return undefined;
   if (method === "server/discover" && (typeof id === "string" || typeof id === "number")) {
-    // A client of a later revision asks whether we speak it; refused, it sends initialize.
+    // A client of a later revision probes whether we support it; refused, it sends initialize.
     const own = new JsonText(textAt(text, "id") ?? "null").text;
     const error = { code: RPC_CODES.methodNotFound, id: own };
     return refuse(400, "Method not found: server/discover", error);
@@ -171,7 +170,7 @@ function readFirst(body: Uint8Array): Response | undefined {
   return refuse(400, text400, { code: RPC_CODES.invalidRequest });
 }
 
-/** Whether a body holds a request, and not only answers and notifications. */
+/** Whether a body contains a request, and not only answers and notifications. */
 function asks(body: Uint8Array): boolean {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(body));

@@ -7,28 +7,28 @@ import { refuse } from "./refusal.ts";
 import type { RequestContext } from "./request_context.ts";
 import { readHost } from "./request_head.ts";
 
-/** What handlers find beside the request. */
+/** The environment of handlers. */
 export interface HttpEnv {
   Bindings: RequestContext;
   Variables: {
-    /** Who sent a request to `/mcp`; `undefined` where no credentials are configured. */
+    /** The credential of a request to `/mcp`; `undefined` if none are configured. */
     credential: Credential | undefined;
   };
 }
 
 type Middleware = MiddlewareHandler<HttpEnv>;
 
-/** An address cannot be rebound: what a browser finds under it is what it asked for. */
+/** An IP address. It cannot be rebound as a DNS name can, so it is always a safe host. */
 const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/i;
 
-/** Headers of proxies; behind one, the address says nothing about who asks. */
+/** Headers of proxies; behind a proxy, the address does not identify the client. */
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
 /**
- * Refuses requests that were sent to another name than the listener's: a web page that has had its
- * own name bound to our address (DNS rebinding) is known by that name.
+ * Refuses requests to other host names than the listener's: a web page that binds its own name to our
+ * address (DNS rebinding) sends that name.
  *
- * @param options The address that is listened on, and further names in lower case.
+ * @param options The listener's address, and further allowed names in lower case.
  */
 export function hostGuard(
   { host, allowedHosts }: { readonly host: string; readonly allowedHosts: readonly string[] },
@@ -45,10 +45,10 @@ export function hostGuard(
 }
 
 /**
- * Refuses requests of web pages, but for those of listed origins and, on a listener on loopback, of
- * this machine. Programs that are no browsers send no origin.
+ * Refuses requests of web pages, except those of allowed origins and, if the listener is on loopback,
+ * of this machine. Programs other than browsers send no origin.
  *
- * @param options The address that is listened on, and the listed origins in lower case.
+ * @param options The listener's address, and the allowed origins in lower case.
  */
 export function originGuard(
   { host, corsOrigins }: { readonly host: string; readonly corsOrigins: readonly string[] },
@@ -68,7 +68,7 @@ export function originGuard(
   };
 }
 
-/** Lets web pages of the listed origins, in lower case, read the answers. */
+/** Allows web pages of these origins, in lower case, to read the responses. */
 export function corsHeaders(corsOrigins: readonly string[]): Middleware {
   const withCors = cors({
     origin: (origin) => corsOrigins.includes(origin.toLowerCase()) ? origin : null,
@@ -89,7 +89,7 @@ export function corsHeaders(corsOrigins: readonly string[]): Middleware {
   };
 }
 
-/** Finds out who sent a request, or refuses it. */
+/** Authenticates a request, or refuses it. */
 export function authenticate(authenticator: Authenticator): Middleware {
   return async (c, next) => {
     const result = await authenticator.authenticate({
@@ -109,13 +109,13 @@ export function authenticate(authenticator: Authenticator): Middleware {
   };
 }
 
-/** Refuses requests without this bearer token. */
+/** Refuses requests that do not have this bearer token. */
 export function bearerOnly(token: string): Middleware {
   const hash = (text: string): Uint8Array => createHash("sha256").update(text).digest();
   const expected = hash(token);
   return async (c, next) => {
     const [, given = ""] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
-    // Hashes are of one length, and are compared in a time that says nothing of the token.
+    // Hashes have the same length, and comparing them in constant time reveals nothing about the token.
     if (timingSafeEqual(hash(given), expected)) return await next();
     return refuse(401, "The figures need the bearer token of GATEWAY_METRICS_TOKEN", {
       headers: { "www-authenticate": "Bearer" },
@@ -123,7 +123,7 @@ export function bearerOnly(token: string): Middleware {
   };
 }
 
-/** Refuses requests from other machines, and those that a proxy may have brought from there. */
+/** Refuses requests from other machines, including those that a proxy may have forwarded. */
 export function loopbackOnly(): Middleware {
   return async (c, next) => {
     const isForwarded = FORWARDED.some((name) => c.req.header(name) !== undefined);

@@ -1,6 +1,6 @@
 /**
  * The gateway's clients over HTTP. A request passes the listener with its limits, the middlewares,
- * which find out who sent it, and a route, which returns the response; a message goes to the channel
+ * which authenticate it, and a route, which returns the response; a message goes to the channel
  * of its session, and a stream of answers is the body of a response. This folder knows nothing of
  * what messages say. Imports `config`, `jsonrpc` and the leaves.
  *

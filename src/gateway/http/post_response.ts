@@ -1,49 +1,49 @@
 import type { Exchange } from "../../jsonrpc/mod.ts";
 import { EventStream } from "./event_stream.ts";
 
-/** How a POST is answered. */
+/** The answer to a POST. */
 export type PostReply =
-  /** It asked nothing: 202. */
+  /** The POST contained no request; the status is 202. */
   | { readonly kind: "accepted" }
-  /** One message; refused is what was no request at all. */
+  /** One message; `isRefused` if the body was not a valid message. */
   | { readonly kind: "message"; readonly text: string; readonly isRefused: boolean }
-  /** A stream of messages, the answer last. */
+  /** A stream of messages that ends with the answer. */
   | { readonly kind: "stream"; readonly stream: EventStream }
-  /** The session has ended meanwhile. */
+  /** The session has ended in the meantime. */
   | { readonly kind: "gone" };
 
-/** The session of a response, which numbers its streams and keeps what they send. */
+/** The session of a response, which numbers the streams and keeps their messages. */
 export interface StreamOwner {
-  /** Sends what belongs to a call that has been answered already. */
+  /** Sends a message that belongs to an answered call. */
   send(text: string): void;
-  /** Begins a stream for the response; what it sends is kept for a while. */
+  /** Starts a stream for the response and returns its number; its messages are kept for a while. */
   beginStream(response: PostResponse): number;
-  /** Keeps a message of a stream, and gives its id. */
+  /** Keeps a message of a stream, and returns its id. */
   keep(stream: number, text: string): string;
-  /** Forgets a response that is over; nothing more is sent on its stream. */
+  /** Forgets a finished response; nothing more is sent on its stream. */
   forget(response: PostResponse, stream: number | undefined): void;
 }
 
-/** How a POST may be answered. */
+/** What the client of a POST accepts as the response. */
 export interface PostOptions {
-  /** Whether the client takes a stream of events. */
+  /** Whether the client accepts an event stream. */
   readonly takesEvents: boolean;
-  /** Whether it knows events without a message. */
+  /** Whether the client accepts events without a message. */
   readonly takesPriming: boolean;
-  /** After how long a stream begins in any case, in milliseconds. */
+  /** Time after which a stream starts in any case, in milliseconds. */
   readonly streamAfterMs: number;
 }
 
 /**
- * The answer to one POST: a single message where that is all there is to say and it comes soon, and
- * otherwise a stream, which a client that loses it can take up again.
+ * The response to one POST: a single message if that is the whole answer and it is ready soon, otherwise
+ * a stream, which the client can resume after losing the connection.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server}
  */
 export class PostResponse implements Exchange {
-  /** How the POST is answered, once that is known. */
+  /** Resolves when the kind of response is known. */
   readonly reply: Promise<PostReply>;
-  /** When a stream is to begin, on the clock of `performance.now()`. */
+  /** Time when a stream starts, on the clock of `performance.now()`. */
   readonly streamAt: number;
   readonly #owner: StreamOwner;
   readonly #options: PostOptions;
@@ -54,8 +54,9 @@ export class PostResponse implements Exchange {
   #isOver = false;
 
   /**
+   * Creates a pending response.
+   *
    * @param owner The session.
-   * @param options How the POST may be answered.
    */
   constructor(owner: StreamOwner, options: PostOptions) {
     const { promise, resolve } = Promise.withResolvers<PostReply>();
@@ -66,7 +67,7 @@ export class PostResponse implements Exchange {
     this.streamAt = performance.now() + options.streamAfterMs;
   }
 
-  /** The open stream, if there is one. */
+  /** The open stream, if any. */
   get stream(): EventStream | undefined {
     return this.#stream;
   }
@@ -76,7 +77,7 @@ export class PostResponse implements Exchange {
       this.#answer = { text, isRefused: id === undefined };
       return;
     }
-    // Answers to a batch that are too long for one message.
+    // The answers to a batch are too long for one message.
     this.begin();
     this.#emit(text);
   }
@@ -96,7 +97,7 @@ export class PostResponse implements Exchange {
     this.#owner.forget(this, this.#streamId);
   }
 
-  /** Begins a stream, unless there is one, or the client would not take it. */
+  /** Starts a stream, unless there is one or the client does not accept streams. */
   begin(): void {
     if (this.#stream !== undefined || this.#isOver || !this.#options.takesEvents) return;
     const id = this.#owner.beginStream(this);
@@ -107,13 +108,13 @@ export class PostResponse implements Exchange {
     if (this.#answer !== undefined) this.#emit(this.#answer.text);
   }
 
-  /** Goes on in a stream of a client that has come back. */
+  /** Continues in the stream of a client that has reconnected. */
   resume(stream: EventStream): void {
     this.#stream?.end();
     this.#stream = stream;
   }
 
-  /** The session ends; nobody will answer. */
+  /** Ends the response without an answer, because the session has ended. */
   abandon(): void {
     if (this.#isOver) return;
     this.#isOver = true;

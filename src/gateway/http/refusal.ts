@@ -1,13 +1,13 @@
-/** JSON-RPC code of what the transport refuses; of the codes that are free for servers. */
+/** JSON-RPC code of refusals by the transport, from the range for implementations. */
 const REFUSED = -32000;
 
-/** More about a refusal. */
+/** Options of a refusal. */
 export interface RefusalOptions {
-  /** Code of the JSON-RPC error. */
+  /** Code of the JSON-RPC error; default -32000. */
   readonly code?: number;
-  /** Text of the id that is answered. */
+  /** Id of the refused request as JSON text. */
   readonly id?: string;
-  /** More headers. */
+  /** Additional headers. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -15,8 +15,7 @@ export interface RefusalOptions {
  * Refuses a request to `/mcp`, with the JSON-RPC error that clients can read.
  *
  * @param status The HTTP status.
- * @param message What happened and what to do.
- * @param options What the JSON-RPC error and the headers say besides.
+ * @param message Says what happened and what to do.
  */
 export function refuse(status: number, message: string, options: RefusalOptions = {}): Response {
   const { code = REFUSED, id = "null", headers = {} } = options;

@@ -2,11 +2,10 @@ import type { Budget } from "./budget.ts";
 
 /** A message that was sent on a stream. */
 export interface SentEvent {
-  /** The stream, counted within the session. */
+  /** Number of the stream within the session. */
   readonly stream: number;
-  /** Its place on the stream, counted from 1. */
+  /** Position of the message on the stream, from 1. */
   readonly place: number;
-  /** The message. */
   readonly text: string;
 }
 
@@ -18,15 +17,17 @@ export class Replay {
   #size = 0;
 
   /**
-   * @param most How much is kept, in UTF-16 code units.
-   * @param budget What all sessions keep together, in the same unit.
+   * Creates an empty buffer.
+   *
+   * @param most Maximum size of the kept messages, in UTF-16 code units.
+   * @param budget The shared limit of all sessions, in the same unit.
    */
   constructor(most: number, budget: Budget) {
     this.#most = most;
     this.#budget = budget;
   }
 
-  /** Keeps a message; the oldest ones make room for it. */
+  /** Keeps a message, and drops the oldest ones if there is no room. */
   add(event: SentEvent): void {
     this.#events.push(event);
     this.#take(event.text.length);
@@ -39,12 +40,12 @@ export class Replay {
     if (gone > 0) this.#events = this.#events.slice(gone);
   }
 
-  /** What is still kept of what was sent on a stream, in its order. */
+  /** Returns the kept messages of a stream, in order. */
   find(stream: number): SentEvent[] {
     return this.#events.filter((event) => event.stream === stream);
   }
 
-  /** Keeps nothing any more. */
+  /** Drops all messages. */
   clear(): void {
     this.#take(-this.#size);
     this.#events = [];

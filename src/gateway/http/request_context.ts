@@ -1,20 +1,20 @@
 /** Why a body could not be read. */
 export type BodyError =
-  /** It is longer than is taken. */
+  /** The body is longer than the limit. */
   | "too-long"
-  /** Too many are being read. */
+  /** The bodies being read exceed their shared limit. */
   | "busy"
-  /** The client is gone, or took too long. */
+  /** The client disconnected, or took too long. */
   | "gone";
 
-/** What handlers need of a request beside its `Request`. */
+/** What handlers need of a request in addition to its `Request`. */
 export interface RequestContext {
-  /** The address that it came from. */
+  /** The client's IP address. */
   readonly address: string;
   /**
    * Reads the body. The `Request` has none: a stream of its own would cost every request.
    *
-   * @param most How long it may be, in bytes.
+   * @param most Maximum size of the body, in bytes.
    */
   readBody(most: number): Promise<Uint8Array<ArrayBuffer> | BodyError>;
 }

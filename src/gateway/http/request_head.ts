@@ -1,4 +1,4 @@
-/** The methods that are known; others are refused with 405. */
+/** The known methods; others are refused with 405. */
 const METHODS: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
@@ -9,7 +9,7 @@ const METHODS: ReadonlySet<string> = new Set([
   "PATCH",
 ]);
 
-/** Headers that must come once: of two, a proxy may read one and we the other. */
+/** Headers that may occur only once: of two, a proxy may read one and we the other. */
 const SINGLE: ReadonlySet<string> = new Set([
   "authorization",
   "content-length",
@@ -21,17 +21,17 @@ const SINGLE: ReadonlySet<string> = new Set([
   "origin",
 ]);
 
-/** How many headers a request may have: a server may forget those beyond a number of its own. */
+/** Maximum number of headers of a request: a server may ignore further ones. */
 const MOST_HEADERS = 200;
 
 const HOST = /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 
 /**
- * Checks that a request has one host, one of each header that counts, and a known method.
+ * Checks that a request has one host, no duplicates of critical headers, and a known method.
  *
  * @param method The request's method.
- * @param rawHeaders Names and values in turn, as they came.
- * @returns The status to refuse it with.
+ * @param rawHeaders Names and values alternately, as received.
+ * @returns The status to refuse the request with; `undefined` if it is valid.
  */
 export function findHeadFault(
   method: string | undefined,
@@ -50,12 +50,12 @@ export function findHeadFault(
   return seen.has("host") ? undefined : 400;
 }
 
-/** The host name of a `Host` header in lower case, without its port; empty where it names none. */
+/** Returns the host name of a `Host` header in lower case, without the port; empty if invalid. */
 export function readHost(header: string): string {
   return (HOST.exec(header)?.[1] ?? "").toLowerCase();
 }
 
-/** Whether it names a host: `999.9.9.9`, `[::::]` and port 99999 look as if they did. */
+/** Whether the header names a valid host, unlike `999.9.9.9`, `[::::]` and port 99999. */
 function isHost(header: string): boolean {
   return HOST.test(header) && URL.canParse(`http://${header}`);
 }

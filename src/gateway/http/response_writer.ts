@@ -2,22 +2,22 @@ import type { ServerResponse } from "node:http";
 import type { Budget } from "./budget.ts";
 import type { HttpLimits } from "./limits.ts";
 
-/** What one write takes at the most, in bytes, so that a slow client is seen to take something. */
+/** Maximum size of one write, in bytes, so that the progress of a slow client is noticed. */
 const PIECE_BYTES = 128 * 1024;
 
-/** What writers share. */
+/** The shared context of the writers. */
 export interface WriterContext {
-  /** How much may wait for a client, and for how long. */
+  /** Limits on the size and the age of a client's queued data. */
   readonly limits: Pick<HttpLimits, "unread" | "stalledMs">;
-  /** What waits for all clients together, in bytes. */
+  /** The shared limit on the queued data of all clients, in bytes. */
   readonly budget: Budget;
-  /** The writers for which something waits, in the order in which that began. */
+  /** The writers with queued data, in the order in which they started to queue. */
   readonly waiting: Set<ResponseWriter>;
 }
 
 /**
- * Writes the body of a response: pieces wait in line until the client takes them. The connection of a
- * client that lets too much wait, or takes nothing for long, is closed.
+ * Writes the body of a response: chunks are queued until the client reads them. If too much is queued,
+ * or the client reads nothing for long, the connection is closed.
  */
 export class ResponseWriter {
   readonly #response: ServerResponse;
@@ -31,10 +31,10 @@ export class ResponseWriter {
   #movedAt = performance.now();
 
   /**
-   * Begins to watch the connection.
+   * Starts to watch the connection.
    *
-   * @param response Whose body is written.
-   * @param context What it shares with other writers.
+   * @param response The response to write to.
+   * @param context The context shared with the other writers.
    */
   constructor(response: ServerResponse, context: WriterContext) {
     this.#response = response;
@@ -49,16 +49,16 @@ export class ResponseWriter {
     if (response.destroyed) this.#close();
   }
 
-  /** Has something called when the client is gone or has everything. */
+  /** Registers a listener for the end of the response or of the client. */
   whenClosed(listener: () => void): void {
     if (this.#isClosed) listener();
     else this.#listeners.push(listener);
   }
 
-  /** Writes bytes. */
+  /** Queues bytes. */
   write(bytes: Uint8Array): void {
     if (this.#isClosed || this.#isEnding) return;
-    // However long one message is, a client that keeps up gets it.
+    // The limit applies before the message is added, so a client that keeps up gets one of any length.
     if (this.#queuedBytes > this.#context.limits.unread) return this.destroy();
     if (this.#queuedBytes === 0) this.#movedAt = performance.now();
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
@@ -68,19 +68,19 @@ export class ResponseWriter {
     this.#pump();
   }
 
-  /** Ends the response after what waits. */
+  /** Ends the response after the queued bytes. */
   end(): void {
     this.#isEnding = true;
     this.#pump();
   }
 
-  /** Closes the connection at once. */
+  /** Closes the connection immediately. */
   destroy(): void {
     this.#close();
     this.#response.destroy();
   }
 
-  /** Closes the connection if the client has taken nothing for too long. */
+  /** Closes the connection if the client has read nothing for too long. */
   destroyIfStalled(): void {
     const isWaiting = this.#queuedBytes > 0 || this.#isEnding;
     const stalledMs = performance.now() - this.#movedAt;
@@ -108,7 +108,7 @@ export class ResponseWriter {
     for (const listener of this.#listeners.splice(0)) listener();
   }
 
-  /** Counts what waits; where that is too much for all together, the longest waiting client goes. */
+  /** Counts queued bytes; above the shared limit, disconnects the client that has queued the longest. */
   #count(moreBytes: number): void {
     const { budget, waiting } = this.#context;
     this.#queuedBytes += moreBytes;

@@ -7,24 +7,24 @@ import type { KeyTimes } from "./issuer_keys.ts";
 import { JwtCheck } from "./jwt_check.ts";
 import { LoginThrottle } from "./login_throttle.ts";
 
-/** Where MCP is served; the protected resource is this below the origin. */
+/** Path of the MCP endpoint, which is the protected resource. */
 const RESOURCE_PATH = "/mcp";
 
 /**
- * Where clients look for the protected resource's metadata.
+ * Path of the protected resource metadata.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3.1}
  */
 export const METADATA_PATH = `/.well-known/oauth-protected-resource${RESOURCE_PATH}`;
 
-/** When to try again while the issuer's keys cannot be had, in seconds. */
+/** `Retry-After` while the issuer's keys are not available, in seconds. */
 const RETRY_S = 5;
 
-/** What authentication works with. */
+/** Options of the authenticator. */
 export interface RulesAuthenticatorOptions {
-  /** The rules in force; asked anew for each request. */
+  /** Returns the active rules; called for each request. */
   readonly rules: () => Rules;
-  /** Told of refusals, without tokens. */
+  /** Log for refusals; tokens are never logged. */
   readonly log: Log;
   /** Other times for the issuer's keys, for tests. */
   readonly keyTimes?: Partial<KeyTimes>;
@@ -38,7 +38,7 @@ interface KnownToken {
 
 type Refused = AuthResult & { readonly kind: "refused" };
 
-/** Finds out who requests are from, by the bearer tokens and the JWT issuer of the rules in force. */
+/** Authenticates requests by the bearer tokens and the JWT issuer of the active rules. */
 export class RulesAuthenticator implements Authenticator {
   readonly #options: RulesAuthenticatorOptions;
   readonly #throttle = new LoginThrottle();
@@ -46,20 +46,18 @@ export class RulesAuthenticator implements Authenticator {
   #jwtCheck: JwtCheck | undefined;
 
   /**
-   * Loads and fetches nothing yet.
-   *
-   * @param options Where the rules come from, and where refusals are logged.
+   * Creates the authenticator; loads and fetches nothing yet.
    */
   constructor(options: RulesAuthenticatorOptions) {
     this.#options = options;
   }
 
-  /** Whether any credential is configured; one that has expired counts, too. */
+  /** Whether any credential is configured, including expired ones. */
   get isConfigured(): boolean {
     return hasCredentials(this.#options.rules());
   }
 
-  /** Writes the protected resource's metadata, if an issuer is configured that clients can go to. */
+  /** Writes the protected resource metadata, if an issuer is configured at which clients can log in. */
   get metadata(): ((origin: string) => Readonly<Record<string, unknown>>) | undefined {
     const { jwt } = this.#options.rules();
     if (jwt === undefined || !isAddress(jwt.issuer)) return undefined;
@@ -71,7 +69,7 @@ export class RulesAuthenticator implements Authenticator {
     });
   }
 
-  /** Finds out who a request is from. Never throws for what the request says. */
+  /** Authenticates a request. Never throws, whatever the request contains. */
   async authenticate({ authorization, address, url }: AuthRequest): Promise<AuthResult> {
     if (!this.isConfigured) return { kind: "open" };
     const metadataUrl = this.metadata === undefined ? undefined : `${url.origin}${METADATA_PATH}`;
@@ -91,13 +89,13 @@ export class RulesAuthenticator implements Authenticator {
     return this.#refuse(sha256, { address, metadataUrl });
   }
 
-  /** Whether a credential is still good. */
+  /** Whether a credential is still valid. */
   isValid({ id, agent, expiresAt = Infinity }: Credential): boolean {
     const { agents, jwt } = this.#options.rules();
     const rules = agents.get(agent);
     if (rules === undefined || expiresAt <= Date.now()) return false;
     if (jwt !== undefined && id.startsWith(jwtPrefix(jwt))) return true;
-    // By the rules as they are now, which may let it expire earlier than before.
+    // The active rules decide: a token may now expire earlier than before.
     return rules.tokens.some((token) => id === tokenId(token.sha256) && !isExpired(token));
   }
 
@@ -144,7 +142,7 @@ export class RulesAuthenticator implements Authenticator {
     }
   }
 
-  /** One answer for all that is not accepted, so that nothing can be learnt from it. */
+  /** Gives the same answer for every invalid token, so that an attacker learns nothing from it. */
   #refuse(
     sha256: string,
     { address, metadataUrl }: {
@@ -173,7 +171,7 @@ function refuseForNow(waitMs: number): Refused {
   return { kind: "refused", status: 429, retryAfterS, message };
 }
 
-/** By the hash: how long a look takes says something of hashes, and nothing of tokens. */
+/** Indexes tokens by their hash: the time of a lookup reveals nothing about the tokens themselves. */
 function indexTokens({ agents }: Rules): ReadonlyMap<string, KnownToken> {
   const index = new Map<string, KnownToken>();
   for (const [agent, { tokens }] of agents) {
@@ -194,7 +192,7 @@ function tokenId(sha256: string): string {
   return `token:${sha256}`;
 }
 
-/** What credentials of JWTs begin with; another one where other tokens are accepted than before. */
+/** Returns the prefix of JWT credential ids; it changes whenever other tokens are accepted. */
 function jwtPrefix({ issuer, audience, agentClaim, jwksUrl = "" }: JwtOptions): string {
   return `jwt:${JSON.stringify([issuer, audience, agentClaim, jwksUrl])}:`;
 }

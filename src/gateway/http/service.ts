@@ -8,9 +8,9 @@ import { type HttpLimits, LIMITS } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { readCertificate, type TlsFiles } from "./tls_files.ts";
 
-/** What a service works with. */
+/** Options of the HTTP service. */
 export interface ServiceOptions {
-  /** Where it listens, and for whom. */
+  /** The address, the allowed hosts and origins, and session limits. */
   readonly settings: Pick<
     Settings,
     | "host"
@@ -24,31 +24,31 @@ export interface ServiceOptions {
     | "sessionIdleS"
     | "sessionMaxS"
   >;
-  /** Revisions of MCP that are spoken, the newest first. */
+  /** The supported MCP revisions, the newest first. */
   readonly revisions: readonly string[];
-  /** Finds out who sends requests. */
+  /** Authenticates requests. */
   readonly authenticator: Authenticator;
-  /** Begins to serve a client. */
+  /** Starts to serve a client. */
   readonly accept: (channel: Channel, agent: string | undefined) => Served;
-  /** Whether every server that starts ahead has answered or failed. */
+  /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
-  /** The figures in the text format of Prometheus. */
+  /** Writes the metrics in the text format of Prometheus. */
   readonly metrics: () => string;
-  /** Takes what an operator should know. */
+  /** Log for the operator. */
   readonly log: Log;
-  /** How much it takes; default `LIMITS`. */
+  /** Limits that differ from `LIMITS`. */
   readonly limits?: Partial<HttpLimits>;
 }
 
-/** How often streams are begun for calls that are open for long, in milliseconds. */
+/** Interval of starting streams for calls that take long, in milliseconds. */
 const TICK_MS = 250;
 
-/** How often sessions whose time or credential is over are ended, in milliseconds. */
+/** Interval of ending expired sessions, in milliseconds. */
 const SWEEP_MS = 1000;
 
-/** The HTTP service: a listener, the sessions of its clients, and what an operator asks of it. */
+/** The HTTP service: a listener, its clients' sessions, and the endpoints for operators. */
 export class HttpService {
-  /** The address of its MCP endpoint. */
+  /** URL of the MCP endpoint. */
   readonly url: string;
   readonly #listener: Listener;
   readonly #sessions: HttpSessions;
@@ -84,10 +84,9 @@ export class HttpService {
   }
 
   /**
-   * Begins to listen.
+   * Starts to listen.
    *
-   * @param options What the service works with.
-   * @throws {Error} where the address cannot be had, or the certificate not be used; its message is
+   * @throws {Error} If the address is not available, or the certificate cannot be used; the message is
    * for the operator.
    */
   static async open(options: ServiceOptions): Promise<HttpService> {
@@ -133,27 +132,27 @@ export class HttpService {
     return new HttpService(listener, sessions, { watch, draining, scheme, limits });
   }
 
-  /** How many connections are open. */
+  /** The number of open connections. */
   get connections(): number {
     return this.#listener.connections;
   }
 
-  /** How many sessions there are. */
+  /** The number of sessions. */
   get sessions(): number {
     return this.#sessions.count;
   }
 
-  /** Takes no new work; calls that are under way go on. */
+  /** Refuses new work; active calls continue. */
   drain(): void {
     this.#draining.isOn = true;
   }
 
-  /** The credentials may be others now: ends the sessions of those that are good no longer. */
+  /** Ends the sessions whose credentials are no longer valid; call it when the configuration changes. */
   recheck(): void {
     this.#sessions.sweep();
   }
 
-  /** Ends all sessions with their streams, and listens no longer. */
+  /** Ends all sessions with their streams, and stops listening. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#watch?.stop();
@@ -162,7 +161,7 @@ export class HttpService {
   }
 }
 
-/** Shows a renewed certificate; where the files are no good, the one that is shown stays. */
+/** Switches to a renewed certificate; if the new files are invalid, the current one stays. */
 function watchCertificate(
   files: TlsFiles,
   { watch, listener, log }: {

@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 
-/** What a listener shows of itself, and the proof that it may. */
+/** A TLS certificate and its key. */
 export interface Certificate {
   /** The certificate chain, PEM. */
   readonly cert: string;
@@ -8,19 +8,18 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** Where these are. */
+/** Paths of a certificate and its key. */
 export interface TlsFiles {
-  /** File of the certificate chain. */
+  /** Path of the certificate chain. */
   readonly cert: string;
-  /** File of the private key. */
+  /** Path of the private key. */
   readonly key: string;
 }
 
 /**
  * Reads both files and checks that they belong together.
  *
- * @param files Where they are.
- * @throws {Error} Says what is wrong, without anything of the key.
+ * @throws {Error} If the files cannot be used; the message reveals nothing of the key.
  */
 export function readCertificate(files: TlsFiles): Certificate {
   const cert = read("certificate", files.cert);
