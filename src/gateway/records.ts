@@ -24,7 +24,7 @@ const NO_SUBJECT: Partial<Subject> = {};
 /** Maximum length of the agent id of a refused call in the records. */
 const MAX_AGENT_ID = 128;
 
-/** What the stages of an operation found out, and its outcome. */
+/** The findings of an operation's stages, and its outcome. */
 export interface Run {
   /** The agent that called. */
   readonly caller: {

@@ -2,59 +2,59 @@ import type { Limits, Rules } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import { type MinuteCounter, openMemoryCounter } from "./minute_counter.ts";
 
-/** Requests of one client that wait for their answers at the same time. */
+/** Maximum number of unanswered requests of one client. */
 const MAX_UNANSWERED = 10_000;
 
-/** Agents that are remembered when no call is under way; those of rules that are gone among them. */
+/** Maximum number of agents that are remembered while no call is active, including removed agents. */
 const MAX_IDLE_AGENTS = 1000;
 
-/** When somebody may come again who waits for a call to end, in milliseconds. */
+/** Retry delay for a caller that waits for another call to end, in milliseconds. */
 const RETRY_MS = 1000;
 
-/** The limits of the gateway as a whole, and where calls are counted. */
+/** The limits of the whole gateway, and the store of the counters. */
 export interface CallLimitsOptions {
-  /** Calls under way at the same time, of all agents, at least 1. */
+  /** Maximum number of active calls of all agents, at least 1. */
   readonly maxCalls: number;
-  /** Calls in a minute, of all agents, at least 1; no limit where absent. */
+  /** Maximum number of calls per minute of all agents, at least 1; absent: no limit. */
   readonly callsPerMinute?: number | undefined;
-  /** Where calls per minute are counted: `memory`, or the address of a Redis. */
+  /** Store of the calls per minute: `memory`, or the URL of a Redis server. */
   readonly state: string;
-  /** Told what an operator should know. */
+  /** Log for the operator. */
   readonly log: Log;
 }
 
-/** A call that wants to begin. */
+/** A call that asks to start. */
 export interface CallRequest {
-  /** Whose it is; one of the rules, so that nothing is kept of names that callers make up. */
+  /** The agent, which is in the rules: names that callers make up are never stored. */
   readonly agent: string;
-  /** The agent's limits, as they are now. */
+  /** The agent's current limits. */
   readonly limits: Limits;
-  /** Requests of its client that wait for an answer, this one included. */
+  /** Number of the client's unanswered requests, including this one. */
   readonly unanswered: number;
 }
 
-/** Whether a call may begin. */
+/** Whether a call may start. */
 export type AdmitResult =
   | Permit
   | {
     readonly kind: "refused";
-    /** What there is too much of, and what to do; fit to be shown to the agent. */
+    /** Says which limit was reached and what to do; may be shown to the agent. */
     readonly message: string;
-    /** Milliseconds until another try makes sense. */
+    /** Milliseconds to wait before the next attempt. */
     readonly retryAfterMs: number;
   };
 
 const NO_LIMITS: Limits = {};
 
-/** The limits of an agent: its own, and what the defaults say of the rest. */
+/** Returns the limits of an agent: its own, and the defaults for the others. */
 export function limitsOf(rules: Rules, agent: string): Limits {
   const own = rules.agents.get(agent)?.limits;
   return own === undefined ? rules.limits ?? NO_LIMITS : { ...rules.limits, ...own };
 }
 
 /**
- * Counts the calls of all agents. Calls under way are those of this process; calls per minute may be
- * counted by several gateways together. What is counted outlives a reload: only limits change.
+ * Counts the calls of all agents. Active calls are those of this process; several gateways may count
+ * calls per minute together. A reload changes the limits but keeps the counts.
  */
 export class CallLimits {
   readonly #options: CallLimitsOptions;
@@ -63,24 +63,22 @@ export class CallLimits {
   #counter: Promise<MinuteCounter> | undefined;
 
   /**
-   * Loads and opens nothing before there is a limit per minute.
-   *
-   * @param options See there.
+   * Creates the limits; loads and opens nothing until there is a limit per minute.
    */
   constructor(options: CallLimitsOptions) {
     this.#options = options;
   }
 
-  /** Calls under way. */
+  /** The number of active calls. */
   get callCount(): number {
     return this.#total;
   }
 
   /**
-   * Says whether a call may begin. It counts for the minute even where it may not, so that whoever
-   * does not wait gains nothing.
+   * Decides whether a call may start. A refused call also counts for the minute, so that a caller gains
+   * nothing by not waiting.
    *
-   * @returns At once where nothing is counted by the minute.
+   * @returns A promise only if a limit per minute applies.
    */
   admit(newcomer: CallRequest): AdmitResult | Promise<AdmitResult> {
     const { limits: { perMinute }, unanswered } = newcomer;
@@ -101,7 +99,7 @@ export class CallLimits {
       const refused = await this.#checkRate(`agent:${agent}`, perMinute, `Agent "${agent}"`);
       if (refused !== undefined) return refused;
     }
-    // After the agent's own, so that one who is refused anyway uses up nothing of the others.
+    // After the agent's own limit, so that calls refused by it do not use up the shared one.
     if (callsPerMinute !== undefined) {
       const refused = await this.#checkRate("all", callsPerMinute, "The gateway");
       if (refused !== undefined) return refused;
@@ -109,7 +107,7 @@ export class CallLimits {
     return this.#begin(newcomer);
   }
 
-  /** Without waiting for anything: what is free now is free when it is taken. */
+  /** Checks and counts in one synchronous step, so that no other call can start in between. */
   #begin({ agent, limits: { concurrent } }: CallRequest): AdmitResult {
     const { maxCalls } = this.#options;
     const running = this.#running.get(agent) ?? 0;
@@ -129,7 +127,7 @@ export class CallLimits {
     return new Permit(agent, this.#count);
   }
 
-  /** Forgets everything, and ends the connection to Redis where there is one. */
+  /** Forgets all counts, and closes the connection to Redis, if any. */
   async close(): Promise<void> {
     const counter = await this.#counter?.catch(() => undefined);
     await counter?.close();
@@ -139,7 +137,7 @@ export class CallLimits {
     this.#counter ??= this.#openCounter();
     const { count, resetMs } = await (await this.#counter).count(key);
     if (count <= limit) return undefined;
-    // What the store says of time need not make sense; a wait of nothing would be asked again at once.
+    // The store's time may be wrong; without a minimum, the caller would retry immediately.
     const retryAfterMs = Math.max(1, Math.ceil(resetMs));
     const seconds = Math.ceil(retryAfterMs / 1000);
     return refuse(
@@ -160,17 +158,16 @@ export class CallLimits {
   readonly #count: CountCalls = (agent, change) => {
     this.#total += change;
     this.#running.set(agent, Math.max(0, (this.#running.get(agent) ?? 0) + change));
-    // Not one by one: what is put in and taken out with every call keeps more than it holds.
+    // Clear all at once: a `Map` with an insertion and a deletion per call keeps more memory than it needs.
     if (this.#total === 0 && this.#running.size > MAX_IDLE_AGENTS) this.#running.clear();
   };
 }
 
-/** Counts calls of an agent as begun or ended. */
+/** Counts the start or the end of an agent's call. */
 type CountCalls = (agent: string, change: 1 | -1) => void;
 
 /**
- * The permit of a call under way. Dispose of it when the call is over, however it ended; to do so
- * again does nothing.
+ * The permit of an active call. Dispose of it when the call has ended in any way. Idempotent.
  */
 export class Permit implements Disposable {
   /** Distinguishes it from a refusal. */
@@ -183,8 +180,8 @@ export class Permit implements Disposable {
   /**
    * Counts the call.
    *
-   * @param agent The agent that calls.
-   * @param count Counts its calls.
+   * @param agent The calling agent.
+   * @param count Counts the agent's calls.
    */
   constructor(agent: string, count: CountCalls) {
     this.#agent = agent;
@@ -192,7 +189,7 @@ export class Permit implements Disposable {
     count(agent, 1);
   }
 
-  /** Counts the call no longer, while a person is asked something for it. */
+  /** Stops counting the call while it waits for a person's answer. */
   pause(): void {
     if (this.#isPaused || this.#isOver) return;
     this.#isPaused = true;
@@ -200,8 +197,8 @@ export class Permit implements Disposable {
   }
 
   /**
-   * Counts the call again. Other calls may have begun meanwhile, so for a moment the agent and the
-   * gateway may have more calls under way than their limits allow: none is ended for that.
+   * Counts the call again. Other calls may have started in the meantime, so the agent and the gateway may
+   * briefly exceed their limits of active calls; no call is ended for that.
    */
   resume(): void {
     if (!this.#isPaused || this.#isOver) return;
@@ -209,7 +206,7 @@ export class Permit implements Disposable {
     this.#count(this.#agent, 1);
   }
 
-  /** Counts the call no longer: it is over. */
+  /** Stops counting the call, because it has ended. */
   [Symbol.dispose](): void {
     if (!this.#isPaused && !this.#isOver) this.#count(this.#agent, -1);
     this.#isOver = true;

@@ -1,30 +1,30 @@
 import type { RateLimiterMemory } from "rate-limiter-flexible";
 
-/** Length of the windows that calls are counted in, in seconds. */
+/** Length of the counting windows, in seconds. */
 export const WINDOW_S = 60;
 
-/** How often something happened in its window. */
+/** The count of a key in its window. */
 export interface Count {
-  /** How often, this time included. */
+  /** The count, including this time. */
   readonly count: number;
-  /** Milliseconds until the window is over, and counting begins anew. */
+  /** Milliseconds until the window ends and counting starts again at zero. */
   readonly resetMs: number;
 }
 
-/** Counts what happens within a minute, by key; a key's minute begins with its first count. */
+/** Counts events per minute, by key; a key's minute starts with its first event. */
 export interface MinuteCounter {
-  /** Counts once more. */
+  /** Counts one event. */
   count(key: string): Promise<Count>;
   /** Forgets everything. */
   close(): Promise<void>;
 }
 
-/** Above any limit: what is too much is for the one who asks, because limits change on a reload. */
+/** A limit that is never reached: callers compare with their own limits, which a reload can change. */
 export const NO_LIMIT: number = Number.MAX_SAFE_INTEGER;
 
-/** Opens a counter in this process. A key takes memory until its minute is over. */
+/** Opens a counter in this process. A key takes memory until its minute ends. */
 export async function openMemoryCounter(): Promise<MinuteCounter> {
-  // One file of the library: all of it takes 60 ms to load.
+  // Import one file only: the whole library takes 60 ms to load.
   const { default: Limiter } = await import("rate-limiter-flexible/lib/RateLimiterMemory.js") as {
     default: typeof RateLimiterMemory;
   };

@@ -1,7 +1,7 @@
 /**
- * How much agents may do: counts calls per minute and calls under way, for each agent and for the
- * gateway as a whole, and says who has to wait. Knows no rules but the limits that it is given, no
- * client and no record. Imports `config` and the leaves.
+ * Limits of the agents: counts calls per minute and active calls, for each agent and for the whole
+ * gateway, and decides which calls have to wait. Knows no rules except the given limits, no clients and
+ * no records. Imports `config` and the leaves.
  *
  * @module
  */

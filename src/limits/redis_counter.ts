@@ -3,34 +3,34 @@ import type { Log } from "../log.ts";
 import { within } from "../within.ts";
 import { type Count, type MinuteCounter, NO_LIMIT, WINDOW_S } from "./minute_counter.ts";
 
-/** What keys in Redis begin with. */
+/** Prefix of the keys in Redis. */
 const PREFIX = "agent-mcp-gateway:calls";
 
-/** How long a call waits for Redis at most, in milliseconds. */
+/** Maximum time that a call waits for Redis, in milliseconds. */
 const ANSWER_MS = 250;
 
-/** How long the first call waits for the connection, in milliseconds. */
+/** Maximum time that the first call waits for the connection, in milliseconds. */
 const CONNECT_MS = 1000;
 
-/** How long after a lost connection the next one is tried, in milliseconds. */
+/** Delay between a lost connection and the next attempt, in milliseconds. */
 const RECONNECT_MS = 1000;
 
-/** How long the end of the gateway waits for Redis, in milliseconds. */
+/** Maximum time that the shutdown waits for Redis, in milliseconds. */
 const DISCONNECT_MS = 100;
 
-/** What a counter in Redis works with. */
+/** Options of a counter in Redis. */
 export interface RedisCounterOptions {
-  /** Address, `redis:` or `rediss:`; may hold a password. */
+  /** URL with `redis:` or `rediss:`; may contain a password. */
   readonly url: string;
-  /** Counts while Redis does not. */
+  /** Counts while Redis is not available. */
   readonly fallback: MinuteCounter;
-  /** Told when Redis fails, and when it is back. */
+  /** Log for when Redis fails, and when it is back. */
   readonly log: Log;
 }
 
 /**
- * Opens a counter that several gateways share through Redis or Valkey. Whenever that does not answer
- * at once, this process counts for itself: no call waits for it, and none goes uncounted.
+ * Opens a counter that several gateways share through Redis or Valkey. Whenever the store does not answer
+ * in time, this process counts alone: calls continue, and all of them are counted.
  */
 export async function openRedisCounter(options: RedisCounterOptions): Promise<MinuteCounter> {
   const { url, fallback, log } = options;
@@ -45,7 +45,7 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
     maxRetriesPerRequest: 0,
     connectTimeout: 5000,
     commandTimeout: ANSWER_MS,
-    // A Redis that hangs loses its connection: until there is a new one, no call waits for it.
+    // If Redis hangs, close the connection: until there is a new one, no call waits for Redis.
     socketTimeout: ANSWER_MS,
     disconnectTimeout: DISCONNECT_MS,
     retryStrategy: () => RECONNECT_MS,
@@ -76,7 +76,7 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
   await untilReady(client);
   return {
     async count(key) {
-      // Not the limiter's `insuranceLimiter`: that hides why Redis did not count.
+      // The limiter's `insuranceLimiter` would hide why Redis did not count.
       try {
         const answer = readAnswer(await limiter.penalty(key));
         noteAnswer();
@@ -89,21 +89,21 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
     async close() {
       const ended = new Promise<void>((resolve) => void client.once("end", () => resolve()));
       client.disconnect();
-      // Between two connections there is no end to wait for, but a timer of the library.
+      // Between two connections the library only has a timer, and no `end` event would come.
       await within(ended, DISCONNECT_MS);
       await fallback.close();
     },
   };
 }
 
-/** What is read from a store that others write to is not taken for a count unseen. */
+/** Checks an answer: other programs can write to the store too. */
 function readAnswer(answer: { consumedPoints: number; msBeforeNext: number }): Count {
   const { consumedPoints: count, msBeforeNext: resetMs } = answer;
   if (Number.isFinite(count) && Number.isFinite(resetMs)) return { count, resetMs };
   throw new Error("The answer is no count");
 }
 
-/** Resolves when the client is connected, or when waiting for it would hold up a call. */
+/** Resolves when the client is connected, or after `CONNECT_MS`, so that calls are not delayed. */
 async function untilReady(client: import("ioredis").Redis): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   await new Promise<void>((resolve) => {

@@ -8,24 +8,24 @@ import {
 import { formatPath } from "./rule_path.ts";
 import type { AgentGrants, GrantLists } from "./rules.ts";
 
-/** Which entries of a list a step of the decision looks at. */
+/** The entries of a list that a step of the decision searches. */
 export type EntryKind = "explicit" | "wildcard" | "any";
 
-/** One list of patterns of the rules file, ready to be searched. */
+/** One list of patterns of the rules file, ready to search. */
 export interface RuleList {
   /** Path of the list, such as `agents.backend.deny.tools.postgres`. */
   readonly path: string;
-  /** The lowest index among the entries of that kind that match the name. */
+  /** Finds the first entry of that kind that matches the name; returns its index. */
   find(kind: EntryKind, name: string): number | undefined;
 }
 
 /** All tool lists under one `allow` or `deny`. */
 export interface KeyedLists {
-  /** The lists whose key matches the server; where several decide alike, the first counts. */
+  /** Returns the lists whose key matches the server; if several decide alike, the first counts. */
   matching(server: string): RuleList[];
 }
 
-/** One agent's rules, ready to be asked. */
+/** The compiled rules of one agent. */
 export interface CompiledAgent {
   readonly allow: CompiledGrants;
   readonly deny: CompiledGrants;
@@ -33,7 +33,7 @@ export interface CompiledAgent {
   readonly status: { readonly granted: boolean; readonly path: string };
 }
 
-/** One `allow` or `deny`, ready to be asked. */
+/** One compiled `allow` or `deny`. */
 export interface CompiledGrants {
   readonly servers: RuleList;
   readonly tools: KeyedLists;
@@ -42,7 +42,7 @@ export interface CompiledGrants {
 /** The parts of a path in the rules. */
 type RulePath = readonly string[];
 
-/** Prepares the rules of one agent. */
+/** Compiles the rules of one agent. */
 export function compileAgent(agent: string, grants: AgentGrants): CompiledAgent {
   return {
     allow: compileGrants(grants.allow, ["agents", agent, "allow"]),
@@ -58,7 +58,7 @@ function compileGrants(grants: GrantLists | undefined, path: RulePath): Compiled
   };
 }
 
-/** Compiled when first searched: of an agent's lists most calls concern one or two. */
+/** Compiles a list when it is first searched: most calls concern one or two of an agent's lists. */
 function compileList(entries: readonly string[], path: RulePath): RuleList {
   let search: RuleList["find"] | undefined;
   let text: string | undefined;
@@ -96,9 +96,8 @@ interface WildcardKey {
 }
 
 /*
- * Nothing is remembered per server: names of servers come from callers, so whatever is kept by name
- * could be made to grow. Keys that name a server are found by hash, and only keys with wildcards are
- * tried one after the other.
+ * Nothing is cached per server: callers choose the names of servers, so they could make a cache grow.
+ * Keys without wildcards are found by hash, and only keys with wildcards are tried one by one.
  */
 function compileKeyedLists(
   lists: ReadonlyMap<string, readonly string[]>,
@@ -123,7 +122,7 @@ function compileKeyedLists(
   return { matching };
 }
 
-/** The longest key first, then code-point order. */
+/** Orders keys by length, the longest first, then by code points. */
 function compareKeys(left: WildcardKey, right: WildcardKey): number {
   return right.characters.length - left.characters.length ||
     compareCharacters(left.characters, right.characters);

@@ -2,14 +2,14 @@ import type { CompiledAgent, EntryKind, RuleList } from "./compile.ts";
 
 /** Something that an agent may or may not do. */
 export type Question =
-  /** Use a server, be it configured or not. */
+  /** Use a server, whether it is configured or not. */
   | { readonly kind: "server"; readonly server: string }
-  /** Call a tool; a server that the agent may not use denies its tools. */
+  /** Call a tool; denied if the agent may not use the server. */
   | {
     readonly kind: "tool";
     readonly server: string;
     readonly tool: string;
-    /** Parses the arguments; called only by rules that look at them. */
+    /** Parses the arguments; called only by rules that depend on them. */
     readonly args?: () => unknown;
   }
   /** Read the gateway's status over the network. */
@@ -21,10 +21,10 @@ export interface Decision {
   readonly effect: "allow" | "deny";
   /**
    * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`. If no entry
-   * matched, path of the list that did not grant it.
+   * matched, the path of the list that did not grant it.
    */
   readonly rule: string;
-  /** Faults met while deciding; a decision that has any denies. They are for the log only. */
+  /** Errors while deciding, for the log only; a decision with any is a denial. */
   readonly errors: readonly Error[];
 }
 
@@ -49,7 +49,7 @@ export type StepName =
 export interface Step {
   /** Subject of the step. */
   readonly name: StepName;
-  /** Paths of the lists that were searched, best first; empty if the rules have none. */
+  /** Paths of the searched lists, the best first; empty if the rules have none. */
   readonly searched: readonly string[];
   /** The decision of this step; absent if nothing matched and the next step was taken. */
   readonly found?: Decision;
@@ -78,7 +78,7 @@ const TOOL_ORDER: readonly Search[] = [
   WILDCARD_ALLOW,
 ];
 
-/** The order for rules written for versions of the original in which no allow outweighs a deny. */
+/** The order for rules written for versions of the original in which a deny always wins. */
 const DENY_OVERRIDES_ORDER: readonly Search[] = [
   EXPLICIT_DENY,
   WILDCARD_DENY,
@@ -142,7 +142,7 @@ function decideTool(
     const decision = runStep(search, lists[search.effect], { name: tool, steps });
     if (decision !== undefined) return decision;
   }
-  // Granting a server grants its tools, unless the rules also say which ones.
+  // A granted server grants its tools, unless the rules also list tools.
   const [bestList] = lists.allow;
   const decision = bestList === undefined ? aboutServer : deny(bestList.path);
   return record(decision, { name: "tool default", searched: [] }, steps);
@@ -154,12 +154,12 @@ function decideStatus({ status }: CompiledAgent, steps?: Step[]): Decision {
   return record(decision, { name: "status", searched: [status.path] }, steps);
 }
 
-/** Denies an agent that is not in the rules; `path` is the place that its rules would have. */
+/** Denies an agent that is not in the rules; `path` is the path that its rules would have. */
 export function decideUnknownAgent(path: string, steps?: Step[]): Decision {
   return record(deny(path), { name: "agent", searched: [] }, steps);
 }
 
-/** Denies because deciding itself failed; `path` is the place of the agent's rules. */
+/** Denies because deciding itself failed; `path` is the path of the agent's rules. */
 export function denyForError(path: string, error: unknown, steps?: Step[]): Decision {
   const errors = [error instanceof Error ? error : new Error(String(error))];
   return record({ ...deny(path), errors }, { name: "error", searched: [] }, steps);

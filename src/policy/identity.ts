@@ -1,31 +1,31 @@
 const AGENT_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
-/** How much of a malformed id a message repeats, in UTF-16 units. */
+/** Maximum length of a malformed id in a message, in UTF-16 code units. */
 const QUOTED_LENGTH = 40;
 
-/** The facts that decide who is calling, besides the `agent_id` of the call. */
+/** The facts that identify the caller, in addition to the `agent_id` of the call. */
 export interface Identity {
-  /** The one agent that the process or the credential stands for; `""` stands for nobody. */
+  /** The agent that the process or the credential is bound to; `""` means no agent. */
   readonly bound?: string | undefined;
   /** `GATEWAY_DEFAULT_AGENT`; `""` counts as not set. */
   readonly defaultAgent?: string | undefined;
   /** `deny_on_missing_agent`: whether a call has to name its agent. */
   readonly denyOnMissing: boolean;
-  /** Whether an agent is in the rules; `Policy` has it. */
+  /** Whether an agent is in the rules; see `Policy.has`. */
   readonly has: (agent: string) => boolean;
 }
 
-/** A caller that was not identified; fit to be shown to the agent as it is. */
+/** Why a caller was not identified; may be shown to the agent. */
 export interface IdentityRefusal {
   /** The code of the error answer. */
   readonly code: "INVALID_AGENT_ID" | "NO_FALLBACK_CONFIGURED" | "FALLBACK_AGENT_NOT_IN_RULES";
-  /** Says what happened and what the agent can do; names no agent but the one that was given. */
+  /** Says what happened and what the agent can do; names no agent except the given one. */
   readonly message: string;
   /** Says who else can help, and how. */
   readonly hint?: string;
 }
 
-/** The agent that calls, which is in the rules, or why there is none. */
+/** The calling agent, which is in the rules, or why there is none. */
 export type Resolution = { readonly agent: string } | { readonly refused: IdentityRefusal };
 
 /** Whether a text has the form of an agent id: 1 to 128 of ASCII letters, digits, `-`, `_`, `.`. */
@@ -34,10 +34,9 @@ export function isAgentId(text: string): boolean {
 }
 
 /**
- * Finds out who is calling. Only agents of the rules are ever returned.
+ * Identifies the calling agent. Only returns agents that are in the rules.
  *
  * @param given The `agent_id` of the call; `""` counts as not given.
- * @param identity What the process, the credential and the rules say.
  */
 export function resolveAgent(given: string | undefined, identity: Identity): Resolution {
   const named = given === "" ? undefined : given;
@@ -105,7 +104,7 @@ function refuse(code: IdentityRefusal["code"], message: string, hint?: string): 
   return { refused: hint === undefined ? { code, message } : { code, message, hint } };
 }
 
-/** Quotes what a caller sent: cut, and in printable ASCII, because it ends in logs and terminals. */
+/** Quotes a caller's text: cut and in printable ASCII, because it appears in logs and terminals. */
 function quote(text: string): string {
   const start = JSON.stringify(text.slice(0, QUOTED_LENGTH)).replace(
     /[^ -~]/g,

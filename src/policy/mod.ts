@@ -1,10 +1,10 @@
 /**
- * All decisions about agents: identifies the agent that is calling, and decides whether it may use a
- * server, call a tool or read the gateway's status, with the path of the rule that decided.
+ * All decisions about agents: identifies the calling agent, and decides whether it may use a server,
+ * call a tool or read the gateway's status, with the path of the rule that decided.
  *
- * Pure: no input or output, no clock, nothing of the runtime, and nothing kept of a question, so
- * that an answer depends on the rules alone. Does not read files and does not know which servers are
- * configured. Imports nothing of the project but leaves.
+ * Pure: no input or output, no clock, no runtime APIs, and no memory of questions, so that an answer
+ * depends on the rules alone. Does not read files and does not know which servers are configured.
+ * Imports only leaves.
  *
  * @module
  */

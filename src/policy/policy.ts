@@ -10,37 +10,37 @@ import {
 import { formatPath } from "./rule_path.ts";
 import type { PolicyRules } from "./rules.ts";
 
-/** A decision with the way to it. */
+/** A decision with the steps that led to it. */
 export interface Explanation extends Decision {
   /** The steps in the order taken; the last one's `found` is the decision. */
   readonly steps: readonly Step[];
 }
 
 /**
- * The rules, ready to be asked. Answers never change, hold nothing of the question, and are denials
- * for every agent that is not in the rules. Nothing here throws: an error while deciding is part of
- * the decision, and denies. The functions may be passed on alone.
+ * The compiled rules. Decisions never change, contain nothing of the question, and deny every agent that
+ * is not in the rules. Nothing here throws: an error while deciding is part of the decision, and denies.
+ * The functions do not need `this`.
  */
 export interface Policy {
   /** Whether the agent is in the rules. */
   readonly has: (agent: string) => boolean;
   /** Decides whether the agent may do something. */
   readonly decide: (agent: string, question: Question) => Decision;
-  /** Whether the decision is to allow it; for filters. */
+  /** Whether the decision is to allow; for filters. */
   readonly allows: (agent: string, question: Question) => boolean;
-  /** The same decision with its steps. */
+  /** Returns the same decision with its steps. */
   readonly explain: (agent: string, question: Question) => Explanation;
 }
 
 /**
- * Makes a policy of the rules.
+ * Compiles rules to a policy.
  *
- * @param rules Valid rules, which must not be changed afterwards: an agent's are compiled when it
- * first asks.
+ * @param rules Valid rules, which must not change afterwards: an agent's rules are compiled at its first
+ * question.
  */
 export function compilePolicy(rules: PolicyRules): Policy {
   const { agents, denyOverrides } = rules;
-  // Holds agents of the rules only, so that no caller can make it grow.
+  // Contains only agents of the rules, so that no caller can make it grow.
   const compiled = new Map<string, CompiledAgent>();
 
   const find = (agent: string): CompiledAgent | undefined => {

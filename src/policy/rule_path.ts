@@ -1,10 +1,10 @@
 const PLAIN_PART = /^[A-Za-z0-9_-]+$/;
 
 /**
- * Writes the path of a place in the rules file: `agents.backend.deny.tools.postgres`. A part with
- * other characters than letters, digits, `_` and `-` is quoted as in JSON: `agents["team.backend"]`.
+ * Formats a path in the rules file: `agents.backend.deny.tools.postgres`. A key with other characters
+ * than letters, digits, `_` and `-` is quoted as in JSON: `agents["team.backend"]`.
  *
- * @param parts Keys as strings, places in lists as numbers.
+ * @param parts Keys as strings, list indexes as numbers.
  */
 export function formatPath(parts: readonly (string | number)[]): string {
   let path = "";

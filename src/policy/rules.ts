@@ -1,9 +1,9 @@
 /**
- * The part of the rules that decisions are made of. Structural on purpose: whatever reads the rules
- * file only has to hand over something of this shape, with more in it or not.
+ * The part of the rules that decisions depend on. The type is structural on purpose: the reader of the
+ * rules file may pass any object of this shape, with or without more members.
  */
 export interface PolicyRules {
-  /** By agent id. A map, so that `__proto__` and `constructor` are names like any other. */
+  /** The rules by agent id. A map, so that `__proto__` and `constructor` are names like any other. */
   readonly agents: ReadonlyMap<string, AgentGrants>;
   /** `true` puts every deny before every allow. */
   readonly denyOverrides: boolean;
@@ -11,11 +11,11 @@ export interface PolicyRules {
 
 /** The rules of one agent. */
 export interface AgentGrants {
-  /** Servers and tools that it may use; absent: none. */
+  /** Servers and tools that the agent may use; absent: none. */
   readonly allow?: GrantLists | undefined;
-  /** Servers and tools that it may not use, although allowed. */
+  /** Servers and tools that the agent may not use, even if they are allowed. */
   readonly deny?: GrantLists | undefined;
-  /** Whether it may read the gateway's status over the network; default false. */
+  /** Whether the agent may read the gateway's status over the network; default false. */
   readonly status?: boolean | undefined;
 }
 

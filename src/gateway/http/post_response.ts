@@ -24,7 +24,7 @@ export interface StreamOwner {
   forget(response: PostResponse, stream: number | undefined): void;
 }
 
-/** What the client of a POST accepts as the response. */
+/** Options of a response: what the client accepts. */
 export interface PostOptions {
   /** Whether the client accepts an event stream. */
   readonly takesEvents: boolean;

@@ -7,7 +7,7 @@ export type BodyError =
   /** The client disconnected, or took too long. */
   | "gone";
 
-/** What handlers need of a request in addition to its `Request`. */
+/** The parts of a request that handlers need in addition to its `Request`. */
 export interface RequestContext {
   /** The client's IP address. */
   readonly address: string;

@@ -1,6 +1,6 @@
 /**
- * The edge towards clients: one codec for each group of MCP revisions. A codec decodes requests to
- * operations and encodes outcomes; nothing behind it knows a revision. Imports the operation, the
+ * The codecs for clients, one for each group of MCP revisions. A codec decodes requests to operations
+ * and encodes outcomes; no other part of the gateway knows a revision. Imports the operation, the
  * gateway's tools, `jsonrpc` and the leaves.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * The client codec of the MCP revisions from 2024-11-05 to 2025-11-25, which differ in nothing that
- * the gateway decodes or encodes.
+ * The client codec of the MCP revisions from 2024-11-05 to 2025-11-25, which are equal in everything
+ * that the gateway decodes or encodes.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools}
  */
@@ -17,7 +17,7 @@ import { REVISIONS } from "../../revisions.ts";
 import type { OperationRequest, Outcome } from "../operation.ts";
 import { type GatewayTool, parseArguments } from "../tools/mod.ts";
 
-/** JSON-RPC code of "URL elicitation required", which clients act on themselves. */
+/** JSON-RPC code of "URL elicitation required", which clients handle themselves. */
 const URL_ELICITATION_REQUIRED = -32042;
 
 /** Parameters of a request, or a part of them. */
@@ -32,13 +32,13 @@ export type ToolCallAnswer =
 
 /** The context of a `tools/call`. */
 export interface CallContext {
-  /** The gateway's tool that it names. */
+  /** The gateway's tool that the call names. */
   readonly tool: GatewayTool;
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
-  /** Requests of the client that wait for an answer, this one included. */
+  /** Number of the client's unanswered requests, including this one. */
   readonly unanswered: number;
-  /** Sends the client progress of this request. */
+  /** Sends progress of this request to the client. */
   readonly notifyProgress: (params: Fields) => void;
 }
 
@@ -59,7 +59,7 @@ export function decodeCall(
     requestId: JSON.parse(request.id),
     unanswered,
     signal: request.signal,
-    // Progress goes on under the client's own token, where it gave one.
+    // Progress is passed on with the client's own token, if it gave one.
     onProgress: typeof token === "string" || typeof token === "number"
       ? (params) => notifyProgress({ ...params, progressToken: token })
       : undefined,
@@ -73,7 +73,7 @@ export function decodeCall(
   };
 }
 
-/** Decodes `initialize`; gives what is wrong with it instead, where something is. */
+/** Decodes `initialize`, or returns what is wrong with it. */
 export function decodeInitialize(
   params: unknown,
 ): { readonly revision: string; readonly capabilities: ClientCapabilities } | RpcError {
@@ -103,7 +103,7 @@ export function encodeInitialize(
   };
 }
 
-/** The fields of an object; none of anything else. */
+/** Returns the fields of an object; none for any other value. */
 export function fieldsOf(value: unknown): Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? value as Fields
@@ -147,11 +147,11 @@ function encodeOutcome(
   }
 }
 
-/** A server's JSON-RPC error, with the tool's schema where that helps. */
+/** Writes a server's JSON-RPC error, with the tool's schema if that helps. */
 function rpcErrorText(
   { text: { text }, inputSchema }: Outcome & { readonly kind: "rpc-error" },
 ): string {
-  // The server's own text, so that nothing in it is rounded; it is an object that is not empty.
+  // Extend the server's own text, so that no number is rounded; it is a non-empty object.
   return inputSchema === undefined
     ? text
     : `${text.slice(0, text.lastIndexOf("}"))},"inputSchema":${inputSchema}}`;

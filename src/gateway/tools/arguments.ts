@@ -9,19 +9,17 @@ import type {
   ToolDefinition,
 } from "./tool.ts";
 
-/** Longest text argument in UTF-16 code units; no name or list of names needs more. */
+/** Maximum length of a text argument in UTF-16 code units; no name or list of names is longer. */
 const MAX_TEXT = 8192;
 
-/** A name that is shorter is part of too many others. */
+/** Minimum length of a name that is searched for in others; shorter ones match too many. */
 const MIN_PART = 4;
 
 /**
- * Checks a call's arguments against the tool's own schema, the one that `tools/list` shows. `null`
- * counts as absent where an argument is optional. An object may also come as a string of JSON, which
- * is what some models send.
+ * Checks a call's arguments against the gateway tool's schema, which `tools/list` shows. For an
+ * optional argument, `null` counts as absent. An object may also be a string of JSON, which some models
+ * send.
  *
- * @param tool The tool.
- * @param given The arguments as parsed.
  * @param textOf Gives the text of an argument as it came.
  * @throws {CallerError} `INVALID_ARGUMENTS`, naming the argument.
  */
@@ -90,7 +88,7 @@ function readObject(
 ): ObjectArgument {
   if (isObject(value)) return { text: text ?? new JsonText(JSON.stringify(value)), value };
   if (typeof value === "string") {
-    // The message was looked at from outside, where all of this is one string.
+    // The check of the whole message saw this value as one string.
     if (isTooComplex(value)) {
       throw refuse(definition, `"${name}" is nested too deeply or holds too many objects`);
     }
@@ -106,7 +104,7 @@ function readObject(
   throw refuse(definition, `"${name}" must be an object, not ${describe(value)}`);
 }
 
-/** Refuses an argument that the tool does not have, and says which one may have been meant. */
+/** Refuses an unknown argument, and suggests the one that was probably meant. */
 function refuseName(definition: ToolDefinition, sent: string): CallerError {
   const { properties } = definition.inputSchema;
   const known = Object.keys(properties);
@@ -120,7 +118,7 @@ function refuseName(definition: ToolDefinition, sent: string): CallerError {
   return refuse(definition, `"${sent.slice(0, 64)}" is not an argument`, hint);
 }
 
-/** The argument whose name the other one has as a part, or the other way round; else a near one. */
+/** Finds the argument whose name contains, is contained in, or is similar to `sent`. */
 function nearArgument(sent: string, known: readonly string[]): string | undefined {
   const given = lettersOf(sent.slice(0, 64));
   const part = known.find((name) => {
@@ -131,12 +129,12 @@ function nearArgument(sent: string, known: readonly string[]): string | undefine
   return part ?? nearNames(sent, known, { most: 1 })[0];
 }
 
-/** `toolName` and `tool_name` are one. */
+/** Normalizes a name, so that `toolName` equals `tool_name`. */
 function lettersOf(name: string): string {
   return name.toLowerCase().replace(/[^a-z]/g, "");
 }
 
-/** A text that is equal for equal values, in whatever order their keys are. */
+/** Returns a text that is equal for equal values, whatever the order of their keys. */
 function canonical(value: Arguments[string]): string {
   return typeof value === "object" ? JSON.stringify(value.value, sortKeys) : JSON.stringify(value);
 }

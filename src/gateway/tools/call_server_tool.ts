@@ -15,10 +15,10 @@ import { findMissingArguments, findSchemaErrors } from "./check_args.ts";
 import { findServer } from "./find_server.ts";
 import type { ObjectArgument, ServerCall, ToolContext } from "./tool.ts";
 
-/** Longest schema that is shown with an error, in UTF-16 code units; some 4,000 tokens. */
+/** Maximum size of a schema shown with an error, in UTF-16 code units; about 4,000 tokens. */
 const MAX_SCHEMA = 16 * 1024;
 
-/** The place of a schema that is too long to be shown. */
+/** The text shown instead of a schema that is too long. */
 const SEE_SCHEMA = 'get_server_tools with "names" returns the tool\'s schema.';
 
 /** The arguments of a call without `args`. */
@@ -28,26 +28,26 @@ const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };
 export interface ServerCallContext {
   /** The caller, the servers and the rules. */
   readonly tools: ToolContext;
-  /** Fields of the request's `_meta`, where it has any. */
+  /** Fields of the request's `_meta`; absent if there are none. */
   readonly meta: Meta | undefined;
-  /** Takes the server's progress, where the client asked for it. */
+  /** Receives the server's progress; absent if the client did not ask for it. */
   readonly onProgress: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
   /** The call's permit within the limits. */
   readonly permit: CallPermit;
-  /** The operation in its trace. */
+  /** The operation's span. */
   readonly span: Span;
 }
 
 /** The answer of a server. */
 export type ServerAnswer =
-  /** A result, passed on as it is. */
+  /** A result, passed on unchanged. */
   | {
     readonly kind: "result";
     readonly result: JsonText;
-    /** Its size in UTF-8, in bytes. */
+    /** Size of the result in UTF-8 bytes. */
     readonly bytes: number;
     readonly downstreamMs: number;
-    /** Whether the tool itself answered with an error. */
+    /** Whether the tool itself returned an error. */
     readonly isToolError: boolean;
   }
   /** A JSON-RPC error. */
@@ -55,7 +55,7 @@ export type ServerAnswer =
     readonly kind: "rpc-error";
     readonly error: RpcError;
     readonly text: JsonText;
-    /** Text of the tool's input schema, where it may help to correct the call. */
+    /** Text of the tool's input schema, if it may help to correct the call. */
     readonly inputSchema?: string;
     readonly downstreamMs: number;
   };
@@ -63,7 +63,7 @@ export type ServerAnswer =
 /**
  * Calls a server's tool.
  *
- * @param call The call, already allowed.
+ * @param call The call, which has been allowed.
  * @param context The caller, the servers, and the request that it belongs to.
  * @throws {CallerError} The tool does not exist, or lacks arguments without which it cannot succeed.
  * @throws {DownstreamError} The server failed.
@@ -140,13 +140,13 @@ function missingArguments(
   return new CallerError("INVALID_ARGUMENTS", message, helpFor(tool, args));
 }
 
-/** The tool's input schema as the server wrote it; `undefined` where it is too long to be shown. */
+/** Returns the tool's input schema as the server wrote it; `undefined` if it is too long to show. */
 function schemaText(tool: Tool): string | undefined {
   const text = textAt(tool.text.text, "inputSchema") ?? "null";
   return text.length > MAX_SCHEMA ? undefined : text;
 }
 
-/** Details that help to correct a call: what does not fit, and the schema. */
+/** Returns details that help to correct a call: the schema errors, and the schema. */
 function helpFor(
   tool: Tool,
   args: ObjectArgument["value"],
@@ -159,8 +159,8 @@ function helpFor(
 }
 
 /**
- * Adds to a tool's error what does not fit in the arguments, and the schema, so that the next call
- * fits. Any other error is passed on as it is.
+ * Adds the schema errors of the arguments, and the schema, to a tool's error, so that the next call can
+ * succeed. Any other error is passed on unchanged.
  */
 function explainError(
   { text: result, bytes }: Result,

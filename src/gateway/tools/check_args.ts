@@ -1,7 +1,7 @@
 /**
  * Checks a call's arguments against the tool's input schema. Schemas come from servers and may be
  * anything, so nothing here runs a schema's patterns, throws, or works longer than the walk's budget:
- * a validator that takes every keyword can be kept busy for minutes by one small schema.
+ * one small schema can keep a validator that supports every keyword busy for minutes.
  */
 
 import type { Tool } from "../../downstream/mod.ts";
@@ -18,16 +18,16 @@ import {
   type Walk,
 } from "./schema_shape.ts";
 
-/** Longest schema that is looked at, in UTF-16 code units; each that is real is far shorter. */
+/** Maximum size of a schema that is checked, in UTF-16 code units; real ones are far smaller. */
 const MAX_SCHEMA = 256 * 1024;
 
-/** How many schema errors are reported at most. */
-const MAX_TOLD = 3;
+/** Maximum number of reported schema errors. */
+const MAX_ERRORS = 3;
 
-/** How many missing arguments are named at most. */
+/** Maximum number of reported missing arguments. */
 const MAX_MISSING = 10;
 
-/** Types that an argument may need; a schema can name any others, which say nothing. */
+/** The types of JSON Schema; a server's schema may name others, which say nothing. */
 const TYPES: ReadonlySet<unknown> = new Set([
   "string",
   "number",
@@ -37,10 +37,10 @@ const TYPES: ReadonlySet<unknown> = new Set([
   "object",
 ]);
 
-/** Words in a description that suggest that the server fills the argument in. */
+/** Words in a description which suggest that the server fills in the argument. */
 const FILLED_IN = /default|optional|omit|leave|left|\bnot (?:given|set|provided|specified)\b/i;
 
-/** Characters of a name and of a list of values that are told. */
+/** Maximum length of a name and of a list of values in a message. */
 const MAX_NAME = 64;
 const MAX_VALUES = 200;
 
@@ -48,18 +48,17 @@ const MAX_VALUES = 200;
 type Args = Readonly<Record<string, unknown>>;
 
 /**
- * The missing required arguments without which the call cannot succeed. Many
- * servers are more lenient than their schemas: they convert types, drop what they do not know, and
- * fill in what is missing. So an argument counts only if nothing suggests a default for it, and no
- * argument was given that may stand for it under another name.
+ * Finds missing required arguments without which the call cannot succeed. Many servers are more lenient
+ * than their schemas: they convert types, ignore unknown arguments, and fill in missing ones. So an
+ * argument counts only if nothing suggests a default for it, and no given argument may be the same
+ * under another name.
  *
  * @param tool The tool; its input schema may be anything.
- * @param args The arguments.
- * @returns Up to ten, each as its name with what it takes, such as `"path" (string)`.
+ * @returns Up to ten arguments, each as its name and type, such as `"path" (string)`.
  */
 export function findMissingArguments({ definition }: Tool, args: Args): string[] {
   const schema = definition["inputSchema"];
-  // Until draft 7 nothing beside a reference counts.
+  // Until draft 7, all keywords next to `$ref` are ignored.
   if (!isSchema(schema) || Object.hasOwn(schema, "$ref")) return [];
   const required = listOf(schema["required"]);
   const missing = required.filter((name): name is string => {
@@ -76,10 +75,10 @@ export function findMissingArguments({ definition }: Tool, args: Args): string[]
   }).slice(0, MAX_MISSING);
 }
 
-/** Whether values are of one plain type, and there is no sign of a default. */
+/** Whether the values have one plain type, and nothing suggests a default. */
 function isNeeded(property: Schema): boolean {
   const { type, nullable, readOnly, description, enum: values } = property;
-  // What is read-only is the server's to say, not the caller's.
+  // The server sets read-only properties, not the caller.
   if (!TYPES.has(type) || nullable === true || readOnly === true) return false;
   if (Object.hasOwn(property, "default") || Object.hasOwn(property, "const")) return false;
   if (listOf(values).includes(null)) return false;
@@ -87,11 +86,10 @@ function isNeeded(property: Schema): boolean {
 }
 
 /**
- * What in the arguments does not fit the schema, read strictly. A server may still have taken it.
+ * Checks the arguments strictly against the schema. The server may have accepted them all the same.
  *
  * @param tool The tool; its input schema may be anything.
- * @param args The arguments.
- * @returns Up to three sentences without a full stop; none where all fits, or that cannot be said.
+ * @returns Up to three sentences without a full stop; none if nothing is wrong, or it cannot be decided.
  */
 export function findSchemaErrors({ definition, text }: Tool, args: Args): string[] {
   if (text.text.length > MAX_SCHEMA) return [];
@@ -99,15 +97,15 @@ export function findSchemaErrors({ definition, text }: Tool, args: Args): string
   const walk = startWalk(schema);
   const found: string[] = [];
   check(schema, args, { path: "", nesting: 0, walk, found });
-  return walk.work < 0 ? [] : [...new Set(found)].slice(0, MAX_TOLD);
+  return walk.work < 0 ? [] : [...new Set(found)].slice(0, MAX_ERRORS);
 }
 
 interface SchemaPosition {
-  /** Where the value is within the arguments: `filter.names[0]`. */
+  /** Path of the value in the arguments, such as `filter.names[0]`. */
   readonly path: string;
   readonly nesting: number;
   readonly walk: Walk;
-  /** Takes what does not fit. */
+  /** Collects the errors. */
   readonly found: string[];
 }
 
@@ -115,7 +113,7 @@ function check(schema: unknown, value: unknown, place: SchemaPosition): void {
   const { walk, found, nesting } = place;
   walk.work -= 1;
   if (nesting > maxNesting) walk.work = -1;
-  if (walk.work < 0 || found.length >= MAX_TOLD || !isSchema(schema)) return;
+  if (walk.work < 0 || found.length >= MAX_ERRORS || !isSchema(schema)) return;
   if (value === null && schema["nullable"] === true) return;
   const inner = { ...place, nesting: nesting + 1 };
   const reference = schema["$ref"];
@@ -141,10 +139,10 @@ function check(schema: unknown, value: unknown, place: SchemaPosition): void {
     return;
   }
   for (const part of listOf(schema["allOf"])) check(part, value, inner);
-  // Beside these `items` is only for the rest.
+  // Next to `prefixItems`, `items` applies only to the remaining values.
   if (Array.isArray(value) && !Object.hasOwn(schema, "prefixItems")) {
     for (const [index, item] of value.entries()) {
-      if (walk.work < 0 || found.length >= MAX_TOLD) break;
+      if (walk.work < 0 || found.length >= MAX_ERRORS) break;
       check(schema["items"], item, { ...inner, path: `${place.path}[${index}]` });
     }
   }
@@ -159,7 +157,7 @@ function fits(schema: unknown, value: unknown, place: SchemaPosition): boolean {
 function checkValues(schema: Schema, value: unknown, place: SchemaPosition): void {
   const values = Object.hasOwn(schema, "const") ? [schema["const"]] : listOf(schema["enum"]);
   place.walk.work -= values.length;
-  // Objects are equal by what they hold; servers list none.
+  // Objects would have to be compared deeply; servers do not list any.
   const isPlain = values.every((one) => typeof one !== "object" || one === null);
   if (values.length === 0 || !isPlain || values.includes(value)) return;
   const list = values.map((one) => JSON.stringify(one)).join(", ");
@@ -179,10 +177,10 @@ function checkObject(schema: Schema, value: Args, place: SchemaPosition): void {
     found.push(`${nameOf({ path: inside(path, name) })} is missing`);
   }
   for (const name of names) {
-    if (walk.work < 0 || found.length >= MAX_TOLD) return;
+    if (walk.work < 0 || found.length >= MAX_ERRORS) return;
     const within = { ...place, path: inside(path, name) };
     if (shape.properties.has(name)) check(shape.properties.get(name), value[name], within);
-    // Which of its patterns a name fits is not tried.
+    // The patterns are not run, so the name may match any of them.
     else if (shape.hasPatterns) continue;
     else if (shape.rest === false) found.push(`${nameOf(within)} is not an argument`);
     else check(shape.rest, value[name], within);

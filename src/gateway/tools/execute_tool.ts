@@ -1,6 +1,6 @@
 import { AGENT_ID, ALWAYS_LOAD, type ForwardingTool } from "./tool.ts";
 
-/** Calls a tool of a server; its result is passed on as it is. */
+/** Calls a tool of a server; the result is passed on unchanged. */
 export const executeTool: ForwardingTool = {
   definition: {
     name: "execute_tool",
@@ -22,11 +22,11 @@ export const executeTool: ForwardingTool = {
       required: ["server", "tool"],
     },
     annotations: { title: "Call a tool", readOnlyHint: false },
-    // Claude Code cuts results above its own limit, unless the tool says that it may be passed.
+    // Claude Code cuts results above its limit, unless the tool raises it.
     _meta: { ...ALWAYS_LOAD, "anthropic/maxResultSizeChars": 500_000 },
   },
 
-  // Models that know the protocol send its own word.
+  // Models that know MCP send the protocol's name.
   aliases: { arguments: "args" },
 
   serverCall: ({ server, tool, args, timeout_ms }) => ({

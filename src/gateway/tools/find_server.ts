@@ -4,13 +4,13 @@ import type { DownstreamServer } from "../../downstream/mod.ts";
 import { nearNames } from "../../near_names.ts";
 import type { ToolContext } from "./tool.ts";
 
-/** How many near names a hint has at most. */
+/** Maximum number of similar names in a hint. */
 const MAX_NEAR = 3;
 
 /**
- * The server of that name. Only for an agent that may use it: others must not learn what exists.
+ * Finds a server by name. Only for agents that may use it: others must not learn which servers exist.
  *
- * @throws {DownstreamError} `SERVER_UNAVAILABLE` where there is none, or its entry is not in use.
+ * @throws {DownstreamError} `SERVER_UNAVAILABLE` if there is none, or its entry is not in use.
  */
 export function findServer(context: ToolContext, name: string): DownstreamServer {
   const server = context.servers.get(name);
@@ -23,19 +23,19 @@ export function findServer(context: ToolContext, name: string): DownstreamServer
   throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { hint });
 }
 
-/** The rules, and the servers that there are. */
+/** The rules, and the configured servers. */
 export type Usable = Pick<ToolContext, "policy" | "entries">;
 
-/** The servers that an agent may use, in the file's order. */
+/** Returns the servers that an agent may use, in the order of the servers file. */
 export function usableServers(agent: string, { policy, entries }: Usable): ServerConfig[] {
   return [...entries.values()].filter(({ name }) =>
     policy.allows(agent, { kind: "server", server: name })
   );
 }
 
-/** Up to three servers that an agent may have meant, among those that it may use. */
+/** Returns up to three servers with similar names that the agent may use. */
 export function nearServers(agent: string, name: string, { policy, entries }: Usable): string[] {
-  // Nearly all names are told apart by their lengths, which is quicker than to ask the rules.
+  // Lengths exclude nearly all names, which is faster than deciding by the rules first.
   return nearNames(name, entries.keys())
     .filter((near) => policy.allows(agent, { kind: "server", server: near }))
     .slice(0, MAX_NEAR);

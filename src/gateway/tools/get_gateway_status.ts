@@ -1,6 +1,6 @@
 import { AGENT_ID, ALWAYS_LOAD, type OwnTool } from "./tool.ts";
 
-/** Tells how the gateway stands; offered in debug mode only. */
+/** Shows the gateway's state; offered in debug mode only. */
 export const getGatewayStatus: OwnTool = {
   definition: {
     name: "get_gateway_status",

@@ -6,15 +6,15 @@ import { signatureOf, summaryOf } from "./signature.ts";
 import { estimateTokens } from "./tokens.ts";
 import { AGENT_ID, ALWAYS_LOAD, type Arguments, type OwnTool } from "./tool.ts";
 
-/** Beyond this many tokens, an unasked-for full answer becomes signatures. */
+/** Maximum tokens of a full answer that was not requested; a longer one becomes signatures. */
 const MAX_FULL_TOKENS = 4000;
 
-/** How many wrong names get near ones: looking for those takes time with every tool there is. */
+/** Maximum number of wrong names that get suggestions: each one is compared with every tool. */
 const MAX_HINTS = 5;
 
 type Detail = "full" | "signatures" | "names";
 
-/** Shows the tools of a server that the agent may call, as much of each as is asked for. */
+/** Shows the tools of a server that the agent may call, in the requested detail. */
 export const getServerTools: OwnTool = {
   definition: {
     name: "get_server_tools",
@@ -66,7 +66,7 @@ export const getServerTools: OwnTool = {
       ...(omitted.length === 0 ? {} : { omitted }),
       ...(hints.length === 0 ? {} : { hint: hints.join(" ") }),
     });
-    // The definitions go in as the server wrote them.
+    // The definitions are inserted as the server wrote them.
     return { kind: "own", json: `{"tools":${list},${rest.slice(1)}` };
   },
 };

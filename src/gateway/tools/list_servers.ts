@@ -1,7 +1,7 @@
 import { usableServers } from "./find_server.ts";
 import { AGENT_ID, ALWAYS_LOAD, type OwnTool } from "./tool.ts";
 
-/** Names the servers that the agent may use, failing ones too. */
+/** Lists the servers that the agent may use, including failing ones. */
 export const listServers: OwnTool = {
   definition: {
     name: "list_servers",
@@ -26,7 +26,7 @@ export const listServers: OwnTool = {
       ...(args.include_metadata === true ? shown : {}),
     }));
     const json = JSON.stringify(list);
-    // Gemini CLI reads a text that is an array as a faulty structured result, unless there is one.
+    // Gemini CLI reads a JSON array as a malformed structured result, unless there is a structured one.
     return Promise.resolve({ kind: "own", json, structured: `{"servers":${json}}` });
   },
 };

@@ -1,5 +1,5 @@
 /**
- * The gateway's own tools, one a file, and the table that lists them. A tool works on one snapshot
+ * The gateway's own tools, one per file, and the table that lists them. A tool works on one snapshot
  * and knows neither clients nor records. Imports `policy`, `downstream`, `jsonrpc` and the leaves.
  *
  * @module
@@ -32,7 +32,7 @@ export type {
 /**
  * The gateway's tools, in the order in which `tools/list` shows them.
  *
- * @param options Whether the status tool is among them.
+ * @param options Whether to include the status tool.
  * @returns The tools by name.
  */
 export function gatewayTools(

@@ -1,38 +1,38 @@
 /**
- * Reading JSON Schemas that come from servers and may be anything: nothing here throws, follows a
- * cycle, or works longer than the walk's budget.
+ * Reads JSON Schemas, which come from servers and may be anything: nothing here throws, follows a cycle,
+ * or works longer than the walk's budget.
  */
 
-/** A schema that is an object; the others are `true`, `false`, or broken. */
+/** A schema that is an object; others are `true`, `false`, or invalid. */
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** An object schema, its `allOf` parts merged in. */
+/** An object schema, merged with its `allOf` parts. */
 export interface ObjectShape {
   readonly properties: Map<string, unknown>;
   readonly required: Set<unknown>;
-  /** Schema of values under other names: `false` where there are none, undefined where untold. */
+  /** Schema of other properties: `false` if there are none, `undefined` if not specified. */
   rest?: unknown;
-  /** Whether some other names are told by patterns, which `rest` knows the first of. */
+  /** Whether there are `patternProperties`; `rest` has the schema of the first pattern. */
   hasPatterns: boolean;
 }
 
-/** What stays the same during one walk through a schema. */
+/** The state of one walk through a schema. */
 export interface Walk {
   readonly root: unknown;
-  /** References being followed, so that a cycle ends at its second turn. */
+  /** References being followed, so that a cycle ends when it repeats. */
   readonly following: Set<string>;
-  /** Left to do: one for each schema visited and each property listed. */
+  /** Remaining budget: each visited schema and each property costs one. */
   work: number;
 }
 
-/** Schemas inside schemas that are looked into. */
+/** Maximum nesting of schemas that is read. */
 export const maxNesting = 24;
-/** Members of a union, of an enum or of `allOf` that are looked at. */
+/** Maximum number of members of a union, an enum or `allOf` that are read. */
 export const maxMembers = 20;
 const maxAlternatives = 2 * maxMembers;
 const maxWork = 20_000;
 
-/** Begins a walk through an input schema. */
+/** Starts a walk through an input schema. */
 export function startWalk(root: unknown): Walk {
   return { root, following: new Set(), work: maxWork };
 }
@@ -68,7 +68,7 @@ function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: numb
   }
 }
 
-/** Looks at what a reference names; undefined where that is being looked at already (a cycle). */
+/** Visits the target of a reference; returns `undefined` if that is being visited already (a cycle). */
 export function follow<T>(
   reference: string,
   walk: Walk,
@@ -81,7 +81,7 @@ export function follow<T>(
   return found;
 }
 
-/** Resolves a pointer into this document (`#`, `#/$defs/Node`); undefined where it leads nowhere. */
+/** Resolves a pointer into this document (`#`, `#/$defs/Node`); `undefined` if there is no target. */
 function partNamed(reference: string, root: unknown): unknown {
   if (reference !== "#" && !reference.startsWith("#/")) return undefined;
   let part = root;
@@ -102,7 +102,7 @@ function decodeUri(text: string): string {
   }
 }
 
-/** The type names of a schema, told or evident from its other keywords. */
+/** Returns the type names of a schema, given or evident from its other keywords. */
 export function typeNamesOf(schema: Schema): readonly unknown[] {
   const type = schema["type"];
   if (Array.isArray(type)) return type.slice(0, maxMembers);
@@ -113,7 +113,7 @@ export function typeNamesOf(schema: Schema): readonly unknown[] {
   return "items" in schema || "prefixItems" in schema ? ["array"] : [];
 }
 
-/** The parts of `anyOf`, or where there are none of `oneOf`. */
+/** Returns the parts of `anyOf`, or else of `oneOf`. */
 export function alternativesOf(schema: Schema): readonly unknown[] {
   const anyOf = listOf(schema["anyOf"]);
   return (anyOf.length > 0 ? anyOf : listOf(schema["oneOf"])).slice(0, maxAlternatives);
@@ -124,17 +124,17 @@ export function hasMoreAlternatives(schema: Schema): boolean {
   return Math.max(listOf(schema["anyOf"]).length, listOf(schema["oneOf"]).length) > maxAlternatives;
 }
 
-/** The value where it is an array, else an empty one. */
+/** Returns the value if it is an array, else an empty array. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Whether the value is a schema with keywords to look at. */
+/** Whether the value is a schema with keywords. */
 export function isSchema(value: unknown): value is Schema {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether a schema says something of the values, unlike `true`, `false` and `{}`. */
+/** Whether a schema constrains values, unlike `true`, `false` and `{}`. */
 export function isTelling(schema: unknown): boolean {
   return isSchema(schema) && Object.keys(schema).length > 0;
 }

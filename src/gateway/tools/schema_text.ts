@@ -1,7 +1,7 @@
 /**
- * JSON Schema as TypeScript-like text, for signatures. A list writes as much as its room allows and
- * marks the rest with an ellipsis; what stands inside an object gets half of its room, so that depth
- * and length end by themselves.
+ * Writes JSON Schema as TypeScript-like text, for signatures. A list writes as much as its budget allows,
+ * and an ellipsis for the rest; the members of an object get half of its budget, which bounds both depth
+ * and length.
  */
 
 import {
@@ -20,13 +20,13 @@ import {
   type Walk,
 } from "./schema_shape.ts";
 
-/** Characters that a part may take, and how many schemas it stands inside. */
+/** The maximum length of a part in characters, and its nesting. */
 interface Budget {
   readonly room: number;
   readonly nesting: number;
 }
 
-/** Stands for what is left out. */
+/** Marks omitted text. */
 export const cut = "\u2026";
 const minObjectRoom = 24;
 const maxNameChars = 128;
@@ -35,8 +35,8 @@ const identifier = /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u;
 
 /**
  * Writes the properties of an input schema as a parameter list without its parentheses, or an
- * ellipsis where the schema says nothing usable. `room` bounds, not sharply, the characters of the
- * whole list and of one parameter's type.
+ * ellipsis if the schema says nothing usable. `room` is the approximate maximum length, in characters,
+ * of the whole list and of one parameter's type.
  */
 export function parametersText(schema: unknown, room: { list: number; type: number }): string {
   if (!isSchema(schema)) return cut;
@@ -51,11 +51,11 @@ export function parametersText(schema: unknown, room: { list: number; type: numb
   return text === "any" || text === "object" ? cut : text;
 }
 
-/** Lists properties in the schema's order, each type at the place `inner`. */
+/** Lists properties in the schema's order, each type within the budget `inner`. */
 function propertiesText(shape: ObjectShape, room: number, inner: Budget, walk: Walk): string {
   const shown = new Map<string, string>();
   let left = room;
-  // Where not all fit, the required ones are those that a caller cannot do without.
+  // If not all fit, the required ones come first: a caller cannot do without them.
   for (const wanted of [true, false]) {
     for (const [name, schema] of shape.properties) {
       if (left <= 0) break;
@@ -90,7 +90,7 @@ function typeText(schema: unknown, place: Budget, walk: Walk): string {
   return joinMembers(membersOf(schema, place, walk), place.room);
 }
 
-/** Joins the members of a union that fit; the first one is always shown. */
+/** Joins the members of a union that fit; always shows the first one. */
 function joinMembers(members: readonly string[], room: number): string {
   const all = [...new Set(members)];
   const shown: string[] = [];
@@ -104,7 +104,7 @@ function joinMembers(members: readonly string[], room: number): string {
   return shown.length === 0 ? "any" : shown.join(" | ");
 }
 
-/** The members of the union that a schema stands for; one where it is no union. */
+/** Returns the members of a schema's union; one if it is not a union. */
 function membersOf(schema: unknown, place: Budget, walk: Walk): string[] {
   if (schema === false) return ["never"];
   if (!isSchema(schema)) return ["any"];
@@ -127,14 +127,14 @@ function unreferredMembersOf(schema: Schema, place: Budget, walk: Walk): string[
   if (own.length === 0) {
     return alternatives.length > 0 ? alternatives : partsOf(schema, place, walk);
   }
-  // Alternatives that only constrain, `anyOf: [{"required": ["a"]}, ...]`, say nothing of the type.
+  // Alternatives that only constrain, as `anyOf: [{"required": ["a"]}, ...]`, say nothing about the type.
   const telling = alternatives.filter((text) => text !== "any");
   if (telling.every((text) => own.includes(text))) return own;
   if (!own.some((text) => text.length > 2 && text.startsWith("{"))) return telling;
   return [`(${joinMembers(own, place.room)} & (${joinMembers(telling, place.room)}))`];
 }
 
-/** What `allOf` says of a schema without a type of its own. */
+/** Returns the members that `allOf` gives to a schema without its own type. */
 function partsOf(schema: Schema, place: Budget, walk: Walk): string[] {
   const inner = deeper(place);
   const parts = listOf(schema["allOf"]).slice(0, maxMembers);
@@ -180,7 +180,7 @@ function arrayText(schema: Schema, place: Budget, walk: Walk): string {
   return `[${parts.join(", ")}]`;
 }
 
-/** A union as it may stand before `[]` or beside `&`. */
+/** Writes a union for use before `[]` or next to `&`, in parentheses if needed. */
 function grouped(members: readonly string[], room: number): string {
   const text = joinMembers(members, room);
   return new Set(members).size > 1 ? `(${text})` : text;
@@ -196,7 +196,7 @@ function objectText(schema: Schema, place: Budget, walk: Walk): string {
   return `{${propertiesText(shape, place.room, inner, walk)}}`;
 }
 
-/** Writes a value as JSON, cut where it is long or deep. */
+/** Writes a value as JSON, cut if it is long or deep. */
 function literalText(value: unknown, room: number): string {
   if (typeof value === "string") {
     return JSON.stringify(value.length > room ? value.slice(0, room) + cut : value);

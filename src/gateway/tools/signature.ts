@@ -1,13 +1,13 @@
 /**
- * What `detail: "signatures"` shows of a tool: one TypeScript-like line made from its input schema,
- * and the beginning of its description.
+ * Writes what `detail: "signatures"` shows of a tool: one TypeScript-like line made from its input
+ * schema, and the beginning of its description.
  */
 
 import { cut, parametersText } from "./schema_text.ts";
 import { estimateTokens } from "./tokens.ts";
 import { startOfText } from "../../text.ts";
 
-/** The parts of a tool definition, as a server gave it, that are shown. */
+/** The shown parts of a server's tool definition. */
 export interface DescribedTool {
   readonly name?: unknown;
   readonly description?: unknown;
@@ -15,23 +15,23 @@ export interface DescribedTool {
 }
 
 const maxNameChars = 128;
-/** Characters of all parameters, and of the type of one. */
+/** Maximum length of all parameters, and of the type of one, in characters. */
 const room = { list: 1_600, type: 400 };
 /**
- * Tokens of a summary: what is left of `share` of the full definition, within these bounds. Measured
- * over 14 public servers (225 tools), this saves 80 % and leaves two descriptions of three whole; with
- * more, the largest answer (26 tools) passes the 4,000 tokens from which signatures are given at all.
+ * Tokens of a summary: the rest of `share` of the full definition, within these bounds. Measured with 14
+ * public servers (225 tools), this saves 80 % and keeps two of three descriptions whole; with more, the
+ * largest answer (26 tools) exceeds the 4,000 tokens above which signatures replace definitions.
  */
 const summary = { share: 0.45, min: 40, max: 100, besides: 20 };
-/** `## Usage`, `**Note:**`, `2.` */
+/** Matches headings: `## Usage`, `**Note:**`, `2.` */
 const heading = /^#|:[^\p{L}\p{N}]*$|^[^\p{L}]*$/u;
-/** Characters of a description that are looked at; far more than a summary can hold. */
+/** Characters of a description that are read; far more than a summary can hold. */
 const maxReadChars = 1_000;
 
 /**
  * Writes the input of a tool as one line such as
- * `search(query: string, limit?: number = 10, sort?: "asc" | "desc")`, whatever its schema is. An
- * ellipsis stands for parts too deep or too long to show, or for a schema that says nothing usable.
+ * `search(query: string, limit?: number = 10, sort?: "asc" | "desc")`, for any schema. An ellipsis
+ * marks parts that are too deep or too long to show, or a schema that says nothing usable.
  */
 export function signatureOf(tool: DescribedTool): string {
   const name = typeof tool.name === "string" ? tool.name : "";
@@ -41,7 +41,7 @@ export function signatureOf(tool: DescribedTool): string {
 
 /**
  * Takes as many whole sentences and lines from the beginning of a tool's description as it may cost
- * beside its signature, on one line; an ellipsis tells that there is more. Empty without description.
+ * in addition to its signature, on one line; an ellipsis marks omitted text. Empty without a description.
  */
 export function summaryOf(tool: DescribedTool): string {
   if (typeof tool.description !== "string") return "";
@@ -57,12 +57,12 @@ export function summaryOf(tool: DescribedTool): string {
   if (shown.length === sentences.length && tool.description.length <= maxReadChars) {
     return shown.join(" ");
   }
-  // A heading without what it heads says nothing.
+  // A heading without its text says nothing.
   while (shown.length > 1 && heading.test(shown.at(-1) ?? "")) shown.pop();
   return shown.length > 0 ? `${shown.join(" ")} ${cut}` : beginningOf(sentences[0] ?? "", room);
 }
 
-/** Splits a text at the ends of sentences and lines, every run of blanks made one space. */
+/** Splits a text at the ends of sentences and lines, and collapses white space. */
 function sentencesOf(text: string): string[] {
   return text.replace(/[^\S\n]+/g, " ")
     .split(/ ?\n\s*|(?<=[.!?]) (?=[^a-z])|(?<=[\u3002\uff01\uff1f])/)
@@ -70,7 +70,7 @@ function sentencesOf(text: string): string[] {
     .filter((sentence) => sentence !== "");
 }
 
-/** The words of one sentence that fit. */
+/** Returns the first words of a sentence that fit. */
 function beginningOf(sentence: string, tokens: number): string {
   let left = tokens - 1;
   let end = 0;
@@ -79,7 +79,7 @@ function beginningOf(sentence: string, tokens: number): string {
     if (left < 0) break;
     end = index + word.length;
   }
-  // Not a single word fits where words are not written apart; half a character must not remain.
+  // In a script without spaces no word may fit; the cut must not split a character.
   if (end === 0) return startOfText(sentence, tokens) + cut;
   return sentence.slice(0, end) + cut;
 }
@@ -94,13 +94,13 @@ function fullTokens(tool: DescribedTool): number {
   try {
     return estimateTokens(JSON.stringify(tool));
   } catch (error) {
-    // Nested deeper than the stack, or a cycle: such a tool gets the least.
+    // The definition is nested too deeply for the stack or has a cycle: such a tool gets the minimum.
     if (error instanceof RangeError || error instanceof TypeError) return 0;
     throw error;
   }
 }
 
-/** Ends of lines, and characters that hide or reorder text, have no place in a line of code. */
+/** Escapes line ends, and characters that hide or reorder text. */
 function escapeControls(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cs}\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu,

@@ -1,13 +1,13 @@
 /**
- * An estimate of what a text costs in o200k_base tokens, without the megabytes of the tokenizer. The
- * text is cut into the pieces that o200k_base cuts it into (a word with the one sign before it, up to
- * three digits, a run of signs), which never share a token; each gets the average cost of pieces of
- * its kind and length. The averages come from tool definitions of public servers.
+ * Estimates the o200k_base tokens of a text, without the megabytes of the tokenizer. The text is split
+ * into the same pieces as by o200k_base (a word with the sign before it, up to three digits, a run of
+ * signs), which never share a token. Each piece gets the average cost of its kind and length; the
+ * averages come from tool definitions of public servers.
  *
  * @see https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py for the pieces
  */
 
-/** Estimates the o200k_base tokens of a text; made for the JSON of tool definitions. */
+/** Estimates the o200k_base tokens of a text; tuned for the JSON of tool definitions. */
 export function estimateTokens(text: string): number {
   return new Scan(text).run();
 }
@@ -35,7 +35,7 @@ const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
-/** Kinds of all UTF-16 units. */
+/** The kind of each UTF-16 code unit. */
 const kinds = new Uint8Array(0x10000);
 kinds.fill(digit, 0x30, 0x3a).fill(upper, 0x41, 0x5b).fill(lower, 0x61, 0x7b);
 kinds.fill(wideSign, 0x80).fill(accented, 0xc0).fill(alphabet, 0x250);
@@ -44,7 +44,7 @@ kinds.fill(wide, 0x2e80).fill(wideSign, 0x3000, 0x3040).fill(surrogate, 0xd800, 
 for (const code of [0x09, 0x0b, 0x0c, 0x20, 0xa0]) kinds[code] = blank;
 for (const code of [0x0a, 0x0d]) kinds[code] = lineEnd;
 
-/** Tokens of one unit of the kinds that are counted singly. */
+/** Tokens per code unit, for the kinds that are counted individually. */
 const unitCosts: Readonly<Record<number, number>> = {
   [alphabet]: 0.35,
   [cyrillic]: 0.3,
@@ -52,7 +52,7 @@ const unitCosts: Readonly<Record<number, number>> = {
   [surrogate]: 0.8,
 };
 
-/** What stands before a word decides whether the vocabulary has the two as one token. */
+/** Kinds of what precedes a word: the vocabulary may have the two as one token. */
 const nothing = 0;
 const space = 1;
 const joint = 2;
@@ -72,9 +72,9 @@ const wordCosts: readonly { readonly free: number; readonly perLetter: number }[
   // and at the beginning of a name such as `list_files`, which is less often plain English.
   ...[{ free: 5, perLetter: 0.2 }, { free: 4, perLetter: 0.1 }, { free: 1, perLetter: 0.2 }],
 ];
-/** Longer words are several ones. */
+/** Words longer than `free` count as several. */
 const longWord = { free: 12, perLetter: 0.3 };
-/** What never was words (icons in base64, hashes) is known by digits amid its letters. */
+/** Text that is not words (icons in base64, hashes) is recognized by the digits among its letters. */
 const noise = { minChars: 32, minDigits: 3, perBase64Char: 0.68, perHexChar: 0.57 };
 
 class Scan {
@@ -108,14 +108,14 @@ class Scan {
     return at < this.#text.length ? kinds[this.#text.charCodeAt(at)] ?? sign : end;
   }
 
-  /** Where the run of one kind that begins here ends. */
+  /** Returns the end of the run of one kind that begins here. */
   #endOf(kind: number): number {
     let at = this.#at + 1;
     while (this.#kindAt(at) === kind) at += 1;
     return at;
   }
 
-  /** A word begins here; `lead` is what stood before it and has been passed. */
+  /** Counts the word that begins here; `lead` is the kind of what precedes it and was consumed. */
   #word(lead: number): void {
     const start = this.#at;
     let at = start;
@@ -142,15 +142,15 @@ class Scan {
     const code = this.#text.charCodeAt(this.#at);
     this.#at += 1;
     if (code !== backslash) return this.#word(isJoint(code) ? joint : otherSign);
-    // In JSON the letter behind a backslash belongs to it, and a word may follow at once.
+    // In JSON the letter after a backslash belongs to it, and a word may follow directly.
     this.#at += 1;
     this.#tokens += 1;
     if (this.#kindAt(this.#at) === lower) this.#word(nothing);
   }
 
   /**
-   * A run of signs, `length` of it passed already. What JSON is full of (`},{` and `:{"`) is in the
-   * vocabulary, and equal signs in a row (`-----`) share tokens.
+   * Counts a run of signs, of which `length` were consumed. The frequent runs of JSON (`},{` and `:{"`)
+   * are in the vocabulary, and repeated signs (`-----`) share tokens.
    */
   #signRun(length: number): void {
     let cost = length;
@@ -174,7 +174,7 @@ class Scan {
     if (this.#kindAt(this.#at) === lineEnd) this.#at = this.#endOf(lineEnd);
   }
 
-  /** Blanks, of which the last one belongs to the word or the signs behind it. */
+  /** Counts white space; its last character belongs to the word or the signs after it. */
   #blanks(): void {
     const start = this.#at;
     this.#at = this.#endOf(blank);
@@ -193,7 +193,7 @@ class Scan {
     this.#tokens += Math.ceil((this.#at - start) / 3);
   }
 
-  /** Passes what goes on from `start` without a break, if it has too many digits for words. */
+  /** Consumes the unbroken run from `start`, if it has too many digits to be words. */
   #passNoise(start: number): boolean {
     let digits = 0;
     let at = start;
@@ -201,7 +201,7 @@ class Scan {
       const kind = this.#kindAt(at);
       if (kind === digit) digits += 1;
       else if (!isLetter(kind) && !isBase64Sign(this.#text.charCodeAt(at))) break;
-      // Looking no further keeps the whole linear.
+      // Stop here, so that the total time stays linear.
       if (at - start === noise.minChars && digits < noise.minDigits) return false;
     }
     const chars = at - start;
@@ -220,7 +220,7 @@ function isSign(kind: number): boolean {
   return kind === sign || kind === wideSign;
 }
 
-/** Whether it joins the parts of names: `_`, `-`, `.`. */
+/** Whether the character joins the parts of names: `_`, `-`, `.`. */
 function isJoint(code: number): boolean {
   return code === 0x5f || code === 0x2d || code === 0x2e;
 }
@@ -233,7 +233,7 @@ function isBase64Sign(code: number): boolean {
   return code === 0x2b || code === 0x2f || code === 0x3d;
 }
 
-/** An accent costs more in languages of which the vocabulary holds few words. */
+/** Returns the cost of an accent; it is higher in languages with few words in the vocabulary. */
 function accentCostOf(code: number): number {
   return code < 0x100 ? 0.8 : code < 0x250 ? 1.2 : 0.1;
 }

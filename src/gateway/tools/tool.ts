@@ -3,70 +3,70 @@ import type { Caller, DownstreamServer } from "../../downstream/mod.ts";
 import type { CancelSignal, JsonText } from "../../jsonrpc/mod.ts";
 import type { Policy, Question } from "../../policy/mod.ts";
 
-/** The part of JSON Schema that the gateway's own tools are described with, and checked by. */
+/** The part of JSON Schema that describes the arguments of the gateway's own tools. */
 export interface ArgumentSchema {
-  /** The kind of value that it takes. */
+  /** The type of the value. */
   readonly type: "string" | "integer" | "boolean" | "object";
   /** A description for agents. */
   readonly description?: string;
-  /** The only values it takes. */
+  /** The only allowed values. */
   readonly enum?: readonly string[];
-  /** The least number it takes. */
+  /** The minimum of a number. */
   readonly minimum?: number;
-  /** Whether an object takes any properties; some clients read a bare object as one without any. */
+  /** Allows any properties in an object; some clients read a bare object as an empty one. */
   readonly additionalProperties?: true;
 }
 
 /** A gateway tool as `tools/list` shows it. */
 export interface ToolDefinition {
-  /** Its name. */
+  /** The tool's name. */
   readonly name: string;
   /** A description for agents. */
   readonly description: string;
-  /** Its arguments; others than these are refused. */
+  /** The arguments; unknown ones are refused. */
   readonly inputSchema: {
     readonly type: "object";
     readonly properties: Readonly<Record<string, ArgumentSchema>>;
     readonly required?: readonly string[];
   };
-  /** Hints for clients, and the title that people see. */
+  /** Hints for clients, and the title for people. */
   readonly annotations: Readonly<Record<string, boolean | string>>;
-  /** More hints for clients. */
+  /** Hints for specific clients. */
   readonly _meta: Readonly<Record<string, unknown>>;
 }
 
 /** An argument that is an object. */
 export interface ObjectArgument {
-  /** Its text, as the caller wrote it. */
+  /** The text of the object, as the caller wrote it. */
   readonly text: JsonText;
-  /** The same, parsed. */
+  /** The parsed object. */
   readonly value: Readonly<Record<string, unknown>>;
 }
 
-/** Arguments that were checked against the tool's schema; absent ones are left out. */
+/** Arguments that have been checked against the tool's schema, without absent ones. */
 export type Arguments = Readonly<Record<string, string | number | boolean | ObjectArgument>>;
 
 /** The source of `get_gateway_status`. */
 export interface StatusSource {
-  /** The answer of the status tool, except for its message. */
+  /** Returns the answer of the status tool, except for its message. */
   status(): Readonly<Record<string, unknown>>;
 }
 
-/** The context of a gateway tool; all of one snapshot. */
+/** The context of a gateway tool, all from one snapshot. */
 export interface ToolContext {
-  /** The caller; identified and allowed. */
+  /** The caller, which has been identified and allowed. */
   readonly caller: Caller;
   /** The rules. */
   readonly policy: Policy;
   /** The servers' entries, in the file's order. */
   readonly entries: ReadonlyMap<string, ServerConfig>;
-  /** Entries that are not in use, by name, each with the reason. */
+  /** The reasons why entries are not in use, by server name. */
   readonly unused: ReadonlyMap<string, string>;
   /** The servers. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;
-  /** Aborts when the client cancels or is gone. */
+  /** Aborts when the client cancels or disconnects. */
   readonly signal: CancelSignal;
-  /** The gateway's own state. */
+  /** Source of the gateway's state. */
   readonly gateway: StatusSource;
 }
 
@@ -76,7 +76,7 @@ export interface GatewayAnswer {
   readonly kind: "own";
   /** The answer as JSON text, for the model to read. */
   readonly json: string;
-  /** The same for programs, a JSON object, where there is one. */
+  /** The answer as a JSON object, for programs; absent if there is none. */
   readonly structured?: string;
 }
 
@@ -90,26 +90,26 @@ export interface ServerCall {
   readonly tool: string;
   /** The tool's arguments; absent if the call came without any. */
   readonly args: ObjectArgument | undefined;
-  /** Milliseconds after which the call ends whatever happens; replaces the server's own limit. */
+  /** Maximum duration of the call in milliseconds; replaces the server's limit. */
   readonly timeoutMs: number | undefined;
 }
 
-/** One of the gateway's tools: it answers by itself, or stands for a call of a server's tool. */
+/** One of the gateway's tools: it answers itself, or forwards to a server's tool. */
 export type GatewayTool = OwnTool | ForwardingTool;
 
-/** The part that all of the gateway's tools have. */
+/** The members that all of the gateway's tools have. */
 export interface ToolFace {
   /** Name, description and arguments as `tools/list` shows them. */
   readonly definition: ToolDefinition;
-  /** Other names that arguments are taken by, which `tools/list` does not show. */
+  /** Other accepted names of arguments, by alias; `tools/list` does not show them. */
   readonly aliases?: Readonly<Record<string, string>>;
-  /** Permission to see and to call the tool, which agents need that connect over HTTP. */
+  /** The permission that agents over HTTP need to see and to call the tool. */
   readonly httpPermission?: Question;
 }
 
 /** A tool that the gateway itself answers. */
 export interface OwnTool extends ToolFace {
-  /** The question that is decided before the tool runs; absent if any known agent may call it. */
+  /** Returns the question to decide before the tool runs; absent if any known agent may call it. */
   question?(args: Arguments): Question;
   /**
    * Does the work.
@@ -120,16 +120,16 @@ export interface OwnTool extends ToolFace {
   run(args: Arguments, context: ToolContext): Promise<GatewayAnswer>;
 }
 
-/** A tool that stands for a call of a server's tool. */
+/** A tool that forwards to a server's tool. */
 export interface ForwardingTool extends ToolFace {
   /** Reads the call from the arguments. */
   serverCall(args: Arguments): ServerCall;
 }
 
-/** Keeps the gateway's tools in sight where a client hides tools behind a search of its own. */
+/** Keeps the gateway's tools visible in clients that hide tools behind a search of their own. */
 export const ALWAYS_LOAD = { "anthropic/alwaysLoad": true } as const;
 
-/** How every tool takes the agent's name. */
+/** The `agent_id` argument of every tool. */
 export const AGENT_ID: ArgumentSchema = {
   type: "string",
   description: "Your agent id, if you have one",
