@@ -124,7 +124,8 @@ export class Gateway {
       },
     };
     this.#snapshot = buildSnapshot(configuration, this.#context);
-    this.#reloader = new Reloader(options.reload, configuration, {
+    this.#reloader = new Reloader(options.reload, {
+      loaded: configuration,
       apply: (next) => this.#replace(next),
       log,
     });

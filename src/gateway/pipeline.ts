@@ -46,15 +46,12 @@ export interface PipelineContext {
  * Runs one operation, from its arguments to its record. Never throws: an error while deciding denies,
  * and any other unexpected error is logged and answered as an internal error.
  *
- * @param request The request of the client.
- * @param connection The client's connection.
- * @param context What is in force.
+ * @param options The client's connection, and the active context.
  * @returns The encoded outcome. It has been recorded, so it may be sent to the client.
  */
 export async function runOperation<E extends Encoded>(
   request: OperationRequest<E>,
-  connection: ClientConnection,
-  context: PipelineContext,
+  { connection, context }: { connection: ClientConnection; context: PipelineContext },
 ): Promise<E> {
   const startedAt = performance.now();
   const span = startSpan(request, connection, context);
@@ -67,8 +64,15 @@ export async function runOperation<E extends Encoded>(
   }
   const answer = request.encode(run.outcome);
   const { bytes: resultBytes } = answer;
-  const about = { request, session: connection.client, startedAt, span, resultBytes };
-  const recorded = recordOperation(context.records, run, about);
+  const about = {
+    records: context.records,
+    request,
+    session: connection.client,
+    startedAt,
+    span,
+    resultBytes,
+  };
+  const recorded = recordOperation(run, about);
   if (recorded !== undefined) await recorded;
   return answer;
 }
@@ -274,7 +278,7 @@ function explainDenial(
   // Similar server names help only if the whole server is denied, not a single tool.
   const isServerDenied = question.kind !== "status" &&
     !policy.allows(agent, { kind: "server", server: question.server });
-  const near = isServerDenied ? nearServers(agent, question.server, { policy, entries }) : [];
+  const near = isServerDenied ? nearServers(question.server, { agent, policy, entries }) : [];
   return denialRefusal(decision, { ...denied, near, errorId: undefined });
 }
 

@@ -52,8 +52,10 @@ export interface Subject {
   readonly args?: unknown;
 }
 
-/** A finished operation. */
+/** The context of a finished operation. */
 export interface RecordContext {
+  /** The audit log and the metrics. */
+  readonly records: Records;
   /** The request. */
   readonly request: OperationRequest;
   /** Id of the client's connection. */
@@ -69,15 +71,11 @@ export interface RecordContext {
 /**
  * Records an operation, once: a line of the audit log, the end of its span, and its metrics.
  *
- * @param records Audit log and metrics.
- * @param run The facts and the outcome.
- * @param context The operation.
  * @returns Resolves when the answer may be sent; `undefined` if it may be sent immediately.
  */
 export function recordOperation(
-  records: Records,
   { caller, subject, rule, outcome }: Run,
-  { request: { name, requestId }, session, startedAt, span, resultBytes }: RecordContext,
+  { records, request: { name, requestId }, session, startedAt, span, resultBytes }: RecordContext,
 ): Promise<void> | undefined {
   const latency = performance.now() - startedAt;
   const { server, tool, args } = subject ?? NO_SUBJECT;

@@ -56,18 +56,20 @@ export class Reloader {
   /**
    * Starts with the configuration that the gateway started with.
    *
-   * @param options Where it comes from.
-   * @param loaded What was loaded.
-   * @param use Takes the next configuration, and is told what an operator should know.
+   * @param options The files, and how to watch and check them.
+   * @param state The loaded configuration, a function that activates the next one, and the log.
    */
   constructor(
     options: ReloadOptions,
-    loaded: Configuration,
-    use: { readonly apply: (configuration: Configuration) => void; readonly log: Log },
+    { loaded, apply, log }: {
+      readonly loaded: Configuration;
+      readonly apply: (configuration: Configuration) => void;
+      readonly log: Log;
+    },
   ) {
     this.#options = options;
-    this.#apply = use.apply;
-    this.#log = use.log;
+    this.#apply = apply;
+    this.#log = log;
     const now = new Date().toISOString();
     const status: FileStatus = {
       last_attempt: now,

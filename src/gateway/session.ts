@@ -149,8 +149,14 @@ export class ClientSession {
           this.#peer.notify("notifications/progress", params, request);
         },
       }),
-      { client, capabilities, link: new CallChannel(this.#peer, this.#threshold, request) },
-      context,
+      {
+        connection: {
+          client,
+          capabilities,
+          link: new CallChannel(this.#peer, this.#threshold, request),
+        },
+        context,
+      },
     );
     // Without an answer, the channel does not write, and so does not flush the record.
     if (request.signal.aborted) context.records.audit.flush();

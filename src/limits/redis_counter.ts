@@ -103,7 +103,7 @@ function readAnswer(answer: { consumedPoints: number; msBeforeNext: number }): C
   throw new Error("The answer is no count");
 }
 
-/** Resolves when the client is connected, or after `CONNECT_MS`, so that calls are not delayed. */
+/** Resolves when the client is connected, when connecting failed, or after `CONNECT_MS`. */
 async function untilReady(client: import("ioredis").Redis): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   await new Promise<void>((resolve) => {

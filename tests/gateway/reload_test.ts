@@ -39,7 +39,8 @@ class Scene implements Disposable {
       this.checks++;
       return await checkFiles(folder);
     };
-    this.reloader = new Reloader({ files, watch, check }, loaded, {
+    this.reloader = new Reloader({ files, watch, check }, {
+      loaded,
       apply: (configuration) => {
         if (this.applyError !== undefined) throw this.applyError;
         this.applied.push(configuration);

@@ -145,7 +145,10 @@ export class BusyPipeline implements AsyncDisposable {
     const { capabilities } = this.#client;
     const notifyProgress = (): void => {};
     const call = v2025.decodeCall(request, { tool, capabilities, unanswered: 1, notifyProgress });
-    const answer = await runOperation(call, this.#client, this.#context);
+    const answer = await runOperation(call, {
+      connection: this.#client,
+      context: this.#context,
+    });
     if (answer.kind !== "result") throw new Error(JSON.stringify(answer));
   }
 }

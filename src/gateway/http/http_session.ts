@@ -60,10 +60,10 @@ export class HttpSession implements Channel, StreamOwner {
     return this.#responses.size > 0 || this.#own?.isOpen === true;
   }
 
-  /** Takes a message of the client. */
-  take(text: string, bytes: number, options: PostOptions): PostResponse {
+  /** Receives a message from the client; `bytes` is its size in UTF-8. */
+  take(message: { text: string; bytes: number }, options: PostOptions): PostResponse {
     const response = this.#openResponse(options);
-    if (!this.#isOver) this.#handler?.message(text, bytes, response);
+    if (!this.#isOver) this.#handler?.message(message.text, message.bytes, response);
     return response;
   }
 

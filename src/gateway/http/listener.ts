@@ -178,7 +178,7 @@ export class Listener {
     }
     const context: RequestContext = {
       address: socket.remoteAddress ?? "",
-      readBody: (most) => readBody(incoming, most, this.#bodies),
+      readBody: (most) => readBody(incoming, { maxBytes: most, budget: this.#bodies }),
     };
     const scheme = certificate === undefined ? "http" : "https";
     const request = new Request(`${scheme}://${headers.host}${url}`, {

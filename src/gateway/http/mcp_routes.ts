@@ -193,7 +193,7 @@ async function takeBody(
   } catch {
     return await session.takeDropped(body, options).reply;
   }
-  return await session.take(text, body.length, options).reply;
+  return await session.take({ text, bytes: body.length }, options).reply;
 }
 
 function answer(reply: PostReply): Response {

@@ -4,20 +4,17 @@ import type { Budget } from "./budget.ts";
 import type { BodyError } from "./request_context.ts";
 
 /**
- * Reads the body of a request. What is not wanted any more is read all the same and forgotten, for
- * otherwise the client would not see the answer.
+ * Reads the body of a request. After an error it reads and drops the rest, because the client would not
+ * see the response otherwise.
  *
- * @param incoming The request.
- * @param most How long the body may be, in bytes.
- * @param budget What all bodies that are being read hold together, in bytes.
+ * @param limits The maximum size of the body, and the shared limit of all bodies, in bytes.
  */
 export function readBody(
   incoming: IncomingMessage,
-  most: number,
-  budget: Budget,
+  { maxBytes, budget }: { readonly maxBytes: number; readonly budget: Budget },
 ): Promise<Uint8Array<ArrayBuffer> | BodyError> {
   const announced = Number(incoming.headers["content-length"] ?? 0);
-  if (announced > most) return Promise.resolve("too-long");
+  if (announced > maxBytes) return Promise.resolve("too-long");
   if (budget.isExceeded(announced)) return Promise.resolve("busy");
   return new Promise((resolve) => {
     let chunks: Uint8Array[] = [];
@@ -35,7 +32,7 @@ export function readBody(
       chunks.push(chunk);
       size += chunk.length;
       budget.used += chunk.length;
-      if (size > most) settle("too-long");
+      if (size > maxBytes) settle("too-long");
       else if (budget.isExceeded()) settle("busy");
     });
     incoming.on("end", () => {

@@ -58,8 +58,8 @@ export class HttpService {
 
   private constructor(
     listener: Listener,
-    sessions: HttpSessions,
-    { watch, draining, scheme, limits }: {
+    { sessions, watch, draining, scheme, limits }: {
+      sessions: HttpSessions;
       watch: FileWatch | undefined;
       draining: { isOn: boolean };
       scheme: string;
@@ -129,7 +129,7 @@ export class HttpService {
     });
     if (files !== undefined) watchCertificate(files, { watch, listener, log });
     const scheme = certificate === undefined ? "http" : "https";
-    return new HttpService(listener, sessions, { watch, draining, scheme, limits });
+    return new HttpService(listener, { sessions, watch, draining, scheme, limits });
   }
 
   /** The number of open connections. */

@@ -64,9 +64,9 @@ export function decodeCall(
       ? (params) => notifyProgress({ ...params, progressToken: token })
       : undefined,
     decode: () => {
-      const args = parseArguments(tool, given, (argument) => {
-        return request.paramText("arguments", argument);
-      });
+      const textOf = (argument: string): JsonText | undefined =>
+        request.paramText("arguments", argument);
+      const args = parseArguments(tool, { given, textOf });
       return "serverCall" in tool ? tool.serverCall(args) : { kind: "gateway-tool", tool, args };
     },
     encode: (outcome) => encodeOutcome(outcome, { name, capabilities }),

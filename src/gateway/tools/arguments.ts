@@ -20,13 +20,15 @@ const MIN_PART = 4;
  * optional argument, `null` counts as absent. An object may also be a string of JSON, which some models
  * send.
  *
- * @param textOf Gives the text of an argument as it came.
+ * @param call The arguments as parsed, and a function that returns the text of one as received.
  * @throws {CallerError} `INVALID_ARGUMENTS`, naming the argument.
  */
 export function parseArguments(
   { definition, aliases = {} }: GatewayTool,
-  given: unknown,
-  textOf: (name: string) => JsonText | undefined,
+  { given, textOf }: {
+    readonly given: unknown;
+    readonly textOf: (name: string) => JsonText | undefined;
+  },
 ): Arguments {
   const { properties, required = [] } = definition.inputSchema;
   const isAbsent = given === undefined || given === null;

@@ -118,7 +118,7 @@ function check(schema: unknown, value: unknown, place: SchemaPosition): void {
   const inner = { ...place, nesting: nesting + 1 };
   const reference = schema["$ref"];
   if (typeof reference === "string") {
-    follow(reference, walk, (part) => check(part, value, inner));
+    follow(reference, { walk, visit: (part) => check(part, value, inner) });
     return;
   }
   const types = Array.isArray(schema["type"]) ? schema["type"] : [schema["type"] ?? "any"];

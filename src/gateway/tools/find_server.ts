@@ -17,7 +17,13 @@ export function findServer(context: ToolContext, name: string): DownstreamServer
   if (server !== undefined) return server;
   const reason = context.unused.get(name);
   const message = `Server "${name}" is not available: ${reason ?? "it is not configured"}.`;
-  const near = reason === undefined ? nearServers(context.caller.agent, name, context) : [];
+  const near = reason === undefined
+    ? nearServers(name, {
+      agent: context.caller.agent,
+      policy: context.policy,
+      entries: context.entries,
+    })
+    : [];
   const instead = near.length === 0 ? "" : `Near names: ${near.join(", ")}. `;
   const hint = `${instead}Call list_servers to see the servers you may use`;
   throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { hint });
@@ -34,7 +40,10 @@ export function usableServers(agent: string, { policy, entries }: Usable): Serve
 }
 
 /** Returns up to three servers with similar names that the agent may use. */
-export function nearServers(agent: string, name: string, { policy, entries }: Usable): string[] {
+export function nearServers(
+  name: string,
+  { agent, policy, entries }: Usable & { readonly agent: string },
+): string[] {
   // Lengths exclude nearly all names, which is faster than deciding by the rules first.
   return nearNames(name, entries.keys())
     .filter((near) => policy.allows(agent, { kind: "server", server: near }))

@@ -52,7 +52,7 @@ function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: numb
   if (!isSchema(schema) || walk.work < 0 || nesting > maxNesting) return;
   const reference = schema["$ref"];
   if (typeof reference === "string") {
-    follow(reference, walk, (part) => addShape(shape, part, walk, nesting + 1));
+    follow(reference, { walk, visit: (part) => addShape(shape, part, walk, nesting + 1) });
   }
   const properties = Object.entries(isSchema(schema["properties"]) ? schema["properties"] : {});
   walk.work -= 1 + properties.length;
@@ -71,12 +71,11 @@ function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: numb
 /** Visits the target of a reference; returns `undefined` if that is being visited already (a cycle). */
 export function follow<T>(
   reference: string,
-  walk: Walk,
-  look: (part: unknown) => T,
+  { walk, visit }: { readonly walk: Walk; readonly visit: (part: unknown) => T },
 ): T | undefined {
   if (walk.following.has(reference)) return undefined;
   walk.following.add(reference);
-  const found = look(partNamed(reference, walk.root));
+  const found = visit(partNamed(reference, walk.root));
   walk.following.delete(reference);
   return found;
 }

@@ -112,7 +112,8 @@ function membersOf(schema: unknown, place: Budget, walk: Walk): string[] {
   if (walk.work < 0 || place.nesting > maxNesting) return [cut];
   const reference = schema["$ref"];
   const members = typeof reference === "string"
-    ? follow(reference, walk, (part) => membersOf(part, deeper(place), walk)) ?? [`{${cut}}`]
+    ? follow(reference, { walk, visit: (part) => membersOf(part, deeper(place), walk) }) ??
+      [`{${cut}}`]
     : unreferredMembersOf(schema, place, walk);
   return schema["nullable"] === true ? [...members, "null"] : members;
 }
