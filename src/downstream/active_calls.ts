@@ -6,22 +6,22 @@ import { within } from "../within.ts";
 export interface StoppableClock {
   /** The server asked the client something. */
   pause(): void;
-  /** The client answered, or need not answer any more. */
+  /** The client answered, or its answer is no longer needed. */
   resume(): void;
 }
 
-/** A call that is under way. There is one object for each call, because a client may have many. */
+/** An active call. Each call has its own object, because a client may have many. */
 export interface ActiveCall extends Indexed {
   readonly link: ClientChannel;
   readonly clock: StoppableClock;
-  /** Requests of the server to the client meanwhile; most calls have none. */
+  /** Requests of the server to the client during the call; most calls have none. */
   questions: Set<ServerRequest> | undefined;
 }
 
 /**
- * A request of a server that is on its way to the client. It belongs to the calls that were under
- * way when it came: the protocol does not say to which of them. Their clocks stand still until the
- * client answers, and once all of them have ended nobody needs the answer any more.
+ * A request of a server that is waiting for the client. It belongs to all calls that were active when
+ * it arrived, because the protocol does not say to which of them. Their clocks are paused until the
+ * client answers. Once all of them have ended, the request is cancelled.
  */
 export class ServerRequest {
   readonly #calls: Set<ActiveCall>;
@@ -46,12 +46,12 @@ export class ServerRequest {
     }
   }
 
-  /** Aborts when the server takes the request back, or when the calls it belongs to have ended. */
+  /** Aborts when the server cancels the request, or when the calls that it belongs to have ended. */
   get signal(): CancelSignal {
     return this.#cancellation;
   }
 
-  /** A call that it belongs to has ended. */
+  /** Removes a call that has ended. */
   leave(call: ActiveCall): void {
     if (!this.#calls.delete(call) || this.#calls.size > 0) return;
     if (this.#graceMs === 0) return this.#cancel();
@@ -60,7 +60,7 @@ export class ServerRequest {
     });
   }
 
-  /** The client has answered, or never will. */
+  /** Closes the request: the client has answered, or never will. */
   close(): void {
     this.#closed.resolve();
     this.#request.removeEventListener("abort", this.#onCancel);
@@ -76,31 +76,31 @@ export class ServerRequest {
   }
 }
 
-/** The calls under way on a session. */
+/** The active calls of a session. */
 export class ActiveCalls {
   readonly #entries = new SwapRemoveSet<ActiveCall>();
 
-  /** How many there are. */
+  /** Number of active calls. */
   get count(): number {
     return this.#entries.size;
   }
 
   /**
-   * The client of the only call there is. The protocol does not say which call a request or a log
-   * message of the server belongs to, so that is known only while there is one.
+   * The client of the only active call; `undefined` if there are several. The protocol does not say
+   * which call a request or a log message of the server belongs to.
    */
   get onlyLink(): ClientChannel | undefined {
     return this.#entries.size === 1 ? this.#entries.any?.link : undefined;
   }
 
-  /** A call begins; gives what ends it. */
+  /** Adds a call. Pass the result to `end`. */
   begin(link: ClientChannel, clock: StoppableClock): ActiveCall {
     const entry: ActiveCall = { link, clock, questions: undefined, listedAt: -1 };
     this.#entries.add(entry);
     return entry;
   }
 
-  /** A call is over. */
+  /** Removes a call that has ended. */
   end(entry: ActiveCall): void {
     this.#entries.delete(entry);
     if (entry.questions === undefined) return;
@@ -108,10 +108,10 @@ export class ActiveCalls {
   }
 
   /**
-   * The server asks the client something. To be closed when there is an answer.
+   * Adds a request of the server to the client. Close it when there is an answer.
    *
-   * @param request Aborts when the server takes it back, or is gone.
-   * @param graceMs How long the answer may take after the end of the calls, in milliseconds.
+   * @param request Aborts when the server cancels the request, or is gone.
+   * @param graceMs Time for the answer after the end of the calls, in milliseconds.
    */
   ask(request: CancelSignal, graceMs: number): ServerRequest {
     return new ServerRequest(this.#entries.all(), { request, graceMs });

@@ -2,8 +2,8 @@ import { DownstreamError } from "../errors.ts";
 import { type ClientCapabilities, type ClientChannel, supportsUrlElicitation } from "./caller.ts";
 
 /**
- * Gives the requests to a remote server their authorization. The seam between a remote transport,
- * which sends requests, and OAuth, which knows what they have to bear.
+ * Authorizes the requests to a remote server. The interface between a remote transport, which sends
+ * requests, and OAuth, which has the tokens.
  */
 export interface Authorization {
   /**
@@ -15,68 +15,68 @@ export interface Authorization {
    */
   headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   /**
-   * Makes a refusal good, 401 or 403 `insufficient_scope`. When it resolves, the request may be sent
-   * again, once: it never reached a tool.
+   * Recovers from a 401 or a 403 `insufficient_scope`. When it resolves, the request may be sent again,
+   * once: it never reached a tool.
    *
-   * @param refusal The answer that refused it; its body is not needed.
+   * @param refusal The response with that status; its body is not needed.
    * @param options The header that was sent, and the signal.
-   * @throws {DownstreamError} `AUTH_REQUIRED` where a person has to log in first.
+   * @throws {DownstreamError} `AUTH_REQUIRED` if a person has to log in first.
    */
   recover(refusal: Response, options: RecoverOptions): Promise<void>;
 }
 
 /** The context of a request that was refused. */
 export interface RecoverOptions {
-  /** The header that it bore; another request may have brought a newer token meanwhile. */
+  /** Its `Authorization` header; another request may have obtained a newer token meanwhile. */
   readonly sent: string | undefined;
-  /** Gives up; its reason is thrown. */
+  /** Cancels the recovery; its reason is thrown. */
   readonly signal: AbortSignal;
 }
 
-/** A call that waits for a server, so that a person may be asked to log in. */
+/** A call that waits for a server; its client can ask a person to log in. */
 export interface PendingCaller {
-  /** Capabilities of the calling client; a login is offered through URL elicitation where it can. */
+  /** Capabilities of the calling client; a login uses URL elicitation if the client supports it. */
   readonly capabilities: ClientCapabilities;
-  /** The way to the calling client. */
+  /** The back channel to the calling client. */
   readonly link: ClientChannel;
 }
 
-/** One for each operation, because a client may have many. */
+/** An entry for one operation, because a client may have many. */
 interface PendingEntry {
   readonly call: PendingCaller;
 }
 
-/** The operations that wait for a server, so that a person may be asked something for them. */
+/** The operations that wait for a server; a login can be offered to the clients of these. */
 export class PendingCalls {
   readonly #calls = new Set<PendingEntry>();
 
-  /** The one to ask for: the first whose client can show links, else the first. */
+  /** The operation to offer a login to: the first whose client can show links, else the first. */
   get best(): PendingCaller | undefined {
     const calls = [...this.#calls].map(({ call }) => call);
     return calls.find(supportsUrlElicitation) ?? calls[0];
   }
 
-  /** Adds one, and gives what takes it out again. */
+  /** Adds an operation. Pass the result to `leave`. */
   enter(call: PendingCaller): PendingEntry {
     const entry = { call };
     this.#calls.add(entry);
     return entry;
   }
 
-  /** Takes one out. */
+  /** Removes an operation. */
   leave(entry: PendingEntry): void {
     this.#calls.delete(entry);
   }
 }
 
-/** A server's authorization, as the server owns it. */
+/** The authorization of one server, which the server closes. */
 export interface ServerAuth extends Authorization {
-  /** Gives up a login that is under way; waits for tokens that are just being renewed. */
+  /** Cancels a login in progress; waits for tokens that are being renewed. */
   close(): Promise<void>;
 }
 
 /**
- * A login is needed, and no call was there for which somebody could have been asked. A call that came
- * meanwhile may begin once more. The code is `AUTH_REQUIRED`.
+ * A login is needed, and no call was waiting to which it could be offered. A call that arrived meanwhile
+ * may be tried once more. The code is `AUTH_REQUIRED`.
  */
 export class LoginNeedsCaller extends DownstreamError {}

@@ -7,7 +7,7 @@ import type { Deadlines, Due } from "./deadlines.ts";
 export interface CallTimeouts {
   /** The call ends after this time without progress, counted from the first `restart`. */
   readonly idleMs: number;
-  /** The call ends after this time whatever happens. */
+  /** The call ends after this time, with or without progress. */
   readonly hardMs: number;
 }
 
@@ -26,8 +26,9 @@ export interface CallClockOptions {
 }
 
 /**
- * Ends a call that takes too long, or that its caller cancels. Progress only moves a number. While
- * the client is asked something for the call, only the hard limit runs: the server waits for us.
+ * Ends a call that takes too long, or that its caller cancels. Progress only changes a number. While
+ * the client is answering a request of the server, only the hard limit applies: the server is waiting
+ * for us.
  */
 export class CallClock implements Due {
   /** Aborts with a `DownstreamError` of code `TIMEOUT`, or with the caller's reason. */
@@ -45,11 +46,7 @@ export class CallClock implements Due {
   #idleUntil = Infinity;
   #questions = 0;
 
-  /**
-   * Starts to run.
-   *
-   * @param options The timeouts, and the signal of the caller.
-   */
+  /** Starts the clock. */
   constructor({ server, timeouts, caller, deadlines, permit }: CallClockOptions) {
     this.signal = this.#cancellation;
     this.#server = server;
@@ -64,12 +61,12 @@ export class CallClock implements Due {
     deadlines.add(this);
   }
 
-  /** When it ends the call as things stand, on the clock of `performance.now()`. */
+  /** The time at which the call will end without progress, on the clock of `performance.now()`. */
   get dueAt(): number {
     return this.#questions > 0 ? this.#hardUntil : Math.min(this.#idleUntil, this.#hardUntil);
   }
 
-  /** The server is asked, or shows that it is at work; gives the time, by `performance.now()`. */
+  /** Restarts the idle timeout: the request was sent, or progress arrived. Returns `performance.now()`. */
   restart(): number {
     const now = performance.now();
     this.#idleUntil = now + this.#timeouts.idleMs;
@@ -77,26 +74,26 @@ export class CallClock implements Due {
     return now;
   }
 
-  /** The client is asked something for the call; `resume` follows once for each time. */
+  /** Pauses the idle timeout while the client is asked; each call needs one call of `resume`. */
   pause(): void {
     if (++this.#questions === 1) this.#permit?.pause();
   }
 
-  /** The client has answered, so the server gets its whole time again. */
+  /** Restarts the idle timeout in full after the client has answered. */
   resume(): void {
-    // A call that has ended is watched no more.
+    // A call that has ended no longer has a deadline.
     if (--this.#questions > 0 || this.listedAt < 0) return;
     this.#permit?.resume();
     this.restart();
   }
 
-  /** The call is over. */
+  /** Stops the clock when the call has ended. */
   stop(): void {
     this.#deadlines.remove(this);
     this.#caller.removeEventListener("abort", this.#onCancel);
   }
 
-  /** The deadline has come. */
+  /** Cancels the call at its deadline. */
   expire(): void {
     this.stop();
     const message = `Server "${this.#server}" ${this.#reason()}; the call was cancelled`;

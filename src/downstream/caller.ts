@@ -18,13 +18,13 @@ export function supportsUrlElicitation(
   return isRecord(elicitation) && isRecord(elicitation.url);
 }
 
-/** The way back to the client of a call, for what a server asks or says meanwhile. */
+/** The back channel to the client of a call, for requests and notifications of the server. */
 export interface ClientChannel {
   /** Sends a server's request on to the client. */
   request(method: string, params: Payload | undefined, signal: CancelSignal): Promise<Reply>;
   /** Sends a server's notification on to the client. */
   notify(method: string, params: Payload | undefined): void;
-  /** The least severity of log messages that the client asked for; `undefined` while it did not. */
+  /** Returns the least severity of log messages that the client asked for, if it did. */
   logLevel(): string | undefined;
 }
 
@@ -36,18 +36,18 @@ export interface Caller {
   readonly agent: string;
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
-  /** The way back to the client. */
+  /** The back channel to the client. */
   readonly link: ClientChannel;
 }
 
 /** A client's connection, whichever agent calls. */
 export type ClientConnection = Omit<Caller, "agent">;
 
-/** The permit of a call within the limits, which it does not use while its client is asked. */
+/** The permit of a call within the limits; it is not counted while the call's client is asked. */
 export interface CallPermit {
-  /** The client is asked something for the call. */
+  /** Stops counting the call while its client is asked. */
   pause(): void;
-  /** The client has answered, and the server works on. */
+  /** Counts the call again after the client has answered. */
   resume(): void;
 }
 
@@ -61,19 +61,19 @@ export interface ToolCall {
   readonly meta?: Readonly<Record<string, unknown>> | undefined;
   /** Whether the tool, by its listed schema, requires arguments that are missing. Default: no. */
   readonly lacksArguments?: (tool: Tool) => boolean;
-  /** Milliseconds after which the call ends whatever happens; replaces the server's own limit. */
+  /** Hard limit of the call, in milliseconds; replaces the server's timeouts. */
   readonly timeoutMs?: number | undefined;
   /** Cancels the call. */
   readonly signal: CancelSignal;
-  /** The call's permit, where calls are limited. */
+  /** The call's permit, if calls are limited. */
   readonly permit?: CallPermit;
   /** The operation in its trace. */
   readonly span: Span;
-  /** Takes the server's progress, its token among the parameters. */
+  /** Receives the server's progress, with its token among the parameters. */
   readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
 }
 
-/** How a call of a tool ended, failures of the server apart. */
+/** The outcome of a call of a tool, unless the server failed. */
 export type CallAnswer =
   | {
     readonly kind: "answer";

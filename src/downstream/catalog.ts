@@ -13,25 +13,25 @@ import { RemoteFailure } from "./remote_failure.ts";
 import { refusesSession } from "./session_check.ts";
 import { withDeadline } from "../within.ts";
 
-/** More pages than any server has; one that sends them for ever is cut here. */
+/** Limit of pages: more than any real server has, so that a list without an end is cut. */
 const MAX_PAGES = 1000;
 
 /** The longest name that can be called: the longest text argument of a gateway tool. */
 const MAX_NAME = 8192;
 
-/** Size that all definitions of a server may have together, in UTF-16 code units. */
+/** Size limit of all definitions of a server together, in UTF-16 code units. */
 const MAX_SIZE = 64 * 1024 * 1024;
 
-/** More tools than any server has; small ones take twenty times their size in memory. */
+/** Limit of tools: more than any real server has; small ones take twenty times their size in memory. */
 const MAX_TOOLS = 100_000;
 
-/** How many definitions that were left out are told one by one. */
-const MAX_ODD = 20;
+/** Number of skipped definitions that are reported one by one. */
+const MAX_REPORTED = 20;
 
-/** How long a server that did not declare any tools may take to answer, in milliseconds. */
+/** Time to answer for a server that declares no tools, in milliseconds. */
 const BRIEF_MS = 3000;
 
-/** How much of a name is quoted, in UTF-16 code units. */
+/** Longest quote of a name, in UTF-16 code units. */
 const MAX_QUOTED_NAME = 80;
 
 /** The shortfall of a server that has only resources or prompts. */
@@ -64,11 +64,11 @@ export interface CatalogNotes {
 export class Catalog {
   /** All tools. */
   readonly tools: readonly Tool[];
-  /** Why there are no tools, or not all of them; `undefined` where nothing is missing. */
+  /** Why there are no tools, or not all of them; `undefined` if nothing is missing. */
   readonly shortfall: string | undefined;
   /**
-   * How much of the list this is. Of a `partial` one the rest may come when the server is asked again;
-   * where there is `none`, asking again is of no use.
+   * Completeness of the list. The rest of a `partial` list may arrive when the server is asked again; if
+   * it is `none`, asking again is of no use.
    */
   readonly extent: "whole" | "partial" | "none";
   /** Definitions that were left out, and why. */
@@ -76,7 +76,7 @@ export class Catalog {
   readonly #byName: ReadonlyMap<string, Tool>;
 
   /**
-   * Keeps the tools.
+   * Creates the catalog.
    *
    * @param tools Names are unique.
    * @param notes Remarks about the list.
@@ -89,7 +89,7 @@ export class Catalog {
     this.#byName = new Map(tools.map((tool) => [tool.name, tool]));
   }
 
-  /** The tool of that name, if there is one. */
+  /** Returns the tool with a name, if there is one. */
   get(name: string): Tool | undefined {
     return this.#byName.get(name);
   }
@@ -97,17 +97,17 @@ export class Catalog {
 
 /** The server did not list its tools; the message goes to the agent. */
 export class CatalogError extends Error {
-  /** Tells this class from others. */
+  /** The name of the class. */
   override readonly name = "CatalogError";
 }
 
-/** How a server is asked for its tools. */
+/** Options of fetching a catalog. */
 export interface CatalogOptions {
-  /** How long all pages may take, in milliseconds. */
+  /** Time for all pages, in milliseconds. */
   readonly timeoutMs: number;
   /** Whether the server said in its handshake that it has tools. */
   readonly declaresTools: boolean;
-  /** Makes what the server said fit to be shown. */
+  /** Removes secrets from a text of the server, and shortens it. */
   readonly quote: (text: string) => string;
 }
 
@@ -121,15 +121,15 @@ interface Page {
 }
 
 /**
- * Asks a server for all pages of its tools. What fails after the first page keeps the pages before
- * it, and the catalog says so. A server that did not declare any tools is asked all the same,
- * because some forget to; if it refuses or stays silent, it has none.
+ * Asks a server for all pages of its tools. If a page after the first fails, the catalog keeps the
+ * pages before it and is `partial`. A server that declares no tools is asked too, because some forget
+ * to declare them; if it refuses or does not answer, it has none.
  *
- * @param peer The way to the server.
- * @param options What ends the attempt, and what the server declared.
- * @throws {CatalogError} where the server answers the first page with an error, or with what is no
- * list.
- * @throws {DOMException} `TimeoutError` where it does not answer that in time.
+ * @param peer The connection to the server.
+ * @param options The timeout, and what the server declared.
+ * @throws {CatalogError} if the server answers the first page with an error, or with something that is
+ * not a list.
+ * @throws {DOMException} `TimeoutError` if it does not answer the first page in time.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools#listing-tools}
  */
 export async function fetchCatalog(peer: Peer, options: CatalogOptions): Promise<Catalog> {
@@ -191,12 +191,12 @@ class GatheredTools {
     this.#quote = quote;
   }
 
-  /** How many there are. */
+  /** Number of tools. */
   get size(): number {
     return this.#tools.size;
   }
 
-  /** Makes sure that one more page is not too much. */
+  /** Counts a page. Throws if the list is too large with it. */
   grow({ size, listed }: Page): void {
     this.#textSize += size;
     if (this.size + listed.length > MAX_TOOLS) {
@@ -205,7 +205,7 @@ class GatheredTools {
     if (this.#textSize > MAX_SIZE) throw new CatalogError("its list of tools has more than 64 MiB");
   }
 
-  /** Takes the definitions that can be called. */
+  /** Adds the tools of a page that can be called. */
   add({ listed, texts }: Page, number: number): void {
     for (const [index, definition] of listed.entries()) {
       const name: unknown = isRecord(definition) ? definition.name : undefined;
@@ -213,25 +213,25 @@ class GatheredTools {
       if (typeof name === "string" && problem === undefined) {
         const text = new JsonText(texts[index] ?? "null");
         this.#tools.set(name, { name, definition: definition as Tool["definition"], text });
-      } else if (++this.#leftOutCount <= MAX_ODD) {
+      } else if (++this.#leftOutCount <= MAX_REPORTED) {
         const page = number === 1 ? "" : ` of page ${number}`;
         this.#leftOut.push(`tools[${index}]${page} has ${problem}`);
       }
     }
   }
 
-  /** All pages came. */
+  /** Returns the catalog of all pages. */
   whole(): Catalog {
     return this.#catalog({});
   }
 
-  /** Some pages came. */
+  /** Returns the catalog of the pages so far. */
   partial(why: string): Catalog {
     const shortfall = `Its list of tools is incomplete: ${this.#quote(why)}`;
     return this.#catalog({ shortfall, extent: "partial" });
   }
 
-  /** The server has no tools. */
+  /** Returns an empty catalog. */
   none(shortfall: string): Catalog {
     return this.#catalog({ shortfall, extent: "none" });
   }
@@ -287,7 +287,7 @@ function isTimeout(cause: unknown): boolean {
   return cause instanceof DOMException && cause.name === "TimeoutError";
 }
 
-/** Whether what went wrong says nothing about the pages before and the calls after it. */
+/** Whether an error affects neither the pages before it nor later calls. */
 function spoilsOnlyItsPage(cause: unknown): boolean {
   if (cause instanceof RemoteFailure) return cause.reach !== "never" && !cause.endsSession;
   return isTimeout(cause) || cause instanceof CatalogError || cause instanceof AnswerTooLong;

@@ -1,30 +1,24 @@
 import type { Log } from "../log.ts";
 import type { Catalog } from "./catalog.ts";
 
-/** How many different lines are logged about the lists of one server. */
+/** Limit of different lines in the log about the lists of one server. */
 const MAX_LINES = 100;
 
 /**
- * Logs what is odd about a server's lists of tools: each oddity once, however often the server is
- * asked. A reload that changes the server's entry begins anew.
+ * Logs problems of a server's lists of tools: each problem once, however often the server is asked. A
+ * reload that changes the server's entry starts over.
  */
 export class CatalogLog {
   readonly #log: Log;
   readonly #server: string;
   readonly #logged = new Set<string>();
 
-  /**
-   * Has logged nothing yet.
-   *
-   * @param log Takes the lines.
-   * @param server The server's name.
-   */
   constructor(log: Log, server: string) {
     this.#log = log;
     this.#server = server;
   }
 
-  /** Takes a list as it came. */
+  /** Logs the problems of a list. */
   note({ shortfall, leftOut }: Catalog): void {
     if (shortfall !== undefined) this.#warn(shortfall);
     for (const what of leftOut) this.#warn(`Tool left out: ${what}`);

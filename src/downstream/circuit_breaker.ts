@@ -4,21 +4,21 @@ import { NoRoom } from "./processes.ts";
 /** Failed starts in a row after which the circuit opens. */
 const MAX_FAILURES = 5;
 
-/** How long it stays open, in milliseconds: doubling from the first to the last. */
+/** The pause while it is open, in milliseconds; it doubles from the first to the last. */
 const FIRST_PAUSE_MS = 1000;
 const LAST_PAUSE_MS = 60_000;
 
 /** Pauses differ by up to this share, so that servers that failed together do not start together. */
 const JITTER = 0.2;
 
-/** A start that ended because nobody wanted it any more; it says nothing about the server. */
+/** A start was cancelled because its session was closed; it says nothing about the server. */
 export class StartAbandoned extends Error {
   override readonly name = "StartAbandoned";
 }
 
 /**
- * Keeps a server that cannot start from being started once per call: five failures in a row open the
- * circuit, and after a pause one start at a time finds out whether the server works again.
+ * Prevents a server that cannot start from being started once per call: five failures in a row open the
+ * circuit, and after a pause one start at a time tries whether the server works again.
  */
 export class CircuitBreaker {
   readonly #server: string;
@@ -29,10 +29,8 @@ export class CircuitBreaker {
   #lastFailure = "";
 
   /**
-   * Begins closed.
-   *
    * @param server Name of the server, for the error.
-   * @param now Milliseconds of the clock that pauses are measured by.
+   * @param now Clock for the pauses, in milliseconds.
    */
   constructor(server: string, now: () => number = Date.now) {
     this.#server = server;
@@ -43,7 +41,7 @@ export class CircuitBreaker {
    * Runs a start, unless the circuit is open.
    *
    * @param start Connects and shakes hands.
-   * @throws {DownstreamError} at once while the circuit is open, otherwise what `start` throws.
+   * @throws {DownstreamError} immediately while the circuit is open, otherwise the error of `start`.
    */
   async run<T>(start: () => Promise<T>): Promise<T> {
     while (this.#trial !== undefined) await this.#trial;
@@ -75,14 +73,14 @@ export class CircuitBreaker {
   }
 
   #count(error: unknown, isTrial: boolean): void {
-    // The server answers; it only wants somebody to log in.
+    // The server answers; it only needs a login.
     if (error instanceof DownstreamError && error.code === "AUTH_REQUIRED") {
       this.#failures = 0;
       return;
     }
     // Starts that began before the circuit opened do not lengthen the pause.
     if (!isTrial && this.#isOpen) return;
-    // Neither says anything about the server; a trial shows nothing good by them either.
+    // Neither says anything about the server. A trial that ends so has not succeeded, so it counts.
     if (!isTrial && (error instanceof StartAbandoned || error instanceof NoRoom)) return;
     this.#failures++;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - MAX_FAILURES), LAST_PAUSE_MS);

@@ -1,24 +1,23 @@
 import { type Indexed, SwapRemoveSet } from "../jsonrpc/mod.ts";
 
-/** How exact a deadline is kept, in milliseconds: many of about the same time are one turn's work. */
+/** Precision of deadlines, in milliseconds: those at about the same time expire in one tick. */
 const EXACT_MS = 10;
 
-/** The longest that a timer of the system can be set for; what is due later is waited for in turns. */
+/** Longest time of a system timer, in milliseconds; later deadlines take several timers. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Something that has a deadline. */
 export interface Due extends Indexed {
-  /** When it is due, on the clock of `performance.now()`; it may be put off meanwhile. */
+  /** The deadline, on the clock of `performance.now()`; it may be postponed at any time. */
   readonly dueAt: number;
-  /** The deadline has come. It is not asked again. */
+  /** Called once, at the deadline. */
   expire(): void;
 }
 
 /**
- * Deadlines of many calls behind one timer of the system, set for the earliest. Most calls are over
- * long before, so that it rarely fires, and then looks at all that are under way. A timer for each
- * call, set and taken back, costs more than everything else that is kept about the call (measured:
- * 7 % of its whole way).
+ * Deadlines of many calls behind one system timer, which is set for the earliest. Most calls end long
+ * before, so the timer rarely fires, and then checks all active calls. Setting and clearing a timer for
+ * each call costs more than all other bookkeeping of the call (measured: 7 % of the time of a call).
  */
 export class Deadlines {
   readonly #all = new SwapRemoveSet<Due>();
@@ -26,19 +25,19 @@ export class Deadlines {
   // When the timer fires; by then the deadline that it was set for may be gone.
   #wakesAt = Infinity;
 
-  /** Watches over a deadline; to be called again where it has come nearer. */
+  /** Adds a deadline. Call it again if the deadline has become earlier. */
   add(due: Due): void {
     this.#all.add(due);
     if (due.dueAt < this.#wakesAt) this.#arm(due.dueAt);
   }
 
-  /** Forgets a deadline. */
+  /** Removes a deadline. */
   remove(due: Due): void {
-    // The timer stays: it is set for the next call anyway, and finds nothing to do at worst.
+    // The timer stays: the next call would set it anyway, and at worst it finds nothing to do.
     this.#all.delete(due);
   }
 
-  /** Stops the timer; what is due later expires no more. */
+  /** Stops the timer; no deadline expires after that. */
   close(): void {
     clearTimeout(this.#timer);
     this.#all.clear();

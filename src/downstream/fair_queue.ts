@@ -1,46 +1,42 @@
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 
-/** Someone who waits for a place. */
+/** A caller that waits for a permit. */
 interface Waiting {
   readonly admit: () => void;
 }
 
 /**
- * Lets a bounded number in at a time; the others wait in line. The line is fair: those who wait are
- * served in turns by who they are, so that one with a thousand calls does not starve one with one.
+ * Limits concurrency: the callers above the limit wait. The queue is fair: the callers are served round
+ * robin, so that a caller with a thousand calls does not starve one with a single call.
  */
 export class FairQueue {
-  readonly #places: number;
+  readonly #limit: number;
   #taken = 0;
-  // A queue for each caller that waits; the one whose turn is next stands first.
-  // Sets, because thousands may give up at the same time.
+  // A queue for each waiting caller; the caller to be served next is first.
+  // Sets, because thousands of calls may be cancelled at the same time.
   readonly #lines = new Map<string, Set<Waiting>>();
 
-  /**
-   * Opens the line.
-   *
-   * @param places How many may be in at a time, at least 1.
-   */
-  constructor(places: number) {
-    this.#places = places;
+  /** @param limit Number of permits, at least 1. */
+  constructor(limit: number) {
+    this.#limit = limit;
   }
 
   /**
-   * Waits for a place. Every place that was given must be left.
+   * Waits for a permit. Give each permit back with `leave`.
    *
-   * @param who Who waits.
-   * @param signal Gives up; its reason is thrown.
-   * @returns `undefined` where there is a place, which is taken then.
+   * @param who Name of the caller.
+   * @param signal Cancels the wait; its reason is thrown.
+   * @returns `undefined` if a permit was free and is now taken.
    */
   enter(who: string, signal: CancelSignal): Promise<void> | undefined {
-    if (this.#taken < this.#places) {
+    if (this.#taken < this.#limit) {
       this.#taken++;
       return undefined;
     }
     return this.#wait(who, signal);
   }
 
-  /** Gives a place back; the next in line gets it. */
+  /** Gives a permit back; the next caller in the queue gets it. */
   leave(): void {
     if (this.#lines.size === 0) {
       this.#taken--;
@@ -51,7 +47,7 @@ export class FairQueue {
     const [who, own] = next;
     const [first] = own;
     if (first !== undefined) own.delete(first);
-    // The turn goes round: who was served stands last now.
+    // Round robin: the caller that was served is now last.
     this.#lines.delete(who);
     if (own.size > 0) this.#lines.set(who, own);
     first?.admit();

@@ -17,9 +17,9 @@ export interface Forwarding {
 }
 
 /**
- * How long a client gets to answer `roots/list` after the call, in milliseconds. A server asks for
- * the roots once for its session, right after the handshake, when a call may be under way by chance;
- * clients answer by themselves, in no time.
+ * Time for a client to answer `roots/list` after the end of the call, in milliseconds. A server asks for
+ * the roots once per session, right after the handshake, when a call may be active by chance; clients
+ * answer automatically, within milliseconds.
  */
 const ROOTS_GRACE_MS = 2000;
 

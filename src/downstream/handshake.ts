@@ -7,13 +7,13 @@ import { remoteFailureBehind } from "./remote_failure.ts";
 
 /** A server's description of itself. */
 export interface ServerInfo {
-  /** The revision that is spoken. */
+  /** The negotiated revision. */
   readonly revision: string;
   /** Its capabilities. */
   readonly capabilities: Readonly<Record<string, unknown>>;
-  /** How it introduces itself, where it says anything. */
+  /** Its instructions for clients, if it has any. */
   readonly instructions?: string;
-  /** Its name for people, where it has one. */
+  /** Its name for people, if it has one. */
   readonly title?: string;
   /** Its name for programs. */
   readonly name?: string;
@@ -33,18 +33,18 @@ export interface HandshakeOptions {
 
 /** The server answered the handshake in a way that ends it; the message goes to the agent. */
 export class HandshakeError extends Error {
-  /** Tells this class from others. */
+  /** The name of the class. */
   override readonly name = "HandshakeError";
-  /** The JSON-RPC error that the server answered; `undefined` where it answered another way. */
+  /** The JSON-RPC error of the answer; `undefined` if the answer was not an error. */
   readonly rpc: RpcError | undefined;
-  /** Whether the server speaks only revisions that are newer than those spoken here. */
+  /** Whether the server speaks only revisions that are newer than those of the gateway. */
   readonly isNewer: boolean;
 
   /**
-   * Says why.
+   * Creates the error.
    *
-   * @param message What happened; it goes to the agent.
-   * @param options What the server answered, and whether it is too new.
+   * @param message Description of the failure, for the agent.
+   * @param options The error of the answer, and whether the server is too new.
    */
   constructor(
     message: string,
@@ -118,8 +118,8 @@ export async function initialize(
  * Selects the capabilities that are declared to a server: those of the calling client that are
  * forwarded.
  *
- * @param client What the client declared.
- * @param forward Which requests of the server may reach the client.
+ * @param client Capabilities that the client declared.
+ * @param forward Requests of the server that are forwarded to the client.
  */
 export function declaredCapabilities(
   client: ClientCapabilities,
@@ -132,21 +132,17 @@ export function declaredCapabilities(
   return declared;
 }
 
-/** Names what clients can do, as far as one server is told: those with one name share its lists. */
+/** Keys of the capabilities that are declared to one server: clients with equal keys share its lists. */
 export class CapabilityKeys {
   readonly #forward: readonly Forwarded[];
   readonly #known = new WeakMap<ClientCapabilities, string>();
 
-  /**
-   * Knows no client yet.
-   *
-   * @param forward Which requests of the server reach a client.
-   */
+  /** @param forward Requests of the server that are forwarded to a client. */
   constructor(forward: readonly Forwarded[]) {
     this.#forward = forward;
   }
 
-  /** The name. */
+  /** Returns the key of a client's capabilities. */
   of(capabilities: ClientCapabilities): string {
     let key = this.#known.get(capabilities);
     if (key === undefined) {

@@ -1,10 +1,10 @@
-/** The statuses that send to another address. */
+/** The statuses of redirects. */
 export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** How many redirects of one request are followed. */
+/** Limit of redirects that are followed for one request. */
 export const MAX_REDIRECTS = 5;
 
-/** Whether a redirect repeats a request as it is; the others would turn it into a GET. */
+/** Whether a redirect repeats a request unchanged; the others would turn it into a GET. */
 export function keepsRequest(method: string | undefined, status: number): boolean {
   return method === undefined || method === "GET" || status === 307 || status === 308;
 }
@@ -14,7 +14,7 @@ export function mediaType({ headers }: Response): string {
   return (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
 
-/** Whether a body is a web page. */
+/** Whether a body is an HTML page. */
 export function isPage(body: string): boolean {
   return /^\s*(<!--[^]{0,2000}?-->\s*)?<(!doctype|html|head|body|h\d)\b/i.test(body);
 }

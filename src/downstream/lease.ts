@@ -21,7 +21,7 @@ export interface LeaseOptions {
   readonly caller: Caller;
   /** The tool lists of the server. */
   readonly toolLists: ToolListCache;
-  /** Ends what is waited for; its reason is thrown. */
+  /** Cancels waiting; its reason is thrown. */
   readonly signal: CancelSignal;
 }
 
@@ -35,11 +35,11 @@ export interface LeaseRequest {
   readonly name: string;
   /** Fields of `_meta`; a progress token among them is replaced. */
   readonly meta: Meta | undefined;
-  /** Ends the request. It runs from the sending on, and progress restarts it. */
+  /** Times the request out. It starts when the request is sent, and progress restarts it. */
   readonly clock: CallClock;
-  /** The operation in its trace, which goes on at the server. */
+  /** The span of the operation; the trace continues at the server. */
   readonly span: Span;
-  /** Takes the server's progress, its token among the parameters. */
+  /** Receives the server's progress, with its token among the parameters. */
   readonly onProgress: ((params: Progress) => void) | undefined;
   /** Whether sending it twice does no harm. */
   readonly isRepeatable: boolean;
@@ -56,7 +56,7 @@ export interface LeaseReply {
   readonly reply: Reply;
   /** Milliseconds between request and answer. */
   readonly downstreamMs: number;
-  /** Whether the result itself says that it is an error. */
+  /** Whether the result has `isError`. */
   readonly isError: boolean;
 }
 
@@ -68,7 +68,7 @@ export class Lease implements Disposable {
   #sent: "nothing" | "repeatable" | "unrepeatable" = "nothing";
 
   /**
-   * Takes a session from the pool, or starts one.
+   * Takes a session from the pool, which may start one.
    *
    * @param options The pool, and the caller.
    */
@@ -92,7 +92,7 @@ export class Lease implements Disposable {
     return this.#sent !== "nothing";
   }
 
-  /** The tools as they were listed before; `undefined` where they are not known. */
+  /** The cached tool list; `undefined` if there is none. */
   get knownTools(): Catalog | undefined {
     return this.#options.toolLists.known(this.pooled.capabilitiesKey);
   }
@@ -107,9 +107,9 @@ export class Lease implements Disposable {
   }
 
   /**
-   * Lists the server's tools; a list that is known, or was just asked for, will do.
+   * Lists the server's tools, from the cache or from a request that is already pending.
    *
-   * @param afresh Whether it will not.
+   * @param afresh Whether to ask the server again.
    * @throws {DownstreamError} The server is not there or does not answer.
    */
   async listTools(afresh = false): Promise<Catalog> {
@@ -138,7 +138,7 @@ export class Lease implements Disposable {
       waiting.end();
     }
     try {
-      // The tools may be known while this session still connects, and may do so for long.
+      // The tools may be cached while this session is still connecting, which may take long.
       const info = session.info ?? await untilAborted(session.ready(), signal);
       this.#sent = request.isRepeatable ? "repeatable" : "unrepeatable";
       const span = startSpan(session, request);
@@ -174,7 +174,7 @@ export class Lease implements Disposable {
     }
   }
 
-  /** Whether what failed may be done again, on another session. */
+  /** Whether the failed operation may be repeated on another session. */
   mayRepeat(error: unknown): boolean {
     switch (remoteFailureBehind(error)?.reach) {
       case "never":
@@ -202,7 +202,7 @@ function runRequest(peer: Peer, request: SentRequest): Promise<Reply> {
   return peer.request(method, (id) => writeParams(request, id), { signal, onProgress });
 }
 
-/** Sends a request that runs as a task, and waits for the task's result as for an answer. */
+/** Sends a request that runs as a task, and waits for the task's result. */
 async function runTask(peer: Peer, request: SentRequest): Promise<Reply> {
   const { method, signal, onProgress } = request;
   let token = 0;
@@ -211,7 +211,7 @@ async function runTask(peer: Peer, request: SentRequest): Promise<Reply> {
   if (!created.ok) return created;
   const answer = created.result.value;
   const task = isRecord(answer) ? answer.task : undefined;
-  // A server that answered at once gave the result itself.
+  // The server answered with the result immediately, without a task.
   if (!isRecord(task) || typeof task.taskId !== "string") return created;
   const { taskId } = task;
   try {
@@ -222,7 +222,7 @@ async function runTask(peer: Peer, request: SentRequest): Promise<Reply> {
   }
 }
 
-/** Writes the parameters, with the token under which progress is asked for. */
+/** Writes the parameters, with a progress token. */
 function writeParams({ fields, meta }: SentRequest, token: number, task = ""): JsonText {
   const metaText = meta === undefined
     ? `{"progressToken":${token}}`
@@ -230,7 +230,7 @@ function writeParams({ fields, meta }: SentRequest, token: number, task = ""): J
   return new JsonText(`{${fields},"_meta":${metaText}${task}}`);
 }
 
-/** @throws {DownstreamError} The answer is a result that no client could take. */
+/** @throws {DownstreamError} The answer is a result that no client accepts. */
 function requireResult(reply: Reply, server: string): void {
   if (reply.ok && !isRecord(reply.result.value)) throw noResult(server, reply.result.value);
   requireComplete(reply, server);
@@ -261,7 +261,7 @@ function startSpan({ server, isProcess }: Session, { method, name, span }: Lease
   });
 }
 
-/** Notes in the trace what the server says went wrong. */
+/** Records an error of the server in the trace. */
 function noteFailure(span: Span, reply: Reply, isError: boolean): void {
   if (!reply.ok) {
     const code = String(reply.error.code);

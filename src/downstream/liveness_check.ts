@@ -2,39 +2,34 @@ import type { ServerHealth } from "./server_status.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 
 /** Options of a liveness check. */
-export interface HangCheckOptions {
+export interface LivenessCheckOptions {
   /** The server's name. */
   readonly server: string;
   /** Its sessions. */
   readonly pool: SessionPool;
-  /** Takes note of a hang. */
+  /** Records a hang. */
   readonly health: ServerHealth;
-  /** How long calls under way may take when their session is given up, in milliseconds. */
+  /** Time for the active calls of a hanging session to end, in milliseconds. */
   readonly drainMs: number;
 }
 
 /**
- * Finds out whether a server hangs when a call took too long. If so, the next call gets a new
- * session; calls that are under way on the old one may still end well.
+ * Finds out whether a server hangs after a call has timed out. If it does, the next call gets a new
+ * session; active calls on the old one may still succeed.
  */
 export class LivenessCheck {
-  readonly #options: HangCheckOptions;
-  // Once at a time each, for thousands of calls may take too long together.
+  readonly #options: LivenessCheckOptions;
+  // Each session is examined once at a time: thousands of calls may time out together.
   readonly #examined = new Set<PooledSession>();
 
-  /**
-   * Looks for nothing yet.
-   *
-   * @param options The server and its sessions.
-   */
-  constructor(options: HangCheckOptions) {
+  constructor(options: LivenessCheckOptions) {
     this.#options = options;
   }
 
-  /** Examines a session on which a call took too long. */
+  /** Examines a session on which a call has timed out. */
   async examine(pooled: PooledSession): Promise<void> {
     const { server, pool, health, drainMs } = this.#options;
-    // One that still connects, or has ended meanwhile, answers no ping either.
+    // A session that is still connecting, or has ended meanwhile, answers no ping either.
     if (pooled.session.state !== "ready" || this.#examined.has(pooled)) return;
     this.#examined.add(pooled);
     const isAlive = await pooled.session.isAlive();

@@ -1,7 +1,6 @@
 /**
  * The servers behind the gateway: starts them, speaks MCP to them, keeps their sessions and tool
- * lists, and ends them without a trace. Decides nothing about who may call what, and writes no
- * records. Imports `config`, `jsonrpc` and the leaves.
+ * lists, and ends all their processes. Makes no access decisions and writes no audit records. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module
  */

@@ -2,30 +2,29 @@ import { RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import { REVISIONS } from "../revisions.ts";
 
 /**
- * Codes that only revisions after 2025-11-25 have: a header that is missing or unlike the body, a
- * capability that is missing, a version that is not supported.
+ * Error codes that only revisions after 2025-11-25 have: a header that is missing or differs from the
+ * body, a missing capability, an unsupported version.
  */
 const NEWER_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
 
-/** How revisions are written. */
 const REVISION = /^\d{4}-\d\d-\d\d$/;
 
-/** How many revisions of a server are named. */
+/** Limit of revisions that a message lists. */
 const MAX_NAMED = 5;
 
 /**
- * Says that a server speaks only revisions of MCP after the newest that is spoken here, if that is why
- * it refused `initialize`: a server of the revision of 2026-07-28 does not know that method.
+ * Explains that a server speaks only newer revisions of MCP than the gateway, if that is why it refused
+ * `initialize`: a server of revision 2026-07-28 does not know that method.
  *
- * @param error What it answered.
- * @returns A clause whose subject is the server; `undefined` where the reason is another one.
+ * @param error The error of its answer.
+ * @returns A clause whose subject is the server; `undefined` if the reason is a different one.
  */
 export function describeNewerRevision(error: RpcError): string | undefined {
   const [newest] = REVISIONS;
   const here = `this gateway speaks up to ${newest}`;
   const supported = supportedBy(error.data);
   if (supported.length > 0) {
-    // One that is spoken here would be no reason to refuse.
+    // A revision that the gateway speaks would be no reason to refuse.
     if (supported.some((revision) => revision <= newest)) return undefined;
     const named = supported.slice(0, MAX_NAMED).join(", ");
     return `it speaks only MCP revision ${named}, and ${here}`;

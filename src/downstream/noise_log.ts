@@ -2,10 +2,10 @@ import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import { redactExcerpt } from "./secrets.ts";
 
-/** How much of it is quoted, in UTF-16 code units. */
+/** Longest quote, in UTF-16 code units. */
 const MAX_QUOTED = 80;
 
-/** The data of a server that was no message, for errors that it may explain. */
+/** Data of a server that was not a message, for errors that it may explain. */
 export class Noise {
   readonly #config: ServerConfig;
   #count = 0;
@@ -16,18 +16,18 @@ export class Noise {
     this.#config = config;
   }
 
-  /** How often there was any. */
+  /** Number of times that the server sent such data. */
   get count(): number {
     return this.#count;
   }
 
-  /** Takes the beginning of it. */
+  /** Records the beginning of such data. */
   note(excerpt: string): void {
     this.#count++;
     this.#last = excerpt;
   }
 
-  /** Describes in a sentence what came since then; empty where nothing did. */
+  /** Describes in a sentence the data since an earlier `count`; empty if there was none. */
   describeSince(count: number): string {
     if (this.#count === count) return "";
     const excerpt = redactExcerpt(this.#last, this.#config).slice(0, MAX_QUOTED);
@@ -37,15 +37,15 @@ export class Noise {
   }
 }
 
-/** How many lines of noise are logged in one stretch of time; the rest are counted. */
+/** Limit of logged lines of noise per window; the rest are counted. */
 const MAX_LINES = 20;
 
-/** How long such a stretch is, in milliseconds. */
-const STRETCH_MS = 10_000;
+/** Length of the window, in milliseconds. */
+const WINDOW_MS = 10_000;
 
 /**
- * Logs what a server writes to stdout, or sends, that is no message. A server may write nothing else, and
- * faster than anybody reads a log; that must not slow the other servers' calls.
+ * Logs data of a server that is not a message. A server may send nothing else, faster than a log can be
+ * read; that must not slow the calls of the other servers.
  */
 export class NoiseLog {
   readonly #log: Log;
@@ -68,15 +68,15 @@ export class NoiseLog {
   }
 
   /**
-   * Takes one line of noise.
+   * Logs one line of noise.
    *
    * @param description What is wrong with it.
-   * @param excerptOf Gives its beginning, free of secrets; not asked where the line is not logged.
+   * @param excerptOf Returns its beginning, without secrets; not called if the line is not logged.
    */
   note(description: string, excerptOf: () => string): void {
     const now = performance.now();
     const server = this.#server;
-    if (now - this.#since > STRETCH_MS) {
+    if (now - this.#since > WINDOW_MS) {
       const lines = this.#count - MAX_LINES;
       if (lines > 0) this.#log.warn("Skipped more such lines of the server", { server, lines });
       this.#since = now;

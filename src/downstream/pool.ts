@@ -6,23 +6,23 @@ import type { Session } from "./session.ts";
 import type { GracePeriods } from "./transport.ts";
 import { within } from "../within.ts";
 
-/** A session in its pool; as a deadline, when it has been idle for too long. */
+/** A session in its pool. Its deadline is the end of its idle time. */
 export interface PooledSession extends Due {
   /** The session. */
   readonly session: Session;
-  /** The queue for its calls, of which so many may be under way at a time. */
+  /** The queue for its calls, which limits their number at a time. */
   readonly queue: FairQueue;
-  /** The client it belongs to; `undefined` where several share it, or nobody has taken it yet. */
+  /** The client it belongs to; `undefined` if several share it, or no client has taken it yet. */
   client: string | undefined;
-  /** The way to that client. */
+  /** The back channel to that client. */
   link: ClientChannel | undefined;
   /** Equal for clients that declare alike. */
   readonly capabilitiesKey: string;
-  /** Operations that hold it now. */
+  /** Number of operations that hold it. */
   users: number;
-  /** Are called when the last of them gives it back. */
+  /** Called when the last operation gives it back. */
   readonly onUnused: (() => void)[];
-  /** Nobody gets it any more. */
+  /** Whether it is out of use: no caller gets it any more. */
   isWithdrawn: boolean;
   dueAt: number;
 }
@@ -35,11 +35,11 @@ export interface PoolOptions {
   readonly maxConcurrency: number;
   /** Milliseconds after which an unused session is closed. */
   readonly idleTimeoutMs: number;
-  /** Tells when that is. */
+  /** Watches the idle times. */
   readonly deadlines: Deadlines;
-  /** Names what is declared to the server of what a client can do. */
+  /** Returns the key of the capabilities that are declared to the server for a client. */
   readonly keyOf: (capabilities: ClientCapabilities) => string;
-  /** Makes a session; `ended` must be called when it is of no use any more. */
+  /** Starts a session; it calls `ended` when the session is closed or broken. */
   readonly start: (wanted: SessionRequest, ended: () => void) => Session;
 }
 
@@ -49,34 +49,29 @@ export interface SessionRequest {
   readonly capabilities: ClientCapabilities;
   /** Equal for clients that declare alike. */
   readonly capabilitiesKey: string;
-  /** The client, where the session is its alone; one that was started ahead gets it later. */
+  /** Returns the client that owns the session; a session that was started ahead gets it later. */
   readonly link: () => ClientChannel | undefined;
 }
 
 /** Capabilities that a session declares if it is started for no client in particular. */
 const NO_CAPABILITIES: ClientCapabilities = {};
 
-const IDLE_PATIENCE: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
+const IDLE_GRACE: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
 
-/** One that does not even answer a ping has nothing left to put in order. */
-const HANGING_PATIENCE: GracePeriods = { inputMs: 100, terminateMs: 500 };
+/** Short, because a session that fails a ping will not shut down in an orderly way either. */
+const HANGING_GRACE: GracePeriods = { inputMs: 100, terminateMs: 500 };
 
-/** The sessions of one server: who gets which, and when they end. */
+/** The sessions of one server: assigns them to callers, and ends them. */
 export class SessionPool {
   readonly #options: PoolOptions;
   readonly #byKey = new Map<string, PooledSession>();
   readonly #all = new Set<PooledSession>();
   readonly #ending = new Set<Promise<void>>();
   // Sessions that are over, whose processes may still be ending.
-  readonly #rests = new Set<Session>();
-  // Started ahead of the first call; the first caller whose client declares alike takes it.
+  readonly #closing = new Set<Session>();
+  // Started ahead of the first call; the first caller with the same capabilities takes it.
   #spare: PooledSession | undefined;
 
-  /**
-   * Opens the pool, empty.
-   *
-   * @param options The isolation of the sessions, and how to start one.
-   */
   constructor(options: PoolOptions) {
     this.#options = options;
   }
@@ -86,7 +81,7 @@ export class SessionPool {
     return [...this.#all].map((pooled) => pooled.session);
   }
 
-  /** The sessions that a client has for its own. */
+  /** Returns the sessions that belong to a client. */
   sessionsOf(client: string): Session[] {
     return [...this.#all].filter((pooled) => pooled.client === client).map((pooled) =>
       pooled.session
@@ -94,10 +89,10 @@ export class SessionPool {
   }
 
   /**
-   * Starts a session ahead of the first call. Give it back with `release` when it is ready, for only
-   * then it begins to be idle.
+   * Starts a session ahead of the first call. Give it back with `release` when it is ready; its idle time
+   * begins then.
    *
-   * @param client The client it is for; without one it goes to the first whose client declares alike.
+   * @param client The client it is for; if `undefined`, the first with the same capabilities.
    */
   warm(client: ClientConnection | undefined): PooledSession {
     const pooled = this.#start(client);
@@ -107,9 +102,9 @@ export class SessionPool {
   }
 
   /**
-   * The session for a caller, which may still be connecting. Give it back with `release`.
+   * Returns the session for a caller, which may still be connecting. Give it back with `release`.
    *
-   * @param caller Who calls.
+   * @param caller The caller.
    */
   acquire(caller: Caller): PooledSession {
     const key = this.#keyOf(caller);
@@ -123,13 +118,13 @@ export class SessionPool {
     return pooled;
   }
 
-  /** Gives a session back: it stays for the next call, until it has been idle for long. */
+  /** Gives a session back: it stays open for the next call until its idle time ends. */
   release(pooled: PooledSession): void {
     if (--pooled.users > 0) return;
     for (const notify of pooled.onUnused.splice(0)) notify();
     if (pooled.isWithdrawn) return;
     const isUsedUp = this.#options.isolation === "call" && pooled !== this.#spare;
-    if (isUsedUp) this.#end(pooled, IDLE_PATIENCE);
+    if (isUsedUp) this.#end(pooled, IDLE_GRACE);
     else {
       pooled.dueAt = performance.now() + this.#options.idleTimeoutMs;
       this.#options.deadlines.add(pooled);
@@ -137,19 +132,19 @@ export class SessionPool {
   }
 
   /**
-   * Gives a session that hangs to nobody any more, and ends it after its calls.
+   * Takes a session that hangs out of use, and ends it after its calls.
    *
    * @param pooled The session.
-   * @param drainMs How long the calls may take to end.
+   * @param drainMs Time for the calls to end, in milliseconds.
    */
   retire(pooled: PooledSession, drainMs: number): void {
     if (this.#all.has(pooled) && pooled.session.state === "ready") {
-      this.#end(pooled, HANGING_PATIENCE, drainMs);
+      this.#end(pooled, HANGING_GRACE, drainMs);
     }
   }
 
   /**
-   * Starts a session beside others. Nobody gets it before `replace`; give it back with `release`.
+   * Starts a session beside others. No caller gets it before `replace`; give it back with `release`.
    *
    * @param client The client it is for.
    */
@@ -181,23 +176,23 @@ export class SessionPool {
   /** Ends the sessions of a client that is gone. */
   async releaseClient(client: string, patience: GracePeriods): Promise<void> {
     const own = [...this.#all].filter((pooled) => pooled.client === client);
-    // Not all that end now: another client's session may be waiting for a long call.
+    // Does not wait for all ending sessions: one of another client may be waiting for a long call.
     await Promise.all(own.map((pooled) => this.#end(pooled, patience)));
   }
 
   /**
    * Ends all sessions, each after its calls.
    *
-   * @param drainMs How long calls may take to end.
-   * @param patience How long processes may take to end.
+   * @param drainMs Time for calls to end, in milliseconds.
+   * @param patience Time for processes to end.
    */
   async close(drainMs: number, patience: GracePeriods): Promise<void> {
     for (const pooled of [...this.#all]) this.#end(pooled, patience, drainMs);
-    for (const session of this.#rests) void session.close(patience);
+    for (const session of this.#closing) void session.close(patience);
     await Promise.all(this.#ending);
   }
 
-  /** Ends all processes at once, without asking. */
+  /** Kills all processes immediately. */
   kill(): void {
     for (const pooled of [...this.#all]) pooled.session.kill();
   }
@@ -233,7 +228,7 @@ export class SessionPool {
       isWithdrawn: false,
       dueAt: Infinity,
       listedAt: -1,
-      expire: () => void this.#end(pooled, IDLE_PATIENCE),
+      expire: () => void this.#end(pooled, IDLE_GRACE),
     };
     this.#all.add(pooled);
     return pooled;
@@ -260,13 +255,13 @@ export class SessionPool {
   #forget(pooled: PooledSession): void {
     this.#withdraw(pooled);
     this.#all.delete(pooled);
-    // The rest of a broken session takes a moment to end, too.
+    // The processes of a broken session take a moment to end, too.
     const { session } = pooled;
-    this.#rests.add(session);
-    this.#track(session.ended().finally(() => this.#rests.delete(session)));
+    this.#closing.add(session);
+    this.#track(session.ended().finally(() => this.#closing.delete(session)));
   }
 
-  /** Takes a session out of use: nobody gets it any more. */
+  /** Takes a session out of use: no caller gets it any more. */
   #withdraw(pooled: PooledSession): void {
     pooled.isWithdrawn = true;
     this.#options.deadlines.remove(pooled);
@@ -276,7 +271,7 @@ export class SessionPool {
     }
   }
 
-  /** Callers with the same key share a session; without a key, nobody does. */
+  /** Callers with the same key share a session; callers without a key do not. */
   #keyOf({ client, agent, capabilities }: Caller): string | undefined {
     const capabilitiesKey = this.#options.keyOf(capabilities);
     switch (this.#options.isolation) {
