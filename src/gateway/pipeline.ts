@@ -104,7 +104,9 @@ async function runStages(request: OperationRequest, shared: StageContext): Promi
   if ("refused" in who) {
     const { id, known } = recordedCaller(request, context);
     const caller = { id: request.claimedAgent ?? id, known };
-    return { caller, subject, outcome: refuse(identityRefusal(who.refused)) };
+    // Unidentified callers do not count in the metrics of servers.
+    const uncounted = subject && { ...subject, isCounted: false };
+    return { caller, subject: uncounted, outcome: refuse(identityRefusal(who.refused)) };
   }
   const { agent } = who;
   const caller = { id: agent, known: agent };
@@ -249,11 +251,11 @@ function describeSubject(
   if (operation.kind === "gateway-tool") {
     if (question?.kind !== "server") return undefined;
     const { server } = question;
-    return { server, isConfigured: servers.has(server) };
+    return { server, isCounted: servers.has(server) };
   }
   const { server, tool, args } = operation;
   const argsBytes = args && utf8Bytes(args.text.text);
-  return { server, isConfigured: servers.has(server), tool, argsBytes, args: args?.value };
+  return { server, isCounted: servers.has(server), tool, argsBytes, args: args?.value };
 }
 
 function explainDenial(

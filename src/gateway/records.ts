@@ -43,8 +43,8 @@ export interface Run {
 /** The server, and its tool, that an operation concerns. */
 export interface Subject {
   readonly server: string;
-  /** Whether the configuration has the server; callers may name any. */
-  readonly isConfigured: boolean;
+  /** Whether the metrics count it: callers may name servers that are not configured. */
+  readonly isCounted: boolean;
   readonly tool?: string;
   /** Size of the tool's arguments in UTF-8 bytes; absent if the call has none. */
   readonly argsBytes?: number | undefined;
@@ -108,7 +108,7 @@ export function recordOperation(
   records.metrics.observe({
     operation: name,
     agent: caller.known,
-    server: subject?.isConfigured === true ? server : undefined,
+    server: subject?.isCounted === true ? server : undefined,
     // Callers may name any tool, so only a tool that was called gets its own series.
     tool: downstreamMs !== undefined || code === "TIMEOUT" ? tool : undefined,
     code,
