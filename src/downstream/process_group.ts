@@ -16,9 +16,9 @@ export function signalGroup(groupId: number, signal: GroupSignal): boolean {
     Deno.kill(-groupId, signal as Deno.Signal);
     return true;
   } catch (error) {
-    // With permissions narrowed to some commands, Deno signals nobody; the command does.
+    // With --allow-run narrowed to some commands, Deno sends no signals; the command does.
     if (error instanceof Deno.errors.NotCapable) return runQuietly(killCommand(groupId, signal));
-    // ESRCH: there is no such group. EPERM, which only zombies of others give, is no group either.
+    // ESRCH: there is no such group. EPERM occurs only for zombies of others, which count as none.
     return false;
   }
 }
@@ -27,12 +27,12 @@ export function signalGroup(groupId: number, signal: GroupSignal): boolean {
  * Waits until a group has no process left.
  *
  * @param groupId Id of the group.
- * @param withinMs How long to wait at most, in milliseconds.
+ * @param withinMs Longest wait, in milliseconds.
  * @returns Whether it is empty.
  */
 export async function groupEnds(groupId: number, withinMs: number): Promise<boolean> {
   const until = performance.now() + withinMs;
-  // Most end in no time; to ask may cost a process of its own, so those that do not are asked less.
+  // Most end immediately. Checking may cost a process of its own, so the pauses grow.
   for (let pause = 5; signalGroup(groupId, 0); pause = Math.min(pause * 1.5, 50)) {
     const left = until - performance.now();
     if (left <= 0) return false;

@@ -3,13 +3,13 @@ import type { Log } from "../log.ts";
 import { signalGroup } from "./process_group.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** There is no room for one more process, which says nothing about its server. */
+/** The limit of processes is reached, which says nothing about the server. */
 export class NoRoom extends DownstreamError {
   /**
-   * Says what the agent is told.
+   * Creates the error for the agent.
    *
    * @param server Name of the server.
-   * @param most How many processes there may be.
+   * @param most Limit of processes.
    */
   constructor(server: string, most: number) {
     const message = `Server "${server}" is not available: the gateway runs ${most} server ` +
@@ -19,50 +19,50 @@ export class NoRoom extends DownstreamError {
   }
 }
 
-/** The processes of all servers of a gateway: how many there may be, and who ends them if we cannot. */
+/** The processes of all servers of a gateway: limits their number, and has the watchdog end them. */
 export class Processes {
   readonly #most: number;
   readonly #groups = new Set<number>();
   readonly #watchdog: Watchdog;
 
   /**
-   * Begins with none.
+   * Starts with no processes.
    *
-   * @param most How many there may be at a time.
-   * @param log Is told when there is no watchdog.
+   * @param most Limit of processes.
+   * @param log Receives a warning if the watchdog cannot be started.
    */
   constructor(most: number, log: Log) {
     this.#most = most;
     this.#watchdog = new Watchdog(log);
   }
 
-  /** How many there may be at a time. */
+  /** Limit of processes. */
   get most(): number {
     return this.#most;
   }
 
-  /** Whether there is room for one more. */
+  /** Whether one more process may be started. */
   get hasRoom(): boolean {
     return this.#groups.size < this.#most;
   }
 
-  /** A process group was started. */
+  /** Adds a process group that was started. */
   add(groupId: number): void {
     this.#groups.add(groupId);
     this.#watchdog.register(groupId);
   }
 
-  /** A process group has ended; the system may give its id to others. */
+  /** Removes a process group that has ended; the system may reuse its id. */
   remove(groupId: number): void {
     if (this.#groups.delete(groupId)) this.#watchdog.unregister(groupId);
   }
 
-  /** Ends all of them at once, without asking; those of sessions that are just ending too. */
+  /** Kills all of them immediately, including those of ending sessions. */
   kill(): void {
     for (const groupId of this.#groups) signalGroup(groupId, "SIGKILL");
   }
 
-  /** Ends the watchdog, which ends whatever is left. */
+  /** Ends the watchdog, which ends the remaining processes. */
   async close(): Promise<void> {
     await this.#watchdog.close();
   }

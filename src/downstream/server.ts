@@ -37,32 +37,32 @@ import { untilAborted } from "./until_aborted.ts";
 
 /** The context that all servers of a gateway share. */
 export interface ServerContext {
-  /** The gateway's version, told to servers. */
+  /** The gateway's version, sent to servers. */
   readonly version: string;
-  /** Takes what servers print and what is odd about them. */
+  /** Receives the output of servers, and warnings about them. */
   readonly log: Log;
-  /** Opens a connection, whose requests get their authorization from there. */
+  /** Opens a connection, whose requests `authorization` authorizes. */
   readonly open: (config: ServerConfig, authorization?: Authorization) => Promise<Transport>;
-  /** Makes the authorization of a server, where it needs one; `waiting` gives the call that waits. */
+  /** Creates the authorization of a server, if it needs one; `waiting` returns the pending call. */
   readonly authorize?: (
     config: ServerConfig,
     waiting: () => PendingCaller | undefined,
   ) => ServerAuth | undefined;
-  /** Milliseconds of the clock by which a server that fails to start is left alone; default the system's. */
+  /** Clock for the pauses of the circuit breaker, in milliseconds; default `Date.now`. */
   readonly now?: () => number;
-  /** How long a server may take to answer a ping, in milliseconds; default 5000. */
+  /** Time for a server to answer a ping, in milliseconds; default 5000. */
   readonly pingMs?: number;
 }
 
-/** A piece of work on a lease. */
+/** An operation on a lease. */
 interface LeaseUse<T> {
-  /** Does it; once more, on another session, where the first that had begun is lost. */
+  /** Runs it; a second time on a new session if the first one is lost after its handshake. */
   readonly run: (lease: Lease) => Promise<T>;
-  /** Ends it; its reason is thrown. */
+  /** Cancels it; its reason is thrown. */
   readonly signal: CancelSignal;
-  /** The JSON-RPC error that the server answered, which may be about the session. */
+  /** Returns the JSON-RPC error of the answer, which may be about the session. */
   readonly refusalIn?: (result: T) => RpcError | undefined;
-  /** It is over, however it ended. */
+  /** Called when it has ended, successfully or not. */
   readonly end?: () => void;
 }
 
@@ -115,21 +115,21 @@ export class DownstreamServer {
     this.#check = new SessionCheck({
       server: config.name,
       pool: this.#pool,
-      // A server that was started anew may have other tools.
+      // A restarted server may have other tools.
       onLost: ({ capabilitiesKey }) => this.#toolLists.forget(capabilitiesKey),
       drainMs: config.options.maxCallMs,
     });
   }
 
   /**
-   * Starts a session and lists the tools, ahead of the first call. Never throws: who calls first is
-   * told what went wrong.
+   * Starts a session and lists the tools, ahead of the first call. Never throws: the first call reports
+   * the failure.
    *
-   * @param client The client it is for; over HTTP none is there yet.
+   * @param client The client it is for; over HTTP there is none yet.
    */
   async warm(client?: ClientConnection): Promise<void> {
     if (this.config.unavailable !== undefined || this.#isClosed) return;
-    // A call came first, and started one for itself.
+    // A call has already started a session.
     if (this.#pool.sessions.length > 0) return;
     const pooled = this.#pool.warm(client);
     try {
@@ -138,7 +138,7 @@ export class DownstreamServer {
       if (error instanceof LoginNeedsCaller) this.#health.note(error);
       const reason = error instanceof Error ? error.message : String(error);
       const { log } = this.#context;
-      // A client that goes before its servers have started is no trouble of theirs.
+      // A client that leaves before its servers have started is not a problem of the servers.
       if (this.#isClosed) log.debug(reason, { server: this.config.name });
       else if (error instanceof LoginNeedsCaller) log.info(reason);
       else log.warn(reason, { server: this.config.name });
@@ -148,11 +148,11 @@ export class DownstreamServer {
   }
 
   /**
-   * The server's tools as this caller's client sees them, cached.
+   * Returns the server's tools for the capabilities of this caller's client, cached.
    *
-   * @param caller Who asks.
-   * @param signal Gives up; its reason is thrown.
-   * @throws {DownstreamError} where the server is not there.
+   * @param caller The caller.
+   * @param signal Cancels the wait; its reason is thrown.
+   * @throws {DownstreamError} if the server is not available.
    */
   async listTools(caller: Caller, signal: CancelSignal): Promise<Catalog> {
     const key = this.#keys.of(caller.capabilities);
@@ -163,16 +163,16 @@ export class DownstreamServer {
     const ask = (): Promise<Catalog> => {
       return this.#withLease(caller, { run: (lease) => lease.listTools(isStale), signal });
     };
-    // Without a turn in between, so that a reload cannot take the server away before it is asked.
+    // In the same tick, so that a reload cannot remove the server before it is asked.
     if (known === undefined) return await ask();
     return await known ?? await ask();
   }
 
   /**
-   * Gives the server's description of itself, from the handshake with this caller's session.
+   * Returns the server's description of itself, from the handshake of this caller's session.
    *
    * @param caller The caller.
-   * @param signal Gives up; its reason is thrown.
+   * @param signal Cancels the wait; its reason is thrown.
    * @throws {DownstreamError} The server did not start.
    */
   async introduce(caller: Caller, signal: CancelSignal): Promise<ServerInfo> {
@@ -180,11 +180,11 @@ export class DownstreamServer {
   }
 
   /**
-   * Calls a tool. A tool that is not known is looked for in a fresh list before it counts as missing.
+   * Calls a tool. The tool list is fetched again before an unknown tool counts as missing.
    *
    * @param call The call.
-   * @param caller Who calls.
-   * @throws {DownstreamError} where the server is not there, or takes too long.
+   * @param caller The caller.
+   * @throws {DownstreamError} if the server is not available, or takes too long.
    */
   callTool(call: ToolCall, caller: Caller): Promise<CallAnswer> {
     const { callTimeoutMs, maxCallMs } = this.config.options;
@@ -216,8 +216,8 @@ export class DownstreamServer {
   /**
    * Ends all sessions, each after its calls.
    *
-   * @param drainMs How long calls may take to end.
-   * @param patience How long processes may take to end.
+   * @param drainMs Time for calls to end, in milliseconds.
+   * @param patience Time for processes to end.
    */
   async close(drainMs: number, patience: GracePeriods): Promise<void> {
     this.#isClosed = true;
@@ -226,14 +226,14 @@ export class DownstreamServer {
     await this.#authorization?.close();
   }
 
-  /** Ends all processes at once, without asking. */
+  /** Kills all processes immediately. */
   kill(): void {
     this.#isClosed = true;
     this.#pool.kill();
     this.#deadlines.close();
   }
 
-  /** How the server stands. */
+  /** Returns the server's status. */
   status(): ServerStatus {
     const { unavailable } = this.config;
     const tools = this.#toolLists.toolCount;
@@ -241,7 +241,7 @@ export class DownstreamServer {
   }
 
   /**
-   * Passes a notification of a client on to its sessions, such as that its roots have changed.
+   * Forwards a notification of a client to its sessions, such as that its roots have changed.
    *
    * @param client Id of the client's connection.
    * @param method The notification.
@@ -251,7 +251,7 @@ export class DownstreamServer {
   }
 
   /**
-   * Has the server log to a client from a level on.
+   * Sets the least severity of the log messages that the server sends to a client.
    *
    * @param client Id of the client's connection.
    * @param level A severity of MCP.
@@ -260,9 +260,9 @@ export class DownstreamServer {
     for (const session of this.#pool.sessionsOf(client)) void session.setLogLevel(level);
   }
 
-  /** Does something on the caller's session; once more, on another session, where that may help. */
+  /** Runs an operation on the caller's session; a second time on another session if that may help. */
   async #withLease<T>(caller: Caller, { run, signal, refusalIn, end }: LeaseUse<T>): Promise<T> {
-    // Only for a login is one of the pending callers asked for something.
+    // Pending callers matter only where OAuth may offer one of them a login.
     const pending = this.#authorization && this.#pending.enter(caller);
     try {
       for (let isFirst = true;; isFirst = false) {
@@ -296,7 +296,7 @@ export class DownstreamServer {
     }
   }
 
-  /** How a session was lost, if its server does not know it any more. */
+  /** Finds out whether the server still knows the session; returns how it was lost, if it was. */
   async #findLoss(
     { pooled, session }: Lease,
     caller: Caller,
@@ -317,20 +317,20 @@ export class DownstreamServer {
     throw unavailable === undefined ? error : withDoctorHint(error);
   }
 
-  /** Whether another session may do better than one that failed. */
+  /** Whether another session may succeed after one has failed. */
   #mayTryAgain(lease: Lease, error: unknown): boolean {
-    // It joined a session that was started ahead, and was not there yet when the server refused.
+    // The call joined a prewarmed session whose server had already asked for a login.
     if (error instanceof LoginNeedsCaller) return true;
-    // One that did not begin has failed as a start, and is tried again by the next call.
+    // A session without a handshake is a failed start; the next call tries again.
     if (lease.session.connectMs === undefined || !lease.mayRepeat(error)) return false;
     this.#retireLost(lease.pooled, error);
     return true;
   }
 
-  /** A session that its server does not know any more: calls under way on it may still end well. */
+  /** Retires a session that its server no longer knows; active calls on it may still succeed. */
   #retireLost(pooled: PooledSession, error: unknown): void {
     if (remoteFailureBehind(error)?.reach !== "never" || pooled.session.state !== "ready") return;
-    // The server that has forgotten its sessions may have been started anew, with other tools.
+    // A server that has forgotten its sessions may have been restarted, with other tools.
     this.#toolLists.forget(pooled.capabilitiesKey);
     this.#pool.retire(pooled, this.config.options.maxCallMs);
   }
@@ -352,7 +352,7 @@ export class DownstreamServer {
       onEnded: (state) => {
         if (state === "broken") {
           this.#health.broke();
-          // The server that comes back may have other tools.
+          // The server may have other tools after its restart.
           this.#toolLists.forget(capabilitiesKey);
         }
         ended();

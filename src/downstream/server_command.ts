@@ -1,5 +1,5 @@
 /**
- * A command of the gateway about a server, to be pasted into a shell.
+ * Returns a command of the gateway for a server, quoted for a shell.
  *
  * @param command Its words, such as `auth login`.
  * @param server The server's name.

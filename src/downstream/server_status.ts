@@ -1,26 +1,26 @@
 import { DownstreamError } from "../errors.ts";
 import type { Session, SessionState } from "./session.ts";
 
-/** How a server stands, for the status tool. */
+/** A server's status, for the status tool. */
 export interface ServerStatus {
   /**
-   * The best of its sessions' states; without a session `idle`, `login-required` where a person has to
-   * log in, `broken` where the last one broke, or `unavailable` where its entry cannot be used.
+   * The best of its sessions' states. Without a session: `login-required` if a person has to log in,
+   * `broken` if the last session broke, `unavailable` if its entry cannot be used, otherwise `idle`.
    */
   readonly state: "idle" | SessionState | "login-required" | "unavailable";
   /** Process ids of its sessions. */
   readonly pids: readonly number[];
-  /** How many sessions are open. */
+  /** Number of open sessions. */
   readonly sessions: number;
-  /** Calls under way. */
+  /** Number of active calls. */
   readonly calls_in_flight: number;
-  /** The last failure; null where there was none. */
+  /** The last failure; null if there was none. */
   readonly last_error: string | null;
-  /** Sessions that were started after one had failed. */
+  /** Number of sessions that were started after one had failed. */
   readonly restarts: number;
-  /** Tools of the server; null until they were listed. */
+  /** Number of tools; null until they have been listed. */
   readonly tools: number | null;
-  /** Milliseconds from the start of the newest session to its handshake; null until there was one. */
+  /** Milliseconds from the start of the newest session to its handshake; null until then. */
   readonly connect_ms: number | null;
 }
 
@@ -28,7 +28,7 @@ export interface ServerStatus {
 export class ServerHealth {
   /** The last failure. */
   lastError: string | undefined;
-  /** Whether the last operation needed a login that nobody made. */
+  /** Whether the last operation failed for lack of a login. */
   needsLogin = false;
   /** Sessions that were started after one had failed. */
   restarts = 0;
@@ -41,32 +41,32 @@ export class ServerHealth {
     return this.#failures > 0;
   }
 
-  /** Something went wrong; what is no failure of the server is left out. */
+  /** Records a failure; errors that are not failures of the server are ignored. */
   note(error: unknown): void {
     if (!(error instanceof DownstreamError)) return;
     this.lastError = error.message;
     this.needsLogin = error.code === "AUTH_REQUIRED";
   }
 
-  /** A session is started. */
+  /** Records the start of a session. */
   started(): void {
     if (this.isBroken) this.restarts++;
   }
 
-  /** A session is ready. */
+  /** Records the handshake of a session. */
   connected(ms: number | undefined): void {
     this.#failures = 0;
     this.needsLogin = false;
     this.connectMs = ms;
   }
 
-  /** A session broke. */
+  /** Records that a session broke. */
   broke(): void {
     this.#failures++;
   }
 }
 
-/** The context of a status besides the sessions that are open. */
+/** The context of a status. */
 export interface StatusContext {
   /** The history of its sessions. */
   readonly health: ServerHealth;
@@ -77,7 +77,7 @@ export interface StatusContext {
 }
 
 /**
- * Writes a server's status.
+ * Builds a server's status.
  *
  * @param sessions Its sessions.
  * @param context Their history, and why the server is unavailable.
@@ -92,9 +92,9 @@ export function readServerStatus(
     return states.includes(state);
   });
   const without = needsLogin ? "login-required" : isBroken ? "broken" : "idle";
-  const rest = unavailable === undefined ? without : "unavailable";
+  const otherwise = unavailable === undefined ? without : "unavailable";
   return {
-    state: best ?? rest,
+    state: best ?? otherwise,
     pids: sessions.flatMap((session) => session.pid ?? []),
     sessions: sessions.length,
     calls_in_flight: sessions.reduce((sum, session) => sum + session.activeCalls.count, 0),

@@ -17,21 +17,21 @@ import { RemoteFailure } from "./remote_failure.ts";
 import { refusesSession } from "./session_check.ts";
 import { withDeadline } from "../within.ts";
 
-/** How long a broken session's rests get to end. */
+/** Grace periods for the processes of a broken session. */
 const BROKEN: GracePeriods = { inputMs: 100, terminateMs: 500 };
 
 /**
- * The same where `npx` and its like may still be downloading. npm cannot be stopped half-way: on any
- * signal it may leave a package with files missing, which then fails for everybody. With its input
- * closed, it ends by itself once the server has started.
+ * Grace periods while `npx` or a similar program may still be downloading. npm must not be interrupted:
+ * on any signal it may leave a package with missing files, which then fails for every user. With its
+ * input closed, it ends by itself once the server has started.
  */
 const DOWNLOADING: GracePeriods = { inputMs: 90_000, terminateMs: 500 };
 
-/** How long a server may take to answer a ping, in milliseconds. */
+/** Time for a server to answer a ping, in milliseconds. */
 const PING_MS = 5000;
 
-/** The same for what is left of a server whose process has ended. */
-const REST_PING_MS = 500;
+/** Time to answer a ping after the server's process has ended, in milliseconds. */
+const ORPHAN_PING_MS = 500;
 
 /**
  * State of a session:
@@ -50,29 +50,29 @@ export interface SessionOptions {
   readonly config: ServerConfig;
   /** Capabilities of the client that the session is for. */
   readonly capabilities: ClientCapabilities;
-  /** The way back to the client that has the session for its own; of a shared one, `undefined`. */
+  /** Returns the client that owns the session; `undefined` if it is shared. */
   readonly link: () => ClientChannel | undefined;
   /** Opens the connection. */
   readonly open: () => Promise<Transport>;
-  /** Decides whether the server may be started. */
+  /** Refuses starts while the server keeps failing. */
   readonly breaker: CircuitBreaker;
-  /** The gateway's version, told to the server. */
+  /** The gateway's version, sent to the server. */
   readonly version: string;
-  /** How long the server may take to answer a ping, in milliseconds; default 5000. */
+  /** Time for the server to answer a ping, in milliseconds; default 5000. */
   readonly pingMs?: number;
-  /** Takes what is odd. */
+  /** Receives warnings. */
   readonly log: Log;
   /** The server's tools may have changed. */
   readonly onToolsChanged: () => void;
-  /** The session is of no use any more: `closed` or `broken`. Called once. */
+  /** Called once, when the session is `closed` or `broken`. */
   readonly onEnded: (state: "closed" | "broken") => void;
 }
 
-/** One connection to a server, from its start to its end; many calls at a time. */
+/** One connection to a server, from its start to its end. Calls run concurrently. */
 export class Session {
   /** The server's name. */
   readonly server: string;
-  /** The calls under way. */
+  /** The active calls. */
   readonly activeCalls = new ActiveCalls();
   readonly #options: SessionOptions;
   readonly #starting: Promise<ServerInfo>;
@@ -108,12 +108,12 @@ export class Session {
     this.#starting.catch(() => {});
   }
 
-  /** Its state. */
+  /** The state. */
   get state(): SessionState {
     return this.#state;
   }
 
-  /** The server's process, where it is one. */
+  /** The server's process id, if it is a process of ours. */
   get pid(): number | undefined {
     return this.#connection.pid;
   }
@@ -124,16 +124,16 @@ export class Session {
   }
 
   /**
-   * The way to the server.
+   * The connection to the server.
    *
-   * @throws {ChannelClosed} The session has not come so far.
+   * @throws {ChannelClosed} The session is not connected yet.
    */
   get peer(): Peer {
     if (this.#peer === undefined) throw new ChannelClosed("The session is closed");
     return this.#peer;
   }
 
-  /** How often the server sent data that was no message. */
+  /** Number of times that the server sent data that was not a message. */
   get noiseCount(): number {
     return this.#noise.count;
   }
@@ -156,7 +156,7 @@ export class Session {
   /**
    * Waits for the handshake.
    *
-   * @throws {DownstreamError} where the server did not start.
+   * @throws {DownstreamError} if the server did not start.
    */
   ready(): Promise<ServerInfo> {
     return this.#starting;
@@ -165,7 +165,7 @@ export class Session {
   /**
    * Asks for the server's tools.
    *
-   * @throws {DownstreamError} where the server is not there or does not answer.
+   * @throws {DownstreamError} if the server is not available or does not answer.
    */
   async listTools(): Promise<Catalog> {
     const { capabilities } = await this.#starting;
@@ -189,7 +189,7 @@ export class Session {
    *
    * @param cause The error that was thrown.
    * @param request The signal of the request, and `noiseCount` before it was sent.
-   * @returns The signal's reason where it has aborted, else the failure of the server.
+   * @returns The signal's reason if it has aborted, otherwise the failure of the server.
    */
   async explainCall(
     cause: unknown,
@@ -200,20 +200,20 @@ export class Session {
   }
 
   /**
-   * Whether the server answers at all, however busy its tools are.
+   * Finds out whether the server answers a ping, however busy its tools are.
    *
-   * @param withinMs How long it may take to answer, in milliseconds.
+   * @param withinMs Time to answer, in milliseconds.
    */
   async isAlive(withinMs?: number): Promise<boolean> {
     return await this.probe("ping", withinMs) === "answered";
   }
 
   /**
-   * Asks the server something that changes nothing.
+   * Sends a request that changes nothing at the server.
    *
-   * @param method What to ask.
-   * @param withinMs How long it may take to answer, in milliseconds.
-   * @returns `refused` where it turns the session away, `silent` where no answer came.
+   * @param method The method.
+   * @param withinMs Time to answer, in milliseconds.
+   * @returns `refused` if the server rejects the session, `silent` if no answer arrived.
    */
   async probe(
     method: "ping" | "tools/list",
@@ -233,19 +233,19 @@ export class Session {
     }
   }
 
-  /** Tells the server something that the client said, such as that its roots have changed. */
+  /** Forwards a notification of the client, such as that its roots have changed. */
   notify(method: string): void {
     if (method === "notifications/roots/list_changed" && !("roots" in this.#declared)) return;
     if (this.#state === "ready") this.#peer?.notify(method);
   }
 
-  /** Has the server log from a level on, where it can. */
+  /** Sets the server's log level, if it supports logging. */
   async setLogLevel(level: string): Promise<void> {
     try {
       const { capabilities } = await this.#starting;
       if ("logging" in capabilities) await this.#peer?.request("logging/setLevel", { level });
     } catch {
-      // It failed to start or went away; the next session is told anew.
+      // It failed to start or has ended; the next session gets the level again.
     }
   }
 
@@ -254,19 +254,19 @@ export class Session {
     if (this.#state === "ready") this.#state = "draining";
   }
 
-  /** Ends the session now; calls under way fail. Resolves when what was started for it is gone. */
+  /** Ends the session now; active calls fail. Resolves when its processes have ended. */
   async close(patience: GracePeriods): Promise<void> {
     if (this.#isOver) void this.#connection.end(patience);
     this.#end("closed", patience);
     await this.#ending;
   }
 
-  /** Resolves when what was started for a session that is over is gone. */
+  /** Resolves when the processes of an ended session have ended. */
   async ended(): Promise<void> {
     await this.#ending;
   }
 
-  /** Ends the server's process at once, without asking. */
+  /** Kills the server's process immediately. */
   kill(): void {
     this.#end("closed", BROKEN);
     this.#connection.kill();
@@ -280,7 +280,7 @@ export class Session {
         try {
           return await this.#connect();
         } catch (cause) {
-          // The breaker knows this one, and repeats the others while the circuit is open.
+          // The breaker checks for this class, and quotes the other messages while the circuit is open.
           throw cause instanceof StartAbandoned ? cause : await this.#explain(cause, timedOut);
         }
       });
@@ -308,13 +308,13 @@ export class Session {
     this.#refuseIfEnded();
     const peer = this.#openPeer(transport.channel);
     this.#peer = peer;
-    transport.exited?.then(() => this.#examineRest(peer));
+    transport.exited?.then(() => this.#examineOrphan(peer));
     try {
       const info = await withDeadline(config.options.connectTimeoutMs, (signal) => {
         const onAgreed = (revision: string): void => transport.negotiated?.(revision);
         return initialize(peer, { capabilities: this.#declared, version, signal, onAgreed });
       });
-      // It may be gone in the same breath, and nobody would be told of it any more.
+      // The connection may have ended in the same tick; nothing would report that later.
       if (this.#isLost) throw new ChannelClosed("The connection ended after the handshake");
       this.#info = info;
       this.#connectMs = performance.now() - this.#started;
@@ -325,18 +325,18 @@ export class Session {
     }
   }
 
-  /** Nobody wants the session any more: what is not started yet is not started. */
+  /** Throws if the session has been closed meanwhile, so that nothing more is started. */
   #refuseIfEnded(): void {
     if (this.#state !== "connecting") throw new StartAbandoned("closed");
   }
 
   /**
-   * The server's process has ended, but not its channel. That may be a launcher whose server talks
-   * on, or a child that holds the pipes and will never answer.
+   * Checks a session whose process has ended while its channel is open. The process may have been a
+   * launcher whose server still answers, or a child may hold the pipes and never answer.
    */
-  async #examineRest(peer: Peer): Promise<void> {
+  async #examineOrphan(peer: Peer): Promise<void> {
     const hasStarted = await this.#starting.then(() => true, () => false);
-    if (!hasStarted || this.#isOver || await this.isAlive(REST_PING_MS)) return;
+    if (!hasStarted || this.#isOver || await this.isAlive(ORPHAN_PING_MS)) return;
     void peer.close();
     this.#end("broken", BROKEN);
   }
@@ -345,12 +345,12 @@ export class Session {
     const { log, config, onToolsChanged } = this.#options;
     return openServerPeer(channel, {
       config,
-      // A client is asked only what it said it can answer.
+      // A client gets only requests for which it declared the capability.
       forward: config.options.forward.filter((name) => name in this.#declared),
       log,
       calls: this.activeCalls,
       onNoise: (excerpt) => this.#noise.note(excerpt),
-      // On a session that several clients share, nobody can be told otherwise.
+      // On a shared session, the client is known only while there is a single call.
       link: () => this.activeCalls.onlyLink ?? this.#options.link(),
       onToolsChanged,
       onClosed: () => {
@@ -370,7 +370,7 @@ export class Session {
     });
   }
 
-  /** A server whose answer cannot be read is not one that said nothing. */
+  /** Adds invalid data to a timeout, because it may have been the answer. */
   #addNoise(reason: unknown, noiseBefore: number): unknown {
     const noise = this.#noise.describeSince(noiseBefore);
     if (noise === "" || !(reason instanceof DownstreamError)) return reason;

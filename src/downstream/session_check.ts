@@ -28,40 +28,35 @@ export interface SessionCheckOptions {
   readonly pool: SessionPool;
   /** Receives each session that is lost. */
   readonly onLost: (pooled: PooledSession) => void;
-  /** How long calls under way may take when their session is given up, in milliseconds. */
+  /** Time for the active calls of a lost session to end, in milliseconds. */
   readonly drainMs: number;
 }
 
 /** Requests that change nothing at the server; the second is for servers that refuse every ping. */
 const PROBES = ["ping", "tools/list"] as const;
 
-/** Statuses by which a server turns a message away before it looks at it, if its session is gone. */
+/** Statuses by which a server rejects a message unread if its session is gone. */
 const TURNED_AWAY: ReadonlySet<number | undefined> = new Set([400, 404, 410]);
 
-/** Statuses that say what is wrong, and that it is not the session. */
+/** Statuses with a different reason than the session. */
 const OTHER_REASONS: ReadonlySet<number | undefined> = new Set([401, 403, 407, 413, 429]);
 
 /**
  * Finds out whether a remote server still knows a session after a failure that leaves it open: a
- * server that was restarted answers with whatever its framework says of an unknown session. The
- * session is probed, and a new one beside it; only where the new one does better is the old one
- * given up. Calls that fail together share one check.
+ * server that was restarted answers with any error that its framework has for an unknown session. The
+ * check probes the session, and a new one beside it; the old one is retired only if the new one does
+ * better. Calls that fail together share one check.
  */
 export class SessionCheck {
   readonly #options: SessionCheckOptions;
   readonly #verdicts = new WeakMap<PooledSession, Promise<SessionVerdict>>();
 
-  /**
-   * Checks nothing yet.
-   *
-   * @param options The sessions, and what happens to a lost one.
-   */
   constructor(options: SessionCheckOptions) {
     this.#options = options;
   }
 
   /**
-   * Examines a session on which a call failed; where it is lost, the next call gets a new one.
+   * Examines a session on which a call failed; if it is lost, the next call gets a new one.
    *
    * @param pooled The session.
    * @param caller A caller that may use it.
@@ -72,7 +67,7 @@ export class SessionCheck {
     const verdict = this.#examine(pooled, caller);
     this.#verdicts.set(pooled, verdict);
     void verdict.then((result) => {
-      // A session that is lost stays so; of another one the next failure may mean something else.
+      // A lost session stays lost; the next failure of another one may have a different cause.
       if (result === "alive" || result === "unclear") this.#verdicts.delete(pooled);
     });
     return verdict;
@@ -114,7 +109,7 @@ export class SessionCheck {
       } else pool.retire(fresh, drainMs);
       return verdict;
     } catch {
-      // The server accepts no new session; the old one may be good again when the trouble is over.
+      // The server accepts no new session; the old one may work again later.
       return "unclear";
     } finally {
       pool.release(fresh);
@@ -133,9 +128,9 @@ async function compare(old: Session, fresh: Session): Promise<SessionVerdict> {
 }
 
 /**
- * Whether an error leaves it open if the server still knows the session.
+ * Whether an error may mean that the server no longer knows the session.
  *
- * @param error How an operation failed.
+ * @param error The error of an operation.
  */
 export function mayBeSessionLoss(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
@@ -151,7 +146,7 @@ export function mayBeSessionLoss(error: unknown): boolean {
 /**
  * Whether a JSON-RPC error may mean that the server does not know the session.
  *
- * @param error The error; `undefined` where there was none.
+ * @param error The error; `undefined` if there was none.
  */
 export function refusesSession(error: RpcError | undefined): boolean {
   if (error === undefined) return false;
@@ -159,10 +154,10 @@ export function refusesSession(error: RpcError | undefined): boolean {
 }
 
 /**
- * The failure of a call that was answered with an error about the session.
+ * Describes the failure of a call that was answered with an error about the session.
  *
  * @param config The server's entry.
- * @param error What it answered.
+ * @param error The error of the answer.
  */
 export function sessionRefusal(config: ServerConfig, error: RpcError): DownstreamError {
   const said = `it answered with error ${error.code}: ${redactExcerpt(error.message, config)}`;

@@ -19,21 +19,21 @@ export type StartFailureKind =
 
 /** A server's command could not be started; the message goes to the agent. */
 export class StartFailure extends Error {
-  /** Tells this class from others. */
+  /** The name of the class. */
   override readonly name = "StartFailure";
-  /** Which of the causes. */
+  /** The cause. */
   readonly kind: StartFailureKind;
-  /** The program that a script names, or the target of a link. */
+  /** The interpreter of a script, or the target of a link. */
   readonly subject: string | undefined;
-  /** The file that the command means, where there is one. */
+  /** The file of the command, if there is one. */
   readonly path: string | undefined;
 
   /**
-   * Says it.
+   * Creates the error.
    *
-   * @param kind Which of the causes.
-   * @param message What is wrong.
-   * @param options The failure behind it, and what its message is about besides the command.
+   * @param kind The cause.
+   * @param message Description of the problem.
+   * @param options The error behind it, and the files that it is about.
    */
   constructor(
     kind: StartFailureKind,
@@ -47,7 +47,7 @@ export class StartFailure extends Error {
   }
 }
 
-/** How much of a file is read to see what it is, in bytes. */
+/** Bytes of a file that are read to find out its type. */
 const HEAD_BYTES = 256;
 
 /**
@@ -71,7 +71,7 @@ export function explainStart(
   };
   if (cause instanceof CommandLineError) return fail("other", cause.message);
   if (cause instanceof Deno.errors.NotCapable) {
-    // The gateway was started with narrowed permissions, and the entry is newer than they are.
+    // The gateway was started with narrowed permissions, and the entry was added later.
     return fail(
       "not-permitted",
       `the gateway's own permissions do not allow it to run the command "${command}"; the operator ` +
@@ -106,7 +106,7 @@ function folderTrouble(cwd: string | undefined): FailureText | undefined {
   return ["folder-is-file", 'its working folder ("cwd") is a file'];
 }
 
-/** The file that the command means, whether or not it can be run. */
+/** Finds the file of the command, whether or not it can be run. */
 function findFile({ command, cwd }: ConnectStdio, env: Readonly<Record<string, string>>) {
   const isPath = /[\\/]/.test(command);
   const folders = isPath ? [""] : (env["PATH"] ?? "").split(":");
@@ -130,7 +130,7 @@ function fileTrouble(command: string, path: string): FailureText | undefined {
   }
   if (info === undefined) return undefined;
   if (info.isDirectory) return ["command-is-folder", `its command "${command}" is a folder`];
-  // On Windows there are no such bits, and no first lines.
+  // Windows has no executable bits and no interpreter lines.
   if (Deno.build.os === "windows") return undefined;
   if (((info.mode ?? 0) & 0o111) === 0) {
     return ["not-executable", `its command "${command}" is a file that is not executable`];

@@ -6,23 +6,23 @@ const MAX_LINE = 4096;
 
 /** How the lines of a server's stderr are read. */
 export interface StderrOptions {
-  /** Takes secrets out of whole lines. */
+  /** Removes secrets from whole lines. */
   readonly clean: (lines: string) => string;
   /** Length of the longest secret, in UTF-16 code units. */
   readonly longestSecret: number;
-  /** Takes each line, cleaned, and cut where it is longer than 4096 characters. */
+  /** Receives each line, without secrets, cut to 4096 characters. */
   readonly onLine: (line: string) => void;
 }
 
 /**
- * Reads a server's stderr to its end, for a pipe that nobody reads stalls the server, and keeps the
- * last lines for errors. A server may write faster than we can do much about each line, so secrets
- * are taken out of as many lines at once as came at once.
+ * Reads a server's stderr to its end, because an unread pipe blocks the server, and keeps the last lines
+ * for errors. A server may write many lines fast, so secrets are removed from each chunk of lines at
+ * once and not line by line.
  */
 export class StderrTail {
   readonly #options: StderrOptions;
   readonly #lines: string[] = [];
-  // The beginning of a line that goes on, and whether some of it was left out.
+  // The beginning of an unfinished line, and whether a part of it was skipped.
   #rest = "";
   #isCut = false;
   /** Resolves when the stream has ended. */

@@ -76,16 +76,16 @@ export class StdioTransport implements Transport {
 
   end(patience: GracePeriods): Promise<void> {
     this.#ending ??= this.#end(patience);
-    // The shortest time of all counts: an end that may take long must not hold up the gateway's own.
+    // The shortest of all times applies: a slow end must not delay the exit of the gateway.
     void within(this.#child.status, patience.inputMs).then(() => this.#inputTimeUp.resolve());
     return this.#ending;
   }
 
   async #end(patience: GracePeriods): Promise<void> {
-    // A server that does not read its input cannot be waited for to take what is queued.
+    // The wait is limited, because the server may not read the queued input.
     const inputTaken = this.channel.endWriting();
     await Promise.race([inputTaken.then(() => this.#child.status), this.#inputTimeUp.promise]);
-    // Its children may be left when the server itself is gone.
+    // Its children may still run after the server itself has ended.
     if (signalGroup(this.pid, "SIGTERM") && !await groupEnds(this.pid, patience.terminateMs)) {
       signalGroup(this.pid, "SIGKILL");
     }
@@ -125,7 +125,7 @@ export function openStdio(
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
-      // A group of its own. On Windows that would be a console window of its own.
+      // A process group of its own. On Windows, this would open a console window.
       detached: Deno.build.os !== "windows",
     });
     return new StdioTransport(command.spawn(), { ...context, server: config.name, secrets });

@@ -5,10 +5,9 @@ import { isRecord } from "./handshake.ts";
 import type { Lease } from "./lease.ts";
 
 /**
- * Finds a tool and calls it. A tool that is not known is looked for in a fresh list before it counts
- * as missing.
+ * Finds a tool and calls it. The tool list is fetched again before an unknown tool counts as missing.
  *
- * Every call comes through here, so what is known already is not awaited.
+ * This is the hot path of every call, so a cached list is not awaited.
  *
  * @param lease A session, which may still be connecting.
  * @param what The call, and the clock that ends it.
@@ -45,10 +44,7 @@ function isCallable(tool: Tool | undefined, { lacksArguments }: ToolCall): tool 
   return tool !== undefined && !(lacksArguments?.(tool) ?? false);
 }
 
-/**
- * The list that should have the tool, asked for afresh where the one that is known does not have it,
- * or has one that cannot take the call.
- */
+/** Returns the tool list; fetched again if the tool in the cached one is missing or lacks arguments. */
 async function findCatalog(lease: Lease, call: ToolCall): Promise<Catalog> {
   const catalog = await lease.listTools();
   return isCallable(catalog.get(call.tool), call) ? catalog : await lease.listTools(true);

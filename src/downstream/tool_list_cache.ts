@@ -3,15 +3,15 @@ import type { Catalog } from "./catalog.ts";
 import type { Session } from "./session.ts";
 import { untilAborted } from "./until_aborted.ts";
 
-/** How long a list that is not whole is made do with, in milliseconds. */
+/** Time until a partial list is fetched again, in milliseconds. */
 const PARTIAL_MS = 60_000;
 
-/** A list of tools that was asked for. */
+/** A list of tools that was requested. */
 interface CachedList {
   readonly promise: Promise<Catalog>;
   /**
-   * The same once it is there, so that a call need not wait a turn for it; until then the list that
-   * was there before.
+   * The result of `promise`, so that a call need not wait a tick for it; until it resolves, the
+   * previous list.
    */
   catalog: Catalog | undefined;
   isPending: boolean;
@@ -20,15 +20,15 @@ interface CachedList {
 }
 
 /**
- * The tool lists of a server, each asked for once. There is one for each set of declared
- * capabilities, because a server may list other tools to a client that can do more.
+ * The tool lists of a server, each fetched once. There is one for each set of declared capabilities,
+ * because a server may list more tools to a client with more capabilities.
  */
 export class ToolListCache {
   readonly #byKey = new Map<string, CachedList>();
   readonly #onListed: (catalog: Catalog) => void;
   #toolCount: number | undefined;
 
-  /** @param onListed Takes each list as it comes. */
+  /** @param onListed Receives each list when it arrives. */
   constructor(onListed: (catalog: Catalog) => void) {
     this.#onListed = onListed;
   }
@@ -39,26 +39,27 @@ export class ToolListCache {
   }
 
   /**
-   * The tools as they were listed.
+   * Returns the cached list.
    *
-   * @param key Names the declared capabilities.
+   * @param key Key of the declared capabilities.
    */
   known(key: string): Catalog | undefined {
     return this.#byKey.get(key)?.catalog;
   }
 
-  /** Whether a list that is not whole should be asked for again by now. */
+  /** Whether a partial list is due to be fetched again. */
   isStale(key: string): boolean {
     const listing = this.#byKey.get(key);
     return listing !== undefined && performance.now() >= listing.askAgainAt;
   }
 
   /**
-   * The tools as they were listed, or are just being.
+   * Returns the cached list, or the one that is being fetched.
    *
-   * @param key Names the declared capabilities.
-   * @param signal Gives up; its reason is thrown.
-   * @returns At once `undefined` where nobody asked yet; later where a session failed to list them.
+   * @param key Key of the declared capabilities.
+   * @param signal Cancels the wait; its reason is thrown.
+   * @returns `undefined` if no list was requested yet; a promise of `undefined` if the session that was
+   * asked failed.
    */
   coming(key: string, signal: CancelSignal): Promise<Catalog | undefined> | undefined {
     const listing = this.#byKey.get(key);
@@ -66,11 +67,11 @@ export class ToolListCache {
   }
 
   /**
-   * Asks a session for the tools; while one is being asked, no other is.
+   * Asks a session for the tools, unless a request is pending already.
    *
-   * @param session Whom to ask.
-   * @param key Names the capabilities declared to it.
-   * @param afresh Whether a list that is there already will not do.
+   * @param session The session to ask.
+   * @param key Key of the capabilities declared to it.
+   * @param afresh Whether to ask again although there is a cached list.
    */
   ask(session: Session, key: string, afresh = false): Promise<Catalog> {
     const known = this.#byKey.get(key);
@@ -96,7 +97,7 @@ export class ToolListCache {
     return listing.promise;
   }
 
-  /** The list may be out of date: the next who needs it asks. */
+  /** Removes a list that may be out of date; it is fetched again when it is needed. */
   forget(key: string): void {
     this.#byKey.delete(key);
   }
@@ -108,7 +109,7 @@ async function catalogOf(listing: CachedList, signal: CancelSignal): Promise<Cat
     return await untilAborted(listing.promise, signal);
   } catch (error) {
     if (signal.aborted) throw error;
-    // It was another session that failed; the one of who asks now may do better.
+    // A different session failed; the caller's own may succeed.
     return undefined;
   }
 }

@@ -1,24 +1,24 @@
 import type { Channel } from "../jsonrpc/mod.ts";
 
-/** How long a server gets for each step of its end, in milliseconds. */
+/** Time for each step of a server's shutdown, in milliseconds. */
 export interface GracePeriods {
-  /** After its input was closed. */
+  /** After its input is closed, before it is asked to terminate. */
   readonly inputMs: number;
-  /** After it was asked to end. */
+  /** After it is asked to terminate, before it is killed. */
   readonly terminateMs: number;
 }
 
-/** An open connection to a server, whatever it runs over. The seam for further transports. */
+/** An open connection to a server over any transport. */
 export interface Transport {
-  /** The way messages take. */
+  /** Carries the messages. */
   readonly channel: Channel;
-  /** The process id, where the server is a process of ours. */
+  /** The process id, if the server is a process of ours. */
   readonly pid?: number;
-  /** Resolves when that process has ended; what it started may hold the channel open for longer. */
+  /** Resolves when that process has ended; its children may hold the channel open for longer. */
   readonly exited?: Promise<unknown>;
-  /** Whether the server keeps a session under an id, which it may forget while the channel goes on. */
+  /** Whether the server keeps a session under an id, which it may forget while the channel is open. */
   readonly hasSessionId?: boolean;
-  /** Takes the revision that was agreed on, where requests have to name it. */
+  /** Sets the negotiated revision, for transports whose requests name it. */
   negotiated?(revision: string): void;
   /**
    * Returns the last output of the server, such as its last lines on stderr, and its exit code; without
@@ -26,11 +26,11 @@ export interface Transport {
    * process that is ending.
    */
   lastWords(): Promise<string>;
-  /** Ends everything that was started for the connection, at once and without asking. */
+  /** Kills everything that was started for the connection, immediately. */
   kill(): void;
   /**
-   * Ends the connection and everything that was started for it. May be called again, with less
-   * patience.
+   * Ends the connection and everything that was started for it. May be called again with shorter
+   * grace periods.
    */
   end(patience: GracePeriods): Promise<void>;
 }

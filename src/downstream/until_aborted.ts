@@ -3,7 +3,7 @@ import type { CancelSignal } from "../jsonrpc/mod.ts";
 /**
  * Waits for a promise until a signal aborts.
  *
- * @param promise What to wait for; its later failure is nobody's concern then.
+ * @param promise The promise; if the signal aborts first, its failure is ignored.
  * @param signal Its reason is thrown when it aborts first.
  */
 export async function untilAborted<T>(promise: Promise<T>, signal: CancelSignal): Promise<T> {

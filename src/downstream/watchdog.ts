@@ -1,8 +1,8 @@
 import type { Log } from "../log.ts";
 
 /**
- * Reads `+ID` and `-ID` lines, and ends the groups that are left when its input ends: that is when
- * the gateway is gone, however it went. Signals that are meant for the gateway do not concern it.
+ * Reads `+ID` and `-ID` lines, and ends the remaining groups when its input ends, which happens when the
+ * gateway has ended for any reason. It ignores signals that are meant for the gateway.
  */
 const SCRIPT = `trap '' INT TERM HUP
 groups=' '
@@ -26,8 +26,8 @@ for id in $groups; do kill -s KILL -- "-$id" 2>/dev/null; done
 exit 0`;
 
 /**
- * Ends the servers' process groups should the gateway itself be killed: a small shell that waits
- * for the end of a pipe which only the gateway holds. Started with the first group.
+ * Ends the servers' process groups if the gateway itself is killed: a shell that waits for the end of a
+ * pipe that only the gateway holds. Started with the first group.
  */
 export class Watchdog {
   readonly #log: Log;
@@ -37,24 +37,24 @@ export class Watchdog {
   #isGone = Deno.build.os === "windows";
 
   /**
-   * Prepares the watchdog; nothing is started yet.
+   * Starts nothing yet.
    *
-   * @param log Is told when there is none.
+   * @param log Receives a warning if the watchdog cannot be started.
    */
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** Has a group ended should the gateway be killed. */
+  /** Registers a group, to be ended if the gateway is killed. */
   register(groupId: number): void {
     if (this.#isGone) return;
     this.#start();
-    this.#tell(`+${groupId}\n`);
+    this.#write(`+${groupId}\n`);
   }
 
-  /** Forgets a group that has ended: the system may give its id to others. */
+  /** Removes a group that has ended: the system may reuse its id. */
   unregister(groupId: number): void {
-    this.#tell(`-${groupId}\n`);
+    this.#write(`-${groupId}\n`);
   }
 
   /** Ends the watchdog, which ends the groups that are still registered. */
@@ -84,7 +84,7 @@ export class Watchdog {
     }
   }
 
-  #tell(line: string): void {
+  #write(line: string): void {
     this.#writer?.write(this.#encoder.encode(line)).catch(() => {
       this.#isGone = true;
       this.#writer = undefined;

@@ -1,4 +1,4 @@
-/** How a process is started. */
+/** The command line of a process. */
 export interface CommandLine {
   /** The program. */
   readonly file: string;
@@ -10,9 +10,9 @@ export interface CommandLine {
 
 /** The context in which a command is looked up. */
 export interface WindowsContext {
-  /** The environment that the process gets; the case of names does not count. */
+  /** The environment of the process; its names are case-insensitive. */
   readonly env: Readonly<Record<string, string>>;
-  /** The folder that the process starts in, where it is not our own. */
+  /** The folder of the process; by default the current one. */
   readonly cwd?: string;
   /** Whether there is a file of this path. */
   readonly exists: (path: string) => boolean;
@@ -30,8 +30,8 @@ const SCRIPT = /\.(?:bat|cmd)$/i;
 const PLAIN = /^[\w\-.:/\\@+#$]*[\w\-.:/@+#$]$/;
 
 /**
- * Finds out how a command is started on Windows. What is called `npx` there is `npx.cmd`, a script,
- * which only `cmd.exe` can run.
+ * Finds out how to start a command on Windows. `npx` there is a script, `npx.cmd`, which only `cmd.exe`
+ * can run.
  *
  * @param entry Name or path of the command, and its arguments, as in the server's entry.
  * @param context The environment, the folder, and the files.
@@ -56,8 +56,8 @@ export function windowsCommand(
 }
 
 /**
- * Never in the current folder, where `cmd.exe` looks first: a stranger's repository may have a
- * `npx.cmd` of its own.
+ * Finds the file of a command, never in the current folder, where `cmd.exe` looks first: an untrusted
+ * repository may have its own `npx.cmd`.
  */
 function findFile(command: string, { env, cwd, exists }: WindowsContext): string | undefined {
   const names = fileNames(command, env);
@@ -69,7 +69,7 @@ function findFile(command: string, { env, cwd, exists }: WindowsContext): string
   return names.map((name) => isRelative ? join(cwd, name) : name).find(exists);
 }
 
-/** A name without extension is never a file by itself: beside `npx.cmd` lies `npx`, for Unix. */
+/** Returns the file names of a command. All have an extension: `npx` beside `npx.cmd` is for Unix. */
 function fileNames(command: string, env: Readonly<Record<string, string>>): string[] {
   const listed = (valueOf("PATHEXT", env) ?? "").split(";").map((text) => text.trim());
   const known = listed.filter((extension) => STARTABLE.includes(extension.toLowerCase()));
@@ -105,9 +105,9 @@ function quoteArgument(argument: string): string {
  *
  * Between double quotes `cmd.exe` leaves everything alone but `%`, so no caret is needed, which
  * would have to be doubled for each reading. A quote is doubled: for `cmd.exe` that closes and opens
- * the quotes again, and the C runtime takes it for one quote. Backslashes count for the C runtime
- * where a quote follows. After a `%` stands a variable without a value (no characters of the current
- * folder's name), so that none that has one begins there; the scripts' own `%*` is not read again.
+ * the quotes again, and the C runtime takes it for one quote. Backslashes are special for the C runtime
+ * only before a quote. Each `%` is followed by an empty variable (no characters of the current folder's
+ * name), so that no other variable can begin there; the scripts' own `%*` is not read again.
  *
  * @see {@link https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments}
  */

@@ -1,4 +1,4 @@
-/** How many cookies are kept, and how long one may be, in UTF-16 code units. */
+/** Limits of cookies: their number, and the length of one in UTF-16 code units. */
 const MAX_COOKIES = 50;
 const MAX_SIZE = 4096;
 
@@ -26,7 +26,7 @@ export class CookieJar {
     this.#now = now;
   }
 
-  /** The values, none of which may be written anywhere. */
+  /** The values, which are secrets. */
   get values(): string[] {
     return [...this.#cookies.values()].map(({ value }) => value);
   }
@@ -35,18 +35,18 @@ export class CookieJar {
    * Keeps the cookies that an answer sets.
    *
    * @param headers The answer's headers.
-   * @param url What was asked.
+   * @param url The url of the request.
    */
   keep(headers: Headers, url: URL): void {
     for (const line of headers.getSetCookie()) this.#keep(line, url);
   }
 
   /**
-   * The `Cookie` header of a request.
+   * Returns the `Cookie` header of a request.
    *
-   * @param url What is asked.
-   * @param configured The header of the server's entry; its cookies win.
-   * @returns `undefined` where there is nothing to send.
+   * @param url The url of the request.
+   * @param configured The header of the server's entry; its cookies take precedence.
+   * @returns `undefined` if there is no cookie to send.
    */
   header(url: URL, configured: string | null): string | undefined {
     if (this.#cookies.size === 0) return configured ?? undefined;
@@ -76,7 +76,7 @@ export class CookieJar {
     const path = own.startsWith("/") ? own : defaultPath(url);
     const key = `${name};${path}`;
     const expiresAt = this.#expiryOf(attributes);
-    // One that is set again keeps its place, and must not push out another.
+    // A cookie that is set again keeps its position, and evicts no other.
     if (expiresAt <= this.#now()) return void this.#cookies.delete(key);
     this.#cookies.set(key, { name, value: pair.slice(equals + 1).trim(), path, expiresAt });
     if (this.#cookies.size > MAX_COOKIES) {
@@ -93,7 +93,7 @@ export class CookieJar {
   }
 }
 
-/** Whether a host may set cookies for a domain: for itself, or for a domain that it lies in. */
+/** Whether a host may set cookies for a domain: its own, or one that it is in. */
 function isForHost(attribute: string | undefined, host: string): boolean {
   const domain = attribute?.replace(/^\./, "").toLowerCase() ?? "";
   return domain === "" || host === domain || host.endsWith(`.${domain}`);
@@ -104,7 +104,7 @@ function isWithin({ pathname }: URL, path: string): boolean {
   return path.endsWith("/") || pathname.length === path.length || pathname[path.length] === "/";
 }
 
-/** The folder of what was asked. */
+/** The folder of the requested path. */
 function defaultPath({ pathname }: URL): string {
   return pathname.slice(0, Math.max(1, pathname.lastIndexOf("/")));
 }

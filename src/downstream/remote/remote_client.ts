@@ -36,9 +36,9 @@ export interface RemoteClient {
   /** Sets the negotiated revision, which is sent with every later request. */
   negotiated(revision: string): void;
   /**
-   * Tells the server that the session is over.
+   * Ends the session at the server.
    *
-   * @param withinMs How long this may take.
+   * @param withinMs Time for this, in milliseconds.
    */
   leave(withinMs: number): Promise<void>;
   /** Aborts everything immediately. */

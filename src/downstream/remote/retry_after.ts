@@ -1,13 +1,13 @@
-/** Shortest and longest pause that is taken from a server's word, in milliseconds. */
+/** Shortest and longest pause that a server can ask for, in milliseconds. */
 const MIN_MS = 100;
 const MAX_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Reads how long a server asks to be left alone.
+ * Reads the wait that a server asks for.
  *
  * @param value The `Retry-After` header: seconds, or a date.
  * @param now Milliseconds since 1970.
- * @returns Milliseconds; `undefined` where it says nothing that can be read.
+ * @returns Milliseconds; `undefined` if there is no valid value.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9110#field.retry-after}
  */
 export function readRetryAfter(value: string | null, now: number = Date.now()): number | undefined {
@@ -20,7 +20,7 @@ export function readRetryAfter(value: string | null, now: number = Date.now()): 
 /**
  * Waits.
  *
- * @param ms For how long, in milliseconds.
+ * @param ms Duration, in milliseconds.
  * @param signal Ends the wait; its reason is thrown.
  */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
