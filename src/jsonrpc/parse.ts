@@ -12,7 +12,7 @@ import { elementTexts, isTooComplex } from "./scan.ts";
 /** Maximum number of messages in a batch: each invalid one costs an answer many times its size. */
 const MAX_BATCH = 1000;
 
-/** How much is read of either end of a message that is skipped, in UTF-16 code units. */
+/** Characters read at either end of a skipped message, in UTF-16 code units. */
 const EXCERPT = 1024;
 
 /**

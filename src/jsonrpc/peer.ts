@@ -18,7 +18,7 @@ import { parseMessage, readDropped } from "./parse.ts";
 import { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 import { textAt } from "./scan.ts";
 
-/** How much of a stray message is reported, in UTF-16 code units. */
+/** Maximum length of a stray message in a report, in UTF-16 code units. */
 const EXCERPT = 200;
 
 /**

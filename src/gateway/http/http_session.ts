@@ -41,7 +41,7 @@ export class HttpSession implements Channel, StreamOwner {
   readonly #replay: Replay;
   readonly #responses = new Set<PostResponse>();
   readonly #streams = new Map<number, PostResponse>();
-  readonly #places = new Map<number, number>();
+  readonly #positions = new Map<number, number>();
   #handler: ChannelHandler | undefined;
   #own: EventStream | undefined;
   // Position of the last message that was sent on the client's stream; later ones wait for it to reopen.
@@ -94,8 +94,8 @@ export class HttpSession implements Channel, StreamOwner {
       // A stream that was replaced by another does not count.
       this.hasLeft ||= this.#own === stream;
     });
-    for (const { place, text } of this.#replay.find(OWN_STREAM)) {
-      if (place > from) this.#sendOwn(place, text);
+    for (const { position, text } of this.#replay.find(OWN_STREAM)) {
+      if (position > from) this.#sendOwn(position, text);
     }
     return stream;
   }
@@ -114,14 +114,14 @@ export class HttpSession implements Channel, StreamOwner {
     if (number === OWN_STREAM) return this.listen(from);
     const response = this.#streams.get(number);
     const kept = this.#replay.find(number);
-    const events = kept.filter(({ place }) => place > from);
+    const events = kept.filter(({ position }) => position > from);
     if (response === undefined && events.length === 0) return undefined;
     // The oldest messages are dropped first.
-    const firstPlace = kept[0]?.place ?? (this.#places.get(number) ?? 0) + 1;
-    if (firstPlace > from + 1) return undefined;
+    const firstPosition = kept[0]?.position ?? (this.#positions.get(number) ?? 0) + 1;
+    if (firstPosition > from + 1) return undefined;
     this.#noteUse();
     const stream = new EventStream();
-    for (const { place, text } of events) stream.send(eventId(number, place), text);
+    for (const { position, text } of events) stream.send(eventId(number, position), text);
     if (response === undefined) stream.end();
     else response.resume(stream);
     return stream;
@@ -144,8 +144,8 @@ export class HttpSession implements Channel, StreamOwner {
   /** Sends a message that belongs to no call. */
   send(text: string): void {
     if (this.#isOver) return;
-    const place = this.#keep(OWN_STREAM, text);
-    if (this.#own?.isOpen) this.#sendOwn(place, text);
+    const position = this.#keep(OWN_STREAM, text);
+    if (this.#own?.isOpen) this.#sendOwn(position, text);
   }
 
   /** Resolves immediately: answers are passed on without a queue, and the response writers queue. */
@@ -180,7 +180,7 @@ export class HttpSession implements Channel, StreamOwner {
     this.#responses.delete(response);
     if (stream === undefined) return;
     this.#streams.delete(stream);
-    this.#places.delete(stream);
+    this.#positions.delete(stream);
   }
 
   /** Notes that the client has sent a request. */
@@ -199,18 +199,18 @@ export class HttpSession implements Channel, StreamOwner {
   }
 
   #keep(stream: number, text: string): number {
-    const place = (this.#places.get(stream) ?? 0) + 1;
-    this.#places.set(stream, place);
-    if (!this.#isOver) this.#replay.add({ stream, place, text });
-    return place;
+    const position = (this.#positions.get(stream) ?? 0) + 1;
+    this.#positions.set(stream, position);
+    if (!this.#isOver) this.#replay.add({ stream, position, text });
+    return position;
   }
 
-  #sendOwn(place: number, text: string): void {
-    this.#ownSent = place;
-    this.#own?.send(eventId(OWN_STREAM, place), text);
+  #sendOwn(position: number, text: string): void {
+    this.#ownSent = position;
+    this.#own?.send(eventId(OWN_STREAM, position), text);
   }
 }
 
-function eventId(stream: number, place: number): string {
-  return `${stream}-${place}`;
+function eventId(stream: number, position: number): string {
+  return `${stream}-${position}`;
 }

@@ -5,7 +5,7 @@ export interface SentEvent {
   /** Number of the stream within the session. */
   readonly stream: number;
   /** Position of the message on the stream, from 1. */
-  readonly place: number;
+  readonly position: number;
   readonly text: string;
 }
 

@@ -80,14 +80,14 @@ function keyText(name: string): string {
   return identifier.test(name) ? name : JSON.stringify(name);
 }
 
-function valueText(schema: unknown, place: Budget, walk: Walk): string {
-  const type = typeText(schema, place, walk);
+function valueText(schema: unknown, budget: Budget, walk: Walk): string {
+  const type = typeText(schema, budget, walk);
   if (!isSchema(schema) || !Object.hasOwn(schema, "default")) return type;
   return `${type} = ${literalText(schema["default"], maxLiteralChars)}`;
 }
 
-function typeText(schema: unknown, place: Budget, walk: Walk): string {
-  return joinMembers(membersOf(schema, place, walk), place.room);
+function typeText(schema: unknown, budget: Budget, walk: Walk): string {
+  return joinMembers(membersOf(schema, budget, walk), budget.room);
 }
 
 /** Joins the members of a union that fit; always shows the first one. */
@@ -105,49 +105,49 @@ function joinMembers(members: readonly string[], room: number): string {
 }
 
 /** Returns the members of a schema's union; one if it is not a union. */
-function membersOf(schema: unknown, place: Budget, walk: Walk): string[] {
+function membersOf(schema: unknown, budget: Budget, walk: Walk): string[] {
   if (schema === false) return ["never"];
   if (!isSchema(schema)) return ["any"];
   walk.work -= 1;
-  if (walk.work < 0 || place.nesting > maxNesting) return [cut];
+  if (walk.work < 0 || budget.nesting > maxNesting) return [cut];
   const reference = schema["$ref"];
   const members = typeof reference === "string"
-    ? follow(reference, { walk, visit: (part) => membersOf(part, deeper(place), walk) }) ??
+    ? follow(reference, { walk, visit: (part) => membersOf(part, deeper(budget), walk) }) ??
       [`{${cut}}`]
-    : unreferredMembersOf(schema, place, walk);
+    : unreferredMembersOf(schema, budget, walk);
   return schema["nullable"] === true ? [...members, "null"] : members;
 }
 
-function unreferredMembersOf(schema: Schema, place: Budget, walk: Walk): string[] {
+function unreferredMembersOf(schema: Schema, budget: Budget, walk: Walk): string[] {
   if (Object.hasOwn(schema, "const")) return [literalText(schema["const"], maxLiteralChars)];
   const values = listOf(schema["enum"]).slice(0, maxMembers + 1);
   if (values.length > 0) return values.map((value) => literalText(value, maxLiteralChars));
-  const own = typeNamesOf(schema).map((type) => textOfType(type, schema, place, walk));
+  const own = typeNamesOf(schema).map((type) => textOfType(type, schema, budget, walk));
   const alternatives = alternativesOf(schema)
-    .flatMap((part) => membersOf(part, deeper(place), walk));
+    .flatMap((part) => membersOf(part, deeper(budget), walk));
   if (own.length === 0) {
-    return alternatives.length > 0 ? alternatives : partsOf(schema, place, walk);
+    return alternatives.length > 0 ? alternatives : partsOf(schema, budget, walk);
   }
   // Alternatives that only constrain, as `anyOf: [{"required": ["a"]}, ...]`, say nothing about the type.
   const telling = alternatives.filter((text) => text !== "any");
   if (telling.every((text) => own.includes(text))) return own;
   if (!own.some((text) => text.length > 2 && text.startsWith("{"))) return telling;
-  return [`(${joinMembers(own, place.room)} & (${joinMembers(telling, place.room)}))`];
+  return [`(${joinMembers(own, budget.room)} & (${joinMembers(telling, budget.room)}))`];
 }
 
 /** Returns the members that `allOf` gives to a schema without its own type. */
-function partsOf(schema: Schema, place: Budget, walk: Walk): string[] {
-  const inner = deeper(place);
+function partsOf(schema: Schema, budget: Budget, walk: Walk): string[] {
+  const inner = deeper(budget);
   const parts = listOf(schema["allOf"]).slice(0, maxMembers);
   const shape = shapeOf(schema, walk);
   if (shape.properties.size > 0) return [objectText(schema, inner, walk)];
-  const told = parts.map((part) => membersOf(part, inner, walk))
+  const intersection = parts.map((part) => membersOf(part, inner, walk))
     .filter((members) => members.some((text) => text !== "any"));
-  if (told.length < 2) return told[0] ?? [];
-  return [`(${told.map((members) => grouped(members, place.room)).join(" & ")})`];
+  if (intersection.length < 2) return intersection[0] ?? [];
+  return [`(${intersection.map((members) => grouped(members, budget.room)).join(" & ")})`];
 }
 
-function textOfType(type: unknown, schema: Schema, place: Budget, walk: Walk): string {
+function textOfType(type: unknown, schema: Schema, budget: Budget, walk: Walk): string {
   switch (type) {
     case "string":
     case "number":
@@ -157,23 +157,23 @@ function textOfType(type: unknown, schema: Schema, place: Budget, walk: Walk): s
     case "integer":
       return "number";
     case "array":
-      return arrayText(schema, deeper(place), walk);
+      return arrayText(schema, deeper(budget), walk);
     case "object":
-      return objectText(schema, place, walk);
+      return objectText(schema, budget, walk);
     default:
       return "any";
   }
 }
 
-function arrayText(schema: Schema, place: Budget, walk: Walk): string {
+function arrayText(schema: Schema, budget: Budget, walk: Walk): string {
   const tuple = schema["prefixItems"] ?? schema["items"];
   if (!Array.isArray(tuple)) {
-    return `${grouped(membersOf(schema["items"], place, walk), place.room)}[]`;
+    return `${grouped(membersOf(schema["items"], budget, walk), budget.room)}[]`;
   }
   const parts: string[] = [];
-  let left = place.room;
+  let left = budget.room;
   for (const item of tuple) {
-    const text = left <= 0 ? cut : typeText(item, { ...place, room: place.room >> 1 }, walk);
+    const text = left <= 0 ? cut : typeText(item, { ...budget, room: budget.room >> 1 }, walk);
     parts.push(text);
     if (text === cut) break;
     left -= text.length + 2;
@@ -187,14 +187,14 @@ function grouped(members: readonly string[], room: number): string {
   return new Set(members).size > 1 ? `(${text})` : text;
 }
 
-function objectText(schema: Schema, place: Budget, walk: Walk): string {
+function objectText(schema: Schema, budget: Budget, walk: Walk): string {
   const shape = shapeOf(schema, walk);
   if (shape.properties.size === 0 && !isTelling(shape.rest)) {
     return shape.rest === false ? "{}" : "object";
   }
-  if (place.room < minObjectRoom) return `{${cut}}`;
-  const inner = { room: place.room >> 1, nesting: place.nesting + 1 };
-  return `{${propertiesText(shape, place.room, inner, walk)}}`;
+  if (budget.room < minObjectRoom) return `{${cut}}`;
+  const inner = { room: budget.room >> 1, nesting: budget.nesting + 1 };
+  return `{${propertiesText(shape, budget.room, inner, walk)}}`;
 }
 
 /** Writes a value as JSON, cut if it is long or deep. */
@@ -219,6 +219,6 @@ function literalText(value: unknown, room: number): string {
   return isList ? `[${parts.join(", ")}]` : `{${parts.join(", ")}}`;
 }
 
-function deeper(place: Budget): Budget {
-  return { room: place.room, nesting: place.nesting + 1 };
+function deeper(budget: Budget): Budget {
+  return { room: budget.room, nesting: budget.nesting + 1 };
 }
