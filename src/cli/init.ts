@@ -27,7 +27,7 @@ import {
   findClearTextSecrets,
   findServers,
   FIRST_AGENT,
-  type Found,
+  type FoundServers,
   type Inspected,
   isClientId,
   isFromNpx,
@@ -290,7 +290,7 @@ function choosePlaces(from: string | undefined, machine: Machine): ClientPlace[]
 /** Prints notes on what was written. */
 async function printNotes(
   plan: Plan,
-  { files: clientFiles }: Found,
+  { files: clientFiles }: FoundServers,
   { files, written, options: { machine }, say }: {
     readonly files: { readonly servers: string; readonly rules: string };
     readonly written: readonly WrittenFile[];
@@ -330,7 +330,7 @@ async function printNotes(
   }
 }
 
-function clientsOf(from: string | undefined, { files }: Found): ClientId[] {
+function clientsOf(from: string | undefined, { files }: FoundServers): ClientId[] {
   if (from !== undefined && isClientId(from)) return [from];
   return CLIENT_IDS.filter((id) => files.some(({ client }) => client === id));
 }

@@ -6,24 +6,19 @@
  */
 
 export { LoginNeedsCaller } from "./authorization.ts";
-export type {
-  Authorization,
-  PendingCaller as Waiting,
-  RecoverOptions,
-  ServerAuth as OwnAuthorization,
-} from "./authorization.ts";
+export type { Authorization, PendingCaller, RecoverOptions, ServerAuth } from "./authorization.ts";
 export {
   type CallAnswer,
   type Caller,
   type CallPermit,
   type ClientCapabilities,
-  type ClientChannel as ClientLink,
+  type ClientChannel,
   type ClientConnection,
   supportsUrlElicitation,
   type ToolCall,
 } from "./caller.ts";
 export { Catalog, CatalogError, type Tool } from "./catalog.ts";
-export { HandshakeError, type ServerInfo as ServerFacts } from "./handshake.ts";
+export { HandshakeError, type ServerInfo } from "./handshake.ts";
 export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";

@@ -1,4 +1,4 @@
-import { Turn } from "../jsonrpc/mod.ts";
+import { ReadThrottle } from "../jsonrpc/mod.ts";
 
 const MAX_LINES = 20;
 const MAX_BYTES = 2048;
@@ -44,7 +44,7 @@ export class StderrTail {
 
   async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
-    const turn = new Turn();
+    const turn = new ReadThrottle();
     try {
       for await (const chunk of stream) {
         const pause = turn.do(() => this.#add(decoder.decode(chunk, { stream: true })));

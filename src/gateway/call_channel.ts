@@ -1,4 +1,4 @@
-import type { ClientLink } from "../downstream/mod.ts";
+import type { ClientChannel } from "../downstream/mod.ts";
 import type {
   CancelSignal,
   IncomingRequest,
@@ -40,7 +40,7 @@ export function rankOf(level: unknown): number {
  * Sends servers' requests and notifications back to a client. Those sent during a call belong to that
  * call if the transport can say so.
  */
-export class CallChannel implements ClientLink {
+export class CallChannel implements ClientChannel {
   readonly #peer: Peer;
   readonly #threshold: LogThreshold;
   readonly #call: IncomingRequest | undefined;

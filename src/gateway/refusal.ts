@@ -1,5 +1,5 @@
 import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
-import type { Admission } from "../limits/mod.ts";
+import type { AdmitResult } from "../limits/mod.ts";
 import type { Decision, IdentityRefusal, Question } from "../policy/mod.ts";
 
 /** The error that an agent gets instead of a result. */
@@ -28,7 +28,9 @@ export function identityRefusal({ code, message, hint }: IdentityRefusal): Refus
 }
 
 /** Refuses a call that exceeds a limit. */
-export function limitRefusal({ message, retryAfterMs }: Admission & { kind: "refused" }): Refusal {
+export function limitRefusal(
+  { message, retryAfterMs }: AdmitResult & { kind: "refused" },
+): Refusal {
   return { code: "RATE_LIMITED", message, retry_after_ms: retryAfterMs };
 }
 

@@ -1,4 +1,4 @@
-import type { ClientCapabilities, ClientConnection, ClientLink } from "../downstream/mod.ts";
+import type { ClientCapabilities, ClientChannel, ClientConnection } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { CallChannel, LOG_LEVELS, LogThreshold, rankOf } from "./call_channel.ts";
@@ -40,7 +40,7 @@ export class ClientSession {
   readonly #options: ClientSessionOptions;
   readonly #peer: Peer;
   readonly #threshold = new LogThreshold();
-  readonly #link: ClientLink;
+  readonly #link: ClientChannel;
   #connection: ClientConnection;
   #isInitialized = false;
 

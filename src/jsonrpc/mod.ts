@@ -26,5 +26,5 @@ export { Peer, type PeerHandler } from "./peer.ts";
 export { type Indexed, SwapRemoveSet } from "./swap_remove_set.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 export { elementTexts, isTooComplex, textAt, withElement } from "./scan.ts";
-export { ReadThrottle as Turn } from "./read_throttle.ts";
+export { ReadThrottle } from "./read_throttle.ts";
 export { utf8Bytes } from "./utf8_bytes.ts";

@@ -6,10 +6,10 @@
  * @module
  */
 export {
-  type AdmitResult as Admission,
+  type AdmitResult,
   CallLimits,
   type CallLimitsOptions,
-  type CallRequest as Newcomer,
+  type CallRequest,
   limitsOf,
   Permit,
 } from "./call_limits.ts";

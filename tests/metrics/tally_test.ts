@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Tally } from "../../src/metrics/mod.ts";
+import { OperationStats } from "../../src/metrics/mod.ts";
 
 /** Returns the summary of a tally after these latencies. */
-function tallyOf(...latencies: number[]): Tally {
-  const tally = new Tally();
+function tallyOf(...latencies: number[]): OperationStats {
+  const tally = new OperationStats();
   for (const latency of latencies) tally.add(latency, "");
   return tally;
 }
@@ -52,7 +52,7 @@ Deno.test("[metrics.percentiles] impossible latencies do no harm", () => {
 });
 
 Deno.test("[metrics.errors] errors by code, and their share", () => {
-  const tally = new Tally();
+  const tally = new OperationStats();
   for (const code of ["", "", "", "TIMEOUT", "TIMEOUT", "-32602", "", ""]) tally.add(1, code);
   const { count, errors, error_rate } = tally.summary();
   assert.equal(count, 8);

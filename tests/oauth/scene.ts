@@ -3,8 +3,8 @@ import type { OAuthOptions, ServerConfig } from "../../src/config/mod.ts";
 import {
   type Authorization,
   authorize,
-  type OwnAuthorization,
-  type Waiting,
+  type PendingCaller,
+  type ServerAuth,
 } from "../../src/downstream/mod.ts";
 import { DownstreamError } from "../../src/errors.ts";
 import { createLog } from "../../src/log.ts";
@@ -38,7 +38,7 @@ export class OAuthScene implements AsyncDisposable {
   /** The calling client, which cannot show links. */
   readonly client = new Client("client-1");
   /** The waiting call. */
-  waiting: Waiting | undefined = this.client;
+  waiting: PendingCaller | undefined = this.client;
   readonly #options: SceneOptions;
   /** Links that the browser opened. */
   readonly opened: string[] = [];
@@ -46,7 +46,7 @@ export class OAuthScene implements AsyncDisposable {
   readonly shown: string[] = [];
   /** Pending work of the browser. */
   readonly browsing: Promise<void>[] = [];
-  readonly #made: OwnAuthorization[] = [];
+  readonly #made: ServerAuth[] = [];
 
   constructor(options: SceneOptions = {}) {
     this.#options = options;
@@ -76,7 +76,7 @@ export class OAuthScene implements AsyncDisposable {
   }
 
   /** The authorization of the server in another gateway. */
-  gateway(waiting: () => Waiting | undefined = () => this.waiting): OwnAuthorization {
+  gateway(waiting: () => PendingCaller | undefined = () => this.waiting): ServerAuth {
     const { isInteractive = true, waitMs, loginMs } = this.#options;
     const log = createLog({ level: "debug", write: (line) => this.log.push(line) });
     const made = authorize(this.config(), {

@@ -19,12 +19,7 @@ export type { ClientId, ClientPlace, Machine } from "./clients.ts";
 export { thisDisk } from "./disk.ts";
 export type { Disk } from "./disk.ts";
 export { findServers, showPath } from "./find_servers.ts";
-export type {
-  ClientFile,
-  FindOptions,
-  FoundServer,
-  FoundServers as Found,
-} from "./find_servers.ts";
+export type { ClientFile, FindOptions, FoundServer, FoundServers } from "./find_servers.ts";
 export type { ImportedEntry, Json, JsonPath, JsonRecord } from "./import_entry.ts";
 export type { ChangedFile, ChangedValue } from "./journal.ts";
 export { mergeServers } from "./merge_servers.ts";

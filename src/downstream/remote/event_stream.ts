@@ -1,4 +1,4 @@
-import { Turn } from "../../jsonrpc/mod.ts";
+import { ReadThrottle } from "../../jsonrpc/mod.ts";
 import { cancelOnAbort } from "./response.ts";
 import { type SseData, type SseEvent, SseParser } from "./sse_parser.ts";
 
@@ -15,7 +15,7 @@ export interface EventStreamOptions {
   /** Cancels the reading; its reason is thrown. */
   readonly signal: AbortSignal;
   /** The loops that are reading now; each can be asked to pause. */
-  readonly turns: Set<Turn>;
+  readonly turns: Set<ReadThrottle>;
   /** Receives each event. Returns whether the stream is no longer needed; it is then closed after 1 s. */
   readonly onEvent: (event: SseEvent) => boolean;
   /** Receives the bytes as they arrive. */
@@ -38,7 +38,7 @@ export async function readEvents(
   const reader = body.getReader();
   const stopListening = cancelOnAbort(reader, signal);
   let lingering: ReturnType<typeof setTimeout> | undefined;
-  const turn = new Turn();
+  const turn = new ReadThrottle();
   turns.add(turn);
   const parser = new SseParser(maxBytes, ({ retryMs, ...event }) => {
     const isDone = onEvent({

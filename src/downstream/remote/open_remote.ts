@@ -1,5 +1,5 @@
 import type { ConnectHttp, ServerConfig } from "../../config/mod.ts";
-import { MAX_MESSAGE_BYTES, type Turn } from "../../jsonrpc/mod.ts";
+import { MAX_MESSAGE_BYTES, type ReadThrottle } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { Authorization } from "../authorization.ts";
 import { RemoteFailure } from "../remote_failure.ts";
@@ -45,7 +45,7 @@ export async function openRemote(
     authorization,
     secrets: () => secretsOf(config),
   });
-  const turns = new Set<Turn>();
+  const turns = new Set<ReadThrottle>();
   const clientOptions = (listener: RemoteClientListener): RemoteClientOptions => ({
     ...listener,
     url,

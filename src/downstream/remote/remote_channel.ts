@@ -3,8 +3,8 @@ import {
   type Channel,
   type ChannelHandler,
   readIdAndMethod,
+  type ReadThrottle,
   textAt,
-  type Turn,
 } from "../../jsonrpc/mod.ts";
 import { within } from "../../within.ts";
 import { describeNewerRevision } from "../newer_revision.ts";
@@ -32,7 +32,7 @@ export interface RemoteChannelOptions {
   /** Creates the client of the older transport, for a server whose entry does not name its transport. */
   readonly createFallback: ((listener: RemoteClientListener) => RemoteClient) | undefined;
   /** The loops that are reading now; each can be asked to pause. */
-  readonly turns: ReadonlySet<Turn>;
+  readonly turns: ReadonlySet<ReadThrottle>;
   /** Gets the failure of a message for which nobody waits. */
   readonly onTrouble: (cause: unknown) => void;
 }

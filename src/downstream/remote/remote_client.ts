@@ -1,4 +1,4 @@
-import type { Turn } from "../../jsonrpc/mod.ts";
+import type { ReadThrottle } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { RemoteFailure } from "../remote_failure.ts";
 import type { HttpRequester } from "./http_requester.ts";
@@ -64,7 +64,7 @@ export interface RemoteClientOptions extends RemoteClientListener {
   /** How long to wait for a server that says it is busy, in milliseconds. */
   readonly busyMs: { readonly start: number; readonly call: number };
   /** The loops that are reading now; each can be asked to pause. */
-  readonly turns: Set<Turn>;
+  readonly turns: Set<ReadThrottle>;
   readonly log: Log;
   /** The server's name, for the log. */
   readonly server: string;

@@ -14,7 +14,7 @@ export {
   OPEN,
 } from "./authentication.ts";
 export type { KeyTimes } from "./issuer_keys.ts";
-export { type HttpLimits as Limits, LIMITS } from "./limits.ts";
+export { type HttpLimits, LIMITS } from "./limits.ts";
 export { RulesAuthenticator, type RulesAuthenticatorOptions } from "./rules_authenticator.ts";
 export { HttpService, type ServiceOptions } from "./service.ts";
 export type { Served } from "./http_sessions.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import {
   type Authenticator,
+  type HttpLimits,
   HttpService,
-  type Limits,
   OPEN,
 } from "../../../src/gateway/http/mod.ts";
 import { type Channel, type IncomingRequest, JsonText, Peer } from "../../../src/jsonrpc/mod.ts";
@@ -10,7 +10,7 @@ import { createLog } from "../../../src/log.ts";
 
 /** How a service is set up. */
 export interface SceneOptions {
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<HttpLimits>;
   readonly settings?: Partial<Parameters<typeof HttpService.open>[0]["settings"]>;
   readonly authenticator?: Authenticator;
 }
