@@ -184,7 +184,7 @@ async function writeInit(
   }
   const home = resolvePath(machine.home, ".config", "agent-mcp-gateway");
   const files = ownFiles(flags.here ? machine.cwd : home);
-  const kept = readOwn(files, disk, say);
+  const kept = readOwn(files, { disk, say });
   if (kept === undefined) return 1;
   const found = await findServers(places, { machine, disk, program, own: Object.values(files) });
   for (const line of [...found.problems, ...found.remarks]) say(line);
@@ -197,7 +197,7 @@ async function writeInit(
   const servers = mergeServers(found.servers, kept.servers);
   const trustsFolder = flags.here || flags.from !== undefined;
   const plan = flags.yes || terminal === undefined
-    ? planAll(servers, Object.keys(kept.servers), { trustsFolder, say })
+    ? planAll(servers, { kept: Object.keys(kept.servers), trustsFolder, say })
     : await askPlan({
       servers,
       kept: Object.keys(kept.servers),
@@ -240,7 +240,7 @@ async function writeInit(
   }
   const isNone = clients.length === 0;
   const lacking = clients.filter((client) => !ready.includes(client));
-  const paste = pasteText(plan, { clients: lacking, isNone }, changes);
+  const paste = pasteText(plan, { clients: lacking, isNone, changes });
   if (paste !== "") context.stdout.write(`\n${paste}`);
   // Warnings and what to do next are the last on the screen.
   await printNotes(plan, found, { files, written, options, say });

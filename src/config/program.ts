@@ -133,8 +133,7 @@ function pairs(matches: readonly string[]): Record<string, string> {
  */
 export function pathOutside(
   { flags }: ContainerRun,
-  path: string,
-  home: string | undefined,
+  { path, home }: { readonly path: string; readonly home: string | undefined },
 ): string | undefined {
   for (const [at, flag] of flags.entries()) {
     const [, name, own] = /^(-v|--volume|--mount)(?:=(.*))?$/.exec(flag) ?? [];
@@ -155,8 +154,7 @@ export function pathOutside(
 /** Returns a variable that `docker run -e` sets; with a name alone it is the client's. */
 export function variableInside(
   { flags }: ContainerRun,
-  name: string,
-  env: Environment,
+  { name, env }: { readonly name: string; readonly env: Environment },
 ): string | undefined {
   for (const [at, flag] of flags.entries()) {
     const [, own] = /^(?:-e|--env)(?:=(.*))?$/.exec(flag) ?? [undefined, undefined];

@@ -34,9 +34,12 @@ export async function isSelfReference(
   const home = homeFolder(child, { windows });
   const named = flagValue(start.args, "--mcp-config");
   if (start.container !== undefined) {
-    const variable = variableInside(start.container, "GATEWAY_MCP_CONFIG", child);
+    const variable = variableInside(start.container, {
+      name: "GATEWAY_MCP_CONFIG",
+      env: child,
+    });
     const inside = resolveInside(named || variable || IMAGE_CONFIG);
-    const outside = pathOutside(start.container, inside, home);
+    const outside = pathOutside(start.container, { path: inside, home });
     return outside !== undefined &&
       await realPath(resolvePath(start.cwd, outside)) === await realPath(options.mcpConfig);
   }

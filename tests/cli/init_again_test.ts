@@ -117,7 +117,7 @@ Deno.test("[init.describe] twins are told apart by their place, or named as alik
   const same: InspectedServer = { title: "files-server", instructions: "Reads files.", tools: [] };
   const bare: InspectedServer = { title: "memory", tools: [{ name: "t", annotations: {} }] };
   const inspected = new Map([["files", same], ["code", same], ["left", bare], ["right", bare]]);
-  const servers = describePlanned(offered, inspected, "/home/me");
+  const servers = describePlanned(offered, { inspected, home: "/home/me" });
   assert.deepEqual(servers.map(({ entry }) => entry.description), [
     "Reads files. For ~/notes",
     "Reads files. For ~/code",

@@ -14,7 +14,7 @@ const SYSTEMS: Readonly<Record<Machine["os"], Pick<Machine, "home" | "cwd">>> = 
   windows: { home: "C:\\Users\\me", cwd: "D:\\work" },
 };
 
-/** Where each client keeps its servers, written out. */
+/** The files in which each client keeps its servers, written out. */
 const PLACES: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly string[]>>>> = {
   linux: {
     "claude-code": ["/home/me/.claude.json", "/home/me/work/.mcp.json"],

@@ -216,7 +216,7 @@ Deno.test("[init.formats] a long line of Codex's file that is no table takes no 
   const toml = await loadTomlReader();
   const text = `x = """\n[${" ".repeat(20_000)}"""\n[ "a b" . c ] # d\ny = 1\n`;
   const since = performance.now();
-  const edited = setTomlTable(text, { path: ["a b", "c"], value: { z: 2 } }, toml);
+  const edited = setTomlTable(text, { path: ["a b", "c"], value: { z: 2 }, read: toml });
   assert.ok(performance.now() - since < 2000);
   assert.deepEqual(JSON.parse(JSON.stringify(parseToml(edited)["a b"])), { c: { z: 2 } });
 });

@@ -12,7 +12,7 @@ import { type Answer, KEYS, Scene } from "./init_scene.ts";
 
 const { enter, down } = KEYS;
 
-/** What real programs need. */
+/** The variables that real programs need. */
 const ENV = Object.fromEntries(
   ["PATH", "HOME", "SystemRoot", "DENO_DIR"].map((name) => [name, Deno.env.get(name) ?? ""]),
 );
@@ -24,7 +24,7 @@ const FIRST: readonly Answer[] = [
 ];
 const LAST: readonly Answer[] = [[/into which clients/, enter], [/Write ~.*\?/s, enter]];
 
-/** What a server that lists these tools is started by. */
+/** Returns the command of a server that lists these tools. */
 function listing(scene: Scene, tools: readonly unknown[]): { command: string; args: string[] } {
   scene.write("tools.json", tools);
   const server = join(ROOT, "tests/fixtures/servers/listing_server.ts");
@@ -278,7 +278,7 @@ Deno.test("[init.describe] a sentence that says what a server does; else its tit
     of("Use this server to fetch current documentation of libraries."),
     "Use this server to fetch current documentation of libraries.",
   );
-  // What tells the model how to behave says nothing about the server.
+  // Instructions for the model's behaviour do not describe the server.
   for (const text of ["Always call list_all first.", "You must log in.", "## Provides", ""]) {
     assert.equal(of(text, "filesystem", "~/notes"), "filesystem for ~/notes");
   }

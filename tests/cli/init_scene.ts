@@ -15,7 +15,7 @@ export const KEYS = { enter: "\r", space: " ", down: "\x1b[B", interrupt: "\x03"
 /** When every `init` of a scene runs. */
 export const NOW = new Date(2026, 0, 31, 8, 5, 9);
 
-/** What a backup of then ends with. */
+/** The end of the name of a backup that is made at `NOW`. */
 export const BACKUP = ".backup-20260131-080509";
 
 /** Variables of a machine. */
@@ -79,7 +79,7 @@ export class Scene implements Disposable {
     );
   }
 
-  /** What `init` runs on here. */
+  /** The options of `init` in this scene. */
   options(more: Partial<InitOptions & { env: Record<string, string> }> = {}): InitOptions {
     const { env = {}, ...rest } = more;
     return {

@@ -9,7 +9,7 @@ export interface InspectedTool {
   readonly annotations: unknown;
 }
 
-/** What starting a server showed. */
+/** The result of starting a server once: its tools, or why it failed. */
 export interface InspectedServer {
   /** Its tools; absent where it could not be started. */
   readonly tools?: readonly InspectedTool[];
@@ -19,13 +19,13 @@ export interface InspectedServer {
   readonly isSilent?: boolean;
   /** A command that downloads its package. */
   readonly fill?: string;
-  /** What it says of itself. */
+  /** The instructions that the server sends to its clients. */
   readonly instructions?: string;
   /** Its name for people. */
   readonly title?: string;
 }
 
-/** What is known of servers, by name; a server that was not started is missing. */
+/** Inspected servers by name; a server that was not started is missing. */
 export type Inspected = ReadonlyMap<string, InspectedServer>;
 
 /** Whether a server says what its tools do: one annotation is enough. */

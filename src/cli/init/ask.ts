@@ -19,7 +19,7 @@ import {
   type InspectedServer,
 } from "./allowed_tools.ts";
 
-/** What there is to ask about. */
+/** The servers, agents and clients that the questions offer. */
 export interface Questions {
   /** Servers to choose from. */
   readonly servers: readonly OfferedServer[];
@@ -61,7 +61,7 @@ export async function askPlan(
     const clients = await askClients(prompter, { servers: chosen, rules }, questions);
     const paths = [...questions.own, ...clients.map(({ file }) => file.shown)];
     if (!await prompter.confirm(`Write ${paths.join(", ")}?`, true)) prompter.cancel();
-    const planned = describePlanned(chosen, inspected, questions.home);
+    const planned = describePlanned(chosen, { inspected, home: questions.home });
     return { servers: planned, agents, clients, agentOf };
   });
 }
@@ -78,7 +78,7 @@ async function askServers(prompter: Prompter, questions: Questions): Promise<Off
   }));
   const offered = servers.filter(isOffered).map(({ name }) => name);
   const message = "Which servers go behind the gateway?";
-  const names = await prompter.chooseSome(message, choices, offered);
+  const names = await prompter.chooseSome(message, { choices, initialValues: offered });
   const taken = servers.filter(({ name }) => names.includes(name));
   const scopes = scopeLines(taken);
   if (scopes.length > 0) prompter.note(scopes.join("\n"));
@@ -166,14 +166,18 @@ async function askAgents(
   const agents: AgentPlan[] = [];
   for (const name of names) {
     const added = known.chosen.map((server) => server.name);
-    // What an agent may do with the servers that it has already, stands in the rules.
+    // The rules already say what an agent may do with the servers that it has.
     const servers = questions.agents.includes(name) ? added : [...questions.kept, ...added];
     const allowed = names.length === 1 || servers.length === 0
       ? servers
       : await prompter.chooseSome(
         `Which servers may ${name} use?`,
-        servers.map((value) => ({ value, label: value })),
-        servers.filter((server) => known.inspected.get(server)?.failure === undefined),
+        {
+          choices: servers.map((value) => ({ value, label: value })),
+          initialValues: servers.filter((server) =>
+            known.inspected.get(server)?.failure === undefined
+          ),
+        },
       );
     agents.push(await askTools(prompter, { name, servers: allowed }, known));
   }
@@ -185,9 +189,9 @@ async function askTools(
   { name, servers }: { readonly name: string; readonly servers: readonly string[] },
   { chosen, inspected }: Known,
 ): Promise<AgentPlan> {
-  const of = { planned: chosen, inspected };
+  const choice = { servers, planned: chosen, inspected };
   if (servers.length === 0) {
-    return planAgent(name, { servers, access: "all", allowsUndescribed: true }, of);
+    return planAgent(name, { ...choice, access: "all", allowsUndescribed: true });
   }
   const described = servers.filter((server) => hasToolHints(inspected.get(server)));
   const undescribed = servers.filter((server) => !described.includes(server));
@@ -195,7 +199,7 @@ async function askTools(
     ? "read"
     : await prompter.choose(`Which tools may ${name} call?`, accessChoices(described, inspected));
   if (access === "all" || undescribed.length === 0) {
-    return planAgent(name, { servers, access, allowsUndescribed: true }, of);
+    return planAgent(name, { ...choice, access, allowsUndescribed: true });
   }
   const list = undescribed.join(", ");
   const message = described.length === 0
@@ -205,7 +209,7 @@ async function askTools(
     { value: false, label: "None of them, until you write them into the rules" },
     { value: true, label: "All of them" },
   ]);
-  return planAgent(name, { servers, access, allowsUndescribed }, of);
+  return planAgent(name, { ...choice, access, allowsUndescribed });
 }
 
 function accessChoices(servers: readonly string[], inspected: Inspected): Choice<Access>[] {
@@ -261,12 +265,14 @@ async function askClients(
       : servers.flatMap(({ places }) => places).filter(({ file }) => file.path === path);
   const chosen = await prompter.chooseSome(
     "Write the gateway's entry into which clients? None is changed unless you choose it",
-    files.map(({ path, title, shown, isNew }) => ({
-      value: path,
-      label: title,
-      hint: isNew ? `${shown}, a new file` : `${shown}, with a backup`,
-    })),
-    [],
+    {
+      choices: files.map(({ path, title, shown, isNew }) => ({
+        value: path,
+        label: title,
+        hint: isNew ? `${shown}, a new file` : `${shown}, with a backup`,
+      })),
+      initialValues: [],
+    },
   );
   const into = files.filter(({ path }) => chosen.includes(path));
   const count = into.flatMap(moved).length;

@@ -10,11 +10,11 @@ import { serversText } from "./servers_text.ts";
 import { loadTomlReader, setTomlTable } from "./toml_table.ts";
 import type { Change } from "./write_files.ts";
 
-/** What the changes depend on besides the plan. */
+/** Options of `planChanges`. */
 export interface ChangeOptions {
   /** The gateway's own files. */
   readonly files: OwnFiles;
-  /** What starts the program. */
+  /** The command that starts the program, with its arguments. */
   readonly words: readonly [string, ...string[]];
   /** Addresses of the JSON Schemas, where there are any. */
   readonly schemas: { readonly servers?: string; readonly rules?: string };
@@ -43,7 +43,7 @@ export async function planChanges(plan: Plan, options: ChangeOptions): Promise<C
       path: files.rules,
       mode: 0o644,
       edit: (text) =>
-        checked("rules", files.rules, rulesText(text, plan.agents, { ...rules, off })),
+        checked("rules", files.rules, rulesText(plan.agents, { ...rules, before: text, off })),
     },
     ...await Promise.all(plan.clients.map((client) => clientChange(client, plan, options))),
   ];
@@ -67,10 +67,10 @@ async function clientChange(
   const entry = clientEntry(client, plan, options);
   if (language === "toml") {
     const read = await loadTomlReader();
-    const table = { path: at.map(String), value: entry };
+    const table = { path: at.map(String), value: entry, read };
     const edit = (text: string | undefined) => {
       try {
-        return setTomlTable(text ?? "", table, read);
+        return setTomlTable(text ?? "", table);
       } catch (cause) {
         throw new Error(`${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
       }

@@ -2,8 +2,8 @@ import { isSecretName, redactText } from "../../redact.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 
 /**
- * Where secrets stand in clear text in a server's entry, such as `env.TOKEN` and `args[2]`. A value
- * that is a reference (`${NAME}`) is none.
+ * Returns the fields of a server's entry that hold a secret in clear text, such as `env.TOKEN` and
+ * `args[2]`. A reference (`${NAME}`) is not a secret.
  */
 export function findClearTextSecrets(entry: JsonRecord): string[] {
   const fields = (["env", "headers"] as const).flatMap((key) =>

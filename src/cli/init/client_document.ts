@@ -15,13 +15,11 @@ export function languageOf(path: string): Language {
 /**
  * Parses a client's file: JSON with comments, TOML or YAML. Never throws.
  *
- * @param file The file's name, for problems.
- * @param text The text of the file.
- * @param language Its language.
+ * @param source The file's name, for problems, and its text.
+ * @param language The language of the text.
  */
 export async function parseClientFile(
-  file: string,
-  text: string,
+  { file, text }: { readonly file: string; readonly text: string },
   language: Language,
 ): Promise<ParsedClient> {
   if (language === "json") return parseClientText(file, text);

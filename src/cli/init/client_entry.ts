@@ -3,9 +3,9 @@ import { resolvePath } from "../../config/mod.ts";
 import type { ClientId } from "./clients.ts";
 import type { JsonRecord } from "./import_entry.ts";
 
-/** What tells how this program was started. */
+/** How this program was started. */
 export interface Running {
-  /** What a launcher says that it is called by, in `AGENT_MCP_GATEWAY_LAUNCHER`. */
+  /** The command that a launcher names in `AGENT_MCP_GATEWAY_LAUNCHER`. */
   readonly launcher: string | undefined;
   /** Whether this is an executable of its own. */
   readonly standalone: boolean;
@@ -63,9 +63,9 @@ function mainPath({ mainModule, windows }: Running): string {
   return windows ? path.slice(1).replaceAll("/", "\\") : path;
 }
 
-/** What a client's entry for the gateway is made of. */
+/** Options of a client's entry for the gateway. */
 export interface EntryOptions {
-  /** What starts the program. */
+  /** The command that starts the program, with its arguments. */
   readonly words: readonly [string, ...string[]];
   /** The servers file and the rules file, absolute. */
   readonly files: { readonly servers: string; readonly rules: string };
@@ -101,7 +101,7 @@ export function gatewayEntry(client: ClientId | undefined, options: EntryOptions
   }
 }
 
-/** Where the JSON Schema of a file is, where this runs from a folder that has it. */
+/** Returns the address of a file's JSON Schema; undefined if the folder of the program has none. */
 export function schemaAddress(
   kind: "servers" | "rules",
   root: string | undefined,

@@ -9,7 +9,7 @@ export interface NormalizedEntry {
   readonly onlyTools?: readonly string[];
   /** The tools that are switched off in the client. */
   readonly deniedTools: readonly string[];
-  /** What has no translation, a sentence each. */
+  /** One sentence for each setting that cannot be translated. */
   readonly notes: readonly string[];
 }
 
@@ -60,7 +60,7 @@ export function normalizeKeys(other: JsonRecord): NormalizedEntry {
   set("headers", headersOf(original));
   for (const [key, value] of rest) set(key, value);
   if (findDisablingKey(original) !== undefined) entry.disabled = true;
-  // What is no switch is reported.
+  // A value that is not a boolean is kept, so that it is reported.
   for (const key of SWITCHES) if (typeof original[key] !== "boolean") set(key, original[key]);
   const settings = gatewaySettings(original);
   if (settings !== undefined) {
@@ -135,7 +135,7 @@ function merged(original: JsonRecord, keys: readonly string[]): Json | undefined
   return Object.assign({}, ...values.filter(isRecord));
 }
 
-/** What Codex says of time limits and variables, in the gateway's words. */
+/** Translates Codex's time limits and variables into the gateway's settings. */
 function gatewaySettings(original: JsonRecord): JsonRecord | undefined {
   const milliseconds = (value: Json | undefined, factor: number) =>
     typeof value === "number" && value > 0 ? Math.round(value * factor) : undefined;

@@ -24,11 +24,11 @@ export interface Machine {
   readonly home: string;
   /** The working folder, absolute. */
   readonly cwd: string;
-  /** Where variables come from. */
+  /** The environment variables. */
   readonly env: Environment;
 }
 
-/** Where a client may keep its servers. */
+/** A file in which a client may keep its servers. */
 export interface ClientPlace {
   /** The client; absent for a file that was named by its path. */
   readonly client?: ClientId;
@@ -58,9 +58,9 @@ interface ClientRow {
 }
 
 /**
- * Where each client keeps its servers, by its documentation of 2026. `{apps}` is where programs
- * keep their data on a system; the other words in braces stand for folders, too. Of a client's user
- * files the first is the one that is made where there is none.
+ * The files in which each client keeps its servers, by its documentation of 2026. `{apps}` is the
+ * folder for the data of programs on a system; the other words in braces are folders, too. If a
+ * client has no user file yet, `init` makes the first one listed.
  *
  * @see https://code.claude.com/docs/en/mcp
  * @see https://code.visualstudio.com/docs/copilot/reference/mcp-configuration
@@ -147,12 +147,12 @@ export function clientTitle(client: ClientId): string {
   return CLIENTS[client].title;
 }
 
-/** Where the servers of a client stand in its file. */
+/** Returns the path of the list of servers inside a client's file. */
 export function clientList(client: ClientId): readonly [string, ...string[]] {
   return CLIENTS[client].list ?? ["mcpServers"];
 }
 
-/** Where a client's own file is, for people. */
+/** Returns the path of a client's own file, to show to people. */
 export function clientFile(client: ClientId, machine: Machine): string {
   const [first] = clientPlaces(machine).filter((place) => place.client === client);
   return first?.path ?? "";

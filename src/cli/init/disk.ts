@@ -1,6 +1,6 @@
 import { type ReadText, readText } from "../../config/mod.ts";
 
-/** What looking for servers needs of the disk. */
+/** The file system as the search for servers uses it; tests replace it. */
 export interface Disk {
   /** Whether there is something at a path, readable or not. */
   isThere(path: string): boolean;
@@ -17,7 +17,7 @@ export const thisDisk: Disk = {
       Deno.lstatSync(path);
       return true;
     } catch (error) {
-      // What may not be looked at is told when it is read.
+      // A file without permission counts as there: reading it reports the reason.
       return !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory);
     }
   },

@@ -40,7 +40,7 @@ export interface FoundServer extends ImportedEntry {
   readonly name: string;
   /** The file that it stands in. */
   readonly file: ClientFile;
-  /** Where it stands in the file. */
+  /** Path of the entry inside the file. */
   readonly at: JsonPath;
   /** The project that it is for, where it stands under one. */
   readonly project?: string;
@@ -52,17 +52,17 @@ export interface FoundServers {
   readonly files: readonly ClientFile[];
   /** Servers that can be taken over, in the order of clients and files. */
   readonly servers: readonly FoundServer[];
-  /** What could not be read or used, a line each. */
+  /** One line for each file or entry that could not be read or used. */
   readonly problems: readonly string[];
-  /** What was left out on purpose, a line each. */
+  /** One line for each entry that was left out on purpose. */
   readonly remarks: readonly string[];
 }
 
-/** What finding servers needs to know. */
+/** Options of `findServers`. */
 export interface FindOptions {
   /** The machine, which need not be this one. */
   readonly machine: Machine;
-  /** Where files are read. */
+  /** The disk that files are read from. */
   readonly disk: Disk;
   /** How the gateway itself is recognised. */
   readonly program: Program;
@@ -140,7 +140,7 @@ async function readPlace(
     found.problems.push(`${shown}: ${read.failure}`);
     return;
   }
-  const { document, problems } = await parseClientFile(shown, read.text, language);
+  const { document, problems } = await parseClientFile({ file: shown, text: read.text }, language);
   found.problems.push(...problems.map(formatProblem));
   if (document === undefined) return;
   const lists = serverLists(place, document);
@@ -222,7 +222,7 @@ const LISTS: readonly JsonPath[] = [
   ["extensions"],
 ];
 
-/** Where servers may stand in a file; those of the working folder's project before others'. */
+/** Returns the lists of servers in a file; the working folder's project precedes other projects. */
 function serverLists(place: ClientPlace, document: ClientDocument): JsonPath[] {
   const { client, list = [] } = place;
   const lists = client === undefined

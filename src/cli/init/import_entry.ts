@@ -17,7 +17,7 @@ export type JsonPath = readonly (string | number)[];
 export interface ImportedEntry {
   /** The entry. */
   readonly entry: JsonRecord;
-  /** What a person should know of it. */
+  /** Sentences for the user about the translation. */
   readonly notes: readonly string[];
   /** Variables that stand in place of a client's input, with the input's id. */
   readonly inputs: readonly (readonly [variable: string, id: string])[];
@@ -27,7 +27,7 @@ export interface ImportedEntry {
   readonly onlyTools?: readonly string[];
 }
 
-/** Where an entry comes from, as far as its translation depends on it. */
+/** The origin of an entry, as far as its translation depends on it. */
 export interface EntryOrigin {
   /** The folder of the project that it is for. */
   readonly project?: string;

@@ -3,7 +3,7 @@ import { lookAt, removeIfThere, replaceFile } from "./replace_file.ts";
 
 /** A value that was set or taken out in a client's file. */
 export interface ChangedValue {
-  /** Where it stands in the file. */
+  /** Path of the value inside the file. */
   readonly at: readonly (string | number)[];
   /** Fingerprint of the value that was written, as JSON; null where it was taken out. */
   readonly wrote: string | null;
@@ -17,13 +17,13 @@ export interface ChangedFile {
   readonly before: string | null;
   /** Fingerprint of what was written. */
   readonly after: string;
-  /** Where what stood in it is kept. */
+  /** Path of the backup; null if the file is new. */
   readonly backup: string | null;
   /** The single values that were changed, in a file that belongs to another program. */
   readonly values?: readonly ChangedValue[];
 }
 
-/** What one run changed. */
+/** The changes of one run. */
 export interface JournalEntry {
   /** When, ISO 8601. */
   readonly time: string;
@@ -59,5 +59,5 @@ export function writeJournal(path: string, entries: readonly JournalEntry[]): vo
     return;
   }
   const text = JSON.stringify({ version: 1, runs: entries.slice(-MOST_ENTRIES) }, null, 2);
-  replaceFile(lookAt(path).real, new TextEncoder().encode(`${text}\n`), 0o600);
+  replaceFile(lookAt(path).real, { bytes: new TextEncoder().encode(`${text}\n`), mode: 0o600 });
 }

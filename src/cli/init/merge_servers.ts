@@ -88,7 +88,7 @@ function sorted(value: Json | undefined): unknown {
   return entries.toSorted(([one], [two]) => one < two ? -1 : 1);
 }
 
-/** What a server runs and where it stands, in a few words without its secrets. */
+/** Says in a few words what a server runs and which file names it, without its secrets. */
 export function describeServer({ name, server }: OfferedServer, home: string): string {
   const { entry, file, project } = server;
   const where = isOfProject(server) ? `${file.title}, for ${project}` : file.title;
@@ -106,7 +106,7 @@ function isOfProject({ at, project }: FoundServer): boolean {
   return at[0] === "projects" && project !== undefined;
 }
 
-/** What changes for servers that were for one project only, a line for each project. */
+/** Returns one line for each project whose servers will no longer be for that project only. */
 export function scopeLines(servers: readonly OfferedServer[]): string[] {
   const names = new Map<string, string[]>();
   for (const { name, server } of servers) {

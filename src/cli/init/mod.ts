@@ -1,7 +1,7 @@
 /**
- * What `init` is made of: where MCP clients keep their servers, how their entries are taken over,
- * the texts of the gateway's own files, the questions, and the writing that can be undone. Reads and
- * writes files; starts and connects nothing. Imports `config` and what is below it.
+ * The parts of `init`: the files of MCP clients, the translation of their entries, the texts of the
+ * gateway's own files, the questions, and the writing that can be undone. Reads and writes files;
+ * starts and connects nothing. Imports `config` and what is below it.
  *
  * @module
  */

@@ -4,7 +4,7 @@ import { formatProblem } from "../../errors.ts";
 import type { Disk } from "./disk.ts";
 import { isRecord, type JsonRecord } from "./import_entry.ts";
 
-/** Where the gateway's own files are. */
+/** The paths of the gateway's own files. */
 export interface OwnFiles {
   /** The servers file, absolute. */
   readonly servers: string;
@@ -20,7 +20,7 @@ export function ownFiles(folder: string): OwnFiles {
   };
 }
 
-/** What the gateway has already. */
+/** The servers and agents that the gateway's own files already name. */
 export interface Kept {
   /** Its servers by name. */
   readonly servers: Readonly<Record<string, JsonRecord>>;
@@ -31,8 +31,7 @@ export interface Kept {
 /** The gateway's present servers and agents; undefined where a file cannot be used. */
 export function readOwn(
   files: OwnFiles,
-  disk: Disk,
-  say: (line: string) => void,
+  { disk, say }: { readonly disk: Disk; readonly say: (line: string) => void },
 ): Kept | undefined {
   const texts = { servers: "", rules: "" };
   let isGood = true;

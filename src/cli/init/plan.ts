@@ -6,7 +6,7 @@ import { placeOf } from "./server_place.ts";
 import type { OfferedServer } from "./merge_servers.ts";
 import { allowedTools, hasToolHints, type Inspected } from "./allowed_tools.ts";
 
-/** What an agent may do with the tools of its servers. */
+/** The tools of its servers that an agent may call. */
 export type Access = "all" | "careful" | "read";
 
 /** A server that is taken over. */
@@ -33,7 +33,7 @@ export interface ClientPlan {
   readonly takeOut: boolean;
 }
 
-/** What is to be written. */
+/** The servers, agents and clients' entries that `init` writes. */
 export interface Plan {
   /** Servers to take over. */
   readonly servers: readonly PlannedServer[];
@@ -45,7 +45,7 @@ export interface Plan {
   readonly agentOf: ReadonlyMap<ClientId, string>;
 }
 
-/** What the rules of an agent are made from. */
+/** The choices that the rules of an agent are made from. */
 export interface AgentChoice {
   /** Names of its servers. */
   readonly servers: readonly string[];
@@ -53,13 +53,15 @@ export interface AgentChoice {
   readonly access: Access;
   /** Whether it may call all tools of servers that say nothing about theirs. */
   readonly allowsUndescribed: boolean;
+  /** Servers that are taken over. */
+  readonly planned: readonly OfferedServer[];
+  readonly inspected: Inspected;
 }
 
 /** Gives each server its description: its own, or what the running server says of itself. */
 export function describePlanned(
   servers: readonly OfferedServer[],
-  inspected: Inspected,
-  home: string,
+  { inspected, home }: { readonly inspected: Inspected; readonly home: string },
 ): PlannedServer[] {
   const described = servers.map((offered) => {
     const { entry } = offered.server;
@@ -83,11 +85,7 @@ export function describePlanned(
 /** Makes an agent of what was chosen: its tools by their names. */
 export function planAgent(
   name: string,
-  { servers, access, allowsUndescribed }: AgentChoice,
-  { planned, inspected }: {
-    readonly planned: readonly OfferedServer[];
-    readonly inspected: Inspected;
-  },
+  { servers, access, allowsUndescribed, planned, inspected }: AgentChoice,
 ): AgentPlan {
   const tools: Record<string, readonly string[]> = Object.create(null);
   for (const server of servers) {

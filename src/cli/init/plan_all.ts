@@ -7,8 +7,12 @@ export const FIRST_AGENT = "developer";
 /** Everything, for one agent; no server is started, and no client's file is touched. */
 export function planAll(
   servers: readonly OfferedServer[],
-  kept: readonly string[],
-  { trustsFolder, say }: { readonly trustsFolder: boolean; readonly say: (line: string) => void },
+  { kept, trustsFolder, say }: {
+    /** Names of servers that the gateway has already. */
+    readonly kept: readonly string[];
+    readonly trustsFolder: boolean;
+    readonly say: (line: string) => void;
+  },
 ): Plan {
   const chosen = servers.filter(({ name, server: { name: original, file }, clashes }) => {
     if (!trustsFolder && file.scope !== "user") {
@@ -38,9 +42,9 @@ export function planAll(
   });
   for (const line of scopeLines(chosen)) say(line);
   const inspected = new Map();
-  const planned = describePlanned(chosen, inspected, "");
+  const planned = describePlanned(chosen, { inspected, home: "" });
   const names = [...kept, ...planned.map(({ name }) => name)];
   const choice = { servers: names, access: "all", allowsUndescribed: true } as const;
-  const agent = planAgent(FIRST_AGENT, choice, { planned, inspected });
+  const agent = planAgent(FIRST_AGENT, { ...choice, planned, inspected });
   return { servers: planned, agents: [agent], clients: [], agentOf: new Map() };
 }

@@ -1,10 +1,10 @@
 import type { Readable, Writable } from "node:stream";
 
-/** Where questions are asked and answered. */
+/** The streams of the terminal that questions are asked at. */
 export interface Terminal {
-  /** Where keys come from. */
+  /** Stream of the keys that the user presses. */
   readonly input: Readable;
-  /** Where questions are shown. */
+  /** Stream that the questions are written to. */
   readonly output: Writable;
 }
 
@@ -15,7 +15,7 @@ class Cancelled extends Error {}
 export interface Choice<T> {
   readonly value: T;
   readonly label: string;
-  /** What stands beside it. */
+  /** Text that is shown beside the label. */
   readonly hint?: string;
 }
 
@@ -79,7 +79,7 @@ export class Prompter {
   private constructor(clack: typeof import("@clack/prompts"), terminal: Terminal) {
     this.#clack = clack;
     this.#terminal = terminal;
-    // Where the input ends, no answer will come.
+    // No answer comes after the input has ended.
     terminal.input.once("end", this.#stop).once("close", this.#stop);
     terminal.input.on("keypress", this.#stopAtEnd);
   }
@@ -119,7 +119,7 @@ export class Prompter {
     message: string,
     { defaultValue, validate }: {
       readonly defaultValue: string;
-      /** What is wrong with an answer; undefined for nothing. */
+      /** Returns the fault of an answer; undefined if it has none. */
       validate(text: string): string | undefined;
     },
   ): Promise<string> {
@@ -148,8 +148,10 @@ export class Prompter {
   /** Asks for any number of several. */
   async chooseSome(
     message: string,
-    choices: readonly Choice<string>[],
-    initialValues: readonly string[],
+    { choices, initialValues }: {
+      readonly choices: readonly Choice<string>[];
+      readonly initialValues: readonly string[];
+    },
   ): Promise<string[]> {
     return await this.#answer(this.#clack.multiselect({
       message: clean(`${message} ${KEYS}`),

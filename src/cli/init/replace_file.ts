@@ -2,9 +2,9 @@ import { folderOf, nameOf, resolvePath } from "../../config/mod.ts";
 
 /** A file as it is on disk. */
 export interface FileState {
-  /** Where it really is, links followed. */
+  /** The path with links followed. */
   readonly real: string;
-  /** What stands in it; undefined where there is none. */
+  /** The content; undefined if there is no file. */
   readonly bytes: Uint8Array<ArrayBuffer> | undefined;
   /** Its permissions, where there is one and the system has them. */
   readonly mode: number | undefined;
@@ -29,13 +29,19 @@ export function lookAt(path: string): FileState {
   return { real, bytes: Deno.readFileSync(real), mode: mode === null ? undefined : mode & 0o7777 };
 }
 
+/** The content and the permissions of a file to write. */
+export interface FileContent {
+  readonly bytes: Uint8Array;
+  readonly mode: number;
+}
+
 /** Puts bytes in a file's place in one step: whenever this ends, the file is the old or the new one. */
-export function replaceFile(real: string, bytes: Uint8Array, mode: number): void {
+export function replaceFile(real: string, content: FileContent): void {
   const folder = folderOf(real);
   Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   const temporary = resolvePath(folder, `.${nameOf(real)}.${crypto.randomUUID()}.tmp`);
   try {
-    writeNew(temporary, bytes, mode);
+    writeNew(temporary, content);
     Deno.renameSync(temporary, real);
   } catch (error) {
     removeIfThere(temporary);
@@ -44,7 +50,7 @@ export function replaceFile(real: string, bytes: Uint8Array, mode: number): void
 }
 
 /** Writes a file that must not be there yet, down to the disk. */
-export function writeNew(path: string, bytes: Uint8Array, mode: number): void {
+export function writeNew(path: string, { bytes, mode }: FileContent): void {
   {
     using file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
     try {

@@ -12,17 +12,16 @@ import { tomlTable } from "./toml_table.ts";
  * none; empty if every client has one.
  *
  * @param plan What was written.
- * @param clients The clients that are there and have no entry.
- * @param options As the changes were made with.
+ * @param options The clients that are there and have no entry, and the options of `planChanges`.
  */
 export function pasteText(
   plan: Plan,
-  { clients, isNone }: {
+  { clients, isNone, changes }: {
     readonly clients: readonly ClientId[];
     /** Whether no client is there: then the form is shown that most share. */
     readonly isNone: boolean;
+    readonly changes: ChangeOptions;
   },
-  options: ChangeOptions,
 ): string {
   const written = new Set(plan.clients.map(({ file }) => file.client));
   const shown = clients.filter((one) => !written.has(one));
@@ -41,7 +40,7 @@ export function pasteText(
     `# Entry for ${titles}${isFew ? "" : `, agent ${agent}`}\n`;
   const blocks = new Map<string, ClientId[]>();
   for (const client of shown) {
-    const entry = gatewayEntry(client, { ...options, agent: agentFor(plan, client) });
+    const entry = gatewayEntry(client, { ...changes, agent: agentFor(plan, client) });
     const block = entryBlock(clientList(client), entry, client === "codex");
     blocks.set(block, [...blocks.get(block) ?? [], client]);
   }
@@ -51,7 +50,7 @@ export function pasteText(
   }
   if (isNone) {
     const agent = agentFor(plan, undefined);
-    const entry = gatewayEntry(undefined, { ...options, agent });
+    const entry = gatewayEntry(undefined, { ...changes, agent });
     parts.push(heading("your client", agent) + entryBlock(["mcpServers"], entry, false));
   }
   return parts.join("\n");

@@ -25,14 +25,16 @@ const DEFAULTS =
 /**
  * The text of the rules file.
  *
- * @param before What stands in it now; its agents stay, and get the servers that they lack.
- * @param agents Who may use what.
- * @param off Tools that were switched off in a client, by server.
+ * @param agents The agents with the servers and tools that they may use.
+ * @param options `before` is the present text: its agents stay, and get the servers that they lack.
+ * `off` has the tools that were switched off in a client, by server.
  */
 export function rulesText(
-  before: string | undefined,
   agents: readonly AgentPlan[],
-  { schema, off }: TextOptions & { readonly off: ReadonlyMap<string, readonly string[]> },
+  { before, schema, off }: TextOptions & {
+    readonly before: string | undefined;
+    readonly off: ReadonlyMap<string, readonly string[]>;
+  },
 ): string {
   if (before !== undefined && before.trim() !== "") {
     return editJson(before, edits(before, agents, off));

@@ -24,7 +24,7 @@ export function placeOf(entry: JsonRecord, home: string): string {
   const container = readContainerRun([command, ...args]);
   const places = args.flatMap((arg, at) => {
     const value = arg.replace(/^--?[\w-]+=/, "");
-    // Of an address only the host and the path are shown.
+    // Only the host and the path of an address are shown.
     if (/^[a-z][\w+.-]*:\/\//i.test(value)) return [programOf({ url: value }).name];
     if (secret.includes(`args[${at}]`)) return [];
     if (!PATH.test(value) || PROGRAM.test(value)) return [];

@@ -3,7 +3,7 @@ import type { PlannedServer } from "./plan.ts";
 
 /** How the file is written. */
 export interface TextOptions {
-  /** Where the JSON Schema of the file is. */
+  /** Address of the file's JSON Schema. */
   readonly schema?: string;
   /** Whether the text may hold comments; default true. */
   readonly comments?: boolean;

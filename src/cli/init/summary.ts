@@ -3,7 +3,7 @@ import { showPath } from "./find_servers.ts";
 import { agentFor, type Plan } from "./plan.ts";
 import type { WrittenFile } from "./write_files.ts";
 
-/** What the next steps are made from. */
+/** Options of `nextText`. */
 export interface SummaryOptions {
   /** The files that were written. */
   readonly written: readonly WrittenFile[];
@@ -19,7 +19,7 @@ export interface SummaryOptions {
   readonly home: string;
 }
 
-/** What was written. It stands before the entry to paste, and `nextText` behind it. */
+/** Lists the files that were written. The entry to paste comes after it, then `nextText`. */
 export function writtenText(
   plan: Plan,
   { written, files, home }: Pick<SummaryOptions, "written" | "files" | "home">,
@@ -38,7 +38,7 @@ export function writtenText(
   return lines.join("\n");
 }
 
-/** What to do next, as the last lines on the screen. */
+/** Lists the next steps, as the last lines on the screen. */
 export function nextText(plan: Plan, options: SummaryOptions): string {
   const lines = ["Next:", ...nextSteps(plan, options).map((step, at) => `  ${at + 1}. ${step}`)];
   if (options.written.length > 0) lines.push("To undo all of this: agent-mcp-gateway init --undo");

@@ -18,15 +18,17 @@ export async function loadTomlReader(): Promise<ReadToml> {
  * out. All other lines stay as they are.
  *
  * @param text The text.
- * @param path The table's name, such as `["mcp_servers", "gateway"]`.
- * @param value What the table holds; undefined to take it out.
- * @param read Checks that nothing else has changed.
+ * @param options `path` is the table's name, such as `["mcp_servers", "gateway"]`. `value` is its
+ * content; undefined takes the table out. `read` checks that nothing else has changed.
  * @throws {Error} The table is written in a way that single lines cannot change, such as inline.
  */
 export function setTomlTable(
   text: string,
-  { path, value }: { readonly path: readonly string[]; readonly value: JsonRecord | undefined },
-  read: ReadToml,
+  { path, value, read }: {
+    readonly path: readonly string[];
+    readonly value: JsonRecord | undefined;
+    readonly read: ReadToml;
+  },
 ): string {
   const eol = text.includes("\r\n") ? "\r\n" : "\n";
   const lines = text.split(/\r?\n/);

@@ -13,7 +13,7 @@ import {
 } from "./replace_file.ts";
 import { loadTomlReader, setTomlTable } from "./toml_table.ts";
 
-/** What is to be done with a file, so that it is as before. */
+/** The step that puts a file back as it was before the run. */
 export interface UndoStep {
   /** The file, as it was changed. */
   readonly file: ChangedFile;
@@ -28,7 +28,7 @@ export interface UndoStep {
 export interface Undo {
   /** When the run was, ISO 8601. */
   readonly time: string;
-  /** What is to be done, a file each. */
+  /** One step for each file. */
   readonly steps: readonly UndoStep[];
 }
 
@@ -84,15 +84,15 @@ async function valueAt(
   text: string,
   at: readonly (string | number)[],
 ): Promise<Json | undefined> {
-  const { document } = await parseClientFile("", text, languageOf(path));
-  // What JSON can hold is all that the parser gives.
+  const { document } = await parseClientFile({ file: "", text }, languageOf(path));
+  // The parser returns only values that JSON can hold.
   return document?.valueAt(at) as Json | undefined;
 }
 
 /**
  * Puts the files of the last run back.
  *
- * @param undo What `planUndo` found.
+ * @param undo The result of `planUndo`.
  * @param options Where the journal is, and whether files that were changed since are put back too;
  * then what was in them is kept beside them, with the time in its name.
  * @returns The files that were kept as they are. The run is over for them, too: the next undo is of
@@ -122,12 +122,12 @@ export async function applyUndo(
 async function putBack(file: ChangedFile, stamp: string | undefined): Promise<void> {
   const { real, bytes, mode } = lookAt(file.path);
   if (stamp !== undefined && bytes !== undefined) {
-    writeNew(backupPath(file.path, stamp), bytes, mode ?? 0o600);
+    writeNew(backupPath(file.path, stamp), { bytes, mode: mode ?? 0o600 });
   }
   const backup = await backupOf(file);
   if (backup === undefined) removeIfThere(real);
   // The backup is for the user only, whatever the file was.
-  else replaceFile(real, backup.bytes, mode ?? 0o600);
+  else replaceFile(real, { bytes: backup.bytes, mode: mode ?? 0o600 });
   if (file.backup !== null) removeIfThere(file.backup);
 }
 
@@ -143,7 +143,7 @@ async function changeValuesBack(file: ChangedFile): Promise<void> {
   })));
   const mark = text.startsWith("\uFEFF") ? "\uFEFF" : "";
   const edited = await edit(file.path, text.slice(mark.length), edits);
-  replaceFile(real, new TextEncoder().encode(mark + edited), mode ?? 0o600);
+  replaceFile(real, { bytes: new TextEncoder().encode(mark + edited), mode: mode ?? 0o600 });
   if (file.backup !== null) removeIfThere(file.backup);
 }
 
@@ -155,7 +155,7 @@ async function edit(
   if (languageOf(path) !== "toml") return editJson(text, edits);
   const read = await loadTomlReader();
   return edits.reduce((before, { at, value }) => {
-    const table = { path: at.map(String), value: isRecord(value) ? value : undefined };
-    return setTomlTable(before, table, read);
+    const table = { path: at.map(String), value: isRecord(value) ? value : undefined, read };
+    return setTomlTable(before, table);
   }, text);
 }

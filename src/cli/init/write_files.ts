@@ -37,7 +37,7 @@ export interface Change {
 export interface WrittenFile {
   /** Absolute path. */
   readonly path: string;
-  /** Where what stood in it is kept, where something did. */
+  /** Path of the backup; absent if the file is new. */
   readonly backup?: string;
 }
 
@@ -77,7 +77,7 @@ export async function writeFiles(
       if (backup === undefined || state.bytes === undefined) continue;
       at = change.path;
       // The file may hold secrets, and nobody else needs the backup.
-      writeNew(backup, state.bytes, 0o600);
+      writeNew(backup, { bytes: state.bytes, mode: 0o600 });
       undo.push(() => removeIfThere(backup));
     }
     at = journal;
@@ -87,7 +87,7 @@ export async function writeFiles(
       at = change.path;
       const { bytes } = lookAt(change.path);
       if (!isSameBytes(bytes, state.bytes)) throw new Error("another program has just changed it");
-      replaceFile(state.real, next, mode);
+      replaceFile(state.real, { bytes: next, mode });
       undo.push(() => restore(state, change.mode));
     }
   } catch (cause) {
@@ -157,10 +157,10 @@ async function describeStep({ change, state, next, backup }: Step): Promise<Chan
 
 function restore({ real, bytes, mode }: FileState, fallback: number): void {
   if (bytes === undefined) removeIfThere(real);
-  else replaceFile(real, bytes, mode ?? fallback);
+  else replaceFile(real, { bytes, mode: mode ?? fallback });
 }
 
-/** What went wrong, in the system's words without the path that stands beside it already. */
+/** Returns the system's reason for an error, without the path: the message around it names that. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "no permission";
   if (error instanceof Deno.errors.NotFound) return "there is no such file or folder";
