@@ -1,6 +1,5 @@
 import type { ServerConfig } from "../config/mod.ts";
 import type { Authorization } from "./authorization.ts";
-import { openRemote } from "./remote/mod.ts";
 import { openStdio, type StdioContext } from "./stdio_transport.ts";
 import type { Transport } from "./transport.ts";
 
@@ -24,6 +23,8 @@ export async function openTransport(
   const { connect } = config;
   if (connect.kind === "stdio") return openStdio(config, { ...context, connect });
   const { log, maxBytes, authorization } = context;
+  // A start without remote servers loads nothing of them.
+  const { openRemote } = await import("./remote/mod.ts");
   return await openRemote(config, {
     connect,
     log,
