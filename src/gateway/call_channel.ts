@@ -58,6 +58,8 @@ export class CallChannel implements ClientChannel {
     this.#call = call;
   }
 
+  // Forwarding a request takes no object of its own.
+  // deno-lint-ignore house/parameters
   request(method: string, params: Payload | undefined, signal: CancelSignal): Promise<Reply> {
     const options: RequestOptions = this.#call === undefined
       ? { signal }

@@ -1,0 +1,35 @@
+/** An error message reads well behind the colon of whatever reports it. */
+
+export const errorStyle: Deno.lint.Rule = {
+  create(context) {
+    return {
+      NewExpression(node) {
+        if (node.callee.type !== "Identifier" || !node.callee.name.endsWith("Error")) return;
+        for (const argument of node.arguments) {
+          const text = literalText(argument);
+          if (text === undefined) continue;
+          const fault = findFault(text);
+          if (fault !== undefined) context.report({ node: argument, message: fault });
+        }
+      },
+    };
+  },
+};
+
+/** The text of a literal; of a template, with `x` for each value. */
+function literalText(node: Deno.lint.Expression | Deno.lint.SpreadElement): string | undefined {
+  if (node.type === "Literal") return typeof node.value === "string" ? node.value : undefined;
+  if (node.type !== "TemplateLiteral") return undefined;
+  return node.quasis.map(({ cooked }) => cooked).join("x");
+}
+
+function findFault(text: string): string | undefined {
+  // One word is a code, not a message.
+  if (!text.includes(" ")) return undefined;
+  if (/[^.]\.$/.test(text) && !/[.;?!]\s/.test(text)) {
+    return "an error message of one sentence ends without a period";
+  }
+  const [contraction] = /\b\w+n't\b|\b(?:it|that|there)'s\b/i.exec(text) ?? [];
+  if (contraction !== undefined) return `an error message has no contraction: "${contraction}"`;
+  return undefined;
+}

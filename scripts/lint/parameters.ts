@@ -1,0 +1,40 @@
+/** A call is read without counting its arguments. */
+
+import { sourcePath } from "./layers.ts";
+
+const MAX_REQUIRED = 2;
+
+type Parameter = Deno.lint.Parameter | Deno.lint.TSParameterProperty;
+
+/** Checks exported functions and the methods of exported classes. */
+export const parameters: Deno.lint.Rule = {
+  create(context) {
+    if (sourcePath(context.filename) === undefined) return {};
+    const check = (node: Deno.lint.Node, params: readonly Parameter[]): void => {
+      const required = params.filter(isRequired).length;
+      if (required <= MAX_REQUIRED) return;
+      context.report({
+        node,
+        message:
+          `${required} required parameters; an exported function has at most ${MAX_REQUIRED}`,
+        hint: "Replace the last ones with an options object.",
+      });
+    };
+    return {
+      "ExportNamedDeclaration > FunctionDeclaration"(node: Deno.lint.FunctionDeclaration) {
+        check(node, node.params);
+      },
+      "ExportNamedDeclaration > ClassDeclaration > ClassBody > MethodDefinition"(
+        node: Deno.lint.MethodDefinition,
+      ) {
+        if (node.key.type === "PrivateIdentifier") return;
+        check(node, node.value.params);
+      },
+    };
+  },
+};
+
+function isRequired(parameter: Parameter): boolean {
+  if (parameter.type === "AssignmentPattern" || parameter.type === "RestElement") return false;
+  return !("optional" in parameter && parameter.optional);
+}

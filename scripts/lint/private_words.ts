@@ -1,0 +1,32 @@
+/** Names are the field's terms, so that a reader guesses what they are. */
+
+import { sourcePath } from "./layers.ts";
+
+/** Names that were private words of this project, and the terms that replaced them. */
+const TERMS: ReadonlyMap<string, string> = new Map([
+  ["Way", "transport"],
+  ["Tickets", "pending requests"],
+  ["Place", "position, path, slot or session"],
+  ["Roster", "SwapRemoveSet"],
+  ["Visit", "RequestContext"],
+  ["Outlet", "ResponseWriter"],
+  ["Surroundings", "context"],
+  ["Trouble", "error or cause"],
+  ["Patience", "GracePeriods"],
+  ["mend", "fix"],
+  ["owe", "throttle"],
+  ["tell", "notify, send or report"],
+]);
+
+export const privateWords: Deno.lint.Rule = {
+  create(context) {
+    if (sourcePath(context.filename) === undefined) return {};
+    return {
+      Identifier(node) {
+        const term = TERMS.get(node.name);
+        if (term === undefined) return;
+        context.report({ node, message: `"${node.name}" is a private word; write ${term}` });
+      },
+    };
+  },
+};
