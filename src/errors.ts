@@ -121,8 +121,6 @@ export class DownstreamError extends Error {
    * @param server Name of the server.
    * @param message The failure, without secrets; sent to the agent unchanged.
    */
-  // Every error says which code, of which server, and why.
-  // deno-lint-ignore house/parameters
   constructor(
     code: "SERVER_UNAVAILABLE" | "TIMEOUT" | "AUTH_REQUIRED",
     server: string,

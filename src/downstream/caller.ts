@@ -18,10 +18,20 @@ export function supportsUrlElicitation(
   return isRecord(elicitation) && isRecord(elicitation.url);
 }
 
+/** A server's request on its way to the client. */
+export interface ForwardedRequest {
+  /** Its method, such as `elicitation/create`. */
+  readonly method: string;
+  /** Its parameters, as the server wrote them. */
+  readonly params: Payload | undefined;
+  /** Takes the request back. */
+  readonly signal: CancelSignal;
+}
+
 /** The back channel to the client of a call, for requests and notifications of the server. */
 export interface ClientChannel {
   /** Sends a server's request on to the client. */
-  request(method: string, params: Payload | undefined, signal: CancelSignal): Promise<Reply>;
+  request(request: ForwardedRequest): Promise<Reply>;
   /** Sends a server's notification on to the client. */
   notify(method: string, params: Payload | undefined): void;
   /** Returns the least severity of log messages that the client asked for, if it did. */

@@ -49,7 +49,7 @@ export function forwardRequest(request: IncomingRequest, forwarding: Forwarding)
   const params = requestParams(request, forwarding.server);
   const graceMs = needed === "roots" ? ROOTS_GRACE_MS : 0;
   const forwarded = forwarding.calls.ask(request.signal, graceMs);
-  link.request(request.method, params, forwarded.signal).then(
+  link.request({ method: request.method, params, signal: forwarded.signal }).then(
     (reply) => reply.ok ? request.reply(reply.result.text) : request.fail(reply.text),
     () => {
       const message = forwarded.signal.aborted

@@ -14,6 +14,7 @@ export {
   type ClientCapabilities,
   type ClientChannel,
   type ClientConnection,
+  type ForwardedRequest,
   supportsUrlElicitation,
   type ToolCall,
 } from "./caller.ts";

@@ -1,12 +1,5 @@
-import type { ClientChannel } from "../downstream/mod.ts";
-import type {
-  CancelSignal,
-  IncomingRequest,
-  Payload,
-  Peer,
-  Reply,
-  RequestOptions,
-} from "../jsonrpc/mod.ts";
+import type { ClientChannel, ForwardedRequest } from "../downstream/mod.ts";
+import type { IncomingRequest, Payload, Peer, Reply, RequestOptions } from "../jsonrpc/mod.ts";
 
 /** Severities of MCP log messages, in ascending order. */
 export const LOG_LEVELS = [
@@ -58,9 +51,7 @@ export class CallChannel implements ClientChannel {
     this.#call = call;
   }
 
-  // Forwarding a request takes no object of its own.
-  // deno-lint-ignore house/parameters
-  request(method: string, params: Payload | undefined, signal: CancelSignal): Promise<Reply> {
+  request({ method, params, signal }: ForwardedRequest): Promise<Reply> {
     const options: RequestOptions = this.#call === undefined
       ? { signal }
       : { signal, during: this.#call };

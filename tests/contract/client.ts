@@ -35,7 +35,7 @@ export class Client implements ClientConnection {
     this.capabilities = capabilities;
     this.told = new Seen(`something for the client ${name}`);
     this.link = {
-      request: (method, params, signal) => this.#hear({ method, params: read(params), signal }),
+      request: ({ method, params, signal }) => this.#hear({ method, params: read(params), signal }),
       notify: (method, params) => this.told.add({ method, params: read(params) }),
       logLevel: () => this.logLevel,
     };

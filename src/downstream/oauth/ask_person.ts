@@ -47,7 +47,7 @@ async function askClient(
     message: `The server "${server}" needs you to log in at ${new URL(url).host}. ` +
       "Open the link and log in; the call then continues automatically.",
   };
-  const reply = await waiting.link.request("elicitation/create", params, signal);
+  const reply = await waiting.link.request({ method: "elicitation/create", params, signal });
   // A client that rejects the request itself has not asked anyone.
   if (!reply.ok) return undefined;
   const { value } = reply.result;
