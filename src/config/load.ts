@@ -61,8 +61,8 @@ export async function checkConfiguration(
   const plain = await check(files, options, fastChecks);
   if (plain.errors.length === 0 && plain.warnings.length === 0) return plain;
   // Only files with problems need zod, and the parser that knows positions, to explain them.
-  const { diagnosticChecks: fullChecks } = await import("./diagnostic_checks.ts");
-  return await check(files, options, fullChecks);
+  const { diagnosticChecks } = await import("./diagnostic_checks.ts");
+  return await check(files, options, diagnosticChecks);
 }
 
 async function check(

@@ -1,9 +1,8 @@
 import type { ConfigProblem } from "../errors.ts";
-import { editDistance } from "../near_names.ts";
 import { DEPTH_VARIABLE } from "./depth.ts";
 import { type Environment, type PlatformOptions } from "./environment.ts";
 import { listSettings } from "./settings.ts";
-import { didYouMean } from "../near_names.ts";
+import { didYouMean, editDistance } from "../near_names.ts";
 
 const PREFIX = "GATEWAY";
 

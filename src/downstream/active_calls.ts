@@ -95,7 +95,7 @@ export class ActiveCalls {
 
   /** Adds a call. Pass the result to `end`. */
   begin(link: ClientChannel, clock: StoppableClock): ActiveCall {
-    const entry: ActiveCall = { link, clock, questions: undefined, listedAt: -1 };
+    const entry: ActiveCall = { link, clock, questions: undefined, indexInSet: -1 };
     this.#entries.add(entry);
     return entry;
   }

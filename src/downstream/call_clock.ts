@@ -34,7 +34,7 @@ export class CallClock implements Due {
   /** Aborts with a `DownstreamError` of code `TIMEOUT`, or with the caller's reason. */
   readonly signal: CancelSignal;
   /** See `Indexed`. */
-  listedAt = -1;
+  indexInSet = -1;
   readonly #cancellation = new Cancellation();
   readonly #server: string;
   readonly #timeouts: CallTimeouts;
@@ -82,7 +82,7 @@ export class CallClock implements Due {
   /** Restarts the idle timeout in full after the client has answered. */
   resume(): void {
     // A call that has ended no longer has a deadline.
-    if (--this.#questions > 0 || this.listedAt < 0) return;
+    if (--this.#questions > 0 || this.indexInSet < 0) return;
     this.#permit?.resume();
     this.restart();
   }

@@ -227,7 +227,7 @@ export class SessionPool {
       onUnused: [],
       isWithdrawn: false,
       dueAt: Infinity,
-      listedAt: -1,
+      indexInSet: -1,
       expire: () => void this.#end(pooled, IDLE_GRACE),
     };
     this.#all.add(pooled);

@@ -1,7 +1,7 @@
-/** An item that can be in one roster at a time. */
+/** An item that can be in one set at a time. */
 export interface Indexed {
-  /** The item's index, set by the roster; -1 if it is in none. */
-  listedAt: number;
+  /** The item's index, set by the set; -1 if it is in none. */
+  indexInSet: number;
 }
 
 /**
@@ -26,25 +26,25 @@ export class SwapRemoveSet<Item extends Indexed> {
     return [...this.#items];
   }
 
-  /** Adds an item if it is not in the roster. */
+  /** Adds an item if it is not in the set. */
   add(item: Item): void {
-    if (item.listedAt >= 0) return;
-    item.listedAt = this.#items.push(item) - 1;
+    if (item.indexInSet >= 0) return;
+    item.indexInSet = this.#items.push(item) - 1;
   }
 
   /** Removes an item. */
   delete(item: Item): void {
-    const { listedAt: at } = item;
+    const { indexInSet: at } = item;
     if (at < 0) return;
-    item.listedAt = -1;
+    item.indexInSet = -1;
     const last = this.#items.pop();
     if (last === undefined || last === item) return;
     this.#items[at] = last;
-    last.listedAt = at;
+    last.indexInSet = at;
   }
 
   /** Removes all items. */
   clear(): void {
-    for (const item of this.#items.splice(0)) item.listedAt = -1;
+    for (const item of this.#items.splice(0)) item.indexInSet = -1;
   }
 }

@@ -5,7 +5,7 @@ import { Deadlines, type Due } from "../../src/downstream/deadlines.ts";
 class Noted implements Due {
   readonly expired: Promise<number>;
   readonly dueAt: number;
-  listedAt = -1;
+  indexInSet = -1;
   #resolve: (at: number) => void;
 
   constructor(dueAt: number) {
@@ -58,7 +58,7 @@ Deno.test("deadlines: one that is set again when it comes is waited for again", 
   const { promise, resolve } = Promise.withResolvers<void>();
   let times = 0;
   const due = {
-    listedAt: -1,
+    indexInSet: -1,
     dueAt: performance.now() + 5,
     expire: () => {
       if (++times === 3) return resolve();
@@ -76,8 +76,8 @@ Deno.test("deadlines: one that is put off is waited for, one that comes nearer c
   const order: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   const now = performance.now();
-  const late = { listedAt: -1, dueAt: now + 20, expire: () => (order.push("late"), resolve()) };
-  const soon = { listedAt: -1, dueAt: now + 60_000, expire: () => order.push("soon") };
+  const late = { indexInSet: -1, dueAt: now + 20, expire: () => (order.push("late"), resolve()) };
+  const soon = { indexInSet: -1, dueAt: now + 60_000, expire: () => order.push("soon") };
   deadlines.add(late);
   deadlines.add(soon);
   late.dueAt = now + 80;
