@@ -8,3 +8,17 @@
 export function identityOf({ dev, ino }: Deno.FileInfo): string {
   return `${dev}:${ino}`;
 }
+
+/**
+ * Returns the identity of the file at a path; `undefined` if there is none.
+ *
+ * @throws {Error} The file cannot be looked up for another reason.
+ */
+export function identityAt(path: string): string | undefined {
+  try {
+    return identityOf(Deno.statSync(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

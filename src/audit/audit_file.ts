@@ -248,11 +248,6 @@ export function isStream(file: Deno.FsFile): boolean {
   return isFifo === true || isSocket === true || file.isTerminal();
 }
 
-/** Identifies a file independently of its name; `undefined` if there is none at the path. */
-export function identityAt(path: string): string | undefined {
-  return statPath(path)?.identity;
-}
-
 function describe(info: Deno.FileInfo): { size: number; identity: string } {
   return { size: info.size, identity: identityOf(info) };
 }
@@ -267,7 +262,8 @@ function hasNoName(file: Deno.FsFile): boolean {
   }
 }
 
-function statPath(path: string): { size: number; identity: string } | undefined {
+/** Returns size and identity of the file at a path; `undefined` if it cannot be looked up. */
+export function statPath(path: string): { size: number; identity: string } | undefined {
   try {
     return describe(Deno.statSync(path));
   } catch {

@@ -1,6 +1,6 @@
 import type { LineQueue } from "../line_queue.ts";
 import type { Log } from "../log.ts";
-import { identityAt } from "./audit_file.ts";
+import { statPath } from "./audit_file.ts";
 import type { Destination, FileChange } from "./destination.ts";
 
 /**
@@ -39,7 +39,7 @@ export class AuditStream implements Destination {
     this.#queue = queue;
     this.#file = file;
     this.#log = log;
-    this.#identity = file === undefined ? undefined : identityAt(path);
+    this.#identity = file === undefined ? undefined : statPath(path)?.identity;
     // The log shares a standard stream, and reports all of its dropped lines.
     if (file !== undefined) queue.onRoom = (dropped) => this.#reportRoom(dropped);
   }
@@ -68,7 +68,9 @@ export class AuditStream implements Destination {
   }
 
   check(): FileChange | undefined {
-    if (this.#file === undefined || identityAt(this.path) === this.#identity) return undefined;
+    if (this.#file === undefined || statPath(this.path)?.identity === this.#identity) {
+      return undefined;
+    }
     // The reader may have created the path again; nobody reads the open one.
     return { kind: "unwritable", texts: [], lost: 0 };
   }

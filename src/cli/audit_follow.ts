@@ -1,6 +1,6 @@
-import { identityOf } from "../file_identity.ts";
+import { identityAt, identityOf } from "../file_identity.ts";
 import type { LogPosition } from "./audit_files.ts";
-import { CHUNK_BYTES, identityAt, LineJoiner, logFile, openLog, readAt } from "./audit_lines.ts";
+import { CHUNK_BYTES, LineJoiner, logFile, openLog, readAt } from "./audit_lines.ts";
 
 /** How often a rotated file is read again: other gateways may not have noticed the rotation yet. */
 const LAST_READS = 20;

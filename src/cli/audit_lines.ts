@@ -1,5 +1,3 @@
-import { identityOf } from "../file_identity.ts";
-
 /** Size of one read, in bytes. */
 export const CHUNK_BYTES = 256 * 1024;
 
@@ -45,16 +43,6 @@ export function openLog(path: string): { file: Deno.FsFile; info: Deno.FileInfo 
   try {
     const file = Deno.openSync(path);
     return { file, info: file.statSync() };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-/** Identity of the file at a path; `undefined` if there is none. */
-export function identityAt(path: string): string | undefined {
-  try {
-    return identityOf(Deno.statSync(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

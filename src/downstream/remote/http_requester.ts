@@ -1,3 +1,4 @@
+import { wait } from "../../within.ts";
 import { redact } from "../../redact.ts";
 import type { Authorization } from "../authorization.ts";
 import { MAX_REDIRECTS, REDIRECTS } from "../http_answers.ts";
@@ -7,7 +8,7 @@ import { httpFailure } from "./http_error.ts";
 import { networkFailure } from "./network_error.ts";
 import { secretsOfUrl } from "./quote.ts";
 import { redirectTarget } from "./redirects.ts";
-import { pause, readRetryAfter } from "./retry_after.ts";
+import { readRetryAfter } from "./retry_after.ts";
 
 /**
  * How long a connection waits for its next request, in milliseconds. Servers close theirs after 5 s
@@ -129,7 +130,7 @@ export class HttpRequester {
         throw await httpFailure(response, { ...context, waitMs });
       }
       await response.body?.cancel();
-      await pause(waitMs, request.signal);
+      await wait(waitMs, request.signal);
     }
   }
 

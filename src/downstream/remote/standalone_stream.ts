@@ -1,8 +1,8 @@
+import { wait } from "../../within.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { messageIn, readEvents } from "./event_stream.ts";
 import type { RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream } from "./response.ts";
-import { pause } from "./retry_after.ts";
 import { StreamBackoff } from "./stream_backoff.ts";
 
 /** How long to wait for a server that says it is busy when the stream is opened, in milliseconds. */
@@ -45,7 +45,7 @@ export class StandaloneStream {
   async #run(): Promise<void> {
     const { signal } = this.#controller;
     for (;;) {
-      await pause(this.#backoff.pauseMs, signal);
+      await wait(this.#backoff.pauseMs, signal);
       try {
         const response = await this.#open(signal);
         if (!isEventStream(response)) return void await response.body?.cancel();

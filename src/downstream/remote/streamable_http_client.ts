@@ -1,5 +1,5 @@
 import { readIdAndMethod } from "../../jsonrpc/mod.ts";
-import { within } from "../../within.ts";
+import { wait, within } from "../../within.ts";
 import { mediaType } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { messageIn, readEvents } from "./event_stream.ts";
@@ -7,7 +7,6 @@ import { sessionFailure } from "./http_error.ts";
 import { networkFailure } from "./network_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream, readBody, unknownEncoding } from "./response.ts";
-import { pause } from "./retry_after.ts";
 import type { SseData } from "./sse_parser.ts";
 import { StandaloneStream } from "./standalone_stream.ts";
 import { explainUnanswered, type Received } from "./unanswered.ts";
@@ -188,7 +187,7 @@ export class StreamableHttpClient implements RemoteClient {
     while (resumption.attempts < MAX_RESUMPTIONS) {
       const backoffMs = FIRST_RESUMPTION_MS * 2 ** resumption.attempts++;
       const pauseMs = retryMs ?? Math.min(backoffMs, LAST_RESUMPTION_MS);
-      await pause(Math.max(pauseMs, LEAST_RESUMPTION_MS), signal);
+      await wait(Math.max(pauseMs, LEAST_RESUMPTION_MS), signal);
       try {
         const response = await requester.send(url, {
           method: "GET",
