@@ -1,6 +1,6 @@
 /** Requires imports in `src/` to point downward, and to enter a folder through its `mod.ts`. */
 
-import { findImportFault, findPlace, sourcePath } from "./layers.ts";
+import { findImportFault, findLayer, sourcePath } from "./layers.ts";
 import { readLiteral, visitImports } from "./imports.ts";
 
 const HINT = "scripts/lint/layers.ts lists the layers; docs/developing.md has the picture.";
@@ -12,7 +12,7 @@ export const importDirection: Deno.lint.Rule = {
 
     return {
       Program(node) {
-        if (findPlace(from) === undefined) {
+        if (findLayer(from) === undefined) {
           context.report({ node, message: `src/${from} has no layer`, hint: HINT });
         }
       },

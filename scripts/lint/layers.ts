@@ -38,19 +38,19 @@ export const LAYERS: readonly (readonly string[])[] = [
  */
 const OWN_ENTRIES: readonly string[] = ["config/editing", "downstream/causes"];
 
-const PLACES = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))
+const RANKED = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))
   // The longest name first, so that gateway/tools does not match gateway.
   .sort((a, b) => b.name.length - a.name.length);
 
 /** A folder of `src/`, or a file directly in it, with its distance from the top. */
-export interface Place {
+export interface Layer {
   readonly name: string;
   readonly rank: number;
 }
 
 /** Finds the layer of a path relative to `src/`, such as `policy/match.ts`. */
-export function findPlace(path: string): Place | undefined {
-  return PLACES.find(({ name }) => path === name || path.startsWith(`${name}/`));
+export function findLayer(path: string): Layer | undefined {
+  return RANKED.find(({ name }) => path === name || path.startsWith(`${name}/`));
 }
 
 const ROOT = slashes(fileURLToPath(new URL("../../", import.meta.url)));
@@ -77,15 +77,15 @@ export function findImportFault(from: string, specifier: string): string | undef
   if (target.startsWith("../")) {
     return OUTSIDE.includes(target) ? undefined : `src/ imports nothing outside itself`;
   }
-  const source = findPlace(from);
-  const place = findPlace(target);
+  const source = findLayer(from);
+  const layer = findLayer(target);
   if (source === undefined) return undefined; // Reported once per file.
-  if (place === undefined) return `src/${target} has no layer`;
-  if (place.name !== source.name && place.rank <= source.rank) {
-    const relation = place.rank === source.rank ? "its sibling" : "above it";
-    return `${source.name} must not import ${place.name}, which is ${relation}`;
+  if (layer === undefined) return `src/${target} has no layer`;
+  if (layer.name !== source.name && layer.rank <= source.rank) {
+    const relation = layer.rank === source.rank ? "its sibling" : "above it";
+    return `${source.name} must not import ${layer.name}, which is ${relation}`;
   }
-  if (OWN_ENTRIES.includes(place.name) && target === `${place.name}/mod.ts`) return undefined;
+  if (OWN_ENTRIES.includes(layer.name) && target === `${layer.name}/mod.ts`) return undefined;
   const entered = relative(dirname(from), target).split("/").filter((part) => part !== "..");
   if (entered.length > 2 || (entered.length === 2 && entered[1] !== "mod.ts")) {
     return `the folder ${entered[0]} is entered only through its mod.ts`;

@@ -1,7 +1,7 @@
 import { type OfferedServer, scopeLines } from "./merge_servers.ts";
 import { describePlanned, type Plan, planAgent } from "./plan.ts";
 
-/** The agent that is offered, and taken where nobody is asked. */
+/** The agent that is offered, and used if no question is asked. */
 export const FIRST_AGENT = "developer";
 
 /** Everything, for one agent; no server is started, and no client's file is touched. */

@@ -4,7 +4,7 @@
 
 import { parse, YAMLError } from "yaml";
 
-/** A value, or what is wrong with the text. */
+/** A value, or the error in the text. */
 export interface YamlReading {
   readonly value?: unknown;
   readonly message?: string;
@@ -12,12 +12,12 @@ export interface YamlReading {
   readonly column?: number;
 }
 
-/** Reads a text of YAML. Never throws for what the text says. */
+/** Reads a text of YAML. An invalid text does not throw. */
 export function readYaml(text: string): YamlReading {
   try {
     return { value: parse(text, { logLevel: "error", maxAliasCount: 100 }) };
   } catch (error) {
-    // A text with too many aliases is no YAMLError.
+    // Too many aliases throw a ReferenceError, not a YAMLError.
     if (!(error instanceof YAMLError || error instanceof ReferenceError)) throw error;
     const [first = ""] = error.message.split("\n");
     const [place] = error instanceof YAMLError ? error.linePos ?? [] : [];
