@@ -57,7 +57,7 @@ const SLOW = ["tests/e2e", "tests/conformance", "tests/contract", "tests/docs", 
 const NOT_HERE = ["tests/soak", "tests/servers", "tests/fixtures"];
 
 /**
- * Runs every test file in its own process. The number of parallel processes is two more than that of
+ * Runs every test file in its own process. The number of parallel processes is one more than that of
  * processors, because many tests wait for other processes. Prints the output of each file as a whole,
  * and finally the files that took longest.
  */
@@ -78,7 +78,7 @@ async function runTests(): Promise<Count> {
       total.failed += failed;
     }
   };
-  await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 2 }, runNext));
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 1 }, runNext));
   times.sort((a, b) => b.seconds - a.seconds);
   for (const { path, seconds } of times.slice(0, 10)) {
     writeAll(new TextEncoder().encode(`${seconds.toFixed(1).padStart(6)} s  ${path}\n`));
