@@ -44,7 +44,7 @@ const KEYS = "(space: choose, a: all or none, Enter: continue)";
 
 /** Asks questions at a terminal, one after another. */
 export class Prompter {
-  readonly #clack: typeof import("@clack/prompts");
+  readonly #clack: typeof import("./clack.ts");
   readonly #terminal: Terminal;
   readonly #end = new AbortController();
   readonly #stop = () => this.#end.abort();
@@ -65,7 +65,7 @@ export class Prompter {
     ask: (prompter: Prompter) => Promise<T>,
   ): Promise<T | undefined> {
     // Loaded here only: no other command has questions.
-    const prompter = new Prompter(await import("@clack/prompts"), terminal);
+    const prompter = new Prompter(await import("./clack.ts"), terminal);
     try {
       return await ask(prompter);
     } catch (error) {
@@ -76,7 +76,7 @@ export class Prompter {
     }
   }
 
-  private constructor(clack: typeof import("@clack/prompts"), terminal: Terminal) {
+  private constructor(clack: typeof import("./clack.ts"), terminal: Terminal) {
     this.#clack = clack;
     this.#terminal = terminal;
     // No answer comes after the input has ended.

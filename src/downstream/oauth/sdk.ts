@@ -2,11 +2,11 @@ import type { ServerConfig } from "../../config/mod.ts";
 import { addSecrets } from "../secrets.ts";
 
 /** The OAuth functions of the official SDK. */
-export type Sdk = typeof import("@modelcontextprotocol/client");
+export type Sdk = typeof import("./sdk_functions.ts");
 
 /** Loads the SDK; a gateway that needs no login never pays for it. */
 export function loadSdk(): Promise<Sdk> {
-  return import("@modelcontextprotocol/client");
+  return import("./sdk_functions.ts");
 }
 
 /** Context of the requests of a login. */

@@ -1,0 +1,10 @@
+/** The functions of the official SDK that logins use. The bundle contains no other part of it. */
+export {
+  buildDiscoveryUrls,
+  checkResourceAllowed,
+  computeScopeUnion,
+  extractWWWAuthenticateParams,
+  isStrictScopeSuperset,
+  resourceUrlFromServerUrl,
+  startAuthorization,
+} from "@modelcontextprotocol/client";
