@@ -118,15 +118,16 @@ async function writeTried(
   }
   const plain = writeProgram(chunks, entry);
   const { said, functions } = await runTrial(plain, folder, trial);
-  const early = chunks.map((chunk) => {
+  const tried = chunks.map((chunk) => {
     const start = plain.indexOf(`${FUNCTION_HEAD}${chunk.text}`) + FUNCTION_HEAD.length;
     const own = functions
       .map((one) => ({ ...one, start: one.start - start, end: one.end - start }))
       .filter((one) => one.start >= 0 && one.end <= chunk.text.length);
     const whole = functions.find((one) => one.start === start - FUNCTION_HEAD.length);
-    return { ...chunk, text: compileEarly(chunk.text, own), isEarly: whole?.isCalled ?? false };
+    if (whole?.isCalled !== true) return { ...chunk, compiled: "when loaded" as const };
+    return { ...chunk, text: compileEarly(chunk.text, own), compiled: "with the file" as const };
   });
-  const text = writeProgram(early, entry);
+  const text = writeProgram(tried, entry);
   const again = await runTrial(text, folder, trial);
   if (said === "" || again.said !== said) {
     throw new Error(

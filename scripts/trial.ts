@@ -22,10 +22,10 @@ export interface Trial {
 export const SERVE: Trial = {
   args: [
     ...["--mcp-config", "mcp.json", "--rules", "rules.json", "--audit-log", "audit.jsonl"],
-    ...["--transport", "stdio", "--init-strategy", "lazy"],
+    ...["--transport", "stdio", "--init-strategy", "lazy", "--agent", "a"],
   ],
   files: {
-    "mcp.json": '{"mcpServers": {"a": {"command": "x", "args": ["y"], "env": {"A": "b"}}}}',
+    "mcp.json": '{"mcpServers": {"a": {"command": "/x", "args": ["-y"], "env": {"A": "b"}}}}',
     "rules.json": '{"agents": {"a": {"allow": {"servers": ["*"], "tools": {"a": ["*"]}}}}}',
   },
   input: '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",' +
