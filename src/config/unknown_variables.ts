@@ -6,6 +6,9 @@ import { didYouMean, editDistance } from "../near_names.ts";
 
 const PREFIX = "GATEWAY";
 
+/** The most characters in which a mistyped name differs. */
+const MOST_TYPOS = 2;
+
 /** Variables of CGI, and of Kubernetes for a service named `gateway`. */
 const FOREIGN = /^GATEWAY_(?:INTERFACE$|SERVICE_|PORT_\d)/;
 
@@ -18,10 +21,13 @@ const FOREIGN = /^GATEWAY_(?:INTERFACE$|SERVICE_|PORT_\d)/;
  */
 export function warnVariables(env: Environment, options: PlatformOptions = {}): ConfigProblem[] {
   const windows = options.windows ?? Deno.build.os === "windows";
+  // Of the environment's many names, few begin like ours.
+  const ours = listNames(env).filter((name) => hasOurPrefix(name) && !FOREIGN.test(name)).sort();
+  if (ours.length === 0) return [];
   const known = new Set([...listSettings().map(({ variable }) => variable), DEPTH_VARIABLE]);
-  return listNames(env).sort().flatMap((name) => {
+  return ours.flatMap((name) => {
     const isKnown = known.has(windows ? name.toUpperCase() : name);
-    if (isKnown || FOREIGN.test(name) || !isMeant(name, known)) return [];
+    if (isKnown || !isMeant(name, known)) return [];
     const message = `the gateway does not know this variable and ignores it${
       didYouMean(name, known)
     }`;
@@ -29,13 +35,23 @@ export function warnVariables(env: Environment, options: PlatformOptions = {}): 
   });
 }
 
+function prefixOf(name: string): string {
+  return name.toUpperCase().split("_", 1)[0] ?? "";
+}
+
+/** Whether a name begins with our prefix, or with a mistyped one. */
+function hasOurPrefix(name: string): boolean {
+  const prefix = prefixOf(name);
+  // Few typos change the first letter, and it rules out most names at once.
+  return prefix[0] === PREFIX[0] && Math.abs(prefix.length - PREFIX.length) <= MOST_TYPOS &&
+    editDistance(prefix, PREFIX, MOST_TYPOS) <= MOST_TYPOS;
+}
+
+/** Whether the rest of the name leaves no doubt that it is meant for the gateway. */
 function isMeant(name: string, known: ReadonlySet<string>): boolean {
+  if (prefixOf(name) === PREFIX) return name.length > PREFIX.length;
   const upper = name.toUpperCase();
-  const [prefix = ""] = upper.split("_", 1);
-  if (prefix === PREFIX) return upper.length > PREFIX.length;
-  // The environment has variables of many programs: the prefix rules out most of them quickly.
-  if (Math.abs(prefix.length - PREFIX.length) > 2 || editDistance(prefix, PREFIX) > 2) return false;
-  return [...known].some((one) => editDistance(upper, one) <= 2);
+  return known.values().some((one) => editDistance(upper, one, MOST_TYPOS) <= MOST_TYPOS);
 }
 
 function listNames(env: Environment): string[] {
