@@ -208,6 +208,7 @@ function findScript(
   const isManager = PACKAGE_MANAGERS.test(name);
   if (!isRuntime && !isManager) return undefined;
   for (const [at, arg] of args.entries()) {
+    if (VERBS.has(arg)) continue;
     const rest = args.slice(at + 1);
     if (isRuntime && !arg.startsWith("-") && isProgramFile(resolveScript(cwd, arg), program)) {
       return rest;
@@ -216,7 +217,7 @@ function findScript(
     if (INTERPRETER_FLAGS.has(args[at - 1] ?? "") || arg.startsWith("-")) continue;
     // Another script or program, whose arguments say nothing.
     if (/\.[cm]?[jt]sx?$|^(?:npm|jsr|file|https?):/.test(arg)) return undefined;
-    if (!VERBS.has(arg) && name !== "deno") return undefined;
+    if (name !== "deno") return undefined;
   }
   return undefined;
 }
