@@ -21,7 +21,7 @@ const FOREIGN = /^GATEWAY_(?:INTERFACE$|SERVICE_|PORT_\d)/;
  */
 export function warnVariables(env: Environment, options: PlatformOptions = {}): ConfigProblem[] {
   const windows = options.windows ?? Deno.build.os === "windows";
-  // Of the environment's many names, few begin like ours.
+  // Few of the environment's many names begin like ours.
   const ours = listNames(env).filter((name) => hasOurPrefix(name) && !FOREIGN.test(name)).sort();
   if (ours.length === 0) return [];
   const known = new Set([...listSettings().map(({ variable }) => variable), DEPTH_VARIABLE]);
