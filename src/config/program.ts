@@ -88,7 +88,8 @@ export function findStart(words: readonly string[], where: StartPlace): Start | 
   });
   const path = resolvePath(cwd, command);
   if (EXECUTABLE.test(name) || path === program.executable) return start(args);
-  if (/[/\\]/.test(command) && isProgramFile(path, program)) return start(args);
+  const isRuntime = RUNTIMES.test(name);
+  if (!isRuntime && /[/\\]/.test(command) && isProgramFile(path, program)) return start(args);
   const run = readPackageRun(words);
   if (run !== undefined) {
     if (isSpec(run.spec) || isPackage(run.program)) return start(run.rest);
@@ -114,7 +115,7 @@ export function findStart(words: readonly string[], where: StartPlace): Start | 
       if (inner !== undefined) return inner;
     }
   }
-  const dash = RUNTIMES.test(name) ? -1 : args.indexOf("--");
+  const dash = isRuntime ? -1 : args.indexOf("--");
   return dash < 0 ? undefined : next(args.slice(dash + 1));
 }
 
