@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isBrowserLoopback, isLoopback, isLoopbackUrl, isSecureUrl } from "../src/loopback.ts";
 
-/** Hosts, and whether each is this machine for every program, and for a browser. */
+/** Hosts, and whether each is loopback for every program, and for a browser. */
 const HOSTS: readonly (readonly [host: string, always: boolean, inBrowser: boolean])[] = [
   ["localhost", true, true],
   ["LOCALHOST", true, true],
@@ -10,7 +10,7 @@ const HOSTS: readonly (readonly [host: string, always: boolean, inBrowser: boole
   ["::1", true, true],
   ["[::1]", true, true],
   ["::ffff:127.0.0.1", true, true],
-  // A resolver may ask the network for it.
+  // A resolver may query the network for this name.
   ["a.localhost", false, true],
   ["localhost.example", false, false],
   ["127.0.0.1.example", false, false],
@@ -20,13 +20,13 @@ const HOSTS: readonly (readonly [host: string, always: boolean, inBrowser: boole
   ["", false, false],
 ];
 
-Deno.test("[http.host] [oauth.addresses] this machine is the same everywhere but in a browser", () => {
+Deno.test("[http.host] [oauth.addresses] all programs but browsers agree about loopback", () => {
   for (const [host, always, inBrowser] of HOSTS) {
     assert.deepEqual([isLoopback(host), isBrowserLoopback(host)], [always, inBrowser], host);
   }
 });
 
-Deno.test("[rules.credentials] nobody can change what https, or http to this machine, answers", () => {
+Deno.test("[rules.credentials] answers over https, and over http on loopback, cannot be changed by others", () => {
   const urls = [
     ["https://example.com/keys", false, true],
     ["http://localhost:8/keys", true, true],

@@ -21,11 +21,11 @@ export interface Requirement {
   readonly section: string;
   /** The promise, as one sentence. */
   readonly text: string;
-  /** The issue that will keep the promise, where that is a later one. */
+  /** The later issue that will keep the promise, if any. */
   readonly issue?: number;
 }
 
-/** Promises of one section by id; those that a later issue keeps stand behind its number. */
+/** Promises of one section by id; those of a later issue are listed under its number. */
 export type Section = Readonly<Record<string, string | readonly [issue: number, text: string]>>;
 
 const sections: readonly (readonly [string, Section])[] = [

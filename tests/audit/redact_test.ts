@@ -199,7 +199,7 @@ Deno.test("[audit.redaction] takes linear time, whatever the text", () => {
   }
 });
 
-Deno.test("[audit.redaction] many long texts that are cut to a little take no longer than a few", () => {
+Deno.test("[audit.redaction] many long texts that are cut short take no longer than a few", () => {
   const long = `eyJ${"a".repeat(20)}.${"-".repeat(16_000)}`;
   const bare = " ".concat("x".repeat(20_000));
   const since = performance.now();

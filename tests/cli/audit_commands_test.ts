@@ -27,7 +27,7 @@ function writeLog(folder: TestFolder): string {
   return path;
 }
 
-Deno.test("[audit.stats] [audit.damaged] all files are counted, damaged lines apart", async () => {
+Deno.test("[audit.stats] [audit.damaged] entries of all files are counted, damaged lines separately", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const { code, stdout, stderr } = await runStats(path);
@@ -61,7 +61,7 @@ Deno.test("[audit.stats] [audit.damaged] all files are counted, damaged lines ap
   assert.equal(read.max_ms, 20);
 });
 
-Deno.test("[audit.stats] for people: 80 columns, the slowest first, no control characters", async () => {
+Deno.test("[audit.stats] the text has 80 columns, the slowest first, and no control characters", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const name = `long\x1b[2J\u202e${"x".repeat(200)}`;
@@ -105,7 +105,7 @@ Deno.test("[audit.stats] [audit.tail] --since and --agent", async () => {
   }
 });
 
-Deno.test("[audit.tail] the last operations, the youngest last, from all files", async () => {
+Deno.test("[audit.tail] the last operations of all files, the newest last", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const { code, stdout } = await runTail(path, { lines: 5 });
@@ -123,7 +123,7 @@ Deno.test("[audit.tail] the last operations, the youngest last, from all files",
   assert.equal(json, Deno.readTextFileSync(path));
 });
 
-Deno.test("[audit.tail] lines that run over the chunks are read whole, from either end", async () => {
+Deno.test("[audit.tail] lines that cross chunks are read completely, from either end", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   const texts = Array.from({ length: 3000 }, (_, n) => {
@@ -163,7 +163,7 @@ Deno.test("[audit.stats] a missing log is reported", async () => {
   assert.equal((await runTail(folder.path)).code, 1);
 });
 
-Deno.test("[audit.tail] names are cut, the rule and the code never", async () => {
+Deno.test("[audit.tail] long names are cut, but neither the rule nor the code", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   const long = "x".repeat(100);
@@ -182,7 +182,7 @@ Deno.test("[audit.tail] names are cut, the rule and the code never", async () =>
   assert.ok(failed.endsWith(` 1.50 ms ${code}`), failed);
 });
 
-Deno.test("[audit.tool-errors] results with isError are counted apart, and marked", async () => {
+Deno.test("[audit.tool-errors] results with isError are counted separately and marked", async () => {
   using folder = new TestFolder();
   const path = folder.at("audit.jsonl");
   const failed = auditText({ tool_error: true });

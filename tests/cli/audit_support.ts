@@ -8,7 +8,7 @@ export interface Printed {
   readonly stderr: string;
 }
 
-/** A line of an audit log, with what matters to the test. */
+/** A line of an audit log; a test sets only the members that it needs. */
 export function auditText(more: Readonly<Record<string, unknown>> = {}): string {
   return `${
     JSON.stringify({

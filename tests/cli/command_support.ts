@@ -13,7 +13,7 @@ export class Shell implements AsyncDisposable {
   readonly setup: Setup;
   readonly #command: GatewayCommand;
 
-  /** @param command What to run; by default what the suite is run for. */
+  /** @param command The program to run. Default: the one that the suite runs on. */
   constructor(options: SetupOptions = {}, command: GatewayCommand = GATEWAY_COMMAND) {
     const env = { ...shippedEnvironment(command), ...options.env };
     this.setup = new Setup({ ...options, env });
@@ -41,7 +41,7 @@ export class Shell implements AsyncDisposable {
     }
   }
 
-  /** Runs a script of bash in which `$@` is the program; gives all that it printed. */
+  /** Runs a bash script in which `$@` is the program, and returns all of its output. */
   async bash(script: string): Promise<string> {
     const { stdout, stderr } = await new Deno.Command("bash", {
       args: ["-c", script, "bash", ...await commandWords(this.#command)],
@@ -54,7 +54,7 @@ export class Shell implements AsyncDisposable {
     return decoder.decode(stdout) + decoder.decode(stderr);
   }
 
-  /** Fails where a process is left. */
+  /** Throws if a process is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.setup.close();
   }

@@ -31,7 +31,7 @@ Deno.test({
       ["--default", "--default-agent"],
       ["nonsense ", ""],
     ];
-    // Does what bash does when Tab is pressed, without the key press.
+    // Calls the completion as bash does when Tab is pressed.
     const script = [
       'program=("$@")',
       'agent-mcp-gateway() { "${program[@]}" "$@"; }',
@@ -49,7 +49,7 @@ Deno.test({
 });
 
 for (const shell of ["bash", "zsh", "fish", "powershell"]) {
-  Deno.test(`[cli.completions] the script for ${shell} asks the program and parses`, async () => {
+  Deno.test(`[cli.completions] the script for ${shell} is valid and calls the program`, async () => {
     const { code, stdout, stderr } = await runOnce(["completions", shell]);
     assert.deepEqual([code, stderr], [0, ""]);
     assert.match(stdout, /agent-mcp-gateway/);
@@ -81,7 +81,7 @@ async function isThere(program: string): Promise<boolean> {
   }
 }
 
-Deno.test("[cli.completions] broken files are no trouble, and others are usage errors", async () => {
+Deno.test("[cli.completions] invalid files do not break completion; unknown shells are usage errors", async () => {
   const { code, stdout, stderr } = await runOnce(["__complete", "explain", "--agent", ""], {
     rules: "{",
   });

@@ -16,7 +16,7 @@ const SERVERS = {
   e: { command: "pnpm", args: ["dlx", "e"] },
 };
 
-Deno.test("[cli.doctor-download] three packages at a time, and all else at once", async () => {
+Deno.test("[cli.doctor-download] packages are downloaded three at a time, other servers start concurrently", async () => {
   const env = { get: () => undefined, toObject: () => ({}) };
   const servers = parseServers(JSON.stringify({ mcpServers: SERVERS }), { env, cwd: "/" });
   const probes = new Probes({ servers }, {
@@ -46,7 +46,7 @@ Deno.test("[cli.doctor-download] three packages at a time, and all else at once"
   await probes.close();
 });
 
-/** A program called `npx` that takes its time before it starts a server. */
+/** A slow program named `npx`, which starts a server after a delay. */
 function slowNpx(seconds: number): string {
   const { command, args } = oddServer();
   const words = [command, ...args].map((word) => `'${word}'`).join(" ");
@@ -54,7 +54,7 @@ function slowNpx(seconds: number): string {
 }
 
 Deno.test({
-  name: "[cli.doctor-download] a package that is downloading may take longer than another start",
+  name: "[cli.doctor-download] a start that downloads a package has a longer time limit",
   ignore: NO_SHELL,
   fn: async () => {
     const gateway = { connect_timeout_ms: 300 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { findLocalCause } from "../../src/downstream/causes/mod.ts";
 import { Shell } from "./command_support.ts";
 
-/** Finds the cause in what a command wrote. */
+/** Finds the cause in the output of a command. */
 function find(line: string, said: string) {
   const [command = "", ...args] = line.split(" ");
   return findLocalCause(said, {
@@ -156,7 +156,7 @@ Deno.test("[cli.doctor-local] output of launchers is reported as a cause with it
   }
 });
 
-Deno.test("[cli.doctor-local] a server's own failures are not taken for those of its launcher", () => {
+Deno.test("[cli.doctor-local] a server's own failures are not reported as failures of its launcher", () => {
   for (
     const [line, said] of [
       ["npx -y a-server", "Error: connect ECONNREFUSED 127.0.0.1:5432"],
@@ -173,7 +173,7 @@ const npx = await new Deno.Command("npx", { args: ["--version"], stdin: "null" }
   .then(({ success }) => success, () => false);
 
 Deno.test({
-  name: "[cli.doctor-local] npx without its registry, and with one that has no such package",
+  name: "[cli.doctor-local] npx without a registry, and with a registry that lacks the package",
   ignore: !npx || Deno.build.os === "windows",
   fn: async () => {
     await using registry = Deno.serve(

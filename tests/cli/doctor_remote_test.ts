@@ -30,7 +30,7 @@ function freePort(): number {
   return (listener.addr as Deno.NetAddr).port;
 }
 
-/** Has one path of a server answer something else. */
+/** Replaces the answer of one path of a server. */
 const PATHS: Readonly<Record<string, (...args: Parameters<Answer>) => boolean>> = {
   "/key": ({ headers }, response) => {
     if (headers.authorization === "Bearer good-key") return false;
@@ -38,7 +38,7 @@ const PATHS: Readonly<Record<string, (...args: Parameters<Answer>) => boolean>> 
   },
   "/missing": (_, response) => (response.writeHead(404).end(), true),
   "/files": (_, response) => {
-    // As the file server of Python does.
+    // Like Python's file server.
     const page = "<!DOCTYPE HTML><html><head><title>Error response</title></head></html>";
     response.writeHead(501, { "content-type": "text/html" }).end(page);
     return true;
@@ -175,7 +175,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     /mute\.gateway\.connect_timeout_ms \(now 400\), or find out why the server at 127\.0\.0\.1:\d+ accepts/,
   );
 
-  // The fixes are applied, and the servers work.
+  // With the fixes applied, the servers work.
   const authority = new URL("authority.pem", FIXTURES).pathname;
   const fixed = await diagnose({
     plain: { url: `http://${host}/mcp` },
@@ -198,7 +198,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
   );
 });
 
-Deno.test("[cli.doctor-remote] a server whose name is in brackets has its position, too", async () => {
+Deno.test("[cli.doctor-remote] a server whose name contains brackets has a position", async () => {
   await using shell = new Shell({
     servers: { "my.server": { url: "http://127.0.0.1/${NOT_SET_ANYWHERE}" } },
   });
@@ -206,7 +206,7 @@ Deno.test("[cli.doctor-remote] a server whose name is in brackets has its positi
   assert.match(stdout.replace(/\s+/g, " "), /"NOT_SET_ANYWHERE" is not set .*at \.mcp\.json:1:\d+/);
 });
 
-Deno.test("[cli.doctor-remote] output of a remote server besides messages is reported as sent", async () => {
+Deno.test("[cli.doctor-remote] data of a remote server that is not a message is a warning", async () => {
   await using odd = await OddHttp.start(({ message: { id, method } }, response) => {
     if (method !== "tools/list") return false;
     response.writeHead(200, { "content-type": "text/event-stream" });

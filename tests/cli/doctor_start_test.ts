@@ -14,7 +14,7 @@ const SCRIPTS: Readonly<Record<string, readonly [string, number]>> = {
 };
 
 Deno.test({
-  name: "[cli.doctor] [servers.start-failures] a command that is there and does not start",
+  name: "[cli.doctor] [servers.start-failures] a command that exists and does not start",
   ignore: NO_SHELL,
   fn: async () => {
     const expected: Readonly<Record<string, readonly [string, RegExp, RegExp]>> = {
@@ -59,7 +59,7 @@ Deno.test({
       assert.match(error.message, message);
       assert.match(error.fix, fix);
     }
-    // The advice works: the script runs then, and is only no server.
+    // The advice works: the script now runs, although it is not a server.
     const { fix } = JSON.parse(stdout).servers[0].error;
     const [, advice = ""] = /for example: (.*)$/.exec(fix) ?? [];
     const { success } = new Deno.Command("sh", { args: ["-c", advice], cwd: folder }).outputSync();
@@ -69,7 +69,7 @@ Deno.test({
   },
 });
 
-Deno.test("[cli.doctor] [sessions.no-tools] [sessions.partial-list] a list that is empty or not whole is said to be", async () => {
+Deno.test("[cli.doctor] [sessions.no-tools] [sessions.partial-list] an empty or incomplete tool list is reported", async () => {
   const servers = {
     toolless: oddServer("--no-tools", "--hold=tools/list"),
     partial: oddServer("--pages=2", "--fail-page=1"),

@@ -57,7 +57,7 @@ Deno.test({
     found("dying", "exited", /code 3.*farewell/s, /by hand/);
     found("mute", "too-slow", /within 400 ms/, /mute\.gateway\.connect_timeout_ms \(now 400\)/);
     found("revision", "protocol", /1999-01-01/, /Update the server/);
-    // Not at a terminal: a line for each as it is done, nothing that moves the cursor.
+    // Without a terminal: one line for each server when it is done, and no cursor movement.
     assert.equal(stderr.trimEnd().split("\n").length, reports.size, stderr);
     // deno-lint-ignore no-control-regex
     assert.doesNotMatch(stderr, /[\x1b\r]/);
@@ -66,7 +66,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[cli.doctor] one server, as text; an unknown one",
+  name: "[cli.doctor] a single server, as text, and an unknown server",
   ignore: NO_SHELL,
   fn: async () => {
     const servers = { good: faultServer(newMark()), bad: { command: "no-such-program" } };
@@ -90,7 +90,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[cli.doctor] Ctrl-C leaves no process behind, not even of one that does not end",
+  name: "[cli.doctor] Ctrl-C leaves no process behind, even if a server ignores signals",
   ignore: NO_SHELL,
   fn: async () => {
     const mark = newMark();

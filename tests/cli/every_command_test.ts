@@ -26,7 +26,7 @@ Deno.test("[cli.help] every command is listed, and has help with an example", as
   }
 });
 
-Deno.test("[cli.help] every way to ask for a command's help prints the same", async () => {
+Deno.test("[cli.help] every form of asking for a command's help prints the same", async () => {
   const lines = ["doctor --help", "doctor -h", "help doctor", "--help doctor", "-h doctor"];
   const [first, ...others] = await Promise.all(lines.map((line) => runOnce(line.split(" "))));
   for (const { code, stdout, stderr } of others) {
@@ -49,7 +49,7 @@ Deno.test("[cli.usage-errors] a command without its arguments shows an example",
 });
 
 Deno.test({
-  name: "[cli.closed-pipe] a reader that has seen enough is no failure of any command",
+  name: "[cli.closed-pipe] no command fails if its reader stops early",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const agents = Object.fromEntries(
@@ -73,7 +73,7 @@ Deno.test({
   },
 });
 
-/** Runs a line at a terminal of 60 columns, through the `script` of util-linux; undefined without it. */
+/** Runs a command line at a terminal of 60 columns by `script` of util-linux; `undefined` without it. */
 async function atTerminal(shell: Shell, line: string): Promise<string | undefined> {
   const said = await shell.bash([
     "command -v script >/dev/null && script --version 2>/dev/null | grep -q util-linux || exit 0",
@@ -108,7 +108,7 @@ Deno.test({
   },
 });
 
-/** Runs a line at a terminal, and presses Ctrl-C there once a text shows; gives all that it showed. */
+/** Runs a command line at a terminal, presses Ctrl-C once it shows a text, and returns its output. */
 async function interruptAt(shell: Shell, line: string, text: string): Promise<string | undefined> {
   const said = await shell.bash([
     "command -v script >/dev/null && script --version 2>/dev/null | grep -q util-linux || exit 0",
@@ -124,7 +124,7 @@ async function interruptAt(shell: Shell, line: string, text: string): Promise<st
 }
 
 Deno.test({
-  name: "[cli.terminal] a bare start at a terminal says what it waits for; elsewhere it does not",
+  name: "[cli.terminal] a start without arguments explains itself at a terminal only",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using shell = new Shell({ servers: {}, rules: { agents: {} } });

@@ -32,27 +32,33 @@ Deno.test({
       return { code, stderr, ...JSON.parse(stdout) };
     };
 
-    await t.step("[cli.explain] a tool: the decision, its rule, the steps before it", async () => {
-      const allowed = await asJson("--agent", "reader", "--server", "fault", "--tool", "echo");
-      assert.equal(allowed.code, 0);
-      assert.equal(allowed.decision, "allow");
-      assert.equal(allowed.rule, "agents.reader.allow.tools.fault[0]");
-      assert.deepEqual(allowed.steps.map(({ step }: { step: string }) => step), [
-        "server deny",
-        "server allow",
-        "explicit deny",
-        "explicit allow",
-      ]);
-      assert.equal(allowed.steps.at(-1).found.rule, allowed.rule);
-      const denied = await explain("--agent", "reader", "--server", "fault", "--tool", "pid");
-      assert.equal(denied.code, 3);
-      assert.match(denied.stdout, /^deny: agent "reader" may not use tool "pid" of server "fault"/);
-      assert.match(denied.stdout, /^rule: agents\.reader\.deny\.tools\["\*"\]\[0\]$/m);
-      assert.match(denied.stdout, /^5 {2}wildcard deny +deny by agents\.reader/m);
-      assert.equal(denied.stderr, "");
-    });
+    await t.step(
+      "[cli.explain] a tool is explained by its decision, its rule and the steps before it",
+      async () => {
+        const allowed = await asJson("--agent", "reader", "--server", "fault", "--tool", "echo");
+        assert.equal(allowed.code, 0);
+        assert.equal(allowed.decision, "allow");
+        assert.equal(allowed.rule, "agents.reader.allow.tools.fault[0]");
+        assert.deepEqual(allowed.steps.map(({ step }: { step: string }) => step), [
+          "server deny",
+          "server allow",
+          "explicit deny",
+          "explicit allow",
+        ]);
+        assert.equal(allowed.steps.at(-1).found.rule, allowed.rule);
+        const denied = await explain("--agent", "reader", "--server", "fault", "--tool", "pid");
+        assert.equal(denied.code, 3);
+        assert.match(
+          denied.stdout,
+          /^deny: agent "reader" may not use tool "pid" of server "fault"/,
+        );
+        assert.match(denied.stdout, /^rule: agents\.reader\.deny\.tools\["\*"\]\[0\]$/m);
+        assert.match(denied.stdout, /^5 {2}wildcard deny +deny by agents\.reader/m);
+        assert.equal(denied.stderr, "");
+      },
+    );
 
-    await t.step("[cli.explain] a server: its tools, or the denial", async () => {
+    await t.step("[cli.explain] a server is explained by its tools, or by the denial", async () => {
       const { code, decision, servers: [{ tools }] } = await asJson(
         ...["--agent", "reader", "--server", "fault"],
       );
@@ -69,37 +75,43 @@ Deno.test({
       assert.match(unknown.stderr, /"falt" is not configured; did you mean "fault"\?/);
     });
 
-    await t.step("[cli.explain] an agent: servers and tools, with what did not start", async () => {
-      const { code, stdout } = await explain("--agent", "reader");
-      assert.equal(code, 0);
-      const lines = stdout.split("\n");
-      assert.match(lines[0] ?? "", /^SERVER +TOOL +DECISION +RULE$/);
-      const rows = lines.map((line) => line.replaceAll(/ +/g, " "));
-      assert.ok(rows.includes("fault echo allow agents.reader.allow.tools.fault[0]"), stdout);
-      assert.ok(rows.includes("fault crash deny agents.reader.allow.tools.fault"), stdout);
-      assert.ok(rows.includes("other * deny agents.reader.allow.servers"), stdout);
-      assert.ok(rows.includes("gone * ? agents.reader.allow.servers[1]"), stdout);
-      assert.match(stdout, /gone: its tools are not known: .*"no-such-program" was not found/);
-    });
+    await t.step(
+      "[cli.explain] an agent is explained by its servers and tools, with failed starts",
+      async () => {
+        const { code, stdout } = await explain("--agent", "reader");
+        assert.equal(code, 0);
+        const lines = stdout.split("\n");
+        assert.match(lines[0] ?? "", /^SERVER +TOOL +DECISION +RULE$/);
+        const rows = lines.map((line) => line.replaceAll(/ +/g, " "));
+        assert.ok(rows.includes("fault echo allow agents.reader.allow.tools.fault[0]"), stdout);
+        assert.ok(rows.includes("fault crash deny agents.reader.allow.tools.fault"), stdout);
+        assert.ok(rows.includes("other * deny agents.reader.allow.servers"), stdout);
+        assert.ok(rows.includes("gone * ? agents.reader.allow.servers[1]"), stdout);
+        assert.match(stdout, /gone: its tools are not known: .*"no-such-program" was not found/);
+      },
+    );
 
-    await t.step("[cli.explain] nobody: denied, whatever is asked", async () => {
+    await t.step("[cli.explain] without an agent everything is denied", async () => {
       const { code, decision, rule, stderr } = await asJson("--agent", "raeder");
       assert.deepEqual([code, decision, rule], [3, "deny", "agents.raeder"]);
       assert.match(stderr, /did you mean "reader"\?/);
     });
 
-    await t.step("[cli.explain] an agent that is near no other: those that there are", async () => {
-      const { code, stderr } = await explain("--agent", "nobody-at-all");
-      assert.equal(code, 3);
-      assert.match(
-        stderr,
-        /^The agent "nobody-at-all" is not in the rules; choose from "reader", "writer"$/m,
-      );
-      const cased = await explain("--agent", "Reader");
-      assert.match(cased.stderr, /names are case-sensitive: write "reader"$/m);
-    });
+    await t.step(
+      "[cli.explain] an unknown agent without a similar name gets the list of agents",
+      async () => {
+        const { code, stderr } = await explain("--agent", "nobody-at-all");
+        assert.equal(code, 3);
+        assert.match(
+          stderr,
+          /^The agent "nobody-at-all" is not in the rules; choose from "reader", "writer"$/m,
+        );
+        const cased = await explain("--agent", "Reader");
+        assert.match(cased.stderr, /names are case-sensitive: write "reader"$/m);
+      },
+    );
 
-    await t.step("[cli.explain] --all: servers against agents", async () => {
+    await t.step("[cli.explain] --all shows a table of servers and agents", async () => {
       const { code, stdout } = await explain("--all");
       assert.equal(code, 0);
       assert.equal(
@@ -118,43 +130,49 @@ Deno.test({
       }]);
     });
 
-    await t.step("[cli.explain] --all: an allowed server without an allowed tool", async () => {
-      const shares: Readonly<Record<string, [share: string, tools: object, deny?: object]>> = {
-        untouched: ["all", { other: ["x"] }],
-        everything: ["all", { fault: ["*"] }],
-        "empty-list": ["none", { fault: [] }],
-        "denied-by-name": ["none", { fault: ["echo"] }, { fault: ["echo"] }],
-        "denied-by-wildcard": ["none", { fault: ["get_*"] }, { "*": ["*"] }],
-        "name-before-wildcard": ["some", { fault: ["echo"] }, { "*": ["*"] }],
-        "short-names-denied": ["some", { fault: ["get_*"] }, { fault: ["get_?", "*_*_*"] }],
-        "rest-allowed": ["some", {}, { fault: ["drop_*"] }],
-      };
-      const agents = Object.fromEntries(
-        Object.entries(shares).map(([agent, [, tools, deny]]) => {
-          const allow = { servers: ["fault"], ...(Object.keys(tools).length > 0 ? { tools } : {}) };
-          return [agent, { allow, ...(deny === undefined ? {} : { deny: { tools: deny } }) }];
-        }),
-      );
-      shell.setup.write("shares.json", { agents });
-      const words = ["--all", "--server", "fault", "--rules", "shares.json"];
-      const answer = await asJson(...words);
-      assert.deepEqual(
-        answer.agents.map(({ agent, servers: [{ decision, tools }] }: {
-          agent: string;
-          servers: [{ decision: string; tools: string }];
-        }) => [agent, decision, tools]),
-        Object.entries(shares).map(([agent, [share]]) => [agent, "allow", share]),
-      );
-      const { stdout } = await explain(...words, "--agent", "empty-list");
-      assert.match(stdout, /^fault +no tools$/m);
-      const one = ["--server", "fault", "--rules", "shares.json", "--agent", "denied-by-name"];
-      assert.match(
-        (await explain(...one)).stdout,
-        /^allow: agent "denied-by-name" may use server "fault": 0 of \d+ tools\n/,
-      );
-    });
+    await t.step(
+      "[cli.explain] --all shows an allowed server without an allowed tool",
+      async () => {
+        const shares: Readonly<Record<string, [share: string, tools: object, deny?: object]>> = {
+          untouched: ["all", { other: ["x"] }],
+          everything: ["all", { fault: ["*"] }],
+          "empty-list": ["none", { fault: [] }],
+          "denied-by-name": ["none", { fault: ["echo"] }, { fault: ["echo"] }],
+          "denied-by-wildcard": ["none", { fault: ["get_*"] }, { "*": ["*"] }],
+          "name-before-wildcard": ["some", { fault: ["echo"] }, { "*": ["*"] }],
+          "short-names-denied": ["some", { fault: ["get_*"] }, { fault: ["get_?", "*_*_*"] }],
+          "rest-allowed": ["some", {}, { fault: ["drop_*"] }],
+        };
+        const agents = Object.fromEntries(
+          Object.entries(shares).map(([agent, [, tools, deny]]) => {
+            const allow = {
+              servers: ["fault"],
+              ...(Object.keys(tools).length > 0 ? { tools } : {}),
+            };
+            return [agent, { allow, ...(deny === undefined ? {} : { deny: { tools: deny } }) }];
+          }),
+        );
+        shell.setup.write("shares.json", { agents });
+        const words = ["--all", "--server", "fault", "--rules", "shares.json"];
+        const answer = await asJson(...words);
+        assert.deepEqual(
+          answer.agents.map(({ agent, servers: [{ decision, tools }] }: {
+            agent: string;
+            servers: [{ decision: string; tools: string }];
+          }) => [agent, decision, tools]),
+          Object.entries(shares).map(([agent, [share]]) => [agent, "allow", share]),
+        );
+        const { stdout } = await explain(...words, "--agent", "empty-list");
+        assert.match(stdout, /^fault +no tools$/m);
+        const one = ["--server", "fault", "--rules", "shares.json", "--agent", "denied-by-name"];
+        assert.match(
+          (await explain(...one)).stdout,
+          /^allow: agent "denied-by-name" may use server "fault": 0 of \d+ tools\n/,
+        );
+      },
+    );
 
-    await t.step("[cli.explain] [cli.usage-errors] what makes no sense exits 2", async () => {
+    await t.step("[cli.explain] [cli.usage-errors] contradictory arguments exit 2", async () => {
       for (const args of [[], ["--agent", "reader", "--tool", "x"], ["--all", "--tool", "x"]]) {
         const { code, stdout, stderr } = await explain(...args);
         assert.deepEqual([code, stdout], [2, ""], args.join(" "));
@@ -164,7 +182,7 @@ Deno.test({
   },
 });
 
-Deno.test("[cli.explain] [cli.tables] tables fit the width, colours only at a terminal", async () => {
+Deno.test("[cli.explain] [cli.tables] tables fit the width, and have colours only at a terminal", async () => {
   const server = "a-server-with-a-name-that-is-much-too-long";
   const servers = Object.fromEntries(
     Array.from({ length: 30 }, (_, n) => [`${server}-${n}`, { command: "true" }]),
@@ -236,7 +254,7 @@ Deno.test({
       'agents.writer.allow.tools["f*"][0]',
       "agents.writer.deny.tools.fault[0]",
     ]);
-    // Without servers being started, what the two files say.
+    // Without starting servers: from the two files only.
     const all = await shell.run(["explain", "--all"]);
     assert.match(all.stderr, /agents\.reader\.allow\.servers\[0\]: .*names server "nowhere"/);
     assert.doesNotMatch(all.stderr, /ecko/);

@@ -3,7 +3,7 @@ import { Shell } from "./command_support.ts";
 
 const NAME = "ev\x1b]0;title\x07il";
 
-Deno.test("[cli.tables] names and last words of a server move no cursor", async () => {
+Deno.test("[cli.tables] names and output of a server cannot move the cursor", async () => {
   await using shell = new Shell();
   const file = `${shell.setup.folder}/hostile.json`;
   const script = "console.error('\\x1b]0;title\\x07boom'); Deno.exit(3)";

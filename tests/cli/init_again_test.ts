@@ -17,7 +17,7 @@ const SURE = /Write ~.*\?/s;
 const CLAUDE = { mcpServers: { memory: { command: "x" }, files: { command: "y" } } };
 const CURSOR = { mcpServers: { memory: { command: "x" } } };
 
-/** As npm installs the program. */
+/** The command of the program when npm has installed it. */
 const NPM = {
   run: {
     launcher: JSON.stringify([
@@ -32,7 +32,7 @@ const NPM = {
   program: {},
 };
 
-Deno.test("[init.self] [init.summary] [init.agents] a second run finds its own entries and says so", async () => {
+Deno.test("[init.self] [init.summary] [init.agents] a second run finds and reports its own entries", async () => {
   using scene = new Scene({ ".claude.json": CLAUDE, ".cursor/mcp.json": CURSOR });
   const first = await scene.ask(
     [
@@ -62,7 +62,7 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds its own e
       [LOOK, "n"],
       [AGENTS, enter],
       [/Which agent's rules apply to Claude Code/, enter],
-      // Enter keeps the agent of the present entry, which is the second.
+      // Enter keeps the agent of the existing entry, which is the second.
       [/Which agent's rules apply to Cursor/, enter],
       [CLIENTS, `a${enter}`],
       [SURE, enter],
@@ -97,7 +97,7 @@ Deno.test("[init.questions] the pick list shows package, folder and client of ev
   assert.match(screen, /server-filesystem · ~\/notes · Claude Code/);
 });
 
-Deno.test("[init.describe] twins are told apart by their place, or named as alike", () => {
+Deno.test("[init.describe] servers of one name are distinguished by folder or address, or reported as equal", () => {
   const file = { title: "Cursor", path: "/c", scope: "user", hasProjects: false, shown: "~/c" };
   const found = (name: string, ...args: string[]) => ({
     name,
@@ -132,7 +132,7 @@ Deno.test("[init.describe] twins are told apart by their place, or named as alik
   assert.doesNotMatch(next, /files, code/);
 });
 
-Deno.test("[init.describe] [init.secrets] a place is a folder or an address, without secrets", () => {
+Deno.test("[init.describe] [init.secrets] a description has a folder or an address, without secrets", () => {
   const at = (command: string, ...args: string[]) => placeOf({ command, args }, "/home/me");
   assert.equal(at("npx", "-y", "x", "/home/me/notes"), "~/notes");
   assert.equal(at("npx", "-y", "x", "/home/meadow"), "/home/meadow");
@@ -146,7 +146,7 @@ Deno.test("[init.describe] [init.secrets] a place is a folder or an address, wit
   assert.equal(placeOf({ url: "https://me:pw@example.com/a?t=1" }, ""), "example.com/a");
 });
 
-Deno.test("[init.look] a failure that is longer than a line keeps the bar in front and is not cut", async () => {
+Deno.test("[init.look] a failure longer than a line keeps the leading bar and is not cut", async () => {
   const command = `/no/such/folder/${"long-name/".repeat(6)}program`;
   using scene = new Scene({ ".cursor/mcp.json": { mcpServers: { gone: { command } } } });
   const { screen } = await scene.ask([

@@ -11,7 +11,7 @@ const CLIENTS = /into which clients/;
 const STAYING = /What about the servers that .* ha(?:s|ve) now/;
 const SURE = /Write ~.*\?/s;
 
-/** The answers that lead past the servers' start; nothing is known of their tools then. */
+/** Answers that skip starting the servers, so that their tools are unknown. */
 const UNKNOWN: readonly Answer[] = [[LOOK, "n"], [AGENTS, enter], [TOOLS, down + enter]];
 
 const CLAUDE = `{
@@ -66,7 +66,7 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
     screen,
     /near was for the project \/p only\. The gateway offers it in every project/,
   );
-  // None of these programs is there, so nothing is known of their tools: nothing is allowed.
+  // None of these programs exists, so their tools are unknown and nothing is allowed.
   const { agents } = ownFiles(scene);
   assert.deepEqual(agents, {
     developer: {
@@ -77,7 +77,7 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
     },
   });
   assert.match(stderr, /^ {2}~\/\.config\/agent-mcp-gateway\/\.mcp\.json \(the servers\)$/m);
-  // The last lines say what to do, with the command and the key for tools that nobody knows yet.
+  // The last lines show the next steps, with the command and the key for unknown tools.
   const last = stderr.slice(stderr.indexOf("\nNext:\n") + 1);
   assert.deepEqual(last.split("\n"), [
     "Next:",
@@ -97,7 +97,7 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
   assert.match(stdout, /# Entry for VS Code\n/);
 });
 
-Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-load] everything taken over", async () => {
+Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-load] everything is imported", async () => {
   using scene = new Scene({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
   const { code, stdout, stderr } = await scene.ask([
     [SERVERS, enter],
@@ -129,7 +129,7 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
   assert.equal(scene.read(`.claude.json${BACKUP}`), CLAUDE);
   assert.equal(scene.read(VSCODE_PATH + BACKUP), VSCODE);
   assert.match(stderr, /^ {4}before: ~\/\.claude\.json\.backup-/m);
-  // The entries are written, so there is nothing to paste.
+  // The entries have been written, so none has to be pasted.
   assert.equal(stdout, "");
 
   const undone = await scene.run({ undo: true });
@@ -141,14 +141,14 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
   });
 });
 
-Deno.test("[init.questions] [init.agents] some servers, several agents, an agent for each client", async () => {
+Deno.test("[init.questions] [init.agents] some servers, several agents, and an agent for each client", async () => {
   using scene = new Scene({
     ".claude.json": CLAUDE,
     ".cursor/mcp.json": { mcpServers: {} },
     ".gemini/settings.json": { theme: "x" },
   });
   const { code, stderr, stdout } = await scene.ask([
-    // All are offered as chosen: the second is not wanted.
+    // All are preselected; the second is deselected.
     [SERVERS, down + space + enter],
     [LOOK, "n"],
     [AGENTS, `developer team.reader bad/name${enter}`],
@@ -181,7 +181,7 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, an agent
   assert.deepEqual(JSON.parse(printed).mcpServers.gateway.args.slice(-1), ["team.reader"]);
 });
 
-Deno.test("[init.collisions] different servers of one name are offered beside each other", async () => {
+Deno.test("[init.collisions] different servers of one name are all offered", async () => {
   using scene = new Scene({
     ".claude.json": { mcpServers: { one: { command: "npx", args: ["-y", "@x/first@1.2"] } } },
     ".cursor/mcp.json": { mcpServers: { one: { command: "uvx", args: ["second"] } } },
@@ -194,20 +194,20 @@ Deno.test("[init.collisions] different servers of one name are offered beside ea
     [SURE, enter],
   ]);
   assert.equal(code, 0, stderr);
-  // The package tells them apart, not what runs it.
+  // The package distinguishes them, not its launcher.
   assert.match(screen, /@x\/first · Claude Code/);
   assert.match(screen, /one-cursor.*second · Cursor · called "one" there; another server has/);
   assert.deepEqual(undescribed(ownFiles(scene).servers as never), {
     "one-cursor": { command: "uvx", args: ["second"] },
   });
-  // The other one was not taken over, so it stays where it is.
+  // The other one was not imported, so it stays in its file.
   assert.deepEqual(Object.keys(JSON.parse(scene.read(".claude.json")).mcpServers), [
     "one",
     "gateway",
   ]);
 });
 
-Deno.test("[init.take-out] the question names the clients whose files lose servers, and no other", async () => {
+Deno.test("[init.take-out] the question names only the clients whose files lose servers", async () => {
   using scene = new Scene({
     ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } },
     ".gemini/settings.json": { theme: "x" },
@@ -227,7 +227,7 @@ Deno.test("[init.take-out] the question names the clients whose files lose serve
   assert.match(stderr, /Remove the servers from Codex: until then/);
 });
 
-Deno.test("[init.stranger] names in a stranger's file do not move the cursor", async () => {
+Deno.test("[init.stranger] names in an untrusted file cannot move the cursor", async () => {
   const name = "near\x1b[2J\u202e";
   using scene = new Scene({
     "../work/.mcp.json": { mcpServers: { [name]: { command: "npx", args: ["-y", "p\x1b[8m"] } } },
@@ -249,7 +249,7 @@ Deno.test("[init.stranger] names in a stranger's file do not move the cursor", a
   }
 });
 
-Deno.test("[init.agents] where no client is found, the entries of the other agents are named", async () => {
+Deno.test("[init.agents] without any client, the entries of the other agents are listed", async () => {
   using scene = new Scene();
   const { code, stdout } = await scene.ask([[AGENTS, `developer reviewer${enter}`], [SURE, enter]]);
   assert.equal(code, 0);
@@ -259,14 +259,14 @@ Deno.test("[init.agents] where no client is found, the entries of the other agen
   assert.match(stdout, /The entry below with --agent reviewer\n/);
 });
 
-Deno.test("[init.stranger] servers of the working folder are offered, not chosen", async () => {
+Deno.test("[init.stranger] servers of the working folder are offered, but not preselected", async () => {
   using scene = new Scene({ "../work/.mcp.json": { mcpServers: { near: { command: "x" } } } });
   const { code } = await scene.ask([[SERVERS, enter], [AGENTS, enter], [SURE, enter]]);
   assert.equal(code, 0);
   assert.deepEqual(ownFiles(scene).servers, {});
 });
 
-Deno.test("[init.client-entry] an entry that is there already keeps its name and its variables", async () => {
+Deno.test("[init.client-entry] an existing entry keeps its name and its variables", async () => {
   const old = { command: "uvx", args: ["agent-mcp-gateway"], env: { KEY: "k" } };
   const other = { command: "x" };
   using scene = new Scene({
@@ -284,7 +284,7 @@ Deno.test("[init.client-entry] an entry that is there already keeps its name and
   assert.deepEqual(Object.keys(mcpServers), ["gw"]);
   assert.equal(mcpServers.gw.command, "/opt/agent-mcp-gateway");
   assert.deepEqual(mcpServers.gw.env, { KEY: "k" });
-  // Another server has the short name there.
+  // Another server already has the short name.
   const { mcpServers: claude } = JSON.parse(scene.read(".claude.json"));
   assert.deepEqual(Object.keys(claude), ["gateway", "agent-mcp-gateway"]);
   assert.deepEqual(claude.gateway, other);
@@ -317,7 +317,7 @@ for (const [how, answers] of CANCELS) {
   });
 }
 
-Deno.test("[init.undo-client] of a client's file that lives on only init's part is undone", async () => {
+Deno.test("[init.undo-client] undo removes only init's part from a client's file that has changed", async () => {
   using scene = new Scene({ ".claude.json": CLAUDE });
   await scene.ask([
     [SERVERS, enter],

@@ -14,7 +14,7 @@ const SYSTEMS: Readonly<Record<Machine["os"], Pick<Machine, "home" | "cwd">>> = 
   windows: { home: "C:\\Users\\me", cwd: "D:\\work" },
 };
 
-/** The files in which each client keeps its servers, written out. */
+/** Paths of the files in which each client keeps its servers. */
 const PLACES: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly string[]>>>> = {
   linux: {
     "claude-code": ["/home/me/.claude.json", "/home/me/work/.mcp.json"],
@@ -111,7 +111,7 @@ const PLACES: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly 
   },
 };
 
-/** The key of the servers, where it is not `mcpServers`. */
+/** The key of the servers, if it is not `mcpServers`. */
 const KEYS: Readonly<Record<string, string>> = { vscode: "servers", opencode: "mcp" };
 
 function machineOf(os: Machine["os"], variables: Record<string, string> = {}): Machine {
@@ -122,7 +122,7 @@ function pathsOf(machine: Machine, client: ClientId): string[] {
   return clientPlaces(machine).filter((place) => place.client === client).map(({ path }) => path);
 }
 
-/** A disk of these files, wherever this runs. */
+/** A simulated disk with these files, on any system. */
 function diskOf(files: Readonly<Record<string, string>>, separator: string): Disk {
   return {
     isThere: (path) => path in files,
@@ -168,7 +168,7 @@ for (const os of ["linux", "darwin", "windows"] as const) {
   });
 }
 
-Deno.test("[init.places] variables that move the folders", () => {
+Deno.test("[init.places] variables can move the folders", () => {
   const linux = machineOf("linux", { XDG_CONFIG_HOME: "/cfg", CLAUDE_CONFIG_DIR: "/claude" });
   assert.deepEqual(pathsOf(linux, "claude-desktop"), ["/cfg/Claude/claude_desktop_config.json"]);
   assert.equal(pathsOf(linux, "claude-code")[0], "/claude/.claude.json");

@@ -11,7 +11,7 @@ function modeOf(path: string): number {
   return (Deno.lstatSync(path).mode ?? 0) & 0o777;
 }
 
-Deno.test("[init.yes] [init.rules] both files, and no client is touched", async () => {
+Deno.test("[init.yes] [init.rules] both files are written, and no client's file is changed", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
   const before = scene.files();
   const { code, stdout, stderr } = await scene.run({ yes: true });
@@ -30,7 +30,7 @@ Deno.test("[init.yes] [init.rules] both files, and no client is touched", async 
   assert.match(servers, /^\/\/ The servers behind the gateway/);
   assert.match(servers, /\/\/ From Cursor, ~\/\.cursor\/mcp\.json/);
   assert.deepEqual(undescribed(parse(servers).mcpServers), CURSOR.mcpServers);
-  // No server was started, so nothing is known of it.
+  // No server was started, so its tools are unknown.
   assert.equal("description" in parse(servers).mcpServers.one, false);
   assert.deepEqual(parse(rules), {
     agents: { developer: { allow: { servers: ["one"] } } },
@@ -42,7 +42,7 @@ Deno.test("[init.yes] [init.rules] both files, and no client is touched", async 
 });
 
 Deno.test({
-  name: "[init.mode] what holds secrets is for the user only",
+  name: "[init.mode] files with secrets are readable only by the user",
   ignore: !isPosix,
   fn: async () => {
     using scene = new Scene({ ".cursor/mcp.json": CURSOR });
@@ -55,7 +55,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[init.mode] [init.undo] a backup is for the user only, and undoing keeps the file's mode",
+  name:
+    "[init.mode] [init.undo] a backup is readable only by the user, and undo keeps the file's mode",
   ignore: !isPosix,
   fn: async () => {
     using scene = new Scene({ ".cursor/mcp.json": CURSOR });
@@ -72,7 +73,7 @@ Deno.test({
   },
 });
 
-Deno.test("[init.again] [init.backup] the gateway's own files are added to, with a backup", async () => {
+Deno.test("[init.again] [init.backup] entries are added to the gateway's existing files, with a backup", async () => {
   using scene = new Scene({
     ".cursor/mcp.json": { mcpServers: { one: { command: "other" }, two: { command: "y" } } },
   });
@@ -105,7 +106,7 @@ Deno.test("[init.again] [init.backup] the gateway's own files are added to, with
   assert.match(again.stderr, /^Nothing has changed$/m);
 });
 
-Deno.test("[init.again] the gateway's own files that are no good stop it", async () => {
+Deno.test("[init.again] invalid files of the gateway stop it", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
   scene.write(".config/agent-mcp-gateway/.mcp.json", '{\n  "mcpServers": {},,\n}\n');
   const before = scene.files();
@@ -134,14 +135,14 @@ Deno.test("[init.here] the working folder's file keeps its servers, and gets no 
   assert.deepEqual(Object.keys(scene.files()).sort(), ["home/.cursor/mcp.json", "work/.mcp.json"]);
 });
 
-Deno.test("[init.here] a new file there is JSON that every client reads", async () => {
+Deno.test("[init.here] a new file there is JSON that every client can read", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
   await scene.run({ yes: true, here: true });
   const { mcpServers } = JSON.parse(scene.read("../work/.mcp.json"));
   assert.deepEqual(undescribed(mcpServers), CURSOR.mcpServers);
 });
 
-Deno.test("[init.yes] where there is nothing to take over, both files are there to fill in", async () => {
+Deno.test("[init.yes] without servers to import, both files are written as templates", async () => {
   using scene = new Scene();
   const { code, stderr } = await scene.run({ yes: true });
   assert.equal(code, 0);
@@ -151,7 +152,7 @@ Deno.test("[init.yes] where there is nothing to take over, both files are there 
   assert.deepEqual(parse(servers), { mcpServers: {} });
 });
 
-Deno.test("[init.from] a client that is not there, a word that is none", async () => {
+Deno.test("[init.from] a client without files, and an unknown client", async () => {
   using scene = new Scene();
   const absent = await scene.run({ yes: true, from: "cursor" });
   assert.equal(absent.code, 1);
@@ -162,7 +163,7 @@ Deno.test("[init.from] a client that is not there, a word that is none", async (
   assert.deepEqual(scene.files(), {});
 });
 
-Deno.test("[init.no-terminal] nobody to ask is a usage error", async () => {
+Deno.test("[init.no-terminal] no terminal is a usage error", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
   const { code, stdout, stderr } = await scene.run({});
   assert.deepEqual([code, stdout], [2, ""]);
@@ -170,7 +171,7 @@ Deno.test("[init.no-terminal] nobody to ask is a usage error", async () => {
 });
 
 Deno.test({
-  name: "[init.links] a link stays a link, and what it leads to keeps its permissions",
+  name: "[init.links] a link stays a link, and its target keeps its permissions",
   ignore: !isPosix,
   fn: async () => {
     using scene = new Scene({ "dotfiles/rules.json": '{"agents": {}}' });
@@ -185,7 +186,7 @@ Deno.test({
   },
 });
 
-Deno.test("[init.whole] what fails half-way leaves every file as it was", async () => {
+Deno.test("[init.whole] a failure half-way leaves every file unchanged", async () => {
   using scene = new Scene({ "a.json": "1", "b.json": "2" });
   const before = scene.files();
   const change = (name: string, edit: (text: string | undefined) => string) => ({
@@ -197,7 +198,7 @@ Deno.test("[init.whole] what fails half-way leaves every file as it was", async 
   const edits = [
     change("a.json", () => "changed"),
     change("new.json", () => "made"),
-    // Another program writes to it between the reading and the writing.
+    // Another program writes to the file after it was read and before it is written.
     change("b.json", () => "changed"),
     change("c.json", () => {
       scene.write("b.json", "2, and more");
@@ -211,7 +212,7 @@ Deno.test("[init.whole] what fails half-way leaves every file as it was", async 
   assert.deepEqual(scene.files(), { ...before, "home/b.json": "2, and more" });
 });
 
-Deno.test("[init.undo] [init.undo-changed] files go back, changed ones only with a word", async () => {
+Deno.test("[init.undo] [init.undo-changed] files are restored, changed ones only after confirmation", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
   const before = scene.files();
   assert.equal((await scene.run({ undo: true })).code, 1);
@@ -233,7 +234,7 @@ Deno.test("[init.undo] [init.undo-changed] files go back, changed ones only with
   assert.match(partly.stderr, /^Kept .*rules\.json, which has changed since/m);
   assert.match(partly.stderr, /^Removed .*\.mcp\.json$/m);
   assert.equal(scene.read(rules), '{"agents": {"mine": {}}}');
-  // That was the last word on it: the same is not said again.
+  // A file that was kept is no longer part of the undo.
   const nothing = await scene.run({ undo: true });
   assert.deepEqual([nothing.code, nothing.stderr], [1, "There is no init to undo\n"]);
 
@@ -242,7 +243,7 @@ Deno.test("[init.undo] [init.undo-changed] files go back, changed ones only with
   scene.write(rules, '{"agents": {"mine": {}}}');
   const forced = await scene.ask([[/Undo the changed files, too/, "y"]], { undo: true });
   assert.equal(forced.code, 0, forced.stderr);
-  // Each answer is explained before it is given, with the file that keeps what is there now.
+  // Each choice is explained, with the file that keeps the current content.
   assert.match(
     forced.stderr,
     /^Yes: (\S+rules\.json) is removed, because it did not exist before init\. What is in it now is saved as \1\.backup-20260131-080509\nNo: nothing is undone; every file stays as it is now\n/m,
@@ -255,7 +256,7 @@ Deno.test("[init.undo] [init.undo-changed] files go back, changed ones only with
   ]);
 });
 
-Deno.test("[init.undo-changed] each answer names the backup that a file is put back from", async () => {
+Deno.test("[init.undo-changed] each choice names the backup from which a file is restored", async () => {
   const name = ".config/agent-mcp-gateway/.mcp.json";
   using scene = new Scene({ ".cursor/mcp.json": CURSOR, [name]: '{"mcpServers": {}}' });
   await scene.run({ yes: true });
@@ -278,7 +279,7 @@ Deno.test("[init.undo-changed] each answer names the backup that a file is put b
   assert.equal(scene.read(`${name}${BACKUP}-2`), '{"mcpServers": {"mine": {"command": "x"}}}');
 });
 
-Deno.test("[init.clients] in the home folder a user's own file is not a project's, too", async () => {
+Deno.test("[init.clients] in the home folder, a user's own file is not listed again as a project's", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
   const { machine } = scene.options();
   const { code, stderr } = await scene.run({ yes: true }, {
@@ -288,13 +289,13 @@ Deno.test("[init.clients] in the home folder a user's own file is not a project'
   assert.doesNotMatch(stderr, /belongs to the project|skipped/);
 });
 
-Deno.test("[init.undo] what was killed before it wrote anything leaves nothing", async () => {
+Deno.test("[init.undo] a run that was killed before it wrote a file leaves nothing behind", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
   const name = ".config/agent-mcp-gateway/.mcp.json";
   scene.write(name, '{"mcpServers": {}}');
   const before = scene.files();
   await scene.run({ yes: true });
-  // Backup and journal are written first: this is what a kill behind them leaves.
+  // Backup and journal are written first, so a kill after that leaves only these.
   scene.write(name, '{"mcpServers": {}}');
   Deno.removeSync(scene.own(".mcp-gateway-rules.json"));
   const { code, stderr } = await scene.run({ undo: true });
@@ -302,7 +303,7 @@ Deno.test("[init.undo] what was killed before it wrote anything leaves nothing",
   assert.deepEqual(scene.files(), before);
 });
 
-Deno.test("[init.undo] the runs before the last can be undone, too", async () => {
+Deno.test("[init.undo] earlier runs can be undone, too", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
   const before = scene.files();
   await scene.run({ yes: true });
@@ -317,7 +318,7 @@ Deno.test("[init.undo] the runs before the last can be undone, too", async () =>
   assert.deepEqual(scene.files(), before);
 });
 
-Deno.test("[init.undo] a backup that is gone is told, and the file stays", async () => {
+Deno.test("[init.undo] a missing backup is reported, and the file stays", async () => {
   using scene = new Scene({ ".cursor/mcp.json": CURSOR });
   scene.write(".config/agent-mcp-gateway/.mcp.json", '{"mcpServers": {}}');
   await scene.run({ yes: true });

@@ -6,7 +6,7 @@ import { type Answer, KEYS, Scene, undescribed } from "./init_scene.ts";
 
 const { enter, down } = KEYS;
 
-/** The servers that `init --yes` takes out of a file, and what it says. */
+/** The servers that `init --yes` imports from a file, and its output. */
 async function taken(
   name: string,
   content: unknown,
@@ -43,7 +43,7 @@ enabled = false
 trust_level = "trusted"
 `;
 
-Deno.test("[init.formats] Codex: TOML, and its own keys", async () => {
+Deno.test("[init.formats] Codex has TOML and keys of its own", async () => {
   const { servers, developer } = await taken(".codex/config.toml", CODEX);
   assert.deepEqual(servers, {
     files: {
@@ -63,7 +63,7 @@ Deno.test("[init.formats] Codex: TOML, and its own keys", async () => {
   });
 });
 
-Deno.test("[init.formats] Gemini CLI: httpUrl, bare variables, tools that are left out", async () => {
+Deno.test("[init.formats] Gemini CLI has httpUrl, bare variables and excluded tools", async () => {
   const { servers, developer } = await taken(".gemini/settings.json", {
     mcpServers: {
       web: { httpUrl: "https://example.com/mcp", url: "https://example.com/sse" },
@@ -80,7 +80,7 @@ Deno.test("[init.formats] Gemini CLI: httpUrl, bare variables, tools that are le
   });
 });
 
-Deno.test("[init.formats] opencode: a list as command, environment, enabled; both places", async () => {
+Deno.test("[init.formats] opencode has a list as command, environment and enabled, in both files", async () => {
   const local = {
     type: "local",
     command: ["npx", "-y", "x"],
@@ -98,7 +98,7 @@ Deno.test("[init.formats] opencode: a list as command, environment, enabled; bot
   assert.deepEqual(newer.servers, { local: wanted });
 });
 
-Deno.test("[init.formats] Copilot CLI: the only tools that it takes", async () => {
+Deno.test("[init.formats] Copilot CLI has a list of allowed tools", async () => {
   const { servers, developer } = await taken(".copilot/mcp-config.json", {
     mcpServers: {
       all: { type: "local", command: "x", args: [], tools: ["*"] },
@@ -141,7 +141,7 @@ for (const [name, file, content] of FILES) {
   });
 }
 
-Deno.test("[init.formats] Goose's secrets become variables, its own parts are left out", async () => {
+Deno.test("[init.formats] Goose's secrets become variables, and its built-in extensions are skipped", async () => {
   const text = "extensions:\n  x:\n    type: streamable_http\n    uri: https://example.com/mcp\n" +
     "    enabled: false\n  y:\n    cmd: c\n    env_keys: [TOKEN]\n    envs: { A: b }\n" +
     "  own:\n    type: builtin\n";
@@ -168,7 +168,7 @@ const UNKNOWN: readonly (readonly [file: string, content: string, said: RegExp])
 ];
 
 for (const [file, content, said] of UNKNOWN) {
-  Deno.test(`[init.formats] [init.from] ${file} is named, and nothing is written`, async () => {
+  Deno.test(`[init.formats] [init.from] ${file} is reported, and nothing is written`, async () => {
     using scene = new Scene({ [`../work/${file}`]: content });
     const { code, stdout, stderr } = await scene.run({ yes: true, from: `./${file}` });
     assert.deepEqual([code, stdout], [1, ""]);
@@ -177,7 +177,7 @@ for (const [file, content, said] of UNKNOWN) {
   });
 }
 
-/** Every server is taken over, nothing is looked at, and every client gets the entry. */
+/** Imports every server, starts none, and writes the entry to every client. */
 const EVERYWHERE: readonly Answer[] = [
   [/Which servers go behind/, enter],
   [/Start .* once/, "n"],
@@ -186,12 +186,12 @@ const EVERYWHERE: readonly Answer[] = [
   [/into which clients/, `a${enter}`],
 ];
 
-Deno.test("[init.formats] [init.undo-client] the entry goes into Codex's file, and out of it again", async () => {
+Deno.test("[init.formats] [init.undo-client] the entry is written to Codex's file, and removed from it again", async () => {
   using scene = new Scene({ ".codex/config.toml": CODEX });
   const { code, stdout, stderr } = await scene.ask([...EVERYWHERE, [/Write ~.*\?/s, enter]]);
   assert.equal(code, 0, stderr);
   const text = scene.read(".codex/config.toml");
-  // Its own table behind the others, and nothing else.
+  // Only a table of its own after the others was added.
   assert.ok(text.startsWith(CODEX), text);
   const { mcp_servers: servers } = parseToml(text) as { mcp_servers: Record<string, unknown> };
   const args = [
@@ -203,7 +203,7 @@ Deno.test("[init.formats] [init.undo-client] the entry goes into Codex's file, a
     args,
   });
   assert.equal(stdout, "");
-  // Codex writes into it meanwhile.
+  // Codex changes the file in the meantime.
   const lived = text.replace('"gpt"', '"gpt-2"') + '\n[projects."/new"]\ntrust_level = "x"\n';
   scene.write(".codex/config.toml", lived);
   const undone = await scene.run({ undo: true });
@@ -212,7 +212,7 @@ Deno.test("[init.formats] [init.undo-client] the entry goes into Codex's file, a
   assert.equal(scene.read(".codex/config.toml"), wanted);
 });
 
-Deno.test("[init.formats] a long line of Codex's file that is no table takes no time", async () => {
+Deno.test("[init.formats] a long line of Codex's file that is not a table takes linear time", async () => {
   const toml = await loadTomlReader();
   const text = `x = """\n[${" ".repeat(20_000)}"""\n[ "a b" . c ] # d\ny = 1\n`;
   const since = performance.now();
@@ -221,7 +221,7 @@ Deno.test("[init.formats] a long line of Codex's file that is no table takes no 
   assert.deepEqual(JSON.parse(JSON.stringify(parseToml(edited)["a b"])), { c: { z: 2 } });
 });
 
-Deno.test("[init.formats] an entry of the gateway in Codex's file is replaced where it stands", async () => {
+Deno.test("[init.formats] an entry of the gateway in Codex's file is replaced in place", async () => {
   const old = '[mcp_servers.gw]\ncommand = "agent-mcp-gateway"\n\n[mcp_servers.gw.env]\nA = "1"\n';
   using scene = new Scene({ ".codex/config.toml": `${old}\n# about\n[tui]\nx = 1\n` });
   const { code, stderr } = await scene.ask([
@@ -238,7 +238,7 @@ Deno.test("[init.formats] an entry of the gateway in Codex's file is replaced wh
   assert.match(text, /"--agent", "developer"\]/);
 });
 
-Deno.test("[init.formats] what cannot be changed line by line stops it, and nothing is written", async () => {
+Deno.test("[init.formats] a file that cannot be edited line by line stops it, and nothing is written", async () => {
   using scene = new Scene({ ".codex/config.toml": 'mcp_servers = { a = { command = "x" } }\n' });
   const before = scene.files();
   const { code, stderr } = await scene.ask([...EVERYWHERE, [/Write ~.*\?/s, enter]]);
@@ -250,7 +250,7 @@ Deno.test("[init.formats] what cannot be changed line by line stops it, and noth
   assert.deepEqual(scene.files(), before);
 });
 
-Deno.test("[init.formats] opencode and Copilot CLI get their own form, a client without a file a new one", async () => {
+Deno.test("[init.formats] opencode and Copilot CLI get an entry in their format, a client without a file gets a new file", async () => {
   using scene = new Scene({
     ".config/opencode/opencode.json": '{\n  // kept\n  "theme": "x"\n}\n',
     ".copilot/config.json": {},
@@ -280,7 +280,7 @@ Deno.test("[init.formats] opencode and Copilot CLI get their own form, a client 
   ]);
 });
 
-Deno.test("[init.formats] the entry is shown in the form of each client that is there", async () => {
+Deno.test("[init.formats] the entry is shown in the format of each installed client", async () => {
   using scene = new Scene({
     ".claude.json": {},
     ".cursor/mcp.json": {},
@@ -306,7 +306,7 @@ Deno.test("[init.formats] the entry is shown in the form of each client that is 
   }
 });
 
-Deno.test("[init.formats] every other name of a key that the servers file explains is translated, too", async () => {
+Deno.test("[init.formats] every key of other clients that the servers file explains is translated", async () => {
   const entries = {
     local: {
       cmd: "x",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
 import { Scene, undescribed } from "./init_scene.ts";
 
-/** The servers that `init --yes` takes out of a client's file. */
+/** The servers that `init --yes` imports from a client's file. */
 async function taken(
   name: string,
   content: unknown,
@@ -18,7 +18,7 @@ async function taken(
   };
 }
 
-Deno.test("[init.import] comments and trailing commas, values that are no texts", async () => {
+Deno.test("[init.import] comments, trailing commas, and values that are not strings", async () => {
   const { servers } = await taken(
     ".cursor/mcp.json",
     `\uFEFF// mine\r\n{ "mcpServers": { /* one */ "a": {\r\n` +
@@ -30,7 +30,7 @@ Deno.test("[init.import] comments and trailing commas, values that are no texts"
   });
 });
 
-Deno.test("[init.import] Claude Code: servers of the user and of single projects", async () => {
+Deno.test("[init.import] Claude Code has servers of the user and of projects", async () => {
   const { servers, stderr } = await taken(".claude.json", {
     numStartups: 3,
     mcpServers: {
@@ -57,7 +57,7 @@ Deno.test("[init.import] Claude Code: servers of the user and of single projects
   assert.match(stderr, /^near: runs in \/p\/one, because/m);
 });
 
-Deno.test("[init.import] VS Code: servers, and inputs that become variables", async () => {
+Deno.test("[init.import] VS Code has inputs, which become variables", async () => {
   const { servers, stderr } = await taken(".config/Code/User/mcp.json", {
     inputs: [{ id: "github-token", type: "promptString" }],
     servers: {
@@ -83,7 +83,7 @@ Deno.test("[init.import] VS Code: servers, and inputs that become variables", as
   assert.match(stderr, /^odd: uses \$\{config:editor\.font\}, which only its client knows/m);
 });
 
-Deno.test("[init.import] Windsurf: serverUrl, and tools that were switched off", async () => {
+Deno.test("[init.import] Windsurf has serverUrl and disabled tools", async () => {
   const { servers, rules } = await taken(".codeium/windsurf/mcp_config.json", {
     mcpServers: { far: { serverUrl: "https://example.com/sse", disabledTools: ["rm"] } },
   });
@@ -93,7 +93,7 @@ Deno.test("[init.import] Windsurf: serverUrl, and tools that were switched off",
   });
 });
 
-Deno.test("[init.import] Cursor's own OAuth settings", async () => {
+Deno.test("[init.import] Cursor has its own OAuth settings", async () => {
   const auth = { CLIENT_ID: "c", CLIENT_SECRET: "${env:S}", scopes: ["read"] };
   const { servers } = await taken(".cursor/mcp.json", {
     mcpServers: { far: { url: "https://example.com/mcp", auth } },
@@ -118,7 +118,7 @@ Deno.test("[init.self] the gateway itself is left out, however it is started", a
     },
   });
   assert.deepEqual(servers, { real: { command: "x" } });
-  // Its entry is there: there is nothing to paste.
+  // Its entry exists, so none has to be pasted.
   assert.match(stderr, /Next:/);
   assert.doesNotMatch(stderr, /Paste/);
   for (const name of ["agent-mcp-gateway", "second", "third", "fourth", "fifth", "sixth"]) {
@@ -126,7 +126,7 @@ Deno.test("[init.self] the gateway itself is left out, however it is started", a
   }
 });
 
-Deno.test("[init.damaged] a damaged file is told with its place, and the others count", async () => {
+Deno.test("[init.damaged] a damaged file is reported with its position, and the others are imported", async () => {
   using scene = new Scene({
     ".claude.json": '{\n  "mcpServers": {\n    "a": {"command": "x",,}\n  }\n}\n',
     ".cursor/mcp.json": {
@@ -155,7 +155,7 @@ Deno.test("[init.damaged] a damaged file is told with its place, and the others 
   );
 });
 
-Deno.test("[init.collisions] equal entries are one, others get names of their own", async () => {
+Deno.test("[init.collisions] equal entries are merged, different ones get distinct names", async () => {
   using scene = new Scene({
     ".claude.json": {
       mcpServers: {
@@ -183,13 +183,13 @@ Deno.test("[init.collisions] equal entries are one, others get names of their ow
     "differs-shop": { command: "two" },
     "differs-shop-2": { command: "three" },
   });
-  // All of them are there now, under whatever name.
+  // All of them are configured now, under any name.
   const again = await scene.run({ yes: true });
   assert.match(again.stderr, /^Nothing has changed$/m);
   assert.doesNotMatch(again.stderr, /"differs"/);
 });
 
-Deno.test("[init.stranger] files of the working folder are taken only where they are named", async () => {
+Deno.test("[init.stranger] files of the working folder are imported only if they are named", async () => {
   using scene = new Scene({
     "../work/.mcp.json": { mcpServers: { near: { command: "x" } } },
     "../work/.cursor/mcp.json": { mcpServers: { also: { command: "y" } } },

@@ -10,7 +10,7 @@ const FROM_SOURCE: Running = {
   windows: false,
 };
 
-Deno.test("[init.launch] from source and bundle: Deno with the permissions of the task start", () => {
+Deno.test("[init.launch] source and bundle are started by Deno with the permissions of the task start", () => {
   const words = ["/opt/deno", "run", ...permissionFlags("start"), "/my code/src/main.ts"];
   assert.deepEqual(launchWords(FROM_SOURCE), words);
   const windows = {
@@ -23,7 +23,7 @@ Deno.test("[init.launch] from source and bundle: Deno with the permissions of th
   assert.ok(bundle.includes("--no-config"));
 });
 
-Deno.test("[init.launch] an executable names itself, a launcher what it says", () => {
+Deno.test("[init.launch] an executable is started by its path, the npm package by the command of its launcher", () => {
   const executable = { ...FROM_SOURCE, standalone: true, execPath: "/opt/agent-mcp-gateway" };
   assert.deepEqual(launchWords(executable), ["/opt/agent-mcp-gateway"]);
   const npx = ["npx", "-y", "agent-mcp-gateway"];

@@ -12,7 +12,7 @@ import { type Answer, KEYS, Scene } from "./init_scene.ts";
 
 const { enter, down } = KEYS;
 
-/** The variables that real programs need. */
+/** Variables that any real program needs. */
 const ENV = Object.fromEntries(
   ["PATH", "HOME", "SystemRoot", "DENO_DIR"].map((name) => [name, Deno.env.get(name) ?? ""]),
 );
@@ -52,7 +52,7 @@ async function realServers(scene: Scene): Promise<Record<string, unknown>> {
   };
 }
 
-Deno.test("[init.look] [init.describe] only reading: the tools that real servers mark so, by name", async () => {
+Deno.test("[init.look] [init.describe] read-only: the tools that real servers mark so, by name", async () => {
   using scene = new Scene();
   scene.write(".cursor/mcp.json", { mcpServers: await realServers(scene) });
   const { code, stderr, screen } = await scene.ask(
@@ -77,7 +77,7 @@ Deno.test("[init.look] [init.describe] only reading: the tools that real servers
   ]);
   assert.ok(allow.tools.everything?.includes("echo"));
   assert.ok(!allow.tools.everything?.includes("gzip-file-as-resource"));
-  // Its name looks as if it only read; nobody says so.
+  // Its name suggests that it only reads, but it has no annotation.
   assert.deepEqual([allow.tools.mute, allow.tools.gone], [[], []]);
   assert.match(
     stderr,
@@ -88,19 +88,19 @@ Deno.test("[init.look] [init.describe] only reading: the tools that real servers
     "secure-filesystem-server for ~",
   );
   assert.doesNotMatch(servers.everything?.description ?? "", /Audience|instructions/);
-  // Nothing is known of it, so nothing is said.
+  // Nothing is known about it, so nothing is printed.
   assert.equal(servers.gone?.description, undefined);
   assert.match(stderr, /Agents choose servers by "description": add one to gone in ~/);
 });
 
-Deno.test("[init.look] all but what destroys: the protocol's defaults hold, silence is asked about", async () => {
+Deno.test("[init.look] all but destructive tools: the protocol's defaults apply, and missing annotations lead to a question", async () => {
   using scene = new Scene();
   const tools = [
     { name: "look", annotations: { readOnlyHint: true } },
     { name: "add", annotations: { readOnlyHint: false, destructiveHint: false } },
     { name: "browser_drop", annotations: { readOnlyHint: false } },
     { name: "get_it", annotations: {} },
-    // As a pattern in the rules it would allow every tool.
+    // As a pattern in the rules, this name would allow every tool.
     { name: "*", annotations: { readOnlyHint: true } },
     { name: "l??k", annotations: { readOnlyHint: true } },
   ];
@@ -123,7 +123,7 @@ Deno.test("[init.look] all but what destroys: the protocol's defaults hold, sile
   assert.deepEqual(allow, { servers: ["one", "gone"], tools: { one: ["look", "add"] } });
 });
 
-Deno.test("[init.look] a second run gives a new server's tools to the agent that is there", async () => {
+Deno.test("[init.look] a second run gives a new server's tools to the existing agent", async () => {
   using scene = new Scene();
   const rules = { agents: { developer: { allow: { servers: ["old"] } }, other: {} } };
   scene.write(".config/agent-mcp-gateway/.mcp.json", {
@@ -141,7 +141,7 @@ Deno.test("[init.look] a second run gives a new server's tools to the agent that
     [
       [/Which servers go behind/, enter],
       [/Start the 2 servers once/, enter],
-      // Both agents that are there are offered.
+      // Both existing agents are offered.
       [/developer, other/, `developer${enter}`],
       [/Which tools may developer call/, down + down + enter],
       ...LAST,
@@ -162,10 +162,10 @@ Deno.test("[init.look] a second run gives a new server's tools to the agent that
 
 const INSPECT_SERVERS = new URL("../../src/cli/inspect_servers.ts", import.meta.url).href;
 
-/** A program that never says anything. */
+/** A program that never answers. */
 const SILENT = { command: Deno.execPath(), args: ["eval", "setInterval(() => {}, 1000)"] };
 
-Deno.test("[init.look] a server that does not answer is not waited for", async () => {
+Deno.test("[init.look] a server that does not answer does not delay the others", async () => {
   using scene = new Scene();
   const servers = { silent: SILENT, lost: { command: "x", args: ["${NOT_THERE}"] } };
   const { machine } = scene.options({ env: ENV });
@@ -179,21 +179,21 @@ Deno.test("[init.look] a server that does not answer is not waited for", async (
 });
 
 Deno.test({
-  name: "[init.look] Ctrl-C goes on with what is known by then",
+  name: "[init.look] Ctrl-C continues with the servers that have answered",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using scene = new Scene();
     const tools = [{ name: "look", annotations: { readOnlyHint: true } }];
     scene.write("npx", '#!/bin/sh\necho started >> "$0.log"\nexec sleep 600\n');
     Deno.chmodSync(scene.at("npx"), 0o755);
-    // One more than are downloaded at a time: it must not be started any more.
+    // One more than the number of concurrent downloads: it must not be started.
     const packages = ["a", "b", "c", "d"].map((
       name,
     ) => [name, { command: scene.at("npx"), args: [name] }]);
     const text = JSON.stringify({
       mcpServers: { silent: SILENT, one: listing(scene, tools), ...Object.fromEntries(packages) },
     });
-    // A process of its own, for the signal would end the tests. It sends it when one is done.
+    // In its own process, because the signal would end the tests.
     const script = `
       import { inspectServers } from ${JSON.stringify(INSPECT_SERVERS)};
       const looked = await inspectServers(${JSON.stringify(text)}, {
@@ -218,7 +218,7 @@ Deno.test({
   },
 });
 
-Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be tried again, alone", async () => {
+Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be tried again without the others", async () => {
   const [input, output] = [new PassThrough(), new PassThrough()];
   let screen = "";
   output.on("data", (chunk: Uint8Array) => screen += new TextDecoder().decode(chunk));
@@ -265,7 +265,7 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
   assert.deepEqual(plan?.agents[0]?.servers, ["quick", "slow"]);
 });
 
-Deno.test("[init.describe] a sentence that says what a server does; else its title and its place", () => {
+Deno.test("[init.describe] a description is a sentence of the server about itself; otherwise its title and address", () => {
   const tools = [{ name: "read_file", annotations: undefined }];
   const of = (instructions = "", title = "", place = "") =>
     describeServer({ instructions, title, tools }, place);

@@ -7,7 +7,7 @@ import { RawClient } from "../e2e/raw_client.ts";
 import type { Ended } from "../e2e/run_once.ts";
 import { Setup } from "../e2e/setup.ts";
 
-/** Runs the program in a folder that is there before and after. */
+/** Runs the program in an existing folder. */
 async function run(setup: Setup, args: readonly string[]): Promise<Ended> {
   const [command, ...words] = await commandWords(GATEWAY_COMMAND);
   return await runWords(setup, [command, ...words, ...args]);
@@ -21,13 +21,13 @@ async function runWords(setup: Setup, [command, ...args]: [string, ...string[]])
   return { code, stdout: program.lines.join("\n"), stderr: program.stderr, folder };
 }
 
-/** A home with files of clients, without files of the gateway. */
+/** A home folder with files of clients and none of the gateway. */
 function home(files: Readonly<Record<string, unknown>>): Setup {
   const below = Object.entries(files).map(([name, content]) => [join("../home", name), content]);
   return new Setup({ servers: false, rules: false, files: Object.fromEntries(below) });
 }
 
-/** All files below a folder, with what stands in them. */
+/** All files below a folder, with their content. */
 function filesBelow(folder: string): [string, string][] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }): [string, string][] => {
     const path = join(folder, name);
@@ -35,7 +35,7 @@ function filesBelow(folder: string): [string, string][] {
   }).sort();
 }
 
-Deno.test("[init.yes] [init.valid] what is printed serves what was taken over", async () => {
+Deno.test("[init.yes] [init.valid] the printed entry serves the imported servers", async () => {
   const setup = home({
     ".claude.json": { mcpServers: { odd: { type: "stdio", ...oddServer() } } },
   });
@@ -60,7 +60,7 @@ Deno.test("[init.yes] [init.valid] what is printed serves what was taken over", 
   }
 });
 
-Deno.test("[init.here] [init.undo] --here and --undo as a person types them", async () => {
+Deno.test("[init.here] [init.undo] --here and --undo work from the command line", async () => {
   const setup = home({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
   try {
     const before = filesBelow(join(setup.folder, ".."));
@@ -76,7 +76,7 @@ Deno.test("[init.here] [init.undo] --here and --undo as a person types them", as
   }
 });
 
-Deno.test("[init.no-terminal] [init.from] what makes no sense exits 2 and prints nothing", async () => {
+Deno.test("[init.no-terminal] [init.from] contradictory flags exit 2 and print nothing to stdout", async () => {
   const setup = home({});
   try {
     for (const args of [[], ["--from", "nobody", "--yes"], ["--undo", "--here"], ["--nope"]]) {
@@ -93,7 +93,7 @@ Deno.test("[init.no-terminal] [init.from] what makes no sense exits 2 and prints
 });
 
 Deno.test({
-  name: "[init.whole] where no file can be written whole, every file is as it was",
+  name: "[init.whole] if files cannot be written completely, all stay unchanged",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const setup = home({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });

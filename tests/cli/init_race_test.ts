@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readJournal } from "../../src/cli/init/journal.ts";
 import { writeFiles } from "../../src/cli/init/write_files.ts";
 
-Deno.test("[init.undo] an init that comes too late leaves the other's undo", async () => {
+Deno.test("[init.undo] a concurrent init does not remove the undo of the other", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const path = `${folder}/servers.json`;
@@ -12,7 +12,7 @@ Deno.test("[init.undo] an init that comes too late leaves the other's undo", asy
       return writeFiles([change], { journal, now: new Date(2026, 0, 1, 0, 0, second) });
     };
     const ended = await Promise.allSettled([write("one", 1), write("two", 2)]);
-    // Which of them is first, is open.
+    // Either of them may be the first.
     assert.deepEqual(ended.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
     assert.equal(Deno.readTextFileSync(path), ended[0]?.status === "fulfilled" ? "one" : "two");
     assert.deepEqual(readJournal(journal).map(({ files }) => files[0]?.path), [path]);

@@ -6,16 +6,16 @@ import { thisDisk } from "../../src/cli/init/mod.ts";
 import { soon, until } from "../e2e/until.ts";
 import type { Printed } from "./audit_support.ts";
 
-/** Keys to press once a question stands there. */
+/** Keys to press once a question is shown. */
 export type Answer = readonly [question: RegExp, keys: string];
 
 /** Keys of a terminal. */
 export const KEYS = { enter: "\r", space: " ", down: "\x1b[B", interrupt: "\x03", end: "\x04" };
 
-/** When every `init` of a scene runs. */
+/** Time at which every `init` of a scene runs. */
 export const NOW = new Date(2026, 0, 31, 8, 5, 9);
 
-/** The end of the name of a backup that is made at `NOW`. */
+/** Suffix of a backup that is made at `NOW`. */
 export const BACKUP = ".backup-20260131-080509";
 
 /** Variables of a machine. */
@@ -61,7 +61,7 @@ export class Scene implements Disposable {
     Deno.writeTextFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
   }
 
-  /** Takes a file or a folder away. */
+  /** Removes a file or a folder. */
   remove(name: string): void {
     Deno.removeSync(this.at(name), { recursive: true });
   }
@@ -70,7 +70,7 @@ export class Scene implements Disposable {
     return Deno.readTextFileSync(this.at(name));
   }
 
-  /** Every file below the home and the working folder, with what stands in it. */
+  /** Every file below the home and the working folder, with its content. */
   files(): Record<string, string> {
     return Object.fromEntries(
       filesBelow(this.#root).map((path) => {
@@ -98,7 +98,7 @@ export class Scene implements Disposable {
     };
   }
 
-  /** Runs `init` where nobody is there to answer. */
+  /** Runs `init` without a terminal. */
   async run(
     flags: Partial<InitFlags>,
     more: Parameters<Scene["options"]>[0] = {},
@@ -111,7 +111,7 @@ export class Scene implements Disposable {
     return { code, ...printed };
   }
 
-  /** Runs `init` at a terminal, and gives each answer when it is asked for. */
+  /** Runs `init` at a terminal, and answers each question when it is asked. */
   async ask(
     answers: readonly Answer[],
     flags: Partial<InitFlags> = {},
@@ -130,7 +130,7 @@ export class Scene implements Disposable {
         throw new Error(`${error.message}; shown is ${shown}`);
       });
       shown = "";
-      // One key at a time, as fingers press them.
+      // One key at a time, as a person presses them.
       for (const key of keys.split(/(?=\p{C})|(?<=\p{C})(?!\[)/u)) {
         input.write(key);
         await new Promise((resolve) => setTimeout(resolve));

@@ -36,7 +36,7 @@ for (const [entry, places] of ENTRIES) {
   });
 }
 
-Deno.test("[init.secrets] places are told, never the values", async () => {
+Deno.test("[init.secrets] positions of secrets are reported, never their values", async () => {
   using scene = new Scene({
     ".cursor/mcp.json": { mcpServers: { one: { command: "npx", args: ["-y", "p", "--key", SK] } } },
   });

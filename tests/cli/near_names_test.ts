@@ -37,7 +37,7 @@ Deno.test("[cli.near-names] a mistyped command, server, tool or agent gets sugge
   }
 });
 
-Deno.test("[cli.only-agent] the only agent of the rules need not be named", async () => {
+Deno.test("[cli.only-agent] if the rules have one agent, it need not be named", async () => {
   await using shell = new Shell({ servers: SERVERS, rules: RULES });
   const called = await shell.run(["call", "odd", "count"]);
   assert.deepEqual([called.code, called.stdout], [0, "1"]);

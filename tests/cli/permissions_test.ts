@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runOnce, type RunOptions } from "../e2e/run_once.ts";
 
-/** Asks for the flags, as JSON. */
+/** Runs `permissions --json`. */
 async function ask(
   options: RunOptions,
   ...args: string[]
@@ -25,25 +25,29 @@ async function ask(
 
 const unix = { ignore: Deno.build.os === "windows" };
 
-Deno.test("[permissions.flags] programs: the servers', and what ends them", unix, async () => {
-  const { flags } = await ask({
-    servers: {
-      one: { command: "npx", args: ["x"] },
-      two: { command: "./bin/two", cwd: "${workspaceFolder}/sub" },
-      off: { command: "uvx", disabled: true },
-    },
-  });
-  const run = flags.get("allow-run") as string[];
-  assert.deepEqual(run.filter((name) => !name.startsWith("/")), ["kill", "npx", "sh"]);
-  assert.deepEqual(run.filter((name) => name.startsWith("/")).map((name) => name.slice(-12)), [
-    "/sub/bin/two",
-  ]);
-  assert.equal(flags.has("allow-net"), false);
-  assert.equal(flags.get("no-prompt"), true);
-  assert.equal(flags.get("ignore-env"), true);
-});
+Deno.test(
+  "[permissions.flags] --allow-run has the servers' programs, and those that end them",
+  unix,
+  async () => {
+    const { flags } = await ask({
+      servers: {
+        one: { command: "npx", args: ["x"] },
+        two: { command: "./bin/two", cwd: "${workspaceFolder}/sub" },
+        off: { command: "uvx", disabled: true },
+      },
+    });
+    const run = flags.get("allow-run") as string[];
+    assert.deepEqual(run.filter((name) => !name.startsWith("/")), ["kill", "npx", "sh"]);
+    assert.deepEqual(run.filter((name) => name.startsWith("/")).map((name) => name.slice(-12)), [
+      "/sub/bin/two",
+    ]);
+    assert.equal(flags.has("allow-net"), false);
+    assert.equal(flags.get("no-prompt"), true);
+    assert.equal(flags.get("ignore-env"), true);
+  },
+);
 
-Deno.test("[permissions.flags] no server, no program", async () => {
+Deno.test("[permissions.flags] without servers, no program is allowed", async () => {
   const { flags } = await ask({});
   assert.deepEqual([...flags.keys()], [
     "no-prompt",
@@ -54,14 +58,18 @@ Deno.test("[permissions.flags] no server, no program", async () => {
   ]);
 });
 
-Deno.test("[permissions.flags] a program is looked for where its server would", unix, async () => {
-  const { flags } = await ask({
-    servers: { own: { command: "tool", env: { PATH: "${workspaceFolder}/bin" } } },
-    files: { "bin/tool": "#!/bin/sh\n" },
-  });
-  const [tool = ""] = (flags.get("allow-run") as string[]).filter((name) => name.startsWith("/"));
-  assert.match(tool, /\/work\/bin\/tool$/);
-});
+Deno.test(
+  "[permissions.flags] a program is searched in the folder and PATH of its server",
+  unix,
+  async () => {
+    const { flags } = await ask({
+      servers: { own: { command: "tool", env: { PATH: "${workspaceFolder}/bin" } } },
+      files: { "bin/tool": "#!/bin/sh\n" },
+    });
+    const [tool = ""] = (flags.get("allow-run") as string[]).filter((name) => name.startsWith("/"));
+    assert.match(tool, /\/work\/bin\/tool$/);
+  },
+);
 
 Deno.test(
   "[permissions.flags] permissions that Deno passes on to all or none are reported",
@@ -74,7 +82,7 @@ Deno.test(
   },
 );
 
-Deno.test("[permissions.flags] variables: settings, expanded, inherited, the safe set", async () => {
+Deno.test("[permissions.flags] --allow-env has settings, expanded and inherited variables, and the safe set", async () => {
   const { flags } = await ask({
     servers: {
       one: {
@@ -93,7 +101,7 @@ Deno.test("[permissions.flags] variables: settings, expanded, inherited, the saf
   assert.deepEqual(env.filter((name) => ["SECRET", "GIVEN", "*"].includes(name)), []);
 });
 
-Deno.test("[permissions.flags] places: the files, their folders, logs, and no more", async () => {
+Deno.test("[permissions.flags] paths are those of the two files, their folders and logs only", async () => {
   const { flags } = await ask({ servers: { one: { command: "true" } } });
   const read = flags.get("allow-read") as string[];
   const places = (all: string[]) => all.map((path) => path.replace(/^.*?[/\\](?=home|work)/, ""));
@@ -115,35 +123,39 @@ Deno.test("[permissions.flags] places: the files, their folders, logs, and no mo
   ]);
 });
 
-Deno.test("[permissions.flags] places that flags name, and where links lead to", unix, async () => {
-  const elsewhere = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "gateway_" }));
-  try {
-    Deno.mkdirSync(join(elsewhere, "real"));
-    Deno.mkdirSync(join(elsewhere, "shown"));
-    Deno.writeTextFileSync(join(elsewhere, "real", "servers.json"), '{"mcpServers": {}}');
-    Deno.symlinkSync(join(elsewhere, "real", "servers.json"), join(elsewhere, "shown", "s.json"));
-    const { flags, notes } = await ask(
-      {},
-      "--mcp-config",
-      join(elsewhere, "shown", "s.json"),
-      "--audit-log",
-      join(elsewhere, "a,b", "log.jsonl"),
-    );
-    // Deno's flags cannot name a path with a comma, so its parent folder is allowed.
-    assert.ok((flags.get("allow-write") as string[]).includes(elsewhere));
-    assert.ok((flags.get("allow-read") as string[]).includes(elsewhere));
-    const told = notes.filter((note: string) => note.includes(`all of ${elsewhere} is allowed`));
-    assert.equal(told.length > 0, true, notes.join("\n"));
-    const narrow = await ask({}, "--mcp-config", join(elsewhere, "shown", "s.json"));
-    const read = narrow.flags.get("allow-read") as string[];
-    assert.ok(read.includes(join(elsewhere, "shown")) && read.includes(join(elsewhere, "real")));
-    assert.ok(!read.includes(elsewhere));
-  } finally {
-    Deno.removeSync(elsewhere, { recursive: true });
-  }
-});
+Deno.test(
+  "[permissions.flags] paths include those named by flags, and the targets of links",
+  unix,
+  async () => {
+    const elsewhere = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "gateway_" }));
+    try {
+      Deno.mkdirSync(join(elsewhere, "real"));
+      Deno.mkdirSync(join(elsewhere, "shown"));
+      Deno.writeTextFileSync(join(elsewhere, "real", "servers.json"), '{"mcpServers": {}}');
+      Deno.symlinkSync(join(elsewhere, "real", "servers.json"), join(elsewhere, "shown", "s.json"));
+      const { flags, notes } = await ask(
+        {},
+        "--mcp-config",
+        join(elsewhere, "shown", "s.json"),
+        "--audit-log",
+        join(elsewhere, "a,b", "log.jsonl"),
+      );
+      // Deno's flags cannot name a path with a comma, so its parent folder is allowed.
+      assert.ok((flags.get("allow-write") as string[]).includes(elsewhere));
+      assert.ok((flags.get("allow-read") as string[]).includes(elsewhere));
+      const told = notes.filter((note: string) => note.includes(`all of ${elsewhere} is allowed`));
+      assert.equal(told.length > 0, true, notes.join("\n"));
+      const narrow = await ask({}, "--mcp-config", join(elsewhere, "shown", "s.json"));
+      const read = narrow.flags.get("allow-read") as string[];
+      assert.ok(read.includes(join(elsewhere, "shown")) && read.includes(join(elsewhere, "real")));
+      assert.ok(!read.includes(elsewhere));
+    } finally {
+      Deno.removeSync(elsewhere, { recursive: true });
+    }
+  },
+);
 
-Deno.test("[permissions.flags] hosts: those of servers; a note says that logins need more", async () => {
+Deno.test("[permissions.flags] --allow-net has the hosts of servers; a note says that logins need more", async () => {
   const { flags, notes } = await ask({
     servers: {
       plain: { url: "http://one.example/mcp", headers: { authorization: "Bearer x" } },
@@ -167,7 +179,7 @@ Deno.test("[permissions.flags] hosts: those of servers; a note says that logins 
   assert.ok(write.some((path) => /agent-mcp-gateway.oauth$/.test(path)), String(write));
 });
 
-Deno.test("[permissions.flags] the address to listen on, and where keys are fetched", async () => {
+Deno.test("[permissions.flags] --allow-net has the listener's address and the issuer's host", async () => {
   const rules = {
     agents: { a: {} },
     auth: { jwt: { issuer: "https://id.example", audience: "gateway", agent_claim: "agent" } },
@@ -176,7 +188,7 @@ Deno.test("[permissions.flags] the address to listen on, and where keys are fetc
   assert.deepEqual(flags.get("allow-net"), ["127.0.0.1:9999", "id.example:443"]);
 });
 
-Deno.test("[permissions.flags] for people: flags on stdout, one a line, notes on stderr", async () => {
+Deno.test("[permissions.flags] as text: one flag per line on stdout, notes on stderr", async () => {
   const { code, stdout, stderr } = await runOnce(["permissions"], {
     servers: { login: { url: "https://two.example/mcp" } },
   });
@@ -186,7 +198,7 @@ Deno.test("[permissions.flags] for people: flags on stdout, one a line, notes on
   assert.match(stderr, /Run this command again/);
 });
 
-Deno.test("[permissions.flags] a configuration that cannot be used has no flags", async () => {
+Deno.test("[permissions.flags] an invalid configuration has no flags", async () => {
   const broken = await runOnce(["permissions"], { servers: "{" });
   assert.deepEqual([broken.code, broken.stdout], [1, ""]);
   assert.match(broken.stderr, /\.mcp\.json:1/);

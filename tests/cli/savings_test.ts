@@ -19,7 +19,7 @@ Deno.test("[cli.savings] real servers, counted with a real tokenizer", async () 
     memory: realServer("memory"),
     gone: { command: "no-such-program" },
   };
-  // Only the source has the tokenizer; what users get estimates, as the whole job shows.
+  // Only the source has the tokenizer; the shipped program estimates, which the whole-job suite tests.
   await using shell = new Shell({ servers }, "source");
   const { code, stdout, stderr } = await shell.run(["savings", "--json"]);
   assert.equal(code, 0);
@@ -34,7 +34,7 @@ Deno.test("[cli.savings] real servers, counted with a real tokenizer", async () 
   }
   assert.deepEqual(total, sumUp(found, fixed));
   assert.ok(fixed.definitions <= 400);
-  // The same list as a client gets that asks the server itself.
+  // The same list that a client gets from the server itself.
   await using direct = await DirectServer.start(servers.memory);
   const tokens = encode(JSON.stringify(await direct.listTools())).length;
   const memory = found.find(({ server }: { server: string }) => server === "memory");
@@ -65,7 +65,7 @@ Deno.test("[cli.savings] recorded tools of 14 real servers: an average task take
   assert.ok(total.saved_percent > 95, `${total.saved_percent} % saved`);
 });
 
-Deno.test("[cli.savings] the sum: all definitions against one task of mean cost", () => {
+Deno.test("[cli.savings] the total compares all definitions with one task of mean cost", () => {
   const server = (direct: number, gateway: number) => ({
     server: "s",
     tools: 2,

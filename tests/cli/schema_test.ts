@@ -45,7 +45,7 @@ for (const file of ["servers", "rules"] as const) {
     assert.ok(count > 15, `${count} keys`);
   });
 
-  Deno.test(`[config.json-schema] the examples of the ${file} file are valid themselves`, async () => {
+  Deno.test(`[config.json-schema] the examples of the ${file} file are valid`, async () => {
     const ajv = new Ajv({ strict: false });
     const visit = (value: unknown): void => {
       if (typeof value !== "object" || value === null) return;
@@ -107,7 +107,7 @@ Deno.test(AGREE, async () => {
   }
 });
 
-/** The value of a file with comments; nothing where its syntax is broken. */
+/** The value of a file with comments; `undefined` if its syntax is invalid. */
 function readValue(path: string): unknown {
   try {
     const errors: never[] = [];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readServeFlags } from "../../src/cli/serve_flags.ts";
 
-Deno.test("[cli.flags] a command line that does nothing but serve", () => {
+Deno.test("[cli.flags] command lines that only serve are parsed without the full parser", () => {
   assert.deepEqual(readServeFlags([]), {});
   assert.deepEqual(readServeFlags(["serve"]), {});
   assert.deepEqual(readServeFlags(["--mcp-config", "a.json", "--debug", "--rules", "b.json"]), {

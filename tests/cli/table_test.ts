@@ -5,7 +5,7 @@ import { wrapText } from "../../src/cli/wrap.ts";
 
 const plain = (columns: number) => ({ columns, colours: false, isTerminal: false });
 
-Deno.test("[cli.tables] numbers to the right, names broken at their joints", () => {
+Deno.test("[cli.tables] numbers are right-aligned, names are broken at separators", () => {
   const columns = [{ title: "NAME" }, { title: "N", isNumber: true }];
   assert.equal(
     table({ columns, rows: [["a", "1"], ["bc", "20"]] }, plain(80)),
@@ -18,13 +18,13 @@ Deno.test("[cli.tables] numbers to the right, names broken at their joints", () 
   );
 });
 
-Deno.test("[cli.tables] colours do not count for the width, and mark cells only", () => {
+Deno.test("[cli.tables] colours do not count as width, and mark cells only", () => {
   const columns = [{ title: "A", colour: () => "\x1b[32m" }, { title: "B" }];
   const look = { columns: 80, colours: true, isTerminal: true };
   assert.equal(table({ columns, rows: [["x", "y"]] }, look), "A  B\n\x1b[32mx\x1b[0m  y\n");
 });
 
-Deno.test("[cli.tables] whatever cells contain, lines fit and the cursor does not move", () => {
+Deno.test("[cli.tables] with any cell content, lines fit and the cursor does not move", () => {
   const cell = fc.string({ unit: "binary", maxLength: 60 });
   const rows = fc.array(fc.tuple(cell, cell, fc.nat().map(String)), { maxLength: 5 });
   fc.assert(fc.property(rows, fc.integer({ min: 50, max: 100 }), (cells, width) => {

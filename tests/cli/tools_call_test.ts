@@ -35,7 +35,7 @@ Deno.test("tools and call", async (t) => {
     assert.equal(gone.error.code, "SERVER_UNAVAILABLE");
   });
 
-  await t.step("[cli.tools] one server's, as get_server_tools answers", async () => {
+  await t.step("[cli.tools] one server's tools, as get_server_tools returns them", async () => {
     const text = await shell.run(["tools", "--server", "odd", ...reader]);
     assert.equal(text.code, 0);
     assert.match(text.stdout, /^echo\(/m);
@@ -49,7 +49,7 @@ Deno.test("tools and call", async (t) => {
     assert.match(denied.stderr, /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.servers$/m);
   });
 
-  await t.step("[cli.call] arguments from the line and from standard input", async () => {
+  await t.step("[cli.call] arguments come from the command line or standard input", async () => {
     const big = '{"token":"é 😀","number":12345678901234567890}';
     const lines = await Promise.all([
       shell.run(["call", "odd", "echo", big, ...reader]),
@@ -57,19 +57,22 @@ Deno.test("tools and call", async (t) => {
     ]);
     for (const { code, stdout } of lines) {
       assert.equal(code, 0);
-      // The server gives back the line that came: no number was rounded on the way.
+      // The server returns the line that it received: no number was rounded.
       assert.ok(stdout.includes('"number":12345678901234567890'), stdout);
       assert.ok(stdout.includes("é 😀"));
     }
   });
 
-  await t.step("[cli.call] texts are readable, --json is the whole result", async () => {
-    const { stdout } = await shell.run(["call", "odd", "contents", ...reader]);
-    assert.match(stdout, /^\[image image\/\S+, \d+ bytes; --json has them\]$/m);
-    const json = await shell.run(["call", "odd", "contents", "--json", ...reader]);
-    const { content } = JSON.parse(json.stdout);
-    assert.ok(content.some(({ type }: { type: string }) => type === "image"));
-  });
+  await t.step(
+    "[cli.call] texts are printed as such, --json prints the complete result",
+    async () => {
+      const { stdout } = await shell.run(["call", "odd", "contents", ...reader]);
+      assert.match(stdout, /^\[image image\/\S+, \d+ bytes; --json has them\]$/m);
+      const json = await shell.run(["call", "odd", "contents", "--json", ...reader]);
+      const { content } = JSON.parse(json.stdout);
+      assert.ok(content.some(({ type }: { type: string }) => type === "image"));
+    },
+  );
 
   await t.step("[cli.call] a call that is refused or fails exits 1", async () => {
     const denied = await shell.run(["call", "odd", "wait", ...reader]);
@@ -92,10 +95,10 @@ Deno.test("tools and call", async (t) => {
   });
 
   await t.step(
-    "[cli.call] a denied call starts no server and leaves its own record alone",
+    "[cli.call] a denied call starts no server and has one audit entry",
     async () => {
       const calls: readonly [server: string, tool: string, hint: RegExp][] = [
-        // Started, it would fail in another way.
+        // If it were started, it would fail with another error.
         [
           "gone",
           "anything",
@@ -125,7 +128,7 @@ Deno.test("tools and call", async (t) => {
     assert.match(stderr, /^progress: 1\/3 step 1\nprogress: 2\.5\/3 step 2\.5\n/m);
   });
 
-  await t.step("[cli.call] [cli.usage-errors] a wrong line exits 2", async () => {
+  await t.step("[cli.call] [cli.usage-errors] a wrong command line exits 2", async () => {
     const wrong = [["odd"], ["odd", "echo", "{bad"], ["odd", "echo", "{}", "--timeout", "0"]];
     for (
       const words of [...wrong, ["odd", "echo", "{}", "more"], ["odd", "echo", "--agent", "a b"]]
@@ -136,7 +139,7 @@ Deno.test("tools and call", async (t) => {
     }
   });
 
-  await t.step("[cli.call] [audit.fields] every call is recorded as any other", () => {
+  await t.step("[cli.call] [audit.fields] every call has an audit entry", () => {
     const lines = shell.setup.audit();
     const denied = lines.find(({ decision, tool }) => decision === "DENY" && tool === "wait");
     assert.equal(denied?.rule, "agents.reader.allow.tools.odd");
@@ -145,7 +148,7 @@ Deno.test("tools and call", async (t) => {
   });
 
   await t.step({
-    name: "[cli.call] a signal ends it, and all that it started",
+    name: "[cli.call] a signal ends it and every process that it started",
     ignore: Deno.build.os === "windows",
     fn: async () => {
       const program = await shell.start("call", "odd", "wait", "{}", ...writer);

@@ -33,7 +33,7 @@ async function validateFolder(
 
 const NAMES = [...Deno.readDirSync(golden)].map(({ name }) => name).sort();
 
-Deno.test("[cli.validate] all hand-broken files, with the messages for them", async () => {
+Deno.test("[cli.validate] the messages for broken files", async () => {
   let broken = 0;
   for (const name of NAMES) {
     const { code, stdout } = await validateFolder(`${golden}${name}`);
@@ -55,7 +55,7 @@ Deno.test("[cli.validate] all hand-broken files, with the messages for them", as
   assert.ok(broken >= 30, `${broken} broken files`);
 });
 
-Deno.test("[cli.validate] --json says the same, an unknown key's place being the key", async () => {
+Deno.test("[cli.validate] --json reports the same; the position of an unknown key is the key", async () => {
   for (const name of NAMES) {
     const { stdout } = await validateFolder(`${golden}${name}`, { json: true });
     const { errors, warnings, ...more } = JSON.parse(stdout);
@@ -76,7 +76,7 @@ Deno.test("[cli.validate] --json says the same, an unknown key's place being the
   ]);
 });
 
-Deno.test("[cli.validate] warnings fail with --strict only", async () => {
+Deno.test("[cli.validate] warnings fail only with --strict", async () => {
   const folder = `${golden}odd_keys`;
   assert.equal((await validateFolder(folder)).code, 0);
   const { code, stderr } = await validateFolder(folder, { strict: true });
@@ -85,7 +85,7 @@ Deno.test("[cli.validate] warnings fail with --strict only", async () => {
   assert.equal((await validateFolder(`${golden}seed_example`, { strict: true })).code, 0);
 });
 
-Deno.test("[cli.validate] files that cannot be read: huge ones, and without permission", async () => {
+Deno.test("[cli.validate] unreadable files are reported: too large, or without permission", async () => {
   using folder = new TempFolder();
   folder.write("mcp.json", " ".repeat(16 * 1024 * 1024 + 1));
   const rules = folder.write("rules.json", { agents: {} });
@@ -108,7 +108,7 @@ function mayRead(path: string): boolean {
   }
 }
 
-Deno.test("[cli.validate] [cli.usage-errors] the program: streams and exit codes", async () => {
+Deno.test("[cli.validate] [cli.usage-errors] the command's streams and exit codes", async () => {
   await using shell = new Shell({ servers: { a: { command: "true" } } });
   const good = await shell.run(["validate"]);
   assert.deepEqual([good.code, good.stdout], [0, ""]);
@@ -157,7 +157,7 @@ Deno.test("[cli.validate-file] a file is recognised by its content, and the othe
   setup.write("two.json", '// ours\n{"mcpServers": {"b": {"serverUrl": "https://example.com"}}}');
   const servers = await shell.run(["validate", "two.json"]);
   assert.match(servers.stdout, /^error two\.json:2:23: mcpServers\.b\.serverUrl: .*to "url"$/m);
-  // Both, in any order, and also where the syntax is broken.
+  // Both, in any order, even if the syntax is invalid.
   setup.write("three.json", '{"agents": {"a": {"allow": {"servers": ["b"]}}},, }');
   for (const order of [["three.json", "two.json"], ["two.json", "three.json"]]) {
     const { code, stdout } = await shell.run(["validate", ...order]);
@@ -183,7 +183,7 @@ Deno.test("[cli.validate-file] a file is recognised by its content, and the othe
   assert.match(either.stdout, /^error none\.json: there is no such file$/m);
 });
 
-Deno.test("[cli.validate-file] a file alone, where the other one is nowhere", async () => {
+Deno.test("[cli.validate-file] one file alone, if the other one does not exist", async () => {
   using folder = new TempFolder();
   folder.write("rules.json", '{"agents": {"a": {}},}');
   const good = await validateFolder(folder.path, {}, ["rules.json"]);
@@ -191,7 +191,7 @@ Deno.test("[cli.validate-file] a file alone, where the other one is nowhere", as
   assert.match(good.stderr, /^rules\.json: no errors; checked alone, because .* was not found$/m);
 });
 
-Deno.test("[settings.unknown-variables] validate warns of them, and so does the log", async () => {
+Deno.test("[settings.unknown-variables] unknown variables are warned of by validate and in the log", async () => {
   const env = { GATEWAY_AGNET: "a" };
   const { code, stdout } = await runOnce(["validate"], { env });
   assert.equal(code, 0);
@@ -200,7 +200,7 @@ Deno.test("[settings.unknown-variables] validate warns of them, and so does the 
   assert.match(stderr, /GATEWAY_AGNET: .*did you mean "GATEWAY_AGENT"\?/);
 });
 
-Deno.test("[cli.validate] many problems of one kind are one line with their number", async () => {
+Deno.test("[cli.validate] many problems of one kind are one line with a count", async () => {
   await using shell = new Shell({ servers: { a: { command: "true" } } });
   const servers = Array.from({ length: 40 }, (_, n) => `server-${n}`);
   const agents = { dev: { allow: { servers: ["a", ...servers] } } };

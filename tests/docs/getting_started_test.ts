@@ -85,7 +85,7 @@ Deno.test({
     assert.ok(hasCalled);
     const { code, stderr } = await play.run("agent-mcp-gateway init --undo --yes");
     assert.equal(code, 0, stderr);
-    // For information: a page that takes longer does not fail the test.
+    // For information only: the test does not fail if the page takes longer.
     // deno-lint-ignore no-console
     console.log(times.join("\n"));
   },

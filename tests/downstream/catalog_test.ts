@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Catalog, fetchCatalog } from "../../src/downstream/catalog.ts";
 import { createMemoryChannels, type IncomingRequest, Peer } from "../../src/jsonrpc/mod.ts";
 
-/** Lists the tools of a server that never ends its list, and counts the pages that were asked for. */
+/** Lists the tools of a server with an endless list, and counts the requested pages. */
 async function listEndless(
   namesOf: (page: number) => string[],
 ): Promise<{ catalog: Catalog; pages: number }> {
@@ -23,7 +23,7 @@ async function listEndless(
   return { catalog, pages };
 }
 
-Deno.test("[sessions.partial-list] a list without an end is cut after 1000 pages, and that is said", async () => {
+Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and this is reported", async () => {
   const { catalog, pages } = await listEndless((page) => [`tool ${page}`]);
   assert.equal(pages, 1000);
   assert.equal(catalog.tools.length, 1000);
@@ -31,7 +31,7 @@ Deno.test("[sessions.partial-list] a list without an end is cut after 1000 pages
   assert.equal(catalog.extent, "partial");
 });
 
-Deno.test("[sessions.partial-list] a list of countless small tools is cut before it fills the memory", async () => {
+Deno.test("[sessions.partial-list] a list of very many small tools is cut before it fills the memory", async () => {
   const { catalog, pages } = await listEndless((page) => {
     return Array.from({ length: 40_000 }, (_, index) => `${page}.${index}`);
   });

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { CircuitBreaker, StartAbandoned } from "../../src/downstream/circuit_breaker.ts";
 import { DownstreamError } from "../../src/errors.ts";
 
-/** A breaker with a clock of its own, and how many starts it has let through. */
+/** A circuit breaker with its own clock, and the number of starts that it has permitted. */
 function createBreaker() {
   const clock = { now: 0, starts: 0 };
   const breaker = new CircuitBreaker("files", () => clock.now);
-  /** Runs a start, and gives what it was refused or failed with. */
+  /** Runs a start, and returns the error of its refusal or failure. */
   const run = (error?: Error): Promise<unknown> => {
     const start = () => {
       clock.starts++;
@@ -18,7 +18,7 @@ function createBreaker() {
   return { clock, breaker, run, fail };
 }
 
-Deno.test("[sessions.start-guard] the pause doubles from 1 s to 60 s, longer by a fifth at most", async () => {
+Deno.test("[sessions.start-guard] the pause doubles from 1 s to 60 s, plus at most a fifth", async () => {
   const { clock, fail } = createBreaker();
   for (let start = 0; start < 5; start++) await fail();
   for (const seconds of [1, 2, 4, 8, 16, 32, 60, 60]) {
@@ -35,7 +35,7 @@ Deno.test("[sessions.start-guard] the pause doubles from 1 s to 60 s, longer by 
   }
 });
 
-Deno.test("[sessions.start-guard] servers that failed together are not tried together", async () => {
+Deno.test("[sessions.start-guard] servers that failed at the same time are not retried at the same time", async () => {
   const answers = [];
   for (let breaker = 0; breaker < 50; breaker++) {
     const { clock, run, fail } = createBreaker();
@@ -43,12 +43,12 @@ Deno.test("[sessions.start-guard] servers that failed together are not tried tog
     clock.now = 1100;
     answers.push(await run());
   }
-  // Half of them on average; that all 50 agree is as likely as heads 50 times.
+  // Half of them on average; all 50 agree as rarely as 50 coins show heads.
   assert.ok(answers.includes("started"));
   assert.ok(answers.some((answer) => answer instanceof DownstreamError));
 });
 
-Deno.test("[sessions.start-guard] a start that goes well makes failures forgotten", async () => {
+Deno.test("[sessions.start-guard] a successful start resets the count of failures", async () => {
   const { clock, run, fail } = createBreaker();
   for (let round = 0; round < 3; round++) {
     for (let start = 0; start < 4; start++) await fail();
@@ -57,19 +57,19 @@ Deno.test("[sessions.start-guard] a start that goes well makes failures forgotte
   assert.equal(clock.starts, 15);
 });
 
-Deno.test("[sessions.start-guard] a start that nobody wanted any more says nothing about the server", async () => {
+Deno.test("[sessions.start-guard] a cancelled start counts neither as success nor as failure", async () => {
   const { clock, run, fail } = createBreaker();
   for (let start = 0; start < 20; start++) await run(new StartAbandoned("closed"));
   assert.equal(clock.starts, 20);
   for (let start = 0; start < 5; start++) await fail();
   clock.now = 1200;
-  // On trial it shows nothing good, either.
+  // In the half-open state, too, it is not a success.
   await run(new StartAbandoned("closed"));
   assert.ok(await run() instanceof DownstreamError);
   assert.equal(clock.starts, 26);
 });
 
-Deno.test("[sessions.start-guard] one start is the trial; the waiting starts follow its outcome", async () => {
+Deno.test("[sessions.start-guard] one start is the trial; the waiting starts share its outcome", async () => {
   for (const works of [true, false]) {
     const { clock, breaker, run, fail } = createBreaker();
     for (let start = 0; start < 5; start++) await fail();
@@ -88,7 +88,7 @@ Deno.test("[sessions.start-guard] one start is the trial; the waiting starts fol
   }
 });
 
-Deno.test("[sessions.start-guard] starts that fail together are one pause, however many they are", async () => {
+Deno.test("[sessions.start-guard] any number of starts that fail together cause one pause", async () => {
   const { clock, run, fail } = createBreaker();
   await Promise.all(Array.from({ length: 20 }, fail));
   clock.now = 1200;

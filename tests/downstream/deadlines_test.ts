@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Deadlines, type Due } from "../../src/downstream/deadlines.ts";
 
-/** Notes when it expired. */
+/** Records the time at which it expired. */
 class Noted implements Due {
   readonly expired: Promise<number>;
   readonly dueAt: number;
@@ -20,7 +20,7 @@ class Noted implements Due {
   }
 }
 
-Deno.test("deadlines: each comes in its order, never early, whichever was set first", async () => {
+Deno.test("deadlines expire in the order of their times, never early", async () => {
   const deadlines = new Deadlines();
   const now = performance.now();
   const order: number[] = [];
@@ -35,7 +35,7 @@ Deno.test("deadlines: each comes in its order, never early, whichever was set fi
   deadlines.close();
 });
 
-Deno.test("deadlines: one that was taken back does not come, others of the same moment do", async () => {
+Deno.test("deadlines: a cancelled one does not expire, others of the same time do", async () => {
   const deadlines = new Deadlines();
   const at = performance.now() + 20;
   const back = new Noted(at);
@@ -53,7 +53,7 @@ Deno.test("deadlines: one that was taken back does not come, others of the same 
   deadlines.close();
 });
 
-Deno.test("deadlines: one that is set again when it comes is waited for again", async () => {
+Deno.test("deadlines: one that is set again on expiry expires again", async () => {
   const deadlines = new Deadlines();
   const { promise, resolve } = Promise.withResolvers<void>();
   let times = 0;
@@ -71,7 +71,7 @@ Deno.test("deadlines: one that is set again when it comes is waited for again", 
   deadlines.close();
 });
 
-Deno.test("deadlines: one that is put off is waited for, one that comes nearer comes earlier", async () => {
+Deno.test("deadlines: a postponed one expires later, one that is moved forward expires earlier", async () => {
   const deadlines = new Deadlines();
   const order: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();

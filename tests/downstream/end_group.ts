@@ -1,10 +1,10 @@
 /**
- * Starts a process that ignores SIGTERM, with a child that does too, and ends their group. Says what
- * it saw as JSON. Run with few permissions, to see the ways that need no more.
+ * Starts a process that ignores SIGTERM, with a child that does too, and ends their group. Prints
+ * the observed steps as JSON. Run with few permissions, it tests the fallbacks.
  */
 import { groupEnds, signalGroup } from "../../src/downstream/process_group.ts";
 
-// The child keeps no pipe of ours open.
+// The child does not inherit our pipes.
 const script =
   `trap '' TERM; sh -c "trap '' TERM; sleep 600; sleep 600" >/dev/null & echo $!; wait`;
 const child = new Deno.Command("sh", {

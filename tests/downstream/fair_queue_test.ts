@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FairQueue } from "../../src/downstream/fair_queue.ts";
 
-Deno.test("[servers.max-concurrency] thousands in line may give up at the same time", async () => {
+Deno.test("[servers.max-concurrency] thousands of waiting calls may be cancelled at the same time", async () => {
   const line = new FairQueue(1);
   const { signal } = new AbortController();
   await line.enter("first", signal);

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { killCommand, treeKillCommand } from "../../src/downstream/process_group.ts";
 
-Deno.test("[sessions.group-commands] a group is signalled by a command that every shell's kill takes", () => {
+Deno.test("[sessions.group-commands] a group is signalled by a command that every shell's kill accepts", () => {
   assert.deepEqual(killCommand(123, "SIGKILL"), ["kill", "-s", "KILL", "--", "-123"]);
   assert.deepEqual(killCommand(123, "SIGTERM"), ["kill", "-s", "TERM", "--", "-123"]);
   assert.deepEqual(killCommand(123, 0), ["kill", "-s", "0", "--", "-123"]);
 });
 
-Deno.test("[sessions.group-commands] on Windows a process is ended with all that it started", () => {
+Deno.test("[sessions.group-commands] on Windows a process is ended with all its descendants", () => {
   assert.deepEqual(treeKillCommand(123), ["taskkill", "/pid", "123", "/t", "/f"]);
 });
 
@@ -28,9 +28,9 @@ for (const [what, flag] of PERMISSIONS) {
         .output();
       assert.ok(success, new TextDecoder().decode(stderr));
       const { mayRunAll, grandchild, seen } = JSON.parse(new TextDecoder().decode(stdout));
-      // With every permission the second way would not be tried.
+      // With every permission the fallback would not be tried.
       assert.equal(mayRunAll, flag === "--allow-run");
-      // It is there, is asked to end, does not, is killed, is gone, and takes no more signals.
+      // It runs, ignores SIGTERM, is killed, and accepts no more signals.
       assert.deepEqual(seen, [true, true, false, true, true, false]);
       assert.throws(() => Deno.kill(grandchild, 0 as unknown as Deno.Signal), Deno.errors.NotFound);
     },

@@ -79,7 +79,7 @@ Deno.test("[servers.start-failures] each cause of a failed start is distinguishe
       assert.ok(error.cause instanceof StartFailure);
       assert.equal(error.cause.kind, kind);
     }
-    // By its name on the PATH it is looked at alike.
+    // A command on the PATH has the same cause.
     for (const [command, , kind] of CASES.slice(0, 2)) {
       const error = await open(command.slice(2), folder, folder);
       assert.ok(error instanceof DownstreamError && error.cause instanceof StartFailure);

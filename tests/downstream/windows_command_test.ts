@@ -1,7 +1,6 @@
 /**
- * How commands are started on Windows. There was no Windows to run this on: what is tested are the
- * argument lists, read back by the written rules of `cmd.exe` and the C runtime. Whether Windows
- * keeps to those rules was never tried.
+ * Tests how commands are started on Windows, without Windows: the argument lists are read back by the
+ * documented rules of `cmd.exe` and the C runtime. They were never tested on Windows itself.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -15,7 +14,7 @@ const ENV = {
   "a b": "two words",
 };
 
-/** Starts a command where these files are. */
+/** Resolves a command in a file system with these files. */
 function start(
   command: string,
   args: readonly string[],
@@ -52,7 +51,7 @@ Deno.test("[sessions.windows-command] npx is found as npx.cmd and started throug
   });
 });
 
-Deno.test("[sessions.windows-command] a program is started itself, and Deno quotes for it", () => {
+Deno.test("[sessions.windows-command] a program is started directly, and Deno quotes its arguments", () => {
   assert.deepEqual(start("uvx", ["a b", '"'], { files: ["D:\\tools\\uvx.exe"] }), {
     file: "D:\\tools\\uvx.EXE",
     args: ["a b", '"'],
@@ -101,7 +100,7 @@ for (const [what, command, options, expected] of FOUND) {
 }
 
 Deno.test("[sessions.windows-command] a command that is not found is left to Deno, which reports it", () => {
-  // The current folder and relative entries of the path are not looked in: a stranger may own them.
+  // The current folder and relative entries of the path are not searched: anyone may write to them.
   const files = ["npx.cmd", "relative\\npx.cmd", "D:\\tools\\npx", "D:\\tools\\npx.js"];
   const expected = { file: "npx", args: ["-y"], raw: false };
   assert.deepEqual(start("npx", ["-y"], { files, cwd: "D:\\p" }), expected);
@@ -147,7 +146,7 @@ const HARD = [
 ];
 
 for (const scripts of [1, 2]) {
-  Deno.test(`[sessions.windows-quoting] hard arguments pass through ${scripts} script(s)`, () => {
+  Deno.test(`[sessions.windows-quoting] special characters in arguments pass through ${scripts} script(s)`, () => {
     for (const argument of HARD) {
       const args = ["before", argument, "after"];
       assert.deepEqual(readCommand(scriptArgs(args), ENV, scripts), {
@@ -172,20 +171,20 @@ Deno.test("[sessions.windows-quoting] any arguments pass through scripts unchang
   );
 });
 
-Deno.test("[sessions.windows-quoting] a path with every odd character that a file may have", () => {
+Deno.test("[sessions.windows-quoting] a path with every special character that a file name may have is passed unchanged", () => {
   const file = "D:\\100% of a&b (x^y) %PATH%\\it's!.cmd";
   const { args } = start(file, ["1"], { files: [file] });
   assert.deepEqual(readCommand(args, ENV), { script: file, args: ["1"] });
 });
 
-Deno.test("[sessions.windows-quoting] plain arguments stay bare, for scripts that compare them", () => {
+Deno.test("[sessions.windows-quoting] plain arguments are not quoted, because scripts compare them", () => {
   const plain = ["start", "--port=8080", "-y", "@scope/name@1.0.0", "C:\\dir\\file.txt", "a+b#c$"];
   const [first, assigned, ...rest] = plain;
   const line = scriptArgs(plain).at(-1) ?? "";
   assert.ok(line.endsWith(` ${first} "${assigned}" ${rest.join(" ")}"`), line);
 });
 
-Deno.test("[sessions.windows-quoting] line breaks and NUL are refused for scripts alone", () => {
+Deno.test("[sessions.windows-quoting] line breaks and NUL are refused only for scripts", () => {
   for (const argument of ["a\nb", "a\rb", "\0"]) {
     assert.throws(() => scriptArgs([argument]), CommandLineError);
     const program = start("uvx", [argument], { files: ["D:\\tools\\uvx.exe"] });
@@ -193,13 +192,13 @@ Deno.test("[sessions.windows-quoting] line breaks and NUL are refused for script
   }
 });
 
-Deno.test("[sessions.windows-quoting] the reader of these tests sees what careless quoting does", () => {
+Deno.test("[sessions.windows-quoting] the reader of these tests detects wrong quoting", () => {
   const raw = (line: string) => ["/d", "/e:on", "/v:off", "/s", "/c", `"${line}"`];
   assert.throws(() => readCommand(raw('"x.cmd" a & calc'), ENV), Escaped);
-  // Right for one reading of cmd.exe, and no more.
+  // Correct for only one expansion by cmd.exe.
   assert.throws(() => readCommand(raw('"x.cmd" a^&b'), ENV, 1), Escaped);
   assert.deepEqual(readCommand(raw('"x.cmd" a^&b'), ENV, 0).args, ["a&b"]);
-  // A quote as the C runtime likes it best leaves the rest unquoted for cmd.exe.
+  // A quote escaped for the C runtime leaves the rest unquoted for cmd.exe.
   assert.throws(() => readCommand(raw('"x.cmd" "\\" & calc"'), ENV), Escaped);
   assert.deepEqual(readCommand(raw('"x.cmd" "%a b%"'), ENV).args, ["two words"]);
   assert.deepEqual(readCommand(raw('"x.cmd" %a b% %cd:~,3%'), ENV).args, ["two", "words", "C:\\"]);

@@ -3,10 +3,10 @@
  * documentation and other people's measurements; this code has never run on Windows.
  */
 
-/** Variables as `cmd.exe` has them, whose names have no case. */
+/** Variables of `cmd.exe`, with case-insensitive names. */
 export type Variables = Readonly<Record<string, string>>;
 
-/** Something outside the quotes made `cmd.exe` do more than start one program. */
+/** Unquoted text made `cmd.exe` do more than start one program. */
 export class Escaped extends Error {}
 
 /**
@@ -14,7 +14,7 @@ export class Escaped extends Error {}
  *
  * @param args The raw arguments of `cmd.exe`.
  * @param variables Its environment.
- * @param scripts How many scripts pass their arguments on by `%*`, one to the next.
+ * @param scripts Number of scripts that pass their arguments on by `%*`, each to the next.
  * @returns The path of the first script, and the arguments that the last one's program gets.
  */
 export function readCommand(
@@ -28,13 +28,13 @@ export function readCommand(
   const [, script = "", passedOn = ""] = /^"([^"]*)"(.*)$/s.exec(read) ?? [];
   read = passedOn;
   for (let count = 0; count < scripts; count++) {
-    // A script's line is expanded once: what `%*` brings in is not looked at for `%` again.
+    // A script's line is expanded once: `%` in the value of `%*` is not expanded again.
     read = readLine(`"node.exe" "cli.js"${read}`).slice('"node.exe" "cli.js"'.length);
   }
   return { script, args: readArguments(read) };
 }
 
-/** Phase 1 of `cmd.exe`, as on a command line: `%NAME%` and `%NAME:~from,count%`. */
+/** Phase 1 of `cmd.exe`, as on a command line: expands `%NAME%` and `%NAME:~from,count%`. */
 function expandPercents(line: string, variables: Variables): string {
   let result = "";
   for (let at = 0; at < line.length;) {
@@ -64,7 +64,7 @@ function substring(value: string, range: string): string {
   return value.slice(Number(from)).slice(0, count === undefined ? undefined : Number(count));
 }
 
-/** Phase 2 of `cmd.exe`: quotes, carets, and characters that begin another command. */
+/** Phase 2 of `cmd.exe`: interprets quotes, carets, and characters that begin another command. */
 function readLine(line: string): string {
   let result = "";
   let isQuoted = false;
@@ -83,7 +83,7 @@ function readLine(line: string): string {
   return result;
 }
 
-/** Arguments as a program's C runtime reads them, since 2008. */
+/** Splits arguments as the C runtime does since 2008. */
 export function readArguments(line: string): string[] {
   const args: string[] = [];
   let argument: string | undefined;

@@ -129,14 +129,17 @@ Deno.test("a bound connection writes no audit line with another agent's name", a
     rules: { agents: { tester: {}, other: {} } },
     args: ["--agent", "tester"],
   });
-  await t.step("[audit.fields] [identity.bound] unless it is refused for the name", async () => {
-    await gateway.refusal("execute_tool", { agent_id: "other", server: "odd" });
-    await gateway.refusal("execute_tool", { server: "odd" });
-    await gateway.refusal("list_servers", { agent_id: "other" });
-    assert.deepEqual(gateway.audit().map(({ agent_id, code }) => [agent_id, code]), [
-      ["tester", "INVALID_ARGUMENTS"],
-      ["tester", "INVALID_ARGUMENTS"],
-      ["other", "INVALID_AGENT_ID"],
-    ]);
-  });
+  await t.step(
+    "[audit.fields] [identity.bound] unless the name is the reason for the refusal",
+    async () => {
+      await gateway.refusal("execute_tool", { agent_id: "other", server: "odd" });
+      await gateway.refusal("execute_tool", { server: "odd" });
+      await gateway.refusal("list_servers", { agent_id: "other" });
+      assert.deepEqual(gateway.audit().map(({ agent_id, code }) => [agent_id, code]), [
+        ["tester", "INVALID_ARGUMENTS"],
+        ["tester", "INVALID_ARGUMENTS"],
+        ["other", "INVALID_AGENT_ID"],
+      ]);
+    },
+  );
 });

@@ -70,7 +70,7 @@ Deno.test("[audit.before-answer] an operation is logged although its client does
   }
 });
 
-Deno.test("[audit.fields] a line is one JSON value, whatever number is the id of the request", async () => {
+Deno.test("[audit.fields] a line is one JSON value for any number as the request's id", async () => {
   await using gateway = await startGateway({ servers: { odd: oddServer() } });
   for (const id of ["1e400", "-1e400", "12345678901234567890", "1.5"]) {
     const params = JSON.stringify(executeParams("odd", "echo", {}));

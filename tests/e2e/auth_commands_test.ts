@@ -69,7 +69,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-Deno.test("[auth.login] [auth.status] [auth.logout] a login, from the first to the last", async () => {
+Deno.test("[auth.login] [auth.status] [auth.logout] a login from its start to the logout", async () => {
   await using desk = new Desk();
   const before = await desk.run(["status"]);
   assert.equal(before.code, 0, before.stderr);

@@ -128,7 +128,7 @@ Deno.test("the messages of the log", async (t) => {
     },
   );
 
-  await t.step("[cli.log-level] as many as the level asks for", async () => {
+  await t.step("[cli.log-level] as many as the level permits", async () => {
     const rules = { agents: { a: { allow: { servers: ["gone"] } } } };
     const quiet = await runOnce(["--log-level", "error"], { rules });
     assert.equal(quiet.stderr, "");

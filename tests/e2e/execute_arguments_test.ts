@@ -152,7 +152,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     }
   });
 
-  await t.step("[tools.null-absent] null for an optional argument is absence", async () => {
+  await t.step("[tools.null-absent] null for an optional argument means absent", async () => {
     const more = { agent_id: null, timeout_ms: null };
     assert.equal(await gateway.text("odd", "count", {}, more), "1");
   });

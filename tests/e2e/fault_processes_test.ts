@@ -54,7 +54,7 @@ function hardServers(mark: string): HardServers {
   };
 }
 
-/** One way in which a gateway can go. */
+/** One end of a gateway. */
 interface Way {
   readonly name: string;
   /** Maximum time until everything is gone, in milliseconds. */
@@ -151,14 +151,14 @@ const signal = (name: Deno.Signal) => ({ program }: RunningGateway): void => pro
  */
 const WAYS: readonly (readonly Way[])[] = [
   [{
-    name: "[faults.end-of-input] the end of its input, within 2.5 s, a call under way",
+    name: "[faults.end-of-input] the end of its input, within 2.5 s, during a call",
     withinMs: 2000,
     go: ({ program }) => program.closeInput(),
     callUnderWay: true,
     withNpx: true,
   }],
   [{
-    name: "[faults.narrow-permissions] the end of its input, where it may run few programs",
+    name: "[faults.narrow-permissions] the end of its input, with permission to run few programs",
     withinMs: 2000,
     go: ({ program }) => program.closeInput(),
     wrap: withFewPrograms,
@@ -169,7 +169,7 @@ const WAYS: readonly (readonly Way[])[] = [
     { name: "[faults.sigint] SIGINT", withinMs: 4000, go: signal("SIGINT") },
   ],
   [{
-    name: "[faults.second-signal] a second SIGTERM, which ends at once",
+    name: "[faults.second-signal] a second SIGTERM, which ends it immediately",
     // The watchdog checks for a second longer whether all processes have ended.
     withinMs: 1500,
     go: async ({ program }, mark) => {
@@ -190,7 +190,7 @@ const WAYS: readonly (readonly Way[])[] = [
       ignore: NO_SHELL || !hasTerminal(),
     },
     {
-      name: "[faults.exception] an exception of ours that nobody catches",
+      name: "[faults.exception] an uncaught exception of the gateway",
       withinMs: 3000,
       go: signal("SIGUSR2"),
       wrap: preload(EXCEPTION),

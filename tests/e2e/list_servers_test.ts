@@ -76,7 +76,7 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
   });
 
   await t.step(
-    "[tools.servers-structured] it is the only tool with structured content",
+    "[tools.servers-structured] only this tool has structured content",
     async () => {
       for (const agent_id of ["reader", "nobody"]) {
         const result = await gateway.callTool("list_servers", { agent_id, include_metadata: true });
@@ -107,7 +107,7 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     ]);
   });
 
-  await t.step("[tools.servers-metadata] false and null are like absence", async () => {
+  await t.step("[tools.servers-metadata] false and null mean absent", async () => {
     for (const include_metadata of [false, null]) {
       assert.deepEqual(await list(gateway, { include_metadata }), await list(gateway));
     }

@@ -59,17 +59,17 @@ Deno.test("[log.json] each line of the log is one JSON object, those of the star
   assert.match(events.at(-1).message, /^Ending: /);
 });
 
-Deno.test("[log.colours] none without a terminal, whatever the variables are", async () => {
+Deno.test("[log.colours] none without a terminal, whatever the variables", async () => {
   await using gateway = await startGateway({
     servers: { gone: { command: "no-such-command" } },
     env: { FORCE_COLOR: "1", CLICOLOR_FORCE: "1" },
   });
-  // Its start ahead of any call tells; a call that came first would be told itself instead.
+  // The early start logs the failure; a call before it would get the error instead.
   await until("a warning", () => gateway.program.stderr.includes("warn: "));
   assert.equal(gateway.program.stderr.includes("\x1b"), false);
 });
 
-/** Log of a gateway at a terminal that cannot start. */
+/** Log of a gateway at a terminal that fails to start. */
 async function logAtTerminal(
   env: Record<string, string>,
   servers: SetupOptions["servers"] = false,

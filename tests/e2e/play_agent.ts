@@ -6,7 +6,7 @@ import { type Fields } from "./raw_client.ts";
 import { Setup, TALKATIVE } from "./setup.ts";
 import { until } from "./until.ts";
 
-/** The part of an npm client that these tests use. */
+/** The used part of an npm client. */
 export interface LibraryClient {
   instructions(): string | undefined;
   listTools(): Promise<{ readonly name: string; readonly _meta?: unknown }[]>;

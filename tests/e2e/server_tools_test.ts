@@ -99,7 +99,7 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     assert.deepEqual(names(await list(gateway, { names: "käse/名 ." })), ["käse/名 ."]);
   });
 
-  await t.step("[tools.listing-filters] a pattern is anchored and knows * and ?", async () => {
+  await t.step("[tools.listing-filters] a pattern is anchored and supports * and ?", async () => {
     assert.deepEqual(names(await list(gateway, { pattern: "?ait*" })), ["wait", "waiting"]);
     assert.deepEqual(names(await list(gateway, { pattern: "wai" })), []);
     assert.deepEqual(names(await list(gateway, { pattern: "W*" })), []);
@@ -147,7 +147,7 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     });
   });
 
-  await t.step("[tools.null-absent] null is like absence", async () => {
+  await t.step("[tools.null-absent] null means absent", async () => {
     const nothing = { names: null, pattern: null, max_schema_tokens: null, detail: null };
     assert.deepEqual(await list(gateway, nothing), await list(gateway));
   });

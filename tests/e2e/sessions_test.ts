@@ -54,14 +54,14 @@ Deno.test("sharing of a server's sessions", async (t) => {
     assert.notEqual(await pid("standard", "a"), await pid("standard", "b"));
   });
 
-  await t.step("[servers.isolation] call, and nothing stays", async () => {
+  await t.step("[servers.isolation] call, after which no process is left", async () => {
     const pids = [await pid("call", "a"), await pid("call", "a"), await pid("call", "b")];
     assert.equal(new Set(pids).size, 3);
     await until("all have ended", async () => await sessions("call") === 0);
   });
 
   await t.step(
-    "[servers.idle-timeout] an unused session ends, the next call gets one",
+    "[servers.idle-timeout] an unused session ends, and the next call gets a new one",
     async () => {
       const first = await pid("idle", "a");
       assert.equal(await pid("idle", "a"), first);

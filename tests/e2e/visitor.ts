@@ -3,9 +3,9 @@ import type { Fields, RunningGateway } from "./gateway.ts";
 /** A client that sends single HTTP requests to the gateway. */
 export class Visitor {
   readonly url: string;
-  /** Value of `Authorization`; not sent if empty. */
+  /** Value of `Authorization`; omitted if empty. */
   token: string;
-  /** Value of `Mcp-Session-Id`; not sent if empty. */
+  /** Value of `Mcp-Session-Id`; omitted if empty. */
   session = "";
 
   constructor(gateway: RunningGateway, token = "") {

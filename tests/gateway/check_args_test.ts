@@ -20,7 +20,7 @@ function schemaErrors(inputSchema: unknown, args: unknown): string[] {
 
 const properties = { a: { type: "string" }, b: { type: "number" } };
 
-Deno.test("[tools.missing-args] required arguments of a plain type without a default", () => {
+Deno.test("[tools.missing-args] required arguments of a plain type without a default are missing if absent", () => {
   const required = ["a", "b"];
   assert.deepEqual(missing({ type: "object", properties, required }), [
     '"a" (string)',
@@ -30,7 +30,7 @@ Deno.test("[tools.missing-args] required arguments of a plain type without a def
   assert.deepEqual(missing({ properties, required }, { a: null, b: null }), []);
 });
 
-Deno.test("[tools.uncertain-args] nothing is missing that may have a default or another name", () => {
+Deno.test("[tools.uncertain-args] arguments that may have a default or another name are never missing", () => {
   for (
     const a of [
       undefined,
@@ -69,14 +69,14 @@ Deno.test("[tools.uncertain-args] nothing is missing that may have a default or 
   }
 });
 
-Deno.test("[tools.missing-args] a server that requires thousands has ten of them named", () => {
+Deno.test("[tools.missing-args] of thousands of missing arguments, ten are named", () => {
   const names = Array.from({ length: 5000 }, (_, index) => `a${index}`);
   const all = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
   const found = missing({ properties: all, required: names });
   assert.deepEqual(found, names.slice(0, 10).map((name) => `"${name}" (string)`));
 });
 
-Deno.test("[tools.misfit-args] an argument that only a full validator could judge is no misfit", () => {
+Deno.test("[tools.misfit-args] an argument that only a full validator could check is accepted", () => {
   const string = { type: "string" };
   const number = { type: "number" };
   const many = Array.from({ length: 60 }, (_, index) => ({ const: index }));
@@ -94,7 +94,7 @@ Deno.test("[tools.misfit-args] an argument that only a full validator could judg
   }
 });
 
-Deno.test("[tools.misfit-args] schemaErrors are reported with their position", () => {
+Deno.test("[tools.misfit-args] errors are reported with their path", () => {
   const schema = {
     type: "object",
     properties: {
@@ -144,7 +144,7 @@ Deno.test("[tools.misfit-args] schemaErrors are reported with their position", (
   for (const [args, expected] of rows) assert.deepEqual(schemaErrors(schema, args), expected);
 });
 
-Deno.test("[tools.misfit-args] schemas that are odd, hostile or huge fit everything, at once", () => {
+Deno.test("[tools.misfit-args] invalid, hostile or huge schemas accept everything, quickly", () => {
   const doubling = Object.fromEntries(Array.from({ length: 40 }, (_, index) => {
     const next = { $ref: `#/$defs/d${index + 1}` };
     return [`d${index}`, { allOf: [next, next], anyOf: [next, next] }];

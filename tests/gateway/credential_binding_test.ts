@@ -20,18 +20,18 @@ Deno.test("[identity.credential] a credential binds its session to its agent", a
   }
   const agents = scene.audit().map(({ agent_id, decision }) => `${agent_id} ${decision}`);
   assert.deepEqual(agents.slice(0, 4), Array(4).fill("b ALLOW"));
-  // It is the bound agent that tried, whatever it called itself.
+  // The audit entry names the bound agent, whatever `agent_id` was given.
   assert.deepEqual(agents.slice(4), ["a DENY", "default DENY", "nobody DENY"]);
 });
 
-Deno.test("[identity.credential] an agent that leaves the rules is refused at once", async () => {
+Deno.test("[identity.credential] an agent that is removed from the rules is refused immediately", async () => {
   await using scene = await SessionScene.open({ agents: AGENTS }, { bound: "a" });
   assert.deepEqual(await scene.call("list_servers"), {});
   await scene.reload({ agents: { b: {} } });
   assert.equal((await scene.call("list_servers")).code, "INVALID_AGENT_ID");
 });
 
-Deno.test("[identity.credential] limits count the bound agent", async () => {
+Deno.test("[identity.credential] limits apply to the bound agent", async () => {
   const rules = { agents: { a: { limits: { per_minute: 1 } }, b: {} } };
   await using scene = await SessionScene.open(rules, { bound: "a" });
   assert.deepEqual(await scene.call("list_servers"), {});
@@ -45,7 +45,7 @@ Deno.test("[rules.status] over HTTP an agent with status: true sees the status",
   await using scene = await SessionScene.open({ agents: AGENTS }, { bound: "a", transport: "tcp" });
   assert.ok((await scene.toolNames()).includes(STATUS));
   assert.deepEqual(await scene.call(STATUS), {});
-  // And only as long as the rules say so.
+  // Only while the rules permit it.
   await scene.reload({ agents: { ...AGENTS, a: {} } });
   assert.ok(!(await scene.toolNames()).includes(STATUS));
   const { code, message } = await scene.call(STATUS);
@@ -54,7 +54,7 @@ Deno.test("[rules.status] over HTTP an agent with status: true sees the status",
   assert.doesNotMatch(message?.slice(20) ?? "", /get_gateway_status.*get_gateway_status/);
 });
 
-Deno.test("[rules.status] over HTTP another agent does not", async () => {
+Deno.test("[rules.status] over HTTP other agents do not see it", async () => {
   await using scene = await SessionScene.open({ agents: AGENTS }, { bound: "b", transport: "tcp" });
   assert.ok(!(await scene.toolNames()).includes(STATUS));
   assert.equal((await scene.call(STATUS)).code, "-32602");
@@ -70,7 +70,7 @@ Deno.test("[rules.status] without a bound agent, the agent of the call decides",
   assert.ok(!(await scene.toolNames()).includes(STATUS));
 });
 
-Deno.test("[rules.status] over stdio every agent does, in debug mode", async () => {
+Deno.test("[rules.status] over stdio every agent sees it in debug mode", async () => {
   await using scene = await SessionScene.open({ agents: AGENTS });
   assert.ok((await scene.toolNames()).includes(STATUS));
   assert.deepEqual(await scene.call(STATUS, { agent_id: "b" }), {});

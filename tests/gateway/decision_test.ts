@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SessionScene } from "./session_scene.ts";
 
-Deno.test("[rules.error-denies] an error while deciding denies the call, and only the log says why", async () => {
+Deno.test("[rules.error-denies] an error while deciding denies the call, and only the log has its cause", async () => {
   const rules = { agents: { a: { allow: { servers: ["*"] } }, b: { allow: { servers: ["*"] } } } };
   await using scene = await SessionScene.open(rules);
   scene.breakRulesOf("a", new Error("secret detail"));
@@ -31,7 +31,7 @@ Deno.test("[rules.error-denies] an error while deciding denies the call, and onl
     "DENIED_BY_POLICY",
     "agents.a",
   ]);
-  // Filters deny as well, and other agents are decided about as before.
+  // Filters deny as well; decisions about other agents are unaffected.
   assert.equal((await scene.call("list_servers", { agent_id: "a" })).code, undefined);
   assert.equal(
     (await scene.call("execute_tool", { ...args, agent_id: "b" })).code,

@@ -17,7 +17,7 @@ function many(count: number, name: string, description: string): ServerConfig[] 
   })));
 }
 
-Deno.test("[tools.instructions-servers] names come first, then descriptions, then the how-to", () => {
+Deno.test("[tools.instructions-servers] names come first, then descriptions, then usage", () => {
   const given = servers({
     files: "Read and write\n\tmy notes",
     web: undefined,
@@ -31,7 +31,7 @@ Deno.test("[tools.instructions-servers] names come first, then descriptions, the
   );
 });
 
-Deno.test("[tools.instructions-servers] all is within 400 tokens, and the names within 200 characters", () => {
+Deno.test("[tools.instructions-servers] they have at most 400 tokens, with the names in the first 200 characters", () => {
   const sentence = "Searches, reads and writes issues, pull requests and wikis of the company. ";
   for (
     const given of [
@@ -65,7 +65,7 @@ Deno.test("[tools.instructions-servers] a long description leaves room for other
   assert.deepEqual(rest, ["short: Sends mail", "other: Plays music", HOW_TO]);
 });
 
-Deno.test("[tools.instructions-servers] nothing in them is hidden", () => {
+Deno.test("[tools.instructions-servers] hidden characters are removed", () => {
   const tags = String.fromCodePoint(0xe0049, 0xe0067);
   const given = servers({
     ["a\u001b[31m"]: `Reads\u0000 fi\u202eles\u200b now${tags}.\u2028Ignore \ud800 this\u0085`,

@@ -4,7 +4,7 @@ import { SessionScene } from "./session_scene.ts";
 
 const ANY = { allow: { servers: ["*"] } };
 
-Deno.test("[errors.rate-limited] [rules.limits] too many calls in a minute", async () => {
+Deno.test("[errors.rate-limited] [rules.limits] calls beyond the limit per minute are refused", async () => {
   await using scene = await SessionScene.open({
     agents: { a: { ...ANY, limits: { per_minute: 2 } }, b: ANY },
   });
@@ -25,7 +25,7 @@ Deno.test("[errors.rate-limited] [rules.limits] too many calls in a minute", asy
   assert.match(JSON.stringify(scene.metrics.summary()), /"RATE_LIMITED":1/);
 });
 
-Deno.test("[rules.limits] calls that the rules refuse count too, those of unknown agents do not", async () => {
+Deno.test("[rules.limits] calls that the rules deny count, those of unknown agents do not", async () => {
   await using scene = await SessionScene.open({
     agents: { a: { limits: { per_minute: 2 } } },
   });
@@ -37,7 +37,7 @@ Deno.test("[rules.limits] calls that the rules refuse count too, those of unknow
   assert.equal(await probe("nobody", "z"), "INVALID_AGENT_ID");
 });
 
-Deno.test("[rules.limits] defaults hold part by part where an agent says nothing", async () => {
+Deno.test("[rules.limits] each default applies unless the agent sets that limit", async () => {
   await using scene = await SessionScene.open({
     agents: { own: { limits: { per_minute: 3 } }, other: {}, more: { limits: { concurrent: 2 } } },
     defaults: { limits: { per_minute: 1, concurrent: 1 } },
@@ -51,17 +51,17 @@ Deno.test("[rules.limits] defaults hold part by part where an agent says nothing
   };
   const limited = "RATE_LIMITED";
   assert.deepEqual(await codes("own", 4), [undefined, undefined, undefined, limited]);
-  // Each agent has the default for itself.
+  // The default applies to each agent separately.
   assert.deepEqual(await codes("other", 2), [undefined, limited]);
   assert.deepEqual(await codes("more", 2), [undefined, limited]);
 });
 
-Deno.test("[errors.rate-limited] [rules.limits] too many calls at the same time", async () => {
+Deno.test("[errors.rate-limited] [rules.limits] calls beyond the concurrent limit are refused", async () => {
   await using scene = await SessionScene.open({
     agents: { a: { limits: { concurrent: 2 } }, b: {} },
   });
   const [first] = await scene.begin("a");
-  // Whichever client it is: the agent is one.
+  // All clients of an agent share its limit.
   await scene.begin("a", { client: scene.addClient() });
   const refused = await scene.call("wait", { agent_id: "a" });
   assert.deepEqual(refused, {
@@ -76,7 +76,7 @@ Deno.test("[errors.rate-limited] [rules.limits] too many calls at the same time"
   await scene.begin("a");
 });
 
-Deno.test("[rules.limits] a place is given back however the call ends", async () => {
+Deno.test("[rules.limits] a permit is released however the call ends", async () => {
   await using scene = await SessionScene.open({ agents: { a: { limits: { concurrent: 1 } } } });
   const [failing] = await scene.begin("a");
   scene.waiting[0]?.fail(new Error("a fault of the gateway"));
@@ -100,7 +100,7 @@ Deno.test("[rules.limits] a place is given back however the call ends", async ()
   assert.equal(scene.limits.callCount, 0);
 });
 
-Deno.test("[rules.limits] a reload changes limits, and forgets no count", async () => {
+Deno.test("[rules.limits] a reload changes limits, and keeps the counts", async () => {
   const rules = (per_minute: number, concurrent: number) => ({
     agents: { a: { limits: { per_minute, concurrent } } },
   });
@@ -117,7 +117,7 @@ Deno.test("[rules.limits] a reload changes limits, and forgets no count", async 
   await scene.begin("a");
 });
 
-Deno.test("[rules.limits] the gateway as a whole has limits, too", async () => {
+Deno.test("[rules.limits] the whole gateway has limits, too", async () => {
   const rules = { agents: { a: { limits: { per_minute: 1 } }, b: {} } };
   await using scene = await SessionScene.open(rules, {
     limits: { maxCalls: 2, callsPerMinute: 3 },
@@ -136,14 +136,14 @@ Deno.test("[rules.limits] the gateway as a whole has limits, too", async () => {
   assert.ok((late.retry_after_ms ?? 0) > 50_000);
 });
 
-Deno.test("[rules.limits] a flood of calls that are not answered is bounded", async () => {
+Deno.test("[rules.limits] the number of unanswered calls is bounded", async () => {
   await using scene = await SessionScene.open({ agents: { a: {} } });
   const calls = Array.from({ length: 10_500 }, () => scene.call("wait", { agent_id: "a" }));
   const answers = Promise.all(calls);
   await until("all have begun", () => {
     return scene.audit().length === 500 && scene.waiting.length === 10_000;
   });
-  // Another client is not concerned.
+  // Another client is not affected.
   await scene.begin("a", { client: scene.addClient() });
   for (const { end } of scene.waiting) end();
   const codes = (await answers).map(({ code }) => code);

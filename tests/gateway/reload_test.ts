@@ -21,14 +21,14 @@ const MORE_RULES = { agents: { a: {}, b: {} } };
 /** A reloader over two real files. */
 class Scene implements Disposable {
   readonly folder = new TempFolder();
-  /** Configurations that came into force. */
+  /** Configurations that took effect. */
   readonly applied: Configuration[] = [];
   readonly log: string[] = [];
   readonly watch: FileWatch;
   readonly reloader: Reloader;
-  /** Has the next configuration fail to come into force. */
+  /** Makes the next configuration fail to take effect. */
   applyError: Error | undefined;
-  /** How often the files were checked. */
+  /** Number of checks of the files. */
   checks = 0;
 
   private constructor(folder: TempFolder, loaded: Configuration, watch: FileWatch) {
@@ -60,7 +60,7 @@ class Scene implements Disposable {
     return new Scene(folder, configuration, watch);
   }
 
-  /** Writes a file and has it looked at now. */
+  /** Writes a file, and checks it immediately. */
   async edit(name: "mcp.json" | "rules.json", content: string | object): Promise<ReloadStatus> {
     this.folder.write(name, content);
     await this.watch.look();
@@ -82,7 +82,7 @@ function checkFiles(folder: TempFolder) {
   return checkConfiguration(filesIn(folder), { env: environmentOf({}), cwd: folder.path });
 }
 
-/** Attempts and successes, first of the servers file. */
+/** Attempts and successes of the servers file, then of the rules file. */
 function counts({ mcp_config, gateway_rules }: ReloadStatus): number[][] {
   return [mcp_config, gateway_rules].map((one) => [one.attempt_count, one.success_count]);
 }
@@ -102,7 +102,7 @@ Deno.test("[reload.status] the start is the first attempt and the first success"
   assert.equal(status.gateway_rules.last_warnings.length, 1);
 });
 
-Deno.test("[reload.status] each file counts for itself", async () => {
+Deno.test("[reload.status] attempts and successes are counted for each file", async () => {
   using scene = await Scene.open();
   scene.reloader.start();
   scene.reloader.start();
@@ -137,7 +137,7 @@ Deno.test("[reload.bad-file] all errors are reported, each with its file", async
   assert.equal(scene.applied.length, 0);
 });
 
-Deno.test("[reload.bad-file] a good file that waited takes effect when the bad one is fixed", async () => {
+Deno.test("[reload.bad-file] a valid file that waited takes effect when the invalid one is fixed", async () => {
   using scene = await Scene.open();
   scene.reloader.start();
   await scene.edit("rules.json", "{");
@@ -151,7 +151,7 @@ Deno.test("[reload.bad-file] a good file that waited takes effect when the bad o
   assert.equal(scene.applied[0]?.servers.size, 2);
 });
 
-Deno.test("[reload.bad-file] a bad file restored to its former text is no longer an error", async () => {
+Deno.test("[reload.bad-file] an invalid file that is restored is no longer an error", async () => {
   using scene = await Scene.open();
   scene.reloader.start();
   await scene.edit("mcp.json", "{");
@@ -170,19 +170,19 @@ Deno.test("[reload.bad-file] an error while a file takes effect is reported, and
   assert.deepEqual([errors(status), counts(status)], [[null, null], [[3, 2], [1, 1]]]);
 });
 
-Deno.test("[reload.warnings] the status has those of the rules in force, the log all", async () => {
+Deno.test("[reload.warnings] the status has the warnings of the current rules, the log has all", async () => {
   using scene = await Scene.open();
   scene.reloader.start();
   const odd = { agents: { a: { allow: { servers: ["nowhere"] } } } };
   const warned = (await scene.edit("rules.json", odd)).gateway_rules.last_warnings;
   assert.equal(warned.length, 1);
   assert.ok(scene.log.some((line) => line.startsWith("warn: rules.json:")));
-  // Those of a file that is not used are not those of what is in force.
+  // Warnings of an unused file are not in the status.
   assert.deepEqual((await scene.edit("rules.json", "{")).gateway_rules.last_warnings, warned);
   assert.deepEqual((await scene.edit("rules.json", RULES)).gateway_rules.last_warnings, []);
 });
 
-Deno.test("[reload.sighup] reading on demand is an attempt for both, before the watch begins, too", async () => {
+Deno.test("[reload.sighup] reading on demand is an attempt for both files, even before the watch begins", async () => {
   using scene = await Scene.open();
   await scene.reloader.reload();
   assert.deepEqual(counts(scene.reloader.status()), [[2, 2], [2, 2]]);
@@ -198,7 +198,7 @@ Deno.test("[reload.sighup] reading on demand is an attempt for both, before the 
   assert.equal(scene.applied.at(-1)?.rules.agents.size, 2);
 });
 
-Deno.test("[reload.sighup] a file that is changed, read on demand and changed back is in force as it is", async () => {
+Deno.test("[reload.sighup] a file that is changed, read on demand and changed back takes effect each time", async () => {
   using scene = await Scene.open();
   scene.reloader.start();
   await scene.watch.look();
@@ -220,7 +220,7 @@ function configurationOf(base: Configuration, entries: readonly [string, string]
   return { ...base, servers: new Map(servers) };
 }
 
-Deno.test("[reload.untouched] from any start, the servers become those of the file, and equal ones stay", async () => {
+Deno.test("[reload.untouched] the servers always become those of the file, and unchanged ones stay", async () => {
   using scene = await Scene.open();
   const { configuration: base } = await checkFiles(scene.folder);
   assert.ok(base);

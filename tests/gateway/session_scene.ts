@@ -22,7 +22,7 @@ export interface Answer {
   readonly retry_after_ms?: number;
 }
 
-/** How a scene is set. */
+/** Options of a scene. */
 export interface SceneOptions {
   /** The agent of the client's credential. */
   readonly bound?: string;
@@ -30,7 +30,7 @@ export interface SceneOptions {
   readonly limits?: Partial<CallLimitsOptions>;
 }
 
-/** Rules from what a rules file says. */
+/** Rules from the content of a rules file. */
 export async function readRules(rules: object): Promise<Configuration> {
   using folder = new TempFolder();
   folder.write("mcp.json", { mcpServers: {} });
@@ -73,7 +73,7 @@ export class SessionScene implements AsyncDisposable {
     return scene;
   }
 
-  /** Puts other rules in force. */
+  /** Replaces the rules. */
   async reload(rules: object): Promise<void> {
     this.#configuration = await readRules(rules);
   }
@@ -90,7 +90,7 @@ export class SessionScene implements AsyncDisposable {
     this.#configuration = { ...this.#configuration, rules: { ...rules, agents } };
   }
 
-  /** Connects one more client, and gives its number. */
+  /** Connects another client, and returns its number. */
   addClient(): number {
     const { bound, transport = "pipe" } = this.#options;
     const { log, limits, metrics } = this;
@@ -127,7 +127,7 @@ export class SessionScene implements AsyncDisposable {
     return this.#clients.push({ session, peer }) - 1;
   }
 
-  /** Calls a gateway tool; gives the refusal, or `{}`. */
+  /** Calls a gateway tool; returns the refusal, or `{}`. */
   async call(
     name: string,
     args: Readonly<Record<string, unknown>> = {},
@@ -149,7 +149,7 @@ export class SessionScene implements AsyncDisposable {
   ): Promise<Promise<Answer>[]> {
     const before = this.waiting.length;
     const answer = this.call("wait", { agent_id }, how);
-    // Whether it fails is seen by who awaits it.
+    // The caller that awaits the answer sees its failure.
     answer.catch(() => {});
     await until("the call runs", () => this.waiting.length > before);
     return [answer];

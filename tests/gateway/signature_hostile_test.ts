@@ -54,7 +54,7 @@ const hostileSchemas: Readonly<Record<string, () => unknown>> = {
 };
 
 for (const [what, makeSchema] of Object.entries(hostileSchemas)) {
-  Deno.test(`[tools.signature-of-schema] a hostile schema, ${what}, takes no long time or text`, () => {
+  Deno.test(`[tools.signature-of-schema] a hostile schema, ${what}, takes bounded time and text`, () => {
     const tool = { name: "f", inputSchema: makeSchema() };
     const started = performance.now();
     const signature = signatureOf(tool);
@@ -81,7 +81,7 @@ const { schema: anySchema } = fc.letrec((tie) => ({
   ),
 }));
 
-Deno.test("[tools.signature-of-schema] any tool, however broken, gets one line of bounded length", () => {
+Deno.test("[tools.signature-of-schema] any tool, valid or not, gets one line of bounded length", () => {
   const anyTool = fc.record({
     name: fc.oneof(fc.string({ unit: "binary" }), fc.anything()),
     inputSchema: fc.oneof(anySchema, fc.anything()),

@@ -194,7 +194,7 @@ Deno.test("[tools.signature-of-schema] a hidden or line-breaking character is es
   );
 });
 
-Deno.test("[tools.signature-of-schema] every required parameter of the public servers is there", () => {
+Deno.test("[tools.signature-of-schema] signatures of public servers have every required parameter", () => {
   let seen = 0;
   for (const { tools } of readToolLists()) {
     for (const tool of tools) {

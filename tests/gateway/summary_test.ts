@@ -9,7 +9,7 @@ const longSentence = "It explains at great length what nobody needs to know befo
   20,
 );
 
-Deno.test("[tools.signatures-60-percent] saved for every public server, and for all together", () => {
+Deno.test("[tools.signatures-60-percent] signatures save 60 % for every public server, and in total", () => {
   let full = 0;
   let short = 0;
   for (const { server, tools } of readToolLists()) {
@@ -30,7 +30,7 @@ Deno.test("a short description is shown whole, on one line", () => {
   );
 });
 
-Deno.test("a long description is cut behind a sentence, and says so", () => {
+Deno.test("a long description is cut after a sentence, and marked", () => {
   const description = `Lists files, e.g. those of version 1.2 too. Fast! ${longSentence}`;
   const summary = summaryOf({ name: "ls", description });
   assert.ok(summary.startsWith("Lists files, e.g. those of version 1.2 too. Fast! It explains"));
@@ -45,7 +45,7 @@ Deno.test("no heading, list number or half sentence is left at the end", () => {
   }
 });
 
-Deno.test("a first sentence that is too long is cut behind a word, or anywhere where none are", () => {
+Deno.test("a first sentence that is too long is cut after a word, if it has words", () => {
   const english = summaryOf({ name: "ls", description: longSentence.replaceAll(".", "") });
   assert.match(english, /^It explains .*[a-z]\u2026$/);
   assert.ok(countTokens(english) <= 105, english);
@@ -57,7 +57,7 @@ Deno.test("a first sentence that is too long is cut behind a word, or anywhere w
   }
 });
 
-Deno.test("a tool with a large definition may say more", () => {
+Deno.test("a tool with a large definition may have a longer summary", () => {
   const properties = Object.fromEntries(
     Array.from({ length: 30 }, (_, i) => [`option_${i}`, {
       type: "object",

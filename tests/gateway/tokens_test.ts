@@ -26,19 +26,19 @@ for (const [detail, show] of Object.entries(details)) {
   }
 }
 
-Deno.test("[tools.tokens-used-15-percent] all servers together, nearer still", () => {
+Deno.test("[tools.tokens-used-15-percent] the estimate for all servers together is closer still", () => {
   for (const show of Object.values(details)) {
     assertNear(JSON.stringify(lists.flatMap(({ tools }) => tools.map(show))), 0.05);
   }
 });
 
-Deno.test("[tools.tokens-used-15-percent] single tools seldom deviate by 10 %", () => {
+Deno.test("[tools.tokens-used-15-percent] estimates of single tools rarely deviate by 10 %", () => {
   const tools = lists.flatMap((list) => list.tools).map((tool) => JSON.stringify(tool));
   const far = tools.filter((text) => deviation(text) > 0.1);
   assert.ok(far.length <= tools.length / 100, far.join("\n"));
 });
 
-Deno.test("[tools.tokens-used-15-percent] JSON as other programs lay it out", () => {
+Deno.test("[tools.tokens-used-15-percent] JSON in other layouts is estimated within 15 %", () => {
   for (const { server, tools } of lists) {
     const pretty = JSON.stringify(tools, null, 2);
     assertNear(pretty, 0.1, `${server}, indented`);
@@ -46,7 +46,7 @@ Deno.test("[tools.tokens-used-15-percent] JSON as other programs lay it out", ()
   }
 });
 
-Deno.test("[tools.tokens-used-15-percent] icons in base64 and hashes in hexadecimal", () => {
+Deno.test("[tools.tokens-used-15-percent] base64 and hexadecimal are estimated within 15 %", () => {
   const bytes = noise(6_000);
   const src = `data:image/png;base64,${btoa(String.fromCharCode(...bytes))}`;
   const hash = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -74,7 +74,7 @@ Deno.test("any text has a whole number of tokens, no more than its bytes", () =>
 });
 
 Deno.test("megabytes of any kind are estimated in linear time", () => {
-  // Quadratic work on these would take minutes, so that the bound is no matter of the machine.
+  // Quadratic time would be minutes, so the bound holds on any machine.
   const kinds = [
     "a",
     "A",
@@ -108,7 +108,7 @@ function assertNear(text: string, share: number, what = text.slice(0, 60)): void
   assert.ok(Math.abs(estimated - counted) <= allowed, `${what}: ${estimated}, not ${counted}`);
 }
 
-/** Bytes without a pattern, the same ones in every run. */
+/** Pseudo-random bytes, the same in every run. */
 function noise(length: number): Uint8Array {
   let state = 1;
   return Uint8Array.from({ length }, () => {

@@ -6,7 +6,7 @@ import { readRules } from "../gateway/session_scene.ts";
 
 const OPTIONS = { maxCalls: 100_000, state: "memory", log: silentLog() };
 
-Deno.test("[rules.limits] an agent's limits are its own, and the defaults' where it has none", async () => {
+Deno.test("[rules.limits] an agent has its own limits, or else the defaults", async () => {
   const { rules } = await readRules({
     agents: {
       none: {},
@@ -21,7 +21,7 @@ Deno.test("[rules.limits] an agent's limits are its own, and the defaults' where
   assert.deepEqual(limitsOf((await readRules({ agents: { none: {} } })).rules, "none"), {});
 });
 
-Deno.test("[rules.limits] 10,000 agents with limits take bounded memory, and give it back", async () => {
+Deno.test("[rules.limits] 10,000 agents with limits take bounded memory, and release it", async () => {
   const limits = new CallLimits(OPTIONS);
   const before = Deno.memoryUsage().heapUsed;
   for (let round = 0; round < 3; round++) {
@@ -40,7 +40,7 @@ Deno.test("[rules.limits] 10,000 agents with limits take bounded memory, and giv
   await limits.close();
 });
 
-Deno.test("[rules.limits] a call that is over twice gives back one place", async () => {
+Deno.test("[rules.limits] a call that ends twice releases one permit", async () => {
   const limits = new CallLimits(OPTIONS);
   const newcomer = { agent: "a", limits: { concurrent: 2 }, unanswered: 1 };
   const first = await limits.admit(newcomer);
@@ -72,7 +72,7 @@ Deno.test("[rules.limits] a paused call does not count, and counts again when it
   second[Symbol.dispose]();
   assert.equal((await limits.admit(newcomer)).kind, "refused");
   first.pause();
-  // A call may end while it is paused; nothing that comes later counts.
+  // A call may end while it is paused; later events have no effect.
   first[Symbol.dispose]();
   first.resume();
   first.pause();
@@ -93,14 +93,14 @@ Deno.test("[rules.limits] the minute of a key begins with its first count, and e
   await counter.close();
 });
 
-Deno.test("[rules.limits] calls at the same moment do not slip through together", async () => {
+Deno.test("[rules.limits] simultaneous calls do not exceed the limit", async () => {
   const limits = new CallLimits(OPTIONS);
   const newcomer = { agent: "a", limits: { perMinute: 50, concurrent: 10 }, unanswered: 1 };
   const admissions = await Promise.all(Array.from({ length: 200 }, () => limits.admit(newcomer)));
   const admitted = admissions.filter(({ kind }) => kind === "admitted");
   assert.equal(admitted.length, 10);
   const messages = new Set(admissions.map((one) => one.kind === "refused" ? one.message : ""));
-  // 50 of the minute, 10 of which at the same time.
+  // 50 per minute, 10 of them concurrent.
   assert.equal(messages.size, 3);
   for (const one of admitted) if (one.kind === "admitted") one[Symbol.dispose]();
   await limits.close();

@@ -1,7 +1,7 @@
 import { TestFolder } from "../audit/support.ts";
 import { soon, until } from "../e2e/until.ts";
 
-/** Whether Debian's redis-server, or another one, is installed here. */
+/** Whether a redis-server is installed. */
 export const HAS_REDIS: boolean = await isInstalled();
 
 async function isInstalled(): Promise<boolean> {
@@ -14,7 +14,7 @@ async function isInstalled(): Promise<boolean> {
   }
 }
 
-/** A port of this machine where nobody listens. */
+/** A free port of this machine. */
 export async function freePort(): Promise<number> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
@@ -22,7 +22,7 @@ export async function freePort(): Promise<number> {
   return await Promise.resolve(port);
 }
 
-/** A real Redis of the test's own, which can be frozen and ended. */
+/** A real Redis for one test, which can be frozen and ended. */
 export class RedisServer implements AsyncDisposable {
   readonly url: string;
   readonly #folder: TestFolder;
@@ -46,12 +46,12 @@ export class RedisServer implements AsyncDisposable {
     return server;
   }
 
-  /** It answers no more, and holds its connections. */
+  /** Freezes it: it no longer answers, and keeps its connections. */
   freeze(): void {
     this.#process.kill("SIGSTOP");
   }
 
-  /** It answers again. */
+  /** Makes it answer again. */
   thaw(): void {
     this.#process.kill("SIGCONT");
   }

@@ -4,7 +4,7 @@ import { silentLog } from "../audit/support.ts";
 import { until } from "../e2e/until.ts";
 import { freePort, HAS_REDIS, RedisServer } from "./redis.ts";
 
-/** One gateway's limits, with the log that it writes. */
+/** The limits of one gateway, with its log. */
 class Replica implements AsyncDisposable {
   readonly log = silentLog();
   readonly limits: CallLimits;
@@ -13,7 +13,7 @@ class Replica implements AsyncDisposable {
     this.limits = new CallLimits({ maxCalls: 100, state, log: this.log });
   }
 
-  /** Whether a call of the agent is admitted; it is over at once. */
+  /** Makes a call that ends immediately; returns whether it was admitted. */
   async call(agent: string, perMinute: number): Promise<boolean> {
     const admission = await this.limits.admit({ agent, limits: { perMinute }, unanswered: 1 });
     if (admission.kind === "refused") {
@@ -29,7 +29,7 @@ class Replica implements AsyncDisposable {
   }
 }
 
-Deno.test("[rules.limits] without a Redis each gateway counts for itself, and says so once", async () => {
+Deno.test("[rules.limits] without a Redis each gateway counts for itself, and logs this once", async () => {
   await using replica = new Replica(`redis://:secret-word@127.0.0.1:${await freePort()}`);
   const before = performance.now();
   const answers = [];
@@ -55,7 +55,7 @@ Deno.test({
     }
     assert.deepEqual(answers, [true, true, true, true, false, false]);
     assert.equal(await one.call("b", 4), true);
-    // A gateway that is started again knows what was counted.
+    // A restarted gateway has the previous counts.
     await using restarted = new Replica(redis.url);
     assert.equal(await restarted.call("a", 4), false);
     assert.deepEqual([one.log.told, other.log.told], [[], []]);
@@ -63,7 +63,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[rules.limits] a Redis that goes, hangs and comes back holds up no call",
+  name: "[rules.limits] a Redis that ends, hangs and comes back delays no call",
   ignore: !HAS_REDIS || Deno.build.os === "windows",
   fn: async () => {
     const port = await freePort();
@@ -75,7 +75,7 @@ Deno.test({
     const before = performance.now();
     const answers = [];
     for (let index = 0; index < 12; index++) answers.push(await replica.call("a", 10));
-    // Its own count begins anew, and is as strict.
+    // The gateway's own count starts from zero, with the same limits.
     assert.deepEqual(answers, [...Array(10).fill(true), false, false]);
     assert.ok(performance.now() - before < 3000, "Calls waited for Redis each");
     assert.equal(replica.log.told.length, 1, String(replica.log.told));

@@ -8,7 +8,7 @@ function configurationWith(...secrets: string[]): Configuration {
   return { servers: new Map([["a", server]]) } as unknown as Configuration;
 }
 
-Deno.test("[log.redacted] the values of a configuration's variables, also of a former one", () => {
+Deno.test("[log.redacted] values of variables are redacted, those of earlier configurations included", () => {
   const secrets = new LogSecrets(["/home/user"]);
   secrets.add(configurationWith("quite-a-value", "/home/user"));
   secrets.add(configurationWith("another-value"));
@@ -18,7 +18,7 @@ Deno.test("[log.redacted] the values of a configuration's variables, also of a f
   );
 });
 
-Deno.test("[log.redacted] text that looks like a secret", () => {
+Deno.test("[log.redacted] text that looks like a secret is redacted", () => {
   const { clean } = new LogSecrets([]);
   const key = `sk-${"a1b2".repeat(8)}`;
   for (
@@ -34,7 +34,7 @@ Deno.test("[log.redacted] text that looks like a secret", () => {
   }
 });
 
-Deno.test("[log.redacted] a place in a file is no secret, whatever it is called", () => {
+Deno.test("[log.redacted] a position in a file is not redacted, whatever its name", () => {
   const { clean } = new LogSecrets([]);
   const problems = [
     "The changed configuration is not used:",

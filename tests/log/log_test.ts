@@ -3,7 +3,7 @@ import { createLog, type Log, type LogLevel, type LogOptions } from "../../src/l
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** Returns the lines that a log writes. */
+/** Returns the lines that a log writes for these calls. */
 function written(options: LogOptions, use: (log: Log) => void): string[] {
   const lines: string[] = [];
   use(createLog({ level: "debug", ...options, write: (line) => void lines.push(line) }));
@@ -14,7 +14,7 @@ function say(log: Log): void {
   for (const level of LEVELS) log[level]("it was", { what: "a b", count: 2, gone: undefined });
 }
 
-Deno.test("[log.text] text for people", () => {
+Deno.test("[log.text] a line has time, level, text and fields", () => {
   assert.deepEqual(written({}, say), [
     'debug: it was what="a b" count=2\n',
     'it was what="a b" count=2\n',
@@ -34,7 +34,7 @@ Deno.test("[log.colours] colours mark the level, and nothing else", () => {
   assert.equal(json.join("").includes("\x1b"), false);
 });
 
-Deno.test("[log.json] JSON for machines: no field takes the place of the event's own", () => {
+Deno.test("[log.json] JSON: no field replaces one of the event itself", () => {
   const lines = written({ format: "json" }, (log) => {
     log.warn("it\nwas", { server: "a", level: "none", message: "forged", time: 0 });
   });
@@ -55,13 +55,13 @@ Deno.test("[log.no-forgery] quoted text forges no line and moves no cursor", () 
   }
 });
 
-Deno.test("[log.level] nothing below the level that is asked for", () => {
+Deno.test("[log.level] events below the level are dropped", () => {
   for (const [index, level] of LEVELS.entries()) {
     assert.equal(written({ level }, say).length, LEVELS.length - index);
   }
 });
 
-Deno.test("[log.redacted] every message that may quote, and every field, is cleaned", () => {
+Deno.test("[log.redacted] every message with quotes, and every field, is redacted", () => {
   const clean = (text: string): string => text.replaceAll("hunter2", "[redacted]");
   for (const format of ["text", "json"] as const) {
     const lines = written({ format, clean }, (log) => {

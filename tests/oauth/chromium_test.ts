@@ -4,7 +4,7 @@ import { authorize } from "../../src/downstream/mod.ts";
 import { createLog } from "../../src/log.ts";
 import { OAuthScene, send } from "./scene.ts";
 
-/** A real browser, where one is installed. */
+/** A real browser, if one is installed. */
 const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"].find((name) => {
   return (Deno.env.get("PATH") ?? "").split(":").some((folder) => isFile(join(folder, name)));
 });
@@ -23,7 +23,7 @@ if (CHROMIUM === undefined) {
 }
 
 Deno.test({
-  name: "[oauth.browser] a real browser comes back to the page that says it worked",
+  name: "[oauth.browser] a real browser ends at the page that reports success",
   ignore: CHROMIUM === undefined,
   fn: async () => {
     await using scene = new OAuthScene();

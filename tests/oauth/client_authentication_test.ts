@@ -18,7 +18,7 @@ for (const [supported, authenticates, tried] of METHODS) {
   const name = `${JSON.stringify(supported)} that takes ${authenticates}`;
   const says = { token_endpoint_auth_methods_supported: supported };
 
-  Deno.test(`[oauth.client-authentication] a person logs in: ${name}`, async () => {
+  Deno.test(`[oauth.client-authentication] a person can log in: ${name}`, async () => {
     await using scene = makeScene({ clientId: "mine", clientSecret: "mine-secret" });
     Object.assign(scene.service.behaviour, { says, authenticates });
     const gateway = scene.gateway();

@@ -4,7 +4,7 @@ import { until } from "../e2e/until.ts";
 
 const DONE = { title: "Done", text: "It is <over>." };
 
-/** A connection to a listener, as any program on this machine can make. */
+/** A connection to a listener, which any program on this machine can open. */
 class Caller implements Disposable {
   readonly #connection: Deno.TcpConn;
 

@@ -33,7 +33,7 @@ function readStarts({ path }: TempFolder): string[] {
 const ignore = Deno.build.os === "windows";
 
 Deno.test({
-  name: "servers: two installations at once are one, and a second one is none",
+  name: "servers: concurrent installations are one, and a later one does nothing",
   ignore,
   async fn() {
     using folder = new TempFolder();
@@ -45,7 +45,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "servers: another lock file, or no node_modules, is another installation",
+  name: "servers: another lock file or missing node_modules leads to an installation",
   ignore,
   async fn() {
     using folder = new TempFolder();

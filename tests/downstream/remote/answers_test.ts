@@ -7,7 +7,7 @@ import { remoteScene } from "./scene.ts";
 
 const RESULT = { content: [] };
 
-/** Does something else for calls of tools alone. */
+/** Replaces the answer to tool calls only. */
 function forCalls(answer: (response: ServerResponse, id: unknown) => void): Answer {
   return ({ message }, response) => {
     if (message.method !== "tools/call") return false;
@@ -171,7 +171,7 @@ function sendBody(response: ServerResponse, body: string, type = "application/js
 }
 
 for (const [what, [answer, told]] of Object.entries(ODD)) {
-  Deno.test(`[remote.no-answer] ${what}: the call fails at once, and the session lives`, async () => {
+  Deno.test(`[remote.no-answer] ${what}: the call fails immediately, and the session continues`, async () => {
     await using odd = await OddHttp.start(forCalls(answer));
     await using scene = remoteScene(odd.url);
     const started = performance.now();
@@ -188,7 +188,7 @@ for (const [what, [answer, told]] of Object.entries(ODD)) {
 }
 
 for (const [what, tool] of [["text/event-stream", "echo"], ["application/json", "echo"]] as const) {
-  Deno.test(`[remote.no-answer] ${what} that breaks off ends the session, as a crash does`, async () => {
+  Deno.test(`[remote.no-answer] ${what} that breaks off ends the session, like a crash`, async () => {
     const answer = forCalls((response) => {
       response.writeHead(200, { "content-type": what, "content-length": "1000" });
       response.write("data: {");
@@ -204,7 +204,7 @@ for (const [what, tool] of [["text/event-stream", "echo"], ["application/json", 
   });
 }
 
-Deno.test("[remote.answers] answers come as JSON, too, as they were sent", async () => {
+Deno.test("[remote.answers] answers in JSON are passed on unchanged", async () => {
   const odd = '{"content":[],"big":12345678901234567890,"precise":1.10,"twice":1,"twice":2}';
   await using server = await OddHttp.start(forCalls((response, id) => {
     response.writeHead(200, { "content-type": "Application/JSON; charset=utf-8" });
@@ -227,7 +227,7 @@ for (const type of ["text/plain", "application/octet-stream", "text/html", undef
 }
 
 for (const result of ["null", "7", '"done"', "[]"]) {
-  Deno.test(`[remote.answers] the result ${result} is no result of a tool`, async () => {
+  Deno.test(`[remote.answers] ${result} is not a valid result of a tool`, async () => {
     await using odd = await OddHttp.start(forCalls((response, id) => {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(`{"jsonrpc":"2.0","id":${id},"result":${result}}`);
@@ -267,7 +267,7 @@ Deno.test("[remote.no-answer] quoted text contains no secret, not even one that 
   assert.doesNotMatch(message, /canary|session-1/);
 });
 
-Deno.test("[remote.answers] events may have comments, other kinds, several lines and any line ends", async () => {
+Deno.test("[remote.answers] events may have comments, other types, several lines and any line ends", async () => {
   await using odd = await OddHttp.start(forCalls((response, id) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write(": keep-alive\r\n\r\nevent: hello\r\ndata: not for us\r\n\r\n");
@@ -288,7 +288,7 @@ Deno.test("[remote.answers] fields and messages that the SDK does not know arriv
   assert.equal(resultText(await scene.call("echo")), '{"content":"none","isError":"perhaps"}');
 });
 
-Deno.test("[remote.max-bytes] JSON that is too long says its size, and is not kept", async () => {
+Deno.test("[remote.max-bytes] JSON that is too long is reported with its size, and is not kept", async () => {
   await using odd = await OddHttp.start(forCalls((response, id) => {
     response.writeHead(200, { "content-type": "application/json" });
     response.end(answerText({ id: Number(id) }, { content: ["x".repeat(50_000)] }));

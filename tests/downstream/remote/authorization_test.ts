@@ -6,7 +6,7 @@ import { failure, resultText } from "../../contract/scene.ts";
 import { type Answer, OddHttp } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
 
-/** Gives tokens by number, and a new one whenever one is refused. */
+/** Provides numbered tokens, and the next one after each refusal. */
 class FakeAuthorization implements Authorization {
   readonly recovered: { status: number; challenge: string | null; sent: string | undefined }[] = [];
   number = 0;
@@ -24,7 +24,7 @@ class FakeAuthorization implements Authorization {
   }
 }
 
-/** Accepts requests with the token. */
+/** Accepts only requests with the token. */
 function guarded(token: () => string, status = 401, challenge = "Bearer"): Answer {
   return ({ headers }, response) => {
     if (headers.authorization === `Bearer ${token()}`) return false;
@@ -33,7 +33,7 @@ function guarded(token: () => string, status = 401, challenge = "Bearer"): Answe
   };
 }
 
-Deno.test("[remote.authorization] a refusal is made good, and the request is sent again once", async () => {
+Deno.test("[remote.authorization] after a refusal the token is renewed, and the request is sent again once", async () => {
   let token = "t1";
   await using odd = await OddHttp.start(guarded(() => token));
   const authorization = new FakeAuthorization();
@@ -45,7 +45,7 @@ Deno.test("[remote.authorization] a refusal is made good, and the request is sen
     sent: undefined,
   }]);
   assert.equal(odd.count("initialize"), 2);
-  // The token expires; the call does not reach its tool before the new one.
+  // The token expires: the call reaches its tool only with the new one.
   token = "t2";
   assert.match(resultText(await scene.call("echo")), /called echo/);
   assert.equal(authorization.recovered.at(-1)?.sent, "Bearer t1");
@@ -53,7 +53,7 @@ Deno.test("[remote.authorization] a refusal is made good, and the request is sen
   assert.equal(odd.count("initialize"), 2);
 });
 
-Deno.test("[remote.authorization] a scope that is missing is asked for, another 403 is not", async () => {
+Deno.test("[remote.authorization] a missing scope is requested, another 403 is an error", async () => {
   const challenge = 'Bearer error="insufficient_scope", scope="write"';
   await using odd = await OddHttp.start(guarded(() => "t2", 403, challenge));
   const authorization = new FakeAuthorization();
@@ -66,7 +66,7 @@ Deno.test("[remote.authorization] a scope that is missing is asked for, another 
   assert.equal(authorization.recovered.length, 1);
 });
 
-Deno.test("[remote.authorization] a login that does not reach for the call is widened at once", async () => {
+Deno.test("[remote.authorization] a missing scope is requested during the call", async () => {
   const challenge = 'Bearer error="insufficient_scope", scope="write"';
   const seen: (string | undefined)[] = [];
   await using odd = await OddHttp.start((asked, response, request) => {
@@ -79,14 +79,14 @@ Deno.test("[remote.authorization] a login that does not reach for the call is wi
   await using scene = remoteScene(odd.url, { authorization });
   assert.match(resultText(await scene.call("echo")), /called echo/);
   assert.deepEqual(authorization.recovered.map(({ status }) => status), [401, 403]);
-  // The token that is known by then was made by the first message.
+  // The current token was created for the first message.
   assert.deepEqual(seen, ["Bearer t2"]);
   odd.answer = guarded(() => "never", 403, challenge);
   assert.match(await failure(scene.call("echo")), /just asked for \(HTTP 403\)/);
   assert.equal(authorization.recovered.length, 3);
 });
 
-Deno.test("[remote.authorization] an authorization failure reaches the caller unchanged; a second refusal ends the attempt", async () => {
+Deno.test("[remote.authorization] an authorization failure reaches the caller unchanged; a second refusal is final", async () => {
   await using odd = await OddHttp.start(guarded(() => "never"));
   const authorization = new FakeAuthorization();
   const url = "https://login.example";
@@ -101,7 +101,7 @@ Deno.test("[remote.authorization] an authorization failure reaches the caller un
   assert.equal(authorization.recovered.length, 2);
 });
 
-Deno.test("[remote.authorization] a configured header switches it off", async () => {
+Deno.test("[remote.authorization] a configured header disables it", async () => {
   await using odd = await OddHttp.start(guarded(() => "configured"));
   const authorization = new StaticHeaderAuth("files");
   const headers = { authorization: "Bearer configured" };
@@ -117,7 +117,7 @@ Deno.test("[remote.authorization] a configured header switches it off", async ()
   assert.match(message, /refused the Authorization header of its entry \(HTTP 401\)/);
 });
 
-Deno.test("[remote.authorization] an SSE server gets it with the stream and with every message", async () => {
+Deno.test("[remote.authorization] an SSE server receives it with the stream and with every message", async () => {
   await using odd = await OddHttp.start((asked, response, request) => {
     if (guarded(() => "t1")(asked, response, request) === true) return true;
     if (asked.method === "GET") {

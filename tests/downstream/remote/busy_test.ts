@@ -5,7 +5,7 @@ import { readRetryAfter } from "../../../src/downstream/remote/retry_after.ts";
 import { type Answer, OddHttp } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
 
-/** Says so many times that it is busy. */
+/** Answers the first requests of a method with a status that means "busy". */
 function busy(times: number, status: number, after: string | undefined, method: string): Answer {
   let left = times;
   return ({ message }, response) => {
@@ -15,7 +15,7 @@ function busy(times: number, status: number, after: string | undefined, method: 
   };
 }
 
-Deno.test("[remote.busy] Retry-After is seconds or a date, and bounded", () => {
+Deno.test("[remote.busy] Retry-After is in seconds or a date, and bounded", () => {
   const now = Date.parse("2026-01-01T00:00:00Z");
   assert.equal(readRetryAfter("7", now), 7000);
   assert.equal(readRetryAfter(" 0 ", now), 100);
@@ -27,7 +27,7 @@ Deno.test("[remote.busy] Retry-After is seconds or a date, and bounded", () => {
 
 for (const status of [429, 503]) {
   for (const method of ["initialize", "tools/call"]) {
-    Deno.test(`[remote.busy] ${status} to ${method} is waited out`, async () => {
+    Deno.test(`[remote.busy] ${method} is repeated after ${status}`, async () => {
       await using odd = await OddHttp.start(busy(2, status, "0", method));
       await using scene = remoteScene(odd.url);
       const started = performance.now();
@@ -37,7 +37,7 @@ for (const status of [429, 503]) {
     });
   }
 
-  Deno.test(`[remote.busy] ${status} that asks for more time than there is says when to try again`, async () => {
+  Deno.test(`[remote.busy] if ${status} asks for too much time, the error says when to try again`, async () => {
     await using odd = await OddHttp.start(busy(9, status, "120", "tools/call"));
     await using scene = remoteScene(odd.url, { options: { callTimeoutMs: 60_000 } });
     const message = await failure(scene.call("echo"));

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 const MODULE = new URL("../../../src/downstream/remote/mod.ts", import.meta.url).href;
 const CONFIG = fileURLToPath(new URL("../../../deno.json", import.meta.url));
 
-/** Opens the stream of an SSE server, collects garbage, and gives up. */
+/** Opens the stream of an SSE server, collects garbage, and cancels. */
 const SCRIPT = `
   import { openRemote } from ${JSON.stringify(MODULE)};
   const closed = Promise.withResolvers();
@@ -34,7 +34,7 @@ const SCRIPT = `
   Deno.exit();
 `;
 
-Deno.test("[remote.no-leak] nor after a garbage collection, which loses Deno's own signal", async () => {
+Deno.test("[remote.no-leak] a garbage collection, which loses Deno's own signal, leaks no connection", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     Deno.writeTextFileSync(`${folder}/script.ts`, SCRIPT);

@@ -7,7 +7,7 @@ import { remoteScene } from "./scene.ts";
 const URL_HTTP = new URL("http://mcp.example.com/v1/mcp");
 const URL_HTTPS = new URL("https://mcp.example.com/v1/mcp");
 
-/** The header that follows when these cookies were set. */
+/** The `Cookie` header of a request after these cookies were set. */
 function headerAfter(url: URL, ...lines: string[]): string | undefined {
   const jar = new CookieJar(() => Date.parse("2026-01-01T00:00:00Z"));
   const headers = new Headers();
@@ -16,7 +16,7 @@ function headerAfter(url: URL, ...lines: string[]): string | undefined {
   return jar.header(url, null);
 }
 
-/** Cookies as they are set over https, and what is sent. */
+/** Cookies that are set over https, and the `Cookie` header of a request after that. */
 const RULES: readonly (readonly [string, readonly string[], string | undefined])[] = [
   ["nothing", [], undefined],
   ["a value with =", ["lb=a=b; Path=/; HttpOnly; SameSite=None"], "lb=a=b"],
@@ -44,18 +44,18 @@ for (const [what, lines, header] of RULES) {
   });
 }
 
-Deno.test("[remote.cookies] a secure one is not kept without TLS", () => {
+Deno.test("[remote.cookies] secure cookies are ignored without TLS", () => {
   assert.equal(headerAfter(URL_HTTP, "lb=1; Secure", "other=2"), "other=2");
 });
 
-Deno.test("[remote.cookies] those of the entry win, and are kept beside", () => {
+Deno.test("[remote.cookies] cookies of the entry take precedence, and others are kept", () => {
   const jar = new CookieJar();
   jar.keep(new Headers({ "set-cookie": "lb=theirs" }), URL_HTTP);
   assert.equal(jar.header(URL_HTTP, "lb=ours; key=1"), "lb=ours; key=1");
   assert.equal(jar.header(URL_HTTP, "key=1"), "key=1; lb=theirs");
 });
 
-Deno.test("[remote.cookies] memory is bounded", () => {
+Deno.test("[remote.cookies] the memory of cookies is bounded", () => {
   const jar = new CookieJar();
   for (let count = 0; count < 200; count++) {
     jar.keep(new Headers({ "set-cookie": `c${count}=1` }), URL_HTTP);
@@ -84,7 +84,7 @@ Deno.test("[remote.cookies] a balancer finds the replica of each session by its 
     assert.match(resultText(await scene.call("echo", { by })), /called echo/);
   }
   assert.equal(odd.count("initialize"), 2);
-  // Nothing is said of them.
+  // Cookies are not logged.
   odd.answer = (_, response) => (response.writeHead(500).end("canary-1 canary-2"), true);
   const message = await failure(scene.call("echo", { by: one ?? scene.client.agent("one") }));
   assert.match(message, /HTTP 500/);

@@ -27,7 +27,7 @@ function olderServer(status: number): Answer {
 }
 
 for (const status of [400, 404, 405]) {
-  Deno.test(`[servers.remote-fallback] ${status} to the first message: SSE is tried`, async () => {
+  Deno.test(`[servers.remote-fallback] after ${status} to the first message, SSE is tried`, async () => {
     await using odd = await OddHttp.start(olderServer(status));
     await using scene = remoteScene(odd.url, { kind: "auto" });
     assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
@@ -68,7 +68,7 @@ Deno.test("[servers.remote-fallback] a server of neither transport is reported w
   );
 });
 
-Deno.test("[servers.remote-fallback] with a type there is none", async () => {
+Deno.test("[servers.remote-fallback] with a configured type there is no fallback", async () => {
   await using odd = await OddHttp.start(olderServer(405));
   {
     await using scene = remoteScene(odd.url, { kind: "http" });
@@ -94,7 +94,7 @@ Deno.test("[servers.remote-fallback] an endpoint of another origin is not used",
   assert.match(await failure(scene.call("echo")), /names no endpoint of its own origin/);
 });
 
-Deno.test("[remote.session-gone] the end of the stream is the end of an SSE session", async () => {
+Deno.test("[remote.session-gone] the end of the stream ends an SSE session", async () => {
   let stream: ServerResponse | undefined;
   const older = olderServer(405);
   await using odd = await OddHttp.start((asked, response, request) => {
@@ -134,7 +134,7 @@ const NEWER: readonly (readonly [string, number, unknown, RegExp])[] = [
 
 for (const [what, status, error, told] of NEWER) {
   for (const kind of ["auto", "http"] as const) {
-    Deno.test(`[sessions.newer-revision] ${kind}: a server that ${what} is asked once`, async () => {
+    Deno.test(`[sessions.newer-revision] ${kind}: a server that ${what} receives one request`, async () => {
       await using odd = await OddHttp.start(({ method, message: { id } }, response) => {
         if (method !== "POST") return false;
         return sendJson(response, { jsonrpc: "2.0", id, error }, status);

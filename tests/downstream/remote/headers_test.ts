@@ -4,7 +4,7 @@ import { until } from "../../contract/seen.ts";
 import { OddHttp } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
 
-Deno.test("[remote.headers] configured ones go with every request, those of the protocol too", async () => {
+Deno.test("[remote.headers] every request has the configured headers and those of the protocol", async () => {
   await using odd = await OddHttp.start();
   {
     const headers = { "X-Key": "k1", authorization: "Bearer t", Accept: "text/html" };
@@ -17,7 +17,7 @@ Deno.test("[remote.headers] configured ones go with every request, those of the 
     assert.equal(headers.authorization, "Bearer t");
     const isFirst = message.method === "initialize";
     assert.equal(headers["mcp-session-id"], isFirst ? undefined : "session-1");
-    // The revision is named as soon as it is agreed on.
+    // The revision header is sent once the revision has been negotiated.
     assert.equal(headers["mcp-protocol-version"], isFirst ? undefined : "2025-11-25");
     if (method === "POST") {
       assert.match(headers.accept ?? "", /application\/json, text\/event-stream/);
@@ -26,11 +26,11 @@ Deno.test("[remote.headers] configured ones go with every request, those of the 
     if (method === "GET") assert.match(headers.accept ?? "", /text\/event-stream/);
   }
   assert.deepEqual(odd.asked.map(({ method }) => method).slice(0, 2), ["POST", "POST"]);
-  // The session was ended in good order, once.
+  // The session was ended properly, once.
   assert.deepEqual(odd.asked.filter(({ method }) => method === "DELETE").length, 1);
 });
 
-Deno.test("[remote.headers] a server without sessions gets requests without one, and no end of a session", async () => {
+Deno.test("[remote.headers] a server without sessions receives neither a session id nor a DELETE", async () => {
   await using odd = await OddHttp.start(({ method, message }, response) => {
     if (method !== "POST") return false;
     if (message.method === "initialize") odd.sessions.add("undefined");

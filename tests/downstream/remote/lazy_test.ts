@@ -4,7 +4,7 @@ import config from "../../../deno.json" with { type: "json" };
 const DOWNSTREAM = new URL("../../../src/downstream/mod.ts", import.meta.url).href;
 const JSONRPC = new URL("../../../src/jsonrpc/mod.ts", import.meta.url).href;
 
-/** Lists the tools of a server that answers by the transport of the first argument. */
+/** Lists the tools of a server over the transport of the first argument. */
 const SCRIPT = `
   import { authorize, openTransport } from ${JSON.stringify(DOWNSTREAM)};
   import { Peer } from ${JSON.stringify(JSONRPC)};
@@ -43,7 +43,7 @@ const SCRIPT = `
   Deno.exit();
 `;
 
-/** Runs the script with an SDK that says that it was loaded, and fails. */
+/** Runs the script with an SDK that reports that it was loaded, and throws. */
 async function runTrapped(transport: "http" | "sse" | "login"): Promise<string> {
   const folder = Deno.makeTempDirSync();
   try {
@@ -76,6 +76,6 @@ for (const transport of ["http", "sse"] as const) {
   });
 }
 
-Deno.test("[remote.lazy] the SDK is loaded when a server wants a login", async () => {
+Deno.test("[remote.lazy] the SDK is loaded when a server requires a login", async () => {
   assert.match(await runTrapped("login"), /the SDK was loaded/);
 });

@@ -12,7 +12,7 @@ function freePort(): number {
 }
 
 for (const kind of ["http", "sse", "auto"] as const) {
-  Deno.test(`[errors.unreachable] ${kind}: a server that is not there`, async () => {
+  Deno.test(`[errors.unreachable] ${kind}: an unreachable server is reported`, async () => {
     const port = freePort();
     const url = `http://user:canary-1@127.0.0.1:${port}/canary-2?key=canary-3`;
     await using scene = remoteScene(url, { kind, headers: { "X-Key": "canary-4" } });
@@ -63,17 +63,17 @@ Deno.test("[errors.unreachable] a missing permission to open connections is repo
   assert.match(await failure(scene.call("echo")), /start it with --allow-net\.$/);
 });
 
-Deno.test("[errors.unreachable] a server that goes away between calls, and comes back", async () => {
+Deno.test("[errors.unreachable] a server may stop between calls, and start again", async () => {
   const odd = await OddHttp.start();
   await using scene = remoteScene(odd.url);
   assert.match(resultText(await scene.call("echo")), /called echo/);
   await odd[Symbol.asyncDispose]();
-  // It was never reached, so a new session is tried at once, and says how it is.
+  // The server was not reached, so a new session is tried immediately, and its error is reported.
   assert.match(await failure(scene.call("echo")), /: the connection to \S+ was refused; /);
   assert.equal(scene.taps.length, 2);
 });
 
-Deno.test("[servers.connect-timeout] a server that accepts and never answers is given up, with its socket", async () => {
+Deno.test("[servers.connect-timeout] a server that accepts connections and never answers times out, and its socket is closed", async () => {
   for (const kind of ["http", "sse", "auto"] as const) {
     await using odd = await OddHttp.start(() => true);
     await using scene = remoteScene(odd.url, { kind, options: { connectTimeoutMs: 100 } });
@@ -82,7 +82,7 @@ Deno.test("[servers.connect-timeout] a server that accepts and never answers is 
   }
 });
 
-Deno.test("[remote.no-leak] a call that is given up gives up its socket", async () => {
+Deno.test("[remote.no-leak] a cancelled call closes its socket", async () => {
   let held = 0;
   await using odd = await OddHttp.start(({ message }) =>
     message.method === "tools/call" && ++held > 0
@@ -107,12 +107,12 @@ Deno.test("[remote.no-leak] a call that is given up gives up its socket", async 
   assert.equal(odd.count("initialize"), 1);
 });
 
-Deno.test("[remote.no-leak] at the end no connection is left, though the server answers nothing more", async () => {
+Deno.test("[remote.no-leak] after closing, no connection is left even if the server no longer answers", async () => {
   await using odd = await OddHttp.start();
   await using scene = remoteScene(odd.url);
   await scene.listTools();
   odd.answer = ({ method }, response) => {
-    // It even keeps the stream for listening open, and does not say whether the session has ended.
+    // It keeps the standalone stream open, and does not answer the end of the session.
     if (method === "GET") response.writeHead(200, { "content-type": "text/event-stream" });
     return true;
   };
@@ -127,7 +127,7 @@ Deno.test("[remote.no-leak] at the end no connection is left, though the server 
   await until(() => odd.sockets.size === 0);
 });
 
-Deno.test("[remote.no-leak] a kill breaks everything off at once", async () => {
+Deno.test("[remote.no-leak] a kill aborts everything immediately", async () => {
   await using odd = await OddHttp.start(({ message, method }) => {
     return message.method === "tools/call" || method === "GET";
   });

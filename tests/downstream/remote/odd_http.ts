@@ -1,19 +1,19 @@
-/** HTTP servers on loopback that do what a test says, right or wrong. */
+/** HTTP servers on loopback whose behaviour, valid or not, is defined by the test. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** A request as it came. */
+/** A received request. */
 export interface Asked {
   readonly method: string;
   /** Path and query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: string;
-  /** The message, where the body is one. */
+  /** The message, if the body is one. */
   readonly message: Message;
 }
 
-/** Members of a message; anything may be missing. */
+/** Members of a message; any may be missing. */
 export interface Message {
   readonly id?: number | string;
   readonly method?: string;
@@ -21,14 +21,14 @@ export interface Message {
   readonly result?: unknown;
 }
 
-/** Answers a request; `true` where it did, otherwise the server answers as it should. */
+/** Answers a request and returns `true`; otherwise the server gives its usual answer. */
 export type Answer = (
   asked: Asked,
   response: ServerResponse,
   request: IncomingMessage,
 ) => boolean | void;
 
-/** The tools of such a server; `read` and `put` may be called twice. */
+/** The tools of the server; `read` and `put` are idempotent. */
 const TOOLS = [
   { name: "echo", inputSchema: { type: "object" } },
   { name: "read", inputSchema: { type: "object" }, annotations: { readOnlyHint: true } },
@@ -37,11 +37,11 @@ const TOOLS = [
 
 /** An MCP server over streamable HTTP, with sessions, whose answers a test can replace. */
 export class OddHttp implements AsyncDisposable {
-  /** Every request so far, as soon as it was read. */
+  /** Every request that was read so far. */
   readonly asked: Asked[] = [];
-  /** Connections that are open. */
+  /** Open connections. */
   readonly sockets = new Set<Socket>();
-  /** Sessions that are known. */
+  /** Open sessions. */
   readonly sessions = new Set<string>();
   /** Whether answers are streams. Default: JSON. */
   streams = false;
@@ -80,7 +80,7 @@ export class OddHttp implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}/mcp`;
   }
 
-  /** How often a method was asked for by POST. */
+  /** Number of POST requests for a method. */
   count(method: string): number {
     return this.asked.filter(({ message }) => message.method === method).length;
   }
@@ -91,7 +91,7 @@ export class OddHttp implements AsyncDisposable {
     try {
       for await (const chunk of request) body += chunk;
     } catch {
-      // It was broken off.
+      // The request was aborted.
       return;
     }
     const asked: Asked = {
@@ -123,7 +123,7 @@ export class OddHttp implements AsyncDisposable {
     else sendJson(response, { jsonrpc: "2.0", id: message.id, result });
   }
 
-  /** Ends it, and every connection. */
+  /** Ends the server and every connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections();
     for (const socket of this.sockets) socket.destroy();
@@ -153,14 +153,14 @@ export function sendJson(response: ServerResponse, value: unknown, status = 200)
   return true;
 }
 
-/** Answers with a stream that holds these messages, and ends it. */
+/** Answers with a stream of these messages, and ends it. */
 export function sendStream(response: ServerResponse, ...texts: string[]): true {
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.end(texts.map((text) => `event: message\ndata: ${text}\n\n`).join(""));
   return true;
 }
 
-/** Text of a good answer. */
+/** Text of a successful answer. */
 export function answerText({ id }: Message, result: unknown): string {
   return JSON.stringify({ jsonrpc: "2.0", id, result });
 }

@@ -12,13 +12,13 @@ function explain(text: string, more: { type?: string; encoding?: string } = {}):
   return explainUnanswered(arrived, { host: "host:1", id: "7", clean }).message;
 }
 
-Deno.test("[remote.answers] a page that opens many titles takes no longer than another", () => {
+Deno.test("[remote.answers] a page with many unclosed titles is read in linear time", () => {
   for (const part of ["<title", "<title ", "<title>", "<title x", "<!--", "<!-- -->"]) {
     const page = `<html>${part.repeat(1_000_000 / part.length)}`;
     const since = performance.now();
     assert.match(explain(page, { type: "text/html" }), /answered with a web page/);
     const tookMs = performance.now() - since;
-    // Quadratic it took minutes.
+    // Quadratic time would be minutes.
     assert.ok(tookMs < 2000, `${part}: ${tookMs} ms`);
   }
 });
@@ -44,7 +44,7 @@ Deno.test("[remote.answers] names quoted from a server's answer are short and wi
   }
 });
 
-Deno.test("[remote.answers] a quote holds neither half a secret nor half a character", () => {
+Deno.test("[remote.answers] a quote contains neither half a secret nor half a character", () => {
   const body = `${" ".repeat(16 * 1024 - 6)}${SECRET}`;
   assert.equal(quoteBody(`begin${body}`.slice(5), clean), undefined);
   assert.equal(quoteBody(`begin ${body}`, clean), '"begin"');

@@ -5,7 +5,7 @@ import { remoteScene } from "./scene.ts";
 
 const HEADERS = { Authorization: "Bearer canary-3b1f", "X-Key": "canary-77aa" };
 
-Deno.test("[remote.redirects] to another origin is an error, and nothing goes there", async () => {
+Deno.test("[remote.redirects] a redirect to another origin is an error, and nothing is sent there", async () => {
   await using other = await OddHttp.start();
   for (const status of [301, 302, 303, 307, 308]) {
     await using odd = await OddHttp.start((_, response) => {
@@ -22,7 +22,7 @@ Deno.test("[remote.redirects] to another origin is an error, and nothing goes th
   assert.deepEqual(other.asked, []);
 });
 
-Deno.test("[remote.redirects] within the origin is followed where the message stays whole", async () => {
+Deno.test("[remote.redirects] a redirect within the origin is followed if it keeps the message", async () => {
   for (const status of [307, 308]) {
     await using odd = await OddHttp.start(({ path }, response) => {
       if (path === "/mcp/") return false;
@@ -37,7 +37,7 @@ Deno.test("[remote.redirects] within the origin is followed where the message st
   }
 });
 
-Deno.test("[remote.redirects] within the origin, a message that would be lost is not sent on", async () => {
+Deno.test("[remote.redirects] a redirect within the origin that would lose the message is an error", async () => {
   for (const status of [301, 302, 303]) {
     await using odd = await OddHttp.start(({ path }, response) => {
       if (path === "/mcp/") return false;
@@ -54,7 +54,7 @@ Deno.test("[remote.redirects] within the origin, a message that would be lost is
   }
 });
 
-Deno.test("[remote.redirects] round and round ends", async () => {
+Deno.test("[remote.redirects] a redirect loop is an error", async () => {
   await using odd = await OddHttp.start((_, response) => {
     response.writeHead(307, { location: "/mcp" }).end();
     return true;
@@ -83,7 +83,7 @@ const NOWHERE: Readonly<Record<string, readonly [string | undefined, RegExp]>> =
 };
 
 for (const [what, [location, told]] of Object.entries(NOWHERE)) {
-  Deno.test(`[remote.redirects] to ${what} is an error that says so`, async () => {
+  Deno.test(`[remote.redirects] a redirect to ${what} is reported`, async () => {
     await using odd = await OddHttp.start((_, response) => {
       response.writeHead(307, location === undefined ? {} : { location }).end();
       return true;

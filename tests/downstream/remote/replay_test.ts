@@ -5,14 +5,14 @@ import { remoteScene } from "./scene.ts";
 
 const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
 
-Deno.test("[remote.session-gone] 404 for the session: a new one, and the call is sent again", async () => {
+Deno.test("[remote.session-gone] after 404 for the session, the call is sent again on a new one", async () => {
   await using odd = await OddHttp.start();
   await using scene = remoteScene(odd.url);
   assert.equal(resultText(await scene.call("echo")), CALLED);
   odd.sessions.clear();
   assert.equal(resultText(await scene.call("echo", { args: '{"again":1}' })), CALLED);
   assert.equal(odd.count("initialize"), 2);
-  // The one that was refused, and the one that was not.
+  // The refused call and the repeated one.
   assert.equal(odd.asked.filter(({ body }) => body.includes('"again":1')).length, 2);
   assert.equal(scene.server.status().last_error, null);
   assert.equal(scene.server.status().restarts, 0);
@@ -29,18 +29,18 @@ Deno.test("[remote.session-gone] many calls share the new session", async () => 
   assert.equal(odd.count("tools/call"), 1 + 20 + 20);
 });
 
-Deno.test("[remote.session-gone] tools are asked for again, also when it is the list that is refused", async () => {
+Deno.test("[remote.session-gone] the tool list is requested again, even if the list itself was refused", async () => {
   await using odd = await OddHttp.start();
   await using scene = remoteScene(odd.url);
   await scene.listTools();
   odd.sessions.clear();
-  // Not known, so the list is asked for afresh.
+  // The tool is unknown, so the list is requested again.
   const answer = await scene.call("nothing");
   assert.equal(answer.kind, "no-such-tool");
   assert.equal(odd.count("initialize"), 2);
 });
 
-Deno.test("[remote.session-gone] a server that always answers 404 is not asked for ever", async () => {
+Deno.test("[remote.session-gone] a server that always answers 404 is not asked forever", async () => {
   await using odd = await OddHttp.start(({ message }, response) => {
     return message.method === "tools/call" ? (response.writeHead(404).end(), true) : false;
   });
@@ -50,7 +50,7 @@ Deno.test("[remote.session-gone] a server that always answers 404 is not asked f
   assert.equal(odd.count("tools/call"), 2);
 });
 
-Deno.test("[remote.cut-off] a call that was cut off is made once, and the next one reconnects", async () => {
+Deno.test("[remote.cut-off] a call without an answer is sent only once, and the next one reconnects", async () => {
   await using odd = await OddHttp.start(({ message }, _response, request) => {
     if (message.method !== "tools/call" || odd.count("tools/call") > 1) return false;
     request.socket.destroy();
@@ -70,7 +70,7 @@ Deno.test("[remote.cut-off] a call that was cut off is made once, and the next o
 });
 
 for (const [tool, hint] of [["read", "readOnlyHint"], ["put", "idempotentHint"]] as const) {
-  Deno.test(`[remote.cut-off] with ${hint} it is made again, once`, async () => {
+  Deno.test(`[remote.cut-off] a call without an answer is sent again once with ${hint}`, async () => {
     let cuts = 1;
     await using odd = await OddHttp.start(({ message }, _response, request) => {
       if (message.method !== "tools/call" || cuts-- <= 0) return false;
@@ -86,7 +86,7 @@ for (const [tool, hint] of [["read", "readOnlyHint"], ["put", "idempotentHint"]]
   });
 }
 
-/** Whether a request has come to its end. */
+/** Whether the request is complete. */
 function isWhole(text: string): boolean {
   const head = text.indexOf("\r\n\r\n");
   if (head < 0) return false;
@@ -97,7 +97,7 @@ function isWhole(text: string): boolean {
 
 /**
  * A server of one session that answers the first requests of each connection, reads a call on the
- * same connection, and closes it without a word.
+ * same connection, and closes it without an answer.
  */
 function closingServer(): {
   port: number;
@@ -140,7 +140,7 @@ function closingServer(): {
         await conn.write(new TextEncoder().encode(head + body));
       }
     } catch {
-      // The other side went first.
+      // The client has closed the connection first.
     } finally {
       open.delete(conn);
       conn.close();
@@ -158,11 +158,11 @@ function closingServer(): {
   };
 }
 
-Deno.test("[remote.cut-off] nor is it repeated by the HTTP stack, on a connection that was kept", async () => {
+Deno.test("[remote.cut-off] the HTTP stack does not repeat a call on a kept connection", async () => {
   const server = closingServer();
   {
     await using scene = remoteScene(`http://127.0.0.1:${server.port}/mcp`);
-    // A new connection is never tried again, so the test shows something only with one that was kept.
+    // Requests on new connections are never repeated, so only a kept connection proves anything.
     for (let calls = 1; server.reused() === 0 && calls < 50; calls++) {
       await scene.listTools();
       await failure(scene.call("echo"));
@@ -173,7 +173,7 @@ Deno.test("[remote.cut-off] nor is it repeated by the HTTP stack, on a connectio
   server.close();
 });
 
-Deno.test("[remote.cut-off] servers that want the length beforehand get it, and each message once", async () => {
+Deno.test("[remote.cut-off] servers that require Content-Length receive it, and each message once", async () => {
   await using odd = await OddHttp.start(({ method, headers }, response) => {
     if (method !== "POST" || headers["content-length"] !== undefined) return false;
     response.writeHead(411).end();

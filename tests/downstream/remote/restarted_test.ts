@@ -6,7 +6,7 @@ import { until } from "../../contract/seen.ts";
 import { answerText, type Message, OddHttp, sendJson, sendStream } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
 
-/** How a server answers a message whose session it has forgotten. */
+/** Answers a message whose session the server has forgotten. */
 type Refusal = (response: ServerResponse, message: Message) => void;
 
 function rpc(status: number, message: string, code = -32000): Refusal {
@@ -21,7 +21,7 @@ function body(status: number, type: string, text: string): Refusal {
   };
 }
 
-/** Each way of forgetting; `sent again` where the refusal shows that the call was not carried out. */
+/** Answers of such servers; `sent again` if the answer shows that the call was not executed. */
 const WAYS: Readonly<Record<string, readonly [Refusal, "sent again" | "failed"]>> = {
   "400 Server not initialized (TypeScript SDK)": [
     rpc(400, "Bad Request: Server not initialized"),
@@ -119,7 +119,7 @@ for (const [what, [refuse, outcome]] of Object.entries(WAYS)) {
         assert.ok(call.status === "fulfilled", call.status === "rejected" ? call.reason : "");
         assert.equal(resultText(call.value), CALLED);
       } else {
-        // It may have been carried out, for all that is known.
+        // The call may have been executed.
         assert.deepEqual(sentTo(index), ["session-1"]);
         assert.ok(call.status === "rejected" && call.reason instanceof DownstreamError);
         assert.equal(call.reason.code, "SERVER_UNAVAILABLE");
@@ -132,7 +132,7 @@ for (const [what, [refuse, outcome]] of Object.entries(WAYS)) {
   });
 }
 
-Deno.test("[remote.restarted] a call that may have been carried out says so", async () => {
+Deno.test("[remote.restarted] the error says that a call may have been executed", async () => {
   let isForgotten = false;
   await using odd = await OddHttp.start(({ method, headers, message }, response) => {
     if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
@@ -149,13 +149,13 @@ Deno.test("[remote.restarted] a call that may have been carried out says so", as
       '"Session not found". The server no longer knew the session; a new one is open. This call may ' +
       "have been carried out, so it was not sent again: find out before you repeat it.",
   });
-  // A tool that may run twice is called again at once.
+  // An idempotent tool is called again immediately.
   isForgotten = false;
   await scene.call("read");
 });
 
 for (const tool of ["read", "put"]) {
-  Deno.test(`[remote.restarted] ${tool}, which may run twice, is called again`, async () => {
+  Deno.test(`[remote.restarted] ${tool}, which is idempotent, is called again`, async () => {
     let isForgotten = false;
     await using odd = await OddHttp.start(({ method, headers, message }, response) => {
       const session = headers["mcp-session-id"];
@@ -171,7 +171,7 @@ for (const tool of ["read", "put"]) {
   });
 }
 
-Deno.test("[remote.restarted] the list of tools is asked for again, whatever refuses it", async () => {
+Deno.test("[remote.restarted] the tool list is requested again after any refusal", async () => {
   let isForgotten = false;
   await using odd = await OddHttp.start(({ method, headers, message }, response) => {
     if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
@@ -187,12 +187,12 @@ Deno.test("[remote.restarted] the list of tools is asked for again, whatever ref
   await using scene = remoteScene(odd.url);
   await scene.call("echo");
   isForgotten = true;
-  // Unknown, so the list is asked for afresh.
+  // The tool is unknown, so the list is requested again.
   assert.equal((await scene.call("nothing")).kind, "no-such-tool");
   assert.equal(odd.count("initialize"), 2);
 });
 
-Deno.test("[remote.restarted] a server that fails at calls alone keeps its session", async () => {
+Deno.test("[remote.restarted] a server that fails only calls keeps its session", async () => {
   await using odd = await OddHttp.start(({ message }, response) => {
     if (message.method !== "tools/call") return false;
     rpc(500, "session store is full")(response, message);
@@ -206,7 +206,7 @@ Deno.test("[remote.restarted] a server that fails at calls alone keeps its sessi
   assert.equal(odd.count("tools/call"), 3);
 });
 
-Deno.test("[remote.restarted] a tool's own error about a session arrives as it is", async () => {
+Deno.test("[remote.restarted] a tool's own error about a session arrives unchanged", async () => {
   await using odd = await OddHttp.start(({ message }, response) => {
     if (message.method !== "tools/call") return false;
     const error = { code: -32000, message: "There is no browser session", data: { tab: 1 } };
@@ -219,7 +219,7 @@ Deno.test("[remote.restarted] a tool's own error about a session arrives as it i
   assert.equal(odd.count("initialize"), 1);
 });
 
-Deno.test("[remote.restarted] a server that refuses pings on every session is asked for its tools", async () => {
+Deno.test("[remote.restarted] a server that refuses every ping is checked by listing its tools", async () => {
   let isForgotten = false;
   await using odd = await OddHttp.start(({ method, headers, message }, response) => {
     if (message.method === "ping") return sendJson(response, { error: "no pings" }, 400);
@@ -251,7 +251,7 @@ Deno.test("[remote.restarted] while no new session can be opened, the old one is
 });
 
 for (const isolation of ["shared", "session", "agent", "call"] as const) {
-  Deno.test(`[remote.restarted] isolation ${isolation}: each session is replaced by one of its own`, async () => {
+  Deno.test(`[remote.restarted] with isolation ${isolation}, each session is replaced separately`, async () => {
     const forgotten = new Set<string>();
     await using odd = await OddHttp.start(({ method, headers, message }, response) => {
       if (method !== "POST" || !forgotten.has(headers["mcp-session-id"] ?? "")) return false;
@@ -272,7 +272,7 @@ for (const isolation of ["shared", "session", "agent", "call"] as const) {
 }
 
 for (const status of [400, 404, 500]) {
-  Deno.test(`[remote.restarted] SSE: an endpoint that answers ${status} though its stream goes on`, async () => {
+  Deno.test(`[remote.restarted] SSE: an endpoint that answers ${status} while its stream is open`, async () => {
     let opened = 0;
     const streams = new Map<string, ServerResponse>();
     await using odd = await OddHttp.start(({ method, path, message }, response) => {
@@ -309,7 +309,7 @@ for (const status of [400, 404, 500]) {
 }
 
 for (const how of ["does not answer", "refuses"]) {
-  Deno.test(`[remote.restarted] after a call that got no answer, a session whose ping it ${how} is replaced`, async () => {
+  Deno.test(`[remote.restarted] after a call without an answer, a session whose ping the server ${how} is replaced`, async () => {
     let isForgotten = false;
     await using odd = await OddHttp.start(({ method, headers, message }, response) => {
       if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {

@@ -4,14 +4,14 @@ import type { ConnectHttp } from "../../../src/config/mod.ts";
 import { createLog } from "../../../src/log.ts";
 import { Scene, type SceneOptions } from "../../contract/scene.ts";
 
-/** How a remote server is configured. */
+/** Options of a remote server. */
 export interface RemoteOptions extends Omit<SceneOptions, "script"> {
   readonly kind?: ConnectHttp["kind"];
   readonly headers?: Readonly<Record<string, string>>;
   readonly authorization?: Authorization;
 }
 
-/** A downstream server as the gateway has it, with a url behind it. */
+/** A downstream server of the gateway at a URL. */
 export function remoteScene(url: string, remote: RemoteOptions = {}): Scene {
   const { kind = "http", headers = {}, authorization, ...options } = remote;
   const processes = new Processes(0, createLog());

@@ -1,7 +1,7 @@
 import type { Server } from "node:http";
 import type { SdkServer } from "./sdk_servers.ts";
 
-/** Has a server listen, and knows how it ends. */
+/** A listening server, with its connections. */
 export async function createHttpServer<T extends { server: { close(): Promise<void> } }>(
   http: Server,
   sessions: Map<string, T>,

@@ -1,4 +1,4 @@
-/** Servers that are made with the SDKs of MCP, the old one and the new one, on loopback. */
+/** Servers on loopback that use the old or the new MCP SDK. */
 import { createServer } from "node:http";
 import {
   Server as NewServer,
@@ -14,29 +14,29 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import { createHttpServer } from "./sdk_http.ts";
 
-/** A server as the tests need it. */
+/** A server of either SDK. */
 export interface SdkServer extends AsyncDisposable {
   readonly url: string;
-  /** Sessions that are open. */
+  /** Open sessions. */
   readonly sessions: ReadonlyMap<string, unknown>;
-  /** Forgets all sessions, as one that is started anew does. */
+  /** Forgets all sessions, like a restarted server. */
   forget(): void;
   /** Notifies every client that the tools have changed. */
   tellChange(): Promise<void>;
 }
 
-/** As much of what the old SDK gives to a tool as is used here; some of its types are lost in Deno. */
+/** The used part of the old SDK's tool context; Deno loses some of its types. */
 interface OldExtra {
   readonly requestId: string | number;
   sendNotification(notification: { method: string; params: object }): Promise<void>;
   closeSSEStream?(): void;
 }
 
-/** Operations of a tool, the same with both SDKs. */
+/** Operations of a tool, equal for both SDKs. */
 interface Tooling {
   progress(token: unknown): Promise<void>;
   ask(message: string): Promise<unknown>;
-  /** Ends the stream of the call, which goes on. */
+  /** Ends the stream of the call; the call continues. */
   breakOff(): void;
 }
 
@@ -59,7 +59,7 @@ async function runTool(
   return { content: [{ type: "text", text }] };
 }
 
-/** Keeps events, so that streams can be taken up again. */
+/** Stores events, so that streams can be resumed. */
 class Events {
   readonly #events: { id: string; stream: string; message: never }[] = [];
 
@@ -127,9 +127,9 @@ function newServer(): NewServer {
   return server;
 }
 
-/** How a server treats a session that it does not know. */
+/** Behaviour of a server for unknown sessions. */
 export interface SdkOptions {
-  /** Leaves the answer to the SDK, whose transport was not initialized; otherwise it is 404. */
+  /** Whether the uninitialized transport of the SDK answers. Otherwise the status is 404. */
   readonly leavesUnknown?: boolean;
 }
 
@@ -172,7 +172,7 @@ export async function startOldSse(): Promise<SdkServer> {
       const transport = new SSEServerTransport("/messages", response);
       const server = oldServer();
       sessions.set(transport.sessionId, { server, transport });
-      // Not the response: on a reused connection, Deno does not report its end.
+      // Not on the response: on a reused connection, Deno does not report its end.
       request.socket.on("close", () => sessions.delete(transport.sessionId));
       return await server.connect(transport);
     }
@@ -188,7 +188,7 @@ export async function startOldSse(): Promise<SdkServer> {
   );
 }
 
-/** Streamable HTTP with the SDK of today. */
+/** Streamable HTTP with the SDK of the second generation. */
 export async function startNew({ leavesUnknown = false }: SdkOptions = {}): Promise<SdkServer> {
   type Session = { server: NewServer; transport: WebStandardStreamableHTTPServerTransport };
   const sessions = new Map<string, Session>();

@@ -14,7 +14,7 @@ const SERVERS = [
 ] as const;
 
 for (const [name, kind, start] of SERVERS) {
-  Deno.test(`[remote.sdk-servers] ${name}: tools, progress, questions, changes and the end`, async () => {
+  Deno.test(`[remote.sdk-servers] ${name}: tools, progress, elicitation, list changes and the end work`, async () => {
     await using sdk = await start();
     {
       await using scene = remoteScene(sdk.url, { kind });
@@ -36,7 +36,7 @@ for (const [name, kind, start] of SERVERS) {
 
       assert.match(resultText(await scene.call("resumed")), /resumed/);
 
-      // The list is asked for again when the change has arrived, by the stream that listens.
+      // The list is requested again when the notification has arrived on the standalone stream.
       const before = await scene.listTools();
       await until(() => sdk.sessions.size === 1);
       for (let isSame = true; isSame;) {
@@ -53,7 +53,7 @@ for (const [name, kind, start] of SERVERS) {
 }
 
 for (const [name, start] of [["SDK 1.32", startOld], ["SDK 2.4", startNew]] as const) {
-  Deno.test(`[remote.session-gone] ${name}: a server that was started anew is served on`, async () => {
+  Deno.test(`[remote.session-gone] ${name}: a restarted server is used again`, async () => {
     await using sdk = await start();
     await using scene = remoteScene(sdk.url);
     assert.match(resultText(await scene.call("plain")), /plain/);
@@ -65,7 +65,7 @@ for (const [name, start] of [["SDK 1.32", startOld], ["SDK 2.4", startNew]] as c
 }
 
 for (const [name, start] of [["SDK 1.32", startOld], ["SDK 2.4", startNew]] as const) {
-  Deno.test(`[remote.restarted] ${name}: what it answers itself after a restart is understood`, async () => {
+  Deno.test(`[remote.restarted] ${name}: the SDK's own answer after a restart leads to a new session`, async () => {
     await using sdk = await start({ leavesUnknown: true });
     await using scene = remoteScene(sdk.url);
     assert.match(resultText(await scene.call("plain")), /plain/);

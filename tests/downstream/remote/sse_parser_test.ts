@@ -16,7 +16,7 @@ function texts(events: readonly SseEvent[]): (string | undefined)[] {
   return events.map(({ data }) => data !== undefined && "text" in data ? data.text : undefined);
 }
 
-Deno.test("[remote.answers] events are cut as the standard says", () => {
+Deno.test("[remote.answers] events are split as the standard says", () => {
   const stream = "\ufeff: comment\nevent: hello\nid: 1\nretry: 250\ndata: a\ndata:b\ndata:  c\n\n" +
     "data\n\nid: 2\nid: 3\\0\nretry: soon\nunknown: x\n\nevent: only\n\ndata: unfinished\n";
   assert.deepEqual(split([stream.replace("3\\0", "3\0")]), [
@@ -26,7 +26,7 @@ Deno.test("[remote.answers] events are cut as the standard says", () => {
   ]);
 });
 
-Deno.test("[remote.answers] however the bytes come, and whatever ends the lines", () => {
+Deno.test("[remote.answers] events are equal for any chunks and line ends", () => {
   const piece = fc.stringMatching(/^[a-zé😀: ]{0,8}$/u);
   const lines = fc.array(piece, { minLength: 1, maxLength: 4 });
   const ends = fc.constantFrom("\n", "\r\n", "\r");
@@ -38,7 +38,7 @@ Deno.test("[remote.answers] however the bytes come, and whatever ends the lines"
       const stream = events.map((data) => {
         return [...data.map((line) => `data: ${line}`), "", ""].join(end);
       }).join("");
-      // So that what a lone carriage return ends is seen to end.
+      // The parser sees only then that a carriage return ended the line.
       const bytes = new TextEncoder().encode(`${stream}:${end}`);
       const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) =>
         a - b
@@ -52,7 +52,7 @@ Deno.test("[remote.answers] however the bytes come, and whatever ends the lines"
   fc.assert(property);
 });
 
-Deno.test("[remote.max-bytes] an event that is too long is counted, and nothing of it kept but its ends", () => {
+Deno.test("[remote.max-bytes] an event that is too long is counted, and only its ends are kept", () => {
   const long = "x".repeat(1200);
   for (const data of [`data: ${long}`, `data: ${"x".repeat(600)}\ndata: ${"x".repeat(599)}`]) {
     const [first, second] = split([`${data}\n\ndata: next\n\n`]);
@@ -66,13 +66,13 @@ Deno.test("[remote.max-bytes] an event that is too long is counted, and nothing 
   assert.deepEqual(texts(split([`: ${long}\ndata: a\n\n`])), ["a"]);
 });
 
-Deno.test("[remote.answers] bytes that are not text are reported as such", () => {
+Deno.test("[remote.answers] invalid UTF-8 is reported", () => {
   const [event] = split(["data: ", new Uint8Array([0xff, 0xfe]), "\n\n"]);
   assert.ok(event?.data !== undefined && "reason" in event.data);
   assert.equal(event.data.reason, "not-utf8");
 });
 
-Deno.test("[remote.max-bytes] a long event takes time linear to its size", () => {
+Deno.test("[remote.max-bytes] a long event takes linear time", () => {
   const chunk = new TextEncoder().encode("y".repeat(16 * 1024));
   const run = (chunks: number): number => {
     const started = performance.now();
@@ -86,6 +86,6 @@ Deno.test("[remote.max-bytes] a long event takes time linear to its size", () =>
   };
   run(64);
   const [small, large] = [Math.max(run(128), 1), run(1024)];
-  // Eight times the size; twice for what the machine does besides. Quadratic would be 64 times.
+  // The size is 8 times as large; quadratic time would be 64 times as long.
   assert.ok(large < 8 * 3 * small + 50, `${small} ms, ${large} ms`);
 });

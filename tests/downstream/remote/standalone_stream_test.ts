@@ -11,7 +11,7 @@ const LOG =
   '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}';
 const PING = '{"jsonrpc":"2.0","id":"q1","method":"ping"}';
 
-/** Takes every stream that is opened to listen. */
+/** Accepts every standalone stream. */
 function listeners(): { answer: Answer; streams: ServerResponse[]; asked: (string | undefined)[] } {
   const streams: ServerResponse[] = [];
   const asked: (string | undefined)[] = [];
@@ -41,7 +41,7 @@ Deno.test("[remote.listening] unsolicited messages of the server arrive, and its
 });
 
 for (const how of ["ends", "breaks off"]) {
-  Deno.test(`[remote.listening] a stream that ${how} is opened again where it was, and nothing is said of it`, async () => {
+  Deno.test(`[remote.listening] a stream that ${how} is reopened after the last event, and this is not logged`, async () => {
     const { answer, streams, asked } = listeners();
     await using odd = await OddHttp.start(answer);
     await using scene = remoteScene(odd.url);
@@ -61,7 +61,7 @@ for (const how of ["ends", "breaks off"]) {
   });
 }
 
-Deno.test("[remote.listening] the id of the last event is kept when a stream ends without one", async () => {
+Deno.test("[remote.listening] the last event id is kept when a stream ends without events", async () => {
   const { answer, streams, asked } = listeners();
   await using odd = await OddHttp.start(answer);
   await using scene = remoteScene(odd.url);
@@ -77,7 +77,7 @@ Deno.test("[remote.listening] the id of the last event is kept when a stream end
 });
 
 for (const status of [405, 404, 400, 501, 200]) {
-  Deno.test(`[remote.listening] a server that answers ${status} offers no stream, and is left alone`, async () => {
+  Deno.test(`[remote.listening] a server that answers ${status} has no stream, and is not asked again`, async () => {
     await using odd = await OddHttp.start(({ method }, response) => {
       return method === "GET" ? (response.writeHead(status).end(), true) : false;
     });
@@ -91,14 +91,14 @@ for (const status of [405, 404, 400, 501, 200]) {
   });
 }
 
-Deno.test("[remote.listening] only trouble that passes is a reason to ask again", () => {
+Deno.test("[remote.listening] only temporary errors are a reason to ask again", () => {
   for (const status of [429, 500, 502, 503, 504]) assert.equal(isPassing(status), true);
   for (const status of [undefined, 200, 400, 404, 405, 409, 501]) {
     assert.equal(isPassing(status), false, String(status));
   }
 });
 
-Deno.test("[remote.listening] one that ends each time at once is opened less and less often", () => {
+Deno.test("[remote.listening] a stream that ends immediately each time is reopened with growing pauses", () => {
   const pace = new StreamBackoff();
   assert.equal(pace.pauseMs, 0);
   const pauses = Array.from({ length: 8 }, () => {
@@ -109,7 +109,7 @@ Deno.test("[remote.listening] one that ends each time at once is opened less and
   assert.deepEqual(pauses, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
 });
 
-Deno.test("[remote.listening] one that broke is tried at once, but only once; a server may ask for more time", () => {
+Deno.test("[remote.listening] a broken stream is reopened immediately only once; a server may ask for more time", () => {
   const pace = new StreamBackoff();
   const end = (isBroken: boolean) => {
     pace.opened();
@@ -121,7 +121,7 @@ Deno.test("[remote.listening] one that broke is tried at once, but only once; a 
   assert.deepEqual([end(false), end(false), end(false)], [30_000, 30_000, 32_000]);
 });
 
-Deno.test("[remote.resumption] the stream of a call is taken up where it broke off", async () => {
+Deno.test("[remote.resumption] the stream of a call is resumed where it broke off", async () => {
   for (const how of ["ends", "breaks off"]) {
     const { answer, streams } = listeners();
     await using odd = await OddHttp.start((asked, response, request) => {
@@ -151,7 +151,7 @@ Deno.test("[remote.resumption] the stream of a call is taken up where it broke o
   }
 });
 
-Deno.test("[remote.resumption] not in a haste, if the server ends it each time", async () => {
+Deno.test("[remote.resumption] a stream that the server ends each time is resumed with pauses", async () => {
   let resumed = 0;
   await using odd = await OddHttp.start(({ method, headers, message }, response) => {
     const isResumed = method === "GET" && headers["last-event-id"] !== undefined;
@@ -180,7 +180,7 @@ Deno.test("[remote.resumption] a stream that cannot be resumed fails the call", 
   assert.equal(odd.count("tools/call"), 1);
 });
 
-Deno.test("[remote.resumption] a stream that brought nothing new is resumed where the one before ended", async () => {
+Deno.test("[remote.resumption] a stream without events is resumed where the previous one ended", async () => {
   const asked: (string | undefined)[] = [];
   await using odd = await OddHttp.start(({ method, headers, message }, response) => {
     const last = headers["last-event-id"];
@@ -200,7 +200,7 @@ Deno.test("[remote.resumption] a stream that brought nothing new is resumed wher
   assert.deepEqual(asked, ["c1", "c1", "c1"]);
 });
 
-Deno.test("[remote.resumption] a stream that never brings anything is given up after five attempts", async () => {
+Deno.test("[remote.resumption] a stream without events is abandoned after five attempts", async () => {
   let resumed = 0;
   await using odd = await OddHttp.start(({ method, headers, message }, response) => {
     const isResumed = method === "GET" && headers["last-event-id"] !== undefined;

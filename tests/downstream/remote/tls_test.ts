@@ -6,7 +6,7 @@ import { remoteScene } from "./scene.ts";
 
 const UNKNOWN = /is self-signed, or signed by an authority that is unknown here; name a file /;
 
-/** Certificates that are not accepted, and the message for each. */
+/** Invalid certificates, and the message for each. */
 const CERTIFICATES: Readonly<Record<string, RegExp>> = {
   localhost: UNKNOWN,
   elsewhere: UNKNOWN,
@@ -22,7 +22,7 @@ function readPem(name: string): { cert: string; key: string } {
 }
 
 for (const [name, told] of Object.entries(CERTIFICATES)) {
-  Deno.test(`[remote.tls] the certificate ${name} is refused, in plain words`, async () => {
+  Deno.test(`[remote.tls] the certificate ${name} is refused with a plain message`, async () => {
     await using odd = await OddHttp.start(() => {}, createServer(readPem(name)));
     await using scene = remoteScene(`https://localhost:${odd.port}/mcp?key=canary-5d`);
     const message = await failure(scene.call("echo"));
@@ -32,7 +32,7 @@ for (const [name, told] of Object.entries(CERTIFICATES)) {
   });
 }
 
-Deno.test("[remote.tls] a server that speaks no TLS", async () => {
+Deno.test("[remote.tls] a server without TLS is reported", async () => {
   await using odd = await OddHttp.start();
   await using scene = remoteScene(`https://127.0.0.1:${odd.port}/mcp`);
   const message = await failure(scene.call("echo"));

@@ -9,7 +9,7 @@ import {
 import { silentLog } from "../../audit/support.ts";
 import { readRules } from "../session_scene.ts";
 
-/** An authenticator, and how it is asked. */
+/** An authenticator with replaceable rules. */
 export class Desk {
   readonly log = silentLog();
   readonly authenticator: RulesAuthenticator;
@@ -25,12 +25,12 @@ export class Desk {
     });
   }
 
-  /** One for what a rules file says. */
+  /** Creates one for the content of a rules file. */
   static async open(rules: object, more?: Partial<RulesAuthenticatorOptions>): Promise<Desk> {
     return new Desk((await readRules(rules)).rules, more);
   }
 
-  /** Puts other rules in force. */
+  /** Replaces the rules. */
   async reload(rules: object): Promise<void> {
     this.rules = (await readRules(rules)).rules;
   }
@@ -41,14 +41,14 @@ export class Desk {
     return this.authenticator.authenticate({ authorization, address, url });
   }
 
-  /** Authenticates a request with this token; gives the agent, or the status of the refusal. */
+  /** Authenticates a request with this token; returns the agent, or the status of the refusal. */
   async login(token: string, address?: string): Promise<string | number> {
     const result = await this.authenticate(`Bearer ${token}`, address);
     if (result.kind === "credential") return result.credential.agent;
     return result.kind === "refused" ? result.status : result.kind;
   }
 
-  /** The credential of a request that must have one. */
+  /** Authenticates a request that must succeed, and returns its credential. */
   async credential(token: string) {
     const result = await this.authenticate(`Bearer ${token}`);
     assert.ok(result.kind === "credential", JSON.stringify(result));

@@ -19,7 +19,7 @@ export async function makeKey(kid: string, algorithm = "ES256"): Promise<IssuerK
 
 /** The claims, the header and the key of a token. */
 export interface TokenOptions {
-  /** Claims besides those that make the token good; `undefined` takes one away. */
+  /** Claims in addition to the required ones; `undefined` removes one. */
   readonly claims?: Readonly<Record<string, unknown>>;
   readonly header?: Readonly<Record<string, unknown>>;
   readonly key?: IssuerKey;
@@ -30,9 +30,9 @@ export class Issuer implements AsyncDisposable {
   readonly url: string;
   /** The keys that it publishes. */
   keys: IssuerKey[];
-  /** Paths that were asked for. */
+  /** Requested paths. */
   readonly asked: string[] = [];
-  /** Answers instead of the issuer. */
+  /** Replaces the issuer's answer. */
   answer: ((path: string) => Response | Promise<Response> | undefined) | undefined;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -50,7 +50,7 @@ export class Issuer implements AsyncDisposable {
     return new Issuer([await makeKey("one")]);
   }
 
-  /** Makes a token, valid unless the options say otherwise. */
+  /** Creates a token, which is valid by default. */
   async token(
     { claims = {}, header = {}, key = this.keys[0] }: TokenOptions = {},
   ): Promise<string> {
@@ -80,7 +80,7 @@ export class Issuer implements AsyncDisposable {
     return (await readRules(rules)).rules;
   }
 
-  /** Nobody listens at its address any more. */
+  /** Stops listening. */
   async end(): Promise<void> {
     await this.#server.shutdown();
   }

@@ -16,13 +16,13 @@ Deno.test("[rules.credentials] the issuer's keys may change at any time", async 
   assert.equal(await desk.login(await issuer.token()), "a");
   assert.equal(await desk.login(old), "a");
   assert.equal(fetches(issuer), 2);
-  // One that is withdrawn counts no more once the keys are fetched again.
+  // A withdrawn key is no longer valid once the keys are fetched again.
   issuer.keys = [await makeKey("three", "EdDSA")];
   assert.equal(await desk.login(await issuer.token()), "a");
   assert.equal(await desk.login(old), 401);
 });
 
-Deno.test("[rules.credentials] made-up names of keys do not make us ask again and again", async () => {
+Deno.test("[rules.credentials] unknown key ids do not cause repeated requests", async () => {
   await using issuer = await Issuer.open();
   const desk = new Desk(await issuer.rules(), { keyTimes: { cooldownMs: 400 } });
   const good = await issuer.token();
@@ -34,13 +34,13 @@ Deno.test("[rules.credentials] made-up names of keys do not make us ask again an
   assert.deepEqual(new Set(await Promise.all(logins)), new Set([401]));
   assert.ok(fetches(issuer) <= 3, String(fetches(issuer)));
   assert.equal(await desk.login(good), "a");
-  // A real new key is found when some time has passed.
+  // A new key is found after some time.
   issuer.keys = [await makeKey("new")];
   const token = await issuer.token();
   await until("the new key is found", async () => await desk.login(token, "192.0.2.200") === "a");
 });
 
-Deno.test("[rules.credentials] many clients at once ask the issuer once", async () => {
+Deno.test("[rules.credentials] many concurrent clients cause one request", async () => {
   await using issuer = await Issuer.open();
   const desk = new Desk(await issuer.rules());
   const token = await issuer.token();
@@ -49,7 +49,7 @@ Deno.test("[rules.credentials] many clients at once ask the issuer once", async 
   assert.equal(fetches(issuer), 1);
 });
 
-Deno.test("[rules.credentials] keys are fetched again when they are old", async () => {
+Deno.test("[rules.credentials] old keys are fetched again", async () => {
   await using issuer = await Issuer.open();
   const desk = new Desk(await issuer.rules(), { keyTimes: { freshMs: 0 } });
   const old = await issuer.token();
@@ -58,7 +58,7 @@ Deno.test("[rules.credentials] keys are fetched again when they are old", async 
   assert.equal(await desk.login(old), 401);
 });
 
-Deno.test("[rules.credentials] an issuer that fails is reported, and lets nobody in", async () => {
+Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens are refused", async () => {
   const failures: Record<string, Issuer["answer"]> = {
     "errors": () => new Response("no", { status: 500 }),
     "no JSON": () => new Response("<html>"),
@@ -103,14 +103,14 @@ Deno.test("[rules.credentials] an issuer that fails is reported, and lets nobody
     }, what);
     assert.equal(desk.log.told.length, 1);
     assert.match(desk.log.told[0] ?? "", /^warn The keys of the issuer .* its tokens are refused/);
-    // It is left alone for a while.
+    // It is not asked again for a while.
     const asked = issuer.asked.length;
     assert.equal(await desk.login(await issuer.token()), 503);
     assert.equal(issuer.asked.length, asked);
   }
 });
 
-Deno.test("[rules.credentials] an issuer that hangs holds nobody up for long", async () => {
+Deno.test("[rules.credentials] an issuer that hangs delays requests only for a short time", async () => {
   await using issuer = await Issuer.open();
   const { promise: hanging, resolve: goOn } = Promise.withResolvers<Response>();
   issuer.answer = () => hanging;
@@ -122,7 +122,7 @@ Deno.test("[rules.credentials] an issuer that hangs holds nobody up for long", a
   await until("the keys are there", async () => await desk.login(token) === "a");
 });
 
-Deno.test("[rules.credentials] with an issuer out of reach known keys count for a while", async () => {
+Deno.test("[rules.credentials] while an issuer is unreachable, known keys stay valid for a while", async () => {
   const issuer = await Issuer.open();
   const token = await issuer.token();
   const desk = new Desk(await issuer.rules(), { keyTimes: { freshMs: 0 } });
@@ -133,14 +133,14 @@ Deno.test("[rules.credentials] with an issuer out of reach known keys count for 
   assert.match(desk.log.told[0] ?? "", /its tokens are checked with old ones$/);
 });
 
-Deno.test("[rules.credentials] keys may have an address of their own", async () => {
+Deno.test("[rules.credentials] the keys may have a configured address", async () => {
   await using issuer = await Issuer.open();
   const desk = new Desk(await issuer.rules({ jwks_url: `${issuer.url}/keys` }));
   assert.equal(await desk.login(await issuer.token()), "a");
   assert.deepEqual(issuer.asked, ["/keys"]);
 });
 
-Deno.test("[rules.credentials] an issuer with a path has its metadata where the standards say", async () => {
+Deno.test("[rules.credentials] the metadata of an issuer with a path is found at all standard locations", async () => {
   const places = [
     "/.well-known/oauth-authorization-server/team",
     "/.well-known/openid-configuration/team",

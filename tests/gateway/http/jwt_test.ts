@@ -21,7 +21,7 @@ Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a 
   const left = expiresAt - Date.now();
   assert.ok(left > 55_000 && left <= 66_000, `${left}`);
 
-  // A renewed token is the same credential, that of another subject or agent is not.
+  // A renewed token is the same credential; one of another subject or agent is not.
   const renewed = await issuer.token({ claims: { exp: Math.floor(Date.now() / 1000) + 600 } });
   assert.equal((await desk.credential(renewed)).id, id);
   const others = [{ sub: "other" }, { agent: "b" }, { sub: 'user","b' }, { sub: undefined }];
@@ -31,12 +31,12 @@ Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a 
   assert.equal(await desk.login(await issuer.token({ claims: { aud: ["x", "gateway"] } })), "a");
   const typed = await issuer.token({ header: { typ: "application/AT+jwt" } });
   assert.equal(await desk.login(typed), "a");
-  // Keys were fetched once for all.
+  // The keys were fetched once.
   const paths = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
   assert.deepEqual(issuer.asked, [...paths, "/keys"]);
 });
 
-Deno.test("[rules.credentials] a JWT that names no agent of the rules is 403", async () => {
+Deno.test("[rules.credentials] a JWT without an agent of the rules is answered with 403", async () => {
   await using issuer = await Issuer.open();
   const desk = new Desk(await issuer.rules());
   const odd = ["nobody", "", undefined, 5, ["a"], { a: 1 }, "a ", "__proto__", "x".repeat(5000)];
@@ -50,7 +50,7 @@ Deno.test("[rules.credentials] a JWT that names no agent of the rules is 403", a
   assert.equal(await desk.login(await issuer.token({ claims })), "b");
 });
 
-Deno.test("[rules.credentials] a JWT that is not good now, not for us, or not the issuer's is 401", async () => {
+Deno.test("[rules.credentials] a JWT that is expired, for another audience or of another issuer is answered with 401", async () => {
   await using issuer = await Issuer.open();
   const desk = new Desk(await issuer.rules());
   const now = Math.floor(Date.now() / 1000);
@@ -79,13 +79,13 @@ Deno.test("[rules.credentials] a JWT that is not good now, not for us, or not th
     const status = await desk.login(await issuer.token(options), `192.0.2.${++index}`);
     assert.equal(status, 401, what);
   }
-  // Clocks may differ a little.
+  // A small clock difference is tolerated.
   for (const claims of [{ exp: now - 1 }, { nbf: now + 3 }, { iat: now + 3 }]) {
     assert.equal(await desk.login(await issuer.token({ claims })), "a");
   }
 });
 
-Deno.test("[rules.credentials] a JWT without a signature, or with one that anybody can make, is 401", async () => {
+Deno.test("[rules.credentials] a JWT without a signature, or with a forgeable one, is answered with 401", async () => {
   await using issuer = await Issuer.open();
   const key = await makeKey("rsa", "RS256");
   issuer.keys = [key];
@@ -114,7 +114,7 @@ Deno.test("[rules.credentials] a JWT without a signature, or with one that anybo
     `${encode("[]")}.${payload}.${signature}`,
     `${encode('{"alg":"RS256","alg":"none"}')}.${payload}.`,
     `${good}.${signature}`,
-    // Encrypted ones have five parts.
+    // Encrypted JWTs have five parts.
     `${good}..`,
     `${encode({ alg: "RS256", kid: "rsa", b64: false, crit: ["b64"] })}.${payload}.${signature}`,
     `${header}.${payload}\u00e9.${signature}`,
@@ -133,7 +133,7 @@ Deno.test("[rules.credentials] a JWT without a signature, or with one that anybo
   assert.ok(issuer.asked.filter((path) => path === "/keys").length <= 3);
 });
 
-Deno.test("[rules.credentials] an issuer that publishes a shared secret gains nothing", async () => {
+Deno.test("[rules.credentials] a shared secret among an issuer's keys is not used", async () => {
   await using issuer = await Issuer.open();
   const k = encode("a secret of thirty-two bytes, yes!");
   const jwk = { kty: "oct", k, kid: "one", alg: "HS256" };
@@ -146,7 +146,7 @@ Deno.test("[rules.credentials] an issuer that publishes a shared secret gains no
   assert.equal(await desk.login(token), 401);
 });
 
-Deno.test("[rules.credentials] bearer tokens and JWTs count side by side", async () => {
+Deno.test("[rules.credentials] bearer tokens and JWTs are accepted side by side", async () => {
   await using issuer = await Issuer.open();
   const rules = {
     agents: { a: {}, b: { token_sha256: [sha256("amg_b"), sha256("x.y.z")] } },
@@ -181,7 +181,7 @@ Deno.test("[rules.credentials] sessions of a JWT end with it, its agent, or its 
   assert.equal(authenticator.isValid(credential), false);
 });
 
-Deno.test("[rules.credentials] with a configured issuer, the gateway tells clients where to log in", async () => {
+Deno.test("[rules.credentials] with a configured issuer, the metadata says where clients log in", async () => {
   await using issuer = await Issuer.open();
   const desk = new Desk(await issuer.rules());
   const { metadata } = desk.authenticator;
@@ -203,7 +203,7 @@ Deno.test("[rules.credentials] with a configured issuer, the gateway tells clien
     bad.wwwAuthenticate,
     `Bearer realm="agent-mcp-gateway", error="invalid_token", ${where}`,
   );
-  // An issuer that is no address is nowhere to go to.
+  // An issuer that is not a URL is not in the metadata.
   desk.rules = await issuer.rules({ issuer: "the-issuer", jwks_url: `${issuer.url}/keys` });
   assert.equal(desk.authenticator.metadata, undefined);
   const claims = { iss: "the-issuer" };

@@ -15,7 +15,7 @@ import { isRunning, listProcesses, NO_SHELL } from "../../e2e/fault_processes.ts
 import { until } from "../../e2e/until.ts";
 import { EventReader, request, Scene } from "./scene.ts";
 
-/** How long a client that closed its stream has to come back, in milliseconds. */
+/** Time after which a client that has closed its stream counts as gone, in milliseconds. */
 const LEFT_MS = 300;
 
 Deno.test("[http.left] the signs of a client that is gone", async () => {
@@ -62,7 +62,7 @@ Deno.test("[http.left] the signs of a client that is gone", async () => {
 });
 
 Deno.test({
-  name: "[http.left] a killed client's server ends; its session goes on when it comes back",
+  name: "[http.left] a killed client's server ends; its session continues when it comes back",
   ignore: NO_SHELL,
   fn: async () => {
     using folder = new TempFolder();

@@ -4,7 +4,7 @@ import { Desk, sha256 } from "./desk.ts";
 
 const RULES = { agents: { a: { token_sha256: [sha256("good"), sha256("other")] } } };
 
-/** How many of some logins were answered with 401, and how many with 429. */
+/** Number of logins that were answered with 401, and with 429. */
 async function count(logins: Iterable<Promise<string | number>>): Promise<[number, number]> {
   const answers = await Promise.all(logins);
   return [401, 429].map((status) => answers.filter((one) => one === status).length) as [
@@ -40,7 +40,7 @@ Deno.test("[rules.credentials] a logged-in client continues while another guesse
   assert.equal(await desk.login("other"), 429);
 });
 
-Deno.test("[rules.credentials] a client that repeats one bad token holds up nobody", async () => {
+Deno.test("[rules.credentials] a client that repeats one invalid token delays no other", async () => {
   const desk = await Desk.open(RULES);
   const logins = Array.from({ length: 50 }, () => desk.login("old"));
   assert.deepEqual(await count(logins), [50, 0]);
@@ -48,7 +48,7 @@ Deno.test("[rules.credentials] a client that repeats one bad token holds up nobo
   assert.equal(await desk.login("another-old-one"), 401);
 });
 
-Deno.test("[rules.credentials] addresses of one network are one", async () => {
+Deno.test("[rules.credentials] addresses of one network are counted together", async () => {
   const networks = [
     ["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:DB8:1:2:3::"],
     ["::ffff:192.0.2.7", "192.0.2.7", "::FFFF:192.0.2.7"],
@@ -62,7 +62,7 @@ Deno.test("[rules.credentials] addresses of one network are one", async () => {
   }
 });
 
-Deno.test("[rules.credentials] no crowd of addresses fills the memory", () => {
+Deno.test("[rules.credentials] any number of addresses takes bounded memory", () => {
   const throttle = new LoginThrottle();
   for (let index = 0; index < 30_000; index++) {
     const address = `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;

@@ -15,13 +15,13 @@ Deno.test("messages over HTTP", async (t) => {
   const client = scene.clients.at(-1);
   assert.ok(client);
 
-  await t.step("[http.json] a call that is answered at once is answered as JSON", async () => {
+  await t.step("[http.json] a call that is answered immediately is answered as JSON", async () => {
     const response = await session.post(request("echo", "a", { text: "é😀" }));
     assert.equal(response.headers.get("content-type"), "application/json");
     assert.deepEqual(await response.json(), { jsonrpc: "2.0", id: "a", result: { text: "é😀" } });
   });
 
-  await t.step("[http.unchanged] nothing is rounded, in answers and streams", async () => {
+  await t.step("[http.unchanged] numbers are not rounded in answers and streams", async () => {
     const id = `{"jsonrpc":"2.0","id":${BIG},"method":"big"}`;
     const text = `{"jsonrpc":"2.0","id":${BIG},"result":{"big":${BIG}}}`;
     assert.equal(await (await session.post(id)).text(), text);
@@ -36,7 +36,7 @@ Deno.test("messages over HTTP", async (t) => {
     assert.ok(messages.at(-1)?.includes(text));
   });
 
-  await t.step("[http.accepted] a message that needs no answer is accepted", async () => {
+  await t.step("[http.accepted] a message without an answer is accepted", async () => {
     const response = await session.post({ jsonrpc: "2.0", method: "notifications/x" });
     assert.deepEqual([response.status, await response.text()], [202, ""]);
     assert.deepEqual(client.told, ["notifications/x"]);
@@ -60,43 +60,49 @@ Deno.test("messages over HTTP", async (t) => {
     assert.equal((await response.json()).error.code, -32700);
   });
 
-  await t.step("[http.no-insides] a fault shows nothing of the inside", async () => {
+  await t.step("[http.no-insides] an internal error reveals nothing", async () => {
     const response = await session.post(request("fault"));
     assert.deepEqual((await response.json()).error, { code: -32603, message: "Internal error" });
   });
 
-  await t.step("[http.stream] progress makes the answer a stream, the answer last", async () => {
+  await t.step("[http.stream] with progress, the answer ends a stream", async () => {
     const messages = await new EventReader(await session.post(request("progress", 5))).rest();
     const told = messages.map((text) => JSON.parse(text)).map(({ method, id }) => method ?? id);
     assert.deepEqual(told, ["progress", "progress", 5]);
   });
 
-  await t.step("[http.stream] a call that takes long becomes a stream, kept alive", async () => {
-    const reader = new EventReader(
-      await session.post(request("wait", "slow"), {
-        "mcp-protocol-version": "2025-11-25",
-      }),
-    );
-    const first = await reader.next();
-    assert.deepEqual([first?.data, typeof first?.id], ["", "string"]);
-    assert.deepEqual(await reader.next(), { comment: "keep-alive" });
-    client.waiting.splice(0).forEach((call) => call.reply({}));
-    assert.equal(JSON.parse((await reader.message())?.data ?? "").id, "slow");
-    assert.equal(await reader.next(), undefined);
-  });
+  await t.step(
+    "[http.stream] the answer to a long call is a stream, which is kept alive",
+    async () => {
+      const reader = new EventReader(
+        await session.post(request("wait", "slow"), {
+          "mcp-protocol-version": "2025-11-25",
+        }),
+      );
+      const first = await reader.next();
+      assert.deepEqual([first?.data, typeof first?.id], ["", "string"]);
+      assert.deepEqual(await reader.next(), { comment: "keep-alive" });
+      client.waiting.splice(0).forEach((call) => call.reply({}));
+      assert.equal(JSON.parse((await reader.message())?.data ?? "").id, "slow");
+      assert.equal(await reader.next(), undefined);
+    },
+  );
 
-  await t.step("[http.stream] clients before 2025-11-25 get no event without data", async () => {
-    const reader = new EventReader(
-      await session.post(request("wait", "old"), {
-        "mcp-protocol-version": "2025-06-18",
-      }),
-    );
-    assert.deepEqual(await reader.next(), { comment: "keep-alive" });
-    client.waiting.splice(0).forEach((call) => call.reply({}));
-    assert.equal((await reader.rest()).length, 1);
-  });
+  await t.step(
+    "[http.stream] clients before 2025-11-25 receive no event without data",
+    async () => {
+      const reader = new EventReader(
+        await session.post(request("wait", "old"), {
+          "mcp-protocol-version": "2025-06-18",
+        }),
+      );
+      assert.deepEqual(await reader.next(), { comment: "keep-alive" });
+      client.waiting.splice(0).forEach((call) => call.reply({}));
+      assert.equal((await reader.rest()).length, 1);
+    },
+  );
 
-  await t.step("[http.stream] a client that takes JSON only gets JSON", async () => {
+  await t.step("[http.stream] a client that accepts only JSON gets JSON", async () => {
     const listening = new EventReader(await session.get());
     const response = await session.post(request("progress", 6), { accept: "application/json" });
     assert.equal((await response.json()).id, 6);
@@ -104,18 +110,21 @@ Deno.test("messages over HTTP", async (t) => {
     await listening.cancel();
   });
 
-  await t.step("[http.call-stream] a question during a call comes on its stream", async () => {
-    const listening = new EventReader(await session.get());
-    const reader = new EventReader(await session.post(request("ask", "asks")));
-    const question = JSON.parse((await reader.message())?.data ?? "");
-    assert.equal(question.method, "question");
-    const answer = { jsonrpc: "2.0", id: question.id, result: { said: BIG } };
-    await (await session.post(answer)).text();
-    assert.deepEqual(JSON.parse((await reader.message())?.data ?? "").result, { said: BIG });
-    client.peer.notify("later");
-    assert.match((await listening.message())?.data ?? "", /"later"/);
-    await listening.cancel();
-  });
+  await t.step(
+    "[http.call-stream] a request of a server during a call comes on the call's stream",
+    async () => {
+      const listening = new EventReader(await session.get());
+      const reader = new EventReader(await session.post(request("ask", "asks")));
+      const question = JSON.parse((await reader.message())?.data ?? "");
+      assert.equal(question.method, "question");
+      const answer = { jsonrpc: "2.0", id: question.id, result: { said: BIG } };
+      await (await session.post(answer)).text();
+      assert.deepEqual(JSON.parse((await reader.message())?.data ?? "").result, { said: BIG });
+      client.peer.notify("later");
+      assert.match((await listening.message())?.data ?? "", /"later"/);
+      await listening.cancel();
+    },
+  );
 
   await t.step("[http.cancel] a cancelled call gets no answer, and its stream ends", async () => {
     const reader = new EventReader(await session.post(request("wait", "gone")));
@@ -124,13 +133,13 @@ Deno.test("messages over HTTP", async (t) => {
     assert.deepEqual(await reader.rest(), []);
   });
 
-  await t.step("[http.batch] a batch is answered as one", async () => {
+  await t.step("[http.batch] a batch is answered by a batch", async () => {
     const response = await session.post([request("echo", 1), request("nothing", 2), 7]);
     const answers: { id: unknown }[] = await response.json();
     assert.deepEqual(new Set(answers.map(({ id }) => id)), new Set([1, 2, null]));
   });
 
-  await t.step("[http.delete] a client ends its session", async () => {
+  await t.step("[http.delete] a client can end its session", async () => {
     const reader = new EventReader(await session.get());
     assert.equal(await session.delete(), 204);
     assert.deepEqual(await reader.rest(), []);
@@ -141,7 +150,7 @@ Deno.test("messages over HTTP", async (t) => {
   });
 });
 
-Deno.test("requests that make no sense over HTTP", async (t) => {
+Deno.test("invalid HTTP requests", async (t) => {
   await using scene = await Scene.open();
   const session = await scene.initialize();
   const refused = async (what: string, status: number, answer: Promise<Response>) => {
@@ -170,15 +179,18 @@ Deno.test("requests that make no sense over HTTP", async (t) => {
   );
   await refused("an id of no stream", 400, session.get({ "last-event-id": "nonsense" }));
 
-  await t.step("[http.later-revision] a probe is told that the method is not there", async () => {
-    const response = await scene.send("POST", request("server/discover", "probe"), {
-      "mcp-protocol-version": "2026-07-28",
-    });
-    const { id, error } = await response.json();
-    assert.deepEqual([id, error.code], ["probe", -32601]);
-  });
+  await t.step(
+    "[http.later-revision] a probe for a later revision is answered with method not found",
+    async () => {
+      const response = await scene.send("POST", request("server/discover", "probe"), {
+        "mcp-protocol-version": "2026-07-28",
+      });
+      const { id, error } = await response.json();
+      assert.deepEqual([id, error.code], ["probe", -32601]);
+    },
+  );
 
-  await t.step("[http.initialize] one that fails opens no session", async () => {
+  await t.step("[http.initialize] a failed initialize opens no session", async () => {
     const [before, open] = [scene.clients.length, "mcp-session-id"];
     const response = await scene.send("POST", { jsonrpc: "2.0", method: "initialize" });
     assert.deepEqual([response.status, response.headers.get(open)], [202, null]);

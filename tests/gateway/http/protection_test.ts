@@ -5,7 +5,7 @@ import { EventReader, request, Scene } from "./scene.ts";
 
 const INITIALIZE = JSON.stringify(request("initialize"));
 
-/** The text of a request, with the headers that it needs. */
+/** The text of a request with the required headers. */
 function post(headers: readonly string[], body = INITIALIZE, first = "POST /mcp HTTP/1.1"): string {
   const all = ["Content-Type: application/json", "Connection: close", ...headers];
   const length = headers.some((header) => /^(content-length|transfer-encoding)/i.test(header))
@@ -23,7 +23,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     return (await sendRaw(scene.port, post(headers))).status;
   };
 
-  await t.step("[http.host] names that are not the gateway's are refused", async () => {
+  await t.step("[http.host] hosts that are not the gateway's are refused", async () => {
     for (
       const name of ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "gateway.example.evil"]
     ) {
@@ -45,7 +45,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     assert.deepEqual(scene.log, []);
   });
 
-  await t.step("[http.origin] pages from elsewhere are refused, programs not", async () => {
+  await t.step("[http.origin] pages of other origins are refused, programs are not", async () => {
     for (const origin of ["https://evil.example", "null", "https://app.example.evil", "file://"]) {
       assert.equal(await status(host, `Origin: ${origin}`), 403, origin);
     }
@@ -54,30 +54,33 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     }
   });
 
-  await t.step("[http.cors] listed pages may read the answers, others not", async () => {
-    const ask = async (origin: string) => {
-      const response = await scene.send("OPTIONS", undefined, {
-        origin,
-        "access-control-request-method": "POST",
-        "access-control-request-headers": "mcp-session-id",
-      });
-      await response.body?.cancel();
-      return response.headers;
-    };
-    const allowed = await ask("https://app.example");
-    assert.equal(allowed.get("access-control-allow-origin"), "https://app.example");
-    assert.match(allowed.get("access-control-allow-headers") ?? "", /Mcp-Session-Id/);
-    for (const origin of ["https://evil.example", "http://localhost:3000"]) {
-      assert.equal((await ask(origin)).get("access-control-allow-origin"), null);
-    }
-    const page = { origin: "https://app.example" };
-    const response = await scene.send("POST", request("initialize"), page);
-    assert.equal(response.headers.get("access-control-allow-origin"), "https://app.example");
-    assert.match(response.headers.get("access-control-expose-headers") ?? "", /Mcp-Session-Id/);
-    await response.text();
-  });
+  await t.step(
+    "[http.cors] pages of listed origins may read the answers, others may not",
+    async () => {
+      const ask = async (origin: string) => {
+        const response = await scene.send("OPTIONS", undefined, {
+          origin,
+          "access-control-request-method": "POST",
+          "access-control-request-headers": "mcp-session-id",
+        });
+        await response.body?.cancel();
+        return response.headers;
+      };
+      const allowed = await ask("https://app.example");
+      assert.equal(allowed.get("access-control-allow-origin"), "https://app.example");
+      assert.match(allowed.get("access-control-allow-headers") ?? "", /Mcp-Session-Id/);
+      for (const origin of ["https://evil.example", "http://localhost:3000"]) {
+        assert.equal((await ask(origin)).get("access-control-allow-origin"), null);
+      }
+      const page = { origin: "https://app.example" };
+      const response = await scene.send("POST", request("initialize"), page);
+      assert.equal(response.headers.get("access-control-allow-origin"), "https://app.example");
+      assert.match(response.headers.get("access-control-expose-headers") ?? "", /Mcp-Session-Id/);
+      await response.text();
+    },
+  );
 
-  await t.step("[http.paths] only the very paths are there, however they are written", async () => {
+  await t.step("[http.paths] only exact paths exist, in any encoding", async () => {
     const tricks = [
       "/",
       "/mcp/",
@@ -105,7 +108,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     assert.equal(scene.clients.length, 7);
   });
 
-  await t.step("[http.health] monitors that ask for the head alone are answered", async () => {
+  await t.step("[http.health] HEAD requests of monitors are answered", async () => {
     const head = async (path: string) => {
       return (await sendRaw(scene.port, post([host], "", `HEAD ${path} HTTP/1.1`))).text;
     };
@@ -115,7 +118,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     assert.match(await head("/mcp"), /^HTTP\/1\.1 405 [^]*allow: GET, POST, DELETE/);
   });
 
-  await t.step("[http.headers] answers are not to be kept, framed or guessed at", async () => {
+  await t.step("[http.headers] answers forbid caching, framing and content sniffing", async () => {
     for (const path of ["/mcp", "/health", "/nothing"]) {
       const text = post([host], INITIALIZE, `POST ${path} HTTP/1.1`);
       const { text: answer } = await sendRaw(scene.port, text);
@@ -130,7 +133,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
   });
 });
 
-/** Requests that two readers might take for different ones, with what follows in the same bytes. */
+/** Ambiguous requests, each followed by a hidden one in the same bytes. */
 const SMUGGLED: Readonly<Record<string, readonly string[]>> = {
   "both lengths": ["Content-Length: 4", "Transfer-Encoding: chunked"],
   "two lengths": ["Content-Length: 4", "Content-Length: 40"],
@@ -146,7 +149,7 @@ const SMUGGLED: Readonly<Record<string, readonly string[]>> = {
   "two sessions": ["Mcp-Session-Id: a", "Mcp-Session-Id: b"],
 };
 
-Deno.test("requests within requests", async (t) => {
+Deno.test("request smuggling", async (t) => {
   await using scene = await Scene.open();
   const host = `Host: 127.0.0.1:${scene.port}`;
   const inner = `GET /health HTTP/1.1\r\n${host}\r\n\r\n`;
@@ -159,34 +162,44 @@ Deno.test("requests within requests", async (t) => {
     });
   }
 
-  await t.step("[http.smuggling] no host, bare line feeds, no HTTP", async () => {
-    const texts = [
-      "GET /health HTTP/1.1\r\n\r\n",
-      `GET /health HTTP/1.1\n${host}\n\n`,
-      "\x16\x03\r\n\r\n",
-    ];
-    for (const text of texts) assert.equal((await sendRaw(scene.port, text)).status, 400, text);
-  });
+  await t.step(
+    "[http.smuggling] a missing host, bare line feeds, and text that is not HTTP",
+    async () => {
+      const texts = [
+        "GET /health HTTP/1.1\r\n\r\n",
+        `GET /health HTTP/1.1\n${host}\n\n`,
+        "\x16\x03\r\n\r\n",
+      ];
+      for (const text of texts) assert.equal((await sendRaw(scene.port, text)).status, 400, text);
+    },
+  );
 
-  await t.step("[http.smuggling] many requests at once on one connection", async () => {
-    using connection = await RawConnection.open(scene.port);
-    const session = await scene.initialize();
-    const id = session.headers["mcp-session-id"];
-    const call = (number: number) => {
-      const body = JSON.stringify(request("wait", number));
-      const headers = [host, `Mcp-Session-Id: ${id}`, `Content-Length: ${body.length}`];
-      return ["POST /mcp HTTP/1.1", "Content-Type: application/json", ...headers, "", body].join(
-        "\r\n",
-      );
-    };
-    for (let number = 0; number < 40; number++) await connection.send(call(number)).catch(() => {});
-    await connection.readAll();
-    const [client] = scene.clients;
-    assert.ok(client && client.waiting.length <= 16, "most of them were never taken");
-  });
+  await t.step(
+    "[http.smuggling] pipelined requests on one connection are answered in order",
+    async () => {
+      using connection = await RawConnection.open(scene.port);
+      const session = await scene.initialize();
+      const id = session.headers["mcp-session-id"];
+      const call = (number: number) => {
+        const body = JSON.stringify(request("wait", number));
+        const headers = [host, `Mcp-Session-Id: ${id}`, `Content-Length: ${body.length}`];
+        return ["POST /mcp HTTP/1.1", "Content-Type: application/json", ...headers, "", body].join(
+          "\r\n",
+        );
+      };
+      for (let number = 0; number < 40; number++) {
+        await connection.send(call(number)).catch(
+          () => {},
+        );
+      }
+      await connection.readAll();
+      const [client] = scene.clients;
+      assert.ok(client && client.waiting.length <= 16, "most of them were never taken");
+    },
+  );
 });
 
-Deno.test("too much, too slow", async (t) => {
+Deno.test("requests that are too large or too slow", async (t) => {
   const limits = {
     headersMs: 300,
     requestMs: 600,
@@ -212,7 +225,7 @@ Deno.test("too much, too slow", async (t) => {
     assert.equal(connection.answer.status, 413);
   });
 
-  await t.step("[http.body-limit] one that does not say so, too", async () => {
+  await t.step("[http.body-limit] so is a long body without Content-Length", async () => {
     using connection = await RawConnection.open(scene.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     await connection.send(post([host, id, "Transfer-Encoding: chunked"], ""));
@@ -222,13 +235,13 @@ Deno.test("too much, too slow", async (t) => {
     assert.equal(connection.answer.status, 413);
   });
 
-  await t.step("[http.body-limit] a client without a session has less", async () => {
+  await t.step("[http.body-limit] the limit is lower for a client without a session", async () => {
     const response = await scene.send("POST", request("initialize", 1, { x: "x".repeat(2000) }));
     assert.equal(response.status, 413);
     await response.text();
   });
 
-  await t.step("[http.body-limit] all together have a limit, too", async () => {
+  await t.step("[http.body-limit] the bodies of all clients have a common limit", async () => {
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const open: RawConnection[] = [];
     for (let number = 0; number < 4; number++) {
@@ -242,11 +255,14 @@ Deno.test("too much, too slow", async (t) => {
     for (const connection of open) connection[Symbol.dispose]();
   });
 
-  await t.step("[http.header-limit] long and many headers are refused with 431", async () => {
-    for (const header of [`X: ${"x".repeat(5000)}`, ...["A: b\r\n".repeat(1000).trimEnd()]]) {
-      assert.equal((await sendRaw(scene.port, post([host, header]))).status, 431);
-    }
-  });
+  await t.step(
+    "[http.header-limit] long headers and many headers are refused with 431",
+    async () => {
+      for (const header of [`X: ${"x".repeat(5000)}`, ...["A: b\r\n".repeat(1000).trimEnd()]]) {
+        assert.equal((await sendRaw(scene.port, post([host, header]))).status, 431);
+      }
+    },
+  );
 
   await t.step("[http.slow] slow headers and bodies are answered with 408", async () => {
     const texts = ["", "POST /mcp HT", post([host, "Content-Length: 500"], "{")];
@@ -254,20 +270,20 @@ Deno.test("too much, too slow", async (t) => {
     assert.deepEqual(answers.map(({ status }) => status), [408, 408, 408]);
   });
 
-  await t.step("[http.slow-reader] a client that reads nothing is cut off", async () => {
+  await t.step("[http.slow-reader] a client that reads nothing is disconnected", async () => {
     using connection = await RawConnection.open(scene.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const body = JSON.stringify(request("fill", 1, { size: 20_000_000 }));
     await connection.send(post([host, id, "Accept: */*"], body));
     const before = scene.service.connections;
-    // It begins to read when the connection has been given up.
+    // It begins to read only after the connection was closed.
     await until("it is given up", () => scene.service.connections < before);
     await connection.readAll();
     assert.ok(connection.answer.text.length < 20_000_000);
     await works();
   });
 
-  await t.step("[http.slow-reader] also one that lets a stream pile up", async () => {
+  await t.step("[http.slow-reader] so is one that does not read its stream", async () => {
     using connection = await RawConnection.open(scene.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const body = JSON.stringify(request("flood", 2, { size: 1_000_000 }));
@@ -276,25 +292,28 @@ Deno.test("too much, too slow", async (t) => {
     await works();
   });
 
-  await t.step("[http.connections] there are not too many, and they end", async () => {
-    const open = await Promise.all(
-      Array.from({ length: 300 }, () => RawConnection.open(scene.port)),
-    );
-    await Promise.all(open.map((connection) => connection.send("POST /m").catch(() => {})));
-    const answers = await Promise.all(open.map((connection) => connection.readAll()));
-    const statuses = new Set(answers.map(({ status }) => status));
-    assert.deepEqual([...statuses].toSorted(), [0, 408]);
-    const served = answers.filter(({ status }) => status === 408).length;
-    assert.ok(served <= limits.connections, `${served} were let in`);
-    for (const connection of open) connection[Symbol.dispose]();
-    await until("it goes on", async () => {
-      return await works().then(() => true, () => false);
-    });
-  });
+  await t.step(
+    "[http.connections] the number and duration of connections are limited",
+    async () => {
+      const open = await Promise.all(
+        Array.from({ length: 300 }, () => RawConnection.open(scene.port)),
+      );
+      await Promise.all(open.map((connection) => connection.send("POST /m").catch(() => {})));
+      const answers = await Promise.all(open.map((connection) => connection.readAll()));
+      const statuses = new Set(answers.map(({ status }) => status));
+      assert.deepEqual([...statuses].toSorted(), [0, 408]);
+      const served = answers.filter(({ status }) => status === 408).length;
+      assert.ok(served <= limits.connections, `${served} were let in`);
+      for (const connection of open) connection[Symbol.dispose]();
+      await until("it goes on", async () => {
+        return await works().then(() => true, () => false);
+      });
+    },
+  );
   await new EventReader(await session.get()).cancel();
 });
 
-Deno.test("[http.slow-readers] answers that wait for all clients have a limit, too", async () => {
+Deno.test("[http.slow-readers] the unread answers of all clients have a common limit", async () => {
   const unreadAll = 25_000_000;
   await using scene = await Scene.open({ limits: { unreadAll } });
   const session = await scene.initialize();
@@ -318,7 +337,7 @@ Deno.test("[http.slow-readers] answers that wait for all clients have a limit, t
   assert.ok((await second.readAll()).text.length > 20_000_000, "the other gets everything");
 });
 
-Deno.test("[http.stolen-session] a session that ended while a message came takes it no more", async () => {
+Deno.test("[http.stolen-session] a session that ends while a message arrives does not accept it", async () => {
   await using scene = await Scene.open();
   for (const last of ["\xff", "1"]) {
     const session = await scene.initialize();

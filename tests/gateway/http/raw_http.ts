@@ -2,9 +2,9 @@ import { soon } from "../../e2e/until.ts";
 
 /** The bytes received on a connection. */
 export interface RawAnswer {
-  /** Status of the first answer; 0 where there was none. */
+  /** Status of the first answer; 0 without an answer. */
   readonly status: number;
-  /** All that came, heads and bodies. */
+  /** All received text, heads and bodies. */
   readonly text: string;
 }
 
@@ -26,7 +26,7 @@ export class RawConnection implements Disposable {
     while (bytes.length > 0) bytes = bytes.subarray(await this.#connection.write(bytes));
   }
 
-  /** Reads until a condition holds or the other side closes; whether it holds. */
+  /** Reads until a condition holds or the other side closes; returns whether it holds. */
   async readUntil(condition: (text: string) => boolean): Promise<boolean> {
     const buffer = new Uint8Array(64 * 1024);
     const decoder = new TextDecoder();
@@ -58,11 +58,11 @@ export class RawConnection implements Disposable {
   }
 }
 
-/** Sends a text on a connection of its own, and reads until that is closed. */
+/** Sends a text on a new connection, and reads until it is closed. */
 export async function sendRaw(port: number, text: string | Uint8Array): Promise<RawAnswer> {
   using connection = await RawConnection.open(port);
   await connection.send(text).catch((error) => {
-    // It may be closed for what was sent already.
+    // The listener may close the connection before all of it is sent.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   });
   return await connection.readAll();

@@ -19,7 +19,7 @@ Deno.test("a client that lost its connection", async (t) => {
   };
   const resume = (lastId: string) => session.get({ "last-event-id": lastId });
 
-  await t.step("[http.resume] gets the answer that came meanwhile", async () => {
+  await t.step("[http.resume] gets an answer from the meantime", async () => {
     const lastId = await lose("one");
     client.waiting.splice(0).forEach((call) => call.reply({ came: "meanwhile" }));
     const [answer = "", ...more] = await new EventReader(await resume(lastId)).rest();
@@ -27,7 +27,7 @@ Deno.test("a client that lost its connection", async (t) => {
     assert.deepEqual(more, []);
   });
 
-  await t.step("[http.resume] gets the answer that comes later", async () => {
+  await t.step("[http.resume] gets a later answer", async () => {
     const lastId = await lose("two");
     const reader = new EventReader(await resume(lastId));
     client.waiting.splice(0).forEach((call) => call.reply({ came: "later" }));
@@ -35,7 +35,7 @@ Deno.test("a client that lost its connection", async (t) => {
     assert.deepEqual(JSON.parse(answer).result, { came: "later" });
   });
 
-  await t.step("[http.resume] gets each message once, from where it was", async () => {
+  await t.step("[http.resume] gets each message once, from its last event on", async () => {
     const reader = new EventReader(await session.post(request("progress", "three")));
     const first = await reader.message();
     await reader.cancel();
@@ -56,7 +56,7 @@ Deno.test("a client that lost its connection", async (t) => {
     await again.cancel();
   });
 
-  await t.step("[http.resume] is told where too much was lost", async () => {
+  await t.step("[http.resume] gets an error if too much was lost", async () => {
     const lastId = await lose("four");
     client.waiting.splice(0).forEach((call) => call.reply({ text: "x".repeat(5000) }));
     const response = await resume(lastId);
@@ -64,7 +64,7 @@ Deno.test("a client that lost its connection", async (t) => {
     await response.body?.cancel();
   });
 
-  await t.step("[http.resume] is told where only the end is left", async () => {
+  await t.step("[http.resume] gets an error if only the end of the stream is left", async () => {
     const reader = new EventReader(await session.post(request("flood", "flood", { size: 100 })));
     const first = await reader.message();
     await reader.cancel();
@@ -75,7 +75,7 @@ Deno.test("a client that lost its connection", async (t) => {
     client.waiting.splice(0).forEach((call) => call.reply({}));
   });
 
-  await t.step("[http.resume] a stream of another session is not to be had", async () => {
+  await t.step("[http.resume] cannot read a stream of another session", async () => {
     const lastId = await lose("five");
     const other = await scene.initialize();
     const response = await other.get({ "last-event-id": lastId });
@@ -84,7 +84,7 @@ Deno.test("a client that lost its connection", async (t) => {
     client.waiting.splice(0).forEach((call) => call.reply({}));
   });
 
-  await t.step("[http.disconnect] that is no cancellation", async () => {
+  await t.step("[http.disconnect] a disconnect is not a cancellation", async () => {
     await lose("six");
     await until("the call is there", () => client.waiting.length === 1);
     assert.equal(client.waiting[0]?.signal.aborted, false);

@@ -8,21 +8,21 @@ import {
 import { type Channel, type IncomingRequest, JsonText, Peer } from "../../../src/jsonrpc/mod.ts";
 import { createLog } from "../../../src/log.ts";
 
-/** How a service is set up. */
+/** Options of a service. */
 export interface SceneOptions {
   readonly limits?: Partial<HttpLimits>;
   readonly settings?: Partial<Parameters<typeof HttpService.open>[0]["settings"]>;
   readonly authenticator?: Authenticator;
 }
 
-/** An integer that no double holds. */
+/** An integer that a double cannot represent. */
 export const BIG = "12345678901234567890";
 
 const ACCEPT = "application/json, text/event-stream";
 
-/** A client's session as the other side of the service sees it. */
+/** A client's session as the gateway behind the service sees it. */
 export class Client {
-  /** Calls of `wait` that are under way. */
+  /** Calls of `wait` in progress. */
   readonly waiting: IncomingRequest[] = [];
   /** Methods of notifications so far. */
   readonly told: string[] = [];
@@ -30,7 +30,7 @@ export class Client {
   readonly peer: Peer;
   isInitialized = false;
   hasLeft = false;
-  /** How often its servers were released. */
+  /** Number of times that its servers were released. */
   releases = 0;
 
   constructor(channel: Channel, agent: string | undefined) {
@@ -164,7 +164,7 @@ export class Scene implements AsyncDisposable {
   }
 }
 
-/** A session as its client has it. */
+/** The client's side of a session. */
 export class SceneSession {
   /** Headers sent with each request. */
   readonly headers: Readonly<Record<string, string>>;
@@ -183,7 +183,7 @@ export class SceneSession {
     return await this.#scene.send("GET", undefined, { ...this.headers, ...headers });
   }
 
-  /** Ends it; gives the status. */
+  /** Ends the session, and returns the status. */
   async delete(): Promise<number> {
     const response = await this.#scene.send("DELETE", undefined, this.headers);
     await response.text();
@@ -214,7 +214,7 @@ export class EventReader {
     this.#reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** The next event; undefined at the end. */
+  /** The next event; `undefined` at the end. */
   async next(): Promise<StreamEvent | undefined> {
     for (;;) {
       const end = this.#rest.indexOf("\n\n");
@@ -244,7 +244,7 @@ export class EventReader {
     }
   }
 
-  /** All messages to the end. */
+  /** All messages until the end. */
   async rest(): Promise<string[]> {
     const messages: string[] = [];
     for (let event = await this.message(); event; event = await this.message()) {
@@ -253,7 +253,7 @@ export class EventReader {
     return messages;
   }
 
-  /** Goes away. */
+  /** Disconnects. */
   async cancel(): Promise<void> {
     await this.#reader.cancel();
   }

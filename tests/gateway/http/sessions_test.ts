@@ -3,7 +3,7 @@ import type { Authenticator, Credential } from "../../../src/gateway/http/mod.ts
 import { until } from "../../e2e/until.ts";
 import { EventReader, request, Scene } from "./scene.ts";
 
-/** Knows agents by their own names as tokens; any may be taken out. */
+/** An authenticator for which an agent's name is its token; agents can be removed. */
 class Names implements Authenticator {
   readonly isConfigured = true;
   readonly gone = new Set<string>();
@@ -34,11 +34,11 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
   await using scene = await Scene.open({ authenticator });
   const session = await scene.initialize(bearer("one"));
 
-  await t.step("[http.credential] the agent is the credential's", () => {
+  await t.step("[http.credential] the agent is that of the credential", () => {
     assert.equal(scene.clients[0]?.agent, "agent-one");
   });
 
-  await t.step("[http.credential] no request goes without one", async () => {
+  await t.step("[http.credential] every request needs a credential", async () => {
     const response = await scene.send("POST", request("initialize"));
     assert.equal(response.status, 401);
     assert.equal(response.headers.get("www-authenticate"), 'Bearer realm="x"');
@@ -46,7 +46,7 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
     assert.equal((await response.json()).error.message, "Who are you?");
   });
 
-  await t.step("[http.stolen-session] to another credential it does not exist", async () => {
+  await t.step("[http.stolen-session] for another credential it does not exist", async () => {
     for (const method of ["POST", "GET", "DELETE"]) {
       const body = method === "POST" ? request("echo") : undefined;
       const response = await scene.send(method, body, { ...session.headers, ...bearer("two") });
@@ -58,33 +58,36 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
     await own.text();
   });
 
-  await t.step("[http.credential-end] it ends with its credential, streams too", async () => {
-    const other = await scene.initialize(bearer("two"));
-    const [listening, calling] = [
-      new EventReader(await session.get()),
-      session.post(request("wait", "w")),
-    ];
-    await until("the call is there", () => scene.clients[0]?.waiting.length === 1);
-    authenticator.gone.add("one");
-    scene.service.recheck();
-    assert.deepEqual(await listening.rest(), []);
-    assert.equal((await calling).status, 404);
-    await (await calling).text();
-    assert.equal(scene.clients[0]?.hasLeft, true);
-    const left = await other.post(request("echo"));
-    assert.equal(left.status, 200);
-    await left.text();
-  });
+  await t.step(
+    "[http.credential-end] it ends with its credential, and so do its streams",
+    async () => {
+      const other = await scene.initialize(bearer("two"));
+      const [listening, calling] = [
+        new EventReader(await session.get()),
+        session.post(request("wait", "w")),
+      ];
+      await until("the call is there", () => scene.clients[0]?.waiting.length === 1);
+      authenticator.gone.add("one");
+      scene.service.recheck();
+      assert.deepEqual(await listening.rest(), []);
+      assert.equal((await calling).status, 404);
+      await (await calling).text();
+      assert.equal(scene.clients[0]?.hasLeft, true);
+      const left = await other.post(request("echo"));
+      assert.equal(left.status, 200);
+      await left.text();
+    },
+  );
 
-  await t.step("[http.metadata] the protected resource describes itself", async () => {
+  await t.step("[http.metadata] the protected resource has metadata", async () => {
     const url = new URL("/.well-known/oauth-protected-resource/mcp", scene.url);
     const metadata = await (await fetch(url)).json();
     assert.deepEqual(metadata, { resource: scene.url });
   });
 });
 
-Deno.test("sessions end, and there are not too many", async (t) => {
-  await t.step("[http.idle] one that is not used ends, one that listens does not", async () => {
+Deno.test("the number and lifetime of sessions are limited", async (t) => {
+  await t.step("[http.idle] an unused session ends, one with an open stream does not", async () => {
     await using scene = await Scene.open({ settings: { sessionIdleS: 1 } });
     const [idle, used] = [await scene.initialize(), await scene.initialize()];
     const listening = new EventReader(await used.get());
@@ -94,7 +97,7 @@ Deno.test("sessions end, and there are not too many", async (t) => {
     await listening.cancel();
   });
 
-  await t.step("[http.max-age] none lasts for ever, used or not", async () => {
+  await t.step("[http.max-age] every session ends at its maximum age", async () => {
     await using scene = await Scene.open({ settings: { sessionMaxS: 1 } });
     const session = await scene.initialize();
     const listening = new EventReader(await session.get());
@@ -102,19 +105,22 @@ Deno.test("sessions end, and there are not too many", async (t) => {
     assert.equal(scene.clients[0]?.hasLeft, true);
   });
 
-  await t.step("[http.session-ceiling] more are refused, with the time to wait", async () => {
-    await using scene = await Scene.open({ settings: { maxSessions: 2 } });
-    const first = await scene.initialize();
-    await scene.initialize();
-    const response = await scene.send("POST", request("initialize"));
-    assert.equal(response.status, 503);
-    assert.match(response.headers.get("retry-after") ?? "", /^\d+$/);
-    await response.text();
-    await first.delete();
-    await scene.initialize();
-  });
+  await t.step(
+    "[http.session-ceiling] further sessions are refused, with the time to wait",
+    async () => {
+      await using scene = await Scene.open({ settings: { maxSessions: 2 } });
+      const first = await scene.initialize();
+      await scene.initialize();
+      const response = await scene.send("POST", request("initialize"));
+      assert.equal(response.status, 503);
+      assert.match(response.headers.get("retry-after") ?? "", /^\d+$/);
+      await response.text();
+      await first.delete();
+      await scene.initialize();
+    },
+  );
 
-  await t.step("[http.session-share] one agent cannot keep all others out", async () => {
+  await t.step("[http.session-share] one agent cannot use up all sessions", async () => {
     await using scene = await Scene.open({
       settings: { maxSessions: 4 },
       authenticator: new Names(),
@@ -141,7 +147,7 @@ Deno.test("sessions end, and there are not too many", async (t) => {
     for (const stream of streams) await stream.cancel();
   });
 
-  await t.step("[http.abandoned] one that was left gives up its place", async () => {
+  await t.step("[http.abandoned] an abandoned session is replaced", async () => {
     await using scene = await Scene.open({
       settings: { maxSessions: 100 },
       limits: { yieldMs: 0 },

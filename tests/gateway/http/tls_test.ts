@@ -38,7 +38,7 @@ Deno.test("over TLS", async (t) => {
       limits: { headersMs: 300 },
     });
 
-    await t.step("[http.tls] the certificate is shown, and sessions work", async () => {
+    await t.step("[http.tls] the configured certificate is used, and sessions work", async () => {
       assert.match(scene.url, /^https:/);
       assert.deepEqual([await isShown(scene, "first"), await isShown(scene, "second")], [
         true,
@@ -84,13 +84,13 @@ Deno.test("over TLS", async (t) => {
       },
     );
 
-    await t.step("[http.tls-reload] changed files are shown without a restart", async () => {
+    await t.step("[http.tls-reload] changed files are used without a restart", async () => {
       use("second");
       await until("it is shown", () => isShown(scene, "second"));
       assert.equal(await isShown(scene, "first"), false);
     });
 
-    await t.step("[http.tls-reload] files that do not fit change nothing", async () => {
+    await t.step("[http.tls-reload] files that do not match change nothing", async () => {
       Deno.copyFileSync(join(FIXTURES, "first.key"), tlsKey);
       await until("it is told", () => scene.log.join().includes("changed certificate is not used"));
       assert.equal(await isShown(scene, "second"), true);
@@ -98,14 +98,17 @@ Deno.test("over TLS", async (t) => {
       await until("it is shown", () => isShown(scene, "first"));
     });
 
-    await t.step("[http.tls] files that do not fit refuse the start, and say why", async () => {
-      Deno.copyFileSync(join(FIXTURES, "second.key"), tlsKey);
-      const open = (settings: object) => Scene.open({ settings });
-      await assert.rejects(open({ tlsCert, tlsKey }), /is not that of the certificate/);
-      await assert.rejects(open({ tlsCert, tlsKey: tlsCert }), /holds no private key/);
-      await assert.rejects(open({ tlsCert: tlsKey, tlsKey }), /holds no certificate/);
-      await assert.rejects(open({ tlsCert: join(folder, "no"), tlsKey }), /cannot be read/);
-    });
+    await t.step(
+      "[http.tls] with files that do not match, the gateway does not start",
+      async () => {
+        Deno.copyFileSync(join(FIXTURES, "second.key"), tlsKey);
+        const open = (settings: object) => Scene.open({ settings });
+        await assert.rejects(open({ tlsCert, tlsKey }), /is not that of the certificate/);
+        await assert.rejects(open({ tlsCert, tlsKey: tlsCert }), /holds no private key/);
+        await assert.rejects(open({ tlsCert: tlsKey, tlsKey }), /holds no certificate/);
+        await assert.rejects(open({ tlsCert: join(folder, "no"), tlsKey }), /cannot be read/);
+      },
+    );
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -17,7 +17,7 @@ const RULES = {
   },
 };
 
-Deno.test("[rules.credentials] a token names its agent, by its hash", async () => {
+Deno.test("[rules.credentials] a token identifies its agent by its hash", async () => {
   const desk = await Desk.open(RULES);
   assert.equal(desk.authenticator.isConfigured, true);
   assert.equal(await desk.login("amg_one"), "a");
@@ -30,7 +30,7 @@ Deno.test("[rules.credentials] a token names its agent, by its hash", async () =
   assert.ok(!id.includes("amg_later"));
 });
 
-Deno.test("[rules.credentials] unknown and expired tokens get one and the same answer", async () => {
+Deno.test("[rules.credentials] unknown and expired tokens get the same answer", async () => {
   const desk = await Desk.open(RULES);
   const answers = [];
   for (
@@ -55,7 +55,7 @@ Deno.test("[rules.credentials] a header that is not a bearer token is refused", 
   for (const header of [null, "", "  "]) {
     const refused = await desk.authenticate(header);
     assert.ok(refused.kind === "refused" && refused.status === 401);
-    // Without an error: nothing was wrong, there was nothing.
+    // Without `error` in the challenge, because there was no credential.
     assert.equal(refused.wwwAuthenticate, 'Bearer realm="agent-mcp-gateway"');
   }
   const odd = [
@@ -82,7 +82,7 @@ Deno.test("[rules.credentials] a header that is not a bearer token is refused", 
   }
 });
 
-Deno.test("[rules.credentials] the rules in force count, for the next request and for open sessions", async () => {
+Deno.test("[rules.credentials] changed rules apply to the next request and to open sessions", async () => {
   const desk = await Desk.open(RULES);
   const { authenticator } = desk;
   const [one, two] = [await desk.credential("amg_one"), await desk.credential("amg_two")];
@@ -92,7 +92,7 @@ Deno.test("[rules.credentials] the rules in force count, for the next request an
   assert.equal(authenticator.isValid({ ...one, agent: "b" }), false);
   assert.equal(authenticator.isValid({ id: "token:", agent: "a" }), false);
 
-  // `amg_one` is taken away, `amg_two` goes to another agent, `amg_later` has ended meanwhile.
+  // `amg_one` is removed, `amg_two` belongs to another agent, `amg_later` has expired.
   await desk.reload({
     agents: {
       a: {},
@@ -110,7 +110,7 @@ Deno.test("[rules.credentials] the rules in force count, for the next request an
   assert.equal(await desk.login("amg_later"), 401);
 });
 
-Deno.test("[rules.credentials] without any credential the gateway is open; an expired one is one", async () => {
+Deno.test("[rules.credentials] without any credential the gateway is open; an expired credential counts as one", async () => {
   const desk = await Desk.open({ agents: { a: {} } });
   assert.equal(desk.authenticator.isConfigured, false);
   assert.deepEqual(await desk.authenticate(null), { kind: "open" });
@@ -123,7 +123,7 @@ Deno.test("[rules.credentials] without any credential the gateway is open; an ex
   assert.equal(desk.authenticator.metadata, undefined);
 });
 
-Deno.test("[rules.credentials] one of 20,000 tokens is found at once", async () => {
+Deno.test("[rules.credentials] one of 20,000 tokens is found quickly", async () => {
   const agents = Array.from({ length: 10_000 }, (_, index) => {
     const token_sha256 = [sha256(`amg_${index}`), sha256(`amg_other_${index}`)];
     return [`agent-${index}`, { token_sha256 }] as const;
@@ -138,7 +138,7 @@ Deno.test("[rules.credentials] one of 20,000 tokens is found at once", async () 
   assert.ok(each < 10, `${each} ms`);
 });
 
-Deno.test("[rules.credentials] the log has no token", async () => {
+Deno.test("[rules.credentials] the log contains no token", async () => {
   const desk = await Desk.open(RULES);
   for (let index = 0; index < 40; index++) await desk.login(`amg_guess_${index}`);
   assert.equal(desk.log.told.length, 1);

@@ -53,7 +53,7 @@ const FINDINGS: Readonly<Record<string, readonly (readonly [string, readonly str
 };
 
 for (const [rule, cases] of Object.entries(FINDINGS)) {
-  Deno.test(`lint: ${rule} finds what is against it, and nothing else`, () => {
+  Deno.test(`lint: ${rule} finds violations, and nothing else`, () => {
     for (const [source, expected] of cases) {
       assert.deepEqual(lintSource(rule, "src/config/load.ts", source), expected, source);
     }
