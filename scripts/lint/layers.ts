@@ -20,8 +20,9 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["config/editing"],
   ["config"],
   ["jsonrpc", "wildcards", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
-  ["otlp_exporter.ts", "line_queue.ts"],
+  ["otlp_exporter.ts", "line_queue.ts", "file_lock.ts"],
   [
+    "atomic_file.ts",
     "bytes.ts",
     "file_identity.ts",
     "loopback.ts",

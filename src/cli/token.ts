@@ -1,5 +1,4 @@
-import { editFile } from "../config/mod.ts";
-import { addToken } from "../config/editing/mod.ts";
+import { addToken, editFile } from "../config/editing/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { agentArgument, defineCommand, JSON_FLAG, parsedFlag, RULES_FLAG } from "./command.ts";
 import { CommandError } from "./error_report.ts";

@@ -12,7 +12,6 @@ export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
 export { childEnvironment, expandHome, homeFolder } from "./environment.ts";
 export { safeVariables, stateFile } from "./environment.ts";
-export { editFile } from "./edit_file.ts";
 export { findExposure, hasCredentials } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { agentIdShape, isAgentId } from "./agent_id.ts";

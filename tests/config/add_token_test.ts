@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { editFile } from "../../src/config/mod.ts";
-import { addToken } from "../../src/config/editing/mod.ts";
+import { addToken, editFile } from "../../src/config/editing/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { TempFolder } from "./support.ts";
 

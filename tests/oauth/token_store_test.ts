@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { createLog } from "../../src/log.ts";
-import { lockFile, LockTimeout } from "../../src/downstream/oauth/file_lock.ts";
-import { accessArguments } from "../../src/downstream/oauth/private_file.ts";
+import { lockFile, LockTimeout } from "../../src/file_lock.ts";
+import { accessArguments } from "../../src/downstream/oauth/private_folder.ts";
 import { oauthFolder } from "../../src/downstream/oauth/token_store.ts";
 import { TokenStore } from "../../src/downstream/oauth/token_store.ts";
 import type { StoredLogin } from "../../src/downstream/oauth/stored_login.ts";
@@ -146,14 +146,14 @@ Deno.test("[oauth.store] waiting for the lock is bounded and can be cancelled", 
     const path = join(folder, "a.lock");
     const signal = new AbortController().signal;
     {
-      using _held = await lockFile(path, { signal, withinMs: 1000 });
-      await assert.rejects(lockFile(path, { signal, withinMs: 30 }), LockTimeout);
+      using _held = await lockFile(path, { signal, withinMs: 1000, isLockFile: true });
+      await assert.rejects(lockFile(path, { signal, withinMs: 30, isLockFile: true }), LockTimeout);
       const end = new AbortController();
-      const waiting = lockFile(path, { signal: end.signal, withinMs: 60_000 });
+      const waiting = lockFile(path, { signal: end.signal, withinMs: 60_000, isLockFile: true });
       end.abort(new Error("enough"));
       await assert.rejects(waiting, { message: "enough" });
     }
-    using _again = await lockFile(path, { signal, withinMs: 1000 });
+    using _again = await lockFile(path, { signal, withinMs: 1000, isLockFile: true });
   });
 });
 

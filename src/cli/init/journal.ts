@@ -1,5 +1,7 @@
+import { removeIfThere, replaceFile } from "../../atomic_file.ts";
+import { folderOf } from "../../config/mod.ts";
 import { isRecord } from "./import_entry.ts";
-import { lookAt, removeIfThere, replaceFile } from "./replace_file.ts";
+import { isSameBytes, lookAt } from "./file_state.ts";
 
 /** A value that was set or taken out in a client's file. */
 export interface ChangedValue {
@@ -34,12 +36,15 @@ export interface JournalEntry {
 const MOST_ENTRIES = 20;
 
 /**
- * The runs that can be undone, the oldest first.
+ * Reads the runs that can be undone, the oldest first.
  *
  * @throws {Error} The journal is damaged.
  */
 export function readJournal(path: string): JournalEntry[] {
-  const { bytes } = lookAt(path);
+  return parseRuns(path, lookAt(path).bytes);
+}
+
+function parseRuns(path: string, bytes: Uint8Array | undefined): JournalEntry[] {
   if (bytes === undefined) return [];
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
@@ -52,12 +57,19 @@ export function readJournal(path: string): JournalEntry[] {
   }
 }
 
-/** Writes the runs that can be undone; takes the journal away where there are none. */
-export function writeJournal(path: string, entries: readonly JournalEntry[]): void {
-  if (entries.length === 0) {
-    removeIfThere(path);
-    return;
+/** Changes the runs that can be undone. The journal is removed if none is left. */
+export async function editJournal(
+  path: string,
+  edit: (runs: JournalEntry[]) => JournalEntry[],
+): Promise<void> {
+  for (;;) {
+    const { real, bytes: before } = lookAt(path);
+    const runs = edit(parseRuns(path, before)).slice(-MOST_ENTRIES);
+    if (runs.length === 0) return await removeIfThere(path);
+    const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, runs }, null, 2)}\n`);
+    Deno.mkdirSync(folderOf(real), { recursive: true, mode: 0o700 });
+    // Another `init` may have written its run meanwhile.
+    const isCurrent = (): boolean => isSameBytes(lookAt(path).bytes, before);
+    if (await replaceFile(real, { bytes, mode: 0o600 }, isCurrent)) return;
   }
-  const text = JSON.stringify({ version: 1, runs: entries.slice(-MOST_ENTRIES) }, null, 2);
-  replaceFile(lookAt(path).real, { bytes: new TextEncoder().encode(`${text}\n`), mode: 0o600 });
 }

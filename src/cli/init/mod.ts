@@ -35,7 +35,7 @@ export { serversText } from "./servers_text.ts";
 export type { TextOptions } from "./servers_text.ts";
 export { nextText, writtenText } from "./summary.ts";
 export type { SummaryOptions } from "./summary.ts";
-export { backupPath, stampOf } from "./replace_file.ts";
+export { backupPath, stampOf } from "./file_state.ts";
 export type { Inspected, InspectedServer, InspectedTool } from "./allowed_tools.ts";
 export { applyUndo, planUndo } from "./undo.ts";
 export type { Undo, UndoStep } from "./undo.ts";

@@ -1,16 +1,9 @@
+import { createFile, removeIfThere, replaceFile } from "../../atomic_file.ts";
 import { languageOf, parseClientFile } from "./client_document.ts";
 import { editJson } from "./edit_json.ts";
 import { isRecord, type Json } from "./import_entry.ts";
-import { type ChangedFile, readJournal, writeJournal } from "./journal.ts";
-import {
-  backupPath,
-  hashOf,
-  lookAt,
-  removeIfThere,
-  replaceFile,
-  stampOf,
-  writeNew,
-} from "./replace_file.ts";
+import { type ChangedFile, editJournal, readJournal } from "./journal.ts";
+import { backupPath, hashOf, lookAt, stampOf } from "./file_state.ts";
 import { loadTomlReader, setTomlTable } from "./toml_table.ts";
 
 /** The step that puts a file back as it was before the run. */
@@ -112,9 +105,9 @@ export async function applyUndo(
     if (how === "lost" || (how === "changed" && !force)) kept.push(file);
     else if (how === "values") await changeValuesBack(file);
     else if (how !== "none") await putBack(file, how === "changed" ? stampOf(now) : undefined);
-    else if (file.backup !== null) removeIfThere(file.backup);
+    else if (file.backup !== null) await removeIfThere(file.backup);
   }
-  writeJournal(journal, readJournal(journal).slice(0, -1));
+  await editJournal(journal, (runs) => runs.slice(0, -1));
   return kept;
 }
 
@@ -122,13 +115,13 @@ export async function applyUndo(
 async function putBack(file: ChangedFile, stamp: string | undefined): Promise<void> {
   const { real, bytes, mode } = lookAt(file.path);
   if (stamp !== undefined && bytes !== undefined) {
-    writeNew(backupPath(file.path, stamp), { bytes, mode: mode ?? 0o600 });
+    await createFile(backupPath(file.path, stamp), { bytes, mode: mode ?? 0o600 });
   }
   const backup = await backupOf(file);
-  if (backup === undefined) removeIfThere(real);
+  if (backup === undefined) await removeIfThere(real);
   // The backup is for the user only, whatever the file was.
-  else replaceFile(real, { bytes: backup.bytes, mode: mode ?? 0o600 });
-  if (file.backup !== null) removeIfThere(file.backup);
+  else await replaceFile(real, { bytes: backup.bytes, mode: mode ?? 0o600 });
+  if (file.backup !== null) await removeIfThere(file.backup);
 }
 
 /** Sets only the values that init changed to what they were. */
@@ -143,8 +136,8 @@ async function changeValuesBack(file: ChangedFile): Promise<void> {
   })));
   const mark = text.startsWith("\uFEFF") ? "\uFEFF" : "";
   const edited = await edit(file.path, text.slice(mark.length), edits);
-  replaceFile(real, { bytes: new TextEncoder().encode(mark + edited), mode: mode ?? 0o600 });
-  if (file.backup !== null) removeIfThere(file.backup);
+  await replaceFile(real, { bytes: new TextEncoder().encode(mark + edited), mode: mode ?? 0o600 });
+  if (file.backup !== null) await removeIfThere(file.backup);
 }
 
 async function edit(

@@ -1,22 +1,8 @@
+import { createFile, removeIfThere, replaceFile } from "../../atomic_file.ts";
+import { folderOf } from "../../config/mod.ts";
 import type { Json } from "./import_entry.ts";
-import {
-  type ChangedFile,
-  type ChangedValue,
-  type JournalEntry,
-  readJournal,
-  writeJournal,
-} from "./journal.ts";
-import {
-  backupPath,
-  type FileState,
-  hashOf,
-  isSameBytes,
-  lookAt,
-  removeIfThere,
-  replaceFile,
-  stampOf,
-  writeNew,
-} from "./replace_file.ts";
+import { type ChangedFile, type ChangedValue, editJournal, type JournalEntry } from "./journal.ts";
+import { backupPath, type FileState, hashOf, isSameBytes, lookAt, stampOf } from "./file_state.ts";
 
 /** A file to write. */
 export interface Change {
@@ -68,30 +54,30 @@ export async function writeFiles(
   if (steps.length === 0) return [];
   const files = await Promise.all(steps.map(describeStep));
   const run = { time: now.toISOString(), files };
-  // Late, because another `init` may have written there meanwhile.
-  const runs = readJournal(journal);
-  const undo: (() => void)[] = [];
+  const undo: (() => Promise<unknown>)[] = [];
   let at = "";
   try {
     for (const { backup, state, change } of steps) {
       if (backup === undefined || state.bytes === undefined) continue;
       at = change.path;
       // The file may hold secrets, and nobody else needs the backup.
-      writeNew(backup, { bytes: state.bytes, mode: 0o600 });
+      await createFile(backup, { bytes: state.bytes, mode: 0o600 });
       undo.push(() => removeIfThere(backup));
     }
     at = journal;
-    writeJournal(journal, [...runs, run]);
+    await editJournal(journal, (runs) => [...runs, run]);
     undo.push(() => forgetRun(journal, run));
     for (const { change, state, next, mode } of steps) {
       at = change.path;
-      const { bytes } = lookAt(change.path);
-      if (!isSameBytes(bytes, state.bytes)) throw new Error("another program has just changed it");
-      replaceFile(state.real, { bytes: next, mode });
+      Deno.mkdirSync(folderOf(state.real), { recursive: true, mode: 0o700 });
+      const isCurrent = (): boolean => isSameBytes(lookAt(change.path).bytes, state.bytes);
+      if (!await replaceFile(state.real, { bytes: next, mode }, isCurrent)) {
+        throw new Error("another program has just changed it");
+      }
       undo.push(() => restore(state, change.mode));
     }
   } catch (cause) {
-    for (const step of undo.reverse()) step();
+    for (const step of undo.reverse()) await step();
     throw new Error(`Cannot write ${at}: ${reasonOf(cause)}; nothing has been changed`, { cause });
   }
   return steps.map(({ change: { path }, backup }) =>
@@ -100,9 +86,9 @@ export async function writeFiles(
 }
 
 /** Takes out one run, and leaves those that another `init` has written. */
-function forgetRun(journal: string, run: JournalEntry): void {
+async function forgetRun(journal: string, run: JournalEntry): Promise<void> {
   const ours = JSON.stringify(run);
-  writeJournal(journal, readJournal(journal).filter((entry) => JSON.stringify(entry) !== ours));
+  await editJournal(journal, (runs) => runs.filter((entry) => JSON.stringify(entry) !== ours));
 }
 
 function planStep(change: Change, stamp: string): Step | undefined {
@@ -155,9 +141,9 @@ async function describeStep({ change, state, next, backup }: Step): Promise<Chan
   };
 }
 
-function restore({ real, bytes, mode }: FileState, fallback: number): void {
-  if (bytes === undefined) removeIfThere(real);
-  else replaceFile(real, { bytes, mode: mode ?? fallback });
+async function restore({ real, bytes, mode }: FileState, fallback: number): Promise<void> {
+  if (bytes === undefined) await removeIfThere(real);
+  else await replaceFile(real, { bytes, mode: mode ?? fallback });
 }
 
 /** Returns the system's reason for an error, without the path: the message around it names that. */

@@ -7,6 +7,7 @@
  */
 export { addToken, type NewToken } from "./add_token.ts";
 export { checkText } from "./check_text.ts";
+export { editFile } from "./edit_file.ts";
 export { detectFileKind } from "./detect_file_kind.ts";
 export { parseClientText } from "./client_text.ts";
 export type { ClientDocument, ParsedClient } from "./client_text.ts";

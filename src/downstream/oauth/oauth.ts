@@ -5,7 +5,7 @@ import type { ClientMethod } from "./client_authentication.ts";
 import { discover, type OAuthChallenge, readChallenge } from "./discovery.ts";
 import { authRequired, explainLogin, LoginFailed } from "./failures.ts";
 import { serverCommand } from "../server_command.ts";
-import { LockTimeout } from "./file_lock.ts";
+import { LockTimeout } from "../../file_lock.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
 import { isDoneWithin, type LoginAttempt } from "./login_attempt.ts";
 import { type OAuthSettings, startLogin } from "./person_login.ts";

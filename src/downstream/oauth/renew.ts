@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import { Unreachable } from "./failures.ts";
-import { LockTimeout } from "./file_lock.ts";
+import { LockTimeout } from "../../file_lock.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
 import { addSecret, loadSdk } from "./sdk.ts";
 import { fitsEntry, isDue, type StoredLogin } from "./stored_login.ts";

@@ -1,7 +1,8 @@
+import { removeIfThere, replaceFile } from "../../atomic_file.ts";
 import { homeFolder } from "../../config/mod.ts";
+import { lockFile, LockTimeout } from "../../file_lock.ts";
 import type { Log } from "../../log.ts";
-import { lockFile, LockTimeout } from "./file_lock.ts";
-import { makePrivateFolder, removeIfThere, writePrivately } from "./private_file.ts";
+import { makePrivateFolder } from "./private_folder.ts";
 import { parseLogin, type StoredLogin } from "./stored_login.ts";
 
 /** Maximum wait for the lock; longer than a request for tokens takes. */
@@ -81,7 +82,8 @@ export class TokenStore {
       const folder = this.#needFolder();
       await makePrivateFolder(folder);
       const name = `${await prefixOf(login.url)}-${await hash(login.issuer)}.json`;
-      await writePrivately(`${folder}/${name}`, `${JSON.stringify(login, null, 2)}\n`);
+      const bytes = new TextEncoder().encode(`${JSON.stringify(login, null, 2)}\n`);
+      await replaceFile(`${folder}/${name}`, { bytes, mode: 0o600 });
       this.#unwritten.delete(login.url);
     } catch (error) {
       this.#unwritten.set(login.url, login);
@@ -118,7 +120,7 @@ export class TokenStore {
       const folder = this.#needFolder();
       await makePrivateFolder(folder);
       const path = `${folder}/${await prefixOf(url)}.lock`;
-      return await lockFile(path, { signal, withinMs: LOCK_MS });
+      return await lockFile(path, { signal, withinMs: LOCK_MS, isLockFile: true });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof LockTimeout) throw error;

@@ -1,5 +1,4 @@
-/** Modes that give access to the owner only. */
-const FILE_MODE = 0o600;
+/** Gives access to the owner only. */
 const FOLDER_MODE = 0o700;
 
 /**
@@ -32,26 +31,6 @@ export function accessArguments(
   return [folder, "/inheritance:r", "/grant:r", `${user}:(OI)(CI)F`];
 }
 
-/**
- * Writes a file that only the user can read. A concurrent reader sees either the old text or the
- * new one, also after a crash. A symlink at the path is replaced, not followed.
- *
- * @param path The file; its folder must exist.
- */
-export async function writePrivately(path: string, text: string): Promise<void> {
-  const draft = `${path}.${crypto.randomUUID()}.tmp`;
-  try {
-    using file = await Deno.open(draft, { write: true, createNew: true, mode: FILE_MODE });
-    const bytes = new TextEncoder().encode(text);
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-    await file.sync();
-  } catch (error) {
-    await removeIfThere(draft);
-    throw error;
-  }
-  await Deno.rename(draft, path);
-}
-
 async function isThere(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
@@ -59,14 +38,5 @@ async function isThere(path: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
-  }
-}
-
-/** Removes a file, or the symlink at its path, if it exists. */
-export async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

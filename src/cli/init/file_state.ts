@@ -1,5 +1,3 @@
-import { folderOf, nameOf, resolvePath } from "../../config/mod.ts";
-
 /** A file as it is on disk. */
 export interface FileState {
   /** The path with links followed. */
@@ -27,51 +25,6 @@ export function lookAt(path: string): FileState {
   const real = isLink ? Deno.realPathSync(path) : path;
   const { mode } = Deno.statSync(real);
   return { real, bytes: Deno.readFileSync(real), mode: mode === null ? undefined : mode & 0o7777 };
-}
-
-/** The content and the permissions of a file to write. */
-export interface FileContent {
-  readonly bytes: Uint8Array;
-  readonly mode: number;
-}
-
-/** Puts bytes in a file's place in one step: whenever this ends, the file is the old or the new one. */
-export function replaceFile(real: string, content: FileContent): void {
-  const folder = folderOf(real);
-  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const temporary = resolvePath(folder, `.${nameOf(real)}.${crypto.randomUUID()}.tmp`);
-  try {
-    writeNew(temporary, content);
-    Deno.renameSync(temporary, real);
-  } catch (error) {
-    removeIfThere(temporary);
-    throw error;
-  }
-}
-
-/** Writes a file that must not be there yet, down to the disk. */
-export function writeNew(path: string, { bytes, mode }: FileContent): void {
-  {
-    using file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
-    try {
-      for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-      file.syncDataSync();
-    } catch (error) {
-      // On a full disk: half a backup is none.
-      removeIfThere(path);
-      throw error;
-    }
-  }
-  if (Deno.build.os !== "windows") Deno.chmodSync(path, mode);
-}
-
-/** Removes a file; one that is not there is fine. */
-export function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /** Whether two files hold the same. */

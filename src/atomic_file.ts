@@ -1,0 +1,93 @@
+/**
+ * Replaces files atomically. A leaf: imports nothing of the project.
+ *
+ * @module
+ */
+
+/** Bytes and permissions of a file to write. */
+export interface FileContent {
+  readonly bytes: Uint8Array;
+  readonly mode: number;
+}
+
+/**
+ * Replaces a file, or creates it: a reader sees the old bytes or the new ones, also after a crash.
+ * The file keeps its owner. A symlink at the path is replaced, not followed.
+ *
+ * @param isCurrent Called immediately before the file is replaced.
+ * @returns `false` if `isCurrent` did; the file is unchanged then, as after any error.
+ */
+export async function replaceFile(
+  path: string,
+  { bytes, mode }: FileContent,
+  isCurrent: () => boolean = () => true,
+): Promise<boolean> {
+  const draft = `${path}.${crypto.randomUUID()}.tmp`;
+  await createFile(draft, { bytes, mode: 0o600 });
+  try {
+    await keepOwner(path, draft);
+    await setMode(draft, mode);
+    if (!isCurrent()) return false;
+    Deno.renameSync(draft, path);
+    return true;
+  } finally {
+    await removeIfThere(draft);
+  }
+}
+
+/**
+ * Writes a new file to the disk, whole or not at all.
+ *
+ * @throws {Deno.errors.AlreadyExists} There is such a file.
+ */
+export async function createFile(path: string, { bytes, mode }: FileContent): Promise<void> {
+  // Other users must not read it before it has its final mode.
+  const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+  try {
+    try {
+      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      await file.sync();
+    } finally {
+      file.close();
+    }
+    await setMode(path, mode);
+  } catch (error) {
+    await removeIfThere(path);
+    throw error;
+  }
+}
+
+/** Removes a file, or the symlink at its path, if it exists. */
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+async function setMode(path: string, mode: number): Promise<void> {
+  if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
+}
+
+async function keepOwner(path: string, draft: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  const [before, now] = [await infoOf(path), await infoOf(draft)];
+  if (!before?.isFile || (before.uid === now?.uid && before.gid === now?.gid)) return;
+  try {
+    await Deno.chown(draft, before.uid, before.gid);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    const message = "the file belongs to another user, who must stay its owner: run as that user";
+    throw new Error(message, { cause: error });
+  }
+}
+
+async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+import { replaceFile } from "../../atomic_file.ts";
+import { lockFile } from "../../file_lock.ts";
+import { decodeText } from "../read_text.ts";
+
+/** Maximum number of attempts, if other programs change the file meanwhile. */
+const MAX_ATTEMPTS = 5;
+
+/** Maximum wait for other edits, in milliseconds. */
+const LOCK_MS = 25_000;
+
+/**
+ * Changes a text file atomically: a reader sees the old text or the new one. The file keeps its
+ * mode, owner and the links to it. Edits by several processes wait for one another.
+ *
+ * @param path The file, or a link to it.
+ * @param edit Returns the new text.
+ * @throws The error of `edit`; the file is unchanged then, as after any other failure.
+ */
+export async function editFile(path: string, edit: (text: string) => string): Promise<void> {
+  const real = Deno.realPathSync(path);
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    // On Windows a lock would block readers too.
+    using _lock = Deno.build.os === "windows"
+      ? undefined
+      : await lockFile(real, { withinMs: LOCK_MS });
+    const before = readExactly(real);
+    const bytes = new TextEncoder().encode(edit(before));
+    const mode = (Deno.statSync(real).mode ?? 0o600) & 0o7777;
+    // Editors do not take our lock.
+    if (await replaceFile(real, { bytes, mode }, () => readExactly(real) === before)) return;
+  }
+  throw new Error(`${path} is being changed by another program: try again`);
+}
+
+/** Reads the text with its byte order mark, because the mark is written back. */
+function readExactly(path: string): string {
+  const read = decodeText(Deno.readFileSync(path), { ignoreBOM: true });
+  if ("failure" in read) throw new Error(`${path}: ${read.failure}`);
+  return read.text;
+}
