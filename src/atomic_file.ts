@@ -6,7 +6,9 @@
 
 /** Bytes and permissions of a file to write. */
 export interface FileContent {
+  /** The whole content. */
   readonly bytes: Uint8Array;
+  /** Permission bits, such as `0o600`; ignored on Windows. */
   readonly mode: number;
 }
 

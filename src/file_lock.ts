@@ -13,6 +13,7 @@ const MAX_PAUSE_MS = 50;
 
 /** Another process held the lock for too long. */
 export class LockTimeout extends Error {
+  /** The class name, because a minifier may shorten it. */
   override readonly name = "LockTimeout";
 }
 

@@ -7,6 +7,7 @@ import {
   folderOf,
   type FoundFiles,
   listSettings,
+  oauthFolder,
   resolvePath,
   safeVariables,
   type ServerConfig,
@@ -39,8 +40,6 @@ export interface ServedConfiguration {
   /** Names of the variables that were read when the files were expanded. */
   readonly variables: Iterable<string>;
   readonly env: Environment;
-  /** The user's home folder, if known. */
-  readonly home: string | undefined;
   /** The working folder. */
   readonly cwd: string;
 }
@@ -167,13 +166,11 @@ function needHost(
 }
 
 /** Permissions for a login: the folder of the tokens, and a program that opens the browser. */
-function needTokens(needs: Needs, { env, home }: ServedConfiguration): void {
-  const named = env.get(isWindows ? "APPDATA" : "XDG_CONFIG_HOME");
-  const base = named || (home && `${home}/${isWindows ? "AppData/Roaming" : ".config"}`);
-  if (base) {
-    const folder = resolvePath(base, "agent-mcp-gateway", "oauth");
-    needs.read.add(folder);
-    needs.write.add(folder);
+function needTokens(needs: Needs, { env, cwd }: ServedConfiguration): void {
+  const folder = oauthFolder(env);
+  if (folder !== undefined) {
+    needs.read.add(resolvePath(cwd, folder));
+    needs.write.add(resolvePath(cwd, folder));
   }
   const variables = isWindows
     ? ["BROWSER", "USERDOMAIN", "USERNAME"]
@@ -182,6 +179,7 @@ function needTokens(needs: Needs, { env, home }: ServedConfiguration): void {
   for (const program of browserPrograms(env)) needs.run?.add(program);
 }
 
+/** Programs that open a link here, whether or not there is a screen at the moment. */
 function browserPrograms(env: Environment): string[] {
   const chosen = env.get("BROWSER")?.trim() ?? "";
   if (chosen === "none") return [];

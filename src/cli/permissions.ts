@@ -1,4 +1,4 @@
-import { type Environment, folderOf, homeFolder, type SettingFlags } from "../config/mod.ts";
+import { type Environment, folderOf, type SettingFlags } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { defineCommand, JSON_FLAG, settingFlags } from "./command.ts";
 import { readConfiguration } from "./open_configuration.ts";
@@ -45,8 +45,7 @@ async function readNeeds(flags: SettingFlags): Promise<Needs> {
   const cwd = Deno.cwd();
   const { settings, files, configuration, errors } = await readConfiguration(flags, { env, cwd });
   if (configuration === undefined) throw new ConfigError(errors);
-  const home = homeFolder(Deno.env);
-  return findNeeds({ settings, files, configuration, variables, env: Deno.env, home, cwd });
+  return findNeeds({ settings, files, configuration, variables, env: Deno.env, cwd });
 }
 
 /** The flags as `deno run` and `deno compile` take them. */

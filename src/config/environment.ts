@@ -128,6 +128,19 @@ export function stateFile(env: Environment, name: string, options: PlatformOptio
   return `${folder}/agent-mcp-gateway/${name}`;
 }
 
+/**
+ * Returns the folder of stored logins in the user's configuration folder.
+ *
+ * @returns `undefined` if the user has no such folder.
+ */
+export function oauthFolder(env: Environment, options: PlatformOptions = {}): string | undefined {
+  const windows = options.windows ?? Deno.build.os === "windows";
+  const home = homeFolder(env, options);
+  const named = env.get(windows ? "APPDATA" : "XDG_CONFIG_HOME");
+  const base = named || (home && (windows ? `${home}/AppData/Roaming` : `${home}/.config`));
+  return base ? `${base}/agent-mcp-gateway/oauth` : undefined;
+}
+
 /** Replaces a leading `~` by the home folder, if that is known. */
 export function expandHome(path: string, home: string | undefined): string {
   if (home === undefined || !/^~(?:$|[/\\])/.test(path)) return path;

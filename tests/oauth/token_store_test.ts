@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createLog } from "../../src/log.ts";
 import { lockFile, LockTimeout } from "../../src/file_lock.ts";
 import { accessArguments } from "../../src/downstream/oauth/private_folder.ts";
-import { oauthFolder } from "../../src/downstream/oauth/token_store.ts";
+import { oauthFolder } from "../../src/config/mod.ts";
 import { TokenStore } from "../../src/downstream/oauth/token_store.ts";
 import type { StoredLogin } from "../../src/downstream/oauth/stored_login.ts";
 import { OAuthScene, send } from "./scene.ts";
@@ -188,9 +188,11 @@ Deno.test("[oauth.store] on Windows, only the user has access to the folder", ()
 });
 
 Deno.test("[oauth.store] the folder is in the user's configuration, wherever that is", () => {
-  const folder = (os: typeof Deno.build.os, variables: Record<string, string>) => {
+  const folder = (os: string, variables: Record<string, string>) => {
     const env = new Map(Object.entries(variables));
-    return oauthFolder({ get: (name) => env.get(name), toObject: () => variables }, os);
+    return oauthFolder({ get: (name) => env.get(name), toObject: () => variables }, {
+      windows: os === "windows",
+    });
   };
   assert.equal(folder("linux", { HOME: "/h" }), "/h/.config/agent-mcp-gateway/oauth");
   assert.equal(folder("darwin", { HOME: "/h" }), "/h/.config/agent-mcp-gateway/oauth");

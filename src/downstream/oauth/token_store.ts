@@ -1,9 +1,10 @@
 import { removeIfThere, replaceFile } from "../../atomic_file.ts";
-import { homeFolder } from "../../config/mod.ts";
 import { lockFile, LockTimeout } from "../../file_lock.ts";
 import type { Log } from "../../log.ts";
 import { makePrivateFolder } from "./private_folder.ts";
 import { parseLogin, type StoredLogin } from "./stored_login.ts";
+
+export { oauthFolder } from "../../config/mod.ts";
 
 /** Maximum wait for the lock; longer than a request for tokens takes. */
 const LOCK_MS = 25_000;
@@ -21,22 +22,6 @@ interface StoredFile {
   readonly login: StoredLogin;
   /** In milliseconds since 1970. */
   readonly modified: number;
-}
-
-/**
- * Folder of the token store: `agent-mcp-gateway/oauth` in the user's configuration folder.
- *
- * @returns `undefined` if the user has no such folder.
- */
-export function oauthFolder(
-  env: { get(name: string): string | undefined; toObject(): Record<string, string> },
-  os: typeof Deno.build.os = Deno.build.os,
-): string | undefined {
-  const windows = os === "windows";
-  const home = homeFolder(env, { windows });
-  const named = env.get(windows ? "APPDATA" : "XDG_CONFIG_HOME");
-  const base = named || (home && (windows ? `${home}/AppData/Roaming` : `${home}/.config`));
-  return base ? `${base}/agent-mcp-gateway/oauth` : undefined;
 }
 
 /**
