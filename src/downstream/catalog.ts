@@ -1,15 +1,13 @@
 import {
   AnswerTooLong,
-  elementTexts,
+  type CancelSignal,
   JsonText,
-  type Peer,
-  type Reply,
   RPC_CODES,
-  textAt,
+  type RpcError,
 } from "../jsonrpc/mod.ts";
-import { describeIncomplete } from "./complete_result.ts";
 import { isRecord } from "./handshake.ts";
 import { RemoteFailure } from "./remote_failure.ts";
+import { CatalogError, type ToolPage } from "./revisions/mod.ts";
 import { refusesSession } from "./session_check.ts";
 import { withDeadline } from "../within.ts";
 
@@ -36,9 +34,6 @@ const MAX_QUOTED_NAME = 80;
 
 /** The shortfall of a server that has only resources or prompts. */
 const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
-
-/** The shortfall of a server that declares tools and does not know `tools/list`. */
-const UNKNOWN_METHOD = "It declares tools, but it does not know tools/list";
 
 /** A tool of a server. */
 export interface Tool {
@@ -95,14 +90,10 @@ export class Catalog {
   }
 }
 
-/** The server did not list its tools; the message goes to the agent. */
-export class CatalogError extends Error {
-  /** The name of the class. */
-  override readonly name = "CatalogError";
-}
-
 /** Options of fetching a catalog. */
 export interface CatalogOptions {
+  /** Asks for a page: the first if there is no cursor. */
+  readonly listPage: (cursor: string | undefined, signal: CancelSignal) => Promise<ToolPage>;
   /** Time for all pages, in milliseconds. */
   readonly timeoutMs: number;
   /** Whether the server said in its handshake that it has tools. */
@@ -111,52 +102,41 @@ export interface CatalogOptions {
   readonly quote: (text: string) => string;
 }
 
-/** One page of a list. */
-interface Page {
-  readonly listed: readonly unknown[];
-  /** The definitions as the server wrote them. */
-  readonly texts: readonly string[];
-  readonly size: number;
-  readonly next: unknown;
-}
-
 /**
  * Asks a server for all pages of its tools. If a page after the first fails, the catalog keeps the
  * pages before it and is `partial`. A server that declares no tools is asked too, because some forget
  * to declare them; if it refuses or does not answer, it has none.
  *
- * @param peer The connection to the server.
- * @param options The timeout, and what the server declared.
  * @throws {CatalogError} if the server answers the first page with an error, or with something that is
  * not a list.
  * @throws {DOMException} `TimeoutError` if it does not answer the first page in time.
- * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools#listing-tools}
  */
-export async function fetchCatalog(peer: Peer, options: CatalogOptions): Promise<Catalog> {
-  const { timeoutMs, declaresTools, quote } = options;
+export async function fetchCatalog(options: CatalogOptions): Promise<Catalog> {
+  const { listPage, timeoutMs, declaresTools, quote } = options;
   const endsAt = performance.now() + timeoutMs;
   const gathered = new GatheredTools(quote);
   const cursors = new Set<string>();
   let cursor: string | undefined;
   for (let number = 1;; number++) {
-    const params = cursor === undefined ? {} : { cursor };
-    let page: Page;
+    let page: ToolPage;
     try {
       const left = Math.max(0, endsAt - performance.now());
       const ms = number === 1 && !declaresTools ? Math.min(left, BRIEF_MS) : left;
-      const reply = await withDeadline(ms, (signal) => {
-        return peer.request("tools/list", params, { signal });
-      });
-      if (number === 1 && !reply.ok) {
-        // An error about the session says nothing about the tools.
-        if (!declaresTools && !refusesSession(reply.error)) return gathered.none(NO_TOOLS);
-        if (reply.error.code === RPC_CODES.methodNotFound) return gathered.none(UNKNOWN_METHOD);
-      }
-      page = readPage(reply);
+      page = await withDeadline(ms, (signal) => listPage(cursor, signal));
       gathered.grow(page);
     } catch (cause) {
       const isSilent = isTimeout(cause);
-      if (number === 1 && isSilent && !declaresTools) return gathered.none(NO_TOOLS);
+      if (number === 1) {
+        const refusal = cause instanceof CatalogError
+          ? cause.cause as RpcError | undefined
+          : undefined;
+        // An error about the session says nothing about the tools.
+        const isRefused = refusal !== undefined && !refusesSession(refusal);
+        if (!declaresTools && (isSilent || isRefused)) return gathered.none(NO_TOOLS);
+        if (refusal?.code === RPC_CODES.methodNotFound) {
+          return gathered.none(`It declares tools, but ${(cause as Error).message}`);
+        }
+      }
       if (number === 1 || !spoilsOnlyItsPage(cause)) throw cause;
       const why = isSilent ? "it was not answered in time" : (cause as Error).message;
       return gathered.partial(`page ${number} is missing: ${why}`);
@@ -197,7 +177,7 @@ class GatheredTools {
   }
 
   /** Counts a page. Throws if the list is too large with it. */
-  grow({ size, listed }: Page): void {
+  grow({ size, listed }: ToolPage): void {
     this.#textSize += size;
     if (this.size + listed.length > MAX_TOOLS) {
       throw new CatalogError(`its list of tools has more than ${MAX_TOOLS} entries`);
@@ -206,7 +186,7 @@ class GatheredTools {
   }
 
   /** Adds the tools of a page that can be called. */
-  add({ listed, texts }: Page, number: number): void {
+  add({ listed, texts }: ToolPage, number: number): void {
     for (const [index, definition] of listed.entries()) {
       const name: unknown = isRecord(definition) ? definition.name : undefined;
       const problem = this.#problemOf(name);
@@ -251,36 +231,6 @@ class GatheredTools {
     const shown = JSON.stringify(this.#quote(name).slice(0, MAX_QUOTED_NAME));
     return `the duplicate name ${shown}`;
   }
-}
-
-function readPage(reply: Reply): Page {
-  if (!reply.ok) {
-    const message = `it did not list its tools: ${reply.error.message}`;
-    throw new CatalogError(message, { cause: reply.error });
-  }
-  const { value, text } = reply.result;
-  if (!isRecord(value)) throw new CatalogError(`it answered tools/list with ${kindOf(value)}`);
-  const incomplete = describeIncomplete(value);
-  if (incomplete !== undefined) {
-    throw new CatalogError(`it answered tools/list with ${incomplete}, which is not a whole page`);
-  }
-  const { tools, nextCursor } = value;
-  if (!Array.isArray(tools)) {
-    const what = tools === undefined ? 'without "tools"' : `with "tools": ${kindOf(tools)}`;
-    throw new CatalogError(`it answered tools/list ${what}, where a list belongs`);
-  }
-  return {
-    listed: tools,
-    texts: elementTexts(textAt(text.text, "tools") ?? "[]"),
-    size: text.text.length,
-    next: nextCursor,
-  };
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "a list";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
 function isTimeout(cause: unknown): boolean {

@@ -1,10 +1,9 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { AnswerTooLong, ChannelClosed } from "../jsonrpc/mod.ts";
-import { CatalogError } from "./catalog.ts";
 import { StartAbandoned } from "./circuit_breaker.ts";
-import { HandshakeError } from "./handshake.ts";
 import { RemoteFailure } from "./remote_failure.ts";
+import { CatalogError, HandshakeError } from "./revisions/mod.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { serverCommand } from "./server_command.ts";
 import { shortenText } from "../text.ts";
@@ -82,20 +81,6 @@ export function withDoctorHint(error: Error): Error {
   if (details.hint !== undefined) return error;
   const hint = `Ask the operator of the gateway to run: ${serverCommand("doctor", server)}`;
   return new DownstreamError(code, server, message, { ...details, hint, cause, said, quotesNoise });
-}
-
-/**
- * Describes the failure of a call whose result is not an object, which no client accepts.
- *
- * @param server The server's name.
- * @param value The value that arrived instead of a result.
- */
-export function noResult(server: string, value: unknown): DownstreamError {
-  const what = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
-  const message =
-    `Server "${server}" answered the call with ${what} instead of a result. The tool ` +
-    "may have done its work; report this to the authors of the server.";
-  return new DownstreamError("SERVER_UNAVAILABLE", server, message);
 }
 
 function reasonOf(cause: unknown, timedOut: string): string | undefined {

@@ -1,14 +1,12 @@
 import { DownstreamError } from "../errors.ts";
-import { type CancelSignal, JsonText, type Peer, type Reply } from "../jsonrpc/mod.ts";
+import type { CancelSignal, Reply } from "../jsonrpc/mod.ts";
 import type { Meta, Span } from "../trace.ts";
 import type { CallClock } from "./call_clock.ts";
 import type { Caller } from "./caller.ts";
 import type { Catalog } from "./catalog.ts";
-import { requireComplete } from "./complete_result.ts";
-import { noResult } from "./failure.ts";
-import { isRecord, type ServerInfo } from "./handshake.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
+import type { Invocation, ServerInfo } from "./revisions/mod.ts";
 import type { Session } from "./session.ts";
 import type { ToolListCache } from "./tool_list_cache.ts";
 import { untilAborted } from "./until_aborted.ts";
@@ -27,12 +25,8 @@ export interface LeaseOptions {
 
 /** A request on a lease. */
 export interface LeaseRequest {
-  /** The method. */
-  readonly method: string;
-  /** Fields of the parameters as JSON text, without braces; `_meta` is added. */
-  readonly fields: string;
-  /** Name of the tool or other object of the request, for the trace. */
-  readonly name: string;
+  /** The request itself. */
+  readonly invocation: Invocation;
   /** Fields of `_meta`; a progress token among them is replaced. */
   readonly meta: Meta | undefined;
   /** Times the request out. It starts when the request is sent, and progress restarts it. */
@@ -43,8 +37,6 @@ export interface LeaseRequest {
   readonly onProgress: ((params: Progress) => void) | undefined;
   /** Whether sending it twice does no harm. */
   readonly isRepeatable: boolean;
-  /** Whether it must run as a task, if the server can do that. */
-  readonly needsTask: boolean;
 }
 
 /** Parameters of a progress notification. */
@@ -56,8 +48,8 @@ export interface LeaseReply {
   readonly reply: Reply;
   /** Milliseconds between request and answer. */
   readonly downstreamMs: number;
-  /** Whether the result has `isError`. */
-  readonly isError: boolean;
+  /** Whether the result is an error of the tool. */
+  readonly isToolError: boolean;
 }
 
 /** A session of a server, which may still be connecting, held for one operation of a caller. */
@@ -128,7 +120,7 @@ export class Lease implements Disposable {
    */
   async request(request: LeaseRequest): Promise<LeaseReply> {
     const { session, queue } = this.pooled;
-    const { method, fields, clock, onProgress } = request;
+    const { invocation, clock, onProgress } = request;
     const { signal } = clock;
     const waiting = request.span.child("queue");
     try {
@@ -146,10 +138,10 @@ export class Lease implements Disposable {
       const { noiseCount } = session;
       const call = session.activeCalls.begin(this.#options.caller.link, clock);
       try {
-        const run = request.needsTask && supportsTasks(info, method) ? runTask : runRequest;
-        const reply = await run(session.peer, {
-          method,
-          fields,
+        const { codec } = session;
+        const reply = await codec.invoke(session.peer, {
+          invocation,
+          info,
           meta: span.carry(request.meta),
           signal,
           onProgress: (params) => {
@@ -157,10 +149,9 @@ export class Lease implements Disposable {
             onProgress?.(params);
           },
         });
-        requireResult(reply, session.server);
-        const isError = hasError(reply);
-        noteFailure(span, reply, isError);
-        return { reply, downstreamMs: performance.now() - startedAt, isError };
+        const isToolError = codec.isToolError(reply, session.server);
+        noteFailure(span, reply, isToolError);
+        return { reply, downstreamMs: performance.now() - startedAt, isToolError };
       } catch (cause) {
         const error = await session.explainCall(cause, { signal, noiseCount });
         span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
@@ -187,68 +178,13 @@ export class Lease implements Disposable {
   }
 }
 
-/** A request as it is sent. */
-interface SentRequest {
-  readonly method: string;
-  readonly fields: string;
-  readonly meta: Meta | undefined;
-  readonly signal: CancelSignal;
-  readonly onProgress: (params: Progress) => void;
-}
-
-/** Sends a request and waits for its answer. */
-function runRequest(peer: Peer, request: SentRequest): Promise<Reply> {
-  const { method, signal, onProgress } = request;
-  return peer.request(method, (id) => writeParams(request, id), { signal, onProgress });
-}
-
-/** Sends a request that runs as a task, and waits for the task's result. */
-async function runTask(peer: Peer, request: SentRequest): Promise<Reply> {
-  const { method, signal, onProgress } = request;
-  let token = 0;
-  const params = (id: number): JsonText => writeParams(request, token = id, ',"task":{}');
-  const created = await peer.request(method, params, { signal, onProgress });
-  if (!created.ok) return created;
-  const answer = created.result.value;
-  const task = isRecord(answer) ? answer.task : undefined;
-  // The server answered with the result immediately, without a task.
-  if (!isRecord(task) || typeof task.taskId !== "string") return created;
-  const { taskId } = task;
-  try {
-    return await peer.request("tasks/result", { taskId }, { signal, continues: token, onProgress });
-  } catch (cause) {
-    if (signal.aborted) peer.request("tasks/cancel", { taskId }).catch(() => {});
-    throw cause;
-  }
-}
-
-/** Writes the parameters, with a progress token. */
-function writeParams({ fields, meta }: SentRequest, token: number, task = ""): JsonText {
-  const metaText = meta === undefined
-    ? `{"progressToken":${token}}`
-    : JSON.stringify({ ...meta, progressToken: token });
-  return new JsonText(`{${fields},"_meta":${metaText}${task}}`);
-}
-
-/** @throws {DownstreamError} The answer is a result that no client accepts. */
-function requireResult(reply: Reply, server: string): void {
-  if (reply.ok && !isRecord(reply.result.value)) throw noResult(server, reply.result.value);
-  requireComplete(reply, server);
-}
-
-/**
- * Whether a server can run requests of a method as tasks.
- *
- * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/tasks}
- */
-function supportsTasks({ capabilities: { tasks } }: ServerInfo, method: string): boolean {
-  let part: unknown = isRecord(tasks) ? tasks.requests : undefined;
-  for (const key of method.split("/")) part = isRecord(part) ? part[key] : undefined;
-  return isRecord(part);
-}
-
 /** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
-function startSpan({ server, isProcess }: Session, { method, name, span }: LeaseRequest): Span {
+function startSpan(
+  { server, isProcess, codec }: Session,
+  { invocation, span }: LeaseRequest,
+): Span {
+  const method = codec.methodOf(invocation);
+  const { name } = invocation.tool;
   return span.child(`${method} ${name}`, {
     kind: "client",
     attributes: {
@@ -262,14 +198,10 @@ function startSpan({ server, isProcess }: Session, { method, name, span }: Lease
 }
 
 /** Records an error of the server in the trace. */
-function noteFailure(span: Span, reply: Reply, isError: boolean): void {
+function noteFailure(span: Span, reply: Reply, isToolError: boolean): void {
   if (!reply.ok) {
     const code = String(reply.error.code);
     span.set({ "rpc.response.status_code": code });
     span.fail(code);
-  } else if (isError) span.fail("tool_error");
-}
-
-function hasError(reply: Reply): boolean {
-  return reply.ok && isRecord(reply.result.value) && reply.result.value.isError === true;
+  } else if (isToolError) span.fail("tool_error");
 }

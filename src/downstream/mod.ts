@@ -18,14 +18,14 @@ export {
   supportsUrlElicitation,
   type ToolCall,
 } from "./caller.ts";
-export { Catalog, CatalogError, type Tool } from "./catalog.ts";
-export { HandshakeError, type ServerInfo } from "./handshake.ts";
+export { Catalog, type Tool } from "./catalog.ts";
 export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { openTransport, type TransportContext } from "./open.ts";
 export { Processes } from "./processes.ts";
 export { type RemoteFailure, remoteFailureBehind, type RemoteProblem } from "./remote_failure.ts";
+export { CatalogError, HandshakeError, type ServerInfo } from "./revisions/mod.ts";
 export { DownstreamServer, type ServerContext } from "./server.ts";
 export type { ServerStatus } from "./server_status.ts";
 export { StartFailure, type StartFailureKind } from "./start_failure.ts";

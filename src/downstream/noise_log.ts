@@ -1,4 +1,5 @@
 import type { ServerConfig } from "../config/mod.ts";
+import { DownstreamError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { redactExcerpt } from "./secrets.ts";
 
@@ -34,6 +35,15 @@ export class Noise {
     return `Meanwhile it sent data that is not a valid MCP message, such as ${
       JSON.stringify(excerpt)
     }; that data may include its answer.`;
+  }
+
+  /** Adds the data since an earlier `count` to a timeout, because it may have been the answer. */
+  addTo(reason: unknown, count: number): unknown {
+    const noise = this.describeSince(count);
+    if (noise === "" || !(reason instanceof DownstreamError)) return reason;
+    const { code, server, message, details } = reason;
+    const options = { ...details, cause: reason, quotesNoise: true };
+    return new DownstreamError(code, server, `${message}. ${noise}`, options);
   }
 }
 

@@ -13,7 +13,7 @@ import { callTool } from "./tool_call.ts";
 import { CallClock } from "./call_clock.ts";
 import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
 import { Deadlines } from "./deadlines.ts";
-import { CapabilityKeys, type ServerInfo } from "./handshake.ts";
+import { CapabilityKeys } from "./handshake.ts";
 import { LivenessCheck } from "./liveness_check.ts";
 import type { Catalog } from "./catalog.ts";
 import { CatalogLog } from "./catalog_log.ts";
@@ -22,6 +22,7 @@ import { type PooledSession, SessionPool, type SessionRequest } from "./pool.ts"
 import { withDoctorHint } from "./failure.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 import { readServerStatus, ServerHealth, type ServerStatus } from "./server_status.ts";
+import type { ServerInfo } from "./revisions/mod.ts";
 import { Session } from "./session.ts";
 import {
   mayBeSessionLoss,
@@ -241,13 +242,12 @@ export class DownstreamServer {
   }
 
   /**
-   * Forwards a notification of a client to its sessions, such as that its roots have changed.
+   * Notifies the server, on the client's sessions, that the client's roots have changed.
    *
    * @param client Id of the client's connection.
-   * @param method The notification.
    */
-  notify(client: string, method: string): void {
-    for (const session of this.#pool.sessionsOf(client)) session.notify(method);
+  notifyRootsChanged(client: string): void {
+    for (const session of this.#pool.sessionsOf(client)) session.notifyRootsChanged();
   }
 
   /**

@@ -1,11 +1,11 @@
 import type { Forwarded, ServerConfig } from "../config/mod.ts";
-import { type Channel, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
+import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import type { ClientChannel } from "./caller.ts";
 import type { ActiveCalls } from "./active_calls.ts";
 import { NoiseLog } from "./noise_log.ts";
 import { redactExcerpt } from "./secrets.ts";
-import { forwardNotification, forwardRequest } from "./forward.ts";
+import type { ServerCodec } from "./revisions/mod.ts";
 
 /**
  * Pause in reading a server after each line that is not a message, in milliseconds. A server that
@@ -16,10 +16,19 @@ const NOISE_REST_MS = 0.2;
 /** Limit of the requests of a server that wait for the client; people answer one at a time. */
 const MAX_REQUESTS = 100;
 
+/**
+ * Time for a client to answer with its roots after the end of the call, in milliseconds. A server asks for
+ * the roots once per session, right after the handshake, when a call may be active by chance; clients
+ * answer automatically, within milliseconds.
+ */
+const ROOTS_GRACE_MS = 2000;
+
 /** Receives the messages of a server. */
 export interface ServerListener {
   /** The server's entry. */
   readonly config: ServerConfig;
+  /** Returns the codec of the server's revision. */
+  readonly codec: () => ServerCodec;
   /** Requests of the server that are forwarded to the client. */
   readonly forward: readonly Forwarded[];
   /** Receives invalid data, and late answers at debug level. */
@@ -43,7 +52,7 @@ export interface ServerListener {
  * @param listener Receives its messages.
  */
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
-  const { config, forward, log, calls, link, onNoise, onToolsChanged, onClosed } = listener;
+  const { config, codec, forward, log, calls, link, onNoise, onToolsChanged, onClosed } = listener;
   const server = config.name;
   const noise = new NoiseLog(log, {
     server,
@@ -54,11 +63,14 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
       if (peer.incomingCount > MAX_REQUESTS) {
         const message = `More than ${MAX_REQUESTS} requests are under way`;
         request.fail({ code: RPC_CODES.internalError, message });
-      } else forwardRequest(request, { server, forward, link: link(), calls });
+      } else forwardRequest(request, { codec: codec(), server, forward, link: link(), calls });
     },
     notification: (method, params) => {
-      if (method === "notifications/tools/list_changed") onToolsChanged();
-      else forwardNotification({ method, params }, { server, link: link() });
+      const decoded = codec().decodeNotification({ method, params }, server);
+      if (decoded?.kind === "tools-changed") onToolsChanged();
+      else if (decoded !== undefined) {
+        link()?.notify(decoded.message.method, decoded.message.params);
+      }
     },
     late: (excerpt) => {
       log.debug("Answered a request that was cancelled", {
@@ -77,4 +89,43 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
     },
   });
   return peer;
+}
+
+/** The route of a server's requests. */
+interface Forwarding {
+  /** Decodes the requests. */
+  readonly codec: ServerCodec;
+  /** The server's name, which is shown to people beside its messages. */
+  readonly server: string;
+  /** Requests that are forwarded to the client. */
+  readonly forward: readonly Forwarded[];
+  /** The client; `undefined` if none is known. */
+  readonly link: ClientChannel | undefined;
+  /** The calls under way on the session. */
+  readonly calls: ActiveCalls;
+}
+
+/** Answers a request of a server: directly, or through the client. */
+function forwardRequest(request: IncomingRequest, forwarding: Forwarding): void {
+  const { codec, server, forward, link, calls } = forwarding;
+  const decoded = codec.decodeRequest(request, server);
+  if (decoded?.kind === "own") return request.reply(decoded.result);
+  if (decoded === undefined || !forward.includes(decoded.capability)) {
+    return request.failUnknownMethod();
+  }
+  if (link === undefined) {
+    const message = `No client is there to answer ${request.method}`;
+    return request.fail({ code: RPC_CODES.internalError, message });
+  }
+  const graceMs = decoded.capability === "roots" ? ROOTS_GRACE_MS : 0;
+  const forwarded = calls.ask(request.signal, graceMs);
+  link.request({ ...decoded.message, signal: forwarded.signal }).then(
+    (reply) => reply.ok ? request.reply(reply.result.text) : request.fail(reply.text),
+    () => {
+      const message = forwarded.signal.aborted
+        ? `The call that ${request.method} belongs to has ended`
+        : `The client did not answer ${request.method}`;
+      request.fail({ code: RPC_CODES.internalError, message });
+    },
+  ).finally(() => forwarded.close());
 }

@@ -1,5 +1,4 @@
 import { downloads, type ServerConfig } from "../config/mod.ts";
-import { DownstreamError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type CancelSignal, type Channel, ChannelClosed, type Peer } from "../jsonrpc/mod.ts";
 import { ActiveCalls } from "./active_calls.ts";
@@ -7,13 +6,20 @@ import type { ClientCapabilities, ClientChannel } from "./caller.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, withDoctorHint } from "./failure.ts";
-import { declaredCapabilities, initialize, type ServerInfo } from "./handshake.ts";
+import { declaredCapabilities } from "./handshake.ts";
 import { Noise } from "./noise_log.ts";
 import { openServerPeer } from "./server_peer.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { type CircuitBreaker, StartAbandoned } from "./circuit_breaker.ts";
 import type { GracePeriods, Transport } from "./transport.ts";
 import { RemoteFailure } from "./remote_failure.ts";
+import {
+  OLDEST,
+  openServer,
+  type Probe,
+  type ServerCodec,
+  type ServerInfo,
+} from "./revisions/mod.ts";
 import { refusesSession } from "./session_check.ts";
 import { withDeadline } from "../within.ts";
 
@@ -81,6 +87,7 @@ export class Session {
   readonly #started = performance.now();
   #state: SessionState = "connecting";
   #peer: Peer | undefined;
+  #codec: ServerCodec = OLDEST;
   #info: ServerInfo | undefined;
   #connectMs: number | undefined;
   #isLost = false;
@@ -133,6 +140,11 @@ export class Session {
     return this.#peer;
   }
 
+  /** The codec of the server's revision. */
+  get codec(): ServerCodec {
+    return this.#codec;
+  }
+
   /** Number of times that the server sent data that was not a message. */
   get noiseCount(): number {
     return this.#noise.count;
@@ -173,7 +185,9 @@ export class Session {
     const noiseBefore = this.#noise.count;
     const timeoutMs = config.options.connectTimeoutMs;
     try {
-      return await fetchCatalog(this.peer, {
+      const { peer, codec } = this;
+      return await fetchCatalog({
+        listPage: (cursor, signal) => codec.listTools(peer, { cursor, signal }),
         timeoutMs,
         declaresTools: "tools" in capabilities,
         quote: (text) => redactExcerpt(text, config),
@@ -195,35 +209,35 @@ export class Session {
     cause: unknown,
     { signal, noiseCount }: { readonly signal: CancelSignal; readonly noiseCount: number },
   ): Promise<unknown> {
-    if (signal.aborted) return this.#addNoise(signal.reason, noiseCount);
+    if (signal.aborted) return this.#noise.addTo(signal.reason, noiseCount);
     return await this.#explain(cause, "it failed during the call", noiseCount);
   }
 
   /**
-   * Finds out whether the server answers a ping, however busy its tools are.
+   * Finds out whether the server answers, however busy its tools are.
    *
    * @param withinMs Time to answer, in milliseconds.
    */
   async isAlive(withinMs?: number): Promise<boolean> {
-    return await this.probe("ping", withinMs) === "answered";
+    return await this.probe("alive", withinMs) === "answered";
   }
 
   /**
    * Sends a request that changes nothing at the server.
    *
-   * @param method The method.
+   * @param probe The request.
    * @param withinMs Time to answer, in milliseconds.
    * @returns `refused` if the server rejects the session, `silent` if no answer arrived.
    */
   async probe(
-    method: "ping" | "tools/list",
+    probe: Probe,
     withinMs: number = this.#options.pingMs ?? PING_MS,
   ): Promise<"answered" | "refused" | "silent"> {
     const peer = this.#peer;
     if (peer === undefined || this.#state === "broken") return "silent";
     try {
       const reply = await withDeadline(withinMs, (signal) => {
-        return peer.request(method, undefined, { signal });
+        return this.#codec.probe(peer, { probe, signal });
       });
       const isRefused = !reply.ok && this.hasId && refusesSession(reply.error);
       return isRefused ? "refused" : "answered";
@@ -233,17 +247,17 @@ export class Session {
     }
   }
 
-  /** Forwards a notification of the client, such as that its roots have changed. */
-  notify(method: string): void {
-    if (method === "notifications/roots/list_changed" && !("roots" in this.#declared)) return;
-    if (this.#state === "ready") this.#peer?.notify(method);
+  /** Notifies the server that the client's roots have changed, if it may ask for them. */
+  notifyRootsChanged(): void {
+    if (this.#state !== "ready" || !("roots" in this.#declared)) return;
+    this.#codec.notifyRootsChanged(this.peer);
   }
 
   /** Sets the server's log level, if it supports logging. */
   async setLogLevel(level: string): Promise<void> {
     try {
-      const { capabilities } = await this.#starting;
-      if ("logging" in capabilities) await this.#peer?.request("logging/setLevel", { level });
+      const info = await this.#starting;
+      await this.#codec.setLogLevel(this.peer, { level, info });
     } catch {
       // It failed to start or has ended; the next session gets the level again.
     }
@@ -310,12 +324,13 @@ export class Session {
     this.#peer = peer;
     transport.exited?.then(() => this.#examineOrphan(peer));
     try {
-      const info = await withDeadline(config.options.connectTimeoutMs, (signal) => {
-        const onAgreed = (revision: string): void => transport.negotiated?.(revision);
-        return initialize(peer, { capabilities: this.#declared, version, signal, onAgreed });
+      const { codec, info } = await withDeadline(config.options.connectTimeoutMs, (signal) => {
+        const onHeaders: Transport["setHeaders"] = (headers) => transport.setHeaders?.(headers);
+        return openServer(peer, { capabilities: this.#declared, version, signal, onHeaders });
       });
       // The connection may have ended in the same tick; nothing would report that later.
       if (this.#isLost) throw new ChannelClosed("The connection ended after the handshake");
+      this.#codec = codec;
       this.#info = info;
       this.#connectMs = performance.now() - this.#started;
       if (this.#state === "connecting") this.#state = "ready";
@@ -345,6 +360,7 @@ export class Session {
     const { log, config, onToolsChanged } = this.#options;
     return openServerPeer(channel, {
       config,
+      codec: () => this.#codec,
       // A client gets only requests for which it declared the capability.
       forward: config.options.forward.filter((name) => name in this.#declared),
       log,
@@ -368,15 +384,6 @@ export class Session {
       noise: this.#noise.describeSince(noiseBefore),
       lastWords: () => this.#connection.lastWords(),
     });
-  }
-
-  /** Adds invalid data to a timeout, because it may have been the answer. */
-  #addNoise(reason: unknown, noiseBefore: number): unknown {
-    const noise = this.#noise.describeSince(noiseBefore);
-    if (noise === "" || !(reason instanceof DownstreamError)) return reason;
-    const { code, server, message, details } = reason;
-    const options = { ...details, cause: reason, quotesNoise: true };
-    return new DownstreamError(code, server, `${message}. ${noise}`, options);
   }
 
   get #isOver(): boolean {

@@ -2,9 +2,9 @@ import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import type { Caller } from "./caller.ts";
-import { CatalogError } from "./catalog.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { RemoteFailure, remoteFailureBehind } from "./remote_failure.ts";
+import { CatalogError, type Probe } from "./revisions/mod.ts";
 import { redactExcerpt } from "./secrets.ts";
 import type { Session } from "./session.ts";
 
@@ -32,8 +32,8 @@ export interface SessionCheckOptions {
   readonly drainMs: number;
 }
 
-/** Requests that change nothing at the server; the second is for servers that refuse every ping. */
-const PROBES = ["ping", "tools/list"] as const;
+/** The second is for servers that answer no request about whether they are alive. */
+const PROBES = ["alive", "tools"] as const satisfies readonly Probe[];
 
 /** Statuses by which a server rejects a message unread if its session is gone. */
 const TURNED_AWAY: ReadonlySet<number | undefined> = new Set([400, 404, 410]);
@@ -118,10 +118,10 @@ export class SessionCheck {
 }
 
 async function compare(old: Session, fresh: Session): Promise<SessionVerdict> {
-  for (const method of PROBES) {
-    const answer = await old.probe(method);
+  for (const probe of PROBES) {
+    const answer = await old.probe(probe);
     if (answer === "answered") return "alive";
-    if (await fresh.probe(method) !== "answered") continue;
+    if (await fresh.probe(probe) !== "answered") continue;
     return answer === "refused" ? "gone" : "lost";
   }
   return "unclear";

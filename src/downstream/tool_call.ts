@@ -24,19 +24,15 @@ export async function callTool(
     if (!isCallable(tool, call)) return { kind: "missing-arguments", tool };
   }
   const { meta, span, onProgress } = call;
-  const fields = `"name":${JSON.stringify(tool.name)},"arguments":${call.args.text}`;
-  const { reply, downstreamMs, isError } = await lease.request({
-    method: "tools/call",
-    fields,
-    name: tool.name,
+  const { reply, downstreamMs, isToolError } = await lease.request({
+    invocation: { kind: "tool", tool, args: call.args },
     meta,
     clock,
     span,
     onProgress,
     isRepeatable: isRepeatable(tool),
-    needsTask: needsTask(tool),
   });
-  return { kind: "answer", reply, tool, downstreamMs, isToolError: isError };
+  return { kind: "answer", reply, tool, downstreamMs, isToolError };
 }
 
 /** Whether the tool is there and may take the call. */
@@ -54,9 +50,4 @@ async function findCatalog(lease: Lease, call: ToolCall): Promise<Catalog> {
 function isRepeatable({ definition: { annotations } }: Tool): boolean {
   return isRecord(annotations) &&
     (annotations.readOnlyHint === true || annotations.idempotentHint === true);
-}
-
-/** Whether it must run as a task. */
-function needsTask({ definition: { execution } }: Tool): boolean {
-  return isRecord(execution) && execution.taskSupport === "required";
 }

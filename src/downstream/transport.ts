@@ -18,8 +18,8 @@ export interface Transport {
   readonly exited?: Promise<unknown>;
   /** Whether the server keeps a session under an id, which it may forget while the channel is open. */
   readonly hasSessionId?: boolean;
-  /** Sets the negotiated revision, for transports whose requests name it. */
-  negotiated?(revision: string): void;
+  /** Sets the HTTP headers of all further messages, for transports over HTTP. */
+  setHeaders?(headers: Readonly<Record<string, string>>): void;
   /**
    * Returns the last output of the server, such as its last lines on stderr, and its exit code; without
    * secrets, at most 20 lines and 2 KB. Empty if there is none. Waits a moment for the output of a

@@ -176,8 +176,8 @@ export class Gateway {
       onLogLevel: ({ client }, level) => {
         for (const server of this.#snapshot.servers.values()) server.setLogLevel(client, level);
       },
-      onTold: ({ client }, method) => {
-        for (const server of this.#snapshot.servers.values()) server.notify(client, method);
+      onRootsChanged: ({ client }) => {
+        for (const server of this.#snapshot.servers.values()) server.notifyRootsChanged(client);
       },
       onClosed,
     });

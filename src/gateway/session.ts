@@ -22,8 +22,8 @@ export interface ClientSessionOptions {
   readonly onInitialized: (connection: ClientConnection) => void;
   /** Called when the client has set its log level. */
   readonly onLogLevel: (connection: ClientConnection, level: string) => void;
-  /** Called for a client's notification that concerns its servers, such as changed roots. */
-  readonly onTold: (connection: ClientConnection, method: string) => void;
+  /** Called when the client's roots have changed. */
+  readonly onRootsChanged: (connection: ClientConnection) => void;
   /** Called when the client has stopped sending. */
   readonly onClosed: () => void;
 }
@@ -56,7 +56,7 @@ export class ClientSession {
       request: (request) => this.#answer(request),
       notification: (method) => {
         if (method === "notifications/roots/list_changed") {
-          options.onTold(this.#connection, method);
+          options.onRootsChanged(this.#connection);
         }
       },
       late: (excerpt) => {

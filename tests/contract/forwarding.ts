@@ -53,8 +53,8 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     client.answer = () => Promise.resolve(resultReply(roots));
     assert.deepEqual((await tap.ask("q1", "roots/list")).result, roots);
     assert.equal((await client.told.take()).method, "roots/list");
-    scene.server.notify("another", "notifications/roots/list_changed");
-    scene.server.notify("rooted", "notifications/roots/list_changed");
+    scene.server.notifyRootsChanged("another");
+    scene.server.notifyRootsChanged("rooted");
     await tap.saw("notifications/roots/list_changed");
     await tap.settle();
     assert.equal(tap.count("notifications/roots/list_changed"), 1);
@@ -65,7 +65,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     const client = new Client("rooted", { roots: { listChanged: true } });
     await scene.call("echo", { by: client.agent("a") });
     const tap = await scene.opened();
-    scene.server.notify("rooted", "notifications/roots/list_changed");
+    scene.server.notifyRootsChanged("rooted");
     await tap.settle();
     assert.equal(tap.count("notifications/roots/list_changed"), 0);
   });

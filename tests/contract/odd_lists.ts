@@ -68,7 +68,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
 
   const malformed: readonly [unknown, RegExp][] = [
     [null, /it answered tools\/list with null\b/],
-    [[], /it answered tools\/list with a list\b/],
+    [[], /it answered tools\/list with an array\b/],
     ["tools", /it answered tools\/list with a string\b/],
     [{}, /it answered tools\/list without "tools", where a list belongs/],
     [{ items: [] }, /without "tools"/],

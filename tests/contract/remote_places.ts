@@ -245,7 +245,7 @@ function withSideEntrance(inner: Transport, place: RemotePlace): Transport {
       flush: () => channel.flush(),
       close: () => channel.close(),
     },
-    negotiated: (revision) => inner.negotiated?.(revision),
+    setHeaders: (headers) => inner.setHeaders?.(headers),
     lastWords: () => inner.lastWords(),
     kill: () => inner.kill(),
     end: (patience) => inner.end(patience),

@@ -65,8 +65,8 @@ export class Tap implements Transport {
     return this.#inner.hasSessionId ?? false;
   }
 
-  negotiated(revision: string): void {
-    this.#inner.negotiated?.(revision);
+  setHeaders(headers: Readonly<Record<string, string>>): void {
+    this.#inner.setHeaders?.(headers);
   }
 
   lastWords(): Promise<string> {

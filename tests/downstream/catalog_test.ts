@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Catalog, fetchCatalog } from "../../src/downstream/catalog.ts";
+import { OLDEST } from "../../src/downstream/revisions/mod.ts";
 import { createMemoryChannels, type IncomingRequest, Peer } from "../../src/jsonrpc/mod.ts";
 
 /** Lists the tools of a server with an endless list, and counts the requested pages. */
@@ -17,8 +18,12 @@ async function listEndless(
     },
   });
   const peer = new Peer(ours, { ...quiet, request: () => {} });
-  const options = { timeoutMs: 60_000, declaresTools: true, quote: (text: string) => text };
-  const catalog = await fetchCatalog(peer, options);
+  const catalog = await fetchCatalog({
+    listPage: (cursor, signal) => OLDEST.listTools(peer, { cursor, signal }),
+    timeoutMs: 60_000,
+    declaresTools: true,
+    quote: (text) => text,
+  });
   await peer.close();
   return { catalog, pages };
 }

@@ -115,7 +115,7 @@ export class SessionScene implements AsyncDisposable {
       }),
       onInitialized: () => {},
       onLogLevel: () => {},
-      onTold: () => {},
+      onRootsChanged: () => {},
       onClosed: () => session.end(0),
     });
     const peer = new Peer(theirs, {

@@ -7,8 +7,8 @@ import {
   textAt,
 } from "../../jsonrpc/mod.ts";
 import { within } from "../../within.ts";
-import { describeNewerRevision } from "../newer_revision.ts";
 import { RemoteFailure } from "../remote_failure.ts";
+import { describeNewerRevision, phaseOf } from "../revisions/mod.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientListener } from "./remote_client.ts";
 import type { SseData } from "./sse_parser.ts";
 
@@ -19,7 +19,7 @@ const SETTLE_MS = 500;
 const ORDER_MS = 5000;
 
 /**
- * The statuses for `initialize` by which a server may say that it knows only the older transport.
+ * The statuses for the first message by which a server may say that it knows only the older transport.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#backwards-compatibility}
  */
@@ -84,15 +84,16 @@ export class RemoteChannel implements Channel {
     if (this.#isOver) return;
     const { id: ownId, method } = readIdAndMethod(text);
     const id = method === undefined ? undefined : ownId;
-    if (method === "notifications/cancelled") this.#cancel(text);
-    const sending = this.#send({ text, id, method }).finally(() => {
+    const phase = phaseOf(method);
+    if (phase === "cancel") this.#cancel(text);
+    const sending = this.#send({ text, id, phase }).finally(() => {
       this.#sending.delete(sending);
       this.#notifying.delete(sending);
     });
     this.#sending.add(sending);
     if (id === undefined) this.#notifying.add(sending);
-    // Messages travel in parallel, but no request may overtake `notifications/initialized`.
-    if (id === undefined && method !== undefined && method !== "notifications/cancelled") {
+    // Messages travel in parallel, but no request may overtake the notification that ends the opening.
+    if (id === undefined && method !== undefined && phase !== "cancel") {
       this.#inOrder = within(sending, ORDER_MS);
     }
   }
@@ -110,9 +111,9 @@ export class RemoteChannel implements Channel {
     return Promise.resolve();
   }
 
-  /** Sets the negotiated revision. */
-  negotiated(revision: string): void {
-    this.#client.negotiated(revision);
+  /** Sets headers that are sent with every later request. */
+  setHeaders(headers: Readonly<Record<string, string>>): void {
+    this.#client.setHeaders(headers);
   }
 
   /**
@@ -160,7 +161,7 @@ export class RemoteChannel implements Channel {
     } catch (cause) {
       const isOlder = cause instanceof RemoteFailure && FALLBACK_STATUSES.has(cause.status) &&
         (cause.rpc === undefined || describeNewerRevision(cause.rpc) === undefined);
-      if (message.method !== "initialize" || createFallback === undefined || !isOlder) throw cause;
+      if (message.phase !== "open" || createFallback === undefined || !isOlder) throw cause;
       this.#client.close();
       this.#client = createFallback(this.#listener);
       return await this.#client.send(message, signal).catch((other) => {
@@ -207,7 +208,7 @@ export class RemoteChannel implements Channel {
   }
 }
 
-/** The failure of a server that refused `initialize` and offers no older transport either. */
+/** The failure of a server that refused the first message and offers no older transport either. */
 function bothRefused(first: RemoteFailure, second: RemoteFailure): RemoteFailure {
   const message = first.message === second.message
     ? first.message

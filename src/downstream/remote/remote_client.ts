@@ -1,6 +1,7 @@
 import type { ReadThrottle } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { RemoteFailure } from "../remote_failure.ts";
+import type { Phase } from "../revisions/mod.ts";
 import type { HttpRequester } from "./http_requester.ts";
 import type { SseData } from "./sse_parser.ts";
 
@@ -10,8 +11,8 @@ export interface OutgoingMessage {
   readonly text: string;
   /** Its id as JSON text if it is a request. */
   readonly id: string | undefined;
-  /** Its method; `undefined` for a response. */
-  readonly method: string | undefined;
+  /** Its part in the connection, if it has a special one. */
+  readonly phase: Phase | undefined;
 }
 
 /** Sends messages to a remote server, and receives those of the server. */
@@ -33,8 +34,8 @@ export interface RemoteClient {
     message: OutgoingMessage,
     signal: AbortSignal,
   ): Promise<(() => RemoteFailure) | undefined>;
-  /** Sets the negotiated revision, which is sent with every later request. */
-  negotiated(revision: string): void;
+  /** Sets headers that are sent with every later request. */
+  setHeaders(headers: Readonly<Record<string, string>>): void;
   /**
    * Ends the session at the server.
    *

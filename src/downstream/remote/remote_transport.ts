@@ -21,8 +21,8 @@ export class RemoteTransport implements Transport {
     return this.channel.hasSessionId;
   }
 
-  negotiated(revision: string): void {
-    this.channel.negotiated(revision);
+  setHeaders(headers: Readonly<Record<string, string>>): void {
+    this.channel.setHeaders(headers);
   }
 
   /** The reason why the session ended, as a sentence. */

@@ -21,7 +21,7 @@ export class SseClient implements RemoteClient {
   readonly #endpoint = Promise.withResolvers<URL>();
   #isOpened = false;
   #hasEndpoint = false;
-  #revision: string | undefined;
+  #headers: Readonly<Record<string, string>> = {};
 
   /**
    * Opens nothing yet.
@@ -32,7 +32,7 @@ export class SseClient implements RemoteClient {
     this.#options = options;
   }
 
-  async send({ text, method }: OutgoingMessage, signal: AbortSignal): Promise<undefined> {
+  async send({ text, phase }: OutgoingMessage, signal: AbortSignal): Promise<undefined> {
     const { requester, busyMs } = this.#options;
     if (!this.#isOpened) {
       this.#isOpened = true;
@@ -43,13 +43,10 @@ export class SseClient implements RemoteClient {
     const endpoint = await untilAborted(this.#endpoint.promise, signal);
     const { body } = await requester.send(endpoint, {
       method: "POST",
-      headers: {
-        "content-type": "application/json",
-        ...(this.#revision === undefined ? {} : { "mcp-protocol-version": this.#revision }),
-      },
+      headers: { "content-type": "application/json", ...this.#headers },
       body: text,
       signal,
-      patienceMs: method === "initialize" ? busyMs.start : busyMs.call,
+      patienceMs: phase === "open" ? busyMs.start : busyMs.call,
     }).catch((cause) => {
       throw sessionFailure(cause);
     });
@@ -58,8 +55,8 @@ export class SseClient implements RemoteClient {
     return undefined;
   }
 
-  negotiated(revision: string): void {
-    this.#revision = revision;
+  setHeaders(headers: Readonly<Record<string, string>>): void {
+    this.#headers = headers;
   }
 
   /** Does nothing: the end of the stream ends the session. */

@@ -31,7 +31,7 @@ export class StreamableHttpClient implements RemoteClient {
   readonly #options: RemoteClientOptions;
   readonly #controller = new AbortController();
   #sessionId: string | undefined;
-  #revision: string | undefined;
+  #headers: Readonly<Record<string, string>> = {};
   #standalone: StandaloneStream | undefined;
 
   /**
@@ -49,7 +49,7 @@ export class StreamableHttpClient implements RemoteClient {
 
   async send(message: OutgoingMessage, signal: AbortSignal): Promise<() => RemoteFailure> {
     const { requester, url } = this.#options;
-    const { id, method } = message;
+    const { id, phase } = message;
     const response = await this.#post(message, signal);
     const received: Received = {
       status: response.status,
@@ -63,13 +63,13 @@ export class StreamableHttpClient implements RemoteClient {
       await response.body?.cancel();
     } else if (isEventStream(response)) await this.#readStream(response, { received, signal });
     else await this.#readJson(response, { received, signal });
-    if (method === "notifications/initialized") this.#listen();
+    if (phase === "opened") this.#listen();
     const clean = (text: string): string => requester.clean(text, url);
     return () => explainUnanswered(received, { host: url.host, id: id ?? "", clean });
   }
 
-  negotiated(revision: string): void {
-    this.#revision = revision;
+  setHeaders(headers: Readonly<Record<string, string>>): void {
+    this.#headers = headers;
   }
 
   async leave(withinMs: number): Promise<void> {
@@ -92,7 +92,7 @@ export class StreamableHttpClient implements RemoteClient {
   #sessionHeaders(): Record<string, string> {
     return {
       ...(this.#sessionId === undefined ? {} : { "mcp-session-id": this.#sessionId }),
-      ...(this.#revision === undefined ? {} : { "mcp-protocol-version": this.#revision }),
+      ...this.#headers,
     };
   }
 
@@ -101,9 +101,9 @@ export class StreamableHttpClient implements RemoteClient {
     this.#standalone = new StandaloneStream(this.#options, this.#sessionHeaders());
   }
 
-  async #post({ text, method }: OutgoingMessage, signal: AbortSignal): Promise<Response> {
+  async #post({ text, phase }: OutgoingMessage, signal: AbortSignal): Promise<Response> {
     const { requester, url, busyMs } = this.#options;
-    const isFirst = method === "initialize";
+    const isFirst = phase === "open";
     const response = await requester.send(url, {
       method: "POST",
       headers: {

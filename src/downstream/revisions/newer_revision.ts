@@ -1,5 +1,5 @@
-import { RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
-import { REVISIONS } from "../revisions.ts";
+import { RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
+import { REVISIONS } from "../../revisions.ts";
 
 /**
  * Error codes that only revisions after 2025-11-25 have: a header that is missing or differs from the

@@ -1,0 +1,190 @@
+import type { Forwarded } from "../../config/mod.ts";
+import type {
+  CancelSignal,
+  IncomingRequest,
+  JsonText,
+  Payload,
+  Peer,
+  Reply,
+  RpcError,
+} from "../../jsonrpc/mod.ts";
+import type { Meta } from "../../trace.ts";
+import type { ClientCapabilities } from "../caller.ts";
+import type { Tool } from "../catalog.ts";
+
+/** A server's description of itself. */
+export interface ServerInfo {
+  /** The negotiated revision. */
+  readonly revision: string;
+  /** Its capabilities. */
+  readonly capabilities: Readonly<Record<string, unknown>>;
+  /** Its instructions for clients, if it has any. */
+  readonly instructions?: string;
+  /** Its name for people, if it has one. */
+  readonly title?: string;
+  /** Its name for programs. */
+  readonly name?: string;
+}
+
+/** Options of opening a server. */
+export interface OpenOptions {
+  /** Capabilities that are declared to the server. */
+  readonly capabilities: ClientCapabilities;
+  /** The gateway's version. */
+  readonly version: string;
+  /** Cancels the attempt. */
+  readonly signal: CancelSignal;
+  /** Receives the HTTP headers of all further messages, before the next one is sent. */
+  readonly onHeaders: (headers: Readonly<Record<string, string>>) => void;
+}
+
+/** The server answered in a way that ends its start; the message goes to the agent. */
+export class HandshakeError extends Error {
+  /** The name of the class. */
+  override readonly name = "HandshakeError";
+  /** The JSON-RPC error of the answer; `undefined` if the answer was not an error. */
+  readonly rpc: RpcError | undefined;
+  /** Whether the server speaks only revisions that are newer than those of the gateway. */
+  readonly isNewer: boolean;
+
+  /**
+   * Creates the error.
+   *
+   * @param message Description of the failure, for the agent.
+   * @param options The error of the answer, and whether the server is too new.
+   */
+  constructor(
+    message: string,
+    { rpc, isNewer = false, ...options }: ErrorOptions & {
+      readonly rpc?: RpcError | undefined;
+      readonly isNewer?: boolean;
+    } = {},
+  ) {
+    super(message, options);
+    this.rpc = rpc;
+    this.isNewer = isNewer;
+  }
+}
+
+/**
+ * The server did not list its tools; the message goes to the agent, and the cause is the JSON-RPC error
+ * of the answer, if it was one.
+ */
+export class CatalogError extends Error {
+  /** The name of the class. */
+  override readonly name = "CatalogError";
+}
+
+/** One page of a list of tools. */
+export interface ToolPage {
+  /** The definitions, parsed. */
+  readonly listed: readonly unknown[];
+  /** The definitions as the server wrote them. */
+  readonly texts: readonly string[];
+  /** Size of the page, in UTF-16 code units. */
+  readonly size: number;
+  /** Cursor of the next page; `undefined` or `null` on the last. */
+  readonly next: unknown;
+}
+
+/** A caller's use of something that a server offers. */
+export interface Invocation {
+  /** A call of a tool. */
+  readonly kind: "tool";
+  /** The tool, as the server listed it. */
+  readonly tool: Tool;
+  /** The arguments: the text of a JSON object. */
+  readonly args: JsonText;
+}
+
+/** Options of an invocation. */
+export interface InvokeOptions {
+  /** The invocation. */
+  readonly invocation: Invocation;
+  /** The server's description of itself. */
+  readonly info: ServerInfo;
+  /** Fields of `_meta`; a progress token among them is replaced. */
+  readonly meta: Meta | undefined;
+  /** Cancels the invocation. */
+  readonly signal: CancelSignal;
+  /** Receives the server's progress, with its token among the parameters. */
+  readonly onProgress: (params: Readonly<Record<string, unknown>>) => void;
+}
+
+/** A question that changes nothing at the server: whether it is there, or what its tools are. */
+export type Probe = "alive" | "tools";
+
+/** A request or notification of a server that goes to the client. */
+export interface ServerMessage {
+  /** Its method, such as `elicitation/create`. */
+  readonly method: string;
+  /** Its parameters, with the server's name where a person reads them. */
+  readonly params: Payload | undefined;
+}
+
+/** A request of a server: answered by the gateway, or by the client that declared the capability. */
+export type ServerRequest =
+  | { readonly kind: "own"; readonly result: Payload }
+  | { readonly kind: "client"; readonly capability: Forwarded; readonly message: ServerMessage };
+
+/** A notification of a server that the gateway or the client has a use for. */
+export type ServerNotification =
+  | { readonly kind: "tools-changed" }
+  | { readonly kind: "client"; readonly message: ServerMessage };
+
+/**
+ * A message's part in a connection, for transports that treat it in a special manner: `open` opens the
+ * connection, `opened` completes the opening, `cancel` withdraws a request.
+ */
+export type Phase = "open" | "opened" | "cancel";
+
+/** All that the gateway knows about the messages of a group of revisions on a connection to a server. */
+export interface ServerCodec {
+  /** The methods with a special part in a connection. */
+  readonly phases: Readonly<Record<string, Phase>>;
+  /**
+   * Negotiates the revision and the capabilities with a server.
+   *
+   * @returns `undefined` if the server speaks only older revisions.
+   * @throws {HandshakeError} The server refuses, or answers with no revision that is known.
+   */
+  open(peer: Peer, options: OpenOptions): Promise<ServerInfo | undefined>;
+  /**
+   * Asks for a page of the tools: the first if there is no cursor.
+   *
+   * @throws {CatalogError} The answer is an error, or not a list.
+   */
+  listTools(
+    peer: Peer,
+    options: { readonly cursor: string | undefined; readonly signal: CancelSignal },
+  ): Promise<ToolPage>;
+  /** Returns the method of an invocation, for the trace. */
+  methodOf(invocation: Invocation): string;
+  /** Sends an invocation and waits for its answer. */
+  invoke(peer: Peer, options: InvokeOptions): Promise<Reply>;
+  /**
+   * Checks the answer to an invocation; returns whether it is an error of the tool.
+   *
+   * @throws {DownstreamError} The answer is a result that no client accepts.
+   */
+  isToolError(answer: Reply, server: string): boolean;
+  /** Sends a probe. */
+  probe(
+    peer: Peer,
+    options: { readonly probe: Probe; readonly signal: CancelSignal },
+  ): Promise<Reply>;
+  /** Sets the least severity of the server's log messages, if the server supports logging. */
+  setLogLevel(
+    peer: Peer,
+    options: { readonly level: string; readonly info: ServerInfo },
+  ): Promise<void>;
+  /** Notifies the server that the client's roots have changed. */
+  notifyRootsChanged(peer: Peer): void;
+  /** Decodes a request of a server; `undefined` if servers may not send it. */
+  decodeRequest(request: IncomingRequest, server: string): ServerRequest | undefined;
+  /** Decodes a notification of a server; `undefined` if there is no use for it. */
+  decodeNotification(
+    notification: { readonly method: string; readonly params: unknown },
+    server: string,
+  ): ServerNotification | undefined;
+}

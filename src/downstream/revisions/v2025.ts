@@ -1,0 +1,287 @@
+import type { Forwarded } from "../../config/mod.ts";
+import { DownstreamError } from "../../errors.ts";
+import {
+  elementTexts,
+  type IncomingRequest,
+  JsonText,
+  type Payload,
+  type Peer,
+  type Reply,
+  RPC_CODES,
+  textAt,
+} from "../../jsonrpc/mod.ts";
+import { REVISIONS } from "../../revisions.ts";
+import { isRecord } from "../handshake.ts";
+import { remoteFailureBehind } from "../remote_failure.ts";
+import {
+  CatalogError,
+  HandshakeError,
+  type Invocation,
+  type InvokeOptions,
+  type OpenOptions,
+  type ServerCodec,
+  type ServerInfo,
+  type ServerNotification,
+  type ServerRequest,
+  type ToolPage,
+} from "./codec.ts";
+import { describeNewerRevision } from "./newer_revision.ts";
+
+const INITIALIZE = "initialize";
+const INITIALIZED = "notifications/initialized";
+const LIST_TOOLS = "tools/list";
+const CALL_TOOL = "tools/call";
+const ELICIT = "elicitation/create";
+
+/** The requests of a server that a client answers, and the capability that it declares for each. */
+const CLIENT_REQUESTS: Readonly<Record<string, Forwarded>> = {
+  [ELICIT]: "elicitation",
+  "roots/list": "roots",
+  "sampling/createMessage": "sampling",
+};
+
+/**
+ * The server codec of the MCP revisions from 2024-11-05 to 2025-11-25, which are equal in everything
+ * that the gateway sends to servers or reads from them.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic}
+ */
+export const v2025: ServerCodec = {
+  phases: {
+    [INITIALIZE]: "open",
+    [INITIALIZED]: "opened",
+    "notifications/cancelled": "cancel",
+  },
+  open,
+  async listTools(peer, { cursor, signal }) {
+    const params = cursor === undefined ? {} : { cursor };
+    return readPage(await peer.request(LIST_TOOLS, params, { signal }));
+  },
+  methodOf: () => CALL_TOOL,
+  invoke,
+  isToolError,
+  probe(peer, { probe, signal }) {
+    return peer.request(probe === "alive" ? "ping" : LIST_TOOLS, undefined, { signal });
+  },
+  async setLogLevel(peer, { level, info: { capabilities } }) {
+    if ("logging" in capabilities) await peer.request("logging/setLevel", { level });
+  },
+  notifyRootsChanged: (peer) => peer.notify("notifications/roots/list_changed"),
+  decodeRequest,
+  decodeNotification,
+};
+
+/** @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#initialization} */
+async function open(
+  peer: Peer,
+  { capabilities, version, signal, onHeaders }: OpenOptions,
+): Promise<ServerInfo> {
+  const reply = await peer.request(INITIALIZE, {
+    protocolVersion: REVISIONS[0],
+    capabilities,
+    clientInfo: { name: "agent-mcp-gateway", version },
+  }, { signal }).catch((cause) => {
+    // Over HTTP a refusal often has a status of its own, and the error in its body.
+    const rpc = remoteFailureBehind(cause)?.rpc;
+    const newer = rpc && describeNewerRevision(rpc);
+    throw newer === undefined ? cause : new HandshakeError(newer, { rpc, isNewer: true, cause });
+  });
+  if (!reply.ok) {
+    const { error: rpc } = reply;
+    const newer = describeNewerRevision(rpc);
+    const message = newer ?? `it refused to initialize: ${rpc.message} (error ${rpc.code})`;
+    throw new HandshakeError(message, { rpc, isNewer: newer !== undefined });
+  }
+  const answer = reply.result.value;
+  const { protocolVersion, capabilities: offered, instructions, serverInfo } = isRecord(answer)
+    ? answer
+    : {};
+  const { title, name }: Record<string, unknown> = isRecord(serverInfo) ? serverInfo : {};
+  if (!REVISIONS.some((revision) => revision === protocolVersion)) {
+    const data = { supported: [protocolVersion] };
+    const newer = describeNewerRevision({ code: 0, message: "", data });
+    if (newer !== undefined) throw new HandshakeError(newer, { isNewer: true });
+    throw new HandshakeError(
+      `it speaks MCP revision ${JSON.stringify(protocolVersion)}, not one of ${
+        REVISIONS.join(", ")
+      }`,
+    );
+  }
+  const revision = String(protocolVersion);
+  onHeaders({ "mcp-protocol-version": revision });
+  peer.notify(INITIALIZED);
+  return {
+    revision,
+    capabilities: isRecord(offered) ? offered : {},
+    ...(typeof instructions === "string" ? { instructions } : {}),
+    ...(typeof title === "string" ? { title } : {}),
+    ...(typeof name === "string" ? { name } : {}),
+  };
+}
+
+/** @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools#listing-tools} */
+function readPage(reply: Reply): ToolPage {
+  if (!reply.ok) {
+    const { error } = reply;
+    const message = error.code === RPC_CODES.methodNotFound
+      ? `it does not know ${LIST_TOOLS}`
+      : `it did not list its tools: ${error.message}`;
+    throw new CatalogError(message, { cause: error });
+  }
+  const { value, text } = reply.result;
+  if (!isRecord(value)) throw new CatalogError(`it answered ${LIST_TOOLS} with ${kindOf(value)}`);
+  const incomplete = describeIncomplete(value);
+  if (incomplete !== undefined) {
+    const message = `it answered ${LIST_TOOLS} with ${incomplete}, which is not a whole page`;
+    throw new CatalogError(message);
+  }
+  const { tools, nextCursor } = value;
+  if (!Array.isArray(tools)) {
+    const what = tools === undefined ? 'without "tools"' : `with "tools": ${kindOf(tools)}`;
+    throw new CatalogError(`it answered ${LIST_TOOLS} ${what}, where a list belongs`);
+  }
+  return {
+    listed: tools,
+    texts: elementTexts(textAt(text.text, "tools") ?? "[]"),
+    size: text.text.length,
+    next: nextCursor,
+  };
+}
+
+function invoke(peer: Peer, options: InvokeOptions): Promise<Reply> {
+  const { invocation, info } = options;
+  return needsTask(invocation) && supportsTasks(info)
+    ? runTask(peer, options)
+    : runRequest(peer, options);
+}
+
+/** Sends a request and waits for its answer. */
+function runRequest(peer: Peer, request: InvokeOptions): Promise<Reply> {
+  const { signal, onProgress } = request;
+  return peer.request(CALL_TOOL, (id) => writeParams(request, id), { signal, onProgress });
+}
+
+/**
+ * Sends a request that runs as a task, and waits for the task's result.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/tasks}
+ */
+async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
+  const { signal, onProgress } = request;
+  let token = 0;
+  const params = (id: number): JsonText => writeParams(request, token = id, ',"task":{}');
+  const created = await peer.request(CALL_TOOL, params, { signal, onProgress });
+  if (!created.ok) return created;
+  const answer = created.result.value;
+  const task = isRecord(answer) ? answer.task : undefined;
+  // The server answered with the result immediately, without a task.
+  if (!isRecord(task) || typeof task.taskId !== "string") return created;
+  const { taskId } = task;
+  try {
+    return await peer.request("tasks/result", { taskId }, { signal, continues: token, onProgress });
+  } catch (cause) {
+    if (signal.aborted) peer.request("tasks/cancel", { taskId }).catch(() => {});
+    throw cause;
+  }
+}
+
+/** Writes the parameters, with a progress token. */
+function writeParams(
+  { invocation: { tool, args }, meta }: InvokeOptions,
+  token: number,
+  task = "",
+): JsonText {
+  const metaText = meta === undefined
+    ? `{"progressToken":${token}}`
+    : JSON.stringify({ ...meta, progressToken: token });
+  const name = JSON.stringify(tool.name);
+  return new JsonText(`{"name":${name},"arguments":${args.text},"_meta":${metaText}${task}}`);
+}
+
+/** Whether a tool must run as a task. */
+function needsTask({ tool: { definition: { execution } } }: Invocation): boolean {
+  return isRecord(execution) && execution.taskSupport === "required";
+}
+
+/** Whether a server can run calls of tools as tasks. */
+function supportsTasks({ capabilities: { tasks } }: ServerInfo): boolean {
+  const requests = isRecord(tasks) ? tasks.requests : undefined;
+  const tools = isRecord(requests) ? requests.tools : undefined;
+  return isRecord(tools) && isRecord(tools.call);
+}
+
+function isToolError(answer: Reply, server: string): boolean {
+  if (!answer.ok) return false;
+  const { value } = answer.result;
+  if (!isRecord(value)) throw noResult(server, value);
+  requireComplete(value, server);
+  return value.isError === true;
+}
+
+/** Describes the failure of a call whose result is not an object, which no client accepts. */
+function noResult(server: string, value: unknown): DownstreamError {
+  const message = `Server "${server}" answered the call with ${kindOf(value)} instead of a ` +
+    "result. The tool may have done its work; report this to the authors of the server.";
+  return new DownstreamError("SERVER_UNAVAILABLE", server, message);
+}
+
+/** Refuses a result that does not complete its call. */
+function requireComplete(result: Readonly<Record<string, unknown>>, server: string): void {
+  const what = describeIncomplete(result);
+  if (what === undefined) return;
+  const message = result.resultType === "input_required"
+    ? `Server "${server}" asked for input as MCP revision 2026-07-28 defines it (${what}), which ` +
+      "this gateway does not support yet; the call is not complete."
+    : `Server "${server}" answered with ${what}, which is not a complete result and which this ` +
+      "gateway does not know.";
+  const hint = "Use another tool, or call again with all the input the tool may ask for";
+  throw new DownstreamError("SERVER_UNAVAILABLE", server, message, { hint });
+}
+
+/**
+ * Describes the `resultType` of a result that does not complete its request; results of these revisions
+ * have no such field.
+ *
+ * @returns `undefined` if the result is complete.
+ */
+function describeIncomplete({ resultType }: Readonly<Record<string, unknown>>): string | undefined {
+  if (resultType === undefined || resultType === "complete") return undefined;
+  return `resultType ${JSON.stringify(resultType).slice(0, 80)}`;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function decodeRequest(request: IncomingRequest, server: string): ServerRequest | undefined {
+  const { method } = request;
+  if (method === "ping") return { kind: "own", result: {} };
+  const capability = Object.hasOwn(CLIENT_REQUESTS, method) ? CLIENT_REQUESTS[method] : undefined;
+  if (capability === undefined) return undefined;
+  return { kind: "client", capability, message: { method, params: clientParams(request, server) } };
+}
+
+/** Adds the server's name to an elicitation: people must know which server they answer. */
+function clientParams(request: IncomingRequest, server: string): Payload | undefined {
+  const { params } = request;
+  if (request.method !== ELICIT || !isRecord(params)) return request.paramText();
+  return { ...params, message: `[${server}] ${String(params.message ?? "")}` };
+}
+
+function decodeNotification(
+  { method, params }: { readonly method: string; readonly params: unknown },
+  server: string,
+): ServerNotification | undefined {
+  if (method === "notifications/tools/list_changed") return { kind: "tools-changed" };
+  if (!isRecord(params)) return undefined;
+  if (method === "notifications/message") {
+    const logger = typeof params.logger === "string" ? `${server}/${params.logger}` : server;
+    return { kind: "client", message: { method, params: { ...params, logger } } };
+  }
+  if (method === "notifications/elicitation/complete") {
+    return { kind: "client", message: { method, params } };
+  }
+  return undefined;
+}
