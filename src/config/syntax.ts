@@ -73,28 +73,14 @@ export function parseSyntax(text: string): ParsedSyntax {
   return { faults };
 }
 
-const otherWords = new Map(Object.entries({
-  none: "null",
-  nil: "null",
-  undefined: "null",
-  yes: "true",
-  no: "false",
-}));
-
 /** Explains a symbol of another language, and how to write it in JSON. */
 function explainSymbol(text: string, offset: number): string | undefined {
   const [word = ""] = /^[^\s,:{}[\]"]+/.exec(text.slice(offset, offset + 100)) ?? [];
-  if (/^['\u2018-\u201f`]/.test(word)) {
-    return `strings need double quotes: write " instead of ${word[0]}`;
-  }
+  if (word.startsWith("'")) return `strings need double quotes: write " instead of '`;
   if (word.startsWith("#")) return "write a comment after `//`, or between `/*` and `*/`";
-  if (/^[+-]?(?:nan|infinity)$/i.test(word)) return "JSON has no such number: write it in digits";
   if (/^[-+.]?\d/.test(word)) {
     return "not a valid JSON number: write decimal digits, such as 16, 0.5 or -1e3";
   }
-  const lower = word.toLowerCase();
-  const meant = ["true", "false", "null"].find((one) => one === lower) ?? otherWords.get(lower);
-  if (meant !== undefined) return `JSON writes this as \`${meant}\``;
   // The message quotes keys only: a value may be a secret.
   const isKey = /^\s*:/.test(text.slice(offset + word.length, offset + word.length + 20));
   if (isKey) return `keys need double quotes: write ${JSON.stringify(word)}`;
