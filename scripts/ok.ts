@@ -8,7 +8,9 @@
 
 import { type Count, readTestSummary, runSteps, type Step } from "./ok_steps.ts";
 import { permissionFlags } from "./permissions.ts";
+import { type FileReport, joinReports, readTests } from "./test_report.ts";
 import { ensureServers } from "./test_servers.ts";
+import { checkRequirements } from "./tested_requirements.ts";
 
 const STEPS: readonly Step[] = [
   { name: "fmt", run: () => runDeno("fmt", "--check", "--quiet") },
@@ -18,6 +20,7 @@ const STEPS: readonly Step[] = [
   { name: "servers", run: installServers },
   { name: "shipped", run: makeForms },
   { name: "test", run: runTests },
+  { name: "requirements", run: compareRequirements },
 ];
 
 /** The folder for the program in the forms that users get, for the end-to-end tests. */
@@ -53,13 +56,16 @@ async function makeForms(): Promise<boolean> {
 /** Folders whose files take longest; they are started first, so that none is left at the end. */
 const SLOW = ["tests/e2e", "tests/conformance", "tests/contract", "tests/docs", "tests/scripts"];
 
+/** The reports of the test files that ran. */
+const reports: FileReport[] = [];
+
 /** The long suites, which have their own task, and the programs that tests run. */
 const NOT_HERE = ["tests/soak", "tests/servers", "tests/fixtures"];
 
 /**
  * Runs every test file in its own process. The number of parallel processes is one more than that of
  * processors, because many tests wait for other processes. Prints the output of each file as a whole,
- * and finally the files that took longest.
+ * and finally the files that took longest; `dist/tests.xml` has the time of every file and test.
  */
 async function runTests(): Promise<Count> {
   const rank = (path: string) => {
@@ -67,23 +73,39 @@ async function runTests(): Promise<Count> {
     return index < 0 ? SLOW.length : index;
   };
   const files = [...findTests("tests")].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
-  const times: { readonly path: string; readonly seconds: number }[] = [];
   const total = { passed: 0, failed: 0 };
   const runNext = async () => {
     for (let path = files.shift(); path !== undefined; path = files.shift()) {
       const start = performance.now();
-      const { passed, failed } = await runTestFile(path);
-      times.push({ path, seconds: (performance.now() - start) / 1000 });
+      const { xml, passed, failed } = await runTestFile(path);
+      reports.push({ path, seconds: (performance.now() - start) / 1000, xml });
       total.passed += passed;
       total.failed += failed;
     }
   };
   await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 1 }, runNext));
-  times.sort((a, b) => b.seconds - a.seconds);
-  for (const { path, seconds } of times.slice(0, 10)) {
-    writeAll(new TextEncoder().encode(`${seconds.toFixed(1).padStart(6)} s  ${path}\n`));
+  Deno.mkdirSync("dist", { recursive: true });
+  Deno.writeTextFileSync("dist/tests.xml", joinReports(reports));
+  reports.sort((a, b) => b.seconds - a.seconds);
+  for (const { path, seconds } of reports.slice(0, 10)) {
+    print(`${seconds.toFixed(1).padStart(6)} s  ${path}`);
   }
   return total;
+}
+
+/**
+ * A requirement counts only if a test of it ran and passed. Prints every ignored test, because what it
+ * covers is not tested on this machine.
+ */
+async function compareRequirements(): Promise<boolean> {
+  if (!isThere("tests/requirements.ts")) return true;
+  const { requirements, OPTIONAL } = await import(`file://${Deno.cwd()}/tests/requirements.ts`);
+  const tests = reports.flatMap(({ xml }) => readTests(xml));
+  for (const { name, outcome } of tests) if (outcome === "ignored") print(`NOT RUN: ${name}`);
+  const { faults, untested } = checkRequirements(requirements, { tests, optional: OPTIONAL });
+  for (const id of untested) print(`NOT TESTED: ${id}, because ${OPTIONAL[id]} is not installed`);
+  for (const fault of faults) print(fault);
+  return faults.length === 0;
 }
 
 function* findTests(folder: string): Generator<string> {
@@ -95,21 +117,24 @@ function* findTests(folder: string): Generator<string> {
   }
 }
 
-async function runTestFile(path: string): Promise<Count> {
+async function runTestFile(path: string): Promise<Count & { readonly xml: string }> {
+  const report = `${SHIPPED}/${path.replaceAll("/", "-")}.xml`;
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     // The types have already been checked.
-    args: ["test", "--no-check", ...permissionFlags("soak"), path],
+    args: ["test", "--no-check", ...permissionFlags("soak"), `--junit-path=${report}`, path],
     env: childEnvironment(),
     stdin: "null",
   }).output();
   writeAll(stdout);
   writeAll(stderr);
-  return readTestSummary(new TextDecoder().decode(stdout), success);
+  const xml = isThere(report) ? Deno.readTextFileSync(report) : "";
+  return { ...readTestSummary(new TextDecoder().decode(stdout), success), xml };
 }
 
-function isThere(folder: string): boolean {
+function isThere(path: string): boolean {
   try {
-    return Deno.statSync(folder).isDirectory;
+    Deno.statSync(path);
+    return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
@@ -139,6 +164,10 @@ function writeAll(bytes: Uint8Array): void {
   }
 }
 
+function print(line: string): void {
+  writeAll(new TextEncoder().encode(`${line}\n`));
+}
+
 /** Runs single test files or folders, with the permissions that all tests have. */
 async function runOnly(paths: readonly string[]): Promise<boolean> {
   await ensureServers();
@@ -150,11 +179,7 @@ if (import.meta.main && Deno.args.length > 0) {
   Deno.removeSync(SHIPPED, { recursive: true });
   Deno.exit(passed ? 0 : 1);
 } else if (import.meta.main) {
-  const encoder = new TextEncoder();
-  const passed = await runSteps(STEPS, {
-    print: (line) => writeAll(encoder.encode(`${line}\n`)),
-    now: () => performance.now(),
-  });
+  const passed = await runSteps(STEPS, { print, now: () => performance.now() });
   Deno.removeSync(SHIPPED, { recursive: true });
   Deno.exit(passed ? 0 : 1);
 }

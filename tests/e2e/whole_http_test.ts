@@ -70,7 +70,3 @@ for (const command of EVERY_COMMAND) {
     },
   });
 }
-if (!HAS_REDIS) {
-  // deno-lint-ignore no-console
-  console.error("NOT TESTED: no redis-server is installed here.");
-}

@@ -116,7 +116,3 @@ for (const command of EVERY_COMMAND) {
     },
   });
 }
-if (!HAS_TERMINAL) {
-  // deno-lint-ignore no-console
-  console.error("NOT TESTED: init at a terminal; the `script` of util-linux is not here.");
-}

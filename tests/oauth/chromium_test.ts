@@ -17,10 +17,6 @@ function isFile(path: string): boolean {
   }
 }
 
-if (CHROMIUM === undefined) {
-  // deno-lint-ignore no-console
-  console.error("NOT TESTED: no Chromium is installed here.");
-}
 
 Deno.test({
   name: "[oauth.browser] a real browser ends at the page that reports success",

@@ -40,6 +40,7 @@ Deno.test("ok: every check of a valid project passes, and tests/soak is skipped"
       "servers: ok",
       "shipped: ok",
       "test: ok",
+      "requirements: ok",
     ],
     last: "2 passed, 0 failed",
   });
@@ -65,3 +66,18 @@ for (const [step, [file, text]] of Object.entries(BROKEN)) {
     assert.equal(last, step === "test" ? "1 passed, 1 failed" : "0 passed, 1 failed");
   });
 }
+
+const REQUIREMENTS = `export const requirements = [{ id: "a.b", section: "1 a", text: "it is so" }];
+export const OPTIONAL = {};
+`;
+
+Deno.test("ok: a requirement counts if its test passed, and not if it was ignored", async () => {
+  const lists = (options: string) => ({
+    "tests/requirements.ts": REQUIREMENTS,
+    "tests/greeting_test.ts": `Deno.test("[a.b] it is so"${options}, () => {});\n`,
+  });
+  assert.equal((await runOk(lists(""))).code, 0);
+  const { code, steps, last } = await runOk(lists(", { ignore: true }"));
+  assert.deepEqual([code, steps.at(-1)], [1, "requirements: FAILED"]);
+  assert.equal(last, "0 passed, 1 failed");
+});

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { joinReports, readTests } from "../../scripts/test_report.ts";
+import { checkRequirements, readIds } from "../../scripts/tested_requirements.ts";
+
+const id = (name: string) => `[${name}]`;
+
+/** A report as Deno writes it: a test that fails has a step that passed. */
+const XML = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="deno test" tests="5" failures="2" errors="0" time="0.012">
+    <testsuite name="./tests/a_test.ts" tests="5" disabled="1" errors="0" failures="2">
+        <testcase name="${id("a.b")} &quot;x&quot; &lt;&amp;" time="0.003" line="1" col="6">
+            <failure message="1 test step failed">1 test step failed.</failure>
+        </testcase>
+        <testcase name="${id("c.d")}${id("e.f")} passes" time="0.001" line="2" col="6">
+        </testcase>
+        <testcase name="${id("g.h")} needs a program" time="0.000" line="3" col="6">
+            <skipped/>
+        </testcase>
+        <testcase name="${id("a.b")} &quot;x&quot; &lt;&amp; &gt; ${
+  id("i.j")
+} 1 &gt; 0" time="0.001">
+        </testcase>
+    </testsuite>
+</testsuites>
+`;
+
+Deno.test("requirements: a report says which tests and steps ran, and how", () => {
+  assert.deepEqual(readTests(XML), [
+    { name: `${id("a.b")} "x" <&`, outcome: "failed" },
+    { name: `${id("c.d")}${id("e.f")} passes`, outcome: "passed" },
+    { name: `${id("g.h")} needs a program`, outcome: "ignored" },
+    { name: `${id("i.j")} 1 > 0`, outcome: "passed" },
+  ]);
+});
+
+Deno.test("requirements: the joined report has each file with its time, the slowest first", () => {
+  const joined = joinReports([
+    { path: "tests/b_test.ts", seconds: 0.5, xml: "" },
+    { path: "tests/a_test.ts", seconds: 2, xml: XML },
+  ]);
+  assert.deepEqual(joined.match(/<testsuite name="\S+" time="\S+"/g), [
+    '<testsuite name="tests/a_test.ts" time="2.000"',
+    '<testsuite name="tests/b_test.ts" time="0.500"',
+  ]);
+  assert.deepEqual(readTests(joined), readTests(XML));
+});
+
+Deno.test("requirements: ids are read at the beginning of a name", () => {
+  assert.deepEqual(readIds(`${id("a.b")} ${id("c.d-2")}${id("e.f")} says`), [
+    "a.b",
+    "c.d-2",
+    "e.f",
+  ]);
+  assert.deepEqual(readIds(`agents.a.deny.tools${id("m.n")} and ${id("k.l")}`), []);
+});
+
+Deno.test("requirements: each has a test that ran and passed, or is a fault", () => {
+  const require = (id: string, issue?: number) => {
+    return { id, section: "1 a", text: "so", ...(issue === undefined ? {} : { issue }) };
+  };
+  const tests = readTests(XML);
+  const check = (ids: readonly ReturnType<typeof require>[], optional = {}) =>
+    checkRequirements(ids, { tests, optional });
+  const listed = ["a.b", "c.d", "e.f", "g.h", "i.j"].map((id) => require(id));
+  assert.deepEqual(check(listed.filter(({ id }) => id !== "e.f"), { "g.h": "curl" }), {
+    // A step that passed says nothing about the id of its test.
+    faults: [
+      "a.b: no test passed, and one failed",
+      "e.f is in the name of a test, but is no requirement",
+    ],
+    untested: ["g.h"],
+  });
+  assert.deepEqual(check([...listed, require("x.y"), require("i.k", 9)]).faults, [
+    "a.b: no test passed, and one failed",
+    "g.h: every test was ignored",
+    "x.y: no test ran",
+  ]);
+  assert.match(String(check([require("c.d", 9)]).faults), /c\.d is listed as not kept yet/);
+});
