@@ -8,7 +8,7 @@ import { ASKED_TO_END } from "../../src/gateway/signals.ts";
 import { readDockerfile, readEnv } from "../scripts/dockerfile.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { Setup } from "../e2e/setup.ts";
-import { Page } from "./typed_page.ts";
+import { Page } from "./page.ts";
 
 const PAGE = new Page("docs/deployment.md");
 const [COMPOSE = "", KUBERNETES = "", PROMETHEUS = "", ALERTS = ""] = PAGE.texts("yaml");

@@ -7,7 +7,7 @@ import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
 import { Setup, TALKATIVE } from "../e2e/setup.ts";
 import { until } from "../e2e/until.ts";
-import { type Block, Page } from "./typed_page.ts";
+import { type Block, Page } from "./page.ts";
 
 const PAGE = new Page("docs/http.md");
 

@@ -53,3 +53,20 @@ export function readBlocks(page: string, text: string = readPage(page)): Block[]
 export function placeOf({ page, line }: Block): string {
   return `${page}:${line}`;
 }
+
+/** A page with its blocks. */
+export class Page {
+  readonly text: string;
+  readonly blocks: readonly Block[];
+
+  /** @param path From the root of the repository. */
+  constructor(path: string) {
+    this.text = readPage(path);
+    this.blocks = readBlocks(path, this.text);
+  }
+
+  /** The texts of the blocks in a language. */
+  texts(language: string): string[] {
+    return this.blocks.filter((block) => block.language === language).map(({ text }) => text);
+  }
+}

@@ -3,7 +3,7 @@ import { commandWords, type GatewayCommand } from "./gateway_command.ts";
 
 /**
  * Forms of the program that the tests of the whole job run on: the one in `GATEWAY_COMMAND`, or all
- * that users get, including that of the Dockerfile. A form that cannot be built here is skipped
+ * that users get, and the command of the container image. A form that cannot be built here is skipped
  * with a message.
  */
 export const EVERY_COMMAND: readonly GatewayCommand[] = Deno.env.get("GATEWAY_COMMAND")

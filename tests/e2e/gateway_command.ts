@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
 import { executableName } from "../../scripts/compile.ts";
+import { imageCommand } from "../../scripts/image_command.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
 import { type Form, FORMS, makeForm, type Words } from "../../scripts/shipped.ts";
-import { buildImage } from "../scripts/image.ts";
 
 /** The gateway's repository. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 
-/** `source`, a form that users get, `image` for the steps of the Dockerfile, or a path. */
+/** `source`, a form that users get, `image` for the command of the container image, or a path. */
 export type GatewayCommand = string;
 
 /** Form of the program that the suite runs on: `GATEWAY_COMMAND`, or a copy of the bundle. */
@@ -63,10 +63,16 @@ async function shippedWords(form: Form | "image"): Promise<Words> {
   return JSON.parse(Deno.readTextFileSync(words));
 }
 
+/** Writes what the image has: the bundle, and a script that runs it with the `deno` beside it. */
 async function imageWords(folder: string): Promise<Words> {
-  Deno.removeSync(folder, { recursive: true });
-  const { bin, PATH } = await buildImage(folder);
-  return ["env", `PATH=${PATH}`, join(bin, "agent-mcp-gateway")];
+  const bundle = (await makeForm("bundle", folder)).at(-1) ?? "";
+  const bin = join(folder, "bin");
+  const command = join(bin, "agent-mcp-gateway");
+  Deno.mkdirSync(bin, { recursive: true });
+  await Deno.remove(join(bin, "deno")).catch(() => {});
+  Deno.symlinkSync(Deno.execPath(), join(bin, "deno"));
+  Deno.writeTextFileSync(command, imageCommand(bundle), { mode: 0o755 });
+  return ["env", `PATH=${bin}:${Deno.env.get("PATH")}`, command];
 }
 
 function isThere(path: string): boolean {

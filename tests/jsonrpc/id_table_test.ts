@@ -49,19 +49,3 @@ Deno.test("[protocol.multiplex] ids with the same hash are distinguished", () =>
     );
   }
 });
-
-Deno.test("[protocol.multiplex] an id is hashed only when it is added, looked up or deleted", () => {
-  const looked = new Map<string, number>();
-  const table = new IdTable<string, object>((id) => {
-    looked.set(id, (looked.get(id) ?? 0) + 1);
-    return 7;
-  });
-  table.set("long", {});
-  for (let round = 0; round < 100; round++) {
-    for (const id of ["before", "behind"]) table.set(id, {});
-    for (const id of ["before", "behind"]) table.delete(id);
-  }
-  for (let more = 0; more < 100; more++) table.set(`${more}`, {});
-  assert.equal(looked.get("long"), 1);
-  assert.ok(table.get("long"));
-});

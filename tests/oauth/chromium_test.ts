@@ -17,7 +17,6 @@ function isFile(path: string): boolean {
   }
 }
 
-
 Deno.test({
   name: "[oauth.browser] a real browser ends at the page that reports success",
   ignore: CHROMIUM === undefined,

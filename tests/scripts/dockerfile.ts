@@ -1,5 +1,3 @@
-import { join } from "node:path";
-
 /** One instruction of a Dockerfile. */
 export interface Instruction {
   /** The first word, such as `COPY`. */
@@ -52,59 +50,4 @@ export function readContext(ignore: string): string[] {
   const lines = ignore.split("\n").filter((line) => !/^\s*(#|$)/.test(line));
   if (lines[0] !== "*") throw new Error("The first line must exclude everything");
   return lines.slice(1).map((line) => line.replace(/^!/, ""));
-}
-
-/** A folder that replaces the root of an image; absolute paths of the image are inside it. */
-export class ImageRoot {
-  readonly #root: string;
-
-  /** Creates an image in an empty folder. */
-  constructor(root: string) {
-    this.#root = root;
-  }
-
-  /** Returns the path in the folder for a path in the image. */
-  path(path: string): string {
-    return join(this.#root, path);
-  }
-
-  /** Moves the image's own folders in a text below the root; the system's are unchanged. */
-  move(text: string): string {
-    return text.replaceAll(
-      /(?<![\w.])\/(build|config|data|opt|usr\/local\/bin)(?=[/"\s]|$)/g,
-      (path) => this.path(path),
-    );
-  }
-
-  /** Copies like `COPY`: sources, then the destination. */
-  copy(sources: readonly string[], target: string): void {
-    const to = this.path(target);
-    const isFolder = sources.length > 1 || target.endsWith("/") || isDirectory(to);
-    for (const source of sources) {
-      // `COPY` copies the content of a folder, not the folder itself.
-      if (isDirectory(source)) copyFolder(source, to);
-      else copyFile(source, isFolder ? join(to, source.slice(source.lastIndexOf("/") + 1)) : to);
-    }
-  }
-}
-
-function copyFolder(from: string, to: string): void {
-  for (const { name, isDirectory } of Deno.readDirSync(from)) {
-    if (isDirectory) copyFolder(join(from, name), join(to, name));
-    else copyFile(join(from, name), join(to, name));
-  }
-}
-
-function copyFile(from: string, to: string): void {
-  Deno.mkdirSync(join(to, ".."), { recursive: true });
-  Deno.copyFileSync(from, to);
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
