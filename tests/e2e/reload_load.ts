@@ -6,7 +6,9 @@ import { FILES, namedServer, readStatus } from "./reload_scene.ts";
 import { until } from "./until.ts";
 
 const IN_FLIGHT = 64;
-const IN_FORCE_WITHIN_MS = 1000;
+
+/** Number of the last events that a failure shows. */
+const SHOWN_EVENTS = 40;
 
 /** A pair of valid files; the next differs in one of them. */
 interface State {
@@ -18,11 +20,18 @@ interface State {
 
 type File = keyof typeof FILES;
 
-/** All pairs of files that were written, and those that may be in force. */
+/** All pairs of files that were written, those that may be in force, and what happened when. */
 class History {
   readonly states: State[] = [{ version: 0, hasComing: false, isDenied: false }];
   /** Index of the oldest state that may be in force. */
   confirmed = 0;
+  readonly #events: string[] = [];
+  readonly #start = performance.now();
+
+  /** Adds an event to what a failure shows. */
+  add(event: string): void {
+    this.#events.push(`${Math.round(performance.now() - this.#start)} ms: ${event}`);
+  }
 
   get last(): State {
     return this.states.at(-1) ?? assert.fail();
@@ -39,7 +48,13 @@ class History {
   /** Throws unless an answer is right in a state that may have been in force. */
   check(from: number, isRight: (state: State) => boolean, what: () => string): void {
     if (this.states.slice(from).some(isRight)) return;
-    assert.fail(`${what()}\nis right in none of ${JSON.stringify(this.states.slice(from))}`);
+    const states = this.states.slice(from).map((state, index) => {
+      return `  state ${from + index}: ${JSON.stringify(state)}`;
+    });
+    const events = this.#events.slice(-SHOWN_EVENTS).map((event) => `  ${event}`);
+    assert.fail(
+      [`${what()}\nis right in none of`, ...states, "The last events:", ...events].join("\n"),
+    );
   }
 }
 
@@ -95,6 +110,7 @@ class Load {
       const params = executeParams(server, tool, { token, after_ms: (number % 50) * 4 });
       const { result = {}, error } = await client.request("tools/call", params, id);
       assert.equal(error, undefined);
+      this.#history.add(`answer ${token}, sent in state ${from} or later: ${server} ${tool}`);
       const what = () => `${server} ${tool} ${token}: ${JSON.stringify(result)}`;
       if (result.isError === true) this.#checkRefusal(result, { server, tool, from, what });
       else this.#checkAnswer(onlyText(result), { server, tool, token, from, what });
@@ -156,6 +172,7 @@ async function editOnAndOn(
   const write = (file: File): void => {
     const next = history.next(file);
     history.states.push(next);
+    history.add(`${FILES[file]} is written: state ${history.states.length - 1}`);
     setup.write(FILES[file], contentOf(file, next, mark));
   };
   for (let edit = 0; edit < edits && !isOver(); edit++) {
@@ -170,6 +187,7 @@ async function editOnAndOn(
         break;
       case 1: { // Invalid; some stand until they are found out.
         const attempts = await count(file, "attempt_count");
+        history.add(`${FILES[file]} is made invalid`);
         setup.write(FILES[file], INVALID[round % INVALID.length]);
         if (round % 3 !== 0) break;
         await until("it is found out", async () => await count(file, "attempt_count") > attempts);
@@ -184,21 +202,30 @@ async function editOnAndOn(
         await until("it is in force", async () => await count(file, "success_count") > successes);
         times.push(performance.now() - since);
         history.confirmed = history.states.length - 1;
+        history.add(`state ${history.confirmed} is in force`);
       }
     }
   }
   return times;
 }
 
+/** Figures of a run. */
+export interface Figures {
+  /** Milliseconds until lasting valid edits were in force. */
+  readonly medianMs: number;
+  readonly maxMs: number;
+  /** These and others, as one sentence. */
+  readonly text: string;
+}
+
 /**
  * Edits both files under 64 calls in flight. Checks that each call is answered once, by the right
- * server, under rules and servers that were in force during the call; that no process of a removed
- * server is left; and that each lasting valid edit is soon in force.
+ * server, under rules and servers that were in force during the call; and that no process of a removed
+ * server is left.
  *
  * @param edits Number of edits.
- * @returns The figures.
  */
-export async function editUnderLoad(edits: number): Promise<string> {
+export async function editUnderLoad(edits: number): Promise<Figures> {
   const mark = `reload-${crypto.randomUUID()}`;
   const history = new History();
   await using gateway = await startGateway({
@@ -226,15 +253,13 @@ export async function editUnderLoad(edits: number): Promise<string> {
   const most = await untilOnlyTheWantedRun(gateway, mark);
 
   const sorted = times.toSorted((a, b) => a - b);
-  const [median = 0, last = 0] = [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
-  const figures =
-    `${edits} edits, ${times.length} stood: in force after ${Math.round(median)} ms ` +
-    `(median), ${Math.round(last)} ms (most); ${load.ids.length} calls, ${load.refused} refused ` +
+  const [medianMs = 0, maxMs = 0] = [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
+  const text = `${edits} edits, ${times.length} stood: in force after ${Math.round(medianMs)} ms ` +
+    `(median), ${Math.round(maxMs)} ms (most); ${load.ids.length} calls, ${load.refused} refused ` +
     `as they should be, none lost; ${most} servers at the end; ${Math.round(tookMs / 1000)} s`;
-  assert.equal(times.length, Math.floor(edits / 3), figures);
-  assert.ok(last <= IN_FORCE_WITHIN_MS, figures);
-  assert.ok(load.refused > 0 && load.refused < load.ids.length / 2, figures);
-  return figures;
+  assert.equal(times.length, Math.floor(edits / 3), text);
+  assert.ok(load.refused > 0 && load.refused < load.ids.length / 2, text);
+  return { medianMs, maxMs, text };
 }
 
 /** Waits until only the servers of the last files are running. */
