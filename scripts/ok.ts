@@ -103,7 +103,7 @@ async function compareRequirements(): Promise<boolean> {
   const tests = reports.flatMap(({ xml }) => readTests(xml));
   for (const { name, outcome } of tests) if (outcome === "ignored") print(`NOT RUN: ${name}`);
   const { faults, untested } = checkRequirements(requirements, { tests, optional: OPTIONAL });
-  for (const id of untested) print(`NOT TESTED: ${id}, because ${OPTIONAL[id]} is not installed`);
+  for (const id of untested) print(`NOT TESTED: ${id}, which ${OPTIONAL[id]}`);
   for (const fault of faults) print(fault);
   return faults.length === 0;
 }

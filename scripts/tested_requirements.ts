@@ -17,8 +17,8 @@ export function readIds(name: string): string[] {
  * Checks that each requirement has a test that ran and passed, and that each id in a test's name is a
  * requirement.
  *
- * @param optional The programs that tests of some ids need, by id: these tests may be ignored.
- * @returns The faults, one sentence each, and the ids that were not tested for want of a program.
+ * @param optional Ids that need no test that passed, with the reason.
+ * @returns The faults, one sentence each, and the optional ids without a test that passed.
  */
 export function checkRequirements(
   requirements: readonly Requirement[],

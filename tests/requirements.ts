@@ -48,7 +48,8 @@ export const requirements: readonly Requirement[] = sections.flatMap(([section, 
   });
 });
 
-/** Promises that need a program which not every machine has; without it, their tests are ignored. */
+/** Promises that may be untested when `deno task test` ends, with the reason. */
 export const OPTIONAL: Readonly<Record<string, string>> = {
-  "faults.terminal": "script (of util-linux)",
+  "faults.terminal": "needs the `script` of util-linux",
+  "metrics.flat": "takes minutes, and is tested by `deno task soak`",
 };
