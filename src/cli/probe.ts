@@ -10,7 +10,6 @@ import {
   type Tool,
 } from "../downstream/mod.ts";
 import { failFastVariables, isDownloaded } from "../downstream/causes/mod.ts";
-import { JsonText, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log, LogFields } from "../log.ts";
 import type { Output } from "./command.ts";
 import { type Interrupts, withInterrupts } from "./interrupts.ts";
@@ -59,11 +58,10 @@ export const NOBODY: Caller = {
   agent: "",
   capabilities: {},
   link: {
-    request: () => {
-      const error = { code: RPC_CODES.methodNotFound, message: "Nobody is there to answer" };
-      return Promise.resolve({ ok: false, error, text: new JsonText(JSON.stringify(error)) });
-    },
-    notify: () => {},
+    supports: () => false,
+    ask: () => Promise.resolve({ kind: "unsupported" }),
+    linkDone: () => {},
+    log: () => {},
     logLevel: () => undefined,
   },
 };
@@ -89,7 +87,7 @@ export class Probes {
         return openTransport(config, { log, processes: this.#processes, authorization });
       },
       // A stored login is used; the person is not asked for one.
-      authorize: (config, waiting) => authorize(config, { waiting, isInteractive: false, log }),
+      authorize: (config, pending) => authorize(config, { pending, isInteractive: false, log }),
     };
     this.servers = new Map(
       [...configuration.servers].map((

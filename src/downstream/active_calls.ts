@@ -1,21 +1,14 @@
 import { Cancellation, type CancelSignal, type Indexed, SwapRemoveSet } from "../jsonrpc/mod.ts";
-import type { ClientChannel } from "./caller.ts";
+import type { Pausable } from "./caller.ts";
+import type { ClientChannel } from "./client_channel.ts";
 import { within } from "../within.ts";
-
-/** The clock of a call, which is paused while the server waits for the client. */
-export interface StoppableClock {
-  /** The server asked the client something. */
-  pause(): void;
-  /** The client answered, or its answer is no longer needed. */
-  resume(): void;
-}
 
 /** An active call. Each call has its own object, because a client may have many. */
 export interface ActiveCall extends Indexed {
   readonly link: ClientChannel;
-  readonly clock: StoppableClock;
+  readonly clock: Pausable;
   /** Requests of the server to the client during the call; most calls have none. */
-  questions: Set<ServerRequest> | undefined;
+  questions: Set<PendingInput> | undefined;
 }
 
 /**
@@ -23,7 +16,7 @@ export interface ActiveCall extends Indexed {
  * it arrived, because the protocol does not say to which of them. Their clocks are paused until the
  * client answers. Once all of them have ended, the request is cancelled.
  */
-export class ServerRequest {
+export class PendingInput {
   readonly #calls: Set<ActiveCall>;
   readonly #graceMs: number;
   readonly #request: CancelSignal;
@@ -94,7 +87,7 @@ export class ActiveCalls {
   }
 
   /** Adds a call. Pass the result to `end`. */
-  begin(link: ClientChannel, clock: StoppableClock): ActiveCall {
+  begin(link: ClientChannel, clock: Pausable): ActiveCall {
     const entry: ActiveCall = { link, clock, questions: undefined, indexInSet: -1 };
     this.#entries.add(entry);
     return entry;
@@ -113,7 +106,7 @@ export class ActiveCalls {
    * @param request Aborts when the server cancels the request, or is gone.
    * @param graceMs Time for the answer after the end of the calls, in milliseconds.
    */
-  ask(request: CancelSignal, graceMs: number): ServerRequest {
-    return new ServerRequest(this.#entries.all(), { request, graceMs });
+  ask(request: CancelSignal, graceMs: number): PendingInput {
+    return new PendingInput(this.#entries.all(), { request, graceMs });
   }
 }

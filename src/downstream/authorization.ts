@@ -1,5 +1,4 @@
 import { DownstreamError } from "../errors.ts";
-import { type ClientCapabilities, type ClientChannel, supportsUrlElicitation } from "./caller.ts";
 
 /**
  * Authorizes the requests to a remote server. The interface between a remote transport, which sends
@@ -31,42 +30,6 @@ export interface RecoverOptions {
   readonly sent: string | undefined;
   /** Cancels the recovery; its reason is thrown. */
   readonly signal: AbortSignal;
-}
-
-/** A call that waits for a server; its client can ask a person to log in. */
-export interface PendingCaller {
-  /** Capabilities of the calling client; a login uses URL elicitation if the client supports it. */
-  readonly capabilities: ClientCapabilities;
-  /** The back channel to the calling client. */
-  readonly link: ClientChannel;
-}
-
-/** An entry for one operation, because a client may have many. */
-interface PendingEntry {
-  readonly call: PendingCaller;
-}
-
-/** The operations that wait for a server; a login can be offered to the clients of these. */
-export class PendingCalls {
-  readonly #calls = new Set<PendingEntry>();
-
-  /** The operation to offer a login to: the first whose client can show links, else the first. */
-  get best(): PendingCaller | undefined {
-    const calls = [...this.#calls].map(({ call }) => call);
-    return calls.find(supportsUrlElicitation) ?? calls[0];
-  }
-
-  /** Adds an operation. Pass the result to `leave`. */
-  enter(call: PendingCaller): PendingEntry {
-    const entry = { call };
-    this.#calls.add(entry);
-    return entry;
-  }
-
-  /** Removes an operation. */
-  leave(entry: PendingEntry): void {
-    this.#calls.delete(entry);
-  }
 }
 
 /** The authorization of one server, which the server closes. */

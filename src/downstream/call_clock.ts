@@ -1,6 +1,6 @@
 import { DownstreamError } from "../errors.ts";
 import { Cancellation, type CancelSignal } from "../jsonrpc/mod.ts";
-import type { CallPermit } from "./caller.ts";
+import type { Pausable } from "./caller.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
 
 /** Timeouts of one call. */
@@ -22,15 +22,14 @@ export interface CallClockOptions {
   /** Wakes the clock. */
   readonly deadlines: Deadlines;
   /** The call's permit, which is paused with the clock. */
-  readonly permit: CallPermit | undefined;
+  readonly permit: Pausable | undefined;
 }
 
 /**
  * Ends a call that takes too long, or that its caller cancels. Progress only changes a number. While
- * the client is answering a request of the server, only the hard limit applies: the server is waiting
- * for us.
+ * the call waits for a person, only the hard limit applies, and its permit is paused.
  */
-export class CallClock implements Due {
+export class CallClock implements Due, Pausable {
   /** Aborts with a `DownstreamError` of code `TIMEOUT`, or with the caller's reason. */
   readonly signal: CancelSignal;
   /** See `Indexed`. */
@@ -41,7 +40,7 @@ export class CallClock implements Due {
   readonly #hardUntil: number;
   readonly #caller: CancelSignal;
   readonly #deadlines: Deadlines;
-  readonly #permit: CallPermit | undefined;
+  readonly #permit: Pausable | undefined;
   readonly #onCancel: () => void;
   #idleUntil = Infinity;
   #questions = 0;
@@ -74,17 +73,19 @@ export class CallClock implements Due {
     return now;
   }
 
-  /** Pauses the idle timeout while the client is asked; each call needs one call of `resume`. */
+  /** Pauses the idle timeout and the permit; each call needs one call of `resume`. */
   pause(): void {
-    if (++this.#questions === 1) this.#permit?.pause();
+    this.#questions++;
+    this.#permit?.pause();
   }
 
-  /** Restarts the idle timeout in full after the client has answered. */
+  /** Counts the call again, and restarts its idle timeout in full. */
   resume(): void {
-    // A call that has ended no longer has a deadline.
-    if (--this.#questions > 0 || this.indexInSet < 0) return;
+    this.#questions--;
     this.#permit?.resume();
-    this.restart();
+    // A call that has ended no longer has a deadline; the idle time of one not yet sent has not begun.
+    const isRunning = this.indexInSet >= 0 && this.#idleUntil < Infinity;
+    if (this.#questions === 0 && isRunning) this.restart();
   }
 
   /** Stops the clock when the call has ended. */
@@ -107,7 +108,6 @@ export class CallClock implements Due {
     }
     return this.#questions === 0
       ? `did not finish the call within ${hardMs} ms`
-      : `did not finish the call within ${hardMs} ms: it asked the client something and was waiting ` +
-        "for the answer";
+      : `did not finish the call within ${hardMs} ms: it was waiting for the client or a person`;
   }
 }

@@ -1,42 +1,10 @@
-import type { CancelSignal, JsonText, Payload, Reply } from "../jsonrpc/mod.ts";
+import type { CancelSignal, JsonText, Reply } from "../jsonrpc/mod.ts";
 import type { Span } from "../trace.ts";
 import type { Catalog, Tool } from "./catalog.ts";
-import { isRecord } from "./handshake.ts";
+import type { ClientChannel } from "./client_channel.ts";
 
 /** Capabilities that a client declared, as in its `initialize`. */
 export type ClientCapabilities = Readonly<Record<string, unknown>>;
-
-/**
- * Whether a client can show links: it declared `elicitation.url`, an object.
- *
- * @param client A client's connection, or a call of it.
- * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#capabilities}
- */
-export function supportsUrlElicitation(
-  { capabilities: { elicitation } }: { readonly capabilities: ClientCapabilities },
-): boolean {
-  return isRecord(elicitation) && isRecord(elicitation.url);
-}
-
-/** A server's request on its way to the client. */
-export interface ForwardedRequest {
-  /** Its method, such as `elicitation/create`. */
-  readonly method: string;
-  /** Its parameters, as the server wrote them. */
-  readonly params: Payload | undefined;
-  /** Takes the request back. */
-  readonly signal: CancelSignal;
-}
-
-/** The back channel to the client of a call, for requests and notifications of the server. */
-export interface ClientChannel {
-  /** Sends a server's request on to the client. */
-  request(request: ForwardedRequest): Promise<Reply>;
-  /** Sends a server's notification on to the client. */
-  notify(method: string, params: Payload | undefined): void;
-  /** Returns the least severity of log messages that the client asked for, if it did. */
-  logLevel(): string | undefined;
-}
 
 /** The client and the agent that a call is for. */
 export interface Caller {
@@ -46,18 +14,20 @@ export interface Caller {
   readonly agent: string;
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
-  /** The back channel to the client. */
+  /** The channel to the client. */
   readonly link: ClientChannel;
+  /** The permit of the operation within the limits, if operations are limited. */
+  readonly permit?: Pausable;
 }
 
 /** A client's connection, whichever agent calls. */
-export type ClientConnection = Omit<Caller, "agent">;
+export type ClientConnection = Omit<Caller, "agent" | "permit">;
 
-/** The permit of a call within the limits; it is not counted while the call's client is asked. */
-export interface CallPermit {
-  /** Stops counting the call while its client is asked. */
+/** The permit or the clock of an operation, which is paused while the operation waits for a person. */
+export interface Pausable {
+  /** Pauses it; each call needs one call of `resume`. */
   pause(): void;
-  /** Counts the call again after the client has answered. */
+  /** Continues it after the answer, or when an answer is no longer needed. */
   resume(): void;
 }
 
@@ -75,8 +45,6 @@ export interface ToolCall {
   readonly timeoutMs?: number | undefined;
   /** Cancels the call. */
   readonly signal: CancelSignal;
-  /** The call's permit, if calls are limited. */
-  readonly permit?: CallPermit;
   /** The operation in its trace. */
   readonly span: Span;
   /** Receives the server's progress, with its token among the parameters. */

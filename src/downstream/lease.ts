@@ -113,7 +113,7 @@ export class Lease implements Disposable {
   }
 
   /**
-   * Waits in the queue of the session, sends a request, and waits for its answer.
+   * Waits for the handshake and in the queue of the session, sends a request, and waits for its answer.
    *
    * @param request The request, its clock, and its trace.
    * @throws {DownstreamError} The server went away before it answered.
@@ -122,6 +122,10 @@ export class Lease implements Disposable {
     const { session, queue } = this.pooled;
     const { invocation, clock, onProgress } = request;
     const { signal } = clock;
+    // The tools may be cached while this session is still connecting, which may take long: a person may
+    // have to log in. A call takes its permit of the server afterwards, and keeps it to its end, also
+    // while the client is asked something: the server is still busy with it.
+    const info = session.info ?? await untilAborted(session.ready(), signal);
     const waiting = request.span.child("queue");
     try {
       const admitted = queue.enter(this.#options.caller.agent, signal);
@@ -130,8 +134,6 @@ export class Lease implements Disposable {
       waiting.end();
     }
     try {
-      // The tools may be cached while this session is still connecting, which may take long.
-      const info = session.info ?? await untilAborted(session.ready(), signal);
       this.#sent = request.isRepeatable ? "repeatable" : "unrepeatable";
       const span = startSpan(session, request);
       const startedAt = clock.restart();

@@ -6,23 +6,22 @@
  */
 
 export { LoginNeedsCaller } from "./authorization.ts";
-export type { Authorization, PendingCaller, RecoverOptions, ServerAuth } from "./authorization.ts";
-export {
-  type CallAnswer,
-  type Caller,
-  type CallPermit,
-  type ClientCapabilities,
-  type ClientChannel,
-  type ClientConnection,
-  type ForwardedRequest,
-  supportsUrlElicitation,
-  type ToolCall,
+export type { Authorization, RecoverOptions, ServerAuth } from "./authorization.ts";
+export type {
+  CallAnswer,
+  Caller,
+  ClientCapabilities,
+  ClientConnection,
+  Pausable,
+  ToolCall,
 } from "./caller.ts";
 export { Catalog, type Tool } from "./catalog.ts";
+export type { ClientChannel, InputKind, InputRequest, InputResponse } from "./client_channel.ts";
 export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { openTransport, type TransportContext } from "./open.ts";
+export { type PendingOperation, PendingOperations } from "./pending_operations.ts";
 export { Processes } from "./processes.ts";
 export { type RemoteFailure, remoteFailureBehind, type RemoteProblem } from "./remote_failure.ts";
 export { CatalogError, HandshakeError, type ServerInfo } from "./revisions/mod.ts";

@@ -1,5 +1,6 @@
 import type { Isolation } from "../config/mod.ts";
-import type { Caller, ClientCapabilities, ClientChannel, ClientConnection } from "./caller.ts";
+import type { Caller, ClientCapabilities, ClientConnection } from "./caller.ts";
+import type { ClientChannel } from "./client_channel.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
 import { FairQueue } from "./fair_queue.ts";
 import type { Session } from "./session.ts";

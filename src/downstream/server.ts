@@ -1,13 +1,7 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
-import {
-  type Authorization,
-  LoginNeedsCaller,
-  type PendingCaller,
-  PendingCalls,
-  type ServerAuth,
-} from "./authorization.ts";
+import { type Authorization, LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
 import { Lease } from "./lease.ts";
 import { callTool } from "./tool_call.ts";
 import { CallClock } from "./call_clock.ts";
@@ -18,6 +12,7 @@ import { LivenessCheck } from "./liveness_check.ts";
 import type { Catalog } from "./catalog.ts";
 import { CatalogLog } from "./catalog_log.ts";
 import { ToolListCache } from "./tool_list_cache.ts";
+import { PendingOperations } from "./pending_operations.ts";
 import { type PooledSession, SessionPool, type SessionRequest } from "./pool.ts";
 import { withDoctorHint } from "./failure.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
@@ -44,11 +39,8 @@ export interface ServerContext {
   readonly log: Log;
   /** Opens a connection, whose requests `authorization` authorizes. */
   readonly open: (config: ServerConfig, authorization?: Authorization) => Promise<Transport>;
-  /** Creates the authorization of a server, if it needs one; `waiting` returns the pending call. */
-  readonly authorize?: (
-    config: ServerConfig,
-    waiting: () => PendingCaller | undefined,
-  ) => ServerAuth | undefined;
+  /** Creates the authorization of a server, if it needs one. */
+  readonly authorize?: (config: ServerConfig, pending: PendingOperations) => ServerAuth | undefined;
   /** Clock for the pauses of the circuit breaker, in milliseconds; default `Date.now`. */
   readonly now?: () => number;
   /** Time for a server to answer a ping, in milliseconds; default 5000. */
@@ -63,8 +55,8 @@ interface LeaseUse<T> {
   readonly signal: CancelSignal;
   /** Returns the JSON-RPC error of the answer, which may be about the session. */
   readonly refusalIn?: (result: T) => RpcError | undefined;
-  /** Called when it has ended, successfully or not. */
-  readonly end?: () => void;
+  /** Its clock, which is stopped when it has ended, successfully or not. */
+  readonly clock?: CallClock;
 }
 
 /** A configured server: its sessions, and the tools that it lists. */
@@ -77,7 +69,7 @@ export class DownstreamServer {
   readonly #toolLists: ToolListCache;
   readonly #deadlines = new Deadlines();
   readonly #keys: CapabilityKeys;
-  readonly #pending = new PendingCalls();
+  readonly #pending = new PendingOperations();
   readonly #authorization: ServerAuth | undefined;
   readonly #health = new ServerHealth();
   readonly #liveness: LivenessCheck;
@@ -97,7 +89,7 @@ export class DownstreamServer {
     this.#toolLists = new ToolListCache((catalog) => catalogLog.note(catalog));
     this.#keys = new CapabilityKeys(config.options.forward);
     this.#breaker = new CircuitBreaker(config.name, context.now);
-    this.#authorization = context.authorize?.(config, () => this.#pending.best);
+    this.#authorization = context.authorize?.(config, this.#pending);
     const { isolation, maxConcurrency, idleTimeoutMs } = config.options;
     this.#pool = new SessionPool({
       isolation,
@@ -197,7 +189,7 @@ export class DownstreamServer {
         : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) },
       caller: call.signal,
       deadlines: this.#deadlines,
-      permit: call.permit,
+      permit: caller.permit,
     });
     return this.#withLease(caller, {
       run: (lease) => callTool(lease, { call, clock }),
@@ -205,7 +197,7 @@ export class DownstreamServer {
       refusalIn: (answer) => {
         return answer.kind === "answer" && !answer.reply.ok ? answer.reply.error : undefined;
       },
-      end: () => clock.stop(),
+      clock,
     });
   }
 
@@ -261,9 +253,10 @@ export class DownstreamServer {
   }
 
   /** Runs an operation on the caller's session; a second time on another session if that may help. */
-  async #withLease<T>(caller: Caller, { run, signal, refusalIn, end }: LeaseUse<T>): Promise<T> {
-    // Pending callers matter only where OAuth may offer one of them a login.
-    const pending = this.#authorization && this.#pending.enter(caller);
+  async #withLease<T>(caller: Caller, { run, signal, refusalIn, clock }: LeaseUse<T>): Promise<T> {
+    const operation = { link: caller.link, clock: clock ?? caller.permit };
+    // Pending operations matter only where OAuth may offer one of them a login.
+    if (this.#authorization !== undefined) this.#pending.enter(operation);
     try {
       for (let isFirst = true;; isFirst = false) {
         this.#refuseIfUnusable();
@@ -291,8 +284,8 @@ export class DownstreamServer {
         }
       }
     } finally {
-      if (pending !== undefined) this.#pending.leave(pending);
-      end?.();
+      if (this.#authorization !== undefined) this.#pending.leave(operation);
+      clock?.stop();
     }
   }
 

@@ -1,8 +1,8 @@
 import type { Forwarded, ServerConfig } from "../config/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import type { ClientChannel } from "./caller.ts";
 import type { ActiveCalls } from "./active_calls.ts";
+import type { ClientChannel, InputResponse } from "./client_channel.ts";
 import { NoiseLog } from "./noise_log.ts";
 import { redactExcerpt } from "./secrets.ts";
 import type { ServerCodec } from "./revisions/mod.ts";
@@ -67,9 +67,13 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
     },
     notification: (method, params) => {
       const decoded = codec().decodeNotification({ method, params }, server);
-      if (decoded?.kind === "tools-changed") onToolsChanged();
-      else if (decoded !== undefined) {
-        link()?.notify(decoded.message.method, decoded.message.params);
+      switch (decoded?.kind) {
+        case "tools-changed":
+          return onToolsChanged();
+        case "log":
+          return link()?.log(decoded.params);
+        case "link-done":
+          return link()?.linkDone(decoded.params);
       }
     },
     late: (excerpt) => {
@@ -119,8 +123,8 @@ function forwardRequest(request: IncomingRequest, forwarding: Forwarding): void 
   }
   const graceMs = decoded.capability === "roots" ? ROOTS_GRACE_MS : 0;
   const forwarded = calls.ask(request.signal, graceMs);
-  link.request({ ...decoded.message, signal: forwarded.signal }).then(
-    (reply) => reply.ok ? request.reply(reply.result.text) : request.fail(reply.text),
+  link.ask(decoded.input, forwarded.signal).then(
+    (response) => answer(request, response),
     () => {
       const message = forwarded.signal.aborted
         ? `The call that ${request.method} belongs to has ended`
@@ -128,4 +132,19 @@ function forwardRequest(request: IncomingRequest, forwarding: Forwarding): void 
       request.fail({ code: RPC_CODES.internalError, message });
     },
   ).finally(() => forwarded.close());
+}
+
+function answer(request: IncomingRequest, response: InputResponse): void {
+  switch (response.kind) {
+    case "accepted":
+    case "declined":
+    case "cancelled":
+      return request.reply(response.result.text);
+    case "failed":
+      return request.fail(response.error);
+    case "unsupported": {
+      const message = `The client does not support this kind of ${request.method}`;
+      return request.fail({ code: RPC_CODES.invalidParams, message });
+    }
+  }
 }

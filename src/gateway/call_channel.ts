@@ -1,5 +1,12 @@
-import type { ClientChannel, ForwardedRequest } from "../downstream/mod.ts";
-import type { IncomingRequest, Payload, Peer, Reply, RequestOptions } from "../jsonrpc/mod.ts";
+import type {
+  ClientCapabilities,
+  ClientChannel,
+  InputKind,
+  InputRequest,
+  InputResponse,
+} from "../downstream/mod.ts";
+import type { CancelSignal, IncomingRequest, Peer } from "../jsonrpc/mod.ts";
+import { v2025 } from "./revisions/mod.ts";
 
 /** Severities of MCP log messages, in ascending order. */
 export const LOG_LEVELS = [
@@ -29,45 +36,55 @@ export function rankOf(level: unknown): number {
   return LOG_LEVELS.findIndex((known) => known === level);
 }
 
+/** A client's session, as its channels see it. */
+export interface ClientSide {
+  readonly peer: Pick<Peer, "request" | "notify">;
+  /** Which log messages the client receives. */
+  readonly threshold: LogThreshold;
+  /** The declared capabilities; none before `initialize`. */
+  capabilities: ClientCapabilities;
+}
+
 /**
- * Sends servers' requests and notifications back to a client. Those sent during a call belong to that
- * call if the transport can say so.
+ * The channel to a client. What is sent during a call belongs to that call if the transport can say so.
  */
 export class CallChannel implements ClientChannel {
-  readonly #peer: Peer;
-  readonly #threshold: LogThreshold;
+  readonly #side: ClientSide;
   readonly #call: IncomingRequest | undefined;
 
   /**
-   * Takes the way of a call.
+   * Creates the channel of a call.
    *
-   * @param peer The client.
-   * @param threshold Which log messages it gets.
-   * @param call The call; none where a server says something of itself.
+   * @param side The client's session.
+   * @param call The call; none for what a server sends outside of calls.
    */
-  constructor(peer: Peer, threshold: LogThreshold, call?: IncomingRequest) {
-    this.#peer = peer;
-    this.#threshold = threshold;
+  constructor(side: ClientSide, call?: IncomingRequest) {
+    this.#side = side;
     this.#call = call;
   }
 
-  request({ method, params, signal }: ForwardedRequest): Promise<Reply> {
-    const options: RequestOptions = this.#call === undefined
-      ? { signal }
-      : { signal, during: this.#call };
-    return this.#peer.request(method, params, options);
+  supports(kind: InputKind): boolean {
+    return v2025.canAsk(this.#side.capabilities, kind);
   }
 
-  notify(method: string, params: Payload | undefined): void {
-    if (method === "notifications/message" && !this.#threshold.lets(levelOf(params))) return;
-    this.#peer.notify(method, params, this.#call);
+  async ask(request: InputRequest, signal: CancelSignal): Promise<InputResponse> {
+    if (!this.supports(request.kind)) return { kind: "unsupported" };
+    const { method, params } = v2025.encodeInput(request);
+    const during = this.#call;
+    const options = during === undefined ? { signal } : { signal, during };
+    return v2025.decodeInput(await this.#side.peer.request(method, params, options), request.kind);
+  }
+
+  linkDone(params: v2025.Fields): void {
+    this.#side.peer.notify("notifications/elicitation/complete", params, this.#call);
+  }
+
+  log(params: v2025.Fields): void {
+    const { peer, threshold } = this.#side;
+    if (threshold.lets(params.level)) peer.notify("notifications/message", params, this.#call);
   }
 
   logLevel(): string | undefined {
-    return this.#threshold.least;
+    return this.#side.threshold.least;
   }
-}
-
-function levelOf(params: Payload | undefined): unknown {
-  return typeof params === "object" && "level" in params ? params.level : undefined;
 }

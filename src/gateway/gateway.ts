@@ -117,10 +117,10 @@ export class Gateway {
       open: (config, authorization) => {
         return openTransport(config, { log, processes: this.#processes, authorization });
       },
-      authorize: (config, waiting) => {
+      authorize: (config, pending) => {
         // A caller over HTTP may be on any machine, but the browser would open on this one.
         const isInteractive = settings.transport === "stdio";
-        return authorize(config, { waiting, isInteractive, log });
+        return authorize(config, { pending, isInteractive, log });
       },
     };
     this.#snapshot = buildSnapshot(configuration, this.#context);

@@ -159,11 +159,11 @@ function perform(
   const { gateway, snapshot: { policy, servers, configuration } } = context;
   const { servers: entries, unused } = configuration;
   const { meta, signal, onProgress } = request;
-  const caller = { client, agent, capabilities, link };
+  const caller = { client, agent, capabilities, link, permit };
   const tools = { caller, policy, entries, unused, servers, signal, gateway };
   switch (operation.kind) {
     case "server-tool":
-      return callServerTool(operation, { tools, meta, onProgress, permit, span });
+      return callServerTool(operation, { tools, name: request.name, meta, onProgress, span });
     case "gateway-tool":
       return operation.tool.run(operation.args, tools);
   }

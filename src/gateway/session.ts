@@ -1,7 +1,7 @@
-import type { ClientCapabilities, ClientChannel, ClientConnection } from "../downstream/mod.ts";
+import type { ClientConnection } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import { CallChannel, LOG_LEVELS, LogThreshold, rankOf } from "./call_channel.ts";
+import { CallChannel, type ClientSide, LOG_LEVELS, LogThreshold, rankOf } from "./call_channel.ts";
 import { writeInstructions } from "./instructions.ts";
 import { connectionAgent, isOffered, type PipelineContext, runOperation } from "./pipeline.ts";
 import { v2025 } from "./revisions/mod.ts";
@@ -40,7 +40,7 @@ export class ClientSession {
   readonly #options: ClientSessionOptions;
   readonly #peer: Peer;
   readonly #threshold = new LogThreshold();
-  readonly #link: ClientChannel;
+  readonly #side: ClientSide;
   #connection: ClientConnection;
   #isInitialized = false;
 
@@ -69,8 +69,8 @@ export class ClientSession {
       },
       closed: () => options.onClosed(),
     });
-    this.#link = new CallChannel(this.#peer, this.#threshold);
-    this.#connection = this.#describe({});
+    this.#side = { peer: this.#peer, threshold: this.#threshold, capabilities: {} };
+    this.#connection = this.#describe();
   }
 
   /** The client; `undefined` until it has sent `initialize`. */
@@ -113,7 +113,8 @@ export class ClientSession {
     const decoded = v2025.decodeInitialize(request.params);
     if ("code" in decoded) return request.fail(decoded);
     this.#isInitialized = true;
-    this.#connection = this.#describe(decoded.capabilities);
+    this.#side.capabilities = decoded.capabilities;
+    this.#connection = this.#describe();
     const { version } = this.#options;
     const instructions = this.#instructions();
     request.reply(v2025.encodeInitialize(decoded.revision, { version, instructions }));
@@ -153,7 +154,7 @@ export class ClientSession {
         connection: {
           client,
           capabilities,
-          link: new CallChannel(this.#peer, this.#threshold, request),
+          link: new CallChannel(this.#side, request),
         },
         context,
       },
@@ -182,8 +183,9 @@ export class ClientSession {
     this.#options.onLogLevel(this.#connection, level);
   }
 
-  #describe(capabilities: ClientCapabilities): ClientConnection {
-    return { client: this.id, capabilities, link: this.#link };
+  #describe(): ClientConnection {
+    const { capabilities } = this.#side;
+    return { client: this.id, capabilities, link: new CallChannel(this.#side) };
   }
 }
 

@@ -174,7 +174,7 @@ export class Permit implements Disposable {
   readonly kind = "admitted";
   readonly #agent: string;
   readonly #count: CountCalls;
-  #isPaused = false;
+  #pauses = 0;
   #isOver = false;
 
   /**
@@ -189,11 +189,9 @@ export class Permit implements Disposable {
     count(agent, 1);
   }
 
-  /** Stops counting the call while it waits for a person's answer. */
+  /** Stops counting the call while it waits for a person; each call needs one call of `resume`. */
   pause(): void {
-    if (this.#isPaused || this.#isOver) return;
-    this.#isPaused = true;
-    this.#count(this.#agent, -1);
+    if (++this.#pauses === 1 && !this.#isOver) this.#count(this.#agent, -1);
   }
 
   /**
@@ -201,14 +199,12 @@ export class Permit implements Disposable {
    * briefly exceed their limits of active calls; no call is ended for that.
    */
   resume(): void {
-    if (!this.#isPaused || this.#isOver) return;
-    this.#isPaused = false;
-    this.#count(this.#agent, 1);
+    if (--this.#pauses === 0 && !this.#isOver) this.#count(this.#agent, 1);
   }
 
   /** Stops counting the call, because it has ended. */
   [Symbol.dispose](): void {
-    if (!this.#isPaused && !this.#isOver) this.#count(this.#agent, -1);
+    if (this.#pauses === 0 && !this.#isOver) this.#count(this.#agent, -1);
     this.#isOver = true;
   }
 }

@@ -1,8 +1,8 @@
 import type { Caller, ClientCapabilities, ClientConnection } from "../../src/downstream/mod.ts";
+import { CallChannel, type ClientSide, LogThreshold } from "../../src/gateway/call_channel.ts";
 import {
   type CancelSignal,
   JsonText,
-  type Payload,
   type Reply,
   Result,
   utf8Bytes,
@@ -27,29 +27,32 @@ export class Client implements ClientConnection {
   readonly told: Seen<Told>;
   /** Answers requests; by default with an empty result. */
   answer: (told: Told) => Promise<Reply> = () => Promise.resolve(resultReply({}));
-  /** The minimum level of log messages that it set. */
-  logLevel: string | undefined;
+  readonly #threshold = new LogThreshold();
 
   constructor(name: string, capabilities: ClientCapabilities = {}) {
     this.client = name;
     this.capabilities = capabilities;
     this.told = new Seen(`something for the client ${name}`);
-    this.link = {
-      request: ({ method, params, signal }) => this.#hear({ method, params: read(params), signal }),
+    const peer: ClientSide["peer"] = {
+      request: (method, params, { signal } = {}) => {
+        const told = { method, params: read(params), ...(signal === undefined ? {} : { signal }) };
+        this.told.add(told);
+        return this.answer(told);
+      },
       notify: (method, params) => this.told.add({ method, params: read(params) }),
-      logLevel: () => this.logLevel,
     };
+    this.link = new CallChannel({ peer, threshold: this.#threshold, capabilities });
+  }
+
+  /** Sets the minimum level of log messages. */
+  set logLevel(level: string) {
+    this.#threshold.least = level;
   }
 
   /** An agent of this client. */
   agent(agent: string): Caller {
     const { client, capabilities, link } = this;
     return { client, capabilities, link, agent };
-  }
-
-  #hear(told: Told): Promise<Reply> {
-    this.told.add(told);
-    return this.answer(told);
   }
 }
 
@@ -65,7 +68,7 @@ export function resultReply(result: Fields): Reply {
   };
 }
 
-function read(params: Payload | undefined): Fields {
-  const text = params instanceof JsonText ? params.text : JSON.stringify(params ?? {});
-  return JSON.parse(text);
+function read(params: Parameters<ClientSide["peer"]["request"]>[1]): Fields {
+  if (typeof params === "function") throw new Error("The parameters must not depend on an id");
+  return JSON.parse(params instanceof JsonText ? params.text : JSON.stringify(params ?? {}));
 }

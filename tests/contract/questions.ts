@@ -111,7 +111,7 @@ export function describeQuestions(name: string, create: () => TransportUnderTest
       const message = await failure(held.answer, "TIMEOUT");
       assert.match(
         message,
-        /within 150 ms: it asked the client something and was waiting for the answer; the call was cancelled$/,
+        /within 150 ms: it was waiting for the client or a person; the call was cancelled$/,
       );
       assert.equal(signal?.aborted, true);
       assert.equal((await held.tap.sawAnswer("q")).error?.code, -32603);

@@ -4,7 +4,13 @@ import { fileURLToPath } from "node:url";
 import { AuthorizationServer, CANARY } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
 import { follow } from "../oauth/scene.ts";
-import { type Fields, type RunningGateway, startGateway } from "./gateway.ts";
+import {
+  type Fields,
+  oddServer,
+  readRefusal,
+  type RunningGateway,
+  startGateway,
+} from "./gateway.ts";
 import { OtlpReceiver } from "./otlp_receiver.ts";
 import { until } from "./until.ts";
 
@@ -31,17 +37,20 @@ class Scene implements AsyncDisposable {
   }
 
   async start(
-    { browser, capabilities = {}, entry = {}, env = {} }: {
+    { browser, capabilities = {}, entry = {}, env = {}, ...others }: {
       readonly browser?: string;
       readonly capabilities?: Fields;
       readonly entry?: Fields;
       readonly env?: Readonly<Record<string, string>>;
+      readonly servers?: Fields;
+      readonly rules?: Fields;
     } = {},
   ): Promise<RunningGateway> {
     const usual = `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config ${BROWSER} ` +
       this.browserLog;
     const gateway = await startGateway({
-      servers: { notes: { url: this.server.url, ...entry } },
+      ...others,
+      servers: { notes: { url: this.server.url, ...entry }, ...others.servers },
       args: ["--agent", "tester", "--debug", "--log-level", "debug"],
       env: { BROWSER: browser ?? usual, XDG_CONFIG_HOME: this.folder, ...env },
       client: { capabilities },
@@ -113,6 +122,34 @@ Deno.test("[oauth.link] a client with URL elicitation shows the link", async () 
   assert.match((await Promise.all(pages)).join(), /Logged in to notes/);
   assert.equal(scene.opened(), 0);
 });
+
+for (const operation of ["execute_tool", "get_server_tools"]) {
+  Deno.test(`[oauth.wait] [rules.limits] while ${operation} waits for a login, it does not count as under way`, async () => {
+    await using scene = new Scene();
+    const gateway = await scene.start({
+      capabilities: { elicitation: { url: {} } },
+      servers: { odd: oddServer() },
+      rules: { agents: { tester: { allow: { servers: ["*"] }, limits: { concurrent: 1 } } } },
+    });
+    const asked = Promise.withResolvers<string>();
+    const person = Promise.withResolvers<Fields>();
+    gateway.client.handle("elicitation/create", ({ url }) => {
+      asked.resolve(String(url));
+      return person.promise;
+    });
+    const args = operation === "execute_tool" ? { tool: "read", args: {} } : {};
+    const waiting = gateway.callTool(operation, { server: "notes", ...args });
+    const page = await asked.promise;
+    assert.equal(await gateway.text("odd", "count"), "1");
+    person.resolve({ action: "accept" });
+    assert.match(await follow(page), /Logged in to notes/);
+    assert.equal((await waiting).isError, undefined);
+    // The limit holds again after the login.
+    const held = gateway.text("odd", "wait");
+    assert.equal(readRefusal(await gateway.callTool("list_servers", {})).code, "RATE_LIMITED");
+    held.catch(() => {});
+  });
+}
 
 Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", async () => {
   await using scene = new Scene();

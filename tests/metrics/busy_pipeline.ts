@@ -77,8 +77,10 @@ export class BusyPipeline implements AsyncDisposable {
       client: "client-1",
       capabilities: {},
       link: {
-        request: () => Promise.reject(new Error("Unexpected request")),
-        notify: () => {},
+        supports: () => false,
+        ask: () => Promise.reject(new Error("Unexpected request")),
+        linkDone: () => {},
+        log: () => {},
         logLevel: () => undefined,
       },
     };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { authorize } from "../../src/downstream/mod.ts";
+import { authorize, PendingOperations } from "../../src/downstream/mod.ts";
 import { createLog } from "../../src/log.ts";
 import { OAuthScene, send } from "./scene.ts";
 
@@ -33,8 +33,10 @@ Deno.test({
       }).output();
       page = new TextDecoder().decode(stdout);
     };
+    const pending = new PendingOperations();
+    pending.enter({ link: scene.client.link, clock: undefined });
     const gateway = authorize(scene.config(), {
-      waiting: () => scene.client,
+      pending,
       isInteractive: true,
       log: createLog({ write: () => {} }),
       folder: scene.store,

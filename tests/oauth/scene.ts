@@ -3,7 +3,8 @@ import type { OAuthOptions, ServerConfig } from "../../src/config/mod.ts";
 import {
   type Authorization,
   authorize,
-  type PendingCaller,
+  type PendingOperation,
+  PendingOperations,
   type ServerAuth,
 } from "../../src/downstream/mod.ts";
 import { DownstreamError } from "../../src/errors.ts";
@@ -37,8 +38,6 @@ export class OAuthScene implements AsyncDisposable {
   readonly log: string[] = [];
   /** The calling client, which cannot show links. */
   readonly client = new Client("client-1");
-  /** The waiting call. */
-  waiting: PendingCaller | undefined = this.client;
   readonly #options: SceneOptions;
   /** Links that the browser opened. */
   readonly opened: string[] = [];
@@ -47,9 +46,19 @@ export class OAuthScene implements AsyncDisposable {
   /** Pending work of the browser. */
   readonly browsing: Promise<void>[] = [];
   readonly #made: ServerAuth[] = [];
+  readonly #pending = new PendingOperations();
+  #waiting: PendingOperation | undefined;
 
   constructor(options: SceneOptions = {}) {
     this.#options = options;
+    this.waiting = this.client;
+  }
+
+  /** The client of the one call that waits, if there is one. */
+  set waiting(client: Client | undefined) {
+    if (this.#waiting !== undefined) this.#pending.leave(this.#waiting);
+    this.#waiting = client && { link: client.link, clock: undefined };
+    if (this.#waiting !== undefined) this.#pending.enter(this.#waiting);
   }
 
   /** The server's entry. */
@@ -76,11 +85,11 @@ export class OAuthScene implements AsyncDisposable {
   }
 
   /** The authorization of the server in another gateway. */
-  gateway(waiting: () => PendingCaller | undefined = () => this.waiting): ServerAuth {
+  gateway(pending: PendingOperations = this.#pending): ServerAuth {
     const { isInteractive = true, waitMs, loginMs } = this.#options;
     const log = createLog({ level: "debug", write: (line) => this.log.push(line) });
     const made = authorize(this.config(), {
-      waiting,
+      pending,
       isInteractive,
       log,
       folder: this.store,

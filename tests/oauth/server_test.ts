@@ -47,7 +47,7 @@ function makeServer(
     version: "1.2.3",
     log: createLog({ level: "debug", write: (line) => scene.log.push(line) }),
     open,
-    authorize: (_config, waiting) => scene.gateway(waiting),
+    authorize: (_config, pending) => scene.gateway(pending),
   });
   return Object.assign(server, {
     [Symbol.asyncDispose]: () => server.close(0, PATIENCE),

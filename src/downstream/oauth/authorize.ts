@@ -1,6 +1,7 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
-import type { PendingCaller, RecoverOptions, ServerAuth } from "../authorization.ts";
+import type { RecoverOptions, ServerAuth } from "../authorization.ts";
+import type { PendingOperations } from "../pending_operations.ts";
 import { StaticHeaderAuth } from "./static_header_auth.ts";
 import { explainLogin } from "./failures.ts";
 
@@ -15,11 +16,8 @@ const LOGIN_MS = 300_000;
 
 /** Options for the authorization of a server. */
 export interface AuthorizeOptions {
-  /**
-   * The call that waits for the server, if there is one; preferably one whose client can show
-   * links.
-   */
-  readonly waiting: () => PendingCaller | undefined;
+  /** The operations on the server, one of whose clients is asked to log in. */
+  readonly pending: PendingOperations;
   /** Whether callers may be asked to log in; if not, only the operator can log in. */
   readonly isInteractive: boolean;
   /** Receives messages for the operator. */
@@ -62,13 +60,13 @@ class LazyOAuth implements ServerAuth {
   #isClosed = false;
 
   constructor(config: ServerConfig, url: string, options: AuthorizeOptions) {
-    const { waiting, isInteractive, log, folder, waitMs = WAIT_MS, loginMs = LOGIN_MS } = options;
+    const { pending, isInteractive, log, folder, waitMs = WAIT_MS, loginMs = LOGIN_MS } = options;
     this.#server = config.name;
     this.#make = async () => {
       const { OAuth, oauthFolder, openBrowser, TokenStore } = await import("./lazy.ts");
       const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
       const maxWaitMs = config.options.connectTimeoutMs * WAIT_SHARE;
-      const settings = { config, url, store, isInteractive, waiting, loginMs, log };
+      const settings = { config, url, store, isInteractive, pending, loginMs, log };
       return new OAuth({
         ...settings,
         waitMs: Math.min(waitMs, maxWaitMs),

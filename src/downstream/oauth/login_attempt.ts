@@ -1,5 +1,4 @@
 import { untilAborted } from "../until_aborted.ts";
-import type { Asked } from "./ask_person.ts";
 import { discover, type LoginService, type OAuthChallenge, wrongIssuer } from "./discovery.ts";
 import { explainLogin, LoginFailed, quoteServer } from "./failures.ts";
 import { guardedFetch } from "./guarded_fetch.ts";
@@ -15,6 +14,9 @@ import type { ServerConfig } from "../../config/mod.ts";
  * Maximum length of the login link, in UTF-16 code units: agents read it, and programs receive it.
  */
 const MAX_LINK = 8192;
+
+/** How the person was asked to log in; `nobody` if no one could be asked. */
+export type Asked = "client" | "browser" | "nobody" | "declined";
 
 /** Options of a login. */
 export interface AttemptOptions {

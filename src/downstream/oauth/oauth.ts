@@ -228,14 +228,15 @@ export class OAuth implements ServerAuth {
       await untilAborted(this.#renew(), signal);
       return;
     }
-    const { config: { name }, isInteractive, waitMs } = this.#settings;
+    const { config: { name }, isInteractive, pending, waitMs } = this.#settings;
     const command = serverCommand("auth login", name);
     if (!isInteractive) {
       const why = "needs a login. The operator of the gateway has to log in with the command.";
       throw authRequired(name, why, { command });
     }
     const attempt = this.#attempt ?? this.#begin(challenge);
-    if (await untilAborted(isDoneWithin(attempt, waitMs), signal)) return;
+    const isDone = untilAborted(isDoneWithin(attempt, waitMs), signal);
+    if (await pending.waitFor(isDone)) return;
     const { url } = attempt;
     const how = url === undefined ? "run the command" : "open the link, or run the command";
     const why = `needs a login: a person has to ${how} in a terminal. Then call again.`;

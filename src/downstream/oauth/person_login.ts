@@ -1,11 +1,11 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
-import { LoginNeedsCaller, type PendingCaller } from "../authorization.ts";
-import { supportsUrlElicitation } from "../caller.ts";
-import { type Asked, askPerson, tellDone } from "./ask_person.ts";
-import type { OAuthChallenge } from "./discovery.ts";
+import { LoginNeedsCaller } from "../authorization.ts";
+import type { ClientChannel } from "../client_channel.ts";
+import type { PendingOperations } from "../pending_operations.ts";
 import { serverCommand } from "../server_command.ts";
-import { LoginAttempt } from "./login_attempt.ts";
+import type { OAuthChallenge } from "./discovery.ts";
+import { type Asked, LoginAttempt } from "./login_attempt.ts";
 import type { StoredLogin } from "./stored_login.ts";
 import type { TokenStore } from "./token_store.ts";
 
@@ -17,8 +17,8 @@ export interface OAuthSettings {
   readonly store: TokenStore;
   /** Whether callers may be asked to log in. */
   readonly isInteractive: boolean;
-  /** The waiting call, if there is one; preferably one whose client can show links. */
-  readonly waiting: () => PendingCaller | undefined;
+  /** The operations on the server, one of whose clients is asked to log in. */
+  readonly pending: PendingOperations;
   /** Maximum time that a call waits for a login, in milliseconds. */
   readonly waitMs: number;
   /** Maximum duration of a login, in milliseconds. */
@@ -38,15 +38,15 @@ export interface LoginStart {
 }
 
 /**
- * Starts a login for the waiting call, and reports its progress to the log and the client.
+ * Starts a login for a pending operation, and reports its progress to the log and the client.
  *
- * @throws {LoginNeedsCaller} if no call is waiting.
+ * @throws {LoginNeedsCaller} if no operation is pending.
  */
 export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAttempt {
-  const { config, url, waiting, loginMs, openBrowser, log } = settings;
+  const { config, url, pending, loginMs, openBrowser, log } = settings;
   const { name } = config;
-  const call = waiting();
-  if (call === undefined) {
+  const link = pending.bestLink;
+  if (link === undefined) {
     const message = `Server "${name}" needs a login; the first call will start it.`;
     throw new LoginNeedsCaller("AUTH_REQUIRED", name, message, {
       command: serverCommand("auth login", name),
@@ -59,17 +59,19 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
     config,
     url,
     withinMs: loginMs,
-    ask: async (link, signal) => {
-      const question = { server: name, url: link, waiting: call, id, signal, openBrowser };
+    ask: async (page, signal) => {
       log.info("A person is asked to log in", { server: name });
-      asked = await askPerson(question);
+      asked = await askClient(link, { server: name, page, id, signal }) ??
+        (await openBrowser(page) ? "browser" : "nobody");
       log.debug("Asked for a login", { server: name, by: asked });
       return asked;
     },
   });
   const complete = (): void => {
     // A fast user may finish before the client confirms the elicitation.
-    if (supportsUrlElicitation(call) && (asked ?? "client") === "client") tellDone(call, id);
+    if (link.supports("url") && (asked ?? "client") === "client") {
+      link.linkDone({ elicitationId: id });
+    }
   };
   attempt.done.then(() => {
     log.info("Logged in", { server: name });
@@ -80,4 +82,35 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
     complete();
   });
   return attempt;
+}
+
+/**
+ * Asks the person at a client to open the login page.
+ *
+ * @returns `undefined` if the client cannot ask.
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#url-mode-elicitation-requests}
+ */
+async function askClient(
+  link: ClientChannel,
+  { server, page, id, signal }: {
+    readonly server: string;
+    readonly page: string;
+    readonly id: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<"client" | "declined" | undefined> {
+  const message = `The server "${server}" needs you to log in at ${new URL(page).host}. ` +
+    "Open the link and log in; the call then continues automatically.";
+  const params = { mode: "url", elicitationId: id, url: page, message };
+  const { kind } = await link.ask({ kind: "url", params }, signal);
+  switch (kind) {
+    case "accepted":
+      return "client";
+    case "declined":
+    case "cancelled":
+      return "declined";
+    case "failed":
+    case "unsupported":
+      return undefined;
+  }
 }

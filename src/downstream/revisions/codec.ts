@@ -11,6 +11,7 @@ import type {
 import type { Meta } from "../../trace.ts";
 import type { ClientCapabilities } from "../caller.ts";
 import type { Tool } from "../catalog.ts";
+import type { InputRequest } from "../client_channel.ts";
 
 /** A server's description of itself. */
 export interface ServerInfo {
@@ -114,23 +115,18 @@ export interface InvokeOptions {
 /** A question that changes nothing at the server: whether it is there, or what its tools are. */
 export type Probe = "alive" | "tools";
 
-/** A request or notification of a server that goes to the client. */
-export interface ServerMessage {
-  /** Its method, such as `elicitation/create`. */
-  readonly method: string;
-  /** Its parameters, with the server's name where a person reads them. */
-  readonly params: Payload | undefined;
-}
-
-/** A request of a server: answered by the gateway, or by the client that declared the capability. */
+/**
+ * A request of a server: answered by the gateway, or for input of the client that declared the
+ * capability, with the server's name where a person reads it.
+ */
 export type ServerRequest =
   | { readonly kind: "own"; readonly result: Payload }
-  | { readonly kind: "client"; readonly capability: Forwarded; readonly message: ServerMessage };
+  | { readonly kind: "input"; readonly capability: Forwarded; readonly input: InputRequest };
 
 /** A notification of a server that the gateway or the client has a use for. */
 export type ServerNotification =
   | { readonly kind: "tools-changed" }
-  | { readonly kind: "client"; readonly message: ServerMessage };
+  | { readonly kind: "log" | "link-done"; readonly params: Readonly<Record<string, unknown>> };
 
 /**
  * A message's part in a connection, for transports that treat it in a special manner: `open` opens the

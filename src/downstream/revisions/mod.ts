@@ -24,7 +24,6 @@ export type {
   Probe,
   ServerCodec,
   ServerInfo,
-  ServerMessage,
   ServerNotification,
   ServerRequest,
   ToolPage,

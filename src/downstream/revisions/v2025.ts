@@ -4,13 +4,13 @@ import {
   elementTexts,
   type IncomingRequest,
   JsonText,
-  type Payload,
   type Peer,
   type Reply,
   RPC_CODES,
   textAt,
 } from "../../jsonrpc/mod.ts";
 import { REVISIONS } from "../../revisions.ts";
+import type { InputRequest } from "../client_channel.ts";
 import { isRecord } from "../handshake.ts";
 import { remoteFailureBehind } from "../remote_failure.ts";
 import {
@@ -31,11 +31,10 @@ const INITIALIZE = "initialize";
 const INITIALIZED = "notifications/initialized";
 const LIST_TOOLS = "tools/list";
 const CALL_TOOL = "tools/call";
-const ELICIT = "elicitation/create";
 
 /** The requests of a server that a client answers, and the capability that it declares for each. */
 const CLIENT_REQUESTS: Readonly<Record<string, Forwarded>> = {
-  [ELICIT]: "elicitation",
+  "elicitation/create": "elicitation",
   "roots/list": "roots",
   "sampling/createMessage": "sampling",
 };
@@ -260,14 +259,18 @@ function decodeRequest(request: IncomingRequest, server: string): ServerRequest 
   if (method === "ping") return { kind: "own", result: {} };
   const capability = Object.hasOwn(CLIENT_REQUESTS, method) ? CLIENT_REQUESTS[method] : undefined;
   if (capability === undefined) return undefined;
-  return { kind: "client", capability, message: { method, params: clientParams(request, server) } };
+  const input: InputRequest = capability === "elicitation"
+    ? decodeElicitation(request, server)
+    : { kind: capability, params: request.paramText() };
+  return { kind: "input", capability, input };
 }
 
-/** Adds the server's name to an elicitation: people must know which server they answer. */
-function clientParams(request: IncomingRequest, server: string): Payload | undefined {
+/** Adds the server's name: people must know which server they answer. */
+function decodeElicitation(request: IncomingRequest, server: string): InputRequest {
   const { params } = request;
-  if (request.method !== ELICIT || !isRecord(params)) return request.paramText();
-  return { ...params, message: `[${server}] ${String(params.message ?? "")}` };
+  if (!isRecord(params)) return { kind: "form", params: request.paramText() };
+  const message = `[${server}] ${String(params.message ?? "")}`;
+  return { kind: params.mode === "url" ? "url" : "form", params: { ...params, message } };
 }
 
 function decodeNotification(
@@ -278,10 +281,9 @@ function decodeNotification(
   if (!isRecord(params)) return undefined;
   if (method === "notifications/message") {
     const logger = typeof params.logger === "string" ? `${server}/${params.logger}` : server;
-    return { kind: "client", message: { method, params: { ...params, logger } } };
+    return { kind: "log", params: { ...params, logger } };
   }
-  if (method === "notifications/elicitation/complete") {
-    return { kind: "client", message: { method, params } };
-  }
-  return undefined;
+  return method === "notifications/elicitation/complete"
+    ? { kind: "link-done", params }
+    : undefined;
 }

@@ -4,11 +4,17 @@
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools}
  */
-import { type ClientCapabilities, supportsUrlElicitation } from "../../downstream/mod.ts";
+import type {
+  ClientCapabilities,
+  InputKind,
+  InputRequest,
+  InputResponse,
+} from "../../downstream/mod.ts";
 import {
   type IncomingRequest,
   JsonText,
   type Payload,
+  type Reply,
   RPC_CODES,
   type RpcError,
   utf8Bytes,
@@ -103,11 +109,52 @@ export function encodeInitialize(
   };
 }
 
+/** Methods of the requests for input. */
+const INPUT_METHODS: Readonly<Record<InputKind, string>> = {
+  form: "elicitation/create",
+  url: "elicitation/create",
+  sampling: "sampling/createMessage",
+  roots: "roots/list",
+};
+
+/**
+ * Whether a client can be asked for a kind of input. A client that declares elicitation without modes
+ * has forms.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#capabilities}
+ */
+export function canAsk(
+  { elicitation, sampling, roots }: ClientCapabilities,
+  kind: InputKind,
+): boolean {
+  const declared = { form: elicitation, url: fieldsOf(elicitation).url, sampling, roots };
+  return isObject(declared[kind]);
+}
+
+/** Encodes a request for input. */
+export function encodeInput(
+  { kind, params }: InputRequest,
+): { readonly method: string; readonly params: Payload | undefined } {
+  return { method: INPUT_METHODS[kind], params };
+}
+
+/** Decodes the client's answer to a request for input. */
+export function decodeInput(reply: Reply, kind: InputKind): InputResponse {
+  if (!reply.ok) return { kind: "failed", error: reply.text };
+  const { result } = reply;
+  const isElicitation = kind === "form" || kind === "url";
+  const { action } = isElicitation ? fieldsOf(result.value) : { action: "accept" };
+  if (action === "accept") return { kind: "accepted", result };
+  return { kind: action === "cancel" ? "cancelled" : "declined", result };
+}
+
 /** Returns the fields of an object; none for any other value. */
 export function fieldsOf(value: unknown): Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as Fields
-    : {};
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function claimedAgent(given: unknown): string | undefined {
@@ -131,9 +178,7 @@ function encodeOutcome(
     case "failed":
       return errorResult(JSON.stringify({ error: outcome.refusal }));
     case "rpc-error":
-      if (
-        outcome.error.code === URL_ELICITATION_REQUIRED && supportsUrlElicitation({ capabilities })
-      ) {
+      if (outcome.error.code === URL_ELICITATION_REQUIRED && canAsk(capabilities, "url")) {
         return { kind: "error", error: outcome.text };
       }
       return errorResult(`{"error":${rpcErrorText(outcome)}}`);

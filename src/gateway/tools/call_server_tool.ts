@@ -1,5 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import type { CallAnswer, CallPermit, Catalog, Tool } from "../../downstream/mod.ts";
+import type { CallAnswer, Catalog, Tool } from "../../downstream/mod.ts";
 import {
   JsonText,
   type Result,
@@ -28,12 +28,12 @@ const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };
 export interface ServerCallContext {
   /** The caller, the servers and the rules. */
   readonly tools: ToolContext;
+  /** Name of the gateway's tool that the agent called. */
+  readonly name: string;
   /** Fields of the request's `_meta`; absent if there are none. */
   readonly meta: Meta | undefined;
   /** Receives the server's progress; absent if the client did not ask for it. */
   readonly onProgress: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
-  /** The call's permit within the limits. */
-  readonly permit: CallPermit;
   /** The operation's span. */
   readonly span: Span;
 }
@@ -72,7 +72,7 @@ export async function callServerTool(
   call: ServerCall,
   context: ServerCallContext,
 ): Promise<ServerAnswer> {
-  const { tools, meta, permit, span, onProgress } = context;
+  const { tools, name, meta, span, onProgress } = context;
   const { caller, signal } = tools;
   const { tool, timeoutMs, args: { text, value: args } = NO_ARGS } = call;
   const server = findServer(tools, call.server);
@@ -82,7 +82,6 @@ export async function callServerTool(
     lacksArguments: (listed) => findMissingArguments(listed, args).length > 0,
     meta,
     signal,
-    permit,
     span,
     timeoutMs,
     onProgress,
@@ -91,7 +90,7 @@ export async function callServerTool(
     case "no-such-tool":
       throw unknownTool(call, answer.catalog, tools);
     case "missing-arguments":
-      throw missingArguments(call, answer.tool, args);
+      throw missingArguments(call, { calledAs: name, tool: answer.tool, args });
     case "answer":
       return readAnswer(answer, args);
   }
@@ -131,11 +130,14 @@ function unknownTool(
 
 function missingArguments(
   { server, tool: name }: ServerCall,
-  tool: Tool,
-  args: ObjectArgument["value"],
+  { calledAs, tool, args }: {
+    readonly calledAs: string;
+    readonly tool: Tool;
+    readonly args: ObjectArgument["value"];
+  },
 ): CallerError {
   const missing = findMissingArguments(tool, args).join(", ");
-  const message = `execute_tool: "args" for tool "${name}" of server "${server}" has no ` +
+  const message = `${calledAs}: "args" for tool "${name}" of server "${server}" has no ` +
     `${missing}, which the tool requires. The tool was not called. Add it and call again.`;
   return new CallerError("INVALID_ARGUMENTS", message, helpFor(tool, args));
 }
