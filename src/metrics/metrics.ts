@@ -1,4 +1,4 @@
-import { OperationStats, type TallySummary } from "./operation_stats.ts";
+import { OperationStats, type OperationSummary } from "./operation_stats.ts";
 
 /** One operation to be counted. */
 export interface Observation {
@@ -21,13 +21,13 @@ export interface Observation {
 /** Metrics of all operations, in four dimensions. */
 export interface MetricsSummary {
   /** By the gateway's tool. */
-  readonly operations: Readonly<Record<string, TallySummary>>;
+  readonly operations: Readonly<Record<string, OperationSummary>>;
   /** By agent; agents beyond the first hundred count as `other`. */
-  readonly agents: Readonly<Record<string, TallySummary>>;
+  readonly agents: Readonly<Record<string, OperationSummary>>;
   /** By server; servers beyond the first hundred count as `other`. */
-  readonly servers: Readonly<Record<string, TallySummary>>;
+  readonly servers: Readonly<Record<string, OperationSummary>>;
   /** By `server/tool`; tools beyond the first two hundred count as `other`. */
-  readonly tools: Readonly<Record<string, TallySummary>>;
+  readonly tools: Readonly<Record<string, OperationSummary>>;
 }
 
 /** A dimension of the metrics. */
@@ -46,8 +46,8 @@ const OTHER = "other";
 
 /** Counts operations by several dimensions, in bounded memory. */
 export class Metrics {
-  /** The tallies by dimension and name. */
-  readonly tallies: Readonly<Record<Dimension, Map<string, OperationStats>>> = {
+  /** Statistics by dimension and name. */
+  readonly stats: Readonly<Record<Dimension, Map<string, OperationStats>>> = {
     operations: new Map(),
     agents: new Map(),
     servers: new Map(),
@@ -58,18 +58,18 @@ export class Metrics {
   observe(observation: Observation): void {
     const { operation, agent, server, tool, code = "", latencyMs } = observation;
     const isToolError = observation.isToolError === true;
-    this.#tally("operations", operation).add(latencyMs, code, isToolError);
-    if (agent !== undefined) this.#tally("agents", agent).add(latencyMs, code, isToolError);
+    this.#statsOf("operations", operation).add(latencyMs, code, isToolError);
+    if (agent !== undefined) this.#statsOf("agents", agent).add(latencyMs, code, isToolError);
     if (server === undefined) return;
-    this.#tally("servers", server).add(latencyMs, code, isToolError);
+    this.#statsOf("servers", server).add(latencyMs, code, isToolError);
     if (tool !== undefined) {
-      this.#tally("tools", `${server}/${tool}`).add(latencyMs, code, isToolError);
+      this.#statsOf("tools", `${server}/${tool}`).add(latencyMs, code, isToolError);
     }
   }
 
   /** Returns the metrics so far. */
   summary(): MetricsSummary {
-    const { operations, agents, servers, tools } = this.tallies;
+    const { operations, agents, servers, tools } = this.stats;
     return {
       operations: summarize(operations),
       agents: summarize(agents),
@@ -78,19 +78,19 @@ export class Metrics {
     };
   }
 
-  #tally(dimension: Dimension, name: string): OperationStats {
-    const tallies = this.tallies[dimension];
-    const known = tallies.get(name);
+  #statsOf(dimension: Dimension, name: string): OperationStats {
+    const byName = this.stats[dimension];
+    const known = byName.get(name);
     if (known !== undefined) return known;
-    if (tallies.size >= MOST_NAMES[dimension] && name !== OTHER) {
-      return this.#tally(dimension, OTHER);
+    if (byName.size >= MOST_NAMES[dimension] && name !== OTHER) {
+      return this.#statsOf(dimension, OTHER);
     }
-    const tally = new OperationStats();
-    tallies.set(name, tally);
-    return tally;
+    const stats = new OperationStats();
+    byName.set(name, stats);
+    return stats;
   }
 }
 
-function summarize(tallies: ReadonlyMap<string, OperationStats>): Record<string, TallySummary> {
-  return Object.fromEntries([...tallies].map(([name, tally]) => [name, tally.summary()]));
+function summarize(stats: ReadonlyMap<string, OperationStats>): Record<string, OperationSummary> {
+  return Object.fromEntries([...stats].map(([name, each]) => [name, each.summary()]));
 }

@@ -6,4 +6,4 @@
 
 export { type Dimension, Metrics, type MetricsSummary, type Observation } from "./metrics.ts";
 export { writePrometheus } from "./prometheus.ts";
-export { OperationStats, type TallySummary } from "./operation_stats.ts";
+export { OperationStats, type OperationSummary } from "./operation_stats.ts";

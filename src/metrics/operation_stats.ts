@@ -11,7 +11,7 @@ const OWN_CODE = /^[A-Z_]*$/;
 const OTHER = "other";
 
 /** Metrics of one operation, agent, server or tool. */
-export interface TallySummary {
+export interface OperationSummary {
   /** Number of operations. */
   readonly count: number;
   /** Number of failed and refused operations by code. */
@@ -71,7 +71,7 @@ export class OperationStats {
   }
 
   /** Returns the metrics so far. */
-  summary(): TallySummary {
+  summary(): OperationSummary {
     const errors = [...this.counts].filter(([code]) => code !== "");
     const failed = errors.reduce((sum, [, count]) => sum + count, 0);
     const { count } = this;

@@ -32,39 +32,39 @@ const BUCKETS_S = [
 export function writePrometheus(metrics: Metrics): string {
   const families = Object.entries(LABELS) as [Dimension, string][];
   return families.map(([dimension, label]) => {
-    const tallies = [...metrics.tallies[dimension]].map(([name, tally]) => {
-      return { own: `${label}="${escapeValue(name)}"`, tally };
+    const series = [...metrics.stats[dimension]].map(([name, stats]) => {
+      return { labels: `${label}="${escapeValue(name)}"`, stats };
     });
     const total = `mcp_gateway_${label}_requests_total`;
     const errors = `mcp_gateway_${label}_result_errors_total`;
     const seconds = `mcp_gateway_${label}_duration_seconds`;
     return `# HELP ${total} Requests by ${label} and error code; code is empty for success.\n` +
       `# TYPE ${total} counter\n` +
-      tallies.map(({ own, tally }) => counterLines(total, own, tally)).join("") +
+      series.map(({ labels, stats }) => counterLines(total, labels, stats)).join("") +
       `# HELP ${errors} Results by ${label} in which a server's tool reports an error (isError).\n` +
       `# TYPE ${errors} counter\n` +
-      tallies.map(({ own, tally }) => `${errors}{${own}} ${tally.toolErrors}\n`).join("") +
+      series.map(({ labels, stats }) => `${errors}{${labels}} ${stats.toolErrors}\n`).join("") +
       `# HELP ${seconds} Time from request to answer by ${label}.\n` +
       `# TYPE ${seconds} histogram\n` +
-      tallies.map(({ own, tally }) => histogramLines(seconds, own, tally)).join("");
+      series.map(({ labels, stats }) => histogramLines(seconds, labels, stats)).join("");
   }).join("");
 }
 
-function counterLines(name: string, own: string, { counts }: OperationStats): string {
+function counterLines(name: string, labels: string, { counts }: OperationStats): string {
   return [...counts].map(([code, count]) => {
-    return `${name}{${own},code="${escapeValue(code)}"} ${count}\n`;
+    return `${name}{${labels},code="${escapeValue(code)}"} ${count}\n`;
   }).join("");
 }
 
-function histogramLines(name: string, own: string, tally: OperationStats): string {
-  const { count, sumMs } = tally;
-  const within = tally.countWithinMs(BUCKETS_S.map((seconds) => seconds * 1000));
+function histogramLines(name: string, labels: string, stats: OperationStats): string {
+  const { count, sumMs } = stats;
+  const within = stats.countWithinMs(BUCKETS_S.map((seconds) => seconds * 1000));
   return BUCKETS_S.map((seconds, index) => {
-    return `${name}_bucket{${own},le="${seconds}"} ${within[index]}\n`;
+    return `${name}_bucket{${labels},le="${seconds}"} ${within[index]}\n`;
   }).join("") +
-    `${name}_bucket{${own},le="+Inf"} ${count}\n` +
-    `${name}_sum{${own}} ${sumMs / 1000}\n` +
-    `${name}_count{${own}} ${count}\n`;
+    `${name}_bucket{${labels},le="+Inf"} ${count}\n` +
+    `${name}_sum{${labels}} ${sumMs / 1000}\n` +
+    `${name}_count{${labels}} ${count}\n`;
 }
 
 /** Escapes a label value, because servers and agents choose names and codes. */

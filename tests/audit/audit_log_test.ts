@@ -48,7 +48,7 @@ Deno.test({
     await record(audit, testEntry({ request_id: "last" }));
     const wanted = Array.from({ length: 10 }, (_, number) => `a ${number}`);
     assert.deepEqual(idsIn(path), ["a 1", ...wanted, "a last"]);
-    assert.deepEqual(log.told, ["warn The audit log was deleted; a new file was created"]);
+    assert.deepEqual(log.messages, ["warn The audit log was deleted; a new file was created"]);
     assert.deepEqual(log.fields.at(-1), { path, rewritten: 11, lost: 0 });
     assert.deepEqual([audit.status().failures, audit.status().dropped], [0, 0]);
     audit.close();
@@ -70,7 +70,7 @@ Deno.test({
     await record(audit, testEntry({ request_id: "third" }));
     assert.deepEqual(idsIn(folder.at("moved.jsonl")), ["a first", "a second"]);
     assert.deepEqual(idsIn(path), ["a third"]);
-    assert.deepEqual(log.told, ["warn The audit log was moved; a new file was created"]);
+    assert.deepEqual(log.messages, ["warn The audit log was moved; a new file was created"]);
     audit.close();
   },
 });
@@ -116,7 +116,7 @@ Deno.test({
     });
     const all = [...idsIn(`${path}.1`), ...idsIn(path)];
     assert.deepEqual(all.filter((id) => id.startsWith("other")), wanted);
-    assert.deepEqual(log.told, []);
+    assert.deepEqual(log.messages, []);
     one.close();
     other.close();
   },
@@ -143,7 +143,7 @@ Deno.test({
     });
     audit.close();
     assert.deepEqual([...idsIn(folder.at("moved", "audit.jsonl")), ...idsIn(fallbackPath)], wanted);
-    assert.deepEqual(log.told.map((text) => text.split(" ")[0]), ["warn"]);
+    assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["warn"]);
   },
 });
 

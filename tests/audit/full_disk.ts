@@ -23,7 +23,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     await until("it was tried again", () => audit.status().failures > 5);
     assert.equal(audit.status().waiting, 50);
     assert.deepEqual([audit.status().path, audit.status().dropped], [null, 0]);
-    assert.deepEqual(log.told.map((text) => text.split(" ")[0]), ["error"]);
+    assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error"]);
     swap(path, folder.at("real.jsonl"));
     // Without another operation.
     await until("it is written", () => audit.status().waiting === 0);
@@ -32,7 +32,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
       idsIn(folder.at("real.jsonl")),
       Array.from({ length: 51 }, (_, number) => `a ${number}`),
     );
-    assert.deepEqual(log.told.map((text) => text.split(" ")[0]), ["error", "info"]);
+    assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error", "info"]);
     audit.close();
   },
   async bound() {
@@ -46,7 +46,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.ok(waiting > 200 && waiting * 4000 <= 1024 * 1024, `${waiting} wait`);
     audit.close();
     assert.equal(audit.status().dropped, 1000);
-    assert.match(log.told.at(-1) ?? "", /^error .*lost/);
+    assert.match(log.messages.at(-1) ?? "", /^error .*lost/);
     assert.deepEqual([...Deno.readDirSync(folder.path)], []);
   },
   async elsewhere() {
@@ -62,8 +62,8 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.equal(audit.path, fallbackPath);
     // Each entry was on disk when its call was answered.
     assert.deepEqual(idsIn(fallbackPath), ["a 0", "a 1", "a 2", "a 3", "a 4"]);
-    assert.deepEqual(log.told.map((text) => text.split(" ")[0]), ["warn"]);
-    assert.ok(log.told[0]?.includes(path) && log.told[0].includes(fallbackPath));
+    assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["warn"]);
+    assert.ok(log.messages[0]?.includes(path) && log.messages[0].includes(fallbackPath));
     swap(path, folder.at("real.jsonl"));
     await record(audit, testEntry({ request_id: 5 }));
     await record(audit, testEntry({ request_id: 6 }));

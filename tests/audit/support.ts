@@ -4,21 +4,21 @@ import type { Log, LogFields } from "../../src/log.ts";
 
 /** A log that keeps its messages as `level message`. */
 export interface KeptLog extends Log {
-  readonly told: string[];
+  readonly messages: string[];
   /** Fields of each message. */
   readonly fields: LogFields[];
 }
 
 /** Makes a log that only keeps its messages. */
 export function silentLog(): KeptLog {
-  const told: string[] = [];
+  const messages: string[] = [];
   const fields: LogFields[] = [];
   const at = (level: string) => (message: string, about: LogFields = {}): void => {
-    told.push(`${level} ${message}`);
+    messages.push(`${level} ${message}`);
     fields.push(about);
   };
   return {
-    told,
+    messages,
     fields,
     debug: at("debug"),
     info: at("info"),

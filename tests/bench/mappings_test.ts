@@ -39,8 +39,8 @@ Deno.test("bench: a peer finds its files in the folder of the scene", () => {
 });
 
 Deno.test("bench: a single placeholder keeps the type of its value, and unknown ones are kept", () => {
-  const places = { args: { n: 1 }, tool: "echo" };
-  assert.deepEqual(fill({ a: "{args}", b: ["x {tool} {args}", "{other}"], c: 3 }, places), {
+  const values = { args: { n: 1 }, tool: "echo" };
+  assert.deepEqual(fill({ a: "{args}", b: ["x {tool} {args}", "{other}"], c: 3 }, values), {
     a: { n: 1 },
     b: ['x echo {"n":1}', "{other}"],
     c: 3,

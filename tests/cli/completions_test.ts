@@ -41,9 +41,9 @@ Deno.test({
       '  _agent_mcp_gateway agent-mcp-gateway; echo "${COMPREPLY[*]}"; }',
       ...lines.map(([line]) => `try "${line}"`),
     ].join("\n");
-    const said = (await shell.bash(script)).split("\n");
+    const output = (await shell.bash(script)).split("\n");
     for (const [index, [line, replies]] of lines.entries()) {
-      assert.deepEqual([line, said[index]], [line, replies]);
+      assert.deepEqual([line, output[index]], [line, replies]);
     }
   },
 });

@@ -26,23 +26,23 @@ Deno.test("[cli.doctor-download] packages are downloaded three at a time, other 
   });
   const started: string[] = [];
   const ends = new Map<string, () => void>();
-  const visits = probes.visit(servers.keys(), (name) => {
+  const names = probes.visit(servers.keys(), (name) => {
     started.push(name);
     const { promise, resolve } = Promise.withResolvers<string>();
     ends.set(name, () => resolve(name));
     return promise;
   });
-  const turn = () => new Promise((resolve) => setTimeout(resolve));
-  await turn();
+  const tick = () => new Promise((resolve) => setTimeout(resolve));
+  await tick();
   assert.deepEqual(started, ["plain", "a", "b", "c"]);
   ends.get("b")?.();
-  await turn();
+  await tick();
   assert.deepEqual(started.slice(4), ["d"]);
   ends.get("a")?.();
-  await turn();
+  await tick();
   assert.deepEqual(started.slice(5), ["e"]);
   for (const end of ends.values()) end();
-  assert.deepEqual(await visits, Object.keys(SERVERS));
+  assert.deepEqual(await names, Object.keys(SERVERS));
   await probes.close();
 });
 

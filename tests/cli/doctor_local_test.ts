@@ -3,16 +3,16 @@ import { findLocalCause } from "../../src/downstream/causes/mod.ts";
 import { Shell } from "./command_support.ts";
 
 /** Finds the cause in the output of a command. */
-function find(line: string, said: string) {
+function find(line: string, text: string) {
   const [command = "", ...args] = line.split(" ");
-  return findLocalCause(said, {
+  return findLocalCause(text, {
     name: "one",
     connect: { kind: "stdio", command, args, env: {} },
   });
 }
 
 /** Real output of npm 11, uv, Node.js 20, Python 3.11 and Deno, cut to the lines that matter. */
-const CASES: readonly [line: string, said: string, kind: string, message: RegExp, fix: RegExp][] = [
+const CASES: readonly [line: string, text: string, kind: string, message: RegExp, fix: RegExp][] = [
   [
     "npx -y no-such-pkg",
     "npm error code E404\nnpm error 404 Not Found - GET https://registry.example/no-such-pkg",
@@ -148,9 +148,9 @@ const CASES: readonly [line: string, said: string, kind: string, message: RegExp
 ];
 
 Deno.test("[cli.doctor-local] output of launchers is reported as a cause with its fix", () => {
-  for (const [line, said, kind, message, fix] of CASES) {
-    const found = find(line, said);
-    assert.equal(found?.kind, kind, said);
+  for (const [line, text, kind, message, fix] of CASES) {
+    const found = find(line, text);
+    assert.equal(found?.kind, kind, text);
     assert.match(found.message, message);
     assert.match(found.fix, fix);
   }
@@ -158,14 +158,14 @@ Deno.test("[cli.doctor-local] output of launchers is reported as a cause with it
 
 Deno.test("[cli.doctor-local] a server's own failures are not reported as failures of its launcher", () => {
   for (
-    const [line, said] of [
+    const [line, text] of [
       ["npx -y a-server", "Error: connect ECONNREFUSED 127.0.0.1:5432"],
       ["node server.js", "npm error code E404"],
       ["./server", "Failed to fetch: https://example.com/config"],
       ["uvx a-server", "ERROR: 404 Not Found"],
     ] as const
   ) {
-    assert.equal(find(line, said), undefined, said);
+    assert.equal(find(line, text), undefined, text);
   }
 });
 

@@ -75,12 +75,12 @@ Deno.test({
 
 /** Runs a command line at a terminal of 60 columns by `script` of util-linux; `undefined` without it. */
 async function atTerminal(shell: Shell, line: string): Promise<string | undefined> {
-  const said = await shell.bash([
+  const output = await shell.bash([
     "command -v script >/dev/null && script --version 2>/dev/null | grep -q util-linux || exit 0",
     'printf "%q " "$@" >program; echo shown:',
     `script -qec "stty cols 60; $(cat program) ${line}" /dev/null`,
   ].join("\n"));
-  return said.startsWith("shown:") ? said : undefined;
+  return output.startsWith("shown:") ? output : undefined;
 }
 
 Deno.test({
@@ -110,7 +110,7 @@ Deno.test({
 
 /** Runs a command line at a terminal, presses Ctrl-C once it shows a text, and returns its output. */
 async function interruptAt(shell: Shell, line: string, text: string): Promise<string | undefined> {
-  const said = await shell.bash([
+  const output = await shell.bash([
     "command -v script >/dev/null && script --version 2>/dev/null | grep -q util-linux || exit 0",
     'printf "%q " "$@" >program; >shown',
     `press() { until grep -aq ${JSON.stringify(text)} shown; do read -t 0.05 <> <(:); done; ` +
@@ -120,7 +120,7 @@ async function interruptAt(shell: Shell, line: string, text: string): Promise<st
     `timeout 14 script -qfec "$(cat program) ${line}; echo; echo code \$?" shown >/dev/null`,
     "echo shown:; cat shown",
   ].join("\n"));
-  return said.includes("shown:") ? said : undefined;
+  return output.includes("shown:") ? output : undefined;
 }
 
 Deno.test({
@@ -128,9 +128,12 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using shell = new Shell({ servers: {}, rules: { agents: {} } });
-    const said = await interruptAt(shell, "", "Ctrl-C ends it");
-    if (said === undefined) return;
-    assert.match(said, /Waiting for an MCP client on standard input.*\s+- agent-mcp-gateway init /);
+    const output = await interruptAt(shell, "", "Ctrl-C ends it");
+    if (output === undefined) return;
+    assert.match(
+      output,
+      /Waiting for an MCP client on standard input.*\s+- agent-mcp-gateway init /,
+    );
     const piped = await shell.run([]);
     assert.equal(piped.code, 0);
     assert.doesNotMatch(piped.stderr, /Waiting for an MCP client/);

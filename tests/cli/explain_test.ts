@@ -200,7 +200,7 @@ Deno.test("[cli.explain] [cli.tables] tables fit the width, and have colours onl
 
 Deno.test({
   name:
-    "[cli.unmatched-rules] entries that match no server or no tool are told, with what was meant",
+    "[cli.unmatched-rules] entries that match no server or no tool are reported with a suggestion",
   ignore: NO_SHELL,
   fn: async () => {
     const rules = {

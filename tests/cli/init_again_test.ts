@@ -158,9 +158,9 @@ Deno.test("[init.look] a failure longer than a line keeps the leading bar and is
   const lines = screen.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, "").split("\n");
   const at = lines.findIndex((line) => line.includes("✗ gone: failed:"));
   const end = lines.findIndex((line, index) => index > at && /^│?\s*$/.test(line));
-  const said = lines.slice(at, end);
-  assert.ok(said.length > 1, said.join("\n"));
-  assert.ok(said.slice(1).every((line) => line.startsWith("│  ")), said.join("\n"));
-  assert.ok(said.join("").includes("program"), said.join("\n"));
-  assert.ok(!said.join("").includes("…"), said.join("\n"));
+  const failure = lines.slice(at, end);
+  assert.ok(failure.length > 1, failure.join("\n"));
+  assert.ok(failure.slice(1).every((line) => line.startsWith("│  ")), failure.join("\n"));
+  assert.ok(failure.join("").includes("program"), failure.join("\n"));
+  assert.ok(!failure.join("").includes("…"), failure.join("\n"));
 });

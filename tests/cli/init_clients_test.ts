@@ -15,7 +15,7 @@ const SYSTEMS: Readonly<Record<Machine["os"], Pick<Machine, "home" | "cwd">>> = 
 };
 
 /** Paths of the files in which each client keeps its servers. */
-const PLACES: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly string[]>>>> = {
+const PATHS: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly string[]>>>> = {
   linux: {
     "claude-code": ["/home/me/.claude.json", "/home/me/work/.mcp.json"],
     "claude-desktop": ["/home/me/.config/Claude/claude_desktop_config.json"],
@@ -140,7 +140,7 @@ function diskOf(files: Readonly<Record<string, string>>, separator: string): Dis
 
 for (const os of ["linux", "darwin", "windows"] as const) {
   Deno.test(`[init.places] every client's files on ${os}`, () => {
-    for (const [client, paths] of Object.entries(PLACES[os])) {
+    for (const [client, paths] of Object.entries(PATHS[os])) {
       assert.deepEqual(pathsOf(machineOf(os), client as ClientId), paths);
     }
   });
@@ -150,7 +150,7 @@ for (const os of ["linux", "darwin", "windows"] as const) {
     const separator = os === "windows" ? "\\" : "/";
     const files: Record<string, string> = {};
     const wanted: string[] = [];
-    for (const [client, paths] of Object.entries(PLACES[os])) {
+    for (const [client, paths] of Object.entries(PATHS[os])) {
       for (const [index, path] of paths.entries()) {
         const name = `${client}-${index}`;
         const key = KEYS[client] ?? "mcpServers";

@@ -154,7 +154,7 @@ Deno.test("[init.formats] Goose's secrets become variables, and its built-in ext
   assert.match(stderr, /y: Goose reads TOKEN from its own secrets: set these variables/);
 });
 
-const UNKNOWN: readonly (readonly [file: string, content: string, said: RegExp])[] = [
+const UNKNOWN: readonly (readonly [file: string, content: string, expected: RegExp])[] = [
   ["bad.yaml", "a: [1\nb: }\n", /bad\.yaml:\d+:\d+: not YAML: /],
   [
     "other.json",
@@ -167,12 +167,12 @@ const UNKNOWN: readonly (readonly [file: string, content: string, said: RegExp])
   ["deep.toml", `[${"a.".repeat(20_000)}a]\n`, /deep\.toml: nested too deep, or endlessly/],
 ];
 
-for (const [file, content, said] of UNKNOWN) {
+for (const [file, content, expected] of UNKNOWN) {
   Deno.test(`[init.formats] [init.from] ${file} is reported, and nothing is written`, async () => {
     using scene = new Scene({ [`../work/${file}`]: content });
     const { code, stdout, stderr } = await scene.run({ yes: true, from: `./${file}` });
     assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, said);
+    assert.match(stderr, expected);
     assert.deepEqual(Object.keys(scene.files()), [`work/${file}`]);
   });
 }

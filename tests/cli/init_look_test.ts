@@ -207,9 +207,9 @@ Deno.test({
       args: ["eval", "--quiet", "--no-check", "--config", join(ROOT, "deno.json"), script],
       cwd: ROOT,
     }).output();
-    const said = new TextDecoder().decode(stdout);
-    assert.notEqual(said, "", new TextDecoder().decode(stderr));
-    assert.deepEqual(JSON.parse(said), [
+    const output = new TextDecoder().decode(stdout);
+    assert.notEqual(output, "", new TextDecoder().decode(stderr));
+    assert.deepEqual(JSON.parse(output), [
       ["silent", "skipped"],
       ["one", 1],
       ...packages.map(([name]) => [name, "skipped"]),

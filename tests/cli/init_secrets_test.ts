@@ -6,7 +6,7 @@ import { Scene } from "./init_scene.ts";
 
 const SK = `sk-${"a1B2".repeat(8)}`;
 
-const ENTRIES: readonly (readonly [entry: JsonRecord, places: readonly string[]])[] = [
+const ENTRIES: readonly (readonly [entry: JsonRecord, paths: readonly string[]])[] = [
   [{ command: "x", args: [`--api-key=${SK}`] }, ["args[0]"]],
   [{ command: "x", args: ["--api-key=short"] }, ["args[0]"]],
   [{ command: "x", args: ["-v", "--api-key", "short"] }, ["args[2]"]],
@@ -30,9 +30,9 @@ const ENTRIES: readonly (readonly [entry: JsonRecord, places: readonly string[]]
   [{ command: "x", args: ["--token"] }, []],
 ];
 
-for (const [entry, places] of ENTRIES) {
+for (const [entry, paths] of ENTRIES) {
   Deno.test(`[init.secrets] ${JSON.stringify(entry).replaceAll(SK, "sk-…")}`, () => {
-    assert.deepEqual(findClearTextSecrets(entry), places);
+    assert.deepEqual(findClearTextSecrets(entry), paths);
   });
 }
 

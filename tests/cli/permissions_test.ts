@@ -104,18 +104,18 @@ Deno.test("[permissions.flags] --allow-env has settings, expanded and inherited 
 Deno.test("[permissions.flags] paths are those of the two files, their folders and logs only", async () => {
   const { flags } = await ask({ servers: { one: { command: "true" } } });
   const read = flags.get("allow-read") as string[];
-  const places = (all: string[]) => all.map((path) => path.replace(/^.*?[/\\](?=home|work)/, ""));
+  const shorten = (all: string[]) => all.map((path) => path.replace(/^.*?[/\\](?=home|work)/, ""));
   const state = join("home", ".local", "state", "agent-mcp-gateway");
-  assert.deepEqual(places(flags.get("allow-write") as string[]).sort(), [
+  assert.deepEqual(shorten(flags.get("allow-write") as string[]).sort(), [
     ...Deno.build.os === "windows" ? [] : [state],
   ]);
   const named = await ask({}, "--audit-log", "./logs/audit.jsonl");
-  const written = places(named.flags.get("allow-write") as string[]);
+  const written = shorten(named.flags.get("allow-write") as string[]);
   assert.ok(written.includes(join("work", "logs")), written.join());
   const onStderr = await ask({}, "--audit-log", "/dev/stderr");
   assert.equal(onStderr.flags.get("allow-write")?.toString().includes("/dev"), false);
   if (Deno.build.os === "windows") return;
-  assert.deepEqual(places(read).sort(), [
+  assert.deepEqual(shorten(read).sort(), [
     "home/.config/agent-mcp-gateway/.mcp-gateway-rules.json",
     "home/.config/agent-mcp-gateway/.mcp.json",
     state,
@@ -143,8 +143,10 @@ Deno.test(
       // Deno's flags cannot name a path with a comma, so its parent folder is allowed.
       assert.ok((flags.get("allow-write") as string[]).includes(elsewhere));
       assert.ok((flags.get("allow-read") as string[]).includes(elsewhere));
-      const told = notes.filter((note: string) => note.includes(`all of ${elsewhere} is allowed`));
-      assert.equal(told.length > 0, true, notes.join("\n"));
+      const matching = notes.filter((note: string) =>
+        note.includes(`all of ${elsewhere} is allowed`)
+      );
+      assert.equal(matching.length > 0, true, notes.join("\n"));
       const narrow = await ask({}, "--mcp-config", join(elsewhere, "shown", "s.json"));
       const read = narrow.flags.get("allow-read") as string[];
       assert.ok(read.includes(join(elsewhere, "shown")) && read.includes(join(elsewhere, "real")));
@@ -173,8 +175,8 @@ Deno.test("[permissions.flags] --allow-net has the hosts of servers; a note says
     "two.example:8443",
   ]);
   assert.equal(flags.has("allow-run"), false);
-  const told = notes.filter((note) => note.includes("OAuth"));
-  assert.deepEqual(told.map((note) => /"(\w+)"/.exec(note)?.[1]), ["login", "fixed"]);
+  const matching = notes.filter((note) => note.includes("OAuth"));
+  assert.deepEqual(matching.map((note) => /"(\w+)"/.exec(note)?.[1]), ["login", "fixed"]);
   const write = flags.get("allow-write") as string[];
   assert.ok(write.some((path) => /agent-mcp-gateway.oauth$/.test(path)), String(write));
 });

@@ -161,14 +161,14 @@ Deno.test("tools and call", async (t) => {
 
 Deno.test("[cli.call] a server that fails to start: one cause, and the command that shows more", async () => {
   // npm 11 prints this for a package that does not exist.
-  const said = [
+  const stderr = [
     "npm error code E404",
     "npm error 404 Not Found - GET https://registry.example/no-such - Not found",
     "npm error 404  The requested resource 'no-such@*' could not be found",
     "npm error A complete log of this run can be found in: /home/x/.npm/_logs/debug-0.log",
   ];
   await using shell = new Shell({ rules: { agents: { a: { allow: { servers: ["*"] } } } } });
-  shell.setup.write("npx", `#!/bin/sh\ncat >&2 <<'END'\n${said.join("\n")}\nEND\nexit 1\n`);
+  shell.setup.write("npx", `#!/bin/sh\ncat >&2 <<'END'\n${stderr.join("\n")}\nEND\nexit 1\n`);
   await Deno.chmod(`${shell.setup.folder}/npx`, 0o755);
   const entry = { command: `${shell.setup.folder}/npx`, args: ["-y", "no-such"] };
   shell.setup.write(".mcp.json", { mcpServers: { one: entry } });

@@ -128,19 +128,19 @@ Deno.test("[cli.validate] [cli.usage-errors] the command's streams and exit code
   for (const words of [["validate"], ["doctor"], ["tools"], []]) {
     const missing = await runOnce(words, { servers: false, rules: false, env });
     assert.equal(missing.code, 1);
-    const said = (missing.stdout || missing.stderr).replace(
+    const output = (missing.stdout || missing.stderr).replace(
       /^error: The gateway cannot start:\n/,
       "",
     );
     assert.match(
-      said,
+      output,
       /^(?: {2}|error )?\.mcp\.json: not found\n(?: {2}|error )?\.mcp-gateway-rules\.json: not found; run/,
     );
-    const lines = said.trimEnd().split("\n");
-    assert.ok(lines.length <= 8, said);
+    const lines = output.trimEnd().split("\n");
+    assert.ok(lines.length <= 8, output);
     // A path may be longer than a line; it stays whole.
     for (const line of lines) assert.ok(line.length <= 80 || !line.trim().includes(" "), line);
-    assert.equal(said.match(/agent-mcp-gateway init/g)?.length, 1);
+    assert.equal(output.match(/agent-mcp-gateway init/g)?.length, 1);
   }
   const variable = await runOnce(["validate"], { env: { GATEWAY_PORT: "x" } });
   assert.equal(variable.code, 1);

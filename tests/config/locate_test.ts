@@ -87,14 +87,17 @@ Deno.test("[config.missing-explained] no file found: the message lists the folde
 });
 
 Deno.test("[config.unreadable-explained] folders, other encodings and huge files", async () => {
-  const said = async (content: Uint8Array | string) =>
+  const announce = async (content: Uint8Array | string) =>
     (await check(content)).errors.map(({ message }) => message);
-  assert.deepEqual(await said(new Uint8Array([0xff, 0xfe, 0x7b, 0])), [
+  assert.deepEqual(await announce(new Uint8Array([0xff, 0xfe, 0x7b, 0])), [
     "the file is UTF-16: save it as UTF-8 (named by --mcp-config or GATEWAY_MCP_CONFIG)",
   ]);
-  assert.match((await said(new Uint8Array([0x7b, 0xc3, 0x28, 0x7d])))[0] ?? "", /not UTF-8 text/);
-  assert.match((await said(" ".repeat(16 * 1024 * 1024 + 1)))[0] ?? "", /too large/);
-  assert.match((await said(" ".repeat(1024)))[0] ?? "", /the file is empty/);
+  assert.match(
+    (await announce(new Uint8Array([0x7b, 0xc3, 0x28, 0x7d])))[0] ?? "",
+    /not UTF-8 text/,
+  );
+  assert.match((await announce(" ".repeat(16 * 1024 * 1024 + 1)))[0] ?? "", /too large/);
+  assert.match((await announce(" ".repeat(1024)))[0] ?? "", /the file is empty/);
   using folder = new TempFolder();
   const files = locateFiles({ mcpConfig: folder.path, rules: "/nowhere/r.json" }, { home, cwd });
   const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd });

@@ -68,8 +68,8 @@ gateway.client.handle("elicitation/create", agree);
 try {
   await callEveryTool(gateway);
 } catch (error) {
-  const told = `${error}\n${gateway.program.stderr}`;
-  Deno.stderr.writeSync(new TextEncoder().encode(told));
+  const output = `${error}\n${gateway.program.stderr}`;
+  Deno.stderr.writeSync(new TextEncoder().encode(output));
   Deno.exitCode = 1;
 }
 await Promise.all(pages);

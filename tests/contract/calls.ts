@@ -123,9 +123,9 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
 
   Deno.test(`[sessions.progress] ${name}: progress reaches its call, every field of it`, async () => {
     await using scene = new Scene(create());
-    const told: Fields[] = [];
+    const received: Fields[] = [];
     const { answer, tap, request } = await scene.hold({
-      onProgress: (params) => told.push(params),
+      onProgress: (params) => received.push(params),
     });
     const { progressToken } = request.params?._meta as Fields;
     const steps = [
@@ -137,7 +137,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     tap.send({ method: "notifications/progress", params: stray });
     tap.answer(request, { content: [] });
     await answer;
-    assert.deepEqual(told, steps);
+    assert.deepEqual(received, steps);
   });
 
   Deno.test(`[sessions.tasks] ${name}: a tool that must run as a task is run as one`, async () => {

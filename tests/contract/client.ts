@@ -11,7 +11,7 @@ import type { Fields } from "./scripted_server.ts";
 import { Seen } from "./seen.ts";
 
 /** A request or notification of a server that reached the client. */
-export interface Told {
+export interface ClientMessage {
   readonly method: string;
   readonly params: Fields;
   /** For a request: aborted when the server cancels it. */
@@ -24,22 +24,22 @@ export class Client implements ClientConnection {
   readonly capabilities: ClientCapabilities;
   readonly link: Caller["link"];
   /** Everything that reached the client. */
-  readonly told: Seen<Told>;
+  readonly received: Seen<ClientMessage>;
   /** Answers requests; by default with an empty result. */
-  answer: (told: Told) => Promise<Reply> = () => Promise.resolve(resultReply({}));
+  answer: (message: ClientMessage) => Promise<Reply> = () => Promise.resolve(resultReply({}));
   readonly #threshold = new LogThreshold();
 
   constructor(name: string, capabilities: ClientCapabilities = {}) {
     this.client = name;
     this.capabilities = capabilities;
-    this.told = new Seen(`something for the client ${name}`);
+    this.received = new Seen(`something for the client ${name}`);
     const peer: ClientSide["peer"] = {
       request: (method, params, { signal } = {}) => {
-        const told = { method, params: read(params), ...(signal === undefined ? {} : { signal }) };
-        this.told.add(told);
-        return this.answer(told);
+        const message = { method, params: read(params), ...(signal === undefined ? {} : { signal }) };
+        this.received.add(message);
+        return this.answer(message);
       },
-      notify: (method, params) => this.told.add({ method, params: read(params) }),
+      notify: (method, params) => this.received.add({ method, params: read(params) }),
     };
     this.link = new CallChannel({ peer, threshold: this.#threshold, capabilities });
   }

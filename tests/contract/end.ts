@@ -1,7 +1,7 @@
 /** Contract: the end of a server's sessions, in every state. */
 import assert from "node:assert/strict";
 import { Client } from "./client.ts";
-import { failure, PATIENCE, resultText, Scene, type TransportUnderTest } from "./scene.ts";
+import { failure, GRACE_PERIODS, resultText, Scene, type TransportUnderTest } from "./scene.ts";
 import { until } from "./seen.ts";
 
 export function describeEnd(name: string, create: () => TransportUnderTest): void {
@@ -9,18 +9,18 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     await using scene = new Scene(create());
     const { answer, tap } = await scene.hold();
     const failing = failure(answer);
-    await scene.server.close(0, PATIENCE);
+    await scene.server.close(0, GRACE_PERIODS);
     assert.equal(tap.hasEnded, true);
     assert.match(await failing, /its connection ended/);
     assert.equal(scene.server.status().sessions, 0);
-    await scene.server.close(0, PATIENCE);
+    await scene.server.close(0, GRACE_PERIODS);
   });
 
   Deno.test(`[sessions.close] ${name}: calls in flight may finish, and so may waiting ones`, async () => {
     await using scene = new Scene(create(), { options: { maxConcurrency: 1 } });
     const { answer, tap, request } = await scene.hold();
     const waiting = scene.call("echo");
-    const closing = scene.server.close(60_000, PATIENCE);
+    const closing = scene.server.close(60_000, GRACE_PERIODS);
     assert.equal(scene.server.status().state, "draining");
     tap.answer(request, { content: [] });
     assert.equal(resultText(await answer), '{"content":[]}');
@@ -31,7 +31,7 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
 
   Deno.test(`[sessions.close] ${name}: a closed server accepts no calls and starts nothing`, async () => {
     await using scene = new Scene(create());
-    await scene.server.close(0, PATIENCE);
+    await scene.server.close(0, GRACE_PERIODS);
     assert.match(await failure(scene.call("echo")), /the gateway has taken it out of use/);
     await failure(scene.listTools());
     await scene.server.warm(scene.client);
@@ -44,7 +44,7 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     scene.gate = gate.promise;
     scene.endGate = endGate.promise;
     const failing = failure(scene.call("echo"));
-    const closing = scene.server.close(0, PATIENCE);
+    const closing = scene.server.close(0, GRACE_PERIODS);
     // The session is cancelled, but something is about to be started for it.
     await until(() => scene.server.status().sessions === 0);
     gate.resolve();
@@ -72,7 +72,7 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     for (let start = 0; start < 5; start++) await scene.opened();
     const tap = await scene.opened();
     const { id } = await tap.saw("initialize");
-    await scene.server.releaseClient("2", PATIENCE);
+    await scene.server.releaseClient("2", GRACE_PERIODS);
     tap.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
     assert.match(resultText(await trial), /"done"/);
     assert.match(await waiting, /its session was closed while it started/);
@@ -89,7 +89,7 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     for (let count = 0; count < 2; count++) await tap.saw("notifications/cancelled");
     assert.equal(scene.server.status().state, "draining");
     const failing = failure(answer);
-    await scene.server.close(0, PATIENCE);
+    await scene.server.close(0, GRACE_PERIODS);
     assert.match(await failing, /its connection ended/);
     assert.equal(tap.hasEnded, true);
   });
@@ -102,7 +102,7 @@ export function describeEnd(name: string, create: () => TransportUnderTest): voi
     tap.crash();
     await failure(answer);
     const order: string[] = [];
-    const closing = scene.server.close(0, PATIENCE).then(() => order.push("closed"));
+    const closing = scene.server.close(0, GRACE_PERIODS).then(() => order.push("closed"));
     await new Promise((resolve) => setTimeout(resolve, 0));
     order.push("rest ended");
     gate.resolve();

@@ -135,11 +135,11 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     tap.answer(request, { content: [] });
     assert.equal(resultText(await answer), '{"content":[]}');
     assert.match(resultText(await scene.call("echo")), /"done"/);
-    const told = scene.log.filter((line) =>
+    const logged = scene.log.filter((line) =>
       /Skipped what the server (wrote to stdout|sent): /.test(line)
     );
-    assert.equal(told.length, 7, scene.log.join(""));
-    assert.match(told[0] ?? "", /excerpt="Listening on stdio!"/);
+    assert.equal(logged.length, 7, scene.log.join(""));
+    assert.match(logged[0] ?? "", /excerpt="Listening on stdio!"/);
     assert.equal(scene.taps.length, 1);
   });
 }

@@ -27,9 +27,9 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
       const answer = { action: "accept", content: { name: "Ada" }, _meta: { x: 1 } };
       client.answer = () => Promise.resolve(resultReply(answer));
       assert.deepEqual((await held.tap.ask("q1", "elicitation/create", params)).result, answer);
-      const told = await client.told.take();
-      assert.equal(told.method, "elicitation/create");
-      assert.deepEqual(told.params, { ...params, message: `[files] ${params.message}` });
+      const message = await client.received.take();
+      assert.equal(message.method, "elicitation/create");
+      assert.deepEqual(message.params, { ...params, message: `[files] ${params.message}` });
       await finish(held);
     });
   }
@@ -39,8 +39,8 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     const held = await scene.hold();
     const params = { elicitationId: "e1" };
     held.tap.send({ method: "notifications/elicitation/complete", params });
-    const told = await scene.client.told.take();
-    assert.deepEqual(told, { method: "notifications/elicitation/complete", params });
+    const message = await scene.client.received.take();
+    assert.deepEqual(message, { method: "notifications/elicitation/complete", params });
     await finish(held);
   });
 
@@ -52,7 +52,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     const roots = { roots: [{ uri: "file:///work", name: "work" }] };
     client.answer = () => Promise.resolve(resultReply(roots));
     assert.deepEqual((await tap.ask("q1", "roots/list")).result, roots);
-    assert.equal((await client.told.take()).method, "roots/list");
+    assert.equal((await client.received.take()).method, "roots/list");
     scene.server.notifyRootsChanged("another");
     scene.server.notifyRootsChanged("rooted");
     await tap.saw("notifications/roots/list_changed");
@@ -83,8 +83,8 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
       if (forward[0] === "sampling") assert.deepEqual(answer.result, result);
       else assert.equal(answer.error?.code, -32601);
     }
-    assert.equal(able.told.all.length, 1);
-    assert.deepEqual(able.told.all[0]?.params, params);
+    assert.equal(able.received.all.length, 1);
+    assert.deepEqual(able.received.all[0]?.params, params);
   });
 
   Deno.test(`[sessions.server-requests] ${name}: a client gets only requests that it declared`, async () => {
@@ -93,7 +93,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     await scene.call("echo", { by: plain.agent("a") });
     const answer = await (await scene.opened()).ask("q1", "elicitation/create", { message: "?" });
     assert.equal(answer.error?.code, -32601);
-    assert.equal(plain.told.all.length, 0);
+    assert.equal(plain.received.all.length, 0);
   });
 
   Deno.test(`[sessions.server-requests] ${name}: errors of the client arrive unchanged`, async () => {
@@ -116,7 +116,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     for (const method of ["resources/read", "toString", "__proto__", "tools/list"]) {
       assert.equal((await tap.ask(method, method)).error?.code, -32601);
     }
-    assert.equal(scene.client.told.all.length, 0);
+    assert.equal(scene.client.received.all.length, 0);
   });
 
   Deno.test(`[sessions.server-requests] ${name}: a request that the server cancels is cancelled at the client`, async () => {
@@ -124,7 +124,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     const held = await scene.hold();
     const asked = async (id: string): Promise<CancelSignal> => {
       held.tap.send({ id, method: "elicitation/create", params: { message: "?" } });
-      const { signal } = await scene.client.told.take();
+      const { signal } = await scene.client.received.take();
       assert.ok(signal !== undefined);
       return signal;
     };
@@ -147,7 +147,10 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     const params = { level: "info", data: { a: [1] }, odd: true };
     tap.send({ method: "notifications/message", params });
     tap.send({ method: "notifications/message", params: { ...params, logger: "db" } });
-    const [first, second] = [await scene.client.told.take(), await scene.client.told.take()];
+    const [first, second] = [
+      await scene.client.received.take(),
+      await scene.client.received.take(),
+    ];
     assert.deepEqual(first.params, { ...params, logger: "files" });
     assert.deepEqual(second.params, { ...params, logger: "files/db" });
   });
@@ -177,7 +180,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     };
     const first = await scene.hold({ by: one.agent("a") });
     assert.deepEqual((await ask(first.tap)).result, {});
-    assert.equal(one.told.all.length, 2);
+    assert.equal(one.received.all.length, 2);
     const second = await scene.hold({ by: two.agent("a") });
     const unknown = { code: -32603, message: "No client is there to answer elicitation/create" };
     assert.deepEqual((await ask(first.tap)).error, unknown);
@@ -185,8 +188,8 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.deepEqual((await ask(first.tap)).result, {});
     await finish(second);
     assert.deepEqual((await ask(first.tap)).error, unknown);
-    assert.equal(one.told.all.length, 2);
-    assert.equal(two.told.all.length, 2);
+    assert.equal(one.received.all.length, 2);
+    assert.equal(two.received.all.length, 2);
     assert.equal(scene.taps.length, 1);
   });
 

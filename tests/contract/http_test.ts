@@ -1,5 +1,5 @@
-import { RemotePlaces } from "./remote_places.ts";
+import { RemoteServers } from "./remote_servers.ts";
 import { describeTransport } from "./suite.ts";
 
 /** Servers behind Streamable HTTP. */
-describeTransport("http", () => new RemotePlaces("http"));
+describeTransport("http", () => new RemoteServers("http"));

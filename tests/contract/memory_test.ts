@@ -8,15 +8,15 @@ describeTransport("memory", () => ({
   connect: (script) => ({ kind: "stdio", command: "", args: [JSON.stringify(script)], env: {} }),
   open: ({ connect }, { maxBytes = Infinity }) => {
     const [ours, theirs] = createMemoryChannels();
-    const said: string[] = [];
+    const stderr: string[] = [];
     const script = connect.kind === "stdio" ? connect.args[0] ?? "" : "";
     playScript(theirs, JSON.parse(script), {
-      say: (text) => void said.push(text),
+      say: (text) => void stderr.push(text),
       exit: () => void theirs.close(),
     });
     const transport: Transport = {
       channel: limit(ours, maxBytes),
-      lastWords: () => Promise.resolve(said.join("\n")),
+      lastWords: () => Promise.resolve(stderr.join("\n")),
       kill: () => void ours.close(),
       end: () => ours.close(),
     };

@@ -152,12 +152,12 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     for (let count = 0; count < 4; count++) await scene.call("unknown");
     const tap = await scene.opened();
     assert.ok(tap.count("tools/list") > 4);
-    const told = [
+    const expected = [
       'Tool left out: tools[1] has the duplicate name "one"',
       "Tool left out: tools[2] has an empty name",
       'Tool left out: tools[0] of page 2 has the duplicate name "one"',
     ].map((line) => `warn: ${line} server=files\n`);
-    assert.deepEqual(scene.log, told);
+    assert.deepEqual(scene.log, expected);
     assert.equal((await scene.call("")).kind, "no-such-tool");
     // Another list reports what is new about it, and never more than a hundred lines in all.
     for (let round = 0; round < 10; round++) {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { Reply } from "../../src/jsonrpc/mod.ts";
-import { Client, resultReply, type Told } from "./client.ts";
+import { Client, type ClientMessage, resultReply } from "./client.ts";
 import { failure, type Held, resultText, Scene, type TransportUnderTest } from "./scene.ts";
 import { until } from "./seen.ts";
 
@@ -34,9 +34,9 @@ async function ask(
   { tap }: Held,
   client: Client,
   [method, params]: readonly [string, Record<string, unknown>] = METHODS[0],
-): Promise<Told> {
+): Promise<ClientMessage> {
   tap.send({ id: "q", method, params });
-  return await client.told.take();
+  return await client.received.take();
 }
 
 /** Lets time pass, in tests about the passing of time. */

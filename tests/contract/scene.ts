@@ -67,7 +67,7 @@ const DEFAULTS: ServerOptions = {
 };
 
 /** Grace periods for servers of tests: long enough that none has to be killed. */
-export const PATIENCE: GracePeriods = { inputMs: 5000, terminateMs: 5000 };
+export const GRACE_PERIODS: GracePeriods = { inputMs: 5000, terminateMs: 5000 };
 
 /** A downstream server of the gateway, with a scripted server behind it. */
 export class Scene implements AsyncDisposable {
@@ -159,7 +159,7 @@ export class Scene implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.close(0, PATIENCE);
+    await this.server.close(0, GRACE_PERIODS);
     const open = this.taps.filter((tap) => !tap.hasEnded);
     await this.#transport.close();
     assert.equal(open.length, 0, "A connection is left open");

@@ -50,7 +50,7 @@ export interface Message {
 }
 
 /** Environment of the server. */
-export interface Place {
+export interface Host {
   /** Prints a text on stderr. */
   say(text: string): void;
   /** Ends, after everything that was sent. */
@@ -66,8 +66,8 @@ export function definition(name: string, more: Fields = {}): string {
 export const TOOLS: readonly string[] = [definition("echo"), definition("held")];
 
 /** Runs a server with a script. */
-export function playScript(channel: Channel, script: Script, place: Place): void {
-  const server = new ScriptedServer(channel, script, place);
+export function playScript(channel: Channel, script: Script, host: Host): void {
+  const server = new ScriptedServer(channel, script, host);
   const nothing = (): void => {};
   channel.open({ message: (text) => server.take(text), dropped: nothing, closed: nothing });
   server.start();
@@ -75,15 +75,15 @@ export function playScript(channel: Channel, script: Script, place: Place): void
 
 class ScriptedServer {
   readonly #channel: Channel;
-  readonly #place: Place;
+  readonly #host: Host;
   #script: Script;
   // Everything that was sent is still in the pipe then, and nothing may follow it.
   #isDying = false;
 
-  constructor(channel: Channel, script: Script, place: Place) {
+  constructor(channel: Channel, script: Script, host: Host) {
     this.#channel = channel;
     this.#script = script;
-    this.#place = place;
+    this.#host = host;
   }
 
   start(): void {
@@ -147,8 +147,8 @@ class ScriptedServer {
 
   #die(code: number): void {
     this.#isDying = true;
-    if (this.#script.lastWords !== undefined) this.#place.say(this.#script.lastWords);
-    this.#place.exit(code);
+    if (this.#script.lastWords !== undefined) this.#host.say(this.#script.lastWords);
+    this.#host.exit(code);
   }
 }
 

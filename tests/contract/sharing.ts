@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Isolation } from "../../src/config/mod.ts";
 import { Client } from "./client.ts";
-import { PATIENCE, resultText, Scene, type TransportUnderTest } from "./scene.ts";
+import { GRACE_PERIODS, resultText, Scene, type TransportUnderTest } from "./scene.ts";
 
 export function describeSharing(name: string, create: () => TransportUnderTest): void {
   const [one, two, able] = [new Client("1"), new Client("2"), new Client("3", { roots: {} })];
@@ -110,7 +110,7 @@ export function describeSharing(name: string, create: () => TransportUnderTest):
     for (const by of [one.agent("a"), one.agent("b"), two.agent("a")]) {
       await scene.call("echo", { by });
     }
-    await scene.server.releaseClient("1", PATIENCE);
+    await scene.server.releaseClient("1", GRACE_PERIODS);
     assert.deepEqual(scene.taps.map((tap) => tap.hasEnded), [true, true, false]);
     assert.equal(scene.server.status().sessions, 1);
     await scene.call("echo", { by: two.agent("a") });
@@ -120,7 +120,7 @@ export function describeSharing(name: string, create: () => TransportUnderTest):
   Deno.test(`[sessions.client-gone] ${name}: a shared session outlives the client that it was started for`, async () => {
     await using scene = new Scene(create(), { options: { isolation: "shared" } });
     await scene.call("echo", { by: one.agent("a") });
-    await scene.server.releaseClient("1", PATIENCE);
+    await scene.server.releaseClient("1", GRACE_PERIODS);
     await scene.call("echo", { by: two.agent("a") });
     assert.equal(scene.taps.length, 1);
   });

@@ -1,5 +1,5 @@
-import { RemotePlaces } from "./remote_places.ts";
+import { RemoteServers } from "./remote_servers.ts";
 import { describeTransport } from "./suite.ts";
 
 /** Servers behind the older transport, HTTP+SSE. */
-describeTransport("sse", () => new RemotePlaces("sse"));
+describeTransport("sse", () => new RemoteServers("sse"));

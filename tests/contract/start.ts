@@ -67,11 +67,11 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     assert.equal(tap.count("notifications/initialized"), 0);
   });
 
-  for (const [what, script, told] of NEWER) {
+  for (const [what, script, expected] of NEWER) {
     Deno.test(`[sessions.newer-revision] ${name}: ${what}`, async () => {
       await using scene = new Scene(create(), { script });
       const message = await failure(scene.call("echo"));
-      assert.match(message, told);
+      assert.match(message, expected);
       assert.match(message, /, and this gateway speaks up to 2025-11-25\.$/);
     });
   }

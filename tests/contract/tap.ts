@@ -77,9 +77,9 @@ export class Tap implements Transport {
     this.#inner.kill();
   }
 
-  async end(patience: GracePeriods): Promise<void> {
+  async end(gracePeriods: GracePeriods): Promise<void> {
     await this.#gate;
-    await this.#inner.end(patience);
+    await this.#inner.end(gracePeriods);
     this.#hasEnded = true;
     this.#onEnded();
   }
@@ -111,7 +111,7 @@ export class Tap implements Transport {
 
   /** Makes the server send texts, valid or not. */
   sendText(...send: string[]): void {
-    this.#tell({ send });
+    this.#sendCommand({ send });
   }
 
   /** Makes the server answer a request with a result. */
@@ -132,15 +132,15 @@ export class Tap implements Transport {
 
   /** Changes the server's script. */
   change(script: Script): void {
-    this.#tell({ script });
+    this.#sendCommand({ script });
   }
 
   /** Makes the server end without answering pending requests. */
   crash(lastWords?: string): void {
-    this.#tell({ exit: 7, ...(lastWords === undefined ? {} : { script: { lastWords } }) });
+    this.#sendCommand({ exit: 7, ...(lastWords === undefined ? {} : { script: { lastWords } }) });
   }
 
-  #tell(command: Command): void {
+  #sendCommand(command: Command): void {
     this.#inner.channel.send(
       JSON.stringify({ jsonrpc: "2.0", method: "test/do", params: command }),
     );

@@ -9,7 +9,7 @@ import { checkText } from "../../src/config/editing/mod.ts";
 import { formatProblem } from "../../src/errors.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { ERROR_CODES } from "./error_codes.ts";
-import { type Block, placeOf } from "./page.ts";
+import { type Block, positionOf } from "./page.ts";
 import { assertShown, PagePlay, type Played } from "./page_play.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -39,9 +39,9 @@ export class BlockChecker {
       case "text": {
         assert.ok(
           marks.includes("output"),
-          `${placeOf(block)}: a text block needs the mark output`,
+          `${positionOf(block)}: a text block needs the mark output`,
         );
-        assert.ok(this.#last, `${placeOf(block)}: no block has run before`);
+        assert.ok(this.#last, `${positionOf(block)}: no block has run before`);
         assertShown(block.text, this.#last, this.#play.setup.home);
         return "checked";
       }
@@ -56,7 +56,7 @@ export class BlockChecker {
         assert.match(block.text, /list_servers[^]*get_server_tools[^]*execute_tool/);
         return "checked";
       default:
-        throw new Error(`${placeOf(block)}: a block in ${language || "no language"}`);
+        throw new Error(`${positionOf(block)}: a block in ${language || "no language"}`);
     }
   }
 
@@ -73,13 +73,13 @@ export class BlockChecker {
     for (const line of commandLines(text)) {
       const task = /(?:^|\s)deno(?:@\S+)? task (?:--\S+ )*(\S+)/.exec(line)?.[1];
       if (task !== undefined) {
-        assert.ok(task in config.tasks, `${placeOf({ text, ...block })}: ${task}`);
+        assert.ok(task in config.tasks, `${positionOf({ text, ...block })}: ${task}`);
       }
       const [, words] = /(?:^|\$\(|<\(|\s)agent-mcp-gateway((?: [^|>)]*)?)/.exec(line) ?? [];
       if (
         words !== undefined && /^\s*(?:\S*\/)?agent-mcp-gateway|[(]agent-mcp-gateway/.test(line)
       ) {
-        await this.#assertWords(words.trim().split(/\s+/), placeOf({ text, ...block }));
+        await this.#assertWords(words.trim().split(/\s+/), positionOf({ text, ...block }));
       }
       const flags = readPermissionFlags(line);
       if (line.includes("src/main.ts")) assert.deepEqual(flags, permissionFlags(), line);
@@ -87,31 +87,31 @@ export class BlockChecker {
   }
 
   /** Checks that a command exists and has these flags. */
-  async #assertWords(words: readonly string[], place: string): Promise<void> {
+  async #assertWords(words: readonly string[], position: string): Promise<void> {
     const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.split("=")[0]);
     const first = words.findIndex((word) => word.startsWith("-"));
     const command = words.slice(0, first < 0 ? words.length : first).filter((word) => word !== "");
     const routes = command.slice(0, command[0] === "audit" || command[0] === "auth" ? 2 : 1);
     const { stdout } = await this.#play.start("agent-mcp-gateway", ["--help"]);
     const isThere = routes.length === 0 || new RegExp(`^ {2}${routes[0]} `, "m").test(stdout);
-    assert.ok(isThere, `${place}: there is no ${routes[0]}`);
+    assert.ok(isThere, `${position}: there is no ${routes[0]}`);
     const help = await this.#play.start("agent-mcp-gateway", [...routes, "--help"]);
     const serve = await this.#play.start("agent-mcp-gateway", ["serve", "--help"]);
-    assert.equal(help.code, 0, `${place}: ${words.join(" ")}\n${help.stderr}`);
+    assert.equal(help.code, 0, `${position}: ${words.join(" ")}\n${help.stderr}`);
     const known = routes.length === 0 ? help.stdout + serve.stdout : help.stdout;
     for (const flag of flags) {
-      assert.ok(known.includes(String(flag)), `${place}: ${words.join(" ")} has no ${flag}`);
+      assert.ok(known.includes(String(flag)), `${position}: ${words.join(" ")} has no ${flag}`);
     }
   }
 
   async #checkJson(block: Block): Promise<void> {
-    const place = placeOf(block);
-    const value = parseCommented(block.text, place);
+    const position = positionOf(block);
+    const value = parseCommented(block.text, position);
     const servers = value["mcpServers"] ?? value["servers"] ?? value["mcp"];
     const named = servers as Json | undefined;
     const gateway = named?.["gateway"] ?? named?.["agent-mcp-gateway"];
     if (gateway !== undefined) {
-      await this.#checkClientEntry(gateway as Json, place);
+      await this.#checkClientEntry(gateway as Json, position);
     } else if ("mcpServers" in value) {
       this.#checkFile("servers", block);
     } else if ("agents" in value) {
@@ -119,12 +119,14 @@ export class BlockChecker {
     } else if ("command" in value || "url" in value) {
       // One server's entry, shown by itself.
       const text = JSON.stringify({ mcpServers: { one: value } });
-      assert.deepEqual(checkText("servers", { file: place, text }).map(formatProblem), []);
+      assert.deepEqual(checkText("servers", { file: position, text }).map(formatProblem), []);
     } else if ("error" in value) {
       const { code } = value["error"] as { code: string };
-      assert.ok(ERROR_CODES.includes(code), `${place}: ${code}`);
+      assert.ok(ERROR_CODES.includes(code), `${position}: ${code}`);
     } else {
-      throw new Error(`${place}: neither servers, a server, rules, a client's entry nor an error`);
+      throw new Error(
+        `${position}: neither servers, a server, rules, a client's entry nor an error`,
+      );
     }
   }
 
@@ -132,13 +134,13 @@ export class BlockChecker {
   async #checkToml(block: Block): Promise<void> {
     const { mcp_servers: servers } = parseToml(block.text) as Json;
     const entry = (servers as Json | undefined)?.["gateway"] as Json | undefined;
-    assert.ok(entry, `${placeOf(block)}: no entry of the gateway`);
-    if ("command" in entry) await this.#checkClientEntry(entry, placeOf(block));
+    assert.ok(entry, `${positionOf(block)}: no entry of the gateway`);
+    if ("command" in entry) await this.#checkClientEntry(entry, positionOf(block));
   }
 
   /** Checks one of the two files, and writes it for the commands that follow. */
   #checkFile(kind: "servers" | "rules", { text, ...block }: Block): void {
-    const problems = checkText(kind, { file: placeOf({ text, ...block }), text }).map(
+    const problems = checkText(kind, { file: positionOf({ text, ...block }), text }).map(
       formatProblem,
     );
     assert.deepEqual(problems, []);
@@ -146,7 +148,7 @@ export class BlockChecker {
   }
 
   /** Starts the gateway as a client with this entry does. */
-  async #checkClientEntry(entry: Json, place: string): Promise<void> {
+  async #checkClientEntry(entry: Json, position: string): Promise<void> {
     const { command: start, args: given = [], env = {}, ...more } = entry as {
       command: string | string[];
       args?: string[];
@@ -154,11 +156,11 @@ export class BlockChecker {
     };
     const [command = "", ...args] = [start, given].flat();
     for (const key of Object.keys(more)) {
-      assert.ok(["type", "alwaysLoad", "enabled", "tools"].includes(key), `${place}: ${key}`);
+      assert.ok(["type", "alwaysLoad", "enabled", "tools"].includes(key), `${position}: ${key}`);
     }
     const settings = listSettings().map(({ variable }) => variable);
     for (const name of Object.keys(env)) {
-      if (name.startsWith("GATEWAY_")) assert.ok(settings.includes(name), `${place}: ${name}`);
+      if (name.startsWith("GATEWAY_")) assert.ok(settings.includes(name), `${position}: ${name}`);
     }
     // Some pages show the entry before the files.
     this.#play.writeMissing();
@@ -170,7 +172,7 @@ export class BlockChecker {
     );
     if (words.some((word) => word === join(ROOT, "src/main.ts"))) {
       const before = words.slice(0, words.indexOf(join(ROOT, "src/main.ts")));
-      assert.deepEqual(readPermissionFlags(before.join(" ")), permissionFlags(), place);
+      assert.deepEqual(readPermissionFlags(before.join(" ")), permissionFlags(), position);
     }
     const kept = { ...own };
     Object.assign(own, env);
@@ -178,7 +180,7 @@ export class BlockChecker {
     const { code, stderr } = await this.#play.start(program, rest);
     for (const name of Object.keys(env)) delete own[name];
     Object.assign(own, kept);
-    assert.equal(code, 0, `${place}\n${stderr}`);
+    assert.equal(code, 0, `${position}\n${stderr}`);
   }
 }
 
@@ -188,12 +190,12 @@ export function commandLines(text: string): string[] {
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
-function parseCommented(text: string, place: string): Json {
+function parseCommented(text: string, position: string): Json {
   // Enough to see the kind of the block; the loader checks the rest.
   const plain = text.replace(/^\s*\/\/.*$|(?<=[,{[\]}]) +\/\/.*$/gm, "");
   try {
     return JSON.parse(plain);
   } catch (error) {
-    throw new Error(`${place}: ${error instanceof Error ? error.message : error}`);
+    throw new Error(`${position}: ${error instanceof Error ? error.message : error}`);
   }
 }

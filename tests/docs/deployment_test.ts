@@ -42,8 +42,8 @@ Deno.test("[docs.deployment] the compose file fits the image", () => {
   const { services: { gateway }, volumes } = parse(COMPOSE);
   const [port] = gateway.ports;
   assert.match(port, new RegExp(`^127\\.0\\.0\\.1:\\d+:${IMAGE.GATEWAY_PORT}$`));
-  const places = gateway.volumes.map((volume: string) => volume.split(":")[1]);
-  assert.deepEqual(places, ["/config", IMAGE.HOME]);
+  const targets = gateway.volumes.map((volume: string) => volume.split(":")[1]);
+  assert.deepEqual(targets, ["/config", IMAGE.HOME]);
   assert.deepEqual(Object.keys(volumes), [gateway.volumes[1].split(":")[0]]);
   assert.ok(Number.parseInt(gateway.stop_grace_period) > END_S);
   const names = readVariables(Object.keys(gateway.environment));
@@ -82,12 +82,12 @@ Deno.test("[docs.deployment] the two files in the manifest are valid", async () 
   const { ConfigMap, Secret } = Object.fromEntries(documents()) as Record<string, any>;
   const files: Record<string, string> = ConfigMap.data;
   const setup = new Setup({ servers: false, rules: false, files, env: Secret.stringData });
-  const places = { home: setup.home, cwd: setup.folder };
+  const folders = { home: setup.home, cwd: setup.folder };
   const env = {
     get: (name: string): string | undefined => setup.env[name],
     toObject: () => setup.env,
   };
-  const found = locateFiles({}, places);
+  const found = locateFiles({}, folders);
   const { configuration, errors } = await checkConfiguration(found, { env, cwd: setup.folder });
   assert.deepEqual(errors, []);
   assert.deepEqual(configuration?.warnings, []);

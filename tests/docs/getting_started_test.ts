@@ -34,10 +34,10 @@ async function playAgent(client: RawClient): Promise<void> {
     onlyText(await call("get_server_tools", { server: "files", pattern: "*_text_file" })),
   );
   assert.deepEqual(tools.map(({ name }: { name: string }) => name), ["read_text_file"]);
-  const place = { server: "files", args: { path: "today.txt" } };
-  const { content } = await call("execute_tool", { ...place, tool: "read_text_file" }) ?? {};
+  const target = { server: "files", args: { path: "today.txt" } };
+  const { content } = await call("execute_tool", { ...target, tool: "read_text_file" }) ?? {};
   assert.deepEqual(content, [{ type: "text", text: "Buy milk\n" }]);
-  const refused = await call("execute_tool", { ...place, tool: "write_file" });
+  const refused = await call("execute_tool", { ...target, tool: "write_file" });
   assert.equal(readRefusal(refused).rule, "agents.developer.deny.tools.files[0]");
 }
 

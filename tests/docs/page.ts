@@ -45,12 +45,14 @@ export function readBlocks(page: string, text: string = readPage(page)): Block[]
       open.lines.push(line.slice(Math.min(open.indent, line.search(/\S|$/))));
     }
   }
-  if (open !== undefined) throw new Error(`${placeOf(open.block)}: the block has no closing fence`);
+  if (open !== undefined) {
+    throw new Error(`${positionOf(open.block)}: the block has no closing fence`);
+  }
   return blocks;
 }
 
 /** The page and line of a block, for messages. */
-export function placeOf({ page, line }: Block): string {
+export function positionOf({ page, line }: Block): string {
   return `${page}:${line}`;
 }
 

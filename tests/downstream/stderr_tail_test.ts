@@ -12,7 +12,7 @@ async function readIn(pieces: number, text: string): Promise<{ lines: string[]; 
   const stderr = new StderrTail(
     ReadableStream.from(starts.map((start) => bytes.subarray(start, start + pieces))),
     {
-      clean: (said) => redact(said, [SECRET]),
+      clean: (text) => redact(text, [SECRET]),
       longestSecret: SECRET.length,
       onLine: (line) => lines.push(line),
     },
@@ -26,9 +26,9 @@ Deno.test("[errors.no-secrets] no half of a secret is left where a long line is 
     for (let before = 4060; before <= 4110; before += 5) {
       const text = `${"x".repeat(before)}${SECRET}${"y".repeat(9000)}\nthe next line\n`;
       const { lines, tail } = await readIn(pieces, text);
-      const said = [...lines, tail].join("\n");
-      assert.equal(said.includes(SECRET.slice(0, 6)), false, `${pieces} ${before}`);
-      assert.equal(said.includes(SECRET.slice(-6)), false, `${pieces} ${before}`);
+      const output = [...lines, tail].join("\n");
+      assert.equal(output.includes(SECRET.slice(0, 6)), false, `${pieces} ${before}`);
+      assert.equal(output.includes(SECRET.slice(-6)), false, `${pieces} ${before}`);
       assert.equal(lines.length, 2);
       assert.ok((lines[0]?.length ?? 0) > 4000);
       assert.ok(tail.endsWith("\nthe next line"));
@@ -38,10 +38,10 @@ Deno.test("[errors.no-secrets] no half of a secret is left where a long line is 
 
 Deno.test("[errors.stderr-quoted] lines arrive whole, however they are cut up", async () => {
   const sent = Array.from({ length: 40 }, (_, number) => `${number} é 名 😀 ${SECRET}`);
-  const told = sent.map((line) => line.replace(SECRET, "[redacted]"));
+  const expected = sent.map((line) => line.replace(SECRET, "[redacted]"));
   for (const pieces of [1, 7, 100, 65_536]) {
     const { lines, tail } = await readIn(pieces, `\r\n${sent.join("\r\n")}`);
-    assert.deepEqual(lines, told);
-    assert.equal(tail, told.slice(-20).join("\n"));
+    assert.deepEqual(lines, expected);
+    assert.equal(tail, expected.slice(-20).join("\n"));
   }
 });

@@ -17,9 +17,9 @@ function parrot(...answers: string[]): Fields {
 }
 
 Deno.test("messages of a failing server are shown without secrets", async (t) => {
-  const said = `the key $API_KEY in $HOME/keys is bad ${"x".repeat(5000)}`;
+  const message = `the key $API_KEY in $HOME/keys is bad ${"x".repeat(5000)}`;
   const error = (id: number) =>
-    `{"jsonrpc":"2.0","id":${id},"error":{"code":1,"message":"${said}"}}`;
+    `{"jsonrpc":"2.0","id":${id},"error":{"code":1,"message":"${message}"}}`;
   const gateway = await startGateway({
     servers: {
       refuses: parrot(error(1)),

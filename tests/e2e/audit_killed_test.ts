@@ -35,12 +35,12 @@ async function killUnderLoad(answers: number): Promise<number> {
 }
 
 Deno.test(`[audit.killed] answered calls are in the log after SIGKILL at ${KILLS} moments`, async () => {
-  const turns = Array.from({ length: KILLS }, (_, turn) => turn);
+  const rounds = Array.from({ length: KILLS }, (_, round) => round);
   const answered: number[] = [];
   const killOnAndOn = async (): Promise<void> => {
-    for (let turn = turns.pop(); turn !== undefined; turn = turns.pop()) {
+    for (let round = rounds.pop(); round !== undefined; round = rounds.pop()) {
       // Moments in the first burst, and long after it.
-      answered.push(await killUnderLoad(3 + turn * turn * 4));
+      answered.push(await killUnderLoad(3 + round * round * 4));
     }
   };
   // Several gateways at a time: most of each round is the start, and the wait for the watchdog.

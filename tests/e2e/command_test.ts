@@ -90,7 +90,7 @@ Deno.test(ALL_AT_ONCE, async () => {
     rules: BROKEN_RULES,
   });
   assert.deepEqual([code, stdout], [1, ""]);
-  const places = [
+  const positions = [
     ".mcp.json:3:",
     ".mcp.json:4:",
     ".mcp.json:5:",
@@ -101,7 +101,9 @@ Deno.test(ALL_AT_ONCE, async () => {
     "agents.a.allow.server",
     "agents.b.deny.tools",
   ];
-  for (const place of places) assert.ok(stderr.includes(place), `${place} in ${stderr}`);
+  for (const position of positions) {
+    assert.ok(stderr.includes(position), `${position} in ${stderr}`);
+  }
   assert.doesNotMatch(stderr, /^\s+at /m);
 });
 

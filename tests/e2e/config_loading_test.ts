@@ -22,15 +22,15 @@ async function runTrapped(library: string, servers: string): Promise<string> {
 for (const library of ["zod/mini", "jsonc-parser"]) {
   Deno.test(`[start.good-files] serving good files does not load ${library}`, async () => {
     const good = { command: "x", args: ["y"], env: { A: "b" }, gateway: { isolation: "shared" } };
-    const said = await runTrapped(library, JSON.stringify({ mcpServers: { a: good } }));
-    assert.match(said, /Gateway is ready/);
-    assert.doesNotMatch(said, /was loaded/);
+    const output = await runTrapped(library, JSON.stringify({ mcpServers: { a: good } }));
+    assert.match(output, /Gateway is ready/);
+    assert.doesNotMatch(output, /was loaded/);
   });
 
   Deno.test(`[start.good-files] ${library} is loaded for other files: the trap above works`, async () => {
-    const said = await runTrapped(library, '{"mcpServers": {"a": {"command": 7}}}');
+    const output = await runTrapped(library, '{"mcpServers": {"a": {"command": 7}}}');
     // A trap has no exports: a missing one is reported before the trap runs.
-    assert.match(said, /was loaded|does not provide an export/);
-    assert.ok(said.includes(library), said);
+    assert.match(output, /was loaded|does not provide an export/);
+    assert.ok(output.includes(library), output);
   });
 }

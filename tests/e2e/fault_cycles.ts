@@ -48,7 +48,7 @@ interface Memory {
 /** Runs the gateway's garbage collection, and measures its memory. */
 async function measure({ program }: RunningGateway, count: number): Promise<Memory> {
   program.signal("SIGUSR2");
-  return await until("the gateway tells its memory", () => {
+  return await until("the gateway prints its memory", () => {
     const line = program.stderr.split("\n").find((text) => text.startsWith(`{"memory":${count},`));
     return line === undefined ? undefined : JSON.parse(line) as Memory;
   });

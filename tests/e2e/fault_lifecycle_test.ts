@@ -19,7 +19,7 @@ import {
 import { until } from "./until.ts";
 
 /** Maximum time until the processes of a broken session are gone, in milliseconds. */
-const RESTS_MS = 3000;
+const LEFTOVERS_MS = 3000;
 
 /**
  * Makes a server fail during a call, and checks what must hold for every failure: the call ends
@@ -55,7 +55,7 @@ async function failDuringCall(
     return before.every(({ pid, args }) => {
       return !all.some((other) => other.pid === pid && other.args === args);
     });
-  }, RESTS_MS);
+  }, LEFTOVERS_MS);
   await noZombies(gateway);
   assert.equal(await gateway.text("good", "pid"), goodPid, "the other server lived on");
   await gateway.end();
@@ -155,7 +155,7 @@ const SLOW: Readonly<Record<string, () => Promise<void>>> = {
       const all = new Set(before.map((process) => process.pid));
       await until("nothing is left of the hung one", async () => {
         return !(await markedProcesses(mark)).some((process) => all.has(process.pid));
-      }, RESTS_MS);
+      }, LEFTOVERS_MS);
       await noZombies(gateway);
     },
 };

@@ -68,9 +68,9 @@ async function killOnAndOn(
   isOver: () => boolean,
 ): Promise<number> {
   let kills = 0;
-  for (let turn = 0; !isOver(); turn++) {
+  for (let round = 0; !isOver(); round++) {
     await new Promise((resolve) => setTimeout(resolve, KILL_EVERY_MS));
-    const mark = marks[turn % marks.length] ?? "";
+    const mark = marks[round % marks.length] ?? "";
     const server = (await listProcesses()).find(({ parent, args }) => {
       return parent === gateway.program.pid && args.includes(mark);
     });

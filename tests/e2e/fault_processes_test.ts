@@ -55,7 +55,7 @@ function hardServers(mark: string): HardServers {
 }
 
 /** One end of a gateway. */
-interface Way {
+interface Ending {
   readonly name: string;
   /** Maximum time until everything is gone, in milliseconds. */
   readonly withinMs: number;
@@ -74,7 +74,7 @@ interface Way {
  * Starts a gateway with all the hard servers, ends it, and waits until everything is gone: servers,
  * their children, the watchdog.
  */
-async function goAway({ withinMs, go, wrap, callUnderWay, withNpx }: Way): Promise<void> {
+async function endGateway({ withinMs, go, wrap, callUnderWay, withNpx }: Ending): Promise<void> {
   await ensureServers();
   const mark = newMark();
   const servers = { ...hardServers(mark), ...(withNpx === true ? npxServer(mark) : {}) };
@@ -149,7 +149,7 @@ const signal = (name: Deno.Signal) => ({ program }: RunningGateway): void => pro
  * The time limits of SPEC 7. After a signal, 5 of the 9 s are for calls, and there are none. The
  * members of a group mostly wait, and therefore run concurrently.
  */
-const WAYS: readonly (readonly Way[])[] = [
+const ENDINGS: readonly (readonly Ending[])[] = [
   [{
     name: "[faults.end-of-input] the end of its input, within 2.5 s, during a call",
     withinMs: 2000,
@@ -213,16 +213,16 @@ const WAYS: readonly (readonly Way[])[] = [
   ],
 ];
 
-for (const ways of WAYS) {
-  const possible = ways.filter(({ ignore }) => ignore !== true);
-  const names = ways.map(({ name }) => name.replace(/^\S+ /, "")).join("; ");
+for (const endings of ENDINGS) {
+  const possible = endings.filter(({ ignore }) => ignore !== true);
+  const names = endings.map(({ name }) => name.replace(/^\S+ /, "")).join("; ");
   Deno.test({
     name: `servers that are hard to end go with the gateway: ${names}`,
     ignore: NO_SHELL || possible.length === 0,
     fn: (t) => {
       return runTogether(
         t,
-        Object.fromEntries(possible.map((way) => [way.name, () => goAway(way)])),
+        Object.fromEntries(possible.map((ending) => [ending.name, () => endGateway(ending)])),
       );
     },
   });

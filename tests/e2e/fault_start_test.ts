@@ -37,9 +37,9 @@ Deno.test({
       },
       args: LAZY,
     });
-    const [said, quote] = quoteOf(await refuse(gateway, "dying"));
+    const [message, quote] = quoteOf(await refuse(gateway, "dying"));
     assert.equal(
-      said,
+      message,
       'Server "dying" is not available: its connection ended. It exited with code 3. ' +
         "Its last lines on stderr:",
     );
@@ -130,13 +130,13 @@ Deno.test({
 function countedServer(
   folder: string,
   ...faults: string[]
-): { entry: Record<string, unknown>; starts: () => number; mend: () => void } {
+): { entry: Record<string, unknown>; starts: () => number; repair: () => void } {
   const [STARTS, READY] = [join(folder, "starts"), join(folder, "ready")];
   Deno.writeTextFileSync(STARTS, "");
   return {
     entry: { ...faultServer(newMark(), ...faults), env: { STARTS, READY } },
     starts: () => Deno.readTextFileSync(STARTS).split("\n").length - 1,
-    mend: () => Deno.writeTextFileSync(READY, ""),
+    repair: () => Deno.writeTextFileSync(READY, ""),
   };
 }
 
@@ -145,7 +145,7 @@ Deno.test({
   ignore,
   fn: async (t) => {
     const folder = Deno.makeTempDirSync();
-    const { entry, starts, mend } = countedServer(folder, "waiting");
+    const { entry, starts, repair } = countedServer(folder, "waiting");
     try {
       await using gateway = await startGateway({
         servers: { waiting: entry, good: faultServer(newMark()) },
@@ -180,7 +180,7 @@ Deno.test({
       });
 
       await t.step("once it works again, its calls are answered", async () => {
-        mend();
+        repair();
         const answered = await until("it is tried once more", async () => {
           const result = await gateway.execute("waiting", "echo", { token: "back" });
           return result.isError === true ? undefined : result;

@@ -20,7 +20,7 @@ interface Mask {
 }
 
 const TIME: Mask = {
-  why: "the resources of server-everything tell the time of the call",
+  why: "the resources of server-everything contain the time of the call",
   apply: (text) => text.replaceAll(/\d{1,2}:\d{2}:\d{2}( [AP]M)?/g, "TIME"),
 };
 

@@ -86,12 +86,12 @@ Deno.test("requests of a server reach the client", async (t) => {
 
   await t.step("[lifecycle.log-messages] log messages, with the name of the server", async () => {
     const method = "notifications/message";
-    const tell = (params: Fields) => gateway.text("odd", "tell", { method, params });
-    await tell({ level: "info", logger: "db", data: { x: [1] } });
-    await tell({ level: "error", data: "text" });
+    const notify = (params: Fields) => gateway.text("odd", "notify", { method, params });
+    await notify({ level: "info", logger: "db", data: { x: [1] } });
+    await notify({ level: "error", data: "text" });
     await client.request("logging/setLevel", { level: "warning" });
-    await tell({ level: "info", data: "too little" });
-    await tell({ level: "critical", data: "enough" });
+    await notify({ level: "info", data: "too little" });
+    await notify({ level: "critical", data: "enough" });
     await until("the last one is there", () => client.notifications(method).length === 3);
     assert.deepEqual(client.notifications(method), [
       { level: "info", logger: "odd/db", data: { x: [1] } },
@@ -176,8 +176,8 @@ for (const transport of ["stdio", "http"] as const) {
 
     await t.step("[sessions.questions] the server is notified each time", async () => {
       const received = await gateway.text("odd", "received");
-      const told = received.split("\n").filter((line) => /belongs to has ended/.test(line));
-      assert.equal(told.length, 3);
+      const logged = received.split("\n").filter((line) => /belongs to has ended/.test(line));
+      assert.equal(logged.length, 3);
     });
   });
 }

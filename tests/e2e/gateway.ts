@@ -77,7 +77,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
     await gateway.client.initialize(options.client);
     // The log has a pipe of its own; tests read its messages about the start.
     if (env.GATEWAY_LOG_LEVEL === TALKATIVE.GATEWAY_LOG_LEVEL && !leavesStderr) {
-      await until("the start is told", () => program.stderr.includes("Gateway is ready"));
+      await until("the start is logged", () => program.stderr.includes("Gateway is ready"));
     }
     return gateway;
   } catch (error) {

@@ -6,7 +6,7 @@ import { Issuer, makeKey } from "../gateway/http/issuer.ts";
 import { RawConnection, sendRaw } from "../gateway/http/raw_http.ts";
 import { type RunningGateway, startGateway } from "./gateway.ts";
 import { soon } from "./until.ts";
-import { Visitor } from "./visitor.ts";
+import { HttpClient } from "./http_client.ts";
 
 const RULES = ".mcp-gateway-rules.json";
 const METRICS_TOKEN = "figures-are-for-me-only";
@@ -27,17 +27,17 @@ function part(value: unknown): string {
 }
 
 /** Opens the stream of a client; resolves to all of it when the gateway has ended it. */
-async function listen(visitor: Visitor): Promise<{ readonly all: Promise<string> }> {
-  const response = await visitor.ask("GET");
+async function listen(client: HttpClient): Promise<{ readonly all: Promise<string> }> {
+  const response = await client.ask("GET");
   assert.equal(response.status, 200);
   return { all: response.text() };
 }
 
 /** A client with an open session. */
-async function enter(gateway: RunningGateway, token: string): Promise<Visitor> {
-  const visitor = new Visitor(gateway, token);
-  assert.equal(await visitor.open(), 200);
-  return visitor;
+async function enter(gateway: RunningGateway, token: string): Promise<HttpClient> {
+  const client = new HttpClient(gateway, token);
+  assert.equal(await client.open(), 200);
+  return client;
 }
 
 function portOf(gateway: RunningGateway): number {
@@ -78,7 +78,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     for (
       const token of ["amg_a", await issuer.token(), await issuer.token({ claims: { agent: "b" } })]
     ) {
-      const thief = new Visitor(gateway, token);
+      const thief = new HttpClient(gateway, token);
       thief.session = owner.session;
       assert.equal(await thief.call("list_servers"), 404);
       assert.equal(await thief.status("GET"), 404);
@@ -133,10 +133,10 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       "for ever": await issuer.token({ claims: { exp: undefined } }),
     };
     for (const [what, token] of Object.entries(forged)) {
-      assert.equal(await new Visitor(gateway, token).open(), 401, what);
+      assert.equal(await new HttpClient(gateway, token).open(), 401, what);
     }
     assert.equal(issuer.asked.includes("/evil"), false);
-    assert.equal(await new Visitor(gateway, good).open(), 200);
+    assert.equal(await new HttpClient(gateway, good).open(), 200);
     secrets.push(good, ...Object.values(forged));
   });
 
@@ -146,13 +146,13 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       // Five seconds of clock difference are allowed.
       const exp = Math.floor(Date.now() / 1000) - 2;
       const token = await issuer.token({ claims: { exp } });
-      const visitor = await enter(gateway, token);
-      const stream = await listen(visitor);
+      const client = await enter(gateway, token);
+      const stream = await listen(client);
       await soon("its stream ends", stream.all);
-      assert.equal(await visitor.call("list_servers"), 401);
-      assert.equal(await new Visitor(gateway, token).open(), 401, "it is not good once more");
-      const renewed = new Visitor(gateway, await issuer.token());
-      renewed.session = visitor.session;
+      assert.equal(await client.call("list_servers"), 401);
+      assert.equal(await new HttpClient(gateway, token).open(), 401, "it is not good once more");
+      const renewed = new HttpClient(gateway, await issuer.token());
+      renewed.session = client.session;
       assert.equal(await renewed.call("list_servers"), 404);
     },
   );
@@ -214,7 +214,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       assert.equal(answer.status, status, `${what}: ${answer.text}`);
       assert.equal(answer.text.match(/^HTTP\//mg)?.length, 1, what);
     }
-    const agent = new Visitor(gateway, "amg_a");
+    const agent = new HttpClient(gateway, "amg_a");
     assert.equal(
       await (await fetch(new URL("/metrics", agent.url), agent)).text().then((body) => {
         return /bearer token of GATEWAY_METRICS_TOKEN/.test(body);
@@ -231,7 +231,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     assert.equal(response.headers.get("set-cookie"), null);
     assert.equal((await response.json()).id, crlf);
     const token = await issuer.token({ claims: { agent: crlf } });
-    assert.equal(await new Visitor(gateway, token).open(), 403);
+    assert.equal(await new HttpClient(gateway, token).open(), 403);
   });
 
   await t.step("[http.body-limit] 80 MB are refused before they are read", async () => {
@@ -252,7 +252,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
   await t.step(
     "[rules.credentials] guessing is slowed down, whatever address the client claims",
     async () => {
-      const guesser = new Visitor(gateway);
+      const guesser = new HttpClient(gateway);
       let last: Response | undefined;
       for (let guess = 0; guess < 40 && last?.status !== 429; guess++) {
         guesser.token = `amg_guess${guess}`;
@@ -267,8 +267,8 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
 
   await t.step("[http.audit] none of the secrets is written anywhere", () => {
     assert.ok(gateway.audit().some(({ code }) => code === "INVALID_AGENT_ID"));
-    const said = gateway.program.stderr + JSON.stringify(gateway.audit());
-    for (const secret of secrets) assert.equal(said.includes(secret), false);
-    assert.doesNotMatch(said, /fault of the gateway/);
+    const written = gateway.program.stderr + JSON.stringify(gateway.audit());
+    for (const secret of secrets) assert.equal(written.includes(secret), false);
+    assert.doesNotMatch(written, /fault of the gateway/);
   });
 });

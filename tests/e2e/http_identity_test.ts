@@ -3,7 +3,7 @@ import { sha256 } from "../gateway/http/desk.ts";
 import { Issuer } from "../gateway/http/issuer.ts";
 import { startGateway } from "./gateway.ts";
 import { soon, until } from "./until.ts";
-import { Visitor } from "./visitor.ts";
+import { HttpClient } from "./http_client.ts";
 
 Deno.test("[identity.credential] [rules.credentials] over HTTP the credential identifies the agent", async (t) => {
   await using issuer = await Issuer.open();
@@ -21,7 +21,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
   });
 
   await t.step("nobody gets in without one", async () => {
-    const response = await new Visitor(gateway).send({ id: 1, method: "ping" });
+    const response = await new HttpClient(gateway).send({ id: 1, method: "ping" });
     await response.body?.cancel();
     assert.equal(response.status, 401);
     const challenge = response.headers.get("www-authenticate") ?? "";
@@ -29,41 +29,41 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
     const metadata = await (await fetch(where)).json();
     assert.deepEqual(metadata.authorization_servers, [issuer.url]);
     assert.equal(metadata.resource, gateway.url);
-    assert.equal(await new Visitor(gateway, "amg_wrong").open(), 401);
+    assert.equal(await new HttpClient(gateway, "amg_wrong").open(), 401);
   });
 
   await t.step("a token and a JWT are bound to their agents", async () => {
     for (const token of ["amg_a", await issuer.token()]) {
-      const visitor = new Visitor(gateway, token);
-      assert.equal(await visitor.open(), 200);
-      assert.equal(await visitor.call("list_servers"), "ok");
-      assert.equal(await visitor.call("list_servers", { agent_id: "a" }), "ok");
-      assert.equal(await visitor.call("list_servers", { agent_id: "b" }), "INVALID_AGENT_ID");
+      const client = new HttpClient(gateway, token);
+      assert.equal(await client.open(), 200);
+      assert.equal(await client.call("list_servers"), "ok");
+      assert.equal(await client.call("list_servers", { agent_id: "a" }), "ok");
+      assert.equal(await client.call("list_servers", { agent_id: "b" }), "INVALID_AGENT_ID");
     }
     const stranger = await issuer.token({ claims: { agent: "nobody" } });
-    assert.equal(await new Visitor(gateway, stranger).open(), 403);
+    assert.equal(await new HttpClient(gateway, stranger).open(), 403);
   });
 
   await t.step("a session serves only the agent that opened it", async () => {
-    const visitor = new Visitor(gateway, "amg_a");
-    await visitor.open();
+    const client = new HttpClient(gateway, "amg_a");
+    await client.open();
     for (const token of ["amg_b", "amg_other", await issuer.token(), "amg_wrong", ""]) {
-      visitor.token = token;
-      assert.ok([401, 403, 404].includes(Number(await visitor.call("list_servers"))), token);
+      client.token = token;
+      assert.ok([401, 403, 404].includes(Number(await client.call("list_servers"))), token);
     }
-    visitor.token = await issuer.token();
-    await visitor.open();
-    visitor.token = await issuer.token({ claims: { iat: 1 } });
-    assert.equal(await visitor.call("list_servers"), "ok");
+    client.token = await issuer.token();
+    await client.open();
+    client.token = await issuer.token({ claims: { iat: 1 } });
+    assert.equal(await client.call("list_servers"), "ok");
   });
 
   await t.step("limits are reported in the result", async () => {
-    const visitor = new Visitor(gateway, "amg_b");
-    await visitor.open();
-    assert.equal(await visitor.call("list_servers"), "ok");
-    assert.equal(await visitor.call("list_servers"), "RATE_LIMITED");
+    const client = new HttpClient(gateway, "amg_b");
+    await client.open();
+    assert.equal(await client.call("list_servers"), "ok");
+    assert.equal(await client.call("list_servers"), "RATE_LIMITED");
     for (let connection = 0; connection < 3; connection++) {
-      const another = new Visitor(gateway, "amg_b");
+      const another = new HttpClient(gateway, "amg_b");
       await another.open();
       assert.equal(await another.call("list_servers"), "RATE_LIMITED", "nor by another session");
     }
@@ -72,11 +72,14 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
   await t.step(
     "a token that is taken out of the rules is refused, in open sessions, too",
     async () => {
-      const visitor = new Visitor(gateway, "amg_a");
-      await visitor.open();
+      const client = new HttpClient(gateway, "amg_a");
+      await client.open();
       gateway.setup.write(".mcp-gateway-rules.json", rules(["amg_other"]));
-      await until("it is refused", async () => await visitor.call("list_servers") === 401);
-      assert.equal(await soon("the other is not", new Visitor(gateway, "amg_other").open()), 200);
+      await until("it is refused", async () => await client.call("list_servers") === 401);
+      assert.equal(
+        await soon("the other is not", new HttpClient(gateway, "amg_other").open()),
+        200,
+      );
     },
   );
 });

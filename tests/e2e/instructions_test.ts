@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type RunningGateway, startGateway } from "./gateway.ts";
 import { until } from "./until.ts";
-import { Visitor } from "./visitor.ts";
+import { HttpClient } from "./http_client.ts";
 
 const HOW_TO = /^Call list_servers, [^\n]+$/;
 
@@ -77,9 +77,9 @@ Deno.test("the instructions name the servers behind the gateway", async (t) => {
 
 /** First line of the instructions that a new client over HTTP gets. */
 async function firstLine(gateway: RunningGateway): Promise<string> {
-  const clientInfo = { name: "visitor", version: "1" };
+  const clientInfo = { name: "client", version: "1" };
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
-  const response = await new Visitor(gateway).send({ id: 1, method: "initialize", params });
+  const response = await new HttpClient(gateway).send({ id: 1, method: "initialize", params });
   const text = (await response.text()).replace(/^(?:\w+:.*\n)*?data: /, "").trim();
   return String(JSON.parse(text).result.instructions).split("\n")[0] ?? "";
 }

@@ -39,7 +39,7 @@ Deno.test("[log.redacted] answers of people and arguments of agents are not logg
     { jsonrpc: "2.0", id: 96, error: { code: 1, message: secret } },
   ];
   for (const message of odd) await gateway.client.send(JSON.stringify(message));
-  const { stderr } = await until("all are told", () => {
+  const { stderr } = await until("all are logged", () => {
     const { stderr } = gateway.program;
     return stderr.split("Skipped a message of the client").length > odd.length && { stderr };
   });

@@ -75,11 +75,11 @@ Deno.test("the gateway keeps running on any input of a client", async (t) => {
         '{"jsonrpc":"2.0","id":"b2","method":"ping"},{"jsonrpc":"2.0","id":"b3","method":"no"}]',
     );
     const messages = JSON.parse((await answer).text);
-    const told = messages.map((message: { id: unknown; error?: { code: number } }) => {
+    const received = messages.map((message: { id: unknown; error?: { code: number } }) => {
       return [message.id, message.error?.code];
     });
     assert.deepEqual(
-      told.toSorted(),
+      received.toSorted(),
       [[null, -32600], ["b1", undefined], ["b2", undefined], ["b3", -32601]].toSorted(),
     );
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { oddServer, startGateway } from "./gateway.ts";
 
-interface Tally {
+interface OperationSummary {
   readonly count: number;
   readonly errors: Readonly<Record<string, number>>;
   readonly tool_errors: number;
@@ -12,7 +12,7 @@ interface Tally {
   readonly latency_p99_ms: number;
 }
 
-type Figures = Readonly<Record<string, Readonly<Record<string, Tally>>>>;
+type Figures = Readonly<Record<string, Readonly<Record<string, OperationSummary>>>>;
 
 const RULES = {
   agents: {
@@ -64,8 +64,8 @@ Deno.test("[tools.status-metrics] the status has the metrics of all operations",
       "odd/fails": { count: 1, errors: {} },
     });
     assert.equal(operations.execute_tool?.error_rate, 0.429);
-    for (const tally of [operations.execute_tool, agents.b, servers.odd, tools["odd/fails"]]) {
-      assert.equal(tally?.tool_errors, 1);
+    for (const summary of [operations.execute_tool, agents.b, servers.odd, tools["odd/fails"]]) {
+      assert.equal(summary?.tool_errors, 1);
     }
     assert.equal(tools["odd/count"]?.tool_errors, 0);
   });

@@ -160,20 +160,20 @@ Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", 
     secret: oauth.client_secret,
   });
   const gateway = await scene.start({ entry: { headers, gateway: { oauth } } });
-  const told: unknown[] = [];
-  told.push(await gateway.callTool("list_servers", { include_metadata: true }));
-  told.push(await gateway.execute("notes", "read"));
+  const results: unknown[] = [];
+  results.push(await gateway.callTool("list_servers", { include_metadata: true }));
+  results.push(await gateway.execute("notes", "read"));
   scene.service.revokeAll();
   scene.service.behaviour.token = {
     status: 400,
     body: '{"error":"$form","error_description":"$form"}',
   };
-  told.push(await gateway.execute("notes", "read"));
+  results.push(await gateway.execute("notes", "read"));
   scene.service.behaviour.token = { status: 400, body: '{"error":"invalid_grant"}' };
   scene.service.behaviour.denies = "access_denied";
-  told.push(await gateway.execute("notes", "read"));
-  told.push(await gateway.callTool("get_gateway_status", {}));
-  const all = [JSON.stringify(told), gateway.program.stderr, JSON.stringify(gateway.audit())];
+  results.push(await gateway.execute("notes", "read"));
+  results.push(await gateway.callTool("get_gateway_status", {}));
+  const all = [JSON.stringify(results), gateway.program.stderr, JSON.stringify(gateway.audit())];
   assert.match(all.join(""), /SERVER_UNAVAILABLE.*AUTH_REQUIRED/s);
   assert.doesNotMatch(all.join("\n"), new RegExp(CANARY));
 });

@@ -72,8 +72,8 @@ for (const command of ["source", "bundle"]) {
       };
       assert.ok((await tools("everything")).includes("echo"));
       assert.equal(await gateway.text("everything", "echo", { message: "hi" }), "Echo: hi");
-      const said = await gateway.execute("everything", "get-env");
-      const seen = JSON.parse((said.content as { text: string }[])[0]?.text ?? "");
+      const result = await gateway.execute("everything", "get-env");
+      const seen = JSON.parse((result.content as { text: string }[])[0]?.text ?? "");
       assert.deepEqual([seen.EXTRA_ONE, seen.LC_ALL], ["1", "C.UTF-8"]);
       assert.ok(seen.PATH.length > 0);
       assert.equal(seen.GATEWAY_DEPTH, "1");

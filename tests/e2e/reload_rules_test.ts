@@ -36,7 +36,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
       for (let round = 0; round < 3; round++) {
         const { success_count } = (await readStatus(gateway)).reload_status.gateway_rules;
         setup.write(FILES.gateway_rules, DENIED);
-        await until("the status tells of the reload", async () => {
+        await until("the status reports the reload", async () => {
           // Sent in one write: nothing comes between the report and the call.
           const ids = [client.newId(), client.newId()].map(String);
           const [report, call] = ids.map((id) => client.answerTo(id));
@@ -60,7 +60,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
   await t.step("[reload.revoked] and when the log reports it", async () => {
     const before = program.stderr.split(IN_FORCE).length;
     setup.write(FILES.gateway_rules, DENIED);
-    await until("the log tells of it", () => program.stderr.split(IN_FORCE).length > before);
+    await until("the log reports it", () => program.stderr.split(IN_FORCE).length > before);
     assert.equal((await gateway.refusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
     await edit(gateway, "gateway_rules", ALLOWED);
   });
@@ -120,7 +120,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
     async () => {
       const before = await readStatus(gateway);
       Deno.removeSync(`${setup.folder}/${FILES.gateway_rules}`);
-      const missing = await until("the status tells of it", async () => {
+      const missing = await until("the status reports it", async () => {
         const { last_error } = (await readStatus(gateway)).reload_status.gateway_rules;
         return last_error ?? undefined;
       });
@@ -213,7 +213,7 @@ Deno.test({
     const path = `${gateway.setup.folder}/${FILES.gateway_rules}`;
     Deno.removeSync(path);
     makePipe(path);
-    await until("the status tells of it", async () => {
+    await until("the status reports it", async () => {
       const { last_error } = (await readStatus(gateway)).reload_status.gateway_rules;
       return last_error?.includes("this is a pipe or a device");
     });

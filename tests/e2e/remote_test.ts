@@ -50,10 +50,10 @@ for (const command of EVERY_COMMAND) {
             const args = operation === "execute_tool" ? { tool: "x", args: {} } : {};
             const { code, message } = await gateway.refusal(operation, { server: "dead", ...args });
             assert.equal(code, "SERVER_UNAVAILABLE");
-            const told =
+            const expected =
               `Server "dead" is not available: the connection to 127.0.0.1:${dead} was ` +
               "refused; check that the server runs and its url is right.";
-            assert.equal(message, told);
+            assert.equal(message, expected);
           }
           assert.equal(await gateway.text("odd", "count"), "1");
           assert.equal(await gateway.text("http", "plain"), "plain");
@@ -76,9 +76,9 @@ for (const command of EVERY_COMMAND) {
           assert.equal(status.servers.http?.state, "ready");
           assert.deepEqual(status.servers.http?.pids, []);
           assert.equal(status.servers.dead?.state, "broken");
-          const said = gateway.client.received.map(({ text }) => text).join("\n");
+          const answers = gateway.client.received.map(({ text }) => text).join("\n");
           const audit = JSON.stringify(gateway.audit());
-          for (const text of [said, audit, gateway.program.stderr]) {
+          for (const text of [answers, audit, gateway.program.stderr]) {
             assert.equal(text.includes("canary"), false);
           }
         },

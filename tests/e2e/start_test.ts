@@ -103,7 +103,7 @@ Deno.test("behaviour of servers", async (t) => {
       return answer.tools.map(({ name }) => name);
     };
     assert.equal((await names()).includes("grown"), false);
-    await gateway.text("odd", "grow", { tell: true });
+    await gateway.text("odd", "grow", { notify: true });
     await until("it is listed", async () => (await names()).includes("grown"));
   });
 

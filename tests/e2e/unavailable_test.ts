@@ -12,27 +12,30 @@ import { until } from "./until.ts";
 const impatient = { connect_timeout_ms: 1000 };
 
 /** Servers that cannot be used, and the message to the agent for each. */
-const UNAVAILABLE: Readonly<Record<string, { entry: object; told: RegExp }>> = {
+const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>> = {
   "no-program": {
     entry: { command: "no-such-program-here" },
-    told: /its command "no-such-program-here" was not found/,
+    expected: /its command "no-such-program-here" was not found/,
   },
   "no-folder": {
     entry: { ...oddServer(), cwd: "/no/such/folder" },
-    told: /its working folder \("cwd"\) does not exist/,
+    expected: /its working folder \("cwd"\) does not exist/,
   },
-  dies: { entry: oddServer("--die=3"), told: /It exited with code 3\..*I cannot live like this/s },
+  dies: {
+    entry: oddServer("--die=3"),
+    expected: /It exited with code 3\..*I cannot live like this/s,
+  },
   silent: {
     entry: { ...oddServer("--hold=initialize"), gateway: impatient },
-    told: /did not answer within 1000 ms/,
+    expected: /did not answer within 1000 ms/,
   },
   "lists-nothing": {
     entry: { ...oddServer("--hold=tools/list"), gateway: impatient },
-    told: /did not list its tools within 1000 ms/,
+    expected: /did not list its tools within 1000 ms/,
   },
   future: {
     entry: oddServer("--revision=2099-01-01"),
-    told: /it speaks only MCP revision 2099-01-01/,
+    expected: /it speaks only MCP revision 2099-01-01/,
   },
   "no-module": {
     // The rest of such a program's output is not useful.
@@ -40,12 +43,12 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; told: RegExp }>> = {
       command: "sh",
       args: ["-c", 'printf "one\\nError: Cannot find module %s\\n  code: 1\\n" "\'/x/y.js\'" >&2'],
     },
-    told:
+    expected:
       /^Server "no-module" is not available: sh did not find \/x\/y\.js\. It wrote "Error: Cannot find module '\/x\/y\.js'"\.$/,
   },
   unset: {
     entry: { ...oddServer(), env: { KEY: "${NOT_SET_HERE}" } },
-    told: /variable "NOT_SET_HERE" is not set \(mcpServers\.unset\.env\.KEY\)/,
+    expected: /variable "NOT_SET_HERE" is not set \(mcpServers\.unset\.env\.KEY\)/,
   },
 };
 
@@ -72,7 +75,7 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
         return gateway.refusal("execute_tool", { server, tool: "echo", args: {} });
       }),
     );
-    for (const [index, [server, { told }]] of Object.entries(UNAVAILABLE).entries()) {
+    for (const [index, [server, { expected }]] of Object.entries(UNAVAILABLE).entries()) {
       const { code, message, hint } = refusals[index] as Refusal;
       assert.equal(code, "SERVER_UNAVAILABLE", server);
       assert.equal(
@@ -80,7 +83,7 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
         `Ask the operator of the gateway to run: agent-mcp-gateway doctor ${server}`,
       );
       assert.ok(message.startsWith(`Server "${server}" is not available: `), message);
-      assert.match(message, told);
+      assert.match(message, expected);
     }
   });
 
@@ -88,7 +91,7 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
     for (const server of ["no-program", "unset"]) {
       const { code, message } = await gateway.refusal("get_server_tools", { server });
       assert.equal(code, "SERVER_UNAVAILABLE");
-      assert.match(message, UNAVAILABLE[server]?.told ?? /$^/);
+      assert.match(message, UNAVAILABLE[server]?.expected ?? /$^/);
     }
   });
 
@@ -163,8 +166,8 @@ Deno.test("a server that crashes during a call", async (t) => {
 
   await t.step("[errors.no-secrets] secrets and the home folder removed", async () => {
     const { home } = gateway.setup;
-    const said = [...Object.values(CANARIES), `${home}/x`, `KEY=${CANARIES.own}!`].join("\n");
-    const message = await crash(gateway, said);
+    const stderr = [...Object.values(CANARIES), `${home}/x`, `KEY=${CANARIES.own}!`].join("\n");
+    const message = await crash(gateway, stderr);
     assert.match(message, /~\/x\nKEY=\[redacted\]!$/);
     // A cut within a secret must not leave half of it.
     for (let over = 1; over < CANARIES.own.length; over += 3) {

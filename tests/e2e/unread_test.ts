@@ -69,16 +69,16 @@ for (const format of ["text", "json"]) {
       assert.equal(crashed.code, "SERVER_UNAVAILABLE");
       assert.equal(await gateway.text("odd", "count"), "1");
       gateway.program.readStderr();
-      const dropped = await until("it is told", () => {
+      const dropped = await until("it is reported", () => {
         return /Lines of the log were dropped.*dropped\D+(\d+)/.exec(gateway.program.stderr)?.[1];
       });
       assert.ok(Number(dropped) > 1000, dropped);
       // The lines before and after the gap are complete and in order.
-      const said = gateway.program.stderr.split("\n").filter((line) =>
+      const lines = gateway.program.stderr.split("\n").filter((line) =>
         line.includes("a line that")
       );
-      assert.ok(said.length + Number(dropped) >= 50_000, `${said.length} and ${dropped}`);
-      assert.equal(new Set(said.map((line) => line.replace(/"time":"[^"]*"/, ""))).size, 1);
+      assert.ok(lines.length + Number(dropped) >= 50_000, `${lines.length} and ${dropped}`);
+      assert.equal(new Set(lines.map((line) => line.replace(/"time":"[^"]*"/, ""))).size, 1);
       await gateway.end();
       assert.match(gateway.program.stderr, /Ending: the client is gone/);
     } catch (error) {
@@ -108,7 +108,7 @@ Deno.test({
     await makePipe(path);
     await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
     await askManyTimes(gateway, MANY);
-    await until("it is told", () => /Nothing reads the audit log/.test(gateway.program.stderr));
+    await until("it is reported", () => /Nothing reads the audit log/.test(gateway.program.stderr));
     let text = "";
     const decoder = new TextDecoder();
     using reader = await Deno.open(path, { read: true, write: true });
@@ -120,7 +120,7 @@ Deno.test({
         if (text.endsWith("\n") && text.includes('"last"')) return;
       }
     })();
-    const dropped = await until("the count is told", () => {
+    const dropped = await until("the count is reported", () => {
       return /The audit log is read again.* dropped=(\d+)/.exec(gateway.program.stderr)?.[1];
     });
     const params = { name: "list_servers", arguments: {} };
@@ -160,7 +160,7 @@ Deno.test({
     await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
     await gateway.ask("list_servers");
     await replace();
-    await until("it is told", async () => {
+    await until("it is reported", async () => {
       // A call that waits for the pipe's reader would wait forever.
       await within(askManyTimes(gateway, 500), 10_000);
       return /Nothing reads the audit log/.test(gateway.program.stderr);
@@ -189,7 +189,7 @@ Deno.test({
     });
     await askManyTimes(gateway, MANY);
     gateway.program.readStderr();
-    const dropped = await until("it is told", () => {
+    const dropped = await until("it is reported", () => {
       return /Lines of the log were dropped.*"dropped":(\d+)/.exec(gateway.program.stderr)?.[1];
     });
     await gateway.ask("list_servers");

@@ -37,9 +37,9 @@ for (const command of EVERY_COMMAND.filter((command) => command !== "image")) {
     await using shell = new Shell({ servers: { odd: oddServer() }, rules }, command);
     for (const [words, code, output] of CASES) {
       const ended = await shell.run(words.split(" "));
-      const said = `${words}\n${ended.stdout}\n${ended.stderr}`;
-      assert.equal(ended.code, code, said);
-      assert.ok(output.test(ended.stdout), said);
+      const text = `${words}\n${ended.stdout}\n${ended.stderr}`;
+      assert.equal(ended.code, code, text);
+      assert.ok(output.test(ended.stdout), text);
     }
   });
 }

@@ -4,7 +4,7 @@ import { Issuer } from "../gateway/http/issuer.ts";
 import { freePort, HAS_REDIS, RedisServer } from "../limits/redis.ts";
 import { EVERY_COMMAND } from "./every_command.ts";
 import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
-import { Visitor } from "./visitor.ts";
+import { HttpClient } from "./http_client.ts";
 
 const METRICS_TOKEN = "only-for-the-monitoring";
 
@@ -32,14 +32,14 @@ for (const command of EVERY_COMMAND) {
       env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN },
       client: false,
     });
-    assert.equal(await new Visitor(gateway, "amg_wrong").open(), 401);
+    assert.equal(await new HttpClient(gateway, "amg_wrong").open(), 401);
     for (const token of ["amg_a", await issuer.token()]) {
-      const visitor = new Visitor(gateway, token);
-      assert.equal(await visitor.open(), 200);
+      const client = new HttpClient(gateway, token);
+      assert.equal(await client.open(), 200);
       const call = { server: "odd", tool: "count", args: {} };
-      assert.equal(await visitor.call("execute_tool", call), "ok");
+      assert.equal(await client.call("execute_tool", call), "ok");
     }
-    const limited = new Visitor(gateway, "amg_b");
+    const limited = new HttpClient(gateway, "amg_b");
     assert.equal(await limited.open(), 200);
     assert.equal(await limited.call("list_servers"), "ok");
     assert.equal(await limited.call("list_servers"), "RATE_LIMITED");

@@ -19,7 +19,7 @@ Deno.test("[rules.error-denies] an error while deciding denies the call, and onl
       .exec(hint) ?? [];
   const index = scene.log.fields.findIndex((fields) => fields["id"] === id);
   assert.equal(
-    scene.log.told[index],
+    scene.log.messages[index],
     "error Denied an operation because deciding about it failed",
   );
   const { operation, agent, reason } = scene.log.fields[index] ?? {};

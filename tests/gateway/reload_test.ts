@@ -123,16 +123,19 @@ Deno.test("[reload.bad-file] all errors are reported, each with its file", async
   using scene = await Scene.open();
   scene.reloader.start();
   const bad = await scene.edit("rules.json", '{"agents": 7,\n"defaults": 7}');
-  const [none, told] = errors(bad);
+  const [none, rulesError] = errors(bad);
   assert.equal(none, null);
-  assert.match(told ?? "", /^rules\.json:1:\d+: agents: .+\nrules\.json:2:\d+: defaults: .+$/);
+  assert.match(
+    rulesError ?? "",
+    /^rules\.json:1:\d+: agents: .+\nrules\.json:2:\d+: defaults: .+$/,
+  );
   assert.deepEqual(counts(bad), [[1, 1], [2, 1]]);
-  for (const line of told?.split("\n") ?? []) assert.ok(scene.log.join("").includes(line));
+  for (const line of rulesError?.split("\n") ?? []) assert.ok(scene.log.join("").includes(line));
 
   const worse = await scene.edit("mcp.json", "{");
   const [own, still] = errors(worse);
   assert.match(own ?? "", /^mcp\.json:1:/);
-  assert.equal(still, told);
+  assert.equal(still, rulesError);
   assert.deepEqual(counts(worse), [[2, 1], [2, 1]]);
   assert.equal(scene.applied.length, 0);
 });

@@ -100,5 +100,5 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array {
  */
 export async function settle(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let tick = 0; tick < 3; tick++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -6,7 +6,7 @@ import { parseMessage } from "../../src/jsonrpc/parse.ts";
 import { utf8Bytes } from "../../src/jsonrpc/utf8_bytes.ts";
 
 /** Parses a message by the fast path, if it applies, and by the slow path. */
-function readBothWays(text: string): void {
+function parseTwice(text: string): void {
   let long: unknown;
   try {
     long = readMessage(JSON.parse(text), text);
@@ -62,12 +62,12 @@ const shapes = [
 Deno.test("[protocol.pass-through] the fast path has the same outcome as the slow path", () => {
   fc.assert(
     fc.property(fc.constantFrom(...shapes), id, body, (shape, id, body) => {
-      readBothWays(shape(id, body));
+      parseTwice(shape(id, body));
     }),
     { numRuns: 2000 },
   );
   for (const shape of shapes) {
-    for (const body of ["{}", '{"a":1},"id":9', '{},"result":{}']) readBothWays(shape("1", body));
+    for (const body of ["{}", '{"a":1},"id":9', '{},"result":{}']) parseTwice(shape("1", body));
   }
 });
 

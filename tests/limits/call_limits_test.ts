@@ -42,42 +42,42 @@ Deno.test("[rules.limits] 10,000 agents with limits take bounded memory, and rel
 
 Deno.test("[rules.limits] a call that ends twice releases one permit", async () => {
   const limits = new CallLimits(OPTIONS);
-  const newcomer = { agent: "a", limits: { concurrent: 2 }, unanswered: 1 };
-  const first = await limits.admit(newcomer);
-  const second = await limits.admit(newcomer);
+  const request = { agent: "a", limits: { concurrent: 2 }, unanswered: 1 };
+  const first = await limits.admit(request);
+  const second = await limits.admit(request);
   assert.ok(first.kind === "admitted" && second.kind === "admitted");
   first[Symbol.dispose]();
   first[Symbol.dispose]();
   assert.equal(limits.callCount, 1);
-  assert.equal((await limits.admit(newcomer)).kind, "admitted");
-  assert.equal((await limits.admit(newcomer)).kind, "refused");
+  assert.equal((await limits.admit(request)).kind, "admitted");
+  assert.equal((await limits.admit(request)).kind, "refused");
   await limits.close();
 });
 
 Deno.test("[rules.limits] a paused call does not count, and counts again when it is resumed", async () => {
   const limits = new CallLimits(OPTIONS);
-  const newcomer = { agent: "a", limits: { concurrent: 1 }, unanswered: 1 };
-  const first = await limits.admit(newcomer);
+  const request = { agent: "a", limits: { concurrent: 1 }, unanswered: 1 };
+  const first = await limits.admit(request);
   assert.ok(first.kind === "admitted");
   first.pause();
   first.pause();
   assert.equal(limits.callCount, 0);
-  const second = await limits.admit(newcomer);
+  const second = await limits.admit(request);
   assert.ok(second.kind === "admitted");
-  assert.equal((await limits.admit(newcomer)).kind, "refused");
+  assert.equal((await limits.admit(request)).kind, "refused");
   // For a moment there may be more than the limit.
   first.resume();
   first.resume();
   assert.equal(limits.callCount, 2);
   second[Symbol.dispose]();
-  assert.equal((await limits.admit(newcomer)).kind, "refused");
+  assert.equal((await limits.admit(request)).kind, "refused");
   first.pause();
   // A call may end while it is paused; later events have no effect.
   first[Symbol.dispose]();
   first.resume();
   first.pause();
   assert.equal(limits.callCount, 0);
-  assert.equal((await limits.admit(newcomer)).kind, "admitted");
+  assert.equal((await limits.admit(request)).kind, "admitted");
   await limits.close();
 });
 
@@ -95,8 +95,8 @@ Deno.test("[rules.limits] the minute of a key begins with its first count, and e
 
 Deno.test("[rules.limits] simultaneous calls do not exceed the limit", async () => {
   const limits = new CallLimits(OPTIONS);
-  const newcomer = { agent: "a", limits: { perMinute: 50, concurrent: 10 }, unanswered: 1 };
-  const admissions = await Promise.all(Array.from({ length: 200 }, () => limits.admit(newcomer)));
+  const request = { agent: "a", limits: { perMinute: 50, concurrent: 10 }, unanswered: 1 };
+  const admissions = await Promise.all(Array.from({ length: 200 }, () => limits.admit(request)));
   const admitted = admissions.filter(({ kind }) => kind === "admitted");
   assert.equal(admitted.length, 10);
   const messages = new Set(admissions.map((one) => one.kind === "refused" ? one.message : ""));

@@ -36,7 +36,7 @@ Deno.test("[rules.limits] without a Redis each gateway counts for itself, and lo
   for (let index = 0; index < 4; index++) answers.push(await replica.call("a", 2));
   assert.deepEqual(answers, [true, true, false, false]);
   assert.ok(performance.now() - before < 3000, "A call waited for Redis");
-  assert.deepEqual(replica.log.told, [
+  assert.deepEqual(replica.log.messages, [
     "warn Redis (GATEWAY_STATE) does not answer: this gateway counts calls for itself until it " +
     "does, and other gateways do not see them",
   ]);
@@ -58,7 +58,7 @@ Deno.test({
     // A restarted gateway has the previous counts.
     await using restarted = new Replica(redis.url);
     assert.equal(await restarted.call("a", 4), false);
-    assert.deepEqual([one.log.told, other.log.told], [[], []]);
+    assert.deepEqual([one.log.messages, other.log.messages], [[], []]);
   },
 });
 
@@ -78,25 +78,25 @@ Deno.test({
     // The gateway's own count starts from zero, with the same limits.
     assert.deepEqual(answers, [...Array(10).fill(true), false, false]);
     assert.ok(performance.now() - before < 3000, "Calls waited for Redis each");
-    assert.equal(replica.log.told.length, 1, String(replica.log.told));
+    assert.equal(replica.log.messages.length, 1, String(replica.log.messages));
 
     redis.thaw();
     await until("it is back", async () => {
       await replica.call("a", 1000);
-      return replica.log.told.length === 2;
+      return replica.log.messages.length === 2;
     });
-    assert.match(replica.log.told[1] ?? "", /^info Redis \(GATEWAY_STATE\) answers again/);
+    assert.match(replica.log.messages[1] ?? "", /^info Redis \(GATEWAY_STATE\) answers again/);
 
     await redis.end();
-    await until("its end is told", async () => {
+    await until("its end is logged", async () => {
       await replica.call("b", 1000);
-      return replica.log.told.length === 3;
+      return replica.log.messages.length === 3;
     });
     await using again = await RedisServer.start(port);
     assert.equal(again.url, redis.url);
     await until("the next one is used", async () => {
       await replica.call("b", 1000);
-      return replica.log.told.length === 4;
+      return replica.log.messages.length === 4;
     });
   },
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Metrics } from "../../src/metrics/mod.ts";
-import { countOf, observe } from "./figures.ts";
+import { countOf, observe } from "./observe.ts";
 
 Deno.test("[metrics.dimensions] by operation, agent, server and tool", () => {
   const metrics = new Metrics();
@@ -14,8 +14,8 @@ Deno.test("[metrics.dimensions] by operation, agent, server and tool", () => {
     { code: "INVALID_AGENT_ID" },
   );
   const { operations, agents, servers, tools } = metrics.summary();
-  const counts = (figures: typeof tools) => {
-    return Object.fromEntries(Object.entries(figures).map(([name, { count }]) => [name, count]));
+  const counts = (summaries: typeof tools) => {
+    return Object.fromEntries(Object.entries(summaries).map(([name, { count }]) => [name, count]));
   };
   assert.deepEqual(counts(operations), { execute_tool: 5, list_servers: 1 });
   assert.deepEqual(counts(agents), { a: 4, b: 1 });
@@ -53,10 +53,10 @@ Deno.test("[metrics.bounded] names beyond the first 100 agents and 200 tools are
     observe(metrics, { agent: "name-0", server: "name-0", tool: name });
   }
   const { agents, servers, tools } = metrics.summary();
-  for (const [figures, most] of [[agents, 100], [servers, 100], [tools, 200]] as const) {
-    assert.equal(Object.keys(figures).length, most + 1);
+  for (const [summaries, most] of [[agents, 100], [servers, 100], [tools, 200]] as const) {
+    assert.equal(Object.keys(summaries).length, most + 1);
     // No operation is lost, and the first names are kept.
-    assert.equal(countOf(figures), 2000);
+    assert.equal(countOf(summaries), 2000);
   }
   assert.equal(agents["name-0"]?.count, 1001);
   assert.equal(agents.other?.count, 900);

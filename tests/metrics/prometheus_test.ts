@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Metrics, type TallySummary, writePrometheus } from "../../src/metrics/mod.ts";
-import { observe } from "./figures.ts";
+import { Metrics, type OperationSummary, writePrometheus } from "../../src/metrics/mod.ts";
+import { observe } from "./observe.ts";
 
 /** A sample of the text format. */
 interface Sample {
@@ -64,26 +64,26 @@ Deno.test("[metrics.prometheus] the text is valid and agrees with the summary", 
       ["tool", summary.tools],
     ] as const
   ) {
-    for (const [name, tally] of Object.entries(figures)) {
+    for (const [name, summary] of Object.entries(figures)) {
       const own = samples.filter(({ labels }) => labels[label] === name);
-      compare(own, `mcp_gateway_${label}`, tally);
+      compare(own, `mcp_gateway_${label}`, summary);
       seen += own.length;
     }
   }
   assert.equal(seen, samples.length, "no sample is about anything else");
 });
 
-function compare(samples: readonly Sample[], prefix: string, tally: TallySummary): void {
+function compare(samples: readonly Sample[], prefix: string, summary: OperationSummary): void {
   const of = (name: string) => samples.filter((sample) => sample.name === `${prefix}_${name}`);
   const requests = of("requests_total");
-  assert.equal(requests.reduce((sum, { value }) => sum + value, 0), tally.count);
+  assert.equal(requests.reduce((sum, { value }) => sum + value, 0), summary.count);
   const errors = requests.filter(({ labels }) => labels.code !== "")
     .map(({ labels, value }) => [labels.code, value]);
-  assert.deepEqual(Object.fromEntries(errors), tally.errors);
-  assert.deepEqual(of("result_errors_total").map(({ value }) => value), [tally.tool_errors]);
+  assert.deepEqual(Object.fromEntries(errors), summary.errors);
+  assert.deepEqual(of("result_errors_total").map(({ value }) => value), [summary.tool_errors]);
   const [sum] = of("duration_seconds_sum");
-  assert.ok(Math.abs((sum?.value ?? NaN) * 1000 - tally.latency_avg_ms * tally.count) < 0.01);
-  assert.deepEqual(of("duration_seconds_count").map(({ value }) => value), [tally.count]);
+  assert.ok(Math.abs((sum?.value ?? NaN) * 1000 - summary.latency_avg_ms * summary.count) < 0.01);
+  assert.deepEqual(of("duration_seconds_count").map(({ value }) => value), [summary.count]);
 }
 
 /** Returns the buckets of an agent: the bound of each, and the number of durations within it. */

@@ -67,12 +67,12 @@ Deno.test("[oauth.addresses] no other URL is passed to a program", async () => {
 });
 
 Deno.test("[oauth.browser] if a browser fails, the next one is tried", async () => {
-  const place = (BROWSER: string) => ({
+  const system = (BROWSER: string) => ({
     os: "linux" as const,
     env: new Map([["BROWSER", BROWSER]]),
   });
-  assert.equal(await openBrowser(URL_, place("false:no-such-program-here")), false);
-  assert.equal(await openBrowser(URL_, place("no-such-program-here:true")), true);
+  assert.equal(await openBrowser(URL_, system("false:no-such-program-here")), false);
+  assert.equal(await openBrowser(URL_, system("no-such-program-here:true")), true);
 });
 
 Deno.test("[oauth.browser] a link reaches the program unchanged", async () => {

@@ -117,8 +117,10 @@ for (const authenticates of ["client_secret_basic", "client_secret_post"]) {
     await using scene = new OAuthScene({ oauth: { clientId: "mine", clientSecret } });
     scene.service.addClient("mine", { redirects: ["http://127.0.0.1/callback"] });
     const echo = async (request: Request): Promise<Response> => {
-      const said = `${request.headers.get("authorization")} ${await request.text()}`;
-      return Response.json({ error: "invalid_request", error_description: said }, { status: 400 });
+      const received = `${request.headers.get("authorization")} ${await request.text()}`;
+      return Response.json({ error: "invalid_request", error_description: received }, {
+        status: 400,
+      });
     };
     const says = { token_endpoint_auth_methods_supported: [authenticates] };
     Object.assign(scene.service.behaviour, { says, answers: { "POST /token": echo } });

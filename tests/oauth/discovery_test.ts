@@ -4,7 +4,7 @@ import { failure, OAuthScene, send } from "./scene.ts";
 
 for (const metadata of ["oauth", "openid"] as const) {
   for (const path of ["", "/tenant"]) {
-    for (const describes of ["named", "known-place"] as const) {
+    for (const describes of ["named", "well-known"] as const) {
       const name = `${metadata} at "${path}/", ${describes}`;
       Deno.test(`[oauth.discovery] a login service is found: ${name}`, async () => {
         await using scene = new OAuthScene();

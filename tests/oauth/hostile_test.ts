@@ -107,7 +107,7 @@ for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
 }
 
 for (
-  const [says, told] of [
+  const [says, expected] of [
     [{ authorization_endpoint: "javascript:alert(1)" }, /page javascript: is no https address/],
     [{ authorization_endpoint: "data:text/html,hello" }, /page data: is no https address/],
     [{ authorization_endpoint: "/authorize" }, /authorization_endpoint is "\/authorize"/],
@@ -121,7 +121,7 @@ for (
     scene.service.behaviour.says = says;
     const { code, message } = await failure(send(scene.gateway(), scene.server.url));
     assert.equal(code, "AUTH_REQUIRED");
-    assert.match(message, told);
+    assert.match(message, expected);
     assert.deepEqual([scene.opened, scene.service.registrations], [[], []]);
   });
 }

@@ -92,13 +92,13 @@ Deno.test("[oauth.link] a client that shows links gets the link, and a notificat
     return answer;
   };
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  const asked = await client.told.take();
+  const asked = await client.received.take();
   assert.equal(asked.method, "elicitation/create");
   assert.equal(asked.params.mode, "url");
   assert.match(String(asked.params.message), /"notes" needs you to log in at 127\.0\.0\.1:\d+/);
   const { elicitationId } = asked.params;
   assert.match(String(elicitationId), /^[0-9a-f-]{36}$/);
-  const done = await client.told.take();
+  const done = await client.received.take();
   assert.equal(done.method, "notifications/elicitation/complete");
   assert.deepEqual(done.params, { elicitationId });
   await Promise.all(answers);
@@ -115,12 +115,12 @@ Deno.test("[oauth.link] the client is notified when the login is complete", asyn
     return Promise.resolve(resultReply({ action: "accept" }));
   };
   const call = send(scene.gateway(), scene.server.url);
-  const asked = await client.told.take();
+  const asked = await client.received.take();
   await accepted.promise;
   await follow(String(asked.params.url));
   assert.equal(await call, 200);
   const { elicitationId } = asked.params;
-  const done = await client.told.take(({ method }) => method !== "elicitation/create");
+  const done = await client.received.take(({ method }) => method !== "elicitation/create");
   assert.equal(done.method, "notifications/elicitation/complete");
   assert.deepEqual(done.params, { elicitationId });
 });
@@ -144,7 +144,10 @@ Deno.test("[oauth.link] a person who declines ends the login, and is asked again
       assert.match(message, /the login was declined/);
       assert.deepEqual(details, { command: "agent-mcp-gateway auth login notes" });
     }
-    assert.equal(client.told.all.filter(({ method }) => method === "elicitation/create").length, 1);
+    assert.equal(
+      client.received.all.filter(({ method }) => method === "elicitation/create").length,
+      1,
+    );
   }
   assert.deepEqual(scene.opened, []);
 });

@@ -142,7 +142,7 @@ Deno.test("[oauth.renewal] after a logout in another process, the user is asked 
   assert.deepEqual([scene.opened.length, scene.service.refreshes], [2, 0]);
 });
 
-const TROUBLE = [
+const NETWORK_FAILURES = [
   ["503", { status: 503, body: "later" }],
   ["500", { status: 500, body: '{"error":"invalid_grant"}' }],
   ["429", { status: 429, body: "" }],
@@ -151,7 +151,7 @@ const TROUBLE = [
   ["temporarily_unavailable", { status: 400, body: '{"error":"temporarily_unavailable"}' }],
 ] as const;
 
-for (const [what, answer] of TROUBLE) {
+for (const [what, answer] of NETWORK_FAILURES) {
   Deno.test(`[oauth.network] a network failure is not a logout: ${what}`, async () => {
     await using scene = await loggedIn();
     age(scene, 7200);

@@ -10,16 +10,16 @@ const SECRETS: SceneOptions = {
 
 /** Collects all texts that were written or sent, and all secrets. */
 class Search {
-  readonly #told: string[] = [];
+  readonly #errors: string[] = [];
 
   /** Adds an error that an agent receives. */
   add(error: unknown): void {
-    this.#told.push(JSON.stringify(failureRefusal(error)), String(error));
+    this.#errors.push(JSON.stringify(failureRefusal(error)), String(error));
   }
 
   /** Asserts that no text contains a secret. */
   findNothing(scene: OAuthScene): void {
-    const all = [...this.#told, ...scene.log, ...scene.shown].join("\n");
+    const all = [...this.#errors, ...scene.log, ...scene.shown].join("\n");
     assert.doesNotMatch(all, new RegExp(CANARY));
     const forms = scene.service.tokenRequests;
     const verifiers = forms.map((form) => form.get("code_verifier") ?? "");

@@ -19,7 +19,7 @@ import { playScript } from "../contract/scripted_server.ts";
 import { soon } from "../e2e/until.ts";
 import { failure, OAuthScene, send } from "./scene.ts";
 
-const PATIENCE = { inputMs: 1000, terminateMs: 1000 };
+const GRACE_PERIODS = { inputMs: 1000, terminateMs: 1000 };
 
 /** A server that is opened once its authorization permits it, and then answers from memory. */
 async function openMemory(
@@ -50,7 +50,7 @@ function makeServer(
     authorize: (_config, pending) => scene.gateway(pending),
   });
   return Object.assign(server, {
-    [Symbol.asyncDispose]: () => server.close(0, PATIENCE),
+    [Symbol.asyncDispose]: () => server.close(0, GRACE_PERIODS),
   });
 }
 
@@ -142,7 +142,7 @@ Deno.test("[oauth.link] among the waiting calls, one whose client shows links is
   gate.resolve();
   for (const answer of await Promise.all(calls)) assert.equal(answer.kind, "answer");
   assert.deepEqual(scene.opened, []);
-  assert.equal(linked.told.all[0]?.method, "elicitation/create");
+  assert.equal(linked.received.all[0]?.method, "elicitation/create");
 });
 
 Deno.test("[oauth.renewal] a token that is refused during a session is renewed transparently", async () => {

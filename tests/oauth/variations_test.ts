@@ -153,13 +153,13 @@ const WRONG: readonly (readonly [keyof typeof ODD, Says, RegExp])[] = [
   ["gives", { token_type: "mac" }, /of the kind "mac"/],
 ];
 
-for (const [whose, says, told] of WRONG) {
+for (const [whose, says, expected] of WRONG) {
   Deno.test(`[oauth.tolerance] named: ${whose} ${show(says)}`, async () => {
     await using scene = new OAuthScene();
     change(scene, whose, says);
     const { code, message } = await failure(send(scene.gateway(), scene.server.url));
     assert.equal(code, "AUTH_REQUIRED");
-    assert.match(message, told);
+    assert.match(message, expected);
     assert.doesNotMatch(message, /123456789|canary/);
   });
 }
@@ -204,8 +204,8 @@ for (const [what, answer] of Object.entries({ PAGE, BROKEN, EMPTY, OTHER })) {
 
   Deno.test(`[oauth.discovery] ${what} where the server says that it describes itself`, async () => {
     await using scene = new OAuthScene();
-    const place = "/.well-known/oauth-protected-resource";
-    scene.server.answers = { [`${place}/mcp`]: answer, [place]: () => describe(scene) };
+    const path = "/.well-known/oauth-protected-resource";
+    scene.server.answers = { [`${path}/mcp`]: answer, [path]: () => describe(scene) };
     assert.equal(await send(scene.gateway(), scene.server.url), 200);
     assert.equal(scene.kept().issuer, scene.service.issuer);
   });
@@ -223,13 +223,13 @@ for (const [where, status] of [["itself", 302], ["itself", 308], ["another", 302
     await using scene = new OAuthScene();
     await using other = new AuthorizationServer();
     const { service } = scene;
-    const place = `/.well-known/openid-configuration`;
-    const location = `${where === "itself" ? service.origin : other.origin}${place}`;
+    const path = `/.well-known/openid-configuration`;
+    const location = `${where === "itself" ? service.origin : other.origin}${path}`;
     const redirect = () => new Response(null, { status, headers: { location } });
     service.behaviour.answers = { "GET /.well-known/oauth-authorization-server": redirect };
     service.behaviour.metadata = "openid";
     assert.equal(await send(scene.gateway(), scene.server.url), 200);
-    const asked = service.seen.filter((line) => line === `GET ${place}`);
+    const asked = service.seen.filter((line) => line === `GET ${path}`);
     assert.deepEqual([asked.length, other.seen], [1, []]);
   });
 }
@@ -328,12 +328,12 @@ const REGISTRATIONS: readonly (readonly [string, () => Response, RegExp])[] = [
   ["no client", () => Response.json({ ok: true }), /client_id is missing/],
 ];
 
-for (const [what, answer, told] of REGISTRATIONS) {
+for (const [what, answer, expected] of REGISTRATIONS) {
   Deno.test(`[oauth.clients] a registration that answers ${what} gets advice`, async () => {
     await using scene = new OAuthScene();
     scene.service.behaviour.answers = { "POST /register": answer };
     const { message } = await failure(send(scene.gateway(), scene.server.url));
-    assert.match(message, told);
+    assert.match(message, expected);
     assert.match(message, /Register a client there by hand and put its ID into/);
   });
 }

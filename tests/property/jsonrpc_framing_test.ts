@@ -132,23 +132,23 @@ const bigText = fc.tuple(
   "x".repeat(buffers * WRITE_BYTES + off) + text.repeat(after)
 );
 const anyText = fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 20 });
-const turns = fc.array(
+const bursts = fc.array(
   fc.array(fc.oneof({ weight: 3, arbitrary: anyText }, bigText), { maxLength: 4 }),
   { maxLength: 4 },
 );
 
 Deno.test("[protocol.framing] messages of any size leave complete and in order", async () => {
   await fc.assert(
-    fc.asyncProperty(turns, fc.array(fc.boolean()), async (turns, waits) => {
+    fc.asyncProperty(bursts, fc.array(fc.boolean()), async (bursts, waits) => {
       const sink = new ByteSink();
       const channel = new LineChannel(new ByteSource().readable, sink.writable);
-      for (const [index, turn] of turns.entries()) {
-        for (const text of turn) channel.send(text);
+      for (const [index, burst] of bursts.entries()) {
+        for (const text of burst) channel.send(text);
         if (waits[index] === true) await channel.flush();
       }
       await channel.close();
       // A lone surrogate is not a character and cannot be encoded.
-      assert.deepEqual(sink.lines(), turns.flat().map((text) => text.toWellFormed()));
+      assert.deepEqual(sink.lines(), bursts.flat().map((text) => text.toWellFormed()));
     }),
     { numRuns: 150 },
   );

@@ -16,8 +16,8 @@ function decode(stream: Uint8Array, pieces: readonly number[], maxBytes: number)
     }),
   );
   const memory = new Uint8Array(stream.length);
-  for (let at = 0, turn = 0; at < stream.length; turn++) {
-    const piece = stream.subarray(at, at + (pieces[turn % pieces.length] ?? 1));
+  for (let at = 0, round = 0; at < stream.length; round++) {
+    const piece = stream.subarray(at, at + (pieces[round % pieces.length] ?? 1));
     memory.fill(0);
     memory.set(piece);
     splitter.push(memory.subarray(0, piece.length));

@@ -50,7 +50,7 @@ export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>
     "http.tls-reload": "changed certificates are shown at once, wrong ones change nothing",
     "http.public": "a listener that others can reach does not start without a credential",
     "http.public-reload": "a reload that would leave it without one is refused",
-    "http.start-errors": "what cannot be listened on is said in one message",
+    "http.start-errors": "an address that cannot be used is reported in one message",
   },
   "9 Over HTTP: operations": {
     "http.health": "/health answers while the gateway is alive",

@@ -85,8 +85,8 @@ Deno.test("[install.whole-bundle] a lazy package is imported from inside the bun
   const output = join(folder.path, "away", "program.js");
   await bundle({ entry: join(folder.path, "main.ts"), output });
   for (const name of ["deno.json", "main.ts"]) Deno.removeSync(join(folder.path, name));
-  const said = await run(folder.path, "--no-config", "--cached-only", output);
-  assert.deepEqual(said, [["function", "function"]]);
+  const lines = await run(folder.path, "--no-config", "--cached-only", output);
+  assert.deepEqual(lines, [["function", "function"]]);
 });
 
 Deno.test("the bundle is ASCII, so that V8 keeps it at one byte a character", async () => {
@@ -111,10 +111,10 @@ Deno.test("[install.whole-bundle] the bundle in a clone does not load the clone'
     clearEnv: true,
     stdin: "null",
   }).output();
-  const said = new TextDecoder().decode(stderr);
-  assert.ok(success, said);
+  const output = new TextDecoder().decode(stderr);
+  assert.ok(success, output);
   assert.match(new TextDecoder().decode(stdout), /savings/);
-  assert.doesNotMatch(said, /Download/);
+  assert.doesNotMatch(output, /Download/);
 });
 
 /** A program that prints its values and calls some of its functions. */
@@ -145,9 +145,9 @@ Deno.test("[start.early] functions that a trial calls are put in parentheses, an
   // Functions that are not called and methods are unchanged.
   assert.match(text, /[;}]function \w+\(\)\{return"unused"\}/);
   assert.match(text, /never\(\)\{/);
-  const [said] = await run(folder.path, plain);
-  assert.deepEqual(await run(folder.path, early), [said]);
-  assert.deepEqual((said as unknown[]).slice(0, 2), [[1, 3, 4, 3], 0]);
+  const [line] = await run(folder.path, plain);
+  assert.deepEqual(await run(folder.path, early), [line]);
+  assert.deepEqual((line as unknown[]).slice(0, 2), [[1, 3, 4, 3], 0]);
 });
 
 Deno.test("a trial without output is an error", async () => {
@@ -192,7 +192,7 @@ Deno.test("[start.lazy-built-ins] the gateway serves without any built-in module
     clearEnv: true,
     stdin: "null",
   }).output();
-  const said = new TextDecoder().decode(stderr);
-  assert.match(said, /Gateway is ready/);
-  assert.match(said, /^loaded:$/m);
+  const output = new TextDecoder().decode(stderr);
+  assert.match(output, /Gateway is ready/);
+  assert.match(output, /^loaded:$/m);
 });

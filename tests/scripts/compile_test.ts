@@ -132,11 +132,11 @@ Deno.test("[compile.locked] only the permissions that the current configuration 
       stdin: "null",
       stderr: "null",
     }).output();
-    const said = new TextDecoder().decode(stdout);
+    const output = new TextDecoder().decode(stdout);
     assert.equal(code, 1);
     const allowed = Deno.build.os === "windows" ? "--allow-run" : "--allow-run=kill,npx,sh";
-    assert.ok(said.split("\n").includes(allowed), said);
-    assert.ok(said.includes(setup.folder));
+    assert.ok(output.split("\n").includes(allowed), output);
+    assert.ok(output.includes(setup.folder));
   } finally {
     await setup.close();
   }

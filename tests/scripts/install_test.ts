@@ -8,7 +8,7 @@ import { machineEnvironment } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /** Runs the task `install` with the given global folder of npm. */
-async function install(prefix: string): Promise<{ code: number; said: string }> {
+async function install(prefix: string): Promise<{ code: number; output: string }> {
   const flags = readPermissionFlags(config.tasks.install.command);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", ...flags, "scripts/install.ts", "--prefer-offline", "--prefix", prefix],
@@ -16,14 +16,14 @@ async function install(prefix: string): Promise<{ code: number; said: string }> 
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();
-  return { code, said: decoder.decode(stdout) + decoder.decode(stderr) };
+  return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
 Deno.test("[install.command] the command needs neither Deno on PATH nor the clone", async () => {
   using folder = new TempFolder();
-  const { code, said } = await install(folder.path);
-  assert.equal(code, 0, said);
-  assert.match(said, /Installed the command agent-mcp-gateway\. Next: agent-mcp-gateway init/);
+  const { code, output } = await install(folder.path);
+  assert.equal(code, 0, output);
+  assert.match(output, /Installed the command agent-mcp-gateway\. Next: agent-mcp-gateway init/);
   const isWindows = Deno.build.os === "windows";
   const command = isWindows
     ? join(folder.path, "agent-mcp-gateway.cmd")

@@ -76,7 +76,7 @@ const modules = join(given ?? folder, "node_modules");
 /** Result of a client's run. */
 interface Run {
   readonly code: number;
-  readonly said: string;
+  readonly output: string;
   readonly results: readonly string[];
   /** Names of the tools that the first request offered. */
   readonly firstOffered: readonly string[];
@@ -132,7 +132,7 @@ async function run(client: ClientProgram, options: RunOptions = {}): Promise<Run
       .map((bytes) => new TextDecoder().decode(bytes));
     return {
       code: output.code,
-      said: `${stdout}\n${stderr}`,
+      output: `${stdout}\n${stderr}`,
       results: scripted.results,
       firstOffered: scripted.firstOffered,
       recorded: readRecorded(setup),
@@ -152,12 +152,12 @@ function readRecorded(setup: Setup): unknown[] {
 }
 
 /** Checks that every call was made, answered and logged. */
-function checkJob({ code, said, results, recorded }: Run): void {
-  assert.equal(code, 0, said);
-  assert.ok(said.includes(DONE), said);
+function checkJob({ code, output, results, recorded }: Run): void {
+  assert.equal(code, 0, output);
+  assert.ok(output.includes(DONE), output);
   // Clients put JSON into JSON strings.
   const plain = results.map((text) => text.replaceAll("\\", ""));
-  assert.equal(plain.length, ANSWERS.length, said);
+  assert.equal(plain.length, ANSWERS.length, output);
   for (const [index, answer] of ANSWERS.entries()) assert.match(plain[index] ?? "", answer);
   assert.ok(!plain.at(-1)?.includes("Echo"), "only the tool that was named");
   assert.deepEqual(recorded, RECORDED);

@@ -21,7 +21,7 @@ Deno.test("[http.connections] 10,000 half-open connections, and it keeps serving
   const open: Deno.TcpConn[] = [];
   const first = new TextEncoder().encode("POST /mcp HT");
   // In rounds, because this process has a limit of open files, too.
-  for (let turn = 0; turn < 10; turn++) {
+  for (let round = 0; round < 10; round++) {
     const some = await Promise.all(Array.from({ length: 1000 }, async () => {
       const connection = await Deno.connect({ hostname, port: Number(port) });
       await connection.write(first).catch(() => {});
@@ -49,7 +49,7 @@ Deno.test("[http.connections] 10,000 half-open connections, and it keeps serving
 /** Memory in use by the gateway after a garbage collection, in bytes. */
 async function held(program: Program, count: number): Promise<number> {
   program.signal("SIGUSR2");
-  return await until("the gateway tells its memory", () => {
+  return await until("the gateway prints its memory", () => {
     const line = program.stderr.split("\n").find((text) => text.startsWith(`{"memory":${count},`));
     return line === undefined ? undefined : (JSON.parse(line) as { held: number }).held;
   });

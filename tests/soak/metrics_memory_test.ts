@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { BusyPipeline } from "../metrics/busy_pipeline.ts";
-import { countOf } from "../metrics/figures.ts";
+import { countOf } from "../metrics/observe.ts";
 
 const MOST_MB = 20;
 

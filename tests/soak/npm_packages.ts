@@ -36,8 +36,8 @@ export async function installPackages(
   }).output();
   if (signal.aborted) return `${packages[0]} was not installed within ${INSTALL_MS / 1000} s`;
   if (output.success) return undefined;
-  const said = new TextDecoder().decode(output.stderr);
-  const [code] = NO_NETWORK.exec(said) ?? [];
-  if (code === undefined) throw new Error(`npm could not install ${packages.join(" ")}: ${said}`);
+  const stderr = new TextDecoder().decode(output.stderr);
+  const [code] = NO_NETWORK.exec(stderr) ?? [];
+  if (code === undefined) throw new Error(`npm could not install ${packages.join(" ")}: ${stderr}`);
   return `${packages[0]} cannot be downloaded: ${code}`;
 }

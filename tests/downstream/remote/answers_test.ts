@@ -170,14 +170,14 @@ function sendBody(response: ServerResponse, body: string, type = "application/js
   response.writeHead(200, { "content-type": type }).end(body);
 }
 
-for (const [what, [answer, told]] of Object.entries(ODD)) {
+for (const [what, [answer, expected]] of Object.entries(ODD)) {
   Deno.test(`[remote.no-answer] ${what}: the call fails immediately, and the session continues`, async () => {
     await using odd = await OddHttp.start(forCalls(answer));
     await using scene = remoteScene(odd.url);
     const started = performance.now();
     const message = await failure(scene.call("echo"));
     assert.match(message, /^Server "files" is not available: /);
-    assert.match(message, told);
+    assert.match(message, expected);
     assert.ok(performance.now() - started < 5000);
     odd.answer = () => {};
     assert.match(resultText(await scene.call("echo")), /called echo/);

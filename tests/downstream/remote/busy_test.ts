@@ -41,8 +41,10 @@ for (const status of [429, 503]) {
     await using odd = await OddHttp.start(busy(9, status, "120", "tools/call"));
     await using scene = remoteScene(odd.url, { options: { callTimeoutMs: 60_000 } });
     const message = await failure(scene.call("echo"));
-    const told = new RegExp(`is busy \\(HTTP ${status}\\) and asks to be tried again in 120 s\\.$`);
-    assert.match(message, told);
+    const expected = new RegExp(
+      `is busy \\(HTTP ${status}\\) and asks to be tried again in 120 s\\.$`,
+    );
+    assert.match(message, expected);
     assert.equal(odd.count("tools/call"), 1);
   });
 }

@@ -132,7 +132,7 @@ const NEWER: readonly (readonly [string, number, unknown, RegExp])[] = [
   ],
 ];
 
-for (const [what, status, error, told] of NEWER) {
+for (const [what, status, error, expected] of NEWER) {
   for (const kind of ["auto", "http"] as const) {
     Deno.test(`[sessions.newer-revision] ${kind}: a server that ${what} receives one request`, async () => {
       await using odd = await OddHttp.start(({ method, message: { id } }, response) => {
@@ -140,7 +140,7 @@ for (const [what, status, error, told] of NEWER) {
         return sendJson(response, { jsonrpc: "2.0", id, error }, status);
       });
       await using scene = remoteScene(odd.url, { kind });
-      assert.match(await failure(scene.call("echo")), told);
+      assert.match(await failure(scene.call("echo")), expected);
       assert.equal(odd.asked.length, 1);
     });
   }

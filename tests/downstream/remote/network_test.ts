@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { networkFailure } from "../../../src/downstream/remote/network_error.ts";
-import { failure, PATIENCE, resultText } from "../../contract/scene.ts";
+import { failure, GRACE_PERIODS, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
 import { OddHttp } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
@@ -29,27 +29,32 @@ Deno.test("[errors.unreachable] Deno's connection errors are reported in plain w
   const url = new URL("https://user:secret@host.example/secret?secret");
   const connect = "error sending request for url (https://host.example/tls-dns-refused): ";
   const client = "client error (Connect): ";
-  const told = (said: string): string => {
-    const cause = new TypeError("fetch failed", { cause: new Error(connect + client + said) });
+  const describe = (reason: string): string => {
+    const cause = new TypeError("fetch failed", { cause: new Error(connect + client + reason) });
     const failure = networkFailure(cause, { url, isAnswering: false });
-    assert.equal(failure.reach, "never", said);
+    assert.equal(failure.reach, "never", reason);
     assert.equal(failure.endsSession, true);
     return failure.message;
   };
   assert.equal(
-    told("dns error: failed to lookup address information: Name or service not known"),
+    describe("dns error: failed to lookup address information: Name or service not known"),
     'there is no host named "host.example"',
   );
   assert.equal(
-    told("tcp connect error: Network is unreachable (os error 101)"),
+    describe("tcp connect error: Network is unreachable (os error 101)"),
     "there is no way to host.example through the network",
   );
-  assert.match(told("unexpected eof while tunneling"), /^the proxy of this machine did not open/);
   assert.match(
-    told('invalid peer certificate: certificate not valid for name "host.example"; certificate …'),
+    describe("unexpected eof while tunneling"),
+    /^the proxy of this machine did not open/,
+  );
+  assert.match(
+    describe(
+      'invalid peer certificate: certificate not valid for name "host.example"; certificate …',
+    ),
     /^the TLS certificate of host.example is for another name than "host.example"$/,
   );
-  assert.equal(told("something new"), "no connection to host.example could be made");
+  assert.equal(describe("something new"), "no connection to host.example could be made");
   const broken = new TypeError("error reading a body from connection");
   const failure = networkFailure(broken, { url, isAnswering: true });
   assert.equal(failure.reach, "maybe");
@@ -99,9 +104,9 @@ Deno.test("[remote.no-leak] a cancelled call closes its socket", async () => {
   // The remaining cancellations wait for the next request.
   const ids = odd.asked.filter(({ message }) => message.method === "tools/call")
     .map(({ message }) => message.id);
-  const told = odd.asked.filter(({ message }) => message.method === "notifications/cancelled")
+  const cancelled = odd.asked.filter(({ message }) => message.method === "notifications/cancelled")
     .map(({ message }) => message.params?.requestId);
-  assert.deepEqual(told.sort(), ids.sort());
+  assert.deepEqual(cancelled.sort(), ids.sort());
   odd.answer = () => {};
   assert.match(resultText(await scene.call("echo")), /called echo/);
   assert.equal(odd.count("initialize"), 1);
@@ -119,7 +124,7 @@ Deno.test("[remote.no-leak] after closing, no connection is left even if the ser
   const call = failure(scene.call("echo"));
   await until(() => odd.count("tools/call") === 1);
   const started = performance.now();
-  await scene.server.close(0, { ...PATIENCE, inputMs: 300 });
+  await scene.server.close(0, { ...GRACE_PERIODS, inputMs: 300 });
   const took = performance.now() - started;
   assert.ok(took >= 250 && took < 2500, `${took} ms`);
   await call;

@@ -15,8 +15,8 @@ Deno.test("[remote.redirects] a redirect to another origin is an error, and noth
     await using scene = remoteScene(odd.url, { headers: HEADERS });
     const message = await failure(scene.call("echo"));
     const { host } = new URL(odd.url);
-    const told = `${host} redirects (HTTP ${status}) to ${other.url}, a different origin`;
-    assert.ok(message.includes(told), message);
+    const expected = `${host} redirects (HTTP ${status}) to ${other.url}, a different origin`;
+    assert.ok(message.includes(expected), message);
     assert.equal(message.includes("canary"), false);
   }
   assert.deepEqual(other.asked, []);
@@ -45,11 +45,11 @@ Deno.test("[remote.redirects] a redirect within the origin that would lose the m
       return true;
     });
     await using scene = remoteScene(odd.url);
-    const told =
+    const expected =
       `redirects to ${odd.url}/ in a way that would drop the message (HTTP ${status}); ` +
       "put that address into its url.";
     const message = await failure(scene.call("echo"));
-    assert.ok(message.endsWith(told), message);
+    assert.ok(message.endsWith(expected), message);
     assert.equal(odd.asked.filter(({ path }) => path === "/mcp/").length, 0);
   }
 });
@@ -82,7 +82,7 @@ const NOWHERE: Readonly<Record<string, readonly [string | undefined, RegExp]>> =
   ],
 };
 
-for (const [what, [location, told]] of Object.entries(NOWHERE)) {
+for (const [what, [location, expected]] of Object.entries(NOWHERE)) {
   Deno.test(`[remote.redirects] a redirect to ${what} is reported`, async () => {
     await using odd = await OddHttp.start((_, response) => {
       response.writeHead(307, location === undefined ? {} : { location }).end();
@@ -90,7 +90,7 @@ for (const [what, [location, told]] of Object.entries(NOWHERE)) {
     });
     await using scene = remoteScene(`${odd.url}/canary-path-1`);
     const message = await failure(scene.call("echo"));
-    assert.match(message, told);
+    assert.match(message, expected);
     assert.doesNotMatch(message, /canary/);
     assert.equal(odd.asked.length, 1);
   });

@@ -22,7 +22,7 @@ function body(status: number, type: string, text: string): Refusal {
 }
 
 /** Answers of such servers; `sent again` if the answer shows that the call was not executed. */
-const WAYS: Readonly<Record<string, readonly [Refusal, "sent again" | "failed"]>> = {
+const REFUSALS: Readonly<Record<string, readonly [Refusal, "sent again" | "failed"]>> = {
   "400 Server not initialized (TypeScript SDK)": [
     rpc(400, "Bad Request: Server not initialized"),
     "sent again",
@@ -92,7 +92,7 @@ const WAYS: Readonly<Record<string, readonly [Refusal, "sent again" | "failed"]>
 
 const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
 
-for (const [what, [refuse, outcome]] of Object.entries(WAYS)) {
+for (const [what, [refuse, outcome]] of Object.entries(REFUSALS)) {
   Deno.test(`[remote.restarted] ${what}: 16 calls share one new session, none runs twice`, async () => {
     let isForgotten = false;
     await using odd = await OddHttp.start(({ method, headers, message }, response) => {

@@ -17,9 +17,9 @@ export function remoteScene(url: string, remote: RemoteOptions = {}): Scene {
   const processes = new Processes(0, createLog());
   return new Scene({
     connect: () => ({ kind, url, headers }),
-    open: (config, surroundings) =>
+    open: (config, context) =>
       openTransport(config, {
-        ...surroundings,
+        ...context,
         processes,
         authorization,
       }),

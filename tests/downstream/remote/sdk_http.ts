@@ -6,7 +6,7 @@ export async function createHttpServer<T extends { server: { close(): Promise<vo
   http: Server,
   sessions: Map<string, T>,
   path: string,
-  tell: (session: T) => Promise<void>,
+  notify: (session: T) => Promise<void>,
 ): Promise<SdkServer> {
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", () => resolve()));
   const opened = new Set<T>();
@@ -19,8 +19,8 @@ export async function createHttpServer<T extends { server: { close(): Promise<vo
     url: `http://127.0.0.1:${(http.address() as { port: number }).port}${path}`,
     sessions,
     forget: () => sessions.clear(),
-    tellChange: async () => {
-      for (const session of sessions.values()) await tell(session);
+    notifyChange: async () => {
+      for (const session of sessions.values()) await notify(session);
     },
     [Symbol.asyncDispose]: async () => {
       for (const { server } of opened) await server.close();

@@ -22,7 +22,7 @@ export interface SdkServer extends AsyncDisposable {
   /** Forgets all sessions, like a restarted server. */
   forget(): void;
   /** Notifies every client that the tools have changed. */
-  tellChange(): Promise<void>;
+  notifyChange(): Promise<void>;
 }
 
 /** The used part of the old SDK's tool context; Deno loses some of its types. */
@@ -215,7 +215,7 @@ export async function startNew({ leavesUnknown = false }: SdkOptions = {}): Prom
     url: `http://127.0.0.1:${http.addr.port}/mcp`,
     sessions,
     forget: () => sessions.clear(),
-    tellChange: async () => {
+    notifyChange: async () => {
       for (const { server } of sessions.values()) await server.sendToolListChanged();
     },
     [Symbol.asyncDispose]: async () => {

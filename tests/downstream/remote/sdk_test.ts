@@ -32,7 +32,7 @@ for (const [name, kind, start] of SERVERS) {
       scene.client.answer = () => Promise.resolve(resultReply(reply));
       const asked = resultText(await scene.call("ask"));
       assert.deepEqual(JSON.parse(JSON.parse(asked).content[0].text), reply);
-      assert.equal((await scene.client.told.take()).params.message, "[files] Your name?");
+      assert.equal((await scene.client.received.take()).params.message, "[files] Your name?");
 
       assert.match(resultText(await scene.call("resumed")), /resumed/);
 
@@ -40,7 +40,7 @@ for (const [name, kind, start] of SERVERS) {
       const before = await scene.listTools();
       await until(() => sdk.sessions.size === 1);
       for (let isSame = true; isSame;) {
-        await sdk.tellChange();
+        await sdk.notifyChange();
         await new Promise((resolve) => setTimeout(resolve, 5));
         isSame = await scene.listTools() === before;
       }

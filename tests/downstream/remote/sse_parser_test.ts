@@ -40,11 +40,11 @@ Deno.test("[remote.answers] events are equal for any chunks and line ends", () =
       }).join("");
       // The parser sees only then that a carriage return ended the line.
       const bytes = new TextEncoder().encode(`${stream}:${end}`);
-      const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) =>
+      const offsets = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) =>
         a - b
       );
-      const chunks = [0, ...places].map((place, index) => {
-        return bytes.slice(place, places[index] ?? bytes.length);
+      const chunks = [0, ...offsets].map((offset, index) => {
+        return bytes.slice(offset, offsets[index] ?? bytes.length);
       });
       assert.deepEqual(texts(split(chunks)), events.map((data) => data.join("\n")));
     },

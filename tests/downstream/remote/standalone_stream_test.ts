@@ -33,7 +33,7 @@ Deno.test("[remote.listening] unsolicited messages of the server arrive, and its
   await scene.listTools();
   await until(() => streams.length === 1);
   streams[0]?.write(`data: ${LOG}\n\ndata: ${PING}\n\n`);
-  const { params } = await scene.client.told.take();
+  const { params } = await scene.client.received.take();
   assert.deepEqual(params, { level: "info", data: "x", logger: "files" });
   await until(() => odd.asked.some(({ message }) => message.id === "q1"));
   const pong = odd.asked.find(({ message }) => message.id === "q1");
@@ -48,13 +48,13 @@ for (const how of ["ends", "breaks off"]) {
     await scene.listTools();
     await until(() => streams.length === 1);
     streams[0]?.write(`id: e1\ndata: ${LOG}\n\nid: e2\ndata:\n\n`);
-    await scene.client.told.take();
+    await scene.client.received.take();
     if (how === "ends") streams[0]?.end();
     else streams[0]?.socket?.destroy();
     await until(() => streams.length === 2);
     assert.deepEqual(asked, [undefined, "e2"]);
     streams[1]?.write(`data: ${LOG}\n\n`);
-    await scene.client.told.take();
+    await scene.client.received.take();
     assert.match(resultText(await scene.call("echo")), /called echo/);
     assert.equal(odd.count("initialize"), 1);
     assert.deepEqual(scene.log, []);
@@ -68,7 +68,7 @@ Deno.test("[remote.listening] the last event id is kept when a stream ends witho
   await scene.listTools();
   await until(() => streams.length === 1);
   streams[0]?.write(`id: e1\ndata: ${LOG}\n\n`);
-  await scene.client.told.take();
+  await scene.client.received.take();
   streams[0]?.socket?.destroy();
   await until(() => streams.length === 2);
   streams[1]?.end();
@@ -145,7 +145,7 @@ Deno.test("[remote.resumption] the stream of a call is resumed where it broke of
     await using scene = remoteScene(odd.url);
     assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
     assert.equal(odd.count("tools/call"), 1);
-    assert.equal((await scene.client.told.take()).method, "notifications/message");
+    assert.equal((await scene.client.received.take()).method, "notifications/message");
     assert.equal(scene.server.status().state, "ready");
     assert.ok(streams.length <= 1);
   }

@@ -21,12 +21,12 @@ function readPem(name: string): { cert: string; key: string } {
   return { cert: pem.slice(0, start), key: pem.slice(start) };
 }
 
-for (const [name, told] of Object.entries(CERTIFICATES)) {
+for (const [name, expected] of Object.entries(CERTIFICATES)) {
   Deno.test(`[remote.tls] the certificate ${name} is refused with a plain message`, async () => {
     await using odd = await OddHttp.start(() => {}, createServer(readPem(name)));
     await using scene = remoteScene(`https://localhost:${odd.port}/mcp?key=canary-5d`);
     const message = await failure(scene.call("echo"));
-    assert.match(message, told);
+    assert.match(message, expected);
     assert.equal(message.includes("canary"), false);
     assert.equal(odd.asked.length, 0);
   });

@@ -68,7 +68,7 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
       path.startsWith("/.well-known")
         ? Response.json({ issuer: "https://example.com" })
         : undefined,
-    "keys that anybody on the way can change": (path) =>
+    "keys over plain HTTP": (path) =>
       path.startsWith("/.well-known")
         ? Response.json({ issuer: "ISSUER", jwks_uri: "http://example.com/keys" })
         : undefined,
@@ -101,8 +101,11 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
       message: "The token cannot be checked now, because its issuer does not answer. Send the " +
         "request again in a few seconds.",
     }, what);
-    assert.equal(desk.log.told.length, 1);
-    assert.match(desk.log.told[0] ?? "", /^warn The keys of the issuer .* its tokens are refused/);
+    assert.equal(desk.log.messages.length, 1);
+    assert.match(
+      desk.log.messages[0] ?? "",
+      /^warn The keys of the issuer .* its tokens are refused/,
+    );
     // It is not asked again for a while.
     const asked = issuer.asked.length;
     assert.equal(await desk.login(await issuer.token()), 503);
@@ -130,7 +133,7 @@ Deno.test("[rules.credentials] while an issuer is unreachable, known keys stay v
   assert.deepEqual([await desk.login(token), await strict.login(token)], ["a", "a"]);
   await issuer.end();
   assert.deepEqual([await desk.login(token), await strict.login(token)], ["a", 503]);
-  assert.match(desk.log.told[0] ?? "", /its tokens are checked with old ones$/);
+  assert.match(desk.log.messages[0] ?? "", /its tokens are checked with old ones$/);
 });
 
 Deno.test("[rules.credentials] the keys may have a configured address", async () => {
@@ -141,19 +144,19 @@ Deno.test("[rules.credentials] the keys may have a configured address", async ()
 });
 
 Deno.test("[rules.credentials] the metadata of an issuer with a path is found at all standard locations", async () => {
-  const places = [
+  const paths = [
     "/.well-known/oauth-authorization-server/team",
     "/.well-known/openid-configuration/team",
     "/team/.well-known/openid-configuration",
   ];
-  for (const place of places) {
+  for (const path of paths) {
     await using issuer = await Issuer.open();
     const iss = `${issuer.url}/team`;
-    issuer.answer = (path) => {
-      if (path === place) return Response.json({ issuer: iss, jwks_uri: `${issuer.url}/keys` });
-      return path === "/keys" ? undefined : new Response("no", { status: 404 });
+    issuer.answer = (requested) => {
+      if (requested === path) return Response.json({ issuer: iss, jwks_uri: `${issuer.url}/keys` });
+      return requested === "/keys" ? undefined : new Response("no", { status: 404 });
     };
     const desk = new Desk(await issuer.rules({ issuer: iss }));
-    assert.equal(await desk.login(await issuer.token({ claims: { iss } })), "a", place);
+    assert.equal(await desk.login(await issuer.token({ claims: { iss } })), "a", path);
   }
 });

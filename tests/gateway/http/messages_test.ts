@@ -39,7 +39,7 @@ Deno.test("messages over HTTP", async (t) => {
   await t.step("[http.accepted] a message without an answer is accepted", async () => {
     const response = await session.post({ jsonrpc: "2.0", method: "notifications/x" });
     assert.deepEqual([response.status, await response.text()], [202, ""]);
-    assert.deepEqual(client.told, ["notifications/x"]);
+    assert.deepEqual(client.notifications, ["notifications/x"]);
     const answer = await session.post({ jsonrpc: "2.0", id: 99, result: {} });
     assert.deepEqual([answer.status, await answer.text()], [202, ""]);
   });
@@ -67,8 +67,8 @@ Deno.test("messages over HTTP", async (t) => {
 
   await t.step("[http.stream] with progress, the answer ends a stream", async () => {
     const messages = await new EventReader(await session.post(request("progress", 5))).rest();
-    const told = messages.map((text) => JSON.parse(text)).map(({ method, id }) => method ?? id);
-    assert.deepEqual(told, ["progress", "progress", 5]);
+    const received = messages.map((text) => JSON.parse(text)).map(({ method, id }) => method ?? id);
+    assert.deepEqual(received, ["progress", "progress", 5]);
   });
 
   await t.step(

@@ -25,7 +25,7 @@ export class Client {
   /** Calls of `wait` in progress. */
   readonly waiting: IncomingRequest[] = [];
   /** Methods of notifications so far. */
-  readonly told: string[] = [];
+  readonly notifications: string[] = [];
   readonly agent: string | undefined;
   readonly peer: Peer;
   isInitialized = false;
@@ -38,7 +38,7 @@ export class Client {
     this.peer = new Peer(channel, {
       answersNoise: true,
       request: (request) => this.#answer(request),
-      notification: (method) => void this.told.push(method),
+      notification: (method) => void this.notifications.push(method),
       noise: () => {},
       closed: () => {},
     });

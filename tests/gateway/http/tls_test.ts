@@ -92,7 +92,10 @@ Deno.test("over TLS", async (t) => {
 
     await t.step("[http.tls-reload] files that do not match change nothing", async () => {
       Deno.copyFileSync(join(FIXTURES, "first.key"), tlsKey);
-      await until("it is told", () => scene.log.join().includes("changed certificate is not used"));
+      await until(
+        "it is logged",
+        () => scene.log.join().includes("changed certificate is not used"),
+      );
       assert.equal(await isShown(scene, "second"), true);
       use("first");
       await until("it is shown", () => isShown(scene, "first"));

@@ -141,6 +141,9 @@ Deno.test("[rules.credentials] one of 20,000 tokens is found quickly", async () 
 Deno.test("[rules.credentials] the log contains no token", async () => {
   const desk = await Desk.open(RULES);
   for (let index = 0; index < 40; index++) await desk.login(`amg_guess_${index}`);
-  assert.equal(desk.log.told.length, 1);
-  assert.match(desk.log.told[0] ?? "", /^warn Too many different tokens failed from an address/);
+  assert.equal(desk.log.messages.length, 1);
+  assert.match(
+    desk.log.messages[0] ?? "",
+    /^warn Too many different tokens failed from an address/,
+  );
 });

@@ -169,7 +169,7 @@ const chat: Dialect = {
       .map(({ content }) => textOf(content)),
   }),
   write(step, id, tool, isStreamed) {
-    const said = step.kind === "say" ? { content: step.text } : {
+    const content = step.kind === "say" ? { content: step.text } : {
       content: null,
       tool_calls: [{
         index: 0,
@@ -178,7 +178,7 @@ const chat: Dialect = {
         function: { name: tool.name, arguments: JSON.stringify(argsOf(step)) },
       }],
     };
-    const message = { role: "assistant", ...said };
+    const message = { role: "assistant", ...content };
     const reason = step.kind === "say" ? "stop" : "tool_calls";
     const usage = { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 };
     const head = { id: `chat_${id}`, created: 1, model: "scripted" };

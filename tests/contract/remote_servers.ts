@@ -13,7 +13,7 @@ const REPORT = '{"jsonrpc":"2.0","method":"test/saw"';
 const COMMAND = '{"jsonrpc":"2.0","method":"test/do"';
 
 /** A server with one session. */
-abstract class RemotePlace implements Channel {
+abstract class RemoteServer implements Channel {
   readonly path: string;
   /** Called with each report of the server. */
   onReport: (text: string) => void = () => {};
@@ -82,7 +82,7 @@ abstract class RemotePlace implements Channel {
 }
 
 /** Streamable HTTP: a stream for each request, and a standalone one. */
-class StreamablePlace extends RemotePlace {
+class StreamableServer extends RemoteServer {
   readonly #streams = new Map<string, ServerResponse>();
   readonly #unsent: string[] = [];
   #listener: ServerResponse | undefined;
@@ -132,7 +132,7 @@ class StreamablePlace extends RemotePlace {
 }
 
 /** The older transport: one stream for everything. */
-class SsePlace extends RemotePlace {
+class SseServer extends RemoteServer {
   #stream: ServerResponse | undefined;
 
   protected answer(request: IncomingMessage, response: ServerResponse, body: string): void {
@@ -172,10 +172,10 @@ function answeredId(text: string): string | undefined {
 }
 
 /** Scripted servers behind one port, each at a path of its own. */
-export class RemotePlaces implements TransportUnderTest {
+export class RemoteServers implements TransportUnderTest {
   readonly hearsLastWords = false;
   readonly #kind: "http" | "sse";
-  readonly #places = new Map<string, RemotePlace>();
+  readonly #servers = new Map<string, RemoteServer>();
   readonly #server: Server;
   readonly #listening: Promise<void>;
   #count = 0;
@@ -183,11 +183,11 @@ export class RemotePlaces implements TransportUnderTest {
   constructor(kind: "http" | "sse") {
     this.#kind = kind;
     this.#server = createServer((request, response) => {
-      const place = this.#places.get(new URL(request.url ?? "", "http://x").pathname);
+      const server = this.#servers.get(new URL(request.url ?? "", "http://x").pathname);
       response.on("error", () => {});
       // The server ignores a request that breaks off.
-      if (place === undefined) response.writeHead(404).end();
-      else place.handle(request, response).catch(() => {});
+      if (server === undefined) response.writeHead(404).end();
+      else server.handle(request, response).catch(() => {});
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#listening = promise;
@@ -196,10 +196,10 @@ export class RemotePlaces implements TransportUnderTest {
 
   connect(script: Script): ReturnType<TransportUnderTest["connect"]> {
     const path = `/${++this.#count}`;
-    const place = this.#kind === "http"
-      ? new StreamablePlace(path, script)
-      : new SsePlace(path, script);
-    this.#places.set(path, place);
+    const server = this.#kind === "http"
+      ? new StreamableServer(path, script)
+      : new SseServer(path, script);
+    this.#servers.set(path, server);
     // The port is known once the server listens.
     return { kind: this.#kind, url: `http://127.0.0.1${path}`, headers: {} };
   }
@@ -212,8 +212,8 @@ export class RemotePlaces implements TransportUnderTest {
     const { connect } = config;
     if (connect.kind === "stdio") throw new Error("This is for remote servers");
     const url = new URL(connect.url);
-    const place = this.#places.get(url.pathname);
-    if (place === undefined) throw new Error(`There is no server at ${url.pathname}`);
+    const server = this.#servers.get(url.pathname);
+    if (server === undefined) throw new Error(`There is no server at ${url.pathname}`);
     url.port = String((this.#server.address() as { port: number }).port);
     const processes = new Processes(0, createLog());
     const inner = await openTransport(
@@ -221,8 +221,8 @@ export class RemotePlaces implements TransportUnderTest {
       { ...options, processes },
     );
     await processes.close();
-    place.start();
-    return withSideEntrance(inner, place);
+    server.start();
+    return withCommands(inner, server);
   }
 
   async close(): Promise<void> {
@@ -232,15 +232,15 @@ export class RemotePlaces implements TransportUnderTest {
   }
 }
 
-function withSideEntrance(inner: Transport, place: RemotePlace): Transport {
+function withCommands(inner: Transport, server: RemoteServer): Transport {
   const { channel } = inner;
   return {
     channel: {
       open: (handler) => {
-        place.onReport = (text) => handler.message(text, text.length);
+        server.onReport = (text) => handler.message(text, text.length);
         channel.open(handler);
       },
-      send: (text) => text.startsWith(COMMAND) ? place.take(text) : channel.send(text),
+      send: (text) => text.startsWith(COMMAND) ? server.take(text) : channel.send(text),
       throttle: (ms) => channel.throttle?.(ms),
       flush: () => channel.flush(),
       close: () => channel.close(),
@@ -248,6 +248,6 @@ function withSideEntrance(inner: Transport, place: RemotePlace): Transport {
     setHeaders: (headers) => inner.setHeaders?.(headers),
     lastWords: () => inner.lastWords(),
     kill: () => inner.kill(),
-    end: (patience) => inner.end(patience),
+    end: (gracePeriods) => inner.end(gracePeriods),
   };
 }

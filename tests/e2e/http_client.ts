@@ -1,7 +1,7 @@
 import type { Fields, RunningGateway } from "./gateway.ts";
 
 /** A client that sends single HTTP requests to the gateway. */
-export class Visitor {
+export class HttpClient {
   readonly url: string;
   /** Value of `Authorization`; omitted if empty. */
   token: string;
@@ -45,7 +45,7 @@ export class Visitor {
   /** Opens a session and returns the status. */
   async open(): Promise<number> {
     this.session = "";
-    const clientInfo = { name: "visitor", version: "1" };
+    const clientInfo = { name: "client", version: "1" };
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
     const response = await this.send({ id: 1, method: "initialize", params });
     await response.body?.cancel();

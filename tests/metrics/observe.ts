@@ -1,4 +1,4 @@
-import type { Metrics, Observation, TallySummary } from "../../src/metrics/mod.ts";
+import type { Metrics, Observation, OperationSummary } from "../../src/metrics/mod.ts";
 
 /** Observes operations with the given differences. */
 export function observe(metrics: Metrics, ...given: Partial<Observation>[]): void {
@@ -8,6 +8,6 @@ export function observe(metrics: Metrics, ...given: Partial<Observation>[]): voi
 }
 
 /** Returns the number of operations in a summary. */
-export function countOf(figures: Readonly<Record<string, TallySummary>>): number {
-  return Object.values(figures).reduce((sum, { count }) => sum + count, 0);
+export function countOf(summaries: Readonly<Record<string, OperationSummary>>): number {
+  return Object.values(summaries).reduce((sum, { count }) => sum + count, 0);
 }
