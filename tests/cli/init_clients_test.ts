@@ -139,7 +139,7 @@ function diskOf(files: Readonly<Record<string, string>>, separator: string): Dis
 }
 
 for (const os of ["linux", "darwin", "windows"] as const) {
-  Deno.test(`[init.places] every client's files on ${os}`, () => {
+  Deno.test(`[init.paths] every client's files on ${os}`, () => {
     for (const [client, paths] of Object.entries(PATHS[os])) {
       assert.deepEqual(pathsOf(machineOf(os), client as ClientId), paths);
     }
@@ -168,7 +168,7 @@ for (const os of ["linux", "darwin", "windows"] as const) {
   });
 }
 
-Deno.test("[init.places] variables can move the folders", () => {
+Deno.test("[init.paths] variables can move the folders", () => {
   const linux = machineOf("linux", { XDG_CONFIG_HOME: "/cfg", CLAUDE_CONFIG_DIR: "/claude" });
   assert.deepEqual(pathsOf(linux, "claude-desktop"), ["/cfg/Claude/claude_desktop_config.json"]);
   assert.equal(pathsOf(linux, "claude-code")[0], "/claude/.claude.json");

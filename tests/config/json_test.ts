@@ -11,7 +11,7 @@ Deno.test("[config.comments] comments, a byte order mark and CRLF are fine", asy
 });
 
 for (const [name, lineEnd] of [["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]] as const) {
-  Deno.test(`[config.error-place] lines and columns count from 1, lines ending in ${name}`, async () => {
+  Deno.test(`[config.error-position] lines and columns count from 1, lines ending in ${name}`, async () => {
     const lines = ["{", '  "mcpServers": {', '    "a": { "command": 5 }', "  }", "}"];
     const { errors } = await check(lines.join(lineEnd));
     assert.deepEqual(errors, [{
@@ -24,12 +24,12 @@ for (const [name, lineEnd] of [["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]] as 
   });
 }
 
-Deno.test("[config.error-place] a byte order mark takes no column, columns count UTF-16 units", async () => {
+Deno.test("[config.error-position] a byte order mark takes no column, columns count UTF-16 units", async () => {
   const { errors } = await check('\ufeff{"mcpServers": {"\u{1f600}": 5}}');
   assert.deepEqual([errors[0]?.line, errors[0]?.column], [1, 23]);
 });
 
-Deno.test("[config.error-place] unknown key: the key; missing key: the object; wrong value: the value", async () => {
+Deno.test("[config.error-position] unknown key: the key; missing key: the object; wrong value: the value", async () => {
   const rules = '{"agents": {\n"a": {"alow": 1},\n"b": {"status": 5}},\n"auth": {"jwt": {}}}';
   const { errors } = await check(undefined, rules);
   assert.deepEqual(

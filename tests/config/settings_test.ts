@@ -43,7 +43,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
   });
 });
 
-Deno.test("[audit.place] the default is in the user's state folder, wherever that is", () => {
+Deno.test("[audit.path] the default is in the user's state folder, wherever that is", () => {
   const pathOf = (env: Record<string, string>, windows: boolean) => {
     return stateFile(environmentOf(env), "audit.jsonl", { windows });
   };

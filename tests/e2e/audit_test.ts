@@ -157,7 +157,7 @@ Deno.test("the audit log has a line for every operation", async (t) => {
 });
 
 Deno.test("the path of the audit log", async (t) => {
-  await t.step("[audit.place] is in the state folder by default, not in a project", async () => {
+  await t.step("[audit.path] is in the state folder by default, not in a project", async () => {
     await using gateway = await startGateway();
     await gateway.ask("list_servers");
     assert.equal(gateway.setup.audit().length, 1);
@@ -171,7 +171,7 @@ Deno.test("the path of the audit log", async (t) => {
     assert.equal(former.setup.audit("logs/audit.jsonl").length, 1);
   });
 
-  await t.step("[audit.place] is set by GATEWAY_AUDIT_LOG or --audit-log", async () => {
+  await t.step("[audit.path] is set by GATEWAY_AUDIT_LOG or --audit-log", async () => {
     for (
       const [args, env] of [
         [["--agent", "tester"], { GATEWAY_AUDIT_LOG: "~/deep/audit.log" }],

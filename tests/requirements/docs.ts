@@ -7,7 +7,7 @@ export const DOCS: Readonly<Record<string, Section>> = {
       "every block of README.md, CONTRIBUTING.md, SECURITY.md and docs/ is run, loaded or parsed",
     "docs.unchecked": "blocks that are not run, or not checked, are counted and listed",
     "docs.clients": "docs/clients.md has the entries and settings that init writes and shows",
-    "docs.start": "the getting-started page, played in a fresh home folder",
+    "docs.start": "the commands on the getting-started page work in a fresh home folder",
     "docs.settings": "every setting is described, and pages name only settings",
     "docs.keys": "every key of both files is described",
     "docs.codes": "every error code has its cause and fix",
