@@ -15,7 +15,7 @@ const SOURCE = fileURLToPath(new URL("../src/", import.meta.url));
 /** Delay of a restart, because editors write a file in several steps. */
 const DEBOUNCE_MS = 200;
 
-/** How long a gateway may take to end its servers. */
+/** Maximum time for a gateway to end its servers, in milliseconds. */
 const END_MS = 4000;
 
 /** One run of the gateway. */

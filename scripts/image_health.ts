@@ -5,7 +5,7 @@
  * @module
  */
 
-/** How long the gateway may take to answer; the whole check may take 5 s. */
+/** Maximum time for an answer, in milliseconds; the whole check may take 5 s. */
 const ANSWER_MS = 4000;
 
 /**

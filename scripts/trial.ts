@@ -32,7 +32,7 @@ export const SERVE: Trial = {
     '"capabilities":{},"clientInfo":{"name":"trial","version":"1"}}}\n',
 };
 
-/** How long a trial may take. */
+/** Maximum duration of a trial, in milliseconds. */
 const TRIAL_MS = 30_000;
 
 /** Variables that change how the gateway starts; an empty one counts as not set. */

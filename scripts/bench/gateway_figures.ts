@@ -1,6 +1,6 @@
 import { AGENT, callTool, type Contestant, emptyCommand } from "./contestants.ts";
 import { LoadClient } from "./load_client.ts";
-import { NotAnswered, PATIENCE_MS, timePeerStart } from "./peer_process.ts";
+import { ANSWER_MS, NotAnswered, timePeerStart } from "./peer_process.ts";
 import { residentMb } from "./process_figures.ts";
 import { Scene } from "./scene.ts";
 import type { Figures } from "./summary.ts";
@@ -62,7 +62,7 @@ async function measurePeerStarts(
     }
   } catch (error) {
     const isLate = error instanceof NotAnswered;
-    const remark = isLate ? `not answered within ${PATIENCE_MS / 1000} s` : "failed";
+    const remark = isLate ? `not answered within ${ANSWER_MS / 1000} s` : "failed";
     figures.remark(figure, peer.name, "ms", remark);
     if (isLate) return;
     figures.fail(`${figure}: ${error instanceof Error ? error.message : String(error)}`);

@@ -5,7 +5,7 @@
 
 import { type Load, type LoadOptions, sumUp } from "./load.ts";
 
-/** How long a load may take, plus one millisecond per call. */
+/** Maximum duration of a load, plus one millisecond per call. */
 const MOST_MS = 30_000;
 
 /** Number of chunks at either end of an answer that almost always contain 80 bytes. */

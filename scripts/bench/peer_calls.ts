@@ -1,13 +1,13 @@
 import type { Contestant } from "./contestants.ts";
 import type { Load, LoadOptions } from "./load.ts";
 import type { LoadClient } from "./load_client.ts";
-import { endPeer, NotAnswered, openPeer, PATIENCE_MS, pause, within } from "./peer_process.ts";
+import { ANSWER_MS, endPeer, NotAnswered, openPeer, pause, within } from "./peer_process.ts";
 import type { Scene } from "./scene.ts";
 
-/** How long the calls of one load may take in a round. */
+/** Maximum duration of the calls of one load in a round. */
 const ROUND_MS = 500;
 
-/** How long the calls of one load may take in all rounds. */
+/** Maximum duration of the calls of one load in all rounds. */
 const ALL_MS = 2_000;
 
 /** Duration of the warm-up, which is not counted. */
@@ -15,7 +15,7 @@ const WARM_UP_MS = 1_500;
 
 /** A load of another gateway. */
 export interface PeerLoad extends Load {
-  /** How the load differs from that of the others. */
+  /** Difference from the load of the others. */
   readonly remark?: string;
 }
 
@@ -25,8 +25,8 @@ export interface PeerCallerOptions {
   readonly warmUp: number;
   /** Number of rounds of each load. */
   readonly rounds: number;
-  /** How long to wait for the first answers, in milliseconds. */
-  readonly patienceMs?: number;
+  /** Maximum time to wait for the first answers, in milliseconds. */
+  readonly answerMs?: number;
   /** Receives the message of a failure. */
   fail(message: string): void;
 }
@@ -64,11 +64,11 @@ export class PeerCaller implements AsyncDisposable {
     scene: Scene,
     options: PeerCallerOptions,
   ): Promise<PeerCaller> {
-    const { warmUp, patienceMs = PATIENCE_MS } = options;
+    const { warmUp, answerMs = ANSWER_MS } = options;
     const caller = new PeerCaller(peer, scene, options);
     try {
-      caller.#client = await openPeer(peer, scene, patienceMs);
-      await caller.#waitUntilReady(patienceMs);
+      caller.#client = await openPeer(peer, scene, answerMs);
+      await caller.#waitUntilReady(answerMs);
       const call = peer.call("echo", { n: 100 });
       const load = { call, inFlight: Math.min(64, warmUp), leastBytes: 100 };
       const { perSecond } = await caller.#client.load({ ...load, count: load.inFlight });
@@ -117,23 +117,23 @@ export class PeerCaller implements AsyncDisposable {
   ): Promise<Pace | undefined> {
     if (this.#paces.has(key)) return this.#paces.get(key);
     const client = this.#open();
-    const answer = await within(PATIENCE_MS, client.request(call), "a call");
+    const answer = await within(ANSWER_MS, client.request(call), "a call");
     if (!isEcho(answer, size)) throw new Error(`unexpected answer: ${answer.slice(0, 300)}`);
     // Allow for ids of different lengths; the size of an error differs far more.
     const leastBytes = Math.max(size, answer.length - 20);
     const load = client.load({ call, inFlight, leastBytes, count: inFlight });
-    const { perSecond } = await within(PATIENCE_MS, load, `${inFlight} calls at a time`);
+    const { perSecond } = await within(ANSWER_MS, load, `${inFlight} calls at a time`);
     const pace = { perMs: perSecond / 1000, leastBytes, spentMs: 0, rounds: 0 };
     this.#paces.set(key, pace);
     return pace;
   }
 
   /** Waits for the server: several gateways answer `initialize` before their servers are ready. */
-  async #waitUntilReady(patienceMs: number): Promise<void> {
-    const until = performance.now() + patienceMs;
+  async #waitUntilReady(answerMs: number): Promise<void> {
+    const until = performance.now() + answerMs;
     const call = this.#peer.call("echo", { n: 100 });
     let answer = "";
-    for (let left = patienceMs; left > 0; left = until - performance.now()) {
+    for (let left = answerMs; left > 0; left = until - performance.now()) {
       try {
         answer = await within(left, this.#open().request(call), "the first call");
       } catch (error) {
@@ -145,7 +145,7 @@ export class PeerCaller implements AsyncDisposable {
     const said = answer.slice(0, 300);
     throw new NotAnswered(
       `${this.#peer.name}: the tool echo of the server echo could not be called within ` +
-        `${patienceMs / 1000} s; see the mapping. The last answer was: ${said}`,
+        `${answerMs / 1000} s; see the mapping. The last answer was: ${said}`,
     );
   }
 
@@ -158,7 +158,7 @@ export class PeerCaller implements AsyncDisposable {
     await this[Symbol.asyncDispose]();
     try {
       this.#client = await openPeer(this.#peer, this.#scene);
-      await this.#waitUntilReady(PATIENCE_MS);
+      await this.#waitUntilReady(ANSWER_MS);
     } catch (error) {
       this.#fail(explain(error));
       await this[Symbol.asyncDispose]();

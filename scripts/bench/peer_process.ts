@@ -8,10 +8,10 @@ import { LoadClient } from "./load_client.ts";
 import { endProcesses, listTree } from "./process_tree.ts";
 import type { Scene } from "./scene.ts";
 
-/** How long to wait for an answer of another gateway. */
-export const PATIENCE_MS = 20_000;
+/** Maximum time to wait for an answer of another gateway, in milliseconds. */
+export const ANSWER_MS = 20_000;
 
-/** How long a gateway may take to end after its input has ended. */
+/** Maximum time from the end of a gateway's input to its end, in milliseconds. */
 const GRACE_MS = 1_000;
 
 const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
@@ -29,18 +29,18 @@ export class NotAnswered extends Error {
 export async function openPeer(
   peer: Contestant,
   scene: Scene,
-  patienceMs: number = PATIENCE_MS,
+  answerMs: number = ANSWER_MS,
 ): Promise<LoadClient> {
-  return (await startPeer(peer, scene, patienceMs)).client;
+  return (await startPeer(peer, scene, answerMs)).client;
 }
 
 /** Returns the milliseconds from the start of another gateway to its answer to `initialize`. */
 export async function timePeerStart(
   peer: Contestant,
   scene: Scene,
-  patienceMs: number = PATIENCE_MS,
+  answerMs: number = ANSWER_MS,
 ): Promise<number> {
-  const { client, tookMs } = await startPeer(peer, scene, patienceMs);
+  const { client, tookMs } = await startPeer(peer, scene, answerMs);
   await endPeer(client);
   return tookMs;
 }
@@ -48,14 +48,14 @@ export async function timePeerStart(
 async function startPeer(
   peer: Contestant,
   scene: Scene,
-  patienceMs: number,
+  answerMs: number,
 ): Promise<{ client: LoadClient; tookMs: number }> {
   const [command, env] = [peer.command(scene), peer.env(scene)];
   const started = performance.now();
   let client: LoadClient | undefined;
   try {
     client = new LoadClient(command, env);
-    const answer = await within(patienceMs, client.request(INITIALIZE), "initialize");
+    const answer = await within(answerMs, client.request(INITIALIZE), "initialize");
     const tookMs = performance.now() - started;
     if (!answer.includes('"result"')) throw new Error(`it refused: ${answer.slice(0, 300)}`);
     // The client can send only requests, so the notification follows one whose answer is ignored.

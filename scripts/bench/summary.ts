@@ -27,7 +27,7 @@ export interface Row {
   readonly beside?: string;
   /** This median divided by that of `beside`. */
   readonly ratio?: number;
-  /** How the measurement differs from the others. */
+  /** Difference of the measurement from the others. */
   readonly remark?: string;
 }
 

@@ -1,4 +1,4 @@
-/** An error message reads well behind the colon of whatever reports it. */
+/** Requires error messages that can follow a colon. */
 
 export const errorStyle: Deno.lint.Rule = {
   create(context) {

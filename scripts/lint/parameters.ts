@@ -1,4 +1,4 @@
-/** A call is read without counting its arguments. */
+/** Limits functions to two required parameters, so that calls are readable without counting. */
 
 import { sourcePath } from "./layers.ts";
 

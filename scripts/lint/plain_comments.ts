@@ -1,6 +1,6 @@
-/** A comment names who acts, and begins with it. */
+/** Requires comments to begin with their subject. */
 
-/** Words that make a clause without a subject of what should be a sentence or a noun. */
+/** First words of a clause without a subject. */
 const HEADLESS = /^(?:Who|Whoever|Whom|Whose|What|Whatever|Where|Wherever|Of)\b/;
 
 export const plainComments: Deno.lint.Rule = {

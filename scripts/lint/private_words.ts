@@ -1,4 +1,4 @@
-/** Names are the field's terms, so that a reader guesses what they are. */
+/** Requires standard terms as names, so that a reader can guess their meaning. */
 
 import { sourcePath } from "./layers.ts";
 

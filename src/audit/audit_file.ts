@@ -1,7 +1,7 @@
 import { identityOf } from "../file_identity.ts";
 import type { Destination, FileChange } from "./destination.ts";
 
-/** When a file is rotated. */
+/** Options of the rotation of a file. */
 export interface RotationOptions {
   /** Size at which a file is rotated, in bytes. Default: 10 MiB. */
   readonly maxBytes?: number;
@@ -18,7 +18,7 @@ const ROTATION_RETRY_MS = 60_000;
 const LINE_FEED = 0x0a;
 
 /**
- * How long to wait before another rotation attempt while another process has the file locked, in
+ * Pause before another rotation attempt while another process has the file locked, in
  * milliseconds.
  */
 const LOCKED_RETRY_MS = 500;
@@ -213,7 +213,7 @@ export class AuditFile implements Destination {
   }
 }
 
-/** How often a line without an end is checked again. */
+/** Maximum number of checks of a line without an end. */
 const TORN_CHECKS = 20;
 
 /** Whether the last line has no end, because its writer was stopped. */

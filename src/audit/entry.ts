@@ -1,11 +1,11 @@
 import { roundThousandths } from "../rounding.ts";
 
-/** How an operation ended. */
+/** The result of an operation. */
 export type Decided = "ALLOW" | "DENY" | "ERROR";
 
 /** One operation in the audit log. */
 export interface AuditEntry {
-  /** When the operation ended, as ISO 8601 in UTC. */
+  /** End of the operation, as ISO 8601 in UTC. */
   readonly timestamp: string;
   /** The calling agent; `null` if none was named. A refused name is cut at 128 characters. */
   readonly agent_id: string | null;

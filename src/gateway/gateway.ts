@@ -34,7 +34,7 @@ export interface GatewayOptions {
   readonly version: string;
   /** Starts the spans of operations. */
   readonly tracer: Tracer;
-  /** How the two files are reloaded. */
+  /** Reads, checks and watches the two files. */
   readonly reload: ReloadOptions;
   /** Log for the operator. */
   readonly log: Log;

@@ -34,7 +34,7 @@ export interface PipelineContext {
   readonly records: Records;
   /** Starts the spans of operations. */
   readonly tracer: Tracer;
-  /** How the client is connected, as named by the OpenTelemetry conventions. */
+  /** Transport of the client, as named by the OpenTelemetry conventions. */
   readonly transport: "pipe" | "tcp";
   /** Log for the gateway's own errors. */
   readonly log: Log;

@@ -9,17 +9,17 @@ const MAX_BATCH_ANSWER = 64 * 1024 * 1024;
  * @see {@link https://www.jsonrpc.org/specification#batch}
  */
 export class BatchExchange implements ReplyTo {
-  readonly #exchange: ReplyTo;
+  readonly #replyTo: ReplyTo;
   readonly #answers: string[] = [];
   #open: number;
   #size = 0;
 
   /**
-   * @param exchange Sends the answers back.
+   * @param replyTo Sends the answers back.
    * @param count Number of messages in the batch; each of them ends once.
    */
-  constructor(exchange: ReplyTo, count: number) {
-    this.#exchange = exchange;
+  constructor(replyTo: ReplyTo, count: number) {
+    this.#replyTo = replyTo;
     this.#open = count;
   }
 
@@ -29,7 +29,7 @@ export class BatchExchange implements ReplyTo {
   }
 
   notify(text: string): void {
-    this.#exchange.notify(text);
+    this.#replyTo.notify(text);
   }
 
   end(): void {
@@ -37,10 +37,10 @@ export class BatchExchange implements ReplyTo {
     const answers = this.#answers;
     // The other side would skip a longer message, and V8 cannot make a string of any length.
     if (this.#size > MAX_BATCH_ANSWER) {
-      for (const answer of answers) this.#exchange.answer(answer, "batch");
+      for (const answer of answers) this.#replyTo.answer(answer, "batch");
     } else if (answers.length > 0) {
-      this.#exchange.answer(`[${answers.join(",")}]`, "batch");
+      this.#replyTo.answer(`[${answers.join(",")}]`, "batch");
     }
-    this.#exchange.end();
+    this.#replyTo.end();
   }
 }

@@ -4,11 +4,11 @@ export interface ChannelHandler {
    * Receives one message without its delimiter. It may not be valid JSON.
    *
    * @param bytes Size of the message in UTF-8 bytes.
-   * @param exchange Replies to this message, on a channel that answers each message separately.
+   * @param replyTo Replies to this message, on a channel that answers each message separately.
    */
-  message(text: string, bytes: number, exchange?: ReplyTo): void;
+  message(text: string, bytes: number, replyTo?: ReplyTo): void;
   /** Receives a message that was skipped; the channel continues with the next one. */
-  dropped(message: DroppedMessage, exchange?: ReplyTo): void;
+  dropped(message: DroppedMessage, replyTo?: ReplyTo): void;
   /**
    * Called if one request will get no answer although the channel stays open: over HTTP, each
    * request has its own response. Ignored if the request was answered before.
@@ -38,7 +38,7 @@ export interface ReplyTo {
   answerParts?(parts: readonly string[]): void;
   /** Sends a message that belongs to the request: its progress, or a request to its sender. */
   notify(text: string): void;
-  /** Ends the exchange when no answer will follow. Called once. */
+  /** Ends the reply when no answer will follow. Called once. */
   end(): void;
 }
 

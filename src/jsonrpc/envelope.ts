@@ -59,8 +59,8 @@ export function openEnvelope(text: string): Envelope | undefined {
 }
 
 /**
- * Reads the id and the method of a message, whatever else is in it: in a message that is written one of
- * the usual ways, without a look at its parameters or result.
+ * Reads the id and the method of a message. In one of the usual spellings, the parameters and the
+ * result are not parsed.
  *
  * @param text A valid message.
  */

@@ -20,7 +20,7 @@ const LONG = 32 * 1024;
 
 /** The origin of a request. */
 export interface RequestOrigin {
-  readonly exchange: ReplyTo;
+  readonly replyTo: ReplyTo;
   /** Called when the request is over; without an answer if none is to be sent. */
   readonly onEnd: (request: IncomingRequest, answer: RequestAnswer | undefined) => void;
 }
@@ -43,12 +43,12 @@ export class IncomingRequest {
   /** Creates a request that was received from `origin`. */
   constructor(
     message: Pick<RequestMessage, "id" | "method" | "params" | "body">,
-    { exchange, onEnd }: RequestOrigin,
+    { replyTo, onEnd }: RequestOrigin,
   ) {
     this.id = message.id;
     this.method = message.method;
     this.params = message.params;
-    this.replyTo = exchange;
+    this.replyTo = replyTo;
     this.#body = message.body;
     this.#onEnd = onEnd;
   }

@@ -22,7 +22,7 @@ const MANY = 4;
 /** Maximum length of messages that are encoded together, in UTF-16 code units. */
 const JOINED = 32 * 1024;
 
-/** How long answers are still read from a side that no longer reads our messages. */
+/** Time for which answers are still read from a side that no longer reads our messages. */
 const LAST_ANSWERS_MS = 1000;
 
 /** A source of bytes, such as a `ReadableStream`. */

@@ -14,7 +14,7 @@ export interface RequestOptions {
    * token of a call that became a task until the task ends.
    */
   readonly continues?: number;
-  /** The other side's request that this one belongs to; this one is sent by the same exchange. */
+  /** The other side's request that this one belongs to; this one is sent in the reply to it. */
   readonly during?: { notify(text: string): void };
 }
 

@@ -63,7 +63,7 @@ export class Peer {
   readonly #handler: PeerHandler;
   readonly #answersNoise: boolean;
   // The default for channels that do not answer each message separately.
-  readonly #exchange: ReplyTo;
+  readonly #replyTo: ReplyTo;
   readonly #outgoing: OutgoingRequests;
   readonly #incoming = new IdTable<IdText, IncomingRequest>(hashId);
   #closed: Error | undefined;
@@ -76,13 +76,13 @@ export class Peer {
     this.#answersNoise = handler.answersNoise ?? false;
     const send = (text: string): void => channel.send(text);
     this.#outgoing = new OutgoingRequests(send);
-    this.#exchange = { answer: send, notify: send, end: () => {} };
+    this.#replyTo = { answer: send, notify: send, end: () => {} };
     if (channel.sendParts !== undefined) {
-      this.#exchange.answerParts = (parts) => channel.sendParts?.(parts);
+      this.#replyTo.answerParts = (parts) => channel.sendParts?.(parts);
     }
     channel.open({
-      message: (text, bytes, exchange) => this.#receive(parseMessage(text, bytes), exchange),
-      dropped: (message, exchange) => this.#receive(readDropped(message), exchange),
+      message: (text, bytes, replyTo) => this.#receive(parseMessage(text, bytes), replyTo),
+      dropped: (message, replyTo) => this.#receive(readDropped(message), replyTo),
       unanswered: (id, cause) => void this.#outgoing.reject(id, cause),
       closed: (cause) => this.#receiveEnd(cause),
     });
@@ -145,9 +145,9 @@ export class Peer {
     return this.#channel.close();
   }
 
-  #receive(message: Message, exchange: ReplyTo = this.#exchange): void {
-    if (message.kind !== "batch") return this.#dispatch(message, exchange);
-    const batch = new BatchExchange(exchange, message.messages.length);
+  #receive(message: Message, replyTo: ReplyTo = this.#replyTo): void {
+    if (message.kind !== "batch") return this.#dispatch(message, replyTo);
+    const batch = new BatchExchange(replyTo, message.messages.length);
     for (const part of message.messages) this.#dispatch(part, batch);
   }
 
@@ -162,17 +162,17 @@ export class Peer {
     }
   }
 
-  #dispatch(message: Message, exchange: ReplyTo): void {
-    if (message.kind === "request") return this.#dispatchRequest(message, exchange);
+  #dispatch(message: Message, replyTo: ReplyTo): void {
+    if (message.kind === "request") return this.#dispatchRequest(message, replyTo);
     try {
-      this.#dispatchOther(message, exchange);
+      this.#dispatchOther(message, replyTo);
     } catch (cause) {
       this.#reportFailure(cause, message.text);
     }
-    exchange.end();
+    replyTo.end();
   }
 
-  #dispatchOther(message: Exclude<Message, { kind: "request" }>, exchange: ReplyTo): void {
+  #dispatchOther(message: Exclude<Message, { kind: "request" }>, replyTo: ReplyTo): void {
     switch (message.kind) {
       case "notification":
         return this.#dispatchNotification(message);
@@ -180,7 +180,7 @@ export class Peer {
       case "error":
         return this.#dispatchAnswer(message);
       case "invalid":
-        return this.#dispatchInvalid(message, exchange);
+        return this.#dispatchInvalid(message, replyTo);
       case "batch":
         this.#handler.noise("A batch in a batch", message.text.slice(0, EXCERPT));
     }
@@ -199,13 +199,13 @@ export class Peer {
     else this.#handler.noise("An answer to no request", excerpt);
   }
 
-  #dispatchInvalid(message: InvalidMessage, exchange: ReplyTo): void {
+  #dispatchInvalid(message: InvalidMessage, replyTo: ReplyTo): void {
     const { error, id, seems, dropped } = message;
     // An error in reply to an answer, or with an id in use, would look like the answer to a request.
     if (!this.#settleInvalid(message) && seems !== "answer") {
       const freeId = id === undefined || this.#incoming.get(id) !== undefined ? undefined : id;
       const isRequest = seems === "call" && dropped !== undefined && freeId !== undefined;
-      if (this.#answersNoise || isRequest) exchange.answer(errorText(freeId, error), freeId);
+      if (this.#answersNoise || isRequest) replyTo.answer(errorText(freeId, error), freeId);
     }
     this.#handler.noise(error.message, message.text.slice(0, EXCERPT));
   }
@@ -221,16 +221,16 @@ export class Peer {
     return this.#outgoing.resolve(id, { ok: false, error: reply, text });
   }
 
-  #dispatchRequest(message: Message & { kind: "request" }, exchange: ReplyTo): void {
+  #dispatchRequest(message: Message & { kind: "request" }, replyTo: ReplyTo): void {
     const { id } = message;
     if (this.#incoming.get(id) !== undefined) {
       // With the id, the error would look like the answer to the pending request.
       const reason = `The id ${id} is in use by a pending request`;
       const error = { code: RPC_CODES.invalidRequest, message: reason };
-      exchange.answer(errorText(undefined, error), undefined);
-      return exchange.end();
+      replyTo.answer(errorText(undefined, error), undefined);
+      return replyTo.end();
     }
-    const request = new IncomingRequest(message, { exchange, onEnd: this.#onRequestEnd });
+    const request = new IncomingRequest(message, { replyTo, onEnd: this.#onRequestEnd });
     this.#incoming.set(id, request);
     try {
       const handled = this.#handler.request(request);
@@ -242,13 +242,13 @@ export class Peer {
     }
   }
 
-  readonly #onRequestEnd: RequestOrigin["onEnd"] = ({ id, replyTo: exchange }, answer) => {
+  readonly #onRequestEnd: RequestOrigin["onEnd"] = ({ id, replyTo }, answer) => {
     this.#incoming.delete(id);
-    if (typeof answer === "string") exchange.answer(answer, id);
-    else if (answer !== undefined && exchange.answerParts !== undefined) {
-      exchange.answerParts(answer);
-    } else if (answer !== undefined) exchange.answer(answer.join(""), id);
-    exchange.end();
+    if (typeof answer === "string") replyTo.answer(answer, id);
+    else if (answer !== undefined && replyTo.answerParts !== undefined) {
+      replyTo.answerParts(answer);
+    } else if (answer !== undefined) replyTo.answer(answer.join(""), id);
+    replyTo.end();
     if (this.#incoming.size === 0 && this.#onAnswered.length > 0) {
       this.#onAnswered.splice(0).forEach((resolve) => resolve());
     }

@@ -137,7 +137,7 @@ Deno.test("bench: an unexpected answer is not counted", async () => {
   // It answers quickly, but not with the expected text.
   const wrong = named("wrong", echoCommand(), { name: "{tool}", arguments: { n: 3 } });
   await assert.rejects(
-    PeerCaller.open(wrong, scene, { warmUp: 1, rounds: 1, fail, patienceMs: 300 }),
+    PeerCaller.open(wrong, scene, { warmUp: 1, rounds: 1, fail, answerMs: 300 }),
     /^NotAnswered: wrong: the tool echo .* could not be called within 0\.3 s; see the mapping.*"xxx"/,
   );
 });

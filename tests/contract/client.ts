@@ -35,7 +35,11 @@ export class Client implements ClientConnection {
     this.received = new Seen(`something for the client ${name}`);
     const peer: ClientSide["peer"] = {
       request: (method, params, { signal } = {}) => {
-        const message = { method, params: read(params), ...(signal === undefined ? {} : { signal }) };
+        const message = {
+          method,
+          params: read(params),
+          ...(signal === undefined ? {} : { signal }),
+        };
         this.received.add(message);
         return this.answer(message);
       },

@@ -142,7 +142,7 @@ export class BusyPipeline implements AsyncDisposable {
     const params = { name, arguments: args, _meta: {} };
     const request = new IncomingRequest(
       { id: String(number), method: "tools/call", params, body: JSON.stringify(params) },
-      { exchange: { answer: () => {}, notify: () => {}, end: () => {} }, onEnd: () => {} },
+      { replyTo: { answer: () => {}, notify: () => {}, end: () => {} }, onEnd: () => {} },
     );
     const { capabilities } = this.#client;
     const notifyProgress = (): void => {};

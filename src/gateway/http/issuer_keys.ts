@@ -6,11 +6,11 @@ import { isLoopbackUrl, isSecureUrl } from "../../loopback.ts";
 
 /** Times for fetching the keys, in milliseconds. */
 export interface KeyTimes {
-  /** How long keys are used before they are fetched again. */
+  /** Age at which keys are fetched again. */
   readonly freshMs: number;
-  /** How long keys are used if the issuer cannot be reached. */
+  /** Maximum age of keys while the issuer is unreachable. */
   readonly staleMs: number;
-  /** How long the issuer has to answer. */
+  /** Maximum time for an answer of the issuer. */
   readonly timeoutMs: number;
   /** Pause after a failed fetch; ten times as long while old keys are in use. */
   readonly restMs: number;

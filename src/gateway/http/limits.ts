@@ -22,7 +22,7 @@ export interface HttpLimits {
   readonly unread: number;
   /** Maximum queued data of all clients, in bytes; above it, the slowest client is disconnected. */
   readonly unreadAll: number;
-  /** How long a client may read nothing of its queued data, in milliseconds. */
+  /** Maximum time for which a client may read nothing of its queued data, in milliseconds. */
   readonly stalledMs: number;
   /** Time after which an unanswered call is answered with a stream, in milliseconds. */
   readonly streamAfterMs: number;

@@ -15,7 +15,7 @@ interface Failures {
 
 /** The consequence of a failed login. */
 export interface FailedLogin {
-  /** How long the network has to wait, in milliseconds; `undefined` if not at all. */
+  /** Time that the network has to wait, in milliseconds; `undefined` if it need not wait. */
   readonly waitMs: number | undefined;
   /** Whether the network has to wait since this login. */
   readonly isFirst: boolean;
@@ -50,7 +50,7 @@ export class LoginThrottle {
    *
    * @param address The client's IP address.
    * @param token The hash of the token.
-   * @returns How long to wait, in milliseconds: a correct guess must look like any other.
+   * @returns The time to wait, in milliseconds: a correct guess must look like any other.
    */
   pass(address: string, token: string): number | undefined {
     const network = networkOf(address);

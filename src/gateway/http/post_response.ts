@@ -1,4 +1,4 @@
-import type { Exchange } from "../../jsonrpc/mod.ts";
+import type { ReplyTo } from "../../jsonrpc/mod.ts";
 import { EventStream } from "./event_stream.ts";
 
 /** The answer to a POST. */
@@ -40,7 +40,7 @@ export interface PostOptions {
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server}
  */
-export class PostResponse implements Exchange {
+export class PostResponse implements ReplyTo {
   /** Resolves when the kind of response is known. */
   readonly reply: Promise<PostReply>;
   /** Time when a stream starts, on the clock of `performance.now()`. */
