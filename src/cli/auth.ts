@@ -1,4 +1,4 @@
-import type { ServerConfig } from "../config/mod.ts";
+import { addressOf, type ServerConfig } from "../config/mod.ts";
 import {
   type AccountOptions,
   logIn,
@@ -56,7 +56,7 @@ const status = defineCommand({
     const opened = await openConfiguration(files);
     const { servers } = opened.configuration;
     const shown = name === undefined
-      ? [...servers.values()].filter(({ connect }) => connect.kind !== "stdio")
+      ? [...servers.values()].filter(({ connect }) => addressOf(connect) !== undefined)
       : [findAvailable(name, opened)];
     const states = await withOptions(opened, async (options) => {
       const states: ServerLogin[] = [];

@@ -1,4 +1,4 @@
-import { type ConfigProblem, type Configuration, formatPath } from "../config/mod.ts";
+import { type ConfigProblem, type Configuration, formatPath, processOf } from "../config/mod.ts";
 import { formatProblem } from "../errors.ts";
 import { defineCommand, FILE_FLAGS, JSON_FLAG, optional, serverArgument } from "./command.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
@@ -83,7 +83,7 @@ function report(
     ...oddities,
     ...slow,
     ...noise.slice(0, 1).map((text) => {
-      const isLocal = config.connect.kind === "stdio";
+      const isLocal = processOf(config.connect) !== undefined;
       const what = isLocal
         ? "writes text that is not an MCP message to stdout"
         : "sends data that is not an MCP message";

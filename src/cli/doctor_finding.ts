@@ -1,4 +1,4 @@
-import { type ConfigProblem, formatPath } from "../config/mod.ts";
+import { addressOf, type ConfigProblem, formatPath, processOf } from "../config/mod.ts";
 import {
   CatalogError,
   HandshakeError,
@@ -53,14 +53,16 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     const command = error.details.command ?? `agent-mcp-gateway auth login ${name}`;
     return { kind: "login-needed", message, fix: `Log in: ${command}` };
   }
+  const program = processOf(connect);
+  const address = addressOf(connect);
   const causes = causesOf(error);
   const is = (test: (cause: unknown) => boolean): boolean => causes.some(test);
   const start = causes.find((cause) => cause instanceof StartFailure);
-  if (start !== undefined && connect.kind === "stdio") {
-    return findStartCause(start, { name, connect, windows: context.windows });
+  if (start !== undefined && program !== undefined) {
+    return findStartCause(start, { name, connect: program, windows: context.windows });
   }
   const said = (error instanceof DownstreamError ? error.said : undefined) ?? message;
-  const local = connect.kind === "stdio" ? findLocalCause(said, { name, connect }) : undefined;
+  const local = program && findLocalCause(said, { name, connect: program });
   if (local !== undefined) {
     const { kind, message, fix } = local;
     return { kind, message, fix };
@@ -72,13 +74,13 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
       `older release of the server, or set ${disabled} to true`;
     return { kind: "newer-revision", message, fix };
   }
-  const failure = connect.kind === "stdio" ? undefined : remoteFailureBehind(error);
-  if (failure !== undefined && connect.kind !== "stdio") {
-    const remote = findRemoteCause(failure, { name, connect });
+  const failure = remoteFailureBehind(error);
+  if (failure !== undefined && address !== undefined) {
+    const remote = findRemoteCause(failure, { name, connect: address });
     if (remote !== undefined) return { message, ...remote };
   }
   if (
-    connect.kind === "stdio" && noise.length > 0 &&
+    program !== undefined && noise.length > 0 &&
     is((cause) => isOf(cause, ChannelClosed, DOMException, HandshakeError))
   ) {
     const quote = JSON.stringify(noise[0]?.slice(0, 80));
@@ -93,7 +95,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   }
   if (is((cause) => cause instanceof DOMException && cause.name === "TimeoutError")) {
     const { connectTimeoutMs } = config.options;
-    const fill = connect.kind === "stdio" ? fillCommandOf(connect) : undefined;
+    const fill = fillCommandOf(connect);
     if (fill !== undefined) {
       return {
         kind: "too-slow",
@@ -108,10 +110,10 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
         `Raise ${
           formatPath(["mcpServers", name])
         }.gateway.connect_timeout_ms (now ${connectTimeoutMs})` +
-        (connect.kind === "stdio"
+        (address === undefined
           ? ", or run its command by hand to see why it does not start"
           : `, or find out why the server at ${
-            URL.parse(connect.url)?.host
+            URL.parse(address.url)?.host
           } accepts connections but ` +
             "does not answer"),
     };
@@ -122,7 +124,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     return { kind: "protocol", message, fix };
   }
   if (is((cause) => cause instanceof ChannelClosed)) {
-    const fix = connect.kind === "stdio"
+    const fix = program !== undefined
       ? "Run its command by hand, in the same folder and with the same variables, and read " +
         "what it prints before it exits"
       : "Look at the server's own log";

@@ -78,7 +78,7 @@ async function inspect(
   const server = probes.servers.get(name);
   if (server === undefined) return { failure: "not there" };
   const { connect } = server.config;
-  const fill = connect.kind === "stdio" ? fillCommandOf(connect) : undefined;
+  const fill = fillCommandOf(connect);
   try {
     signal.throwIfAborted();
     const { tools } = await server.listTools(NOBODY, signal);

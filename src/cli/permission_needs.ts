@@ -1,6 +1,8 @@
 import {
+  addressOf,
   childEnvironment,
   type Configuration,
+  type ConnectHttp,
   type ConnectStdio,
   DEPTH_VARIABLE,
   type Environment,
@@ -8,6 +10,7 @@ import {
   type FoundFiles,
   listSettings,
   oauthFolder,
+  processOf,
   resolvePath,
   safeVariables,
   type ServerConfig,
@@ -59,8 +62,10 @@ export function findNeeds(served: ServedConfiguration): Needs {
   needFiles(needs, served);
   needVariables(needs, served);
   for (const server of served.configuration.servers.values()) {
-    if (server.connect.kind === "stdio") needProgram(needs, server, server.connect, served);
-    else needHost(needs, server, server.connect.url, served);
+    const program = processOf(server.connect);
+    const address = addressOf(server.connect);
+    if (program !== undefined) needProgram(needs, server, program, served);
+    if (address !== undefined) needHost(needs, server, address, served);
   }
   needListener(needs, served);
   return needs;
@@ -147,14 +152,13 @@ function findProgram(
 
 function needHost(
   needs: Needs,
-  server: ServerConfig,
-  url: string,
+  { name, options, unavailable }: ServerConfig,
+  { url, headers }: ConnectHttp,
   served: ServedConfiguration,
 ): void {
-  const { name, connect, options, unavailable } = server;
-  if (unavailable !== undefined || connect.kind === "stdio") return;
+  if (unavailable !== undefined) return;
   needs.net.add(hostOf(url));
-  if (Object.keys(connect.headers).some((header) => /^authorization$/i.test(header))) return;
+  if (Object.keys(headers).some((header) => /^authorization$/i.test(header))) return;
   needs.notes.push(
     `Server "${name}" may require a login (OAuth) at hosts that only it knows. ` +
       "If it does, add them to --allow-net.",

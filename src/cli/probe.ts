@@ -1,4 +1,4 @@
-import type { Configuration, ServerConfig, Settings } from "../config/mod.ts";
+import { type Configuration, processOf, type ServerConfig, type Settings } from "../config/mod.ts";
 import {
   authorize,
   type Caller,
@@ -8,8 +8,9 @@ import {
   Processes,
   type ServerContext,
   type Tool,
+  transportKind,
 } from "../downstream/mod.ts";
-import { failFastVariables, isDownloaded } from "../downstream/causes/mod.ts";
+import { failFastVariables } from "../downstream/causes/mod.ts";
 import type { Log, LogFields } from "../log.ts";
 import type { Output } from "./command.ts";
 import { type Interrupts, withInterrupts } from "./interrupts.ts";
@@ -135,8 +136,7 @@ export class Probes {
 
   /** Whether the program of a server downloads it first, unless it is installed. */
   isDownloaded(name: string): boolean {
-    const connect = this.servers.get(name)?.config.connect;
-    return connect?.kind === "stdio" && isDownloaded(connect);
+    return mayDownload(this.servers.get(name)?.config);
   }
 
   /** Ends all servers. */
@@ -188,11 +188,16 @@ export class Probes {
  * does not answer: a person is waiting.
  */
 function forDownload(config: ServerConfig): ServerConfig {
-  const { connect, options } = config;
-  if (connect.kind !== "stdio" || !isDownloaded(connect)) return config;
+  const { options } = config;
+  const connect = processOf(config.connect);
+  if (connect === undefined || !mayDownload(config)) return config;
   const env = { ...failFastVariables(options.connectTimeoutMs), ...connect.env };
   const connectTimeoutMs = Math.max(options.connectTimeoutMs, DOWNLOAD_MS);
   return { ...config, connect: { ...connect, env }, options: { ...options, connectTimeoutMs } };
+}
+
+function mayDownload(config: ServerConfig | undefined): boolean {
+  return config !== undefined && transportKind(config.connect).mayDownload();
 }
 
 /** Runs `use` on servers, and then ends them in any case. */
@@ -233,10 +238,7 @@ export async function withStartedServers<T>(
     using progress = new Progress(names, {
       line: stderr,
       signal,
-      isDownloaded: (name) => {
-        const connect = servers.get(name)?.connect;
-        return connect?.kind === "stdio" && isDownloaded(connect);
-      },
+      isDownloaded: (name) => mayDownload(servers.get(name)),
     });
     return await withProbes({ servers, settings, log, interrupts }, async (probes) => {
       const started = await probes.run(names, ({ config, error, tools, ms }) => {

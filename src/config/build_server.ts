@@ -1,9 +1,10 @@
 import { familyOf, headerValueMessage, isHeaderValue, isHttpUrl } from "./check_entries.ts";
+import { type Connect, type ConnectStdio, processOf } from "./connect.ts";
 import { expandHome } from "./environment.ts";
 import { expandText, type Variables } from "./expand.ts";
 import { entriesOf } from "./json_value.ts";
 import { formatPath } from "./path.ts";
-import type { Connect, ConnectStdio, ServerConfig, ServerOptions, ShownServer } from "./server.ts";
+import type { ServerConfig, ServerOptions, ShownServer } from "./server.ts";
 import type { ServerEntry } from "./servers_schema.ts";
 import { showUrl } from "./shown_url.ts";
 
@@ -31,6 +32,7 @@ export function buildServer(
   const connect = buildConnect(entry, expander);
   const options = buildOptions(entry, expander);
   const { errors, warnings } = expander;
+  const program = processOf(connect);
   const unavailable = errors.length === 0
     ? {}
     : { unavailable: errors.map((one) => `${one.message} (${formatPath(one.path)})`).join("; ") };
@@ -47,7 +49,7 @@ export function buildServer(
   return {
     server,
     errors,
-    warnings: connect.kind === "stdio" && isOnePassword(connect) ? [] : warnings,
+    warnings: program !== undefined && isOnePassword(program) ? [] : warnings,
   };
 }
 

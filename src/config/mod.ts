@@ -7,6 +7,8 @@
  */
 export type { ConfigProblem } from "../errors.ts";
 export type { Configuration } from "./configuration.ts";
+export { addressOf, processOf, secretsIn } from "./connect.ts";
+export type { Connect, ConnectHttp, ConnectMemory, ConnectStdio } from "./connect.ts";
 export { describeFile } from "./describe_file.ts";
 export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
@@ -32,9 +34,6 @@ export { formatPath } from "./path.ts";
 export { readInstant } from "./instant.ts";
 export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
 export type {
-  Connect,
-  ConnectHttp,
-  ConnectStdio,
   Forwarded,
   Isolation,
   OAuthOptions,

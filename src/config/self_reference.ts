@@ -1,3 +1,4 @@
+import { processOf } from "./connect.ts";
 import { childEnvironment, type Environment, expandHome, homeFolder } from "./environment.ts";
 import { resolvePath } from "./file_path.ts";
 import { locateFiles } from "./locate.ts";
@@ -22,8 +23,8 @@ export async function isSelfReference(
   server: ServerConfig,
   options: SelfOptions,
 ): Promise<boolean> {
-  const { connect } = server;
-  if (connect.kind !== "stdio") return false;
+  const connect = processOf(server.connect);
+  if (connect === undefined) return false;
   const { windows, program } = options;
   const folder = resolvePath(options.cwd, connect.cwd ?? ".");
   const start = findStart([connect.command, ...connect.args], { cwd: folder, program });

@@ -1,3 +1,5 @@
+import type { Connect } from "./connect.ts";
+
 /** The configuration of one downstream server. */
 export interface ServerConfig {
   /** The key under `mcpServers`. */
@@ -29,33 +31,6 @@ export interface ShownServer {
   readonly command?: string;
   /** The url as written in the file, without userinfo, query and fragment. */
   readonly url?: string;
-}
-
-/** How to connect to a server. */
-export type Connect = ConnectStdio | ConnectHttp;
-
-/** A process to start. */
-export interface ConnectStdio {
-  /** Connects over standard input and output. */
-  readonly kind: "stdio";
-  /** Program name or path; never empty. */
-  readonly command: string;
-  /** Arguments of the program. */
-  readonly args: readonly string[];
-  /** The entry's own variables; `childEnvironment` adds the others. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Working folder as written; default: the gateway's own. */
-  readonly cwd?: string;
-}
-
-/** An address to call: `auto` tries streamable HTTP first and falls back to SSE. */
-export interface ConnectHttp {
-  /** Streamable HTTP, the older SSE, or whichever the server supports. */
-  readonly kind: "http" | "sse" | "auto";
-  /** An `http:` or `https:` address. */
-  readonly url: string;
-  /** Headers of every request, names as written. */
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Which callers share one downstream session. */

@@ -6,6 +6,7 @@ import { RemoteFailure } from "./remote_failure.ts";
 import { CatalogError, HandshakeError } from "./revisions/mod.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { serverCommand } from "./server_command.ts";
+import { transportKind } from "./transport_kind.ts";
 import { shortenText } from "../text.ts";
 
 /** How much of a decisive line is quoted, in UTF-16 code units. */
@@ -59,12 +60,10 @@ export async function explainFailure(
   return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause, quotesNoise });
 }
 
-/** Describes the cause that a local server's last output shows, and quotes the line. */
+/** Describes the cause that a server's last output shows, and quotes the line. */
 async function explainWords(words: string, config: ServerConfig): Promise<string | undefined> {
-  const { connect, name } = config;
-  if (words === "" || connect.kind !== "stdio") return undefined;
-  const { findLocalCause } = await import("./causes/mod.ts");
-  const found = findLocalCause(words, { name, connect });
+  if (words === "") return undefined;
+  const found = await transportKind(config.connect).findCause(words, config.name);
   if (found === undefined) return undefined;
   const line = JSON.stringify(shortenText(found.line, MAX_LINE));
   return `${redactExcerpt(found.message, config)}. It wrote ${line}.`;

@@ -182,7 +182,7 @@ export class Lease implements Disposable {
 
 /** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
 function startSpan(
-  { server, isProcess, codec }: Session,
+  { server, transport, codec }: Session,
   { invocation, span }: LeaseRequest,
 ): Span {
   const method = codec.methodOf(invocation);
@@ -193,7 +193,7 @@ function startSpan(
       "mcp.method.name": method,
       "gen_ai.operation.name": "execute_tool",
       "gen_ai.tool.name": name,
-      "network.transport": isProcess ? "pipe" : "tcp",
+      "network.transport": transport.network,
       "gateway.server": server,
     },
   });

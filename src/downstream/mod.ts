@@ -20,8 +20,13 @@ export type { ClientChannel, InputKind, InputRequest, InputResponse } from "./cl
 export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
-export { openTransport, type TransportContext } from "./open.ts";
 export { type PendingOperation, PendingOperations } from "./pending_operations.ts";
+export {
+  openTransport,
+  type TransportContext,
+  type TransportKind,
+  transportKind,
+} from "./transport_kind.ts";
 export { Processes } from "./processes.ts";
 export { type RemoteFailure, remoteFailureBehind, type RemoteProblem } from "./remote_failure.ts";
 export { CatalogError, HandshakeError, type ServerInfo } from "./revisions/mod.ts";

@@ -70,7 +70,7 @@ export class NoiseLog {
    */
   constructor(
     log: Log,
-    { server, verb }: { readonly server: string; readonly verb: "wrote to stdout" | "sent" },
+    { server, verb }: { readonly server: string; readonly verb: string },
   ) {
     this.#log = log;
     this.#server = server;

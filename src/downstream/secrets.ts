@@ -1,4 +1,4 @@
-import type { ServerConfig } from "../config/mod.ts";
+import { secretsIn, type ServerConfig } from "../config/mod.ts";
 import { redact } from "../redact.ts";
 
 /** Longest quote from a server, in UTF-16 code units. */
@@ -36,11 +36,10 @@ export function addSecrets(config: ServerConfig, values: readonly string[]): voi
  */
 export function secretsOf(config: ServerConfig): string[] {
   const { connect, options, secrets } = config;
-  const own = connect.kind === "stdio" ? connect.env : connect.headers;
   const inherited = options.inheritEnv.map((name) => Deno.env.get(name) ?? "");
   const { clientSecret = "" } = options.oauth ?? {};
   const all = [
-    ...[...secrets, ...Object.values(own), ...inherited, clientSecret],
+    ...[...secrets, ...secretsIn(connect), ...inherited, clientSecret],
     ...(learned.get(config) ?? []),
   ];
   // Multi-line secrets are redacted line by line too: stderr is read in lines.

@@ -5,6 +5,7 @@ import type { ActiveCalls } from "./active_calls.ts";
 import type { ClientChannel, InputResponse } from "./client_channel.ts";
 import { NoiseLog } from "./noise_log.ts";
 import { redactExcerpt } from "./secrets.ts";
+import { transportKind } from "./transport_kind.ts";
 import type { ServerCodec } from "./revisions/mod.ts";
 
 /**
@@ -54,10 +55,7 @@ export interface ServerListener {
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
   const { config, codec, forward, log, calls, link, onNoise, onToolsChanged, onClosed } = listener;
   const server = config.name;
-  const noise = new NoiseLog(log, {
-    server,
-    verb: config.connect.kind === "stdio" ? "wrote to stdout" : "sent",
-  });
+  const noise = new NoiseLog(log, { server, verb: transportKind(config.connect).verb });
   const peer = new Peer(channel, {
     request: (request) => {
       if (peer.incomingCount > MAX_REQUESTS) {

@@ -1,4 +1,4 @@
-import { downloads, type ServerConfig } from "../config/mod.ts";
+import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import { type CancelSignal, type Channel, ChannelClosed, type Peer } from "../jsonrpc/mod.ts";
 import { ActiveCalls } from "./active_calls.ts";
@@ -22,6 +22,7 @@ import {
   type ServerInfo,
 } from "./revisions/mod.ts";
 import { refusesSession } from "./session_check.ts";
+import { type TransportKind, transportKind } from "./transport_kind.ts";
 import { withDeadline } from "../within.ts";
 
 /** Grace periods for the processes of a broken session. */
@@ -79,6 +80,8 @@ export interface SessionOptions {
 export class Session {
   /** The server's name. */
   readonly server: string;
+  /** All that depends on the kind of the connection. */
+  readonly transport: TransportKind;
   /** The active calls. */
   readonly activeCalls = new ActiveCalls();
   readonly #options: SessionOptions;
@@ -103,6 +106,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.server = options.config.name;
+    this.transport = transportKind(options.config.connect);
     this.#noise = new Noise(options.config);
     const { forward } = options.config.options;
     this.#declared = declaredCapabilities(options.capabilities, forward);
@@ -149,11 +153,6 @@ export class Session {
   /** Number of times that the server sent data that was not a message. */
   get noiseCount(): number {
     return this.#noise.count;
-  }
-
-  /** Whether the server is a process of ours. */
-  get isProcess(): boolean {
-    return this.#options.config.connect.kind === "stdio";
   }
 
   /** Whether the server keeps the session under an id, which it may forget. */
@@ -311,9 +310,8 @@ export class Session {
 
   /** Whether a start took too long because its program may be downloading the server. */
   #mayDownload({ cause }: Error): boolean {
-    const { connect } = this.#options.config;
-    return connect.kind === "stdio" && downloads([connect.command, ...connect.args]) &&
-      cause instanceof DOMException && cause.name === "TimeoutError";
+    return this.transport.mayDownload() && cause instanceof DOMException &&
+      cause.name === "TimeoutError";
   }
 
   async #connect(): Promise<ServerInfo> {

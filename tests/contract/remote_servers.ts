@@ -210,7 +210,7 @@ export class RemoteServers implements TransportUnderTest {
   ): Promise<Transport> {
     await this.#listening;
     const { connect } = config;
-    if (connect.kind === "stdio") throw new Error("This is for remote servers");
+    if (!("url" in connect)) throw new Error("This is for remote servers");
     const url = new URL(connect.url);
     const server = this.#servers.get(url.pathname);
     if (server === undefined) throw new Error(`There is no server at ${url.pathname}`);

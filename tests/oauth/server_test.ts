@@ -26,7 +26,7 @@ async function openMemory(
   { connect }: ServerConfig,
   authorization: Authorization | undefined,
 ): Promise<Transport> {
-  if (connect.kind === "stdio" || authorization === undefined) throw new Error("not remote");
+  if (!("url" in connect) || authorization === undefined) throw new Error("not remote");
   const status = await send(authorization, connect.url);
   if (status !== 200) throw new Error(`HTTP ${status}`);
   const [ours, theirs] = createMemoryChannels();

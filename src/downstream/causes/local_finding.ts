@@ -1,8 +1,10 @@
 import {
+  type Connect,
   type ConnectStdio,
   downloads,
   formatPath,
   type PackageRun,
+  processOf,
   programName,
   readPackageRun,
 } from "../../config/mod.ts";
@@ -223,7 +225,8 @@ export function findLocalCause(
   said: string,
   { name, connect }: { readonly name: string; readonly connect: ConnectStdio },
 ): LocalFinding | undefined {
-  const run = readPackageRun([connect.command, ...connect.args]);
+  const command = [connect.command, ...connect.args];
+  const run = readPackageRun(command);
   const context = {
     command: connect.command,
     program: run?.runner ?? programName(connect.command),
@@ -232,7 +235,7 @@ export function findLocalCause(
     args: `${formatPath(["mcpServers", name])}.args`,
     words: connect.args,
   };
-  const patterns = isDownloaded(connect) ? [...DOWNLOAD_FAILURES, ...RUN_FAILURES] : RUN_FAILURES;
+  const patterns = downloads(command) ? [...DOWNLOAD_FAILURES, ...RUN_FAILURES] : RUN_FAILURES;
   for (const { said: pattern, kind, find } of patterns) {
     const groups = pattern.exec(said);
     if (groups === null) continue;
@@ -246,19 +249,16 @@ function lineAt(text: string, index: number): string {
   return text.slice(text.lastIndexOf("\n", index - 1) + 1, end < 0 ? text.length : end).trim();
 }
 
-/** Whether a server's command downloads the server first, which may take long. */
-export function isDownloaded({ command, args }: ConnectStdio): boolean {
-  return downloads([command, ...args]);
-}
-
 /**
  * Returns a command that downloads the package of an entry and exits, for a person to run. It does
  * not start the server, which would run forever with its input open.
  *
- * @returns `undefined` if the entry's program has no such command.
+ * @returns `undefined` if there is no such command.
  */
-export function fillCommandOf({ command, args }: ConnectStdio): string | undefined {
-  const run = readPackageRun([command, ...args]);
+export function fillCommandOf(connect: Connect): string | undefined {
+  const program = processOf(connect);
+  if (program === undefined) return undefined;
+  const run = readPackageRun([program.command, ...program.args]);
   return run === undefined ? undefined : fillCommand(run);
 }
 

@@ -9,7 +9,6 @@ export {
   failFastVariables,
   fillCommandOf,
   findLocalCause,
-  isDownloaded,
   lineEndingsFix,
   type LocalFinding,
   type LocalFindingKind,

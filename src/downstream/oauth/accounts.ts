@@ -1,4 +1,4 @@
-import type { ConnectHttp, ServerConfig } from "../../config/mod.ts";
+import { addressOf, type ConnectHttp, type ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import { hasOwnHeader } from "./authorize.ts";
 
@@ -39,7 +39,7 @@ export interface LogoutOutcome {
 export interface LoginState {
   /**
    * `header` and `client` need no person: the entry has an `Authorization` header, or its own
-   * client id and secret. `local` is a stdio server. `expired` tokens are renewed automatically if
+   * client id and secret. `local` is a server that is not remote. `expired` tokens are renewed automatically if
    * `isRenewable`.
    */
   readonly state: "local" | "header" | "client" | "logged-in" | "expired" | "logged-out";
@@ -74,8 +74,8 @@ export async function logOut(
   config: ServerConfig,
   options: AccountOptions,
 ): Promise<LogoutOutcome> {
-  const { connect } = config;
-  if (connect.kind === "stdio") return { wasLoggedIn: false, revoked: "unsupported" };
+  const connect = addressOf(config.connect);
+  if (connect === undefined) return { wasLoggedIn: false, revoked: "unsupported" };
   const { logOutOf } = await import("./log_out.ts");
   return await logOutOf(config, { ...options, url: connect.url });
 }
@@ -85,10 +85,10 @@ export async function readLoginState(
   config: ServerConfig,
   { log, folder }: Pick<AccountOptions, "log" | "folder">,
 ): Promise<LoginState> {
-  const { connect, options } = config;
-  if (connect.kind === "stdio") return { state: "local" };
+  const connect = addressOf(config.connect);
+  if (connect === undefined) return { state: "local" };
   if (hasOwnHeader(connect.headers)) return { state: "header" };
-  if (options.oauth?.grant === "client_credentials") return { state: "client" };
+  if (config.options.oauth?.grant === "client_credentials") return { state: "client" };
   const { fitsEntry, isDue, oauthFolder, TokenStore } = await import("./lazy.ts");
   const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
   const { logins } = await store.read(connect.url);
@@ -106,10 +106,11 @@ export async function readLoginState(
 }
 
 /** The connection to log in through, or the reason why no login is needed. */
-function findConnect({ connect, options }: ServerConfig): ConnectHttp | string {
-  if (connect.kind === "stdio") return "it is a program on this machine";
+function findConnect(config: ServerConfig): ConnectHttp | string {
+  const connect = addressOf(config.connect);
+  if (connect === undefined) return "it is a program on this machine";
   if (hasOwnHeader(connect.headers)) return "its entry has an Authorization header";
-  if (options.oauth?.grant === "client_credentials") {
+  if (config.options.oauth?.grant === "client_credentials") {
     return "the gateway logs in automatically, with the client_id and client_secret of its entry";
   }
   return connect;

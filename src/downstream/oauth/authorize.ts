@@ -1,4 +1,4 @@
-import type { ServerConfig } from "../../config/mod.ts";
+import { addressOf, type ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import type { RecoverOptions, ServerAuth } from "../authorization.ts";
 import type { PendingOperations } from "../pending_operations.ts";
@@ -35,15 +35,15 @@ export interface AuthorizeOptions {
 /**
  * Makes the authorization of a server. Nothing is loaded, read or sent before its first request.
  *
- * @returns `undefined` for a stdio server.
+ * @returns `undefined` for a server that is not remote.
  */
 export function authorize(
   config: ServerConfig,
   options: AuthorizeOptions,
 ): ServerAuth | undefined {
-  const { connect, name } = config;
-  if (connect.kind === "stdio") return undefined;
-  if (hasOwnHeader(connect.headers)) return new StaticHeaderAuth(name);
+  const connect = addressOf(config.connect);
+  if (connect === undefined) return undefined;
+  if (hasOwnHeader(connect.headers)) return new StaticHeaderAuth(config.name);
   return new LazyOAuth(config, connect.url, options);
 }
 

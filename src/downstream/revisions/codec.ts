@@ -76,6 +76,14 @@ export class CatalogError extends Error {
   override readonly name = "CatalogError";
 }
 
+/** Options of asking for a page of the tools. */
+export interface ListOptions {
+  /** The cursor of the page before it; `undefined` for the first page. */
+  readonly cursor: string | undefined;
+  /** Cancels the request. */
+  readonly signal: CancelSignal;
+}
+
 /** One page of a list of tools. */
 export interface ToolPage {
   /** The definitions, parsed. */
@@ -150,10 +158,7 @@ export interface ServerCodec {
    *
    * @throws {CatalogError} The answer is an error, or not a list.
    */
-  listTools(
-    peer: Peer,
-    options: { readonly cursor: string | undefined; readonly signal: CancelSignal },
-  ): Promise<ToolPage>;
+  listTools(peer: Peer, options: ListOptions): Promise<ToolPage>;
   /** Returns the method of an invocation, for the trace. */
   methodOf(invocation: Invocation): string;
   /** Sends an invocation and waits for its answer. */

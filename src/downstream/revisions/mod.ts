@@ -19,6 +19,7 @@ export { CatalogError, HandshakeError } from "./codec.ts";
 export type {
   Invocation,
   InvokeOptions,
+  ListOptions,
   OpenOptions,
   Phase,
   Probe,

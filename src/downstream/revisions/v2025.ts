@@ -18,6 +18,7 @@ import {
   HandshakeError,
   type Invocation,
   type InvokeOptions,
+  type ListOptions,
   type OpenOptions,
   type ServerCodec,
   type ServerInfo,
@@ -52,10 +53,7 @@ export const v2025: ServerCodec = {
     "notifications/cancelled": "cancel",
   },
   open,
-  async listTools(peer, { cursor, signal }) {
-    const params = cursor === undefined ? {} : { cursor };
-    return readPage(await peer.request(LIST_TOOLS, params, { signal }));
-  },
+  listTools,
   methodOf: () => CALL_TOOL,
   invoke,
   isToolError,
@@ -119,6 +117,11 @@ async function open(
 }
 
 /** @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools#listing-tools} */
+async function listTools(peer: Peer, { cursor, signal }: ListOptions): Promise<ToolPage> {
+  const params = cursor === undefined ? {} : { cursor };
+  return readPage(await peer.request(LIST_TOOLS, params, { signal }));
+}
+
 function readPage(reply: Reply): ToolPage {
   if (!reply.ok) {
     const { error } = reply;

@@ -1,0 +1,105 @@
+import {
+  type Connect,
+  type ConnectHttp,
+  type ConnectMemory,
+  type ConnectStdio,
+  downloads,
+  type ServerConfig,
+} from "../config/mod.ts";
+import type { Authorization } from "./authorization.ts";
+import type { LocalFinding } from "./causes/mod.ts";
+import { openStdio, type StdioContext } from "./stdio_transport.ts";
+import type { Transport } from "./transport.ts";
+
+/** The context in which a connection is opened. */
+export interface TransportContext extends StdioContext {
+  /** Adds a token to the requests to a remote server. */
+  readonly authorization?: Authorization | undefined;
+}
+
+/** All that depends on the kind of a connection to a server. */
+export interface TransportKind {
+  /** The network's name in a trace. */
+  readonly network: "pipe" | "tcp";
+  /** The verb for data that is not a message, as in "what the server sent". */
+  readonly verb: "wrote to stdout" | "sent";
+  /** Whether a start may have to download the server. */
+  mayDownload(): boolean;
+  /** Opens a connection. */
+  open(config: ServerConfig, context: TransportContext): Transport | Promise<Transport>;
+  /** Finds the cause of a failure in the server's last output. */
+  findCause(words: string, server: string): Promise<LocalFinding | undefined>;
+}
+
+/** Describes a kind of connection. A new kind is a type error until it is described here. */
+export function transportKind(connect: Connect): TransportKind {
+  switch (connect.kind) {
+    case "stdio":
+      return stdio(connect);
+    case "http":
+    case "sse":
+    case "auto":
+      return http(connect);
+    case "memory":
+      return memory(connect);
+  }
+}
+
+/**
+ * Opens a connection to a server over the transport that its entry names.
+ *
+ * @param config The server's entry.
+ * @param context Log and count of processes.
+ * @throws {DownstreamError} if it cannot be opened.
+ */
+export async function openTransport(
+  config: ServerConfig,
+  context: TransportContext,
+): Promise<Transport> {
+  return await transportKind(config.connect).open(config, context);
+}
+
+// Each part that is not in the start of every gateway is loaded when it is used.
+
+function stdio(connect: ConnectStdio): TransportKind {
+  return {
+    network: "pipe",
+    verb: "wrote to stdout",
+    mayDownload: () => downloads([connect.command, ...connect.args]),
+    open: (config, context) => openStdio(config, { ...context, connect }),
+    async findCause(words, name) {
+      const { findLocalCause } = await import("./causes/mod.ts");
+      return findLocalCause(words, { name, connect });
+    },
+  };
+}
+
+function http(connect: ConnectHttp): TransportKind {
+  return {
+    ...REMOTE_OR_EMBEDDED,
+    network: "tcp",
+    async open(config, { log, maxBytes, authorization }) {
+      const { openRemote } = await import("./remote/mod.ts");
+      const limits = maxBytes === undefined ? {} : { maxBytes };
+      return await openRemote(config, { connect, log, ...limits, authorization });
+    },
+  };
+}
+
+function memory(connect: ConnectMemory): TransportKind {
+  return {
+    ...REMOTE_OR_EMBEDDED,
+    network: "pipe",
+    async open(_config, { maxBytes }) {
+      const { openMemory } = await import("./memory_transport.ts");
+      return openMemory(connect, maxBytes);
+    },
+  };
+}
+
+/** A server that is no process of ours: its output is not ours to read. */
+const REMOTE_OR_EMBEDDED = {
+  verb: "sent",
+  mayDownload: () => false,
+  findCause: () => Promise.resolve(undefined),
+} as const;
