@@ -12,7 +12,6 @@ import { fileURLToPath } from "node:url";
 export const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["cli"],
-  ["cli/init"],
   ["gateway"],
   ["gateway/tools", "gateway/http"],
   ["policy", "downstream", "limits", "audit", "metrics"],

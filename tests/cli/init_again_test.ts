@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
-import { type InspectedServer, mergeServers, type Plan } from "../../src/cli/init/mod.ts";
-import { describePlanned } from "../../src/cli/init/plan.ts";
-import { placeOf } from "../../src/cli/init/server_place.ts";
+import { placeOf } from "../../src/cli/init/describe_server.ts";
+import type { InspectedServer } from "../../src/cli/init/inspect_servers.ts";
+import { mergeServers } from "../../src/cli/init/merge_servers.ts";
+import { describePlanned, type Plan } from "../../src/cli/init/plan.ts";
 import { nextText } from "../../src/cli/init/summary.ts";
 import { KEYS, Scene } from "./init_scene.ts";
 
@@ -128,7 +129,7 @@ Deno.test("[init.describe] servers of one name are distinguished by folder or ad
   const files = { servers: "/home/me/s", rules: "/home/me/r" };
   const options = { written: [], files, clients: [], ready: [], kept: 0, home: "/home/me" };
   const next = nextText(plan, options);
-  assert.match(next, /left, right have the same "description": say in ~\/s what tells them apart/);
+  assert.match(next, /left, right have the same "description": say in ~\/s how they differ/);
   assert.doesNotMatch(next, /files, code/);
 });
 

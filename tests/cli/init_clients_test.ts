@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
-import {
-  type ClientId,
-  clientPlaces,
-  type Disk,
-  findServers,
-  type Machine,
-} from "../../src/cli/init/mod.ts";
+import { type ClientId, clientPlaces, type Machine } from "../../src/cli/init/clients.ts";
+import type { Disk } from "../../src/cli/init/disk.ts";
+import { findServers } from "../../src/cli/init/find_servers.ts";
 import { environment } from "./init_scene.ts";
 
 const SYSTEMS: Readonly<Record<Machine["os"], Pick<Machine, "home" | "cwd">>> = {

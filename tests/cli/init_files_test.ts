@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
 import { checkText } from "../../src/config/editing/mod.ts";
 import { BACKUP, NOW, Scene, undescribed } from "./init_scene.ts";
-import { writeFiles } from "../../src/cli/init/mod.ts";
+import { writeFiles } from "../../src/cli/init/write_files.ts";
 
 const CURSOR = { mcpServers: { one: { command: "x", env: { API_TOKEN: "hush-hush" } } } };
 const isPosix = Deno.build.os !== "windows";
@@ -325,7 +325,7 @@ Deno.test("[init.undo] a missing backup is reported, and the file stays", async 
   Deno.removeSync(scene.own(`.mcp.json${BACKUP}`));
   const { code, stderr } = await scene.run({ undo: true });
   assert.equal(code, 1);
-  assert.match(stderr, /Cannot put back .*\.mcp\.json: its backup .* is not there any more/);
+  assert.match(stderr, /Cannot put back .*\.mcp\.json: its backup .* is missing/);
   const { mcpServers } = parse(Deno.readTextFileSync(scene.own(".mcp.json")));
   assert.deepEqual(undescribed(mcpServers), CURSOR.mcpServers);
   const again = await scene.run({ undo: true });

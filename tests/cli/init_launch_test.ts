@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { permissionFlags } from "../../scripts/permissions.ts";
-import { launchWords, type Running } from "../../src/cli/init/mod.ts";
+import { launchWords, type Running } from "../../src/cli/init/client_entry.ts";
 
 const FROM_SOURCE: Running = {
   launcher: undefined,

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { parse } from "jsonc-parser";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
-import { inspectServers } from "../../src/cli/inspect_servers.ts";
-import { askPlan, type InspectedServer } from "../../src/cli/init/mod.ts";
+import { askPlan } from "../../src/cli/init/ask.ts";
 import { describeServer } from "../../src/cli/init/describe_server.ts";
+import { type InspectedServer, inspectServers } from "../../src/cli/init/inspect_servers.ts";
 import { until } from "../e2e/until.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { type Answer, KEYS, Scene } from "./init_scene.ts";
@@ -160,7 +160,7 @@ Deno.test("[init.look] a second run gives a new server's tools to the existing a
   });
 });
 
-const INSPECT_SERVERS = new URL("../../src/cli/inspect_servers.ts", import.meta.url).href;
+const INSPECT_SERVERS = new URL("../../src/cli/init/inspect_servers.ts", import.meta.url).href;
 
 /** A program that never answers. */
 const SILENT = { command: Deno.execPath(), args: ["eval", "setInterval(() => {}, 1000)"] };

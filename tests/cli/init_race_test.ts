@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { readJournal } from "../../src/cli/init/journal.ts";
-import { writeFiles } from "../../src/cli/init/write_files.ts";
+import { readJournal, writeFiles } from "../../src/cli/init/write_files.ts";
 
 Deno.test("[init.undo] a concurrent init does not remove the undo of the other", async () => {
   const folder = Deno.makeTempDirSync();

@@ -1,8 +1,9 @@
 import { PassThrough } from "node:stream";
 import { dirname, join } from "node:path";
-import { init, type InitFlags, type InitOptions } from "../../src/cli/init.ts";
-import type { Machine } from "../../src/cli/init/mod.ts";
-import { thisDisk } from "../../src/cli/init/mod.ts";
+import type { InitFlags } from "../../src/cli/init/mod.ts";
+import { init, type InitOptions } from "../../src/cli/init/run.ts";
+import type { Machine } from "../../src/cli/init/clients.ts";
+import { thisDisk } from "../../src/cli/init/disk.ts";
 import { soon, until } from "../e2e/until.ts";
 import type { Printed } from "./audit_support.ts";
 

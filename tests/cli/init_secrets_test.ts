@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { programOf } from "../../src/config/server_program.ts";
 import { findClearTextSecrets } from "../../src/cli/init/clear_text_secrets.ts";
-import type { JsonRecord } from "../../src/cli/init/mod.ts";
+import type { JsonRecord } from "../../src/cli/init/import_entry.ts";
 import { Scene } from "./init_scene.ts";
 
 const SK = `sk-${"a1B2".repeat(8)}`;

@@ -1,51 +1,46 @@
 import { agentIdShape, isAgentId } from "../../config/mod.ts";
 import { type Choice, Prompter, type Terminal } from "./prompter.ts";
 import { type ClientId, clientTitle } from "./clients.ts";
-import type { ClientFile } from "./find_servers.ts";
+import type { ClientFile, FoundServer } from "./find_servers.ts";
+import type { Inspected, InspectedServer } from "./inspect_servers.ts";
 import { describeServer, type OfferedServer, scopeLines } from "./merge_servers.ts";
 import {
   type Access,
   agentFor,
   type AgentPlan,
+  allowedTools,
   type ClientPlan,
   describePlanned,
+  hasToolHints,
   type Plan,
   planAgent,
 } from "./plan.ts";
-import {
-  allowedTools,
-  hasToolHints,
-  type Inspected,
-  type InspectedServer,
-} from "./allowed_tools.ts";
+import { counted } from "../terminal.ts";
 
 /** The servers, agents and clients that the questions offer. */
 export interface Questions {
-  /** Servers to choose from. */
   readonly servers: readonly OfferedServer[];
   /** Names of servers that the gateway has already. */
   readonly kept: readonly string[];
-  /** Names of agents that the rules have already. */
+  /** Names of agents that are in the rules already. */
   readonly agents: readonly string[];
   /** Clients' own files that can get the gateway's entry. */
   readonly files: readonly ClientFile[];
   /** Whether servers of the working folder are offered as chosen. */
   readonly trustsFolder: boolean;
-  /** The agents' names that are offered. */
+  /** Names of agents to suggest. */
   readonly offered: readonly string[];
-  /** The user's home folder. */
   readonly home: string;
-  /** The files that are always written, for people. */
+  /** The files that are always written, as they are shown. */
   readonly own: readonly string[];
-  /** Starts servers, all or only some, and looks at their tools. */
+  /** Starts servers, all or only some, and lists their tools. */
   look(chosen: readonly OfferedServer[], only?: readonly string[]): Promise<Inspected>;
 }
 
 /**
- * Asks what to write; nothing is written meanwhile. With the answers that are offered no file but
- * the gateway's own is changed.
+ * Asks what to write. The suggested answers change no file but the gateway's own.
  *
- * @returns undefined where it was cancelled.
+ * @returns `undefined` if the person cancelled.
  */
 export async function askPlan(
   questions: Questions,
@@ -101,8 +96,10 @@ async function askInspect(
   }
   const inspected = new Map(await look(chosen));
   for (let looked: Inspected = inspected;;) {
-    const lines = [...looked].map(([name, server]) =>
-      `${resultOf(server)} ${name}: ${said(server)}`
+    const lines = [...looked].map(([name, { tools = [], failure }]) =>
+      failure === undefined
+        ? `✓ ${name}: ${counted(tools.length, "tool")}`
+        : `✗ ${name}: failed: ${failure}`
     );
     if (lines.length > 0) prompter.note(lines.join("\n"));
     const silent = [...inspected].filter(([, { isSilent }]) => isSilent === true);
@@ -112,22 +109,15 @@ async function askInspect(
   }
 }
 
-function resultOf({ failure }: InspectedServer): string {
-  return failure === undefined ? "✓" : "✗";
-}
-
-function said({ tools, failure }: InspectedServer): string {
-  return failure === undefined ? counted(tools?.length ?? 0) : `failed: ${failure}`;
-}
-
 async function askAgain(
   prompter: Prompter,
   silent: readonly (readonly [name: string, server: InspectedServer])[],
 ): Promise<boolean> {
   const fills = silent.flatMap(([, { fill }]) => fill === undefined ? [] : [fill]);
   if (fills.length > 0) {
-    const where = fills.length === 1 ? "This command downloads its package" : "These commands " +
-      "download their packages";
+    const where = fills.length === 1
+      ? "This command downloads its package"
+      : "These commands download their packages";
     prompter.note(
       `${where}; run it in another terminal if trying again does not help:\n` +
         [...new Set(fills)].map((fill) => `  ${fill}`).join("\n"),
@@ -214,24 +204,20 @@ async function askTools(
 
 function accessChoices(servers: readonly string[], inspected: Inspected): Choice<Access>[] {
   const tools = servers.flatMap((server) => inspected.get(server)?.tools ?? []);
+  const all = counted(tools.length, "tool");
   const count = (access: Access) => allowedTools(tools, access).length;
   const hint = "according to the servers";
+  const some = (value: Access, which: string) => {
+    return { value, label: `${count(value)} of ${all}: those that ${which}`, hint };
+  };
   return [
     { value: "all", label: "All tools, including those that its servers add later" },
-    {
-      value: "careful",
-      label: `${count("careful")} of ${counted(tools.length)}: those that are not destructive`,
-      hint,
-    },
-    {
-      value: "read",
-      label: `${count("read")} of ${counted(tools.length)}: those that only read`,
-      hint,
-    },
+    some("careful", "are not destructive"),
+    some("read", "only read"),
   ];
 }
 
-/** With several agents each client's entry needs to say which one it is. */
+/** With several agents, each client's entry has to name one. */
 async function askAgentsOfClients(
   prompter: Prompter,
   agents: readonly AgentPlan[],
@@ -258,11 +244,10 @@ async function askClients(
   { files }: Questions,
 ): Promise<ClientPlan[]> {
   if (files.length === 0) return [];
-  const moved = ({ path, language }: ClientFile) =>
-    // A table of TOML is not taken out: it may hold more than the server.
-    language === "toml"
-      ? []
-      : servers.flatMap(({ places }) => places).filter(({ file }) => file.path === path);
+  const isIn = ({ path }: ClientFile) => ({ file }: FoundServer) => file.path === path;
+  const moved = (file: ClientFile) =>
+    // A TOML table is not removed: it may hold more than the server.
+    file.language === "toml" ? [] : servers.flatMap(({ places }) => places).filter(isIn(file));
   const chosen = await prompter.chooseSome(
     "Write the gateway's entry into which clients? None is changed unless you choose it",
     {
@@ -280,27 +265,26 @@ async function askClients(
   const titles = listTitles(changed);
   const kept = into.filter((file) =>
     !changed.includes(file) &&
-    servers.some(({ places }) => places.some((place) => place.file.path === file.path))
+    servers.some(({ places }) => places.some(isIn(file)))
   );
   if (count > 0 && kept.length > 0) {
-    prompter.note(
-      `${
-        listTitles(kept)
-      }: init does not remove servers from this file. Remove them yourself, or ` +
-        "the client loads them beside the gateway",
-    );
+    const what =
+      "init does not remove servers from this file. Remove them yourself, or the client " +
+      "loads them beside the gateway";
+    prompter.note(`${listTitles(kept)}: ${what}`);
   }
   for (const file of count > 0 ? changed : []) {
     const name = agentFor(rules, file.client);
     const agent = rules.agents.find((one) => one.name === name);
     const lost = servers.filter((server) =>
-      server.places.some((place) => place.file.path === file.path) &&
+      server.places.some(isIn(file)) &&
       (agent?.servers.includes(server.name) !== true || agent.tools[server.name]?.length === 0)
     );
     if (lost.length === 0) continue;
     const names = lost.map((server) => server.name).join(", ");
     prompter.note(`If they are removed, ${file.title} will no longer reach: ${names}`);
   }
+  const them = count === 1 ? "it" : `the ${count}`;
   const takeOut = count > 0 && await prompter.choose(
     `What about the servers that ${titles} ${changed.length === 1 ? "has" : "have"} now?`,
     [
@@ -311,9 +295,7 @@ async function askClients(
       },
       {
         value: true,
-        label: `Remove ${
-          count === 1 ? "it" : `the ${count}`
-        } from ${titles}: the gateway serves them instead`,
+        label: `Remove ${them} from ${titles}: the gateway serves them instead`,
         hint: "saves context, and the rules apply; init --undo puts them back",
       },
     ],
@@ -321,17 +303,11 @@ async function askClients(
   return into.map((file) => ({ file, takeOut: takeOut && moved(file).length > 0 }));
 }
 
-/** Names of clients in a sentence. */
 function listTitles(files: readonly ClientFile[]): string {
-  const titles = [...new Set(files.map(({ title }) => title))];
-  const last = titles.pop() ?? "";
-  return titles.length === 0 ? last : `${titles.join(", ")} and ${last}`;
+  const titles = new Set(files.map(({ title }) => title));
+  return new Intl.ListFormat("en-GB").format(titles);
 }
 
 function splitNames(text: string): string[] {
   return [...new Set(text.split(/[\s,]+/).filter((name) => name !== ""))];
-}
-
-function counted(count: number): string {
-  return `${count} tool${count === 1 ? "" : "s"}`;
 }

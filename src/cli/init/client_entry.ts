@@ -2,18 +2,16 @@ import configuration from "../../../deno.json" with { type: "json" };
 import { resolvePath } from "../../config/mod.ts";
 import type { ClientId } from "./clients.ts";
 import type { JsonRecord } from "./import_entry.ts";
+import type { OwnFiles } from "./own_files.ts";
 
 /** How this program was started. */
 export interface Running {
   /** The command that a launcher names in `AGENT_MCP_GATEWAY_LAUNCHER`. */
   readonly launcher: string | undefined;
-  /** Whether this is an executable of its own. */
+  /** Whether this is a compiled executable. */
   readonly standalone: boolean;
-  /** Path of the executable that runs. */
   readonly execPath: string;
-  /** Address of the first module. */
   readonly mainModule: string;
-  /** Whether Windows' customs hold. */
   readonly windows: boolean;
 }
 
@@ -33,12 +31,12 @@ export function launchWords(run: Running): [string, ...string[]] {
   if (run.launcher !== undefined) return readWords(run.launcher);
   if (run.standalone) return [run.execPath];
   const main = mainPath(run);
-  // The bundle needs no configuration of Deno's, and must not be given one that lies near it.
+  // The bundle needs no Deno configuration, and must not get one that happens to be near it.
   const config = main.endsWith(".js") ? ["--no-config"] : [];
   return [run.execPath, "run", ...config, ...permissionFlags(), main];
 }
 
-/** Whether the words name a Deno that `npx` has fetched, which may be cleared away some day. */
+/** Whether the words name a Deno in npx's cache, which may be cleared some day. */
 export function isFromNpx([command]: readonly string[]): boolean {
   return /[/\\]_npx[/\\]/.test(command ?? "");
 }
@@ -63,45 +61,47 @@ function mainPath({ mainModule, windows }: Running): string {
   return windows ? path.slice(1).replaceAll("/", "\\") : path;
 }
 
-/** Options of a client's entry for the gateway. */
+/** The contents of a client's entry for the gateway. */
 export interface EntryOptions {
   /** The command that starts the program, with its arguments. */
   readonly words: readonly [string, ...string[]];
-  /** The servers file and the rules file, absolute. */
-  readonly files: { readonly servers: string; readonly rules: string };
-  /** The agent that the gateway is bound to. */
+  readonly files: OwnFiles;
   readonly agent: string;
-  /** Variables for the gateway. */
+  /** The gateway's variables. */
   readonly env?: JsonRecord;
 }
 
 /**
- * The entry that makes a client start the gateway, in the client's own form. It allows nothing that
- * the client would ask about.
+ * The entry that makes a client start the gateway, in the client's own format. It pre-approves
+ * nothing that the client would ask about.
  */
 export function gatewayEntry(client: ClientId | undefined, options: EntryOptions): JsonRecord {
   const { words: [command, ...first], files, agent, env = {} } = options;
   const flags = ["--mcp-config", files.servers, "--rules", files.rules, "--agent", agent];
   const args = [...first, ...flags];
-  const variables = Object.keys(env).length === 0 ? {} : { env };
+  const hasVariables = Object.keys(env).length > 0;
+  const variables = hasVariables ? { env } : {};
   switch (client) {
-    case "opencode": {
-      const environment = Object.keys(env).length === 0 ? {} : { environment: env };
-      return { type: "local", command: [command, ...args], enabled: true, ...environment };
-    }
+    case "opencode":
+      return {
+        type: "local",
+        command: [command, ...args],
+        enabled: true,
+        ...(hasVariables && { environment: env }),
+      };
     case "copilot":
       return { type: "local", command, args, ...variables, tools: ["*"] };
     case "vscode":
       return { type: "stdio", command, args, ...variables };
     case "claude-code":
-      // Three small tools that are always wanted need not hide behind the client's tool search.
+      // Three small tools that are always needed should not wait for the client's tool search.
       return { type: "stdio", command, args, ...variables, alwaysLoad: true };
     default:
       return { command, args, ...variables };
   }
 }
 
-/** Returns the address of a file's JSON Schema; undefined if the folder of the program has none. */
+/** The address of a file's JSON Schema; `undefined` if the folder of the program has none. */
 export function schemaAddress(
   kind: "servers" | "rules",
   root: string | undefined,
@@ -111,7 +111,7 @@ export function schemaAddress(
   try {
     Deno.statSync(path);
   } catch {
-    // Then the file goes without; editors complete nothing, and all else is the same.
+    // Without it editors complete nothing, and everything else works.
     return undefined;
   }
   const slashes = path.replaceAll("\\", "/").split("/").map(encodeURIComponent).join("/");

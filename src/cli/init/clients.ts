@@ -16,31 +16,28 @@ export const CLIENT_IDS = [
 /** One of the known clients. */
 export type ClientId = typeof CLIENT_IDS[number];
 
-/** The machine that clients are looked for on. */
+/** The machine that has the clients. */
 export interface Machine {
-  /** The operating system, as Deno names it. */
   readonly os: "linux" | "darwin" | "windows";
-  /** The user's home folder. */
   readonly home: string;
   /** The working folder, absolute. */
   readonly cwd: string;
-  /** The environment variables. */
   readonly env: Environment;
 }
 
 /** A file in which a client may keep its servers. */
 export interface ClientPlace {
-  /** The client; absent for a file that was named by its path. */
+  /** Absent for a file that was named by its path. */
   readonly client?: ClientId;
   /** The client's name as people know it. */
   readonly title: string;
-  /** Absolute path; `*` stands for any one folder. */
+  /** Absolute path; `*` matches one folder. */
   readonly path: string;
   /** The user's own file, or one that comes with the working folder. */
   readonly scope: "user" | "project";
-  /** Whether servers of single projects stand in it too, under `projects`. */
+  /** Whether it also has servers of single projects, under `projects`. */
   readonly hasProjects: boolean;
-  /** The path of the list of servers in the file; absent where the file has to tell. */
+  /** The path of the list of servers in the file; absent if the file shows it. */
   readonly list?: readonly (string | number)[];
 }
 
@@ -147,15 +144,9 @@ export function clientTitle(client: ClientId): string {
   return CLIENTS[client].title;
 }
 
-/** Returns the path of the list of servers inside a client's file. */
+/** The path of the list of servers in a client's file. */
 export function clientList(client: ClientId): readonly [string, ...string[]] {
   return CLIENTS[client].list ?? ["mcpServers"];
-}
-
-/** Returns the path of a client's own file, to show to people. */
-export function clientFile(client: ClientId, machine: Machine): string {
-  const [first] = clientPlaces(machine).filter((place) => place.client === client);
-  return first?.path ?? "";
 }
 
 /** Whether a word names a client. */
@@ -163,11 +154,7 @@ export function isClientId(word: string): word is ClientId {
   return CLIENT_IDS.some((id) => id === word);
 }
 
-/**
- * All places where a client may keep its servers, whether there is a file or not.
- *
- * @param machine The machine, which need not be this one.
- */
+/** All files in which clients may keep their servers, whether they exist or not. */
 export function clientPlaces(machine: Machine): ClientPlace[] {
   const folders = foldersOf(machine);
   return CLIENT_IDS.flatMap((client) => {
@@ -198,7 +185,7 @@ function foldersOf({ os, home, cwd, env }: Machine): Readonly<Record<string, str
   return { ...known, apps, local, devin: apps };
 }
 
-/** The machine that this runs on; undefined where the user has no home folder. */
+/** This machine; `undefined` if the user has no home folder. */
 export function thisMachine(): Machine | undefined {
   const { os } = Deno.build;
   const home = homeFolder(Deno.env);

@@ -1,25 +1,17 @@
-import type { InspectedServer } from "./allowed_tools.ts";
+import { programOf, readContainerRun } from "../../config/mod.ts";
+import { findClearTextSecrets } from "./clear_text_secrets.ts";
+import { showPath } from "./find_servers.ts";
+import type { JsonRecord } from "./import_entry.ts";
+import type { InspectedServer } from "./inspect_servers.ts";
 
-/** Longest description that is written, in UTF-16 code units. */
+/** Maximum length of a description, in UTF-16 code units. */
 const MAX_DESCRIPTION = 200;
 
 /** Verbs with which sentences say what a server does. */
-const VERBS = [
-  ...["provides", "gives", "lets", "offers", "exposes", "enables", "allows", "helps", "supports"],
-  ...[
-    "reads",
-    "manages",
-    "searches",
-    "fetches",
-    "connects",
-    "stores",
-    "remembers",
-    "runs",
-    "sends",
-  ],
-  ...["controls", "queries", "retrieves", "integrates", "converts", "creates", "analyzes", "finds"],
-  ...["generates", "accesses", "automates", "returns", "browses", "tracks", "lists", "answers"],
-].join("|");
+const VERBS =
+  "provides|gives|lets|offers|exposes|enables|allows|helps|supports|reads|manages|searches|fetches|" +
+  "connects|stores|remembers|runs|sends|controls|queries|retrieves|integrates|converts|creates|" +
+  "analyzes|finds|generates|accesses|automates|returns|browses|tracks|lists|answers";
 
 /** Sentences that say what a server is or does. */
 const DESCRIBING: readonly RegExp[] = [
@@ -33,9 +25,8 @@ const NOT_DESCRIBING =
   /^[\w -]{1,30}:\s|^(?:you|if|when|always|never|do not|don't|please)\b|instruction/i;
 
 /**
- * Returns what a server is good for, in its own words: a sentence of its instructions that says so,
- * else its title with the folder or address that it works on. Names no tools: an agent may read this
- * that may not call them.
+ * Describes a server in its own words: by a sentence of its instructions, or else by its title with
+ * the folder or address that it works on. Names no tools: agents that may not call them may read this.
  *
  * @param place The folder or address; empty if there is none.
  * @returns undefined if nothing is known.
@@ -50,19 +41,55 @@ export function describeServer(
   const said = sentences.find((text) =>
     !NOT_DESCRIBING.test(text) && DESCRIBING.some((pattern) => pattern.test(text))
   );
-  if (said !== undefined) return clip(said);
+  if (said !== undefined) return clip(said, MAX_DESCRIPTION);
   const name = plainText(title);
   if (name === "") return undefined;
-  return clip(place === "" ? name : `${name} for ${place}`);
+  return clip(place === "" ? name : `${name} for ${place}`, MAX_DESCRIPTION);
 }
 
-/** A text in one line, without control characters and those that are not seen. */
+/** A text in one line, without control characters and invisible ones. */
 function plainText(text: string): string {
   return text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
 }
 
-function clip(text: string): string {
-  if (text.length <= MAX_DESCRIPTION) return text;
+/** Maximum length of a folder or address that is shown, in UTF-16 code units. */
+const MAX_PLACE = 60;
+
+/** A folder or a file. */
+const PATH = /^(?:~|\.{0,2})[/\\]|^[A-Za-z]:[/\\]/;
+
+/** A file that is a program. */
+const PROGRAM =
+  /\.(?:[cm]?[jt]sx?|py|jar|sh|rb|exe|dll)$|[/\\](?:node_modules|site-packages|bin)[/\\]/;
+
+/**
+ * Returns the folder or address that a server works on, as its entry names it, without secrets;
+ * empty if the entry names none.
+ *
+ * @param home The user's home folder, which is written as `~`.
+ */
+export function placeOf(entry: JsonRecord, home: string): string {
+  const { command, url } = entry;
+  if (typeof command !== "string") return clip(programOf({ url }).name, MAX_PLACE);
+  const secret = findClearTextSecrets(entry);
+  const args = Array.isArray(entry.args) ? entry.args.map(String) : [];
+  const container = readContainerRun([command, ...args]);
+  const places = args.flatMap((arg, at) => {
+    const value = arg.replace(/^--?[\w-]+=/, "");
+    // Only the host and the path of an address are shown.
+    if (/^[a-z][\w+.-]*:\/\//i.test(value)) return [programOf({ url: value }).name];
+    if (secret.includes(`args[${at}]`)) return [];
+    if (!PATH.test(value) || PROGRAM.test(value)) return [];
+    // `docker run -v SOURCE:TARGET` names a folder of this machine first.
+    return [container === undefined ? value : value.replace(/(?<=.{2}):.*$/, "")];
+  }).map((path) => home === "" ? path : showPath(path, home));
+  const [first, ...others] = new Set(places);
+  const more = others.length > 1 ? [`${others.length} more`] : others;
+  return clip([first, ...more].join(" and "), MAX_PLACE);
+}
+
+function clip(text: string, length: number): string {
+  if (text.length <= length) return text;
   // Not half of a character.
-  return `${text.slice(0, MAX_DESCRIPTION - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+  return `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }

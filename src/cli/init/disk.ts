@@ -2,11 +2,11 @@ import { type ReadText, readText } from "../../config/mod.ts";
 
 /** The file system as the search for servers uses it; tests replace it. */
 export interface Disk {
-  /** Whether there is something at a path, readable or not. */
+  /** Whether a path exists, readable or not. */
   isThere(path: string): boolean;
-  /** The text of a file, or why there is none. */
+  /** Returns the text of a file, or why it cannot be read. */
   read(path: string): ReadText;
-  /** The names in a folder; none where it cannot be read. */
+  /** Returns the names in a folder; none if it cannot be read. */
   list(folder: string): readonly string[];
 }
 
@@ -26,7 +26,7 @@ export const thisDisk: Disk = {
     try {
       return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
     } catch {
-      // Profiles that are not there, or not to be seen, have no servers.
+      // Profiles that are missing or not readable have no servers.
       return [];
     }
   },

@@ -2,18 +2,18 @@
 export interface FileState {
   /** The path with links followed. */
   readonly real: string;
-  /** The content; undefined if there is no file. */
+  /** `undefined` if there is no file. */
   readonly bytes: Uint8Array<ArrayBuffer> | undefined;
-  /** Its permissions, where there is one and the system has them. */
+  /** Its permissions; `undefined` if there is no file, or if the system has none. */
   readonly mode: number | undefined;
 }
 
 /**
- * Looks at a file.
+ * Reads a file and its permissions.
  *
- * @throws what the system says, where it cannot be read.
+ * @throws The system's error if the file exists and cannot be read.
  */
-export function lookAt(path: string): FileState {
+export function readState(path: string): FileState {
   let isLink = false;
   try {
     isLink = Deno.lstatSync(path).isSymlink;
@@ -21,27 +21,24 @@ export function lookAt(path: string): FileState {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return { real: path, bytes: undefined, mode: undefined };
   }
-  // A link stays one: what it leads to is replaced.
+  // A link stays a link: its target is replaced.
   const real = isLink ? Deno.realPathSync(path) : path;
   const { mode } = Deno.statSync(real);
   return { real, bytes: Deno.readFileSync(real), mode: mode === null ? undefined : mode & 0o7777 };
 }
 
-/** Whether two files hold the same. */
-export function isSameBytes(one: Uint8Array | undefined, two: Uint8Array | undefined): boolean {
-  if (one === undefined || two === undefined) return one === two;
-  return one.length === two.length && one.every((byte, index) => byte === two[index]);
-}
-
-/** A fingerprint of a file's bytes or of a text. */
-export async function hashOf(what: Uint8Array<ArrayBuffer> | string): Promise<string> {
-  const bytes = typeof what === "string" ? new TextEncoder().encode(what) : what;
+/** The SHA-256 of a file's bytes or of a text, in hexadecimal. */
+export async function hashOf(content: Uint8Array<ArrayBuffer> | string): Promise<string> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
-/** A name beside a file that is still free, with a time in it. */
-export function backupPath(path: string, stamp: string): string {
-  const wanted = `${path}.backup-${stamp}`;
+/** A free name next to a file, with the local time as `YYYYMMDD-HHMMSS`. */
+export function backupPath(path: string, now: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  const wanted = `${path}.backup-${day}-${time}`;
   let name = wanted;
   for (let number = 2; isThere(name); number++) name = `${wanted}-${number}`;
   return name;
@@ -55,11 +52,4 @@ function isThere(path: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
-}
-
-/** Local time as `YYYYMMDD-HHMMSS`. */
-export function stampOf(now: Date): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
-  return `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
 }

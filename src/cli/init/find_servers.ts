@@ -1,7 +1,7 @@
 import { findStart, OTHER_SERVERS_KEYS, type Program, resolvePath } from "../../config/mod.ts";
 import { checkText, type ClientDocument } from "../../config/editing/mod.ts";
 import { formatProblem } from "../../errors.ts";
-import { type Language, languageOf, parseClientFile } from "./client_document.ts";
+import { type Language, languageOf, parseClientFile } from "./client_text.ts";
 import type { ClientPlace, Machine } from "./clients.ts";
 import type { Disk } from "./disk.ts";
 import {
@@ -12,45 +12,41 @@ import {
   type JsonRecord,
 } from "./import_entry.ts";
 
-/** The name of the gateway's entry in a client: short, for it begins the names of its tools. */
+/** The name of the gateway's entry in a client: short, because the names of its tools start with it. */
 export const GATEWAY_NAME = "gateway";
 
-/** The name that the entry had, and has where another server is called `gateway`. */
+/** The former name of the entry, which it still gets if another server is called `gateway`. */
 export const LONG_NAME = "agent-mcp-gateway";
 
 /** A client's file. */
 export interface ClientFile extends ClientPlace {
-  /** The path for people: home as `~`. */
+  /** The path with `~` for the home folder. */
   readonly shown: string;
-  /** The language that it is written in. */
   readonly language: Language;
-  /** Whether the client is there and its file is not yet. */
+  /** Whether the client is installed and the file does not exist yet. */
   readonly isNew: boolean;
   /** The name that the gateway's entry has, or would get. */
   readonly entryName: string;
-  /** Variables of the gateway's entry, where it stands in the file already. */
+  /** Variables of the gateway's entry, if the file has one already. */
   readonly entryEnv?: JsonRecord;
-  /** The agent that the gateway's entry names, where it stands in the file already. */
+  /** The agent that this entry names. */
   readonly entryAgent?: string;
 }
 
-/** A server that stands in a client's file. */
+/** A server in a client's file. */
 export interface FoundServer extends ImportedEntry {
-  /** Its name. */
   readonly name: string;
-  /** The file that it stands in. */
   readonly file: ClientFile;
   /** Path of the entry inside the file. */
   readonly at: JsonPath;
-  /** The project that it is for, where it stands under one. */
+  /** The folder of the project that it is for, if it is for one. */
   readonly project?: string;
 }
 
-/** All that was found. */
+/** The result of the search. */
 export interface FoundServers {
   /** Files that could be read. */
   readonly files: readonly ClientFile[];
-  /** Servers that can be taken over, in the order of clients and files. */
   readonly servers: readonly FoundServer[];
   /** One line for each file or entry that could not be read or used. */
   readonly problems: readonly string[];
@@ -60,13 +56,11 @@ export interface FoundServers {
 
 /** Options of `findServers`. */
 export interface FindOptions {
-  /** The machine, which need not be this one. */
   readonly machine: Machine;
-  /** The disk that files are read from. */
   readonly disk: Disk;
-  /** How the gateway itself is recognised. */
+  /** Recognises entries that start the gateway itself. */
   readonly program: Program;
-  /** Files that are the gateway's own. */
+  /** Paths of the gateway's own files. */
   readonly own: readonly string[];
 }
 
@@ -98,7 +92,7 @@ export async function findServers(
   return found;
 }
 
-/** Whether the folder of a client's file is there; the home folder says nothing of a client. */
+/** Whether the folder of a client's file exists; the home folder proves nothing. */
 function isInstalled({ path }: ClientPlace, { disk, machine }: FindOptions): boolean {
   const folder = path.replace(/[/\\][^/\\]*$/, "");
   return folder !== machine.home && disk.isThere(folder);
@@ -116,17 +110,17 @@ function newFile(place: ClientPlace, { machine }: FindOptions): ClientFile {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer I)[] ? I[] : T[K] };
 
-/** The places that a `*` in a path may stand for. */
+/** Resolves a `*` in a path. */
 function resolveFolder(place: ClientPlace, disk: Disk): ClientPlace[] {
   const [before = "", after] = place.path.split("*", 2);
   if (after === undefined || place.client === undefined) return [place];
   return disk.list(before.slice(0, -1)).map((name) => ({ ...place, path: before + name + after }));
 }
 
-/** A path for people. */
+/** A path with `~` for the home folder. */
 export function showPath(path: string, home: string): string {
   const rest = path.slice(home.length);
-  return path.startsWith(home) && /^[/\\]/.test(rest) ? `~${rest}` : path;
+  return path.startsWith(home) && /^(?:[/\\]|$)/.test(rest) ? `~${rest}` : path;
 }
 
 async function readPlace(
@@ -151,46 +145,41 @@ async function readPlace(
     );
     return;
   }
-  const gateways: {
-    readonly name: string;
-    readonly env: JsonRecord;
-    readonly agent?: string;
-  }[] = [];
+  const gateways: { readonly name: string; readonly env: JsonRecord; readonly agent?: string }[] =
+    [];
   const servers: Omit<FoundServer, "file">[] = [];
   for (const path of lists) {
     for (const name of document.keysAt(path) ?? []) {
       const at = [...path, name];
-      const problem = (message: string) => formatProblem(document.problem(at, message));
+      const report = (message: string) =>
+        found.problems.push(formatProblem(document.problem(at, `left out: ${message}`)));
+      const leaveOut = (why: string) =>
+        found.remarks.push(`${shown}: left out ${JSON.stringify(name)}, which is ${why}`);
       const value = document.valueAt(at);
       if (!isRecord(value)) {
-        found.problems.push(problem("left out: expected an object"));
+        report("expected an object");
         continue;
       }
       if (BUILT_IN.has(String(value.type))) {
-        found.remarks.push(
-          `${shown}: left out ${JSON.stringify(name)}, which is built into the client`,
-        );
+        leaveOut("built into the client");
         continue;
       }
       const project = projectOf(place, path, options.machine.cwd);
-      const origin = {
-        ...(project === undefined ? {} : { project }),
-        ...(place.client === undefined ? {} : { client: place.client }),
-      };
-      const windows = options.machine.os === "windows";
-      const imported = importEntry(value, { windows, ...origin });
+      const owner = project === undefined ? {} : { project };
+      const imported = importEntry(value, {
+        windows: options.machine.os === "windows",
+        ...owner,
+        ...(place.client !== undefined && { client: place.client }),
+      });
       const ours = gatewayIn(name, imported.entry, options);
       if (ours !== undefined) {
         const env = isRecord(imported.entry.env) ? imported.entry.env : {};
         if (path[0] !== "projects") gateways.push({ name, env, ...ours });
-        found.remarks.push(
-          `${shown}: left out ${JSON.stringify(name)}, which is the gateway itself`,
-        );
+        leaveOut("the gateway itself");
         continue;
       }
       const faults = checkEntry(name, imported.entry);
-      found.problems.push(...faults.map((fault) => problem(`left out: ${fault}`)));
-      const owner = project === undefined ? {} : { project };
+      for (const fault of faults) report(fault);
       if (faults.length === 0) servers.push({ ...imported, ...owner, name, at });
     }
   }
@@ -199,22 +188,22 @@ async function readPlace(
   const list = lists.find((path) => path[0] !== "projects") ?? place.list;
   const file: ClientFile = {
     ...place,
-    ...(list === undefined ? {} : { list }),
+    ...(list !== undefined && { list }),
     shown,
     language,
     isNew: false,
     entryName: gateway?.name ?? (isTaken ? LONG_NAME : GATEWAY_NAME),
-    ...(gateway === undefined ? {} : { entryEnv: gateway.env }),
-    ...(gateway?.agent === undefined ? {} : { entryAgent: gateway.agent }),
+    ...(gateway !== undefined && { entryEnv: gateway.env }),
+    ...(gateway?.agent !== undefined && { entryAgent: gateway.agent }),
   };
   found.files.push(file);
   found.servers.push(...servers.map((server) => ({ ...server, file })));
 }
 
-/** Types of entries of Goose that are no servers. */
+/** Types of Goose's entries that are not servers. */
 const BUILT_IN = new Set(["builtin", "platform", "frontend"]);
 
-/** Keys under which clients keep their servers, for a file of an unknown one. */
+/** Keys under which clients keep their servers, for the file of an unknown client. */
 const LISTS: readonly JsonPath[] = [
   ["mcpServers"],
   ["mcp", "servers"],
@@ -222,7 +211,7 @@ const LISTS: readonly JsonPath[] = [
   ["extensions"],
 ];
 
-/** Returns the lists of servers in a file; the working folder's project precedes other projects. */
+/** The paths of the lists of servers in a file. */
 function serverLists(place: ClientPlace, document: ClientDocument): JsonPath[] {
   const { client, list = [] } = place;
   const lists = client === undefined
@@ -256,7 +245,7 @@ function projectOf(place: ClientPlace, path: JsonPath, cwd: string): string | un
   return place.scope === "project" ? cwd : undefined;
 }
 
-/** How an entry starts the gateway: its agent, if it names one; undefined for other servers. */
+/** The agent of an entry that starts the gateway, if it names one; `undefined` for other servers. */
 function gatewayIn(
   name: string,
   { command, args, cwd }: JsonRecord,

@@ -1,69 +1,68 @@
+import { findDisablingKey, otherNames, SWITCHES } from "../../config/mod.ts";
 import type { ClientId } from "./clients.ts";
-import { normalizeKeys } from "./client_keys.ts";
 
-/** A value of JSON, by plain names. */
+/** A value of JSON. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonRecord;
 
 /** An object of JSON. */
 export interface JsonRecord {
-  /** A value by its name. */
   readonly [key: string]: Json;
 }
 
-/** Keys as texts, list positions as numbers. */
+/** A path to a value: keys as strings, list indexes as numbers. */
 export type JsonPath = readonly (string | number)[];
 
-/** A client's entry in the gateway's words. */
+/** A client's entry, translated. */
 export interface ImportedEntry {
-  /** The entry. */
   readonly entry: JsonRecord;
   /** Sentences for the user about the translation. */
   readonly notes: readonly string[];
-  /** Variables that stand in place of a client's input, with the input's id. */
+  /** Variables that replace a client's inputs, with the ids of the inputs. */
   readonly inputs: readonly (readonly [variable: string, id: string])[];
-  /** Tools that were switched off in the client. */
+  /** Tools that are switched off in the client. */
   readonly deniedTools: readonly string[];
-  /** The only tools that the client takes; absent where it takes all. */
+  /** The only tools that the client uses; absent if it uses all. */
   readonly onlyTools?: readonly string[];
 }
 
 /** The origin of an entry, as far as its translation depends on it. */
 export interface EntryOrigin {
-  /** The folder of the project that it is for. */
+  /** The folder of the entry's project. */
   readonly project?: string;
-  /** Whether Windows' customs hold. */
   readonly windows: boolean;
-  /** The client, where it is a known one. */
   readonly client?: ClientId;
 }
 
-/** Whether a value is an object. */
+/** Whether a value is an object of JSON. */
 export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
- * Translates an entry of a client: other names of keys, inputs that are asked for, values that are
- * no texts, OAuth settings. What means nothing to the gateway stays as it is.
+ * Translates a client's entry: other names of keys, inputs that the client asks for, values that are
+ * not strings, OAuth settings. Keys that mean nothing to the gateway stay.
  */
 export function importEntry(original: JsonRecord, origin: EntryOrigin): ImportedEntry {
   const { oauth, auth, ...others } = original;
-  const shared = normalizeKeys(others);
-  const notes = [...shared.notes];
+  const entry: Record<string, Json> = translateKeys(others);
+  const notes: string[] = [];
   const inputs = new Map<string, string>();
   const replace = (text: string) => replaceVariables(text, inputs, origin);
-  const entry: Record<string, Json> = { ...shared.entry };
+  const secrets = listAt(original, "env_keys");
+  if (secrets.length > 0) {
+    notes.push(`Goose reads ${secrets.join(", ")} from its own secrets: set these variables`);
+  }
   if (isRecord(entry.env)) entry.env = texts(entry.env);
   if (isRecord(entry.headers)) entry.headers = texts(entry.headers);
   if (Array.isArray(entry.args)) entry.args = entry.args.map((arg) => plain(arg));
-  // A type of our own choosing would be an error; what it says follows from the other keys.
+  // The gateway refuses types that it does not know, and infers the transport from the other keys.
   for (const key of ["type", "transport"]) {
-    if (!TRANSPORTS.has(String(entry[key]))) {
-      if (entry[key] !== undefined && !OTHER_TRANSPORTS.has(String(entry[key]))) {
-        notes.push(`its ${key} ${JSON.stringify(entry[key])} is dropped`);
-      }
-      delete entry[key];
+    const value = entry[key];
+    if (value === undefined || TRANSPORTS.has(String(value))) continue;
+    if (!OTHER_TRANSPORTS.has(String(value))) {
+      notes.push(`its ${key} ${JSON.stringify(value)} is dropped`);
     }
+    delete entry[key];
   }
   for (const key of ["command", "args", "env", "cwd", "url", "headers"]) {
     const value = entry[key];
@@ -71,8 +70,7 @@ export function importEntry(original: JsonRecord, origin: EntryOrigin): Imported
   }
   const settings = oauthSettings(oauth, auth);
   if (settings !== undefined) {
-    const gateway = isRecord(entry.gateway) ? entry.gateway : {};
-    entry.gateway = { ...gateway, oauth: mapTexts(settings, replace) };
+    entry.gateway = { ...recordOf(entry.gateway), oauth: mapTexts(settings, replace) };
   }
   if (needsFolder(entry, origin.project)) {
     entry.cwd = origin.project ?? "";
@@ -82,21 +80,158 @@ export function importEntry(original: JsonRecord, origin: EntryOrigin): Imported
   for (const [variable, id] of inputs) {
     notes.push(`asked for the input "${id}": set the variable ${variable} instead`);
   }
-  const { deniedTools, onlyTools } = shared;
-  const only = onlyTools === undefined ? {} : { onlyTools };
-  return { entry, notes, inputs: [...inputs], deniedTools, ...only };
+  const only = ONLY.map((key) => original[key]).find((value) => Array.isArray(value));
+  return {
+    entry,
+    notes,
+    inputs: [...inputs],
+    deniedTools: DENIED.flatMap((key) => listAt(original, key)),
+    ...(Array.isArray(only) && !only.includes("*") && { onlyTools: only.map(String) }),
+  };
+}
+
+/** The names of our keys in clients' files. Gemini CLI prefers `httpUrl`. */
+const NAMES = {
+  command: ["command", ...otherNames("command")],
+  args: ["args", ...otherNames("args")],
+  cwd: ["cwd", ...otherNames("cwd")],
+  url: ["httpUrl", "url", ...otherNames("url")],
+  env: ["env", ...otherNames("env")],
+  headers: ["headers", ...otherNames("headers")],
+};
+
+/** Lists of tools that are switched off. */
+const DENIED = ["disabledTools", "disabled_tools", "excludeTools"];
+
+/** Lists of the only tools that are used. */
+const ONLY = ["includeTools", "enabled_tools", "tools"];
+
+const TRANSLATED: ReadonlySet<string> = new Set([
+  ...[...Object.values(NAMES).flat(), ...DENIED, ...ONLY, ...SWITCHES],
+  ...["env_vars", "env_keys", "env_http_headers"],
+  ...["bearer_token_env_var", "startup_timeout_sec", "startup_timeout_ms", "tool_timeout_sec"],
+]);
+
+/**
+ * Translates the keys of Codex, Gemini CLI, opencode, Copilot CLI, Zed, Goose, Windsurf and others
+ * into those that most clients share. Keys without a translation stay.
+ */
+function translateKeys(original: JsonRecord): Record<string, Json> {
+  const first = (names: readonly string[]): Json | undefined =>
+    names.map((name) => original[name]).find((value) => value !== undefined);
+  const program = first(NAMES.command);
+  const [command, args] = commandOf(program, first(NAMES.args));
+  const others = Object.entries(original).filter(([key]) => !TRANSLATED.has(key));
+  const settings = gatewaySettings(original);
+  return present({
+    description: original.description,
+    type: original.type,
+    command,
+    args,
+    cwd: first(NAMES.cwd),
+    env: variablesOf(original, program),
+    url: first(NAMES.url),
+    headers: headersOf(original),
+    ...Object.fromEntries(others),
+    ...(findDisablingKey(original) !== undefined && { disabled: true }),
+    // A value that is not a boolean is kept, so that it is reported.
+    ...present(Object.fromEntries(
+      SWITCHES.filter((key) => typeof original[key] !== "boolean").map((key) => [
+        key,
+        original[key],
+      ]),
+    )),
+    ...(settings !== undefined && { gateway: { ...recordOf(original.gateway), ...settings } }),
+  });
+}
+
+/** The members that have a value. */
+function present(
+  record: Readonly<Record<string, Json | undefined>>,
+): Record<string, Json> {
+  const entries = Object.entries(record).flatMap(([key, value]) => {
+    return value === undefined || value === null ? [] : [[key, value] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+function presentOrNone(
+  record: Readonly<Record<string, Json | undefined>>,
+): JsonRecord | undefined {
+  const found = present(record);
+  return Object.keys(found).length === 0 ? undefined : found;
+}
+
+function recordOf(value: Json | undefined): JsonRecord {
+  return isRecord(value) ? value : {};
+}
+
+function listAt(original: JsonRecord, key: string): string[] {
+  const value = original[key];
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}
+
+/** The program and its arguments: two keys, one list, or Zed's object. */
+function commandOf(
+  command: Json | undefined,
+  args: Json | undefined,
+): [command: Json | undefined, args: Json | undefined] {
+  if (isRecord(command)) return [command.path, command.args];
+  if (!Array.isArray(command)) return [command, args];
+  const [first, ...words] = command;
+  return [first, [...words, ...(Array.isArray(args) ? args : [])]];
+}
+
+/** Variables, including those that Goose takes from its own secrets. */
+function variablesOf(original: JsonRecord, program: Json | undefined): Json | undefined {
+  // Codex has a list of names to pass on, under a key that means variables elsewhere.
+  const isList = (key: string) => key === "env_vars" && Array.isArray(original[key]);
+  const values = NAMES.env.filter((key) => !isList(key)).map((key) => original[key]);
+  if (isRecord(program) && isRecord(program.env)) values.push(program.env);
+  const references = listAt(original, "env_keys").map((key) => [key, `\${${key}}`]);
+  return merged(values, Object.fromEntries(references), "before");
+}
+
+function headersOf(original: JsonRecord): Json | undefined {
+  const token = original.bearer_token_env_var;
+  const named = Object.entries(recordOf(original.env_http_headers))
+    .map(([header, name]) => [header, `\${${String(name)}}`]);
+  return merged(NAMES.headers.map((key) => original[key]), {
+    ...Object.fromEntries(named),
+    ...(typeof token === "string" && { Authorization: `Bearer \${${token}}` }),
+  }, "after");
+}
+
+/** Several objects as one. A single value that is no object stays, so that it is reported. */
+function merged(
+  values: readonly (Json | undefined)[],
+  more: JsonRecord,
+  position: "before" | "after",
+): Json | undefined {
+  const given = values.filter((value) => value !== undefined);
+  const hasMore = Object.keys(more).length > 0;
+  if (given.length < 2 && !hasMore) return given[0];
+  const records = given.filter(isRecord);
+  return Object.assign({}, ...position === "before" ? [more, ...records] : [...records, more]);
+}
+
+/** Translates Codex's time limits and variables into the gateway's settings. */
+function gatewaySettings(original: JsonRecord): JsonRecord | undefined {
+  const milliseconds = (value: Json | undefined, factor: number) =>
+    typeof value === "number" && value > 0 ? Math.round(value * factor) : undefined;
+  const names = listAt(original, "env_vars");
+  return presentOrNone({
+    connect_timeout_ms: milliseconds(original.startup_timeout_sec, 1000) ??
+      milliseconds(original.startup_timeout_ms, 1),
+    call_timeout_ms: milliseconds(original.tool_timeout_sec, 1000),
+    inherit_env: names.length === 0 ? undefined : names,
+  });
 }
 
 const TRANSPORTS = new Set(["stdio", "http", "streamable-http", "streamableHttp", "sse"]);
 
-/** Other words for them, which say nothing that the other keys do not say. */
+/** Types of other clients; the transport follows from the other keys. */
 const OTHER_TRANSPORTS = new Set(["local", "remote", "streamable_http"]);
-
-/** The variable that takes the place of an input. */
-function variableOf(id: string): string {
-  const name = id.toUpperCase().replace(/[^A-Z0-9]+/g, "_").replace(/^_+|_+$/g, "");
-  return /^[A-Z]/.test(name) ? name : `INPUT_${name}`;
-}
 
 function replaceVariables(
   text: string,
@@ -110,7 +245,8 @@ function replaceVariables(
     : text;
   return own
     .replace(/\$\{input:([^}]+)\}/g, (_, id: string) => {
-      const variable = variableOf(id);
+      const name = id.toUpperCase().replace(/[^A-Z0-9]+/g, "_").replace(/^_+|_+$/g, "");
+      const variable = /^[A-Z]/.test(name) ? name : `INPUT_${name}`;
       inputs.set(variable, id);
       return `\${${variable}}`;
     })
@@ -124,10 +260,13 @@ function mapTexts(value: Json, map: (text: string) => string): Json {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTexts(item, map)]));
 }
 
-/** Numbers and the like as texts, which is all that an environment or a header can hold. */
+/** Numbers and the like as strings, which is all that an environment or a header can hold. */
 function texts(record: JsonRecord): JsonRecord {
-  const known = Object.entries(record).filter(([, value]) => value !== null);
-  return Object.fromEntries(known.map(([key, value]) => [key, plain(value)]));
+  return Object.fromEntries(
+    Object.entries(present(record)).map(([key, value]) => {
+      return [key, plain(value)];
+    }),
+  );
 }
 
 function plain(value: Json): Json {
@@ -136,19 +275,15 @@ function plain(value: Json): Json {
 
 /** OAuth settings as Claude Code (`oauth`) and Cursor (`auth`) write them. */
 function oauthSettings(oauth: Json | undefined, auth: Json | undefined): JsonRecord | undefined {
-  const first = isRecord(oauth) ? oauth : {};
-  const second = isRecord(auth) ? auth : {};
-  const id = first.clientId ?? second.CLIENT_ID;
-  const secret = second.CLIENT_SECRET;
-  const { scopes } = second;
-  const port = first.callbackPort;
-  const settings = {
-    ...(typeof id === "string" ? { client_id: id } : {}),
-    ...(typeof secret === "string" ? { client_secret: secret } : {}),
-    ...(Array.isArray(scopes) ? { scopes } : {}),
-    ...(typeof port === "number" ? { redirect_port: port } : {}),
-  };
-  return Object.keys(settings).length === 0 ? undefined : settings;
+  const { clientId, callbackPort } = recordOf(oauth);
+  const { CLIENT_ID, CLIENT_SECRET, scopes } = recordOf(auth);
+  const id = clientId ?? CLIENT_ID;
+  return presentOrNone({
+    client_id: typeof id === "string" ? id : undefined,
+    client_secret: typeof CLIENT_SECRET === "string" ? CLIENT_SECRET : undefined,
+    scopes: Array.isArray(scopes) ? scopes : undefined,
+    redirect_port: typeof callbackPort === "number" ? callbackPort : undefined,
+  });
 }
 
 /** Whether an entry of a project names files relative to it. */

@@ -1,29 +1,26 @@
 import { programOf } from "../../config/mod.ts";
 import type { FoundServer } from "./find_servers.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
-import { placeOf } from "./server_place.ts";
+import { placeOf } from "./describe_server.ts";
 
 /** A server that can be taken over, under a name of its own. */
 export interface OfferedServer {
   /** The name behind the gateway, unique among all that are offered and those that are there. */
   readonly name: string;
-  /** The entry that is taken over. */
   readonly server: FoundServer;
-  /** Every place where it stands so. */
+  /** Every occurrence of the same server. */
   readonly places: readonly FoundServer[];
   /** Whether the gateway has another server of the original name already. */
   readonly clashes: boolean;
 }
 
-/** The keys that decide whether two entries are the same server. */
+/** Keys by which two entries are the same server. */
 const DECISIVE = ["command", "args", "env", "cwd", "url", "headers", "disabled", "gateway"];
 
 /**
- * Puts together entries that say the same. Of different ones with one name the first keeps it, the
- * others get the name of their project or client behind it. A user's own files come before those of
- * a project.
+ * Merges equal entries. Of different ones with the same name the first keeps it; the others get the
+ * name of their project or client appended. A user's own files come before those of a project.
  *
- * @param servers What was found.
  * @param kept The servers that the gateway has already, by name; equal ones are not offered.
  */
 export function mergeServers(
@@ -32,14 +29,12 @@ export function mergeServers(
 ): OfferedServer[] {
   const rank = ({ file, project }: FoundServer) =>
     file.scope === "project" ? 2 : project === undefined ? 0 : 1;
-  const there = new Set(Object.values(kept).map(entryIdentity));
-  const groups = new Map<string, FoundServer[]>();
-  for (const server of servers.toSorted((one, two) => rank(one) - rank(two))) {
-    const identity = entryIdentity(server.entry);
-    if (there.has(identity)) continue;
-    const key = JSON.stringify([server.name, identity]);
-    groups.set(key, [...groups.get(key) ?? [], server]);
-  }
+  const known = new Set(Object.values(kept).map(entryIdentity));
+  const added = servers.filter(({ entry }) => !known.has(entryIdentity(entry)))
+    .toSorted((one, two) => rank(one) - rank(two));
+  const groups = Map.groupBy(added, ({ name, entry }) => {
+    return JSON.stringify([name, entryIdentity(entry)]);
+  });
   const originals = new Set([...groups.values()].flatMap(([first]) => first?.name ?? []));
   const taken = new Set([...Object.keys(kept), ...originals]);
   const free = new Set([...originals].filter((name) => !Object.hasOwn(kept, name)));
@@ -47,7 +42,6 @@ export function mergeServers(
     const [server] = places;
     if (server === undefined) return [];
     const clashes = Object.hasOwn(kept, server.name);
-    // The first of a name has it.
     if (free.delete(server.name)) return [{ name: server.name, server, places, clashes }];
     const name = distinctName(server, taken);
     taken.add(name);
@@ -69,7 +63,7 @@ function distinctName(
   return free;
 }
 
-/** Equal texts for entries that say the same. */
+/** Makes a text that is equal for equal entries. */
 export function entryIdentity(entry: JsonRecord): string {
   const family = [entry.type, entry.transport].includes("sse") ? "sse" : "";
   const values = DECISIVE.map((key) => {
@@ -88,10 +82,11 @@ function sorted(value: Json | undefined): unknown {
   return entries.toSorted(([one], [two]) => one < two ? -1 : 1);
 }
 
-/** Says in a few words what a server runs and which file names it, without its secrets. */
+/** Describes a server in a choice: what it runs and which file names it, without its secrets. */
 export function describeServer({ name, server }: OfferedServer, home: string): string {
   const { entry, file, project } = server;
-  const where = isOfProject(server) ? `${file.title}, for ${project}` : file.title;
+  const isOfProject = server.at[0] === "projects" && project !== undefined;
+  const where = isOfProject ? `${file.title}, for ${project}` : file.title;
   const folder = file.scope === "project" ? " (this folder)" : "";
   const renamed = name === server.name
     ? ""
@@ -101,22 +96,14 @@ export function describeServer({ name, server }: OfferedServer, home: string): s
   return `${programOf(entry).name}${on} · ${where}${folder}${renamed}`;
 }
 
-/** Whether a server stands under a project in the user's own file. */
-function isOfProject({ at, project }: FoundServer): boolean {
-  return at[0] === "projects" && project !== undefined;
-}
-
-/** Returns one line for each project whose servers will no longer be for that project only. */
+/** Makes a line for each project whose servers will no longer be for that project only. */
 export function scopeLines(servers: readonly OfferedServer[]): string[] {
-  const names = new Map<string, string[]>();
-  for (const { name, server } of servers) {
-    const { project } = server;
-    if (project === undefined) continue;
-    names.set(project, [...names.get(project) ?? [], name]);
-  }
-  return [...names].map(([project, of]) => {
+  const byProject = Map.groupBy(servers, ({ server }) => server.project);
+  return [...byProject].filter(([project]) => project !== undefined).map(([project, of]) => {
     const [was, it] = of.length === 1 ? ["was", "it"] : ["were", "them"];
-    return `${of.join(", ")} ${was} for the project ${project} only. The gateway offers ${it} in ` +
+    return `${
+      of.map(({ name }) => name).join(", ")
+    } ${was} for the project ${project} only. The gateway offers ${it} in ` +
       "every project where it is used, to each agent that the rules allow";
   });
 }

@@ -1,43 +1,33 @@
 /**
- * The parts of `init`: the files of MCP clients, the translation of their entries, the texts of the
- * gateway's own files, the questions, and the writing that can be undone. Reads and writes files;
- * starts and connects nothing. Imports `config` and what is below it.
+ * The work of the command `init`: finds the servers of MCP clients, translates their entries, writes
+ * the gateway's own files, and can undo that. Imports the kit of `cli`, and what is below it.
  *
  * @module
  */
-export { askPlan } from "./ask.ts";
-export type { Questions } from "./ask.ts";
-export { askYes } from "./prompter.ts";
-export type { Terminal } from "./prompter.ts";
-export { planChanges } from "./changes.ts";
-export type { ChangeOptions } from "./changes.ts";
-export type { Language } from "./client_document.ts";
-export { isFromNpx, launchWords, schemaAddress, thisRun } from "./client_entry.ts";
-export type { EntryOptions, Running } from "./client_entry.ts";
-export { CLIENT_IDS, clientPlaces, clientTitle, isClientId, thisMachine } from "./clients.ts";
-export type { ClientId, ClientPlace, Machine } from "./clients.ts";
-export { thisDisk } from "./disk.ts";
-export type { Disk } from "./disk.ts";
-export { findServers, showPath } from "./find_servers.ts";
-export type { ClientFile, FindOptions, FoundServer, FoundServers } from "./find_servers.ts";
-export type { ImportedEntry, Json, JsonPath, JsonRecord } from "./import_entry.ts";
-export type { ChangedFile, ChangedValue } from "./journal.ts";
-export { mergeServers } from "./merge_servers.ts";
-export type { OfferedServer } from "./merge_servers.ts";
-export { ownFiles, readOwn } from "./own_files.ts";
-export type { Kept, OwnFiles } from "./own_files.ts";
-export { agentFor } from "./plan.ts";
-export type { AgentPlan, ClientPlan, Plan, PlannedServer } from "./plan.ts";
-export { FIRST_AGENT, planAll } from "./plan_all.ts";
-export { pasteText } from "./report.ts";
-export { findClearTextSecrets } from "./clear_text_secrets.ts";
-export { serversText } from "./servers_text.ts";
-export type { TextOptions } from "./servers_text.ts";
-export { nextText, writtenText } from "./summary.ts";
-export type { SummaryOptions } from "./summary.ts";
-export { backupPath, stampOf } from "./file_state.ts";
-export type { Inspected, InspectedServer, InspectedTool } from "./allowed_tools.ts";
-export { applyUndo, planUndo } from "./undo.ts";
-export type { Undo, UndoStep } from "./undo.ts";
-export { writeFiles } from "./write_files.ts";
-export type { Change, WrittenFile } from "./write_files.ts";
+import { init } from "./run.ts";
+
+/** The flags, as the command line has them. */
+export interface InitFlags {
+  /** A client or a file to take servers from. */
+  readonly from: string | undefined;
+  /** Whether to ask nothing. */
+  readonly yes: boolean;
+  /** Whether to write into the working folder. */
+  readonly here: boolean;
+  /** Whether to undo the last run. */
+  readonly undo: boolean;
+}
+
+/** A stream that takes text. */
+export interface InitOutput {
+  /** Writes the text unchanged. */
+  write(text: string): void;
+}
+
+/** Runs `init` on this machine, and returns the exit code. */
+export async function runInit(
+  flags: InitFlags,
+  context: { readonly stdout: InitOutput; readonly stderr: InitOutput },
+): Promise<number> {
+  return await init(flags, context);
+}

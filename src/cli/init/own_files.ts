@@ -1,14 +1,14 @@
 import { resolvePath } from "../../config/mod.ts";
 import { checkText, parseClientText } from "../../config/editing/mod.ts";
 import { formatProblem } from "../../errors.ts";
+import { type ClientEdit, editJson } from "./client_text.ts";
 import type { Disk } from "./disk.ts";
-import { isRecord, type JsonRecord } from "./import_entry.ts";
+import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
+import type { AgentPlan, PlannedServer } from "./plan.ts";
 
-/** The paths of the gateway's own files. */
+/** The absolute paths of the gateway's own files. */
 export interface OwnFiles {
-  /** The servers file, absolute. */
   readonly servers: string;
-  /** The rules file, absolute. */
   readonly rules: string;
 }
 
@@ -20,15 +20,13 @@ export function ownFiles(folder: string): OwnFiles {
   };
 }
 
-/** The servers and agents that the gateway's own files already name. */
+/** The servers and the names of the agents in the gateway's own files. */
 export interface Kept {
-  /** Its servers by name. */
   readonly servers: Readonly<Record<string, JsonRecord>>;
-  /** The names of its agents. */
   readonly agents: readonly string[];
 }
 
-/** The gateway's present servers and agents; undefined where a file cannot be used. */
+/** Reads the gateway's own files; `undefined` if one cannot be used. */
 export function readOwn(
   files: OwnFiles,
   { disk, say }: { readonly disk: Disk; readonly say: (line: string) => void },
@@ -57,5 +55,145 @@ export function readOwn(
   return {
     servers: isRecord(servers) ? servers as Kept["servers"] : {},
     agents: parseClientText("", texts.rules).document?.keysAt(["agents"]) ?? [],
+  };
+}
+
+/** How one of the two files is written. */
+export interface TextOptions {
+  /** Address of the file's JSON Schema. */
+  readonly schema?: string | undefined;
+  /** Whether a new servers file may hold comments; default: true. */
+  readonly comments?: boolean;
+}
+
+const SERVERS_HEAD =
+  `// The servers behind the gateway, in the format that MCP clients share. Comments and trailing
+// commas are welcome here, and a change takes effect immediately, without a restart.
+// - Agents choose servers by "description": one sentence each that says what the server is good for.
+// - \${NAME} is taken from the environment: "env": { "API_TOKEN": "\${API_TOKEN}" } keeps a secret out
+//   of this file. The program that starts the gateway must have the variable.
+// - A server that is new here is used by no agent before the rules file allows it.
+`;
+
+const EXAMPLE = `    // "memory": {
+    //   "description": "Remember facts about people and projects",
+    //   "command": "npx",
+    //   "args": ["-y", "@modelcontextprotocol/server-memory"]
+    // }
+`;
+
+/**
+ * The new text of the servers file.
+ *
+ * @param before The present text; its own entries, comments and layout stay.
+ */
+export function serversText(
+  before: string | undefined,
+  servers: readonly PlannedServer[],
+  { schema, comments = true }: TextOptions = {},
+): string {
+  if (before !== undefined && before.trim() !== "") {
+    const edits = servers.map(({ name, entry }) => ({ at: ["mcpServers", name], value: entry }));
+    return editJson(before, edits);
+  }
+  const blocks = servers.map(({ name, entry, server: { file } }) => {
+    const from = comments ? `    // From ${file.title}, ${file.shown}\n` : "";
+    return `${from}    ${JSON.stringify(name)}: ${indented(entry)}`;
+  });
+  const inside = blocks.length > 0 ? `${blocks.join(",\n")}\n` : comments ? EXAMPLE : "";
+  const list = inside === "" ? "{}" : `{\n${inside}  }`;
+  return `${comments ? SERVERS_HEAD : ""}{\n${schemaLine(schema)}  "mcpServers": ${list}\n}\n`;
+}
+
+/** JSON whose further lines are indented by four columns. */
+function indented(value: unknown): string {
+  return JSON.stringify(value, null, 2).replaceAll("\n", "\n    ");
+}
+
+function schemaLine(schema: string | undefined): string {
+  return schema === undefined ? "" : `  "$schema": ${JSON.stringify(schema)},\n`;
+}
+
+const RULES_HEAD =
+  `// What each agent may use. A change takes effect immediately; a file with an error changes nothing.
+// An agent that can edit this file can edit its permissions: keep it out of the folders where agents
+// work.
+`;
+
+const AGENTS =
+  `    // The gateway's flag --agent says which of these agents a client is. The agent sees and calls
+    // only what is allowed here. To add an agent, copy a block. An allowed server brings all its tools,
+    // unless "tools" has a list for it: "tools": { "SERVER": ["get_*", "one_tool"] }; the key "*"
+    // stands for all servers. "deny" has the same shape and takes access away.
+`;
+
+const DEFAULTS =
+  `    // Calls that name no agent are refused. With false they count as the agent "default", or as the
+    // one that GATEWAY_DEFAULT_AGENT names.
+`;
+
+/** Tools that were switched off in a client, by server. */
+type DeniedTools = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * The new text of the rules file.
+ *
+ * @param options `before` is the present text: its agents stay, and get the servers that they lack.
+ */
+export function rulesText(
+  agents: readonly AgentPlan[],
+  { before, schema, denied }: TextOptions & {
+    readonly before: string | undefined;
+    readonly denied: DeniedTools;
+  },
+): string {
+  if (before !== undefined && before.trim() !== "") {
+    return editJson(before, rulesEdits(before, agents, denied));
+  }
+  const blocks = agents.map((agent) => {
+    return `    ${JSON.stringify(agent.name)}: ${indented(agentRules(agent, denied))}`;
+  });
+  return `${RULES_HEAD}{\n${schemaLine(schema)}  "agents": {\n${AGENTS}${
+    blocks.join(",\n")
+  }\n  },\n` +
+    `  "defaults": {\n${DEFAULTS}    "deny_on_missing_agent": true\n  }\n}\n`;
+}
+
+function rulesEdits(
+  before: string,
+  agents: readonly AgentPlan[],
+  denied: DeniedTools,
+): ClientEdit[] {
+  const known = parseClientText("", before).document?.valueAt(["agents"]);
+  return agents.flatMap((agent): ClientEdit[] => {
+    const at = (...path: string[]) => ["agents", agent.name, ...path];
+    const rules = isRecord(known) ? known[agent.name] : undefined;
+    if (!isRecord(rules)) return [{ at: at(), value: agentRules(agent, denied) }];
+    const { allow, deny } = rules;
+    const allowed = isRecord(allow) && Array.isArray(allow.servers)
+      ? allow.servers.map(String)
+      : [];
+    const added = agent.servers.filter((name) => !allowed.includes(name));
+    const servers = allowed.includes("*") ? allowed : [...allowed, ...added];
+    const tools = (effect: "allow" | "deny", grants: Json | undefined, names: DeniedTools) =>
+      added.flatMap((name) => {
+        const value = names.get(name);
+        const isKnown = isRecord(grants) && isRecord(grants.tools) &&
+          Object.hasOwn(grants.tools, name);
+        return value === undefined || isKnown ? [] : [{ at: at(effect, "tools", name), value }];
+      });
+    return [
+      { at: at("allow", "servers"), value: servers },
+      ...tools("allow", allow, new Map(Object.entries(agent.tools))),
+      ...tools("deny", deny, denied),
+    ];
+  });
+}
+
+function agentRules({ servers, tools }: AgentPlan, denied: DeniedTools): JsonRecord {
+  const off = [...denied].filter(([name]) => servers.includes(name));
+  return {
+    allow: { servers, ...(Object.keys(tools).length === 0 ? {} : { tools }) },
+    ...(off.length === 0 ? {} : { deny: { tools: Object.fromEntries(off) } }),
   };
 }

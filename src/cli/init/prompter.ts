@@ -1,10 +1,10 @@
 import type { Readable, Writable } from "node:stream";
+import { cleanText } from "../terminal.ts";
+import { wrapText } from "../wrap.ts";
 
 /** The streams of the terminal that questions are asked at. */
 export interface Terminal {
-  /** Stream of the keys that the user presses. */
   readonly input: Readable;
-  /** Stream that the questions are written to. */
   readonly output: Writable;
 }
 
@@ -15,31 +15,15 @@ class Cancelled extends Error {}
 export interface Choice<T> {
   readonly value: T;
   readonly label: string;
-  /** Text that is shown beside the label. */
+  /** Shown next to the label. */
   readonly hint?: string;
 }
 
-/** Others choose the names of servers and agents; at a terminal they must not move the cursor. */
-function clean(text: string): string {
-  return text.split("\n").map((line) => line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?")).join("\n");
-}
-
 function cleanChoice<T>({ value, label, hint }: Choice<T>): Choice<T> {
-  return { value, label: clean(label), ...(hint === undefined ? {} : { hint: clean(hint) }) };
+  return { value, label: cleanText(label), ...(hint !== undefined && { hint: cleanText(hint) }) };
 }
 
-/** Breaks a line at spaces, so that its parts are at most `width` characters long. */
-function wrapLine(line: string, width: number): string {
-  const parts: string[] = [];
-  for (const word of line.split(" ")) {
-    const last = parts.at(-1);
-    if (last === undefined || last.length + 1 + word.length > width) parts.push(word);
-    else parts[parts.length - 1] = `${last} ${word}`;
-  }
-  return parts.join("\n");
-}
-
-/** The keys of a question with several answers, which it does not show itself. */
+/** The keys of a question with several answers, which clack does not show. */
 const KEYS = "(space: choose, a: all or none, Enter: continue)";
 
 /** Asks questions at a terminal, one after another. */
@@ -48,23 +32,17 @@ export class Prompter {
   readonly #terminal: Terminal;
   readonly #end = new AbortController();
   readonly #stop = () => this.#end.abort();
-  // It ends the line reader below the questions, which would then wait for ever.
+  // Ctrl-D ends the line reader of the questions, which would then never settle.
   readonly #stopAtEnd = (_: unknown, key?: { readonly ctrl?: boolean; readonly name?: string }) => {
     if (key?.ctrl === true && key.name === "d") this.#stop();
   };
 
-  /**
-   * Asks what there is to ask.
-   *
-   * @param terminal Where.
-   * @param ask Asks the questions.
-   * @returns undefined where the person cancelled.
-   */
+  /** Runs `ask`, which asks the questions; returns `undefined` if the person cancelled. */
   static async run<T>(
     terminal: Terminal,
     ask: (prompter: Prompter) => Promise<T>,
   ): Promise<T | undefined> {
-    // Loaded here only: no other command has questions.
+    // Loaded here: no other command asks questions.
     const prompter = new Prompter(await import("./clack.ts"), terminal);
     try {
       return await ask(prompter);
@@ -89,28 +67,26 @@ export class Prompter {
     this.#terminal.input.off("keypress", this.#stopAtEnd);
   }
 
-  /** Begins. */
   begin(title: string): void {
     this.#clack.intro(title, this.#streams());
   }
 
-  /** Shows something between the questions. */
+  /** Shows a text between the questions. */
   note(text: string): void {
     const { columns = 80 } = this.#terminal.output as { readonly columns?: number };
-    // The terminal would begin the rest of a long line without the bar.
-    const lines = clean(text).split("\n").map((line) => wrapLine(line, Math.max(columns - 4, 20)));
-    this.#clack.log.info(lines.join("\n"), { output: this.#terminal.output });
+    // Without it, the terminal would continue a long line without the bar.
+    const wrapped = wrapText(cleanText(text), Math.max(columns - 4, 20), "");
+    this.#clack.log.info(wrapped, { output: this.#terminal.output });
   }
 
-  /** Ends as if the person had cancelled. */
+  /** Ends the questions as if the person had cancelled them. */
   cancel(): never {
     throw new Cancelled();
   }
 
-  /** Asks a yes or a no. */
   async confirm(message: string, initialValue: boolean): Promise<boolean> {
     return await this.#answer(
-      this.#clack.confirm({ message: clean(message), initialValue, ...this.#streams() }),
+      this.#clack.confirm({ message: cleanText(message), initialValue, ...this.#streams() }),
     );
   }
 
@@ -119,7 +95,7 @@ export class Prompter {
     message: string,
     { defaultValue, validate }: {
       readonly defaultValue: string;
-      /** Returns the fault of an answer; undefined if it has none. */
+      /** Returns what is wrong with an answer; `undefined` if nothing is. */
       validate(text: string): string | undefined;
     },
   ): Promise<string> {
@@ -132,7 +108,7 @@ export class Prompter {
     }));
   }
 
-  /** Asks for one of several; offers the first unless another is named. */
+  /** Asks for one choice; the first is preselected unless another is named. */
   async choose<T extends string | boolean>(
     message: string,
     choices: readonly Choice<T>[],
@@ -141,11 +117,16 @@ export class Prompter {
     const options = choices.map(cleanChoice) as never[];
     const initial = initialValue === undefined ? {} : { initialValue };
     return await this.#answer(
-      this.#clack.select<T>({ message: clean(message), options, ...initial, ...this.#streams() }),
+      this.#clack.select<T>({
+        message: cleanText(message),
+        options,
+        ...initial,
+        ...this.#streams(),
+      }),
     ) as T;
   }
 
-  /** Asks for any number of several. */
+  /** Asks for any number of the choices. */
   async chooseSome(
     message: string,
     { choices, initialValues }: {
@@ -154,11 +135,11 @@ export class Prompter {
     },
   ): Promise<string[]> {
     return await this.#answer(this.#clack.multiselect({
-      message: clean(`${message} ${KEYS}`),
-      // A hint would be shown for chosen rows only.
+      message: cleanText(`${message} ${KEYS}`),
+      // Clack shows hints of chosen rows only.
       options: choices.map(({ value, label, hint }) => ({
         value,
-        label: clean(hint === undefined ? label : `${label} (${hint})`),
+        label: cleanText(hint === undefined ? label : `${label} (${hint})`),
       })),
       initialValues: [...initialValues],
       required: false,
@@ -178,7 +159,7 @@ export class Prompter {
   }
 }
 
-/** Asks a yes or a no; a cancelled question is a no. */
+/** Asks one yes-or-no question; cancelling it means no. */
 export async function askYes(message: string, terminal: Terminal): Promise<boolean> {
   return await Prompter.run(terminal, (prompter) => prompter.confirm(message, false)) ?? false;
 }

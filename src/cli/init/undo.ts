@@ -1,154 +1,159 @@
 import { createFile, removeIfThere, replaceFile } from "../../atomic_file.ts";
-import { languageOf, parseClientFile } from "./client_document.ts";
-import { editJson } from "./edit_json.ts";
-import { isRecord, type Json } from "./import_entry.ts";
-import { type ChangedFile, editJournal, readJournal } from "./journal.ts";
-import { backupPath, hashOf, lookAt, stampOf } from "./file_state.ts";
-import { loadTomlReader, setTomlTable } from "./toml_table.ts";
+import { type ClientEdit, languageOf, loadEditor, parseClientFile } from "./client_text.ts";
+import { backupPath, hashOf, readState } from "./file_state.ts";
+import type { Json } from "./import_entry.ts";
+import { askYes, type Terminal } from "./prompter.ts";
+import { type ChangedFile, editJournal, readJournal } from "./write_files.ts";
 
-/** The step that puts a file back as it was before the run. */
-export interface UndoStep {
-  /** The file, as it was changed. */
+/** How the last `init` is undone. */
+export interface UndoOptions {
+  /** Whether to ask nothing. */
+  readonly yes: boolean;
+  /** Path of the journal of runs that can be undone. */
+  readonly journal: string;
+  /** For questions; absent if nobody can answer. */
+  readonly terminal?: Terminal | undefined;
+  readonly now: Date;
+  /** Prints a line. */
+  readonly say: (line: string) => void;
+}
+
+/** The step that undoes the change of a file. */
+interface Step {
   readonly file: ChangedFile;
   /**
-   * `none`: it is as it was; `back`: nobody has changed it since; `values`: other things in it have
-   * changed, which stay; `changed`: what was written has changed since; `lost`: no backup is left.
+   * `none`: the file is as it was before; `back`: nobody has changed it since; `values`: other things
+   * in it have changed, which stay; `changed`: what was written has changed; `lost`: its backup is
+   * missing.
    */
   readonly how: "none" | "back" | "values" | "changed" | "lost";
 }
 
-/** The last run, and what undoing it means. */
-export interface Undo {
-  /** When the run was, ISO 8601. */
-  readonly time: string;
-  /** One step for each file. */
-  readonly steps: readonly UndoStep[];
-}
-
-/** Looks at what the last run changed; undefined where there is none left. */
-export async function planUndo(journal: string): Promise<Undo | undefined> {
+/**
+ * Restores the files of the last `init`, and asks about those that have changed since.
+ *
+ * @returns The exit code: 1 if a file could not be restored, 130 if the person cancelled.
+ */
+export async function undoInit(
+  { yes, journal, terminal, now, say }: UndoOptions,
+): Promise<number> {
   const run = readJournal(journal).at(-1);
-  if (run === undefined) return undefined;
-  const steps = await Promise.all(run.files.map(async (file): Promise<UndoStep> => ({
-    file,
-    how: await judge(file),
-  })));
-  return { time: run.time, steps };
+  if (run === undefined) {
+    say("There is no init to undo");
+    return 1;
+  }
+  const steps = await Promise.all(run.files.map(async (file): Promise<Step> => {
+    return { file, how: await judge(file) };
+  }));
+  const changed = steps.filter(({ how }) => how === "changed").map(({ file }) => file);
+  const copies = new Map(changed.map((file) => [file, backupPath(file.path, now)]));
+  let force = false;
+  if (changed.length > 0 && !yes) {
+    for (const { path } of changed) say(`${path} has changed since init wrote it, ${run.time}`);
+    if (terminal === undefined) {
+      say(
+        "Nothing has been undone: add --yes to keep the changed files as they are and undo the rest",
+      );
+      return 1;
+    }
+    for (const file of changed) {
+      const { path, backup } = file;
+      const before = backup === null
+        ? "is removed, because it did not exist before init"
+        : `gets back what was in it before init, from ${backup}`;
+      say(`Yes: ${path} ${before}. What is in it now is saved as ${copies.get(file)}`);
+    }
+    say("No: nothing is undone; every file stays as it is now");
+    force = await askYes("Undo the changed files, too?", terminal);
+    if (!force) {
+      say("Cancelled: nothing has been undone, and no file has changed");
+      return 130;
+    }
+  }
+  const isKept = ({ how }: Step) => how === "lost" || (how === "changed" && !force);
+  // In reverse order: a client must not be left with an entry for a gateway without files.
+  for (const step of steps.toReversed()) {
+    if (!isKept(step)) await putBack(step, copies.get(step.file));
+  }
+  // The run is over for the files that are kept, too: the next undo is of the run before.
+  await editJournal(journal, (runs) => runs.slice(0, -1));
+  for (const step of steps) {
+    const { path, before, backup } = step.file;
+    if (step.how === "none") continue;
+    if (step.how === "lost") say(`Cannot put back ${path}: its backup ${backup} is missing`);
+    else if (isKept(step)) {
+      const held = backup === null ? "" : `; what it was before is in ${backup}`;
+      say(`Kept ${path}, which has changed since${held}`);
+    } else if (step.how === "values") {
+      say(`Put back what init changed in ${path}; later changes stay`);
+    } else {
+      const copy = copies.get(step.file);
+      const where = copy === undefined ? "" : `; what was in it is saved as ${copy}`;
+      say((before === null ? `Removed ${path}` : `Put back ${path}`) + where);
+    }
+  }
+  if (steps.some(({ file, how }) => file.values !== undefined && how !== "none")) {
+    say("Restart the clients");
+  }
+  return steps.some(({ how }) => how === "lost") ? 1 : 0;
 }
 
-async function judge(file: ChangedFile): Promise<UndoStep["how"]> {
-  const now = lookAt(file.path).bytes;
+async function judge(file: ChangedFile): Promise<Step["how"]> {
+  const now = readState(file.path).bytes;
   const found = now === undefined ? null : await hashOf(now);
   if (found === file.before) return "none";
-  if (file.backup !== null && await backupOf(file) === undefined) return "lost";
+  if (file.backup !== null && await readBackup(file) === undefined) return "lost";
   if (found === file.after) return "back";
-  return await canChangeValues(file) ? "values" : "changed";
+  return now !== undefined && await hasOurValues(file, now) ? "values" : "changed";
 }
 
-/** The backup, where it is there and holds what it should. */
-async function backupOf({ backup, before }: ChangedFile): Promise<
-  { readonly bytes: Uint8Array<ArrayBuffer>; readonly mode: number | undefined } | undefined
-> {
-  if (backup === null) return undefined;
-  const { bytes, mode } = lookAt(backup);
-  if (bytes === undefined || await hashOf(bytes) !== before) return undefined;
-  return { bytes, mode };
+/** The content of the backup; `undefined` if it is missing or was changed. */
+async function readBackup(
+  { backup, before }: ChangedFile,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const bytes = backup === null ? undefined : readState(backup).bytes;
+  return bytes !== undefined && await hashOf(bytes) === before ? bytes : undefined;
 }
 
-/** Whether the values that were written still stand there as written. */
-async function canChangeValues({ path, values = [] }: ChangedFile): Promise<boolean> {
-  const text = readText(path);
-  if (values.length === 0 || text === undefined) return false;
-  for (const { at, wrote } of values) {
-    const value = await valueAt(path, text, at);
-    const found = value === undefined ? null : await hashOf(JSON.stringify(value));
-    if (found !== wrote) return false;
-  }
-  return true;
+/** Whether the file still holds the values as they were written. */
+async function hasOurValues({ path, values = [] }: ChangedFile, now: Uint8Array): Promise<boolean> {
+  const found = await readValues(path, now, values);
+  const hashes = await Promise.all(found.map(async ({ value }) => {
+    return value === undefined ? null : await hashOf(JSON.stringify(value));
+  }));
+  return values.length > 0 && values.every(({ wrote }, index) => wrote === hashes[index]);
 }
 
-function readText(path: string): string | undefined {
-  const { bytes } = lookAt(path);
-  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
-}
-
-async function valueAt(
+async function readValues(
   path: string,
-  text: string,
-  at: readonly (string | number)[],
-): Promise<Json | undefined> {
+  bytes: Uint8Array | undefined,
+  values: ChangedFile["values"] = [],
+): Promise<ClientEdit[]> {
+  const text = new TextDecoder().decode(bytes);
   const { document } = await parseClientFile({ file: "", text }, languageOf(path));
   // The parser returns only values that JSON can hold.
-  return document?.valueAt(at) as Json | undefined;
+  return values.map(({ at }) => ({ at, value: document?.valueAt(at) as Json | undefined }));
 }
 
 /**
- * Puts the files of the last run back.
+ * Restores a file, or only the values that init changed in it, and removes the backup.
  *
- * @param undo The result of `planUndo`.
- * @param options Where the journal is, and whether files that were changed since are put back too;
- * then what was in them is kept beside them, with the time in its name.
- * @returns The files that were kept as they are. The run is over for them, too: the next undo is of
- * the run before.
+ * @param copy Where to save the present content first.
  */
-export async function applyUndo(
-  undo: Undo,
-  { journal, force, now }: {
-    readonly journal: string;
-    readonly force: boolean;
-    readonly now: Date;
-  },
-): Promise<ChangedFile[]> {
-  const kept: ChangedFile[] = [];
-  // In the opposite order: a client must not be left with an entry for a gateway without files.
-  for (const { file, how } of undo.steps.toReversed()) {
-    if (how === "lost" || (how === "changed" && !force)) kept.push(file);
-    else if (how === "values") await changeValuesBack(file);
-    else if (how !== "none") await putBack(file, how === "changed" ? stampOf(now) : undefined);
-    else if (file.backup !== null) await removeIfThere(file.backup);
+async function putBack({ file, how }: Step, copy: string | undefined): Promise<void> {
+  const { path, backup, values } = file;
+  const { real, bytes, mode = 0o600 } = readState(path);
+  const before = how === "none" ? undefined : await readBackup(file);
+  if (how === "values") {
+    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+    const mark = text.startsWith("\uFEFF") ? "\uFEFF" : "";
+    const edit = await loadEditor(languageOf(path));
+    const edited = edit(text.slice(mark.length), await readValues(path, before, values));
+    await replaceFile(real, { bytes: new TextEncoder().encode(mark + edited), mode });
+  } else if (how !== "none") {
+    if (copy !== undefined && bytes !== undefined) await createFile(copy, { bytes, mode });
+    if (before === undefined) await removeIfThere(real);
+    else await replaceFile(real, { bytes: before, mode });
   }
-  await editJournal(journal, (runs) => runs.slice(0, -1));
-  return kept;
-}
-
-/** Puts a file back; what is in it is kept beside it where it has a stamp. */
-async function putBack(file: ChangedFile, stamp: string | undefined): Promise<void> {
-  const { real, bytes, mode } = lookAt(file.path);
-  if (stamp !== undefined && bytes !== undefined) {
-    await createFile(backupPath(file.path, stamp), { bytes, mode: mode ?? 0o600 });
-  }
-  const backup = await backupOf(file);
-  if (backup === undefined) await removeIfThere(real);
-  // The backup is for the user only, whatever the file was.
-  else await replaceFile(real, { bytes: backup.bytes, mode: mode ?? 0o600 });
-  if (file.backup !== null) await removeIfThere(file.backup);
-}
-
-/** Sets only the values that init changed to what they were. */
-async function changeValuesBack(file: ChangedFile): Promise<void> {
-  const { real, bytes, mode } = lookAt(file.path);
-  const before = await backupOf(file);
-  const original = before === undefined ? "" : new TextDecoder().decode(before.bytes);
-  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-  const edits = await Promise.all((file.values ?? []).map(async ({ at }) => ({
-    at,
-    value: await valueAt(file.path, original, at),
-  })));
-  const mark = text.startsWith("\uFEFF") ? "\uFEFF" : "";
-  const edited = await edit(file.path, text.slice(mark.length), edits);
-  await replaceFile(real, { bytes: new TextEncoder().encode(mark + edited), mode: mode ?? 0o600 });
-  if (file.backup !== null) await removeIfThere(file.backup);
-}
-
-async function edit(
-  path: string,
-  text: string,
-  edits: readonly { readonly at: readonly (string | number)[]; readonly value: Json | undefined }[],
-): Promise<string> {
-  if (languageOf(path) !== "toml") return editJson(text, edits);
-  const read = await loadTomlReader();
-  return edits.reduce((before, { at, value }) => {
-    const table = { path: at.map(String), value: isRecord(value) ? value : undefined, read };
-    return setTomlTable(before, table);
-  }, text);
+  if (backup !== null) await removeIfThere(backup);
 }

@@ -1,59 +1,118 @@
+import { isDeepStrictEqual } from "node:util";
 import { createFile, removeIfThere, replaceFile } from "../../atomic_file.ts";
 import { folderOf } from "../../config/mod.ts";
-import type { Json } from "./import_entry.ts";
-import { type ChangedFile, type ChangedValue, editJournal, type JournalEntry } from "./journal.ts";
-import { backupPath, type FileState, hashOf, isSameBytes, lookAt, stampOf } from "./file_state.ts";
+import type { ClientEdit } from "./client_text.ts";
+import { isRecord, type JsonPath } from "./import_entry.ts";
+import { backupPath, type FileState, hashOf, readState } from "./file_state.ts";
 
 /** A file to write. */
 export interface Change {
   /** Absolute path. */
   readonly path: string;
-  /** Gives what is to stand in it for what stands in it now. */
+  /** Returns the new text for the present one. */
   edit(text: string | undefined): string;
-  /** Permissions of a new file, and the most that an old one keeps. */
+  /** Permissions of a new file, and the most that one of the gateway's own keeps. */
   readonly mode: number;
   /** The single values that the edit sets, in a file that belongs to another program. */
-  readonly values?: readonly {
-    readonly at: ChangedValue["at"];
-    readonly value: Json | undefined;
-  }[];
+  readonly values?: readonly ClientEdit[];
 }
 
 /** A file that was written. */
 export interface WrittenFile {
+  readonly path: string;
+  /** Absent if the file is new. */
+  readonly backup?: string;
+}
+
+/** A file that a run changed or created, as the journal has it. */
+export interface ChangedFile {
   /** Absolute path. */
   readonly path: string;
-  /** Path of the backup; absent if the file is new. */
-  readonly backup?: string;
+  /** Hash of the earlier content; `null` if there was no file. */
+  readonly before: string | null;
+  /** Hash of the new content. */
+  readonly after: string;
+  /** Path of the backup; `null` if the file is new. */
+  readonly backup: string | null;
+  /** The values that were set in another program's file: hashes of their JSON, `null` if removed. */
+  readonly values?: readonly { readonly at: JsonPath; readonly wrote: string | null }[];
+}
+
+/** The changes of one run. */
+export interface JournalEntry {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly files: readonly ChangedFile[];
+}
+
+/** Number of runs that can be undone. */
+const MOST_ENTRIES = 20;
+
+/**
+ * Reads the runs that can be undone, the oldest first.
+ *
+ * @throws {Error} The journal is damaged.
+ */
+export function readJournal(path: string): JournalEntry[] {
+  return parseRuns(path, readState(path).bytes);
+}
+
+function parseRuns(path: string, bytes: Uint8Array | undefined): JournalEntry[] {
+  if (bytes === undefined) return [];
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (isRecord(value) && Array.isArray(value.runs)) {
+      return value.runs as unknown as JournalEntry[];
+    }
+    throw new Error("it has no list of runs");
+  } catch (cause) {
+    throw new Error(`${path} is damaged: the backups it names must be put back by hand`, { cause });
+  }
+}
+
+/** Changes the runs that can be undone. The journal is removed if none is left. */
+export async function editJournal(
+  path: string,
+  edit: (runs: JournalEntry[]) => JournalEntry[],
+): Promise<void> {
+  for (;;) {
+    const { real, bytes: before } = readState(path);
+    const runs = edit(parseRuns(path, before)).slice(-MOST_ENTRIES);
+    if (runs.length === 0) return await removeIfThere(path);
+    const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, runs }, null, 2)}\n`);
+    Deno.mkdirSync(folderOf(real), { recursive: true, mode: 0o700 });
+    // Another `init` may have written its run meanwhile.
+    if (await replaceFile(real, { bytes, mode: 0o600 }, () => isCurrent(path, before))) return;
+  }
+}
+
+function isCurrent(path: string, bytes: Uint8Array | undefined): boolean {
+  return isDeepStrictEqual(readState(path).bytes, bytes);
 }
 
 interface Step {
   readonly change: Change;
   readonly state: FileState;
   readonly next: Uint8Array<ArrayBuffer>;
-  readonly mode: number;
   readonly backup: string | undefined;
 }
 
 const BYTE_ORDER_MARK = "\uFEFF";
 
 /**
- * Writes all files or none: backups first, then the journal, then each file in one step. What goes
- * wrong puts back what was done; what interrupts this leaves every file whole, and `init --undo`
- * knows what to do.
+ * Writes all files or none: backups first, then the journal, then each file atomically. A failure
+ * restores what was done; an interruption leaves every file whole, and `init --undo` can undo it.
  *
- * @param changes The files; one whose text does not change is left alone.
- * @param options Where the journal is, and the time.
- * @throws {Error} Says which file could not be written; then nothing has changed.
+ * @param changes A file whose text does not change is not touched.
+ * @throws {Error} Names the file that could not be written; nothing has changed then.
  */
 export async function writeFiles(
   changes: readonly Change[],
   { journal, now }: { readonly journal: string; readonly now: Date },
 ): Promise<WrittenFile[]> {
-  const steps = changes.flatMap((change) => planStep(change, stampOf(now)) ?? []);
+  const steps = changes.flatMap((change) => planStep(change, now) ?? []);
   if (steps.length === 0) return [];
-  const files = await Promise.all(steps.map(describeStep));
-  const run = { time: now.toISOString(), files };
+  const run = { time: now.toISOString(), files: await Promise.all(steps.map(describeStep)) };
   const undo: (() => Promise<unknown>)[] = [];
   let at = "";
   try {
@@ -67,56 +126,49 @@ export async function writeFiles(
     at = journal;
     await editJournal(journal, (runs) => [...runs, run]);
     undo.push(() => forgetRun(journal, run));
-    for (const { change, state, next, mode } of steps) {
+    for (const { change, state, next } of steps) {
       at = change.path;
       Deno.mkdirSync(folderOf(state.real), { recursive: true, mode: 0o700 });
-      const isCurrent = (): boolean => isSameBytes(lookAt(change.path).bytes, state.bytes);
-      if (!await replaceFile(state.real, { bytes: next, mode }, isCurrent)) {
-        throw new Error("another program has just changed it");
-      }
+      const content = { bytes: next, mode: modeOf(change, state) };
+      const isReplaced = await replaceFile(state.real, content, () => {
+        return isCurrent(change.path, state.bytes);
+      });
+      if (!isReplaced) throw new Error("another program has just changed it");
       undo.push(() => restore(state, change.mode));
     }
   } catch (cause) {
     for (const step of undo.reverse()) await step();
     throw new Error(`Cannot write ${at}: ${reasonOf(cause)}; nothing has been changed`, { cause });
   }
-  return steps.map(({ change: { path }, backup }) =>
-    backup === undefined ? { path } : { path, backup }
-  );
+  return steps.map(({ change: { path }, backup }) => ({ path, ...(backup && { backup }) }));
 }
 
-/** Takes out one run, and leaves those that another `init` has written. */
+/** Removes one run from the journal, and keeps those that another `init` has written. */
 async function forgetRun(journal: string, run: JournalEntry): Promise<void> {
-  const ours = JSON.stringify(run);
-  await editJournal(journal, (runs) => runs.filter((entry) => JSON.stringify(entry) !== ours));
+  await editJournal(journal, (runs) => runs.filter((entry) => !isDeepStrictEqual(entry, run)));
 }
 
-function planStep(change: Change, stamp: string): Step | undefined {
-  const state = look(change.path);
-  const { bytes } = state;
-  const text = bytes === undefined ? undefined : decode(bytes, change.path);
-  const hasMark = text?.startsWith(BYTE_ORDER_MARK) ?? false;
-  const before = hasMark ? text?.slice(1) : text;
-  const after = change.edit(before);
-  // A file with nothing to change in it is not touched at all.
-  if (after === before) return undefined;
-  const next = new TextEncoder().encode(hasMark ? BYTE_ORDER_MARK + after : after);
-  const backup = bytes === undefined ? undefined : backupPath(change.path, stamp);
-  return { change, state, next, mode: modeOf(change, state), backup };
-}
-
-/** A client's file keeps its permissions; one of ours is not opened wider than it should be. */
-function modeOf({ mode, values }: Change, state: FileState): number {
-  if (state.mode === undefined) return mode;
-  return values === undefined ? state.mode & mode : state.mode;
-}
-
-function look(path: string): FileState {
+function planStep(change: Change, now: Date): Step | undefined {
+  const { path } = change;
+  let state: FileState;
   try {
-    return lookAt(path);
+    state = readState(path);
   } catch (cause) {
     throw new Error(`Cannot read ${path}: ${reasonOf(cause)}; nothing has been changed`, { cause });
   }
+  const text = state.bytes === undefined ? undefined : decode(state.bytes, path);
+  const mark = text?.startsWith(BYTE_ORDER_MARK) === true ? BYTE_ORDER_MARK : "";
+  const before = text?.slice(mark.length);
+  const after = change.edit(before);
+  if (after === before) return undefined;
+  const next = new TextEncoder().encode(mark + after);
+  return { change, state, next, backup: state.bytes && backupPath(path, now) };
+}
+
+/** A client's file keeps its permissions; one of the gateway's own gets no wider ones. */
+function modeOf({ mode, values }: Change, state: FileState): number {
+  if (state.mode === undefined) return mode;
+  return values === undefined ? state.mode & mode : state.mode;
 }
 
 function decode(bytes: Uint8Array, path: string): string {
@@ -146,8 +198,8 @@ async function restore({ real, bytes, mode }: FileState, fallback: number): Prom
   else await replaceFile(real, { bytes, mode: mode ?? fallback });
 }
 
-/** Returns the system's reason for an error, without the path: the message around it names that. */
-export function reasonOf(error: unknown): string {
+/** The system's reason for an error, without the path, which the message around it names. */
+function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "no permission";
   if (error instanceof Deno.errors.NotFound) return "there is no such file or folder";
   return error instanceof Error ? error.message : String(error);

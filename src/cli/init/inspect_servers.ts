@@ -1,19 +1,43 @@
-import { parseServers, readSettings, type ServerConfig } from "../config/mod.ts";
-import { createLog } from "../log.ts";
-import type { Output } from "./command.ts";
-import { Interrupted } from "./error_report.ts";
-import type { Inspected, InspectedServer, Machine } from "./init/mod.ts";
-import { type Interrupts, withInterrupts } from "./interrupts.ts";
-import { findCause } from "./doctor_finding.ts";
-import { cleanLine } from "./terminal.ts";
-import { fillCommandOf } from "../downstream/causes/mod.ts";
-import { DOWNLOAD_MS, NOBODY, type Probes, withProbes } from "./probe.ts";
-import { Progress } from "./progress.ts";
+import { parseServers, readSettings, type ServerConfig } from "../../config/mod.ts";
+import { fillCommandOf } from "../../downstream/causes/mod.ts";
+import { createLog } from "../../log.ts";
+import type { Output } from "../command.ts";
+import { findCause } from "../doctor_finding.ts";
+import { Interrupted } from "../error_report.ts";
+import { type Interrupts, withInterrupts } from "../interrupts.ts";
+import { DOWNLOAD_MS, NOBODY, type Probes, withProbes } from "../probe.ts";
+import { Progress } from "../progress.ts";
+import { cleanLine } from "../terminal.ts";
+import type { Machine } from "./clients.ts";
 
-/** Longest time for a server that is installed to list its tools, in milliseconds. */
+/** A tool as its server lists it, as far as rules are made from it. */
+export interface InspectedTool {
+  readonly name: string;
+  readonly annotations: unknown;
+}
+
+/** The result of starting a server once. */
+export interface InspectedServer {
+  /** Absent if it could not be started. */
+  readonly tools?: readonly InspectedTool[];
+  /** Why it could not be started, in one line. */
+  readonly failure?: string;
+  /** Whether it did not answer in time: another try may help. */
+  readonly isSilent?: boolean;
+  /** A command that downloads its package. */
+  readonly fill?: string;
+  /** The instructions that the server sends to its clients. */
+  readonly instructions?: string;
+  readonly title?: string;
+}
+
+/** Inspected servers by name; a server that was not started is missing. */
+export type Inspected = ReadonlyMap<string, InspectedServer>;
+
+/** Time limit for an installed server to list its tools, in milliseconds. */
 const INSPECT_MS = 30_000;
 
-/** How servers are inspected. */
+/** Options of `inspectServers`. */
 export interface InspectOptions {
   readonly machine: Machine;
   /** For the progress. */
@@ -26,10 +50,9 @@ export interface InspectOptions {
 }
 
 /**
- * Starts the servers of a servers file that is not written yet, and lists their tools and how they
- * describe themselves. Few of those that are downloaded start at a time. All are ended again. Ctrl-C
- * ends the wait; the servers that have answered by then are in the result. A server that fails is no
- * error.
+ * Starts the servers of a servers file that is not written yet, lists their tools and descriptions,
+ * and ends them. Ctrl-C ends the wait; the servers that have answered by then are in the result. A
+ * server that fails does not throw.
  *
  * @param text The text of the servers file.
  */

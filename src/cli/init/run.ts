@@ -1,0 +1,282 @@
+import {
+  checkConfiguration,
+  locateFiles,
+  type Program,
+  resolvePath,
+  thisProgram,
+} from "../../config/mod.ts";
+import { formatProblem } from "../../errors.ts";
+import { didYouMean } from "../../near_names.ts";
+import type { Context } from "../command.ts";
+import { CommandError, UsageError, withErrorReport } from "../error_report.ts";
+import { cleanText } from "../terminal.ts";
+import { askPlan } from "./ask.ts";
+import { type ChangeOptions, planChanges } from "./changes.ts";
+import { findClearTextSecrets } from "./clear_text_secrets.ts";
+import { isFromNpx, launchWords, type Running, schemaAddress, thisRun } from "./client_entry.ts";
+import {
+  CLIENT_IDS,
+  type ClientId,
+  type ClientPlace,
+  clientPlaces,
+  isClientId,
+  type Machine,
+  thisMachine,
+} from "./clients.ts";
+import { type Disk, thisDisk } from "./disk.ts";
+import { findServers, type FoundServers, showPath } from "./find_servers.ts";
+import type { InitFlags } from "./mod.ts";
+import type { Inspected } from "./inspect_servers.ts";
+import { mergeServers, type OfferedServer } from "./merge_servers.ts";
+import { type Kept, ownFiles, readOwn, serversText } from "./own_files.ts";
+import { FIRST_AGENT, type Plan, planAll } from "./plan.ts";
+import type { Terminal } from "./prompter.ts";
+import { nextText, pasteText, writtenText } from "./summary.ts";
+import { writeFiles, type WrittenFile } from "./write_files.ts";
+
+/** The environment of `init`, which tests replace. */
+export interface InitOptions {
+  /** The machine that has the clients. */
+  readonly machine: Machine;
+  /** Its file system. */
+  readonly disk: Disk;
+  /** How this program was started. */
+  readonly run: Running;
+  /** Recognises entries that start this program. */
+  readonly program: Program;
+  /** For questions; absent if nobody can answer. */
+  readonly terminal?: Terminal;
+  /** The time of the run. */
+  readonly now: Date;
+}
+
+const CANCELLED = 130;
+
+/**
+ * Writes the two configuration files from those of MCP clients, or undoes that.
+ *
+ * @param context The text to paste goes to stdout, everything else to stderr.
+ * @param options Default: this machine, and its terminal if there is one.
+ * @returns The exit code: 1 if nothing could be done, 2 for a command line that makes no sense, 130
+ * if the person cancelled.
+ */
+export async function init(
+  flags: InitFlags,
+  context: Context,
+  options?: InitOptions,
+): Promise<number> {
+  return await withErrorReport(context, async () => {
+    try {
+      const known = options ?? await thisOptions();
+      const run = flags.undo ? undo : writeInit;
+      return await run(flags, known, context);
+    } catch (error) {
+      if (error instanceof UsageError || !(error instanceof Error)) throw error;
+      // Errors of the file system are for the person, too.
+      throw new CommandError(error.message, { cause: error });
+    }
+  });
+}
+
+async function undo(flags: InitFlags, options: InitOptions, { stderr }: Context): Promise<number> {
+  if (flags.from !== undefined || flags.here) {
+    throw new UsageError("--undo can be combined with --yes only");
+  }
+  const { undoInit } = await import("./undo.ts");
+  const { machine, terminal, now } = options;
+  const journal = journalPath(machine);
+  return await undoInit({ yes: flags.yes, journal, terminal, now, say: sayer(stderr) });
+}
+
+async function thisOptions(): Promise<InitOptions> {
+  const machine = thisMachine();
+  if (machine === undefined) throw new CommandError("There is no home folder: set HOME");
+  const hasTerminal = Deno.stdin.isTerminal() && Deno.stderr.isTerminal();
+  return {
+    machine,
+    disk: thisDisk,
+    run: thisRun(),
+    program: thisProgram(),
+    ...(hasTerminal ? { terminal: await openTerminal() } : {}),
+    now: new Date(),
+  };
+}
+
+async function openTerminal(): Promise<Terminal> {
+  const { default: { stdin, stderr } } = await import("node:process");
+  // A terminal of unknown size reports 0, and every letter would get a line of its own.
+  if (stderr.columns === 0) stderr.columns = 80;
+  if (stderr.rows === 0) stderr.rows = 24;
+  return { input: stdin, output: stderr };
+}
+
+type Say = (text: string) => void;
+
+function sayer(stderr: Context["stderr"]): Say {
+  return (text) => stderr.write(`${cleanText(text)}\n`);
+}
+
+async function writeInit(
+  flags: InitFlags,
+  options: InitOptions,
+  context: Context,
+): Promise<number> {
+  const say = sayer(context.stderr);
+  const { machine, disk, program, terminal } = options;
+  const places = choosePlaces(flags.from, machine);
+  if (!flags.yes && terminal === undefined) {
+    throw new UsageError(
+      "init asks questions, and there is no terminal to ask at: add --yes to go without",
+    );
+  }
+  const home = resolvePath(machine.home, ".config", "agent-mcp-gateway");
+  const files = ownFiles(flags.here ? machine.cwd : home);
+  const kept = readOwn(files, { disk, say });
+  if (kept === undefined) return 1;
+  const found = await findServers(places, { machine, disk, program, own: Object.values(files) });
+  for (const line of [...found.problems, ...found.remarks]) say(line);
+  if (flags.from !== undefined && found.files.every(({ isNew }) => isNew)) {
+    if (found.problems.length > 0) return 1;
+    const looked = places.map(({ path }) => showPath(path, machine.home)).join(", ");
+    say(`Nothing to take servers from; looked for ${looked}`);
+    return 1;
+  }
+  const servers = mergeServers(found.servers, kept.servers);
+  const trustsFolder = flags.here || flags.from !== undefined;
+  const plan = flags.yes || terminal === undefined
+    ? planAll(servers, { kept: Object.keys(kept.servers), trustsFolder, say })
+    : await askPlan({
+      servers,
+      kept: Object.keys(kept.servers),
+      agents: kept.agents,
+      files: found.files.filter(({ client, scope }) => client !== undefined && scope === "user"),
+      trustsFolder,
+      home: machine.home,
+      offered: kept.agents.length > 0 ? kept.agents : [FIRST_AGENT],
+      own: Object.values(files).map((path) => showPath(path, machine.home)),
+      look: (chosen, only) => inspect(chosen, kept, { machine, context, only }),
+    }, terminal);
+  if (plan === undefined) {
+    say("Cancelled: nothing has been written");
+    return CANCELLED;
+  }
+  const changes: ChangeOptions = {
+    files,
+    words: launchWords(options.run),
+    schemas: {
+      servers: schemaAddress("servers", program.root),
+      rules: schemaAddress("rules", program.root),
+    },
+    // Claude Code reads the working folder's file too, and takes no comments there.
+    comments: !flags.here,
+  };
+  const written = await writeFiles(await planChanges(plan, changes), {
+    journal: journalPath(machine),
+    now: options.now,
+  });
+  const clients = clientsOf(flags.from, found);
+  const ready = found.files.flatMap(({ client, entryEnv }) =>
+    client === undefined || entryEnv === undefined ? [] : [client]
+  );
+  say(writtenText(plan, { written, files, home: machine.home }));
+  if (isFromNpx(changes.words)) {
+    say(
+      "The entry names the Deno that npx has fetched: install Deno if npx's cache is ever cleared",
+    );
+  }
+  const isNone = clients.length === 0;
+  const lacking = clients.filter((client) => !ready.includes(client));
+  const paste = await pasteText(plan, { clients: lacking, isNone, changes });
+  if (paste !== "") context.stdout.write(`\n${paste}`);
+  // Warnings and what to do next are the last on the screen.
+  await printNotes(plan, found, { files, written, options, say });
+  const keptCount = Object.keys(kept.servers).length;
+  const next = { written, files, clients, ready, kept: keptCount, home: machine.home };
+  say(nextText(plan, next));
+  return 0;
+}
+
+/** Starts the servers with the entries that the servers file would have. */
+async function inspect(
+  chosen: readonly OfferedServer[],
+  { servers }: Kept,
+  { machine, context: { stderr }, only }: {
+    readonly machine: Machine;
+    readonly context: Context;
+    readonly only?: readonly string[] | undefined;
+  },
+): Promise<Inspected> {
+  const { inspectServers } = await import("./inspect_servers.ts");
+  const planned = chosen.map((offered) => ({ ...offered, entry: offered.server.entry }));
+  const text = serversText(JSON.stringify({ mcpServers: servers }), planned);
+  return await inspectServers(text, { machine, stderr, ...(only === undefined ? {} : { only }) });
+}
+
+/** The journal is in the user's own folder, even for files elsewhere. */
+function journalPath({ home }: Machine): string {
+  return resolvePath(home, ".config", "agent-mcp-gateway", "init-journal.json");
+}
+
+/** The files to look for servers in. */
+function choosePlaces(from: string | undefined, machine: Machine): ClientPlace[] {
+  const places = clientPlaces(machine);
+  if (from === undefined) return places;
+  if (isClientId(from)) return places.filter(({ client }) => client === from);
+  if (!/[./\\]/.test(from)) {
+    const meant = didYouMean(from, CLIENT_IDS) || ".";
+    throw new UsageError(
+      `--from: there is no client ${JSON.stringify(from)}${meant} ` +
+        `Expected ${CLIENT_IDS.join(", ")}, or the path of a file`,
+    );
+  }
+  const path = resolvePath(machine.cwd, from.replace(/^~(?=[/\\])/, machine.home));
+  return [{ title: from, path, scope: "user", hasProjects: false }];
+}
+
+/** Prints notes on what was written. */
+async function printNotes(
+  plan: Plan,
+  { files: clientFiles }: FoundServers,
+  { files, written, options: { machine }, say }: {
+    readonly files: { readonly servers: string; readonly rules: string };
+    readonly written: readonly WrittenFile[];
+    readonly options: InitOptions;
+    readonly say: Say;
+  },
+): Promise<void> {
+  for (const { name, server: { notes } } of plan.servers) {
+    for (const note of notes) say(`${name}: ${note}`);
+  }
+  const shown = showPath(files.servers, machine.home);
+  const secrets = plan.servers.flatMap(({ name, entry }) =>
+    findClearTextSecrets(entry).map((place) => `${name}: ${place}`)
+  );
+  if (secrets.length > 0) {
+    const backups = written.flatMap(({ backup }) =>
+      backup === undefined ? [] : [showPath(backup, machine.home)]
+    );
+    const more = backups.length === 0
+      ? ""
+      : `. So may the backups, which only you can read: ${backups.join(", ")}`;
+    say(
+      `${shown} holds secrets in clear text (${secrets.join(", ")}). Only you can read ` +
+        "it; to keep them out, write ${NAME} there and set the variable" + more,
+    );
+  }
+  const named = { mcpConfig: files.servers, rules: files.rules };
+  const { cwd, env, home } = machine;
+  const { warnings } = await checkConfiguration(locateFiles(named, { home, cwd }), { cwd, env });
+  for (const warning of warnings) say(formatProblem(warning));
+  const project = clientFiles.filter(({ path, scope }) =>
+    scope === "project" &&
+    plan.servers.some(({ places }) => places.some((place) => place.file.path === path))
+  );
+  for (const { shown } of project) {
+    say(`${shown} belongs to the project and stays as it is: its client still loads those servers`);
+  }
+}
+
+function clientsOf(from: string | undefined, { files }: FoundServers): ClientId[] {
+  if (from !== undefined && isClientId(from)) return [from];
+  return CLIENT_IDS.filter((id) => files.some(({ client }) => client === id));
+}
