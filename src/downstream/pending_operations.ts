@@ -20,10 +20,11 @@ export class PendingOperations {
     return links.find((link) => link.supports("url")) ?? links[0];
   }
 
-  /** Adds an operation. Pass it to `leave`. */
-  enter(operation: PendingOperation): void {
+  /** Adds an operation, and returns it. Pass it to `leave`. */
+  enter(operation: PendingOperation): PendingOperation {
     this.#operations.add(operation);
     if (this.#waits > 0) operation.clock?.pause();
+    return operation;
   }
 
   /** Removes an operation. */

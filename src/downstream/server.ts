@@ -254,9 +254,9 @@ export class DownstreamServer {
 
   /** Runs an operation on the caller's session; a second time on another session if that may help. */
   async #withLease<T>(caller: Caller, { run, signal, refusalIn, clock }: LeaseUse<T>): Promise<T> {
-    const operation = { link: caller.link, clock: clock ?? caller.permit };
     // Pending operations matter only where OAuth may offer one of them a login.
-    if (this.#authorization !== undefined) this.#pending.enter(operation);
+    const pending = this.#authorization &&
+      this.#pending.enter({ link: caller.link, clock: clock ?? caller.permit });
     try {
       for (let isFirst = true;; isFirst = false) {
         this.#refuseIfUnusable();
@@ -284,7 +284,7 @@ export class DownstreamServer {
         }
       }
     } finally {
-      if (this.#authorization !== undefined) this.#pending.leave(operation);
+      if (pending !== undefined) this.#pending.leave(pending);
       clock?.stop();
     }
   }

@@ -39,7 +39,6 @@ export class ClientSession {
   readonly id: string = crypto.randomUUID();
   readonly #options: ClientSessionOptions;
   readonly #peer: Peer;
-  readonly #threshold = new LogThreshold();
   readonly #side: ClientSide;
   #connection: ClientConnection;
   #isInitialized = false;
@@ -69,7 +68,7 @@ export class ClientSession {
       },
       closed: () => options.onClosed(),
     });
-    this.#side = { peer: this.#peer, threshold: this.#threshold, capabilities: {} };
+    this.#side = { peer: this.#peer, threshold: new LogThreshold(), capabilities: {} };
     this.#connection = this.#describe();
   }
 
@@ -178,7 +177,7 @@ export class ClientSession {
       const message = `"level" must be one of ${LOG_LEVELS.join(", ")}`;
       return request.fail({ code: RPC_CODES.invalidParams, message });
     }
-    this.#threshold.least = level;
+    this.#side.threshold.least = level;
     request.reply({});
     this.#options.onLogLevel(this.#connection, level);
   }

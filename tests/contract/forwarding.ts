@@ -96,6 +96,20 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(plain.received.all.length, 0);
   });
 
+  Deno.test(`[sessions.server-requests] ${name}: a client that declared forms only gets no link`, async () => {
+    await using scene = new Scene(create());
+    const formed = new Client("formed", { elicitation: {} });
+    await scene.call("echo", { by: formed.agent("a") });
+    const tap = await scene.opened();
+    const link = { mode: "url", message: "?", url: "https://example.com/", elicitationId: "e1" };
+    assert.deepEqual((await tap.ask("q1", "elicitation/create", link)).error, {
+      code: -32602,
+      message: "The client does not support this kind of elicitation/create",
+    });
+    assert.deepEqual((await tap.ask("q2", "elicitation/create", { message: "?" })).result, {});
+    assert.equal(formed.received.all.length, 1);
+  });
+
   Deno.test(`[sessions.server-requests] ${name}: errors of the client arrive unchanged`, async () => {
     await using scene = new Scene(create());
     const held = await scene.hold();

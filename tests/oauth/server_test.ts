@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import type { ServerConfig } from "../../src/config/mod.ts";
+import type { ServerConfig, ServerOptions } from "../../src/config/mod.ts";
 import {
   type Authorization,
   type CallAnswer,
   type Caller,
   DownstreamServer,
   LoginNeedsCaller,
+  openTransport,
+  Processes,
+  type ServerContext,
   type Transport,
 } from "../../src/downstream/mod.ts";
 import { CircuitBreaker } from "../../src/downstream/circuit_breaker.ts";
@@ -17,7 +20,7 @@ import { NO_SPAN } from "../../src/trace.ts";
 import { Client, resultReply } from "../contract/client.ts";
 import { playScript } from "../contract/scripted_server.ts";
 import { soon } from "../e2e/until.ts";
-import { failure, OAuthScene, send } from "./scene.ts";
+import { failure, follow, OAuthScene, send } from "./scene.ts";
 
 const GRACE_PERIODS = { inputMs: 1000, terminateMs: 1000 };
 
@@ -41,9 +44,11 @@ async function openMemory(
 
 function makeServer(
   scene: OAuthScene,
-  open: typeof openMemory = openMemory,
+  open: ServerContext["open"] = openMemory,
+  options: Partial<ServerOptions> = {},
 ): DownstreamServer & AsyncDisposable {
-  const server = new DownstreamServer(scene.config(), {
+  const config = scene.config();
+  const server = new DownstreamServer({ ...config, options: { ...config.options, ...options } }, {
     version: "1.2.3",
     log: createLog({ level: "debug", write: (line) => scene.log.push(line) }),
     open,
@@ -54,9 +59,9 @@ function makeServer(
   });
 }
 
-function call(server: DownstreamServer, by: Caller): Promise<CallAnswer> {
+function call(server: DownstreamServer, by: Caller, tool = "echo"): Promise<CallAnswer> {
   const signal = new AbortController().signal;
-  return server.callTool({ tool: "echo", args: new JsonText("{}"), signal, span: NO_SPAN }, by);
+  return server.callTool({ tool, args: new JsonText("{}"), signal, span: NO_SPAN }, by);
 }
 
 Deno.test("[oauth.discovered] eager starts ask for no login, and the status reports it", async () => {
@@ -143,6 +148,33 @@ Deno.test("[oauth.link] among the waiting calls, one whose client shows links is
   for (const answer of await Promise.all(calls)) assert.equal(answer.kind, "answer");
   assert.deepEqual(scene.opened, []);
   assert.equal(linked.received.all[0]?.method, "elicitation/create");
+});
+
+Deno.test("[oauth.wait] a login during a call pauses the call's clock", async () => {
+  await using scene = new OAuthScene();
+  const log = createLog({ write: () => {} });
+  await using server = makeServer(
+    scene,
+    (config, authorization) =>
+      openTransport(config, { log, authorization, processes: new Processes(1, log) }),
+    { callTimeoutMs: 300 },
+  );
+  const client = new Client("linked", { elicitation: { url: {} } });
+  let thinkMs = 0;
+  client.answer = async ({ params }) => {
+    await new Promise((resolve) => setTimeout(resolve, thinkMs));
+    await follow(String(params.url));
+    return resultReply({ action: "accept" });
+  };
+  const read = () => call(server, client.agent("a"), "read");
+  assert.equal((await read()).kind, "answer");
+  scene.service.revokeAll(true);
+  thinkMs = 700;
+  assert.equal((await read()).kind, "answer");
+  assert.equal(
+    client.received.all.filter(({ method }) => method === "elicitation/create").length,
+    2,
+  );
 });
 
 Deno.test("[oauth.renewal] a token that is refused during a session is renewed transparently", async () => {
