@@ -1,5 +1,7 @@
 /** Requires error messages that can follow a colon. */
 
+import { literalText } from "./literal_text.ts";
+
 export const errorStyle: Deno.lint.Rule = {
   create(context) {
     return {
@@ -15,13 +17,6 @@ export const errorStyle: Deno.lint.Rule = {
     };
   },
 };
-
-/** The text of a literal; of a template, with `x` for each value. */
-function literalText(node: Deno.lint.Expression | Deno.lint.SpreadElement): string | undefined {
-  if (node.type === "Literal") return typeof node.value === "string" ? node.value : undefined;
-  if (node.type !== "TemplateLiteral") return undefined;
-  return node.quasis.map(({ cooked }) => cooked).join("x");
-}
 
 function findFault(text: string): string | undefined {
   // One word is a code, not a message.

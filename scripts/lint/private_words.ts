@@ -1,7 +1,5 @@
 /** Requires standard terms as names, so that a reader can guess their meaning. */
 
-import { sourcePath } from "./layers.ts";
-
 /** Names that were private words of this project, and the terms that replaced them. */
 const TERMS: ReadonlyMap<string, string> = new Map([
   ["Way", "transport"],
@@ -16,11 +14,14 @@ const TERMS: ReadonlyMap<string, string> = new Map([
   ["mend", "fix"],
   ["owe", "throttle"],
   ["tell", "notify, send or report"],
+  ["told", "received, logged or reported"],
+  ["Told", "message"],
+  ["Visitor", "client"],
+  ["Newcomer", "CallRequest"],
 ]);
 
 export const privateWords: Deno.lint.Rule = {
   create(context) {
-    if (sourcePath(context.filename) === undefined) return {};
     return {
       Identifier(node) {
         const term = TERMS.get(node.name);

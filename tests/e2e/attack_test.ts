@@ -48,11 +48,17 @@ Deno.test("messages of a failing server are shown without secrets", async (t) =>
     }
   });
 
-  await t.step("[errors.no-secrets] nor does the command that was not found", async () => {
-    assert.match(await messageOf("nowhere"), /its command "~\/\[redacted\]\/server" was not found/);
-  });
+  await t.step(
+    "[errors.no-secrets] a command that was not found is shown without secrets",
+    async () => {
+      assert.match(
+        await messageOf("nowhere"),
+        /its command "~\/\[redacted\]\/server" was not found/,
+      );
+    },
+  );
 
-  await t.step("[errors.no-secrets] nor does the log contain what a server printed", async () => {
+  await t.step("[errors.no-secrets] the log of a server's output contains no secret", async () => {
     const call = { server: "prints", tool: "x", args: {}, timeout_ms: 500 };
     await gateway.callTool("execute_tool", call);
     assert.match(gateway.program.stderr, /noise with \[redacted\]/);

@@ -196,7 +196,7 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
     assert.match(await timeout("limited", "slow_progress", args, { timeout_ms: 350 }), /350 ms/);
   });
 
-  await t.step("[servers.call-timeout] and may be longer than call_timeout_ms", async () => {
+  await t.step("[servers.call-timeout] timeout_ms may be longer than call_timeout_ms", async () => {
     const answer = gateway.text("limited", "wait", {}, { timeout_ms: 700 });
     const sent = performance.now();
     const { result } = await gateway.client.request("tools/call", executeParams("odd", "echo"));

@@ -227,7 +227,7 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
   });
 });
 
-Deno.test("[faults.transparency] so does a server with every kind of content", async (t) => {
+Deno.test("[faults.transparency] a server with every kind of content answers through the gateway as directly", async (t) => {
   await using direct = await DirectServer.start(oddServer(), CAPABILITIES);
   await using gateway = await startGateway({
     servers: { odd: oddServer() },

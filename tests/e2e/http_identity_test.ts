@@ -20,7 +20,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
     client: false,
   });
 
-  await t.step("nobody gets in without one", async () => {
+  await t.step("a request without a credential is refused", async () => {
     const response = await new HttpClient(gateway).send({ id: 1, method: "ping" });
     await response.body?.cancel();
     assert.equal(response.status, 401);

@@ -71,7 +71,7 @@ Deno.test("an agent must identify itself", async (t) => {
     }
   });
 
-  await t.step("[identity.malformed] so is one with a malformed id", async () => {
+  await t.step("[identity.malformed] a malformed id is allowed nothing", async () => {
     for (const agent_id of ["two words", "a/b", "é", "a".repeat(129), "new\nline", "*"]) {
       const [refusal] = await refusals(gateway, { agent_id });
       assert.equal(refusal?.code, "INVALID_AGENT_ID", agent_id);

@@ -178,7 +178,7 @@ Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", 
   assert.doesNotMatch(all.join("\n"), new RegExp(CANARY));
 });
 
-Deno.test("[oauth.no-secrets] nor do traces, including those of Deno itself", async () => {
+Deno.test("[oauth.no-secrets] traces contain no secret, including those of Deno itself", async () => {
   await using receiver = new OtlpReceiver();
   await using scene = new Scene();
   const { service } = scene;

@@ -57,7 +57,7 @@ Deno.test("the example rules of the original's guide", async (t) => {
     }
   });
 
-  await t.step("[rules.seed-example] and filter the lists", async () => {
+  await t.step("[rules.seed-example] the rules filter the lists", async () => {
     const seen = async (agent_id: string) => {
       const servers = await gateway.ask<{ name: string }[]>("list_servers", { agent_id });
       return servers.map(({ name }) => name);

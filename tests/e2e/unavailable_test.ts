@@ -153,7 +153,7 @@ Deno.test("a server that crashes during a call", async (t) => {
     assert.equal(message.includes("line 29\n"), false);
   });
 
-  await t.step("[errors.stderr-quoted] and 2 KB at most, in any script", async () => {
+  await t.step("[errors.stderr-quoted] at most 2 KB are quoted, in any script", async () => {
     for (const letter of ["x", "é", "名", "😀"]) {
       const bytes = (text: string) => new TextEncoder().encode(text).length;
       const message = await crash(gateway, `${letter.repeat(3000 / bytes(letter))}!`);

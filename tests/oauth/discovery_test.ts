@@ -35,7 +35,7 @@ Deno.test("[oauth.discovery] servers of the first revision have their login serv
   assert.deepEqual(details, {});
 });
 
-Deno.test("[oauth.discovery] and may publish its metadata there", async () => {
+Deno.test("[oauth.discovery] a login service at the server's address may publish its metadata there", async () => {
   await using scene = new OAuthScene();
   const { server, service } = scene;
   server.describes = "none";
@@ -167,7 +167,7 @@ Deno.test("[oauth.clients] a client id that is an address needs no registration"
   assert.equal(scene.service.tokenRequests[0]?.get("client_id"), clientId);
 });
 
-Deno.test("[oauth.clients] unless the login service does not support such addresses", async () => {
+Deno.test("[oauth.clients] a client id that is an address is not used if the login service does not support it", async () => {
   await using scene = new OAuthScene({ oauth: { clientId: "https://client.test/metadata.json" } });
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.equal(scene.service.registrations.length, 1);

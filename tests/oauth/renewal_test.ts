@@ -171,7 +171,7 @@ for (const [what, answer] of NETWORK_FAILURES) {
   });
 }
 
-Deno.test("[oauth.network] nor is an unreachable login service", async () => {
+Deno.test("[oauth.network] an unreachable login service is not a logout", async () => {
   await using scene = await loggedIn();
   age(scene, 7200);
   const { tokens } = scene.kept();

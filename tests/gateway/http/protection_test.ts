@@ -225,7 +225,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
     assert.equal(connection.answer.status, 413);
   });
 
-  await t.step("[http.body-limit] so is a long body without Content-Length", async () => {
+  await t.step("[http.body-limit] a long body without Content-Length is refused", async () => {
     using connection = await RawConnection.open(scene.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     await connection.send(post([host, id, "Transfer-Encoding: chunked"], ""));
@@ -283,14 +283,17 @@ Deno.test("requests that are too large or too slow", async (t) => {
     await works();
   });
 
-  await t.step("[http.slow-reader] so is one that does not read its stream", async () => {
-    using connection = await RawConnection.open(scene.port);
-    const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
-    const body = JSON.stringify(request("flood", 2, { size: 1_000_000 }));
-    await connection.send(post([host, id, "Accept: */*"], body));
-    assert.equal(await connection.readUntil((text) => text.length > 50_000_000), false);
-    await works();
-  });
+  await t.step(
+    "[http.slow-reader] a client that does not read its stream is disconnected",
+    async () => {
+      using connection = await RawConnection.open(scene.port);
+      const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
+      const body = JSON.stringify(request("flood", 2, { size: 1_000_000 }));
+      await connection.send(post([host, id, "Accept: */*"], body));
+      assert.equal(await connection.readUntil((text) => text.length > 50_000_000), false);
+      await works();
+    },
+  );
 
   await t.step(
     "[http.connections] the number and duration of connections are limited",

@@ -20,6 +20,14 @@ const FINDINGS: Readonly<Record<string, readonly (readonly [string, readonly str
     ["/** Reads. @param options See there. */", ['"See there" says nothing; leave the tag out']],
     ["// Mends the file.", ['"Mends" is "fix" here']],
     ["// An amendment of the terms.", []],
+    ['Deno.test("[a.b] a server that hangs is ended", () => {});', []],
+    ['search("what is written");', []],
+    ['Deno.test("[a.b] [c.d-e] what hangs is ended", () => {});', [
+      'a title begins with "what"; begin with the noun or the subject',
+    ]],
+    ["await t.step(`who calls ${name}`, () => {});", [
+      'a title begins with "who"; begin with the noun or the subject',
+    ]],
   ],
   "private-words": [
     ["export interface Position { line: number }", []],

@@ -1,0 +1,8 @@
+/** Returns the text of a literal, or of a template with `x` for each value. */
+export function literalText(
+  node: Deno.lint.Expression | Deno.lint.SpreadElement,
+): string | undefined {
+  if (node.type === "Literal") return typeof node.value === "string" ? node.value : undefined;
+  if (node.type !== "TemplateLiteral") return undefined;
+  return node.quasis.map(({ cooked }) => cooked).join("x");
+}
