@@ -82,7 +82,7 @@ export class LineChannel implements Channel {
   readonly #beforeWrite: (() => void) | undefined;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   readonly #encoder = new TextEncoder();
-  readonly #turn = new ReadThrottle();
+  readonly #throttle = new ReadThrottle();
   // Bytes in the buffer that are not written yet.
   #filled = 0;
   #queue: string[] = [];
@@ -133,7 +133,7 @@ export class LineChannel implements Channel {
 
   /** Throttles reading. */
   throttle(ms: number): void {
-    this.#turn.throttle(ms);
+    this.#throttle.throttle(ms);
   }
 
   /** Resolves when all messages that are queued now are written, or the other side is gone. */
@@ -166,7 +166,7 @@ export class LineChannel implements Channel {
   async #cancel(cancelled: { cause?: Error }): Promise<void> {
     this.#cancelled ??= cancelled;
     clearTimeout(this.#lastAnswers);
-    this.#turn.end();
+    this.#throttle.end();
     await this.#reader.cancel().catch(() => {});
   }
 
@@ -176,7 +176,7 @@ export class LineChannel implements Channel {
       for (;;) {
         const bytes = await this.#reader.read();
         if (bytes.done) break;
-        const pause = this.#turn.do(() => splitter.push(bytes.value));
+        const pause = this.#throttle.do(() => splitter.push(bytes.value));
         if (pause !== undefined) await pause;
         if (this.#queued > MAX_QUEUED) await this.#waitForReader();
       }

@@ -42,7 +42,7 @@ Deno.test("the example rules of the original's guide", async (t) => {
     args: ["--init-strategy", "lazy"],
   });
 
-  await t.step("[rules.seed-example] [rules.comments] decide every call", async () => {
+  await t.step("[rules.seed-example] [rules.comments] the rules decide every call", async () => {
     for (const [agent_id, server, tool, rule] of DECISIONS) {
       const call = { agent_id, server, tool, args: {} };
       const result: Fields = await gateway.callTool("execute_tool", call);

@@ -117,7 +117,7 @@ export function bearerOnly(token: string): Middleware {
     const [, given = ""] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
     // Hashes have the same length, and comparing them in constant time reveals nothing about the token.
     if (timingSafeEqual(hash(given), expected)) return await next();
-    return refuse(401, "The figures need the bearer token of GATEWAY_METRICS_TOKEN", {
+    return refuse(401, "The metrics require the bearer token of GATEWAY_METRICS_TOKEN", {
       headers: { "www-authenticate": "Bearer" },
     });
   };
@@ -128,6 +128,6 @@ export function loopbackOnly(): Middleware {
   return async (c, next) => {
     const isForwarded = FORWARDED.some((name) => c.req.header(name) !== undefined);
     if (isLoopback(c.env.address) && !isForwarded) return await next();
-    return refuse(403, "Without GATEWAY_METRICS_TOKEN the figures are read from this machine only");
+    return refuse(403, "Without GATEWAY_METRICS_TOKEN, only this machine may read the metrics");
   };
 }

@@ -4,7 +4,7 @@ import { AGENT_ID, ALWAYS_LOAD, type OwnTool } from "./tool.ts";
 export const getGatewayStatus: OwnTool = {
   definition: {
     name: "get_gateway_status",
-    description: "Show the gateway's health: reloads, rules, servers, figures.",
+    description: "Show the gateway's health: reloads, rules, servers, metrics.",
     inputSchema: { type: "object", properties: { agent_id: AGENT_ID } },
     annotations: { title: "Show the gateway's health", readOnlyHint: true },
     _meta: ALWAYS_LOAD,
