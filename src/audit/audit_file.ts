@@ -150,7 +150,6 @@ export class AuditFile implements Destination {
     return isRotated ? "rotated" : isDeleted ? "deleted" : "moved";
   }
 
-  /** Whether a gateway has rotated the file. */
   #isRotated(): boolean {
     for (let number = 1; number < this.#maxFiles; number++) {
       if (statPath(`${this.path}.${number}`)?.identity === this.#identity) return true;

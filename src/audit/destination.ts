@@ -11,9 +11,7 @@ export type FileChange =
 export interface Destination {
   /** The path, also of a standard stream. */
   readonly path: string;
-  /** Lines that are queued. */
   readonly waiting: number;
-  /** Lines that were dropped. */
   readonly dropped: number;
   /**
    * Writes or queues lines.

@@ -17,7 +17,6 @@ export interface FieldFault {
 /** A server, with the faults of its entry. */
 export interface BuiltServer {
   readonly server: ServerConfig;
-  /** Faults that make the server unavailable. */
   readonly errors: readonly FieldFault[];
   /** Values that were probably not meant as written. */
   readonly warnings: readonly FieldFault[];
@@ -83,7 +82,6 @@ class Expander {
     this.#variables = { ...variables, env: { get, toObject: () => env.toObject() } };
   }
 
-  /** Values of the variables read so far. */
   get secrets(): string[] {
     return [...this.#read];
   }

@@ -133,7 +133,6 @@ function readFile<T>(
   found: FoundFile,
   { names, missing, parse, check }: {
     readonly names: string;
-    /** Makes the message for a file that was not found. */
     readonly missing: () => string;
     readonly parse: FileChecks["parse"];
     readonly check: (document: Document) => CheckedFile<T>;

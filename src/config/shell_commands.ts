@@ -2,7 +2,6 @@ import { resolvePath } from "./file_path.ts";
 
 /** A command in the text that a shell is given. */
 export interface ShellCommand {
-  /** The command and its arguments. */
   readonly words: readonly string[];
   /** The folder that a `cd` before it names; `.` if there is none. */
   readonly folder: string;

@@ -7,7 +7,6 @@ import { compilePattern } from "../wildcards/mod.ts";
 
 /** The servers in the servers file, as far as it can be read. */
 export interface KnownServers {
-  /** The configured servers. */
   readonly names: ReadonlySet<string>;
   /** The disabled and skipped servers by name, each with the reason. */
   readonly left: ReadonlyMap<string, string>;

@@ -8,7 +8,6 @@ import type { OperationRequest, Outcome } from "./operation.ts";
 export interface Records {
   /** One line per operation. */
   readonly audit: AuditLog;
-  /** Metrics of all operations. */
   readonly metrics: Metrics;
   /** Whether the client's channel flushes the audit log before every write. Default: no. */
   readonly flushesFirst?: boolean;
@@ -26,7 +25,6 @@ const MAX_AGENT_ID = 128;
 
 /** The findings of an operation's stages, and its outcome. */
 export interface Run {
-  /** The agent that called. */
   readonly caller: {
     /** The id to record: the identified or the claimed one; absent if the call has none. */
     readonly id: string | undefined;
@@ -35,7 +33,6 @@ export interface Run {
   };
   /** Absent if the operation concerns no server, or the request could not be decoded. */
   readonly subject?: Subject | undefined;
-  /** Path of the rule that decided. */
   readonly rule?: string | undefined;
   readonly outcome: Outcome;
 }
@@ -54,15 +51,12 @@ export interface Subject {
 
 /** The context of a finished operation. */
 export interface RecordContext {
-  /** The audit log and the metrics. */
   readonly records: Records;
-  /** The request. */
   readonly request: OperationRequest;
   /** Id of the client's connection. */
   readonly session: string;
   /** Start of the operation, on the clock of `performance.now()`. */
   readonly startedAt: number;
-  /** The operation's span. */
   readonly span: Span;
   /** Size of the encoded result in UTF-8 bytes. */
   readonly resultBytes: number | undefined;

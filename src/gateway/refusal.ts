@@ -4,7 +4,6 @@ import type { Decision, IdentityRefusal, Question } from "../policy/mod.ts";
 
 /** The error that an agent gets instead of a result. */
 export interface Refusal extends ErrorDetails {
-  /** The error code. */
   readonly code: ErrorCode;
   /** Says what happened, where, and what to do. */
   readonly message: string;
@@ -36,11 +35,8 @@ export function limitRefusal(
 
 /** The context of a denial. */
 export interface DenialContext {
-  /** Name of the operation. */
   readonly operation: string;
-  /** The agent. */
   readonly agent: string;
-  /** The question that was decided. */
   readonly question: Question;
   /** Servers that the agent may use, with names similar to the denied one. */
   readonly near: readonly string[];

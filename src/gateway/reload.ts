@@ -104,7 +104,6 @@ export class Reloader {
     this.#options.watch.silence();
   }
 
-  /** Returns the state of both files. */
   status(): ReloadStatus {
     const { mcp_config, gateway_rules } = this.#status;
     return { mcp_config, gateway_rules: { ...gateway_rules, last_warnings: this.#warnings } };

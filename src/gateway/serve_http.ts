@@ -77,7 +77,6 @@ function explainListening(error: unknown, { host }: Settings): string {
   }
 }
 
-/** Writes the metrics of the service itself. */
 function writeGauges({ sessions, connections }: HttpService): string {
   return Object.entries({ sessions, connections }).map(([what, count]) => {
     const name = `mcp_gateway_http_${what}`;

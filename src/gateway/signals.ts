@@ -8,11 +8,9 @@ export const ASKED_TO_END: EndOptions = {
 
 /** The signals that end a process. */
 export interface Signals {
-  /** Resolves with the name of the first signal. */
   readonly first: Promise<string>;
   /** Resolves at the second signal, by which the user says not to wait. */
   readonly second: Promise<void>;
-  /** Stops listening. */
   stop(): void;
 }
 

@@ -5,13 +5,9 @@ import type { Snapshot } from "./snapshot.ts";
 
 /** Sources of the gateway's status. */
 export interface StatusOptions {
-  /** The active configuration. */
   readonly snapshot: Snapshot;
-  /** Metrics of the operations. */
   readonly metrics: Metrics;
-  /** The state of the audit log. */
   readonly audit: AuditStatus;
-  /** The state of the two files. */
   readonly reload: ReloadStatus;
 }
 

@@ -131,7 +131,6 @@ export class LineChannel implements Channel {
     this.#writing ??= this.#write();
   }
 
-  /** Throttles reading. */
   throttle(ms: number): void {
     this.#throttle.throttle(ms);
   }

@@ -65,7 +65,6 @@ export interface RequestMessage {
   readonly params: unknown;
   /** Text of the parameters; `undefined` if there are none. */
   readonly body: string | undefined;
-  /** The message as received. */
   readonly text: string;
 }
 
@@ -74,11 +73,9 @@ export interface ResultMessage {
   readonly kind: "result";
   readonly id: IdText;
   readonly value: unknown;
-  /** Text of the result. */
   readonly body: string;
   /** Size of `body` in UTF-8 bytes. */
   readonly bytes: number;
-  /** The message as received. */
   readonly text: string;
 }
 
@@ -90,7 +87,6 @@ export interface InvalidMessage {
   readonly id: IdText | undefined;
   /** The probable kind; an answer must never be answered. */
   readonly seems: "call" | "answer" | undefined;
-  /** The text, or its beginning. */
   readonly text: string;
   /** Set if the channel skipped the message. */
   readonly dropped?: DroppedMessage;

@@ -18,7 +18,6 @@ export interface RequestOptions {
   readonly during?: { notify(text: string): void };
 }
 
-/** A request that waits for its answer. */
 interface Pending {
   readonly id: number;
   readonly resolve: (reply: Reply) => void;

@@ -2,7 +2,6 @@ import type { Limits, Rules } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import { type MinuteCounter, openMemoryCounter } from "./minute_counter.ts";
 
-/** Maximum number of unanswered requests of one client. */
 const MAX_UNANSWERED = 10_000;
 
 /** Maximum number of agents that are remembered while no call is active, including removed agents. */

@@ -13,9 +13,7 @@ export interface Count {
 
 /** Counts events per minute, by key; a key's minute starts with its first event. */
 export interface MinuteCounter {
-  /** Counts one event. */
   count(key: string): Promise<Count>;
-  /** Forgets everything. */
   close(): Promise<void>;
 }
 

@@ -3,7 +3,6 @@ import type { Log } from "../log.ts";
 import { within } from "../within.ts";
 import { type Count, type MinuteCounter, NO_LIMIT, WINDOW_S } from "./minute_counter.ts";
 
-/** Prefix of the keys in Redis. */
 const PREFIX = "agent-mcp-gateway:calls";
 
 /** Maximum time that a call waits for Redis, in milliseconds. */
@@ -22,9 +21,7 @@ const DISCONNECT_MS = 100;
 export interface RedisCounterOptions {
   /** URL with `redis:` or `rediss:`; may contain a password. */
   readonly url: string;
-  /** Counts while Redis is not available. */
   readonly fallback: MinuteCounter;
-  /** Log for when Redis fails, and when it is back. */
   readonly log: Log;
 }
 

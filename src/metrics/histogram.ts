@@ -16,7 +16,6 @@ export class Histogram {
   readonly #counts: (Float64Array | undefined)[] = [];
   #total = 0;
 
-  /** Number of values. */
   get total(): number {
     return this.#total;
   }
@@ -68,13 +67,11 @@ export class Histogram {
   }
 }
 
-/** Returns the middle value of a bucket. */
 function valueAt(doublings: number, bucket: number): number {
   const width = doublings === 0 ? 1 : 2 ** (doublings - 1);
   return leastAt(doublings, bucket) + Math.floor((width - 1) / 2);
 }
 
-/** Returns the smallest value of a bucket. */
 function leastAt(doublings: number, bucket: number): number {
   return doublings === 0 ? bucket : (EXACT + bucket) * 2 ** (doublings - 1);
 }

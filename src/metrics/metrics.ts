@@ -41,7 +41,6 @@ const MOST_NAMES: Readonly<Record<Dimension, number>> = {
   tools: 200,
 };
 
-/** The name for all further names. */
 const OTHER = "other";
 
 /** Counts operations by several dimensions, in bounded memory. */

@@ -7,7 +7,6 @@ const MAX_CODES = 50;
 /** The gateway's own codes, and none: they are few and always counted separately. */
 const OWN_CODE = /^[A-Z_]*$/;
 
-/** The code for all further codes. */
 const OTHER = "other";
 
 /** Metrics of one operation, agent, server or tool. */

@@ -1,7 +1,6 @@
 import type { Dimension, Metrics } from "./metrics.ts";
 import type { OperationStats } from "./operation_stats.ts";
 
-/** The label of each dimension. */
 const LABELS: Readonly<Record<Dimension, string>> = {
   operations: "operation",
   agents: "agent",

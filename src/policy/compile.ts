@@ -39,7 +39,6 @@ export interface CompiledGrants {
   readonly tools: KeyedLists;
 }
 
-/** The parts of a path in the rules. */
 type RulePath = readonly string[];
 
 /** Compiles the rules of one agent. */

@@ -18,13 +18,10 @@ import { METADATA_PATH } from "./rules_authenticator.ts";
 export interface AppOptions extends McpOptions {
   /** The allowed hosts and origins, and the token for `/metrics`. */
   readonly settings: Pick<Settings, "host" | "allowedHosts" | "corsOrigins" | "metricsToken">;
-  /** Authenticates requests. */
   readonly authenticator: Authenticator;
   /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
-  /** Writes the metrics in the text format of Prometheus. */
   readonly metrics: () => string;
-  /** Called with unexpected errors, which are bugs of the gateway. */
   readonly onFault: (error: unknown) => void;
 }
 

@@ -1,6 +1,5 @@
 /** A shared limit: on the total size of request bodies, kept events, or queued responses. */
 export class Budget {
-  /** The amount in use. */
   used = 0;
   readonly #most: number;
 

@@ -10,12 +10,10 @@ const encoder = new TextEncoder();
  * @see {@link https://html.spec.whatwg.org/multipage/server-sent-events.html}
  */
 export class EventStream {
-  /** The body of the response. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #onOver: () => void = () => {};
 
-  /** Creates an open stream. */
   constructor() {
     this.body = new ReadableStream({
       start: (controller) => {

@@ -49,7 +49,6 @@ export class HttpSession implements Channel, StreamOwner {
   #lastStream = OWN_STREAM;
   #isOver = false;
 
-  /** Creates a session without open streams. */
   constructor({ credential, replay, budget }: HttpSessionOptions) {
     this.credential = credential;
     this.#replay = new Replay(replay, budget);

@@ -16,15 +16,11 @@ export interface Served {
 
 /** Options of the sessions. */
 export interface HttpSessionsOptions {
-  /** Starts to serve a client. */
   readonly accept: (channel: Channel, agent: string | undefined) => Served;
-  /** Knows which credentials are valid. */
   readonly authenticator: Authenticator;
   /** Maximum number of sessions at the same time. */
   readonly most: number;
-  /** Maximum idle time of a session, in milliseconds. */
   readonly idleMs: number;
-  /** Maximum lifetime of a session, in milliseconds. */
   readonly maxMs: number;
   /** Limits on kept messages and on sessions that were left. */
   readonly limits: Pick<HttpLimits, "replay" | "replayAll" | "leftMs" | "yieldMs">;
@@ -36,13 +32,11 @@ export class HttpSessions {
   readonly #budget: Budget;
   readonly #sessions = new Map<string, { session: HttpSession; served: Served }>();
 
-  /** Creates an empty set of sessions. */
   constructor(options: HttpSessionsOptions) {
     this.#options = options;
     this.#budget = new Budget(options.limits.replayAll);
   }
 
-  /** The number of sessions. */
   get count(): number {
     return this.#sessions.size;
   }
@@ -86,7 +80,6 @@ export class HttpSessions {
     return session;
   }
 
-  /** Ends a session. */
   end(session: HttpSession): void {
     const served = this.#sessions.get(session.id)?.served;
     this.#sessions.delete(session.id);
@@ -114,7 +107,6 @@ export class HttpSessions {
     for (const { session } of this.#sessions.values()) session.tick(options);
   }
 
-  /** Ends all sessions. */
   close(): void {
     for (const { session } of [...this.#sessions.values()]) this.end(session);
   }

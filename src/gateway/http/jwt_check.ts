@@ -60,7 +60,6 @@ export class JwtCheck {
     this.#keys = new IssuerKeys(options, use);
   }
 
-  /** Checks a token. */
   async check(token: string): Promise<CheckedJwt> {
     const { errors, jwtVerify } = await import("jose");
     const { issuer, audience, agentClaim } = this.options;

@@ -11,19 +11,15 @@ import type { Certificate } from "./tls_files.ts";
 
 /** Options of a listener. */
 export interface ListenerOptions {
-  /** Address to listen on. */
   readonly host: string;
   /** Port, 0 for any free one. */
   readonly port: number;
   /** The TLS certificate; `undefined` for plain HTTP. */
   readonly certificate: Certificate | undefined;
-  /** Limits on connections and requests. */
   readonly limits: HttpLimits;
   /** The only paths that are answered; they are compared without decoding. */
   readonly paths: ReadonlySet<string>;
-  /** Answers requests. */
   readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
-  /** Called with unexpected errors, which are bugs of the gateway. */
   readonly onFault: (error: unknown) => void;
 }
 
@@ -118,23 +114,19 @@ export class Listener {
     return listener;
   }
 
-  /** The address of the listener. */
   get address(): { readonly address: string; readonly port: number } {
     return this.#server.address() as AddressInfo;
   }
 
-  /** The number of open connections. */
   get connections(): number {
     return this.#connections.size;
   }
 
-  /** Replaces the certificate for new connections. */
   setCertificate(certificate: Certificate): void {
     (this.#server as Server & { setSecureContext(options: Certificate): void })
       .setSecureContext(certificate);
   }
 
-  /** Stops listening, and closes the open connections. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));

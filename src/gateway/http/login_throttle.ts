@@ -63,7 +63,6 @@ export class LoginThrottle {
     return undefined;
   }
 
-  /** The number of remembered networks and logins. */
   get size(): number {
     return this.#failures.size + this.#known.size;
   }

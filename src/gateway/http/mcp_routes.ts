@@ -12,13 +12,10 @@ import type { BodyError, RequestContext } from "./request_context.ts";
 
 /** Options of the MCP endpoint. */
 export interface McpOptions {
-  /** The clients' sessions. */
   readonly sessions: HttpSessions;
-  /** The supported MCP revisions. */
   readonly revisions: readonly string[];
   /** Whether new work is refused because the gateway is shutting down. */
   readonly isDraining: () => boolean;
-  /** Limits on message sizes and on the time before a stream starts. */
   readonly limits: HttpLimits;
 }
 

@@ -67,7 +67,6 @@ export class PostResponse implements ReplyTo {
     this.streamAt = performance.now() + options.streamAfterMs;
   }
 
-  /** The open stream, if any. */
   get stream(): EventStream | undefined {
     return this.#stream;
   }

@@ -7,7 +7,6 @@ export interface RefusalOptions {
   readonly code?: number;
   /** Id of the refused request as JSON text. */
   readonly id?: string;
-  /** Additional headers. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 

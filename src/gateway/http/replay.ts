@@ -45,7 +45,6 @@ export class Replay {
     return this.#events.filter((event) => event.stream === stream);
   }
 
-  /** Drops all messages. */
   clear(): void {
     this.#take(-this.#size);
     this.#events = [];

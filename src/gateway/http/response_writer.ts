@@ -55,7 +55,6 @@ export class ResponseWriter {
     else this.#listeners.push(listener);
   }
 
-  /** Queues bytes. */
   write(bytes: Uint8Array): void {
     if (this.#isClosed || this.#isEnding) return;
     // The limit applies before the message is added, so a client that keeps up gets one of any length.

@@ -30,7 +30,6 @@ export interface RulesAuthenticatorOptions {
   readonly keyTimes?: Partial<KeyTimes>;
 }
 
-/** A token of the rules. */
 interface KnownToken {
   readonly agent: string;
   readonly expiresAtMs?: number;
@@ -89,7 +88,6 @@ export class RulesAuthenticator implements Authenticator {
     return this.#refuse(sha256, { address, metadataUrl });
   }
 
-  /** Whether a credential is still valid. */
   isValid({ id, agent, expiresAt = Infinity }: Credential): boolean {
     const { agents, jwt } = this.#options.rules();
     const rules = agents.get(agent);

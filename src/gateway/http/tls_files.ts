@@ -1,18 +1,14 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 
-/** A TLS certificate and its key. */
+/** A TLS certificate chain and its key, as PEM. */
 export interface Certificate {
-  /** The certificate chain, PEM. */
   readonly cert: string;
-  /** The private key, PEM. */
   readonly key: string;
 }
 
 /** Paths of a certificate and its key. */
 export interface TlsFiles {
-  /** Path of the certificate chain. */
   readonly cert: string;
-  /** Path of the private key. */
   readonly key: string;
 }
 

@@ -109,7 +109,6 @@ export function encodeInitialize(
   };
 }
 
-/** Methods of the requests for input. */
 const INPUT_METHODS: Readonly<Record<InputKind, string>> = {
   form: "elicitation/create",
   url: "elicitation/create",

@@ -47,7 +47,6 @@ export type ServerAnswer =
     /** Size of the result in UTF-8 bytes. */
     readonly bytes: number;
     readonly downstreamMs: number;
-    /** Whether the tool itself returned an error. */
     readonly isToolError: boolean;
   }
   /** A JSON-RPC error. */

@@ -21,10 +21,8 @@ import {
 /** Maximum size of a schema that is checked, in UTF-16 code units; real ones are far smaller. */
 const MAX_SCHEMA = 256 * 1024;
 
-/** Maximum number of reported schema errors. */
 const MAX_ERRORS = 3;
 
-/** Maximum number of reported missing arguments. */
 const MAX_MISSING = 10;
 
 /** The types of JSON Schema; a server's schema may name others, which say nothing. */
@@ -44,7 +42,6 @@ const FILLED_IN = /default|optional|omit|leave|left|\bnot (?:given|set|provided|
 const MAX_NAME = 64;
 const MAX_VALUES = 200;
 
-/** A tool's arguments. */
 type Args = Readonly<Record<string, unknown>>;
 
 /**
@@ -105,7 +102,6 @@ interface SchemaPosition {
   readonly path: string;
   readonly nesting: number;
   readonly walk: Walk;
-  /** Collects the errors. */
   readonly found: string[];
 }
 
