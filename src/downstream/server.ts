@@ -8,9 +8,7 @@ import { CallClock } from "./call_clock.ts";
 import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
 import { Deadlines } from "./deadlines.ts";
 import { CapabilityKeys } from "./handshake.ts";
-import { LivenessCheck } from "./liveness_check.ts";
 import type { Catalog } from "./catalog.ts";
-import { CatalogLog } from "./catalog_log.ts";
 import { ToolListCache } from "./tool_list_cache.ts";
 import { PendingOperations } from "./pending_operations.ts";
 import { type PooledSession, SessionPool, type SessionRequest } from "./pool.ts";
@@ -72,7 +70,6 @@ export class DownstreamServer {
   readonly #pending = new PendingOperations();
   readonly #authorization: ServerAuth | undefined;
   readonly #health = new ServerHealth();
-  readonly #liveness: LivenessCheck;
   readonly #check: SessionCheck;
   #isClosed = false;
 
@@ -85,8 +82,7 @@ export class DownstreamServer {
   constructor(config: ServerConfig, context: ServerContext) {
     this.config = config;
     this.#context = context;
-    const catalogLog = new CatalogLog(context.log, config.name);
-    this.#toolLists = new ToolListCache((catalog) => catalogLog.note(catalog));
+    this.#toolLists = new ToolListCache(context.log, config.name);
     this.#keys = new CapabilityKeys(config.options.forward);
     this.#breaker = new CircuitBreaker(config.name, context.now);
     this.#authorization = context.authorize?.(config, this.#pending);
@@ -99,15 +95,10 @@ export class DownstreamServer {
       keyOf: (capabilities) => this.#keys.of(capabilities),
       start: (wanted, ended) => this.#startSession(wanted, ended),
     });
-    this.#liveness = new LivenessCheck({
-      server: config.name,
-      pool: this.#pool,
-      health: this.#health,
-      drainMs: config.options.maxCallMs,
-    });
     this.#check = new SessionCheck({
       server: config.name,
       pool: this.#pool,
+      health: this.#health,
       // A restarted server may have other tools.
       onLost: ({ capabilitiesKey }) => this.#toolLists.forget(capabilitiesKey),
       drainMs: config.options.maxCallMs,
@@ -277,7 +268,7 @@ export class DownstreamServer {
           if (isFirst && this.#mayTryAgain(lease, error)) continue;
           this.#health.note(error);
           const isLate = error instanceof DownstreamError && error.code === "TIMEOUT";
-          if (isLate) void this.#liveness.examine(lease.pooled);
+          if (isLate) void this.#check.examineTimeout(lease.pooled);
           throw error;
         } finally {
           lease[Symbol.dispose]();
@@ -296,7 +287,7 @@ export class DownstreamServer {
     signal: CancelSignal,
   ): Promise<SessionLoss | undefined> {
     if (!session.hasId || this.#isClosed) return undefined;
-    const verdict = await untilAborted(this.#check.examine(pooled, caller), signal);
+    const verdict = await untilAborted(this.#check.examineLoss(pooled, caller), signal);
     return verdict === "gone" || verdict === "lost" ? verdict : undefined;
   }
 

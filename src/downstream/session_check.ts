@@ -6,6 +6,7 @@ import type { PooledSession, SessionPool } from "./pool.ts";
 import { RemoteFailure, remoteFailureBehind } from "./remote_failure.ts";
 import { CatalogError, type Probe } from "./revisions/mod.ts";
 import { redactExcerpt } from "./secrets.ts";
+import type { ServerHealth } from "./server_status.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -26,9 +27,11 @@ export interface SessionCheckOptions {
   readonly server: string;
   /** The server's sessions. */
   readonly pool: SessionPool;
+  /** Records a hang. */
+  readonly health: ServerHealth;
   /** Receives each session that is lost. */
   readonly onLost: (pooled: PooledSession) => void;
-  /** Time for the active calls of a lost session to end, in milliseconds. */
+  /** Time for the active calls of a hanging or lost session to end, in milliseconds. */
   readonly drainMs: number;
 }
 
@@ -42,26 +45,42 @@ const TURNED_AWAY: ReadonlySet<number | undefined> = new Set([400, 404, 410]);
 const OTHER_REASONS: ReadonlySet<number | undefined> = new Set([401, 403, 407, 413, 429]);
 
 /**
- * Finds out whether a remote server still knows a session after a failure that leaves it open: a
- * server that was restarted answers with any error that its framework has for an unknown session. The
- * check probes the session, and a new one beside it; the old one is retired only if the new one does
- * better. Calls that fail together share one check.
+ * Finds out whether a session is still of use after a failure that leaves it open. If it is not, the next
+ * call gets a new one; active calls on the old one may still succeed. Calls that fail together share one
+ * check.
  */
 export class SessionCheck {
   readonly #options: SessionCheckOptions;
+  readonly #timedOut = new Set<PooledSession>();
   readonly #verdicts = new WeakMap<PooledSession, Promise<SessionVerdict>>();
 
   constructor(options: SessionCheckOptions) {
     this.#options = options;
   }
 
+  /** Finds out whether a server hangs, after a call on the session has timed out. */
+  async examineTimeout(pooled: PooledSession): Promise<void> {
+    const { server, pool, health, drainMs } = this.#options;
+    const { session } = pooled;
+    // A session that is still connecting, or has ended meanwhile, answers no ping either.
+    if (session.state !== "ready" || this.#timedOut.has(pooled)) return;
+    this.#timedOut.add(pooled);
+    const isAlive = await session.isAlive();
+    this.#timedOut.delete(pooled);
+    if (isAlive || session.state !== "ready") return;
+    health.lastError = `Server "${server}" does not even answer a ping`;
+    pool.retire(pooled, drainMs);
+  }
+
   /**
-   * Examines a session on which a call failed; if it is lost, the next call gets a new one.
+   * Finds out whether a remote server still knows the session: a server that was restarted answers with
+   * any error that its framework has for an unknown session. The check probes the session, and a new one
+   * beside it; the old one is lost only if the new one does better.
    *
    * @param pooled The session.
    * @param caller A caller that may use it.
    */
-  examine(pooled: PooledSession, caller: Caller): Promise<SessionVerdict> {
+  examineLoss(pooled: PooledSession, caller: Caller): Promise<SessionVerdict> {
     const known = this.#verdicts.get(pooled);
     if (known !== undefined) return known;
     const verdict = this.#examine(pooled, caller);

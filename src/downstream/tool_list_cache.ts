@@ -1,10 +1,14 @@
 import type { CancelSignal } from "../jsonrpc/mod.ts";
+import type { Log } from "../log.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Session } from "./session.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** Time until a partial list is fetched again, in milliseconds. */
 const PARTIAL_MS = 60_000;
+
+/** Limit of different lines in the log about the lists of one server. */
+const MAX_LOGGED = 100;
 
 /** A list of tools that was requested. */
 interface CachedList {
@@ -25,12 +29,19 @@ interface CachedList {
  */
 export class ToolListCache {
   readonly #byKey = new Map<string, CachedList>();
-  readonly #onListed: (catalog: Catalog) => void;
+  readonly #log: Log;
+  readonly #server: string;
+  // A reload that changes the server's entry starts over.
+  readonly #logged = new Set<string>();
   #toolCount: number | undefined;
 
-  /** @param onListed Receives each list when it arrives. */
-  constructor(onListed: (catalog: Catalog) => void) {
-    this.#onListed = onListed;
+  /**
+   * @param log Receives the problems of the lists, each once, however often the server is asked.
+   * @param server The server's name.
+   */
+  constructor(log: Log, server: string) {
+    this.#log = log;
+    this.#server = server;
   }
 
   /** Length of the newest list; `undefined` until there was one. */
@@ -90,7 +101,7 @@ export class ToolListCache {
       listing.isPending = false;
       if (catalog.extent === "partial") listing.askAgainAt = performance.now() + PARTIAL_MS;
       this.#toolCount = catalog.tools.length;
-      this.#onListed(catalog);
+      this.#logProblems(catalog);
     }, () => {
       if (this.#byKey.get(key) === listing) this.#byKey.delete(key);
     });
@@ -100,6 +111,19 @@ export class ToolListCache {
   /** Removes a list that may be out of date; it is fetched again when it is needed. */
   forget(key: string): void {
     this.#byKey.delete(key);
+  }
+
+  #logProblems({ shortfall, leftOut }: Catalog): void {
+    if (shortfall !== undefined) this.#warn(shortfall);
+    for (const what of leftOut) this.#warn(`Tool left out: ${what}`);
+  }
+
+  #warn(line: string): void {
+    if (this.#logged.size > MAX_LOGGED || this.#logged.has(line)) return;
+    this.#logged.add(line);
+    const server = this.#server;
+    if (this.#logged.size <= MAX_LOGGED) this.#log.warn(line, { server });
+    else this.#log.warn("Nothing more is logged about its lists of tools", { server });
   }
 }
 

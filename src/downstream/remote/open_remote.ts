@@ -4,11 +4,10 @@ import type { Log } from "../../log.ts";
 import type { Authorization } from "../authorization.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { secretsOf } from "../secrets.ts";
-import type { Transport } from "../transport.ts";
+import type { GracePeriods, Transport } from "../transport.ts";
 import { HttpRequester } from "./http_requester.ts";
 import { RemoteChannel } from "./remote_channel.ts";
 import type { RemoteClientListener, RemoteClientOptions } from "./remote_client.ts";
-import { RemoteTransport } from "./remote_transport.ts";
 import { SseClient } from "./sse_client.ts";
 import { StreamableHttpClient } from "./streamable_http_client.ts";
 
@@ -70,6 +69,48 @@ export async function openRemote(
     },
   });
   return new RemoteTransport(channel, requester);
+}
+
+/** The transport to a server over HTTP. */
+class RemoteTransport implements Transport {
+  readonly channel: RemoteChannel;
+  readonly #requester: HttpRequester;
+  #ending: Promise<void> | undefined;
+
+  constructor(channel: RemoteChannel, requester: HttpRequester) {
+    this.channel = channel;
+    this.#requester = requester;
+  }
+
+  get hasSessionId(): boolean {
+    return this.channel.hasSessionId;
+  }
+
+  setHeaders(headers: Readonly<Record<string, string>>): void {
+    this.channel.setHeaders(headers);
+  }
+
+  /** The reason why the session ended, as a sentence. */
+  lastWords(): Promise<string> {
+    const message = this.channel.failure?.message ?? "";
+    return Promise.resolve(
+      message === "" ? "" : `${message[0]?.toUpperCase()}${message.slice(1)}.`,
+    );
+  }
+
+  kill(): void {
+    void this.channel.close();
+  }
+
+  end({ inputMs }: GracePeriods): Promise<void> {
+    this.#ending ??= this.#end(inputMs);
+    return this.#ending;
+  }
+
+  async #end(withinMs: number): Promise<void> {
+    await this.channel.leave(withinMs);
+    this.#requester.close();
+  }
 }
 
 const warned = new WeakSet<ServerConfig>();
