@@ -24,6 +24,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "atomic_file.ts",
     "bytes.ts",
     "file_identity.ts",
+    "json.ts",
     "loopback.ts",
     "revisions.ts",
     "rounding.ts",

@@ -1,5 +1,6 @@
 import type { Reply } from "../jsonrpc/mod.ts";
 import { cleanText, type TerminalStyle } from "./terminal.ts";
+import { isRecord } from "../json.ts";
 
 /** An answer of the gateway. */
 export interface CallResult {
@@ -113,7 +114,5 @@ function textsOf(fields: Readonly<Record<string, unknown>>): string[] {
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as Readonly<Record<string, unknown>>
-    : {};
+  return isRecord(value) ? value : {};
 }

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { RULES_DETAILS, SERVERS_DETAILS } from "./json_schema_details.ts";
 import { rulesSchema } from "./rules_schema.ts";
 import { serversSchema } from "./servers_schema.ts";
+import { isRecord } from "../json.ts";
 
 /** A JSON Schema, or a part of one. */
 export type JsonSchema = { [key: string]: unknown };
@@ -54,5 +55,5 @@ function complete(
 }
 
 function isSchema(value: unknown): value is JsonSchema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isRecord(value);
 }

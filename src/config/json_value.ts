@@ -1,4 +1,5 @@
 import type { Node } from "jsonc-parser";
+import { isRecord } from "../json.ts";
 
 /** Maximum nesting of a file: deeper than any configuration, and far from a stack overflow. */
 export const MAX_NESTING = 64;
@@ -32,7 +33,7 @@ export function entriesOf<T>(record: { readonly [key: string]: T }): [string, T]
 
 /** Whether a value is an object, not a list or null. */
 export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isRecord(value);
 }
 
 /** Builds the value of a syntax tree; the first of two equal keys wins. */

@@ -5,7 +5,7 @@ import {
   RPC_CODES,
   type RpcError,
 } from "../jsonrpc/mod.ts";
-import { isRecord } from "./handshake.ts";
+import { isRecord } from "../json.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { CatalogError, type ToolPage } from "./revisions/mod.ts";
 import { refusesSession } from "./session_check.ts";

@@ -7,7 +7,7 @@ import { callTool } from "./tool_call.ts";
 import { CallClock } from "./call_clock.ts";
 import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
 import { Deadlines } from "./deadlines.ts";
-import { CapabilityKeys } from "./handshake.ts";
+import { CapabilityKeys } from "./declared_capabilities.ts";
 import type { Catalog } from "./catalog.ts";
 import { ToolListCache } from "./tool_list_cache.ts";
 import { PendingOperations } from "./pending_operations.ts";

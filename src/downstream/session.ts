@@ -7,7 +7,7 @@ import type { ClientChannel } from "./client_channel.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, withDoctorHint } from "./failure.ts";
-import { declaredCapabilities } from "./handshake.ts";
+import { declaredCapabilities } from "./declared_capabilities.ts";
 import { Noise } from "./noise_log.ts";
 import { openServerPeer } from "./server_peer.ts";
 import { redactExcerpt } from "./secrets.ts";

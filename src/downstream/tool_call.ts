@@ -1,7 +1,7 @@
 import type { CallClock } from "./call_clock.ts";
 import type { CallAnswer, ToolCall } from "./caller.ts";
 import type { Catalog, Tool } from "./catalog.ts";
-import { isRecord } from "./handshake.ts";
+import { isRecord } from "../json.ts";
 import type { Lease } from "./lease.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { FetchLike } from "@modelcontextprotocol/client";
 import type { ServerConfig } from "../../config/mod.ts";
-import { isRecord } from "../handshake.ts";
+import { isRecord } from "../../json.ts";
 import { keepsRequest, MAX_REDIRECTS, mediaType } from "../http_answers.ts";
 import { LoginFailed, quoteServer } from "./failures.ts";
 

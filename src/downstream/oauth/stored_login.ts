@@ -1,5 +1,5 @@
 import type { ServerConfig } from "../../config/mod.ts";
-import { isRecord } from "../handshake.ts";
+import { isRecord } from "../../json.ts";
 
 /** A token is renewed when this share of its lifetime is left. */
 const RENEW_SHARE = 0.1;

@@ -1,6 +1,6 @@
 import { isPage } from "../http_answers.ts";
 import type { RpcError } from "../../jsonrpc/mod.ts";
-import { isRecord } from "../handshake.ts";
+import { isRecord } from "../../json.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { quoteBody } from "./quote.ts";
 

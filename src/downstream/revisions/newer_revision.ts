@@ -1,4 +1,5 @@
 import { RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
+import { isRecord } from "../../json.ts";
 import { REVISIONS } from "../../revisions.ts";
 
 /**
@@ -36,8 +37,7 @@ export function describeNewerRevision(error: RpcError): string | undefined {
 }
 
 function supportedBy(data: unknown): string[] {
-  if (typeof data !== "object" || data === null) return [];
-  const { supported, supportedVersions } = data as Readonly<Record<string, unknown>>;
+  const { supported, supportedVersions }: Record<string, unknown> = isRecord(data) ? data : {};
   const listed = supported ?? supportedVersions;
   if (!Array.isArray(listed)) return [];
   return listed.filter((one) => typeof one === "string" && REVISION.test(one));

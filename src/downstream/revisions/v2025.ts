@@ -11,7 +11,7 @@ import {
 } from "../../jsonrpc/mod.ts";
 import { REVISIONS } from "../../revisions.ts";
 import type { InputRequest } from "../client_channel.ts";
-import { isRecord } from "../handshake.ts";
+import { isRecord } from "../../json.ts";
 import { remoteFailureBehind } from "../remote_failure.ts";
 import {
   CatalogError,

@@ -9,6 +9,7 @@ import type { HttpEnv } from "./middleware.ts";
 import type { PostOptions, PostReply } from "./post_response.ts";
 import { refuse } from "./refusal.ts";
 import type { BodyError, RequestContext } from "./request_context.ts";
+import { isRecord } from "../../json.ts";
 
 /** Options of the MCP endpoint. */
 export interface McpOptions {
@@ -154,8 +155,7 @@ function readFirst(body: Uint8Array): Response | undefined {
   } catch {
     return refuse(400, "The body is not JSON in UTF-8", { code: RPC_CODES.parseError });
   }
-  const isObject = typeof message === "object" && message !== null && !Array.isArray(message);
-  const { method, id } = isObject ? message as Record<string, unknown> : {};
+  const { method, id }: Record<string, unknown> = isRecord(message) ? message : {};
   if (method === "initialize") return undefined;
   if (method === "server/discover" && (typeof id === "string" || typeof id === "number")) {
     // A client of a later revision probes whether we support it; refused, it sends initialize.

@@ -19,6 +19,7 @@ import {
   type RpcError,
   utf8Bytes,
 } from "../../jsonrpc/mod.ts";
+import { isRecord } from "../../json.ts";
 import { REVISIONS } from "../../revisions.ts";
 import type { OperationRequest, Outcome } from "../operation.ts";
 import { type GatewayTool, parseArguments } from "../tools/mod.ts";
@@ -127,7 +128,7 @@ export function canAsk(
   kind: InputKind,
 ): boolean {
   const declared = { form: elicitation, url: fieldsOf(elicitation).url, sampling, roots };
-  return isObject(declared[kind]);
+  return isRecord(declared[kind]);
 }
 
 /** Encodes a request for input. */
@@ -149,11 +150,7 @@ export function decodeInput(reply: Reply, kind: InputKind): InputResponse {
 
 /** Returns the fields of an object; none for any other value. */
 export function fieldsOf(value: unknown): Fields {
-  return isObject(value) ? value : {};
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isRecord(value) ? value : {};
 }
 
 function claimedAgent(given: unknown): string | undefined {

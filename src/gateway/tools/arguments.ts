@@ -8,6 +8,7 @@ import type {
   ObjectArgument,
   ToolDefinition,
 } from "./tool.ts";
+import { isRecord } from "../../json.ts";
 
 /** Maximum length of a text argument in UTF-16 code units; no name or list of names is longer. */
 const MAX_TEXT = 8192;
@@ -32,7 +33,7 @@ export function parseArguments(
 ): Arguments {
   const { properties, required = [] } = definition.inputSchema;
   const isAbsent = given === undefined || given === null;
-  if (!isAbsent && !isObject(given)) {
+  if (!isAbsent && !isRecord(given)) {
     throw refuse(definition, `"arguments" must be an object, not ${describe(given)}`);
   }
   const args: Record<string, string | number | boolean | ObjectArgument> = {};
@@ -88,7 +89,7 @@ function readObject(
   definition: ToolDefinition,
   { name, value, text }: { name: string; value: unknown; text: JsonText | undefined },
 ): ObjectArgument {
-  if (isObject(value)) return { text: text ?? new JsonText(JSON.stringify(value)), value };
+  if (isRecord(value)) return { text: text ?? new JsonText(JSON.stringify(value)), value };
   if (typeof value === "string") {
     // The check of the whole message saw this value as one string.
     if (isTooComplex(value)) {
@@ -100,7 +101,7 @@ function readObject(
     } catch {
       throw refuse(definition, `"${name}" is a string that holds no JSON; give an object`);
     }
-    if (isObject(parsed)) return { text: new JsonText(value.trim()), value: parsed };
+    if (isRecord(parsed)) return { text: new JsonText(value.trim()), value: parsed };
     throw refuse(definition, `"${name}" is a string that holds no JSON object; give an object`);
   }
   throw refuse(definition, `"${name}" must be an object, not ${describe(value)}`);
@@ -143,16 +144,12 @@ function canonical(value: Arguments[string]): string {
 
 function sortKeys(_key: string, value: unknown): unknown {
   // Pairs instead of an object, which would put names like `7` first and lose `__proto__`.
-  return isObject(value) ? Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1) : value;
+  return isRecord(value) ? Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1) : value;
 }
 
 function refuse({ name }: ToolDefinition, problem: string, hint?: string): CallerError {
   const message = `${name}: ${problem}. Correct it and call again.`;
   return new CallerError("INVALID_ARGUMENTS", message, hint === undefined ? {} : { hint });
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function describe(value: unknown): string {

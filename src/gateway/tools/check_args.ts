@@ -17,6 +17,7 @@ import {
   startWalk,
   type Walk,
 } from "./schema_shape.ts";
+import { isRecord } from "../../json.ts";
 
 /** Maximum size of a schema that is checked, in UTF-16 code units; real ones are far smaller. */
 const MAX_SCHEMA = 256 * 1024;
@@ -130,8 +131,8 @@ function check(schema: unknown, value: unknown, place: SchemaPosition): void {
   ) {
     found.push(`${nameOf(place)} fits none of the alternatives of the schema`);
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    checkObject(schema, value as Args, inner);
+  if (isRecord(value)) {
+    checkObject(schema, value, inner);
     return;
   }
   for (const part of listOf(schema["allOf"])) check(part, value, inner);
@@ -198,7 +199,7 @@ function isOfType(value: unknown, type: unknown): boolean {
     case "array":
       return Array.isArray(value);
     case "object":
-      return typeof value === "object" && value !== null && !Array.isArray(value);
+      return isRecord(value);
     default:
       return true;
   }

@@ -1,3 +1,5 @@
+import { isRecord } from "../../json.ts";
+
 /**
  * Reads JSON Schemas, which come from servers and may be anything: nothing here throws, follows a cycle,
  * or works longer than the walk's budget.
@@ -130,7 +132,7 @@ export function listOf(value: unknown): readonly unknown[] {
 
 /** Whether the value is a schema with keywords. */
 export function isSchema(value: unknown): value is Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isRecord(value);
 }
 
 /** Whether a schema constrains values, unlike `true`, `false` and `{}`. */

@@ -1,4 +1,5 @@
 import type { Forwarded } from "../config/mod.ts";
+import { isRecord } from "../json.ts";
 import type { ClientCapabilities } from "./caller.ts";
 
 /**
@@ -38,9 +39,4 @@ export class CapabilityKeys {
     }
     return key;
   }
-}
-
-/** Whether a JSON value is an object. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
