@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { AgentSession } from "./agent_session.ts";
 import {
   commandWords,
   GATEWAY_COMMAND,
@@ -8,7 +9,7 @@ import {
 } from "./gateway_command.ts";
 import { HttpWire } from "./http_wire.ts";
 import { Program } from "./program.ts";
-import { type Fields, type Introduction, type Message, RawClient } from "./raw_client.ts";
+import type { Fields, Introduction, Message } from "./raw_client.ts";
 import { type AuditLine, Setup, type SetupOptions, TALKATIVE } from "./setup.ts";
 import { until } from "./until.ts";
 
@@ -29,14 +30,6 @@ export interface GatewayOptions extends SetupOptions {
   readonly leavesStderr?: boolean;
   /** Parameters of `initialize`; `false` if the test initializes by itself. */
   readonly client?: Introduction | false;
-}
-
-/** The error of a refused operation. */
-export interface Refusal {
-  readonly code: string;
-  readonly message: string;
-  readonly rule?: string;
-  readonly hint?: string;
 }
 
 const ODD_SERVER = fileURLToPath(new URL("../fixtures/servers/odd_server.ts", import.meta.url));
@@ -95,56 +88,23 @@ export async function listeningUrl(program: Program): Promise<string> {
 }
 
 /** A gateway process with a connected client. */
-export class RunningGateway implements AsyncDisposable {
+export class RunningGateway extends AgentSession implements AsyncDisposable {
   readonly setup: Setup;
   readonly program: Program;
-  readonly client: RawClient;
   readonly #wire: HttpWire | undefined;
   #isOver = false;
 
   /** Connects a client to the gateway: on its output, or over HTTP. */
   constructor(setup: Setup, program: Program, wire?: HttpWire) {
+    super(wire ?? program);
     this.setup = setup;
     this.program = program;
     this.#wire = wire;
-    this.client = new RawClient(wire ?? program);
   }
 
   /** URL of the MCP endpoint; throws over stdio. */
   get url(): string {
     return /Listening on (https?:\/\/\S+\/mcp)/.exec(this.program.stderr)?.[1] ?? "";
-  }
-
-  /** Calls a gateway tool; throws if the answer is a JSON-RPC error. */
-  async callTool(name: string, args: Fields, meta?: Fields): Promise<Fields> {
-    const _meta = meta === undefined ? {} : { _meta: meta };
-    const params = { name, arguments: args, ..._meta };
-    const { result, error } = await this.client.request("tools/call", params);
-    assert.equal(error, undefined);
-    assert.ok(result);
-    return result;
-  }
-
-  /** Calls a tool of the gateway itself, and returns the JSON of its one text block. */
-  async ask<T>(name: string, args: Fields = {}): Promise<T> {
-    // One answer also has structured content, for clients that read it instead of the text.
-    const { structuredContent: _, ...result } = await this.callTool(name, args);
-    return JSON.parse(onlyText(result));
-  }
-
-  /** Calls a gateway tool that must be refused, and checks the shape of the refusal. */
-  async refusal(name: string, args: Fields = {}): Promise<Refusal> {
-    return readRefusal(await this.callTool(name, args));
-  }
-
-  /** Calls a server's tool; `more` has further arguments of `execute_tool`. */
-  execute(server: string, tool: string, args: Fields = {}, more: Fields = {}): Promise<Fields> {
-    return this.callTool("execute_tool", { server, tool, args, ...more });
-  }
-
-  /** Calls a server's tool that answers with one text. */
-  async text(server: string, tool: string, args: Fields = {}, more: Fields = {}): Promise<string> {
-    return onlyText(await this.execute(server, tool, args, more));
   }
 
   /** The audit log so far. */
@@ -198,27 +158,5 @@ export class RunningGateway implements AsyncDisposable {
   }
 }
 
-/** The text of a result that consists of one text block. */
-export function onlyText(result: Fields | undefined): string {
-  const content = result?.content as { type: string; text: string }[];
-  const text = content?.[0]?.text;
-  assert.equal(typeof text, "string");
-  assert.deepEqual(result, { content: [{ type: "text", text }] });
-  return String(text);
-}
-
-/** The error in the result of a refused operation. */
-export function readRefusal(result: Fields | undefined): Refusal {
-  const { isError, ...rest } = result ?? {};
-  const { error, ...nothing } = JSON.parse(onlyText(rest));
-  assert.equal(isError, true);
-  assert.deepEqual(nothing, {});
-  return error;
-}
-
-/** Parameters of a call of a server's tool. */
-export function executeParams(server: string, tool: string, args: Fields = {}): Fields {
-  return { name: "execute_tool", arguments: { server, tool, args } };
-}
-
 export type { Fields, Message };
+export { executeParams, onlyText, readRefusal, type Refusal } from "./agent_session.ts";

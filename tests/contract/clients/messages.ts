@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
-import type { Received } from "./raw_client.ts";
+import type { RawClient, Received } from "../../e2e/raw_client.ts";
+import type { OpenDoor } from "./door.ts";
+import type { Check } from "./suite.ts";
 
 /** Sends a line and returns the error that answers it. */
-async function errorFor(gateway: RunningGateway, line: string): Promise<Received> {
-  const { client } = gateway;
+async function errorFor(client: RawClient, line: string): Promise<Received> {
   const answer = client.next(`an error for ${line.slice(0, 80)}`, ({ error }) => {
     return error !== undefined;
   });
@@ -35,28 +35,23 @@ const WRONG: readonly (readonly [line: string, code: number, id: string | number
   ['{"jsonrpc":"2.0","id":907,"method":"__proto__"}', -32601, 907],
 ];
 
-Deno.test("the gateway keeps running on any input of a client", async (t) => {
-  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+/** Any input of a client is answered or ignored, and the gateway keeps running. */
+export async function checkMessages(door: OpenDoor, check: Check): Promise<void> {
+  const gateway = await door.connect();
   const { client } = gateway;
 
-  await t.step(
+  await check(
     "[protocol.invalid] a line that is not a request is answered with an error",
     async () => {
       for (const [line, code, id] of WRONG) {
-        const { message } = await errorFor(gateway, line);
+        const { message } = await errorFor(client, line);
         assert.deepEqual([message.error?.code, message.id], [code, id], line);
         assert.equal(typeof message.error?.message, "string");
       }
     },
   );
 
-  await t.step("[protocol.invalid] bytes that are not UTF-8", async () => {
-    const answer = client.answerTo(null);
-    await client.program.write(new Uint8Array([0x7b, 0xff, 0xfe, 0x0a]));
-    assert.equal((await answer).message.error?.code, -32700);
-  });
-
-  await t.step("[protocol.invalid] unexpected answers and notifications are ignored", async () => {
+  await check("[protocol.invalid] unexpected answers and notifications are ignored", async () => {
     await client.send('{"jsonrpc":"2.0","id":12345,"result":{}}');
     await client.send('{"jsonrpc":"2.0","id":"x","error":{"code":1,"message":"m"}}');
     await client.send('{"jsonrpc":"2.0","id":12345,"result":');
@@ -66,7 +61,7 @@ Deno.test("the gateway keeps running on any input of a client", async (t) => {
     assert.equal(await gateway.text("odd", "count"), "1");
   });
 
-  await t.step("[protocol.batch] a batch is answered by a batch", async () => {
+  await check("[protocol.batch] a batch is answered by a batch", async () => {
     const call = '"method":"tools/call","params":{"name":"execute_tool","arguments":' +
       '{"server":"odd","tool":"count","args":{}}}';
     const answer = client.answerTo("b2");
@@ -84,42 +79,47 @@ Deno.test("the gateway keeps running on any input of a client", async (t) => {
     );
   });
 
-  await t.step("[protocol.framing] CRLF, blanks and several messages in one write", async () => {
+  await check("[protocol.invalid] bytes that are not UTF-8", async () => {
+    const answer = client.answerTo(null);
+    await client.program.write(new Uint8Array([0x7b, 0xff, 0xfe, 0x0a]));
+    assert.equal((await answer).message.error?.code, -32700);
+  });
+
+  await check("[protocol.framing] CRLF, blanks and several messages in one write", async () => {
     const answers = [client.answerTo("f1"), client.answerTo("f2"), client.answerTo("f3")];
     const ping = (id: string) => `{"jsonrpc":"2.0","id":"${id}","method":"ping"}`;
     await client.program.write(`  ${ping("f1")}\t\r\n\n\r\n${ping("f2")}\n${ping("f3")}\n`);
     await Promise.all(answers);
   });
 
-  await t.step("[protocol.framing] a message that arrives in chunks", async () => {
+  await check("[protocol.framing] a message that arrives in chunks", async () => {
     const bytes = new TextEncoder().encode('{"jsonrpc":"2.0","id":"é😀","method":"ping"}\n');
     const answer = client.answerTo("é😀");
     for (const byte of bytes) await client.program.write(new Uint8Array([byte]));
     await answer;
   });
 
-  await t.step("[protocol.ping] before and after all this", async () => {
+  await check("[protocol.too-long] a message above 64 MiB is skipped, and answered", async () => {
+    const answer = client.answerTo("huge");
+    await client.program.write('{"jsonrpc":"2.0","id":"huge","method":"ping","params":{"x":"');
+    const piece = new Uint8Array(4 * 1024 * 1024).fill(0x78);
+    for (let written = 0; written <= 64; written += 4) await client.program.write(piece);
+    await client.program.write('"}}\n');
+    assert.equal((await answer).message.error?.code, -32700);
     assert.deepEqual((await client.request("ping")).result, {});
   });
 
-  await t.step("[protocol.initialize] a second one is refused", async () => {
+  await check("[protocol.ping] before and after all this", async () => {
+    assert.deepEqual((await client.request("ping")).result, {});
+  });
+
+  await check("[protocol.initialize] a second one is refused", async () => {
     assert.equal((await client.initialize()).error?.code, -32600);
   });
-});
+}
 
-Deno.test("[protocol.too-long] a message above 64 MiB is skipped, and answered", async () => {
-  await using gateway = await startGateway();
-  const { client } = gateway;
-  const answer = client.answerTo("huge");
-  await client.program.write('{"jsonrpc":"2.0","id":"huge","method":"ping","params":{"x":"');
-  const piece = new Uint8Array(4 * 1024 * 1024).fill(0x78);
-  for (let written = 0; written <= 64; written += 4) await client.program.write(piece);
-  await client.program.write('"}}\n');
-  assert.equal((await answer).message.error?.code, -32700);
-  assert.deepEqual((await client.request("ping")).result, {});
-});
-
-Deno.test("the handshake", async (t) => {
+/** A session begins with `initialize`, in any revision. */
+export async function checkHandshake(door: OpenDoor, check: Check): Promise<void> {
   const revisions = [
     ["2024-11-05", "2024-11-05"],
     ["2025-03-26", "2025-03-26"],
@@ -129,25 +129,22 @@ Deno.test("the handshake", async (t) => {
     ["1999-01-01", "2025-11-25"],
   ] as const;
   for (const [asked, spoken] of revisions) {
-    await t.step(`[protocol.revisions] a client of ${asked} gets ${spoken}`, async () => {
-      await using gateway = await startGateway({
-        servers: { odd: oddServer("--revision=2024-11-05") },
-        client: false,
-      });
+    await check(`[protocol.revisions] a client of ${asked} gets ${spoken}`, async () => {
+      const gateway = await door.connect(false);
       const { result } = await gateway.client.initialize({ protocolVersion: asked });
       assert.equal(result?.protocolVersion, spoken);
-      assert.equal(await gateway.text("odd", "count"), "1");
+      assert.equal(await gateway.text("old", "count"), "1");
     });
   }
 
-  await t.step(
+  await check(
     "[protocol.initialize] without a version is refused, and may come again",
     async () => {
-      await using gateway = await startGateway({ client: false });
+      const gateway = await door.connect(false);
       assert.equal((await gateway.client.request("initialize")).error?.code, -32602);
       const probe = await gateway.client.request("server/discover", {});
       assert.equal(probe.error?.code, -32601);
       assert.ok((await gateway.client.initialize()).result);
     },
   );
-});
+}

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { executeParams, type Fields, oddServer, onlyText, startGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { executeParams, onlyText } from "../../e2e/agent_session.ts";
+import type { Fields } from "../../e2e/raw_client.ts";
+import { until } from "../../e2e/until.ts";
+import type { OpenDoor } from "./door.ts";
+import type { Check } from "./suite.ts";
 
-Deno.test("many calls are in progress at once", async (t) => {
-  await using gateway = await startGateway({
-    servers: { odd: oddServer(), other: oddServer() },
-    args: ["--agent", "tester", "--init-strategy", "lazy"],
-  });
+/** Many calls are in progress at once, and each can be cancelled. */
+export async function checkCalls(door: OpenDoor, check: Check): Promise<void> {
+  const gateway = await door.connect();
   const { client } = gateway;
   const waiting = (count: number) => {
     return until(`${count} calls wait`, async () => {
@@ -17,7 +18,7 @@ Deno.test("many calls are in progress at once", async (t) => {
     return client.notify("notifications/cancelled", { requestId, reason });
   };
 
-  await t.step("[protocol.multiplex] a slow call delays no other", async () => {
+  await check("[protocol.multiplex] a slow call delays no other", async () => {
     const slow = client.request("tools/call", executeParams("odd", "wait"), "slow");
     const quick = Array.from({ length: 200 }, (_, n) => gateway.text("odd", "echo", { n }));
     const answers = await Promise.all(quick);
@@ -28,7 +29,7 @@ Deno.test("many calls are in progress at once", async (t) => {
     assert.equal(onlyText((await slow).result), "released");
   });
 
-  await t.step("[protocol.cancel] a cancelled call is cancelled at the server", async () => {
+  await check("[protocol.cancel] a cancelled call is cancelled at the server", async () => {
     const before = client.received.length;
     for (const id of ["to cancel", 4711, 0]) {
       void client.send(JSON.stringify({
@@ -50,7 +51,7 @@ Deno.test("many calls are in progress at once", async (t) => {
     for (const id of ["to cancel", 4711, 0]) assert.equal(answered.includes(id), false);
   });
 
-  await t.step(
+  await check(
     "[protocol.cancel] cancelling a finished or unknown call has no effect",
     async () => {
       await gateway.text("odd", "echo");
@@ -60,7 +61,7 @@ Deno.test("many calls are in progress at once", async (t) => {
     },
   );
 
-  await t.step("[protocol.cancel] while the server is still starting", async () => {
+  await check("[protocol.cancel] while the server is still starting", async () => {
     const id = client.newId();
     const params = executeParams("other", "wait");
     await client.send(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }));
@@ -68,19 +69,20 @@ Deno.test("many calls are in progress at once", async (t) => {
     assert.doesNotMatch(await gateway.text("other", "received"), /"wait"/);
   });
 
-  await t.step("[protocol.ids] ids of every kind come back unchanged", async () => {
+  await check("[protocol.ids] ids of every kind come back unchanged", async () => {
     const ids = ["", "a", "0", "\\u0000é", '"', -1, 1.5, "12345678901234567890", "__proto__"];
     const answers = ids.map((id) => client.request("ping", {}, id));
     for (const [index, answer] of (await Promise.all(answers)).entries()) {
       assert.deepEqual(answer, { jsonrpc: "2.0", id: ids[index], result: {} });
     }
     // Beyond the integers that a double can represent.
+    const answer = client.next("its answer", ({ id }) => id === 12345678901234567890);
     await client.send('{"jsonrpc":"2.0","id":12345678901234567890,"method":"ping"}');
-    await client.next("its answer", ({ id }) => id === 12345678901234567890);
+    await answer;
     assert.ok(client.program.lines.at(-1)?.includes('"id":12345678901234567890'));
   });
 
-  await t.step("[protocol.ids] 0, text and number ids of calls do not mix", async () => {
+  await check("[protocol.ids] 0, text and number ids of calls do not mix", async () => {
     const ids = [0, "0", 900, "900"];
     const calls = ids.map((id) => {
       return client.request("tools/call", executeParams("odd", "echo", { id }), id);
@@ -90,19 +92,21 @@ Deno.test("many calls are in progress at once", async (t) => {
     }
   });
 
-  await t.step("[protocol.ids] an id in use is refused, and the call continues", async () => {
+  await check("[protocol.ids] an id in use is refused, and the call continues", async () => {
     const slow = client.request("tools/call", executeParams("odd", "wait"), "twice");
     await waiting(1);
+    const refusal = client.answerTo(null);
     await client.send('{"jsonrpc":"2.0","id":"twice","method":"ping"}');
-    const { message } = await client.answerTo(null);
+    const { message } = await refusal;
     assert.equal(message.error?.code, -32600);
     await gateway.text("odd", "release");
     assert.equal(onlyText((await slow).result), "released");
   });
-});
+}
 
-Deno.test("progress comes back under the client's own token", async (t) => {
-  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+/** Progress comes back under the token of the client. */
+export async function checkProgress(door: OpenDoor, check: Check): Promise<void> {
+  const gateway = await door.connect();
   const { client } = gateway;
   const run = async (token: unknown): Promise<Fields[]> => {
     const before = client.received.length;
@@ -117,7 +121,7 @@ Deno.test("progress comes back under the client's own token", async (t) => {
   };
 
   for (const token of ["mine", "", "7", 7, 0, 1.5]) {
-    await t.step(`[protocol.progress] ${JSON.stringify(token)}, all of it, in order`, async () => {
+    await check(`[protocol.progress] ${JSON.stringify(token)}, all of it, in order`, async () => {
       const expected = [1, 2.5, 3].map((progress) => {
         const message = `step ${progress}`;
         return { progressToken: token, progress, total: 3, message, odd: [] };
@@ -126,14 +130,14 @@ Deno.test("progress comes back under the client's own token", async (t) => {
     });
   }
 
-  await t.step("[protocol.progress] none for a client that did not request it", async () => {
+  await check("[protocol.progress] none for a client that did not request it", async () => {
     const before = client.notifications("notifications/progress").length;
     assert.equal(await gateway.text("odd", "progress"), "done");
     assert.equal(client.notifications("notifications/progress").length, before);
     assert.deepEqual(await run(null), []);
   });
 
-  await t.step(
+  await check(
     "[protocol.progress] the progress of calls with one token goes to that token",
     async () => {
       const [one, two] = await Promise.all([run("one"), run("two")]);
@@ -142,4 +146,4 @@ Deno.test("progress comes back under the client's own token", async (t) => {
       assert.equal(client.notifications("notifications/progress").length, 6 * 3 + 6);
     },
   );
-});
+}

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { type AgentSession, executeParams } from "../../e2e/agent_session.ts";
+import type { Fields } from "../../e2e/raw_client.ts";
+import { until } from "../../e2e/until.ts";
+import type { OpenDoor } from "./door.ts";
+import type { Check } from "./suite.ts";
+
+const CAPABILITIES = {
+  elicitation: { form: {}, url: {} },
+  roots: { listChanged: true },
+  sampling: {},
+  experimental: { vendor: {} },
+};
+
+/** Makes the server send the client a request, and returns the answer that the server received. */
+async function ask(
+  gateway: AgentSession,
+  server: string,
+  request: { method: string; params?: Fields },
+): Promise<unknown> {
+  return JSON.parse(await gateway.text(server, "ask", { params: {}, ...request }));
+}
+
+/** Requests of a server reach the client. */
+export async function checkForwarding(door: OpenDoor, check: Check): Promise<void> {
+  const gateway = await door.connect({ capabilities: CAPABILITIES });
+  const { client } = gateway;
+  const asked: Fields[] = [];
+  client.handle("elicitation/create", (params) => {
+    asked.push(params);
+    return { action: "accept", content: { name: "x", big: 7 } };
+  });
+  client.handle("roots/list", () => ({ roots: [{ uri: "file:///x", name: "x" }] }));
+  client.handle("sampling/createMessage", () => ({ role: "assistant", model: "m" }));
+
+  await check("[servers.forward] elicitation, with the name of the server", async () => {
+    const schema = { type: "object", properties: { name: { type: "string" } } };
+    for (
+      const params of [
+        { message: "Your name?", requestedSchema: schema },
+        { mode: "url", elicitationId: "e", url: "https://example.com/", message: "Log in" },
+      ]
+    ) {
+      const answer = await ask(gateway, "odd", { method: "elicitation/create", params });
+      assert.deepEqual(answer, { action: "accept", content: { name: "x", big: 7 } });
+      assert.deepEqual(asked.at(-1), { ...params, message: `[odd] ${params.message}` });
+    }
+  });
+
+  await check("[servers.forward] roots", async () => {
+    const answer = await ask(gateway, "odd", { method: "roots/list" });
+    assert.deepEqual(answer, { roots: [{ uri: "file:///x", name: "x" }] });
+  });
+
+  await check("[servers.forward] sampling only if the entry enables it", async () => {
+    const request = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1 } };
+    assert.equal((await ask(gateway, "odd", request) as { code: number }).code, -32601);
+    assert.deepEqual(await ask(gateway, "sampling", request), { role: "assistant", model: "m" });
+    const other = await ask(gateway, "sampling", { method: "roots/list" });
+    assert.equal((other as { code: number }).code, -32601);
+  });
+
+  await check("[servers.forward] the client's refusal, and no unknown requests", async () => {
+    const unknown = await ask(gateway, "odd", { method: "no/such/method" });
+    assert.equal((unknown as { code: number }).code, -32601);
+    assert.deepEqual(await ask(gateway, "odd", { method: "ping" }), {});
+  });
+
+  await check("[servers.forward] only such capabilities are declared", async () => {
+    const declared = async (server: string) => {
+      const [line = ""] = (await gateway.text(server, "received")).split("\n");
+      return JSON.parse(line).params.capabilities;
+    };
+    const { elicitation, roots, sampling } = CAPABILITIES;
+    assert.deepEqual(await declared("odd"), { elicitation, roots });
+    assert.deepEqual(await declared("sampling"), { sampling });
+  });
+
+  await check("[lifecycle.log-messages] log messages, with the name of the server", async () => {
+    const method = "notifications/message";
+    const notify = (params: Fields) => gateway.text("odd", "notify", { method, params });
+    await notify({ level: "info", logger: "db", data: { x: [1] } });
+    await notify({ level: "error", data: "text" });
+    await client.request("logging/setLevel", { level: "warning" });
+    await notify({ level: "info", data: "too little" });
+    await notify({ level: "critical", data: "enough" });
+    await until("the last one is there", () => client.notifications(method).length === 3);
+    assert.deepEqual(client.notifications(method), [
+      { level: "info", logger: "odd/db", data: { x: [1] } },
+      { level: "error", logger: "odd", data: "text" },
+      { level: "critical", logger: "odd", data: "enough" },
+    ]);
+  });
+
+  await check("[servers.forward] a client without capabilities gets no requests", async () => {
+    const without = await door.connect();
+    const [line = ""] = (await without.text("odd", "received")).split("\n");
+    assert.deepEqual(JSON.parse(line).params.capabilities, {});
+  });
+}
+
+/** A request of a server during a call belongs to the call. */
+export async function checkQuestions(door: OpenDoor, check: Check): Promise<void> {
+  const gateway = await door.connect({ capabilities: { elicitation: {} } });
+  const { client } = gateway;
+  const elicitation = { method: "elicitation/create", params: { message: "Your name?" } };
+  const questions = () => {
+    return client.received.filter(({ message }) => message.method === elicitation.method);
+  };
+  /** Waits for the request, and then for its cancellation. */
+  const cancelled = async (count: number): Promise<void> => {
+    await until("the question is there", () => questions().length === count);
+    const id = questions().at(-1)?.message.id;
+    await until("it is taken back", () => {
+      const cancelled = client.notifications("notifications/cancelled");
+      return cancelled.some(({ requestId }) => requestId === id);
+    });
+  };
+
+  await check(
+    "[sessions.questions] a person may think for longer than call_timeout_ms",
+    async () => {
+      const answer = { action: "accept", content: { name: "Ada" } };
+      client.handle("elicitation/create", () => {
+        return new Promise((resolve) => setTimeout(() => resolve(answer), 1500));
+      });
+      assert.deepEqual(await ask(gateway, "impatient", elicitation), answer);
+      assert.deepEqual(client.notifications("notifications/cancelled"), []);
+    },
+  );
+
+  // From now on nobody answers.
+  client.handle("elicitation/create", () => undefined);
+
+  await check(
+    "[sessions.questions] the answer to a call cancels its request",
+    async () => {
+      assert.equal(
+        await gateway.text("impatient", "ask", { ...elicitation, early: true }),
+        "early",
+      );
+      await cancelled(2);
+    },
+  );
+
+  await check("[sessions.questions] a call that is cancelled, too", async () => {
+    const params = executeParams("impatient", "ask", elicitation);
+    const text = JSON.stringify({ jsonrpc: "2.0", id: "stopped", method: "tools/call", params });
+    void client.send(text);
+    await until("the question is there", () => questions().length === 3);
+    await client.notify("notifications/cancelled", { requestId: "stopped" });
+    await cancelled(3);
+  });
+
+  await check("[sessions.questions] a call that takes too long, too, and says why", async () => {
+    const call = gateway.refusal("execute_tool", {
+      server: "impatient",
+      tool: "ask",
+      args: elicitation,
+      timeout_ms: 300,
+    });
+    await cancelled(4);
+    const { code, message } = await call;
+    assert.equal(code, "TIMEOUT");
+    assert.match(message, /it was waiting for the client or a person/);
+  });
+
+  await check("[sessions.questions] the server is notified each time", async () => {
+    const received = await gateway.text("impatient", "received");
+    const logged = received.split("\n").filter((line) => /belongs to has ended/.test(line));
+    assert.equal(logged.length, 3);
+  });
+}

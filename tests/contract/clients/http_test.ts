@@ -1,0 +1,4 @@
+import { HTTP } from "./door.ts";
+import { describeDoor } from "./suite.ts";
+
+describeDoor(HTTP);

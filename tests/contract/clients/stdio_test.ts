@@ -1,0 +1,4 @@
+import { STDIO } from "./door.ts";
+import { describeDoor } from "./suite.ts";
+
+describeDoor(STDIO);

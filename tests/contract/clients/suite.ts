@@ -1,0 +1,37 @@
+/**
+ * The contract of every door for clients. To add a door, describe it as a `Door`, and write a test file
+ * that calls `describeDoor`.
+ */
+import assert from "node:assert/strict";
+import { checkCalls, checkProgress } from "./calls.ts";
+import type { Door, OpenDoor } from "./door.ts";
+import { checkForwarding, checkQuestions } from "./forwarding.ts";
+import { checkHandshake, checkMessages } from "./messages.ts";
+
+/** Runs a test of the suite, unless it is a deviation of the door. */
+export type Check = (title: string, test: () => Promise<void>) => Promise<void>;
+
+/** Tests that share a gateway, and connect clients to it. */
+type Part = (door: OpenDoor, check: Check) => Promise<void>;
+
+const PARTS: readonly Part[] = [
+  checkHandshake,
+  checkMessages,
+  checkCalls,
+  checkProgress,
+  checkForwarding,
+  checkQuestions,
+];
+
+/** Registers the suite for a door. */
+export function describeDoor(door: Door): void {
+  Deno.test(`a client over ${door.name}`, async (t) => {
+    const deviations = new Set(Object.keys(door.deviations));
+    await using opened = await door.start();
+    const check: Check = async (title, test) => {
+      if (!deviations.delete(title)) await t.step(title, test);
+    };
+    for (const part of PARTS) await part(opened, check);
+    assert.deepEqual([...deviations], [], "Deviations without a test");
+  });
+}

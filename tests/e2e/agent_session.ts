@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { type Fields, RawClient, type Wire } from "./raw_client.ts";
+
+/** The error of a refused operation. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly rule?: string;
+  readonly hint?: string;
+}
+
+/** The session of an agent: a client that calls the gateway's tools. */
+export class AgentSession {
+  readonly client: RawClient;
+
+  /** @param wire Carries the client's messages. */
+  constructor(wire: Wire) {
+    this.client = new RawClient(wire);
+  }
+
+  /** Calls a gateway tool; throws if the answer is a JSON-RPC error. */
+  async callTool(name: string, args: Fields, meta?: Fields): Promise<Fields> {
+    const _meta = meta === undefined ? {} : { _meta: meta };
+    const params = { name, arguments: args, ..._meta };
+    const { result, error } = await this.client.request("tools/call", params);
+    assert.equal(error, undefined);
+    assert.ok(result);
+    return result;
+  }
+
+  /** Calls a tool of the gateway itself, and returns the JSON of its one text block. */
+  async ask<T>(name: string, args: Fields = {}): Promise<T> {
+    // One answer also has structured content, for clients that read it instead of the text.
+    const { structuredContent: _, ...result } = await this.callTool(name, args);
+    return JSON.parse(onlyText(result));
+  }
+
+  /** Calls a gateway tool that must be refused, and checks the shape of the refusal. */
+  async refusal(name: string, args: Fields = {}): Promise<Refusal> {
+    return readRefusal(await this.callTool(name, args));
+  }
+
+  /** Calls a server's tool; `more` has further arguments of `execute_tool`. */
+  execute(server: string, tool: string, args: Fields = {}, more: Fields = {}): Promise<Fields> {
+    return this.callTool("execute_tool", { server, tool, args, ...more });
+  }
+
+  /** Calls a server's tool that answers with one text. */
+  async text(server: string, tool: string, args: Fields = {}, more: Fields = {}): Promise<string> {
+    return onlyText(await this.execute(server, tool, args, more));
+  }
+}
+
+/** The text of a result that consists of one text block. */
+export function onlyText(result: Fields | undefined): string {
+  const content = result?.content as { type: string; text: string }[];
+  const text = content?.[0]?.text;
+  assert.equal(typeof text, "string");
+  assert.deepEqual(result, { content: [{ type: "text", text }] });
+  return String(text);
+}
+
+/** The error in the result of a refused operation. */
+export function readRefusal(result: Fields | undefined): Refusal {
+  const { isError, ...rest } = result ?? {};
+  const { error, ...nothing } = JSON.parse(onlyText(rest));
+  assert.equal(isError, true);
+  assert.deepEqual(nothing, {});
+  return error;
+}
+
+/** Parameters of a call of a server's tool. */
+export function executeParams(server: string, tool: string, args: Fields = {}): Fields {
+  return { name: "execute_tool", arguments: { server, tool, args } };
+}
