@@ -11,7 +11,7 @@ import { until } from "./until.ts";
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
 
 /** A server that requires a login, and a user of the command. */
-class Desk implements AsyncDisposable {
+class AuthenticatorScene implements AsyncDisposable {
   readonly service = new AuthorizationServer();
   readonly server = new ProtectedServer(this.service);
   readonly setup: Setup;
@@ -70,47 +70,47 @@ interface Ended {
 }
 
 Deno.test("[auth.login] [auth.status] [auth.logout] a login from its start to the logout", async () => {
-  await using desk = new Desk();
-  const before = await desk.run(["status"]);
+  await using scene = new AuthenticatorScene();
+  const before = await scene.run(["status"]);
   assert.equal(before.code, 0, before.stderr);
   assert.deepEqual(before.stdout.split("\n"), [
     "notes: not logged in",
     "keyed: needs no login: its entry has an Authorization header",
   ]);
 
-  const login = await desk.run(["login", "notes"]);
+  const login = await scene.run(["login", "notes"]);
   assert.equal(login.code, 0, login.stderr);
-  assert.equal(login.stdout, `Logged in to "notes" through ${desk.service.issuer}`);
+  assert.equal(login.stdout, `Logged in to "notes" through ${scene.service.issuer}`);
   assert.match(
     login.stderr,
     /^Log in with this link.*:\n\n {2}http:\/\/127\.0\.0\.1:\d+\/authorize\?/m,
   );
   await until("the page is shown", () => {
-    const log = Deno.readTextFileSync(desk.browserLog);
+    const log = Deno.readTextFileSync(scene.browserLog);
     return /^opened .*\nshown 200 .*Logged in to notes/.test(log);
   });
 
-  const status = await desk.run(["status", "notes", "--json"]);
+  const status = await scene.run(["status", "notes", "--json"]);
   assert.equal(status.code, 0, status.stderr);
   const [{ expires_at, ...row }] = JSON.parse(status.stdout);
   assert.deepEqual(row, {
     server: "notes",
-    url: desk.server.url,
+    url: scene.server.url,
     state: "logged-in",
-    issuer: desk.service.issuer,
+    issuer: scene.service.issuer,
     scope: "",
     renewable: true,
   });
   assert.ok(Date.parse(expires_at) > Date.now());
 
-  const [file = ""] = [...Deno.readDirSync(desk.store)].map(({ name }) => name)
+  const [file = ""] = [...Deno.readDirSync(scene.store)].map(({ name }) => name)
     .filter((name) => name.endsWith(".json"));
-  const { tokens } = JSON.parse(Deno.readTextFileSync(join(desk.store, file)));
-  const logout = await desk.run(["logout", "notes"]);
+  const { tokens } = JSON.parse(Deno.readTextFileSync(join(scene.store, file)));
+  const logout = await scene.run(["logout", "notes"]);
   assert.deepEqual([logout.code, logout.stdout, logout.stderr], [0, 'Logged out of "notes"', ""]);
-  assert.ok(desk.service.isEnded(tokens.refresh_token));
-  assert.match((await desk.run(["status"])).stdout, /^notes: not logged in$/m);
-  assert.equal((await desk.run(["logout", "notes"])).stdout, 'You were not logged in to "notes"');
+  assert.ok(scene.service.isEnded(tokens.refresh_token));
+  assert.match((await scene.run(["status"])).stdout, /^notes: not logged in$/m);
+  assert.equal((await scene.run(["logout", "notes"])).stdout, 'You were not logged in to "notes"');
 
   // No secret was printed anywhere.
   for (const { stdout, stderr } of [before, login, status, logout]) {
@@ -119,8 +119,8 @@ Deno.test("[auth.login] [auth.status] [auth.logout] a login from its start to th
 });
 
 Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels", async () => {
-  await using desk = new Desk();
-  const program = await desk.start(["login", "notes"], "none");
+  await using scene = new AuthenticatorScene();
+  const program = await scene.start(["login", "notes"], "none");
   const [, url = ""] = await until("the link is shown", () => {
     return /Log in with this link .*:\n\n {2}(\S+)\n/.exec(program.stderr) ??
       undefined;
@@ -131,7 +131,7 @@ Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels"
   assert.match(program.stderr, /press Ctrl-C to cancel\.\n$/);
   await assert.rejects(fetch(url), TypeError, "Its listener is closed");
 
-  const other = await desk.start(["login", "notes"], "none");
+  const other = await scene.start(["login", "notes"], "none");
   const [, link = ""] = await until("the link is shown", () => {
     return / {2}(http\S+)/.exec(other.stderr) ?? undefined;
   });
@@ -140,19 +140,19 @@ Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels"
 });
 
 Deno.test("[auth.login] a server that needs no login, and one that is not configured", async () => {
-  await using desk = new Desk();
-  desk.server.isOpen = true;
-  desk.server.describes = "none";
-  const open = await desk.run(["login", "notes"]);
+  await using scene = new AuthenticatorScene();
+  scene.server.isOpen = true;
+  scene.server.describes = "none";
+  const open = await scene.run(["login", "notes"]);
   assert.deepEqual([open.code, open.stdout], [
     0,
     'Server "notes" needs no login: it answers without one',
   ]);
-  const local = await desk.run(["login", "files"]);
+  const local = await scene.run(["login", "files"]);
   assert.match(local.stdout, /^Server "files" needs no login: it is a program on this machine$/);
-  const keyed = await desk.run(["login", "keyed"]);
+  const keyed = await scene.run(["login", "keyed"]);
   assert.match(keyed.stdout, /needs no login: its entry has an Authorization header/);
-  const unknown = await desk.run(["login", "note"]);
+  const unknown = await scene.run(["login", "note"]);
   assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
   assert.match(
     unknown.stderr,
@@ -161,36 +161,36 @@ Deno.test("[auth.login] a server that needs no login, and one that is not config
 });
 
 Deno.test("[auth.login] a failed login is reported, with exit code 1", async () => {
-  await using desk = new Desk({ gone: { url: "http://127.0.0.1:9/mcp" } });
-  desk.service.behaviour.denies = "access_denied";
-  const denied = await desk.run(["login", "notes"]);
+  await using scene = new AuthenticatorScene({ gone: { url: "http://127.0.0.1:9/mcp" } });
+  scene.service.behaviour.denies = "access_denied";
+  const denied = await scene.run(["login", "notes"]);
   assert.deepEqual([denied.code, denied.stdout], [1, ""]);
   assert.match(denied.stderr, /the login page answered "access_denied"/);
-  const gone = await desk.run(["login", "gone"]);
+  const gone = await scene.run(["login", "gone"]);
   assert.deepEqual([gone.code, gone.stdout], [1, ""]);
   assert.match(gone.stderr, /Server "gone" is not available: it cannot be reached/);
 });
 
 Deno.test("[auth.logout] tokens that cannot be revoked are removed all the same", async () => {
-  await using desk = new Desk();
-  const { says } = desk.service.behaviour;
-  desk.service.behaviour.says = { ...says, revocation_endpoint: "http://127.0.0.1:9/revoke" };
-  assert.equal((await desk.run(["login", "notes"])).code, 0);
-  const { code, stdout, stderr } = await desk.run(["logout", "notes"]);
+  await using scene = new AuthenticatorScene();
+  const { says } = scene.service.behaviour;
+  scene.service.behaviour.says = { ...says, revocation_endpoint: "http://127.0.0.1:9/revoke" };
+  assert.equal((await scene.run(["login", "notes"])).code, 0);
+  const { code, stdout, stderr } = await scene.run(["logout", "notes"]);
   assert.deepEqual([code, stdout], [1, 'Logged out of "notes"']);
   assert.match(stderr, /removed here, but revoking them failed: cannot be reached/);
-  assert.match((await desk.run(["status", "notes"])).stdout, /not logged in/);
+  assert.match((await scene.run(["status", "notes"])).stdout, /not logged in/);
 });
 
 Deno.test("[auth.login] [auth.status] [auth.logout] help, and wrong command lines", async () => {
-  await using desk = new Desk();
+  await using scene = new AuthenticatorScene();
   for (const name of ["login", "status", "logout"]) {
-    const { code, stdout } = await desk.run([name, "--help"]);
+    const { code, stdout } = await scene.run([name, "--help"]);
     assert.equal(code, 0);
     assert.match(stdout, new RegExp(`Example: agent-mcp-gateway auth ${name} `));
   }
   for (const words of [["login"], ["logout"], ["nope"], ["login", "notes", "more"]]) {
-    const { code, stdout, stderr } = await desk.run(words);
+    const { code, stdout, stderr } = await scene.run(words);
     assert.deepEqual([code, stdout], [2, ""], words.join(" "));
     assert.notEqual(stderr, "");
   }

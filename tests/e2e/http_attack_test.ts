@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
-import { sha256 } from "../gateway/http/desk.ts";
+import { sha256 } from "../gateway/http/authenticator_scene.ts";
 import { Issuer, makeKey } from "../gateway/http/issuer.ts";
 import { RawConnection, sendRaw } from "../gateway/http/raw_http.ts";
 import { type RunningGateway, startGateway } from "./gateway.ts";

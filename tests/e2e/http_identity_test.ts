@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sha256 } from "../gateway/http/desk.ts";
+import { sha256 } from "../gateway/http/authenticator_scene.ts";
 import { Issuer } from "../gateway/http/issuer.ts";
 import { startGateway } from "./gateway.ts";
 import { soon, until } from "./until.ts";

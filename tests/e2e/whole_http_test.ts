@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sha256 } from "../gateway/http/desk.ts";
+import { sha256 } from "../gateway/http/authenticator_scene.ts";
 import { Issuer } from "../gateway/http/issuer.ts";
 import { freePort, HAS_REDIS, RedisServer } from "../limits/redis.ts";
 import { EVERY_COMMAND } from "./every_command.ts";

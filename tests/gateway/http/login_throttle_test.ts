@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LoginThrottle } from "../../../src/gateway/http/login_throttle.ts";
-import { Desk, sha256 } from "./desk.ts";
+import { AuthenticatorScene, sha256 } from "./authenticator_scene.ts";
 
 const RULES = { agents: { a: { token_sha256: [sha256("good"), sha256("other")] } } };
 
@@ -13,39 +13,39 @@ async function count(logins: Iterable<Promise<string | number>>): Promise<[numbe
   ];
 }
 
-function* guesses(desk: Desk, address: string, times: number) {
-  for (let index = 0; index < times; index++) yield desk.login(`guess-${index}`, address);
+function* guesses(scene: AuthenticatorScene, address: string, times: number) {
+  for (let index = 0; index < times; index++) yield scene.login(`guess-${index}`, address);
 }
 
 Deno.test("[rules.credentials] a client that guesses tokens has to wait", async () => {
-  const desk = await Desk.open(RULES);
-  assert.deepEqual(await count(guesses(desk, "192.0.2.1", 50)), [20, 30]);
-  const refused = await desk.authenticate("Bearer one-more", "192.0.2.1");
+  const scene = await AuthenticatorScene.open(RULES);
+  assert.deepEqual(await count(guesses(scene, "192.0.2.1", 50)), [20, 30]);
+  const refused = await scene.authenticate("Bearer one-more", "192.0.2.1");
   assert.ok(refused.kind === "refused" && refused.status === 429);
   const { retryAfterS = 0, message } = refused;
   assert.ok(retryAfterS > 50 && retryAfterS <= 60);
   assert.equal(message, `Too many logins from this address failed. Try again in ${retryAfterS} s.`);
   // A correct guess is refused like the others.
-  assert.deepEqual(await desk.authenticate("Bearer good", "192.0.2.1"), refused);
+  assert.deepEqual(await scene.authenticate("Bearer good", "192.0.2.1"), refused);
   // Other addresses are not affected.
-  assert.equal(await desk.login("good", "192.0.2.2"), "a");
-  assert.equal(await desk.login("bad", "192.0.2.2"), 401);
+  assert.equal(await scene.login("good", "192.0.2.2"), "a");
+  assert.equal(await scene.login("bad", "192.0.2.2"), 401);
 });
 
 Deno.test("[rules.credentials] a logged-in client continues while another guesses from the same address", async () => {
-  const desk = await Desk.open(RULES);
-  assert.equal(await desk.login("good"), "a");
-  await count(guesses(desk, "192.0.2.1", 50));
-  assert.equal(await desk.login("good"), "a");
-  assert.equal(await desk.login("other"), 429);
+  const scene = await AuthenticatorScene.open(RULES);
+  assert.equal(await scene.login("good"), "a");
+  await count(guesses(scene, "192.0.2.1", 50));
+  assert.equal(await scene.login("good"), "a");
+  assert.equal(await scene.login("other"), 429);
 });
 
 Deno.test("[rules.credentials] a client that repeats one invalid token delays no other", async () => {
-  const desk = await Desk.open(RULES);
-  const logins = Array.from({ length: 50 }, () => desk.login("old"));
+  const scene = await AuthenticatorScene.open(RULES);
+  const logins = Array.from({ length: 50 }, () => scene.login("old"));
   assert.deepEqual(await count(logins), [50, 0]);
-  assert.equal(await desk.login("good"), "a");
-  assert.equal(await desk.login("another-old-one"), 401);
+  assert.equal(await scene.login("good"), "a");
+  assert.equal(await scene.login("another-old-one"), 401);
 });
 
 Deno.test("[rules.credentials] addresses of one network are counted together", async () => {
@@ -54,11 +54,11 @@ Deno.test("[rules.credentials] addresses of one network are counted together", a
     ["::ffff:192.0.2.7", "192.0.2.7", "::FFFF:192.0.2.7"],
   ];
   for (const [first = "", ...others] of networks) {
-    const desk = await Desk.open(RULES);
-    await count(guesses(desk, first, 30));
-    for (const other of others) assert.equal(await desk.login("another", other), 429, other);
-    assert.equal(await desk.login("another", "2001:db8:1:3::1"), 401);
-    assert.equal(await desk.login("another", "::1"), 401);
+    const scene = await AuthenticatorScene.open(RULES);
+    await count(guesses(scene, first, 30));
+    for (const other of others) assert.equal(await scene.login("another", other), 429, other);
+    assert.equal(await scene.login("another", "2001:db8:1:3::1"), 401);
+    assert.equal(await scene.login("another", "::1"), 401);
   }
 });
 

@@ -10,7 +10,7 @@ import { silentLog } from "../../audit/support.ts";
 import { readRules } from "../session_scene.ts";
 
 /** An authenticator with replaceable rules. */
-export class Desk {
+export class AuthenticatorScene {
   readonly log = silentLog();
   readonly authenticator: RulesAuthenticator;
   /** The rules in force. */
@@ -26,8 +26,11 @@ export class Desk {
   }
 
   /** Creates one for the content of a rules file. */
-  static async open(rules: object, more?: Partial<RulesAuthenticatorOptions>): Promise<Desk> {
-    return new Desk((await readRules(rules)).rules, more);
+  static async open(
+    rules: object,
+    more?: Partial<RulesAuthenticatorOptions>,
+  ): Promise<AuthenticatorScene> {
+    return new AuthenticatorScene((await readRules(rules)).rules, more);
   }
 
   /** Replaces the rules. */
