@@ -14,10 +14,6 @@ export class BatchExchange implements ReplyTo {
   #open: number;
   #size = 0;
 
-  /**
-   * @param replyTo Sends the answers back.
-   * @param count Number of messages in the batch; each of them ends once.
-   */
   constructor(replyTo: ReplyTo, count: number) {
     this.#replyTo = replyTo;
     this.#open = count;

@@ -176,12 +176,7 @@ export class Permit implements Disposable {
   #pauses = 0;
   #isOver = false;
 
-  /**
-   * Counts the call.
-   *
-   * @param agent The calling agent.
-   * @param count Counts the agent's calls.
-   */
+  /** Counts the call of an agent. */
   constructor(agent: string, count: CountCalls) {
     this.#agent = agent;
     this.#count = count;

@@ -54,10 +54,3 @@ export interface Authenticator {
    */
   readonly metadata?: ((origin: string) => Readonly<Record<string, unknown>>) | undefined;
 }
-
-/** No credentials are configured; the listener is on loopback. */
-export const OPEN: Authenticator = {
-  isConfigured: false,
-  authenticate: () => Promise.resolve({ kind: "open" }),
-  isValid: () => false,
-};

@@ -49,12 +49,6 @@ export class IssuerKeys {
   #restUntil = -Infinity;
   #failure: KeysUnavailable | undefined;
 
-  /**
-   * Creates the cache; fetches nothing yet.
-   *
-   * @param options The issuer, and the URL of its keys if it has no metadata.
-   * @param context The log for failures, and other times for tests.
-   */
   constructor(
     options: JwtOptions,
     context: { readonly log: Log; readonly times?: Partial<KeyTimes> },

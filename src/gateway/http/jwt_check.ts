@@ -49,12 +49,6 @@ export class JwtCheck {
   readonly options: JwtOptions;
   readonly #keys: IssuerKeys;
 
-  /**
-   * Creates the check; loads and fetches nothing yet.
-   *
-   * @param options The issuer and the audience of the tokens.
-   * @param use Options for the issuer's keys.
-   */
   constructor(options: JwtOptions, use: { readonly log: Log; readonly times?: Partial<KeyTimes> }) {
     this.options = options;
     this.#keys = new IssuerKeys(options, use);

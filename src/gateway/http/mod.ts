@@ -11,7 +11,6 @@ export {
   type AuthRequest,
   type AuthResult,
   type Credential,
-  OPEN,
 } from "./authentication.ts";
 export type { KeyTimes } from "./issuer_keys.ts";
 export { type HttpLimits, LIMITS } from "./limits.ts";

@@ -53,11 +53,6 @@ export class PostResponse implements ReplyTo {
   #streamId: number | undefined;
   #isOver = false;
 
-  /**
-   * Creates a pending response.
-   *
-   * @param owner The session.
-   */
   constructor(owner: StreamOwner, options: PostOptions) {
     const { promise, resolve } = Promise.withResolvers<PostReply>();
     this.reply = promise;

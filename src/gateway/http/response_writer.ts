@@ -30,12 +30,6 @@ export class ResponseWriter {
   #isClosed = false;
   #movedAt = performance.now();
 
-  /**
-   * Starts to watch the connection.
-   *
-   * @param response The response to write to.
-   * @param context The context shared with the other writers.
-   */
   constructor(response: ServerResponse, context: WriterContext) {
     this.#response = response;
     this.#context = context;

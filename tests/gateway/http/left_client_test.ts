@@ -5,7 +5,7 @@ import {
   locateFiles,
   readSettings,
 } from "../../../src/config/mod.ts";
-import { HttpService, OPEN } from "../../../src/gateway/http/mod.ts";
+import { HttpService } from "../../../src/gateway/http/mod.ts";
 import { Gateway } from "../../../src/gateway/mod.ts";
 import { NO_TRACER } from "../../../src/trace.ts";
 import { silentLog } from "../../audit/support.ts";
@@ -13,7 +13,7 @@ import { environmentOf, TempFolder } from "../../config/support.ts";
 import { oddServer } from "../../e2e/gateway.ts";
 import { isRunning, listProcesses, NO_SHELL } from "../../e2e/fault_processes.ts";
 import { until } from "../../e2e/until.ts";
-import { EventReader, request, Scene } from "./scene.ts";
+import { EventReader, OPEN, request, Scene } from "./scene.ts";
 
 /** Time after which a client that has closed its stream counts as gone, in milliseconds. */
 const LEFT_MS = 300;

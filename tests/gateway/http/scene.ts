@@ -1,10 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  type Authenticator,
-  type HttpLimits,
-  HttpService,
-  OPEN,
-} from "../../../src/gateway/http/mod.ts";
+import { type Authenticator, type HttpLimits, HttpService } from "../../../src/gateway/http/mod.ts";
 import { type Channel, type IncomingRequest, JsonText, Peer } from "../../../src/jsonrpc/mod.ts";
 import { createLog } from "../../../src/log.ts";
 
@@ -14,6 +9,13 @@ export interface SceneOptions {
   readonly settings?: Partial<Parameters<typeof HttpService.open>[0]["settings"]>;
   readonly authenticator?: Authenticator;
 }
+
+/** Lets every request in, as a gateway without credentials does. */
+export const OPEN: Authenticator = {
+  isConfigured: false,
+  authenticate: () => Promise.resolve({ kind: "open" }),
+  isValid: () => false,
+};
 
 /** An integer that a double cannot represent. */
 export const BIG = "12345678901234567890";
