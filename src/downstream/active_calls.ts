@@ -7,8 +7,8 @@ import { within } from "../within.ts";
 export interface ActiveCall extends Indexed {
   readonly link: ClientChannel;
   readonly clock: Pausable;
-  /** Requests of the server to the client during the call; most calls have none. */
-  questions: Set<PendingInput> | undefined;
+  /** Requests for input during the call; most calls have none. */
+  inputs: Set<PendingInput> | undefined;
 }
 
 /**
@@ -34,7 +34,7 @@ export class PendingInput {
     this.#onCancel = () => this.#cancellation.cancel(request.reason);
     request.addEventListener("abort", this.#onCancel);
     for (const call of calls) {
-      (call.questions ??= new Set()).add(this);
+      (call.inputs ??= new Set()).add(this);
       call.clock.pause();
     }
   }
@@ -46,7 +46,10 @@ export class PendingInput {
 
   /** Removes a call that has ended. */
   leave(call: ActiveCall): void {
-    if (!this.#calls.delete(call) || this.#calls.size > 0) return;
+    if (!this.#calls.delete(call)) return;
+    // It may run again, on another session.
+    call.clock.resume();
+    if (this.#calls.size > 0) return;
     if (this.#graceMs === 0) return this.#cancel();
     void within(this.#closed.promise, this.#graceMs).then((isClosed) => {
       if (!isClosed) this.#cancel();
@@ -58,7 +61,7 @@ export class PendingInput {
     this.#closed.resolve();
     this.#request.removeEventListener("abort", this.#onCancel);
     for (const call of this.#calls) {
-      call.questions?.delete(this);
+      call.inputs?.delete(this);
       call.clock.resume();
     }
     this.#calls.clear();
@@ -88,7 +91,7 @@ export class ActiveCalls {
 
   /** Adds a call. Pass the result to `end`. */
   begin(link: ClientChannel, clock: Pausable): ActiveCall {
-    const entry: ActiveCall = { link, clock, questions: undefined, indexInSet: -1 };
+    const entry: ActiveCall = { link, clock, inputs: undefined, indexInSet: -1 };
     this.#entries.add(entry);
     return entry;
   }
@@ -96,8 +99,8 @@ export class ActiveCalls {
   /** Removes a call that has ended. */
   end(entry: ActiveCall): void {
     this.#entries.delete(entry);
-    if (entry.questions === undefined) return;
-    for (const question of [...entry.questions]) question.leave(entry);
+    if (entry.inputs === undefined) return;
+    for (const input of [...entry.inputs]) input.leave(entry);
   }
 
   /**
@@ -106,7 +109,7 @@ export class ActiveCalls {
    * @param request Aborts when the server cancels the request, or is gone.
    * @param graceMs Time for the answer after the end of the calls, in milliseconds.
    */
-  ask(request: CancelSignal, graceMs: number): PendingInput {
+  beginInput(request: CancelSignal, graceMs: number): PendingInput {
     return new PendingInput(this.#entries.all(), { request, graceMs });
   }
 }

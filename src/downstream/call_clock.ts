@@ -43,7 +43,7 @@ export class CallClock implements Due, Pausable {
   readonly #permit: Pausable | undefined;
   readonly #onCancel: () => void;
   #idleUntil = Infinity;
-  #questions = 0;
+  #pauses = 0;
 
   /** Starts the clock. */
   constructor({ server, timeouts, caller, deadlines, permit }: CallClockOptions) {
@@ -62,7 +62,7 @@ export class CallClock implements Due, Pausable {
 
   /** The time at which the call will end without progress, on the clock of `performance.now()`. */
   get dueAt(): number {
-    return this.#questions > 0 ? this.#hardUntil : Math.min(this.#idleUntil, this.#hardUntil);
+    return this.#pauses > 0 ? this.#hardUntil : Math.min(this.#idleUntil, this.#hardUntil);
   }
 
   /** Restarts the idle timeout: the request was sent, or progress arrived. Returns `performance.now()`. */
@@ -75,17 +75,17 @@ export class CallClock implements Due, Pausable {
 
   /** Pauses the idle timeout and the permit; each call needs one call of `resume`. */
   pause(): void {
-    this.#questions++;
+    this.#pauses++;
     this.#permit?.pause();
   }
 
   /** Counts the call again, and restarts its idle timeout in full. */
   resume(): void {
-    this.#questions--;
+    this.#pauses--;
     this.#permit?.resume();
     // A call that has ended no longer has a deadline; the idle time of one not yet sent has not begun.
     const isRunning = this.indexInSet >= 0 && this.#idleUntil < Infinity;
-    if (this.#questions === 0 && isRunning) this.restart();
+    if (this.#pauses === 0 && isRunning) this.restart();
   }
 
   /** Stops the clock when the call has ended. */
@@ -106,7 +106,7 @@ export class CallClock implements Due, Pausable {
     if (performance.now() < this.#hardUntil) {
       return `neither answered nor showed progress for ${idleMs} ms`;
     }
-    return this.#questions === 0
+    return this.#pauses === 0
       ? `did not finish the call within ${hardMs} ms`
       : `did not finish the call within ${hardMs} ms: it was waiting for the client or a person`;
   }

@@ -120,16 +120,16 @@ function forwardRequest(request: IncomingRequest, forwarding: Forwarding): void 
     return request.fail({ code: RPC_CODES.internalError, message });
   }
   const graceMs = decoded.capability === "roots" ? ROOTS_GRACE_MS : 0;
-  const forwarded = calls.ask(request.signal, graceMs);
-  link.ask(decoded.input, forwarded.signal).then(
+  const pending = calls.beginInput(request.signal, graceMs);
+  link.ask(decoded.input, pending.signal).then(
     (response) => answer(request, response),
     () => {
-      const message = forwarded.signal.aborted
+      const message = pending.signal.aborted
         ? `The call that ${request.method} belongs to has ended`
         : `The client did not answer ${request.method}`;
       request.fail({ code: RPC_CODES.internalError, message });
     },
-  ).finally(() => forwarded.close());
+  ).finally(() => pending.close());
 }
 
 function answer(request: IncomingRequest, response: InputResponse): void {
