@@ -1,5 +1,5 @@
 import { DownstreamError } from "../errors.ts";
-import { NoRoom } from "./processes.ts";
+import { NoRoom } from "./transports/mod.ts";
 
 /** Failed starts in a row after which the circuit opens. */
 const MAX_FAILURES = 5;

@@ -1,10 +1,11 @@
+import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
-import type { GracePeriods, Transport } from "./transport.ts";
+import type { GracePeriods, Transport } from "./transports/mod.ts";
 
 /** Options of a connection. */
 export interface ConnectionOptions {
-  /** The server's name. */
-  readonly server: string;
+  /** The server's entry. */
+  readonly config: ServerConfig;
   /** Opens the transport. */
   readonly open: () => Promise<Transport>;
   /** Receives an error if the connection cannot be ended. */
@@ -50,7 +51,7 @@ export class Connection {
 
   /** Ends everything that was started for the connection; waits for an opening one. Never throws. */
   async end(patience: GracePeriods): Promise<void> {
-    const { server, log } = this.#options;
+    const { config, log } = this.#options;
     try {
       if (this.#transport === undefined) await this.#opening;
     } catch {
@@ -59,7 +60,7 @@ export class Connection {
     try {
       await this.#transport?.end(patience);
     } catch (error) {
-      log.error("A server could not be ended", { server, reason: String(error) });
+      log.error("A server could not be ended", { server: config.name, reason: String(error) });
     }
   }
 }

@@ -6,7 +6,7 @@ import { RemoteFailure } from "./remote_failure.ts";
 import { CatalogError, HandshakeError } from "./revisions/mod.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { serverCommand } from "./server_command.ts";
-import { transportKind } from "./transport_kind.ts";
+import { transportKind } from "./transports/mod.ts";
 import { shortenText } from "../text.ts";
 
 /** How much of a decisive line is quoted, in UTF-16 code units. */

@@ -1,6 +1,7 @@
 /**
  * The servers behind the gateway: starts them, speaks MCP to them, keeps their sessions and tool
- * lists, and ends all their processes. Makes no access decisions and writes no audit records. Imports `config`, `jsonrpc` and the leaves.
+ * lists, and ends all their processes. Makes no access decisions and writes no audit records. Imports
+ * `config`, `jsonrpc` and the leaves.
  *
  * @module
  */
@@ -21,18 +22,17 @@ export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { type PendingOperation, PendingOperations } from "./pending_operations.ts";
-export {
-  openTransport,
-  type TransportContext,
-  type TransportKind,
-  transportKind,
-} from "./transport_kind.ts";
-export { Processes } from "./processes.ts";
 export { type RemoteFailure, remoteFailureBehind, type RemoteProblem } from "./remote_failure.ts";
 export { CatalogError, HandshakeError, type ServerInfo } from "./revisions/mod.ts";
 export { DownstreamServer, type ServerContext } from "./server.ts";
 export type { ServerStatus } from "./server_status.ts";
-export { StartFailure, type StartFailureKind } from "./start_failure.ts";
 export type { SessionState } from "./session.ts";
-export type { StdioContext } from "./stdio_transport.ts";
-export type { GracePeriods, Transport } from "./transport.ts";
+export { openTransport, Processes, StartFailure, transportKind } from "./transports/mod.ts";
+export type {
+  GracePeriods,
+  StartFailureKind,
+  StdioContext,
+  Transport,
+  TransportContext,
+  TransportKind,
+} from "./transports/mod.ts";

@@ -4,7 +4,7 @@ import type { ClientChannel } from "./client_channel.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
 import { FairQueue } from "./fair_queue.ts";
 import type { Session } from "./session.ts";
-import type { GracePeriods } from "./transport.ts";
+import type { GracePeriods } from "./transports/mod.ts";
 import { within } from "../within.ts";
 
 /** A session in its pool. Its deadline is the end of its idle time. */

@@ -26,7 +26,7 @@ import {
 } from "./session_check.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { Log } from "../log.ts";
-import type { GracePeriods, Transport } from "./transport.ts";
+import type { GracePeriods, Transport } from "./transports/mod.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** The context that all servers of a gateway share. */

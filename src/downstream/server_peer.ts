@@ -5,7 +5,7 @@ import type { ActiveCalls } from "./active_calls.ts";
 import type { ClientChannel, InputResponse } from "./client_channel.ts";
 import { NoiseLog } from "./noise_log.ts";
 import { redactExcerpt } from "./secrets.ts";
-import { transportKind } from "./transport_kind.ts";
+import { transportKind } from "./transports/mod.ts";
 import type { ServerCodec } from "./revisions/mod.ts";
 
 /**

@@ -12,7 +12,6 @@ import { Noise } from "./noise_log.ts";
 import { openServerPeer } from "./server_peer.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { type CircuitBreaker, StartAbandoned } from "./circuit_breaker.ts";
-import type { GracePeriods, Transport } from "./transport.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import {
   OLDEST,
@@ -22,7 +21,12 @@ import {
   type ServerInfo,
 } from "./revisions/mod.ts";
 import { refusesSession } from "./session_check.ts";
-import { type TransportKind, transportKind } from "./transport_kind.ts";
+import {
+  type GracePeriods,
+  type Transport,
+  type TransportKind,
+  transportKind,
+} from "./transports/mod.ts";
 import { withDeadline } from "../within.ts";
 
 /** Grace periods for the processes of a broken session. */
@@ -110,11 +114,7 @@ export class Session {
     this.#noise = new Noise(options.config);
     const { forward } = options.config.options;
     this.#declared = declaredCapabilities(options.capabilities, forward);
-    this.#connection = new Connection({
-      server: this.server,
-      open: options.open,
-      log: options.log,
-    });
+    this.#connection = new Connection(options);
     this.#starting = this.#start();
     // Callers that need the session await it and see the failure; there may be none.
     this.#starting.catch(() => {});

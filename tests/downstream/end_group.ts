@@ -2,7 +2,7 @@
  * Starts a process that ignores SIGTERM, with a child that does too, and ends their group. Prints
  * the observed steps as JSON. Run with few permissions, it tests the fallbacks.
  */
-import { groupEnds, signalGroup } from "../../src/downstream/process_group.ts";
+import { groupEnds, signalGroup } from "../../src/downstream/transports/process_group.ts";
 
 // The child does not inherit our pipes.
 const script =

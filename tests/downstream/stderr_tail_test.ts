@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { StderrTail } from "../../src/downstream/stderr_tail.ts";
+import { StderrTail } from "../../src/downstream/transports/stderr_tail.ts";
 import { redact } from "../../src/redact.ts";
 
 const SECRET = "canary-0123456789";

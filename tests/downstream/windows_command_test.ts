@@ -3,7 +3,10 @@
  * itself, a real script gets the arguments through `cmd.exe`.
  */
 import assert from "node:assert/strict";
-import { CommandLineError, windowsCommand } from "../../src/downstream/windows_command.ts";
+import {
+  CommandLineError,
+  windowsCommand,
+} from "../../src/downstream/transports/windows_command.ts";
 
 const ENV = {
   Path: 'C:\\Windows\\System32;"C:\\Program Files\\nodejs";relative;D:\\tools\\',

@@ -4,7 +4,7 @@ import type { Log } from "../../log.ts";
 import type { Authorization } from "../authorization.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { secretsOf } from "../secrets.ts";
-import type { GracePeriods, Transport } from "../transport.ts";
+import type { GracePeriods, Transport } from "../transports/mod.ts";
 import { HttpRequester } from "./http_requester.ts";
 import { RemoteChannel } from "./remote_channel.ts";
 import type { RemoteClientListener, RemoteClientOptions } from "./remote_client.ts";

@@ -1,16 +1,16 @@
-import { childEnvironment, type ConnectStdio, type ServerConfig } from "../config/mod.ts";
-import { DownstreamError } from "../errors.ts";
-import { type ByteSource, LineChannel } from "../jsonrpc/mod.ts";
-import type { Log } from "../log.ts";
-import { redact } from "../redact.ts";
+import { childEnvironment, type ConnectStdio, type ServerConfig } from "../../config/mod.ts";
+import { DownstreamError } from "../../errors.ts";
+import { type ByteSource, LineChannel } from "../../jsonrpc/mod.ts";
+import type { Log } from "../../log.ts";
+import { redact } from "../../redact.ts";
 import { groupEnds, signalGroup } from "./process_group.ts";
 import { NoRoom, type Processes } from "./processes.ts";
-import { redactExcerpt, secretsOf } from "./secrets.ts";
+import { redactExcerpt, secretsOf } from "../secrets.ts";
 import { explainStart } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
 import type { GracePeriods, Transport } from "./transport.ts";
 import { type CommandLine, windowsCommand } from "./windows_command.ts";
-import { within } from "../within.ts";
+import { within } from "../../within.ts";
 
 /** Time to wait for the exit status and the stderr of a process that is ending, in milliseconds. */
 const LAST_WORDS_MS = 100;

@@ -1,4 +1,4 @@
-import type { Channel } from "../jsonrpc/mod.ts";
+import type { Channel } from "../../jsonrpc/mod.ts";
 
 /** Time for each step of a server's shutdown, in milliseconds. */
 export interface GracePeriods {

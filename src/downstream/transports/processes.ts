@@ -1,5 +1,5 @@
-import { DownstreamError } from "../errors.ts";
-import type { Log } from "../log.ts";
+import { DownstreamError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
 import { signalGroup } from "./process_group.ts";
 import { Watchdog } from "./watchdog.ts";
 

@@ -1,4 +1,4 @@
-import { ReadThrottle } from "../jsonrpc/mod.ts";
+import { ReadThrottle } from "../../jsonrpc/mod.ts";
 
 const MAX_LINES = 20;
 const MAX_BYTES = 2048;

@@ -1,5 +1,5 @@
-import type { ConnectMemory } from "../config/mod.ts";
-import { type Channel, createMemoryChannels, MAX_MESSAGE_BYTES } from "../jsonrpc/mod.ts";
+import type { ConnectMemory } from "../../config/mod.ts";
+import { type Channel, createMemoryChannels, MAX_MESSAGE_BYTES } from "../../jsonrpc/mod.ts";
 import type { Transport } from "./transport.ts";
 
 /** Characters at each end of a message that are kept if it is too long. */

@@ -1,4 +1,4 @@
-import { type ConnectStdio, resolvePath } from "../config/mod.ts";
+import { type ConnectStdio, resolvePath } from "../../config/mod.ts";
 import { CommandLineError } from "./windows_command.ts";
 
 /** Why a command could not be started. */

@@ -1,4 +1,4 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../../log.ts";
 
 /**
  * Reads `+ID` and `-ID` lines, and ends the remaining groups when its input ends, which happens when the

@@ -1,3 +1,11 @@
+/**
+ * The transports to servers: processes of ours, remote servers, servers in this process. The only part
+ * that depends on the kind of a connection; only the remote transport has a folder of its own, because
+ * it is loaded when it is used. Knows messages, not what is in them. Imports `config`, `jsonrpc` and the
+ * leaves.
+ *
+ * @module
+ */
 import {
   type Connect,
   type ConnectHttp,
@@ -5,11 +13,16 @@ import {
   type ConnectStdio,
   downloads,
   type ServerConfig,
-} from "../config/mod.ts";
-import type { Authorization } from "./authorization.ts";
-import type { LocalFinding } from "./causes/mod.ts";
+} from "../../config/mod.ts";
+import type { Authorization } from "../authorization.ts";
+import type { LocalFinding } from "../causes/mod.ts";
 import { openStdio, type StdioContext } from "./stdio_transport.ts";
 import type { Transport } from "./transport.ts";
+
+export { NoRoom, Processes } from "./processes.ts";
+export { StartFailure, type StartFailureKind } from "./start_failure.ts";
+export type { StdioContext } from "./stdio_transport.ts";
+export type { GracePeriods, Transport } from "./transport.ts";
 
 /** The context in which a connection is opened. */
 export interface TransportContext extends StdioContext {
@@ -68,7 +81,7 @@ function stdio(connect: ConnectStdio): TransportKind {
     mayDownload: () => downloads([connect.command, ...connect.args]),
     open: (config, context) => openStdio(config, { ...context, connect }),
     async findCause(words, name) {
-      const { findLocalCause } = await import("./causes/mod.ts");
+      const { findLocalCause } = await import("../causes/mod.ts");
       return findLocalCause(words, { name, connect });
     },
   };
@@ -79,7 +92,7 @@ function http(connect: ConnectHttp): TransportKind {
     ...REMOTE_OR_EMBEDDED,
     network: "tcp",
     async open(config, { log, maxBytes, authorization }) {
-      const { openRemote } = await import("./remote/mod.ts");
+      const { openRemote } = await import("../remote/mod.ts");
       const limits = maxBytes === undefined ? {} : { maxBytes };
       return await openRemote(config, { connect, log, ...limits, authorization });
     },
