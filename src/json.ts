@@ -1,5 +1,5 @@
 /**
- * Recognizes JSON objects. A leaf: imports nothing of the project.
+ * Recognizes JSON objects, and formats paths to values. A leaf: imports nothing of the project.
  *
  * @module
  */
@@ -7,4 +7,20 @@
 /** Whether a JSON value is an object. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Formats the path of a value: `agents.backend.deny.tools.postgres[0]`. A key with other characters
+ * than letters, digits, `_` and `-` is quoted as in JSON: `agents["team.backend"]`.
+ *
+ * @param parts Keys as strings, list indexes as numbers.
+ */
+export function formatPath(parts: readonly (string | number)[]): string {
+  let path = "";
+  for (const part of parts) {
+    if (typeof part === "number") path += `[${part}]`;
+    else if (!/^[A-Za-z0-9_-]+$/.test(part)) path += `[${JSON.stringify(part)}]`;
+    else path += path === "" ? part : `.${part}`;
+  }
+  return path;
 }

@@ -21,6 +21,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["jsonrpc", "wildcards", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
   ["otlp_exporter.ts", "line_queue.ts", "file_lock.ts"],
   [
+    "agent_id.ts",
     "atomic_file.ts",
     "bytes.ts",
     "file_identity.ts",

@@ -38,7 +38,12 @@ const IMPURE_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** The files that policy may import besides its own; from all others, it may import only types. */
-const PURE_FILES: ReadonlySet<string> = new Set(["errors.ts", "wildcards/mod.ts"]);
+const PURE_FILES: ReadonlySet<string> = new Set([
+  "agent_id.ts",
+  "errors.ts",
+  "json.ts",
+  "wildcards/mod.ts",
+]);
 
 /** The folders that must be pure. */
 const PURE_FOLDERS: readonly string[] = ["policy/", "wildcards/"];

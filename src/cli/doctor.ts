@@ -1,4 +1,5 @@
-import { type ConfigProblem, type Configuration, formatPath, processOf } from "../config/mod.ts";
+import { type ConfigProblem, type Configuration, processOf } from "../config/mod.ts";
+import { formatPath } from "../json.ts";
 import { formatProblem } from "../errors.ts";
 import { defineCommand, FILE_FLAGS, JSON_FLAG, optional, serverArgument } from "./command.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";

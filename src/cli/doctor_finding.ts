@@ -1,4 +1,5 @@
-import { addressOf, type ConfigProblem, formatPath, processOf } from "../config/mod.ts";
+import { addressOf, type ConfigProblem, processOf } from "../config/mod.ts";
+import { formatPath } from "../json.ts";
 import {
   CatalogError,
   HandshakeError,

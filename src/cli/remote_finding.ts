@@ -1,4 +1,5 @@
-import { type ConnectHttp, formatPath } from "../config/mod.ts";
+import { type ConnectHttp } from "../config/mod.ts";
+import { formatPath } from "../json.ts";
 import { type RemoteFailure, type RemoteProblem } from "../downstream/mod.ts";
 
 /** Why a remote server cannot be used, and how to fix it. */

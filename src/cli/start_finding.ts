@@ -1,4 +1,5 @@
-import { childEnvironment, type ConnectStdio, formatPath } from "../config/mod.ts";
+import { childEnvironment, type ConnectStdio } from "../config/mod.ts";
+import { formatPath } from "../json.ts";
 import { lineEndingsFix } from "../downstream/causes/mod.ts";
 import type { StartFailure, StartFailureKind } from "../downstream/mod.ts";
 

@@ -1,11 +1,11 @@
 import {
   type ConfigProblem,
   type Configuration,
-  formatPath,
   type Grants,
   nameHint,
   type Rules,
 } from "../config/mod.ts";
+import { formatPath } from "../json.ts";
 import { compilePattern } from "../policy/mod.ts";
 import type { Probe } from "./probe.ts";
 

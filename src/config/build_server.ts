@@ -3,7 +3,7 @@ import { type Connect, type ConnectStdio, processOf } from "./connect.ts";
 import { expandHome } from "./environment.ts";
 import { expandText, type Variables } from "./expand.ts";
 import { entriesOf } from "./json_value.ts";
-import { formatPath } from "./path.ts";
+import { formatPath } from "../json.ts";
 import type { ServerConfig, ServerOptions, ShownServer } from "./server.ts";
 import type { ServerEntry } from "./servers_schema.ts";
 import { showUrl } from "./shown_url.ts";

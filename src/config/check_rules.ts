@@ -1,5 +1,5 @@
 import type { ConfigProblem } from "../errors.ts";
-import { agentIdShape, isAgentId } from "./agent_id.ts";
+import { agentIdShape, isAgentId } from "../agent_id.ts";
 import type { Document, Path } from "./document.ts";
 import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
 import { isSecureUrl } from "../loopback.ts";

@@ -1,7 +1,7 @@
 import type { Node } from "jsonc-parser";
 import type { ConfigProblem } from "../errors.ts";
 import { type JsonValue, valueOf } from "./json_value.ts";
-import { formatPath } from "./path.ts";
+import { formatPath } from "../json.ts";
 import { type Position, positionsOf } from "./position.ts";
 import { parseSyntax } from "./syntax.ts";
 

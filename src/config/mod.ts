@@ -16,7 +16,6 @@ export { childEnvironment, expandHome, homeFolder } from "./environment.ts";
 export { oauthFolder, safeVariables, stateFile } from "./environment.ts";
 export { findExposure, hasCredentials } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
-export { agentIdShape, isAgentId } from "./agent_id.ts";
 export { folderOf, nameOf, resolvePath } from "./file_path.ts";
 export { checkConfiguration, loadConfiguration } from "./load.ts";
 export type { Checked, LoadOptions } from "./load.ts";
@@ -30,7 +29,6 @@ export type { ContainerRun, PackageRun, ServerProgram } from "./server_program.t
 export { parseServers } from "./parse_servers.ts";
 export { readText } from "./read_text.ts";
 export type { ReadText } from "./read_text.ts";
-export { formatPath } from "./path.ts";
 export { readInstant } from "./instant.ts";
 export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
 export type {

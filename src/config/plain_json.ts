@@ -1,7 +1,7 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Parsed, Path } from "./document.ts";
 import { encodeKey, type JsonValue, MAX_NESTING } from "./json_value.ts";
-import { formatPath } from "./path.ts";
+import { formatPath } from "../json.ts";
 
 /** The strings in JSON without escapes, from left to right; one followed by a colon is a key. */
 const TEXTS = /"[^"]*"(\s*:)?/g;

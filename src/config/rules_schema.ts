@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { agentIdPattern } from "./agent_id.ts";
+import { agentIdPattern } from "../agent_id.ts";
 import { readInstant } from "./instant.ts";
 import { isSecureUrl } from "../loopback.ts";
 import {

@@ -1,4 +1,4 @@
-import { agentIdShape, isAgentId } from "./agent_id.ts";
+import { agentIdShape, isAgentId } from "../agent_id.ts";
 import { expandHome } from "./environment.ts";
 
 /** Turns the text of a flag or variable into a value. */

@@ -5,7 +5,7 @@ import {
   type Pattern,
   toCharacters,
 } from "../wildcards/mod.ts";
-import { formatPath } from "./rule_path.ts";
+import { formatPath } from "../json.ts";
 import type { AgentGrants, GrantLists } from "./rules.ts";
 
 /** The entries of a list that a step of the decision searches. */

@@ -1,4 +1,4 @@
-const AGENT_ID = /^[A-Za-z0-9._-]{1,128}$/;
+import { isAgentId } from "../agent_id.ts";
 
 /** Maximum length of a malformed id in a message, in UTF-16 code units. */
 const QUOTED_LENGTH = 40;
@@ -27,11 +27,6 @@ export interface IdentityRefusal {
 
 /** The calling agent, which is in the rules, or why there is none. */
 export type Resolution = { readonly agent: string } | { readonly refused: IdentityRefusal };
-
-/** Whether a text has the form of an agent id: 1 to 128 of ASCII letters, digits, `-`, `_`, `.`. */
-export function isAgentId(text: string): boolean {
-  return AGENT_ID.test(text);
-}
 
 /**
  * Identifies the calling agent. Only returns agents that are in the rules.

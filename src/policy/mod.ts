@@ -8,13 +8,7 @@
  *
  * @module
  */
-export {
-  type Identity,
-  type IdentityRefusal,
-  isAgentId,
-  type Resolution,
-  resolveAgent,
-} from "./identity.ts";
+export { type Identity, type IdentityRefusal, type Resolution, resolveAgent } from "./identity.ts";
 export type { Decision, Question, Step, StepName } from "./decide.ts";
 export { compilePattern, type Pattern } from "../wildcards/mod.ts";
 export { compilePolicy, type Explanation, type Policy } from "./policy.ts";

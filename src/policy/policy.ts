@@ -7,7 +7,7 @@ import {
   type Question,
   type Step,
 } from "./decide.ts";
-import { formatPath } from "./rule_path.ts";
+import { formatPath } from "../json.ts";
 import type { PolicyRules } from "./rules.ts";
 
 /** A decision with the steps that led to it. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Identity, isAgentId, resolveAgent } from "../../src/policy/mod.ts";
+import { isAgentId } from "../../src/agent_id.ts";
+import { type Identity, resolveAgent } from "../../src/policy/mod.ts";
 
 const known = ["backend", "team.frontend", "default"];
 

@@ -1,4 +1,4 @@
-import { agentIdShape, isAgentId } from "../../config/mod.ts";
+import { agentIdShape, isAgentId } from "../../agent_id.ts";
 import { type Choice, Prompter, type Terminal } from "./prompter.ts";
 import { type ClientId, clientTitle } from "./clients.ts";
 import type { ClientFile, FoundServer } from "./find_servers.ts";

@@ -2,12 +2,12 @@ import {
   type Connect,
   type ConnectStdio,
   downloads,
-  formatPath,
   type PackageRun,
   processOf,
   programName,
   readPackageRun,
 } from "../../config/mod.ts";
+import { formatPath } from "../../json.ts";
 
 /** The cause of a local server's failure, found in its own output, and its fix. */
 export interface LocalFinding {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { hasCredentials, isAgentId, type JwtOptions, type Rules } from "../../config/mod.ts";
+import { isAgentId } from "../../agent_id.ts";
+import { hasCredentials, type JwtOptions, type Rules } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import type { Authenticator, AuthRequest, AuthResult, Credential } from "./authentication.ts";
 import { readBearer, writeChallenge } from "./bearer.ts";

@@ -1,3 +1,9 @@
+/**
+ * Recognizes ids of agents. A leaf: imports nothing of the project.
+ *
+ * @module
+ */
+
 /** Describes a valid agent id, to follow "expected" in a message. */
 export const agentIdShape = "1 to 128 letters, digits, `-`, `_` or `.`";
 
