@@ -79,20 +79,20 @@ export class CallLimits {
    *
    * @returns A promise only if a limit per minute applies.
    */
-  admit(newcomer: CallRequest): AdmitResult | Promise<AdmitResult> {
-    const { limits: { perMinute }, unanswered } = newcomer;
+  admit(request: CallRequest): AdmitResult | Promise<AdmitResult> {
+    const { limits: { perMinute }, unanswered } = request;
     if (unanswered > MAX_UNANSWERED) {
       return refuse(
-        `This connection waits for ${MAX_UNANSWERED} answers, as many as it may. ` +
-          "Call again when some of them are there.",
+        `This connection already has ${MAX_UNANSWERED} unanswered calls, its maximum. ` +
+          "Call again when some of them are answered.",
       );
     }
     const isCounted = perMinute !== undefined || this.#options.callsPerMinute !== undefined;
-    return isCounted ? this.#admitCounted(newcomer) : this.#begin(newcomer);
+    return isCounted ? this.#admitCounted(request) : this.#begin(request);
   }
 
-  async #admitCounted(newcomer: CallRequest): Promise<AdmitResult> {
-    const { agent, limits: { perMinute } } = newcomer;
+  async #admitCounted(request: CallRequest): Promise<AdmitResult> {
+    const { agent, limits: { perMinute } } = request;
     const { callsPerMinute } = this.#options;
     if (perMinute !== undefined) {
       const refused = await this.#checkRate(`agent:${agent}`, perMinute, `Agent "${agent}"`);
@@ -103,7 +103,7 @@ export class CallLimits {
       const refused = await this.#checkRate("all", callsPerMinute, "The gateway");
       if (refused !== undefined) return refused;
     }
-    return this.#begin(newcomer);
+    return this.#begin(request);
   }
 
   /** Checks and counts in one synchronous step, so that no other call can start in between. */
@@ -112,15 +112,13 @@ export class CallLimits {
     const running = this.#running.get(agent) ?? 0;
     if (concurrent !== undefined && running >= concurrent) {
       return refuse(
-        `Agent "${agent}" has ${running} ${
-          callsOf(running)
-        } under way, as many as it may (${concurrent}). ` +
-          "Call again when one of them is answered.",
+        `Agent "${agent}" already has ${running} active ${callsOf(running)}; its limit is ` +
+          `${concurrent}. Call again when one of them is answered.`,
       );
     }
     if (this.#total >= maxCalls) {
       return refuse(
-        `The gateway has ${this.#total} calls under way, as many as it may. Call again a little later.`,
+        `The gateway already has ${this.#total} active calls, its maximum. Call again a little later.`,
       );
     }
     return new Permit(agent, this.#count);

@@ -67,7 +67,7 @@ Deno.test("[errors.rate-limited] [rules.limits] calls beyond the concurrent limi
   assert.deepEqual(refused, {
     code: "RATE_LIMITED",
     message:
-      'Agent "a" has 2 calls under way, as many as it may (2). Call again when one of them is answered.',
+      'Agent "a" already has 2 active calls; its limit is 2. Call again when one of them is answered.',
     retry_after_ms: 1000,
   });
   await scene.begin("b");
@@ -106,12 +106,12 @@ Deno.test("[rules.limits] a reload changes limits, and keeps the counts", async 
   });
   await using scene = await SessionScene.open(rules(10, 1));
   await scene.begin("a");
-  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /under way/);
+  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /active call/);
   await scene.reload(rules(2, 2));
   assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /in a minute/);
   await scene.reload(rules(5, 2));
   await scene.begin("a");
-  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /under way/);
+  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /active call/);
   await scene.reload({ agents: { a: {} } });
   await scene.begin("a");
   await scene.begin("a");
@@ -128,7 +128,7 @@ Deno.test("[rules.limits] the whole gateway has limits, too", async () => {
   assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /^Agent "a" has made/);
   const { code, message } = await scene.call("wait", { agent_id: "b" });
   assert.equal(code, "RATE_LIMITED");
-  assert.match(message ?? "", /^The gateway has 2 calls under way, as many as it may\./);
+  assert.match(message ?? "", /^The gateway already has 2 active calls, its maximum\./);
   scene.waiting[0]?.end();
   await until("a place is free", () => scene.limits.callCount === 1);
   const late = await scene.call("wait", { agent_id: "b" });

@@ -13,7 +13,7 @@ interface Side {
   /** Sends a line from the other side. */
   readonly say: (line: string) => void;
   /** The lines that the peer sent. */
-  readonly heard: string[];
+  readonly sent: string[];
   readonly noises: string[];
   readonly incoming: IncomingRequest[];
 }
@@ -21,8 +21,8 @@ interface Side {
 /** Creates a peer inside the process; the test plays the other side. */
 function open(handler: Partial<PeerHandler> = {}): Side {
   const [own, other] = createMemoryChannels();
-  const [heard, noises, incoming]: [string[], string[], IncomingRequest[]] = [[], [], []];
-  other.open({ message: (text) => heard.push(text), dropped: () => {}, closed: () => {} });
+  const [sent, noises, incoming]: [string[], string[], IncomingRequest[]] = [[], [], []];
+  other.open({ message: (text) => sent.push(text), dropped: () => {}, closed: () => {} });
   const peer = new Peer(own, {
     request: (request) => void incoming.push(request),
     notification: () => {},
@@ -30,13 +30,13 @@ function open(handler: Partial<PeerHandler> = {}): Side {
     closed: () => {},
     ...handler,
   });
-  return { peer, say: (line) => other.send(line), heard, noises, incoming };
+  return { peer, say: (line) => other.send(line), sent, noises, incoming };
 }
 
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 
 Deno.test("[protocol.too-complex] endless brackets are refused before they are parsed", async () => {
-  const { peer, say, heard, noises } = open({ answersNoise: true });
+  const { peer, say, sent, noises } = open({ answersNoise: true });
   const reply = peer.request("a");
   const size = 16 * 1024 * 1024;
   const start = performance.now();
@@ -50,14 +50,14 @@ Deno.test("[protocol.too-complex] endless brackets are refused before they are p
   assert.equal(answer.ok, false);
   assert.match(answer.ok ? "" : answer.error.message, /^The answer is not valid: .* too deeply/);
   await settle();
-  const answers = heard.slice(1).map((line) => JSON.parse(line));
+  const answers = sent.slice(1).map((line) => JSON.parse(line));
   assert.deepEqual(answers.map(({ id }) => id), [null, 5, 6]);
   assert.equal(noises.length, 4);
   await peer.close();
 });
 
 Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end reading", async () => {
-  const { peer, say, heard, incoming } = open({ answersNoise: true });
+  const { peer, say, sent, incoming } = open({ answersNoise: true });
   const deep = nested(200_000);
   say('{"jsonrpc":"2.0","id":1,"method":"hold"}');
   const params = [`{"requestId":${deep}}`, `{"requestId":1,"reason":${deep}}`];
@@ -74,19 +74,19 @@ Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end re
   assert.deepEqual(incoming.map(({ method }) => method), ["hold", "last"]);
   assert.equal(incoming[0]?.signal.aborted, true);
   // The message without a version, and the batch of one array.
-  assert.equal(heard.length, 2);
+  assert.equal(sent.length, 2);
   peer.cancelIncoming("the end");
   await peer.close();
 });
 
 Deno.test("[protocol.batch] a batch with too many messages is refused as a whole", async () => {
-  const { peer, say, heard, incoming } = open({ answersNoise: true });
+  const { peer, say, sent, incoming } = open({ answersNoise: true });
   const batch = (size: number) => `[${Array.from({ length: size }, () => "1").join(",")}]`;
   say(batch(1000));
   say(batch(1001));
   say(batch(1_000_000));
   await settle();
-  const [accepted, ...refused] = heard.map((line) => JSON.parse(line));
+  const [accepted, ...refused] = sent.map((line) => JSON.parse(line));
   assert.equal(accepted.length, 1000);
   assert.deepEqual(refused.map(({ id, error }) => [id, error.code]), [[null, -32600], [
     null,
@@ -97,7 +97,7 @@ Deno.test("[protocol.batch] a batch with too many messages is refused as a whole
 });
 
 Deno.test("[protocol.batch] answers that are too large for one message are sent one by one", async () => {
-  const { peer, say, heard, incoming } = open();
+  const { peer, say, sent, incoming } = open();
   const ids = Array.from({ length: 3 }, (_, index) => index);
   say(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
   await settle();
@@ -105,14 +105,14 @@ Deno.test("[protocol.batch] answers that are too large for one message are sent 
   const big = new JsonText(`"${"x".repeat(32 * 1024 * 1024)}"`);
   for (const request of incoming) request.reply(big);
   await settle();
-  assert.deepEqual(heard.map((line) => line.slice(0, 32)), [
+  assert.deepEqual(sent.map((line) => line.slice(0, 32)), [
     ...ids.map((id) => `{"jsonrpc":"2.0","id":${id},"result":"xxxx`.slice(0, 32)),
   ]);
   await peer.close();
 });
 
 Deno.test("[protocol.progress] the parameters can contain the id as progress token", async () => {
-  const { peer, say, heard } = open();
+  const { peer, say, sent } = open();
   const seen: unknown[] = [];
   const ask = () =>
     peer.request("m", (id) => ({ _meta: { progressToken: id } }), {
@@ -120,7 +120,7 @@ Deno.test("[protocol.progress] the parameters can contain the id as progress tok
     });
   const replies = [ask(), ask()];
   await settle();
-  for (const line of heard) {
+  for (const line of sent) {
     const { id, params } = JSON.parse(line);
     assert.equal(params._meta.progressToken, id);
     say(
@@ -134,7 +134,7 @@ Deno.test("[protocol.progress] the parameters can contain the id as progress tok
 });
 
 Deno.test("[protocol.handler-fails] parameters that cannot be serialized leave no pending request", async () => {
-  const { peer, heard } = open();
+  const { peer, sent } = open();
   const { signal } = new AbortController();
   const cyclic: Record<string, unknown> = {};
   cyclic.self = cyclic;
@@ -149,7 +149,7 @@ Deno.test("[protocol.handler-fails] parameters that cannot be serialized leave n
   );
   assert.equal(peer.pendingCount, 0);
   await settle();
-  assert.deepEqual(heard, []);
+  assert.deepEqual(sent, []);
   await peer.close();
 });
 
@@ -157,7 +157,7 @@ Deno.test("[protocol.handler-fails] a handler that always throws does not end re
   const fail = (): never => {
     throw new Error("on purpose");
   };
-  const { peer, say, heard } = open({
+  const { peer, say, sent } = open({
     answersNoise: true,
     request: fail,
     notification: () => Promise.reject(new Error("on purpose")),
@@ -171,26 +171,26 @@ Deno.test("[protocol.handler-fails] a handler that always throws does not end re
   say('{"jsonrpc":"1.0","id":1,"result":{}}');
   assert.equal((await reply).ok, false);
   await settle();
-  const codes = heard.slice(1).map((line) => [JSON.parse(line)].flat()[0].error.code);
+  const codes = sent.slice(1).map((line) => [JSON.parse(line)].flat()[0].error.code);
   assert.deepEqual(codes, [-32700, -32600, -32603]);
   await peer.close();
   await settle();
 });
 
 Deno.test("[protocol.cancel] a request that was cancelled in advance is not sent", async () => {
-  const { peer, heard } = open();
+  const { peer, sent } = open();
   await assert.rejects(
     peer.request("m", {}, { signal: AbortSignal.abort("at once") }),
     (reason) => reason === "at once",
   );
   assert.equal(peer.pendingCount, 0);
   await settle();
-  assert.deepEqual(heard, []);
+  assert.deepEqual(sent, []);
   await peer.close();
 });
 
 Deno.test("[protocol.cancel] the cancellation is sent with any reason", async () => {
-  const { peer, heard } = open();
+  const { peer, sent } = open();
   for (const reason of [undefined, Object.create(null), Symbol("s"), 5n, { toString: null }]) {
     const abort = new AbortController();
     const request = peer.request("m", undefined, { signal: abort.signal });
@@ -198,9 +198,9 @@ Deno.test("[protocol.cancel] the cancellation is sent with any reason", async ()
     await assert.rejects(request.finally(() => {}), (cause) => cause === abort.signal.reason);
   }
   await settle();
-  const sent = heard.map((line) => JSON.parse(line));
+  const messages = sent.map((line) => JSON.parse(line));
   assert.deepEqual(
-    sent.filter(({ method }) => method !== "m").map(({ method, params }) =>
+    messages.filter(({ method }) => method !== "m").map(({ method, params }) =>
       `${method} ${params.requestId} ${typeof params.reason}`
     ),
     [1, 2, 3, 4, 5].map((id) => `notifications/cancelled ${id} string`),
