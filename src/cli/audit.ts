@@ -1,7 +1,6 @@
 import { type ReadEntry, readEntry } from "./audit_entry.ts";
 import { AuditCounter, type AuditFigures, type Figures } from "./audit_figures.ts";
-import { AuditFiles } from "./audit_files.ts";
-import { FollowedLog } from "./audit_follow.ts";
+import { AuditFiles, FollowedLog } from "./audit_files.ts";
 import { auditPaths } from "./audit_path.ts";
 import {
   agentFlag,
@@ -49,17 +48,15 @@ export const stats = defineCommand({
     const { flags: { since = -Infinity, agent, json }, stdout } = input;
     useLog(input, (files) => {
       const counter = new AuditCounter();
-      for (const { entry } of files.entries(since)) {
+      for (const { entry } of files.entries({ since })) {
         if (entry.time >= since && (agent === undefined || entry.agent === agent)) {
           counter.add(entry);
         }
       }
-      const figures: AuditFigures = counter.figures();
+      const figures = counter.figures();
       const { paths, damaged } = files;
-      const text = json
-        ? `${JSON.stringify({ files: paths.toReversed(), damaged_lines: damaged, ...figures })}\n`
-        : figuresText(figures);
-      stdout.write(text);
+      const answer = { files: paths.toReversed(), damaged_lines: damaged, ...figures };
+      stdout.write(json ? `${JSON.stringify(answer)}\n` : figuresText(figures));
     });
     return 0;
   },
@@ -114,7 +111,7 @@ async function follow(input: TailInput): Promise<void> {
   const { flags, stdout, stderr } = input;
   let followed: FollowedLog | undefined;
   useLog(input, (files) => {
-    stdout.write(lastEntries(files, flags, files.position.offset));
+    stdout.write(lastEntries(files, flags, { end: files.position.offset }));
     followed = new FollowedLog(files.path, files.position);
   }, (path) => {
     stderr.write(`There is no audit log at ${path} yet; waiting for it\n`);
@@ -132,10 +129,14 @@ async function follow(input: TailInput): Promise<void> {
   }
 }
 
-/** The last entries, the newest last. */
-function lastEntries(files: AuditFiles, flags: TailInput["flags"], end?: number): string {
+/** The last entries, in the order of the log. */
+function lastEntries(
+  files: AuditFiles,
+  flags: TailInput["flags"],
+  range: { readonly end?: number } = {},
+): string {
   const found: string[] = [];
-  for (const { entry, text } of files.newestFirst(end)) {
+  for (const { entry, text } of files.entries(range)) {
     if (found.length >= flags.lines) break;
     const line = lineOf(entry, text, flags);
     if (line !== undefined) found.push(line);
@@ -213,15 +214,13 @@ const NUMBER_WIDTH = 8;
 function figuresText(figures: AuditFigures): string {
   const { count, from, to, decisions, tool_errors } = figures;
   if (count === 0) return "No operations\n";
-  const outcomes = Object.entries(decisions).map(([name, number]) => `${number} ${name}`).join(
-    ", ",
-  );
+  const outcomes = Object.entries(decisions).map(([name, number]) => `${number} ${name}`);
   const failing = figures.tools.filter((tool) => tool.tool_errors > 0)
     .sort((one, two) => two.tool_errors - one.tool_errors);
   const failed = tool_errors > 0 ? `; ${tool_errors} of the allowed calls returned isError` : "";
   const slowest = figures.tools.toSorted((one, two) => two.p95_ms - one.p95_ms);
   const parts = [
-    `${count} operations: ${outcomes}${failed}\n${from} to ${to}\n`,
+    `${count} operations: ${outcomes.join(", ")}${failed}\n${from} to ${to}\n`,
     figuresTable("AGENT", figures.agents),
     figuresTable("SERVER", figures.servers),
     figuresTable("TOOL", figures.tools),
@@ -231,9 +230,9 @@ function figuresText(figures: AuditFigures): string {
     ),
     numbersTable(
       ["DENIED: AGENT, RULE", "COUNT"],
-      figures.denials.map((
-        { agent, rule, count },
-      ) => [`${agent || "(none)"}  ${rule}`, `${count}`]),
+      figures.denials.map(({ agent, rule, count }) => {
+        return [`${agent || "(none)"}  ${rule}`, `${count}`];
+      }),
     ),
     numbersTable(
       ["TOOL WITH isError", "COUNT"],

@@ -23,8 +23,12 @@ export interface ReadEntry {
 
 /** Parses a line; `undefined` if it is not an entry. */
 export function readEntry(text: string): ReadEntry | undefined {
-  const line = parseObject(text);
-  if (line === undefined) return undefined;
+  let line: Record<string, unknown>;
+  try {
+    line = Object(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
   const time = Date.parse(textOf(line.timestamp));
   const operation = textOf(line.operation);
   const decision = textOf(line.decision);
@@ -43,15 +47,6 @@ export function readEntry(text: string): ReadEntry | undefined {
     isToolError: line.tool_error === true,
     latencyMs: typeof line.latency_ms === "number" ? line.latency_ms : 0,
   };
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function textOf(value: unknown): string {

@@ -1,3 +1,4 @@
+import { roundThousandths } from "../rounding.ts";
 import type { ReadEntry } from "./audit_entry.ts";
 
 /** Figures of one agent, server or tool. */
@@ -5,9 +6,7 @@ export interface Figures {
   readonly name: string;
   /** Number of operations. */
   readonly count: number;
-  /** Number of denied operations. */
   readonly denied: number;
-  /** Number of failed operations. */
   readonly errors: number;
   /** Number of allowed operations whose server's tool returned an error. */
   readonly tool_errors: number;
@@ -15,11 +14,6 @@ export interface Figures {
   readonly p95_ms: number;
   /** Highest latency in milliseconds. */
   readonly max_ms: number;
-}
-
-/** Number of occurrences. */
-export interface AuditCount {
-  readonly count: number;
 }
 
 /** All figures of an audit log. */
@@ -30,16 +24,19 @@ export interface AuditFigures {
   readonly from?: string;
   readonly to?: string;
   readonly decisions: Readonly<Record<string, number>>;
-  /** Number of allowed operations whose server's tool returned an error. */
   readonly tool_errors: number;
   readonly operations: readonly Figures[];
   readonly agents: readonly Figures[];
   readonly servers: readonly Figures[];
   readonly tools: readonly Figures[];
   /** Denials by agent and rule. */
-  readonly denials: readonly (AuditCount & { readonly agent: string; readonly rule: string })[];
+  readonly denials: readonly {
+    readonly agent: string;
+    readonly rule: string;
+    readonly count: number;
+  }[];
   /** Errors by code. */
-  readonly errors: readonly (AuditCount & { readonly code: string })[];
+  readonly errors: readonly { readonly code: string; readonly count: number }[];
 }
 
 /**
@@ -56,23 +53,23 @@ export class AuditCounter {
   #count = 0;
   #toolErrors = 0;
   readonly #decisions = new Map<string, number>();
+  readonly #denials = new Map<string, number>();
+  readonly #errors = new Map<string, number>();
   readonly #operations = new Map<string, AuditTally>();
   readonly #agents = new Map<string, AuditTally>();
   readonly #servers = new Map<string, AuditTally>();
   readonly #tools = new Map<string, AuditTally>();
-  readonly #denials = new Map<string, number>();
-  readonly #errors = new Map<string, number>();
 
   /** Counts an entry. */
   add(entry: ReadEntry): void {
-    const { time, agent, server, tool, decision, code, rule } = entry;
+    const { time, agent, operation, server, tool, decision, code, rule } = entry;
     this.#count++;
     if (entry.isToolError) this.#toolErrors++;
     // Several gateways may write one log, so lines are not strictly in order.
     this.#first = Math.min(this.#first, time);
     this.#last = Math.max(this.#last, time);
     increase(this.#decisions, decision);
-    tallyOf(this.#operations, entry.operation).add(entry);
+    tallyOf(this.#operations, operation).add(entry);
     tallyOf(this.#agents, agent).add(entry);
     if (server !== "") tallyOf(this.#servers, server).add(entry);
     if (tool !== "") tallyOf(this.#tools, `${server}/${tool}`).add(entry);
@@ -82,12 +79,12 @@ export class AuditCounter {
 
   /** The figures so far, the most frequent first. */
   figures(): AuditFigures {
-    const span = this.#count === 0
-      ? {}
-      : { from: new Date(this.#first).toISOString(), to: new Date(this.#last).toISOString() };
     return {
       count: this.#count,
-      ...span,
+      ...(this.#count > 0 && {
+        from: new Date(this.#first).toISOString(),
+        to: new Date(this.#last).toISOString(),
+      }),
       decisions: Object.fromEntries(byCount(this.#decisions)),
       tool_errors: this.#toolErrors,
       operations: figuresOf(this.#operations),
@@ -95,8 +92,7 @@ export class AuditCounter {
       servers: figuresOf(this.#servers),
       tools: figuresOf(this.#tools),
       denials: byCount(this.#denials).map(([key, count]) => {
-        if (key === OTHER) return { agent: OTHER, rule: OTHER, count };
-        const [agent, rule]: [string, string] = JSON.parse(key);
+        const [agent, rule]: [string, string] = key === OTHER ? [OTHER, OTHER] : JSON.parse(key);
         return { agent, rule, count };
       }),
       errors: byCount(this.#errors).map(([code, count]) => ({ code, count })),
@@ -160,16 +156,12 @@ function figuresOf(tallies: ReadonlyMap<string, AuditTally>): Figures[] {
       denied: tally.denied,
       errors: tally.errors,
       tool_errors: tally.toolErrors,
-      p95_ms: round(tally.p95Ms()),
-      max_ms: round(tally.maxMs),
+      p95_ms: roundThousandths(tally.p95Ms()),
+      max_ms: roundThousandths(tally.maxMs),
     }))
     .sort((one, two) => two.count - one.count || compare(one.name, two.name));
 }
 
 function compare(one: string, two: string): number {
   return one < two ? -1 : 1;
-}
-
-function round(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }

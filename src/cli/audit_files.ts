@@ -1,14 +1,17 @@
-import { identityOf } from "../file_identity.ts";
+import { joinBytes } from "../bytes.ts";
+import { identityAt, identityOf } from "../file_identity.ts";
 import { type ReadEntry, readEntry } from "./audit_entry.ts";
-import {
-  CHUNK_BYTES,
-  join,
-  LINE_FEED,
-  LineJoiner,
-  logFile,
-  MAX_LINE_BYTES,
-  readAt,
-} from "./audit_lines.ts";
+
+/** Size of one read, in bytes. */
+const CHUNK_BYTES = 256 * 1024;
+
+/** Maximum length of a line, in bytes; the gateway's lines are far shorter. */
+const MAX_LINE_BYTES = 1024 * 1024;
+
+const LINE_FEED = 0x0a;
+
+/** Number of times that a rotated file is read again: other gateways may still write to it. */
+const LAST_READS = 20;
 
 /**
  * A position in a log: the identity of a file, which may have been renamed, and an offset in bytes.
@@ -74,48 +77,30 @@ export class AuditFiles implements Disposable {
     this.position = endOf(newest);
   }
 
-  /** All entries, the oldest first. */
-  *entries(since = -Infinity): Generator<ReadLine> {
-    for (const file of this.#files.toReversed()) {
-      // A file that was last written before `since` has no newer entry.
-      const changedAt = file.statSync().mtime?.getTime() ?? Infinity;
-      if (changedAt >= since) yield* this.#sort(linesOf(file));
-    }
-  }
-
-  /** All entries, the newest first; by default from the end of the newest file. */
-  *newestFirst(end?: number): Generator<ReadLine> {
+  /**
+   * The entries, the newest first.
+   *
+   * @param options The end in the newest file; default: its size. `since` skips older files.
+   */
+  *entries(
+    { end, since = -Infinity }: { readonly end?: number; readonly since?: number } = {},
+  ): Generator<ReadLine> {
     for (const [number, file] of this.#files.entries()) {
-      const from = number === 0 && end !== undefined ? end : file.statSync().size;
-      yield* this.#sort(linesBackwards(file, from));
+      const { size, mtime } = file.statSync();
+      // A file that was last written before `since` has no newer entry.
+      if ((mtime?.getTime() ?? Infinity) < since) continue;
+      for (const text of linesBackwards(file, number === 0 ? end ?? size : size)) {
+        if (text === "") continue;
+        const entry = text === undefined ? undefined : readEntry(text);
+        if (entry === undefined || text === undefined) this.damaged++;
+        else yield { entry, text };
+      }
     }
   }
 
   [Symbol.dispose](): void {
     for (const file of this.#files) file.close();
   }
-
-  *#sort(lines: Iterable<string | undefined>): Generator<ReadLine> {
-    for (const text of lines) {
-      if (text === "") continue;
-      const entry = text === undefined ? undefined : readEntry(text);
-      if (entry === undefined || text === undefined) this.damaged++;
-      else yield { entry, text };
-    }
-  }
-}
-
-/** The lines of a file; `undefined` for one that is too long. */
-function* linesOf(file: Deno.FsFile): Generator<string | undefined> {
-  const joiner = new LineJoiner();
-  const chunk = new Uint8Array(CHUNK_BYTES);
-  file.seekSync(0, Deno.SeekMode.Start);
-  for (;;) {
-    const size = file.readSync(chunk);
-    if (size === null) break;
-    yield* joiner.add(chunk.subarray(0, size));
-  }
-  yield* joiner.end();
 }
 
 /** The lines of a file, the last first; `undefined` for one that is too long. */
@@ -127,24 +112,21 @@ function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | und
   while (at > 0) {
     const size = Math.min(CHUNK_BYTES, at);
     at -= size;
-    const bytes = join(readAt(file, { at, size }), rest);
+    const bytes = joinBytes([readAt(file, { at, size }), rest]);
     // The text before the first line feed may be the end of a line that begins in an earlier chunk.
     const start = at === 0 ? 0 : bytes.indexOf(LINE_FEED) + 1;
     if (at > 0 && start === 0) {
-      rest = bytes;
-    } else {
-      const lines: (string | undefined)[] = decoder.decode(bytes.subarray(start)).split("\n")
-        .reverse();
-      if (isTooLong) lines[0] = undefined;
-      isTooLong = false;
-      yield* lines;
-      rest = bytes.slice(0, Math.max(0, start - 1));
+      const isLong = bytes.length > MAX_LINE_BYTES;
+      rest = isLong ? new Uint8Array() : bytes;
+      isTooLong ||= isLong;
       continue;
     }
-    if (rest.length > MAX_LINE_BYTES) {
-      rest = new Uint8Array();
-      isTooLong = true;
-    }
+    const text = decoder.decode(bytes.subarray(start));
+    const lines: (string | undefined)[] = text.split("\n").reverse();
+    if (isTooLong) lines[0] = undefined;
+    isTooLong = false;
+    yield* lines;
+    rest = bytes.slice(0, Math.max(0, start - 1));
   }
   if (isTooLong) yield undefined;
 }
@@ -155,4 +137,123 @@ function endOf(file: Deno.FsFile): LogPosition {
   const from = Math.max(0, info.size - MAX_LINE_BYTES);
   const end = readAt(file, { at: from, size: info.size - from }).lastIndexOf(LINE_FEED) + 1;
   return { identity: identityOf(info), offset: from + end };
+}
+
+interface OpenFile {
+  readonly file: Deno.FsFile;
+  readonly identity: string;
+  offset: number;
+  /** The beginning of a line that is not complete yet; `undefined` for one that is too long. */
+  rest: Uint8Array | undefined;
+  readsLeft: number;
+}
+
+/** Reads an audit log as it grows, also across rotations. Bind it with `using`. */
+export class FollowedLog implements Disposable {
+  readonly #path: string;
+  readonly #decoder = new TextDecoder();
+  #newest: OpenFile | undefined;
+  readonly #older = new Set<OpenFile>();
+
+  /**
+   * @param path The newest file, which need not exist yet.
+   * @param position Where to start; default: at the beginning of the file.
+   */
+  constructor(path: string, position?: LogPosition) {
+    this.#path = path;
+    if (position === undefined) return;
+    const number = this.#numberOf(position.identity);
+    if (number !== undefined) this.#newest = this.#open(number, position.offset);
+  }
+
+  /** The complete lines since the last call. */
+  *lines(): Generator<string> {
+    for (const older of this.#older) {
+      yield* this.#read(older);
+      if (--older.readsLeft > 0) continue;
+      older.file.close();
+      this.#older.delete(older);
+    }
+    const last = this.#newest;
+    if (last !== undefined) {
+      yield* this.#read(last);
+      if (identityAt(this.#path) === last.identity) return;
+    }
+    // Number of files that are newer than the last one read.
+    const newer = last === undefined ? 0 : this.#numberOf(last.identity) ?? 0;
+    for (let number = Math.max(0, newer - 1); number >= 0; number--) {
+      const next = this.#open(number);
+      if (next === undefined) continue;
+      if (this.#newest !== undefined) this.#older.add(this.#newest);
+      this.#newest = next;
+      yield* this.#read(next);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const { file } of this.#older) file.close();
+    this.#newest?.file.close();
+  }
+
+  /** The rotation number of a file; 0 for the newest. */
+  #numberOf(identity: string): number | undefined {
+    for (let number = 0;; number++) {
+      const found = identityAt(logFile(this.#path, number));
+      if (found === identity) return number;
+      // The newest file is missing for a moment during a rotation.
+      if (found === undefined && number > 0) return undefined;
+    }
+  }
+
+  #open(number: number, offset = 0): OpenFile | undefined {
+    try {
+      const file = Deno.openSync(logFile(this.#path, number));
+      const identity = identityOf(file.statSync());
+      return { file, identity, offset, rest: new Uint8Array(), readsLeft: LAST_READS };
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  *#read(open: OpenFile): Generator<string> {
+    const { size } = open.file.statSync();
+    // The file was emptied.
+    if (size < open.offset) open.offset = 0;
+    while (open.offset < size) {
+      const chunk = readAt(open.file, {
+        at: open.offset,
+        size: Math.min(CHUNK_BYTES, size - open.offset),
+      });
+      if (chunk.length === 0) return;
+      open.offset += chunk.length;
+      const bytes = joinBytes([open.rest ?? new Uint8Array(), chunk]);
+      const end = bytes.lastIndexOf(LINE_FEED) + 1;
+      const lines = this.#decoder.decode(bytes.subarray(0, Math.max(0, end - 1))).split("\n");
+      if (end > 0) yield* open.rest === undefined ? lines.slice(1) : lines;
+      const isCut = open.rest === undefined && end === 0;
+      open.rest = isCut || bytes.length - end > MAX_LINE_BYTES ? undefined : bytes.slice(end);
+    }
+  }
+}
+
+/** Reads bytes at an offset; fewer than `size` at the end of the file. */
+function readAt(
+  file: Deno.FsFile,
+  { at, size }: { readonly at: number; readonly size: number },
+): Uint8Array {
+  const bytes = new Uint8Array(size);
+  file.seekSync(at, Deno.SeekMode.Start);
+  let length = 0;
+  while (length < size) {
+    const read = file.readSync(bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return bytes.subarray(0, length);
+}
+
+/** Path of a log's file with the given rotation number; 0 is the newest. */
+function logFile(path: string, number: number): string {
+  return number === 0 ? path : `${path}.${number}`;
 }
