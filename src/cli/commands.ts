@@ -20,19 +20,15 @@ import {
   type ParserContext,
   settingFlags,
 } from "./command.ts";
-import { type CommandGroup, helpText } from "./help.ts";
 import { styleOf } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 import { wrapText } from "./wrap.ts";
 
-/** A command in the help of the program. */
+/** A command in the help of the program, with one line about it. */
 export interface ListedCommand {
   readonly name: string;
-  readonly group: CommandGroup;
-  /** One line. */
   readonly brief: string;
-  /** Loads its file. */
-  readonly load: () => Promise<{ readonly command: Buildable }>;
+  readonly load: Load;
 }
 
 const serveCommand = defineCommand({
@@ -46,93 +42,84 @@ const serveCommand = defineCommand({
   },
 });
 
-const COMMANDS: readonly ListedCommand[] = [
-  {
-    name: "serve",
-    group: "SERVE",
-    brief: "Serve the gateway; what happens when no command is given",
-    // A start without the parser loads serve.ts, and so that file must not import the kit.
-    load: () => Promise.resolve({ command: serveCommand }),
+type Load = () => Promise<{ readonly command: Buildable }>;
+
+/** The commands in groups, in the order in which a newcomer needs them. */
+const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly [brief: string, Load]>>>> = {
+  "SET UP": {
+    init: [
+      "Write the two configuration files from your MCP clients' configuration",
+      () => import("./init.ts"),
+    ],
+    validate: ["Check the two configuration files", () => import("./validate.ts")],
+    doctor: [
+      "Start the servers, and report what is wrong and how to fix it",
+      () => import("./doctor.ts"),
+    ],
+    savings: ["Count the tokens that the gateway saves", () => import("./savings.ts")],
   },
-  {
-    name: "init",
-    group: "SET UP",
-    brief: "Write the two configuration files from your MCP clients' configuration",
-    load: () => import("./init.ts"),
+  "RULES": {
+    explain: ["Say what the rules decide, and why", () => import("./explain.ts")],
+    tools: ["List servers and tools as an agent sees them", () => import("./tools.ts")],
+    call: ["Call a tool as an agent does", () => import("./call.ts")],
   },
-  {
-    name: "validate",
-    group: "SET UP",
-    brief: "Check the two configuration files",
-    load: () => import("./validate.ts"),
+  "SERVE": {
+    serve: [
+      "Serve the gateway; what happens when no command is given",
+      // A start without the parser loads serve.ts, and so that file must not import the kit.
+      () => Promise.resolve({ command: serveCommand }),
+    ],
+    auth: ["Log in to remote servers", () => import("./auth.ts")],
+    token: ["Make a bearer token for an agent", () => import("./token.ts")],
+    permissions: [
+      "Print the narrowest permissions for the present configuration",
+      () => import("./permissions.ts"),
+    ],
   },
-  {
-    name: "doctor",
-    group: "SET UP",
-    brief: "Start the servers, and report what is wrong and how to fix it",
-    load: () => import("./doctor.ts"),
+  "RECORDS": { audit: ["Read the audit log", () => import("./audit.ts")] },
+  "EDITORS AND SHELLS": {
+    schema: [
+      "Print the JSON Schema of a configuration file, for editors",
+      () => import("./schema.ts"),
+    ],
+    completions: [
+      "Print the script that completes the command in a shell",
+      () => import("./completions.ts"),
+    ],
   },
-  {
-    name: "explain",
-    group: "RULES",
-    brief: "Say what the rules decide, and why",
-    load: () => import("./explain.ts"),
-  },
-  {
-    name: "tools",
-    group: "RULES",
-    brief: "List servers and tools as an agent sees them",
-    load: () => import("./tools.ts"),
-  },
-  {
-    name: "call",
-    group: "RULES",
-    brief: "Call a tool as an agent does",
-    load: () => import("./call.ts"),
-  },
-  {
-    name: "savings",
-    group: "SET UP",
-    brief: "Count the tokens that the gateway saves",
-    load: () => import("./savings.ts"),
-  },
-  {
-    name: "audit",
-    group: "RECORDS",
-    brief: "Read the audit log",
-    load: () => import("./audit.ts"),
-  },
-  {
-    name: "auth",
-    group: "SERVE",
-    brief: "Log in to remote servers",
-    load: () => import("./auth.ts"),
-  },
-  {
-    name: "schema",
-    group: "EDITORS AND SHELLS",
-    brief: "Print the JSON Schema of a configuration file, for editors",
-    load: () => import("./schema.ts"),
-  },
-  {
-    name: "token",
-    group: "SERVE",
-    brief: "Make a bearer token for an agent",
-    load: () => import("./token.ts"),
-  },
-  {
-    name: "permissions",
-    group: "SERVE",
-    brief: "Print the narrowest permissions for the present configuration",
-    load: () => import("./permissions.ts"),
-  },
-  {
-    name: "completions",
-    group: "EDITORS AND SHELLS",
-    brief: "Print the script that completes the command in a shell",
-    load: () => import("./completions.ts"),
-  },
-];
+};
+
+const COMMANDS: readonly ListedCommand[] = Object.values(GROUPS).flatMap((group) =>
+  Object.entries(group).map(([name, [brief, load]]) => ({ name, brief, load }))
+);
+
+/** The help of the whole program. The parser's own would begin with every flag of every command. */
+function helpText(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const groups = Object.entries(GROUPS).map(([title, group]) => {
+    const lines = Object.entries(group).map(([name, [brief]]) => {
+      return `  ${name.padEnd(width)}  ${brief}\n`;
+    });
+    return `\n${title}\n${lines.join("")}`;
+  });
+  return `One MCP server in front of all of yours: agents load three small tools,
+discover the rest on demand, and may call what your rules allow.
+
+USAGE
+  agent-mcp-gateway [COMMAND] [FLAGS]
+
+  Without a command it serves an MCP client over standard input and output.
+  agent-mcp-gateway COMMAND --help lists a command's flags, with an example.
+${groups.join("")}
+FLAGS
+  -h --help     Print this
+  -v --version  Print the version
+
+EXAMPLE
+  agent-mcp-gateway init
+  agent-mcp-gateway --agent researcher
+`;
+}
 
 /** Exit code of a command line that makes no sense. */
 const USAGE_ERROR = 2;
@@ -162,7 +149,7 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
   }
   const asksHelp = word === "help" || HELP.test(word);
   if (asksHelp && words.length === 0) {
-    process.stdout.write(helpText(COMMANDS));
+    process.stdout.write(helpText());
     return 0;
   }
   const line = asksHelp

@@ -7,7 +7,7 @@ import { findCause, type Finding } from "./doctor_finding.ts";
 import { openConfiguration } from "./open_configuration.ts";
 import { type Probe, withStartedServers } from "./probe.ts";
 import { findServer } from "./resolve_names.ts";
-import { type Column, GREEN, paragraph, RED, table } from "./table.ts";
+import { type Column, paragraph, table } from "./table.ts";
 import { cleanLine, formatCount, formatSeconds, styleOf, type TerminalStyle } from "./terminal.ts";
 import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
 
@@ -124,7 +124,7 @@ function reportText(
   if (reports.length === 0) return "";
   const columns: Column[] = [
     { title: "SERVER" },
-    { title: "RESULT", colour: (cell) => cell === "ok" ? GREEN : RED },
+    { title: "RESULT", colour: (cell) => cell === "ok" ? "green" : "red" },
     { title: "TOOLS", isNumber: true },
     { title: "TOKENS", isNumber: true },
     { title: "TIME", isNumber: true },

@@ -1,13 +1,5 @@
 import type { ConfigProblem, Configuration } from "../config/mod.ts";
-import {
-  compilePolicy,
-  type Decision,
-  type Explanation,
-  type Policy,
-  type Question,
-  type Step,
-  type StepName,
-} from "../policy/mod.ts";
+import { compilePolicy, type Explanation, type Policy, type StepName } from "../policy/mod.ts";
 import {
   agentFlag,
   defineCommand,
@@ -24,7 +16,7 @@ import { foldProblems } from "./fold_problems.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { withStartedServers } from "./probe.ts";
 import { suggestName } from "./resolve_names.ts";
-import { type Column, DIM, GREEN, paragraph, RED, table } from "./table.ts";
+import { type Colour, coloured, type Column, paragraph, table } from "./table.ts";
 import { cleanLine, cleanText, counted, styleOf, type TerminalStyle } from "./terminal.ts";
 import { findToolShare, type ToolShare } from "./tool_share.ts";
 import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
@@ -73,7 +65,7 @@ export const command = defineCommand({
     if (server !== undefined || !policy.has(agent)) {
       // An agent that is not in the rules is denied everything, whatever the server.
       const about = { agent, server, tool };
-      const answer = answerOf(policy.explain(agent, questionOf({ server, tool })));
+      const answer = ask(policy, about);
       if (tool !== undefined || answer.decision === "deny" || server === undefined) {
         print({ ...about, ...answer }, () => decisionText(about, answer));
         return answer.decision === "allow" ? 0 : DENIED;
@@ -97,14 +89,15 @@ interface ExplainedNames {
   readonly server?: string | undefined;
 }
 
-/** The question about a server or a tool; without a server, about any. */
-function questionOf(
-  { server = "", tool }: ExplainedNames & { readonly tool?: string | undefined },
-) {
-  const question: Question = tool === undefined
-    ? { kind: "server", server }
-    : { kind: "tool", server, tool };
-  return question;
+/** Asks the policy about a server or a tool; without a server, about any. */
+function ask(
+  policy: Policy,
+  { agent, server = "", tool }: ExplainedQuestion,
+): ExplainedAnswer {
+  const question = tool === undefined
+    ? { kind: "server", server } as const
+    : { kind: "tool", server, tool } as const;
+  return answerOf(policy.explain(agent, question));
 }
 
 /** The tools of servers, with the decisions about them. */
@@ -120,14 +113,15 @@ async function decideTools(
   const { files, configuration } = opened;
   // A server that is denied needs no list of tools.
   const wanted = servers.filter((name) => {
-    return configuration.servers.has(name) && policy.allows(agent, questionOf({ server: name }));
+    return configuration.servers.has(name) &&
+      policy.allows(agent, { kind: "server", server: name });
   });
   const probes = await withStartedServers({ opened, names: wanted, stderr }, (started) => started);
   const known = toolsOf(probes, configuration.servers.keys());
   warn(unmatchedTools(configuration.rules, { known, file: files.rules.shown, agent }), stderr);
   const byName = new Map(probes.map((probe) => [probe.config.name, probe]));
   return servers.map((server) => {
-    const { decision, rule } = answerOf(policy.explain(agent, questionOf({ server })));
+    const { decision, rule } = ask(policy, { agent, server });
     const probe = byName.get(server);
     const row = { server, decision, rule };
     if (decision === "deny") return row;
@@ -137,9 +131,7 @@ async function decideTools(
       return { ...row, error: message.replaceAll("\n", " ") };
     }
     const decided = probe.tools.map(({ name }) => {
-      const { decision, rule } = answerOf(
-        policy.explain(agent, questionOf({ server, tool: name })),
-      );
+      const { decision, rule } = ask(policy, { agent, server, tool: name });
       return { tool: name, decision, rule };
     });
     return { ...row, tools: decided };
@@ -160,7 +152,7 @@ function matrix(
   return agents.map((agent) => ({
     agent,
     servers: names.map((server) => {
-      const { decision, rule } = answerOf(policy.explain(agent, questionOf({ server })));
+      const { decision, rule } = ask(policy, { agent, server });
       const row = { server, decision, rule };
       if (decision === "deny") return row;
       return { ...row, tools: findToolShare({ agent, server }, { rules, policy }) };
@@ -193,17 +185,14 @@ interface ExplainedDecision {
   readonly rule: string;
 }
 
-/** A decision with the steps to it. */
+/** A decision with the steps to it; the last one has `found`. */
 interface ExplainedAnswer extends ExplainedDecision {
-  readonly steps: readonly ExplainedStep[];
-}
-
-/** One step; the last one has `found`. */
-interface ExplainedStep {
-  readonly step: StepName;
-  /** The lists that were searched. */
-  readonly searched: readonly string[];
-  readonly found?: ExplainedDecision;
+  readonly steps: readonly {
+    readonly step: StepName;
+    /** The lists that were searched. */
+    readonly searched: readonly string[];
+    readonly found?: ExplainedDecision;
+  }[];
 }
 
 /** The decisions about a server and its tools. */
@@ -233,23 +222,22 @@ interface ExplainedQuestion {
   readonly tools?: readonly ExplainedDecision[] | undefined;
 }
 
-/** Writes the policy's explanation in the terms of the command. */
+/** Makes the answer of the command from the policy's explanation. */
 function answerOf({ effect, rule, steps }: Explanation): ExplainedAnswer {
-  return { decision: effect, rule, steps: steps.map(stepOf) };
+  return {
+    decision: effect,
+    rule,
+    steps: steps.map(({ name, searched, found }) => ({
+      step: name,
+      searched,
+      ...(found !== undefined && { found: { decision: found.effect, rule: found.rule } }),
+    })),
+  };
 }
 
-function stepOf({ name, searched, found }: Step): ExplainedStep {
-  const step = { step: name, searched };
-  return found === undefined ? step : { ...step, found: decidedOf(found) };
-}
-
-function decidedOf({ effect, rule }: Decision): ExplainedDecision {
-  return { decision: effect, rule };
-}
-
-const colourOf = (cell: string): string => {
-  if (cell === "allow" || cell === "some tools") return GREEN;
-  return cell === "deny" || cell === "no tools" ? RED : DIM;
+const colourOf = (cell: string): Colour => {
+  if (cell === "allow" || cell === "some tools") return "green";
+  return cell === "deny" || cell === "no tools" ? "red" : "dim";
 };
 
 const DECISION: Column = { title: "DECISION", colour: colourOf };
@@ -265,24 +253,18 @@ function decisionText(
     : tool === undefined
     ? `server "${server}"`
     : `tool "${tool}" of server "${server}"`;
-  const code = style.colours ? colourOf(decision) : "";
-  const word = code === "" ? decision : `${code}${decision}\x1b[0m`;
+  const word = coloured(decision, colourOf(decision), style);
   const may = decision === "allow" ? "may use" : "may not use";
   const allowed = tools?.filter(({ decision }) => decision === "allow").length;
   const share = tools === undefined ? "" : `: ${allowed} of ${counted(tools.length, "tool")}`;
   const heads = `${word}: ${cleanLine(`agent "${agent}" ${may} ${what}${share}`)}\n` +
     `rule: ${cleanLine(rule)}\n`;
-  const rows = steps.map(({ step, searched, found }, index) => [
-    String(index + 1),
-    step,
-    found === undefined ? noMatch(searched) : `${found.decision} by ${found.rule}`,
-  ]);
+  const rows = steps.map(({ step, searched, found }, index) => {
+    const none = searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
+    return [String(index + 1), step, found ? `${found.decision} by ${found.rule}` : none];
+  });
   const columns: Column[] = [{ title: "", isNumber: true }, { title: "STEP" }, { title: "FOUND" }];
   return `${heads}\n${table({ columns, rows }, style)}`;
-}
-
-function noMatch(searched: readonly string[]): string {
-  return searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
 }
 
 /** An agent's servers and tools. */
@@ -302,10 +284,6 @@ function toolsText(
   });
   const notes = failures.length === 0 ? "" : `\n${failures.join("")}`;
   return table({ columns, rows: cells }, style) + notes;
-}
-
-function shareText({ decision, tools }: AgentRow["servers"][number]): string {
-  return tools === "some" ? "some tools" : tools === "none" ? "no tools" : decision;
 }
 
 /** Columns of agents get no wider than this. */
@@ -337,8 +315,11 @@ function matrixText(
       colour: colourOf,
     }));
     const cells = servers.map((server, index) => {
-      const decided = block.map(({ servers }) => servers[index]);
-      return [server, ...decided.map((one) => one === undefined ? "" : shareText(one))];
+      const shares = block.map(({ servers }) => {
+        const { decision = "", tools } = servers[index] ?? {};
+        return tools === "some" ? "some tools" : tools === "none" ? "no tools" : decision;
+      });
+      return [server, ...shares];
     });
     return table({ columns: [{ title: "SERVER" }, ...columns], rows: cells }, style);
   }).join("\n");

@@ -1,14 +1,15 @@
+import { styleText } from "node:util";
 import { cleanLine, type TerminalStyle } from "./terminal.ts";
 import { wrapLine } from "./wrap.ts";
 
-/** The code that begins green text at a terminal. */
-export const GREEN = "\x1b[32m";
+/** A colour of a text at a terminal. */
+export type Colour = "green" | "red" | "dim";
 
-/** The code that begins red text at a terminal. */
-export const RED = "\x1b[31m";
-
-/** The code that begins dim text at a terminal. */
-export const DIM = "\x1b[2m";
+/** Colours a text if the style has colours. */
+export function coloured(text: string, colour: Colour | undefined, style: TerminalStyle): string {
+  if (colour === undefined || text === "" || !style.colours) return text;
+  return styleText(colour, text, { validateStream: false });
+}
 
 /** A column of a table. */
 export interface Column {
@@ -17,8 +18,7 @@ export interface Column {
   readonly isNumber?: boolean;
   /** The least width; default: that of the longest cell. */
   readonly width?: number;
-  /** The code of a cell's colour; empty for none. */
-  readonly colour?: (cell: string) => string;
+  readonly colour?: (cell: string) => Colour;
 }
 
 /** Least width of a column. */
@@ -48,8 +48,7 @@ export function table(
         const text = broken[at]?.[line] ?? "";
         const width = widths[at] ?? 0;
         const blank = " ".repeat(Math.max(0, width - lengthOf(text)));
-        const code = style.colours && index > 0 ? colour?.(row[at] ?? "") ?? "" : "";
-        const shown = code === "" || text === "" ? text : `${code}${text}\x1b[0m`;
+        const shown = coloured(text, index > 0 ? colour?.(row[at] ?? "") : undefined, style);
         return isNumber ? blank + shown : shown + blank;
       });
       return `${parts.join(" ".repeat(GAP)).trimEnd()}\n`;

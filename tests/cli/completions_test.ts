@@ -13,7 +13,7 @@ Deno.test({
     const lines: readonly (readonly [line: string, replies: string])[] = [
       [
         "",
-        "serve init validate doctor explain tools call savings audit auth schema token permissions completions",
+        "init validate doctor savings explain tools call serve auth token permissions audit schema completions",
       ],
       ["ex", "explain"],
       ["audit ", "stats tail"],

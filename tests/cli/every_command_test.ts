@@ -90,7 +90,7 @@ Deno.test({
   fn: async () => {
     const names = Array.from({ length: 12 }, (_, n) => `server-number-${n}`);
     const servers = Object.fromEntries(names.map((name) => [name, { command: "no-such-program" }]));
-    const green = "\x1b[32mallow\x1b[0m";
+    const green = "\x1b[32mallow\x1b[39m";
     await using shell = new Shell({ servers });
     const coloured = await atTerminal(shell, "explain --all");
     if (coloured === undefined) return;

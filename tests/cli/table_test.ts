@@ -19,9 +19,9 @@ Deno.test("[cli.tables] numbers are right-aligned, names are broken at separator
 });
 
 Deno.test("[cli.tables] colours do not count as width, and mark cells only", () => {
-  const columns = [{ title: "A", colour: () => "\x1b[32m" }, { title: "B" }];
+  const columns = [{ title: "A", colour: () => "green" as const }, { title: "B" }];
   const style = { columns: 80, colours: true, isTerminal: true };
-  assert.equal(table({ columns, rows: [["x", "y"]] }, style), "A  B\n\x1b[32mx\x1b[0m  y\n");
+  assert.equal(table({ columns, rows: [["x", "y"]] }, style), "A  B\n\x1b[32mx\x1b[39m  y\n");
 });
 
 Deno.test("[cli.tables] with any cell content, lines fit and the cursor does not move", () => {
