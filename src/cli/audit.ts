@@ -100,7 +100,7 @@ export const command = defineGroup({
 
 type TailInput = Input<typeof TAIL_FLAGS, typeof ARGS>;
 
-/** How often to check for new entries, in milliseconds. */
+/** Interval between checks for new entries, in milliseconds. */
 const FOLLOW_MS = 100;
 
 /**
@@ -207,7 +207,7 @@ const WIDTH = 80;
 /** Maximum number of rows in a table. */
 const MOST_ROWS = 10;
 
-/** Least width of a column of numbers. */
+/** Minimum width of a column of numbers. */
 const NUMBER_WIDTH = 8;
 
 /** Formats the figures for people, in lines of at most 80 columns. */

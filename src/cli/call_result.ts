@@ -27,7 +27,7 @@ export function readResult(reply: Reply): CallResult {
   return { json, fields, isError, ...(refusal === undefined ? {} : { refusal }) };
 }
 
-/** The text of the gateway's own answers, which are JSON. */
+/** Parses one of the gateway's own answers. */
 export function ownAnswer({ fields }: CallResult): unknown {
   return JSON.parse(textsOf(fields)[0] ?? "null");
 }

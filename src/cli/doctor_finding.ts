@@ -40,7 +40,7 @@ export type FindingKind =
 export interface FindingContext {
   /** The warnings about the servers file. */
   readonly warnings: readonly ConfigProblem[];
-  /** Whether the rules of Windows apply; default: those of this machine. */
+  /** Whether to follow Windows' rules; default: on Windows. */
   readonly windows?: boolean;
 }
 
@@ -104,19 +104,16 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
         fix: `Download the package once with this command, then try again: ${fill}`,
       };
     }
+    const key = `${formatPath(["mcpServers", name])}.gateway.connect_timeout_ms`;
     return {
       kind: "too-slow",
       message,
-      fix:
-        `Raise ${
-          formatPath(["mcpServers", name])
-        }.gateway.connect_timeout_ms (now ${connectTimeoutMs})` +
-        (address === undefined
-          ? ", or run its command by hand to see why it does not start"
-          : `, or find out why the server at ${
-            URL.parse(address.url)?.host
-          } accepts connections but ` +
-            "does not answer"),
+      fix: `Raise ${key} (now ${connectTimeoutMs}), or ${
+        address === undefined
+          ? "run its command by hand to see why it does not start"
+          : `find out why the server at ${URL.parse(address.url)?.host} accepts connections but ` +
+            "does not answer"
+      }`,
     };
   }
   if (is((cause) => isOf(cause, HandshakeError, CatalogError))) {
@@ -141,21 +138,16 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
 /** The finding for an entry that cannot be used, for example because a variable is not set. */
 function unusable(name: string, unavailable: string, { warnings }: FindingContext): Finding {
   const entry = formatPath(["mcpServers", name]);
-  const places = warnings.filter(({ path }) =>
-    path.startsWith(`${entry}.`) || path.startsWith(`${entry}[`)
-  )
-    .map(({ file, line, column }) => `${file}:${line}:${column}`);
-  const variables = [...unavailable.matchAll(/variable "([^"]+)" is not set/g)].map(([, one]) =>
-    one
-  );
-  const [first] = variables;
+  const places = warnings.filter(({ path }) => {
+    return path.startsWith(`${entry}.`) || path.startsWith(`${entry}[`);
+  }).map(({ file, line, column }) => `${file}:${line}:${column}`);
+  const found = unavailable.matchAll(/variable "([^"]+)" is not set/g);
+  const variables = [...new Set([...found].map(([, one]) => one))];
   const message = places.length === 0 ? unavailable : `${unavailable}, at ${places.join(", ")}`;
-  const fix = first === undefined
+  const fix = variables.length === 0
     ? "Correct the entry"
-    : `Set ${
-      [...new Set(variables)].join(", ")
-    } where the gateway runs (for a desktop client: in ` +
-      `"env" of the gateway's entry), or write a default: \${${first}:-value}`;
+    : `Set ${variables.join(", ")} where the gateway runs (for a desktop client: in "env" of the ` +
+      `gateway's entry), or write a default: \${${variables[0]}:-value}`;
   return { kind: "variable", message, fix };
 }
 

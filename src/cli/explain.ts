@@ -253,7 +253,7 @@ function decisionText(
     : tool === undefined
     ? `server "${server}"`
     : `tool "${tool}" of server "${server}"`;
-  const word = coloured(decision, colourOf(decision), style);
+  const word = coloured(style, decision, colourOf(decision));
   const may = decision === "allow" ? "may use" : "may not use";
   const allowed = tools?.filter(({ decision }) => decision === "allow").length;
   const share = tools === undefined ? "" : `: ${allowed} of ${counted(tools.length, "tool")}`;

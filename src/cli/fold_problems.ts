@@ -2,10 +2,10 @@ import { type ConfigProblem, formatProblem } from "../errors.ts";
 import { styleOf } from "./terminal.ts";
 import { wrapText } from "./wrap.ts";
 
-/** Most problems of one kind that are printed one by one. */
+/** Maximum number of problems of one kind that are printed one by one. */
 const MOST_ALONE = 5;
 
-/** Most names in a folded line, besides that of the first problem. */
+/** Maximum number of names in a folded line, besides that of the first problem. */
 const MOST_NAMES = 3;
 
 /** A quoted name in a message. */

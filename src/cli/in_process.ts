@@ -14,7 +14,7 @@ import { VERSION } from "./version.ts";
 /** Calls a tool of the gateway. */
 export type CallGateway = (name: string, args: JsonText) => Promise<Reply>;
 
-/** How the gateway ends once the answer has come. */
+/** Grace periods of the gateway after the answer. */
 const DONE = { callsMs: 0, patience: { inputMs: 500, terminateMs: 1000 } };
 
 /**

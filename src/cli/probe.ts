@@ -33,7 +33,7 @@ export interface Probe {
   readonly oddities: readonly string[];
 }
 
-/** How servers are started. */
+/** Options of `Probes`. */
 export interface ProbeOptions {
   readonly settings: Settings;
   /** Gets the servers' stderr, at debug level. */
@@ -41,7 +41,7 @@ export interface ProbeOptions {
   readonly interrupts: Interrupts;
 }
 
-/** Most servers that are downloaded at a time: they fill one cache and share one connection. */
+/** Maximum number of servers downloaded at a time: they share one cache and one connection. */
 const MAX_DOWNLOADS = 3;
 
 /**

@@ -7,12 +7,12 @@ const DOWNLOADING = "packages may be downloading (120 s at most each)";
 /** Packages that are installed already start sooner than this, in seconds. */
 const DOWNLOAD_SHOWN_S = 3;
 
-/** How progress is shown. */
+/** Options of `Progress`. */
 export interface ProgressOptions {
   readonly line: Output;
   /** Ends the progress: nothing is awaited any more. */
   readonly signal?: AbortSignal;
-  /** Whether something is downloaded before it starts, unless it is there already. */
+  /** Whether the program of a server may have to be downloaded first. */
   readonly isDownloaded?: (name: string) => boolean;
 }
 

@@ -43,7 +43,7 @@ const WRONG_ADDRESS = ({ url }: FixContext): string => {
 };
 
 const CERTIFICATE_OF = ({ host, url }: FixContext): string => {
-  return `Ask whoever runs ${host} to renew its certificate, or correct ${url}`;
+  return `Ask the operator of ${host} to renew its certificate, or correct ${url}`;
 };
 
 const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
@@ -114,7 +114,7 @@ const NO_POST: Fix = ["wrong-address", (context) => {
 }];
 
 const BEHIND: Fix = ["server-error", ({ host }) => {
-  return `Start the server behind ${host}, or tell whoever runs it: a proxy answered instead of it`;
+  return `Start the server behind ${host}, or report this to its operator: a proxy answered instead of it`;
 }];
 
 const BUSY: Fix = [
@@ -140,7 +140,7 @@ const BY_STATUS: Readonly<Record<number, Fix>> = {
 };
 
 const SERVER_ERROR: Fix = ["server-error", ({ host }) => {
-  return `Look at the log of the server at ${host}, or tell whoever runs it: the error is in the server`;
+  return `Look at the log of the server at ${host}, or report this to its operator: the error is in the server`;
 }];
 
 const OTHER: Fix = ["not-mcp", ({ url, headers }) => {

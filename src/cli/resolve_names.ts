@@ -3,7 +3,7 @@ import type { Context } from "./command.ts";
 import { UsageError } from "./error_report.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
 
-/** Most names in a message. */
+/** Maximum number of names in a message. */
 const MOST_NAMES = 10;
 
 /**

@@ -19,7 +19,7 @@ export const command = defineCommand({
   about:
     "Starts the servers and counts the tokens that their tools cost an agent that loads them " +
     "all, and that a task costs it through the gateway. The tokens are estimated to 15 % if the " +
-    "package gpt-tokenizer is not there, as in an installed gateway.",
+    "package gpt-tokenizer is missing, as in an installed gateway.",
   example: "agent-mcp-gateway savings --json",
   flags: { json: JSON_FLAG, ...FILE_FLAGS },
   async run({ flags: { json, ...files }, stdout, stderr }) {

@@ -16,74 +16,67 @@ export interface StartFinding {
 export interface StartContext {
   readonly name: string;
   readonly connect: ConnectStdio;
-  /** Whether the rules of Windows apply; default: those of this machine. */
+  /** Whether to follow Windows' rules; default: on Windows. */
   readonly windows?: boolean | undefined;
 }
 
-/** Finds out how to fix a command that could not be started. */
-export function findStartCause(
-  failure: StartFailure,
-  { name, connect, windows = Deno.build.os === "windows" }: StartContext,
-): StartFinding {
-  const { kind, message, subject } = failure;
-  const { command, cwd } = connect;
-  const entry = formatPath(["mcpServers", name]);
-  const path = failure.path ?? command;
-  const fix = (text: string): StartFinding => ({ kind, message, fix: text });
-  switch (kind) {
-    case "folder-not-found":
-      return {
-        kind,
-        message: `its folder ${cwd} does not exist`,
-        fix: `Create the folder ${cwd}, or correct ${entry}.cwd`,
-      };
-    case "folder-is-file":
-      return fix(`Write the folder that holds ${cwd} into ${entry}.cwd`);
-    case "arguments-in-command":
-      return fix(
-        `Put only the program into ${entry}.command, and its arguments into "args"`,
-      );
-    case "command-not-found":
-      return notFound(failure, { connect, entry, windows });
-    case "dangling-link":
-      return fix(
-        `Reinstall ${subject}, which ${path} links to, or correct ${entry}.command`,
-      );
-    case "command-is-folder":
-      return fix(`Write the path of the program in ${path} into ${entry}.command`);
-    case "not-executable":
-      return fix(`Run: chmod +x ${path}`);
-    case "carriage-return":
-      return fix(lineEndingsFix(path));
-    case "interpreter-not-found":
-      return fix(
-        `Install ${subject}, or correct the first line of ${path}; "#!/usr/bin/env NAME" looks ` +
-          "for the program on the PATH",
-      );
-    case "foreign-binary":
-      return fix(`Install the build of ${command} for this system (${Deno.build.target})`);
-    case "not-permitted":
-    case "not-allowed":
-      return fix(
-        `Make ${command} executable for the user that runs the gateway, and allow Deno to run it ` +
-          "(--allow-run)",
-      );
-    case "other":
-      return fix(`Run ${command} by hand, in the same folder, and read what it prints`);
-  }
+interface FixContext {
+  /** Path of the entry in the servers file. */
+  readonly entry: string;
+  readonly command: string;
+  readonly cwd: string | undefined;
+  /** The file at fault. */
+  readonly path: string;
+  /** The program or file that is missing. */
+  readonly subject: string | undefined;
+  /** Whether the command is a path. */
+  readonly isPath: boolean;
 }
 
-function notFound(
-  { message }: StartFailure,
-  { connect, entry, windows }: { connect: ConnectStdio; entry: string; windows: boolean },
+const NOT_PERMITTED = ({ command }: FixContext): string =>
+  `Make ${command} executable for the user that runs the gateway, and allow Deno to run it ` +
+  "(--allow-run)";
+
+const FIXES: Readonly<Record<StartFailureKind, (context: FixContext) => string>> = {
+  "folder-not-found": ({ cwd, entry }) => `Create the folder ${cwd}, or correct ${entry}.cwd`,
+  "folder-is-file": ({ cwd, entry }) => `Write the folder that holds ${cwd} into ${entry}.cwd`,
+  "arguments-in-command": ({ entry }) =>
+    `Put only the program into ${entry}.command, and its arguments into "args"`,
+  "command-not-found": ({ command, entry, isPath }) =>
+    isPath
+      ? `Correct ${entry}.command: there is no such program`
+      : `Install ${command}, or write its full path into ${entry}.command; programs started from a ` +
+        "desktop have a different PATH from a shell",
+  "dangling-link": ({ subject, path, entry }) =>
+    `Reinstall ${subject}, which ${path} links to, or correct ${entry}.command`,
+  "command-is-folder": ({ path, entry }) =>
+    `Write the path of the program in ${path} into ${entry}.command`,
+  "not-executable": ({ path }) => `Run: chmod +x ${path}`,
+  "carriage-return": ({ path }) => lineEndingsFix(path),
+  "interpreter-not-found": ({ subject, path }) =>
+    `Install ${subject}, or correct the first line of ${path}; "#!/usr/bin/env NAME" looks ` +
+    "for the program on the PATH",
+  "foreign-binary": ({ command }) =>
+    `Install the build of ${command} for this system (${Deno.build.target})`,
+  "not-permitted": NOT_PERMITTED,
+  "not-allowed": NOT_PERMITTED,
+  "other": ({ command }) => `Run ${command} by hand, in the same folder, and read what it prints`,
+};
+
+/** Finds out how to fix a command that could not be started. */
+export function findStartCause(
+  { kind, message, subject, path }: StartFailure,
+  { name, connect, windows = Deno.build.os === "windows" }: StartContext,
 ): StartFinding {
-  const { command, env } = connect;
+  const { command, cwd, env } = connect;
+  const entry = formatPath(["mcpServers", name]);
   const isPath = command.includes("/") || (windows && command.includes("\\"));
-  const path = childEnvironment({ env, inheritEnv: [] }, Deno.env)["PATH"] ?? "";
-  const looked = isPath ? [command] : path.split(windows ? ";" : ":").filter((part) => part !== "");
-  const fix = isPath
-    ? `Correct ${entry}.command: there is no such program`
-    : `Install ${command}, or write its full path into ${entry}.command; programs started from a ` +
-      "desktop have a different PATH from a shell";
-  return { kind: "command-not-found", message, fix, looked };
+  const fix = FIXES[kind]({ entry, command, cwd, path: path ?? command, subject, isPath });
+  if (kind === "folder-not-found") {
+    return { kind, message: `its folder ${cwd} does not exist`, fix };
+  }
+  if (kind !== "command-not-found") return { kind, message, fix };
+  const folders = childEnvironment({ env, inheritEnv: [] }, Deno.env)["PATH"] ?? "";
+  const looked = folders.split(windows ? ";" : ":").filter((part) => part !== "");
+  return { kind, message, fix, looked: isPath ? [command] : looked };
 }

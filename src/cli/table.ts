@@ -6,7 +6,7 @@ import { wrapLine } from "./wrap.ts";
 export type Colour = "green" | "red" | "dim";
 
 /** Colours a text if the style has colours. */
-export function coloured(text: string, colour: Colour | undefined, style: TerminalStyle): string {
+export function coloured(style: TerminalStyle, text: string, colour?: Colour): string {
   if (colour === undefined || text === "" || !style.colours) return text;
   return styleText(colour, text, { validateStream: false });
 }
@@ -21,10 +21,10 @@ export interface Column {
   readonly colour?: (cell: string) => Colour;
 }
 
-/** Least width of a column. */
+/** Minimum width of a column. */
 const LEAST_WIDTH = 8;
 
-/** Most lines of a cell. */
+/** Maximum number of lines of a cell. */
 const MOST_LINES = 4;
 
 const GAP = 2;
@@ -48,7 +48,7 @@ export function table(
         const text = broken[at]?.[line] ?? "";
         const width = widths[at] ?? 0;
         const blank = " ".repeat(Math.max(0, width - lengthOf(text)));
-        const shown = coloured(text, index > 0 ? colour?.(row[at] ?? "") : undefined, style);
+        const shown = coloured(style, text, index > 0 ? colour?.(row[at] ?? "") : undefined);
         return isNumber ? blank + shown : shown + blank;
       });
       return `${parts.join(" ".repeat(GAP)).trimEnd()}\n`;

@@ -1,4 +1,4 @@
-/** How text is laid out and coloured. */
+/** The layout and colours of a text. */
 export interface TerminalStyle {
   /** Width of a line, in columns; `Infinity` for a file or a program. */
   readonly columns: number;
@@ -7,7 +7,7 @@ export interface TerminalStyle {
   readonly isTerminal: boolean;
 }
 
-/** The least width that `COLUMNS` can ask for. */
+/** Minimum width that `COLUMNS` can set. */
 const LEAST_COLUMNS = 20;
 
 /** The style for a stream. Files and programs get whole lines without colours. */

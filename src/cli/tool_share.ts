@@ -4,10 +4,10 @@ import { compilePattern, type Policy } from "../policy/mod.ts";
 /** The share of a server's tools that an agent may call, according to the rules alone. */
 export type ToolShare = "all" | "some" | "none";
 
-/** Takes the place of `*` in a name: characters that no tool and no pattern use. */
+/** Replaces `*` in a name: characters that no tool and no pattern use. */
 const ANY_TEXT = "\ue000\ue001\ue002\ue003\ue004\ue005\ue006\ue007\ue008\ue009\ue00a\ue00b";
 
-/** Takes the place of `?`. */
+/** Replaces `?`. */
 const ANY_CHARACTER = "\ue000";
 
 /**

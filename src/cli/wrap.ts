@@ -1,4 +1,4 @@
-/** Least width of a text beside its indent. */
+/** Minimum width of a text next to its indent. */
 const LEAST_WIDTH = 20;
 
 /** The beginning of a line that people copy, which stays whole. */

@@ -194,7 +194,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
   assert.match(fixed.get("name")?.error.fix, /^Put the name that the certificate is for into /);
   assert.match(
     fixed.get("date")?.error.fix,
-    /^Ask whoever runs localhost:\d+ to renew its certificate/,
+    /^Ask the operator of localhost:\d+ to renew its certificate/,
   );
 });
 

@@ -4,7 +4,7 @@ import type { ClientId } from "./clients.ts";
 import type { JsonRecord } from "./import_entry.ts";
 import type { OwnFiles } from "./own_files.ts";
 
-/** How this program was started. */
+/** The way this program was started. */
 export interface Running {
   /** The command that a launcher names in `AGENT_MCP_GATEWAY_LAUNCHER`. */
   readonly launcher: string | undefined;
@@ -15,7 +15,7 @@ export interface Running {
   readonly windows: boolean;
 }
 
-/** How the running program was started. */
+/** Describes how this program was started. */
 export function thisRun(): Running {
   return {
     launcher: Deno.env.get("AGENT_MCP_GATEWAY_LAUNCHER") || undefined,

@@ -5,7 +5,7 @@ import type { Json } from "./import_entry.ts";
 import { askYes, type Terminal } from "./prompter.ts";
 import { type ChangedFile, editJournal, readJournal } from "./write_files.ts";
 
-/** How the last `init` is undone. */
+/** Options of `undoInit`. */
 export interface UndoOptions {
   /** Whether to ask nothing. */
   readonly yes: boolean;
