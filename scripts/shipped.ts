@@ -30,18 +30,19 @@ const NAME = "agent-mcp-gateway";
  * Builds one form of the program.
  *
  * @param folder An absolute path outside the clone; created if it does not exist.
+ * @param bundle Path of the bundle to compile, if it has just been built.
  * @returns The command that starts the program.
  * @throws {Error} It cannot be built here; the message says what is missing.
  */
-export async function makeForm(form: Form, folder: string): Promise<Words> {
+export async function makeForm(form: Form, folder: string, bundle?: string): Promise<Words> {
   await Deno.mkdir(folder, { recursive: true });
   if (form === "npm") return await installPackage(folder);
-  if (form === "executable") return await compileExecutable(folder);
+  if (form === "executable") return await compileExecutable(folder, bundle);
   await runTask("bundle");
-  const bundle = join(folder, `${NAME}.js`);
-  await Deno.copyFile(join(ROOT, "dist", `${NAME}.js`), bundle);
+  const copy = join(folder, `${NAME}.js`);
+  await Deno.copyFile(join(ROOT, "dist", `${NAME}.js`), copy);
   const flags = ["run", "--no-config", "--no-lock", ...permissionFlags()];
-  return [Deno.execPath(), ...flags, bundle];
+  return [Deno.execPath(), ...flags, copy];
 }
 
 async function installPackage(folder: string): Promise<Words> {
@@ -59,15 +60,15 @@ async function installPackage(folder: string): Promise<Words> {
  * Compiles the bundle like `deno task compile`. In the project's own build environment, which cannot
  * download Deno's base runtime, it uses the tool that is there instead.
  */
-async function compileExecutable(folder: string): Promise<Words> {
+async function compileExecutable(folder: string, bundle?: string): Promise<Words> {
   const output = join(folder, executableName(NAME));
   const tool = resolve(ROOT, "../shared/tools/compile_here");
   if (await isThere(tool)) {
-    await runTask("bundle");
-    const bundle = join(ROOT, "dist", `${NAME}.js`);
+    if (bundle === undefined) await runTask("bundle");
+    const source = bundle ?? join(ROOT, "dist", `${NAME}.js`);
     // The tool adds `--no-prompt` itself.
     const flags = permissionFlags().filter((flag) => flag !== "--no-prompt");
-    await run(tool, [bundle, output, ...flags], folder);
+    await run(tool, [source, output, ...flags], folder);
     return [output];
   }
   await runTask("compile");

@@ -14,6 +14,9 @@ import { assertShown, PagePlay, type Played } from "./page_play.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** The help of every command that a page has named, by its words. */
+const HELP = new Map<string, Played>();
+
 /** Plays the blocks of a page in their order; fails at a block that is wrong or unknown. */
 export class BlockChecker {
   readonly #play: PagePlay;
@@ -92,16 +95,23 @@ export class BlockChecker {
     const first = words.findIndex((word) => word.startsWith("-"));
     const command = words.slice(0, first < 0 ? words.length : first).filter((word) => word !== "");
     const routes = command.slice(0, command[0] === "audit" || command[0] === "auth" ? 2 : 1);
-    const { stdout } = await this.#play.start("agent-mcp-gateway", ["--help"]);
+    const { stdout } = await this.#help();
     const isThere = routes.length === 0 || new RegExp(`^ {2}${routes[0]} `, "m").test(stdout);
     assert.ok(isThere, `${position}: there is no ${routes[0]}`);
-    const help = await this.#play.start("agent-mcp-gateway", [...routes, "--help"]);
-    const serve = await this.#play.start("agent-mcp-gateway", ["serve", "--help"]);
+    const help = await this.#help(...routes);
+    const serve = await this.#help("serve");
     assert.equal(help.code, 0, `${position}: ${words.join(" ")}\n${help.stderr}`);
     const known = routes.length === 0 ? help.stdout + serve.stdout : help.stdout;
     for (const flag of flags) {
       assert.ok(known.includes(String(flag)), `${position}: ${words.join(" ")} has no ${flag}`);
     }
+  }
+
+  async #help(...routes: string[]): Promise<Played> {
+    const words = [...routes, "--help"];
+    const known = HELP.get(words.join(" ")) ?? await this.#play.start("agent-mcp-gateway", words);
+    HELP.set(words.join(" "), known);
+    return known;
   }
 
   async #checkJson(block: Block): Promise<void> {

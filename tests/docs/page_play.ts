@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { serverEntry, type TestServer } from "../../scripts/test_servers.ts";
-import { commandWords, ROOT } from "../e2e/gateway_command.ts";
+import { commandWords, GATEWAY_COMMAND, ROOT } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
 import { Setup } from "../e2e/setup.ts";
 
@@ -16,8 +16,8 @@ const SERVERS: readonly TestServer[] = ["everything", "filesystem", "memory"];
 
 /**
  * A fresh home folder, in which the scripts of a page run one after another as in one terminal:
- * variables and the working folder stay. `agent-mcp-gateway` is the gateway from source. `npx` starts
- * Deno and the servers that the tests have installed, and downloads nothing. Bind it with
+ * variables and the working folder stay. `agent-mcp-gateway` is the gateway in the form of `GATEWAY_COMMAND`.
+ * `npx` starts Deno and the servers that the tests have installed, and downloads nothing. Bind it with
  * `await using`.
  */
 export class PagePlay implements AsyncDisposable {
@@ -90,7 +90,7 @@ export class PagePlay implements AsyncDisposable {
   async #makePrograms(): Promise<void> {
     if (this.#hasPrograms) return;
     this.#hasPrograms = true;
-    const gateway = await commandWords("source");
+    const gateway = await commandWords(GATEWAY_COMMAND);
     const cases = SERVERS.map((server) => {
       return `@modelcontextprotocol/server-${server}*) exec node ${
         quote(serverEntry(server))

@@ -10,6 +10,14 @@ export const EVERY_COMMAND: readonly GatewayCommand[] = Deno.env.get("GATEWAY_CO
   ? [Deno.env.get("GATEWAY_COMMAND") ?? ""]
   : await formsOfThisMachine();
 
+/**
+ * The same without the image, for what a container does not do, such as a login in a browser: the image
+ * runs the same bundle with the same Deno.
+ */
+export const LOCAL_COMMANDS: readonly GatewayCommand[] = EVERY_COMMAND.filter((command) => {
+  return command !== "image";
+});
+
 async function formsOfThisMachine(): Promise<GatewayCommand[]> {
   const made: GatewayCommand[] = [];
   const forms = Deno.build.os === "windows" ? FORMS : [...FORMS, "image"];

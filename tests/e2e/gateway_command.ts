@@ -53,24 +53,27 @@ async function shippedWords(form: Form | "image"): Promise<Words> {
   const folder = join(SHIPPED, form);
   Deno.mkdirSync(folder, { recursive: true });
   const words = join(folder, "words.json");
-  // All forms are built from one bundle.
+  // The executable and the image contain the same bundle; the task of the npm package builds its own.
+  const isFromBundle = form === "executable" || form === "image";
+  const bundle = isFromBundle ? (await shippedWords("bundle")).at(-1) : undefined;
+  // All builds write to `dist`.
   using lock = Deno.openSync(join(SHIPPED, ".lock"), { create: true, write: true });
   await lock.lock(true);
   if (changedAt(words) <= Math.max(...inputs().map(changedAt))) {
-    const make = form === "image" ? imageWords : (folder: string) => makeForm(form, folder);
-    Deno.writeTextFileSync(words, JSON.stringify(await make(folder)));
+    const made = form === "image"
+      ? imageWords(folder, bundle ?? "")
+      : await makeForm(form, folder, bundle);
+    Deno.writeTextFileSync(words, JSON.stringify(made));
   }
   return JSON.parse(Deno.readTextFileSync(words));
 }
 
-/** Writes what the image has: the bundle, and a script that runs it with the `deno` beside it. */
-async function imageWords(folder: string): Promise<Words> {
-  const bundle = (await makeForm("bundle", folder)).at(-1) ?? "";
+/** Writes the command of the image, which runs the bundle with the `deno` beside it. */
+function imageWords(folder: string, bundle: string): Words {
   const bin = join(folder, "bin");
   const command = join(bin, "agent-mcp-gateway");
   Deno.mkdirSync(bin, { recursive: true });
-  await Deno.remove(join(bin, "deno")).catch(() => {});
-  Deno.symlinkSync(Deno.execPath(), join(bin, "deno"));
+  if (!isThere(join(bin, "deno"))) Deno.symlinkSync(Deno.execPath(), join(bin, "deno"));
   Deno.writeTextFileSync(command, imageCommand(bundle), { mode: 0o755 });
   return ["env", `PATH=${bin}:${Deno.env.get("PATH")}`, command];
 }

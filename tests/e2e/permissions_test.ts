@@ -55,10 +55,11 @@ const SERVERS = () => ({
 });
 
 // An executable has fixed permissions, and the launcher of the npm package sets its own.
+const OPTIONS = { ignore: isCompiled || Deno.build.os === "windows" };
+
 for (const command of ["source", "bundle"]) {
-  const options = { ignore: isCompiled || Deno.build.os === "windows" };
   const name = `[permissions.narrow] ${command} serves with the flags that the command prints`;
-  Deno.test(name, options, async (t) => {
+  Deno.test(name, OPTIONS, async (t) => {
     await ensureServers();
     const env = { EXTRA_ONE: "1", LC_ALL: "C.UTF-8" };
     const servers = SERVERS();
@@ -109,14 +110,13 @@ for (const command of ["source", "bundle"]) {
 
     // The end of the test checks that no process is left.
   });
-
-  const killed = `[permissions.narrow] ${command}: servers end when the gateway is killed`;
-  Deno.test(killed, options, async () => {
-    await ensureServers();
-    const gateway = await startNarrowed({ servers: SERVERS() }, command);
-    assert.equal(await gateway.text("everything", "echo", { message: "hi" }), "Echo: hi");
-    gateway.program.signal("SIGKILL");
-    await gateway.program.ended();
-    await gateway.setup.close(5000);
-  });
 }
+
+Deno.test("[permissions.narrow] servers end when the gateway is killed", OPTIONS, async () => {
+  await ensureServers();
+  const gateway = await startNarrowed({ servers: SERVERS() }, "bundle");
+  assert.equal(await gateway.text("everything", "echo", { message: "hi" }), "Echo: hi");
+  gateway.program.signal("SIGKILL");
+  await gateway.program.ended();
+  await gateway.setup.close(5000);
+});

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { startOld, startOldSse } from "../downstream/remote/sdk_servers.ts";
 import { oddServer, startGateway } from "./gateway.ts";
-import { EVERY_COMMAND } from "./every_command.ts";
 import { until } from "./until.ts";
 
 /** A port that nobody listens on. */
@@ -10,80 +9,77 @@ function freePort(): number {
   return (listener.addr as Deno.NetAddr).port;
 }
 
-for (const command of EVERY_COMMAND) {
-  Deno.test(`remote servers behind the gateway, from ${command}`, async (t) => {
-    await using http = await startOld();
-    await using sse = await startOldSse();
-    const dead = freePort();
-    {
-      await using gateway = await startGateway({
-        command,
-        args: ["--agent", "tester", "--debug"],
-        env: { NO_PROXY: "127.0.0.1", TOKEN: "canary-1c5e" },
-        servers: {
-          http: { url: http.url, headers: { "X-Token": "${TOKEN}" } },
-          sse: { url: sse.url },
-          dead: { url: `http://127.0.0.1:${dead}/mcp?key=\${TOKEN}`, type: "http" },
-          odd: oddServer(),
-        },
-      });
+Deno.test("remote servers behind the gateway", async (t) => {
+  await using http = await startOld();
+  await using sse = await startOldSse();
+  const dead = freePort();
+  {
+    await using gateway = await startGateway({
+      args: ["--agent", "tester", "--debug"],
+      env: { NO_PROXY: "127.0.0.1", TOKEN: "canary-1c5e" },
+      servers: {
+        http: { url: http.url, headers: { "X-Token": "${TOKEN}" } },
+        sse: { url: sse.url },
+        dead: { url: `http://127.0.0.1:${dead}/mcp?key=\${TOKEN}`, type: "http" },
+        odd: oddServer(),
+      },
+    });
 
-      await t.step(
-        "[servers.remote-fallback] [remote.sdk-servers] tools are listed and called",
-        async () => {
-          for (const server of ["http", "sse"]) {
-            const { tools, total_available } = await gateway.ask<{
-              tools: { name: string; annotations: unknown }[];
-              total_available: number;
-            }>("get_server_tools", { server });
-            assert.equal(total_available, 4);
-            assert.deepEqual(tools[0]?.annotations, { title: "progress" });
-            assert.equal(await gateway.text(server, "plain"), "plain");
-          }
-        },
-      );
+    await t.step(
+      "[servers.remote-fallback] [remote.sdk-servers] tools are listed and called",
+      async () => {
+        for (const server of ["http", "sse"]) {
+          const { tools, total_available } = await gateway.ask<{
+            tools: { name: string; annotations: unknown }[];
+            total_available: number;
+          }>("get_server_tools", { server });
+          assert.equal(total_available, 4);
+          assert.deepEqual(tools[0]?.annotations, { title: "progress" });
+          assert.equal(await gateway.text(server, "plain"), "plain");
+        }
+      },
+    );
 
-      await t.step(
-        "[errors.unreachable] [servers.harms-no-other] an unreachable one is reported, others answer",
-        async () => {
-          for (const operation of ["get_server_tools", "execute_tool"]) {
-            const args = operation === "execute_tool" ? { tool: "x", args: {} } : {};
-            const { code, message } = await gateway.refusal(operation, { server: "dead", ...args });
-            assert.equal(code, "SERVER_UNAVAILABLE");
-            const expected =
-              `Server "dead" is not available: the connection to 127.0.0.1:${dead} was ` +
-              "refused; check that the server runs and its url is right.";
-            assert.equal(message, expected);
-          }
-          assert.equal(await gateway.text("odd", "count"), "1");
-          assert.equal(await gateway.text("http", "plain"), "plain");
-        },
-      );
-
-      await t.step("[remote.session-gone] one that was restarted stays usable", async () => {
-        http.forget();
+    await t.step(
+      "[errors.unreachable] [servers.harms-no-other] an unreachable one is reported, others answer",
+      async () => {
+        for (const operation of ["get_server_tools", "execute_tool"]) {
+          const args = operation === "execute_tool" ? { tool: "x", args: {} } : {};
+          const { code, message } = await gateway.refusal(operation, { server: "dead", ...args });
+          assert.equal(code, "SERVER_UNAVAILABLE");
+          const expected =
+            `Server "dead" is not available: the connection to 127.0.0.1:${dead} was ` +
+            "refused; check that the server runs and its url is right.";
+          assert.equal(message, expected);
+        }
+        assert.equal(await gateway.text("odd", "count"), "1");
         assert.equal(await gateway.text("http", "plain"), "plain");
-      });
+      },
+    );
 
-      await t.step(
-        "[errors.no-secrets] the status contains no secrets, and no process id",
-        async () => {
-          const status = await gateway.ask<
-            { servers: Record<string, { state: string; pids: [] }> }
-          >(
-            "get_gateway_status",
-          );
-          assert.equal(status.servers.http?.state, "ready");
-          assert.deepEqual(status.servers.http?.pids, []);
-          assert.equal(status.servers.dead?.state, "broken");
-          const answers = gateway.client.received.map(({ text }) => text).join("\n");
-          const audit = JSON.stringify(gateway.audit());
-          for (const text of [answers, audit, gateway.program.stderr]) {
-            assert.equal(text.includes("canary"), false);
-          }
-        },
-      );
-    }
-    await until("the sessions are ended", () => http.sessions.size + sse.sessions.size === 0);
-  });
-}
+    await t.step("[remote.session-gone] one that was restarted stays usable", async () => {
+      http.forget();
+      assert.equal(await gateway.text("http", "plain"), "plain");
+    });
+
+    await t.step(
+      "[errors.no-secrets] the status contains no secrets, and no process id",
+      async () => {
+        const status = await gateway.ask<
+          { servers: Record<string, { state: string; pids: [] }> }
+        >(
+          "get_gateway_status",
+        );
+        assert.equal(status.servers.http?.state, "ready");
+        assert.deepEqual(status.servers.http?.pids, []);
+        assert.equal(status.servers.dead?.state, "broken");
+        const answers = gateway.client.received.map(({ text }) => text).join("\n");
+        const audit = JSON.stringify(gateway.audit());
+        for (const text of [answers, audit, gateway.program.stderr]) {
+          assert.equal(text.includes("canary"), false);
+        }
+      },
+    );
+  }
+  await until("the sessions are ended", () => http.sessions.size + sse.sessions.size === 0);
+});

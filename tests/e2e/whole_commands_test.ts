@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Shell } from "../cli/command_support.ts";
-import { EVERY_COMMAND } from "./every_command.ts";
+import { LOCAL_COMMANDS } from "./every_command.ts";
 import { oddServer } from "./gateway.ts";
 import { VERSION } from "./gateway_command.ts";
 
@@ -30,8 +30,7 @@ const CASES: readonly Case[] = [
   ["no-such-command", 2, /^$/],
 ];
 
-// The image runs the same bundle with the same Deno; the other tests of the whole job run on it.
-for (const command of EVERY_COMMAND.filter((command) => command !== "image")) {
+for (const command of LOCAL_COMMANDS) {
   Deno.test(`[install.shipped] every command but auth, from ${command}`, async () => {
     const rules = { agents: { tester: { allow: { servers: ["odd"] } } } };
     await using shell = new Shell({ servers: { odd: oddServer() }, rules }, command);

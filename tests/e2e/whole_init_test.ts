@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { EVERY_COMMAND } from "./every_command.ts";
+import { LOCAL_COMMANDS } from "./every_command.ts";
 import { oddServer } from "./gateway.ts";
 import { commandWords, type GatewayCommand, shippedEnvironment } from "./gateway_command.ts";
 import { Program } from "./program.ts";
@@ -60,7 +60,7 @@ async function runAgain(setup: Setup, command: GatewayCommand): Promise<string> 
   return program.stderr;
 }
 
-for (const command of EVERY_COMMAND) {
+for (const command of LOCAL_COMMANDS) {
   Deno.test({
     name: `[install.shipped] init at a terminal, and what it printed serves, from ${command}`,
     ignore: !HAS_TERMINAL,

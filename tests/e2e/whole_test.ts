@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
-import { oddServer, onlyText, startGateway } from "./gateway.ts";
+import { oddServer, onlyText, startGateway, type Transport } from "./gateway.ts";
 import { EVERY_COMMAND } from "./every_command.ts";
-import { VERSION } from "./gateway_command.ts";
+import { GATEWAY_COMMAND, type GatewayCommand, VERSION } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
 
-/** Requirements for the program in every form: source, bundle, executable. */
+/** The transports of a form: a container serves HTTP; whole_http_test.ts has HTTP from every form. */
+function transportsOf(command: GatewayCommand): readonly Transport[] {
+  if (command === "image") return ["http"];
+  return command === GATEWAY_COMMAND ? ["stdio", "http"] : ["stdio"];
+}
+
 for (const command of EVERY_COMMAND) {
-  for (const transport of ["stdio", "http"] as const) {
+  for (const transport of transportsOf(command)) {
     Deno.test(`the whole job, from ${command}, over ${transport}`, async (t) => {
       await using gateway = await startGateway({
         command,
