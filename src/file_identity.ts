@@ -22,3 +22,13 @@ export function identityAt(path: string): string | undefined {
     throw error;
   }
 }
+
+/** Follows the links in a path; returns the path itself if it cannot be looked up. */
+export function realPathOf(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    // Missing or not accessible: then only the path can be compared.
+    return path;
+  }
+}

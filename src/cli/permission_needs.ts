@@ -16,6 +16,7 @@ import {
   type ServerConfig,
   type Settings,
 } from "../config/mod.ts";
+import { realPathOf } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
 import { auditFallback } from "./audit_path.ts";
 
@@ -76,7 +77,7 @@ function needFiles(needs: Needs, { settings, files, cwd }: ServedConfiguration):
     // Other search paths are checked as well; a path that may not be read would count as existing.
     for (const candidate of looked) needs.read.add(candidate);
     // Changes are noticed by watching the file's folder, and the folder of the target of a symlink.
-    needs.read.add(folderOf(path)).add(folderOf(realPath(path)));
+    needs.read.add(folderOf(path)).add(folderOf(realPathOf(path)));
   }
   // Full logs are rotated in their folder, which is created if it is missing.
   for (const log of [settings.auditLog, auditFallback()]) {
@@ -209,15 +210,6 @@ function needListener(needs: Needs, { settings, configuration }: ServedConfigura
 function hostOf(url: string): string {
   const { protocol, hostname, port } = new URL(url);
   return `${hostname}:${port || (protocol === "http:" ? "80" : "443")}`;
-}
-
-function realPath(path: string): string {
-  try {
-    return Deno.realPathSync(path);
-  } catch {
-    // A path that does not exist is not a symlink.
-    return path;
-  }
 }
 
 function isFile(path: string): boolean {

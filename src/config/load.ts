@@ -58,18 +58,18 @@ export async function checkConfiguration(
   files: FoundFiles,
   options: LoadOptions,
 ): Promise<Checked> {
-  const plain = await check(files, options, fastChecks);
+  const plain = check(files, options, fastChecks);
   if (plain.errors.length === 0 && plain.warnings.length === 0) return plain;
   // Only files with problems need zod, and the parser that knows positions, to explain them.
   const { diagnosticChecks } = await import("./diagnostic_checks.ts");
-  return await check(files, options, diagnosticChecks);
+  return check(files, options, diagnosticChecks);
 }
 
-async function check(
+function check(
   files: FoundFiles,
   options: LoadOptions,
   { parse, checkServers, checkRules }: FileChecks,
-): Promise<Checked> {
+): Checked {
   const { mcpConfig, rules: rulesFile } = files;
   const areBothMissing = mcpConfig.origin === "missing" && rulesFile.origin === "missing";
   const servers = readFile(mcpConfig, {
@@ -89,7 +89,7 @@ async function check(
     check: checkRules,
   });
   const errors = [...sort(servers.problems), ...sort(rules.problems)];
-  const built = servers.file === undefined ? [] : await buildServers(servers.file, files, options);
+  const built = servers.file === undefined ? [] : buildServers(servers.file, files, options);
   const warnings: ConfigProblem[] = [];
   const known = servers.document === undefined ? undefined : knownServers(servers.document, built);
   if (servers.document !== undefined && known !== undefined) {
@@ -160,21 +160,17 @@ interface Built extends BuiltServer {
   readonly isSelf: boolean;
 }
 
-async function buildServers(
-  file: ServersFile,
-  files: FoundFiles,
-  options: LoadOptions,
-): Promise<Built[]> {
+function buildServers(file: ServersFile, files: FoundFiles, options: LoadOptions): Built[] {
   const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
   const variables = { env, cwd, home: homeFolder(env, { windows }) };
   const self = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
   const enabled = entriesOf(file.mcpServers).filter(([, entry]) =>
     findDisablingKey(entry) === undefined
   );
-  return await Promise.all(enabled.map(async ([name, entry]) => {
+  return enabled.map(([name, entry]) => {
     const built = buildServer([name, entry], variables);
-    return { ...built, isSelf: await isSelfReference(built.server, self) };
-  }));
+    return { ...built, isSelf: isSelfReference(built.server, self) };
+  });
 }
 
 function warnServers(document: Document, built: readonly Built[]): ConfigProblem[] {

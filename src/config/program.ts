@@ -1,3 +1,4 @@
+import { realPathOf } from "../file_identity.ts";
 import { type Environment, expandHome } from "./environment.ts";
 import { folderOf, resolvePath } from "./file_path.ts";
 import { type ContainerRun, INTERPRETER_FLAGS } from "./server_program.ts";
@@ -74,8 +75,10 @@ export function findStart(words: readonly string[], where: StartPlace): Start | 
     findStart(inner, { ...where, ...more, depth: depth + 1 });
   if (name === "env") {
     const at = args.findIndex((arg) => !/^-|=/.test(arg));
-    const set = args.slice(0, at < 0 ? 0 : at).flatMap((arg) => /^(\w+)=([^]*)$/.exec(arg) ?? []);
-    return next(at < 0 ? [] : args.slice(at), { variables: { ...variables, ...pairs(set) } });
+    if (at < 0) return undefined;
+    const set = args.slice(0, at).filter((arg) => /^\w+=/.test(arg))
+      .map((arg) => arg.split(/=([^]*)/, 2));
+    return next(args.slice(at), { variables: { ...variables, ...Object.fromEntries(set) } });
   }
   for (const inner of shellCommands(name, args)) {
     const start = next(inner.words, { cwd: resolvePath(cwd, inner.folder) });
@@ -117,15 +120,6 @@ export function findStart(words: readonly string[], where: StartPlace): Start | 
   }
   const dash = isRuntime ? -1 : args.indexOf("--");
   return dash < 0 ? undefined : next(args.slice(dash + 1));
-}
-
-/** Returns the variables of matches of `NAME=value`, each of which is three texts. */
-function pairs(matches: readonly string[]): Record<string, string> {
-  const variables: Record<string, string> = Object.create(null);
-  for (let at = 0; at < matches.length; at += 3) {
-    variables[matches[at + 1] ?? ""] = matches[at + 2] ?? "";
-  }
-  return variables;
 }
 
 /**
@@ -229,7 +223,7 @@ function resolveScript(cwd: string, arg: string): string {
 
 /** Whether a file is this program: its bundle, npm's launcher or the source. Follows a link. */
 function isProgramFile(path: string, program: Program): boolean {
-  return isProgramPath(path, program) || isProgramPath(realPath(path), program);
+  return isProgramPath(path, program) || isProgramPath(realPathOf(path), program);
 }
 
 function isProgramPath(path: string, program: Program): boolean {
@@ -269,15 +263,6 @@ function packageIn(path: string): string {
   } catch {
     // No such file, or none that can be read: then this says nothing.
     return "";
-  }
-}
-
-function realPath(path: string): string {
-  try {
-    return Deno.realPathSync(path);
-  } catch {
-    // Not there, or not accessible: only its path can be compared.
-    return path;
   }
 }
 

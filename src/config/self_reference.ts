@@ -1,9 +1,11 @@
 import { processOf } from "./connect.ts";
+import { realPathOf } from "../file_identity.ts";
 import { childEnvironment, type Environment, expandHome, homeFolder } from "./environment.ts";
 import { resolvePath } from "./file_path.ts";
 import { locateFiles } from "./locate.ts";
 import { findStart, pathOutside, type Program, variableInside } from "./program.ts";
 import type { ServerConfig } from "./server.ts";
+import { flagValue } from "./server_program.ts";
 
 /** The surroundings that decide whether a server is a self reference. */
 export interface SelfOptions {
@@ -19,10 +21,7 @@ export interface SelfOptions {
  * Whether a server is this gateway again with the same servers file, so that it would start itself
  * endlessly. Another servers file is allowed; the depth variable bounds such a chain.
  */
-export async function isSelfReference(
-  server: ServerConfig,
-  options: SelfOptions,
-): Promise<boolean> {
+export function isSelfReference(server: ServerConfig, options: SelfOptions): boolean {
   const connect = processOf(server.connect);
   if (connect === undefined) return false;
   const { windows, program } = options;
@@ -33,7 +32,7 @@ export async function isSelfReference(
   const inherited = childEnvironment(variables, options.env, { windows });
   const child = asEnvironment({ ...inherited, ...start.variables }, windows);
   const home = homeFolder(child, { windows });
-  const named = flagValue(start.args, "--mcp-config");
+  const named = flagValue(start.args, ["--mcp-config"]);
   if (start.container !== undefined) {
     const variable = variableInside(start.container, {
       name: "GATEWAY_MCP_CONFIG",
@@ -42,12 +41,12 @@ export async function isSelfReference(
     const inside = resolveInside(named || variable || IMAGE_CONFIG);
     const outside = pathOutside(start.container, { path: inside, home });
     return outside !== undefined &&
-      await realPath(resolvePath(start.cwd, outside)) === await realPath(options.mcpConfig);
+      realPathOf(resolvePath(start.cwd, outside)) === realPathOf(options.mcpConfig);
   }
   const path = named || child.get("GATEWAY_MCP_CONFIG") || undefined;
   const given = path === undefined ? {} : { mcpConfig: expandHome(path, home) };
   const found = locateFiles(given, { home, cwd: start.cwd }).mcpConfig;
-  return await realPath(found.path) === await realPath(options.mcpConfig);
+  return realPathOf(found.path) === realPathOf(options.mcpConfig);
 }
 
 /** The servers file of the container image, and the folder that it works in. */
@@ -58,25 +57,8 @@ function resolveInside(path: string): string {
   return new URL(`${path.startsWith("/") ? "" : `${IMAGE_FOLDER}/`}${path}`, "file:///").pathname;
 }
 
-function flagValue(args: readonly string[], flag: string): string | undefined {
-  for (const [at, arg] of args.entries()) {
-    if (arg === flag) return args[at + 1];
-    if (arg.startsWith(`${flag}=`)) return arg.slice(flag.length + 1);
-  }
-  return undefined;
-}
-
 function asEnvironment(values: Record<string, string>, windows: boolean): Environment {
   const same = (name: string) => windows ? name.toUpperCase() : name;
   const map = new Map(Object.entries(values).map(([name, value]) => [same(name), value]));
   return { get: (name) => map.get(same(name)), toObject: () => values };
-}
-
-async function realPath(path: string): Promise<string> {
-  try {
-    return await Deno.realPath(path);
-  } catch {
-    // The file is missing or not accessible, so only its path can be compared.
-    return path;
-  }
 }

@@ -220,7 +220,7 @@ function fileNamed(path: string): ServerProgram {
 }
 
 /** Returns the value of the first of some flags, written `--flag value` or `--flag=value`. */
-function flagValue(args: readonly string[], flags: readonly string[]): string | undefined {
+export function flagValue(args: readonly string[], flags: readonly string[]): string | undefined {
   for (const [at, arg] of args.entries()) {
     const [flag = "", ...value] = arg.split("=");
     if (flags.includes(flag)) return value.length > 0 ? value.join("=") : args[at + 1];
