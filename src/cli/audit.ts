@@ -17,7 +17,7 @@ import {
 } from "./command.ts";
 import { CommandError } from "./error_report.ts";
 import { table } from "./table.ts";
-import { cleanLine } from "./terminal.ts";
+import { cleanLine, cutText } from "./terminal.ts";
 import { readSince } from "./times.ts";
 
 const ARGS = [
@@ -35,7 +35,6 @@ const FILTERS = {
   agent: agentFlag("Only entries of this agent"),
 };
 
-/** `audit stats`. */
 export const stats = defineCommand({
   about:
     "Counts the operations in the audit log and its rotated files: by agent, server and tool, with " +
@@ -72,7 +71,6 @@ const TAIL_FLAGS = {
   json: switchFlag("Print the lines of the log unchanged"),
 };
 
-/** `audit tail`. */
 export const tail = defineCommand({
   about: "Shows the last operations of the audit log, the newest last: time " +
     "(UTC), decision, agent, tool, duration, and the rule, the error code, or isError if the " +
@@ -256,7 +254,7 @@ function entryText(entry: ReadEntry): string {
   const why = entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code;
   const took = ` ${ms(latencyMs)} ms`;
   const what = cleanLine(`${when} ${decision.padEnd(5)} ${agent || "(none)"} ${about}`);
-  return `${cut(what, WIDTH - took.length)}${took}${why === "" ? "" : ` ${cleanLine(why)}`}\n`;
+  return `${cutText(what, WIDTH - took.length)}${took}${why === "" ? "" : ` ${cleanLine(why)}`}\n`;
 }
 
 function figuresTable(title: string, rows: readonly Figures[]): string {
@@ -283,8 +281,4 @@ function numbersTable(heads: readonly string[], rows: readonly string[][]): stri
 
 function ms(value: number): string {
   return value < 10 ? value.toFixed(2) : String(Math.round(value));
-}
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }

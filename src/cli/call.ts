@@ -19,7 +19,6 @@ import { openConfiguration, type OpenedConfiguration } from "./open_configuratio
 import { chooseAgent, findServer } from "./resolve_names.ts";
 import { cleanText, styleOf } from "./terminal.ts";
 
-/** `call`. */
 export const command = defineCommand({
   about: "Calls a server's tool through the same steps as any other call: identity, rules, " +
     "audit. Texts are printed as they are; progress and log messages go to stderr. Exit code: 1 " +

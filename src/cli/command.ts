@@ -231,12 +231,10 @@ async function propose(kind: "agents" | "servers", partial: string): Promise<rea
   return (await readNames())[kind].filter((name) => name.startsWith(partial));
 }
 
-/** The flag `--agent`. */
 export function agentFlag(brief: string): Parameter<string | undefined> {
   return textFlag(brief, AGENT);
 }
 
-/** The flag `--server`. */
 export function serverFlag(brief: string): Parameter<string | undefined> {
   return textFlag(brief, SERVER);
 }
@@ -251,12 +249,10 @@ export function serverArgument(brief: string): Parameter<string> {
   return argument(brief, SERVER);
 }
 
-/** The flag `--json`. */
 export const JSON_FLAG: Parameter<boolean> = switchFlag("Print JSON");
 
 const FILE = { placeholder: "file" };
 
-/** The flag `--rules`. */
 export const RULES_FLAG: Parameter<string | undefined> = textFlag(
   "The rules file (GATEWAY_RULES)",
   FILE,

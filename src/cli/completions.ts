@@ -1,6 +1,5 @@
 import { choiceArgument, defineCommand } from "./command.ts";
 
-/** `completions`. */
 export const command = defineCommand({
   about: "Prints a script that makes a shell complete commands, flags, and the names " +
     "of servers and agents.",

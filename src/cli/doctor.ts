@@ -11,7 +11,6 @@ import { type Column, paragraph, table } from "./table.ts";
 import { cleanLine, formatCount, formatSeconds, styleOf, type TerminalStyle } from "./terminal.ts";
 import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
 
-/** `doctor`. */
 export const command = defineCommand({
   about: "Starts each server, counts its tools and their tokens, and ends it again. " +
     "For one that fails it says why and what to do. Exit code: 1 if any fails.",

@@ -24,7 +24,6 @@ import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
 /** Exit code of a denial. */
 const DENIED = 3;
 
-/** `explain`. */
 export const command = defineCommand({
   about: "Says whether an agent may use a tool, by which entry of the rules, and the " +
     "steps before it. Without --tool it lists all tools of the agent's servers with the " +

@@ -11,7 +11,6 @@ const FLAGS = {
   undo: switchFlag("Put back every file that the last init changed"),
 };
 
-/** `init`. */
 export const command = defineCommand({
   about: "Finds the servers of Claude Code, Claude Desktop, Cursor, VS Code, " +
     "Windsurf, Codex, Gemini CLI, opencode and Copilot CLI, and writes .mcp.json and " +

@@ -1,4 +1,4 @@
-import type { Configuration } from "../config/mod.ts";
+import { type Configuration, homeFolder } from "../config/mod.ts";
 import { redact, redactText } from "../redact.ts";
 
 /**
@@ -10,11 +10,10 @@ const POSITION = /^[^\n]*:\d+:\d+: (?:mcpServers|agents|defaults)\b[^\s:]*: /m;
 /** Redacts the log: the secrets of the configuration, and texts that look like secrets. */
 export class LogSecrets {
   readonly #known = new Set<string>();
-  // The log names files in the folders that variables such as HOME hold.
   readonly #public: ReadonlySet<string>;
 
-  /** @param folders Values of variables that are not secrets. */
-  constructor(folders: readonly string[]) {
+  /** @param folders Values of variables that are not secrets: the log names files in them. */
+  constructor(folders: readonly string[] = [homeFolder(Deno.env) ?? "", Deno.cwd()]) {
     this.#public = new Set(folders);
   }
 

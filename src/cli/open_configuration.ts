@@ -79,7 +79,7 @@ export async function readConfiguration(
 export async function openConfiguration(flags: SettingFlags): Promise<OpenedConfiguration> {
   const { settings, files, configuration, errors } = await readConfiguration(flags);
   if (configuration === undefined) throw new ConfigError(errors);
-  const secrets = new LogSecrets([homeFolder(Deno.env) ?? "", Deno.cwd()]);
+  const secrets = new LogSecrets();
   secrets.add(configuration);
   // The usual log of serving would hide the command's answer.
   const { logLevel = "warn" } = settings;

@@ -5,7 +5,6 @@ import { readConfiguration } from "./open_configuration.ts";
 import { findNeeds, type Needs } from "./permission_needs.ts";
 import { cleanText, styleOf } from "./terminal.ts";
 
-/** `permissions`. */
 export const command = defineCommand({
   about: "Prints Deno's permission flags for the present configuration, one a line: " +
     "its programs, hosts, variables and folders, and nothing else. Start the gateway with them, " +

@@ -1,5 +1,5 @@
 import type { Output } from "./command.ts";
-import { cleanLine, styleOf } from "./terminal.ts";
+import { cleanLine, cutText, styleOf } from "./terminal.ts";
 
 /** Shown while the first start of a server may take long. */
 const DOWNLOADING = "packages may be downloading (120 s at most each)";
@@ -16,10 +16,7 @@ export interface ProgressOptions {
   readonly isDownloaded?: (name: string) => boolean;
 }
 
-/**
- * Shows which of several things are awaited: at a terminal in one line that changes, elsewhere with
- * a line for each that is done.
- */
+/** Shows pending work: at a terminal in one line that changes, elsewhere in a line for each result. */
 export class Progress implements Disposable {
   readonly #waiting: Set<string>;
   readonly #total: number;
@@ -51,7 +48,7 @@ export class Progress implements Disposable {
     if (!isTerminal && names.some(isDownloaded)) line.write(`${DOWNLOADING}\n`);
   }
 
-  /** Shows that one is done, and how it went. */
+  /** Shows that one is done, with its result. */
   done(name: string, how: string): void {
     this.#waiting.delete(name);
     if (this.#isOver) return;
@@ -76,8 +73,6 @@ export class Progress implements Disposable {
       `waiting for ${waiting.join(", ")}`,
     ].join("; ");
     const text = `${this.#total - waiting.length}/${this.#total} in ${seconds} s; ${what}`;
-    const shown = cleanLine(text);
-    const fits = shown.length < this.#columns ? shown : `${shown.slice(0, this.#columns - 2)}…`;
-    this.#line.write(`\r${fits}\x1b[K`);
+    this.#line.write(`\r${cutText(cleanLine(text), this.#columns - 1)}\x1b[K`);
   }
 }

@@ -14,7 +14,6 @@ import { NOBODY, type Probe, type Probes, withStartedServers } from "./probe.ts"
 import { paragraph, table } from "./table.ts";
 import { cleanText, formatCount, styleOf, type TerminalStyle } from "./terminal.ts";
 
-/** `savings`. */
 export const command = defineCommand({
   about:
     "Starts the servers and counts the tokens that their tools cost an agent that loads them " +

@@ -1,7 +1,6 @@
 import { describeFile } from "../config/mod.ts";
 import { choiceArgument, defineCommand } from "./command.ts";
 
-/** `schema`. */
 export const command = defineCommand({
   about: "Prints the JSON Schema of the servers file or of the rules file. An editor " +
     'completes and checks a file that names it: "$schema": "./rules.schema.json".',

@@ -33,7 +33,7 @@ export type ServeFlags = SettingFlags;
  * @returns The exit code: 1 if the configuration cannot be used, 2 if a flag cannot.
  */
 export async function serve(flags: ServeFlags): Promise<number> {
-  const secrets = new LogSecrets([homeFolder(Deno.env) ?? "", Deno.cwd()]);
+  const secrets = new LogSecrets();
   const isTerminal = Deno.stderr.isTerminal();
   const style: LogOptions = {
     clean: secrets.clean,

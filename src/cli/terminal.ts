@@ -38,6 +38,12 @@ export function cleanText(text: string): string {
   return text.split("\n").map((line) => line.split("\t").map(cleanLine).join("\t")).join("\n");
 }
 
+/** Cuts a text to a length in UTF-16 code units, but not in the middle of a character. */
+export function cutText(text: string, length: number): string {
+  if (text.length <= length) return text;
+  return `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+}
+
 /** Writes a number for people: `1,234`. */
 export function formatCount(value: number): string {
   return value.toLocaleString("en-US");

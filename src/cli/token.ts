@@ -11,7 +11,6 @@ const PREFIX = "amg_";
 /** Random bytes in a token: 256 bits cannot be guessed. */
 const RANDOM_BYTES = 32;
 
-/** `token`. */
 export const command = defineCommand({
   about:
     "Makes a bearer token that identifies an agent over HTTP, writes its hash into the rules, and " +

@@ -16,7 +16,6 @@ import { chooseAgent, findServer } from "./resolve_names.ts";
 import { paragraph } from "./table.ts";
 import { cleanText, counted, styleOf, type TerminalStyle } from "./terminal.ts";
 
-/** `tools`. */
 export const command = defineCommand({
   about: "Lists what list_servers and get_server_tools show an agent, through the same " +
     "steps as any other call: identity, rules, audit. Exit code: 1 if that fails.",
@@ -83,11 +82,7 @@ async function showOne(
   // For people a signature says more than a schema does.
   const detail = wanted.detail ?? (json ? undefined : "signatures");
   const result = await ask(call, server, { ...wanted, detail });
-  if (result.isError) {
-    if (json) stdout.write(`${result.json}\n`);
-    else stderr.write(`${refusalText(result)}\n`);
-    return 1;
-  }
+  if (result.isError) return printRefusal(result, { json, stdout, stderr });
   const listing = ownAnswer(result) as ServerListing;
   const style = styleOf(Deno.stdout);
   if (json) stdout.write(`${JSON.stringify(listing)}\n`);
@@ -103,11 +98,7 @@ async function showAll(
   { wanted, json, context: { stdout, stderr } }: ShowOptions,
 ): Promise<number> {
   const answer = readResult(await call("list_servers", new JsonText("{}")));
-  if (answer.isError) {
-    if (json) stdout.write(`${answer.json}\n`);
-    else stderr.write(`${refusalText(answer)}\n`);
-    return 1;
-  }
+  if (answer.isError) return printRefusal(answer, { json, stdout, stderr });
   const servers = ownAnswer(answer) as readonly Omit<ListedServer, "listing">[];
   const listed = await Promise.all(servers.map(async (server): Promise<ListedServer> => {
     const result = await ask(call, server.name, { ...wanted, detail: wanted.detail ?? "names" });
@@ -127,6 +118,15 @@ async function showAll(
   for (const failure of failures) stderr.write(`${refusalText(failure)}\n`);
   if (listed.length === 0) stderr.write("This agent may use no server\n");
   return failures.length > 0 ? 1 : 0;
+}
+
+function printRefusal(
+  result: CallResult,
+  { json, stdout, stderr }: Context & { readonly json: boolean },
+): number {
+  if (json) stdout.write(`${result.json}\n`);
+  else stderr.write(`${refusalText(result)}\n`);
+  return 1;
 }
 
 async function ask(call: CallGateway, server: string, wanted: ToolsRequest): Promise<CallResult> {

@@ -27,7 +27,6 @@ const FLAGS = {
 
 const ARGS = repeated(argument("Check this file", { placeholder: "file" }), 2);
 
-/** `validate`. */
 export const command = defineCommand({
   about: "Reports every error and warning in the servers file and the rules file, with " +
     "file, line and column. A FILE is checked instead of the one that the gateway would find; " +

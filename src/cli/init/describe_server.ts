@@ -1,4 +1,5 @@
 import { programOf, readContainerRun } from "../../config/mod.ts";
+import { cutText } from "../terminal.ts";
 import { findClearTextSecrets } from "./clear_text_secrets.ts";
 import { showPath } from "./find_servers.ts";
 import type { JsonRecord } from "./import_entry.ts";
@@ -41,10 +42,10 @@ export function describeServer(
   const said = sentences.find((text) =>
     !NOT_DESCRIBING.test(text) && DESCRIBING.some((pattern) => pattern.test(text))
   );
-  if (said !== undefined) return clip(said, MAX_DESCRIPTION);
+  if (said !== undefined) return cutText(said, MAX_DESCRIPTION);
   const name = plainText(title);
   if (name === "") return undefined;
-  return clip(place === "" ? name : `${name} for ${place}`, MAX_DESCRIPTION);
+  return cutText(place === "" ? name : `${name} for ${place}`, MAX_DESCRIPTION);
 }
 
 /** A text in one line, without control characters and invisible ones. */
@@ -70,7 +71,7 @@ const PROGRAM =
  */
 export function placeOf(entry: JsonRecord, home: string): string {
   const { command, url } = entry;
-  if (typeof command !== "string") return clip(programOf({ url }).name, MAX_PLACE);
+  if (typeof command !== "string") return cutText(programOf({ url }).name, MAX_PLACE);
   const secret = findClearTextSecrets(entry);
   const args = Array.isArray(entry.args) ? entry.args.map(String) : [];
   const container = readContainerRun([command, ...args]);
@@ -85,11 +86,5 @@ export function placeOf(entry: JsonRecord, home: string): string {
   }).map((path) => home === "" ? path : showPath(path, home));
   const [first, ...others] = new Set(places);
   const more = others.length > 1 ? [`${others.length} more`] : others;
-  return clip([first, ...more].join(" and "), MAX_PLACE);
-}
-
-function clip(text: string, length: number): string {
-  if (text.length <= length) return text;
-  // Not half of a character.
-  return `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+  return cutText([first, ...more].join(" and "), MAX_PLACE);
 }
