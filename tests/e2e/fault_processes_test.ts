@@ -165,7 +165,7 @@ const ENDINGS: readonly (readonly Ending[])[] = [
     ignore: isCompiled,
   }],
   [
-    { name: "[faults.sigterm] SIGTERM", withinMs: 4000, go: signal("SIGTERM"), withNpx: true },
+    { name: "[faults.sigterm] SIGTERM", withinMs: 4000, go: signal("SIGTERM") },
     { name: "[faults.sigint] SIGINT", withinMs: 4000, go: signal("SIGINT") },
   ],
   [{
