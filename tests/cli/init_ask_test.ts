@@ -152,7 +152,7 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, and an a
     [SERVERS, down + space + enter],
     [LOOK, "n"],
     [AGENTS, `developer team.reader bad/name${enter}`],
-    [/bad\/name is no agent name: expected 1 to 128/, `${"\x7f".repeat(9)}${enter}`],
+    [/bad\/name is not an agent name: expected 1 to 128/, `${"\x7f".repeat(9)}${enter}`],
     [/Which servers may developer use/, enter],
     [TOOLS, down + enter],
     [/Which servers may team\.reader use/, space + enter],

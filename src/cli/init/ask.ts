@@ -148,7 +148,9 @@ async function askAgents(
         const names = splitNames(value);
         if (names.length === 0) return "At least one agent needs a name";
         const bad = names.find((name) => !isAgentId(name));
-        return bad === undefined ? undefined : `${bad} is no agent name: expected ${agentIdShape}`;
+        return bad === undefined
+          ? undefined
+          : `${bad} is not an agent name: expected ${agentIdShape}`;
       },
     },
   );
