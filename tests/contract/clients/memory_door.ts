@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
-import {
-  checkConfiguration,
-  FileWatch,
-  locateFiles,
-  readSettings,
-} from "../../../src/config/mod.ts";
-import { Gateway } from "../../../src/gateway/mod.ts";
 import { type Channel, createMemoryChannels } from "../../../src/jsonrpc/mod.ts";
-import { NO_TRACER } from "../../../src/trace.ts";
-import { silentLog } from "../../audit/support.ts";
-import { environmentOf, TempFolder } from "../../config/support.ts";
+import { TempFolder } from "../../config/support.ts";
 import { AgentSession } from "../../e2e/agent_session.ts";
 import type { Wire } from "../../e2e/raw_client.ts";
 import { OPEN_RULES } from "../../e2e/setup.ts";
+import { openGateway } from "../../gateway/in_process.ts";
 import { type Door, SERVERS } from "./door.ts";
 
 /** A channel in this process: the gateway without any transport. */
@@ -28,22 +20,7 @@ export const MEMORY: Door = {
     const folder = new TempFolder();
     folder.write("mcp.json", { mcpServers: SERVERS });
     folder.write("rules.json", OPEN_RULES);
-    const env = environmentOf({ GATEWAY_AUDIT_LOG: `${folder.path}/audit.jsonl` });
-    const flags = { mcpConfig: "mcp.json", rules: "rules.json", agent: "tester" };
-    const settings = readSettings({ ...flags, initStrategy: "lazy" }, env);
-    const cwd = folder.path;
-    const files = locateFiles(settings, { home: undefined, cwd });
-    const check = () => checkConfiguration(files, { env, cwd });
-    const { configuration = assert.fail() } = await check();
-    const gateway = new Gateway({
-      settings,
-      configuration,
-      auditFallback: `${cwd}/fallback.jsonl`,
-      version: "0",
-      tracer: NO_TRACER,
-      reload: { files, watch: new FileWatch([]), check },
-      log: silentLog(),
-    });
+    const { gateway } = await openGateway(folder, { agent: "tester" });
     const channels: Channel[] = [];
     return {
       connect: async (client = {}) => {

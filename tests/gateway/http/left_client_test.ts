@@ -1,18 +1,11 @@
 import assert from "node:assert/strict";
-import {
-  checkConfiguration,
-  FileWatch,
-  locateFiles,
-  readSettings,
-} from "../../../src/config/mod.ts";
 import { HttpService } from "../../../src/gateway/http/mod.ts";
-import { Gateway } from "../../../src/gateway/mod.ts";
-import { NO_TRACER } from "../../../src/trace.ts";
 import { silentLog } from "../../audit/support.ts";
-import { environmentOf, TempFolder } from "../../config/support.ts";
+import { TempFolder } from "../../config/support.ts";
 import { oddServer } from "../../e2e/gateway.ts";
 import { isRunning, listProcesses, NO_SHELL } from "../../e2e/fault_processes.ts";
 import { until } from "../../e2e/until.ts";
+import { openGateway } from "../in_process.ts";
 import { EventReader, OPEN, request, Scene } from "./scene.ts";
 
 /** Time after which a client that has closed its stream counts as gone, in milliseconds. */
@@ -68,28 +61,8 @@ Deno.test({
     using folder = new TempFolder();
     folder.write("mcp.json", { mcpServers: { odd: oddServer() } });
     folder.write("rules.json", { agents: { a: { allow: { servers: ["*"] } } } });
-    const env = environmentOf({ GATEWAY_AUDIT_LOG: `${folder.path}/audit.jsonl` });
-    const settings = readSettings({
-      mcpConfig: "mcp.json",
-      rules: "rules.json",
-      agent: "a",
-      transport: "http",
-      port: "0",
-    }, env);
-    const cwd = folder.path;
-    const files = locateFiles(settings, { home: undefined, cwd });
-    const check = () => checkConfiguration(files, { env, cwd });
-    const { configuration = assert.fail() } = await check();
-    const log = silentLog();
-    const gateway = new Gateway({
-      settings: { ...settings, initStrategy: "lazy" },
-      configuration,
-      auditFallback: `${folder.path}/fallback.jsonl`,
-      version: "0",
-      tracer: NO_TRACER,
-      reload: { files, watch: new FileWatch([]), check },
-      log,
-    });
+    const flags = { agent: "a", transport: "http", port: "0" };
+    const { gateway, settings } = await openGateway(folder, flags);
     const service = await HttpService.open({
       settings,
       revisions: ["2025-11-25"],
@@ -98,7 +71,7 @@ Deno.test({
       isReady: () => true,
       metrics: () => "",
       limits: { leftMs: LEFT_MS },
-      log,
+      log: silentLog(),
     });
     const client = new HttpClient(service.url);
     await client.initialize();

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import {
+  checkConfiguration,
+  FileWatch,
+  locateFiles,
+  readSettings,
+  type SettingFlags,
+  type Settings,
+} from "../../src/config/mod.ts";
+import { Gateway } from "../../src/gateway/mod.ts";
+import { NO_TRACER } from "../../src/trace.ts";
+import { silentLog } from "../audit/support.ts";
+import { environmentOf, type TempFolder } from "../config/support.ts";
+
+/**
+ * Creates a gateway in this process whose servers start when they are first called.
+ *
+ * @param folder Has the files `mcp.json` and `rules.json`, and gets the audit log.
+ */
+export async function openGateway(
+  folder: TempFolder,
+  flags: SettingFlags,
+): Promise<{ readonly gateway: Gateway; readonly settings: Settings }> {
+  const cwd = folder.path;
+  const env = environmentOf({ GATEWAY_AUDIT_LOG: `${cwd}/audit.jsonl` });
+  const named = { mcpConfig: "mcp.json", rules: "rules.json", initStrategy: "lazy" };
+  const settings = readSettings({ ...named, ...flags }, env);
+  const files = locateFiles(settings, { home: undefined, cwd });
+  const check = () => checkConfiguration(files, { env, cwd });
+  const { configuration = assert.fail() } = await check();
+  const gateway = new Gateway({
+    settings,
+    configuration,
+    auditFallback: `${cwd}/fallback.jsonl`,
+    version: "0",
+    tracer: NO_TRACER,
+    reload: { files, watch: new FileWatch([]), check },
+    log: silentLog(),
+  });
+  return { gateway, settings };
+}
