@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { fill } from "./places.ts";
+import { fill } from "./placeholders.ts";
 
 /**
  * Describes how to start another gateway with the servers of a scene, and how to call a tool through

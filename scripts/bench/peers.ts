@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { AGENT, callTool, type Contestant, type SceneFiles } from "./contestants.ts";
 import { mapCall, type Mapping, MAPPINGS, readMapping } from "./mappings.ts";
-import { fill, fillText, splitCommand } from "./places.ts";
+import { fill, fillText, splitCommand } from "./placeholders.ts";
 
 /** A `--peer` with the `--mapping` that follows it. */
 export interface AskedPeer {

@@ -138,12 +138,14 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
 /** The finding for an entry that cannot be used, for example because a variable is not set. */
 function unusable(name: string, unavailable: string, { warnings }: FindingContext): Finding {
   const entry = formatPath(["mcpServers", name]);
-  const places = warnings.filter(({ path }) => {
+  const positions = warnings.filter(({ path }) => {
     return path.startsWith(`${entry}.`) || path.startsWith(`${entry}[`);
   }).map(({ file, line, column }) => `${file}:${line}:${column}`);
   const found = unavailable.matchAll(/variable "([^"]+)" is not set/g);
   const variables = [...new Set([...found].map(([, one]) => one))];
-  const message = places.length === 0 ? unavailable : `${unavailable}, at ${places.join(", ")}`;
+  const message = positions.length === 0
+    ? unavailable
+    : `${unavailable}, at ${positions.join(", ")}`;
   const fix = variables.length === 0
     ? "Correct the entry"
     : `Set ${variables.join(", ")} where the gateway runs (for a desktop client: in "env" of the ` +

@@ -33,7 +33,7 @@ export interface Start {
 }
 
 /** The context in which a command runs. */
-export interface StartPlace {
+export interface StartContext {
   /** The working folder. */
   readonly cwd: string;
   /** The program to recognize. */
@@ -66,12 +66,12 @@ const WRAPPERS =
 const VERBS = new Set(["run", "x", "exec", "dlx"]);
 
 /** Recognizes a command that starts this program in one of the usual ways; undefined for others. */
-export function findStart(words: readonly string[], where: StartPlace): Start | undefined {
+export function findStart(words: readonly string[], where: StartContext): Start | undefined {
   const { cwd, program, variables = {}, depth = 0 } = where;
   const [command = "", ...args] = words;
   if (command === "" || depth > MAX_DEPTH) return undefined;
   const name = programName(command);
-  const next = (inner: readonly string[], more: Partial<StartPlace> = {}) =>
+  const next = (inner: readonly string[], more: Partial<StartContext> = {}) =>
     findStart(inner, { ...where, ...more, depth: depth + 1 });
   if (name === "env") {
     const at = args.findIndex((arg) => !/^-|=/.test(arg));
@@ -197,7 +197,7 @@ function findTask(
 function findScript(
   name: string,
   args: readonly string[],
-  { cwd, program }: StartPlace,
+  { cwd, program }: StartContext,
 ): readonly string[] | undefined {
   const isRuntime = RUNTIMES.test(name);
   const isManager = PACKAGE_MANAGERS.test(name);

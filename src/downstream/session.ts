@@ -16,7 +16,7 @@ import { RemoteFailure } from "./remote_failure.ts";
 import {
   OLDEST,
   openServer,
-  type Probe,
+  type ProbeKind,
   type ServerCodec,
   type ServerInfo,
 } from "./revisions/mod.ts";
@@ -230,7 +230,7 @@ export class Session {
    * @returns `refused` if the server rejects the session, `silent` if no answer arrived.
    */
   async probe(
-    probe: Probe,
+    probe: ProbeKind,
     withinMs: number = this.#options.pingMs ?? PING_MS,
   ): Promise<"answered" | "refused" | "silent"> {
     const peer = this.#peer;

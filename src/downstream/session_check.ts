@@ -4,7 +4,7 @@ import { RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import type { Caller } from "./caller.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { RemoteFailure, remoteFailureBehind } from "./remote_failure.ts";
-import { CatalogError, type Probe } from "./revisions/mod.ts";
+import { CatalogError, type ProbeKind } from "./revisions/mod.ts";
 import { redactExcerpt } from "./secrets.ts";
 import type { ServerHealth } from "./server_status.ts";
 import type { Session } from "./session.ts";
@@ -36,7 +36,7 @@ export interface SessionCheckOptions {
 }
 
 /** The second is for servers that answer no request about whether they are alive. */
-const PROBES = ["alive", "tools"] as const satisfies readonly Probe[];
+const PROBES = ["alive", "tools"] as const satisfies readonly ProbeKind[];
 
 /** Statuses by which a server rejects a message unread if its session is gone. */
 const TURNED_AWAY: ReadonlySet<number | undefined> = new Set([400, 404, 410]);

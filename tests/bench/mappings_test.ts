@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { mapCall, MAPPINGS, readMapping } from "../../scripts/bench/mappings.ts";
 import { describePeer, pairPeers, readPeers } from "../../scripts/bench/peers.ts";
-import { fill, splitCommand } from "../../scripts/bench/places.ts";
+import { fill, splitCommand } from "../../scripts/bench/placeholders.ts";
 import { Scene } from "../../scripts/bench/scene.ts";
 
 const WANTED = { agent: "bench", server: "echo", tool: "echo", args: { n: 100 } };

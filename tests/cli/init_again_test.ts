@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
-import { placeOf } from "../../src/cli/init/describe_server.ts";
+import { targetOf } from "../../src/cli/init/describe_server.ts";
 import type { InspectedServer } from "../../src/cli/init/inspect_servers.ts";
 import { mergeServers } from "../../src/cli/init/merge_servers.ts";
 import { describePlanned, type Plan } from "../../src/cli/init/plan.ts";
@@ -134,7 +134,7 @@ Deno.test("[init.describe] servers of one name are distinguished by folder or ad
 });
 
 Deno.test("[init.describe] [init.secrets] a description has a folder or an address, without secrets", () => {
-  const at = (command: string, ...args: string[]) => placeOf({ command, args }, "/home/me");
+  const at = (command: string, ...args: string[]) => targetOf({ command, args }, "/home/me");
   assert.equal(at("npx", "-y", "x", "/home/me/notes"), "~/notes");
   assert.equal(at("npx", "-y", "x", "/home/meadow"), "/home/meadow");
   assert.equal(at("npx", "-y", "x", "--db=/data/a.db", "/b", "/c"), "/data/a.db and 2 more");
@@ -144,7 +144,7 @@ Deno.test("[init.describe] [init.secrets] a description has a folder or an addre
   assert.equal(at("npx", "mcp-remote", "https://example.com/mcp?key=1"), "example.com/mcp");
   assert.equal(at("npx", "pg", "postgres://me:secret@db.example/shop"), "db.example/shop");
   assert.equal(at("npx", "x", "--api-key", "/not/a/path"), "");
-  assert.equal(placeOf({ url: "https://me:pw@example.com/a?t=1" }, ""), "example.com/a");
+  assert.equal(targetOf({ url: "https://me:pw@example.com/a?t=1" }, ""), "example.com/a");
 });
 
 Deno.test("[init.look] a failure longer than a line keeps the leading bar and is not cut", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ClientId, clientPlaces, type Machine } from "../../src/cli/init/clients.ts";
+import { type ClientId, clientLocations, type Machine } from "../../src/cli/init/clients.ts";
 import type { Disk } from "../../src/cli/init/disk.ts";
 import { findServers } from "../../src/cli/init/find_servers.ts";
 import { environment } from "./init_scene.ts";
@@ -115,7 +115,9 @@ function machineOf(os: Machine["os"], variables: Record<string, string> = {}): M
 }
 
 function pathsOf(machine: Machine, client: ClientId): string[] {
-  return clientPlaces(machine).filter((place) => place.client === client).map(({ path }) => path);
+  return clientLocations(machine).filter((place) => place.client === client).map(({ path }) =>
+    path
+  );
 }
 
 /** A simulated disk with these files, on any system. */
@@ -157,7 +159,12 @@ for (const os of ["linux", "darwin", "windows"] as const) {
       }
     }
     const disk = diskOf(files, separator);
-    const found = await findServers(clientPlaces(machine), { machine, disk, program: {}, own: [] });
+    const found = await findServers(clientLocations(machine), {
+      machine,
+      disk,
+      program: {},
+      own: [],
+    });
     assert.deepEqual(found.servers.map(({ name }) => name), wanted);
     assert.deepEqual(found.problems, []);
     assert.equal(found.files[0]?.shown, `~${separator}.claude.json`);

@@ -249,7 +249,7 @@ async function askClients(
   const isIn = ({ path }: ClientFile) => ({ file }: FoundServer) => file.path === path;
   const moved = (file: ClientFile) =>
     // A TOML table is not removed: it may hold more than the server.
-    file.language === "toml" ? [] : servers.flatMap(({ places }) => places).filter(isIn(file));
+    file.language === "toml" ? [] : servers.flatMap(({ sources }) => sources).filter(isIn(file));
   const chosen = await prompter.chooseSome(
     "Write the gateway's entry into which clients? None is changed unless you choose it",
     {
@@ -267,7 +267,7 @@ async function askClients(
   const titles = listTitles(changed);
   const kept = into.filter((file) =>
     !changed.includes(file) &&
-    servers.some(({ places }) => places.some(isIn(file)))
+    servers.some(({ sources }) => sources.some(isIn(file)))
   );
   if (count > 0 && kept.length > 0) {
     const what =
@@ -279,7 +279,7 @@ async function askClients(
     const name = agentFor(rules, file.client);
     const agent = rules.agents.find((one) => one.name === name);
     const lost = servers.filter((server) =>
-      server.places.some(isIn(file)) &&
+      server.sources.some(isIn(file)) &&
       (agent?.servers.includes(server.name) !== true || agent.tools[server.name]?.length === 0)
     );
     if (lost.length === 0) continue;

@@ -57,9 +57,9 @@ async function clientChange(
     { at: [...list, entryName], value: clientEntry(client, plan, options) },
   ];
   if (client.takeOut) {
-    const places = plan.servers.flatMap((server) => server.places)
-      .filter((place) => place.file.path === path);
-    values.push(...places.map(({ at }) => ({ at, value: undefined })));
+    const sources = plan.servers.flatMap((server) => server.sources)
+      .filter((source) => source.file.path === path);
+    values.push(...sources.map(({ at }) => ({ at, value: undefined })));
   }
   const editText = await loadEditor(language);
   const edit = (text = ""): string => {
@@ -75,10 +75,10 @@ async function clientChange(
 /** The gateway's entry for a client; variables that it has there already stay. */
 function clientEntry({ file }: ClientPlan, plan: Plan, options: ChangeOptions): JsonRecord {
   const env: Record<string, Json> = { ...file.entryEnv };
-  for (const place of plan.servers.flatMap(({ places }) => places)) {
-    if (place.file.path !== file.path) continue;
+  for (const source of plan.servers.flatMap(({ sources }) => sources)) {
+    if (source.file.path !== file.path) continue;
     // The client goes on asking for its inputs, now on behalf of the gateway.
-    for (const [variable, id] of place.inputs) env[variable] = `\${input:${id}}`;
+    for (const [variable, id] of source.inputs) env[variable] = `\${input:${id}}`;
   }
   return gatewayEntry(file.client, { ...options, agent: agentFor(plan, file.client), env });
 }

@@ -26,7 +26,7 @@ export interface Machine {
 }
 
 /** A file in which a client may keep its servers. */
-export interface ClientPlace {
+export interface ClientLocation {
   /** Absent for a file that was named by its path. */
   readonly client?: ClientId;
   /** The client's name as people know it. */
@@ -155,7 +155,7 @@ export function isClientId(word: string): word is ClientId {
 }
 
 /** All files in which clients may keep their servers, whether they exist or not. */
-export function clientPlaces(machine: Machine): ClientPlace[] {
+export function clientLocations(machine: Machine): ClientLocation[] {
   const folders = foldersOf(machine);
   return CLIENT_IDS.flatMap((client) => {
     const { title, files } = CLIENTS[client];

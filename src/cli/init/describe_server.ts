@@ -29,12 +29,12 @@ const NOT_DESCRIBING =
  * Describes a server in its own words: by a sentence of its instructions, or else by its title with
  * the folder or address that it works on. Names no tools: agents that may not call them may read this.
  *
- * @param place The folder or address; empty if there is none.
+ * @param target The folder or address; empty if there is none.
  * @returns undefined if nothing is known.
  */
 export function describeServer(
   { instructions = "", title = "" }: InspectedServer,
-  place = "",
+  target = "",
 ): string | undefined {
   const sentences = instructions.split(/\r?\n/).map(plainText)
     .filter((line) => !/^[#*>|`-]/.test(line))
@@ -45,7 +45,7 @@ export function describeServer(
   if (said !== undefined) return cutText(said, MAX_DESCRIPTION);
   const name = plainText(title);
   if (name === "") return undefined;
-  return cutText(place === "" ? name : `${name} for ${place}`, MAX_DESCRIPTION);
+  return cutText(target === "" ? name : `${name} for ${target}`, MAX_DESCRIPTION);
 }
 
 /** A text in one line, without control characters and invisible ones. */
@@ -69,13 +69,13 @@ const PROGRAM =
  *
  * @param home The user's home folder, which is written as `~`.
  */
-export function placeOf(entry: JsonRecord, home: string): string {
+export function targetOf(entry: JsonRecord, home: string): string {
   const { command, url } = entry;
   if (typeof command !== "string") return cutText(programOf({ url }).name, MAX_PLACE);
   const secret = findClearTextSecrets(entry);
   const args = Array.isArray(entry.args) ? entry.args.map(String) : [];
   const container = readContainerRun([command, ...args]);
-  const places = args.flatMap((arg, at) => {
+  const targets = args.flatMap((arg, at) => {
     const value = arg.replace(/^--?[\w-]+=/, "");
     // Only the host and the path of an address are shown.
     if (/^[a-z][\w+.-]*:\/\//i.test(value)) return [programOf({ url: value }).name];
@@ -84,7 +84,7 @@ export function placeOf(entry: JsonRecord, home: string): string {
     // `docker run -v SOURCE:TARGET` names a folder of this machine first.
     return [container === undefined ? value : value.replace(/(?<=.{2}):.*$/, "")];
   }).map((path) => home === "" ? path : showPath(path, home));
-  const [first, ...others] = new Set(places);
+  const [first, ...others] = new Set(targets);
   const more = others.length > 1 ? [`${others.length} more`] : others;
   return cutText([first, ...more].join(" and "), MAX_PLACE);
 }

@@ -2,7 +2,7 @@ import { findStart, OTHER_SERVERS_KEYS, type Program, resolvePath } from "../../
 import { checkText, type ClientDocument } from "../../config/editing/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import { type Language, languageOf, parseClientFile } from "./client_text.ts";
-import type { ClientPlace, Machine } from "./clients.ts";
+import type { ClientLocation, Machine } from "./clients.ts";
 import type { Disk } from "./disk.ts";
 import {
   type ImportedEntry,
@@ -19,7 +19,7 @@ export const GATEWAY_NAME = "gateway";
 export const LONG_NAME = "agent-mcp-gateway";
 
 /** A client's file. */
-export interface ClientFile extends ClientPlace {
+export interface ClientFile extends ClientLocation {
   /** The path with `~` for the home folder. */
   readonly shown: string;
   readonly language: Language;
@@ -69,40 +69,42 @@ export interface FindOptions {
  * a client that is installed and has none yet is among the files, as new.
  */
 export async function findServers(
-  places: readonly ClientPlace[],
+  locations: readonly ClientLocation[],
   options: FindOptions,
 ): Promise<FoundServers> {
   const found: Mutable<FoundServers> = { files: [], servers: [], problems: [], remarks: [] };
   const known = new Set<string | undefined>();
-  const resolved = places.flatMap((one) => resolveFolder(one, options.disk));
+  const resolved = locations.flatMap((one) => resolveFolder(one, options.disk));
   const read = new Set<string>();
-  for (const place of resolved) {
-    if (options.own.includes(place.path) || !options.disk.isThere(place.path)) continue;
+  for (const location of resolved) {
+    if (options.own.includes(location.path) || !options.disk.isThere(location.path)) continue;
     // In the home folder, a user's own file is where a project's would be.
-    if (read.has(place.path)) continue;
-    read.add(place.path);
-    if (place.scope === "user") known.add(place.client);
-    await readPlace(place, found, options);
+    if (read.has(location.path)) continue;
+    read.add(location.path);
+    if (location.scope === "user") known.add(location.client);
+    await readLocation(location, found, options);
   }
-  for (const place of resolved) {
-    if (place.client === undefined || place.scope !== "user" || known.has(place.client)) continue;
-    known.add(place.client);
-    if (isInstalled(place, options)) found.files.push(newFile(place, options));
+  for (const location of resolved) {
+    if (location.client === undefined || location.scope !== "user" || known.has(location.client)) {
+      continue;
+    }
+    known.add(location.client);
+    if (isInstalled(location, options)) found.files.push(newFile(location, options));
   }
   return found;
 }
 
 /** Whether the folder of a client's file exists; the home folder proves nothing. */
-function isInstalled({ path }: ClientPlace, { disk, machine }: FindOptions): boolean {
+function isInstalled({ path }: ClientLocation, { disk, machine }: FindOptions): boolean {
   const folder = path.replace(/[/\\][^/\\]*$/, "");
   return folder !== machine.home && disk.isThere(folder);
 }
 
-function newFile(place: ClientPlace, { machine }: FindOptions): ClientFile {
+function newFile(location: ClientLocation, { machine }: FindOptions): ClientFile {
   return {
-    ...place,
-    shown: showPath(place.path, machine.home),
-    language: languageOf(place.path),
+    ...location,
+    shown: showPath(location.path, machine.home),
+    language: languageOf(location.path),
     isNew: true,
     entryName: GATEWAY_NAME,
   };
@@ -111,10 +113,13 @@ function newFile(place: ClientPlace, { machine }: FindOptions): ClientFile {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer I)[] ? I[] : T[K] };
 
 /** Resolves a `*` in a path. */
-function resolveFolder(place: ClientPlace, disk: Disk): ClientPlace[] {
-  const [before = "", after] = place.path.split("*", 2);
-  if (after === undefined || place.client === undefined) return [place];
-  return disk.list(before.slice(0, -1)).map((name) => ({ ...place, path: before + name + after }));
+function resolveFolder(location: ClientLocation, disk: Disk): ClientLocation[] {
+  const [before = "", after] = location.path.split("*", 2);
+  if (after === undefined || location.client === undefined) return [location];
+  return disk.list(before.slice(0, -1)).map((name) => ({
+    ...location,
+    path: before + name + after,
+  }));
 }
 
 /** A path with `~` for the home folder. */
@@ -123,13 +128,13 @@ export function showPath(path: string, home: string): string {
   return path.startsWith(home) && /^(?:[/\\]|$)/.test(rest) ? `~${rest}` : path;
 }
 
-async function readPlace(
-  place: ClientPlace,
+async function readLocation(
+  location: ClientLocation,
   found: Mutable<FoundServers>,
   options: FindOptions,
 ): Promise<void> {
-  const { shown, language } = newFile(place, options);
-  const read = options.disk.read(place.path);
+  const { shown, language } = newFile(location, options);
+  const read = options.disk.read(location.path);
   if ("failure" in read) {
     found.problems.push(`${shown}: ${read.failure}`);
     return;
@@ -137,8 +142,8 @@ async function readPlace(
   const { document, problems } = await parseClientFile({ file: shown, text: read.text }, language);
   found.problems.push(...problems.map(formatProblem));
   if (document === undefined) return;
-  const lists = serverLists(place, document);
-  if (place.client === undefined && lists.length === 0) {
+  const lists = serverLists(location, document);
+  if (location.client === undefined && lists.length === 0) {
     found.problems.push(
       `${shown}: it contains no list of servers: init looks for mcpServers, ` +
         `${OTHER_SERVERS_KEYS.join(", ")} and extensions`,
@@ -164,12 +169,12 @@ async function readPlace(
         leaveOut("built into the client");
         continue;
       }
-      const project = projectOf(place, path, options.machine.cwd);
+      const project = projectOf(location, path, options.machine.cwd);
       const owner = project === undefined ? {} : { project };
       const imported = importEntry(value, {
         windows: options.machine.os === "windows",
         ...owner,
-        ...(place.client !== undefined && { client: place.client }),
+        ...(location.client !== undefined && { client: location.client }),
       });
       const ours = gatewayIn(name, imported.entry, options);
       if (ours !== undefined) {
@@ -185,9 +190,9 @@ async function readPlace(
   }
   const [gateway] = gateways;
   const isTaken = servers.some(({ name, at }) => at[0] !== "projects" && name === GATEWAY_NAME);
-  const list = lists.find((path) => path[0] !== "projects") ?? place.list;
+  const list = lists.find((path) => path[0] !== "projects") ?? location.list;
   const file: ClientFile = {
-    ...place,
+    ...location,
     ...(list !== undefined && { list }),
     shown,
     language,
@@ -212,14 +217,14 @@ const LISTS: readonly JsonPath[] = [
 ];
 
 /** The paths of the lists of servers in a file. */
-function serverLists(place: ClientPlace, document: ClientDocument): JsonPath[] {
-  const { client, list = [] } = place;
+function serverLists(location: ClientLocation, document: ClientDocument): JsonPath[] {
+  const { client, list = [] } = location;
   const lists = client === undefined
     ? [...LISTS]
     : client === "opencode"
     ? [["mcp", "servers"], list]
     : [list];
-  if (place.hasProjects || client === undefined) {
+  if (location.hasProjects || client === undefined) {
     const projects = document.keysAt(["projects"]) ?? [];
     lists.push(...projects.map((name) => ["projects", name, "mcpServers"]));
   }
@@ -240,9 +245,9 @@ function serverLists(place: ClientPlace, document: ClientDocument): JsonPath[] {
   return names.length > 0 && names.every(isServer) ? [[]] : [];
 }
 
-function projectOf(place: ClientPlace, path: JsonPath, cwd: string): string | undefined {
+function projectOf(location: ClientLocation, path: JsonPath, cwd: string): string | undefined {
   if (path[0] === "projects") return String(path[1]);
-  return place.scope === "project" ? cwd : undefined;
+  return location.scope === "project" ? cwd : undefined;
 }
 
 /** The agent of an entry that starts the gateway, if it names one; `undefined` for other servers. */

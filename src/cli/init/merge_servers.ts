@@ -1,7 +1,7 @@
 import { programOf } from "../../config/mod.ts";
 import type { FoundServer } from "./find_servers.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
-import { placeOf } from "./describe_server.ts";
+import { targetOf } from "./describe_server.ts";
 
 /** A server that can be taken over, under a name of its own. */
 export interface OfferedServer {
@@ -9,7 +9,7 @@ export interface OfferedServer {
   readonly name: string;
   readonly server: FoundServer;
   /** Every occurrence of the same server. */
-  readonly places: readonly FoundServer[];
+  readonly sources: readonly FoundServer[];
   /** Whether the gateway has another server of the original name already. */
   readonly clashes: boolean;
 }
@@ -38,14 +38,14 @@ export function mergeServers(
   const originals = new Set([...groups.values()].flatMap(([first]) => first?.name ?? []));
   const taken = new Set([...Object.keys(kept), ...originals]);
   const free = new Set([...originals].filter((name) => !Object.hasOwn(kept, name)));
-  return [...groups.values()].flatMap((places) => {
-    const [server] = places;
+  return [...groups.values()].flatMap((sources) => {
+    const [server] = sources;
     if (server === undefined) return [];
     const clashes = Object.hasOwn(kept, server.name);
-    if (free.delete(server.name)) return [{ name: server.name, server, places, clashes }];
+    if (free.delete(server.name)) return [{ name: server.name, server, sources, clashes }];
     const name = distinctName(server, taken);
     taken.add(name);
-    return [{ name, server, places, clashes }];
+    return [{ name, server, sources, clashes }];
   });
 }
 
@@ -91,8 +91,8 @@ export function describeServer({ name, server }: OfferedServer, home: string): s
   const renamed = name === server.name
     ? ""
     : ` · called "${server.name}" there; another server has that name`;
-  const place = entry.command === undefined ? "" : placeOf(entry, home);
-  const on = place === "" ? "" : ` · ${place}`;
+  const target = entry.command === undefined ? "" : targetOf(entry, home);
+  const on = target === "" ? "" : ` · ${target}`;
   return `${programOf(entry).name}${on} · ${where}${folder}${renamed}`;
 }
 

@@ -1,5 +1,5 @@
 import type { ClientId } from "./clients.ts";
-import { describeServer, placeOf } from "./describe_server.ts";
+import { describeServer, targetOf } from "./describe_server.ts";
 import type { ClientFile } from "./find_servers.ts";
 import { isRecord, type JsonRecord } from "./import_entry.ts";
 import type { Inspected, InspectedServer, InspectedTool } from "./inspect_servers.ts";
@@ -93,18 +93,18 @@ export function describePlanned(
   const described = servers.map((offered) => {
     const { entry } = offered.server;
     const own = entry.description;
-    if (typeof own === "string" && own !== "") return { offered, own, place: "" };
+    if (typeof own === "string" && own !== "") return { offered, own, target: "" };
     const known = inspected.get(offered.name);
     const isKnown = known !== undefined && known.failure === undefined;
-    const place = placeOf(entry, home);
-    return { offered, place, ...(isKnown ? { own: describeServer(known, place) } : {}) };
+    const target = targetOf(entry, home);
+    return { offered, target, ...(isKnown ? { own: describeServer(known, target) } : {}) };
   });
   const count = (text: string) => described.filter(({ own }) => own === text).length;
-  return described.map(({ offered, own, place }) => {
+  return described.map(({ offered, own, target }) => {
     const { entry } = offered.server;
     if (own === undefined) return { ...offered, entry };
-    const isTwin = place !== "" && !own.endsWith(` for ${place}`) && count(own) > 1;
-    const description = isTwin ? `${own} For ${place}` : own;
+    const isTwin = target !== "" && !own.endsWith(` for ${target}`) && count(own) > 1;
+    const description = isTwin ? `${own} For ${target}` : own;
     return { ...offered, entry: { ...entry, description } };
   });
 }

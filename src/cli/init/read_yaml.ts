@@ -20,8 +20,8 @@ export function readYaml(text: string): YamlReading {
     // Too many aliases throw a ReferenceError, not a YAMLError.
     if (!(error instanceof YAMLError || error instanceof ReferenceError)) throw error;
     const [first = ""] = error.message.split("\n");
-    const [place] = error instanceof YAMLError ? error.linePos ?? [] : [];
-    const at = place === undefined ? {} : { line: place.line, column: place.col };
+    const [start] = error instanceof YAMLError ? error.linePos ?? [] : [];
+    const at = start === undefined ? {} : { line: start.line, column: start.col };
     return { message: `not YAML: ${first.replace(/ at line \d+, column \d+:$/, "")}`, ...at };
   }
 }

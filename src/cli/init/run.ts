@@ -17,8 +17,8 @@ import { isFromNpx, launchWords, type Running, schemaAddress, thisRun } from "./
 import {
   CLIENT_IDS,
   type ClientId,
-  type ClientPlace,
-  clientPlaces,
+  type ClientLocation,
+  clientLocations,
   isClientId,
   type Machine,
   thisMachine,
@@ -123,7 +123,7 @@ async function writeInit(
 ): Promise<number> {
   const say = sayer(context.stderr);
   const { machine, disk, program, terminal } = options;
-  const places = choosePlaces(flags.from, machine);
+  const locations = chooseLocations(flags.from, machine);
   if (!flags.yes && terminal === undefined) {
     throw new UsageError(
       "init asks questions, and there is no terminal to ask at: add --yes to go without",
@@ -133,11 +133,11 @@ async function writeInit(
   const files = ownFiles(flags.here ? machine.cwd : home);
   const kept = readOwn(files, { disk, say });
   if (kept === undefined) return 1;
-  const found = await findServers(places, { machine, disk, program, own: Object.values(files) });
+  const found = await findServers(locations, { machine, disk, program, own: Object.values(files) });
   for (const line of [...found.problems, ...found.remarks]) say(line);
   if (flags.from !== undefined && found.files.every(({ isNew }) => isNew)) {
     if (found.problems.length > 0) return 1;
-    const looked = places.map(({ path }) => showPath(path, machine.home)).join(", ");
+    const looked = locations.map(({ path }) => showPath(path, machine.home)).join(", ");
     say(`Nothing to take servers from; looked for ${looked}`);
     return 1;
   }
@@ -218,10 +218,10 @@ function journalPath({ home }: Machine): string {
 }
 
 /** The files to look for servers in. */
-function choosePlaces(from: string | undefined, machine: Machine): ClientPlace[] {
-  const places = clientPlaces(machine);
-  if (from === undefined) return places;
-  if (isClientId(from)) return places.filter(({ client }) => client === from);
+function chooseLocations(from: string | undefined, machine: Machine): ClientLocation[] {
+  const locations = clientLocations(machine);
+  if (from === undefined) return locations;
+  if (isClientId(from)) return locations.filter(({ client }) => client === from);
   if (!/[./\\]/.test(from)) {
     const meant = didYouMean(from, CLIENT_IDS) || ".";
     throw new UsageError(
@@ -269,7 +269,7 @@ async function printNotes(
   for (const warning of warnings) say(formatProblem(warning));
   const project = clientFiles.filter(({ path, scope }) =>
     scope === "project" &&
-    plan.servers.some(({ places }) => places.some((place) => place.file.path === path))
+    plan.servers.some(({ sources }) => sources.some((source) => source.file.path === path))
   );
   for (const { shown } of project) {
     say(`${shown} belongs to the project and stays as it is: its client still loads those servers`);

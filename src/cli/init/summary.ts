@@ -143,7 +143,7 @@ function nextSteps(
     );
   }
   const emptied = plan.clients.filter(({ takeOut }) => takeOut).map(({ file }) => file.path);
-  const full = plan.servers.flatMap(({ places }) => places.map(({ file }) => file))
+  const full = plan.servers.flatMap(({ sources }) => sources.map(({ file }) => file))
     .filter(({ path, scope }) => scope === "user" && !emptied.includes(path));
   if (full.length > 0) {
     const titles = [...new Set(full.map(({ title }) => title))];

@@ -5,7 +5,7 @@ import { isSafeAddress } from "./safe_address.ts";
 const FAILS_WITHIN_MS = 1500;
 
 /** Environment that decides which program opens a link. */
-export interface BrowserPlace {
+export interface BrowserContext {
   /** Default: this operating system. */
   readonly os?: typeof Deno.build.os;
   /** Environment variables; default: the gateway's own. */
@@ -13,8 +13,8 @@ export interface BrowserPlace {
 }
 
 /** Command lines that may open a link, the likeliest first. None if there is no screen. */
-export function browserCommands(url: string, place: BrowserPlace = {}): string[][] {
-  const { os = Deno.build.os, env = Deno.env } = place;
+export function browserCommands(url: string, context: BrowserContext = {}): string[][] {
+  const { os = Deno.build.os, env = Deno.env } = context;
   const chosen = env.get("BROWSER")?.trim() ?? "";
   if (chosen === "none") return [];
   if (chosen !== "") {
@@ -50,9 +50,9 @@ function putLink(words: readonly string[], url: string): string[] {
 }
 
 /** Opens a link in the user's browser; resolves to whether a program accepted it. */
-export async function openBrowser(url: string, place: BrowserPlace = {}): Promise<boolean> {
+export async function openBrowser(url: string, context: BrowserContext = {}): Promise<boolean> {
   if (!isSafeAddress(new URL(url))) return false;
-  for (const words of browserCommands(url, place)) {
+  for (const words of browserCommands(url, context)) {
     if (await runs(words)) return true;
   }
   return false;

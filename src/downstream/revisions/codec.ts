@@ -121,7 +121,7 @@ export interface InvokeOptions {
 }
 
 /** A question that changes nothing at the server: whether it is there, or what its tools are. */
-export type Probe = "alive" | "tools";
+export type ProbeKind = "alive" | "tools";
 
 /**
  * A request of a server: answered by the gateway, or for input of the client that declared the
@@ -172,7 +172,7 @@ export interface ServerCodec {
   /** Sends a probe. */
   probe(
     peer: Peer,
-    options: { readonly probe: Probe; readonly signal: CancelSignal },
+    options: { readonly probe: ProbeKind; readonly signal: CancelSignal },
   ): Promise<Reply>;
   /** Sets the least severity of the server's log messages, if the server supports logging. */
   setLogLevel(

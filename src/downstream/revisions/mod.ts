@@ -23,7 +23,7 @@ export type {
   ListOptions,
   OpenOptions,
   Phase,
-  Probe,
+  ProbeKind,
   ServerCodec,
   ServerInfo,
   ServerNotification,

@@ -106,13 +106,13 @@ interface SchemaPosition {
   readonly found: string[];
 }
 
-function check(schema: unknown, value: unknown, place: SchemaPosition): void {
-  const { walk, found, nesting } = place;
+function check(schema: unknown, value: unknown, position: SchemaPosition): void {
+  const { walk, found, nesting } = position;
   walk.work -= 1;
   if (nesting > maxNesting) walk.work = -1;
   if (walk.work < 0 || found.length >= MAX_ERRORS || !isSchema(schema)) return;
   if (value === null && schema["nullable"] === true) return;
-  const inner = { ...place, nesting: nesting + 1 };
+  const inner = { ...position, nesting: nesting + 1 };
   const reference = schema["$ref"];
   if (typeof reference === "string") {
     follow(reference, { walk, visit: (part) => check(part, value, inner) });
@@ -120,16 +120,16 @@ function check(schema: unknown, value: unknown, place: SchemaPosition): void {
   }
   const types = Array.isArray(schema["type"]) ? schema["type"] : [schema["type"] ?? "any"];
   if (!types.some((type) => isOfType(value, type))) {
-    found.push(`${nameOf(place)} must be of type ${types.join(" or ").slice(0, MAX_NAME)}`);
+    found.push(`${nameOf(position)} must be of type ${types.join(" or ").slice(0, MAX_NAME)}`);
     return;
   }
-  checkValues(schema, value, place);
+  checkValues(schema, value, position);
   const alternatives = alternativesOf(schema);
   if (
     alternatives.length > 0 && !hasMoreAlternatives(schema) &&
     !alternatives.some((part) => fits(part, value, inner))
   ) {
-    found.push(`${nameOf(place)} fits none of the alternatives of the schema`);
+    found.push(`${nameOf(position)} fits none of the alternatives of the schema`);
   }
   if (isRecord(value)) {
     checkObject(schema, value, inner);
@@ -140,30 +140,30 @@ function check(schema: unknown, value: unknown, place: SchemaPosition): void {
   if (Array.isArray(value) && !Object.hasOwn(schema, "prefixItems")) {
     for (const [index, item] of value.entries()) {
       if (walk.work < 0 || found.length >= MAX_ERRORS) break;
-      check(schema["items"], item, { ...inner, path: `${place.path}[${index}]` });
+      check(schema["items"], item, { ...inner, path: `${position.path}[${index}]` });
     }
   }
 }
 
-function fits(schema: unknown, value: unknown, place: SchemaPosition): boolean {
+function fits(schema: unknown, value: unknown, position: SchemaPosition): boolean {
   const found: string[] = [];
-  check(schema, value, { ...place, found });
+  check(schema, value, { ...position, found });
   return found.length === 0;
 }
 
-function checkValues(schema: Schema, value: unknown, place: SchemaPosition): void {
+function checkValues(schema: Schema, value: unknown, position: SchemaPosition): void {
   const values = Object.hasOwn(schema, "const") ? [schema["const"]] : listOf(schema["enum"]);
-  place.walk.work -= values.length;
+  position.walk.work -= values.length;
   // Objects would have to be compared deeply; servers do not list any.
   const isPlain = values.every((one) => typeof one !== "object" || one === null);
   if (values.length === 0 || !isPlain || values.includes(value)) return;
   const list = values.map((one) => JSON.stringify(one)).join(", ");
   const shown = list.length > MAX_VALUES ? `${list.slice(0, MAX_VALUES)}…` : list;
-  place.found.push(`${nameOf(place)} must be ${values.length > 1 ? "one of " : ""}${shown}`);
+  position.found.push(`${nameOf(position)} must be ${values.length > 1 ? "one of " : ""}${shown}`);
 }
 
-function checkObject(schema: Schema, value: Args, place: SchemaPosition): void {
-  const { walk, found, path } = place;
+function checkObject(schema: Schema, value: Args, position: SchemaPosition): void {
+  const { walk, found, path } = position;
   const shape = shapeOf(schema, walk);
   const names = Object.keys(value);
   walk.work -= names.length;
@@ -175,7 +175,7 @@ function checkObject(schema: Schema, value: Args, place: SchemaPosition): void {
   }
   for (const name of names) {
     if (walk.work < 0 || found.length >= MAX_ERRORS) return;
-    const within = { ...place, path: inside(path, name) };
+    const within = { ...position, path: inside(path, name) };
     if (shape.properties.has(name)) check(shape.properties.get(name), value[name], within);
     // The patterns are not run, so the name may match any of them.
     else if (shape.hasPatterns) continue;
