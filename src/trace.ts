@@ -44,7 +44,7 @@ export interface Tracer {
   close(): Promise<void>;
 }
 
-/** How long the last export may delay the end of the program, in milliseconds. */
+/** Maximum time that the last export may delay the end of the program, in milliseconds. */
 const LAST_EXPORT_MS = 500;
 
 /** A span that does nothing and leaves `_meta` unchanged. */

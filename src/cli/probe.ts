@@ -45,7 +45,7 @@ export interface ProbeOptions {
 const MAX_DOWNLOADS = 3;
 
 /**
- * Least time for a server whose program downloads it, such as `npx`, in milliseconds: a download
+ * Minimum time for a server whose program downloads it, such as `npx`, in milliseconds: a download
  * that is ended half-way leaves a broken package in npm's cache.
  */
 export const DOWNLOAD_MS = 120_000;

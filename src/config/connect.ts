@@ -1,6 +1,6 @@
 import type { Channel } from "../jsonrpc/mod.ts";
 
-/** How to connect to a server. */
+/** The connection to a server. */
 export type Connect = ConnectStdio | ConnectHttp | ConnectMemory;
 
 /** A process to start. */

@@ -40,11 +40,11 @@ export interface StartContext {
   readonly program: Program;
   /** Variables that commands around it set. */
   readonly variables?: Start["variables"];
-  /** How many commands start this one. */
+  /** Number of commands that start this one. */
   readonly depth?: number;
 }
 
-/** Longest chain of commands that start each other, such as `cmd /c env A=b npx …`. */
+/** Maximum length of a chain of commands that start each other, such as `cmd /c env A=b npx …`. */
 const MAX_DEPTH = 4;
 
 const NAME = "agent-mcp-gateway";

@@ -8,7 +8,7 @@ export interface ServerConfig {
   readonly description?: string;
   /** The part that `list_servers` may show: as written, variables unexpanded, without secrets. */
   readonly shown: ShownServer;
-  /** How to connect, variables expanded. Must not be used if `unavailable` is set. */
+  /** The connection, with variables expanded. Must not be used if `unavailable` is set. */
   readonly connect: Connect;
   /** Why every call fails with `SERVER_UNAVAILABLE`, such as `variable "X" is not set (mcpServers.pg.env.X)`. */
   readonly unavailable?: string;
@@ -71,6 +71,6 @@ export interface OAuthOptions {
   readonly scopes?: readonly string[];
   /** Port of the loopback redirect, 1 to 65535; default: any free one. */
   readonly redirectPort?: number;
-  /** How tokens are obtained; default `authorization_code`. */
+  /** The OAuth grant that obtains tokens; default `authorization_code`. */
   readonly grant: "authorization_code" | "client_credentials";
 }

@@ -22,7 +22,7 @@ export interface Settings {
   readonly agent?: string;
   /** The agent for operations without an agent id. */
   readonly defaultAgent?: string;
-  /** How clients connect; default `stdio`. */
+  /** The transport to clients; default `stdio`. */
   readonly transport: "stdio" | "http";
   /** Listening address for HTTP; default `127.0.0.1`. */
   readonly host: string;

@@ -29,7 +29,7 @@ const MAX_REPORTED = 20;
 /** Time to answer for a server that declares no tools, in milliseconds. */
 const BRIEF_MS = 3000;
 
-/** Longest quote of a name, in UTF-16 code units. */
+/** Maximum length of a quoted name, in UTF-16 code units. */
 const MAX_QUOTED_NAME = 80;
 
 /** The shortfall of a server that has only resources or prompts. */

@@ -3,7 +3,7 @@ import { type Indexed, SwapRemoveSet } from "../jsonrpc/mod.ts";
 /** Precision of deadlines, in milliseconds: those at about the same time expire in one tick. */
 const EXACT_MS = 10;
 
-/** Longest time of a system timer, in milliseconds; later deadlines take several timers. */
+/** Maximum time of a system timer, in milliseconds; later deadlines take several timers. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Something that has a deadline. */

@@ -9,7 +9,7 @@ import { serverCommand } from "./server_command.ts";
 import { transportKind } from "./transports/mod.ts";
 import { shortenText } from "../text.ts";
 
-/** How much of a decisive line is quoted, in UTF-16 code units. */
+/** Maximum length of a quoted line, in UTF-16 code units. */
 const MAX_LINE = 200;
 
 /** The context of a failure of a server. */

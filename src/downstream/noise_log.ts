@@ -3,7 +3,7 @@ import { DownstreamError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { redactExcerpt } from "./secrets.ts";
 
-/** Longest quote, in UTF-16 code units. */
+/** Maximum length of a quote, in UTF-16 code units. */
 const MAX_QUOTED = 80;
 
 /** Data of a server that was not a message, for errors that it may explain. */

@@ -28,7 +28,7 @@ export type RemoteProblem =
 /** Options of a `RemoteFailure`. */
 export interface RemoteFailureOptions extends ErrorOptions {
   /**
-   * How far the request got: `never` if it cannot have reached a tool, so that it may be sent again;
+   * Progress of the request: `never` if it cannot have reached a tool, so that it may be sent again;
    * `maybe` if the connection broke and the tool may have run; `refused` if the server answered it with
    * something other than a result.
    */
@@ -49,7 +49,7 @@ export interface RemoteFailureOptions extends ErrorOptions {
 export class RemoteFailure extends Error {
   /** The name of the class. */
   override readonly name = "RemoteFailure";
-  /** How far the request got; see `RemoteFailureOptions`. */
+  /** Progress of the request; see `RemoteFailureOptions`. */
   readonly reach: "never" | "maybe" | "refused";
   /** Whether the whole session is over. */
   readonly endsSession: boolean;

@@ -1,7 +1,7 @@
 import { secretsIn, type ServerConfig } from "../config/mod.ts";
 import { redact } from "../redact.ts";
 
-/** Longest quote from a server, in UTF-16 code units. */
+/** Maximum length of a quote from a server, in UTF-16 code units. */
 const MAX_QUOTE = 500;
 
 /** Number of secrets remembered for a server; tokens that have been renewed are worthless. */

@@ -10,7 +10,7 @@ import type { ServerHealth } from "./server_status.ts";
 import type { Session } from "./session.ts";
 
 /**
- * How a session was lost. `gone`: the server refuses it and accepts a new one. `lost`: the server does
+ * The way in which a session was lost. `gone`: the server refuses it and accepts a new one. `lost`: the server does
  * not answer on it and accepts a new one.
  */
 export type SessionLoss = "gone" | "lost";

@@ -1,5 +1,5 @@
 /**
- * How commands are started on Windows: the search for the file, and the exact command line. On Windows
+ * The start of commands on Windows: the search for the file, and the exact command line. On Windows
  * itself, a real script gets the arguments through `cmd.exe`.
  */
 import assert from "node:assert/strict";

@@ -6,7 +6,7 @@ const NO_NETWORK = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREA
 /** The npm package with Node for this machine; not every machine has a recent Node. */
 export const NODE_PACKAGE: string = `node-${nodePlatform()}`;
 
-/** How packages name this machine: `linux-x64`, `darwin-arm64`, `win-x64`. */
+/** The name of this machine in packages: `linux-x64`, `darwin-arm64`, `win-x64`. */
 export function nodePlatform(): string {
   const os = { darwin: "darwin", windows: "win" }[Deno.build.os as string] ?? "linux";
   return `${os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;

@@ -58,7 +58,7 @@ export function readOwn(
   };
 }
 
-/** How one of the two files is written. */
+/** The formatting of one of the two files. */
 export interface TextOptions {
   /** Address of the file's JSON Schema. */
   readonly schema?: string | undefined;

@@ -40,7 +40,7 @@ export interface InitOptions {
   readonly machine: Machine;
   /** Its file system. */
   readonly disk: Disk;
-  /** How this program was started. */
+  /** The command that started this program. */
   readonly run: Running;
   /** Recognises entries that start this program. */
   readonly program: Program;

@@ -4,7 +4,7 @@ import { DownstreamError, type ErrorDetails } from "../../errors.ts";
 import { redactExcerpt } from "../secrets.ts";
 import { UnsafeAddress } from "./safe_address.ts";
 
-/** Longest quoted text of a server, in UTF-16 code units. */
+/** Maximum length of a quoted text of a server, in UTF-16 code units. */
 const MAX_QUOTE = 200;
 
 /** A server of the login is unreachable for now. This says nothing about the tokens. */

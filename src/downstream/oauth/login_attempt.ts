@@ -15,7 +15,7 @@ import type { ServerConfig } from "../../config/mod.ts";
  */
 const MAX_LINK = 8192;
 
-/** How the person was asked to log in; `nobody` if no one could be asked. */
+/** The way in which the person was asked to log in; `nobody` if no one could be asked. */
 export type Asked = "client" | "browser" | "nobody" | "declined";
 
 /** Options of a login. */

@@ -28,7 +28,7 @@ const LAST_RENEWAL_MS = 1000;
 /** Interval of the checks for a login that another process has changed, in milliseconds. */
 const CHECK_MS = 500;
 
-/** How and when the current tokens were obtained. */
+/** The origin and the time of the current tokens. */
 interface Origin {
   readonly how: "stored" | "renewed" | "given";
   readonly at: number;

@@ -2,13 +2,13 @@ import { ReadThrottle } from "../../jsonrpc/mod.ts";
 import { cancelOnAbort } from "./response.ts";
 import { type SseData, type SseEvent, SseParser } from "./sse_parser.ts";
 
-/** How long a stream may stay open after it has served its purpose, in milliseconds. */
+/** Maximum time that a stream stays open after it has served its purpose, in milliseconds. */
 const LINGER_MS = 1000;
 
 /** The longest pause before reconnecting that a server may ask for, in milliseconds. */
 const MAX_RETRY_MS = 60_000;
 
-/** How an event stream is read. */
+/** Options of reading an event stream. */
 export interface EventStreamOptions {
   /** Size limit of an event, in bytes. */
   readonly maxBytes: number;

@@ -4,7 +4,7 @@ import { isRecord } from "../../json.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { quoteBody } from "./quote.ts";
 
-/** How much of the body of an error is read, in UTF-16 code units, and for how long, in milliseconds. */
+/** Maximum length of the body of an error, in UTF-16 code units, and the time to read it, in milliseconds. */
 const MAX_SIZE = 64 * 1024;
 const PATIENCE_MS = 1000;
 

@@ -11,7 +11,7 @@ import { redirectTarget } from "./redirects.ts";
 import { readRetryAfter } from "./retry_after.ts";
 
 /**
- * How long a connection waits for its next request, in milliseconds. Servers close theirs after 5 s
+ * Time that a connection waits for its next request, in milliseconds. Servers close theirs after 5 s
  * and more; a request that meets a closing one gets no answer, and must not be sent again.
  */
 const POOL_IDLE_MS = 4000;
@@ -25,11 +25,11 @@ export interface RemoteRequest {
   readonly body?: string;
   /** Aborts the request; its reason is thrown. */
   readonly signal: AbortSignal;
-  /** How long to wait for a server that says it is busy, in milliseconds. */
+  /** Maximum wait for a server that says it is busy, in milliseconds. */
   readonly patienceMs: number;
 }
 
-/** How requests are sent. */
+/** Options of sending requests. */
 export interface HttpRequesterOptions {
   /** The headers of every request, as configured. */
   readonly headers: Readonly<Record<string, string>>;
@@ -54,7 +54,7 @@ export class HttpRequester {
   /**
    * Opens nothing yet.
    *
-   * @param options How requests are sent.
+   * @param options Options of sending requests.
    */
   constructor({ headers, authorization, secrets }: HttpRequesterOptions) {
     this.#headers = headers;

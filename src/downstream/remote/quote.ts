@@ -1,10 +1,10 @@
 import { shortenText } from "../../text.ts";
 import { isPage } from "../http_answers.ts";
 
-/** How much of what a server says is quoted, in UTF-16 code units. */
+/** Maximum length of a quote from a server, in UTF-16 code units. */
 const MAX_QUOTE = 200;
 
-/** How much of it is searched for secrets, in UTF-16 code units. */
+/** Length of the beginning that is searched for secrets, in UTF-16 code units. */
 const MAX_CLEANED = 16 * 1024;
 
 /** Members of a JSON body that say what is wrong, the best first. */

@@ -12,10 +12,10 @@ import { describeNewerRevision, phaseOf } from "../revisions/mod.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientListener } from "./remote_client.ts";
 import type { SseData } from "./sse_parser.ts";
 
-/** How long aborted requests may take to settle, in milliseconds. */
+/** Maximum time for aborted requests to settle, in milliseconds. */
 const SETTLE_MS = 500;
 
-/** How long a notification may delay what is sent after it, in milliseconds. */
+/** Maximum time that a notification may delay what is sent after it, in milliseconds. */
 const ORDER_MS = 5000;
 
 /**
@@ -25,7 +25,7 @@ const ORDER_MS = 5000;
  */
 const FALLBACK_STATUSES: ReadonlySet<number | undefined> = new Set([400, 404, 405]);
 
-/** How a channel is created. */
+/** Options of a channel. */
 export interface RemoteChannelOptions {
   /** Creates the client to begin with. */
   readonly createClient: (listener: RemoteClientListener) => RemoteClient;

@@ -54,7 +54,7 @@ export interface RemoteClientListener {
   readonly onLost: (failure: RemoteFailure) => void;
 }
 
-/** How a client is created. */
+/** Options of a client. */
 export interface RemoteClientOptions extends RemoteClientListener {
   /** The address of the server. */
   readonly url: URL;
@@ -62,7 +62,7 @@ export interface RemoteClientOptions extends RemoteClientListener {
   readonly requester: HttpRequester;
   /** Size limit of a message, in bytes. */
   readonly maxBytes: number;
-  /** How long to wait for a server that says it is busy, in milliseconds. */
+  /** Maximum wait for a server that says it is busy, in milliseconds. */
   readonly busyMs: { readonly start: number; readonly call: number };
   /** The loops that are reading now; each can be asked to pause. */
   readonly turns: Set<ReadThrottle>;

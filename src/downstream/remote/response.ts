@@ -1,7 +1,7 @@
 import { mediaType } from "../http_answers.ts";
 import type { SseData } from "./sse_parser.ts";
 
-/** How much is kept of either end of a body that is too long or not UTF-8, in bytes. */
+/** Length that is kept of either end of a body that is too long or not UTF-8, in bytes. */
 const EXCERPT_BYTES = 1024;
 
 /** Whether a response is a stream of server-sent events. */

@@ -6,7 +6,7 @@ export interface SseEvent {
   readonly kind: string;
   /** Its id, if it has one. */
   readonly id: string | undefined;
-  /** How long to wait before the stream is opened again, in milliseconds, if it says so. */
+  /** Wait before the stream is opened again, in milliseconds, if the event sets it. */
   readonly retryMs: number | undefined;
   /** Its data, if it has any. */
   readonly data: SseData | undefined;

@@ -5,7 +5,7 @@ import type { RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream } from "./response.ts";
 import { StreamBackoff } from "./stream_backoff.ts";
 
-/** How long to wait for a server that says it is busy when the stream is opened, in milliseconds. */
+/** Maximum wait for a server that says it is busy when the stream is opened, in milliseconds. */
 const BUSY_MS = 60_000;
 
 /**

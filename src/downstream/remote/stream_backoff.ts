@@ -6,7 +6,7 @@ const LAST_MS = 60_000;
 const STEADY_MS = 30_000;
 
 /**
- * How long to wait before the standalone stream is opened again: servers and proxies end it whenever
+ * The wait before the standalone stream is opened again: servers and proxies end it whenever
  * they like, some of them immediately each time.
  */
 export class StreamBackoff {
@@ -15,7 +15,7 @@ export class StreamBackoff {
   #backoffMs = FIRST_MS;
   #retryMs = 0;
 
-  /** How long to wait before the next attempt, in milliseconds. */
+  /** Wait before the next attempt, in milliseconds. */
   get pauseMs(): number {
     return this.#pauseMs;
   }

@@ -11,7 +11,7 @@ import type { SseData } from "./sse_parser.ts";
 import { StandaloneStream } from "./standalone_stream.ts";
 import { explainUnanswered, type Received } from "./unanswered.ts";
 
-/** How often the stream of a request is resumed in vain. */
+/** Maximum number of vain attempts to resume the stream of a request. */
 const MAX_RESUMPTIONS = 5;
 
 /** The pause before a stream is resumed, in milliseconds; it doubles from the first to the last. */
@@ -218,7 +218,7 @@ interface Resumption {
   lastEventId: string;
   /** The pause that the server asks for, in milliseconds. */
   retryMs: number | undefined;
-  /** How many attempts there were since the last event. */
+  /** Number of attempts since the last event. */
   attempts: number;
 }
 

@@ -15,7 +15,7 @@ export interface Received {
   encoding: string | undefined;
   /** The whole body, or the last message of a stream. */
   data: SseData | undefined;
-  /** How many messages a stream had. */
+  /** Number of messages of a stream. */
   events: number;
   /** The first bytes of a stream. */
   head: Uint8Array | undefined;
@@ -31,10 +31,10 @@ export interface UnansweredRequest {
   readonly clean: (text: string) => string;
 }
 
-/** How much of an id, a code, a type or an encoding is quoted, in UTF-16 code units. */
+/** Maximum length of a quoted id, code, type or encoding, in UTF-16 code units. */
 const MAX_DETAIL = 50;
 
-/** How much of a body is examined, in UTF-16 code units. */
+/** Maximum length of a body that is examined, in UTF-16 code units. */
 const MAX_LOOK = 1024 * 1024;
 
 /**

@@ -32,7 +32,7 @@ export function signalGroup(groupId: number, signal: GroupSignal): boolean {
  */
 export async function groupEnds(groupId: number, withinMs: number): Promise<boolean> {
   const until = performance.now() + withinMs;
-  // Most end immediately. Checking may cost a process of its own, so the pauses grow.
+  // Most processes end immediately. Checking may cost a process of its own, so the pauses grow.
   for (let pause = 5; signalGroup(groupId, 0); pause = Math.min(pause * 1.5, 50)) {
     const left = until - performance.now();
     if (left <= 0) return false;

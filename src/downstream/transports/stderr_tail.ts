@@ -4,7 +4,7 @@ const MAX_LINES = 20;
 const MAX_BYTES = 2048;
 const MAX_LINE = 4096;
 
-/** How the lines of a server's stderr are read. */
+/** Options of reading a server's stderr. */
 export interface StderrOptions {
   /** Removes secrets from whole lines. */
   readonly clean: (lines: string) => string;

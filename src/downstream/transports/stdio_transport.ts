@@ -153,7 +153,7 @@ function exists(path: string): boolean {
   }
 }
 
-/** Most bytes of one read. */
+/** Maximum size of one read, in bytes. */
 const READ_BYTES = 64 * 1024;
 
 /** Reads a stream into the same memory each time, instead of into new memory. */
