@@ -11,7 +11,7 @@ export const EVERY_COMMAND: readonly GatewayCommand[] = Deno.env.get("GATEWAY_CO
   : await formsOfThisMachine();
 
 /**
- * The same without the image, for what a container does not do, such as a login in a browser: the image
+ * The same without the image, for what is not done in a container, such as questions at a terminal: the image
  * runs the same bundle with the same Deno.
  */
 export const LOCAL_COMMANDS: readonly GatewayCommand[] = EVERY_COMMAND.filter((command) => {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
 import { Shell } from "../cli/command_support.ts";
-import { LOCAL_COMMANDS } from "./every_command.ts";
+import { EVERY_COMMAND } from "./every_command.ts";
 import { oddServer, startGateway } from "./gateway.ts";
 import { OtlpReceiver } from "./otlp_receiver.ts";
 
@@ -16,7 +16,7 @@ function browserCommand(log: string): string {
   return `${deno} ${BROWSER} ${log}`;
 }
 
-for (const command of LOCAL_COMMANDS) {
+for (const command of EVERY_COMMAND) {
   Deno.test(`[install.shipped] a login in a browser, from ${command}`, async () => {
     await using service = new AuthorizationServer();
     await using server = new ProtectedServer(service);
