@@ -17,7 +17,7 @@ export interface FileContent {
  * The file keeps its owner. A symlink at the path is replaced, not followed.
  *
  * @param isCurrent Called immediately before the file is replaced.
- * @returns `false` if `isCurrent` did; the file is unchanged then, as after any error.
+ * @returns `false` if `isCurrent` returned false. The file is unchanged then, and after an error.
  */
 export async function replaceFile(
   path: string,

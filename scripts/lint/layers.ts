@@ -18,7 +18,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["downstream/causes"],
   ["config/editing"],
   ["config"],
-  ["jsonrpc", "wildcards", "errors.ts", "log.ts", "near_names.ts", "redact.ts", "trace.ts"],
+  ["jsonrpc", "wildcards", "errors.ts", "log.ts", "similar_names.ts", "redact.ts", "trace.ts"],
   ["otlp_exporter.ts", "line_queue.ts", "file_lock.ts"],
   [
     "agent_id.ts",

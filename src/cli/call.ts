@@ -1,5 +1,5 @@
 import { JsonText } from "../jsonrpc/mod.ts";
-import { nearNames } from "../near_names.ts";
+import { similarNames } from "../similar_names.ts";
 import { compilePattern, compilePolicy } from "../policy/mod.ts";
 import { type CallResult, readResult, refusalText, resultText } from "./call_result.ts";
 import {
@@ -87,7 +87,7 @@ function hintOnTool(
     return compilePattern(name).explicit &&
       policy.allows(agent, { kind: "tool", server, tool: name });
   }));
-  const [near] = nearNames(tool, callable, { most: 1 });
+  const [near] = similarNames(tool, callable, { max: 1 });
   return near === undefined ? "" : `Did you mean "${near}"?\n`;
 }
 

@@ -17,13 +17,13 @@ export interface CallResult {
 /** Reads an answer. */
 export function readResult(reply: Reply): CallResult {
   if (!reply.ok) {
-    const json = `{"error":${reply.text.text}}`;
+    const json = `{"error":${reply.text.json}}`;
     return { json, fields: {}, isError: true, refusal: errorText(reply.error) };
   }
   const fields = fieldsOf(reply.result.value);
   const isError = fields["isError"] === true;
   const refusal = isError ? refusalOf(fields) : undefined;
-  const { text: json } = reply.result.text;
+  const { json: json } = reply.result.text;
   return { json, fields, isError, ...(refusal === undefined ? {} : { refusal }) };
 }
 

@@ -11,7 +11,7 @@ import {
   UnsatisfiedPositionalError,
 } from "@stricli/core";
 import { writeToStandardError } from "../line_queue.ts";
-import { didYouMean } from "../near_names.ts";
+import { didYouMean } from "../similar_names.ts";
 import {
   type Buildable,
   type Context,

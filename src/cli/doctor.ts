@@ -96,7 +96,7 @@ function report(
     ok: tools !== undefined,
     ...(tools === undefined ? {} : {
       tools: tools.length,
-      tokens: count(`[${tools.map(({ text }) => text.text).join(",")}]`),
+      tokens: count(`[${tools.map(({ text }) => text.json).join(",")}]`),
     }),
     ms: Math.round(ms),
     ...(said.length === 0 ? {} : { warnings: said }),

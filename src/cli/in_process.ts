@@ -15,7 +15,7 @@ import { VERSION } from "./version.ts";
 export type CallGateway = (name: string, args: JsonText) => Promise<Reply>;
 
 /** Grace periods of the gateway after the answer. */
-const DONE = { callsMs: 0, patience: { inputMs: 500, terminateMs: 1000 } };
+const DONE = { callsMs: 0, gracePeriods: { inputMs: 500, terminateMs: 1000 } };
 
 /**
  * Runs a gateway within this process and talks to it as a client does, so that a command takes the
@@ -82,7 +82,7 @@ async function runGateway<T>(
       const params = (id: number) => {
         const meta = JSON.stringify({ progressToken: id });
         // Text, so that the arguments stay as they were written.
-        return new JsonText(`{"name":"${name}","arguments":${args.text},"_meta":${meta}}`);
+        return new JsonText(`{"name":"${name}","arguments":${args.json},"_meta":${meta}}`);
       };
       return peer.request("tools/call", params, {
         signal,

@@ -14,7 +14,7 @@ import {
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
-import { LogSecrets } from "./log_secrets.ts";
+import { LogRedactor } from "./log_redactor.ts";
 
 /** The process that a command runs in; tests give their own. */
 export interface OpenContext {
@@ -79,7 +79,7 @@ export async function readConfiguration(
 export async function openConfiguration(flags: SettingFlags): Promise<OpenedConfiguration> {
   const { settings, files, configuration, errors } = await readConfiguration(flags);
   if (configuration === undefined) throw new ConfigError(errors);
-  const secrets = new LogSecrets();
+  const secrets = new LogRedactor();
   secrets.add(configuration);
   // The usual log of serving would hide the command's answer.
   const { logLevel = "warn" } = settings;
@@ -88,7 +88,7 @@ export async function openConfiguration(flags: SettingFlags): Promise<OpenedConf
     level: logLevel,
     format: settings.logFormat,
     colours,
-    clean: secrets.clean,
+    clean: secrets.redact,
   });
   for (const note of noteFinds(files)) log.info(note);
   for (const warning of warnVariables(Deno.env)) log.warn(formatProblem(warning));

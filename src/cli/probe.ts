@@ -55,10 +55,10 @@ const PATIENCE: GracePeriods = { inputMs: 500, terminateMs: 1000 };
 
 /** A caller that lists tools and cannot answer a server's requests. */
 export const NOBODY: Caller = {
-  client: "command",
+  sessionId: "command",
   agent: "",
   capabilities: {},
-  link: {
+  channel: {
     supports: () => false,
     ask: () => Promise.resolve({ kind: "unsupported" }),
     linkDone: () => {},

@@ -58,7 +58,7 @@ async function countAll(started: readonly Probe[], counting: Counting): Promise<
   for (const { config, tools: listed } of started) {
     if (listed === undefined) continue;
     const { name } = config;
-    const bySize = listed.toSorted((one, two) => one.text.text.length - two.text.text.length);
+    const bySize = listed.toSorted((one, two) => one.text.json.length - two.text.json.length);
     // The schema of median size.
     const example = bySize[Math.floor(bySize.length / 2)]?.name ?? "";
     const called = { server: name, tool: example, args: {} };
@@ -70,7 +70,7 @@ async function countAll(started: readonly Probe[], counting: Counting): Promise<
     servers.push({
       server: name,
       tools: listed.length,
-      direct: count(`[${listed.map(({ text }) => text.text).join(",")}]`),
+      direct: count(`[${listed.map(({ text }) => text.json).join(",")}]`),
       gateway: signatures + schema + call,
       signatures,
       schema,

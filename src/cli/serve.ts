@@ -18,9 +18,9 @@ import { ConfigError, formatProblem } from "../errors.ts";
 import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
 import { standardError } from "../line_queue.ts";
 import { createLog, type Log, type LogOptions } from "../log.ts";
-import { didYouMean } from "../near_names.ts";
+import { didYouMean } from "../similar_names.ts";
 import { loadTracer } from "../trace.ts";
-import { LogSecrets } from "./log_secrets.ts";
+import { LogRedactor } from "./log_redactor.ts";
 import { auditFallback } from "./audit_path.ts";
 import { VERSION } from "./version.ts";
 
@@ -33,10 +33,10 @@ export type ServeFlags = SettingFlags;
  * @returns The exit code: 1 if the configuration cannot be used, 2 if a flag cannot.
  */
 export async function serve(flags: ServeFlags): Promise<number> {
-  const secrets = new LogSecrets();
+  const secrets = new LogRedactor();
   const isTerminal = Deno.stderr.isTerminal();
   const style: LogOptions = {
-    clean: secrets.clean,
+    clean: secrets.redact,
     colours: isTerminal && !Deno.noColor,
     // The parent process may not read the log; that must not block the gateway.
     write: (line) => void standardError.add(line),
@@ -53,7 +53,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     log = createLog({ ...style, level: logLevel, format: logFormat });
     refuseLoops();
     refuseNobody(flags);
-    secrets.addText(settings.metricsToken);
+    secrets.addSecret(settings.metricsToken);
     const { configuration, reload } = await load(settings, secrets, log);
     const gateway = new Gateway({
       settings,
@@ -86,7 +86,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
 
 async function load(
   settings: Settings,
-  secrets: LogSecrets,
+  secrets: LogRedactor,
   log: Log,
 ): Promise<{ configuration: Configuration; reload: ReloadOptions }> {
   const cwd = Deno.cwd();

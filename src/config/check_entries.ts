@@ -2,7 +2,7 @@ import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
 import { findRenamed } from "./other_clients.ts";
-import { didYouMean } from "../near_names.ts";
+import { didYouMean } from "../similar_names.ts";
 
 type Report = (path: readonly string[], message: string, at?: "key") => void;
 

@@ -3,7 +3,7 @@ import type * as z from "zod/mini";
 import type { ConfigProblem } from "../errors.ts";
 import type { Document, Path } from "./document.ts";
 import { decodeKey } from "./json_value.ts";
-import { didYouMean } from "../near_names.ts";
+import { didYouMean } from "../similar_names.ts";
 
 type Issue = z.core.$ZodIssue;
 

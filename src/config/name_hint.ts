@@ -1,4 +1,4 @@
-import { didYouMean } from "../near_names.ts";
+import { didYouMean } from "../similar_names.ts";
 import { compilePattern } from "../wildcards/mod.ts";
 import { findLookalike, findNameFault, quoteName } from "./name_faults.ts";
 import { suggestPattern } from "./suggest_pattern.ts";

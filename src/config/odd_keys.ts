@@ -3,7 +3,7 @@ import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
 import { findDisablingKey, findRenamed } from "./other_clients.ts";
-import { didYouMean } from "../near_names.ts";
+import { didYouMean } from "../similar_names.ts";
 
 const { properties } = schema.properties.mcpServers.additionalProperties;
 const entryKeys = Object.keys(properties);

@@ -1,7 +1,7 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
-import { didYouMean } from "../near_names.ts";
+import { didYouMean } from "../similar_names.ts";
 
 /** The names of `mcpServers` in other clients' files, each with the client. */
 const SERVERS_KEYS = new Map([

@@ -2,7 +2,7 @@ import type { ConfigProblem } from "../errors.ts";
 import { DEPTH_VARIABLE } from "./depth.ts";
 import { type Environment, type PlatformOptions } from "./environment.ts";
 import { listSettings } from "./settings.ts";
-import { didYouMean, editDistance } from "../near_names.ts";
+import { didYouMean, editDistance } from "../similar_names.ts";
 
 const PREFIX = "GATEWAY";
 

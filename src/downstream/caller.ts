@@ -9,13 +9,13 @@ export type ClientCapabilities = Readonly<Record<string, unknown>>;
 /** The client and the agent that a call is for. */
 export interface Caller {
   /** Id of the client's connection to the gateway. */
-  readonly client: string;
+  readonly sessionId: string;
   /** The agent, already identified and allowed. */
   readonly agent: string;
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
   /** The channel to the client. */
-  readonly link: ClientChannel;
+  readonly channel: ClientChannel;
   /** The permit of the operation within the limits, if operations are limited. */
   readonly permit?: Pausable;
 }

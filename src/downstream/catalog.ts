@@ -32,7 +32,7 @@ const BRIEF_MS = 3000;
 /** Maximum length of a quoted name, in UTF-16 code units. */
 const MAX_QUOTED_NAME = 80;
 
-/** The shortfall of a server that has only resources or prompts. */
+/** The reason for the empty list of a server that has only resources or prompts. */
 const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
 
 /** A tool of a server. */
@@ -48,7 +48,7 @@ export interface Tool {
 /** Remarks about a list of tools. */
 export interface CatalogNotes {
   /** Why the list is empty or not whole, as a sentence without a full stop. */
-  readonly shortfall?: string | undefined;
+  readonly incompleteReason?: string | undefined;
   /** See `Catalog`; default `whole`. */
   readonly extent?: Catalog["extent"];
   /** Definitions that were left out, and why. */
@@ -60,7 +60,7 @@ export class Catalog {
   /** All tools. */
   readonly tools: readonly Tool[];
   /** Why there are no tools, or not all of them; `undefined` if nothing is missing. */
-  readonly shortfall: string | undefined;
+  readonly incompleteReason: string | undefined;
   /**
    * Completeness of the list. The rest of a `partial` list may arrive when the server is asked again; if
    * it is `none`, asking again is of no use.
@@ -78,7 +78,7 @@ export class Catalog {
    */
   constructor(tools: readonly Tool[], notes: CatalogNotes = {}) {
     this.tools = tools;
-    this.shortfall = notes.shortfall;
+    this.incompleteReason = notes.incompleteReason;
     this.extent = notes.extent ?? "whole";
     this.leftOut = notes.leftOut ?? [];
     this.#byName = new Map(tools.map((tool) => [tool.name, tool]));
@@ -207,13 +207,13 @@ class GatheredTools {
 
   /** Returns the catalog of the pages so far. */
   partial(why: string): Catalog {
-    const shortfall = `Its list of tools is incomplete: ${this.#quote(why)}`;
-    return this.#catalog({ shortfall, extent: "partial" });
+    const incompleteReason = `Its list of tools is incomplete: ${this.#quote(why)}`;
+    return this.#catalog({ incompleteReason, extent: "partial" });
   }
 
   /** Returns an empty catalog. */
-  none(shortfall: string): Catalog {
-    return this.#catalog({ shortfall, extent: "none" });
+  none(incompleteReason: string): Catalog {
+    return this.#catalog({ incompleteReason, extent: "none" });
   }
 
   #catalog(notes: CatalogNotes): Catalog {

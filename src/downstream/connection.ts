@@ -50,7 +50,7 @@ export class Connection {
   }
 
   /** Ends everything that was started for the connection; waits for an opening one. Never throws. */
-  async end(patience: GracePeriods): Promise<void> {
+  async end(gracePeriods: GracePeriods): Promise<void> {
     const { config, log } = this.#options;
     try {
       if (this.#transport === undefined) await this.#opening;
@@ -58,7 +58,7 @@ export class Connection {
       // It was not opened, so there is nothing to end; the failed start reports why.
     }
     try {
-      await this.#transport?.end(patience);
+      await this.#transport?.end(gracePeriods);
     } catch (error) {
       log.error("A server could not be ended", { server: config.name, reason: String(error) });
     }

@@ -138,7 +138,7 @@ export class Lease implements Disposable {
       const span = startSpan(session, request);
       const startedAt = clock.restart();
       const { noiseCount } = session;
-      const call = session.activeCalls.begin(this.#options.caller.link, clock);
+      const call = session.activeCalls.begin(this.#options.caller.channel, clock);
       try {
         const { codec } = session;
         const reply = await codec.invoke(session.peer, {

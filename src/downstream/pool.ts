@@ -175,21 +175,21 @@ export class SessionPool {
   }
 
   /** Ends the sessions of a client that is gone. */
-  async releaseClient(client: string, patience: GracePeriods): Promise<void> {
+  async releaseClient(client: string, gracePeriods: GracePeriods): Promise<void> {
     const own = [...this.#all].filter((pooled) => pooled.client === client);
     // Does not wait for all ending sessions: one of another client may be waiting for a long call.
-    await Promise.all(own.map((pooled) => this.#end(pooled, patience)));
+    await Promise.all(own.map((pooled) => this.#end(pooled, gracePeriods)));
   }
 
   /**
    * Ends all sessions, each after its calls.
    *
    * @param drainMs Time for calls to end, in milliseconds.
-   * @param patience Time for processes to end.
+   * @param gracePeriods Time for processes to end.
    */
-  async close(drainMs: number, patience: GracePeriods): Promise<void> {
-    for (const pooled of [...this.#all]) this.#end(pooled, patience, drainMs);
-    for (const session of this.#closing) void session.close(patience);
+  async close(drainMs: number, gracePeriods: GracePeriods): Promise<void> {
+    for (const pooled of [...this.#all]) this.#end(pooled, gracePeriods, drainMs);
+    for (const session of this.#closing) void session.close(gracePeriods);
     await Promise.all(this.#ending);
   }
 
@@ -201,12 +201,12 @@ export class SessionPool {
   #adopt(caller: Caller): PooledSession | undefined {
     const spare = this.#spare;
     if (spare?.capabilitiesKey !== this.#options.keyOf(caller.capabilities)) return undefined;
-    if (spare.client !== undefined && spare.client !== caller.client) return undefined;
+    if (spare.client !== undefined && spare.client !== caller.sessionId) return undefined;
     this.#spare = undefined;
     if (spare.client === undefined && this.#options.isolation !== "shared") {
-      spare.client = caller.client;
-      spare.link = caller.link;
-      const level = caller.link.logLevel();
+      spare.client = caller.sessionId;
+      spare.link = caller.channel;
+      const level = caller.channel.logLevel();
       if (level !== undefined) void spare.session.setLogLevel(level);
     }
     return spare;
@@ -221,8 +221,8 @@ export class SessionPool {
     const pooled: PooledSession = {
       session: start(wanted, () => this.#forget(pooled)),
       queue: new FairQueue(maxConcurrency),
-      client: owner?.client,
-      link: owner?.link,
+      client: owner?.sessionId,
+      link: owner?.channel,
       capabilitiesKey,
       users: 0,
       onUnused: [],
@@ -235,9 +235,9 @@ export class SessionPool {
     return pooled;
   }
 
-  #end(pooled: PooledSession, patience: GracePeriods, drainMs = 0): Promise<void> {
+  #end(pooled: PooledSession, gracePeriods: GracePeriods, drainMs = 0): Promise<void> {
     this.#withdraw(pooled);
-    return this.#track(this.#drain(pooled, drainMs).then(() => pooled.session.close(patience)));
+    return this.#track(this.#drain(pooled, drainMs).then(() => pooled.session.close(gracePeriods)));
   }
 
   #track(ending: Promise<void>): Promise<void> {
@@ -273,16 +273,16 @@ export class SessionPool {
   }
 
   /** Callers with the same key share a session; callers without a key do not. */
-  #keyOf({ client, agent, capabilities }: Caller): string | undefined {
+  #keyOf({ sessionId, agent, capabilities }: Caller): string | undefined {
     const capabilitiesKey = this.#options.keyOf(capabilities);
     switch (this.#options.isolation) {
       case "shared":
         return capabilitiesKey;
       case "session":
-        return `${client} ${capabilitiesKey}`;
+        return `${sessionId} ${capabilitiesKey}`;
       case "agent":
         // The client's capabilities are known only once it has introduced itself.
-        return `${client} ${agent} ${capabilitiesKey}`;
+        return `${sessionId} ${agent} ${capabilitiesKey}`;
       case "call":
         return undefined;
     }

@@ -193,19 +193,19 @@ export class DownstreamServer {
   }
 
   /** Ends the sessions of a client that is gone. */
-  async releaseClient(client: string, patience: GracePeriods): Promise<void> {
-    await this.#pool.releaseClient(client, patience);
+  async releaseClient(client: string, gracePeriods: GracePeriods): Promise<void> {
+    await this.#pool.releaseClient(client, gracePeriods);
   }
 
   /**
    * Ends all sessions, each after its calls.
    *
    * @param drainMs Time for calls to end, in milliseconds.
-   * @param patience Time for processes to end.
+   * @param gracePeriods Time for processes to end.
    */
-  async close(drainMs: number, patience: GracePeriods): Promise<void> {
+  async close(drainMs: number, gracePeriods: GracePeriods): Promise<void> {
     this.#isClosed = true;
-    await this.#pool.close(drainMs, patience);
+    await this.#pool.close(drainMs, gracePeriods);
     this.#deadlines.close();
     await this.#authorization?.close();
   }
@@ -247,7 +247,7 @@ export class DownstreamServer {
   async #withLease<T>(caller: Caller, { run, signal, refusalIn, clock }: LeaseUse<T>): Promise<T> {
     // Pending operations matter only where OAuth may offer one of them a login.
     const pending = this.#authorization &&
-      this.#pending.enter({ link: caller.link, clock: clock ?? caller.permit });
+      this.#pending.enter({ link: caller.channel, clock: clock ?? caller.permit });
     try {
       for (let isFirst = true;; isFirst = false) {
         this.#refuseIfUnusable();

@@ -269,9 +269,9 @@ export class Session {
   }
 
   /** Ends the session now; active calls fail. Resolves when its processes have ended. */
-  async close(patience: GracePeriods): Promise<void> {
-    if (this.#isOver) void this.#connection.end(patience);
-    this.#end("closed", patience);
+  async close(gracePeriods: GracePeriods): Promise<void> {
+    if (this.#isOver) void this.#connection.end(gracePeriods);
+    this.#end("closed", gracePeriods);
     await this.#ending;
   }
 
@@ -389,10 +389,10 @@ export class Session {
     return this.#state === "closed" || this.#state === "broken";
   }
 
-  #end(state: "closed" | "broken", patience: GracePeriods): void {
+  #end(state: "closed" | "broken", gracePeriods: GracePeriods): void {
     if (this.#isOver) return;
     this.#state = state;
-    this.#ending = this.#connection.end(patience);
+    this.#ending = this.#connection.end(gracePeriods);
     this.#options.onEnded(state);
   }
 }

@@ -113,7 +113,7 @@ export class ToolListCache {
     this.#byKey.delete(key);
   }
 
-  #logProblems({ shortfall, leftOut }: Catalog): void {
+  #logProblems({ incompleteReason: shortfall, leftOut }: Catalog): void {
     if (shortfall !== undefined) this.#warn(shortfall);
     for (const what of leftOut) this.#warn(`Tool left out: ${what}`);
   }

@@ -74,7 +74,7 @@ export interface EndOptions {
   /** Time for active calls to be answered, in milliseconds. */
   readonly callsMs: number;
   /** Grace periods of the servers. */
-  readonly patience: GracePeriods;
+  readonly gracePeriods: GracePeriods;
 }
 
 /**
@@ -173,11 +173,11 @@ export class Gateway {
         // Over HTTP the servers were started before, once for all clients.
         if (settings.transport === "stdio") void this.#warm(connection);
       },
-      onLogLevel: ({ client }, level) => {
-        for (const server of this.#snapshot.servers.values()) server.setLogLevel(client, level);
+      onLogLevel: ({ sessionId }, level) => {
+        for (const server of this.#snapshot.servers.values()) server.setLogLevel(sessionId, level);
       },
-      onRootsChanged: ({ client }) => {
-        for (const server of this.#snapshot.servers.values()) server.notifyRootsChanged(client);
+      onRootsChanged: ({ sessionId }) => {
+        for (const server of this.#snapshot.servers.values()) server.notifyRootsChanged(sessionId);
       },
       onClosed,
     });
@@ -240,11 +240,11 @@ export class Gateway {
   }
 
   /** Ends the clients' calls, then the servers, then the records. */
-  async end({ callsMs, patience }: EndOptions): Promise<void> {
+  async end({ callsMs, gracePeriods }: EndOptions): Promise<void> {
     this.#reloader.silence();
     await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
     const servers = [...this.#snapshot.servers.values(), ...this.#leaving.keys()];
-    await Promise.all(servers.map((server) => server.close(0, patience)));
+    await Promise.all(servers.map((server) => server.close(0, gracePeriods)));
     // The remaining processes belong to sessions that broke a moment ago; their time is over too.
     this.#processes.kill();
     await this.#processes.close();

@@ -14,7 +14,7 @@ export {
   Gateway,
   type GatewayOptions,
 } from "./gateway.ts";
-export { type HttpDoorOptions, serveHttp } from "./serve_http.ts";
+export { serveHttp, type ServeHttpOptions } from "./serve_http.ts";
 export { serveStdio } from "./serve_stdio.ts";
 export {
   type Arguments,

@@ -24,13 +24,13 @@ export type Outcome =
   | { readonly kind: "internal-error"; readonly id: string };
 
 /** An outcome encoded for an MCP revision. */
-export interface Encoded {
+export interface EncodedOutcome {
   /** Size of the result in UTF-8 bytes; absent if the record needs none. */
   readonly bytes?: number;
 }
 
 /** A request that a codec passes to the pipeline. */
-export interface OperationRequest<E extends Encoded = Encoded> {
+export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   /** Name of the operation in records, such as `execute_tool`. */
   readonly name: string;
   /** Method of the request, such as `tools/call`. */

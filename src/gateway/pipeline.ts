@@ -3,15 +3,15 @@ import { utf8Bytes } from "../jsonrpc/mod.ts";
 import { type CallLimits, limitsOf, type Permit } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import {
+  type AccessRequest,
   type Decision,
   type Identity,
-  type Question,
   type Resolution,
   resolveAgent,
 } from "../policy/mod.ts";
 import type { Span, Tracer } from "../trace.ts";
-import type { Encoded, Operation, OperationRequest, Outcome } from "./operation.ts";
-import { recordOperation, type Records, type Run, type Subject } from "./records.ts";
+import type { EncodedOutcome, Operation, OperationRequest, Outcome } from "./operation.ts";
+import { type OperationRecord, recordOperation, type Records, type Subject } from "./records.ts";
 import {
   denialRefusal,
   failureRefusal,
@@ -20,7 +20,12 @@ import {
   type Refusal,
 } from "./refusal.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { callServerTool, type GatewayTool, nearServers, type StatusSource } from "./tools/mod.ts";
+import {
+  callServerTool,
+  type GatewayTool,
+  similarServers,
+  type StatusSource,
+} from "./tools/mod.ts";
 
 /** The context of operations; each operation reads the snapshot once. */
 export interface PipelineContext {
@@ -49,25 +54,25 @@ export interface PipelineContext {
  * @param options The client's connection, and the active context.
  * @returns The encoded outcome. It has been recorded, so it may be sent to the client.
  */
-export async function runOperation<E extends Encoded>(
+export async function runOperation<E extends EncodedOutcome>(
   request: OperationRequest<E>,
   { connection, context }: { connection: ClientConnection; context: PipelineContext },
 ): Promise<E> {
   const startedAt = performance.now();
   const span = startSpan(request, connection, context);
-  let run: Run;
+  let run: OperationRecord;
   try {
     run = await runStages(request, { connection, context, span });
   } catch (error) {
     const caller = recordedCaller(request, context);
-    run = { caller, outcome: explainError(error, request, context) };
+    run = { caller, outcome: outcomeOfError(error, request, context) };
   }
   const answer = request.encode(run.outcome);
   const { bytes: resultBytes } = answer;
   const about = {
     records: context.records,
     request,
-    session: connection.client,
+    session: connection.sessionId,
     startedAt,
     span,
     resultBytes,
@@ -84,7 +89,10 @@ interface StageContext {
   readonly span: Span;
 }
 
-async function runStages(request: OperationRequest, shared: StageContext): Promise<Run> {
+async function runStages(
+  request: OperationRequest,
+  shared: StageContext,
+): Promise<OperationRecord> {
   const { context, span } = shared;
   const { snapshot: { policy, servers, configuration }, limits } = context;
 
@@ -94,10 +102,10 @@ async function runStages(request: OperationRequest, shared: StageContext): Promi
     operation = request.decode();
   } catch (error) {
     const caller = recordedCaller(request, context);
-    return { caller, outcome: explainError(error, request, context) };
+    return { caller, outcome: outcomeOfError(error, request, context) };
   }
-  const question = questionOf(operation, context.transport);
-  const subject = describeSubject(operation, question, servers);
+  const accessRequest = accessRequestFor(operation, context.transport);
+  const subject = describeSubject(operation, accessRequest, servers);
 
   // Caller.
   const who = identify(request.claimedAgent, context);
@@ -122,13 +130,13 @@ async function runStages(request: OperationRequest, shared: StageContext): Promi
   try {
     // Decision.
     const deciding = span.child("decision");
-    const decision = question && policy.decide(agent, question);
+    const decision = accessRequest && policy.decide(agent, accessRequest);
     if (decision !== undefined) deciding.set({ "gateway.rule": decision.rule });
     deciding.end();
     const rule = decision?.rule;
-    if (question !== undefined && decision?.effect === "deny") {
+    if (accessRequest !== undefined && decision?.effect === "deny") {
       const { name } = request;
-      const refusal = explainDenial(decision, { agent, question, operation: name, context });
+      const refusal = explainDenial(decision, { agent, accessRequest, operation: name, context });
       return { caller, subject, rule, outcome: refuse(refusal) };
     }
 
@@ -137,7 +145,7 @@ async function runStages(request: OperationRequest, shared: StageContext): Promi
     try {
       outcome = await perform(operation, { agent, permit, request, shared });
     } catch (error) {
-      outcome = explainError(error, request, context);
+      outcome = outcomeOfError(error, request, context);
     }
     return { caller, subject, rule, outcome };
   } finally {
@@ -155,31 +163,37 @@ function perform(
     readonly shared: StageContext;
   },
 ): Promise<Outcome> {
-  const { connection: { client, capabilities, link }, context, span } = shared;
+  const { connection: { sessionId, capabilities, channel }, context, span } = shared;
   const { gateway, snapshot: { policy, servers, configuration } } = context;
   const { servers: entries, unused } = configuration;
   const { meta, signal, onProgress } = request;
-  const caller = { client, agent, capabilities, link, permit };
-  const tools = { caller, policy, entries, unused, servers, signal, gateway };
+  const caller = { sessionId, agent, capabilities, channel, permit };
+  const toolContext = { caller, policy, entries, unused, servers, signal, gateway };
   switch (operation.kind) {
     case "server-tool":
-      return callServerTool(operation, { tools, name: request.name, meta, onProgress, span });
+      return callServerTool(operation, {
+        toolContext,
+        gatewayToolName: request.name,
+        meta,
+        onProgress,
+        span,
+      });
     case "gateway-tool":
-      return operation.tool.run(operation.args, tools);
+      return operation.tool.run(operation.args, toolContext);
   }
 }
 
 /** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
 function startSpan(
   { method, name, meta, requestId }: OperationRequest,
-  { client }: ClientConnection,
+  { sessionId }: ClientConnection,
   { tracer, transport }: PipelineContext,
 ): Span {
   return tracer.start(`${method} ${name}`, meta, {
     kind: "server",
     attributes: {
       "mcp.method.name": method,
-      "mcp.session.id": client,
+      "mcp.session.id": sessionId,
       "gen_ai.operation.name": "execute_tool",
       "gen_ai.tool.name": name,
       "jsonrpc.request.id": String(requestId),
@@ -199,14 +213,14 @@ export function connectionAgent(context: PipelineContext): string | undefined {
 
 /** Whether a connection sees a tool and may call it. */
 export function isOffered(
-  { httpPermission }: GatewayTool,
+  { httpAccessRequest }: GatewayTool,
   { snapshot, identity: { bound }, transport }: PipelineContext,
 ): boolean {
-  if (transport === "pipe" || httpPermission === undefined) return true;
+  if (transport === "pipe" || httpAccessRequest === undefined) return true;
   const { policy, configuration: { rules } } = snapshot;
-  if (bound !== undefined) return policy.allows(bound, httpPermission);
+  if (bound !== undefined) return policy.allows(bound, httpAccessRequest);
   // An unbound client may call as any agent.
-  return rules.agents.keys().some((agent) => policy.allows(agent, httpPermission));
+  return rules.agents.keys().some((agent) => policy.allows(agent, httpAccessRequest));
 }
 
 function identify(given: string | undefined, { snapshot, identity }: PipelineContext): Resolution {
@@ -225,12 +239,18 @@ function identify(given: string | undefined, { snapshot, identity }: PipelineCon
 function recordedCaller(
   { claimedAgent }: OperationRequest,
   { identity: { bound } }: PipelineContext,
-): Run["caller"] {
+): OperationRecord["caller"] {
   return bound ? { id: bound, known: bound } : { id: claimedAgent, known: undefined };
 }
 
-/** Over a pipe the client is the user's own, and needs no permission for the gateway's own state. */
-function questionOf(operation: Operation, transport: "pipe" | "tcp"): Question | undefined {
+/**
+ * Returns the permission to check. The gateway's own state needs one only over HTTP: over stdio the
+ * client belongs to the user.
+ */
+function accessRequestFor(
+  operation: Operation,
+  transport: "pipe" | "tcp",
+): AccessRequest | undefined {
   switch (operation.kind) {
     case "server-tool": {
       const { server, tool, args } = operation;
@@ -238,23 +258,24 @@ function questionOf(operation: Operation, transport: "pipe" | "tcp"): Question |
     }
     case "gateway-tool": {
       const { tool, args } = operation;
-      return tool.question?.(args) ?? (transport === "tcp" ? tool.httpPermission : undefined);
+      return tool.accessRequest?.(args) ??
+        (transport === "tcp" ? tool.httpAccessRequest : undefined);
     }
   }
 }
 
 function describeSubject(
   operation: Operation,
-  question: Question | undefined,
+  accessRequest: AccessRequest | undefined,
   servers: ReadonlyMap<string, unknown>,
 ): Subject | undefined {
   if (operation.kind === "gateway-tool") {
-    if (question?.kind !== "server") return undefined;
-    const { server } = question;
+    if (accessRequest?.kind !== "server") return undefined;
+    const { server } = accessRequest;
     return { server, isCounted: servers.has(server) };
   }
   const { server, tool, args } = operation;
-  const argsBytes = args && utf8Bytes(args.text.text);
+  const argsBytes = args && utf8Bytes(args.text.json);
   return { server, isCounted: servers.has(server), tool, argsBytes, args: args?.value };
 }
 
@@ -263,11 +284,11 @@ function explainDenial(
   { context: { snapshot, log }, ...denied }: {
     readonly operation: string;
     readonly agent: string;
-    readonly question: Question;
+    readonly accessRequest: AccessRequest;
     readonly context: PipelineContext;
   },
 ): Refusal {
-  const { operation, agent, question } = denied;
+  const { operation, agent, accessRequest } = denied;
   const { policy, configuration: { servers: entries } } = snapshot;
   const { errors } = decision;
   if (errors.length > 0) {
@@ -278,9 +299,11 @@ function explainDenial(
     return denialRefusal(decision, { ...denied, near: [], errorId });
   }
   // Similar server names help only if the whole server is denied, not a single tool.
-  const isServerDenied = question.kind !== "status" &&
-    !policy.allows(agent, { kind: "server", server: question.server });
-  const near = isServerDenied ? nearServers(question.server, { agent, policy, entries }) : [];
+  const isServerDenied = accessRequest.kind !== "status" &&
+    !policy.allows(agent, { kind: "server", server: accessRequest.server });
+  const near = isServerDenied
+    ? similarServers(accessRequest.server, { agent, policy, entries })
+    : [];
   return denialRefusal(decision, { ...denied, near, errorId: undefined });
 }
 
@@ -289,7 +312,7 @@ function refuse(refusal: Refusal): Outcome {
 }
 
 /** Returns the outcome of an operation that threw. */
-function explainError(
+function outcomeOfError(
   error: unknown,
   { name, signal }: OperationRequest,
   { log }: PipelineContext,

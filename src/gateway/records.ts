@@ -24,7 +24,7 @@ const NO_SUBJECT: Partial<Subject> = {};
 const MAX_AGENT_ID = 128;
 
 /** The findings of an operation's stages, and its outcome. */
-export interface Run {
+export interface OperationRecord {
   readonly caller: {
     /** The id to record: the identified or the claimed one; absent if the call has none. */
     readonly id: string | undefined;
@@ -68,7 +68,7 @@ export interface RecordContext {
  * @returns Resolves when the answer may be sent; `undefined` if it may be sent immediately.
  */
 export function recordOperation(
-  { caller, subject, rule, outcome }: Run,
+  { caller, subject, rule, outcome }: OperationRecord,
   { records, request: { name, requestId }, session, startedAt, span, resultBytes }: RecordContext,
 ): Promise<void> | undefined {
   const latency = performance.now() - startedAt;

@@ -1,6 +1,6 @@
 import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
 import type { AdmitResult } from "../limits/mod.ts";
-import type { Decision, IdentityRefusal, Question } from "../policy/mod.ts";
+import type { AccessRequest, Decision, IdentityRefusal } from "../policy/mod.ts";
 
 /** The error that an agent gets instead of a result. */
 export interface Refusal extends ErrorDetails {
@@ -37,7 +37,7 @@ export function limitRefusal(
 export interface DenialContext {
   readonly operation: string;
   readonly agent: string;
-  readonly question: Question;
+  readonly accessRequest: AccessRequest;
   /** Servers that the agent may use, with names similar to the denied one. */
   readonly near: readonly string[];
   /** Id of the log line that says why deciding failed; `undefined` if it did not fail. */
@@ -46,15 +46,15 @@ export interface DenialContext {
 
 /** Refuses an operation that the rules deny. */
 export function denialRefusal({ rule }: Decision, context: DenialContext): Refusal {
-  const { operation, agent, question, near, errorId } = context;
+  const { operation, agent, accessRequest, near, errorId } = context;
   const instead = near.length === 0
     ? "Use another tool"
-    : `Near names among the servers you may use: ${
+    : `Similar names among the servers you may use: ${
       near.join(", ")
     }. Use one of them if you meant it`;
   return {
     code: "DENIED_BY_POLICY",
-    message: `Agent "${agent}" may not use ${describeQuestion(question, operation)}.`,
+    message: `Agent "${agent}" may not use ${describeAccess(accessRequest, operation)}.`,
     rule,
     hint: errorId === undefined
       ? `${instead}, or tell the user that the gateway's rules do not allow this`
@@ -62,12 +62,12 @@ export function denialRefusal({ rule }: Decision, context: DenialContext): Refus
   };
 }
 
-function describeQuestion(question: Question, operation: string): string {
-  switch (question.kind) {
+function describeAccess(accessRequest: AccessRequest, operation: string): string {
+  switch (accessRequest.kind) {
     case "server":
-      return `server "${question.server}"`;
+      return `server "${accessRequest.server}"`;
     case "tool":
-      return `tool "${question.tool}" of server "${question.server}"`;
+      return `tool "${accessRequest.tool}" of server "${accessRequest.server}"`;
     case "status":
       return operation;
   }

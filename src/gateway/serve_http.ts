@@ -7,7 +7,7 @@ import { REVISIONS } from "../revisions.ts";
 import { ASKED_TO_END, listenForSignals } from "./signals.ts";
 
 /** Options of serving over HTTP. */
-export interface HttpDoorOptions {
+export interface ServeHttpOptions {
   /** Settings from flags and environment variables. */
   readonly settings: Settings;
   /** Called once clients can connect. */
@@ -22,7 +22,7 @@ export interface HttpDoorOptions {
  *
  * @throws {ConfigError} If the address is not available, or the certificate cannot be used.
  */
-export async function serveHttp(gateway: Gateway, options: HttpDoorOptions): Promise<void> {
+export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Promise<void> {
   const { settings, onListening, log } = options;
   // Loaded here, so that stdio does not load it.
   const { HttpService: Service, RulesAuthenticator } = await import("./http/mod.ts");

@@ -7,7 +7,7 @@ import { ASKED_TO_END, listenForSignals } from "./signals.ts";
 /** Time limits after the client has closed its end: clients kill us after 2 to 4 seconds. */
 const CLIENT_GONE: EndOptions = {
   callsMs: 1000,
-  patience: { inputMs: 500, terminateMs: 500 },
+  gracePeriods: { inputMs: 500, terminateMs: 500 },
 };
 
 /**

@@ -139,7 +139,7 @@ export class ClientSession {
     const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
     const context = this.#options.context();
     if (tool === undefined || !isOffered(tool, context)) return this.#refuseTool(request, name);
-    const { client, capabilities } = this.#connection;
+    const { sessionId, capabilities } = this.#connection;
     const answer = await runOperation(
       v2025.decodeCall(request, {
         tool,
@@ -151,9 +151,9 @@ export class ClientSession {
       }),
       {
         connection: {
-          client,
+          sessionId,
           capabilities,
-          link: new CallChannel(this.#side, request),
+          channel: new CallChannel(this.#side, request),
         },
         context,
       },
@@ -184,7 +184,7 @@ export class ClientSession {
 
   #describe(): ClientConnection {
     const { capabilities } = this.#side;
-    return { client: this.id, capabilities, link: new CallChannel(this.#side) };
+    return { sessionId: this.id, capabilities, channel: new CallChannel(this.#side) };
   }
 }
 

@@ -3,7 +3,7 @@ import type { EndOptions } from "./gateway.ts";
 /** Time limits of a shutdown by a signal. */
 export const ASKED_TO_END: EndOptions = {
   callsMs: 5000,
-  patience: { inputMs: 2000, terminateMs: 2000 },
+  gracePeriods: { inputMs: 2000, terminateMs: 2000 },
 };
 
 /** The signals that end a process. */

@@ -1,4 +1,4 @@
-import type { ReplyTo } from "./channel.ts";
+import type { ResponseWriter } from "./channel.ts";
 
 /** Maximum size of the answers to a batch that are sent as one message, in UTF-16 code units. */
 const MAX_BATCH_ANSWER = 64 * 1024 * 1024;
@@ -8,13 +8,13 @@ const MAX_BATCH_ANSWER = 64 * 1024 * 1024;
  *
  * @see {@link https://www.jsonrpc.org/specification#batch}
  */
-export class BatchExchange implements ReplyTo {
-  readonly #replyTo: ReplyTo;
+export class BatchExchange implements ResponseWriter {
+  readonly #replyTo: ResponseWriter;
   readonly #answers: string[] = [];
   #open: number;
   #size = 0;
 
-  constructor(replyTo: ReplyTo, count: number) {
+  constructor(replyTo: ResponseWriter, count: number) {
     this.#replyTo = replyTo;
     this.#open = count;
   }

@@ -6,9 +6,9 @@ export interface ChannelHandler {
    * @param bytes Size of the message in UTF-8 bytes.
    * @param replyTo Replies to this message, on a channel that answers each message separately.
    */
-  message(text: string, bytes: number, replyTo?: ReplyTo): void;
+  message(text: string, bytes: number, replyTo?: ResponseWriter): void;
   /** Receives a message that was skipped; the channel continues with the next one. */
-  dropped(message: DroppedMessage, replyTo?: ReplyTo): void;
+  dropped(message: DroppedMessage, replyTo?: ResponseWriter): void;
   /**
    * Called if one request will get no answer although the channel stays open: over HTTP, each
    * request has its own response. Ignored if the request was answered before.
@@ -26,7 +26,7 @@ export interface ChannelHandler {
 }
 
 /** Replies to the sender of one message; over HTTP, in the response to its POST. */
-export interface ReplyTo {
+export interface ResponseWriter {
   /**
    * Sends an answer to the request in the message.
    *

@@ -1,5 +1,5 @@
 import { Cancellation, type CancelSignal } from "./cancellation.ts";
-import type { ReplyTo } from "./channel.ts";
+import type { ResponseWriter } from "./channel.ts";
 import {
   errorText,
   type IdText,
@@ -20,7 +20,7 @@ const LONG = 32 * 1024;
 
 /** The origin of a request. */
 export interface RequestOrigin {
-  readonly replyTo: ReplyTo;
+  readonly replyTo: ResponseWriter;
   /** Called when the request is over; without an answer if none is to be sent. */
   readonly onEnd: (request: IncomingRequest, answer: RequestAnswer | undefined) => void;
 }
@@ -34,7 +34,7 @@ export class IncomingRequest {
   /** The parsed parameters; `undefined` if there are none. */
   readonly params: unknown;
   /** Replies to the sender. */
-  readonly replyTo: ReplyTo;
+  readonly replyTo: ResponseWriter;
   readonly #body: string | undefined;
   readonly #onEnd: RequestOrigin["onEnd"];
   readonly #cancellation = new Cancellation();

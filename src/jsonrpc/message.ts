@@ -27,7 +27,7 @@ export const RPC_CODES = {
 /** A JSON value as text, to be passed on unchanged. */
 export class JsonText {
   /** The value as JSON, on one line. */
-  readonly text: string;
+  readonly json: string;
 
   /**
    * Wraps a text.
@@ -36,7 +36,7 @@ export class JsonText {
    * on a pipe they would end the message, and the rest would look like another message of ours.
    */
   constructor(text: string) {
-    this.text = text.includes("\n") || text.includes("\r") ? text.replace(/[\r\n]/g, " ") : text;
+    this.json = text.includes("\n") || text.includes("\r") ? text.replace(/[\r\n]/g, " ") : text;
   }
 }
 
@@ -45,7 +45,7 @@ export type Payload = JsonText | Readonly<Record<string, unknown>> | readonly un
 
 /** Serializes a payload. */
 export function payloadText(payload: Payload): string {
-  return payload instanceof JsonText ? payload.text : JSON.stringify(payload);
+  return payload instanceof JsonText ? payload.json : JSON.stringify(payload);
 }
 
 /** A received message by its kind. */
@@ -203,6 +203,6 @@ export function resultParts(id: IdText, result: Payload): [string, string, strin
 
 /** Serializes an error; the id is undefined if that of the request could not be read. */
 export function errorText(id: IdText | undefined, error: RpcError | JsonText): string {
-  const text = error instanceof JsonText ? error.text : JSON.stringify(error);
+  const text = error instanceof JsonText ? error.json : JSON.stringify(error);
   return `{"jsonrpc":"2.0","id":${id ?? "null"},"error":${text}}`;
 }

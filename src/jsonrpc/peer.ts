@@ -1,5 +1,5 @@
 import { BatchExchange } from "./batch.ts";
-import type { Channel, ReplyTo } from "./channel.ts";
+import type { Channel, ResponseWriter } from "./channel.ts";
 import { hashId, IdTable } from "./id_table.ts";
 import { IncomingRequest, type RequestOrigin } from "./incoming.ts";
 import {
@@ -63,7 +63,7 @@ export class Peer {
   readonly #handler: PeerHandler;
   readonly #answersNoise: boolean;
   // The default for channels that do not answer each message separately.
-  readonly #replyTo: ReplyTo;
+  readonly #replyTo: ResponseWriter;
   readonly #outgoing: OutgoingRequests;
   readonly #incoming = new IdTable<IdText, IncomingRequest>(hashId);
   #closed: Error | undefined;
@@ -145,7 +145,7 @@ export class Peer {
     return this.#channel.close();
   }
 
-  #receive(message: Message, replyTo: ReplyTo = this.#replyTo): void {
+  #receive(message: Message, replyTo: ResponseWriter = this.#replyTo): void {
     if (message.kind !== "batch") return this.#dispatch(message, replyTo);
     const batch = new BatchExchange(replyTo, message.messages.length);
     for (const part of message.messages) this.#dispatch(part, batch);
@@ -162,7 +162,7 @@ export class Peer {
     }
   }
 
-  #dispatch(message: Message, replyTo: ReplyTo): void {
+  #dispatch(message: Message, replyTo: ResponseWriter): void {
     if (message.kind === "request") return this.#dispatchRequest(message, replyTo);
     try {
       this.#dispatchOther(message, replyTo);
@@ -172,7 +172,7 @@ export class Peer {
     replyTo.end();
   }
 
-  #dispatchOther(message: Exclude<Message, { kind: "request" }>, replyTo: ReplyTo): void {
+  #dispatchOther(message: Exclude<Message, { kind: "request" }>, replyTo: ResponseWriter): void {
     switch (message.kind) {
       case "notification":
         return this.#dispatchNotification(message);
@@ -199,7 +199,7 @@ export class Peer {
     else this.#handler.noise("An answer to no request", excerpt);
   }
 
-  #dispatchInvalid(message: InvalidMessage, replyTo: ReplyTo): void {
+  #dispatchInvalid(message: InvalidMessage, replyTo: ResponseWriter): void {
     const { error, id, seems, dropped } = message;
     // An error in reply to an answer, or with an id in use, would look like the answer to a request.
     if (!this.#settleInvalid(message) && seems !== "answer") {
@@ -221,7 +221,7 @@ export class Peer {
     return this.#outgoing.resolve(id, { ok: false, error: reply, text });
   }
 
-  #dispatchRequest(message: Message & { kind: "request" }, replyTo: ReplyTo): void {
+  #dispatchRequest(message: Message & { kind: "request" }, replyTo: ResponseWriter): void {
     const { id } = message;
     if (this.#incoming.get(id) !== undefined) {
       // With the id, the error would look like the answer to the pending request.

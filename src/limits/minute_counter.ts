@@ -4,7 +4,7 @@ import type { RateLimiterMemory } from "rate-limiter-flexible";
 export const WINDOW_S = 60;
 
 /** The count of a key in its window. */
-export interface Count {
+export interface WindowCount {
   /** The count, including this time. */
   readonly count: number;
   /** Milliseconds until the window ends and counting starts again at zero. */
@@ -13,7 +13,7 @@ export interface Count {
 
 /** Counts events per minute, by key; a key's minute starts with its first event. */
 export interface MinuteCounter {
-  count(key: string): Promise<Count>;
+  count(key: string): Promise<WindowCount>;
   close(): Promise<void>;
 }
 

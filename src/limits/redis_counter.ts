@@ -1,7 +1,7 @@
 import type { RateLimiterRedis } from "rate-limiter-flexible";
 import type { Log } from "../log.ts";
 import { within } from "../within.ts";
-import { type Count, type MinuteCounter, NO_LIMIT, WINDOW_S } from "./minute_counter.ts";
+import { type MinuteCounter, NO_LIMIT, WINDOW_S, type WindowCount } from "./minute_counter.ts";
 
 const PREFIX = "agent-mcp-gateway:calls";
 
@@ -94,7 +94,7 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
 }
 
 /** Checks an answer: other programs can write to the store too. */
-function readAnswer(answer: { consumedPoints: number; msBeforeNext: number }): Count {
+function readAnswer(answer: { consumedPoints: number; msBeforeNext: number }): WindowCount {
   const { consumedPoints: count, msBeforeNext: resetMs } = answer;
   if (Number.isFinite(count) && Number.isFinite(resetMs)) return { count, resetMs };
   throw new Error("The answer is no count");

@@ -1,7 +1,7 @@
 import type { CompiledAgent, EntryKind, RuleList } from "./compile.ts";
 
 /** Something that an agent may or may not do. */
-export type Question =
+export type AccessRequest =
   /** Use a server, whether it is configured or not. */
   | { readonly kind: "server"; readonly server: string }
   /** Call a tool; denied if the agent may not use the server. */
@@ -15,7 +15,7 @@ export type Question =
   /** Read the gateway's status over the network. */
   | { readonly kind: "status" };
 
-/** The answer to a question. */
+/** The answer to a request. */
 export interface Decision {
   /** Whether the agent may do it. */
   readonly effect: "allow" | "deny";
@@ -97,22 +97,22 @@ export interface DecideOptions {
 }
 
 /**
- * Answers a question about an agent of the rules.
+ * Answers an access request for an agent of the rules.
  *
  * @param agent The agent's rules.
- * @param question A question.
+ * @param request A request.
  * @param options The order of the rules, and a list for the steps.
  */
 export function decideFor(
   agent: CompiledAgent,
-  question: Question,
+  request: AccessRequest,
   options: DecideOptions = {},
 ): Decision {
-  switch (question.kind) {
+  switch (request.kind) {
     case "server":
-      return decideServer(agent, question.server, options.steps);
+      return decideServer(agent, request.server, options.steps);
     case "tool":
-      return decideTool(agent, question, options);
+      return decideTool(agent, request, options);
     case "status":
       return decideStatus(agent, options.steps);
   }

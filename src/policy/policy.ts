@@ -1,10 +1,10 @@
 import { compileAgent, type CompiledAgent } from "./compile.ts";
 import {
+  type AccessRequest,
   decideFor,
   decideUnknownAgent,
   type Decision,
   denyForError,
-  type Question,
   type Step,
 } from "./decide.ts";
 import { formatPath } from "../json.ts";
@@ -17,7 +17,7 @@ export interface Explanation extends Decision {
 }
 
 /**
- * The compiled rules. Decisions never change, contain nothing of the question, and deny every agent that
+ * The compiled rules. Decisions never change, contain nothing of the request, and deny every agent that
  * is not in the rules. Nothing here throws: an error while deciding is part of the decision, and denies.
  * The functions do not need `this`.
  */
@@ -25,18 +25,18 @@ export interface Policy {
   /** Whether the agent is in the rules. */
   readonly has: (agent: string) => boolean;
   /** Decides whether the agent may do something. */
-  readonly decide: (agent: string, question: Question) => Decision;
+  readonly decide: (agent: string, request: AccessRequest) => Decision;
   /** Whether the decision is to allow; for filters. */
-  readonly allows: (agent: string, question: Question) => boolean;
+  readonly allows: (agent: string, request: AccessRequest) => boolean;
   /** Returns the same decision with its steps. */
-  readonly explain: (agent: string, question: Question) => Explanation;
+  readonly explain: (agent: string, request: AccessRequest) => Explanation;
 }
 
 /**
  * Compiles rules to a policy.
  *
  * @param rules Valid rules, which must not change afterwards: an agent's rules are compiled at its first
- * question.
+ * request.
  */
 export function compilePolicy(rules: PolicyRules): Policy {
   const { agents, denyOverrides } = rules;
@@ -53,11 +53,11 @@ export function compilePolicy(rules: PolicyRules): Policy {
     return made;
   };
 
-  const decide = (agent: string, question: Question, steps?: Step[]): Decision => {
+  const decide = (agent: string, request: AccessRequest, steps?: Step[]): Decision => {
     try {
       const found = find(agent);
       if (found === undefined) return decideUnknownAgent(formatPath(["agents", agent]), steps);
-      return decideFor(found, question, { denyOverrides, steps });
+      return decideFor(found, request, { denyOverrides, steps });
     } catch (error) {
       return denyForError(formatPath(["agents", agent]), error, steps);
     }
@@ -65,11 +65,11 @@ export function compilePolicy(rules: PolicyRules): Policy {
 
   return {
     has: (agent) => agents.has(agent),
-    decide: (agent, question) => decide(agent, question),
-    allows: (agent, question) => decide(agent, question).effect === "allow",
-    explain: (agent, question) => {
+    decide: (agent, request) => decide(agent, request),
+    allows: (agent, request) => decide(agent, request).effect === "allow",
+    explain: (agent, request) => {
       const steps: Step[] = [];
-      const decision = decide(agent, question, steps);
+      const decision = decide(agent, request, steps);
       return { ...decision, steps };
     },
   };

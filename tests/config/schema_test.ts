@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import * as z from "zod/mini";
 import { rulesSchema } from "../../src/config/rules_schema.ts";
 import { serversSchema } from "../../src/config/servers_schema.ts";
-import { didYouMean } from "../../src/near_names.ts";
-import { editDistance } from "../../src/near_names.ts";
+import { didYouMean } from "../../src/similar_names.ts";
+import { editDistance } from "../../src/similar_names.ts";
 
 type Schema = { [key: string]: unknown; properties?: Record<string, Schema> };
 

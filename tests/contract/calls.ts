@@ -30,7 +30,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     tap.sendText(`{"jsonrpc":"2.0","id":${request.id},"error":${error}}`);
     const result = await answer;
     assert.ok(result.kind === "answer" && !result.reply.ok);
-    assert.equal(result.reply.text.text, error);
+    assert.equal(result.reply.text.json, error);
     assert.equal(result.reply.error.code, -32602);
     // This is an answer: the server has not failed.
     assert.equal(scene.server.status().last_error, null);

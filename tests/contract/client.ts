@@ -20,9 +20,9 @@ export interface ClientMessage {
 
 /** A client of the gateway, as the downstream side sees it. */
 export class Client implements ClientConnection {
-  readonly client: string;
+  readonly sessionId: string;
   readonly capabilities: ClientCapabilities;
-  readonly link: Caller["link"];
+  readonly channel: Caller["channel"];
   /** Everything that reached the client. */
   readonly received: Seen<ClientMessage>;
   /** Answers requests; by default with an empty result. */
@@ -30,7 +30,7 @@ export class Client implements ClientConnection {
   readonly #threshold = new LogThreshold();
 
   constructor(name: string, capabilities: ClientCapabilities = {}) {
-    this.client = name;
+    this.sessionId = name;
     this.capabilities = capabilities;
     this.received = new Seen(`something for the client ${name}`);
     const peer: ClientSide["peer"] = {
@@ -45,7 +45,7 @@ export class Client implements ClientConnection {
       },
       notify: (method, params) => this.received.add({ method, params: read(params) }),
     };
-    this.link = new CallChannel({ peer, threshold: this.#threshold, capabilities });
+    this.channel = new CallChannel({ peer, threshold: this.#threshold, capabilities });
   }
 
   /** Sets the minimum level of log messages. */
@@ -55,8 +55,8 @@ export class Client implements ClientConnection {
 
   /** An agent of this client. */
   agent(agent: string): Caller {
-    const { client, capabilities, link } = this;
-    return { client, capabilities, link, agent };
+    const { sessionId, capabilities, channel } = this;
+    return { sessionId, capabilities, channel, agent };
   }
 }
 
@@ -74,5 +74,5 @@ export function resultReply(result: Fields): Reply {
 
 function read(params: Parameters<ClientSide["peer"]["request"]>[1]): Fields {
   if (typeof params === "function") throw new Error("The parameters must not depend on an id");
-  return JSON.parse(params instanceof JsonText ? params.text : JSON.stringify(params ?? {}));
+  return JSON.parse(params instanceof JsonText ? params.json : JSON.stringify(params ?? {}));
 }

@@ -35,10 +35,10 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
         options: { connectTimeoutMs: 1000 },
       });
       for (let count = 0; count < 3; count++) {
-        const { tools, shortfall } = await scene.listTools();
+        const { tools, incompleteReason: shortfall } = await scene.listTools();
         assert.deepEqual([tools, shortfall], [[], NO_TOOLS]);
         const answer = await scene.call("any");
-        assert.ok(answer.kind === "no-such-tool" && answer.catalog.shortfall === NO_TOOLS);
+        assert.ok(answer.kind === "no-such-tool" && answer.catalog.incompleteReason === NO_TOOLS);
       }
       assert.equal((await scene.opened()).count("tools/list"), 1);
       assert.deepEqual(scene.log, [`warn: ${NO_TOOLS} server=files\n`]);
@@ -49,7 +49,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
   Deno.test(`[sessions.no-tools] ${name}: a server that does not declare its tools has them all the same`, async () => {
     const script = { capabilities: {}, pages: [[definition("one")], [definition("two")]] };
     await using scene = new Scene(create(), { script });
-    const { tools, shortfall } = await scene.listTools();
+    const { tools, incompleteReason: shortfall } = await scene.listTools();
     assert.deepEqual(tools.map((tool) => tool.name), ["one", "two"]);
     assert.equal(shortfall, undefined);
   });
@@ -61,7 +61,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     const error = { code: -32601, message: "Method not found" };
     tap.send({ id: (await tap.saw("tools/list")).id, error });
     assert.match(
-      (await listing).shortfall ?? "",
+      (await listing).incompleteReason ?? "",
       /declares tools, but it does not know tools\/list/,
     );
   });
@@ -99,7 +99,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
   for (const [what, pages, expected] of partial) {
     Deno.test(`[sessions.partial-list] ${name}: a page that ${what} keeps the tools so far, and is reported`, async () => {
       await using scene = new Scene(create(), HELD);
-      const { tools, shortfall } = await listPages(scene, ...pages);
+      const { tools, incompleteReason: shortfall } = await listPages(scene, ...pages);
       assert.deepEqual(tools.map((tool) => tool.name), ["one", "held"]);
       assert.match(shortfall ?? "", /^Its list of tools is incomplete: /);
       assert.match(shortfall ?? "", expected);
@@ -116,7 +116,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     const error = { code: -32602, message: "Invalid cursor" };
     tap.send({ id: (await tap.saw("tools/list")).id, error });
     assert.equal(
-      (await listing).shortfall,
+      (await listing).incompleteReason,
       "Its list of tools is incomplete: page 2 is missing: it did not list its tools: Invalid cursor",
     );
     const { answer, request } = await scene.hold();
@@ -128,7 +128,7 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
   Deno.test(`[sessions.partial-list] ${name}: a page that never arrives keeps the tools so far`, async () => {
     const timed: SceneOptions = { ...HELD, options: { connectTimeoutMs: 1000 } };
     await using scene = new Scene(create(), timed);
-    const { tools, shortfall } = await listPages(scene, one);
+    const { tools, incompleteReason: shortfall } = await listPages(scene, one);
     assert.equal(tools.length, 2);
     assert.match(shortfall ?? "", /page 2 is missing: it was not answered in time/);
     // The missing page is known now; nobody waits for it a second time.

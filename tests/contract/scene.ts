@@ -178,7 +178,7 @@ export interface Held {
 export function resultText(answer: CallAnswer): string {
   assert.equal(answer.kind, "answer");
   assert.ok(answer.kind === "answer" && answer.reply.ok);
-  return answer.reply.result.text.text;
+  return answer.reply.result.text.json;
 }
 
 /** Asserts that a call fails with a downstream error, and returns the message. */

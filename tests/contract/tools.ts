@@ -12,7 +12,7 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     await using scene = new Scene(create(), { script: { pages } });
     const { tools } = await scene.listTools();
     assert.deepEqual(tools.map((tool) => tool.name), ["one", "odd", "two", "three"]);
-    assert.deepEqual(tools.map((tool) => tool.text.text), pages.flat());
+    assert.deepEqual(tools.map((tool) => tool.text.json), pages.flat());
     const tap = await scene.opened();
     const cursors = [];
     for (const _ of pages) cursors.push((await tap.saw("tools/list")).params?.cursor);
@@ -36,7 +36,7 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     const pages = [[first, ...odd, definition("one", { first: false })], [definition("two")]];
     await using scene = new Scene(create(), { script: { pages } });
     const { tools } = await scene.listTools();
-    assert.deepEqual(tools.map((tool) => tool.text.text), [first, definition("two")]);
+    assert.deepEqual(tools.map((tool) => tool.text.json), [first, definition("two")]);
     assert.equal(scene.log.length, odd.length + 1);
     assert.match(scene.log[0] ?? "", /Tool left out: tools\[1\] has no name server=files/);
     assert.match(scene.log.at(-1) ?? "", /tools\[7\] has the duplicate name "one"/);

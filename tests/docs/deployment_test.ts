@@ -18,8 +18,8 @@ const IMAGE = readEnv(
 const USER = 10001;
 
 /** The longest time in which the gateway ends, in seconds. */
-const END_S = (ASKED_TO_END.callsMs + ASKED_TO_END.patience.inputMs +
-  ASKED_TO_END.patience.terminateMs) / 1000;
+const END_S = (ASKED_TO_END.callsMs + ASKED_TO_END.gracePeriods.inputMs +
+  ASKED_TO_END.gracePeriods.terminateMs) / 1000;
 
 /** The gateway's own variables among those that a platform sets. */
 function readVariables(names: Iterable<string>): string[] {

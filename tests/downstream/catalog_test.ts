@@ -32,7 +32,10 @@ Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and 
   const { catalog, pages } = await listEndless((page) => [`tool ${page}`]);
   assert.equal(pages, 1000);
   assert.equal(catalog.tools.length, 1000);
-  assert.equal(catalog.shortfall, "Its list of tools is incomplete: it has more than 1000 pages");
+  assert.equal(
+    catalog.incompleteReason,
+    "Its list of tools is incomplete: it has more than 1000 pages",
+  );
   assert.equal(catalog.extent, "partial");
 });
 
@@ -43,7 +46,7 @@ Deno.test("[sessions.partial-list] a list of very many small tools is cut before
   assert.equal(pages, 3);
   assert.equal(catalog.tools.length, 80_000);
   assert.equal(
-    catalog.shortfall,
+    catalog.incompleteReason,
     "Its list of tools is incomplete: page 3 is missing: its list of tools has more than 100000 entries",
   );
 });

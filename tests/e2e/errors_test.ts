@@ -88,11 +88,11 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
         "not allow this";
       assert.deepEqual(await hintOf("some", "ood"), [
         "DENIED_BY_POLICY",
-        `Near names among the servers you may use: odd. ${rest}`,
+        `Similar names among the servers you may use: odd. ${rest}`,
       ]);
       assert.deepEqual(await hintOf("all", "Oddd"), [
         "SERVER_UNAVAILABLE",
-        "Near names: odd. Call list_servers to see the servers you may use",
+        "Similar names: odd. Call list_servers to see the servers you may use",
       ]);
       // Suggests neither a server of other agents nor one that is only named in the rules.
       for (const server of ["othr", "secret-one", "secret-onee", "odderr"]) {
@@ -110,7 +110,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
     assert.deepEqual(await execute("all", "odd", "ecko"), {
       code: "TOOL_NOT_FOUND",
       message: 'Server "odd" has no tool "ecko".',
-      hint: "Near names: echo",
+      hint: "Similar names: echo",
     });
     assert.match((await execute("all", "odd", "grov")).hint ?? "", /\bgrow\b/);
     assert.doesNotMatch((await execute("some", "odd", "grov")).hint ?? "", /\bgrow\b/);

@@ -126,7 +126,7 @@ Deno.test("[protocol.closing] after ending only the writing, answers still arriv
   source.push('{"jsonrpc":"2.0","id":1,"result":{"a":1}}\n');
   const reply = await request;
   assert.ok(reply.ok);
-  assert.equal(reply.result.text.text, '{"a":1}');
+  assert.equal(reply.result.text.json, '{"a":1}');
   await peer.close();
 });
 

@@ -34,7 +34,7 @@ export class Conversation {
       answersNoise: side === "server",
       request: (request) => this.#take(request),
       notification: (method, _params, text) => {
-        this.#record(`notification ${method} ${text()?.text ?? "-"}`);
+        this.#record(`notification ${method} ${text()?.json ?? "-"}`);
         if (method === "throw") throw new Error("on purpose");
       },
       noise: (description, excerpt) => {
@@ -104,13 +104,13 @@ export class Conversation {
       },
     }).then((reply) => {
       const text = reply.ok ? reply.result.text : reply.text;
-      this.#record(`${name} ${reply.ok ? "result" : "error"} ${text.text}`);
+      this.#record(`${name} ${reply.ok ? "result" : "error"} ${text.json}`);
     }, (cause: Error) => this.#record(`${name} rejected ${cause.name}: ${cause.message}`));
   }
 
   #take(request: IncomingRequest): void | Promise<void> {
     const params = request.paramText();
-    this.#record(`request ${request.id} ${request.method} ${params?.text ?? "-"}`);
+    this.#record(`request ${request.id} ${request.method} ${params?.json ?? "-"}`);
     this.#incoming.push(request);
     request.signal.addEventListener("abort", () => {
       this.#record(`cancelled ${request.id} ${request.signal.reason}`);

@@ -231,8 +231,8 @@ Deno.test("[protocol.pass-through] a parameter is available as the text that was
   say('{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":{"b":1.0},"n":[12345678901234567890]}}');
   await settle();
   const [request] = incoming;
-  assert.equal(request?.paramText("a", "b")?.text, "1.0");
-  assert.equal(request?.paramText("n")?.text, "[12345678901234567890]");
+  assert.equal(request?.paramText("a", "b")?.json, "1.0");
+  assert.equal(request?.paramText("n")?.json, "[12345678901234567890]");
   assert.equal(request?.paramText("a", "c"), undefined);
   assert.equal(request?.paramText("toString"), undefined);
   request?.reply({});

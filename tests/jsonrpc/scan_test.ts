@@ -33,8 +33,8 @@ Deno.test("[protocol.pass-through] a value that is not an array has no elements,
 });
 
 Deno.test("[protocol.pass-through] a text to pass on is on one line", () => {
-  assert.equal(new JsonText('{\r\n"a":\n1\r}').text, '{  "a": 1 }');
-  assert.equal(new JsonText('{"a":"\u2028"}').text, '{"a":"\u2028"}');
+  assert.equal(new JsonText('{\r\n"a":\n1\r}').json, '{  "a": 1 }');
+  assert.equal(new JsonText('{"a":"\u2028"}').json, '{"a":"\u2028"}');
 });
 
 const MB = 1024 * 1024;

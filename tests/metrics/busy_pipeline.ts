@@ -74,9 +74,9 @@ export class BusyPipeline implements AsyncDisposable {
       gateway: { status: () => ({}) },
     };
     this.#client = {
-      client: "client-1",
+      sessionId: "client-1",
       capabilities: {},
-      link: {
+      channel: {
         supports: () => false,
         ask: () => Promise.reject(new Error("Unexpected request")),
         linkDone: () => {},
@@ -96,9 +96,9 @@ export class BusyPipeline implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const patience = { inputMs: 1000, terminateMs: 1000 };
+    const gracePeriods = { inputMs: 1000, terminateMs: 1000 };
     for (const server of this.#context.snapshot.servers.values()) {
-      await server.close(0, patience);
+      await server.close(0, gracePeriods);
     }
     this.#audit.close();
     Deno.removeSync(this.#folder, { recursive: true });

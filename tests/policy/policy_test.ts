@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import {
+  type AccessRequest,
   type AgentGrants,
   compilePattern,
   compilePolicy,
-  type Question,
 } from "../../src/policy/mod.ts";
 import { readRules } from "./read_rules.ts";
 
-const toolOf = (server: string, tool: string): Question => ({ kind: "tool", server, tool });
+const toolOf = (server: string, tool: string): AccessRequest => ({ kind: "tool", server, tool });
 
 Deno.test("[rules.explain-steps] an explanation lists the steps in order, with the search and result of each", () => {
   const policy = compilePolicy(readRules({

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  type AccessRequest as PolicyQuestion,
   compilePattern,
   compilePolicy,
   type Decision,
   type PolicyRules,
-  type Question as PolicyQuestion,
 } from "../../src/policy/mod.ts";
 import { decideByContract } from "../policy/decide_by_contract.ts";
 
@@ -55,19 +55,19 @@ function rulesOf({ agents, denyOverrides }: Written): PolicyRules {
 
 const policyOf = (rules: Written) => compilePolicy(rulesOf(rules));
 
-interface Question {
+interface AccessRequest {
   agent: string;
   server: string;
   tool: string | undefined;
 }
 
-const questions: Question[] = [...ids, "toString", "*"].flatMap((agent) =>
+const questions: AccessRequest[] = [...ids, "toString", "*"].flatMap((agent) =>
   servers.flatMap((server) => [undefined, ...tools].map((tool) => ({ agent, server, tool })))
 );
 
 function ask(rules: Written) {
   const policy = policyOf(rules);
-  return ({ agent, server, tool }: Question) => policy.decide(agent, questionOf(server, tool));
+  return ({ agent, server, tool }: AccessRequest) => policy.decide(agent, questionOf(server, tool));
 }
 
 function questionOf(server: string, tool: string | undefined): PolicyQuestion {

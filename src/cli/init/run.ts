@@ -6,7 +6,7 @@ import {
   thisProgram,
 } from "../../config/mod.ts";
 import { formatProblem } from "../../errors.ts";
-import { didYouMean } from "../../near_names.ts";
+import { didYouMean } from "../../similar_names.ts";
 import type { Context } from "../command.ts";
 import { CommandError, UsageError, withErrorReport } from "../error_report.ts";
 import { cleanText } from "../terminal.ts";

@@ -1,6 +1,6 @@
 import type { Node } from "jsonc-parser";
 import { ConfigError, type ConfigProblem } from "../../errors.ts";
-import { didYouMean } from "../../near_names.ts";
+import { didYouMean } from "../../similar_names.ts";
 import { buildRules } from "../build_rules.ts";
 import { type Document, parseDocument } from "../document.ts";
 import { diagnosticChecks } from "../diagnostic_checks.ts";

@@ -144,8 +144,8 @@ function readPage(reply: Reply): ToolPage {
   }
   return {
     listed: tools,
-    texts: elementTexts(textAt(text.text, "tools") ?? "[]"),
-    size: text.text.length,
+    texts: elementTexts(textAt(text.json, "tools") ?? "[]"),
+    size: text.json.length,
     next: nextCursor,
   };
 }
@@ -197,7 +197,7 @@ function writeParams(
     ? `{"progressToken":${token}}`
     : JSON.stringify({ ...meta, progressToken: token });
   const name = JSON.stringify(tool.name);
-  return new JsonText(`{"name":${name},"arguments":${args.text},"_meta":${metaText}${task}}`);
+  return new JsonText(`{"name":${name},"arguments":${args.json},"_meta":${metaText}${task}}`);
 }
 
 /** Whether a tool must run as a task. */

@@ -74,19 +74,19 @@ export class StdioTransport implements Transport {
     signalGroup(this.pid, "SIGKILL");
   }
 
-  end(patience: GracePeriods): Promise<void> {
-    this.#ending ??= this.#end(patience);
+  end(gracePeriods: GracePeriods): Promise<void> {
+    this.#ending ??= this.#end(gracePeriods);
     // The shortest of all times applies: a slow end must not delay the exit of the gateway.
-    void within(this.#child.status, patience.inputMs).then(() => this.#inputTimeUp.resolve());
+    void within(this.#child.status, gracePeriods.inputMs).then(() => this.#inputTimeUp.resolve());
     return this.#ending;
   }
 
-  async #end(patience: GracePeriods): Promise<void> {
+  async #end(gracePeriods: GracePeriods): Promise<void> {
     // The wait is limited, because the server may not read the queued input.
     const inputTaken = this.channel.endWriting();
     await Promise.race([inputTaken.then(() => this.#child.status), this.#inputTimeUp.promise]);
     // Its children may still run after the server itself has ended.
-    if (signalGroup(this.pid, "SIGTERM") && !await groupEnds(this.pid, patience.terminateMs)) {
+    if (signalGroup(this.pid, "SIGTERM") && !await groupEnds(this.pid, gracePeriods.terminateMs)) {
       signalGroup(this.pid, "SIGKILL");
     }
     await this.#child.status;

@@ -32,5 +32,5 @@ export interface Transport {
    * Ends the connection and everything that was started for it. May be called again with shorter
    * grace periods.
    */
-  end(patience: GracePeriods): Promise<void>;
+  end(gracePeriods: GracePeriods): Promise<void>;
 }

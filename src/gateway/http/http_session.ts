@@ -2,18 +2,18 @@ import type { Channel, ChannelHandler } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
 import type { Budget } from "./budget.ts";
 import { EventStream } from "./event_stream.ts";
-import { type PostOptions, PostResponse, type StreamOwner } from "./post_response.ts";
-import { Replay } from "./replay.ts";
+import { type PostOptions, PostResponseWriter, type StreamOwner } from "./post_response.ts";
+import { ReplayBuffer } from "./replay.ts";
 
 /** Number of the stream that a client opens with GET, for messages that belong to no call. */
-const OWN_STREAM = 0;
+const GET_STREAM = 0;
 
 /** Options of a session. */
 export interface HttpSessionOptions {
   /** The credential of the client; `undefined` if none are configured. */
   readonly credential: Credential | undefined;
   /** Maximum size of the messages kept for a client that reconnects, in UTF-16 code units. */
-  readonly replay: number;
+  readonly maxReplayChars: number;
   /** The shared limit on the kept messages of all sessions, in the same unit. */
   readonly budget: Budget;
 }
@@ -37,37 +37,37 @@ export class HttpSession implements Channel, StreamOwner {
    * Whether the client has closed its stream and sent nothing since. Clients keep their stream open, and
    * reopen it when they lose it; a client that does neither is probably gone.
    */
-  hasLeft = false;
-  readonly #replay: Replay;
-  readonly #responses = new Set<PostResponse>();
-  readonly #streams = new Map<number, PostResponse>();
+  isAbandoned = false;
+  readonly #replay: ReplayBuffer;
+  readonly #responses = new Set<PostResponseWriter>();
+  readonly #streams = new Map<number, PostResponseWriter>();
   readonly #positions = new Map<number, number>();
   #handler: ChannelHandler | undefined;
-  #own: EventStream | undefined;
+  #getStream: EventStream | undefined;
   // Position of the last message that was sent on the client's stream; later ones wait for it to reopen.
-  #ownSent = 0;
-  #lastStream = OWN_STREAM;
+  #getSent = 0;
+  #lastStream = GET_STREAM;
   #isOver = false;
 
-  constructor({ credential, replay, budget }: HttpSessionOptions) {
+  constructor({ credential, maxReplayChars, budget }: HttpSessionOptions) {
     this.credential = credential;
-    this.#replay = new Replay(replay, budget);
+    this.#replay = new ReplayBuffer(maxReplayChars, budget);
   }
 
   /** Whether a call is active or a stream is open. */
   get isInUse(): boolean {
-    return this.#responses.size > 0 || this.#own?.isOpen === true;
+    return this.#responses.size > 0 || this.#getStream?.isOpen === true;
   }
 
   /** Receives a message from the client; `bytes` is its size in UTF-8. */
-  take(message: { text: string; bytes: number }, options: PostOptions): PostResponse {
+  take(message: { text: string; bytes: number }, options: PostOptions): PostResponseWriter {
     const response = this.#openResponse(options);
     if (!this.#isOver) this.#handler?.message(message.text, message.bytes, response);
     return response;
   }
 
   /** Receives bytes from the client that are not UTF-8. */
-  takeDropped(bytes: Uint8Array, options: PostOptions): PostResponse {
+  takeDropped(bytes: Uint8Array, options: PostOptions): PostResponseWriter {
     const response = this.#openResponse(options);
     if (this.#isOver) return response;
     this.#handler?.dropped(
@@ -82,19 +82,19 @@ export class HttpSession implements Channel, StreamOwner {
    *
    * @param from Position of the last message that the client received.
    */
-  listen(from: number = this.#ownSent): EventStream {
+  listen(from: number = this.#getSent): EventStream {
     this.#noteUse();
     const stream = new EventStream();
-    const last = this.#own;
-    this.#own = stream;
+    const last = this.#getStream;
+    this.#getStream = stream;
     last?.end();
     stream.whenOver(() => {
       this.usedAt = performance.now();
       // A stream that was replaced by another does not count.
-      this.hasLeft ||= this.#own === stream;
+      this.isAbandoned ||= this.#getStream === stream;
     });
-    for (const { position, text } of this.#replay.find(OWN_STREAM)) {
-      if (position > from) this.#sendOwn(position, text);
+    for (const { position, text } of this.#replay.find(GET_STREAM)) {
+      if (position > from) this.#sendOnGetStream(position, text);
     }
     return stream;
   }
@@ -110,7 +110,7 @@ export class HttpSession implements Channel, StreamOwner {
     if (streamText === undefined) return undefined;
     const [number, from] = [Number(streamText), Number(placeText)];
     // Even if messages were lost, the client needs this stream for the next ones.
-    if (number === OWN_STREAM) return this.listen(from);
+    if (number === GET_STREAM) return this.listen(from);
     const response = this.#streams.get(number);
     const kept = this.#replay.find(number);
     const events = kept.filter(({ position }) => position > from);
@@ -133,7 +133,7 @@ export class HttpSession implements Channel, StreamOwner {
       if (response.stream === undefined && now >= response.streamAt) response.begin();
       else if (keepAlive) response.stream?.keepAlive();
     }
-    if (keepAlive) this.#own?.keepAlive();
+    if (keepAlive) this.#getStream?.keepAlive();
   }
 
   open(handler: ChannelHandler): void {
@@ -143,8 +143,8 @@ export class HttpSession implements Channel, StreamOwner {
   /** Sends a message that belongs to no call. */
   send(text: string): void {
     if (this.#isOver) return;
-    const position = this.#keep(OWN_STREAM, text);
-    if (this.#own?.isOpen) this.#sendOwn(position, text);
+    const position = this.#keep(GET_STREAM, text);
+    if (this.#getStream?.isOpen) this.#sendOnGetStream(position, text);
   }
 
   /** Resolves immediately: answers are passed on without a queue, and the response writers queue. */
@@ -156,7 +156,7 @@ export class HttpSession implements Channel, StreamOwner {
   close(): Promise<void> {
     if (this.#isOver) return Promise.resolve();
     this.#isOver = true;
-    this.#own?.end();
+    this.#getStream?.end();
     for (const response of this.#responses) response.abandon();
     this.#responses.clear();
     this.#streams.clear();
@@ -165,7 +165,7 @@ export class HttpSession implements Channel, StreamOwner {
     return Promise.resolve();
   }
 
-  beginStream(response: PostResponse): number {
+  beginStream(response: PostResponseWriter): number {
     this.#streams.set(++this.#lastStream, response);
     return this.#lastStream;
   }
@@ -174,7 +174,7 @@ export class HttpSession implements Channel, StreamOwner {
     return eventId(stream, this.#keep(stream, text));
   }
 
-  forget(response: PostResponse, stream: number | undefined): void {
+  forget(response: PostResponseWriter, stream: number | undefined): void {
     this.usedAt = performance.now();
     this.#responses.delete(response);
     if (stream === undefined) return;
@@ -185,13 +185,13 @@ export class HttpSession implements Channel, StreamOwner {
   /** Notes that the client has sent a request. */
   #noteUse(): void {
     this.usedAt = performance.now();
-    this.hasLeft = false;
+    this.isAbandoned = false;
   }
 
   /** Creates the response to a message. The session may have ended while the message arrived. */
-  #openResponse(options: PostOptions): PostResponse {
+  #openResponse(options: PostOptions): PostResponseWriter {
     this.#noteUse();
-    const response = new PostResponse(this, options);
+    const response = new PostResponseWriter(this, options);
     if (this.#isOver) response.abandon();
     else this.#responses.add(response);
     return response;
@@ -204,9 +204,9 @@ export class HttpSession implements Channel, StreamOwner {
     return position;
   }
 
-  #sendOwn(position: number, text: string): void {
-    this.#ownSent = position;
-    this.#own?.send(eventId(OWN_STREAM, position), text);
+  #sendOnGetStream(position: number, text: string): void {
+    this.#getSent = position;
+    this.#getStream?.send(eventId(GET_STREAM, position), text);
   }
 }
 

@@ -5,7 +5,7 @@ import { HttpSession } from "./http_session.ts";
 import type { HttpLimits } from "./limits.ts";
 
 /** A client that the gateway serves. */
-export interface Served {
+export interface ClientHandle {
   /** Whether the client has sent `initialize`. */
   readonly isInitialized: boolean;
   /** Stops the servers of this client alone; its next call starts them again. */
@@ -16,25 +16,28 @@ export interface Served {
 
 /** Options of the sessions. */
 export interface HttpSessionsOptions {
-  readonly accept: (channel: Channel, agent: string | undefined) => Served;
+  readonly accept: (channel: Channel, agent: string | undefined) => ClientHandle;
   readonly authenticator: Authenticator;
   /** Maximum number of sessions at the same time. */
-  readonly most: number;
+  readonly maxSessions: number;
   readonly idleMs: number;
   readonly maxMs: number;
-  /** Limits on kept messages and on sessions that were left. */
-  readonly limits: Pick<HttpLimits, "replay" | "replayAll" | "leftMs" | "yieldMs">;
+  /** Limits on kept messages and on abandoned sessions. */
+  readonly limits: Pick<
+    HttpLimits,
+    "maxReplayChars" | "maxTotalReplayChars" | "abandonedAfterMs" | "evictableAfterMs"
+  >;
 }
 
 /** The sessions of all clients. Controls access to them, and ends them. */
 export class HttpSessions {
   readonly #options: HttpSessionsOptions;
   readonly #budget: Budget;
-  readonly #sessions = new Map<string, { session: HttpSession; served: Served }>();
+  readonly #sessions = new Map<string, { session: HttpSession; served: ClientHandle }>();
 
   constructor(options: HttpSessionsOptions) {
     this.#options = options;
-    this.#budget = new Budget(options.limits.replayAll);
+    this.#budget = new Budget(options.limits.maxTotalReplayChars);
   }
 
   get count(): number {
@@ -48,15 +51,15 @@ export class HttpSessions {
    * @returns `undefined` if there are too many sessions.
    */
   open(credential: Credential | undefined): HttpSession | undefined {
-    const { accept, most, limits: { replay } } = this.#options;
-    if (this.#sessions.size >= most && !this.#makeRoom(credential?.agent)) return undefined;
-    const session = new HttpSession({ credential, replay, budget: this.#budget });
+    const { accept, maxSessions, limits: { maxReplayChars } } = this.#options;
+    if (this.#sessions.size >= maxSessions && !this.#makeRoom(credential?.agent)) return undefined;
+    const session = new HttpSession({ credential, maxReplayChars, budget: this.#budget });
     const served = accept(session, credential?.agent);
     this.#sessions.set(session.id, { session, served });
     return session;
   }
 
-  /** Ends a session whose first message did not initialize it; returns whether it did so. */
+  /** Ends a session whose first message did not initialize it; returns whether the session is initialized. */
   endUnlessInitialized(session: HttpSession): boolean {
     const isInitialized = this.#sessions.get(session.id)?.served.isInitialized === true;
     if (!isInitialized) this.end(session);
@@ -92,11 +95,11 @@ export class HttpSessions {
    * seem to be gone. The sessions of these clients stay, so that they can return.
    */
   sweep(): void {
-    const leftBefore = performance.now() - this.#options.limits.leftMs;
+    const idleSince = performance.now() - this.#options.limits.abandonedAfterMs;
     for (const { session, served } of this.#sessions.values()) {
       if (this.#hasEnded(session)) this.end(session);
-      else if (session.hasLeft && !session.isInUse && session.usedAt <= leftBefore) {
-        session.hasLeft = false;
+      else if (session.isAbandoned && !session.isInUse && session.usedAt <= idleSince) {
+        session.isAbandoned = false;
         served.releaseServers();
       }
     }
@@ -122,22 +125,25 @@ export class HttpSessions {
       : !authenticator.isValid(credential);
   }
 
-  /** Ends an abandoned session, or one of an agent with more than its share. */
+  /** Ends an idle session, or one of the agent with the most; returns whether there is room now. */
   #makeRoom(agent: string | undefined): boolean {
     this.sweep();
-    if (this.#sessions.size < this.#options.most) return true;
+    if (this.#sessions.size < this.#options.maxSessions) return true;
     // Sessions that are not in use come first, and among equals the least recently used.
     const sessions = [...this.#sessions.values()].map(({ session }) => session)
       .toSorted((a, b) => Number(a.isInUse) - Number(b.isInUse) || a.usedAt - b.usedAt);
-    const leftBefore = performance.now() - this.#options.limits.yieldMs;
-    const left = sessions.find(({ isInUse, usedAt }) => !isInUse && usedAt <= leftBefore);
-    const victim = left ?? this.#findShare(sessions, agent)[0];
+    const idleSince = performance.now() - this.#options.limits.evictableAfterMs;
+    const idle = sessions.find(({ isInUse, usedAt }) => !isInUse && usedAt <= idleSince);
+    const victim = idle ?? this.#sessionsOfLargestAgent(sessions, agent)[0];
     if (victim !== undefined) this.end(victim);
     return victim !== undefined;
   }
 
-  /** Returns the sessions of the agent with the most, if the other agent has fewer even with one more. */
-  #findShare(sessions: readonly HttpSession[], other: string | undefined): HttpSession[] {
+  /** Returns the sessions of the agent with the most; none if `other` would have as many with one more. */
+  #sessionsOfLargestAgent(
+    sessions: readonly HttpSession[],
+    other: string | undefined,
+  ): HttpSession[] {
     const shares = Map.groupBy(sessions, ({ credential }) => credential?.agent);
     const most = Math.max(...shares.values().map(({ length }) => length));
     if (most <= (shares.get(other)?.length ?? 0) + 1) return [];

@@ -30,7 +30,7 @@ const TIMES: KeyTimes = {
 const MAX_BYTES = 1024 * 1024;
 
 /** Thrown if the issuer's keys are not available, so that a token cannot be checked. */
-export class KeysUnavailable extends Error {
+export class KeysUnavailableError extends Error {
   override readonly name = "KeysUnavailable";
 }
 
@@ -47,7 +47,7 @@ export class IssuerKeys {
   #keys: Promise<KeySet> | undefined;
   #fetchedAt = -Infinity;
   #restUntil = -Infinity;
-  #failure: KeysUnavailable | undefined;
+  #failure: KeysUnavailableError | undefined;
 
   constructor(
     options: JwtOptions,
@@ -62,7 +62,7 @@ export class IssuerKeys {
    * Finds the key that a token is signed with.
    *
    * @param header The token's header, which only selects one of the issuer's keys.
-   * @throws {KeysUnavailable} If the keys are not available.
+   * @throws {KeysUnavailableError} If the keys are not available.
    */
   async find(header: JWSHeaderParameters): Promise<CryptoKey> {
     const keys = await (this.#keys ??= this.#create());
@@ -105,9 +105,9 @@ export class IssuerKeys {
       const serveOld = !this.#isOlderThan(this.#times.staleMs);
       // With old keys there is less hurry, and each attempt may delay requests.
       this.#restUntil = performance.now() + this.#times.restMs * (serveOld ? 10 : 1);
-      this.#failure = new KeysUnavailable(reason, { cause });
-      const message = "The keys of the issuer (auth.jwt) cannot be had: its tokens are " +
-        (serveOld ? "checked with old ones" : "refused");
+      this.#failure = new KeysUnavailableError(reason, { cause });
+      const message = "The keys of the issuer (auth.jwt) cannot be fetched; its tokens are " +
+        (serveOld ? "checked with the keys fetched before" : "refused");
       this.#log.warn(message, { issuer: this.#options.issuer, reason });
       throw this.#failure;
     }

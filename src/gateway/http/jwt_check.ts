@@ -1,6 +1,6 @@
 import type { JwtOptions } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
-import { IssuerKeys, KeysUnavailable, type KeyTimes } from "./issuer_keys.ts";
+import { IssuerKeys, KeysUnavailableError, type KeyTimes } from "./issuer_keys.ts";
 
 /** Tolerated difference between the issuer's clock and ours, in seconds. */
 const TOLERANCE_S = 5;
@@ -82,7 +82,7 @@ export class JwtCheck {
         expiresAtMs: (exp + TOLERANCE_S) * 1000,
       };
     } catch (error) {
-      if (error instanceof KeysUnavailable) return { kind: "unavailable" };
+      if (error instanceof KeysUnavailableError) return { kind: "unavailable" };
       // Every error refuses the token: a key that does not fit the algorithm throws other kinds of
       // errors than jose's own.
       const reason = error instanceof errors.JOSEError ? error.code : "it cannot be checked";

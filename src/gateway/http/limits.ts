@@ -29,13 +29,13 @@ export interface HttpLimits {
   /** Interval of keep-alive comments on a stream, in milliseconds. */
   readonly keepStreamMs: number;
   /** Maximum size of the messages a session keeps for a reconnect, in UTF-16 code units. */
-  readonly replay: number;
+  readonly maxReplayChars: number;
   /** The same for all sessions together, in UTF-16 code units. */
-  readonly replayAll: number;
+  readonly maxTotalReplayChars: number;
   /** Milliseconds that a client has to reopen its stream before its servers are stopped. */
-  readonly leftMs: number;
+  readonly abandonedAfterMs: number;
   /** Idle milliseconds after which a session may be ended to make room for a new one. */
-  readonly yieldMs: number;
+  readonly evictableAfterMs: number;
 }
 
 /** The limits of the gateway. */
@@ -54,8 +54,8 @@ export const LIMITS: HttpLimits = {
   stalledMs: 30_000,
   streamAfterMs: 1000,
   keepStreamMs: 15_000,
-  replay: 1024 * 1024,
-  replayAll: 64 * 1024 * 1024,
-  leftMs: 30_000,
-  yieldMs: 300_000,
+  maxReplayChars: 1024 * 1024,
+  maxTotalReplayChars: 64 * 1024 * 1024,
+  abandonedAfterMs: 30_000,
+  evictableAfterMs: 300_000,
 };

@@ -6,7 +6,7 @@ import type { HttpSession } from "./http_session.ts";
 import type { HttpSessions } from "./http_sessions.ts";
 import type { HttpLimits } from "./limits.ts";
 import type { HttpEnv } from "./middleware.ts";
-import type { PostOptions, PostReply } from "./post_response.ts";
+import type { PostOptions, PostResult } from "./post_response.ts";
 import { refuse } from "./refusal.ts";
 import type { BodyError, RequestContext } from "./request_context.ts";
 import { isRecord } from "../../json.ts";
@@ -132,7 +132,7 @@ async function openSession(
 ): Promise<Response> {
   const body = await env.readBody(options.limits.firstBodyBytes);
   if (typeof body === "string") return refuseBody(body);
-  const first = readFirst(body);
+  const first = checkFirstMessage(body);
   if (first instanceof Response) return first;
   const session = options.sessions.open(credential);
   if (session === undefined) {
@@ -146,7 +146,7 @@ async function openSession(
 }
 
 /** Returns the refusal of a first message that is not `initialize`. */
-function readFirst(body: Uint8Array): Response | undefined {
+function checkFirstMessage(body: Uint8Array): Response | undefined {
   let message: unknown;
   let text: string;
   try {
@@ -159,12 +159,12 @@ function readFirst(body: Uint8Array): Response | undefined {
   if (method === "initialize") return undefined;
   if (method === "server/discover" && (typeof id === "string" || typeof id === "number")) {
     // A client of a later revision probes whether we support it; refused, it sends initialize.
-    const own = new JsonText(textAt(text, "id") ?? "null").text;
+    const own = new JsonText(textAt(text, "id") ?? "null").json;
     const error = { code: RPC_CODES.methodNotFound, id: own };
     return refuse(400, "Method not found: server/discover", error);
   }
-  const text400 = "The header Mcp-Session-Id is missing: a session begins with initialize";
-  return refuse(400, text400, { code: RPC_CODES.invalidRequest });
+  const errorMessage = "The header Mcp-Session-Id is missing: a session begins with initialize";
+  return refuse(400, errorMessage, { code: RPC_CODES.invalidRequest });
 }
 
 /** Whether a body contains a request, and not only answers and notifications. */
@@ -183,7 +183,7 @@ async function takeBody(
   session: HttpSession,
   body: Uint8Array<ArrayBuffer>,
   options: PostOptions,
-): Promise<PostReply> {
+): Promise<PostResult> {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(body);
@@ -193,12 +193,12 @@ async function takeBody(
   return await session.take({ text, bytes: body.length }, options).reply;
 }
 
-function answer(reply: PostReply): Response {
+function answer(reply: PostResult): Response {
   switch (reply.kind) {
     case "accepted":
       return new Response(null, { status: 202 });
     case "message":
-      return new Response(reply.text, { status: reply.isRefused ? 400 : 200, headers: JSON_TYPE });
+      return new Response(reply.text, { status: reply.isInvalid ? 400 : 200, headers: JSON_TYPE });
     case "stream":
       return new Response(reply.stream.body, { headers: EVENTS_TYPE });
     case "gone":
@@ -227,7 +227,9 @@ function accepts(req: HonoRequest, type: string): boolean {
 function refuseBody(reason: BodyError): Response {
   switch (reason) {
     case "too-long":
-      return refuse(413, "The message is longer than is taken", { code: RPC_CODES.invalidRequest });
+      return refuse(413, "The message is larger than the limit", {
+        code: RPC_CODES.invalidRequest,
+      });
     case "busy":
       return refuseForNow("Too many long messages are being read; try again");
     case "gone":

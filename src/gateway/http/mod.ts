@@ -16,4 +16,4 @@ export type { KeyTimes } from "./issuer_keys.ts";
 export { type HttpLimits, LIMITS } from "./limits.ts";
 export { RulesAuthenticator, type RulesAuthenticatorOptions } from "./rules_authenticator.ts";
 export { HttpService, type ServiceOptions } from "./service.ts";
-export type { Served } from "./http_sessions.ts";
+export type { ClientHandle } from "./http_sessions.ts";

@@ -1,12 +1,12 @@
-import type { ReplyTo } from "../../jsonrpc/mod.ts";
+import type { ResponseWriter } from "../../jsonrpc/mod.ts";
 import { EventStream } from "./event_stream.ts";
 
 /** The answer to a POST. */
-export type PostReply =
+export type PostResult =
   /** The POST contained no request; the status is 202. */
   | { readonly kind: "accepted" }
-  /** One message; `isRefused` if the body was not a valid message. */
-  | { readonly kind: "message"; readonly text: string; readonly isRefused: boolean }
+  /** One message; `isInvalid` if the body was not a valid message. */
+  | { readonly kind: "message"; readonly text: string; readonly isInvalid: boolean }
   /** A stream of messages that ends with the answer. */
   | { readonly kind: "stream"; readonly stream: EventStream }
   /** The session has ended in the meantime. */
@@ -17,11 +17,11 @@ export interface StreamOwner {
   /** Sends a message that belongs to an answered call. */
   send(text: string): void;
   /** Starts a stream for the response and returns its number; its messages are kept for a while. */
-  beginStream(response: PostResponse): number;
+  beginStream(response: PostResponseWriter): number;
   /** Keeps a message of a stream, and returns its id. */
   keep(stream: number, text: string): string;
   /** Forgets a finished response; nothing more is sent on its stream. */
-  forget(response: PostResponse, stream: number | undefined): void;
+  forget(response: PostResponseWriter, stream: number | undefined): void;
 }
 
 /** Options of a response: what the client accepts. */
@@ -40,21 +40,21 @@ export interface PostOptions {
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server}
  */
-export class PostResponse implements ReplyTo {
+export class PostResponseWriter implements ResponseWriter {
   /** Resolves when the kind of response is known. */
-  readonly reply: Promise<PostReply>;
+  readonly reply: Promise<PostResult>;
   /** Time when a stream starts, on the clock of `performance.now()`. */
   readonly streamAt: number;
   readonly #owner: StreamOwner;
   readonly #options: PostOptions;
-  readonly #settle: (reply: PostReply) => void;
-  #answer: { text: string; isRefused: boolean } | undefined;
+  readonly #settle: (reply: PostResult) => void;
+  #answer: { text: string; isInvalid: boolean } | undefined;
   #stream: EventStream | undefined;
   #streamId: number | undefined;
   #isOver = false;
 
   constructor(owner: StreamOwner, options: PostOptions) {
-    const { promise, resolve } = Promise.withResolvers<PostReply>();
+    const { promise, resolve } = Promise.withResolvers<PostResult>();
     this.reply = promise;
     this.#settle = resolve;
     this.#owner = owner;
@@ -68,10 +68,10 @@ export class PostResponse implements ReplyTo {
 
   answer(text: string, id: string | undefined): void {
     if (this.#stream === undefined && this.#answer === undefined) {
-      this.#answer = { text, isRefused: id === undefined };
+      this.#answer = { text, isInvalid: id === undefined };
       return;
     }
-    // The answers to a batch are too long for one message.
+    // A batch has several answers, which need a stream.
     this.begin();
     this.#emit(text);
   }

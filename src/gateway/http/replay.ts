@@ -10,7 +10,7 @@ export interface SentEvent {
 }
 
 /** The last messages of a session, for a client that lost its connection before it had read them. */
-export class Replay {
+export class ReplayBuffer {
   readonly #most: number;
   readonly #budget: Budget;
   #events: SentEvent[] = [];

@@ -3,7 +3,7 @@ import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { createApp } from "./app.ts";
 import type { Authenticator } from "./authentication.ts";
-import { HttpSessions, type Served } from "./http_sessions.ts";
+import { type ClientHandle, HttpSessions } from "./http_sessions.ts";
 import { type HttpLimits, LIMITS } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { readCertificate, type TlsFiles } from "./tls_files.ts";
@@ -29,7 +29,7 @@ export interface ServiceOptions {
   /** Authenticates requests. */
   readonly authenticator: Authenticator;
   /** Starts to serve a client. */
-  readonly accept: (channel: Channel, agent: string | undefined) => Served;
+  readonly accept: (channel: Channel, agent: string | undefined) => ClientHandle;
   /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
   /** Writes the metrics in the text format of Prometheus. */
@@ -102,7 +102,7 @@ export class HttpService {
     const sessions = new HttpSessions({
       accept,
       authenticator,
-      most: settings.maxSessions,
+      maxSessions: settings.maxSessions,
       idleMs: settings.sessionIdleS * 1000,
       maxMs: settings.sessionMaxS * 1000,
       limits,

@@ -30,7 +30,7 @@ export function readCertificate(files: TlsFiles): Certificate {
   try {
     isPair = certificate.checkPrivateKey(createPrivateKey(key));
   } catch (cause) {
-    throw new Error(`${files.key} holds no private key in PEM form without a passphrase`, {
+    throw new Error(`${files.key} holds no PEM private key that is not encrypted`, {
       cause,
     });
   }

@@ -190,7 +190,7 @@ function encodeOutcome(
 
 /** Writes a server's JSON-RPC error, with the tool's schema if that helps. */
 function rpcErrorText(
-  { text: { text }, inputSchema }: Outcome & { readonly kind: "rpc-error" },
+  { text: { json: text }, inputSchema }: Outcome & { readonly kind: "rpc-error" },
 ): string {
   // Extend the server's own text, so that no number is rounded; it is a non-empty object.
   return inputSchema === undefined
@@ -201,7 +201,7 @@ function rpcErrorText(
 function ownResult({ json, structured }: Outcome & { readonly kind: "own" }): ToolCallAnswer {
   const content = structured === undefined ? "" : `,"structuredContent":${structured}`;
   const result = new JsonText(`{"content":${textBlock(json)}${content}}`);
-  return { kind: "result", result, bytes: utf8Bytes(result.text) };
+  return { kind: "result", result, bytes: utf8Bytes(result.json) };
 }
 
 function errorResult(text: string): ToolCallAnswer {

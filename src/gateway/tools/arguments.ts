@@ -1,6 +1,6 @@
 import { CallerError } from "../../errors.ts";
 import { isTooComplex, JsonText } from "../../jsonrpc/mod.ts";
-import { nearNames } from "../../near_names.ts";
+import { similarNames } from "../../similar_names.ts";
 import type {
   Arguments,
   ArgumentSchema,
@@ -129,7 +129,7 @@ function nearArgument(sent: string, known: readonly string[]): string | undefine
     const [short, long] = letters.length < given.length ? [letters, given] : [given, letters];
     return short.length >= MIN_PART && long.includes(short);
   });
-  return part ?? nearNames(sent, known, { most: 1 })[0];
+  return part ?? similarNames(sent, known, { max: 1 })[0];
 }
 
 /** Normalizes a name, so that `toolName` equals `tool_name`. */

@@ -9,7 +9,7 @@ import {
   utf8Bytes,
   withElement,
 } from "../../jsonrpc/mod.ts";
-import { nearNames } from "../../near_names.ts";
+import { similarNames } from "../../similar_names.ts";
 import type { Meta, Span } from "../../trace.ts";
 import { findMissingArguments, findSchemaErrors } from "./check_args.ts";
 import { findServer } from "./find_server.ts";
@@ -27,9 +27,9 @@ const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };
 /** The context of a call of a server's tool. */
 export interface ServerCallContext {
   /** The caller, the servers and the rules. */
-  readonly tools: ToolContext;
+  readonly toolContext: ToolContext;
   /** Name of the gateway's tool that the agent called. */
-  readonly name: string;
+  readonly gatewayToolName: string;
   /** Fields of the request's `_meta`; absent if there are none. */
   readonly meta: Meta | undefined;
   /** Receives the server's progress; absent if the client did not ask for it. */
@@ -64,17 +64,17 @@ export type ServerAnswer =
  *
  * @param call The call, which has been allowed.
  * @param context The caller, the servers, and the request that it belongs to.
- * @throws {CallerError} The tool does not exist, or lacks arguments without which it cannot succeed.
+ * @throws {CallerError} The tool does not exist, or the call lacks required arguments.
  * @throws {DownstreamError} The server failed.
  */
 export async function callServerTool(
   call: ServerCall,
   context: ServerCallContext,
 ): Promise<ServerAnswer> {
-  const { tools, name, meta, span, onProgress } = context;
-  const { caller, signal } = tools;
+  const { toolContext, gatewayToolName, meta, span, onProgress } = context;
+  const { caller, signal } = toolContext;
   const { tool, timeoutMs, args: { text, value: args } = NO_ARGS } = call;
-  const server = findServer(tools, call.server);
+  const server = findServer(toolContext, call.server);
   const answer = await server.callTool({
     tool,
     args: text,
@@ -87,9 +87,9 @@ export async function callServerTool(
   }, caller);
   switch (answer.kind) {
     case "no-such-tool":
-      throw unknownTool(call, answer.catalog, tools);
+      throw unknownTool(call, answer.catalog, toolContext);
     case "missing-arguments":
-      throw missingArguments(call, { calledAs: name, tool: answer.tool, args });
+      throw missingArguments(call, { gatewayToolName, tool: answer.tool, args });
     case "answer":
       return readAnswer(answer, args);
   }
@@ -101,7 +101,7 @@ function readAnswer(
 ): ServerAnswer {
   if (reply.ok) {
     const { text: result, bytes } = reply.result;
-    const shown = isToolError ? explainError(reply.result, tool, args) : { result, bytes };
+    const shown = isToolError ? withSchemaHelp(reply.result, tool, args) : { result, bytes };
     return { kind: "result", ...shown, downstreamMs, isToolError };
   }
   const { error, text } = reply;
@@ -114,36 +114,36 @@ function readAnswer(
 
 function unknownTool(
   { server, tool }: ServerCall,
-  { tools, shortfall }: Catalog,
+  { tools, incompleteReason }: Catalog,
   { policy, caller: { agent } }: ToolContext,
 ): CallerError {
   const callable = tools.map(({ name }) => name)
     .filter((name) => policy.allows(agent, { kind: "tool", server, tool: name }));
-  const near = nearNames(tool, callable, { most: 3 });
+  const near = similarNames(tool, callable, { max: 3 });
   const hint = near.length > 0
-    ? `Near names: ${near.join(", ")}`
-    : shortfall ?? `Call get_server_tools with server "${server}" to see its tools`;
+    ? `Similar names: ${near.join(", ")}`
+    : incompleteReason ?? `Call get_server_tools with server "${server}" to see its tools`;
   const message = `Server "${server}" has no tool "${tool}".`;
   return new CallerError("TOOL_NOT_FOUND", message, { hint });
 }
 
 function missingArguments(
   { server, tool: name }: ServerCall,
-  { calledAs, tool, args }: {
-    readonly calledAs: string;
+  { gatewayToolName, tool, args }: {
+    readonly gatewayToolName: string;
     readonly tool: Tool;
     readonly args: ObjectArgument["value"];
   },
 ): CallerError {
   const missing = findMissingArguments(tool, args).join(", ");
-  const message = `${calledAs}: "args" for tool "${name}" of server "${server}" has no ` +
+  const message = `${gatewayToolName}: "args" for tool "${name}" of server "${server}" has no ` +
     `${missing}, which the tool requires. The tool was not called. Add it and call again.`;
   return new CallerError("INVALID_ARGUMENTS", message, helpFor(tool, args));
 }
 
 /** Returns the tool's input schema as the server wrote it; `undefined` if it is too long to show. */
 function schemaText(tool: Tool): string | undefined {
-  const text = textAt(tool.text.text, "inputSchema") ?? "null";
+  const text = textAt(tool.text.json, "inputSchema") ?? "null";
   return text.length > MAX_SCHEMA ? undefined : text;
 }
 
@@ -163,7 +163,7 @@ function helpFor(
  * Adds the schema errors of the arguments, and the schema, to a tool's error, so that the next call can
  * succeed. Any other error is passed on unchanged.
  */
-function explainError(
+function withSchemaHelp(
   { text: result, bytes }: Result,
   tool: Tool,
   args: ObjectArgument["value"],
@@ -179,7 +179,7 @@ function explainError(
     ? JSON.stringify({ hint: `${hint} ${SEE_SCHEMA}` })
     : `{"hint":${JSON.stringify(hint)},"inputSchema":${schema}}`;
   const block = `{"type":"text","text":${JSON.stringify(help)}}`;
-  const helped = withElement(result.text, { key: "content", element: block });
+  const helped = withElement(result.json, { key: "content", element: block });
   if (helped === undefined) return unchanged;
   return { result: new JsonText(helped), bytes: utf8Bytes(helped) };
 }

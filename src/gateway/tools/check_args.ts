@@ -90,7 +90,7 @@ function isNeeded(property: Schema): boolean {
  * @returns Up to three sentences without a full stop; none if nothing is wrong, or it cannot be decided.
  */
 export function findSchemaErrors({ definition, text }: Tool, args: Args): string[] {
-  if (text.text.length > MAX_SCHEMA) return [];
+  if (text.json.length > MAX_SCHEMA) return [];
   const schema = definition["inputSchema"];
   const walk = startWalk(schema);
   const found: string[] = [];

@@ -1,14 +1,14 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import { DownstreamError } from "../../errors.ts";
 import type { DownstreamServer } from "../../downstream/mod.ts";
-import { nearNames } from "../../near_names.ts";
+import { similarNames } from "../../similar_names.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** Maximum number of similar names in a hint. */
 const MAX_NEAR = 3;
 
 /**
- * Finds a server by name. Only for agents that may use it: others must not learn which servers exist.
+ * Finds a server by name. Call it only after the policy has allowed the server: others must not learn which servers exist.
  *
  * @throws {DownstreamError} `SERVER_UNAVAILABLE` if there is none, or its entry is not in use.
  */
@@ -18,13 +18,13 @@ export function findServer(context: ToolContext, name: string): DownstreamServer
   const reason = context.unused.get(name);
   const message = `Server "${name}" is not available: ${reason ?? "it is not configured"}.`;
   const near = reason === undefined
-    ? nearServers(name, {
+    ? similarServers(name, {
       agent: context.caller.agent,
       policy: context.policy,
       entries: context.entries,
     })
     : [];
-  const instead = near.length === 0 ? "" : `Near names: ${near.join(", ")}. `;
+  const instead = near.length === 0 ? "" : `Similar names: ${near.join(", ")}. `;
   const hint = `${instead}Call list_servers to see the servers you may use`;
   throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { hint });
 }
@@ -40,12 +40,12 @@ export function usableServers(agent: string, { policy, entries }: Usable): Serve
 }
 
 /** Returns up to three servers with similar names that the agent may use. */
-export function nearServers(
+export function similarServers(
   name: string,
   { agent, policy, entries }: Usable & { readonly agent: string },
 ): string[] {
-  // Lengths exclude nearly all names, which is faster than deciding by the rules first.
-  return nearNames(name, entries.keys())
+  // Compare names first: lengths rule out most of them, which is cheaper than asking the policy.
+  return similarNames(name, entries.keys())
     .filter((near) => policy.allows(agent, { kind: "server", server: near }))
     .slice(0, MAX_NEAR);
 }

@@ -10,7 +10,7 @@ export const getGatewayStatus: OwnTool = {
     _meta: ALWAYS_LOAD,
   },
 
-  httpPermission: { kind: "status" },
+  httpAccessRequest: { kind: "status" },
 
   run: (_args, { gateway }) => {
     return Promise.resolve({ kind: "own", json: JSON.stringify(gateway.status()) });

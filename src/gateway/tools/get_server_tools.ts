@@ -1,5 +1,5 @@
 import type { Tool } from "../../downstream/mod.ts";
-import { nearNames } from "../../near_names.ts";
+import { similarNames } from "../../similar_names.ts";
 import { compilePattern } from "../../policy/mod.ts";
 import { findServer } from "./find_server.ts";
 import { signatureOf, summaryOf } from "./signature.ts";
@@ -35,13 +35,13 @@ export const getServerTools: OwnTool = {
     _meta: ALWAYS_LOAD,
   },
 
-  question: (args) => ({ kind: "server", server: String(args.server) }),
+  accessRequest: (args) => ({ kind: "server", server: String(args.server) }),
 
   async run(args, context) {
     const { caller, policy, signal } = context;
     const server = findServer(context, String(args.server));
     const { name } = server.config;
-    const { tools, shortfall } = await server.listTools(caller, signal);
+    const { tools, incompleteReason } = await server.listTools(caller, signal);
     const callable = tools.filter((tool) =>
       policy.allows(caller.agent, { kind: "tool", server: name, tool: tool.name })
     );
@@ -55,7 +55,7 @@ export const getServerTools: OwnTool = {
     const unmatched = args.pattern !== undefined && wanted.length === 0
       ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`
       : undefined;
-    const incomplete = shortfall === undefined ? undefined : `${shortfall}.`;
+    const incomplete = incompleteReason === undefined ? undefined : `${incompleteReason}.`;
     const hints = [incomplete, hint, unmatched, ...missingHints(missing, callable)].filter(isText);
     const rest = JSON.stringify({
       server: name,
@@ -88,7 +88,7 @@ function chooseDetail(tools: readonly Tool[], args: Arguments): { detail: Detail
   const isNarrowed = args.names !== undefined || args.pattern !== undefined ||
     args.max_schema_tokens !== undefined;
   if (isNarrowed) return { detail: "full" };
-  const tokens = tools.reduce((sum, tool) => sum + estimateTokens(tool.text.text), 0);
+  const tokens = tools.reduce((sum, tool) => sum + estimateTokens(tool.text.json), 0);
   if (tokens <= MAX_FULL_TOKENS) return { detail: "full" };
   return {
     detail: "signatures",
@@ -99,7 +99,7 @@ function chooseDetail(tools: readonly Tool[], args: Arguments): { detail: Detail
 function render(tool: Tool, detail: Detail): string {
   switch (detail) {
     case "full":
-      return tool.text.text;
+      return tool.text.json;
     case "names":
       return JSON.stringify({ name: tool.name });
     case "signatures": {
@@ -138,8 +138,8 @@ function missingHints(names: readonly string[], callable: readonly Tool[]): stri
 }
 
 function missingHint(name: string, callable: readonly Tool[]): string {
-  const near = nearNames(name, callable.map((tool) => tool.name), { most: 3 });
-  const instead = near.length === 0 ? "" : ` Near names: ${near.join(", ")}.`;
+  const near = similarNames(name, callable.map((tool) => tool.name), { max: 3 });
+  const instead = near.length === 0 ? "" : ` Similar names: ${near.join(", ")}.`;
   return `You may call no tool "${name}" here.${instead}`;
 }
 

@@ -12,7 +12,7 @@ import type { GatewayTool } from "./tool.ts";
 
 export { parseArguments } from "./arguments.ts";
 export { callServerTool, type ServerAnswer, type ServerCallContext } from "./call_server_tool.ts";
-export { nearServers, type Usable, usableServers } from "./find_server.ts";
+export { similarServers, type Usable, usableServers } from "./find_server.ts";
 export { estimateTokens } from "./tokens.ts";
 export type {
   Arguments,
@@ -24,9 +24,9 @@ export type {
   OwnTool,
   ServerCall,
   StatusSource,
+  ToolBase,
   ToolContext,
   ToolDefinition,
-  ToolFace,
 } from "./tool.ts";
 
 /**

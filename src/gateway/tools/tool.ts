@@ -1,7 +1,7 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Caller, DownstreamServer } from "../../downstream/mod.ts";
 import type { CancelSignal, JsonText } from "../../jsonrpc/mod.ts";
-import type { Policy, Question } from "../../policy/mod.ts";
+import type { AccessRequest, Policy } from "../../policy/mod.ts";
 
 /** The part of JSON Schema that describes the arguments of the gateway's own tools. */
 export interface ArgumentSchema {
@@ -98,19 +98,19 @@ export interface ServerCall {
 export type GatewayTool = OwnTool | ForwardingTool;
 
 /** The members that all of the gateway's tools have. */
-export interface ToolFace {
+export interface ToolBase {
   /** Name, description and arguments as `tools/list` shows them. */
   readonly definition: ToolDefinition;
   /** Other accepted names of arguments, by alias; `tools/list` does not show them. */
   readonly aliases?: Readonly<Record<string, string>>;
   /** The permission that agents over HTTP need to see and to call the tool. */
-  readonly httpPermission?: Question;
+  readonly httpAccessRequest?: AccessRequest;
 }
 
 /** A tool that the gateway itself answers. */
-export interface OwnTool extends ToolFace {
-  /** Returns the question to decide before the tool runs; absent if any known agent may call it. */
-  question?(args: Arguments): Question;
+export interface OwnTool extends ToolBase {
+  /** Returns the access that is decided before the tool runs; absent if any known agent may call it. */
+  accessRequest?(args: Arguments): AccessRequest;
   /**
    * Does the work.
    *
@@ -121,7 +121,7 @@ export interface OwnTool extends ToolFace {
 }
 
 /** A tool that forwards to a server's tool. */
-export interface ForwardingTool extends ToolFace {
+export interface ForwardingTool extends ToolBase {
   /** Reads the call from the arguments. */
   serverCall(args: Arguments): ServerCall;
 }

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { executeParams, onlyText } from "../../e2e/agent_session.ts";
 import type { Fields } from "../../e2e/raw_client.ts";
 import { until } from "../../e2e/until.ts";
-import type { OpenDoor } from "./door.ts";
+import type { OpenTransport } from "./transport.ts";
 import type { Check } from "./suite.ts";
 
 /** Many calls are in progress at once, and each can be cancelled. */
-export async function checkCalls(door: OpenDoor, check: Check): Promise<void> {
+export async function checkCalls(door: OpenTransport, check: Check): Promise<void> {
   const gateway = await door.connect();
   const { client } = gateway;
   const waiting = (count: number) => {
@@ -105,7 +105,7 @@ export async function checkCalls(door: OpenDoor, check: Check): Promise<void> {
 }
 
 /** Progress comes back under the token of the client. */
-export async function checkProgress(door: OpenDoor, check: Check): Promise<void> {
+export async function checkProgress(door: OpenTransport, check: Check): Promise<void> {
   const gateway = await door.connect();
   const { client } = gateway;
   const run = async (token: unknown): Promise<Fields[]> => {

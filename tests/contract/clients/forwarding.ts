@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type AgentSession, executeParams } from "../../e2e/agent_session.ts";
 import type { Fields } from "../../e2e/raw_client.ts";
 import { until } from "../../e2e/until.ts";
-import type { OpenDoor } from "./door.ts";
+import type { OpenTransport } from "./transport.ts";
 import type { Check } from "./suite.ts";
 
 const CAPABILITIES = {
@@ -22,7 +22,7 @@ async function ask(
 }
 
 /** Requests of a server reach the client. */
-export async function checkForwarding(door: OpenDoor, check: Check): Promise<void> {
+export async function checkForwarding(door: OpenTransport, check: Check): Promise<void> {
   const gateway = await door.connect({ capabilities: CAPABILITIES });
   const { client } = gateway;
   const asked: Fields[] = [];
@@ -100,7 +100,7 @@ export async function checkForwarding(door: OpenDoor, check: Check): Promise<voi
 }
 
 /** A request of a server during a call belongs to the call. */
-export async function checkQuestions(door: OpenDoor, check: Check): Promise<void> {
+export async function checkQuestions(door: OpenTransport, check: Check): Promise<void> {
   const gateway = await door.connect({ capabilities: { elicitation: {} } });
   const { client } = gateway;
   const elicitation = { method: "elicitation/create", params: { message: "Your name?" } };

@@ -1,4 +1,4 @@
-import { HTTP } from "./door.ts";
-import { describeDoor } from "./suite.ts";
+import { HTTP } from "./transport.ts";
+import { describeClientTransport } from "./suite.ts";
 
-describeDoor(HTTP);
+describeClientTransport(HTTP);

@@ -5,10 +5,10 @@ import { AgentSession } from "../../e2e/agent_session.ts";
 import type { Wire } from "../../e2e/raw_client.ts";
 import { OPEN_RULES } from "../../e2e/setup.ts";
 import { openGateway } from "../../gateway/in_process.ts";
-import { type Door, SERVERS } from "./door.ts";
+import { type ClientTransport, SERVERS } from "./transport.ts";
 
 /** A channel in this process: the gateway without any transport. */
-export const MEMORY: Door = {
+export const MEMORY: ClientTransport = {
   name: "memory",
   deviations: {
     "[protocol.invalid] bytes that are not UTF-8": "a channel in memory carries texts",
@@ -32,7 +32,7 @@ export const MEMORY: Door = {
         return session;
       },
       [Symbol.asyncDispose]: async () => {
-        await gateway.end({ callsMs: 0, patience: { inputMs: 500, terminateMs: 500 } });
+        await gateway.end({ callsMs: 0, gracePeriods: { inputMs: 500, terminateMs: 500 } });
         for (const channel of channels) await channel.close();
         folder[Symbol.dispose]();
       },

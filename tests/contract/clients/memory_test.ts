@@ -1,4 +1,4 @@
 import { MEMORY } from "./memory_door.ts";
-import { describeDoor } from "./suite.ts";
+import { describeClientTransport } from "./suite.ts";
 
-describeDoor(MEMORY);
+describeClientTransport(MEMORY);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RawClient, Received } from "../../e2e/raw_client.ts";
-import type { OpenDoor } from "./door.ts";
+import type { OpenTransport } from "./transport.ts";
 import type { Check } from "./suite.ts";
 
 /** Sends a line and returns the error that answers it. */
@@ -36,7 +36,7 @@ const WRONG: readonly (readonly [line: string, code: number, id: string | number
 ];
 
 /** Any input of a client is answered or ignored, and the gateway keeps running. */
-export async function checkMessages(door: OpenDoor, check: Check): Promise<void> {
+export async function checkMessages(door: OpenTransport, check: Check): Promise<void> {
   const gateway = await door.connect();
   const { client } = gateway;
 
@@ -119,7 +119,7 @@ export async function checkMessages(door: OpenDoor, check: Check): Promise<void>
 }
 
 /** A session begins with `initialize`, in any revision. */
-export async function checkHandshake(door: OpenDoor, check: Check): Promise<void> {
+export async function checkHandshake(door: OpenTransport, check: Check): Promise<void> {
   const revisions = [
     ["2024-11-05", "2024-11-05"],
     ["2025-03-26", "2025-03-26"],

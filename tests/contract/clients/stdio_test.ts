@@ -1,4 +1,4 @@
-import { STDIO } from "./door.ts";
-import { describeDoor } from "./suite.ts";
+import { STDIO } from "./transport.ts";
+import { describeClientTransport } from "./suite.ts";
 
-describeDoor(STDIO);
+describeClientTransport(STDIO);

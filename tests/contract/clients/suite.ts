@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { checkCalls, checkProgress } from "./calls.ts";
-import type { Door, OpenDoor } from "./door.ts";
+import type { ClientTransport, OpenTransport } from "./transport.ts";
 import { checkForwarding, checkQuestions } from "./forwarding.ts";
 import { checkHandshake, checkMessages } from "./messages.ts";
 
@@ -12,7 +12,7 @@ import { checkHandshake, checkMessages } from "./messages.ts";
 export type Check = (title: string, test: () => Promise<void>) => Promise<void>;
 
 /** Tests that share a gateway, and connect clients to it. */
-type Part = (door: OpenDoor, check: Check) => Promise<void>;
+type Part = (door: OpenTransport, check: Check) => Promise<void>;
 
 const PARTS: readonly Part[] = [
   checkHandshake,
@@ -24,7 +24,7 @@ const PARTS: readonly Part[] = [
 ];
 
 /** Registers the suite for a door. */
-export function describeDoor(door: Door): void {
+export function describeClientTransport(door: ClientTransport): void {
   Deno.test(`a client over ${door.name}`, async (t) => {
     const deviations = new Set(Object.keys(door.deviations));
     await using opened = await door.start();

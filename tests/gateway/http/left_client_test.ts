@@ -12,7 +12,7 @@ import { EventReader, OPEN, request, Scene } from "./scene.ts";
 const LEFT_MS = 300;
 
 Deno.test("[http.left] the signs of a client that is gone", async () => {
-  await using scene = await Scene.open({ limits: { leftMs: LEFT_MS } });
+  await using scene = await Scene.open({ limits: { abandonedAfterMs: LEFT_MS } });
   const open = async () => {
     const session = await scene.initialize();
     return { session, client: scene.clients.at(-1) ?? assert.fail() };
@@ -70,7 +70,7 @@ Deno.test({
       accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
       isReady: () => true,
       metrics: () => "",
-      limits: { leftMs: LEFT_MS },
+      limits: { abandonedAfterMs: LEFT_MS },
       log: silentLog(),
     });
     const client = new HttpClient(service.url);
@@ -89,7 +89,7 @@ Deno.test({
     assert.notEqual(next, pid, "the same session has its server started again");
     await listener.ended;
     await service.close();
-    await gateway.end({ callsMs: 0, patience: { inputMs: 500, terminateMs: 500 } });
+    await gateway.end({ callsMs: 0, gracePeriods: { inputMs: 500, terminateMs: 500 } });
     assert.deepEqual([await isThere(next), await isThere(other)], [false, false]);
   },
 });

@@ -221,7 +221,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
     using connection = await RawConnection.open(scene.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     await connection.send(post([host, id, "Content-Length: 80000000"], ""));
-    assert.ok(await connection.readUntil((text) => text.includes("longer than is taken")));
+    assert.ok(await connection.readUntil((text) => text.includes("larger than the limit")));
     assert.equal(connection.answer.status, 413);
   });
 
@@ -231,7 +231,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
     await connection.send(post([host, id, "Transfer-Encoding: chunked"], ""));
     const piece = `10000\r\n${"x".repeat(65536)}\r\n`;
     for (let sent = 0; sent < 20; sent++) await connection.send(piece).catch(() => {});
-    assert.ok(await connection.readUntil((text) => text.includes("longer than is taken")));
+    assert.ok(await connection.readUntil((text) => text.includes("larger than the limit")));
     assert.equal(connection.answer.status, 413);
   });
 

@@ -3,7 +3,7 @@ import { until } from "../../e2e/until.ts";
 import { EventReader, request, Scene } from "./scene.ts";
 
 Deno.test("a client that lost its connection", async (t) => {
-  await using scene = await Scene.open({ limits: { streamAfterMs: 20, replay: 4000 } });
+  await using scene = await Scene.open({ limits: { streamAfterMs: 20, maxReplayChars: 4000 } });
   const session = await scene.initialize();
   const [client] = scene.clients;
   assert.ok(client);
@@ -58,7 +58,7 @@ Deno.test("a client that lost its connection", async (t) => {
 
   await t.step("[http.resume] gets an error if too much was lost", async () => {
     const lastId = await lose("four");
-    client.waiting.splice(0).forEach((call) => call.reply({ text: "x".repeat(5000) }));
+    client.waiting.splice(0).forEach((call) => call.reply({ json: "x".repeat(5000) }));
     const response = await resume(lastId);
     assert.equal(response.status, 400);
     await response.body?.cancel();

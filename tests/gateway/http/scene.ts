@@ -57,10 +57,10 @@ export class Client {
       case "big":
         return request.reply(new JsonText(`{"big":${BIG}}`));
       case "fill":
-        return request.reply({ text: "x".repeat(size) });
+        return request.reply({ json: "x".repeat(size) });
       case "flood":
         for (let at = 0; at < 50; at++) {
-          this.peer.notify("piece", { text: "x".repeat(size) }, request);
+          this.peer.notify("piece", { json: "x".repeat(size) }, request);
         }
         return void this.waiting.push(request);
       case "progress":

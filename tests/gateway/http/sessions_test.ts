@@ -150,7 +150,7 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
   await t.step("[http.abandoned] an abandoned session is replaced", async () => {
     await using scene = await Scene.open({
       settings: { maxSessions: 100 },
-      limits: { yieldMs: 0 },
+      limits: { evictableAfterMs: 0 },
     });
     const kept = await scene.initialize();
     const listening = new EventReader(await kept.get());

@@ -107,7 +107,7 @@ Deno.test("over TLS", async (t) => {
         Deno.copyFileSync(join(FIXTURES, "second.key"), tlsKey);
         const open = (settings: object) => Scene.open({ settings });
         await assert.rejects(open({ tlsCert, tlsKey }), /is not that of the certificate/);
-        await assert.rejects(open({ tlsCert, tlsKey: tlsCert }), /holds no private key/);
+        await assert.rejects(open({ tlsCert, tlsKey: tlsCert }), /holds no PEM private key/);
         await assert.rejects(open({ tlsCert: tlsKey, tlsKey }), /holds no certificate/);
         await assert.rejects(open({ tlsCert: join(folder, "no"), tlsKey }), /cannot be read/);
       },

@@ -9,12 +9,12 @@
  *
  * @param given The mistyped name.
  * @param names The known names.
- * @param options `most` is the maximum number of names to return; default: all.
+ * @param options `max` is the maximum number of names to return; default: all.
  */
-export function nearNames(
+export function similarNames(
   given: string,
   names: Iterable<string>,
-  { most }: { readonly most?: number } = {},
+  { max }: { readonly max?: number } = {},
 ): string[] {
   const wanted = given.toLowerCase();
   // A name may differ in a third of its characters, so that short names do not match everything.
@@ -27,12 +27,12 @@ export function nearNames(
     if (distance <= furthest) near.push({ name, distance });
   }
   near.sort((one, two) => one.distance - two.distance);
-  return near.slice(0, most).map(({ name }) => name);
+  return near.slice(0, max).map(({ name }) => name);
 }
 
 /** The nearest of some names to a mistyped one, as words to append to a message; else `""`. */
 export function didYouMean(given: string, names: Iterable<string>): string {
-  const [best] = nearNames(given, names, { most: 1 });
+  const [best] = similarNames(given, names, { max: 1 });
   return best === undefined ? "" : `; did you mean ${JSON.stringify(best)}?`;
 }
 

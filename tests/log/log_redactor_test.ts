@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LogSecrets } from "../../src/cli/log_secrets.ts";
+import { LogRedactor } from "../../src/cli/log_redactor.ts";
 import type { Configuration } from "../../src/config/mod.ts";
 
 function configurationWith(...secrets: string[]): Configuration {
@@ -9,17 +9,17 @@ function configurationWith(...secrets: string[]): Configuration {
 }
 
 Deno.test("[log.redacted] values of variables are redacted, those of earlier configurations included", () => {
-  const secrets = new LogSecrets(["/home/user"]);
+  const secrets = new LogRedactor(["/home/user"]);
   secrets.add(configurationWith("quite-a-value", "/home/user"));
   secrets.add(configurationWith("another-value"));
   assert.equal(
-    secrets.clean("quite-a-value and another-value in /home/user/x"),
+    secrets.redact("quite-a-value and another-value in /home/user/x"),
     "[redacted] and [redacted] in /home/user/x",
   );
 });
 
 Deno.test("[log.redacted] text that looks like a secret is redacted", () => {
-  const { clean } = new LogSecrets([]);
+  const { redact: clean } = new LogRedactor([]);
   const key = `sk-${"a1b2".repeat(8)}`;
   for (
     const [text, secret] of [
@@ -35,7 +35,7 @@ Deno.test("[log.redacted] text that looks like a secret is redacted", () => {
 });
 
 Deno.test("[log.redacted] a position in a file is not redacted, whatever its name", () => {
-  const { clean } = new LogSecrets([]);
+  const { redact: clean } = new LogRedactor([]);
   const problems = [
     "The changed configuration is not used:",
     "/etc/mcp.json:3:14: mcpServers.pg.env.DB_PASSWORD: must be a string",

@@ -4,17 +4,17 @@ import { HttpWire } from "../../e2e/http_wire.ts";
 import type { Introduction } from "../../e2e/raw_client.ts";
 
 /** A door of the gateway: a way in for clients, such as standard input. */
-export interface Door {
+export interface ClientTransport {
   /** The name in the tests' names. */
   readonly name: string;
   /** Titles of tests that do not apply here, each with the reason. */
   readonly deviations: Readonly<Record<string, string>>;
   /** Starts a gateway with `SERVERS` that is bound to an agent which may use all of them. */
-  start(): Promise<OpenDoor>;
+  start(): Promise<OpenTransport>;
 }
 
 /** A gateway to which clients connect through a door. */
-export interface OpenDoor extends AsyncDisposable {
+export interface OpenTransport extends AsyncDisposable {
   /**
    * Connects a client.
    *
@@ -35,7 +35,7 @@ export const SERVERS = {
 const OPTIONS = { servers: SERVERS, args: ["--agent", "tester", "--init-strategy", "lazy"] };
 
 /** Standard input and output: a process for each client. */
-export const STDIO: Door = {
+export const STDIO: ClientTransport = {
   name: "stdio",
   deviations: {},
   start: () => {
@@ -50,7 +50,7 @@ export const STDIO: Door = {
 };
 
 /** Streamable HTTP: one process for all clients. */
-export const HTTP: Door = {
+export const HTTP: ClientTransport = {
   name: "http",
   deviations: {
     "[protocol.framing] a message that arrives in chunks": "a body is a message",

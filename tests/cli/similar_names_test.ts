@@ -28,7 +28,7 @@ Deno.test("[cli.near-names] a mistyped command, server, tool or agent gets sugge
     ["call odd echo --agent develper", 2, /no agent "develper" .*did you mean "developer"\?/],
     ["tools --agent develper", 2, /no agent "develper" .*did you mean "developer"\?/],
     ["tools --server od", 2, /no server "od" .*did you mean "odd"\?/],
-    ["tools --server odd --names cuont", 0, /Near names: count/],
+    ["tools --server odd --names cuont", 0, /Similar names: count/],
   ];
   for (const [line, code, expected] of cases) {
     const ended = await shell.run(line.split(" "));
