@@ -61,7 +61,7 @@ export function createLog(options: LogOptions = {}): Log {
   const least = LEVELS.indexOf(options.level ?? "info");
   const { clean = (text: string): string => text, colours = false } = options;
   const format = options.format === "json" ? formatJson : colours ? formatColoured : formatText;
-  const write = options.write ?? writeToStderr;
+  const write = options.write ?? tryWriteLine;
   const logAt = (level: LogLevel) => (message: string, fields: LogFields = {}): void => {
     if (LEVELS.indexOf(level) < least) return;
     const text = level === "info" ? message : clean(message);
@@ -121,7 +121,7 @@ function escapeControls(text: string): string {
   }).replaceAll("\n", "\n  ");
 }
 
-function writeToStderr(line: string): void {
+function tryWriteLine(line: string): void {
   try {
     writeToStandardError(line);
   } catch {

@@ -178,7 +178,7 @@ Deno.test("[http.drain] after a signal, it finishes calls and accepts no new one
   // Also on existing sessions; notifications are still accepted.
   await client.notify("notifications/roots/list_changed");
   void client.send('{"jsonrpc":"2.0","id":"late","method":"ping"}');
-  await client.next("a refusal", ({ error }) => /about to end/.test(error?.message ?? ""));
+  await client.next("a refusal", ({ error }) => /shutting down/.test(error?.message ?? ""));
   assert.equal(onlyText((await call).result), "done");
   await gateway.checkEnd(0);
 });

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** As much of sections 8 and 12 of the contract as has tests. */
+/** The requirements of sections 8 and 12 of the contract that have tests. */
 export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
   "8 Records": {
     "audit.fields": "each operation has one line with the fields of the contract",
@@ -14,7 +14,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
       "if the path cannot be written, the user's state folder is used, with a warning",
     "metrics.bounded": "metrics take bounded memory, whatever servers and callers send",
     "metrics.dimensions": "operations are counted by operation, agent, server and tool",
-    "metrics.percentiles": "average, median, 95 % and 99 % of latencies are exact to 1 %",
+    "metrics.percentiles": "the average, p50, p95 and p99 of latencies are within 1 %",
     "metrics.errors": "errors are counted by code, with their rate",
     "metrics.prometheus": "the Prometheus text agrees with the summary",
     "metrics.replicas": "durations are histograms whose buckets add up over replicas",
@@ -71,17 +71,18 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.usage-errors": "a wrong command line exits 2 with nothing on stdout",
     "cli.config-errors": "an invalid configuration exits 1 with nothing on stdout",
     "cli.flags": "flags work with and without serve, and before variables",
-    "cli.startup-summary": "the startup summary of the original is on stderr",
+    "cli.startup-summary": "the startup summary of the Python version is on stderr",
     "cli.log-level": "the log has the events of its level",
     "cli.log-format": "the log is text or JSON",
     "cli.validate": "validate reports all errors and warnings with positions; --strict, --json",
     "cli.validate-file": "validate FILE checks one file or both, recognized by their content",
-    "cli.doctor-remote": "each failure of a remote server has its own cause, and a fix that works",
+    "cli.doctor-remote":
+      "each failure of a remote server is reported with a distinct cause, and a fix that works",
     "cli.near-names": "for a mistyped command, server, tool or agent, similar names are suggested",
     "cli.only-agent": "if the rules have one agent, it need not be named",
     "cli.terminal": "a start without arguments explains itself at a terminal",
     "cli.doctor-local":
-      "doctor reports a launcher's missing registry, package, program or runtime as its own cause",
+      "doctor reports a launcher's missing registry, package, program or runtime with a distinct cause",
     "cli.doctor-download": "init and doctor wait for downloads of packages, three at a time",
     "cli.doctor":
       "doctor starts the servers, reports cause and fix of each failure, and leaves nothing behind",
@@ -90,7 +91,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
       "entries of the rules that match no server or no tool are reported, with similar names",
     "cli.tools": "tools shows what an agent sees, through the same pipeline",
     "cli.call": "call calls a tool through the same pipeline, and exits 1 if it fails",
-    "cli.savings": "savings compares direct costs with the gateway's, by a real tokenizer",
+    "cli.savings":
+      "savings compares token counts without and with the gateway, by a real tokenizer",
     "cli.schema": "schema prints the JSON Schema of either file",
     "cli.completions": "completions has commands, flags, servers and agents, in four shells",
     "cli.tables": "tables fit the terminal and cannot move the cursor",
@@ -113,7 +115,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "permissions.flags":
       "permissions prints the narrowest flags: programs, hosts, variables, paths",
     "permissions.narrow": "the gateway serves, and ends, with exactly these flags",
-    "permissions.reload": "a reload that needs more makes that server unavailable, with the reason",
+    "permissions.reload":
+      "a server that needs more permissions after a reload is unavailable, with the reason",
     "compile.command": "compile builds the executable from the bundle with one command line",
     "compile.permissions":
       "the executable has the explicit permissions of start; no FFI, no import",
@@ -122,7 +125,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "compile.release": "a release has executables for five platforms, with checksums",
     "install.whole-bundle": "the bundle contains every module that it imports",
     "install.command": "the installed command needs neither Deno on PATH nor the clone",
-    "install.shipped": "the whole job works with every shipped form, away from the clone",
+    "install.shipped": "the end-to-end job passes on every shipped form, away from the clone",
     "install.npm": "the npm package runs on its own Deno, and passes stdio, signals and exit codes",
     "install.registry": "server.json for the MCP registry names the npm package",
     "start.early":

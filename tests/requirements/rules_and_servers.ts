@@ -23,7 +23,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "rules.error-denies": "an error while deciding denies, and only the log has its cause",
     "rules.explain-steps": "the steps before a decision can be shown",
     "rules.denial-fast": "a denial is fast with any number of rules",
-    "rules.seed-example": "the example of the original decides as its guide says",
+    "rules.seed-example": "the example of the Python version decides as its guide says",
     "rules.comments": "the rules may contain comments",
     "rules.strict": "unknown keys and wrong types are errors with their path",
     "rules.unknown-server-warns": "a server that is not configured is a warning, the rule is kept",

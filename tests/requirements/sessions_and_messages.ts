@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** As much of sections 7 and 10 of the contract as has tests. */
+/** The requirements of sections 7 and 10 of the contract that have tests. */
 export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
   "7 Downstream sessions": {
     "lifecycle.eager": "servers start in the background after initialize",

@@ -24,7 +24,7 @@ const SESSION = "mcp-session-id";
 const JSON_TYPE = { "content-type": "application/json" };
 const EVENTS_TYPE = { "content-type": EVENT_STREAM, "x-accel-buffering": "no" };
 
-const ENDING = "The gateway is about to end; try again";
+const ENDING = "The gateway is shutting down; try again";
 
 /** The first revision whose clients accept events without a message. */
 const PRIMING_SINCE = "2025-11-25";
@@ -63,7 +63,7 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
     if (stream === undefined) {
       return refuse(
         400,
-        "What follows that Last-Event-ID is not known any more: send the call again",
+        "The events after this Last-Event-ID are no longer available: send the call again",
       );
     }
     return new Response(stream.body, { headers: EVENTS_TYPE });

@@ -6,8 +6,8 @@ import type { OpenTransport } from "./transport.ts";
 import type { Check } from "./suite.ts";
 
 /** Many calls are in progress at once, and each can be cancelled. */
-export async function checkCalls(door: OpenTransport, check: Check): Promise<void> {
-  const gateway = await door.connect();
+export async function checkCalls(transport: OpenTransport, check: Check): Promise<void> {
+  const gateway = await transport.connect();
   const { client } = gateway;
   const waiting = (count: number) => {
     return until(`${count} calls wait`, async () => {
@@ -105,8 +105,8 @@ export async function checkCalls(door: OpenTransport, check: Check): Promise<voi
 }
 
 /** Progress comes back under the token of the client. */
-export async function checkProgress(door: OpenTransport, check: Check): Promise<void> {
-  const gateway = await door.connect();
+export async function checkProgress(transport: OpenTransport, check: Check): Promise<void> {
+  const gateway = await transport.connect();
   const { client } = gateway;
   const run = async (token: unknown): Promise<Fields[]> => {
     const before = client.received.length;

@@ -22,8 +22,8 @@ async function ask(
 }
 
 /** Requests of a server reach the client. */
-export async function checkForwarding(door: OpenTransport, check: Check): Promise<void> {
-  const gateway = await door.connect({ capabilities: CAPABILITIES });
+export async function checkForwarding(transport: OpenTransport, check: Check): Promise<void> {
+  const gateway = await transport.connect({ capabilities: CAPABILITIES });
   const { client } = gateway;
   const asked: Fields[] = [];
   client.handle("elicitation/create", (params) => {
@@ -93,15 +93,15 @@ export async function checkForwarding(door: OpenTransport, check: Check): Promis
   });
 
   await check("[servers.forward] a client without capabilities gets no requests", async () => {
-    const without = await door.connect();
+    const without = await transport.connect();
     const [line = ""] = (await without.text("odd", "received")).split("\n");
     assert.deepEqual(JSON.parse(line).params.capabilities, {});
   });
 }
 
 /** A request of a server during a call belongs to the call. */
-export async function checkQuestions(door: OpenTransport, check: Check): Promise<void> {
-  const gateway = await door.connect({ capabilities: { elicitation: {} } });
+export async function checkQuestions(transport: OpenTransport, check: Check): Promise<void> {
+  const gateway = await transport.connect({ capabilities: { elicitation: {} } });
   const { client } = gateway;
   const elicitation = { method: "elicitation/create", params: { message: "Your name?" } };
   const questions = () => {

@@ -36,8 +36,8 @@ const WRONG: readonly (readonly [line: string, code: number, id: string | number
 ];
 
 /** Any input of a client is answered or ignored, and the gateway keeps running. */
-export async function checkMessages(door: OpenTransport, check: Check): Promise<void> {
-  const gateway = await door.connect();
+export async function checkMessages(transport: OpenTransport, check: Check): Promise<void> {
+  const gateway = await transport.connect();
   const { client } = gateway;
 
   await check(
@@ -119,7 +119,7 @@ export async function checkMessages(door: OpenTransport, check: Check): Promise<
 }
 
 /** A session begins with `initialize`, in any revision. */
-export async function checkHandshake(door: OpenTransport, check: Check): Promise<void> {
+export async function checkHandshake(transport: OpenTransport, check: Check): Promise<void> {
   const revisions = [
     ["2024-11-05", "2024-11-05"],
     ["2025-03-26", "2025-03-26"],
@@ -130,7 +130,7 @@ export async function checkHandshake(door: OpenTransport, check: Check): Promise
   ] as const;
   for (const [asked, spoken] of revisions) {
     await check(`[protocol.revisions] a client of ${asked} gets ${spoken}`, async () => {
-      const gateway = await door.connect(false);
+      const gateway = await transport.connect(false);
       const { result } = await gateway.client.initialize({ protocolVersion: asked });
       assert.equal(result?.protocolVersion, spoken);
       assert.equal(await gateway.text("old", "count"), "1");
@@ -140,7 +140,7 @@ export async function checkHandshake(door: OpenTransport, check: Check): Promise
   await check(
     "[protocol.initialize] without a version is refused, and may come again",
     async () => {
-      const gateway = await door.connect(false);
+      const gateway = await transport.connect(false);
       assert.equal((await gateway.client.request("initialize")).error?.code, -32602);
       const probe = await gateway.client.request("server/discover", {});
       assert.equal(probe.error?.code, -32601);

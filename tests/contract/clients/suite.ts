@@ -1,5 +1,5 @@
 /**
- * The contract of every door for clients. To add a door, describe it as a `Door`, and write a test file
+ * The contract of every transport for clients. To add a transport, describe it as a `Door`, and write a test file
  * that calls `describeDoor`.
  */
 import assert from "node:assert/strict";
@@ -8,11 +8,11 @@ import type { ClientTransport, OpenTransport } from "./transport.ts";
 import { checkForwarding, checkQuestions } from "./forwarding.ts";
 import { checkHandshake, checkMessages } from "./messages.ts";
 
-/** Runs a test of the suite, unless it is a deviation of the door. */
+/** Runs a test of the suite, unless it is a deviation of the transport. */
 export type Check = (title: string, test: () => Promise<void>) => Promise<void>;
 
 /** Tests that share a gateway, and connect clients to it. */
-type Part = (door: OpenTransport, check: Check) => Promise<void>;
+type Part = (transport: OpenTransport, check: Check) => Promise<void>;
 
 const PARTS: readonly Part[] = [
   checkHandshake,
@@ -23,11 +23,11 @@ const PARTS: readonly Part[] = [
   checkQuestions,
 ];
 
-/** Registers the suite for a door. */
-export function describeClientTransport(door: ClientTransport): void {
-  Deno.test(`a client over ${door.name}`, async (t) => {
-    const deviations = new Set(Object.keys(door.deviations));
-    await using opened = await door.start();
+/** Registers the suite for a transport. */
+export function describeClientTransport(transport: ClientTransport): void {
+  Deno.test(`a client over ${transport.name}`, async (t) => {
+    const deviations = new Set(Object.keys(transport.deviations));
+    await using opened = await transport.start();
     const check: Check = async (title, test) => {
       if (!deviations.delete(title)) await t.step(title, test);
     };

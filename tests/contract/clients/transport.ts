@@ -3,7 +3,7 @@ import { oddServer, type RunningGateway, startGateway } from "../../e2e/gateway.
 import { HttpWire } from "../../e2e/http_wire.ts";
 import type { Introduction } from "../../e2e/raw_client.ts";
 
-/** A door of the gateway: a way in for clients, such as standard input. */
+/** A transport for clients, such as standard input. */
 export interface ClientTransport {
   /** The name in the tests' names. */
   readonly name: string;
@@ -13,7 +13,7 @@ export interface ClientTransport {
   start(): Promise<OpenTransport>;
 }
 
-/** A gateway to which clients connect through a door. */
+/** A gateway to which clients connect. */
 export interface OpenTransport extends AsyncDisposable {
   /**
    * Connects a client.
