@@ -11,10 +11,13 @@ const MOST_NAMES = 10;
  *
  * @throws {UsageError} It is not configured, or is not used.
  */
-export function findServer(name: string, { servers, unused }: Configuration): ServerConfig {
+export function findServer(
+  name: string,
+  { servers, unavailableReasons }: Configuration,
+): ServerConfig {
   const config = servers.get(name);
   if (config !== undefined) return config;
-  const why = unused.get(name);
+  const why = unavailableReasons.get(name);
   throw new UsageError(
     why === undefined
       ? `There is no server "${name}" in the configuration${suggestName(name, servers.keys())}`

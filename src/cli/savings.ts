@@ -95,8 +95,8 @@ function asker(
   const context: ToolContext = {
     caller: NOBODY,
     policy: compilePolicy({ agents, denyOverrides: false }),
-    entries: configuration.servers,
-    unused: configuration.unused,
+    serverConfigs: configuration.servers,
+    unavailableReasons: configuration.unavailableReasons,
     servers: probes.servers,
     signal,
     gateway: { status: () => ({}) },

@@ -7,7 +7,7 @@ export interface Configuration {
   /** The servers by name, in the file's order. Disabled and skipped ones are left out. */
   readonly servers: ReadonlyMap<string, ServerConfig>;
   /** The disabled and skipped servers by name, each with the reason, which begins with "it". */
-  readonly unused: ReadonlyMap<string, string>;
+  readonly unavailableReasons: ReadonlyMap<string, string>;
   /** The permissions and limits of the agents. */
   readonly rules: Rules;
   /** Problems that do not prevent a start, in the order of files and lines. */

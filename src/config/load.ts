@@ -110,7 +110,7 @@ function check(
   }
   const configuration: Configuration = {
     servers: new Map(built.filter((one) => !one.isSelf).map(({ server }) => [server.name, server])),
-    unused: known?.left ?? new Map(),
+    unavailableReasons: known?.left ?? new Map(),
     rules: buildRules(rules.file),
     warnings,
     files: { mcpConfig: files.mcpConfig.path, rules: files.rules.path },

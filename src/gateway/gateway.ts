@@ -144,7 +144,7 @@ export class Gateway {
   connect(channel: Channel, options: ConnectOptions): Connected {
     const { agent, flushesFirst = false, onClosed } = options;
     const { settings, version, tracer, log } = this.#options;
-    const transport = settings.transport === "stdio" ? "pipe" : "tcp";
+    const { transport } = settings;
     const bound = boundAgent(settings.agent, agent);
     let context: PipelineContext = {
       snapshot: this.#snapshot,

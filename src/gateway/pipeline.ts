@@ -1,3 +1,4 @@
+import type { Settings } from "../config/mod.ts";
 import type { ClientConnection } from "../downstream/mod.ts";
 import { utf8Bytes } from "../jsonrpc/mod.ts";
 import { type CallLimits, limitsOf, type Permit } from "../limits/mod.ts";
@@ -39,8 +40,8 @@ export interface PipelineContext {
   readonly records: Records;
   /** Starts the spans of operations. */
   readonly tracer: Tracer;
-  /** Transport of the client, as named by the OpenTelemetry conventions. */
-  readonly transport: "pipe" | "tcp";
+  /** Transport of the client. */
+  readonly transport: Settings["transport"];
   /** Log for the gateway's own errors. */
   readonly log: Log;
   /** Source of the gateway's state. */
@@ -165,10 +166,18 @@ function perform(
 ): Promise<Outcome> {
   const { connection: { sessionId, capabilities, channel }, context, span } = shared;
   const { gateway, snapshot: { policy, servers, configuration } } = context;
-  const { servers: entries, unused } = configuration;
+  const { servers: serverConfigs, unavailableReasons } = configuration;
   const { meta, signal, onProgress } = request;
   const caller = { sessionId, agent, capabilities, channel, permit };
-  const toolContext = { caller, policy, entries, unused, servers, signal, gateway };
+  const toolContext = {
+    caller,
+    policy,
+    serverConfigs,
+    unavailableReasons,
+    servers,
+    signal,
+    gateway,
+  };
   switch (operation.kind) {
     case "server-tool":
       return callServerTool(operation, {
@@ -197,7 +206,7 @@ function startSpan(
       "gen_ai.operation.name": "execute_tool",
       "gen_ai.tool.name": name,
       "jsonrpc.request.id": String(requestId),
-      "network.transport": transport,
+      "network.transport": transport === "stdio" ? "pipe" : "tcp",
     },
   });
 }
@@ -216,7 +225,7 @@ export function isOffered(
   { httpAccessRequest }: GatewayTool,
   { snapshot, identity: { bound }, transport }: PipelineContext,
 ): boolean {
-  if (transport === "pipe" || httpAccessRequest === undefined) return true;
+  if (transport === "stdio" || httpAccessRequest === undefined) return true;
   const { policy, configuration: { rules } } = snapshot;
   if (bound !== undefined) return policy.allows(bound, httpAccessRequest);
   // An unbound client may call as any agent.
@@ -249,7 +258,7 @@ function recordedCaller(
  */
 function accessRequestFor(
   operation: Operation,
-  transport: "pipe" | "tcp",
+  transport: Settings["transport"],
 ): AccessRequest | undefined {
   switch (operation.kind) {
     case "server-tool": {
@@ -259,7 +268,7 @@ function accessRequestFor(
     case "gateway-tool": {
       const { tool, args } = operation;
       return tool.accessRequest?.(args) ??
-        (transport === "tcp" ? tool.httpAccessRequest : undefined);
+        (transport === "http" ? tool.httpAccessRequest : undefined);
     }
   }
 }
@@ -289,7 +298,7 @@ function explainDenial(
   },
 ): Refusal {
   const { operation, agent, accessRequest } = denied;
-  const { policy, configuration: { servers: entries } } = snapshot;
+  const { policy, configuration: { servers: serverConfigs } } = snapshot;
   const { errors } = decision;
   if (errors.length > 0) {
     const errorId = crypto.randomUUID();
@@ -302,7 +311,7 @@ function explainDenial(
   const isServerDenied = accessRequest.kind !== "status" &&
     !policy.allows(agent, { kind: "server", server: accessRequest.server });
   const near = isServerDenied
-    ? similarServers(accessRequest.server, { agent, policy, entries })
+    ? similarServers(accessRequest.server, { agent, policy, serverConfigs })
     : [];
   return denialRefusal(decision, { ...denied, near, errorId: undefined });
 }

@@ -124,9 +124,11 @@ export class ClientSession {
   /** Writes instructions about the servers that the connection's agent may use. */
   #instructions(): string {
     const context = this.#options.context();
-    const { configuration: { servers: entries }, policy } = context.snapshot;
+    const { configuration: { servers: serverConfigs }, policy } = context.snapshot;
     const agent = connectionAgent(context);
-    return writeInstructions(agent === undefined ? [] : usableServers(agent, { policy, entries }));
+    return writeInstructions(
+      agent === undefined ? [] : usableServers(agent, { policy, serverConfigs }),
+    );
   }
 
   #offered(): GatewayTool[] {

@@ -5,7 +5,7 @@ const AGENTS = { a: { status: true }, b: {}, default: {} };
 
 Deno.test("[identity.credential] a credential binds its session to its agent", async () => {
   const rules = { agents: AGENTS, defaults: { deny_on_missing_agent: false } };
-  await using scene = await SessionScene.open(rules, { bound: "b", transport: "tcp" });
+  await using scene = await SessionScene.open(rules, { bound: "b", transport: "http" });
   for (const agent_id of ["b", "", null, undefined]) {
     assert.deepEqual(await scene.call("list_servers", { agent_id }), {});
   }
@@ -42,7 +42,10 @@ Deno.test("[identity.credential] limits apply to the bound agent", async () => {
 const STATUS = "get_gateway_status";
 
 Deno.test("[rules.status] over HTTP an agent with status: true sees the status", async () => {
-  await using scene = await SessionScene.open({ agents: AGENTS }, { bound: "a", transport: "tcp" });
+  await using scene = await SessionScene.open({ agents: AGENTS }, {
+    bound: "a",
+    transport: "http",
+  });
   assert.ok((await scene.toolNames()).includes(STATUS));
   assert.deepEqual(await scene.call(STATUS), {});
   // Only while the rules permit it.
@@ -55,13 +58,16 @@ Deno.test("[rules.status] over HTTP an agent with status: true sees the status",
 });
 
 Deno.test("[rules.status] over HTTP other agents do not see it", async () => {
-  await using scene = await SessionScene.open({ agents: AGENTS }, { bound: "b", transport: "tcp" });
+  await using scene = await SessionScene.open({ agents: AGENTS }, {
+    bound: "b",
+    transport: "http",
+  });
   assert.ok(!(await scene.toolNames()).includes(STATUS));
   assert.equal((await scene.call(STATUS)).code, "-32602");
 });
 
 Deno.test("[rules.status] without a bound agent, the agent of the call decides", async () => {
-  await using scene = await SessionScene.open({ agents: AGENTS }, { transport: "tcp" });
+  await using scene = await SessionScene.open({ agents: AGENTS }, { transport: "http" });
   assert.ok((await scene.toolNames()).includes(STATUS));
   assert.deepEqual(await scene.call(STATUS, { agent_id: "a" }), {});
   const { code, rule } = await scene.call(STATUS, { agent_id: "b" });

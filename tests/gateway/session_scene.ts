@@ -92,7 +92,7 @@ export class SessionScene implements AsyncDisposable {
 
   /** Connects another client, and returns its number. */
   addClient(): number {
-    const { bound, transport = "pipe" } = this.#options;
+    const { bound, transport = "stdio" } = this.#options;
     const { log, limits, metrics } = this;
     const [ours, theirs] = createMemoryChannels();
     const session = new ClientSession(ours, {

@@ -57,7 +57,7 @@ export class BusyPipeline implements AsyncDisposable {
     for (let index = 0; index < AGENTS; index++) agents.set(`agent-${index}`, rules);
     const configuration: Configuration = {
       servers: new Map([["files", SERVER]]),
-      unused: new Map(),
+      unavailableReasons: new Map(),
       rules: { agents, denyOnMissingAgent: true, denyOverrides: false },
       warnings: [],
       files: { mcpConfig: "", rules: "" },
@@ -69,7 +69,7 @@ export class BusyPipeline implements AsyncDisposable {
       limits: new CallLimits({ maxCalls: 1000, state: "memory", log }),
       records: { audit: this.#audit, metrics: this.metrics, auditArgs: "none" },
       tracer: NO_TRACER,
-      transport: "pipe",
+      transport: "stdio",
       log,
       gateway: { status: () => ({}) },
     };

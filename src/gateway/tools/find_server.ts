@@ -15,13 +15,13 @@ const MAX_NEAR = 3;
 export function findServer(context: ToolContext, name: string): DownstreamServer {
   const server = context.servers.get(name);
   if (server !== undefined) return server;
-  const reason = context.unused.get(name);
+  const reason = context.unavailableReasons.get(name);
   const message = `Server "${name}" is not available: ${reason ?? "it is not configured"}.`;
   const near = reason === undefined
     ? similarServers(name, {
       agent: context.caller.agent,
       policy: context.policy,
-      entries: context.entries,
+      serverConfigs: context.serverConfigs,
     })
     : [];
   const instead = near.length === 0 ? "" : `Similar names: ${near.join(", ")}. `;
@@ -30,11 +30,11 @@ export function findServer(context: ToolContext, name: string): DownstreamServer
 }
 
 /** The rules, and the configured servers. */
-export type Usable = Pick<ToolContext, "policy" | "entries">;
+export type Usable = Pick<ToolContext, "policy" | "serverConfigs">;
 
 /** Returns the servers that an agent may use, in the order of the servers file. */
-export function usableServers(agent: string, { policy, entries }: Usable): ServerConfig[] {
-  return [...entries.values()].filter(({ name }) =>
+export function usableServers(agent: string, { policy, serverConfigs }: Usable): ServerConfig[] {
+  return [...serverConfigs.values()].filter(({ name }) =>
     policy.allows(agent, { kind: "server", server: name })
   );
 }
@@ -42,10 +42,10 @@ export function usableServers(agent: string, { policy, entries }: Usable): Serve
 /** Returns up to three servers with similar names that the agent may use. */
 export function similarServers(
   name: string,
-  { agent, policy, entries }: Usable & { readonly agent: string },
+  { agent, policy, serverConfigs }: Usable & { readonly agent: string },
 ): string[] {
   // Compare names first: lengths rule out most of them, which is cheaper than asking the policy.
-  return similarNames(name, entries.keys())
+  return similarNames(name, serverConfigs.keys())
     .filter((near) => policy.allows(agent, { kind: "server", server: near }))
     .slice(0, MAX_NEAR);
 }

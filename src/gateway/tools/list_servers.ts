@@ -17,8 +17,8 @@ export const listServers: OwnTool = {
     _meta: ALWAYS_LOAD,
   },
 
-  run(args, { caller, policy, entries }) {
-    const list = usableServers(caller.agent, { policy, entries }).map((
+  run(args, { caller, policy, serverConfigs }) {
+    const list = usableServers(caller.agent, { policy, serverConfigs }).map((
       { name, description, shown },
     ) => ({
       name,

@@ -58,10 +58,10 @@ export interface ToolContext {
   readonly caller: Caller;
   /** The rules. */
   readonly policy: Policy;
-  /** The servers' entries, in the file's order. */
-  readonly entries: ReadonlyMap<string, ServerConfig>;
-  /** The reasons why entries are not in use, by server name. */
-  readonly unused: ReadonlyMap<string, string>;
+  /** The servers' serverConfigs, in the file's order. */
+  readonly serverConfigs: ReadonlyMap<string, ServerConfig>;
+  /** The reasons why serverConfigs are not in use, by server name. */
+  readonly unavailableReasons: ReadonlyMap<string, string>;
   /** The servers. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;
   /** Aborts when the client cancels or disconnects. */
