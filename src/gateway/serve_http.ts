@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { Gateway } from "./gateway.ts";
 import type { HttpService } from "./http/mod.ts";
 import { REVISIONS } from "../revisions.ts";
-import { ASKED_TO_END, listenForSignals } from "./signals.ts";
+import { listenForSignals, SIGNAL_GRACE_PERIODS } from "./signals.ts";
 
 /** Options of serving over HTTP. */
 export interface ServeHttpOptions {
@@ -52,7 +52,7 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
   service.drain();
   // A second signal means that the user does not want to wait.
   const second = signals.second.then(() => gateway.kill());
-  await Promise.race([gateway.end(ASKED_TO_END), second]);
+  await Promise.race([gateway.end(SIGNAL_GRACE_PERIODS), second]);
   await Promise.race([service.close(), second]);
   signals.stop();
 }

@@ -2,7 +2,7 @@ import { LineChannel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { standardInput, standardOutput } from "./standard_streams.ts";
 import type { EndOptions, Gateway } from "./gateway.ts";
-import { ASKED_TO_END, listenForSignals } from "./signals.ts";
+import { listenForSignals, SIGNAL_GRACE_PERIODS } from "./signals.ts";
 
 /** Time limits after the client has closed its end: clients kill us after 2 to 4 seconds. */
 const CLIENT_GONE: EndOptions = {
@@ -26,7 +26,7 @@ export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
   gateway.connect(channel, { flushesFirst: true, onClosed });
   const why = await Promise.race([clientGone.then(() => "the client is gone"), signals.first]);
   log.debug(`Ending: ${why}`);
-  const end = gateway.end(why === "the client is gone" ? CLIENT_GONE : ASKED_TO_END);
+  const end = gateway.end(why === "the client is gone" ? CLIENT_GONE : SIGNAL_GRACE_PERIODS);
   // A second signal means that the user does not want to wait.
   await Promise.race([end, signals.second.then(() => gateway.kill())]);
   signals.stop();

@@ -1,7 +1,7 @@
 import type { EndOptions } from "./gateway.ts";
 
 /** Time limits of a shutdown by a signal. */
-export const ASKED_TO_END: EndOptions = {
+export const SIGNAL_GRACE_PERIODS: EndOptions = {
   callsMs: 5000,
   gracePeriods: { inputMs: 2000, terminateMs: 2000 },
 };

@@ -4,7 +4,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { checkConfiguration, listSettings, locateFiles } from "../../src/config/mod.ts";
 import { Metrics, writePrometheus } from "../../src/metrics/mod.ts";
 import { LIMITS } from "../../src/gateway/http/limits.ts";
-import { ASKED_TO_END } from "../../src/gateway/signals.ts";
+import { SIGNAL_GRACE_PERIODS } from "../../src/gateway/signals.ts";
 import { readDockerfile, readEnv } from "../scripts/dockerfile.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { Setup } from "../e2e/setup.ts";
@@ -18,8 +18,8 @@ const IMAGE = readEnv(
 const USER = 10001;
 
 /** The longest time in which the gateway ends, in seconds. */
-const END_S = (ASKED_TO_END.callsMs + ASKED_TO_END.gracePeriods.inputMs +
-  ASKED_TO_END.gracePeriods.terminateMs) / 1000;
+const END_S = (SIGNAL_GRACE_PERIODS.callsMs + SIGNAL_GRACE_PERIODS.gracePeriods.inputMs +
+  SIGNAL_GRACE_PERIODS.gracePeriods.terminateMs) / 1000;
 
 /** The gateway's own variables among those that a platform sets. */
 function readVariables(names: Iterable<string>): string[] {
@@ -115,7 +115,7 @@ Deno.test("[docs.deployment] the figures on the page are those in the code", () 
   assert.equal(job.metrics_path ?? "/metrics", "/metrics");
   const text = PAGE.text.replaceAll(/\s+/g, " ");
   assert.ok(text.includes(`\`SIGTERM\` ends it in ${END_S} seconds at most`));
-  assert.ok(text.includes(`calls under way get ${ASKED_TO_END.callsMs / 1000} s`));
+  assert.ok(text.includes(`calls under way get ${SIGNAL_GRACE_PERIODS.callsMs / 1000} s`));
   assert.ok(text.includes(`the gateway takes ${LIMITS.bodyBytes / 1024 ** 2} MiB`));
   assert.ok(text.includes(`within ${LIMITS.keepAliveMs / 1000} s`));
   assert.ok(text.includes(`every ${LIMITS.keepStreamMs / 1000} s`));

@@ -67,7 +67,7 @@ export class HttpSession implements Channel, StreamOwner {
   }
 
   /** Receives bytes from the client that are not UTF-8. */
-  takeDropped(bytes: Uint8Array, options: PostOptions): PostResponseWriter {
+  receiveInvalid(bytes: Uint8Array, options: PostOptions): PostResponseWriter {
     const response = this.#openResponse(options);
     if (this.#isOver) return response;
     this.#handler?.dropped(
@@ -106,9 +106,9 @@ export class HttpSession implements Channel, StreamOwner {
    * @returns `undefined` if the messages after it are no longer kept.
    */
   resume(lastId: string): EventStream | undefined {
-    const [, streamText, placeText] = /^(\d{1,15})-(\d{1,15})$/.exec(lastId) ?? [];
+    const [, streamText, positionText] = /^(\d{1,15})-(\d{1,15})$/.exec(lastId) ?? [];
     if (streamText === undefined) return undefined;
-    const [number, from] = [Number(streamText), Number(placeText)];
+    const [number, from] = [Number(streamText), Number(positionText)];
     // Even if messages were lost, the client needs this stream for the next ones.
     if (number === GET_STREAM) return this.listen(from);
     const response = this.#streams.get(number);

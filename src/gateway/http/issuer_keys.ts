@@ -13,7 +13,7 @@ export interface KeyTimes {
   /** Maximum time for an answer of the issuer. */
   readonly timeoutMs: number;
   /** Pause after a failed fetch; ten times as long while old keys are in use. */
-  readonly restMs: number;
+  readonly retryDelayMs: number;
   /** Time after a fetch in which an unknown key causes no other fetch. */
   readonly cooldownMs: number;
 }
@@ -22,7 +22,7 @@ const TIMES: KeyTimes = {
   freshMs: 600_000,
   staleMs: 3_600_000,
   timeoutMs: 5000,
-  restMs: 3000,
+  retryDelayMs: 3000,
   cooldownMs: 10_000,
 };
 
@@ -31,7 +31,7 @@ const MAX_BYTES = 1024 * 1024;
 
 /** Thrown if the issuer's keys are not available, so that a token cannot be checked. */
 export class KeysUnavailableError extends Error {
-  override readonly name = "KeysUnavailable";
+  override readonly name = "KeysUnavailableError";
 }
 
 type KeySet = ReturnType<typeof import("jose").createRemoteJWKSet>;
@@ -46,7 +46,7 @@ export class IssuerKeys {
   readonly #times: KeyTimes;
   #keys: Promise<KeySet> | undefined;
   #fetchedAt = -Infinity;
-  #restUntil = -Infinity;
+  #retryAt = -Infinity;
   #failure: KeysUnavailableError | undefined;
 
   constructor(
@@ -91,7 +91,7 @@ export class IssuerKeys {
 
   /** Fetches the keys, unless a fetch has failed recently. */
   async #fetch(signal: AbortSignal): Promise<JSONWebKeySet> {
-    if (this.#failure !== undefined && performance.now() < this.#restUntil) throw this.#failure;
+    if (this.#failure !== undefined && performance.now() < this.#retryAt) throw this.#failure;
     try {
       const { createLocalJWKSet } = await import("jose");
       const url = this.#options.jwksUrl ?? await findKeysUrl(this.#options.issuer, signal);
@@ -104,7 +104,7 @@ export class IssuerKeys {
       const reason = signal.aborted ? "it did not answer in time" : messageOf(cause);
       const serveOld = !this.#isOlderThan(this.#times.staleMs);
       // With old keys there is less hurry, and each attempt may delay requests.
-      this.#restUntil = performance.now() + this.#times.restMs * (serveOld ? 10 : 1);
+      this.#retryAt = performance.now() + this.#times.retryDelayMs * (serveOld ? 10 : 1);
       this.#failure = new KeysUnavailableError(reason, { cause });
       const message = "The keys of the issuer (auth.jwt) cannot be fetched; its tokens are " +
         (serveOld ? "checked with the keys fetched before" : "refused");

@@ -188,7 +188,7 @@ async function takeBody(
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch {
-    return await session.takeDropped(body, options).reply;
+    return await session.receiveInvalid(body, options).reply;
   }
   return await session.take({ text, bytes: body.length }, options).reply;
 }
@@ -208,7 +208,7 @@ function answer(reply: PostResult): Response {
 
 function postOptions(req: HonoRequest, { limits }: McpOptions): PostOptions {
   return {
-    takesEvents: accepts(req, EVENT_STREAM),
+    acceptsEvents: accepts(req, EVENT_STREAM),
     takesPriming: (req.header("mcp-protocol-version") ?? "") >= PRIMING_SINCE,
     streamAfterMs: limits.streamAfterMs,
   };

@@ -27,7 +27,7 @@ export interface StreamOwner {
 /** Options of a response: what the client accepts. */
 export interface PostOptions {
   /** Whether the client accepts an event stream. */
-  readonly takesEvents: boolean;
+  readonly acceptsEvents: boolean;
   /** Whether the client accepts events without a message. */
   readonly takesPriming: boolean;
   /** Time after which a stream starts in any case, in milliseconds. */
@@ -77,7 +77,7 @@ export class PostResponseWriter implements ResponseWriter {
   }
 
   notify(text: string): void {
-    if (this.#isOver || !this.#options.takesEvents) return this.#owner.send(text);
+    if (this.#isOver || !this.#options.acceptsEvents) return this.#owner.send(text);
     this.begin();
     this.#emit(text);
   }
@@ -93,7 +93,7 @@ export class PostResponseWriter implements ResponseWriter {
 
   /** Starts a stream, unless there is one or the client does not accept streams. */
   begin(): void {
-    if (this.#stream !== undefined || this.#isOver || !this.#options.takesEvents) return;
+    if (this.#stream !== undefined || this.#isOver || !this.#options.acceptsEvents) return;
     const id = this.#owner.beginStream(this);
     this.#streamId = id;
     this.#stream = new EventStream();

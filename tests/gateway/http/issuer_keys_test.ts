@@ -118,7 +118,7 @@ Deno.test("[rules.credentials] an issuer that hangs delays requests only for a s
   const { promise: hanging, resolve: goOn } = Promise.withResolvers<Response>();
   issuer.answer = () => hanging;
   const scene = new AuthenticatorScene(await issuer.rules(), {
-    keyTimes: { timeoutMs: 100, restMs: 50 },
+    keyTimes: { timeoutMs: 100, retryDelayMs: 50 },
   });
   const token = await issuer.token();
   assert.equal(await scene.login(token), 503);
