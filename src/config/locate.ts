@@ -32,7 +32,7 @@ export interface LocateOptions {
 
 /**
  * Finds the two files: as named, else in `~/.config/agent-mcp-gateway`, `.` and `./config`.
- * Never throws: `loadConfiguration` reports a missing file together with the errors of the other.
+ * Never throws: `checkConfiguration` reports a missing file together with the errors of the other.
  *
  * @param named The paths that flags or variables name, `~` expanded.
  */

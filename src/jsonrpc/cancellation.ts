@@ -1,5 +1,5 @@
 /**
- * Signals a cancellation. This is the part of `AbortSignal` that the router and its callers need, so
+ * Signals a cancellation. This is the part of `AbortSignal` that peers and their callers need, so
  * an `AbortSignal` of the platform fits too.
  */
 export interface CancelSignal {

@@ -1,7 +1,7 @@
 /**
  * Limits of the agents: counts calls per minute and active calls, for each agent and for the whole
- * gateway, and decides which calls have to wait. Knows no rules except the given limits, no clients and
- * no records. Imports `config` and the leaves.
+ * gateway, and decides which calls may start. Knows neither rules, clients nor records; the limits are
+ * passed in. Imports `config` and the leaves.
  *
  * @module
  */

@@ -13,7 +13,7 @@ export interface PolicyRules {
 export interface AgentGrants {
   /** Servers and tools that the agent may use; absent: none. */
   readonly allow?: GrantLists | undefined;
-  /** Servers and tools that the agent may not use, even if they are allowed. */
+  /** Servers and tools that the agent may not use; an explicit allow of a tool wins over a wildcard here. */
   readonly deny?: GrantLists | undefined;
   /** Whether the agent may read the gateway's status over the network; default false. */
   readonly status?: boolean | undefined;

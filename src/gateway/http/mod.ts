@@ -1,8 +1,8 @@
 /**
  * The gateway's clients over HTTP. A request passes the listener with its limits, the middlewares,
  * which authenticate it, and a route, which returns the response; a message goes to the channel
- * of its session, and a stream of answers is the body of a response. This folder knows nothing of
- * what messages say. Imports `config`, `jsonrpc` and the leaves.
+ * of its session, and a stream of answers is the body of a response. Of the messages, this folder
+ * reads only the first one of a session. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module
  */

@@ -71,7 +71,7 @@ export class PostResponseWriter implements ResponseWriter {
       this.#answer = { text, isInvalid: id === undefined };
       return;
     }
-    // A batch has several answers, which need a stream.
+    // The answers to a batch are too long for one message. A client that takes no stream gets only one.
     this.begin();
     this.#emit(text);
   }

@@ -1,6 +1,6 @@
 /**
  * The codecs for clients, one for each group of MCP revisions. A codec decodes requests to operations
- * and encodes outcomes; no other part of the gateway knows a revision. Imports the operation, the
+ * and encodes outcomes; apart from the routes over HTTP, no other part of the gateway knows a revision. Imports the operation, the
  * gateway's tools, `jsonrpc` and the leaves.
  *
  * @module
