@@ -31,7 +31,7 @@ export interface LogOptions {
   /** `text` for people, `json` for machines. Default: `text`. */
   readonly format?: "text" | "json";
   /** Whether levels are colored, for the format `text`. Default: no. */
-  readonly colours?: boolean;
+  readonly colors?: boolean;
   /**
    * Removes secrets from a text. Called for every field, and for every message except those of
    * `info`, which contain only the gateway's own words: checking the startup summary would take 3 to
@@ -48,19 +48,19 @@ export interface LogOptions {
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** Terminal codes for the color of each level's mark, and the code that ends it. */
-const COLOURS: Readonly<Record<LogLevel, string>> = {
+const COLORS: Readonly<Record<LogLevel, string>> = {
   debug: "\x1b[2m",
   info: "",
   warn: "\x1b[33m",
   error: "\x1b[31m",
 };
-const NO_COLOUR = "\x1b[0m";
+const RESET = "\x1b[0m";
 
 /** Creates a log. */
 export function createLog(options: LogOptions = {}): Log {
   const least = LEVELS.indexOf(options.level ?? "info");
-  const { clean = (text: string): string => text, colours = false } = options;
-  const format = options.format === "json" ? formatJson : colours ? formatColoured : formatText;
+  const { clean = (text: string): string => text, colors = false } = options;
+  const format = options.format === "json" ? formatJson : colors ? formatColored : formatText;
   const write = options.write ?? tryWriteLine;
   const logAt = (level: LogLevel) => (message: string, fields: LogFields = {}): void => {
     if (LEVELS.indexOf(level) < least) return;
@@ -83,10 +83,10 @@ function cleanFields(fields: LogFields, clean: (text: string) => string): LogFie
   );
 }
 
-function formatColoured(level: LogLevel, message: string, fields: LogFields): string {
+function formatColored(level: LogLevel, message: string, fields: LogFields): string {
   const text = formatText(level, message, fields);
   const mark = markOf(level);
-  return mark === "" ? text : `${COLOURS[level]}${mark}${NO_COLOUR}${text.slice(mark.length)}`;
+  return mark === "" ? text : `${COLORS[level]}${mark}${RESET}${text.slice(mark.length)}`;
 }
 
 function markOf(level: LogLevel): string {

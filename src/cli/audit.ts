@@ -273,7 +273,7 @@ function numbersTable(heads: readonly string[], rows: readonly string[][]): stri
       ? { title, width: WIDTH - (heads.length - 1) * (NUMBER_WIDTH + 2) }
       : { title, width: NUMBER_WIDTH, isNumber: true };
   });
-  const style = { columns: WIDTH, colours: false, isTerminal: false };
+  const style = { columns: WIDTH, colors: false, isTerminal: false };
   const more = rows.length - MOST_ROWS;
   return table({ columns, rows: rows.slice(0, MOST_ROWS) }, style) +
     (more > 0 ? `and ${more} more; --json has all\n` : "");

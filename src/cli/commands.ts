@@ -269,7 +269,7 @@ function output(write: (text: string) => void): Output {
 
 /** Breaks a whole message for people at words; lines that are written bit by bit stay as they are. */
 function wrapMessage(text: string): string {
-  // deno-lint-ignore no-control-regex -- a line that is written over, or has colours
+  // deno-lint-ignore no-control-regex -- a line that is written over, or has colors
   if (!text.endsWith("\n") || /[\r\x1b]/.test(text)) return text;
   return wrapText(text, styleOf(Deno.stderr).columns);
 }

@@ -123,7 +123,7 @@ function reportText(
   if (reports.length === 0) return "";
   const columns: Column[] = [
     { title: "SERVER" },
-    { title: "RESULT", colour: (cell) => cell === "ok" ? "green" : "red" },
+    { title: "RESULT", color: (cell) => cell === "ok" ? "green" : "red" },
     { title: "TOOLS", isNumber: true },
     { title: "TOKENS", isNumber: true },
     { title: "TIME", isNumber: true },

@@ -16,7 +16,7 @@ import { foldProblems } from "./fold_problems.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { withStartedServers } from "./probe.ts";
 import { suggestName } from "./resolve_names.ts";
-import { type Colour, coloured, type Column, paragraph, table } from "./table.ts";
+import { type Color, colored, type Column, paragraph, table } from "./table.ts";
 import { cleanLine, cleanText, counted, styleOf, type TerminalStyle } from "./terminal.ts";
 import { findToolShare, type ToolShare } from "./tool_share.ts";
 import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
@@ -234,12 +234,12 @@ function answerOf({ effect, rule, steps }: Explanation): ExplainedAnswer {
   };
 }
 
-const colourOf = (cell: string): Colour => {
+const colorOf = (cell: string): Color => {
   if (cell === "allow" || cell === "some tools") return "green";
   return cell === "deny" || cell === "no tools" ? "red" : "dim";
 };
 
-const DECISION: Column = { title: "DECISION", colour: colourOf };
+const DECISION: Column = { title: "DECISION", color: colorOf };
 
 /** One decision and the steps before it. */
 function decisionText(
@@ -252,7 +252,7 @@ function decisionText(
     : tool === undefined
     ? `server "${server}"`
     : `tool "${tool}" of server "${server}"`;
-  const word = coloured(style, decision, colourOf(decision));
+  const word = colored(style, decision, colorOf(decision));
   const may = decision === "allow" ? "may use" : "may not use";
   const allowed = tools?.filter(({ decision }) => decision === "allow").length;
   const share = tools === undefined ? "" : `: ${allowed} of ${counted(tools.length, "tool")}`;
@@ -311,7 +311,7 @@ function matrixText(
   return blocks.map((block) => {
     const columns = block.map(({ agent }) => ({
       title: cut(agent, AGENT_WIDTH),
-      colour: colourOf,
+      color: colorOf,
     }));
     const cells = servers.map((server, index) => {
       const shares = block.map(({ servers }) => {

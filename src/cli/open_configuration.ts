@@ -83,11 +83,11 @@ export async function openConfiguration(flags: SettingFlags): Promise<OpenedConf
   secrets.add(configuration);
   // The usual log of serving would hide the command's answer.
   const { logLevel = "warn" } = settings;
-  const colours = Deno.stderr.isTerminal() && !Deno.noColor;
+  const colors = Deno.stderr.isTerminal() && !Deno.noColor;
   const log = createLog({
     level: logLevel,
     format: settings.logFormat,
-    colours,
+    colors,
     clean: secrets.redact,
   });
   for (const note of noteFinds(files)) log.info(note);

@@ -37,7 +37,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   const isTerminal = Deno.stderr.isTerminal();
   const style: LogOptions = {
     clean: secrets.redact,
-    colours: isTerminal && !Deno.noColor,
+    colors: isTerminal && !Deno.noColor,
     // The parent process may not read the log; that must not block the gateway.
     write: (line) => void standardError.add(line),
   };

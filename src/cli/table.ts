@@ -2,13 +2,13 @@ import { styleText } from "node:util";
 import { cleanLine, type TerminalStyle } from "./terminal.ts";
 import { wrapLine } from "./wrap.ts";
 
-/** A colour of a text at a terminal. */
-export type Colour = "green" | "red" | "dim";
+/** A color of a text at a terminal. */
+export type Color = "green" | "red" | "dim";
 
-/** Colours a text if the style has colours. */
-export function coloured(style: TerminalStyle, text: string, colour?: Colour): string {
-  if (colour === undefined || text === "" || !style.colours) return text;
-  return styleText(colour, text, { validateStream: false });
+/** Colors a text if the style has colors. */
+export function colored(style: TerminalStyle, text: string, color?: Color): string {
+  if (color === undefined || text === "" || !style.colors) return text;
+  return styleText(color, text, { validateStream: false });
 }
 
 /** A column of a table. */
@@ -18,7 +18,7 @@ export interface Column {
   readonly isNumber?: boolean;
   /** The least width; default: that of the longest cell. */
   readonly width?: number;
-  readonly colour?: (cell: string) => Colour;
+  readonly color?: (cell: string) => Color;
 }
 
 /** Minimum width of a column. */
@@ -44,11 +44,11 @@ export function table(
     const broken = row.map((cell, at) => breakCell(cell, widths[at] ?? LEAST_WIDTH));
     const height = Math.max(...broken.map((lines) => lines.length));
     return Array.from({ length: height }, (_, line) => {
-      const parts = columns.map(({ isNumber, colour }, at) => {
+      const parts = columns.map(({ isNumber, color }, at) => {
         const text = broken[at]?.[line] ?? "";
         const width = widths[at] ?? 0;
         const blank = " ".repeat(Math.max(0, width - lengthOf(text)));
-        const shown = coloured(style, text, index > 0 ? colour?.(row[at] ?? "") : undefined);
+        const shown = colored(style, text, index > 0 ? color?.(row[at] ?? "") : undefined);
         return isNumber ? blank + shown : shown + blank;
       });
       return `${parts.join(" ".repeat(GAP)).trimEnd()}\n`;

@@ -1,8 +1,8 @@
-/** The layout and colours of a text. */
+/** The layout and colors of a text. */
 export interface TerminalStyle {
   /** Width of a line, in columns; `Infinity` for a file or a program. */
   readonly columns: number;
-  readonly colours: boolean;
+  readonly colors: boolean;
   /** Whether a terminal shows the text, where control characters would move the cursor. */
   readonly isTerminal: boolean;
 }
@@ -10,12 +10,12 @@ export interface TerminalStyle {
 /** Minimum width that `COLUMNS` can set. */
 const LEAST_COLUMNS = 20;
 
-/** The style for a stream. Files and programs get whole lines without colours. */
+/** The style for a stream. Files and programs get whole lines without colors. */
 export function styleOf(stream: { isTerminal(): boolean }): TerminalStyle {
   const isTerminal = stream.isTerminal();
   const asked = Number(Deno.env.get("COLUMNS"));
   const columns = isTerminal ? terminalColumns() : asked >= LEAST_COLUMNS ? asked : Infinity;
-  return { columns, colours: isTerminal && !Deno.noColor, isTerminal };
+  return { columns, colors: isTerminal && !Deno.noColor, isTerminal };
 }
 
 function terminalColumns(): number {

@@ -84,19 +84,18 @@ async function atTerminal(shell: Shell, line: string): Promise<string | undefine
 }
 
 Deno.test({
-  name:
-    "[cli.no-color] [cli.tables] at a terminal: its width, colours unless NO_COLOR, a live line",
+  name: "[cli.no-color] [cli.tables] at a terminal: its width, colors unless NO_COLOR, a live line",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const names = Array.from({ length: 12 }, (_, n) => `server-number-${n}`);
     const servers = Object.fromEntries(names.map((name) => [name, { command: "no-such-program" }]));
     const green = "\x1b[32mallow\x1b[39m";
     await using shell = new Shell({ servers });
-    const coloured = await atTerminal(shell, "explain --all");
-    if (coloured === undefined) return;
-    assert.ok(coloured.includes(green), coloured);
+    const colored = await atTerminal(shell, "explain --all");
+    if (colored === undefined) return;
+    assert.ok(colored.includes(green), colored);
     const last = "server-number-11";
-    assert.ok(coloured.includes(last));
+    assert.ok(colored.includes(last));
     const live = await atTerminal(shell, `doctor ${last}`);
     assert.ok(live?.includes(`\r0/1 in 0 s; waiting for ${last}\x1b[K`), live);
     await using plain = new Shell({ servers, env: { NO_COLOR: "1" } });

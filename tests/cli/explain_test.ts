@@ -182,7 +182,7 @@ Deno.test({
   },
 });
 
-Deno.test("[cli.explain] [cli.tables] tables fit the width, and have colours only at a terminal", async () => {
+Deno.test("[cli.explain] [cli.tables] tables fit the width, and have colors only at a terminal", async () => {
   const server = "a-server-with-a-name-that-is-much-too-long";
   const servers = Object.fromEntries(
     Array.from({ length: 30 }, (_, n) => [`${server}-${n}`, { command: "true" }]),

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { paragraph, table } from "../../src/cli/table.ts";
 import { wrapText } from "../../src/cli/wrap.ts";
 
-const plain = (columns: number) => ({ columns, colours: false, isTerminal: false });
+const plain = (columns: number) => ({ columns, colors: false, isTerminal: false });
 
 Deno.test("[cli.tables] numbers are right-aligned, names are broken at separators", () => {
   const columns = [{ title: "NAME" }, { title: "N", isNumber: true }];
@@ -18,9 +18,9 @@ Deno.test("[cli.tables] numbers are right-aligned, names are broken at separator
   );
 });
 
-Deno.test("[cli.tables] colours do not count as width, and mark cells only", () => {
-  const columns = [{ title: "A", colour: () => "green" as const }, { title: "B" }];
-  const style = { columns: 80, colours: true, isTerminal: true };
+Deno.test("[cli.tables] colors do not count as width, and mark cells only", () => {
+  const columns = [{ title: "A", color: () => "green" as const }, { title: "B" }];
+  const style = { columns: 80, colors: true, isTerminal: true };
   assert.equal(table({ columns, rows: [["x", "y"]] }, style), "A  B\n\x1b[32mx\x1b[39m  y\n");
 });
 

@@ -23,14 +23,14 @@ Deno.test("[log.text] a line has time, level, text and fields", () => {
   ]);
 });
 
-Deno.test("[log.colours] colours mark the level, and nothing else", () => {
-  assert.deepEqual(written({ colours: true }, say), [
+Deno.test("[log.colours] colors mark the level, and nothing else", () => {
+  assert.deepEqual(written({ colors: true }, say), [
     '\x1b[2mdebug: \x1b[0mit was what="a b" count=2\n',
     'it was what="a b" count=2\n',
     '\x1b[33mwarn: \x1b[0mit was what="a b" count=2\n',
     '\x1b[31merror: \x1b[0mit was what="a b" count=2\n',
   ]);
-  const json = written({ colours: true, format: "json" }, say);
+  const json = written({ colors: true, format: "json" }, say);
   assert.equal(json.join("").includes("\x1b"), false);
 });
 
@@ -46,8 +46,8 @@ Deno.test("[log.json] JSON: no field replaces one of the event itself", () => {
 });
 
 Deno.test("[log.no-forgery] quoted text forges no line and moves no cursor", () => {
-  for (const colours of [false, true]) {
-    const [line = ""] = written({ colours }, (log) => {
+  for (const colors of [false, true]) {
+    const [line = ""] = written({ colors }, (log) => {
       log.info("said:\nerror: forged\r\x1b[2J\x9b1m", { excerpt: "\nerror: \x1b[31m" });
     });
     const quoted = 'said: excerpt="\\nerror: \\u001b[31m"\n  error: forged\\x0d\\x1b[2J\\x9b1m\n';

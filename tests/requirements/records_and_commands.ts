@@ -32,7 +32,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "audit.follow": "audit tail -f prints new lines, across rotations, until it is ended",
     "log.silent": "without a terminal only warnings and errors are logged by default",
     "log.unread": "a log that nobody reads blocks nothing; dropped lines are counted and reported",
-    "log.colours": "colours are used only at a terminal without NO_COLOR",
+    "log.colours": "colors are used only at a terminal without NO_COLOR",
     "log.no-forgery": "quoted text cannot forge a line or move the cursor",
     "log.redacted": "secrets are redacted in the log",
     "audit.failing-disk":
@@ -96,7 +96,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.schema": "schema prints the JSON Schema of either file",
     "cli.completions": "completions has commands, flags, servers and agents, in four shells",
     "cli.tables": "tables fit the terminal and cannot move the cursor",
-    "cli.no-color": "colours are used only at a terminal without NO_COLOR",
+    "cli.no-color": "colors are used only at a terminal without NO_COLOR",
     "cli.closed-pipe": "a closed pipe is not a failure",
     "cli.token": "token shows a token once, writes its hash into the rules, and keeps the rest",
     "config.search-order":
