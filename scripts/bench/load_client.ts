@@ -6,7 +6,7 @@
 import { type Load, type LoadOptions, sumUp } from "./load.ts";
 
 /** Maximum duration of a load, plus one millisecond per call. */
-const MOST_MS = 30_000;
+const MAX_MS = 30_000;
 
 /** Number of chunks at either end of an answer that almost always contain 80 bytes. */
 const ENOUGH = 4;
@@ -69,7 +69,7 @@ export class LoadClient implements AsyncDisposable {
       reject(
         new Error(`Only ${answered} of ${asked} calls were answered in time: ${call}`),
       );
-    }, MOST_MS + count);
+    }, MAX_MS + count);
     promise.catch(() => {}).finally(() => clearTimeout(tooLong));
     const times = new Float64Array(count);
     const started = performance.now();

@@ -203,7 +203,7 @@ function isThere(path: string): boolean {
 const WIDTH = 80;
 
 /** Maximum number of rows in a table. */
-const MOST_ROWS = 10;
+const MAX_ROWS = 10;
 
 /** Minimum width of a column of numbers. */
 const NUMBER_WIDTH = 8;
@@ -274,8 +274,8 @@ function numbersTable(heads: readonly string[], rows: readonly string[][]): stri
       : { title, width: NUMBER_WIDTH, isNumber: true };
   });
   const style = { columns: WIDTH, colors: false, isTerminal: false };
-  const more = rows.length - MOST_ROWS;
-  return table({ columns, rows: rows.slice(0, MOST_ROWS) }, style) +
+  const more = rows.length - MAX_ROWS;
+  return table({ columns, rows: rows.slice(0, MAX_ROWS) }, style) +
     (more > 0 ? `and ${more} more; --json has all\n` : "");
 }
 

@@ -42,7 +42,7 @@ export interface AuditFigures {
 /**
  * Maximum number of distinct names of a kind, so that memory is bounded whatever a log contains.
  */
-const MOST_NAMES = 10_000;
+const MAX_NAMES = 10_000;
 
 const OTHER = "other";
 
@@ -133,14 +133,14 @@ class AuditTally {
 }
 
 function tallyOf(tallies: Map<string, AuditTally>, name: string): AuditTally {
-  const known = tallies.size < MOST_NAMES || tallies.has(name) ? name : OTHER;
+  const known = tallies.size < MAX_NAMES || tallies.has(name) ? name : OTHER;
   let tally = tallies.get(known);
   if (tally === undefined) tallies.set(known, tally = new AuditTally());
   return tally;
 }
 
 function increase(counts: Map<string, number>, name: string): void {
-  const known = counts.size < MOST_NAMES || counts.has(name) ? name : OTHER;
+  const known = counts.size < MAX_NAMES || counts.has(name) ? name : OTHER;
   counts.set(known, (counts.get(known) ?? 0) + 1);
 }
 

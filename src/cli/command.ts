@@ -207,11 +207,11 @@ export function choiceArgument<const T extends string>(
 /** Makes a parser of whole numbers from 1 on. */
 export function wholeNumber(
   expected: string,
-  most: number = Number.MAX_SAFE_INTEGER,
+  max: number = Number.MAX_SAFE_INTEGER,
 ): (text: string) => number {
   return (text) => {
     const value = numberParser(text);
-    if (Number.isInteger(value) && value > 0 && value <= most) return value;
+    if (Number.isInteger(value) && value > 0 && value <= max) return value;
     throw new SyntaxError(`expected ${expected}`);
   };
 }

@@ -3,10 +3,10 @@ import { styleOf } from "./terminal.ts";
 import { wrapText } from "./wrap.ts";
 
 /** Maximum number of problems of one kind that are printed one by one. */
-const MOST_ALONE = 5;
+const MAX_ALONE = 5;
 
 /** Maximum number of names in a folded line, besides that of the first problem. */
-const MOST_NAMES = 3;
+const MAX_NAMES = 3;
 
 /** A quoted name in a message. */
 const QUOTED = /"(?:[^"\\]|\\.)*"/g;
@@ -24,10 +24,10 @@ export function foldProblems(problems: readonly ConfigProblem[]): string[] {
   const kinds = Map.groupBy(problems, kindOf);
   return problems.flatMap((problem) => {
     const alike = kinds.get(kindOf(problem)) ?? [];
-    if (alike.length <= MOST_ALONE) return [formatProblem(problem)];
+    if (alike.length <= MAX_ALONE) return [formatProblem(problem)];
     if (alike[0] !== problem) return [];
     const names = namesOf(alike).slice(1);
-    const listed = names.slice(0, MOST_NAMES).join(", ") + (names.length > MOST_NAMES ? ", …" : "");
+    const listed = names.slice(0, MAX_NAMES).join(", ") + (names.length > MAX_NAMES ? ", …" : "");
     return `${formatProblem(problem)} (and ${alike.length - 1} more like this: ${listed}; ` +
       "agent-mcp-gateway validate --json lists them all)";
   });

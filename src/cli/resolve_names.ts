@@ -4,7 +4,7 @@ import { UsageError } from "./error_report.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
 
 /** Maximum number of names in a message. */
-const MOST_NAMES = 10;
+const MAX_NAMES = 10;
 
 /**
  * The entry of a server.
@@ -61,7 +61,7 @@ export function suggestName(given: string, known: Iterable<string>): string {
 }
 
 function listed(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES;
-  return names.slice(0, MOST_NAMES).map((name) => `"${name}"`).join(", ") +
+  const more = names.length - MAX_NAMES;
+  return names.slice(0, MAX_NAMES).map((name) => `"${name}"`).join(", ") +
     (more > 0 ? ` and ${more} more` : "");
 }

@@ -16,16 +16,16 @@ export interface Column {
   readonly title: string;
   /** Numbers are aligned to the right, and are never broken. */
   readonly isNumber?: boolean;
-  /** The least width; default: that of the longest cell. */
+  /** Minimum width; default: that of the longest cell. */
   readonly width?: number;
   readonly color?: (cell: string) => Color;
 }
 
 /** Minimum width of a column. */
-const LEAST_WIDTH = 8;
+const MIN_WIDTH = 8;
 
 /** Maximum number of lines of a cell. */
-const MOST_LINES = 4;
+const MAX_LINES = 4;
 
 const GAP = 2;
 
@@ -41,7 +41,7 @@ export function table(
   const widths = fitWidths(columns, cells, style.columns);
   const heads = columns.map(({ title }) => cleanLine(title));
   return [heads, ...cells].flatMap((row, index) => {
-    const broken = row.map((cell, at) => breakCell(cell, widths[at] ?? LEAST_WIDTH));
+    const broken = row.map((cell, at) => breakCell(cell, widths[at] ?? MIN_WIDTH));
     const height = Math.max(...broken.map((lines) => lines.length));
     return Array.from({ length: height }, (_, line) => {
       const parts = columns.map(({ isNumber, color }, at) => {
@@ -58,7 +58,7 @@ export function table(
 
 /** Breaks a text at words into indented lines. */
 export function paragraph(text: string, style: TerminalStyle, indent = ""): string {
-  const width = Math.max(LEAST_WIDTH, style.columns - indent.length);
+  const width = Math.max(MIN_WIDTH, style.columns - indent.length);
   const lines = text.split("\n").flatMap((line) =>
     wrapLine(cleanLine(line), { columns: width, indent: "" })
   );
@@ -74,7 +74,7 @@ function fitWidths(
     return Math.max(width, lengthOf(title), ...rows.map((row) => lengthOf(row[at] ?? "")));
   });
   const least = columns.map(({ isNumber }, at) => {
-    return isNumber ? widths[at] ?? 0 : Math.min(widths[at] ?? 0, LEAST_WIDTH);
+    return isNumber ? widths[at] ?? 0 : Math.min(widths[at] ?? 0, MIN_WIDTH);
   });
   for (;;) {
     const total = widths.reduce((sum, width) => sum + width + GAP, -GAP);
@@ -90,9 +90,9 @@ function fitWidths(
 
 function breakCell(cell: string, width: number): string[] {
   const lines = breakText(cell, width);
-  if (lines.length <= MOST_LINES) return lines;
-  const last = [...lines[MOST_LINES - 1] ?? ""].slice(0, width - 1).join("");
-  return [...lines.slice(0, MOST_LINES - 1), `${last}…`];
+  if (lines.length <= MAX_LINES) return lines;
+  const last = [...lines[MAX_LINES - 1] ?? ""].slice(0, width - 1).join("");
+  return [...lines.slice(0, MAX_LINES - 1), `${last}…`];
 }
 
 function breakText(text: string, width: number): string[] {

@@ -8,20 +8,20 @@ export interface TerminalStyle {
 }
 
 /** Minimum width that `COLUMNS` can set. */
-const LEAST_COLUMNS = 20;
+const MIN_COLUMNS = 20;
 
 /** The style for a stream. Files and programs get whole lines without colors. */
 export function styleOf(stream: { isTerminal(): boolean }): TerminalStyle {
   const isTerminal = stream.isTerminal();
   const asked = Number(Deno.env.get("COLUMNS"));
-  const columns = isTerminal ? terminalColumns() : asked >= LEAST_COLUMNS ? asked : Infinity;
+  const columns = isTerminal ? terminalColumns() : asked >= MIN_COLUMNS ? asked : Infinity;
   return { columns, colors: isTerminal && !Deno.noColor, isTerminal };
 }
 
 function terminalColumns(): number {
   try {
     const { columns } = Deno.consoleSize();
-    return columns >= LEAST_COLUMNS ? columns : 80;
+    return columns >= MIN_COLUMNS ? columns : 80;
   } catch {
     // Terminals over a serial line have no known size.
     return 80;

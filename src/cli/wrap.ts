@@ -1,5 +1,5 @@
 /** Minimum width of a text next to its indent. */
-const LEAST_WIDTH = 20;
+const MIN_WIDTH = 20;
 
 /** The beginning of a line that people copy, which stays whole. */
 const COMMAND_LINE = /^(?:Example: | {2})agent-mcp-gateway (?!.*\[)/;
@@ -53,9 +53,5 @@ function hangingIndent(
   const [own = ""] = /^ */.exec(line) ?? [];
   const [label = ""] = /^ *\S.*? {2,}(?=\S)/.exec(line) ?? [];
   const row = " ".repeat(label.length);
-  return label !== "" && columns - row.length >= LEAST_WIDTH
-    ? row
-    : own === ""
-    ? indent
-    : `${own}  `;
+  return label !== "" && columns - row.length >= MIN_WIDTH ? row : own === "" ? indent : `${own}  `;
 }

@@ -8,9 +8,9 @@ const ASKS = new Map<string, (asked: never) => Test>(Object.entries(
   {
     type: (type: string) => (value) => isOfType(type, value),
     enum: (words: JsonValue[]) => (value) => words.includes(value),
-    minimum: (least: number) => (value) => typeof value !== "number" || value >= least,
-    maximum: (most: number) => (value) => typeof value !== "number" || value <= most,
-    minLength: (least: number) => (value) => typeof value !== "string" || value.length >= least,
+    minimum: (min: number) => (value) => typeof value !== "number" || value >= min,
+    maximum: (max: number) => (value) => typeof value !== "number" || value <= max,
+    minLength: (min: number) => (value) => typeof value !== "string" || value.length >= min,
     pattern: (pattern: string) => {
       const shape = new RegExp(pattern, "u");
       return (value) => typeof value !== "string" || shape.test(value);

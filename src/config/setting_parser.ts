@@ -35,12 +35,12 @@ export function oneOf<const T extends string>(...values: T[]): SettingParser<T> 
 }
 
 /** A whole number within a range. */
-export function wholeNumber(least: number, most: number): SettingParser<number> {
+export function wholeNumber(min: number, max: number): SettingParser<number> {
   return {
-    expected: `a whole number from ${least} to ${most}`,
+    expected: `a whole number from ${min} to ${max}`,
     read(text) {
       const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
-      return value >= least && value <= most ? value : undefined;
+      return value >= min && value <= max ? value : undefined;
     },
   };
 }

@@ -49,11 +49,11 @@ export function yesOrNo(brief: string): z.ZodMiniBoolean<boolean> {
 }
 
 /** A whole number in a range, both ends included. */
-export function wholeNumber([least, most]: readonly [least: number, most: number], brief: string) {
-  const expected = `a whole number from ${least} to ${most}`;
+export function wholeNumber([min, max]: readonly [min: number, max: number], brief: string) {
+  const expected = `a whole number from ${min} to ${max}`;
   // Without `abort`, a number that is far out of range would be reported twice.
   return described(
-    z.int({ error: expected, abort: true }).check(z.gte(least, expected), z.lte(most, expected)),
+    z.int({ error: expected, abort: true }).check(z.gte(min, expected), z.lte(max, expected)),
     brief,
   );
 }

@@ -6,8 +6,8 @@ import { didYouMean, editDistance } from "../similar_names.ts";
 
 const PREFIX = "GATEWAY";
 
-/** The most characters in which a mistyped name differs. */
-const MOST_TYPOS = 2;
+/** Maximum number of typos in a name. */
+const MAX_TYPOS = 2;
 
 /** Variables of CGI, and of Kubernetes for a service named `gateway`. */
 const FOREIGN = /^GATEWAY_(?:INTERFACE$|SERVICE_|PORT_\d)/;
@@ -43,15 +43,15 @@ function prefixOf(name: string): string {
 function hasOurPrefix(name: string): boolean {
   const prefix = prefixOf(name);
   // Few typos change the first letter, and it rules out most names at once.
-  return prefix[0] === PREFIX[0] && Math.abs(prefix.length - PREFIX.length) <= MOST_TYPOS &&
-    editDistance(prefix, PREFIX, MOST_TYPOS) <= MOST_TYPOS;
+  return prefix[0] === PREFIX[0] && Math.abs(prefix.length - PREFIX.length) <= MAX_TYPOS &&
+    editDistance(prefix, PREFIX, MAX_TYPOS) <= MAX_TYPOS;
 }
 
 /** Whether the rest of the name leaves no doubt that it is meant for the gateway. */
 function isMeant(name: string, known: ReadonlySet<string>): boolean {
   if (prefixOf(name) === PREFIX) return name.length > PREFIX.length;
   const upper = name.toUpperCase();
-  return known.values().some((one) => editDistance(upper, one, MOST_TYPOS) <= MOST_TYPOS);
+  return known.values().some((one) => editDistance(upper, one, MAX_TYPOS) <= MAX_TYPOS);
 }
 
 function listNames(env: Environment): string[] {

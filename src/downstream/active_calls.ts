@@ -5,7 +5,7 @@ import { within } from "../within.ts";
 
 /** An active call. Each call has its own object, because a client may have many. */
 export interface ActiveCall extends Indexed {
-  readonly link: ClientChannel;
+  readonly channel: ClientChannel;
   readonly clock: Pausable;
   /** Requests for input during the call; most calls have none. */
   inputs: Set<PendingInput> | undefined;
@@ -85,13 +85,13 @@ export class ActiveCalls {
    * The client of the only active call; `undefined` if there are several. The protocol does not say
    * which call a request or a log message of the server belongs to.
    */
-  get onlyLink(): ClientChannel | undefined {
-    return this.#entries.size === 1 ? this.#entries.any?.link : undefined;
+  get onlyChannel(): ClientChannel | undefined {
+    return this.#entries.size === 1 ? this.#entries.any?.channel : undefined;
   }
 
   /** Adds a call. Pass the result to `end`. */
-  begin(link: ClientChannel, clock: Pausable): ActiveCall {
-    const entry: ActiveCall = { link, clock, inputs: undefined, indexInSet: -1 };
+  begin(channel: ClientChannel, clock: Pausable): ActiveCall {
+    const entry: ActiveCall = { channel, clock, inputs: undefined, indexInSet: -1 };
     this.#entries.add(entry);
     return entry;
   }

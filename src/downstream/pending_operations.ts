@@ -4,7 +4,7 @@ import type { ClientChannel } from "./client_channel.ts";
 /** An operation on a server that may ask for a login. Each has its own object. */
 export interface PendingOperation {
   /** The channel to the client that a login can be offered to. */
-  readonly link: ClientChannel;
+  readonly channel: ClientChannel;
   /** The clock or the permit of the operation, if it has one. */
   readonly clock: Pausable | undefined;
 }
@@ -15,9 +15,9 @@ export class PendingOperations {
   #waits = 0;
 
   /** The channel to offer a login to: of the first client that can show links, else of the first. */
-  get bestLink(): ClientChannel | undefined {
-    const links = [...this.#operations].map(({ link }) => link);
-    return links.find((link) => link.supports("url")) ?? links[0];
+  get bestChannel(): ClientChannel | undefined {
+    const channels = [...this.#operations].map(({ channel }) => channel);
+    return channels.find((channel) => channel.supports("url")) ?? channels[0];
   }
 
   /** Adds an operation, and returns it. Pass it to `leave`. */

@@ -16,7 +16,7 @@ export interface PooledSession extends Due {
   /** The client it belongs to; `undefined` if several share it, or no client has taken it yet. */
   client: string | undefined;
   /** The back channel to that client. */
-  link: ClientChannel | undefined;
+  clientChannel: ClientChannel | undefined;
   /** Equal for clients that declare alike. */
   readonly capabilitiesKey: string;
   /** Number of operations that hold it. */
@@ -51,7 +51,7 @@ export interface SessionRequest {
   /** Equal for clients that declare alike. */
   readonly capabilitiesKey: string;
   /** Returns the client that owns the session; a session that was started ahead gets it later. */
-  readonly link: () => ClientChannel | undefined;
+  readonly clientChannel: () => ClientChannel | undefined;
 }
 
 /** Capabilities that a session declares if it is started for no client in particular. */
@@ -205,7 +205,7 @@ export class SessionPool {
     this.#spare = undefined;
     if (spare.client === undefined && this.#options.isolation !== "shared") {
       spare.client = caller.sessionId;
-      spare.link = caller.channel;
+      spare.clientChannel = caller.channel;
       const level = caller.channel.logLevel();
       if (level !== undefined) void spare.session.setLogLevel(level);
     }
@@ -217,12 +217,12 @@ export class SessionPool {
     const capabilities = connection?.capabilities ?? NO_CAPABILITIES;
     const capabilitiesKey = this.#options.keyOf(capabilities);
     const owner = isolation === "shared" ? undefined : connection;
-    const wanted = { capabilities, capabilitiesKey, link: () => pooled.link };
+    const wanted = { capabilities, capabilitiesKey, clientChannel: () => pooled.clientChannel };
     const pooled: PooledSession = {
       session: start(wanted, () => this.#forget(pooled)),
       queue: new FairQueue(maxConcurrency),
       client: owner?.sessionId,
-      link: owner?.channel,
+      clientChannel: owner?.channel,
       capabilitiesKey,
       users: 0,
       onUnused: [],

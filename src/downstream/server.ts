@@ -247,7 +247,7 @@ export class DownstreamServer {
   async #withLease<T>(caller: Caller, { run, signal, refusalIn, clock }: LeaseUse<T>): Promise<T> {
     // Pending operations matter only where OAuth may offer one of them a login.
     const pending = this.#authorization &&
-      this.#pending.enter({ link: caller.channel, clock: clock ?? caller.permit });
+      this.#pending.enter({ channel: caller.channel, clock: clock ?? caller.permit });
     try {
       for (let isFirst = true;; isFirst = false) {
         this.#refuseIfUnusable();
@@ -320,13 +320,13 @@ export class DownstreamServer {
   }
 
   #startSession(wanted: SessionRequest, ended: () => void): Session {
-    const { capabilities, capabilitiesKey, link } = wanted;
+    const { capabilities, capabilitiesKey, clientChannel } = wanted;
     const { version, log, open, pingMs } = this.#context;
     this.#health.started();
     const session: Session = new Session({
       config: this.config,
       capabilities,
-      link,
+      clientChannel,
       version,
       log,
       open: () => open(this.config, this.#authorization),

@@ -37,7 +37,7 @@ export interface ServerListener {
   /** The active calls, which a request of the server may belong to. */
   readonly calls: ActiveCalls;
   /** Returns the client that a request or a log message is for; `undefined` if none is known. */
-  readonly link: () => ClientChannel | undefined;
+  readonly clientChannel: () => ClientChannel | undefined;
   /** The server sent invalid data; receives its beginning. */
   readonly onNoise: (excerpt: string) => void;
   /** The server's tools may have changed. */
@@ -53,7 +53,8 @@ export interface ServerListener {
  * @param listener Receives its messages.
  */
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
-  const { config, codec, forward, log, calls, link, onNoise, onToolsChanged, onClosed } = listener;
+  const { config, codec, forward, log, calls, clientChannel, onNoise, onToolsChanged, onClosed } =
+    listener;
   const server = config.name;
   const noise = new NoiseLog(log, { server, verb: transportKind(config.connect).verb });
   const peer = new Peer(channel, {
@@ -61,7 +62,13 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
       if (peer.incomingCount > MAX_REQUESTS) {
         const message = `More than ${MAX_REQUESTS} requests are under way`;
         request.fail({ code: RPC_CODES.internalError, message });
-      } else forwardRequest(request, { codec: codec(), server, forward, link: link(), calls });
+      } else {forwardRequest(request, {
+          codec: codec(),
+          server,
+          forward,
+          clientChannel: clientChannel(),
+          calls,
+        });}
     },
     notification: (method, params) => {
       const decoded = codec().decodeNotification({ method, params }, server);
@@ -69,9 +76,9 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
         case "tools-changed":
           return onToolsChanged();
         case "log":
-          return link()?.log(decoded.params);
+          return clientChannel()?.log(decoded.params);
         case "link-done":
-          return link()?.linkDone(decoded.params);
+          return clientChannel()?.linkDone(decoded.params);
       }
     },
     late: (excerpt) => {
@@ -102,26 +109,26 @@ interface Forwarding {
   /** Requests that are forwarded to the client. */
   readonly forward: readonly Forwarded[];
   /** The client; `undefined` if none is known. */
-  readonly link: ClientChannel | undefined;
+  readonly clientChannel: ClientChannel | undefined;
   /** The calls under way on the session. */
   readonly calls: ActiveCalls;
 }
 
 /** Answers a request of a server: directly, or through the client. */
 function forwardRequest(request: IncomingRequest, forwarding: Forwarding): void {
-  const { codec, server, forward, link, calls } = forwarding;
+  const { codec, server, forward, clientChannel, calls } = forwarding;
   const decoded = codec.decodeRequest(request, server);
   if (decoded?.kind === "own") return request.reply(decoded.result);
   if (decoded === undefined || !forward.includes(decoded.capability)) {
     return request.failUnknownMethod();
   }
-  if (link === undefined) {
+  if (clientChannel === undefined) {
     const message = `No client is there to answer ${request.method}`;
     return request.fail({ code: RPC_CODES.internalError, message });
   }
   const graceMs = decoded.capability === "roots" ? ROOTS_GRACE_MS : 0;
   const pending = calls.beginInput(request.signal, graceMs);
-  link.ask(decoded.input, pending.signal).then(
+  clientChannel.ask(decoded.input, pending.signal).then(
     (response) => answer(request, response),
     () => {
       const message = pending.signal.aborted

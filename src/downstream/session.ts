@@ -63,7 +63,7 @@ export interface SessionOptions {
   /** Capabilities of the client that the session is for. */
   readonly capabilities: ClientCapabilities;
   /** Returns the client that owns the session; `undefined` if it is shared. */
-  readonly link: () => ClientChannel | undefined;
+  readonly clientChannel: () => ClientChannel | undefined;
   /** Opens the connection. */
   readonly open: () => Promise<Transport>;
   /** Refuses starts while the server keeps failing. */
@@ -298,7 +298,7 @@ export class Session {
           throw cause instanceof StartAbandoned ? cause : await this.#explain(cause, timedOut);
         }
       });
-      const level = this.#options.link()?.logLevel();
+      const level = this.#options.clientChannel()?.logLevel();
       if (level !== undefined) void this.setLogLevel(level);
       return info;
     } catch (cause) {
@@ -366,7 +366,7 @@ export class Session {
       calls: this.activeCalls,
       onNoise: (excerpt) => this.#noise.note(excerpt),
       // On a shared session, the client is known only while there is a single call.
-      link: () => this.activeCalls.onlyLink ?? this.#options.link(),
+      clientChannel: () => this.activeCalls.onlyChannel ?? this.#options.clientChannel(),
       onToolsChanged,
       onClosed: () => {
         // While it connects, the start itself fails and says why.

@@ -10,8 +10,8 @@ import type { ServerHealth } from "./server_status.ts";
 import type { Session } from "./session.ts";
 
 /**
- * The way in which a session was lost. `gone`: the server refuses it and accepts a new one. `lost`: the server does
- * not answer on it and accepts a new one.
+ * The way in which a session was lost: the server accepts a new one and refuses this one (`gone`), or
+ * does not answer on it (`lost`).
  */
 export type SessionLoss = "gone" | "lost";
 

@@ -113,8 +113,8 @@ export class ToolListCache {
     this.#byKey.delete(key);
   }
 
-  #logProblems({ incompleteReason: shortfall, leftOut }: Catalog): void {
-    if (shortfall !== undefined) this.#warn(shortfall);
+  #logProblems({ incompleteReason, leftOut }: Catalog): void {
+    if (incompleteReason !== undefined) this.#warn(incompleteReason);
     for (const what of leftOut) this.#warn(`Tool left out: ${what}`);
   }
 

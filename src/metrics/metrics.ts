@@ -34,7 +34,7 @@ export interface MetricsSummary {
 export type Dimension = keyof MetricsSummary;
 
 /** Maximum number of names per dimension, to bound the memory. */
-const MOST_NAMES: Readonly<Record<Dimension, number>> = {
+const MAX_NAMES: Readonly<Record<Dimension, number>> = {
   operations: 10,
   agents: 100,
   servers: 100,
@@ -81,7 +81,7 @@ export class Metrics {
     const byName = this.stats[dimension];
     const known = byName.get(name);
     if (known !== undefined) return known;
-    if (byName.size >= MOST_NAMES[dimension] && name !== OTHER) {
+    if (byName.size >= MAX_NAMES[dimension] && name !== OTHER) {
       return this.#statsOf(dimension, OTHER);
     }
     const stats = new OperationStats();

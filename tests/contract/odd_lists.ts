@@ -35,8 +35,8 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
         options: { connectTimeoutMs: 1000 },
       });
       for (let count = 0; count < 3; count++) {
-        const { tools, incompleteReason: shortfall } = await scene.listTools();
-        assert.deepEqual([tools, shortfall], [[], NO_TOOLS]);
+        const { tools, incompleteReason } = await scene.listTools();
+        assert.deepEqual([tools, incompleteReason], [[], NO_TOOLS]);
         const answer = await scene.call("any");
         assert.ok(answer.kind === "no-such-tool" && answer.catalog.incompleteReason === NO_TOOLS);
       }
@@ -49,9 +49,9 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
   Deno.test(`[sessions.no-tools] ${name}: a server that does not declare its tools has them all the same`, async () => {
     const script = { capabilities: {}, pages: [[definition("one")], [definition("two")]] };
     await using scene = new Scene(create(), { script });
-    const { tools, incompleteReason: shortfall } = await scene.listTools();
+    const { tools, incompleteReason } = await scene.listTools();
     assert.deepEqual(tools.map((tool) => tool.name), ["one", "two"]);
-    assert.equal(shortfall, undefined);
+    assert.equal(incompleteReason, undefined);
   });
 
   Deno.test(`[sessions.no-tools] ${name}: a server that declares tools and does not know tools/list is reported`, async () => {
@@ -99,10 +99,10 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
   for (const [what, pages, expected] of partial) {
     Deno.test(`[sessions.partial-list] ${name}: a page that ${what} keeps the tools so far, and is reported`, async () => {
       await using scene = new Scene(create(), HELD);
-      const { tools, incompleteReason: shortfall } = await listPages(scene, ...pages);
+      const { tools, incompleteReason } = await listPages(scene, ...pages);
       assert.deepEqual(tools.map((tool) => tool.name), ["one", "held"]);
-      assert.match(shortfall ?? "", /^Its list of tools is incomplete: /);
-      assert.match(shortfall ?? "", expected);
+      assert.match(incompleteReason ?? "", /^Its list of tools is incomplete: /);
+      assert.match(incompleteReason ?? "", expected);
       assert.equal(scene.log.length, 1);
       assert.match(scene.log[0] ?? "", expected);
     });
@@ -128,9 +128,9 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
   Deno.test(`[sessions.partial-list] ${name}: a page that never arrives keeps the tools so far`, async () => {
     const timed: SceneOptions = { ...HELD, options: { connectTimeoutMs: 1000 } };
     await using scene = new Scene(create(), timed);
-    const { tools, incompleteReason: shortfall } = await listPages(scene, one);
+    const { tools, incompleteReason } = await listPages(scene, one);
     assert.equal(tools.length, 2);
-    assert.match(shortfall ?? "", /page 2 is missing: it was not answered in time/);
+    assert.match(incompleteReason ?? "", /page 2 is missing: it was not answered in time/);
     // The missing page is known now; nobody waits for it a second time.
     assert.equal((await scene.listTools()).tools.length, 2);
     assert.equal(scene.taps[0]?.count("tools/list"), 2);

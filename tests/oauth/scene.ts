@@ -57,7 +57,7 @@ export class OAuthScene implements AsyncDisposable {
   /** The client of the one call that waits, if there is one. */
   set waiting(client: Client | undefined) {
     if (this.#waiting !== undefined) this.#pending.leave(this.#waiting);
-    this.#waiting = client && { link: client.channel, clock: undefined };
+    this.#waiting = client && { channel: client.channel, clock: undefined };
     if (this.#waiting !== undefined) this.#pending.enter(this.#waiting);
   }
 

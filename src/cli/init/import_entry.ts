@@ -1,3 +1,4 @@
+import * as json from "../../json.ts";
 import { findDisablingKey, otherNames, SWITCHES } from "../../config/mod.ts";
 import type { ClientId } from "./clients.ts";
 
@@ -35,7 +36,7 @@ export interface EntryOrigin {
 
 /** Whether a value is an object of JSON. */
 export function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return json.isRecord(value);
 }
 
 /**

@@ -46,7 +46,7 @@ export interface JournalEntry {
 }
 
 /** Number of runs that can be undone. */
-const MOST_ENTRIES = 20;
+const MAX_ENTRIES = 20;
 
 /**
  * Reads the runs that can be undone, the oldest first.
@@ -77,7 +77,7 @@ export async function editJournal(
 ): Promise<void> {
   for (;;) {
     const { real, bytes: before } = readState(path);
-    const runs = edit(parseRuns(path, before)).slice(-MOST_ENTRIES);
+    const runs = edit(parseRuns(path, before)).slice(-MAX_ENTRIES);
     if (runs.length === 0) return await removeIfThere(path);
     const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, runs }, null, 2)}\n`);
     Deno.mkdirSync(folderOf(real), { recursive: true, mode: 0o700 });

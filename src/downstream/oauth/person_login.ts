@@ -45,8 +45,8 @@ export interface LoginStart {
 export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAttempt {
   const { config, url, pending, loginMs, openBrowser, log } = settings;
   const { name } = config;
-  const link = pending.bestLink;
-  if (link === undefined) {
+  const channel = pending.bestChannel;
+  if (channel === undefined) {
     const message = `Server "${name}" needs a login; the first call will start it.`;
     throw new LoginNeedsCaller("AUTH_REQUIRED", name, message, {
       command: serverCommand("auth login", name),
@@ -61,7 +61,7 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
     withinMs: loginMs,
     ask: async (page, signal) => {
       log.info("A person is asked to log in", { server: name });
-      asked = await askClient(link, { server: name, page, id, signal }) ??
+      asked = await askClient(channel, { server: name, page, id, signal }) ??
         (await openBrowser(page) ? "browser" : "nobody");
       log.debug("Asked for a login", { server: name, by: asked });
       return asked;
@@ -69,8 +69,8 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
   });
   const complete = (): void => {
     // A fast user may finish before the client confirms the elicitation.
-    if (link.supports("url") && (asked ?? "client") === "client") {
-      link.linkDone({ elicitationId: id });
+    if (channel.supports("url") && (asked ?? "client") === "client") {
+      channel.linkDone({ elicitationId: id });
     }
   };
   attempt.done.then(() => {
@@ -91,7 +91,7 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#url-mode-elicitation-requests}
  */
 async function askClient(
-  link: ClientChannel,
+  channel: ClientChannel,
   { server, page, id, signal }: {
     readonly server: string;
     readonly page: string;
@@ -102,7 +102,7 @@ async function askClient(
   const message = `The server "${server}" needs you to log in at ${new URL(page).host}. ` +
     "Open the link and log in; the call then continues automatically.";
   const params = { mode: "url", elicitationId: id, url: page, message };
-  const { kind } = await link.ask({ kind: "url", params }, signal);
+  const { kind } = await channel.ask({ kind: "url", params }, signal);
   switch (kind) {
     case "accepted":
       return "client";

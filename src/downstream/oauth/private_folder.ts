@@ -1,3 +1,5 @@
+import { identityAt } from "../../file_identity.ts";
+
 /** Gives access to the owner only. */
 const FOLDER_MODE = 0o700;
 
@@ -7,7 +9,7 @@ const FOLDER_MODE = 0o700;
  * @throws Any error of the system, if the folder cannot be made or restricted.
  */
 export async function makePrivateFolder(folder: string): Promise<void> {
-  const isNew = !await isThere(folder);
+  const isNew = identityAt(folder) === undefined;
   await Deno.mkdir(folder, { recursive: true, mode: FOLDER_MODE });
   if (Deno.build.os !== "windows") return await Deno.chmod(folder, FOLDER_MODE);
   // On Windows this takes a program, and also applies to files that are added later.
@@ -29,14 +31,4 @@ export function accessArguments(
   const [domain, name] = [env.get("USERDOMAIN"), env.get("USERNAME") ?? ""];
   const user = domain ? `${domain}\\${name}` : name;
   return [folder, "/inheritance:r", "/grant:r", `${user}:(OI)(CI)F`];
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

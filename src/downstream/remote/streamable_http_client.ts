@@ -19,7 +19,7 @@ const FIRST_RESUMPTION_MS = 500;
 const LAST_RESUMPTION_MS = 10_000;
 
 /** A server may ask for a shorter pause than this, in milliseconds, and end the stream each time. */
-const LEAST_RESUMPTION_MS = 100;
+const MIN_RESUMPTION_MS = 100;
 
 /**
  * A client of Streamable HTTP: each message is sent with a POST of its own, whose response has the
@@ -187,7 +187,7 @@ export class StreamableHttpClient implements RemoteClient {
     while (resumption.attempts < MAX_RESUMPTIONS) {
       const backoffMs = FIRST_RESUMPTION_MS * 2 ** resumption.attempts++;
       const pauseMs = retryMs ?? Math.min(backoffMs, LAST_RESUMPTION_MS);
-      await wait(Math.max(pauseMs, LEAST_RESUMPTION_MS), signal);
+      await wait(Math.max(pauseMs, MIN_RESUMPTION_MS), signal);
       try {
         const response = await requester.send(url, {
           method: "GET",

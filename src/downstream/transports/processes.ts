@@ -11,8 +11,8 @@ export class NoRoom extends DownstreamError {
    * @param server Name of the server.
    * @param most Limit of processes.
    */
-  constructor(server: string, most: number) {
-    const message = `Server "${server}" is not available: the gateway runs ${most} server ` +
+  constructor(server: string, max: number) {
+    const message = `Server "${server}" is not available: the gateway runs ${max} server ` +
       "processes already (GATEWAY_MAX_PROCESSES).";
     const hint = "Try again when other calls are done";
     super("SERVER_UNAVAILABLE", server, message, { hint });
@@ -21,7 +21,7 @@ export class NoRoom extends DownstreamError {
 
 /** The processes of all servers of a gateway: limits their number, and has the watchdog end them. */
 export class Processes {
-  readonly #most: number;
+  readonly #max: number;
   readonly #groups = new Set<number>();
   readonly #watchdog: Watchdog;
 
@@ -31,19 +31,19 @@ export class Processes {
    * @param most Limit of processes.
    * @param log Receives a warning if the watchdog cannot be started.
    */
-  constructor(most: number, log: Log) {
-    this.#most = most;
+  constructor(max: number, log: Log) {
+    this.#max = max;
     this.#watchdog = new Watchdog(log);
   }
 
   /** Limit of processes. */
   get most(): number {
-    return this.#most;
+    return this.#max;
   }
 
   /** Whether one more process may be started. */
   get hasRoom(): boolean {
-    return this.#groups.size < this.#most;
+    return this.#groups.size < this.#max;
   }
 
   /** Adds a process group that was started. */

@@ -1,15 +1,15 @@
 /** A shared limit: on the total size of request bodies, kept events, or queued responses. */
 export class Budget {
   used = 0;
-  readonly #most: number;
+  readonly #max: number;
 
   /** @param most The maximum of `used`. */
-  constructor(most: number) {
-    this.#most = most;
+  constructor(max: number) {
+    this.#max = max;
   }
 
   /** Whether `used` exceeds the maximum, or would with `more`. */
   isExceeded(more: number = 0): boolean {
-    return this.used + more > this.#most;
+    return this.used + more > this.#max;
   }
 }

@@ -170,7 +170,7 @@ export class Listener {
     }
     const context: RequestContext = {
       address: socket.remoteAddress ?? "",
-      readBody: (most) => readBody(incoming, { maxBytes: most, budget: this.#bodies }),
+      readBody: (max) => readBody(incoming, { maxBytes: max, budget: this.#bodies }),
     };
     const scheme = certificate === undefined ? "http" : "https";
     const request = new Request(`${scheme}://${headers.host}${url}`, {

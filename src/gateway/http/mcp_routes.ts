@@ -209,7 +209,7 @@ function answer(reply: PostResult): Response {
 function postOptions(req: HonoRequest, { limits }: McpOptions): PostOptions {
   return {
     acceptsEvents: accepts(req, EVENT_STREAM),
-    takesPriming: (req.header("mcp-protocol-version") ?? "") >= PRIMING_SINCE,
+    acceptsPriming: (req.header("mcp-protocol-version") ?? "") >= PRIMING_SINCE,
     streamAfterMs: limits.streamAfterMs,
   };
 }

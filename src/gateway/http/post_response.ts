@@ -29,7 +29,7 @@ export interface PostOptions {
   /** Whether the client accepts an event stream. */
   readonly acceptsEvents: boolean;
   /** Whether the client accepts events without a message. */
-  readonly takesPriming: boolean;
+  readonly acceptsPriming: boolean;
   /** Time after which a stream starts in any case, in milliseconds. */
   readonly streamAfterMs: number;
 }
@@ -97,7 +97,7 @@ export class PostResponseWriter implements ResponseWriter {
     const id = this.#owner.beginStream(this);
     this.#streamId = id;
     this.#stream = new EventStream();
-    if (this.#options.takesPriming) this.#stream.prime(`${id}-0`);
+    if (this.#options.acceptsPriming) this.#stream.prime(`${id}-0`);
     this.#settle({ kind: "stream", stream: this.#stream });
     if (this.#answer !== undefined) this.#emit(this.#answer.text);
   }

@@ -11,7 +11,7 @@ export interface SentEvent {
 
 /** The last messages of a session, for a client that lost its connection before it had read them. */
 export class ReplayBuffer {
-  readonly #most: number;
+  readonly #max: number;
   readonly #budget: Budget;
   #events: SentEvent[] = [];
   #size = 0;
@@ -22,8 +22,8 @@ export class ReplayBuffer {
    * @param most Maximum size of the kept messages, in UTF-16 code units.
    * @param budget The shared limit of all sessions, in the same unit.
    */
-  constructor(most: number, budget: Budget) {
-    this.#most = most;
+  constructor(max: number, budget: Budget) {
+    this.#max = max;
     this.#budget = budget;
   }
 
@@ -32,7 +32,7 @@ export class ReplayBuffer {
     this.#events.push(event);
     this.#take(event.text.length);
     let gone = 0;
-    while (this.#size > this.#most || this.#budget.isExceeded()) {
+    while (this.#size > this.#max || this.#budget.isExceeded()) {
       const oldest = this.#events[gone++];
       if (oldest === undefined) break;
       this.#take(-oldest.text.length);

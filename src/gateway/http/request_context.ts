@@ -16,5 +16,5 @@ export interface RequestContext {
    *
    * @param most Maximum size of the body, in bytes.
    */
-  readBody(most: number): Promise<Uint8Array<ArrayBuffer> | BodyError>;
+  readBody(max: number): Promise<Uint8Array<ArrayBuffer> | BodyError>;
 }

@@ -22,7 +22,7 @@ const SINGLE: ReadonlySet<string> = new Set([
 ]);
 
 /** Maximum number of headers of a request: a server may ignore further ones. */
-const MOST_HEADERS = 200;
+const MAX_HEADERS = 200;
 
 const HOST = /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 
@@ -38,7 +38,7 @@ export function findHeadFault(
   rawHeaders: readonly string[],
 ): 400 | 405 | 431 | undefined {
   if (method === undefined || !METHODS.has(method)) return 405;
-  if (rawHeaders.length > 2 * MOST_HEADERS) return 431;
+  if (rawHeaders.length > 2 * MAX_HEADERS) return 431;
   const seen = new Set<string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? "").toLowerCase();

@@ -6,4 +6,3 @@
  * @module
  */
 export * as v2025 from "./v2025.ts";
-export type { ToolCallAnswer as CallAnswer } from "./v2025.ts";

@@ -1,4 +1,4 @@
-import { MEMORY } from "./memory_door.ts";
+import { MEMORY } from "./memory_transport.ts";
 import { describeClientTransport } from "./suite.ts";
 
 describeClientTransport(MEMORY);

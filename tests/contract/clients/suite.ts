@@ -1,6 +1,6 @@
 /**
- * The contract of every transport for clients. To add a transport, describe it as a `Door`, and write a test file
- * that calls `describeDoor`.
+ * The contract of every transport for clients. To add one, describe it as a `ClientTransport`, and write
+ * a test file that calls `describeClientTransport`.
  */
 import assert from "node:assert/strict";
 import { checkCalls, checkProgress } from "./calls.ts";
