@@ -1,5 +1,5 @@
 import { secretsIn, type ServerConfig } from "../config/mod.ts";
-import { redact } from "../redact.ts";
+import { redact, redactText } from "../redact.ts";
 
 /** Maximum length of a quote from a server, in UTF-16 code units. */
 const MAX_QUOTE = 500;
@@ -47,7 +47,8 @@ export function secretsOf(config: ServerConfig): string[] {
 }
 
 /**
- * Prepares a text of a server for a quote: removes its secrets and the home folder, and shortens it.
+ * Prepares a text of a server for a quote: removes its secrets, texts that look like
+ * secrets and the home folder, and shortens it.
  *
  * @param text The text.
  * @param config Its entry.
@@ -56,6 +57,7 @@ export function redactExcerpt(text: string, config: ServerConfig): string {
   const secrets = secretsOf(config);
   const longest = Math.max(0, ...secrets.map(({ length }) => length));
   // A secret that the cut goes through must be recognized, so that much more is redacted first.
-  const clean = redact(text.slice(0, MAX_QUOTE + longest), secrets, Deno.env.get("HOME"));
+  const known = redact(text.slice(0, MAX_QUOTE + longest), secrets, Deno.env.get("HOME"));
+  const clean = redactText(known);
   return clean.length > MAX_QUOTE ? `${clean.slice(0, MAX_QUOTE)}…` : clean;
 }

@@ -164,6 +164,14 @@ Deno.test("a server that crashes during a call", async (t) => {
     }
   });
 
+  await t.step("[errors.no-secrets] texts that look like secrets are removed, too", async () => {
+    const message = await crash(
+      gateway,
+      "token=SECRETTOKEN123 is bad\napi_key: sk-0123456789abcdefgh",
+    );
+    assert.match(message, /token=\[redacted\] is bad\napi_key: \[redacted\]$/);
+  });
+
   await t.step("[errors.no-secrets] secrets and the home folder removed", async () => {
     const { home } = gateway.setup;
     const stderr = [...Object.values(CANARIES), `${home}/x`, `KEY=${CANARIES.own}!`].join("\n");

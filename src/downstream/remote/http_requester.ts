@@ -1,5 +1,5 @@
 import { wait } from "../../within.ts";
-import { redact } from "../../redact.ts";
+import { redact, redactText } from "../../redact.ts";
 import type { Authorization } from "../authorization.ts";
 import { MAX_REDIRECTS, REDIRECTS } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
@@ -76,7 +76,7 @@ export class HttpRequester {
    */
   clean(text: string, url: URL): string {
     const own = [...secretsOfUrl(url), ...this.#cookies.values, this.#sessionId];
-    return redact(text, [...this.#secrets(), ...own]);
+    return redactText(redact(text, [...this.#secrets(), ...own]));
   }
 
   /**

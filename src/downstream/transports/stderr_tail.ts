@@ -1,4 +1,5 @@
 import { ReadThrottle } from "../../jsonrpc/mod.ts";
+import { redactText } from "../../redact.ts";
 
 const MAX_LINES = 20;
 const MAX_BYTES = 2048;
@@ -34,9 +35,9 @@ export class StderrTail {
     this.done = this.#read(stream);
   }
 
-  /** The last lines, at most 20 and 2048 bytes. */
+  /** The last lines, at most 20 and 2048 bytes, also without texts that look like secrets. */
   text(): string {
-    const bytes = new TextEncoder().encode(this.#lines.join("\n"));
+    const bytes = new TextEncoder().encode(redactText(this.#lines.join("\n")));
     if (bytes.length <= MAX_BYTES) return new TextDecoder().decode(bytes);
     // The cut may go through a character.
     return new TextDecoder().decode(bytes.subarray(-MAX_BYTES)).replace(/^\ufffd+/, "");
