@@ -1,7 +1,6 @@
 import { buildServer } from "./build_server.ts";
 import { type Environment, homeFolder } from "./environment.ts";
 import { entriesOf } from "./json_value.ts";
-import { fastChecks } from "./fast_checks.ts";
 import type { ServerConfig } from "./server.ts";
 
 /**
@@ -9,12 +8,14 @@ import type { ServerConfig } from "./server.ts";
  *
  * @param text The text of the file; a text with errors has no servers.
  */
-export function parseServers(
+export async function parseServers(
   text: string,
   { env, cwd }: { readonly env: Environment; readonly cwd: string },
-): ReadonlyMap<string, ServerConfig> {
-  const { document } = fastChecks.parse("", text);
-  const file = document === undefined ? undefined : fastChecks.checkServers(document).file;
+): Promise<ReadonlyMap<string, ServerConfig>> {
+  // The fast checks refuse some valid texts, such as names with an escape.
+  const { diagnosticChecks } = await import("./diagnostic_checks.ts");
+  const { document } = diagnosticChecks.parse("", text);
+  const file = document === undefined ? undefined : diagnosticChecks.checkServers(document).file;
   const variables = { env, cwd, home: homeFolder(env) };
   const servers = entriesOf(file?.mcpServers ?? {})
     .filter(([, entry]) => entry.disabled !== true)

@@ -18,7 +18,7 @@ const SERVERS = {
 
 Deno.test("[cli.doctor-download] packages are downloaded three at a time, other servers start concurrently", async () => {
   const env = { get: () => undefined, toObject: () => ({}) };
-  const servers = parseServers(JSON.stringify({ mcpServers: SERVERS }), { env, cwd: "/" });
+  const servers = await parseServers(JSON.stringify({ mcpServers: SERVERS }), { env, cwd: "/" });
   const probes = new Probes({ servers }, {
     settings: readSettings({}, env),
     log: createLog({ level: "error", write: () => {} }),

@@ -178,6 +178,20 @@ Deno.test("[init.look] a server that does not answer does not delay the others",
   assert.match(looked.get("lost")?.failure ?? "", /NOT_THERE/);
 });
 
+Deno.test("[init.look] servers are started whatever their names", async () => {
+  using scene = new Scene();
+  const { machine } = scene.options({ env: ENV });
+  const server = listing(scene, [{ name: "look" }]);
+  for (const name of ["a\nb", "e\u001b[31mv", "7", "__proto__"]) {
+    const text = `{"mcpServers": {"mem": ${JSON.stringify(server)}, ${JSON.stringify(name)}: ${
+      JSON.stringify(server)
+    }}}`;
+    const looked = await inspectServers(text, { machine, stderr: { write: () => {} } });
+    const found = [...looked].map(([one, { tools }]) => [one, tools?.length]);
+    assert.deepEqual(found, [["mem", 1], [name, 1]]);
+  }
+});
+
 Deno.test({
   name: "[init.look] Ctrl-C continues with the servers that have answered",
   ignore: Deno.build.os === "windows",

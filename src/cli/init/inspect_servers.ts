@@ -61,7 +61,7 @@ export async function inspectServers(
   { machine, stderr, inspectMs = INSPECT_MS, downloadMs = DOWNLOAD_MS, only }: InspectOptions,
 ): Promise<Inspected> {
   const { env, cwd } = machine;
-  const all = [...parseServers(text, { env, cwd })];
+  const all = [...await parseServers(text, { env, cwd })];
   const servers = new Map(all.filter(([name]) => only?.includes(name) ?? true));
   const inspected = new Map<string, InspectedServer>();
   if (servers.size === 0) return inspected;
