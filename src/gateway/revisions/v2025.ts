@@ -188,14 +188,12 @@ function encodeOutcome(
   }
 }
 
-/** Writes a server's JSON-RPC error, with the tool's schema if that helps. */
+/** Writes a server's JSON-RPC error, with the help for the next call if there is any. */
 function rpcErrorText(
-  { text: { json: text }, inputSchema }: Outcome & { readonly kind: "rpc-error" },
+  { text: { json: text }, help }: Outcome & { readonly kind: "rpc-error" },
 ): string {
   // Extend the server's own text, so that no number is rounded; it is a non-empty object.
-  return inputSchema === undefined
-    ? text
-    : `${text.slice(0, text.lastIndexOf("}"))},"inputSchema":${inputSchema}}`;
+  return help === undefined ? text : `${text.slice(0, text.lastIndexOf("}"))},${help}}`;
 }
 
 function ownResult({ json, structured }: Outcome & { readonly kind: "own" }): ToolCallAnswer {

@@ -54,8 +54,8 @@ export type ServerAnswer =
     readonly kind: "rpc-error";
     readonly error: RpcError;
     readonly text: JsonText;
-    /** Text of the tool's input schema, if it may help to correct the call. */
-    readonly inputSchema?: string;
+    /** A further member of the error, as JSON: the tool's schema, if it may help to correct the call. */
+    readonly help?: string;
     readonly downstreamMs: number;
   };
 
@@ -107,9 +107,8 @@ function readAnswer(
   const { error, text } = reply;
   const isInvalid = error.code === RPC_CODES.invalidParams ||
     findSchemaErrors(tool, args).length > 0;
-  const inputSchema = isInvalid ? schemaText(tool) : undefined;
-  const help = inputSchema === undefined ? {} : { inputSchema };
-  return { kind: "rpc-error", error, text, ...help, downstreamMs };
+  const answer = { kind: "rpc-error", error, text, downstreamMs } as const;
+  return isInvalid ? { ...answer, help: schemaMember(tool) } : answer;
 }
 
 function unknownTool(
@@ -145,6 +144,12 @@ function missingArguments(
 function schemaText(tool: Tool): string | undefined {
   const text = textAt(tool.text.json, "inputSchema") ?? "null";
   return text.length > MAX_SCHEMA ? undefined : text;
+}
+
+/** Writes the schema as a member of an object, or where to see one that is too long. */
+function schemaMember(tool: Tool): string {
+  const schema = schemaText(tool);
+  return schema === undefined ? `"hint":${JSON.stringify(SEE_SCHEMA)}` : `"inputSchema":${schema}`;
 }
 
 /** Returns details that help to correct a call: the schema errors, and the schema. */
