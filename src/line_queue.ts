@@ -5,6 +5,7 @@
  * @module
  */
 
+import { identityOf } from "./file_identity.ts";
 import { within } from "./within.ts";
 
 /** Maximum size of the queue, in UTF-16 code units. */
@@ -136,9 +137,25 @@ const STANDARD_STREAMS: ReadonlyMap<string, LineQueue> = new Map([
   ["/proc/self/fd/1", standardOutputLines],
 ]);
 
-/** Returns the queue of a standard stream's path, because Deno opens it only with all permissions. */
+/**
+ * Returns the queue of a standard stream's path, because Deno opens it only with all permissions. Other
+ * paths to the same pipe, such as links, count too.
+ */
 export function standardStream(path: string): LineQueue | undefined {
-  return STANDARD_STREAMS.get(path);
+  const named = STANDARD_STREAMS.get(path);
+  const pipe = named === undefined ? pipeAt(path) : undefined;
+  if (pipe === undefined) return named;
+  return [...STANDARD_STREAMS].find(([stream]) => pipeAt(stream) === pipe)?.[1];
+}
+
+function pipeAt(path: string): string | undefined {
+  try {
+    const info = Deno.statSync(path);
+    return info.isFifo || info.isSocket ? identityOf(info) : undefined;
+  } catch {
+    // There is no such file, or it must not be read: then it is no standard stream.
+    return undefined;
+  }
 }
 
 /** Writes a text to standard error synchronously; queues it if other lines are queued. */

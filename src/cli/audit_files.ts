@@ -208,7 +208,13 @@ export class FollowedLog implements Disposable {
   #open(number: number, offset = 0): OpenFile | undefined {
     try {
       const file = Deno.openSync(logFile(this.#path, number));
-      const identity = identityOf(file.statSync());
+      const info = file.statSync();
+      const identity = identityOf(info);
+      // A folder in its place counts as missing.
+      if (!info.isFile) {
+        file.close();
+        return undefined;
+      }
       return { file, identity, offset, rest: new Uint8Array(), readsLeft: LAST_READS };
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;

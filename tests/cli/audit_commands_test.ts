@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FollowedLog } from "../../src/cli/audit_files.ts";
 import { readSince } from "../../src/cli/times.ts";
 import { TestFolder } from "../audit/support.ts";
 import { auditText, runStats, runTail } from "./audit_support.ts";
@@ -199,4 +200,19 @@ Deno.test("[audit.tool-errors] results with isError are counted separately and m
   assert.match(stdout, /^TOOL WITH isError +COUNT\nfiles\/read +2$/m);
   const [, second] = (await runTail(path)).stdout.split("\n");
   assert.equal(second, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms isError");
+});
+
+Deno.test("[audit.follow] a folder in the place of the log counts as missing", () => {
+  const folder = Deno.makeTempDirSync();
+  const path = `${folder}/a.jsonl`;
+  try {
+    using log = new FollowedLog(path);
+    Deno.mkdirSync(path);
+    assert.deepEqual([...log.lines()], []);
+    Deno.removeSync(path);
+    Deno.writeTextFileSync(path, "one\n");
+    assert.deepEqual([...log.lines()], ["one"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });

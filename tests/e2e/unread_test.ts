@@ -215,3 +215,30 @@ Deno.test({
     assert.equal(JSON.parse(line).operation, "list_servers");
   },
 });
+
+Deno.test({
+  name: "[audit.protocol] other paths to the pipe on standard output are recognized",
+  ignore: isWindows,
+  fn: async () => {
+    const folder = Deno.makeTempDirSync();
+    const link = `${folder}/link`;
+    Deno.symlinkSync("/dev/stdout", link);
+    const paths = ["/dev/../dev/stdout", link, "/proc/thread-self/fd/1"]
+      .filter((path) => Deno.build.os === "linux" || !path.startsWith("/proc/"));
+    const module = new URL("../../src/line_queue.ts", import.meta.url).href;
+    // With narrower permissions, Deno opens none of these paths.
+    const script = `
+      import { standardOutputLines, standardStream } from ${JSON.stringify(module)};
+      const found = ${JSON.stringify([...paths, folder])}.map((path) =>
+        standardStream(path) === standardOutputLines);
+      console.log(JSON.stringify(found));
+    `;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--quiet", "--no-check", script],
+      stdin: "null",
+    }).output();
+    Deno.removeSync(folder, { recursive: true });
+    const found = JSON.parse(new TextDecoder().decode(stdout));
+    assert.deepEqual(found, [...paths.map(() => true), false]);
+  },
+});
