@@ -74,6 +74,11 @@ export function findStart(words: readonly string[], where: StartContext): Start 
   const next = (inner: readonly string[], more: Partial<StartContext> = {}) =>
     findStart(inner, { ...where, ...more, depth: depth + 1 });
   if (name === "env") {
+    const [flag = "", text = ""] = args;
+    // `env -S "program arguments"`
+    if (/^(?:-S|--split-string)$/.test(flag)) {
+      return next(["env", ...text.trim().split(/\s+/), ...args.slice(2)]);
+    }
     const at = args.findIndex((arg) => !/^-|=/.test(arg));
     if (at < 0) return undefined;
     const set = args.slice(0, at).filter((arg) => /^\w+=/.test(arg))

@@ -70,6 +70,7 @@ Deno.test("[servers.self-reference] the usual commands that start this gateway o
     ["/dl/agent-mcp-gateway-x86_64-unknown-linux-gnu", "serve"],
     ["C:\\dl\\agent-mcp-gateway-x86_64-pc-windows-msvc.exe"],
     ["env", "-i", "A=b", "agent-mcp-gateway"],
+    ["env", "-S", "A=b agent-mcp-gateway --agent a"],
     ["sudo", "-u", "me", "agent-mcp-gateway"],
     ["op", "run", "--", "node", "/x/agent-mcp-gateway/launcher.cjs"],
     ["npx", "-y", "dotenv-cli", "--", "agent-mcp-gateway"],
