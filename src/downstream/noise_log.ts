@@ -96,6 +96,6 @@ export class NoiseLog {
     const excerpt = excerptOf();
     this.#log.warn(`Skipped what the server ${this.#verb}: ${description}`, { server, excerpt });
     if (this.#count < MAX_LINES) return;
-    this.#log.warn("Skips more such lines without a word for a while", { server });
+    this.#log.warn("More such lines are skipped silently for a while", { server });
   }
 }

@@ -231,7 +231,7 @@ export class OAuth implements ServerAuth {
     const { config: { name }, isInteractive, pending, waitMs } = this.#settings;
     const command = serverCommand("auth login", name);
     if (!isInteractive) {
-      const why = "needs a login. The operator of the gateway has to log in with the command.";
+      const why = "needs a login, which the operator of the gateway makes in a terminal.";
       throw authRequired(name, why, { command });
     }
     const attempt = this.#attempt ?? this.#begin(challenge);
