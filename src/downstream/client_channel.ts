@@ -35,7 +35,7 @@ export interface ClientChannel {
    * @param signal Takes the request back; its reason is thrown.
    */
   ask(request: InputRequest, signal: CancelSignal): Promise<InputResponse>;
-  /** Notifies the client that what a link was for is done; `params` has its `elicitationId`. */
+  /** Notifies the client that the interaction behind a link is complete; `params` has its `elicitationId`. */
   linkDone(params: Readonly<Record<string, unknown>>): void;
   /** Sends a log message on to the client, unless the client asked for more severe ones only. */
   log(params: Readonly<Record<string, unknown>>): void;

@@ -122,9 +122,9 @@ export class Lease implements Disposable {
     const { session, queue } = this.pooled;
     const { invocation, clock, onProgress } = request;
     const { signal } = clock;
-    // The tools may be cached while this session is still connecting, which may take long: a person may
-    // have to log in. A call takes its permit of the server afterwards, and keeps it to its end, also
-    // while the client is asked something: the server is still busy with it.
+    // The session may still be connecting, for long if a person has to log in. The call enters the queue
+    // only afterwards, and keeps its slot until it ends: the server is busy with it even while the client
+    // is asked something.
     const info = session.info ?? await untilAborted(session.ready(), signal);
     const waiting = request.span.child("queue");
     try {

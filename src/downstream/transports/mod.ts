@@ -1,7 +1,7 @@
 /**
- * The transports to servers: processes of ours, remote servers, servers in this process. The only part
- * that depends on the kind of a connection; only the remote transport has a folder of its own, because
- * it is loaded when it is used. Knows messages, not what is in them. Imports `config`, `jsonrpc` and the
+ * The transports to servers: processes of ours, remote servers, servers in this process. No other
+ * part depends on the kind of a connection. The remote transport has its own folder, `remote/`, which is
+ * loaded when it is used. Passes messages on without reading them. Imports `config`, `jsonrpc` and the
  * leaves.
  *
  * @module
@@ -110,7 +110,7 @@ function memory(connect: ConnectMemory): TransportKind {
   };
 }
 
-/** A server that is no process of ours: its output is not ours to read. */
+/** The gateway cannot read the output of a server that it did not start. */
 const REMOTE_OR_EMBEDDED = {
   verb: "sent",
   mayDownload: () => false,
