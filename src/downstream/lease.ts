@@ -1,12 +1,13 @@
 import { DownstreamError } from "../errors.ts";
+import { isRecord } from "../json.ts";
 import type { CancelSignal, Reply } from "../jsonrpc/mod.ts";
-import type { Meta, Span } from "../trace.ts";
+import type { Span } from "../trace.ts";
 import type { CallClock } from "./call_clock.ts";
-import type { Caller } from "./caller.ts";
-import type { Catalog } from "./catalog.ts";
+import type { CallAnswer, Caller, ToolCall } from "./caller.ts";
+import type { Catalog, Tool } from "./catalog.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
-import type { Invocation, ServerInfo } from "./revisions/mod.ts";
+import type { ServerInfo } from "./revisions/mod.ts";
 import type { Session } from "./session.ts";
 import type { ToolListCache } from "./tool_list_cache.ts";
 import { untilAborted } from "./until_aborted.ts";
@@ -21,35 +22,6 @@ export interface LeaseOptions {
   readonly toolLists: ToolListCache;
   /** Cancels waiting; its reason is thrown. */
   readonly signal: CancelSignal;
-}
-
-/** A request on a lease. */
-export interface LeaseRequest {
-  /** The request itself. */
-  readonly invocation: Invocation;
-  /** Fields of `_meta`; a progress token among them is replaced. */
-  readonly meta: Meta | undefined;
-  /** Times the request out. It starts when the request is sent, and progress restarts it. */
-  readonly clock: CallClock;
-  /** The span of the operation; the trace continues at the server. */
-  readonly span: Span;
-  /** Receives the server's progress, with its token among the parameters. */
-  readonly onProgress: ((params: Progress) => void) | undefined;
-  /** Whether sending it twice does no harm. */
-  readonly isRepeatable: boolean;
-}
-
-/** Parameters of a progress notification. */
-type Progress = Readonly<Record<string, unknown>>;
-
-/** The answer to a request on a lease. */
-export interface LeaseReply {
-  /** The server's answer, JSON-RPC errors included. */
-  readonly reply: Reply;
-  /** Milliseconds between request and answer. */
-  readonly downstreamMs: number;
-  /** Whether the result is an error of the tool. */
-  readonly isToolError: boolean;
 }
 
 /** A session of a server, which may still be connecting, held for one operation of a caller. */
@@ -84,11 +56,6 @@ export class Lease implements Disposable {
     return this.#sent !== "nothing";
   }
 
-  /** The cached tool list; `undefined` if there is none. */
-  get knownTools(): Catalog | undefined {
-    return this.#options.toolLists.known(this.pooled.capabilitiesKey);
-  }
-
   /**
    * Waits for the handshake.
    *
@@ -113,20 +80,28 @@ export class Lease implements Disposable {
   }
 
   /**
-   * Waits for the handshake and in the queue of the session, sends a request, and waits for its answer.
+   * Finds a tool and calls it. The tool list is fetched again before an unknown tool counts as missing.
    *
-   * @param request The request, its clock, and its trace.
-   * @throws {DownstreamError} The server went away before it answered.
+   * @param call The call.
+   * @param clock Times the call out. It starts when the call is sent, and progress restarts it.
+   * @throws {DownstreamError} The server failed, or went away before it answered.
    */
-  async request(request: LeaseRequest): Promise<LeaseReply> {
+  async callTool(call: ToolCall, clock: CallClock): Promise<CallAnswer> {
+    // This is the hot path of every call, so a cached list is not awaited.
+    let tool = this.#options.toolLists.known(this.pooled.capabilitiesKey)?.get(call.tool);
+    if (!isCallable(tool, call)) {
+      const catalog = await this.#findCatalog(call);
+      tool = catalog.get(call.tool);
+      if (tool === undefined) return { kind: "no-such-tool", catalog };
+      if (!isCallable(tool, call)) return { kind: "missing-arguments", tool };
+    }
     const { session, queue } = this.pooled;
-    const { invocation, clock, onProgress } = request;
     const { signal } = clock;
     // The session may still be connecting, for long if a person has to log in. The call enters the queue
     // only afterwards, and keeps its slot until it ends: the server is busy with it even while the client
     // is asked something.
     const info = session.info ?? await untilAborted(session.ready(), signal);
-    const waiting = request.span.child("queue");
+    const waiting = call.span.child("queue");
     try {
       const admitted = queue.enter(this.#options.caller.agent, signal);
       if (admitted !== undefined) await admitted;
@@ -134,36 +109,57 @@ export class Lease implements Disposable {
       waiting.end();
     }
     try {
-      this.#sent = request.isRepeatable ? "repeatable" : "unrepeatable";
-      const span = startSpan(session, request);
-      const startedAt = clock.restart();
-      const { noiseCount } = session;
-      const call = session.activeCalls.begin(this.#options.caller.channel, clock);
-      try {
-        const { codec } = session;
-        const reply = await codec.invoke(session.peer, {
-          invocation,
-          info,
-          meta: span.carry(request.meta),
-          signal,
-          onProgress: (params) => {
-            clock.restart();
-            onProgress?.(params);
-          },
-        });
-        const isToolError = codec.isToolError(reply, session.server);
-        noteFailure(span, reply, isToolError);
-        return { reply, downstreamMs: performance.now() - startedAt, isToolError };
-      } catch (cause) {
-        const error = await session.explainCall(cause, { signal, noiseCount });
-        span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
-        throw error;
-      } finally {
-        session.activeCalls.end(call);
-        span.end();
-      }
+      return await this.#send(tool, { call, clock, info });
     } finally {
       queue.leave();
+    }
+  }
+
+  /** Returns the tool list; fetched again if the tool in the cached one is missing or lacks arguments. */
+  async #findCatalog(call: ToolCall): Promise<Catalog> {
+    const catalog = await this.listTools();
+    return isCallable(catalog.get(call.tool), call) ? catalog : await this.listTools(true);
+  }
+
+  /** Sends the call and waits for its answer. */
+  async #send(
+    tool: Tool,
+    { call, clock, info }: {
+      readonly call: ToolCall;
+      readonly clock: CallClock;
+      readonly info: ServerInfo;
+    },
+  ): Promise<CallAnswer> {
+    const { session } = this.pooled;
+    const { codec, noiseCount } = session;
+    const { signal } = clock;
+    this.#sent = isRepeatable(tool) ? "repeatable" : "unrepeatable";
+    const invocation = { kind: "tool", tool, args: call.args } as const;
+    const span = startSpan(call.span, session, { method: codec.methodOf(invocation), tool });
+    const startedAt = clock.restart();
+    const active = session.activeCalls.begin(this.#options.caller.channel, clock);
+    try {
+      const reply = await codec.invoke(session.peer, {
+        invocation,
+        info,
+        meta: span.carry(call.meta),
+        signal,
+        onProgress: (params) => {
+          clock.restart();
+          call.onProgress?.(params);
+        },
+      });
+      const isToolError = codec.isToolError(reply, session.server);
+      noteFailure(span, reply, isToolError);
+      const downstreamMs = performance.now() - startedAt;
+      return { kind: "answer", reply, tool, downstreamMs, isToolError };
+    } catch (cause) {
+      const error = await session.explainCall(cause, { signal, noiseCount });
+      span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
+      throw error;
+    } finally {
+      session.activeCalls.end(active);
+      span.end();
     }
   }
 
@@ -180,14 +176,28 @@ export class Lease implements Disposable {
   }
 }
 
-/** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
+/** Whether the tool is there and may be called with these arguments. */
+function isCallable(tool: Tool | undefined, { lacksArguments }: ToolCall): tool is Tool {
+  return tool !== undefined && !(lacksArguments?.(tool) ?? false);
+}
+
+/** Whether calling the tool twice does no harm. */
+function isRepeatable({ definition: { annotations } }: Tool): boolean {
+  return isRecord(annotations) &&
+    (annotations.readOnlyHint === true || annotations.idempotentHint === true);
+}
+
+/**
+ * Starts the span of a request, within the span of its operation; the trace continues at the server.
+ *
+ * @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/}
+ */
 function startSpan(
-  { server, transport, codec }: Session,
-  { invocation, span }: LeaseRequest,
+  operation: Span,
+  { server, transport }: Session,
+  { method, tool: { name } }: { readonly method: string; readonly tool: Tool },
 ): Span {
-  const method = codec.methodOf(invocation);
-  const { name } = invocation.tool;
-  return span.child(`${method} ${name}`, {
+  return operation.child(`${method} ${name}`, {
     kind: "client",
     attributes: {
       "mcp.method.name": method,

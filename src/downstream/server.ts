@@ -3,7 +3,6 @@ import { DownstreamError } from "../errors.ts";
 import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
 import { type Authorization, LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
 import { Lease } from "./lease.ts";
-import { callTool } from "./tool_call.ts";
 import { CallClock } from "./call_clock.ts";
 import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -183,7 +182,7 @@ export class DownstreamServer {
       permit: caller.permit,
     });
     return this.#withLease(caller, {
-      run: (lease) => callTool(lease, { call, clock }),
+      run: (lease) => lease.callTool(call, clock),
       signal: clock.signal,
       refusalIn: (answer) => {
         return answer.kind === "answer" && !answer.reply.ok ? answer.reply.error : undefined;
