@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { AuditLog } from "../../src/audit/mod.ts";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { idsIn, record, silentLog, testEntry, TestFolder } from "./support.ts";
 
 const FULL_DISK = fileURLToPath(new URL("full_disk.ts", import.meta.url));
@@ -44,7 +44,7 @@ Deno.test({
     for (let number = 0; number < 10; number++) {
       await record(audit, testEntry({ request_id: number }));
     }
-    await until("there is a log again", () => exists(path));
+    await waitUntil("there is a log again", () => exists(path));
     await record(audit, testEntry({ request_id: "last" }));
     const wanted = Array.from({ length: 10 }, (_, number) => `a ${number}`);
     assert.deepEqual(idsIn(path), ["a 1", ...wanted, "a last"]);
@@ -66,7 +66,7 @@ Deno.test({
     await record(audit, testEntry({ request_id: "first" }));
     Deno.renameSync(path, folder.at("moved.jsonl"));
     await record(audit, testEntry({ request_id: "second" }));
-    await until("there is a log again", () => exists(path));
+    await waitUntil("there is a log again", () => exists(path));
     await record(audit, testEntry({ request_id: "third" }));
     assert.deepEqual(idsIn(folder.at("moved.jsonl")), ["a first", "a second"]);
     assert.deepEqual(idsIn(path), ["a third"]);
@@ -88,7 +88,7 @@ Deno.test({
     await record(audit, testEntry({ request_id: "second" }));
     // A folder at the path, so that no file can be created there.
     Deno.mkdirSync(path);
-    await until("the log is at the fallback", () => audit.path === fallbackPath);
+    await waitUntil("the log is at the fallback", () => audit.path === fallbackPath);
     assert.deepEqual(idsIn(fallbackPath), ["a first", "a second"]);
     audit.close();
   },
@@ -109,7 +109,7 @@ Deno.test({
       await record(one, testEntry({ agent_id: "one", request_id: number }));
     }
     const wanted = ["other 0"];
-    await until("it writes to the new file", async () => {
+    await waitUntil("it writes to the new file", async () => {
       wanted.push(`other ${wanted.length}`);
       await record(other, testEntry({ agent_id: "other", request_id: wanted.length - 1 }));
       return idsIn(path).includes(wanted.at(-1) ?? "");
@@ -136,7 +136,7 @@ Deno.test({
     Deno.renameSync(folder.at("logs"), folder.at("moved"));
     Deno.writeTextFileSync(folder.at("logs"), "");
     const wanted = ["a first"];
-    await until("the log is at the fallback", async () => {
+    await waitUntil("the log is at the fallback", async () => {
       wanted.push(`a ${wanted.length}`);
       await record(audit, testEntry({ request_id: wanted.length - 1 }));
       return audit.path === fallbackPath;

@@ -1,7 +1,7 @@
 /** Tests of an audit log whose disk is full; the argument names the case. */
 import assert from "node:assert/strict";
 import { AuditLog } from "../../src/audit/mod.ts";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { idsIn, record, silentLog, testEntry, TestFolder } from "./support.ts";
 
 /** Replaces the target of a link. */
@@ -20,13 +20,13 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     for (let number = 0; number < 50; number++) {
       await record(audit, testEntry({ request_id: number }));
     }
-    await until("it was tried again", () => audit.status().failures > 5);
+    await waitUntil("it was tried again", () => audit.status().failures > 5);
     assert.equal(audit.status().waiting, 50);
     assert.deepEqual([audit.status().path, audit.status().dropped], [null, 0]);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error"]);
     swap(path, folder.at("real.jsonl"));
     // Without another operation.
-    await until("it is written", () => audit.status().waiting === 0);
+    await waitUntil("it is written", () => audit.status().waiting === 0);
     await record(audit, testEntry({ request_id: 50 }));
     assert.deepEqual(
       idsIn(folder.at("real.jsonl")),

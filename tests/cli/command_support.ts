@@ -1,11 +1,11 @@
 import { Program } from "../e2e/program.ts";
 import {
-  commandWords,
   GATEWAY_COMMAND,
   type GatewayCommand,
+  gatewayCommandLine,
   shippedEnvironment,
 } from "../e2e/gateway_command.ts";
-import type { Ended } from "../e2e/run_once.ts";
+import type { EndedCommand } from "../e2e/run_once.ts";
 import { Setup, type SetupOptions } from "../e2e/setup.ts";
 
 /** A folder in which a test runs the program several times. Bind it with `await using`. */
@@ -22,30 +22,35 @@ export class Shell implements AsyncDisposable {
 
   /** Starts the program. */
   async start(...args: string[]): Promise<Program> {
-    const [command, ...words] = await commandWords(this.#command);
-    const { folder: cwd, env } = this.setup;
+    const [command, ...words] = await gatewayCommandLine(this.#command);
+    const { workingFolder: cwd, env } = this.setup;
     return new Program({ command, args: [...words, ...args], cwd, env });
   }
 
   /** Runs the program to its end, with this input. */
-  async run(args: readonly string[], input = ""): Promise<Ended> {
+  async run(args: readonly string[], input = ""): Promise<EndedCommand> {
     const program = await this.start(...args);
     try {
       if (input !== "") await program.write(input);
       await program.closeInput();
-      const { code } = await program.ended();
-      const { folder } = this.setup;
-      return { code, stdout: program.lines.join("\n"), stderr: program.stderr, folder };
+      const { code } = await program.waitForEnd();
+      const { workingFolder: folder } = this.setup;
+      return {
+        code,
+        stdout: program.lines.join("\n"),
+        stderr: program.stderr,
+        workingFolder: folder,
+      };
     } finally {
-      program.signal("SIGKILL");
+      program.sendSignal("SIGKILL");
     }
   }
 
   /** Runs a bash script in which `$@` is the program, and returns all of its output. */
   async bash(script: string): Promise<string> {
     const { stdout, stderr } = await new Deno.Command("bash", {
-      args: ["-c", script, "bash", ...await commandWords(this.#command)],
-      cwd: this.setup.folder,
+      args: ["-c", script, "bash", ...await gatewayCommandLine(this.#command)],
+      cwd: this.setup.workingFolder,
       env: this.setup.env,
       clearEnv: true,
       stdin: "null",

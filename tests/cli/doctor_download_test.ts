@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseServers, readSettings } from "../../src/config/mod.ts";
 import { Probes } from "../../src/cli/probe.ts";
 import { createLog } from "../../src/log.ts";
-import { NO_SHELL } from "../e2e/fault_processes.ts";
+import { HAS_NO_SHELL } from "../e2e/fault_processes.ts";
 import { oddServer } from "../e2e/gateway.ts";
 import { Shell } from "./command_support.ts";
 
@@ -55,7 +55,7 @@ function slowNpx(seconds: number): string {
 
 Deno.test({
   name: "[cli.doctor-download] a start that downloads a package has a longer time limit",
-  ignore: NO_SHELL,
+  ignore: HAS_NO_SHELL,
   fn: async () => {
     const gateway = { connect_timeout_ms: 300 };
     const servers = {
@@ -64,7 +64,7 @@ Deno.test({
     };
     await using shell = new Shell({ servers });
     for (const name of ["npx", "slow"]) {
-      const path = join(shell.setup.folder, name);
+      const path = join(shell.setup.workingFolder, name);
       Deno.writeTextFileSync(path, slowNpx(1));
       Deno.chmodSync(path, 0o755);
     }

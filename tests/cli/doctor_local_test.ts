@@ -191,12 +191,12 @@ Deno.test({
       args: ["-y", "no-such-server"],
       env: {
         npm_config_registry: `http://127.0.0.1:${port}/`,
-        npm_config_cache: `${shell.setup.folder}/cache-${port}`,
+        npm_config_cache: `${shell.setup.workingFolder}/cache-${port}`,
       },
       gateway: { connect_timeout_ms },
     });
     const patient = 600_000;
-    shell.setup.write(".mcp.json", {
+    shell.setup.writeFile(".mcp.json", {
       mcpServers: {
         missing: server(registry.addr.port, patient),
         refused: server(closed.addr.port, patient),

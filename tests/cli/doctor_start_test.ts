@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { oddServer } from "../e2e/gateway.ts";
-import { NO_SHELL } from "../e2e/fault_processes.ts";
+import { HAS_NO_SHELL } from "../e2e/fault_processes.ts";
 import { Shell } from "./command_support.ts";
 
 /** The text and mode of each script in the folder. */
@@ -15,7 +15,7 @@ const SCRIPTS: Readonly<Record<string, readonly [string, number]>> = {
 
 Deno.test({
   name: "[cli.doctor] [servers.start-failures] a command that exists and does not start",
-  ignore: NO_SHELL,
+  ignore: HAS_NO_SHELL,
   fn: async () => {
     const expected: Readonly<Record<string, readonly [string, RegExp, RegExp]>> = {
       crlf: [
@@ -45,7 +45,7 @@ Deno.test({
     await using shell = new Shell({
       servers: { ...servers, "cwd-is-file": { command: "true", cwd: "crlf" } },
     });
-    const { folder } = shell.setup;
+    const { workingFolder: folder } = shell.setup;
     for (const [name, [text, mode]] of Object.entries(SCRIPTS)) {
       Deno.writeTextFileSync(join(folder, name), text);
       Deno.chmodSync(join(folder, name), mode);

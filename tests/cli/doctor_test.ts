@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { oddServer } from "../e2e/gateway.ts";
-import { faultServer, markedProcesses, newMark, NO_SHELL } from "../e2e/fault_processes.ts";
-import { until } from "../e2e/until.ts";
+import { faultServer, HAS_NO_SHELL, markedProcesses, newMark } from "../e2e/fault_processes.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { Shell } from "./command_support.ts";
 
 Deno.test({
   name: "[cli.doctor] each failure comes with its cause and its fix",
-  ignore: NO_SHELL,
+  ignore: HAS_NO_SHELL,
   fn: async () => {
     const mark = newMark();
     const servers = {
@@ -67,7 +67,7 @@ Deno.test({
 
 Deno.test({
   name: "[cli.doctor] a single server, as text, and an unknown server",
-  ignore: NO_SHELL,
+  ignore: HAS_NO_SHELL,
   fn: async () => {
     const servers = { good: faultServer(newMark()), bad: { command: "no-such-program" } };
     await using shell = new Shell({ servers });
@@ -91,15 +91,15 @@ Deno.test({
 
 Deno.test({
   name: "[cli.doctor] Ctrl-C leaves no process behind, even if a server ignores signals",
-  ignore: NO_SHELL,
+  ignore: HAS_NO_SHELL,
   fn: async () => {
     const mark = newMark();
     const servers = { mute: faultServer(mark, "mute", "stubborn", "stubborn-child") };
     await using shell = new Shell({ servers });
     const program = await shell.start("doctor");
-    await until("the server runs", async () => (await markedProcesses(mark)).length >= 2);
-    program.signal("SIGINT");
-    assert.equal((await program.ended()).code, 130);
+    await waitUntil("the server runs", async () => (await markedProcesses(mark)).length >= 2);
+    program.sendSignal("SIGINT");
+    assert.equal((await program.waitForEnd()).code, 130);
     assert.deepEqual(program.lines, []);
     assert.deepEqual(await markedProcesses(mark), []);
   },

@@ -56,10 +56,10 @@ Deno.test({
       Array.from({ length: 3000 }, (_, n) => [`agent-${n}`, { alow: 1 }]),
     );
     await using shell = new Shell();
-    shell.setup.write("broken.json", { agents });
+    shell.setup.writeFile("broken.json", { agents });
     const right = Object.fromEntries(Object.keys(agents).map((name) => [name, {}]));
-    shell.setup.write("many.json", { agents: right });
-    shell.setup.write("one.json", { mcpServers: { a: { command: "true" } } });
+    shell.setup.writeFile("many.json", { agents: right });
+    shell.setup.writeFile("one.json", { mcpServers: { a: { command: "true" } } });
     const script = (line: string) =>
       `"$@" ${line} 2>/dev/null | head -n 1 >/dev/null; ` +
       'echo "${PIPESTATUS[0]}"';

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { faultServer, newMark, NO_SHELL } from "../e2e/fault_processes.ts";
+import { faultServer, HAS_NO_SHELL, newMark } from "../e2e/fault_processes.ts";
 import { Shell } from "./command_support.ts";
 
 const RULES = {
@@ -23,7 +23,7 @@ function open(): Shell {
 
 Deno.test({
   name: "explain",
-  ignore: NO_SHELL,
+  ignore: HAS_NO_SHELL,
   fn: async (t) => {
     await using shell = open();
     const explain = async (...args: string[]) => await shell.run(["explain", ...args]);
@@ -152,7 +152,7 @@ Deno.test({
             return [agent, { allow, ...(deny === undefined ? {} : { deny: { tools: deny } }) }];
           }),
         );
-        shell.setup.write("shares.json", { agents });
+        shell.setup.writeFile("shares.json", { agents });
         const words = ["--all", "--server", "fault", "--rules", "shares.json"];
         const answer = await asJson(...words);
         assert.deepEqual(
@@ -201,7 +201,7 @@ Deno.test("[cli.explain] [cli.tables] tables fit the width, and have colors only
 Deno.test({
   name:
     "[cli.unmatched-rules] entries that match no server or no tool are reported with a suggestion",
-  ignore: NO_SHELL,
+  ignore: HAS_NO_SHELL,
   fn: async () => {
     const rules = {
       agents: {

@@ -5,11 +5,11 @@ const NAME = "ev\x1b]0;title\x07il";
 
 Deno.test("[cli.tables] names and output of a server cannot move the cursor", async () => {
   await using shell = new Shell();
-  const file = `${shell.setup.folder}/hostile.json`;
+  const file = `${shell.setup.workingFolder}/hostile.json`;
   const script = "console.error('\\x1b]0;title\\x07boom'); Deno.exit(3)";
   const command = { command: Deno.execPath(), args: ["eval", script] };
   Deno.writeTextFileSync(file, JSON.stringify({ mcpServers: { [NAME]: command } }));
-  const rules = `${shell.setup.folder}/hostile_rules.json`;
+  const rules = `${shell.setup.workingFolder}/hostile_rules.json`;
   Deno.writeTextFileSync(rules, JSON.stringify({ agents: { a: { allow: { servers: ["*"] } } } }));
   const files = ["--mcp-config", file, "--rules", rules];
   const commands: [string[], RegExp][] = [

@@ -6,7 +6,7 @@ import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
 import { askPlan } from "../../src/cli/init/ask.ts";
 import { describeServer } from "../../src/cli/init/describe_server.ts";
 import { type InspectedServer, inspectServers } from "../../src/cli/init/inspect_servers.ts";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { type Answer, KEYS, Scene } from "./init_scene.ts";
 
@@ -268,7 +268,7 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
       /Write ~/,
     ]
   ) {
-    await until(String(question), () => question.test(screen));
+    await waitUntil(String(question), () => question.test(screen));
     input.write("\r");
   }
   const plan = await asked;

@@ -1,24 +1,27 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { oddServer } from "../e2e/gateway.ts";
 import { Program } from "../e2e/program.ts";
 import { RawClient } from "../e2e/raw_client.ts";
-import type { Ended } from "../e2e/run_once.ts";
+import type { EndedCommand } from "../e2e/run_once.ts";
 import { Setup } from "../e2e/setup.ts";
 
 /** Runs the program in an existing folder. */
-async function run(setup: Setup, args: readonly string[]): Promise<Ended> {
-  const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+async function run(setup: Setup, args: readonly string[]): Promise<EndedCommand> {
+  const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
   return await runWords(setup, [command, ...words, ...args]);
 }
 
-async function runWords(setup: Setup, [command, ...args]: [string, ...string[]]): Promise<Ended> {
-  const { folder, env } = setup;
+async function runWords(
+  setup: Setup,
+  [command, ...args]: [string, ...string[]],
+): Promise<EndedCommand> {
+  const { workingFolder: folder, env } = setup;
   const program = new Program({ command, args, cwd: folder, env });
   await program.closeInput();
-  const { code } = await program.ended();
-  return { code, stdout: program.lines.join("\n"), stderr: program.stderr, folder };
+  const { code } = await program.waitForEnd();
+  return { code, stdout: program.lines.join("\n"), stderr: program.stderr, workingFolder: folder };
 }
 
 /** A home folder with files of clients and none of the gateway. */
@@ -46,7 +49,7 @@ Deno.test("[init.yes] [init.valid] the printed entry serves the imported servers
     const { command, args, alwaysLoad } = JSON.parse(json).mcpServers.gateway;
     assert.equal(alwaysLoad, true);
     assert.match(command, /^(?:\/|[A-Z]:\\)/);
-    const program = new Program({ command, args, cwd: setup.folder, env: setup.env });
+    const program = new Program({ command, args, cwd: setup.workingFolder, env: setup.env });
     const client = new RawClient(program);
     await client.initialize();
     const call = { name: "list_servers", arguments: { agent_id: "developer" } };
@@ -54,7 +57,7 @@ Deno.test("[init.yes] [init.valid] the printed entry serves the imported servers
     const [{ text = "" } = {}] = result?.["content"] as { text?: string }[];
     assert.deepEqual(JSON.parse(text), [{ name: "odd" }]);
     await program.closeInput();
-    assert.equal((await program.ended()).code, 0);
+    assert.equal((await program.waitForEnd()).code, 0);
   } finally {
     await setup.close();
   }
@@ -63,14 +66,14 @@ Deno.test("[init.yes] [init.valid] the printed entry serves the imported servers
 Deno.test("[init.here] [init.undo] --here and --undo work from the command line", async () => {
   const setup = home({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
   try {
-    const before = filesBelow(join(setup.folder, ".."));
+    const before = filesBelow(join(setup.workingFolder, ".."));
     const { code, stderr } = await run(setup, ["init", "--yes", "--here", "--from", "cursor"]);
     assert.equal(code, 0, stderr);
-    const names = [...Deno.readDirSync(setup.folder)].map(({ name }) => name).sort();
+    const names = [...Deno.readDirSync(setup.workingFolder)].map(({ name }) => name).sort();
     assert.deepEqual(names, [".mcp-gateway-rules.json", ".mcp.json"]);
     const undone = await run(setup, ["init", "--undo"]);
     assert.equal(undone.code, 0, undone.stderr);
-    assert.deepEqual(filesBelow(join(setup.folder, "..")), before);
+    assert.deepEqual(filesBelow(join(setup.workingFolder, "..")), before);
   } finally {
     await setup.close();
   }
@@ -101,7 +104,7 @@ Deno.test({
       const before = filesBelow(setup.home);
       // A write past the first block fails, as on a full disk.
       const limited = 'trap "" XFSZ; ulimit -f 1; exec "$@"';
-      const words = await commandWords(GATEWAY_COMMAND);
+      const words = await gatewayCommandLine(GATEWAY_COMMAND);
       const script: [string, ...string[]] = ["sh", "-c", limited, "sh", ...words, "init", "--yes"];
       const { code, stdout, stderr } = await runWords(setup, script);
       assert.deepEqual([code, stdout], [1, ""], stderr);

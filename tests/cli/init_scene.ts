@@ -4,7 +4,7 @@ import type { InitFlags } from "../../src/cli/init/mod.ts";
 import { init, type InitOptions } from "../../src/cli/init/run.ts";
 import type { Machine } from "../../src/cli/init/clients.ts";
 import { thisDisk } from "../../src/cli/init/disk.ts";
-import { soon, until } from "../e2e/until.ts";
+import { waitUntil, withTimeout } from "../e2e/wait.ts";
 import type { Printed } from "./audit_support.ts";
 
 /** Keys to press once a question is shown. */
@@ -127,7 +127,7 @@ export class Scene implements Disposable {
     });
     const run = this.run(flags, { ...more, terminal: { input, output } });
     for (const [question, keys] of answers) {
-      await until(`the question ${question}`, () => question.test(shown)).catch((error) => {
+      await waitUntil(`the question ${question}`, () => question.test(shown)).catch((error) => {
         throw new Error(`${error.message}; shown is ${shown}`);
       });
       shown = "";
@@ -137,7 +137,7 @@ export class Scene implements Disposable {
         await new Promise((resolve) => setTimeout(resolve));
       }
     }
-    const printed = await soon("the end of init", run);
+    const printed = await withTimeout("the end of init", run);
     return { ...printed, screen };
   }
 

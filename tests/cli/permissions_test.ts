@@ -7,7 +7,7 @@ async function ask(
   options: RunOptions,
   ...args: string[]
 ): Promise<{ flags: Map<string, string[] | true>; notes: string[]; folder: string }> {
-  const { code, stdout, stderr, folder } = await runOnce(
+  const { code, stdout, stderr, workingFolder: folder } = await runOnce(
     ["permissions", "--json", ...args],
     options,
   );

@@ -45,11 +45,11 @@ Deno.test("[cli.only-agent] if the rules have one agent, it need not be named", 
   const listed = await shell.run(["tools"]);
   assert.deepEqual([listed.code, listed.stdout], [0, "odd\n  echo, count"]);
   assert.deepEqual(
-    new Set(shell.setup.audit().map(({ agent_id }) => agent_id)),
+    new Set(shell.setup.readAuditLog().map(({ agent_id }) => agent_id)),
     new Set(["developer"]),
   );
   const { agents } = RULES;
-  shell.setup.write(".mcp-gateway-rules.json", { agents: { ...agents, writer: {} } });
+  shell.setup.writeFile(".mcp-gateway-rules.json", { agents: { ...agents, writer: {} } });
   for (const words of [["call", "odd", "count"], ["tools"]]) {
     const { code, stdout, stderr } = await shell.run(words);
     assert.deepEqual([code, stdout], [2, ""]);
@@ -58,7 +58,10 @@ Deno.test("[cli.only-agent] if the rules have one agent, it need not be named", 
   // Rules that allow calls without an agent apply as before.
   const defaults = { deny_on_missing_agent: false };
   const all = { allow: { servers: ["*"] } };
-  shell.setup.write(".mcp-gateway-rules.json", { agents: { writer: {}, default: all }, defaults });
+  shell.setup.writeFile(".mcp-gateway-rules.json", {
+    agents: { writer: {}, default: all },
+    defaults,
+  });
   assert.equal((await shell.run(["call", "odd", "count"])).code, 0);
 });
 
@@ -72,6 +75,6 @@ Deno.test("[cli.help] help and version are commands, too", async () => {
   assert.ok((flag?.stdout.split("\n").length ?? 99) <= 45);
   assert.equal(word?.stdout, flag?.stdout);
   assert.equal(short?.stdout, flag?.stdout);
-  assert.deepEqual(version, { ...number, folder: version?.folder });
+  assert.deepEqual(version, { ...number, folder: version?.workingFolder });
   assert.equal(ofCall?.stdout, call?.stdout);
 });

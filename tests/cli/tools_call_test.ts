@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { oddServer } from "../e2e/gateway.ts";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { Shell } from "./command_support.ts";
 
 const RULES = {
@@ -108,13 +108,13 @@ Deno.test("tools and call", async (t) => {
         ["odd", "echo", /^rule: agents\.cautious\.allow\.servers$/m],
       ];
       for (const [server, tool, hint] of calls) {
-        const before = shell.setup.audit().length;
+        const before = shell.setup.readAuditLog().length;
         const { code, stdout, stderr } = await shell.run(
           ["call", server, tool, "--agent", "cautious"],
         );
         assert.deepEqual([code, stdout], [1, ""]);
         assert.match(stderr.trim(), hint);
-        const records = shell.setup.audit().slice(before).map((entry) => {
+        const records = shell.setup.readAuditLog().slice(before).map((entry) => {
           return [entry.operation, entry.agent_id, entry.server, entry.tool, entry.decision];
         });
         assert.deepEqual(records, [["execute_tool", "cautious", server, tool, "DENY"]]);
@@ -140,7 +140,7 @@ Deno.test("tools and call", async (t) => {
   });
 
   await t.step("[cli.call] [audit.fields] every call has an audit entry", () => {
-    const lines = shell.setup.audit();
+    const lines = shell.setup.readAuditLog();
     const denied = lines.find(({ decision, tool }) => decision === "DENY" && tool === "wait");
     assert.equal(denied?.rule, "agents.reader.allow.tools.odd");
     const operations = new Set(lines.map(({ operation }) => operation));
@@ -152,9 +152,12 @@ Deno.test("tools and call", async (t) => {
     ignore: Deno.build.os === "windows",
     fn: async () => {
       const program = await shell.start("call", "odd", "wait", "{}", ...writer);
-      await until("the server runs", async () => (await shell.setup.processes()).length > 1);
-      program.signal("SIGINT");
-      assert.equal((await program.ended()).code, 130);
+      await waitUntil(
+        "the server runs",
+        async () => (await shell.setup.listProcessIds()).length > 1,
+      );
+      program.sendSignal("SIGINT");
+      assert.equal((await program.waitForEnd()).code, 130);
     },
   });
 });
@@ -168,10 +171,10 @@ Deno.test("[cli.call] a server that fails to start: one cause, and the command t
     "npm error A complete log of this run can be found in: /home/x/.npm/_logs/debug-0.log",
   ];
   await using shell = new Shell({ rules: { agents: { a: { allow: { servers: ["*"] } } } } });
-  shell.setup.write("npx", `#!/bin/sh\ncat >&2 <<'END'\n${stderr.join("\n")}\nEND\nexit 1\n`);
-  await Deno.chmod(`${shell.setup.folder}/npx`, 0o755);
-  const entry = { command: `${shell.setup.folder}/npx`, args: ["-y", "no-such"] };
-  shell.setup.write(".mcp.json", { mcpServers: { one: entry } });
+  shell.setup.writeFile("npx", `#!/bin/sh\ncat >&2 <<'END'\n${stderr.join("\n")}\nEND\nexit 1\n`);
+  await Deno.chmod(`${shell.setup.workingFolder}/npx`, 0o755);
+  const entry = { command: `${shell.setup.workingFolder}/npx`, args: ["-y", "no-such"] };
+  shell.setup.writeFile(".mcp.json", { mcpServers: { one: entry } });
   const called = await shell.run(["call", "one", "any"]);
   assert.deepEqual([called.code, called.stdout], [1, ""]);
   const cause = "there is no package no-such in the npm registry, or you have no access to it";

@@ -113,7 +113,7 @@ Deno.test("[cli.validate] [cli.usage-errors] the command's streams and exit code
   const good = await shell.run(["validate"]);
   assert.deepEqual([good.code, good.stdout], [0, ""]);
   assert.match(good.stderr, /^\.mcp\.json: 1 server; .*: 1 agent; no errors$/m);
-  shell.setup.write("broken.json", '{"agents": {"a": {"alow": {}}}}');
+  shell.setup.writeFile("broken.json", '{"agents": {"a": {"alow": {}}}}');
   const broken = await shell.run(["validate", "--rules", "broken.json"]);
   assert.equal(broken.code, 1);
   assert.match(broken.stdout, /^error broken\.json:1:19: agents\.a\.alow: unknown key; did you/);
@@ -150,21 +150,24 @@ Deno.test("[cli.validate] [cli.usage-errors] the command's streams and exit code
 Deno.test("[cli.validate-file] a file is recognised by its content, and the other one is found", async () => {
   await using shell = new Shell({ servers: { a: { command: "true" } } });
   const { setup } = shell;
-  setup.write("one.json", '{"agents": {"a": {"alow": {}}}}');
+  setup.writeFile("one.json", '{"agents": {"a": {"alow": {}}}}');
   const rules = await shell.run(["validate", "one.json"]);
   assert.equal(rules.code, 1);
   assert.match(rules.stdout, /^error one\.json:1:19: agents\.a\.alow: unknown key/);
-  setup.write("two.json", '// ours\n{"mcpServers": {"b": {"serverUrl": "https://example.com"}}}');
+  setup.writeFile(
+    "two.json",
+    '// ours\n{"mcpServers": {"b": {"serverUrl": "https://example.com"}}}',
+  );
   const servers = await shell.run(["validate", "two.json"]);
   assert.match(servers.stdout, /^error two\.json:2:23: mcpServers\.b\.serverUrl: .*to "url"$/m);
   // Both, in any order, even if the syntax is invalid.
-  setup.write("three.json", '{"agents": {"a": {"allow": {"servers": ["b"]}}},, }');
+  setup.writeFile("three.json", '{"agents": {"a": {"allow": {"servers": ["b"]}}},, }');
   for (const order of [["three.json", "two.json"], ["two.json", "three.json"]]) {
     const { code, stdout } = await shell.run(["validate", ...order]);
     assert.equal(code, 1);
     assert.match(stdout, /^error two\.json:2:23: .*\nerror three\.json:1:49: expected a key/);
   }
-  setup.write("four.json", '{"agents": {"a": {"allow": {"servers": ["c"]}}}}');
+  setup.writeFile("four.json", '{"agents": {"a": {"allow": {"servers": ["c"]}}}}');
   const strict = await shell.run(["validate", "--strict", "four.json"]);
   assert.equal(strict.code, 1);
   assert.match(
@@ -176,7 +179,7 @@ Deno.test("[cli.validate-file] a file is recognised by its content, and the othe
   assert.match(twice.stderr, /^four\.json is a rules file, but you already named one\.json as one/);
   const flag = await shell.run(["validate", "--rules", "one.json", "four.json"]);
   assert.deepEqual([flag.code, flag.stdout], [2, ""]);
-  setup.write("five.json", "{}");
+  setup.writeFile("five.json", "{}");
   const either = await shell.run(["validate", "five.json", "none.json"]);
   assert.equal(either.code, 1);
   assert.match(either.stdout, /^error five\.json: it contains neither "mcpServers" nor "agents"/);
@@ -204,7 +207,7 @@ Deno.test("[cli.validate] many problems of one kind are one line with a count", 
   await using shell = new Shell({ servers: { a: { command: "true" } } });
   const servers = Array.from({ length: 40 }, (_, n) => `server-${n}`);
   const agents = { dev: { allow: { servers: ["a", ...servers] } } };
-  shell.setup.write("many.json", { agents });
+  shell.setup.writeFile("many.json", { agents });
   const { code, stdout, stderr } = await shell.run(["validate", "--rules", "many.json"]);
   assert.equal(code, 0);
   assert.equal(

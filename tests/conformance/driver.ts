@@ -40,7 +40,7 @@ function agree(params: Fields): Fields {
 
 /** Calls a tool of the gateway; throws if it refuses. */
 async function ask(gateway: RunningGateway, name: string, args: Fields): Promise<Fields> {
-  const result = await gateway.callTool(name, { server: SERVER, ...args });
+  const result = await gateway.callGatewayTool(name, { server: SERVER, ...args });
   if (result.isError) throw new Error(`Refused: ${JSON.stringify(result.content)}`);
   return result;
 }
@@ -64,7 +64,7 @@ await using gateway = await startGateway({
   args: ["--agent", "tester", "--log-level", "debug"],
   client: { capabilities: { elicitation: { form: {}, url: {} } } },
 });
-gateway.client.handle("elicitation/create", agree);
+gateway.client.setRequestHandler("elicitation/create", agree);
 try {
   await callEveryTool(gateway);
 } catch (error) {

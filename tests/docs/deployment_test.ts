@@ -82,13 +82,16 @@ Deno.test("[docs.deployment] the two files in the manifest are valid", async () 
   const { ConfigMap, Secret } = Object.fromEntries(documents()) as Record<string, any>;
   const files: Record<string, string> = ConfigMap.data;
   const setup = new Setup({ servers: false, rules: false, files, env: Secret.stringData });
-  const folders = { home: setup.home, cwd: setup.folder };
+  const folders = { home: setup.home, cwd: setup.workingFolder };
   const env = {
     get: (name: string): string | undefined => setup.env[name],
     toObject: () => setup.env,
   };
   const found = locateFiles({}, folders);
-  const { configuration, errors } = await checkConfiguration(found, { env, cwd: setup.folder });
+  const { configuration, errors } = await checkConfiguration(found, {
+    env,
+    cwd: setup.workingFolder,
+  });
   assert.deepEqual(errors, []);
   assert.deepEqual(configuration?.warnings, []);
   assert.equal(configuration.servers.get("tickets")?.unavailable, undefined);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ensureServers } from "../../scripts/test_servers.ts";
-import { onlyText, readRefusal } from "../e2e/gateway.ts";
+import { readRefusal, readSingleText } from "../e2e/gateway.ts";
 import { Program } from "../e2e/program.ts";
 import { RawClient } from "../e2e/raw_client.ts";
 import { BlockChecker } from "./check_block.ts";
@@ -13,7 +13,7 @@ const PAGE = "docs/getting-started.md";
 function startEntry(printed: string, play: PagePlay): Program {
   const [, json = ""] = /```json\n(.*?)```/s.exec(printed) ?? [];
   const { command, args } = JSON.parse(json).mcpServers.gateway;
-  const { folder: cwd, env } = play.setup;
+  const { workingFolder: cwd, env } = play.setup;
   return new Program({ command, args, cwd, env });
 }
 
@@ -28,10 +28,10 @@ async function playAgent(client: RawClient): Promise<void> {
   const names = (result?.["tools"] as { name: string }[]).map(({ name }) => name);
   assert.deepEqual(names, ["list_servers", "get_server_tools", "execute_tool"]);
   const { structuredContent: _, ...list } = await call("list_servers", {}) ?? {};
-  const servers: { name: string }[] = JSON.parse(onlyText(list));
+  const servers: { name: string }[] = JSON.parse(readSingleText(list));
   assert.deepEqual(servers.map(({ name }) => name), ["memory", "files"]);
   const { tools } = JSON.parse(
-    onlyText(await call("get_server_tools", { server: "files", pattern: "*_text_file" })),
+    readSingleText(await call("get_server_tools", { server: "files", pattern: "*_text_file" })),
   );
   assert.deepEqual(tools.map(({ name }: { name: string }) => name), ["read_text_file"]);
   const target = { server: "files", args: { path: "today.txt" } };
@@ -71,10 +71,10 @@ Deno.test({
         try {
           await playAgent(client);
           await program.closeInput();
-          assert.equal((await program.ended()).code, 0);
-          assert.deepEqual(client.malformed, []);
+          assert.equal((await program.waitForEnd()).code, 0);
+          assert.deepEqual(client.malformedLines, []);
         } finally {
-          program.signal("SIGKILL");
+          program.sendSignal("SIGKILL");
         }
         hasCalled = true;
         times.push(`${Math.round(performance.now() - start)} ms: the client's calls`);

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
 import { LIMITS } from "../../src/gateway/http/limits.ts";
-import { listeningUrl } from "../e2e/gateway.ts";
-import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
+import { waitForListeningUrl } from "../e2e/gateway.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
-import { Setup, TALKATIVE } from "../e2e/setup.ts";
-import { until } from "../e2e/until.ts";
+import { INFO_LOG_ENV, Setup } from "../e2e/setup.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { type Block, Page } from "./page.ts";
 
 const PAGE = new Page("docs/http.md");
@@ -58,41 +58,44 @@ Deno.test({
     const [token = "", start = "", ...rest] = PAGE.texts("sh");
     const memory = { command: "node", args: [serverEntry("memory")] };
     const setup = new Setup({ rules: JSON.parse(rules), servers: { memory } });
-    const [command, ...words] = await commandWords(GATEWAY_COMMAND);
-    const script = setup.write(
+    const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
+    const script = setup.writeFile(
       "bin/agent-mcp-gateway",
       `#!/bin/sh\nexec ${[command, ...words].map((word) => `'${word}'`).join(" ")} "$@"\n`,
     );
     Deno.chmodSync(script, 0o755);
-    const env = { ...setup.env, ...TALKATIVE, PATH: `${join(script, "..")}:${setup.env.PATH}` };
-    const [shown = ""] = await type([`${token}\necho "$TOKEN"`], { folder: setup.folder, env });
+    const env = { ...setup.env, ...INFO_LOG_ENV, PATH: `${join(script, "..")}:${setup.env.PATH}` };
+    const [shown = ""] = await type([`${token}\necho "$TOKEN"`], {
+      folder: setup.workingFolder,
+      env,
+    });
     const TOKEN = shown.trim();
     assert.match(TOKEN, /^\S{20,}$/);
 
     const [name = "", ...args] = start.trim().split(" ");
     assert.equal(name, "agent-mcp-gateway");
     const anyPort = args.map((word) => word === "8080" ? "0" : word);
-    const program = new Program({ command: script, args: anyPort, cwd: setup.folder, env });
+    const program = new Program({ command: script, args: anyPort, cwd: setup.workingFolder, env });
     try {
-      const { origin } = new URL(await listeningUrl(program));
-      await until("it is ready", async () => {
+      const { origin } = new URL(await waitForListeningUrl(program));
+      await waitUntil("it is ready", async () => {
         const response = await fetch(`${origin}/ready`);
         await response.text();
         return response.ok;
       });
       const texts = rest.map((text) => text.replaceAll(ORIGIN, origin));
-      const printed = await type(texts, { folder: setup.folder, env: { ...env, TOKEN } });
+      const printed = await type(texts, { folder: setup.workingFolder, env: { ...env, TOKEN } });
       for (const [index, typed] of rest.entries()) {
         const at = PAGE.blocks.findIndex(({ text }) => text === typed);
         compare(printed[index] ?? "", PAGE.blocks[at + 1], typed);
       }
       assert.ok(rest.length > 5);
-      program.signal("SIGTERM");
-      assert.equal((await program.ended()).code, 0, program.stderr);
+      program.sendSignal("SIGTERM");
+      assert.equal((await program.waitForEnd()).code, 0, program.stderr);
       assert.equal(program.stderr.includes(TOKEN), false);
     } finally {
-      program.signal("SIGKILL");
-      await program.ended();
+      program.sendSignal("SIGKILL");
+      await program.waitForEnd();
       // If the test failed, the program was killed, and its servers end a little later.
       await setup.close(5000);
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { serverEntry, type TestServer } from "../../scripts/test_servers.ts";
-import { commandWords, GATEWAY_COMMAND, ROOT } from "../e2e/gateway_command.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine, ROOT } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
 import { Setup } from "../e2e/setup.ts";
 
@@ -71,14 +71,14 @@ export class PagePlay implements AsyncDisposable {
   /** Runs a program to its end, without input. */
   async start(command: string, args: readonly string[]): Promise<Played> {
     await this.#makePrograms();
-    const { folder: cwd, env } = this.setup;
+    const { workingFolder: cwd, env } = this.setup;
     const program = new Program({ command, args, cwd, env });
     try {
       await program.closeInput();
-      const { code } = await program.ended(60_000);
+      const { code } = await program.waitForEnd(60_000);
       return { code, stdout: program.lines.join("\n"), stderr: program.stderr };
     } finally {
-      program.signal("SIGKILL");
+      program.sendSignal("SIGKILL");
     }
   }
 
@@ -90,7 +90,7 @@ export class PagePlay implements AsyncDisposable {
   async #makePrograms(): Promise<void> {
     if (this.#hasPrograms) return;
     this.#hasPrograms = true;
-    const gateway = await commandWords(GATEWAY_COMMAND);
+    const gateway = await gatewayCommandLine(GATEWAY_COMMAND);
     const cases = SERVERS.map((server) => {
       return `@modelcontextprotocol/server-${server}*) exec node ${
         quote(serverEntry(server))

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { type Fields, oddServer, readRefusal, startGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 const SECRET = "sk-0123456789";
 const READY =
   '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}';
 
 /** A server that sends these answers in turn; a shell expands variables in them. */
-function parrot(...answers: string[]): Fields {
+function scriptedServer(...answers: string[]): Fields {
   // After the first answer the gateway sends `notifications/initialized`.
   const script = answers.map((answer, index) => {
     return `${"read -r line; ".repeat(index === 0 ? 1 : 2)}cat <<END\n${answer}\nEND\n`;
@@ -22,16 +22,16 @@ Deno.test("messages of a failing server are shown without secrets", async (t) =>
     `{"jsonrpc":"2.0","id":${id},"error":{"code":1,"message":"${message}"}}`;
   const gateway = await startGateway({
     servers: {
-      refuses: parrot(error(1)),
-      "lists-nothing": parrot(READY, error(2)),
-      prints: parrot("noise with $API_KEY", ""),
+      refuses: scriptedServer(error(1)),
+      "lists-nothing": scriptedServer(READY, error(2)),
+      prints: scriptedServer("noise with $API_KEY", ""),
       nowhere: { command: "${userHome}/${MY_PLACE}/server" },
     },
     env: { MY_PLACE: "place-of-secrets" },
     args: ["--agent", "tester", "--init-strategy", "lazy"],
   });
   const messageOf = async (server: string): Promise<string> => {
-    const { code, message } = await gateway.refusal("execute_tool", {
+    const { code, message } = await gateway.expectRefusal("execute_tool", {
       server,
       tool: "x",
       args: {},
@@ -60,7 +60,7 @@ Deno.test("messages of a failing server are shown without secrets", async (t) =>
 
   await t.step("[errors.no-secrets] the log of a server's output contains no secret", async () => {
     const call = { server: "prints", tool: "x", args: {}, timeout_ms: 500 };
-    await gateway.callTool("execute_tool", call);
+    await gateway.callGatewayTool("execute_tool", call);
     assert.match(gateway.program.stderr, /noise with \[redacted\]/);
     assert.equal(gateway.program.stderr.includes(SECRET), false);
   });
@@ -69,11 +69,13 @@ Deno.test("messages of a failing server are shown without secrets", async (t) =>
 
 Deno.test("a server cannot flood the log with invalid tools", async (t) => {
   const list = `{"jsonrpc":"2.0","id":2,"result":{"tools":[${"1,".repeat(999)}1]}}`;
-  await using gateway = await startGateway({ servers: { odd: parrot(READY, list) } });
+  await using gateway = await startGateway({ servers: { odd: scriptedServer(READY, list) } });
   await t.step("[tools.listing-odd-entries] they are reported as a number", async () => {
-    const { total_available } = await gateway.ask<Fields>("get_server_tools", { server: "odd" });
+    const { total_available } = await gateway.callGatewayToolForJson<Fields>("get_server_tools", {
+      server: "odd",
+    });
     assert.equal(total_available, 0);
-    await until("the rest is counted", () => /and 980 more/.test(gateway.program.stderr));
+    await waitUntil("the rest is counted", () => /and 980 more/.test(gateway.program.stderr));
     assert.equal(gateway.program.stderr.match(/Tool left out: tools/g)?.length, 20);
   });
 });
@@ -85,7 +87,7 @@ Deno.test("excessive requests are refused without work", async (t) => {
     "[tools.listing-hint] for many wrong names, only a few get similar names",
     async () => {
       const names = Array.from({ length: 1000 }, (_, index) => `ech${index}`).join(",");
-      const answer = await gateway.ask<{ hint: string }>("get_server_tools", {
+      const answer = await gateway.callGatewayToolForJson<{ hint: string }>("get_server_tools", {
         server: "odd",
         names,
       });
@@ -98,7 +100,7 @@ Deno.test("excessive requests are refused without work", async (t) => {
   await t.step(nested, async () => {
     const args = `{"a":${"[".repeat(600_000)}${"]".repeat(600_000)}}`;
     const refusal = readRefusal(
-      await gateway.callTool("execute_tool", { server: "odd", tool: "echo", args }),
+      await gateway.callGatewayTool("execute_tool", { server: "odd", tool: "echo", args }),
     );
     assert.equal(refusal.code, "INVALID_ARGUMENTS");
     assert.match(refusal.message, /"args" is nested too deeply/);
@@ -110,23 +112,23 @@ Deno.test("a server can request only what the client declared", async (t) => {
     servers: { odd: oddServer() },
     client: { capabilities: { roots: {} } },
   });
-  gateway.client.handle("roots/list", () => ({ roots: [] }));
+  gateway.client.setRequestHandler("roots/list", () => ({ roots: [] }));
   await t.step("[servers.forward] only declared capabilities are passed on", async () => {
     const ask = async (method: string) => {
-      return JSON.parse(await gateway.text("odd", "ask", { method, params: {} }));
+      return JSON.parse(await gateway.callServerToolForText("odd", "ask", { method, params: {} }));
     };
     assert.deepEqual(await ask("roots/list"), { roots: [] });
     assert.equal((await ask("elicitation/create")).code, -32601);
-    assert.equal(gateway.client.notifications("elicitation/create").length, 0);
+    assert.equal(gateway.client.notificationParams("elicitation/create").length, 0);
   });
 });
 
 Deno.test("a session from before initialize is not used after it", async (t) => {
   await using gateway = await startGateway({ servers: { odd: oddServer() }, client: false });
   await t.step("[servers.isolation] it declared fewer capabilities", async () => {
-    const before = await gateway.text("odd", "pid");
+    const before = await gateway.callServerToolForText("odd", "pid");
     await gateway.client.initialize({ capabilities: { roots: {} } });
-    assert.notEqual(await gateway.text("odd", "pid"), before);
+    assert.notEqual(await gateway.callServerToolForText("odd", "pid"), before);
   });
 });
 
@@ -138,10 +140,10 @@ Deno.test("a bound connection writes no audit line with another agent's name", a
   await t.step(
     "[audit.fields] [identity.bound] unless the name is the reason for the refusal",
     async () => {
-      await gateway.refusal("execute_tool", { agent_id: "other", server: "odd" });
-      await gateway.refusal("execute_tool", { server: "odd" });
-      await gateway.refusal("list_servers", { agent_id: "other" });
-      assert.deepEqual(gateway.audit().map(({ agent_id, code }) => [agent_id, code]), [
+      await gateway.expectRefusal("execute_tool", { agent_id: "other", server: "odd" });
+      await gateway.expectRefusal("execute_tool", { server: "odd" });
+      await gateway.expectRefusal("list_servers", { agent_id: "other" });
+      assert.deepEqual(gateway.readAuditLog().map(({ agent_id, code }) => [agent_id, code]), [
         ["tester", "INVALID_ARGUMENTS"],
         ["tester", "INVALID_ARGUMENTS"],
         ["other", "INVALID_AGENT_ID"],

@@ -10,14 +10,14 @@ Deno.test("[audit.args] the arguments are logged if configured, without secrets"
   });
   const [password, key] = SECRETS;
   const args = { path: "/tmp/a", deep: [{ password }], text: `use ${key} now` };
-  await gateway.text("odd", "echo", args);
-  await gateway.text("odd", "echo", { long: "x y".repeat(30_000) });
-  await gateway.ask("list_servers");
+  await gateway.callServerToolForText("odd", "echo", args);
+  await gateway.callServerToolForText("odd", "echo", { long: "x y".repeat(30_000) });
+  await gateway.callGatewayToolForJson("list_servers");
   // In every form: as text, or under the other name.
   const call = { server: "odd", tool: "echo" };
-  await gateway.callTool("execute_tool", { ...call, args: JSON.stringify(args) });
-  await gateway.callTool("execute_tool", { ...call, arguments: args });
-  const [first, long, list, ...others] = gateway.audit();
+  await gateway.callGatewayTool("execute_tool", { ...call, args: JSON.stringify(args) });
+  await gateway.callGatewayTool("execute_tool", { ...call, arguments: args });
+  const [first, long, list, ...others] = gateway.readAuditLog();
   for (const line of [first, ...others]) {
     assert.deepEqual(line?.args, {
       path: "/tmp/a",
@@ -30,6 +30,6 @@ Deno.test("[audit.args] the arguments are logged if configured, without secrets"
   const size = JSON.stringify(long?.args).length;
   assert.ok(size > 4000 && size <= 4096, `${size} characters`);
   assert.equal(list?.args, undefined);
-  const all = JSON.stringify(gateway.audit());
+  const all = JSON.stringify(gateway.readAuditLog());
   for (const secret of SECRETS) assert.equal(all.includes(secret), false);
 });

@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
 import { startGateway } from "./gateway.ts";
-import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
 import { Program } from "./program.ts";
-import { AUDIT_LOG, Setup } from "./setup.ts";
-import { until } from "./until.ts";
+import { DEFAULT_AUDIT_LOG, Setup } from "./setup.ts";
+import { waitUntil } from "./wait.ts";
 import { auditText } from "../cli/audit_support.ts";
 
 Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote", async () => {
   await using gateway = await startGateway();
-  await gateway.ask("list_servers");
-  const [line] = gateway.audit();
-  const files = { [AUDIT_LOG]: `${JSON.stringify(line)}\n` };
+  await gateway.callGatewayToolForJson("list_servers");
+  const [line] = gateway.readAuditLog();
+  const files = { [DEFAULT_AUDIT_LOG]: `${JSON.stringify(line)}\n` };
   const stats = await runOnce(["audit", "stats", "--json"], { files });
   assert.equal(stats.code, 0, stats.stderr);
   assert.equal(JSON.parse(stats.stdout).agents[0].name, "tester");
   const env = { GATEWAY_AUDIT_LOG: "~/none.jsonl" };
-  const named = ["audit", "tail", "-n", "1", "--json", AUDIT_LOG];
+  const named = ["audit", "tail", "-n", "1", "--json", DEFAULT_AUDIT_LOG];
   const tail = await runOnce(named, { files, env });
   assert.deepEqual(JSON.parse(tail.stdout), line);
-  const fallback = { [AUDIT_LOG]: auditText() };
+  const fallback = { [DEFAULT_AUDIT_LOG]: auditText() };
   const found = await runOnce(["audit", "tail"], { files: fallback, env });
   assert.match(found.stdout, /^2026-01-31T08:00:00Z ALLOW a files\/read 1\.50 ms$/);
   assert.doesNotMatch(found.stderr, /another/);
@@ -55,7 +55,7 @@ Deno.test({
     const folder = Deno.makeTempDirSync();
     try {
       Deno.writeTextFileSync(`${folder}/a.jsonl`, auditText().repeat(20_000));
-      const words = await commandWords(GATEWAY_COMMAND);
+      const words = await gatewayCommandLine(GATEWAY_COMMAND);
       const script = '"$@" audit tail -n 20000 a.jsonl | head -n 1; echo "${PIPESTATUS[0]}"';
       const { stdout, stderr } = await new Deno.Command("bash", {
         args: ["-c", script, "bash", ...words],
@@ -71,27 +71,27 @@ Deno.test({
 });
 
 /** Starts `audit tail -f` on a log in its own folder. */
-async function follow(setup: Setup, ...args: string[]): Promise<Program> {
-  const [command, ...words] = await commandWords(GATEWAY_COMMAND);
-  const { folder: cwd, env } = setup;
+async function startFollowing(setup: Setup, ...args: string[]): Promise<Program> {
+  const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
+  const { workingFolder: cwd, env } = setup;
   return new Program({ command, args: [...words, "audit", "tail", "-f", ...args], cwd, env });
 }
 
 Deno.test("[audit.follow] prints new entries, across rotations, until a signal", async () => {
   const setup = new Setup();
-  const path = setup.write("a.jsonl", auditText({ tool: "t0" }) + auditText({ tool: "t1" }));
-  const program = await follow(setup, "-n", "1", "a.jsonl");
+  const path = setup.writeFile("a.jsonl", auditText({ tool: "t0" }) + auditText({ tool: "t1" }));
+  const program = await startFollowing(setup, "-n", "1", "a.jsonl");
   try {
     const shown = () => program.lines.map((line) => /files\/(\S+)/.exec(line)?.[1]);
     const wanted = ["t1"];
-    await until("the last one", () => shown().length === 1);
+    await waitUntil("the last one", () => shown().length === 1);
     const write = (name: string): void => {
       Deno.writeTextFileSync(path, auditText({ tool: name }), { append: true });
       wanted.push(name);
     };
     write("t2");
     write("t3");
-    await until("what came", () => shown().length === wanted.length);
+    await waitUntil("what came", () => shown().length === wanted.length);
     // Half a line is not printed yet.
     const [first = "", second = ""] = [
       auditText({ tool: "t4" }).slice(0, 30),
@@ -113,33 +113,33 @@ Deno.test("[audit.follow] prints new entries, across rotations, until a signal",
     wanted.push("late");
     old.close();
     write("t7");
-    await until("all of them", () => shown().length === wanted.length);
+    await waitUntil("all of them", () => shown().length === wanted.length);
     assert.deepEqual(shown().toSorted(), wanted.toSorted());
     // Truncated in place, as some tools do.
     Deno.truncateSync(path);
     write("t8");
-    await until("after that", () => shown().includes("t8"));
-    program.signal("SIGINT");
-    await program.ended();
+    await waitUntil("after that", () => shown().includes("t8"));
+    program.sendSignal("SIGINT");
+    await program.waitForEnd();
     assert.match(program.stderr, /^Audit log: .*a\.jsonl\n$/);
   } finally {
-    program.signal("SIGKILL");
+    program.sendSignal("SIGKILL");
     await setup.close();
   }
 });
 
 Deno.test("[audit.follow] waits for a log that does not exist yet, and applies the filters", async () => {
   const setup = new Setup();
-  const program = await follow(setup, "--agent", "b", "--json", "none.jsonl");
+  const program = await startFollowing(setup, "--agent", "b", "--json", "none.jsonl");
   try {
-    await until("it waits", () => /no audit log at none\.jsonl yet/.test(program.stderr));
+    await waitUntil("it waits", () => /no audit log at none\.jsonl yet/.test(program.stderr));
     const line = auditText({ agent_id: "b" });
-    setup.write("none.jsonl", auditText({ agent_id: "a" }) + line);
-    await until("its line", () => program.lines.length === 1);
+    setup.writeFile("none.jsonl", auditText({ agent_id: "a" }) + line);
+    await waitUntil("its line", () => program.lines.length === 1);
     assert.equal(`${program.lines[0]}\n`, line);
   } finally {
-    program.signal("SIGKILL");
-    await program.ended();
+    program.sendSignal("SIGKILL");
+    await program.waitForEnd();
     await setup.close();
   }
 });
@@ -149,22 +149,27 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const setup = new Setup();
-    const path = setup.write("a.jsonl", auditText());
-    const words = await commandWords(GATEWAY_COMMAND);
+    const path = setup.writeFile("a.jsonl", auditText());
+    const words = await gatewayCommandLine(GATEWAY_COMMAND);
     const script = '"$@" audit tail -f a.jsonl | head -n 1; echo "${PIPESTATUS[0]}"';
     const args = ["-c", script, "bash", ...words];
-    const program = new Program({ command: "bash", args, cwd: setup.folder, env: setup.env });
+    const program = new Program({
+      command: "bash",
+      args,
+      cwd: setup.workingFolder,
+      env: setup.env,
+    });
     try {
-      await until("the first", () => program.lines.length === 1);
-      await until("the end", () => {
+      await waitUntil("the first", () => program.lines.length === 1);
+      await waitUntil("the end", () => {
         Deno.writeTextFileSync(path, auditText(), { append: true });
         return program.lines.length === 2;
       });
       assert.equal(program.lines[1], "0");
-      await program.ended();
+      await program.waitForEnd();
       assert.match(program.stderr, /^Audit log: .*\n$/);
     } finally {
-      program.signal("SIGKILL");
+      program.sendSignal("SIGKILL");
       await setup.close();
     }
   },

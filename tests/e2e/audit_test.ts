@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { executeParams, oddServer, startGateway } from "./gateway.ts";
-import { AUDIT_LOG, type AuditLine } from "./setup.ts";
+import { executeToolParams, oddServer, startGateway } from "./gateway.ts";
+import { type AuditLine, DEFAULT_AUDIT_LOG } from "./setup.ts";
 
 const RULES = {
   agents: {
@@ -11,7 +11,7 @@ const RULES = {
 const NEVER_WRITTEN = "canary-argument";
 
 /** The line without the members that differ in each run, after checking them. */
-function steady(line: AuditLine | undefined): AuditLine {
+function checkAndOmitVaryingFields(line: AuditLine | undefined): AuditLine {
   const { timestamp, latency_ms, downstream_ms, session, ...rest } = line ?? {};
   assert.match(String(timestamp), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   assert.ok(Math.abs(Date.parse(String(timestamp)) - Date.now()) < 60_000);
@@ -28,11 +28,11 @@ Deno.test("the audit log has a line for every operation", async (t) => {
 
   /** Makes a call and returns its audit line, which must exist when the answer arrives. */
   const lineOf = async (name: string, args: object, id?: string | number): Promise<AuditLine> => {
-    const before = gateway.audit().length;
+    const before = gateway.readAuditLog().length;
     await client.request("tools/call", { name, arguments: { agent_id: "a", ...args } }, id);
-    const lines = gateway.audit();
+    const lines = gateway.readAuditLog();
     assert.equal(lines.length, before + 1);
-    return steady(lines.at(-1));
+    return checkAndOmitVaryingFields(lines.at(-1));
   };
 
   const written = "[audit.before-answer] [audit.fields] the line exists before the answer";
@@ -43,9 +43,9 @@ Deno.test("the audit log has a line for every operation", async (t) => {
       `"tool":"echo","args":${args}}}`;
     const answer = await client.requestText("tools/call", params, "first");
     const result = answer.text.slice(answer.text.indexOf('"result":') + 9, -1);
-    const lines = gateway.audit();
+    const lines = gateway.readAuditLog();
     assert.equal(lines.length, 1);
-    assert.deepEqual(steady(lines[0]), {
+    assert.deepEqual(checkAndOmitVaryingFields(lines[0]), {
       agent_id: "a",
       operation: "execute_tool",
       decision: "ALLOW",
@@ -139,19 +139,19 @@ Deno.test("the audit log has a line for every operation", async (t) => {
   );
 
   await t.step("[audit.fields] one session per connection", () => {
-    assert.equal(new Set(gateway.audit().map(({ session }) => session)).size, 1);
+    assert.equal(new Set(gateway.readAuditLog().map(({ session }) => session)).size, 1);
   });
 
   await t.step("[audit.fields] only operations have a line", async () => {
-    const before = gateway.audit().length;
+    const before = gateway.readAuditLog().length;
     await client.request("tools/list");
     await client.request("ping");
     await client.request("tools/call", { name: "no_such_tool", arguments: {} });
-    assert.equal(gateway.audit().length, before);
+    assert.equal(gateway.readAuditLog().length, before);
   });
 
   await t.step("[audit.no-values] argument values are not written", () => {
-    const text = Deno.readTextFileSync(join(gateway.setup.folder, AUDIT_LOG));
+    const text = Deno.readTextFileSync(join(gateway.setup.workingFolder, DEFAULT_AUDIT_LOG));
     assert.equal(text.includes(NEVER_WRITTEN), false);
   });
 });
@@ -159,16 +159,16 @@ Deno.test("the audit log has a line for every operation", async (t) => {
 Deno.test("the path of the audit log", async (t) => {
   await t.step("[audit.path] is in the state folder by default, not in a project", async () => {
     await using gateway = await startGateway();
-    await gateway.ask("list_servers");
-    assert.equal(gateway.setup.audit().length, 1);
-    const names = [...Deno.readDirSync(gateway.setup.folder)].map(({ name }) => name);
+    await gateway.callGatewayToolForJson("list_servers");
+    assert.equal(gateway.setup.readAuditLog().length, 1);
+    const names = [...Deno.readDirSync(gateway.setup.workingFolder)].map(({ name }) => name);
     assert.deepEqual(names.sort(), [".mcp-gateway-rules.json", ".mcp.json"]);
     // The behaviour of the program that the gateway replaces.
     await using former = await startGateway({
       env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
     });
-    await former.ask("list_servers");
-    assert.equal(former.setup.audit("logs/audit.jsonl").length, 1);
+    await former.callGatewayToolForJson("list_servers");
+    assert.equal(former.setup.readAuditLog("logs/audit.jsonl").length, 1);
   });
 
   await t.step("[audit.path] is set by GATEWAY_AUDIT_LOG or --audit-log", async () => {
@@ -179,8 +179,8 @@ Deno.test("the path of the audit log", async (t) => {
       ] as const
     ) {
       await using gateway = await startGateway({ args, env });
-      await gateway.ask("list_servers");
-      assert.equal(gateway.setup.audit("../home/deep/audit.log").length, 1);
+      await gateway.callGatewayToolForJson("list_servers");
+      assert.equal(gateway.setup.readAuditLog("../home/deep/audit.log").length, 1);
     }
   });
 
@@ -191,8 +191,8 @@ Deno.test("the path of the audit log", async (t) => {
         servers: { odd: oddServer() },
         env: { GATEWAY_AUDIT_LOG: ".mcp.json/audit.jsonl" },
       });
-      await gateway.client.request("tools/call", executeParams("odd", "echo"));
-      assert.equal(gateway.setup.audit().length, 1);
+      await gateway.client.request("tools/call", executeToolParams("odd", "echo"));
+      assert.equal(gateway.setup.readAuditLog().length, 1);
       assert.match(gateway.program.stderr, /^warn: .*audit log.*\.mcp\.json\/audit\.jsonl/m);
     },
   );
@@ -206,8 +206,8 @@ Deno.test("the path of the audit log", async (t) => {
         LOCALAPPDATA: ".mcp.json",
       },
     });
-    assert.equal(await gateway.text("odd", "count"), "1");
-    assert.equal(await gateway.text("odd", "count"), "2");
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "2");
     assert.equal(gateway.program.stderr.match(/error: .*audit log cannot be written/g)?.length, 1);
   });
 });

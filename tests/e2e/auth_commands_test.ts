@@ -3,15 +3,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AuthorizationServer, CANARY } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
-import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { Setup } from "./setup.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
 
 /** A server that requires a login, and a user of the command. */
-class AuthenticatorScene implements AsyncDisposable {
+class AuthCommandFixture implements AsyncDisposable {
   readonly service = new AuthorizationServer();
   readonly server = new ProtectedServer(this.service);
   readonly setup: Setup;
@@ -31,7 +31,7 @@ class AuthenticatorScene implements AsyncDisposable {
   }
 
   get browserLog(): string {
-    return join(this.setup.folder, "browser.log");
+    return join(this.setup.workingFolder, "browser.log");
   }
 
   /** Folder of the token store. */
@@ -41,8 +41,8 @@ class AuthenticatorScene implements AsyncDisposable {
 
   /** Starts `auth` with the given arguments. */
   async start(words: readonly string[], browser = this.#browser): Promise<Program> {
-    const [command, ...first] = await commandWords(GATEWAY_COMMAND);
-    const { folder, env } = this.setup;
+    const [command, ...first] = await gatewayCommandLine(GATEWAY_COMMAND);
+    const { workingFolder: folder, env } = this.setup;
     const args = [...first, "auth", ...words];
     const program = new Program({ command, args, cwd: folder, env: { ...env, BROWSER: browser } });
     await program.closeInput();
@@ -52,7 +52,7 @@ class AuthenticatorScene implements AsyncDisposable {
   /** Runs `auth` to its end. */
   async run(words: readonly string[], browser?: string): Promise<Ended> {
     const program = await this.start(words, browser);
-    const { code } = await program.ended();
+    const { code } = await program.waitForEnd();
     return { code, stdout: program.lines.join("\n"), stderr: program.stderr };
   }
 
@@ -70,7 +70,7 @@ interface Ended {
 }
 
 Deno.test("[auth.login] [auth.status] [auth.logout] a login from its start to the logout", async () => {
-  await using scene = new AuthenticatorScene();
+  await using scene = new AuthCommandFixture();
   const before = await scene.run(["status"]);
   assert.equal(before.code, 0, before.stderr);
   assert.deepEqual(before.stdout.split("\n"), [
@@ -85,7 +85,7 @@ Deno.test("[auth.login] [auth.status] [auth.logout] a login from its start to th
     login.stderr,
     /^Log in with this link.*:\n\n {2}http:\/\/127\.0\.0\.1:\d+\/authorize\?/m,
   );
-  await until("the page is shown", () => {
+  await waitUntil("the page is shown", () => {
     const log = Deno.readTextFileSync(scene.browserLog);
     return /^opened .*\nshown 200 .*Logged in to notes/.test(log);
   });
@@ -119,28 +119,28 @@ Deno.test("[auth.login] [auth.status] [auth.logout] a login from its start to th
 });
 
 Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels", async () => {
-  await using scene = new AuthenticatorScene();
+  await using scene = new AuthCommandFixture();
   const program = await scene.start(["login", "notes"], "none");
-  const [, url = ""] = await until("the link is shown", () => {
+  const [, url = ""] = await waitUntil("the link is shown", () => {
     return /Log in with this link .*:\n\n {2}(\S+)\n/.exec(program.stderr) ??
       undefined;
   });
-  program.signal("SIGINT");
-  const { code } = await program.ended();
+  program.sendSignal("SIGINT");
+  const { code } = await program.waitForEnd();
   assert.equal(code, 130, program.stderr);
   assert.match(program.stderr, /press Ctrl-C to cancel\.\n$/);
   await assert.rejects(fetch(url), TypeError, "Its listener is closed");
 
   const other = await scene.start(["login", "notes"], "none");
-  const [, link = ""] = await until("the link is shown", () => {
+  const [, link = ""] = await waitUntil("the link is shown", () => {
     return / {2}(http\S+)/.exec(other.stderr) ?? undefined;
   });
   assert.match(await (await fetch(link)).text(), /Logged in to notes/);
-  assert.equal((await other.ended()).code, 0, other.stderr);
+  assert.equal((await other.waitForEnd()).code, 0, other.stderr);
 });
 
 Deno.test("[auth.login] a server that needs no login, and one that is not configured", async () => {
-  await using scene = new AuthenticatorScene();
+  await using scene = new AuthCommandFixture();
   scene.server.isOpen = true;
   scene.server.describes = "none";
   const open = await scene.run(["login", "notes"]);
@@ -161,7 +161,7 @@ Deno.test("[auth.login] a server that needs no login, and one that is not config
 });
 
 Deno.test("[auth.login] a failed login is reported, with exit code 1", async () => {
-  await using scene = new AuthenticatorScene({ gone: { url: "http://127.0.0.1:9/mcp" } });
+  await using scene = new AuthCommandFixture({ gone: { url: "http://127.0.0.1:9/mcp" } });
   scene.service.behaviour.denies = "access_denied";
   const denied = await scene.run(["login", "notes"]);
   assert.deepEqual([denied.code, denied.stdout], [1, ""]);
@@ -172,7 +172,7 @@ Deno.test("[auth.login] a failed login is reported, with exit code 1", async () 
 });
 
 Deno.test("[auth.logout] tokens that cannot be revoked are removed all the same", async () => {
-  await using scene = new AuthenticatorScene();
+  await using scene = new AuthCommandFixture();
   const { says } = scene.service.behaviour;
   scene.service.behaviour.says = { ...says, revocation_endpoint: "http://127.0.0.1:9/revoke" };
   assert.equal((await scene.run(["login", "notes"])).code, 0);
@@ -183,7 +183,7 @@ Deno.test("[auth.logout] tokens that cannot be revoked are removed all the same"
 });
 
 Deno.test("[auth.login] [auth.status] [auth.logout] help, and wrong command lines", async () => {
-  await using scene = new AuthenticatorScene();
+  await using scene = new AuthCommandFixture();
   for (const name of ["login", "status", "logout"]) {
     const { code, stdout } = await scene.run([name, "--help"]);
     assert.equal(code, 0);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { VERSION } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
 
-const FLAGS = [
+const SERVE_FLAGS = [
   "--mcp-config",
   "--rules",
   "--agent",
@@ -24,7 +24,7 @@ Deno.test("[cli.help] --help names the flags and their environment variables", a
     assert.match(stdout, /agent-mcp-gateway/);
     assert.match(stdout, /\bserve\b/);
     if (args[0] !== "serve") continue;
-    for (const flag of FLAGS) {
+    for (const flag of SERVE_FLAGS) {
       const twin = `GATEWAY_${flag.slice(2).toUpperCase().replaceAll("-", "_")}`;
       assert.ok(stdout.includes(flag), flag);
       assert.ok(stdout.includes(twin), twin);

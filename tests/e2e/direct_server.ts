@@ -44,7 +44,7 @@ export class DirectServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#program.closeInput();
-    this.#program.signal("SIGTERM");
-    await this.#program.ended();
+    this.#program.sendSignal("SIGTERM");
+    await this.#program.waitForEnd();
   }
 }

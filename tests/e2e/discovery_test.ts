@@ -2,26 +2,28 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { runOnce } from "./run_once.ts";
-import { OPEN_RULES } from "./setup.ts";
+import { ALLOW_ALL_RULES } from "./setup.ts";
 
 /** A servers file with one server, whose name identifies the file. */
 function serversFile(name: string): object {
   return { mcpServers: { [name]: { command: "true" } } };
 }
 
-async function names(gateway: RunningGateway): Promise<string[]> {
-  return (await gateway.ask<{ name: string }[]>("list_servers")).map(({ name }) => name);
+async function listServerNames(gateway: RunningGateway): Promise<string[]> {
+  return (await gateway.callGatewayToolForJson<{ name: string }[]>("list_servers")).map((
+    { name },
+  ) => name);
 }
 
-const OWN = "../home/.config/agent-mcp-gateway";
+const USER_CONFIG_FOLDER = "../home/.config/agent-mcp-gateway";
 const LAZY = { GATEWAY_AGENT: "tester", GATEWAY_INIT_STRATEGY: "lazy" };
 
 Deno.test("the locations of the two files", async (t) => {
   const everywhere = {
-    [`${OWN}/.mcp.json`]: serversFile("own"),
-    [`${OWN}/.mcp-gateway-rules.json`]: OPEN_RULES,
+    [`${USER_CONFIG_FOLDER}/.mcp.json`]: serversFile("own"),
+    [`${USER_CONFIG_FOLDER}/.mcp-gateway-rules.json`]: ALLOW_ALL_RULES,
     "config/.mcp.json": serversFile("config"),
-    "config/.mcp-gateway-rules.json": OPEN_RULES,
+    "config/.mcp-gateway-rules.json": ALLOW_ALL_RULES,
     "flag.json": serversFile("flag"),
     "variable.json": serversFile("variable"),
     "../home/tilde.json": serversFile("tilde"),
@@ -37,8 +39,8 @@ Deno.test("the locations of the two files", async (t) => {
         env: LAZY,
         args: [],
       });
-      assert.deepEqual(await names(gateway), ["own"]);
-      const { folder } = gateway.setup;
+      assert.deepEqual(await listServerNames(gateway), ["own"]);
+      const { workingFolder: folder } = gateway.setup;
       for (const name of [".mcp.json", "config/.mcp.json", ".mcp-gateway-rules.json"]) {
         const path = join(folder, name);
         assert.ok(gateway.program.stderr.includes(`ignoring ${path}`), path);
@@ -52,12 +54,12 @@ Deno.test("the locations of the two files", async (t) => {
       const files = { "config/.mcp.json": "{", "config/.mcp-gateway-rules.json": "{" };
       await using gateway = await startGateway({
         servers: { folder: { command: "true" } },
-        rules: OPEN_RULES,
+        rules: ALLOW_ALL_RULES,
         files,
         env: LAZY,
       });
-      assert.deepEqual(await names(gateway), ["folder"]);
-      const { folder } = gateway.setup;
+      assert.deepEqual(await listServerNames(gateway), ["folder"]);
+      const { workingFolder: folder } = gateway.setup;
       assert.ok(gateway.program.stderr.includes(`using ${folder}/.mcp.json, found in the working`));
     },
   );
@@ -65,11 +67,11 @@ Deno.test("the locations of the two files", async (t) => {
   await t.step("[config.search-order] then those in its config folder", async () => {
     const files = {
       "config/.mcp.json": serversFile("config"),
-      "config/.mcp-gateway-rules.json": OPEN_RULES,
+      "config/.mcp-gateway-rules.json": ALLOW_ALL_RULES,
     };
     const options = { servers: false, rules: false, files, env: LAZY } as const;
     await using gateway = await startGateway(options);
-    assert.deepEqual(await names(gateway), ["config"]);
+    assert.deepEqual(await listServerNames(gateway), ["config"]);
   });
 
   await t.step("[cli.flags] a flag before a variable, a variable before all files", async () => {
@@ -84,19 +86,22 @@ Deno.test("the locations of the two files", async (t) => {
     ] as const;
     for (const [args, env, expected] of starts) {
       await using gateway = await startGateway({ files: everywhere, args, env });
-      assert.deepEqual(await names(gateway), [expected]);
+      assert.deepEqual(await listServerNames(gateway), [expected]);
     }
   });
 
   await t.step(
     "[cli.config-errors] [config.missing-explained] if there are none, the searched paths are listed",
     async () => {
-      const { code, stdout, stderr, folder } = await runOnce([], { servers: false, rules: false });
+      const { code, stdout, stderr, workingFolder: folder } = await runOnce([], {
+        servers: false,
+        rules: false,
+      });
       assert.deepEqual([code, stdout], [1, ""]);
       for (const name of [".mcp.json", ".mcp-gateway-rules.json"]) {
         assert.ok(stderr.includes(`${name}: not found`), name);
       }
-      const looked = [join(folder, OWN), folder, join(folder, "config")].join(", ");
+      const looked = [join(folder, USER_CONFIG_FOLDER), folder, join(folder, "config")].join(", ");
       assert.ok(stderr.includes(`looked in ${looked}`), stderr);
     },
   );

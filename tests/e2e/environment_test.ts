@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { oddServer, startGateway } from "./gateway.ts";
-import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { denoDir } from "./setup.ts";
 
 type Variables = Record<string, string>;
@@ -63,9 +63,9 @@ Deno.test("the environment of a server", async (t) => {
     args: ["--agent", "tester", "--init-strategy", "lazy"],
     env: { ...SAFE, ...SECRET, PLAIN: "plain value", EMPTY: "", DENO: Deno.execPath() },
   });
-  const { home, folder } = gateway.setup;
+  const { home, workingFolder: folder } = gateway.setup;
   const environment = async (server: string): Promise<Variables> => {
-    return JSON.parse(await gateway.text(server, "env"));
+    return JSON.parse(await gateway.callServerToolForText(server, "env"));
   };
 
   await t.step("[servers.safe-environment] the safe variables, and nothing else", async () => {
@@ -102,34 +102,34 @@ Deno.test("the environment of a server", async (t) => {
   });
 
   await t.step("[servers.expansion] in command and arguments, not in names", async () => {
-    assert.equal(await gateway.text("${PLAIN}", "count"), "1");
+    assert.equal(await gateway.callServerToolForText("${PLAIN}", "count"), "1");
   });
 
   await t.step("[servers.cwd] its working folder", async () => {
     Deno.mkdirSync(join(folder, "sub"));
-    assert.equal(await gateway.text("elsewhere", "cwd"), join(folder, "sub"));
-    assert.equal(await gateway.text("plain", "cwd"), folder);
+    assert.equal(await gateway.callServerToolForText("elsewhere", "cwd"), join(folder, "sub"));
+    assert.equal(await gateway.callServerToolForText("plain", "cwd"), folder);
   });
 });
 
 /** Entry of `mcpServers` that starts the gateway under test. */
-async function ownCommand(): Promise<{ command: string; args: string[] }> {
-  const [command, ...args] = await commandWords(GATEWAY_COMMAND);
+async function gatewayEntry(): Promise<{ command: string; args: string[] }> {
+  const [command, ...args] = await gatewayCommandLine(GATEWAY_COMMAND);
   return { command, args };
 }
 
 Deno.test("a gateway that would start itself", async (t) => {
   await t.step("[servers.self-reference] on the same files is skipped with a warning", async () => {
-    const { command, args } = await ownCommand();
+    const { command, args } = await gatewayEntry();
     await using gateway = await startGateway({
       servers: { self: { command, args }, odd: oddServer() },
     });
-    assert.deepEqual(await gateway.ask("list_servers"), [{ name: "odd" }]);
+    assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), [{ name: "odd" }]);
     assert.match(gateway.program.stderr, /^warn: .*mcpServers\.self/m);
   });
 
   await t.step("[nesting.intended] on other files is nesting, which works", async () => {
-    const { command, args } = await ownCommand();
+    const { command, args } = await gatewayEntry();
     const files = ["--mcp-config", "inner.json", "--rules", "inner-rules.json"];
     await using gateway = await startGateway({
       servers: {
@@ -141,11 +141,11 @@ Deno.test("a gateway that would start itself", async (t) => {
       },
     });
     const call = { server: "odd", tool: "count", args: {} };
-    assert.equal(await gateway.text("inner", "execute_tool", call), "1");
+    assert.equal(await gateway.callServerToolForText("inner", "execute_tool", call), "1");
   });
 
   await t.step("[nesting.depth] a loop ends", async () => {
-    const { command, args } = await ownCommand();
+    const { command, args } = await gatewayEntry();
     const loop = (next: string) => ({
       mcpServers: {
         next: {
@@ -167,12 +167,12 @@ Deno.test("a gateway that would start itself", async (t) => {
       const args = depth === 0 ? {} : inner(depth - 1);
       return { server: "next", tool: depth === 0 ? "list_servers" : "execute_tool", args };
     };
-    const { code, message } = await gateway.refusal(
+    const { code, message } = await gateway.expectRefusal(
       "execute_tool",
       inner(2) as Record<string, unknown>,
     );
     assert.equal(code, "SERVER_UNAVAILABLE");
     assert.match(message, /3 gateways have started one another/);
-    assert.ok((await gateway.setup.processes()).length < 8);
+    assert.ok((await gateway.setup.listProcessIds()).length < 8);
   });
 });

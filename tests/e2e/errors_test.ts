@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { executeParams, oddServer, onlyText, readRefusal, startGateway } from "./gateway.ts";
+import {
+  executeToolParams,
+  oddServer,
+  readRefusal,
+  readSingleText,
+  startGateway,
+} from "./gateway.ts";
 
 const RULES = {
   agents: {
@@ -18,7 +24,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
     args: ["--init-strategy", "lazy"],
   });
   const execute = (agent: string, server: string, tool: string) => {
-    return gateway.refusal("execute_tool", { agent_id: agent, server, tool, args: {} });
+    return gateway.expectRefusal("execute_tool", { agent_id: agent, server, tool, args: {} });
   };
 
   await t.step("[errors.denied] [errors.shape] a tool that the rules deny", async () => {
@@ -47,7 +53,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
       "agents.some.allow.servers",
     ]);
     const listing = { agent_id: "some", server: "secret-one" };
-    const { code, rule } = await gateway.refusal("get_server_tools", listing);
+    const { code, rule } = await gateway.expectRefusal("get_server_tools", listing);
     assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.some.deny.servers[0]"]);
   });
 
@@ -56,8 +62,8 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
       const refusals = await Promise.all([
         execute("some", real, "echo"),
         execute("some", unreal, "echo"),
-        gateway.refusal("get_server_tools", { agent_id: "some", server: real }),
-        gateway.refusal("get_server_tools", { agent_id: "some", server: unreal }),
+        gateway.expectRefusal("get_server_tools", { agent_id: "some", server: real }),
+        gateway.expectRefusal("get_server_tools", { agent_id: "some", server: unreal }),
       ]);
       const [one, two, three, four] = refusals.map((refusal) => {
         return JSON.stringify(refusal).replaceAll(unreal, real);
@@ -79,7 +85,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
     async () => {
       const hintOf = async (agent: string, server: string) => {
         const executed = await execute(agent, server, "echo");
-        const listed = await gateway.refusal("get_server_tools", { agent_id: agent, server });
+        const listed = await gateway.expectRefusal("get_server_tools", { agent_id: agent, server });
         assert.equal(executed.hint, listed.hint);
         return [executed.code, executed.hint ?? ""];
       };
@@ -127,7 +133,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
 
   await t.step("[errors.asked-afresh] the tool list is requested once more", async () => {
     const run = (tool: string) => {
-      return gateway.text("odd", tool, {}, { agent_id: "all" });
+      return gateway.callServerToolForText("odd", tool, {}, { agent_id: "all" });
     };
     const lists = async () => (await run("received")).match(/"tools\/list"/g)?.length ?? 0;
     const before = await lists();
@@ -141,13 +147,13 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
   });
 
   await t.step("[errors.no-insides] no answer shows internals of the gateway", () => {
-    const answers = gateway.client.received.map(({ text }) => text).join("\n");
-    assert.equal(answers.includes(gateway.setup.folder), false);
+    const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
+    assert.equal(answers.includes(gateway.setup.workingFolder), false);
     assert.doesNotMatch(answers, /\bat file:|\.ts:\d|\bsrc\/|Error:/);
   });
 
   await t.step("[errors.no-agent-names] no answer names another agent", () => {
-    const refusals = gateway.client.received.map(({ text }) => text).filter((text) => {
+    const refusals = gateway.client.receivedMessages.map(({ text }) => text).filter((text) => {
       return text.includes("DENIED_BY_POLICY");
     });
     assert.ok(refusals.length > 5);
@@ -161,9 +167,9 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
     servers: { odd: oddServer(), limited: { ...oddServer(), gateway: limits } },
   });
   // There is nothing to cancel at a server that is still starting.
-  for (const server of ["odd", "limited"]) await gateway.text(server, "waiting");
+  for (const server of ["odd", "limited"]) await gateway.callServerToolForText(server, "waiting");
   const timeout = async (server: string, tool: string, args = {}, more = {}) => {
-    const { code, message } = readRefusal(await gateway.execute(server, tool, args, more));
+    const { code, message } = readRefusal(await gateway.callServerTool(server, tool, args, more));
     assert.equal(code, "TIMEOUT");
     return message;
   };
@@ -171,24 +177,27 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
   const cancelled = "[errors.timeout] [tools.timeout-ms] and is cancelled at the server";
   await t.step(cancelled, async () => {
     assert.deepEqual(
-      readRefusal(await gateway.execute("odd", "wait", {}, { timeout_ms: 100 })),
+      readRefusal(await gateway.callServerTool("odd", "wait", {}, { timeout_ms: 100 })),
       {
         code: "TIMEOUT",
         message: 'Server "odd" did not finish the call within 100 ms; the call was cancelled',
       },
     );
-    assert.equal(await gateway.text("odd", "waiting"), "0");
-    assert.match(await gateway.text("odd", "received"), /"notifications\/cancelled"/);
+    assert.equal(await gateway.callServerToolForText("odd", "waiting"), "0");
+    assert.match(
+      await gateway.callServerToolForText("odd", "received"),
+      /"notifications\/cancelled"/,
+    );
   });
 
   await t.step("[servers.call-timeout] after call_timeout_ms without progress", async () => {
     assert.match(await timeout("limited", "wait"), /300 ms/);
-    assert.equal(await gateway.text("limited", "waiting"), "0");
+    assert.equal(await gateway.callServerToolForText("limited", "waiting"), "0");
   });
 
   await t.step("[servers.call-timeout] progress restarts the time", async () => {
     const args = { every_ms: 100, times: 5 };
-    assert.equal(await gateway.text("limited", "slow_progress", args), "done");
+    assert.equal(await gateway.callServerToolForText("limited", "slow_progress", args), "done");
   });
 
   await t.step("[servers.call-timeout] the caller's timeout_ms does not restart", async () => {
@@ -197,10 +206,10 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
   });
 
   await t.step("[servers.call-timeout] timeout_ms may be longer than call_timeout_ms", async () => {
-    const answer = gateway.text("limited", "wait", {}, { timeout_ms: 700 });
+    const answer = gateway.callServerToolForText("limited", "wait", {}, { timeout_ms: 700 });
     const sent = performance.now();
-    const { result } = await gateway.client.request("tools/call", executeParams("odd", "echo"));
-    onlyText(result);
+    const { result } = await gateway.client.request("tools/call", executeToolParams("odd", "echo"));
+    readSingleText(result);
     await assert.rejects(answer);
     assert.ok(performance.now() - sent > 500);
   });

@@ -1,5 +1,5 @@
 import { FORMS } from "../../scripts/shipped.ts";
-import { commandWords, type GatewayCommand } from "./gateway_command.ts";
+import { type GatewayCommand, gatewayCommandLine } from "./gateway_command.ts";
 
 /**
  * Forms of the program that the tests of the whole job run on: the one in `GATEWAY_COMMAND`, or all
@@ -8,7 +8,7 @@ import { commandWords, type GatewayCommand } from "./gateway_command.ts";
  */
 export const EVERY_COMMAND: readonly GatewayCommand[] = Deno.env.get("GATEWAY_COMMAND")
   ? [Deno.env.get("GATEWAY_COMMAND") ?? ""]
-  : await formsOfThisMachine();
+  : await buildForms();
 
 /**
  * The same without the image, for what is not done in a container, such as questions at a terminal: the image
@@ -18,12 +18,12 @@ export const LOCAL_COMMANDS: readonly GatewayCommand[] = EVERY_COMMAND.filter((c
   return command !== "image";
 });
 
-async function formsOfThisMachine(): Promise<GatewayCommand[]> {
+async function buildForms(): Promise<GatewayCommand[]> {
   const made: GatewayCommand[] = [];
   const forms = Deno.build.os === "windows" ? FORMS : [...FORMS, "image"];
   for (const form of forms) {
     try {
-      await commandWords(form);
+      await gatewayCommandLine(form);
       made.push(form);
     } catch (error) {
       // The bundle and the package can be built wherever the tests run.

@@ -2,19 +2,19 @@ import assert from "node:assert/strict";
 import {
   type Fields,
   oddServer,
-  onlyText,
   readRefusal,
+  readSingleText,
   type RunningGateway,
   startGateway,
 } from "./gateway.ts";
 
 /** The arguments that the server received, as text. */
-async function received(gateway: RunningGateway, argumentsText: string): Promise<string> {
+async function sendArguments(gateway: RunningGateway, argumentsText: string): Promise<string> {
   const { message } = await gateway.client.requestText(
     "tools/call",
     `{"name":"execute_tool","arguments":${argumentsText}}`,
   );
-  const line = onlyText(message.result);
+  const line = readSingleText(message.result);
   return line.slice(line.indexOf('"arguments":') + '"arguments":'.length, line.indexOf(',"_meta"'));
 }
 
@@ -63,7 +63,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
   await t.step("[tools.args-object] an object is passed to the server unchanged", async () => {
     const args =
       '{"big":12345678901234567890,"f":1.10,"nul":"\\u0000","__proto__":{"a":-0},"":[ ]}';
-    const text = await received(gateway, `{"args": ${args}, "server":"odd","tool":"echo"}`);
+    const text = await sendArguments(gateway, `{"args": ${args}, "server":"odd","tool":"echo"}`);
     assert.equal(text, args);
   });
 
@@ -71,14 +71,16 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     const args = '{"big":12345678901234567890,"text":"a \\"b\\" é"}';
     for (const string of [args, ` ${args}\n`]) {
       const given = { server: "odd", tool: "echo", args: string };
-      assert.equal(await received(gateway, JSON.stringify(given)), args);
+      assert.equal(await sendArguments(gateway, JSON.stringify(given)), args);
     }
-    assert.equal(await received(gateway, '{"server":"odd","tool":"echo","args":"{}"}'), "{}");
+    assert.equal(await sendArguments(gateway, '{"server":"odd","tool":"echo","args":"{}"}'), "{}");
   });
 
   await t.step("[tools.args-string] line breaks within it do not break the message", async () => {
     const given = { server: "odd", tool: "echo", args: '{\n"a":\r\n[1,\n2]\n}' };
-    assert.deepEqual(JSON.parse(await received(gateway, JSON.stringify(given))), { a: [1, 2] });
+    assert.deepEqual(JSON.parse(await sendArguments(gateway, JSON.stringify(given))), {
+      a: [1, 2],
+    });
   });
 
   await t.step("[tools.args-absent] absent args are {}, and arguments are args", async () => {
@@ -96,10 +98,10 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
         [`{${call},"arguments":null,"args":${args}}`, args],
         [`{${call},"arguments":${same},"args":${args}}`, args],
       ] as const
-    ) assert.equal(await received(gateway, given), sent);
+    ) assert.equal(await sendArguments(gateway, given), sent);
     for (const args of [{ a: 2 }, {}, '{"a":2}']) {
       const both = { server: "odd", tool: "echo", args, arguments: { a: 1 } };
-      assert.deepEqual(await gateway.refusal("execute_tool", both), {
+      assert.deepEqual(await gateway.expectRefusal("execute_tool", both), {
         code: "INVALID_ARGUMENTS",
         message:
           'execute_tool: "args" and "arguments" mean the same but differ; give only "args". ' +
@@ -112,7 +114,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     "[tools.out-of-range] [errors.invalid-arguments] anything else is refused by name";
   await t.step(name, async () => {
     for (const [tool, args, named] of REFUSED) {
-      const { code, message } = await gateway.refusal(tool, args as Fields);
+      const { code, message } = await gateway.expectRefusal(tool, args as Fields);
       const call = `${tool} ${JSON.stringify(args)}: ${message}`;
       assert.equal(code, "INVALID_ARGUMENTS", call);
       assert.ok(message.includes(named), call);
@@ -120,14 +122,14 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
   });
 
   await t.step("[errors.invalid-arguments] with the arguments that the tool accepts", async () => {
-    assert.deepEqual(await gateway.refusal("list_servers", { metadata: true }), {
+    assert.deepEqual(await gateway.expectRefusal("list_servers", { metadata: true }), {
       code: "INVALID_ARGUMENTS",
       message: 'list_servers: "metadata" is not an argument. Correct it and call again.',
       hint: 'Did you mean "include_metadata"? It takes: agent_id, include_metadata',
     });
     const hints: Record<string, string | undefined> = {};
     for (const name of ["tool_name", "serverName", "agent", "timeout", "tol", "path"]) {
-      const { hint = "" } = await gateway.refusal("execute_tool", { [name]: "x" });
+      const { hint = "" } = await gateway.expectRefusal("execute_tool", { [name]: "x" });
       hints[name] = /^Did you mean "(\w+)"/.exec(hint)?.[1];
       assert.match(hint, /It takes: agent_id, server, tool, args, timeout_ms \("args" is what/);
     }
@@ -148,19 +150,21 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
       assert.equal(readRefusal(result).code, "INVALID_ARGUMENTS");
       const list = await gateway.client.request("tools/call", { ...params, name: "list_servers" });
       const { structuredContent: _, ...text } = list.result ?? {};
-      assert.equal(onlyText(text), '[{"name":"odd"}]');
+      assert.equal(readSingleText(text), '[{"name":"odd"}]');
     }
   });
 
   await t.step("[tools.null-absent] null for an optional argument means absent", async () => {
     const more = { agent_id: null, timeout_ms: null };
-    assert.equal(await gateway.text("odd", "count", {}, more), "1");
+    assert.equal(await gateway.callServerToolForText("odd", "count", {}, more), "1");
   });
 
   await t.step("[tools.args-invalid] none of these calls reached the server", async () => {
-    const calls = (await gateway.text("odd", "received")).split("\n").filter((line) => {
-      return line.includes('"tools/call"');
-    });
+    const calls = (await gateway.callServerToolForText("odd", "received")).split("\n").filter(
+      (line) => {
+        return line.includes('"tools/call"');
+      },
+    );
     assert.equal(calls.length, 15);
   });
 });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { ODD_DETAILS, ODD_RESULT } from "../fixtures/servers/odd_texts.ts";
 import {
-  executeParams,
+  executeToolParams,
   type Fields,
   oddServer,
-  onlyText,
   readRefusal,
+  readSingleText,
   startGateway,
 } from "./gateway.ts";
 
@@ -23,36 +23,36 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
   await t.step("[tools.execute-unchanged] every kind of content, as JSON values", async () => {
     const answer = await client.requestText(
       "tools/call",
-      JSON.stringify(executeParams("odd", "contents")),
+      JSON.stringify(executeToolParams("odd", "contents")),
     );
     assert.deepEqual(answer.message.result, JSON.parse(ODD_RESULT));
     for (const detail of ODD_DETAILS) assert.ok(answer.text.includes(detail), detail);
   });
 
   await t.step("[tools.execute-unchanged] a tool's own isError", async () => {
-    assert.deepEqual(await gateway.execute("odd", "fails"), {
+    assert.deepEqual(await gateway.callServerTool("odd", "fails"), {
       content: [{ type: "text", text: "it went wrong" }],
       isError: true,
     });
   });
 
   await t.step("[tools.execute-unchanged] results of a megabyte and more", async () => {
-    const text = await gateway.text("odd", "big", { length: 3_000_000 });
+    const text = await gateway.callServerToolForText("odd", "big", { length: 3_000_000 });
     assert.equal(text, "x".repeat(3_000_000));
   });
 
   await t.step("[tools.execute-unchanged] tools of any name", async () => {
     for (const name of ["__proto__", "constructor", "käse/名 ."]) {
-      assert.ok((await gateway.text("odd", name)).includes(JSON.stringify(name)));
+      assert.ok((await gateway.callServerToolForText("odd", name)).includes(JSON.stringify(name)));
     }
   });
 
   await t.step("[tools.execute-meta] fields of _meta reach the server", async () => {
     const { result } = await client.request("tools/call", {
-      ...executeParams("odd", "echo"),
+      ...executeToolParams("odd", "echo"),
       _meta: { "vendor/trace": { id: "abc" }, progressToken: "mine" },
     });
-    const { params } = JSON.parse(onlyText(result));
+    const { params } = JSON.parse(readSingleText(result));
     assert.deepEqual(params._meta["vendor/trace"], { id: "abc" });
     assert.notEqual(params._meta.progressToken, "mine");
   });
@@ -64,18 +64,18 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
 
   await t.step("[tools.rpc-error] a JSON-RPC error is a result with code and data", async () => {
     const error = { code: -32000, message: "No such row", data: { row: [7, null] } };
-    const answer = readRefusal(await gateway.execute("odd", "rpc_error", { error }));
+    const answer = readRefusal(await gateway.callServerTool("odd", "rpc_error", { error }));
     assert.deepEqual(answer, error);
     const bare = { code: 12, message: "" };
     assert.deepEqual(
-      readRefusal(await gateway.execute("odd", "rpc_error", { error: bare })),
+      readRefusal(await gateway.callServerTool("odd", "rpc_error", { error: bare })),
       bare as unknown,
     );
   });
 
   await t.step("[tools.invalid-params-schema] -32602 brings the input schema", async () => {
     const error = { code: -32602, message: "x must be a number", data: ["x"] };
-    const result = await gateway.execute("odd", "rpc_error", { error });
+    const result = await gateway.callServerTool("odd", "rpc_error", { error });
     const answer = readRefusal(result) as unknown as RpcErrorAnswer;
     assert.deepEqual(answer, {
       ...error,
@@ -88,14 +88,14 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
   });
 
   await t.step("[tools.url-elicitation] is a result for a client without it", async () => {
-    const result = await gateway.execute("odd", "rpc_error", { error: URL_ERROR });
+    const result = await gateway.callServerTool("odd", "rpc_error", { error: URL_ERROR });
     assert.deepEqual(readRefusal(result) as unknown, URL_ERROR);
   });
 
   await t.step("[tools.task] a tool that must run as a task is run as one", async () => {
-    const text = await gateway.text("odd", "must_be_task", { n: 12 });
+    const text = await gateway.callServerToolForText("odd", "must_be_task", { n: 12 });
     assert.deepEqual(JSON.parse(text), { ranAsTask: { n: 12 } });
-    const received = (await gateway.text("odd", "received")).split("\n");
+    const received = (await gateway.callServerToolForText("odd", "received")).split("\n");
     const methods = received.map((line) => JSON.parse(line)).map(({ method, params }) => {
       return params?.task === undefined ? method : `${method} with task`;
     });
@@ -115,7 +115,7 @@ Deno.test("[tools.url-elicitation] -32042 reaches a client that supports URL eli
     servers: { odd: oddServer() },
     client: { capabilities: { elicitation: { form: {}, url: {} } } },
   });
-  const params = executeParams("odd", "rpc_error", { error: URL_ERROR });
+  const params = executeToolParams("odd", "rpc_error", { error: URL_ERROR });
   const { error, result } = await gateway.client.request("tools/call", params);
   assert.equal(result, undefined);
   assert.deepEqual(error, URL_ERROR);
@@ -127,7 +127,7 @@ Deno.test("[tools.url-elicitation] a client that declares no object for url does
       servers: { odd: oddServer() },
       client: { capabilities: { elicitation: { url } } },
     });
-    const result = await gateway.execute("odd", "rpc_error", { error: URL_ERROR });
+    const result = await gateway.callServerTool("odd", "rpc_error", { error: URL_ERROR });
     assert.deepEqual(readRefusal(result) as unknown, URL_ERROR, JSON.stringify(url));
   }
 });
@@ -140,9 +140,9 @@ Deno.test("[tools.one-text-block] the gateway's own answers are compact JSON", a
     ["execute_tool", { server: "gone", tool: "x", args: {} }],
   ];
   for (const [name, args] of calls) {
-    const { isError: _, structuredContent, ...result } = await gateway.callTool(name, args);
+    const { isError: _, structuredContent, ...result } = await gateway.callGatewayTool(name, args);
     assert.equal(structuredContent !== undefined, name === "list_servers");
-    const text = onlyText(result);
+    const text = readSingleText(result);
     assert.equal(text, JSON.stringify(JSON.parse(text)));
   }
 });

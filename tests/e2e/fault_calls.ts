@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { listProcesses } from "./fault_processes.ts";
-import { executeParams, readRefusal, type Refusal, type RunningGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { executeToolParams, readRefusal, type Refusal, type RunningGateway } from "./gateway.ts";
+import { waitUntil } from "./wait.ts";
 
 /**
  * Maximum duration of something that happens immediately, in milliseconds; far more than it takes.
  */
-export const AT_ONCE_MS = 1000;
+export const IMMEDIATE_MS = 1000;
 
 /** Runs a function; returns its duration in milliseconds and its result. */
-export async function timed<T>(run: () => Promise<T>): Promise<[number, T]> {
+export async function measureMs<T>(run: () => Promise<T>): Promise<[number, T]> {
   const since = performance.now();
   const value = await run();
   return [performance.now() - since, value];
@@ -21,29 +21,29 @@ export async function timed<T>(run: () => Promise<T>): Promise<[number, T]> {
  *
  * @returns A promise of the refusal.
  */
-export async function callUnderWay(
+export async function startHeldCall(
   gateway: RunningGateway,
   server: string,
 ): Promise<() => Promise<Refusal>> {
-  const answer = gateway.client.request("tools/call", executeParams(server, "wait"));
+  const answer = gateway.client.request("tools/call", executeToolParams(server, "wait"));
   answer.catch(() => {});
   // The server has read the call when it answers a later one.
-  assert.equal(await gateway.text(server, "echo", { token: "sync" }), "sync");
+  assert.equal(await gateway.callServerToolForText(server, "echo", { token: "sync" }), "sync");
   return async () => readRefusal((await answer).result);
 }
 
 /** Waits until the gateway has reaped all its exited children. */
-export async function noZombies(gateway: RunningGateway): Promise<void> {
-  await until("the gateway has waited for its children", async () => {
+export async function waitUntilNoZombies(gateway: RunningGateway): Promise<void> {
+  await waitUntil("the gateway has waited for its children", async () => {
     const zombies = (await listProcesses()).filter(({ parent, state }) => {
       return parent === gateway.program.pid && state.startsWith("Z");
     });
     return zombies.length === 0;
-  }, AT_ONCE_MS);
+  }, IMMEDIATE_MS);
 }
 
 /** Runs steps that mostly wait concurrently; each fails on its own. */
-export async function runTogether(
+export async function runStepsConcurrently(
   t: Deno.TestContext,
   steps: Readonly<Record<string, () => Promise<void>>>,
 ): Promise<void> {

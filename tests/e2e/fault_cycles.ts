@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AT_ONCE_MS, callUnderWay } from "./fault_calls.ts";
+import { IMMEDIATE_MS, startHeldCall } from "./fault_calls.ts";
 import {
   faultServer,
   isRunning,
@@ -8,31 +8,31 @@ import {
   newMark,
   waitUntilGone,
 } from "./fault_processes.ts";
-import { MEMORY, startPreloaded } from "./fault_preload.ts";
+import { MEMORY_MODULE, startPreloaded } from "./fault_preload.ts";
 import type { RunningGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 /**
  * Crashes before the first measurement, after which the gateway has allocated all that it needs.
  */
-const WARM_UP = 100;
+const WARM_UP_CRASHES = 100;
 
 /** Maximum growth of the resident memory after that, in bytes. */
-const MAX_GROWTH = 30_000_000;
+const MAX_RSS_GROWTH_BYTES = 30_000_000;
 
 /** Maximum growth of the used memory, in bytes: 10 KB for each crash would be too much. */
-const MAX_HELD = 1_500_000;
+const MAX_USED_GROWTH_BYTES = 1_500_000;
 
 /** Failures of a server during a call. */
 const CRASHES: readonly ((gateway: RunningGateway, pid: number) => Promise<unknown>)[] = [
-  (gateway) => gateway.execute("bad", "crash"),
-  (gateway) => gateway.execute("bad", "close_output"),
+  (gateway) => gateway.callServerTool("bad", "crash"),
+  (gateway) => gateway.callServerTool("bad", "close_output"),
   (_, pid) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
 ];
 
-async function cycle(gateway: RunningGateway, number: number): Promise<void> {
-  const pid = Number(await gateway.text("bad", "pid"));
-  const ended = await callUnderWay(gateway, "bad");
+async function crashDuringCall(gateway: RunningGateway, number: number): Promise<void> {
+  const pid = Number(await gateway.callServerToolForText("bad", "pid"));
+  const ended = await startHeldCall(gateway, "bad");
   await CRASHES[number % CRASHES.length]?.(gateway, pid);
   assert.equal((await ended()).code, "SERVER_UNAVAILABLE");
 }
@@ -46,17 +46,17 @@ interface Memory {
 }
 
 /** Runs the gateway's garbage collection, and measures its memory. */
-async function measure({ program }: RunningGateway, count: number): Promise<Memory> {
-  program.signal("SIGUSR2");
-  return await until("the gateway prints its memory", () => {
+async function measureMemory({ program }: RunningGateway, count: number): Promise<Memory> {
+  program.sendSignal("SIGUSR2");
+  return await waitUntil("the gateway prints its memory", () => {
     const line = program.stderr.split("\n").find((text) => text.startsWith(`{"memory":${count},`));
     return line === undefined ? undefined : JSON.parse(line) as Memory;
   });
 }
 
 /** Waits until only one of the started servers is left. */
-async function settle(mark: string): Promise<void> {
-  await until("only the last server's group is left", async () => {
+async function waitForLastGroup(mark: string): Promise<void> {
+  await waitUntil("only the last server's group is left", async () => {
     const groups = (await markedProcesses(mark)).map(({ group }) => group);
     return new Set(groups).size <= 1;
   });
@@ -69,10 +69,10 @@ async function settle(mark: string): Promise<void> {
  * @param cycles Number of crashes after the first hundred.
  * @returns The memory of the gateway before and after.
  */
-export async function crashAgainAndAgain(cycles: number): Promise<string> {
+export async function crashRepeatedly(cycles: number): Promise<string> {
   const mark = newMark();
   await using gateway = await startPreloaded(
-    MEMORY,
+    MEMORY_MODULE,
     {
       // Each leaves a child process that must be killed.
       servers: { bad: faultServer(mark, "stubborn-child") },
@@ -80,21 +80,21 @@ export async function crashAgainAndAgain(cycles: number): Promise<string> {
       env: { GATEWAY_AGENT: "tester", DENO_V8_FLAGS: "--expose-gc,--max-semi-space-size=2" },
     },
   );
-  for (let number = 1; number <= WARM_UP; number++) await cycle(gateway, number);
-  await settle(mark);
-  const early = await measure(gateway, 1);
-  for (let number = 1; number <= cycles; number++) await cycle(gateway, number);
-  await settle(mark);
-  const late = await measure(gateway, 2);
+  for (let number = 1; number <= WARM_UP_CRASHES; number++) await crashDuringCall(gateway, number);
+  await waitForLastGroup(mark);
+  const early = await measureMemory(gateway, 1);
+  for (let number = 1; number <= cycles; number++) await crashDuringCall(gateway, number);
+  await waitForLastGroup(mark);
+  const late = await measureMemory(gateway, 2);
   const figures = JSON.stringify({ early, late });
-  assert.ok(late.rss - early.rss < MAX_GROWTH, figures);
-  assert.ok(late.held - early.held < MAX_HELD, figures);
+  assert.ok(late.rss - early.rss < MAX_RSS_GROWTH_BYTES, figures);
+  assert.ok(late.held - early.held < MAX_USED_GROWTH_BYTES, figures);
 
-  await gateway.text("bad", "pid");
+  await gateway.callServerToolForText("bad", "pid");
   const children = (await listProcesses()).filter(({ parent }) => parent === gateway.program.pid);
   assert.deepEqual(children.filter((child) => !isRunning(child)), [], "no zombies");
   assert.equal(children.length, 2, "the server and the watchdog");
   await gateway.end();
-  await waitUntilGone(children, mark, AT_ONCE_MS);
+  await waitUntilGone(children, mark, IMMEDIATE_MS);
   return figures;
 }

@@ -1,9 +1,9 @@
-import { crashAgainAndAgain } from "./fault_cycles.ts";
-import { isCompiled } from "./fault_preload.ts";
-import { NO_SHELL } from "./fault_processes.ts";
+import { crashRepeatedly } from "./fault_cycles.ts";
+import { cannotPreload } from "./fault_preload.ts";
+import { HAS_NO_SHELL } from "./fault_processes.ts";
 
 Deno.test({
   name: "[faults.cycles] 200 crashes leave no process, no zombie and no memory behind",
-  ignore: NO_SHELL || isCompiled,
-  fn: async () => void await crashAgainAndAgain(200),
+  ignore: HAS_NO_SHELL || cannotPreload,
+  fn: async () => void await crashRepeatedly(200),
 });

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { faultServer, listProcesses, newMark, waitUntilGone } from "./fault_processes.ts";
 import {
   type Fields,
-  onlyText,
   readRefusal,
+  readSingleText,
   type RunningGateway,
   startGateway,
 } from "./gateway.ts";
@@ -17,17 +17,21 @@ interface Call {
   readonly name: string;
   readonly arguments: Fields;
   /** Throws unless this is the answer to this call, if its server was running. */
-  readonly check: (result: Fields) => void;
+  readonly checkAnswer: (result: Fields) => void;
 }
 
 /** A mix of calls: most are answered immediately, some later than others that came after them. */
-function mixedCall(number: number): Call {
+function makeCall(number: number): Call {
   const server = SERVERS[number % SERVERS.length] ?? "";
   const token = `${server} ${number}`;
-  const execute = (tool: string, check: Call["check"]): Call => {
-    return { name: "execute_tool", arguments: { server, tool, args: { token } }, check };
+  const execute = (tool: string, check: Call["checkAnswer"]): Call => {
+    return {
+      name: "execute_tool",
+      arguments: { server, tool, args: { token } },
+      checkAnswer: check,
+    };
   };
-  const isToken = (result: Fields): void => assert.equal(onlyText(result), token);
+  const isToken = (result: Fields): void => assert.equal(readSingleText(result), token);
   switch (number % 10) {
     case 6:
       return execute("later", isToken);
@@ -35,11 +39,11 @@ function mixedCall(number: number): Call {
       return execute("garbage", isToken);
     case 8: {
       const check = (result: Fields): void => {
-        const { server: listed, tools } = JSON.parse(onlyText(result));
+        const { server: listed, tools } = JSON.parse(readSingleText(result));
         assert.deepEqual([listed, tools], [server, [{ name: "pid" }]]);
       };
       const args = { server, names: "pid", detail: "names" };
-      return { name: "get_server_tools", arguments: args, check };
+      return { name: "get_server_tools", arguments: args, checkAnswer: check };
     }
     case 9:
       return execute(`no-${number}`, (result) => {
@@ -53,7 +57,7 @@ function mixedCall(number: number): Call {
 }
 
 /** Whether the error names the call's server, because it was killed during the call. */
-function isGone(result: Fields, call: Call): boolean {
+function isLost(result: Fields, call: Call): boolean {
   if (result.isError !== true) return false;
   const { code, message } = readRefusal(result);
   if (code !== "SERVER_UNAVAILABLE") return false;
@@ -62,7 +66,7 @@ function isGone(result: Fields, call: Call): boolean {
 }
 
 /** Kills one server after the other until it is stopped; returns how many. */
-async function killOnAndOn(
+async function killRepeatedly(
   gateway: RunningGateway,
   marks: readonly string[],
   isOver: () => boolean,
@@ -88,7 +92,7 @@ async function killOnAndOn(
  * @param calls Number of calls; 64 of them are in progress at a time.
  * @returns How many were lost, and the total time.
  */
-export async function mixCalls(calls: number): Promise<string> {
+export async function callWhileKilling(calls: number): Promise<string> {
   const marks = SERVERS.map(() => newMark());
   await using gateway = await startGateway({
     servers: Object.fromEntries(
@@ -101,24 +105,24 @@ export async function mixCalls(calls: number): Promise<string> {
   const ids: (string | number)[] = [];
   const callOn = async (): Promise<void> => {
     while (next < calls) {
-      const { check, ...params } = mixedCall(next++);
+      const { checkAnswer: check, ...params } = makeCall(next++);
       const id = client.newId();
       ids.push(id);
       const { result, error } = await client.request("tools/call", params, id);
       assert.equal(error, undefined);
       assert.ok(result);
-      if (isGone(result, { check, ...params })) gone++;
+      if (isLost(result, { checkAnswer: check, ...params })) gone++;
       else check(result);
     }
   };
   let isOver = false;
-  const killing = killOnAndOn(gateway, marks, () => isOver);
+  const killing = killRepeatedly(gateway, marks, () => isOver);
   const since = performance.now();
   await Promise.all(Array.from({ length: IN_FLIGHT }, callOn)).finally(() => isOver = true);
   const tookMs = performance.now() - since;
   const kills = await killing;
   const answers = new Map<unknown, number>();
-  for (const { message: { id, method } } of client.received) {
+  for (const { message: { id, method } } of client.receivedMessages) {
     if (method === undefined) answers.set(id, (answers.get(id) ?? 0) + 1);
   }
   assert.deepEqual(ids.filter((id) => answers.get(id) !== 1), [], "each is answered once");

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 /** Whether to skip these tests, on Windows: they use shell scripts. */
-export const NO_SHELL: boolean = Deno.build.os === "windows";
+export const HAS_NO_SHELL: boolean = Deno.build.os === "windows";
 
 /** An entry of `mcpServers` for a process. */
 export interface StdioEntry {
@@ -81,13 +81,13 @@ export async function markedProcesses(mark: string): Promise<Process[]> {
  * process groups, and all processes with the mark, because a process whose parent has exited is an
  * orphan.
  */
-export async function treeOf(root: number, mark: string): Promise<Process[]> {
+export async function findProcessTree(root: number, mark: string): Promise<Process[]> {
   const all = (await listProcesses()).filter(isRunning);
   const found = new Set(all.filter(({ pid, args }) => pid === root || args.includes(mark)));
   for (let size = -1; size !== found.size;) {
     size = found.size;
     const pids = new Set([...found].map(({ pid }) => pid));
-    const groups = groupsOf([...found], all);
+    const groups = findGroupIds([...found], all);
     for (const process of all) {
       if (pids.has(process.parent) || groups.has(process.group)) found.add(process);
     }
@@ -96,7 +96,7 @@ export async function treeOf(root: number, mark: string): Promise<Process[]> {
 }
 
 /** The process groups of some processes, except the group of this test. */
-function groupsOf(some: readonly Process[], all: readonly Process[]): Set<number> {
+function findGroupIds(some: readonly Process[], all: readonly Process[]): Set<number> {
   const groups = new Set(some.map(({ group }) => group));
   const own = all.find(({ pid }) => pid === Deno.pid);
   if (own !== undefined) groups.delete(own.group);
@@ -115,10 +115,10 @@ export async function waitUntilGone(
 ): Promise<number> {
   const since = performance.now();
   const known = new Map(before.map(({ pid, args }) => [pid, args]));
-  const groups = groupsOf(before, await listProcesses());
+  const groups = findGroupIds(before, await listProcesses());
   let left: Process[] = [];
   try {
-    await until("all processes are gone", async () => {
+    await waitUntil("all processes are gone", async () => {
       left = (await listProcesses()).filter((process) => {
         const { pid, group, args } = process;
         const isOurs = known.get(pid) === args || groups.has(group) || args.includes(mark);
@@ -128,14 +128,14 @@ export async function waitUntilGone(
     }, withinMs);
   } catch {
     const lines = left.map(({ pid, parent, group, args }) => `${pid} ${parent} ${group} ${args}`);
-    for (const { pid } of left) endProcess(pid);
+    for (const { pid } of left) killProcess(pid);
     assert.fail(`left after ${withinMs} ms:\n${lines.join("\n")}`);
   }
   return performance.now() - since;
 }
 
 /** Kills a process that a test found to be left over. */
-export function endProcess(pid: number): void {
+export function killProcess(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");
   } catch (error) {

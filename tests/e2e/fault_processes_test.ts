@@ -1,31 +1,37 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
-import { runTogether } from "./fault_calls.ts";
+import { runStepsConcurrently } from "./fault_calls.ts";
 import {
   faultServer,
+  findProcessTree,
+  HAS_NO_SHELL,
   markedProcesses,
   newMark,
-  NO_SHELL,
   type Process,
   type StdioEntry,
-  treeOf,
   waitUntilGone,
 } from "./fault_processes.ts";
-import { EXCEPTION, isCompiled, preload, startWrapped, type Wrap } from "./fault_preload.ts";
-import { executeParams, type RunningGateway } from "./gateway.ts";
+import {
+  cannotPreload,
+  type CommandLineWrapper,
+  EXCEPTION_MODULE,
+  startWrapped,
+  withPreload,
+} from "./fault_preload.ts";
+import { executeToolParams, type RunningGateway } from "./gateway.ts";
 import { Setup } from "./setup.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 const SERVERS_FOLDER = fileURLToPath(new URL("../servers/", import.meta.url));
 
 /** Allowance for the slowest test machine, in milliseconds. */
 const SLACK_MS = 500;
 
-type HardServers = Record<string, { entry: StdioEntry; atLeast: number }>;
+type StubbornServers = Record<string, { entry: StdioEntry; atLeast: number }>;
 
 /** The launcher of most servers: npm exec, often sh, then node. */
-function npxServer(mark: string): HardServers {
+function npxServer(mark: string): StubbornServers {
   const entry = {
     command: "npx",
     args: ["--offline", "mcp-server-everything", "stdio", mark],
@@ -36,7 +42,7 @@ function npxServer(mark: string): HardServers {
 }
 
 /** Servers whose processes are hard to end, and the minimum number of processes of each. */
-function hardServers(mark: string): HardServers {
+function stubbornServers(mark: string): StubbornServers {
   const everything = serverEntry("everything");
   return {
     chain: {
@@ -59,14 +65,14 @@ interface Ending {
   readonly name: string;
   /** Maximum time until everything is gone, in milliseconds. */
   readonly withinMs: number;
-  readonly go: (gateway: RunningGateway, mark: string) => Promise<void> | void;
-  readonly wrap?: Wrap;
+  readonly end: (gateway: RunningGateway, mark: string) => Promise<void> | void;
+  readonly wrapCommandLine?: CommandLineWrapper;
   /** Whether a call is in progress at the end. */
-  readonly callUnderWay?: boolean;
+  readonly hasCallInProgress?: boolean;
   /**
    * Whether to add a server that `npx` starts, which takes a second of processor time. Default: no.
    */
-  readonly withNpx?: boolean;
+  readonly includesNpxServer?: boolean;
   readonly ignore?: boolean;
 }
 
@@ -74,10 +80,18 @@ interface Ending {
  * Starts a gateway with all the hard servers, ends it, and waits until everything is gone: servers,
  * their children, the watchdog.
  */
-async function endGateway({ withinMs, go, wrap, callUnderWay, withNpx }: Ending): Promise<void> {
+async function endGateway(
+  {
+    withinMs,
+    end: go,
+    wrapCommandLine: wrap,
+    hasCallInProgress: callUnderWay,
+    includesNpxServer: withNpx,
+  }: Ending,
+): Promise<void> {
   await ensureServers();
   const mark = newMark();
-  const servers = { ...hardServers(mark), ...(withNpx === true ? npxServer(mark) : {}) };
+  const servers = { ...stubbornServers(mark), ...(withNpx === true ? npxServer(mark) : {}) };
   const entries = Object.entries(servers).map(([name, { entry }]) => [name, entry]);
   const setup = new Setup({
     servers: Object.fromEntries(entries),
@@ -87,31 +101,37 @@ async function endGateway({ withinMs, go, wrap, callUnderWay, withNpx }: Ending)
   try {
     if (wrap === atTerminal) {
       // From now on the terminal does not echo input, which would look like messages.
-      await until("the gateway is there", () => gateway.program.lines.join().includes("is ready"));
+      await waitUntil(
+        "the gateway is there",
+        () => gateway.program.lines.join().includes("is ready"),
+      );
     }
     await gateway.client.initialize();
     for (const [name, { entry }] of Object.entries(servers)) {
       const isFault = entry.command === "sh";
       const args = isFault ? { token: name } : { message: name };
-      assert.equal(await gateway.text(name, "echo", args), isFault ? name : `Echo: ${name}`);
+      assert.equal(
+        await gateway.callServerToolForText(name, "echo", args),
+        isFault ? name : `Echo: ${name}`,
+      );
     }
     if (callUnderWay === true) {
-      gateway.client.request("tools/call", executeParams("stubborn", "wait")).catch(() => {});
+      gateway.client.request("tools/call", executeToolParams("stubborn", "wait")).catch(() => {});
     }
-    const before = await treeOf(gateway.program.pid, mark);
-    checkHardness(before, servers);
+    const before = await findProcessTree(gateway.program.pid, mark);
+    checkProcessesExist(before, servers);
     await go(gateway, mark);
     await waitUntilGone(before, mark, withinMs + SLACK_MS);
   } finally {
-    gateway.program.signal("SIGKILL");
+    gateway.program.sendSignal("SIGKILL");
     await gateway.program.closeInput();
-    await gateway.program.ended();
+    await gateway.program.waitForEnd();
     await setup.close();
   }
 }
 
 /** Checks that the processes exist: a server that has ended on its own proves nothing. */
-function checkHardness(before: readonly Process[], servers: HardServers): void {
+function checkProcessesExist(before: readonly Process[], servers: StubbornServers): void {
   const shown = before.map(({ pid, parent, args }) => `${pid} ${parent} ${args}`).join("\n");
   const least = Object.values(servers).reduce((sum, { atLeast }) => sum + atLeast, 0);
   const gateway = before.find(({ args }) => args.includes("fault_server.sh"))?.parent;
@@ -121,10 +141,12 @@ function checkHardness(before: readonly Process[], servers: HardServers): void {
 }
 
 /** Makes the gateway the leader of its own process group. */
-const inOwnGroup: Wrap = (words) => ["perl", "-e", "setpgrp(0, 0); exec @ARGV", "--", ...words];
+const inOwnGroup: CommandLineWrapper = (
+  words,
+) => ["perl", "-e", "setpgrp(0, 0); exec @ARGV", "--", ...words];
 
 /** Runs the gateway in a terminal, which closes when its terminal emulator is gone. */
-const atTerminal: Wrap = (words) => {
+const atTerminal: CommandLineWrapper = (words) => {
   const quiet = ["sh", "-c", 'stty -echo; exec "$@"', "sh", ...words];
   const quoted = quiet.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
   return Deno.build.os === "darwin"
@@ -133,7 +155,7 @@ const atTerminal: Wrap = (words) => {
 };
 
 /** Lets the gateway run only these programs, so that Deno cannot signal a group. */
-const withFewPrograms: Wrap = (words) => {
+const withFewPrograms: CommandLineWrapper = (words) => {
   return words.map((word) => word === "--allow-run" ? "--allow-run=sh,bash,npx,kill" : word);
 };
 
@@ -143,7 +165,8 @@ function hasTerminal(): boolean {
   return success;
 }
 
-const signal = (name: Deno.Signal) => ({ program }: RunningGateway): void => program.signal(name);
+const sendSignal = (name: Deno.Signal) => ({ program }: RunningGateway): void =>
+  program.sendSignal(name);
 
 /**
  * The time limits of SPEC 7. After a signal, 5 of the 9 s are for calls, and there are none. The
@@ -153,31 +176,31 @@ const ENDINGS: readonly (readonly Ending[])[] = [
   [{
     name: "[faults.end-of-input] the end of its input, within 2.5 s, during a call",
     withinMs: 2000,
-    go: ({ program }) => program.closeInput(),
-    callUnderWay: true,
-    withNpx: true,
+    end: ({ program }) => program.closeInput(),
+    hasCallInProgress: true,
+    includesNpxServer: true,
   }],
   [{
     name: "[faults.narrow-permissions] the end of its input, with permission to run few programs",
     withinMs: 2000,
-    go: ({ program }) => program.closeInput(),
-    wrap: withFewPrograms,
-    ignore: isCompiled,
+    end: ({ program }) => program.closeInput(),
+    wrapCommandLine: withFewPrograms,
+    ignore: cannotPreload,
   }],
   [
-    { name: "[faults.sigterm] SIGTERM", withinMs: 4000, go: signal("SIGTERM") },
-    { name: "[faults.sigint] SIGINT", withinMs: 4000, go: signal("SIGINT") },
+    { name: "[faults.sigterm] SIGTERM", withinMs: 4000, end: sendSignal("SIGTERM") },
+    { name: "[faults.sigint] SIGINT", withinMs: 4000, end: sendSignal("SIGINT") },
   ],
   [{
     name: "[faults.second-signal] a second SIGTERM, which ends it immediately",
     // The watchdog checks for a second longer whether all processes have ended.
     withinMs: 1500,
-    go: async ({ program }, mark) => {
-      program.signal("SIGTERM");
-      await until("the first is heard", () => program.stderr.includes("Ending:"));
-      program.signal("SIGTERM");
+    end: async ({ program }, mark) => {
+      program.sendSignal("SIGTERM");
+      await waitUntil("the first is heard", () => program.stderr.includes("Ending:"));
+      program.sendSignal("SIGTERM");
       const hasEnded = async () => (await markedProcesses(mark)).length === 0;
-      await until("the servers have ended", hasEnded, SLACK_MS);
+      await waitUntil("the servers have ended", hasEnded, SLACK_MS);
     },
   }],
   [
@@ -185,30 +208,30 @@ const ENDINGS: readonly (readonly Ending[])[] = [
       name: "[faults.terminal] its terminal closes",
       withinMs: 3000,
       // Sent to the terminal emulator.
-      go: signal("SIGKILL"),
-      wrap: atTerminal,
-      ignore: NO_SHELL || !hasTerminal(),
+      end: sendSignal("SIGKILL"),
+      wrapCommandLine: atTerminal,
+      ignore: HAS_NO_SHELL || !hasTerminal(),
     },
     {
       name: "[faults.exception] an uncaught exception of the gateway",
       withinMs: 3000,
-      go: signal("SIGUSR2"),
-      wrap: preload(EXCEPTION),
-      ignore: isCompiled,
+      end: sendSignal("SIGUSR2"),
+      wrapCommandLine: withPreload(EXCEPTION_MODULE),
+      ignore: cannotPreload,
     },
   ],
   [
     {
       name: "[faults.sigkill] SIGKILL, within 3 s",
       withinMs: 2500,
-      go: signal("SIGKILL"),
-      withNpx: true,
+      end: sendSignal("SIGKILL"),
+      includesNpxServer: true,
     },
     {
       name: "[faults.sigkill-group] SIGKILL of its process group, within 3 s",
       withinMs: 2500,
-      go: ({ program }) => Deno.kill(-program.pid, "SIGKILL"),
-      wrap: inOwnGroup,
+      end: ({ program }) => Deno.kill(-program.pid, "SIGKILL"),
+      wrapCommandLine: inOwnGroup,
     },
   ],
 ];
@@ -218,9 +241,9 @@ for (const endings of ENDINGS) {
   const names = endings.map(({ name }) => name.replace(/^\S+ /, "")).join("; ");
   Deno.test({
     name: `servers that are hard to end go with the gateway: ${names}`,
-    ignore: NO_SHELL || possible.length === 0,
+    ignore: HAS_NO_SHELL || possible.length === 0,
     fn: (t) => {
-      return runTogether(
+      return runStepsConcurrently(
         t,
         Object.fromEntries(possible.map((ending) => [ending.name, () => endGateway(ending)])),
       );

@@ -2,25 +2,25 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
   faultServer,
+  HAS_NO_SHELL,
   markedProcesses,
   newMark,
-  NO_SHELL,
   waitUntilGone,
 } from "./fault_processes.ts";
 import { type Refusal, type RunningGateway, startGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
-const ignore = NO_SHELL;
+const ignore = HAS_NO_SHELL;
 
 /** No server is started before it is called. */
 const LAZY = ["--agent", "tester", "--init-strategy", "lazy"];
 
-function refuse(gateway: RunningGateway, server: string): Promise<Refusal> {
-  return gateway.refusal("execute_tool", { server, tool: "echo", args: { token: "x" } });
+function callUnavailable(gateway: RunningGateway, server: string): Promise<Refusal> {
+  return gateway.expectRefusal("execute_tool", { server, tool: "echo", args: { token: "x" } });
 }
 
 /** The text that a refusal quotes, and the text before it. */
-function quoteOf({ message }: Refusal): [string, string] {
+function splitQuote({ message }: Refusal): [string, string] {
   const at = message.indexOf("\n");
   return [message.slice(0, at), message.slice(at + 1)];
 }
@@ -37,7 +37,7 @@ Deno.test({
       },
       args: LAZY,
     });
-    const [message, quote] = quoteOf(await refuse(gateway, "dying"));
+    const [message, quote] = splitQuote(await callUnavailable(gateway, "dying"));
     assert.equal(
       message,
       'Server "dying" is not available: its connection ended. It exited with code 3. ' +
@@ -51,11 +51,12 @@ Deno.test({
       "at ~/server.js:1",
       "farewell",
     ]);
-    const [, long] = quoteOf(await refuse(gateway, "verbose"));
+    const [, long] = splitQuote(await callUnavailable(gateway, "verbose"));
     const bytes = new TextEncoder().encode(long).length;
     assert.ok(bytes <= 2048 && bytes > 1900, `${bytes} bytes`);
     assert.match(long, /\nKEY=\[redacted\]\nat ~\/server\.js:1 0+\nfarewell$/);
-    const all = gateway.client.received.map(({ text }) => text).join() + gateway.program.stderr;
+    const all = gateway.client.receivedMessages.map(({ text }) => text).join() +
+      gateway.program.stderr;
     assert.equal(all.includes(KEY), false);
     assert.equal(all.includes(gateway.setup.home), false);
   },
@@ -70,7 +71,7 @@ Deno.test({
     });
     const order: string[] = [];
     const call = async (server: string) => {
-      assert.equal(await gateway.text(server, "echo", { token: server }), server);
+      assert.equal(await gateway.callServerToolForText(server, "echo", { token: server }), server);
       order.push(server);
     };
     await Promise.all([call("slow"), call("quick"), call("quick")]);
@@ -93,8 +94,8 @@ Deno.test({
       args: LAZY,
     });
     const started = performance.now();
-    const refusal = refuse(gateway, "mute");
-    const before = await until("it has started", async () => {
+    const refusal = callUnavailable(gateway, "mute");
+    const before = await waitUntil("it has started", async () => {
       const found = await markedProcesses(mark);
       return found.length >= 2 && found;
     });
@@ -119,10 +120,12 @@ Deno.test({
     });
     const tokens = Array.from({ length: 50 }, (_, number) => `token ${number}`);
     const answers = tokens.map((token, number) => {
-      return gateway.text("noisy", number % 2 === 0 ? "garbage" : "later", { token });
+      return gateway.callServerToolForText("noisy", number % 2 === 0 ? "garbage" : "later", {
+        token,
+      });
     });
     assert.deepEqual(await Promise.all(answers), tokens);
-    assert.equal((await gateway.audit()).length, tokens.length);
+    assert.equal((await gateway.readAuditLog()).length, tokens.length);
   },
 });
 
@@ -155,7 +158,7 @@ Deno.test({
         const times: number[] = [];
         for (let call = 1; call <= 50; call++) {
           const since = performance.now();
-          const { code, message } = await refuse(gateway, "waiting");
+          const { code, message } = await callUnavailable(gateway, "waiting");
           times.push(performance.now() - since);
           assert.equal(code, "SERVER_UNAVAILABLE");
           assert.match(message, /farewell$/);
@@ -167,12 +170,12 @@ Deno.test({
       });
 
       await t.step("others are answered in the meantime", async () => {
-        assert.equal(await gateway.text("good", "echo", { token: "x" }), "x");
+        assert.equal(await gateway.callServerToolForText("good", "echo", { token: "x" }), "x");
       });
 
       await t.step("50 concurrent calls start it once after the pause", async () => {
-        await until("it is tried again", async () => {
-          const answers = Array.from({ length: 50 }, () => refuse(gateway, "waiting"));
+        await waitUntil("it is tried again", async () => {
+          const answers = Array.from({ length: 50 }, () => callUnavailable(gateway, "waiting"));
           await Promise.all(answers);
           return starts() > 5;
         });
@@ -181,8 +184,8 @@ Deno.test({
 
       await t.step("once it works again, its calls are answered", async () => {
         repair();
-        const answered = await until("it is tried once more", async () => {
-          const result = await gateway.execute("waiting", "echo", { token: "back" });
+        const answered = await waitUntil("it is tried once more", async () => {
+          const result = await gateway.callServerTool("waiting", "echo", { token: "back" });
           return result.isError === true ? undefined : result;
         });
         assert.deepEqual(answered.content, [{ type: "text", text: "back" }]);
@@ -208,24 +211,24 @@ Deno.test({
       args: LAZY,
     });
     for (const server of ["one", "two"]) {
-      assert.equal(await gateway.text(server, "echo", { token: server }), server);
+      assert.equal(await gateway.callServerToolForText(server, "echo", { token: server }), server);
     }
     // More often than a server may fail to start, because this is not the server's fault.
     for (let call = 1; call <= 10; call++) {
-      assert.deepEqual(await refuse(gateway, "three"), {
+      assert.deepEqual(await callUnavailable(gateway, "three"), {
         code: "SERVER_UNAVAILABLE",
         message: 'Server "three" is not available: the gateway runs 2 server processes already ' +
           "(GATEWAY_MAX_PROCESSES).",
         hint: "Try again when other calls are done",
       });
     }
-    await gateway.execute("one", "crash");
-    const answered = await until("there is room", async () => {
-      const result = await gateway.execute("three", "echo", { token: "room" });
+    await gateway.callServerTool("one", "crash");
+    const answered = await waitUntil("there is room", async () => {
+      const result = await gateway.callServerTool("three", "echo", { token: "room" });
       return result.isError === true ? undefined : result;
     });
     assert.deepEqual(answered.content, [{ type: "text", text: "room" }]);
-    assert.match((await refuse(gateway, "one")).message, /GATEWAY_MAX_PROCESSES/);
-    assert.equal(await gateway.text("two", "echo", { token: "still" }), "still");
+    assert.match((await callUnavailable(gateway, "one")).message, /GATEWAY_MAX_PROCESSES/);
+    assert.equal(await gateway.callServerToolForText("two", "echo", { token: "still" }), "still");
   },
 });

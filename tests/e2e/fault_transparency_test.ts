@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
 import { DirectServer } from "./direct_server.ts";
 import {
-  executeParams,
+  executeToolParams,
   type Fields,
   oddServer,
   type RunningGateway,
@@ -15,17 +15,17 @@ const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: 
 
 /** Part of an answer that differs each time, its replacement, and the reason. */
 interface Mask {
-  readonly why: string;
+  readonly reason: string;
   readonly apply: (text: string) => string;
 }
 
 const TIME: Mask = {
-  why: "the resources of server-everything contain the time of the call",
+  reason: "the resources of server-everything contain the time of the call",
   apply: (text) => text.replaceAll(/\d{1,2}:\d{2}:\d{2}( [AP]M)?/g, "TIME"),
 };
 
 const TIME_IN_BLOB: Mask = {
-  why: TIME.why,
+  reason: TIME.reason,
   apply: (text) => {
     return text.replaceAll(/"blob":"([^"]+)"/g, (_, blob) => {
       return `"blob":${JSON.stringify(TIME.apply(atob(blob)))}`;
@@ -34,30 +34,30 @@ const TIME_IN_BLOB: Mask = {
 };
 
 const RANDOM_ID: Mask = {
-  why: "ids of tasks and elicitations are random",
+  reason: "ids of tasks and elicitations are random",
   apply: (text) => text.replaceAll(/[\da-f]{8}-?([\da-f]{4}-?){3}[\da-f]{12}/g, "ID"),
 };
 
 const ENVIRONMENT: Mask = {
-  why: "each process has an environment of its own; from the gateway it gets little (SPEC 6)",
+  reason: "each process has an environment of its own; from the gateway it gets little (SPEC 6)",
   apply: (text) => {
     const { content: [{ type, text: env }], ...rest } = JSON.parse(text);
     return JSON.stringify({ ...rest, type, PATH: JSON.parse(env).PATH });
   },
 };
 
-interface Case {
+interface TransparencyCase {
   readonly tool: string;
   readonly args?: Fields;
   readonly masks?: readonly Mask[];
   /** Whether the arguments are invalid, so that the gateway adds the schema to the error. */
-  readonly isHelped?: boolean;
+  readonly addsSchema?: boolean;
   /** Whether it must run as a task, which the gateway does by itself. */
   readonly isTask?: boolean;
 }
 
 /** Calls of every tool of server-everything, with all kinds of answers. */
-const EVERYTHING: readonly Case[] = [
+const EVERYTHING_CALLS: readonly TransparencyCase[] = [
   { tool: "echo", args: { message: "täxt \u0000 😀" } },
   ...["error", "success", "debug"].map((messageType) => {
     return { tool: "get-annotated-message", args: { messageType, includeImage: true } };
@@ -69,7 +69,7 @@ const EVERYTHING: readonly Case[] = [
   { tool: "get-structured-content", args: { location: "Chicago" } },
   { tool: "get-sum", args: { a: 0.1, b: 0.2 } },
   // Invalid arguments, which this server answers with a result.
-  { tool: "get-sum", args: { a: "one", b: 2 }, isHelped: true },
+  { tool: "get-sum", args: { a: "one", b: 2 }, addsSchema: true },
   { tool: "get-tiny-image" },
   ...["resource", "resourceLink"].map((outputType) => {
     const data = "data:text/plain,pressed";
@@ -98,17 +98,17 @@ const EVERYTHING: readonly Case[] = [
 ];
 
 /** Calls of our own server, which sends what no library would allow. */
-const ODD: readonly Case[] = [
+const ODD_CALLS: readonly TransparencyCase[] = [
   { tool: "contents" },
   { tool: "fails" },
   { tool: "big", args: { length: 200_000 } },
 ];
 
 /** Answers the servers' requests, and records them. */
-function answerServers(client: RawClient): Message[] {
+function answerAndRecordRequests(client: RawClient): Message[] {
   const asked: Message[] = [];
   const answer = (method: string, result: unknown): void => {
-    client.handle(method, (params) => {
+    client.setRequestHandler(method, (params) => {
       asked.push({ method, params });
       return result;
     });
@@ -129,7 +129,10 @@ function answerServers(client: RawClient): Message[] {
   return asked;
 }
 
-function directCall(client: RawClient, { tool, args = {}, isTask }: Case): Promise<Message> {
+function callDirectly(
+  client: RawClient,
+  { tool, args = {}, isTask }: TransparencyCase,
+): Promise<Message> {
   if (isTask !== true) return client.request("tools/call", { name: tool, arguments: args });
   return client.request("tools/call", { name: tool, arguments: args, task: {} }).then(
     ({ result }) => {
@@ -140,28 +143,32 @@ function directCall(client: RawClient, { tool, args = {}, isTask }: Case): Promi
 }
 
 /** The answer without the parts that differ each time. */
-function answerValue({ result, error }: Message, { masks }: Case): unknown {
+function maskAnswer({ result, error }: Message, { masks }: TransparencyCase): unknown {
   const value = result ?? { error };
   // Parsed only if necessary: numbers beyond a double would change.
   if (masks === undefined) return value;
   return JSON.parse(masks.reduce((text, mask) => mask.apply(text), JSON.stringify(value)));
 }
 
-interface Both {
+interface BothConnections {
   readonly direct: DirectServer;
   readonly gateway: RunningGateway;
 }
 
-async function compare({ direct, gateway }: Both, server: string, call: Case): Promise<void> {
-  const params = executeParams(server, call.tool, call.args);
+async function compareAnswers(
+  { direct, gateway }: BothConnections,
+  server: string,
+  call: TransparencyCase,
+): Promise<void> {
+  const params = executeToolParams(server, call.tool, call.args);
   const [expected, actual] = await Promise.all([
-    directCall(direct.client, call),
+    callDirectly(direct.client, call),
     gateway.client.request("tools/call", params),
   ]);
-  if (call.isHelped === true) {
+  if (call.addsSchema === true) {
     assert.match((actual.result?.content as { text: string }[]).pop()?.text ?? "", /inputSchema/);
   }
-  assert.deepEqual(answerValue(actual, call), answerValue(expected, call));
+  assert.deepEqual(maskAnswer(actual, call), maskAnswer(expected, call));
 }
 
 Deno.test("[faults.transparency] server-everything answers through the gateway as directly", async (t) => {
@@ -169,23 +176,23 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
   const entry = { command: "node", args: [serverEntry("everything"), "stdio"] };
   const forward = ["elicitation", "roots", "sampling"];
   await using direct = await DirectServer.start(entry, CAPABILITIES);
-  const askedDirectly = answerServers(direct.client);
+  const askedDirectly = answerAndRecordRequests(direct.client);
   await using gateway = await startGateway({
     // The same PATH as in the direct call.
     env: { PATH: Deno.env.get("PATH") ?? "" },
     servers: { everything: { ...entry, gateway: { forward } } },
     client: { capabilities: CAPABILITIES },
   });
-  const askedThrough = answerServers(gateway.client);
+  const askedThrough = answerAndRecordRequests(gateway.client);
 
   await t.step("lists the same tools, and each of them is called here", async () => {
     const listed = await direct.listTools();
-    const answer = await gateway.ask<{ tools: Fields[] }>("get_server_tools", {
+    const answer = await gateway.callGatewayToolForJson<{ tools: Fields[] }>("get_server_tools", {
       server: "everything",
       detail: "full",
     });
     assert.deepEqual(answer.tools, listed);
-    const called = new Set(EVERYTHING.map(({ tool }) => tool));
+    const called = new Set(EVERYTHING_CALLS.map(({ tool }) => tool));
     assert.deepEqual(
       listed.map(({ name }) => name).filter((name) => !called.has(String(name))),
       [],
@@ -194,16 +201,16 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
 
   // The task takes seconds; the others are called in the meantime.
   const tasks = new Map(
-    EVERYTHING.filter(({ isTask }) => isTask === true).map((call) => {
-      return [call, compare({ direct, gateway }, "everything", call)];
+    EVERYTHING_CALLS.filter(({ isTask }) => isTask === true).map((call) => {
+      return [call, compareAnswers({ direct, gateway }, "everything", call)];
     }),
   );
   for (const task of tasks.values()) task.catch(() => {});
-  for (const [index, call] of EVERYTHING.entries()) {
+  for (const [index, call] of EVERYTHING_CALLS.entries()) {
     const name = `${index + 1}: ${call.tool} ${JSON.stringify(call.args ?? {})}`;
     await t.step({
       name,
-      fn: () => tasks.get(call) ?? compare({ direct, gateway }, "everything", call),
+      fn: () => tasks.get(call) ?? compareAnswers({ direct, gateway }, "everything", call),
     });
   }
 
@@ -233,7 +240,7 @@ Deno.test("[faults.transparency] a server with every kind of content answers thr
     servers: { odd: oddServer() },
     client: { capabilities: CAPABILITIES },
   });
-  for (const call of ODD) {
-    await t.step(call.tool, () => compare({ direct, gateway }, "odd", call));
+  for (const call of ODD_CALLS) {
+    await t.step(call.tool, () => compareAnswers({ direct, gateway }, "odd", call));
   }
 });

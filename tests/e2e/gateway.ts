@@ -2,21 +2,23 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { AgentSession } from "./agent_session.ts";
 import {
-  commandWords,
   GATEWAY_COMMAND,
   type GatewayCommand,
+  gatewayCommandLine,
   shippedEnvironment,
 } from "./gateway_command.ts";
-import { HttpWire } from "./http_wire.ts";
+import { HttpTransport } from "./http_transport.ts";
 import { Program } from "./program.ts";
-import type { Fields, Introduction, Message } from "./raw_client.ts";
-import { type AuditLine, Setup, type SetupOptions, TALKATIVE } from "./setup.ts";
-import { until } from "./until.ts";
+import type { Fields, InitializeParams, Message } from "./raw_client.ts";
+import { type AuditLine, INFO_LOG_ENV, Setup, type SetupOptions } from "./setup.ts";
+import { waitUntil } from "./wait.ts";
 
 /** Transport of a client's connection. */
-export type Transport = "stdio" | "http";
+export type TransportKind = "stdio" | "http";
 
-const TRANSPORT: Transport = Deno.env.get("GATEWAY_E2E_TRANSPORT") === "http" ? "http" : "stdio";
+const TRANSPORT: TransportKind = Deno.env.get("GATEWAY_E2E_TRANSPORT") === "http"
+  ? "http"
+  : "stdio";
 
 /** Options of a gateway under test. */
 export interface GatewayOptions extends SetupOptions {
@@ -25,11 +27,11 @@ export interface GatewayOptions extends SetupOptions {
   /** Form of the program. Default: the one that the suite runs on. */
   readonly command?: GatewayCommand;
   /** Default: `GATEWAY_E2E_TRANSPORT`, or stdio. */
-  readonly transport?: Transport;
+  readonly transport?: TransportKind;
   /** Whether standard error is left unread. Default: no. */
-  readonly leavesStderr?: boolean;
+  readonly leavesStderrUnread?: boolean;
   /** Parameters of `initialize`; `false` if the test initializes by itself. */
-  readonly client?: Introduction | false;
+  readonly client?: InitializeParams | false;
 }
 
 const ODD_SERVER = fileURLToPath(new URL("../fixtures/servers/odd_server.ts", import.meta.url));
@@ -46,31 +48,31 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   const { args = options.rules === undefined ? ["--agent", "tester"] : [] } = options;
   const { transport = TRANSPORT } = options;
   const form = options.command ?? GATEWAY_COMMAND;
-  const [command, ...words] = await commandWords(form);
-  const known = { ...shippedEnvironment(form), ...TALKATIVE };
+  const [command, ...words] = await gatewayCommandLine(form);
+  const known = { ...shippedEnvironment(form), ...INFO_LOG_ENV };
   const setup = new Setup({ ...options, env: { ...known, ...options.env } });
-  const { folder: cwd, env } = setup;
-  const { leavesStderr = false } = options;
+  const { workingFolder: cwd, env } = setup;
+  const { leavesStderrUnread = false } = options;
   const http = transport === "http" ? ["--transport", "http", "--port", "0"] : [];
   const program = new Program({
     command,
     args: [...words, ...args, ...http],
     cwd,
     env,
-    leavesStderr,
+    leavesStderrUnread,
   });
-  let wire: HttpWire | undefined;
+  let httpTransport: HttpTransport | undefined;
   if (transport === "http") {
-    const url = await listeningUrl(program);
-    wire = new HttpWire({ url, stderr: () => program.stderr });
+    const url = await waitForListeningUrl(program);
+    httpTransport = new HttpTransport({ url, stderr: () => program.stderr });
   }
-  const gateway = new RunningGateway(setup, program, wire);
+  const gateway = new RunningGateway(setup, program, httpTransport);
   if (options.client === false) return gateway;
   try {
     await gateway.client.initialize(options.client);
     // The log has a pipe of its own; tests read its messages about the start.
-    if (env.GATEWAY_LOG_LEVEL === TALKATIVE.GATEWAY_LOG_LEVEL && !leavesStderr) {
-      await until("the start is logged", () => program.stderr.includes("Gateway is ready"));
+    if (env.GATEWAY_LOG_LEVEL === INFO_LOG_ENV.GATEWAY_LOG_LEVEL && !leavesStderrUnread) {
+      await waitUntil("the start is logged", () => program.stderr.includes("Gateway is ready"));
     }
     return gateway;
   } catch (error) {
@@ -80,8 +82,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
 }
 
 /** Waits until a gateway listens, and returns the URL of its MCP endpoint. */
-export async function listeningUrl(program: Program): Promise<string> {
-  return await until(`the gateway listens: ${program.stderr}`, () => {
+export async function waitForListeningUrl(program: Program): Promise<string> {
+  return await waitUntil(`the gateway listens: ${program.stderr}`, () => {
     if (program.hasEnded) throw new Error(`The program ended. It said:\n${program.stderr}`);
     return /Listening on (https?:\/\/\S+\/mcp)/.exec(program.stderr)?.[1];
   });
@@ -91,15 +93,15 @@ export async function listeningUrl(program: Program): Promise<string> {
 export class RunningGateway extends AgentSession implements AsyncDisposable {
   readonly setup: Setup;
   readonly program: Program;
-  readonly #wire: HttpWire | undefined;
+  readonly #httpTransport: HttpTransport | undefined;
   #isOver = false;
 
   /** Connects a client to the gateway: on its output, or over HTTP. */
-  constructor(setup: Setup, program: Program, wire?: HttpWire) {
-    super(wire ?? program);
+  constructor(setup: Setup, program: Program, httpTransport?: HttpTransport) {
+    super(httpTransport ?? program);
     this.setup = setup;
     this.program = program;
-    this.#wire = wire;
+    this.#httpTransport = httpTransport;
   }
 
   /** URL of the MCP endpoint; throws over stdio. */
@@ -108,8 +110,8 @@ export class RunningGateway extends AgentSession implements AsyncDisposable {
   }
 
   /** The audit log so far. */
-  audit(): AuditLine[] {
-    return this.setup.audit();
+  readAuditLog(): AuditLine[] {
+    return this.setup.readAuditLog();
   }
 
   /**
@@ -119,9 +121,9 @@ export class RunningGateway extends AgentSession implements AsyncDisposable {
    */
   async end(code = 0): Promise<void> {
     if (this.#isOver) return;
-    await this.#wire?.close();
-    if (this.#wire === undefined) await this.program.closeInput();
-    else this.program.signal("SIGTERM");
+    await this.#httpTransport?.close();
+    if (this.#httpTransport === undefined) await this.program.closeInput();
+    else this.program.sendSignal("SIGTERM");
     await this.checkEnd(code);
   }
 
@@ -129,26 +131,26 @@ export class RunningGateway extends AgentSession implements AsyncDisposable {
    * Waits for the end. Checks the exit code, that no process is left, and the output.
    *
    * @param code The expected exit code.
-   * @param leftMs Maximum time that processes may be left after the end.
+   * @param cleanupMs Maximum time that processes may be left after the end.
    */
-  async checkEnd(code: number, leftMs?: number): Promise<void> {
+  async checkEnd(code: number, cleanupMs?: number): Promise<void> {
     try {
-      const status = await this.program.ended();
+      const status = await this.program.waitForEnd();
       this.#isOver = true;
       assert.equal(status.code, code, this.program.stderr);
     } catch (error) {
       await this.kill();
       throw error;
     }
-    await this.setup.close(leftMs);
-    assert.deepEqual(this.client.malformed, [], "standard output holds JSON-RPC only");
+    await this.setup.close(cleanupMs);
+    assert.deepEqual(this.client.malformedLines, [], "standard output holds JSON-RPC only");
   }
 
   /** Kills the gateway. */
   async kill(): Promise<void> {
-    await this.#wire?.close();
-    this.program.signal("SIGKILL");
-    await this.program.ended();
+    await this.#httpTransport?.close();
+    this.program.sendSignal("SIGKILL");
+    await this.program.waitForEnd();
     this.#isOver = true;
     await this.setup.close().catch(() => {});
   }
@@ -159,4 +161,4 @@ export class RunningGateway extends AgentSession implements AsyncDisposable {
 }
 
 export type { Fields, Message };
-export { executeParams, onlyText, readRefusal, type Refusal } from "./agent_session.ts";
+export { executeToolParams, readRefusal, readSingleText, type Refusal } from "./agent_session.ts";

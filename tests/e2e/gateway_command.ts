@@ -18,12 +18,12 @@ export type GatewayCommand = string;
 export const GATEWAY_COMMAND: GatewayCommand = Deno.env.get("GATEWAY_COMMAND") || "bundle";
 
 /** The command line that starts the gateway. */
-export async function commandWords(command: GatewayCommand): Promise<Words> {
+export async function gatewayCommandLine(command: GatewayCommand): Promise<Words> {
   if (command === "source") {
     return [Deno.execPath(), "run", ...permissionFlags(), join(ROOT, "src/main.ts")];
   }
   const form = [...FORMS, "image" as const].find((form) => form === command);
-  return form === undefined ? [command] : await shippedWords(form);
+  return form === undefined ? [command] : await buildCommandLine(form);
 }
 
 /**
@@ -34,12 +34,12 @@ export function shippedEnvironment(command: GatewayCommand): Record<string, stri
   if (command === "source") return {};
   const separator = Deno.build.os === "windows" ? ";" : ":";
   const path = (Deno.env.get("PATH") ?? "").split(separator)
-    .filter((folder) => !isThere(join(folder, executableName("deno"))));
-  return { DENO_DIR: join(SHIPPED, "deno"), PATH: path.join(separator) };
+    .filter((folder) => !fileExists(join(folder, executableName("deno"))));
+  return { DENO_DIR: join(SHIPPED_FOLDER, "deno"), PATH: path.join(separator) };
 }
 
 /** Folder of the built forms; `deno task test` creates one and removes it at the end. */
-const SHIPPED = Deno.env.get("GATEWAY_SHIPPED") ||
+const SHIPPED_FOLDER = Deno.env.get("GATEWAY_SHIPPED") ||
   join(
     tmpdir(),
     `agent-mcp-gateway-${createHash("sha256").update(ROOT).digest("hex").slice(0, 8)}`,
@@ -49,19 +49,19 @@ const SHIPPED = Deno.env.get("GATEWAY_SHIPPED") ||
  * Builds a form of the program, unless it exists and is newer than all its sources. Several test
  * processes may call this at once; the others wait for the first.
  */
-async function shippedWords(form: Form | "image"): Promise<Words> {
-  const folder = join(SHIPPED, form);
+async function buildCommandLine(form: Form | "image"): Promise<Words> {
+  const folder = join(SHIPPED_FOLDER, form);
   Deno.mkdirSync(folder, { recursive: true });
   const words = join(folder, "words.json");
   // The executable and the image contain the same bundle; the task of the npm package builds its own.
   const isFromBundle = form === "executable" || form === "image";
-  const bundle = isFromBundle ? (await shippedWords("bundle")).at(-1) : undefined;
+  const bundle = isFromBundle ? (await buildCommandLine("bundle")).at(-1) : undefined;
   // All builds write to `dist`.
-  using lock = Deno.openSync(join(SHIPPED, ".lock"), { create: true, write: true });
+  using lock = Deno.openSync(join(SHIPPED_FOLDER, ".lock"), { create: true, write: true });
   await lock.lock(true);
-  if (changedAt(words) <= Math.max(...inputs().map(changedAt))) {
+  if (modifiedAtMs(words) <= Math.max(...listSources().map(modifiedAtMs))) {
     const made = form === "image"
-      ? imageWords(folder, bundle ?? "")
+      ? writeImageCommand(folder, bundle ?? "")
       : await makeForm(form, folder, bundle);
     Deno.writeTextFileSync(words, JSON.stringify(made));
   }
@@ -69,35 +69,35 @@ async function shippedWords(form: Form | "image"): Promise<Words> {
 }
 
 /** Writes the command of the image, which runs the bundle with the `deno` beside it. */
-function imageWords(folder: string, bundle: string): Words {
+function writeImageCommand(folder: string, bundle: string): Words {
   const bin = join(folder, "bin");
   const command = join(bin, "agent-mcp-gateway");
   Deno.mkdirSync(bin, { recursive: true });
-  if (!isThere(join(bin, "deno"))) Deno.symlinkSync(Deno.execPath(), join(bin, "deno"));
+  if (!fileExists(join(bin, "deno"))) Deno.symlinkSync(Deno.execPath(), join(bin, "deno"));
   Deno.writeTextFileSync(command, imageCommand(bundle), { mode: 0o755 });
   return ["env", `PATH=${bin}:${Deno.env.get("PATH")}`, command];
 }
 
-function isThere(path: string): boolean {
-  return changedAt(path) > 0;
+function fileExists(path: string): boolean {
+  return modifiedAtMs(path) > 0;
 }
 
-function inputs(): string[] {
+function listSources(): string[] {
   const root = ["deno.json", "deno.lock"].map((name) => join(ROOT, name));
   return [
     ...root,
-    ...["src", "config", "scripts"].flatMap((name) => [...filesBelow(join(ROOT, name))]),
+    ...["src", "config", "scripts"].flatMap((name) => [...listFiles(join(ROOT, name))]),
   ];
 }
 
-function* filesBelow(folder: string): Generator<string> {
+function* listFiles(folder: string): Generator<string> {
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-    if (isDirectory) yield* filesBelow(join(folder, name));
+    if (isDirectory) yield* listFiles(join(folder, name));
     else yield join(folder, name);
   }
 }
 
-function changedAt(path: string): number {
+function modifiedAtMs(path: string): number {
   try {
     return Deno.statSync(path).mtime?.getTime() ?? 0;
   } catch (error) {

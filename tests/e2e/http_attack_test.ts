@@ -5,7 +5,7 @@ import { sha256 } from "../gateway/http/authenticator_scene.ts";
 import { Issuer, makeKey } from "../gateway/http/issuer.ts";
 import { RawConnection, sendRaw } from "../gateway/http/raw_http.ts";
 import { type RunningGateway, startGateway } from "./gateway.ts";
-import { soon } from "./until.ts";
+import { withTimeout } from "./wait.ts";
 import { HttpClient } from "./http_client.ts";
 
 const RULES = ".mcp-gateway-rules.json";
@@ -22,21 +22,21 @@ const INITIALIZE = JSON.stringify({
 });
 
 /** Encodes a part of a JWT. */
-function part(value: unknown): string {
+function encodeJwtPart(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
 
 /** Opens the stream of a client; resolves to all of it when the gateway has ended it. */
-async function listen(client: HttpClient): Promise<{ readonly all: Promise<string> }> {
-  const response = await client.ask("GET");
+async function openStream(client: HttpClient): Promise<{ readonly all: Promise<string> }> {
+  const response = await client.request("GET");
   assert.equal(response.status, 200);
   return { all: response.text() };
 }
 
 /** A client with an open session. */
-async function enter(gateway: RunningGateway, token: string): Promise<HttpClient> {
+async function openSession(gateway: RunningGateway, token: string): Promise<HttpClient> {
   const client = new HttpClient(gateway, token);
-  assert.equal(await client.open(), 200);
+  assert.equal(await client.openSession(), 200);
   return client;
 }
 
@@ -45,7 +45,11 @@ function portOf(gateway: RunningGateway): number {
 }
 
 /** A request as text, with the attacker's additions. */
-function text(gateway: RunningGateway, headers: readonly string[], body = INITIALIZE): string {
+function httpRequestText(
+  gateway: RunningGateway,
+  headers: readonly string[],
+  body = INITIALIZE,
+): string {
   const own = [`Host: 127.0.0.1:${portOf(gateway)}`, "Content-Type: application/json"];
   const length = headers.some((header) => /^(content-length|transfer-encoding)/i.test(header))
     ? []
@@ -70,39 +74,39 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     client: false,
     env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN, GATEWAY_LOG_LEVEL: "debug" },
   });
-  const owner = await enter(gateway, "amg_b");
-  const secrets = ["amg_a", "amg_b", "amg_c", METRICS_TOKEN, owner.session];
+  const owner = await openSession(gateway, "amg_b");
+  const secrets = ["amg_a", "amg_b", "amg_c", METRICS_TOKEN, owner.sessionId];
 
   await t.step("[http.stolen-session] others cannot use, read or end the session", async () => {
-    const stream = await listen(owner);
+    const stream = await openStream(owner);
     for (
       const token of ["amg_a", await issuer.token(), await issuer.token({ claims: { agent: "b" } })]
     ) {
       const thief = new HttpClient(gateway, token);
-      thief.session = owner.session;
-      assert.equal(await thief.call("list_servers"), 404);
-      assert.equal(await thief.status("GET"), 404);
-      assert.equal(await thief.status("GET", { "last-event-id": "0-0" }), 404);
-      assert.equal(await thief.status("DELETE"), 404);
+      thief.sessionId = owner.sessionId;
+      assert.equal(await thief.callGatewayToolForOutcome("list_servers"), 404);
+      assert.equal(await thief.requestStatus("GET"), 404);
+      assert.equal(await thief.requestStatus("GET", { "last-event-id": "0-0" }), 404);
+      assert.equal(await thief.requestStatus("DELETE"), 404);
     }
-    assert.equal(await owner.call("list_servers"), "ok");
+    assert.equal(await owner.callGatewayToolForOutcome("list_servers"), "ok");
     // The session still exists: it ends when its owner closes it.
-    assert.equal(await owner.status("DELETE"), 204);
-    assert.equal(await soon("the stream ends", stream.all), "");
-    assert.equal(await owner.open(), 200);
-    secrets.push(owner.session);
+    assert.equal(await owner.requestStatus("DELETE"), 204);
+    assert.equal(await withTimeout("the stream ends", stream.all), "");
+    assert.equal(await owner.openSession(), 200);
+    secrets.push(owner.sessionId);
   });
 
   await t.step("[http.resume] forged event ids reveal nothing and do no harm", async () => {
     for (const forged of ["1-0", "7-1", "0", "-1-0", "0-1e5", `1-${"9".repeat(40)}`, "0-0, 1-0"]) {
-      assert.equal(await owner.status("GET", { "last-event-id": forged }), 400, forged);
+      assert.equal(await owner.requestStatus("GET", { "last-event-id": forged }), 400, forged);
     }
-    const first = await listen(owner);
-    const second = await listen(owner);
-    assert.equal(await soon("the first stream ends for the second", first.all), "");
-    assert.equal(await owner.status("DELETE"), 204);
-    await soon("the second ends with the session", second.all);
-    assert.equal(await owner.open(), 200);
+    const first = await openStream(owner);
+    const second = await openStream(owner);
+    assert.equal(await withTimeout("the first stream ends for the second", first.all), "");
+    assert.equal(await owner.requestStatus("DELETE"), 204);
+    await withTimeout("the second ends with the session", second.all);
+    assert.equal(await owner.openSession(), 200);
   });
 
   await t.step("[rules.credentials] forged, foreign and expired JWTs are refused", async () => {
@@ -110,17 +114,21 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     const claims = { iss: issuer.url, aud: "gateway", sub: "user", agent: "a", exp: now + 60 };
     const [key] = issuer.keys;
     assert.ok(key);
-    const hs = `${part({ alg: "HS256", kid: key.kid, typ: "JWT" })}.${part(claims)}`;
+    const hs = `${encodeJwtPart({ alg: "HS256", kid: key.kid, typ: "JWT" })}.${
+      encodeJwtPart(claims)
+    }`;
     const secret = JSON.stringify(key.publicJwk);
     const good = await issuer.token();
     const [head, , signature] = good.split(".");
     const forged = {
-      "no algorithm": `${part({ alg: "none" })}.${part(claims)}.`,
-      "no algorithm, a signature": `${part({ alg: "none" })}.${part(claims)}.${signature}`,
+      "no algorithm": `${encodeJwtPart({ alg: "none" })}.${encodeJwtPart(claims)}.`,
+      "no algorithm, a signature": `${encodeJwtPart({ alg: "none" })}.${
+        encodeJwtPart(claims)
+      }.${signature}`,
       "the public key as a secret": `${hs}.${
         createHmac("sha256", secret).update(hs).digest("base64url")
       }`,
-      "other claims": `${head}.${part({ ...claims, agent: "b" })}.${signature}`,
+      "other claims": `${head}.${encodeJwtPart({ ...claims, agent: "b" })}.${signature}`,
       "another key": await issuer.token({ key: await makeKey(key.kid) }),
       "a key that it brings": await issuer.token({
         key: await makeKey("own"),
@@ -133,10 +141,10 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       "for ever": await issuer.token({ claims: { exp: undefined } }),
     };
     for (const [what, token] of Object.entries(forged)) {
-      assert.equal(await new HttpClient(gateway, token).open(), 401, what);
+      assert.equal(await new HttpClient(gateway, token).openSession(), 401, what);
     }
     assert.equal(issuer.asked.includes("/evil"), false);
-    assert.equal(await new HttpClient(gateway, good).open(), 200);
+    assert.equal(await new HttpClient(gateway, good).openSession(), 200);
     secrets.push(good, ...Object.values(forged));
   });
 
@@ -146,32 +154,42 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       // Five seconds of clock difference are allowed.
       const exp = Math.floor(Date.now() / 1000) - 2;
       const token = await issuer.token({ claims: { exp } });
-      const client = await enter(gateway, token);
-      const stream = await listen(client);
-      await soon("its stream ends", stream.all);
-      assert.equal(await client.call("list_servers"), 401);
-      assert.equal(await new HttpClient(gateway, token).open(), 401, "it is not good once more");
+      const client = await openSession(gateway, token);
+      const stream = await openStream(client);
+      await withTimeout("its stream ends", stream.all);
+      assert.equal(await client.callGatewayToolForOutcome("list_servers"), 401);
+      assert.equal(
+        await new HttpClient(gateway, token).openSession(),
+        401,
+        "it is not good once more",
+      );
       const renewed = new HttpClient(gateway, await issuer.token());
-      renewed.session = client.session;
-      assert.equal(await renewed.call("list_servers"), 404);
+      renewed.sessionId = client.sessionId;
+      assert.equal(await renewed.callGatewayToolForOutcome("list_servers"), 404);
     },
   );
 
   await t.step("[http.credential-end] a removed agent loses access immediately", async () => {
-    const byToken = await enter(gateway, "amg_c");
-    const byJwt = await enter(gateway, await issuer.token({ claims: { agent: "c" } }));
-    const streams = [await listen(byToken), await listen(byJwt)];
-    gateway.setup.write(RULES, rules(["c"]));
-    assert.deepEqual(await soon("the streams end", Promise.all(streams.map(({ all }) => all))), [
-      "",
-      "",
-    ]);
-    assert.deepEqual([await byToken.call("list_servers"), await byJwt.call("list_servers")], [
+    const byToken = await openSession(gateway, "amg_c");
+    const byJwt = await openSession(gateway, await issuer.token({ claims: { agent: "c" } }));
+    const streams = [await openStream(byToken), await openStream(byJwt)];
+    gateway.setup.writeFile(RULES, rules(["c"]));
+    assert.deepEqual(
+      await withTimeout("the streams end", Promise.all(streams.map(({ all }) => all))),
+      [
+        "",
+        "",
+      ],
+    );
+    assert.deepEqual([
+      await byToken.callGatewayToolForOutcome("list_servers"),
+      await byJwt.callGatewayToolForOutcome("list_servers"),
+    ], [
       401,
       403,
     ]);
-    assert.deepEqual([await byToken.open(), await byJwt.open()], [401, 403]);
-    assert.equal(await owner.call("list_servers"), "ok", "the others go on");
+    assert.deepEqual([await byToken.openSession(), await byJwt.openSession()], [401, 403]);
+    assert.equal(await owner.callGatewayToolForOutcome("list_servers"), "ok", "the others go on");
   });
 
   await t.step("[http.credential] only the header is read, and only one", async () => {
@@ -179,35 +197,44 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     const attempts: Readonly<Record<string, readonly [number, string]>> = {
       "in the query": [
         401,
-        text(gateway, []).replace("/mcp", "/mcp?access_token=amg_a"),
+        httpRequestText(gateway, []).replace("/mcp", "/mcp?access_token=amg_a"),
       ],
-      "in a cookie": [401, text(gateway, ["Cookie: Authorization=Bearer amg_a"])],
-      "of a proxy": [401, text(gateway, ["Proxy-Authorization: Bearer amg_a"])],
+      "in a cookie": [401, httpRequestText(gateway, ["Cookie: Authorization=Bearer amg_a"])],
+      "of a proxy": [401, httpRequestText(gateway, ["Proxy-Authorization: Bearer amg_a"])],
       "in a trailer": [
         401,
-        text(
+        httpRequestText(
           gateway,
           ["Transfer-Encoding: chunked", "Trailer: Authorization"],
           `0\r\n${good}\r\n\r\n`,
         ),
       ],
-      "two": [400, text(gateway, [good, "authorization: Bearer amg_b"])],
-      "two in one": [401, text(gateway, [`${good}, Bearer amg_b`])],
-      "of another scheme": [401, text(gateway, ["Authorization: Basic amg_a"])],
-      "forwarded": [401, text(gateway, ["X-Forwarded-For: 127.0.0.1", "X-Forwarded-User: a"])],
-      "of the figures": [401, text(gateway, [`Authorization: Bearer ${METRICS_TOKEN}`])],
+      "two": [400, httpRequestText(gateway, [good, "authorization: Bearer amg_b"])],
+      "two in one": [401, httpRequestText(gateway, [`${good}, Bearer amg_b`])],
+      "of another scheme": [401, httpRequestText(gateway, ["Authorization: Basic amg_a"])],
+      "forwarded": [
+        401,
+        httpRequestText(gateway, ["X-Forwarded-For: 127.0.0.1", "X-Forwarded-User: a"]),
+      ],
+      "of the figures": [401, httpRequestText(gateway, [`Authorization: Bearer ${METRICS_TOKEN}`])],
       "with both lengths": [
         400,
-        text(gateway, [good, "Content-Length: 5", "Transfer-Encoding: chunked"]),
+        httpRequestText(gateway, [good, "Content-Length: 5", "Transfer-Encoding: chunked"]),
       ],
-      "with a foreign host": [400, text(gateway, [good, "Host: evil.example"])],
-      "with a foreign origin": [403, text(gateway, [good, "Origin: https://evil.example"])],
+      "with a foreign host": [400, httpRequestText(gateway, [good, "Host: evil.example"])],
+      "with a foreign origin": [
+        403,
+        httpRequestText(gateway, [good, "Origin: https://evil.example"]),
+      ],
       "in an absolute request": [
         404,
-        text(gateway, [good]).replace("/mcp", "http://evil.example/mcp"),
+        httpRequestText(gateway, [good]).replace("/mcp", "http://evil.example/mcp"),
       ],
-      "rightly": [200, text(gateway, [good])],
-      "rightly, in HTTP/1.0": [200, text(gateway, [good]).replace("HTTP/1.1", "HTTP/1.0")],
+      "rightly": [200, httpRequestText(gateway, [good])],
+      "rightly, in HTTP/1.0": [
+        200,
+        httpRequestText(gateway, [good]).replace("HTTP/1.1", "HTTP/1.0"),
+      ],
     };
     for (const [what, [status, request]] of Object.entries(attempts)) {
       const answer = await sendRaw(portOf(gateway), request);
@@ -226,12 +253,15 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
 
   await t.step("[http.no-insides] names that look like header lines stay names", async () => {
     const crlf = "a\r\nSet-Cookie: x=y";
-    assert.equal(await owner.call("list_servers", { agent_id: crlf }), "INVALID_AGENT_ID");
-    const response = await owner.send({ id: crlf, method: "ping" });
+    assert.equal(
+      await owner.callGatewayToolForOutcome("list_servers", { agent_id: crlf }),
+      "INVALID_AGENT_ID",
+    );
+    const response = await owner.sendMessage({ id: crlf, method: "ping" });
     assert.equal(response.headers.get("set-cookie"), null);
     assert.equal((await response.json()).id, crlf);
     const token = await issuer.token({ claims: { agent: crlf } });
-    assert.equal(await new HttpClient(gateway, token).open(), 403);
+    assert.equal(await new HttpClient(gateway, token).openSession(), 403);
   });
 
   await t.step("[http.body-limit] 80 MB are refused before they are read", async () => {
@@ -239,14 +269,14 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       using connection = await RawConnection.open(portOf(gateway));
       const headers = [
         `Authorization: Bearer ${token}`,
-        `Mcp-Session-Id: ${owner.session}`,
+        `Mcp-Session-Id: ${owner.sessionId}`,
         "Content-Length: 80000000",
       ];
-      await connection.send(text(gateway, headers, ""));
+      await connection.send(httpRequestText(gateway, headers, ""));
       assert.ok(await connection.readUntil((answer) => answer.includes("jsonrpc")));
       assert.equal(connection.answer.status, status);
     }
-    assert.equal(await owner.call("list_servers"), "ok");
+    assert.equal(await owner.callGatewayToolForOutcome("list_servers"), "ok");
   });
 
   await t.step(
@@ -256,18 +286,22 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       let last: Response | undefined;
       for (let guess = 0; guess < 40 && last?.status !== 429; guess++) {
         guesser.token = `amg_guess${guess}`;
-        last = await guesser.ask("GET", { headers: { "x-forwarded-for": `10.0.0.${guess}` } });
+        last = await guesser.request("GET", { headers: { "x-forwarded-for": `10.0.0.${guess}` } });
         await last.body?.cancel();
       }
       assert.equal(last?.status, 429);
       assert.match(last?.headers.get("retry-after") ?? "", /^\d+$/);
-      assert.equal(await owner.call("list_servers"), "ok", "who has been let in before goes on");
+      assert.equal(
+        await owner.callGatewayToolForOutcome("list_servers"),
+        "ok",
+        "who has been let in before goes on",
+      );
     },
   );
 
   await t.step("[http.audit] none of the secrets is written anywhere", () => {
-    assert.ok(gateway.audit().some(({ code }) => code === "INVALID_AGENT_ID"));
-    const written = gateway.program.stderr + JSON.stringify(gateway.audit());
+    assert.ok(gateway.readAuditLog().some(({ code }) => code === "INVALID_AGENT_ID"));
+    const written = gateway.program.stderr + JSON.stringify(gateway.readAuditLog());
     for (const secret of secrets) assert.equal(written.includes(secret), false);
     assert.doesNotMatch(written, /fault of the gateway/);
   });

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
-import { type Fields, oddServer, onlyText, startGateway } from "./gateway.ts";
-import { HttpWire } from "./http_wire.ts";
+import { type Fields, oddServer, readSingleText, startGateway } from "./gateway.ts";
+import { HttpTransport } from "./http_transport.ts";
 import { RawClient } from "./raw_client.ts";
 
 /** Number of concurrent clients, and of the calls of each. */
-export interface Crowd {
+export interface LoadOptions {
   readonly clients: number;
-  readonly calls: number;
+  readonly callsPerClient: number;
 }
 
 /** One client: a session of its own, one call after the other, each with its own text. */
-async function take(url: string, name: string, calls: number): Promise<number[]> {
-  const wire = new HttpWire({ url });
-  const client = new RawClient(wire);
+async function callRepeatedly(url: string, name: string, calls: number): Promise<number[]> {
+  const transport = new HttpTransport({ url });
+  const client = new RawClient(transport);
   const latencies: number[] = [];
   try {
     await client.initialize();
@@ -22,14 +22,14 @@ async function take(url: string, name: string, calls: number): Promise<number[]>
       const started = performance.now();
       const { result } = await client.request("tools/call", params);
       latencies.push(performance.now() - started);
-      assert.deepEqual(JSON.parse(onlyText(result)).params.arguments, args);
+      assert.deepEqual(JSON.parse(readSingleText(result)).params.arguments, args);
     }
     // The client has received no message of another one.
-    assert.equal(client.received.length, calls + 1);
-    assert.deepEqual(new Set(wire.statuses), new Set([200, 202]));
+    assert.equal(client.receivedMessages.length, calls + 1);
+    assert.deepEqual(new Set(transport.statuses), new Set([200, 202]));
     return latencies;
   } finally {
-    await wire.close();
+    await transport.close();
   }
 }
 
@@ -39,7 +39,9 @@ async function take(url: string, name: string, calls: number): Promise<number[]>
  *
  * @returns The duration, for people.
  */
-export async function meetCrowd({ clients, calls }: Crowd): Promise<string> {
+export async function callFromManyClients(
+  { clients, callsPerClient: calls }: LoadOptions,
+): Promise<string> {
   await using gateway = await startGateway({
     transport: "http",
     servers: { odd: { ...oddServer(), gateway: { isolation: "shared" } } },
@@ -47,14 +49,14 @@ export async function meetCrowd({ clients, calls }: Crowd): Promise<string> {
   });
   const started = performance.now();
   const all = await Promise.all(Array.from({ length: clients }, (_, number) => {
-    return take(gateway.url, `client ${number}`, calls);
+    return callRepeatedly(gateway.url, `client ${number}`, calls);
   }));
   const seconds = (performance.now() - started) / 1000;
   const latencies = all.flat().toSorted((a, b) => a - b);
   const at = (share: number) => latencies[Math.floor(latencies.length * share)]?.toFixed(1);
   assert.equal(latencies.length, clients * calls);
-  assert.equal(gateway.audit().length, clients * calls);
-  const sessions = new Set(gateway.audit().map(({ session }) => session));
+  assert.equal(gateway.readAuditLog().length, clients * calls);
+  const sessions = new Set(gateway.readAuditLog().map(({ session }) => session));
   assert.equal(sessions.size, clients);
   return `${clients} clients, ${latencies.length} calls: ${
     (latencies.length / seconds).toFixed(0)

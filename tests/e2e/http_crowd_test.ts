@@ -1,5 +1,5 @@
-import { meetCrowd } from "./http_crowd.ts";
+import { callFromManyClients } from "./http_crowd.ts";
 
 Deno.test("[http.crowd] many clients at once each get their own answers", async () => {
-  await meetCrowd({ clients: 100, calls: 20 });
+  await callFromManyClients({ clients: 100, callsPerClient: 20 });
 });

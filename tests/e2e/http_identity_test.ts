@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { sha256 } from "../gateway/http/authenticator_scene.ts";
 import { Issuer } from "../gateway/http/issuer.ts";
 import { startGateway } from "./gateway.ts";
-import { soon, until } from "./until.ts";
+import { waitUntil, withTimeout } from "./wait.ts";
 import { HttpClient } from "./http_client.ts";
 
 Deno.test("[identity.credential] [rules.credentials] over HTTP the credential identifies the agent", async (t) => {
@@ -21,7 +21,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
   });
 
   await t.step("a request without a credential is refused", async () => {
-    const response = await new HttpClient(gateway).send({ id: 1, method: "ping" });
+    const response = await new HttpClient(gateway).sendMessage({ id: 1, method: "ping" });
     await response.body?.cancel();
     assert.equal(response.status, 401);
     const challenge = response.headers.get("www-authenticate") ?? "";
@@ -29,43 +29,53 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
     const metadata = await (await fetch(where)).json();
     assert.deepEqual(metadata.authorization_servers, [issuer.url]);
     assert.equal(metadata.resource, gateway.url);
-    assert.equal(await new HttpClient(gateway, "amg_wrong").open(), 401);
+    assert.equal(await new HttpClient(gateway, "amg_wrong").openSession(), 401);
   });
 
   await t.step("a token and a JWT are bound to their agents", async () => {
     for (const token of ["amg_a", await issuer.token()]) {
       const client = new HttpClient(gateway, token);
-      assert.equal(await client.open(), 200);
-      assert.equal(await client.call("list_servers"), "ok");
-      assert.equal(await client.call("list_servers", { agent_id: "a" }), "ok");
-      assert.equal(await client.call("list_servers", { agent_id: "b" }), "INVALID_AGENT_ID");
+      assert.equal(await client.openSession(), 200);
+      assert.equal(await client.callGatewayToolForOutcome("list_servers"), "ok");
+      assert.equal(await client.callGatewayToolForOutcome("list_servers", { agent_id: "a" }), "ok");
+      assert.equal(
+        await client.callGatewayToolForOutcome("list_servers", { agent_id: "b" }),
+        "INVALID_AGENT_ID",
+      );
     }
     const stranger = await issuer.token({ claims: { agent: "nobody" } });
-    assert.equal(await new HttpClient(gateway, stranger).open(), 403);
+    assert.equal(await new HttpClient(gateway, stranger).openSession(), 403);
   });
 
   await t.step("a session serves only the agent that opened it", async () => {
     const client = new HttpClient(gateway, "amg_a");
-    await client.open();
+    await client.openSession();
     for (const token of ["amg_b", "amg_other", await issuer.token(), "amg_wrong", ""]) {
       client.token = token;
-      assert.ok([401, 403, 404].includes(Number(await client.call("list_servers"))), token);
+      assert.ok(
+        [401, 403, 404].includes(Number(await client.callGatewayToolForOutcome("list_servers"))),
+        token,
+      );
     }
     client.token = await issuer.token();
-    await client.open();
+    await client.openSession();
     client.token = await issuer.token({ claims: { iat: 1 } });
-    assert.equal(await client.call("list_servers"), "ok");
+    assert.equal(await client.callGatewayToolForOutcome("list_servers"), "ok");
   });
 
   await t.step("limits are reported in the result", async () => {
     const client = new HttpClient(gateway, "amg_b");
-    await client.open();
-    assert.equal(await client.call("list_servers"), "ok");
-    assert.equal(await client.call("list_servers"), "RATE_LIMITED");
+    await client.openSession();
+    assert.equal(await client.callGatewayToolForOutcome("list_servers"), "ok");
+    assert.equal(await client.callGatewayToolForOutcome("list_servers"), "RATE_LIMITED");
     for (let connection = 0; connection < 3; connection++) {
       const another = new HttpClient(gateway, "amg_b");
-      await another.open();
-      assert.equal(await another.call("list_servers"), "RATE_LIMITED", "nor by another session");
+      await another.openSession();
+      assert.equal(
+        await another.callGatewayToolForOutcome("list_servers"),
+        "RATE_LIMITED",
+        "nor by another session",
+      );
     }
   });
 
@@ -73,11 +83,14 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
     "a token that is taken out of the rules is refused, in open sessions, too",
     async () => {
       const client = new HttpClient(gateway, "amg_a");
-      await client.open();
-      gateway.setup.write(".mcp-gateway-rules.json", rules(["amg_other"]));
-      await until("it is refused", async () => await client.call("list_servers") === 401);
+      await client.openSession();
+      gateway.setup.writeFile(".mcp-gateway-rules.json", rules(["amg_other"]));
+      await waitUntil(
+        "it is refused",
+        async () => await client.callGatewayToolForOutcome("list_servers") === 401,
+      );
       assert.equal(
-        await soon("the other is not", new HttpClient(gateway, "amg_other").open()),
+        await withTimeout("the other is not", new HttpClient(gateway, "amg_other").openSession()),
         200,
       );
     },

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { type Fields, oddServer, onlyText, startGateway } from "./gateway.ts";
-import { HttpWire } from "./http_wire.ts";
+import { type Fields, oddServer, readSingleText, startGateway } from "./gateway.ts";
+import { HttpTransport } from "./http_transport.ts";
 import { RawClient } from "./raw_client.ts";
 import { runOnce } from "./run_once.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 const HTTP = { transport: "http" } as const;
 const TOKEN = "figures-are-for-me-only";
@@ -20,21 +20,23 @@ const INITIALIZE = {
 };
 
 /** Requests a path of the service, and returns its status and body. */
-async function ask(url: string, path: string, headers: Record<string, string> = {}) {
+async function fetchPath(url: string, path: string, headers: Record<string, string> = {}) {
   const response = await fetch(new URL(path, url), { headers });
   return { status: response.status, text: await response.text() };
 }
 
 /** Another client of the same gateway. */
-async function another(url: string): Promise<RawClient & { readonly program: HttpWire }> {
-  const client = new RawClient(new HttpWire({ url }));
+async function connectClient(
+  url: string,
+): Promise<RawClient & { readonly transport: HttpTransport }> {
+  const client = new RawClient(new HttpTransport({ url }));
   await client.initialize();
-  return client as RawClient & { readonly program: HttpWire };
+  return client as RawClient & { readonly transport: HttpTransport };
 }
 
-async function execute(client: RawClient, tool: string): Promise<string> {
+async function callOddTool(client: RawClient, tool: string): Promise<string> {
   const params = { name: "execute_tool", arguments: { server: "odd", tool, args: {} } };
-  return onlyText((await client.request("tools/call", params)).result);
+  return readSingleText((await client.request("tools/call", params)).result);
 }
 
 Deno.test("the service from its start to its end", async (t) => {
@@ -47,20 +49,20 @@ Deno.test("the service from its start to its end", async (t) => {
   const { url, program } = gateway;
   // Standard input may be /dev/null.
   await program.closeInput();
-  const pid = (client: RawClient) => execute(client, "pid");
+  const pid = (client: RawClient) => callOddTool(client, "pid");
 
   await t.step(
     "[http.health] [http.ready] it is alive, and ready when its servers have answered",
     async () => {
-      assert.deepEqual(await ask(url, "/health"), { status: 200, text: '{"status":"ok"}' });
-      assert.equal((await ask(url, "/ready")).status, 503);
+      assert.deepEqual(await fetchPath(url, "/health"), { status: 200, text: '{"status":"ok"}' });
+      assert.equal((await fetchPath(url, "/ready")).status, 503);
     },
   );
 
   await t.step("[http.eager] servers start before any client connects", async () => {
     const starts = () =>
-      Deno.readTextFileSync(`${gateway.setup.folder}/starts`).split("\n").length - 1;
-    await until("it starts", () => {
+      Deno.readTextFileSync(`${gateway.setup.workingFolder}/starts`).split("\n").length - 1;
+    await waitUntil("it starts", () => {
       try {
         return starts() === 1;
       } catch (error) {
@@ -69,49 +71,51 @@ Deno.test("the service from its start to its end", async (t) => {
       }
     });
     await gateway.client.initialize();
-    assert.equal(await execute(gateway.client, "count"), "1");
+    assert.equal(await callOddTool(gateway.client, "count"), "1");
     assert.equal(starts(), 1, "the first client takes what is there");
   });
 
   await t.step("[http.isolation] each client has its own sessions, which end with it", async () => {
-    const other = await another(url);
+    const other = await connectClient(url);
     assert.notEqual(await pid(other), await pid(gateway.client));
     const sessions = async () => {
-      const { servers } = await gateway.ask<{ servers: Record<string, { sessions: number }> }>(
+      const { servers } = await gateway.callGatewayToolForJson<
+        { servers: Record<string, { sessions: number }> }
+      >(
         "get_gateway_status",
       );
       return servers.odd?.sessions;
     };
     assert.equal(await sessions(), 2);
-    const headers = { "mcp-session-id": other.program.session ?? "" };
+    const headers = { "mcp-session-id": other.transport.sessionId ?? "" };
     await (await fetch(url, { method: "DELETE", headers })).text();
-    await until("its session ends", async () => await sessions() === 1);
-    await other.program.close();
+    await waitUntil("its session ends", async () => await sessions() === 1);
+    await other.transport.close();
   });
 
   await t.step(
     "[http.audit] the log distinguishes clients, and contains no session id",
     async () => {
-      const other = await another(url);
+      const other = await connectClient(url);
       await pid(other);
-      const ids = new Set(gateway.audit().map(({ session }) => session));
+      const ids = new Set(gateway.readAuditLog().map(({ session }) => session));
       assert.equal(ids.size, 3);
-      assert.equal(ids.has(other.program.session), false);
-      await other.program.close();
+      assert.equal(ids.has(other.transport.sessionId), false);
+      await other.transport.close();
     },
   );
 
   await t.step("[http.metrics] the metrics are for this machine only", async () => {
-    const { status, text } = await ask(url, "/metrics");
+    const { status, text } = await fetchPath(url, "/metrics");
     assert.equal(status, 200);
     assert.match(text, /^mcp_gateway_operation_requests_total\{operation="execute_tool"/m);
     assert.match(text, /^mcp_gateway_tool_duration_seconds_bucket\{tool="odd\/\w+",le="\+Inf"\} /m);
     assert.match(text, /^mcp_gateway_http_sessions 2$/m);
-    assert.equal((await ask(url, "/metrics", { "x-forwarded-for": "10.0.0.1" })).status, 403);
+    assert.equal((await fetchPath(url, "/metrics", { "x-forwarded-for": "10.0.0.1" })).status, 403);
   });
 
   await t.step("[http.input-ignored] the end of input has not ended the service", async () => {
-    assert.equal((await ask(url, "/health")).status, 200);
+    assert.equal((await fetchPath(url, "/health")).status, 200);
     await gateway.end();
   });
 });
@@ -122,7 +126,10 @@ Deno.test("[http.ready] without slow servers it is ready soon", async () => {
     servers: { odd: oddServer() },
     client: false,
   });
-  await until("it is ready", async () => (await ask(gateway.url, "/ready")).status === 200);
+  await waitUntil(
+    "it is ready",
+    async () => (await fetchPath(gateway.url, "/ready")).status === 200,
+  );
 });
 
 Deno.test("[tools.status-http] the status is only for agents that may read it", async () => {
@@ -131,10 +138,10 @@ Deno.test("[tools.status-http] the status is only for agents that may read it", 
     "team.b": { allow: { servers: ["*"] } },
   };
   await using gateway = await startGateway({ ...HTTP, rules: { agents }, args: ["--debug"] });
-  assert.ok(await gateway.ask<Fields>("get_gateway_status", { agent_id: "a" }));
-  const { code, rule } = await gateway.refusal("get_gateway_status", { agent_id: "team.b" });
+  assert.ok(await gateway.callGatewayToolForJson<Fields>("get_gateway_status", { agent_id: "a" }));
+  const { code, rule } = await gateway.expectRefusal("get_gateway_status", { agent_id: "team.b" });
   assert.deepEqual([code, rule], ["DENIED_BY_POLICY", 'agents["team.b"].status']);
-  assert.equal(gateway.audit().at(-1)?.decision, "DENY");
+  assert.equal(gateway.readAuditLog().at(-1)?.decision, "DENY");
 });
 
 Deno.test("[http.metrics] with a token, the metrics require it", async () => {
@@ -144,9 +151,9 @@ Deno.test("[http.metrics] with a token, the metrics require it", async () => {
     client: false,
   });
   const status = async (authorization: string) => {
-    return (await ask(gateway.url, "/metrics", { authorization })).status;
+    return (await fetchPath(gateway.url, "/metrics", { authorization })).status;
   };
-  assert.equal((await ask(gateway.url, "/metrics")).status, 401);
+  assert.equal((await fetchPath(gateway.url, "/metrics")).status, 401);
   for (const wrong of [`Bearer ${TOKEN}x`, "Bearer", `Basic ${TOKEN}`, "Bearer x"]) {
     assert.equal(await status(wrong), 401, wrong);
   }
@@ -164,9 +171,9 @@ Deno.test("[http.drain] after a signal, it finishes calls and accepts no new one
     arguments: params,
     _meta: { progressToken: 1 },
   });
-  await client.next("progress", ({ method }) => method === "notifications/progress");
-  program.signal("SIGTERM");
-  await until("it drains", async () => (await ask(url, "/ready")).status === 503);
+  await client.waitForMessage("progress", ({ method }) => method === "notifications/progress");
+  program.sendSignal("SIGTERM");
+  await waitUntil("it drains", async () => (await fetchPath(url, "/ready")).status === 503);
   const refused = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -177,9 +184,12 @@ Deno.test("[http.drain] after a signal, it finishes calls and accepts no new one
   await refused.text();
   // Also on existing sessions; notifications are still accepted.
   await client.notify("notifications/roots/list_changed");
-  void client.send('{"jsonrpc":"2.0","id":"late","method":"ping"}');
-  await client.next("a refusal", ({ error }) => /shutting down/.test(error?.message ?? ""));
-  assert.equal(onlyText((await call).result), "done");
+  void client.sendLine('{"jsonrpc":"2.0","id":"late","method":"ping"}');
+  await client.waitForMessage(
+    "a refusal",
+    ({ error }) => /shutting down/.test(error?.message ?? ""),
+  );
+  assert.equal(readSingleText((await call).result), "done");
   await gateway.checkEnd(0);
 });
 
@@ -191,12 +201,12 @@ Deno.test("[http.second-signal] a second signal ends it immediately", async () =
     arguments: { server: "odd", tool: "wait", args: {} },
   });
   const callEnds = assert.rejects(call, /The program ended/);
-  await until("it waits", async () => await execute(client, "waiting") === "1");
+  await waitUntil("it waits", async () => await callOddTool(client, "waiting") === "1");
   const started = performance.now();
-  program.signal("SIGTERM");
-  await until("it drains", async () => (await ask(url, "/ready")).status === 503);
-  program.signal("SIGTERM");
-  await program.ended();
+  program.sendSignal("SIGTERM");
+  await waitUntil("it drains", async () => (await fetchPath(url, "/ready")).status === 503);
+  program.sendSignal("SIGTERM");
+  await program.waitForEnd();
   assert.ok(performance.now() - started < 3000, "the call would have had 5 s");
   await gateway.checkEnd(0, 3000);
   await callEnds;
@@ -237,8 +247,8 @@ Deno.test("a listener that other machines can reach", async (t) => {
       return response.status;
     };
     assert.equal(await status(), 401);
-    gateway.setup.write(".mcp-gateway-rules.json", bare);
-    await until("it is refused", () => {
+    gateway.setup.writeFile(".mcp-gateway-rules.json", bare);
+    await waitUntil("it is refused", () => {
       return /changed configuration is not used:[^]*no agent has a credential/.test(
         gateway.program.stderr,
       );
@@ -251,8 +261,8 @@ Deno.test("[http.public] on loopback it starts; a credential that is added later
   const bare = { agents: { a: { allow: { servers: ["*"] } } } };
   await using gateway = await startGateway({ ...HTTP, rules: bare });
   const rules = { agents: { a: { allow: { servers: ["*"] }, token_sha256: [HASH] } } };
-  gateway.setup.write(".mcp-gateway-rules.json", rules);
-  await until("it counts", async () => {
+  gateway.setup.writeFile(".mcp-gateway-rules.json", rules);
+  await waitUntil("it counts", async () => {
     const response = await fetch(gateway.url, { method: "DELETE" });
     await response.text();
     return response.status === 401;

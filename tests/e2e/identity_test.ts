@@ -16,19 +16,19 @@ const SERVERS = { odd: oddServer(), other: oddServer() };
 const LAZY = { GATEWAY_INIT_STRATEGY: "lazy" };
 
 /** The servers that `list_servers` shows to an agent. */
-async function see(gateway: RunningGateway, args: Fields = {}): Promise<string[]> {
-  const servers = await gateway.ask<{ name: string }[]>("list_servers", args);
+async function listServerNames(gateway: RunningGateway, args: Fields = {}): Promise<string[]> {
+  const servers = await gateway.callGatewayToolForJson<{ name: string }[]>("list_servers", args);
   return servers.map(({ name }) => name);
 }
 
 /** The refusals of the three tools, which must be the same. */
-async function refusals(gateway: RunningGateway, agent: Fields): Promise<Fields[]> {
+async function refuseEveryTool(gateway: RunningGateway, agent: Fields): Promise<Fields[]> {
   const calls: [string, Fields][] = [
     ["list_servers", {}],
     ["get_server_tools", { server: "odd" }],
     ["execute_tool", { server: "odd", tool: "echo", args: {} }],
   ];
-  const answers = calls.map(([name, args]) => gateway.callTool(name, { ...args, ...agent }));
+  const answers = calls.map(([name, args]) => gateway.callGatewayTool(name, { ...args, ...agent }));
   return (await Promise.all(answers)).map((answer) => ({ ...readRefusal(answer) }));
 }
 
@@ -40,15 +40,15 @@ Deno.test("an agent must identify itself", async (t) => {
   });
 
   await t.step("[identity.given] agent_id names the agent", async () => {
-    assert.deepEqual(await see(gateway, { agent_id: "reader" }), ["odd"]);
-    assert.deepEqual(await see(gateway, { agent_id: "team.writer" }), ["other"]);
+    assert.deepEqual(await listServerNames(gateway, { agent_id: "reader" }), ["odd"]);
+    assert.deepEqual(await listServerNames(gateway, { agent_id: "team.writer" }), ["other"]);
   });
 
   const missing = "[identity.deny-by-default] [identity.missing-denied] [identity.empty] " +
     "without deny_on_missing_agent nobody falls back";
   await t.step(missing, async () => {
     for (const agent of [{}, { agent_id: "" }, { agent_id: null }]) {
-      for (const refusal of await refusals(gateway, agent)) {
+      for (const refusal of await refuseEveryTool(gateway, agent)) {
         assert.deepEqual(refusal, {
           code: "INVALID_AGENT_ID",
           message: "agent_id is missing. Call again with the agent_id that you were given.",
@@ -58,7 +58,7 @@ Deno.test("an agent must identify itself", async (t) => {
   });
 
   await t.step("[identity.unknown-agent] an unknown agent is allowed nothing", async () => {
-    for (const refusal of await refusals(gateway, { agent_id: "Reader" })) {
+    for (const refusal of await refuseEveryTool(gateway, { agent_id: "Reader" })) {
       assert.deepEqual(refusal, {
         code: "INVALID_AGENT_ID",
         message: 'Agent "Reader" is not in the gateway\'s rules. Check the spelling of agent_id.',
@@ -66,21 +66,21 @@ Deno.test("an agent must identify itself", async (t) => {
       });
     }
     for (const agent_id of ["__proto__", "constructor", "toString"]) {
-      const [refusal] = await refusals(gateway, { agent_id });
+      const [refusal] = await refuseEveryTool(gateway, { agent_id });
       assert.equal(refusal?.code, "INVALID_AGENT_ID", agent_id);
     }
   });
 
   await t.step("[identity.malformed] a malformed id is allowed nothing", async () => {
     for (const agent_id of ["two words", "a/b", "é", "a".repeat(129), "new\nline", "*"]) {
-      const [refusal] = await refusals(gateway, { agent_id });
+      const [refusal] = await refuseEveryTool(gateway, { agent_id });
       assert.equal(refusal?.code, "INVALID_AGENT_ID", agent_id);
       assert.match(String(refusal?.message), /malformed/);
     }
   });
 
   await t.step("[identity.no-other-names] no refusal names another agent", () => {
-    const answers = gateway.client.received.map(({ text }) => text).join("\n");
+    const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
     assert.doesNotMatch(answers, /team\.writer|\breader\b/);
   });
 });
@@ -96,27 +96,27 @@ Deno.test("an agent without an id", async (t) => {
   await t.step("[identity.fallback] is GATEWAY_DEFAULT_AGENT", async () => {
     await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "reader" });
     for (const agent of [{}, { agent_id: "" }, { agent_id: null }]) {
-      assert.deepEqual(await see(gateway, agent), ["odd"]);
+      assert.deepEqual(await listServerNames(gateway, agent), ["odd"]);
     }
-    assert.deepEqual(await see(gateway, { agent_id: "team.writer" }), ["other"]);
-    const [refusal] = await refusals(gateway, { agent_id: "stranger" });
+    assert.deepEqual(await listServerNames(gateway, { agent_id: "team.writer" }), ["other"]);
+    const [refusal] = await refuseEveryTool(gateway, { agent_id: "stranger" });
     assert.equal(refusal?.code, "INVALID_AGENT_ID");
   });
 
   await t.step("[identity.fallback] or --default-agent, which wins", async () => {
     const env = { GATEWAY_DEFAULT_AGENT: "reader" };
     await using gateway = await start(AGENTS, env, ["--default-agent", "team.writer"]);
-    assert.deepEqual(await see(gateway), ["other"]);
+    assert.deepEqual(await listServerNames(gateway), ["other"]);
   });
 
   await t.step("[identity.fallback] else the agent default of the rules", async () => {
     await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "" });
-    assert.deepEqual(await see(gateway), ["other"]);
+    assert.deepEqual(await listServerNames(gateway), ["other"]);
   });
 
   await t.step("[identity.no-fallback] else none", async () => {
     await using gateway = await start(others);
-    for (const refusal of await refusals(gateway, {})) {
+    for (const refusal of await refuseEveryTool(gateway, {})) {
       assert.deepEqual(refusal, {
         code: "NO_FALLBACK_CONFIGURED",
         message: "agent_id is missing, and no fallback agent is configured. " +
@@ -128,7 +128,7 @@ Deno.test("an agent without an id", async (t) => {
 
   await t.step("[identity.fallback-not-in-rules] never one that is not in the rules", async () => {
     await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "stranger" });
-    for (const refusal of await refusals(gateway, {})) {
+    for (const refusal of await refuseEveryTool(gateway, {})) {
       assert.deepEqual(refusal, {
         code: "FALLBACK_AGENT_NOT_IN_RULES",
         message: "agent_id is missing, and the configured fallback agent is not in the " +
@@ -154,10 +154,10 @@ Deno.test("a gateway that is bound to one agent", async (t) => {
         args,
       });
       for (const agent of [{}, { agent_id: "" }, { agent_id: "reader" }]) {
-        assert.deepEqual(await see(gateway, agent), ["odd"]);
+        assert.deepEqual(await listServerNames(gateway, agent), ["odd"]);
       }
       for (const agent_id of ["team.writer", "stranger"]) {
-        for (const refusal of await refusals(gateway, { agent_id })) {
+        for (const refusal of await refuseEveryTool(gateway, { agent_id })) {
           assert.deepEqual(refusal, {
             code: "INVALID_AGENT_ID",
             message: `This connection may not act as agent "${agent_id}": ` +
@@ -176,7 +176,7 @@ Deno.test("a gateway that is bound to one agent", async (t) => {
       env: LAZY,
     });
     for (const agent of [{}, { agent_id: "stranger" }, { agent_id: "reader" }]) {
-      const [refusal] = await refusals(gateway, agent);
+      const [refusal] = await refuseEveryTool(gateway, agent);
       assert.equal(refusal?.code, "INVALID_AGENT_ID");
     }
   });

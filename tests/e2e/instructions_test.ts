@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type RunningGateway, startGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 import { HttpClient } from "./http_client.ts";
 
 const HOW_TO = /^Call list_servers, [^\n]+$/;
@@ -22,7 +22,7 @@ const RULES = {
 };
 
 /** Lines of the instructions that a client of the gateway gets. */
-async function introduce(rules: object, args: readonly string[]): Promise<string[]> {
+async function readInstructions(rules: object, args: readonly string[]): Promise<string[]> {
   await using gateway = await startGateway({
     servers: SERVERS,
     rules: { ...rules },
@@ -38,7 +38,7 @@ Deno.test("the instructions name the servers behind the gateway", async (t) => {
   const name = "[tools.instructions-servers] for the connection's agent, if it has one";
   await t.step(name, async () => {
     const read = async (rules: object, ...args: string[]) => {
-      const [howTo = "", ...lines] = (await introduce(rules, args)).reverse();
+      const [howTo = "", ...lines] = (await readInstructions(rules, args)).reverse();
       assert.match(howTo, HOW_TO);
       return lines.reverse();
     };
@@ -67,19 +67,25 @@ Deno.test("the instructions name the servers behind the gateway", async (t) => {
       transport: "http",
       client: false,
     });
-    assert.match(await firstLine(gateway), /: files, unset\.$/);
-    gateway.setup.write(".mcp.json", { mcpServers: { web: { command: "no-such-program-here" } } });
-    await until("new clients get new instructions", async () => {
-      return await firstLine(gateway) === "MCP servers behind this gateway: web.";
+    assert.match(await readFirstInstruction(gateway), /: files, unset\.$/);
+    gateway.setup.writeFile(".mcp.json", {
+      mcpServers: { web: { command: "no-such-program-here" } },
+    });
+    await waitUntil("new clients get new instructions", async () => {
+      return await readFirstInstruction(gateway) === "MCP servers behind this gateway: web.";
     });
   });
 });
 
 /** First line of the instructions that a new client over HTTP gets. */
-async function firstLine(gateway: RunningGateway): Promise<string> {
+async function readFirstInstruction(gateway: RunningGateway): Promise<string> {
   const clientInfo = { name: "client", version: "1" };
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
-  const response = await new HttpClient(gateway).send({ id: 1, method: "initialize", params });
+  const response = await new HttpClient(gateway).sendMessage({
+    id: 1,
+    method: "initialize",
+    params,
+  });
   const text = (await response.text()).replace(/^(?:\w+:.*\n)*?data: /, "").trim();
   return String(JSON.parse(text).result.instructions).split("\n")[0] ?? "";
 }

@@ -28,8 +28,8 @@ const RULES = {
   },
 };
 
-async function list(gateway: RunningGateway, args: object = {}): Promise<unknown> {
-  return await gateway.ask("list_servers", { agent_id: "reader", ...args });
+async function listServers(gateway: RunningGateway, args: object = {}): Promise<unknown> {
+  return await gateway.callGatewayToolForJson("list_servers", { agent_id: "reader", ...args });
 }
 
 Deno.test("list_servers shows what an agent may use", async (t) => {
@@ -39,7 +39,7 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     "[servers.unknown-keys] " +
     "names and descriptions of the allowed servers, in the file's order";
   await t.step(name, async () => {
-    assert.deepEqual(await list(gateway), [
+    assert.deepEqual(await listServers(gateway), [
       { name: "zeta", description: "Stands first" },
       { name: "dying", description: "Fails to start" },
       { name: "remote" },
@@ -50,26 +50,26 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
   });
 
   await t.step("[tools.servers-failing] one that failed stays in the list", async () => {
-    const { code } = await gateway.refusal("execute_tool", {
+    const { code } = await gateway.expectRefusal("execute_tool", {
       agent_id: "reader",
       server: "dying",
       tool: "x",
       args: {},
     });
     assert.equal(code, "SERVER_UNAVAILABLE");
-    const names = (await list(gateway) as { name: string }[]).map((server) => server.name);
+    const names = (await listServers(gateway) as { name: string }[]).map((server) => server.name);
     for (const failing of ["dying", "unset", "7"]) assert.ok(names.includes(failing), failing);
   });
 
   await t.step("[tools.servers-disabled] a disabled one is shown as such", async () => {
     for (const tool of ["execute_tool", "get_server_tools"]) {
       const args = { server: "off", ...tool === "execute_tool" ? { tool: "echo" } : {} };
-      assert.deepEqual(await gateway.refusal(tool, { agent_id: "reader", ...args }), {
+      assert.deepEqual(await gateway.expectRefusal(tool, { agent_id: "reader", ...args }), {
         code: "SERVER_UNAVAILABLE",
         message: 'Server "off" is not available: it is disabled in the servers file.',
         hint: "Call list_servers to see the servers you may use",
       });
-      const denied = await gateway.refusal(tool, { agent_id: "nobody", ...args });
+      const denied = await gateway.expectRefusal(tool, { agent_id: "nobody", ...args });
       assert.equal(denied.code, "DENIED_BY_POLICY");
       assert.doesNotMatch(JSON.stringify(denied), /disabled/);
     }
@@ -79,11 +79,14 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     "[tools.servers-structured] only this tool has structured content",
     async () => {
       for (const agent_id of ["reader", "nobody"]) {
-        const result = await gateway.callTool("list_servers", { agent_id, include_metadata: true });
-        const servers = await list(gateway, { agent_id, include_metadata: true });
+        const result = await gateway.callGatewayTool("list_servers", {
+          agent_id,
+          include_metadata: true,
+        });
+        const servers = await listServers(gateway, { agent_id, include_metadata: true });
         assert.deepEqual(result.structuredContent, { servers });
       }
-      const { structuredContent } = await gateway.callTool("get_server_tools", {
+      const { structuredContent } = await gateway.callGatewayTool("get_server_tools", {
         agent_id: "reader",
         server: "zeta",
       });
@@ -93,7 +96,7 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
 
   await t.step("[tools.servers-metadata] transport and command or url, as written", async () => {
     const { command } = oddServer();
-    assert.deepEqual(await list(gateway, { include_metadata: true }), [
+    assert.deepEqual(await listServers(gateway, { include_metadata: true }), [
       { name: "zeta", description: "Stands first", transport: "stdio", command },
       { name: "dying", description: "Fails to start", transport: "stdio", command },
       {
@@ -109,22 +112,28 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
 
   await t.step("[tools.servers-metadata] false and null mean absent", async () => {
     for (const include_metadata of [false, null]) {
-      assert.deepEqual(await list(gateway, { include_metadata }), await list(gateway));
+      assert.deepEqual(
+        await listServers(gateway, { include_metadata }),
+        await listServers(gateway),
+      );
     }
   });
 
   await t.step("[tools.servers-no-secrets] no answer and no log line has one", () => {
-    const answers = gateway.client.received.map(({ text }) => text).join("\n");
+    const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
     assert.equal(answers.includes(SECRET), false);
     assert.equal(gateway.program.stderr.includes(SECRET), false);
   });
 
   await t.step("[tools.servers-allowed] an agent without servers gets an empty list", async () => {
-    assert.deepEqual(await gateway.ask("list_servers", { agent_id: "nobody" }), []);
+    assert.deepEqual(
+      await gateway.callGatewayToolForJson("list_servers", { agent_id: "nobody" }),
+      [],
+    );
   });
 });
 
 Deno.test("[servers.empty] without servers the list is empty", async () => {
   await using gateway = await startGateway();
-  assert.deepEqual(await gateway.ask("list_servers"), []);
+  assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), []);
 });

@@ -1,27 +1,27 @@
 import assert from "node:assert/strict";
 import { oddServer, startGateway } from "./gateway.ts";
-import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 const KEY = `sk-${"a1b2".repeat(8)}`;
 const VALUE = "a-value-of-a-variable";
 
 /** Log lines of a noisy server's output. */
-async function logOf(format: string): Promise<string> {
+async function logNoisyServer(format: string): Promise<string> {
   await using gateway = await startGateway({
     servers: { odd: { ...oddServer(), env: { MINE: "${MINE}" } } },
     env: { MINE: VALUE, GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
   });
   const say = `the key is ${KEY}, the value ${VALUE}`;
-  await gateway.callTool("execute_tool", { server: "odd", tool: "crash", args: { say } });
-  await until("the log has it", () => gateway.program.stderr.includes("the key is"));
+  await gateway.callGatewayTool("execute_tool", { server: "odd", tool: "crash", args: { say } });
+  await waitUntil("the log has it", () => gateway.program.stderr.includes("the key is"));
   await gateway.end();
   return gateway.program.stderr;
 }
 
 Deno.test("[log.redacted] secrets that a server prints are not logged, as text or JSON", async () => {
-  for (const log of await Promise.all(["text", "json"].map(logOf))) {
+  for (const log of await Promise.all(["text", "json"].map(logNoisyServer))) {
     assert.equal(log.includes(KEY), false);
     assert.equal(log.includes(VALUE), false);
     assert.match(log, /the key is \[redacted\],? the value \[redacted\]/);
@@ -38,8 +38,8 @@ Deno.test("[log.redacted] answers of people and arguments of agents are not logg
     { jsonrpc: "1.0", id: 97, method: "tools/call", params: content },
     { jsonrpc: "2.0", id: 96, error: { code: 1, message: secret } },
   ];
-  for (const message of odd) await gateway.client.send(JSON.stringify(message));
-  const { stderr } = await until("all are logged", () => {
+  for (const message of odd) await gateway.client.sendLine(JSON.stringify(message));
+  const { stderr } = await waitUntil("all are logged", () => {
     const { stderr } = gateway.program;
     return stderr.split("Skipped a message of the client").length > odd.length && { stderr };
   });
@@ -65,7 +65,7 @@ Deno.test("[log.colours] none without a terminal, whatever the variables", async
     env: { FORCE_COLOR: "1", CLICOLOR_FORCE: "1" },
   });
   // The early start logs the failure; a call before it would get the error instead.
-  await until("a warning", () => gateway.program.stderr.includes("warn: "));
+  await waitUntil("a warning", () => gateway.program.stderr.includes("warn: "));
   assert.equal(gateway.program.stderr.includes("\x1b"), false);
 });
 
@@ -76,16 +76,16 @@ async function logAtTerminal(
 ): Promise<string> {
   const setup = new Setup({ servers, env: { TERM: "xterm", ...env } });
   try {
-    const words = await commandWords(GATEWAY_COMMAND);
+    const words = await gatewayCommandLine(GATEWAY_COMMAND);
     const command = words.map((word) => `'${word}'`).join(" ");
     const { stdout } = await new Deno.Command("script", {
       args: ["--quiet", "--return", "--command", `${command} </dev/null >stdout.txt`, "log.txt"],
-      cwd: setup.folder,
+      cwd: setup.workingFolder,
       env: setup.env,
       clearEnv: true,
       stdin: "null",
     }).output();
-    assert.equal(Deno.readTextFileSync(`${setup.folder}/stdout.txt`), "");
+    assert.equal(Deno.readTextFileSync(`${setup.workingFolder}/stdout.txt`), "");
     return new TextDecoder().decode(stdout);
   } finally {
     await setup.close();
@@ -93,7 +93,7 @@ async function logAtTerminal(
 }
 
 /** Whether `script` of util-linux is installed, which provides a terminal. */
-function hasScript(): boolean {
+function hasScriptCommand(): boolean {
   if (Deno.build.os !== "linux") return false;
   try {
     return new Deno.Command("script", { args: ["--version"], stdout: "null" }).outputSync().success;
@@ -104,7 +104,7 @@ function hasScript(): boolean {
 
 Deno.test({
   name: "[log.colours] at a terminal, unless NO_COLOR is set",
-  ignore: !hasScript(),
+  ignore: !hasScriptCommand(),
   fn: async () => {
     const start = "The gateway cannot start:";
     assert.ok((await logAtTerminal({})).includes(`\x1b[31merror: \x1b[0m${start}`));
@@ -116,7 +116,7 @@ Deno.test({
 
 Deno.test({
   name: "[log.silent] at a terminal, the start is logged by default",
-  ignore: !hasScript(),
+  ignore: !hasScriptCommand(),
   fn: async () => {
     assert.match(await logAtTerminal({}, {}), /^Gateway is ready/m);
     assert.equal(await logAtTerminal({ GATEWAY_LOG_LEVEL: "warning" }, {}), "");

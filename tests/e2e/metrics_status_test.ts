@@ -28,7 +28,7 @@ Deno.test("[tools.status-metrics] the status has the metrics of all operations",
     args: ["--debug"],
   });
   const call = async (agent_id: string, tool: string, args = {}): Promise<void> => {
-    await gateway.callTool("execute_tool", { agent_id, server: "odd", tool, args });
+    await gateway.callGatewayTool("execute_tool", { agent_id, server: "odd", tool, args });
   };
   await call("a", "count");
   await call("a", "count");
@@ -37,8 +37,10 @@ Deno.test("[tools.status-metrics] the status has the metrics of all operations",
   await call("a", "rpc_error", { error: { code: -32050, message: "no" } });
   await call("nobody", "count");
   await call("b", "fails");
-  await gateway.callTool("list_servers", { agent_id: "b" });
-  const asked = await gateway.ask<{ metrics: Figures }>("get_gateway_status", { agent_id: "b" });
+  await gateway.callGatewayTool("list_servers", { agent_id: "b" });
+  const asked = await gateway.callGatewayToolForJson<{ metrics: Figures }>("get_gateway_status", {
+    agent_id: "b",
+  });
   const { operations = {}, agents = {}, servers = {}, tools = {} } = asked.metrics;
 
   const counted = (figures: Figures[string]) => {
@@ -71,7 +73,7 @@ Deno.test("[tools.status-metrics] the status has the metrics of all operations",
   });
 
   await t.step("[metrics.percentiles] latencies that agree with the audit log", () => {
-    const latencies = gateway.audit().filter(({ operation }) => operation === "execute_tool")
+    const latencies = gateway.readAuditLog().filter(({ operation }) => operation === "execute_tool")
       .map(({ latency_ms }) => Number(latency_ms)).toSorted((one, two) => one - two);
     const figures = operations.execute_tool;
     assert.ok(figures);
@@ -94,13 +96,31 @@ Deno.test("[metrics.bounded] names that callers make up have no metrics of their
   for (let number = 0; number < 30; number++) {
     const name = `made-up-${number}`;
     const args = {};
-    await gateway.callTool("execute_tool", { agent_id: name, server: "odd", tool: "count", args });
-    await gateway.callTool("execute_tool", { agent_id: "a", server: name, tool: "count", args });
-    await gateway.callTool("execute_tool", { agent_id: "a", server: "odd", tool: name, args });
+    await gateway.callGatewayTool("execute_tool", {
+      agent_id: name,
+      server: "odd",
+      tool: "count",
+      args,
+    });
+    await gateway.callGatewayTool("execute_tool", {
+      agent_id: "a",
+      server: name,
+      tool: "count",
+      args,
+    });
+    await gateway.callGatewayTool("execute_tool", {
+      agent_id: "a",
+      server: "odd",
+      tool: name,
+      args,
+    });
   }
-  const { metrics } = await gateway.ask<{ metrics: Figures }>("get_gateway_status", {
-    agent_id: "a",
-  });
+  const { metrics } = await gateway.callGatewayToolForJson<{ metrics: Figures }>(
+    "get_gateway_status",
+    {
+      agent_id: "a",
+    },
+  );
   const names = Object.entries(metrics).map(([kind, figures]) => [kind, Object.keys(figures)]);
   assert.deepEqual(Object.fromEntries(names), {
     operations: ["execute_tool"],

@@ -1,6 +1,6 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { type LibraryClient, playAgent, playAgentOverHttp } from "./play_agent.ts";
+import { type LibraryClient, runAgentSession, runAgentSessionOverHttp } from "./library_client.ts";
 
 type Transport = Parameters<Client["connect"]>[0];
 
@@ -28,7 +28,9 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    await playAgent((launch) => connect(new StdioClientTransport({ ...launch, stderr: "ignore" })));
+    await runAgentSession((launch) =>
+      connect(new StdioClientTransport({ ...launch, stderr: "ignore" }))
+    );
   },
 });
 
@@ -40,7 +42,7 @@ for (const probes of [false, true]) {
     sanitizeOps: false,
     sanitizeResources: false,
     async fn() {
-      await playAgentOverHttp((url) => {
+      await runAgentSessionOverHttp((url) => {
         const transport = new StreamableHTTPClientTransport(url);
         return connect(transport, { leave: () => transport.terminateSession(), probes });
       });

@@ -12,12 +12,12 @@ import {
   startGateway,
 } from "./gateway.ts";
 import { OtlpReceiver } from "./otlp_receiver.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
 
 /** A server that requires a login, and the gateway in front of it. */
-class Scene implements AsyncDisposable {
+class OAuthFixture implements AsyncDisposable {
   readonly service = new AuthorizationServer();
   readonly server = new ProtectedServer(this.service);
   readonly folder: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "oauth_" }));
@@ -28,7 +28,7 @@ class Scene implements AsyncDisposable {
   }
 
   /** Number of times that the browser was opened. */
-  opened(): number {
+  countBrowserStarts(): number {
     try {
       return Deno.readTextFileSync(this.browserLog).match(/^opened /gm)?.length ?? 0;
     } catch {
@@ -36,7 +36,7 @@ class Scene implements AsyncDisposable {
     }
   }
 
-  async start(
+  async startGateway(
     { browser, capabilities = {}, entry = {}, env = {}, ...others }: {
       readonly browser?: string;
       readonly capabilities?: Fields;
@@ -74,30 +74,30 @@ interface Status {
 }
 
 Deno.test("[oauth.discovered] [oauth.browser] [oauth.renewal] calls log in once and stay logged in", async () => {
-  await using scene = new Scene();
-  const gateway = await scene.start();
-  await until("the eager start is refused", async () => {
-    const { servers } = await gateway.ask<Status>("get_gateway_status");
+  await using scene = new OAuthFixture();
+  const gateway = await scene.startGateway();
+  await waitUntil("the eager start is refused", async () => {
+    const { servers } = await gateway.callGatewayToolForJson<Status>("get_gateway_status");
     return servers.notes?.state === "login-required";
   });
-  assert.equal(scene.opened(), 0);
-  const calls = Array.from({ length: 20 }, () => gateway.text("notes", "read"));
+  assert.equal(scene.countBrowserStarts(), 0);
+  const calls = Array.from({ length: 20 }, () => gateway.callServerToolForText("notes", "read"));
   assert.deepEqual(await Promise.all(calls), Array(20).fill("read"));
-  assert.equal(scene.opened(), 1);
+  assert.equal(scene.countBrowserStarts(), 1);
   scene.service.revokeAll();
-  const again = Array.from({ length: 20 }, () => gateway.text("notes", "read"));
+  const again = Array.from({ length: 20 }, () => gateway.callServerToolForText("notes", "read"));
   assert.deepEqual(await Promise.all(again), Array(20).fill("read"));
   assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
-  const other = await scene.start();
-  assert.equal(await other.text("notes", "read"), "read");
-  assert.equal(scene.opened(), 1);
+  const other = await scene.startGateway();
+  assert.equal(await other.callServerToolForText("notes", "read"), "read");
+  assert.equal(scene.countBrowserStarts(), 1);
 });
 
 Deno.test("[errors.auth-required] [oauth.wait] without a browser the agent gets the link and the command", async () => {
-  await using scene = new Scene();
-  const gateway = await scene.start({ browser: "none" });
+  await using scene = new OAuthFixture();
+  const gateway = await scene.startGateway({ browser: "none" });
   for (let time = 0; time < 7; time++) {
-    const refusal = await gateway.refusal("execute_tool", {
+    const refusal = await gateway.expectRefusal("execute_tool", {
       server: "notes",
       tool: "read",
       args: {},
@@ -107,80 +107,87 @@ Deno.test("[errors.auth-required] [oauth.wait] without a browser the agent gets 
     assert.equal(command, "agent-mcp-gateway auth login notes");
     if (time === 6) assert.match(await follow(url), /Logged in to notes/);
   }
-  assert.equal(await gateway.text("notes", "read"), "read");
+  assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
 });
 
 Deno.test("[oauth.link] a client with URL elicitation shows the link", async () => {
-  await using scene = new Scene();
-  const gateway = await scene.start({ capabilities: { elicitation: { url: {} } } });
+  await using scene = new OAuthFixture();
+  const gateway = await scene.startGateway({ capabilities: { elicitation: { url: {} } } });
   const pages: Promise<string>[] = [];
-  gateway.client.handle("elicitation/create", (params) => {
+  gateway.client.setRequestHandler("elicitation/create", (params) => {
     pages.push(follow(String(params.url)));
     return { action: "accept" };
   });
-  assert.equal(await gateway.text("notes", "read"), "read");
+  assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
   assert.match((await Promise.all(pages)).join(), /Logged in to notes/);
-  assert.equal(scene.opened(), 0);
+  assert.equal(scene.countBrowserStarts(), 0);
 });
 
 for (const operation of ["execute_tool", "get_server_tools"]) {
   Deno.test(`[oauth.wait] [rules.limits] while ${operation} waits for a login, it does not count as under way`, async () => {
-    await using scene = new Scene();
-    const gateway = await scene.start({
+    await using scene = new OAuthFixture();
+    const gateway = await scene.startGateway({
       capabilities: { elicitation: { url: {} } },
       servers: { odd: oddServer() },
       rules: { agents: { tester: { allow: { servers: ["*"] }, limits: { concurrent: 1 } } } },
     });
     const asked = Promise.withResolvers<string>();
     const person = Promise.withResolvers<Fields>();
-    gateway.client.handle("elicitation/create", ({ url }) => {
+    gateway.client.setRequestHandler("elicitation/create", ({ url }) => {
       asked.resolve(String(url));
       return person.promise;
     });
     const args = operation === "execute_tool" ? { tool: "read", args: {} } : {};
-    const waiting = gateway.callTool(operation, { server: "notes", ...args });
+    const waiting = gateway.callGatewayTool(operation, { server: "notes", ...args });
     const page = await asked.promise;
-    assert.equal(await gateway.text("odd", "count"), "1");
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
     person.resolve({ action: "accept" });
     assert.match(await follow(page), /Logged in to notes/);
     assert.equal((await waiting).isError, undefined);
     // The limit holds again after the login.
-    const held = gateway.text("odd", "wait");
-    assert.equal(readRefusal(await gateway.callTool("list_servers", {})).code, "RATE_LIMITED");
+    const held = gateway.callServerToolForText("odd", "wait");
+    assert.equal(
+      readRefusal(await gateway.callGatewayTool("list_servers", {})).code,
+      "RATE_LIMITED",
+    );
     held.catch(() => {});
   });
 }
 
 Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", async () => {
-  await using scene = new Scene();
+  await using scene = new OAuthFixture();
   const headers = { "x-key": `${CANARY}-header` };
   const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
   scene.service.addClient("mine", {
     redirects: ["http://127.0.0.1/callback"],
     secret: oauth.client_secret,
   });
-  const gateway = await scene.start({ entry: { headers, gateway: { oauth } } });
+  const gateway = await scene.startGateway({ entry: { headers, gateway: { oauth } } });
   const results: unknown[] = [];
-  results.push(await gateway.callTool("list_servers", { include_metadata: true }));
-  results.push(await gateway.execute("notes", "read"));
+  results.push(await gateway.callGatewayTool("list_servers", { include_metadata: true }));
+  results.push(await gateway.callServerTool("notes", "read"));
   scene.service.revokeAll();
   scene.service.behaviour.token = {
     status: 400,
     body: '{"error":"$form","error_description":"$form"}',
   };
-  results.push(await gateway.execute("notes", "read"));
+  results.push(await gateway.callServerTool("notes", "read"));
   scene.service.behaviour.token = { status: 400, body: '{"error":"invalid_grant"}' };
   scene.service.behaviour.denies = "access_denied";
-  results.push(await gateway.execute("notes", "read"));
-  results.push(await gateway.callTool("get_gateway_status", {}));
-  const all = [JSON.stringify(results), gateway.program.stderr, JSON.stringify(gateway.audit())];
+  results.push(await gateway.callServerTool("notes", "read"));
+  results.push(await gateway.callGatewayTool("get_gateway_status", {}));
+  const all = [
+    JSON.stringify(results),
+    gateway.program.stderr,
+    JSON.stringify(gateway.readAuditLog()),
+  ];
   assert.match(all.join(""), /SERVER_UNAVAILABLE.*AUTH_REQUIRED/s);
   assert.doesNotMatch(all.join("\n"), new RegExp(CANARY));
 });
 
 Deno.test("[oauth.no-secrets] traces contain no secret, including those of Deno itself", async () => {
   await using receiver = new OtlpReceiver();
-  await using scene = new Scene();
+  await using scene = new OAuthFixture();
   const { service } = scene;
   const headers = { "x-key": `${CANARY}-header` };
   const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
@@ -188,36 +195,38 @@ Deno.test("[oauth.no-secrets] traces contain no secret, including those of Deno 
     redirects: ["http://127.0.0.1/callback"],
     secret: oauth.client_secret,
   });
-  const gateway = await scene.start({
+  const gateway = await scene.startGateway({
     entry: { headers, gateway: { oauth } },
     capabilities: { elicitation: { url: {} } },
     // Without the browser: the fake one is a Deno program, which would export traces itself.
     env: receiver.env,
   });
   const pages: Promise<string>[] = [];
-  gateway.client.handle("elicitation/create", (params) => {
+  gateway.client.setRequestHandler("elicitation/create", (params) => {
     pages.push(follow(String(params.url)));
     return { action: "accept" };
   });
-  assert.equal(await gateway.text("notes", "read"), "read");
+  assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
   assert.match((await Promise.all(pages)).join(), /Logged in to notes/);
   service.revokeAll();
-  assert.equal(await gateway.text("notes", "read"), "read");
+  assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
   service.revokeAll();
   service.behaviour.token = {
     status: 400,
     body: '{"error":"$form","error_description":"$form"}',
   };
-  await gateway.execute("notes", "read");
+  await gateway.callServerTool("notes", "read");
   await gateway.end();
   assert.deepEqual([service.refreshes, (await Promise.all(pages)).length], [1, 2]);
   // The searched text includes the requests for tokens.
-  assert.match(receiver.text, /"tools\/call read"/);
-  assert.ok(receiver.text.includes(`${service.origin}/token`), "Deno's own spans");
-  assert.doesNotMatch(receiver.text, new RegExp(CANARY));
+  assert.match(receiver.receivedText, /"tools\/call read"/);
+  assert.ok(receiver.receivedText.includes(`${service.origin}/token`), "Deno's own spans");
+  assert.doesNotMatch(receiver.receivedText, new RegExp(CANARY));
   const secrets = service.tokenRequests.map((form) => form.get("code_verifier"))
     .concat(service.authorizations.map((query) => query.get("state")));
   for (const secret of secrets) {
-    if (secret !== null) assert.ok(!receiver.text.includes(secret), "a verifier or a state");
+    if (secret !== null) {
+      assert.ok(!receiver.receivedText.includes(secret), "a verifier or a state");
+    }
   }
 });

@@ -1,4 +1,4 @@
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 /** A span in OTLP's JSON encoding, with its attributes as an object. */
 export interface ReceivedSpan {
@@ -12,17 +12,17 @@ export interface ReceivedSpan {
 }
 
 /** OTLP numbers of the span kinds. */
-export const KIND = { internal: 1, server: 2, client: 3 } as const;
+export const SPAN_KIND = { internal: 1, server: 2, client: 3 } as const;
 
 /** OTLP number of the status "error". */
-export const FAILED = 2;
+export const STATUS_ERROR = 2;
 
 interface Attribute {
   readonly key: string;
   readonly value: Readonly<Record<string, unknown>>;
 }
 
-interface Export {
+interface TraceExport {
   readonly resourceSpans?: {
     readonly scopeSpans: {
       readonly scope?: { readonly name?: string };
@@ -36,7 +36,7 @@ export class OtlpReceiver implements AsyncDisposable {
   /** The gateway's spans so far; those of Deno itself are omitted. */
   readonly spans: ReceivedSpan[] = [];
   /** Everything received, as text. */
-  text = "";
+  receivedText = "";
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   /** Starts to listen. */
@@ -44,8 +44,8 @@ export class OtlpReceiver implements AsyncDisposable {
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
     this.#server = Deno.serve(options, async (request) => {
       const text = await request.text();
-      this.text += text;
-      if (new URL(request.url).pathname === "/v1/traces") this.#take(JSON.parse(text));
+      this.receivedText += text;
+      if (new URL(request.url).pathname === "/v1/traces") this.#addSpans(JSON.parse(text));
       return Response.json({});
     });
   }
@@ -62,8 +62,11 @@ export class OtlpReceiver implements AsyncDisposable {
   }
 
   /** Waits for a span. */
-  span(name: string, matches: (span: ReceivedSpan) => boolean = () => true): Promise<ReceivedSpan> {
-    return until(`a span ${name}`, () => {
+  waitForSpan(
+    name: string,
+    matches: (span: ReceivedSpan) => boolean = () => true,
+  ): Promise<ReceivedSpan> {
+    return waitUntil(`a span ${name}`, () => {
       return this.spans.find((span) => span.name === name && matches(span));
     });
   }
@@ -72,15 +75,17 @@ export class OtlpReceiver implements AsyncDisposable {
     await this.#server.shutdown();
   }
 
-  #take({ resourceSpans = [] }: Export): void {
+  #addSpans({ resourceSpans = [] }: TraceExport): void {
     for (const { scope, spans } of resourceSpans.flatMap(({ scopeSpans }) => scopeSpans)) {
       if (scope?.name !== "agent-mcp-gateway") continue;
-      this.spans.push(...spans.map((span) => ({ ...span, attributes: read(span.attributes) })));
+      this.spans.push(
+        ...spans.map((span) => ({ ...span, attributes: readAttributes(span.attributes) })),
+      );
     }
   }
 }
 
 /** Unwraps values such as `{ stringValue: "x" }`. */
-function read(attributes: readonly Attribute[] = []): Record<string, unknown> {
+function readAttributes(attributes: readonly Attribute[] = []): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 }

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
-import { isCompiled } from "./fault_preload.ts";
+import { cannotPreload } from "./fault_preload.ts";
 import { type Fields, RunningGateway } from "./gateway.ts";
-import { commandWords, type GatewayCommand } from "./gateway_command.ts";
+import { type GatewayCommand, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
-import { edit } from "./reload_scene.ts";
+import { editConfigFile } from "./config_edits.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 
 const ARGS = ["--agent", "tester", "--debug"];
 
 /** Runs the `permissions` command in the setup's folder, and returns the flags. */
-async function askForFlags(setup: Setup, command: GatewayCommand): Promise<string[]> {
-  const [deno, ...words] = await commandWords(command);
+async function printPermissionFlags(setup: Setup, command: GatewayCommand): Promise<string[]> {
+  const [deno, ...words] = await gatewayCommandLine(command);
   const { success, stdout, stderr } = await new Deno.Command(deno, {
     args: [...words, "permissions", ...ARGS],
-    cwd: setup.folder,
+    cwd: setup.workingFolder,
     env: setup.env,
     clearEnv: true,
     stdin: "null",
@@ -24,16 +24,16 @@ async function askForFlags(setup: Setup, command: GatewayCommand): Promise<strin
 }
 
 /** Starts the gateway with only these permissions, and initializes a client. */
-async function startNarrowed(
+async function startWithPrintedPermissions(
   options: SetupOptions,
   command: GatewayCommand,
 ): Promise<RunningGateway> {
   const setup = new Setup(options);
-  const flags = await askForFlags(setup, command);
-  const [deno, run = "", ...words] = await commandWords(command);
+  const flags = await printPermissionFlags(setup, command);
+  const [deno, run = "", ...words] = await gatewayCommandLine(command);
   const entry = words.at(-1) ?? "";
   const args = [run, ...flags, entry, ...ARGS];
-  const program = new Program({ command: deno, args, cwd: setup.folder, env: setup.env });
+  const program = new Program({ command: deno, args, cwd: setup.workingFolder, env: setup.env });
   const gateway = new RunningGateway(setup, program);
   try {
     await gateway.client.initialize();
@@ -55,7 +55,7 @@ const SERVERS = () => ({
 });
 
 // An executable has fixed permissions, and the launcher of the npm package sets its own.
-const OPTIONS = { ignore: isCompiled || Deno.build.os === "windows" };
+const OPTIONS = { ignore: cannotPreload || Deno.build.os === "windows" };
 
 for (const command of ["source", "bundle"]) {
   const name = `[permissions.narrow] ${command} serves with the flags that the command prints`;
@@ -63,17 +63,23 @@ for (const command of ["source", "bundle"]) {
     await ensureServers();
     const env = { EXTRA_ONE: "1", LC_ALL: "C.UTF-8" };
     const servers = SERVERS();
-    await using gateway = await startNarrowed({ servers, env }, command);
+    await using gateway = await startWithPrintedPermissions({ servers, env }, command);
     const { setup } = gateway;
 
     await t.step("discovery and calls of real servers", async () => {
       const tools = async (server: string) => {
-        const answer = await gateway.ask<{ tools: Fields[] }>("get_server_tools", { server });
+        const answer = await gateway.callGatewayToolForJson<{ tools: Fields[] }>(
+          "get_server_tools",
+          { server },
+        );
         return answer.tools.map((tool) => tool.name);
       };
       assert.ok((await tools("everything")).includes("echo"));
-      assert.equal(await gateway.text("everything", "echo", { message: "hi" }), "Echo: hi");
-      const result = await gateway.execute("everything", "get-env");
+      assert.equal(
+        await gateway.callServerToolForText("everything", "echo", { message: "hi" }),
+        "Echo: hi",
+      );
+      const result = await gateway.callServerTool("everything", "get-env");
       const seen = JSON.parse((result.content as { text: string }[])[0]?.text ?? "");
       assert.deepEqual([seen.EXTRA_ONE, seen.LC_ALL], ["1", "C.UTF-8"]);
       assert.ok(seen.PATH.length > 0);
@@ -81,23 +87,26 @@ for (const command of ["source", "bundle"]) {
     });
 
     await t.step("the audit log", () => {
-      assert.ok(gateway.audit().length > 0);
+      assert.ok(gateway.readAuditLog().length > 0);
       assert.doesNotMatch(gateway.program.stderr, /NotCapable|access to|watchdog|cannot be/);
     });
 
     await t.step("[permissions.reload] a reload with more of the same", async () => {
-      setup.write("shown/hello.txt", "hello");
-      const files = { command: "node", args: [serverEntry("filesystem"), `${setup.folder}/shown`] };
-      await edit(gateway, "mcp_config", { mcpServers: { ...servers, files } });
-      const path = `${setup.folder}/shown/hello.txt`;
-      const read = await gateway.execute("files", "read_text_file", { path });
+      setup.writeFile("shown/hello.txt", "hello");
+      const files = {
+        command: "node",
+        args: [serverEntry("filesystem"), `${setup.workingFolder}/shown`],
+      };
+      await editConfigFile(gateway, "mcp_config", { mcpServers: { ...servers, files } });
+      const path = `${setup.workingFolder}/shown/hello.txt`;
+      const read = await gateway.callServerTool("files", "read_text_file", { path });
       assert.equal((read.content as { text: string }[])[0]?.text, "hello");
     });
 
     await t.step("[permissions.reload] a program that they do not cover is refused", async () => {
       const added = { command: "cat", args: [] };
-      await edit(gateway, "mcp_config", { mcpServers: { ...servers, added } });
-      const refusal = await gateway.refusal("execute_tool", {
+      await editConfigFile(gateway, "mcp_config", { mcpServers: { ...servers, added } });
+      const refusal = await gateway.expectRefusal("execute_tool", {
         server: "added",
         tool: "x",
         args: {},
@@ -105,7 +114,10 @@ for (const command of ["source", "bundle"]) {
       assert.equal(refusal.code, "SERVER_UNAVAILABLE");
       assert.match(refusal.message, /permissions do not allow it to run the command "cat"/);
       assert.match(refusal.message, /agent-mcp-gateway permissions/);
-      assert.equal(await gateway.text("everything", "echo", { message: "on" }), "Echo: on");
+      assert.equal(
+        await gateway.callServerToolForText("everything", "echo", { message: "on" }),
+        "Echo: on",
+      );
     });
 
     // The end of the test checks that no process is left.
@@ -114,9 +126,12 @@ for (const command of ["source", "bundle"]) {
 
 Deno.test("[permissions.narrow] servers end when the gateway is killed", OPTIONS, async () => {
   await ensureServers();
-  const gateway = await startNarrowed({ servers: SERVERS() }, "bundle");
-  assert.equal(await gateway.text("everything", "echo", { message: "hi" }), "Echo: hi");
-  gateway.program.signal("SIGKILL");
-  await gateway.program.ended();
+  const gateway = await startWithPrintedPermissions({ servers: SERVERS() }, "bundle");
+  assert.equal(
+    await gateway.callServerToolForText("everything", "echo", { message: "hi" }),
+    "Echo: hi",
+  );
+  gateway.program.sendSignal("SIGKILL");
+  await gateway.program.waitForEnd();
   await gateway.setup.close(5000);
 });

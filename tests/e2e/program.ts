@@ -1,4 +1,4 @@
-import { soon } from "./until.ts";
+import { withTimeout } from "./wait.ts";
 
 /** Options of a program. */
 export interface ProgramOptions {
@@ -8,7 +8,7 @@ export interface ProgramOptions {
   /** The complete environment. */
   readonly env: Readonly<Record<string, string>>;
   /** Whether standard error is unread until `readStderr` is called or the program has ended. */
-  readonly leavesStderr?: boolean;
+  readonly leavesStderrUnread?: boolean;
 }
 
 /** A process with line-based input and output. */
@@ -23,13 +23,15 @@ export class Program {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #outputs: Promise<unknown>;
-  readonly #isRead = Promise.withResolvers<void>();
+  readonly #stderrRequested = Promise.withResolvers<void>();
   #stderr = "";
   #hasEnded = false;
 
   /** Starts the program. */
-  constructor({ command, args, cwd, env, leavesStderr = false }: ProgramOptions) {
-    if (!leavesStderr) this.readStderr();
+  constructor(
+    { command, args, cwd, env, leavesStderrUnread = false }: ProgramOptions,
+  ) {
+    if (!leavesStderrUnread) this.readStderr();
     this.#child = new Deno.Command(command, {
       args: [...args],
       cwd,
@@ -60,7 +62,7 @@ export class Program {
 
   /** Starts to read standard error, if it was left unread. */
   readStderr(): void {
-    this.#isRead.resolve();
+    this.#stderrRequested.resolve();
   }
 
   /** Writes text to standard input. */
@@ -75,15 +77,15 @@ export class Program {
   }
 
   /** Sends a signal, unless the program has ended. */
-  signal(signal: Deno.Signal): void {
+  sendSignal(signal: Deno.Signal): void {
     if (!this.#hasEnded) this.#child.kill(signal);
   }
 
   /** Waits until the program and its output have ended. */
-  async ended(withinMs?: number): Promise<Deno.CommandStatus> {
-    const status = await soon("the end of the program", this.#child.status, withinMs);
+  async waitForEnd(withinMs?: number): Promise<Deno.CommandStatus> {
+    const status = await withTimeout("the end of the program", this.#child.status, withinMs);
     this.readStderr();
-    await soon("the end of its output", this.#outputs);
+    await withTimeout("the end of its output", this.#outputs);
     await this.closeInput();
     return status;
   }
@@ -95,21 +97,21 @@ export class Program {
       const [first = "", ...lines] = decoder.decode(chunk, { stream: true }).split("\n");
       rest.push(first);
       for (const line of lines) {
-        this.#take(rest.join(""));
+        this.#addLine(rest.join(""));
         rest = [line];
       }
     }
     // Text without a line feed counts as a line: a test of the output must see it.
-    if (rest.join("") !== "") this.#take(rest.join(""));
+    if (rest.join("") !== "") this.#addLine(rest.join(""));
   }
 
-  #take(line: string): void {
+  #addLine(line: string): void {
     this.lines.push(line);
     this.onLine(line);
   }
 
   async #readStderr(): Promise<void> {
-    await this.#isRead.promise;
+    await this.#stderrRequested.promise;
     const decoder = new TextDecoder();
     for await (const chunk of this.#child.stderr) {
       this.#stderr += decoder.decode(chunk, { stream: true });

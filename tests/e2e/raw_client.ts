@@ -1,4 +1,4 @@
-import { soon } from "./until.ts";
+import { withTimeout } from "./wait.ts";
 
 /** Members of a JSON object. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -14,26 +14,26 @@ export interface Message {
 }
 
 /** A message and its text. */
-export interface Received {
+export interface ReceivedMessage {
   readonly message: Message;
   readonly text: string;
 }
 
 /** Parameters of `initialize`. */
-export interface Introduction {
+export interface InitializeParams {
   /** Default: the newest revision. */
   readonly protocolVersion?: string;
   readonly capabilities?: Fields;
 }
 
-interface Waiting {
+interface PendingWait {
   readonly matches: (message: Message) => boolean;
-  readonly resolve: (received: Received) => void;
+  readonly resolve: (received: ReceivedMessage) => void;
   readonly reject: (error: Error) => void;
 }
 
 /** A program or service with line-based input and output. */
-export interface Wire {
+export interface LineTransport {
   /** All lines so far. */
   readonly lines: readonly string[];
   /** Called with each line. */
@@ -49,29 +49,29 @@ export interface Wire {
 /** A client without any library: it sends text, and sees each answer as text. */
 export class RawClient {
   /** All messages so far; those of a batch separately. */
-  readonly received: Received[] = [];
+  readonly receivedMessages: ReceivedMessage[] = [];
   /** Lines that are not JSON-RPC, which a program must never write to standard output. */
-  readonly malformed: string[] = [];
-  readonly program: Wire;
-  readonly #waiting = new Set<Waiting>();
-  readonly #handlers = new Map<string, (params: Fields) => unknown>();
+  readonly malformedLines: string[] = [];
+  readonly transport: LineTransport;
+  readonly #pendingWaits = new Set<PendingWait>();
+  readonly #requestHandlers = new Map<string, (params: Fields) => unknown>();
   #nextId = 1;
   #hasEnded = false;
 
   /** Listens to a program. */
-  constructor(program: Wire) {
-    this.program = program;
-    program.onLine = (line) => this.#take(line);
+  constructor(program: LineTransport) {
+    this.transport = program;
+    program.onLine = (line) => this.#receiveLine(line);
     program.onEnd = () => {
       this.#hasEnded = true;
-      for (const { reject } of this.#waiting) reject(this.#endError());
-      this.#waiting.clear();
+      for (const { reject } of this.#pendingWaits) reject(this.#endError());
+      this.#pendingWaits.clear();
     };
   }
 
   /** Sends a line unchanged. */
-  async send(text: string): Promise<void> {
-    await this.program.write(`${text}\n`);
+  async sendLine(text: string): Promise<void> {
+    await this.transport.write(`${text}\n`);
   }
 
   /** Sends a request and waits for its answer. */
@@ -80,11 +80,11 @@ export class RawClient {
   }
 
   /** Sends a request with parameters as JSON text, and waits for its answer. */
-  async requestText(method: string, params: string, id = this.newId()): Promise<Received> {
-    const answer = this.answerTo(id);
+  async requestText(method: string, params: string, id = this.newId()): Promise<ReceivedMessage> {
+    const answer = this.waitForAnswer(id);
     // The program may end during the write; the caller sees the error afterwards.
     answer.catch(() => {});
-    await this.send(
+    await this.sendLine(
       `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"method":"${method}","params":${params}}`,
     );
     return await answer;
@@ -92,12 +92,12 @@ export class RawClient {
 
   /** Sends a notification. */
   async notify(method: string, params: Fields = {}): Promise<void> {
-    await this.send(JSON.stringify({ jsonrpc: "2.0", method, params }));
+    await this.sendLine(JSON.stringify({ jsonrpc: "2.0", method, params }));
   }
 
   /** Sends `initialize`, and returns the server's result. */
   async initialize(
-    { protocolVersion = "2025-11-25", capabilities = {} }: Introduction = {},
+    { protocolVersion = "2025-11-25", capabilities = {} }: InitializeParams = {},
   ): Promise<Message> {
     const clientInfo = { name: "raw", version: "1" };
     const answer = await this.request("initialize", { protocolVersion, capabilities, clientInfo });
@@ -106,29 +106,29 @@ export class RawClient {
   }
 
   /** Answers the requests of a method with the handler's result; not if that is `undefined`. */
-  handle(method: string, handler: (params: Fields) => unknown): void {
-    this.#handlers.set(method, handler);
+  setRequestHandler(method: string, handler: (params: Fields) => unknown): void {
+    this.#requestHandlers.set(method, handler);
   }
 
   /** The answer to a request that has been sent, or will be. */
-  answerTo(id: string | number | null): Promise<Received> {
-    return this.next(`the answer to ${id}`, (message) => {
+  waitForAnswer(id: string | number | null): Promise<ReceivedMessage> {
+    return this.waitForMessage(`the answer to ${id}`, (message) => {
       return message.method === undefined && message.id === id;
     });
   }
 
   /** The next matching message. */
-  next(what: string, matches: Waiting["matches"]): Promise<Received> {
+  waitForMessage(what: string, matches: PendingWait["matches"]): Promise<ReceivedMessage> {
     if (this.#hasEnded) return Promise.reject(this.#endError());
-    const arrived = new Promise<Received>((resolve, reject) => {
-      this.#waiting.add({ matches, resolve, reject });
+    const arrived = new Promise<ReceivedMessage>((resolve, reject) => {
+      this.#pendingWaits.add({ matches, resolve, reject });
     });
-    return soon(what, arrived);
+    return withTimeout(what, arrived);
   }
 
   /** Parameters of all notifications of a method so far. */
-  notifications(method: string): Fields[] {
-    return this.received.filter(({ message }) => message.method === method)
+  notificationParams(method: string): Fields[] {
+    return this.receivedMessages.filter(({ message }) => message.method === method)
       .map(({ message }) => message.params ?? {});
   }
 
@@ -137,34 +137,34 @@ export class RawClient {
     return this.#nextId++;
   }
 
-  #take(line: string): void {
+  #receiveLine(line: string): void {
     const messages = parseLine(line);
-    if (messages === undefined) return void this.malformed.push(line);
+    if (messages === undefined) return void this.malformedLines.push(line);
     for (const message of messages) {
       const received = { message, text: line };
-      this.received.push(received);
-      void this.#answer(message);
-      for (const waiting of this.#waiting) {
+      this.receivedMessages.push(received);
+      void this.#answerRequest(message);
+      for (const waiting of this.#pendingWaits) {
         if (!waiting.matches(message)) continue;
-        this.#waiting.delete(waiting);
+        this.#pendingWaits.delete(waiting);
         waiting.resolve(received);
       }
     }
   }
 
-  async #answer({ id, method, params = {} }: Message): Promise<void> {
+  async #answerRequest({ id, method, params = {} }: Message): Promise<void> {
     if (method === undefined || id === undefined) return;
-    const handler = this.#handlers.get(method);
+    const handler = this.#requestHandlers.get(method);
     const result = await handler?.(params);
     if (handler !== undefined && result === undefined) return;
     const answer = handler === undefined
       ? { error: { code: -32601, message: `This client does not know ${method}` } }
       : { result };
-    await this.send(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
+    await this.sendLine(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
   }
 
   #endError(): Error {
-    return new Error(`The program ended. It said on stderr:\n${this.program.stderr}`);
+    return new Error(`The program ended. It said on stderr:\n${this.transport.stderr}`);
   }
 }
 

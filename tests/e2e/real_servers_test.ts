@@ -31,18 +31,21 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
     },
     rules,
   });
-  const { folder } = gateway.setup;
+  const { workingFolder: folder } = gateway.setup;
   const as = (agent_id: string) => ({ agent_id });
   await using everything = await DirectServer.start(realServer("everything"));
 
   await t.step(
     "[tools.listing-fields] all tools of server-everything, with all fields",
     async () => {
-      const { tools } = await gateway.ask<{ tools: Fields[] }>("get_server_tools", {
-        agent_id: "reader",
-        server: "everything",
-        detail: "full",
-      });
+      const { tools } = await gateway.callGatewayToolForJson<{ tools: Fields[] }>(
+        "get_server_tools",
+        {
+          agent_id: "reader",
+          server: "everything",
+          detail: "full",
+        },
+      );
       assert.deepEqual(tools, await everything.listTools());
     },
   );
@@ -59,7 +62,7 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
   await t.step("[tools.execute-unchanged] results equal those of direct calls", async () => {
     for (const [tool, args] of calls) {
       const { result } = JSON.parse(await everything.callTool(tool, args));
-      const through = await gateway.execute("everything", tool, args, as("reader"));
+      const through = await gateway.callServerTool("everything", tool, args, as("reader"));
       // Some resources of that server contain the time of their creation.
       const steady = (value: unknown) => JSON.stringify(value).replace(/at \d+:\d+:\d+ \wM/g, "");
       assert.equal(steady(through), steady(result), tool);
@@ -69,7 +72,12 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
   await t.step("[tools.misfit-args] but for a schema beside an error about arguments", async () => {
     const args = { message: 7 };
     const { result } = JSON.parse(await everything.callTool("echo", args));
-    const { content, ...through } = await gateway.execute("everything", "echo", args, as("reader"));
+    const { content, ...through } = await gateway.callServerTool(
+      "everything",
+      "echo",
+      args,
+      as("reader"),
+    );
     const [error, help, ...more] = content as { text: string }[];
     assert.deepEqual({ content: [error, ...more], ...through }, result);
     const { hint, inputSchema } = JSON.parse(help?.text ?? "{}");
@@ -90,7 +98,7 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
       },
       _meta: { progressToken: "long" },
     });
-    assert.deepEqual(client.notifications("notifications/progress"), [
+    assert.deepEqual(client.notificationParams("notifications/progress"), [
       { progress: 1, total: 3, progressToken: "long" },
       { progress: 2, total: 3, progressToken: "long" },
       { progress: 3, total: 3, progressToken: "long" },
@@ -102,14 +110,14 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
     async () => {
       const path = join(folder, "note.txt");
       const write = { server: "files", tool: "write_file", args: { path, content: "hello" } };
-      const denied = await gateway.refusal("execute_tool", { ...as("reader"), ...write });
+      const denied = await gateway.expectRefusal("execute_tool", { ...as("reader"), ...write });
       assert.deepEqual([denied.code, denied.rule], [
         "DENIED_BY_POLICY",
         "agents.reader.allow.tools.files",
       ]);
-      await gateway.callTool("execute_tool", { ...as("writer"), ...write });
+      await gateway.callGatewayTool("execute_tool", { ...as("writer"), ...write });
       assert.equal(Deno.readTextFileSync(path), "hello");
-      const read = await gateway.execute("files", "read_text_file", { path }, as("reader"));
+      const read = await gateway.callServerTool("files", "read_text_file", { path }, as("reader"));
       assert.equal((read.content as { text: string }[])[0]?.text, "hello");
     },
   );
@@ -118,7 +126,9 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
     "[tools.listing-allowed] [tools.listing-counts] and listed accordingly",
     async () => {
       const list = (agent_id: string) => {
-        return gateway.ask<{ tools: { name: string }[]; total_available: number }>(
+        return gateway.callGatewayToolForJson<
+          { tools: { name: string }[]; total_available: number }
+        >(
           "get_server_tools",
           { agent_id, server: "files", detail: "names" },
         );
@@ -133,11 +143,13 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
 
   await t.step("[tools.execute-unchanged] server-memory keeps its data", async () => {
     const entities = [{ name: "gateway", entityType: "program", observations: ["works"] }];
-    await gateway.execute("memory", "create_entities", { entities }, as("writer"));
-    const text = JSON.stringify(await gateway.execute("memory", "read_graph", {}, as("writer")));
+    await gateway.callServerTool("memory", "create_entities", { entities }, as("writer"));
+    const text = JSON.stringify(
+      await gateway.callServerTool("memory", "read_graph", {}, as("writer")),
+    );
     assert.match(text, /works/);
     const call = { server: "memory", tool: "delete_entities", args: { entityNames: ["gateway"] } };
-    const { rule } = await gateway.refusal("execute_tool", { ...as("writer"), ...call });
+    const { rule } = await gateway.expectRefusal("execute_tool", { ...as("writer"), ...call });
     assert.equal(rule, 'agents.writer.deny.tools["*"][0]');
   });
 
@@ -146,7 +158,9 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
     async () => {
       for (const server of ["everything", "files", "memory"]) {
         const call = { agent_id: "reader", server, detail: "full" };
-        const answer = await gateway.ask<{ tools: Fields[]; tokens_used: number }>(
+        const answer = await gateway.callGatewayToolForJson<
+          { tools: Fields[]; tokens_used: number }
+        >(
           "get_server_tools",
           call,
         );

@@ -1,28 +1,28 @@
 import assert from "node:assert/strict";
 import { listProcesses } from "./fault_processes.ts";
-import { executeParams, onlyText, readRefusal, startGateway } from "./gateway.ts";
+import { executeToolParams, readRefusal, readSingleText, startGateway } from "./gateway.ts";
 import type { Fields, RunningGateway } from "./gateway.ts";
-import { FILES, namedServer, readStatus } from "./reload_scene.ts";
-import { until } from "./until.ts";
+import { CONFIG_FILES, namedServer, readStatus } from "./config_edits.ts";
+import { waitUntil } from "./wait.ts";
 
 const IN_FLIGHT = 64;
 
 /** Number of the last events that a failure shows. */
-const SHOWN_EVENTS = 40;
+const MAX_SHOWN_EVENTS = 40;
 
 /** A pair of valid files; the next differs in one of them. */
-interface State {
+interface ConfigState {
   /** Name that the server `changing` returns. */
   readonly version: number;
   readonly hasComing: boolean;
   readonly isDenied: boolean;
 }
 
-type File = keyof typeof FILES;
+type ConfigFile = keyof typeof CONFIG_FILES;
 
 /** All pairs of files that were written, those that may be in force, and what happened when. */
-class History {
-  readonly states: State[] = [{ version: 0, hasComing: false, isDenied: false }];
+class ConfigHistory {
+  readonly states: ConfigState[] = [{ version: 0, hasComing: false, isDenied: false }];
   /** Index of the oldest state that may be in force. */
   confirmed = 0;
   readonly #events: string[] = [];
@@ -33,12 +33,12 @@ class History {
     this.#events.push(`${Math.round(performance.now() - this.#start)} ms: ${event}`);
   }
 
-  get last(): State {
+  get last(): ConfigState {
     return this.states.at(-1) ?? assert.fail();
   }
 
   /** The next state, which differs in one of the files. */
-  next(file: File): State {
+  next(file: ConfigFile): ConfigState {
     const { version, hasComing, isDenied } = this.last;
     return file === "gateway_rules"
       ? { ...this.last, isDenied: !isDenied }
@@ -46,19 +46,23 @@ class History {
   }
 
   /** Throws unless an answer is right in a state that may have been in force. */
-  check(from: number, isRight: (state: State) => boolean, what: () => string): void {
+  check(from: number, isRight: (state: ConfigState) => boolean, what: () => string): void {
     if (this.states.slice(from).some(isRight)) return;
     const states = this.states.slice(from).map((state, index) => {
       return `  state ${from + index}: ${JSON.stringify(state)}`;
     });
-    const events = this.#events.slice(-SHOWN_EVENTS).map((event) => `  ${event}`);
+    const events = this.#events.slice(-MAX_SHOWN_EVENTS).map((event) => `  ${event}`);
     assert.fail(
       [`${what()}\nis right in none of`, ...states, "The last events:", ...events].join("\n"),
     );
   }
 }
 
-function contentOf(file: File, { version, hasComing, isDenied }: State, mark: string): unknown {
+function fileContent(
+  file: ConfigFile,
+  { version, hasComing, isDenied }: ConfigState,
+  mark: string,
+): unknown {
   if (file === "gateway_rules") {
     const deny = isDenied ? { deny: { tools: { kept: ["other"] } } } : {};
     return { agents: { tester: { allow: { servers: ["*"] }, ...deny } } };
@@ -73,18 +77,18 @@ function contentOf(file: File, { version, hasComing, isDenied }: State, mark: st
 }
 
 /** Invalid texts that are written over a valid file. */
-const INVALID: readonly string[] = ['{"agents": {', '{"agents": 7, "mcpServers": 7}', ""];
+const INVALID_TEXTS: readonly string[] = ['{"agents": {', '{"agents": 7, "mcpServers": 7}', ""];
 
 /** Calls in a loop, 64 at a time, and checks each answer. */
-class Load {
+class CallLoad {
   readonly ids: (string | number)[] = [];
   refused = 0;
   isOver = false;
   readonly #gateway: RunningGateway;
-  readonly #history: History;
+  readonly #history: ConfigHistory;
   #keptPid: string | undefined;
 
-  constructor(gateway: RunningGateway, history: History) {
+  constructor(gateway: RunningGateway, history: ConfigHistory) {
     this.#gateway = gateway;
     this.#history = history;
   }
@@ -107,13 +111,13 @@ class Load {
       const id = client.newId();
       this.ids.push(id);
       const from = this.#history.confirmed;
-      const params = executeParams(server, tool, { token, after_ms: (number % 50) * 4 });
+      const params = executeToolParams(server, tool, { token, after_ms: (number % 50) * 4 });
       const { result = {}, error } = await client.request("tools/call", params, id);
       assert.equal(error, undefined);
       this.#history.add(`answer ${token}, sent in state ${from} or later: ${server} ${tool}`);
       const what = () => `${server} ${tool} ${token}: ${JSON.stringify(result)}`;
       if (result.isError === true) this.#checkRefusal(result, { server, tool, from, what });
-      else this.#checkAnswer(onlyText(result), { server, tool, token, from, what });
+      else this.#checkAnswer(readSingleText(result), { server, tool, token, from, what });
     }
   }
 
@@ -155,10 +159,10 @@ class Load {
 /**
  * Edits both files, a third of the edits invalid; returns how long each lasting valid edit took.
  */
-async function editOnAndOn(
+async function editRepeatedly(
   { gateway, history, mark, edits, isOver }: {
     gateway: RunningGateway;
-    history: History;
+    history: ConfigHistory;
     mark: string;
     edits: number;
     isOver: () => boolean;
@@ -166,18 +170,21 @@ async function editOnAndOn(
 ): Promise<number[]> {
   const times: number[] = [];
   const { setup } = gateway;
-  const count = async (file: File, name: "attempt_count" | "success_count"): Promise<number> => {
+  const count = async (
+    file: ConfigFile,
+    name: "attempt_count" | "success_count",
+  ): Promise<number> => {
     return (await readStatus(gateway)).reload_status[file][name];
   };
-  const write = (file: File): void => {
+  const write = (file: ConfigFile): void => {
     const next = history.next(file);
     history.states.push(next);
-    history.add(`${FILES[file]} is written: state ${history.states.length - 1}`);
-    setup.write(FILES[file], contentOf(file, next, mark));
+    history.add(`${CONFIG_FILES[file]} is written: state ${history.states.length - 1}`);
+    setup.writeFile(CONFIG_FILES[file], fileContent(file, next, mark));
   };
   for (let edit = 0; edit < edits && !isOver(); edit++) {
     const round = Math.floor(edit / 3);
-    const [file, other]: [File, File] = round % 2 === 0
+    const [file, other]: [ConfigFile, ConfigFile] = round % 2 === 0
       ? ["mcp_config", "gateway_rules"]
       : ["gateway_rules", "mcp_config"];
     switch (edit % 3) {
@@ -187,10 +194,13 @@ async function editOnAndOn(
         break;
       case 1: { // Invalid; some stand until they are found out.
         const attempts = await count(file, "attempt_count");
-        history.add(`${FILES[file]} is made invalid`);
-        setup.write(FILES[file], INVALID[round % INVALID.length]);
+        history.add(`${CONFIG_FILES[file]} is made invalid`);
+        setup.writeFile(CONFIG_FILES[file], INVALID_TEXTS[round % INVALID_TEXTS.length]);
         if (round % 3 !== 0) break;
-        await until("it is found out", async () => await count(file, "attempt_count") > attempts);
+        await waitUntil(
+          "it is found out",
+          async () => await count(file, "attempt_count") > attempts,
+        );
         const { last_error } = (await readStatus(gateway)).reload_status[file];
         assert.notEqual(last_error, null);
         break;
@@ -199,7 +209,10 @@ async function editOnAndOn(
         const successes = await count(file, "success_count");
         const since = performance.now();
         write(file);
-        await until("it is in force", async () => await count(file, "success_count") > successes);
+        await waitUntil(
+          "it is in force",
+          async () => await count(file, "success_count") > successes,
+        );
         times.push(performance.now() - since);
         history.confirmed = history.states.length - 1;
         history.add(`state ${history.confirmed} is in force`);
@@ -210,7 +223,7 @@ async function editOnAndOn(
 }
 
 /** Figures of a run. */
-export interface Figures {
+export interface ReloadFigures {
   /** Milliseconds until lasting valid edits were in force. */
   readonly medianMs: number;
   readonly maxMs: number;
@@ -225,32 +238,32 @@ export interface Figures {
  *
  * @param edits Number of edits.
  */
-export async function editUnderLoad(edits: number): Promise<Figures> {
+export async function editUnderLoad(edits: number): Promise<ReloadFigures> {
   const mark = `reload-${crypto.randomUUID()}`;
-  const history = new History();
+  const history = new ConfigHistory();
   await using gateway = await startGateway({
-    servers: JSON.stringify(contentOf("mcp_config", history.last, mark)),
-    rules: JSON.stringify(contentOf("gateway_rules", history.last, mark)),
+    servers: JSON.stringify(fileContent("mcp_config", history.last, mark)),
+    rules: JSON.stringify(fileContent("gateway_rules", history.last, mark)),
     args: ["--agent", "tester", "--debug"],
     env: { GATEWAY_LOG_LEVEL: "warn" },
   });
-  const load = new Load(gateway, history);
+  const load = new CallLoad(gateway, history);
   const loading = load.run();
   loading.catch(() => {});
   const since = performance.now();
   const isOver = () => load.isOver;
-  const times = await editOnAndOn({ gateway, history, mark, edits, isOver }).finally(() => {
+  const times = await editRepeatedly({ gateway, history, mark, edits, isOver }).finally(() => {
     load.isOver = true;
   });
   await loading;
   const tookMs = performance.now() - since;
 
   const answers = new Map<unknown, number>();
-  for (const { message: { id, method } } of gateway.client.received) {
+  for (const { message: { id, method } } of gateway.client.receivedMessages) {
     if (method === undefined) answers.set(id, (answers.get(id) ?? 0) + 1);
   }
   assert.deepEqual(load.ids.filter((id) => answers.get(id) !== 1), [], "each is answered once");
-  const most = await untilOnlyTheWantedRun(gateway, mark);
+  const most = await waitForExpectedProcesses(gateway, mark);
 
   const sorted = times.toSorted((a, b) => a - b);
   const [medianMs = 0, maxMs = 0] = [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
@@ -263,12 +276,12 @@ export async function editUnderLoad(edits: number): Promise<Figures> {
 }
 
 /** Waits until only the servers of the last files are running. */
-async function untilOnlyTheWantedRun(gateway: RunningGateway, mark: string): Promise<number> {
+async function waitForExpectedProcesses(gateway: RunningGateway, mark: string): Promise<number> {
   const { servers } = await readStatus(gateway);
   const wanted = Object.values(servers).flatMap(({ pids }) => pids).toSorted();
   assert.equal(wanted.length, Object.keys(servers).length);
   if (Deno.build.os === "windows") return wanted.length;
-  await until("former servers are gone", async () => {
+  await waitUntil("former servers are gone", async () => {
     const left = (await listProcesses()).filter(({ args }) => args.includes(mark));
     return left.map(({ pid }) => pid).toSorted().join() === wanted.join();
   });

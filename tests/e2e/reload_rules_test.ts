@@ -1,17 +1,24 @@
 import assert from "node:assert/strict";
 import { makePipe } from "../config/support.ts";
-import { executeParams, type Message, readRefusal, startGateway } from "./gateway.ts";
-import { edit, FILES, namedServer, readStatus, type Status, whose } from "./reload_scene.ts";
-import { until } from "./until.ts";
+import { executeToolParams, type Message, readRefusal, startGateway } from "./gateway.ts";
+import {
+  callNamedServer,
+  CONFIG_FILES,
+  editConfigFile,
+  type GatewayStatus,
+  namedServer,
+  readStatus,
+} from "./config_edits.ts";
+import { waitUntil } from "./wait.ts";
 
 const ALLOWED = { agents: { tester: { allow: { servers: ["*"] } } } };
 const DENIED = {
   agents: { tester: { allow: { servers: ["*"] }, deny: { tools: { one: ["whose"] } } } },
 };
 const ARGS = ["--agent", "tester", "--debug"];
-const IN_FORCE = "The changed configuration is in force";
+const RELOADED_MESSAGE = "The changed configuration is in force";
 
-function toolCall(name: string, args: object, id: string): string {
+function toolCallLine(name: string, args: object, id: string): string {
   return JSON.stringify({
     jsonrpc: "2.0",
     id,
@@ -27,7 +34,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
     args: ARGS,
   });
   const { client, setup, program } = gateway;
-  const { pid } = await whose(gateway, "one");
+  const { pid } = await callNamedServer(gateway, "one");
   const execute = { server: "one", tool: "whose", args: { token: "x" } };
 
   await t.step(
@@ -35,50 +42,56 @@ Deno.test("rules change while the gateway serves", async (t) => {
     async () => {
       for (let round = 0; round < 3; round++) {
         const { success_count } = (await readStatus(gateway)).reload_status.gateway_rules;
-        setup.write(FILES.gateway_rules, DENIED);
-        await until("the status reports the reload", async () => {
+        setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
+        await waitUntil("the status reports the reload", async () => {
           // Sent in one write: nothing comes between the report and the call.
           const ids = [client.newId(), client.newId()].map(String);
-          const [report, call] = ids.map((id) => client.answerTo(id));
+          const [report, call] = ids.map((id) => client.waitForAnswer(id));
           const lines = [
-            toolCall("get_gateway_status", {}, ids[0] ?? ""),
-            toolCall("execute_tool", execute, ids[1] ?? ""),
+            toolCallLine("get_gateway_status", {}, ids[0] ?? ""),
+            toolCallLine("execute_tool", execute, ids[1] ?? ""),
           ];
-          await client.send(lines.join("\n"));
-          const [status, answer] = [statusIn((await report)?.message), (await call)?.message];
+          await client.sendLine(lines.join("\n"));
+          const [status, answer] = [
+            readStatusAnswer((await report)?.message),
+            (await call)?.message,
+          ];
           if (status.reload_status.gateway_rules.success_count === success_count) return false;
           const { code, rule } = readRefusal(answer?.result);
           assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.tester.deny.tools.one[0]"]);
           return true;
         });
-        await edit(gateway, "gateway_rules", ALLOWED);
-        assert.equal((await whose(gateway, "one")).pid, pid);
+        await editConfigFile(gateway, "gateway_rules", ALLOWED);
+        assert.equal((await callNamedServer(gateway, "one")).pid, pid);
       }
     },
   );
 
   await t.step("[reload.revoked] and when the log reports it", async () => {
-    const before = program.stderr.split(IN_FORCE).length;
-    setup.write(FILES.gateway_rules, DENIED);
-    await until("the log reports it", () => program.stderr.split(IN_FORCE).length > before);
-    assert.equal((await gateway.refusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
-    await edit(gateway, "gateway_rules", ALLOWED);
+    const before = program.stderr.split(RELOADED_MESSAGE).length;
+    setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
+    await waitUntil(
+      "the log reports it",
+      () => program.stderr.split(RELOADED_MESSAGE).length > before,
+    );
+    assert.equal((await gateway.expectRefusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
+    await editConfigFile(gateway, "gateway_rules", ALLOWED);
   });
 
   await t.step("[reload.in-flight] a call in progress is completed", async () => {
-    const params = executeParams("one", "whose", { token: "late", after_ms: 1000 });
+    const params = executeToolParams("one", "whose", { token: "late", after_ms: 1000 });
     const answer = client.request("tools/call", params);
-    await edit(gateway, "gateway_rules", DENIED);
-    assert.equal((await gateway.refusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
+    await editConfigFile(gateway, "gateway_rules", DENIED);
+    assert.equal((await gateway.expectRefusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
     assert.deepEqual((await answer).result?.content, [{ type: "text", text: `one ${pid} late` }]);
-    await edit(gateway, "gateway_rules", ALLOWED);
+    await editConfigFile(gateway, "gateway_rules", ALLOWED);
   });
 
   await t.step(
     "[reload.bad-file] an invalid file changes nothing; log and status report all errors",
     async () => {
       const bad = '{"agents": {"tester": {"allow": {"servers": "*"}}, "b c": {}},\n "defaults": 7}';
-      const status = await edit(gateway, "gateway_rules", bad);
+      const status = await editConfigFile(gateway, "gateway_rules", bad);
       const { mcp_config, gateway_rules } = status.reload_status;
       const errors = gateway_rules.last_error?.split("\n") ?? [];
       assert.equal(errors.length, 3, gateway_rules.last_error ?? "none");
@@ -89,7 +102,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
       assert.ok(gateway_rules.success_count < gateway_rules.attempt_count);
       assert.ok(gateway_rules.last_success < gateway_rules.last_attempt);
       assert.equal(mcp_config.last_error, null);
-      assert.equal((await whose(gateway, "one")).pid, pid);
+      assert.equal((await callNamedServer(gateway, "one")).pid, pid);
     },
   );
 
@@ -97,7 +110,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
     "[reload.bad-file] a valid file waits for the invalid one, and the status says why",
     async () => {
       const mcpServers = { one: namedServer("one"), two: namedServer("two") };
-      const { reload_status, available_servers } = await edit(gateway, "mcp_config", {
+      const { reload_status, available_servers } = await editConfigFile(gateway, "mcp_config", {
         mcpServers,
       });
       assert.match(
@@ -106,12 +119,12 @@ Deno.test("rules change while the gateway serves", async (t) => {
       );
       assert.deepEqual(available_servers, ["one"]);
 
-      const mended = await edit(gateway, "gateway_rules", ALLOWED);
+      const mended = await editConfigFile(gateway, "gateway_rules", ALLOWED);
       const { mcp_config, gateway_rules } = mended.reload_status;
       assert.deepEqual([mcp_config.last_error, gateway_rules.last_error], [null, null]);
       assert.equal(mcp_config.success_count, reload_status.mcp_config.success_count + 1);
-      assert.equal((await whose(gateway, "two")).name, "two");
-      assert.equal((await whose(gateway, "one")).pid, pid);
+      assert.equal((await callNamedServer(gateway, "two")).name, "two");
+      assert.equal((await callNamedServer(gateway, "one")).pid, pid);
     },
   );
 
@@ -119,19 +132,19 @@ Deno.test("rules change while the gateway serves", async (t) => {
     "[reload.bad-file] a missing file changes nothing until it is back",
     async () => {
       const before = await readStatus(gateway);
-      Deno.removeSync(`${setup.folder}/${FILES.gateway_rules}`);
-      const missing = await until("the status reports it", async () => {
+      Deno.removeSync(`${setup.workingFolder}/${CONFIG_FILES.gateway_rules}`);
+      const missing = await waitUntil("the status reports it", async () => {
         const { last_error } = (await readStatus(gateway)).reload_status.gateway_rules;
         return last_error ?? undefined;
       });
       assert.match(missing, /there is no such file/);
-      assert.equal((await whose(gateway, "one")).pid, pid);
-      const { reload_status } = await edit(gateway, "gateway_rules", DENIED);
+      assert.equal((await callNamedServer(gateway, "one")).pid, pid);
+      const { reload_status } = await editConfigFile(gateway, "gateway_rules", DENIED);
       assert.equal(reload_status.gateway_rules.last_error, null);
       const { success_count } = before.reload_status.gateway_rules;
       assert.equal(reload_status.gateway_rules.success_count, success_count + 1);
       assert.equal(
-        (await gateway.refusal("execute_tool", execute)).code,
+        (await gateway.expectRefusal("execute_tool", execute)).code,
         "DENIED_BY_POLICY",
       );
     },
@@ -139,13 +152,13 @@ Deno.test("rules change while the gateway serves", async (t) => {
 
   await t.step("[reload.warnings] warnings are in log and status", async () => {
     const odd = { agents: { tester: { allow: { servers: ["one", "nowhere"] } } } };
-    const { reload_status } = await edit(gateway, "gateway_rules", odd);
+    const { reload_status } = await editConfigFile(gateway, "gateway_rules", odd);
     const { last_warnings, last_error } = reload_status.gateway_rules;
     assert.equal(last_error, null);
     assert.equal(last_warnings.length, 1);
     assert.match(last_warnings[0] ?? "", /nowhere/);
     assert.ok(program.stderr.includes(last_warnings[0] ?? "none"));
-    const after = await edit(gateway, "gateway_rules", ALLOWED);
+    const after = await editConfigFile(gateway, "gateway_rules", ALLOWED);
     assert.deepEqual(after.reload_status.gateway_rules.last_warnings, []);
   });
 });
@@ -159,10 +172,10 @@ Deno.test({
       rules: ALLOWED,
       args: ARGS,
     });
-    const { pid } = await whose(gateway, "one");
+    const { pid } = await callNamedServer(gateway, "one");
     for (const count of [2, 3]) {
-      gateway.program.signal("SIGHUP");
-      const { mcp_config, gateway_rules } = await until("both are read again", async () => {
+      gateway.program.sendSignal("SIGHUP");
+      const { mcp_config, gateway_rules } = await waitUntil("both are read again", async () => {
         const { reload_status } = await readStatus(gateway);
         return reload_status.gateway_rules.attempt_count === count && reload_status;
       });
@@ -171,13 +184,13 @@ Deno.test({
       }
     }
     // Changed, read, and changed back before the file watcher has noticed.
-    gateway.setup.write(FILES.gateway_rules, DENIED);
-    gateway.program.signal("SIGHUP");
-    await until("it is denied", async () => {
-      return (await gateway.execute("one", "whose", { token: "x" })).isError === true;
+    gateway.setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
+    gateway.program.sendSignal("SIGHUP");
+    await waitUntil("it is denied", async () => {
+      return (await gateway.callServerTool("one", "whose", { token: "x" })).isError === true;
     });
-    await edit(gateway, "gateway_rules", ALLOWED);
-    assert.equal((await whose(gateway, "one")).pid, pid);
+    await editConfigFile(gateway, "gateway_rules", ALLOWED);
+    assert.equal((await callNamedServer(gateway, "one")).pid, pid);
   },
 });
 
@@ -188,15 +201,15 @@ Deno.test("[reload.start] a change before initialize takes effect", async () => 
     args: ARGS,
     client: false,
   });
-  await until("it is ready", () => gateway.program.stderr.includes("Gateway is ready"));
-  gateway.setup.write(FILES.gateway_rules, DENIED);
+  await waitUntil("it is ready", () => gateway.program.stderr.includes("Gateway is ready"));
+  gateway.setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
   await gateway.client.initialize();
-  await until("it is denied", async () => {
-    return (await gateway.execute("one", "whose", { token: "x" })).isError === true;
+  await waitUntil("it is denied", async () => {
+    return (await gateway.callServerTool("one", "whose", { token: "x" })).isError === true;
   });
 });
 
-function statusIn(message: Message | undefined): Status {
+function readStatusAnswer(message: Message | undefined): GatewayStatus {
   const [block] = message?.result?.content as { text: string }[];
   return JSON.parse(block?.text ?? "");
 }
@@ -210,16 +223,16 @@ Deno.test({
       rules: ALLOWED,
       args: ARGS,
     });
-    const path = `${gateway.setup.folder}/${FILES.gateway_rules}`;
+    const path = `${gateway.setup.workingFolder}/${CONFIG_FILES.gateway_rules}`;
     Deno.removeSync(path);
     makePipe(path);
-    await until("the status reports it", async () => {
+    await waitUntil("the status reports it", async () => {
       const { last_error } = (await readStatus(gateway)).reload_status.gateway_rules;
       return last_error?.includes("this is a pipe or a device");
     });
-    await whose(gateway, "one");
+    await callNamedServer(gateway, "one");
     Deno.removeSync(path);
-    const { reload_status } = await edit(gateway, "gateway_rules", DENIED);
+    const { reload_status } = await editConfigFile(gateway, "gateway_rules", DENIED);
     assert.equal(reload_status.gateway_rules.last_error, null);
     await gateway.end();
   },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { executeParams, onlyText, startGateway } from "./gateway.ts";
-import { edit, namedServer, readStatus, whose } from "./reload_scene.ts";
-import { until } from "./until.ts";
+import { executeToolParams, readSingleText, startGateway } from "./gateway.ts";
+import { callNamedServer, editConfigFile, namedServer, readStatus } from "./config_edits.ts";
+import { waitUntil } from "./wait.ts";
 
 const ARGS = ["--agent", "tester", "--debug"];
 
@@ -12,7 +12,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
     args: ARGS,
   });
   const { client } = gateway;
-  const keptPid = (await whose(gateway, "kept")).pid;
+  const keptPid = (await callNamedServer(gateway, "kept")).pid;
 
   await t.step(
     "[reload.untouched] servers with unchanged entries keep their process and session",
@@ -24,13 +24,15 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
         changing: namedServer("first"),
       };
       const { servers: before } = await readStatus(gateway);
-      const { servers: after } = await edit(gateway, "mcp_config", { mcpServers: servers });
+      const { servers: after } = await editConfigFile(gateway, "mcp_config", {
+        mcpServers: servers,
+      });
       assert.deepEqual(Object.keys(after), ["going", "kept", "changing"]);
       for (const name of Object.keys(before)) {
         assert.deepEqual(after[name]?.pids, before[name]?.pids, name);
         assert.equal(after[name]?.sessions, 1);
       }
-      assert.equal((await whose(gateway, "kept")).pid, keptPid);
+      assert.equal((await callNamedServer(gateway, "kept")).pid, keptPid);
     },
   );
 
@@ -42,71 +44,80 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
         changing: namedServer("first"),
       };
       const mcpServers = { ...servers, going: namedServer("going") };
-      await edit(gateway, "mcp_config", { mcpServers });
-      const list = await gateway.ask<{ description?: string }[]>("list_servers");
+      await editConfigFile(gateway, "mcp_config", { mcpServers });
+      const list = await gateway.callGatewayToolForJson<{ description?: string }[]>("list_servers");
       assert.deepEqual(list[0], { name: "kept", description: "New words" });
-      assert.equal((await whose(gateway, "kept")).pid, keptPid);
+      assert.equal((await callNamedServer(gateway, "kept")).pid, keptPid);
     },
   );
 
   await t.step("[reload.drain] changed and removed servers end after their calls", async () => {
-    const old = await whose(gateway, "changing");
+    const old = await callNamedServer(gateway, "changing");
     // Longer than a server has to end after a signal.
     const answers = ["changing", "going"].map((server) => {
       const args = { token: server, after_ms: 2500 };
-      return client.request("tools/call", executeParams(server, "whose", args));
+      return client.request("tools/call", executeToolParams(server, "whose", args));
     });
     const servers = { kept, changing: namedServer("second"), coming: namedServer("coming") };
-    const status = await edit(gateway, "mcp_config", { mcpServers: servers });
+    const status = await editConfigFile(gateway, "mcp_config", { mcpServers: servers });
     assert.deepEqual(status.available_servers, ["kept", "changing", "coming"]);
 
     // New calls get the new servers, while the others are in progress.
-    const renewed = await whose(gateway, "changing");
+    const renewed = await callNamedServer(gateway, "changing");
     assert.equal(renewed.name, "second");
     assert.notEqual(renewed.pid, old.pid);
-    assert.equal((await whose(gateway, "coming")).name, "coming");
-    const { code } = await gateway.refusal("execute_tool", {
+    assert.equal((await callNamedServer(gateway, "coming")).name, "coming");
+    const { code } = await gateway.expectRefusal("execute_tool", {
       server: "going",
       tool: "whose",
       args: {},
     });
     assert.equal(code, "SERVER_UNAVAILABLE");
-    const running = await gateway.setup.processes();
+    const running = await gateway.setup.listProcessIds();
     assert.ok(Deno.build.os !== "linux" || running.includes(old.pid), "it is still there");
 
-    const texts = (await Promise.all(answers)).map(({ result }) => onlyText(result).split(" "));
+    const texts = (await Promise.all(answers)).map(({ result }) =>
+      readSingleText(result).split(" ")
+    );
     assert.deepEqual(texts.map(([name, , token]) => [name, token]), [
       ["first", "changing"],
       ["going", "going"],
     ]);
     const gone = texts.map(([, pid]) => Number(pid));
-    await until("the old processes end", async () => {
-      const left = await gateway.setup.processes();
+    await waitUntil("the old processes end", async () => {
+      const left = await gateway.setup.listProcessIds();
       return !gone.some((pid) => left.includes(pid));
     });
-    assert.equal((await whose(gateway, "kept")).pid, keptPid);
+    assert.equal((await callNamedServer(gateway, "kept")).pid, keptPid);
   });
 
   await t.step("[reload.new-servers] a new server is started before anyone calls it", async () => {
     const servers = { kept, early: namedServer("early") };
-    await edit(gateway, "mcp_config", { mcpServers: servers });
-    const [pid] = await until("it starts", async () => {
+    await editConfigFile(gateway, "mcp_config", { mcpServers: servers });
+    const [pid] = await waitUntil("it starts", async () => {
       const { early } = (await readStatus(gateway)).servers;
       return early?.state === "ready" && early.pids;
     });
-    assert.deepEqual(await whose(gateway, "early"), { name: "early", pid, token: "none" });
-    const { tools } = await gateway.ask<{ tools: object[] }>("get_server_tools", {
-      server: "early",
+    assert.deepEqual(await callNamedServer(gateway, "early"), {
+      name: "early",
+      pid,
+      token: "none",
     });
+    const { tools } = await gateway.callGatewayToolForJson<{ tools: object[] }>(
+      "get_server_tools",
+      {
+        server: "early",
+      },
+    );
     assert.equal(tools.length, 2);
   });
 
   await t.step("[reload.drain] one that is added again unchanged is started again", async () => {
-    await edit(gateway, "mcp_config", { mcpServers: { kept } });
+    await editConfigFile(gateway, "mcp_config", { mcpServers: { kept } });
     const servers = { kept, early: namedServer("early") };
-    await edit(gateway, "mcp_config", { mcpServers: servers });
-    assert.equal((await whose(gateway, "early")).name, "early");
-    assert.equal((await whose(gateway, "kept")).pid, keptPid);
+    await editConfigFile(gateway, "mcp_config", { mcpServers: servers });
+    assert.equal((await callNamedServer(gateway, "early")).name, "early");
+    assert.equal((await callNamedServer(gateway, "kept")).pid, keptPid);
   });
 });
 
@@ -116,17 +127,17 @@ Deno.test("[reload.new-servers] with lazy start a new server waits for its first
     env: { GATEWAY_INIT_STRATEGY: "lazy" },
   });
   const mcpServers = { late: namedServer("late") };
-  const { servers } = await edit(gateway, "mcp_config", { mcpServers });
+  const { servers } = await editConfigFile(gateway, "mcp_config", { mcpServers });
   assert.equal(servers.late?.state, "idle");
-  assert.equal((await whose(gateway, "late")).name, "late");
+  assert.equal((await callNamedServer(gateway, "late")).name, "late");
 });
 
 Deno.test("[reload.drain] a gateway ends together with the calls on a removed server", async () => {
   const gateway = await startGateway({ servers: { going: namedServer("going") }, args: ARGS });
-  await whose(gateway, "going");
-  const params = executeParams("going", "whose", { token: "late", after_ms: 60_000 });
+  await callNamedServer(gateway, "going");
+  const params = executeToolParams("going", "whose", { token: "late", after_ms: 60_000 });
   gateway.client.request("tools/call", params).catch(() => {});
-  await edit(gateway, "mcp_config", { mcpServers: {} });
+  await editConfigFile(gateway, "mcp_config", { mcpServers: {} });
   // Also checks that no process is left.
   await gateway.end();
 });

@@ -9,7 +9,7 @@ import { startGateway } from "./gateway.ts";
 const TLS = new URL("../fixtures/tls/", import.meta.url);
 
 /** A proxy that connects to one local port only, and records the requested targets. */
-async function startProxy(
+async function startRecordingProxy(
   port: number,
 ): Promise<AsyncDisposable & { url: string; asked: string[] }> {
   const asked: string[] = [];
@@ -44,7 +44,7 @@ Deno.test("[remote.proxy] the gateway uses the proxy of the environment", async 
   const tls = createTlsServer({ cert: pem.slice(0, start), key: pem.slice(start) });
   await using far = await OddHttp.start(() => {}, tls);
   await using near = await OddHttp.start();
-  await using proxy = await startProxy(far.port);
+  await using proxy = await startRecordingProxy(far.port);
   await using gateway = await startGateway({
     servers: {
       far: { url: "https://remote.example/mcp", type: "http" },
@@ -59,8 +59,8 @@ Deno.test("[remote.proxy] the gateway uses the proxy of the environment", async 
       NODE_EXTRA_CA_CERTS: fileURLToPath(new URL("authority.pem", TLS)),
     },
   });
-  assert.equal(await gateway.text("far", "echo"), "called echo");
-  assert.equal(await gateway.text("near", "echo"), "called echo");
+  assert.equal(await gateway.callServerToolForText("far", "echo"), "called echo");
+  assert.equal(await gateway.callServerToolForText("near", "echo"), "called echo");
   assert.ok(proxy.asked.length > 0);
   assert.deepEqual(new Set(proxy.asked), new Set(["CONNECT remote.example:443"]));
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startOld, startOldSse } from "../downstream/remote/sdk_servers.ts";
 import { oddServer, startGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 /** A port that nobody listens on. */
 function freePort(): number {
@@ -29,13 +29,13 @@ Deno.test("remote servers behind the gateway", async (t) => {
       "[servers.remote-fallback] [remote.sdk-servers] tools are listed and called",
       async () => {
         for (const server of ["http", "sse"]) {
-          const { tools, total_available } = await gateway.ask<{
+          const { tools, total_available } = await gateway.callGatewayToolForJson<{
             tools: { name: string; annotations: unknown }[];
             total_available: number;
           }>("get_server_tools", { server });
           assert.equal(total_available, 4);
           assert.deepEqual(tools[0]?.annotations, { title: "progress" });
-          assert.equal(await gateway.text(server, "plain"), "plain");
+          assert.equal(await gateway.callServerToolForText(server, "plain"), "plain");
         }
       },
     );
@@ -45,27 +45,30 @@ Deno.test("remote servers behind the gateway", async (t) => {
       async () => {
         for (const operation of ["get_server_tools", "execute_tool"]) {
           const args = operation === "execute_tool" ? { tool: "x", args: {} } : {};
-          const { code, message } = await gateway.refusal(operation, { server: "dead", ...args });
+          const { code, message } = await gateway.expectRefusal(operation, {
+            server: "dead",
+            ...args,
+          });
           assert.equal(code, "SERVER_UNAVAILABLE");
           const expected =
             `Server "dead" is not available: the connection to 127.0.0.1:${dead} was ` +
             "refused; check that the server runs and its url is right.";
           assert.equal(message, expected);
         }
-        assert.equal(await gateway.text("odd", "count"), "1");
-        assert.equal(await gateway.text("http", "plain"), "plain");
+        assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+        assert.equal(await gateway.callServerToolForText("http", "plain"), "plain");
       },
     );
 
     await t.step("[remote.session-gone] one that was restarted stays usable", async () => {
       http.forget();
-      assert.equal(await gateway.text("http", "plain"), "plain");
+      assert.equal(await gateway.callServerToolForText("http", "plain"), "plain");
     });
 
     await t.step(
       "[errors.no-secrets] the status contains no secrets, and no process id",
       async () => {
-        const status = await gateway.ask<
+        const status = await gateway.callGatewayToolForJson<
           { servers: Record<string, { state: string; pids: [] }> }
         >(
           "get_gateway_status",
@@ -73,13 +76,13 @@ Deno.test("remote servers behind the gateway", async (t) => {
         assert.equal(status.servers.http?.state, "ready");
         assert.deepEqual(status.servers.http?.pids, []);
         assert.equal(status.servers.dead?.state, "broken");
-        const answers = gateway.client.received.map(({ text }) => text).join("\n");
-        const audit = JSON.stringify(gateway.audit());
+        const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
+        const audit = JSON.stringify(gateway.readAuditLog());
         for (const text of [answers, audit, gateway.program.stderr]) {
           assert.equal(text.includes("canary"), false);
         }
       },
     );
   }
-  await until("the sessions are ended", () => http.sessions.size + sse.sessions.size === 0);
+  await waitUntil("the sessions are ended", () => http.sessions.size + sse.sessions.size === 0);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Fields, oddServer, onlyText, readRefusal, startGateway } from "./gateway.ts";
+import { type Fields, oddServer, readRefusal, readSingleText, startGateway } from "./gateway.ts";
 
 /** The example of the original's user guide, with comments as its readers write them. */
 const SEED_RULES = `{
@@ -45,10 +45,10 @@ Deno.test("the example rules of the original's guide", async (t) => {
   await t.step("[rules.seed-example] [rules.comments] the rules decide every call", async () => {
     for (const [agent_id, server, tool, rule] of DECISIONS) {
       const call = { agent_id, server, tool, args: {} };
-      const result: Fields = await gateway.callTool("execute_tool", call);
+      const result: Fields = await gateway.callGatewayTool("execute_tool", call);
       const about = JSON.stringify(call);
       if (tool === "echo" && rule === "") {
-        assert.match(onlyText(result), /"name":"echo"/, about);
+        assert.match(readSingleText(result), /"name":"echo"/, about);
         continue;
       }
       const refusal = readRefusal(result);
@@ -59,7 +59,9 @@ Deno.test("the example rules of the original's guide", async (t) => {
 
   await t.step("[rules.seed-example] the rules filter the lists", async () => {
     const seen = async (agent_id: string) => {
-      const servers = await gateway.ask<{ name: string }[]>("list_servers", { agent_id });
+      const servers = await gateway.callGatewayToolForJson<{ name: string }[]>("list_servers", {
+        agent_id,
+      });
       return servers.map(({ name }) => name);
     };
     assert.deepEqual(await seen("researcher"), ["brave-search"]);
@@ -81,9 +83,9 @@ Deno.test("[rules.deny-overrides] every deny wins over every allow", async () =>
       rules: { agents: { a: lists }, defaults: { deny_overrides } },
     });
     const call = { agent_id: "a", server: "odd", tool: "echo", args: {} };
-    const result = await gateway.callTool("execute_tool", call);
+    const result = await gateway.callGatewayTool("execute_tool", call);
     if (deny_overrides) assert.equal(readRefusal(result).rule, "agents.a.deny.tools.odd[0]");
-    else assert.match(onlyText(result), /"name":"echo"/);
+    else assert.match(readSingleText(result), /"name":"echo"/);
   }
 });
 
@@ -94,5 +96,5 @@ Deno.test("[rules.unknown-server-warns] is a warning, and the rule is kept", asy
   });
   assert.match(gateway.program.stderr, /^warn: .*agents\.a\.allow\.servers\[1\].*"postgres"/m);
   const call = { agent_id: "a", server: "postgres", tool: "echo", args: {} };
-  assert.equal((await gateway.refusal("execute_tool", call)).code, "SERVER_UNAVAILABLE");
+  assert.equal((await gateway.expectRefusal("execute_tool", call)).code, "SERVER_UNAVAILABLE");
 });

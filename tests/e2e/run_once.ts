@@ -1,19 +1,19 @@
 import {
-  commandWords,
   GATEWAY_COMMAND,
   type GatewayCommand,
+  gatewayCommandLine,
   shippedEnvironment,
 } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 
 /** Output and exit code of a program that has ended. */
-export interface Ended {
+export interface EndedCommand {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
   /** The folder that it ran in, which has been removed. */
-  readonly folder: string;
+  readonly workingFolder: string;
 }
 
 /** Options of the program. */
@@ -22,18 +22,26 @@ export interface RunOptions extends SetupOptions {
 }
 
 /** Runs the program with an empty input, and checks that it leaves no process. */
-export async function runOnce(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+export async function runOnce(
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<EndedCommand> {
   const form = options.command ?? GATEWAY_COMMAND;
-  const [command, ...words] = await commandWords(form);
+  const [command, ...words] = await gatewayCommandLine(form);
   const setup = new Setup({ ...options, env: { ...shippedEnvironment(form), ...options.env } });
-  const { folder, env } = setup;
+  const { workingFolder: folder, env } = setup;
   const program = new Program({ command, args: [...words, ...args], cwd: folder, env });
   try {
     await program.closeInput();
-    const { code } = await program.ended();
-    return { code, stdout: program.lines.join("\n"), stderr: program.stderr, folder };
+    const { code } = await program.waitForEnd();
+    return {
+      code,
+      stdout: program.lines.join("\n"),
+      stderr: program.stderr,
+      workingFolder: folder,
+    };
   } finally {
-    program.signal("SIGKILL");
+    program.sendSignal("SIGKILL");
     await setup.close();
   }
 }

@@ -1,7 +1,7 @@
 import { Client } from "@modelcontextprotocol/sdk/client";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import { type LibraryClient, playAgent, playAgentOverHttp } from "./play_agent.ts";
+import { type LibraryClient, runAgentSession, runAgentSessionOverHttp } from "./library_client.ts";
 
 type Transport = Parameters<Client["connect"]>[0];
 
@@ -27,7 +27,9 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    await playAgent((launch) => connect(new StdioClientTransport({ ...launch, stderr: "ignore" })));
+    await runAgentSession((launch) =>
+      connect(new StdioClientTransport({ ...launch, stderr: "ignore" }))
+    );
   },
 });
 
@@ -37,7 +39,7 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    await playAgentOverHttp((url) => {
+    await runAgentSessionOverHttp((url) => {
       const transport = new StreamableHTTPClientTransport(url);
       return connect(transport as Transport, () => transport.terminateSession());
     });

@@ -11,8 +11,12 @@ interface Listing {
   readonly returned: number;
 }
 
-async function list(gateway: RunningGateway, server: string, args: Fields = {}): Promise<Listing> {
-  return await gateway.ask("get_server_tools", { server, ...args });
+async function listTools(
+  gateway: RunningGateway,
+  server: string,
+  args: Fields = {},
+): Promise<Listing> {
+  return await gateway.callGatewayToolForJson("get_server_tools", { server, ...args });
 }
 
 Deno.test("get_server_tools shows the requested detail", async (t) => {
@@ -27,13 +31,13 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
   });
 
   await t.step("[tools.names-detail] names alone", async () => {
-    const { tools, detail } = await list(gateway, "odd", { detail: "names" });
+    const { tools, detail } = await listTools(gateway, "odd", { detail: "names" });
     assert.equal(detail, "names");
     assert.deepEqual(tools, [{ name: "echo" }, { name: "contents" }, { name: "rpc_error" }]);
   });
 
   await t.step("[tools.signatures] name, signature and description", async () => {
-    const { tools, detail } = await list(gateway, "odd", { detail: "signatures" });
+    const { tools, detail } = await listTools(gateway, "odd", { detail: "signatures" });
     assert.equal(detail, "signatures");
     assert.deepEqual(tools, [
       { name: "echo", signature: "echo(text?: string)", description: "What echo does" },
@@ -47,20 +51,20 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
   });
 
   await t.step("[tools.signatures] the signatures of a real server", async () => {
-    const { tools } = await list(gateway, "everything", { detail: "signatures" });
+    const { tools } = await listTools(gateway, "everything", { detail: "signatures" });
     const signatures = tools.map(({ signature }) => signature);
     assert.ok(signatures.includes("echo(message: string)"), signatures.join("\n"));
     assert.ok(signatures.includes("get-sum(a: number, b: number)"), signatures.join("\n"));
   });
 
   await t.step("[tools.default-detail] full, if that is not too much", async () => {
-    const { detail, hint, tools } = await list(gateway, "odd");
+    const { detail, hint, tools } = await listTools(gateway, "odd");
     assert.deepEqual([detail, hint], [undefined, undefined]);
     assert.ok(tools.every(({ inputSchema }) => inputSchema !== undefined));
   });
 
   await t.step("[tools.default-detail] signatures with a hint above 4,000 tokens", async () => {
-    const answer = await list(gateway, "many");
+    const answer = await listTools(gateway, "many");
     assert.equal(answer.detail, "signatures");
     assert.match(answer.hint ?? "", /names/);
     assert.ok(answer.tools.every(({ signature }) => typeof signature === "string"));
@@ -75,7 +79,7 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
       { max_schema_tokens: 10_000 },
     ];
     for (const args of asked) {
-      const answer = await list(gateway, "many", args);
+      const answer = await listTools(gateway, "many", args);
       assert.equal(answer.detail, undefined);
       assert.ok(answer.tools.every(({ inputSchema }) => inputSchema !== undefined));
       const tokens = encode(JSON.stringify(answer.tools)).length;
@@ -92,7 +96,7 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
     async () => {
       for (const server of ["odd", "many", "everything"]) {
         for (const detail of ["full", "signatures", "names"]) {
-          const { tools, tokens_used } = await list(gateway, server, { detail });
+          const { tools, tokens_used } = await listTools(gateway, server, { detail });
           const tokens = encode(JSON.stringify(tools)).length;
           const error = Math.abs(tokens_used / tokens - 1);
           assert.ok(error < 0.15, `${server} ${detail}: ${tokens_used} for ${tokens}`);

@@ -25,8 +25,8 @@ const RULES = {
   },
 };
 
-async function list(gateway: RunningGateway, args: Fields = {}): Promise<Listing> {
-  const answer = await gateway.ask<Listing>("get_server_tools", {
+async function listTools(gateway: RunningGateway, args: Fields = {}): Promise<Listing> {
+  const answer = await gateway.callGatewayToolForJson<Listing>("get_server_tools", {
     agent_id: "all",
     server: "odd",
     ...args,
@@ -35,7 +35,7 @@ async function list(gateway: RunningGateway, args: Fields = {}): Promise<Listing
   return answer;
 }
 
-function names({ tools }: Listing): unknown[] {
+function toolNames({ tools }: Listing): unknown[] {
   return tools.map(({ name }) => name);
 }
 
@@ -48,7 +48,7 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
   const tools = await direct.listTools();
 
   await t.step("[tools.listing-shape] [tools.listing-counts] all fields", async () => {
-    const { tools: shown, tokens_used, ...rest } = await list(gateway);
+    const { tools: shown, tokens_used, ...rest } = await listTools(gateway);
     assert.deepEqual(rest, {
       server: "odd",
       total_available: tools.length,
@@ -59,12 +59,12 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
 
   await t.step("[tools.listing-pages] [tools.listing-fields] every tool, every field", async () => {
     assert.ok(tools.length > 4);
-    assert.deepEqual((await list(gateway)).tools, tools);
+    assert.deepEqual((await listTools(gateway)).tools, tools);
   });
 
   await t.step("[tools.listing-fields] a definition is passed on unchanged", async () => {
-    await list(gateway, { names: "contents" });
-    const answer = gateway.client.received.at(-1)?.text ?? "";
+    await listTools(gateway, { names: "contents" });
+    const answer = gateway.client.receivedMessages.at(-1)?.text ?? "";
     assert.ok(answer.includes(JSON.stringify(ODD_DEFINITION).slice(1, -1)));
   });
 
@@ -76,46 +76,49 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
   });
 
   await t.step("[tools.listing-allowed] only tools that the agent may call", async () => {
-    const answer = await list(gateway, { agent_id: "some" });
+    const answer = await listTools(gateway, { agent_id: "some" });
     const allowed = ["echo", "wait", "waiting", "progress", "__proto__"];
-    assert.deepEqual(names(answer).toSorted(), allowed.toSorted());
+    assert.deepEqual(toolNames(answer).toSorted(), allowed.toSorted());
     // Tools that it may not call are not counted either, so that denied and missing ones look the
     // same.
     assert.equal(answer.total_available, allowed.length);
-    const narrowed = await list(gateway, { agent_id: "some", pattern: "wait*" });
+    const narrowed = await listTools(gateway, { agent_id: "some", pattern: "wait*" });
     assert.deepEqual([narrowed.total_available, narrowed.returned], [allowed.length, 2]);
     for (const tool of ["env", "crash"]) {
-      assert.deepEqual(names(await list(gateway, { agent_id: "some", names: tool })), []);
+      assert.deepEqual(toolNames(await listTools(gateway, { agent_id: "some", names: tool })), []);
     }
   });
 
   await t.step("[tools.listing-filters] names, in the server's order, blanks ignored", async () => {
-    const answer = await list(gateway, { names: " pid,echo ,, __proto__,echo" });
-    assert.deepEqual(names(answer), ["echo", "pid", "__proto__"]);
+    const answer = await listTools(gateway, { names: " pid,echo ,, __proto__,echo" });
+    assert.deepEqual(toolNames(answer), ["echo", "pid", "__proto__"]);
     assert.equal(answer.total_available, tools.length);
   });
 
   await t.step("[tools.listing-filters] one name is enough", async () => {
-    assert.deepEqual(names(await list(gateway, { names: "käse/名 ." })), ["käse/名 ."]);
+    assert.deepEqual(toolNames(await listTools(gateway, { names: "käse/名 ." })), ["käse/名 ."]);
   });
 
   await t.step("[tools.listing-filters] a pattern is anchored and supports * and ?", async () => {
-    assert.deepEqual(names(await list(gateway, { pattern: "?ait*" })), ["wait", "waiting"]);
-    assert.deepEqual(names(await list(gateway, { pattern: "wai" })), []);
-    assert.deepEqual(names(await list(gateway, { pattern: "W*" })), []);
+    assert.deepEqual(toolNames(await listTools(gateway, { pattern: "?ait*" })), [
+      "wait",
+      "waiting",
+    ]);
+    assert.deepEqual(toolNames(await listTools(gateway, { pattern: "wai" })), []);
+    assert.deepEqual(toolNames(await listTools(gateway, { pattern: "W*" })), []);
   });
 
   await t.step("[tools.listing-filters] filters combine, also with permissions", async () => {
     const both = { names: "wait,waiting,echo,env", pattern: "*a*" };
-    assert.deepEqual(names(await list(gateway, both)), ["wait", "waiting"]);
+    assert.deepEqual(toolNames(await listTools(gateway, both)), ["wait", "waiting"]);
     const some = { agent_id: "some", pattern: "e*" };
-    assert.deepEqual(names(await list(gateway, some)), ["echo"]);
+    assert.deepEqual(toolNames(await listTools(gateway, some)), ["echo"]);
   });
 
   await t.step(
     "[tools.listing-hint] an unknown name is reported, with similar ones",
     async () => {
-      const { hint = "" } = await list(gateway, { agent_id: "some", names: "echoo,enw" });
+      const { hint = "" } = await listTools(gateway, { agent_id: "some", names: "echoo,enw" });
       assert.match(hint, /"echoo".*\becho\b/);
       assert.match(hint, /"enw"/);
       assert.doesNotMatch(hint, /\benv\b/);
@@ -123,20 +126,27 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
   );
 
   await t.step("[tools.listing-budget] tools are taken in order while they fit", async () => {
-    const tokensOf = async (name: string) => (await list(gateway, { names: name })).tokens_used;
+    const tokensOf = async (name: string) =>
+      (await listTools(gateway, { names: name })).tokens_used;
     const first = await tokensOf("echo");
     const second = await tokensOf("contents");
-    const answer = await list(gateway, { max_schema_tokens: first + second });
-    assert.deepEqual(names(answer), ["echo", "contents"]);
+    const answer = await listTools(gateway, { max_schema_tokens: first + second });
+    assert.deepEqual(toolNames(answer), ["echo", "contents"]);
     assert.ok(answer.tokens_used <= first + second);
     assert.deepEqual(answer.omitted, tools.slice(2).map(({ name }) => name));
     // A small tool must not overtake one that does not fit.
-    const tight = await list(gateway, { names: "echo,contents,pid", max_schema_tokens: first * 2 });
-    assert.deepEqual([names(tight), tight.omitted], [["echo"], ["contents", "pid"]]);
+    const tight = await listTools(gateway, {
+      names: "echo,contents,pid",
+      max_schema_tokens: first * 2,
+    });
+    assert.deepEqual([toolNames(tight), tight.omitted], [["echo"], ["contents", "pid"]]);
   });
 
   await t.step("[tools.listing-budget] a budget for nothing omits all", async () => {
-    const { omitted, ...answer } = await list(gateway, { max_schema_tokens: 1, pattern: "e*" });
+    const { omitted, ...answer } = await listTools(gateway, {
+      max_schema_tokens: 1,
+      pattern: "e*",
+    });
     assert.deepEqual(omitted, ["echo", "env"]);
     assert.deepEqual(answer, {
       tools: [],
@@ -149,7 +159,7 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
 
   await t.step("[tools.null-absent] null means absent", async () => {
     const nothing = { names: null, pattern: null, max_schema_tokens: null, detail: null };
-    assert.deepEqual(await list(gateway, nothing), await list(gateway));
+    assert.deepEqual(await listTools(gateway, nothing), await listTools(gateway));
   });
 });
 
@@ -165,16 +175,20 @@ Deno.test("[sessions.no-tools] [sessions.partial-list] an agent learns why tools
     readonly hint: string;
   }
   const none = "It offers no tools; its resources and prompts are not passed on";
-  const toolless = await gateway.ask<Answer>("get_server_tools", { server: "toolless" });
+  const toolless = await gateway.callGatewayToolForJson<Answer>("get_server_tools", {
+    server: "toolless",
+  });
   assert.deepEqual([toolless.returned, toolless.hint], [0, `${none}.`]);
   const call = { server: "toolless", tool: "echo", args: {} };
-  const refusal = await gateway.refusal("execute_tool", call);
+  const refusal = await gateway.expectRefusal("execute_tool", call);
   assert.deepEqual([refusal.code, refusal.hint], ["TOOL_NOT_FOUND", none]);
-  const partial = await gateway.ask<Answer>("get_server_tools", { server: "partial" });
+  const partial = await gateway.callGatewayToolForJson<Answer>("get_server_tools", {
+    server: "partial",
+  });
   assert.equal(partial.returned, 2);
   assert.match(partial.hint, /^Its list of tools is incomplete: page 2 is missing: .*no page\.$/);
   // The tools that were listed can be called.
-  assert.match(await gateway.text("partial", "echo"), /"echo"/);
+  assert.match(await gateway.callServerToolForText("partial", "echo"), /"echo"/);
   const { stderr } = gateway.program;
   assert.equal(stderr.match(/offers no tools/g)?.length, 1);
   assert.equal(stderr.match(/is incomplete/g)?.length, 1);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { executeParams, oddServer, startGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { executeToolParams, oddServer, startGateway } from "./gateway.ts";
+import { waitUntil } from "./wait.ts";
 
 const AGENTS = {
   a: { allow: { servers: ["*"] }, status: true },
@@ -12,30 +12,32 @@ interface Status {
 }
 
 /** An odd server with this `isolation`. */
-function isolated(isolation: string, more: object = {}): object {
+function oddServerWithIsolation(isolation: string, more: object = {}): object {
   return { ...oddServer(), gateway: { isolation, ...more } };
 }
 
 Deno.test("sharing of a server's sessions", async (t) => {
   await using gateway = await startGateway({
     servers: {
-      shared: isolated("shared"),
-      session: isolated("session"),
-      agent: isolated("agent"),
+      shared: oddServerWithIsolation("shared"),
+      session: oddServerWithIsolation("session"),
+      agent: oddServerWithIsolation("agent"),
       standard: oddServer(),
-      call: isolated("call"),
-      idle: isolated("agent", { idle_timeout_s: 1 }),
-      narrow: isolated("shared", { max_concurrency: 1 }),
+      call: oddServerWithIsolation("call"),
+      idle: oddServerWithIsolation("agent", { idle_timeout_s: 1 }),
+      narrow: oddServerWithIsolation("shared", { max_concurrency: 1 }),
     },
     rules: { agents: AGENTS },
     args: ["--debug"],
     env: { GATEWAY_INIT_STRATEGY: "lazy" },
   });
   const pid = (server: string, agent_id: string) => {
-    return gateway.text(server, "pid", {}, { agent_id });
+    return gateway.callServerToolForText(server, "pid", {}, { agent_id });
   };
   const sessions = async (server: string) => {
-    const { servers } = await gateway.ask<Status>("get_gateway_status", { agent_id: "a" });
+    const { servers } = await gateway.callGatewayToolForJson<Status>("get_gateway_status", {
+      agent_id: "a",
+    });
     return servers[server]?.sessions;
   };
 
@@ -57,7 +59,7 @@ Deno.test("sharing of a server's sessions", async (t) => {
   await t.step("[servers.isolation] call, after which no process is left", async () => {
     const pids = [await pid("call", "a"), await pid("call", "a"), await pid("call", "b")];
     assert.equal(new Set(pids).size, 3);
-    await until("all have ended", async () => await sessions("call") === 0);
+    await waitUntil("all have ended", async () => await sessions("call") === 0);
   });
 
   await t.step(
@@ -65,7 +67,7 @@ Deno.test("sharing of a server's sessions", async (t) => {
     async () => {
       const first = await pid("idle", "a");
       assert.equal(await pid("idle", "a"), first);
-      await until("it ends", async () => await sessions("idle") === 0);
+      await waitUntil("it ends", async () => await sessions("idle") === 0);
       assert.notEqual(await pid("idle", "a"), first);
     },
   );
@@ -73,7 +75,7 @@ Deno.test("sharing of a server's sessions", async (t) => {
   await t.step("[servers.max-concurrency] further calls are queued", async () => {
     const { client } = gateway;
     const call = (tool: string, id: string) => {
-      const params = executeParams("narrow", tool);
+      const params = executeToolParams("narrow", tool);
       const args = { ...params.arguments as object, agent_id: "a" };
       return client.request("tools/call", { ...params, arguments: args }, id);
     };

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 /** Rules of tests about something else. */
-export const OPEN_RULES = { agents: { tester: { allow: { servers: ["*"] }, status: true } } };
+export const ALLOW_ALL_RULES = { agents: { tester: { allow: { servers: ["*"] }, status: true } } };
 
 /** Files and environment of a gateway. */
 export interface SetupOptions {
@@ -19,10 +19,10 @@ export interface SetupOptions {
 }
 
 /** Enables the log messages that a terminal would show, for tests that wait for them. */
-export const TALKATIVE = { GATEWAY_LOG_LEVEL: "info" };
+export const INFO_LOG_ENV = { GATEWAY_LOG_LEVEL: "info" };
 
 /** Default path of the audit log, from the working folder. */
-export const AUDIT_LOG: string = Deno.build.os === "windows"
+export const DEFAULT_AUDIT_LOG: string = Deno.build.os === "windows"
   ? "../home/AppData/Local/agent-mcp-gateway/audit.jsonl"
   : "../home/.local/state/agent-mcp-gateway/audit.jsonl";
 
@@ -34,28 +34,28 @@ export class Setup {
   /** The home folder. */
   readonly home: string;
   /** The working folder. */
-  readonly folder: string;
+  readonly workingFolder: string;
   /** The complete environment. */
   readonly env: Record<string, string>;
   readonly #root: string;
 
   /** Makes the folder. */
-  constructor({ servers = {}, rules = OPEN_RULES, files = {}, env = {} }: SetupOptions = {}) {
+  constructor({ servers = {}, rules = ALLOW_ALL_RULES, files = {}, env = {} }: SetupOptions = {}) {
     this.#root = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "gateway_" }));
     this.home = join(this.#root, "home");
-    this.folder = join(this.#root, "work");
+    this.workingFolder = join(this.#root, "work");
     Deno.mkdirSync(this.home);
-    Deno.mkdirSync(this.folder);
+    Deno.mkdirSync(this.workingFolder);
     this.env = { ...machineEnvironment(), DENO_DIR: denoDir(), HOME: this.home, ...env };
     const mcpConfig = typeof servers === "object" ? { mcpServers: servers } : servers;
-    if (mcpConfig !== false) this.write(".mcp.json", mcpConfig);
-    if (rules !== false) this.write(".mcp-gateway-rules.json", rules);
-    for (const [name, content] of Object.entries(files)) this.write(name, content);
+    if (mcpConfig !== false) this.writeFile(".mcp.json", mcpConfig);
+    if (rules !== false) this.writeFile(".mcp-gateway-rules.json", rules);
+    for (const [name, content] of Object.entries(files)) this.writeFile(name, content);
   }
 
   /** Writes a file of the working folder: a text, or a value as JSON. */
-  write(name: string, content: unknown): string {
-    const path = join(this.folder, name);
+  writeFile(name: string, content: unknown): string {
+    const path = join(this.workingFolder, name);
     Deno.mkdirSync(join(path, ".."), { recursive: true });
     Deno.writeTextFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
     return path;
@@ -66,8 +66,8 @@ export class Setup {
    *
    * @param name Its path from the working folder.
    */
-  audit(name: string = AUDIT_LOG): AuditLine[] {
-    const text = Deno.readTextFileSync(join(this.folder, name));
+  readAuditLog(name: string = DEFAULT_AUDIT_LOG): AuditLine[] {
+    const text = Deno.readTextFileSync(join(this.workingFolder, name));
     return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
   }
 
@@ -75,7 +75,7 @@ export class Setup {
    * Ids of all running processes that were started from this folder: all of them inherit the home
    * folder.
    */
-  async processes(): Promise<number[]> {
+  async listProcessIds(): Promise<number[]> {
     if (Deno.build.os !== "linux") return [];
     // Deno itself may not read the environment of another process.
     const script = 'grep -lzsxF -- "$1" /proc/[0-9]*/environ';
@@ -93,10 +93,10 @@ export class Setup {
    */
   async close(withinMs = 1000): Promise<void> {
     try {
-      const isEmpty = async () => (await this.processes()).length === 0;
-      await until("the gateway leaves no process", isEmpty, withinMs);
+      const isEmpty = async () => (await this.listProcessIds()).length === 0;
+      await waitUntil("the gateway leaves no process", isEmpty, withinMs);
     } finally {
-      for (const pid of await this.processes()) kill(pid);
+      for (const pid of await this.listProcessIds()) kill(pid);
       Deno.removeSync(this.#root, { recursive: true });
     }
   }
@@ -119,15 +119,15 @@ export function machineEnvironment(): Record<string, string> {
   );
 }
 
-let knownDenoDir: string | undefined;
+let cachedDenoDir: string | undefined;
 
 /** Deno's cache folder; a program with another home would not find it. */
 export function denoDir(): string {
-  knownDenoDir ??= Deno.env.get("DENO_DIR") ?? askDenoDir();
-  return knownDenoDir;
+  cachedDenoDir ??= Deno.env.get("DENO_DIR") ?? queryDenoDir();
+  return cachedDenoDir;
 }
 
-function askDenoDir(): string {
+function queryDenoDir(): string {
   const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
   return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
 }

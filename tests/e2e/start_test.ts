@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { oddServer, readRefusal, type RunningGateway, startGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 /** A server that records each of its starts in a file. */
-function noted(name: string): { command: string; args: string[] } {
+function recordingServer(name: string): { command: string; args: string[] } {
   return oddServer(`--started=${name}`);
 }
 
-function starts(gateway: RunningGateway, name: string): number {
+function countStarts(gateway: RunningGateway, name: string): number {
   try {
-    return Deno.readTextFileSync(join(gateway.setup.folder, name)).split("\n").length - 1;
+    return Deno.readTextFileSync(join(gateway.setup.workingFolder, name)).split("\n").length - 1;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return 0;
     throw error;
@@ -19,17 +19,23 @@ function starts(gateway: RunningGateway, name: string): number {
 
 Deno.test("[lifecycle.eager] servers start after initialize", async () => {
   await using gateway = await startGateway({
-    servers: { one: noted("one"), two: noted("two") },
+    servers: { one: recordingServer("one"), two: recordingServer("two") },
     client: false,
   });
-  await until("the gateway is ready", () => gateway.program.stderr.includes("Gateway is ready"));
-  assert.deepEqual([starts(gateway, "one"), starts(gateway, "two")], [0, 0]);
+  await waitUntil(
+    "the gateway is ready",
+    () => gateway.program.stderr.includes("Gateway is ready"),
+  );
+  assert.deepEqual([countStarts(gateway, "one"), countStarts(gateway, "two")], [0, 0]);
   await gateway.client.initialize();
-  await until("both start", () => starts(gateway, "one") === 1 && starts(gateway, "two") === 1);
+  await waitUntil(
+    "both start",
+    () => countStarts(gateway, "one") === 1 && countStarts(gateway, "two") === 1,
+  );
   // The first call uses the prewarmed session.
-  assert.equal(await gateway.text("one", "count"), "1");
-  assert.equal(await gateway.text("one", "count"), "2");
-  assert.deepEqual([starts(gateway, "one"), starts(gateway, "two")], [1, 1]);
+  assert.equal(await gateway.callServerToolForText("one", "count"), "1");
+  assert.equal(await gateway.callServerToolForText("one", "count"), "2");
+  assert.deepEqual([countStarts(gateway, "one"), countStarts(gateway, "two")], [1, 1]);
 });
 
 for (
@@ -40,16 +46,16 @@ for (
 ) {
   Deno.test(`[lifecycle.lazy] with ${how} on first use`, async () => {
     await using gateway = await startGateway({
-      servers: { one: noted("one"), two: noted("two") },
+      servers: { one: recordingServer("one"), two: recordingServer("two") },
       args: ["--agent", "tester", ...args],
       env,
     });
-    await gateway.ask("list_servers", { include_metadata: true });
-    assert.deepEqual([starts(gateway, "one"), starts(gateway, "two")], [0, 0]);
-    await gateway.ask("get_server_tools", { server: "two" });
-    assert.deepEqual([starts(gateway, "one"), starts(gateway, "two")], [0, 1]);
-    assert.equal(await gateway.text("one", "count"), "1");
-    assert.deepEqual([starts(gateway, "one"), starts(gateway, "two")], [1, 1]);
+    await gateway.callGatewayToolForJson("list_servers", { include_metadata: true });
+    assert.deepEqual([countStarts(gateway, "one"), countStarts(gateway, "two")], [0, 0]);
+    await gateway.callGatewayToolForJson("get_server_tools", { server: "two" });
+    assert.deepEqual([countStarts(gateway, "one"), countStarts(gateway, "two")], [0, 1]);
+    assert.equal(await gateway.callServerToolForText("one", "count"), "1");
+    assert.deepEqual([countStarts(gateway, "one"), countStarts(gateway, "two")], [1, 1]);
   });
 }
 
@@ -63,16 +69,16 @@ Deno.test("a server that hangs", async (t) => {
     const started = performance.now();
     assert.ok((await gateway.client.initialize()).result);
     await gateway.client.request("tools/list");
-    assert.equal((await gateway.ask<unknown[]>("list_servers")).length, 6);
+    assert.equal((await gateway.callGatewayToolForJson<unknown[]>("list_servers")).length, 6);
     assert.ok(performance.now() - started < 5000, "far less than any server is given");
   });
 
   await t.step("[servers.harms-no-other] nor calls of others", async () => {
     const call = { server: "hung_0", tool: "echo", args: {}, timeout_ms: 1000 };
     let isOver = false;
-    const waiting = gateway.callTool("execute_tool", call).finally(() => isOver = true);
+    const waiting = gateway.callGatewayTool("execute_tool", call).finally(() => isOver = true);
     for (let number = 1; number <= 20; number++) {
-      assert.equal(await gateway.text("odd", "count"), String(number));
+      assert.equal(await gateway.callServerToolForText("odd", "count"), String(number));
     }
     assert.equal(isOver, false);
     assert.equal(readRefusal(await waiting).code, "TIMEOUT");
@@ -90,39 +96,46 @@ Deno.test("behaviour of servers", async (t) => {
   });
 
   await t.step("[protocol.server-revisions] a server of 2024-11-05 works", async () => {
-    const [initialize = ""] = (await gateway.text("old", "received")).split("\n");
+    const [initialize = ""] = (await gateway.callServerToolForText("old", "received")).split("\n");
     assert.equal(JSON.parse(initialize).params.protocolVersion, "2025-11-25");
   });
 
   await t.step("[lifecycle.list-changed] a new tool is available immediately", async () => {
     const names = async () => {
-      const answer = await gateway.ask<{ tools: { name: string }[] }>("get_server_tools", {
-        server: "odd",
-        detail: "names",
-      });
+      const answer = await gateway.callGatewayToolForJson<{ tools: { name: string }[] }>(
+        "get_server_tools",
+        {
+          server: "odd",
+          detail: "names",
+        },
+      );
       return answer.tools.map(({ name }) => name);
     };
     assert.equal((await names()).includes("grown"), false);
-    await gateway.text("odd", "grow", { notify: true });
-    await until("it is listed", async () => (await names()).includes("grown"));
+    await gateway.callServerToolForText("odd", "grow", { notify: true });
+    await waitUntil("it is listed", async () => (await names()).includes("grown"));
   });
 
   await t.step("[servers.harms-no-other] one that answers nonsense affects no other", async () => {
     const call = { server: "bare", tool: "x", args: {} };
-    const { code } = await gateway.refusal("execute_tool", call);
+    const { code } = await gateway.expectRefusal("execute_tool", call);
     assert.equal(code, "SERVER_UNAVAILABLE");
-    assert.equal(await gateway.text("old", "count"), "1");
+    assert.equal(await gateway.callServerToolForText("old", "count"), "1");
   });
 
   await t.step("[tools.status] the status has the state of each", async () => {
-    const { servers } = await gateway.ask<{ servers: Record<string, Record<string, unknown>> }>(
+    const { servers } = await gateway.callGatewayToolForJson<
+      { servers: Record<string, Record<string, unknown>> }
+    >(
       "get_gateway_status",
     );
     assert.equal(servers.odd?.state, "ready");
     assert.equal(servers.odd?.sessions, 1);
     assert.equal(typeof servers.odd?.tools, "number");
     assert.equal(typeof servers.odd?.connect_ms, "number");
-    assert.deepEqual(servers.odd?.pids, [Number(await gateway.text("odd", "pid"))]);
+    assert.deepEqual(servers.odd?.pids, [
+      Number(await gateway.callServerToolForText("odd", "pid")),
+    ]);
     assert.equal(typeof servers.bare?.last_error, "string");
   });
 });

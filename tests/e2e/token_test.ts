@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { runOnce } from "./run_once.ts";
 import { readExpiry } from "../../src/cli/times.ts";
 import { redactText } from "../../src/redact.ts";
-import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { Setup } from "./setup.ts";
 
@@ -11,15 +11,15 @@ const RULES = '{\n  // Who.\n  "agents": { "researcher": {} } // all\n}\n';
 
 Deno.test("[cli.token] a token is shown once, and its hash is in the rules", async () => {
   const setup = new Setup({ rules: RULES });
-  const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+  const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
   const make = async (...flags: string[]) => {
     const args = [...words, "token", "researcher", ...flags];
-    const program = new Program({ command, args, cwd: setup.folder, env: setup.env });
+    const program = new Program({ command, args, cwd: setup.workingFolder, env: setup.env });
     await program.closeInput();
-    const { code } = await program.ended();
+    const { code } = await program.waitForEnd();
     return { code, stdout: program.lines.join("\n"), stderr: program.stderr };
   };
-  const path = `${setup.folder}/.mcp-gateway-rules.json`;
+  const path = `${setup.workingFolder}/.mcp-gateway-rules.json`;
   const hash = (token: string) => createHash("sha256").update(token).digest("hex");
 
   const first = await make();

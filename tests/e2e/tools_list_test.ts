@@ -130,8 +130,8 @@ Deno.test("in debug mode there is a fourth tool", async (t) => {
   });
 
   await t.step("[tools.status] it shows the state of the gateway", async () => {
-    await gateway.refusal("execute_tool", { server: "gone", tool: "x", args: {} });
-    const status = await gateway.ask<Record<string, Record<string, unknown>>>(
+    await gateway.expectRefusal("execute_tool", { server: "gone", tool: "x", args: {} });
+    const status = await gateway.callGatewayToolForJson<Record<string, Record<string, unknown>>>(
       "get_gateway_status",
     );
     assert.deepEqual(Object.keys(status), [
@@ -160,8 +160,8 @@ Deno.test("in debug mode there is a fourth tool", async (t) => {
     });
     assert.deepEqual(status.available_servers, ["gone"]);
     assert.deepEqual(status.config_paths, {
-      mcp_config: `${gateway.setup.folder}/.mcp.json`,
-      gateway_rules: `${gateway.setup.folder}/.mcp-gateway-rules.json`,
+      mcp_config: `${gateway.setup.workingFolder}/.mcp.json`,
+      gateway_rules: `${gateway.setup.workingFolder}/.mcp-gateway-rules.json`,
     });
     const { state, last_error } = status.servers?.gone as Record<string, unknown>;
     assert.equal(state, "broken");

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { oddServer, startGateway } from "./gateway.ts";
 import { OtlpReceiver } from "./otlp_receiver.ts";
-import { trapped } from "./trapped.ts";
+import { denoArgsWithTraps } from "./trapped_libraries.ts";
 
-interface Ran {
+interface EndedGateway {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 /** Runs the gateway from source, with traps, for one operation. */
-async function runTrapped(env: Record<string, string>): Promise<Ran> {
+async function runWithTrap(env: Record<string, string>): Promise<EndedGateway> {
   const folder = Deno.makeTempDirSync();
   try {
     const rules = { agents: { a: { allow: { servers: ["odd"] } } } };
@@ -19,7 +19,7 @@ async function runTrapped(env: Record<string, string>): Promise<Ran> {
       JSON.stringify({ mcpServers: { odd: oddServer() } }),
     );
     Deno.writeTextFileSync(`${folder}/rules.json`, JSON.stringify(rules));
-    const words = trapped("src/main.ts", folder, "@opentelemetry/api");
+    const words = denoArgsWithTraps("src/main.ts", folder, "@opentelemetry/api");
     const files = ["--mcp-config", "mcp.json", "--rules", "rules.json", "--agent", "a", "--debug"];
     const child = new Deno.Command(Deno.execPath(), {
       args: [...words, ...files],
@@ -58,7 +58,7 @@ async function runTrapped(env: Record<string, string>): Promise<Ran> {
 }
 
 Deno.test("[trace.off] without OTEL_DENO the library is not loaded", async () => {
-  const { code, stdout, stderr } = await runTrapped({ OTEL_DENO: "false" });
+  const { code, stdout, stderr } = await runWithTrap({ OTEL_DENO: "false" });
   assert.equal(code, 0, stderr);
   assert.equal(stdout.trimEnd().split("\n").length, 3, stdout);
   assert.doesNotMatch(stderr, /was loaded/);
@@ -66,7 +66,7 @@ Deno.test("[trace.off] without OTEL_DENO the library is not loaded", async () =>
 
 Deno.test("[trace.off] with it, it is loaded: the trap above works", async () => {
   await using receiver = new OtlpReceiver();
-  const { code, stderr } = await runTrapped(receiver.env);
+  const { code, stderr } = await runWithTrap(receiver.env);
   assert.notEqual(code, 0);
   assert.match(stderr, /@opentelemetry\/api was loaded/);
 });
@@ -82,7 +82,7 @@ Deno.test("[trace.off] without it, the client's context is passed on unchanged",
     baggage: "user=1",
   };
   const args = { server: "odd", tool: "echo", args: {} };
-  const result = await gateway.callTool("execute_tool", args, meta);
+  const result = await gateway.callGatewayTool("execute_tool", args, meta);
   const [{ text }] = result.content as [{ text: string }];
   const { progressToken: _, ...sent } = JSON.parse(text).params._meta;
   assert.deepEqual(sent, meta);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { oddServer, onlyText, startGateway } from "./gateway.ts";
+import { oddServer, readSingleText, startGateway } from "./gateway.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
-import { FAILED, KIND, OtlpReceiver } from "./otlp_receiver.ts";
+import { OtlpReceiver, SPAN_KIND, STATUS_ERROR } from "./otlp_receiver.ts";
 import type { Fields } from "./raw_client.ts";
 
 const RULES = {
@@ -12,7 +12,7 @@ const PARENT = "b7ad6b7169203331";
 const SECRET = "value-that-no-span-may-hold";
 
 /** The `_meta` of the call that the server received. */
-function metaOf(line: string): Fields {
+function readMeta(line: string): Fields {
   return JSON.parse(line).params._meta ?? {};
 }
 
@@ -33,13 +33,15 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
       mine: 7,
     };
     const args = { server: "odd", tool: "echo", args: { text: SECRET } };
-    const sent = metaOf(onlyText(await gateway.callTool("execute_tool", args, meta)));
-    const call = await receiver.span("tools/call echo");
+    const sent = readMeta(
+      readSingleText(await gateway.callGatewayTool("execute_tool", args, meta)),
+    );
+    const call = await receiver.waitForSpan("tools/call echo");
     assert.equal(sent.traceparent, `00-${TRACE}-${call.spanId}-01`);
     assert.equal(sent.tracestate, meta.tracestate);
     assert.equal(sent.baggage, meta.baggage);
     assert.equal(sent.mine, 7);
-    const operation = await receiver.span("tools/call execute_tool");
+    const operation = await receiver.waitForSpan("tools/call execute_tool");
     assert.equal(operation.traceId, TRACE);
     assert.equal(operation.parentSpanId, PARENT);
   });
@@ -47,11 +49,11 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
   await t.step(
     "[trace.spans] decision, queue and call are children of their operation",
     async () => {
-      const operation = await receiver.span("tools/call execute_tool");
+      const operation = await receiver.waitForSpan("tools/call execute_tool");
       const [decision, queue, call] = await Promise.all([
-        receiver.span("decision"),
-        receiver.span("queue"),
-        receiver.span("tools/call echo"),
+        receiver.waitForSpan("decision"),
+        receiver.waitForSpan("queue"),
+        receiver.waitForSpan("tools/call echo"),
       ]);
       for (const { traceId, parentSpanId } of [decision, queue, call]) {
         assert.deepEqual({ traceId, parentSpanId }, {
@@ -60,10 +62,10 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
         });
       }
       assert.deepEqual([operation, decision, queue, call].map(({ kind }) => kind), [
-        KIND.server,
-        KIND.internal,
-        KIND.internal,
-        KIND.client,
+        SPAN_KIND.server,
+        SPAN_KIND.internal,
+        SPAN_KIND.internal,
+        SPAN_KIND.client,
       ]);
     },
   );
@@ -71,9 +73,9 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
   await t.step(
     "[trace.attributes] with the names of the semantic conventions for MCP",
     async () => {
-      const operation = await receiver.span("tools/call execute_tool");
+      const operation = await receiver.waitForSpan("tools/call execute_tool");
       const { "mcp.session.id": session, "jsonrpc.request.id": id, ...rest } = operation.attributes;
-      const [record] = gateway.audit();
+      const [record] = gateway.readAuditLog();
       assert.equal(session, record?.session);
       assert.equal(id, String(record?.request_id));
       assert.deepEqual(rest, {
@@ -83,36 +85,42 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
         "network.transport": "pipe",
         "gen_ai.agent.id": "tester",
       });
-      assert.deepEqual((await receiver.span("tools/call echo")).attributes, {
+      assert.deepEqual((await receiver.waitForSpan("tools/call echo")).attributes, {
         "mcp.method.name": "tools/call",
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": "echo",
         "network.transport": "pipe",
         "gateway.server": "odd",
       });
-      const { attributes } = await receiver.span("decision");
+      const { attributes } = await receiver.waitForSpan("decision");
       assert.deepEqual(attributes, { "gateway.rule": record?.rule });
     },
   );
 
   await t.step("[trace.failures] a failure is recorded on its span", async () => {
-    await gateway.refusal("execute_tool", { server: "odd", tool: "pid", args: {} });
-    const denied = await receiver.span("tools/call execute_tool", ({ status, attributes }) => {
-      return status?.code === FAILED && attributes["error.type"] === "DENIED_BY_POLICY";
-    });
-    const decision = await receiver.span("decision", (span) => span.traceId === denied.traceId);
+    await gateway.expectRefusal("execute_tool", { server: "odd", tool: "pid", args: {} });
+    const denied = await receiver.waitForSpan(
+      "tools/call execute_tool",
+      ({ status, attributes }) => {
+        return status?.code === STATUS_ERROR && attributes["error.type"] === "DENIED_BY_POLICY";
+      },
+    );
+    const decision = await receiver.waitForSpan(
+      "decision",
+      (span) => span.traceId === denied.traceId,
+    );
     assert.match(String(decision.attributes["gateway.rule"]), /^deny\b|\bdeny\b/);
 
-    await gateway.execute("odd", "fails");
-    const failed = await receiver.span("tools/call fails");
+    await gateway.callServerTool("odd", "fails");
+    const failed = await receiver.waitForSpan("tools/call fails");
     assert.equal(failed.attributes["error.type"], "tool_error");
-    assert.equal(failed.status?.code, FAILED);
+    assert.equal(failed.status?.code, STATUS_ERROR);
 
-    await gateway.execute("odd", "rpc_error", { error: { code: -32050, message: SECRET } });
-    const { attributes, status } = await receiver.span("tools/call rpc_error");
+    await gateway.callServerTool("odd", "rpc_error", { error: { code: -32050, message: SECRET } });
+    const { attributes, status } = await receiver.waitForSpan("tools/call rpc_error");
     assert.equal(attributes["error.type"], "-32050");
     assert.equal(attributes["rpc.response.status_code"], "-32050");
-    assert.equal(status?.code, FAILED);
+    assert.equal(status?.code, STATUS_ERROR);
   });
 
   await t.step("[trace.context] an invalid context starts a new trace", async () => {
@@ -121,11 +129,13 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
     ) {
       const args = { server: "odd", tool: "echo", args: {} };
       const meta = { traceparent, tracestate: "stale=1" };
-      const sent = metaOf(onlyText(await gateway.callTool("execute_tool", args, meta)));
+      const sent = readMeta(
+        readSingleText(await gateway.callGatewayTool("execute_tool", args, meta)),
+      );
       const [, trace = "", span] = String(sent.traceparent).split("-");
       assert.notEqual(trace, TRACE);
       assert.equal(sent.tracestate, undefined);
-      await receiver.span("tools/call echo", ({ spanId, traceId }) => {
+      await receiver.waitForSpan("tools/call echo", ({ spanId, traceId }) => {
         return spanId === span && traceId === trace;
       });
     }
@@ -134,15 +144,15 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
   await t.step(
     "[trace.context] a client that does not trace gets a trace, too",
     async () => {
-      const sent = metaOf(await gateway.text("odd", "echo"));
+      const sent = readMeta(await gateway.callServerToolForText("odd", "echo"));
       assert.match(String(sent.traceparent), /^00-[\da-f]{32}-[\da-f]{16}-01$/);
       const span = String(sent.traceparent).split("-")[2];
-      await receiver.span("tools/call echo", ({ spanId }) => spanId === span);
+      await receiver.waitForSpan("tools/call echo", ({ spanId }) => spanId === span);
     },
   );
 
   await t.step("[trace.no-values] no values of arguments", () => {
-    assert.equal(receiver.text.includes(SECRET), false);
+    assert.equal(receiver.receivedText.includes(SECRET), false);
   });
 });
 
@@ -150,7 +160,7 @@ Deno.test("[trace.spans] the last spans are exported before the gateway ends", a
   await using receiver = new OtlpReceiver();
   const env = { ...receiver.env, OTEL_BSP_SCHEDULE_DELAY: "600000" };
   const gateway = await startGateway({ servers: { odd: oddServer() }, env });
-  await gateway.text("odd", "count");
+  await gateway.callServerToolForText("odd", "count");
   assert.deepEqual(receiver.spans, [], "none is exported before its time");
   await gateway.end();
   assert.deepEqual(receiver.spans.map(({ name }) => name).sort(), [
@@ -173,7 +183,7 @@ Deno.test("[trace.no-values] a warning about a key in a URL, which Deno's own sp
   const env = { ...receiver.env, KEY: SECRET, PLACE: host };
   await using gateway = await startGateway({ servers, env });
   for (const name of ["keyed", "keyed", "placed"]) {
-    assert.equal(await gateway.text(name, "read"), "read");
+    assert.equal(await gateway.callServerToolForText(name, "read"), "read");
   }
   const warnings = gateway.program.stderr.match(/.*will stand in Deno's traces.*/g) ?? [];
   assert.equal(warnings.length, 1);

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import {
-  executeParams,
+  executeToolParams,
   oddServer,
   readRefusal,
   type Refusal,
   type RunningGateway,
   startGateway,
 } from "./gateway.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
-const impatient = { connect_timeout_ms: 1000 };
+const SHORT_CONNECT_TIMEOUT = { connect_timeout_ms: 1000 };
 
 /** Servers that cannot be used, and the message to the agent for each. */
 const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>> = {
@@ -26,11 +26,11 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>>
     expected: /It exited with code 3\..*I cannot live like this/s,
   },
   silent: {
-    entry: { ...oddServer("--hold=initialize"), gateway: impatient },
+    entry: { ...oddServer("--hold=initialize"), gateway: SHORT_CONNECT_TIMEOUT },
     expected: /did not answer within 1000 ms/,
   },
   "lists-nothing": {
-    entry: { ...oddServer("--hold=tools/list"), gateway: impatient },
+    entry: { ...oddServer("--hold=tools/list"), gateway: SHORT_CONNECT_TIMEOUT },
     expected: /did not list its tools within 1000 ms/,
   },
   future: {
@@ -61,8 +61,8 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
   await t.step("[servers.harms-no-other] others answer immediately", async () => {
     let isOver = false;
     const call = { server: "silent", tool: "echo", args: {} };
-    const refused = gateway.refusal("execute_tool", call).finally(() => isOver = true);
-    assert.equal(await gateway.text("odd", "count"), "1");
+    const refused = gateway.expectRefusal("execute_tool", call).finally(() => isOver = true);
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
     assert.equal(isOver, false);
     await refused;
   });
@@ -72,7 +72,7 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
   await t.step(name, async () => {
     const refusals = await Promise.all(
       Object.keys(UNAVAILABLE).map((server) => {
-        return gateway.refusal("execute_tool", { server, tool: "echo", args: {} });
+        return gateway.expectRefusal("execute_tool", { server, tool: "echo", args: {} });
       }),
     );
     for (const [index, [server, { expected }]] of Object.entries(UNAVAILABLE).entries()) {
@@ -89,7 +89,7 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
 
   await t.step("[errors.unavailable] get_server_tools says the same", async () => {
     for (const server of ["no-program", "unset"]) {
-      const { code, message } = await gateway.refusal("get_server_tools", { server });
+      const { code, message } = await gateway.expectRefusal("get_server_tools", { server });
       assert.equal(code, "SERVER_UNAVAILABLE");
       assert.match(message, UNAVAILABLE[server]?.expected ?? /$^/);
     }
@@ -97,13 +97,13 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
 
   await t.step("[errors.no-insides] the home folder is ~", async () => {
     const call = { server: "dies", tool: "echo", args: {} };
-    const { message } = await gateway.refusal("execute_tool", call);
+    const { message } = await gateway.expectRefusal("execute_tool", call);
     assert.match(message, /said ~\/odd/);
     assert.equal(message.includes(gateway.setup.home), false);
   });
 
   await t.step("[servers.harms-no-other] the session of another one was kept", async () => {
-    assert.equal(await gateway.text("odd", "count"), "2");
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "2");
   });
 });
 
@@ -113,8 +113,8 @@ const CANARIES = {
   lines: "-----BEGIN KEY-----\ncanary-line-one-77\ncanary-line-two-88\n-----END KEY-----",
 };
 
-async function crash(gateway: RunningGateway, say: string): Promise<string> {
-  const answer = await gateway.execute("odd", "crash", { say });
+async function crashServer(gateway: RunningGateway, say: string): Promise<string> {
+  const answer = await gateway.callServerTool("odd", "crash", { say });
   const { code, message } = readRefusal(answer);
   assert.equal(code, "SERVER_UNAVAILABLE");
   return message;
@@ -136,19 +136,22 @@ Deno.test("a server that crashes during a call", async (t) => {
   await t.step(
     "[errors.crashed] every call in progress fails, and the next reconnects",
     async () => {
-      assert.equal(await gateway.text("odd", "count"), "1");
-      const waiting = gateway.client.request("tools/call", executeParams("odd", "wait"));
-      await until("the call waits", async () => await gateway.text("odd", "waiting") === "1");
-      assert.match(await crash(gateway, "farewell"), /It exited with code 7\..*\nfarewell$/);
+      assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+      const waiting = gateway.client.request("tools/call", executeToolParams("odd", "wait"));
+      await waitUntil(
+        "the call waits",
+        async () => await gateway.callServerToolForText("odd", "waiting") === "1",
+      );
+      assert.match(await crashServer(gateway, "farewell"), /It exited with code 7\..*\nfarewell$/);
       const refusal = readRefusal((await waiting).result);
       assert.equal(refusal.code, "SERVER_UNAVAILABLE");
-      assert.equal(await gateway.text("odd", "count"), "1");
+      assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
     },
   );
 
   await t.step("[errors.stderr-quoted] with the last 20 lines at most", async () => {
     const lines = Array.from({ length: 50 }, (_, number) => `line ${number}`);
-    const message = await crash(gateway, lines.join("\n"));
+    const message = await crashServer(gateway, lines.join("\n"));
     assert.ok(message.endsWith(lines.slice(-20).join("\n")), message);
     assert.equal(message.includes("line 29\n"), false);
   });
@@ -156,7 +159,7 @@ Deno.test("a server that crashes during a call", async (t) => {
   await t.step("[errors.stderr-quoted] at most 2 KB are quoted, in any script", async () => {
     for (const letter of ["x", "é", "名", "😀"]) {
       const bytes = (text: string) => new TextEncoder().encode(text).length;
-      const message = await crash(gateway, `${letter.repeat(3000 / bytes(letter))}!`);
+      const message = await crashServer(gateway, `${letter.repeat(3000 / bytes(letter))}!`);
       const quoted = message.split("\n").slice(1).join("\n");
       const length = bytes(quoted);
       assert.ok(length <= 2048 && length > 2040, `${length} bytes`);
@@ -165,7 +168,7 @@ Deno.test("a server that crashes during a call", async (t) => {
   });
 
   await t.step("[errors.no-secrets] texts that look like secrets are removed, too", async () => {
-    const message = await crash(
+    const message = await crashServer(
       gateway,
       "token=SECRETTOKEN123 is bad\napi_key: sk-0123456789abcdefgh",
     );
@@ -175,13 +178,13 @@ Deno.test("a server that crashes during a call", async (t) => {
   await t.step("[errors.no-secrets] secrets and the home folder removed", async () => {
     const { home } = gateway.setup;
     const stderr = [...Object.values(CANARIES), `${home}/x`, `KEY=${CANARIES.own}!`].join("\n");
-    const message = await crash(gateway, stderr);
+    const message = await crashServer(gateway, stderr);
     assert.match(message, /~\/x\nKEY=\[redacted\]!$/);
     // A cut within a secret must not leave half of it.
     for (let over = 1; over < CANARIES.own.length; over += 3) {
-      await crash(gateway, CANARIES.own + "x".repeat(2048 - CANARIES.own.length + over));
+      await crashServer(gateway, CANARIES.own + "x".repeat(2048 - CANARIES.own.length + over));
     }
-    const answers = gateway.client.received.map(({ text }) => text).join("\n");
+    const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
     for (const text of [answers, gateway.program.stderr]) {
       for (const secret of ["y-own-4f81aa", "inherited-93d0", "line-one-77", "line-two-88", home]) {
         assert.deepEqual(text.split("\n").filter((line) => line.includes(secret)), [], secret);

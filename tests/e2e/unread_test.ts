@@ -2,22 +2,24 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { runOnce } from "./run_once.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 const isWindows = Deno.build.os === "windows";
 
 /** More than a pipe and its queue can hold. */
-const MANY = 6000;
+const MANY_CALLS = 6000;
 
 /** Lists the servers repeatedly. */
-async function askManyTimes(gateway: RunningGateway, count: number): Promise<void> {
+async function listServersRepeatedly(gateway: RunningGateway, count: number): Promise<void> {
   for (let done = 0; done < count; done += 500) {
-    await Promise.all(Array.from({ length: 500 }, () => gateway.ask("list_servers")));
+    await Promise.all(
+      Array.from({ length: 500 }, () => gateway.callGatewayToolForJson("list_servers")),
+    );
   }
 }
 
 /** Ends a gateway as its client does; its output is read only after its end. */
-async function endUnread(gateway: RunningGateway): Promise<void> {
+async function endQuickly(gateway: RunningGateway): Promise<void> {
   const since = performance.now();
   await gateway.end();
   const tookMs = performance.now() - since;
@@ -43,7 +45,7 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
 }
 
 /** A folder that is removed at the end of its block. */
-function temporaryFolder(): Disposable & { readonly path: string } {
+function makeTempFolder(): Disposable & { readonly path: string } {
   const path = Deno.makeTempDirSync();
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
@@ -57,19 +59,19 @@ for (const format of ["text", "json"]) {
     const gateway = await startGateway({
       servers: { odd: oddServer() },
       env: { GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
-      leavesStderr: true,
+      leavesStderrUnread: true,
     });
     try {
       const say = "a line that the log has at debug level\n".repeat(50_000);
-      const crashed = await gateway.refusal("execute_tool", {
+      const crashed = await gateway.expectRefusal("execute_tool", {
         server: "odd",
         tool: "crash",
         args: { say },
       });
       assert.equal(crashed.code, "SERVER_UNAVAILABLE");
-      assert.equal(await gateway.text("odd", "count"), "1");
+      assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
       gateway.program.readStderr();
-      const dropped = await until("it is reported", () => {
+      const dropped = await waitUntil("it is reported", () => {
         return /Lines of the log were dropped.*dropped\D+(\d+)/.exec(gateway.program.stderr)?.[1];
       });
       assert.ok(Number(dropped) > 1000, dropped);
@@ -92,23 +94,26 @@ Deno.test("[log.unread] a gateway whose log nobody reads ends with its client", 
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     env: { GATEWAY_LOG_LEVEL: "debug" },
-    leavesStderr: true,
+    leavesStderrUnread: true,
   });
   const say = "a line that fills the pipe\n".repeat(50_000);
-  await gateway.callTool("execute_tool", { server: "odd", tool: "crash", args: { say } });
-  await endUnread(gateway);
+  await gateway.callGatewayTool("execute_tool", { server: "odd", tool: "crash", args: { say } });
+  await endQuickly(gateway);
 });
 
 Deno.test({
   name: "[audit.unread] nobody reads an audit pipe: calls are answered, dropped lines are counted",
   ignore: isWindows,
   fn: async () => {
-    using folder = temporaryFolder();
+    using folder = makeTempFolder();
     const path = join(folder.path, "audit.fifo");
     await makePipe(path);
     await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
-    await askManyTimes(gateway, MANY);
-    await until("it is reported", () => /Nothing reads the audit log/.test(gateway.program.stderr));
+    await listServersRepeatedly(gateway, MANY_CALLS);
+    await waitUntil(
+      "it is reported",
+      () => /Nothing reads the audit log/.test(gateway.program.stderr),
+    );
     let text = "";
     const decoder = new TextDecoder();
     using reader = await Deno.open(path, { read: true, write: true });
@@ -120,7 +125,7 @@ Deno.test({
         if (text.endsWith("\n") && text.includes('"last"')) return;
       }
     })();
-    const dropped = await until("the count is reported", () => {
+    const dropped = await waitUntil("the count is reported", () => {
       return /The audit log is read again.* dropped=(\d+)/.exec(gateway.program.stderr)?.[1];
     });
     const params = { name: "list_servers", arguments: {} };
@@ -128,7 +133,7 @@ Deno.test({
     await reading;
     const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line));
     assert.ok(Number(dropped) > 500, dropped);
-    assert.equal(lines.length + Number(dropped), MANY + 1);
+    assert.equal(lines.length + Number(dropped), MANY_CALLS + 1);
     await gateway.end();
   },
 });
@@ -137,12 +142,12 @@ Deno.test({
   name: "[audit.unread] an audit pipe that nobody reads does not delay the end",
   ignore: isWindows,
   fn: async () => {
-    using folder = temporaryFolder();
+    using folder = makeTempFolder();
     const path = join(folder.path, "audit.fifo");
     await makePipe(path);
     await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
-    await askManyTimes(gateway, 1000);
-    await endUnread(gateway);
+    await listServersRepeatedly(gateway, 1000);
+    await endQuickly(gateway);
     assert.match(gateway.program.stderr, /^error: Entries of the audit log were lost/m);
   },
 });
@@ -151,18 +156,18 @@ Deno.test({
   name: "[audit.unread] a pipe that replaces the audit file, or another pipe, delays no call",
   ignore: isWindows,
   fn: async () => {
-    using folder = temporaryFolder();
+    using folder = makeTempFolder();
     const path = join(folder.path, "audit.jsonl");
     const replace = async (): Promise<void> => {
       Deno.removeSync(path);
       await makePipe(path);
     };
     await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
-    await gateway.ask("list_servers");
+    await gateway.callGatewayToolForJson("list_servers");
     await replace();
-    await until("it is reported", async () => {
+    await waitUntil("it is reported", async () => {
       // A call that waits for the pipe's reader would wait forever.
-      await within(askManyTimes(gateway, 500), 10_000);
+      await within(listServersRepeatedly(gateway, 500), 10_000);
       return /Nothing reads the audit log/.test(gateway.program.stderr);
     });
     await replace();
@@ -170,8 +175,8 @@ Deno.test({
     const line = readLine(reader);
     let hasLine = false;
     void line.then(() => hasLine = true);
-    await until("the new pipe has a line", async () => {
-      await gateway.ask("list_servers");
+    await waitUntil("the new pipe has a line", async () => {
+      await gateway.callGatewayToolForJson("list_servers");
       return hasLine;
     });
     assert.equal(JSON.parse(await line).operation, "list_servers");
@@ -185,18 +190,18 @@ Deno.test({
   fn: async () => {
     await using gateway = await startGateway({
       env: { GATEWAY_AUDIT_LOG: "/dev/stderr", GATEWAY_LOG_FORMAT: "json" },
-      leavesStderr: true,
+      leavesStderrUnread: true,
     });
-    await askManyTimes(gateway, MANY);
+    await listServersRepeatedly(gateway, MANY_CALLS);
     gateway.program.readStderr();
-    const dropped = await until("it is reported", () => {
+    const dropped = await waitUntil("it is reported", () => {
       return /Lines of the log were dropped.*"dropped":(\d+)/.exec(gateway.program.stderr)?.[1];
     });
-    await gateway.ask("list_servers");
+    await gateway.callGatewayToolForJson("list_servers");
     await gateway.end();
     const lines = gateway.program.stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
     const entries = lines.filter(({ operation }) => operation === "list_servers");
-    assert.equal(entries.length + Number(dropped), MANY + 1);
+    assert.equal(entries.length + Number(dropped), MANY_CALLS + 1);
   },
 });
 
@@ -210,8 +215,8 @@ Deno.test({
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(stderr, /GATEWAY_AUDIT_LOG: standard output carries the protocol; /);
     await using gateway = await startGateway({ env, transport: "http" });
-    await gateway.ask("list_servers");
-    const line = await until("the line", () => gateway.program.lines[0]);
+    await gateway.callGatewayToolForJson("list_servers");
+    const line = await waitUntil("the line", () => gateway.program.lines[0]);
     assert.equal(JSON.parse(line).operation, "list_servers");
   },
 });

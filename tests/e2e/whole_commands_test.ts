@@ -5,9 +5,9 @@ import { oddServer } from "./gateway.ts";
 import { VERSION } from "./gateway_command.ts";
 
 /** A command line, its exit code, and its expected standard output. */
-type Case = readonly [words: string, code: number, output: RegExp];
+type CommandCase = readonly [words: string, code: number, output: RegExp];
 
-const CASES: readonly Case[] = [
+const CASES: readonly CommandCase[] = [
   ["--version", 0, new RegExp(`^${VERSION}$`)],
   ["--help", 0, /\bdoctor\b/],
   ["validate --json", 0, /"errors": ?\[\]/],

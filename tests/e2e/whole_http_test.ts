@@ -32,17 +32,17 @@ for (const command of EVERY_COMMAND) {
       env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN },
       client: false,
     });
-    assert.equal(await new HttpClient(gateway, "amg_wrong").open(), 401);
+    assert.equal(await new HttpClient(gateway, "amg_wrong").openSession(), 401);
     for (const token of ["amg_a", await issuer.token()]) {
       const client = new HttpClient(gateway, token);
-      assert.equal(await client.open(), 200);
+      assert.equal(await client.openSession(), 200);
       const call = { server: "odd", tool: "count", args: {} };
-      assert.equal(await client.call("execute_tool", call), "ok");
+      assert.equal(await client.callGatewayToolForOutcome("execute_tool", call), "ok");
     }
     const limited = new HttpClient(gateway, "amg_b");
-    assert.equal(await limited.open(), 200);
-    assert.equal(await limited.call("list_servers"), "ok");
-    assert.equal(await limited.call("list_servers"), "RATE_LIMITED");
+    assert.equal(await limited.openSession(), 200);
+    assert.equal(await limited.callGatewayToolForOutcome("list_servers"), "ok");
+    assert.equal(await limited.callGatewayToolForOutcome("list_servers"), "RATE_LIMITED");
     assert.equal((await readMetrics(gateway, "wrong"))[0], 401);
     const [status, metrics] = await readMetrics(gateway, METRICS_TOKEN);
     assert.equal(status, 200);
@@ -64,9 +64,9 @@ for (const command of EVERY_COMMAND) {
       await using one = await startGateway(options);
       await using other = await startGateway(options);
       for (const gateway of [one, other, one]) {
-        assert.deepEqual(await gateway.ask("list_servers"), []);
+        assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), []);
       }
-      assert.equal((await other.refusal("list_servers")).code, "RATE_LIMITED");
+      assert.equal((await other.expectRefusal("list_servers")).code, "RATE_LIMITED");
     },
   });
 }

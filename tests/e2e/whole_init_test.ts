@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LOCAL_COMMANDS } from "./every_command.ts";
 import { oddServer } from "./gateway.ts";
-import { commandWords, type GatewayCommand, shippedEnvironment } from "./gateway_command.ts";
+import { type GatewayCommand, gatewayCommandLine, shippedEnvironment } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { RawClient } from "./raw_client.ts";
 import { Setup } from "./setup.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 /** Whether the `script` of util-linux is installed, which provides a pseudo-terminal. */
 const HAS_TERMINAL = await hasScript();
@@ -22,13 +22,13 @@ async function hasScript(): Promise<boolean> {
  *
  * @returns Everything that the terminal showed.
  */
-async function pressEnter(setup: Setup, command: GatewayCommand): Promise<string> {
-  const words = [...await commandWords(command), "init"];
+async function runInitWithDefaults(setup: Setup, command: GatewayCommand): Promise<string> {
+  const words = [...await gatewayCommandLine(command), "init"];
   const line = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
   const program = new Program({
     command: "script",
     args: ["-qec", `stty cols 100 rows 40; ${line}`, "/dev/null"],
-    cwd: setup.folder,
+    cwd: setup.workingFolder,
     env: { ...setup.env, TERM: "xterm-256color", SHELL: "/bin/sh" },
   });
   let shown = "";
@@ -37,25 +37,25 @@ async function pressEnter(setup: Setup, command: GatewayCommand): Promise<string
     assert.ok(answered < 30, `init asks and asks:\n${shown}`);
     // The mark of an open question.
     const asked = () => program.hasEnded || (shown.match(/◆/g)?.length ?? 0) > answered;
-    await until(`question ${answered + 1}, after:\n${shown}`, asked);
+    await waitUntil(`question ${answered + 1}, after:\n${shown}`, asked);
     if (!program.hasEnded) await program.write("\r");
   }
-  const { code } = await program.ended();
+  const { code } = await program.waitForEnd();
   assert.equal(code, 0, shown);
   return shown;
 }
 
 /** Runs `init --yes` and returns what it wrote to stderr. */
-async function runAgain(setup: Setup, command: GatewayCommand): Promise<string> {
-  const [first, ...args] = await commandWords(command);
+async function runInitAgain(setup: Setup, command: GatewayCommand): Promise<string> {
+  const [first, ...args] = await gatewayCommandLine(command);
   const program = new Program({
     command: first,
     args: [...args, "init", "--yes"],
-    cwd: setup.folder,
+    cwd: setup.workingFolder,
     env: setup.env,
   });
   await program.closeInput();
-  const { code } = await program.ended();
+  const { code } = await program.waitForEnd();
   assert.equal(code, 0, program.stderr);
   return program.stderr;
 }
@@ -73,7 +73,7 @@ for (const command of LOCAL_COMMANDS) {
         env: shippedEnvironment(command),
       });
       try {
-        const shown = await pressEnter(setup, command);
+        const shown = await runInitWithDefaults(setup, command);
         // deno-lint-ignore no-control-regex
         const text = shown.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replaceAll("\r", "");
         const [, json = ""] = /^(\{\n {2}"mcpServers"[^]*?^\})/m.exec(text) ?? [];
@@ -90,7 +90,7 @@ for (const command of LOCAL_COMMANDS) {
           args: string[];
         }[];
         assert.ok(entry);
-        const program = new Program({ ...entry, cwd: setup.folder, env: setup.env });
+        const program = new Program({ ...entry, cwd: setup.workingFolder, env: setup.env });
         const raw = new RawClient(program);
         await raw.initialize();
         const { result } = await raw.request("tools/call", {
@@ -99,14 +99,14 @@ for (const command of LOCAL_COMMANDS) {
         });
         assert.equal(JSON.stringify(result?.content), '[{"type":"text","text":"1"}]', text);
         await program.closeInput();
-        assert.equal((await program.ended()).code, 0);
+        assert.equal((await program.waitForEnd()).code, 0);
         // Only the gateway's own files are written without confirmation.
         const after = Deno.readTextFileSync(join(setup.home, ".claude.json"));
         assert.deepEqual(JSON.parse(after), client);
         // A second run does not take over the entry that was pasted.
         const mcpServers = { ...client.mcpServers, gw: entry };
-        setup.write("../home/.claude.json", JSON.stringify({ mcpServers }));
-        const again = await runAgain(setup, command);
+        setup.writeFile("../home/.claude.json", JSON.stringify({ mcpServers }));
+        const again = await runInitAgain(setup, command);
         assert.match(again, /left out "gw", which is the gateway itself/);
         const own = Deno.readTextFileSync(join(setup.home, ".config/agent-mcp-gateway/.mcp.json"));
         assert.doesNotMatch(own, /"gw"/);

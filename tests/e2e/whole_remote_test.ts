@@ -27,7 +27,7 @@ for (const command of EVERY_COMMAND) {
         servers: { notes: { url: server.url } },
         env: { BROWSER: browserCommand(log) },
       });
-      const calls = Array.from({ length: 3 }, () => gateway.text("notes", "read"));
+      const calls = Array.from({ length: 3 }, () => gateway.callServerToolForText("notes", "read"));
       assert.deepEqual(await Promise.all(calls), ["read", "read", "read"]);
       const store = join(gateway.setup.home, ".config", "agent-mcp-gateway", "oauth");
       assert.equal(
@@ -36,7 +36,7 @@ for (const command of EVERY_COMMAND) {
       );
       // A token that the server refuses is renewed.
       service.revokeAll();
-      assert.equal(await gateway.text("notes", "read"), "read");
+      assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
     }
     assert.equal(Deno.readTextFileSync(log).match(/^opened /gm)?.length, 1);
     Deno.removeSync(log);
@@ -69,9 +69,9 @@ for (const command of EVERY_COMMAND) {
       servers: { odd: oddServer() },
       env: receiver.env,
     });
-    assert.equal(await gateway.text("odd", "count"), "1");
-    const operation = await receiver.span("tools/call execute_tool");
-    const call = await receiver.span("tools/call count");
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+    const operation = await receiver.waitForSpan("tools/call execute_tool");
+    const call = await receiver.waitForSpan("tools/call count");
     assert.equal(call.parentSpanId, operation.spanId);
   });
 }

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
-import { oddServer, onlyText, startGateway, type Transport } from "./gateway.ts";
+import { oddServer, readSingleText, startGateway, type TransportKind } from "./gateway.ts";
 import { EVERY_COMMAND } from "./every_command.ts";
 import { GATEWAY_COMMAND, type GatewayCommand, VERSION } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
 
 /** The transports of a form: a container serves HTTP; whole_http_test.ts has HTTP from every form. */
-function transportsOf(command: GatewayCommand): readonly Transport[] {
+function supportedTransports(command: GatewayCommand): readonly TransportKind[] {
   if (command === "image") return ["http"];
   return command === GATEWAY_COMMAND ? ["stdio", "http"] : ["stdio"];
 }
 
 for (const command of EVERY_COMMAND) {
-  for (const transport of transportsOf(command)) {
+  for (const transport of supportedTransports(command)) {
     Deno.test(`the whole job, from ${command}, over ${transport}`, async (t) => {
       await using gateway = await startGateway({
         command,
@@ -38,17 +38,20 @@ for (const command of EVERY_COMMAND) {
       });
 
       await t.step("[tools.servers-shape] discovers servers", async () => {
-        const servers = await gateway.ask("list_servers", { agent_id: "a" });
+        const servers = await gateway.callGatewayToolForJson("list_servers", { agent_id: "a" });
         assert.deepEqual(servers, [{ name: "odd" }, { name: "dies" }]);
       });
 
       await t.step("[tools.listing-shape] [tools.signatures] discovers tools", async () => {
-        const answer = await gateway.ask<{ tools: unknown[]; detail: string }>("get_server_tools", {
-          agent_id: "a",
-          server: "odd",
-          names: "echo",
-          detail: "signatures",
-        });
+        const answer = await gateway.callGatewayToolForJson<{ tools: unknown[]; detail: string }>(
+          "get_server_tools",
+          {
+            agent_id: "a",
+            server: "odd",
+            names: "echo",
+            detail: "signatures",
+          },
+        );
         const description = "What echo does";
         assert.deepEqual(answer.tools, [
           { name: "echo", signature: "echo(text?: string)", description },
@@ -56,36 +59,41 @@ for (const command of EVERY_COMMAND) {
       });
 
       await t.step("[tools.execute-unchanged] calls one", async () => {
-        const text = await gateway.text("odd", "echo", { text: "é" }, { agent_id: "a" });
+        const text = await gateway.callServerToolForText("odd", "echo", { text: "é" }, {
+          agent_id: "a",
+        });
         assert.deepEqual(JSON.parse(text).params.arguments, { text: "é" });
       });
 
       await t.step("[tools.task] [protocol.progress] also a task, also with progress", async () => {
-        await gateway.text("odd", "must_be_task", {}, { agent_id: "a" });
+        await gateway.callServerToolForText("odd", "must_be_task", {}, { agent_id: "a" });
         const { result } = await client.request("tools/call", {
           name: "execute_tool",
           arguments: { agent_id: "a", server: "odd", tool: "progress", args: {} },
           _meta: { progressToken: 0 },
         });
-        assert.equal(onlyText(result), "done");
-        assert.equal(client.notifications("notifications/progress").length, 3);
+        assert.equal(readSingleText(result), "done");
+        assert.equal(client.notificationParams("notifications/progress").length, 3);
       });
 
       await t.step("[errors.denied] is refused", async () => {
         const call = { agent_id: "a", server: "odd", tool: "env", args: {} };
-        const { code, rule } = await gateway.refusal("execute_tool", call);
+        const { code, rule } = await gateway.expectRefusal("execute_tool", call);
         assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.a.deny.tools.odd[0]"]);
       });
 
       await t.step("[errors.unavailable] [errors.timeout] meets failures", async () => {
         const dies = { agent_id: "a", server: "dies", tool: "x", args: {} };
-        assert.equal((await gateway.refusal("execute_tool", dies)).code, "SERVER_UNAVAILABLE");
+        assert.equal(
+          (await gateway.expectRefusal("execute_tool", dies)).code,
+          "SERVER_UNAVAILABLE",
+        );
         const slow = { agent_id: "a", server: "odd", tool: "wait", args: {}, timeout_ms: 50 };
-        assert.equal((await gateway.refusal("execute_tool", slow)).code, "TIMEOUT");
+        assert.equal((await gateway.expectRefusal("execute_tool", slow)).code, "TIMEOUT");
       });
 
       await t.step("[audit.fields] everything is in the audit log", () => {
-        const decisions = gateway.audit().map(({ decision }) => decision);
+        const decisions = gateway.readAuditLog().map(({ decision }) => decision);
         assert.deepEqual(decisions, [
           ...["ALLOW", "ALLOW", "ALLOW", "ALLOW", "ALLOW"],
           ...["DENY", "ERROR", "ERROR"],

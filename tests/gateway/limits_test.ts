@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { SessionScene } from "./session_scene.ts";
 
 const ANY = { allow: { servers: ["*"] } };
@@ -85,12 +85,12 @@ Deno.test("[rules.limits] a permit is released however the call ends", async () 
   const controller = new AbortController();
   await scene.begin("a", { signal: controller.signal });
   controller.abort();
-  await until("a cancelled call is over", () => scene.limits.callCount === 0);
+  await waitUntil("a cancelled call is over", () => scene.limits.callCount === 0);
 
   const gone = scene.addClient();
   await scene.begin("a", { client: gone });
   await scene.peer(gone).close();
-  await until("the call of a client that is gone is over", () => scene.limits.callCount === 0);
+  await waitUntil("the call of a client that is gone is over", () => scene.limits.callCount === 0);
 
   assert.equal((await scene.call("get_server_tools", { agent_id: "a" })).code, "INVALID_ARGUMENTS");
   assert.equal(
@@ -130,7 +130,7 @@ Deno.test("[rules.limits] the whole gateway has limits, too", async () => {
   assert.equal(code, "RATE_LIMITED");
   assert.match(message ?? "", /^The gateway already has 2 active calls, its maximum\./);
   scene.waiting[0]?.end();
-  await until("a place is free", () => scene.limits.callCount === 1);
+  await waitUntil("a place is free", () => scene.limits.callCount === 1);
   const late = await scene.call("wait", { agent_id: "b" });
   assert.match(late.message ?? "", /^The gateway has made the 3 calls/);
   assert.ok((late.retry_after_ms ?? 0) > 50_000);
@@ -140,7 +140,7 @@ Deno.test("[rules.limits] the number of unanswered calls is bounded", async () =
   await using scene = await SessionScene.open({ agents: { a: {} } });
   const calls = Array.from({ length: 10_500 }, () => scene.call("wait", { agent_id: "a" }));
   const answers = Promise.all(calls);
-  await until("all have begun", () => {
+  await waitUntil("all have begun", () => {
     return scene.audit().length === 500 && scene.waiting.length === 10_000;
   });
   // Another client is not affected.

@@ -11,7 +11,7 @@ import { Metrics } from "../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
 import { silentLog, TestFolder } from "../audit/support.ts";
 import { environmentOf, TempFolder } from "../config/support.ts";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 
 /** The outcome of an operation: the refusal, or empty if it succeeded. */
 export interface Answer {
@@ -151,7 +151,7 @@ export class SessionScene implements AsyncDisposable {
     const answer = this.call("wait", { agent_id }, how);
     // The caller that awaits the answer sees its failure.
     answer.catch(() => {});
-    await until("the call runs", () => this.waiting.length > before);
+    await waitUntil("the call runs", () => this.waiting.length > before);
     return [answer];
   }
 

@@ -1,5 +1,5 @@
 import { TestFolder } from "../audit/support.ts";
-import { soon, until } from "../e2e/until.ts";
+import { waitUntil, withTimeout } from "../e2e/wait.ts";
 
 /** Whether a redis-server is installed. */
 export const HAS_REDIS: boolean = await isInstalled();
@@ -42,7 +42,7 @@ export class RedisServer implements AsyncDisposable {
     const process = new Deno.Command("redis-server", { args, stdout: "null", stderr: "null" })
       .spawn();
     const server = new RedisServer(folder, process, `redis://127.0.0.1:${port}`);
-    await until("Redis listens", () => canConnect(port));
+    await waitUntil("Redis listens", () => canConnect(port));
     return server;
   }
 
@@ -60,7 +60,7 @@ export class RedisServer implements AsyncDisposable {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#process.kill("SIGKILL");
-    await soon("Redis ends", this.#process.status);
+    await withTimeout("Redis ends", this.#process.status);
     this.#folder[Symbol.dispose]();
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { CallLimits } from "../../src/limits/mod.ts";
 import { silentLog } from "../audit/support.ts";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { freePort, HAS_REDIS, RedisServer } from "./redis.ts";
 
 /** The limits of one gateway, with its log. */
@@ -81,20 +81,20 @@ Deno.test({
     assert.equal(replica.log.messages.length, 1, String(replica.log.messages));
 
     redis.thaw();
-    await until("it is back", async () => {
+    await waitUntil("it is back", async () => {
       await replica.call("a", 1000);
       return replica.log.messages.length === 2;
     });
     assert.match(replica.log.messages[1] ?? "", /^info Redis \(GATEWAY_STATE\) answers again/);
 
     await redis.end();
-    await until("its end is logged", async () => {
+    await waitUntil("its end is logged", async () => {
       await replica.call("b", 1000);
       return replica.log.messages.length === 3;
     });
     await using again = await RedisServer.start(port);
     assert.equal(again.url, redis.url);
-    await until("the next one is used", async () => {
+    await waitUntil("the next one is used", async () => {
       await replica.call("b", 1000);
       return replica.log.messages.length === 4;
     });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Unreachable } from "../../src/downstream/oauth/failures.ts";
 import { guardedFetch } from "../../src/downstream/oauth/guarded_fetch.ts";
-import { soon } from "../e2e/until.ts";
+import { withTimeout } from "../e2e/wait.ts";
 import { failure, OAuthScene, send } from "./scene.ts";
 
 const NEVER = new AbortController().signal;
@@ -87,7 +87,7 @@ Deno.test("[oauth.checks] a slow answer has a time limit", async () => {
   await assert.rejects(guardedFetch(NEVER, 100)(service.url), {
     message: "did not answer in time",
   });
-  await soon("the end of the connection", closed.promise);
+  await withTimeout("the end of the connection", closed.promise);
 });
 
 for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { LoginNeedsCaller } from "../../src/downstream/mod.ts";
 import { Client, resultReply } from "../contract/client.ts";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { failure, follow, OAuthScene, send } from "./scene.ts";
 
 const LINKS = { elicitation: { url: {} } };
@@ -14,7 +14,7 @@ Deno.test("[oauth.discovered] [oauth.browser] refused calls open the browser onc
   assert.equal(scene.opened.length, 1);
   assert.equal(scene.service.authorizations.length, 1);
   assert.deepEqual(scene.log.filter((line) => line.startsWith("Logged in")).length, 1);
-  const [shown] = await until("the page is shown", () => {
+  const [shown] = await waitUntil("the page is shown", () => {
     return scene.shown.length > 0 && scene.shown;
   });
   assert.match(shown ?? "", /Logged in to notes.*close this page/);
@@ -64,7 +64,7 @@ Deno.test("[oauth.wait] a cancelled call ends immediately, and a login after its
   const gateway = scene.gateway();
   const end = new AbortController();
   const call = send(gateway, scene.server.url, end.signal);
-  await until("the login waits", () => scene.service.registrations.length === 1);
+  await waitUntil("the login waits", () => scene.service.registrations.length === 1);
   end.abort(new Error("cancelled"));
   await assert.rejects(call, { message: "cancelled" });
   const { message } = await failure(send(gateway, scene.server.url));
@@ -133,7 +133,7 @@ Deno.test("[oauth.link] a person who declines ends the login, and is asked again
     const before = scene.server.bore.length;
     client.answer = async () => {
       // People are slower than requests: by then all three have been refused and are waiting.
-      await until("all were refused", () => scene.server.bore.length === before + 3);
+      await waitUntil("all were refused", () => scene.server.bore.length === before + 3);
       await new Promise((resolve) => setTimeout(resolve, 50));
       return resultReply({ action });
     };
@@ -178,7 +178,7 @@ Deno.test("[oauth.checks] a denied login is reported, and the service's text is 
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(message, /[\x00-\x1f]/);
   assert.ok(message.length < 400);
-  const shown = await until("the page is shown", () => scene.shown[0]);
+  const shown = await waitUntil("the page is shown", () => scene.shown[0]);
   assert.match(shown, /Not logged in to notes/);
   assert.doesNotMatch(shown, /<b>you/);
   assert.deepEqual(scene.service.tokenRequests, []);
@@ -224,7 +224,7 @@ Deno.test("[oauth.wait] closing the gateway cancels a login and closes its liste
   await using scene = new OAuthScene({ browser: "blind" });
   const gateway = scene.gateway();
   const call = failure(send(gateway, scene.server.url));
-  await until("the login waits", () => scene.service.registrations.length === 1);
+  await waitUntil("the login waits", () => scene.service.registrations.length === 1);
   await gateway.close();
   assert.match((await call).message, /was cancelled/);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { OAuthScene, send } from "./scene.ts";
 
 const SCRIPT = fileURLToPath(new URL("./renewing_process.ts", import.meta.url));
@@ -24,7 +24,7 @@ Deno.test("[oauth.processes] three gateways over ten expiries: no reuse, and no 
     }).spawn();
   });
   try {
-    await until("ten expiries", () => scene.service.refreshes >= 10, 60_000);
+    await waitUntil("ten expiries", () => scene.service.refreshes >= 10, 60_000);
   } finally {
     for (const { stdin } of processes) await stdin.close();
   }

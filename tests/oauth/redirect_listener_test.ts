@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { RedirectListener } from "../../src/downstream/oauth/redirect_listener.ts";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 
 const DONE = { title: "Done", text: "It is <over>." };
 
@@ -109,7 +109,7 @@ Deno.test("[oauth.checks] silent connections neither block the browser nor outli
     assert.equal(await caller.hear(), "");
     caller[Symbol.dispose]();
   }
-  await until("the port is free again", () => {
+  await waitUntil("the port is free again", () => {
     return Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(listener.uri).port) })
       .then((connection) => void connection.close(), () => true);
   });

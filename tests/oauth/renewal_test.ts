@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { until } from "../e2e/until.ts";
+import { waitUntil } from "../e2e/wait.ts";
 import { failure, type Kept, OAuthScene, send } from "./scene.ts";
 
 /** Changes the stored tokens as if they had been issued that many seconds ago. */
@@ -54,9 +54,9 @@ Deno.test("[oauth.renewal] the lifetime of a token begins when it is requested, 
   const gate = Promise.withResolvers<void>();
   scene.service.behaviour.gate = gate.promise;
   const call = send(scene.gateway(), scene.server.url);
-  await until("tokens are requested", () => scene.service.seen.at(-1) === "POST /token");
+  await waitUntil("tokens are requested", () => scene.service.seen.at(-1) === "POST /token");
   const now = Date.now();
-  await until("the clock goes on", () => Date.now() > now);
+  await waitUntil("the clock goes on", () => Date.now() > now);
   gate.resolve();
   assert.equal(await call, 200);
   const { obtained_at, expires_at } = scene.kept().tokens;
@@ -94,7 +94,7 @@ Deno.test("[oauth.renewal] a cancelled call does not cancel the renewal for the 
   const end = new AbortController();
   const first = send(gateway, scene.server.url, end.signal);
   const second = send(gateway, scene.server.url);
-  await until("tokens are requested", () => scene.service.seen.at(-1) === "POST /token");
+  await waitUntil("tokens are requested", () => scene.service.seen.at(-1) === "POST /token");
   end.abort(new Error("cancelled"));
   await assert.rejects(first, { message: "cancelled" });
   gate.resolve();
@@ -236,11 +236,11 @@ Deno.test("[oauth.processes] logins and logouts of another process take effect",
   const { signal } = new AbortController();
   assert.equal(await send(gateway, scene.server.url), 200);
   scene.keep((kept: Kept) => ({ ...kept, tokens: { ...kept.tokens, access_token: "another" } }));
-  await until("the other login is used", async () => {
+  await waitUntil("the other login is used", async () => {
     return (await gateway.headers(signal)).authorization === "Bearer another";
   });
   for (const file of scene.files()) Deno.removeSync(`${scene.store}/${file}`);
-  await until("nobody is logged in", async () => {
+  await waitUntil("nobody is logged in", async () => {
     return (await gateway.headers(signal)).authorization === undefined;
   });
 });

@@ -19,7 +19,7 @@ import { createLog } from "../../src/log.ts";
 import { NO_SPAN } from "../../src/trace.ts";
 import { Client, resultReply } from "../contract/client.ts";
 import { playScript } from "../contract/scripted_server.ts";
-import { soon } from "../e2e/until.ts";
+import { withTimeout } from "../e2e/wait.ts";
 import { failure, follow, OAuthScene, send } from "./scene.ts";
 
 const GRACE_PERIODS = { inputMs: 1000, terminateMs: 1000 };
@@ -95,7 +95,7 @@ Deno.test("[oauth.discovered] a call that joins an eager start starts it again",
   });
   const warming = server.warm(scene.client);
   // Earlier, this call would be the one that the eager start asks for the login.
-  await soon("the gateway has seen the refusal", refused.promise);
+  await withTimeout("the gateway has seen the refusal", refused.promise);
   const answer = call(server, scene.client.agent("a"));
   gate.resolve();
   assert.equal((await answer).kind, "answer");

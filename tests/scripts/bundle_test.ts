@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { bundle } from "../../scripts/bundle.ts";
 import config from "../../deno.json" with { type: "json" };
-import { commandWords, ROOT } from "../e2e/gateway_command.ts";
-import { denoDir, machineEnvironment, TALKATIVE } from "../e2e/setup.ts";
+import { gatewayCommandLine, ROOT } from "../e2e/gateway_command.ts";
+import { denoDir, INFO_LOG_ENV, machineEnvironment } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /** Records which built-in modules are loaded; run before the program. */
@@ -102,7 +102,7 @@ Deno.test("the bundle is ASCII, so that V8 keeps it at one byte a character", as
 });
 
 Deno.test("[install.whole-bundle] the bundle in a clone does not load the clone's packages", async () => {
-  await commandWords("bundle");
+  await gatewayCommandLine("bundle");
   using folder = new TempFolder();
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     // As a user types it, without --no-config.
@@ -184,11 +184,11 @@ Deno.test("[start.lazy-built-ins] the gateway serves without any built-in module
     "recorder.js": `${RECORDER}
       addEventListener("unload", () => console.error("loaded:" + [...loaded].join()));`,
   });
-  const [command, ...words] = await commandWords("bundle");
+  const [command, ...words] = await gatewayCommandLine("bundle");
   const { stderr } = await new Deno.Command(command, {
     args: ["run", "--preload", join(folder.path, "recorder.js"), ...words.slice(1)],
     cwd: folder.path,
-    env: { ...machineEnvironment(), ...TALKATIVE, DENO_DIR: denoDir(), HOME: folder.path },
+    env: { ...machineEnvironment(), ...INFO_LOG_ENV, DENO_DIR: denoDir(), HOME: folder.path },
     clearEnv: true,
     stdin: "null",
   }).output();

@@ -5,7 +5,7 @@ import config from "../../deno.json" with { type: "json" };
 import { compile, compileWords, executableName } from "../../scripts/compile.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
 import { checksums, releaseName, TARGETS } from "../../scripts/release.ts";
-import { commandWords } from "../e2e/gateway_command.ts";
+import { gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { Setup } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
@@ -75,7 +75,7 @@ Deno.test("[compile.no-runtime] without the base runtime, the message says what 
 
 Deno.test("[compile.no-runtime] an executable that does not run the gateway is refused", async () => {
   using folder = new TempFolder();
-  await commandWords("bundle");
+  await gatewayCommandLine("bundle");
   const output = join(folder.path, executableName("gateway"));
   Deno.writeTextFileSync(output, "the last one");
   // The full Deno is accepted as a runtime, but the result is Deno itself.
@@ -121,14 +121,14 @@ Deno.test("[compile.release] sha256sum accepts the checksums", async () => {
 Deno.test("[compile.locked] only the permissions that the current configuration needs", async () => {
   const setup = new Setup({ servers: { one: { command: "npx" } } });
   try {
-    const words = ["--locked", "--mcp-config", `${setup.folder}/.mcp.json`];
+    const words = ["--locked", "--mcp-config", `${setup.workingFolder}/.mcp.json`];
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "--no-prompt", "-R", "-W=dist", "-E", "--allow-run", "scripts/compile.ts"],
-        ...["--", ...words, "--rules", `${setup.folder}/.mcp-gateway-rules.json`],
+        ...["--", ...words, "--rules", `${setup.workingFolder}/.mcp-gateway-rules.json`],
       ],
       cwd: ROOT,
-      env: { ...setup.env, DENORT_BIN: join(setup.folder, "none") },
+      env: { ...setup.env, DENORT_BIN: join(setup.workingFolder, "none") },
       stdin: "null",
       stderr: "null",
     }).output();
@@ -136,7 +136,7 @@ Deno.test("[compile.locked] only the permissions that the current configuration 
     assert.equal(code, 1);
     const allowed = Deno.build.os === "windows" ? "--allow-run" : "--allow-run=kill,npx,sh";
     assert.ok(output.split("\n").includes(allowed), output);
-    assert.ok(output.includes(setup.folder));
+    assert.ok(output.includes(setup.workingFolder));
   } finally {
     await setup.close();
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import config from "../../deno.json" with { type: "json" };
 import { LineChannel } from "../../src/jsonrpc/mod.ts";
 import { readPermissionFlags } from "../../scripts/permissions.ts";
-import { TALKATIVE } from "../e2e/setup.ts";
+import { INFO_LOG_ENV } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -41,7 +41,7 @@ Deno.test("dev restarts the gateway on a change, and the client stays connected"
       HOME: folder.path,
       DENO_DIR: Deno.env.get("DENO_DIR") ?? defaultDenoDir(),
       GATEWAY_INIT_STRATEGY: "lazy",
-      ...TALKATIVE,
+      ...INFO_LOG_ENV,
       NO_COLOR: "1",
     },
     stdin: "piped",

@@ -4,15 +4,15 @@ import config from "../../deno.json" with { type: "json" };
 import { packageJson, serverJson } from "../../scripts/npm.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
 import { oddServer, RunningGateway } from "../e2e/gateway.ts";
-import { commandWords, shippedEnvironment } from "../e2e/gateway_command.ts";
+import { gatewayCommandLine, shippedEnvironment } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
 import { Setup } from "../e2e/setup.ts";
 
 /** Starts the installed package. */
 async function start(setup: Setup, ...args: string[]): Promise<Program> {
-  const [command, ...words] = await commandWords("npm");
+  const [command, ...words] = await gatewayCommandLine("npm");
   const env = { ...setup.env, ...shippedEnvironment("npm") };
-  return new Program({ command, args: [...words, ...args], cwd: setup.folder, env });
+  return new Program({ command, args: [...words, ...args], cwd: setup.workingFolder, env });
 }
 
 Deno.test("the npm package, installed from its tarball in an empty folder", async (t) => {
@@ -20,12 +20,12 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
     const setup = new Setup({ servers: { odd: oddServer() } });
     await using gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
     await gateway.client.initialize();
-    assert.deepEqual(await gateway.ask("list_servers"), [{ name: "odd" }]);
-    assert.equal(await gateway.text("odd", "count"), "1");
+    assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), [{ name: "odd" }]);
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
   });
 
   await t.step("[install.npm] has every file that its pages link to", async () => {
-    const [command] = await commandWords("npm");
+    const [command] = await gatewayCommandLine("npm");
     const folder = join(dirname(command), "..", "agent-mcp-gateway");
     const docs = [...Deno.readDirSync(join(folder, "docs"))].map(({ name }) => `docs/${name}`);
     let count = 0;
@@ -43,8 +43,8 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
     const setup = new Setup({ servers: { odd: oddServer() } });
     const gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
     await gateway.client.initialize();
-    assert.equal(await gateway.text("odd", "count"), "1");
-    gateway.program.signal("SIGTERM");
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+    gateway.program.sendSignal("SIGTERM");
     await gateway.checkEnd(0);
   });
 
@@ -52,7 +52,7 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
     for (const [words, code] of [[["--version"], 0], [["nonsense"], 2]] as const) {
       const setup = new Setup();
       const program = await start(setup, ...words);
-      assert.equal((await program.ended()).code, code, program.stderr);
+      assert.equal((await program.waitForEnd()).code, code, program.stderr);
       await setup.close();
     }
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { delimiter, dirname, join } from "node:path";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
-import { commandWords, shippedEnvironment } from "../e2e/gateway_command.ts";
+import { gatewayCommandLine, shippedEnvironment } from "../e2e/gateway_command.ts";
 import { Setup } from "../e2e/setup.ts";
 import {
   type ClientPage,
@@ -100,7 +100,7 @@ function realServer(name: "everything" | "memory", description: string): Fields 
 async function run(client: ClientProgram, options: RunOptions = {}): Promise<Run> {
   const { script = SCRIPT, model = "scripted", page = readClientPage(client.title) } = options;
   await ensureServers();
-  const [command] = await commandWords("npm");
+  const [command] = await gatewayCommandLine("npm");
   const path = [
     join(modules, NODE_PACKAGE, "bin"),
     dirname(command),
@@ -110,19 +110,19 @@ async function run(client: ClientProgram, options: RunOptions = {}): Promise<Run
   const setup = new Setup({ servers: false, rules: false });
   try {
     const files = join("..", "home", ".config", "agent-mcp-gateway");
-    setup.write(join(files, ".mcp.json"), {
+    setup.writeFile(join(files, ".mcp.json"), {
       mcpServers: {
         everything: realServer("everything", "Adds numbers, echoes text"),
         memory: realServer("memory", "A graph of what is known"),
         browser: realServer("everything", "A web browser: opens a page, takes a screenshot of it"),
       },
     });
-    setup.write(join(files, ".mcp-gateway-rules.json"), RULES);
+    setup.writeFile(join(files, ".mcp-gateway-rules.json"), RULES);
     const settings = [client.settings(scripted.url, model), page.entry, page.headlessSettings];
-    setup.write(join("..", "home", client.file), joinSettings(client, settings));
+    setup.writeFile(join("..", "home", client.file), joinSettings(client, settings));
     const output = await new Deno.Command(programPath(client, modules), {
       args: [...client.words("Do the whole job."), ...page.headlessWords],
-      cwd: setup.folder,
+      cwd: setup.workingFolder,
       clearEnv: true,
       env: { HOME: setup.home, PATH: path.join(delimiter), ...client.env(scripted.url) },
       stdin: "null",
@@ -144,7 +144,7 @@ async function run(client: ClientProgram, options: RunOptions = {}): Promise<Run
 
 function readRecorded(setup: Setup): unknown[] {
   try {
-    return setup.audit().map(({ operation, decision }) => [operation, decision]);
+    return setup.readAuditLog().map(({ operation, decision }) => [operation, decision]);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;

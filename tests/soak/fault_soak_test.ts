@@ -1,7 +1,7 @@
-import { crashAgainAndAgain } from "../e2e/fault_cycles.ts";
-import { mixCalls } from "../e2e/fault_mixed.ts";
-import { isCompiled } from "../e2e/fault_preload.ts";
-import { NO_SHELL } from "../e2e/fault_processes.ts";
+import { crashRepeatedly } from "../e2e/fault_cycles.ts";
+import { callWhileKilling } from "../e2e/fault_mixed.ts";
+import { cannotPreload } from "../e2e/fault_preload.ts";
+import { HAS_NO_SHELL } from "../e2e/fault_processes.ts";
 
 function print(figures: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${figures}\n`));
@@ -9,12 +9,12 @@ function print(figures: string): void {
 
 Deno.test({
   name: "[faults.cycles] 2,000 crashes leave no process, no zombie and no memory behind",
-  ignore: NO_SHELL || isCompiled,
-  fn: async () => print(await crashAgainAndAgain(2000)),
+  ignore: HAS_NO_SHELL || cannotPreload,
+  fn: async () => print(await crashRepeatedly(2000)),
 });
 
 Deno.test({
   name: "[faults.mixed] 100,000 mixed calls beside servers being killed all end once",
-  ignore: NO_SHELL,
-  fn: async () => print(await mixCalls(100_000)),
+  ignore: HAS_NO_SHELL,
+  fn: async () => print(await callWhileKilling(100_000)),
 });

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
-import { meetCrowd } from "../e2e/http_crowd.ts";
-import { isCompiled, MEMORY, preload } from "../e2e/fault_preload.ts";
-import { listeningUrl, startGateway } from "../e2e/gateway.ts";
-import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
+import { callFromManyClients } from "../e2e/http_crowd.ts";
+import { cannotPreload, MEMORY_MODULE, withPreload } from "../e2e/fault_preload.ts";
+import { startGateway, waitForListeningUrl } from "../e2e/gateway.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
-import { Setup, TALKATIVE } from "../e2e/setup.ts";
-import { soon, until } from "../e2e/until.ts";
+import { INFO_LOG_ENV, Setup } from "../e2e/setup.ts";
+import { waitUntil, withTimeout } from "../e2e/wait.ts";
 
 function print(figures: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${figures}\n`));
 }
 
 Deno.test("[http.crowd] 200 clients at once, 20,000 calls, no error, no wrong answer", async () => {
-  print(await meetCrowd({ clients: 200, calls: 100 }));
+  print(await callFromManyClients({ clients: 200, callsPerClient: 100 }));
 });
 
 Deno.test("[http.connections] 10,000 half-open connections, and it keeps serving", async () => {
@@ -37,19 +37,19 @@ Deno.test("[http.connections] 10,000 half-open connections, and it keeps serving
       if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
     }
   });
-  await soon("all are ended by the gateway", Promise.all(ends), 60_000);
+  await withTimeout("all are ended by the gateway", Promise.all(ends), 60_000);
   for (const connection of open) connection.close();
   assert.equal(
     (await fetch(new URL("/health", gateway.url)).then((answer) => answer.text())).length,
     15,
   );
-  assert.equal((await gateway.ask<unknown[]>("list_servers")).length, 0);
+  assert.equal((await gateway.callGatewayToolForJson<unknown[]>("list_servers")).length, 0);
 });
 
 /** Memory in use by the gateway after a garbage collection, in bytes. */
 async function held(program: Program, count: number): Promise<number> {
-  program.signal("SIGUSR2");
-  return await until("the gateway prints its memory", () => {
+  program.sendSignal("SIGUSR2");
+  return await waitUntil("the gateway prints its memory", () => {
     const line = program.stderr.split("\n").find((text) => text.startsWith(`{"memory":${count},`));
     return line === undefined ? undefined : (JSON.parse(line) as { held: number }).held;
   });
@@ -57,26 +57,28 @@ async function held(program: Program, count: number): Promise<number> {
 
 Deno.test({
   name: "[http.abandoned] 1,000 sessions opened and abandoned, and their memory is freed",
-  ignore: isCompiled || Deno.build.os === "windows",
+  ignore: cannotPreload || Deno.build.os === "windows",
   async fn() {
     const setup = new Setup({
       env: {
-        ...TALKATIVE,
+        ...INFO_LOG_ENV,
         GATEWAY_AGENT: "tester",
         GATEWAY_SESSION_IDLE_S: "1",
         DENO_V8_FLAGS: "--expose-gc,--max-semi-space-size=2",
       },
     });
-    const [command = "", ...args] = preload(MEMORY)(await commandWords(GATEWAY_COMMAND));
+    const [command = "", ...args] = withPreload(MEMORY_MODULE)(
+      await gatewayCommandLine(GATEWAY_COMMAND),
+    );
     const http = ["--transport", "http", "--port", "0"];
     const program = new Program({
       command,
       args: [...args, ...http],
-      cwd: setup.folder,
+      cwd: setup.workingFolder,
       env: setup.env,
     });
     try {
-      const url = await listeningUrl(program);
+      const url = await waitForListeningUrl(program);
       const body = JSON.stringify({
         jsonrpc: "2.0",
         id: 1,
@@ -96,7 +98,7 @@ Deno.test({
       const sizes: number[] = [];
       for (let round = 1; round <= 5; round++) {
         for (let number = 0; number < 1000; number++) {
-          await until("there is room", async () => await open() === 200);
+          await waitUntil("there is room", async () => await open() === 200);
         }
         sizes.push(await held(program, round));
       }
@@ -106,10 +108,10 @@ Deno.test({
         }`,
       );
       assert.ok((sizes.at(-1) ?? 0) - (sizes[1] ?? 0) < 2_000_000, "it does not grow");
-      program.signal("SIGTERM");
-      assert.equal((await program.ended()).code, 0);
+      program.sendSignal("SIGTERM");
+      assert.equal((await program.waitForEnd()).code, 0);
     } finally {
-      program.signal("SIGKILL");
+      program.sendSignal("SIGKILL");
       await setup.close();
     }
   },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { oddServer, startGateway } from "../e2e/gateway.ts";
-import { commandWords, GATEWAY_COMMAND } from "../e2e/gateway_command.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { machineEnvironment, Setup } from "../e2e/setup.ts";
 import { sha256 } from "../gateway/http/authenticator_scene.ts";
 import { installPackages, NODE_PACKAGE } from "./npm_packages.ts";
@@ -24,7 +24,7 @@ interface Run {
 
 type Inspect = (
   args: readonly string[],
-  setup: Pick<Setup, "env" | "folder">,
+  setup: Pick<Setup, "env" | "workingFolder">,
 ) => Promise<Run>;
 
 /** Installs the Inspector and a Node that runs it; returns the reason if there is no network. */
@@ -42,7 +42,7 @@ async function installInspector(folder: string): Promise<Inspect | string> {
     "bin",
     Deno.build.os === "windows" ? "node.exe" : "node",
   );
-  return async (args, { env, folder: cwd }) => {
+  return async (args, { env, workingFolder: cwd }) => {
     const run = await new Deno.Command(node, {
       args: [join(inspector, program), "--cli", ...args],
       cwd,
@@ -116,7 +116,7 @@ if (typeof inspect === "string") {
   Deno.test("[http.clients] the Inspector's command line, over stdio", async () => {
     const setup = new Setup({ servers: SERVERS, rules: { agents: { a: AGENT } } });
     try {
-      const words = [...await commandWords(GATEWAY_COMMAND), "--agent", "a"];
+      const words = [...await gatewayCommandLine(GATEWAY_COMMAND), "--agent", "a"];
       const env = ["-e", `DENO_DIR=${setup.env.DENO_DIR}`];
       await checkJob((...args) => inspect([...args, ...env, "--", ...words], setup));
     } finally {

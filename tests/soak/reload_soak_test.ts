@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { executeParams, readRefusal, startGateway } from "../e2e/gateway.ts";
+import { executeToolParams, readRefusal, startGateway } from "../e2e/gateway.ts";
 import { editUnderLoad } from "../e2e/reload_load.ts";
-import { edit, namedServer, whose } from "../e2e/reload_scene.ts";
-import { until } from "../e2e/until.ts";
+import { callNamedServer, editConfigFile, namedServer } from "../e2e/config_edits.ts";
+import { waitUntil } from "../e2e/wait.ts";
 
 Deno.test("[reload.load] 1,000 edits, a third invalid, under 64 calls in flight lose none", async () => {
   const { maxMs, text } = await editUnderLoad(1000);
@@ -15,18 +15,23 @@ Deno.test("[reload.drain] a call keeps a removed server for 10 s at most", async
     servers: { going: namedServer("going") },
     args: ["--agent", "tester", "--debug"],
   });
-  const { pid } = await whose(gateway, "going");
+  const { pid } = await callNamedServer(gateway, "going");
   const id = gateway.client.newId();
   const args = { token: "late", after_ms: 60_000 };
-  const params = executeParams("going", "whose", args);
-  await gateway.client.send(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }));
-  await edit(gateway, "mcp_config", { mcpServers: {} });
+  const params = executeToolParams("going", "whose", args);
+  await gateway.client.sendLine(
+    JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }),
+  );
+  await editConfigFile(gateway, "mcp_config", { mcpServers: {} });
   const since = performance.now();
-  const message = await until("the call ends", () => {
-    return gateway.client.received.find(({ message }) => message.id === id)?.message;
+  const message = await waitUntil("the call ends", () => {
+    return gateway.client.receivedMessages.find(({ message }) => message.id === id)?.message;
   }, 20_000);
   const tookMs = performance.now() - since;
   assert.equal(readRefusal(message.result).code, "SERVER_UNAVAILABLE");
   assert.ok(tookMs > 9000 && tookMs < 15_000, `${tookMs} ms`);
-  await until("its process ends", async () => !(await gateway.setup.processes()).includes(pid));
+  await waitUntil(
+    "its process ends",
+    async () => !(await gateway.setup.listProcessIds()).includes(pid),
+  );
 });

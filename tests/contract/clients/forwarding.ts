@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { type AgentSession, executeParams } from "../../e2e/agent_session.ts";
+import { type AgentSession, executeToolParams } from "../../e2e/agent_session.ts";
 import type { Fields } from "../../e2e/raw_client.ts";
-import { until } from "../../e2e/until.ts";
+import { waitUntil } from "../../e2e/wait.ts";
 import type { OpenTransport } from "./transport.ts";
 import type { Check } from "./suite.ts";
 
@@ -18,7 +18,7 @@ async function ask(
   server: string,
   request: { method: string; params?: Fields },
 ): Promise<unknown> {
-  return JSON.parse(await gateway.text(server, "ask", { params: {}, ...request }));
+  return JSON.parse(await gateway.callServerToolForText(server, "ask", { params: {}, ...request }));
 }
 
 /** Requests of a server reach the client. */
@@ -26,12 +26,12 @@ export async function checkForwarding(transport: OpenTransport, check: Check): P
   const gateway = await transport.connect({ capabilities: CAPABILITIES });
   const { client } = gateway;
   const asked: Fields[] = [];
-  client.handle("elicitation/create", (params) => {
+  client.setRequestHandler("elicitation/create", (params) => {
     asked.push(params);
     return { action: "accept", content: { name: "x", big: 7 } };
   });
-  client.handle("roots/list", () => ({ roots: [{ uri: "file:///x", name: "x" }] }));
-  client.handle("sampling/createMessage", () => ({ role: "assistant", model: "m" }));
+  client.setRequestHandler("roots/list", () => ({ roots: [{ uri: "file:///x", name: "x" }] }));
+  client.setRequestHandler("sampling/createMessage", () => ({ role: "assistant", model: "m" }));
 
   await check("[servers.forward] elicitation, with the name of the server", async () => {
     const schema = { type: "object", properties: { name: { type: "string" } } };
@@ -68,7 +68,7 @@ export async function checkForwarding(transport: OpenTransport, check: Check): P
 
   await check("[servers.forward] only such capabilities are declared", async () => {
     const declared = async (server: string) => {
-      const [line = ""] = (await gateway.text(server, "received")).split("\n");
+      const [line = ""] = (await gateway.callServerToolForText(server, "received")).split("\n");
       return JSON.parse(line).params.capabilities;
     };
     const { elicitation, roots, sampling } = CAPABILITIES;
@@ -78,14 +78,15 @@ export async function checkForwarding(transport: OpenTransport, check: Check): P
 
   await check("[lifecycle.log-messages] log messages, with the name of the server", async () => {
     const method = "notifications/message";
-    const notify = (params: Fields) => gateway.text("odd", "notify", { method, params });
+    const notify = (params: Fields) =>
+      gateway.callServerToolForText("odd", "notify", { method, params });
     await notify({ level: "info", logger: "db", data: { x: [1] } });
     await notify({ level: "error", data: "text" });
     await client.request("logging/setLevel", { level: "warning" });
     await notify({ level: "info", data: "too little" });
     await notify({ level: "critical", data: "enough" });
-    await until("the last one is there", () => client.notifications(method).length === 3);
-    assert.deepEqual(client.notifications(method), [
+    await waitUntil("the last one is there", () => client.notificationParams(method).length === 3);
+    assert.deepEqual(client.notificationParams(method), [
       { level: "info", logger: "odd/db", data: { x: [1] } },
       { level: "error", logger: "odd", data: "text" },
       { level: "critical", logger: "odd", data: "enough" },
@@ -94,7 +95,7 @@ export async function checkForwarding(transport: OpenTransport, check: Check): P
 
   await check("[servers.forward] a client without capabilities gets no requests", async () => {
     const without = await transport.connect();
-    const [line = ""] = (await without.text("odd", "received")).split("\n");
+    const [line = ""] = (await without.callServerToolForText("odd", "received")).split("\n");
     assert.deepEqual(JSON.parse(line).params.capabilities, {});
   });
 }
@@ -105,14 +106,14 @@ export async function checkQuestions(transport: OpenTransport, check: Check): Pr
   const { client } = gateway;
   const elicitation = { method: "elicitation/create", params: { message: "Your name?" } };
   const questions = () => {
-    return client.received.filter(({ message }) => message.method === elicitation.method);
+    return client.receivedMessages.filter(({ message }) => message.method === elicitation.method);
   };
   /** Waits for the request, and then for its cancellation. */
   const cancelled = async (count: number): Promise<void> => {
-    await until("the question is there", () => questions().length === count);
+    await waitUntil("the question is there", () => questions().length === count);
     const id = questions().at(-1)?.message.id;
-    await until("it is taken back", () => {
-      const cancelled = client.notifications("notifications/cancelled");
+    await waitUntil("it is taken back", () => {
+      const cancelled = client.notificationParams("notifications/cancelled");
       return cancelled.some(({ requestId }) => requestId === id);
     });
   };
@@ -121,22 +122,22 @@ export async function checkQuestions(transport: OpenTransport, check: Check): Pr
     "[sessions.questions] a person may think for longer than call_timeout_ms",
     async () => {
       const answer = { action: "accept", content: { name: "Ada" } };
-      client.handle("elicitation/create", () => {
+      client.setRequestHandler("elicitation/create", () => {
         return new Promise((resolve) => setTimeout(() => resolve(answer), 1500));
       });
       assert.deepEqual(await ask(gateway, "impatient", elicitation), answer);
-      assert.deepEqual(client.notifications("notifications/cancelled"), []);
+      assert.deepEqual(client.notificationParams("notifications/cancelled"), []);
     },
   );
 
   // From now on nobody answers.
-  client.handle("elicitation/create", () => undefined);
+  client.setRequestHandler("elicitation/create", () => undefined);
 
   await check(
     "[sessions.questions] the answer to a call cancels its request",
     async () => {
       assert.equal(
-        await gateway.text("impatient", "ask", { ...elicitation, early: true }),
+        await gateway.callServerToolForText("impatient", "ask", { ...elicitation, early: true }),
         "early",
       );
       await cancelled(2);
@@ -144,16 +145,16 @@ export async function checkQuestions(transport: OpenTransport, check: Check): Pr
   );
 
   await check("[sessions.questions] a call that is cancelled, too", async () => {
-    const params = executeParams("impatient", "ask", elicitation);
+    const params = executeToolParams("impatient", "ask", elicitation);
     const text = JSON.stringify({ jsonrpc: "2.0", id: "stopped", method: "tools/call", params });
-    void client.send(text);
-    await until("the question is there", () => questions().length === 3);
+    void client.sendLine(text);
+    await waitUntil("the question is there", () => questions().length === 3);
     await client.notify("notifications/cancelled", { requestId: "stopped" });
     await cancelled(3);
   });
 
   await check("[sessions.questions] a call that takes too long, too, and says why", async () => {
-    const call = gateway.refusal("execute_tool", {
+    const call = gateway.expectRefusal("execute_tool", {
       server: "impatient",
       tool: "ask",
       args: elicitation,
@@ -166,7 +167,7 @@ export async function checkQuestions(transport: OpenTransport, check: Check): Pr
   });
 
   await check("[sessions.questions] the server is notified each time", async () => {
-    const received = await gateway.text("impatient", "received");
+    const received = await gateway.callServerToolForText("impatient", "received");
     const logged = received.split("\n").filter((line) => /belongs to has ended/.test(line));
     assert.equal(logged.length, 3);
   });

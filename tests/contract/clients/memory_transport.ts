@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { type Channel, createMemoryChannels } from "../../../src/jsonrpc/mod.ts";
 import { TempFolder } from "../../config/support.ts";
 import { AgentSession } from "../../e2e/agent_session.ts";
-import type { Wire } from "../../e2e/raw_client.ts";
-import { OPEN_RULES } from "../../e2e/setup.ts";
+import type { LineTransport } from "../../e2e/raw_client.ts";
+import { ALLOW_ALL_RULES } from "../../e2e/setup.ts";
 import { openGateway } from "../../gateway/in_process.ts";
 import { type ClientTransport, SERVERS } from "./transport.ts";
 
@@ -19,7 +19,7 @@ export const MEMORY: ClientTransport = {
   start: async () => {
     const folder = new TempFolder();
     folder.write("mcp.json", { mcpServers: SERVERS });
-    folder.write("rules.json", OPEN_RULES);
+    folder.write("rules.json", ALLOW_ALL_RULES);
     const { gateway } = await openGateway(folder, { agent: "tester" });
     const channels: Channel[] = [];
     return {
@@ -41,7 +41,7 @@ export const MEMORY: ClientTransport = {
 };
 
 /** A channel as lines. */
-class MemoryWire implements Wire {
+class MemoryWire implements LineTransport {
   readonly lines: string[] = [];
   readonly stderr = "";
   onLine: (line: string) => void = () => {};

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import type { RawClient, Received } from "../../e2e/raw_client.ts";
+import type { RawClient, ReceivedMessage } from "../../e2e/raw_client.ts";
 import type { OpenTransport } from "./transport.ts";
 import type { Check } from "./suite.ts";
 
 /** Sends a line and returns the error that answers it. */
-async function errorFor(client: RawClient, line: string): Promise<Received> {
-  const answer = client.next(`an error for ${line.slice(0, 80)}`, ({ error }) => {
+async function errorFor(client: RawClient, line: string): Promise<ReceivedMessage> {
+  const answer = client.waitForMessage(`an error for ${line.slice(0, 80)}`, ({ error }) => {
     return error !== undefined;
   });
-  await client.send(line);
+  await client.sendLine(line);
   return await answer;
 }
 
@@ -52,20 +52,20 @@ export async function checkMessages(transport: OpenTransport, check: Check): Pro
   );
 
   await check("[protocol.invalid] unexpected answers and notifications are ignored", async () => {
-    await client.send('{"jsonrpc":"2.0","id":12345,"result":{}}');
-    await client.send('{"jsonrpc":"2.0","id":"x","error":{"code":1,"message":"m"}}');
-    await client.send('{"jsonrpc":"2.0","id":12345,"result":');
+    await client.sendLine('{"jsonrpc":"2.0","id":12345,"result":{}}');
+    await client.sendLine('{"jsonrpc":"2.0","id":"x","error":{"code":1,"message":"m"}}');
+    await client.sendLine('{"jsonrpc":"2.0","id":12345,"result":');
     await client.notify("notifications/roots/list_changed");
     await client.notify("notifications/progress", { progressToken: 1, progress: 1 });
     await client.notify("no/such/notification");
-    assert.equal(await gateway.text("odd", "count"), "1");
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
   });
 
   await check("[protocol.batch] a batch is answered by a batch", async () => {
     const call = '"method":"tools/call","params":{"name":"execute_tool","arguments":' +
       '{"server":"odd","tool":"count","args":{}}}';
-    const answer = client.answerTo("b2");
-    await client.send(
+    const answer = client.waitForAnswer("b2");
+    await client.sendLine(
       `[{"jsonrpc":"2.0","id":"b1",${call}},{"jsonrpc":"2.0","method":"notifications/x"},7,` +
         '{"jsonrpc":"2.0","id":"b2","method":"ping"},{"jsonrpc":"2.0","id":"b3","method":"no"}]',
     );
@@ -80,31 +80,35 @@ export async function checkMessages(transport: OpenTransport, check: Check): Pro
   });
 
   await check("[protocol.invalid] bytes that are not UTF-8", async () => {
-    const answer = client.answerTo(null);
-    await client.program.write(new Uint8Array([0x7b, 0xff, 0xfe, 0x0a]));
+    const answer = client.waitForAnswer(null);
+    await client.transport.write(new Uint8Array([0x7b, 0xff, 0xfe, 0x0a]));
     assert.equal((await answer).message.error?.code, -32700);
   });
 
   await check("[protocol.framing] CRLF, blanks and several messages in one write", async () => {
-    const answers = [client.answerTo("f1"), client.answerTo("f2"), client.answerTo("f3")];
+    const answers = [
+      client.waitForAnswer("f1"),
+      client.waitForAnswer("f2"),
+      client.waitForAnswer("f3"),
+    ];
     const ping = (id: string) => `{"jsonrpc":"2.0","id":"${id}","method":"ping"}`;
-    await client.program.write(`  ${ping("f1")}\t\r\n\n\r\n${ping("f2")}\n${ping("f3")}\n`);
+    await client.transport.write(`  ${ping("f1")}\t\r\n\n\r\n${ping("f2")}\n${ping("f3")}\n`);
     await Promise.all(answers);
   });
 
   await check("[protocol.framing] a message that arrives in chunks", async () => {
     const bytes = new TextEncoder().encode('{"jsonrpc":"2.0","id":"é😀","method":"ping"}\n');
-    const answer = client.answerTo("é😀");
-    for (const byte of bytes) await client.program.write(new Uint8Array([byte]));
+    const answer = client.waitForAnswer("é😀");
+    for (const byte of bytes) await client.transport.write(new Uint8Array([byte]));
     await answer;
   });
 
   await check("[protocol.too-long] a message above 64 MiB is skipped, and answered", async () => {
-    const answer = client.answerTo("huge");
-    await client.program.write('{"jsonrpc":"2.0","id":"huge","method":"ping","params":{"x":"');
+    const answer = client.waitForAnswer("huge");
+    await client.transport.write('{"jsonrpc":"2.0","id":"huge","method":"ping","params":{"x":"');
     const piece = new Uint8Array(4 * 1024 * 1024).fill(0x78);
-    for (let written = 0; written <= 64; written += 4) await client.program.write(piece);
-    await client.program.write('"}}\n');
+    for (let written = 0; written <= 64; written += 4) await client.transport.write(piece);
+    await client.transport.write('"}}\n');
     assert.equal((await answer).message.error?.code, -32700);
     assert.deepEqual((await client.request("ping")).result, {});
   });
@@ -133,7 +137,7 @@ export async function checkHandshake(transport: OpenTransport, check: Check): Pr
       const gateway = await transport.connect(false);
       const { result } = await gateway.client.initialize({ protocolVersion: asked });
       assert.equal(result?.protocolVersion, spoken);
-      assert.equal(await gateway.text("old", "count"), "1");
+      assert.equal(await gateway.callServerToolForText("old", "count"), "1");
     });
   }
 

@@ -1,7 +1,7 @@
 import { AgentSession } from "../../e2e/agent_session.ts";
 import { oddServer, type RunningGateway, startGateway } from "../../e2e/gateway.ts";
-import { HttpWire } from "../../e2e/http_wire.ts";
-import type { Introduction } from "../../e2e/raw_client.ts";
+import { HttpTransport } from "../../e2e/http_transport.ts";
+import type { InitializeParams } from "../../e2e/raw_client.ts";
 
 /** A transport for clients, such as standard input. */
 export interface ClientTransport {
@@ -20,7 +20,7 @@ export interface OpenTransport extends AsyncDisposable {
    *
    * @param client Parameters of `initialize`; `false` if the test initializes by itself.
    */
-  connect(client?: Introduction | false): Promise<AgentSession>;
+  connect(client?: InitializeParams | false): Promise<AgentSession>;
 }
 
 /** Servers of the gateway; each starts when it is first called. */
@@ -59,7 +59,7 @@ export const HTTP: ClientTransport = {
   },
   start: async () => {
     const gateway = await startGateway({ ...OPTIONS, transport: "http", client: false });
-    const wires: HttpWire[] = [];
+    const wires: HttpTransport[] = [];
     return {
       connect: async (client = {}) => {
         const wire = openWire(gateway);
@@ -76,6 +76,6 @@ export const HTTP: ClientTransport = {
   },
 };
 
-function openWire(gateway: RunningGateway): HttpWire {
-  return new HttpWire({ url: gateway.url, stderr: () => gateway.program.stderr });
+function openWire(gateway: RunningGateway): HttpTransport {
+  return new HttpTransport({ url: gateway.url, stderr: () => gateway.program.stderr });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { TempFolder } from "../../config/support.ts";
-import { trapped } from "../../e2e/trapped.ts";
+import { denoArgsWithTraps } from "../../e2e/trapped_libraries.ts";
 
 const DOWNSTREAM = new URL("../../../src/downstream/mod.ts", import.meta.url).href;
 const JSONRPC = new URL("../../../src/jsonrpc/mod.ts", import.meta.url).href;
@@ -49,7 +49,7 @@ async function runTrapped(transport: "http" | "sse" | "login"): Promise<string> 
   using folder = new TempFolder();
   Deno.writeTextFileSync(`${folder.path}/script.ts`, SCRIPT);
   const sdk = ["@modelcontextprotocol/client", "@modelcontextprotocol/sdk"];
-  const words = trapped(`${folder.path}/script.ts`, folder.path, ...sdk);
+  const words = denoArgsWithTraps(`${folder.path}/script.ts`, folder.path, ...sdk);
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...words, transport, `${folder.path}/logins`],
     cwd: folder.path,

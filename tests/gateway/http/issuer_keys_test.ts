@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { until } from "../../e2e/until.ts";
+import { waitUntil } from "../../e2e/wait.ts";
 import { AuthenticatorScene } from "./authenticator_scene.ts";
 import { Issuer, makeKey } from "./issuer.ts";
 
@@ -37,7 +37,10 @@ Deno.test("[rules.credentials] unknown key ids do not cause repeated requests", 
   // A new key is found after some time.
   issuer.keys = [await makeKey("new")];
   const token = await issuer.token();
-  await until("the new key is found", async () => await scene.login(token, "192.0.2.200") === "a");
+  await waitUntil(
+    "the new key is found",
+    async () => await scene.login(token, "192.0.2.200") === "a",
+  );
 });
 
 Deno.test("[rules.credentials] many concurrent clients cause one request", async () => {
@@ -124,7 +127,7 @@ Deno.test("[rules.credentials] an issuer that hangs delays requests only for a s
   assert.equal(await scene.login(token), 503);
   issuer.answer = undefined;
   goOn(new Response("late"));
-  await until("the keys are there", async () => await scene.login(token) === "a");
+  await waitUntil("the keys are there", async () => await scene.login(token) === "a");
 });
 
 Deno.test("[rules.credentials] while an issuer is unreachable, known keys stay valid for a while", async () => {

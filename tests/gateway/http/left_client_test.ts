@@ -3,8 +3,8 @@ import { HttpService } from "../../../src/gateway/http/mod.ts";
 import { silentLog } from "../../audit/support.ts";
 import { TempFolder } from "../../config/support.ts";
 import { oddServer } from "../../e2e/gateway.ts";
-import { isRunning, listProcesses, NO_SHELL } from "../../e2e/fault_processes.ts";
-import { until } from "../../e2e/until.ts";
+import { HAS_NO_SHELL, isRunning, listProcesses } from "../../e2e/fault_processes.ts";
+import { waitUntil } from "../../e2e/wait.ts";
 import { openGateway } from "../in_process.ts";
 import { EventReader, OPEN, request, Scene } from "./scene.ts";
 
@@ -29,7 +29,7 @@ Deno.test("[http.left] the signs of a client that is gone", async () => {
   await leave(back);
   await leave(calling);
   const call = calling.session.post(request("wait", "w"));
-  await until("the call is there", () => calling.client.waiting.length === 1);
+  await waitUntil("the call is there", () => calling.client.waiting.length === 1);
   const first = new EventReader(await replaced.session.get());
   const second = new EventReader(await replaced.session.get());
   assert.deepEqual(await first.rest(), []);
@@ -37,7 +37,7 @@ Deno.test("[http.left] the signs of a client that is gone", async () => {
   // A client that sends a request after its stream ended is present.
   await (await back.session.post(request("echo"))).text();
   await leave(gone);
-  await until("it counts as gone", () => gone.client.releases === 1);
+  await waitUntil("it counts as gone", () => gone.client.releases === 1);
   for (const { client } of [silent, back, calling, replaced, listening]) {
     assert.deepEqual([client.releases, client.hasLeft], [0, false]);
   }
@@ -49,14 +49,14 @@ Deno.test("[http.left] the signs of a client that is gone", async () => {
   await (await call).text();
   await stream.cancel();
   await second.cancel();
-  await until("it goes as well", () => listening.client.releases === 1);
-  await until("and this one", () => replaced.client.releases === 1);
+  await waitUntil("it goes as well", () => listening.client.releases === 1);
+  await waitUntil("and this one", () => replaced.client.releases === 1);
   assert.deepEqual([silent.client.releases, gone.client.releases], [0, 1]);
 });
 
 Deno.test({
   name: "[http.left] a killed client's server ends; its session continues when it comes back",
-  ignore: NO_SHELL,
+  ignore: HAS_NO_SHELL,
   fn: async () => {
     using folder = new TempFolder();
     folder.write("mcp.json", { mcpServers: { odd: oddServer() } });
@@ -80,10 +80,10 @@ Deno.test({
     const [pid, other] = [await client.serverPid(), await stays.serverPid()];
     // The client is a process that holds its stream open, as all do, until it is killed.
     const listener = client.listen();
-    await until("its stream is open", () => listener.isOpen());
+    await waitUntil("its stream is open", () => listener.isOpen());
     assert.equal(await isThere(pid), true);
     listener.kill();
-    await until("its server ends", async () => !await isThere(pid));
+    await waitUntil("its server ends", async () => !await isThere(pid));
     assert.equal(await isThere(other), true, "the other client's stays");
     const next = await client.serverPid();
     assert.notEqual(next, pid, "the same session has its server started again");

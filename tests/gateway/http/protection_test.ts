@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { until } from "../../e2e/until.ts";
+import { waitUntil } from "../../e2e/wait.ts";
 import { RawConnection, sendRaw } from "./raw_http.ts";
 import { EventReader, request, Scene } from "./scene.ts";
 
@@ -277,7 +277,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
     await connection.send(post([host, id, "Accept: */*"], body));
     const before = scene.service.connections;
     // It begins to read only after the connection was closed.
-    await until("it is given up", () => scene.service.connections < before);
+    await waitUntil("it is given up", () => scene.service.connections < before);
     await connection.readAll();
     assert.ok(connection.answer.text.length < 20_000_000);
     await works();
@@ -308,7 +308,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
       const served = answers.filter(({ status }) => status === 408).length;
       assert.ok(served <= limits.connections, `${served} were let in`);
       for (const connection of open) connection[Symbol.dispose]();
-      await until("it goes on", async () => {
+      await waitUntil("it goes on", async () => {
         return await works().then(() => true, () => false);
       });
     },
@@ -335,7 +335,7 @@ Deno.test("[http.slow-readers] the unread answers of all clients have a common l
   const before = scene.service.connections;
   using second = await ask(2);
   assert.ok(await second.readUntil((text) => text.includes("200 OK")));
-  await until("who waited longest is cut off", () => scene.service.connections <= before);
+  await waitUntil("who waited longest is cut off", () => scene.service.connections <= before);
   assert.ok((await first.readAll()).text.length < 20_000_000);
   assert.ok((await second.readAll()).text.length > 20_000_000, "the other gets everything");
 });

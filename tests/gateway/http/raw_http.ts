@@ -1,4 +1,4 @@
-import { soon } from "../../e2e/until.ts";
+import { withTimeout } from "../../e2e/wait.ts";
 
 /** The bytes received on a connection. */
 export interface RawAnswer {
@@ -31,7 +31,7 @@ export class RawConnection implements Disposable {
     const buffer = new Uint8Array(64 * 1024);
     const decoder = new TextDecoder();
     while (!condition(this.#text)) {
-      const count = await soon("bytes", this.#connection.read(buffer)).catch((error) => {
+      const count = await withTimeout("bytes", this.#connection.read(buffer)).catch((error) => {
         if (error instanceof Deno.errors.ConnectionReset) return null;
         throw error;
       });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { until } from "../../e2e/until.ts";
+import { waitUntil } from "../../e2e/wait.ts";
 import { EventReader, request, Scene } from "./scene.ts";
 
 Deno.test("a client that lost its connection", async (t) => {
@@ -68,7 +68,7 @@ Deno.test("a client that lost its connection", async (t) => {
     const reader = new EventReader(await session.post(request("flood", "flood", { size: 100 })));
     const first = await reader.message();
     await reader.cancel();
-    await until("the call is there", () => client.waiting.length === 1);
+    await waitUntil("the call is there", () => client.waiting.length === 1);
     const response = await resume(first?.id ?? "");
     assert.equal(response.status, 400);
     await response.body?.cancel();
@@ -86,7 +86,7 @@ Deno.test("a client that lost its connection", async (t) => {
 
   await t.step("[http.disconnect] a disconnect is not a cancellation", async () => {
     await lose("six");
-    await until("the call is there", () => client.waiting.length === 1);
+    await waitUntil("the call is there", () => client.waiting.length === 1);
     assert.equal(client.waiting[0]?.signal.aborted, false);
     client.waiting.splice(0).forEach((call) => call.reply({}));
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Authenticator, Credential } from "../../../src/gateway/http/mod.ts";
-import { until } from "../../e2e/until.ts";
+import { waitUntil } from "../../e2e/wait.ts";
 import { EventReader, request, Scene } from "./scene.ts";
 
 /** An authenticator for which an agent's name is its token; agents can be removed. */
@@ -66,7 +66,7 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
         new EventReader(await session.get()),
         session.post(request("wait", "w")),
       ];
-      await until("the call is there", () => scene.clients[0]?.waiting.length === 1);
+      await waitUntil("the call is there", () => scene.clients[0]?.waiting.length === 1);
       authenticator.gone.add("one");
       scene.service.recheck();
       assert.deepEqual(await listening.rest(), []);
@@ -91,7 +91,7 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
     await using scene = await Scene.open({ settings: { sessionIdleS: 1 } });
     const [idle, used] = [await scene.initialize(), await scene.initialize()];
     const listening = new EventReader(await used.get());
-    await until("it ends", () => scene.clients[0]?.hasLeft === true);
+    await waitUntil("it ends", () => scene.clients[0]?.hasLeft === true);
     assert.equal(await idle.delete(), 404);
     assert.equal(scene.clients[1]?.hasLeft, false);
     await listening.cancel();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { until } from "../../e2e/until.ts";
+import { waitUntil } from "../../e2e/wait.ts";
 import { RawConnection, sendRaw } from "./raw_http.ts";
 import { request, Scene } from "./scene.ts";
 
@@ -86,19 +86,19 @@ Deno.test("over TLS", async (t) => {
 
     await t.step("[http.tls-reload] changed files are used without a restart", async () => {
       use("second");
-      await until("it is shown", () => isShown(scene, "second"));
+      await waitUntil("it is shown", () => isShown(scene, "second"));
       assert.equal(await isShown(scene, "first"), false);
     });
 
     await t.step("[http.tls-reload] files that do not match change nothing", async () => {
       Deno.copyFileSync(join(FIXTURES, "first.key"), tlsKey);
-      await until(
+      await waitUntil(
         "it is logged",
         () => scene.log.join().includes("changed certificate is not used"),
       );
       assert.equal(await isShown(scene, "second"), true);
       use("first");
-      await until("it is shown", () => isShown(scene, "first"));
+      await waitUntil("it is shown", () => isShown(scene, "first"));
     });
 
     await t.step(

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { listeningUrl, oddServer, onlyText, readRefusal } from "./gateway.ts";
-import { commandWords, GATEWAY_COMMAND } from "./gateway_command.ts";
+import { oddServer, readRefusal, readSingleText, waitForListeningUrl } from "./gateway.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { type Fields } from "./raw_client.ts";
-import { Setup, TALKATIVE } from "./setup.ts";
-import { until } from "./until.ts";
+import { INFO_LOG_ENV, Setup } from "./setup.ts";
+import { waitUntil } from "./wait.ts";
 
 /** The used part of an npm client. */
 export interface LibraryClient {
@@ -21,7 +21,7 @@ export interface CallOptions {
 }
 
 /** The command that such a client starts. */
-export interface Launch {
+export interface LaunchOptions {
   readonly command: string;
   readonly args: string[];
   readonly cwd: string;
@@ -29,48 +29,48 @@ export interface Launch {
 }
 
 /** Runs an agent's session through an npm client, from the start of the gateway to its end. */
-export async function playAgent(connect: (launch: Launch) => Promise<LibraryClient>) {
-  const [command, ...words] = await commandWords(GATEWAY_COMMAND);
+export async function runAgentSession(connect: (launch: LaunchOptions) => Promise<LibraryClient>) {
+  const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
   const setup = new Setup({ servers: { odd: oddServer() } });
   try {
     const args = [...words, "--agent", "tester"];
-    const client = await connect({ command, args, cwd: setup.folder, env: setup.env });
+    const client = await connect({ command, args, cwd: setup.workingFolder, env: setup.env });
     try {
-      await play(client);
-      if (Deno.build.os === "linux") assert.ok((await setup.processes()).length >= 2);
+      await checkAgentSession(client);
+      if (Deno.build.os === "linux") assert.ok((await setup.listProcessIds()).length >= 2);
     } finally {
       await client.close();
     }
-    await until("all is gone", async () => (await setup.processes()).length === 0, 2000);
-    assert.ok(setup.audit().length >= 6);
+    await waitUntil("all is gone", async () => (await setup.listProcessIds()).length === 0, 2000);
+    assert.ok(setup.readAuditLog().length >= 6);
   } finally {
     await setup.close();
   }
 }
 
 /** The same over HTTP, where the gateway starts before the client and ends after it. */
-export async function playAgentOverHttp(connect: (url: URL) => Promise<LibraryClient>) {
-  const [command, ...words] = await commandWords(GATEWAY_COMMAND);
-  const setup = new Setup({ servers: { odd: oddServer() }, env: TALKATIVE });
+export async function runAgentSessionOverHttp(connect: (url: URL) => Promise<LibraryClient>) {
+  const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
+  const setup = new Setup({ servers: { odd: oddServer() }, env: INFO_LOG_ENV });
   const args = [...words, "--agent", "tester", "--transport", "http", "--port", "0"];
-  const program = new Program({ command, args, cwd: setup.folder, env: setup.env });
+  const program = new Program({ command, args, cwd: setup.workingFolder, env: setup.env });
   try {
-    const client = await connect(new URL(await listeningUrl(program)));
+    const client = await connect(new URL(await waitForListeningUrl(program)));
     try {
-      await play(client);
+      await checkAgentSession(client);
     } finally {
       await client.close();
     }
-    assert.ok(setup.audit().length >= 6);
-    program.signal("SIGTERM");
-    assert.equal((await program.ended()).code, 0, program.stderr);
+    assert.ok(setup.readAuditLog().length >= 6);
+    program.sendSignal("SIGTERM");
+    assert.equal((await program.waitForEnd()).code, 0, program.stderr);
   } finally {
-    program.signal("SIGKILL");
+    program.sendSignal("SIGKILL");
     await setup.close();
   }
 }
 
-async function play(client: LibraryClient): Promise<void> {
+async function checkAgentSession(client: LibraryClient): Promise<void> {
   const execute = (tool: string, args: Fields, options?: CallOptions) => {
     return client.callTool("execute_tool", { server: "odd", tool, args }, options);
   };
@@ -82,10 +82,10 @@ async function play(client: LibraryClient): Promise<void> {
     "execute_tool",
   ]);
   const { structuredContent, ...list } = await client.callTool("list_servers", {});
-  assert.equal(onlyText(list), '[{"name":"odd"}]');
+  assert.equal(readSingleText(list), '[{"name":"odd"}]');
   assert.deepEqual(structuredContent, { servers: [{ name: "odd" }] });
 
-  const { params } = JSON.parse(onlyText(await execute("echo", { text: "é😀" })));
+  const { params } = JSON.parse(readSingleText(await execute("echo", { text: "é😀" })));
   assert.deepEqual(params.arguments, { text: "é😀" });
   assert.equal((await execute("fails", {})).isError, true);
 
@@ -102,7 +102,10 @@ async function play(client: LibraryClient): Promise<void> {
   const controller = new AbortController();
   const cancelled = assert.rejects(execute("wait", {}, { signal: controller.signal }));
   const waiting = (count: string) => {
-    return until(`${count} wait`, async () => onlyText(await execute("waiting", {})) === count);
+    return waitUntil(
+      `${count} wait`,
+      async () => readSingleText(await execute("waiting", {})) === count,
+    );
   };
   await waiting("1");
   controller.abort("enough");
@@ -111,6 +114,6 @@ async function play(client: LibraryClient): Promise<void> {
 
   const many = Array.from({ length: 100 }, (_, n) => execute("echo", { n }));
   for (const [n, result] of (await Promise.all(many)).entries()) {
-    assert.equal(JSON.parse(onlyText(result)).params.arguments.n, n);
+    assert.equal(JSON.parse(readSingleText(result)).params.arguments.n, n);
   }
 }

@@ -1,5 +1,5 @@
 /** Maximum time for a condition that holds soon, in milliseconds; far more than it takes. */
-export const SOON_MS = 15_000;
+export const DEFAULT_TIMEOUT_MS = 15_000;
 
 /**
  * Polls until a condition holds.
@@ -7,10 +7,10 @@ export const SOON_MS = 15_000;
  * @param what Names the condition in the error message.
  * @param condition Returns a value other than `false` and `undefined` once it holds.
  */
-export async function until<T>(
+export async function waitUntil<T>(
   what: string,
   condition: () => T | Promise<T>,
-  withinMs: number = SOON_MS,
+  withinMs: number = DEFAULT_TIMEOUT_MS,
 ): Promise<Exclude<T, false | undefined>> {
   const end = performance.now() + withinMs;
   for (;;) {
@@ -22,10 +22,10 @@ export async function until<T>(
 }
 
 /** Waits for a promise; throws with its name if it takes too long. */
-export async function soon<T>(
+export async function withTimeout<T>(
   what: string,
   promise: Promise<T>,
-  withinMs: number = SOON_MS,
+  withinMs: number = DEFAULT_TIMEOUT_MS,
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLong = new Promise<never>((_, reject) => {

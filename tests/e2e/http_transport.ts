@@ -1,12 +1,12 @@
-import type { Wire } from "./raw_client.ts";
+import type { LineTransport } from "./raw_client.ts";
 
-const TYPES = {
+const HEADERS = {
   "content-type": "application/json",
   accept: "application/json, text/event-stream",
 };
 
 /** Options of a client over HTTP. */
-export interface HttpWireOptions {
+export interface HttpTransportOptions {
   /** URL of the MCP endpoint. */
   readonly url: string;
   /** Further headers of every request, such as `authorization`. */
@@ -16,20 +16,20 @@ export interface HttpWireOptions {
 }
 
 /** Streamable HTTP as lines: each line is POSTed, and each message of a response is a line. */
-export class HttpWire implements Wire {
+export class HttpTransport implements LineTransport {
   readonly lines: string[] = [];
   /** Statuses of all responses. */
   readonly statuses: number[] = [];
   onLine: (line: string) => void = () => {};
   onEnd: () => void = () => {};
-  readonly #options: HttpWireOptions;
+  readonly #options: HttpTransportOptions;
   readonly #abort = new AbortController();
-  readonly #open = new Set<Promise<void>>();
-  #session: string | undefined;
-  #isListening = false;
+  readonly #pendingWork = new Set<Promise<void>>();
+  #sessionId: string | undefined;
+  #hasOpenStream = false;
 
   /** Sends nothing yet. */
-  constructor(options: HttpWireOptions) {
+  constructor(options: HttpTransportOptions) {
     this.#options = options;
   }
 
@@ -38,8 +38,8 @@ export class HttpWire implements Wire {
   }
 
   /** Id of the session. */
-  get session(): string | undefined {
-    return this.#session;
+  get sessionId(): string | undefined {
+    return this.#sessionId;
   }
 
   /** Sends each line. Resolves when the notifications have been accepted. */
@@ -48,50 +48,50 @@ export class HttpWire implements Wire {
       ? text.split("\n").filter((line) => line !== "")
       : [text];
     for (const body of bodies) {
-      const posted = this.#track(this.#post(body));
-      const asks = typeof body === "string" && /"id":/.test(body) && /"method":/.test(body);
+      const posted = this.#trackWork(this.#post(body));
+      const isRequest = typeof body === "string" && /"id":/.test(body) && /"method":/.test(body);
       // The session id comes with the answer to the first message.
-      if (!asks || this.#session === undefined) await posted;
+      if (!isRequest || this.#sessionId === undefined) await posted;
     }
-    if (this.#session !== undefined && !this.#isListening) await this.listen();
+    if (this.#sessionId !== undefined && !this.#hasOpenStream) await this.listen();
   }
 
   /** Opens the standalone SSE stream. */
   async listen(): Promise<void> {
-    this.#isListening = true;
+    this.#hasOpenStream = true;
     const response = await this.#fetch("GET");
-    this.#track(this.#read(response));
+    this.#trackWork(this.#readMessages(response));
   }
 
   /** Disconnects without ending the session, as clients do. */
   async close(): Promise<void> {
     this.#abort.abort();
-    await Promise.all(this.#open);
+    await Promise.all(this.#pendingWork);
     this.onEnd();
   }
 
   async #post(body: string | Uint8Array<ArrayBuffer>): Promise<void> {
     const response = await this.#fetch("POST", body);
     this.statuses.push(response.status);
-    this.#session ??= response.headers.get("mcp-session-id") ?? undefined;
-    await this.#read(response);
+    this.#sessionId ??= response.headers.get("mcp-session-id") ?? undefined;
+    await this.#readMessages(response);
   }
 
   async #fetch(method: string, body?: string | Uint8Array<ArrayBuffer>): Promise<Response> {
-    const session = this.#session === undefined ? {} : { "mcp-session-id": this.#session };
+    const session = this.#sessionId === undefined ? {} : { "mcp-session-id": this.#sessionId };
     const { url, headers } = this.#options;
     return await fetch(url, {
       method,
-      headers: { ...TYPES, ...session, ...headers },
+      headers: { ...HEADERS, ...session, ...headers },
       signal: this.#abort.signal,
       ...(body === undefined ? {} : { body }),
     });
   }
 
-  async #read(response: Response): Promise<void> {
+  async #readMessages(response: Response): Promise<void> {
     if (response.headers.get("content-type") !== "text/event-stream") {
       const text = await response.text();
-      if (text !== "") this.#take(text);
+      if (text !== "") this.#addLine(text);
       return;
     }
     let rest = "";
@@ -100,23 +100,23 @@ export class HttpWire implements Wire {
       rest = events.pop() ?? "";
       for (const event of events) {
         const [, data = ""] = /^data: (.+)$/m.exec(event) ?? [];
-        if (data !== "") this.#take(data);
+        if (data !== "") this.#addLine(data);
       }
     }
   }
 
-  #take(line: string): void {
+  #addLine(line: string): void {
     this.lines.push(line);
     this.onLine(line);
   }
 
-  #track(work: Promise<void>): Promise<void> {
+  #trackWork(work: Promise<void>): Promise<void> {
     const tracked = work.catch((error) => {
       if (!(error instanceof TypeError) && !this.#abort.signal.aborted) throw error;
       // The service has ended.
       this.onEnd();
-    }).finally(() => this.#open.delete(tracked));
-    this.#open.add(tracked);
+    }).finally(() => this.#pendingWork.delete(tracked));
+    this.#pendingWork.add(tracked);
     return tracked;
   }
 }

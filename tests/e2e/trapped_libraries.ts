@@ -12,7 +12,7 @@ function trap(name: string): string {
  *
  * @param file Absolute, or from the root of the repository.
  */
-export function trapped(file: string, folder: string, ...names: string[]): string[] {
+export function denoArgsWithTraps(file: string, folder: string, ...names: string[]): string[] {
   const traps = Object.fromEntries(names.map((name) => [name, trap(name)]));
   const path = `${folder}/trapped.json`;
   const imports = { ...config.imports, ...traps };

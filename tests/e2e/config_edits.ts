@@ -1,9 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { type RunningGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "./wait.ts";
 
 /** The two files, by their names in the status. */
-export const FILES = { mcp_config: ".mcp.json", gateway_rules: ".mcp-gateway-rules.json" } as const;
+export const CONFIG_FILES = {
+  mcp_config: ".mcp.json",
+  gateway_rules: ".mcp-gateway-rules.json",
+} as const;
 
 /** Result of reading a file, as the status tool shows it. */
 export interface FileStatus {
@@ -15,7 +18,7 @@ export interface FileStatus {
 }
 
 /** The part of the status that these tests read. */
-export interface Status {
+export interface GatewayStatus {
   readonly reload_status: {
     readonly mcp_config: FileStatus;
     readonly gateway_rules: FileStatus & { readonly last_warnings: readonly string[] };
@@ -32,16 +35,16 @@ interface ServerStatus {
 }
 
 const NAMED_SERVER = fileURLToPath(new URL("../fixtures/servers/named_server.ts", import.meta.url));
-const FLAGS = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
+const DENO_FLAGS = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
 
 /** Entry of `mcpServers` for the server that returns its name. */
 export function namedServer(name: string, ...more: string[]): { command: string; args: string[] } {
-  return { command: Deno.execPath(), args: [...FLAGS, NAMED_SERVER, name, ...more] };
+  return { command: Deno.execPath(), args: [...DENO_FLAGS, NAMED_SERVER, name, ...more] };
 }
 
 /** Calls the status tool. */
-export function readStatus(gateway: RunningGateway): Promise<Status> {
-  return gateway.ask<Status>("get_gateway_status");
+export function readStatus(gateway: RunningGateway): Promise<GatewayStatus> {
+  return gateway.callGatewayToolForJson<GatewayStatus>("get_gateway_status");
 }
 
 /**
@@ -49,15 +52,15 @@ export function readStatus(gateway: RunningGateway): Promise<Status> {
  *
  * @returns The status after that, and the milliseconds since the write.
  */
-export async function edit(
+export async function editConfigFile(
   gateway: RunningGateway,
-  file: keyof typeof FILES,
+  file: keyof typeof CONFIG_FILES,
   content: unknown,
-): Promise<Status & { readonly tookMs: number }> {
+): Promise<GatewayStatus & { readonly tookMs: number }> {
   const before = (await readStatus(gateway)).reload_status[file].attempt_count;
   const since = performance.now();
-  gateway.setup.write(FILES[file], content);
-  const status = await until(`the gateway reads ${FILES[file]}`, async () => {
+  gateway.setup.writeFile(CONFIG_FILES[file], content);
+  const status = await waitUntil(`the gateway reads ${CONFIG_FILES[file]}`, async () => {
     const status = await readStatus(gateway);
     return status.reload_status[file].attempt_count > before && status;
   });
@@ -65,12 +68,12 @@ export async function edit(
 }
 
 /** The answer of the server that returns its name: its name, its process id, the call's token. */
-export async function whose(
+export async function callNamedServer(
   gateway: RunningGateway,
   server: string,
   args: { readonly token?: string; readonly after_ms?: number } = {},
 ): Promise<{ name: string; pid: number; token: string }> {
-  const text = await gateway.text(server, "whose", { token: "none", ...args });
+  const text = await gateway.callServerToolForText(server, "whose", { token: "none", ...args });
   const [name = "", pid, token = ""] = text.split(" ");
   return { name, pid: Number(pid), token };
 }
