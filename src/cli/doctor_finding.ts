@@ -9,7 +9,7 @@ import {
 } from "../downstream/mod.ts";
 import { fillCommandOf, findLocalCause, type LocalFindingKind } from "../downstream/causes/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import { ChannelClosed } from "../jsonrpc/mod.ts";
+import { AnswerTooLong, ChannelClosed } from "../jsonrpc/mod.ts";
 import type { Probe } from "./probe.ts";
 import { findRemoteCause, type RemoteFindingKind } from "./remote_finding.ts";
 import { findStartCause } from "./start_finding.ts";
@@ -116,7 +116,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
       }`,
     };
   }
-  if (is((cause) => isOf(cause, HandshakeError, CatalogError))) {
+  if (is((cause) => isOf(cause, HandshakeError, CatalogError, AnswerTooLong))) {
     const fix = "Update the server, or report this to its authors: it does not speak " +
       "MCP as the gateway knows it";
     return { kind: "protocol", message, fix };

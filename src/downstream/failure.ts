@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import { AnswerTooLong, ChannelClosed } from "../jsonrpc/mod.ts";
+import { AnswerTooLong, ChannelClosed, MAX_MESSAGE_BYTES } from "../jsonrpc/mod.ts";
 import { StartAbandoned } from "./circuit_breaker.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { CatalogError, HandshakeError } from "./revisions/mod.ts";
@@ -38,8 +38,8 @@ export async function explainFailure(
   if (cause instanceof DownstreamError) return cause;
   const server = config.name;
   if (cause instanceof AnswerTooLong) {
-    const message = `Server "${server}" answered with ${cause.bytes} bytes, which is more than ` +
-      "the gateway takes; ask for less.";
+    const message = `Server "${server}" answered with more than ` +
+      `${MAX_MESSAGE_BYTES / 2 ** 20} MiB, the gateway's limit for one message; ask for less.`;
     return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
   }
   const why = reasonOf(cause, timedOut);

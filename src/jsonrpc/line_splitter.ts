@@ -55,6 +55,11 @@ export class LineSplitter {
     this.#options = options;
   }
 
+  /** Whether the current line is longer than the limit. */
+  get isSkipping(): boolean {
+    return this.#skipped !== undefined;
+  }
+
   /** Processes the next bytes; does not keep the chunk. */
   push(chunk: Uint8Array): void {
     let start = 0;

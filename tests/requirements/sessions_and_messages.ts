@@ -36,7 +36,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "sessions.list-changed": "a changed list is requested again",
     "sessions.asked-afresh": "for an unknown tool, the list is requested once more",
     "sessions.results":
-      "results and errors arrive as sent; one that is too long is reported with its size",
+      "results and errors arrive as sent; one that is too long is reported with the limit",
     "sessions.arguments": "arguments and `_meta` arrive unchanged",
     "sessions.concurrency": "calls do not wait for others, and answers are not mixed up",
     "sessions.max-concurrency": "further calls are queued, with agents in rotation",

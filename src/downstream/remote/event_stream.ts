@@ -1,4 +1,4 @@
-import { ReadThrottle } from "../../jsonrpc/mod.ts";
+import { AnswerTooLong, ReadThrottle } from "../../jsonrpc/mod.ts";
 import { cancelOnAbort } from "./response.ts";
 import { type SseData, type SseEvent, SseParser } from "./sse_parser.ts";
 
@@ -12,6 +12,8 @@ const MAX_RETRY_MS = 60_000;
 export interface EventStreamOptions {
   /** Size limit of an event, in bytes. */
   readonly maxBytes: number;
+  /** Maximum size of what is skipped of a longer event before reading stops, in bytes. Default: 0. */
+  readonly maxSkippedBytes?: number;
   /** Cancels the reading; its reason is thrown. */
   readonly signal: AbortSignal;
   /** The loops that are reading now; each can be asked to pause. */
@@ -27,12 +29,12 @@ export interface EventStreamOptions {
  *
  * @param response Has the stream.
  * @param options How it is read.
- * @throws What `fetch` throws if the connection breaks, the reason of the signal, and what `onEvent`
- * throws, which cancels the stream.
+ * @throws {AnswerTooLong} if an event is too long; what `fetch` throws if the connection breaks; the
+ * reason of the signal; and what `onEvent` throws. Each cancels the stream.
  */
 export async function readEvents(
   { body }: Response,
-  { maxBytes, signal, turns, onEvent, onBytes }: EventStreamOptions,
+  { maxBytes, maxSkippedBytes = 0, signal, turns, onEvent, onBytes }: EventStreamOptions,
 ): Promise<void> {
   if (body === null) return;
   const reader = body.getReader();
@@ -47,6 +49,7 @@ export async function readEvents(
     });
     if (isDone) lingering ??= setTimeout(() => void reader.cancel().catch(() => {}), LINGER_MS);
   });
+  let skipped = 0;
   try {
     for (;;) {
       const { value, done } = await reader.read();
@@ -54,6 +57,8 @@ export async function readEvents(
       if (done) break;
       onBytes?.(value);
       const pause = turn.do(() => parser.push(value));
+      skipped = parser.isSkipping ? skipped + value.length : 0;
+      if (skipped > maxSkippedBytes) throw new AnswerTooLong(maxBytes + skipped);
       if (pause !== undefined) await pause;
     }
   } catch (cause) {
@@ -66,6 +71,13 @@ export async function readEvents(
     turn.end();
   }
 }
+
+/**
+ * Size of what is skipped of an event on a stream that many requests share, in multiples of the limit of
+ * an event: one long answer must not end the other requests, and one without an end must not be read
+ * forever.
+ */
+export const SHARED_SKIPS = 3;
 
 /** The message in an event; an event without data only sets the id or the pause before reconnecting. */
 export function messageIn({ kind, data }: SseEvent): SseData | undefined {

@@ -1,5 +1,6 @@
 import { DownstreamError } from "../../errors.ts";
 import {
+  AnswerTooLong,
   type Channel,
   type ChannelHandler,
   readIdAndMethod,
@@ -171,7 +172,8 @@ export class RemoteChannel implements Channel {
   }
 
   #fail(id: string | undefined, cause: unknown): void {
-    const isKnown = cause instanceof RemoteFailure || cause instanceof DownstreamError;
+    const isKnown = cause instanceof RemoteFailure || cause instanceof DownstreamError ||
+      cause instanceof AnswerTooLong;
     const failure = isKnown
       ? cause
       : new RemoteFailure("it did not answer as MCP has it", { reach: "maybe", cause });

@@ -1,7 +1,9 @@
+import { compactBytes, joinBytes } from "../../bytes.ts";
+import { AnswerTooLong } from "../../jsonrpc/mod.ts";
 import { mediaType } from "../http_answers.ts";
 import type { SseData } from "./sse_parser.ts";
 
-/** Length that is kept of either end of a body that is too long or not UTF-8, in bytes. */
+/** Length that is kept of either end of a body that is not UTF-8, in bytes. */
 const EXCERPT_BYTES = 1024;
 
 /** Whether a response is a stream of server-sent events. */
@@ -9,10 +11,13 @@ export function isEventStream(response: Response): boolean {
   return mediaType(response) === "text/event-stream";
 }
 
-/** The encoding of a body that Deno could not decode: it removes the header of one that it could. */
+/** The encodings that `fetch` asks for and decodes; it leaves their header in place. */
+const DECODED: ReadonlySet<string> = new Set(["", "identity", "gzip", "br"]);
+
+/** The encoding of a body that `fetch` does not decode. */
 export function unknownEncoding({ headers }: Response): string | undefined {
   const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
-  return encoding === "" || encoding === "identity" ? undefined : encoding;
+  return DECODED.has(encoding) ? undefined : encoding;
 }
 
 /**
@@ -38,8 +43,9 @@ export function cancelOnAbort(
  * Reads a whole body.
  *
  * @param response Has the body.
- * @param options `maxBytes`: of a longer body only the ends are kept. `signal`: cancels the reading; its
- * reason is thrown.
+ * @param options `maxBytes`: maximum size after decompression; reading stops beyond it. `signal`: cancels
+ * the reading; its reason is thrown.
+ * @throws {AnswerTooLong} if the body is larger.
  */
 export async function readBody(
   { body }: Response,
@@ -48,7 +54,6 @@ export async function readBody(
   if (body === null) return { text: "", bytes: 0 };
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  let tail: Uint8Array = new Uint8Array();
   const reader = body.getReader();
   const stopListening = cancelOnAbort(reader, signal);
   try {
@@ -57,21 +62,17 @@ export async function readBody(
       signal.throwIfAborted();
       if (done) break;
       bytes += value.length;
-      if (bytes <= maxBytes) chunks.push(value);
-      else {
-        if (chunks.length === 0) chunks.push(value);
-        chunks.splice(1);
-        tail = concat([tail, value]).slice(-EXCERPT_BYTES);
-      }
+      if (bytes > maxBytes) throw new AnswerTooLong(bytes);
+      chunks.push(compactBytes(value));
     }
+  } catch (cause) {
+    await reader.cancel(cause).catch(() => {});
+    throw cause;
   } finally {
     stopListening();
   }
-  if (bytes > maxBytes) {
-    const head = decodeLossy(chunks[0]?.subarray(0, EXCERPT_BYTES));
-    return { reason: "too-long", bytes, head, tail: decodeLossy(tail) };
-  }
-  const whole = concat(chunks);
+  const [first] = chunks;
+  const whole = first !== undefined && chunks.length === 1 ? first : joinBytes(chunks);
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(whole), bytes };
   } catch {
@@ -82,16 +83,4 @@ export async function readBody(
 
 function decodeLossy(bytes: Uint8Array | undefined): string {
   return new TextDecoder().decode(bytes);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  if (first !== undefined && parts.length === 1) return first;
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
 }

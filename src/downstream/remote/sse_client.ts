@@ -1,6 +1,7 @@
+import { AnswerTooLong } from "../../jsonrpc/mod.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { untilAborted } from "../until_aborted.ts";
-import { messageIn, readEvents } from "./event_stream.ts";
+import { messageIn, readEvents, SHARED_SKIPS } from "./event_stream.ts";
 import { sessionFailure } from "./http_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream } from "./response.ts";
@@ -95,7 +96,9 @@ export class SseClient implements RemoteClient {
     }
     if (signal.aborted) return;
     const how = broken === undefined ? "ended" : "broke off";
-    const message = `${url.host} ${how} the event stream that is its session`;
+    const message = broken instanceof AnswerTooLong
+      ? `${url.host} sent a message of more than ${broken.bytes} bytes on its event stream`
+      : `${url.host} ${how} the event stream that is its session`;
     onLost(new RemoteFailure(message, { reach: "maybe", endsSession: true, cause: broken }));
   }
 
@@ -103,6 +106,7 @@ export class SseClient implements RemoteClient {
     const { maxBytes, turns, onMessage } = this.#options;
     return readEvents(response, {
       maxBytes,
+      maxSkippedBytes: SHARED_SKIPS * maxBytes,
       turns,
       signal: this.#controller.signal,
       onEvent: (event) => {

@@ -58,6 +58,13 @@ export class SseParser {
     });
   }
 
+  /** Whether the event that has begun is longer than the limit. */
+  get isSkipping(): boolean {
+    const data = this.#data;
+    return this.#lines.isSkipping ||
+      (data !== undefined && "reason" in data && data.reason === "too-long");
+  }
+
   /** Parses the next bytes. */
   push(chunk: Uint8Array): void {
     this.#lines.push(this.#withLineFeeds(chunk));

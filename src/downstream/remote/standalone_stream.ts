@@ -1,6 +1,6 @@
 import { wait } from "../../within.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-import { messageIn, readEvents } from "./event_stream.ts";
+import { messageIn, readEvents, SHARED_SKIPS } from "./event_stream.ts";
 import type { RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream } from "./response.ts";
 import { StreamBackoff } from "./stream_backoff.ts";
@@ -83,6 +83,7 @@ export class StandaloneStream {
     try {
       await readEvents(response, {
         maxBytes,
+        maxSkippedBytes: SHARED_SKIPS * maxBytes,
         turns,
         signal,
         onEvent: (event) => {

@@ -1,4 +1,4 @@
-import { readIdAndMethod } from "../../jsonrpc/mod.ts";
+import { AnswerTooLong, readIdAndMethod } from "../../jsonrpc/mod.ts";
 import { wait, within } from "../../within.ts";
 import { mediaType } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
@@ -132,6 +132,7 @@ export class StreamableHttpClient implements RemoteClient {
       data = await readBody(response, { maxBytes, signal });
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
+      if (cause instanceof AnswerTooLong) throw cause;
       throw networkFailure(cause, { url, isAnswering: true });
     }
     received.data = data;
@@ -162,6 +163,9 @@ export class StreamableHttpClient implements RemoteClient {
             resumption.retryMs = event.retryMs ?? resumption.retryMs;
             const message = messageIn(event);
             if (message === undefined) return isAnswered;
+            if ("reason" in message && message.reason === "too-long") {
+              throw new AnswerTooLong(message.bytes);
+            }
             received.events++;
             received.data = message;
             isAnswered ||= isResponse(message);
@@ -171,6 +175,7 @@ export class StreamableHttpClient implements RemoteClient {
         });
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
+        if (cause instanceof AnswerTooLong) throw cause;
         failure = networkFailure(cause, { url, isAnswering: true });
       }
       if (isAnswered) return;
@@ -222,7 +227,7 @@ interface Resumption {
   attempts: number;
 }
 
-/** Whether a message is a response; of one that is too long only the ends are known, and it counts as one. */
+/** Whether a message is a response; of one that is not UTF-8 only the ends are known, and it counts as one. */
 function isResponse(data: SseData): boolean {
   if ("reason" in data) return true;
   const first = data.text.trimStart()[0];

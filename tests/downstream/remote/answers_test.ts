@@ -2,24 +2,10 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { failure, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
-import { type Answer, answerText, OddHttp, sendStream } from "./odd_http.ts";
+import { answerText, forCalls, OddHttp, sendStream, startStream } from "./odd_http.ts";
 import { remoteScene } from "./scene.ts";
 
 const RESULT = { content: [] };
-
-/** Replaces the answer to tool calls only. */
-function forCalls(answer: (response: ServerResponse, id: unknown) => void): Answer {
-  return ({ message }, response) => {
-    if (message.method !== "tools/call") return false;
-    answer(response, message.id);
-    return true;
-  };
-}
-
-function startStream(response: ServerResponse, ...lines: string[]): void {
-  response.writeHead(200, { "content-type": "text/event-stream" });
-  response.write(lines.map((line) => `${line}\n`).join(""));
-}
 
 /** Unusable answers to a call, and the message for each. */
 const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], RegExp]>> = {
@@ -286,20 +272,6 @@ Deno.test("[remote.answers] fields and messages that the SDK does not know arriv
   }));
   await using scene = remoteScene(server.url);
   assert.equal(resultText(await scene.call("echo")), '{"content":"none","isError":"perhaps"}');
-});
-
-Deno.test("[remote.max-bytes] JSON that is too long is reported with its size, and is not kept", async () => {
-  await using odd = await OddHttp.start(forCalls((response, id) => {
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(answerText({ id: Number(id) }, { content: ["x".repeat(50_000)] }));
-  }));
-  await using scene = remoteScene(odd.url, { maxBytes: 20_000 });
-  assert.match(
-    await failure(scene.call("echo")),
-    /answered with 500\d\d bytes, which is more than/,
-  );
-  odd.answer = () => {};
-  assert.match(resultText(await scene.call("echo")), /called echo/);
 });
 
 Deno.test("[remote.no-leak] a stream that stays open after its answer is closed", async () => {

@@ -172,3 +172,18 @@ function readMessage(body: string): Message {
     return {};
   }
 }
+
+/** Replaces the answer to tool calls only. */
+export function forCalls(answer: (response: ServerResponse, id: unknown) => void): Answer {
+  return ({ message }, response) => {
+    if (message.method !== "tools/call") return false;
+    answer(response, message.id);
+    return true;
+  };
+}
+
+/** Answers with the beginning of a stream. */
+export function startStream(response: ServerResponse, ...lines: string[]): void {
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  response.write(lines.map((line) => `${line}\n`).join(""));
+}
