@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Fields, type LineTransport, RawClient } from "./raw_client.ts";
 
-/** The error of a refused operation. */
+/** The error in the result of a call that the gateway refused. */
 export interface Refusal {
   readonly code: string;
   readonly message: string;
@@ -13,12 +13,12 @@ export interface Refusal {
 export class AgentSession {
   readonly client: RawClient;
 
-  /** @param transport Carries the client's messages. */
+  /** @param transport Transport that carries the client's messages to the gateway. */
   constructor(transport: LineTransport) {
     this.client = new RawClient(transport);
   }
 
-  /** Calls a gateway tool; throws if the answer is a JSON-RPC error. */
+  /** Calls a gateway tool and returns its result; throws if the answer is a JSON-RPC error. */
   async callGatewayTool(name: string, args: Fields, meta?: Fields): Promise<Fields> {
     const _meta = meta === undefined ? {} : { _meta: meta };
     const params = { name, arguments: args, ..._meta };
@@ -28,40 +28,40 @@ export class AgentSession {
     return result;
   }
 
-  /** Calls a tool of the gateway itself, and returns the JSON of its one text block. */
+  /** Calls a gateway tool and returns the parsed JSON of its only text block. */
   async callGatewayToolForJson<T>(name: string, args: Fields = {}): Promise<T> {
-    // One answer also has structured content, for clients that read it instead of the text.
+    // The result of list_servers also has structured content.
     const { structuredContent: _, ...result } = await this.callGatewayTool(name, args);
     return JSON.parse(readSingleText(result));
   }
 
-  /** Calls a gateway tool that must be refused, and checks the shape of the refusal. */
+  /** Calls a gateway tool, checks that the gateway refuses the call, and returns the refusal. */
   async expectRefusal(name: string, args: Fields = {}): Promise<Refusal> {
     return readRefusal(await this.callGatewayTool(name, args));
   }
 
-  /** Calls a server's tool; `more` has further arguments of `execute_tool`. */
+  /** Calls a server's tool through `execute_tool`, which also gets the arguments in `executeToolArgs`. */
   callServerTool(
     server: string,
     tool: string,
     args: Fields = {},
-    more: Fields = {},
+    executeToolArgs: Fields = {},
   ): Promise<Fields> {
-    return this.callGatewayTool("execute_tool", { server, tool, args, ...more });
+    return this.callGatewayTool("execute_tool", { server, tool, args, ...executeToolArgs });
   }
 
-  /** Calls a server's tool that answers with one text. */
+  /** Calls a server's tool and returns its result, which must be a single text block. */
   async callServerToolForText(
     server: string,
     tool: string,
     args: Fields = {},
-    more: Fields = {},
+    executeToolArgs: Fields = {},
   ): Promise<string> {
-    return readSingleText(await this.callServerTool(server, tool, args, more));
+    return readSingleText(await this.callServerTool(server, tool, args, executeToolArgs));
   }
 }
 
-/** The text of a result that consists of one text block. */
+/** Returns the text of a result; throws unless the result is exactly one text block. */
 export function readSingleText(result: Fields | undefined): string {
   const content = result?.content as { type: string; text: string }[];
   const text = content?.[0]?.text;
@@ -70,16 +70,16 @@ export function readSingleText(result: Fields | undefined): string {
   return String(text);
 }
 
-/** The error in the result of a refused operation. */
+/** Returns the error in a result; throws unless the result is a refusal of the gateway. */
 export function readRefusal(result: Fields | undefined): Refusal {
-  const { isError, ...rest } = result ?? {};
-  const { error, ...nothing } = JSON.parse(readSingleText(rest));
+  const { isError, ...content } = result ?? {};
+  const { error, ...others } = JSON.parse(readSingleText(content));
   assert.equal(isError, true);
-  assert.deepEqual(nothing, {});
+  assert.deepEqual(others, {});
   return error;
 }
 
-/** Parameters of a call of a server's tool. */
+/** Parameters of a `tools/call` request that calls a server's tool through `execute_tool`. */
 export function executeToolParams(server: string, tool: string, args: Fields = {}): Fields {
   return { name: "execute_tool", arguments: { server, tool, args } };
 }

@@ -2,12 +2,11 @@ import { Program } from "./program.ts";
 import { type Fields, RawClient } from "./raw_client.ts";
 import { denoDir, machineEnvironment } from "./setup.ts";
 
-/** A server without a gateway in front of it, for comparison. Bind it with `await using`. */
+/** A client connected directly to a server, to compare with the gateway. Bind it with `await using`. */
 export class DirectServer implements AsyncDisposable {
   readonly client: RawClient;
   readonly #program: Program;
 
-  /** Wraps a started server. */
   private constructor(program: Program) {
     this.#program = program;
     this.client = new RawClient(program);
@@ -24,7 +23,7 @@ export class DirectServer implements AsyncDisposable {
     return server;
   }
 
-  /** All pages of its tool list. */
+  /** Returns the server's tools, from all pages of the list. */
   async listTools(): Promise<Fields[]> {
     const tools: Fields[] = [];
     let params: Fields = {};
@@ -36,7 +35,7 @@ export class DirectServer implements AsyncDisposable {
     }
   }
 
-  /** Calls a tool, and returns the text of the complete answer. */
+  /** Calls a tool, and returns the JSON text of the response message. */
   async callTool(name: string, args: Fields): Promise<string> {
     const params = JSON.stringify({ name, arguments: args });
     return (await this.client.requestText("tools/call", params)).text;

@@ -2,16 +2,16 @@ import { FORMS } from "../../scripts/shipped.ts";
 import { type GatewayCommand, gatewayCommandLine } from "./gateway_command.ts";
 
 /**
- * Forms of the program that the tests of the whole job run on: the one in `GATEWAY_COMMAND`, or all
- * that users get, and the command of the container image. A form that cannot be built here is skipped
- * with a message.
+ * Forms of the program that the `whole_*` tests run: the form in `GATEWAY_COMMAND`, or else every form that
+ * users get and the command of the container image. If the executable cannot be built here, it is
+ * skipped with a message.
  */
 export const EVERY_COMMAND: readonly GatewayCommand[] = Deno.env.get("GATEWAY_COMMAND")
   ? [Deno.env.get("GATEWAY_COMMAND") ?? ""]
   : await buildForms();
 
 /**
- * The same without the image, for what is not done in a container, such as questions at a terminal: the image
+ * `EVERY_COMMAND` without the image, for commands that nobody runs in a container, such as `init`. The image
  * runs the same bundle with the same Deno.
  */
 export const LOCAL_COMMANDS: readonly GatewayCommand[] = EVERY_COMMAND.filter((command) => {
@@ -19,18 +19,18 @@ export const LOCAL_COMMANDS: readonly GatewayCommand[] = EVERY_COMMAND.filter((c
 });
 
 async function buildForms(): Promise<GatewayCommand[]> {
-  const made: GatewayCommand[] = [];
+  const buildable: GatewayCommand[] = [];
   const forms = Deno.build.os === "windows" ? FORMS : [...FORMS, "image"];
   for (const form of forms) {
     try {
       await gatewayCommandLine(form);
-      made.push(form);
+      buildable.push(form);
     } catch (error) {
       // The bundle and the package can be built wherever the tests run.
       if (form !== "executable") throw error;
       // deno-lint-ignore no-console
-      console.error(`NOT TESTED: the compiled executable cannot be made here. ${error}`);
+      console.error(`NOT TESTED: the compiled executable cannot be buildable here. ${error}`);
     }
   }
-  return made;
+  return buildable;
 }

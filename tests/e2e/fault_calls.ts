@@ -3,23 +3,20 @@ import { listProcesses } from "./fault_processes.ts";
 import { executeToolParams, readRefusal, type Refusal, type RunningGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/**
- * Maximum duration of something that happens immediately, in milliseconds; far more than it takes.
- */
+/** Maximum duration of something that must happen immediately, in milliseconds. */
 export const IMMEDIATE_MS = 1000;
 
-/** Runs a function; returns its duration in milliseconds and its result. */
+/** Runs a function; returns its duration in milliseconds, and its result. */
 export async function measureMs<T>(run: () => Promise<T>): Promise<[number, T]> {
-  const since = performance.now();
-  const value = await run();
-  return [performance.now() - since, value];
+  const startedMs = performance.now();
+  const result = await run();
+  return [performance.now() - startedMs, result];
 }
 
 /**
- * Starts a call that will be refused because its server fails, and waits until the server has
- * received it.
+ * Starts a call that its server never answers, and waits until the server has received it.
  *
- * @returns A promise of the refusal.
+ * @returns A function that waits for the refusal of the call, after its server has failed.
  */
 export async function startHeldCall(
   gateway: RunningGateway,
@@ -27,14 +24,14 @@ export async function startHeldCall(
 ): Promise<() => Promise<Refusal>> {
   const answer = gateway.client.request("tools/call", executeToolParams(server, "wait"));
   answer.catch(() => {});
-  // The server has read the call when it answers a later one.
+  // The server reads calls in order: when it answers this one, it has received the first.
   assert.equal(await gateway.callServerToolForText(server, "echo", { token: "sync" }), "sync");
   return async () => readRefusal((await answer).result);
 }
 
-/** Waits until the gateway has reaped all its exited children. */
+/** Waits until no exited child of the gateway is a zombie. */
 export async function waitUntilNoZombies(gateway: RunningGateway): Promise<void> {
-  await waitUntil("the gateway has waited for its children", async () => {
+  await waitUntil("the gateway has no zombie children", async () => {
     const zombies = (await listProcesses()).filter(({ parent, state }) => {
       return parent === gateway.program.pid && state.startsWith("Z");
     });
@@ -42,14 +39,15 @@ export async function waitUntilNoZombies(gateway: RunningGateway): Promise<void>
   }, IMMEDIATE_MS);
 }
 
-/** Runs steps that mostly wait concurrently; each fails on its own. */
+/** Runs test steps concurrently; if one fails, the others still run to their end. */
 export async function runStepsConcurrently(
   t: Deno.TestContext,
   steps: Readonly<Record<string, () => Promise<void>>>,
 ): Promise<void> {
-  // The sanitizers of the steps would see one another's resources; the test's own sanitizers are
-  // on.
-  const unwatched = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
-  const running = Object.entries(steps).map(([name, fn]) => t.step({ name, fn, ...unwatched }));
+  // The sanitizers of one step would see resources of the others. Those of the whole test stay on.
+  const withoutSanitizers = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
+  const running = Object.entries(steps).map(([name, fn]) =>
+    t.step({ name, fn, ...withoutSanitizers })
+  );
   await Promise.all(running);
 }

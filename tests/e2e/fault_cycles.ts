@@ -12,40 +12,39 @@ import { MEMORY_MODULE, startPreloaded } from "./fault_preload.ts";
 import type { RunningGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/**
- * Crashes before the first measurement, after which the gateway has allocated all that it needs.
- */
+/** Number of crashes before the first measurement, so that caches and compiled code are in place. */
 const WARM_UP_CRASHES = 100;
 
-/** Maximum growth of the resident memory after that, in bytes. */
+/** Maximum growth of resident memory between the two measurements. */
 const MAX_RSS_GROWTH_BYTES = 30_000_000;
 
-/** Maximum growth of the used memory, in bytes: 10 KB for each crash would be too much. */
+/** Maximum growth of used memory: a leak of 10 KB per crash exceeds it. */
 const MAX_USED_GROWTH_BYTES = 1_500_000;
 
-/** Failures of a server during a call. */
+/** Ways in which a server fails during a call. */
 const CRASHES: readonly ((gateway: RunningGateway, pid: number) => Promise<unknown>)[] = [
   (gateway) => gateway.callServerTool("bad", "crash"),
   (gateway) => gateway.callServerTool("bad", "close_output"),
   (_, pid) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
 ];
 
+/** Makes the server fail during a call, in each of the ways in turn. */
 async function crashDuringCall(gateway: RunningGateway, number: number): Promise<void> {
   const pid = Number(await gateway.callServerToolForText("bad", "pid"));
-  const ended = await startHeldCall(gateway, "bad");
+  const waitForRefusal = await startHeldCall(gateway, "bad");
   await CRASHES[number % CRASHES.length]?.(gateway, pid);
-  assert.equal((await ended()).code, "SERVER_UNAVAILABLE");
+  assert.equal((await waitForRefusal()).code, "SERVER_UNAVAILABLE");
 }
 
-/** Memory of the gateway's process, in bytes. */
+/** Memory of the gateway's process, in bytes, as `fault_memory.ts` prints it. */
 interface Memory {
-  /** Resident in memory. */
+  /** Resident memory. */
   readonly rss: number;
-  /** The part of it that is in use. */
+  /** Memory in use: the heap and the buffers outside it. */
   readonly held: number;
 }
 
-/** Runs the gateway's garbage collection, and measures its memory. */
+/** Measures the gateway's memory after a garbage collection; `count` numbers the measurements from 1. */
 async function measureMemory({ program }: RunningGateway, count: number): Promise<Memory> {
   program.sendSignal("SIGUSR2");
   return await waitUntil("the gateway prints its memory", () => {
@@ -54,27 +53,27 @@ async function measureMemory({ program }: RunningGateway, count: number): Promis
   });
 }
 
-/** Waits until only one of the started servers is left. */
+/** Waits until all processes of the crashed servers have ended, and only the last server runs. */
 async function waitForLastGroup(mark: string): Promise<void> {
-  await waitUntil("only the last server's group is left", async () => {
+  await waitUntil("only the last server's process group is left", async () => {
     const groups = (await markedProcesses(mark)).map(({ group }) => group);
     return new Set(groups).size <= 1;
   });
 }
 
 /**
- * Crashes a server repeatedly, in all ways in turn, and checks that nothing is left of it: no
- * process, no zombie, no memory.
+ * Crashes a server repeatedly, and checks that the gateway keeps no process, no zombie and no memory of
+ * the crashed servers.
  *
- * @param cycles Number of crashes after the first hundred.
- * @returns The memory of the gateway before and after.
+ * @param crashes Number of crashes between the two measurements.
+ * @returns The measured memory of the gateway as JSON, for people to read.
  */
-export async function crashRepeatedly(cycles: number): Promise<string> {
+export async function crashRepeatedly(crashes: number): Promise<string> {
   const mark = newMark();
   await using gateway = await startPreloaded(
     MEMORY_MODULE,
     {
-      // Each leaves a child process that must be killed.
+      // Each crashed server leaves a child process that the gateway must kill.
       servers: { bad: faultServer(mark, "stubborn-child") },
       // Fixes V8's young generation, which would otherwise grow to 48 MB under load.
       env: { GATEWAY_AGENT: "tester", DENO_V8_FLAGS: "--expose-gc,--max-semi-space-size=2" },
@@ -83,7 +82,7 @@ export async function crashRepeatedly(cycles: number): Promise<string> {
   for (let number = 1; number <= WARM_UP_CRASHES; number++) await crashDuringCall(gateway, number);
   await waitForLastGroup(mark);
   const early = await measureMemory(gateway, 1);
-  for (let number = 1; number <= cycles; number++) await crashDuringCall(gateway, number);
+  for (let number = 1; number <= crashes; number++) await crashDuringCall(gateway, number);
   await waitForLastGroup(mark);
   const late = await measureMemory(gateway, 2);
   const figures = JSON.stringify({ early, late });

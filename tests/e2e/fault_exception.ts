@@ -1,6 +1,6 @@
 /**
- * Preloaded into the gateway's process: throws an uncaught exception on SIGUSR2. A bug in the
- * gateway ends it in the same way.
+ * Preloaded into the gateway's process: throws an uncaught exception on SIGUSR2, which ends the
+ * gateway as a bug of its own would.
  */
 Deno.addSignalListener("SIGUSR2", () => {
   throw new Error("An exception that nobody catches");

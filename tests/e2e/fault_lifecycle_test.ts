@@ -24,12 +24,16 @@ import {
 } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/** Maximum time until the processes of a broken session are gone, in milliseconds. */
+/** Maximum time until all processes of a failed server have ended, in milliseconds. */
 const CLEANUP_MS = 3000;
 
 /**
  * Makes a server fail during a call, and checks what must hold for every failure: the call ends
- * soon, the next one is answered by a new process, and nothing is left of the old one.
+ * soon, a new process answers the next call, and no process of the failed server is left.
+ *
+ * @param faults Flags of the failing server.
+ * @param fail Makes the server fail.
+ * @returns The message of the refusal.
  */
 async function failDuringCall(
   faults: readonly string[],
@@ -41,13 +45,13 @@ async function failDuringCall(
     servers: { bad: faultServer(mark, ...faults), good: faultServer(newMark()) },
   });
   const pid = Number(await gateway.callServerToolForText("bad", "pid"));
-  const before = await markedProcesses(mark);
-  assert.ok(before.length >= 1 + faults.filter((fault) => fault.endsWith("child")).length);
+  const failedProcesses = await markedProcesses(mark);
+  assert.ok(failedProcesses.length >= 1 + faults.filter((fault) => fault.endsWith("child")).length);
   const goodPid = await gateway.callServerToolForText("good", "pid");
-  const ended = await startHeldCall(gateway, "bad");
+  const waitForRefusal = await startHeldCall(gateway, "bad");
   const [tookMs, refusal] = await measureMs(async () => {
     void fail(gateway, pid).catch(() => {});
-    return await ended();
+    return await waitForRefusal();
   });
   assert.equal(refusal.code, "SERVER_UNAVAILABLE");
   assert.ok(refusal.message.startsWith('Server "bad" is not available: '), refusal.message);
@@ -55,10 +59,10 @@ async function failDuringCall(
   const [reconnectMs, newPid] = await measureMs(() => gateway.callServerToolForText("bad", "pid"));
   assert.notEqual(Number(newPid), pid);
   assert.ok(reconnectMs < IMMEDIATE_MS, `the next call took ${reconnectMs} ms`);
-  // Everything of the first one goes; the second has the same mark.
-  await waitUntil("nothing is left of the first process", async () => {
+  // The new process has the same mark, so the old ones are recognized by their ids.
+  await waitUntil("no process of the failed server is left", async () => {
     const all = await listProcesses();
-    return before.every(({ pid, args }) => {
+    return failedProcesses.every(({ pid, args }) => {
       return !all.some((other) => other.pid === pid && other.args === args);
     });
   }, CLEANUP_MS);
@@ -66,7 +70,7 @@ async function failDuringCall(
   assert.equal(
     await gateway.callServerToolForText("good", "pid"),
     goodPid,
-    "the other server lived on",
+    "the other server keeps its process",
   );
   await gateway.end();
   await waitUntilGone([], mark, IMMEDIATE_MS);
@@ -89,7 +93,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[faults.killed] so does a SIGKILL from outside",
+  name:
+    "[faults.killed] a SIGKILL from outside ends the calls in progress, and the next call reconnects",
   ignore,
   fn: async () => {
     assert.match(await failDuringCall([], killFromOutside), /It was ended by SIGKILL/);
@@ -97,33 +102,35 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[faults.output-closed] so does a server that closes its output and keeps running",
+  name: "[faults.output-closed] a server that closes its output and keeps running is replaced",
   ignore,
   fn: async () => {
     await failDuringCall([], (gateway) => gateway.callServerTool("bad", "close_output"));
   },
 });
 
-/** Tests that mostly wait, and therefore run concurrently. */
+/** Tests of failures that take long to detect; they mostly wait, and therefore run concurrently. */
 const SLOW_FAILURES: Readonly<Record<string, () => Promise<void>>> = {
-  "[faults.outlived] a server dies whose children keep running": async () => {
+  "[faults.outlived] children that outlive a killed server are killed": async () => {
     const faults = ["stubborn", "stubborn-child"];
     assert.match(await failDuringCall(faults, killFromOutside), /It was ended by SIGKILL/);
   },
-  "[faults.held-pipes] a server dies whose child holds its pipes": async () => {
-    assert.match(
-      await failDuringCall(["holding-child"], killFromOutside, 2 * IMMEDIATE_MS),
-      /It was ended by SIGKILL/,
-    );
-  },
-  "[faults.input-closed] a server closes its input and keeps running": async () => {
-    await failDuringCall(["stubborn"], async (gateway) => {
-      // The closed input is noticed only when there is something to write.
-      assert.equal(await gateway.callServerToolForText("bad", "close_input"), "closed");
-      await gateway.callServerTool("bad", "echo");
-    }, 2 * IMMEDIATE_MS);
-  },
-  "[faults.launcher] a server whose launcher ends stays in use": async () => {
+  "[faults.held-pipes] a killed server is replaced although its child holds its pipes":
+    async () => {
+      assert.match(
+        await failDuringCall(["holding-child"], killFromOutside, 2 * IMMEDIATE_MS),
+        /It was ended by SIGKILL/,
+      );
+    },
+  "[faults.input-closed] a server that closes its input and keeps running is replaced":
+    async () => {
+      await failDuringCall(["stubborn"], async (gateway) => {
+        // The gateway notices the closed input only when it writes to the server.
+        assert.equal(await gateway.callServerToolForText("bad", "close_input"), "closed");
+        await gateway.callServerTool("bad", "echo");
+      }, 2 * IMMEDIATE_MS);
+    },
+  "[faults.launcher] a server stays in use after its launcher has ended": async () => {
     const mark = newMark();
     const { command, args } = faultServer(mark);
     const script = 'exec 3<&0; "$@" <&3 & exit 0';
@@ -131,45 +138,44 @@ const SLOW_FAILURES: Readonly<Record<string, () => Promise<void>>> = {
       servers: { launched: { command: "sh", args: ["-c", script, "sh", command, ...args] } },
     });
     const pid = await gateway.callServerToolForText("launched", "pid");
-    const until = performance.now() + 700;
-    while (performance.now() < until) {
+    const endMs = performance.now() + 700;
+    while (performance.now() < endMs) {
       assert.equal(await gateway.callServerToolForText("launched", "pid"), pid);
     }
     await gateway.end();
     await waitUntilGone([], mark, IMMEDIATE_MS);
   },
-  "[faults.hang] a server that hangs times out, gives way to a new process, and is gone":
-    async () => {
-      const mark = newMark();
-      await using gateway = await startGateway({
-        servers: {
-          hung: { ...faultServer(mark, "stubborn-child"), gateway: { call_timeout_ms: 300 } },
-          good: faultServer(newMark()),
-        },
-      });
-      const pid = await gateway.callServerToolForText("hung", "pid");
-      const before = await markedProcesses(mark);
-      assert.equal(before.length, 2);
-      const waiting = gateway.client.request("tools/call", executeToolParams("hung", "wait"));
-      const [tookMs, refusal] = await measureMs(async () => {
-        return readRefusal(await gateway.callServerTool("hung", "freeze"));
-      });
-      assert.equal(refusal.code, "TIMEOUT");
-      assert.ok(tookMs >= 300 && tookMs < 300 + IMMEDIATE_MS, `${tookMs} ms`);
-      assert.equal(readRefusal((await waiting).result).code, "TIMEOUT");
-      assert.equal(await gateway.callServerToolForText("good", "echo", { token: "x" }), "x");
-      // It is given five seconds to show that it is only busy.
-      const next = await waitUntil("the next process answers", async () => {
-        const result = await gateway.callServerTool("hung", "pid", {}, { timeout_ms: 200 });
-        return result.isError === true ? undefined : readSingleText(result);
-      });
-      assert.notEqual(next, pid);
-      const all = new Set(before.map((process) => process.pid));
-      await waitUntil("nothing is left of the hung one", async () => {
-        return !(await markedProcesses(mark)).some((process) => all.has(process.pid));
-      }, CLEANUP_MS);
-      await waitUntilNoZombies(gateway);
-    },
+  "[faults.hang] calls of a hanging server time out, and a new process replaces it": async () => {
+    const mark = newMark();
+    await using gateway = await startGateway({
+      servers: {
+        hung: { ...faultServer(mark, "stubborn-child"), gateway: { call_timeout_ms: 300 } },
+        good: faultServer(newMark()),
+      },
+    });
+    const pid = await gateway.callServerToolForText("hung", "pid");
+    const hungProcesses = await markedProcesses(mark);
+    assert.equal(hungProcesses.length, 2);
+    const heldCall = gateway.client.request("tools/call", executeToolParams("hung", "wait"));
+    const [tookMs, refusal] = await measureMs(async () => {
+      return readRefusal(await gateway.callServerTool("hung", "freeze"));
+    });
+    assert.equal(refusal.code, "TIMEOUT");
+    assert.ok(tookMs >= 300 && tookMs < 300 + IMMEDIATE_MS, `${tookMs} ms`);
+    assert.equal(readRefusal((await heldCall).result).code, "TIMEOUT");
+    assert.equal(await gateway.callServerToolForText("good", "echo", { token: "x" }), "x");
+    // The gateway waits five seconds before it replaces a server that may only be busy.
+    const next = await waitUntil("the next process answers", async () => {
+      const result = await gateway.callServerTool("hung", "pid", {}, { timeout_ms: 200 });
+      return result.isError === true ? undefined : readSingleText(result);
+    });
+    assert.notEqual(next, pid);
+    const hungPids = new Set(hungProcesses.map((process) => process.pid));
+    await waitUntil("no process of the hung server is left", async () => {
+      return !(await markedProcesses(mark)).some((process) => hungPids.has(process.pid));
+    }, CLEANUP_MS);
+    await waitUntilNoZombies(gateway);
+  },
 };
 
 Deno.test({
@@ -178,23 +184,29 @@ Deno.test({
   fn: (t) => runStepsConcurrently(t, SLOW_FAILURES),
 });
 
-/** Calls a server as long as a condition holds, one call at a time; gives how long each took. */
-async function measureCallsWhile(gateway: RunningGateway, goesOn: (calls: number) => boolean) {
-  const times: number[] = [];
-  while (goesOn(times.length)) {
+/** Makes calls of the good server one at a time while a condition holds, and measures their latencies. */
+async function measureCallsWhile(
+  gateway: RunningGateway,
+  shouldContinue: (calls: number) => boolean,
+) {
+  const latenciesMs: number[] = [];
+  while (shouldContinue(latenciesMs.length)) {
     const [ms, answer] = await measureMs(() =>
       gateway.callServerToolForText("good", "echo", { token: "x" })
     );
     assert.equal(answer, "x");
-    times.push(ms);
+    latenciesMs.push(ms);
   }
-  times.sort((one, two) => one - two);
-  return { median: times[times.length >> 1] ?? NaN, slowest: times.at(-1) ?? NaN };
+  latenciesMs.sort((a, b) => a - b);
+  return {
+    medianMs: latenciesMs[latenciesMs.length >> 1] ?? NaN,
+    slowestMs: latenciesMs.at(-1) ?? NaN,
+  };
 }
 
 for (const flood of ["flood_stderr", "flood_stdout"]) {
   Deno.test({
-    name: `[faults.flood] a ${flood} slows no other server, fills no memory and no log`,
+    name: `[faults.flood] ${flood} slows down no other server, and fills neither memory nor log`,
     ignore,
     fn: async () => {
       await using gateway = await startGateway({
@@ -202,17 +214,17 @@ for (const flood of ["flood_stderr", "flood_stdout"]) {
       });
       assert.equal(await gateway.callServerToolForText("loud", "echo", { token: "x" }), "x");
       const alone = await measureCallsWhile(gateway, (calls) => calls < 50);
-      const before = (await findProcess(gateway.program.pid)).rss;
+      const rssBeforeKib = (await findProcess(gateway.program.pid)).rss;
       let isOver = false;
       const flooding = gateway.callServerToolForText("loud", flood, { token: "done" }).finally(() =>
         isOver = true
       );
-      const beside = await measureCallsWhile(gateway, () => !isOver);
+      const duringFlood = await measureCallsWhile(gateway, () => !isOver);
       assert.equal(await flooding, "done");
-      const grown = (await findProcess(gateway.program.pid)).rss - before;
-      const figures = JSON.stringify({ alone, beside, grown });
-      assert.ok(beside.slowest < IMMEDIATE_MS, figures);
-      assert.ok(grown < 150_000, figures);
+      const grownKib = (await findProcess(gateway.program.pid)).rss - rssBeforeKib;
+      const figures = JSON.stringify({ alone, duringFlood, grownKib });
+      assert.ok(duringFlood.slowestMs < IMMEDIATE_MS, figures);
+      assert.ok(grownKib < 150_000, figures);
       assert.ok(gateway.program.stderr.length < 20_000, gateway.program.stderr.slice(0, 5000));
     },
   });

@@ -12,31 +12,31 @@ const IN_FLIGHT = 64;
 const SERVERS = ["red", "green", "blue"] as const;
 const KILL_EVERY_MS = 200;
 
-/** A call that is identified by its answer. */
+/** A call, with a check that recognizes its answer. */
 interface Call {
   readonly name: string;
   readonly arguments: Fields;
-  /** Throws unless this is the answer to this call, if its server was running. */
+  /** Throws unless the result is the one that this call gets from a running server. */
   readonly checkAnswer: (result: Fields) => void;
 }
 
-/** A mix of calls: most are answered immediately, some later than others that came after them. */
+/** Makes one call of the mix: servers answer most calls immediately, and some after later calls. */
 function makeCall(number: number): Call {
   const server = SERVERS[number % SERVERS.length] ?? "";
   const token = `${server} ${number}`;
-  const execute = (tool: string, check: Call["checkAnswer"]): Call => {
+  const callTool = (tool: string, checkAnswer: Call["checkAnswer"]): Call => {
     return {
       name: "execute_tool",
       arguments: { server, tool, args: { token } },
-      checkAnswer: check,
+      checkAnswer,
     };
   };
-  const isToken = (result: Fields): void => assert.equal(readSingleText(result), token);
+  const checkToken = (result: Fields): void => assert.equal(readSingleText(result), token);
   switch (number % 10) {
     case 6:
-      return execute("later", isToken);
+      return callTool("later", checkToken);
     case 7:
-      return execute("garbage", isToken);
+      return callTool("garbage", checkToken);
     case 8: {
       const check = (result: Fields): void => {
         const { server: listed, tools } = JSON.parse(readSingleText(result));
@@ -46,17 +46,17 @@ function makeCall(number: number): Call {
       return { name: "get_server_tools", arguments: args, checkAnswer: check };
     }
     case 9:
-      return execute(`no-${number}`, (result) => {
+      return callTool(`no-${number}`, (result) => {
         const { code, message } = readRefusal(result);
         assert.equal(code, "TOOL_NOT_FOUND");
         assert.equal(message, `Server "${server}" has no tool "no-${number}".`);
       });
     default:
-      return execute("echo", isToken);
+      return callTool("echo", checkToken);
   }
 }
 
-/** Whether the error names the call's server, because it was killed during the call. */
+/** Whether the call failed because its server was killed; checks that the error names the server. */
 function isLost(result: Fields, call: Call): boolean {
   if (result.isError !== true) return false;
   const { code, message } = readRefusal(result);
@@ -65,7 +65,7 @@ function isLost(result: Fields, call: Call): boolean {
   return true;
 }
 
-/** Kills one server after the other until it is stopped; returns how many. */
+/** Kills one server after the other until `isOver`; returns the number of kills. */
 async function killRepeatedly(
   gateway: RunningGateway,
   marks: readonly string[],
@@ -86,11 +86,11 @@ async function killRepeatedly(
 }
 
 /**
- * Calls three servers in all ways while one of them is killed every 200 ms, and checks that every
- * call ends once: with its own answer, or with the error that names its server.
+ * Makes a mix of calls to three servers while one of them is killed every 200 ms, and checks that every
+ * call is answered once: with its own answer, or with the error that its server is not available.
  *
  * @param calls Number of calls; 64 of them are in progress at a time.
- * @returns How many were lost, and the total time.
+ * @returns The number of lost calls and the total time, for people to read.
  */
 export async function callWhileKilling(calls: number): Promise<string> {
   const marks = SERVERS.map(() => newMark());
@@ -101,9 +101,9 @@ export async function callWhileKilling(calls: number): Promise<string> {
   });
   const { client } = gateway;
   let next = 0;
-  let gone = 0;
+  let lost = 0;
   const ids: (string | number)[] = [];
-  const callOn = async (): Promise<void> => {
+  const callInLoop = async (): Promise<void> => {
     while (next < calls) {
       const { checkAnswer: check, ...params } = makeCall(next++);
       const id = client.newId();
@@ -111,24 +111,28 @@ export async function callWhileKilling(calls: number): Promise<string> {
       const { result, error } = await client.request("tools/call", params, id);
       assert.equal(error, undefined);
       assert.ok(result);
-      if (isLost(result, { checkAnswer: check, ...params })) gone++;
+      if (isLost(result, { checkAnswer: check, ...params })) lost++;
       else check(result);
     }
   };
   let isOver = false;
   const killing = killRepeatedly(gateway, marks, () => isOver);
-  const since = performance.now();
-  await Promise.all(Array.from({ length: IN_FLIGHT }, callOn)).finally(() => isOver = true);
-  const tookMs = performance.now() - since;
+  const startedMs = performance.now();
+  await Promise.all(Array.from({ length: IN_FLIGHT }, callInLoop)).finally(() => isOver = true);
+  const tookMs = performance.now() - startedMs;
   const kills = await killing;
-  const answers = new Map<unknown, number>();
+  const answerCounts = new Map<unknown, number>();
   for (const { message: { id, method } } of client.receivedMessages) {
-    if (method === undefined) answers.set(id, (answers.get(id) ?? 0) + 1);
+    if (method === undefined) answerCounts.set(id, (answerCounts.get(id) ?? 0) + 1);
   }
-  assert.deepEqual(ids.filter((id) => answers.get(id) !== 1), [], "each is answered once");
+  assert.deepEqual(
+    ids.filter((id) => answerCounts.get(id) !== 1),
+    [],
+    "every call is answered once",
+  );
   assert.equal(ids.length, calls);
-  const figures = `${gone} of ${calls} calls lost in ${kills} kills, ${tookMs} ms`;
-  assert.ok(kills >= 5 && gone > 0 && gone < calls / 5, figures);
+  const figures = `${lost} of ${calls} calls lost in ${kills} kills, ${tookMs} ms`;
+  assert.ok(kills >= 5 && lost > 0 && lost < calls / 5, figures);
   await gateway.end();
   for (const mark of marks) await waitUntilGone([], mark, 1000);
   return figures;

@@ -4,29 +4,29 @@ import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 
-/** Throws an exception on a signal. */
+/** Path of the module that throws an exception on SIGUSR2. */
 export const EXCEPTION_MODULE: string = fileURLToPath(
   new URL("./fault_exception.ts", import.meta.url),
 );
 
-/** Prints its memory use on a signal. */
+/** Path of the module that prints the memory of its process on SIGUSR2. */
 export const MEMORY_MODULE: string = fileURLToPath(new URL("./fault_memory.ts", import.meta.url));
 
-/** Whether the gateway is an executable, which cannot preload modules. */
+/** Whether the gateway under test is neither source nor bundle: other forms cannot preload modules. */
 export const cannotPreload: boolean = !["source", "bundle"].includes(GATEWAY_COMMAND);
 
 /** Changes the command line that starts the gateway. */
-export type CommandLineWrapper = (words: readonly string[]) => readonly string[];
+export type CommandLineWrapper = (commandLine: readonly string[]) => readonly string[];
 
-/** Preloads a module into the gateway's process, without the gateway's knowledge. */
+/** Makes Deno load a module into the gateway's process before the gateway. */
 export function withPreload(module: string): CommandLineWrapper {
-  return ([deno = "", run = "", ...words]) => [deno, run, "--preload", module, ...words];
+  return ([deno = "", run = "", ...args]) => [deno, run, "--preload", module, ...args];
 }
 
-/** Starts a gateway with a changed command line. */
+/** Starts a gateway with a changed command line; the test initializes it. */
 export async function startWrapped(
   setup: Setup,
-  wrap: CommandLineWrapper = (words) => words,
+  wrap: CommandLineWrapper = (commandLine) => commandLine,
 ): Promise<RunningGateway> {
   const [command = "", ...args] = wrap(await gatewayCommandLine(GATEWAY_COMMAND));
   const program = new Program({ command, args, cwd: setup.workingFolder, env: setup.env });

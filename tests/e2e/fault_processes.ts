@@ -2,22 +2,22 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { waitUntil } from "./wait.ts";
 
-/** Whether to skip these tests, on Windows: they use shell scripts. */
+/** Whether this machine runs no shell scripts (Windows), so that tests that need them are skipped. */
 export const HAS_NO_SHELL: boolean = Deno.build.os === "windows";
 
-/** An entry of `mcpServers` for a process. */
+/** An entry of `mcpServers` for a stdio server. */
 export interface StdioEntry {
   readonly command: string;
   readonly args: readonly string[];
   readonly [key: string]: unknown;
 }
 
-/** A process as `ps` shows it. */
+/** A process of the machine, as `ps` lists it. */
 export interface Process {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
-  /** Begins with `Z` for a zombie. */
+  /** Process state; begins with `Z` for a zombie. */
   readonly state: string;
   /** Resident memory, in KiB. */
   readonly rss: number;
@@ -26,26 +26,26 @@ export interface Process {
 
 const FAULT_SERVER = fileURLToPath(new URL("../fixtures/servers/fault_server.sh", import.meta.url));
 
-/** An argument that no other process has. */
+/** Returns a unique argument by which a test finds the processes it started. */
 export function newMark(): string {
   return `fault-${crypto.randomUUID()}`;
 }
 
-/** Entry of `mcpServers` for the failing server; the faults are described in its file. */
+/** Entry of `mcpServers` for `fault_server.sh`, which describes the faults. */
 export function faultServer(mark: string, ...faults: string[]): StdioEntry {
   return { command: "sh", args: [FAULT_SERVER, mark, ...faults] };
 }
 
-/** All processes of the machine. Not from `/proc`, which Deno reads only with all permissions. */
+/** Lists all processes of the machine with `ps`; Deno reads `/proc` only with all permissions. */
 export async function listProcesses(): Promise<Process[]> {
   const { stdout } = await new Deno.Command("ps", {
     args: ["-A", "-ww", "-o", "pid=,ppid=,pgid=,stat=,rss=,args="],
     stdin: "null",
   }).output();
   return new TextDecoder().decode(stdout).split("\n").flatMap((line) => {
-    const words = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\d+) ?(.*)$/.exec(line);
-    if (words === null) return [];
-    const [pid, parent, group, state = "", rss, args = ""] = words.slice(1);
+    const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\d+) ?(.*)$/.exec(line);
+    if (match === null) return [];
+    const [pid, parent, group, state = "", rss, args = ""] = match.slice(1);
     return {
       pid: Number(pid),
       parent: Number(parent),
@@ -57,10 +57,10 @@ export async function listProcesses(): Promise<Process[]> {
   });
 }
 
-/** The process with an id; throws if there is none. */
+/** Returns the process with an id; throws if there is none. */
 export async function findProcess(pid: number): Promise<Process> {
   const found = (await listProcesses()).find((process) => process.pid === pid);
-  assert.ok(found, `process ${pid} is there`);
+  assert.ok(found, `process ${pid} exists`);
   return found;
 }
 
@@ -69,7 +69,7 @@ export function isRunning({ state }: Process): boolean {
   return !state.startsWith("Z");
 }
 
-/** The running processes that have a mark in their arguments. */
+/** Returns the running processes that have the mark in their arguments. */
 export async function markedProcesses(mark: string): Promise<Process[]> {
   return (await listProcesses()).filter((process) => {
     return isRunning(process) && process.args.includes(mark);
@@ -77,9 +77,8 @@ export async function markedProcesses(mark: string): Promise<Process[]> {
 }
 
 /**
- * A process with all processes that come from it: its descendants, the other members of their
- * process groups, and all processes with the mark, because a process whose parent has exited is an
- * orphan.
+ * Returns a running process, its descendants, the other members of their process groups, and all
+ * processes with the mark: those whose parent has exited are no descendants.
  */
 export async function findProcessTree(root: number, mark: string): Promise<Process[]> {
   const all = (await listProcesses()).filter(isRunning);
@@ -95,46 +94,52 @@ export async function findProcessTree(root: number, mark: string): Promise<Proce
   return [...found];
 }
 
-/** The process groups of some processes, except the group of this test. */
-function findGroupIds(some: readonly Process[], all: readonly Process[]): Set<number> {
-  const groups = new Set(some.map(({ group }) => group));
-  const own = all.find(({ pid }) => pid === Deno.pid);
-  if (own !== undefined) groups.delete(own.group);
+/** Returns the ids of the processes' groups, except the group of this test. */
+function findGroupIds(
+  processes: readonly Process[],
+  allProcesses: readonly Process[],
+): Set<number> {
+  const groups = new Set(processes.map(({ group }) => group));
+  const ownProcess = allProcesses.find(({ pid }) => pid === Deno.pid);
+  if (ownProcess !== undefined) groups.delete(ownProcess.group);
   return groups;
 }
 
 /**
- * Waits until processes, the members of their groups and all others with their mark are gone.
+ * Waits until the given processes, the members of their groups, and all processes with the mark have ended.
+ * Kills the remaining ones and throws if that takes too long.
  *
  * @returns The duration in milliseconds.
  */
 export async function waitUntilGone(
-  before: readonly Process[],
+  processes: readonly Process[],
   mark: string,
   withinMs: number,
 ): Promise<number> {
-  const since = performance.now();
-  const known = new Map(before.map(({ pid, args }) => [pid, args]));
-  const groups = findGroupIds(before, await listProcesses());
-  let left: Process[] = [];
+  const startedMs = performance.now();
+  const argsByPid = new Map(processes.map(({ pid, args }) => [pid, args]));
+  const groups = findGroupIds(processes, await listProcesses());
+  let remaining: Process[] = [];
   try {
-    await waitUntil("all processes are gone", async () => {
-      left = (await listProcesses()).filter((process) => {
+    await waitUntil("all processes have ended", async () => {
+      remaining = (await listProcesses()).filter((process) => {
         const { pid, group, args } = process;
-        const isOurs = known.get(pid) === args || groups.has(group) || args.includes(mark);
+        const isOurs = argsByPid.get(pid) === args || groups.has(group) || args.includes(mark);
         return isOurs && isRunning(process);
       });
-      return left.length === 0;
+      return remaining.length === 0;
     }, withinMs);
   } catch {
-    const lines = left.map(({ pid, parent, group, args }) => `${pid} ${parent} ${group} ${args}`);
-    for (const { pid } of left) killProcess(pid);
-    assert.fail(`left after ${withinMs} ms:\n${lines.join("\n")}`);
+    const lines = remaining.map(({ pid, parent, group, args }) =>
+      `${pid} ${parent} ${group} ${args}`
+    );
+    for (const { pid } of remaining) killProcess(pid);
+    assert.fail(`These processes remain after ${withinMs} ms:\n${lines.join("\n")}`);
   }
-  return performance.now() - since;
+  return performance.now() - startedMs;
 }
 
-/** Kills a process that a test found to be left over. */
+/** Kills a process, if it still exists. */
 export function killProcess(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");

@@ -25,12 +25,13 @@ import { waitUntil } from "./wait.ts";
 
 const SERVERS_FOLDER = fileURLToPath(new URL("../servers/", import.meta.url));
 
-/** Allowance for the slowest test machine, in milliseconds. */
+/** Time added to each limit for slow test machines, in milliseconds. */
 const SLACK_MS = 500;
 
-type StubbornServers = Record<string, { entry: StdioEntry; atLeast: number }>;
+/** Entries of servers, and the minimum number of processes that each has while it runs. */
+type StubbornServers = Record<string, { entry: StdioEntry; minProcesses: number }>;
 
-/** The launcher of most servers: npm exec, often sh, then node. */
+/** A server behind npx, which most users start servers with: npm exec, often sh, then node. */
 function npxServer(mark: string): StubbornServers {
   const entry = {
     command: "npx",
@@ -38,10 +39,10 @@ function npxServer(mark: string): StubbornServers {
     cwd: SERVERS_FOLDER,
     env: { npm_config_update_notifier: "false" },
   };
-  return { npx: { entry, atLeast: 2 } };
+  return { npx: { entry, minProcesses: 2 } };
 }
 
-/** Servers whose processes are hard to end, and the minimum number of processes of each. */
+/** Servers whose processes are hard to end. */
 function stubbornServers(mark: string): StubbornServers {
   const everything = serverEntry("everything");
   return {
@@ -50,35 +51,33 @@ function stubbornServers(mark: string): StubbornServers {
         command: "bash",
         args: ["-c", `sh -c 'node "$0" stdio "$1"; true' "$0" "$1"; true`, everything, mark],
       },
-      atLeast: 3,
+      minProcesses: 3,
     },
     // Both the server and its child ignore all signals that can be ignored.
-    stubborn: { entry: faultServer(mark, "stubborn", "stubborn-child"), atLeast: 2 },
-    // The server ends with its input, but its child does not, nor does one that holds the pipes.
-    outlived: { entry: faultServer(mark, "stubborn-child"), atLeast: 2 },
-    holding: { entry: faultServer(mark, "holding-child"), atLeast: 2 },
+    stubborn: { entry: faultServer(mark, "stubborn", "stubborn-child"), minProcesses: 2 },
+    // These servers end with their input, but their children do not; the second child also holds the pipes.
+    outlived: { entry: faultServer(mark, "stubborn-child"), minProcesses: 2 },
+    holding: { entry: faultServer(mark, "holding-child"), minProcesses: 2 },
   };
 }
 
-/** One end of a gateway. */
+/** One way for the gateway to end. */
 interface Ending {
   readonly name: string;
-  /** Maximum time until everything is gone, in milliseconds. */
+  /** Maximum time until all processes have ended, in milliseconds. */
   readonly withinMs: number;
   readonly end: (gateway: RunningGateway, mark: string) => Promise<void> | void;
   readonly wrapCommandLine?: CommandLineWrapper;
   /** Whether a call is in progress at the end. */
   readonly hasCallInProgress?: boolean;
-  /**
-   * Whether to add a server that `npx` starts, which takes a second of processor time. Default: no.
-   */
+  /** Whether one more server is started with `npx`, which costs a second of processor time. Default: no. */
   readonly includesNpxServer?: boolean;
   readonly ignore?: boolean;
 }
 
 /**
- * Starts a gateway with all the hard servers, ends it, and waits until everything is gone: servers,
- * their children, the watchdog.
+ * Starts a gateway with all stubborn servers, ends it, and waits until the servers, their children
+ * and the watchdog have ended.
  */
 async function endGateway(
   {
@@ -100,19 +99,19 @@ async function endGateway(
   const gateway = await startWrapped(setup, wrap);
   try {
     if (wrap === atTerminal) {
-      // From now on the terminal does not echo input, which would look like messages.
+      // Only then has `stty` turned off the echo of the terminal, which would look like messages.
       await waitUntil(
-        "the gateway is there",
+        "the gateway is ready",
         () => gateway.program.lines.join().includes("is ready"),
       );
     }
     await gateway.client.initialize();
     for (const [name, { entry }] of Object.entries(servers)) {
-      const isFault = entry.command === "sh";
-      const args = isFault ? { token: name } : { message: name };
+      const isFaultServer = entry.command === "sh";
+      const args = isFaultServer ? { token: name } : { message: name };
       assert.equal(
         await gateway.callServerToolForText(name, "echo", args),
-        isFault ? name : `Echo: ${name}`,
+        isFaultServer ? name : `Echo: ${name}`,
       );
     }
     if (callUnderWay === true) {
@@ -130,33 +129,43 @@ async function endGateway(
   }
 }
 
-/** Checks that the processes exist: a server that has ended on its own proves nothing. */
+/** Checks that all processes run: a server that has already ended would prove nothing. */
 function checkProcessesExist(before: readonly Process[], servers: StubbornServers): void {
-  const shown = before.map(({ pid, parent, args }) => `${pid} ${parent} ${args}`).join("\n");
-  const least = Object.values(servers).reduce((sum, { atLeast }) => sum + atLeast, 0);
-  const gateway = before.find(({ args }) => args.includes("fault_server.sh"))?.parent;
-  const children = before.filter(({ parent }) => parent === gateway);
-  assert.equal(children.length, Object.keys(servers).length + 1, `with a watchdog:\n${shown}`);
-  assert.ok(before.length >= least + 2, `at least ${least + 2} processes:\n${shown}`);
+  const processList = before.map(({ pid, parent, args }) => `${pid} ${parent} ${args}`).join("\n");
+  const minServerProcesses = Object.values(servers).reduce(
+    (sum, { minProcesses }) => sum + minProcesses,
+    0,
+  );
+  const gatewayPid = before.find(({ args }) => args.includes("fault_server.sh"))?.parent;
+  const children = before.filter(({ parent }) => parent === gatewayPid);
+  assert.equal(
+    children.length,
+    Object.keys(servers).length + 1,
+    `with a watchdog:\n${processList}`,
+  );
+  assert.ok(
+    before.length >= minServerProcesses + 2,
+    `at least ${minServerProcesses + 2} processes:\n${processList}`,
+  );
 }
 
 /** Makes the gateway the leader of its own process group. */
 const inOwnGroup: CommandLineWrapper = (
-  words,
-) => ["perl", "-e", "setpgrp(0, 0); exec @ARGV", "--", ...words];
+  commandLine,
+) => ["perl", "-e", "setpgrp(0, 0); exec @ARGV", "--", ...commandLine];
 
-/** Runs the gateway in a terminal, which closes when its terminal emulator is gone. */
-const atTerminal: CommandLineWrapper = (words) => {
-  const quiet = ["sh", "-c", 'stty -echo; exec "$@"', "sh", ...words];
-  const quoted = quiet.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+/** Runs the gateway in the terminal of `script`, which closes when `script` is killed. */
+const atTerminal: CommandLineWrapper = (commandLine) => {
+  const withoutEcho = ["sh", "-c", 'stty -echo; exec "$@"', "sh", ...commandLine];
+  const quoted = withoutEcho.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
   return Deno.build.os === "darwin"
-    ? ["script", "-q", "/dev/null", ...quiet]
+    ? ["script", "-q", "/dev/null", ...withoutEcho]
     : ["script", "-qfec", `exec ${quoted}`, "/dev/null"];
 };
 
-/** Lets the gateway run only these programs, so that Deno cannot signal a group. */
-const withFewPrograms: CommandLineWrapper = (words) => {
-  return words.map((word) => word === "--allow-run" ? "--allow-run=sh,bash,npx,kill" : word);
+/** Lets the gateway run only these programs, so that it cannot signal process groups through Deno. */
+const withFewPrograms: CommandLineWrapper = (commandLine) => {
+  return commandLine.map((word) => word === "--allow-run" ? "--allow-run=sh,bash,npx,kill" : word);
 };
 
 function hasTerminal(): boolean {
@@ -169,8 +178,8 @@ const sendSignal = (name: Deno.Signal) => ({ program }: RunningGateway): void =>
   program.sendSignal(name);
 
 /**
- * The time limits of SPEC 7. After a signal, 5 of the 9 s are for calls, and there are none. The
- * members of a group mostly wait, and therefore run concurrently.
+ * Every way for the gateway to end, with its time limit. After a signal the gateway has 9 s, 5 s of which are for
+ * calls in progress; here none are. The members of a group mostly wait, and therefore run concurrently.
  */
 const ENDINGS: readonly (readonly Ending[])[] = [
   [{
@@ -193,11 +202,14 @@ const ENDINGS: readonly (readonly Ending[])[] = [
   ],
   [{
     name: "[faults.second-signal] a second SIGTERM, which ends it immediately",
-    // The watchdog checks for a second longer whether all processes have ended.
+    // The watchdog runs for another second to check that all processes have ended.
     withinMs: 1500,
     end: async ({ program }, mark) => {
       program.sendSignal("SIGTERM");
-      await waitUntil("the first is heard", () => program.stderr.includes("Ending:"));
+      await waitUntil(
+        "the gateway handles the first signal",
+        () => program.stderr.includes("Ending:"),
+      );
       program.sendSignal("SIGTERM");
       const hasEnded = async () => (await markedProcesses(mark)).length === 0;
       await waitUntil("the servers have ended", hasEnded, SLACK_MS);
@@ -205,9 +217,9 @@ const ENDINGS: readonly (readonly Ending[])[] = [
   }],
   [
     {
-      name: "[faults.terminal] its terminal closes",
+      name: "[faults.terminal] the close of its terminal",
       withinMs: 3000,
-      // Sent to the terminal emulator.
+      // Kills `script`, which is the terminal.
       end: sendSignal("SIGKILL"),
       wrapCommandLine: atTerminal,
       ignore: HAS_NO_SHELL || !hasTerminal(),
@@ -237,15 +249,15 @@ const ENDINGS: readonly (readonly Ending[])[] = [
 ];
 
 for (const endings of ENDINGS) {
-  const possible = endings.filter(({ ignore }) => ignore !== true);
+  const runnable = endings.filter(({ ignore }) => ignore !== true);
   const names = endings.map(({ name }) => name.replace(/^\S+ /, "")).join("; ");
   Deno.test({
-    name: `servers that are hard to end go with the gateway: ${names}`,
-    ignore: HAS_NO_SHELL || possible.length === 0,
+    name: `stubborn servers end with the gateway: ${names}`,
+    ignore: HAS_NO_SHELL || runnable.length === 0,
     fn: (t) => {
       return runStepsConcurrently(
         t,
-        Object.fromEntries(possible.map((ending) => [ending.name, () => endGateway(ending)])),
+        Object.fromEntries(runnable.map((ending) => [ending.name, () => endGateway(ending)])),
       );
     },
   });

@@ -12,21 +12,22 @@ import { waitUntil } from "./wait.ts";
 
 const ignore = HAS_NO_SHELL;
 
-/** No server is started before it is called. */
+/** Arguments with which the gateway starts a server only when it is called. */
 const LAZY = ["--agent", "tester", "--init-strategy", "lazy"];
 
 function callUnavailable(gateway: RunningGateway, server: string): Promise<Refusal> {
   return gateway.expectRefusal("execute_tool", { server, tool: "echo", args: { token: "x" } });
 }
 
-/** The text that a refusal quotes, and the text before it. */
+/** Splits the message of a refusal into its first line, and the lines that it quotes. */
 function splitQuote({ message }: Refusal): [string, string] {
-  const at = message.indexOf("\n");
-  return [message.slice(0, at), message.slice(at + 1)];
+  const lineEnd = message.indexOf("\n");
+  return [message.slice(0, lineEnd), message.slice(lineEnd + 1)];
 }
 
 Deno.test({
-  name: "[faults.exit-at-start] a server that ends at its start is quoted, without its secrets",
+  name:
+    "[faults.exit-at-start] the refusal quotes the output of a server that ends at its start, without secrets",
   ignore,
   fn: async () => {
     const KEY = "canary-5f2b90c4";
@@ -43,27 +44,27 @@ Deno.test({
       'Server "dying" is not available: its connection ended. It exited with code 3. ' +
         "Its last lines on stderr:",
     );
-    // The last 20 of 30.
-    const numbered = Array.from({ length: 17 }, (_, number) => `line ${number + 11}`);
+    // The last 20 of the 30 lines.
+    const numberedLines = Array.from({ length: 17 }, (_, number) => `line ${number + 11}`);
     assert.deepEqual(quote.split("\n"), [
-      ...numbered,
+      ...numberedLines,
       "KEY=[redacted]",
       "at ~/server.js:1",
       "farewell",
     ]);
-    const [, long] = splitQuote(await callUnavailable(gateway, "verbose"));
-    const bytes = new TextEncoder().encode(long).length;
+    const [, longQuote] = splitQuote(await callUnavailable(gateway, "verbose"));
+    const bytes = new TextEncoder().encode(longQuote).length;
     assert.ok(bytes <= 2048 && bytes > 1900, `${bytes} bytes`);
-    assert.match(long, /\nKEY=\[redacted\]\nat ~\/server\.js:1 0+\nfarewell$/);
-    const all = gateway.client.receivedMessages.map(({ text }) => text).join() +
+    assert.match(longQuote, /\nKEY=\[redacted\]\nat ~\/server\.js:1 0+\nfarewell$/);
+    const written = gateway.client.receivedMessages.map(({ text }) => text).join() +
       gateway.program.stderr;
-    assert.equal(all.includes(KEY), false);
-    assert.equal(all.includes(gateway.setup.home), false);
+    assert.equal(written.includes(KEY), false);
+    assert.equal(written.includes(gateway.setup.home), false);
   },
 });
 
 Deno.test({
-  name: "[faults.slow-start] only calls of a slow server wait for its start",
+  name: "[faults.slow-start] only the calls of a slow server wait for its start",
   ignore,
   fn: async () => {
     await using gateway = await startGateway({
@@ -95,7 +96,7 @@ Deno.test({
     });
     const started = performance.now();
     const refusal = callUnavailable(gateway, "mute");
-    const before = await waitUntil("it has started", async () => {
+    const processes = await waitUntil("the server has started", async () => {
       const found = await markedProcesses(mark);
       return found.length >= 2 && found;
     });
@@ -107,12 +108,12 @@ Deno.test({
       'Server "mute" is not available: it did not answer within 300 ms of its start.',
     );
     assert.ok(tookMs >= 300 && tookMs < 3000, `${tookMs} ms`);
-    await waitUntilGone(before, mark, 3000);
+    await waitUntilGone(processes, mark, 3000);
   },
 });
 
 Deno.test({
-  name: "[faults.garbage] other output of a server does no harm",
+  name: "[faults.garbage] output of a server that is not JSON-RPC does no harm",
   ignore,
   fn: async () => {
     await using gateway = await startGateway({
@@ -129,7 +130,7 @@ Deno.test({
   },
 });
 
-/** A server whose starts are counted. */
+/** A failing server that counts its starts, and that works after `repair`. */
 function countedServer(
   folder: string,
   ...faults: string[]
@@ -154,27 +155,27 @@ Deno.test({
         servers: { waiting: entry, good: faultServer(newMark()) },
         args: LAZY,
       });
-      await t.step("50 calls one after the other", async () => {
-        const times: number[] = [];
+      await t.step("50 calls one after the other start it 5 times", async () => {
+        const latenciesMs: number[] = [];
         for (let call = 1; call <= 50; call++) {
-          const since = performance.now();
+          const startedMs = performance.now();
           const { code, message } = await callUnavailable(gateway, "waiting");
-          times.push(performance.now() - since);
+          latenciesMs.push(performance.now() - startedMs);
           assert.equal(code, "SERVER_UNAVAILABLE");
           assert.match(message, /farewell$/);
           if (call > 5) assert.match(message, /failed to start several times in a row/);
         }
         assert.equal(starts(), 5);
-        const slowest = Math.max(...times.slice(5));
-        assert.ok(slowest < 1000, `${slowest} ms while it is left alone`);
+        const slowestMs = Math.max(...latenciesMs.slice(5));
+        assert.ok(slowestMs < 1000, `${slowestMs} ms for a refusal without a start`);
       });
 
-      await t.step("others are answered in the meantime", async () => {
+      await t.step("calls of another server are answered in the meantime", async () => {
         assert.equal(await gateway.callServerToolForText("good", "echo", { token: "x" }), "x");
       });
 
       await t.step("50 concurrent calls start it once after the pause", async () => {
-        await waitUntil("it is tried again", async () => {
+        await waitUntil("the server is started again", async () => {
           const answers = Array.from({ length: 50 }, () => callUnavailable(gateway, "waiting"));
           await Promise.all(answers);
           return starts() > 5;
@@ -182,9 +183,9 @@ Deno.test({
         assert.equal(starts(), 6);
       });
 
-      await t.step("once it works again, its calls are answered", async () => {
+      await t.step("after its repair, its calls are answered", async () => {
         repair();
-        const answered = await waitUntil("it is tried once more", async () => {
+        const answered = await waitUntil("the repaired server is started", async () => {
           const result = await gateway.callServerTool("waiting", "echo", { token: "back" });
           return result.isError === true ? undefined : result;
         });
@@ -213,7 +214,7 @@ Deno.test({
     for (const server of ["one", "two"]) {
       assert.equal(await gateway.callServerToolForText(server, "echo", { token: server }), server);
     }
-    // More often than a server may fail to start, because this is not the server's fault.
+    // More refusals than failed starts are allowed: a full gateway is no failure of the server.
     for (let call = 1; call <= 10; call++) {
       assert.deepEqual(await callUnavailable(gateway, "three"), {
         code: "SERVER_UNAVAILABLE",

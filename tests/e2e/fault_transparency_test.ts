@@ -13,8 +13,9 @@ import type { Message, RawClient } from "./raw_client.ts";
 /** Capabilities of both clients, on which the servers' tool lists depend. */
 const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
 
-/** Part of an answer that differs each time, its replacement, and the reason. */
+/** Replaces a part of an answer that differs each time. */
 interface Mask {
+  /** Reason why the part differs. */
   readonly reason: string;
   readonly apply: (text: string) => string;
 }
@@ -39,20 +40,21 @@ const RANDOM_ID: Mask = {
 };
 
 const ENVIRONMENT: Mask = {
-  reason: "each process has an environment of its own; from the gateway it gets little (SPEC 6)",
+  reason: "the gateway passes only safe variables to a server",
   apply: (text) => {
     const { content: [{ type, text: env }], ...rest } = JSON.parse(text);
     return JSON.stringify({ ...rest, type, PATH: JSON.parse(env).PATH });
   },
 };
 
+/** A call that must get the same answer through the gateway as directly. */
 interface TransparencyCase {
   readonly tool: string;
   readonly args?: Fields;
   readonly masks?: readonly Mask[];
   /** Whether the arguments are invalid, so that the gateway adds the schema to the error. */
   readonly addsSchema?: boolean;
-  /** Whether it must run as a task, which the gateway does by itself. */
+  /** Whether the tool must run as a task; the gateway creates the task itself. */
   readonly isTask?: boolean;
 }
 
@@ -83,7 +85,7 @@ const EVERYTHING_CALLS: readonly TransparencyCase[] = [
   { tool: "get-roots-list" },
   { tool: "trigger-elicitation-request" },
   { tool: "trigger-url-elicitation", args: { url: "https://example.com/a" }, masks: [RANDOM_ID] },
-  // Error -32042, and the second call, which sends an elicitation.
+  // The first call gets error -32042; the second one sends an elicitation.
   ...[1, 2].map(() => {
     const args = { url: "https://example.com/b", errorPath: true };
     return { tool: "trigger-url-elicitation", args, masks: [RANDOM_ID] };
@@ -97,36 +99,36 @@ const EVERYTHING_CALLS: readonly TransparencyCase[] = [
   },
 ];
 
-/** Calls of our own server, which sends what no library would allow. */
+/** Calls of the odd server, which sends results that no library would produce. */
 const ODD_CALLS: readonly TransparencyCase[] = [
   { tool: "contents" },
   { tool: "fails" },
   { tool: "big", args: { length: 200_000 } },
 ];
 
-/** Answers the servers' requests, and records them. */
+/** Makes a client answer the requests of servers; returns the list of requests so far. */
 function answerAndRecordRequests(client: RawClient): Message[] {
-  const asked: Message[] = [];
-  const answer = (method: string, result: unknown): void => {
+  const requests: Message[] = [];
+  const answerWith = (method: string, result: unknown): void => {
     client.setRequestHandler(method, (params) => {
-      asked.push({ method, params });
+      requests.push({ method, params });
       return result;
     });
   };
-  answer("elicitation/create", {
+  answerWith("elicitation/create", {
     action: "accept",
     content: { name: "Ada", check: true, integer: 7, interpretation: "snake", vendor: "kept" },
     _meta: { "vendor/answer": 1 },
   });
-  answer("sampling/createMessage", {
+  answerWith("sampling/createMessage", {
     model: "none",
     role: "assistant",
     content: { type: "text", text: "hello" },
     stopReason: "endTurn",
     vendorField: [null],
   });
-  answer("roots/list", { roots: [{ uri: "file:///work", name: "work" }] });
-  return asked;
+  answerWith("roots/list", { roots: [{ uri: "file:///work", name: "work" }] });
+  return requests;
 }
 
 function callDirectly(
@@ -142,14 +144,15 @@ function callDirectly(
   );
 }
 
-/** The answer without the parts that differ each time. */
+/** Returns the answer without the parts that differ each time. */
 function maskAnswer({ result, error }: Message, { masks }: TransparencyCase): unknown {
   const value = result ?? { error };
-  // Parsed only if necessary: numbers beyond a double would change.
+  // Parsed only if there is a mask, because parsing changes numbers that do not fit a double.
   if (masks === undefined) return value;
   return JSON.parse(masks.reduce((text, mask) => mask.apply(text), JSON.stringify(value)));
 }
 
+/** A direct connection to a server, and one through the gateway. */
 interface BothConnections {
   readonly direct: DirectServer;
   readonly gateway: RunningGateway;
@@ -176,25 +179,25 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
   const entry = { command: "node", args: [serverEntry("everything"), "stdio"] };
   const forward = ["elicitation", "roots", "sampling"];
   await using direct = await DirectServer.start(entry, CAPABILITIES);
-  const askedDirectly = answerAndRecordRequests(direct.client);
+  const directRequests = answerAndRecordRequests(direct.client);
   await using gateway = await startGateway({
-    // The same PATH as in the direct call.
+    // The same PATH as the directly connected server has.
     env: { PATH: Deno.env.get("PATH") ?? "" },
     servers: { everything: { ...entry, gateway: { forward } } },
     client: { capabilities: CAPABILITIES },
   });
-  const askedThrough = answerAndRecordRequests(gateway.client);
+  const gatewayRequests = answerAndRecordRequests(gateway.client);
 
-  await t.step("lists the same tools, and each of them is called here", async () => {
-    const listed = await direct.listTools();
+  await t.step("the tools are the same, and EVERYTHING_CALLS calls each of them", async () => {
+    const tools = await direct.listTools();
     const answer = await gateway.callGatewayToolForJson<{ tools: Fields[] }>("get_server_tools", {
       server: "everything",
       detail: "full",
     });
-    assert.deepEqual(answer.tools, listed);
+    assert.deepEqual(answer.tools, tools);
     const called = new Set(EVERYTHING_CALLS.map(({ tool }) => tool));
     assert.deepEqual(
-      listed.map(({ name }) => name).filter((name) => !called.has(String(name))),
+      tools.map(({ name }) => name).filter((name) => !called.has(String(name))),
       [],
     );
   });
@@ -214,22 +217,24 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
     });
   }
 
-  await t.step("sends the client the same requests, and names the server to people", () => {
-    const asked = (messages: readonly Message[], method: string): Message[] => {
+  await t.step("the client gets the same requests, and elicitations name the server", () => {
+    const requestsOf = (messages: readonly Message[], method: string): Message[] => {
       const texts = messages.filter((message) => message.method === method)
         .map((message) => RANDOM_ID.apply(JSON.stringify(message)));
       // The order depends on when the task sends its request.
       return texts.toSorted().map((text) => JSON.parse(text));
     };
-    const elicitations = asked(askedDirectly, "elicitation/create").map(({ method, params }) => {
-      return { method, params: { ...params, message: `[everything] ${params?.message}` } };
-    });
+    const elicitations = requestsOf(directRequests, "elicitation/create").map(
+      ({ method, params }) => {
+        return { method, params: { ...params, message: `[everything] ${params?.message}` } };
+      },
+    );
     assert.equal(elicitations.length, 4);
-    assert.deepEqual(asked(askedThrough, "elicitation/create"), elicitations);
+    assert.deepEqual(requestsOf(gatewayRequests, "elicitation/create"), elicitations);
     for (const [method, times] of [["sampling/createMessage", 1], ["roots/list", 1]] as const) {
-      const requests = asked(askedDirectly, method);
+      const requests = requestsOf(directRequests, method);
       assert.equal(requests.length, times);
-      assert.deepEqual(asked(askedThrough, method), requests);
+      assert.deepEqual(requestsOf(gatewayRequests, method), requests);
     }
   });
 });

@@ -13,7 +13,7 @@ import type { Fields, InitializeParams, Message } from "./raw_client.ts";
 import { type AuditLine, INFO_LOG_ENV, Setup, type SetupOptions } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
-/** Transport of a client's connection. */
+/** Transport over which a client connects to the gateway. */
 export type TransportKind = "stdio" | "http";
 
 const TRANSPORT: TransportKind = Deno.env.get("GATEWAY_E2E_TRANSPORT") === "http"
@@ -28,19 +28,31 @@ export interface GatewayOptions extends SetupOptions {
   readonly command?: GatewayCommand;
   /** Default: `GATEWAY_E2E_TRANSPORT`, or stdio. */
   readonly transport?: TransportKind;
-  /** Whether standard error is left unread. Default: no. */
+  /** Whether the gateway's standard error stays unread until `readStderr` is called. Default: no. */
   readonly leavesStderrUnread?: boolean;
-  /** Parameters of `initialize`; `false` if the test initializes by itself. */
+  /** Parameters of `initialize`; `false` if the test calls `initialize` itself. */
   readonly client?: InitializeParams | false;
 }
 
 const ODD_SERVER = fileURLToPath(new URL("../fixtures/servers/odd_server.ts", import.meta.url));
-const ODD_PERMISSIONS = ["--allow-env", "--allow-read", "--allow-write", "--allow-run=sleep"];
+const ODD_SERVER_PERMISSIONS = [
+  "--allow-env",
+  "--allow-read",
+  "--allow-write",
+  "--allow-run=sleep",
+];
 
-/** Entry of `mcpServers` for the odd server with these flags. */
+/** Entry of `mcpServers` for `odd_server.ts`, whose flags make it behave unusually. */
 export function oddServer(...flags: string[]): { command: string; args: string[] } {
-  const deno = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", ...ODD_PERMISSIONS];
-  return { command: Deno.execPath(), args: [...deno, ODD_SERVER, ...flags] };
+  const denoArgs = [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--no-config",
+    "--no-lock",
+    ...ODD_SERVER_PERMISSIONS,
+  ];
+  return { command: Deno.execPath(), args: [...denoArgs, ODD_SERVER, ...flags] };
 }
 
 /** Starts a gateway and initializes a client. Bind it with `await using`. */
@@ -48,15 +60,15 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   const { args = options.rules === undefined ? ["--agent", "tester"] : [] } = options;
   const { transport = TRANSPORT } = options;
   const form = options.command ?? GATEWAY_COMMAND;
-  const [command, ...words] = await gatewayCommandLine(form);
-  const known = { ...shippedEnvironment(form), ...INFO_LOG_ENV };
-  const setup = new Setup({ ...options, env: { ...known, ...options.env } });
+  const [command, ...commandArgs] = await gatewayCommandLine(form);
+  const defaultEnv = { ...shippedEnvironment(form), ...INFO_LOG_ENV };
+  const setup = new Setup({ ...options, env: { ...defaultEnv, ...options.env } });
   const { workingFolder: cwd, env } = setup;
   const { leavesStderrUnread = false } = options;
-  const http = transport === "http" ? ["--transport", "http", "--port", "0"] : [];
+  const httpArgs = transport === "http" ? ["--transport", "http", "--port", "0"] : [];
   const program = new Program({
     command,
-    args: [...words, ...args, ...http],
+    args: [...commandArgs, ...args, ...httpArgs],
     cwd,
     env,
     leavesStderrUnread,
@@ -70,7 +82,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   if (options.client === false) return gateway;
   try {
     await gateway.client.initialize(options.client);
-    // The log has a pipe of its own; tests read its messages about the start.
+    // Tests read the log messages about the start, which can arrive after the answer to initialize.
     if (env.GATEWAY_LOG_LEVEL === INFO_LOG_ENV.GATEWAY_LOG_LEVEL && !leavesStderrUnread) {
       await waitUntil("the start is logged", () => program.stderr.includes("Gateway is ready"));
     }
@@ -84,7 +96,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
 /** Waits until a gateway listens, and returns the URL of its MCP endpoint. */
 export async function waitForListeningUrl(program: Program): Promise<string> {
   return await waitUntil(`the gateway listens: ${program.stderr}`, () => {
-    if (program.hasEnded) throw new Error(`The program ended. It said:\n${program.stderr}`);
+    if (program.hasEnded) {
+      throw new Error(`The program ended. Its standard error was:\n${program.stderr}`);
+    }
     return /Listening on (https?:\/\/\S+\/mcp)/.exec(program.stderr)?.[1];
   });
 }
@@ -94,9 +108,9 @@ export class RunningGateway extends AgentSession implements AsyncDisposable {
   readonly setup: Setup;
   readonly program: Program;
   readonly #httpTransport: HttpTransport | undefined;
-  #isOver = false;
+  #hasEnded = false;
 
-  /** Connects a client to the gateway: on its output, or over HTTP. */
+  /** Connects a client to the gateway: over HTTP if there is an HTTP transport, or over stdio. */
   constructor(setup: Setup, program: Program, httpTransport?: HttpTransport) {
     super(httpTransport ?? program);
     this.setup = setup;
@@ -104,23 +118,23 @@ export class RunningGateway extends AgentSession implements AsyncDisposable {
     this.#httpTransport = httpTransport;
   }
 
-  /** URL of the MCP endpoint; throws over stdio. */
+  /** URL of the MCP endpoint; empty over stdio. */
   get url(): string {
     return /Listening on (https?:\/\/\S+\/mcp)/.exec(this.program.stderr)?.[1] ?? "";
   }
 
-  /** The audit log so far. */
+  /** Returns the entries of the audit log so far. */
   readAuditLog(): AuditLine[] {
     return this.setup.readAuditLog();
   }
 
   /**
-   * Closes the gateway's input, or over HTTP sends a signal, and checks how the gateway ends.
+   * Ends the gateway by closing its input, or with SIGTERM over HTTP, and checks how it ends.
    *
    * @param code The expected exit code.
    */
   async end(code = 0): Promise<void> {
-    if (this.#isOver) return;
+    if (this.#hasEnded) return;
     await this.#httpTransport?.close();
     if (this.#httpTransport === undefined) await this.program.closeInput();
     else this.program.sendSignal("SIGTERM");
@@ -128,15 +142,16 @@ export class RunningGateway extends AgentSession implements AsyncDisposable {
   }
 
   /**
-   * Waits for the end. Checks the exit code, that no process is left, and the output.
+   * Waits until the gateway ends. Checks its exit code, that none of its processes is left, and that its output
+   * was JSON-RPC only.
    *
    * @param code The expected exit code.
-   * @param cleanupMs Maximum time that processes may be left after the end.
+   * @param cleanupMs Maximum time until the gateway's other processes have ended, too.
    */
   async checkEnd(code: number, cleanupMs?: number): Promise<void> {
     try {
       const status = await this.program.waitForEnd();
-      this.#isOver = true;
+      this.#hasEnded = true;
       assert.equal(status.code, code, this.program.stderr);
     } catch (error) {
       await this.kill();
@@ -146,12 +161,12 @@ export class RunningGateway extends AgentSession implements AsyncDisposable {
     assert.deepEqual(this.client.malformedLines, [], "standard output holds JSON-RPC only");
   }
 
-  /** Kills the gateway. */
+  /** Kills the gateway and removes its folder. */
   async kill(): Promise<void> {
     await this.#httpTransport?.close();
     this.program.sendSignal("SIGKILL");
     await this.program.waitForEnd();
-    this.#isOver = true;
+    this.#hasEnded = true;
     await this.setup.close().catch(() => {});
   }
 

@@ -8,16 +8,16 @@ import { imageCommand } from "../../scripts/image_command.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
 import { type Form, FORMS, makeForm, type Words } from "../../scripts/shipped.ts";
 
-/** The gateway's repository. */
+/** Root folder of the gateway's repository. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 
-/** `source`, a form that users get, `image` for the command of the container image, or a path. */
+/** The program to run: `source`, `bundle`, `npm`, `executable`, `image` for the container's command, or a path. */
 export type GatewayCommand = string;
 
-/** Form of the program that the suite runs on: `GATEWAY_COMMAND`, or a copy of the bundle. */
+/** The program that the suite runs: the value of `GATEWAY_COMMAND`, or a copy of the bundle. */
 export const GATEWAY_COMMAND: GatewayCommand = Deno.env.get("GATEWAY_COMMAND") || "bundle";
 
-/** The command line that starts the gateway. */
+/** Returns the command line that starts the gateway, and builds the program first if necessary. */
 export async function gatewayCommandLine(command: GatewayCommand): Promise<Words> {
   if (command === "source") {
     return [Deno.execPath(), "run", ...permissionFlags(), join(ROOT, "src/main.ts")];
@@ -27,8 +27,8 @@ export async function gatewayCommandLine(command: GatewayCommand): Promise<Words
 }
 
 /**
- * Environment of a program in one of the forms, besides its home folder: an empty folder for Deno,
- * and no `deno` on the path.
+ * Environment variables that show whether a form of the program works on a user's machine: an
+ * empty `DENO_DIR`, and a `PATH` without `deno`.
  */
 export function shippedEnvironment(command: GatewayCommand): Record<string, string> {
   if (command === "source") return {};
@@ -38,7 +38,7 @@ export function shippedEnvironment(command: GatewayCommand): Record<string, stri
   return { DENO_DIR: join(SHIPPED_FOLDER, "deno"), PATH: path.join(separator) };
 }
 
-/** Folder of the built forms; `deno task test` creates one and removes it at the end. */
+/** Folder of the built programs; `deno task test` creates one and removes it at the end. */
 const SHIPPED_FOLDER = Deno.env.get("GATEWAY_SHIPPED") ||
   join(
     tmpdir(),
@@ -46,29 +46,29 @@ const SHIPPED_FOLDER = Deno.env.get("GATEWAY_SHIPPED") ||
   );
 
 /**
- * Builds a form of the program, unless it exists and is newer than all its sources. Several test
- * processes may call this at once; the others wait for the first.
+ * Builds a form of the program, unless it exists and is newer than all its sources, and returns its
+ * command line. If several test processes call this at once, the first builds and the others wait.
  */
 async function buildCommandLine(form: Form | "image"): Promise<Words> {
   const folder = join(SHIPPED_FOLDER, form);
   Deno.mkdirSync(folder, { recursive: true });
-  const words = join(folder, "words.json");
-  // The executable and the image contain the same bundle; the task of the npm package builds its own.
+  const commandLineFile = join(folder, "words.json");
+  // The executable and the image are made from the bundle; the npm package builds a bundle itself.
   const isFromBundle = form === "executable" || form === "image";
   const bundle = isFromBundle ? (await buildCommandLine("bundle")).at(-1) : undefined;
-  // All builds write to `dist`.
+  // Builds write to the same `dist` folder, so only one may run at a time.
   using lock = Deno.openSync(join(SHIPPED_FOLDER, ".lock"), { create: true, write: true });
   await lock.lock(true);
-  if (modifiedAtMs(words) <= Math.max(...listSources().map(modifiedAtMs))) {
-    const made = form === "image"
+  if (modifiedAtMs(commandLineFile) <= Math.max(...listSources().map(modifiedAtMs))) {
+    const commandLine = form === "image"
       ? writeImageCommand(folder, bundle ?? "")
       : await makeForm(form, folder, bundle);
-    Deno.writeTextFileSync(words, JSON.stringify(made));
+    Deno.writeTextFileSync(commandLineFile, JSON.stringify(commandLine));
   }
-  return JSON.parse(Deno.readTextFileSync(words));
+  return JSON.parse(Deno.readTextFileSync(commandLineFile));
 }
 
-/** Writes the command of the image, which runs the bundle with the `deno` beside it. */
+/** Writes the command of the container image, which runs the bundle with the `deno` on its `PATH`. */
 function writeImageCommand(folder: string, bundle: string): Words {
   const bin = join(folder, "bin");
   const command = join(bin, "agent-mcp-gateway");
@@ -83,9 +83,9 @@ function fileExists(path: string): boolean {
 }
 
 function listSources(): string[] {
-  const root = ["deno.json", "deno.lock"].map((name) => join(ROOT, name));
+  const rootFiles = ["deno.json", "deno.lock"].map((name) => join(ROOT, name));
   return [
-    ...root,
+    ...rootFiles,
     ...["src", "config", "scripts"].flatMap((name) => [...listFiles(join(ROOT, name))]),
   ];
 }

@@ -1,11 +1,11 @@
 import type { Fields, RunningGateway } from "./gateway.ts";
 
-/** A client that sends single HTTP requests to the gateway. */
+/** An MCP client of the gateway over HTTP whose requests a test controls one by one. */
 export class HttpClient {
   readonly url: string;
-  /** Value of `Authorization`; omitted if empty. */
+  /** Bearer token of each request; none if empty. */
   token: string;
-  /** Value of `Mcp-Session-Id`; omitted if empty. */
+  /** Value of `Mcp-Session-Id` of each request; none if empty. */
   sessionId = "";
 
   constructor(gateway: RunningGateway, token = "") {
@@ -13,7 +13,7 @@ export class HttpClient {
     this.token = token;
   }
 
-  /** Headers of each request. */
+  /** Headers that each request has. */
   get headers(): Record<string, string> {
     return {
       ...(this.token === "" ? {} : { authorization: `Bearer ${this.token}` }),
@@ -23,26 +23,27 @@ export class HttpClient {
     };
   }
 
+  /** POSTs a JSON-RPC message. */
   async sendMessage(message: Fields): Promise<Response> {
     return await this.request("POST", { body: JSON.stringify({ jsonrpc: "2.0", ...message }) });
   }
 
-  /** Sends a request with any method, body and further headers. */
+  /** Sends an HTTP request with any method, further headers and a body. */
   async request(
     method: string,
-    { headers = {}, ...more }: { headers?: Record<string, string>; body?: string } = {},
+    { headers = {}, ...init }: { headers?: Record<string, string>; body?: string } = {},
   ): Promise<Response> {
-    return await fetch(this.url, { method, headers: { ...this.headers, ...headers }, ...more });
+    return await fetch(this.url, { method, headers: { ...this.headers, ...headers }, ...init });
   }
 
-  /** Sends a request and returns only the status. */
+  /** Sends an HTTP request and returns the status of the response. */
   async requestStatus(method: string, headers: Record<string, string> = {}): Promise<number> {
     const response = await this.request(method, { headers });
     await response.body?.cancel();
     return response.status;
   }
 
-  /** Opens a session and returns the status. */
+  /** Opens a new session and returns the status of the response. */
   async openSession(): Promise<number> {
     this.sessionId = "";
     const clientInfo = { name: "client", version: "1" };
@@ -53,7 +54,11 @@ export class HttpClient {
     return response.status;
   }
 
-  /** Calls a gateway tool; returns the code of the refusal, `"ok"`, or the status. */
+  /**
+   * Calls a gateway tool.
+   *
+   * @returns `"ok"`; the code of the refusal or JSON-RPC error; or the HTTP status, if it is not 200.
+   */
   async callGatewayToolForOutcome(name: string, args: Fields = {}): Promise<string | number> {
     const params = { name, arguments: args };
     const response = await this.sendMessage({ id: 2, method: "tools/call", params });

@@ -3,29 +3,29 @@ import { type Fields, oddServer, readSingleText, startGateway } from "./gateway.
 import { HttpTransport } from "./http_transport.ts";
 import { RawClient } from "./raw_client.ts";
 
-/** Number of concurrent clients, and of the calls of each. */
+/** Size of the load. */
 export interface LoadOptions {
   readonly clients: number;
   readonly callsPerClient: number;
 }
 
-/** One client: a session of its own, one call after the other, each with its own text. */
-async function callRepeatedly(url: string, name: string, calls: number): Promise<number[]> {
+/** Connects a client, makes its calls one after the other, and returns the latency of each in ms. */
+async function callRepeatedly(url: string, name: string, callCount: number): Promise<number[]> {
   const transport = new HttpTransport({ url });
   const client = new RawClient(transport);
   const latencies: number[] = [];
   try {
     await client.initialize();
-    for (let number = 0; number < calls; number++) {
+    for (let number = 0; number < callCount; number++) {
       const args: Fields = { text: `${name}, call ${number}` };
       const params = { name: "execute_tool", arguments: { server: "odd", tool: "echo", args } };
-      const started = performance.now();
+      const startedMs = performance.now();
       const { result } = await client.request("tools/call", params);
-      latencies.push(performance.now() - started);
+      latencies.push(performance.now() - startedMs);
       assert.deepEqual(JSON.parse(readSingleText(result)).params.arguments, args);
     }
-    // The client has received no message of another one.
-    assert.equal(client.receivedMessages.length, calls + 1);
+    // The client has received only the answers to its own requests.
+    assert.equal(client.receivedMessages.length, callCount + 1);
     assert.deepEqual(new Set(transport.statuses), new Set([200, 202]));
     return latencies;
   } finally {
@@ -34,10 +34,10 @@ async function callRepeatedly(url: string, name: string, calls: number): Promise
 }
 
 /**
- * Lets many clients call at once over HTTP, and checks that each gets its own answers and no
- * others.
+ * Connects many clients over HTTP that call a tool at the same time, and checks that each client gets
+ * exactly the answers to its own calls.
  *
- * @returns The duration, for people.
+ * @returns Throughput and latencies, for people to read.
  */
 export async function callFromManyClients(
   { clients, callsPerClient: calls }: LoadOptions,
@@ -53,7 +53,7 @@ export async function callFromManyClients(
   }));
   const seconds = (performance.now() - started) / 1000;
   const latencies = all.flat().toSorted((a, b) => a - b);
-  const at = (share: number) => latencies[Math.floor(latencies.length * share)]?.toFixed(1);
+  const percentile = (share: number) => latencies[Math.floor(latencies.length * share)]?.toFixed(1);
   assert.equal(latencies.length, clients * calls);
   assert.equal(gateway.readAuditLog().length, clients * calls);
   const sessions = new Set(gateway.readAuditLog().map(({ session }) => session));
@@ -61,5 +61,5 @@ export async function callFromManyClients(
   return `${clients} clients, ${latencies.length} calls: ${
     (latencies.length / seconds).toFixed(0)
   }/s, ` +
-    `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`;
+    `p50 ${percentile(0.5)} ms, p99 ${percentile(0.99)} ms`;
 }

@@ -5,7 +5,7 @@ const HEADERS = {
   accept: "application/json, text/event-stream",
 };
 
-/** Options of a client over HTTP. */
+/** Options of an `HttpTransport`. */
 export interface HttpTransportOptions {
   /** URL of the MCP endpoint. */
   readonly url: string;
@@ -15,10 +15,10 @@ export interface HttpTransportOptions {
   readonly stderr?: () => string;
 }
 
-/** Streamable HTTP as lines: each line is POSTed, and each message of a response is a line. */
+/** Streamable HTTP as lines: POSTs each line written, and reports each message received as a line. */
 export class HttpTransport implements LineTransport {
   readonly lines: string[] = [];
-  /** Statuses of all responses. */
+  /** HTTP statuses of the responses to all POST requests. */
   readonly statuses: number[] = [];
   onLine: (line: string) => void = () => {};
   onEnd: () => void = () => {};
@@ -28,7 +28,6 @@ export class HttpTransport implements LineTransport {
   #sessionId: string | undefined;
   #hasOpenStream = false;
 
-  /** Sends nothing yet. */
   constructor(options: HttpTransportOptions) {
     this.#options = options;
   }
@@ -37,12 +36,12 @@ export class HttpTransport implements LineTransport {
     return this.#options.stderr?.() ?? "";
   }
 
-  /** Id of the session. */
+  /** Id of the session; `undefined` until the first response. */
   get sessionId(): string | undefined {
     return this.#sessionId;
   }
 
-  /** Sends each line. Resolves when the notifications have been accepted. */
+  /** POSTs each line. Waits for the responses to notifications, but not for those to requests. */
   async write(text: string | Uint8Array<ArrayBuffer>): Promise<void> {
     const bodies = typeof text === "string"
       ? text.split("\n").filter((line) => line !== "")
@@ -50,20 +49,20 @@ export class HttpTransport implements LineTransport {
     for (const body of bodies) {
       const posted = this.#trackWork(this.#post(body));
       const isRequest = typeof body === "string" && /"id":/.test(body) && /"method":/.test(body);
-      // The session id comes with the answer to the first message.
+      // Later requests need the session id, which is in the response to the first one.
       if (!isRequest || this.#sessionId === undefined) await posted;
     }
     if (this.#sessionId !== undefined && !this.#hasOpenStream) await this.listen();
   }
 
-  /** Opens the standalone SSE stream. */
+  /** Opens the SSE stream for messages that do not belong to a request. */
   async listen(): Promise<void> {
     this.#hasOpenStream = true;
     const response = await this.#fetch("GET");
     this.#trackWork(this.#readMessages(response));
   }
 
-  /** Disconnects without ending the session, as clients do. */
+  /** Disconnects without ending the session. */
   async close(): Promise<void> {
     this.#abort.abort();
     await Promise.all(this.#pendingWork);
@@ -94,10 +93,10 @@ export class HttpTransport implements LineTransport {
       if (text !== "") this.#addLine(text);
       return;
     }
-    let rest = "";
-    for await (const piece of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-      const events = (rest + piece).split("\n\n");
-      rest = events.pop() ?? "";
+    let incompleteEvent = "";
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const events = (incompleteEvent + chunk).split("\n\n");
+      incompleteEvent = events.pop() ?? "";
       for (const event of events) {
         const [, data = ""] = /^data: (.+)$/m.exec(event) ?? [];
         if (data !== "") this.#addLine(data);
@@ -113,7 +112,7 @@ export class HttpTransport implements LineTransport {
   #trackWork(work: Promise<void>): Promise<void> {
     const tracked = work.catch((error) => {
       if (!(error instanceof TypeError) && !this.#abort.signal.aborted) throw error;
-      // The service has ended.
+      // The gateway has ended.
       this.onEnd();
     }).finally(() => this.#pendingWork.delete(tracked));
     this.#pendingWork.add(tracked);

@@ -6,7 +6,7 @@ import { type Fields } from "./raw_client.ts";
 import { INFO_LOG_ENV, Setup } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
-/** The used part of an npm client. */
+/** The methods that the tests use of a client library from npm. */
 export interface LibraryClient {
   instructions(): string | undefined;
   listTools(): Promise<{ readonly name: string; readonly _meta?: unknown }[]>;
@@ -14,13 +14,13 @@ export interface LibraryClient {
   close(): Promise<void>;
 }
 
-/** Options of a call. */
+/** Options of a tool call. */
 export interface CallOptions {
   readonly onprogress?: (progress: { progress: number }) => void;
   readonly signal?: AbortSignal;
 }
 
-/** The command that such a client starts. */
+/** The command that a client starts to connect to the gateway over stdio. */
 export interface LaunchOptions {
   readonly command: string;
   readonly args: string[];
@@ -28,12 +28,12 @@ export interface LaunchOptions {
   readonly env: Record<string, string>;
 }
 
-/** Runs an agent's session through an npm client, from the start of the gateway to its end. */
+/** Runs an agent's session over stdio with a client library, from the start of the gateway to its end. */
 export async function runAgentSession(connect: (launch: LaunchOptions) => Promise<LibraryClient>) {
-  const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
+  const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
   const setup = new Setup({ servers: { odd: oddServer() } });
   try {
-    const args = [...words, "--agent", "tester"];
+    const args = [...commandArgs, "--agent", "tester"];
     const client = await connect({ command, args, cwd: setup.workingFolder, env: setup.env });
     try {
       await checkAgentSession(client);
@@ -41,18 +41,22 @@ export async function runAgentSession(connect: (launch: LaunchOptions) => Promis
     } finally {
       await client.close();
     }
-    await waitUntil("all is gone", async () => (await setup.listProcessIds()).length === 0, 2000);
+    await waitUntil(
+      "no process of the gateway is left",
+      async () => (await setup.listProcessIds()).length === 0,
+      2000,
+    );
     assert.ok(setup.readAuditLog().length >= 6);
   } finally {
     await setup.close();
   }
 }
 
-/** The same over HTTP, where the gateway starts before the client and ends after it. */
+/** Runs an agent's session over HTTP with a client library; the gateway outlives the client. */
 export async function runAgentSessionOverHttp(connect: (url: URL) => Promise<LibraryClient>) {
-  const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
+  const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
   const setup = new Setup({ servers: { odd: oddServer() }, env: INFO_LOG_ENV });
-  const args = [...words, "--agent", "tester", "--transport", "http", "--port", "0"];
+  const args = [...commandArgs, "--agent", "tester", "--transport", "http", "--port", "0"];
   const program = new Program({ command, args, cwd: setup.workingFolder, env: setup.env });
   try {
     const client = await connect(new URL(await waitForListeningUrl(program)));
@@ -71,7 +75,7 @@ export async function runAgentSessionOverHttp(connect: (url: URL) => Promise<Lib
 }
 
 async function checkAgentSession(client: LibraryClient): Promise<void> {
-  const execute = (tool: string, args: Fields, options?: CallOptions) => {
+  const callOddTool = (tool: string, args: Fields, options?: CallOptions) => {
     return client.callTool("execute_tool", { server: "odd", tool, args }, options);
   };
   assert.match(client.instructions() ?? "", /list_servers/);
@@ -85,35 +89,35 @@ async function checkAgentSession(client: LibraryClient): Promise<void> {
   assert.equal(readSingleText(list), '[{"name":"odd"}]');
   assert.deepEqual(structuredContent, { servers: [{ name: "odd" }] });
 
-  const { params } = JSON.parse(readSingleText(await execute("echo", { text: "é😀" })));
+  const { params } = JSON.parse(readSingleText(await callOddTool("echo", { text: "é😀" })));
   assert.deepEqual(params.arguments, { text: "é😀" });
-  assert.equal((await execute("fails", {})).isError, true);
+  assert.equal((await callOddTool("fails", {})).isError, true);
 
-  // These clients lose progress that arrives together with the answer; this does not happen here.
-  const steps: number[] = [];
-  const onprogress = ({ progress }: { progress: number }) => void steps.push(progress);
-  await execute("slow_progress", { every_ms: 50, times: 3 }, { onprogress });
-  assert.deepEqual(steps, [1, 2, 3]);
+  // The client libraries lose progress that arrives in one chunk with the answer; this tool leaves time between them.
+  const progressValues: number[] = [];
+  const onprogress = ({ progress }: { progress: number }) => void progressValues.push(progress);
+  await callOddTool("slow_progress", { every_ms: 50, times: 3 }, { onprogress });
+  assert.deepEqual(progressValues, [1, 2, 3]);
 
-  const { code } = readRefusal(await execute("no_such_tool", {}));
+  const { code } = readRefusal(await callOddTool("no_such_tool", {}));
   assert.equal(code, "TOOL_NOT_FOUND");
   await assert.rejects(client.callTool("no_such_tool", {}), /Unknown tool/);
 
   const controller = new AbortController();
-  const cancelled = assert.rejects(execute("wait", {}, { signal: controller.signal }));
-  const waiting = (count: string) => {
+  const cancelled = assert.rejects(callOddTool("wait", {}, { signal: controller.signal }));
+  const waitForWaitingCalls = (count: string) => {
     return waitUntil(
-      `${count} wait`,
-      async () => readSingleText(await execute("waiting", {})) === count,
+      `${count} calls wait at the server`,
+      async () => readSingleText(await callOddTool("waiting", {})) === count,
     );
   };
-  await waiting("1");
+  await waitForWaitingCalls("1");
   controller.abort("enough");
   await cancelled;
-  await waiting("0");
+  await waitForWaitingCalls("0");
 
-  const many = Array.from({ length: 100 }, (_, n) => execute("echo", { n }));
-  for (const [n, result] of (await Promise.all(many)).entries()) {
+  const concurrentCalls = Array.from({ length: 100 }, (_, n) => callOddTool("echo", { n }));
+  for (const [n, result] of (await Promise.all(concurrentCalls)).entries()) {
     assert.equal(JSON.parse(readSingleText(result)).params.arguments.n, n);
   }
 }

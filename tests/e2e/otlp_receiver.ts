@@ -14,7 +14,7 @@ export interface ReceivedSpan {
 /** OTLP numbers of the span kinds. */
 export const SPAN_KIND = { internal: 1, server: 2, client: 3 } as const;
 
-/** OTLP number of the status "error". */
+/** OTLP number of the span status "error". */
 export const STATUS_ERROR = 2;
 
 interface Attribute {
@@ -31,15 +31,15 @@ interface TraceExport {
   }[];
 }
 
-/** Receives what a program exports over OTLP, on loopback. */
+/** An OTLP receiver on loopback that records what a program exports. */
 export class OtlpReceiver implements AsyncDisposable {
-  /** The gateway's spans so far; those of Deno itself are omitted. */
+  /** The gateway's spans so far, without those that Deno itself creates. */
   readonly spans: ReceivedSpan[] = [];
-  /** Everything received, as text. */
+  /** Bodies of all requests so far, including spans of Deno itself. */
   receivedText = "";
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  /** Starts to listen. */
+  /** Starts to listen on a free port. */
   constructor() {
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
     this.#server = Deno.serve(options, async (request) => {
@@ -50,7 +50,7 @@ export class OtlpReceiver implements AsyncDisposable {
     });
   }
 
-  /** Variables that make a program export to this receiver. */
+  /** Environment variables that make a Deno program export to this receiver. */
   get env(): Record<string, string> {
     return {
       OTEL_DENO: "true",
@@ -61,7 +61,7 @@ export class OtlpReceiver implements AsyncDisposable {
     };
   }
 
-  /** Waits for a span. */
+  /** Waits for a span with this name that matches. */
   waitForSpan(
     name: string,
     matches: (span: ReceivedSpan) => boolean = () => true,
@@ -85,7 +85,7 @@ export class OtlpReceiver implements AsyncDisposable {
   }
 }
 
-/** Unwraps values such as `{ stringValue: "x" }`. */
+/** Converts OTLP attributes to an object; unwraps values such as `{ stringValue: "x" }`. */
 function readAttributes(attributes: readonly Attribute[] = []): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 }

@@ -7,13 +7,13 @@ export interface ProgramOptions {
   readonly cwd: string;
   /** The complete environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Whether standard error is unread until `readStderr` is called or the program has ended. */
+  /** Whether standard error stays unread until `readStderr` is called or the program has ended. */
   readonly leavesStderrUnread?: boolean;
 }
 
-/** A process with line-based input and output. */
+/** A running program whose output is read line by line. */
 export class Program {
-  /** All lines of standard output so far. */
+  /** Lines of standard output so far. */
   readonly lines: string[] = [];
   /** Called with each line of standard output. */
   onLine: (line: string) => void = () => {};
@@ -60,7 +60,7 @@ export class Program {
     return this.#hasEnded;
   }
 
-  /** Starts to read standard error, if it was left unread. */
+  /** Starts to read standard error after `leavesStderrUnread`. */
   readStderr(): void {
     this.#stderrRequested.resolve();
   }
@@ -72,7 +72,7 @@ export class Program {
 
   /** Closes standard input. */
   async closeInput(): Promise<void> {
-    // A program that has already ended has closed the pipe.
+    // The pipe is already closed if the program has ended.
     await this.#input.close().catch(() => {});
   }
 
@@ -81,28 +81,29 @@ export class Program {
     if (!this.#hasEnded) this.#child.kill(signal);
   }
 
-  /** Waits until the program and its output have ended. */
+  /** Waits until the program has ended and all its output has been read. */
   async waitForEnd(withinMs?: number): Promise<Deno.CommandStatus> {
-    const status = await withTimeout("the end of the program", this.#child.status, withinMs);
+    const status = await withTimeout("the program ends", this.#child.status, withinMs);
     this.readStderr();
-    await withTimeout("the end of its output", this.#outputs);
+    await withTimeout("the output of the program ends", this.#outputs);
     await this.closeInput();
     return status;
   }
 
   async #readLines(): Promise<void> {
     const decoder = new TextDecoder();
-    let rest: string[] = [];
+    // Pieces of the last line, which is not complete yet.
+    let pieces: string[] = [];
     for await (const chunk of this.#child.stdout) {
       const [first = "", ...lines] = decoder.decode(chunk, { stream: true }).split("\n");
-      rest.push(first);
+      pieces.push(first);
       for (const line of lines) {
-        this.#addLine(rest.join(""));
-        rest = [line];
+        this.#addLine(pieces.join(""));
+        pieces = [line];
       }
     }
-    // Text without a line feed counts as a line: a test of the output must see it.
-    if (rest.join("") !== "") this.#addLine(rest.join(""));
+    // Output without a final line feed is a line, too: tests check all output.
+    if (pieces.join("") !== "") this.#addLine(pieces.join(""));
   }
 
   #addLine(line: string): void {

@@ -13,44 +13,45 @@ export interface Message {
   readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
 }
 
-/** A message and its text. */
+/** A message, and the line of text in which it arrived. */
 export interface ReceivedMessage {
   readonly message: Message;
   readonly text: string;
 }
 
-/** Parameters of `initialize`. */
+/** Parameters of `initialize` that a test can choose. */
 export interface InitializeParams {
-  /** Default: the newest revision. */
+  /** Default: 2025-11-25. */
   readonly protocolVersion?: string;
   readonly capabilities?: Fields;
 }
 
+/** A call of `waitForMessage` that has not found its message yet. */
 interface PendingWait {
   readonly matches: (message: Message) => boolean;
   readonly resolve: (received: ReceivedMessage) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** A program or service with line-based input and output. */
+/** Carries messages to and from a program or service, one per line. */
 export interface LineTransport {
-  /** All lines so far. */
+  /** Lines received so far. */
   readonly lines: readonly string[];
-  /** Called with each line. */
+  /** Called with each line received. */
   onLine: (line: string) => void;
-  /** Called at the end of the lines. */
+  /** Called when no more lines will arrive. */
   onEnd: () => void;
   /** The program's standard error. */
   readonly stderr: string;
-  /** Writes text. */
+  /** Writes text, which may contain several lines. */
   write(text: string | Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
-/** A client without any library: it sends text, and sees each answer as text. */
+/** An MCP client without a library: tests can send any text, and see the text of every answer. */
 export class RawClient {
-  /** All messages so far; those of a batch separately. */
+  /** Messages received so far; each message of a batch has its own entry. */
   readonly receivedMessages: ReceivedMessage[] = [];
-  /** Lines that are not JSON-RPC, which a program must never write to standard output. */
+  /** Received lines that are not JSON-RPC; a server must not write any to standard output. */
   readonly malformedLines: string[] = [];
   readonly transport: LineTransport;
   readonly #pendingWaits = new Set<PendingWait>();
@@ -58,18 +59,18 @@ export class RawClient {
   #nextId = 1;
   #hasEnded = false;
 
-  /** Listens to a program. */
-  constructor(program: LineTransport) {
-    this.transport = program;
-    program.onLine = (line) => this.#receiveLine(line);
-    program.onEnd = () => {
+  /** Takes over `onLine` and `onEnd` of the transport. */
+  constructor(transport: LineTransport) {
+    this.transport = transport;
+    transport.onLine = (line) => this.#receiveLine(line);
+    transport.onEnd = () => {
       this.#hasEnded = true;
-      for (const { reject } of this.#pendingWaits) reject(this.#endError());
+      for (const { reject } of this.#pendingWaits) reject(this.#createEndError());
       this.#pendingWaits.clear();
     };
   }
 
-  /** Sends a line unchanged. */
+  /** Sends a line of text as it is, valid or not. */
   async sendLine(text: string): Promise<void> {
     await this.transport.write(`${text}\n`);
   }
@@ -79,10 +80,10 @@ export class RawClient {
     return (await this.requestText(method, JSON.stringify(params), id)).message;
   }
 
-  /** Sends a request with parameters as JSON text, and waits for its answer. */
+  /** Sends a request with parameters as JSON text, and returns the answer with its text. */
   async requestText(method: string, params: string, id = this.newId()): Promise<ReceivedMessage> {
     const answer = this.waitForAnswer(id);
-    // The program may end during the write; the caller sees the error afterwards.
+    // The program may end during the write; the caller gets the error from the await below.
     answer.catch(() => {});
     await this.sendLine(
       `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"method":"${method}","params":${params}}`,
@@ -95,7 +96,7 @@ export class RawClient {
     await this.sendLine(JSON.stringify({ jsonrpc: "2.0", method, params }));
   }
 
-  /** Sends `initialize`, and returns the server's result. */
+  /** Sends `initialize` and `notifications/initialized`, and returns the answer to `initialize`. */
   async initialize(
     { protocolVersion = "2025-11-25", capabilities = {} }: InitializeParams = {},
   ): Promise<Message> {
@@ -105,34 +106,34 @@ export class RawClient {
     return answer;
   }
 
-  /** Answers the requests of a method with the handler's result; not if that is `undefined`. */
+  /** Answers requests of a method with the handler's result; sends no answer if it is `undefined`. */
   setRequestHandler(method: string, handler: (params: Fields) => unknown): void {
     this.#requestHandlers.set(method, handler);
   }
 
-  /** The answer to a request that has been sent, or will be. */
+  /** Waits for the answer to a request; call it before the answer can arrive. */
   waitForAnswer(id: string | number | null): Promise<ReceivedMessage> {
     return this.waitForMessage(`the answer to ${id}`, (message) => {
       return message.method === undefined && message.id === id;
     });
   }
 
-  /** The next matching message. */
-  waitForMessage(what: string, matches: PendingWait["matches"]): Promise<ReceivedMessage> {
-    if (this.#hasEnded) return Promise.reject(this.#endError());
+  /** Waits for the next message that matches. */
+  waitForMessage(description: string, matches: PendingWait["matches"]): Promise<ReceivedMessage> {
+    if (this.#hasEnded) return Promise.reject(this.#createEndError());
     const arrived = new Promise<ReceivedMessage>((resolve, reject) => {
       this.#pendingWaits.add({ matches, resolve, reject });
     });
-    return withTimeout(what, arrived);
+    return withTimeout(description, arrived);
   }
 
-  /** Parameters of all notifications of a method so far. */
+  /** Returns the parameters of all notifications of a method received so far. */
   notificationParams(method: string): Fields[] {
     return this.receivedMessages.filter(({ message }) => message.method === method)
       .map(({ message }) => message.params ?? {});
   }
 
-  /** A new id. */
+  /** Returns an id that this client has not used yet. */
   newId(): string | number {
     return this.#nextId++;
   }
@@ -141,13 +142,13 @@ export class RawClient {
     const messages = parseLine(line);
     if (messages === undefined) return void this.malformedLines.push(line);
     for (const message of messages) {
-      const received = { message, text: line };
-      this.receivedMessages.push(received);
+      const receivedMessage = { message, text: line };
+      this.receivedMessages.push(receivedMessage);
       void this.#answerRequest(message);
-      for (const waiting of this.#pendingWaits) {
-        if (!waiting.matches(message)) continue;
-        this.#pendingWaits.delete(waiting);
-        waiting.resolve(received);
+      for (const wait of this.#pendingWaits) {
+        if (!wait.matches(message)) continue;
+        this.#pendingWaits.delete(wait);
+        wait.resolve(receivedMessage);
       }
     }
   }
@@ -163,12 +164,12 @@ export class RawClient {
     await this.sendLine(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
   }
 
-  #endError(): Error {
-    return new Error(`The program ended. It said on stderr:\n${this.transport.stderr}`);
+  #createEndError(): Error {
+    return new Error(`The program ended. Its standard error was:\n${this.transport.stderr}`);
   }
 }
 
-/** The messages of a line; `undefined` if it is not JSON-RPC. */
+/** Parses a line into its messages; `undefined` if the line is not JSON-RPC. */
 function parseLine(line: string): Message[] | undefined {
   try {
     const value: Message | Message[] = JSON.parse(line);

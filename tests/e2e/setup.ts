@@ -1,27 +1,27 @@
 import { join } from "node:path";
 import { waitUntil } from "./wait.ts";
 
-/** Rules of tests about something else. */
+/** Rules for tests that are not about rules: the agent `tester` may do everything. */
 export const ALLOW_ALL_RULES = { agents: { tester: { allow: { servers: ["*"] }, status: true } } };
 
-/** Files and environment of a gateway. */
+/** The files and the environment of a gateway under test. */
 export interface SetupOptions {
-  /** Entries of `mcpServers`, or the text of the file; `false` for no file. */
+  /** Entries of `mcpServers`, or the text of the servers file; `false` for no file. */
   readonly servers?: Readonly<Record<string, unknown>> | string | false;
   /**
-   * The rules, or the text of the file; `false` for no file. Default: `tester` may do everything.
+   * The rules, or the text of the rules file; `false` for no file. Default: `ALLOW_ALL_RULES`.
    */
   readonly rules?: Readonly<Record<string, unknown>> | string | false;
-  /** Further files, by path from the working folder: texts, or values to write as JSON. */
+  /** Further files by path, relative to the working folder: texts, or values to write as JSON. */
   readonly files?: Readonly<Record<string, unknown>>;
   /** Environment variables of the gateway. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Enables the log messages that a terminal would show, for tests that wait for them. */
+/** Enables the log messages that are off by default without a terminal. */
 export const INFO_LOG_ENV = { GATEWAY_LOG_LEVEL: "info" };
 
-/** Default path of the audit log, from the working folder. */
+/** Default path of the audit log, relative to the working folder. */
 export const DEFAULT_AUDIT_LOG: string = Deno.build.os === "windows"
   ? "../home/AppData/Local/agent-mcp-gateway/audit.jsonl"
   : "../home/.local/state/agent-mcp-gateway/audit.jsonl";
@@ -29,7 +29,7 @@ export const DEFAULT_AUDIT_LOG: string = Deno.build.os === "windows"
 /** One line of the audit log. */
 export type AuditLine = Readonly<Record<string, unknown>>;
 
-/** A folder for one gateway: its home, its working folder with the two files, its environment. */
+/** Temporary folders of one gateway (home, and working folder with the two files) and its environment. */
 export class Setup {
   /** The home folder. */
   readonly home: string;
@@ -39,7 +39,7 @@ export class Setup {
   readonly env: Record<string, string>;
   readonly #root: string;
 
-  /** Makes the folder. */
+  /** Creates the folders and files. */
   constructor({ servers = {}, rules = ALLOW_ALL_RULES, files = {}, env = {} }: SetupOptions = {}) {
     this.#root = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "gateway_" }));
     this.home = join(this.#root, "home");
@@ -53,7 +53,7 @@ export class Setup {
     for (const [name, content] of Object.entries(files)) this.writeFile(name, content);
   }
 
-  /** Writes a file of the working folder: a text, or a value as JSON. */
+  /** Writes a text, or a value as JSON, to a file in the working folder; returns its path. */
   writeFile(name: string, content: unknown): string {
     const path = join(this.workingFolder, name);
     Deno.mkdirSync(join(path, ".."), { recursive: true });
@@ -62,9 +62,9 @@ export class Setup {
   }
 
   /**
-   * The audit log so far.
+   * Returns the entries of the audit log so far.
    *
-   * @param name Its path from the working folder.
+   * @param name Path of the audit log, relative to the working folder.
    */
   readAuditLog(name: string = DEFAULT_AUDIT_LOG): AuditLine[] {
     const text = Deno.readTextFileSync(join(this.workingFolder, name));
@@ -72,12 +72,12 @@ export class Setup {
   }
 
   /**
-   * Ids of all running processes that were started from this folder: all of them inherit the home
-   * folder.
+   * Returns the ids of the running processes of the gateway and its servers, which all have this setup's home
+   * folder in their environment. Empty except on Linux.
    */
   async listProcessIds(): Promise<number[]> {
     if (Deno.build.os !== "linux") return [];
-    // Deno itself may not read the environment of another process.
+    // The tests' permissions do not let Deno read the environment of another process.
     const script = 'grep -lzsxF -- "$1" /proc/[0-9]*/environ';
     const { stdout } = await new Deno.Command("sh", {
       args: ["-c", script, "sh", `HOME=${this.home}`],
@@ -87,22 +87,22 @@ export class Setup {
   }
 
   /**
-   * Removes the folder. If a process is left, kills it and throws.
+   * Waits until no process is left, then removes the folders. Kills remaining processes and throws.
    *
-   * @param withinMs Maximum time for processes to end.
+   * @param withinMs Maximum time until all processes have ended.
    */
   async close(withinMs = 1000): Promise<void> {
     try {
-      const isEmpty = async () => (await this.listProcessIds()).length === 0;
-      await waitUntil("the gateway leaves no process", isEmpty, withinMs);
+      const haveAllEnded = async () => (await this.listProcessIds()).length === 0;
+      await waitUntil("no process of the gateway is left", haveAllEnded, withinMs);
     } finally {
-      for (const pid of await this.listProcessIds()) kill(pid);
+      for (const pid of await this.listProcessIds()) killProcess(pid);
       Deno.removeSync(this.#root, { recursive: true });
     }
   }
 }
 
-function kill(pid: number): void {
+function killProcess(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");
   } catch (error) {
@@ -110,18 +110,18 @@ function kill(pid: number): void {
   }
 }
 
-/** Variables that any program needs on this machine: PATH, certificates, proxies. */
+/** Returns the variables that any program needs on this machine: PATH, certificates, proxies. */
 export function machineEnvironment(): Record<string, string> {
-  const needed =
+  const neededNames =
     /^(PATH|PATHEXT|SYSTEMROOT|TMPDIR|\w+_PROXY|\w*SSL_CERT\w*|\w*CA_CERTS|\w+_CA_BUNDLE|DENO_(CERT|TLS\w+)|NPM_CONFIG_\w+)$/i;
   return Object.fromEntries(
-    Object.entries(Deno.env.toObject()).filter(([name]) => needed.test(name)),
+    Object.entries(Deno.env.toObject()).filter(([name]) => neededNames.test(name)),
   );
 }
 
 let cachedDenoDir: string | undefined;
 
-/** Deno's cache folder; a program with another home would not find it. */
+/** Returns Deno's cache folder, which a Deno program with another home folder would not find. */
 export function denoDir(): string {
   cachedDenoDir ??= Deno.env.get("DENO_DIR") ?? queryDenoDir();
   return cachedDenoDir;

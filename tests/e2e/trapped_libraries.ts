@@ -2,30 +2,32 @@ import { isAbsolute } from "node:path";
 import config from "../../deno.json" with { type: "json" };
 import { ROOT } from "./gateway_command.ts";
 
-/** A module in place of a library that throws when it is loaded. */
-function trap(name: string): string {
+/** URL of a module that throws when it is loaded. */
+function trapUrl(name: string): string {
   return `data:text/javascript,throw new Error("${name} was loaded")`;
 }
 
 /**
- * Command line that runs a source file with a trap in place of each library.
+ * Returns the arguments of `deno` that run a source file with a trap in place of each library, so that the
+ * program fails if it loads one of them.
  *
- * @param file Absolute, or from the root of the repository.
+ * @param file Absolute path, or path relative to the root of the repository.
+ * @param folder Folder for the configuration file with the traps.
  */
-export function denoArgsWithTraps(file: string, folder: string, ...names: string[]): string[] {
-  const traps = Object.fromEntries(names.map((name) => [name, trap(name)]));
+export function denoArgsWithTraps(file: string, folder: string, ...libraries: string[]): string[] {
+  const traps = Object.fromEntries(libraries.map((name) => [name, trapUrl(name)]));
   const path = `${folder}/trapped.json`;
   const imports = { ...config.imports, ...traps };
   Deno.writeTextFileSync(path, JSON.stringify({ imports, unstable: config.unstable }));
   const permissions = ["--allow-read", "--allow-write", "--allow-env", "--allow-run"];
   permissions.push("--allow-net=127.0.0.1");
-  const graph = ["--no-lock", "--no-check", "--cached-only", "--config", path];
+  const moduleFlags = ["--no-lock", "--no-check", "--cached-only", "--config", path];
   return [
     "run",
     "--quiet",
     "--no-prompt",
     ...permissions,
-    ...graph,
+    ...moduleFlags,
     isAbsolute(file) ? file : `${ROOT}${file}`,
   ];
 }

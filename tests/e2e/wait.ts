@@ -1,35 +1,38 @@
-/** Maximum time for a condition that holds soon, in milliseconds; far more than it takes. */
+/** Default maximum time to wait, in milliseconds; far more than any condition should take. */
 export const DEFAULT_TIMEOUT_MS = 15_000;
 
 /**
- * Polls until a condition holds.
+ * Polls until a condition holds, and returns the condition's value.
  *
- * @param what Names the condition in the error message.
- * @param condition Returns a value other than `false` and `undefined` once it holds.
+ * @param description Describes the condition in the error message.
+ * @param condition Holds once it returns a value other than `false` and `undefined`.
  */
 export async function waitUntil<T>(
-  what: string,
+  description: string,
   condition: () => T | Promise<T>,
   withinMs: number = DEFAULT_TIMEOUT_MS,
 ): Promise<Exclude<T, false | undefined>> {
-  const end = performance.now() + withinMs;
+  const deadline = performance.now() + withinMs;
   for (;;) {
     const value = await condition();
     if (value !== false && value !== undefined) return value as Exclude<T, false | undefined>;
-    if (performance.now() > end) throw new Error(`Not within ${withinMs} ms: ${what}`);
+    if (performance.now() > deadline) throw new Error(`Not within ${withinMs} ms: ${description}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** Waits for a promise; throws with its name if it takes too long. */
+/** Waits for a promise; throws an error with the description if it takes too long. */
 export async function withTimeout<T>(
-  what: string,
+  description: string,
   promise: Promise<T>,
   withinMs: number = DEFAULT_TIMEOUT_MS,
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Not within ${withinMs} ms: ${what}`)), withinMs);
+    timer = setTimeout(
+      () => reject(new Error(`Not within ${withinMs} ms: ${description}`)),
+      withinMs,
+    );
   });
   try {
     return await Promise.race([promise, tooLong]);
