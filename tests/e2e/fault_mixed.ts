@@ -105,14 +105,15 @@ export async function callWhileKilling(calls: number): Promise<string> {
   const ids: (string | number)[] = [];
   const callInLoop = async (): Promise<void> => {
     while (next < calls) {
-      const { checkAnswer: check, ...params } = makeCall(next++);
+      const call = makeCall(next++);
+      const { checkAnswer, ...params } = call;
       const id = client.newId();
       ids.push(id);
       const { result, error } = await client.request("tools/call", params, id);
       assert.equal(error, undefined);
       assert.ok(result);
-      if (isLost(result, { checkAnswer: check, ...params })) lost++;
-      else check(result);
+      if (isLost(result, call)) lost++;
+      else checkAnswer(result);
     }
   };
   let isOver = false;
