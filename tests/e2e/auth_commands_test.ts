@@ -108,7 +108,7 @@ Deno.test("[auth.login] [auth.status] [auth.logout] a login from its start to th
   const { tokens } = JSON.parse(Deno.readTextFileSync(join(scene.store, file)));
   const logout = await scene.run(["logout", "notes"]);
   assert.deepEqual([logout.code, logout.stdout, logout.stderr], [0, 'Logged out of "notes"', ""]);
-  assert.ok(scene.service.isEnded(tokens.refresh_token));
+  assert.ok(scene.service.isLoginRevoked(tokens.refresh_token));
   assert.match((await scene.run(["status"])).stdout, /^notes: not logged in$/m);
   assert.equal((await scene.run(["logout", "notes"])).stdout, 'You were not logged in to "notes"');
 
@@ -141,8 +141,8 @@ Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels"
 
 Deno.test("[auth.login] a server that needs no login, and one that is not configured", async () => {
   await using scene = new AuthCommandFixture();
-  scene.server.isOpen = true;
-  scene.server.describes = "none";
+  scene.server.allowsAnonymous = true;
+  scene.server.metadataLocation = "none";
   const open = await scene.run(["login", "notes"]);
   assert.deepEqual([open.code, open.stdout], [
     0,
@@ -162,7 +162,7 @@ Deno.test("[auth.login] a server that needs no login, and one that is not config
 
 Deno.test("[auth.login] a failed login is reported, with exit code 1", async () => {
   await using scene = new AuthCommandFixture({ gone: { url: "http://127.0.0.1:9/mcp" } });
-  scene.service.behaviour.denies = "access_denied";
+  scene.service.behaviour.loginError = "access_denied";
   const denied = await scene.run(["login", "notes"]);
   assert.deepEqual([denied.code, denied.stdout], [1, ""]);
   assert.match(denied.stderr, /the login page answered "access_denied"/);
@@ -173,8 +173,9 @@ Deno.test("[auth.login] a failed login is reported, with exit code 1", async () 
 
 Deno.test("[auth.logout] tokens that cannot be revoked are removed all the same", async () => {
   await using scene = new AuthCommandFixture();
-  const { says } = scene.service.behaviour;
-  scene.service.behaviour.says = { ...says, revocation_endpoint: "http://127.0.0.1:9/revoke" };
+  scene.service.behaviour.metadataOverrides = {
+    revocation_endpoint: "http://127.0.0.1:9/revoke",
+  };
   assert.equal((await scene.run(["login", "notes"])).code, 0);
   const { code, stdout, stderr } = await scene.run(["logout", "notes"]);
   assert.deepEqual([code, stdout], [1, 'Logged out of "notes"']);

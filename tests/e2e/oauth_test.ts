@@ -84,10 +84,10 @@ Deno.test("[oauth.discovered] [oauth.browser] [oauth.renewal] calls log in once 
   const calls = Array.from({ length: 20 }, () => gateway.callServerToolForText("notes", "read"));
   assert.deepEqual(await Promise.all(calls), Array(20).fill("read"));
   assert.equal(scene.countBrowserStarts(), 1);
-  scene.service.revokeAll();
+  scene.service.revokeAccessTokens();
   const again = Array.from({ length: 20 }, () => gateway.callServerToolForText("notes", "read"));
   assert.deepEqual(await Promise.all(again), Array(20).fill("read"));
-  assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
+  assert.deepEqual([scene.service.refreshCount, scene.service.refreshTokenReuses], [1, 0]);
   const other = await scene.startGateway();
   assert.equal(await other.callServerToolForText("notes", "read"), "read");
   assert.equal(scene.countBrowserStarts(), 1);
@@ -159,21 +159,21 @@ Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", 
   const headers = { "x-key": `${CANARY}-header` };
   const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
   scene.service.addClient("mine", {
-    redirects: ["http://127.0.0.1/callback"],
+    redirectUris: ["http://127.0.0.1/callback"],
     secret: oauth.client_secret,
   });
   const gateway = await scene.startGateway({ entry: { headers, gateway: { oauth } } });
   const results: unknown[] = [];
   results.push(await gateway.callGatewayTool("list_servers", { include_metadata: true }));
   results.push(await gateway.callServerTool("notes", "read"));
-  scene.service.revokeAll();
-  scene.service.behaviour.token = {
+  scene.service.revokeAccessTokens();
+  scene.service.behaviour.tokenResponse = {
     status: 400,
     body: '{"error":"$form","error_description":"$form"}',
   };
   results.push(await gateway.callServerTool("notes", "read"));
-  scene.service.behaviour.token = { status: 400, body: '{"error":"invalid_grant"}' };
-  scene.service.behaviour.denies = "access_denied";
+  scene.service.behaviour.tokenResponse = { status: 400, body: '{"error":"invalid_grant"}' };
+  scene.service.behaviour.loginError = "access_denied";
   results.push(await gateway.callServerTool("notes", "read"));
   results.push(await gateway.callGatewayTool("get_gateway_status", {}));
   const all = [
@@ -192,7 +192,7 @@ Deno.test("[oauth.no-secrets] traces contain no secret, including those of Deno 
   const headers = { "x-key": `${CANARY}-header` };
   const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
   service.addClient("mine", {
-    redirects: ["http://127.0.0.1/callback"],
+    redirectUris: ["http://127.0.0.1/callback"],
     secret: oauth.client_secret,
   });
   const gateway = await scene.startGateway({
@@ -208,16 +208,16 @@ Deno.test("[oauth.no-secrets] traces contain no secret, including those of Deno 
   });
   assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
   assert.match((await Promise.all(pages)).join(), /Logged in to notes/);
-  service.revokeAll();
+  service.revokeAccessTokens();
   assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
-  service.revokeAll();
-  service.behaviour.token = {
+  service.revokeAccessTokens();
+  service.behaviour.tokenResponse = {
     status: 400,
     body: '{"error":"$form","error_description":"$form"}',
   };
   await gateway.callServerTool("notes", "read");
   await gateway.end();
-  assert.deepEqual([service.refreshes, (await Promise.all(pages)).length], [1, 2]);
+  assert.deepEqual([service.refreshCount, (await Promise.all(pages)).length], [1, 2]);
   // The searched text includes the requests for tokens.
   assert.match(receiver.receivedText, /"tools\/call read"/);
   assert.ok(receiver.receivedText.includes(`${service.origin}/token`), "Deno's own spans");

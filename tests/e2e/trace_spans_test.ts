@@ -174,7 +174,7 @@ Deno.test("[trace.spans] the last spans are exported before the gateway ends", a
 Deno.test("[trace.no-values] a warning about a key in a URL, which Deno's own spans would contain", async () => {
   await using receiver = new OtlpReceiver();
   await using server = new ProtectedServer();
-  server.isOpen = true;
+  server.allowsAnonymous = true;
   const { host } = new URL(server.url);
   const servers = {
     keyed: { url: `${server.url}?key=\${KEY}` },

@@ -35,7 +35,7 @@ for (const command of EVERY_COMMAND) {
         1,
       );
       // A token that the server refuses is renewed.
-      service.revokeAll();
+      service.revokeAccessTokens();
       assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
     }
     assert.equal(Deno.readTextFileSync(log).match(/^opened /gm)?.length, 1);

@@ -4,12 +4,13 @@ import { failure, OAuthScene, send } from "./scene.ts";
 
 for (const metadata of ["oauth", "openid"] as const) {
   for (const path of ["", "/tenant"]) {
-    for (const describes of ["named", "well-known"] as const) {
-      const name = `${metadata} at "${path}/", ${describes}`;
+    for (const resourceMetadata of ["named", "well-known"] as const) {
+      const name = `${metadata} at "${path}/", ${resourceMetadata}`;
       Deno.test(`[oauth.discovery] a login service is found: ${name}`, async () => {
         await using scene = new OAuthScene();
-        Object.assign(scene.service.behaviour, { metadata, path });
-        scene.server.describes = describes;
+        scene.service.behaviour.metadataLocation = metadata;
+        scene.service.behaviour.issuerPath = path;
+        scene.server.metadataLocation = resourceMetadata;
         assert.equal(await send(scene.gateway(), scene.server.url), 200);
         assert.equal(scene.kept().issuer, scene.service.issuer);
         // Every request names the resource (RFC 8707) as the server names itself.
@@ -24,7 +25,7 @@ for (const metadata of ["oauth", "openid"] as const) {
 
 Deno.test("[oauth.discovery] servers of the first revision have their login service at their own address", async () => {
   await using scene = new OAuthScene();
-  scene.server.describes = "none";
+  scene.server.metadataLocation = "none";
   const { message, details, code } = await failure(send(scene.gateway(), scene.server.url));
   // This server has none there: it requires a key.
   assert.equal(code, "AUTH_REQUIRED");
@@ -38,15 +39,15 @@ Deno.test("[oauth.discovery] servers of the first revision have their login serv
 Deno.test("[oauth.discovery] a login service at the server's address may publish its metadata there", async () => {
   await using scene = new OAuthScene();
   const { server, service } = scene;
-  server.describes = "none";
-  server.metadata = {
+  server.metadataLocation = "none";
+  server.authorizationServerMetadata = {
     issuer: server.origin,
     authorization_endpoint: `${service.origin}/authorize`,
     token_endpoint: `${service.origin}/token`,
     registration_endpoint: `${service.origin}/register`,
     response_types_supported: ["code"],
   };
-  service.behaviour.redirects = { iss: null };
+  service.behaviour.redirectOverrides = { iss: null };
   assert.equal(await send(scene.gateway(), server.url), 200);
   assert.equal(scene.kept().issuer, server.origin);
   // Nothing says how the server is called as a resource.
@@ -61,12 +62,12 @@ Deno.test("[oauth.discovery] the gateway does not log in for another resource", 
     message,
     /logins are for "https:\/\/other\.test\/mcp", which is not its own address/,
   );
-  assert.deepEqual(scene.service.seen, []);
+  assert.deepEqual(scene.service.requests, []);
 });
 
 Deno.test("[oauth.checks] metadata that names another issuer is refused", async () => {
   await using scene = new OAuthScene();
-  scene.service.behaviour.says = { issuer: "https://evil.test" };
+  scene.service.behaviour.metadataOverrides = { issuer: "https://evil.test" };
   const { message } = await failure(send(scene.gateway(), scene.server.url));
   assert.match(message, /different login service/);
   assert.deepEqual(scene.service.registrations, []);
@@ -82,7 +83,7 @@ for (
 ) {
   Deno.test(`[oauth.addresses] nothing is sent over http to another machine: ${key}`, async () => {
     await using scene = new OAuthScene();
-    scene.service.behaviour.says = { [key]: "http://login.test/place" };
+    scene.service.behaviour.metadataOverrides = { [key]: "http://login.test/place" };
     const { code, message } = await failure(send(scene.gateway(), scene.server.url));
     assert.equal(code, "AUTH_REQUIRED");
     assert.match(message, new RegExp(`its ${what} http://login\\.test is no https address`));
@@ -102,19 +103,19 @@ Deno.test("[oauth.clients] a client is registered for this machine, without a se
 
 Deno.test("[oauth.clients] a client that received a secret uses it", async () => {
   await using scene = new OAuthScene();
-  scene.service.behaviour.givesSecrets = true;
+  scene.service.behaviour.issuesSecrets = true;
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAll();
+  scene.service.revokeAccessTokens();
   assert.equal(await send(gateway, scene.server.url), 200);
-  assert.equal(scene.service.refreshes, 1);
+  assert.equal(scene.service.refreshCount, 1);
   assert.equal(scene.opened.length, 1);
 });
 
 Deno.test("[oauth.clients] a registration is used again, at the same redirect", async () => {
   await using scene = new OAuthScene();
   await send(scene.gateway(), scene.server.url);
-  scene.service.revokeAll(true);
+  scene.service.revokeLogins();
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.equal(scene.opened.length, 2);
   assert.equal(scene.service.registrations.length, 1);
@@ -122,7 +123,7 @@ Deno.test("[oauth.clients] a registration is used again, at the same redirect", 
 
 Deno.test("[oauth.clients] if the service registers no clients, the message says what to do", async () => {
   await using scene = new OAuthScene();
-  scene.service.behaviour.registers = false;
+  scene.service.behaviour.allowsRegistration = false;
   const { message, details } = await failure(send(scene.gateway(), scene.server.url));
   assert.match(message, /does not register clients\. Register a client there by hand/);
   assert.deepEqual(details, {});
@@ -138,8 +139,8 @@ Deno.test("[oauth.clients] [servers.oauth] a configured client, its port and sco
   };
   await using scene = new OAuthScene({ oauth });
   const redirect = `http://127.0.0.1:${port}/callback`;
-  scene.service.addClient("mine", { redirects: [redirect], secret: "my-secret-of-12" });
-  scene.server.asks = "ignored";
+  scene.service.addClient("mine", { redirectUris: [redirect], secret: "my-secret-of-12" });
+  scene.server.challengeScope = "ignored";
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.deepEqual(scene.service.registrations, []);
   const [asked] = scene.service.authorizations;
@@ -161,7 +162,7 @@ Deno.test("[oauth.clients] a port that is in use is reported", async () => {
 Deno.test("[oauth.clients] a client id that is an address needs no registration", async () => {
   const clientId = "https://client.test/metadata.json";
   await using scene = new OAuthScene({ oauth: { clientId } });
-  scene.service.behaviour.takesDocuments = true;
+  scene.service.behaviour.acceptsClientDocuments = true;
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.deepEqual(scene.service.registrations, []);
   assert.equal(scene.service.tokenRequests[0]?.get("client_id"), clientId);
@@ -178,8 +179,8 @@ Deno.test("[oauth.clients] a client id that is an address is not used if the log
 
 Deno.test("[oauth.scopes] the scope that a call needs is requested, and offline_access if the service offers it", async () => {
   await using scene = new OAuthScene();
-  scene.server.asks = "read";
-  scene.service.behaviour.scopes = ["read", "write", "offline_access"];
+  scene.server.challengeScope = "read";
+  scene.service.behaviour.supportedScopes = ["read", "write", "offline_access"];
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.equal(scene.service.authorizations[0]?.get("scope"), "read offline_access");
 });
@@ -187,9 +188,9 @@ Deno.test("[oauth.scopes] the scope that a call needs is requested, and offline_
 Deno.test("[oauth.scopes] a call that needs more scope requests all of it together", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
-  scene.server.asks = "read";
+  scene.server.challengeScope = "read";
   assert.equal(await send(gateway, scene.server.url), 200);
-  scene.server.needs = "write";
+  scene.server.requiredScope = "write";
   assert.equal(await send(gateway, scene.server.url), 200);
   assert.equal(scene.service.authorizations[1]?.get("scope"), "read write");
   assert.equal(scene.opened.length, 2);
@@ -198,8 +199,8 @@ Deno.test("[oauth.scopes] a call that needs more scope requests all of it togeth
 Deno.test("[oauth.scopes] scope that was requested and not granted is not requested again", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
-  scene.server.needs = "admin";
-  scene.service.behaviour.grants = "read";
+  scene.server.requiredScope = "admin";
+  scene.service.behaviour.grantedScope = "read";
   assert.equal(await send(gateway, scene.server.url), 403);
   assert.equal(await send(gateway, scene.server.url), 403);
   const { code, message } = await failure(send(gateway, scene.server.url));
@@ -217,7 +218,7 @@ const OWN = {
 
 Deno.test("[oauth.client-credentials] [servers.oauth] the gateway gets its own tokens", async () => {
   await using scene = new OAuthScene({ oauth: OWN, isInteractive: false });
-  scene.service.addClient("robot", { redirects: [], secret: "robot-secret" });
+  scene.service.addClient("robot", { redirectUris: [], secret: "robot-secret" });
   scene.waiting = undefined;
   const gateway = scene.gateway();
   const calls = Array.from({ length: 5 }, () => send(gateway, scene.server.url));
@@ -227,14 +228,14 @@ Deno.test("[oauth.client-credentials] [servers.oauth] the gateway gets its own t
   assert.equal(form?.get("scope"), "run");
   assert.equal(form?.get("resource"), scene.server.url);
   assert.deepEqual([scene.opened, scene.service.registrations], [[], []]);
-  scene.server.needs = "more";
+  scene.server.requiredScope = "more";
   assert.equal(await send(gateway, scene.server.url), 200);
   assert.equal(scene.service.tokenRequests[1]?.get("scope"), "run more");
 });
 
 Deno.test("[oauth.client-credentials] a wrong secret is reported to the operator", async () => {
   await using scene = new OAuthScene({ oauth: { ...OWN, clientSecret: "wrong-secret" } });
-  scene.service.addClient("robot", { redirects: [], secret: "robot-secret" });
+  scene.service.addClient("robot", { redirectUris: [], secret: "robot-secret" });
   const { code, message, details } = await failure(send(scene.gateway(), scene.server.url));
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /invalid_client.*Check client_id, client_secret/);
@@ -248,7 +249,7 @@ Deno.test("[oauth.header] an Authorization header in the configuration disables 
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /refused the Authorization header of its entry \(HTTP 401\)/);
   assert.deepEqual(details, {});
-  assert.deepEqual([scene.opened, scene.service.seen], [[], []]);
+  assert.deepEqual([scene.opened, scene.service.requests], [[], []]);
 });
 
 Deno.test("[oauth.issuer] tokens of one issuer are never sent to another", async () => {
@@ -257,7 +258,7 @@ Deno.test("[oauth.issuer] tokens of one issuer are never sent to another", async
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
   const { tokens } = scene.kept();
-  scene.server.services = [other];
+  scene.server.authorizationServers = [other];
   // The old service is asked to renew its tokens, which the server no longer accepts.
   assert.equal(await send(gateway, scene.server.url), 401);
   assert.equal(await send(gateway, scene.server.url), 200);

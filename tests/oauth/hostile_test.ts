@@ -93,7 +93,7 @@ Deno.test("[oauth.checks] a slow answer has a time limit", async () => {
 for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
   Deno.test(`[oauth.checks] [oauth.no-secrets] a token that is invalid in a header: ${JSON.stringify(token)}`, async () => {
     await using scene = new OAuthScene();
-    scene.service.behaviour.token = {
+    scene.service.behaviour.tokenResponse = {
       status: 200,
       body: JSON.stringify({ access_token: token, token_type: "Bearer" }),
     };
@@ -107,7 +107,7 @@ for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
 }
 
 for (
-  const [says, expected] of [
+  const [metadata, expected] of [
     [{ authorization_endpoint: "javascript:alert(1)" }, /page javascript: is no https address/],
     [{ authorization_endpoint: "data:text/html,hello" }, /page data: is no https address/],
     [{ authorization_endpoint: "/authorize" }, /authorization_endpoint is "\/authorize"/],
@@ -116,9 +116,9 @@ for (
     [{ token_endpoint: 5 }, /token_endpoint is 5 and must be a URL/],
   ] as const
 ) {
-  Deno.test(`[oauth.addresses] a login service that says ${JSON.stringify(says)}`, async () => {
+  Deno.test(`[oauth.addresses] a login service whose metadata has ${JSON.stringify(metadata)} is refused`, async () => {
     await using scene = new OAuthScene();
-    scene.service.behaviour.says = says;
+    scene.service.behaviour.metadataOverrides = metadata;
     const { code, message } = await failure(send(scene.gateway(), scene.server.url));
     assert.equal(code, "AUTH_REQUIRED");
     assert.match(message, expected);
@@ -128,7 +128,7 @@ for (
 
 Deno.test("[oauth.checks] a very long link is not passed on to the agent", async () => {
   await using scene = new OAuthScene({ browser: "none" });
-  scene.server.asks = "read ".repeat(2000).trim();
+  scene.server.challengeScope = "read ".repeat(2000).trim();
   const { code, message, details } = await failure(send(scene.gateway(), scene.server.url));
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /the link to its login page is longer than 8192 characters/);

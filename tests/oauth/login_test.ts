@@ -30,7 +30,7 @@ Deno.test("[oauth.discovered] an eager start asks no one to log in; the next cal
   const error = await failure(send(gateway, scene.server.url));
   assert.ok(error instanceof LoginNeedsCaller);
   assert.equal(error.code, "AUTH_REQUIRED");
-  assert.deepEqual([scene.opened, scene.service.seen], [[], []]);
+  assert.deepEqual([scene.opened, scene.service.requests], [[], []]);
   scene.waiting = scene.client;
   assert.equal(await send(gateway, scene.server.url), 200);
 });
@@ -77,7 +77,7 @@ Deno.test("[oauth.http-operator] over HTTP only the operator logs in", async () 
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /operator/);
   assert.deepEqual(details, { command: "agent-mcp-gateway auth login notes" });
-  assert.deepEqual([scene.opened, scene.service.seen], [[], []]);
+  assert.deepEqual([scene.opened, scene.service.requests], [[], []]);
 });
 
 Deno.test("[oauth.link] a client that shows links gets the link, and a notification at the end", async () => {
@@ -130,10 +130,13 @@ Deno.test("[oauth.link] a person who declines ends the login, and is asked again
   const gateway = scene.gateway();
   for (const action of ["decline", "cancel"]) {
     const client = new Client(action, LINKS);
-    const before = scene.server.bore.length;
+    const before = scene.server.authorizationHeaders.length;
     client.answer = async () => {
       // People are slower than requests: by then all three have been refused and are waiting.
-      await waitUntil("all were refused", () => scene.server.bore.length === before + 3);
+      await waitUntil(
+        "all were refused",
+        () => scene.server.authorizationHeaders.length === before + 3,
+      );
       await new Promise((resolve) => setTimeout(resolve, 50));
       return resultReply({ action });
     };
@@ -168,8 +171,8 @@ Deno.test("[oauth.link] if the client rejects the request itself, the browser is
 
 Deno.test("[oauth.checks] a denied login is reported, and the service's text is quoted as data", async () => {
   await using scene = new OAuthScene();
-  scene.service.behaviour.denies = "access_denied";
-  scene.service.behaviour.redirects = {
+  scene.service.behaviour.loginError = "access_denied";
+  scene.service.behaviour.redirectOverrides = {
     error_description: `No\n\u001b[2J <b>you</b> ${"x".repeat(900)}`,
   };
   const { code, message } = await failure(send(scene.gateway(), scene.server.url));
@@ -189,11 +192,11 @@ Deno.test("[oauth.checks] an answer with another state is refused, and the login
   const gateway = scene.gateway();
   const { details: { url = "" } } = await failure(send(gateway, scene.server.url));
   for (const state of ["forged", null]) {
-    scene.service.behaviour.redirects = { state };
+    scene.service.behaviour.redirectOverrides = { state };
     assert.match(await follow(url), /belongs to another login/);
   }
   assert.deepEqual(scene.service.tokenRequests, []);
-  scene.service.behaviour.redirects = {};
+  scene.service.behaviour.redirectOverrides = {};
   assert.match(await follow(url), /Logged in to notes/);
   assert.equal(await send(gateway, scene.server.url), 200);
 });
@@ -201,7 +204,7 @@ Deno.test("[oauth.checks] an answer with another state is refused, and the login
 for (const [what, iss] of [["another", "https://evil.test"], ["no", null]] as const) {
   Deno.test(`[oauth.checks] an answer of ${what} issuer is refused`, async () => {
     await using scene = new OAuthScene();
-    scene.service.behaviour.redirects = { iss, error_description: "believe me" };
+    scene.service.behaviour.redirectOverrides = { iss, error_description: "believe me" };
     const { code, message } = await failure(send(scene.gateway(), scene.server.url));
     assert.equal(code, "AUTH_REQUIRED");
     assert.match(message, /came from a different login service/);
@@ -237,7 +240,7 @@ Deno.test("[oauth.checks] no one has to log in repeatedly for tokens that are re
     // Several calls at a time, whose token is refused for all of them.
     const calls = [1, 2, 3].map(() => send(gateway, scene.server.url).catch((error) => error));
     results.push((await Promise.all(calls))[0]);
-    scene.service.revokeAll(true);
+    scene.service.revokeLogins();
   }
   assert.equal(scene.opened.length, 2);
   assert.match(

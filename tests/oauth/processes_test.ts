@@ -7,7 +7,7 @@ const SCRIPT = fileURLToPath(new URL("./renewing_process.ts", import.meta.url));
 
 Deno.test("[oauth.processes] three gateways over ten expiries: no reuse, and no second login", async () => {
   await using scene = new OAuthScene();
-  scene.service.behaviour.lifetimeS = 0.4;
+  scene.service.behaviour.tokenLifetimeS = 0.4;
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   const processes = Array.from({ length: 3 }, () => {
     return new Deno.Command(Deno.execPath(), {
@@ -24,7 +24,7 @@ Deno.test("[oauth.processes] three gateways over ten expiries: no reuse, and no 
     }).spawn();
   });
   try {
-    await waitUntil("ten expiries", () => scene.service.refreshes >= 10, 60_000);
+    await waitUntil("ten expiries", () => scene.service.refreshCount >= 10, 60_000);
   } finally {
     for (const { stdin } of processes) await stdin.close();
   }
@@ -36,7 +36,7 @@ Deno.test("[oauth.processes] three gateways over ten expiries: no reuse, and no 
     assert.deepEqual(Object.keys(counts), ["200"], JSON.stringify(counts));
     assert.ok(counts["200"] > 3);
   }
-  assert.equal(scene.service.reuses, 0);
+  assert.equal(scene.service.refreshTokenReuses, 0);
   assert.equal(scene.opened.length, 1);
   assert.equal(scene.service.authorizations.length, 1);
 });

@@ -26,35 +26,38 @@ Deno.test("[oauth.renewal] tokens are renewed on use when a minute is left, not 
   await using scene = await loggedIn();
   age(scene, 3600 - 90);
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.service.refreshes, 0);
+  assert.equal(scene.service.refreshCount, 0);
   age(scene, 45);
   const { tokens: old } = scene.kept();
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.service.refreshes, 1);
+  assert.equal(scene.service.refreshCount, 1);
   assert.notEqual(scene.kept().tokens.access_token, old.access_token);
   assert.notEqual(scene.kept().tokens.refresh_token, old.refresh_token);
   // The server never received the old token again.
-  assert.equal(scene.server.bore.at(-1), `Bearer ${scene.kept().tokens.access_token}`);
+  assert.equal(
+    scene.server.authorizationHeaders.at(-1),
+    `Bearer ${scene.kept().tokens.access_token}`,
+  );
 });
 
 Deno.test("[oauth.renewal] a tenth of the lifetime is used if that is less than a minute", async () => {
   await using scene = new OAuthScene();
-  scene.service.behaviour.lifetimeS = 100;
+  scene.service.behaviour.tokenLifetimeS = 100;
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   age(scene, 85);
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.service.refreshes, 0);
+  assert.equal(scene.service.refreshCount, 0);
   age(scene, 10);
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.service.refreshes, 1);
+  assert.equal(scene.service.refreshCount, 1);
 });
 
 Deno.test("[oauth.renewal] the lifetime of a token begins when it is requested, not when it arrives", async () => {
   await using scene = new OAuthScene();
   const gate = Promise.withResolvers<void>();
-  scene.service.behaviour.gate = gate.promise;
+  scene.service.behaviour.tokenGate = gate.promise;
   const call = send(scene.gateway(), scene.server.url);
-  await waitUntil("tokens are requested", () => scene.service.seen.at(-1) === "POST /token");
+  await waitUntil("tokens are requested", () => scene.service.requests.at(-1) === "POST /token");
   const now = Date.now();
   await waitUntil("the clock goes on", () => Date.now() > now);
   gate.resolve();
@@ -70,7 +73,7 @@ Deno.test("[oauth.renewal] 20 calls with an expired token renew it once", async 
   const gateway = scene.gateway();
   const calls = Array.from({ length: 20 }, () => send(gateway, scene.server.url));
   assert.deepEqual(await Promise.all(calls), Array(20).fill(200));
-  assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
+  assert.deepEqual([scene.service.refreshCount, scene.service.refreshTokenReuses], [1, 0]);
   assert.equal(scene.opened.length, 1);
 });
 
@@ -78,10 +81,10 @@ Deno.test("[oauth.renewal] 20 calls whose token is refused renew it once", async
   await using scene = await loggedIn();
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAll();
+  scene.service.revokeAccessTokens();
   const calls = Array.from({ length: 20 }, () => send(gateway, scene.server.url));
   assert.deepEqual(await Promise.all(calls), Array(20).fill(200));
-  assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
+  assert.deepEqual([scene.service.refreshCount, scene.service.refreshTokenReuses], [1, 0]);
   assert.equal(scene.opened.length, 1);
 });
 
@@ -89,34 +92,34 @@ Deno.test("[oauth.renewal] a cancelled call does not cancel the renewal for the 
   await using scene = await loggedIn();
   age(scene, 7200);
   const gate = Promise.withResolvers<void>();
-  scene.service.behaviour.gate = gate.promise;
+  scene.service.behaviour.tokenGate = gate.promise;
   const gateway = scene.gateway();
   const end = new AbortController();
   const first = send(gateway, scene.server.url, end.signal);
   const second = send(gateway, scene.server.url);
-  await waitUntil("tokens are requested", () => scene.service.seen.at(-1) === "POST /token");
+  await waitUntil("tokens are requested", () => scene.service.requests.at(-1) === "POST /token");
   end.abort(new Error("cancelled"));
   await assert.rejects(first, { message: "cancelled" });
   gate.resolve();
   assert.equal(await second, 200);
-  assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
+  assert.deepEqual([scene.service.refreshCount, scene.service.refreshTokenReuses], [1, 0]);
 });
 
 Deno.test("[oauth.renewal] tokens that another gateway has renewed are used", async () => {
   await using scene = await loggedIn();
   const [one, other] = [scene.gateway(), scene.gateway()];
   for (const gateway of [one, other]) assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAll();
+  scene.service.revokeAccessTokens();
   assert.equal(await send(one, scene.server.url), 200);
   assert.equal(await send(other, scene.server.url), 200);
-  assert.deepEqual([scene.service.refreshes, scene.service.reuses], [1, 0]);
+  assert.deepEqual([scene.service.refreshCount, scene.service.refreshTokenReuses], [1, 0]);
 });
 
 Deno.test("[oauth.renewal] a revoked login leads to another login", async () => {
   await using scene = await loggedIn();
   const gateway = scene.gateway();
   age(scene, 7200);
-  scene.service.revokeAll(true);
+  scene.service.revokeLogins();
   assert.equal(await send(gateway, scene.server.url), 200);
   assert.equal(scene.opened.length, 2);
   assert.equal(scene.service.registrations.length, 1);
@@ -136,10 +139,10 @@ Deno.test("[oauth.renewal] after a logout in another process, the user is asked 
   await using scene = await loggedIn();
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAll();
+  scene.service.revokeAccessTokens();
   Deno.removeSync(scene.store, { recursive: true });
   assert.equal(await send(gateway, scene.server.url), 200);
-  assert.deepEqual([scene.opened.length, scene.service.refreshes], [2, 0]);
+  assert.deepEqual([scene.opened.length, scene.service.refreshCount], [2, 0]);
 });
 
 const NETWORK_FAILURES = [
@@ -157,7 +160,7 @@ for (const [what, answer] of NETWORK_FAILURES) {
     age(scene, 7200);
     const { tokens } = scene.kept();
     const gateway = scene.gateway();
-    scene.service.behaviour.token = answer;
+    scene.service.behaviour.tokenResponse = answer;
     const { code, message } = await failure(send(gateway, scene.server.url));
     assert.equal(code, "SERVER_UNAVAILABLE");
     assert.match(
@@ -165,7 +168,7 @@ for (const [what, answer] of NETWORK_FAILURES) {
       /Server "notes" is not available: its login service .*Nobody was logged out/,
     );
     assert.deepEqual(scene.kept().tokens, tokens);
-    scene.service.behaviour.token = undefined;
+    scene.service.behaviour.tokenResponse = undefined;
     assert.equal(await send(gateway, scene.server.url), 200);
     assert.equal(scene.opened.length, 1);
   });
@@ -186,13 +189,13 @@ Deno.test("[oauth.network] an unreachable login service is not a logout", async 
 Deno.test("[oauth.network] a token that is still valid is used while it cannot be renewed", async () => {
   await using scene = await loggedIn();
   age(scene, 3590);
-  scene.service.behaviour.token = { status: 503, body: "" };
+  scene.service.behaviour.tokenResponse = { status: 503, body: "" };
   const gateway = scene.gateway();
   for (let call = 0; call < 5; call++) {
     assert.equal(await send(gateway, scene.server.url), 200);
   }
   // And its service is not asked at each request.
-  assert.equal(scene.service.refreshes, 1);
+  assert.equal(scene.service.refreshCount, 1);
 });
 
 Deno.test("[oauth.network] a request for tokens is never sent twice", async () => {

@@ -34,7 +34,7 @@ class Search {
 function makeScene(options: SceneOptions = SECRETS): OAuthScene {
   const scene = new OAuthScene(options);
   scene.service.addClient("mine", {
-    redirects: ["http://127.0.0.1/callback"],
+    redirectUris: ["http://127.0.0.1/callback"],
     secret: `${CANARY}-configured`,
   });
   return scene;
@@ -57,7 +57,7 @@ for (const [what, answer] of ECHOES) {
   Deno.test(`[oauth.no-secrets] ${what} that repeats what was sent to log in`, async () => {
     await using scene = makeScene();
     const search = new Search();
-    scene.service.behaviour.token = answer;
+    scene.service.behaviour.tokenResponse = answer;
     search.add(await failure(send(scene.gateway(), scene.server.url)));
     await Promise.all(scene.browsing);
     search.findNothing(scene);
@@ -68,9 +68,9 @@ for (const [what, answer] of ECHOES) {
     const search = new Search();
     const gateway = scene.gateway();
     assert.equal(await send(gateway, scene.server.url), 200);
-    scene.service.revokeAll();
+    scene.service.revokeAccessTokens();
     scene.waiting = undefined;
-    scene.service.behaviour.token = answer;
+    scene.service.behaviour.tokenResponse = answer;
     search.add(await failure(send(gateway, scene.server.url)));
     await Promise.all(scene.browsing);
     search.findNothing(scene);
@@ -79,13 +79,13 @@ for (const [what, answer] of ECHOES) {
 
 Deno.test("[oauth.no-secrets] a login, its renewal and its end", async () => {
   await using scene = makeScene({ headers: { "x-key": `${CANARY}-header` } });
-  scene.service.behaviour.givesSecrets = true;
+  scene.service.behaviour.issuesSecrets = true;
   const search = new Search();
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAll();
+  scene.service.revokeAccessTokens();
   assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAll(true);
+  scene.service.revokeLogins();
   scene.waiting = undefined;
   search.add(await failure(send(gateway, scene.server.url)));
   Deno.writeTextFileSync(

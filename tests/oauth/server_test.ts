@@ -68,7 +68,7 @@ Deno.test("[oauth.discovered] eager starts ask for no login, and the status repo
   await using scene = new OAuthScene();
   await using server = makeServer(scene);
   await server.warm(scene.client);
-  assert.deepEqual([scene.opened, scene.service.seen], [[], []]);
+  assert.deepEqual([scene.opened, scene.service.requests], [[], []]);
   const before = server.status();
   assert.equal(before.state, "login-required");
   assert.match(before.last_error ?? "", /needs a login; the first call will start it/);
@@ -168,7 +168,7 @@ Deno.test("[oauth.wait] a login during a call pauses the call's clock", async ()
   };
   const read = () => call(server, client.agent("a"), "read");
   assert.equal((await read()).kind, "answer");
-  scene.service.revokeAll(true);
+  scene.service.revokeLogins();
   thinkMs = 700;
   assert.equal((await read()).kind, "answer");
   assert.equal(
@@ -181,8 +181,8 @@ Deno.test("[oauth.renewal] a token that is refused during a session is renewed t
   await using scene = new OAuthScene();
   await using server = makeServer(scene);
   assert.equal((await call(server, scene.client.agent("a"))).kind, "answer");
-  scene.service.revokeAll();
+  scene.service.revokeAccessTokens();
   // The session of another agent.
   assert.equal((await call(server, scene.client.agent("b"))).kind, "answer");
-  assert.deepEqual([scene.opened.length, scene.service.refreshes], [1, 1]);
+  assert.deepEqual([scene.opened.length, scene.service.refreshCount], [1, 1]);
 });

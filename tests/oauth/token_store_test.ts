@@ -119,9 +119,9 @@ Deno.test("[oauth.store] a damaged file does not log out a gateway that has the 
   assert.equal(await send(gateway, scene.server.url), 200);
   const name = scene.files().find((file) => file.endsWith(".json")) ?? "";
   Deno.writeTextFileSync(join(scene.store, name), "{");
-  scene.service.revokeAll();
+  scene.service.revokeAccessTokens();
   assert.equal(await send(gateway, scene.server.url), 200);
-  assert.deepEqual([scene.opened.length, scene.service.refreshes], [1, 1]);
+  assert.deepEqual([scene.opened.length, scene.service.refreshCount], [1, 1]);
   // The file is intact again.
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.equal(scene.opened.length, 1);
@@ -133,9 +133,9 @@ Deno.test("[oauth.store] logins that cannot be written are kept in memory, and t
   Deno.writeTextFileSync(join(scene.folder, "config"), "");
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAll();
+  scene.service.revokeAccessTokens();
   assert.equal(await send(gateway, scene.server.url), 200);
-  assert.deepEqual([scene.opened.length, scene.service.refreshes], [1, 1]);
+  assert.deepEqual([scene.opened.length, scene.service.refreshCount], [1, 1]);
   const warnings = scene.log.filter((line) => line.startsWith("warn: Logins cannot be saved"));
   assert.equal(warnings.length, 1);
 });

@@ -4,11 +4,14 @@ import { explainLogin } from "../../src/downstream/oauth/failures.ts";
 import { AuthorizationServer, type Behaviour } from "../fixtures/oauth/authorization_server.ts";
 import { failure, OAuthScene, send } from "./scene.ts";
 
-type Says = Readonly<Record<string, unknown>>;
+type Members = Readonly<Record<string, unknown>>;
+
+/** A JSON object that a login reads. */
+type Document = "resource metadata" | "service metadata" | "registration" | "token";
 
 /** Responses that must not break a login. */
-const ODD: Readonly<Record<"server" | "service" | "registered" | "gives", readonly Says[]>> = {
-  server: [
+const TOLERATED: Readonly<Record<Document, readonly Members[]>> = {
+  "resource metadata": [
     { scopes_supported: null },
     { scopes_supported: "read write" },
     { scopes_supported: [null, 5] },
@@ -16,7 +19,7 @@ const ODD: Readonly<Record<"server" | "service" | "registered" | "gives", readon
     { resource_policy_uri: "soon", bearer_methods_supported: "header" },
     { dpop_bound_access_tokens_required: "no" },
   ],
-  service: [
+  "service metadata": [
     { scopes_supported: null },
     { scopes_supported: "read" },
     { response_types_supported: null },
@@ -36,7 +39,7 @@ const ODD: Readonly<Record<"server" | "service" | "registered" | "gives", readon
     { authorization_response_iss_parameter_supported: null },
     { jwks_uri: undefined, subject_types_supported: undefined },
   ],
-  registered: [
+  registration: [
     { client_secret: null },
     { client_secret: "" },
     { client_secret_expires_at: null },
@@ -48,7 +51,7 @@ const ODD: Readonly<Record<"server" | "service" | "registered" | "gives", readon
     { token_endpoint_auth_method: null },
     { client_id_issued_at: "today" },
   ],
-  gives: [
+  token: [
     { id_token: null },
     { scope: null },
     { scope: "" },
@@ -68,21 +71,35 @@ const ODD: Readonly<Record<"server" | "service" | "registered" | "gives", readon
   ],
 };
 
-function change(scene: OAuthScene, whose: keyof typeof ODD, says: Says): void {
-  if (whose === "server") scene.server.says = says;
-  else if (whose === "service") scene.service.behaviour.says = says;
-  else scene.service.behaviour[whose] = says;
+/** Replaces members of a document that the servers send. */
+function override(scene: OAuthScene, document: Document, members: Members): void {
+  const { server, service: { behaviour } } = scene;
+  switch (document) {
+    case "resource metadata":
+      server.metadataOverrides = members;
+      break;
+    case "service metadata":
+      behaviour.metadataOverrides = members;
+      break;
+    case "registration":
+      behaviour.registrationOverrides = members;
+      break;
+    case "token":
+      behaviour.tokenOverrides = members;
+  }
 }
 
-for (const [whose, variations] of Object.entries(ODD)) {
-  for (const says of variations) {
+for (const [document, variations] of Object.entries(TOLERATED)) {
+  for (const members of variations) {
     for (
-      const metadata of whose === "service" ? ["oauth", "openid"] as const : ["oauth"] as const
+      const metadata of document === "service metadata"
+        ? ["oauth", "openid"] as const
+        : ["oauth"] as const
     ) {
-      Deno.test(`[oauth.tolerance] ${whose} ${metadata}: ${show(says)}`, async () => {
+      Deno.test(`[oauth.tolerance] ${document} (${metadata}): ${show(members)}`, async () => {
         await using scene = new OAuthScene();
-        scene.service.behaviour.metadata = metadata;
-        change(scene, whose as keyof typeof ODD, says);
+        scene.service.behaviour.metadataLocation = metadata;
+        override(scene, document as Document, members);
         assert.equal(await send(scene.gateway(), scene.server.url), 200);
         // The stored login is readable: the next gateway asks no one.
         assert.equal(await send(scene.gateway(), scene.server.url), 200);
@@ -95,11 +112,11 @@ for (const [whose, variations] of Object.entries(ODD)) {
 Deno.test("[oauth.tolerance] [oauth.renewal] null in a renewal keeps the known value", async () => {
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
-  scene.server.asks = "read";
+  scene.server.challengeScope = "read";
   assert.equal(await send(gateway, scene.server.url), 200);
   const { tokens: before } = scene.kept();
-  scene.service.revokeAll();
-  scene.service.behaviour.gives = { refresh_token: null, scope: null, expires_in: null };
+  scene.service.revokeAccessTokens();
+  scene.service.behaviour.tokenOverrides = { refresh_token: null, scope: null, expires_in: null };
   assert.equal(await send(gateway, scene.server.url), 200);
   const { tokens } = scene.kept();
   assert.deepEqual([tokens.refresh_token, tokens.scope], [before.refresh_token, "read"]);
@@ -110,10 +127,10 @@ Deno.test("[oauth.tolerance] [oauth.renewal] a login ends even if the error has 
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAll();
+  scene.service.revokeAccessTokens();
   scene.waiting = undefined;
   const body = '{"error":"invalid_grant","error_description":null,"error_uri":null}';
-  scene.service.behaviour.token = { status: 400, body };
+  scene.service.behaviour.tokenResponse = { status: 400, body };
   const { code } = await failure(send(gateway, scene.server.url));
   assert.equal(code, "AUTH_REQUIRED");
   assert.equal(scene.kept().tokens, undefined);
@@ -122,8 +139,9 @@ Deno.test("[oauth.tolerance] [oauth.renewal] a login ends even if the error has 
 for (const metadata of ["oauth", "openid"] as const) {
   Deno.test(`[oauth.tolerance] [oauth.clients] ${metadata}: a registration endpoint that is null`, async () => {
     await using scene = new OAuthScene({ oauth: { clientId: "mine" } });
-    scene.service.addClient("mine", { redirects: ["http://127.0.0.1/callback"] });
-    Object.assign(scene.service.behaviour, { metadata, says: { registration_endpoint: null } });
+    scene.service.addClient("mine", { redirectUris: ["http://127.0.0.1/callback"] });
+    scene.service.behaviour.metadataLocation = metadata;
+    scene.service.behaviour.metadataOverrides = { registration_endpoint: null };
     assert.equal(await send(scene.gateway(), scene.server.url), 200);
   });
 }
@@ -131,32 +149,43 @@ for (const metadata of ["oauth", "openid"] as const) {
 Deno.test("[oauth.tolerance] [oauth.client-credentials] a service for client credentials needs no login page", async () => {
   const oauth = { grant: "client_credentials", clientId: "robot", clientSecret: "secret" } as const;
   await using scene = new OAuthScene({ oauth });
-  scene.service.addClient("robot", { redirects: [], secret: "secret" });
-  scene.service.behaviour.says = { authorization_endpoint: null, response_types_supported: null };
+  scene.service.addClient("robot", { redirectUris: [], secret: "secret" });
+  scene.service.behaviour.metadataOverrides = {
+    authorization_endpoint: null,
+    response_types_supported: null,
+  };
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
 });
 
 /** Members that must be valid, and the message if they are not. */
-const WRONG: readonly (readonly [keyof typeof ODD, Says, RegExp])[] = [
-  ["server", { resource: null, authorization_servers: [] }, /resource is null .* a URL/],
-  ["service", { issuer: null }, /issuer is null and must be a string/],
-  ["service", { token_endpoint: undefined }, /token_endpoint is missing/],
-  ["service", { token_endpoint: "" }, /token_endpoint is "" and must be a URL/],
-  ["service", { authorization_endpoint: ["a"] }, /authorization_endpoint is a list/],
-  ["service", { response_types_supported: ["token"] }, /the response type "token".*needs "code"/],
-  ["service", { code_challenge_methods_supported: ["plain"] }, /method "plain".*needs "S256"/],
-  ["registered", { client_id: null }, /client_id is null and must be a string.*by hand/],
-  ["registered", { client_id: 5 }, /client_id is 5/],
-  ["gives", { access_token: null }, /access_token is null/],
-  ["gives", { access_token: "" }, /access_token is ""/],
-  ["gives", { access_token: 123456789 }, /access_token is a number/],
-  ["gives", { token_type: "mac" }, /of the kind "mac"/],
+const WRONG: readonly (readonly [Document, Members, RegExp])[] = [
+  ["resource metadata", { resource: null, authorization_servers: [] }, /resource is null .* a URL/],
+  ["service metadata", { issuer: null }, /issuer is null and must be a string/],
+  ["service metadata", { token_endpoint: undefined }, /token_endpoint is missing/],
+  ["service metadata", { token_endpoint: "" }, /token_endpoint is "" and must be a URL/],
+  ["service metadata", { authorization_endpoint: ["a"] }, /authorization_endpoint is a list/],
+  [
+    "service metadata",
+    { response_types_supported: ["token"] },
+    /the response type "token".*needs "code"/,
+  ],
+  [
+    "service metadata",
+    { code_challenge_methods_supported: ["plain"] },
+    /method "plain".*needs "S256"/,
+  ],
+  ["registration", { client_id: null }, /client_id is null and must be a string.*by hand/],
+  ["registration", { client_id: 5 }, /client_id is 5/],
+  ["token", { access_token: null }, /access_token is null/],
+  ["token", { access_token: "" }, /access_token is ""/],
+  ["token", { access_token: 123456789 }, /access_token is a number/],
+  ["token", { token_type: "mac" }, /of the kind "mac"/],
 ];
 
-for (const [whose, says, expected] of WRONG) {
-  Deno.test(`[oauth.tolerance] named: ${whose} ${show(says)}`, async () => {
+for (const [document, members, expected] of WRONG) {
+  Deno.test(`[oauth.tolerance] an invalid member of the ${document} is named: ${show(members)}`, async () => {
     await using scene = new OAuthScene();
-    change(scene, whose, says);
+    override(scene, document, members);
     const { code, message } = await failure(send(scene.gateway(), scene.server.url));
     assert.equal(code, "AUTH_REQUIRED");
     assert.match(message, expected);
@@ -196,8 +225,10 @@ for (const [what, answer] of Object.entries({ PAGE, BROKEN, EMPTY, OTHER })) {
   for (const path of ["", "/tenant"]) {
     Deno.test(`[oauth.discovery] ${what} at the first address of "${path}/": the next one is asked`, async () => {
       await using scene = new OAuthScene();
-      const answers = { [`GET /.well-known/oauth-authorization-server${path}`]: answer };
-      Object.assign(scene.service.behaviour, { metadata: "openid", path, answers });
+      const { behaviour } = scene.service;
+      behaviour.metadataLocation = "openid";
+      behaviour.issuerPath = path;
+      behaviour.responses = { [`GET /.well-known/oauth-authorization-server${path}`]: answer };
       assert.equal(await send(scene.gateway(), scene.server.url), 200);
     });
   }
@@ -205,7 +236,7 @@ for (const [what, answer] of Object.entries({ PAGE, BROKEN, EMPTY, OTHER })) {
   Deno.test(`[oauth.discovery] ${what} where the server says that it describes itself`, async () => {
     await using scene = new OAuthScene();
     const path = "/.well-known/oauth-protected-resource";
-    scene.server.answers = { [`${path}/mcp`]: answer, [path]: () => describe(scene) };
+    scene.server.responses = { [`${path}/mcp`]: answer, [path]: () => describe(scene) };
     assert.equal(await send(scene.gateway(), scene.server.url), 200);
     assert.equal(scene.kept().issuer, scene.service.issuer);
   });
@@ -226,17 +257,17 @@ for (const [where, status] of [["itself", 302], ["itself", 308], ["another", 302
     const path = `/.well-known/openid-configuration`;
     const location = `${where === "itself" ? service.origin : other.origin}${path}`;
     const redirect = () => new Response(null, { status, headers: { location } });
-    service.behaviour.answers = { "GET /.well-known/oauth-authorization-server": redirect };
-    service.behaviour.metadata = "openid";
+    service.behaviour.responses = { "GET /.well-known/oauth-authorization-server": redirect };
+    service.behaviour.metadataLocation = "openid";
     assert.equal(await send(scene.gateway(), scene.server.url), 200);
-    const asked = service.seen.filter((line) => line === `GET ${path}`);
-    assert.deepEqual([asked.length, other.seen], [1, []]);
+    const followed = service.requests.filter((line) => line === `GET ${path}`);
+    assert.deepEqual([followed.length, other.requests], [1, []]);
   });
 }
 
 Deno.test("[oauth.discovery] if all addresses are broken, the message names the first", async () => {
   await using scene = new OAuthScene();
-  scene.service.behaviour.answers = {
+  scene.service.behaviour.responses = {
     "GET /.well-known/oauth-authorization-server": BROKEN,
     "GET /.well-known/openid-configuration": PAGE,
   };
@@ -247,8 +278,8 @@ Deno.test("[oauth.discovery] if all addresses are broken, the message names the 
 
 Deno.test("[oauth.discovery] another challenge before the one for tokens", async () => {
   await using scene = new OAuthScene();
-  scene.server.before = 'Basic realm="old", ';
-  scene.server.asks = "read";
+  scene.server.challengePrefix = 'Basic realm="old", ';
+  scene.server.challengeScope = "read";
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.equal(scene.service.authorizations[0]?.get("scope"), "read");
 });
@@ -258,10 +289,10 @@ for (const path of ["", "/tenant"]) {
     Deno.test(`[oauth.checks] an issuer "${path}${named}" that calls itself "${path}${itself}" is the same`, async () => {
       await using scene = new OAuthScene();
       const { service, server } = scene;
-      service.behaviour.path = path;
-      server.says = { authorization_servers: [`${service.issuer}${named}`] };
-      service.behaviour.says = { issuer: `${service.issuer}${itself}` };
-      service.behaviour.redirects = { iss: `${service.issuer}${itself}` };
+      service.behaviour.issuerPath = path;
+      server.metadataOverrides = { authorization_servers: [`${service.issuer}${named}`] };
+      service.behaviour.metadataOverrides = { issuer: `${service.issuer}${itself}` };
+      service.behaviour.redirectOverrides = { iss: `${service.issuer}${itself}` };
       assert.equal(await send(scene.gateway(), server.url), 200);
       assert.equal(scene.kept().issuer, `${service.issuer}${itself}`);
     });
@@ -287,7 +318,7 @@ for (
 Deno.test("[oauth.checks] an iss that differs by a slash only is refused, with both values", async () => {
   await using scene = new OAuthScene();
   const { service } = scene;
-  service.behaviour.redirects = { iss: `${service.issuer}/` };
+  service.behaviour.redirectOverrides = { iss: `${service.issuer}/` };
   const { message } = await failure(send(scene.gateway(), scene.server.url));
   assert.ok(
     message.includes(`it names the issuer "${service.issuer}/" instead of "${service.issuer}"`),
@@ -298,7 +329,7 @@ Deno.test("[oauth.checks] an iss that differs by a slash only is refused, with b
 Deno.test("[oauth.checks] refusals name the expected and the received value", async () => {
   await using scene = new OAuthScene();
   const { service, server } = scene;
-  service.behaviour.says = { issuer: "https://evil.test" };
+  service.behaviour.metadataOverrides = { issuer: "https://evil.test" };
   const issuer = await failure(send(scene.gateway(), server.url));
   assert.ok(issuer.message.includes(`"https://evil.test" instead of "${service.issuer}"`));
   server.resource = "https://other.test/mcp";
@@ -331,7 +362,7 @@ const REGISTRATIONS: readonly (readonly [string, () => Response, RegExp])[] = [
 for (const [what, answer, expected] of REGISTRATIONS) {
   Deno.test(`[oauth.clients] a registration that answers ${what} gets advice`, async () => {
     await using scene = new OAuthScene();
-    scene.service.behaviour.answers = { "POST /register": answer };
+    scene.service.behaviour.responses = { "POST /register": answer };
     const { message } = await failure(send(scene.gateway(), scene.server.url));
     assert.match(message, expected);
     assert.match(message, /Register a client there by hand and put its ID into/);
@@ -340,8 +371,8 @@ for (const [what, answer, expected] of REGISTRATIONS) {
 
 for (
   const behaviour of [
-    { registers: false },
-    { answers: { "POST /register": () => new Response("<p>no</p>", { status: 403 }) } },
+    { allowsRegistration: false },
+    { responses: { "POST /register": () => new Response("<p>no</p>", { status: 403 }) } },
   ] satisfies Partial<Behaviour>[]
 ) {
   Deno.test(`[oauth.clients] the advice of a service with client-id documents works: ${Object.keys(behaviour)}`, async () => {
@@ -349,7 +380,7 @@ for (
     const clientId = "https://client.test/agent-mcp-gateway.json";
     const own: Partial<OAuthOptions> = {};
     await using scene = new OAuthScene({ oauth: own });
-    Object.assign(scene.service.behaviour, { takesDocuments: true, ...behaviour });
+    Object.assign(scene.service.behaviour, { acceptsClientDocuments: true, ...behaviour });
     const { message } = await failure(send(scene.gateway(), scene.server.url));
     assert.match(
       message,
@@ -363,8 +394,8 @@ for (
   });
 }
 
-function show(says: Says): string {
-  return JSON.stringify(says, (_, value) => value === undefined ? "(absent)" : value);
+function show(members: Members): string {
+  return JSON.stringify(members, (_, value) => value === undefined ? "(absent)" : value);
 }
 
 function freePort(): number {
