@@ -7,7 +7,11 @@ import {
   StartFailure,
   type StartFailureKind,
 } from "../downstream/mod.ts";
-import { fillCommandOf, findLocalCause, type LocalFindingKind } from "../downstream/causes/mod.ts";
+import {
+  downloadCommandOf,
+  findLocalCause,
+  type LocalFindingKind,
+} from "../downstream/causes/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { AnswerTooLong, ChannelClosed } from "../jsonrpc/mod.ts";
 import type { Probe } from "./probe.ts";
@@ -96,7 +100,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   }
   if (is((cause) => cause instanceof DOMException && cause.name === "TimeoutError")) {
     const { connectTimeoutMs } = config.options;
-    const fill = fillCommandOf(connect);
+    const fill = downloadCommandOf(connect);
     if (fill !== undefined) {
       return {
         kind: "too-slow",

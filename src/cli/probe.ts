@@ -60,8 +60,8 @@ export const NOBODY: Caller = {
   capabilities: {},
   channel: {
     supports: () => false,
-    ask: () => Promise.resolve({ kind: "unsupported" }),
-    linkDone: () => {},
+    requestInput: () => Promise.resolve({ kind: "unsupported" }),
+    notifyLinkDone: () => {},
     log: () => {},
     logLevel: () => undefined,
   },

@@ -3,7 +3,7 @@ import type { Pausable } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
 import { within } from "../within.ts";
 
-/** An active call. Each call has its own object, because a client may have many. */
+/** An active call. The object identifies the call, because a client may have several. */
 export interface ActiveCall extends Indexed {
   readonly channel: ClientChannel;
   readonly clock: Pausable;
@@ -19,20 +19,20 @@ export interface ActiveCall extends Indexed {
 export class PendingInput {
   readonly #calls: Set<ActiveCall>;
   readonly #graceMs: number;
-  readonly #request: CancelSignal;
+  readonly #requestSignal: CancelSignal;
   readonly #cancellation = new Cancellation();
   readonly #closed = Promise.withResolvers<void>();
   readonly #onCancel: () => void;
 
   constructor(
     calls: readonly ActiveCall[],
-    { request, graceMs }: { readonly request: CancelSignal; readonly graceMs: number },
+    { requestSignal, graceMs }: { readonly requestSignal: CancelSignal; readonly graceMs: number },
   ) {
     this.#calls = new Set(calls);
-    this.#request = request;
+    this.#requestSignal = requestSignal;
     this.#graceMs = graceMs;
-    this.#onCancel = () => this.#cancellation.cancel(request.reason);
-    request.addEventListener("abort", this.#onCancel);
+    this.#onCancel = () => this.#cancellation.cancel(requestSignal.reason);
+    requestSignal.addEventListener("abort", this.#onCancel);
     for (const call of calls) {
       (call.inputs ??= new Set()).add(this);
       call.clock.pause();
@@ -45,9 +45,9 @@ export class PendingInput {
   }
 
   /** Removes a call that has ended. */
-  leave(call: ActiveCall): void {
+  removeCall(call: ActiveCall): void {
     if (!this.#calls.delete(call)) return;
-    // It may run again, on another session.
+    // The call may run again, on another session.
     call.clock.resume();
     if (this.#calls.size > 0) return;
     if (this.#graceMs === 0) return this.#cancel();
@@ -56,10 +56,10 @@ export class PendingInput {
     });
   }
 
-  /** Closes the request: the client has answered, or never will. */
+  /** Closes the request, once the client has answered or can no longer answer. */
   close(): void {
     this.#closed.resolve();
-    this.#request.removeEventListener("abort", this.#onCancel);
+    this.#requestSignal.removeEventListener("abort", this.#onCancel);
     for (const call of this.#calls) {
       call.inputs?.delete(this);
       call.clock.resume();
@@ -68,17 +68,17 @@ export class PendingInput {
   }
 
   #cancel(): void {
-    this.#cancellation.cancel("The call that this belongs to has ended");
+    this.#cancellation.cancel("The call that the request belongs to has ended");
   }
 }
 
 /** The active calls of a session. */
 export class ActiveCalls {
-  readonly #entries = new SwapRemoveSet<ActiveCall>();
+  readonly #calls = new SwapRemoveSet<ActiveCall>();
 
   /** Number of active calls. */
   get count(): number {
-    return this.#entries.size;
+    return this.#calls.size;
   }
 
   /**
@@ -86,30 +86,30 @@ export class ActiveCalls {
    * which call a request or a log message of the server belongs to.
    */
   get onlyChannel(): ClientChannel | undefined {
-    return this.#entries.size === 1 ? this.#entries.any?.channel : undefined;
+    return this.#calls.size === 1 ? this.#calls.any?.channel : undefined;
   }
 
-  /** Adds a call. Pass the result to `end`. */
+  /** Adds a call. Pass the returned object to `end`. */
   begin(channel: ClientChannel, clock: Pausable): ActiveCall {
-    const entry: ActiveCall = { channel, clock, inputs: undefined, indexInSet: -1 };
-    this.#entries.add(entry);
-    return entry;
+    const call: ActiveCall = { channel, clock, inputs: undefined, indexInSet: -1 };
+    this.#calls.add(call);
+    return call;
   }
 
   /** Removes a call that has ended. */
-  end(entry: ActiveCall): void {
-    this.#entries.delete(entry);
-    if (entry.inputs === undefined) return;
-    for (const input of [...entry.inputs]) input.leave(entry);
+  end(call: ActiveCall): void {
+    this.#calls.delete(call);
+    if (call.inputs === undefined) return;
+    for (const input of [...call.inputs]) input.removeCall(call);
   }
 
   /**
-   * Adds a request of the server to the client. Close it when there is an answer.
+   * Adds a request of the server to the client. Call `close` on the result when there is an answer.
    *
-   * @param request Aborts when the server cancels the request, or is gone.
+   * @param requestSignal Aborts when the server cancels the request, or is gone.
    * @param graceMs Time for the answer after the end of the calls, in milliseconds.
    */
-  beginInput(request: CancelSignal, graceMs: number): PendingInput {
-    return new PendingInput(this.#entries.all(), { request, graceMs });
+  beginInput(requestSignal: CancelSignal, graceMs: number): PendingInput {
+    return new PendingInput(this.#calls.all(), { requestSignal, graceMs });
   }
 }

@@ -1,8 +1,8 @@
 import { DownstreamError } from "../errors.ts";
 
 /**
- * Authorizes the requests to a remote server. The interface between a remote transport, which sends
- * requests, and OAuth, which has the tokens.
+ * Authorizes the requests to a remote server. It is the interface between a remote transport, which sends
+ * the requests, and OAuth, which obtains the tokens.
  */
 export interface Authorization {
   /**
@@ -10,7 +10,7 @@ export interface Authorization {
    * token that is about to expire.
    *
    * @param signal Cancels the renewal; its reason is thrown.
-   * @throws {DownstreamError} `SERVER_UNAVAILABLE` if a token cannot be renewed for now.
+   * @throws {DownstreamError} `SERVER_UNAVAILABLE` if the token cannot be renewed at the moment.
    */
   headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   /**
@@ -27,7 +27,7 @@ export interface Authorization {
 /** The context of a request that was refused. */
 export interface RecoverOptions {
   /** Its `Authorization` header; another request may have obtained a newer token meanwhile. */
-  readonly sent: string | undefined;
+  readonly sentAuthorization: string | undefined;
   /** Cancels the recovery; its reason is thrown. */
   readonly signal: AbortSignal;
 }
@@ -39,7 +39,7 @@ export interface ServerAuth extends Authorization {
 }
 
 /**
- * A login is needed, and no call was waiting to which it could be offered. A call that arrived meanwhile
- * may be tried once more. The code is `AUTH_REQUIRED`.
+ * A login is needed, but no call was waiting, so it could not be offered to any client. A call that arrived
+ * meanwhile may be tried once more. The code is `AUTH_REQUIRED`.
  */
 export class LoginNeedsCaller extends DownstreamError {}

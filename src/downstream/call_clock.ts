@@ -1,7 +1,7 @@
 import { DownstreamError } from "../errors.ts";
 import { Cancellation, type CancelSignal } from "../jsonrpc/mod.ts";
 import type { Pausable } from "./caller.ts";
-import type { Deadlines, Due } from "./deadlines.ts";
+import type { Deadline, Deadlines } from "./deadlines.ts";
 
 /** Timeouts of one call. */
 export interface CallTimeouts {
@@ -15,21 +15,22 @@ export interface CallTimeouts {
 export interface CallClockOptions {
   /** Name of the server, for the error. */
   readonly server: string;
-  /** When the call ends. */
+  /** The timeouts of the call. */
   readonly timeouts: CallTimeouts;
   /** The caller's own signal. */
   readonly caller: CancelSignal;
-  /** Wakes the clock. */
+  /** Calls `expire` at the deadline. */
   readonly deadlines: Deadlines;
   /** The call's permit, which is paused with the clock. */
   readonly permit: Pausable | undefined;
 }
 
 /**
- * Ends a call that takes too long, or that its caller cancels. Progress only changes a number. While
- * the call waits for a person, only the hard limit applies, and its permit is paused.
+ * Ends a call that takes too long, or that its caller cancels. Progress only changes a number, because
+ * servers may report it often. While the call waits for a person, only the hard limit applies, and its
+ * permit is paused.
  */
-export class CallClock implements Due, Pausable {
+export class CallClock implements Deadline, Pausable {
   /** Aborts with a `DownstreamError` of code `TIMEOUT`, or with the caller's reason. */
   readonly signal: CancelSignal;
   /** See `Indexed`. */
@@ -37,12 +38,12 @@ export class CallClock implements Due, Pausable {
   readonly #cancellation = new Cancellation();
   readonly #server: string;
   readonly #timeouts: CallTimeouts;
-  readonly #hardUntil: number;
+  readonly #hardDeadline: number;
   readonly #caller: CancelSignal;
   readonly #deadlines: Deadlines;
   readonly #permit: Pausable | undefined;
   readonly #onCancel: () => void;
-  #idleUntil = Infinity;
+  #idleDeadline = Infinity;
   #pauses = 0;
 
   /** Starts the clock. */
@@ -53,7 +54,7 @@ export class CallClock implements Due, Pausable {
     this.#caller = caller;
     this.#deadlines = deadlines;
     this.#permit = permit;
-    this.#hardUntil = performance.now() + timeouts.hardMs;
+    this.#hardDeadline = performance.now() + timeouts.hardMs;
     this.#onCancel = () => this.#cancellation.cancel(caller.reason);
     if (caller.aborted) this.#onCancel();
     else caller.addEventListener("abort", this.#onCancel, { once: true });
@@ -62,13 +63,13 @@ export class CallClock implements Due, Pausable {
 
   /** The time at which the call will end without progress, on the clock of `performance.now()`. */
   get dueAt(): number {
-    return this.#pauses > 0 ? this.#hardUntil : Math.min(this.#idleUntil, this.#hardUntil);
+    return this.#pauses > 0 ? this.#hardDeadline : Math.min(this.#idleDeadline, this.#hardDeadline);
   }
 
   /** Restarts the idle timeout: the request was sent, or progress arrived. Returns `performance.now()`. */
   restart(): number {
     const now = performance.now();
-    this.#idleUntil = now + this.#timeouts.idleMs;
+    this.#idleDeadline = now + this.#timeouts.idleMs;
     this.#deadlines.add(this);
     return now;
   }
@@ -79,12 +80,12 @@ export class CallClock implements Due, Pausable {
     this.#permit?.pause();
   }
 
-  /** Counts the call again, and restarts its idle timeout in full. */
+  /** Ends a pause of the permit. The end of the last pause restarts the idle timeout in full. */
   resume(): void {
     this.#pauses--;
     this.#permit?.resume();
-    // A call that has ended no longer has a deadline; the idle time of one not yet sent has not begun.
-    const isRunning = this.indexInSet >= 0 && this.#idleUntil < Infinity;
+    // The idle timeout is not restarted for a call that has ended or has not been sent.
+    const isRunning = this.indexInSet >= 0 && this.#idleDeadline < Infinity;
     if (this.#pauses === 0 && isRunning) this.restart();
   }
 
@@ -103,7 +104,7 @@ export class CallClock implements Due, Pausable {
 
   #reason(): string {
     const { hardMs, idleMs } = this.#timeouts;
-    if (performance.now() < this.#hardUntil) {
+    if (performance.now() < this.#hardDeadline) {
       return `neither answered nor showed progress for ${idleMs} ms`;
     }
     return this.#pauses === 0

@@ -10,24 +10,24 @@ export type ClientCapabilities = Readonly<Record<string, unknown>>;
 export interface Caller {
   /** Id of the client's connection to the gateway. */
   readonly sessionId: string;
-  /** The agent, already identified and allowed. */
+  /** The name of the agent, which has been identified. */
   readonly agent: string;
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
   /** The channel to the client. */
   readonly channel: ClientChannel;
-  /** The permit of the operation within the limits, if operations are limited. */
+  /** The permit that the operation holds, if the number of operations is limited. */
   readonly permit?: Pausable;
 }
 
-/** A client's connection, whichever agent calls. */
+/** A client's connection, independent of the agent that calls. */
 export type ClientConnection = Omit<Caller, "agent" | "permit">;
 
-/** The permit or the clock of an operation, which is paused while the operation waits for a person. */
+/** The permit or the clock of an operation; it is paused while the operation waits for a person. */
 export interface Pausable {
   /** Pauses it; each call needs one call of `resume`. */
   pause(): void;
-  /** Continues it after the answer, or when an answer is no longer needed. */
+  /** Ends a pause, after the answer or when an answer is no longer needed. */
   resume(): void;
 }
 
@@ -37,7 +37,7 @@ export interface ToolCall {
   readonly tool: string;
   /** The tool's arguments: the text of a JSON object. */
   readonly args: JsonText;
-  /** Fields of `_meta` to pass on; a progress token among them is replaced. */
+  /** Fields of `_meta` to pass on, except for the progress token, which is replaced. */
   readonly meta?: Readonly<Record<string, unknown>> | undefined;
   /** Whether the tool, by its listed schema, requires arguments that are missing. Default: no. */
   readonly lacksArguments?: (tool: Tool) => boolean;
@@ -67,7 +67,7 @@ export type CallAnswer =
   | {
     /** The call was not made: see `lacksArguments`. */
     readonly kind: "missing-arguments";
-    /** The tool as it was listed a moment ago. */
+    /** The tool, from a list that was just fetched. */
     readonly tool: Tool;
   }
   | {

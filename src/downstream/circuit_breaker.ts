@@ -1,31 +1,31 @@
 import { DownstreamError } from "../errors.ts";
-import { NoRoom } from "./transports/mod.ts";
+import { ProcessLimitReached } from "./transports/mod.ts";
 
 /** Failed starts in a row after which the circuit opens. */
 const MAX_FAILURES = 5;
 
-/** The pause while it is open, in milliseconds; it doubles from the first to the last. */
+/** The pauses between starts while the circuit is open, in milliseconds; each is twice the one before it. */
 const FIRST_PAUSE_MS = 1000;
 const LAST_PAUSE_MS = 60_000;
 
-/** Pauses differ by up to this share, so that servers that failed together do not start together. */
+/** Maximum random share that is added to a pause, so that servers that failed together do not start together. */
 const JITTER = 0.2;
 
-/** A start was cancelled because its session was closed; it says nothing about the server. */
+/** A start was cancelled because its session was closed; the server did not fail. */
 export class StartAbandoned extends Error {
   override readonly name = "StartAbandoned";
 }
 
 /**
- * Prevents a server that cannot start from being started once per call: five failures in a row open the
- * circuit, and after a pause one start at a time tries whether the server works again.
+ * Prevents a server that cannot start from being started for every call: five failures in a row open the
+ * circuit. After a pause, one start at a time, the trial, finds out whether the server works again.
  */
 export class CircuitBreaker {
   readonly #server: string;
   readonly #now: () => number;
   #failures = 0;
   #trial: Promise<void> | undefined;
-  #triesAgainAt = 0;
+  #retryAt = 0;
   #lastFailure = "";
 
   /**
@@ -40,18 +40,18 @@ export class CircuitBreaker {
   /**
    * Runs a start, unless the circuit is open.
    *
-   * @param start Connects and shakes hands.
+   * @param start Connects and completes the handshake.
    * @throws {DownstreamError} immediately while the circuit is open, otherwise the error of `start`.
    */
   async run<T>(start: () => Promise<T>): Promise<T> {
     while (this.#trial !== undefined) await this.#trial;
     if (!this.#isOpen) return await this.#try(start);
-    if (this.#now() < this.#triesAgainAt) throw this.#refusal();
+    if (this.#now() < this.#retryAt) throw this.#createRefusal();
     const trial = this.#try(start);
-    const settle = (): void => {
+    const endTrial = (): void => {
       this.#trial = undefined;
     };
-    this.#trial = trial.then(settle, settle);
+    this.#trial = trial.then(endTrial, endTrial);
     return await trial;
   }
 
@@ -67,31 +67,33 @@ export class CircuitBreaker {
       return started;
     } catch (error) {
       if (error instanceof Error) this.#lastFailure = error.message;
-      this.#count(error, isTrial);
+      this.#countFailure(error, isTrial);
       throw error;
     }
   }
 
-  #count(error: unknown, isTrial: boolean): void {
-    // The server answers; it only needs a login.
+  #countFailure(error: unknown, isTrial: boolean): void {
+    // The server works; it only needs a login.
     if (error instanceof DownstreamError && error.code === "AUTH_REQUIRED") {
       this.#failures = 0;
       return;
     }
     // Starts that began before the circuit opened do not lengthen the pause.
     if (!isTrial && this.#isOpen) return;
-    // Neither says anything about the server. A trial that ends so has not succeeded, so it counts.
-    if (!isTrial && (error instanceof StartAbandoned || error instanceof NoRoom)) return;
+    // Neither error is a failure of the server. A trial counts as failed all the same: it did not succeed.
+    if (!isTrial && (error instanceof StartAbandoned || error instanceof ProcessLimitReached)) {
+      return;
+    }
     this.#failures++;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - MAX_FAILURES), LAST_PAUSE_MS);
-    this.#triesAgainAt = this.#now() + pauseMs * (1 + JITTER * Math.random());
+    this.#retryAt = this.#now() + pauseMs * (1 + JITTER * Math.random());
   }
 
-  #refusal(): DownstreamError {
-    const seconds = Math.max(1, Math.ceil((this.#triesAgainAt - this.#now()) / 1000));
-    const unavailable = `Server "${this.#server}" is not available: `;
-    const message = `${unavailable}it failed to start several times in a row and is tried ` +
-      `again in ${seconds} s. Last failure: ${this.#lastFailure.replace(unavailable, "")}`;
+  #createRefusal(): DownstreamError {
+    const seconds = Math.max(1, Math.ceil((this.#retryAt - this.#now()) / 1000));
+    const prefix = `Server "${this.#server}" is not available: `;
+    const message = `${prefix}it failed to start several times in a row and is tried ` +
+      `again in ${seconds} s. Last failure: ${this.#lastFailure.replace(prefix, "")}`;
     return new DownstreamError("SERVER_UNAVAILABLE", this.#server, message);
   }
 }

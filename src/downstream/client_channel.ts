@@ -1,13 +1,13 @@
 import type { CancelSignal, JsonText, Payload, Result } from "../jsonrpc/mod.ts";
 
-/** A kind of input: a form filled in, a link opened, an answer of a model, the names of the roots. */
+/** A kind of input: a form to fill in, a link to open, an answer of a model, or the list of roots. */
 export type InputKind = "form" | "url" | "sampling" | "roots";
 
 /** A request for input, by a server or by the gateway itself, independent of the MCP revision. */
 export interface InputRequest {
   /** The kind of input, which the client must support. */
   readonly kind: InputKind;
-  /** The parameters, which are the same in every revision; those of a server as it wrote them. */
+  /** The parameters, which are the same in every revision. Those of a server are passed on as it wrote them. */
   readonly params: Payload | undefined;
 }
 
@@ -21,23 +21,23 @@ export type InputResponse =
   | { readonly kind: "cancelled"; readonly result: Result }
   /** The client answered with a JSON-RPC error. */
   | { readonly kind: "failed"; readonly error: JsonText }
-  /** The client did not declare that it can be asked this. It was not asked. */
+  /** The client does not support this kind of input, so it was not asked. */
   | { readonly kind: "unsupported" };
 
-/** The channel to the client of a call: carries questions to it, and notifications of servers. */
+/** The channel to the client of a call. Carries requests for input and notifications of servers. */
 export interface ClientChannel {
   /** Whether the client can be asked for a kind of input. */
   supports(kind: InputKind): boolean;
   /**
-   * Asks the client, or the person at it, for input.
+   * Requests input from the client, or from the person who uses it.
    *
    * @param request The request.
-   * @param signal Takes the request back; its reason is thrown.
+   * @param signal Cancels the request; its reason is thrown.
    */
-  ask(request: InputRequest, signal: CancelSignal): Promise<InputResponse>;
+  requestInput(request: InputRequest, signal: CancelSignal): Promise<InputResponse>;
   /** Notifies the client that the interaction behind a link is complete; `params` has its `elicitationId`. */
-  linkDone(params: Readonly<Record<string, unknown>>): void;
-  /** Sends a log message on to the client, unless the client asked for more severe ones only. */
+  notifyLinkDone(params: Readonly<Record<string, unknown>>): void;
+  /** Passes a log message on to the client, unless it is below the severity that the client asked for. */
   log(params: Readonly<Record<string, unknown>>): void;
   /** Returns the least severity of log messages that the client asked for, if it did. */
   logLevel(): string | undefined;

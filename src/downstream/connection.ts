@@ -22,7 +22,7 @@ export class Connection {
     this.#options = options;
   }
 
-  /** The server's process id, if it is a process of ours. */
+  /** The id of the server's process, if the gateway started one. */
   get pid(): number | undefined {
     return this.#transport?.pid;
   }
@@ -32,30 +32,30 @@ export class Connection {
     return this.#transport?.hasSessionId ?? false;
   }
 
-  /** Opens it. Called once. */
+  /** Opens the transport. Must be called only once. */
   async open(): Promise<Transport> {
     this.#opening = this.#options.open();
     this.#transport = await this.#opening;
     return this.#transport;
   }
 
-  /** The last lines of the server about itself; see `Transport`. */
-  async lastWords(): Promise<string> {
-    return await this.#transport?.lastWords() ?? "";
+  /** Returns the last output of the server; see `Transport`. */
+  async readLastOutput(): Promise<string> {
+    return await this.#transport?.readLastOutput() ?? "";
   }
 
-  /** Ends the server's process at once, without asking. */
+  /** Kills everything that was started for the connection, immediately. */
   kill(): void {
     this.#transport?.kill();
   }
 
-  /** Ends everything that was started for the connection; waits for an opening one. Never throws. */
+  /** Ends everything that was started for the connection; waits until it is open. Never throws. */
   async end(gracePeriods: GracePeriods): Promise<void> {
     const { config, log } = this.#options;
     try {
       if (this.#transport === undefined) await this.#opening;
     } catch {
-      // It was not opened, so there is nothing to end; the failed start reports why.
+      // The transport could not be opened, so there is nothing to end. The failed start reports why.
     }
     try {
       await this.#transport?.end(gracePeriods);

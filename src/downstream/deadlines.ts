@@ -1,14 +1,14 @@
 import { type Indexed, SwapRemoveSet } from "../jsonrpc/mod.ts";
 
-/** Precision of deadlines, in milliseconds: those at about the same time expire in one tick. */
-const EXACT_MS = 10;
+/** Precision of deadlines, in milliseconds: deadlines within this time expire in one tick. */
+const PRECISION_MS = 10;
 
-/** Maximum time of a system timer, in milliseconds; later deadlines take several timers. */
+/** Longest time that a system timer can be set to, in milliseconds; later deadlines take several timers. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Something that has a deadline. */
-export interface Due extends Indexed {
-  /** The deadline, on the clock of `performance.now()`; it may be postponed at any time. */
+/** A deadline, and the action at it. */
+export interface Deadline extends Indexed {
+  /** Its time, on the clock of `performance.now()`. It may become later at any time. */
   readonly dueAt: number;
   /** Called once, at the deadline. */
   expire(): void;
@@ -20,21 +20,21 @@ export interface Due extends Indexed {
  * each call costs more than all other bookkeeping of the call (measured: 7 % of the time of a call).
  */
 export class Deadlines {
-  readonly #all = new SwapRemoveSet<Due>();
+  readonly #all = new SwapRemoveSet<Deadline>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  // When the timer fires; by then the deadline that it was set for may be gone.
+  // The time at which the timer fires; the deadline that it was set for may have been removed by then.
   #wakesAt = Infinity;
 
-  /** Adds a deadline. Call it again if the deadline has become earlier. */
-  add(due: Due): void {
-    this.#all.add(due);
-    if (due.dueAt < this.#wakesAt) this.#arm(due.dueAt);
+  /** Adds a deadline. Must be called again when the deadline becomes earlier. */
+  add(deadline: Deadline): void {
+    this.#all.add(deadline);
+    if (deadline.dueAt < this.#wakesAt) this.#setTimer(deadline.dueAt);
   }
 
   /** Removes a deadline. */
-  remove(due: Due): void {
-    // The timer stays: the next call would set it anyway, and at worst it finds nothing to do.
-    this.#all.delete(due);
+  remove(deadline: Deadline): void {
+    // The timer is kept: the next call would set it again, and a timer without a deadline does no harm.
+    this.#all.delete(deadline);
   }
 
   /** Stops the timer; no deadline expires after that. */
@@ -44,10 +44,10 @@ export class Deadlines {
     this.#wakesAt = Infinity;
   }
 
-  #arm(at: number): void {
+  #setTimer(at: number): void {
     clearTimeout(this.#timer);
     this.#wakesAt = at;
-    const ms = Math.ceil(Math.max(0, at - performance.now()) / EXACT_MS) * EXACT_MS;
+    const ms = Math.ceil(Math.max(0, at - performance.now()) / PRECISION_MS) * PRECISION_MS;
     this.#timer = setTimeout(() => this.#wake(), Math.min(ms, MAX_TIMER_MS));
   }
 
@@ -55,14 +55,14 @@ export class Deadlines {
     this.#wakesAt = Infinity;
     const now = performance.now();
     let next = Infinity;
-    for (const due of this.#all.all()) {
-      if (due.dueAt > now) {
-        next = Math.min(next, due.dueAt);
+    for (const deadline of this.#all.all()) {
+      if (deadline.dueAt > now) {
+        next = Math.min(next, deadline.dueAt);
         continue;
       }
-      this.#all.delete(due);
-      due.expire();
+      this.#all.delete(deadline);
+      deadline.expire();
     }
-    if (next < this.#wakesAt) this.#arm(next);
+    if (next < this.#wakesAt) this.#setTimer(next);
   }
 }

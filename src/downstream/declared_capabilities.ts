@@ -3,8 +3,7 @@ import { isRecord } from "../json.ts";
 import type { ClientCapabilities } from "./caller.ts";
 
 /**
- * Selects the capabilities that are declared to a server: those of the calling client that are
- * forwarded.
+ * Selects the capabilities that are declared to a server: those of the client whose requests are forwarded.
  *
  * @param client Capabilities that the client declared.
  * @param forward Requests of the server that are forwarded to the client.
@@ -20,10 +19,10 @@ export function declaredCapabilities(
   return declared;
 }
 
-/** Keys of the capabilities that are declared to one server: clients with equal keys share its lists. */
+/** Keys of the capabilities that are declared to one server. Clients with equal keys share its tool lists. */
 export class CapabilityKeys {
   readonly #forward: readonly Forwarded[];
-  readonly #known = new WeakMap<ClientCapabilities, string>();
+  readonly #keys = new WeakMap<ClientCapabilities, string>();
 
   /** @param forward Requests of the server that are forwarded to a client. */
   constructor(forward: readonly Forwarded[]) {
@@ -32,10 +31,10 @@ export class CapabilityKeys {
 
   /** Returns the key of a client's capabilities. */
   of(capabilities: ClientCapabilities): string {
-    let key = this.#known.get(capabilities);
+    let key = this.#keys.get(capabilities);
     if (key === undefined) {
       key = JSON.stringify(declaredCapabilities(capabilities, this.#forward));
-      this.#known.set(capabilities, key);
+      this.#keys.set(capabilities, key);
     }
     return key;
   }

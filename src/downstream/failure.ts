@@ -10,18 +10,18 @@ import { transportKind } from "./transports/mod.ts";
 import { shortenText } from "../text.ts";
 
 /** Maximum length of a quoted line, in UTF-16 code units. */
-const MAX_LINE = 200;
+const MAX_LINE_LENGTH = 200;
 
 /** The context of a failure of a server. */
 export interface FailureContext {
   /** The server's entry. */
   readonly config: ServerConfig;
   /** Description of a timeout, as a clause. */
-  readonly timedOut: string;
+  readonly timeoutReason: string;
   /** Description of invalid data that it sent meanwhile, as a sentence; empty if it sent none. */
   readonly noise: string;
   /** The last output of the server; empty if there was none. */
-  readonly lastWords: () => Promise<string>;
+  readonly readLastOutput: () => Promise<string>;
 }
 
 /**
@@ -33,7 +33,7 @@ export interface FailureContext {
  */
 export async function explainFailure(
   cause: unknown,
-  { config, timedOut, noise, lastWords }: FailureContext,
+  { config, timeoutReason: timedOut, noise, readLastOutput: lastWords }: FailureContext,
 ): Promise<DownstreamError> {
   if (cause instanceof DownstreamError) return cause;
   const server = config.name;
@@ -46,7 +46,7 @@ export async function explainFailure(
   if (why === undefined) throw cause;
   // The message of a remote failure says everything already.
   const words = cause instanceof RemoteFailure ? "" : await lastWords();
-  const known = await explainWords(words, config);
+  const known = await explainOutput(words, config);
   if (known !== undefined) {
     const message = `Server "${server}" is not available: ${known}`;
     return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause, said: words });
@@ -61,11 +61,11 @@ export async function explainFailure(
 }
 
 /** Describes the cause that a server's last output shows, and quotes the line. */
-async function explainWords(words: string, config: ServerConfig): Promise<string | undefined> {
+async function explainOutput(words: string, config: ServerConfig): Promise<string | undefined> {
   if (words === "") return undefined;
   const found = await transportKind(config.connect).findCause(words, config.name);
   if (found === undefined) return undefined;
-  const line = JSON.stringify(shortenText(found.line, MAX_LINE));
+  const line = JSON.stringify(shortenText(found.line, MAX_LINE_LENGTH));
   return `${redactExcerpt(found.message, config)}. It wrote ${line}.`;
 }
 

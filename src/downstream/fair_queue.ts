@@ -1,20 +1,20 @@
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 
-/** A caller that waits for a permit. */
-interface Waiting {
+/** A call that waits for a permit. */
+interface WaitingCall {
   readonly admit: () => void;
 }
 
 /**
- * Limits concurrency: the callers above the limit wait. The queue is fair: the callers are served round
- * robin, so that a caller with a thousand calls does not starve one with a single call.
+ * Limits the number of concurrent calls; further calls wait for a permit. Callers get permits round robin,
+ * so that a caller with a thousand calls does not starve a caller with a single call.
  */
 export class FairQueue {
   readonly #limit: number;
-  #taken = 0;
-  // A queue for each waiting caller; the caller to be served next is first.
-  // Sets, because thousands of calls may be cancelled at the same time.
-  readonly #lines = new Map<string, Set<Waiting>>();
+  #usedPermits = 0;
+  // The waiting calls of each caller; the next caller is first. The calls are in sets, because thousands
+  // of them may be cancelled at the same time.
+  readonly #queues = new Map<string, Set<WaitingCall>>();
 
   /** @param limit Number of permits, at least 1. */
   constructor(limit: number) {
@@ -22,60 +22,60 @@ export class FairQueue {
   }
 
   /**
-   * Waits for a permit. Give each permit back with `leave`.
+   * Waits for a permit. Return each permit with `release`.
    *
-   * @param who Name of the caller.
+   * @param caller Name of the caller.
    * @param signal Cancels the wait; its reason is thrown.
-   * @returns `undefined` if a permit was free and is now taken.
+   * @returns `undefined` if a permit was free: the caller has it without waiting.
    */
-  enter(who: string, signal: CancelSignal): Promise<void> | undefined {
-    if (this.#taken < this.#limit) {
-      this.#taken++;
+  acquire(caller: string, signal: CancelSignal): Promise<void> | undefined {
+    if (this.#usedPermits < this.#limit) {
+      this.#usedPermits++;
       return undefined;
     }
-    return this.#wait(who, signal);
+    return this.#wait(caller, signal);
   }
 
-  /** Gives a permit back; the next caller in the queue gets it. */
-  leave(): void {
-    if (this.#lines.size === 0) {
-      this.#taken--;
+  /** Returns a permit; the next caller in the queue gets it. */
+  release(): void {
+    if (this.#queues.size === 0) {
+      this.#usedPermits--;
       return;
     }
-    const [next] = this.#lines;
+    const [next] = this.#queues;
     if (next === undefined) return;
-    const [who, own] = next;
-    const [first] = own;
-    if (first !== undefined) own.delete(first);
-    // Round robin: the caller that was served is now last.
-    this.#lines.delete(who);
-    if (own.size > 0) this.#lines.set(who, own);
+    const [caller, calls] = next;
+    const [first] = calls;
+    if (first !== undefined) calls.delete(first);
+    // Round robin: this caller is now last.
+    this.#queues.delete(caller);
+    if (calls.size > 0) this.#queues.set(caller, calls);
     first?.admit();
   }
 
-  async #wait(who: string, signal: CancelSignal): Promise<void> {
+  async #wait(caller: string, signal: CancelSignal): Promise<void> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const waiting: Waiting = {
+      const call: WaitingCall = {
         admit: () => {
           signal.removeEventListener("abort", onAbort);
           resolve();
         },
       };
       const onAbort = (): void => {
-        this.#remove(who, waiting);
+        this.#remove(caller, call);
         reject(signal.reason);
       };
       signal.addEventListener("abort", onAbort, { once: true });
-      const own = this.#lines.get(who);
-      if (own === undefined) this.#lines.set(who, new Set([waiting]));
-      else own.add(waiting);
+      const calls = this.#queues.get(caller);
+      if (calls === undefined) this.#queues.set(caller, new Set([call]));
+      else calls.add(call);
     });
   }
 
-  #remove(who: string, waiting: Waiting): void {
-    const own = this.#lines.get(who);
-    own?.delete(waiting);
-    if (own?.size === 0) this.#lines.delete(who);
+  #remove(caller: string, call: WaitingCall): void {
+    const calls = this.#queues.get(caller);
+    calls?.delete(call);
+    if (calls?.size === 0) this.#queues.delete(caller);
   }
 }

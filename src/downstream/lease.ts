@@ -74,9 +74,9 @@ export class Lease implements Disposable {
   async listTools(afresh = false): Promise<Catalog> {
     const { toolLists, signal } = this.#options;
     const { session, capabilitiesKey } = this.pooled;
-    const coming = afresh ? undefined : toolLists.coming(capabilitiesKey, signal);
+    const coming = afresh ? undefined : toolLists.pendingList(capabilitiesKey, signal);
     return (coming && await coming) ??
-      await untilAborted(toolLists.ask(session, capabilitiesKey, afresh), signal);
+      await untilAborted(toolLists.fetchList(session, capabilitiesKey, afresh), signal);
   }
 
   /**
@@ -88,7 +88,7 @@ export class Lease implements Disposable {
    */
   async callTool(call: ToolCall, clock: CallClock): Promise<CallAnswer> {
     // This is the hot path of every call, so a cached list is not awaited.
-    let tool = this.#options.toolLists.known(this.pooled.capabilitiesKey)?.get(call.tool);
+    let tool = this.#options.toolLists.cachedList(this.pooled.capabilitiesKey)?.get(call.tool);
     if (!isCallable(tool, call)) {
       const catalog = await this.#findCatalog(call);
       tool = catalog.get(call.tool);
@@ -103,7 +103,7 @@ export class Lease implements Disposable {
     const info = session.info ?? await untilAborted(session.ready(), signal);
     const waiting = call.span.child("queue");
     try {
-      const admitted = queue.enter(this.#options.caller.agent, signal);
+      const admitted = queue.acquire(this.#options.caller.agent, signal);
       if (admitted !== undefined) await admitted;
     } finally {
       waiting.end();
@@ -111,7 +111,7 @@ export class Lease implements Disposable {
     try {
       return await this.#send(tool, { call, clock, info });
     } finally {
-      queue.leave();
+      queue.release();
     }
   }
 

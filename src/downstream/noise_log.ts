@@ -4,13 +4,13 @@ import type { Log } from "../log.ts";
 import { redactExcerpt } from "./secrets.ts";
 
 /** Maximum length of a quote, in UTF-16 code units. */
-const MAX_QUOTED = 80;
+const MAX_QUOTE_LENGTH = 80;
 
 /** Data of a server that was not a message, for errors that it may explain. */
 export class Noise {
   readonly #config: ServerConfig;
   #count = 0;
-  #last = "";
+  #lastExcerpt = "";
 
   /** @param config The server's entry, whose secrets are not quoted. */
   constructor(config: ServerConfig) {
@@ -22,22 +22,22 @@ export class Noise {
     return this.#count;
   }
 
-  /** Records the beginning of such data. */
-  note(excerpt: string): void {
+  /** Records such data by its beginning. */
+  record(excerpt: string): void {
     this.#count++;
-    this.#last = excerpt;
+    this.#lastExcerpt = excerpt;
   }
 
-  /** Describes in a sentence the data since an earlier `count`; empty if there was none. */
+  /** Describes the data since an earlier `count`, as a sentence; empty if there was none. */
   describeSince(count: number): string {
     if (this.#count === count) return "";
-    const excerpt = redactExcerpt(this.#last, this.#config).slice(0, MAX_QUOTED);
+    const excerpt = redactExcerpt(this.#lastExcerpt, this.#config).slice(0, MAX_QUOTE_LENGTH);
     return `Meanwhile it sent data that is not a valid MCP message, such as ${
       JSON.stringify(excerpt)
     }; that data may include its answer.`;
   }
 
-  /** Adds the data since an earlier `count` to a timeout, because it may have been the answer. */
+  /** Adds a description of the data since an earlier `count` to a timeout: it may have been the answer. */
   addTo(reason: unknown, count: number): unknown {
     const noise = this.describeSince(count);
     if (noise === "" || !(reason instanceof DownstreamError)) return reason;
@@ -47,21 +47,21 @@ export class Noise {
   }
 }
 
-/** Limit of logged lines of noise per window; the rest are counted. */
+/** Maximum number of logged lines per window; further lines are only counted. */
 const MAX_LINES = 20;
 
-/** Length of the window, in milliseconds. */
+/** Duration of a window, in milliseconds. */
 const WINDOW_MS = 10_000;
 
 /**
- * Logs data of a server that is not a message. A server may send nothing else, faster than a log can be
- * read; that must not slow the calls of the other servers.
+ * Logs data of a server that is not a message. The number of lines is limited, because a server may send
+ * such data all the time, and that must not slow the calls of other servers.
  */
 export class NoiseLog {
   readonly #log: Log;
   readonly #server: string;
   readonly #verb: string;
-  #since = -Infinity;
+  #windowStart = -Infinity;
   #count = 0;
 
   /**
@@ -83,13 +83,13 @@ export class NoiseLog {
    * @param description What is wrong with it.
    * @param excerptOf Returns its beginning, without secrets; not called if the line is not logged.
    */
-  note(description: string, excerptOf: () => string): void {
+  write(description: string, excerptOf: () => string): void {
     const now = performance.now();
     const server = this.#server;
-    if (now - this.#since > WINDOW_MS) {
+    if (now - this.#windowStart > WINDOW_MS) {
       const lines = this.#count - MAX_LINES;
       if (lines > 0) this.#log.warn("Skipped more such lines of the server", { server, lines });
-      this.#since = now;
+      this.#windowStart = now;
       this.#count = 0;
     }
     if (++this.#count > MAX_LINES) return;

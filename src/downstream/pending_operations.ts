@@ -1,7 +1,7 @@
 import type { Pausable } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
 
-/** An operation on a server that may ask for a login. Each has its own object. */
+/** An operation on a server that may ask for a login. The object identifies the operation. */
 export interface PendingOperation {
   /** The channel to the client that a login can be offered to. */
   readonly channel: ClientChannel;
@@ -12,37 +12,37 @@ export interface PendingOperation {
 /** The operations on one server; a login is offered to the client of one of them. */
 export class PendingOperations {
   readonly #operations = new Set<PendingOperation>();
-  #waits = 0;
+  #pendingLogins = 0;
 
-  /** The channel to offer a login to: of the first client that can show links, else of the first. */
+  /** The channel to offer a login on: that of the first client that can show links, or of the first client. */
   get bestChannel(): ClientChannel | undefined {
     const channels = [...this.#operations].map(({ channel }) => channel);
     return channels.find((channel) => channel.supports("url")) ?? channels[0];
   }
 
-  /** Adds an operation, and returns it. Pass it to `leave`. */
-  enter(operation: PendingOperation): PendingOperation {
+  /** Adds an operation, and returns it. Pass it to `remove` when it has ended. */
+  add(operation: PendingOperation): PendingOperation {
     this.#operations.add(operation);
-    if (this.#waits > 0) operation.clock?.pause();
+    if (this.#pendingLogins > 0) operation.clock?.pause();
     return operation;
   }
 
   /** Removes an operation. */
-  leave(operation: PendingOperation): void {
+  remove(operation: PendingOperation): void {
     this.#operations.delete(operation);
-    if (this.#waits > 0) operation.clock?.resume();
+    if (this.#pendingLogins > 0) operation.clock?.resume();
   }
 
   /**
    * Waits for a person to log in. The clocks and the permits of all operations are paused, because a
-   * login is for the whole server: nothing says which of them the server would still serve without it.
+   * login is for the whole server: it is unknown which operations succeed without it.
    */
   async waitFor<T>(login: Promise<T>): Promise<T> {
-    if (++this.#waits === 1) this.#operations.forEach(({ clock }) => clock?.pause());
+    if (++this.#pendingLogins === 1) this.#operations.forEach(({ clock }) => clock?.pause());
     try {
       return await login;
     } finally {
-      if (--this.#waits === 0) this.#operations.forEach(({ clock }) => clock?.resume());
+      if (--this.#pendingLogins === 0) this.#operations.forEach(({ clock }) => clock?.resume());
     }
   }
 }

@@ -1,29 +1,29 @@
 import type { Isolation } from "../config/mod.ts";
 import type { Caller, ClientCapabilities, ClientConnection } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
-import type { Deadlines, Due } from "./deadlines.ts";
+import type { Deadline, Deadlines } from "./deadlines.ts";
 import { FairQueue } from "./fair_queue.ts";
 import type { Session } from "./session.ts";
 import type { GracePeriods } from "./transports/mod.ts";
 import { within } from "../within.ts";
 
 /** A session in its pool. Its deadline is the end of its idle time. */
-export interface PooledSession extends Due {
+export interface PooledSession extends Deadline {
   /** The session. */
   readonly session: Session;
-  /** The queue for its calls, which limits their number at a time. */
+  /** The queue for its calls, which limits how many run at the same time. */
   readonly queue: FairQueue;
-  /** The client it belongs to; `undefined` if several share it, or no client has taken it yet. */
-  client: string | undefined;
-  /** The back channel to that client. */
+  /** Id of the client that owns it; `undefined` if clients share it, or no client owns it yet. */
+  clientId: string | undefined;
+  /** The channel to that client. */
   clientChannel: ClientChannel | undefined;
-  /** Equal for clients that declare alike. */
+  /** Key of the capabilities that are declared to the server; see `CapabilityKeys`. */
   readonly capabilitiesKey: string;
-  /** Number of operations that hold it. */
-  users: number;
-  /** Called when the last operation gives it back. */
-  readonly onUnused: (() => void)[];
-  /** Whether it is out of use: no caller gets it any more. */
+  /** Number of operations that use it. */
+  leaseCount: number;
+  /** Called when the last operation has released it. */
+  readonly unusedCallbacks: (() => void)[];
+  /** Whether it is out of use, so that no further caller gets it. */
   isWithdrawn: boolean;
   dueAt: number;
 }
@@ -32,46 +32,46 @@ export interface PooledSession extends Due {
 export interface PoolOptions {
   /** Which callers share a session. */
   readonly isolation: Isolation;
-  /** Calls at a time on one session. */
+  /** Limit of concurrent calls on one session. */
   readonly maxConcurrency: number;
   /** Milliseconds after which an unused session is closed. */
   readonly idleTimeoutMs: number;
-  /** Watches the idle times. */
+  /** Ends sessions at the end of their idle time. */
   readonly deadlines: Deadlines;
   /** Returns the key of the capabilities that are declared to the server for a client. */
-  readonly keyOf: (capabilities: ClientCapabilities) => string;
-  /** Starts a session; it calls `ended` when the session is closed or broken. */
-  readonly start: (wanted: SessionRequest, ended: () => void) => Session;
+  readonly capabilitiesKeyOf: (capabilities: ClientCapabilities) => string;
+  /** Starts a session. Must call `onEnded` when the session is closed or broken. */
+  readonly start: (request: SessionRequest, onEnded: () => void) => Session;
 }
 
 /** The client that a session is needed for. */
 export interface SessionRequest {
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
-  /** Equal for clients that declare alike. */
+  /** Key of the capabilities that are declared to the server; see `CapabilityKeys`. */
   readonly capabilitiesKey: string;
-  /** Returns the client that owns the session; a session that was started ahead gets it later. */
+  /** Returns the client that owns the session. A prewarmed session has none until a caller takes it. */
   readonly clientChannel: () => ClientChannel | undefined;
 }
 
-/** Capabilities that a session declares if it is started for no client in particular. */
+/** Capabilities of a session that is started before its client is known. */
 const NO_CAPABILITIES: ClientCapabilities = {};
 
-const IDLE_GRACE: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
+const IDLE_GRACE_PERIODS: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
 
-/** Short, because a session that fails a ping will not shut down in an orderly way either. */
-const HANGING_GRACE: GracePeriods = { inputMs: 100, terminateMs: 500 };
+/** Short, because a session that does not answer a ping will not react to the end of its input either. */
+const HANGING_GRACE_PERIODS: GracePeriods = { inputMs: 100, terminateMs: 500 };
 
 /** The sessions of one server: assigns them to callers, and ends them. */
 export class SessionPool {
   readonly #options: PoolOptions;
-  readonly #byKey = new Map<string, PooledSession>();
-  readonly #all = new Set<PooledSession>();
+  readonly #byCallerKey = new Map<string, PooledSession>();
+  readonly #sessions = new Set<PooledSession>();
   readonly #ending = new Set<Promise<void>>();
-  // Sessions that are over, whose processes may still be ending.
+  // Sessions that have ended, whose processes may still be ending.
   readonly #closing = new Set<Session>();
-  // Started ahead of the first call; the first caller with the same capabilities takes it.
-  #spare: PooledSession | undefined;
+  // The session that was started before the first call. The first caller with its capabilities takes it.
+  #prewarmed: PooledSession | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -79,53 +79,53 @@ export class SessionPool {
 
   /** All sessions, in the order of their start. */
   get sessions(): Session[] {
-    return [...this.#all].map((pooled) => pooled.session);
+    return [...this.#sessions].map((pooled) => pooled.session);
   }
 
   /** Returns the sessions that belong to a client. */
-  sessionsOf(client: string): Session[] {
-    return [...this.#all].filter((pooled) => pooled.client === client).map((pooled) =>
+  sessionsOf(clientId: string): Session[] {
+    return [...this.#sessions].filter((pooled) => pooled.clientId === clientId).map((pooled) =>
       pooled.session
     );
   }
 
   /**
-   * Starts a session ahead of the first call. Give it back with `release` when it is ready; its idle time
-   * begins then.
+   * Starts a session before the first call. Release it when it is ready; its idle time begins then.
    *
-   * @param client The client it is for; if `undefined`, the first with the same capabilities.
+   * @param client The client that it is for; if `undefined`, the first client with its capabilities.
    */
   warm(client: ClientConnection | undefined): PooledSession {
     const pooled = this.#start(client);
-    this.#spare = pooled;
-    pooled.users++;
+    this.#prewarmed = pooled;
+    pooled.leaseCount++;
     return pooled;
   }
 
   /**
-   * Returns the session for a caller, which may still be connecting. Give it back with `release`.
+   * Returns the session for a caller; the session may still be connecting. Each call needs one call of
+   * `release`.
    *
    * @param caller The caller.
    */
   acquire(caller: Caller): PooledSession {
-    const key = this.#keyOf(caller);
-    let pooled = key === undefined ? undefined : this.#byKey.get(key);
+    const key = this.#callerKeyOf(caller);
+    let pooled = key === undefined ? undefined : this.#byCallerKey.get(key);
     if (pooled === undefined) {
-      pooled = this.#adopt(caller) ?? this.#start(caller);
-      if (key !== undefined) this.#byKey.set(key, pooled);
+      pooled = this.#takePrewarmed(caller) ?? this.#start(caller);
+      if (key !== undefined) this.#byCallerKey.set(key, pooled);
     }
-    pooled.users++;
+    pooled.leaseCount++;
     this.#options.deadlines.remove(pooled);
     return pooled;
   }
 
-  /** Gives a session back: it stays open for the next call until its idle time ends. */
+  /** Releases a session, which stays open for the next call until its idle time ends. */
   release(pooled: PooledSession): void {
-    if (--pooled.users > 0) return;
-    for (const notify of pooled.onUnused.splice(0)) notify();
+    if (--pooled.leaseCount > 0) return;
+    for (const onUnused of pooled.unusedCallbacks.splice(0)) onUnused();
     if (pooled.isWithdrawn) return;
-    const isUsedUp = this.#options.isolation === "call" && pooled !== this.#spare;
-    if (isUsedUp) this.#end(pooled, IDLE_GRACE);
+    const isSingleUse = this.#options.isolation === "call" && pooled !== this.#prewarmed;
+    if (isSingleUse) this.#end(pooled, IDLE_GRACE_PERIODS);
     else {
       pooled.dueAt = performance.now() + this.#options.idleTimeoutMs;
       this.#options.deadlines.add(pooled);
@@ -133,25 +133,26 @@ export class SessionPool {
   }
 
   /**
-   * Takes a session that hangs out of use, and ends it after its calls.
+   * Takes a hanging session out of use, and ends it after its calls.
    *
    * @param pooled The session.
    * @param drainMs Time for the calls to end, in milliseconds.
    */
   retire(pooled: PooledSession, drainMs: number): void {
-    if (this.#all.has(pooled) && pooled.session.state === "ready") {
-      this.#end(pooled, HANGING_GRACE, drainMs);
+    if (this.#sessions.has(pooled) && pooled.session.state === "ready") {
+      this.#end(pooled, HANGING_GRACE_PERIODS, drainMs);
     }
   }
 
   /**
-   * Starts a session beside others. No caller gets it before `replace`; give it back with `release`.
+   * Starts another session for a client that has one. No caller gets it before `replace`. Release it
+   * afterwards.
    *
    * @param client The client it is for.
    */
   startBeside(client: ClientConnection): PooledSession {
     const pooled = this.#start(client);
-    pooled.users++;
+    pooled.leaseCount++;
     return pooled;
   }
 
@@ -166,19 +167,19 @@ export class SessionPool {
     pooled: PooledSession,
     { fresh, drainMs }: { readonly fresh: PooledSession; readonly drainMs: number },
   ): void {
-    const keys = [...this.#byKey].filter(([, other]) => other === pooled).map(([key]) => key);
-    const isSpare = this.#spare === pooled;
+    const keys = [...this.#byCallerKey].filter(([, other]) => other === pooled).map(([key]) => key);
+    const isPrewarmed = this.#prewarmed === pooled;
     this.retire(pooled, drainMs);
-    for (const key of keys) this.#byKey.set(key, fresh);
-    if (isSpare) this.#spare = fresh;
+    for (const key of keys) this.#byCallerKey.set(key, fresh);
+    if (isPrewarmed) this.#prewarmed = fresh;
     else if (keys.length === 0) this.retire(fresh, drainMs);
   }
 
-  /** Ends the sessions of a client that is gone. */
-  async releaseClient(client: string, gracePeriods: GracePeriods): Promise<void> {
-    const own = [...this.#all].filter((pooled) => pooled.client === client);
-    // Does not wait for all ending sessions: one of another client may be waiting for a long call.
-    await Promise.all(own.map((pooled) => this.#end(pooled, gracePeriods)));
+  /** Ends the sessions of a client that has disconnected. */
+  async releaseClient(clientId: string, gracePeriods: GracePeriods): Promise<void> {
+    const sessions = [...this.#sessions].filter((pooled) => pooled.clientId === clientId);
+    // Waits only for these: the session of another client may be waiting for a long call.
+    await Promise.all(sessions.map((pooled) => this.#end(pooled, gracePeriods)));
   }
 
   /**
@@ -188,50 +189,54 @@ export class SessionPool {
    * @param gracePeriods Time for processes to end.
    */
   async close(drainMs: number, gracePeriods: GracePeriods): Promise<void> {
-    for (const pooled of [...this.#all]) this.#end(pooled, gracePeriods, drainMs);
+    for (const pooled of [...this.#sessions]) this.#end(pooled, gracePeriods, drainMs);
     for (const session of this.#closing) void session.close(gracePeriods);
     await Promise.all(this.#ending);
   }
 
   /** Kills all processes immediately. */
   kill(): void {
-    for (const pooled of [...this.#all]) pooled.session.kill();
+    for (const pooled of [...this.#sessions]) pooled.session.kill();
   }
 
-  #adopt(caller: Caller): PooledSession | undefined {
-    const spare = this.#spare;
-    if (spare?.capabilitiesKey !== this.#options.keyOf(caller.capabilities)) return undefined;
-    if (spare.client !== undefined && spare.client !== caller.sessionId) return undefined;
-    this.#spare = undefined;
-    if (spare.client === undefined && this.#options.isolation !== "shared") {
-      spare.client = caller.sessionId;
-      spare.clientChannel = caller.channel;
-      const level = caller.channel.logLevel();
-      if (level !== undefined) void spare.session.setLogLevel(level);
+  #takePrewarmed(caller: Caller): PooledSession | undefined {
+    const prewarmed = this.#prewarmed;
+    if (prewarmed?.capabilitiesKey !== this.#options.capabilitiesKeyOf(caller.capabilities)) {
+      return undefined;
     }
-    return spare;
+    if (prewarmed.clientId !== undefined && prewarmed.clientId !== caller.sessionId) {
+      return undefined;
+    }
+    this.#prewarmed = undefined;
+    if (prewarmed.clientId === undefined && this.#options.isolation !== "shared") {
+      prewarmed.clientId = caller.sessionId;
+      prewarmed.clientChannel = caller.channel;
+      const level = caller.channel.logLevel();
+      if (level !== undefined) void prewarmed.session.setLogLevel(level);
+    }
+    return prewarmed;
   }
 
   #start(connection: ClientConnection | undefined): PooledSession {
     const { isolation, maxConcurrency, start } = this.#options;
     const capabilities = connection?.capabilities ?? NO_CAPABILITIES;
-    const capabilitiesKey = this.#options.keyOf(capabilities);
+    const capabilitiesKey = this.#options.capabilitiesKeyOf(capabilities);
     const owner = isolation === "shared" ? undefined : connection;
-    const wanted = { capabilities, capabilitiesKey, clientChannel: () => pooled.clientChannel };
+    const request = { capabilities, capabilitiesKey, clientChannel: () => pooled.clientChannel };
     const pooled: PooledSession = {
-      session: start(wanted, () => this.#forget(pooled)),
+      session: start(request, () => this.#forget(pooled)),
       queue: new FairQueue(maxConcurrency),
-      client: owner?.sessionId,
+      clientId: owner?.sessionId,
       clientChannel: owner?.channel,
       capabilitiesKey,
-      users: 0,
-      onUnused: [],
+      leaseCount: 0,
+      unusedCallbacks: [],
       isWithdrawn: false,
       dueAt: Infinity,
       indexInSet: -1,
-      expire: () => void this.#end(pooled, IDLE_GRACE),
+      expire: () => void this.#end(pooled, IDLE_GRACE_PERIODS),
     };
-    this.#all.add(pooled);
+    this.#sessions.add(pooled);
     return pooled;
   }
 
@@ -247,16 +252,16 @@ export class SessionPool {
 
   async #drain(pooled: PooledSession, withinMs: number): Promise<void> {
     pooled.session.drain();
-    if (pooled.users === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    pooled.onUnused.push(resolve);
-    await within(promise, withinMs);
+    if (pooled.leaseCount === 0) return;
+    const { promise: unused, resolve } = Promise.withResolvers<void>();
+    pooled.unusedCallbacks.push(resolve);
+    await within(unused, withinMs);
   }
 
   #forget(pooled: PooledSession): void {
     this.#withdraw(pooled);
-    this.#all.delete(pooled);
-    // The processes of a broken session take a moment to end, too.
+    this.#sessions.delete(pooled);
+    // The processes of a broken session take a moment to end.
     const { session } = pooled;
     this.#closing.add(session);
     this.#track(session.ended().finally(() => this.#closing.delete(session)));
@@ -266,22 +271,22 @@ export class SessionPool {
   #withdraw(pooled: PooledSession): void {
     pooled.isWithdrawn = true;
     this.#options.deadlines.remove(pooled);
-    if (this.#spare === pooled) this.#spare = undefined;
-    for (const [key, other] of this.#byKey) {
-      if (other === pooled) this.#byKey.delete(key);
+    if (this.#prewarmed === pooled) this.#prewarmed = undefined;
+    for (const [key, other] of this.#byCallerKey) {
+      if (other === pooled) this.#byCallerKey.delete(key);
     }
   }
 
-  /** Callers with the same key share a session; callers without a key do not. */
-  #keyOf({ sessionId, agent, capabilities }: Caller): string | undefined {
-    const capabilitiesKey = this.#options.keyOf(capabilities);
+  /** Callers with the same key share a session. With isolation `call` there is no key: none is shared. */
+  #callerKeyOf({ sessionId, agent, capabilities }: Caller): string | undefined {
+    // The capabilities are part of the key because they are unknown before the client's `initialize`.
+    const capabilitiesKey = this.#options.capabilitiesKeyOf(capabilities);
     switch (this.#options.isolation) {
       case "shared":
         return capabilitiesKey;
       case "session":
         return `${sessionId} ${capabilitiesKey}`;
       case "agent":
-        // The client's capabilities are known only once it has introduced itself.
         return `${sessionId} ${agent} ${capabilitiesKey}`;
       case "call":
         return undefined;

@@ -1,8 +1,8 @@
 import type { RpcError } from "../jsonrpc/mod.ts";
 
 /**
- * The kind of problem, by its fix: in the connection (`refused` to `closed`), in its TLS (`tls-…`), or
- * in the answer.
+ * The kind of problem. Each kind has its own fix. `refused` to `closed` are problems of the connection,
+ * `tls-…` of its encryption, and the rest of the answer.
  */
 export type RemoteProblem =
   | "refused"
@@ -28,12 +28,12 @@ export type RemoteProblem =
 /** Options of a `RemoteFailure`. */
 export interface RemoteFailureOptions extends ErrorOptions {
   /**
-   * Progress of the request: `never` if it cannot have reached a tool, so that it may be sent again;
-   * `maybe` if the connection broke and the tool may have run; `refused` if the server answered it with
-   * something other than a result.
+   * Whether the request reached its tool: `never` if it did not, so that it may be sent again; `maybe` if
+   * the connection broke and the tool may have run; `refused` if the server answered with something other
+   * than a result.
    */
   readonly reach: "never" | "maybe" | "refused";
-  /** Whether the whole session is over, as after the crash of a process. */
+  /** Whether the failure ends the whole session, as the crash of a process does. */
   readonly endsSession?: boolean;
   /** The HTTP status, if there was one. */
   readonly status?: number;
@@ -49,9 +49,9 @@ export interface RemoteFailureOptions extends ErrorOptions {
 export class RemoteFailure extends Error {
   /** The name of the class. */
   override readonly name = "RemoteFailure";
-  /** Progress of the request; see `RemoteFailureOptions`. */
+  /** Whether the request reached its tool; see `RemoteFailureOptions`. */
   readonly reach: "never" | "maybe" | "refused";
-  /** Whether the whole session is over. */
+  /** Whether the failure ends the whole session. */
   readonly endsSession: boolean;
   /** The HTTP status, if there was one. */
   readonly status: number | undefined;
@@ -67,7 +67,7 @@ export class RemoteFailure extends Error {
    *
    * @param message Description, such as `it answered with HTTP 500`, without headers and without the
    * userinfo, path and query of the url.
-   * @param options How far the request got, and more.
+   * @param options The details of the failure.
    */
   constructor(message: string, options: RemoteFailureOptions) {
     super(message, options);

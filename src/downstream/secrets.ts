@@ -2,12 +2,13 @@ import { secretsIn, type ServerConfig } from "../config/mod.ts";
 import { redact, redactText } from "../redact.ts";
 
 /** Maximum length of a quote from a server, in UTF-16 code units. */
-const MAX_QUOTE = 500;
+const MAX_QUOTE_LENGTH = 500;
 
-/** Number of secrets remembered for a server; tokens that have been renewed are worthless. */
-const MAX_LEARNED = 64;
+/** Maximum number of issued secrets that are remembered for a server; renewed tokens are worthless. */
+const MAX_ISSUED_SECRETS = 64;
 
-const learned = new WeakMap<ServerConfig, Set<string>>();
+// The secrets that were issued while each server was used, the oldest first.
+const issuedSecrets = new WeakMap<ServerConfig, Set<string>>();
 
 /**
  * Remembers secrets of a server that are issued while it is used, such as tokens.
@@ -16,21 +17,21 @@ const learned = new WeakMap<ServerConfig, Set<string>>();
  * @param values The secrets; the oldest are forgotten when there are many.
  */
 export function addSecrets(config: ServerConfig, values: readonly string[]): void {
-  const known = learned.get(config) ?? new Set();
-  learned.set(config, known);
+  const secrets = issuedSecrets.get(config) ?? new Set();
+  issuedSecrets.set(config, secrets);
   for (const value of values) {
-    known.delete(value);
-    known.add(value);
+    secrets.delete(value);
+    secrets.add(value);
   }
-  for (const value of known) {
-    if (known.size <= MAX_LEARNED) break;
-    known.delete(value);
+  for (const value of secrets) {
+    if (secrets.size <= MAX_ISSUED_SECRETS) break;
+    secrets.delete(value);
   }
 }
 
 /**
- * Returns the texts that no message about a server may contain: the variables that its entry names,
- * and its own environment, headers and tokens.
+ * Returns the texts that no message about a server may contain: the values of the variables that its
+ * entry names, and the values of its environment, headers and tokens.
  *
  * @param config Its entry.
  */
@@ -40,24 +41,24 @@ export function secretsOf(config: ServerConfig): string[] {
   const { clientSecret = "" } = options.oauth ?? {};
   const all = [
     ...[...secrets, ...secretsIn(connect), ...inherited, clientSecret],
-    ...(learned.get(config) ?? []),
+    ...(issuedSecrets.get(config) ?? []),
   ];
-  // Multi-line secrets are redacted line by line too: stderr is read in lines.
+  // A secret of several lines is also redacted line by line, because stderr is read in lines.
   return all.flatMap((value) => [value, ...value.split("\n")]);
 }
 
 /**
- * Prepares a text of a server for a quote: removes its secrets, texts that look like
- * secrets and the home folder, and shortens it.
+ * Prepares a text of a server for a quote: removes the server's secrets, texts that look like secrets and
+ * the path of the home folder, and shortens the text.
  *
  * @param text The text.
  * @param config Its entry.
  */
 export function redactExcerpt(text: string, config: ServerConfig): string {
   const secrets = secretsOf(config);
-  const longest = Math.max(0, ...secrets.map(({ length }) => length));
-  // A secret that the cut goes through must be recognized, so that much more is redacted first.
-  const known = redact(text.slice(0, MAX_QUOTE + longest), secrets, Deno.env.get("HOME"));
-  const clean = redactText(known);
-  return clean.length > MAX_QUOTE ? `${clean.slice(0, MAX_QUOTE)}…` : clean;
+  const longestSecret = Math.max(0, ...secrets.map(({ length }) => length));
+  // A secret at the cut is recognized only as a whole, so the text is redacted before it is cut.
+  const excerpt = text.slice(0, MAX_QUOTE_LENGTH + longestSecret);
+  const redacted = redactText(redact(excerpt, secrets, Deno.env.get("HOME")));
+  return redacted.length > MAX_QUOTE_LENGTH ? `${redacted.slice(0, MAX_QUOTE_LENGTH)}…` : redacted;
 }

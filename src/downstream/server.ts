@@ -91,7 +91,7 @@ export class DownstreamServer {
       maxConcurrency,
       idleTimeoutMs,
       deadlines: this.#deadlines,
-      keyOf: (capabilities) => this.#keys.of(capabilities),
+      capabilitiesKeyOf: (capabilities) => this.#keys.of(capabilities),
       start: (wanted, ended) => this.#startSession(wanted, ended),
     });
     this.#check = new SessionCheck({
@@ -116,9 +116,9 @@ export class DownstreamServer {
     if (this.#pool.sessions.length > 0) return;
     const pooled = this.#pool.warm(client);
     try {
-      await this.#toolLists.ask(pooled.session, pooled.capabilitiesKey);
+      await this.#toolLists.fetchList(pooled.session, pooled.capabilitiesKey);
     } catch (error) {
-      if (error instanceof LoginNeedsCaller) this.#health.note(error);
+      if (error instanceof LoginNeedsCaller) this.#health.recordFailure(error);
       const reason = error instanceof Error ? error.message : String(error);
       const { log } = this.#context;
       // A client that leaves before its servers have started is not a problem of the servers.
@@ -142,7 +142,7 @@ export class DownstreamServer {
     const isStale = this.#toolLists.isStale(key);
     const known = isStale
       ? undefined
-      : this.#toolLists.known(key) ?? this.#toolLists.coming(key, signal);
+      : this.#toolLists.cachedList(key) ?? this.#toolLists.pendingList(key, signal);
     const ask = (): Promise<Catalog> => {
       return this.#withLease(caller, { run: (lease) => lease.listTools(isStale), signal });
     };
@@ -246,7 +246,7 @@ export class DownstreamServer {
   async #withLease<T>(caller: Caller, { run, signal, refusalIn, clock }: LeaseUse<T>): Promise<T> {
     // Pending operations matter only where OAuth may offer one of them a login.
     const pending = this.#authorization &&
-      this.#pending.enter({ channel: caller.channel, clock: clock ?? caller.permit });
+      this.#pending.add({ channel: caller.channel, clock: clock ?? caller.permit });
     try {
       for (let isFirst = true;; isFirst = false) {
         this.#refuseIfUnusable();
@@ -265,7 +265,7 @@ export class DownstreamServer {
             ? cause
             : this.#check.explain(cause, { loss, hasSent: lease.hasSent });
           if (isFirst && this.#mayTryAgain(lease, error)) continue;
-          this.#health.note(error);
+          this.#health.recordFailure(error);
           const isLate = error instanceof DownstreamError && error.code === "TIMEOUT";
           if (isLate) void this.#check.examineTimeout(lease.pooled);
           throw error;
@@ -274,7 +274,7 @@ export class DownstreamServer {
         }
       }
     } finally {
-      if (pending !== undefined) this.#pending.leave(pending);
+      if (pending !== undefined) this.#pending.remove(pending);
       clock?.stop();
     }
   }
@@ -287,7 +287,7 @@ export class DownstreamServer {
   ): Promise<SessionLoss | undefined> {
     if (!session.hasId || this.#isClosed) return undefined;
     const verdict = await untilAborted(this.#check.examineLoss(pooled, caller), signal);
-    return verdict === "gone" || verdict === "lost" ? verdict : undefined;
+    return verdict === "refused" || verdict === "silent" ? verdict : undefined;
   }
 
   #refuseIfUnusable(): void {
@@ -321,7 +321,7 @@ export class DownstreamServer {
   #startSession(wanted: SessionRequest, ended: () => void): Session {
     const { capabilities, capabilitiesKey, clientChannel } = wanted;
     const { version, log, open, pingMs } = this.#context;
-    this.#health.started();
+    this.#health.recordStart();
     const session: Session = new Session({
       config: this.config,
       capabilities,
@@ -334,14 +334,14 @@ export class DownstreamServer {
       onToolsChanged: () => this.#toolLists.forget(capabilitiesKey),
       onEnded: (state) => {
         if (state === "broken") {
-          this.#health.broke();
+          this.#health.recordBreak();
           // The server may have other tools after its restart.
           this.#toolLists.forget(capabilitiesKey);
         }
         ended();
       },
     });
-    session.ready().then(() => this.#health.connected(session.connectMs), () => {});
+    session.ready().then(() => this.#health.recordHandshake(session.connectMs), () => {});
     return session;
   }
 }

@@ -9,18 +9,18 @@ import { transportKind } from "./transports/mod.ts";
 import type { ServerCodec } from "./revisions/mod.ts";
 
 /**
- * Pause in reading a server after each line that is not a message, in milliseconds. A server that
- * prints such lines all the time would otherwise use all of our time; this way it is the one that waits.
+ * Pause in reading a server after each line that is not a message, in milliseconds. Without the pause, a
+ * server that prints such lines all the time would use all the time of the gateway.
  */
-const NOISE_REST_MS = 0.2;
+const NOISE_PAUSE_MS = 0.2;
 
-/** Limit of the requests of a server that wait for the client; people answer one at a time. */
-const MAX_REQUESTS = 100;
+/** Limit of the requests of a server that wait for the client at the same time. */
+const MAX_PENDING_REQUESTS = 100;
 
 /**
  * Time for a client to answer with its roots after the end of the call, in milliseconds. A server asks for
- * the roots once per session, right after the handshake, when a call may be active by chance; clients
- * answer automatically, within milliseconds.
+ * the roots once per session, right after the handshake. A call that is active then is there by chance,
+ * so its end does not cancel the request. Clients answer automatically, within milliseconds.
  */
 const ROOTS_GRACE_MS = 2000;
 
@@ -47,10 +47,10 @@ export interface ServerListener {
 }
 
 /**
- * Opens the peer of a server: its requests and notifications go to the client they are for.
+ * Opens the peer of a server, which forwards the server's requests and notifications to the client.
  *
  * @param channel The channel to the server.
- * @param listener Receives its messages.
+ * @param listener Receives the server's messages.
  */
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
   const { config, codec, forward, log, calls, clientChannel, onNoise, onToolsChanged, onClosed } =
@@ -59,16 +59,12 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
   const noise = new NoiseLog(log, { server, verb: transportKind(config.connect).verb });
   const peer = new Peer(channel, {
     request: (request) => {
-      if (peer.incomingCount > MAX_REQUESTS) {
-        const message = `More than ${MAX_REQUESTS} requests are under way`;
-        request.fail({ code: RPC_CODES.internalError, message });
-      } else {forwardRequest(request, {
-          codec: codec(),
-          server,
-          forward,
-          clientChannel: clientChannel(),
-          calls,
-        });}
+      if (peer.incomingCount > MAX_PENDING_REQUESTS) {
+        const message = `More than ${MAX_PENDING_REQUESTS} requests are under way`;
+        return request.fail({ code: RPC_CODES.internalError, message });
+      }
+      const context = { codec: codec(), server, forward, clientChannel: clientChannel(), calls };
+      forwardRequest(request, context);
     },
     notification: (method, params) => {
       const decoded = codec().decodeNotification({ method, params }, server);
@@ -78,7 +74,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
         case "log":
           return clientChannel()?.log(decoded.params);
         case "link-done":
-          return clientChannel()?.linkDone(decoded.params);
+          return clientChannel()?.notifyLinkDone(decoded.params);
       }
     },
     late: (excerpt) => {
@@ -89,8 +85,8 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
     },
     noise: (description, excerpt) => {
       onNoise(excerpt);
-      noise.note(description, () => redactExcerpt(excerpt, config));
-      channel.throttle?.(NOISE_REST_MS);
+      noise.write(description, () => redactExcerpt(excerpt, config));
+      channel.throttle?.(NOISE_PAUSE_MS);
     },
     closed: () => {
       peer.cancelIncoming("The server is gone");
@@ -100,8 +96,8 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
   return peer;
 }
 
-/** The route of a server's requests. */
-interface Forwarding {
+/** The context in which a server's request is forwarded. */
+interface ForwardContext {
   /** Decodes the requests. */
   readonly codec: ServerCodec;
   /** The server's name, which is shown to people beside its messages. */
@@ -110,26 +106,26 @@ interface Forwarding {
   readonly forward: readonly Forwarded[];
   /** The client; `undefined` if none is known. */
   readonly clientChannel: ClientChannel | undefined;
-  /** The calls under way on the session. */
+  /** The active calls of the session. */
   readonly calls: ActiveCalls;
 }
 
 /** Answers a request of a server: directly, or through the client. */
-function forwardRequest(request: IncomingRequest, forwarding: Forwarding): void {
-  const { codec, server, forward, clientChannel, calls } = forwarding;
+function forwardRequest(request: IncomingRequest, context: ForwardContext): void {
+  const { codec, server, forward, clientChannel, calls } = context;
   const decoded = codec.decodeRequest(request, server);
   if (decoded?.kind === "own") return request.reply(decoded.result);
   if (decoded === undefined || !forward.includes(decoded.capability)) {
     return request.failUnknownMethod();
   }
   if (clientChannel === undefined) {
-    const message = `No client is there to answer ${request.method}`;
+    const message = `There is no client that could answer ${request.method}`;
     return request.fail({ code: RPC_CODES.internalError, message });
   }
   const graceMs = decoded.capability === "roots" ? ROOTS_GRACE_MS : 0;
   const pending = calls.beginInput(request.signal, graceMs);
-  clientChannel.ask(decoded.input, pending.signal).then(
-    (response) => answer(request, response),
+  clientChannel.requestInput(decoded.input, pending.signal).then(
+    (response) => answerRequest(request, response),
     () => {
       const message = pending.signal.aborted
         ? `The call that ${request.method} belongs to has ended`
@@ -139,7 +135,7 @@ function forwardRequest(request: IncomingRequest, forwarding: Forwarding): void 
   ).finally(() => pending.close());
 }
 
-function answer(request: IncomingRequest, response: InputResponse): void {
+function answerRequest(request: IncomingRequest, response: InputResponse): void {
   switch (response.kind) {
     case "accepted":
     case "declined":

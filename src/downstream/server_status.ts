@@ -28,9 +28,9 @@ export interface ServerStatus {
 export class ServerHealth {
   /** The last failure. */
   lastError: string | undefined;
-  /** Whether the last operation failed for lack of a login. */
+  /** Whether the last operation failed because a login is needed. */
   needsLogin = false;
-  /** Sessions that were started after one had failed. */
+  /** Number of sessions that were started after one had failed. */
   restarts = 0;
   /** Milliseconds from the start of the newest session to its handshake. */
   connectMs: number | undefined;
@@ -42,26 +42,26 @@ export class ServerHealth {
   }
 
   /** Records a failure; errors that are not failures of the server are ignored. */
-  note(error: unknown): void {
+  recordFailure(error: unknown): void {
     if (!(error instanceof DownstreamError)) return;
     this.lastError = error.message;
     this.needsLogin = error.code === "AUTH_REQUIRED";
   }
 
   /** Records the start of a session. */
-  started(): void {
+  recordStart(): void {
     if (this.isBroken) this.restarts++;
   }
 
   /** Records the handshake of a session. */
-  connected(ms: number | undefined): void {
+  recordHandshake(ms: number | undefined): void {
     this.#failures = 0;
     this.needsLogin = false;
     this.connectMs = ms;
   }
 
   /** Records that a session broke. */
-  broke(): void {
+  recordBreak(): void {
     this.#failures++;
   }
 }
@@ -70,9 +70,9 @@ export class ServerHealth {
 export interface StatusContext {
   /** The history of its sessions. */
   readonly health: ServerHealth;
-  /** Why the server cannot be used at all. */
+  /** The reason why the entry cannot be used; `undefined` if it can. */
   readonly unavailable: string | undefined;
-  /** Tools of the server. */
+  /** Number of tools; `undefined` until they have been listed. */
   readonly tools: number | undefined;
 }
 
@@ -91,10 +91,10 @@ export function readServerStatus(
   const best = (["ready", "connecting", "draining"] as const).find((state) => {
     return states.includes(state);
   });
-  const without = needsLogin ? "login-required" : isBroken ? "broken" : "idle";
-  const otherwise = unavailable === undefined ? without : "unavailable";
+  const stateWithoutSession = needsLogin ? "login-required" : isBroken ? "broken" : "idle";
+  const fallback = unavailable === undefined ? stateWithoutSession : "unavailable";
   return {
-    state: best ?? otherwise,
+    state: best ?? fallback,
     pids: sessions.flatMap((session) => session.pid ?? []),
     sessions: sessions.length,
     calls_in_flight: sessions.reduce((sum, session) => sum + session.activeCalls.count, 0),

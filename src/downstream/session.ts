@@ -30,20 +30,21 @@ import {
 import { withDeadline } from "../within.ts";
 
 /** Grace periods for the processes of a broken session. */
-const BROKEN: GracePeriods = { inputMs: 100, terminateMs: 500 };
+const BROKEN_GRACE: GracePeriods = { inputMs: 100, terminateMs: 500 };
 
 /**
  * Grace periods while `npx` or a similar program may still be downloading. npm must not be interrupted:
- * on any signal it may leave a package with missing files, which then fails for every user. With its
- * input closed, it ends by itself once the server has started.
+ * after any signal, its cache may hold a package with missing files, and then the server fails at every
+ * start. Once the download is complete and the server has started, the server sees that its input is
+ * closed, and ends.
  */
-const DOWNLOADING: GracePeriods = { inputMs: 90_000, terminateMs: 500 };
+const DOWNLOADING_GRACE: GracePeriods = { inputMs: 90_000, terminateMs: 500 };
 
-/** Time for a server to answer a ping, in milliseconds. */
-const PING_MS = 5000;
+/** Maximum time for the answer to a ping, in milliseconds. */
+const PING_TIMEOUT_MS = 5000;
 
-/** Time to answer a ping after the server's process has ended, in milliseconds. */
-const ORPHAN_PING_MS = 500;
+/** Maximum time for the answer to a ping after the server's process has ended, in milliseconds. */
+const ORPHAN_PING_TIMEOUT_MS = 500;
 
 /**
  * State of a session:
@@ -52,7 +53,7 @@ const ORPHAN_PING_MS = 500;
  *         │            │           │
  *         └────────────┴───────────┴──────> broken
  *
- * There is no way back: the next call gets a new session.
+ * A session never returns to an earlier state: the next call gets a new session.
  */
 export type SessionState = "connecting" | "ready" | "draining" | "closed" | "broken";
 
@@ -84,7 +85,7 @@ export interface SessionOptions {
 export class Session {
   /** The server's name. */
   readonly server: string;
-  /** All that depends on the kind of the connection. */
+  /** Everything that depends on the kind of the connection. */
   readonly transport: TransportKind;
   /** The active calls. */
   readonly activeCalls = new ActiveCalls();
@@ -98,7 +99,7 @@ export class Session {
   #codec: ServerCodec = OLDEST;
   #info: ServerInfo | undefined;
   #connectMs: number | undefined;
-  #isLost = false;
+  #endedEarly = false;
   readonly #noise: Noise;
   #ending: Promise<void> | undefined;
 
@@ -116,7 +117,8 @@ export class Session {
     this.#declared = declaredCapabilities(options.capabilities, forward);
     this.#connection = new Connection(options);
     this.#starting = this.#start();
-    // Callers that need the session await it and see the failure; there may be none.
+    // Callers that need the session await the promise and see the failure. Without any, the rejection
+    // would be unhandled.
     this.#starting.catch(() => {});
   }
 
@@ -125,7 +127,7 @@ export class Session {
     return this.#state;
   }
 
-  /** The server's process id, if it is a process of ours. */
+  /** The id of the server's process, if the gateway started one. */
   get pid(): number | undefined {
     return this.#connection.pid;
   }
@@ -175,14 +177,14 @@ export class Session {
   }
 
   /**
-   * Asks for the server's tools.
+   * Requests the server's tools.
    *
    * @throws {DownstreamError} if the server is not available or does not answer.
    */
   async listTools(): Promise<Catalog> {
     const { capabilities } = await this.#starting;
     const { config } = this.#options;
-    const noiseBefore = this.#noise.count;
+    const noiseCountBefore = this.#noise.count;
     const timeoutMs = config.options.connectTimeoutMs;
     try {
       const { peer, codec } = this;
@@ -193,8 +195,8 @@ export class Session {
         quote: (text) => redactExcerpt(text, config),
       });
     } catch (cause) {
-      const timedOut = `it did not list its tools within ${timeoutMs} ms`;
-      throw withDoctorHint(await this.#explain(cause, timedOut, noiseBefore));
+      const timeoutReason = `it did not list its tools within ${timeoutMs} ms`;
+      throw withDoctorHint(await this.#explain(cause, timeoutReason, noiseCountBefore));
     }
   }
 
@@ -231,7 +233,7 @@ export class Session {
    */
   async probe(
     probe: ProbeKind,
-    withinMs: number = this.#options.pingMs ?? PING_MS,
+    withinMs: number = this.#options.pingMs ?? PING_TIMEOUT_MS,
   ): Promise<"answered" | "refused" | "silent"> {
     const peer = this.#peer;
     if (peer === undefined || this.#state === "broken") return "silent";
@@ -242,8 +244,8 @@ export class Session {
       const isRefused = !reply.ok && this.hasId && refusesSession(reply.error);
       return isRefused ? "refused" : "answered";
     } catch (cause) {
-      const isRefused = cause instanceof RemoteFailure && cause.status !== undefined;
-      return isRefused ? "refused" : "silent";
+      const hasStatus = cause instanceof RemoteFailure && cause.status !== undefined;
+      return hasStatus ? "refused" : "silent";
     }
   }
 
@@ -259,7 +261,7 @@ export class Session {
       const info = await this.#starting;
       await this.#codec.setLogLevel(this.peer, { level, info });
     } catch {
-      // It failed to start or has ended; the next session gets the level again.
+      // The session failed to start or has ended; the level is set again on the next one.
     }
   }
 
@@ -282,34 +284,34 @@ export class Session {
 
   /** Kills the server's process immediately. */
   kill(): void {
-    this.#end("closed", BROKEN);
+    this.#end("closed", BROKEN_GRACE);
     this.#connection.kill();
   }
 
   async #start(): Promise<ServerInfo> {
     const { connectTimeoutMs } = this.#options.config.options;
-    const timedOut = `it did not answer within ${connectTimeoutMs} ms of its start`;
+    const timeoutReason = `it did not answer within ${connectTimeoutMs} ms of its start`;
     try {
       const info = await this.#options.breaker.run(async () => {
         try {
           return await this.#connect();
         } catch (cause) {
-          // The breaker checks for this class, and quotes the other messages while the circuit is open.
-          throw cause instanceof StartAbandoned ? cause : await this.#explain(cause, timedOut);
+          // The breaker recognizes a `StartAbandoned`, and quotes all other messages while the circuit is open.
+          throw cause instanceof StartAbandoned ? cause : await this.#explain(cause, timeoutReason);
         }
       });
       const level = this.#options.clientChannel()?.logLevel();
       if (level !== undefined) void this.setLogLevel(level);
       return info;
     } catch (cause) {
-      const error = await this.#explain(cause, timedOut);
-      this.#end("broken", this.#mayDownload(error) ? DOWNLOADING : BROKEN);
+      const error = await this.#explain(cause, timeoutReason);
+      this.#end("broken", this.#mayBeDownloading(error) ? DOWNLOADING_GRACE : BROKEN_GRACE);
       throw withDoctorHint(error);
     }
   }
 
   /** Whether a start took too long because its program may be downloading the server. */
-  #mayDownload({ cause }: Error): boolean {
+  #mayBeDownloading({ cause }: Error): boolean {
     return this.transport.mayDownload() && cause instanceof DOMException &&
       cause.name === "TimeoutError";
   }
@@ -327,8 +329,8 @@ export class Session {
         const onHeaders: Transport["setHeaders"] = (headers) => transport.setHeaders?.(headers);
         return openServer(peer, { capabilities: this.#declared, version, signal, onHeaders });
       });
-      // The connection may have ended in the same tick; nothing would report that later.
-      if (this.#isLost) throw new ChannelClosed("The connection ended after the handshake");
+      // The connection may have ended in the same tick as the handshake; nothing reports that later.
+      if (this.#endedEarly) throw new ChannelClosed("The connection ended after the handshake");
       this.#codec = codec;
       this.#info = info;
       this.#connectMs = performance.now() - this.#started;
@@ -339,20 +341,20 @@ export class Session {
     }
   }
 
-  /** Throws if the session has been closed meanwhile, so that nothing more is started. */
+  /** Throws if the session was closed while it connected, so that nothing more is started. */
   #refuseIfEnded(): void {
     if (this.#state !== "connecting") throw new StartAbandoned("closed");
   }
 
   /**
-   * Checks a session whose process has ended while its channel is open. The process may have been a
-   * launcher whose server still answers, or a child may hold the pipes and never answer.
+   * Checks a session whose process has ended while its channel is still open. Either the process was a
+   * launcher and its server still answers, or a child process holds the pipes and never answers.
    */
   async #examineOrphan(peer: Peer): Promise<void> {
     const hasStarted = await this.#starting.then(() => true, () => false);
-    if (!hasStarted || this.#isOver || await this.isAlive(ORPHAN_PING_MS)) return;
+    if (!hasStarted || this.#isOver || await this.isAlive(ORPHAN_PING_TIMEOUT_MS)) return;
     void peer.close();
-    this.#end("broken", BROKEN);
+    this.#end("broken", BROKEN_GRACE);
   }
 
   #openPeer(channel: Channel): Peer {
@@ -364,24 +366,24 @@ export class Session {
       forward: config.options.forward.filter((name) => name in this.#declared),
       log,
       calls: this.activeCalls,
-      onNoise: (excerpt) => this.#noise.note(excerpt),
-      // On a shared session, the client is known only while there is a single call.
+      onNoise: (excerpt) => this.#noise.record(excerpt),
+      // On a shared session, the client is known only while a single call is active.
       clientChannel: () => this.activeCalls.onlyChannel ?? this.#options.clientChannel(),
       onToolsChanged,
       onClosed: () => {
-        // While it connects, the start itself fails and says why.
-        if (this.#state === "connecting") this.#isLost = true;
-        else this.#end("broken", BROKEN);
+        // While the session connects, its start fails and reports the reason.
+        if (this.#state === "connecting") this.#endedEarly = true;
+        else this.#end("broken", BROKEN_GRACE);
       },
     });
   }
 
-  #explain(cause: unknown, timedOut: string, noiseBefore = 0): Promise<Error> {
+  #explain(cause: unknown, timeoutReason: string, noiseCountBefore = 0): Promise<Error> {
     return explainFailure(cause, {
       config: this.#options.config,
-      timedOut,
-      noise: this.#noise.describeSince(noiseBefore),
-      lastWords: () => this.#connection.lastWords(),
+      timeoutReason,
+      noise: this.#noise.describeSince(noiseCountBefore),
+      readLastOutput: () => this.#connection.readLastOutput(),
     });
   }
 

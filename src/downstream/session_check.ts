@@ -10,14 +10,14 @@ import type { ServerHealth } from "./server_status.ts";
 import type { Session } from "./session.ts";
 
 /**
- * The way in which a session was lost: the server accepts a new one and refuses this one (`gone`), or
- * does not answer on it (`lost`).
+ * The reason why a session counts as lost, although the server accepts a new one: the server refuses the
+ * messages of the session (`refused`), or does not answer them (`silent`).
  */
-export type SessionLoss = "gone" | "lost";
+export type SessionLoss = "refused" | "silent";
 
 /**
- * The result of a check. `unclear`: no new session works either, or the server refuses the probes on
- * every session.
+ * The result of a check. It is `unclear` if the server accepts no new session, or refuses the probes on a
+ * new session, too.
  */
 export type SessionVerdict = SessionLoss | "alive" | "unclear";
 
@@ -35,19 +35,19 @@ export interface SessionCheckOptions {
   readonly drainMs: number;
 }
 
-/** The second is for servers that answer no request about whether they are alive. */
+/** The probes, in the order in which they are sent. The second is for servers that answer no ping. */
 const PROBES = ["alive", "tools"] as const satisfies readonly ProbeKind[];
 
-/** Statuses by which a server rejects a message unread if its session is gone. */
-const TURNED_AWAY: ReadonlySet<number | undefined> = new Set([400, 404, 410]);
+/** Statuses by which a server refuses a message of an unknown session without processing it. */
+const UNPROCESSED_STATUSES: ReadonlySet<number | undefined> = new Set([400, 404, 410]);
 
-/** Statuses with a different reason than the session. */
-const OTHER_REASONS: ReadonlySet<number | undefined> = new Set([401, 403, 407, 413, 429]);
+/** Statuses whose reason is never the session. */
+const UNRELATED_STATUSES: ReadonlySet<number | undefined> = new Set([401, 403, 407, 413, 429]);
 
 /**
- * Finds out whether a session is still of use after a failure that leaves it open. If it is not, the next
- * call gets a new one; active calls on the old one may still succeed. Calls that fail together share one
- * check.
+ * Finds out whether a session is still usable after a failure that left it open. If it is not, the next
+ * call gets a new session; active calls on the old one may still succeed. Calls that fail at the same time
+ * share one check.
  */
 export class SessionCheck {
   readonly #options: SessionCheckOptions;
@@ -73,12 +73,12 @@ export class SessionCheck {
   }
 
   /**
-   * Finds out whether a remote server still knows the session: a server that was restarted answers with
-   * any error that its framework has for an unknown session. The check probes the session, and a new one
-   * beside it; the old one is lost only if the new one does better.
+   * Finds out whether a remote server still knows the session. The error alone does not show it: after a
+   * restart, servers answer an unknown session with different errors. The check probes the session and a
+   * new one; the session is lost only if the probe succeeds on the new one.
    *
    * @param pooled The session.
-   * @param caller A caller that may use it.
+   * @param caller A caller that may use the session.
    */
   examineLoss(pooled: PooledSession, caller: Caller): Promise<SessionVerdict> {
     const known = this.#verdicts.get(pooled);
@@ -86,14 +86,14 @@ export class SessionCheck {
     const verdict = this.#examine(pooled, caller);
     this.#verdicts.set(pooled, verdict);
     void verdict.then((result) => {
-      // A lost session stays lost; the next failure of another one may have a different cause.
+      // A lost session stays lost. A later failure of any other session may have a different cause.
       if (result === "alive" || result === "unclear") this.#verdicts.delete(pooled);
     });
     return verdict;
   }
 
   /**
-   * Describes the failure of a call whose session was lost, and whether the call was carried out.
+   * Describes the failure of a call whose session was lost, and whether the call may have been carried out.
    *
    * @param cause The error of the call.
    * @param call How its session was lost, and whether the call had been sent.
@@ -104,13 +104,16 @@ export class SessionCheck {
   ): DownstreamError {
     const { server } = this.#options;
     const status = remoteFailureBehind(cause)?.status;
-    const isUnsent = !hasSent || (loss === "gone" && TURNED_AWAY.has(status));
-    const said = cause instanceof Error ? cause.message : String(cause);
-    const advice = isUnsent
+    const wasNotProcessed = !hasSent || (loss === "refused" && UNPROCESSED_STATUSES.has(status));
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const advice = wasNotProcessed
       ? "Call again."
       : "This call may have been carried out, so it was not sent again: find out before you repeat it.";
-    const message = `${said} The server no longer knew the session; a new one is open. ${advice}`;
-    const failure = new RemoteFailure(said, { reach: isUnsent ? "never" : "maybe", cause });
+    const message = `${reason} The server no longer knew the session; a new one is open. ${advice}`;
+    const failure = new RemoteFailure(reason, {
+      reach: wasNotProcessed ? "never" : "maybe",
+      cause,
+    });
     return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause: failure });
   }
 
@@ -120,8 +123,8 @@ export class SessionCheck {
     const fresh = pool.startBeside(caller);
     try {
       await fresh.session.ready();
-      const verdict = await compare(pooled.session, fresh.session);
-      const isLost = verdict === "gone" || verdict === "lost";
+      const verdict = await compareSessions(pooled.session, fresh.session);
+      const isLost = verdict === "refused" || verdict === "silent";
       if (isLost) {
         onLost(pooled);
         pool.replace(pooled, { fresh, drainMs });
@@ -136,12 +139,12 @@ export class SessionCheck {
   }
 }
 
-async function compare(old: Session, fresh: Session): Promise<SessionVerdict> {
+async function compareSessions(old: Session, fresh: Session): Promise<SessionVerdict> {
   for (const probe of PROBES) {
     const answer = await old.probe(probe);
     if (answer === "answered") return "alive";
     if (await fresh.probe(probe) !== "answered") continue;
-    return answer === "refused" ? "gone" : "lost";
+    return answer;
   }
   return "unclear";
 }
@@ -155,7 +158,7 @@ export function mayBeSessionLoss(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof RemoteFailure) {
       const { reach, endsSession, isBusy, status } = cause;
-      return reach !== "never" && !endsSession && !isBusy && !OTHER_REASONS.has(status);
+      return reach !== "never" && !endsSession && !isBusy && !UNRELATED_STATUSES.has(status);
     }
     if (cause instanceof CatalogError) return refusesSession(cause.cause as RpcError | undefined);
   }
@@ -179,8 +182,8 @@ export function refusesSession(error: RpcError | undefined): boolean {
  * @param error The error of the answer.
  */
 export function sessionRefusal(config: ServerConfig, error: RpcError): DownstreamError {
-  const said = `it answered with error ${error.code}: ${redactExcerpt(error.message, config)}`;
-  const cause = new RemoteFailure(said, { reach: "refused" });
-  const message = `Server "${config.name}" is not available: ${said}.`;
+  const reason = `it answered with error ${error.code}: ${redactExcerpt(error.message, config)}`;
+  const cause = new RemoteFailure(reason, { reach: "refused" });
+  const message = `Server "${config.name}" is not available: ${reason}.`;
   return new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { cause });
 }

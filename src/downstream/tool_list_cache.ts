@@ -5,22 +5,22 @@ import type { Session } from "./session.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** Time until a partial list is fetched again, in milliseconds. */
-const PARTIAL_MS = 60_000;
+const PARTIAL_LIST_TTL_MS = 60_000;
 
-/** Limit of different lines in the log about the lists of one server. */
-const MAX_LOGGED = 100;
+/** Maximum number of different log lines about the lists of one server. */
+const MAX_LOGGED_LINES = 100;
 
 /** A list of tools that was requested. */
 interface CachedList {
   readonly promise: Promise<Catalog>;
   /**
-   * The result of `promise`, so that a call need not wait a tick for it; until it resolves, the
-   * previous list.
+   * The result of `promise`, which a call can use without waiting for a tick. Until `promise` resolves,
+   * the previous list.
    */
   catalog: Catalog | undefined;
   isPending: boolean;
-  /** When the server should be asked again, on the clock of `performance.now()`. */
-  askAgainAt: number;
+  /** The time at which the list is due to be fetched again, on the clock of `performance.now()`. */
+  refetchAt: number;
 }
 
 /**
@@ -31,7 +31,7 @@ export class ToolListCache {
   readonly #byKey = new Map<string, CachedList>();
   readonly #log: Log;
   readonly #server: string;
-  // A reload that changes the server's entry starts over.
+  // The lines that were logged. A reload that changes the server's entry creates a new cache.
   readonly #logged = new Set<string>();
   #toolCount: number | undefined;
 
@@ -54,14 +54,14 @@ export class ToolListCache {
    *
    * @param key Key of the declared capabilities.
    */
-  known(key: string): Catalog | undefined {
+  cachedList(key: string): Catalog | undefined {
     return this.#byKey.get(key)?.catalog;
   }
 
   /** Whether a partial list is due to be fetched again. */
   isStale(key: string): boolean {
-    const listing = this.#byKey.get(key);
-    return listing !== undefined && performance.now() >= listing.askAgainAt;
+    const list = this.#byKey.get(key);
+    return list !== undefined && performance.now() >= list.refetchAt;
   }
 
   /**
@@ -69,71 +69,73 @@ export class ToolListCache {
    *
    * @param key Key of the declared capabilities.
    * @param signal Cancels the wait; its reason is thrown.
-   * @returns `undefined` if no list was requested yet; a promise of `undefined` if the session that was
-   * asked failed.
+   * @returns `undefined` if no list has been requested; a promise of `undefined` if the request failed.
    */
-  coming(key: string, signal: CancelSignal): Promise<Catalog | undefined> | undefined {
-    const listing = this.#byKey.get(key);
-    return listing === undefined ? undefined : catalogOf(listing, signal);
+  pendingList(key: string, signal: CancelSignal): Promise<Catalog | undefined> | undefined {
+    const list = this.#byKey.get(key);
+    return list === undefined ? undefined : awaitCatalog(list, signal);
   }
 
   /**
-   * Asks a session for the tools, unless a request is pending already.
+   * Requests the tools on a session, unless they are cached or a request is pending.
    *
-   * @param session The session to ask.
+   * @param session The session.
    * @param key Key of the capabilities declared to it.
-   * @param afresh Whether to ask again although there is a cached list.
+   * @param isForced Whether to fetch the list again although it is cached.
    */
-  ask(session: Session, key: string, afresh = false): Promise<Catalog> {
-    const known = this.#byKey.get(key);
-    if (known !== undefined) {
-      if (known.isPending || !afresh || known.catalog?.extent === "none") return known.promise;
+  fetchList(session: Session, key: string, isForced = false): Promise<Catalog> {
+    const previous = this.#byKey.get(key);
+    if (previous !== undefined) {
+      const { isPending, catalog, promise } = previous;
+      if (isPending || !isForced || catalog?.completeness === "empty") return promise;
     }
-    const listing: CachedList = {
+    const list: CachedList = {
       promise: session.listTools(),
-      catalog: known?.catalog,
+      catalog: previous?.catalog,
       isPending: true,
-      askAgainAt: Infinity,
+      refetchAt: Infinity,
     };
-    this.#byKey.set(key, listing);
-    listing.promise.then((catalog) => {
-      listing.catalog = catalog;
-      listing.isPending = false;
-      if (catalog.extent === "partial") listing.askAgainAt = performance.now() + PARTIAL_MS;
+    this.#byKey.set(key, list);
+    list.promise.then((catalog) => {
+      list.catalog = catalog;
+      list.isPending = false;
+      if (catalog.completeness === "partial") {
+        list.refetchAt = performance.now() + PARTIAL_LIST_TTL_MS;
+      }
       this.#toolCount = catalog.tools.length;
       this.#logProblems(catalog);
     }, () => {
-      if (this.#byKey.get(key) === listing) this.#byKey.delete(key);
+      if (this.#byKey.get(key) === list) this.#byKey.delete(key);
     });
-    return listing.promise;
+    return list.promise;
   }
 
-  /** Removes a list that may be out of date; it is fetched again when it is needed. */
+  /** Removes a list that may be outdated; it is fetched again when it is needed. */
   forget(key: string): void {
     this.#byKey.delete(key);
   }
 
-  #logProblems({ incompleteReason, leftOut }: Catalog): void {
+  #logProblems({ incompleteReason, leftOutTools }: Catalog): void {
     if (incompleteReason !== undefined) this.#warn(incompleteReason);
-    for (const what of leftOut) this.#warn(`Tool left out: ${what}`);
+    for (const what of leftOutTools) this.#warn(`Tool left out: ${what}`);
   }
 
   #warn(line: string): void {
-    if (this.#logged.size > MAX_LOGGED || this.#logged.has(line)) return;
+    if (this.#logged.size > MAX_LOGGED_LINES || this.#logged.has(line)) return;
     this.#logged.add(line);
     const server = this.#server;
-    if (this.#logged.size <= MAX_LOGGED) this.#log.warn(line, { server });
+    if (this.#logged.size <= MAX_LOGGED_LINES) this.#log.warn(line, { server });
     else this.#log.warn("Nothing more is logged about its lists of tools", { server });
   }
 }
 
-async function catalogOf(listing: CachedList, signal: CancelSignal): Promise<Catalog | undefined> {
-  if (listing.catalog !== undefined) return listing.catalog;
+async function awaitCatalog(list: CachedList, signal: CancelSignal): Promise<Catalog | undefined> {
+  if (list.catalog !== undefined) return list.catalog;
   try {
-    return await untilAborted(listing.promise, signal);
+    return await untilAborted(list.promise, signal);
   } catch (error) {
     if (signal.aborted) throw error;
-    // A different session failed; the caller's own may succeed.
+    // The request failed on another session; the caller's session may succeed.
     return undefined;
   }
 }

@@ -67,7 +67,7 @@ export class CallChannel implements ClientChannel {
     return v2025.canAsk(this.#side.capabilities, kind);
   }
 
-  async ask(request: InputRequest, signal: CancelSignal): Promise<InputResponse> {
+  async requestInput(request: InputRequest, signal: CancelSignal): Promise<InputResponse> {
     if (!this.supports(request.kind)) return { kind: "unsupported" };
     const { method, params } = v2025.encodeInput(request);
     const during = this.#call;
@@ -75,7 +75,7 @@ export class CallChannel implements ClientChannel {
     return v2025.decodeInput(await this.#side.peer.request(method, params, options), request.kind);
   }
 
-  linkDone(params: v2025.Fields): void {
+  notifyLinkDone(params: v2025.Fields): void {
     this.#side.peer.notify("notifications/elicitation/complete", params, this.#call);
   }
 

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:https";
-import { type Answer, OddHttp, sendJson } from "../downstream/remote/odd_http.ts";
+import {
+  FakeHttpServer,
+  type RequestHandler,
+  sendJson,
+} from "../downstream/remote/fake_http_server.ts";
 import { Shell } from "./command_support.ts";
 
 type Entry = Readonly<Record<string, unknown>>;
@@ -31,7 +35,7 @@ function freePort(): number {
 }
 
 /** Replaces the answer of one path of a server. */
-const PATHS: Readonly<Record<string, (...args: Parameters<Answer>) => boolean>> = {
+const PATHS: Readonly<Record<string, (...args: Parameters<RequestHandler>) => boolean>> = {
   "/key": ({ headers }, response) => {
     if (headers.authorization === "Bearer good-key") return false;
     return (response.writeHead(403).end('{"error":"no such key"}'), true);
@@ -67,14 +71,14 @@ const PATHS: Readonly<Record<string, (...args: Parameters<Answer>) => boolean>> 
 };
 
 Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause and fix", async () => {
-  await using odd = await OddHttp.start((asked, ...rest) => {
+  await using server = await FakeHttpServer.start((asked, ...rest) => {
     return PATHS[asked.path]?.(asked, ...rest) ?? false;
   });
-  await using tls = await OddHttp.start(() => {}, createServer(readPem("localhost")));
-  await using elsewhere = await OddHttp.start(() => {}, createServer(readPem("elsewhere")));
-  await using expired = await OddHttp.start(() => {}, createServer(readPem("expired")));
+  await using tls = await FakeHttpServer.start(() => {}, createServer(readPem("localhost")));
+  await using elsewhere = await FakeHttpServer.start(() => {}, createServer(readPem("elsewhere")));
+  await using expired = await FakeHttpServer.start(() => {}, createServer(readPem("expired")));
   const port = freePort();
-  const { host, origin } = new URL(odd.url);
+  const { host, origin } = new URL(server.url);
   const at = (path: string, more: Entry = {}): Entry => ({ url: `${origin}${path}`, ...more });
   const reports = await diagnose({
     good: at("/mcp"),
@@ -207,14 +211,14 @@ Deno.test("[cli.doctor-remote] a server whose name contains brackets has a posit
 });
 
 Deno.test("[cli.doctor-remote] data of a remote server that is not a message is a warning", async () => {
-  await using odd = await OddHttp.start(({ message: { id, method } }, response) => {
+  await using server = await FakeHttpServer.start(({ message: { id, method } }, response) => {
     if (method !== "tools/list") return false;
     response.writeHead(200, { "content-type": "text/event-stream" });
     const answer = { jsonrpc: "2.0", id, result: { tools: [] } };
     response.end(`data: Welcome!\n\ndata: ${JSON.stringify(answer)}\n\n`);
     return true;
   });
-  const reports = await diagnose({ chatty: { url: odd.url } });
+  const reports = await diagnose({ chatty: { url: server.url } });
   const { ok, warnings } = reports.get("chatty");
   assert.equal(ok, true);
   assert.ok(

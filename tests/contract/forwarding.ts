@@ -196,7 +196,10 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.deepEqual((await ask(first.tap)).result, {});
     assert.equal(one.received.all.length, 2);
     const second = await scene.hold({ by: two.agent("a") });
-    const unknown = { code: -32603, message: "No client is there to answer elicitation/create" };
+    const unknown = {
+      code: -32603,
+      message: "There is no client that could answer elicitation/create",
+    };
     assert.deepEqual((await ask(first.tap)).error, unknown);
     await finish(first);
     assert.deepEqual((await ask(first.tap)).result, {});

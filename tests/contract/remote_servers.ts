@@ -246,7 +246,7 @@ function withCommands(inner: Transport, server: RemoteServer): Transport {
       close: () => channel.close(),
     },
     setHeaders: (headers) => inner.setHeaders?.(headers),
-    lastWords: () => inner.lastWords(),
+    readLastOutput: () => inner.readLastOutput(),
     kill: () => inner.kill(),
     end: (gracePeriods) => inner.end(gracePeriods),
   };

@@ -69,8 +69,8 @@ export class Tap implements Transport {
     this.#inner.setHeaders?.(headers);
   }
 
-  lastWords(): Promise<string> {
-    return this.#inner.lastWords();
+  readLastOutput(): Promise<string> {
+    return this.#inner.readLastOutput();
   }
 
   kill(): void {

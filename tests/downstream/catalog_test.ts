@@ -36,7 +36,7 @@ Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and 
     catalog.incompleteReason,
     "Its list of tools is incomplete: it has more than 1000 pages",
   );
-  assert.equal(catalog.extent, "partial");
+  assert.equal(catalog.completeness, "partial");
 });
 
 Deno.test("[sessions.partial-list] a list of very many small tools is cut before it fills the memory", async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { Deadlines, type Due } from "../../src/downstream/deadlines.ts";
+import { type Deadline, Deadlines } from "../../src/downstream/deadlines.ts";
 
 /** Records the time at which it expired. */
-class Noted implements Due {
+class Noted implements Deadline {
   readonly expired: Promise<number>;
   readonly dueAt: number;
   indexInSet = -1;

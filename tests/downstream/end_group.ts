@@ -2,7 +2,7 @@
  * Starts a process that ignores SIGTERM, with a child that does too, and ends their group. Prints
  * the observed steps as JSON. Run with few permissions, it tests the fallbacks.
  */
-import { groupEnds, signalGroup } from "../../src/downstream/transports/process_group.ts";
+import { signalGroup, waitForGroupEnd } from "../../src/downstream/transports/process_group.ts";
 
 // The child does not inherit our pipes.
 const script =
@@ -19,11 +19,11 @@ const { value } = await child.stdout.getReader().read();
 const seen = [
   signalGroup(child.pid, 0),
   signalGroup(child.pid, "SIGTERM"),
-  await groupEnds(child.pid, 50),
+  await waitForGroupEnd(child.pid, 50),
   signalGroup(child.pid, "SIGKILL"),
 ];
 await child.status;
-seen.push(await groupEnds(child.pid, 5000), signalGroup(child.pid, "SIGKILL"));
+seen.push(await waitForGroupEnd(child.pid, 5000), signalGroup(child.pid, "SIGKILL"));
 const report = JSON.stringify({
   mayRunAll: Deno.permissions.querySync({ name: "run" }).state === "granted",
   grandchild: Number(new TextDecoder().decode(value)),

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import { OddHttp } from "../downstream/remote/odd_http.ts";
+import { FakeHttpServer } from "../downstream/remote/fake_http_server.ts";
 import { startGateway } from "./gateway.ts";
 
 const TLS = new URL("../fixtures/tls/", import.meta.url);
@@ -42,8 +42,8 @@ Deno.test("[remote.proxy] the gateway uses the proxy of the environment", async 
   const pem = Deno.readTextFileSync(new URL("localhost.pem", TLS));
   const start = pem.indexOf("-----BEGIN PRIVATE KEY");
   const tls = createTlsServer({ cert: pem.slice(0, start), key: pem.slice(start) });
-  await using far = await OddHttp.start(() => {}, tls);
-  await using near = await OddHttp.start();
+  await using far = await FakeHttpServer.start(() => {}, tls);
+  await using near = await FakeHttpServer.start();
   await using proxy = await startRecordingProxy(far.port);
   await using gateway = await startGateway({
     servers: {

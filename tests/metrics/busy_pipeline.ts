@@ -78,8 +78,8 @@ export class BusyPipeline implements AsyncDisposable {
       capabilities: {},
       channel: {
         supports: () => false,
-        ask: () => Promise.reject(new Error("Unexpected request")),
-        linkDone: () => {},
+        requestInput: () => Promise.reject(new Error("Unexpected request")),
+        notifyLinkDone: () => {},
         log: () => {},
         logLevel: () => undefined,
       },
@@ -165,7 +165,7 @@ function openInMemory(): ReturnType<Parameters<typeof buildSnapshot>[1]["open"]>
   });
   return Promise.resolve({
     channel: ours,
-    lastWords: () => Promise.resolve(""),
+    readLastOutput: () => Promise.resolve(""),
     kill: () => void ours.close(),
     end: () => ours.close(),
   });

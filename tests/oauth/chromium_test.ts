@@ -34,7 +34,7 @@ Deno.test({
       page = new TextDecoder().decode(stdout);
     };
     const pending = new PendingOperations();
-    pending.enter({ channel: scene.client.channel, clock: undefined });
+    pending.add({ channel: scene.client.channel, clock: undefined });
     const gateway = authorize(scene.config(), {
       pending,
       isInteractive: true,

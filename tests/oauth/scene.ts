@@ -56,9 +56,9 @@ export class OAuthScene implements AsyncDisposable {
 
   /** The client of the one call that waits, if there is one. */
   set waiting(client: Client | undefined) {
-    if (this.#waiting !== undefined) this.#pending.leave(this.#waiting);
+    if (this.#waiting !== undefined) this.#pending.remove(this.#waiting);
     this.#waiting = client && { channel: client.channel, clock: undefined };
-    if (this.#waiting !== undefined) this.#pending.enter(this.#waiting);
+    if (this.#waiting !== undefined) this.#pending.add(this.#waiting);
   }
 
   /** The server's entry. */
@@ -174,7 +174,7 @@ export async function send(
   const isRefused = response.status === 401 ||
     /insufficient_scope/.test(response.headers.get("www-authenticate") ?? "");
   if (!isRefused) return response.status;
-  await authorization.recover(response, { sent, signal });
+  await authorization.recover(response, { sentAuthorization: sent, signal });
   return (await post()).response.status;
 }
 

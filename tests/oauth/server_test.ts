@@ -36,7 +36,7 @@ async function openMemory(
   playScript(theirs, {}, { say: () => {}, exit: () => void theirs.close() });
   return {
     channel: ours,
-    lastWords: () => Promise.resolve(""),
+    readLastOutput: () => Promise.resolve(""),
     kill: () => void ours.close(),
     end: () => ours.close(),
   };

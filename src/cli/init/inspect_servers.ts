@@ -1,5 +1,5 @@
 import { parseServers, readSettings, type ServerConfig } from "../../config/mod.ts";
-import { fillCommandOf } from "../../downstream/causes/mod.ts";
+import { downloadCommandOf } from "../../downstream/causes/mod.ts";
 import { createLog } from "../../log.ts";
 import type { Output } from "../command.ts";
 import { findCause } from "../doctor_finding.ts";
@@ -101,7 +101,7 @@ async function inspect(
   const server = probes.servers.get(name);
   if (server === undefined) return { failure: "not there" };
   const { connect } = server.config;
-  const fill = fillCommandOf(connect);
+  const fill = downloadCommandOf(connect);
   try {
     signal.throwIfAborted();
     const { tools } = await server.listTools(NOBODY, signal);

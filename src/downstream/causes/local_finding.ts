@@ -33,25 +33,31 @@ export type LocalFindingKind =
   | "file-not-found"
   | "module-not-found";
 
-interface Context {
+/** The server that a failure is described for. */
+interface PatternContext {
   /** The command of the entry. */
   readonly command: string;
   /** The program without its folder and ending, such as `npx`. */
   readonly program: string;
   /** The package that the arguments name; "its package" if they name none. */
-  readonly named: string;
-  /** Path of the entry's arguments in the servers file. */
-  readonly args: string;
-  readonly words: readonly string[];
-  /** A command that downloads the package, if there is one. */
-  readonly fill?: string;
+  readonly packageName: string;
+  /** Path of the arguments in the servers file, such as `mcpServers.files.args`. */
+  readonly argsPath: string;
+  /** The arguments of the entry. */
+  readonly args: readonly string[];
+  /** A command that downloads the package, if the arguments name one. */
+  readonly downloadCommand?: string;
 }
 
+/** A failure that is recognized by its output. */
 interface FailurePattern {
-  /** Matches the output; its groups are passed to `find`. */
-  readonly said: RegExp;
+  /** Matches the output; its groups are passed to `describe`. */
+  readonly pattern: RegExp;
   readonly kind: LocalFindingKind;
-  find(groups: readonly (string | undefined)[], context: Context): { message: string; fix: string };
+  describe(
+    groups: readonly (string | undefined)[],
+    context: PatternContext,
+  ): { message: string; fix: string };
 }
 
 /**
@@ -60,156 +66,159 @@ interface FailurePattern {
  */
 const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
   {
-    said:
+    pattern:
       /npm (?:error|ERR!).*\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|FETCH_ERROR|ENOTCACHED|ENETUNREACH|EHOSTUNREACH|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT_LOCALLY)\b/,
     kind: "registry-unreachable",
-    find: ([, code], { program, named }) => ({
-      message: `${program} could not download ${named}: ${
+    describe: ([, code], { program, packageName }) => ({
+      message: `${program} could not download ${packageName}: ${
         registryOf(program)
       } did not answer (${code})`,
       fix: registryFix(program),
     }),
   },
   {
-    said: /Failed to fetch: `?([^\s`]+)/,
+    pattern: /Failed to fetch: `?([^\s`]+)/,
     kind: "registry-unreachable",
-    find: ([, url], { program, named }) => ({
-      message: `${program} could not download ${named}: ${url} did not answer`,
+    describe: ([, url], { program, packageName }) => ({
+      message: `${program} could not download ${packageName}: ${url} did not answer`,
       fix: registryFix(program),
     }),
   },
   {
-    said: /No matching version found for (\S+?)\.?$|there is no version of (\S+?)==?(\S+) and/m,
+    pattern: /No matching version found for (\S+?)\.?$|there is no version of (\S+?)==?(\S+) and/m,
     kind: "package-not-found",
-    find: ([, npm, name, version], { program, args }) => ({
+    describe: ([, npm, name, version], { program, argsPath }) => ({
       message: `there is no version ${npm ?? `${name}==${version}`} in ${registryOf(program)}`,
       fix: npm === undefined
-        ? `Remove the version from ${args}, or choose one from https://pypi.org/project/${name}/#history`
-        : `Remove the version from ${args}, or choose one that exists: npm view ${
+        ? `Remove the version from ${argsPath}, or choose one from https://pypi.org/project/${name}/#history`
+        : `Remove the version from ${argsPath}, or choose one that exists: npm view ${
           npm.replace(/(?<=.)@.*/, "")
         } versions`,
     }),
   },
   {
-    said:
+    pattern:
       /npm (?:error|ERR!) code E404|Because (\S+) was not found in the package registry|No matching distribution found for (\S+)/,
     kind: "package-not-found",
-    find: ([, ofUv, ofPip], { program, named, args }) => {
-      const name = ofUv ?? ofPip ?? named;
+    describe: ([, ofUv, ofPip], { program, packageName, argsPath }) => {
+      const name = ofUv ?? ofPip ?? packageName;
       return {
         message: `there is no package ${name} in ${
           registryOf(program)
         }, or you have no access to it`,
         fix: isPython(program)
-          ? `Correct the name in ${args}: https://pypi.org/search/?q=${name} finds packages`
-          : `Correct the name in ${args}: \`npm search ${
+          ? `Correct the name in ${argsPath}: https://pypi.org/search/?q=${name} finds packages`
+          : `Correct the name in ${argsPath}: \`npm search ${
             name.replace(/^@[^/]+\//, "")
           }\` finds packages; for a private package, log in first (npm login)`,
       };
     },
   },
   {
-    said:
+    pattern:
       /could not determine executable to run|does not provide any executables|executable named `(\S+)` is not provided|sh: (?:\d+: |line \d+: )?(\S+?): (?:command )?not found/,
     kind: "no-executable",
-    find: ([, ofUv, ofShell], { program, named, args }) => {
+    describe: ([, ofUv, ofShell], { program, packageName, argsPath }) => {
       const missing = ofUv ?? ofShell;
-      const words = isPython(program)
+      const example = isPython(program)
         ? '["--from", "PACKAGE", "PROGRAM"]'
         : '["-y", "--package=PACKAGE", "PROGRAM"]';
       return {
         message: missing === undefined
-          ? `the package ${named} has no program to run`
+          ? `the package ${packageName} has no program to run`
           : `the package has no program "${missing}"`,
-        fix: `Make sure that ${args} names an MCP server and not a library; if its program has ` +
-          `a different name from the package, write ${words}`,
+        fix:
+          `Make sure that ${argsPath} names an MCP server and not a library; if its program has ` +
+          `a different name from the package, write ${example}`,
       };
     },
   },
   {
-    said: /current Python version \(([\d.]+)\) does not satisfy Python([<>=!~\d.,]+)/,
+    pattern: /current Python version \(([\d.]+)\) does not satisfy Python([<>=!~\d.,]+)/,
     kind: "wrong-runtime",
-    find: ([, has, needs = ""], { named, args, words }) => {
+    describe: ([, has, needs = ""], { packageName, argsPath, args }) => {
       const least = /\d+\.\d+/.exec(needs)?.[0] ?? "3.12";
       return {
-        message: `${named} needs Python ${needs}, but was started with Python ${has}`,
-        fix: words.includes("--python")
-          ? `Write ${least} after "--python" in ${args}`
-          : `Add "--python", "${least}" at the start of ${args}`,
+        message: `${packageName} needs Python ${needs}, but was started with Python ${has}`,
+        fix: args.includes("--python")
+          ? `Write ${least} after "--python" in ${argsPath}`
+          : `Add "--python", "${least}" at the start of ${argsPath}`,
       };
     },
   },
   {
-    said: /No interpreter found for (Python \S+)/,
+    pattern: /No interpreter found for (Python \S+)/,
     kind: "wrong-runtime",
-    find: ([, wanted], { args }) => ({
+    describe: ([, wanted], { argsPath }) => ({
       message: `${wanted} is not installed and cannot be downloaded`,
-      fix: `Install it, or choose another version after "--python" in ${args}: ` +
+      fix: `Install it, or choose another version after "--python" in ${argsPath}: ` +
         "`uv python list` shows the versions",
     }),
   },
 ];
 
-/** Output of the programs themselves. */
+/** Output of the programs that run servers, such as Node.js and Python. */
 const RUN_FAILURES: readonly FailurePattern[] = [
   {
-    // Either the missing file or the one that imports it is in the folder.
-    said:
+    // The folder appears in the path of the missing file, or of the file that imports it.
+    pattern:
       /Cannot find (?:module|package) [^]*?((?:~|[A-Za-z]:)?[\\/](?:[^\n'"]*?[\\/])?_npx[\\/][0-9a-f]+)(?=[\\/])/,
     kind: "cache-incomplete",
-    find: ([, folder = ""], { named, fill }) => ({
+    describe: ([, folder = ""], { packageName, downloadCommand }) => ({
       message:
-        `the npm cache of ${named} is incomplete, because an earlier download was interrupted`,
+        `the npm cache of ${packageName} is incomplete, because an earlier download was interrupted`,
       fix: `Delete the folder ${folder}` +
-        (fill === undefined ? "" : `, then run this once: ${fill}`),
+        (downloadCommand === undefined ? "" : `, then run this once: ${downloadCommand}`),
     }),
   },
   {
-    said: /env: ['‘"]?([\w.+-]+)(?:\\r|\r)/,
+    pattern: /env: ['‘"]?([\w.+-]+)(?:\\r|\r)/,
     kind: "carriage-return",
-    find: ([, interpreter], { command }) => ({
+    describe: ([, interpreter], { command }) => ({
       message: `${command} is a script with Windows line endings, so the system looks for ` +
         `"${interpreter}\\r"`,
       fix: lineEndingsFix(command),
     }),
   },
   {
-    said: /env: ['‘"]?([\w.+-]+)['’"]?: No such file/,
+    pattern: /env: ['‘"]?([\w.+-]+)['’"]?: No such file/,
     kind: "interpreter-not-found",
-    find: ([, interpreter], { command }) => ({
+    describe: ([, interpreter], { command }) => ({
       message: `${command} is a script for ${interpreter}, which is not on the server's PATH`,
       fix: `Install ${interpreter}, or add its folder to PATH in "env" of the server's entry`,
     }),
   },
   {
-    said:
+    pattern:
       /required: \{ node: '([^']+)'[^}]*\},?\s*(?:npm warn EBADENGINE\s*)?current: \{ node: '([^']+)'/i,
     kind: "wrong-runtime",
-    find: ([, needs, has], { named }) => nodeFinding(named, needs, has),
+    describe: ([, needs, has], { packageName }) => describeWrongNode(packageName, needs, has),
   },
   {
-    said: /requires? Node(?:\.js)?(?: version)? ?v?((?:>=?|\^|~)? ?v?[\d.]+\S*)/i,
+    pattern: /requires? Node(?:\.js)?(?: version)? ?v?((?:>=?|\^|~)? ?v?[\d.]+\S*)/i,
     kind: "wrong-runtime",
-    find: ([, needs], { named }) => nodeFinding(named, needs, undefined),
+    describe: ([, needs], { packageName }) => describeWrongNode(packageName, needs, undefined),
   },
   {
-    said:
+    pattern:
       /Cannot find module '([^']+)'|can't open file '([^']+)'|Module not found "(?:file:\/\/)?([^"]+)"/,
     kind: "file-not-found",
-    find: ([, ofNode, ofPython, ofDeno], { program, args }) => ({
+    describe: ([, ofNode, ofPython, ofDeno], { program, argsPath }) => ({
       message: `${program} did not find ${ofNode ?? ofPython ?? ofDeno}`,
       fix:
-        `Correct the path in ${args}; a relative path starts from the entry's "cwd", or from where ` +
+        `Correct the path in ${argsPath}; a relative path starts from the entry's "cwd", or from where ` +
         "the gateway was started. If the path is right, build the server or install what it imports",
     }),
   },
   {
-    said: /No module named '?([\w.]+)'?|ModuleNotFoundError: (\S+)/,
+    pattern: /No module named '?([\w.]+)'?|ModuleNotFoundError: (\S+)/,
     kind: "module-not-found",
-    find: ([, module], { program, args }) => ({
+    describe: ([, module], { program, argsPath }) => ({
       message: `${program} has no module ${module}`,
       fix: `Install it (${program} -m pip install PACKAGE), or write the path of the Python ` +
-        `that has it, such as /path/to/.venv/bin/python, into ${args.replace(/args$/, "command")}`,
+        `that has it, such as /path/to/.venv/bin/python, into ${
+          argsPath.replace(/args$/, "command")
+        }`,
     }),
   },
 ];
@@ -217,29 +226,29 @@ const RUN_FAILURES: readonly FailurePattern[] = [
 /**
  * Finds the cause of a failure in the stderr of a local server.
  *
- * @param said The end of its stderr.
+ * @param stderr The end of its stderr.
  * @param server Its name and its command.
  * @returns `undefined` if no known cause matches.
  */
 export function findLocalCause(
-  said: string,
+  stderr: string,
   { name, connect }: { readonly name: string; readonly connect: ConnectStdio },
 ): LocalFinding | undefined {
   const command = [connect.command, ...connect.args];
   const run = readPackageRun(command);
-  const context = {
+  const context: PatternContext = {
     command: connect.command,
     program: run?.runner ?? programName(connect.command),
-    named: run?.spec ?? "its package",
-    ...(run === undefined ? {} : { fill: fillCommand(run) }),
-    args: `${formatPath(["mcpServers", name])}.args`,
-    words: connect.args,
+    packageName: run?.spec ?? "its package",
+    ...(run === undefined ? {} : { downloadCommand: downloadCommandFor(run) }),
+    argsPath: `${formatPath(["mcpServers", name])}.args`,
+    args: connect.args,
   };
   const patterns = downloads(command) ? [...DOWNLOAD_FAILURES, ...RUN_FAILURES] : RUN_FAILURES;
-  for (const { said: pattern, kind, find } of patterns) {
-    const groups = pattern.exec(said);
+  for (const { pattern, kind, describe } of patterns) {
+    const groups = pattern.exec(stderr);
     if (groups === null) continue;
-    return { kind, ...find(groups, context), line: lineAt(said, groups.index) };
+    return { kind, ...describe(groups, context), line: lineAt(stderr, groups.index) };
   }
   return undefined;
 }
@@ -255,15 +264,15 @@ function lineAt(text: string, index: number): string {
  *
  * @returns `undefined` if there is no such command.
  */
-export function fillCommandOf(connect: Connect): string | undefined {
+export function downloadCommandOf(connect: Connect): string | undefined {
   const program = processOf(connect);
   if (program === undefined) return undefined;
   const run = readPackageRun([program.command, ...program.args]);
-  return run === undefined ? undefined : fillCommand(run);
+  return run === undefined ? undefined : downloadCommandFor(run);
 }
 
 /** Returns a command that installs a package and runs another program, which exits immediately. */
-function fillCommand({ runner, spec }: PackageRun): string {
+function downloadCommandFor({ runner, spec }: PackageRun): string {
   const name = quoteWord(spec);
   switch (runner) {
     case "npx":
@@ -309,15 +318,15 @@ export function lineEndingsFix(path: string): string {
 }
 
 function registryFix(program: string): string {
-  const own = isPython(program) ? "UV_DEFAULT_INDEX" : "npm_config_registry";
+  const variable = isPython(program) ? "UV_DEFAULT_INDEX" : "npm_config_registry";
   return "Check the network. Behind a proxy, set HTTPS_PROXY where the gateway runs; for a private " +
-    `registry, set ${own} in "env" of the server's entry`;
+    `registry, set ${variable} in "env" of the server's entry`;
 }
 
-function nodeFinding(named: string, needs: string | undefined, has?: string) {
+function describeWrongNode(packageName: string, needs: string | undefined, has?: string) {
   const found = has === undefined ? "" : `, but was started with Node.js ${has}`;
   return {
-    message: `${named} needs Node.js ${needs ?? ""}${found}`,
+    message: `${packageName} needs Node.js ${needs ?? ""}${found}`,
     fix: "Install that version of Node.js, and make sure that it comes first on the PATH of the " +
       'gateway, or of the server\'s entry ("env")',
   };

@@ -1,13 +1,13 @@
 /**
- * Known causes of server failures: finds the cause in a server's output. Loaded when a server fails.
- * Starts nothing and reads no files. Imports `config`.
+ * Finds known causes of failures in the output of a local server. Loaded when a server fails. Starts no
+ * processes and reads no files. Imports `config`.
  *
  * @module
  */
 
 export {
+  downloadCommandOf,
   failFastVariables,
-  fillCommandOf,
   findLocalCause,
   lineEndingsFix,
   type LocalFinding,

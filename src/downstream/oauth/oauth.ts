@@ -82,7 +82,10 @@ export class OAuth implements ServerAuth {
   }
 
   /** Gets a token after a refusal, so that the request can be repeated. */
-  async recover(refusal: Response, { sent, signal }: RecoverOptions): Promise<void> {
+  async recover(
+    refusal: Response,
+    { sentAuthorization: sent, signal }: RecoverOptions,
+  ): Promise<void> {
     try {
       await untilAborted(this.#reading ??= this.#read(), signal);
       if (this.#isNewerThan(sent)) return;

@@ -70,7 +70,7 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
   const complete = (): void => {
     // A fast user may finish before the client confirms the elicitation.
     if (channel.supports("url") && (asked ?? "client") === "client") {
-      channel.linkDone({ elicitationId: id });
+      channel.notifyLinkDone({ elicitationId: id });
     }
   };
   attempt.done.then(() => {
@@ -102,7 +102,7 @@ async function askClient(
   const message = `The server "${server}" needs you to log in at ${new URL(page).host}. ` +
     "Open the link and log in; the call then continues automatically.";
   const params = { mode: "url", elicitationId: id, url: page, message };
-  const { kind } = await channel.ask({ kind: "url", params }, signal);
+  const { kind } = await channel.requestInput({ kind: "url", params }, signal);
   switch (kind) {
     case "accepted":
       return "client";

@@ -113,7 +113,10 @@ export class HttpRequester {
         await response.body?.cancel();
         if (recovered.has(response.status)) throw stillRefused(response, url);
         recovered.add(response.status);
-        await this.#authorization.recover(response, { sent, signal: request.signal });
+        await this.#authorization.recover(response, {
+          sentAuthorization: sent,
+          signal: request.signal,
+        });
         continue;
       }
       if (response.status === 411 && !this.#wantsLength) {

@@ -91,7 +91,7 @@ class RemoteTransport implements Transport {
   }
 
   /** The reason why the session ended, as a sentence. */
-  lastWords(): Promise<string> {
+  readLastOutput(): Promise<string> {
     const message = this.channel.failure?.message ?? "";
     return Promise.resolve(
       message === "" ? "" : `${message[0]?.toUpperCase()}${message.slice(1)}.`,

@@ -39,7 +39,7 @@ export interface OpenOptions {
   readonly onHeaders: (headers: Readonly<Record<string, string>>) => void;
 }
 
-/** The server answered in a way that ends its start; the message goes to the agent. */
+/** The handshake with a server failed because of its answer; the message goes to the agent. */
 export class HandshakeError extends Error {
   /** The name of the class. */
   override readonly name = "HandshakeError";
@@ -76,7 +76,7 @@ export class CatalogError extends Error {
   override readonly name = "CatalogError";
 }
 
-/** Options of asking for a page of the tools. */
+/** Options of requesting a page of the tools. */
 export interface ListOptions {
   /** The cursor of the page before it; `undefined` for the first page. */
   readonly cursor: string | undefined;
@@ -120,12 +120,12 @@ export interface InvokeOptions {
   readonly onProgress: (params: Readonly<Record<string, unknown>>) => void;
 }
 
-/** A question that changes nothing at the server: whether it is there, or what its tools are. */
+/** A request that changes nothing at the server: a ping, or a request for its tools. */
 export type ProbeKind = "alive" | "tools";
 
 /**
- * A request of a server: answered by the gateway, or for input of the client that declared the
- * capability, with the server's name where a person reads it.
+ * A request of a server. The gateway answers it itself with `result`, or forwards it to the client, which
+ * must have declared the capability. The text that a person reads begins with the server's name.
  */
 export type ServerRequest =
   | { readonly kind: "own"; readonly result: Payload }
@@ -137,14 +137,14 @@ export type ServerNotification =
   | { readonly kind: "log" | "link-done"; readonly params: Readonly<Record<string, unknown>> };
 
 /**
- * A message's part in a connection, for transports that treat it in a special manner: `open` opens the
- * connection, `opened` completes the opening, `cancel` withdraws a request.
+ * The special role of a message in a connection, for transports that need to know it: `open` opens the
+ * connection, `opened` completes the opening, `cancel` cancels a request.
  */
 export type Phase = "open" | "opened" | "cancel";
 
-/** All that the gateway knows about the messages of a group of revisions on a connection to a server. */
+/** Encodes and decodes the messages of a group of revisions on a connection to a server. */
 export interface ServerCodec {
-  /** The methods with a special part in a connection. */
+  /** The methods that have a special role in a connection. */
   readonly phases: Readonly<Record<string, Phase>>;
   /**
    * Negotiates the revision and the capabilities with a server.
@@ -154,7 +154,7 @@ export interface ServerCodec {
    */
   open(peer: Peer, options: OpenOptions): Promise<ServerInfo | undefined>;
   /**
-   * Asks for a page of the tools: the first if there is no cursor.
+   * Requests a page of the tools: the first if there is no cursor.
    *
    * @throws {CatalogError} The answer is an error, or not a list.
    */

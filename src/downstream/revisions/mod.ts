@@ -59,7 +59,7 @@ export async function openServer(peer: Peer, options: OpenOptions): Promise<Open
   throw new HandshakeError("it speaks no revision of MCP that this gateway knows");
 }
 
-/** Returns the part of a method in a connection, in whichever revision. */
+/** Returns the special role of a method in a connection, in any revision. */
 export function phaseOf(method: string | undefined): Phase | undefined {
   if (method === undefined) return undefined;
   const codec = CODECS.find(({ phases }) => Object.hasOwn(phases, method));

@@ -2,8 +2,8 @@ import type { ConnectMemory } from "../../config/mod.ts";
 import { type Channel, createMemoryChannels, MAX_MESSAGE_BYTES } from "../../jsonrpc/mod.ts";
 import type { Transport } from "./transport.ts";
 
-/** Characters at each end of a message that are kept if it is too long. */
-const KEPT = 500;
+/** Length of the excerpts from both ends of a message that is too long, in UTF-16 code units. */
+const EXCERPT_LENGTH = 500;
 
 /** Opens a connection to a server in this process. */
 export function openMemory(
@@ -14,7 +14,7 @@ export function openMemory(
   serve(theirs);
   return {
     channel: limitMessages(ours, maxBytes),
-    lastWords: () => Promise.resolve(""),
+    readLastOutput: () => Promise.resolve(""),
     kill: () => void ours.close(),
     end: () => ours.close(),
   };
@@ -29,7 +29,7 @@ function limitMessages(channel: Channel, maxBytes: number): Channel {
         closed: (cause) => handler.closed(cause),
         message: (text, bytes) => {
           if (bytes <= maxBytes) return handler.message(text, bytes);
-          const [head, tail] = [text.slice(0, KEPT), text.slice(-KEPT)];
+          const [head, tail] = [text.slice(0, EXCERPT_LENGTH), text.slice(-EXCERPT_LENGTH)];
           handler.dropped({ reason: "too-long", bytes, head, tail });
         },
       }),

@@ -1,7 +1,7 @@
 /**
- * The transports to servers: processes of ours, remote servers, servers in this process. No other
- * part depends on the kind of a connection. The remote transport has its own folder, `remote/`, which is
- * loaded when it is used. Passes messages on without reading them. Imports `config`, `jsonrpc` and the
+ * The transports to servers: to processes that the gateway starts, to remote servers, and to servers in
+ * this process. Only this folder depends on the kind of a connection. The remote transport has its own
+ * folder, `remote/`, which is loaded when it is used. Passes messages on without reading them. Imports `config`, `jsonrpc` and the
  * leaves.
  *
  * @module
@@ -19,7 +19,7 @@ import type { LocalFinding } from "../causes/mod.ts";
 import { openStdio, type StdioContext } from "./stdio_transport.ts";
 import type { Transport } from "./transport.ts";
 
-export { NoRoom, Processes } from "./processes.ts";
+export { Processes, ProcessLimitReached } from "./processes.ts";
 export { StartFailure, type StartFailureKind } from "./start_failure.ts";
 export type { StdioContext } from "./stdio_transport.ts";
 export type { GracePeriods, Transport } from "./transport.ts";
@@ -36,15 +36,15 @@ export interface TransportKind {
   readonly network: "pipe" | "tcp";
   /** The verb for data that is not a message, as in "what the server sent". */
   readonly verb: "wrote to stdout" | "sent";
-  /** Whether a start may have to download the server. */
+  /** Whether the server's program may have to be downloaded when it is started. */
   mayDownload(): boolean;
   /** Opens a connection. */
   open(config: ServerConfig, context: TransportContext): Transport | Promise<Transport>;
   /** Finds the cause of a failure in the server's last output. */
-  findCause(words: string, server: string): Promise<LocalFinding | undefined>;
+  findCause(output: string, server: string): Promise<LocalFinding | undefined>;
 }
 
-/** Describes a kind of connection. A new kind is a type error until it is described here. */
+/** Returns the kind of a connection. The type checker reports a kind that has no case here. */
 export function transportKind(connect: Connect): TransportKind {
   switch (connect.kind) {
     case "stdio":
@@ -72,7 +72,7 @@ export async function openTransport(
   return await transportKind(config.connect).open(config, context);
 }
 
-// Each part that is not in the start of every gateway is loaded when it is used.
+// The gateway starts faster because these functions import a transport only when it is used.
 
 function stdio(connect: ConnectStdio): TransportKind {
   return {
@@ -80,9 +80,9 @@ function stdio(connect: ConnectStdio): TransportKind {
     verb: "wrote to stdout",
     mayDownload: () => downloads([connect.command, ...connect.args]),
     open: (config, context) => openStdio(config, { ...context, connect }),
-    async findCause(words, name) {
+    async findCause(output, name) {
       const { findLocalCause } = await import("../causes/mod.ts");
-      return findLocalCause(words, { name, connect });
+      return findLocalCause(output, { name, connect });
     },
   };
 }

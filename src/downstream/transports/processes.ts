@@ -3,13 +3,13 @@ import type { Log } from "../../log.ts";
 import { signalGroup } from "./process_group.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** The limit of processes is reached, which says nothing about the server. */
-export class NoRoom extends DownstreamError {
+/** A server cannot be started because the limit of processes is reached; the server did not fail. */
+export class ProcessLimitReached extends DownstreamError {
   /**
    * Creates the error for the agent.
    *
    * @param server Name of the server.
-   * @param most Limit of processes.
+   * @param max Limit of processes.
    */
   constructor(server: string, max: number) {
     const message = `Server "${server}" is not available: the gateway runs ${max} server ` +
@@ -19,7 +19,7 @@ export class NoRoom extends DownstreamError {
   }
 }
 
-/** The processes of all servers of a gateway: limits their number, and has the watchdog end them. */
+/** The process groups of all servers. Limits their number, and registers them with the watchdog. */
 export class Processes {
   readonly #max: number;
   readonly #groups = new Set<number>();
@@ -28,7 +28,7 @@ export class Processes {
   /**
    * Starts with no processes.
    *
-   * @param most Limit of processes.
+   * @param max Limit of processes.
    * @param log Receives a warning if the watchdog cannot be started.
    */
   constructor(max: number, log: Log) {
@@ -37,7 +37,7 @@ export class Processes {
   }
 
   /** Limit of processes. */
-  get most(): number {
+  get max(): number {
     return this.#max;
   }
 
@@ -57,7 +57,7 @@ export class Processes {
     if (this.#groups.delete(groupId)) this.#watchdog.unregister(groupId);
   }
 
-  /** Kills all of them immediately, including those of ending sessions. */
+  /** Kills all process groups immediately, including those of ending sessions. */
   kill(): void {
     for (const groupId of this.#groups) signalGroup(groupId, "SIGKILL");
   }

@@ -1,7 +1,7 @@
 import { type ConnectStdio, resolvePath } from "../../config/mod.ts";
 import { CommandLineError } from "./windows_command.ts";
 
-/** Why a command could not be started. */
+/** The reason why a command could not be started. */
 export type StartFailureKind =
   | "folder-not-found"
   | "folder-is-file"
@@ -23,7 +23,7 @@ export class StartFailure extends Error {
   override readonly name = "StartFailure";
   /** The cause. */
   readonly kind: StartFailureKind;
-  /** The interpreter of a script, or the target of a link. */
+  /** The interpreter of the script, or the target of the link, that is missing. */
   readonly subject: string | undefined;
   /** The file of the command, if there is one. */
   readonly path: string | undefined;
@@ -47,15 +47,15 @@ export class StartFailure extends Error {
   }
 }
 
-/** Bytes of a file that are read to find out its type. */
+/** Number of bytes of a file that are read to find out its type. */
 const HEAD_BYTES = 256;
 
 /**
  * Finds out why a command could not be started. The system reports "not found" for five different
- * faults, so the files are examined.
+ * causes, so the files are examined.
  *
  * @param cause The error that was thrown.
- * @param attempt The command, and the environment of its process.
+ * @param context The command, and the environment of its process.
  */
 export function explainStart(
   cause: unknown,
@@ -71,17 +71,16 @@ export function explainStart(
   };
   if (cause instanceof CommandLineError) return fail("other", cause.message);
   if (cause instanceof Deno.errors.NotCapable) {
-    // The gateway was started with narrowed permissions, and the entry was added later.
+    // The gateway was started with --allow-run for some commands, and the entry was added later.
     return fail(
       "not-permitted",
       `the gateway's own permissions do not allow it to run the command "${command}"; the operator ` +
         "must start the gateway with the flags that `agent-mcp-gateway permissions` prints",
     );
   }
-  const folder = folderTrouble(connect.cwd);
-  if (folder !== undefined) return fail(...folder);
-  const trouble = path === undefined ? undefined : fileTrouble(command, path);
-  if (trouble !== undefined) return fail(...trouble);
+  const failure = examineFolder(connect.cwd) ??
+    (path === undefined ? undefined : examineFile(command, path));
+  if (failure !== undefined) return fail(...failure);
   if (cause instanceof Deno.errors.PermissionDenied) {
     return fail("not-allowed", `its command "${command}" may not be run`);
   }
@@ -94,11 +93,15 @@ export function explainStart(
     : fail("command-not-found", `its command "${command}" was not found`);
 }
 
-type FailureText = readonly [kind: StartFailureKind, message: string, subject?: string | undefined];
+type FailureDescription = readonly [
+  kind: StartFailureKind,
+  message: string,
+  subject?: string | undefined,
+];
 
-function folderTrouble(cwd: string | undefined): FailureText | undefined {
+function examineFolder(cwd: string | undefined): FailureDescription | undefined {
   if (cwd === undefined) return undefined;
-  const info = look(() => Deno.statSync(cwd));
+  const info = tryRead(() => Deno.statSync(cwd));
   if (info === "missing") {
     return ["folder-not-found", 'its working folder ("cwd") does not exist'];
   }
@@ -112,16 +115,16 @@ function findFile({ command, cwd }: ConnectStdio, env: Readonly<Record<string, s
   const folders = isPath ? [""] : (env["PATH"] ?? "").split(":");
   for (const folder of folders) {
     const path = resolvePath(cwd ?? Deno.cwd(), folder, command);
-    const info = look(() => Deno.lstatSync(path));
+    const info = tryRead(() => Deno.lstatSync(path));
     if (info !== undefined && info !== "missing") return path;
   }
   return undefined;
 }
 
-function fileTrouble(command: string, path: string): FailureText | undefined {
-  const info = look(() => Deno.statSync(path));
+function examineFile(command: string, path: string): FailureDescription | undefined {
+  const info = tryRead(() => Deno.statSync(path));
   if (info === "missing") {
-    const target = look(() => Deno.readLinkSync(path));
+    const target = tryRead(() => Deno.readLinkSync(path));
     return [
       "dangling-link",
       `its command "${command}" is a link to a file that does not exist`,
@@ -135,7 +138,7 @@ function fileTrouble(command: string, path: string): FailureText | undefined {
   if (((info.mode ?? 0) & 0o111) === 0) {
     return ["not-executable", `its command "${command}" is a file that is not executable`];
   }
-  const head = look(() => readHead(path));
+  const head = tryRead(() => readHead(path));
   if (head === undefined || head === "missing") return undefined;
   if (head.startsWith("\x7fELF")) {
     return [
@@ -152,7 +155,9 @@ function fileTrouble(command: string, path: string): FailureText | undefined {
       interpreter.trimEnd(),
     ];
   }
-  if (interpreter === "" || look(() => Deno.statSync(interpreter)) !== "missing") return undefined;
+  if (interpreter === "" || tryRead(() => Deno.statSync(interpreter)) !== "missing") {
+    return undefined;
+  }
   return [
     "interpreter-not-found",
     `its command "${command}" is a script for "${interpreter}", which does not exist`,
@@ -167,8 +172,8 @@ function readHead(path: string): string {
   return new TextDecoder("latin1").decode(bytes.subarray(0, count));
 }
 
-/** Returns what `read` returns, "missing" if the file does not exist, `undefined` if it is not readable. */
-function look<T>(read: () => T): T | "missing" | undefined {
+/** Returns the result of `read`: "missing" if the file does not exist, `undefined` if it is not readable. */
+function tryRead<T>(read: () => T): T | "missing" | undefined {
   try {
     return read();
   } catch (cause) {

@@ -3,8 +3,8 @@ import { DownstreamError } from "../../errors.ts";
 import { type ByteSource, LineChannel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { redact } from "../../redact.ts";
-import { groupEnds, signalGroup } from "./process_group.ts";
-import { NoRoom, type Processes } from "./processes.ts";
+import { signalGroup, waitForGroupEnd } from "./process_group.ts";
+import { type Processes, ProcessLimitReached } from "./processes.ts";
 import { redactExcerpt, secretsOf } from "../secrets.ts";
 import { explainStart } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
@@ -13,19 +13,19 @@ import { type CommandLine, windowsCommand } from "./windows_command.ts";
 import { within } from "../../within.ts";
 
 /** Time to wait for the exit status and the stderr of a process that is ending, in milliseconds. */
-const LAST_WORDS_MS = 100;
+const LAST_OUTPUT_TIMEOUT_MS = 100;
 
 /** The context in which a server's process is started. */
 export interface StdioContext {
   /** Receives the lines of its stderr, at debug level. */
   readonly log: Log;
-  /** Counts the process. */
+  /** Limits the number of processes. */
   readonly processes: Processes;
   /** Size limit of a message, in bytes; default 64 MiB. */
   readonly maxBytes?: number;
 }
 
-/** A server as a process of ours, in a process group of its own, spoken to over its pipes. */
+/** The transport to a server that the gateway runs as a process, in its own process group, over its pipes. */
 export class StdioTransport implements Transport {
   readonly channel: LineChannel;
   readonly pid: number;
@@ -34,7 +34,7 @@ export class StdioTransport implements Transport {
   readonly #stderr: StderrTail;
   readonly #processes: Processes;
   #exit: Deno.CommandStatus | undefined;
-  readonly #inputTimeUp = Promise.withResolvers<void>();
+  readonly #inputDeadline = Promise.withResolvers<void>();
   #ending: Promise<void> | undefined;
 
   constructor(
@@ -47,7 +47,7 @@ export class StdioTransport implements Transport {
     this.pid = child.pid;
     processes.add(child.pid);
     const limits = maxBytes === undefined ? {} : { maxBytes };
-    this.channel = new LineChannel(readInto(child.stdout), child.stdin, limits);
+    this.channel = new LineChannel(reuseReadBuffer(child.stdout), child.stdin, limits);
     const home = Deno.env.get("HOME");
     this.#stderr = new StderrTail(child.stderr, {
       clean: (lines) => redact(lines, secrets, home),
@@ -57,17 +57,17 @@ export class StdioTransport implements Transport {
     this.exited = child.status.then((status) => this.#exit = status);
   }
 
-  async lastWords(): Promise<string> {
-    await within(Promise.all([this.#child.status, this.#stderr.done]), LAST_WORDS_MS);
+  async readLastOutput(): Promise<string> {
+    await within(Promise.all([this.#child.status, this.#stderr.done]), LAST_OUTPUT_TIMEOUT_MS);
     const exit = this.#exit;
-    const how = exit === undefined
+    const exitText = exit === undefined
       ? ""
       : exit.signal === null
       ? `It exited with code ${exit.code}.`
       : `It was ended by ${exit.signal}.`;
-    const said = this.#stderr.text();
-    const quote = said === "" ? "" : `Its last lines on stderr:\n${said}`;
-    return [how, quote].filter((part) => part !== "").join(" ");
+    const lastLines = this.#stderr.text();
+    const quote = lastLines === "" ? "" : `Its last lines on stderr:\n${lastLines}`;
+    return [exitText, quote].filter((part) => part !== "").join(" ");
   }
 
   kill(): void {
@@ -76,23 +76,25 @@ export class StdioTransport implements Transport {
 
   end(gracePeriods: GracePeriods): Promise<void> {
     this.#ending ??= this.#end(gracePeriods);
-    // The shortest of all times applies: a slow end must not delay the exit of the gateway.
-    void within(this.#child.status, gracePeriods.inputMs).then(() => this.#inputTimeUp.resolve());
+    // The shortest of the given times applies: a slow end must not delay the exit of the gateway.
+    void within(this.#child.status, gracePeriods.inputMs).then(() => this.#inputDeadline.resolve());
     return this.#ending;
   }
 
   async #end(gracePeriods: GracePeriods): Promise<void> {
     // The wait is limited, because the server may not read the queued input.
-    const inputTaken = this.channel.endWriting();
-    await Promise.race([inputTaken.then(() => this.#child.status), this.#inputTimeUp.promise]);
+    const inputWritten = this.channel.endWriting();
+    await Promise.race([inputWritten.then(() => this.#child.status), this.#inputDeadline.promise]);
     // Its children may still run after the server itself has ended.
-    if (signalGroup(this.pid, "SIGTERM") && !await groupEnds(this.pid, gracePeriods.terminateMs)) {
+    if (
+      signalGroup(this.pid, "SIGTERM") && !await waitForGroupEnd(this.pid, gracePeriods.terminateMs)
+    ) {
       signalGroup(this.pid, "SIGKILL");
     }
     await this.#child.status;
     this.#processes.remove(this.pid);
-    // A process that left the group may hold the pipes open; they are not waited for.
-    await within(Promise.all([this.channel.close(), this.#stderr.done]), LAST_WORDS_MS);
+    // The wait is limited, because a process that left the group may hold the pipes open.
+    await within(Promise.all([this.channel.close(), this.#stderr.done]), LAST_OUTPUT_TIMEOUT_MS);
   }
 }
 
@@ -100,7 +102,7 @@ export class StdioTransport implements Transport {
  * Starts a server's process.
  *
  * @param config The server's entry.
- * @param context Its command, the log, and the count of processes.
+ * @param context Its command, the log, and the processes.
  * @throws {DownstreamError} `SERVER_UNAVAILABLE` if the command cannot be started.
  */
 export function openStdio(
@@ -108,7 +110,7 @@ export function openStdio(
   context: StdioContext & { readonly connect: ConnectStdio },
 ): StdioTransport {
   const { connect, processes } = context;
-  if (!processes.hasRoom) throw new NoRoom(config.name, processes.most);
+  if (!processes.hasRoom) throw new ProcessLimitReached(config.name, processes.max);
   const secrets = secretsOf(config);
   const env = childEnvironment(
     { env: connect.env, inheritEnv: config.options.inheritEnv },
@@ -125,12 +127,12 @@ export function openStdio(
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
-      // A process group of its own. On Windows, this would open a console window.
+      // Creates a process group. On Windows, it would open a console window instead.
       detached: Deno.build.os !== "windows",
     });
     return new StdioTransport(command.spawn(), { ...context, server: config.name, secrets });
-  } catch (thrown) {
-    const cause = explainStart(thrown, { connect, env });
+  } catch (error) {
+    const cause = explainStart(error, { connect, env });
     const message = `Server "${config.name}" is not available: ${
       redactExcerpt(cause.message, config)
     }.`;
@@ -148,16 +150,16 @@ function exists(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {
-    // An unreadable file counts as missing; Deno itself looks once more.
+    // An unreadable file counts as missing; Deno then reports why the command cannot be started.
     return false;
   }
 }
 
-/** Maximum size of one read, in bytes. */
+/** Size of the read buffer, in bytes. */
 const READ_BYTES = 64 * 1024;
 
-/** Reads a stream into the same memory each time, instead of into new memory. */
-function readInto(stream: ReadableStream<Uint8Array>): ByteSource {
+/** Reads a stream into the same buffer each time, which is faster than into new ones. */
+function reuseReadBuffer(stream: ReadableStream<Uint8Array>): ByteSource {
   return {
     getReader() {
       const reader = stream.getReader({ mode: "byob" });

@@ -12,7 +12,7 @@ export interface GracePeriods {
 export interface Transport {
   /** Carries the messages. */
   readonly channel: Channel;
-  /** The process id, if the server is a process of ours. */
+  /** The id of the server's process, if the gateway started one. */
   readonly pid?: number;
   /** Resolves when that process has ended; its children may hold the channel open for longer. */
   readonly exited?: Promise<unknown>;
@@ -22,10 +22,10 @@ export interface Transport {
   setHeaders?(headers: Readonly<Record<string, string>>): void;
   /**
    * Returns the last output of the server, such as its last lines on stderr, and its exit code; without
-   * secrets, at most 20 lines and 2 KB. Empty if there is none. Waits a moment for the output of a
-   * process that is ending.
+   * secrets, at most 20 lines and 2 KB. Empty if there is none. If the process is ending, waits
+   * briefly for its output.
    */
-  lastWords(): Promise<string>;
+  readLastOutput(): Promise<string>;
   /** Kills everything that was started for the connection, immediately. */
   kill(): void;
   /**

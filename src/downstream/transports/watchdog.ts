@@ -1,8 +1,9 @@
 import type { Log } from "../../log.ts";
 
 /**
- * Reads `+ID` and `-ID` lines, and ends the remaining groups when its input ends, which happens when the
- * gateway has ended for any reason. It ignores signals that are meant for the gateway.
+ * A shell script that reads `+ID` and `-ID` lines, and ends the remaining groups at the end of its input.
+ * The input ends when the gateway has ended for any reason. The script ignores signals that are meant for
+ * the gateway.
  */
 const SCRIPT = `trap '' INT TERM HUP
 groups=' '
@@ -14,12 +15,12 @@ while read -r line; do
   esac
 done
 for id in $groups; do kill -s TERM -- "-$id" 2>/dev/null; done
-for turn in 1 2 3 4 5 6 7 8 9 10; do
-  left=' '
-  for id in $groups; do kill -s 0 -- "-$id" 2>/dev/null && left="$left$id "; done
-  groups=$left
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+  alive=' '
+  for id in $groups; do kill -s 0 -- "-$id" 2>/dev/null && alive="$alive$id "; done
+  groups=$alive
   [ "$groups" != ' ' ] || exit 0
-  # A sleep that knows no fractions takes the whole second at once.
+  # A sleep that accepts no fractions waits for the whole second.
   sleep 0.1 2>/dev/null || { sleep 1; break; }
 done
 for id in $groups; do kill -s KILL -- "-$id" 2>/dev/null; done
@@ -34,7 +35,7 @@ export class Watchdog {
   readonly #encoder = new TextEncoder();
   #child: Deno.ChildProcess | undefined;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
-  #isGone = Deno.build.os === "windows";
+  #isOff = Deno.build.os === "windows";
 
   /**
    * Starts nothing yet.
@@ -47,7 +48,7 @@ export class Watchdog {
 
   /** Registers a group, to be ended if the gateway is killed. */
   register(groupId: number): void {
-    if (this.#isGone) return;
+    if (this.#isOff) return;
     this.#start();
     this.#write(`+${groupId}\n`);
   }
@@ -59,7 +60,7 @@ export class Watchdog {
 
   /** Ends the watchdog, which ends the groups that are still registered. */
   async close(): Promise<void> {
-    this.#isGone = true;
+    this.#isOff = true;
     await this.#writer?.close().catch(() => {});
     await this.#child?.status;
   }
@@ -77,8 +78,8 @@ export class Watchdog {
       this.#writer = this.#child.stdin.getWriter();
       this.#writer.closed.catch(() => {});
     } catch (error) {
-      this.#isGone = true;
-      this.#log.warn("There is no watchdog: servers may be left should the gateway be killed", {
+      this.#isOff = true;
+      this.#log.warn("There is no watchdog: servers may keep running if the gateway is killed", {
         reason: error instanceof Error ? error.message : String(error),
       });
     }
@@ -86,7 +87,7 @@ export class Watchdog {
 
   #write(line: string): void {
     this.#writer?.write(this.#encoder.encode(line)).catch(() => {
-      this.#isGone = true;
+      this.#isOff = true;
       this.#writer = undefined;
     });
   }

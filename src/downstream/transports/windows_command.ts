@@ -14,20 +14,20 @@ export interface WindowsContext {
   readonly env: Readonly<Record<string, string>>;
   /** The folder of the process; by default the current one. */
   readonly cwd?: string;
-  /** Whether there is a file of this path. */
+  /** Whether a file exists. */
   readonly exists: (path: string) => boolean;
 }
 
-/** A command cannot be started with these arguments; the message goes to the agent. */
+/** A command cannot be started with its arguments; the message goes to the agent. */
 export class CommandLineError extends Error {
   override readonly name = "CommandLineError";
 }
 
-const STARTABLE = [".com", ".exe", ".bat", ".cmd"];
+const EXECUTABLE_EXTENSIONS = [".com", ".exe", ".bat", ".cmd"];
 const SCRIPT = /\.(?:bat|cmd)$/i;
 
-/** Characters that mean nothing to `cmd.exe`, nor to a script that looks at its arguments. */
-const PLAIN = /^[\w\-.:/\\@+#$]*[\w\-.:/@+#$]$/;
+/** Arguments without a special meaning for `cmd.exe` or for a script that parses its arguments. */
+const NEEDS_NO_QUOTES = /^[\w\-.:/\\@+#$]*[\w\-.:/@+#$]$/;
 
 /**
  * Finds out how to start a command on Windows. `npx` there is a script, `npx.cmd`, which only `cmd.exe`
@@ -35,7 +35,7 @@ const PLAIN = /^[\w\-.:/\\@+#$]*[\w\-.:/@+#$]$/;
  *
  * @param entry Name or path of the command, and its arguments, as in the server's entry.
  * @param context The environment, the folder, and the files.
- * @returns The command unchanged if no file is found: starting it then reports that.
+ * @returns The command unchanged if no file is found; its start then fails.
  * @throws {CommandLineError} if an argument cannot be passed to a script.
  */
 export function windowsCommand(
@@ -47,9 +47,9 @@ export function windowsCommand(
   if (!SCRIPT.test(file)) return { file, args, raw: false };
   const line = [quote(file.replaceAll("/", "\\")), ...args.map(quoteArgument)].join(" ");
   return {
-    file: valueOf("COMSPEC", context.env) ?? "cmd.exe",
-    // No start-up commands of the user (/d), the extensions that quoting relies on (/e), nothing
-    // special about `!` (/v), and only the outermost quotes taken away (/s).
+    file: variableOf("COMSPEC", context.env) ?? "cmd.exe",
+    // /d skips start-up commands of the user, /e:on enables the extensions that the quoting needs, /v:off
+    // takes the special meaning from `!`, and /s removes only the outermost quotes.
     args: ["/d", "/e:on", "/v:off", "/s", "/c", `"${line}"`],
     raw: true,
   };
@@ -62,24 +62,28 @@ export function windowsCommand(
 function findFile(command: string, { env, cwd, exists }: WindowsContext): string | undefined {
   const names = fileNames(command, env);
   if (!/[\\/:]/.test(command)) {
-    const folders = listFolders(valueOf("PATH", env) ?? "");
+    const folders = listFolders(variableOf("PATH", env) ?? "");
     return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(exists);
   }
   const isRelative = cwd !== undefined && !/^(?:[\\/]|[A-Za-z]:)/.test(command);
   return names.map((name) => isRelative ? join(cwd, name) : name).find(exists);
 }
 
-/** Returns the file names of a command. All have an extension: `npx` beside `npx.cmd` is for Unix. */
+/** Returns the possible file names of a command. All have an extension: a file `npx` beside `npx.cmd` is for Unix. */
 function fileNames(command: string, env: Readonly<Record<string, string>>): string[] {
-  const listed = (valueOf("PATHEXT", env) ?? "").split(";").map((text) => text.trim());
-  const known = listed.filter((extension) => STARTABLE.includes(extension.toLowerCase()));
-  const extensions = known.length > 0 ? known : STARTABLE;
+  const listed = (variableOf("PATHEXT", env) ?? "").split(";").map((text) => text.trim());
+  const known = listed.filter((extension) =>
+    EXECUTABLE_EXTENSIONS.includes(extension.toLowerCase())
+  );
+  const extensions = known.length > 0 ? known : EXECUTABLE_EXTENSIONS;
   const longer = extensions.map((extension) => command + extension);
-  const isWhole = STARTABLE.some((extension) => command.toLowerCase().endsWith(extension));
-  return isWhole ? [command, ...longer] : longer;
+  const hasExtension = EXECUTABLE_EXTENSIONS.some((extension) =>
+    command.toLowerCase().endsWith(extension)
+  );
+  return hasExtension ? [command, ...longer] : longer;
 }
 
-/** The absolute folders of a search path, whose entries may be quoted. */
+/** Returns the absolute folders of a search path, whose entries may be quoted. */
 function listFolders(path: string): string[] {
   const entries = path.match(/(?:"[^"]*"?|[^;"])+/g) ?? [];
   return entries.map((entry) => entry.replaceAll('"', "").trim())
@@ -90,24 +94,24 @@ function join(folder: string, name: string): string {
   return /[\\/]$/.test(folder) ? folder + name : `${folder}\\${name}`;
 }
 
-function valueOf(name: string, env: Readonly<Record<string, string>>): string | undefined {
+function variableOf(name: string, env: Readonly<Record<string, string>>): string | undefined {
   const found = Object.entries(env).find(([key]) => key.toUpperCase() === name);
   return found?.[1] === "" ? undefined : found?.[1];
 }
 
 function quoteArgument(argument: string): string {
-  return PLAIN.test(argument) ? argument : quote(argument);
+  return NEEDS_NO_QUOTES.test(argument) ? argument : quote(argument);
 }
 
 /**
- * Quotes an argument so that it stays one however often `cmd.exe` reads it: once for us, and again
- * where the script passes it on (`%*`, as npm's scripts do).
+ * Quotes an argument so that it stays a single argument however often `cmd.exe` parses it: once when the
+ * script is started, and again where the script passes it on (with `%*`, as npm's scripts do).
  *
- * Between double quotes `cmd.exe` leaves everything alone but `%`, so no caret is needed, which
- * would have to be doubled for each reading. A quote is doubled: for `cmd.exe` that closes and opens
- * the quotes again, and the C runtime takes it for one quote. Backslashes are special for the C runtime
- * only before a quote. Each `%` is followed by an empty variable (no characters of the current folder's
- * name), so that no other variable can begin there; the scripts' own `%*` is not read again.
+ * Between double quotes only `%` is special for `cmd.exe`, so no caret is needed, which would have to be
+ * doubled for each parsing. A quote is doubled: `cmd.exe` closes and opens the quotes again, and the C
+ * runtime reads the two as one. Backslashes are special for the C runtime only before a quote. Each `%`
+ * is followed by `%cd:~,%`, which expands to nothing, so that the name of another variable cannot begin
+ * there. The expansion of the script's `%*` is not expanded again.
  *
  * @see {@link https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments}
  */

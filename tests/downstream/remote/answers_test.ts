@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { failure, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
-import { answerText, forCalls, OddHttp, sendStream, startStream } from "./odd_http.ts";
+import {
+  answerText,
+  FakeHttpServer,
+  forCalls,
+  sendStream,
+  startStream,
+} from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 const RESULT = { content: [] };
@@ -158,18 +164,18 @@ function sendBody(response: ServerResponse, body: string, type = "application/js
 
 for (const [what, [answer, expected]] of Object.entries(ODD)) {
   Deno.test(`[remote.no-answer] ${what}: the call fails immediately, and the session continues`, async () => {
-    await using odd = await OddHttp.start(forCalls(answer));
-    await using scene = remoteScene(odd.url);
+    await using server = await FakeHttpServer.start(forCalls(answer));
+    await using scene = remoteScene(server.url);
     const started = performance.now();
     const message = await failure(scene.call("echo"));
     assert.match(message, /^Server "files" is not available: /);
     assert.match(message, expected);
     assert.ok(performance.now() - started < 5000);
-    odd.answer = () => {};
+    server.handler = () => {};
     assert.match(resultText(await scene.call("echo")), /called echo/);
-    assert.equal(odd.count("initialize"), 1);
+    assert.equal(server.countRequests("initialize"), 1);
     // The call is not repeated: the server may have run it although its answer is unusable.
-    assert.equal(odd.count("tools/call"), 2);
+    assert.equal(server.countRequests("tools/call"), 2);
   });
 }
 
@@ -180,33 +186,33 @@ for (const [what, tool] of [["text/event-stream", "echo"], ["application/json", 
       response.write("data: {");
       setTimeout(() => response.socket?.destroy(), 10);
     });
-    await using odd = await OddHttp.start(answer);
-    await using scene = remoteScene(odd.url);
+    await using server = await FakeHttpServer.start(answer);
+    await using scene = remoteScene(server.url);
     const message = await failure(scene.call(tool));
     assert.match(message, /its connection ended\. 127\.0\.0\.1:\d+ broke off its answer\.$/);
-    odd.answer = () => {};
+    server.handler = () => {};
     assert.match(resultText(await scene.call("echo")), /called echo/);
-    assert.equal(odd.count("initialize"), 2);
+    assert.equal(server.countRequests("initialize"), 2);
   });
 }
 
 Deno.test("[remote.answers] answers in JSON are passed on unchanged", async () => {
-  const odd = '{"content":[],"big":12345678901234567890,"precise":1.10,"twice":1,"twice":2}';
-  await using server = await OddHttp.start(forCalls((response, id) => {
+  const resultJson = '{"content":[],"big":12345678901234567890,"precise":1.10,"twice":1,"twice":2}';
+  await using server = await FakeHttpServer.start(forCalls((response, id) => {
     response.writeHead(200, { "content-type": "Application/JSON; charset=utf-8" });
-    response.end(`{"jsonrpc":"2.0","id":${id},"result":${odd}}`);
+    response.end(`{"jsonrpc":"2.0","id":${id},"result":${resultJson}}`);
   }));
   await using scene = remoteScene(server.url);
-  assert.equal(resultText(await scene.call("echo")), odd);
+  assert.equal(resultText(await scene.call("echo")), resultJson);
 });
 
 for (const type of ["text/plain", "application/octet-stream", "text/html", undefined]) {
   Deno.test(`[remote.answers] JSON with the content type ${type} is read`, async () => {
-    await using odd = await OddHttp.start(forCalls((response, id) => {
+    await using server = await FakeHttpServer.start(forCalls((response, id) => {
       response.writeHead(200, type === undefined ? {} : { "content-type": type });
       response.end(answerText({ id: Number(id) }, RESULT));
     }));
-    await using scene = remoteScene(odd.url);
+    await using scene = remoteScene(server.url);
     assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
     assert.deepEqual(scene.log, []);
   });
@@ -214,16 +220,16 @@ for (const type of ["text/plain", "application/octet-stream", "text/html", undef
 
 for (const result of ["null", "7", '"done"', "[]"]) {
   Deno.test(`[remote.answers] ${result} is not a valid result of a tool`, async () => {
-    await using odd = await OddHttp.start(forCalls((response, id) => {
+    await using server = await FakeHttpServer.start(forCalls((response, id) => {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(`{"jsonrpc":"2.0","id":${id},"result":${result}}`);
     }));
-    await using scene = remoteScene(odd.url);
+    await using scene = remoteScene(server.url);
     assert.match(
       await failure(scene.call("echo")),
       /^Server "files" answered the call with (null|a number|a string|an array) instead of a result/,
     );
-    assert.equal(odd.count("tools/call"), 1);
+    assert.equal(server.countRequests("tools/call"), 1);
   });
 }
 
@@ -236,7 +242,7 @@ Deno.test("[remote.no-answer] quoted text contains no secret, not even one that 
     "canary-query",
   ];
   const [key = "", user, pass, path, query] = secrets;
-  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+  await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     if (message.method !== "tools/call") {
       if (method === "POST") response.setHeader("set-cookie", "lb=canary-cookie");
       return false;
@@ -245,7 +251,7 @@ Deno.test("[remote.no-answer] quoted text contains no secret, not even one that 
     response.writeHead(500).end(`${all} ${"x".repeat(198 - all.length + 30)}${key}`);
     return true;
   });
-  const { host } = new URL(odd.url);
+  const { host } = new URL(server.url);
   const url = `http://${user}:${pass}@${host}/${path}?key=${query}`;
   await using scene = remoteScene(url, { headers: { "x-key": key } });
   const message = await failure(scene.call("echo"));
@@ -254,33 +260,33 @@ Deno.test("[remote.no-answer] quoted text contains no secret, not even one that 
 });
 
 Deno.test("[remote.answers] events may have comments, other types, several lines and any line ends", async () => {
-  await using odd = await OddHttp.start(forCalls((response, id) => {
+  await using server = await FakeHttpServer.start(forCalls((response, id) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write(": keep-alive\r\n\r\nevent: hello\r\ndata: not for us\r\n\r\n");
     response.write(`id:\r\ndata: {"jsonrpc":"2.0",\r\ndata: "id":${id},\r`);
     setTimeout(() => response.end('\ndata: "result":{"content":[]}}\r\n\r\n'), 5);
   }));
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
 });
 
 Deno.test("[remote.answers] fields and messages that the SDK does not know arrive", async () => {
-  const odd =
+  const responseJson =
     '{"jsonrpc":"2.0","id":ID,"result":{"content":"none","isError":"perhaps"},"error":null,"more":1}';
-  await using server = await OddHttp.start(forCalls((response, id) => {
-    sendStream(response, odd.replace("ID", String(id)));
+  await using server = await FakeHttpServer.start(forCalls((response, id) => {
+    sendStream(response, responseJson.replace("ID", String(id)));
   }));
   await using scene = remoteScene(server.url);
   assert.equal(resultText(await scene.call("echo")), '{"content":"none","isError":"perhaps"}');
 });
 
 Deno.test("[remote.no-leak] a stream that stays open after its answer is closed", async () => {
-  await using odd = await OddHttp.start(forCalls((response, id) => {
+  await using server = await FakeHttpServer.start(forCalls((response, id) => {
     startStream(response, `data: ${answerText({ id: Number(id) }, RESULT)}`, "");
   }));
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
-  const [call] = odd.asked.filter(({ message }) => message.method === "tools/call");
+  const [call] = server.requests.filter(({ message }) => message.method === "tools/call");
   assert.ok(call !== undefined);
-  await until(() => odd.sockets.size <= 1);
+  await until(() => server.sockets.size <= 1);
 });

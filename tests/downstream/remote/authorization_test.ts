@@ -3,7 +3,7 @@ import type { Authorization, RecoverOptions } from "../../../src/downstream/mod.
 import { DownstreamError } from "../../../src/errors.ts";
 import { StaticHeaderAuth } from "../../../src/downstream/oauth/static_header_auth.ts";
 import { failure, resultText } from "../../contract/scene.ts";
-import { type Answer, OddHttp } from "./odd_http.ts";
+import { FakeHttpServer, type RequestHandler } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 /** Provides numbered tokens, and the next one after each refusal. */
@@ -16,7 +16,10 @@ class FakeAuthorization implements Authorization {
     return Promise.resolve(this.number === 0 ? {} : { Authorization: `Bearer t${this.number}` });
   }
 
-  recover({ status, headers }: Response, { sent }: RecoverOptions): Promise<void> {
+  recover(
+    { status, headers }: Response,
+    { sentAuthorization: sent }: RecoverOptions,
+  ): Promise<void> {
     this.recovered.push({ status, challenge: headers.get("www-authenticate"), sent });
     if (this.failure !== undefined) return Promise.reject(this.failure);
     this.number++;
@@ -25,7 +28,7 @@ class FakeAuthorization implements Authorization {
 }
 
 /** Accepts only requests with the token. */
-function guarded(token: () => string, status = 401, challenge = "Bearer"): Answer {
+function guarded(token: () => string, status = 401, challenge = "Bearer"): RequestHandler {
   return ({ headers }, response) => {
     if (headers.authorization === `Bearer ${token()}`) return false;
     response.writeHead(status, { "www-authenticate": challenge }).end();
@@ -35,33 +38,33 @@ function guarded(token: () => string, status = 401, challenge = "Bearer"): Answe
 
 Deno.test("[remote.authorization] after a refusal the token is renewed, and the request is sent again once", async () => {
   let token = "t1";
-  await using odd = await OddHttp.start(guarded(() => token));
+  await using server = await FakeHttpServer.start(guarded(() => token));
   const authorization = new FakeAuthorization();
-  await using scene = remoteScene(odd.url, { authorization });
+  await using scene = remoteScene(server.url, { authorization });
   assert.match(resultText(await scene.call("echo")), /called echo/);
   assert.deepEqual(authorization.recovered, [{
     status: 401,
     challenge: "Bearer",
     sent: undefined,
   }]);
-  assert.equal(odd.count("initialize"), 2);
+  assert.equal(server.countRequests("initialize"), 2);
   // The token expires: the call reaches its tool only with the new one.
   token = "t2";
   assert.match(resultText(await scene.call("echo")), /called echo/);
   assert.equal(authorization.recovered.at(-1)?.sent, "Bearer t1");
-  assert.equal(odd.count("tools/call"), 3);
-  assert.equal(odd.count("initialize"), 2);
+  assert.equal(server.countRequests("tools/call"), 3);
+  assert.equal(server.countRequests("initialize"), 2);
 });
 
 Deno.test("[remote.authorization] a missing scope is requested, another 403 is an error", async () => {
   const challenge = 'Bearer error="insufficient_scope", scope="write"';
-  await using odd = await OddHttp.start(guarded(() => "t2", 403, challenge));
+  await using server = await FakeHttpServer.start(guarded(() => "t2", 403, challenge));
   const authorization = new FakeAuthorization();
   authorization.number = 1;
-  await using scene = remoteScene(odd.url, { authorization });
+  await using scene = remoteScene(server.url, { authorization });
   assert.match(resultText(await scene.call("echo")), /called echo/);
   assert.deepEqual(authorization.recovered, [{ status: 403, challenge, sent: "Bearer t1" }]);
-  odd.answer = guarded(() => "never", 403, "Bearer");
+  server.handler = guarded(() => "never", 403, "Bearer");
   assert.match(await failure(scene.call("echo")), /answered with HTTP 403/);
   assert.equal(authorization.recovered.length, 1);
 });
@@ -69,29 +72,29 @@ Deno.test("[remote.authorization] a missing scope is requested, another 403 is a
 Deno.test("[remote.authorization] a missing scope is requested during the call", async () => {
   const challenge = 'Bearer error="insufficient_scope", scope="write"';
   const seen: (string | undefined)[] = [];
-  await using odd = await OddHttp.start((asked, response, request) => {
+  await using server = await FakeHttpServer.start((asked, response, request) => {
     const { authorization } = asked.headers;
     if (asked.message.method === "tools/call") seen.push(authorization);
     const status = authorization === undefined ? 401 : 403;
     return guarded(() => "t2", status, challenge)(asked, response, request);
   });
   const authorization = new FakeAuthorization();
-  await using scene = remoteScene(odd.url, { authorization });
+  await using scene = remoteScene(server.url, { authorization });
   assert.match(resultText(await scene.call("echo")), /called echo/);
   assert.deepEqual(authorization.recovered.map(({ status }) => status), [401, 403]);
   // The current token was created for the first message.
   assert.deepEqual(seen, ["Bearer t2"]);
-  odd.answer = guarded(() => "never", 403, challenge);
+  server.handler = guarded(() => "never", 403, challenge);
   assert.match(await failure(scene.call("echo")), /just asked for \(HTTP 403\)/);
   assert.equal(authorization.recovered.length, 3);
 });
 
 Deno.test("[remote.authorization] an authorization failure reaches the caller unchanged; a second refusal is final", async () => {
-  await using odd = await OddHttp.start(guarded(() => "never"));
+  await using server = await FakeHttpServer.start(guarded(() => "never"));
   const authorization = new FakeAuthorization();
   const url = "https://login.example";
   authorization.failure = new DownstreamError("AUTH_REQUIRED", "files", "Log in", { url });
-  await using scene = remoteScene(odd.url, { authorization });
+  await using scene = remoteScene(server.url, { authorization });
   assert.equal(await failure(scene.call("echo"), "AUTH_REQUIRED"), "Log in");
   authorization.failure = undefined;
   assert.match(
@@ -102,14 +105,14 @@ Deno.test("[remote.authorization] an authorization failure reaches the caller un
 });
 
 Deno.test("[remote.authorization] a configured header disables it", async () => {
-  await using odd = await OddHttp.start(guarded(() => "configured"));
+  await using server = await FakeHttpServer.start(guarded(() => "configured"));
   const authorization = new StaticHeaderAuth("files");
   const headers = { authorization: "Bearer configured" };
   {
-    await using scene = remoteScene(odd.url, { authorization, headers });
+    await using scene = remoteScene(server.url, { authorization, headers });
     assert.match(resultText(await scene.call("echo")), /called echo/);
   }
-  await using scene = remoteScene(odd.url, {
+  await using scene = remoteScene(server.url, {
     authorization,
     headers: { AUTHORIZATION: "Bearer wrong" },
   });
@@ -118,7 +121,7 @@ Deno.test("[remote.authorization] a configured header disables it", async () => 
 });
 
 Deno.test("[remote.authorization] an SSE server receives it with the stream and with every message", async () => {
-  await using odd = await OddHttp.start((asked, response, request) => {
+  await using server = await FakeHttpServer.start((asked, response, request) => {
     if (guarded(() => "t1")(asked, response, request) === true) return true;
     if (asked.method === "GET") {
       response.writeHead(200, { "content-type": "text/event-stream" });
@@ -137,7 +140,7 @@ Deno.test("[remote.authorization] an SSE server receives it with the stream and 
   });
   let stream: { write(text: string): unknown } | undefined;
   const authorization = new FakeAuthorization();
-  await using scene = remoteScene(odd.url, { authorization, kind: "sse" });
+  await using scene = remoteScene(server.url, { authorization, kind: "sse" });
   assert.deepEqual((await scene.listTools()).tools, []);
   assert.equal(authorization.recovered.length, 1);
 });

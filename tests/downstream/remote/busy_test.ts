@@ -2,11 +2,16 @@ import assert from "node:assert/strict";
 import { failure, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
 import { readRetryAfter } from "../../../src/downstream/remote/retry_after.ts";
-import { type Answer, OddHttp } from "./odd_http.ts";
+import { FakeHttpServer, type RequestHandler } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 /** Answers the first requests of a method with a status that means "busy". */
-function busy(times: number, status: number, after: string | undefined, method: string): Answer {
+function busy(
+  times: number,
+  status: number,
+  after: string | undefined,
+  method: string,
+): RequestHandler {
   let left = times;
   return ({ message }, response) => {
     if (message.method !== method || left-- <= 0) return false;
@@ -28,44 +33,44 @@ Deno.test("[remote.busy] Retry-After is in seconds or a date, and bounded", () =
 for (const status of [429, 503]) {
   for (const method of ["initialize", "tools/call"]) {
     Deno.test(`[remote.busy] ${method} is repeated after ${status}`, async () => {
-      await using odd = await OddHttp.start(busy(2, status, "0", method));
-      await using scene = remoteScene(odd.url);
+      await using server = await FakeHttpServer.start(busy(2, status, "0", method));
+      await using scene = remoteScene(server.url);
       const started = performance.now();
       assert.match(resultText(await scene.call("echo")), /called echo/);
       assert.ok(performance.now() - started >= 190, "It did not wait");
-      assert.equal(odd.count(method), 3);
+      assert.equal(server.countRequests(method), 3);
     });
   }
 
   Deno.test(`[remote.busy] if ${status} asks for too much time, the error says when to try again`, async () => {
-    await using odd = await OddHttp.start(busy(9, status, "120", "tools/call"));
-    await using scene = remoteScene(odd.url, { options: { callTimeoutMs: 60_000 } });
+    await using server = await FakeHttpServer.start(busy(9, status, "120", "tools/call"));
+    await using scene = remoteScene(server.url, { options: { callTimeoutMs: 60_000 } });
     const message = await failure(scene.call("echo"));
     const expected = new RegExp(
       `is busy \\(HTTP ${status}\\) and asks to be tried again in 120 s\\.$`,
     );
     assert.match(message, expected);
-    assert.equal(odd.count("tools/call"), 1);
+    assert.equal(server.countRequests("tools/call"), 1);
   });
 }
 
 Deno.test("[remote.busy] 429 without a time to wait is reported immediately", async () => {
-  await using odd = await OddHttp.start(busy(9, 429, undefined, "tools/call"));
-  await using scene = remoteScene(odd.url);
+  await using server = await FakeHttpServer.start(busy(9, 429, undefined, "tools/call"));
+  await using scene = remoteScene(server.url);
   assert.match(await failure(scene.call("echo")), /answered with HTTP 429\.$/);
-  assert.equal(odd.count("tools/call"), 1);
+  assert.equal(server.countRequests("tools/call"), 1);
 });
 
 Deno.test("[remote.busy] a call cancelled while the server is busy is not repeated", async () => {
-  await using odd = await OddHttp.start(busy(9, 429, "1", "tools/call"));
-  await using scene = remoteScene(odd.url);
+  await using server = await FakeHttpServer.start(busy(9, 429, "1", "tools/call"));
+  await using scene = remoteScene(server.url);
   const controller = new AbortController();
   const call = scene.call("echo", { signal: controller.signal });
   call.catch(() => {});
-  await until(() => odd.count("tools/call") === 1);
+  await until(() => server.countRequests("tools/call") === 1);
   controller.abort(new Error("enough"));
   await assert.rejects(call, /enough/);
-  await until(() => odd.count("notifications/cancelled") === 1);
+  await until(() => server.countRequests("notifications/cancelled") === 1);
   await new Promise((resolve) => setTimeout(resolve, 1100));
-  assert.equal(odd.count("tools/call"), 1);
+  assert.equal(server.countRequests("tools/call"), 1);
 });

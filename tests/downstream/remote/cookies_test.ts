@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { CookieJar } from "../../../src/downstream/remote/cookie_jar.ts";
 import { failure, resultText } from "../../contract/scene.ts";
-import { OddHttp } from "./odd_http.ts";
+import { FakeHttpServer } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 const URL_HTTP = new URL("http://mcp.example.com/v1/mcp");
@@ -66,7 +66,7 @@ Deno.test("[remote.cookies] the memory of cookies is bounded", () => {
 
 Deno.test("[remote.cookies] a balancer finds the replica of each session by its cookie", async () => {
   let opened = 0;
-  await using odd = await OddHttp.start(({ headers, message }, response) => {
+  await using server = await FakeHttpServer.start(({ headers, message }, response) => {
     if (message.method === "initialize") {
       assert.equal(headers.cookie, undefined);
       response.setHeader("set-cookie", [`lb=canary-${++opened}; Path=/`, "other=1; Path=/else"]);
@@ -77,15 +77,15 @@ Deno.test("[remote.cookies] a balancer finds the replica of each session by its 
     response.writeHead(404).end();
     return true;
   });
-  await using scene = remoteScene(odd.url, { options: { isolation: "agent" } });
+  await using scene = remoteScene(server.url, { options: { isolation: "agent" } });
   const [one, other] = ["one", "other"].map((agent) => scene.client.agent(agent));
   for (const by of [one, other, one, other]) {
     assert.ok(by !== undefined);
     assert.match(resultText(await scene.call("echo", { by })), /called echo/);
   }
-  assert.equal(odd.count("initialize"), 2);
+  assert.equal(server.countRequests("initialize"), 2);
   // Cookies are not logged.
-  odd.answer = (_, response) => (response.writeHead(500).end("canary-1 canary-2"), true);
+  server.handler = (_, response) => (response.writeHead(500).end("canary-1 canary-2"), true);
   const message = await failure(scene.call("echo", { by: one ?? scene.client.agent("one") }));
   assert.match(message, /HTTP 500/);
   assert.doesNotMatch([message, ...scene.log].join(""), /canary-1/);

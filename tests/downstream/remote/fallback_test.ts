@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { failure, resultText } from "../../contract/scene.ts";
-import { type Answer, answerText, OddHttp, sendJson } from "./odd_http.ts";
+import { answerText, FakeHttpServer, type RequestHandler, sendJson } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 /** A server of the older transport that refuses messages at its url with this status. */
-function olderServer(status: number): Answer {
+function olderServer(status: number): RequestHandler {
   let stream: ServerResponse | undefined;
   return ({ method, path, message }, response) => {
     if (method === "GET" && path === "/mcp") {
@@ -28,11 +28,11 @@ function olderServer(status: number): Answer {
 
 for (const status of [400, 404, 405]) {
   Deno.test(`[servers.remote-fallback] after ${status} to the first message, SSE is tried`, async () => {
-    await using odd = await OddHttp.start(olderServer(status));
-    await using scene = remoteScene(odd.url, { kind: "auto" });
+    await using server = await FakeHttpServer.start(olderServer(status));
+    await using scene = remoteScene(server.url, { kind: "auto" });
     assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
     assert.deepEqual(
-      odd.asked.slice(0, 3).map(({ method, path }) => `${method} ${path}`),
+      server.requests.slice(0, 3).map(({ method, path }) => `${method} ${path}`),
       ["POST /mcp", "GET /mcp", "POST /messages?session=1"],
     );
     assert.equal(scene.taps.length, 1);
@@ -41,27 +41,27 @@ for (const status of [400, 404, 405]) {
 
 Deno.test("[servers.remote-fallback] another refusal is reported, and nothing else is tried", async () => {
   for (const status of [401, 403, 406, 500, 503]) {
-    await using odd = await OddHttp.start(olderServer(status));
-    await using scene = remoteScene(odd.url, { kind: "auto" });
+    await using server = await FakeHttpServer.start(olderServer(status));
+    await using scene = remoteScene(server.url, { kind: "auto" });
     assert.match(await failure(scene.call("echo")), new RegExp(`answered with HTTP ${status}`));
-    assert.equal(odd.asked.length, 1);
+    assert.equal(server.requests.length, 1);
   }
 });
 
 Deno.test("[servers.remote-fallback] a server of neither transport is reported with both attempts", async () => {
-  await using odd = await OddHttp.start(({ method }, response) => {
+  await using server = await FakeHttpServer.start(({ method }, response) => {
     response.writeHead(method === "POST" ? 404 : 403).end();
     return true;
   });
-  await using scene = remoteScene(odd.url, { kind: "auto" });
-  const host = `127.0.0.1:${odd.port}`;
+  await using scene = remoteScene(server.url, { kind: "auto" });
+  const host = `127.0.0.1:${server.port}`;
   assert.equal(
     await failure(scene.call("echo")),
     `Server "files" is not available: ${host} answered with HTTP 404; check its url; and to GET, ` +
       `for the older SSE transport, ${host} answered with HTTP 403; check the credentials in its ` +
       "headers.",
   );
-  odd.answer = (_, response) => (response.writeHead(404).end(), true);
+  server.handler = (_, response) => (response.writeHead(404).end(), true);
   assert.equal(
     await failure(scene.call("echo")),
     `Server "files" is not available: ${host} answered with HTTP 404; check its url.`,
@@ -69,39 +69,39 @@ Deno.test("[servers.remote-fallback] a server of neither transport is reported w
 });
 
 Deno.test("[servers.remote-fallback] with a configured type there is no fallback", async () => {
-  await using odd = await OddHttp.start(olderServer(405));
+  await using server = await FakeHttpServer.start(olderServer(405));
   {
-    await using scene = remoteScene(odd.url, { kind: "http" });
+    await using scene = remoteScene(server.url, { kind: "http" });
     assert.match(await failure(scene.call("echo")), /answered with HTTP 405; check its url\.$/);
   }
   {
-    await using scene = remoteScene(odd.url, { kind: "sse" });
+    await using scene = remoteScene(server.url, { kind: "sse" });
     assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
   }
   assert.equal(
-    odd.asked.filter(({ method, path }) => `${method} ${path}` === "POST /mcp").length,
+    server.requests.filter(({ method, path }) => `${method} ${path}` === "POST /mcp").length,
     1,
   );
 });
 
 Deno.test("[servers.remote-fallback] an endpoint of another origin is not used", async () => {
-  await using odd = await OddHttp.start((_, response) => {
+  await using server = await FakeHttpServer.start((_, response) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write("event: endpoint\ndata: http://127.0.0.2:9/elsewhere\n\n");
     return true;
   });
-  await using scene = remoteScene(odd.url, { kind: "sse" });
+  await using scene = remoteScene(server.url, { kind: "sse" });
   assert.match(await failure(scene.call("echo")), /names no endpoint of its own origin/);
 });
 
 Deno.test("[remote.session-gone] the end of the stream ends an SSE session", async () => {
   let stream: ServerResponse | undefined;
   const older = olderServer(405);
-  await using odd = await OddHttp.start((asked, response, request) => {
+  await using server = await FakeHttpServer.start((asked, response, request) => {
     if (asked.method === "GET") stream = response;
     return older(asked, response, request);
   });
-  await using scene = remoteScene(odd.url, { kind: "sse" });
+  await using scene = remoteScene(server.url, { kind: "sse" });
   await scene.call("echo");
   stream?.end();
   await scene.taps[0]?.ended;
@@ -135,13 +135,13 @@ const NEWER: readonly (readonly [string, number, unknown, RegExp])[] = [
 for (const [what, status, error, expected] of NEWER) {
   for (const kind of ["auto", "http"] as const) {
     Deno.test(`[sessions.newer-revision] ${kind}: a server that ${what} receives one request`, async () => {
-      await using odd = await OddHttp.start(({ method, message: { id } }, response) => {
+      await using server = await FakeHttpServer.start(({ method, message: { id } }, response) => {
         if (method !== "POST") return false;
         return sendJson(response, { jsonrpc: "2.0", id, error }, status);
       });
-      await using scene = remoteScene(odd.url, { kind });
+      await using scene = remoteScene(server.url, { kind });
       assert.match(await failure(scene.call("echo")), expected);
-      assert.equal(odd.asked.length, 1);
+      assert.equal(server.requests.length, 1);
     });
   }
 }

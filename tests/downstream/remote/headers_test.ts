@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
-import { OddHttp } from "./odd_http.ts";
+import { FakeHttpServer } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 Deno.test("[remote.headers] every request has the configured headers and those of the protocol", async () => {
-  await using odd = await OddHttp.start();
+  await using server = await FakeHttpServer.start();
   {
     const headers = { "X-Key": "k1", authorization: "Bearer t", Accept: "text/html" };
-    await using scene = remoteScene(odd.url, { headers });
+    await using scene = remoteScene(server.url, { headers });
     assert.match(resultText(await scene.call("echo")), /called echo/);
-    await until(() => odd.asked.some(({ method }) => method === "GET"));
+    await until(() => server.requests.some(({ method }) => method === "GET"));
   }
-  for (const { headers, method, message } of odd.asked) {
+  for (const { headers, method, message } of server.requests) {
     assert.equal(headers["x-key"], "k1", method);
     assert.equal(headers.authorization, "Bearer t");
     const isFirst = message.method === "initialize";
@@ -25,22 +25,22 @@ Deno.test("[remote.headers] every request has the configured headers and those o
     }
     if (method === "GET") assert.match(headers.accept ?? "", /text\/event-stream/);
   }
-  assert.deepEqual(odd.asked.map(({ method }) => method).slice(0, 2), ["POST", "POST"]);
+  assert.deepEqual(server.requests.map(({ method }) => method).slice(0, 2), ["POST", "POST"]);
   // The session was ended properly, once.
-  assert.deepEqual(odd.asked.filter(({ method }) => method === "DELETE").length, 1);
+  assert.deepEqual(server.requests.filter(({ method }) => method === "DELETE").length, 1);
 });
 
 Deno.test("[remote.headers] a server without sessions receives neither a session id nor a DELETE", async () => {
-  await using odd = await OddHttp.start(({ method, message }, response) => {
+  await using server = await FakeHttpServer.start(({ method, message }, response) => {
     if (method !== "POST") return false;
-    if (message.method === "initialize") odd.sessions.add("undefined");
+    if (message.method === "initialize") server.sessionIds.add("undefined");
     const set = response.setHeader.bind(response);
     response.setHeader = (name, value) => name === "mcp-session-id" ? response : set(name, value);
     return false;
   });
   {
-    await using scene = remoteScene(odd.url);
-    odd.answer = ({ method, message, headers }, response) => {
+    await using scene = remoteScene(server.url);
+    server.handler = ({ method, message, headers }, response) => {
       assert.equal(headers["mcp-session-id"], undefined);
       if (method !== "POST") return false;
       if (message.id === undefined) return (response.writeHead(202).end(), true);
@@ -55,5 +55,5 @@ Deno.test("[remote.headers] a server without sessions receives neither a session
     };
     assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
   }
-  assert.equal(odd.asked.filter(({ method }) => method === "DELETE").length, 0);
+  assert.equal(server.requests.filter(({ method }) => method === "DELETE").length, 0);
 });

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { compactBytes } from "../../../src/bytes.ts";
 import { failure, resultText } from "../../contract/scene.ts";
 import { soon } from "../../contract/seen.ts";
-import { forCalls, OddHttp, startStream } from "./odd_http.ts";
+import { FakeHttpServer, forCalls, startStream } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 const TOO_LONG = /^Server "files" answered with more than 64 MiB, .*; ask for less\.$/;
@@ -30,33 +30,33 @@ const ENDLESS: Readonly<Record<string, readonly [type: string, begin: string]>> 
 for (const [what, [type, begin]] of Object.entries(ENDLESS)) {
   Deno.test(`[remote.max-bytes] ${what} without an end is read up to the limit`, async () => {
     const gone = Promise.withResolvers<void>();
-    await using odd = await OddHttp.start(forCalls((response, id) => {
+    await using server = await FakeHttpServer.start(forCalls((response, id) => {
       response.writeHead(200, { "content-type": type });
       response.write(begin.replace("ID", String(id)));
       void writeWithoutEnd(response, "x".repeat(10_000)).then(gone.resolve);
     }));
-    await using scene = remoteScene(odd.url, { maxBytes: 20_000 });
+    await using scene = remoteScene(server.url, { maxBytes: 20_000 });
     assert.match(await failure(scene.call("echo")), TOO_LONG);
     await soon("the end of the connection", gone.promise);
-    odd.answer = () => {};
+    server.handler = () => {};
     assert.match(resultText(await scene.call("echo")), /called echo/);
   });
 }
 
 Deno.test("[remote.max-bytes] a tool list without an end is not a server that does not answer", async () => {
-  await using odd = await OddHttp.start(({ message }, response) => {
+  await using server = await FakeHttpServer.start(({ message }, response) => {
     if (message.method !== "tools/list") return false;
     response.writeHead(200, { "content-type": "application/json" });
     void writeWithoutEnd(response, "[".repeat(10_000));
     return true;
   });
-  await using scene = remoteScene(odd.url, { maxBytes: 20_000 });
+  await using scene = remoteScene(server.url, { maxBytes: 20_000 });
   assert.match(await failure(scene.call("echo")), TOO_LONG);
 });
 
 Deno.test("[remote.max-bytes] a message without an end ends the session of the older transport", async () => {
   let stream: ServerResponse | undefined;
-  await using odd = await OddHttp.start(({ method, message }, response) => {
+  await using server = await FakeHttpServer.start(({ method, message }, response) => {
     if (method === "GET") {
       stream = response;
       startStream(response, "event: endpoint", "data: /mcp", "");
@@ -68,7 +68,7 @@ Deno.test("[remote.max-bytes] a message without an end ends the session of the o
     if (stream !== undefined) void writeWithoutEnd(stream, "x".repeat(10_000));
     return true;
   });
-  await using scene = remoteScene(odd.url, { kind: "sse", maxBytes: 20_000 });
+  await using scene = remoteScene(server.url, { kind: "sse", maxBytes: 20_000 });
   assert.match(
     await failure(scene.call("echo")),
     /sent a message of more than \d+ bytes on its event stream/,
@@ -79,30 +79,30 @@ Deno.test("[remote.max-bytes] a compressed answer is read up to the limit", asyn
   const megabyte = new Uint8Array(2 ** 20);
   const zeros = ReadableStream.from(Array.from({ length: 80 }, () => megabyte));
   const bomb = await new Response(zeros.pipeThrough(new CompressionStream("gzip"))).bytes();
-  await using odd = await OddHttp.start(forCalls((response) => {
+  await using server = await FakeHttpServer.start(forCalls((response) => {
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
     response.writeHead(200, headers).end(bomb);
   }));
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   assert.match(await failure(scene.call("echo")), TOO_LONG);
 });
 
 Deno.test("[remote.max-bytes] the kept part of a compressed answer takes no more than its size", async () => {
-  await using odd = await OddHttp.start((_, response) => {
+  await using server = await FakeHttpServer.start((_, response) => {
     response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(new Uint8Array(2 ** 20)));
     return true;
   });
-  const { body } = await fetch(odd.url);
+  const { body } = await fetch(server.url);
   let kept = 0;
   for await (const chunk of body ?? []) kept += compactBytes(chunk).buffer.byteLength;
   assert.ok(kept <= 2 * 2 ** 20, `${kept} bytes are kept`);
 });
 
 Deno.test("[remote.max-bytes] a compressed answer that is decoded is not called unreadable", async () => {
-  await using odd = await OddHttp.start(forCalls((response) => {
+  await using server = await FakeHttpServer.start(forCalls((response) => {
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
     response.writeHead(200, headers).end(gzipSync("{}"));
   }));
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   assert.match(await failure(scene.call("echo")), /answered with JSON that is not an MCP message/);
 });

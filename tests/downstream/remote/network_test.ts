@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { networkFailure } from "../../../src/downstream/remote/network_error.ts";
 import { failure, GRACE_PERIODS, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
-import { OddHttp } from "./odd_http.ts";
+import { FakeHttpServer } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 /** A port that nobody listens on. */
@@ -69,10 +69,10 @@ Deno.test("[errors.unreachable] a missing permission to open connections is repo
 });
 
 Deno.test("[errors.unreachable] a server may stop between calls, and start again", async () => {
-  const odd = await OddHttp.start();
-  await using scene = remoteScene(odd.url);
+  const server = await FakeHttpServer.start();
+  await using scene = remoteScene(server.url);
   assert.match(resultText(await scene.call("echo")), /called echo/);
-  await odd[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
   // The server was not reached, so a new session is tried immediately, and its error is reported.
   assert.match(await failure(scene.call("echo")), /: the connection to \S+ was refused; /);
   assert.equal(scene.taps.length, 2);
@@ -80,19 +80,19 @@ Deno.test("[errors.unreachable] a server may stop between calls, and start again
 
 Deno.test("[servers.connect-timeout] a server that accepts connections and never answers times out, and its socket is closed", async () => {
   for (const kind of ["http", "sse", "auto"] as const) {
-    await using odd = await OddHttp.start(() => true);
-    await using scene = remoteScene(odd.url, { kind, options: { connectTimeoutMs: 100 } });
+    await using server = await FakeHttpServer.start(() => true);
+    await using scene = remoteScene(server.url, { kind, options: { connectTimeoutMs: 100 } });
     assert.match(await failure(scene.call("echo")), /it did not answer within 100 ms of its start/);
-    await until(() => odd.sockets.size === 0);
+    await until(() => server.sockets.size === 0);
   }
 });
 
 Deno.test("[remote.no-leak] a cancelled call closes its socket", async () => {
   let held = 0;
-  await using odd = await OddHttp.start(({ message }) =>
+  await using server = await FakeHttpServer.start(({ message }) =>
     message.method === "tools/call" && ++held > 0
   );
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   await scene.listTools();
   const controller = new AbortController();
   const calls = [1, 2, 3].map(() => scene.call("echo", { signal: controller.signal }));
@@ -100,47 +100,49 @@ Deno.test("[remote.no-leak] a cancelled call closes its socket", async () => {
   await until(() => held === 3);
   controller.abort(new Error("enough"));
   for (const call of calls) await assert.rejects(call, /enough/);
-  await until(() => odd.count("notifications/cancelled") === 3);
+  await until(() => server.countRequests("notifications/cancelled") === 3);
   // The remaining cancellations wait for the next request.
-  const ids = odd.asked.filter(({ message }) => message.method === "tools/call")
+  const ids = server.requests.filter(({ message }) => message.method === "tools/call")
     .map(({ message }) => message.id);
-  const cancelled = odd.asked.filter(({ message }) => message.method === "notifications/cancelled")
+  const cancelled = server.requests.filter(({ message }) =>
+    message.method === "notifications/cancelled"
+  )
     .map(({ message }) => message.params?.requestId);
   assert.deepEqual(cancelled.sort(), ids.sort());
-  odd.answer = () => {};
+  server.handler = () => {};
   assert.match(resultText(await scene.call("echo")), /called echo/);
-  assert.equal(odd.count("initialize"), 1);
+  assert.equal(server.countRequests("initialize"), 1);
 });
 
 Deno.test("[remote.no-leak] after closing, no connection is left even if the server no longer answers", async () => {
-  await using odd = await OddHttp.start();
-  await using scene = remoteScene(odd.url);
+  await using server = await FakeHttpServer.start();
+  await using scene = remoteScene(server.url);
   await scene.listTools();
-  odd.answer = ({ method }, response) => {
+  server.handler = ({ method }, response) => {
     // It keeps the standalone stream open, and does not answer the end of the session.
     if (method === "GET") response.writeHead(200, { "content-type": "text/event-stream" });
     return true;
   };
   const call = failure(scene.call("echo"));
-  await until(() => odd.count("tools/call") === 1);
+  await until(() => server.countRequests("tools/call") === 1);
   const started = performance.now();
   await scene.server.close(0, { ...GRACE_PERIODS, inputMs: 300 });
   const took = performance.now() - started;
   assert.ok(took >= 250 && took < 2500, `${took} ms`);
   await call;
-  assert.ok(odd.asked.some(({ method }) => method === "DELETE"));
-  await until(() => odd.sockets.size === 0);
+  assert.ok(server.requests.some(({ method }) => method === "DELETE"));
+  await until(() => server.sockets.size === 0);
 });
 
 Deno.test("[remote.no-leak] a kill aborts everything immediately", async () => {
-  await using odd = await OddHttp.start(({ message, method }) => {
+  await using server = await FakeHttpServer.start(({ message, method }) => {
     return message.method === "tools/call" || method === "GET";
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   const call = failure(scene.call("echo"));
-  await until(() => odd.count("tools/call") === 1);
+  await until(() => server.countRequests("tools/call") === 1);
   scene.server.kill();
   assert.match(await call, /its connection ended/);
-  await until(() => odd.sockets.size === 0);
-  assert.equal(odd.asked.filter(({ method }) => method === "DELETE").length, 0);
+  await until(() => server.sockets.size === 0);
+  assert.equal(server.requests.filter(({ method }) => method === "DELETE").length, 0);
 });

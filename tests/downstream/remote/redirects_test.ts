@@ -1,37 +1,37 @@
 import assert from "node:assert/strict";
 import { failure, resultText } from "../../contract/scene.ts";
-import { type Asked, OddHttp } from "./odd_http.ts";
+import { FakeHttpServer, type ReceivedRequest } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 const HEADERS = { Authorization: "Bearer canary-3b1f", "X-Key": "canary-77aa" };
 
 Deno.test("[remote.redirects] a redirect to another origin is an error, and nothing is sent there", async () => {
-  await using other = await OddHttp.start();
+  await using other = await FakeHttpServer.start();
   for (const status of [301, 302, 303, 307, 308]) {
-    await using odd = await OddHttp.start((_, response) => {
+    await using server = await FakeHttpServer.start((_, response) => {
       response.writeHead(status, { location: `${other.url}?token=canary-9c` }).end();
       return true;
     });
-    await using scene = remoteScene(odd.url, { headers: HEADERS });
+    await using scene = remoteScene(server.url, { headers: HEADERS });
     const message = await failure(scene.call("echo"));
-    const { host } = new URL(odd.url);
+    const { host } = new URL(server.url);
     const expected = `${host} redirects (HTTP ${status}) to ${other.url}, a different origin`;
     assert.ok(message.includes(expected), message);
     assert.equal(message.includes("canary"), false);
   }
-  assert.deepEqual(other.asked, []);
+  assert.deepEqual(other.requests, []);
 });
 
 Deno.test("[remote.redirects] a redirect within the origin is followed if it keeps the message", async () => {
   for (const status of [307, 308]) {
-    await using odd = await OddHttp.start(({ path }, response) => {
+    await using server = await FakeHttpServer.start(({ path }, response) => {
       if (path === "/mcp/") return false;
       response.writeHead(status, { location: "/mcp/" }).end();
       return true;
     });
-    await using scene = remoteScene(odd.url, { headers: HEADERS });
+    await using scene = remoteScene(server.url, { headers: HEADERS });
     assert.match(resultText(await scene.call("echo")), /called echo/);
-    const there = odd.asked.filter(({ path }: Asked) => path === "/mcp/");
+    const there = server.requests.filter(({ path }: ReceivedRequest) => path === "/mcp/");
     assert.ok(there.every(({ headers }) => headers["x-key"] === HEADERS["X-Key"]));
     assert.equal(there.filter(({ message }) => message.method === "tools/call").length, 1);
   }
@@ -39,33 +39,33 @@ Deno.test("[remote.redirects] a redirect within the origin is followed if it kee
 
 Deno.test("[remote.redirects] a redirect within the origin that would lose the message is an error", async () => {
   for (const status of [301, 302, 303]) {
-    await using odd = await OddHttp.start(({ path }, response) => {
+    await using server = await FakeHttpServer.start(({ path }, response) => {
       if (path === "/mcp/") return false;
       response.writeHead(status, { location: "/mcp/" }).end();
       return true;
     });
-    await using scene = remoteScene(odd.url);
+    await using scene = remoteScene(server.url);
     const expected =
-      `redirects to ${odd.url}/ in a way that would drop the message (HTTP ${status}); ` +
+      `redirects to ${server.url}/ in a way that would drop the message (HTTP ${status}); ` +
       "put that address into its url.";
     const message = await failure(scene.call("echo"));
     assert.ok(message.endsWith(expected), message);
-    assert.equal(odd.asked.filter(({ path }) => path === "/mcp/").length, 0);
+    assert.equal(server.requests.filter(({ path }) => path === "/mcp/").length, 0);
   }
 });
 
 Deno.test("[remote.redirects] a redirect loop is an error", async () => {
-  await using odd = await OddHttp.start((_, response) => {
+  await using server = await FakeHttpServer.start((_, response) => {
     response.writeHead(307, { location: "/mcp" }).end();
     return true;
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   const message = await failure(scene.call("echo"));
   assert.ok(
-    message.endsWith(`redirects too many times (HTTP 307), most recently to ${odd.url}.`),
+    message.endsWith(`redirects too many times (HTTP 307), most recently to ${server.url}.`),
     message,
   );
-  assert.ok(odd.asked.length < 10);
+  assert.ok(server.requests.length < 10);
 });
 
 /** Redirects that cannot be followed, and the message for each. */
@@ -84,14 +84,14 @@ const NOWHERE: Readonly<Record<string, readonly [string | undefined, RegExp]>> =
 
 for (const [what, [location, expected]] of Object.entries(NOWHERE)) {
   Deno.test(`[remote.redirects] a redirect to ${what} is reported`, async () => {
-    await using odd = await OddHttp.start((_, response) => {
+    await using server = await FakeHttpServer.start((_, response) => {
       response.writeHead(307, location === undefined ? {} : { location }).end();
       return true;
     });
-    await using scene = remoteScene(`${odd.url}/canary-path-1`);
+    await using scene = remoteScene(`${server.url}/canary-path-1`);
     const message = await failure(scene.call("echo"));
     assert.match(message, expected);
     assert.doesNotMatch(message, /canary/);
-    assert.equal(odd.asked.length, 1);
+    assert.equal(server.requests.length, 1);
   });
 }

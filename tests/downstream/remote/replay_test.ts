@@ -1,88 +1,88 @@
 import assert from "node:assert/strict";
 import { failure, resultText } from "../../contract/scene.ts";
-import { OddHttp } from "./odd_http.ts";
+import { FakeHttpServer } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
 
 Deno.test("[remote.session-gone] after 404 for the session, the call is sent again on a new one", async () => {
-  await using odd = await OddHttp.start();
-  await using scene = remoteScene(odd.url);
+  await using server = await FakeHttpServer.start();
+  await using scene = remoteScene(server.url);
   assert.equal(resultText(await scene.call("echo")), CALLED);
-  odd.sessions.clear();
+  server.sessionIds.clear();
   assert.equal(resultText(await scene.call("echo", { args: '{"again":1}' })), CALLED);
-  assert.equal(odd.count("initialize"), 2);
+  assert.equal(server.countRequests("initialize"), 2);
   // The refused call and the repeated one.
-  assert.equal(odd.asked.filter(({ body }) => body.includes('"again":1')).length, 2);
+  assert.equal(server.requests.filter(({ body }) => body.includes('"again":1')).length, 2);
   assert.equal(scene.server.status().last_error, null);
   assert.equal(scene.server.status().restarts, 0);
 });
 
 Deno.test("[remote.session-gone] many calls share the new session", async () => {
-  await using odd = await OddHttp.start();
-  await using scene = remoteScene(odd.url);
+  await using server = await FakeHttpServer.start();
+  await using scene = remoteScene(server.url);
   await scene.call("echo");
-  odd.sessions.clear();
+  server.sessionIds.clear();
   const calls = Array.from({ length: 20 }, () => scene.call("echo"));
   for (const call of calls) assert.equal(resultText(await call), CALLED);
-  assert.equal(odd.count("initialize"), 2);
-  assert.equal(odd.count("tools/call"), 1 + 20 + 20);
+  assert.equal(server.countRequests("initialize"), 2);
+  assert.equal(server.countRequests("tools/call"), 1 + 20 + 20);
 });
 
 Deno.test("[remote.session-gone] the tool list is requested again, even if the list itself was refused", async () => {
-  await using odd = await OddHttp.start();
-  await using scene = remoteScene(odd.url);
+  await using server = await FakeHttpServer.start();
+  await using scene = remoteScene(server.url);
   await scene.listTools();
-  odd.sessions.clear();
+  server.sessionIds.clear();
   // The tool is unknown, so the list is requested again.
   const answer = await scene.call("nothing");
   assert.equal(answer.kind, "no-such-tool");
-  assert.equal(odd.count("initialize"), 2);
+  assert.equal(server.countRequests("initialize"), 2);
 });
 
 Deno.test("[remote.session-gone] a server that always answers 404 is not asked forever", async () => {
-  await using odd = await OddHttp.start(({ message }, response) => {
+  await using server = await FakeHttpServer.start(({ message }, response) => {
     return message.method === "tools/call" ? (response.writeHead(404).end(), true) : false;
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   const message = await failure(scene.call("echo"));
   assert.match(message, /is not available: its session has ended there\.$/);
-  assert.equal(odd.count("tools/call"), 2);
+  assert.equal(server.countRequests("tools/call"), 2);
 });
 
 Deno.test("[remote.cut-off] a call without an answer is sent only once, and the next one reconnects", async () => {
-  await using odd = await OddHttp.start(({ message }, _response, request) => {
-    if (message.method !== "tools/call" || odd.count("tools/call") > 1) return false;
+  await using server = await FakeHttpServer.start(({ message }, _response, request) => {
+    if (message.method !== "tools/call" || server.countRequests("tools/call") > 1) return false;
     request.socket.destroy();
     return true;
   });
-  await using scene = remoteScene(odd.url);
-  const host = new URL(odd.url).host;
+  await using scene = remoteScene(server.url);
+  const host = new URL(server.url).host;
   assert.equal(
     await failure(scene.call("echo")),
     'Server "files" is not available: its connection ended. ' +
       `${host} closed the connection without an answer.`,
   );
-  assert.equal(odd.count("tools/call"), 1);
+  assert.equal(server.countRequests("tools/call"), 1);
   assert.equal(scene.server.status().state, "broken");
   assert.equal(resultText(await scene.call("echo")), CALLED);
-  assert.equal(odd.count("initialize"), 2);
+  assert.equal(server.countRequests("initialize"), 2);
 });
 
 for (const [tool, hint] of [["read", "readOnlyHint"], ["put", "idempotentHint"]] as const) {
   Deno.test(`[remote.cut-off] a call without an answer is sent again once with ${hint}`, async () => {
     let cuts = 1;
-    await using odd = await OddHttp.start(({ message }, _response, request) => {
+    await using server = await FakeHttpServer.start(({ message }, _response, request) => {
       if (message.method !== "tools/call" || cuts-- <= 0) return false;
       request.socket.destroy();
       return true;
     });
-    await using scene = remoteScene(odd.url);
+    await using scene = remoteScene(server.url);
     assert.match(resultText(await scene.call(tool)), new RegExp(`called ${tool}`));
-    assert.equal(odd.count("tools/call"), 2);
+    assert.equal(server.countRequests("tools/call"), 2);
     cuts = 5;
     await failure(scene.call(tool));
-    assert.equal(odd.count("tools/call"), 4);
+    assert.equal(server.countRequests("tools/call"), 4);
   });
 }
 
@@ -174,13 +174,13 @@ Deno.test("[remote.cut-off] the HTTP stack does not repeat a call on a kept conn
 });
 
 Deno.test("[remote.cut-off] servers that require Content-Length receive it, and each message once", async () => {
-  await using odd = await OddHttp.start(({ method, headers }, response) => {
+  await using server = await FakeHttpServer.start(({ method, headers }, response) => {
     if (method !== "POST" || headers["content-length"] !== undefined) return false;
     response.writeHead(411).end();
     return true;
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   assert.equal(resultText(await scene.call("echo")), CALLED);
-  assert.equal(odd.count("initialize"), 2);
-  assert.equal(odd.count("tools/call"), 1);
+  assert.equal(server.countRequests("initialize"), 2);
+  assert.equal(server.countRequests("tools/call"), 1);
 });

@@ -3,7 +3,13 @@ import type { ServerResponse } from "node:http";
 import { DownstreamError } from "../../../src/errors.ts";
 import { resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
-import { answerText, type Message, OddHttp, sendJson, sendStream } from "./odd_http.ts";
+import {
+  answerText,
+  FakeHttpServer,
+  type Message,
+  sendJson,
+  sendStream,
+} from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 /** Answers a message whose session the server has forgotten. */
@@ -95,20 +101,20 @@ const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
 for (const [what, [refuse, outcome]] of Object.entries(REFUSALS)) {
   Deno.test(`[remote.restarted] ${what}: 16 calls share one new session, none runs twice`, async () => {
     let isForgotten = false;
-    await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       const session = headers["mcp-session-id"];
       if (!isForgotten || method !== "POST" || session !== "session-1") return false;
       refuse(response, message);
       return true;
     });
-    await using scene = remoteScene(odd.url);
+    await using scene = remoteScene(server.url);
     await scene.call("echo");
     isForgotten = true;
     const settled = await Promise.allSettled(
       Array.from({ length: 16 }, (_, index) => scene.call("echo", { args: `{"call":${index}}` })),
     );
     const sentTo = (index: number): (string | undefined)[] => {
-      return odd.asked.filter(({ message }) => {
+      return server.requests.filter(({ message }) => {
         const { call } = (message.params?.arguments ?? {}) as { call?: number };
         return call === index;
       }).map(({ headers }) => headers["mcp-session-id"]);
@@ -126,26 +132,27 @@ for (const [what, [refuse, outcome]] of Object.entries(REFUSALS)) {
       }
     }
     assert.equal(resultText(await scene.call("echo")), CALLED);
-    assert.equal(odd.count("initialize"), 2);
-    assert.ok(odd.count("ping") <= 3, `${odd.count("ping")} pings`);
+    assert.equal(server.countRequests("initialize"), 2);
+    assert.ok(server.countRequests("ping") <= 3, `${server.countRequests("ping")} pings`);
     assert.equal(scene.server.status().sessions, 1);
   });
 }
 
 Deno.test("[remote.restarted] the error says that a call may have been executed", async () => {
   let isForgotten = false;
-  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+  await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
       return false;
     }
     rpc(500, "Session not found")(response, message);
     return true;
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   await scene.call("echo");
   isForgotten = true;
   await assert.rejects(scene.call("echo"), {
-    message: `Server "files" is not available: ${new URL(odd.url).host} answered with HTTP 500: ` +
+    message:
+      `Server "files" is not available: ${new URL(server.url).host} answered with HTTP 500: ` +
       '"Session not found". The server no longer knew the session; a new one is open. This call may ' +
       "have been carried out, so it was not sent again: find out before you repeat it.",
   });
@@ -157,23 +164,23 @@ Deno.test("[remote.restarted] the error says that a call may have been executed"
 for (const tool of ["read", "put"]) {
   Deno.test(`[remote.restarted] ${tool}, which is idempotent, is called again`, async () => {
     let isForgotten = false;
-    await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       const session = headers["mcp-session-id"];
       if (!isForgotten || method !== "POST" || session !== "session-1") return false;
       rpc(500, "Session not found")(response, message);
       return true;
     });
-    await using scene = remoteScene(odd.url);
+    await using scene = remoteScene(server.url);
     await scene.listTools();
     isForgotten = true;
     assert.match(resultText(await scene.call(tool)), new RegExp(`called ${tool}`));
-    assert.equal(odd.count("initialize"), 2);
+    assert.equal(server.countRequests("initialize"), 2);
   });
 }
 
 Deno.test("[remote.restarted] the tool list is requested again after any refusal", async () => {
   let isForgotten = false;
-  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+  await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
       return false;
     }
@@ -184,89 +191,89 @@ Deno.test("[remote.restarted] the tool list is requested again after any refusal
     });
     return true;
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   await scene.call("echo");
   isForgotten = true;
   // The tool is unknown, so the list is requested again.
   assert.equal((await scene.call("nothing")).kind, "no-such-tool");
-  assert.equal(odd.count("initialize"), 2);
+  assert.equal(server.countRequests("initialize"), 2);
 });
 
 Deno.test("[remote.restarted] a server that fails only calls keeps its session", async () => {
-  await using odd = await OddHttp.start(({ message }, response) => {
+  await using server = await FakeHttpServer.start(({ message }, response) => {
     if (message.method !== "tools/call") return false;
     rpc(500, "session store is full")(response, message);
     return true;
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   for (let call = 0; call < 3; call++) {
     await assert.rejects(scene.call("echo"), /HTTP 500: "session store is full"\.$/);
   }
-  assert.equal(odd.count("initialize"), 1);
-  assert.equal(odd.count("tools/call"), 3);
+  assert.equal(server.countRequests("initialize"), 1);
+  assert.equal(server.countRequests("tools/call"), 3);
 });
 
 Deno.test("[remote.restarted] a tool's own error about a session arrives unchanged", async () => {
-  await using odd = await OddHttp.start(({ message }, response) => {
+  await using server = await FakeHttpServer.start(({ message }, response) => {
     if (message.method !== "tools/call") return false;
     const error = { code: -32000, message: "There is no browser session", data: { tab: 1 } };
     return sendJson(response, { jsonrpc: "2.0", id: message.id, error });
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   const answer = await scene.call("echo");
   assert.ok(answer.kind === "answer" && !answer.reply.ok);
   assert.equal(answer.reply.error.message, "There is no browser session");
-  assert.equal(odd.count("initialize"), 1);
+  assert.equal(server.countRequests("initialize"), 1);
 });
 
 Deno.test("[remote.restarted] a server that refuses every ping is checked by listing its tools", async () => {
   let isForgotten = false;
-  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+  await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     if (message.method === "ping") return sendJson(response, { error: "no pings" }, 400);
     if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
       return false;
     }
     return sendJson(response, { error: "unknown session" }, 400);
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   await scene.call("echo");
   isForgotten = true;
   assert.equal(resultText(await scene.call("echo")), CALLED);
-  assert.equal(odd.count("initialize"), 2);
+  assert.equal(server.countRequests("initialize"), 2);
 });
 
 Deno.test("[remote.restarted] while no new session can be opened, the old one is kept", async () => {
   let isDown = false;
-  await using odd = await OddHttp.start((_, response) => {
+  await using server = await FakeHttpServer.start((_, response) => {
     return isDown ? (response.writeHead(502).end(), true) : false;
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   await scene.call("echo");
   isDown = true;
   await assert.rejects(scene.call("echo"), /HTTP 502; the server behind it seems to be down\.$/);
   isDown = false;
   assert.equal(resultText(await scene.call("echo")), CALLED);
-  const last = odd.asked.at(-1);
+  const last = server.requests.at(-1);
   assert.equal(last?.headers["mcp-session-id"], "session-1");
 });
 
 for (const isolation of ["shared", "session", "agent", "call"] as const) {
   Deno.test(`[remote.restarted] with isolation ${isolation}, each session is replaced separately`, async () => {
     const forgotten = new Set<string>();
-    await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       if (method !== "POST" || !forgotten.has(headers["mcp-session-id"] ?? "")) return false;
       rpc(400, "Bad Request: Server not initialized")(response, message);
       return true;
     });
-    await using scene = remoteScene(odd.url, { options: { isolation } });
+    await using scene = remoteScene(server.url, { options: { isolation } });
     const agents = ["one", "other"].map((agent) => scene.client.agent(agent));
     for (const by of agents) await scene.call("echo", { by });
-    const before = odd.count("initialize");
-    for (const session of odd.sessions) forgotten.add(session);
+    const before = server.countRequests("initialize");
+    for (const session of server.sessionIds) forgotten.add(session);
     const calls = agents.flatMap((by) => [scene.call("echo", { by }), scene.call("echo", { by })]);
     for (const call of calls) assert.equal(resultText(await call), CALLED);
     const expected = { shared: 2, session: 2, agent: 4, call: before + 4 }[isolation];
-    assert.equal(odd.count("initialize"), expected);
+    assert.equal(server.countRequests("initialize"), expected);
     if (isolation !== "call") assert.equal(scene.server.status().sessions, before);
   });
 }
@@ -275,7 +282,7 @@ for (const status of [400, 404, 500]) {
   Deno.test(`[remote.restarted] SSE: an endpoint that answers ${status} while its stream is open`, async () => {
     let opened = 0;
     const streams = new Map<string, ServerResponse>();
-    await using odd = await OddHttp.start(({ method, path, message }, response) => {
+    await using server = await FakeHttpServer.start(({ method, path, message }, response) => {
       if (method === "GET") {
         const id = `/messages?session=${++opened}`;
         response.writeHead(200, { "content-type": "text/event-stream" });
@@ -295,7 +302,7 @@ for (const status of [400, 404, 500]) {
       stream.write(`data: ${answerText(message, result)}\n\n`);
       return true;
     });
-    await using scene = remoteScene(odd.url, { kind: "sse" });
+    await using scene = remoteScene(server.url, { kind: "sse" });
     await scene.call("echo");
     streams.clear();
     const settled = await Promise.allSettled([scene.call("echo"), scene.call("echo")]);
@@ -311,20 +318,20 @@ for (const status of [400, 404, 500]) {
 for (const how of ["does not answer", "refuses"]) {
   Deno.test(`[remote.restarted] after a call without an answer, a session whose ping the server ${how} is replaced`, async () => {
     let isForgotten = false;
-    await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+    await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
         return false;
       }
       if (how === "refuses" && message.method === "ping") rpc(400, "No session")(response, message);
       return true;
     });
-    await using scene = remoteScene(odd.url, { options: { callTimeoutMs: 100 }, pingMs: 100 });
+    await using scene = remoteScene(server.url, { options: { callTimeoutMs: 100 }, pingMs: 100 });
     await scene.listTools();
     isForgotten = true;
     await assert.rejects(scene.call("echo"), { code: "TIMEOUT" });
     await until(() => scene.server.status().sessions === 0);
     assert.equal(resultText(await scene.call("echo")), CALLED);
-    assert.equal(odd.count("initialize"), 2);
-    assert.equal(odd.count("tools/call"), 2);
+    assert.equal(server.countRequests("initialize"), 2);
+    assert.equal(server.countRequests("tools/call"), 2);
   });
 }

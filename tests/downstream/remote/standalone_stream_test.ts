@@ -4,7 +4,7 @@ import { StreamBackoff } from "../../../src/downstream/remote/stream_backoff.ts"
 import { isPassing } from "../../../src/downstream/remote/standalone_stream.ts";
 import { failure, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
-import { type Answer, answerText, OddHttp, sendStream } from "./odd_http.ts";
+import { answerText, FakeHttpServer, type RequestHandler, sendStream } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 const LOG =
@@ -12,10 +12,14 @@ const LOG =
 const PING = '{"jsonrpc":"2.0","id":"q1","method":"ping"}';
 
 /** Accepts every standalone stream. */
-function listeners(): { answer: Answer; streams: ServerResponse[]; asked: (string | undefined)[] } {
+function listeners(): {
+  answer: RequestHandler;
+  streams: ServerResponse[];
+  asked: (string | undefined)[];
+} {
   const streams: ServerResponse[] = [];
   const asked: (string | undefined)[] = [];
-  const answer: Answer = ({ method, headers }, response) => {
+  const answer: RequestHandler = ({ method, headers }, response) => {
     if (method !== "GET") return false;
     asked.push(headers["last-event-id"]);
     response.writeHead(200, { "content-type": "text/event-stream" });
@@ -28,23 +32,23 @@ function listeners(): { answer: Answer; streams: ServerResponse[]; asked: (strin
 
 Deno.test("[remote.listening] unsolicited messages of the server arrive, and its requests are answered", async () => {
   const { answer, streams } = listeners();
-  await using odd = await OddHttp.start(answer);
-  await using scene = remoteScene(odd.url);
+  await using server = await FakeHttpServer.start(answer);
+  await using scene = remoteScene(server.url);
   await scene.listTools();
   await until(() => streams.length === 1);
   streams[0]?.write(`data: ${LOG}\n\ndata: ${PING}\n\n`);
   const { params } = await scene.client.received.take();
   assert.deepEqual(params, { level: "info", data: "x", logger: "files" });
-  await until(() => odd.asked.some(({ message }) => message.id === "q1"));
-  const pong = odd.asked.find(({ message }) => message.id === "q1");
+  await until(() => server.requests.some(({ message }) => message.id === "q1"));
+  const pong = server.requests.find(({ message }) => message.id === "q1");
   assert.equal(pong?.body, '{"jsonrpc":"2.0","id":"q1","result":{}}');
 });
 
 for (const how of ["ends", "breaks off"]) {
   Deno.test(`[remote.listening] a stream that ${how} is reopened after the last event, and this is not logged`, async () => {
     const { answer, streams, asked } = listeners();
-    await using odd = await OddHttp.start(answer);
-    await using scene = remoteScene(odd.url);
+    await using server = await FakeHttpServer.start(answer);
+    await using scene = remoteScene(server.url);
     await scene.listTools();
     await until(() => streams.length === 1);
     streams[0]?.write(`id: e1\ndata: ${LOG}\n\nid: e2\ndata:\n\n`);
@@ -56,15 +60,15 @@ for (const how of ["ends", "breaks off"]) {
     streams[1]?.write(`data: ${LOG}\n\n`);
     await scene.client.received.take();
     assert.match(resultText(await scene.call("echo")), /called echo/);
-    assert.equal(odd.count("initialize"), 1);
+    assert.equal(server.countRequests("initialize"), 1);
     assert.deepEqual(scene.log, []);
   });
 }
 
 Deno.test("[remote.listening] the last event id is kept when a stream ends without events", async () => {
   const { answer, streams, asked } = listeners();
-  await using odd = await OddHttp.start(answer);
-  await using scene = remoteScene(odd.url);
+  await using server = await FakeHttpServer.start(answer);
+  await using scene = remoteScene(server.url);
   await scene.listTools();
   await until(() => streams.length === 1);
   streams[0]?.write(`id: e1\ndata: ${LOG}\n\n`);
@@ -78,15 +82,15 @@ Deno.test("[remote.listening] the last event id is kept when a stream ends witho
 
 for (const status of [405, 404, 400, 501, 200]) {
   Deno.test(`[remote.listening] a server that answers ${status} has no stream, and is not asked again`, async () => {
-    await using odd = await OddHttp.start(({ method }, response) => {
+    await using server = await FakeHttpServer.start(({ method }, response) => {
       return method === "GET" ? (response.writeHead(status).end(), true) : false;
     });
-    await using scene = remoteScene(odd.url);
+    await using scene = remoteScene(server.url);
     await scene.call("echo");
-    await until(() => odd.asked.some(({ method }) => method === "GET"));
+    await until(() => server.requests.some(({ method }) => method === "GET"));
     await scene.call("echo");
-    assert.equal(odd.asked.filter(({ method }) => method === "GET").length, 1);
-    assert.equal(odd.count("initialize"), 1);
+    assert.equal(server.requests.filter(({ method }) => method === "GET").length, 1);
+    assert.equal(server.countRequests("initialize"), 1);
     assert.deepEqual(scene.log, []);
   });
 }
@@ -124,7 +128,7 @@ Deno.test("[remote.listening] a broken stream is reopened immediately only once;
 Deno.test("[remote.resumption] the stream of a call is resumed where it broke off", async () => {
   for (const how of ["ends", "breaks off"]) {
     const { answer, streams } = listeners();
-    await using odd = await OddHttp.start((asked, response, request) => {
+    await using server = await FakeHttpServer.start((asked, response, request) => {
       const { method, message, headers } = asked;
       if (message.method === "tools/call") {
         response.writeHead(200, { "content-type": "text/event-stream" });
@@ -138,13 +142,13 @@ Deno.test("[remote.resumption] the stream of a call is resumed where it broke of
         return answer(asked, response, request);
       }
       assert.equal(headers["last-event-id"], "c2");
-      const [call] = odd.asked.filter(({ message }) => message.method === "tools/call");
+      const [call] = server.requests.filter(({ message }) => message.method === "tools/call");
       const result = { jsonrpc: "2.0", id: call?.message.id, result: { content: [] } };
       return sendStream(response, JSON.stringify(result));
     });
-    await using scene = remoteScene(odd.url);
+    await using scene = remoteScene(server.url);
     assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
-    assert.equal(odd.count("tools/call"), 1);
+    assert.equal(server.countRequests("tools/call"), 1);
     assert.equal((await scene.client.received.take()).method, "notifications/message");
     assert.equal(scene.server.status().state, "ready");
     assert.ok(streams.length <= 1);
@@ -153,7 +157,7 @@ Deno.test("[remote.resumption] the stream of a call is resumed where it broke of
 
 Deno.test("[remote.resumption] a stream that the server ends each time is resumed with pauses", async () => {
   let resumed = 0;
-  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+  await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     const isResumed = method === "GET" && headers["last-event-id"] !== undefined;
     if (isResumed) resumed++;
     if (!isResumed && message.method !== "tools/call") return false;
@@ -161,28 +165,28 @@ Deno.test("[remote.resumption] a stream that the server ends each time is resume
     response.end(`id: ${resumed}\nretry: 0\ndata: \n\n`);
     return true;
   });
-  await using scene = remoteScene(odd.url, { options: { callTimeoutMs: 600 } });
+  await using scene = remoteScene(server.url, { options: { callTimeoutMs: 600 } });
   await failure(scene.call("echo"), "TIMEOUT");
   assert.ok(resumed > 1 && resumed <= 6, `${resumed} times`);
 });
 
 Deno.test("[remote.resumption] a stream that cannot be resumed fails the call", async () => {
-  await using odd = await OddHttp.start(({ message }, response) => {
+  await using server = await FakeHttpServer.start(({ message }, response) => {
     if (message.method !== "tools/call") return false;
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.end("id: c1\nretry: 20\ndata:\n\n");
     return true;
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   const failing = scene.call("echo");
   await assert.rejects(failing, /ended its event stream without an answer/);
-  assert.ok(odd.asked.some(({ headers }) => headers["last-event-id"] === "c1"));
-  assert.equal(odd.count("tools/call"), 1);
+  assert.ok(server.requests.some(({ headers }) => headers["last-event-id"] === "c1"));
+  assert.equal(server.countRequests("tools/call"), 1);
 });
 
 Deno.test("[remote.resumption] a stream without events is resumed where the previous one ended", async () => {
   const asked: (string | undefined)[] = [];
-  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+  await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     const last = headers["last-event-id"];
     if (message.method === "tools/call") {
       response.writeHead(200, { "content-type": "text/event-stream" });
@@ -192,17 +196,17 @@ Deno.test("[remote.resumption] a stream without events is resumed where the prev
     if (method !== "GET" || last === undefined) return false;
     asked.push(last);
     if (asked.length < 3) return sendStream(response);
-    const [call] = odd.asked.filter(({ message }) => message.method === "tools/call");
+    const [call] = server.requests.filter(({ message }) => message.method === "tools/call");
     return sendStream(response, answerText({ id: Number(call?.message.id) }, { content: [] }));
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
   assert.deepEqual(asked, ["c1", "c1", "c1"]);
 });
 
 Deno.test("[remote.resumption] a stream without events is abandoned after five attempts", async () => {
   let resumed = 0;
-  await using odd = await OddHttp.start(({ method, headers, message }, response) => {
+  await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     const isResumed = method === "GET" && headers["last-event-id"] !== undefined;
     if (isResumed) resumed++;
     if (!isResumed && message.method !== "tools/call") return false;
@@ -212,7 +216,7 @@ Deno.test("[remote.resumption] a stream without events is abandoned after five a
         .end("id: c1\nretry: 1\ndata:\n\n"),
         true);
   });
-  await using scene = remoteScene(odd.url);
+  await using scene = remoteScene(server.url);
   await assert.rejects(scene.call("echo"), /ended its event stream without an answer/);
   assert.equal(resumed, 5);
 });

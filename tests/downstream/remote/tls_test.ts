@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:https";
 import { failure } from "../../contract/scene.ts";
-import { OddHttp } from "./odd_http.ts";
+import { FakeHttpServer } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
 const UNKNOWN = /is self-signed, or signed by an authority that is unknown here; name a file /;
@@ -23,18 +23,18 @@ function readPem(name: string): { cert: string; key: string } {
 
 for (const [name, expected] of Object.entries(CERTIFICATES)) {
   Deno.test(`[remote.tls] the certificate ${name} is refused with a plain message`, async () => {
-    await using odd = await OddHttp.start(() => {}, createServer(readPem(name)));
-    await using scene = remoteScene(`https://localhost:${odd.port}/mcp?key=canary-5d`);
+    await using server = await FakeHttpServer.start(() => {}, createServer(readPem(name)));
+    await using scene = remoteScene(`https://localhost:${server.port}/mcp?key=canary-5d`);
     const message = await failure(scene.call("echo"));
     assert.match(message, expected);
     assert.equal(message.includes("canary"), false);
-    assert.equal(odd.asked.length, 0);
+    assert.equal(server.requests.length, 0);
   });
 }
 
 Deno.test("[remote.tls] a server without TLS is reported", async () => {
-  await using odd = await OddHttp.start();
-  await using scene = remoteScene(`https://127.0.0.1:${odd.port}/mcp`);
+  await using server = await FakeHttpServer.start();
+  await using scene = remoteScene(`https://127.0.0.1:${server.port}/mcp`);
   const message = await failure(scene.call("echo"));
   assert.match(message, /does not speak TLS; perhaps its url should begin with http:\.$/);
 });

@@ -1,15 +1,15 @@
-/** HTTP servers on loopback whose behaviour, valid or not, is defined by the test. */
+/** An MCP server over HTTP on loopback, whose responses a test can replace with valid or invalid ones. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** A received request. */
-export interface Asked {
+/** A request that the server has received. */
+export interface ReceivedRequest {
   readonly method: string;
   /** Path and query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: string;
-  /** The message, if the body is one. */
+  /** The JSON-RPC message in the body; empty if the body is not JSON. */
   readonly message: Message;
 }
 
@@ -21,9 +21,9 @@ export interface Message {
   readonly result?: unknown;
 }
 
-/** Answers a request and returns `true`; otherwise the server gives its usual answer. */
-export type Answer = (
-  asked: Asked,
+/** Handles a request and returns `true`, or leaves it to the usual answer of the server. */
+export type RequestHandler = (
+  received: ReceivedRequest,
   response: ServerResponse,
   request: IncomingMessage,
 ) => boolean | void;
@@ -35,24 +35,24 @@ const TOOLS = [
   { name: "put", inputSchema: { type: "object" }, annotations: { idempotentHint: true } },
 ];
 
-/** An MCP server over streamable HTTP, with sessions, whose answers a test can replace. */
-export class OddHttp implements AsyncDisposable {
-  /** Every request that was read so far. */
-  readonly asked: Asked[] = [];
+/** An MCP server over streamable HTTP, with sessions. A handler can replace its usual answers. */
+export class FakeHttpServer implements AsyncDisposable {
+  /** All requests that have been received. */
+  readonly requests: ReceivedRequest[] = [];
   /** Open connections. */
   readonly sockets = new Set<Socket>();
-  /** Open sessions. */
-  readonly sessions = new Set<string>();
-  /** Whether answers are streams. Default: JSON. */
-  streams = false;
-  /** Replaces the usual answer. */
-  answer: Answer;
+  /** Ids of the open sessions. */
+  readonly sessionIds = new Set<string>();
+  /** Whether the usual answers are event streams. Default: JSON. */
+  answersWithStreams = false;
+  /** Handles requests before the usual answer is given. */
+  handler: RequestHandler;
   readonly #server: Server;
   readonly #listening: Promise<void>;
-  #count = 0;
+  #openedSessions = 0;
 
-  private constructor(answer: Answer, server: Server) {
-    this.answer = answer;
+  private constructor(handler: RequestHandler, server: Server) {
+    this.handler = handler;
     this.#server = server;
     server.on("request", (request, response) => void this.#handle(request, response));
     server.on("connection", (socket: Socket) => {
@@ -66,10 +66,13 @@ export class OddHttp implements AsyncDisposable {
   }
 
   /** Starts a server. */
-  static async start(answer: Answer = () => {}, server = createServer()): Promise<OddHttp> {
-    const odd = new OddHttp(answer, server);
-    await odd.#listening;
-    return odd;
+  static async start(
+    handler: RequestHandler = () => {},
+    server = createServer(),
+  ): Promise<FakeHttpServer> {
+    const fake = new FakeHttpServer(handler, server);
+    await fake.#listening;
+    return fake;
   }
 
   get port(): number {
@@ -80,9 +83,9 @@ export class OddHttp implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}/mcp`;
   }
 
-  /** Number of POST requests for a method. */
-  count(method: string): number {
-    return this.asked.filter(({ message }) => message.method === method).length;
+  /** Number of requests with a JSON-RPC method. */
+  countRequests(method: string): number {
+    return this.requests.filter(({ message }) => message.method === method).length;
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -94,32 +97,32 @@ export class OddHttp implements AsyncDisposable {
       // The request was aborted.
       return;
     }
-    const asked: Asked = {
+    const received: ReceivedRequest = {
       method: request.method ?? "",
       path: request.url ?? "",
-      headers: request.headers as Asked["headers"],
+      headers: request.headers as ReceivedRequest["headers"],
       body,
       message: readMessage(body),
     };
-    this.asked.push(asked);
-    if (this.answer(asked, response, request) !== true) this.#answerWell(asked, response);
+    this.requests.push(received);
+    if (this.handler(received, response, request) !== true) this.#answerAsUsual(received, response);
   }
 
-  #answerWell({ method, headers, message }: Asked, response: ServerResponse): void {
+  #answerAsUsual({ method, headers, message }: ReceivedRequest, response: ServerResponse): void {
     if (method === "DELETE") return void response.writeHead(200).end();
     if (method !== "POST") return void response.writeHead(405).end();
     const session = headers["mcp-session-id"];
     if (message.method === "initialize") {
-      const opened = `session-${++this.#count}`;
-      this.sessions.add(opened);
-      response.setHeader("mcp-session-id", opened);
-    } else if (session === undefined || !this.sessions.has(session)) {
+      const newSession = `session-${++this.#openedSessions}`;
+      this.sessionIds.add(newSession);
+      response.setHeader("mcp-session-id", newSession);
+    } else if (session === undefined || !this.sessionIds.has(session)) {
       const error = { code: -32001, message: "Session not found" };
       return void sendJson(response, { jsonrpc: "2.0", id: null, error }, 404);
     }
     if (message.id === undefined) return void response.writeHead(202).end();
-    const result = resultOf(message);
-    if (this.streams) sendStream(response, answerText(message, result));
+    const result = resultFor(message);
+    if (this.answersWithStreams) sendStream(response, answerText(message, result));
     else sendJson(response, { jsonrpc: "2.0", id: message.id, result });
   }
 
@@ -131,7 +134,7 @@ export class OddHttp implements AsyncDisposable {
   }
 }
 
-function resultOf({ method, params = {} }: Message): object {
+function resultFor({ method, params = {} }: Message): object {
   switch (method) {
     case "initialize": {
       const { protocolVersion } = params;
@@ -147,20 +150,20 @@ function resultOf({ method, params = {} }: Message): object {
   }
 }
 
-/** Answers with JSON. */
+/** Responds with JSON. */
 export function sendJson(response: ServerResponse, value: unknown, status = 200): true {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
   return true;
 }
 
-/** Answers with a stream of these messages, and ends it. */
+/** Responds with an event stream of these messages, and ends the stream. */
 export function sendStream(response: ServerResponse, ...texts: string[]): true {
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.end(texts.map((text) => `event: message\ndata: ${text}\n\n`).join(""));
   return true;
 }
 
-/** Text of a successful answer. */
+/** Returns the JSON text of a successful answer. */
 export function answerText({ id }: Message, result: unknown): string {
   return JSON.stringify({ jsonrpc: "2.0", id, result });
 }
@@ -174,7 +177,7 @@ function readMessage(body: string): Message {
 }
 
 /** Replaces the answer to tool calls only. */
-export function forCalls(answer: (response: ServerResponse, id: unknown) => void): Answer {
+export function forCalls(answer: (response: ServerResponse, id: unknown) => void): RequestHandler {
   return ({ message }, response) => {
     if (message.method !== "tools/call") return false;
     answer(response, message.id);
