@@ -5,8 +5,11 @@ import { waitUntil } from "./wait.ts";
 /** Servers that end on their own, on SIGTERM, and only on SIGKILL; two have a child process. */
 const STUBBORN = {
   odd: oddServer(),
-  deaf: oddServer("--deaf"),
-  shell: { command: "sh", args: ["-c", `"$0" "$@"; true`, ...commandLine(oddServer("--deaf"))] },
+  deaf: oddServer("--keep-running"),
+  shell: {
+    command: "sh",
+    args: ["-c", `"$0" "$@"; true`, ...commandLine(oddServer("--keep-running"))],
+  },
 };
 
 function commandLine({ command, args }: { command: string; args: string[] }): string[] {
@@ -63,7 +66,7 @@ Deno.test("[lifecycle.end-of-input] immediately, before initialize", async () =>
 });
 
 Deno.test("[lifecycle.end-of-input] while servers are still starting", async () => {
-  const servers = { hung: oddServer("--hold=initialize"), deaf: oddServer("--deaf") };
+  const servers = { hung: oddServer("--hold=initialize"), deaf: oddServer("--keep-running") };
   await using gateway = await startGateway({ servers });
   const ms = await measureMs(() => gateway.end());
   assert.ok(ms < 2000, `${ms} ms`);

@@ -42,7 +42,7 @@ async function callOddTool(client: RawClient, tool: string): Promise<string> {
 Deno.test("the service from its start to its end", async (t) => {
   await using gateway = await startGateway({
     ...HTTP,
-    servers: { odd: oddServer("--started=starts"), slow: oddServer("--hold=initialize") },
+    servers: { odd: oddServer("--pid-file=starts"), slow: oddServer("--hold=initialize") },
     env: { GATEWAY_DEBUG: "1" },
     client: false,
   });

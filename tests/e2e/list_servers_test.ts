@@ -6,7 +6,7 @@ const SECRET = "canary-5c1f0b";
 /** One server of every kind, with a secret wherever one is possible. */
 const SERVERS = {
   "zeta": { ...oddServer(), description: "Stands first", env: { KEY: `${SECRET}-env` } },
-  "dying": { ...oddServer("--die=3"), description: "Fails to start" },
+  "dying": { ...oddServer("--exit=3"), description: "Fails to start" },
   "off": { ...oddServer(), disabled: true },
   "remote": {
     url: `https://user:${SECRET}@\${HOST:-example.com}/mcp/\${PATH_PART}?key=${SECRET}#${SECRET}`,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
-import { ODD_DEFINITION } from "../fixtures/servers/odd_texts.ts";
+import { ODD_DEFINITION } from "../fixtures/servers/odd_json.ts";
 import { DirectServer } from "./direct_server.ts";
 import { type Fields, oddServer, type RunningGateway, startGateway } from "./gateway.ts";
 
@@ -41,7 +41,7 @@ function toolNames({ tools }: Listing): unknown[] {
 
 Deno.test("get_server_tools shows the tools of a server", async (t) => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer("--pages=4", "--odd-list") },
+    servers: { odd: oddServer("--pages=4", "--invalid-tools") },
     rules: RULES,
   });
   await using direct = await DirectServer.start(oddServer());

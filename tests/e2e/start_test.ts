@@ -5,7 +5,7 @@ import { waitUntil } from "./wait.ts";
 
 /** A server that records each of its starts in a file. */
 function recordingServer(name: string): { command: string; args: string[] } {
-  return oddServer(`--started=${name}`);
+  return oddServer(`--pid-file=${name}`);
 }
 
 function countStarts(gateway: RunningGateway, name: string): number {

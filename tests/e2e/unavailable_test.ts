@@ -22,7 +22,7 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>>
     expected: /its working folder \("cwd"\) does not exist/,
   },
   dies: {
-    entry: oddServer("--die=3"),
+    entry: oddServer("--exit=3"),
     expected: /It exited with code 3\..*I cannot live like this/s,
   },
   silent: {

@@ -16,7 +16,7 @@ for (const command of EVERY_COMMAND) {
       await using gateway = await startGateway({
         command,
         transport,
-        servers: { odd: oddServer(), dies: oddServer("--die=1") },
+        servers: { odd: oddServer(), dies: oddServer("--exit=1") },
         rules: {
           agents: {
             a: { allow: { servers: ["odd", "dies"] }, deny: { tools: { odd: ["env"] } } },
