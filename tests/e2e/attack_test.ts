@@ -3,10 +3,10 @@ import { type Fields, oddServer, readRefusal, startGateway } from "./gateway.ts"
 import { waitUntil } from "./wait.ts";
 
 const SECRET = "sk-0123456789";
-const READY =
+const INITIALIZE_ANSWER =
   '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}';
 
-/** A server that sends these answers in turn; a shell expands variables in them. */
+/** Entry of a server that sends these answers in turn; its shell expands variables in them. */
 function scriptedServer(...answers: string[]): Fields {
   // After the first answer the gateway sends `notifications/initialized`.
   const script = answers.map((answer, index) => {
@@ -23,7 +23,7 @@ Deno.test("messages of a failing server are shown without secrets", async (t) =>
   const gateway = await startGateway({
     servers: {
       refuses: scriptedServer(error(1)),
-      "lists-nothing": scriptedServer(READY, error(2)),
+      "lists-nothing": scriptedServer(INITIALIZE_ANSWER, error(2)),
       prints: scriptedServer("noise with $API_KEY", ""),
       nowhere: { command: "${userHome}/${MY_PLACE}/server" },
     },
@@ -69,22 +69,30 @@ Deno.test("messages of a failing server are shown without secrets", async (t) =>
 
 Deno.test("a server cannot flood the log with invalid tools", async (t) => {
   const list = `{"jsonrpc":"2.0","id":2,"result":{"tools":[${"1,".repeat(999)}1]}}`;
-  await using gateway = await startGateway({ servers: { odd: scriptedServer(READY, list) } });
-  await t.step("[tools.listing-odd-entries] they are reported as a number", async () => {
-    const { total_available } = await gateway.callGatewayToolForJson<Fields>("get_server_tools", {
-      server: "odd",
-    });
-    assert.equal(total_available, 0);
-    await waitUntil("the rest is counted", () => /and 980 more/.test(gateway.program.stderr));
-    assert.equal(gateway.program.stderr.match(/Tool left out: tools/g)?.length, 20);
+  await using gateway = await startGateway({
+    servers: { odd: scriptedServer(INITIALIZE_ANSWER, list) },
   });
+  await t.step(
+    "[tools.listing-odd-entries] the log names 20 of them and counts the others",
+    async () => {
+      const { total_available } = await gateway.callGatewayToolForJson<Fields>("get_server_tools", {
+        server: "odd",
+      });
+      assert.equal(total_available, 0);
+      await waitUntil(
+        "the log counts the others",
+        () => /and 980 more/.test(gateway.program.stderr),
+      );
+      assert.equal(gateway.program.stderr.match(/Tool left out: tools/g)?.length, 20);
+    },
+  );
 });
 
-Deno.test("excessive requests are refused without work", async (t) => {
+Deno.test("the gateway limits its work for excessive requests", async (t) => {
   await using gateway = await startGateway({ servers: { odd: oddServer() } });
 
   await t.step(
-    "[tools.listing-hint] for many wrong names, only a few get similar names",
+    "[tools.listing-hint] the hint explains 5 of 1,000 wrong names and counts the others",
     async () => {
       const names = Array.from({ length: 1000 }, (_, index) => `ech${index}`).join(",");
       const answer = await gateway.callGatewayToolForJson<{ hint: string }>("get_server_tools", {
@@ -96,8 +104,9 @@ Deno.test("excessive requests are refused without work", async (t) => {
     },
   );
 
-  const nested = "[tools.args-invalid] [protocol.too-complex] a string that is nested too deeply";
-  await t.step(nested, async () => {
+  const nestedName =
+    "[tools.args-invalid] [protocol.too-complex] args that are nested too deeply are refused";
+  await t.step(nestedName, async () => {
     const args = `{"a":${"[".repeat(600_000)}${"]".repeat(600_000)}}`;
     const refusal = readRefusal(
       await gateway.callGatewayTool("execute_tool", { server: "odd", tool: "echo", args }),
@@ -114,25 +123,25 @@ Deno.test("a server can request only what the client declared", async (t) => {
   });
   gateway.client.setRequestHandler("roots/list", () => ({ roots: [] }));
   await t.step("[servers.forward] only declared capabilities are passed on", async () => {
-    const ask = async (method: string) => {
+    const requestFromClient = async (method: string) => {
       return JSON.parse(await gateway.callServerToolForText("odd", "ask", { method, params: {} }));
     };
-    assert.deepEqual(await ask("roots/list"), { roots: [] });
-    assert.equal((await ask("elicitation/create")).code, -32601);
+    assert.deepEqual(await requestFromClient("roots/list"), { roots: [] });
+    assert.equal((await requestFromClient("elicitation/create")).code, -32601);
     assert.equal(gateway.client.notificationParams("elicitation/create").length, 0);
   });
 });
 
-Deno.test("a session from before initialize is not used after it", async (t) => {
+Deno.test("a session with a server that began before initialize is not used after it", async (t) => {
   await using gateway = await startGateway({ servers: { odd: oddServer() }, client: false });
-  await t.step("[servers.isolation] it declared fewer capabilities", async () => {
+  await t.step("[servers.isolation] because it declared fewer capabilities", async () => {
     const before = await gateway.callServerToolForText("odd", "pid");
     await gateway.client.initialize({ capabilities: { roots: {} } });
     assert.notEqual(await gateway.callServerToolForText("odd", "pid"), before);
   });
 });
 
-Deno.test("a bound connection writes no audit line with another agent's name", async (t) => {
+Deno.test("audit lines of a bound connection name the bound agent", async (t) => {
   await using gateway = await startGateway({
     rules: { agents: { tester: {}, other: {} } },
     args: ["--agent", "tester"],

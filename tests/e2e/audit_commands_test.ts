@@ -16,16 +16,16 @@ Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote",
   assert.equal(stats.code, 0, stats.stderr);
   assert.equal(JSON.parse(stats.stdout).agents[0].name, "tester");
   const env = { GATEWAY_AUDIT_LOG: "~/none.jsonl" };
-  const named = ["audit", "tail", "-n", "1", "--json", DEFAULT_AUDIT_LOG];
-  const tail = await runOnce(named, { files, env });
+  const tailArgs = ["audit", "tail", "-n", "1", "--json", DEFAULT_AUDIT_LOG];
+  const tail = await runOnce(tailArgs, { files, env });
   assert.deepEqual(JSON.parse(tail.stdout), line);
-  const fallback = { [DEFAULT_AUDIT_LOG]: auditText() };
-  const found = await runOnce(["audit", "tail"], { files: fallback, env });
+  const filesAtDefaultPath = { [DEFAULT_AUDIT_LOG]: auditText() };
+  const found = await runOnce(["audit", "tail"], { files: filesAtDefaultPath, env });
   assert.match(found.stdout, /^2026-01-31T08:00:00Z ALLOW a files\/read 1\.50 ms$/);
   assert.doesNotMatch(found.stderr, /another/);
-  // After a full disk, there is a log at both paths.
+  // There can be a log at both paths, for example after a full disk.
   const both = await runOnce(["audit", "tail"], {
-    files: { "logs/audit.jsonl": auditText(), ...fallback },
+    files: { "logs/audit.jsonl": auditText(), ...filesAtDefaultPath },
     env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
   });
   assert.match(
@@ -34,14 +34,19 @@ Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote",
   );
 });
 
-Deno.test("[audit.stats] [audit.tail] help, and wrong command lines", async () => {
+Deno.test("[audit.stats] [audit.tail] the commands print help, and refuse wrong command lines", async () => {
   for (const name of ["stats", "tail"]) {
     const { code, stdout } = await runOnce(["audit", name, "--help"]);
     assert.equal(code, 0);
     assert.match(stdout, new RegExp(`Example: agent-mcp-gateway audit ${name} `));
   }
-  const wrong = [["stats", "--since", "soon"], ["tail", "-n", "0"], ["tail", "a", "b"], ["nope"]];
-  for (const words of wrong) {
+  const wrongCommandLines = [
+    ["stats", "--since", "soon"],
+    ["tail", "-n", "0"],
+    ["tail", "a", "b"],
+    ["nope"],
+  ];
+  for (const words of wrongCommandLines) {
     const { code, stdout, stderr } = await runOnce(["audit", ...words]);
     assert.deepEqual([code, stdout], [2, ""], words.join(" "));
     assert.notEqual(stderr, "");
@@ -49,7 +54,7 @@ Deno.test("[audit.stats] [audit.tail] help, and wrong command lines", async () =
 });
 
 Deno.test({
-  name: "[audit.tail] a reader that stops early is not a failure",
+  name: "[audit.tail] exits with 0 when its reader stops early",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const folder = Deno.makeTempDirSync();
@@ -70,7 +75,7 @@ Deno.test({
   },
 });
 
-/** Starts `audit tail -f` on a log in its own folder. */
+/** Starts `audit tail -f` in the working folder of a setup. */
 async function startFollowing(setup: Setup, ...args: string[]): Promise<Program> {
   const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
   const { workingFolder: cwd, env } = setup;
@@ -82,17 +87,20 @@ Deno.test("[audit.follow] prints new entries, across rotations, until a signal",
   const path = setup.writeFile("a.jsonl", auditText({ tool: "t0" }) + auditText({ tool: "t1" }));
   const program = await startFollowing(setup, "-n", "1", "a.jsonl");
   try {
-    const shown = () => program.lines.map((line) => /files\/(\S+)/.exec(line)?.[1]);
-    const wanted = ["t1"];
-    await waitUntil("the last one", () => shown().length === 1);
+    const shownTools = () => program.lines.map((line) => /files\/(\S+)/.exec(line)?.[1]);
+    const expectedTools = ["t1"];
+    await waitUntil("the last entry is shown", () => shownTools().length === 1);
     const write = (name: string): void => {
       Deno.writeTextFileSync(path, auditText({ tool: name }), { append: true });
-      wanted.push(name);
+      expectedTools.push(name);
     };
     write("t2");
     write("t3");
-    await waitUntil("what came", () => shown().length === wanted.length);
-    // Half a line is not printed yet.
+    await waitUntil(
+      "the new entries are shown",
+      () => shownTools().length === expectedTools.length,
+    );
+    // A line that is written in two halves is printed once.
     const [first = "", second = ""] = [
       auditText({ tool: "t4" }).slice(0, 30),
       auditText({
@@ -101,24 +109,24 @@ Deno.test("[audit.follow] prints new entries, across rotations, until a signal",
     ];
     Deno.writeTextFileSync(path, first, { append: true });
     Deno.writeTextFileSync(path, second, { append: true });
-    wanted.push("t4");
-    // Rotated twice between two checks; one of the gateways has not noticed yet.
-    const old = Deno.openSync(path, { append: true });
+    expectedTools.push("t4");
+    // The log is rotated twice between two checks, and a gateway that has not noticed writes to the oldest file.
+    const oldest = Deno.openSync(path, { append: true });
     Deno.renameSync(path, `${path}.1`);
     write("t5");
     Deno.renameSync(`${path}.1`, `${path}.2`);
     Deno.renameSync(path, `${path}.1`);
     write("t6");
-    old.writeSync(new TextEncoder().encode(auditText({ tool: "late" })));
-    wanted.push("late");
-    old.close();
+    oldest.writeSync(new TextEncoder().encode(auditText({ tool: "late" })));
+    expectedTools.push("late");
+    oldest.close();
     write("t7");
-    await waitUntil("all of them", () => shown().length === wanted.length);
-    assert.deepEqual(shown().toSorted(), wanted.toSorted());
-    // Truncated in place, as some tools do.
+    await waitUntil("all entries are shown", () => shownTools().length === expectedTools.length);
+    assert.deepEqual(shownTools().toSorted(), expectedTools.toSorted());
+    // Some tools truncate the log in place.
     Deno.truncateSync(path);
     write("t8");
-    await waitUntil("after that", () => shown().includes("t8"));
+    await waitUntil("the entry after the truncation is shown", () => shownTools().includes("t8"));
     program.sendSignal("SIGINT");
     await program.waitForEnd();
     assert.match(program.stderr, /^Audit log: .*a\.jsonl\n$/);
@@ -132,10 +140,13 @@ Deno.test("[audit.follow] waits for a log that does not exist yet, and applies t
   const setup = new Setup();
   const program = await startFollowing(setup, "--agent", "b", "--json", "none.jsonl");
   try {
-    await waitUntil("it waits", () => /no audit log at none\.jsonl yet/.test(program.stderr));
+    await waitUntil(
+      "the command waits for the log",
+      () => /no audit log at none\.jsonl yet/.test(program.stderr),
+    );
     const line = auditText({ agent_id: "b" });
     setup.writeFile("none.jsonl", auditText({ agent_id: "a" }) + line);
-    await waitUntil("its line", () => program.lines.length === 1);
+    await waitUntil("the line of agent b is shown", () => program.lines.length === 1);
     assert.equal(`${program.lines[0]}\n`, line);
   } finally {
     program.sendSignal("SIGKILL");
@@ -160,8 +171,8 @@ Deno.test({
       env: setup.env,
     });
     try {
-      await waitUntil("the first", () => program.lines.length === 1);
-      await waitUntil("the end", () => {
+      await waitUntil("the first entry is shown", () => program.lines.length === 1);
+      await waitUntil("audit tail has ended", () => {
         Deno.writeTextFileSync(path, auditText(), { append: true });
         return program.lines.length === 2;
       });

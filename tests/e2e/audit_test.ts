@@ -10,7 +10,7 @@ const RULES = {
 };
 const NEVER_WRITTEN = "canary-argument";
 
-/** The line without the members that differ in each run, after checking them. */
+/** Checks the members of a line that differ in each run, and returns the line without them. */
 function checkAndOmitVaryingFields(line: AuditLine | undefined): AuditLine {
   const { timestamp, latency_ms, downstream_ms, session, ...rest } = line ?? {};
   assert.match(String(timestamp), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -26,8 +26,12 @@ Deno.test("the audit log has a line for every operation", async (t) => {
   await using gateway = await startGateway({ servers: { odd: oddServer() }, rules: RULES });
   const { client } = gateway;
 
-  /** Makes a call and returns its audit line, which must exist when the answer arrives. */
-  const lineOf = async (name: string, args: object, id?: string | number): Promise<AuditLine> => {
+  /** Calls a gateway tool and returns its audit line, which must exist when the answer arrives. */
+  const callAndReadLine = async (
+    name: string,
+    args: object,
+    id?: string | number,
+  ): Promise<AuditLine> => {
     const before = gateway.readAuditLog().length;
     await client.request("tools/call", { name, arguments: { agent_id: "a", ...args } }, id);
     const lines = gateway.readAuditLog();
@@ -59,22 +63,24 @@ Deno.test("the audit log has a line for every operation", async (t) => {
     });
   });
 
-  await t.step("[audit.before-answer] a hundred times", async () => {
+  await t.step("[audit.before-answer] each of 100 lines exists before its answer", async () => {
     for (let number = 0; number < 100; number++) {
-      const { request_id } = await lineOf("list_servers", {}, `n${number}`);
+      const { request_id } = await callAndReadLine("list_servers", {}, `n${number}`);
       assert.equal(request_id, `n${number}`);
     }
   });
 
-  await t.step("[audit.fields] discovery", async () => {
-    const { result_bytes: _, ...list } = await lineOf("list_servers", {}, 0);
+  await t.step("[audit.fields] lines of the discovery tools have their fields", async () => {
+    const { result_bytes: _, ...list } = await callAndReadLine("list_servers", {}, 0);
     assert.deepEqual(list, {
       agent_id: "a",
       operation: "list_servers",
       decision: "ALLOW",
       request_id: 0,
     });
-    const { result_bytes: __, ...tools } = await lineOf("get_server_tools", { server: "odd" }, 1e6);
+    const { result_bytes: __, ...tools } = await callAndReadLine("get_server_tools", {
+      server: "odd",
+    }, 1e6);
     assert.deepEqual(tools, {
       agent_id: "a",
       operation: "get_server_tools",
@@ -85,28 +91,35 @@ Deno.test("the audit log has a line for every operation", async (t) => {
     });
   });
 
-  await t.step("[audit.decision] DENY for policy and identity", async () => {
-    const denied = await lineOf("execute_tool", { server: "odd", tool: "env", args: {} });
-    assert.deepEqual([denied.decision, denied.code, denied.rule], [
-      "DENY",
-      "DENIED_BY_POLICY",
-      "agents.a.deny.tools.odd[0]",
-    ]);
-    const missing = await lineOf("list_servers", { agent_id: "" });
-    assert.deepEqual([missing.decision, missing.code, missing.agent_id], [
-      "DENY",
-      "INVALID_AGENT_ID",
-      null,
-    ]);
-    const unknown = await lineOf("list_servers", { agent_id: "stranger" });
-    assert.deepEqual([unknown.decision, unknown.agent_id], ["DENY", "stranger"]);
-    const long = await lineOf("list_servers", { agent_id: "x".repeat(500) });
-    assert.equal(long.agent_id, "x".repeat(128));
-  });
+  await t.step(
+    "[audit.decision] the decision is DENY if the policy or the identity is the reason",
+    async () => {
+      const denied = await callAndReadLine("execute_tool", {
+        server: "odd",
+        tool: "env",
+        args: {},
+      });
+      assert.deepEqual([denied.decision, denied.code, denied.rule], [
+        "DENY",
+        "DENIED_BY_POLICY",
+        "agents.a.deny.tools.odd[0]",
+      ]);
+      const missing = await callAndReadLine("list_servers", { agent_id: "" });
+      assert.deepEqual([missing.decision, missing.code, missing.agent_id], [
+        "DENY",
+        "INVALID_AGENT_ID",
+        null,
+      ]);
+      const unknown = await callAndReadLine("list_servers", { agent_id: "stranger" });
+      assert.deepEqual([unknown.decision, unknown.agent_id], ["DENY", "stranger"]);
+      const long = await callAndReadLine("list_servers", { agent_id: "x".repeat(500) });
+      assert.equal(long.agent_id, "x".repeat(128));
+    },
+  );
 
-  await t.step("[audit.decision] ERROR for failures", async () => {
+  await t.step("[audit.decision] the decision is ERROR for failures", async () => {
     const call = (tool: string, args: object, more = {}) => {
-      return lineOf("execute_tool", { server: "odd", tool, args, ...more });
+      return callAndReadLine("execute_tool", { server: "odd", tool, args, ...more });
     };
     const lines = [
       await call("no_such_tool", {}),
@@ -114,7 +127,7 @@ Deno.test("the audit log has a line for every operation", async (t) => {
       await call("crash", { say: NEVER_WRITTEN }),
       await call("rpc_error", { error: { code: -32000, message: NEVER_WRITTEN } }),
       await call("echo", {}, { args: NEVER_WRITTEN }),
-      await lineOf("execute_tool", { server: "gone", tool: "echo", args: {} }),
+      await callAndReadLine("execute_tool", { server: "gone", tool: "echo", args: {} }),
     ];
     assert.deepEqual(lines.map(({ decision, code }) => `${decision} ${code}`), [
       "ERROR TOOL_NOT_FOUND",
@@ -127,9 +140,9 @@ Deno.test("the audit log has a line for every operation", async (t) => {
   });
 
   await t.step(
-    "[audit.decision] [audit.tool-errors] ALLOW for a tool's own isError, marked",
+    "[audit.decision] [audit.tool-errors] the decision is ALLOW for a tool's own isError, with tool_error",
     async () => {
-      const { decision, code, tool_error } = await lineOf("execute_tool", {
+      const { decision, code, tool_error } = await callAndReadLine("execute_tool", {
         server: "odd",
         tool: "fails",
         args: {},
@@ -138,7 +151,7 @@ Deno.test("the audit log has a line for every operation", async (t) => {
     },
   );
 
-  await t.step("[audit.fields] one session per connection", () => {
+  await t.step("[audit.fields] all lines of a connection have the same session", () => {
     assert.equal(new Set(gateway.readAuditLog().map(({ session }) => session)).size, 1);
   });
 
@@ -163,12 +176,12 @@ Deno.test("the path of the audit log", async (t) => {
     assert.equal(gateway.setup.readAuditLog().length, 1);
     const names = [...Deno.readDirSync(gateway.setup.workingFolder)].map(({ name }) => name);
     assert.deepEqual(names.sort(), [".mcp-gateway-rules.json", ".mcp.json"]);
-    // The behaviour of the program that the gateway replaces.
-    await using former = await startGateway({
+    // The default path of the Python version still works if configured.
+    await using configured = await startGateway({
       env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
     });
-    await former.callGatewayToolForJson("list_servers");
-    assert.equal(former.setup.readAuditLog("logs/audit.jsonl").length, 1);
+    await configured.callGatewayToolForJson("list_servers");
+    assert.equal(configured.setup.readAuditLog("logs/audit.jsonl").length, 1);
   });
 
   await t.step("[audit.path] is set by GATEWAY_AUDIT_LOG or --audit-log", async () => {

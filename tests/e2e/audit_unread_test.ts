@@ -4,7 +4,7 @@ import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Setup } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
-Deno.test("[audit.before-answer] an operation is logged although its batch is unfinished", async () => {
+Deno.test("[audit.before-answer] an operation is logged before its batch is finished", async () => {
   const gateway = await startGateway({ servers: { odd: oddServer() } });
   try {
     await gateway.callServerToolForText("odd", "echo");
@@ -16,7 +16,7 @@ Deno.test("[audit.before-answer] an operation is logged although its batch is un
     });
     const batch = [call(1001, "echo"), call(1002, "echo"), call(1003, "wait")];
     await gateway.client.sendLine(JSON.stringify(batch));
-    await waitUntil("both are on record", () => {
+    await waitUntil("both operations are logged", () => {
       const ids = gateway.readAuditLog().map(({ request_id }) => request_id);
       return ids.includes(1001) && ids.includes(1002);
     });
@@ -40,27 +40,27 @@ Deno.test("[audit.before-answer] an operation is logged although its client does
   }).spawn();
   const output = gateway.stdout.getReader();
   const input = gateway.stdin.getWriter();
-  const say = async (message: Readonly<Record<string, unknown>>): Promise<void> => {
+  const sendMessage = async (message: Readonly<Record<string, unknown>>): Promise<void> => {
     await input.write(new TextEncoder().encode(`${JSON.stringify(message)}\n`));
   };
-  const ask = (id: number, method: string, params: Readonly<Record<string, unknown>>) => {
-    return say({ jsonrpc: "2.0", id, method, params });
+  const sendRequest = (id: number, method: string, params: Readonly<Record<string, unknown>>) => {
+    return sendMessage({ jsonrpc: "2.0", id, method, params });
   };
   try {
     const clientInfo = { name: "unread", version: "1" };
-    const introduction = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
-    await ask(1, "initialize", introduction);
+    const initializeParams = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+    await sendRequest(1, "initialize", initializeParams);
     await output.read();
-    await say({ jsonrpc: "2.0", method: "notifications/initialized" });
-    // More than all pipes on the path can hold: from now on no answer leaves.
-    await ask(2, "tools/call", executeToolParams("odd", "big", { length: 2_000_000 }));
-    await waitUntil("the large one is on record", () => {
+    await sendMessage({ jsonrpc: "2.0", method: "notifications/initialized" });
+    // The answer is larger than all pipes on its way, so no later answer can leave the gateway.
+    await sendRequest(2, "tools/call", executeToolParams("odd", "big", { length: 2_000_000 }));
+    await waitUntil("the large call is logged", () => {
       return hasAudit(setup) && setup.readAuditLog().length > 0;
     });
     for (let id = 100; id < 100 + COUNT; id++) {
-      await ask(id, "tools/call", executeToolParams("odd", "echo", { id }));
+      await sendRequest(id, "tools/call", executeToolParams("odd", "echo", { id }));
     }
-    await waitUntil("all are on record", () => setup.readAuditLog().length === 1 + COUNT);
+    await waitUntil("all operations are logged", () => setup.readAuditLog().length === 1 + COUNT);
   } finally {
     gateway.kill("SIGKILL");
     await gateway.status;
@@ -77,8 +77,8 @@ Deno.test("[audit.fields] a line is one JSON value for any number as the request
     const text = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":${params}}`;
     await gateway.client.sendLine(text);
   }
-  // Parsed as JSON, line by line.
-  await waitUntil("all are on record", () => gateway.readAuditLog().length === 4);
+  // `readAuditLog` parses each line.
+  await waitUntil("all operations are logged", () => gateway.readAuditLog().length === 4);
   assert.deepEqual(
     gateway.readAuditLog().map(({ request_id }) => typeof request_id).filter((type) =>
       type === "string"

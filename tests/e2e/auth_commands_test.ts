@@ -10,7 +10,7 @@ import { waitUntil } from "./wait.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
 
-/** A server that requires a login, and a user of the command. */
+/** A server that requires a login, and a folder in which `auth` commands run. */
 class AuthCommandFixture implements AsyncDisposable {
   readonly service = new AuthorizationServer();
   readonly server = new ProtectedServer(this.service);
@@ -34,24 +34,24 @@ class AuthCommandFixture implements AsyncDisposable {
     return join(this.setup.workingFolder, "browser.log");
   }
 
-  /** Folder of the token store. */
-  get store(): string {
+  /** Folder of the stored tokens. */
+  get tokenFolder(): string {
     return join(this.setup.home, ".config", "agent-mcp-gateway", "oauth");
   }
 
   /** Starts `auth` with the given arguments. */
-  async start(words: readonly string[], browser = this.#browser): Promise<Program> {
-    const [command, ...first] = await gatewayCommandLine(GATEWAY_COMMAND);
+  async start(authArgs: readonly string[], browser = this.#browser): Promise<Program> {
+    const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
     const { workingFolder: folder, env } = this.setup;
-    const args = [...first, "auth", ...words];
+    const args = [...commandArgs, "auth", ...authArgs];
     const program = new Program({ command, args, cwd: folder, env: { ...env, BROWSER: browser } });
     await program.closeInput();
     return program;
   }
 
   /** Runs `auth` to its end. */
-  async run(words: readonly string[], browser?: string): Promise<Ended> {
-    const program = await this.start(words, browser);
+  async run(authArgs: readonly string[], browser?: string): Promise<Ended> {
+    const program = await this.start(authArgs, browser);
     const { code } = await program.waitForEnd();
     return { code, stdout: program.lines.join("\n"), stderr: program.stderr };
   }
@@ -69,58 +69,61 @@ interface Ended {
   readonly stderr: string;
 }
 
-Deno.test("[auth.login] [auth.status] [auth.logout] a login from its start to the logout", async () => {
-  await using scene = new AuthCommandFixture();
-  const before = await scene.run(["status"]);
+Deno.test("[auth.login] [auth.status] [auth.logout] a user logs in, sees the login, and logs out", async () => {
+  await using fixture = new AuthCommandFixture();
+  const before = await fixture.run(["status"]);
   assert.equal(before.code, 0, before.stderr);
   assert.deepEqual(before.stdout.split("\n"), [
     "notes: not logged in",
     "keyed: needs no login: its entry has an Authorization header",
   ]);
 
-  const login = await scene.run(["login", "notes"]);
+  const login = await fixture.run(["login", "notes"]);
   assert.equal(login.code, 0, login.stderr);
-  assert.equal(login.stdout, `Logged in to "notes" through ${scene.service.issuer}`);
+  assert.equal(login.stdout, `Logged in to "notes" through ${fixture.service.issuer}`);
   assert.match(
     login.stderr,
     /^Log in with this link.*:\n\n {2}http:\/\/127\.0\.0\.1:\d+\/authorize\?/m,
   );
-  await waitUntil("the page is shown", () => {
-    const log = Deno.readTextFileSync(scene.browserLog);
+  await waitUntil("the browser shows the page", () => {
+    const log = Deno.readTextFileSync(fixture.browserLog);
     return /^opened .*\nshown 200 .*Logged in to notes/.test(log);
   });
 
-  const status = await scene.run(["status", "notes", "--json"]);
+  const status = await fixture.run(["status", "notes", "--json"]);
   assert.equal(status.code, 0, status.stderr);
   const [{ expires_at, ...row }] = JSON.parse(status.stdout);
   assert.deepEqual(row, {
     server: "notes",
-    url: scene.server.url,
+    url: fixture.server.url,
     state: "logged-in",
-    issuer: scene.service.issuer,
+    issuer: fixture.service.issuer,
     scope: "",
     renewable: true,
   });
   assert.ok(Date.parse(expires_at) > Date.now());
 
-  const [file = ""] = [...Deno.readDirSync(scene.store)].map(({ name }) => name)
+  const [file = ""] = [...Deno.readDirSync(fixture.tokenFolder)].map(({ name }) => name)
     .filter((name) => name.endsWith(".json"));
-  const { tokens } = JSON.parse(Deno.readTextFileSync(join(scene.store, file)));
-  const logout = await scene.run(["logout", "notes"]);
+  const { tokens } = JSON.parse(Deno.readTextFileSync(join(fixture.tokenFolder, file)));
+  const logout = await fixture.run(["logout", "notes"]);
   assert.deepEqual([logout.code, logout.stdout, logout.stderr], [0, 'Logged out of "notes"', ""]);
-  assert.ok(scene.service.isLoginRevoked(tokens.refresh_token));
-  assert.match((await scene.run(["status"])).stdout, /^notes: not logged in$/m);
-  assert.equal((await scene.run(["logout", "notes"])).stdout, 'You were not logged in to "notes"');
+  assert.ok(fixture.service.isLoginRevoked(tokens.refresh_token));
+  assert.match((await fixture.run(["status"])).stdout, /^notes: not logged in$/m);
+  assert.equal(
+    (await fixture.run(["logout", "notes"])).stdout,
+    'You were not logged in to "notes"',
+  );
 
-  // No secret was printed anywhere.
+  // None of the commands printed a secret.
   for (const { stdout, stderr } of [before, login, status, logout]) {
     assert.doesNotMatch(stdout + stderr, new RegExp(CANARY));
   }
 });
 
 Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels", async () => {
-  await using scene = new AuthCommandFixture();
-  const program = await scene.start(["login", "notes"], "none");
+  await using fixture = new AuthCommandFixture();
+  const program = await fixture.start(["login", "notes"], "none");
   const [, url = ""] = await waitUntil("the link is shown", () => {
     return /Log in with this link .*:\n\n {2}(\S+)\n/.exec(program.stderr) ??
       undefined;
@@ -129,9 +132,9 @@ Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels"
   const { code } = await program.waitForEnd();
   assert.equal(code, 130, program.stderr);
   assert.match(program.stderr, /press Ctrl-C to cancel\.\n$/);
-  await assert.rejects(fetch(url), TypeError, "Its listener is closed");
+  await assert.rejects(fetch(url), TypeError, "the redirect listener is closed");
 
-  const other = await scene.start(["login", "notes"], "none");
+  const other = await fixture.start(["login", "notes"], "none");
   const [, link = ""] = await waitUntil("the link is shown", () => {
     return / {2}(http\S+)/.exec(other.stderr) ?? undefined;
   });
@@ -139,20 +142,20 @@ Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels"
   assert.equal((await other.waitForEnd()).code, 0, other.stderr);
 });
 
-Deno.test("[auth.login] a server that needs no login, and one that is not configured", async () => {
-  await using scene = new AuthCommandFixture();
-  scene.server.allowsAnonymous = true;
-  scene.server.metadataLocation = "none";
-  const open = await scene.run(["login", "notes"]);
+Deno.test("[auth.login] servers that need no login or are not configured are reported", async () => {
+  await using fixture = new AuthCommandFixture();
+  fixture.server.allowsAnonymous = true;
+  fixture.server.metadataLocation = "none";
+  const open = await fixture.run(["login", "notes"]);
   assert.deepEqual([open.code, open.stdout], [
     0,
     'Server "notes" needs no login: it answers without one',
   ]);
-  const local = await scene.run(["login", "files"]);
+  const local = await fixture.run(["login", "files"]);
   assert.match(local.stdout, /^Server "files" needs no login: it is a program on this machine$/);
-  const keyed = await scene.run(["login", "keyed"]);
+  const keyed = await fixture.run(["login", "keyed"]);
   assert.match(keyed.stdout, /needs no login: its entry has an Authorization header/);
-  const unknown = await scene.run(["login", "note"]);
+  const unknown = await fixture.run(["login", "note"]);
   assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
   assert.match(
     unknown.stderr,
@@ -161,37 +164,37 @@ Deno.test("[auth.login] a server that needs no login, and one that is not config
 });
 
 Deno.test("[auth.login] a failed login is reported, with exit code 1", async () => {
-  await using scene = new AuthCommandFixture({ gone: { url: "http://127.0.0.1:9/mcp" } });
-  scene.service.behaviour.loginError = "access_denied";
-  const denied = await scene.run(["login", "notes"]);
+  await using fixture = new AuthCommandFixture({ gone: { url: "http://127.0.0.1:9/mcp" } });
+  fixture.service.behaviour.loginError = "access_denied";
+  const denied = await fixture.run(["login", "notes"]);
   assert.deepEqual([denied.code, denied.stdout], [1, ""]);
   assert.match(denied.stderr, /the login page answered "access_denied"/);
-  const gone = await scene.run(["login", "gone"]);
+  const gone = await fixture.run(["login", "gone"]);
   assert.deepEqual([gone.code, gone.stdout], [1, ""]);
   assert.match(gone.stderr, /Server "gone" is not available: it cannot be reached/);
 });
 
-Deno.test("[auth.logout] tokens that cannot be revoked are removed all the same", async () => {
-  await using scene = new AuthCommandFixture();
-  scene.service.behaviour.metadataOverrides = {
+Deno.test("[auth.logout] tokens that cannot be revoked are removed anyway", async () => {
+  await using fixture = new AuthCommandFixture();
+  fixture.service.behaviour.metadataOverrides = {
     revocation_endpoint: "http://127.0.0.1:9/revoke",
   };
-  assert.equal((await scene.run(["login", "notes"])).code, 0);
-  const { code, stdout, stderr } = await scene.run(["logout", "notes"]);
+  assert.equal((await fixture.run(["login", "notes"])).code, 0);
+  const { code, stdout, stderr } = await fixture.run(["logout", "notes"]);
   assert.deepEqual([code, stdout], [1, 'Logged out of "notes"']);
   assert.match(stderr, /removed here, but revoking them failed: cannot be reached/);
-  assert.match((await scene.run(["status", "notes"])).stdout, /not logged in/);
+  assert.match((await fixture.run(["status", "notes"])).stdout, /not logged in/);
 });
 
-Deno.test("[auth.login] [auth.status] [auth.logout] help, and wrong command lines", async () => {
-  await using scene = new AuthCommandFixture();
+Deno.test("[auth.login] [auth.status] [auth.logout] the commands print help, and refuse wrong command lines", async () => {
+  await using fixture = new AuthCommandFixture();
   for (const name of ["login", "status", "logout"]) {
-    const { code, stdout } = await scene.run([name, "--help"]);
+    const { code, stdout } = await fixture.run([name, "--help"]);
     assert.equal(code, 0);
     assert.match(stdout, new RegExp(`Example: agent-mcp-gateway auth ${name} `));
   }
   for (const words of [["login"], ["logout"], ["nope"], ["login", "notes", "more"]]) {
-    const { code, stdout, stderr } = await scene.run(words);
+    const { code, stdout, stderr } = await fixture.run(words);
     assert.deepEqual([code, stdout], [2, ""], words.join(" "));
     assert.notEqual(stderr, "");
   }

@@ -25,9 +25,9 @@ Deno.test("[cli.help] --help names the flags and their environment variables", a
     assert.match(stdout, /\bserve\b/);
     if (args[0] !== "serve") continue;
     for (const flag of SERVE_FLAGS) {
-      const twin = `GATEWAY_${flag.slice(2).toUpperCase().replaceAll("-", "_")}`;
+      const variable = `GATEWAY_${flag.slice(2).toUpperCase().replaceAll("-", "_")}`;
       assert.ok(stdout.includes(flag), flag);
-      assert.ok(stdout.includes(twin), twin);
+      assert.ok(stdout.includes(variable), variable);
     }
   }
 });
@@ -56,10 +56,10 @@ const USAGE_ERRORS: readonly (readonly string[])[] = [
 Deno.test("[cli.usage-errors] a wrong command line exits 2, with nothing on stdout", async () => {
   const ended = await Promise.all(USAGE_ERRORS.map((args) => runOnce(args)));
   for (const [index, { code, stdout, stderr }] of ended.entries()) {
-    const line = USAGE_ERRORS[index]?.join(" ");
-    assert.deepEqual([code, stdout], [2, ""], line);
-    assert.notEqual(stderr, "", line);
-    assert.doesNotMatch(stderr, /^\s+at /m, line);
+    const commandLine = USAGE_ERRORS[index]?.join(" ");
+    assert.deepEqual([code, stdout], [2, ""], commandLine);
+    assert.notEqual(stderr, "", commandLine);
+    assert.doesNotMatch(stderr, /^\s+at /m, commandLine);
   }
 });
 
@@ -107,7 +107,7 @@ Deno.test(ALL_AT_ONCE, async () => {
   assert.doesNotMatch(stderr, /^\s+at /m);
 });
 
-Deno.test("[cli.config-errors] [config.strict-json] files that are missing, or not JSON", async () => {
+Deno.test("[cli.config-errors] [config.strict-json] files that are missing or not JSON are reported", async () => {
   const missing = await runOnce(["--mcp-config", "no/such.json", "--rules", "~/no-rules.json"]);
   assert.deepEqual([missing.code, missing.stdout], [1, ""]);
   assert.match(missing.stderr, /no\/such\.json/);

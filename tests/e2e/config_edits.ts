@@ -2,13 +2,13 @@ import { fileURLToPath } from "node:url";
 import { type RunningGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/** The two files, by their names in the status. */
+/** Names of the two files in the working folder, by their names in the status. */
 export const CONFIG_FILES = {
   mcp_config: ".mcp.json",
   gateway_rules: ".mcp-gateway-rules.json",
 } as const;
 
-/** Result of reading a file, as the status tool shows it. */
+/** Record of reading a file, as `get_gateway_status` shows it. */
 export interface FileStatus {
   readonly last_attempt: string;
   readonly last_success: string;
@@ -17,7 +17,7 @@ export interface FileStatus {
   readonly success_count: number;
 }
 
-/** The part of the status that these tests read. */
+/** The part of the result of `get_gateway_status` that these tests read. */
 export interface GatewayStatus {
   readonly reload_status: {
     readonly mcp_config: FileStatus;
@@ -37,20 +37,20 @@ interface ServerStatus {
 const NAMED_SERVER = fileURLToPath(new URL("../fixtures/servers/named_server.ts", import.meta.url));
 const DENO_FLAGS = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
 
-/** Entry of `mcpServers` for the server that returns its name. */
+/** Entry of `mcpServers` for `named_server.ts`, which returns its own name. */
 export function namedServer(name: string, ...more: string[]): { command: string; args: string[] } {
   return { command: Deno.execPath(), args: [...DENO_FLAGS, NAMED_SERVER, name, ...more] };
 }
 
-/** Calls the status tool. */
+/** Calls `get_gateway_status`. */
 export function readStatus(gateway: RunningGateway): Promise<GatewayStatus> {
   return gateway.callGatewayToolForJson<GatewayStatus>("get_gateway_status");
 }
 
 /**
- * Writes a file and waits until the gateway has read it, with success or not.
+ * Writes one of the two files, and waits until the gateway has read it, valid or not.
  *
- * @returns The status after that, and the milliseconds since the write.
+ * @returns The status after that, and the duration.
  */
 export async function editConfigFile(
   gateway: RunningGateway,
@@ -58,16 +58,16 @@ export async function editConfigFile(
   content: unknown,
 ): Promise<GatewayStatus & { readonly tookMs: number }> {
   const before = (await readStatus(gateway)).reload_status[file].attempt_count;
-  const since = performance.now();
+  const startedMs = performance.now();
   gateway.setup.writeFile(CONFIG_FILES[file], content);
   const status = await waitUntil(`the gateway reads ${CONFIG_FILES[file]}`, async () => {
     const status = await readStatus(gateway);
     return status.reload_status[file].attempt_count > before && status;
   });
-  return { ...status, tookMs: performance.now() - since };
+  return { ...status, tookMs: performance.now() - startedMs };
 }
 
-/** The answer of the server that returns its name: its name, its process id, the call's token. */
+/** Calls a named server; returns the server's name and process id, and the token of the call. */
 export async function callNamedServer(
   gateway: RunningGateway,
   server: string,

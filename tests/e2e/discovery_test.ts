@@ -4,7 +4,7 @@ import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { runOnce } from "./run_once.ts";
 import { ALLOW_ALL_RULES } from "./setup.ts";
 
-/** A servers file with one server, whose name identifies the file. */
+/** Content of a servers file with one server, whose name shows which file was used. */
 function serversFile(name: string): object {
   return { mcpServers: { [name]: { command: "true" } } };
 }
@@ -16,10 +16,10 @@ async function listServerNames(gateway: RunningGateway): Promise<string[]> {
 }
 
 const USER_CONFIG_FOLDER = "../home/.config/agent-mcp-gateway";
-const LAZY = { GATEWAY_AGENT: "tester", GATEWAY_INIT_STRATEGY: "lazy" };
+const LAZY_ENV = { GATEWAY_AGENT: "tester", GATEWAY_INIT_STRATEGY: "lazy" };
 
 Deno.test("the locations of the two files", async (t) => {
-  const everywhere = {
+  const filesEverywhere = {
     [`${USER_CONFIG_FOLDER}/.mcp.json`]: serversFile("own"),
     [`${USER_CONFIG_FOLDER}/.mcp-gateway-rules.json`]: ALLOW_ALL_RULES,
     "config/.mcp.json": serversFile("config"),
@@ -30,13 +30,13 @@ Deno.test("the locations of the two files", async (t) => {
   };
 
   await t.step(
-    "[config.search-order] [config.announced] the user's own files, before those of the working folder",
+    "[config.search-order] [config.announced] the user's own files come before those of the working folder",
     async () => {
       await using gateway = await startGateway({
         servers: "{",
         rules: "{",
-        files: everywhere,
-        env: LAZY,
+        files: filesEverywhere,
+        env: LAZY_ENV,
         args: [],
       });
       assert.deepEqual(await listServerNames(gateway), ["own"]);
@@ -49,14 +49,14 @@ Deno.test("the locations of the two files", async (t) => {
   );
 
   await t.step(
-    "[config.search-order] [config.announced] then those of the working folder",
+    "[config.search-order] [config.announced] files of the working folder come next",
     async () => {
       const files = { "config/.mcp.json": "{", "config/.mcp-gateway-rules.json": "{" };
       await using gateway = await startGateway({
         servers: { folder: { command: "true" } },
         rules: ALLOW_ALL_RULES,
         files,
-        env: LAZY,
+        env: LAZY_ENV,
       });
       assert.deepEqual(await listServerNames(gateway), ["folder"]);
       const { workingFolder: folder } = gateway.setup;
@@ -64,34 +64,40 @@ Deno.test("the locations of the two files", async (t) => {
     },
   );
 
-  await t.step("[config.search-order] then those in its config folder", async () => {
-    const files = {
-      "config/.mcp.json": serversFile("config"),
-      "config/.mcp-gateway-rules.json": ALLOW_ALL_RULES,
-    };
-    const options = { servers: false, rules: false, files, env: LAZY } as const;
-    await using gateway = await startGateway(options);
-    assert.deepEqual(await listServerNames(gateway), ["config"]);
-  });
-
-  await t.step("[cli.flags] a flag before a variable, a variable before all files", async () => {
-    const variable = { ...LAZY, GATEWAY_MCP_CONFIG: "variable.json" };
-    const starts = [
-      [["--mcp-config=flag.json"], variable, "flag"],
-      [["serve", "--mcp-config", "flag.json"], variable, "flag"],
-      [["--mcp-config", "~/tilde.json"], variable, "tilde"],
-      [["serve"], variable, "variable"],
-      [[], { ...LAZY, GATEWAY_MCP_CONFIG: "~/tilde.json" }, "tilde"],
-      [[], { ...LAZY, GATEWAY_MCP_CONFIG: "" }, "own"],
-    ] as const;
-    for (const [args, env, expected] of starts) {
-      await using gateway = await startGateway({ files: everywhere, args, env });
-      assert.deepEqual(await listServerNames(gateway), [expected]);
-    }
-  });
+  await t.step(
+    "[config.search-order] files in the config folder of the working folder come last",
+    async () => {
+      const files = {
+        "config/.mcp.json": serversFile("config"),
+        "config/.mcp-gateway-rules.json": ALLOW_ALL_RULES,
+      };
+      const options = { servers: false, rules: false, files, env: LAZY_ENV } as const;
+      await using gateway = await startGateway(options);
+      assert.deepEqual(await listServerNames(gateway), ["config"]);
+    },
+  );
 
   await t.step(
-    "[cli.config-errors] [config.missing-explained] if there are none, the searched paths are listed",
+    "[cli.flags] a flag overrides its variable, which overrides the search",
+    async () => {
+      const variable = { ...LAZY_ENV, GATEWAY_MCP_CONFIG: "variable.json" };
+      const starts = [
+        [["--mcp-config=flag.json"], variable, "flag"],
+        [["serve", "--mcp-config", "flag.json"], variable, "flag"],
+        [["--mcp-config", "~/tilde.json"], variable, "tilde"],
+        [["serve"], variable, "variable"],
+        [[], { ...LAZY_ENV, GATEWAY_MCP_CONFIG: "~/tilde.json" }, "tilde"],
+        [[], { ...LAZY_ENV, GATEWAY_MCP_CONFIG: "" }, "own"],
+      ] as const;
+      for (const [args, env, expected] of starts) {
+        await using gateway = await startGateway({ files: filesEverywhere, args, env });
+        assert.deepEqual(await listServerNames(gateway), [expected]);
+      }
+    },
+  );
+
+  await t.step(
+    "[cli.config-errors] [config.missing-explained] if there are no files, the error lists the searched folders",
     async () => {
       const { code, stdout, stderr, workingFolder: folder } = await runOnce([], {
         servers: false,
@@ -101,15 +107,16 @@ Deno.test("the locations of the two files", async (t) => {
       for (const name of [".mcp.json", ".mcp-gateway-rules.json"]) {
         assert.ok(stderr.includes(`${name}: not found`), name);
       }
-      const looked = [join(folder, USER_CONFIG_FOLDER), folder, join(folder, "config")].join(", ");
-      assert.ok(stderr.includes(`looked in ${looked}`), stderr);
+      const searchedFolders = [join(folder, USER_CONFIG_FOLDER), folder, join(folder, "config")]
+        .join(", ");
+      assert.ok(stderr.includes(`looked in ${searchedFolders}`), stderr);
     },
   );
 });
 
 Deno.test("the messages of the log", async (t) => {
   await t.step(
-    "[cli.startup-summary] which files were loaded, and that all servers are ready",
+    "[cli.startup-summary] the start summary names the loaded files and says that the gateway is ready",
     async () => {
       const { stderr } = await runOnce(["--log-level", "info"], {
         servers: { one: oddServer(), two: oddServer() },
@@ -133,24 +140,24 @@ Deno.test("the messages of the log", async (t) => {
     },
   );
 
-  await t.step("[cli.log-level] as many as the level permits", async () => {
+  await t.step("[cli.log-level] the level limits the messages", async () => {
     const rules = { agents: { a: { allow: { servers: ["gone"] } } } };
-    const quiet = await runOnce(["--log-level", "error"], { rules });
-    assert.equal(quiet.stderr, "");
+    const errorsOnly = await runOnce(["--log-level", "error"], { rules });
+    assert.equal(errorsOnly.stderr, "");
     const warnings = await runOnce([], { rules, env: { GATEWAY_LOG_LEVEL: "warning" } });
     assert.match(warnings.stderr, /^warn: [^\n]*"gone"[^\n]*\n$/);
   });
 
-  await t.step("[log.silent] none by default without a terminal", async () => {
+  await t.step("[log.silent] without a terminal there are no messages by default", async () => {
     const options = { servers: { one: oddServer() } };
     assert.equal((await runOnce([], options)).stderr, "");
-    const asked = await runOnce([], { ...options, env: { GATEWAY_LOG_LEVEL: "info" } });
-    assert.match(asked.stderr, /^Gateway is ready/m);
-    const wrong = await runOnce([], { ...options, rules: "{" });
-    assert.match(wrong.stderr, /^error: The gateway cannot start/);
+    const withInfo = await runOnce([], { ...options, env: { GATEWAY_LOG_LEVEL: "info" } });
+    assert.match(withInfo.stderr, /^Gateway is ready/m);
+    const invalid = await runOnce([], { ...options, rules: "{" });
+    assert.match(invalid.stderr, /^error: The gateway cannot start/);
   });
 
-  await t.step("[cli.log-format] as JSON for machines", async () => {
+  await t.step("[cli.log-format] each line is a JSON object if the format is json", async () => {
     const { stderr } = await runOnce(["--log-format", "json", "--log-level", "info"]);
     const lines = stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
     assert.ok(lines.length >= 4);

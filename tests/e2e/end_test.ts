@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { executeToolParams, oddServer, readSingleText, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/** Servers that end on their own, on SIGTERM, and only on SIGKILL; two have a child process. */
+/** A server that ends with its input, one that ends only on SIGKILL, and one like it behind a shell. */
 const STUBBORN = {
   odd: oddServer(),
   deaf: oddServer("--keep-running"),
@@ -16,20 +16,21 @@ function commandLine({ command, args }: { command: string; args: string[] }): st
   return [command, ...args];
 }
 
+/** Starts a gateway with the stubborn servers, each of which has started a child process. */
 async function startStubborn() {
   const gateway = await startGateway({ servers: STUBBORN });
   for (const server of Object.keys(STUBBORN)) await gateway.callServerToolForText(server, "spawn");
   return gateway;
 }
 
-/** Duration of a function, in milliseconds. */
+/** Runs a function and returns its duration in milliseconds. */
 async function measureMs(run: () => Promise<void>): Promise<number> {
-  const started = performance.now();
+  const startedMs = performance.now();
   await run();
-  return performance.now() - started;
+  return performance.now() - startedMs;
 }
 
-Deno.test("[lifecycle.end-of-input] everything is gone within 2 s", async () => {
+Deno.test("[lifecycle.end-of-input] all processes end within 2 s", async () => {
   await using gateway = await startStubborn();
   if (Deno.build.os === "linux") {
     assert.ok(
@@ -41,40 +42,40 @@ Deno.test("[lifecycle.end-of-input] everything is gone within 2 s", async () => 
   assert.ok(ms < 2000, `${ms} ms`);
 });
 
-Deno.test("[lifecycle.end-of-input] calls get 1 s to be answered", async () => {
+Deno.test("[lifecycle.end-of-input] calls in progress have 1 s to be answered", async () => {
   await using gateway = await startGateway({ servers: { odd: oddServer() } });
   const { client } = gateway;
   await gateway.callServerToolForText("odd", "count");
-  const hung = client.request("tools/call", executeToolParams("odd", "wait"));
-  const hungEnds = assert.rejects(hung, /The program ended/);
+  const heldCall = client.request("tools/call", executeToolParams("odd", "wait"));
+  const heldCallFails = assert.rejects(heldCall, /The program ended/);
   const params = executeToolParams("odd", "slow_progress", { every_ms: 100, times: 3 });
   const answered = client.request("tools/call", params);
   await waitUntil(
-    "both are under way",
+    "the server holds a call",
     async () => await gateway.callServerToolForText("odd", "waiting") === "1",
   );
   const ms = await measureMs(() => gateway.end());
   assert.ok(ms > 900 && ms < 2500, `${ms} ms`);
   assert.equal(readSingleText((await answered).result), "done");
-  await hungEnds;
+  await heldCallFails;
 });
 
-Deno.test("[lifecycle.end-of-input] immediately, before initialize", async () => {
+Deno.test("[lifecycle.end-of-input] the gateway also ends before initialize", async () => {
   await using gateway = await startGateway({ servers: STUBBORN, client: false });
   await gateway.end();
   assert.deepEqual(gateway.program.lines, []);
 });
 
-Deno.test("[lifecycle.end-of-input] while servers are still starting", async () => {
+Deno.test("[lifecycle.end-of-input] the gateway also ends while servers are starting", async () => {
   const servers = { hung: oddServer("--hold=initialize"), deaf: oddServer("--keep-running") };
   await using gateway = await startGateway({ servers });
   const ms = await measureMs(() => gateway.end());
   assert.ok(ms < 2000, `${ms} ms`);
 });
 
-// SIGTERM with a call that takes longer than the end of input would allow.
+// The call under SIGTERM takes longer than the 1 s that it would have after the end of input.
 for (const [signal, times] of [["SIGTERM", 15], ["SIGINT", 3]] as const) {
-  Deno.test(`[lifecycle.signal] ${signal} lets calls end, then servers`, async () => {
+  Deno.test(`[lifecycle.signal] after ${signal}, the gateway finishes calls, then ends its servers`, async () => {
     await using gateway = await startGateway({ servers: { odd: oddServer() } });
     await gateway.callServerToolForText("odd", "count");
     const params = executeToolParams("odd", "slow_progress", { every_ms: 100, times });
@@ -82,7 +83,7 @@ for (const [signal, times] of [["SIGTERM", 15], ["SIGINT", 3]] as const) {
       ...params,
       _meta: { progressToken: 1 },
     });
-    await gateway.client.waitForMessage("the call to be under way", ({ method }) => {
+    await gateway.client.waitForMessage("progress of the call", ({ method }) => {
       return method === "notifications/progress";
     });
     gateway.program.sendSignal(signal);
@@ -92,12 +93,12 @@ for (const [signal, times] of [["SIGTERM", 15], ["SIGINT", 3]] as const) {
   });
 }
 
-Deno.test("[lifecycle.second-signal] ends immediately, and leaves nothing", async () => {
+Deno.test("[lifecycle.second-signal] a second signal ends the gateway immediately, and no process is left", async () => {
   await using gateway = await startStubborn();
-  const hung = gateway.client.request("tools/call", executeToolParams("odd", "wait"));
-  const hungEnds = assert.rejects(hung, /The program ended/);
+  const heldCall = gateway.client.request("tools/call", executeToolParams("odd", "wait"));
+  const heldCallFails = assert.rejects(heldCall, /The program ended/);
   await waitUntil(
-    "it waits",
+    "the server holds the call",
     async () => await gateway.callServerToolForText("odd", "waiting") === "1",
   );
   gateway.program.sendSignal("SIGTERM");
@@ -105,12 +106,12 @@ Deno.test("[lifecycle.second-signal] ends immediately, and leaves nothing", asyn
   const ms = await measureMs(async () => void await gateway.program.waitForEnd());
   assert.ok(ms < 1000, `${ms} ms`);
   await gateway.checkEnd(0, 3000);
-  await hungEnds;
+  await heldCallFails;
 });
 
-Deno.test("[lifecycle.signal] even with calls that never end", async () => {
+Deno.test("[lifecycle.signal] servers that ignore signals are killed after 4 s", async () => {
   await using gateway = await startStubborn();
-  // Without calls: two steps of 2 s for the servers that ignore signals.
+  // There are no calls in progress. Servers have 2 s after the end of their input, and 2 s after SIGTERM.
   gateway.program.sendSignal("SIGTERM");
   const ms = await measureMs(() => gateway.checkEnd(0));
   assert.ok(ms > 3000 && ms < 6000, `${ms} ms`);

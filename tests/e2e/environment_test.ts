@@ -6,7 +6,7 @@ import { denoDir } from "./setup.ts";
 
 type Variables = Record<string, string>;
 
-/** Variables that every server gets if the gateway has them. */
+/** Safe variables: every server gets them if the gateway has them. */
 const SAFE: Variables = {
   USER: "someone",
   LOGNAME: "someone",
@@ -23,11 +23,11 @@ const SAFE: Variables = {
 };
 
 /**
- * Further safe variables that the machine may have, and the gateway's own variable against loops.
+ * Names of further safe variables that the machine may have, and `GATEWAY_DEPTH`, which prevents loops.
  */
 const ALSO_SAFE = /^(PATH|HOME|TMPDIR|GATEWAY_DEPTH|npm_config_\w+|\w+_proxy|\w*(CERT|_CA)\w*)$/i;
 
-const SECRET: Variables = {
+const UNSAFE: Variables = {
   AWS_SECRET_ACCESS_KEY: "canary",
   GITHUB_TOKEN: "canary",
   GATEWAY_DEBUG: "true",
@@ -37,7 +37,7 @@ const SECRET: Variables = {
 };
 
 Deno.test("the environment of a server", async (t) => {
-  const expanded = [
+  const templates = [
     "${PLAIN}",
     "${env:PLAIN}",
     "${EMPTY:-default}",
@@ -53,7 +53,7 @@ Deno.test("the environment of a server", async (t) => {
         ...oddServer(),
         env: {
           TERM: "mine",
-          ...Object.fromEntries(expanded.map((text, at) => [`V${at}`, text])),
+          ...Object.fromEntries(templates.map((text, index) => [`V${index}`, text])),
         },
         gateway: { inherit_env: ["WANTED", "NOT_SET_HERE"] },
       },
@@ -61,55 +61,70 @@ Deno.test("the environment of a server", async (t) => {
       elsewhere: { ...oddServer(), cwd: "${workspaceFolder}/sub" },
     },
     args: ["--agent", "tester", "--init-strategy", "lazy"],
-    env: { ...SAFE, ...SECRET, PLAIN: "plain value", EMPTY: "", DENO: Deno.execPath() },
+    env: { ...SAFE, ...UNSAFE, PLAIN: "plain value", EMPTY: "", DENO: Deno.execPath() },
   });
   const { home, workingFolder: folder } = gateway.setup;
-  const environment = async (server: string): Promise<Variables> => {
+  const readEnvironment = async (server: string): Promise<Variables> => {
     return JSON.parse(await gateway.callServerToolForText(server, "env"));
   };
 
-  await t.step("[servers.safe-environment] the safe variables, and nothing else", async () => {
-    const variables = await environment("plain");
-    for (const [name, value] of Object.entries(SAFE)) assert.equal(variables[name], value, name);
-    assert.equal(variables.HOME, home);
-    assert.equal(variables.PATH, gateway.setup.env.PATH);
-    for (const name of Object.keys(SECRET)) assert.equal(variables[name], undefined, name);
-    const others = Object.keys(variables).filter((name) => {
-      return !Object.hasOwn(SAFE, name) && !ALSO_SAFE.test(name);
-    });
-    assert.deepEqual(others, []);
-  });
+  await t.step(
+    "[servers.safe-environment] a server gets the safe variables, and no others",
+    async () => {
+      const variables = await readEnvironment("plain");
+      for (const [name, value] of Object.entries(SAFE)) assert.equal(variables[name], value, name);
+      assert.equal(variables.HOME, home);
+      assert.equal(variables.PATH, gateway.setup.env.PATH);
+      for (const name of Object.keys(UNSAFE)) assert.equal(variables[name], undefined, name);
+      const others = Object.keys(variables).filter((name) => {
+        return !Object.hasOwn(SAFE, name) && !ALSO_SAFE.test(name);
+      });
+      assert.deepEqual(others, []);
+    },
+  );
 
-  await t.step("[servers.inherit-env] more where the entry asks for it", async () => {
-    const variables = await environment("own");
-    assert.equal(variables.WANTED, "passed on");
-    assert.equal(variables.GITHUB_TOKEN, undefined);
-    assert.equal(Object.hasOwn(variables, "NOT_SET_HERE"), false);
-  });
+  await t.step(
+    "[servers.inherit-env] a server also gets the variables that inherit_env names",
+    async () => {
+      const variables = await readEnvironment("own");
+      assert.equal(variables.WANTED, "passed on");
+      assert.equal(variables.GITHUB_TOKEN, undefined);
+      assert.equal(Object.hasOwn(variables, "NOT_SET_HERE"), false);
+    },
+  );
 
-  await t.step("[servers.expansion] its own, expanded, which win", async () => {
-    const variables = await environment("own");
-    assert.equal(variables.TERM, "mine");
-    assert.deepEqual(expanded.map((_, at) => variables[`V${at}`]), [
-      "plain value",
-      "plain value",
-      "default",
-      "a plain value b",
-      `${home}/x`,
-      `${folder}/x`,
-      "${PLAIN} $PLAIN",
-    ]);
-  });
+  await t.step(
+    "[servers.expansion] variables of the entry are expanded, and override inherited ones",
+    async () => {
+      const variables = await readEnvironment("own");
+      assert.equal(variables.TERM, "mine");
+      assert.deepEqual(templates.map((_, index) => variables[`V${index}`]), [
+        "plain value",
+        "plain value",
+        "default",
+        "a plain value b",
+        `${home}/x`,
+        `${folder}/x`,
+        "${PLAIN} $PLAIN",
+      ]);
+    },
+  );
 
-  await t.step("[servers.expansion] in command and arguments, not in names", async () => {
-    assert.equal(await gateway.callServerToolForText("${PLAIN}", "count"), "1");
-  });
+  await t.step(
+    "[servers.expansion] variables are expanded in command and arguments, not in names",
+    async () => {
+      assert.equal(await gateway.callServerToolForText("${PLAIN}", "count"), "1");
+    },
+  );
 
-  await t.step("[servers.cwd] its working folder", async () => {
-    Deno.mkdirSync(join(folder, "sub"));
-    assert.equal(await gateway.callServerToolForText("elsewhere", "cwd"), join(folder, "sub"));
-    assert.equal(await gateway.callServerToolForText("plain", "cwd"), folder);
-  });
+  await t.step(
+    "[servers.cwd] a server runs in cwd, or in the gateway's working folder",
+    async () => {
+      Deno.mkdirSync(join(folder, "sub"));
+      assert.equal(await gateway.callServerToolForText("elsewhere", "cwd"), join(folder, "sub"));
+      assert.equal(await gateway.callServerToolForText("plain", "cwd"), folder);
+    },
+  );
 });
 
 /** Entry of `mcpServers` that starts the gateway under test. */
@@ -119,16 +134,19 @@ async function gatewayEntry(): Promise<{ command: string; args: string[] }> {
 }
 
 Deno.test("a gateway that would start itself", async (t) => {
-  await t.step("[servers.self-reference] on the same files is skipped with a warning", async () => {
-    const { command, args } = await gatewayEntry();
-    await using gateway = await startGateway({
-      servers: { self: { command, args }, odd: oddServer() },
-    });
-    assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), [{ name: "odd" }]);
-    assert.match(gateway.program.stderr, /^warn: .*mcpServers\.self/m);
-  });
+  await t.step(
+    "[servers.self-reference] with the same files is skipped with a warning",
+    async () => {
+      const { command, args } = await gatewayEntry();
+      await using gateway = await startGateway({
+        servers: { self: { command, args }, odd: oddServer() },
+      });
+      assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), [{ name: "odd" }]);
+      assert.match(gateway.program.stderr, /^warn: .*mcpServers\.self/m);
+    },
+  );
 
-  await t.step("[nesting.intended] on other files is nesting, which works", async () => {
+  await t.step("[nesting.intended] with other files is nesting, which works", async () => {
     const { command, args } = await gatewayEntry();
     const files = ["--mcp-config", "inner.json", "--rules", "inner-rules.json"];
     await using gateway = await startGateway({
@@ -144,9 +162,9 @@ Deno.test("a gateway that would start itself", async (t) => {
     assert.equal(await gateway.callServerToolForText("inner", "execute_tool", call), "1");
   });
 
-  await t.step("[nesting.depth] a loop ends", async () => {
+  await t.step("[nesting.depth] in a loop stops after three gateways", async () => {
     const { command, args } = await gatewayEntry();
-    const loop = (next: string) => ({
+    const nextGateway = (next: string) => ({
       mcpServers: {
         next: {
           command,
@@ -156,20 +174,20 @@ Deno.test("a gateway that would start itself", async (t) => {
       },
     });
     await using gateway = await startGateway({
-      servers: loop("b.json").mcpServers,
+      servers: nextGateway("b.json").mcpServers,
       files: {
         "rules.json": { agents: { a: { allow: { servers: ["*"] } } } },
-        "b.json": loop("c.json"),
-        "c.json": loop("b.json"),
+        "b.json": nextGateway("c.json"),
+        "c.json": nextGateway("b.json"),
       },
     });
-    const inner = (depth: number): unknown => {
-      const args = depth === 0 ? {} : inner(depth - 1);
+    const nestedCall = (depth: number): unknown => {
+      const args = depth === 0 ? {} : nestedCall(depth - 1);
       return { server: "next", tool: depth === 0 ? "list_servers" : "execute_tool", args };
     };
     const { code, message } = await gateway.expectRefusal(
       "execute_tool",
-      inner(2) as Record<string, unknown>,
+      nestedCall(2) as Record<string, unknown>,
     );
     assert.equal(code, "SERVER_UNAVAILABLE");
     assert.match(message, /3 gateways have started one another/);

@@ -23,128 +23,149 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
     rules: RULES,
     args: ["--init-strategy", "lazy"],
   });
-  const execute = (agent: string, server: string, tool: string) => {
+  const refuseCall = (agent: string, server: string, tool: string) => {
     return gateway.expectRefusal("execute_tool", { agent_id: agent, server, tool, args: {} });
   };
 
-  await t.step("[errors.denied] [errors.shape] a tool that the rules deny", async () => {
-    const { result } = await gateway.client.request("tools/call", {
-      name: "execute_tool",
-      arguments: { agent_id: "some", server: "odd", tool: "grow", args: {} },
-    });
-    const error = {
-      code: "DENIED_BY_POLICY",
-      message: 'Agent "some" may not use tool "grow" of server "odd".',
-      rule: "agents.some.deny.tools.odd[0]",
-      hint: "Use another tool, or tell the user that the gateway's rules do not allow this",
-    };
-    assert.deepEqual(result, {
-      content: [{ type: "text", text: JSON.stringify({ error }) }],
-      isError: true,
-    });
-  });
-
-  await t.step("[errors.denied] a tool that no rule grants, and a server", async () => {
-    const tool = await execute("some", "odd", "pid");
-    assert.deepEqual([tool.code, tool.rule], ["DENIED_BY_POLICY", "agents.some.allow.tools.odd"]);
-    const server = await execute("some", "other", "echo");
-    assert.deepEqual([server.code, server.rule], [
-      "DENIED_BY_POLICY",
-      "agents.some.allow.servers",
-    ]);
-    const listing = { agent_id: "some", server: "secret-one" };
-    const { code, rule } = await gateway.expectRefusal("get_server_tools", listing);
-    assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.some.deny.servers[0]"]);
-  });
-
-  await t.step("[errors.denied-hides] the same whether or not the server exists", async () => {
-    for (const [real, unreal] of [["other", "xxxxx"], ["secret-one", "secret-xxx"]] as const) {
-      const refusals = await Promise.all([
-        execute("some", real, "echo"),
-        execute("some", unreal, "echo"),
-        gateway.expectRefusal("get_server_tools", { agent_id: "some", server: real }),
-        gateway.expectRefusal("get_server_tools", { agent_id: "some", server: unreal }),
-      ]);
-      const [one, two, three, four] = refusals.map((refusal) => {
-        return JSON.stringify(refusal).replaceAll(unreal, real);
+  await t.step(
+    "[errors.denied] [errors.shape] a tool that a rule denies is refused with that rule",
+    async () => {
+      const { result } = await gateway.client.request("tools/call", {
+        name: "execute_tool",
+        arguments: { agent_id: "some", server: "odd", tool: "grow", args: {} },
       });
-      assert.deepEqual([one, three], [two, four]);
-    }
-  });
+      const error = {
+        code: "DENIED_BY_POLICY",
+        message: 'Agent "some" may not use tool "grow" of server "odd".',
+        rule: "agents.some.deny.tools.odd[0]",
+        hint: "Use another tool, or tell the user that the gateway's rules do not allow this",
+      };
+      assert.deepEqual(result, {
+        content: [{ type: "text", text: JSON.stringify({ error }) }],
+        isError: true,
+      });
+    },
+  );
 
-  await t.step("[errors.not-configured] an allowed server that is not configured", async () => {
-    assert.deepEqual(await execute("all", "nothing", "echo"), {
-      code: "SERVER_UNAVAILABLE",
-      message: 'Server "nothing" is not available: it is not configured.',
-      hint: "Call list_servers to see the servers you may use",
-    });
-  });
+  await t.step(
+    "[errors.denied] a tool and a server that no rule allows are refused with the list that lacks them",
+    async () => {
+      const tool = await refuseCall("some", "odd", "pid");
+      assert.deepEqual([tool.code, tool.rule], ["DENIED_BY_POLICY", "agents.some.allow.tools.odd"]);
+      const server = await refuseCall("some", "other", "echo");
+      assert.deepEqual([server.code, server.rule], [
+        "DENIED_BY_POLICY",
+        "agents.some.allow.servers",
+      ]);
+      const listing = { agent_id: "some", server: "secret-one" };
+      const { code, rule } = await gateway.expectRefusal("get_server_tools", listing);
+      assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.some.deny.servers[0]"]);
+    },
+  );
+
+  await t.step(
+    "[errors.denied-hides] a denial is the same whether or not the server exists",
+    async () => {
+      for (
+        const [existing, missing] of [["other", "xxxxx"], ["secret-one", "secret-xxx"]] as const
+      ) {
+        const refusals = await Promise.all([
+          refuseCall("some", existing, "echo"),
+          refuseCall("some", missing, "echo"),
+          gateway.expectRefusal("get_server_tools", { agent_id: "some", server: existing }),
+          gateway.expectRefusal("get_server_tools", { agent_id: "some", server: missing }),
+        ]);
+        const [one, two, three, four] = refusals.map((refusal) => {
+          return JSON.stringify(refusal).replaceAll(missing, existing);
+        });
+        assert.deepEqual([one, three], [two, four]);
+      }
+    },
+  );
+
+  await t.step(
+    "[errors.not-configured] an allowed server that is not configured is unavailable",
+    async () => {
+      assert.deepEqual(await refuseCall("all", "nothing", "echo"), {
+        code: "SERVER_UNAVAILABLE",
+        message: 'Server "nothing" is not available: it is not configured.',
+        hint: "Call list_servers to see the servers you may use",
+      });
+    },
+  );
 
   await t.step(
     "[errors.near-servers] for a misspelt server, similar ones of the agent are suggested",
     async () => {
-      const hintOf = async (agent: string, server: string) => {
-        const executed = await execute(agent, server, "echo");
+      const readCodeAndHint = async (agent: string, server: string) => {
+        const executed = await refuseCall(agent, server, "echo");
         const listed = await gateway.expectRefusal("get_server_tools", { agent_id: agent, server });
         assert.equal(executed.hint, listed.hint);
         return [executed.code, executed.hint ?? ""];
       };
-      const rest =
+      const advice =
         "Use one of them if you meant it, or tell the user that the gateway's rules do " +
         "not allow this";
-      assert.deepEqual(await hintOf("some", "ood"), [
+      assert.deepEqual(await readCodeAndHint("some", "ood"), [
         "DENIED_BY_POLICY",
-        `Similar names among the servers you may use: odd. ${rest}`,
+        `Similar names among the servers you may use: odd. ${advice}`,
       ]);
-      assert.deepEqual(await hintOf("all", "Oddd"), [
+      assert.deepEqual(await readCodeAndHint("all", "Oddd"), [
         "SERVER_UNAVAILABLE",
         "Similar names: odd. Call list_servers to see the servers you may use",
       ]);
       // Suggests neither a server of other agents nor one that is only named in the rules.
       for (const server of ["othr", "secret-one", "secret-onee", "odderr"]) {
-        const [code, hint = ""] = await hintOf("some", server);
+        const [code, hint = ""] = await readCodeAndHint("some", server);
         assert.deepEqual([code, /Near|\bother\b|secret|odder/.test(hint)], [
           "DENIED_BY_POLICY",
           false,
         ]);
       }
-      assert.doesNotMatch((await execute("some", "odd", "pid")).hint ?? "", /Near/);
+      assert.doesNotMatch((await refuseCall("some", "odd", "pid")).hint ?? "", /Near/);
     },
   );
 
-  await t.step("[errors.tool-not-found] with similar names that the agent may call", async () => {
-    assert.deepEqual(await execute("all", "odd", "ecko"), {
-      code: "TOOL_NOT_FOUND",
-      message: 'Server "odd" has no tool "ecko".',
-      hint: "Similar names: echo",
-    });
-    assert.match((await execute("all", "odd", "grov")).hint ?? "", /\bgrow\b/);
-    assert.doesNotMatch((await execute("some", "odd", "grov")).hint ?? "", /\bgrow\b/);
-    assert.ok(((await execute("all", "odd", "wai")).hint ?? "").split(",").length <= 3);
-  });
+  await t.step(
+    "[errors.tool-not-found] an unknown tool is refused with similar names that the agent may call",
+    async () => {
+      assert.deepEqual(await refuseCall("all", "odd", "ecko"), {
+        code: "TOOL_NOT_FOUND",
+        message: 'Server "odd" has no tool "ecko".',
+        hint: "Similar names: echo",
+      });
+      assert.match((await refuseCall("all", "odd", "grov")).hint ?? "", /\bgrow\b/);
+      assert.doesNotMatch((await refuseCall("some", "odd", "grov")).hint ?? "", /\bgrow\b/);
+      assert.ok(((await refuseCall("all", "odd", "wai")).hint ?? "").split(",").length <= 3);
+    },
+  );
 
   await t.step(
-    "[errors.tool-not-found] with how to list the tools, if no name is similar",
+    "[errors.tool-not-found] if no name is similar, the hint says how to list the tools",
     async () => {
-      const { hint } = await execute("all", "odd", "zzzzzzzzzz");
+      const { hint } = await refuseCall("all", "odd", "zzzzzzzzzz");
       assert.match(hint ?? "", /get_server_tools/);
     },
   );
 
-  await t.step("[errors.asked-afresh] the tool list is requested once more", async () => {
-    const run = (tool: string) => {
-      return gateway.callServerToolForText("odd", tool, {}, { agent_id: "all" });
-    };
-    const lists = async () => (await run("received")).match(/"tools\/list"/g)?.length ?? 0;
-    const before = await lists();
-    await execute("all", "odd", "grown");
-    assert.equal(await lists(), before + 1);
-    await run("grow");
-    assert.match(await run("grown"), /"name":"grown"/);
-    assert.equal(await lists(), before + 2);
-    await run("grown");
-    assert.equal(await lists(), before + 2);
-  });
+  await t.step(
+    "[errors.asked-afresh] for an unknown tool, the gateway requests the tool list again",
+    async () => {
+      const callOddTool = (tool: string) => {
+        return gateway.callServerToolForText("odd", tool, {}, { agent_id: "all" });
+      };
+      const countListRequests = async () =>
+        (await callOddTool("received")).match(/"tools\/list"/g)?.length ?? 0;
+      const before = await countListRequests();
+      await refuseCall("all", "odd", "grown");
+      assert.equal(await countListRequests(), before + 1);
+      await callOddTool("grow");
+      assert.match(await callOddTool("grown"), /"name":"grown"/);
+      assert.equal(await countListRequests(), before + 2);
+      await callOddTool("grown");
+      assert.equal(await countListRequests(), before + 2);
+    },
+  );
 
   await t.step("[errors.no-insides] no answer shows internals of the gateway", () => {
     const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
@@ -166,16 +187,16 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: oddServer(), limited: { ...oddServer(), gateway: limits } },
   });
-  // There is nothing to cancel at a server that is still starting.
+  // Both servers must have started: a call that waits for a start cannot be cancelled at the server.
   for (const server of ["odd", "limited"]) await gateway.callServerToolForText(server, "waiting");
-  const timeout = async (server: string, tool: string, args = {}, more = {}) => {
+  const expectTimeout = async (server: string, tool: string, args = {}, more = {}) => {
     const { code, message } = readRefusal(await gateway.callServerTool(server, tool, args, more));
     assert.equal(code, "TIMEOUT");
     return message;
   };
 
-  const cancelled = "[errors.timeout] [tools.timeout-ms] and is cancelled at the server";
-  await t.step(cancelled, async () => {
+  const cancelledName = "[errors.timeout] [tools.timeout-ms] and is cancelled at the server";
+  await t.step(cancelledName, async () => {
     assert.deepEqual(
       readRefusal(await gateway.callServerTool("odd", "wait", {}, { timeout_ms: 100 })),
       {
@@ -191,32 +212,38 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
   });
 
   await t.step("[servers.call-timeout] after call_timeout_ms without progress", async () => {
-    assert.match(await timeout("limited", "wait"), /300 ms/);
+    assert.match(await expectTimeout("limited", "wait"), /300 ms/);
     assert.equal(await gateway.callServerToolForText("limited", "waiting"), "0");
   });
 
-  await t.step("[servers.call-timeout] progress restarts the time", async () => {
+  await t.step("[servers.call-timeout] progress restarts call_timeout_ms", async () => {
     const args = { every_ms: 100, times: 5 };
     assert.equal(await gateway.callServerToolForText("limited", "slow_progress", args), "done");
   });
 
-  await t.step("[servers.call-timeout] the caller's timeout_ms does not restart", async () => {
-    const args = { every_ms: 100, times: 6 };
-    assert.match(await timeout("limited", "slow_progress", args, { timeout_ms: 350 }), /350 ms/);
-  });
+  await t.step(
+    "[servers.call-timeout] progress does not restart the caller's timeout_ms",
+    async () => {
+      const args = { every_ms: 100, times: 6 };
+      assert.match(
+        await expectTimeout("limited", "slow_progress", args, { timeout_ms: 350 }),
+        /350 ms/,
+      );
+    },
+  );
 
   await t.step("[servers.call-timeout] timeout_ms may be longer than call_timeout_ms", async () => {
     const answer = gateway.callServerToolForText("limited", "wait", {}, { timeout_ms: 700 });
-    const sent = performance.now();
+    const sentMs = performance.now();
     const { result } = await gateway.client.request("tools/call", executeToolParams("odd", "echo"));
     readSingleText(result);
     await assert.rejects(answer);
-    assert.ok(performance.now() - sent > 500);
+    assert.ok(performance.now() - sentMs > 500);
   });
 
   await t.step("[servers.max-call] every call ends at max_call_ms", async () => {
     const args = { every_ms: 100, times: 20 };
-    assert.match(await timeout("limited", "slow_progress", args), /800 ms/);
-    assert.match(await timeout("limited", "wait", {}, { timeout_ms: 60_000 }), /800 ms/);
+    assert.match(await expectTimeout("limited", "slow_progress", args), /800 ms/);
+    assert.match(await expectTimeout("limited", "wait", {}, { timeout_ms: 60_000 }), /800 ms/);
   });
 });

@@ -8,18 +8,20 @@ import {
   startGateway,
 } from "./gateway.ts";
 
-/** The arguments that the server received, as text. */
+/** Calls the odd server with arguments of `execute_tool` as JSON text; returns the text of the arguments that the
+ * server received. */
 async function sendArguments(gateway: RunningGateway, argumentsText: string): Promise<string> {
   const { message } = await gateway.client.requestText(
     "tools/call",
     `{"name":"execute_tool","arguments":${argumentsText}}`,
   );
-  const line = readSingleText(message.result);
-  return line.slice(line.indexOf('"arguments":') + '"arguments":'.length, line.indexOf(',"_meta"'));
+  const request = readSingleText(message.result);
+  const start = request.indexOf('"arguments":') + '"arguments":'.length;
+  return request.slice(start, request.indexOf(',"_meta"'));
 }
 
-/** Calls that are refused, and the argument that the message must name. */
-const REFUSED: readonly (readonly [tool: string, args: unknown, named: string])[] = [
+/** Calls that must be refused, and the argument that the message must name. */
+const REFUSED: readonly (readonly [tool: string, args: unknown, argument: string])[] = [
   ["execute_tool", { server: "odd", tool: "echo", args: [] }, '"args"'],
   ["execute_tool", { server: "odd", tool: "echo", args: 7 }, '"args"'],
   ["execute_tool", { server: "odd", tool: "echo", args: true }, '"args"'],
@@ -76,90 +78,105 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     assert.equal(await sendArguments(gateway, '{"server":"odd","tool":"echo","args":"{}"}'), "{}");
   });
 
-  await t.step("[tools.args-string] line breaks within it do not break the message", async () => {
-    const given = { server: "odd", tool: "echo", args: '{\n"a":\r\n[1,\n2]\n}' };
-    assert.deepEqual(JSON.parse(await sendArguments(gateway, JSON.stringify(given))), {
-      a: [1, 2],
-    });
-  });
-
-  await t.step("[tools.args-absent] absent args are {}, and arguments are args", async () => {
-    const call = '"server":"odd","tool":"echo"';
-    const args = '{"big":12345678901234567890,"a":[{"x":1,"y":null}]}';
-    const same = '{"a": [{"y": null, "x": 1}], "big": 12345678901234567890}';
-    for (
-      const [given, sent] of [
-        [`{${call}}`, "{}"],
-        [`{${call},"args":null}`, "{}"],
-        [`{${call},"arguments":null}`, "{}"],
-        [`{${call},"arguments":${args}}`, args],
-        [`{${call},"arguments":${JSON.stringify(args)}}`, args],
-        [`{${call},"args":null,"arguments":${args}}`, args],
-        [`{${call},"arguments":null,"args":${args}}`, args],
-        [`{${call},"arguments":${same},"args":${args}}`, args],
-      ] as const
-    ) assert.equal(await sendArguments(gateway, given), sent);
-    for (const args of [{ a: 2 }, {}, '{"a":2}']) {
-      const both = { server: "odd", tool: "echo", args, arguments: { a: 1 } };
-      assert.deepEqual(await gateway.expectRefusal("execute_tool", both), {
-        code: "INVALID_ARGUMENTS",
-        message:
-          'execute_tool: "args" and "arguments" mean the same but differ; give only "args". ' +
-          "Correct it and call again.",
+  await t.step(
+    "[tools.args-string] line breaks in the string do not break the message to the server",
+    async () => {
+      const given = { server: "odd", tool: "echo", args: '{\n"a":\r\n[1,\n2]\n}' };
+      assert.deepEqual(JSON.parse(await sendArguments(gateway, JSON.stringify(given))), {
+        a: [1, 2],
       });
-    }
-  });
+    },
+  );
+
+  await t.step(
+    "[tools.args-absent] absent args mean {}, and arguments is an alias of args",
+    async () => {
+      const call = '"server":"odd","tool":"echo"';
+      const args = '{"big":12345678901234567890,"a":[{"x":1,"y":null}]}';
+      const reordered = '{"a": [{"y": null, "x": 1}], "big": 12345678901234567890}';
+      for (
+        const [given, expected] of [
+          [`{${call}}`, "{}"],
+          [`{${call},"args":null}`, "{}"],
+          [`{${call},"arguments":null}`, "{}"],
+          [`{${call},"arguments":${args}}`, args],
+          [`{${call},"arguments":${JSON.stringify(args)}}`, args],
+          [`{${call},"args":null,"arguments":${args}}`, args],
+          [`{${call},"arguments":null,"args":${args}}`, args],
+          [`{${call},"arguments":${reordered},"args":${args}}`, args],
+        ] as const
+      ) assert.equal(await sendArguments(gateway, given), expected);
+      for (const args of [{ a: 2 }, {}, '{"a":2}']) {
+        const both = { server: "odd", tool: "echo", args, arguments: { a: 1 } };
+        assert.deepEqual(await gateway.expectRefusal("execute_tool", both), {
+          code: "INVALID_ARGUMENTS",
+          message:
+            'execute_tool: "args" and "arguments" mean the same but differ; give only "args". ' +
+            "Correct it and call again.",
+        });
+      }
+    },
+  );
 
   const name = "[tools.args-invalid] [tools.unknown-arguments] [tools.wrong-types] " +
-    "[tools.out-of-range] [errors.invalid-arguments] anything else is refused by name";
+    "[tools.out-of-range] [errors.invalid-arguments] all other arguments are refused by name";
   await t.step(name, async () => {
-    for (const [tool, args, named] of REFUSED) {
+    for (const [tool, args, argument] of REFUSED) {
       const { code, message } = await gateway.expectRefusal(tool, args as Fields);
       const call = `${tool} ${JSON.stringify(args)}: ${message}`;
       assert.equal(code, "INVALID_ARGUMENTS", call);
-      assert.ok(message.includes(named), call);
+      assert.ok(message.includes(argument), call);
     }
   });
 
-  await t.step("[errors.invalid-arguments] with the arguments that the tool accepts", async () => {
-    assert.deepEqual(await gateway.expectRefusal("list_servers", { metadata: true }), {
-      code: "INVALID_ARGUMENTS",
-      message: 'list_servers: "metadata" is not an argument. Correct it and call again.',
-      hint: 'Did you mean "include_metadata"? It takes: agent_id, include_metadata',
-    });
-    const hints: Record<string, string | undefined> = {};
-    for (const name of ["tool_name", "serverName", "agent", "timeout", "tol", "path"]) {
-      const { hint = "" } = await gateway.expectRefusal("execute_tool", { [name]: "x" });
-      hints[name] = /^Did you mean "(\w+)"/.exec(hint)?.[1];
-      assert.match(hint, /It takes: agent_id, server, tool, args, timeout_ms \("args" is what/);
-    }
-    assert.deepEqual(hints, {
-      tool_name: "tool",
-      serverName: "server",
-      agent: "agent_id",
-      timeout: "timeout_ms",
-      tol: "tool",
-      path: undefined,
-    });
-  });
+  await t.step(
+    "[errors.invalid-arguments] the refusal lists the arguments that the tool accepts",
+    async () => {
+      assert.deepEqual(await gateway.expectRefusal("list_servers", { metadata: true }), {
+        code: "INVALID_ARGUMENTS",
+        message: 'list_servers: "metadata" is not an argument. Correct it and call again.',
+        hint: 'Did you mean "include_metadata"? It takes: agent_id, include_metadata',
+      });
+      const hints: Record<string, string | undefined> = {};
+      for (const name of ["tool_name", "serverName", "agent", "timeout", "tol", "path"]) {
+        const { hint = "" } = await gateway.expectRefusal("execute_tool", { [name]: "x" });
+        hints[name] = /^Did you mean "(\w+)"/.exec(hint)?.[1];
+        assert.match(hint, /It takes: agent_id, server, tool, args, timeout_ms \("args" is what/);
+      }
+      assert.deepEqual(hints, {
+        tool_name: "tool",
+        serverName: "server",
+        agent: "agent_id",
+        timeout: "timeout_ms",
+        tol: "tool",
+        path: undefined,
+      });
+    },
+  );
 
-  await t.step("[errors.invalid-arguments] without arguments at all, too", async () => {
-    for (const given of [{}, { arguments: null }]) {
-      const params = { name: "execute_tool", ...given };
-      const { result } = await gateway.client.request("tools/call", params);
-      assert.equal(readRefusal(result).code, "INVALID_ARGUMENTS");
-      const list = await gateway.client.request("tools/call", { ...params, name: "list_servers" });
-      const { structuredContent: _, ...text } = list.result ?? {};
-      assert.equal(readSingleText(text), '[{"name":"odd"}]');
-    }
-  });
+  await t.step(
+    "[errors.invalid-arguments] a call without any arguments is checked, too",
+    async () => {
+      for (const given of [{}, { arguments: null }]) {
+        const params = { name: "execute_tool", ...given };
+        const { result } = await gateway.client.request("tools/call", params);
+        assert.equal(readRefusal(result).code, "INVALID_ARGUMENTS");
+        const list = await gateway.client.request("tools/call", {
+          ...params,
+          name: "list_servers",
+        });
+        const { structuredContent: _, ...text } = list.result ?? {};
+        assert.equal(readSingleText(text), '[{"name":"odd"}]');
+      }
+    },
+  );
 
   await t.step("[tools.null-absent] null for an optional argument means absent", async () => {
     const more = { agent_id: null, timeout_ms: null };
     assert.equal(await gateway.callServerToolForText("odd", "count", {}, more), "1");
   });
 
-  await t.step("[tools.args-invalid] none of these calls reached the server", async () => {
+  await t.step("[tools.args-invalid] none of the refused calls reached the server", async () => {
     const calls = (await gateway.callServerToolForText("odd", "received")).split("\n").filter(
       (line) => {
         return line.includes('"tools/call"');

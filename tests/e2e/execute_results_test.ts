@@ -9,6 +9,7 @@ import {
   startGateway,
 } from "./gateway.ts";
 
+/** A JSON-RPC error of a server, as `execute_tool` returns it. */
 interface RpcErrorAnswer {
   readonly code: number;
   readonly message: string;
@@ -20,28 +21,31 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
   await using gateway = await startGateway({ servers: { odd: oddServer("--noise") } });
   const { client } = gateway;
 
-  await t.step("[tools.execute-unchanged] every kind of content, as JSON values", async () => {
-    const answer = await client.requestText(
-      "tools/call",
-      JSON.stringify(executeToolParams("odd", "contents")),
-    );
-    assert.deepEqual(answer.message.result, JSON.parse(ODD_RESULT));
-    for (const detail of ODD_DETAILS) assert.ok(answer.text.includes(detail), detail);
-  });
+  await t.step(
+    "[tools.execute-unchanged] every kind of content is passed on unchanged",
+    async () => {
+      const answer = await client.requestText(
+        "tools/call",
+        JSON.stringify(executeToolParams("odd", "contents")),
+      );
+      assert.deepEqual(answer.message.result, JSON.parse(ODD_RESULT));
+      for (const detail of ODD_DETAILS) assert.ok(answer.text.includes(detail), detail);
+    },
+  );
 
-  await t.step("[tools.execute-unchanged] a tool's own isError", async () => {
+  await t.step("[tools.execute-unchanged] a tool's own isError is passed on", async () => {
     assert.deepEqual(await gateway.callServerTool("odd", "fails"), {
       content: [{ type: "text", text: "it went wrong" }],
       isError: true,
     });
   });
 
-  await t.step("[tools.execute-unchanged] results of a megabyte and more", async () => {
+  await t.step("[tools.execute-unchanged] a result of 3 MB is passed on", async () => {
     const text = await gateway.callServerToolForText("odd", "big", { length: 3_000_000 });
     assert.equal(text, "x".repeat(3_000_000));
   });
 
-  await t.step("[tools.execute-unchanged] tools of any name", async () => {
+  await t.step("[tools.execute-unchanged] tools with unusual names can be called", async () => {
     for (const name of ["__proto__", "constructor", "käse/名 ."]) {
       assert.ok((await gateway.callServerToolForText("odd", name)).includes(JSON.stringify(name)));
     }
@@ -57,7 +61,7 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
     assert.notEqual(params._meta.progressToken, "mine");
   });
 
-  await t.step("[tools.noise] other output of a server is skipped", () => {
+  await t.step("[tools.noise] output of a server that is not JSON-RPC is skipped", () => {
     assert.match(gateway.program.stderr, /Skipped what the server wrote.*Welcome to the odd/);
     assert.match(
       gateway.program.stderr,
@@ -69,31 +73,37 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
     const error = { code: -32000, message: "No such row", data: { row: [7, null] } };
     const answer = readRefusal(await gateway.callServerTool("odd", "rpc_error", { error }));
     assert.deepEqual(answer, error);
-    const bare = { code: 12, message: "" };
+    const errorWithoutData = { code: 12, message: "" };
     assert.deepEqual(
-      readRefusal(await gateway.callServerTool("odd", "rpc_error", { error: bare })),
-      bare as unknown,
+      readRefusal(await gateway.callServerTool("odd", "rpc_error", { error: errorWithoutData })),
+      errorWithoutData as unknown,
     );
   });
 
-  await t.step("[tools.invalid-params-schema] -32602 brings the input schema", async () => {
-    const error = { code: -32602, message: "x must be a number", data: ["x"] };
-    const result = await gateway.callServerTool("odd", "rpc_error", { error });
-    const answer = readRefusal(result) as unknown as RpcErrorAnswer;
-    assert.deepEqual(answer, {
-      ...error,
-      inputSchema: {
-        type: "object",
-        properties: { error: { type: "object" } },
-        required: ["error"],
-      },
-    });
-  });
+  await t.step(
+    "[tools.invalid-params-schema] the result of a -32602 error has the input schema",
+    async () => {
+      const error = { code: -32602, message: "x must be a number", data: ["x"] };
+      const result = await gateway.callServerTool("odd", "rpc_error", { error });
+      const answer = readRefusal(result) as unknown as RpcErrorAnswer;
+      assert.deepEqual(answer, {
+        ...error,
+        inputSchema: {
+          type: "object",
+          properties: { error: { type: "object" } },
+          required: ["error"],
+        },
+      });
+    },
+  );
 
-  await t.step("[tools.url-elicitation] is a result for a client without it", async () => {
-    const result = await gateway.callServerTool("odd", "rpc_error", { error: URL_ERROR });
-    assert.deepEqual(readRefusal(result) as unknown, URL_ERROR);
-  });
+  await t.step(
+    "[tools.url-elicitation] -32042 is a result for a client without URL elicitation",
+    async () => {
+      const result = await gateway.callServerTool("odd", "rpc_error", { error: URL_ERROR });
+      assert.deepEqual(readRefusal(result) as unknown, URL_ERROR);
+    },
+  );
 
   await t.step("[tools.task] a tool that must run as a task is run as one", async () => {
     const text = await gateway.callServerToolForText("odd", "must_be_task", { n: 12 });

@@ -5,7 +5,7 @@ import { type Fields, readSingleText, type RunningGateway, startGateway } from "
 const SCHEMA_SERVER = fileURLToPath(
   new URL("../fixtures/servers/schema_server.ts", import.meta.url),
 );
-const FLAGS = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
+const DENO_FLAGS = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
 
 const SCHEMA = {
   $schema: "http://json-schema.org/draft-07/schema#",
@@ -28,15 +28,19 @@ async function countRequests(gateway: RunningGateway, method: string): Promise<n
 Deno.test("arguments that do not fit a tool's schema", async (t) => {
   const command = Deno.execPath();
   await using gateway = await startGateway({
-    servers: { one: { command, args: [...FLAGS, SCHEMA_SERVER] } },
+    servers: { one: { command, args: [...DENO_FLAGS, SCHEMA_SERVER] } },
   });
-  const asked = (method: string) => countRequests(gateway, method);
+  const countRequestsOf = (method: string) => countRequests(gateway, method);
 
-  const refused = "[tools.missing-args] are refused with the schema if a required one is missing";
-  await t.step(refused, async () => {
-    const [calls, lists] = [await asked("tools/call"), await asked("tools/list")];
+  const refusedName =
+    "[tools.missing-args] are refused with the schema if a required one is missing";
+  await t.step(refusedName, async () => {
+    const [callRequests, listRequests] = [
+      await countRequestsOf("tools/call"),
+      await countRequestsOf("tools/list"),
+    ];
     for (const args of [{}, { limit: "3" }, null, undefined, '{"mode":"lines"}']) {
-      const more = typeof args === "object" && args?.limit
+      const furtherHint = typeof args === "object" && args?.limit
         ? '; "limit" must be of type number'
         : "";
       const call = { server: "one", tool: "takes", args };
@@ -44,14 +48,14 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
         code: "INVALID_ARGUMENTS",
         message: 'execute_tool: "args" for tool "takes" of server "one" has no "path" (string), ' +
           "which the tool requires. The tool was not called. Add it and call again.",
-        hint: `In args, "path" is missing${more}`,
+        hint: `In args, "path" is missing${furtherHint}`,
         inputSchema: SCHEMA,
       });
     }
     assert.equal(gateway.readAuditLog().at(-1)?.code, "INVALID_ARGUMENTS");
-    // Each count in this test is a call of its own.
-    assert.equal(await asked("tools/call"), calls + 2);
-    assert.equal(await asked("tools/list"), lists + 5);
+    // Counting calls the server itself, once for each of the two counts.
+    assert.equal(await countRequestsOf("tools/call"), callRequests + 2);
+    assert.equal(await countRequestsOf("tools/list"), listRequests + 5);
   });
 
   await t.step(
@@ -75,29 +79,32 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
     },
   );
 
-  const reported =
+  const reportedName =
     "[tools.misfit-args] are reported next to the error of a tool that fails because of them";
-  await t.step(reported, async () => {
-    const hintFor = async (args: Fields) => {
+  await t.step(reportedName, async () => {
+    const readAddedHint = async (args: Fields) => {
       const { content } = await gateway.callServerTool("one", "fails", args);
       const [first, second, ...more] = content as { text: string }[];
       assert.deepEqual([first, more], [{ type: "text", text: "no" }, []]);
-      const { hint, inputSchema, ...rest } = JSON.parse(second?.text ?? "{}");
-      assert.deepEqual([inputSchema, rest], [SCHEMA, {}]);
+      const { hint, inputSchema, ...others } = JSON.parse(second?.text ?? "{}");
+      assert.deepEqual([inputSchema, others], [SCHEMA, {}]);
       return hint;
     };
-    const rest = "If this is the cause, correct args and call again.";
-    assert.equal(await hintFor({ path: 5 }), `In args, "path" must be of type string. ${rest}`);
+    const advice = "If this is the cause, correct args and call again.";
     assert.equal(
-      await hintFor({ file_path: "a", limit: "5", mode: "all" }),
+      await readAddedHint({ path: 5 }),
+      `In args, "path" must be of type string. ${advice}`,
+    );
+    assert.equal(
+      await readAddedHint({ file_path: "a", limit: "5", mode: "all" }),
       'In args, "path" is missing; "file_path" is not an argument; "limit" must be of type number. ' +
-        rest,
+        advice,
     );
     assert.equal(
-      await hintFor({ path: "a", mode: "all" }),
-      `In args, "mode" must be one of "lines", "bytes". ${rest}`,
+      await readAddedHint({ path: "a", mode: "all" }),
+      `In args, "mode" must be one of "lines", "bytes". ${advice}`,
     );
-    // The rest of the result is unchanged.
+    // The other members of the result are unchanged.
     const last = gateway.client.receivedMessages.at(-1)?.text ?? "";
     assert.ok(last.includes('{"big":12345678901234567890,"content":[{"type":"text","text":"no"},'));
     assert.match(last, /\],"isError":true\}/);
@@ -111,38 +118,41 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
     });
   });
 
-  await t.step("[tools.misfit-args] a JSON-RPC error of any code brings the schema", async () => {
-    const thrown = async (args: Fields) => {
-      const { isError: _, ...result } = await gateway.callServerTool("one", "throws", args);
-      return JSON.parse(readSingleText(result)).error;
-    };
-    const error = { code: -32603, message: "no" };
-    assert.deepEqual(await thrown({ path: 5 }), { ...error, inputSchema: SCHEMA });
-    assert.deepEqual(await thrown({ path: "a" }), error);
-  });
+  await t.step(
+    "[tools.misfit-args] a JSON-RPC error of any code is returned with the schema",
+    async () => {
+      const callThrowingTool = async (args: Fields) => {
+        const { isError: _, ...result } = await gateway.callServerTool("one", "throws", args);
+        return JSON.parse(readSingleText(result)).error;
+      };
+      const error = { code: -32603, message: "no" };
+      assert.deepEqual(await callThrowingTool({ path: 5 }), { ...error, inputSchema: SCHEMA });
+      assert.deepEqual(await callThrowingTool({ path: "a" }), error);
+    },
+  );
 
   await t.step(
-    "[tools.missing-args] a schema that is too long is mentioned, but not shown",
+    "[tools.missing-args] if the schema is too long, the hint says where to find it",
     async () => {
       const refusal = await gateway.expectRefusal("execute_tool", { server: "one", tool: "long" });
-      const where = 'get_server_tools with "names" returns the tool\'s schema.';
-      assert.equal(refusal.hint, `In args, "path" is missing. ${where}`);
+      const schemaHint = 'get_server_tools with "names" returns the tool\'s schema.';
+      assert.equal(refusal.hint, `In args, "path" is missing. ${schemaHint}`);
       assert.ok(!("inputSchema" in refusal));
       const { isError: _, ...result } = await gateway.callServerTool("one", "long", { path: "a" });
-      const error = { code: -32602, message: "no", hint: where };
+      const error = { code: -32602, message: "no", hint: schemaHint };
       assert.deepEqual(JSON.parse(readSingleText(result)).error, error);
     },
   );
 
-  await t.step("[tools.missing-args] a list that is out of date refuses nothing", async () => {
+  await t.step("[tools.missing-args] an outdated tool list refuses no call", async () => {
     await gateway.callServerToolForText("one", "relax");
-    const lists = await asked("tools/list");
+    const listRequests = await countRequestsOf("tools/list");
     for (let round = 0; round < 2; round++) {
       assert.equal(
         await gateway.callServerToolForText("one", "takes", { limit: 3 }),
         '{"limit":3}',
       );
     }
-    assert.equal(await asked("tools/list"), lists + 1);
+    assert.equal(await countRequestsOf("tools/list"), listRequests + 1);
   });
 });

@@ -9,7 +9,7 @@ import { withTimeout } from "./wait.ts";
 import { HttpClient } from "./http_client.ts";
 
 const RULES = ".mcp-gateway-rules.json";
-const METRICS_TOKEN = "figures-are-for-me-only";
+const METRICS_TOKEN = "metrics-token-of-this-test";
 const INITIALIZE = JSON.stringify({
   jsonrpc: "2.0",
   id: 1,
@@ -26,14 +26,14 @@ function encodeJwtPart(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
 
-/** Opens the stream of a client; resolves to all of it when the gateway has ended it. */
-async function openStream(client: HttpClient): Promise<{ readonly all: Promise<string> }> {
+/** Opens the SSE stream of a client; `content` resolves to all its text when the gateway has ended it. */
+async function openStream(client: HttpClient): Promise<{ readonly content: Promise<string> }> {
   const response = await client.request("GET");
   assert.equal(response.status, 200);
-  return { all: response.text() };
+  return { content: response.text() };
 }
 
-/** A client with an open session. */
+/** Returns a client with an open session. */
 async function openSession(gateway: RunningGateway, token: string): Promise<HttpClient> {
   const client = new HttpClient(gateway, token);
   assert.equal(await client.openSession(), 200);
@@ -44,32 +44,40 @@ function portOf(gateway: RunningGateway): number {
   return Number(new URL(gateway.url).port);
 }
 
-/** A request as text, with the attacker's additions. */
+/** Text of an HTTP request that POSTs to the gateway, with headers that the attacker adds. */
 function httpRequestText(
   gateway: RunningGateway,
   headers: readonly string[],
   body = INITIALIZE,
 ): string {
-  const own = [`Host: 127.0.0.1:${portOf(gateway)}`, "Content-Type: application/json"];
-  const length = headers.some((header) => /^(content-length|transfer-encoding)/i.test(header))
+  const requiredHeaders = [`Host: 127.0.0.1:${portOf(gateway)}`, "Content-Type: application/json"];
+  const lengthHeader = headers.some((header) => /^(content-length|transfer-encoding)/i.test(header))
     ? []
     : [`Content-Length: ${body.length}`];
-  return ["POST /mcp HTTP/1.1", ...own, "Connection: close", ...headers, ...length, "", body]
+  return [
+    "POST /mcp HTTP/1.1",
+    ...requiredHeaders,
+    "Connection: close",
+    ...headers,
+    ...lengthHeader,
+    "",
+    body,
+  ]
     .join("\r\n");
 }
 
 Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
   await using issuer = await Issuer.open();
-  const rules = (without: readonly string[] = []) => ({
+  const makeRules = (removedAgents: readonly string[] = []) => ({
     agents: Object.fromEntries(
-      ["a", "b", "c"].filter((agent) => !without.includes(agent)).map((agent) => {
+      ["a", "b", "c"].filter((agent) => !removedAgents.includes(agent)).map((agent) => {
         return [agent, { token_sha256: [sha256(`amg_${agent}`)], allow: { servers: ["*"] } }];
       }),
     ),
     auth: { jwt: issuer.jwt() },
   });
   await using gateway = await startGateway({
-    rules: rules(),
+    rules: makeRules(),
     transport: "http",
     client: false,
     env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN, GATEWAY_LOG_LEVEL: "debug" },
@@ -77,91 +85,103 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
   const owner = await openSession(gateway, "amg_b");
   const secrets = ["amg_a", "amg_b", "amg_c", METRICS_TOKEN, owner.sessionId];
 
-  await t.step("[http.stolen-session] others cannot use, read or end the session", async () => {
-    const stream = await openStream(owner);
-    for (
-      const token of ["amg_a", await issuer.token(), await issuer.token({ claims: { agent: "b" } })]
-    ) {
-      const thief = new HttpClient(gateway, token);
-      thief.sessionId = owner.sessionId;
-      assert.equal(await thief.callGatewayToolForOutcome("list_servers"), 404);
-      assert.equal(await thief.requestStatus("GET"), 404);
-      assert.equal(await thief.requestStatus("GET", { "last-event-id": "0-0" }), 404);
-      assert.equal(await thief.requestStatus("DELETE"), 404);
-    }
-    assert.equal(await owner.callGatewayToolForOutcome("list_servers"), "ok");
-    // The session still exists: it ends when its owner closes it.
-    assert.equal(await owner.requestStatus("DELETE"), 204);
-    assert.equal(await withTimeout("the stream ends", stream.all), "");
-    assert.equal(await owner.openSession(), 200);
-    secrets.push(owner.sessionId);
-  });
+  await t.step(
+    "[http.stolen-session] other credentials cannot use, read or end a session",
+    async () => {
+      const stream = await openStream(owner);
+      for (
+        const token of [
+          "amg_a",
+          await issuer.token(),
+          await issuer.token({ claims: { agent: "b" } }),
+        ]
+      ) {
+        const thief = new HttpClient(gateway, token);
+        thief.sessionId = owner.sessionId;
+        assert.equal(await thief.callGatewayToolForOutcome("list_servers"), 404);
+        assert.equal(await thief.requestStatus("GET"), 404);
+        assert.equal(await thief.requestStatus("GET", { "last-event-id": "0-0" }), 404);
+        assert.equal(await thief.requestStatus("DELETE"), 404);
+      }
+      assert.equal(await owner.callGatewayToolForOutcome("list_servers"), "ok");
+      // The session still exists: it ends when its owner closes it.
+      assert.equal(await owner.requestStatus("DELETE"), 204);
+      assert.equal(await withTimeout("the stream ends", stream.content), "");
+      assert.equal(await owner.openSession(), 200);
+      secrets.push(owner.sessionId);
+    },
+  );
 
-  await t.step("[http.resume] forged event ids reveal nothing and do no harm", async () => {
-    for (const forged of ["1-0", "7-1", "0", "-1-0", "0-1e5", `1-${"9".repeat(40)}`, "0-0, 1-0"]) {
-      assert.equal(await owner.requestStatus("GET", { "last-event-id": forged }), 400, forged);
-    }
-    const first = await openStream(owner);
-    const second = await openStream(owner);
-    assert.equal(await withTimeout("the first stream ends for the second", first.all), "");
-    assert.equal(await owner.requestStatus("DELETE"), 204);
-    await withTimeout("the second ends with the session", second.all);
-    assert.equal(await owner.openSession(), 200);
-  });
+  await t.step(
+    "[http.resume] forged event ids are refused, and the session continues",
+    async () => {
+      for (
+        const forged of ["1-0", "7-1", "0", "-1-0", "0-1e5", `1-${"9".repeat(40)}`, "0-0, 1-0"]
+      ) {
+        assert.equal(await owner.requestStatus("GET", { "last-event-id": forged }), 400, forged);
+      }
+      const first = await openStream(owner);
+      const second = await openStream(owner);
+      assert.equal(await withTimeout("a second stream ends the first one", first.content), "");
+      assert.equal(await owner.requestStatus("DELETE"), 204);
+      await withTimeout("the second stream ends with the session", second.content);
+      assert.equal(await owner.openSession(), 200);
+    },
+  );
 
   await t.step("[rules.credentials] forged, foreign and expired JWTs are refused", async () => {
     const now = Math.floor(Date.now() / 1000);
     const claims = { iss: issuer.url, aud: "gateway", sub: "user", agent: "a", exp: now + 60 };
     const [key] = issuer.keys;
     assert.ok(key);
-    const hs = `${encodeJwtPart({ alg: "HS256", kid: key.kid, typ: "JWT" })}.${
+    const hmacInput = `${encodeJwtPart({ alg: "HS256", kid: key.kid, typ: "JWT" })}.${
       encodeJwtPart(claims)
     }`;
     const secret = JSON.stringify(key.publicJwk);
-    const good = await issuer.token();
-    const [head, , signature] = good.split(".");
+    const validToken = await issuer.token();
+    const [head, , signature] = validToken.split(".");
     const forged = {
       "no algorithm": `${encodeJwtPart({ alg: "none" })}.${encodeJwtPart(claims)}.`,
       "no algorithm, a signature": `${encodeJwtPart({ alg: "none" })}.${
         encodeJwtPart(claims)
       }.${signature}`,
-      "the public key as a secret": `${hs}.${
-        createHmac("sha256", secret).update(hs).digest("base64url")
+      "the public key as a secret": `${hmacInput}.${
+        createHmac("sha256", secret).update(hmacInput).digest("base64url")
       }`,
       "other claims": `${head}.${encodeJwtPart({ ...claims, agent: "b" })}.${signature}`,
       "another key": await issuer.token({ key: await makeKey(key.kid) }),
-      "a key that it brings": await issuer.token({
+      "a key in its own header": await issuer.token({
         key: await makeKey("own"),
         header: { jwk: key.publicJwk, jku: `${issuer.url}/evil` },
       }),
       "expired": await issuer.token({ claims: { exp: now - 60 } }),
-      "not yet": await issuer.token({ claims: { nbf: now + 600 } }),
-      "for another": await issuer.token({ claims: { aud: "another" } }),
-      "from another": await issuer.token({ claims: { iss: "https://evil.example" } }),
-      "for ever": await issuer.token({ claims: { exp: undefined } }),
+      "not valid yet": await issuer.token({ claims: { nbf: now + 600 } }),
+      "for another audience": await issuer.token({ claims: { aud: "another" } }),
+      "from another issuer": await issuer.token({ claims: { iss: "https://evil.example" } }),
+      "without an expiry": await issuer.token({ claims: { exp: undefined } }),
     };
-    for (const [what, token] of Object.entries(forged)) {
-      assert.equal(await new HttpClient(gateway, token).openSession(), 401, what);
+    for (const [attack, token] of Object.entries(forged)) {
+      assert.equal(await new HttpClient(gateway, token).openSession(), 401, attack);
     }
     assert.equal(issuer.asked.includes("/evil"), false);
-    assert.equal(await new HttpClient(gateway, good).openSession(), 200);
-    secrets.push(good, ...Object.values(forged));
+    assert.equal(await new HttpClient(gateway, validToken).openSession(), 200);
+    secrets.push(validToken, ...Object.values(forged));
   });
 
   await t.step(
-    "[http.credential-end] a JWT is not valid after its expiry, nor are its streams",
+    "[http.credential-end] when a JWT expires, it is refused and its streams end",
     async () => {
-      // Five seconds of clock difference are allowed.
+      // The gateway allows five seconds of clock difference, so this token expires in three seconds.
       const exp = Math.floor(Date.now() / 1000) - 2;
       const token = await issuer.token({ claims: { exp } });
       const client = await openSession(gateway, token);
       const stream = await openStream(client);
-      await withTimeout("its stream ends", stream.all);
+      await withTimeout("the stream ends with its token", stream.content);
       assert.equal(await client.callGatewayToolForOutcome("list_servers"), 401);
       assert.equal(
         await new HttpClient(gateway, token).openSession(),
         401,
-        "it is not good once more",
+        "an expired token opens no session",
       );
       const renewed = new HttpClient(gateway, await issuer.token());
       renewed.sessionId = client.sessionId;
@@ -173,9 +193,12 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     const byToken = await openSession(gateway, "amg_c");
     const byJwt = await openSession(gateway, await issuer.token({ claims: { agent: "c" } }));
     const streams = [await openStream(byToken), await openStream(byJwt)];
-    gateway.setup.writeFile(RULES, rules(["c"]));
+    gateway.setup.writeFile(RULES, makeRules(["c"]));
     assert.deepEqual(
-      await withTimeout("the streams end", Promise.all(streams.map(({ all }) => all))),
+      await withTimeout(
+        "the streams of the removed agent end",
+        Promise.all(streams.map(({ content }) => content)),
+      ),
       [
         "",
         "",
@@ -189,69 +212,86 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       403,
     ]);
     assert.deepEqual([await byToken.openSession(), await byJwt.openSession()], [401, 403]);
-    assert.equal(await owner.callGatewayToolForOutcome("list_servers"), "ok", "the others go on");
-  });
-
-  await t.step("[http.credential] only the header is read, and only one", async () => {
-    const good = "Authorization: Bearer amg_a";
-    const attempts: Readonly<Record<string, readonly [number, string]>> = {
-      "in the query": [
-        401,
-        httpRequestText(gateway, []).replace("/mcp", "/mcp?access_token=amg_a"),
-      ],
-      "in a cookie": [401, httpRequestText(gateway, ["Cookie: Authorization=Bearer amg_a"])],
-      "of a proxy": [401, httpRequestText(gateway, ["Proxy-Authorization: Bearer amg_a"])],
-      "in a trailer": [
-        401,
-        httpRequestText(
-          gateway,
-          ["Transfer-Encoding: chunked", "Trailer: Authorization"],
-          `0\r\n${good}\r\n\r\n`,
-        ),
-      ],
-      "two": [400, httpRequestText(gateway, [good, "authorization: Bearer amg_b"])],
-      "two in one": [401, httpRequestText(gateway, [`${good}, Bearer amg_b`])],
-      "of another scheme": [401, httpRequestText(gateway, ["Authorization: Basic amg_a"])],
-      "forwarded": [
-        401,
-        httpRequestText(gateway, ["X-Forwarded-For: 127.0.0.1", "X-Forwarded-User: a"]),
-      ],
-      "of the figures": [401, httpRequestText(gateway, [`Authorization: Bearer ${METRICS_TOKEN}`])],
-      "with both lengths": [
-        400,
-        httpRequestText(gateway, [good, "Content-Length: 5", "Transfer-Encoding: chunked"]),
-      ],
-      "with a foreign host": [400, httpRequestText(gateway, [good, "Host: evil.example"])],
-      "with a foreign origin": [
-        403,
-        httpRequestText(gateway, [good, "Origin: https://evil.example"]),
-      ],
-      "in an absolute request": [
-        404,
-        httpRequestText(gateway, [good]).replace("/mcp", "http://evil.example/mcp"),
-      ],
-      "rightly": [200, httpRequestText(gateway, [good])],
-      "rightly, in HTTP/1.0": [
-        200,
-        httpRequestText(gateway, [good]).replace("HTTP/1.1", "HTTP/1.0"),
-      ],
-    };
-    for (const [what, [status, request]] of Object.entries(attempts)) {
-      const answer = await sendRaw(portOf(gateway), request);
-      assert.equal(answer.status, status, `${what}: ${answer.text}`);
-      assert.equal(answer.text.match(/^HTTP\//mg)?.length, 1, what);
-    }
-    const agent = new HttpClient(gateway, "amg_a");
     assert.equal(
-      await (await fetch(new URL("/metrics", agent.url), agent)).text().then((body) => {
-        return /bearer token of GATEWAY_METRICS_TOKEN/.test(body);
-      }),
-      true,
-      "nor does an agent's token open the figures",
+      await owner.callGatewayToolForOutcome("list_servers"),
+      "ok",
+      "other agents keep their sessions",
     );
   });
 
-  await t.step("[http.no-insides] names that look like header lines stay names", async () => {
+  await t.step(
+    "[http.credential] a credential counts only in a single Authorization header",
+    async () => {
+      const validHeader = "Authorization: Bearer amg_a";
+      const attempts: Readonly<Record<string, readonly [number, string]>> = {
+        "in the query": [
+          401,
+          httpRequestText(gateway, []).replace("/mcp", "/mcp?access_token=amg_a"),
+        ],
+        "in a cookie": [401, httpRequestText(gateway, ["Cookie: Authorization=Bearer amg_a"])],
+        "of a proxy": [401, httpRequestText(gateway, ["Proxy-Authorization: Bearer amg_a"])],
+        "in a trailer": [
+          401,
+          httpRequestText(
+            gateway,
+            ["Transfer-Encoding: chunked", "Trailer: Authorization"],
+            `0\r\n${validHeader}\r\n\r\n`,
+          ),
+        ],
+        "in two headers": [
+          400,
+          httpRequestText(gateway, [validHeader, "authorization: Bearer amg_b"]),
+        ],
+        "twice in one header": [401, httpRequestText(gateway, [`${validHeader}, Bearer amg_b`])],
+        "of another scheme": [401, httpRequestText(gateway, ["Authorization: Basic amg_a"])],
+        "in forwarding headers": [
+          401,
+          httpRequestText(gateway, ["X-Forwarded-For: 127.0.0.1", "X-Forwarded-User: a"]),
+        ],
+        "the metrics token": [
+          401,
+          httpRequestText(gateway, [`Authorization: Bearer ${METRICS_TOKEN}`]),
+        ],
+        "with both lengths": [
+          400,
+          httpRequestText(gateway, [
+            validHeader,
+            "Content-Length: 5",
+            "Transfer-Encoding: chunked",
+          ]),
+        ],
+        "with a foreign host": [400, httpRequestText(gateway, [validHeader, "Host: evil.example"])],
+        "with a foreign origin": [
+          403,
+          httpRequestText(gateway, [validHeader, "Origin: https://evil.example"]),
+        ],
+        "in an absolute request": [
+          404,
+          httpRequestText(gateway, [validHeader]).replace("/mcp", "http://evil.example/mcp"),
+        ],
+        "correctly": [200, httpRequestText(gateway, [validHeader])],
+        "correctly, in HTTP/1.0": [
+          200,
+          httpRequestText(gateway, [validHeader]).replace("HTTP/1.1", "HTTP/1.0"),
+        ],
+      };
+      for (const [attempt, [status, request]] of Object.entries(attempts)) {
+        const answer = await sendRaw(portOf(gateway), request);
+        assert.equal(answer.status, status, `${attempt}: ${answer.text}`);
+        assert.equal(answer.text.match(/^HTTP\//mg)?.length, 1, attempt);
+      }
+      const agent = new HttpClient(gateway, "amg_a");
+      assert.equal(
+        await (await fetch(new URL("/metrics", agent.url), agent)).text().then((body) => {
+          return /bearer token of GATEWAY_METRICS_TOKEN/.test(body);
+        }),
+        true,
+        "an agent's token does not give access to /metrics",
+      );
+    },
+  );
+
+  await t.step("[http.no-insides] names with line breaks do not add header lines", async () => {
     const crlf = "a\r\nSet-Cookie: x=y";
     assert.equal(
       await owner.callGatewayToolForOutcome("list_servers", { agent_id: crlf }),
@@ -264,7 +304,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     assert.equal(await new HttpClient(gateway, token).openSession(), 403);
   });
 
-  await t.step("[http.body-limit] 80 MB are refused before they are read", async () => {
+  await t.step("[http.body-limit] a body of 80 MB is refused before it is read", async () => {
     for (const [token, status] of [["amg_b", 413], ["amg_wrong", 401]] as const) {
       using connection = await RawConnection.open(portOf(gateway));
       const headers = [
@@ -280,7 +320,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
   });
 
   await t.step(
-    "[rules.credentials] guessing is slowed down, whatever address the client claims",
+    "[rules.credentials] guessing tokens is limited, whatever address the client claims",
     async () => {
       const guesser = new HttpClient(gateway);
       let last: Response | undefined;
@@ -294,12 +334,12 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       assert.equal(
         await owner.callGatewayToolForOutcome("list_servers"),
         "ok",
-        "who has been let in before goes on",
+        "a credential that was accepted before still works",
       );
     },
   );
 
-  await t.step("[http.audit] none of the secrets is written anywhere", () => {
+  await t.step("[http.audit] neither the log nor the audit log contains a secret", () => {
     assert.ok(gateway.readAuditLog().some(({ code }) => code === "INVALID_AGENT_ID"));
     const written = gateway.program.stderr + JSON.stringify(gateway.readAuditLog());
     for (const secret of secrets) assert.equal(written.includes(secret), false);

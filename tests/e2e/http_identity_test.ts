@@ -7,7 +7,7 @@ import { HttpClient } from "./http_client.ts";
 
 Deno.test("[identity.credential] [rules.credentials] over HTTP the credential identifies the agent", async (t) => {
   await using issuer = await Issuer.open();
-  const rules = (tokens: string[]) => ({
+  const makeRules = (tokens: string[]) => ({
     agents: {
       a: { token_sha256: tokens.map(sha256), limits: { per_minute: 50 } },
       b: { token_sha256: [sha256("amg_b")], limits: { per_minute: 1 } },
@@ -15,7 +15,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
     auth: { jwt: issuer.jwt() },
   });
   await using gateway = await startGateway({
-    rules: rules(["amg_a", "amg_other"]),
+    rules: makeRules(["amg_a", "amg_other"]),
     transport: "http",
     client: false,
   });
@@ -25,8 +25,8 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
     await response.body?.cancel();
     assert.equal(response.status, 401);
     const challenge = response.headers.get("www-authenticate") ?? "";
-    const [, where = ""] = /resource_metadata="([^"]+)"/.exec(challenge) ?? [];
-    const metadata = await (await fetch(where)).json();
+    const [, metadataUrl = ""] = /resource_metadata="([^"]+)"/.exec(challenge) ?? [];
+    const metadata = await (await fetch(metadataUrl)).json();
     assert.deepEqual(metadata.authorization_servers, [issuer.url]);
     assert.equal(metadata.resource, gateway.url);
     assert.equal(await new HttpClient(gateway, "amg_wrong").openSession(), 401);
@@ -74,23 +74,26 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
       assert.equal(
         await another.callGatewayToolForOutcome("list_servers"),
         "RATE_LIMITED",
-        "nor by another session",
+        "another session of the agent is limited, too",
       );
     }
   });
 
   await t.step(
-    "a token that is taken out of the rules is refused, in open sessions, too",
+    "a token that is removed from the rules is refused, also in open sessions",
     async () => {
       const client = new HttpClient(gateway, "amg_a");
       await client.openSession();
-      gateway.setup.writeFile(".mcp-gateway-rules.json", rules(["amg_other"]));
+      gateway.setup.writeFile(".mcp-gateway-rules.json", makeRules(["amg_other"]));
       await waitUntil(
-        "it is refused",
+        "the removed token is refused",
         async () => await client.callGatewayToolForOutcome("list_servers") === 401,
       );
       assert.equal(
-        await withTimeout("the other is not", new HttpClient(gateway, "amg_other").openSession()),
+        await withTimeout(
+          "the other token opens a session",
+          new HttpClient(gateway, "amg_other").openSession(),
+        ),
         200,
       );
     },

@@ -5,9 +5,9 @@ import { RawClient } from "./raw_client.ts";
 import { runOnce } from "./run_once.ts";
 import { waitUntil } from "./wait.ts";
 
-const HTTP = { transport: "http" } as const;
-const TOKEN = "figures-are-for-me-only";
-const HASH = "0".repeat(64);
+const HTTP_TRANSPORT = { transport: "http" } as const;
+const METRICS_TOKEN = "metrics-token-of-this-test";
+const TOKEN_HASH = "0".repeat(64);
 const INITIALIZE = {
   jsonrpc: "2.0",
   id: 1,
@@ -25,7 +25,7 @@ async function fetchPath(url: string, path: string, headers: Record<string, stri
   return { status: response.status, text: await response.text() };
 }
 
-/** Another client of the same gateway. */
+/** Connects another client to the gateway. */
 async function connectClient(
   url: string,
 ): Promise<RawClient & { readonly transport: HttpTransport }> {
@@ -34,6 +34,7 @@ async function connectClient(
   return client as RawClient & { readonly transport: HttpTransport };
 }
 
+/** Calls a tool of the odd server; returns its text. */
 async function callOddTool(client: RawClient, tool: string): Promise<string> {
   const params = { name: "execute_tool", arguments: { server: "odd", tool, args: {} } };
   return readSingleText((await client.request("tools/call", params)).result);
@@ -41,18 +42,18 @@ async function callOddTool(client: RawClient, tool: string): Promise<string> {
 
 Deno.test("the service from its start to its end", async (t) => {
   await using gateway = await startGateway({
-    ...HTTP,
+    ...HTTP_TRANSPORT,
     servers: { odd: oddServer("--pid-file=starts"), slow: oddServer("--hold=initialize") },
     env: { GATEWAY_DEBUG: "1" },
     client: false,
   });
   const { url, program } = gateway;
-  // Standard input may be /dev/null.
+  // Over HTTP, the end of standard input does not end the gateway.
   await program.closeInput();
-  const pid = (client: RawClient) => callOddTool(client, "pid");
+  const readPid = (client: RawClient) => callOddTool(client, "pid");
 
   await t.step(
-    "[http.health] [http.ready] it is alive, and ready when its servers have answered",
+    "[http.health] [http.ready] it is alive, but not ready before its servers have answered",
     async () => {
       assert.deepEqual(await fetchPath(url, "/health"), { status: 200, text: '{"status":"ok"}' });
       assert.equal((await fetchPath(url, "/ready")).status, 503);
@@ -60,11 +61,11 @@ Deno.test("the service from its start to its end", async (t) => {
   );
 
   await t.step("[http.eager] servers start before any client connects", async () => {
-    const starts = () =>
+    const countStarts = () =>
       Deno.readTextFileSync(`${gateway.setup.workingFolder}/starts`).split("\n").length - 1;
-    await waitUntil("it starts", () => {
+    await waitUntil("the server starts", () => {
       try {
-        return starts() === 1;
+        return countStarts() === 1;
       } catch (error) {
         if (error instanceof Deno.errors.NotFound) return false;
         throw error;
@@ -72,13 +73,13 @@ Deno.test("the service from its start to its end", async (t) => {
     });
     await gateway.client.initialize();
     assert.equal(await callOddTool(gateway.client, "count"), "1");
-    assert.equal(starts(), 1, "the first client takes what is there");
+    assert.equal(countStarts(), 1, "the first client uses the session that exists");
   });
 
   await t.step("[http.isolation] each client has its own sessions, which end with it", async () => {
     const other = await connectClient(url);
-    assert.notEqual(await pid(other), await pid(gateway.client));
-    const sessions = async () => {
+    assert.notEqual(await readPid(other), await readPid(gateway.client));
+    const countSessions = async () => {
       const { servers } = await gateway.callGatewayToolForJson<
         { servers: Record<string, { sessions: number }> }
       >(
@@ -86,10 +87,10 @@ Deno.test("the service from its start to its end", async (t) => {
       );
       return servers.odd?.sessions;
     };
-    assert.equal(await sessions(), 2);
+    assert.equal(await countSessions(), 2);
     const headers = { "mcp-session-id": other.transport.sessionId ?? "" };
     await (await fetch(url, { method: "DELETE", headers })).text();
-    await waitUntil("its session ends", async () => await sessions() === 1);
+    await waitUntil("the session with the server ends", async () => await countSessions() === 1);
     await other.transport.close();
   });
 
@@ -97,7 +98,7 @@ Deno.test("the service from its start to its end", async (t) => {
     "[http.audit] the log distinguishes clients, and contains no session id",
     async () => {
       const other = await connectClient(url);
-      await pid(other);
+      await readPid(other);
       const ids = new Set(gateway.readAuditLog().map(({ session }) => session));
       assert.equal(ids.size, 3);
       assert.equal(ids.has(other.transport.sessionId), false);
@@ -105,7 +106,7 @@ Deno.test("the service from its start to its end", async (t) => {
     },
   );
 
-  await t.step("[http.metrics] the metrics are for this machine only", async () => {
+  await t.step("[http.metrics] only this machine may read the metrics", async () => {
     const { status, text } = await fetchPath(url, "/metrics");
     assert.equal(status, 200);
     assert.match(text, /^mcp_gateway_operation_requests_total\{operation="execute_tool"/m);
@@ -114,30 +115,34 @@ Deno.test("the service from its start to its end", async (t) => {
     assert.equal((await fetchPath(url, "/metrics", { "x-forwarded-for": "10.0.0.1" })).status, 403);
   });
 
-  await t.step("[http.input-ignored] the end of input has not ended the service", async () => {
+  await t.step("[http.input-ignored] the service runs after the end of its input", async () => {
     assert.equal((await fetchPath(url, "/health")).status, 200);
     await gateway.end();
   });
 });
 
-Deno.test("[http.ready] without slow servers it is ready soon", async () => {
+Deno.test("[http.ready] the gateway is ready when its servers have answered", async () => {
   await using gateway = await startGateway({
-    ...HTTP,
+    ...HTTP_TRANSPORT,
     servers: { odd: oddServer() },
     client: false,
   });
   await waitUntil(
-    "it is ready",
+    "the gateway is ready",
     async () => (await fetchPath(gateway.url, "/ready")).status === 200,
   );
 });
 
-Deno.test("[tools.status-http] the status is only for agents that may read it", async () => {
+Deno.test("[tools.status-http] only agents with the permission may read the status", async () => {
   const agents = {
     a: { allow: { servers: ["*"] }, status: true },
     "team.b": { allow: { servers: ["*"] } },
   };
-  await using gateway = await startGateway({ ...HTTP, rules: { agents }, args: ["--debug"] });
+  await using gateway = await startGateway({
+    ...HTTP_TRANSPORT,
+    rules: { agents },
+    args: ["--debug"],
+  });
   assert.ok(await gateway.callGatewayToolForJson<Fields>("get_gateway_status", { agent_id: "a" }));
   const { code, rule } = await gateway.expectRefusal("get_gateway_status", { agent_id: "team.b" });
   assert.deepEqual([code, rule], ["DENIED_BY_POLICY", 'agents["team.b"].status']);
@@ -146,24 +151,26 @@ Deno.test("[tools.status-http] the status is only for agents that may read it", 
 
 Deno.test("[http.metrics] with a token, the metrics require it", async () => {
   await using gateway = await startGateway({
-    ...HTTP,
-    env: { GATEWAY_METRICS_TOKEN: TOKEN, GATEWAY_LOG_LEVEL: "debug" },
+    ...HTTP_TRANSPORT,
+    env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN, GATEWAY_LOG_LEVEL: "debug" },
     client: false,
   });
   const status = async (authorization: string) => {
     return (await fetchPath(gateway.url, "/metrics", { authorization })).status;
   };
   assert.equal((await fetchPath(gateway.url, "/metrics")).status, 401);
-  for (const wrong of [`Bearer ${TOKEN}x`, "Bearer", `Basic ${TOKEN}`, "Bearer x"]) {
+  for (
+    const wrong of [`Bearer ${METRICS_TOKEN}x`, "Bearer", `Basic ${METRICS_TOKEN}`, "Bearer x"]
+  ) {
     assert.equal(await status(wrong), 401, wrong);
   }
-  assert.equal(await status(`Bearer ${TOKEN}`), 200);
+  assert.equal(await status(`Bearer ${METRICS_TOKEN}`), 200);
   await gateway.end();
-  assert.equal(gateway.program.stderr.includes(TOKEN), false);
+  assert.equal(gateway.program.stderr.includes(METRICS_TOKEN), false);
 });
 
-Deno.test("[http.drain] after a signal, it finishes calls and accepts no new ones", async () => {
-  await using gateway = await startGateway({ ...HTTP, servers: { odd: oddServer() } });
+Deno.test("[http.drain] after a signal, the gateway finishes calls and accepts no new ones", async () => {
+  await using gateway = await startGateway({ ...HTTP_TRANSPORT, servers: { odd: oddServer() } });
   const { client, program, url } = gateway;
   const params = { server: "odd", tool: "slow_progress", args: { every_ms: 150, times: 8 } };
   const call = client.request("tools/call", {
@@ -173,7 +180,10 @@ Deno.test("[http.drain] after a signal, it finishes calls and accepts no new one
   });
   await client.waitForMessage("progress", ({ method }) => method === "notifications/progress");
   program.sendSignal("SIGTERM");
-  await waitUntil("it drains", async () => (await fetchPath(url, "/ready")).status === 503);
+  await waitUntil(
+    "the gateway drains",
+    async () => (await fetchPath(url, "/ready")).status === 503,
+  );
   const refused = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -182,7 +192,7 @@ Deno.test("[http.drain] after a signal, it finishes calls and accepts no new one
   assert.equal(refused.status, 503);
   assert.match(refused.headers.get("retry-after") ?? "", /^\d+$/);
   await refused.text();
-  // Also on existing sessions; notifications are still accepted.
+  // Existing sessions can send notifications, but no requests.
   await client.notify("notifications/roots/list_changed");
   void client.sendLine('{"jsonrpc":"2.0","id":"late","method":"ping"}');
   await client.waitForMessage(
@@ -193,18 +203,24 @@ Deno.test("[http.drain] after a signal, it finishes calls and accepts no new one
   await gateway.checkEnd(0);
 });
 
-Deno.test("[http.second-signal] a second signal ends it immediately", async () => {
-  await using gateway = await startGateway({ ...HTTP, servers: { odd: oddServer() } });
+Deno.test("[http.second-signal] a second signal ends the gateway immediately", async () => {
+  await using gateway = await startGateway({ ...HTTP_TRANSPORT, servers: { odd: oddServer() } });
   const { client, program, url } = gateway;
   const call = client.request("tools/call", {
     name: "execute_tool",
     arguments: { server: "odd", tool: "wait", args: {} },
   });
   const callEnds = assert.rejects(call, /The program ended/);
-  await waitUntil("it waits", async () => await callOddTool(client, "waiting") === "1");
+  await waitUntil(
+    "the server holds the call",
+    async () => await callOddTool(client, "waiting") === "1",
+  );
   const started = performance.now();
   program.sendSignal("SIGTERM");
-  await waitUntil("it drains", async () => (await fetchPath(url, "/ready")).status === 503);
+  await waitUntil(
+    "the gateway drains",
+    async () => (await fetchPath(url, "/ready")).status === 503,
+  );
   program.sendSignal("SIGTERM");
   await program.waitForEnd();
   assert.ok(performance.now() - started < 3000, "the call would have had 5 s");
@@ -213,15 +229,15 @@ Deno.test("[http.second-signal] a second signal ends it immediately", async () =
 });
 
 Deno.test("a listener that other machines can reach", async (t) => {
-  const rules = { agents: { a: { allow: { servers: ["*"] }, token_sha256: [HASH] } } };
-  const bare = { agents: { a: { allow: { servers: ["*"] } } } };
-  const open = ["--host", "0.0.0.0"];
+  const rules = { agents: { a: { allow: { servers: ["*"] }, token_sha256: [TOKEN_HASH] } } };
+  const rulesWithoutCredential = { agents: { a: { allow: { servers: ["*"] } } } };
+  const publicHost = ["--host", "0.0.0.0"];
 
   await t.step("[http.public] does not start without a credential", async () => {
     const { code, stdout, stderr } = await runOnce(
-      ["--transport", "http", "--port", "0", ...open],
+      ["--transport", "http", "--port", "0", ...publicHost],
       {
-        rules: bare,
+        rules: rulesWithoutCredential,
       },
     );
     assert.deepEqual([code, stdout], [1, ""]);
@@ -231,13 +247,13 @@ Deno.test("a listener that other machines can reach", async (t) => {
 
   await t.step("[http.public-reload] a reload cannot remove the last credential", async () => {
     await using gateway = await startGateway({
-      ...HTTP,
+      ...HTTP_TRANSPORT,
       rules,
-      args: open,
+      args: publicHost,
       client: false,
     });
     const url = gateway.url.replace("0.0.0.0", "127.0.0.1");
-    const status = async () => {
+    const requestStatus = async () => {
       const response = await fetch(url, {
         method: "POST",
         headers: { "content-type": "application/json" },
@@ -246,23 +262,23 @@ Deno.test("a listener that other machines can reach", async (t) => {
       await response.text();
       return response.status;
     };
-    assert.equal(await status(), 401);
-    gateway.setup.writeFile(".mcp-gateway-rules.json", bare);
-    await waitUntil("it is refused", () => {
+    assert.equal(await requestStatus(), 401);
+    gateway.setup.writeFile(".mcp-gateway-rules.json", rulesWithoutCredential);
+    await waitUntil("the reload is refused", () => {
       return /changed configuration is not used:[^]*no agent has a credential/.test(
         gateway.program.stderr,
       );
     });
-    assert.equal(await status(), 401);
+    assert.equal(await requestStatus(), 401);
   });
 });
 
 Deno.test("[http.public] on loopback it starts; a credential that is added later is required", async () => {
-  const bare = { agents: { a: { allow: { servers: ["*"] } } } };
-  await using gateway = await startGateway({ ...HTTP, rules: bare });
-  const rules = { agents: { a: { allow: { servers: ["*"] }, token_sha256: [HASH] } } };
+  const rulesWithoutCredential = { agents: { a: { allow: { servers: ["*"] } } } };
+  await using gateway = await startGateway({ ...HTTP_TRANSPORT, rules: rulesWithoutCredential });
+  const rules = { agents: { a: { allow: { servers: ["*"] }, token_sha256: [TOKEN_HASH] } } };
   gateway.setup.writeFile(".mcp-gateway-rules.json", rules);
-  await waitUntil("it counts", async () => {
+  await waitUntil("the credential is required", async () => {
     const response = await fetch(gateway.url, { method: "DELETE" });
     await response.text();
     return response.status === 401;
@@ -270,13 +286,13 @@ Deno.test("[http.public] on loopback it starts; a credential that is added later
 });
 
 Deno.test("[http.start-errors] an address that cannot be listened on is reported", async () => {
-  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const port = String(taken.addr.port);
+  using usedPort = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const port = String(usedPort.addr.port);
   const http = ["--transport", "http"];
   const ended = await Promise.all([
     runOnce([...http, "--port", port]),
     runOnce([...http, "--port", "0", "--host", "192.0.2.1"], {
-      rules: { agents: { a: { token_sha256: [HASH] } } },
+      rules: { agents: { a: { token_sha256: [TOKEN_HASH] } } },
     }),
     runOnce([...http, "--port", "0"], { env: { GATEWAY_TLS_CERT: "no.crt" } }),
     runOnce([...http, "--port", "0"], {

@@ -13,22 +13,27 @@ const AGENTS = {
   default: { allow: { servers: ["other"] } },
 };
 const SERVERS = { odd: oddServer(), other: oddServer() };
-const LAZY = { GATEWAY_INIT_STRATEGY: "lazy" };
+const LAZY_ENV = { GATEWAY_INIT_STRATEGY: "lazy" };
 
-/** The servers that `list_servers` shows to an agent. */
+/** Names of the servers that `list_servers` shows with these arguments. */
 async function listServerNames(gateway: RunningGateway, args: Fields = {}): Promise<string[]> {
   const servers = await gateway.callGatewayToolForJson<{ name: string }[]>("list_servers", args);
   return servers.map(({ name }) => name);
 }
 
-/** The refusals of the three tools, which must be the same. */
-async function refuseEveryTool(gateway: RunningGateway, agent: Fields): Promise<Fields[]> {
+/** Calls each of the three tools with an agent id, and returns the refusals. */
+async function callEveryToolForRefusal(
+  gateway: RunningGateway,
+  agentArgs: Fields,
+): Promise<Fields[]> {
   const calls: [string, Fields][] = [
     ["list_servers", {}],
     ["get_server_tools", { server: "odd" }],
     ["execute_tool", { server: "odd", tool: "echo", args: {} }],
   ];
-  const answers = calls.map(([name, args]) => gateway.callGatewayTool(name, { ...args, ...agent }));
+  const answers = calls.map(([name, args]) =>
+    gateway.callGatewayTool(name, { ...args, ...agentArgs })
+  );
   return (await Promise.all(answers)).map((answer) => ({ ...readRefusal(answer) }));
 }
 
@@ -36,7 +41,7 @@ Deno.test("an agent must identify itself", async (t) => {
   await using gateway = await startGateway({
     servers: SERVERS,
     rules: { agents: AGENTS },
-    env: { ...LAZY, GATEWAY_DEFAULT_AGENT: "reader" },
+    env: { ...LAZY_ENV, GATEWAY_DEFAULT_AGENT: "reader" },
   });
 
   await t.step("[identity.given] agent_id names the agent", async () => {
@@ -44,11 +49,11 @@ Deno.test("an agent must identify itself", async (t) => {
     assert.deepEqual(await listServerNames(gateway, { agent_id: "team.writer" }), ["other"]);
   });
 
-  const missing = "[identity.deny-by-default] [identity.missing-denied] [identity.empty] " +
-    "without deny_on_missing_agent nobody falls back";
-  await t.step(missing, async () => {
+  const missingName = "[identity.deny-by-default] [identity.missing-denied] [identity.empty] " +
+    "a missing agent_id is refused by default";
+  await t.step(missingName, async () => {
     for (const agent of [{}, { agent_id: "" }, { agent_id: null }]) {
-      for (const refusal of await refuseEveryTool(gateway, agent)) {
+      for (const refusal of await callEveryToolForRefusal(gateway, agent)) {
         assert.deepEqual(refusal, {
           code: "INVALID_AGENT_ID",
           message: "agent_id is missing. Call again with the agent_id that you were given.",
@@ -58,7 +63,7 @@ Deno.test("an agent must identify itself", async (t) => {
   });
 
   await t.step("[identity.unknown-agent] an unknown agent is allowed nothing", async () => {
-    for (const refusal of await refuseEveryTool(gateway, { agent_id: "Reader" })) {
+    for (const refusal of await callEveryToolForRefusal(gateway, { agent_id: "Reader" })) {
       assert.deepEqual(refusal, {
         code: "INVALID_AGENT_ID",
         message: 'Agent "Reader" is not in the gateway\'s rules. Check the spelling of agent_id.',
@@ -66,14 +71,14 @@ Deno.test("an agent must identify itself", async (t) => {
       });
     }
     for (const agent_id of ["__proto__", "constructor", "toString"]) {
-      const [refusal] = await refuseEveryTool(gateway, { agent_id });
+      const [refusal] = await callEveryToolForRefusal(gateway, { agent_id });
       assert.equal(refusal?.code, "INVALID_AGENT_ID", agent_id);
     }
   });
 
   await t.step("[identity.malformed] a malformed id is allowed nothing", async () => {
     for (const agent_id of ["two words", "a/b", "é", "a".repeat(129), "new\nline", "*"]) {
-      const [refusal] = await refuseEveryTool(gateway, { agent_id });
+      const [refusal] = await callEveryToolForRefusal(gateway, { agent_id });
       assert.equal(refusal?.code, "INVALID_AGENT_ID", agent_id);
       assert.match(String(refusal?.message), /malformed/);
     }
@@ -86,37 +91,40 @@ Deno.test("an agent must identify itself", async (t) => {
 });
 
 Deno.test("an agent without an id", async (t) => {
-  const open = { deny_on_missing_agent: false };
+  const defaults = { deny_on_missing_agent: false };
   const start = (agents: object, env: Record<string, string> = {}, args: string[] = []) => {
-    const rules = { agents, defaults: open };
-    return startGateway({ servers: SERVERS, rules, env: { ...LAZY, ...env }, args });
+    const rules = { agents, defaults };
+    return startGateway({ servers: SERVERS, rules, env: { ...LAZY_ENV, ...env }, args });
   };
   const { default: _, ...others } = AGENTS;
 
-  await t.step("[identity.fallback] is GATEWAY_DEFAULT_AGENT", async () => {
+  await t.step("[identity.fallback] is the agent in GATEWAY_DEFAULT_AGENT", async () => {
     await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "reader" });
     for (const agent of [{}, { agent_id: "" }, { agent_id: null }]) {
       assert.deepEqual(await listServerNames(gateway, agent), ["odd"]);
     }
     assert.deepEqual(await listServerNames(gateway, { agent_id: "team.writer" }), ["other"]);
-    const [refusal] = await refuseEveryTool(gateway, { agent_id: "stranger" });
+    const [refusal] = await callEveryToolForRefusal(gateway, { agent_id: "stranger" });
     assert.equal(refusal?.code, "INVALID_AGENT_ID");
   });
 
-  await t.step("[identity.fallback] or --default-agent, which wins", async () => {
-    const env = { GATEWAY_DEFAULT_AGENT: "reader" };
-    await using gateway = await start(AGENTS, env, ["--default-agent", "team.writer"]);
-    assert.deepEqual(await listServerNames(gateway), ["other"]);
-  });
+  await t.step(
+    "[identity.fallback] is the agent in --default-agent, which overrides the variable",
+    async () => {
+      const env = { GATEWAY_DEFAULT_AGENT: "reader" };
+      await using gateway = await start(AGENTS, env, ["--default-agent", "team.writer"]);
+      assert.deepEqual(await listServerNames(gateway), ["other"]);
+    },
+  );
 
-  await t.step("[identity.fallback] else the agent default of the rules", async () => {
+  await t.step("[identity.fallback] is otherwise the agent called default", async () => {
     await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "" });
     assert.deepEqual(await listServerNames(gateway), ["other"]);
   });
 
-  await t.step("[identity.no-fallback] else none", async () => {
+  await t.step("[identity.no-fallback] is refused if there is no fallback agent", async () => {
     await using gateway = await start(others);
-    for (const refusal of await refuseEveryTool(gateway, {})) {
+    for (const refusal of await callEveryToolForRefusal(gateway, {})) {
       assert.deepEqual(refusal, {
         code: "NO_FALLBACK_CONFIGURED",
         message: "agent_id is missing, and no fallback agent is configured. " +
@@ -126,38 +134,41 @@ Deno.test("an agent without an id", async (t) => {
     }
   });
 
-  await t.step("[identity.fallback-not-in-rules] never one that is not in the rules", async () => {
-    await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "stranger" });
-    for (const refusal of await refuseEveryTool(gateway, {})) {
-      assert.deepEqual(refusal, {
-        code: "FALLBACK_AGENT_NOT_IN_RULES",
-        message: "agent_id is missing, and the configured fallback agent is not in the " +
-          "gateway's rules. Call again with the agent_id that you were given.",
-        hint: "The operator of the gateway can add the fallback agent to the rules.",
-      });
-    }
-  });
+  await t.step(
+    "[identity.fallback-not-in-rules] is refused if the fallback agent is not in the rules",
+    async () => {
+      await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "stranger" });
+      for (const refusal of await callEveryToolForRefusal(gateway, {})) {
+        assert.deepEqual(refusal, {
+          code: "FALLBACK_AGENT_NOT_IN_RULES",
+          message: "agent_id is missing, and the configured fallback agent is not in the " +
+            "gateway's rules. Call again with the agent_id that you were given.",
+          hint: "The operator of the gateway can add the fallback agent to the rules.",
+        });
+      }
+    },
+  );
 });
 
 Deno.test("a gateway that is bound to one agent", async (t) => {
   for (
-    const [how, env, args] of [
+    const [setting, env, args] of [
       ["--agent", {}, ["--agent", "reader"]],
       ["GATEWAY_AGENT", { GATEWAY_AGENT: "reader" }, []],
     ] as const
   ) {
-    await t.step(`[identity.bound] by ${how} accepts no other agent_id`, async () => {
+    await t.step(`[identity.bound] by ${setting} accepts no other agent_id`, async () => {
       await using gateway = await startGateway({
         servers: SERVERS,
         rules: { agents: AGENTS, defaults: { deny_on_missing_agent: false } },
-        env: { ...LAZY, GATEWAY_DEFAULT_AGENT: "team.writer", ...env },
+        env: { ...LAZY_ENV, GATEWAY_DEFAULT_AGENT: "team.writer", ...env },
         args,
       });
       for (const agent of [{}, { agent_id: "" }, { agent_id: "reader" }]) {
         assert.deepEqual(await listServerNames(gateway, agent), ["odd"]);
       }
       for (const agent_id of ["team.writer", "stranger"]) {
-        for (const refusal of await refuseEveryTool(gateway, { agent_id })) {
+        for (const refusal of await callEveryToolForRefusal(gateway, { agent_id })) {
           assert.deepEqual(refusal, {
             code: "INVALID_AGENT_ID",
             message: `This connection may not act as agent "${agent_id}": ` +
@@ -173,10 +184,10 @@ Deno.test("a gateway that is bound to one agent", async (t) => {
       servers: SERVERS,
       rules: { agents: AGENTS },
       args: ["--agent", "stranger"],
-      env: LAZY,
+      env: LAZY_ENV,
     });
     for (const agent of [{}, { agent_id: "stranger" }, { agent_id: "reader" }]) {
-      const [refusal] = await refuseEveryTool(gateway, agent);
+      const [refusal] = await callEveryToolForRefusal(gateway, agent);
       assert.equal(refusal?.code, "INVALID_AGENT_ID");
     }
   });

@@ -3,7 +3,7 @@ import { type RunningGateway, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 import { HttpClient } from "./http_client.ts";
 
-const HOW_TO = /^Call list_servers, [^\n]+$/;
+const HOW_TO_USE = /^Call list_servers, [^\n]+$/;
 
 /** Servers that cannot be started. */
 const SERVERS = {
@@ -21,7 +21,7 @@ const RULES = {
   },
 };
 
-/** Lines of the instructions that a client of the gateway gets. */
+/** Starts a gateway, and returns the lines of the instructions that its client gets. */
 async function readInstructions(rules: object, args: readonly string[]): Promise<string[]> {
   await using gateway = await startGateway({
     servers: SERVERS,
@@ -35,49 +35,55 @@ async function readInstructions(rules: object, args: readonly string[]): Promise
 
 Deno.test("the instructions name the servers behind the gateway", async (t) => {
   const fallback = { ...RULES, defaults: { deny_on_missing_agent: false } };
-  const name = "[tools.instructions-servers] for the connection's agent, if it has one";
+  const name = "[tools.instructions-servers] that the agent of the connection may use";
   await t.step(name, async () => {
-    const read = async (rules: object, ...args: string[]) => {
+    const readServerLines = async (rules: object, ...args: string[]) => {
       const [howTo = "", ...lines] = (await readInstructions(rules, args)).reverse();
-      assert.match(howTo, HOW_TO);
+      assert.match(howTo, HOW_TO_USE);
       return lines.reverse();
     };
-    assert.deepEqual(await read(RULES, "--agent", "reader"), [
+    assert.deepEqual(await readServerLines(RULES, "--agent", "reader"), [
       "MCP servers behind this gateway: files, unset.",
       "files: My notes",
     ]);
-    assert.deepEqual(await read(fallback), [
+    assert.deepEqual(await readServerLines(fallback), [
       "MCP servers behind this gateway: files.",
       "files: My notes",
     ]);
-    assert.deepEqual(await read(fallback, "--default-agent", "reader", "--init-strategy", "lazy"), [
-      "MCP servers behind this gateway: files, unset.",
-      "files: My notes",
-    ]);
-    assert.deepEqual(await read(RULES), []);
-    assert.deepEqual(await read(RULES, "--agent", "nobody"), []);
-    assert.deepEqual(await read(RULES, "--agent", "stranger"), []);
+    assert.deepEqual(
+      await readServerLines(fallback, "--default-agent", "reader", "--init-strategy", "lazy"),
+      [
+        "MCP servers behind this gateway: files, unset.",
+        "files: My notes",
+      ],
+    );
+    assert.deepEqual(await readServerLines(RULES), []);
+    assert.deepEqual(await readServerLines(RULES, "--agent", "nobody"), []);
+    assert.deepEqual(await readServerLines(RULES, "--agent", "stranger"), []);
   });
 
-  await t.step("[tools.instructions-servers] after a reload new clients get new ones", async () => {
-    await using gateway = await startGateway({
-      servers: SERVERS,
-      rules: RULES,
-      args: ["--agent", "reader"],
-      transport: "http",
-      client: false,
-    });
-    assert.match(await readFirstInstruction(gateway), /: files, unset\.$/);
-    gateway.setup.writeFile(".mcp.json", {
-      mcpServers: { web: { command: "no-such-program-here" } },
-    });
-    await waitUntil("new clients get new instructions", async () => {
-      return await readFirstInstruction(gateway) === "MCP servers behind this gateway: web.";
-    });
-  });
+  await t.step(
+    "[tools.instructions-servers] after a reload, new clients get new instructions",
+    async () => {
+      await using gateway = await startGateway({
+        servers: SERVERS,
+        rules: RULES,
+        args: ["--agent", "reader"],
+        transport: "http",
+        client: false,
+      });
+      assert.match(await readFirstInstruction(gateway), /: files, unset\.$/);
+      gateway.setup.writeFile(".mcp.json", {
+        mcpServers: { web: { command: "no-such-program-here" } },
+      });
+      await waitUntil("new clients get new instructions", async () => {
+        return await readFirstInstruction(gateway) === "MCP servers behind this gateway: web.";
+      });
+    },
+  );
 });
 
-/** First line of the instructions that a new client over HTTP gets. */
+/** Opens a session over HTTP, and returns the first line of the instructions. */
 async function readFirstInstruction(gateway: RunningGateway): Promise<string> {
   const clientInfo = { name: "client", version: "1" };
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };

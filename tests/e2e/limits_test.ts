@@ -3,21 +3,21 @@ import { oddServer, readRefusal, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 Deno.test("[errors.rate-limited] [rules.limits] limits apply over stdio, and are reloaded", async () => {
-  const rules = (per_minute: number) => ({ agents: { tester: { limits: { per_minute } } } });
-  await using gateway = await startGateway({ rules: rules(2), args: ["--agent", "tester"] });
+  const makeRules = (per_minute: number) => ({ agents: { tester: { limits: { per_minute } } } });
+  await using gateway = await startGateway({ rules: makeRules(2), args: ["--agent", "tester"] });
   await gateway.callGatewayToolForJson("list_servers");
   await gateway.callGatewayToolForJson("list_servers");
-  const refused = readRefusal(await gateway.callGatewayTool("list_servers", {}));
-  assert.equal(refused.code, "RATE_LIMITED");
+  const refusal = readRefusal(await gateway.callGatewayTool("list_servers", {}));
+  assert.equal(refusal.code, "RATE_LIMITED");
   const { decision, code } = gateway.readAuditLog().at(-1) ?? {};
   assert.deepEqual([decision, code], ["DENY", "RATE_LIMITED"]);
-  gateway.setup.writeFile(".mcp-gateway-rules.json", rules(100_000));
+  gateway.setup.writeFile(".mcp-gateway-rules.json", makeRules(100_000));
   await waitUntil("the new limit is in force", async () => {
     return (await gateway.callGatewayTool("list_servers", {})).isError !== true;
   });
 });
 
-Deno.test("[rules.limits] a call that waits for a person's answer does not count as under way", async () => {
+Deno.test("[rules.limits] a call that waits for a person's answer does not count as a concurrent call", async () => {
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     rules: {
@@ -27,25 +27,25 @@ Deno.test("[rules.limits] a call that waits for a person's answer does not count
     client: { capabilities: { elicitation: {} } },
   });
   const { client } = gateway;
-  const person = Promise.withResolvers<Record<string, unknown>>();
-  const asked = Promise.withResolvers<void>();
+  const personsAnswer = Promise.withResolvers<Record<string, unknown>>();
+  const questionArrived = Promise.withResolvers<void>();
   client.setRequestHandler("elicitation/create", () => {
-    asked.resolve();
-    return person.promise;
+    questionArrived.resolve();
+    return personsAnswer.promise;
   });
   const params = { message: "Go on?", requestedSchema: { type: "object", properties: {} } };
-  const waiting = gateway.callServerToolForText("odd", "ask", {
+  const waitingCall = gateway.callServerToolForText("odd", "ask", {
     method: "elicitation/create",
     params,
   });
-  await asked.promise;
+  await questionArrived.promise;
   assert.equal((await gateway.callGatewayTool("list_servers", {})).isError, undefined);
   assert.ok((await gateway.callServerToolForText("odd", "received")).length > 0);
-  person.resolve({ action: "accept", content: {} });
-  assert.deepEqual(JSON.parse(await waiting), { action: "accept", content: {} });
-  // The limit holds as before for a call that waits for its server.
-  const held = gateway.callServerToolForText("odd", "wait");
-  const refused = readRefusal(await gateway.callGatewayTool("list_servers", {}));
-  assert.equal(refused.code, "RATE_LIMITED");
-  held.catch(() => {});
+  personsAnswer.resolve({ action: "accept", content: {} });
+  assert.deepEqual(JSON.parse(await waitingCall), { action: "accept", content: {} });
+  // A call that waits for its server still counts.
+  const heldCall = gateway.callServerToolForText("odd", "wait");
+  const refusal = readRefusal(await gateway.callGatewayTool("list_servers", {}));
+  assert.equal(refusal.code, "RATE_LIMITED");
+  heldCall.catch(() => {});
 });

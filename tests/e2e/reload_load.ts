@@ -7,12 +7,12 @@ import { waitUntil } from "./wait.ts";
 
 const IN_FLIGHT = 64;
 
-/** Number of the last events that a failure shows. */
+/** Maximum number of events in the message of a failure. */
 const MAX_SHOWN_EVENTS = 40;
 
-/** A pair of valid files; the next differs in one of them. */
+/** Configuration in a pair of valid files. */
 interface ConfigState {
-  /** Name that the server `changing` returns. */
+  /** Number in the name that the server `changing` returns. */
   readonly version: number;
   readonly hasComing: boolean;
   readonly isDenied: boolean;
@@ -20,7 +20,7 @@ interface ConfigState {
 
 type ConfigFile = keyof typeof CONFIG_FILES;
 
-/** All pairs of files that were written, those that may be in force, and what happened when. */
+/** All pairs of valid files written so far, and the events since the start. */
 class ConfigHistory {
   readonly states: ConfigState[] = [{ version: 0, hasComing: false, isDenied: false }];
   /** Index of the oldest state that may be in force. */
@@ -28,8 +28,8 @@ class ConfigHistory {
   readonly #events: string[] = [];
   readonly #start = performance.now();
 
-  /** Adds an event to what a failure shows. */
-  add(event: string): void {
+  /** Records an event for the message of a failure. */
+  addEvent(event: string): void {
     this.#events.push(`${Math.round(performance.now() - this.#start)} ms: ${event}`);
   }
 
@@ -45,19 +45,26 @@ class ConfigHistory {
       : { version: version + 1, hasComing: !hasComing, isDenied };
   }
 
-  /** Throws unless an answer is right in a state that may have been in force. */
-  check(from: number, isRight: (state: ConfigState) => boolean, what: () => string): void {
-    if (this.states.slice(from).some(isRight)) return;
-    const states = this.states.slice(from).map((state, index) => {
-      return `  state ${from + index}: ${JSON.stringify(state)}`;
+  /** Throws unless the answer is right in one of the states from the given index on. */
+  checkAnswer(
+    fromState: number,
+    isRight: (state: ConfigState) => boolean,
+    describeAnswer: () => string,
+  ): void {
+    if (this.states.slice(fromState).some(isRight)) return;
+    const states = this.states.slice(fromState).map((state, index) => {
+      return `  state ${fromState + index}: ${JSON.stringify(state)}`;
     });
     const events = this.#events.slice(-MAX_SHOWN_EVENTS).map((event) => `  ${event}`);
     assert.fail(
-      [`${what()}\nis right in none of`, ...states, "The last events:", ...events].join("\n"),
+      [`${describeAnswer()}\nis right in none of`, ...states, "The last events:", ...events].join(
+        "\n",
+      ),
     );
   }
 }
 
+/** Content of a file in a state; the mark is an argument of every server. */
 function fileContent(
   file: ConfigFile,
   { version, hasComing, isDenied }: ConfigState,
@@ -76,13 +83,13 @@ function fileContent(
   };
 }
 
-/** Invalid texts that are written over a valid file. */
+/** Invalid contents of a file. */
 const INVALID_TEXTS: readonly string[] = ['{"agents": {', '{"agents": 7, "mcpServers": 7}', ""];
 
-/** Calls in a loop, 64 at a time, and checks each answer. */
+/** Makes calls until it is over, 64 at a time, and checks each answer. */
 class CallLoad {
   readonly ids: (string | number)[] = [];
-  refused = 0;
+  refusals = 0;
   isOver = false;
   readonly #gateway: RunningGateway;
   readonly #history: ConfigHistory;
@@ -95,13 +102,13 @@ class CallLoad {
 
   async run(): Promise<void> {
     try {
-      await Promise.all(Array.from({ length: IN_FLIGHT }, () => this.#callOn()));
+      await Promise.all(Array.from({ length: IN_FLIGHT }, () => this.#callInLoop()));
     } finally {
       this.isOver = true;
     }
   }
 
-  async #callOn(): Promise<void> {
+  async #callInLoop(): Promise<void> {
     while (!this.isOver) {
       const { client } = this.#gateway;
       const number = this.ids.length;
@@ -110,54 +117,66 @@ class CallLoad {
       const token = `token-${number}`;
       const id = client.newId();
       this.ids.push(id);
-      const from = this.#history.confirmed;
+      const fromState = this.#history.confirmed;
       const params = executeToolParams(server, tool, { token, after_ms: (number % 50) * 4 });
       const { result = {}, error } = await client.request("tools/call", params, id);
       assert.equal(error, undefined);
-      this.#history.add(`answer ${token}, sent in state ${from} or later: ${server} ${tool}`);
-      const what = () => `${server} ${tool} ${token}: ${JSON.stringify(result)}`;
-      if (result.isError === true) this.#checkRefusal(result, { server, tool, from, what });
-      else this.#checkAnswer(readSingleText(result), { server, tool, token, from, what });
+      this.#history.addEvent(
+        `answer ${token}, sent in state ${fromState} or later: ${server} ${tool}`,
+      );
+      const describeAnswer = () => `${server} ${tool} ${token}: ${JSON.stringify(result)}`;
+      if (result.isError === true) {
+        this.#checkRefusal(result, { server, tool, fromState, describeAnswer });
+      } else {this.#checkAnswer(readSingleText(result), {
+          server,
+          tool,
+          token,
+          fromState,
+          describeAnswer,
+        });}
     }
   }
 
   #checkRefusal(
     result: Fields,
-    { server, tool, from, what }: {
+    { server, tool, fromState, describeAnswer }: {
       server: string;
       tool: string;
-      from: number;
-      what: () => string;
+      fromState: number;
+      describeAnswer: () => string;
     },
   ): void {
-    this.refused++;
+    this.refusals++;
     const { code } = readRefusal(result);
-    this.#history.check(from, ({ hasComing, isDenied }) => {
+    this.#history.checkAnswer(fromState, ({ hasComing, isDenied }) => {
       if (code === "SERVER_UNAVAILABLE") return server === "coming" && !hasComing;
       return code === "DENIED_BY_POLICY" && server === "kept" && tool === "other" && isDenied;
-    }, what);
+    }, describeAnswer);
   }
 
-  #checkAnswer(text: string, { server, tool, token, from, what }: {
+  #checkAnswer(text: string, { server, tool, token, fromState, describeAnswer }: {
     server: string;
     tool: string;
     token: string;
-    from: number;
-    what: () => string;
+    fromState: number;
+    describeAnswer: () => string;
   }): void {
-    const [name, pid, answered] = text.split(" ");
-    assert.equal(answered, token, what());
-    if (server === "kept") assert.equal(pid, this.#keptPid ??= pid, what());
-    this.#history.check(from, ({ version, hasComing, isDenied }) => {
+    const [name, pid, answeredToken] = text.split(" ");
+    assert.equal(answeredToken, token, describeAnswer());
+    if (server === "kept") assert.equal(pid, this.#keptPid ??= pid, describeAnswer());
+    this.#history.checkAnswer(fromState, ({ version, hasComing, isDenied }) => {
       if (server === "changing") return name === `changing-${version}`;
       if (server === "coming") return name === "coming" && hasComing;
       return name === "kept" && !(tool === "other" && isDenied);
-    }, what);
+    }, describeAnswer);
   }
 }
 
 /**
- * Edits both files, a third of the edits invalid; returns how long each lasting valid edit took.
+ * Edits both files repeatedly, in rounds of three edits: a valid one, an invalid one, and a valid one that
+ * stays until it is in force.
+ *
+ * @returns The time until each edit of the last kind was in force, in milliseconds.
  */
 async function editRepeatedly(
   { gateway, history, mark, edits, isOver }: {
@@ -168,9 +187,9 @@ async function editRepeatedly(
     isOver: () => boolean;
   },
 ): Promise<number[]> {
-  const times: number[] = [];
+  const reloadTimesMs: number[] = [];
   const { setup } = gateway;
-  const count = async (
+  const readCount = async (
     file: ConfigFile,
     name: "attempt_count" | "success_count",
   ): Promise<number> => {
@@ -179,7 +198,7 @@ async function editRepeatedly(
   const write = (file: ConfigFile): void => {
     const next = history.next(file);
     history.states.push(next);
-    history.add(`${CONFIG_FILES[file]} is written: state ${history.states.length - 1}`);
+    history.addEvent(`${CONFIG_FILES[file]} is written: state ${history.states.length - 1}`);
     setup.writeFile(CONFIG_FILES[file], fileContent(file, next, mark));
   };
   for (let edit = 0; edit < edits && !isOver(); edit++) {
@@ -188,52 +207,52 @@ async function editRepeatedly(
       ? ["mcp_config", "gateway_rules"]
       : ["gateway_rules", "mcp_config"];
     switch (edit % 3) {
-      case 0: // Valid, and does not stand: sometimes in force, sometimes not.
+      case 0: // Valid, but soon overwritten: it may or may not come into force.
         write(other);
         await new Promise((resolve) => setTimeout(resolve, (round * 37) % 350));
         break;
-      case 1: { // Invalid; some stand until they are found out.
-        const attempts = await count(file, "attempt_count");
-        history.add(`${CONFIG_FILES[file]} is made invalid`);
+      case 1: { // Invalid; every third one stays until the status reports the error.
+        const attempts = await readCount(file, "attempt_count");
+        history.addEvent(`${CONFIG_FILES[file]} is made invalid`);
         setup.writeFile(CONFIG_FILES[file], INVALID_TEXTS[round % INVALID_TEXTS.length]);
         if (round % 3 !== 0) break;
         await waitUntil(
-          "it is found out",
-          async () => await count(file, "attempt_count") > attempts,
+          "the gateway has read the invalid file",
+          async () => await readCount(file, "attempt_count") > attempts,
         );
         const { last_error } = (await readStatus(gateway)).reload_status[file];
         assert.notEqual(last_error, null);
         break;
       }
-      case 2: { // Valid, fixes what was invalid, and stands until it is in force.
-        const successes = await count(file, "success_count");
-        const since = performance.now();
+      case 2: { // Valid; replaces the invalid file, and stays until it is in force.
+        const successes = await readCount(file, "success_count");
+        const startedMs = performance.now();
         write(file);
         await waitUntil(
-          "it is in force",
-          async () => await count(file, "success_count") > successes,
+          "the valid file is in force",
+          async () => await readCount(file, "success_count") > successes,
         );
-        times.push(performance.now() - since);
+        reloadTimesMs.push(performance.now() - startedMs);
         history.confirmed = history.states.length - 1;
-        history.add(`state ${history.confirmed} is in force`);
+        history.addEvent(`state ${history.confirmed} is in force`);
       }
     }
   }
-  return times;
+  return reloadTimesMs;
 }
 
-/** Figures of a run. */
+/** Figures of a run of edits. */
 export interface ReloadFigures {
-  /** Milliseconds until lasting valid edits were in force. */
+  /** Median time until an edit was in force. */
   readonly medianMs: number;
   readonly maxMs: number;
-  /** These and others, as one sentence. */
+  /** All figures as one line, for people to read. */
   readonly text: string;
 }
 
 /**
- * Edits both files under 64 calls in flight. Checks that each call is answered once, by the right
- * server, under rules and servers that were in force during the call; and that no process of a removed
+ * Edits both files while 64 calls are in flight. Checks that each call is answered once, by the right
+ * server, as the files that were in force during the call demand; and that no process of a removed
  * server is left.
  *
  * @param edits Number of edits.
@@ -250,40 +269,51 @@ export async function editUnderLoad(edits: number): Promise<ReloadFigures> {
   const load = new CallLoad(gateway, history);
   const loading = load.run();
   loading.catch(() => {});
-  const since = performance.now();
+  const startedMs = performance.now();
   const isOver = () => load.isOver;
-  const times = await editRepeatedly({ gateway, history, mark, edits, isOver }).finally(() => {
-    load.isOver = true;
-  });
+  const reloadTimesMs = await editRepeatedly({ gateway, history, mark, edits, isOver }).finally(
+    () => {
+      load.isOver = true;
+    },
+  );
   await loading;
-  const tookMs = performance.now() - since;
+  const tookMs = performance.now() - startedMs;
 
-  const answers = new Map<unknown, number>();
+  const answerCounts = new Map<unknown, number>();
   for (const { message: { id, method } } of gateway.client.receivedMessages) {
-    if (method === undefined) answers.set(id, (answers.get(id) ?? 0) + 1);
+    if (method === undefined) answerCounts.set(id, (answerCounts.get(id) ?? 0) + 1);
   }
-  assert.deepEqual(load.ids.filter((id) => answers.get(id) !== 1), [], "each is answered once");
-  const most = await waitForExpectedProcesses(gateway, mark);
+  assert.deepEqual(
+    load.ids.filter((id) => answerCounts.get(id) !== 1),
+    [],
+    "every call is answered once",
+  );
+  const serverCount = await waitForExpectedProcesses(gateway, mark);
 
-  const sorted = times.toSorted((a, b) => a - b);
+  const sorted = reloadTimesMs.toSorted((a, b) => a - b);
   const [medianMs = 0, maxMs = 0] = [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
-  const text = `${edits} edits, ${times.length} stood: in force after ${Math.round(medianMs)} ms ` +
-    `(median), ${Math.round(maxMs)} ms (most); ${load.ids.length} calls, ${load.refused} refused ` +
-    `as they should be, none lost; ${most} servers at the end; ${Math.round(tookMs / 1000)} s`;
-  assert.equal(times.length, Math.floor(edits / 3), text);
-  assert.ok(load.refused > 0 && load.refused < load.ids.length / 2, text);
+  const text =
+    `${edits} edits, ${reloadTimesMs.length} stayed: in force after ${Math.round(medianMs)} ms ` +
+    `(median), ${
+      Math.round(maxMs)
+    } ms (maximum); ${load.ids.length} calls, ${load.refusals} refused ` +
+    `as they should be, none lost; ${serverCount} servers at the end; ${
+      Math.round(tookMs / 1000)
+    } s`;
+  assert.equal(reloadTimesMs.length, Math.floor(edits / 3), text);
+  assert.ok(load.refusals > 0 && load.refusals < load.ids.length / 2, text);
   return { medianMs, maxMs, text };
 }
 
-/** Waits until only the servers of the last files are running. */
+/** Waits until only the servers of the last files are running; returns their number. */
 async function waitForExpectedProcesses(gateway: RunningGateway, mark: string): Promise<number> {
   const { servers } = await readStatus(gateway);
-  const wanted = Object.values(servers).flatMap(({ pids }) => pids).toSorted();
-  assert.equal(wanted.length, Object.keys(servers).length);
-  if (Deno.build.os === "windows") return wanted.length;
-  await waitUntil("former servers are gone", async () => {
-    const left = (await listProcesses()).filter(({ args }) => args.includes(mark));
-    return left.map(({ pid }) => pid).toSorted().join() === wanted.join();
+  const expectedPids = Object.values(servers).flatMap(({ pids }) => pids).toSorted();
+  assert.equal(expectedPids.length, Object.keys(servers).length);
+  if (Deno.build.os === "windows") return expectedPids.length;
+  await waitUntil("removed servers have ended", async () => {
+    const running = (await listProcesses()).filter(({ args }) => args.includes(mark));
+    return running.map(({ pid }) => pid).toSorted().join() === expectedPids.join();
   });
-  return wanted.length;
+  return expectedPids.length;
 }

@@ -18,6 +18,7 @@ const DENIED = {
 const ARGS = ["--agent", "tester", "--debug"];
 const RELOADED_MESSAGE = "The changed configuration is in force";
 
+/** The line of a request that calls a gateway tool. */
 function toolCallLine(name: string, args: object, id: string): string {
   return JSON.stringify({
     jsonrpc: "2.0",
@@ -38,23 +39,23 @@ Deno.test("rules change while the gateway serves", async (t) => {
   const execute = { server: "one", tool: "whose", args: { token: "x" } };
 
   await t.step(
-    "[reload.revoked] a revoked permission is denied to the next operation",
+    "[reload.revoked] once the status reports the reload, a revoked permission is denied",
     async () => {
       for (let round = 0; round < 3; round++) {
         const { success_count } = (await readStatus(gateway)).reload_status.gateway_rules;
         setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
         await waitUntil("the status reports the reload", async () => {
-          // Sent in one write: nothing comes between the report and the call.
+          // Both requests are sent in one write, so that nothing happens between them.
           const ids = [client.newId(), client.newId()].map(String);
-          const [report, call] = ids.map((id) => client.waitForAnswer(id));
+          const [statusAnswer, callAnswer] = ids.map((id) => client.waitForAnswer(id));
           const lines = [
             toolCallLine("get_gateway_status", {}, ids[0] ?? ""),
             toolCallLine("execute_tool", execute, ids[1] ?? ""),
           ];
           await client.sendLine(lines.join("\n"));
           const [status, answer] = [
-            readStatusAnswer((await report)?.message),
-            (await call)?.message,
+            readStatusAnswer((await statusAnswer)?.message),
+            (await callAnswer)?.message,
           ];
           if (status.reload_status.gateway_rules.success_count === success_count) return false;
           const { code, rule } = readRefusal(answer?.result);
@@ -67,16 +68,19 @@ Deno.test("rules change while the gateway serves", async (t) => {
     },
   );
 
-  await t.step("[reload.revoked] and when the log reports it", async () => {
-    const before = program.stderr.split(RELOADED_MESSAGE).length;
-    setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
-    await waitUntil(
-      "the log reports it",
-      () => program.stderr.split(RELOADED_MESSAGE).length > before,
-    );
-    assert.equal((await gateway.expectRefusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
-    await editConfigFile(gateway, "gateway_rules", ALLOWED);
-  });
+  await t.step(
+    "[reload.revoked] once the log reports the reload, a revoked permission is denied",
+    async () => {
+      const before = program.stderr.split(RELOADED_MESSAGE).length;
+      setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
+      await waitUntil(
+        "the log reports the reload",
+        () => program.stderr.split(RELOADED_MESSAGE).length > before,
+      );
+      assert.equal((await gateway.expectRefusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
+      await editConfigFile(gateway, "gateway_rules", ALLOWED);
+    },
+  );
 
   await t.step("[reload.in-flight] a call in progress is completed", async () => {
     const params = executeToolParams("one", "whose", { token: "late", after_ms: 1000 });
@@ -90,8 +94,9 @@ Deno.test("rules change while the gateway serves", async (t) => {
   await t.step(
     "[reload.bad-file] an invalid file changes nothing; log and status report all errors",
     async () => {
-      const bad = '{"agents": {"tester": {"allow": {"servers": "*"}}, "b c": {}},\n "defaults": 7}';
-      const status = await editConfigFile(gateway, "gateway_rules", bad);
+      const invalidRules =
+        '{"agents": {"tester": {"allow": {"servers": "*"}}, "b c": {}},\n "defaults": 7}';
+      const status = await editConfigFile(gateway, "gateway_rules", invalidRules);
       const { mcp_config, gateway_rules } = status.reload_status;
       const errors = gateway_rules.last_error?.split("\n") ?? [];
       assert.equal(errors.length, 3, gateway_rules.last_error ?? "none");
@@ -107,7 +112,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
   );
 
   await t.step(
-    "[reload.bad-file] a valid file waits for the invalid one, and the status says why",
+    "[reload.bad-file] a valid file is not used while the other is invalid, and the status says why",
     async () => {
       const mcpServers = { one: namedServer("one"), two: namedServer("two") };
       const { reload_status, available_servers } = await editConfigFile(gateway, "mcp_config", {
@@ -119,8 +124,8 @@ Deno.test("rules change while the gateway serves", async (t) => {
       );
       assert.deepEqual(available_servers, ["one"]);
 
-      const mended = await editConfigFile(gateway, "gateway_rules", ALLOWED);
-      const { mcp_config, gateway_rules } = mended.reload_status;
+      const fixed = await editConfigFile(gateway, "gateway_rules", ALLOWED);
+      const { mcp_config, gateway_rules } = fixed.reload_status;
       assert.deepEqual([mcp_config.last_error, gateway_rules.last_error], [null, null]);
       assert.equal(mcp_config.success_count, reload_status.mcp_config.success_count + 1);
       assert.equal((await callNamedServer(gateway, "two")).name, "two");
@@ -133,7 +138,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
     async () => {
       const before = await readStatus(gateway);
       Deno.removeSync(`${setup.workingFolder}/${CONFIG_FILES.gateway_rules}`);
-      const missing = await waitUntil("the status reports it", async () => {
+      const missing = await waitUntil("the status reports the error", async () => {
         const { last_error } = (await readStatus(gateway)).reload_status.gateway_rules;
         return last_error ?? undefined;
       });
@@ -150,9 +155,9 @@ Deno.test("rules change while the gateway serves", async (t) => {
     },
   );
 
-  await t.step("[reload.warnings] warnings are in log and status", async () => {
-    const odd = { agents: { tester: { allow: { servers: ["one", "nowhere"] } } } };
-    const { reload_status } = await editConfigFile(gateway, "gateway_rules", odd);
+  await t.step("[reload.warnings] the log and the status show warnings", async () => {
+    const rulesWithWarning = { agents: { tester: { allow: { servers: ["one", "nowhere"] } } } };
+    const { reload_status } = await editConfigFile(gateway, "gateway_rules", rulesWithWarning);
     const { last_warnings, last_error } = reload_status.gateway_rules;
     assert.equal(last_error, null);
     assert.equal(last_warnings.length, 1);
@@ -175,18 +180,21 @@ Deno.test({
     const { pid } = await callNamedServer(gateway, "one");
     for (const count of [2, 3]) {
       gateway.program.sendSignal("SIGHUP");
-      const { mcp_config, gateway_rules } = await waitUntil("both are read again", async () => {
-        const { reload_status } = await readStatus(gateway);
-        return reload_status.gateway_rules.attempt_count === count && reload_status;
-      });
+      const { mcp_config, gateway_rules } = await waitUntil(
+        "both files are read again",
+        async () => {
+          const { reload_status } = await readStatus(gateway);
+          return reload_status.gateway_rules.attempt_count === count && reload_status;
+        },
+      );
       for (const { attempt_count, success_count, last_error } of [mcp_config, gateway_rules]) {
         assert.deepEqual([attempt_count, success_count, last_error], [count, count, null]);
       }
     }
-    // Changed, read, and changed back before the file watcher has noticed.
+    // SIGHUP reads the changed file before the file watcher notices it; then it is changed back.
     gateway.setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
     gateway.program.sendSignal("SIGHUP");
-    await waitUntil("it is denied", async () => {
+    await waitUntil("the call is denied", async () => {
       return (await gateway.callServerTool("one", "whose", { token: "x" })).isError === true;
     });
     await editConfigFile(gateway, "gateway_rules", ALLOWED);
@@ -201,14 +209,18 @@ Deno.test("[reload.start] a change before initialize takes effect", async () => 
     args: ARGS,
     client: false,
   });
-  await waitUntil("it is ready", () => gateway.program.stderr.includes("Gateway is ready"));
+  await waitUntil(
+    "the gateway is ready",
+    () => gateway.program.stderr.includes("Gateway is ready"),
+  );
   gateway.setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
   await gateway.client.initialize();
-  await waitUntil("it is denied", async () => {
+  await waitUntil("the call is denied", async () => {
     return (await gateway.callServerTool("one", "whose", { token: "x" })).isError === true;
   });
 });
 
+/** The status in the answer to a call of `get_gateway_status`. */
 function readStatusAnswer(message: Message | undefined): GatewayStatus {
   const [block] = message?.result?.content as { text: string }[];
   return JSON.parse(block?.text ?? "");
@@ -226,7 +238,7 @@ Deno.test({
     const path = `${gateway.setup.workingFolder}/${CONFIG_FILES.gateway_rules}`;
     Deno.removeSync(path);
     makePipe(path);
-    await waitUntil("the status reports it", async () => {
+    await waitUntil("the status reports the error", async () => {
       const { last_error } = (await readStatus(gateway)).reload_status.gateway_rules;
       return last_error?.includes("this is a pipe or a device");
     });

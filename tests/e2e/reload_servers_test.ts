@@ -17,10 +17,10 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
   await t.step(
     "[reload.untouched] servers with unchanged entries keep their process and session",
     async () => {
-      const spelled = { ...kept, type: "stdio", disabled: false, gateway: {} };
+      const sameEntry = { ...kept, type: "stdio", disabled: false, gateway: {} };
       const servers = {
         going: namedServer("going"),
-        kept: spelled,
+        kept: sameEntry,
         changing: namedServer("first"),
       };
       const { servers: before } = await readStatus(gateway);
@@ -52,8 +52,8 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
   );
 
   await t.step("[reload.drain] changed and removed servers end after their calls", async () => {
-    const old = await callNamedServer(gateway, "changing");
-    // Longer than a server has to end after a signal.
+    const oldServer = await callNamedServer(gateway, "changing");
+    // The calls take longer than a server has to end after a signal.
     const answers = ["changing", "going"].map((server) => {
       const args = { token: server, after_ms: 2500 };
       return client.request("tools/call", executeToolParams(server, "whose", args));
@@ -62,10 +62,10 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
     const status = await editConfigFile(gateway, "mcp_config", { mcpServers: servers });
     assert.deepEqual(status.available_servers, ["kept", "changing", "coming"]);
 
-    // New calls get the new servers, while the others are in progress.
-    const renewed = await callNamedServer(gateway, "changing");
-    assert.equal(renewed.name, "second");
-    assert.notEqual(renewed.pid, old.pid);
+    // New calls reach the new servers while the old calls are in progress.
+    const newServer = await callNamedServer(gateway, "changing");
+    assert.equal(newServer.name, "second");
+    assert.notEqual(newServer.pid, oldServer.pid);
     assert.equal((await callNamedServer(gateway, "coming")).name, "coming");
     const { code } = await gateway.expectRefusal("execute_tool", {
       server: "going",
@@ -74,7 +74,10 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
     });
     assert.equal(code, "SERVER_UNAVAILABLE");
     const running = await gateway.setup.listProcessIds();
-    assert.ok(Deno.build.os !== "linux" || running.includes(old.pid), "it is still there");
+    assert.ok(
+      Deno.build.os !== "linux" || running.includes(oldServer.pid),
+      "the old server still runs",
+    );
 
     const texts = (await Promise.all(answers)).map(({ result }) =>
       readSingleText(result).split(" ")
@@ -83,10 +86,10 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
       ["first", "changing"],
       ["going", "going"],
     ]);
-    const gone = texts.map(([, pid]) => Number(pid));
+    const oldPids = texts.map(([, pid]) => Number(pid));
     await waitUntil("the old processes end", async () => {
-      const left = await gateway.setup.listProcessIds();
-      return !gone.some((pid) => left.includes(pid));
+      const runningPids = await gateway.setup.listProcessIds();
+      return !oldPids.some((pid) => runningPids.includes(pid));
     });
     assert.equal((await callNamedServer(gateway, "kept")).pid, keptPid);
   });
@@ -94,7 +97,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
   await t.step("[reload.new-servers] a new server is started before anyone calls it", async () => {
     const servers = { kept, early: namedServer("early") };
     await editConfigFile(gateway, "mcp_config", { mcpServers: servers });
-    const [pid] = await waitUntil("it starts", async () => {
+    const [pid] = await waitUntil("the new server is ready", async () => {
       const { early } = (await readStatus(gateway)).servers;
       return early?.state === "ready" && early.pids;
     });
@@ -112,7 +115,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
     assert.equal(tools.length, 2);
   });
 
-  await t.step("[reload.drain] one that is added again unchanged is started again", async () => {
+  await t.step("[reload.drain] a removed server that is added again is started again", async () => {
     await editConfigFile(gateway, "mcp_config", { mcpServers: { kept } });
     const servers = { kept, early: namedServer("early") };
     await editConfigFile(gateway, "mcp_config", { mcpServers: servers });
@@ -132,7 +135,7 @@ Deno.test("[reload.new-servers] with lazy start a new server waits for its first
   assert.equal((await callNamedServer(gateway, "late")).name, "late");
 });
 
-Deno.test("[reload.drain] a gateway ends together with the calls on a removed server", async () => {
+Deno.test("[reload.drain] a gateway does not wait for calls of a removed server when it ends", async () => {
   const gateway = await startGateway({ servers: { going: namedServer("going") }, args: ARGS });
   await callNamedServer(gateway, "going");
   const params = executeToolParams("going", "whose", { token: "late", after_ms: 60_000 });
