@@ -4,6 +4,39 @@
  * @module
  */
 
+/** Minimum and maximum size of the memory for one read, in bytes. */
+const MIN_READ = 4 * 1024;
+const MAX_READ = 64 * 1024;
+
+/** The reader of a stream of bytes. */
+export interface ByteReader {
+  /** Reads the next bytes, which are valid until the next call. */
+  read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: unknown }>;
+  /** Ends reading: a pending read resolves as done. */
+  cancel(reason?: unknown): Promise<void>;
+}
+
+/**
+ * Returns a reader that reads into the same memory each time; Deno's default one allocates 64 KiB for each
+ * read. The memory grows when a read fills it.
+ *
+ * @param stream A readable byte stream, such as a pipe or the body of a response.
+ */
+export function reusingReader(stream: ReadableStream<Uint8Array>): ByteReader {
+  const reader = stream.getReader({ mode: "byob" });
+  let buffer = new ArrayBuffer(MIN_READ);
+  return {
+    async read() {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done) return { done };
+      const isFull = value.length === value.buffer.byteLength;
+      buffer = isFull && value.length < MAX_READ ? new ArrayBuffer(value.length * 4) : value.buffer;
+      return { done, value };
+    },
+    cancel: (reason) => reader.cancel(reason),
+  };
+}
+
 /** Joins chunks of bytes. */
 export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));

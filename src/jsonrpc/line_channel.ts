@@ -1,3 +1,4 @@
+import type { ByteReader } from "../bytes.ts";
 import type { Channel, ChannelHandler } from "./channel.ts";
 import { LineDecoder } from "./line_decoder.ts";
 import { LineSplitter } from "./line_splitter.ts";
@@ -29,14 +30,6 @@ const LAST_ANSWERS_MS = 1000;
 export interface ByteSource {
   /** Locks the source for reading. */
   getReader(): ByteReader;
-}
-
-/** The reader of a source. */
-export interface ByteReader {
-  /** Reads the next bytes, which are valid until the next call. */
-  read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: unknown }>;
-  /** Ends reading: a pending read resolves as done. */
-  cancel(): Promise<void>;
 }
 
 /** A sink for bytes, such as a `WritableStream`. */

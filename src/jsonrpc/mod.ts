@@ -10,7 +10,6 @@ export type { Channel, ChannelHandler, DroppedMessage, ResponseWriter } from "./
 export { readIdAndMethod } from "./envelope.ts";
 export { IncomingRequest } from "./incoming.ts";
 export {
-  type ByteReader,
   type ByteSink,
   type ByteSource,
   type ByteWriter,

@@ -1,3 +1,4 @@
+import { reusingReader } from "../../bytes.ts";
 import { AnswerTooLong, ReadThrottle } from "../../jsonrpc/mod.ts";
 import { cancelOnAbort } from "./response.ts";
 import { type SseData, type SseEvent, SseParser } from "./sse_parser.ts";
@@ -20,7 +21,7 @@ export interface EventStreamOptions {
   readonly turns: Set<ReadThrottle>;
   /** Receives each event. Returns whether the stream is no longer needed; it is then closed after 1 s. */
   readonly onEvent: (event: SseEvent) => boolean;
-  /** Receives the bytes as they arrive. */
+  /** Receives the bytes as they arrive, which are valid until it returns. */
   readonly onBytes?: (bytes: Uint8Array) => void;
 }
 
@@ -37,7 +38,7 @@ export async function readEvents(
   { maxBytes, maxSkippedBytes = 0, signal, turns, onEvent, onBytes }: EventStreamOptions,
 ): Promise<void> {
   if (body === null) return;
-  const reader = body.getReader();
+  const reader = reusingReader(body);
   const stopListening = cancelOnAbort(reader, signal);
   let lingering: ReturnType<typeof setTimeout> | undefined;
   const turn = new ReadThrottle();

@@ -1,4 +1,4 @@
-import { compactBytes, joinBytes } from "../../bytes.ts";
+import { type ByteReader, joinBytes, reusingReader } from "../../bytes.ts";
 import { AnswerTooLong } from "../../jsonrpc/mod.ts";
 import { mediaType } from "../http_answers.ts";
 import type { SseData } from "./sse_parser.ts";
@@ -30,7 +30,7 @@ export function unknownEncoding({ headers }: Response): string | undefined {
  * @returns Stops listening to the signal.
  */
 export function cancelOnAbort(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
+  reader: ByteReader,
   signal: AbortSignal,
 ): () => void {
   const cancel = (): void => void reader.cancel(signal.reason).catch(() => {});
@@ -54,7 +54,7 @@ export async function readBody(
   if (body === null) return { text: "", bytes: 0 };
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  const reader = body.getReader();
+  const reader = reusingReader(body);
   const stopListening = cancelOnAbort(reader, signal);
   try {
     for (;;) {
@@ -63,7 +63,7 @@ export async function readBody(
       if (done) break;
       bytes += value.length;
       if (bytes > maxBytes) throw new AnswerTooLong(bytes);
-      chunks.push(compactBytes(value));
+      chunks.push(value.slice());
     }
   } catch (cause) {
     await reader.cancel(cause).catch(() => {});

@@ -156,7 +156,7 @@ export class StreamableHttpClient implements RemoteClient {
           maxBytes,
           turns,
           signal,
-          onBytes: (bytes) => received.head ??= bytes,
+          onBytes: (bytes) => received.head ??= bytes.slice(0, 2048),
           onEvent: (event) => {
             resumption.attempts = 0;
             resumption.lastEventId = event.id ?? resumption.lastEventId;

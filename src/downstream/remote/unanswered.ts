@@ -87,7 +87,7 @@ function streamed(
 ): string {
   const label = `HTTP ${status}, text/event-stream`;
   if (events === 0) {
-    const begin = new TextDecoder().decode(head?.subarray(0, 2048));
+    const begin = new TextDecoder().decode(head);
     if (/^\s*[[{]/.test(begin)) {
       return `labelled JSON as an event stream (${label})${quote(begin, request)}`;
     }

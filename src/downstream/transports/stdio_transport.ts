@@ -1,6 +1,7 @@
+import { reusingReader } from "../../bytes.ts";
 import { childEnvironment, type ConnectStdio, type ServerConfig } from "../../config/mod.ts";
 import { DownstreamError } from "../../errors.ts";
-import { type ByteSource, LineChannel } from "../../jsonrpc/mod.ts";
+import { LineChannel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { redact } from "../../redact.ts";
 import { signalGroup, waitForGroupEnd } from "./process_group.ts";
@@ -47,7 +48,11 @@ export class StdioTransport implements Transport {
     this.pid = child.pid;
     processes.add(child.pid);
     const limits = maxBytes === undefined ? {} : { maxBytes };
-    this.channel = new LineChannel(reuseReadBuffer(child.stdout), child.stdin, limits);
+    this.channel = new LineChannel(
+      { getReader: () => reusingReader(child.stdout) },
+      child.stdin,
+      limits,
+    );
     const home = Deno.env.get("HOME");
     this.#stderr = new StderrTail(child.stderr, {
       clean: (lines) => redact(lines, secrets, home),
@@ -153,26 +158,4 @@ function exists(path: string): boolean {
     // An unreadable file counts as missing; Deno then reports why the command cannot be started.
     return false;
   }
-}
-
-/** Size of the read buffer, in bytes. */
-const READ_BYTES = 64 * 1024;
-
-/** Reads a stream into the same buffer each time, which is faster than into new ones. */
-function reuseReadBuffer(stream: ReadableStream<Uint8Array>): ByteSource {
-  return {
-    getReader() {
-      const reader = stream.getReader({ mode: "byob" });
-      let buffer = new ArrayBuffer(READ_BYTES);
-      return {
-        async read() {
-          const { done, value } = await reader.read(new Uint8Array(buffer));
-          if (done) return { done };
-          buffer = value.buffer;
-          return { done, value };
-        },
-        cancel: () => reader.cancel(),
-      };
-    },
-  };
 }
