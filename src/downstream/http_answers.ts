@@ -1,5 +1,5 @@
 /** The statuses of redirects. */
-export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+export const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** Limit of redirects that are followed for one request. */
 export const MAX_REDIRECTS = 5;
@@ -10,11 +10,11 @@ export function keepsRequest(method: string | undefined, status: number): boolea
 }
 
 /** The media type of an answer, without its parameters. */
-export function mediaType({ headers }: Response): string {
+export function mediaTypeOf({ headers }: Response): string {
   return (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
 
 /** Whether a body is an HTML page. */
-export function isPage(body: string): boolean {
+export function isHtmlPage(body: string): boolean {
   return /^\s*(<!--[^]{0,2000}?-->\s*)?<(!doctype|html|head|body|h\d)\b/i.test(body);
 }

@@ -16,7 +16,7 @@ export interface ChannelHandler {
    * @param id The id of the request as JSON text.
    * @param cause Why; a function is called only if the request is still pending.
    */
-  unanswered?(id: string, cause: Error | (() => Error)): void;
+  requestFailed?(id: string, cause: Error | (() => Error)): void;
   /**
    * Called when the channel has ended; no other call follows.
    *

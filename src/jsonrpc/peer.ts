@@ -83,7 +83,7 @@ export class Peer {
     channel.open({
       message: (text, bytes, replyTo) => this.#receive(parseMessage(text, bytes), replyTo),
       dropped: (message, replyTo) => this.#receive(readDropped(message), replyTo),
-      unanswered: (id, cause) => void this.#outgoing.reject(id, cause),
+      requestFailed: (id, cause) => void this.#outgoing.reject(id, cause),
       closed: (cause) => this.#receiveEnd(cause),
     });
   }

@@ -46,7 +46,7 @@ export class Tap implements Transport {
             else handler.message(text, bytes);
           },
           dropped: (message) => handler.dropped(message),
-          unanswered: (id, cause) => handler.unanswered?.(id, cause),
+          requestFailed: (id, cause) => handler.requestFailed?.(id, cause),
           closed: (cause) => handler.closed(cause),
         }),
       send: (text) => inner.channel.send(text),

@@ -3,21 +3,21 @@ import { type Catalog, fetchCatalog } from "../../src/downstream/catalog.ts";
 import { OLDEST } from "../../src/downstream/revisions/mod.ts";
 import { createMemoryChannels, type IncomingRequest, Peer } from "../../src/jsonrpc/mod.ts";
 
-/** Lists the tools of a server with an endless list, and counts the requested pages. */
-async function listEndless(
+/** Fetches the catalog of a server with an endless list, and counts the requested pages. */
+async function fetchEndlessCatalog(
   namesOf: (page: number) => string[],
 ): Promise<{ catalog: Catalog; pages: number }> {
   const [ours, theirs] = createMemoryChannels();
-  const quiet = { notification: () => {}, noise: () => {}, closed: () => {} };
+  const ignoringHandlers = { notification: () => {}, noise: () => {}, closed: () => {} };
   let pages = 0;
   new Peer(theirs, {
-    ...quiet,
+    ...ignoringHandlers,
     request: (request: IncomingRequest) => {
       const tools = namesOf(++pages).map((name) => ({ name }));
       request.reply({ tools, nextCursor: String(pages) });
     },
   });
-  const peer = new Peer(ours, { ...quiet, request: () => {} });
+  const peer = new Peer(ours, { ...ignoringHandlers, request: () => {} });
   const catalog = await fetchCatalog({
     listPage: (cursor, signal) => OLDEST.listTools(peer, { cursor, signal }),
     timeoutMs: 60_000,
@@ -29,7 +29,7 @@ async function listEndless(
 }
 
 Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and this is reported", async () => {
-  const { catalog, pages } = await listEndless((page) => [`tool ${page}`]);
+  const { catalog, pages } = await fetchEndlessCatalog((page) => [`tool ${page}`]);
   assert.equal(pages, 1000);
   assert.equal(catalog.tools.length, 1000);
   assert.equal(
@@ -40,7 +40,7 @@ Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and 
 });
 
 Deno.test("[sessions.partial-list] a list of very many small tools is cut before it fills the memory", async () => {
-  const { catalog, pages } = await listEndless((page) => {
+  const { catalog, pages } = await fetchEndlessCatalog((page) => {
     return Array.from({ length: 40_000 }, (_, index) => `${page}.${index}`);
   });
   assert.equal(pages, 3);

@@ -22,16 +22,16 @@ Deno.test("[sessions.start-guard] the pause doubles from 1 s to 60 s, plus at mo
   const { clock, fail } = createBreaker();
   for (let start = 0; start < 5; start++) await fail();
   for (const seconds of [1, 2, 4, 8, 16, 32, 60, 60]) {
-    const before = clock.starts;
-    const from = clock.now;
-    clock.now = from + seconds * 1000 - 1;
+    const startsBefore = clock.starts;
+    const openedAt = clock.now;
+    clock.now = openedAt + seconds * 1000 - 1;
     const refusal = await fail();
     assert.ok(refusal instanceof DownstreamError && refusal.code === "SERVER_UNAVAILABLE");
     assert.match(refusal.message, /tried again in \d+ s\. Last failure: no licence$/);
-    assert.equal(clock.starts, before);
-    clock.now = from + seconds * 1200;
+    assert.equal(clock.starts, startsBefore);
+    clock.now = openedAt + seconds * 1200;
     await fail();
-    assert.equal(clock.starts, before + 1);
+    assert.equal(clock.starts, startsBefore + 1);
   }
 });
 
@@ -43,7 +43,7 @@ Deno.test("[sessions.start-guard] servers that failed at the same time are not r
     clock.now = 1100;
     answers.push(await run());
   }
-  // Half of them on average; all 50 agree as rarely as 50 coins show heads.
+  // On average, half of them start. The probability that all 50 agree is 2 to the power of -49.
   assert.ok(answers.includes("started"));
   assert.ok(answers.some((answer) => answer instanceof DownstreamError));
 });
@@ -57,34 +57,34 @@ Deno.test("[sessions.start-guard] a successful start resets the count of failure
   assert.equal(clock.starts, 15);
 });
 
-Deno.test("[sessions.start-guard] a cancelled start counts neither as success nor as failure", async () => {
+Deno.test("[sessions.start-guard] a cancelled start counts neither as a success nor as a failure", async () => {
   const { clock, run, fail } = createBreaker();
   for (let start = 0; start < 20; start++) await run(new StartAbandoned("closed"));
   assert.equal(clock.starts, 20);
   for (let start = 0; start < 5; start++) await fail();
   clock.now = 1200;
-  // In the half-open state, too, it is not a success.
+  // A cancelled trial is not a success: the circuit stays open.
   await run(new StartAbandoned("closed"));
   assert.ok(await run() instanceof DownstreamError);
   assert.equal(clock.starts, 26);
 });
 
 Deno.test("[sessions.start-guard] one start is the trial; the waiting starts share its outcome", async () => {
-  for (const works of [true, false]) {
+  for (const isSuccessful of [true, false]) {
     const { clock, breaker, run, fail } = createBreaker();
     for (let start = 0; start < 5; start++) await fail();
     clock.now = 1200;
     const trial = Promise.withResolvers<string>();
-    const trying = breaker.run(() => trial.promise).catch(() => "failed");
+    const running = breaker.run(() => trial.promise).catch(() => "failed");
     const waiting = [run(), run()];
     assert.equal(clock.starts, 5);
-    if (works) trial.resolve("started");
+    if (isSuccessful) trial.resolve("started");
     else trial.reject(new Error("still no licence"));
-    await trying;
+    await running;
     const answers = await Promise.all(waiting);
-    if (works) assert.deepEqual(answers, ["started", "started"]);
+    if (isSuccessful) assert.deepEqual(answers, ["started", "started"]);
     else assert.ok(answers.every((answer) => /still no licence/.test(String(answer))));
-    assert.equal(clock.starts, works ? 7 : 5);
+    assert.equal(clock.starts, isSuccessful ? 7 : 5);
   }
 });
 

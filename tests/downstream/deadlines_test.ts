@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type Deadline, Deadlines } from "../../src/downstream/deadlines.ts";
 
-/** Records the time at which it expired. */
-class Noted implements Deadline {
+/** A deadline that records when it expired. */
+class RecordedDeadline implements Deadline {
   readonly expired: Promise<number>;
   readonly dueAt: number;
   indexInSet = -1;
@@ -25,9 +25,9 @@ Deno.test("deadlines expire in the order of their times, never early", async () 
   const now = performance.now();
   const order: number[] = [];
   const all = [60, 20, 40, 20].map(async (ms) => {
-    const due = new Noted(now + ms);
-    deadlines.add(due);
-    assert.ok(await due.expired >= now + ms);
+    const deadline = new RecordedDeadline(now + ms);
+    deadlines.add(deadline);
+    assert.ok(await deadline.expired >= now + ms);
     order.push(ms);
   });
   await Promise.all(all);
@@ -35,43 +35,43 @@ Deno.test("deadlines expire in the order of their times, never early", async () 
   deadlines.close();
 });
 
-Deno.test("deadlines: a cancelled one does not expire, others of the same time do", async () => {
+Deno.test("a removed deadline does not expire, another one of the same time does", async () => {
   const deadlines = new Deadlines();
   const at = performance.now() + 20;
-  const back = new Noted(at);
-  let hasCome = false;
-  back.expired.then(() => hasCome = true);
-  const stays = new Noted(at);
-  deadlines.add(back);
-  deadlines.add(stays);
-  deadlines.remove(back);
-  await stays.expired;
-  const later = new Noted(performance.now() + 20);
+  const cancelled = new RecordedDeadline(at);
+  let hasExpired = false;
+  cancelled.expired.then(() => hasExpired = true);
+  const kept = new RecordedDeadline(at);
+  deadlines.add(cancelled);
+  deadlines.add(kept);
+  deadlines.remove(cancelled);
+  await kept.expired;
+  const later = new RecordedDeadline(performance.now() + 20);
   deadlines.add(later);
   await later.expired;
-  assert.equal(hasCome, false);
+  assert.equal(hasExpired, false);
   deadlines.close();
 });
 
-Deno.test("deadlines: one that is set again on expiry expires again", async () => {
+Deno.test("a deadline that is added again when it expires, expires again", async () => {
   const deadlines = new Deadlines();
   const { promise, resolve } = Promise.withResolvers<void>();
   let times = 0;
-  const due = {
+  const deadline = {
     indexInSet: -1,
     dueAt: performance.now() + 5,
     expire: () => {
       if (++times === 3) return resolve();
-      due.dueAt = performance.now() + 5;
-      deadlines.add(due);
+      deadline.dueAt = performance.now() + 5;
+      deadlines.add(deadline);
     },
   };
-  deadlines.add(due);
+  deadlines.add(deadline);
   await promise;
   deadlines.close();
 });
 
-Deno.test("deadlines: a postponed one expires later, one that is moved forward expires earlier", async () => {
+Deno.test("a postponed deadline expires later, and a deadline that was moved forward expires earlier", async () => {
   const deadlines = new Deadlines();
   const order: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,10 +1,10 @@
 /**
- * Starts a process that ignores SIGTERM, with a child that does too, and ends their group. Prints
- * the observed steps as JSON. Run with few permissions, it tests the fallbacks.
+ * A program that starts a process and a child of it, which both ignore SIGTERM, and ends their group. Prints
+ * the results of all steps as JSON. With few permissions, it tests the fallbacks.
  */
 import { signalGroup, waitForGroupEnd } from "../../src/downstream/transports/process_group.ts";
 
-// The child does not inherit our pipes.
+// The child does not inherit the pipe to this program.
 const script =
   `trap '' TERM; sh -c "trap '' TERM; sleep 600; sleep 600" >/dev/null & echo $!; wait`;
 const child = new Deno.Command("sh", {
@@ -16,17 +16,17 @@ const child = new Deno.Command("sh", {
 }).spawn();
 const { value } = await child.stdout.getReader().read();
 
-const seen = [
+const results = [
   signalGroup(child.pid, 0),
   signalGroup(child.pid, "SIGTERM"),
   await waitForGroupEnd(child.pid, 50),
   signalGroup(child.pid, "SIGKILL"),
 ];
 await child.status;
-seen.push(await waitForGroupEnd(child.pid, 5000), signalGroup(child.pid, "SIGKILL"));
+results.push(await waitForGroupEnd(child.pid, 5000), signalGroup(child.pid, "SIGKILL"));
 const report = JSON.stringify({
   mayRunAll: Deno.permissions.querySync({ name: "run" }).state === "granted",
   grandchild: Number(new TextDecoder().decode(value)),
-  seen,
+  results,
 });
 Deno.stdout.writeSync(new TextEncoder().encode(report));

@@ -27,11 +27,11 @@ for (const [what, flag] of PERMISSIONS) {
       const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), { args })
         .output();
       assert.ok(success, new TextDecoder().decode(stderr));
-      const { mayRunAll, grandchild, seen } = JSON.parse(new TextDecoder().decode(stdout));
-      // With every permission the fallback would not be tried.
+      const { mayRunAll, grandchild, results } = JSON.parse(new TextDecoder().decode(stdout));
+      // With every permission, Deno would send the signals itself, and the fallback would not run.
       assert.equal(mayRunAll, flag === "--allow-run");
-      // It runs, ignores SIGTERM, is killed, and accepts no more signals.
-      assert.deepEqual(seen, [true, true, false, true, true, false]);
+      // The group runs, gets SIGTERM, does not end, is killed, ends, and accepts no more signals.
+      assert.deepEqual(results, [true, true, false, true, true, false]);
       assert.throws(() => Deno.kill(grandchild, 0 as unknown as Deno.Signal), Deno.errors.NotFound);
     },
   });

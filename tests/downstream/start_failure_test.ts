@@ -21,8 +21,8 @@ const OPTIONS: ServerConfig["options"] = {
   inheritEnv: [],
 };
 
-/** A folder with commands of every kind that cannot be started. */
-function makeCommands(folder: string): void {
+/** Writes commands that cannot be started, each for a different reason, into a folder. */
+function writeCommands(folder: string): void {
   const write = (name: string, text: string, mode = 0o755): void => {
     Deno.writeTextFileSync(join(folder, name), text);
     Deno.chmodSync(join(folder, name), mode);
@@ -36,7 +36,12 @@ function makeCommands(folder: string): void {
 }
 
 /** A command, its folder, the expected cause, and the message for the agent. */
-type Case = readonly [string, string | undefined, StartFailureKind, RegExp];
+type Case = readonly [
+  command: string,
+  cwd: string | undefined,
+  kind: StartFailureKind,
+  message: RegExp,
+];
 
 const CASES: readonly Case[] = [
   ["./crlf", undefined, "carriage-return", /is a script with Windows line endings.*"\/bin\/sh\\r"/],
@@ -68,7 +73,7 @@ Deno.test("[servers.start-failures] each cause of a failed start is distinguishe
     return await openTransport(config, { log: createLog(), processes }).catch((error) => error);
   };
   try {
-    makeCommands(folder);
+    writeCommands(folder);
     for (const [command, cwd = ".", kind, expected] of CASES) {
       const error = await open(command, join(folder, cwd));
       assert.ok(error instanceof DownstreamError, `${command}: ${error}`);
@@ -79,7 +84,7 @@ Deno.test("[servers.start-failures] each cause of a failed start is distinguishe
       assert.ok(error.cause instanceof StartFailure);
       assert.equal(error.cause.kind, kind);
     }
-    // A command on the PATH has the same cause.
+    // The cause is also found for a command on the PATH.
     for (const [command, , kind] of CASES.slice(0, 2)) {
       const error = await open(command.slice(2), folder, folder);
       assert.ok(error instanceof DownstreamError && error.cause instanceof StartFailure);

@@ -4,13 +4,19 @@ import { redact } from "../../src/redact.ts";
 
 const SECRET = "canary-0123456789";
 
-/** Reads a text in pieces of the given size; returns the reported lines and the tail. */
-async function readIn(pieces: number, text: string): Promise<{ lines: string[]; tail: string }> {
+/** Reads a text in chunks of the given size; returns the reported lines and the tail. */
+async function readInChunks(
+  chunkBytes: number,
+  text: string,
+): Promise<{ lines: string[]; tail: string }> {
   const bytes = new TextEncoder().encode(text);
-  const starts = Array.from({ length: Math.ceil(bytes.length / pieces) }, (_, at) => at * pieces);
+  const starts = Array.from(
+    { length: Math.ceil(bytes.length / chunkBytes) },
+    (_, index) => index * chunkBytes,
+  );
   const lines: string[] = [];
   const stderr = new StderrTail(
-    ReadableStream.from(starts.map((start) => bytes.subarray(start, start + pieces))),
+    ReadableStream.from(starts.map((start) => bytes.subarray(start, start + chunkBytes))),
     {
       clean: (text) => redact(text, [SECRET]),
       longestSecret: SECRET.length,
@@ -22,13 +28,13 @@ async function readIn(pieces: number, text: string): Promise<{ lines: string[]; 
 }
 
 Deno.test("[errors.no-secrets] no half of a secret is left where a long line is cut", async () => {
-  for (const pieces of [1000, 4096, 4100, 65_536]) {
+  for (const chunkBytes of [1000, 4096, 4100, 65_536]) {
     for (let before = 4060; before <= 4110; before += 5) {
       const text = `${"x".repeat(before)}${SECRET}${"y".repeat(9000)}\nthe next line\n`;
-      const { lines, tail } = await readIn(pieces, text);
+      const { lines, tail } = await readInChunks(chunkBytes, text);
       const output = [...lines, tail].join("\n");
-      assert.equal(output.includes(SECRET.slice(0, 6)), false, `${pieces} ${before}`);
-      assert.equal(output.includes(SECRET.slice(-6)), false, `${pieces} ${before}`);
+      assert.equal(output.includes(SECRET.slice(0, 6)), false, `${chunkBytes} ${before}`);
+      assert.equal(output.includes(SECRET.slice(-6)), false, `${chunkBytes} ${before}`);
       assert.equal(lines.length, 2);
       assert.ok((lines[0]?.length ?? 0) > 4000);
       assert.ok(tail.endsWith("\nthe next line"));
@@ -36,11 +42,11 @@ Deno.test("[errors.no-secrets] no half of a secret is left where a long line is 
   }
 });
 
-Deno.test("[errors.stderr-quoted] lines arrive whole, however they are cut up", async () => {
+Deno.test("[errors.stderr-quoted] lines are reported as a whole for any size of chunks", async () => {
   const sent = Array.from({ length: 40 }, (_, number) => `${number} é 名 😀 ${SECRET}`);
   const expected = sent.map((line) => line.replace(SECRET, "[redacted]"));
-  for (const pieces of [1, 7, 100, 65_536]) {
-    const { lines, tail } = await readIn(pieces, `\r\n${sent.join("\r\n")}`);
+  for (const chunkBytes of [1, 7, 100, 65_536]) {
+    const { lines, tail } = await readInChunks(chunkBytes, `\r\n${sent.join("\r\n")}`);
     assert.deepEqual(lines, expected);
     assert.equal(tail, expected.slice(-20).join("\n"));
   }

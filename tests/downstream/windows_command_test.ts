@@ -1,6 +1,6 @@
 /**
- * The start of commands on Windows: the search for the file, and the exact command line. On Windows
- * itself, a real script gets the arguments through `cmd.exe`.
+ * Tests of the start of commands on Windows: the search for the file, and the exact command line. On
+ * Windows itself, a real script receives the arguments through `cmd.exe`.
  */
 import assert from "node:assert/strict";
 import {
@@ -15,8 +15,8 @@ const ENV = {
   "a b": "two words",
 };
 
-/** Resolves a command in a file system with these files. */
-function start(
+/** Finds the command line of a command in a file system with these files. */
+function resolveCommand(
   command: string,
   args: readonly string[],
   { files, cwd, env = ENV }: {
@@ -33,12 +33,12 @@ const NPX = "C:\\Program Files\\nodejs\\npx.cmd";
 
 /** The raw arguments for a script. */
 function scriptArgs(args: readonly string[]): readonly string[] {
-  return start("npx", args, { files: [NPX] }).args;
+  return resolveCommand("npx", args, { files: [NPX] }).args;
 }
 
 Deno.test("[sessions.windows-command] npx is found as npx.cmd and started through cmd.exe", () => {
   const files = ["C:\\Program Files\\nodejs\\npx", NPX];
-  assert.deepEqual(start("npx", ["-y", "@scope/server@1.2", "C:\\my data"], { files }), {
+  assert.deepEqual(resolveCommand("npx", ["-y", "@scope/server@1.2", "C:\\my data"], { files }), {
     file: "C:\\Windows\\System32\\cmd.exe",
     args: [
       "/d",
@@ -53,7 +53,7 @@ Deno.test("[sessions.windows-command] npx is found as npx.cmd and started throug
 });
 
 Deno.test("[sessions.windows-command] a program is started directly, and Deno quotes its arguments", () => {
-  assert.deepEqual(start("uvx", ["a b", '"'], { files: ["D:\\tools\\uvx.exe"] }), {
+  assert.deepEqual(resolveCommand("uvx", ["a b", '"'], { files: ["D:\\tools\\uvx.exe"] }), {
     file: "D:\\tools\\uvx.EXE",
     args: ["a b", '"'],
     raw: false,
@@ -63,7 +63,7 @@ Deno.test("[sessions.windows-command] a program is started directly, and Deno qu
 const FOUND: readonly [
   what: string,
   command: string,
-  options: Parameters<typeof start>[2],
+  options: Parameters<typeof resolveCommand>[2],
   string,
 ][] = [
   [
@@ -88,34 +88,34 @@ const FOUND: readonly [
     files: ["D:\\p\\.\\bin\\x.cmd"],
     cwd: "D:\\p",
   }, "D:\\p\\.\\bin\\x.cmd"],
-  ["by relative path, in our folder", "bin/x", { files: ["bin/x.cmd"] }, "bin\\x.CMD"],
+  ["by relative path, in the current folder", "bin/x", { files: ["bin/x.cmd"] }, "bin\\x.CMD"],
 ];
 
 for (const [what, command, options, expected] of FOUND) {
   Deno.test(`[sessions.windows-command] a command is found ${what}`, () => {
-    const line = start(command, [], options);
+    const line = resolveCommand(command, [], options);
     const [, script] = /^""([^"]*)"/.exec(line.args.at(-1) ?? "") ?? [];
     assert.equal(line.raw ? script : line.file, expected);
     assert.equal(line.raw, /\.(cmd|bat)$/i.test(expected));
   });
 }
 
-Deno.test("[sessions.windows-command] a command that is not found is left to Deno, which reports it", () => {
+Deno.test("[sessions.windows-command] a command that is not found is passed to Deno, which reports it", () => {
   // The current folder and relative entries of the path are not searched: anyone may write to them.
   const files = ["npx.cmd", "relative\\npx.cmd", "D:\\tools\\npx", "D:\\tools\\npx.js"];
   const expected = { file: "npx", args: ["-y"], raw: false };
-  assert.deepEqual(start("npx", ["-y"], { files, cwd: "D:\\p" }), expected);
-  assert.deepEqual(start("npx", ["-y"], { files: [NPX], env: {} }), expected);
+  assert.deepEqual(resolveCommand("npx", ["-y"], { files, cwd: "D:\\p" }), expected);
+  assert.deepEqual(resolveCommand("npx", ["-y"], { files: [NPX], env: {} }), expected);
 });
 
 Deno.test("[sessions.windows-command] cmd.exe itself is found without COMSPEC", () => {
   const env = { PATH: "D:\\tools" };
-  assert.equal(start("x", [], { files: ["D:\\tools\\x.cmd"], env }).file, "cmd.exe");
+  assert.equal(resolveCommand("x", [], { files: ["D:\\tools\\x.cmd"], env }).file, "cmd.exe");
 });
 
-/** Arguments and how they stand on the command line of a script. */
+/** Arguments, and their form on the command line of a script. */
 const QUOTED: readonly (readonly [argument: string, quoted: string])[] = [
-  // Plain arguments stay bare, for scripts that compare them.
+  // Plain arguments are not quoted, for scripts that compare them.
   ["start", "start"],
   ["-y", "-y"],
   ["@scope/name@1.0.0", "@scope/name@1.0.0"],
@@ -132,7 +132,7 @@ const QUOTED: readonly (readonly [argument: string, quoted: string])[] = [
   ["back\\slash x", '"back\\slash x"'],
   ["trailing\\", '"trailing\\\\"'],
   ['before\\"quote', '"before\\\\""quote"'],
-  // A variable without characters stands before whatever could be the name of another.
+  // An expression that expands to nothing follows each %, before text that could name a variable.
   ["100%", '"100%%cd:~,%"'],
   ["%PATH%", '"%%cd:~,%PATH%%cd:~,%"'],
 ];
@@ -147,7 +147,7 @@ for (const [argument, quoted] of QUOTED) {
 Deno.test("[sessions.windows-quoting] line breaks and NUL are refused only for scripts", () => {
   for (const argument of ["a\nb", "a\rb", "\0"]) {
     assert.throws(() => scriptArgs([argument]), CommandLineError);
-    const program = start("uvx", [argument], { files: ["D:\\tools\\uvx.exe"] });
+    const program = resolveCommand("uvx", [argument], { files: ["D:\\tools\\uvx.exe"] });
     assert.deepEqual(program.args, [argument]);
   }
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startOld, startOldSse } from "../downstream/remote/sdk_servers.ts";
+import { startOldSdk, startOldSdkSse } from "../downstream/remote/sdk_servers.ts";
 import { oddServer, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -10,8 +10,8 @@ function freePort(): number {
 }
 
 Deno.test("remote servers behind the gateway", async (t) => {
-  await using http = await startOld();
-  await using sse = await startOldSse();
+  await using http = await startOldSdk();
+  await using sse = await startOldSdkSse();
   const dead = freePort();
   {
     await using gateway = await startGateway({
@@ -61,7 +61,7 @@ Deno.test("remote servers behind the gateway", async (t) => {
     );
 
     await t.step("[remote.session-gone] one that was restarted stays usable", async () => {
-      http.forget();
+      http.forgetSessions();
       assert.equal(await gateway.callServerToolForText("http", "plain"), "plain");
     });
 

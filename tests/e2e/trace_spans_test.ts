@@ -185,7 +185,7 @@ Deno.test("[trace.no-values] a warning about a key in a URL, which Deno's own sp
   for (const name of ["keyed", "keyed", "placed"]) {
     assert.equal(await gateway.callServerToolForText(name, "read"), "read");
   }
-  const warnings = gateway.program.stderr.match(/.*will stand in Deno's traces.*/g) ?? [];
+  const warnings = gateway.program.stderr.match(/.*appear in Deno's traces.*/g) ?? [];
   assert.equal(warnings.length, 1);
   assert.match(warnings[0] ?? "", /put keys into headers instead server=keyed$/);
   assert.equal(warnings.join().includes(SECRET), false);

@@ -1,7 +1,7 @@
 import type { FetchLike } from "@modelcontextprotocol/client";
 import type { ServerConfig } from "../../config/mod.ts";
 import { isRecord } from "../../json.ts";
-import { keepsRequest, MAX_REDIRECTS, mediaType } from "../http_answers.ts";
+import { keepsRequest, MAX_REDIRECTS, mediaTypeOf } from "../http_answers.ts";
 import { LoginFailed, quoteServer } from "./failures.ts";
 
 /** Types of the members that are read, by kind. */
@@ -127,7 +127,7 @@ export async function ask(
       continue;
     }
     const text = await response.text();
-    const contentType = mediaType(response);
+    const contentType = mediaTypeOf(response);
     const redirect = target === null
       ? undefined
       : `${target.protocol}//${target.host}${target.pathname}`;

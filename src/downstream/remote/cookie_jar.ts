@@ -1,6 +1,6 @@
-/** Limits of cookies: their number, and the length of one in UTF-16 code units. */
+/** Maximum number of cookies, and maximum length of a cookie in UTF-16 code units. */
 const MAX_COOKIES = 50;
-const MAX_SIZE = 4096;
+const MAX_COOKIE_LENGTH = 4096;
 
 interface Cookie {
   readonly name: string;
@@ -11,8 +11,8 @@ interface Cookie {
 }
 
 /**
- * The cookies of one session. Balancers find the replica that holds a session by a cookie. All
- * requests of a session go to one origin, so a domain only decides whether a cookie is accepted.
+ * The cookies of one session, by which load balancers find the replica that holds the session. All requests
+ * of a session go to one origin, so the domain of a cookie matters only when the cookie is stored.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6265#section-5}
  */
@@ -21,7 +21,7 @@ export class CookieJar {
   // By name and path, the oldest first.
   readonly #cookies = new Map<string, Cookie>();
 
-  /** @param now Milliseconds since 1970. */
+  /** @param now Returns the time in milliseconds since 1970. */
   constructor(now: () => number = Date.now) {
     this.#now = now;
   }
@@ -32,13 +32,13 @@ export class CookieJar {
   }
 
   /**
-   * Keeps the cookies that an answer sets.
+   * Stores the cookies that a response sets.
    *
-   * @param headers The answer's headers.
+   * @param headers The headers of the response.
    * @param url The url of the request.
    */
-  keep(headers: Headers, url: URL): void {
-    for (const line of headers.getSetCookie()) this.#keep(line, url);
+  store(headers: Headers, url: URL): void {
+    for (const line of headers.getSetCookie()) this.#storeCookie(line, url);
   }
 
   /**
@@ -48,35 +48,39 @@ export class CookieJar {
    * @param configured The header of the server's entry; its cookies take precedence.
    * @returns `undefined` if there is no cookie to send.
    */
-  header(url: URL, configured: string | null): string | undefined {
+  headerFor(url: URL, configured: string | null): string | undefined {
     if (this.#cookies.size === 0) return configured ?? undefined;
-    const own = (configured ?? "").split(";").map((pair) => pair.trim()).filter((pair) => pair);
-    const names = new Set(own.map((pair) => pair.split("=", 1)[0]));
+    const configuredPairs = (configured ?? "").split(";").map((pair) => pair.trim()).filter((
+      pair,
+    ) => pair);
+    const names = new Set(configuredPairs.map((pair) => pair.split("=", 1)[0]));
     const now = this.#now();
-    const kept = [...this.#cookies.values()]
-      .filter((one) => one.expiresAt > now && !names.has(one.name) && isWithin(url, one.path))
-      .sort((one, other) => other.path.length - one.path.length)
+    const storedPairs = [...this.#cookies.values()]
+      .filter((cookie) => {
+        return cookie.expiresAt > now && !names.has(cookie.name) && isWithin(url, cookie.path);
+      })
+      .sort((a, b) => b.path.length - a.path.length)
       .map(({ name, value }) => `${name}=${value}`);
-    const all = [...own, ...kept];
-    return all.length === 0 ? undefined : all.join("; ");
+    const pairs = [...configuredPairs, ...storedPairs];
+    return pairs.length === 0 ? undefined : pairs.join("; ");
   }
 
-  #keep(line: string, url: URL): void {
-    const [pair = "", ...rest] = line.split(";");
+  #storeCookie(line: string, url: URL): void {
+    const [pair = "", ...attributeTexts] = line.split(";");
     const equals = pair.indexOf("=");
     const name = pair.slice(0, equals).trim();
-    if (equals < 0 || name === "" || line.length > MAX_SIZE) return;
-    const attributes = new Map(rest.map((one) => {
-      const [key = "", ...value] = one.split("=");
+    if (equals < 0 || name === "" || line.length > MAX_COOKIE_LENGTH) return;
+    const attributes = new Map(attributeTexts.map((attribute) => {
+      const [key = "", ...value] = attribute.split("=");
       return [key.trim().toLowerCase(), value.join("=").trim()];
     }));
     if (!isForHost(attributes.get("domain"), url.hostname)) return;
     if (attributes.has("secure") && url.protocol !== "https:") return;
-    const own = attributes.get("path") ?? "";
-    const path = own.startsWith("/") ? own : defaultPath(url);
+    const pathAttribute = attributes.get("path") ?? "";
+    const path = pathAttribute.startsWith("/") ? pathAttribute : defaultPath(url);
     const key = `${name};${path}`;
     const expiresAt = this.#expiryOf(attributes);
-    // A cookie that is set again keeps its position, and evicts no other.
+    // A cookie that is set again keeps its position in the map, and does not evict another.
     if (expiresAt <= this.#now()) return void this.#cookies.delete(key);
     this.#cookies.set(key, { name, value: pair.slice(equals + 1).trim(), path, expiresAt });
     if (this.#cookies.size > MAX_COOKIES) {
@@ -93,7 +97,7 @@ export class CookieJar {
   }
 }
 
-/** Whether a host may set cookies for a domain: its own, or one that it is in. */
+/** Whether a host may set cookies for a domain, which must be the host itself or a parent domain. */
 function isForHost(attribute: string | undefined, host: string): boolean {
   const domain = attribute?.replace(/^\./, "").toLowerCase() ?? "";
   return domain === "" || host === domain || host.endsWith(`.${domain}`);
@@ -104,7 +108,7 @@ function isWithin({ pathname }: URL, path: string): boolean {
   return path.endsWith("/") || pathname.length === path.length || pathname[path.length] === "/";
 }
 
-/** The folder of the requested path. */
+/** Returns the folder of the path of a url. */
 function defaultPath({ pathname }: URL): string {
   return pathname.slice(0, Math.max(1, pathname.lastIndexOf("/")));
 }

@@ -1,12 +1,12 @@
-import { isPage } from "../http_answers.ts";
+import { isHtmlPage } from "../http_answers.ts";
 import type { RpcError } from "../../jsonrpc/mod.ts";
 import { isRecord } from "../../json.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { quoteBody } from "./quote.ts";
 
-/** Maximum length of the body of an error, in UTF-16 code units, and the time to read it, in milliseconds. */
-const MAX_SIZE = 64 * 1024;
-const PATIENCE_MS = 1000;
+/** Maximum length that is read of the body of an error, in UTF-16 code units, and the time for it, in ms. */
+const MAX_BODY_LENGTH = 64 * 1024;
+const READ_TIMEOUT_MS = 1000;
 
 const HINTS: Readonly<Record<number, string>> = {
   401: "check the credentials in its headers",
@@ -23,8 +23,8 @@ const HINTS: Readonly<Record<number, string>> = {
 export interface HttpErrorContext {
   /** Its address. */
   readonly url: URL;
-  /** Removes what must not be quoted. */
-  readonly clean: (text: string) => string;
+  /** Removes secrets from a text, before it is quoted. */
+  readonly redactSecrets: (text: string) => string;
   /** The wait that the server asks for, in milliseconds. */
   readonly waitMs?: number | undefined;
 }
@@ -37,12 +37,16 @@ export interface HttpErrorContext {
  */
 export async function httpFailure(
   response: Response,
-  { url: { host }, clean, waitMs }: HttpErrorContext,
+  { url: { host }, redactSecrets, waitMs }: HttpErrorContext,
 ): Promise<RemoteFailure> {
   const { status } = response;
   const body = await readHead(response);
-  const said = quoteBody(body, clean);
-  const quote = said === undefined ? "" : isPage(body) ? ` (a web page: ${said})` : `: ${said}`;
+  const quoted = quoteBody(body, redactSecrets);
+  const quote = quoted === undefined
+    ? ""
+    : isHtmlPage(body)
+    ? ` (a web page: ${quoted})`
+    : `: ${quoted}`;
   const options = { reach: "refused", status, problem: "status", rpc: rpcErrorIn(body) } as const;
   if (waitMs !== undefined) {
     const message = `${host} is busy (HTTP ${status}${quote}) and asks to be tried again in ` +
@@ -54,11 +58,12 @@ export async function httpFailure(
 }
 
 /**
- * Translates the refusal of a message that belongs to a session. By the specification, 404 means that
- * the session is gone and the message was not processed. `SessionCheck` finds out what other statuses
- * mean.
+ * Explains the refusal of a message that belongs to a session. According to the specification, 404 means
+ * that the session has ended and that the message was not processed. Other statuses are examined by
+ * `SessionCheck`.
  *
- * @param cause How the message failed.
+ * @param cause The failure of the message.
+ * @returns The failure of the session, or `cause` if it does not show one.
  */
 export function sessionFailure(cause: unknown): unknown {
   if (!(cause instanceof RemoteFailure) || cause.status !== 404) return cause;
@@ -82,19 +87,19 @@ function rpcErrorIn(body: string): RpcError | undefined {
 /**
  * Reads the beginning of a body, and cancels the rest.
  *
- * @param response Has the body.
+ * @param response The response with the body.
  */
 export async function readHead({ body }: Response): Promise<string> {
   if (body === null) return "";
   const reader = body.getReader();
-  // A body without an end must not keep a caller waiting.
-  const timer = setTimeout(() => void reader.cancel().catch(() => {}), PATIENCE_MS);
+  // A caller must not wait for an endless body.
+  const timer = setTimeout(() => void reader.cancel().catch(() => {}), READ_TIMEOUT_MS);
   const decoder = new TextDecoder();
   let text = "";
   try {
     for (;;) {
       const { value, done } = await reader.read();
-      if (done || text.length > MAX_SIZE) break;
+      if (done || text.length > MAX_BODY_LENGTH) break;
       text += decoder.decode(value, { stream: true });
     }
   } catch {

@@ -1,18 +1,19 @@
 import { wait } from "../../within.ts";
 import { redact, redactText } from "../../redact.ts";
 import type { Authorization } from "../authorization.ts";
-import { MAX_REDIRECTS, REDIRECTS } from "../http_answers.ts";
+import { MAX_REDIRECTS, REDIRECT_STATUSES } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { CookieJar } from "./cookie_jar.ts";
 import { httpFailure } from "./http_error.ts";
 import { networkFailure } from "./network_error.ts";
-import { secretsOfUrl } from "./quote.ts";
+import { secretsInUrl } from "./quote.ts";
 import { redirectTarget } from "./redirects.ts";
 import { readRetryAfter } from "./retry_after.ts";
 
 /**
- * Time that a connection waits for its next request, in milliseconds. Servers close theirs after 5 s
- * and more; a request that meets a closing one gets no answer, and must not be sent again.
+ * Time after which an idle connection is closed, in milliseconds. It is shorter than the 5 s or more of
+ * most servers: a request on a connection that the server closes gets no answer, and must not be sent
+ * again.
  */
 const POOL_IDLE_MS = 4000;
 
@@ -26,7 +27,7 @@ export interface RemoteRequest {
   /** Aborts the request; its reason is thrown. */
   readonly signal: AbortSignal;
   /** Maximum wait for a server that says it is busy, in milliseconds. */
-  readonly patienceMs: number;
+  readonly maxBusyWaitMs: number;
 }
 
 /** Options of sending requests. */
@@ -35,21 +36,21 @@ export interface HttpRequesterOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Adds the token of a login. */
   readonly authorization: Authorization | undefined;
-  /** Texts that must not be quoted when the server sends them. */
+  /** Returns the texts that must not be quoted when the server sends them. */
   readonly secrets: () => readonly string[];
 }
 
-/** Sends the requests to one remote server, each of them once as far as its tools can tell. */
+/** Sends the requests to one remote server. No request reaches a tool more than once. */
 export class HttpRequester {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #authorization: Authorization | undefined;
   readonly #secrets: () => readonly string[];
   readonly #cookies = new CookieJar();
   #sessionId = "";
-  // It reads the proxy from the environment, and certificate authorities from NODE_EXTRA_CA_CERTS.
+  // Deno reads the proxy from the environment, and certificate authorities from NODE_EXTRA_CA_CERTS.
   readonly #client = Deno.createHttpClient({ poolIdleTimeout: POOL_IDLE_MS });
-  #wantsLength = false;
-  #lengthClient: Deno.HttpClient | undefined;
+  #requiresLength = false;
+  #unpooledClient: Deno.HttpClient | undefined;
 
   /**
    * Opens nothing yet.
@@ -65,23 +66,23 @@ export class HttpRequester {
   /** Closes the idle connections. */
   close(): void {
     this.#client.close();
-    this.#lengthClient?.close();
+    this.#unpooledClient?.close();
   }
 
   /**
-   * Removes secrets from a text of the server: those of its entry, of its url, and of this session.
+   * Removes secrets from a text of the server: those of its entry, its url and its session.
    *
    * @param text The text.
    * @param url The address of the request.
    */
-  clean(text: string, url: URL): string {
-    const own = [...secretsOfUrl(url), ...this.#cookies.values, this.#sessionId];
-    return redactText(redact(text, [...this.#secrets(), ...own]));
+  redactSecrets(text: string, url: URL): string {
+    const sessionSecrets = [...secretsInUrl(url), ...this.#cookies.values, this.#sessionId];
+    return redactText(redact(text, [...this.#secrets(), ...sessionSecrets]));
   }
 
   /**
-   * Sends a request. Redirects are followed within the origin, for which alone its headers are meant,
-   * unless the message would be lost on the way.
+   * Sends a request. A redirect is followed if it stays within the origin, which alone may receive the
+   * headers, and if it keeps the message.
    *
    * @param url The address.
    * @param request The request.
@@ -91,14 +92,14 @@ export class HttpRequester {
    */
   async send(url: URL, request: RemoteRequest): Promise<Response> {
     const started = performance.now();
-    // A token may be refused, or not suffice for this request: each is recovered from once.
-    const recovered = new Set<number>();
-    const context = { url, clean: (text: string) => this.clean(text, url) };
+    // A token may be refused (401), or not suffice for the request (403): each is recovered from once.
+    const recoveredStatuses = new Set<number>();
+    const context = { url, redactSecrets: (text: string) => this.redactSecrets(text, url) };
     let target = url;
     for (let redirects = 0;;) {
-      const { response, sent } = await this.#sendOnce(target, request);
+      const { response, sentAuthorization } = await this.#sendOnce(target, request);
       if (response.ok) return response;
-      if (REDIRECTS.has(response.status)) {
+      if (REDIRECT_STATUSES.has(response.status)) {
         await response.body?.cancel();
         const isLast = ++redirects > MAX_REDIRECTS;
         target = redirectTarget(response, {
@@ -111,25 +112,25 @@ export class HttpRequester {
       }
       if (this.#authorization !== undefined && needsAuthorization(response)) {
         await response.body?.cancel();
-        if (recovered.has(response.status)) throw stillRefused(response, url);
-        recovered.add(response.status);
+        if (recoveredStatuses.has(response.status)) throw stillRefused(response, url);
+        recoveredStatuses.add(response.status);
         await this.#authorization.recover(response, {
-          sentAuthorization: sent,
+          sentAuthorization,
           signal: request.signal,
         });
         continue;
       }
-      if (response.status === 411 && !this.#wantsLength) {
-        // The server only wants to know the length beforehand, so the message reached no tool.
-        this.#wantsLength = true;
+      if (response.status === 411 && !this.#requiresLength) {
+        // The server requires a Content-Length, so the message has not reached a tool.
+        this.#requiresLength = true;
         await response.body?.cancel();
         continue;
       }
       const waitMs = isBusy(response)
         ? readRetryAfter(response.headers.get("retry-after"))
         : undefined;
-      const left = request.patienceMs - (performance.now() - started);
-      if (waitMs === undefined || waitMs > left) {
+      const remainingMs = request.maxBusyWaitMs - (performance.now() - started);
+      if (waitMs === undefined || waitMs > remainingMs) {
         throw await httpFailure(response, { ...context, waitMs });
       }
       await response.body?.cancel();
@@ -139,12 +140,14 @@ export class HttpRequester {
 
   async #sendOnce(
     url: URL,
-    { method, headers: own, body, signal }: RemoteRequest,
-  ): Promise<{ response: Response; sent: string | undefined }> {
+    { method, headers: requestHeaders, body, signal }: RemoteRequest,
+  ): Promise<{ response: Response; sentAuthorization: string | undefined }> {
     const headers = new Headers(this.#headers);
-    const token = await this.#authorization?.headers(signal);
-    for (const [name, value] of Object.entries({ ...own, ...token })) headers.set(name, value);
-    const cookie = this.#cookies.header(url, headers.get("cookie"));
+    const authorizationHeaders = await this.#authorization?.headers(signal);
+    for (const [name, value] of Object.entries({ ...requestHeaders, ...authorizationHeaders })) {
+      headers.set(name, value);
+    }
+    const cookie = this.#cookies.headerFor(url, headers.get("cookie"));
     if (cookie !== undefined) headers.set("cookie", cookie);
     try {
       const response = await fetch(url, {
@@ -154,9 +157,9 @@ export class HttpRequester {
         redirect: "manual",
         ...this.#bodyOf(body),
       });
-      this.#cookies.keep(response.headers, url);
+      this.#cookies.store(response.headers, url);
       this.#sessionId = response.headers.get("mcp-session-id") ?? this.#sessionId;
-      return { response, sent: headers.get("authorization") ?? undefined };
+      return { response, sentAuthorization: headers.get("authorization") ?? undefined };
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       throw networkFailure(cause, { url, isAnswering: false });
@@ -164,15 +167,16 @@ export class HttpRequester {
   }
 
   /**
-   * Deno repeats a request by itself when a connection from its pool closes without a response, and
-   * a call would be made twice. It cannot repeat a stream, whose bytes are gone; nor does it on
-   * connections without a pool, for servers that want to know the length beforehand.
+   * Returns the body as a stream, and the client. When a connection from its pool closes without a response,
+   * Deno repeats the request, which would make a call twice; a stream it cannot repeat. A server that
+   * requires a Content-Length receives the body as a text, on connections without a pool, where Deno
+   * repeats nothing.
    */
   #bodyOf(body: string | undefined): RequestInit & { client: Deno.HttpClient } {
     if (body === undefined) return { client: this.#client };
-    if (this.#wantsLength) {
-      this.#lengthClient ??= Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-      return { client: this.#lengthClient, body };
+    if (this.#requiresLength) {
+      this.#unpooledClient ??= Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+      return { client: this.#unpooledClient, body };
     }
     return { client: this.#client, body: ReadableStream.from([new TextEncoder().encode(body)]) };
   }
@@ -187,9 +191,9 @@ function needsAuthorization({ status, headers }: Response): boolean {
     (status === 403 && /insufficient_scope/.test(headers.get("www-authenticate") ?? ""));
 }
 
-/** The failure of a token that was just issued; the headers of the entry have nothing to do with it. */
+/** Describes the refusal of a token that was just issued, which the headers of the entry did not cause. */
 function stillRefused({ status }: Response, { host }: URL): RemoteFailure {
-  const message = `${host} refuses the token that it has just asked for (HTTP ${status}); ` +
-    "call again, and if that does not help, tell whoever runs the server";
+  const message = `${host} refuses the token that was just issued for it (HTTP ${status}); ` +
+    "call again, and if that does not help, report it to the operator of the server";
   return new RemoteFailure(message, { reach: "refused", status, problem: "status" });
 }

@@ -1,13 +1,13 @@
 import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
 
-const TRUST = "name a file with that authority's certificate in NODE_EXTRA_CA_CERTS, in the " +
+const TRUST_HINT = "name a file with that authority's certificate in NODE_EXTRA_CA_CERTS, in the " +
   "gateway's environment";
 
 /**
- * Deno's descriptions of a failed connection, and the same in plain words. There are no error codes,
- * and the descriptions hold the whole url, so none of them is passed on.
+ * Patterns of Deno's descriptions of a failed connection, and the explanation of each. Deno has no error
+ * codes, and its descriptions contain the whole url, so they are not passed on.
  */
-const WORDS: readonly (readonly [
+const DESCRIPTIONS: readonly (readonly [
   RegExp,
   RemoteProblem,
   (host: string, name: string) => string,
@@ -21,17 +21,21 @@ const WORDS: readonly (readonly [
   }],
   [/CaUsedAsEndEntity|SelfSigned/i, "tls-unknown-issuer", (host) => {
     return `the TLS certificate of ${host} is self-signed; give the server one that an authority ` +
-      `has signed, and ${TRUST}`;
+      `has signed, and ${TRUST_HINT}`;
   }],
   [/UnknownIssuer/i, "tls-unknown-issuer", (host) => {
     return `the TLS certificate of ${host} is self-signed, or signed by an authority that is ` +
-      `unknown here; ${TRUST}`;
+      `unknown here; ${TRUST_HINT}`;
   }],
   [/peer certificate/i, "tls-other", (host) => `the TLS certificate of ${host} is not accepted`],
   [/corrupt message|InvalidContentType/i, "no-tls", (host) => {
     return `${host} does not speak TLS; perhaps its url should begin with http:`;
   }],
-  [/tunnel|proxy/i, "proxy", (host) => `the proxy of this machine did not open a way to ${host}`],
+  [
+    /tunnel|proxy/i,
+    "proxy",
+    (host) => `the proxy of this machine did not open a tunnel to ${host}`,
+  ],
   [/dns error|failed to lookup/i, "unknown-host", (_, name) => `there is no host named "${name}"`],
   [/refused/i, "refused", (host) => {
     return `the connection to ${host} was refused; check that the server runs and its url is right`;
@@ -39,7 +43,7 @@ const WORDS: readonly (readonly [
   [
     /unreachable|no route/i,
     "unreachable",
-    (host) => `there is no way to ${host} through the network`,
+    (host) => `the network has no route to ${host}`,
   ],
   [/timed out|timeout/i, "no-answer", (host) => `${host} does not answer`],
   [/handshake|tls|ssl/i, "tls-other", (host) => `no TLS connection to ${host} could be made`],
@@ -52,7 +56,7 @@ const WORDS: readonly (readonly [
 ];
 
 /**
- * Explains in plain words why a request got no response.
+ * Explains why a request got no response.
  *
  * @param cause The error of `fetch`, or of reading a body.
  * @param request The address of the request, and whether the response had begun.
@@ -61,18 +65,18 @@ export function networkFailure(
   cause: unknown,
   { url, isAnswering }: { readonly url: URL; readonly isAnswering: boolean },
 ): RemoteFailure {
-  const said = describe(cause);
-  // Nothing was sent yet, so nothing can have been done.
-  const reach = !isAnswering && /\(Connect\)|are blocked/.test(said) ? "never" : "maybe";
+  const description = describe(cause);
+  // Without a connection, nothing was sent, so no tool has run.
+  const reach = !isAnswering && /\(Connect\)|are blocked/.test(description) ? "never" : "maybe";
   const options = { reach, endsSession: true, cause } as const;
   if (isAnswering) {
     return new RemoteFailure(`${url.host} broke off its answer`, { ...options, problem: "closed" });
   }
-  const [, problem, words] = WORDS.find(([pattern]) => pattern.test(said)) ?? [];
-  const otherwise = reach === "never"
+  const [, problem, explain] = DESCRIPTIONS.find(([pattern]) => pattern.test(description)) ?? [];
+  const fallback = reach === "never"
     ? `no connection to ${url.host} could be made`
     : `${url.host} closed the connection without an answer`;
-  const message = words?.(url.host, url.hostname) ?? otherwise;
+  const message = explain?.(url.host, url.hostname) ?? fallback;
   return new RemoteFailure(message, {
     ...options,
     problem: problem ?? (reach === "maybe" ? "closed" : undefined),
@@ -82,7 +86,7 @@ export function networkFailure(
 function describe(cause: unknown): string {
   const texts: string[] = [];
   for (let error = cause; error instanceof Error; error = error.cause) {
-    // The url may hold any word.
+    // The url is removed, because it may contain words that the patterns look for.
     texts.push(`${error.name} ${error.message.replace(/\b(for|url) \(?https?:\/\/\S+/g, "")}`);
   }
   return texts.join(" ");

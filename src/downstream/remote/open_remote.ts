@@ -36,7 +36,7 @@ export async function openRemote(
   { connect, log, maxBytes = MAX_MESSAGE_BYTES, authorization }: RemoteContext,
 ): Promise<Transport> {
   const url = new URL(connect.url);
-  warnOfTraces(config, connect.url, log);
+  warnAboutTraces(config, connect.url, log);
   await refuseWithoutPermission(url);
   const { name: server, options: { connectTimeoutMs, callTimeoutMs } } = config;
   const requester = new HttpRequester({
@@ -44,26 +44,28 @@ export async function openRemote(
     authorization,
     secrets: () => secretsOf(config),
   });
-  const turns = new Set<ReadThrottle>();
+  const throttles = new Set<ReadThrottle>();
   const clientOptions = (listener: RemoteClientListener): RemoteClientOptions => ({
     ...listener,
     url,
     requester,
     maxBytes,
-    busyMs: { start: connectTimeoutMs, call: callTimeoutMs },
-    turns,
+    maxBusyWaitMs: { start: connectTimeoutMs, call: callTimeoutMs },
+    throttles,
     log,
     server,
   });
-  const http = (listener: RemoteClientListener): StreamableHttpClient => {
+  const createHttpClient = (listener: RemoteClientListener): StreamableHttpClient => {
     return new StreamableHttpClient(clientOptions(listener));
   };
-  const sse = (listener: RemoteClientListener): SseClient => new SseClient(clientOptions(listener));
+  const createSseClient = (listener: RemoteClientListener): SseClient => {
+    return new SseClient(clientOptions(listener));
+  };
   const channel = new RemoteChannel({
-    createClient: connect.kind === "sse" ? sse : http,
-    createFallback: connect.kind === "auto" ? sse : undefined,
-    turns,
-    onTrouble: (cause) => {
+    createClient: connect.kind === "sse" ? createSseClient : createHttpClient,
+    createFallback: connect.kind === "auto" ? createSseClient : undefined,
+    throttles,
+    onSendFailed: (cause) => {
       const reason = cause instanceof Error ? cause.message : String(cause);
       log.debug("A message did not reach the server", { server, reason });
     },
@@ -90,7 +92,7 @@ class RemoteTransport implements Transport {
     this.channel.setHeaders(headers);
   }
 
-  /** The reason why the session ended, as a sentence. */
+  /** Returns the reason why the session was lost, as a sentence; empty if it was not lost. */
   readLastOutput(): Promise<string> {
     const message = this.channel.failure?.message ?? "";
     return Promise.resolve(
@@ -108,26 +110,25 @@ class RemoteTransport implements Transport {
   }
 
   async #end(withinMs: number): Promise<void> {
-    await this.channel.leave(withinMs);
+    await this.channel.endSession(withinMs);
     this.#requester.close();
   }
 }
 
-const warned = new WeakSet<ServerConfig>();
+const warnedConfigs = new WeakSet<ServerConfig>();
 
-/** Warns that Deno adds a span for each request, with the whole address; this cannot be turned off. */
-function warnOfTraces(config: ServerConfig, address: string, log: Log): void {
+/** Warns if secrets in the url appear in traces: Deno adds a span with the whole url for each request. */
+function warnAboutTraces(config: ServerConfig, address: string, log: Log): void {
   const { name: server, secrets } = config;
-  if (Deno.env.get("OTEL_DENO") !== "true" || warned.has(config)) return;
+  if (Deno.env.get("OTEL_DENO") !== "true" || warnedConfigs.has(config)) return;
   const [, afterHost = ""] = /^\w+:\/\/[^/?#]*(.*)$/.exec(address) ?? [];
   if (!secrets.some((secret) => secret !== "" && afterHost.includes(secret))) return;
-  warned.add(config);
-  const what =
-    "The variables in its url will stand in Deno's traces; put keys into headers instead";
-  log.warn(what, { server });
+  warnedConfigs.add(config);
+  const message = "The variables in its url appear in Deno's traces; put keys into headers instead";
+  log.warn(message, { server });
 }
 
-/** Checks the permission beforehand, because a request that fails for it leaves its body open. */
+/** Checks the permission before the first request: a request that Deno refuses leaves its body open. */
 async function refuseWithoutPermission({ host }: URL): Promise<void> {
   const { state } = await Deno.permissions.query({ name: "net", host });
   if (state === "granted") return;

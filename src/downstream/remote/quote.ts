@@ -1,36 +1,39 @@
 import { shortenText } from "../../text.ts";
-import { isPage } from "../http_answers.ts";
+import { isHtmlPage } from "../http_answers.ts";
 
 /** Maximum length of a quote from a server, in UTF-16 code units. */
-const MAX_QUOTE = 200;
+const MAX_QUOTE_LENGTH = 200;
 
 /** Length of the beginning that is searched for secrets, in UTF-16 code units. */
-const MAX_CLEANED = 16 * 1024;
+const MAX_REDACTED_LENGTH = 16 * 1024;
 
-/** Members of a JSON body that say what is wrong, the best first. */
-const MEMBERS = ["error_description", "message", "detail", "error", "title", "reason"];
+/** Members of a JSON body that may describe an error, the most useful first. */
+const MESSAGE_MEMBERS = ["error_description", "message", "detail", "error", "title", "reason"];
 
 /**
- * Quotes a body for a person, as a short text: the message of an error, the title of a web page, or its
- * beginning.
+ * Returns a short quote from a body: the message of an error, the title of a web page, or the beginning of
+ * any other text.
  *
  * @param body The body.
- * @param clean Removes secrets; called before the text is cut, because a cut secret is not recognized.
+ * @param redactSecrets Removes secrets; called before the text is cut, because a cut secret is not recognized.
  * @returns `undefined` if there is nothing to quote.
  */
-export function quoteBody(body: string, clean: (text: string) => string): string | undefined {
-  const said = messageOf(body) ?? titleOf(body) ?? (isPage(body) ? "" : body);
-  // Control characters and line breaks could pass for something of ours.
-  const text = clean(beginningOf(said)).replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
-  return text === "" ? undefined : JSON.stringify(shortenText(text, MAX_QUOTE));
+export function quoteBody(
+  body: string,
+  redactSecrets: (text: string) => string,
+): string | undefined {
+  const message = messageOf(body) ?? titleOf(body) ?? (isHtmlPage(body) ? "" : body);
+  // With control characters or line breaks, the quote could look like a message of the gateway.
+  const text = redactSecrets(beginningOf(message)).replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
+  return text === "" ? undefined : JSON.stringify(shortenText(text, MAX_QUOTE_LENGTH));
 }
 
-/** Without the word that the cut goes through, which may be a secret that is no longer whole. */
+/** Returns the beginning up to the end of a word: half a secret would not be recognized. */
 function beginningOf(text: string): string {
-  if (text.length <= MAX_CLEANED) return text;
-  const begin = text.slice(0, MAX_CLEANED);
-  const end = Math.max(begin.lastIndexOf(" "), begin.lastIndexOf("\n"));
-  return end < 0 ? begin : begin.slice(0, end);
+  if (text.length <= MAX_REDACTED_LENGTH) return text;
+  const beginning = text.slice(0, MAX_REDACTED_LENGTH);
+  const end = Math.max(beginning.lastIndexOf(" "), beginning.lastIndexOf("\n"));
+  return end < 0 ? beginning : beginning.slice(0, end);
 }
 
 /**
@@ -39,12 +42,14 @@ function beginningOf(text: string): string {
  *
  * @param url The url.
  */
-export function secretsOfUrl(
+export function secretsInUrl(
   { username, password, search, searchParams, pathname }: URL,
 ): string[] {
-  const segments = pathname.split("/").filter((one) => /\d/.test(one) || one.length >= 20);
-  const all = [username, password, search, ...searchParams.values(), ...segments];
-  return all.flatMap((one) => [one, decode(one)]);
+  const segments = pathname.split("/").filter((segment) =>
+    /\d/.test(segment) || segment.length >= 20
+  );
+  const secrets = [username, password, search, ...searchParams.values(), ...segments];
+  return secrets.flatMap((secret) => [secret, decode(secret)]);
 }
 
 function messageOf(body: string): string | undefined {
@@ -59,7 +64,9 @@ function messageOf(body: string): string | undefined {
     if (typeof value !== "object" || value === null) break;
     const members = value as Readonly<Record<string, unknown>>;
     const isRpcError = typeof members.error === "object" && members.error !== null;
-    const name = isRpcError ? "error" : MEMBERS.find((one) => members[one] !== undefined);
+    const name = isRpcError
+      ? "error"
+      : MESSAGE_MEMBERS.find((member) => members[member] !== undefined);
     if (name === undefined) break;
     value = members[name];
   }
@@ -67,8 +74,8 @@ function messageOf(body: string): string | undefined {
 }
 
 function titleOf(body: string): string | undefined {
-  if (!isPage(body)) return undefined;
-  // The parts are bounded: a page that opens a thousand titles must not take a second.
+  if (!isHtmlPage(body)) return undefined;
+  // The quantifiers are bounded, so that a page with many unclosed titles takes linear time.
   return /<title(?:\s[^<>]{0,1000})?>([^<]{0,2000})/i.exec(body)?.[1];
 }
 

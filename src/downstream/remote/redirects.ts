@@ -2,16 +2,16 @@ import { keepsRequest } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 
 /** A request that was answered with a redirect. */
-export interface Redirected {
+export interface RedirectedRequest {
   /** The url that the request began with. */
   readonly url: URL;
   /** The url that answered with the redirect. */
   readonly from: URL;
   readonly method: string;
-  /** Whether no further redirect is followed. */
+  /** Whether the limit of redirects is reached, so that this one is not followed. */
   readonly isLast: boolean;
   /** Removes secrets from the address. */
-  readonly clean: (text: string) => string;
+  readonly redactSecrets: (text: string) => string;
 }
 
 /**
@@ -19,45 +19,48 @@ export interface Redirected {
  *
  * @param response The redirect.
  * @param redirected The request.
- * @throws {RemoteFailure} if it is not followed; the message has the address without userinfo and query.
+ * @throws {RemoteFailure} if the redirect is not followed; its message contains the address without userinfo
+ * and query.
  */
 export function redirectTarget(
   { status, headers }: Response,
-  { url: { origin, host }, from, method, isLast, clean }: Redirected,
+  { url: { origin, host }, from, method, isLast, redactSecrets }: RedirectedRequest,
 ): URL {
-  const refuse = (what: string): RemoteFailure => {
-    const message = `${host} ${what}`;
+  const createFailure = (problem: string): RemoteFailure => {
+    const message = `${host} ${problem}`;
     return new RemoteFailure(message, { reach: "refused", status, problem: "redirect" });
   };
   const location = headers.get("location");
-  if (location === null) throw refuse(`redirects (HTTP ${status}) without saying where to`);
+  if (location === null) throw createFailure(`redirects (HTTP ${status}) without saying where to`);
   const target = URL.parse(location, from);
   if (target === null) {
-    throw refuse(
-      `redirects (HTTP ${status}) to an invalid address: ${clean(location.slice(0, 200))}`,
+    throw createFailure(
+      `redirects (HTTP ${status}) to an invalid address: ${redactSecrets(location.slice(0, 200))}`,
     );
   }
-  const isWeb = target.protocol === "http:" || target.protocol === "https:";
-  const address = clean(
-    isWeb ? `${target.origin}${target.pathname}` : `a ${target.protocol} address`,
+  const isHttp = target.protocol === "http:" || target.protocol === "https:";
+  const address = redactSecrets(
+    isHttp ? `${target.origin}${target.pathname}` : `a ${target.protocol} address`,
   );
-  if (!isWeb) {
-    throw refuse(`redirects (HTTP ${status}) to ${address}, which the gateway does not follow`);
+  if (!isHttp) {
+    throw createFailure(
+      `redirects (HTTP ${status}) to ${address}, which the gateway does not follow`,
+    );
   }
   if (target.origin !== origin) {
-    throw refuse(
+    throw createFailure(
       `redirects (HTTP ${status}) to ${address}, a different origin, which the gateway does not follow; ` +
         "if that is the right address, put it into its url",
     );
   }
   if (!keepsRequest(method, status)) {
-    throw refuse(
+    throw createFailure(
       `redirects to ${address} in a way that would drop the message (HTTP ${status}); ` +
         "put that address into its url",
     );
   }
   if (isLast) {
-    throw refuse(`redirects too many times (HTTP ${status}), most recently to ${address}`);
+    throw createFailure(`redirects too many times (HTTP ${status}), most recently to ${address}`);
   }
   return target;
 }

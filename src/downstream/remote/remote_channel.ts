@@ -11,16 +11,16 @@ import { within } from "../../within.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { describeNewerRevision, phaseOf } from "../revisions/mod.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientListener } from "./remote_client.ts";
-import type { SseData } from "./sse_parser.ts";
+import type { IncomingText } from "./sse_parser.ts";
 
 /** Maximum time for aborted requests to settle, in milliseconds. */
-const SETTLE_MS = 500;
+const SETTLE_TIMEOUT_MS = 500;
 
-/** Maximum time that a notification may delay what is sent after it, in milliseconds. */
-const ORDER_MS = 5000;
+/** Maximum time that a notification delays the messages after it, in milliseconds. */
+const MAX_ORDER_WAIT_MS = 5000;
 
 /**
- * The statuses for the first message by which a server may say that it knows only the older transport.
+ * Statuses with which a server that knows only the older transport may answer the first message.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#backwards-compatibility}
  */
@@ -28,35 +28,36 @@ const FALLBACK_STATUSES: ReadonlySet<number | undefined> = new Set([400, 404, 40
 
 /** Options of a channel. */
 export interface RemoteChannelOptions {
-  /** Creates the client to begin with. */
+  /** Creates the client that sends the first message. */
   readonly createClient: (listener: RemoteClientListener) => RemoteClient;
   /** Creates the client of the older transport, for a server whose entry does not name its transport. */
   readonly createFallback: ((listener: RemoteClientListener) => RemoteClient) | undefined;
-  /** The loops that are reading now; each can be asked to pause. */
-  readonly turns: ReadonlySet<ReadThrottle>;
-  /** Gets the failure of a message for which nobody waits. */
-  readonly onTrouble: (cause: unknown) => void;
+  /** The throttles of the streams that are being read. */
+  readonly throttles: ReadonlySet<ReadThrottle>;
+  /** Receives the failure of a message that is not a request, for which no caller waits. */
+  readonly onSendFailed: (cause: unknown) => void;
 }
 
-/** Messages to and from a remote server, where each request has a response of its own. */
+/** The channel to a remote server, where each request has its own response. */
 export class RemoteChannel implements Channel {
   readonly #options: RemoteChannelOptions;
+  // The requests by their ids, and all messages, while they are being sent.
   readonly #requests = new Map<string, AbortController>();
   readonly #controllers = new Set<AbortController>();
   readonly #sending = new Set<Promise<void>>();
-  // Those of them that are no requests: a request may take long.
-  readonly #notifying = new Set<Promise<void>>();
+  // The messages that are not requests. `flush` does not wait for requests, which may take long.
+  readonly #sendingNotifications = new Set<Promise<void>>();
   readonly #listener: RemoteClientListener;
   #client: RemoteClient;
   #handler: ChannelHandler | undefined;
-  #inOrder: Promise<unknown> = Promise.resolve();
+  #lastNotification: Promise<unknown> = Promise.resolve();
   #failure: RemoteFailure | undefined;
   #isOver = false;
 
   /**
    * Opens nothing before the first message.
    *
-   * @param options How the channel is created.
+   * @param options Options of the channel.
    */
   constructor(options: RemoteChannelOptions) {
     this.#options = options;
@@ -67,7 +68,7 @@ export class RemoteChannel implements Channel {
     this.#client = options.createClient(this.#listener);
   }
 
-  /** Why the session was lost. */
+  /** The reason why the session was lost; `undefined` if it was not lost. */
   get failure(): RemoteFailure | undefined {
     return this.#failure;
   }
@@ -83,28 +84,30 @@ export class RemoteChannel implements Channel {
 
   send(text: string): void {
     if (this.#isOver) return;
-    const { id: ownId, method } = readIdAndMethod(text);
-    const id = method === undefined ? undefined : ownId;
+    const { id: messageId, method } = readIdAndMethod(text);
+    // A message without a method is an answer, whose id belongs to a request of the server.
+    const id = method === undefined ? undefined : messageId;
     const phase = phaseOf(method);
     if (phase === "cancel") this.#cancel(text);
     const sending = this.#send({ text, id, phase }).finally(() => {
       this.#sending.delete(sending);
-      this.#notifying.delete(sending);
+      this.#sendingNotifications.delete(sending);
     });
     this.#sending.add(sending);
-    if (id === undefined) this.#notifying.add(sending);
-    // Messages travel in parallel, but no request may overtake the notification that ends the opening.
+    if (id === undefined) this.#sendingNotifications.add(sending);
+    // Messages are sent concurrently, but a request must not overtake an earlier notification, such as
+    // the one that completes the handshake.
     if (id === undefined && method !== undefined && phase !== "cancel") {
-      this.#inOrder = within(sending, ORDER_MS);
+      this.#lastNotification = within(sending, MAX_ORDER_WAIT_MS);
     }
   }
 
   throttle(ms: number): void {
-    for (const turn of this.#options.turns) turn.throttle(ms);
+    for (const throttle of this.#options.throttles) throttle.throttle(ms);
   }
 
   async flush(): Promise<void> {
-    await Promise.all(this.#notifying);
+    await Promise.all(this.#sendingNotifications);
   }
 
   close(): Promise<void> {
@@ -120,17 +123,17 @@ export class RemoteChannel implements Channel {
   /**
    * Ends the session in an orderly way.
    *
-   * @param withinMs How long the server may take.
+   * @param withinMs Maximum time for the server to respond, in milliseconds.
    */
-  async leave(withinMs: number): Promise<void> {
+  async endSession(withinMs: number): Promise<void> {
     if (!this.#isOver) {
       const started = performance.now();
       for (const request of this.#requests.values()) request.abort();
       await within(this.flush(), withinMs);
-      await this.#client.leave(Math.max(0, withinMs - (performance.now() - started)));
+      await this.#client.endSession(Math.max(0, withinMs - (performance.now() - started)));
       this.#end();
     }
-    await within(Promise.all(this.#sending), SETTLE_MS);
+    await within(Promise.all(this.#sending), SETTLE_TIMEOUT_MS);
   }
 
   async #send(message: OutgoingMessage): Promise<void> {
@@ -140,10 +143,10 @@ export class RemoteChannel implements Channel {
     if (id !== undefined) this.#requests.set(id, controller);
     const { signal } = controller;
     try {
-      await this.#inOrder;
+      await this.#lastNotification;
       signal.throwIfAborted();
       const explain = await this.#sendOrFallBack(message, signal);
-      if (explain !== undefined && id !== undefined) this.#handler?.unanswered?.(id, explain);
+      if (explain !== undefined && id !== undefined) this.#handler?.requestFailed?.(id, explain);
     } catch (cause) {
       if (!signal.aborted && !this.#isOver) this.#fail(id, cause);
     } finally {
@@ -160,27 +163,28 @@ export class RemoteChannel implements Channel {
     try {
       return await this.#client.send(message, signal);
     } catch (cause) {
-      const isOlder = cause instanceof RemoteFailure && FALLBACK_STATUSES.has(cause.status) &&
+      const mayBeOlder = cause instanceof RemoteFailure && FALLBACK_STATUSES.has(cause.status) &&
         (cause.rpc === undefined || describeNewerRevision(cause.rpc) === undefined);
-      if (message.phase !== "open" || createFallback === undefined || !isOlder) throw cause;
+      if (message.phase !== "open" || createFallback === undefined || !mayBeOlder) throw cause;
       this.#client.close();
       this.#client = createFallback(this.#listener);
       return await this.#client.send(message, signal).catch((other) => {
-        throw other instanceof RemoteFailure ? bothRefused(cause, other) : other;
+        throw other instanceof RemoteFailure ? combineRefusals(cause, other) : other;
       });
     }
   }
 
   #fail(id: string | undefined, cause: unknown): void {
-    const isKnown = cause instanceof RemoteFailure || cause instanceof DownstreamError ||
+    const isExplained = cause instanceof RemoteFailure || cause instanceof DownstreamError ||
       cause instanceof AnswerTooLong;
-    const failure = isKnown
+    const failure = isExplained
       ? cause
-      : new RemoteFailure("it did not answer as MCP has it", { reach: "maybe", cause });
+      : new RemoteFailure("it did not answer as MCP requires", { reach: "maybe", cause });
     const endsSession = failure instanceof RemoteFailure && failure.endsSession;
-    if (id === undefined) this.#options.onTrouble(failure);
-    // The end of the session rejects every request; this one never reached the server, which says more.
-    else if (!endsSession || failure.reach === "never") this.#handler?.unanswered?.(id, failure);
+    if (id === undefined) this.#options.onSendFailed(failure);
+    // The end of the session fails every request. A request that never reached the server fails with its
+    // own cause, which shows that it may be sent again.
+    else if (!endsSession || failure.reach === "never") this.#handler?.requestFailed?.(id, failure);
     if (endsSession) this.#lose(failure);
   }
 
@@ -189,7 +193,7 @@ export class RemoteChannel implements Channel {
     if (id !== undefined) this.#requests.get(id)?.abort();
   }
 
-  #receive(data: SseData): void {
+  #receive(data: IncomingText): void {
     if (this.#isOver) return;
     if ("reason" in data) this.#handler?.dropped(data);
     else this.#handler?.message(data.text, data.bytes);
@@ -211,7 +215,7 @@ export class RemoteChannel implements Channel {
 }
 
 /** The failure of a server that refused the first message and offers no older transport either. */
-function bothRefused(first: RemoteFailure, second: RemoteFailure): RemoteFailure {
+function combineRefusals(first: RemoteFailure, second: RemoteFailure): RemoteFailure {
   const message = first.message === second.message
     ? first.message
     : `${first.message}; and to GET, for the older SSE transport, ${second.message}`;

@@ -3,7 +3,7 @@ import type { Log } from "../../log.ts";
 import type { RemoteFailure } from "../remote_failure.ts";
 import type { Phase } from "../revisions/mod.ts";
 import type { HttpRequester } from "./http_requester.ts";
-import type { SseData } from "./sse_parser.ts";
+import type { IncomingText } from "./sse_parser.ts";
 
 /** A message on its way to a server. */
 export interface OutgoingMessage {
@@ -11,7 +11,7 @@ export interface OutgoingMessage {
   readonly text: string;
   /** Its id as JSON text if it is a request. */
   readonly id: string | undefined;
-  /** Its part in the connection, if it has a special one. */
+  /** Its special role in the connection, if it has one. */
   readonly phase: Phase | undefined;
 }
 
@@ -20,13 +20,13 @@ export interface RemoteClient {
   /** Whether the server keeps a session under an id, which it may forget. */
   readonly hasSessionId: boolean;
   /**
-   * Sends a message. For a request it resolves when its response is complete, or when no response can
-   * come any more.
+   * Sends a message. For a request, resolves when the response is complete, or when no response can
+   * arrive any more.
    *
    * @param message The message.
-   * @param signal Aborts it; the signal's reason is thrown.
-   * @returns A function that explains why there was no response, to be called only if none was
-   * received. `undefined` if the response may still come.
+   * @param signal Cancels sending; its reason is thrown.
+   * @returns A function that explains why there was no answer, to be called only if none was received.
+   * `undefined` if the answer may still arrive.
    * @throws {RemoteFailure} if it fails.
    * @throws {DownstreamError} if a login is needed.
    */
@@ -39,18 +39,18 @@ export interface RemoteClient {
   /**
    * Ends the session at the server.
    *
-   * @param withinMs Time for this, in milliseconds.
+   * @param withinMs Maximum time, in milliseconds.
    */
-  leave(withinMs: number): Promise<void>;
+  endSession(withinMs: number): Promise<void>;
   /** Aborts everything immediately. */
   close(): void;
 }
 
-/** Receives what a client receives from its server. */
+/** Receives messages from the server of a client. */
 export interface RemoteClientListener {
-  /** A message. */
-  readonly onMessage: (data: SseData) => void;
-  /** The session is over. */
+  /** Receives a message. */
+  readonly onMessage: (data: IncomingText) => void;
+  /** Called when the session is lost. */
   readonly onLost: (failure: RemoteFailure) => void;
 }
 
@@ -63,9 +63,9 @@ export interface RemoteClientOptions extends RemoteClientListener {
   /** Size limit of a message, in bytes. */
   readonly maxBytes: number;
   /** Maximum wait for a server that says it is busy, in milliseconds. */
-  readonly busyMs: { readonly start: number; readonly call: number };
-  /** The loops that are reading now; each can be asked to pause. */
-  readonly turns: Set<ReadThrottle>;
+  readonly maxBusyWaitMs: { readonly start: number; readonly call: number };
+  /** The throttles of the streams that are being read. */
+  readonly throttles: Set<ReadThrottle>;
   readonly log: Log;
   /** The server's name, for the log. */
   readonly server: string;

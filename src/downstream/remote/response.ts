@@ -1,33 +1,33 @@
 import { type ByteReader, joinBytes, reusingReader } from "../../bytes.ts";
 import { AnswerTooLong } from "../../jsonrpc/mod.ts";
-import { mediaType } from "../http_answers.ts";
-import type { SseData } from "./sse_parser.ts";
+import { mediaTypeOf } from "../http_answers.ts";
+import type { IncomingText } from "./sse_parser.ts";
 
-/** Length that is kept of either end of a body that is not UTF-8, in bytes. */
+/** Size of the excerpts from both ends of a body that is not UTF-8, in bytes. */
 const EXCERPT_BYTES = 1024;
 
 /** Whether a response is a stream of server-sent events. */
 export function isEventStream(response: Response): boolean {
-  return mediaType(response) === "text/event-stream";
+  return mediaTypeOf(response) === "text/event-stream";
 }
 
-/** The encodings that `fetch` asks for and decodes; it leaves their header in place. */
-const DECODED: ReadonlySet<string> = new Set(["", "identity", "gzip", "br"]);
+/** The encodings that `fetch` requests and decodes. The header of a decoded response still names them. */
+const DECODED_ENCODINGS: ReadonlySet<string> = new Set(["", "identity", "gzip", "br"]);
 
-/** The encoding of a body that `fetch` does not decode. */
+/** Returns the encoding of a body, if `fetch` does not decode it. */
 export function unknownEncoding({ headers }: Response): string | undefined {
   const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
-  return DECODED.has(encoding) ? undefined : encoding;
+  return DECODED_ENCODINGS.has(encoding) ? undefined : encoding;
 }
 
 /**
- * Cancels the reading of a body when a signal aborts. The signal that was passed to `fetch` does not do
- * that: once the headers are there, Deno refers to it only weakly, and after a garbage collection the
- * connection would stay open for as long as the server likes.
+ * Cancels the reading of a body when a signal aborts. The signal that was passed to `fetch` is not enough:
+ * once the headers have arrived, Deno holds only a weak reference to it, and after a garbage collection the
+ * connection would stay open until the server closes it.
  *
  * @param reader Reads the body.
  * @param signal Cancels it.
- * @returns Stops listening to the signal.
+ * @returns A function that removes the listener from the signal.
  */
 export function cancelOnAbort(
   reader: ByteReader,
@@ -42,7 +42,7 @@ export function cancelOnAbort(
 /**
  * Reads a whole body.
  *
- * @param response Has the body.
+ * @param response The response with the body.
  * @param options `maxBytes`: maximum size after decompression; reading stops beyond it. `signal`: cancels
  * the reading; its reason is thrown.
  * @throws {AnswerTooLong} if the body is larger.
@@ -50,7 +50,7 @@ export function cancelOnAbort(
 export async function readBody(
   { body }: Response,
   { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal },
-): Promise<SseData> {
+): Promise<IncomingText> {
   if (body === null) return { text: "", bytes: 0 };
   const chunks: Uint8Array[] = [];
   let bytes = 0;

@@ -1,12 +1,12 @@
 import { AnswerTooLong } from "../../jsonrpc/mod.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { untilAborted } from "../until_aborted.ts";
-import { messageIn, readEvents, SHARED_SKIPS } from "./event_stream.ts";
+import { messageIn, readEvents, SHARED_STREAM_SKIPS } from "./event_stream.ts";
 import { sessionFailure } from "./http_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream } from "./response.ts";
-import type { SseData } from "./sse_parser.ts";
-import { explainNoStream } from "./unanswered.ts";
+import type { IncomingText } from "./sse_parser.ts";
+import { explainMissingStream } from "./missing_answer.ts";
 
 /**
  * A client of HTTP+SSE, the transport of revision 2024-11-05: one event stream is the session, and
@@ -15,30 +15,30 @@ import { explainNoStream } from "./unanswered.ts";
  * @see {@link https://modelcontextprotocol.io/specification/2024-11-05/basic/transports#http-with-sse}
  */
 export class SseClient implements RemoteClient {
-  /** The endpoint holds the id of the session. */
+  /** The server keeps a session under an id, which is part of the endpoint. */
   readonly hasSessionId = true;
   readonly #options: RemoteClientOptions;
   readonly #controller = new AbortController();
   readonly #endpoint = Promise.withResolvers<URL>();
-  #isOpened = false;
+  #hasOpened = false;
   #hasEndpoint = false;
   #headers: Readonly<Record<string, string>> = {};
 
   /**
    * Opens nothing yet.
    *
-   * @param options How the client is created.
+   * @param options Options of the client.
    */
   constructor(options: RemoteClientOptions) {
     this.#options = options;
   }
 
   async send({ text, phase }: OutgoingMessage, signal: AbortSignal): Promise<undefined> {
-    const { requester, busyMs } = this.#options;
-    if (!this.#isOpened) {
-      this.#isOpened = true;
+    const { requester, maxBusyWaitMs } = this.#options;
+    if (!this.#hasOpened) {
+      this.#hasOpened = true;
       void this.#open();
-      // Every message reports why it could not be sent.
+      // Each message awaits the endpoint and reports why it could not be sent.
       this.#endpoint.promise.catch(() => {});
     }
     const endpoint = await untilAborted(this.#endpoint.promise, signal);
@@ -47,11 +47,11 @@ export class SseClient implements RemoteClient {
       headers: { "content-type": "application/json", ...this.#headers },
       body: text,
       signal,
-      patienceMs: phase === "open" ? busyMs.start : busyMs.call,
+      maxBusyWaitMs: phase === "open" ? maxBusyWaitMs.start : maxBusyWaitMs.call,
     }).catch((cause) => {
       throw sessionFailure(cause);
     });
-    // The response to the message comes on the stream.
+    // The answer to the message arrives on the event stream.
     await body?.cancel();
     return undefined;
   }
@@ -61,7 +61,7 @@ export class SseClient implements RemoteClient {
   }
 
   /** Does nothing: the end of the stream ends the session. */
-  leave(): Promise<void> {
+  endSession(): Promise<void> {
     return Promise.resolve();
   }
 
@@ -71,7 +71,7 @@ export class SseClient implements RemoteClient {
 
   /** Opens the event stream, and reads it to its end. */
   async #open(): Promise<void> {
-    const { url, requester, busyMs, onLost } = this.#options;
+    const { url, requester, maxBusyWaitMs, onLost } = this.#options;
     const { signal } = this.#controller;
     let response: Response;
     try {
@@ -79,35 +79,35 @@ export class SseClient implements RemoteClient {
         method: "GET",
         headers: { accept: "text/event-stream" },
         signal,
-        patienceMs: busyMs.start,
+        maxBusyWaitMs: maxBusyWaitMs.start,
       });
       if (!isEventStream(response)) {
-        const clean = (text: string): string => requester.clean(text, url);
-        throw await explainNoStream(response, { host: url.host, clean });
+        const redactSecrets = (text: string): string => requester.redactSecrets(text, url);
+        throw await explainMissingStream(response, { host: url.host, redactSecrets });
       }
     } catch (cause) {
       return this.#endpoint.reject(cause);
     }
-    let broken: unknown;
+    let error: unknown;
     try {
       await this.#read(response);
     } catch (cause) {
-      broken = cause;
+      error = cause;
     }
     if (signal.aborted) return;
-    const how = broken === undefined ? "ended" : "broke off";
-    const message = broken instanceof AnswerTooLong
-      ? `${url.host} sent a message of more than ${broken.bytes} bytes on its event stream`
-      : `${url.host} ${how} the event stream that is its session`;
-    onLost(new RemoteFailure(message, { reach: "maybe", endsSession: true, cause: broken }));
+    const verb = error === undefined ? "ended" : "broke off";
+    const message = error instanceof AnswerTooLong
+      ? `${url.host} sent a message of more than ${error.bytes} bytes on its event stream`
+      : `${url.host} ${verb} the event stream that is its session`;
+    onLost(new RemoteFailure(message, { reach: "maybe", endsSession: true, cause: error }));
   }
 
   #read(response: Response): Promise<void> {
-    const { maxBytes, turns, onMessage } = this.#options;
+    const { maxBytes, throttles, onMessage } = this.#options;
     return readEvents(response, {
       maxBytes,
-      maxSkippedBytes: SHARED_SKIPS * maxBytes,
-      turns,
+      maxSkippedBytes: SHARED_STREAM_SKIPS * maxBytes,
+      throttles,
       signal: this.#controller.signal,
       onEvent: (event) => {
         const { kind, data } = event;
@@ -119,8 +119,8 @@ export class SseClient implements RemoteClient {
     });
   }
 
-  /** Sets the endpoint. One of another origin must not receive what is meant for this server. */
-  #setEndpoint(data: SseData | undefined): void {
+  /** Sets the endpoint. An endpoint of another origin must not receive the messages to this server. */
+  #setEndpoint(data: IncomingText | undefined): void {
     const { url } = this.#options;
     this.#hasEndpoint = true;
     const endpoint = data !== undefined && "text" in data ? URL.parse(data.text, url) : null;

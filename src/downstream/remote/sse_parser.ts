@@ -2,28 +2,28 @@ import { type DroppedMessage, LineSplitter } from "../../jsonrpc/mod.ts";
 
 /** One event of a stream. */
 export interface SseEvent {
-  /** Its kind; `message` if it names none. */
+  /** Its type, from the field `event`; `message` if there is none. */
   readonly kind: string;
   /** Its id, if it has one. */
   readonly id: string | undefined;
   /** Wait before the stream is opened again, in milliseconds, if the event sets it. */
   readonly retryMs: number | undefined;
   /** Its data, if it has any. */
-  readonly data: SseData | undefined;
+  readonly data: IncomingText | undefined;
 }
 
-/** A text with its size in bytes, or the excerpt of one that is too long or not UTF-8. */
-export type SseData = { readonly text: string; readonly bytes: number } | DroppedMessage;
+/** A text with its size in bytes, or an excerpt of a text that is too long or not UTF-8. */
+export type IncomingText = { readonly text: string; readonly bytes: number } | DroppedMessage;
 
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 
-/** The space that the name of a field may take before its value. */
+/** Maximum size of a field's name, with the colon and the space after it, in bytes. */
 const FIELD_BYTES = 16;
 
 /**
- * Splits a stream of bytes into server-sent events, in time linear to its size. It keeps no event that
- * is longer than the limit.
+ * Splits a stream of bytes into server-sent events, in time linear in its size. Of an event that
+ * is longer than the limit, it keeps only the ends.
  *
  * @see {@link https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream}
  */
@@ -36,7 +36,7 @@ export class SseParser {
   #kind = "";
   #id: string | undefined;
   #retryMs: number | undefined;
-  #data: SseData | undefined;
+  #data: IncomingText | undefined;
 
   /**
    * Starts at the beginning of a stream.
@@ -49,7 +49,7 @@ export class SseParser {
     this.#onEvent = onEvent;
     this.#lines = new LineSplitter(maxBytes + FIELD_BYTES, {
       keepsEmpty: true,
-      line: (line) => this.#take(line),
+      line: (line) => this.#parseLine(line),
       tooLong: (line) => {
         const head = fieldValue(line.head);
         const bytes = line.bytes - (line.head.length - head.length);
@@ -70,15 +70,18 @@ export class SseParser {
     this.#lines.push(this.#withLineFeeds(chunk));
   }
 
-  /** A line ends with either of the two, or with both; hardly ever with a carriage return alone. */
+  /**
+   * Replaces carriage returns that are not followed by a line feed. A line may end with either of the two
+   * or with both; a carriage return alone is rare.
+   */
   #withLineFeeds(chunk: Uint8Array): Uint8Array {
-    const rest = this.#endsWithReturn && chunk[0] === LINE_FEED ? chunk.subarray(1) : chunk;
-    this.#endsWithReturn = rest.at(-1) === CARRIAGE_RETURN ||
+    const bytes = this.#endsWithReturn && chunk[0] === LINE_FEED ? chunk.subarray(1) : chunk;
+    this.#endsWithReturn = bytes.at(-1) === CARRIAGE_RETURN ||
       (this.#endsWithReturn && chunk.length === 0);
-    return hasLoneReturn(rest) ? replaceReturns(rest) : rest;
+    return hasLoneReturn(bytes) ? replaceReturns(bytes) : bytes;
   }
 
-  #take(line: Uint8Array): void {
+  #parseLine(line: Uint8Array): void {
     if (line.length === 0) return this.#dispatch();
     let text: string;
     try {
@@ -96,7 +99,7 @@ export class SseParser {
     const value = fieldValue(text);
     switch (text.slice(0, text.length - value.length).replace(/: ?$/, "")) {
       case "data":
-        return this.#add(value, line.length - (text.length - value.length));
+        return this.#addData(value, line.length - (text.length - value.length));
       case "event":
         this.#kind = value;
         break;
@@ -108,17 +111,17 @@ export class SseParser {
     }
   }
 
-  #add(text: string, bytes: number): void {
-    const before = this.#data;
-    const size = before === undefined ? bytes : before.bytes + 1 + bytes;
-    if (before !== undefined && "reason" in before) {
-      this.#data = { ...before, bytes: size };
+  #addData(text: string, bytes: number): void {
+    const previous = this.#data;
+    const size = previous === undefined ? bytes : previous.bytes + 1 + bytes;
+    if (previous !== undefined && "reason" in previous) {
+      this.#data = { ...previous, bytes: size };
       return;
     }
-    const all = before === undefined ? text : `${before.text}\n${text}`;
+    const joined = previous === undefined ? text : `${previous.text}\n${text}`;
     this.#data = size <= this.#maxBytes
-      ? { text: all, bytes: size }
-      : { reason: "too-long", bytes: size, head: all.slice(0, 1024), tail: all.slice(-1024) };
+      ? { text: joined, bytes: size }
+      : { reason: "too-long", bytes: size, head: joined.slice(0, 1024), tail: joined.slice(-1024) };
   }
 
   #dispatch(): void {
@@ -139,22 +142,24 @@ export class SseParser {
 }
 
 function hasLoneReturn(bytes: Uint8Array): boolean {
-  let at = bytes.indexOf(CARRIAGE_RETURN);
-  while (at >= 0 && bytes[at + 1] === LINE_FEED) at = bytes.indexOf(CARRIAGE_RETURN, at + 1);
-  return at >= 0;
+  let index = bytes.indexOf(CARRIAGE_RETURN);
+  while (index >= 0 && bytes[index + 1] === LINE_FEED) {
+    index = bytes.indexOf(CARRIAGE_RETURN, index + 1);
+  }
+  return index >= 0;
 }
 
 function replaceReturns(bytes: Uint8Array): Uint8Array {
   const replaced = new Uint8Array(bytes.length);
   let length = 0;
-  for (const [at, byte] of bytes.entries()) {
-    if (byte === LINE_FEED && bytes[at - 1] === CARRIAGE_RETURN) continue;
+  for (const [index, byte] of bytes.entries()) {
+    if (byte === LINE_FEED && bytes[index - 1] === CARRIAGE_RETURN) continue;
     replaced[length++] = byte === CARRIAGE_RETURN ? LINE_FEED : byte;
   }
   return replaced.subarray(0, length);
 }
 
-/** The value of a field: the text after the first colon and one space. */
+/** Returns the value of a field: the text after the first colon and an optional space. */
 function fieldValue(line: string): string {
   const colon = line.indexOf(":");
   if (colon < 0) return "";

@@ -1,16 +1,16 @@
 import { wait } from "../../within.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-import { messageIn, readEvents, SHARED_SKIPS } from "./event_stream.ts";
+import { messageIn, readEvents, SHARED_STREAM_SKIPS } from "./event_stream.ts";
 import type { RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream } from "./response.ts";
 import { StreamBackoff } from "./stream_backoff.ts";
 
 /** Maximum wait for a server that says it is busy when the stream is opened, in milliseconds. */
-const BUSY_MS = 60_000;
+const MAX_BUSY_WAIT_MS = 60_000;
 
 /**
- * The stream of a session that belongs to no request: requests and notifications of the server arrive
- * on it. It is opened with GET, and again whenever it ends.
+ * The event stream of a session that belongs to no request. The server sends its own requests and
+ * notifications on it. It is opened with GET, and again whenever it ends.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#listening-for-messages-from-the-server}
  */
@@ -33,11 +33,11 @@ export class StandaloneStream {
     const { log, server } = options;
     this.#run().catch((cause) => {
       if (this.#controller.signal.aborted) return;
-      log.debug("The server cannot be listened to", { server, reason: String(cause) });
+      log.debug("The standalone stream of the server failed", { server, reason: String(cause) });
     });
   }
 
-  /** Closes it. */
+  /** Closes the stream; it is not opened again. */
   close(): void {
     this.#controller.abort();
   }
@@ -54,61 +54,61 @@ export class StandaloneStream {
         if (signal.aborted) return;
         if (!(cause instanceof RemoteFailure)) throw cause;
         if (cause.endsSession) return this.#options.onLost(cause);
-        // The server offers no stream, or does not know the session; the next call finds that out.
-        if (!isPassing(cause.status)) return;
-        this.#backoff.ended(false);
+        // The server offers no stream, or does not know the session. In that case, the next call fails.
+        if (!isTemporary(cause.status)) return;
+        this.#backoff.recordEnd(false);
       }
     }
   }
 
   #open(signal: AbortSignal): Promise<Response> {
     const { requester, url } = this.#options;
-    const last = this.#lastEventId;
+    const lastEventId = this.#lastEventId;
     return requester.send(url, {
       method: "GET",
       headers: {
         ...this.#headers,
         accept: "text/event-stream",
-        ...(last === "" ? {} : { "last-event-id": last }),
+        ...(lastEventId === "" ? {} : { "last-event-id": lastEventId }),
       },
       signal,
-      patienceMs: BUSY_MS,
+      maxBusyWaitMs: MAX_BUSY_WAIT_MS,
     });
   }
 
   async #read(response: Response, signal: AbortSignal): Promise<void> {
-    const { maxBytes, turns, onMessage } = this.#options;
-    this.#backoff.opened();
+    const { maxBytes, throttles, onMessage } = this.#options;
+    this.#backoff.recordOpen();
     let isBroken = false;
     try {
       await readEvents(response, {
         maxBytes,
-        maxSkippedBytes: SHARED_SKIPS * maxBytes,
-        turns,
+        maxSkippedBytes: SHARED_STREAM_SKIPS * maxBytes,
+        throttles,
         signal,
         onEvent: (event) => {
           if (event.id !== undefined) this.#lastEventId = event.id;
-          if (event.retryMs !== undefined) this.#backoff.ask(event.retryMs);
+          if (event.retryMs !== undefined) this.#backoff.setRetry(event.retryMs);
           const message = messageIn(event);
           if (message !== undefined) onMessage(message);
           return false;
         },
       });
     } catch {
-      // A broken connection only shortens the wait; the next attempt says whether the server is there.
+      // A broken connection is not an error yet: the next attempt shows whether the server still runs.
       isBroken = true;
     }
     signal.throwIfAborted();
-    this.#backoff.ended(isBroken);
+    this.#backoff.recordEnd(isBroken);
   }
 }
 
 /**
- * Whether a refusal to open the stream may be temporary. With 405 a server says that it offers no such
- * stream; 501 says the same.
+ * Whether a refusal to open the stream may be temporary. The statuses 405 and 501 mean that the
+ * server offers no such stream.
  *
  * @param status The HTTP status; `undefined` if there was none.
  */
-export function isPassing(status: number | undefined): boolean {
+export function isTemporary(status: number | undefined): boolean {
   return status === 429 || (status !== undefined && status >= 500 && status !== 501);
 }

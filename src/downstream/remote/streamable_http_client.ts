@@ -1,29 +1,32 @@
 import { AnswerTooLong, readIdAndMethod } from "../../jsonrpc/mod.ts";
 import { wait, within } from "../../within.ts";
-import { mediaType } from "../http_answers.ts";
+import { mediaTypeOf } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { messageIn, readEvents } from "./event_stream.ts";
 import { sessionFailure } from "./http_error.ts";
 import { networkFailure } from "./network_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream, readBody, unknownEncoding } from "./response.ts";
-import type { SseData } from "./sse_parser.ts";
+import type { IncomingText } from "./sse_parser.ts";
 import { StandaloneStream } from "./standalone_stream.ts";
-import { explainUnanswered, type Received } from "./unanswered.ts";
+import { explainMissingAnswer, type ReceivedResponse } from "./missing_answer.ts";
 
-/** Maximum number of vain attempts to resume the stream of a request. */
+/** Maximum number of attempts to resume the stream of a request without receiving an event. */
 const MAX_RESUMPTIONS = 5;
 
-/** The pause before a stream is resumed, in milliseconds; it doubles from the first to the last. */
+/** The pauses before a stream is resumed, in milliseconds; each is twice the one before it. */
 const FIRST_RESUMPTION_MS = 500;
 const LAST_RESUMPTION_MS = 10_000;
 
-/** A server may ask for a shorter pause than this, in milliseconds, and end the stream each time. */
+/** Minimum pause, in milliseconds: a server may ask for none, and end the stream each time. */
 const MIN_RESUMPTION_MS = 100;
 
+/** Size of the beginning of a stream that is kept to explain a missing answer, in bytes. */
+const FIRST_BYTES = 2048;
+
 /**
- * A client of Streamable HTTP: each message is sent with a POST of its own, whose response has the
- * answer to a request, as JSON or as an event stream.
+ * A client of Streamable HTTP: each message is sent with its own POST. The response to a request contains
+ * its answer, as JSON or on an event stream.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http}
  */
@@ -37,7 +40,7 @@ export class StreamableHttpClient implements RemoteClient {
   /**
    * Opens nothing yet.
    *
-   * @param options How the client is created.
+   * @param options Options of the client.
    */
   constructor(options: RemoteClientOptions) {
     this.#options = options;
@@ -51,37 +54,37 @@ export class StreamableHttpClient implements RemoteClient {
     const { requester, url } = this.#options;
     const { id, phase } = message;
     const response = await this.#post(message, signal);
-    const received: Received = {
+    const received: ReceivedResponse = {
       status: response.status,
-      type: mediaType(response),
+      mediaType: mediaTypeOf(response),
       encoding: unknownEncoding(response),
       data: undefined,
-      events: 0,
-      head: undefined,
+      messageCount: 0,
+      firstBytes: undefined,
     };
     if (id === undefined || response.status === 202 || response.status === 204) {
       await response.body?.cancel();
     } else if (isEventStream(response)) await this.#readStream(response, { received, signal });
     else await this.#readJson(response, { received, signal });
-    if (phase === "opened") this.#listen();
-    const clean = (text: string): string => requester.clean(text, url);
-    return () => explainUnanswered(received, { host: url.host, id: id ?? "", clean });
+    if (phase === "opened") this.#openStandaloneStream();
+    const redactSecrets = (text: string): string => requester.redactSecrets(text, url);
+    return () => explainMissingAnswer(received, { host: url.host, id: id ?? "", redactSecrets });
   }
 
   setHeaders(headers: Readonly<Record<string, string>>): void {
     this.#headers = headers;
   }
 
-  async leave(withinMs: number): Promise<void> {
+  async endSession(withinMs: number): Promise<void> {
     const { requester, url } = this.#options;
     this.#standalone?.close();
     const { signal } = this.#controller;
     if (this.#sessionId === undefined || signal.aborted) return;
     const headers = this.#sessionHeaders();
-    const request = { method: "DELETE", headers, signal, patienceMs: 0 } as const;
-    const leaving = requester.send(url, request).then(({ body }) => body?.cancel());
-    // A server that does not support the end of a session, or that is gone, need not be told.
-    await within(leaving, withinMs);
+    const request = { method: "DELETE", headers, signal, maxBusyWaitMs: 0 } as const;
+    const ending = requester.send(url, request).then(({ body }) => body?.cancel());
+    // A failure is ignored: the server may not support this, or may be gone.
+    await within(ending, withinMs);
   }
 
   close(): void {
@@ -96,13 +99,13 @@ export class StreamableHttpClient implements RemoteClient {
     };
   }
 
-  #listen(): void {
+  #openStandaloneStream(): void {
     if (this.#controller.signal.aborted) return;
     this.#standalone = new StandaloneStream(this.#options, this.#sessionHeaders());
   }
 
   async #post({ text, phase }: OutgoingMessage, signal: AbortSignal): Promise<Response> {
-    const { requester, url, busyMs } = this.#options;
+    const { requester, url, maxBusyWaitMs } = this.#options;
     const isFirst = phase === "open";
     const response = await requester.send(url, {
       method: "POST",
@@ -113,21 +116,21 @@ export class StreamableHttpClient implements RemoteClient {
       },
       body: text,
       signal,
-      patienceMs: isFirst ? busyMs.start : busyMs.call,
+      maxBusyWaitMs: isFirst ? maxBusyWaitMs.start : maxBusyWaitMs.call,
     }).catch((cause) => {
       throw this.hasSessionId ? sessionFailure(cause) : cause;
     });
-    // An empty id is none.
+    // An empty id counts as none.
     if (isFirst) this.#sessionId = response.headers.get("mcp-session-id") || undefined;
     return response;
   }
 
   async #readJson(
     response: Response,
-    { received, signal }: { readonly received: Received; readonly signal: AbortSignal },
+    { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
   ): Promise<void> {
     const { url, maxBytes, onMessage } = this.#options;
-    let data: SseData;
+    let data: IncomingText;
     try {
       data = await readBody(response, { maxBytes, signal });
     } catch (cause) {
@@ -136,16 +139,16 @@ export class StreamableHttpClient implements RemoteClient {
       throw networkFailure(cause, { url, isAnswering: true });
     }
     received.data = data;
-    // The content type is ignored: the tool has run, and a body that looks like JSON may be the answer.
+    // The content type is ignored: a body that looks like JSON may be the answer of a tool that has run.
     if ("reason" in data || /^\s*[[{]/.test(data.text)) onMessage(data);
   }
 
-  /** Reads the event stream of a request, and resumes it until the response has come. */
+  /** Reads the event stream of a request, and resumes it until the answer has arrived. */
   async #readStream(
     first: Response,
-    { received, signal }: { readonly received: Received; readonly signal: AbortSignal },
+    { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { url, maxBytes, turns, onMessage } = this.#options;
+    const { url, maxBytes, throttles, onMessage } = this.#options;
     const resumption: Resumption = { lastEventId: "", retryMs: undefined, attempts: 0 };
     let isAnswered = false;
     let failure: RemoteFailure | undefined;
@@ -154,9 +157,9 @@ export class StreamableHttpClient implements RemoteClient {
       try {
         await readEvents(response, {
           maxBytes,
-          turns,
+          throttles,
           signal,
-          onBytes: (bytes) => received.head ??= bytes.slice(0, 2048),
+          onBytes: (bytes) => received.firstBytes ??= bytes.slice(0, FIRST_BYTES),
           onEvent: (event) => {
             resumption.attempts = 0;
             resumption.lastEventId = event.id ?? resumption.lastEventId;
@@ -166,7 +169,7 @@ export class StreamableHttpClient implements RemoteClient {
             if ("reason" in message && message.reason === "too-long") {
               throw new AnswerTooLong(message.bytes);
             }
-            received.events++;
+            received.messageCount++;
             received.data = message;
             isAnswered ||= isResponse(message);
             onMessage(message);
@@ -186,7 +189,7 @@ export class StreamableHttpClient implements RemoteClient {
 
   /** Opens the stream of a request again; `undefined` if it cannot be resumed. */
   async #resume(resumption: Resumption, signal: AbortSignal): Promise<Response | undefined> {
-    const { requester, url, busyMs } = this.#options;
+    const { requester, url, maxBusyWaitMs } = this.#options;
     const { lastEventId, retryMs } = resumption;
     if (lastEventId === "") return undefined;
     while (resumption.attempts < MAX_RESUMPTIONS) {
@@ -202,14 +205,14 @@ export class StreamableHttpClient implements RemoteClient {
             "last-event-id": lastEventId,
           },
           signal,
-          patienceMs: busyMs.call,
+          maxBusyWaitMs: maxBusyWaitMs.call,
         });
         if (isEventStream(response)) return response;
         await response.body?.cancel();
         return undefined;
       } catch (cause) {
         if (signal.aborted || !(cause instanceof RemoteFailure)) throw cause;
-        // By a status below 500 the server says that it does not resume the stream.
+        // With a status below 500 the server refuses to resume the stream.
         if (cause.status !== undefined && cause.status < 500) return undefined;
       }
     }
@@ -219,7 +222,7 @@ export class StreamableHttpClient implements RemoteClient {
 
 /** The state of resuming the stream of a request. */
 interface Resumption {
-  /** The id of the last event that has one; empty if none has, and the stream cannot be resumed. */
+  /** The last id of an event; empty if no event had one, so that the stream cannot be resumed. */
   lastEventId: string;
   /** The pause that the server asks for, in milliseconds. */
   retryMs: number | undefined;
@@ -227,8 +230,8 @@ interface Resumption {
   attempts: number;
 }
 
-/** Whether a message is a response; of one that is not UTF-8 only the ends are known, and it counts as one. */
-function isResponse(data: SseData): boolean {
+/** Whether a message is a response. A message that is not UTF-8 counts as one. */
+function isResponse(data: IncomingText): boolean {
   if ("reason" in data) return true;
   const first = data.text.trimStart()[0];
   if (first !== "{") return first === "[";

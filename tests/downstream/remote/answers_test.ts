@@ -14,7 +14,9 @@ import { remoteScene } from "./scene.ts";
 const RESULT = { content: [] };
 
 /** Unusable answers to a call, and the message for each. */
-const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], RegExp]>> = {
+const UNUSABLE_ANSWERS: Readonly<
+  Record<string, readonly [Parameters<typeof forCalls>[0], RegExp]>
+> = {
   "a stream that ends at once": [
     (response) => void sendStream(response),
     /:\d+ ended its event stream without an answer \(HTTP 200, text\/event-stream\)\.$/,
@@ -60,7 +62,7 @@ const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], Reg
     (response) => sendBody(response, " \n"),
     /:\d+ answered with an empty body \(HTTP 200, application\/json\)\.$/,
   ],
-  "202, as if it were no call": [
+  "202, as for a notification": [
     (response) => void response.writeHead(202).end(),
     /:\d+ accepted the request \(HTTP 202\) without answering it\.$/,
   ],
@@ -75,7 +77,7 @@ const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], Reg
     },
     /compressed its answer \(HTTP 200\) as "zstd", which the gateway did not ask for and cannot read/,
   ],
-  "bytes that are no text": [
+  "bytes that are not UTF-8": [
     (response) => {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]));
@@ -133,14 +135,14 @@ const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], Reg
     },
     /:\d+ answered with HTTP 500 \(a web page: "Our &amp; your fault"\)\.$/,
   ],
-  "an error as JSON-RPC has it": [
+  "an error as JSON-RPC": [
     (response) => {
       const error = { code: -32000, message: "database is locked" };
       response.writeHead(500).end(JSON.stringify({ jsonrpc: "2.0", id: null, error }));
     },
     /: 127\.0\.0\.1:\d+ answered with HTTP 500: "database is locked"\.$/,
   ],
-  "an error as frameworks have it": [
+  "an error as the JSON of a framework": [
     (response) => void response.writeHead(500).end('{"detail":"database is locked"}'),
     /: 127\.0\.0\.1:\d+ answered with HTTP 500: "database is locked"\.$/,
   ],
@@ -148,11 +150,11 @@ const ODD: Readonly<Record<string, readonly [Parameters<typeof forCalls>[0], Reg
     (response) => void response.writeHead(500).end(`database\r\n is ${"very ".repeat(100)}locked`),
     /:\d+ answered with HTTP 500: "database is (very )+v?e?r?y?…"\.$/,
   ],
-  "a gateway in between that finds no server": [
+  "502": [
     (response) => void response.writeHead(502).end(),
     /answered with HTTP 502; the server behind it seems to be down\.$/,
   ],
-  "no right to call": [
+  "403": [
     (response) => void response.writeHead(403).end(),
     /answered with HTTP 403; check the credentials in its headers\.$/,
   ],
@@ -162,8 +164,8 @@ function sendBody(response: ServerResponse, body: string, type = "application/js
   response.writeHead(200, { "content-type": type }).end(body);
 }
 
-for (const [what, [answer, expected]] of Object.entries(ODD)) {
-  Deno.test(`[remote.no-answer] ${what}: the call fails immediately, and the session continues`, async () => {
+for (const [description, [answer, expected]] of Object.entries(UNUSABLE_ANSWERS)) {
+  Deno.test(`[remote.no-answer] ${description}: the call fails immediately, and the session continues`, async () => {
     await using server = await FakeHttpServer.start(forCalls(answer));
     await using scene = remoteScene(server.url);
     const started = performance.now();
@@ -179,16 +181,16 @@ for (const [what, [answer, expected]] of Object.entries(ODD)) {
   });
 }
 
-for (const [what, tool] of [["text/event-stream", "echo"], ["application/json", "echo"]] as const) {
-  Deno.test(`[remote.no-answer] ${what} that breaks off ends the session, like a crash`, async () => {
+for (const mediaType of ["text/event-stream", "application/json"]) {
+  Deno.test(`[remote.no-answer] ${mediaType} that breaks off ends the session, like a crash`, async () => {
     const answer = forCalls((response) => {
-      response.writeHead(200, { "content-type": what, "content-length": "1000" });
+      response.writeHead(200, { "content-type": mediaType, "content-length": "1000" });
       response.write("data: {");
       setTimeout(() => response.socket?.destroy(), 10);
     });
     await using server = await FakeHttpServer.start(answer);
     await using scene = remoteScene(server.url);
-    const message = await failure(scene.call(tool));
+    const message = await failure(scene.call("echo"));
     assert.match(message, /its connection ended\. 127\.0\.0\.1:\d+ broke off its answer\.$/);
     server.handler = () => {};
     assert.match(resultText(await scene.call("echo")), /called echo/);
@@ -247,8 +249,10 @@ Deno.test("[remote.no-answer] quoted text contains no secret, not even one that 
       if (method === "POST") response.setHeader("set-cookie", "lb=canary-cookie");
       return false;
     }
-    const all = [...secrets, headers.cookie, headers["mcp-session-id"]].join(" ");
-    response.writeHead(500).end(`${all} ${"x".repeat(198 - all.length + 30)}${key}`);
+    const secretsText = [...secrets, headers.cookie, headers["mcp-session-id"]].join(" ");
+    response.writeHead(500).end(
+      `${secretsText} ${"x".repeat(198 - secretsText.length + 30)}${key}`,
+    );
     return true;
   });
   const { host } = new URL(server.url);

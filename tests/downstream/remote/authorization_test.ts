@@ -6,29 +6,38 @@ import { failure, resultText } from "../../contract/scene.ts";
 import { FakeHttpServer, type RequestHandler } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
-/** Provides numbered tokens, and the next one after each refusal. */
+/** A call of `recover`. */
+interface Recovery {
+  readonly status: number;
+  readonly challenge: string | null;
+  readonly sentAuthorization: string | undefined;
+}
+
+/** Provides numbered tokens; each refusal is followed by the next token. */
 class FakeAuthorization implements Authorization {
-  readonly recovered: { status: number; challenge: string | null; sent: string | undefined }[] = [];
-  number = 0;
+  readonly recoveries: Recovery[] = [];
+  tokenNumber = 0;
   failure: Error | undefined;
 
   headers(): Promise<Readonly<Record<string, string>>> {
-    return Promise.resolve(this.number === 0 ? {} : { Authorization: `Bearer t${this.number}` });
+    return Promise.resolve(
+      this.tokenNumber === 0 ? {} : { Authorization: `Bearer t${this.tokenNumber}` },
+    );
   }
 
   recover(
     { status, headers }: Response,
-    { sentAuthorization: sent }: RecoverOptions,
+    { sentAuthorization }: RecoverOptions,
   ): Promise<void> {
-    this.recovered.push({ status, challenge: headers.get("www-authenticate"), sent });
+    this.recoveries.push({ status, challenge: headers.get("www-authenticate"), sentAuthorization });
     if (this.failure !== undefined) return Promise.reject(this.failure);
-    this.number++;
+    this.tokenNumber++;
     return Promise.resolve();
   }
 }
 
-/** Accepts only requests with the token. */
-function guarded(token: () => string, status = 401, challenge = "Bearer"): RequestHandler {
+/** A handler that refuses requests without the token. */
+function requireToken(token: () => string, status = 401, challenge = "Bearer"): RequestHandler {
   return ({ headers }, response) => {
     if (headers.authorization === `Bearer ${token()}`) return false;
     response.writeHead(status, { "www-authenticate": challenge }).end();
@@ -38,59 +47,63 @@ function guarded(token: () => string, status = 401, challenge = "Bearer"): Reque
 
 Deno.test("[remote.authorization] after a refusal the token is renewed, and the request is sent again once", async () => {
   let token = "t1";
-  await using server = await FakeHttpServer.start(guarded(() => token));
+  await using server = await FakeHttpServer.start(requireToken(() => token));
   const authorization = new FakeAuthorization();
   await using scene = remoteScene(server.url, { authorization });
   assert.match(resultText(await scene.call("echo")), /called echo/);
-  assert.deepEqual(authorization.recovered, [{
+  assert.deepEqual(authorization.recoveries, [{
     status: 401,
     challenge: "Bearer",
-    sent: undefined,
+    sentAuthorization: undefined,
   }]);
   assert.equal(server.countRequests("initialize"), 2);
   // The token expires: the call reaches its tool only with the new one.
   token = "t2";
   assert.match(resultText(await scene.call("echo")), /called echo/);
-  assert.equal(authorization.recovered.at(-1)?.sent, "Bearer t1");
+  assert.equal(authorization.recoveries.at(-1)?.sentAuthorization, "Bearer t1");
   assert.equal(server.countRequests("tools/call"), 3);
   assert.equal(server.countRequests("initialize"), 2);
 });
 
 Deno.test("[remote.authorization] a missing scope is requested, another 403 is an error", async () => {
   const challenge = 'Bearer error="insufficient_scope", scope="write"';
-  await using server = await FakeHttpServer.start(guarded(() => "t2", 403, challenge));
+  await using server = await FakeHttpServer.start(requireToken(() => "t2", 403, challenge));
   const authorization = new FakeAuthorization();
-  authorization.number = 1;
+  authorization.tokenNumber = 1;
   await using scene = remoteScene(server.url, { authorization });
   assert.match(resultText(await scene.call("echo")), /called echo/);
-  assert.deepEqual(authorization.recovered, [{ status: 403, challenge, sent: "Bearer t1" }]);
-  server.handler = guarded(() => "never", 403, "Bearer");
+  assert.deepEqual(authorization.recoveries, [{
+    status: 403,
+    challenge,
+    sentAuthorization: "Bearer t1",
+  }]);
+  server.handler = requireToken(() => "never", 403, "Bearer");
   assert.match(await failure(scene.call("echo")), /answered with HTTP 403/);
-  assert.equal(authorization.recovered.length, 1);
+  assert.equal(authorization.recoveries.length, 1);
 });
 
 Deno.test("[remote.authorization] a missing scope is requested during the call", async () => {
   const challenge = 'Bearer error="insufficient_scope", scope="write"';
-  const seen: (string | undefined)[] = [];
-  await using server = await FakeHttpServer.start((asked, response, request) => {
-    const { authorization } = asked.headers;
-    if (asked.message.method === "tools/call") seen.push(authorization);
+  const callTokens: (string | undefined)[] = [];
+  await using server = await FakeHttpServer.start((received, response, request) => {
+    const { authorization } = received.headers;
+    if (received.message.method === "tools/call") callTokens.push(authorization);
     const status = authorization === undefined ? 401 : 403;
-    return guarded(() => "t2", status, challenge)(asked, response, request);
+    return requireToken(() => "t2", status, challenge)(received, response, request);
   });
   const authorization = new FakeAuthorization();
   await using scene = remoteScene(server.url, { authorization });
   assert.match(resultText(await scene.call("echo")), /called echo/);
-  assert.deepEqual(authorization.recovered.map(({ status }) => status), [401, 403]);
+  assert.deepEqual(authorization.recoveries.map(({ status }) => status), [401, 403]);
   // The current token was created for the first message.
-  assert.deepEqual(seen, ["Bearer t2"]);
-  server.handler = guarded(() => "never", 403, challenge);
-  assert.match(await failure(scene.call("echo")), /just asked for \(HTTP 403\)/);
-  assert.equal(authorization.recovered.length, 3);
+  assert.deepEqual(callTokens, ["Bearer t2"]);
+  server.handler = requireToken(() => "never", 403, challenge);
+  assert.match(await failure(scene.call("echo")), /just issued for it \(HTTP 403\)/);
+  assert.equal(authorization.recoveries.length, 3);
 });
 
 Deno.test("[remote.authorization] an authorization failure reaches the caller unchanged; a second refusal is final", async () => {
-  await using server = await FakeHttpServer.start(guarded(() => "never"));
+  await using server = await FakeHttpServer.start(requireToken(() => "never"));
   const authorization = new FakeAuthorization();
   const url = "https://login.example";
   authorization.failure = new DownstreamError("AUTH_REQUIRED", "files", "Log in", { url });
@@ -99,13 +112,13 @@ Deno.test("[remote.authorization] an authorization failure reaches the caller un
   authorization.failure = undefined;
   assert.match(
     await failure(scene.call("echo")),
-    /refuses the token that it has just asked for \(HTTP 401\)/,
+    /refuses the token that was just issued for it \(HTTP 401\)/,
   );
-  assert.equal(authorization.recovered.length, 2);
+  assert.equal(authorization.recoveries.length, 2);
 });
 
-Deno.test("[remote.authorization] a configured header disables it", async () => {
-  await using server = await FakeHttpServer.start(guarded(() => "configured"));
+Deno.test("[remote.authorization] a configured Authorization header disables the login", async () => {
+  await using server = await FakeHttpServer.start(requireToken(() => "configured"));
   const authorization = new StaticHeaderAuth("files");
   const headers = { authorization: "Bearer configured" };
   {
@@ -120,17 +133,17 @@ Deno.test("[remote.authorization] a configured header disables it", async () => 
   assert.match(message, /refused the Authorization header of its entry \(HTTP 401\)/);
 });
 
-Deno.test("[remote.authorization] an SSE server receives it with the stream and with every message", async () => {
-  await using server = await FakeHttpServer.start((asked, response, request) => {
-    if (guarded(() => "t1")(asked, response, request) === true) return true;
-    if (asked.method === "GET") {
+Deno.test("[remote.authorization] an SSE server receives the token with the stream and with every message", async () => {
+  await using server = await FakeHttpServer.start((received, response, request) => {
+    if (requireToken(() => "t1")(received, response, request) === true) return true;
+    if (received.method === "GET") {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.write("event: endpoint\ndata: /messages\n\n");
       stream = response;
       return true;
     }
     response.writeHead(202).end();
-    const { id, method } = asked.message;
+    const { id, method } = received.message;
     if (id === undefined) return true;
     const result = method === "initialize"
       ? { protocolVersion: "2024-11-05", capabilities: {} }
@@ -142,5 +155,5 @@ Deno.test("[remote.authorization] an SSE server receives it with the stream and 
   const authorization = new FakeAuthorization();
   await using scene = remoteScene(server.url, { authorization, kind: "sse" });
   assert.deepEqual((await scene.listTools()).tools, []);
-  assert.equal(authorization.recovered.length, 1);
+  assert.equal(authorization.recoveries.length, 1);
 });

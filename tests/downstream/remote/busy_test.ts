@@ -5,17 +5,17 @@ import { readRetryAfter } from "../../../src/downstream/remote/retry_after.ts";
 import { FakeHttpServer, type RequestHandler } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
-/** Answers the first requests of a method with a status that means "busy". */
-function busy(
+/** A handler that answers the first requests of a method with a status that means "busy". */
+function respondBusy(
   times: number,
   status: number,
-  after: string | undefined,
+  retryAfter: string | undefined,
   method: string,
 ): RequestHandler {
-  let left = times;
+  let remaining = times;
   return ({ message }, response) => {
-    if (message.method !== method || left-- <= 0) return false;
-    response.writeHead(status, after === undefined ? {} : { "retry-after": after }).end();
+    if (message.method !== method || remaining-- <= 0) return false;
+    response.writeHead(status, retryAfter === undefined ? {} : { "retry-after": retryAfter }).end();
     return true;
   };
 }
@@ -27,13 +27,13 @@ Deno.test("[remote.busy] Retry-After is in seconds or a date, and bounded", () =
   assert.equal(readRetryAfter("Thu, 01 Jan 2026 00:00:30 GMT", now), 30_000);
   assert.equal(readRetryAfter("Thu, 01 Jan 2020 00:00:30 GMT", now), 100);
   assert.equal(readRetryAfter("999999999999", now), 24 * 60 * 60 * 1000);
-  for (const nothing of [null, "", "soon", "-5x"]) assert.equal(readRetryAfter(nothing), undefined);
+  for (const invalid of [null, "", "soon", "-5x"]) assert.equal(readRetryAfter(invalid), undefined);
 });
 
 for (const status of [429, 503]) {
   for (const method of ["initialize", "tools/call"]) {
     Deno.test(`[remote.busy] ${method} is repeated after ${status}`, async () => {
-      await using server = await FakeHttpServer.start(busy(2, status, "0", method));
+      await using server = await FakeHttpServer.start(respondBusy(2, status, "0", method));
       await using scene = remoteScene(server.url);
       const started = performance.now();
       assert.match(resultText(await scene.call("echo")), /called echo/);
@@ -43,7 +43,7 @@ for (const status of [429, 503]) {
   }
 
   Deno.test(`[remote.busy] if ${status} asks for too much time, the error says when to try again`, async () => {
-    await using server = await FakeHttpServer.start(busy(9, status, "120", "tools/call"));
+    await using server = await FakeHttpServer.start(respondBusy(9, status, "120", "tools/call"));
     await using scene = remoteScene(server.url, { options: { callTimeoutMs: 60_000 } });
     const message = await failure(scene.call("echo"));
     const expected = new RegExp(
@@ -55,14 +55,14 @@ for (const status of [429, 503]) {
 }
 
 Deno.test("[remote.busy] 429 without a time to wait is reported immediately", async () => {
-  await using server = await FakeHttpServer.start(busy(9, 429, undefined, "tools/call"));
+  await using server = await FakeHttpServer.start(respondBusy(9, 429, undefined, "tools/call"));
   await using scene = remoteScene(server.url);
   assert.match(await failure(scene.call("echo")), /answered with HTTP 429\.$/);
   assert.equal(server.countRequests("tools/call"), 1);
 });
 
 Deno.test("[remote.busy] a call cancelled while the server is busy is not repeated", async () => {
-  await using server = await FakeHttpServer.start(busy(9, 429, "1", "tools/call"));
+  await using server = await FakeHttpServer.start(respondBusy(9, 429, "1", "tools/call"));
   await using scene = remoteScene(server.url);
   const controller = new AbortController();
   const call = scene.call("echo", { signal: controller.signal });

@@ -7,38 +7,44 @@ import { remoteScene } from "./scene.ts";
 const URL_HTTP = new URL("http://mcp.example.com/v1/mcp");
 const URL_HTTPS = new URL("https://mcp.example.com/v1/mcp");
 
-/** The `Cookie` header of a request after these cookies were set. */
+/** Returns the `Cookie` header of a request after these cookies were set. */
 function headerAfter(url: URL, ...lines: string[]): string | undefined {
   const jar = new CookieJar(() => Date.parse("2026-01-01T00:00:00Z"));
   const headers = new Headers();
   for (const line of lines) headers.append("set-cookie", line);
-  jar.keep(headers, url);
-  return jar.header(url, null);
+  jar.store(headers, url);
+  return jar.headerFor(url, null);
 }
 
-/** Cookies that are set over https, and the `Cookie` header of a request after that. */
-const RULES: readonly (readonly [string, readonly string[], string | undefined])[] = [
-  ["nothing", [], undefined],
-  ["a value with =", ["lb=a=b; Path=/; HttpOnly; SameSite=None"], "lb=a=b"],
-  ["one that is set again", ["lb=1", "lb=2"], "lb=2"],
-  ["without a name", ["=1", "lb"], undefined],
-  ["its own host", ["lb=1; Domain=mcp.example.com"], "lb=1"],
-  ["a domain that the host lies in", ["lb=1; Domain=.Example.com"], "lb=1"],
-  ["another host", ["lb=1; Domain=other.example.com"], undefined],
-  ["a domain that only ends alike", ["lb=1; Domain=ple.com"], undefined],
-  ["secure", ["lb=1; Secure"], "lb=1"],
-  ["the path of what was asked", ["lb=1; Path=/v1/mcp"], "lb=1"],
-  ["another path", ["lb=1; Path=/v2"], undefined],
-  ["a path that only begins alike", ["lb=1; Path=/v1/mc"], undefined],
-  ["the longest path first", ["a=1; Path=/", "b=2; Path=/v1"], "b=2; a=1"],
-  ["no age", ["lb=1; Max-Age=60"], "lb=1"],
-  ["deleted by age", ["lb=1", "lb=; Max-Age=0"], undefined],
-  ["deleted by date", ["lb=1", "lb=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], undefined],
-  ["age goes before date", ["lb=1; Max-Age=9; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], "lb=1"],
-  ["an odd date", ["lb=1; Expires=soon"], "lb=1"],
+/** Cookies that are set over https, and the `Cookie` header of the next request. */
+const CASES: readonly (readonly [string, readonly string[], string | undefined])[] = [
+  ["no cookie is set: there is no header", [], undefined],
+  ["a value may contain =", ["lb=a=b; Path=/; HttpOnly; SameSite=None"], "lb=a=b"],
+  ["a cookie that is set again is replaced", ["lb=1", "lb=2"], "lb=2"],
+  ["a cookie without a name is ignored", ["=1", "lb"], undefined],
+  ["a cookie for its own host is sent", ["lb=1; Domain=mcp.example.com"], "lb=1"],
+  ["a cookie for a parent domain is sent", ["lb=1; Domain=.Example.com"], "lb=1"],
+  ["a cookie for another host is ignored", ["lb=1; Domain=other.example.com"], undefined],
+  ["a cookie for a domain with the same ending is ignored", ["lb=1; Domain=ple.com"], undefined],
+  ["a secure cookie is sent over https", ["lb=1; Secure"], "lb=1"],
+  ["a cookie for the path of the request is sent", ["lb=1; Path=/v1/mcp"], "lb=1"],
+  ["a cookie for another path is not sent", ["lb=1; Path=/v2"], undefined],
+  ["a cookie for a path with the same beginning is not sent", ["lb=1; Path=/v1/mc"], undefined],
+  ["cookies are sent with the longest path first", ["a=1; Path=/", "b=2; Path=/v1"], "b=2; a=1"],
+  ["a cookie is sent until its Max-Age", ["lb=1; Max-Age=60"], "lb=1"],
+  ["Max-Age=0 deletes a cookie", ["lb=1", "lb=; Max-Age=0"], undefined],
+  [
+    "a past Expires deletes a cookie",
+    ["lb=1", "lb=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"],
+    undefined,
+  ],
+  ["Max-Age takes precedence over Expires", [
+    "lb=1; Max-Age=9; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+  ], "lb=1"],
+  ["an invalid Expires is ignored", ["lb=1; Expires=soon"], "lb=1"],
 ];
 
-for (const [what, lines, header] of RULES) {
+for (const [what, lines, header] of CASES) {
   Deno.test(`[remote.cookies] ${what}`, () => {
     assert.equal(headerAfter(URL_HTTPS, ...lines), header);
   });
@@ -50,17 +56,17 @@ Deno.test("[remote.cookies] secure cookies are ignored without TLS", () => {
 
 Deno.test("[remote.cookies] cookies of the entry take precedence, and others are kept", () => {
   const jar = new CookieJar();
-  jar.keep(new Headers({ "set-cookie": "lb=theirs" }), URL_HTTP);
-  assert.equal(jar.header(URL_HTTP, "lb=ours; key=1"), "lb=ours; key=1");
-  assert.equal(jar.header(URL_HTTP, "key=1"), "key=1; lb=theirs");
+  jar.store(new Headers({ "set-cookie": "lb=theirs" }), URL_HTTP);
+  assert.equal(jar.headerFor(URL_HTTP, "lb=ours; key=1"), "lb=ours; key=1");
+  assert.equal(jar.headerFor(URL_HTTP, "key=1"), "key=1; lb=theirs");
 });
 
-Deno.test("[remote.cookies] the memory of cookies is bounded", () => {
+Deno.test("[remote.cookies] the number and the length of cookies are limited", () => {
   const jar = new CookieJar();
   for (let count = 0; count < 200; count++) {
-    jar.keep(new Headers({ "set-cookie": `c${count}=1` }), URL_HTTP);
+    jar.store(new Headers({ "set-cookie": `c${count}=1` }), URL_HTTP);
   }
-  jar.keep(new Headers({ "set-cookie": `long=${"x".repeat(5000)}` }), URL_HTTP);
+  jar.store(new Headers({ "set-cookie": `long=${"x".repeat(5000)}` }), URL_HTTP);
   assert.equal(jar.values.length, 50);
 });
 

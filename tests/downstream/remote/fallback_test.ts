@@ -4,8 +4,8 @@ import { failure, resultText } from "../../contract/scene.ts";
 import { answerText, FakeHttpServer, type RequestHandler, sendJson } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
-/** A server of the older transport that refuses messages at its url with this status. */
-function olderServer(status: number): RequestHandler {
+/** A handler that acts as a server of the older transport, which refuses messages at its url with this status. */
+function actAsOlderServer(status: number): RequestHandler {
   let stream: ServerResponse | undefined;
   return ({ method, path, message }, response) => {
     if (method === "GET" && path === "/mcp") {
@@ -28,7 +28,7 @@ function olderServer(status: number): RequestHandler {
 
 for (const status of [400, 404, 405]) {
   Deno.test(`[servers.remote-fallback] after ${status} to the first message, SSE is tried`, async () => {
-    await using server = await FakeHttpServer.start(olderServer(status));
+    await using server = await FakeHttpServer.start(actAsOlderServer(status));
     await using scene = remoteScene(server.url, { kind: "auto" });
     assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
     assert.deepEqual(
@@ -41,7 +41,7 @@ for (const status of [400, 404, 405]) {
 
 Deno.test("[servers.remote-fallback] another refusal is reported, and nothing else is tried", async () => {
   for (const status of [401, 403, 406, 500, 503]) {
-    await using server = await FakeHttpServer.start(olderServer(status));
+    await using server = await FakeHttpServer.start(actAsOlderServer(status));
     await using scene = remoteScene(server.url, { kind: "auto" });
     assert.match(await failure(scene.call("echo")), new RegExp(`answered with HTTP ${status}`));
     assert.equal(server.requests.length, 1);
@@ -69,7 +69,7 @@ Deno.test("[servers.remote-fallback] a server of neither transport is reported w
 });
 
 Deno.test("[servers.remote-fallback] with a configured type there is no fallback", async () => {
-  await using server = await FakeHttpServer.start(olderServer(405));
+  await using server = await FakeHttpServer.start(actAsOlderServer(405));
   {
     await using scene = remoteScene(server.url, { kind: "http" });
     assert.match(await failure(scene.call("echo")), /answered with HTTP 405; check its url\.$/);
@@ -96,10 +96,10 @@ Deno.test("[servers.remote-fallback] an endpoint of another origin is not used",
 
 Deno.test("[remote.session-gone] the end of the stream ends an SSE session", async () => {
   let stream: ServerResponse | undefined;
-  const older = olderServer(405);
-  await using server = await FakeHttpServer.start((asked, response, request) => {
-    if (asked.method === "GET") stream = response;
-    return older(asked, response, request);
+  const handle = actAsOlderServer(405);
+  await using server = await FakeHttpServer.start((received, response, request) => {
+    if (received.method === "GET") stream = response;
+    return handle(received, response, request);
   });
   await using scene = remoteScene(server.url, { kind: "sse" });
   await scene.call("echo");
@@ -110,8 +110,8 @@ Deno.test("[remote.session-gone] the end of the stream ends an SSE session", asy
   assert.equal(scene.taps.length, 2);
 });
 
-/** Answers to `initialize` from servers of the revision 2026-07-28. */
-const NEWER: readonly (readonly [string, number, unknown, RegExp])[] = [
+/** Answers of servers of revision 2026-07-28 to `initialize`, and the message for each. */
+const NEWER_SERVERS: readonly (readonly [string, number, unknown, RegExp])[] = [
   [
     "names what it supports",
     400,
@@ -119,7 +119,7 @@ const NEWER: readonly (readonly [string, number, unknown, RegExp])[] = [
     /: it speaks only MCP revision 2026-07-28, and this gateway speaks up to 2025-11-25\.$/,
   ],
   [
-    "misses a header",
+    "requires a header",
     400,
     { code: -32020, message: "Header mismatch: Mcp-Method required" },
     /: it speaks only newer MCP revisions, and this gateway speaks up to 2025-11-25\.$/,
@@ -132,7 +132,7 @@ const NEWER: readonly (readonly [string, number, unknown, RegExp])[] = [
   ],
 ];
 
-for (const [what, status, error, expected] of NEWER) {
+for (const [what, status, error, expected] of NEWER_SERVERS) {
   for (const kind of ["auto", "http"] as const) {
     Deno.test(`[sessions.newer-revision] ${kind}: a server that ${what} receives one request`, async () => {
       await using server = await FakeHttpServer.start(({ method, message: { id } }, response) => {

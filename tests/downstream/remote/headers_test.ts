@@ -26,7 +26,7 @@ Deno.test("[remote.headers] every request has the configured headers and those o
     if (method === "GET") assert.match(headers.accept ?? "", /text\/event-stream/);
   }
   assert.deepEqual(server.requests.map(({ method }) => method).slice(0, 2), ["POST", "POST"]);
-  // The session was ended properly, once.
+  // The session was ended once.
   assert.deepEqual(server.requests.filter(({ method }) => method === "DELETE").length, 1);
 });
 
@@ -34,8 +34,10 @@ Deno.test("[remote.headers] a server without sessions receives neither a session
   await using server = await FakeHttpServer.start(({ method, message }, response) => {
     if (method !== "POST") return false;
     if (message.method === "initialize") server.sessionIds.add("undefined");
-    const set = response.setHeader.bind(response);
-    response.setHeader = (name, value) => name === "mcp-session-id" ? response : set(name, value);
+    const setHeader = response.setHeader.bind(response);
+    response.setHeader = (name, value) => {
+      return name === "mcp-session-id" ? response : setHeader(name, value);
+    };
     return false;
   });
   {

@@ -1,4 +1,4 @@
-/** The limit of an answer of a remote server. */
+/** Tests of the size limit of answers of remote servers. */
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
@@ -10,8 +10,8 @@ import { remoteScene } from "./scene.ts";
 
 const TOO_LONG = /^Server "files" answered with more than 64 MiB, .*; ask for less\.$/;
 
-/** Writes a text again and again, until the reader is gone. */
-async function writeWithoutEnd(response: ServerResponse, text: string): Promise<void> {
+/** Writes a text repeatedly, until the connection is closed. */
+async function writeEndlessly(response: ServerResponse, text: string): Promise<void> {
   const closed = new Promise<void>((resolve) => response.on("close", () => resolve()));
   while (!response.destroyed) {
     if (response.write(text)) continue;
@@ -19,7 +19,8 @@ async function writeWithoutEnd(response: ServerResponse, text: string): Promise<
   }
 }
 
-const ENDLESS: Readonly<Record<string, readonly [type: string, begin: string]>> = {
+/** Answers without an end: the media type, and the beginning of the body. */
+const ENDLESS_ANSWERS: Readonly<Record<string, readonly [type: string, begin: string]>> = {
   "a JSON body": ["application/json", '{"jsonrpc":"2.0","id":ID,"result":{"a":"'],
   "a JSON body that begins with the result": ["application/json", '{"result":{"a":"'],
   "a body that is no message": ["text/plain", "x"],
@@ -27,17 +28,17 @@ const ENDLESS: Readonly<Record<string, readonly [type: string, begin: string]>> 
   "a comment of an event stream": ["text/event-stream", ": "],
 };
 
-for (const [what, [type, begin]] of Object.entries(ENDLESS)) {
+for (const [what, [type, begin]] of Object.entries(ENDLESS_ANSWERS)) {
   Deno.test(`[remote.max-bytes] ${what} without an end is read up to the limit`, async () => {
-    const gone = Promise.withResolvers<void>();
+    const disconnected = Promise.withResolvers<void>();
     await using server = await FakeHttpServer.start(forCalls((response, id) => {
       response.writeHead(200, { "content-type": type });
       response.write(begin.replace("ID", String(id)));
-      void writeWithoutEnd(response, "x".repeat(10_000)).then(gone.resolve);
+      void writeEndlessly(response, "x".repeat(10_000)).then(disconnected.resolve);
     }));
     await using scene = remoteScene(server.url, { maxBytes: 20_000 });
     assert.match(await failure(scene.call("echo")), TOO_LONG);
-    await soon("the end of the connection", gone.promise);
+    await soon("the end of the connection", disconnected.promise);
     server.handler = () => {};
     assert.match(resultText(await scene.call("echo")), /called echo/);
   });
@@ -47,7 +48,7 @@ Deno.test("[remote.max-bytes] a tool list without an end is not a server that do
   await using server = await FakeHttpServer.start(({ message }, response) => {
     if (message.method !== "tools/list") return false;
     response.writeHead(200, { "content-type": "application/json" });
-    void writeWithoutEnd(response, "[".repeat(10_000));
+    void writeEndlessly(response, "[".repeat(10_000));
     return true;
   });
   await using scene = remoteScene(server.url, { maxBytes: 20_000 });
@@ -65,7 +66,7 @@ Deno.test("[remote.max-bytes] a message without an end ends the session of the o
     if (message.method !== "initialize") return false;
     response.writeHead(202).end();
     stream?.write("data: ");
-    if (stream !== undefined) void writeWithoutEnd(stream, "x".repeat(10_000));
+    if (stream !== undefined) void writeEndlessly(stream, "x".repeat(10_000));
     return true;
   });
   await using scene = remoteScene(server.url, { kind: "sse", maxBytes: 20_000 });
@@ -78,10 +79,10 @@ Deno.test("[remote.max-bytes] a message without an end ends the session of the o
 Deno.test("[remote.max-bytes] a compressed answer is read up to the limit", async () => {
   const megabyte = new Uint8Array(2 ** 20);
   const zeros = ReadableStream.from(Array.from({ length: 80 }, () => megabyte));
-  const bomb = await new Response(zeros.pipeThrough(new CompressionStream("gzip"))).bytes();
+  const compressed = await new Response(zeros.pipeThrough(new CompressionStream("gzip"))).bytes();
   await using server = await FakeHttpServer.start(forCalls((response) => {
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
-    response.writeHead(200, headers).end(bomb);
+    response.writeHead(200, headers).end(compressed);
   }));
   await using scene = remoteScene(server.url);
   assert.match(await failure(scene.call("echo")), TOO_LONG);
@@ -93,9 +94,9 @@ Deno.test("[remote.max-bytes] the kept part of a compressed answer takes no more
     return true;
   });
   const { body } = await fetch(server.url);
-  let kept = 0;
-  for await (const chunk of body ?? []) kept += compactBytes(chunk).buffer.byteLength;
-  assert.ok(kept <= 2 * 2 ** 20, `${kept} bytes are kept`);
+  let keptBytes = 0;
+  for await (const chunk of body ?? []) keptBytes += compactBytes(chunk).buffer.byteLength;
+  assert.ok(keptBytes <= 2 * 2 ** 20, `${keptBytes} bytes are kept`);
 });
 
 Deno.test("[remote.max-bytes] a compressed answer that is decoded is not called unreadable", async () => {

@@ -5,7 +5,7 @@ import { until } from "../../contract/seen.ts";
 import { FakeHttpServer } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
-/** A port that nobody listens on. */
+/** Returns a port on which nothing listens. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
@@ -42,7 +42,7 @@ Deno.test("[errors.unreachable] Deno's connection errors are reported in plain w
   );
   assert.equal(
     describe("tcp connect error: Network is unreachable (os error 101)"),
-    "there is no way to host.example through the network",
+    "the network has no route to host.example",
   );
   assert.match(
     describe("unexpected eof while tunneling"),
@@ -88,16 +88,16 @@ Deno.test("[servers.connect-timeout] a server that accepts connections and never
 });
 
 Deno.test("[remote.no-leak] a cancelled call closes its socket", async () => {
-  let held = 0;
+  let heldCalls = 0;
   await using server = await FakeHttpServer.start(({ message }) =>
-    message.method === "tools/call" && ++held > 0
+    message.method === "tools/call" && ++heldCalls > 0
   );
   await using scene = remoteScene(server.url);
   await scene.listTools();
   const controller = new AbortController();
   const calls = [1, 2, 3].map(() => scene.call("echo", { signal: controller.signal }));
   for (const call of calls) call.catch(() => {});
-  await until(() => held === 3);
+  await until(() => heldCalls === 3);
   controller.abort(new Error("enough"));
   for (const call of calls) await assert.rejects(call, /enough/);
   await until(() => server.countRequests("notifications/cancelled") === 3);
@@ -119,7 +119,7 @@ Deno.test("[remote.no-leak] after closing, no connection is left even if the ser
   await using scene = remoteScene(server.url);
   await scene.listTools();
   server.handler = ({ method }, response) => {
-    // It keeps the standalone stream open, and does not answer the end of the session.
+    // The server keeps the standalone stream open, and does not answer the end of the session.
     if (method === "GET") response.writeHead(200, { "content-type": "text/event-stream" });
     return true;
   };
@@ -127,8 +127,8 @@ Deno.test("[remote.no-leak] after closing, no connection is left even if the ser
   await until(() => server.countRequests("tools/call") === 1);
   const started = performance.now();
   await scene.server.close(0, { ...GRACE_PERIODS, inputMs: 300 });
-  const took = performance.now() - started;
-  assert.ok(took >= 250 && took < 2500, `${took} ms`);
+  const tookMs = performance.now() - started;
+  assert.ok(tookMs >= 250 && tookMs < 2500, `${tookMs} ms`);
   await call;
   assert.ok(server.requests.some(({ method }) => method === "DELETE"));
   await until(() => server.sockets.size === 0);

@@ -31,9 +31,9 @@ Deno.test("[remote.redirects] a redirect within the origin is followed if it kee
     });
     await using scene = remoteScene(server.url, { headers: HEADERS });
     assert.match(resultText(await scene.call("echo")), /called echo/);
-    const there = server.requests.filter(({ path }: ReceivedRequest) => path === "/mcp/");
-    assert.ok(there.every(({ headers }) => headers["x-key"] === HEADERS["X-Key"]));
-    assert.equal(there.filter(({ message }) => message.method === "tools/call").length, 1);
+    const redirected = server.requests.filter(({ path }: ReceivedRequest) => path === "/mcp/");
+    assert.ok(redirected.every(({ headers }) => headers["x-key"] === HEADERS["X-Key"]));
+    assert.equal(redirected.filter(({ message }) => message.method === "tools/call").length, 1);
   }
 });
 
@@ -69,7 +69,7 @@ Deno.test("[remote.redirects] a redirect loop is an error", async () => {
 });
 
 /** Redirects that cannot be followed, and the message for each. */
-const NOWHERE: Readonly<Record<string, readonly [string | undefined, RegExp]>> = {
+const UNUSABLE_REDIRECTS: Readonly<Record<string, readonly [string | undefined, RegExp]>> = {
   "a file": [
     "file:///etc/passwd",
     /redirects \(HTTP 307\) to a file: address, which the gateway does not follow/,
@@ -82,7 +82,7 @@ const NOWHERE: Readonly<Record<string, readonly [string | undefined, RegExp]>> =
   ],
 };
 
-for (const [what, [location, expected]] of Object.entries(NOWHERE)) {
+for (const [what, [location, expected]] of Object.entries(UNUSABLE_REDIRECTS)) {
   Deno.test(`[remote.redirects] a redirect to ${what} is reported`, async () => {
     await using server = await FakeHttpServer.start((_, response) => {
       response.writeHead(307, location === undefined ? {} : { location }).end();

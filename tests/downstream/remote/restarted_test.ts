@@ -12,64 +12,72 @@ import {
 } from "./fake_http_server.ts";
 import { remoteScene } from "./scene.ts";
 
-/** Answers a message whose session the server has forgotten. */
+/** Answers a message of a session that the server does not know. */
 type Refusal = (response: ServerResponse, message: Message) => void;
 
-function rpc(status: number, message: string, code = -32000): Refusal {
+/** Refuses with a JSON-RPC error. */
+function refuseWithError(status: number, message: string, code = -32000): Refusal {
   return (response) => {
     sendJson(response, { jsonrpc: "2.0", id: null, error: { code, message } }, status);
   };
 }
 
-function body(status: number, type: string, text: string): Refusal {
+/** Refuses with a body. */
+function refuseWithBody(status: number, type: string, text: string): Refusal {
   return (response) => {
     response.writeHead(status, type === "" ? {} : { "content-type": type }).end(text);
   };
 }
 
-/** Answers of such servers; `sent again` if the answer shows that the call was not executed. */
+/** Refusals of such servers, and the outcome: `sent again` if a refusal shows that the call did not run. */
 const REFUSALS: Readonly<Record<string, readonly [Refusal, "sent again" | "failed"]>> = {
   "400 Server not initialized (TypeScript SDK)": [
-    rpc(400, "Bad Request: Server not initialized"),
+    refuseWithError(400, "Bad Request: Server not initialized"),
     "sent again",
   ],
   "400 Mcp-Session-Id header is required (TypeScript SDK)": [
-    rpc(400, "Bad Request: Mcp-Session-Id header is required"),
+    refuseWithError(400, "Bad Request: Mcp-Session-Id header is required"),
     "sent again",
   ],
   "400 No valid session ID (examples of the SDK)": [
-    rpc(400, "Bad Request: No valid session ID provided"),
+    refuseWithError(400, "Bad Request: No valid session ID provided"),
     "sent again",
   ],
   "400 Missing session ID (Python SDK)": [
-    rpc(400, "Bad Request: Missing session ID", -32600),
+    refuseWithError(400, "Bad Request: Missing session ID", -32600),
     "sent again",
   ],
-  "400 Invalid session ID": [rpc(400, "Invalid session ID"), "sent again"],
-  "400 Invalid or expired session ID": [rpc(400, "Invalid or expired session ID"), "sent again"],
-  "400 Unknown session": [rpc(400, "Unknown session"), "sent again"],
-  "400 No active session": [rpc(400, "No active session"), "sent again"],
-  "400 Session ID does not exist": [rpc(400, "Session ID abc does not exist"), "sent again"],
-  "400 with an error of its own": [
-    body(400, "application/json", '{"error":"Session not found"}'),
+  "400 Invalid session ID": [refuseWithError(400, "Invalid session ID"), "sent again"],
+  "400 Invalid or expired session ID": [
+    refuseWithError(400, "Invalid or expired session ID"),
     "sent again",
   ],
-  "400 with a message of its own": [
-    body(400, "application/json", '{"message":"Session not found"}'),
+  "400 Unknown session": [refuseWithError(400, "Unknown session"), "sent again"],
+  "400 No active session": [refuseWithError(400, "No active session"), "sent again"],
+  "400 Session ID does not exist": [
+    refuseWithError(400, "Session ID abc does not exist"),
     "sent again",
   ],
-  "400 as text": [body(400, "text/plain", "Session not found"), "sent again"],
-  "400 as a page": [body(400, "text/html", "<h1>Bad Request</h1>"), "sent again"],
-  "400 with nothing": [body(400, "", ""), "sent again"],
-  "404 as JSON-RPC": [rpc(404, "Session not found", -32001), "sent again"],
-  "404 as a page": [body(404, "text/html", "<h1>Not Found</h1>"), "sent again"],
-  "404 with nothing": [body(404, "", ""), "sent again"],
-  "410": [body(410, "text/plain", "Gone"), "sent again"],
-  "409": [body(409, "application/json", '{"detail":"no session"}'), "failed"],
-  "422": [body(422, "application/json", '{"detail":"session"}'), "failed"],
-  "500 Session not found": [rpc(500, "Session not found"), "failed"],
-  "500 as text": [body(500, "text/plain", "Internal Server Error"), "failed"],
-  "502 of a balancer that lost the server": [body(502, "text/html", "<h1>Oh</h1>"), "failed"],
+  "400 with a JSON error": [
+    refuseWithBody(400, "application/json", '{"error":"Session not found"}'),
+    "sent again",
+  ],
+  "400 with a JSON message": [
+    refuseWithBody(400, "application/json", '{"message":"Session not found"}'),
+    "sent again",
+  ],
+  "400 as text": [refuseWithBody(400, "text/plain", "Session not found"), "sent again"],
+  "400 as a page": [refuseWithBody(400, "text/html", "<h1>Bad Request</h1>"), "sent again"],
+  "400 with nothing": [refuseWithBody(400, "", ""), "sent again"],
+  "404 as JSON-RPC": [refuseWithError(404, "Session not found", -32001), "sent again"],
+  "404 as a page": [refuseWithBody(404, "text/html", "<h1>Not Found</h1>"), "sent again"],
+  "404 with nothing": [refuseWithBody(404, "", ""), "sent again"],
+  "410": [refuseWithBody(410, "text/plain", "Gone"), "sent again"],
+  "409": [refuseWithBody(409, "application/json", '{"detail":"no session"}'), "failed"],
+  "422": [refuseWithBody(422, "application/json", '{"detail":"session"}'), "failed"],
+  "500 Session not found": [refuseWithError(500, "Session not found"), "failed"],
+  "500 as text": [refuseWithBody(500, "text/plain", "Internal Server Error"), "failed"],
+  "502 of a load balancer": [refuseWithBody(502, "text/html", "<h1>Oh</h1>"), "failed"],
   "200 with -32600": [
     (response, { id }) => {
       const error = { code: -32600, message: "Invalid Request" };
@@ -77,7 +85,10 @@ const REFUSALS: Readonly<Record<string, readonly [Refusal, "sent again" | "faile
     },
     "failed",
   ],
-  "200 with -32600 that names no request": [rpc(200, "Invalid Request", -32600), "failed"],
+  "200 with -32600 that names no request": [
+    refuseWithError(200, "Invalid Request", -32600),
+    "failed",
+  ],
   "200 with -32000 Session not found": [
     (response, { id }) => {
       sendJson(response, { jsonrpc: "2.0", id, error: { code: -32000, message: "No session" } });
@@ -92,14 +103,14 @@ const REFUSALS: Readonly<Record<string, readonly [Refusal, "sent again" | "faile
     "failed",
   ],
   "an empty stream of events": [(response) => void sendStream(response), "failed"],
-  "202 without an answer": [body(202, "", ""), "failed"],
+  "202 without an answer": [refuseWithBody(202, "", ""), "failed"],
   "a connection that closes": [(response) => void response.socket?.destroy(), "failed"],
 };
 
-const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
+const ECHO_RESULT = '{"content":[{"type":"text","text":"called echo"}]}';
 
-for (const [what, [refuse, outcome]] of Object.entries(REFUSALS)) {
-  Deno.test(`[remote.restarted] ${what}: 16 calls share one new session, none runs twice`, async () => {
+for (const [refusal, [refuse, outcome]] of Object.entries(REFUSALS)) {
+  Deno.test(`[remote.restarted] ${refusal}: 16 calls share one new session, none runs twice`, async () => {
     let isForgotten = false;
     await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       const session = headers["mcp-session-id"];
@@ -123,28 +134,28 @@ for (const [what, [refuse, outcome]] of Object.entries(REFUSALS)) {
       if (outcome === "sent again") {
         assert.deepEqual(sentTo(index), ["session-1", "session-2"]);
         assert.ok(call.status === "fulfilled", call.status === "rejected" ? call.reason : "");
-        assert.equal(resultText(call.value), CALLED);
+        assert.equal(resultText(call.value), ECHO_RESULT);
       } else {
-        // The call may have been executed.
+        // The call may have run.
         assert.deepEqual(sentTo(index), ["session-1"]);
         assert.ok(call.status === "rejected" && call.reason instanceof DownstreamError);
         assert.equal(call.reason.code, "SERVER_UNAVAILABLE");
       }
     }
-    assert.equal(resultText(await scene.call("echo")), CALLED);
+    assert.equal(resultText(await scene.call("echo")), ECHO_RESULT);
     assert.equal(server.countRequests("initialize"), 2);
     assert.ok(server.countRequests("ping") <= 3, `${server.countRequests("ping")} pings`);
     assert.equal(scene.server.status().sessions, 1);
   });
 }
 
-Deno.test("[remote.restarted] the error says that a call may have been executed", async () => {
+Deno.test("[remote.restarted] the error says that the call may have been carried out", async () => {
   let isForgotten = false;
   await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
       return false;
     }
-    rpc(500, "Session not found")(response, message);
+    refuseWithError(500, "Session not found")(response, message);
     return true;
   });
   await using scene = remoteScene(server.url);
@@ -167,7 +178,7 @@ for (const tool of ["read", "put"]) {
     await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       const session = headers["mcp-session-id"];
       if (!isForgotten || method !== "POST" || session !== "session-1") return false;
-      rpc(500, "Session not found")(response, message);
+      refuseWithError(500, "Session not found")(response, message);
       return true;
     });
     await using scene = remoteScene(server.url);
@@ -202,7 +213,7 @@ Deno.test("[remote.restarted] the tool list is requested again after any refusal
 Deno.test("[remote.restarted] a server that fails only calls keeps its session", async () => {
   await using server = await FakeHttpServer.start(({ message }, response) => {
     if (message.method !== "tools/call") return false;
-    rpc(500, "session store is full")(response, message);
+    refuseWithError(500, "session store is full")(response, message);
     return true;
   });
   await using scene = remoteScene(server.url);
@@ -238,7 +249,7 @@ Deno.test("[remote.restarted] a server that refuses every ping is checked by lis
   await using scene = remoteScene(server.url);
   await scene.call("echo");
   isForgotten = true;
-  assert.equal(resultText(await scene.call("echo")), CALLED);
+  assert.equal(resultText(await scene.call("echo")), ECHO_RESULT);
   assert.equal(server.countRequests("initialize"), 2);
 });
 
@@ -252,7 +263,7 @@ Deno.test("[remote.restarted] while no new session can be opened, the old one is
   isDown = true;
   await assert.rejects(scene.call("echo"), /HTTP 502; the server behind it seems to be down\.$/);
   isDown = false;
-  assert.equal(resultText(await scene.call("echo")), CALLED);
+  assert.equal(resultText(await scene.call("echo")), ECHO_RESULT);
   const last = server.requests.at(-1);
   assert.equal(last?.headers["mcp-session-id"], "session-1");
 });
@@ -262,7 +273,7 @@ for (const isolation of ["shared", "session", "agent", "call"] as const) {
     const forgotten = new Set<string>();
     await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       if (method !== "POST" || !forgotten.has(headers["mcp-session-id"] ?? "")) return false;
-      rpc(400, "Bad Request: Server not initialized")(response, message);
+      refuseWithError(400, "Bad Request: Server not initialized")(response, message);
       return true;
     });
     await using scene = remoteScene(server.url, { options: { isolation } });
@@ -271,7 +282,7 @@ for (const isolation of ["shared", "session", "agent", "call"] as const) {
     const before = server.countRequests("initialize");
     for (const session of server.sessionIds) forgotten.add(session);
     const calls = agents.flatMap((by) => [scene.call("echo", { by }), scene.call("echo", { by })]);
-    for (const call of calls) assert.equal(resultText(await call), CALLED);
+    for (const call of calls) assert.equal(resultText(await call), ECHO_RESULT);
     const expected = { shared: 2, session: 2, agent: 4, call: before + 4 }[isolation];
     assert.equal(server.countRequests("initialize"), expected);
     if (isolation !== "call") assert.equal(scene.server.status().sessions, before);
@@ -279,12 +290,12 @@ for (const isolation of ["shared", "session", "agent", "call"] as const) {
 }
 
 for (const status of [400, 404, 500]) {
-  Deno.test(`[remote.restarted] SSE: an endpoint that answers ${status} while its stream is open`, async () => {
-    let opened = 0;
+  Deno.test(`[remote.restarted] SSE: a session is replaced whose endpoint answers ${status} while its stream is open`, async () => {
+    let streamCount = 0;
     const streams = new Map<string, ServerResponse>();
     await using server = await FakeHttpServer.start(({ method, path, message }, response) => {
       if (method === "GET") {
-        const id = `/messages?session=${++opened}`;
+        const id = `/messages?session=${++streamCount}`;
         response.writeHead(200, { "content-type": "text/event-stream" });
         response.write(`event: endpoint\ndata: ${id}\n\n`);
         streams.set(id, response);
@@ -298,7 +309,7 @@ for (const status of [400, 404, 500]) {
         ? { protocolVersion: "2024-11-05", capabilities: {} }
         : message.method === "tools/list"
         ? { tools: [{ name: "echo" }] }
-        : JSON.parse(CALLED);
+        : JSON.parse(ECHO_RESULT);
       stream.write(`data: ${answerText(message, result)}\n\n`);
       return true;
     });
@@ -310,19 +321,21 @@ for (const status of [400, 404, 500]) {
     for (const { status: outcome } of settled) {
       assert.equal(outcome, isSentAgain ? "fulfilled" : "rejected");
     }
-    assert.equal(resultText(await scene.call("echo")), CALLED);
-    assert.equal(opened, 2);
+    assert.equal(resultText(await scene.call("echo")), ECHO_RESULT);
+    assert.equal(streamCount, 2);
   });
 }
 
-for (const how of ["does not answer", "refuses"]) {
-  Deno.test(`[remote.restarted] after a call without an answer, a session whose ping the server ${how} is replaced`, async () => {
+for (const reaction of ["does not answer", "refuses"]) {
+  Deno.test(`[remote.restarted] after a call without an answer, a session whose ping the server ${reaction} is replaced`, async () => {
     let isForgotten = false;
     await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
         return false;
       }
-      if (how === "refuses" && message.method === "ping") rpc(400, "No session")(response, message);
+      if (reaction === "refuses" && message.method === "ping") {
+        refuseWithError(400, "No session")(response, message);
+      }
       return true;
     });
     await using scene = remoteScene(server.url, { options: { callTimeoutMs: 100 }, pingMs: 100 });
@@ -330,7 +343,7 @@ for (const how of ["does not answer", "refuses"]) {
     isForgotten = true;
     await assert.rejects(scene.call("echo"), { code: "TIMEOUT" });
     await until(() => scene.server.status().sessions === 0);
-    assert.equal(resultText(await scene.call("echo")), CALLED);
+    assert.equal(resultText(await scene.call("echo")), ECHO_RESULT);
     assert.equal(server.countRequests("initialize"), 2);
     assert.equal(server.countRequests("tools/call"), 2);
   });

@@ -12,7 +12,7 @@ import {
   CallToolRequestSchema,
   ListToolsRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import { createHttpServer } from "./sdk_http.ts";
+import { startSdkServer } from "./sdk_http.ts";
 
 /** A server of either SDK. */
 export interface SdkServer extends AsyncDisposable {
@@ -20,24 +20,24 @@ export interface SdkServer extends AsyncDisposable {
   /** Open sessions. */
   readonly sessions: ReadonlyMap<string, unknown>;
   /** Forgets all sessions, like a restarted server. */
-  forget(): void;
+  forgetSessions(): void;
   /** Notifies every client that the tools have changed. */
   notifyChange(): Promise<void>;
 }
 
-/** The used part of the old SDK's tool context; Deno loses some of its types. */
-interface OldExtra {
+/** The part of the old SDK's tool context that is used here; Deno does not see all of its types. */
+interface OldToolContext {
   readonly requestId: string | number;
   sendNotification(notification: { method: string; params: object }): Promise<void>;
   closeSSEStream?(): void;
 }
 
-/** Operations of a tool, equal for both SDKs. */
-interface Tooling {
-  progress(token: unknown): Promise<void>;
-  ask(message: string): Promise<unknown>;
+/** Operations that a tool needs, the same for both SDKs. */
+interface ToolOperations {
+  reportProgress(token: unknown): Promise<void>;
+  elicit(message: string): Promise<unknown>;
   /** Ends the stream of the call; the call continues. */
-  breakOff(): void;
+  endStream(): void;
 }
 
 const TOOLS = ["progress", "ask", "resumed", "plain"].map((name) => {
@@ -50,17 +50,17 @@ const INFO = { name: "sdk", version: "1" };
 async function runTool(
   name: string,
   token: unknown,
-  tooling: Tooling,
+  operations: ToolOperations,
 ): Promise<{ content: { type: "text"; text: string }[] }> {
   let text = name;
-  if (name === "progress") await tooling.progress(token);
-  if (name === "ask") text = JSON.stringify(await tooling.ask("Your name?"));
-  if (name === "resumed") tooling.breakOff();
+  if (name === "progress") await operations.reportProgress(token);
+  if (name === "ask") text = JSON.stringify(await operations.elicit("Your name?"));
+  if (name === "resumed") operations.endStream();
   return { content: [{ type: "text", text }] };
 }
 
 /** Stores events, so that streams can be resumed. */
-class Events {
+class EventStore {
   readonly #events: { id: string; stream: string; message: never }[] = [];
 
   storeEvent(stream: string, message: unknown): Promise<string> {
@@ -73,9 +73,9 @@ class Events {
     last: string,
     { send }: { send: (id: string, message: never) => Promise<void> },
   ): Promise<string> {
-    const at = this.#events.findIndex(({ id }) => id === last);
-    const stream = this.#events[at]?.stream ?? "";
-    for (const event of this.#events.slice(at + 1)) {
+    const index = this.#events.findIndex(({ id }) => id === last);
+    const stream = this.#events[index]?.stream ?? "";
+    for (const event of this.#events.slice(index + 1)) {
       const isEmpty = Object.keys(event.message).length === 0;
       if (event.stream === stream && !isEmpty) await send(event.id, event.message);
     }
@@ -83,79 +83,79 @@ class Events {
   }
 }
 
-function oldServer(): OldServer {
+function createOldServer(): OldServer {
   const server = new OldServer(INFO, { capabilities: CAPABILITIES });
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: TOOLS }));
   server.setRequestHandler(
     CallToolRequestSchema,
-    async ({ params }: CallToolRequest, extra: OldExtra) => {
+    async ({ params }: CallToolRequest, extra: OldToolContext) => {
       return await runTool(params.name, params._meta?.progressToken, {
-        progress: (token) => {
+        reportProgress: (token) => {
           const step = { progressToken: token, progress: 1, total: 2 };
           return extra.sendNotification({ method: "notifications/progress", params: step });
         },
-        ask: (message) => {
+        elicit: (message) => {
           const requestedSchema = { type: "object" as const, properties: {} };
           return server.elicitInput({ message, requestedSchema }, {
             relatedRequestId: extra.requestId,
           });
         },
-        breakOff: () => extra.closeSSEStream?.(),
+        endStream: () => extra.closeSSEStream?.(),
       });
     },
   );
   return server;
 }
 
-function newServer(): NewServer {
+function createNewServer(): NewServer {
   const server = new NewServer(INFO, { capabilities: CAPABILITIES });
   server.setRequestHandler("tools/list", () => ({ tools: TOOLS }));
   server.setRequestHandler("tools/call", async ({ params }, context) => {
     return await runTool(params.name, params._meta?.progressToken, {
-      progress: (token) => {
+      reportProgress: (token) => {
         const progressToken = token as string;
         const step = { progressToken, progress: 1, total: 2 };
         return context.mcpReq.notify({ method: "notifications/progress", params: step });
       },
-      ask: (message) => {
+      elicit: (message) => {
         const requestedSchema = { type: "object" as const, properties: {} };
         return context.mcpReq.elicitInput({ message, requestedSchema });
       },
-      breakOff: () => context.http?.closeSSE?.(),
+      endStream: () => context.http?.closeSSE?.(),
     });
   });
   return server;
 }
 
-/** Behaviour of a server for unknown sessions. */
+/** Options of a server. */
 export interface SdkOptions {
-  /** Whether the uninitialized transport of the SDK answers. Otherwise the status is 404. */
-  readonly leavesUnknown?: boolean;
+  /** Whether a new transport of the SDK answers messages of unknown sessions. Default: they get 404. */
+  readonly letsSdkRefuse?: boolean;
 }
 
-/** Streamable HTTP with the SDK of the first generation. */
-export async function startOld({ leavesUnknown = false }: SdkOptions = {}): Promise<SdkServer> {
+/** Starts a server with SDK 1 over Streamable HTTP. */
+export async function startOldSdk({ letsSdkRefuse = false }: SdkOptions = {}): Promise<SdkServer> {
   const sessions = new Map<
     string,
     { server: OldServer; transport: StreamableHTTPServerTransport }
   >();
   const http = createServer(async (request, response) => {
     const id = request.headers["mcp-session-id"];
-    const known = sessions.get(String(id));
-    if (known !== undefined) return await known.transport.handleRequest(request, response);
-    if (id !== undefined && !leavesUnknown) return void response.writeHead(404).end();
+    const session = sessions.get(String(id));
+    if (session !== undefined) return await session.transport.handleRequest(request, response);
+    if (id !== undefined && !letsSdkRefuse) return void response.writeHead(404).end();
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: () => crypto.randomUUID(),
-      eventStore: new Events(),
+      eventStore: new EventStore(),
       retryInterval: 20,
       onsessioninitialized: (opened: string) => void sessions.set(opened, { server, transport }),
       onsessionclosed: (closed: string) => void sessions.delete(closed),
     });
-    const server = oldServer();
+    const server = createOldServer();
     await server.connect(transport as Parameters<OldServer["connect"]>[0]);
     await transport.handleRequest(request, response);
   });
-  return await createHttpServer(
+  return await startSdkServer(
     http,
     sessions,
     "/mcp",
@@ -163,24 +163,24 @@ export async function startOld({ leavesUnknown = false }: SdkOptions = {}): Prom
   );
 }
 
-/** The older transport, with the same SDK. */
-export async function startOldSse(): Promise<SdkServer> {
+/** Starts a server with SDK 1 over SSE, the older transport. */
+export async function startOldSdkSse(): Promise<SdkServer> {
   const sessions = new Map<string, { server: OldServer; transport: SSEServerTransport }>();
   const http = createServer(async (request, response) => {
     const url = new URL(request.url ?? "", "http://localhost");
     if (request.method === "GET" && url.pathname === "/sse") {
       const transport = new SSEServerTransport("/messages", response);
-      const server = oldServer();
+      const server = createOldServer();
       sessions.set(transport.sessionId, { server, transport });
-      // Not on the response: on a reused connection, Deno does not report its end.
+      // The socket reports the end; on a reused connection, Deno does not report it on the response.
       request.socket.on("close", () => sessions.delete(transport.sessionId));
       return await server.connect(transport);
     }
-    const known = sessions.get(url.searchParams.get("sessionId") ?? "");
-    if (known === undefined) return void response.writeHead(404).end();
-    await known.transport.handlePostMessage(request, response);
+    const session = sessions.get(url.searchParams.get("sessionId") ?? "");
+    if (session === undefined) return void response.writeHead(404).end();
+    await session.transport.handlePostMessage(request, response);
   });
-  return await createHttpServer(
+  return await startSdkServer(
     http,
     sessions,
     "/sse",
@@ -188,33 +188,33 @@ export async function startOldSse(): Promise<SdkServer> {
   );
 }
 
-/** Streamable HTTP with the SDK of the second generation. */
-export async function startNew({ leavesUnknown = false }: SdkOptions = {}): Promise<SdkServer> {
+/** Starts a server with SDK 2 over Streamable HTTP. */
+export async function startNewSdk({ letsSdkRefuse = false }: SdkOptions = {}): Promise<SdkServer> {
   type Session = { server: NewServer; transport: WebStandardStreamableHTTPServerTransport };
   const sessions = new Map<string, Session>();
   const abort = new AbortController();
   const options = { hostname: "127.0.0.1", port: 0, signal: abort.signal, onListen: () => {} };
   const http = Deno.serve(options, async (request) => {
     const id = request.headers.get("mcp-session-id");
-    const known = sessions.get(id ?? "");
-    if (known !== undefined) return await known.transport.handleRequest(request);
-    if (id !== null && !leavesUnknown) return new Response(null, { status: 404 });
+    const session = sessions.get(id ?? "");
+    if (session !== undefined) return await session.transport.handleRequest(request);
+    if (id !== null && !letsSdkRefuse) return new Response(null, { status: 404 });
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => crypto.randomUUID(),
-      eventStore: new Events(),
+      eventStore: new EventStore(),
       retryInterval: 20,
       keepAliveMs: 0,
       onsessioninitialized: (opened) => void sessions.set(opened, { server, transport }),
       onsessionclosed: (closed) => void sessions.delete(closed),
     });
-    const server = newServer();
+    const server = createNewServer();
     await server.connect(transport);
     return await transport.handleRequest(request);
   });
   return {
     url: `http://127.0.0.1:${http.addr.port}/mcp`,
     sessions,
-    forget: () => sessions.clear(),
+    forgetSessions: () => sessions.clear(),
     notifyChange: async () => {
       for (const { server } of sessions.values()) await server.sendToolListChanged();
     },

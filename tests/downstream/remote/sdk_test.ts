@@ -4,13 +4,13 @@ import { resultText } from "../../contract/scene.ts";
 import type { Fields } from "../../contract/scripted_server.ts";
 import { until } from "../../contract/seen.ts";
 import { remoteScene } from "./scene.ts";
-import { startNew, startOld, startOldSse } from "./sdk_servers.ts";
+import { startNewSdk, startOldSdk, startOldSdkSse } from "./sdk_servers.ts";
 
 const SERVERS = [
-  ["SDK 1.32", "http", startOld],
-  ["SDK 2.4", "http", startNew],
-  ["SDK 1.32 over SSE", "sse", startOldSse],
-  ["SDK 1.32 over SSE, found out", "auto", startOldSse],
+  ["SDK 1.32", "http", startOldSdk],
+  ["SDK 2.4", "http", startNewSdk],
+  ["SDK 1.32 over SSE", "sse", startOldSdkSse],
+  ["SDK 1.32 over SSE, detected", "auto", startOldSdkSse],
 ] as const;
 
 for (const [name, kind, start] of SERVERS) {
@@ -24,14 +24,14 @@ for (const [name, kind, start] of SERVERS) {
 
       const steps: Fields[] = [];
       const onProgress = (step: Fields): void => void steps.push(step);
-      const done = await scene.call("progress", { onProgress });
-      assert.equal(resultText(done), '{"content":[{"type":"text","text":"progress"}]}');
+      const answer = await scene.call("progress", { onProgress });
+      assert.equal(resultText(answer), '{"content":[{"type":"text","text":"progress"}]}');
       assert.deepEqual(steps.map(({ progress, total }) => [progress, total]), [[1, 2]]);
 
       const reply = { action: "accept", content: { name: "Ada" } };
       scene.client.answer = () => Promise.resolve(resultReply(reply));
-      const asked = resultText(await scene.call("ask"));
-      assert.deepEqual(JSON.parse(JSON.parse(asked).content[0].text), reply);
+      const elicited = resultText(await scene.call("ask"));
+      assert.deepEqual(JSON.parse(JSON.parse(elicited).content[0].text), reply);
       assert.equal((await scene.client.received.take()).params.message, "[files] Your name?");
 
       assert.match(resultText(await scene.call("resumed")), /resumed/);
@@ -47,29 +47,29 @@ for (const [name, kind, start] of SERVERS) {
       assert.deepEqual(scene.log, []);
       assert.equal(scene.taps.length, 1);
     }
-    // The server was notified of the end, or detected it.
+    // The server was notified of the end of the session, or detected it.
     await until(() => sdk.sessions.size === 0);
   });
 }
 
-for (const [name, start] of [["SDK 1.32", startOld], ["SDK 2.4", startNew]] as const) {
+for (const [name, start] of [["SDK 1.32", startOldSdk], ["SDK 2.4", startNewSdk]] as const) {
   Deno.test(`[remote.session-gone] ${name}: a restarted server is used again`, async () => {
     await using sdk = await start();
     await using scene = remoteScene(sdk.url);
     assert.match(resultText(await scene.call("plain")), /plain/);
-    sdk.forget();
+    sdk.forgetSessions();
     const calls = [1, 2, 3].map(() => scene.call("plain"));
     for (const call of calls) assert.match(resultText(await call), /plain/);
     assert.equal(sdk.sessions.size, 1);
   });
 }
 
-for (const [name, start] of [["SDK 1.32", startOld], ["SDK 2.4", startNew]] as const) {
+for (const [name, start] of [["SDK 1.32", startOldSdk], ["SDK 2.4", startNewSdk]] as const) {
   Deno.test(`[remote.restarted] ${name}: the SDK's own answer after a restart leads to a new session`, async () => {
-    await using sdk = await start({ leavesUnknown: true });
+    await using sdk = await start({ letsSdkRefuse: true });
     await using scene = remoteScene(sdk.url);
     assert.match(resultText(await scene.call("plain")), /plain/);
-    sdk.forget();
+    sdk.forgetSessions();
     const calls = Array.from({ length: 16 }, () => scene.call("plain"));
     for (const call of calls) assert.match(resultText(await call), /plain/);
     assert.equal(sdk.sessions.size, 1);

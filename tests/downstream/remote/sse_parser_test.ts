@@ -2,24 +2,26 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type SseEvent, SseParser } from "../../../src/downstream/remote/sse_parser.ts";
 
-function split(chunks: readonly (string | Uint8Array)[], maxBytes = 1000): SseEvent[] {
+/** Parses chunks, and returns the events. */
+function parse(chunks: readonly (string | Uint8Array)[], maxBytes = 1000): SseEvent[] {
   const events: SseEvent[] = [];
-  const splitter = new SseParser(maxBytes, (event) => events.push(event));
+  const parser = new SseParser(maxBytes, (event) => events.push(event));
   const encoder = new TextEncoder();
   for (const chunk of chunks) {
-    splitter.push(typeof chunk === "string" ? encoder.encode(chunk) : chunk);
+    parser.push(typeof chunk === "string" ? encoder.encode(chunk) : chunk);
   }
   return events;
 }
 
-function texts(events: readonly SseEvent[]): (string | undefined)[] {
+/** Returns the data of the events. */
+function dataOf(events: readonly SseEvent[]): (string | undefined)[] {
   return events.map(({ data }) => data !== undefined && "text" in data ? data.text : undefined);
 }
 
-Deno.test("[remote.answers] events are split as the standard says", () => {
+Deno.test("[remote.answers] events are parsed as the standard requires", () => {
   const stream = "\ufeff: comment\nevent: hello\nid: 1\nretry: 250\ndata: a\ndata:b\ndata:  c\n\n" +
     "data\n\nid: 2\nid: 3\\0\nretry: soon\nunknown: x\n\nevent: only\n\ndata: unfinished\n";
-  assert.deepEqual(split([stream.replace("3\\0", "3\0")]), [
+  assert.deepEqual(parse([stream.replace("3\\0", "3\0")]), [
     { kind: "hello", id: "1", retryMs: 250, data: { text: "a\nb\n c", bytes: 6 } },
     { kind: "message", id: undefined, retryMs: undefined, data: { text: "", bytes: 0 } },
     { kind: "message", id: "2", retryMs: undefined, data: undefined },
@@ -38,7 +40,7 @@ Deno.test("[remote.answers] events are equal for any chunks and line ends", () =
       const stream = events.map((data) => {
         return [...data.map((line) => `data: ${line}`), "", ""].join(end);
       }).join("");
-      // The parser sees only then that a carriage return ended the line.
+      // Only the next byte shows that a carriage return alone ended the last line.
       const bytes = new TextEncoder().encode(`${stream}:${end}`);
       const offsets = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) =>
         a - b
@@ -46,7 +48,7 @@ Deno.test("[remote.answers] events are equal for any chunks and line ends", () =
       const chunks = [0, ...offsets].map((offset, index) => {
         return bytes.slice(offset, offsets[index] ?? bytes.length);
       });
-      assert.deepEqual(texts(split(chunks)), events.map((data) => data.join("\n")));
+      assert.deepEqual(dataOf(parse(chunks)), events.map((data) => data.join("\n")));
     },
   );
   fc.assert(property);
@@ -55,19 +57,19 @@ Deno.test("[remote.answers] events are equal for any chunks and line ends", () =
 Deno.test("[remote.max-bytes] an event that is too long is counted, and only its ends are kept", () => {
   const long = "x".repeat(1200);
   for (const data of [`data: ${long}`, `data: ${"x".repeat(600)}\ndata: ${"x".repeat(599)}`]) {
-    const [first, second] = split([`${data}\n\ndata: next\n\n`]);
+    const [first, second] = parse([`${data}\n\ndata: next\n\n`]);
     assert.ok(first?.data !== undefined && "reason" in first.data);
     const { reason, bytes, head, tail } = first.data;
     assert.deepEqual([reason, bytes], ["too-long", 1200]);
     assert.ok(head.length <= 1024 && tail.length <= 1024 && head.startsWith("xxx"));
     assert.deepEqual(second?.data, { text: "next", bytes: 4 });
   }
-  assert.deepEqual(texts(split([`data: ${"x".repeat(1000)}\n\n`])), ["x".repeat(1000)]);
-  assert.deepEqual(texts(split([`: ${long}\ndata: a\n\n`])), ["a"]);
+  assert.deepEqual(dataOf(parse([`data: ${"x".repeat(1000)}\n\n`])), ["x".repeat(1000)]);
+  assert.deepEqual(dataOf(parse([`: ${long}\ndata: a\n\n`])), ["a"]);
 });
 
 Deno.test("[remote.answers] invalid UTF-8 is reported", () => {
-  const [event] = split(["data: ", new Uint8Array([0xff, 0xfe]), "\n\n"]);
+  const [event] = parse(["data: ", new Uint8Array([0xff, 0xfe]), "\n\n"]);
   assert.ok(event?.data !== undefined && "reason" in event.data);
   assert.equal(event.data.reason, "not-utf8");
 });
@@ -77,15 +79,15 @@ Deno.test("[remote.max-bytes] a long event takes linear time", () => {
   const run = (chunks: number): number => {
     const started = performance.now();
     let bytes = 0;
-    const splitter = new SseParser(Infinity, ({ data }) => bytes = data?.bytes ?? 0);
-    splitter.push(new TextEncoder().encode("data: "));
-    for (let count = 0; count < chunks; count++) splitter.push(chunk);
-    splitter.push(new TextEncoder().encode("\n\n"));
+    const parser = new SseParser(Infinity, ({ data }) => bytes = data?.bytes ?? 0);
+    parser.push(new TextEncoder().encode("data: "));
+    for (let count = 0; count < chunks; count++) parser.push(chunk);
+    parser.push(new TextEncoder().encode("\n\n"));
     assert.equal(bytes, chunks * chunk.length);
     return performance.now() - started;
   };
   run(64);
   const [small, large] = [Math.max(run(128), 1), run(1024)];
-  // The size is 8 times as large; quadratic time would be 64 times as long.
+  // The size is 8 times as large; quadratic time would be 64 times as much.
   assert.ok(large < 8 * 3 * small + 50, `${small} ms, ${large} ms`);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { StreamBackoff } from "../../../src/downstream/remote/stream_backoff.ts";
-import { isPassing } from "../../../src/downstream/remote/standalone_stream.ts";
+import { isTemporary } from "../../../src/downstream/remote/standalone_stream.ts";
 import { failure, resultText } from "../../contract/scene.ts";
 import { until } from "../../contract/seen.ts";
 import { answerText, FakeHttpServer, type RequestHandler, sendStream } from "./fake_http_server.ts";
@@ -11,28 +11,28 @@ const LOG =
   '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}';
 const PING = '{"jsonrpc":"2.0","id":"q1","method":"ping"}';
 
-/** Accepts every standalone stream. */
-function listeners(): {
-  answer: RequestHandler;
+/** Returns a handler that accepts every standalone stream, and what it has received. */
+function acceptStreams(): {
+  handler: RequestHandler;
   streams: ServerResponse[];
-  asked: (string | undefined)[];
+  lastEventIds: (string | undefined)[];
 } {
   const streams: ServerResponse[] = [];
-  const asked: (string | undefined)[] = [];
-  const answer: RequestHandler = ({ method, headers }, response) => {
+  const lastEventIds: (string | undefined)[] = [];
+  const handler: RequestHandler = ({ method, headers }, response) => {
     if (method !== "GET") return false;
-    asked.push(headers["last-event-id"]);
+    lastEventIds.push(headers["last-event-id"]);
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.flushHeaders();
     streams.push(response);
     return true;
   };
-  return { answer, streams, asked };
+  return { handler, streams, lastEventIds };
 }
 
 Deno.test("[remote.listening] unsolicited messages of the server arrive, and its requests are answered", async () => {
-  const { answer, streams } = listeners();
-  await using server = await FakeHttpServer.start(answer);
+  const { handler, streams } = acceptStreams();
+  await using server = await FakeHttpServer.start(handler);
   await using scene = remoteScene(server.url);
   await scene.listTools();
   await until(() => streams.length === 1);
@@ -44,19 +44,19 @@ Deno.test("[remote.listening] unsolicited messages of the server arrive, and its
   assert.equal(pong?.body, '{"jsonrpc":"2.0","id":"q1","result":{}}');
 });
 
-for (const how of ["ends", "breaks off"]) {
-  Deno.test(`[remote.listening] a stream that ${how} is reopened after the last event, and this is not logged`, async () => {
-    const { answer, streams, asked } = listeners();
-    await using server = await FakeHttpServer.start(answer);
+for (const end of ["ends", "breaks off"]) {
+  Deno.test(`[remote.listening] a stream that ${end} is reopened after the last event, and this is not logged`, async () => {
+    const { handler, streams, lastEventIds } = acceptStreams();
+    await using server = await FakeHttpServer.start(handler);
     await using scene = remoteScene(server.url);
     await scene.listTools();
     await until(() => streams.length === 1);
     streams[0]?.write(`id: e1\ndata: ${LOG}\n\nid: e2\ndata:\n\n`);
     await scene.client.received.take();
-    if (how === "ends") streams[0]?.end();
+    if (end === "ends") streams[0]?.end();
     else streams[0]?.socket?.destroy();
     await until(() => streams.length === 2);
-    assert.deepEqual(asked, [undefined, "e2"]);
+    assert.deepEqual(lastEventIds, [undefined, "e2"]);
     streams[1]?.write(`data: ${LOG}\n\n`);
     await scene.client.received.take();
     assert.match(resultText(await scene.call("echo")), /called echo/);
@@ -66,8 +66,8 @@ for (const how of ["ends", "breaks off"]) {
 }
 
 Deno.test("[remote.listening] the last event id is kept when a stream ends without events", async () => {
-  const { answer, streams, asked } = listeners();
-  await using server = await FakeHttpServer.start(answer);
+  const { handler, streams, lastEventIds } = acceptStreams();
+  await using server = await FakeHttpServer.start(handler);
   await using scene = remoteScene(server.url);
   await scene.listTools();
   await until(() => streams.length === 1);
@@ -77,11 +77,11 @@ Deno.test("[remote.listening] the last event id is kept when a stream ends witho
   await until(() => streams.length === 2);
   streams[1]?.end();
   await until(() => streams.length === 3);
-  assert.deepEqual(asked, [undefined, "e1", "e1"]);
+  assert.deepEqual(lastEventIds, [undefined, "e1", "e1"]);
 });
 
 for (const status of [405, 404, 400, 501, 200]) {
-  Deno.test(`[remote.listening] a server that answers ${status} has no stream, and is not asked again`, async () => {
+  Deno.test(`[remote.listening] a server that answers ${status} has no stream, and is not asked for one again`, async () => {
     await using server = await FakeHttpServer.start(({ method }, response) => {
       return method === "GET" ? (response.writeHead(status).end(), true) : false;
     });
@@ -95,51 +95,51 @@ for (const status of [405, 404, 400, 501, 200]) {
   });
 }
 
-Deno.test("[remote.listening] only temporary errors are a reason to ask again", () => {
-  for (const status of [429, 500, 502, 503, 504]) assert.equal(isPassing(status), true);
+Deno.test("[remote.listening] the stream is opened again only after temporary errors", () => {
+  for (const status of [429, 500, 502, 503, 504]) assert.equal(isTemporary(status), true);
   for (const status of [undefined, 200, 400, 404, 405, 409, 501]) {
-    assert.equal(isPassing(status), false, String(status));
+    assert.equal(isTemporary(status), false, String(status));
   }
 });
 
 Deno.test("[remote.listening] a stream that ends immediately each time is reopened with growing pauses", () => {
-  const pace = new StreamBackoff();
-  assert.equal(pace.pauseMs, 0);
+  const backoff = new StreamBackoff();
+  assert.equal(backoff.pauseMs, 0);
   const pauses = Array.from({ length: 8 }, () => {
-    pace.opened();
-    pace.ended(false);
-    return pace.pauseMs;
+    backoff.recordOpen();
+    backoff.recordEnd(false);
+    return backoff.pauseMs;
   });
   assert.deepEqual(pauses, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
 });
 
 Deno.test("[remote.listening] a broken stream is reopened immediately only once; a server may ask for more time", () => {
-  const pace = new StreamBackoff();
+  const backoff = new StreamBackoff();
   const end = (isBroken: boolean) => {
-    pace.opened();
-    pace.ended(isBroken);
-    return pace.pauseMs;
+    backoff.recordOpen();
+    backoff.recordEnd(isBroken);
+    return backoff.pauseMs;
   };
   assert.deepEqual([end(true), end(true), end(true)], [0, 2000, 4000]);
-  pace.ask(30_000);
+  backoff.setRetry(30_000);
   assert.deepEqual([end(false), end(false), end(false)], [30_000, 30_000, 32_000]);
 });
 
 Deno.test("[remote.resumption] the stream of a call is resumed where it broke off", async () => {
-  for (const how of ["ends", "breaks off"]) {
-    const { answer, streams } = listeners();
-    await using server = await FakeHttpServer.start((asked, response, request) => {
-      const { method, message, headers } = asked;
+  for (const end of ["ends", "breaks off"]) {
+    const { handler, streams } = acceptStreams();
+    await using server = await FakeHttpServer.start((received, response, request) => {
+      const { method, message, headers } = received;
       if (message.method === "tools/call") {
         response.writeHead(200, { "content-type": "text/event-stream" });
         response.write(`id: c1\nretry: 20\ndata:\n\nid: c2\ndata: ${LOG}\n\n`, () => {
-          if (how === "ends") response.end();
+          if (end === "ends") response.end();
           else response.socket?.destroy();
         });
         return true;
       }
       if (method !== "GET" || headers["last-event-id"] === undefined) {
-        return answer(asked, response, request);
+        return handler(received, response, request);
       }
       assert.equal(headers["last-event-id"], "c2");
       const [call] = server.requests.filter(({ message }) => message.method === "tools/call");
@@ -156,18 +156,18 @@ Deno.test("[remote.resumption] the stream of a call is resumed where it broke of
 });
 
 Deno.test("[remote.resumption] a stream that the server ends each time is resumed with pauses", async () => {
-  let resumed = 0;
+  let resumptions = 0;
   await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     const isResumed = method === "GET" && headers["last-event-id"] !== undefined;
-    if (isResumed) resumed++;
+    if (isResumed) resumptions++;
     if (!isResumed && message.method !== "tools/call") return false;
     response.writeHead(200, { "content-type": "text/event-stream" });
-    response.end(`id: ${resumed}\nretry: 0\ndata: \n\n`);
+    response.end(`id: ${resumptions}\nretry: 0\ndata: \n\n`);
     return true;
   });
   await using scene = remoteScene(server.url, { options: { callTimeoutMs: 600 } });
   await failure(scene.call("echo"), "TIMEOUT");
-  assert.ok(resumed > 1 && resumed <= 6, `${resumed} times`);
+  assert.ok(resumptions > 1 && resumptions <= 6, `${resumptions} times`);
 });
 
 Deno.test("[remote.resumption] a stream that cannot be resumed fails the call", async () => {
@@ -185,7 +185,7 @@ Deno.test("[remote.resumption] a stream that cannot be resumed fails the call", 
 });
 
 Deno.test("[remote.resumption] a stream without events is resumed where the previous one ended", async () => {
-  const asked: (string | undefined)[] = [];
+  const lastEventIds: (string | undefined)[] = [];
   await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     const last = headers["last-event-id"];
     if (message.method === "tools/call") {
@@ -194,21 +194,21 @@ Deno.test("[remote.resumption] a stream without events is resumed where the prev
       return true;
     }
     if (method !== "GET" || last === undefined) return false;
-    asked.push(last);
-    if (asked.length < 3) return sendStream(response);
+    lastEventIds.push(last);
+    if (lastEventIds.length < 3) return sendStream(response);
     const [call] = server.requests.filter(({ message }) => message.method === "tools/call");
     return sendStream(response, answerText({ id: Number(call?.message.id) }, { content: [] }));
   });
   await using scene = remoteScene(server.url);
   assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
-  assert.deepEqual(asked, ["c1", "c1", "c1"]);
+  assert.deepEqual(lastEventIds, ["c1", "c1", "c1"]);
 });
 
 Deno.test("[remote.resumption] a stream without events is abandoned after five attempts", async () => {
-  let resumed = 0;
+  let resumptions = 0;
   await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     const isResumed = method === "GET" && headers["last-event-id"] !== undefined;
-    if (isResumed) resumed++;
+    if (isResumed) resumptions++;
     if (!isResumed && message.method !== "tools/call") return false;
     return isResumed
       ? sendStream(response)
@@ -218,5 +218,5 @@ Deno.test("[remote.resumption] a stream without events is abandoned after five a
   });
   await using scene = remoteScene(server.url);
   await assert.rejects(scene.call("echo"), /ended its event stream without an answer/);
-  assert.equal(resumed, 5);
+  assert.equal(resumptions, 5);
 });
