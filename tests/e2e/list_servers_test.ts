@@ -3,7 +3,7 @@ import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
 
 const SECRET = "canary-5c1f0b";
 
-/** One server of every kind, with a secret wherever one is possible. */
+/** One server of every kind, with secrets in all places that may contain one. */
 const SERVERS = {
   "zeta": { ...oddServer(), description: "Stands first", env: { KEY: `${SECRET}-env` } },
   "dying": { ...oddServer("--exit=3"), description: "Fails to start" },
@@ -18,7 +18,7 @@ const SERVERS = {
   ["__proto__"]: { command: "true", type: "stdio", vendorKey: { any: "thing" } },
 };
 
-/** With a number as a name, which JavaScript would put first. */
+/** Text of the servers file, with a number as a name: a JavaScript object would list it first. */
 const SERVERS_FILE = JSON.stringify({ mcpServers: SERVERS }).replace('"seven":', '"7":');
 
 const RULES = {
@@ -28,11 +28,12 @@ const RULES = {
   },
 };
 
+/** Calls `list_servers` as the agent `reader`. */
 async function listServers(gateway: RunningGateway, args: object = {}): Promise<unknown> {
   return await gateway.callGatewayToolForJson("list_servers", { agent_id: "reader", ...args });
 }
 
-Deno.test("list_servers shows what an agent may use", async (t) => {
+Deno.test("list_servers shows the servers that an agent may use", async (t) => {
   await using gateway = await startGateway({ servers: SERVERS_FILE, rules: RULES });
 
   const name = "[tools.servers-shape] [tools.servers-order] [tools.servers-allowed] " +
@@ -49,7 +50,7 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     ]);
   });
 
-  await t.step("[tools.servers-failing] one that failed stays in the list", async () => {
+  await t.step("[tools.servers-failing] a server that failed stays in the list", async () => {
     const { code } = await gateway.expectRefusal("execute_tool", {
       agent_id: "reader",
       server: "dying",
@@ -61,19 +62,22 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     for (const failing of ["dying", "unset", "7"]) assert.ok(names.includes(failing), failing);
   });
 
-  await t.step("[tools.servers-disabled] a disabled one is shown as such", async () => {
-    for (const tool of ["execute_tool", "get_server_tools"]) {
-      const args = { server: "off", ...tool === "execute_tool" ? { tool: "echo" } : {} };
-      assert.deepEqual(await gateway.expectRefusal(tool, { agent_id: "reader", ...args }), {
-        code: "SERVER_UNAVAILABLE",
-        message: 'Server "off" is not available: it is disabled in the servers file.',
-        hint: "Call list_servers to see the servers you may use",
-      });
-      const denied = await gateway.expectRefusal(tool, { agent_id: "nobody", ...args });
-      assert.equal(denied.code, "DENIED_BY_POLICY");
-      assert.doesNotMatch(JSON.stringify(denied), /disabled/);
-    }
-  });
+  await t.step(
+    "[tools.servers-disabled] a disabled server is unavailable, and the message says why",
+    async () => {
+      for (const tool of ["execute_tool", "get_server_tools"]) {
+        const args = { server: "off", ...tool === "execute_tool" ? { tool: "echo" } : {} };
+        assert.deepEqual(await gateway.expectRefusal(tool, { agent_id: "reader", ...args }), {
+          code: "SERVER_UNAVAILABLE",
+          message: 'Server "off" is not available: it is disabled in the servers file.',
+          hint: "Call list_servers to see the servers you may use",
+        });
+        const denied = await gateway.expectRefusal(tool, { agent_id: "nobody", ...args });
+        assert.equal(denied.code, "DENIED_BY_POLICY");
+        assert.doesNotMatch(JSON.stringify(denied), /disabled/);
+      }
+    },
+  );
 
   await t.step(
     "[tools.servers-structured] only this tool has structured content",
@@ -94,21 +98,24 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     },
   );
 
-  await t.step("[tools.servers-metadata] transport and command or url, as written", async () => {
-    const { command } = oddServer();
-    assert.deepEqual(await listServers(gateway, { include_metadata: true }), [
-      { name: "zeta", description: "Stands first", transport: "stdio", command },
-      { name: "dying", description: "Fails to start", transport: "stdio", command },
-      {
-        name: "remote",
-        transport: "http",
-        url: "https://${HOST:-example.com}/mcp/${PATH_PART}",
-      },
-      { name: "unset", transport: "stdio", command: "${NOT_SET_HERE}/bin/tool" },
-      { name: "7", description: "", transport: "stdio", command: "no-such-program-here" },
-      { name: "__proto__", transport: "stdio", command: "true" },
-    ]);
-  });
+  await t.step(
+    "[tools.servers-metadata] metadata has the transport and the command or url, as written",
+    async () => {
+      const { command } = oddServer();
+      assert.deepEqual(await listServers(gateway, { include_metadata: true }), [
+        { name: "zeta", description: "Stands first", transport: "stdio", command },
+        { name: "dying", description: "Fails to start", transport: "stdio", command },
+        {
+          name: "remote",
+          transport: "http",
+          url: "https://${HOST:-example.com}/mcp/${PATH_PART}",
+        },
+        { name: "unset", transport: "stdio", command: "${NOT_SET_HERE}/bin/tool" },
+        { name: "7", description: "", transport: "stdio", command: "no-such-program-here" },
+        { name: "__proto__", transport: "stdio", command: "true" },
+      ]);
+    },
+  );
 
   await t.step("[tools.servers-metadata] false and null mean absent", async () => {
     for (const include_metadata of [false, null]) {
@@ -119,7 +126,7 @@ Deno.test("list_servers shows what an agent may use", async (t) => {
     }
   });
 
-  await t.step("[tools.servers-no-secrets] no answer and no log line has one", () => {
+  await t.step("[tools.servers-no-secrets] no answer and no log line has a secret", () => {
     const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
     assert.equal(answers.includes(SECRET), false);
     assert.equal(gateway.program.stderr.includes(SECRET), false);

@@ -4,26 +4,29 @@ import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
-const KEY = `sk-${"a1b2".repeat(8)}`;
-const VALUE = "a-value-of-a-variable";
+const API_KEY = `sk-${"a1b2".repeat(8)}`;
+const VARIABLE_VALUE = "a-value-of-a-variable";
 
-/** Log lines of a noisy server's output. */
+/** Lets a server print secrets to stderr, and returns the gateway's log. */
 async function logNoisyServer(format: string): Promise<string> {
   await using gateway = await startGateway({
     servers: { odd: { ...oddServer(), env: { MINE: "${MINE}" } } },
-    env: { MINE: VALUE, GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
+    env: { MINE: VARIABLE_VALUE, GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
   });
-  const say = `the key is ${KEY}, the value ${VALUE}`;
+  const say = `the key is ${API_KEY}, the value ${VARIABLE_VALUE}`;
   await gateway.callGatewayTool("execute_tool", { server: "odd", tool: "crash", args: { say } });
-  await waitUntil("the log has it", () => gateway.program.stderr.includes("the key is"));
+  await waitUntil(
+    "the log has the server's output",
+    () => gateway.program.stderr.includes("the key is"),
+  );
   await gateway.end();
   return gateway.program.stderr;
 }
 
 Deno.test("[log.redacted] secrets that a server prints are not logged, as text or JSON", async () => {
   for (const log of await Promise.all(["text", "json"].map(logNoisyServer))) {
-    assert.equal(log.includes(KEY), false);
-    assert.equal(log.includes(VALUE), false);
+    assert.equal(log.includes(API_KEY), false);
+    assert.equal(log.includes(VARIABLE_VALUE), false);
     assert.match(log, /the key is \[redacted\],? the value \[redacted\]/);
   }
 });
@@ -32,22 +35,23 @@ Deno.test("[log.redacted] answers of people and arguments of agents are not logg
   await using gateway = await startGateway({ env: { GATEWAY_LOG_LEVEL: "debug" } });
   const secret = "my-own-pin";
   const content = { action: "accept", content: { pin: secret } };
-  const odd = [
+  const invalidMessages = [
     { jsonrpc: "2.0", id: 99, result: content },
     { id: 98, result: content, jsonrpc: "2.0" },
     { jsonrpc: "1.0", id: 97, method: "tools/call", params: content },
     { jsonrpc: "2.0", id: 96, error: { code: 1, message: secret } },
   ];
-  for (const message of odd) await gateway.client.sendLine(JSON.stringify(message));
-  const { stderr } = await waitUntil("all are logged", () => {
+  for (const message of invalidMessages) await gateway.client.sendLine(JSON.stringify(message));
+  const { stderr } = await waitUntil("all messages are logged", () => {
     const { stderr } = gateway.program;
-    return stderr.split("Skipped a message of the client").length > odd.length && { stderr };
+    return stderr.split("Skipped a message of the client").length > invalidMessages.length &&
+      { stderr };
   });
   assert.ok(!stderr.includes(secret), stderr);
   assert.match(stderr, /An answer to no request excerpt=.*99.*result.*…/);
 });
 
-Deno.test("[log.json] each line of the log is one JSON object, those of the start included", async () => {
+Deno.test("[log.json] each line of the log is one JSON object, also during the start", async () => {
   await using gateway = await startGateway({
     env: { GATEWAY_LOG_FORMAT: "json", GATEWAY_LOG_LEVEL: "debug" },
   });
@@ -59,25 +63,25 @@ Deno.test("[log.json] each line of the log is one JSON object, those of the star
   assert.match(events.at(-1).message, /^Ending: /);
 });
 
-Deno.test("[log.colours] none without a terminal, whatever the variables", async () => {
+Deno.test("[log.colours] without a terminal the log has no colors, whatever the variables", async () => {
   await using gateway = await startGateway({
     servers: { gone: { command: "no-such-command" } },
     env: { FORCE_COLOR: "1", CLICOLOR_FORCE: "1" },
   });
-  // The early start logs the failure; a call before it would get the error instead.
+  // The gateway logs the failed start because no call has started the server before.
   await waitUntil("a warning", () => gateway.program.stderr.includes("warn: "));
   assert.equal(gateway.program.stderr.includes("\x1b"), false);
 });
 
-/** Log of a gateway at a terminal that fails to start. */
+/** Runs a gateway at a terminal with an empty input; returns its log. By default it has no servers file. */
 async function logAtTerminal(
   env: Record<string, string>,
   servers: SetupOptions["servers"] = false,
 ): Promise<string> {
   const setup = new Setup({ servers, env: { TERM: "xterm", ...env } });
   try {
-    const words = await gatewayCommandLine(GATEWAY_COMMAND);
-    const command = words.map((word) => `'${word}'`).join(" ");
+    const commandLine = await gatewayCommandLine(GATEWAY_COMMAND);
+    const command = commandLine.map((word) => `'${word}'`).join(" ");
     const { stdout } = await new Deno.Command("script", {
       args: ["--quiet", "--return", "--command", `${command} </dev/null >stdout.txt`, "log.txt"],
       cwd: setup.workingFolder,
@@ -103,7 +107,7 @@ function hasScriptCommand(): boolean {
 }
 
 Deno.test({
-  name: "[log.colours] at a terminal, unless NO_COLOR is set",
+  name: "[log.colours] at a terminal the log has colors, unless NO_COLOR is set",
   ignore: !hasScriptCommand(),
   fn: async () => {
     const start = "The gateway cannot start:";

@@ -12,7 +12,8 @@ interface OperationSummary {
   readonly latency_p99_ms: number;
 }
 
-type Figures = Readonly<Record<string, Readonly<Record<string, OperationSummary>>>>;
+/** Summaries by name, for each kind: operations, agents, servers and tools. */
+type MetricsSummary = Readonly<Record<string, Readonly<Record<string, OperationSummary>>>>;
 
 const RULES = {
   agents: {
@@ -38,29 +39,32 @@ Deno.test("[tools.status-metrics] the status has the metrics of all operations",
   await call("nobody", "count");
   await call("b", "fails");
   await gateway.callGatewayTool("list_servers", { agent_id: "b" });
-  const asked = await gateway.callGatewayToolForJson<{ metrics: Figures }>("get_gateway_status", {
-    agent_id: "b",
-  });
-  const { operations = {}, agents = {}, servers = {}, tools = {} } = asked.metrics;
+  const status = await gateway.callGatewayToolForJson<{ metrics: MetricsSummary }>(
+    "get_gateway_status",
+    {
+      agent_id: "b",
+    },
+  );
+  const { operations = {}, agents = {}, servers = {}, tools = {} } = status.metrics;
 
-  const counted = (figures: Figures[string]) => {
+  const countsOf = (summaries: MetricsSummary[string]) => {
     return Object.fromEntries(
-      Object.entries(figures).map(([name, { count, errors }]) => [name, { count, errors }]),
+      Object.entries(summaries).map(([name, { count, errors }]) => [name, { count, errors }]),
     );
   };
-  await t.step("[metrics.dimensions] counts and errors by code", () => {
+  await t.step("[metrics.dimensions] each dimension has counts, and errors by code", () => {
     const refused = { DENIED_BY_POLICY: 1, "-32050": 1, INVALID_AGENT_ID: 1 };
-    assert.deepEqual(counted(operations), {
+    assert.deepEqual(countsOf(operations), {
       execute_tool: { count: 7, errors: refused },
       list_servers: { count: 1, errors: {} },
     });
     const { INVALID_AGENT_ID: _, ...refusedOfA } = refused;
-    assert.deepEqual(counted(agents), {
+    assert.deepEqual(countsOf(agents), {
       a: { count: 4, errors: refusedOfA },
       b: { count: 3, errors: {} },
     });
-    assert.deepEqual(counted(servers), { odd: { count: 6, errors: refusedOfA } });
-    assert.deepEqual(counted(tools), {
+    assert.deepEqual(countsOf(servers), { odd: { count: 6, errors: refusedOfA } });
+    assert.deepEqual(countsOf(tools), {
       "odd/count": { count: 3, errors: {} },
       "odd/rpc_error": { count: 1, errors: { "-32050": 1 } },
       "odd/fails": { count: 1, errors: {} },
@@ -72,18 +76,21 @@ Deno.test("[tools.status-metrics] the status has the metrics of all operations",
     assert.equal(tools["odd/count"]?.tool_errors, 0);
   });
 
-  await t.step("[metrics.percentiles] latencies that agree with the audit log", () => {
+  await t.step("[metrics.percentiles] the latencies agree with the audit log", () => {
     const latencies = gateway.readAuditLog().filter(({ operation }) => operation === "execute_tool")
-      .map(({ latency_ms }) => Number(latency_ms)).toSorted((one, two) => one - two);
-    const figures = operations.execute_tool;
-    assert.ok(figures);
-    const close = (figure: number, exact = NaN): void => {
+      .map(({ latency_ms }) => Number(latency_ms)).toSorted((a, b) => a - b);
+    const summary = operations.execute_tool;
+    assert.ok(summary);
+    const assertClose = (figure: number, exact = NaN): void => {
       assert.ok(Math.abs(figure - exact) <= exact * 0.01 + 0.01, `${figure} for ${exact}`);
     };
-    close(figures.latency_avg_ms, latencies.reduce((sum, each) => sum + each) / latencies.length);
-    close(figures.latency_p50_ms, latencies[3]);
-    close(figures.latency_p95_ms, latencies[6]);
-    close(figures.latency_p99_ms, latencies[6]);
+    assertClose(
+      summary.latency_avg_ms,
+      latencies.reduce((sum, each) => sum + each) / latencies.length,
+    );
+    assertClose(summary.latency_p50_ms, latencies[3]);
+    assertClose(summary.latency_p95_ms, latencies[6]);
+    assertClose(summary.latency_p99_ms, latencies[6]);
   });
 });
 
@@ -115,7 +122,7 @@ Deno.test("[metrics.bounded] names that callers make up have no metrics of their
       args,
     });
   }
-  const { metrics } = await gateway.callGatewayToolForJson<{ metrics: Figures }>(
+  const { metrics } = await gateway.callGatewayToolForJson<{ metrics: MetricsSummary }>(
     "get_gateway_status",
     {
       agent_id: "a",

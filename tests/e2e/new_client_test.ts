@@ -4,9 +4,10 @@ import { type LibraryClient, runAgentSession, runAgentSessionOverHttp } from "./
 
 type Transport = Parameters<Client["connect"]>[0];
 
+/** Connects a client of this library. */
 async function connect(
   transport: Transport,
-  { leave, probes = false }: { leave?: () => Promise<void>; probes?: boolean } = {},
+  { endSession, probes = false }: { endSession?: () => Promise<void>; probes?: boolean } = {},
 ): Promise<LibraryClient> {
   const options = probes ? { versionNegotiation: { mode: "auto" as const } } : {};
   const client = new Client({ name: "client", version: "1" }, options);
@@ -16,7 +17,7 @@ async function connect(
     listTools: async () => (await client.listTools()).tools,
     callTool: (name, args, options) => client.callTool({ name, arguments: args }, options),
     close: async () => {
-      await leave?.();
+      await endSession?.();
       await client.close();
     },
   };
@@ -24,7 +25,7 @@ async function connect(
 
 Deno.test({
   name: "[protocol.sdk-2] a client of @modelcontextprotocol/client 2.x works",
-  // Its close() leaves the 2 s timer after which it would have sent SIGTERM.
+  // The client's close() leaves a timer of 2 s, after which it would have sent SIGTERM.
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
@@ -38,13 +39,13 @@ for (const probes of [false, true]) {
   Deno.test({
     name: "[http.clients] a client of @modelcontextprotocol/client 2.x works over HTTP" +
       (probes ? ", one that asks for a later revision first" : ""),
-    // It leaves timers of its calls, and parts of its streams.
+    // The client leaves timers of its calls, and parts of its streams.
     sanitizeOps: false,
     sanitizeResources: false,
     async fn() {
       await runAgentSessionOverHttp((url) => {
         const transport = new StreamableHTTPClientTransport(url);
-        return connect(transport, { leave: () => transport.terminateSession(), probes });
+        return connect(transport, { endSession: () => transport.terminateSession(), probes });
       });
     },
   });

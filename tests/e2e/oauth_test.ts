@@ -16,7 +16,7 @@ import { waitUntil } from "./wait.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
 
-/** A server that requires a login, and the gateway in front of it. */
+/** A server that requires a login, and gateways in front of it. */
 class OAuthFixture implements AsyncDisposable {
   readonly service = new AuthorizationServer();
   readonly server = new ProtectedServer(this.service);
@@ -27,7 +27,7 @@ class OAuthFixture implements AsyncDisposable {
     return join(this.folder, "browser.log");
   }
 
-  /** Number of times that the browser was opened. */
+  /** Returns the number of times that the browser was opened. */
   countBrowserStarts(): number {
     try {
       return Deno.readTextFileSync(this.browserLog).match(/^opened /gm)?.length ?? 0;
@@ -36,6 +36,7 @@ class OAuthFixture implements AsyncDisposable {
     }
   }
 
+  /** Starts a gateway in front of the server; `entry` has further keys of the server's entry. */
   async startGateway(
     { browser, capabilities = {}, entry = {}, env = {}, ...others }: {
       readonly browser?: string;
@@ -46,13 +47,14 @@ class OAuthFixture implements AsyncDisposable {
       readonly rules?: Fields;
     } = {},
   ): Promise<RunningGateway> {
-    const usual = `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config ${BROWSER} ` +
+    const fakeBrowser =
+      `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config ${BROWSER} ` +
       this.browserLog;
     const gateway = await startGateway({
       ...others,
       servers: { notes: { url: this.server.url, ...entry }, ...others.servers },
       args: ["--agent", "tester", "--debug", "--log-level", "debug"],
-      env: { BROWSER: browser ?? usual, XDG_CONFIG_HOME: this.folder, ...env },
+      env: { BROWSER: browser ?? fakeBrowser, XDG_CONFIG_HOME: this.folder, ...env },
       client: { capabilities },
     });
     this.#gateways.push(gateway);
@@ -67,6 +69,7 @@ class OAuthFixture implements AsyncDisposable {
   }
 }
 
+/** The part of the status that these tests read. */
 interface Status {
   readonly servers: Readonly<
     Record<string, { readonly state: string; readonly last_error: string }>
@@ -74,29 +77,29 @@ interface Status {
 }
 
 Deno.test("[oauth.discovered] [oauth.browser] [oauth.renewal] calls log in once and stay logged in", async () => {
-  await using scene = new OAuthFixture();
-  const gateway = await scene.startGateway();
-  await waitUntil("the eager start is refused", async () => {
+  await using fixture = new OAuthFixture();
+  const gateway = await fixture.startGateway();
+  await waitUntil("the eager start ends with login-required", async () => {
     const { servers } = await gateway.callGatewayToolForJson<Status>("get_gateway_status");
     return servers.notes?.state === "login-required";
   });
-  assert.equal(scene.countBrowserStarts(), 0);
+  assert.equal(fixture.countBrowserStarts(), 0);
   const calls = Array.from({ length: 20 }, () => gateway.callServerToolForText("notes", "read"));
   assert.deepEqual(await Promise.all(calls), Array(20).fill("read"));
-  assert.equal(scene.countBrowserStarts(), 1);
-  scene.service.revokeAccessTokens();
+  assert.equal(fixture.countBrowserStarts(), 1);
+  fixture.service.revokeAccessTokens();
   const again = Array.from({ length: 20 }, () => gateway.callServerToolForText("notes", "read"));
   assert.deepEqual(await Promise.all(again), Array(20).fill("read"));
-  assert.deepEqual([scene.service.refreshCount, scene.service.refreshTokenReuses], [1, 0]);
-  const other = await scene.startGateway();
+  assert.deepEqual([fixture.service.refreshCount, fixture.service.refreshTokenReuses], [1, 0]);
+  const other = await fixture.startGateway();
   assert.equal(await other.callServerToolForText("notes", "read"), "read");
-  assert.equal(scene.countBrowserStarts(), 1);
+  assert.equal(fixture.countBrowserStarts(), 1);
 });
 
 Deno.test("[errors.auth-required] [oauth.wait] without a browser the agent gets the link and the command", async () => {
-  await using scene = new OAuthFixture();
-  const gateway = await scene.startGateway({ browser: "none" });
-  for (let time = 0; time < 7; time++) {
+  await using fixture = new OAuthFixture();
+  const gateway = await fixture.startGateway({ browser: "none" });
+  for (let attempt = 0; attempt < 7; attempt++) {
     const refusal = await gateway.expectRefusal("execute_tool", {
       server: "notes",
       tool: "read",
@@ -105,14 +108,14 @@ Deno.test("[errors.auth-required] [oauth.wait] without a browser the agent gets 
     assert.equal(refusal.code, "AUTH_REQUIRED");
     const { url = "", command } = refusal as { url?: string; command?: string };
     assert.equal(command, "agent-mcp-gateway auth login notes");
-    if (time === 6) assert.match(await follow(url), /Logged in to notes/);
+    if (attempt === 6) assert.match(await follow(url), /Logged in to notes/);
   }
   assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
 });
 
 Deno.test("[oauth.link] a client with URL elicitation shows the link", async () => {
-  await using scene = new OAuthFixture();
-  const gateway = await scene.startGateway({ capabilities: { elicitation: { url: {} } } });
+  await using fixture = new OAuthFixture();
+  const gateway = await fixture.startGateway({ capabilities: { elicitation: { url: {} } } });
   const pages: Promise<string>[] = [];
   gateway.client.setRequestHandler("elicitation/create", (params) => {
     pages.push(follow(String(params.url)));
@@ -120,85 +123,85 @@ Deno.test("[oauth.link] a client with URL elicitation shows the link", async () 
   });
   assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
   assert.match((await Promise.all(pages)).join(), /Logged in to notes/);
-  assert.equal(scene.countBrowserStarts(), 0);
+  assert.equal(fixture.countBrowserStarts(), 0);
 });
 
 for (const operation of ["execute_tool", "get_server_tools"]) {
-  Deno.test(`[oauth.wait] [rules.limits] while ${operation} waits for a login, it does not count as under way`, async () => {
-    await using scene = new OAuthFixture();
-    const gateway = await scene.startGateway({
+  Deno.test(`[oauth.wait] [rules.limits] while ${operation} waits for a login, it does not count as a concurrent call`, async () => {
+    await using fixture = new OAuthFixture();
+    const gateway = await fixture.startGateway({
       capabilities: { elicitation: { url: {} } },
       servers: { odd: oddServer() },
       rules: { agents: { tester: { allow: { servers: ["*"] }, limits: { concurrent: 1 } } } },
     });
-    const asked = Promise.withResolvers<string>();
-    const person = Promise.withResolvers<Fields>();
+    const loginUrl = Promise.withResolvers<string>();
+    const personsAnswer = Promise.withResolvers<Fields>();
     gateway.client.setRequestHandler("elicitation/create", ({ url }) => {
-      asked.resolve(String(url));
-      return person.promise;
+      loginUrl.resolve(String(url));
+      return personsAnswer.promise;
     });
     const args = operation === "execute_tool" ? { tool: "read", args: {} } : {};
-    const waiting = gateway.callGatewayTool(operation, { server: "notes", ...args });
-    const page = await asked.promise;
+    const waitingCall = gateway.callGatewayTool(operation, { server: "notes", ...args });
+    const page = await loginUrl.promise;
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
-    person.resolve({ action: "accept" });
+    personsAnswer.resolve({ action: "accept" });
     assert.match(await follow(page), /Logged in to notes/);
-    assert.equal((await waiting).isError, undefined);
+    assert.equal((await waitingCall).isError, undefined);
     // The limit holds again after the login.
-    const held = gateway.callServerToolForText("odd", "wait");
+    const heldCall = gateway.callServerToolForText("odd", "wait");
     assert.equal(
       readRefusal(await gateway.callGatewayTool("list_servers", {})).code,
       "RATE_LIMITED",
     );
-    held.catch(() => {});
+    heldCall.catch(() => {});
   });
 }
 
 Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", async () => {
-  await using scene = new OAuthFixture();
+  await using fixture = new OAuthFixture();
   const headers = { "x-key": `${CANARY}-header` };
   const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
-  scene.service.addClient("mine", {
+  fixture.service.addClient("mine", {
     redirectUris: ["http://127.0.0.1/callback"],
     secret: oauth.client_secret,
   });
-  const gateway = await scene.startGateway({ entry: { headers, gateway: { oauth } } });
+  const gateway = await fixture.startGateway({ entry: { headers, gateway: { oauth } } });
   const results: unknown[] = [];
   results.push(await gateway.callGatewayTool("list_servers", { include_metadata: true }));
   results.push(await gateway.callServerTool("notes", "read"));
-  scene.service.revokeAccessTokens();
-  scene.service.behaviour.tokenResponse = {
+  fixture.service.revokeAccessTokens();
+  fixture.service.behaviour.tokenResponse = {
     status: 400,
     body: '{"error":"$form","error_description":"$form"}',
   };
   results.push(await gateway.callServerTool("notes", "read"));
-  scene.service.behaviour.tokenResponse = { status: 400, body: '{"error":"invalid_grant"}' };
-  scene.service.behaviour.loginError = "access_denied";
+  fixture.service.behaviour.tokenResponse = { status: 400, body: '{"error":"invalid_grant"}' };
+  fixture.service.behaviour.loginError = "access_denied";
   results.push(await gateway.callServerTool("notes", "read"));
   results.push(await gateway.callGatewayTool("get_gateway_status", {}));
-  const all = [
+  const written = [
     JSON.stringify(results),
     gateway.program.stderr,
     JSON.stringify(gateway.readAuditLog()),
   ];
-  assert.match(all.join(""), /SERVER_UNAVAILABLE.*AUTH_REQUIRED/s);
-  assert.doesNotMatch(all.join("\n"), new RegExp(CANARY));
+  assert.match(written.join(""), /SERVER_UNAVAILABLE.*AUTH_REQUIRED/s);
+  assert.doesNotMatch(written.join("\n"), new RegExp(CANARY));
 });
 
 Deno.test("[oauth.no-secrets] traces contain no secret, including those of Deno itself", async () => {
   await using receiver = new OtlpReceiver();
-  await using scene = new OAuthFixture();
-  const { service } = scene;
+  await using fixture = new OAuthFixture();
+  const { service } = fixture;
   const headers = { "x-key": `${CANARY}-header` };
   const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
   service.addClient("mine", {
     redirectUris: ["http://127.0.0.1/callback"],
     secret: oauth.client_secret,
   });
-  const gateway = await scene.startGateway({
+  const gateway = await fixture.startGateway({
     entry: { headers, gateway: { oauth } },
     capabilities: { elicitation: { url: {} } },
-    // Without the browser: the fake one is a Deno program, which would export traces itself.
+    // The client shows the link: the fake browser is a Deno program, which would export traces itself.
     env: receiver.env,
   });
   const pages: Promise<string>[] = [];

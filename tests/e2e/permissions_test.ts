@@ -7,13 +7,13 @@ import { Program } from "./program.ts";
 import { editConfigFile } from "./config_edits.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 
-const ARGS = ["--agent", "tester", "--debug"];
+const GATEWAY_ARGS = ["--agent", "tester", "--debug"];
 
-/** Runs the `permissions` command in the setup's folder, and returns the flags. */
+/** Runs the `permissions` command in the setup's working folder, and returns the flags that it prints. */
 async function printPermissionFlags(setup: Setup, command: GatewayCommand): Promise<string[]> {
   const [deno, ...words] = await gatewayCommandLine(command);
   const { success, stdout, stderr } = await new Deno.Command(deno, {
-    args: [...words, "permissions", ...ARGS],
+    args: [...words, "permissions", ...GATEWAY_ARGS],
     cwd: setup.workingFolder,
     env: setup.env,
     clearEnv: true,
@@ -23,7 +23,7 @@ async function printPermissionFlags(setup: Setup, command: GatewayCommand): Prom
   return new TextDecoder().decode(stdout).trimEnd().split("\n");
 }
 
-/** Starts the gateway with only these permissions, and initializes a client. */
+/** Starts the gateway with only the permissions that `permissions` prints, and initializes a client. */
 async function startWithPrintedPermissions(
   options: SetupOptions,
   command: GatewayCommand,
@@ -32,7 +32,7 @@ async function startWithPrintedPermissions(
   const flags = await printPermissionFlags(setup, command);
   const [deno, run = "", ...words] = await gatewayCommandLine(command);
   const entry = words.at(-1) ?? "";
-  const args = [run, ...flags, entry, ...ARGS];
+  const args = [run, ...flags, entry, ...GATEWAY_ARGS];
   const program = new Program({ command: deno, args, cwd: setup.workingFolder, env: setup.env });
   const gateway = new RunningGateway(setup, program);
   try {
@@ -44,8 +44,8 @@ async function startWithPrintedPermissions(
   }
 }
 
-const SERVERS = () => ({
-  // A program without a path, which starts another one and leaves a child process.
+const makeServers = () => ({
+  // A command without a path, which starts another program and leaves a child process.
   everything: {
     command: "sh",
     args: ["-c", 'sleep 60 & exec node "$0"', serverEntry("everything")],
@@ -55,78 +55,84 @@ const SERVERS = () => ({
 });
 
 // An executable has fixed permissions, and the launcher of the npm package sets its own.
-const OPTIONS = { ignore: cannotPreload || Deno.build.os === "windows" };
+const TEST_OPTIONS = { ignore: cannotPreload || Deno.build.os === "windows" };
 
 for (const command of ["source", "bundle"]) {
   const name = `[permissions.narrow] ${command} serves with the flags that the command prints`;
-  Deno.test(name, OPTIONS, async (t) => {
+  Deno.test(name, TEST_OPTIONS, async (t) => {
     await ensureServers();
     const env = { EXTRA_ONE: "1", LC_ALL: "C.UTF-8" };
-    const servers = SERVERS();
+    const servers = makeServers();
     await using gateway = await startWithPrintedPermissions({ servers, env }, command);
     const { setup } = gateway;
 
-    await t.step("discovery and calls of real servers", async () => {
-      const tools = async (server: string) => {
+    await t.step("tools of real servers are listed and called", async () => {
+      const listToolNames = async (server: string) => {
         const answer = await gateway.callGatewayToolForJson<{ tools: Fields[] }>(
           "get_server_tools",
           { server },
         );
         return answer.tools.map((tool) => tool.name);
       };
-      assert.ok((await tools("everything")).includes("echo"));
+      assert.ok((await listToolNames("everything")).includes("echo"));
       assert.equal(
         await gateway.callServerToolForText("everything", "echo", { message: "hi" }),
         "Echo: hi",
       );
       const result = await gateway.callServerTool("everything", "get-env");
-      const seen = JSON.parse((result.content as { text: string }[])[0]?.text ?? "");
-      assert.deepEqual([seen.EXTRA_ONE, seen.LC_ALL], ["1", "C.UTF-8"]);
-      assert.ok(seen.PATH.length > 0);
-      assert.equal(seen.GATEWAY_DEPTH, "1");
+      const serverEnv = JSON.parse((result.content as { text: string }[])[0]?.text ?? "");
+      assert.deepEqual([serverEnv.EXTRA_ONE, serverEnv.LC_ALL], ["1", "C.UTF-8"]);
+      assert.ok(serverEnv.PATH.length > 0);
+      assert.equal(serverEnv.GATEWAY_DEPTH, "1");
     });
 
-    await t.step("the audit log", () => {
+    await t.step("the audit log is written", () => {
       assert.ok(gateway.readAuditLog().length > 0);
       assert.doesNotMatch(gateway.program.stderr, /NotCapable|access to|watchdog|cannot be/);
     });
 
-    await t.step("[permissions.reload] a reload with more of the same", async () => {
-      setup.writeFile("shown/hello.txt", "hello");
-      const files = {
-        command: "node",
-        args: [serverEntry("filesystem"), `${setup.workingFolder}/shown`],
-      };
-      await editConfigFile(gateway, "mcp_config", { mcpServers: { ...servers, files } });
-      const path = `${setup.workingFolder}/shown/hello.txt`;
-      const read = await gateway.callServerTool("files", "read_text_file", { path });
-      assert.equal((read.content as { text: string }[])[0]?.text, "hello");
-    });
+    await t.step(
+      "[permissions.reload] a reload that the permissions cover takes effect",
+      async () => {
+        setup.writeFile("shown/hello.txt", "hello");
+        const files = {
+          command: "node",
+          args: [serverEntry("filesystem"), `${setup.workingFolder}/shown`],
+        };
+        await editConfigFile(gateway, "mcp_config", { mcpServers: { ...servers, files } });
+        const path = `${setup.workingFolder}/shown/hello.txt`;
+        const read = await gateway.callServerTool("files", "read_text_file", { path });
+        assert.equal((read.content as { text: string }[])[0]?.text, "hello");
+      },
+    );
 
-    await t.step("[permissions.reload] a program that they do not cover is refused", async () => {
-      const added = { command: "cat", args: [] };
-      await editConfigFile(gateway, "mcp_config", { mcpServers: { ...servers, added } });
-      const refusal = await gateway.expectRefusal("execute_tool", {
-        server: "added",
-        tool: "x",
-        args: {},
-      });
-      assert.equal(refusal.code, "SERVER_UNAVAILABLE");
-      assert.match(refusal.message, /permissions do not allow it to run the command "cat"/);
-      assert.match(refusal.message, /agent-mcp-gateway permissions/);
-      assert.equal(
-        await gateway.callServerToolForText("everything", "echo", { message: "on" }),
-        "Echo: on",
-      );
-    });
+    await t.step(
+      "[permissions.reload] a program that the permissions do not cover is refused",
+      async () => {
+        const added = { command: "cat", args: [] };
+        await editConfigFile(gateway, "mcp_config", { mcpServers: { ...servers, added } });
+        const refusal = await gateway.expectRefusal("execute_tool", {
+          server: "added",
+          tool: "x",
+          args: {},
+        });
+        assert.equal(refusal.code, "SERVER_UNAVAILABLE");
+        assert.match(refusal.message, /permissions do not allow it to run the command "cat"/);
+        assert.match(refusal.message, /agent-mcp-gateway permissions/);
+        assert.equal(
+          await gateway.callServerToolForText("everything", "echo", { message: "on" }),
+          "Echo: on",
+        );
+      },
+    );
 
     // The end of the test checks that no process is left.
   });
 }
 
-Deno.test("[permissions.narrow] servers end when the gateway is killed", OPTIONS, async () => {
+Deno.test("[permissions.narrow] servers end when the gateway is killed", TEST_OPTIONS, async () => {
   await ensureServers();
-  const gateway = await startWithPrintedPermissions({ servers: SERVERS() }, "bundle");
+  const gateway = await startWithPrintedPermissions({ servers: makeServers() }, "bundle");
   assert.equal(
     await gateway.callServerToolForText("everything", "echo", { message: "hi" }),
     "Echo: hi",

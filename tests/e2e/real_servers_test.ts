@@ -10,7 +10,7 @@ function realServer(server: TestServer, ...args: string[]): { command: string; a
   return { command: "node", args: [serverEntry(server), ...args] };
 }
 
-Deno.test("real servers from npm behind the gateway", async (t) => {
+Deno.test("real servers from npm work behind the gateway", async (t) => {
   await ensureServers();
   const rules = {
     agents: {
@@ -32,11 +32,11 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
     rules,
   });
   const { workingFolder: folder } = gateway.setup;
-  const as = (agent_id: string) => ({ agent_id });
-  await using everything = await DirectServer.start(realServer("everything"));
+  const asAgent = (agent_id: string) => ({ agent_id });
+  await using directServer = await DirectServer.start(realServer("everything"));
 
   await t.step(
-    "[tools.listing-fields] all tools of server-everything, with all fields",
+    "[tools.listing-fields] all tools of server-everything are listed with all fields",
     async () => {
       const { tools } = await gateway.callGatewayToolForJson<{ tools: Fields[] }>(
         "get_server_tools",
@@ -46,7 +46,7 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
           detail: "full",
         },
       );
-      assert.deepEqual(tools, await everything.listTools());
+      assert.deepEqual(tools, await directServer.listTools());
     },
   );
 
@@ -61,39 +61,48 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
   ];
   await t.step("[tools.execute-unchanged] results equal those of direct calls", async () => {
     for (const [tool, args] of calls) {
-      const { result } = JSON.parse(await everything.callTool(tool, args));
-      const through = await gateway.callServerTool("everything", tool, args, as("reader"));
+      const { result } = JSON.parse(await directServer.callTool(tool, args));
+      const throughGateway = await gateway.callServerTool(
+        "everything",
+        tool,
+        args,
+        asAgent("reader"),
+      );
       // Some resources of that server contain the time of their creation.
-      const steady = (value: unknown) => JSON.stringify(value).replace(/at \d+:\d+:\d+ \wM/g, "");
-      assert.equal(steady(through), steady(result), tool);
+      const withoutTimes = (value: unknown) =>
+        JSON.stringify(value).replace(/at \d+:\d+:\d+ \wM/g, "");
+      assert.equal(withoutTimes(throughGateway), withoutTimes(result), tool);
     }
   });
 
-  await t.step("[tools.misfit-args] but for a schema beside an error about arguments", async () => {
-    const args = { message: 7 };
-    const { result } = JSON.parse(await everything.callTool("echo", args));
-    const { content, ...through } = await gateway.callServerTool(
-      "everything",
-      "echo",
-      args,
-      as("reader"),
-    );
-    const [error, help, ...more] = content as { text: string }[];
-    assert.deepEqual({ content: [error, ...more], ...through }, result);
-    const { hint, inputSchema } = JSON.parse(help?.text ?? "{}");
-    assert.match(hint, /^In args, "message" must be of type string\./);
-    assert.deepEqual(inputSchema.required, ["message"]);
-  });
+  await t.step(
+    "[tools.misfit-args] an error about arguments equals that of a direct call, plus the schema",
+    async () => {
+      const args = { message: 7 };
+      const { result } = JSON.parse(await directServer.callTool("echo", args));
+      const { content, ...throughGateway } = await gateway.callServerTool(
+        "everything",
+        "echo",
+        args,
+        asAgent("reader"),
+      );
+      const [error, help, ...more] = content as { text: string }[];
+      assert.deepEqual({ content: [error, ...more], ...throughGateway }, result);
+      const { hint, inputSchema } = JSON.parse(help?.text ?? "{}");
+      assert.match(hint, /^In args, "message" must be of type string\./);
+      assert.deepEqual(inputSchema.required, ["message"]);
+    },
+  );
 
-  await t.step("[protocol.progress] from server-everything", async () => {
+  await t.step("[protocol.progress] progress of server-everything reaches the client", async () => {
     const { client } = gateway;
-    const operation = "trigger-long-running-operation";
+    const slowTool = "trigger-long-running-operation";
     await client.request("tools/call", {
       name: "execute_tool",
       arguments: {
         agent_id: "reader",
         server: "everything",
-        tool: operation,
+        tool: slowTool,
         args: { duration: 0.3, steps: 3 },
       },
       _meta: { progressToken: "long" },
@@ -106,24 +115,32 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
   });
 
   await t.step(
-    "[rules.five-steps] server-filesystem read by one agent, written by another",
+    "[rules.five-steps] one agent may only read server-filesystem, another may write",
     async () => {
       const path = join(folder, "note.txt");
       const write = { server: "files", tool: "write_file", args: { path, content: "hello" } };
-      const denied = await gateway.expectRefusal("execute_tool", { ...as("reader"), ...write });
+      const denied = await gateway.expectRefusal("execute_tool", {
+        ...asAgent("reader"),
+        ...write,
+      });
       assert.deepEqual([denied.code, denied.rule], [
         "DENIED_BY_POLICY",
         "agents.reader.allow.tools.files",
       ]);
-      await gateway.callGatewayTool("execute_tool", { ...as("writer"), ...write });
+      await gateway.callGatewayTool("execute_tool", { ...asAgent("writer"), ...write });
       assert.equal(Deno.readTextFileSync(path), "hello");
-      const read = await gateway.callServerTool("files", "read_text_file", { path }, as("reader"));
+      const read = await gateway.callServerTool(
+        "files",
+        "read_text_file",
+        { path },
+        asAgent("reader"),
+      );
       assert.equal((read.content as { text: string }[])[0]?.text, "hello");
     },
   );
 
   await t.step(
-    "[tools.listing-allowed] [tools.listing-counts] and listed accordingly",
+    "[tools.listing-allowed] [tools.listing-counts] each agent sees the tools that it may call",
     async () => {
       const list = (agent_id: string) => {
         return gateway.callGatewayToolForJson<
@@ -143,18 +160,18 @@ Deno.test("real servers from npm behind the gateway", async (t) => {
 
   await t.step("[tools.execute-unchanged] server-memory keeps its data", async () => {
     const entities = [{ name: "gateway", entityType: "program", observations: ["works"] }];
-    await gateway.callServerTool("memory", "create_entities", { entities }, as("writer"));
+    await gateway.callServerTool("memory", "create_entities", { entities }, asAgent("writer"));
     const text = JSON.stringify(
-      await gateway.callServerTool("memory", "read_graph", {}, as("writer")),
+      await gateway.callServerTool("memory", "read_graph", {}, asAgent("writer")),
     );
     assert.match(text, /works/);
     const call = { server: "memory", tool: "delete_entities", args: { entityNames: ["gateway"] } };
-    const { rule } = await gateway.expectRefusal("execute_tool", { ...as("writer"), ...call });
+    const { rule } = await gateway.expectRefusal("execute_tool", { ...asAgent("writer"), ...call });
     assert.equal(rule, 'agents.writer.deny.tools["*"][0]');
   });
 
   await t.step(
-    "[tools.tokens-used-15-percent] within 15 % of o200k_base for all three",
+    "[tools.tokens-used-15-percent] tokens_used is within 15 % of o200k_base for all three servers",
     async () => {
       for (const server of ["everything", "files", "memory"]) {
         const call = { agent_id: "reader", server, detail: "full" };

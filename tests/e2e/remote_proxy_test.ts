@@ -8,28 +8,28 @@ import { startGateway } from "./gateway.ts";
 
 const TLS = new URL("../fixtures/tls/", import.meta.url);
 
-/** A proxy that connects to one local port only, and records the requested targets. */
+/** Starts a proxy that connects every request to one local port, and records the requested targets. */
 async function startRecordingProxy(
   port: number,
-): Promise<AsyncDisposable & { url: string; asked: string[] }> {
-  const asked: string[] = [];
+): Promise<AsyncDisposable & { url: string; requestedTargets: string[] }> {
+  const requestedTargets: string[] = [];
   const sockets = new Set<Socket>();
   const proxy = createServer();
   proxy.on("connect", (request: IncomingMessage, socket: Socket) => {
-    asked.push(`CONNECT ${request.url}`);
-    const through = connect(port, "127.0.0.1", () => {
+    requestedTargets.push(`CONNECT ${request.url}`);
+    const target = connect(port, "127.0.0.1", () => {
       socket.write("HTTP/1.1 200 OK\r\n\r\n");
-      through.pipe(socket).pipe(through);
+      target.pipe(socket).pipe(target);
     });
-    for (const one of [socket, through]) {
-      sockets.add(one);
-      one.on("error", () => {});
+    for (const end of [socket, target]) {
+      sockets.add(end);
+      end.on("error", () => {});
     }
   });
   await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", () => resolve()));
   return {
     url: `http://127.0.0.1:${(proxy.address() as { port: number }).port}`,
-    asked,
+    requestedTargets,
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
       proxy.closeAllConnections();
@@ -61,6 +61,6 @@ Deno.test("[remote.proxy] the gateway uses the proxy of the environment", async 
   });
   assert.equal(await gateway.callServerToolForText("far", "echo"), "called echo");
   assert.equal(await gateway.callServerToolForText("near", "echo"), "called echo");
-  assert.ok(proxy.asked.length > 0);
-  assert.deepEqual(new Set(proxy.asked), new Set(["CONNECT remote.example:443"]));
+  assert.ok(proxy.requestedTargets.length > 0);
+  assert.deepEqual(new Set(proxy.requestedTargets), new Set(["CONNECT remote.example:443"]));
 });

@@ -3,16 +3,16 @@ import { startOldSdk, startOldSdkSse } from "../downstream/remote/sdk_servers.ts
 import { oddServer, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/** A port that nobody listens on. */
-function freePort(): number {
+/** Returns a port that nobody listens on. */
+function findUnusedPort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
 }
 
-Deno.test("remote servers behind the gateway", async (t) => {
+Deno.test("remote servers work behind the gateway", async (t) => {
   await using http = await startOldSdk();
   await using sse = await startOldSdkSse();
-  const dead = freePort();
+  const deadPort = findUnusedPort();
   {
     await using gateway = await startGateway({
       args: ["--agent", "tester", "--debug"],
@@ -20,7 +20,7 @@ Deno.test("remote servers behind the gateway", async (t) => {
       servers: {
         http: { url: http.url, headers: { "X-Token": "${TOKEN}" } },
         sse: { url: sse.url },
-        dead: { url: `http://127.0.0.1:${dead}/mcp?key=\${TOKEN}`, type: "http" },
+        dead: { url: `http://127.0.0.1:${deadPort}/mcp?key=\${TOKEN}`, type: "http" },
         odd: oddServer(),
       },
     });
@@ -41,7 +41,7 @@ Deno.test("remote servers behind the gateway", async (t) => {
     );
 
     await t.step(
-      "[errors.unreachable] [servers.harms-no-other] an unreachable one is reported, others answer",
+      "[errors.unreachable] [servers.harms-no-other] an unreachable server is reported, and others answer",
       async () => {
         for (const operation of ["get_server_tools", "execute_tool"]) {
           const args = operation === "execute_tool" ? { tool: "x", args: {} } : {};
@@ -51,7 +51,7 @@ Deno.test("remote servers behind the gateway", async (t) => {
           });
           assert.equal(code, "SERVER_UNAVAILABLE");
           const expected =
-            `Server "dead" is not available: the connection to 127.0.0.1:${dead} was ` +
+            `Server "dead" is not available: the connection to 127.0.0.1:${deadPort} was ` +
             "refused; check that the server runs and its url is right.";
           assert.equal(message, expected);
         }
@@ -60,10 +60,13 @@ Deno.test("remote servers behind the gateway", async (t) => {
       },
     );
 
-    await t.step("[remote.session-gone] one that was restarted stays usable", async () => {
-      http.forgetSessions();
-      assert.equal(await gateway.callServerToolForText("http", "plain"), "plain");
-    });
+    await t.step(
+      "[remote.session-gone] a server that has lost its sessions gets a new one",
+      async () => {
+        http.forgetSessions();
+        assert.equal(await gateway.callServerToolForText("http", "plain"), "plain");
+      },
+    );
 
     await t.step(
       "[errors.no-secrets] the status contains no secrets, and no process id",
@@ -84,5 +87,8 @@ Deno.test("remote servers behind the gateway", async (t) => {
       },
     );
   }
-  await waitUntil("the sessions are ended", () => http.sessions.size + sse.sessions.size === 0);
+  await waitUntil(
+    "the gateway has ended its sessions",
+    () => http.sessions.size + sse.sessions.size === 0,
+  );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Fields, oddServer, readRefusal, readSingleText, startGateway } from "./gateway.ts";
 
-/** The example of the original's user guide, with comments as its readers write them. */
+/** The example rules in the user guide of the Python version, with comments. */
 const SEED_RULES = `{
   // Who may do what.
   "agents": {
@@ -18,7 +18,7 @@ const SEED_RULES = `{
   "defaults": { "deny_on_missing_agent": false } /* the fallback denies all */
 }`;
 
-/** Calls, and the rule that decides. An allowed call reaches the server, which has no such tool. */
+/** Calls, and the rule that denies each; empty if it is allowed. Of these tools, the servers have only `echo`. */
 const DECISIONS: readonly (readonly [agent: string, server: string, tool: string, rule: string])[] =
   [
     ["researcher", "brave-search", "echo", ""],
@@ -35,7 +35,7 @@ const DECISIONS: readonly (readonly [agent: string, server: string, tool: string
     ["", "postgres", "query", "agents.default.deny.servers[0]"],
   ];
 
-Deno.test("the example rules of the original's guide", async (t) => {
+Deno.test("the example rules of the Python version's guide", async (t) => {
   await using gateway = await startGateway({
     servers: { "brave-search": oddServer(), postgres: oddServer() },
     rules: SEED_RULES,
@@ -46,41 +46,41 @@ Deno.test("the example rules of the original's guide", async (t) => {
     for (const [agent_id, server, tool, rule] of DECISIONS) {
       const call = { agent_id, server, tool, args: {} };
       const result: Fields = await gateway.callGatewayTool("execute_tool", call);
-      const about = JSON.stringify(call);
+      const callText = JSON.stringify(call);
       if (tool === "echo" && rule === "") {
-        assert.match(readSingleText(result), /"name":"echo"/, about);
+        assert.match(readSingleText(result), /"name":"echo"/, callText);
         continue;
       }
       const refusal = readRefusal(result);
-      assert.equal(refusal.code, rule === "" ? "TOOL_NOT_FOUND" : "DENIED_BY_POLICY", about);
-      assert.equal(refusal.rule, rule === "" ? undefined : rule, about);
+      assert.equal(refusal.code, rule === "" ? "TOOL_NOT_FOUND" : "DENIED_BY_POLICY", callText);
+      assert.equal(refusal.rule, rule === "" ? undefined : rule, callText);
     }
   });
 
-  await t.step("[rules.seed-example] the rules filter the lists", async () => {
-    const seen = async (agent_id: string) => {
+  await t.step("[rules.seed-example] the rules filter the list of servers", async () => {
+    const listServerNames = async (agent_id: string) => {
       const servers = await gateway.callGatewayToolForJson<{ name: string }[]>("list_servers", {
         agent_id,
       });
       return servers.map(({ name }) => name);
     };
-    assert.deepEqual(await seen("researcher"), ["brave-search"]);
-    assert.deepEqual(await seen("backend"), ["postgres"]);
-    assert.deepEqual(await seen("admin"), ["brave-search", "postgres"]);
-    assert.deepEqual(await seen("default"), []);
-    assert.deepEqual(await seen(""), []);
+    assert.deepEqual(await listServerNames("researcher"), ["brave-search"]);
+    assert.deepEqual(await listServerNames("backend"), ["postgres"]);
+    assert.deepEqual(await listServerNames("admin"), ["brave-search", "postgres"]);
+    assert.deepEqual(await listServerNames("default"), []);
+    assert.deepEqual(await listServerNames(""), []);
   });
 });
 
 Deno.test("[rules.deny-overrides] every deny wins over every allow", async () => {
-  const lists = {
+  const permissions = {
     allow: { servers: ["odd"], tools: { odd: ["echo"] } },
     deny: { tools: { odd: ["e*"] } },
   };
   for (const deny_overrides of [false, true]) {
     await using gateway = await startGateway({
       servers: { odd: oddServer() },
-      rules: { agents: { a: lists }, defaults: { deny_overrides } },
+      rules: { agents: { a: permissions }, defaults: { deny_overrides } },
     });
     const call = { agent_id: "a", server: "odd", tool: "echo", args: {} };
     const result = await gateway.callGatewayTool("execute_tool", call);
@@ -89,7 +89,7 @@ Deno.test("[rules.deny-overrides] every deny wins over every allow", async () =>
   }
 });
 
-Deno.test("[rules.unknown-server-warns] is a warning, and the rule is kept", async () => {
+Deno.test("[rules.unknown-server-warns] a rule for an unknown server causes a warning, and stays in force", async () => {
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     rules: { agents: { a: { allow: { servers: ["odd", "postgres"] } } } },

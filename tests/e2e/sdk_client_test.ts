@@ -5,7 +5,11 @@ import { type LibraryClient, runAgentSession, runAgentSessionOverHttp } from "./
 
 type Transport = Parameters<Client["connect"]>[0];
 
-async function connect(transport: Transport, leave?: () => Promise<void>): Promise<LibraryClient> {
+/** Connects a client of this library. */
+async function connect(
+  transport: Transport,
+  endSession?: () => Promise<void>,
+): Promise<LibraryClient> {
   const client = new Client({ name: "sdk", version: "1" });
   await client.connect(transport);
   return {
@@ -15,7 +19,7 @@ async function connect(transport: Transport, leave?: () => Promise<void>): Promi
       return client.callTool({ name, arguments: args }, undefined, options);
     },
     close: async () => {
-      await leave?.();
+      await endSession?.();
       await client.close();
     },
   };
@@ -23,7 +27,7 @@ async function connect(transport: Transport, leave?: () => Promise<void>): Promi
 
 Deno.test({
   name: "[protocol.sdk-1] a client of @modelcontextprotocol/sdk 1.x works",
-  // Its close() leaves the 2 s timer after which it would have sent SIGTERM.
+  // The client's close() leaves a timer of 2 s, after which it would have sent SIGTERM.
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
@@ -35,7 +39,7 @@ Deno.test({
 
 Deno.test({
   name: "[http.clients] a client of @modelcontextprotocol/sdk 1.x works over HTTP",
-  // It leaves timers of its calls, and parts of its streams.
+  // The client leaves timers of its calls, and parts of its streams.
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {

@@ -11,6 +11,7 @@ interface Listing {
   readonly returned: number;
 }
 
+/** Calls `get_server_tools`. */
 async function listTools(
   gateway: RunningGateway,
   server: string,
@@ -30,55 +31,61 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
     args: ["--agent", "tester", "--init-strategy", "lazy"],
   });
 
-  await t.step("[tools.names-detail] names alone", async () => {
+  await t.step("[tools.names-detail] names lists only the names", async () => {
     const { tools, detail } = await listTools(gateway, "odd", { detail: "names" });
     assert.equal(detail, "names");
     assert.deepEqual(tools, [{ name: "echo" }, { name: "contents" }, { name: "rpc_error" }]);
   });
 
-  await t.step("[tools.signatures] name, signature and description", async () => {
-    const { tools, detail } = await listTools(gateway, "odd", { detail: "signatures" });
-    assert.equal(detail, "signatures");
-    assert.deepEqual(tools, [
-      { name: "echo", signature: "echo(text?: string)", description: "What echo does" },
-      {
-        name: "contents",
-        signature: "contents()",
-        description: "Gives every kind of content",
-      },
-      { name: "rpc_error", signature: "rpc_error(error: object)" },
-    ]);
-  });
+  await t.step(
+    "[tools.signatures] signatures lists names, signatures and descriptions",
+    async () => {
+      const { tools, detail } = await listTools(gateway, "odd", { detail: "signatures" });
+      assert.equal(detail, "signatures");
+      assert.deepEqual(tools, [
+        { name: "echo", signature: "echo(text?: string)", description: "What echo does" },
+        {
+          name: "contents",
+          signature: "contents()",
+          description: "Gives every kind of content",
+        },
+        { name: "rpc_error", signature: "rpc_error(error: object)" },
+      ]);
+    },
+  );
 
-  await t.step("[tools.signatures] the signatures of a real server", async () => {
+  await t.step("[tools.signatures] a real server has the expected signatures", async () => {
     const { tools } = await listTools(gateway, "everything", { detail: "signatures" });
     const signatures = tools.map(({ signature }) => signature);
     assert.ok(signatures.includes("echo(message: string)"), signatures.join("\n"));
     assert.ok(signatures.includes("get-sum(a: number, b: number)"), signatures.join("\n"));
   });
 
-  await t.step("[tools.default-detail] full, if that is not too much", async () => {
+  await t.step("[tools.default-detail] the default is full up to 4,000 tokens", async () => {
     const { detail, hint, tools } = await listTools(gateway, "odd");
     assert.deepEqual([detail, hint], [undefined, undefined]);
     assert.ok(tools.every(({ inputSchema }) => inputSchema !== undefined));
   });
 
-  await t.step("[tools.default-detail] signatures with a hint above 4,000 tokens", async () => {
-    const answer = await listTools(gateway, "many");
-    assert.equal(answer.detail, "signatures");
-    assert.match(answer.hint ?? "", /names/);
-    assert.ok(answer.tools.every(({ signature }) => typeof signature === "string"));
-    assert.ok(encode(JSON.stringify(answer.tools)).length < 4000);
-  });
+  await t.step(
+    "[tools.default-detail] the default is signatures with a hint above 4,000 tokens",
+    async () => {
+      const answer = await listTools(gateway, "many");
+      assert.equal(answer.detail, "signatures");
+      assert.match(answer.hint ?? "", /names/);
+      assert.ok(answer.tools.every(({ signature }) => typeof signature === "string"));
+      assert.ok(encode(JSON.stringify(answer.tools)).length < 4000);
+    },
+  );
 
-  await t.step("[tools.default-detail] full above that, if requested", async () => {
-    const asked = [
+  await t.step("[tools.default-detail] above 4,000 tokens, full must be requested", async () => {
+    const requests = [
       { detail: "full" },
       { pattern: "*" },
       { names: Array.from({ length: 30 }, (_, number) => `extra_${number}`).join(",") },
       { max_schema_tokens: 10_000 },
     ];
-    for (const args of asked) {
+    for (const args of requests) {
       const answer = await listTools(gateway, "many", args);
       assert.equal(answer.detail, undefined);
       assert.ok(answer.tools.every(({ inputSchema }) => inputSchema !== undefined));
@@ -92,14 +99,14 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
   });
 
   await t.step(
-    "[tools.tokens-used-15-percent] counts the tokens of the answer at each detail",
+    "[tools.tokens-used-15-percent] tokens_used is within 15 % of o200k_base at each detail",
     async () => {
       for (const server of ["odd", "many", "everything"]) {
         for (const detail of ["full", "signatures", "names"]) {
           const { tools, tokens_used } = await listTools(gateway, server, { detail });
           const tokens = encode(JSON.stringify(tools)).length;
-          const error = Math.abs(tokens_used / tokens - 1);
-          assert.ok(error < 0.15, `${server} ${detail}: ${tokens_used} for ${tokens}`);
+          const relativeError = Math.abs(tokens_used / tokens - 1);
+          assert.ok(relativeError < 0.15, `${server} ${detail}: ${tokens_used} for ${tokens}`);
         }
       }
     },

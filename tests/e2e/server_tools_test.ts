@@ -25,6 +25,7 @@ const RULES = {
   },
 };
 
+/** Calls `get_server_tools` for the odd server, by default as the agent `all`. */
 async function listTools(gateway: RunningGateway, args: Fields = {}): Promise<Listing> {
   const answer = await gateway.callGatewayToolForJson<Listing>("get_server_tools", {
     agent_id: "all",
@@ -47,20 +48,26 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
   await using direct = await DirectServer.start(oddServer());
   const tools = await direct.listTools();
 
-  await t.step("[tools.listing-shape] [tools.listing-counts] all fields", async () => {
-    const { tools: shown, tokens_used, ...rest } = await listTools(gateway);
-    assert.deepEqual(rest, {
-      server: "odd",
-      total_available: tools.length,
-      returned: tools.length,
-    });
-    assert.ok(Math.abs(tokens_used / encode(JSON.stringify(shown)).length - 1) < 0.15);
-  });
+  await t.step(
+    "[tools.listing-shape] [tools.listing-counts] the result has all fields",
+    async () => {
+      const { tools: listedTools, tokens_used, ...others } = await listTools(gateway);
+      assert.deepEqual(others, {
+        server: "odd",
+        total_available: tools.length,
+        returned: tools.length,
+      });
+      assert.ok(Math.abs(tokens_used / encode(JSON.stringify(listedTools)).length - 1) < 0.15);
+    },
+  );
 
-  await t.step("[tools.listing-pages] [tools.listing-fields] every tool, every field", async () => {
-    assert.ok(tools.length > 4);
-    assert.deepEqual((await listTools(gateway)).tools, tools);
-  });
+  await t.step(
+    "[tools.listing-pages] [tools.listing-fields] every tool of every page has every field",
+    async () => {
+      assert.ok(tools.length > 4);
+      assert.deepEqual((await listTools(gateway)).tools, tools);
+    },
+  );
 
   await t.step("[tools.listing-fields] a definition is passed on unchanged", async () => {
     await listTools(gateway, { names: "contents" });
@@ -68,19 +75,19 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     assert.ok(answer.includes(JSON.stringify(ODD_DEFINITION).slice(1, -1)));
   });
 
-  const odd = "[tools.listing-odd-entries] invalid and duplicate tools do no harm to others";
-  await t.step(odd, () => {
+  const invalidName =
+    "[tools.listing-odd-entries] invalid and duplicate tools do no harm to others";
+  await t.step(invalidName, () => {
     const { stderr } = gateway.program;
     assert.equal(stderr.match(/Tool left out: .* no name/g)?.length, 4);
     assert.equal(stderr.match(/Tool left out: .* the duplicate name "echo"/g)?.length, 1);
   });
 
-  await t.step("[tools.listing-allowed] only tools that the agent may call", async () => {
+  await t.step("[tools.listing-allowed] an agent sees only tools that it may call", async () => {
     const answer = await listTools(gateway, { agent_id: "some" });
     const allowed = ["echo", "wait", "waiting", "progress", "__proto__"];
     assert.deepEqual(toolNames(answer).toSorted(), allowed.toSorted());
-    // Tools that it may not call are not counted either, so that denied and missing ones look the
-    // same.
+    // Denied tools are not counted either, so that an agent cannot tell them from missing ones.
     assert.equal(answer.total_available, allowed.length);
     const narrowed = await listTools(gateway, { agent_id: "some", pattern: "wait*" });
     assert.deepEqual([narrowed.total_available, narrowed.returned], [allowed.length, 2]);
@@ -89,13 +96,16 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     }
   });
 
-  await t.step("[tools.listing-filters] names, in the server's order, blanks ignored", async () => {
-    const answer = await listTools(gateway, { names: " pid,echo ,, __proto__,echo" });
-    assert.deepEqual(toolNames(answer), ["echo", "pid", "__proto__"]);
-    assert.equal(answer.total_available, tools.length);
-  });
+  await t.step(
+    "[tools.listing-filters] names selects tools in the server's order, and ignores blanks",
+    async () => {
+      const answer = await listTools(gateway, { names: " pid,echo ,, __proto__,echo" });
+      assert.deepEqual(toolNames(answer), ["echo", "pid", "__proto__"]);
+      assert.equal(answer.total_available, tools.length);
+    },
+  );
 
-  await t.step("[tools.listing-filters] one name is enough", async () => {
+  await t.step("[tools.listing-filters] names can be a single name", async () => {
     assert.deepEqual(toolNames(await listTools(gateway, { names: "käse/名 ." })), ["käse/名 ."]);
   });
 
@@ -111,8 +121,8 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
   await t.step("[tools.listing-filters] filters combine, also with permissions", async () => {
     const both = { names: "wait,waiting,echo,env", pattern: "*a*" };
     assert.deepEqual(toolNames(await listTools(gateway, both)), ["wait", "waiting"]);
-    const some = { agent_id: "some", pattern: "e*" };
-    assert.deepEqual(toolNames(await listTools(gateway, some)), ["echo"]);
+    const asSome = { agent_id: "some", pattern: "e*" };
+    assert.deepEqual(toolNames(await listTools(gateway, asSome)), ["echo"]);
   });
 
   await t.step(
@@ -125,24 +135,30 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     },
   );
 
-  await t.step("[tools.listing-budget] tools are taken in order while they fit", async () => {
-    const tokensOf = async (name: string) =>
-      (await listTools(gateway, { names: name })).tokens_used;
-    const first = await tokensOf("echo");
-    const second = await tokensOf("contents");
-    const answer = await listTools(gateway, { max_schema_tokens: first + second });
-    assert.deepEqual(toolNames(answer), ["echo", "contents"]);
-    assert.ok(answer.tokens_used <= first + second);
-    assert.deepEqual(answer.omitted, tools.slice(2).map(({ name }) => name));
-    // A small tool must not overtake one that does not fit.
-    const tight = await listTools(gateway, {
-      names: "echo,contents,pid",
-      max_schema_tokens: first * 2,
-    });
-    assert.deepEqual([toolNames(tight), tight.omitted], [["echo"], ["contents", "pid"]]);
-  });
+  await t.step(
+    "[tools.listing-budget] tools are listed in order while they fit the budget",
+    async () => {
+      const tokensOf = async (name: string) =>
+        (await listTools(gateway, { names: name })).tokens_used;
+      const first = await tokensOf("echo");
+      const second = await tokensOf("contents");
+      const answer = await listTools(gateway, { max_schema_tokens: first + second });
+      assert.deepEqual(toolNames(answer), ["echo", "contents"]);
+      assert.ok(answer.tokens_used <= first + second);
+      assert.deepEqual(answer.omitted, tools.slice(2).map(({ name }) => name));
+      // A small tool must not overtake one that does not fit.
+      const smallBudget = await listTools(gateway, {
+        names: "echo,contents,pid",
+        max_schema_tokens: first * 2,
+      });
+      assert.deepEqual([toolNames(smallBudget), smallBudget.omitted], [["echo"], [
+        "contents",
+        "pid",
+      ]]);
+    },
+  );
 
-  await t.step("[tools.listing-budget] a budget for nothing omits all", async () => {
+  await t.step("[tools.listing-budget] a budget that fits no tool omits all", async () => {
     const { omitted, ...answer } = await listTools(gateway, {
       max_schema_tokens: 1,
       pattern: "e*",
@@ -174,14 +190,14 @@ Deno.test("[sessions.no-tools] [sessions.partial-list] an agent learns why tools
     readonly returned: number;
     readonly hint: string;
   }
-  const none = "It offers no tools; its resources and prompts are not passed on";
+  const noTools = "It offers no tools; its resources and prompts are not passed on";
   const toolless = await gateway.callGatewayToolForJson<Answer>("get_server_tools", {
     server: "toolless",
   });
-  assert.deepEqual([toolless.returned, toolless.hint], [0, `${none}.`]);
+  assert.deepEqual([toolless.returned, toolless.hint], [0, `${noTools}.`]);
   const call = { server: "toolless", tool: "echo", args: {} };
   const refusal = await gateway.expectRefusal("execute_tool", call);
-  assert.deepEqual([refusal.code, refusal.hint], ["TOOL_NOT_FOUND", none]);
+  assert.deepEqual([refusal.code, refusal.hint], ["TOOL_NOT_FOUND", noTools]);
   const partial = await gateway.callGatewayToolForJson<Answer>("get_server_tools", {
     server: "partial",
   });

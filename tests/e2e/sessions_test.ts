@@ -7,16 +7,17 @@ const AGENTS = {
   b: { allow: { servers: ["*"] } },
 };
 
+/** The part of the status that these tests read. */
 interface Status {
   readonly servers: Readonly<Record<string, { sessions: number; calls_in_flight: number }>>;
 }
 
-/** An odd server with this `isolation`. */
-function oddServerWithIsolation(isolation: string, more: object = {}): object {
-  return { ...oddServer(), gateway: { isolation, ...more } };
+/** Entry of the odd server with this `isolation`, and further keys under `gateway`. */
+function oddServerWithIsolation(isolation: string, furtherKeys: object = {}): object {
+  return { ...oddServer(), gateway: { isolation, ...furtherKeys } };
 }
 
-Deno.test("sharing of a server's sessions", async (t) => {
+Deno.test("isolation decides who shares a session with a server", async (t) => {
   await using gateway = await startGateway({
     servers: {
       shared: oddServerWithIsolation("shared"),
@@ -31,10 +32,10 @@ Deno.test("sharing of a server's sessions", async (t) => {
     args: ["--debug"],
     env: { GATEWAY_INIT_STRATEGY: "lazy" },
   });
-  const pid = (server: string, agent_id: string) => {
+  const readPid = (server: string, agent_id: string) => {
     return gateway.callServerToolForText(server, "pid", {}, { agent_id });
   };
-  const sessions = async (server: string) => {
+  const countSessions = async (server: string) => {
     const { servers } = await gateway.callGatewayToolForJson<Status>("get_gateway_status", {
       agent_id: "a",
     });
@@ -44,31 +45,43 @@ Deno.test("sharing of a server's sessions", async (t) => {
   for (
     const [server, isShared] of [["shared", true], ["session", true], ["agent", false]] as const
   ) {
-    await t.step(`[servers.isolation] ${server}`, async () => {
-      const [a, b] = [await pid(server, "a"), await pid(server, "b")];
-      assert.equal(a === b, isShared);
-      assert.deepEqual([await pid(server, "a"), await pid(server, "b")], [a, b]);
-      assert.equal(await sessions(server), isShared ? 1 : 2);
-    });
+    await t.step(
+      `[servers.isolation] ${server}: agents of a connection ${
+        isShared ? "share" : "do not share"
+      } a session`,
+      async () => {
+        const [a, b] = [await readPid(server, "a"), await readPid(server, "b")];
+        assert.equal(a === b, isShared);
+        assert.deepEqual([await readPid(server, "a"), await readPid(server, "b")], [a, b]);
+        assert.equal(await countSessions(server), isShared ? 1 : 2);
+      },
+    );
   }
 
-  await t.step("[servers.isolation] agent is the default", async () => {
-    assert.notEqual(await pid("standard", "a"), await pid("standard", "b"));
+  await t.step("[servers.isolation] the default is agent", async () => {
+    assert.notEqual(await readPid("standard", "a"), await readPid("standard", "b"));
   });
 
-  await t.step("[servers.isolation] call, after which no process is left", async () => {
-    const pids = [await pid("call", "a"), await pid("call", "a"), await pid("call", "b")];
-    assert.equal(new Set(pids).size, 3);
-    await waitUntil("all have ended", async () => await sessions("call") === 0);
-  });
+  await t.step(
+    "[servers.isolation] call: each call has its own session, which ends with it",
+    async () => {
+      const pids = [
+        await readPid("call", "a"),
+        await readPid("call", "a"),
+        await readPid("call", "b"),
+      ];
+      assert.equal(new Set(pids).size, 3);
+      await waitUntil("all sessions have ended", async () => await countSessions("call") === 0);
+    },
+  );
 
   await t.step(
     "[servers.idle-timeout] an unused session ends, and the next call gets a new one",
     async () => {
-      const first = await pid("idle", "a");
-      assert.equal(await pid("idle", "a"), first);
-      await waitUntil("it ends", async () => await sessions("idle") === 0);
-      assert.notEqual(await pid("idle", "a"), first);
+      const first = await readPid("idle", "a");
+      assert.equal(await readPid("idle", "a"), first);
+      await waitUntil("the session ends", async () => await countSessions("idle") === 0);
+      assert.notEqual(await readPid("idle", "a"), first);
     },
   );
 
@@ -82,10 +95,10 @@ Deno.test("sharing of a server's sessions", async (t) => {
     await call("count", "n0");
     void call("wait", "n1").catch(() => {});
     let isOver = false;
-    const second = call("count", "n2").finally(() => isOver = true);
-    for (let round = 0; round < 20; round++) await pid("shared", "a");
+    const queuedCall = call("count", "n2").finally(() => isOver = true);
+    for (let round = 0; round < 20; round++) await readPid("shared", "a");
     assert.equal(isOver, false);
     await client.notify("notifications/cancelled", { requestId: "n1" });
-    assert.deepEqual((await second).result?.content, [{ type: "text", text: "2" }]);
+    assert.deepEqual((await queuedCall).result?.content, [{ type: "text", text: "2" }]);
   });
 });

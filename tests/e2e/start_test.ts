@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { oddServer, readRefusal, type RunningGateway, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/** A server that records each of its starts in a file. */
+/** Entry of a server that records each of its starts in a file of the working folder. */
 function recordingServer(name: string): { command: string; args: string[] } {
   return oddServer(`--pid-file=${name}`);
 }
 
+/** Number of starts that the file records. */
 function countStarts(gateway: RunningGateway, name: string): number {
   try {
     return Deno.readTextFileSync(join(gateway.setup.workingFolder, name)).split("\n").length - 1;
@@ -29,22 +30,22 @@ Deno.test("[lifecycle.eager] servers start after initialize", async () => {
   assert.deepEqual([countStarts(gateway, "one"), countStarts(gateway, "two")], [0, 0]);
   await gateway.client.initialize();
   await waitUntil(
-    "both start",
+    "both servers start",
     () => countStarts(gateway, "one") === 1 && countStarts(gateway, "two") === 1,
   );
-  // The first call uses the prewarmed session.
+  // The first call uses the session that exists.
   assert.equal(await gateway.callServerToolForText("one", "count"), "1");
   assert.equal(await gateway.callServerToolForText("one", "count"), "2");
   assert.deepEqual([countStarts(gateway, "one"), countStarts(gateway, "two")], [1, 1]);
 });
 
 for (
-  const [how, args, env] of [
+  const [setting, args, env] of [
     ["--init-strategy lazy", ["--init-strategy", "lazy"], {}],
     ["GATEWAY_INIT_STRATEGY=lazy", [], { GATEWAY_INIT_STRATEGY: "lazy" }],
   ] as const
 ) {
-  Deno.test(`[lifecycle.lazy] with ${how} on first use`, async () => {
+  Deno.test(`[lifecycle.lazy] with ${setting}, servers start on first use`, async () => {
     await using gateway = await startGateway({
       servers: { one: recordingServer("one"), two: recordingServer("two") },
       args: ["--agent", "tester", ...args],
@@ -70,22 +71,22 @@ Deno.test("a server that hangs", async (t) => {
     assert.ok((await gateway.client.initialize()).result);
     await gateway.client.request("tools/list");
     assert.equal((await gateway.callGatewayToolForJson<unknown[]>("list_servers")).length, 6);
-    assert.ok(performance.now() - started < 5000, "far less than any server is given");
+    assert.ok(performance.now() - started < 5000, "far less than the 30 s that a start may take");
   });
 
-  await t.step("[servers.harms-no-other] nor calls of others", async () => {
+  await t.step("[servers.harms-no-other] does not delay calls of other servers", async () => {
     const call = { server: "hung_0", tool: "echo", args: {}, timeout_ms: 1000 };
     let isOver = false;
-    const waiting = gateway.callGatewayTool("execute_tool", call).finally(() => isOver = true);
+    const heldCall = gateway.callGatewayTool("execute_tool", call).finally(() => isOver = true);
     for (let number = 1; number <= 20; number++) {
       assert.equal(await gateway.callServerToolForText("odd", "count"), String(number));
     }
     assert.equal(isOver, false);
-    assert.equal(readRefusal(await waiting).code, "TIMEOUT");
+    assert.equal(readRefusal(await heldCall).code, "TIMEOUT");
   });
 });
 
-Deno.test("behaviour of servers", async (t) => {
+Deno.test("the gateway copes with servers of all kinds", async (t) => {
   await using gateway = await startGateway({
     servers: {
       odd: oddServer(),
@@ -101,7 +102,7 @@ Deno.test("behaviour of servers", async (t) => {
   });
 
   await t.step("[lifecycle.list-changed] a new tool is available immediately", async () => {
-    const names = async () => {
+    const listToolNames = async () => {
       const answer = await gateway.callGatewayToolForJson<{ tools: { name: string }[] }>(
         "get_server_tools",
         {
@@ -111,19 +112,25 @@ Deno.test("behaviour of servers", async (t) => {
       );
       return answer.tools.map(({ name }) => name);
     };
-    assert.equal((await names()).includes("grown"), false);
+    assert.equal((await listToolNames()).includes("grown"), false);
     await gateway.callServerToolForText("odd", "grow", { notify: true });
-    await waitUntil("it is listed", async () => (await names()).includes("grown"));
+    await waitUntil(
+      "the new tool is listed",
+      async () => (await listToolNames()).includes("grown"),
+    );
   });
 
-  await t.step("[servers.harms-no-other] one that answers nonsense affects no other", async () => {
-    const call = { server: "bare", tool: "x", args: {} };
-    const { code } = await gateway.expectRefusal("execute_tool", call);
-    assert.equal(code, "SERVER_UNAVAILABLE");
-    assert.equal(await gateway.callServerToolForText("old", "count"), "1");
-  });
+  await t.step(
+    "[servers.harms-no-other] a server that answers nonsense affects no other server",
+    async () => {
+      const call = { server: "bare", tool: "x", args: {} };
+      const { code } = await gateway.expectRefusal("execute_tool", call);
+      assert.equal(code, "SERVER_UNAVAILABLE");
+      assert.equal(await gateway.callServerToolForText("old", "count"), "1");
+    },
+  );
 
-  await t.step("[tools.status] the status has the state of each", async () => {
+  await t.step("[tools.status] the status has the state of each server", async () => {
     const { servers } = await gateway.callGatewayToolForJson<
       { servers: Record<string, Record<string, unknown>> }
     >(

@@ -11,33 +11,33 @@ const RULES = '{\n  // Who.\n  "agents": { "researcher": {} } // all\n}\n';
 
 Deno.test("[cli.token] a token is shown once, and its hash is in the rules", async () => {
   const setup = new Setup({ rules: RULES });
-  const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
-  const make = async (...flags: string[]) => {
-    const args = [...words, "token", "researcher", ...flags];
+  const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
+  const runToken = async (...flags: string[]) => {
+    const args = [...commandArgs, "token", "researcher", ...flags];
     const program = new Program({ command, args, cwd: setup.workingFolder, env: setup.env });
     await program.closeInput();
     const { code } = await program.waitForEnd();
     return { code, stdout: program.lines.join("\n"), stderr: program.stderr };
   };
   const path = `${setup.workingFolder}/.mcp-gateway-rules.json`;
-  const hash = (token: string) => createHash("sha256").update(token).digest("hex");
+  const hashToken = (token: string) => createHash("sha256").update(token).digest("hex");
 
-  const first = await make();
+  const first = await runToken();
   assert.equal(first.code, 0, first.stderr);
   assert.match(first.stdout, /^amg_[\w-]{43}$/);
   assert.match(first.stderr, /This is the only time the token is shown/);
   assert.ok(!first.stderr.includes(first.stdout));
-  const list = `"token_sha256": ["${hash(first.stdout)}"`;
-  const text = RULES.replace("{}", `{ ${list}] }`);
-  assert.equal(Deno.readTextFileSync(path), text);
+  const list = `"token_sha256": ["${hashToken(first.stdout)}"`;
+  const rulesWithToken = RULES.replace("{}", `{ ${list}] }`);
+  assert.equal(Deno.readTextFileSync(path), rulesWithToken);
 
-  const second = await make("--json", "--expires", "2099-01-31");
+  const second = await runToken("--json", "--expires", "2099-01-31");
   const { agent, token, sha256, expires, rules } = JSON.parse(second.stdout);
   assert.deepEqual([agent, expires, rules], ["researcher", "2099-01-31", path]);
   assert.notEqual(token, first.stdout);
-  assert.equal(sha256, hash(token));
+  assert.equal(sha256, hashToken(token));
   const entry = `{ "sha256": "${sha256}", "expires": "2099-01-31" }`;
-  assert.equal(Deno.readTextFileSync(path), text.replace(list, `${list}, ${entry}`));
+  assert.equal(Deno.readTextFileSync(path), rulesWithToken.replace(list, `${list}, ${entry}`));
   await setup.close();
 });
 

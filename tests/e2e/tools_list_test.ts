@@ -21,7 +21,7 @@ async function listTools(gateway: RunningGateway): Promise<ToolDefinition[]> {
   return result?.tools as ToolDefinition[];
 }
 
-Deno.test("a client meets the gateway", async (t) => {
+Deno.test("a client lists the gateway's tools", async (t) => {
   await using gateway = await startGateway({ client: false });
   const { result } = await gateway.client.initialize();
   const tools = await listTools(gateway);
@@ -34,11 +34,11 @@ Deno.test("a client meets the gateway", async (t) => {
     ]);
   });
 
-  await t.step("[tools.list] each takes the arguments of the contract", () => {
-    const taken = tools.map(({ inputSchema: { properties, required = [] } }) => {
+  await t.step("[tools.list] each tool has its arguments; those with ? are optional", () => {
+    const argumentNames = tools.map(({ inputSchema: { properties, required = [] } }) => {
       return Object.keys(properties).map((name) => required.includes(name) ? name : `${name}?`);
     });
-    assert.deepEqual(taken, [
+    assert.deepEqual(argumentNames, [
       ["agent_id?", "include_metadata?"],
       ["agent_id?", "server", "names?", "pattern?", "max_schema_tokens?", "detail?"],
       ["agent_id?", "server", "tool", "args?", "timeout_ms?"],
@@ -61,28 +61,34 @@ Deno.test("a client meets the gateway", async (t) => {
     },
   );
 
-  await t.step("[tools.always-load] clients that hide tools are asked to show these", () => {
+  await t.step("[tools.always-load] _meta asks clients not to hide the tools", () => {
     for (const { _meta } of tools) assert.equal(_meta["anthropic/alwaysLoad"], true);
   });
 
-  await t.step("[tools.max-result-size] execute_tool asks for results in full", () => {
-    assert.deepEqual(tools.map(({ _meta }) => _meta["anthropic/maxResultSizeChars"]), [
-      undefined,
-      undefined,
-      500_000,
-    ]);
-  });
+  await t.step(
+    "[tools.max-result-size] _meta of execute_tool asks clients for results in full",
+    () => {
+      assert.deepEqual(tools.map(({ _meta }) => _meta["anthropic/maxResultSizeChars"]), [
+        undefined,
+        undefined,
+        500_000,
+      ]);
+    },
+  );
 
-  await t.step("[tools.titles] people see a title, and agents the order of use", () => {
-    assert.deepEqual(tools.map(({ annotations: { title } }) => title), [
-      "List servers",
-      "List a server's tools",
-      "Call a tool",
-    ]);
-    const { description, inputSchema: { properties } } = tools[2] as ToolDefinition;
-    assert.match(description, /get_server_tools first/);
-    assert.equal(properties.args?.additionalProperties, true);
-  });
+  await t.step(
+    "[tools.titles] the tools have titles, and execute_tool says which tool to call first",
+    () => {
+      assert.deepEqual(tools.map(({ annotations: { title } }) => title), [
+        "List servers",
+        "List a server's tools",
+        "Call a tool",
+      ]);
+      const { description, inputSchema: { properties } } = tools[2] as ToolDefinition;
+      assert.match(description, /get_server_tools first/);
+      assert.equal(properties.args?.additionalProperties, true);
+    },
+  );
 
   await t.step("[tools.one-text-block] there are no output schemas", () => {
     for (const tool of tools) assert.equal(Object.hasOwn(tool, "outputSchema"), false);
@@ -102,7 +108,7 @@ Deno.test("a client meets the gateway", async (t) => {
     }
   });
 
-  await t.step("[cli.version] it says its name and version", () => {
+  await t.step("[cli.version] the gateway reports its name and version", () => {
     const { name, version } = result?.serverInfo as { name: string; version: string };
     assert.deepEqual({ name, version }, { name: "agent-mcp-gateway", version: VERSION });
   });
@@ -129,7 +135,7 @@ Deno.test("in debug mode there is a fourth tool", async (t) => {
     assert.equal(names.at(-1), "get_gateway_status");
   });
 
-  await t.step("[tools.status] it shows the state of the gateway", async () => {
+  await t.step("[tools.status] get_gateway_status shows the state of the gateway", async () => {
     await gateway.expectRefusal("execute_tool", { server: "gone", tool: "x", args: {} });
     const status = await gateway.callGatewayToolForJson<Record<string, Record<string, unknown>>>(
       "get_gateway_status",

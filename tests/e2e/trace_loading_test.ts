@@ -3,13 +3,14 @@ import { oddServer, startGateway } from "./gateway.ts";
 import { OtlpReceiver } from "./otlp_receiver.ts";
 import { denoArgsWithTraps } from "./trapped_libraries.ts";
 
+/** Exit code and output of the gateway. */
 interface EndedGateway {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs the gateway from source, with traps, for one operation. */
+/** Runs the gateway from source, with a trap in place of the library for traces, for two operations. */
 async function runWithTrap(env: Record<string, string>): Promise<EndedGateway> {
   const folder = Deno.makeTempDirSync();
   try {
@@ -19,10 +20,18 @@ async function runWithTrap(env: Record<string, string>): Promise<EndedGateway> {
       JSON.stringify({ mcpServers: { odd: oddServer() } }),
     );
     Deno.writeTextFileSync(`${folder}/rules.json`, JSON.stringify(rules));
-    const words = denoArgsWithTraps("src/main.ts", folder, "@opentelemetry/api");
-    const files = ["--mcp-config", "mcp.json", "--rules", "rules.json", "--agent", "a", "--debug"];
+    const trapArgs = denoArgsWithTraps("src/main.ts", folder, "@opentelemetry/api");
+    const gatewayArgs = [
+      "--mcp-config",
+      "mcp.json",
+      "--rules",
+      "rules.json",
+      "--agent",
+      "a",
+      "--debug",
+    ];
     const child = new Deno.Command(Deno.execPath(), {
-      args: [...words, ...files],
+      args: [...trapArgs, ...gatewayArgs],
       cwd: folder,
       env,
       stdin: "piped",
@@ -46,7 +55,7 @@ async function runWithTrap(env: Record<string, string>): Promise<EndedGateway> {
       { jsonrpc: "2.0", id: 3, method: "tools/call", params: { name: "get_gateway_status" } },
     ];
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-    // A gateway that fell into a trap no longer reads.
+    // After the trap has thrown, the gateway does not read.
     await writer.write(new TextEncoder().encode(text)).catch(() => {});
     await writer.close().catch(() => {});
     const { code, stdout, stderr } = await child.output();
@@ -64,14 +73,14 @@ Deno.test("[trace.off] without OTEL_DENO the library is not loaded", async () =>
   assert.doesNotMatch(stderr, /was loaded/);
 });
 
-Deno.test("[trace.off] with it, it is loaded: the trap above works", async () => {
+Deno.test("[trace.off] with OTEL_DENO the library is loaded, so the trap above works", async () => {
   await using receiver = new OtlpReceiver();
   const { code, stderr } = await runWithTrap(receiver.env);
   assert.notEqual(code, 0);
   assert.match(stderr, /@opentelemetry\/api was loaded/);
 });
 
-Deno.test("[trace.off] without it, the client's context is passed on unchanged", async () => {
+Deno.test("[trace.off] without OTEL_DENO, the client's trace context is passed on unchanged", async () => {
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
     env: { OTEL_DENO: "false" },

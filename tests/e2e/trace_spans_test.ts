@@ -7,8 +7,8 @@ import type { Fields } from "./raw_client.ts";
 const RULES = {
   agents: { tester: { allow: { servers: ["odd"] }, deny: { tools: { odd: ["pid"] } } } },
 };
-const TRACE = "0af7651916cd43dd8448eb211c80319c";
-const PARENT = "b7ad6b7169203331";
+const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
+const PARENT_SPAN_ID = "b7ad6b7169203331";
 const SECRET = "value-that-no-span-may-hold";
 
 /** The `_meta` of the call that the server received. */
@@ -16,7 +16,7 @@ function readMeta(line: string): Fields {
   return JSON.parse(line).params._meta ?? {};
 }
 
-Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
+Deno.test("[trace.spans] the spans of an operation are exported over OTLP", async (t) => {
   await using receiver = new OtlpReceiver();
   await using gateway = await startGateway({
     servers: { odd: oddServer() },
@@ -27,7 +27,7 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
 
   await t.step("[trace.context] the client's trace is continued and passed on", async () => {
     const meta = {
-      traceparent: `00-${TRACE}-${PARENT}-01`,
+      traceparent: `00-${TRACE_ID}-${PARENT_SPAN_ID}-01`,
       tracestate: "vendor=one,other=two",
       baggage: "user=1",
       mine: 7,
@@ -37,13 +37,13 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
       readSingleText(await gateway.callGatewayTool("execute_tool", args, meta)),
     );
     const call = await receiver.waitForSpan("tools/call echo");
-    assert.equal(sent.traceparent, `00-${TRACE}-${call.spanId}-01`);
+    assert.equal(sent.traceparent, `00-${TRACE_ID}-${call.spanId}-01`);
     assert.equal(sent.tracestate, meta.tracestate);
     assert.equal(sent.baggage, meta.baggage);
     assert.equal(sent.mine, 7);
     const operation = await receiver.waitForSpan("tools/call execute_tool");
-    assert.equal(operation.traceId, TRACE);
-    assert.equal(operation.parentSpanId, PARENT);
+    assert.equal(operation.traceId, TRACE_ID);
+    assert.equal(operation.parentSpanId, PARENT_SPAN_ID);
   });
 
   await t.step(
@@ -57,7 +57,7 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
       ]);
       for (const { traceId, parentSpanId } of [decision, queue, call]) {
         assert.deepEqual({ traceId, parentSpanId }, {
-          traceId: TRACE,
+          traceId: TRACE_ID,
           parentSpanId: operation.spanId,
         });
       }
@@ -71,14 +71,15 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
   );
 
   await t.step(
-    "[trace.attributes] with the names of the semantic conventions for MCP",
+    "[trace.attributes] the attributes have the names of the semantic conventions for MCP",
     async () => {
       const operation = await receiver.waitForSpan("tools/call execute_tool");
-      const { "mcp.session.id": session, "jsonrpc.request.id": id, ...rest } = operation.attributes;
-      const [record] = gateway.readAuditLog();
-      assert.equal(session, record?.session);
-      assert.equal(id, String(record?.request_id));
-      assert.deepEqual(rest, {
+      const { "mcp.session.id": session, "jsonrpc.request.id": id, ...others } =
+        operation.attributes;
+      const [auditLine] = gateway.readAuditLog();
+      assert.equal(session, auditLine?.session);
+      assert.equal(id, String(auditLine?.request_id));
+      assert.deepEqual(others, {
         "mcp.method.name": "tools/call",
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": "execute_tool",
@@ -93,7 +94,7 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
         "gateway.server": "odd",
       });
       const { attributes } = await receiver.waitForSpan("decision");
-      assert.deepEqual(attributes, { "gateway.rule": record?.rule });
+      assert.deepEqual(attributes, { "gateway.rule": auditLine?.rule });
     },
   );
 
@@ -125,7 +126,11 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
 
   await t.step("[trace.context] an invalid context starts a new trace", async () => {
     for (
-      const traceparent of [`00-${"0".repeat(32)}-${PARENT}-01`, `ff-${TRACE}-${PARENT}-01`, 7]
+      const traceparent of [
+        `00-${"0".repeat(32)}-${PARENT_SPAN_ID}-01`,
+        `ff-${TRACE_ID}-${PARENT_SPAN_ID}-01`,
+        7,
+      ]
     ) {
       const args = { server: "odd", tool: "echo", args: {} };
       const meta = { traceparent, tracestate: "stale=1" };
@@ -133,7 +138,7 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
         readSingleText(await gateway.callGatewayTool("execute_tool", args, meta)),
       );
       const [, trace = "", span] = String(sent.traceparent).split("-");
-      assert.notEqual(trace, TRACE);
+      assert.notEqual(trace, TRACE_ID);
       assert.equal(sent.tracestate, undefined);
       await receiver.waitForSpan("tools/call echo", ({ spanId, traceId }) => {
         return spanId === span && traceId === trace;
@@ -151,7 +156,7 @@ Deno.test("[trace.spans] the spans of an operation, over OTLP", async (t) => {
     },
   );
 
-  await t.step("[trace.no-values] no values of arguments", () => {
+  await t.step("[trace.no-values] spans contain no argument values", () => {
     assert.equal(receiver.receivedText.includes(SECRET), false);
   });
 });
@@ -161,7 +166,7 @@ Deno.test("[trace.spans] the last spans are exported before the gateway ends", a
   const env = { ...receiver.env, OTEL_BSP_SCHEDULE_DELAY: "600000" };
   const gateway = await startGateway({ servers: { odd: oddServer() }, env });
   await gateway.callServerToolForText("odd", "count");
-  assert.deepEqual(receiver.spans, [], "none is exported before its time");
+  assert.deepEqual(receiver.spans, [], "no span is exported before the gateway ends");
   await gateway.end();
   assert.deepEqual(receiver.spans.map(({ name }) => name).sort(), [
     "decision",
@@ -171,7 +176,7 @@ Deno.test("[trace.spans] the last spans are exported before the gateway ends", a
   ]);
 });
 
-Deno.test("[trace.no-values] a warning about a key in a URL, which Deno's own spans would contain", async () => {
+Deno.test("[trace.no-values] the log warns of a key in a URL, because Deno's own spans would contain it", async () => {
   await using receiver = new OtlpReceiver();
   await using server = new ProtectedServer();
   server.allowsAnonymous = true;

@@ -11,7 +11,7 @@ import { waitUntil } from "./wait.ts";
 
 const SHORT_CONNECT_TIMEOUT = { connect_timeout_ms: 1000 };
 
-/** Servers that cannot be used, and the message to the agent for each. */
+/** Servers that cannot be used, and the expected message for each. */
 const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>> = {
   "no-program": {
     entry: { command: "no-such-program-here" },
@@ -38,7 +38,7 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>>
     expected: /it speaks only MCP revision 2099-01-01/,
   },
   "no-module": {
-    // The rest of such a program's output is not useful.
+    // The message quotes only the line with the cause from such output.
     entry: {
       command: "sh",
       args: ["-c", 'printf "one\\nError: Cannot find module %s\\n  code: 1\\n" "\'/x/y.js\'" >&2'],
@@ -58,17 +58,17 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
     servers: { ...Object.fromEntries(entries), odd: oddServer() },
   });
 
-  await t.step("[servers.harms-no-other] others answer immediately", async () => {
+  await t.step("[servers.harms-no-other] other servers answer immediately", async () => {
     let isOver = false;
     const call = { server: "silent", tool: "echo", args: {} };
-    const refused = gateway.expectRefusal("execute_tool", call).finally(() => isOver = true);
+    const refusedCall = gateway.expectRefusal("execute_tool", call).finally(() => isOver = true);
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
     assert.equal(isOver, false);
-    await refused;
+    await refusedCall;
   });
 
   const name = "[errors.unavailable] [servers.unset-variable] [servers.connect-timeout] " +
-    "says which server and why";
+    "the refusal names the server and the reason";
   await t.step(name, async () => {
     const refusals = await Promise.all(
       Object.keys(UNAVAILABLE).map((server) => {
@@ -87,7 +87,7 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
     }
   });
 
-  await t.step("[errors.unavailable] get_server_tools says the same", async () => {
+  await t.step("[errors.unavailable] get_server_tools refuses with the same message", async () => {
     for (const server of ["no-program", "unset"]) {
       const { code, message } = await gateway.expectRefusal("get_server_tools", { server });
       assert.equal(code, "SERVER_UNAVAILABLE");
@@ -95,24 +95,25 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
     }
   });
 
-  await t.step("[errors.no-insides] the home folder is ~", async () => {
+  await t.step("[errors.no-insides] the message shows the home folder as ~", async () => {
     const call = { server: "dies", tool: "echo", args: {} };
     const { message } = await gateway.expectRefusal("execute_tool", call);
     assert.match(message, /said ~\/odd/);
     assert.equal(message.includes(gateway.setup.home), false);
   });
 
-  await t.step("[servers.harms-no-other] the session of another one was kept", async () => {
+  await t.step("[servers.harms-no-other] another server keeps its session", async () => {
     assert.equal(await gateway.callServerToolForText("odd", "count"), "2");
   });
 });
 
-const CANARIES = {
+const SECRETS = {
   own: "canary-own-4f81aa",
   inherited: "canary-inherited-93d0",
   lines: "-----BEGIN KEY-----\ncanary-line-one-77\ncanary-line-two-88\n-----END KEY-----",
 };
 
+/** Makes the odd server print a text to stderr and crash; returns the message of the refusal. */
 async function crashServer(gateway: RunningGateway, say: string): Promise<string> {
   const answer = await gateway.callServerTool("odd", "crash", { say });
   const { code, message } = readRefusal(answer);
@@ -125,11 +126,11 @@ Deno.test("a server that crashes during a call", async (t) => {
     servers: {
       odd: {
         ...oddServer(),
-        env: { OWN: CANARIES.own, LINES: CANARIES.lines },
+        env: { OWN: SECRETS.own, LINES: SECRETS.lines },
         gateway: { inherit_env: ["INHERITED"] },
       },
     },
-    env: { INHERITED: CANARIES.inherited },
+    env: { INHERITED: SECRETS.inherited },
     args: ["--agent", "tester", "--log-level", "debug"],
   });
 
@@ -137,19 +138,19 @@ Deno.test("a server that crashes during a call", async (t) => {
     "[errors.crashed] every call in progress fails, and the next reconnects",
     async () => {
       assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
-      const waiting = gateway.client.request("tools/call", executeToolParams("odd", "wait"));
+      const heldCall = gateway.client.request("tools/call", executeToolParams("odd", "wait"));
       await waitUntil(
-        "the call waits",
+        "the server holds the call",
         async () => await gateway.callServerToolForText("odd", "waiting") === "1",
       );
       assert.match(await crashServer(gateway, "farewell"), /It exited with code 7\..*\nfarewell$/);
-      const refusal = readRefusal((await waiting).result);
+      const refusal = readRefusal((await heldCall).result);
       assert.equal(refusal.code, "SERVER_UNAVAILABLE");
       assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
     },
   );
 
-  await t.step("[errors.stderr-quoted] with the last 20 lines at most", async () => {
+  await t.step("[errors.stderr-quoted] at most the last 20 lines are quoted", async () => {
     const lines = Array.from({ length: 50 }, (_, number) => `line ${number}`);
     const message = await crashServer(gateway, lines.join("\n"));
     assert.ok(message.endsWith(lines.slice(-20).join("\n")), message);
@@ -167,28 +168,36 @@ Deno.test("a server that crashes during a call", async (t) => {
     }
   });
 
-  await t.step("[errors.no-secrets] texts that look like secrets are removed, too", async () => {
-    const message = await crashServer(
-      gateway,
-      "token=SECRETTOKEN123 is bad\napi_key: sk-0123456789abcdefgh",
-    );
-    assert.match(message, /token=\[redacted\] is bad\napi_key: \[redacted\]$/);
-  });
+  await t.step(
+    "[errors.no-secrets] texts that look like secrets are removed from the quote",
+    async () => {
+      const message = await crashServer(
+        gateway,
+        "token=SECRETTOKEN123 is bad\napi_key: sk-0123456789abcdefgh",
+      );
+      assert.match(message, /token=\[redacted\] is bad\napi_key: \[redacted\]$/);
+    },
+  );
 
-  await t.step("[errors.no-secrets] secrets and the home folder removed", async () => {
-    const { home } = gateway.setup;
-    const stderr = [...Object.values(CANARIES), `${home}/x`, `KEY=${CANARIES.own}!`].join("\n");
-    const message = await crashServer(gateway, stderr);
-    assert.match(message, /~\/x\nKEY=\[redacted\]!$/);
-    // A cut within a secret must not leave half of it.
-    for (let over = 1; over < CANARIES.own.length; over += 3) {
-      await crashServer(gateway, CANARIES.own + "x".repeat(2048 - CANARIES.own.length + over));
-    }
-    const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
-    for (const text of [answers, gateway.program.stderr]) {
-      for (const secret of ["y-own-4f81aa", "inherited-93d0", "line-one-77", "line-two-88", home]) {
-        assert.deepEqual(text.split("\n").filter((line) => line.includes(secret)), [], secret);
+  await t.step(
+    "[errors.no-secrets] values of variables and the home folder are removed from the quote",
+    async () => {
+      const { home } = gateway.setup;
+      const stderr = [...Object.values(SECRETS), `${home}/x`, `KEY=${SECRETS.own}!`].join("\n");
+      const message = await crashServer(gateway, stderr);
+      assert.match(message, /~\/x\nKEY=\[redacted\]!$/);
+      // A cut within a secret must not leave half of it.
+      for (let offset = 1; offset < SECRETS.own.length; offset += 3) {
+        await crashServer(gateway, SECRETS.own + "x".repeat(2048 - SECRETS.own.length + offset));
       }
-    }
-  });
+      const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
+      for (const text of [answers, gateway.program.stderr]) {
+        for (
+          const secret of ["y-own-4f81aa", "inherited-93d0", "line-one-77", "line-two-88", home]
+        ) {
+          assert.deepEqual(text.split("\n").filter((line) => line.includes(secret)), [], secret);
+        }
+      }
+    },
+  );
 });

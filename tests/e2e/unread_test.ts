@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { runOnce } from "./run_once.ts";
-import { waitUntil } from "./wait.ts";
+import { waitUntil, withTimeout } from "./wait.ts";
 
 const isWindows = Deno.build.os === "windows";
 
-/** More than a pipe and its queue can hold. */
+/** A number of calls whose audit lines are more than a pipe and the gateway's queue can hold. */
 const MANY_CALLS = 6000;
 
-/** Lists the servers repeatedly. */
+/** Calls `list_servers` a number of times, 500 calls at a time. */
 async function listServersRepeatedly(gateway: RunningGateway, count: number): Promise<void> {
   for (let done = 0; done < count; done += 500) {
     await Promise.all(
@@ -18,15 +18,15 @@ async function listServersRepeatedly(gateway: RunningGateway, count: number): Pr
   }
 }
 
-/** Ends a gateway as its client does; its output is read only after its end. */
+/** Ends a gateway whose log or audit log nobody reads, and checks that it ends within 5 s. */
 async function endQuickly(gateway: RunningGateway): Promise<void> {
-  const since = performance.now();
+  const startedMs = performance.now();
   await gateway.end();
-  const tookMs = performance.now() - since;
+  const tookMs = performance.now() - startedMs;
   assert.ok(tookMs < 5000, `${tookMs} ms`);
 }
 
-/** The first line of a pipe. */
+/** Reads the first line from a pipe. */
 async function readLine(pipe: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(64 * 1024);
   let text = "";
@@ -37,25 +37,19 @@ async function readLine(pipe: Deno.FsFile): Promise<string> {
   return text.split("\n", 1)[0] ?? "";
 }
 
-/** Throws if a promise takes too long. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`It took more than ${ms} ms`)), ms);
-  return await Promise.race([promise, late.promise]).finally(() => clearTimeout(timer));
-}
-
 /** A folder that is removed at the end of its block. */
 function makeTempFolder(): Disposable & { readonly path: string } {
   const path = Deno.makeTempDirSync();
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
+/** Creates a named pipe. */
 async function makePipe(path: string): Promise<void> {
   assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
 }
 
 for (const format of ["text", "json"]) {
-  Deno.test(`[log.unread] nobody reads the log as ${format}: calls are answered, dropped lines are reported`, async () => {
+  Deno.test(`[log.unread] if nobody reads the log as ${format}, calls are answered and dropped lines are reported`, async () => {
     const gateway = await startGateway({
       servers: { odd: oddServer() },
       env: { GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
@@ -71,7 +65,7 @@ for (const format of ["text", "json"]) {
       assert.equal(crashed.code, "SERVER_UNAVAILABLE");
       assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
       gateway.program.readStderr();
-      const dropped = await waitUntil("it is reported", () => {
+      const dropped = await waitUntil("the log reports it", () => {
         return /Lines of the log were dropped.*dropped\D+(\d+)/.exec(gateway.program.stderr)?.[1];
       });
       assert.ok(Number(dropped) > 1000, dropped);
@@ -102,7 +96,8 @@ Deno.test("[log.unread] a gateway whose log nobody reads ends with its client", 
 });
 
 Deno.test({
-  name: "[audit.unread] nobody reads an audit pipe: calls are answered, dropped lines are counted",
+  name:
+    "[audit.unread] if nobody reads an audit pipe, calls are answered and dropped lines are counted",
   ignore: isWindows,
   fn: async () => {
     using folder = makeTempFolder();
@@ -111,7 +106,7 @@ Deno.test({
     await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
     await listServersRepeatedly(gateway, MANY_CALLS);
     await waitUntil(
-      "it is reported",
+      "the log reports it",
       () => /Nothing reads the audit log/.test(gateway.program.stderr),
     );
     let text = "";
@@ -125,7 +120,7 @@ Deno.test({
         if (text.endsWith("\n") && text.includes('"last"')) return;
       }
     })();
-    const dropped = await waitUntil("the count is reported", () => {
+    const dropped = await waitUntil("the log reports the count", () => {
       return /The audit log is read again.* dropped=(\d+)/.exec(gateway.program.stderr)?.[1];
     });
     const params = { name: "list_servers", arguments: {} };
@@ -139,7 +134,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.unread] an audit pipe that nobody reads does not delay the end",
+  name: "[audit.unread] an audit pipe that nobody reads does not delay the end of the gateway",
   ignore: isWindows,
   fn: async () => {
     using folder = makeTempFolder();
@@ -158,19 +153,19 @@ Deno.test({
   fn: async () => {
     using folder = makeTempFolder();
     const path = join(folder.path, "audit.jsonl");
-    const replace = async (): Promise<void> => {
+    const replaceWithPipe = async (): Promise<void> => {
       Deno.removeSync(path);
       await makePipe(path);
     };
     await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
     await gateway.callGatewayToolForJson("list_servers");
-    await replace();
-    await waitUntil("it is reported", async () => {
+    await replaceWithPipe();
+    await waitUntil("the log reports it", async () => {
       // A call that waits for the pipe's reader would wait forever.
-      await within(listServersRepeatedly(gateway, 500), 10_000);
+      await withTimeout("the calls are answered", listServersRepeatedly(gateway, 500), 10_000);
       return /Nothing reads the audit log/.test(gateway.program.stderr);
     });
-    await replace();
+    await replaceWithPipe();
     using reader = await Deno.open(path, { read: true, write: true });
     const line = readLine(reader);
     let hasLine = false;
@@ -185,7 +180,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.unread] the audit log on standard error, unread, read, and beside the log",
+  name:
+    "[audit.unread] audit lines and log lines on standard error are dropped while nobody reads it",
   ignore: isWindows,
   fn: async () => {
     await using gateway = await startGateway({
@@ -194,7 +190,7 @@ Deno.test({
     });
     await listServersRepeatedly(gateway, MANY_CALLS);
     gateway.program.readStderr();
-    const dropped = await waitUntil("it is reported", () => {
+    const dropped = await waitUntil("the log reports it", () => {
       return /Lines of the log were dropped.*"dropped":(\d+)/.exec(gateway.program.stderr)?.[1];
     });
     await gateway.callGatewayToolForJson("list_servers");
@@ -206,7 +202,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.protocol] standard output cannot be the audit log, except over HTTP",
+  name: "[audit.protocol] only over HTTP can standard output be the audit log",
   ignore: isWindows,
   fn: async () => {
     const env = { GATEWAY_AUDIT_LOG: "/dev/stdout" };
@@ -216,7 +212,10 @@ Deno.test({
     assert.match(stderr, /GATEWAY_AUDIT_LOG: standard output carries the protocol; /);
     await using gateway = await startGateway({ env, transport: "http" });
     await gateway.callGatewayToolForJson("list_servers");
-    const line = await waitUntil("the line", () => gateway.program.lines[0]);
+    const line = await waitUntil(
+      "the audit line is on standard output",
+      () => gateway.program.lines[0],
+    );
     assert.equal(JSON.parse(line).operation, "list_servers");
   },
 });
@@ -231,12 +230,12 @@ Deno.test({
     const paths = ["/dev/../dev/stdout", link, "/proc/thread-self/fd/1"]
       .filter((path) => Deno.build.os === "linux" || !path.startsWith("/proc/"));
     const module = new URL("../../src/line_queue.ts", import.meta.url).href;
-    // With narrower permissions, Deno opens none of these paths.
+    // In a process with all permissions: with fewer, Deno opens none of these paths.
     const script = `
       import { standardOutputLines, standardStream } from ${JSON.stringify(module)};
-      const found = ${JSON.stringify([...paths, folder])}.map((path) =>
+      const results = ${JSON.stringify([...paths, folder])}.map((path) =>
         standardStream(path) === standardOutputLines);
-      console.log(JSON.stringify(found));
+      console.log(JSON.stringify(results));
     `;
     const { stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["eval", "--quiet", "--no-check", script],

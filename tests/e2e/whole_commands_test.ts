@@ -4,8 +4,8 @@ import { LOCAL_COMMANDS } from "./every_command.ts";
 import { oddServer } from "./gateway.ts";
 import { VERSION } from "./gateway_command.ts";
 
-/** A command line, its exit code, and its expected standard output. */
-type CommandCase = readonly [words: string, code: number, output: RegExp];
+/** The arguments of a command, and its expected exit code and standard output. */
+type CommandCase = readonly [args: string, code: number, output: RegExp];
 
 const CASES: readonly CommandCase[] = [
   ["--version", 0, new RegExp(`^${VERSION}$`)],
@@ -31,12 +31,12 @@ const CASES: readonly CommandCase[] = [
 ];
 
 for (const command of LOCAL_COMMANDS) {
-  Deno.test(`[install.shipped] every command but auth, from ${command}`, async () => {
+  Deno.test(`[install.shipped] every command except auth works, from ${command}`, async () => {
     const rules = { agents: { tester: { allow: { servers: ["odd"] } } } };
     await using shell = new Shell({ servers: { odd: oddServer() }, rules }, command);
-    for (const [words, code, output] of CASES) {
-      const ended = await shell.run(words.split(" "));
-      const text = `${words}\n${ended.stdout}\n${ended.stderr}`;
+    for (const [args, code, output] of CASES) {
+      const ended = await shell.run(args.split(" "));
+      const text = `${args}\n${ended.stdout}\n${ended.stderr}`;
       assert.equal(ended.code, code, text);
       assert.ok(output.test(ended.stdout), text);
     }

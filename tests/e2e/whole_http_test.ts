@@ -8,6 +8,7 @@ import { HttpClient } from "./http_client.ts";
 
 const METRICS_TOKEN = "only-for-the-monitoring";
 
+/** Requests /metrics with a token; returns the status and the body. */
 async function readMetrics(gateway: RunningGateway, token: string): Promise<[number, string]> {
   const response = await fetch(new URL("/metrics", gateway.url), {
     headers: { authorization: `Bearer ${token}` },
@@ -16,7 +17,7 @@ async function readMetrics(gateway: RunningGateway, token: string): Promise<[num
 }
 
 for (const command of EVERY_COMMAND) {
-  Deno.test(`[install.shipped] a token, a JWT and /metrics over HTTP, from ${command}`, async () => {
+  Deno.test(`[install.shipped] tokens, JWTs and /metrics work over HTTP, from ${command}`, async () => {
     await using issuer = await Issuer.open();
     await using gateway = await startGateway({
       command,
@@ -51,7 +52,7 @@ for (const command of EVERY_COMMAND) {
   });
 
   Deno.test({
-    name: `[install.shipped] two gateways count together in a Redis, from ${command}`,
+    name: `[install.shipped] two gateways count calls together in a Redis, from ${command}`,
     ignore: !HAS_REDIS,
     fn: async () => {
       await using redis = await RedisServer.start(await freePort());

@@ -23,21 +23,21 @@ async function hasScript(): Promise<boolean> {
  * @returns Everything that the terminal showed.
  */
 async function runInitWithDefaults(setup: Setup, command: GatewayCommand): Promise<string> {
-  const words = [...await gatewayCommandLine(command), "init"];
-  const line = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+  const commandLine = [...await gatewayCommandLine(command), "init"];
+  const shellCommand = commandLine.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
   const program = new Program({
     command: "script",
-    args: ["-qec", `stty cols 100 rows 40; ${line}`, "/dev/null"],
+    args: ["-qec", `stty cols 100 rows 40; ${shellCommand}`, "/dev/null"],
     cwd: setup.workingFolder,
     env: { ...setup.env, TERM: "xterm-256color", SHELL: "/bin/sh" },
   });
   let shown = "";
   program.onLine = (text) => shown += `${text}\n`;
   for (let answered = 0; !program.hasEnded; answered++) {
-    assert.ok(answered < 30, `init asks and asks:\n${shown}`);
-    // The mark of an open question.
-    const asked = () => program.hasEnded || (shown.match(/◆/g)?.length ?? 0) > answered;
-    await waitUntil(`question ${answered + 1}, after:\n${shown}`, asked);
+    assert.ok(answered < 30, `init asks too many questions:\n${shown}`);
+    // The terminal shows ◆ before an open question.
+    const isAsking = () => program.hasEnded || (shown.match(/◆/g)?.length ?? 0) > answered;
+    await waitUntil(`question ${answered + 1}, after:\n${shown}`, isAsking);
     if (!program.hasEnded) await program.write("\r");
   }
   const { code } = await program.waitForEnd();
@@ -45,7 +45,7 @@ async function runInitWithDefaults(setup: Setup, command: GatewayCommand): Promi
   return shown;
 }
 
-/** Runs `init --yes` and returns what it wrote to stderr. */
+/** Runs `init --yes` and returns its standard error. */
 async function runInitAgain(setup: Setup, command: GatewayCommand): Promise<string> {
   const [first, ...args] = await gatewayCommandLine(command);
   const program = new Program({
@@ -62,7 +62,8 @@ async function runInitAgain(setup: Setup, command: GatewayCommand): Promise<stri
 
 for (const command of LOCAL_COMMANDS) {
   Deno.test({
-    name: `[install.shipped] init at a terminal, and what it printed serves, from ${command}`,
+    name:
+      `[install.shipped] init works at a terminal, and the entry that it prints starts the gateway, from ${command}`,
     ignore: !HAS_TERMINAL,
     fn: async () => {
       const client = { mcpServers: { odd: { type: "stdio", ...oddServer() } } };
@@ -81,10 +82,12 @@ for (const command of LOCAL_COMMANDS) {
         // deno-lint-ignore no-control-regex
         assert.doesNotMatch(shown, /waiting for \x1b/);
         // The entry and the next steps fit on the screen together, also on a small one.
-        const last = text.slice(text.indexOf("# Entry for"));
-        const rows = last.trimEnd().split("\n").flatMap((line) => line.match(/.{1,100}|^$/g) ?? []);
-        assert.ok(rows.length <= 23, `${rows.length} rows:\n${last}`);
-        assert.match(last, /^Next:\n {2}1\. Paste the entry above into Claude Code$/m);
+        const lastPart = text.slice(text.indexOf("# Entry for"));
+        const rows = lastPart.trimEnd().split("\n").flatMap((line) =>
+          line.match(/.{1,100}|^$/g) ?? []
+        );
+        assert.ok(rows.length <= 23, `${rows.length} rows:\n${lastPart}`);
+        assert.match(lastPart, /^Next:\n {2}1\. Paste the entry above into Claude Code$/m);
         const [entry] = Object.values(JSON.parse(json).mcpServers) as {
           command: string;
           args: string[];

@@ -10,14 +10,14 @@ import { OtlpReceiver } from "./otlp_receiver.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
 
-/** A browser that follows the login link, and writes what it shows to a file. */
+/** Command of a fake browser that follows the login link, and writes to a log. */
 function browserCommand(log: string): string {
   const deno = `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config`;
   return `${deno} ${BROWSER} ${log}`;
 }
 
 for (const command of EVERY_COMMAND) {
-  Deno.test(`[install.shipped] a login in a browser, from ${command}`, async () => {
+  Deno.test(`[install.shipped] a login in a browser works, from ${command}`, async () => {
     await using service = new AuthorizationServer();
     await using server = new ProtectedServer(service);
     const log = Deno.makeTempFileSync();
@@ -42,27 +42,27 @@ for (const command of EVERY_COMMAND) {
     Deno.removeSync(log);
   });
 
-  Deno.test(`[install.shipped] auth login, status and logout, from ${command}`, async () => {
+  Deno.test(`[install.shipped] auth login, status and logout work, from ${command}`, async () => {
     await using service = new AuthorizationServer();
     await using server = new ProtectedServer(service);
     const servers = { notes: { url: server.url } };
     const env = { BROWSER: browserCommand("browser.log") };
     await using shell = new Shell({ servers, env }, command);
     for (
-      const [words, output] of [
+      const [args, output] of [
         ["auth status", /^notes: not logged in$/m],
         ["auth login notes", /^Logged in to "notes"/],
         ["auth status", /^notes: logged in/m],
         ["auth logout notes", /^Logged out of "notes"/],
       ] as const
     ) {
-      const { code, stdout, stderr } = await shell.run(words.split(" "));
+      const { code, stdout, stderr } = await shell.run(args.split(" "));
       assert.equal(code, 0, stderr);
       assert.match(stdout, output);
     }
   });
 
-  Deno.test(`[install.shipped] traces over OTLP, from ${command}`, async () => {
+  Deno.test(`[install.shipped] traces are exported over OTLP, from ${command}`, async () => {
     await using receiver = new OtlpReceiver();
     await using gateway = await startGateway({
       command,

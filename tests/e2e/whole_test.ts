@@ -4,7 +4,7 @@ import { EVERY_COMMAND } from "./every_command.ts";
 import { GATEWAY_COMMAND, type GatewayCommand, VERSION } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
 
-/** The transports of a form: a container serves HTTP; whole_http_test.ts has HTTP from every form. */
+/** Transports to test a form with: a container serves only HTTP; whole_http_test.ts tests HTTP for every form. */
 function supportedTransports(command: GatewayCommand): readonly TransportKind[] {
   if (command === "image") return ["http"];
   return command === GATEWAY_COMMAND ? ["stdio", "http"] : ["stdio"];
@@ -12,7 +12,7 @@ function supportedTransports(command: GatewayCommand): readonly TransportKind[] 
 
 for (const command of EVERY_COMMAND) {
   for (const transport of supportedTransports(command)) {
-    Deno.test(`the whole job, from ${command}, over ${transport}`, async (t) => {
+    Deno.test(`an agent does its whole job over ${transport}, from ${command}`, async (t) => {
       await using gateway = await startGateway({
         command,
         transport,
@@ -32,17 +32,17 @@ for (const command of EVERY_COMMAND) {
         assert.equal((result?.serverInfo as { version: string }).version, VERSION);
       });
 
-      await t.step("[tools.list] sees three tools", async () => {
+      await t.step("[tools.list] the client lists three tools", async () => {
         const { result } = await client.request("tools/list");
         assert.equal((result?.tools as unknown[]).length, 3);
       });
 
-      await t.step("[tools.servers-shape] discovers servers", async () => {
+      await t.step("[tools.servers-shape] the agent lists servers", async () => {
         const servers = await gateway.callGatewayToolForJson("list_servers", { agent_id: "a" });
         assert.deepEqual(servers, [{ name: "odd" }, { name: "dies" }]);
       });
 
-      await t.step("[tools.listing-shape] [tools.signatures] discovers tools", async () => {
+      await t.step("[tools.listing-shape] [tools.signatures] the agent lists tools", async () => {
         const answer = await gateway.callGatewayToolForJson<{ tools: unknown[]; detail: string }>(
           "get_server_tools",
           {
@@ -58,31 +58,34 @@ for (const command of EVERY_COMMAND) {
         ]);
       });
 
-      await t.step("[tools.execute-unchanged] calls one", async () => {
+      await t.step("[tools.execute-unchanged] the agent calls a tool", async () => {
         const text = await gateway.callServerToolForText("odd", "echo", { text: "é" }, {
           agent_id: "a",
         });
         assert.deepEqual(JSON.parse(text).params.arguments, { text: "é" });
       });
 
-      await t.step("[tools.task] [protocol.progress] also a task, also with progress", async () => {
-        await gateway.callServerToolForText("odd", "must_be_task", {}, { agent_id: "a" });
-        const { result } = await client.request("tools/call", {
-          name: "execute_tool",
-          arguments: { agent_id: "a", server: "odd", tool: "progress", args: {} },
-          _meta: { progressToken: 0 },
-        });
-        assert.equal(readSingleText(result), "done");
-        assert.equal(client.notificationParams("notifications/progress").length, 3);
-      });
+      await t.step(
+        "[tools.task] [protocol.progress] the agent calls a task, and a tool with progress",
+        async () => {
+          await gateway.callServerToolForText("odd", "must_be_task", {}, { agent_id: "a" });
+          const { result } = await client.request("tools/call", {
+            name: "execute_tool",
+            arguments: { agent_id: "a", server: "odd", tool: "progress", args: {} },
+            _meta: { progressToken: 0 },
+          });
+          assert.equal(readSingleText(result), "done");
+          assert.equal(client.notificationParams("notifications/progress").length, 3);
+        },
+      );
 
-      await t.step("[errors.denied] is refused", async () => {
+      await t.step("[errors.denied] a denied call is refused", async () => {
         const call = { agent_id: "a", server: "odd", tool: "env", args: {} };
         const { code, rule } = await gateway.expectRefusal("execute_tool", call);
         assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.a.deny.tools.odd[0]"]);
       });
 
-      await t.step("[errors.unavailable] [errors.timeout] meets failures", async () => {
+      await t.step("[errors.unavailable] [errors.timeout] failed calls are refused", async () => {
         const dies = { agent_id: "a", server: "dies", tool: "x", args: {} };
         assert.equal(
           (await gateway.expectRefusal("execute_tool", dies)).code,
@@ -100,21 +103,21 @@ for (const command of EVERY_COMMAND) {
         ]);
       });
 
-      await t.step("[lifecycle.end-of-input] it ends", async () => {
+      await t.step("[lifecycle.end-of-input] the gateway ends", async () => {
         await gateway.end();
       });
     });
   }
 
-  Deno.test(`the command line, from ${command}`, async (t) => {
-    await t.step("[cli.version] [cli.help] it prints its version and help", async () => {
+  Deno.test(`the command line works, from ${command}`, async (t) => {
+    await t.step("[cli.version] [cli.help] the program prints its version and help", async () => {
       const version = await runOnce(["--version"], { command });
       assert.deepEqual([version.code, version.stdout], [0, VERSION]);
       const help = await runOnce(["serve", "--help"], { command });
       assert.match(help.stdout, /--mcp-config/);
     });
 
-    await t.step("[cli.usage-errors] [cli.config-errors] it reports errors", async () => {
+    await t.step("[cli.usage-errors] [cli.config-errors] the program reports errors", async () => {
       const usage = await runOnce(["--no-such-flag"], { command });
       assert.deepEqual([usage.code, usage.stdout], [2, ""]);
       const config = await runOnce([], { command, servers: "{" });
